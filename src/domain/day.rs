@@ -1,0 +1,199 @@
+//! Civil dates and the periods between them: the valid-time axis.
+//!
+//! A [`Day`] is a civil date in America/Chicago, kept as a count so that the walk can do arithmetic on it.
+//! A [`Period`] is half-open inside the program; the wire speaks inclusive dates, and [`Period::from_inclusive`] and
+//! [`Period::last_day`] are the only places where the one becomes the other.
+
+use std::fmt;
+
+use jiff::civil::{Date, date};
+
+const UNIX_EPOCH: Date = date(1970, 1, 1);
+
+/// A civil date, counted in days from 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(i32);
+
+impl Day {
+    /// Before every date a fact may carry.
+    pub const BEGINNING: Day = Day(i32::MIN / 2);
+    /// After every date a fact may carry: the end of a period without a last day.
+    pub const FOREVER: Day = Day(i32::MAX / 2);
+
+    /// The date `days` days after 1970-01-01.
+    pub const fn from_number(days: i32) -> Day {
+        Day(days)
+    }
+
+    /// Days since 1970-01-01.
+    pub const fn number(self) -> i32 {
+        self.0
+    }
+
+    /// The date of a year, month and day that exist, in the years 1900 to 2200 that a fact may speak of.
+    pub fn from_ymd(year: i32, month: i32, day: i32) -> Option<Day> {
+        if !(1900..=2200).contains(&year) {
+            return None;
+        }
+        let (year, month, day) = (i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
+        Date::new(year, month, day).ok().map(Day::from_civil)
+    }
+
+    /// The same date, as the date library has it.
+    pub fn from_civil(civil: Date) -> Day {
+        let days = civil.duration_since(UNIX_EPOCH).as_hours() / 24;
+        Day(i32::try_from(days).unwrap_or(i32::MAX / 2))
+    }
+
+    /// The date library's date; the ends of time are given as its own ends.
+    pub fn to_civil(self) -> Date {
+        UNIX_EPOCH.saturating_add(jiff::SignedDuration::from_hours(i64::from(self.0) * 24))
+    }
+
+    /// The day `days` later (earlier, if negative). The ends of time stay where they are.
+    #[must_use]
+    pub fn plus(self, days: i32) -> Day {
+        if self == Day::FOREVER || self == Day::BEGINNING { self } else { Day(self.0 + days) }
+    }
+
+    /// The following day.
+    #[must_use]
+    pub fn next(self) -> Day {
+        self.plus(1)
+    }
+
+    /// The day before.
+    #[must_use]
+    pub fn previous(self) -> Day {
+        self.plus(-1)
+    }
+
+    /// The same day of the year `years` later; 29 February falls on 1 March in a common year.
+    #[must_use]
+    pub fn plus_years(self, years: i16) -> Day {
+        let civil = self.to_civil();
+        let year = civil.year() + years;
+        let same = Date::new(year, civil.month(), civil.day());
+        Day::from_civil(same.unwrap_or_else(|_| date(year, 3, 1)))
+    }
+
+    /// Whether this is a Saturday or a Sunday.
+    pub fn is_weekend(self) -> bool {
+        // 1970-01-01 was a Thursday.
+        matches!((self.0 + 3).rem_euclid(7), 5 | 6)
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_civil().fmt(f)
+    }
+}
+
+impl std::str::FromStr for Day {
+    type Err = NotADate;
+
+    fn from_str(text: &str) -> Result<Day, NotADate> {
+        let civil: Date = text.parse().map_err(|_| NotADate)?;
+        Day::from_ymd(i32::from(civil.year()), i32::from(civil.month()), i32::from(civil.day())).ok_or(NotADate)
+    }
+}
+
+/// The text is not a date of the form 2026-03-01 in the years 1900 to 2200.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a date of the form 2026-03-01 in the years 1900 to 2200")]
+pub struct NotADate;
+
+/// The days from `start` up to, and without, `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Period {
+    /// The first day.
+    pub start: Day,
+    /// The day after the last one; [`Day::FOREVER`] when there is no last day.
+    pub end: Day,
+}
+
+impl Period {
+    /// All of time.
+    pub const ALWAYS: Period = Period { start: Day::BEGINNING, end: Day::FOREVER };
+
+    /// The period a form speaks of: both days belong to it, and no last day means that it goes on.
+    pub fn from_inclusive(first_day: Day, last_day: Option<Day>) -> Period {
+        Period { start: first_day, end: last_day.map_or(Day::FOREVER, Day::next) }
+    }
+
+    /// The last day, if there is one.
+    pub fn last_day(self) -> Option<Day> {
+        (self.end != Day::FOREVER).then(|| self.end.previous())
+    }
+
+    /// Whether the day belongs to the period.
+    pub fn includes(self, day: Day) -> bool {
+        self.start <= day && day < self.end
+    }
+
+    /// Whether no day belongs to it.
+    pub fn is_empty(self) -> bool {
+        self.end <= self.start
+    }
+
+    /// The days that belong to both.
+    #[must_use]
+    pub fn intersect(self, other: Period) -> Period {
+        Period { start: self.start.max(other.start), end: self.end.min(other.end) }
+    }
+
+    /// The same period with another last day.
+    #[must_use]
+    pub fn ending(self, last_day: Option<Day>) -> Period {
+        Period::from_inclusive(self.start, last_day)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn counts_are_dates_and_back() {
+        for text in ["1900-01-01", "1970-01-01", "2024-02-29", "2200-12-31"] {
+            assert_eq!(day(text).to_string(), text);
+        }
+        assert_eq!(day("1970-01-02").number(), 1);
+        assert_eq!(day("1969-12-31").number(), -1);
+    }
+
+    #[test]
+    fn impossible_dates_are_refused() {
+        for (year, month, d) in [(2023, 2, 29), (1899, 12, 31), (2201, 1, 1), (2023, 0, 1), (2023, 13, 1), (2023, 1, 0)]
+        {
+            assert_eq!(Day::from_ymd(year, month, d), None, "{year}-{month}-{d}");
+        }
+    }
+
+    #[test]
+    fn a_birthday_on_29_february_falls_on_1_march_in_a_common_year() {
+        assert_eq!(day("2008-02-29").plus_years(16), day("2024-02-29"));
+        assert_eq!(day("2004-02-29").plus_years(17), day("2021-03-01"));
+    }
+
+    #[test]
+    fn weekends() {
+        assert!(day("2026-11-21").is_weekend());
+        assert!(day("2026-11-22").is_weekend());
+        assert!(!day("2026-11-23").is_weekend());
+        assert!(day("1969-12-28").is_weekend());
+    }
+
+    #[test]
+    fn the_edge_converts_once() {
+        let week = Period::from_inclusive(day("2026-03-02"), Some(day("2026-03-08")));
+        assert!(week.includes(day("2026-03-08")) && !week.includes(day("2026-03-09")));
+        assert_eq!(week.last_day(), Some(day("2026-03-08")));
+        assert_eq!(Period::from_inclusive(day("2026-03-02"), None).last_day(), None);
+    }
+}

@@ -1,0 +1,227 @@
+//! Jobs: begun, ended, corrected, moved to another provider.
+
+use super::{Desk, File, Refusal, Rejection, provider_on_file, with_facts};
+use crate::domain::command::{WhichJob, Who};
+use crate::domain::day::{Day, Period};
+use crate::domain::fact::{EmploymentEndReason, Fact, Role, SpecialistFact};
+use crate::domain::history::retracted;
+use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, Revision};
+use crate::domain::runs::{difference, union};
+use crate::domain::specialist::{Job, Specialist, SpecialistFile};
+
+/// A job that begins.
+pub(super) struct NewJob<'a> {
+    pub(super) provider: &'a ProviderId,
+    pub(super) position: &'a str,
+    pub(super) supervised: bool,
+    pub(super) days: Period,
+}
+
+pub(super) fn start(who: &Who, job: NewJob<'_>, file: &File, desk: &mut dyn Desk) -> Result<Vec<Fact>, Rejection> {
+    let not_found = || match who {
+        Who::Specialist(id) => Rejection::not_found("specialist", id),
+        Who::Holder(number, _) => Rejection::not_found("credential", number),
+    };
+    let File::Specialist(file) = file else { return Err(not_found()) };
+    let known = file.known_now();
+    let is_the_one = match who {
+        Who::Specialist(_) => known.is_on_file(),
+        Who::Holder(number, family) => {
+            known.credential(*number).is_some() && known.names.iter().any(|name| name.folded().family == *family)
+        }
+    };
+    if !is_the_one {
+        return Err(not_found());
+    }
+    provider_on_file(job.provider, desk)?;
+    if let Who::Holder(number, _) = who {
+        refuse_void(&known, *number)?;
+    }
+    let fact = SpecialistFact::EmploymentStarted {
+        employment: desk.mint_employment(),
+        provider: job.provider.clone(),
+        position: job.position.to_owned(),
+        supervised: job.supervised,
+        days: job.days,
+    };
+    accept(file, &known, fact, job.provider, desk)
+}
+
+pub(super) fn end(
+    job: WhichJob,
+    last_day: Day,
+    reason: EmploymentEndReason,
+    file: &File,
+    desk: &dyn Desk,
+) -> Result<Vec<Fact>, Rejection> {
+    let (file, known, job) = match job {
+        WhichJob::Employment(employment) => job_of(employment, file, desk)?,
+        WhichJob::OpenJobOf(number) => open_job(number, file, desk)?,
+    };
+    if last_day < job.days.start {
+        return Err(Rejection::invalid("last_day", format!("before the job's first day, {}", job.days.start)));
+    }
+    let fact = SpecialistFact::EmploymentEnded { employment: job.employment, last_day, reason };
+    accept(file, &known, fact, &job.provider, desk)
+}
+
+pub(super) fn correct(
+    employment: EmploymentId,
+    days: Period,
+    file: &File,
+    desk: &dyn Desk,
+) -> Result<Vec<Fact>, Rejection> {
+    let (file, known, job) = job_of(employment, file, desk)?;
+    accept(file, &known, SpecialistFact::EmploymentCorrected { employment, days }, &job.provider, desk)
+}
+
+/// All open jobs end at one provider, and begin at the other the next day.
+pub(super) fn transfer(
+    from: &ProviderId,
+    to: &ProviderId,
+    last_day: Day,
+    file: &File,
+    desk: &mut dyn Desk,
+) -> Result<Vec<Fact>, Rejection> {
+    provider_on_file(from, desk)?;
+    provider_on_file(to, desk)?;
+    if from == to {
+        return Err(Rejection::invalid("to_provider_id", "the provider that the jobs are moved from"));
+    }
+    let File::Staff(files) = file else { return Err(Rejection::not_found("provider", from)) };
+    let mut facts = Vec::new();
+    for file in files {
+        let known = file.known_now();
+        let open = known.jobs.iter().filter(|job| job.provider == *from && job.days.end == Day::FOREVER);
+        for job in open.filter(|job| job.days.start <= last_day) {
+            let reason = EmploymentEndReason::Transferred;
+            let ended = SpecialistFact::EmploymentEnded { employment: job.employment, last_day, reason };
+            let started = SpecialistFact::EmploymentStarted {
+                employment: desk.mint_employment(),
+                provider: to.clone(),
+                position: job.position.clone(),
+                supervised: job.supervised,
+                days: Period::from_inclusive(last_day.next(), None),
+            };
+            facts.extend([Fact::Specialist(file.id, ended), Fact::Specialist(file.id, started)]);
+        }
+    }
+    if facts.is_empty() {
+        return Err(Rejection::not_found("employment", format!("open with {from} on {last_day}")));
+    }
+    Ok(facts)
+}
+
+type Found<'a> = (&'a SpecialistFile, Specialist, Job);
+
+/// The job of an id, if it is the caller's to see.
+fn job_of<'a>(employment: EmploymentId, file: &'a File, desk: &dyn Desk) -> Result<Found<'a>, Rejection> {
+    let not_found = || Rejection::not_found("employment", employment);
+    let File::Specialist(file) = file else { return Err(not_found()) };
+    let known = file.known_now();
+    let Some(job) = known.job(employment).cloned() else {
+        let started = |fact: &SpecialistFact| matches!(fact, SpecialistFact::EmploymentStarted { employment: started, .. } if *started == employment);
+        let withdrawn = retracted(&file.facts, Revision::LATEST);
+        return Err(match file.facts.iter().find(|recorded| started(&recorded.fact)) {
+            Some(recorded) if withdrawn.contains(&recorded.id) && sees_provider_of(&recorded.fact, desk) => {
+                Rejection::refused(Refusal::AlreadyRetracted, employment, "the start of this job was retracted")
+            }
+            _ => not_found(),
+        });
+    };
+    if !is_callers(&job.provider, desk) {
+        return Err(not_found());
+    }
+    Ok((file, known, job))
+}
+
+/// The holder's one open job with the caller.
+fn open_job<'a>(number: CredentialNumber, file: &'a File, desk: &dyn Desk) -> Result<Found<'a>, Rejection> {
+    let not_found = || Rejection::not_found("employment", format!("open of {number}"));
+    let File::Specialist(file) = file else { return Err(Rejection::not_found("credential", number)) };
+    let known = file.known_now();
+    let open = |job: &&Job| job.days.end == Day::FOREVER && is_callers(&job.provider, desk);
+    let mut jobs = known.jobs.iter().filter(open).cloned();
+    match (jobs.next(), jobs.next()) {
+        (None, _) => Err(not_found()),
+        (Some(_), Some(_)) => {
+            let description = "several jobs are open: name one by its employment_id";
+            Err(Rejection::refused(Refusal::EmploymentAmbiguous, number, description))
+        }
+        (Some(job), None) => {
+            refuse_void(&known, number)?;
+            drop(jobs);
+            Ok((file, known, job))
+        }
+    }
+}
+
+fn refuse_void(known: &Specialist, number: CredentialNumber) -> Result<(), Rejection> {
+    match known.credential(number) {
+        None => Err(Rejection::not_found("credential", number)),
+        Some(credential) if credential.void => {
+            let description = "the issuance of this credential was retracted";
+            Err(Rejection::refused(Refusal::CredentialVoid, number, description))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn is_callers(provider: &ProviderId, desk: &dyn Desk) -> bool {
+    match &desk.reporter().role {
+        Role::Provider(own) => own == provider,
+        _ => true,
+    }
+}
+
+fn sees_provider_of(fact: &SpecialistFact, desk: &dyn Desk) -> bool {
+    matches!(fact, SpecialistFact::EmploymentStarted { provider, .. } if is_callers(provider, desk))
+}
+
+/// The report, unless it is so late that it is the registrar's to record.
+fn accept(
+    file: &SpecialistFile,
+    known: &Specialist,
+    fact: SpecialistFact,
+    provider: &ProviderId,
+    desk: &dyn Desk,
+) -> Result<Vec<Fact>, Rejection> {
+    let after = with_facts(file, std::slice::from_ref(&fact), desk);
+    refuse_late(known, &after, provider, desk)?;
+    Ok(vec![Fact::Specialist(file.id, fact)])
+}
+
+/// A provider's report may not add a day of employment whose window for reports has passed.
+pub(super) fn refuse_late(
+    before: &Specialist,
+    after: &Specialist,
+    provider: &ProviderId,
+    desk: &dyn Desk,
+) -> Result<(), Rejection> {
+    if !matches!(desk.reporter().role, Role::Provider(_)) {
+        return Ok(());
+    }
+    let jobs =
+        |known: &Specialist| union(known.jobs.iter().filter(|job| job.provider == *provider).map(|job| job.days));
+    let added = difference(&jobs(after), &jobs(before));
+    let credentials = || after.credentials.iter().filter(|credential| !credential.void);
+    for days in added {
+        for credential in credentials() {
+            let dependent = days.intersect(Period { start: credential.effective_from, end: Day::FOREVER });
+            if let Some(day) = settled_day(dependent, desk) {
+                let description =
+                    format!("the window for reports about {day} has passed: the registrar must record it");
+                return Err(Rejection::refused(Refusal::RegistrarMustRecord, credential.number, description));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first day of a period, by each rule set of its days, whose window for reports has passed.
+fn settled_day(days: Period, desk: &dyn Desk) -> Option<Day> {
+    let starts = desk.law().boundaries().filter(|day| days.includes(*day)).chain([days.start]);
+    starts
+        .filter(|day| days.includes(*day))
+        .find(|day| desk.law().settles_on(*day).is_some_and(|settles| settles < desk.today()))
+}

@@ -1,0 +1,129 @@
+//! Issuance: an application judged, and the credential that comes of it.
+
+use super::{Desk, Refusal, Rejection, Violation, employers, provider_on_file};
+use crate::domain::command::{IssueCredential, TransferCredential};
+use crate::domain::day::{Day, Period};
+use crate::domain::evaluation::{Applicant, Evaluation, evaluate};
+use crate::domain::fact::{CredentialPeriodKind, Designation, Fact, Issuance, IssuanceBasis, SpecialistFact};
+use crate::domain::law::Law;
+use crate::domain::provider::ProviderTimeline;
+use crate::domain::specialist::{Job, Specialist, SpecialistFile};
+
+/// Judges an application as an issuance would: the dry run and the real one cannot differ.
+pub fn evaluate_application(
+    asked: &IssueCredential,
+    known: &Specialist,
+    desk: &dyn Desk,
+) -> Result<Evaluation, Rejection> {
+    let application = &asked.application;
+    if application.applied_on > asked.effective_from {
+        let description = "after effective_from: an application precedes the credential";
+        return Err(Rejection::invalid("application.applied_on", description));
+    }
+    let Some(birth_date) = known.birth_date else {
+        return Err(Rejection::not_found("specialist", asked.specialist));
+    };
+    if let Some(sponsor) = &application.sponsoring_provider {
+        provider_on_file(sponsor, desk)?;
+    }
+    let providers = employers(known, desk);
+    let qualifying = |job: &&Job, day: Day| {
+        let qualifies = |timeline: &ProviderTimeline| timeline.days.at(day).qualifies;
+        job.days.includes(day) && providers.get(&job.provider).is_some_and(|timeline| qualifies(timeline))
+    };
+    let on_first_day = || known.jobs.iter().filter(|job| qualifying(job, asked.effective_from));
+    let applicant = Applicant {
+        birth_date,
+        effective_from: asked.effective_from,
+        designations: &asked.designations,
+        employed: on_first_day().next().is_some(),
+        supervised: on_first_day().any(|job| job.supervised),
+        employed_when_applying: known.jobs.iter().any(|job| qualifying(&job, application.applied_on)),
+    };
+    Ok(evaluate(desk.law().in_force_on(application.applied_on), application, &applicant))
+}
+
+pub(super) fn issue(
+    asked: &IssueCredential,
+    file: &SpecialistFile,
+    desk: &mut dyn Desk,
+) -> Result<Vec<Fact>, Rejection> {
+    let known = file.known_now();
+    let evaluation = evaluate_application(asked, &known, desk)?;
+    refuse_after_death(&known, asked.effective_from)?;
+    if evaluation.is_undetermined() && asked.decision_note.is_empty() {
+        let description = "required: a criterion is UNDETERMINED, and issuing needs a note of the decision";
+        return Err(Rejection::Invalid(vec![Violation::new("decision_note", description)]));
+    }
+    if !evaluation.is_eligible() {
+        return Err(Rejection::CriteriaUnmet(evaluation.criteria));
+    }
+    refuse_credentialed(&known)?;
+    let last_day = first_term_last_day(desk.law(), asked.effective_from);
+    let issuance = Issuance {
+        number: desk.mint_credential(),
+        term: Period::from_inclusive(asked.effective_from, Some(last_day)),
+        designations: asked.designations.clone(),
+        rule_set: evaluation.rule_set,
+        basis: IssuanceBasis::Evaluated,
+        findings: evaluation.criteria.iter().map(|found| (found.criterion, found.outcome)).collect(),
+        decision_note: asked.decision_note.clone(),
+    };
+    Ok(with_grants(file, issuance))
+}
+
+pub(super) fn transfer(
+    asked: &TransferCredential,
+    file: &SpecialistFile,
+    desk: &mut dyn Desk,
+) -> Result<Vec<Fact>, Rejection> {
+    let known = file.known_now();
+    if !desk.law().adopted().iter().any(|set| set.id == asked.rule_set) {
+        return Err(Rejection::invalid("rule_set_id", "no rule set of this id has been adopted"));
+    }
+    refuse_after_death(&known, asked.term.start)?;
+    refuse_credentialed(&known)?;
+    let issuance = Issuance {
+        number: desk.mint_credential(),
+        term: asked.term,
+        designations: asked.designations.clone(),
+        rule_set: asked.rule_set.clone(),
+        basis: IssuanceBasis::Transferred,
+        findings: Vec::new(),
+        decision_note: String::new(),
+    };
+    Ok(with_grants(file, issuance))
+}
+
+/// The issuance, followed by a grant for each designation.
+fn with_grants(file: &SpecialistFile, issuance: Issuance) -> Vec<Fact> {
+    let (number, from) = (issuance.number, issuance.term.start);
+    let designations: Vec<Designation> = issuance.designations.clone();
+    let grants = designations.into_iter().map(|code| SpecialistFact::PeriodOpened {
+        number,
+        kind: CredentialPeriodKind::Designation(code),
+        days: Period::from_inclusive(from, None),
+    });
+    let facts = std::iter::once(SpecialistFact::CredentialIssued(issuance)).chain(grants);
+    facts.map(|fact| Fact::Specialist(file.id, fact)).collect()
+}
+
+fn first_term_last_day(law: &Law, effective_from: Day) -> Day {
+    law.in_force_on(effective_from).cohort_date_on_or_after(effective_from)
+}
+
+fn refuse_after_death(known: &Specialist, effective_from: Day) -> Result<(), Rejection> {
+    if known.death_date.is_some_and(|death| effective_from > death) {
+        return Err(Rejection::refused(Refusal::AfterDeath, known.id, "effective_from is after the person's death"));
+    }
+    Ok(())
+}
+
+/// A person has at most one credential that is not void.
+pub(super) fn refuse_credentialed(known: &Specialist) -> Result<(), Rejection> {
+    if known.credentials.iter().any(|credential| !credential.void) {
+        let description = "the person has a credential that is not void: renew or reinstate it";
+        return Err(Rejection::refused(Refusal::AlreadyCredentialed, known.id, description));
+    }
+    Ok(())
+}

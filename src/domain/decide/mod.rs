@@ -1,0 +1,180 @@
+//! What the registry accepts and what it refuses: section 8 of the specification, line by line.
+//!
+//! [`decide`] sees a command, the file it is judged by and what else is on the [`Desk`], and answers with the facts to
+//! record or with the first refusal that applies. It changes nothing itself.
+
+mod credential;
+mod employment;
+mod issue;
+mod provider;
+mod rejection;
+mod retract;
+mod specialist;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use self::issue::evaluate_application;
+pub use self::rejection::{Refusal, Rejection, Violation};
+use super::command::Command;
+use super::day::Day;
+use super::fact::{Fact, Identifier, Recorded, RegistryFact, Reporter, Role, SpecialistFact};
+use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
+use super::law::Law;
+use super::provider::{ProviderFile, ProviderTimeline};
+use super::specialist::{Credential, Specialist, SpecialistFile};
+
+/// What is on the table when a command is judged.
+pub trait Desk {
+    /// Today.
+    fn today(&self) -> Day;
+    /// The law as known at the head.
+    fn law(&self) -> &Law;
+    /// The revision that the facts would have.
+    fn next_revision(&self) -> Revision;
+    /// Who asks.
+    fn reporter(&self) -> &Reporter;
+    /// A provider's file.
+    fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>>;
+    /// The provider that an identifier belongs to.
+    fn owner_of(&self, identifier: &Identifier) -> Option<ProviderId>;
+    /// A number that no credential has.
+    fn mint_credential(&mut self) -> CredentialNumber;
+    /// An id that no specialist has.
+    fn mint_specialist(&mut self) -> SpecialistId;
+    /// An id that no job has.
+    fn mint_employment(&mut self) -> EmploymentId;
+    /// An id that no provider has.
+    fn mint_provider(&mut self) -> ProviderId;
+}
+
+/// The file that a command is judged by, as the target of the command names it.
+#[derive(Debug)]
+pub enum File {
+    /// Nothing is on file under the target.
+    None,
+    /// The registry's own.
+    Registry,
+    /// A provider's, and whether any job that is not retracted names it.
+    Provider(Arc<ProviderFile>, bool),
+    /// A person's.
+    Specialist(SpecialistFile),
+    /// Those of everyone who has a job with a provider.
+    Staff(Vec<SpecialistFile>),
+}
+
+/// The facts to record, or the first refusal that applies.
+pub fn decide(command: &Command, file: &File, desk: &mut dyn Desk) -> Result<Vec<Fact>, Rejection> {
+    match command {
+        Command::RegisterProvider { id, row } => provider::register(id.as_ref(), row, file, desk),
+        Command::UpdateProvider { id, row } => provider::update(id, row, desk),
+        Command::OpenProviderPeriod { provider, kind, days, valid_through } => {
+            provider::open_period(provider, *kind, *days, *valid_through, desk)
+        }
+        Command::RegisterSpecialist { name, birth_date } => Ok(specialist::register(name, *birth_date, desk)),
+        Command::ChangeSpecialistName { specialist, name } => specialist::rename(person(file, *specialist)?, name),
+        Command::RecordDeath { specialist, death_date } => {
+            specialist::record_death(person(file, *specialist)?, *death_date, desk)
+        }
+        Command::IssueCredential(issue) => issue::issue(issue, person(file, issue.specialist)?, desk),
+        Command::TransferCredential(transfer) => issue::transfer(transfer, person(file, transfer.specialist)?, desk),
+        Command::RenewCredential { credential, effective_from, term_last_day, continuing_education_hours } => {
+            let renewal = credential::Renewal {
+                effective_from: *effective_from,
+                term_last_day: *term_last_day,
+                continuing_education_hours: *continuing_education_hours,
+            };
+            credential::renew(&holder(file, *credential)?, &renewal, desk)
+        }
+        Command::OpenCredentialPeriod { credential, kind, days } => {
+            credential::open_period(&holder(file, *credential)?, kind, *days, desk)
+        }
+        Command::Act { credential, act, effective_from } => {
+            credential::act(&holder(file, *credential)?, *act, *effective_from, desk)
+        }
+        Command::StartEmployment { who, provider, position, supervised, days } => {
+            let job = employment::NewJob { provider, position, supervised: *supervised, days: *days };
+            employment::start(who, job, file, desk)
+        }
+        Command::EndEmployment { job, last_day, reason } => employment::end(*job, *last_day, *reason, file, desk),
+        Command::CorrectEmployment { employment, days } => employment::correct(*employment, *days, file, desk),
+        Command::TransferEmployments { from, to, last_day } => employment::transfer(from, to, *last_day, file, desk),
+        Command::EndPeriod { fact, last_day, reason } => retract::end_period(*fact, *last_day, reason, file, desk),
+        Command::RetractFact { fact, reason } => retract::retract(*fact, reason, file, desk),
+        Command::BeginRecords { first_day } => {
+            Ok(vec![Fact::Registry(RegistryFact::RecordsBegin { first_day: *first_day })])
+        }
+    }
+}
+
+/// A credential that a command names, with its holder.
+struct Holder<'a> {
+    file: &'a SpecialistFile,
+    known: Specialist,
+    number: CredentialNumber,
+}
+
+impl Holder<'_> {
+    fn credential(&self) -> Result<&Credential, Rejection> {
+        self.known.credential(self.number).ok_or_else(|| Rejection::not_found("credential", self.number))
+    }
+}
+
+/// The holder of a credential that is not void.
+fn holder(file: &File, number: CredentialNumber) -> Result<Holder<'_>, Rejection> {
+    let File::Specialist(file) = file else {
+        return Err(Rejection::not_found("credential", number));
+    };
+    let holder = Holder { file, known: file.known_now(), number };
+    if holder.credential()?.void {
+        return Err(Rejection::refused(
+            Refusal::CredentialVoid,
+            number,
+            "the issuance of this credential was retracted",
+        ));
+    }
+    Ok(holder)
+}
+
+/// The file of a person who is on file.
+fn person(file: &File, id: SpecialistId) -> Result<&SpecialistFile, Rejection> {
+    match file {
+        File::Specialist(file) if file.known_now().is_on_file() => Ok(file),
+        _ => Err(Rejection::not_found("specialist", id)),
+    }
+}
+
+/// A provider that is on file.
+fn provider_on_file(id: &ProviderId, desk: &dyn Desk) -> Result<Arc<ProviderFile>, Rejection> {
+    desk.provider(id).filter(|file| file.state.row.is_some()).ok_or_else(|| Rejection::not_found("provider", id))
+}
+
+/// Whether the caller may end or retract what another caller reported: the same role (a provider: the same provider), or
+/// the registrar.
+fn may_amend(caller: &Reporter, reporter: &Reporter) -> bool {
+    match &caller.role {
+        Role::Registrar | Role::RegistrarAndCertifier => true,
+        role => *role == reporter.role,
+    }
+}
+
+/// The person as the facts would have it with some more of them.
+fn with_facts(file: &SpecialistFile, facts: &[SpecialistFact], desk: &dyn Desk) -> Specialist {
+    let mut all = file.facts.clone();
+    for (index, fact) in facts.iter().enumerate() {
+        all.push(Recorded {
+            id: FactId { revision: desk.next_revision(), index: u32::try_from(index).unwrap_or(u32::MAX) },
+            recorded_at: jiff::Timestamp::UNIX_EPOCH,
+            reporter: desk.reporter().clone(),
+            note: String::new(),
+            fact: fact.clone(),
+        });
+    }
+    Specialist::known_at(file.id, &all, Revision::LATEST)
+}
+
+/// The compiled providers of a person's jobs.
+fn employers(specialist: &Specialist, desk: &dyn Desk) -> HashMap<ProviderId, Arc<ProviderTimeline>> {
+    let jobs = specialist.jobs.iter();
+    jobs.filter_map(|job| Some((job.provider.clone(), Arc::clone(&desk.provider(&job.provider)?.timeline)))).collect()
+}

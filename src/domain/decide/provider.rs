@@ -1,0 +1,49 @@
+//! Providers: registered, updated, certified, suspended.
+
+use super::{Desk, File, Refusal, Rejection, provider_on_file};
+use crate::domain::day::{Day, Period};
+use crate::domain::fact::{Fact, Identifier, ProviderFact, ProviderPeriodKind, ProviderRow};
+use crate::domain::id::ProviderId;
+
+pub(super) fn register(
+    proposed: Option<&ProviderId>,
+    row: &ProviderRow,
+    file: &File,
+    desk: &mut dyn Desk,
+) -> Result<Vec<Fact>, Rejection> {
+    let exists = matches!(file, File::Provider(file, _) if file.state.row.is_some());
+    if let (Some(id), true) = (proposed, exists) {
+        return Err(Rejection::refused(Refusal::ProviderExists, id, "a provider is on file under this id"));
+    }
+    let id = proposed.cloned().unwrap_or_else(|| desk.mint_provider());
+    refuse_taken(&row.identifiers, &id, desk)?;
+    Ok(vec![Fact::Provider(id, ProviderFact::Registered(row.clone()))])
+}
+
+pub(super) fn update(id: &ProviderId, row: &ProviderRow, desk: &dyn Desk) -> Result<Vec<Fact>, Rejection> {
+    provider_on_file(id, desk)?;
+    refuse_taken(&row.identifiers, id, desk)?;
+    Ok(vec![Fact::Provider(id.clone(), ProviderFact::Updated(row.clone()))])
+}
+
+pub(super) fn open_period(
+    id: &ProviderId,
+    kind: ProviderPeriodKind,
+    days: Period,
+    valid_through: Option<Day>,
+    desk: &dyn Desk,
+) -> Result<Vec<Fact>, Rejection> {
+    provider_on_file(id, desk)?;
+    Ok(vec![Fact::Provider(id.clone(), ProviderFact::PeriodOpened { kind, days, valid_through })])
+}
+
+/// An identifier belongs to one provider.
+pub(super) fn refuse_taken(identifiers: &[Identifier], id: &ProviderId, desk: &dyn Desk) -> Result<(), Rejection> {
+    for identifier in identifiers {
+        if desk.owner_of(identifier).is_some_and(|owner| owner != *id) {
+            let description = "this identifier belongs to another provider";
+            return Err(Rejection::refused(Refusal::IdentifierTaken, &identifier.value, description));
+        }
+    }
+    Ok(())
+}

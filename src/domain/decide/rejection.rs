@@ -1,0 +1,129 @@
+//! Refusals: what a caller is told when the rules say no.
+
+use std::fmt::Display;
+
+use crate::domain::evaluation::Assessment;
+
+/// A command that the registry does not accept.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rejection {
+    /// Fields that are malformed, missing or impossible; all that were found.
+    Invalid(Vec<Violation>),
+    /// Something the command names is not on file, or not the caller's to see: the two are told alike.
+    NotFound {
+        /// What: `credential`, `specialist`, `provider`, `employment` or `fact`.
+        kind: &'static str,
+        /// Its id, as it was given.
+        id: String,
+    },
+    /// A rule says no.
+    Refused {
+        /// Which.
+        refusal: Refusal,
+        /// What the rule was applied to.
+        subject: String,
+        /// Why, and what to do, in words.
+        description: String,
+    },
+    /// The application does not fulfil every criterion.
+    CriteriaUnmet(Vec<Assessment>),
+}
+
+/// A field that is malformed, missing or impossible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The field, by its path in the request.
+    pub field: String,
+    /// What is wrong with it, in words.
+    pub description: String,
+}
+
+impl Violation {
+    /// A field and what is wrong with it.
+    pub fn new(field: impl Into<String>, description: impl Into<String>) -> Violation {
+        Violation { field: field.into(), description: description.into() }
+    }
+}
+
+impl Rejection {
+    /// One field is wrong.
+    pub(super) fn invalid(field: &str, description: impl Into<String>) -> Rejection {
+        Rejection::Invalid(vec![Violation::new(field, description)])
+    }
+
+    /// Not on file, or not the caller's to see.
+    pub(super) fn not_found(kind: &'static str, id: impl Display) -> Rejection {
+        Rejection::NotFound { kind, id: id.to_string() }
+    }
+
+    /// A rule says no.
+    pub(super) fn refused(refusal: Refusal, subject: impl Display, description: impl Into<String>) -> Rejection {
+        Rejection::Refused { refusal, subject: subject.to_string(), description: description.into() }
+    }
+}
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal,)+) => {
+        /// Why the rules say no. The code is part of the contract.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Refusal { $($(#[$doc])* $variant,)+ }
+
+        impl Refusal {
+            /// Every refusal.
+            pub const ALL: &'static [Refusal] = &[$(Refusal::$variant,)+];
+
+            /// The stable code that clients decide on.
+            pub fn code(self) -> &'static str {
+                match self { $(Refusal::$variant => $code,)+ }
+            }
+        }
+    };
+}
+
+refusals! {
+    /// The credential is void.
+    CredentialVoid = "CREDENTIAL_VOID",
+    /// Dated before the credential takes effect.
+    BeforeEffectiveFrom = "BEFORE_EFFECTIVE_FROM",
+    /// Dated after the holder's death.
+    AfterDeath = "AFTER_DEATH",
+    /// The credential is not held.
+    NotHeld = "NOT_HELD",
+    /// Already revoked by discipline.
+    AlreadyRevoked = "ALREADY_REVOKED",
+    /// Held the day before.
+    AlreadyHeld = "ALREADY_HELD",
+    /// No provider covers the holder that day.
+    NotCovered = "NOT_COVERED",
+    /// Reinstatement alone would not bring the credential back.
+    NotReinstatable = "NOT_REINSTATABLE",
+    /// The term is not the one that follows.
+    TermNotExtended = "TERM_NOT_EXTENDED",
+    /// Too few hours of continuing education.
+    ContinuingEducation = "CONTINUING_EDUCATION",
+    /// The person has a credential that is not void.
+    AlreadyCredentialed = "ALREADY_CREDENTIALED",
+    /// So late a report is the registrar's to record.
+    RegistrarMustRecord = "REGISTRAR_MUST_RECORD",
+    /// A fact of the registry itself.
+    NotRetractable = "NOT_RETRACTABLE",
+    /// Something that is not retracted names the registration.
+    HasDependents = "HAS_DEPENDENTS",
+    /// The fact is retracted.
+    AlreadyRetracted = "ALREADY_RETRACTED",
+    /// The fact opens no period that could be ended.
+    NotAPeriod = "NOT_A_PERIOD",
+    /// Several open jobs; the report must name one.
+    EmploymentAmbiguous = "EMPLOYMENT_AMBIGUOUS",
+    /// The provider's id is taken.
+    ProviderExists = "PROVIDER_EXISTS",
+    /// The identifier belongs to another provider.
+    IdentifierTaken = "IDENTIFIER_TAKEN",
+}
+
+impl Refusal {
+    /// Whether something that is there already stands in the way.
+    pub fn is_already_exists(self) -> bool {
+        matches!(self, Refusal::ProviderExists | Refusal::IdentifierTaken)
+    }
+}

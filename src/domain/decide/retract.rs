@@ -1,0 +1,147 @@
+//! Amendments: a period that ends on another day, a fact that is withdrawn.
+
+use super::employment::refuse_late;
+use super::provider::refuse_taken;
+use super::{Desk, File, Refusal, Rejection, issue, may_amend, with_facts};
+use crate::domain::day::Day;
+use crate::domain::fact::{Fact, PeriodEnd, ProviderFact, Recorded, Retraction, SpecialistFact};
+use crate::domain::history::{Filed, in_force, retracted};
+use crate::domain::id::{FactId, Revision};
+use crate::domain::provider::{Provider, ProviderFile};
+use crate::domain::specialist::SpecialistFile;
+
+pub(super) fn end_period(
+    target: FactId,
+    last_day: Day,
+    reason: &str,
+    file: &File,
+    desk: &dyn Desk,
+) -> Result<Vec<Fact>, Rejection> {
+    let end = PeriodEnd { target, last_day, reason: reason.to_owned() };
+    let not_a_period = || {
+        let description = "this fact opens no period that could be ended (a job's end is reported as such)";
+        Rejection::refused(Refusal::NotAPeriod, target, description)
+    };
+    let refuse_before = |first_day: Day| {
+        let description = format!("before the period's first day, {first_day}");
+        if last_day < first_day { Err(Rejection::invalid("last_day", description)) } else { Ok(()) }
+    };
+    match file {
+        File::Provider(file, _) => {
+            let ProviderFact::PeriodOpened { days, .. } = &amended(target, &file.facts, desk)?.fact else {
+                return Err(not_a_period());
+            };
+            refuse_before(days.start)?;
+            Ok(vec![Fact::Provider(file.id.clone(), ProviderFact::PeriodEnded(end))])
+        }
+        File::Specialist(file) => {
+            let SpecialistFact::PeriodOpened { days, .. } = &amended(target, &file.facts, desk)?.fact else {
+                return Err(not_a_period());
+            };
+            refuse_before(days.start)?;
+            Ok(vec![Fact::Specialist(file.id, SpecialistFact::PeriodEnded(end))])
+        }
+        File::Registry => Err(not_a_period()),
+        File::None | File::Staff(_) => Err(Rejection::not_found("fact", target)),
+    }
+}
+
+pub(super) fn retract(target: FactId, reason: &str, file: &File, desk: &dyn Desk) -> Result<Vec<Fact>, Rejection> {
+    let retraction = Retraction { target, reason: reason.to_owned() };
+    match file {
+        File::Provider(file, is_named) => {
+            let withdrawn = &amended(target, &file.facts, desk)?.fact;
+            if matches!(withdrawn, ProviderFact::Registered(_)) && (*is_named || provider_has_dependents(file)) {
+                return Err(has_dependents(target));
+            }
+            let fact = ProviderFact::Retracted(retraction);
+            refuse_restored_provider(file, &fact, desk)?;
+            Ok(vec![Fact::Provider(file.id.clone(), fact)])
+        }
+        File::Specialist(file) => {
+            let withdrawn = &amended(target, &file.facts, desk)?.fact;
+            if matches!(withdrawn, SpecialistFact::Registered { .. }) && specialist_has_dependents(file) {
+                return Err(has_dependents(target));
+            }
+            let fact = SpecialistFact::Retracted(retraction);
+            refuse_restored_credential(file, &fact, desk)?;
+            Ok(vec![Fact::Specialist(file.id, fact)])
+        }
+        File::Registry => {
+            let description = "a fact of the registry itself is never retracted";
+            Err(Rejection::refused(Refusal::NotRetractable, target, description))
+        }
+        File::None | File::Staff(_) => Err(Rejection::not_found("fact", target)),
+    }
+}
+
+/// The fact that a caller amends: on file, the caller's to amend, and not retracted.
+fn amended<'a, F: Filed>(
+    target: FactId,
+    facts: &'a [Recorded<F>],
+    desk: &dyn Desk,
+) -> Result<&'a Recorded<F>, Rejection> {
+    let found = facts.iter().find(|recorded| recorded.id == target);
+    let found = found
+        .filter(|recorded| may_amend(desk.reporter(), &recorded.reporter))
+        .ok_or_else(|| Rejection::not_found("fact", target))?;
+    if retracted(facts, Revision::LATEST).contains(&target) {
+        return Err(Rejection::refused(Refusal::AlreadyRetracted, target, "this fact was retracted"));
+    }
+    Ok(found)
+}
+
+fn has_dependents(target: FactId) -> Rejection {
+    let description = "facts that are not retracted name this registration: retract them first";
+    Rejection::refused(Refusal::HasDependents, target, description)
+}
+
+fn provider_has_dependents(file: &ProviderFile) -> bool {
+    in_force(&file.facts, Revision::LATEST)
+        .any(|recorded| matches!(recorded.fact, ProviderFact::Updated(_) | ProviderFact::PeriodOpened { .. }))
+}
+
+fn specialist_has_dependents(file: &SpecialistFile) -> bool {
+    in_force(&file.facts, Revision::LATEST).any(|recorded| {
+        matches!(
+            recorded.fact,
+            SpecialistFact::NameChanged { .. }
+                | SpecialistFact::Died { .. }
+                | SpecialistFact::CredentialIssued(_)
+                | SpecialistFact::EmploymentStarted { .. }
+        )
+    })
+}
+
+/// What comes back into force may not take what another has by now.
+fn refuse_restored_provider(file: &ProviderFile, fact: &ProviderFact, desk: &dyn Desk) -> Result<(), Rejection> {
+    let mut facts = file.facts.clone();
+    facts.push(Recorded {
+        id: FactId { revision: desk.next_revision(), index: 0 },
+        recorded_at: jiff::Timestamp::UNIX_EPOCH,
+        reporter: desk.reporter().clone(),
+        note: String::new(),
+        fact: fact.clone(),
+    });
+    let registrations = in_force(&facts, Revision::LATEST)
+        .filter(|recorded| matches!(recorded.fact, ProviderFact::Registered(_)))
+        .count();
+    if registrations > 1 {
+        let description = "a provider is on file under this id by a later registration";
+        return Err(Rejection::refused(Refusal::ProviderExists, &file.id, description));
+    }
+    let after = Provider::known_at(&facts, Revision::LATEST);
+    after.row.map_or(Ok(()), |row| refuse_taken(&row.identifiers, &file.id, desk))
+}
+
+fn refuse_restored_credential(file: &SpecialistFile, fact: &SpecialistFact, desk: &dyn Desk) -> Result<(), Rejection> {
+    let before = file.known_now();
+    let after = with_facts(file, std::slice::from_ref(fact), desk);
+    if after.credentials.iter().filter(|credential| !credential.void).count() > 1 {
+        issue::refuse_credentialed(&after)?;
+    }
+    for job in before.jobs.iter().chain(&after.jobs) {
+        refuse_late(&before, &after, &job.provider, desk)?;
+    }
+    Ok(())
+}

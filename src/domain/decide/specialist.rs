@@ -1,0 +1,26 @@
+//! People: registered, renamed, deceased.
+
+use super::{Desk, Rejection};
+use crate::domain::day::Day;
+use crate::domain::fact::{Fact, SpecialistFact};
+use crate::domain::name::PersonName;
+use crate::domain::specialist::SpecialistFile;
+
+pub(super) fn register(name: &PersonName, birth_date: Day, desk: &mut dyn Desk) -> Vec<Fact> {
+    let fact = SpecialistFact::Registered { name: name.clone(), birth_date };
+    vec![Fact::Specialist(desk.mint_specialist(), fact)]
+}
+
+pub(super) fn rename(file: &SpecialistFile, name: &PersonName) -> Result<Vec<Fact>, Rejection> {
+    Ok(vec![Fact::Specialist(file.id, SpecialistFact::NameChanged { name: name.clone() })])
+}
+
+pub(super) fn record_death(file: &SpecialistFile, death_date: Day, desk: &dyn Desk) -> Result<Vec<Fact>, Rejection> {
+    if death_date > desk.today() {
+        return Err(Rejection::invalid("death_date", "after today"));
+    }
+    if file.known_now().birth_date.is_some_and(|birth| death_date < birth) {
+        return Err(Rejection::invalid("death_date", "before the birth date on file"));
+    }
+    Ok(vec![Fact::Specialist(file.id, SpecialistFact::Died { death_date })])
+}

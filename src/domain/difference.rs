@@ -1,0 +1,304 @@
+//! What a record changes: the differences between what could be answered before it and what can be answered after it.
+//!
+//! Days up to today are told in the record and in the feed; the days after are foreseen, and told to the caller alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::day::{Day, Period};
+use super::fact::{Designation, Identifier};
+use super::id::{CredentialNumber, ProviderId, SpecialistId};
+use super::provider::{Provider, ProviderTimeline};
+use super::record::{Change, Coverage, Foreseen, ServiceStatus};
+use super::runs::Runs;
+use super::standing::{Reason, Standing};
+use super::timeline::{Providers, Timeline};
+
+/// Everything that is told of some subjects at one revision.
+#[derive(Debug, Default)]
+pub struct Told {
+    credentials: BTreeMap<CredentialNumber, CredentialTold>,
+    providers: BTreeMap<ProviderId, ProviderTold>,
+    /// The first day with employment on record, if one is set.
+    pub records_begin: Option<Day>,
+}
+
+#[derive(Debug)]
+struct CredentialTold {
+    specialist: SpecialistId,
+    standing: Runs<(Standing, Option<Reason>)>,
+    coverage: BTreeMap<ProviderId, Runs<Coverage>>,
+    designations: BTreeMap<Designation, Runs<bool>>,
+}
+
+#[derive(Debug)]
+struct ProviderTold {
+    identifiers: Option<Vec<Identifier>>,
+    service: Runs<ServiceStatus>,
+}
+
+impl Told {
+    /// Adds what is told of a credential.
+    pub fn add_credential(&mut self, timeline: &Timeline, providers: &impl Providers) {
+        let told = CredentialTold {
+            specialist: timeline.specialist,
+            standing: Runs::from_boundaries(timeline.days.boundaries().collect(), |day| {
+                let on = timeline.days.at(day);
+                (on.standing, on.reason)
+            }),
+            coverage: employers_of(timeline)
+                .filter_map(|provider| {
+                    Some((provider.clone(), coverage(timeline, provider, providers.timeline(provider)?)))
+                })
+                .collect(),
+            designations: Designation::ALL.iter().map(|code| (*code, designation(timeline, *code))).collect(),
+        };
+        self.credentials.insert(timeline.number, told);
+    }
+
+    /// Adds what is told of a provider.
+    pub fn add_provider(&mut self, id: &ProviderId, provider: &Provider, timeline: &ProviderTimeline) {
+        let told = ProviderTold {
+            identifiers: provider.row.as_ref().map(|row| row.identifiers.clone()),
+            service: Runs::from_boundaries(timeline.days.boundaries().collect(), |day| timeline.days.at(day).service),
+        };
+        self.providers.insert(id.clone(), told);
+    }
+
+    /// The next day after `day` on which something told here differs from the day before it.
+    pub fn next_change(&self, day: Day) -> Option<Day> {
+        let credentials = self.credentials.values().flat_map(|told| {
+            let coverage = told.coverage.values().map(|runs| runs.next_change(day));
+            let designations = told.designations.values().map(|runs| runs.next_change(day));
+            coverage.chain(designations).chain([told.standing.next_change(day)])
+        });
+        let providers = self.providers.values().map(|told| told.service.next_change(day));
+        credentials.chain(providers).flatten().min()
+    }
+}
+
+fn employers_of(timeline: &Timeline) -> impl Iterator<Item = &ProviderId> {
+    timeline.jobs.iter().map(|(provider, _)| provider).collect::<BTreeSet<_>>().into_iter()
+}
+
+/// What is told of a provider's coverage of a holder: nothing before the credential takes effect, or when it is void.
+fn coverage(timeline: &Timeline, provider: &ProviderId, on_days: &ProviderTimeline) -> Runs<Coverage> {
+    let jobs: Vec<Period> = timeline.jobs.iter().filter(|(id, _)| id == provider).map(|(_, days)| *days).collect();
+    let mut boundaries: Vec<Day> = on_days.days.boundaries().chain([timeline.effective_from]).collect();
+    boundaries.extend(jobs.iter().flat_map(|job| [job.start, job.end]));
+    Runs::from_boundaries(boundaries, |day| {
+        let on = on_days.days.at(day);
+        let told = !timeline.void && day >= timeline.effective_from;
+        match told && on.qualifies && !on.suspended && jobs.iter().any(|job| job.includes(day)) {
+            true if on.current => Coverage::Covered,
+            true => Coverage::NotKnown,
+            false => Coverage::NotCovered,
+        }
+    })
+}
+
+fn designation(timeline: &Timeline, code: Designation) -> Runs<bool> {
+    let grants = timeline.designations.iter().filter(|(granted, _)| *granted == code);
+    let boundaries = grants.flat_map(|(_, days)| [days.start, days.end]).chain([timeline.effective_from]);
+    Runs::from_boundaries(boundaries.collect(), |day| {
+        !timeline.void && day >= timeline.effective_from && timeline.holds(code, day)
+    })
+}
+
+/// The rows of one subject that differ, neighbours that read alike as one.
+fn rows<T: PartialEq, R: PartialEq>(before: &Runs<T>, after: &Runs<T>, row: impl Fn(&T, &T) -> R) -> Vec<(Period, R)> {
+    let mut rows: Vec<(Period, R)> = Vec::new();
+    for (days, was, is) in before.zip(after).filter(|(_, was, is)| was != is) {
+        let read = row(was, is);
+        match rows.last_mut() {
+            Some((last, same)) if last.end == days.start && *same == read => last.end = days.end,
+            _ => rows.push((days, read)),
+        }
+    }
+    rows
+}
+
+/// Differences over all of time, in the order in which they are told.
+#[derive(Debug, Default)]
+pub struct Differences {
+    changes: Vec<Change>,
+    specialists: BTreeSet<SpecialistId>,
+}
+
+/// The differences that a record makes.
+pub fn differences(before: &Told, after: &Told) -> Differences {
+    let mut differences = Differences::default();
+    differences.add_credentials(before, after);
+    differences.add_providers(before, after);
+    if let Some(first_day) = after.records_begin
+        && before.records_begin != after.records_begin
+    {
+        differences.changes.push(Change::Records { first_day });
+    }
+    differences
+}
+
+/// The keys of both maps, in order, each with what either has under it.
+fn pairs<'a, K: Ord, V>(
+    before: &'a BTreeMap<K, V>,
+    after: &'a BTreeMap<K, V>,
+) -> impl Iterator<Item = (&'a K, Option<&'a V>, Option<&'a V>)> {
+    let keys: BTreeSet<&K> = before.keys().chain(after.keys()).collect();
+    keys.into_iter().map(|key| (key, before.get(key), after.get(key)))
+}
+
+impl Differences {
+    fn add_credentials(&mut self, before: &Told, after: &Told) {
+        let unsaid = Runs::constant((Standing::NotIssued, Some(Reason::NotYetEffective)));
+        let (uncovered, unheld) = (Runs::constant(Coverage::NotCovered), Runs::constant(false));
+        let (no_coverage, no_designations) = (BTreeMap::new(), BTreeMap::new());
+        let (mut standings, mut coverages, mut designations) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, was, is) in pairs(&before.credentials, &after.credentials) {
+            let number = *number;
+            let rows_before = standings.len() + coverages.len() + designations.len();
+            let (old, new) = (was.map_or(&unsaid, |told| &told.standing), is.map_or(&unsaid, |told| &told.standing));
+            for (days, (from, to, reason)) in rows(old, new, |was, is| (was.0, is.0, is.1)) {
+                standings.push(Change::Standing { number, days, from, to, reason });
+            }
+            let old = was.map_or(&no_coverage, |told| &told.coverage);
+            let new = is.map_or(&no_coverage, |told| &told.coverage);
+            for (provider, was, is) in pairs(old, new) {
+                for (days, coverage) in rows(was.unwrap_or(&uncovered), is.unwrap_or(&uncovered), |_, is| *is) {
+                    coverages.push(Change::Coverage { number, provider: provider.clone(), days, coverage });
+                }
+            }
+            let old = was.map_or(&no_designations, |told| &told.designations);
+            let new = is.map_or(&no_designations, |told| &told.designations);
+            for (code, was, is) in pairs(old, new) {
+                for (days, held) in rows(was.unwrap_or(&unheld), is.unwrap_or(&unheld), |_, is| *is) {
+                    designations.push(Change::Designation { number, code: *code, days, held });
+                }
+            }
+            if standings.len() + coverages.len() + designations.len() > rows_before {
+                self.specialists.extend(was.or(is).map(|told| told.specialist));
+            }
+        }
+        self.changes.extend(standings.into_iter().chain(coverages).chain(designations));
+    }
+
+    fn add_providers(&mut self, before: &Told, after: &Told) {
+        let unknown = Runs::constant(ServiceStatus::NotKnown);
+        let mut rows_of_file = Vec::new();
+        for (provider, was, is) in pairs(&before.providers, &after.providers) {
+            let old = was.map_or(&unknown, |told| &told.service);
+            let new = is.map_or(&unknown, |told| &told.service);
+            for (days, service) in rows(old, new, |_, is| *is) {
+                self.changes.push(Change::Service { provider: provider.clone(), days, service });
+            }
+            let old = was.and_then(|told| told.identifiers.as_ref());
+            let new = is.and_then(|told| told.identifiers.as_ref());
+            if old != new {
+                rows_of_file.push(Change::Provider {
+                    provider: provider.clone(),
+                    identifiers: new.cloned().unwrap_or_default(),
+                    on_file: new.is_some(),
+                });
+            }
+        }
+        self.changes.append(&mut rows_of_file);
+    }
+
+    /// How many people have a standing, coverage or designation that differs.
+    pub fn specialist_count(&self) -> u32 {
+        u32::try_from(self.specialists.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What is told today, and what is foreseen. A run that reaches today is told without a last day.
+    pub fn split(self, today: Day) -> (Vec<Change>, Foreseen) {
+        let mut told = Vec::new();
+        let mut foreseen = Foreseen::default();
+        let later = Period { start: today.next(), end: Day::FOREVER };
+        for change in self.changes {
+            let Some(days) = days_of(&change) else {
+                told.push(change);
+                continue;
+            };
+            let ahead = days.intersect(later);
+            if !ahead.is_empty() {
+                foreseen.count += 1;
+                if foreseen.first.len() < Foreseen::KEPT {
+                    foreseen.first.push(with_days(change.clone(), ahead));
+                }
+            }
+            if days.start <= today {
+                let end = if days.includes(today) { Day::FOREVER } else { days.end };
+                told.push(with_days(change, Period { end, ..days }));
+            }
+        }
+        (told, foreseen)
+    }
+}
+
+/// The days that a change speaks of; none where it speaks of no days.
+fn days_of(change: &Change) -> Option<Period> {
+    match change {
+        Change::Standing { days, .. }
+        | Change::Coverage { days, .. }
+        | Change::Designation { days, .. }
+        | Change::Service { days, .. } => Some(*days),
+        Change::Provider { .. } | Change::Records { .. } => None,
+    }
+}
+
+fn with_days(mut change: Change, other: Period) -> Change {
+    match &mut change {
+        Change::Standing { days, .. }
+        | Change::Coverage { days, .. }
+        | Change::Designation { days, .. }
+        | Change::Service { days, .. } => *days = other,
+        Change::Provider { .. } | Change::Records { .. } => {}
+    }
+    change
+}
+
+impl Told {
+    /// What becomes different when `day` is opened: the differences between it and the day before.
+    pub fn on_opening(&self, day: Day) -> Vec<Change> {
+        let days = Period { start: day, end: Day::FOREVER };
+        let (mut standings, mut coverages) = (Vec::new(), Vec::new());
+        let (mut designations, mut services) = (Vec::new(), Vec::new());
+        for (number, told) in &self.credentials {
+            let number = *number;
+            if let Some((was, is)) = turn(&told.standing, day) {
+                standings.push(Change::Standing { number, days, from: was.0, to: is.0, reason: is.1 });
+            }
+            for (provider, runs) in &told.coverage {
+                let turned = turn(runs, day);
+                coverages.extend(turned.map(|(_, coverage)| Change::Coverage {
+                    number,
+                    provider: provider.clone(),
+                    days,
+                    coverage: *coverage,
+                }));
+            }
+            for (code, runs) in &told.designations {
+                let turned = turn(runs, day);
+                designations.extend(turned.map(|(_, held)| Change::Designation {
+                    number,
+                    code: *code,
+                    days,
+                    held: *held,
+                }));
+            }
+        }
+        for (provider, told) in &self.providers {
+            let turned = turn(&told.service, day);
+            services.extend(turned.map(|(_, service)| Change::Service {
+                provider: provider.clone(),
+                days,
+                service: *service,
+            }));
+        }
+        standings.into_iter().chain(coverages).chain(designations).chain(services).collect()
+    }
+}
+
+/// The values of the day before and of the day, where they differ.
+fn turn<T: PartialEq>(runs: &Runs<T>, day: Day) -> Option<(&T, &T)> {
+    let (was, is) = (runs.at(day.previous()), runs.at(day));
+    (was != is).then_some((was, is))
+}

@@ -1,0 +1,41 @@
+//! From all facts of a file to those that count: known at a revision, and not retracted.
+
+use std::collections::{HashMap, HashSet};
+
+use super::day::Day;
+use super::fact::Recorded;
+use super::id::{FactId, Revision};
+
+/// What the files of all subjects have in common.
+pub trait Filed {
+    /// The fact that this one retracts, if it is a retraction.
+    fn retracts(&self) -> Option<FactId>;
+
+    /// The period whose last day this one sets, if it does.
+    fn ends_period(&self) -> Option<(FactId, Day)>;
+}
+
+/// The facts that are retracted, as known at a revision. A retraction can itself be retracted, by a later one only; so
+/// the last word is found by reading backwards.
+pub fn retracted<F: Filed>(facts: &[Recorded<F>], known_at: Revision) -> HashSet<FactId> {
+    let mut retracted = HashSet::new();
+    for recorded in facts.iter().rev().filter(|recorded| recorded.id.revision <= known_at) {
+        if let Some(target) = recorded.fact.retracts()
+            && !retracted.contains(&recorded.id)
+        {
+            retracted.insert(target);
+        }
+    }
+    retracted
+}
+
+/// The facts that count, in the order in which they were recorded.
+pub fn in_force<F: Filed>(facts: &[Recorded<F>], known_at: Revision) -> impl Iterator<Item = &Recorded<F>> {
+    let retracted = retracted(facts, known_at);
+    facts.iter().filter(move |recorded| recorded.id.revision <= known_at && !retracted.contains(&recorded.id))
+}
+
+/// The last day that the last end on record gives to each period that has one.
+pub fn last_days<F: Filed>(facts: &[Recorded<F>], known_at: Revision) -> HashMap<FactId, Day> {
+    in_force(facts, known_at).filter_map(|recorded| recorded.fact.ends_period()).collect()
+}

@@ -1,0 +1,26 @@
+//! The domain: facts, and the pure functions that turn them into standings, verdicts and refusals.
+//!
+//! Nothing here waits, reads a clock or touches a disk: time and facts are parameters. In reading order:
+//!
+//! 1. [`day`], [`id`], [`name`]: the small words. [`fact`] and [`record`]: what is reported, and what is kept of it.
+//! 2. [`history`], [`specialist`], [`provider`], [`law`]: from facts to what is known at a revision.
+//! 3. [`timeline`]: the walk, compiled. [`verdict`]: the answer to a question. [`difference`]: what a record changes.
+//! 4. [`command`], [`evaluation`], [`decide`]: what is asked of the registry, and what it refuses.
+
+pub mod command;
+pub mod day;
+pub mod decide;
+pub mod difference;
+pub mod evaluation;
+pub mod fact;
+pub mod history;
+pub mod id;
+pub mod law;
+pub mod name;
+pub mod provider;
+pub mod record;
+pub mod runs;
+pub mod specialist;
+pub mod standing;
+pub mod timeline;
+pub mod verdict;

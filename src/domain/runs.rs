@@ -1,0 +1,166 @@
+//! A value for every day, kept as the days on which it changes.
+
+use super::day::{Day, Period};
+
+/// A value for every day of time: equal neighbours are one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runs<T> {
+    /// The first starts at the beginning of time; each ends where the next starts.
+    runs: Box<[(Day, T)]>,
+}
+
+impl<T: PartialEq> Runs<T> {
+    /// The same value on every day.
+    pub fn constant(value: T) -> Runs<T> {
+        Runs { runs: Box::new([(Day::BEGINNING, value)]) }
+    }
+
+    /// The values that `value_on` gives, for which it is enough to ask on the days where it may change: `boundaries`, in
+    /// any order, and the beginning of time.
+    pub fn from_boundaries(mut boundaries: Vec<Day>, mut value_on: impl FnMut(Day) -> T) -> Runs<T> {
+        boundaries.push(Day::BEGINNING);
+        boundaries.sort_unstable();
+        boundaries.dedup();
+        let mut builder = RunsBuilder::default();
+        for day in boundaries.into_iter().filter(|day| *day < Day::FOREVER) {
+            builder.push(day, value_on(day));
+        }
+        builder.finish()
+    }
+
+    /// The value on a day.
+    pub fn at(&self, day: Day) -> &T {
+        let after = self.runs.partition_point(|(start, _)| *start <= day);
+        &self.runs[after.saturating_sub(1)].1
+    }
+
+    /// Each run with its days, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Period, &T)> {
+        self.runs.iter().enumerate().map(|(at, (start, value))| {
+            let end = self.runs.get(at + 1).map_or(Day::FOREVER, |(next, _)| *next);
+            (Period { start: *start, end }, value)
+        })
+    }
+
+    /// The days on which a run starts, without the beginning of time.
+    pub fn boundaries(&self) -> impl Iterator<Item = Day> {
+        self.runs.iter().skip(1).map(|(start, _)| *start)
+    }
+
+    /// The first day after `day` whose value differs from the day before it.
+    pub fn next_change(&self, day: Day) -> Option<Day> {
+        let after = self.runs.partition_point(|(start, _)| *start <= day);
+        self.runs.get(after).map(|(start, _)| *start)
+    }
+
+    /// The runs of both, cut at the boundaries of both.
+    pub fn zip<'a, U: PartialEq>(&'a self, other: &'a Runs<U>) -> impl Iterator<Item = (Period, &'a T, &'a U)> {
+        let mut left = self.iter().peekable();
+        let mut right = other.iter().peekable();
+        std::iter::from_fn(move || {
+            let (days, value) = *left.peek()?;
+            let (other_days, other_value) = *right.peek()?;
+            if days.end <= other_days.end {
+                left.next();
+            }
+            if other_days.end <= days.end {
+                right.next();
+            }
+            Some((days.intersect(other_days), value, other_value))
+        })
+    }
+}
+
+/// Builds [`Runs`] from values in the order of their days.
+#[derive(Debug)]
+pub struct RunsBuilder<T> {
+    runs: Vec<(Day, T)>,
+}
+
+impl<T> Default for RunsBuilder<T> {
+    fn default() -> Self {
+        RunsBuilder { runs: Vec::new() }
+    }
+}
+
+impl<T: PartialEq> RunsBuilder<T> {
+    /// The value from `start` on. The first start must be the beginning of time; the others must ascend.
+    pub fn push(&mut self, start: Day, value: T) {
+        if self.runs.last().is_none_or(|(_, last)| *last != value) {
+            self.runs.push((start, value));
+        }
+    }
+
+    /// What was pushed.
+    pub fn finish(self) -> Runs<T> {
+        Runs { runs: self.runs.into_boxed_slice() }
+    }
+}
+
+/// The days that belong to any of the periods, as the fewest periods, in order.
+pub fn union(periods: impl IntoIterator<Item = Period>) -> Vec<Period> {
+    let mut sorted: Vec<Period> = periods.into_iter().filter(|period| !period.is_empty()).collect();
+    sorted.sort_unstable();
+    let mut merged: Vec<Period> = Vec::with_capacity(sorted.len());
+    for period in sorted {
+        match merged.last_mut() {
+            Some(last) if period.start <= last.end => last.end = last.end.max(period.end),
+            _ => merged.push(period),
+        }
+    }
+    merged
+}
+
+/// The days of `periods` that are none of `without`; both as [`union`] gives them.
+pub fn difference(periods: &[Period], without: &[Period]) -> Vec<Period> {
+    let mut left = Vec::new();
+    for period in periods {
+        let mut start = period.start;
+        for taken in without.iter().filter(|taken| taken.start < period.end && taken.end > period.start) {
+            if start < taken.start {
+                left.push(Period { start, end: taken.start });
+            }
+            start = start.max(taken.end);
+        }
+        if start < period.end {
+            left.push(Period { start, end: period.end });
+        }
+    }
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn days(start: i32, end: i32) -> Period {
+        Period { start: Day::from_number(start), end: Day::from_number(end) }
+    }
+
+    #[test]
+    fn equal_neighbours_are_one_run() {
+        let boundaries = [5, 10, 15].map(Day::from_number).to_vec();
+        let runs = Runs::from_boundaries(boundaries, |day| (10..15).contains(&day.number()));
+        assert_eq!(runs.boundaries().map(Day::number).collect::<Vec<_>>(), [10, 15]);
+        assert!(!runs.at(Day::from_number(9)));
+        assert!(runs.at(Day::from_number(10)));
+        assert!(runs.at(Day::from_number(14)));
+        assert!(!runs.at(Day::from_number(15)));
+    }
+
+    #[test]
+    fn two_lists_are_cut_at_the_boundaries_of_both() {
+        let left = Runs::from_boundaries(vec![Day::from_number(3)], |day| day.number() >= 3);
+        let right = Runs::from_boundaries(vec![Day::from_number(5)], |day| day.number() >= 5);
+        let cut: Vec<_> = left.zip(&right).map(|(days, l, r)| (days.end.number(), *l, *r)).collect();
+        assert_eq!(cut, [(3, false, false), (5, true, false), (Day::FOREVER.number(), true, true)]);
+    }
+
+    #[test]
+    fn union_and_difference() {
+        let jobs = union([days(10, 20), days(1, 3), days(3, 5), days(15, 30), days(40, 40)]);
+        assert_eq!(jobs, [days(1, 5), days(10, 30)]);
+        assert_eq!(difference(&jobs, &[days(2, 3), days(12, 50)]), [days(1, 2), days(3, 5), days(10, 12)]);
+        assert_eq!(difference(&jobs, &[]), jobs);
+    }
+}

@@ -1,0 +1,236 @@
+//! A specialist: from the facts of a file to a person with credentials and jobs.
+
+use std::collections::HashMap;
+
+use super::day::{Day, Period};
+use super::fact::{Act, CredentialPeriodKind, Issuance, IssuanceBasis, Recorded, SpecialistFact};
+use super::history::{Filed, in_force, last_days, retracted};
+use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
+use super::name::PersonName;
+
+/// Everything on file of a person.
+#[derive(Clone, Debug)]
+pub struct SpecialistFile {
+    /// The person's id.
+    pub id: SpecialistId,
+    /// The facts, in the order in which they were recorded.
+    pub facts: Vec<Recorded<SpecialistFact>>,
+}
+
+impl SpecialistFile {
+    /// The person as known at a revision.
+    pub fn known_at(&self, known_at: Revision) -> Specialist {
+        Specialist::known_at(self.id, &self.facts, known_at)
+    }
+
+    /// The person as known now.
+    pub fn known_now(&self) -> Specialist {
+        self.known_at(Revision::LATEST)
+    }
+}
+
+/// A person as known at one revision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Specialist {
+    /// The person's id.
+    pub id: SpecialistId,
+    /// Every name ever held, the current one last. Empty when the person is not on file.
+    pub names: Vec<PersonName>,
+    /// The birth date.
+    pub birth_date: Option<Day>,
+    /// The day of death.
+    pub death_date: Option<Day>,
+    /// Credentials in the order of issuance, those that are void among them.
+    pub credentials: Vec<Credential>,
+    /// Jobs in the order in which they were reported.
+    pub jobs: Vec<Job>,
+}
+
+/// A credential as known at one revision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Credential {
+    /// Its number.
+    pub number: CredentialNumber,
+    /// The fact that issued it.
+    pub fact: FactId,
+    /// Whether the issuance is retracted.
+    pub void: bool,
+    /// The first day of the first term.
+    pub effective_from: Day,
+    /// The rule set it was issued under.
+    pub rule_set: String,
+    /// Judged here, or brought over.
+    pub basis: IssuanceBasis,
+    /// The terms, that of the issuance first.
+    pub terms: Vec<Period>,
+    /// What took effect on a day.
+    pub acts: Vec<(Day, Act)>,
+    /// Designations, suspensions, limitations and inactive status.
+    pub periods: Vec<(CredentialPeriodKind, Period)>,
+}
+
+/// A job as known at one revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// The job.
+    pub employment: EmploymentId,
+    /// The fact that started it.
+    pub fact: FactId,
+    /// With whom.
+    pub provider: ProviderId,
+    /// As what.
+    pub position: String,
+    /// Under the supervision of a mental health professional.
+    pub supervised: bool,
+    /// Its days.
+    pub days: Period,
+}
+
+impl Filed for SpecialistFact {
+    fn retracts(&self) -> Option<FactId> {
+        match self {
+            SpecialistFact::Retracted(retraction) => Some(retraction.target),
+            _ => None,
+        }
+    }
+
+    fn ends_period(&self) -> Option<(FactId, Day)> {
+        match self {
+            SpecialistFact::PeriodEnded(end) => Some((end.target, end.last_day)),
+            _ => None,
+        }
+    }
+}
+
+impl Specialist {
+    /// What the facts up to a revision say.
+    pub fn known_at(id: SpecialistId, facts: &[Recorded<SpecialistFact>], known_at: Revision) -> Specialist {
+        let mut specialist = Specialist {
+            id,
+            names: Vec::new(),
+            birth_date: None,
+            death_date: None,
+            credentials: issuances(facts, known_at),
+            jobs: Vec::new(),
+        };
+        let ends = last_days(facts, known_at);
+        for recorded in in_force(facts, known_at) {
+            specialist.apply(recorded, &ends);
+        }
+        if specialist.birth_date.is_none() {
+            specialist.names.clear();
+        }
+        specialist
+    }
+
+    fn apply(&mut self, recorded: &Recorded<SpecialistFact>, ends: &HashMap<FactId, Day>) {
+        match &recorded.fact {
+            SpecialistFact::Registered { name, birth_date } => {
+                self.names.push(name.clone());
+                self.birth_date = Some(*birth_date);
+            }
+            SpecialistFact::NameChanged { name } => self.names.push(name.clone()),
+            SpecialistFact::Died { death_date } => self.death_date = Some(*death_date),
+            SpecialistFact::CredentialRenewed { number, term } => {
+                self.on_credential(*number, |credential| credential.terms.push(*term));
+            }
+            SpecialistFact::PeriodOpened { number, kind, days } => {
+                let days = ends.get(&recorded.id).map_or(*days, |last_day| days.ending(Some(*last_day)));
+                self.on_credential(*number, |credential| credential.periods.push((kind.clone(), days)));
+            }
+            SpecialistFact::Acted { number, act, effective_from } => {
+                self.on_credential(*number, |credential| credential.acts.push((*effective_from, *act)));
+            }
+            SpecialistFact::EmploymentStarted { employment, provider, position, supervised, days } => {
+                self.jobs.push(Job {
+                    employment: *employment,
+                    fact: recorded.id,
+                    provider: provider.clone(),
+                    position: position.clone(),
+                    supervised: *supervised,
+                    days: *days,
+                });
+            }
+            SpecialistFact::EmploymentEnded { employment, last_day, .. } => {
+                self.on_job(*employment, |job| job.days = job.days.ending(Some(*last_day)));
+            }
+            SpecialistFact::EmploymentCorrected { employment, days } => {
+                self.on_job(*employment, |job| job.days = *days)
+            }
+            SpecialistFact::CredentialIssued(_) | SpecialistFact::PeriodEnded(_) | SpecialistFact::Retracted(_) => {}
+        }
+    }
+
+    fn on_credential(&mut self, number: CredentialNumber, change: impl FnOnce(&mut Credential)) {
+        if let Some(credential) = self.credentials.iter_mut().find(|credential| credential.number == number) {
+            change(credential);
+        }
+    }
+
+    fn on_job(&mut self, employment: EmploymentId, change: impl FnOnce(&mut Job)) {
+        if let Some(job) = self.jobs.iter_mut().find(|job| job.employment == employment) {
+            change(job);
+        }
+    }
+
+    /// Whether the person is on file.
+    pub fn is_on_file(&self) -> bool {
+        self.birth_date.is_some()
+    }
+
+    /// The credential of a number.
+    pub fn credential(&self, number: CredentialNumber) -> Option<&Credential> {
+        self.credentials.iter().find(|credential| credential.number == number)
+    }
+
+    /// The holder's credential: the one that is not void, else the last issued.
+    pub fn the_credential(&self) -> Option<&Credential> {
+        self.credentials.iter().find(|credential| !credential.void).or(self.credentials.last())
+    }
+
+    /// The job of an id.
+    pub fn job(&self, employment: EmploymentId) -> Option<&Job> {
+        self.jobs.iter().find(|job| job.employment == employment)
+    }
+
+    /// Whether the person has, or had, a job with a provider that is not retracted.
+    pub fn is_staff_of(&self, provider: &ProviderId) -> bool {
+        self.jobs.iter().any(|job| job.provider == *provider)
+    }
+}
+
+impl Credential {
+    /// The last term: the one that ends last.
+    pub fn last_term(&self) -> Period {
+        let first = Period { start: self.effective_from, end: self.effective_from };
+        self.terms.iter().copied().fold(first, |last, term| if term.end >= last.end { term } else { last })
+    }
+}
+
+/// Credentials whose issuance is known, whether it still counts or not.
+fn issuances(facts: &[Recorded<SpecialistFact>], known_at: Revision) -> Vec<Credential> {
+    let retracted = retracted(facts, known_at);
+    let known = facts.iter().filter(|recorded| recorded.id.revision <= known_at);
+    known
+        .filter_map(|recorded| match &recorded.fact {
+            SpecialistFact::CredentialIssued(issuance) => {
+                Some(issued(issuance, recorded.id, retracted.contains(&recorded.id)))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn issued(issuance: &Issuance, fact: FactId, void: bool) -> Credential {
+    Credential {
+        number: issuance.number,
+        fact,
+        void,
+        effective_from: issuance.term.start,
+        rule_set: issuance.rule_set.clone(),
+        basis: issuance.basis,
+        terms: vec![issuance.term],
+        acts: Vec::new(),
+        periods: Vec::new(),
+    }
+}

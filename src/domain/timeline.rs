@@ -1,0 +1,348 @@
+//! The walk of the specification's section 4, compiled: how a credential stands on every day of time.
+//!
+//! Between two days on which anything about a person, an employer or the law changes, the inputs of the walk are the
+//! same every day. So the walk takes its first step into such a stretch by the rules, and the rest of the stretch at
+//! once: the only thing that moves there is the count of separated days, which may pass the grace once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::day::{Day, Period};
+use super::fact::{Act, CredentialPeriodKind, Designation, RevocationBasis, SuspensionBasis};
+use super::id::{CredentialNumber, ProviderId, SpecialistId};
+use super::law::Law;
+use super::name::{FoldedName, PersonName};
+use super::provider::ProviderTimeline;
+use super::record::Coverage;
+use super::runs::{Runs, RunsBuilder, union};
+use super::specialist::{Credential, Specialist};
+use super::standing::{Reason, Standing};
+
+/// A credential compiled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timeline {
+    /// Its number.
+    pub number: CredentialNumber,
+    /// Its holder.
+    pub specialist: SpecialistId,
+    /// Whether the issuance is retracted.
+    pub void: bool,
+    /// The first day of the first term.
+    pub effective_from: Day,
+    /// The last day of the last term.
+    pub term_last_day: Option<Day>,
+    /// The rule set it was issued under.
+    pub rule_set: String,
+    /// How it stands on each day.
+    pub days: Runs<CredentialDay>,
+    /// The days of all terms.
+    pub terms: Box<[Period]>,
+    /// The holder's jobs.
+    pub jobs: Box<[(ProviderId, Period)]>,
+    /// The designations granted.
+    pub designations: Box<[(Designation, Period)]>,
+    /// The holder's current name.
+    pub name: PersonName,
+    /// Every name ever held, folded, the current one last.
+    pub names: Box<[FoldedName]>,
+}
+
+/// How a credential stands on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CredentialDay {
+    /// The standing.
+    pub standing: Standing,
+    /// The standing's own reason.
+    pub reason: Option<Reason>,
+    /// A job that day with a provider that qualifies.
+    pub employed: bool,
+    /// Whether any provider covers the holder that day.
+    pub coverage: Coverage,
+    /// The first day of the separation that lasts, or that led to the revocation.
+    pub separated_since: Option<Day>,
+}
+
+/// The providers of a person's jobs, compiled under the same law.
+pub trait Providers {
+    /// The provider of an id; one that is not on file is nothing on any day.
+    fn timeline(&self, provider: &ProviderId) -> Option<&ProviderTimeline>;
+}
+
+impl Providers for HashMap<ProviderId, Arc<ProviderTimeline>> {
+    fn timeline(&self, provider: &ProviderId) -> Option<&ProviderTimeline> {
+        self.get(provider).map(Arc::as_ref)
+    }
+}
+
+impl Timeline {
+    /// The timeline of one of a person's credentials.
+    pub fn compile(
+        specialist: &Specialist,
+        credential: &Credential,
+        providers: &impl Providers,
+        law: &Law,
+    ) -> Timeline {
+        let walk = Walk { specialist, credential, employers: employers(specialist, providers), law };
+        let designations = credential.periods.iter().filter_map(|(kind, days)| match kind {
+            CredentialPeriodKind::Designation(code) => Some((*code, *days)),
+            _ => None,
+        });
+        Timeline {
+            number: credential.number,
+            specialist: specialist.id,
+            void: credential.void,
+            effective_from: credential.effective_from,
+            term_last_day: credential.last_term().last_day(),
+            rule_set: credential.rule_set.clone(),
+            days: walk.days(),
+            terms: union(credential.terms.iter().copied()).into(),
+            jobs: specialist.jobs.iter().map(|job| (job.provider.clone(), job.days)).collect(),
+            designations: designations.collect(),
+            name: specialist.names.last().cloned().unwrap_or_default(),
+            names: specialist.names.iter().map(PersonName::folded).collect(),
+        }
+    }
+
+    /// Whether a designation is held on a day.
+    pub fn holds(&self, code: Designation, day: Day) -> bool {
+        self.designations.iter().any(|(held, days)| *held == code && days.includes(day))
+    }
+
+    /// Whether a day of the `notice` days after this one is in no term.
+    pub fn term_ends_within(&self, day: Day, notice: u32) -> bool {
+        let last = day.plus(i32::try_from(notice).unwrap_or(i32::MAX / 4));
+        let term = self.terms.iter().find(|term| term.includes(day.next()));
+        notice > 0 && term.is_none_or(|term| term.end <= last)
+    }
+
+    /// Whether a job with the provider includes the day.
+    pub fn has_job_with(&self, provider: &str, day: Day) -> bool {
+        self.jobs.iter().any(|(employer, days)| employer.as_str() == provider && days.includes(day))
+    }
+}
+
+fn employers<'a>(specialist: &Specialist, providers: &'a impl Providers) -> Vec<(Period, &'a ProviderTimeline)> {
+    let jobs = specialist.jobs.iter();
+    jobs.filter_map(|job| Some((job.days, providers.timeline(&job.provider)?))).collect()
+}
+
+/// Whether the person is employed on a day, and covered, and by current certificates.
+pub fn employment_on(jobs: &[(Period, &ProviderTimeline)], day: Day) -> (bool, Coverage) {
+    let mut employed = false;
+    let mut coverage = Coverage::NotCovered;
+    for (_, provider) in jobs.iter().filter(|(days, _)| days.includes(day)) {
+        let on = provider.days.at(day);
+        employed |= on.qualifies;
+        if on.qualifies && !on.suspended && coverage != Coverage::Covered {
+            coverage = if on.current { Coverage::Covered } else { Coverage::NotKnown };
+        }
+    }
+    (employed, coverage)
+}
+
+/// What the walk reads of a day, the same on every day of a stretch.
+#[derive(Clone, Copy)]
+struct Inputs {
+    employed: bool,
+    coverage: Coverage,
+    in_term: bool,
+    in_renewal: bool,
+    inactive: bool,
+    suspended: Option<Reason>,
+    limited: bool,
+}
+
+/// What the walk carries from a day to the next.
+#[derive(Clone, Copy)]
+struct State {
+    standing: Standing,
+    reason: Option<Reason>,
+    held: bool,
+    separated_days: u32,
+    separated_since: Option<Day>,
+}
+
+struct Walk<'a> {
+    specialist: &'a Specialist,
+    credential: &'a Credential,
+    employers: Vec<(Period, &'a ProviderTimeline)>,
+    law: &'a Law,
+}
+
+impl Walk<'_> {
+    fn days(&self) -> Runs<CredentialDay> {
+        let mut days = RunsBuilder::default();
+        let boundaries = self.boundaries();
+        let mut state =
+            State { standing: Standing::Current, reason: None, held: true, separated_days: 0, separated_since: None };
+        for (at, start) in boundaries.iter().copied().enumerate() {
+            let end = boundaries.get(at + 1).copied().unwrap_or(Day::FOREVER);
+            let inputs = self.inputs(start);
+            let mut tell = |day: Day, state: State| days.push(day, told(state, inputs));
+            if start < self.credential.effective_from {
+                tell(start, NOT_YET_ISSUED);
+                continue;
+            }
+            state = self.first_step(start, state, inputs);
+            tell(start, state);
+            let rest = u32::try_from(i64::from(end.number()) - i64::from(start.number()) - 1).unwrap_or(0);
+            if state.separated_days > 0 && state.held {
+                // Every further day of the stretch is one more separated day; the grace may run out in it.
+                let left = self.grace(state).saturating_sub(state.separated_days);
+                if rest > left {
+                    state = revoked_for_loss(state);
+                    tell(start.plus(i32::try_from(left).unwrap_or(i32::MAX / 4) + 1), state);
+                } else {
+                    state.separated_days += rest;
+                }
+            }
+        }
+        days.finish()
+    }
+
+    /// One day by the rules, from the day before it.
+    fn first_step(&self, day: Day, yesterday: State, inputs: Inputs) -> State {
+        let ended =
+            |standing, reason| State { standing, reason, held: false, separated_days: 0, separated_since: None };
+        if self.credential.void {
+            return ended(Standing::Void, Some(Reason::Void));
+        }
+        if self.specialist.death_date.is_some_and(|death| day > death) {
+            return ended(Standing::Deceased, Some(Reason::Deceased));
+        }
+        if let Some((standing, reason)) = self.act_on(day, yesterday.held) {
+            return ended(standing, Some(reason));
+        }
+        let mut state = yesterday;
+        if !state.held {
+            let reinstated = self.credential.acts.contains(&(day, Act::Reinstated));
+            let renewed = state.standing == Standing::Lapsed && inputs.in_renewal;
+            if !reinstated && !renewed {
+                return state;
+            }
+            state = State { held: true, separated_days: 0, separated_since: None, ..state };
+        }
+        if !inputs.in_term {
+            return ended(Standing::Lapsed, Some(Reason::Lapsed));
+        }
+        if inputs.employed || inputs.inactive || !self.law.has_records_for(day) {
+            state.separated_days = 0;
+            state.separated_since = None;
+        } else {
+            state.separated_days += 1;
+            state.separated_since = state.separated_since.or(Some(day));
+            if state.separated_days > self.grace(state) {
+                return revoked_for_loss(state);
+            }
+        }
+        let (standing, reason) = held_standing(state, inputs);
+        State { standing, reason, ..state }
+    }
+
+    /// What the acts of a day make of the credential, the first that has an effect.
+    fn act_on(&self, day: Day, held: bool) -> Option<(Standing, Reason)> {
+        let mut acts: Vec<Act> =
+            self.credential.acts.iter().filter(|(from, _)| *from == day).map(|(_, act)| *act).collect();
+        acts.sort_unstable();
+        acts.into_iter().find_map(|act| match act {
+            Act::Revoked(RevocationBasis::Disciplinary) => {
+                Some((Standing::RevokedDisciplinary, Reason::RevokedDisciplinary))
+            }
+            Act::Reinstated => None,
+            _ if !held => None,
+            Act::Revoked(RevocationBasis::LossOfEmployment) => {
+                Some((Standing::RevokedLossOfEmployment, Reason::RevokedLossOfEmployment))
+            }
+            Act::Surrendered => Some((Standing::Surrendered, Reason::Surrendered)),
+            Act::Relinquished => Some((Standing::Relinquished, Reason::Relinquished)),
+            Act::Retired => Some((Standing::Retired, Reason::Retired)),
+        })
+    }
+
+    /// The grace of the rule set in force on the first separated day.
+    fn grace(&self, state: State) -> u32 {
+        state.separated_since.map_or(0, |first| self.law.in_force_on(first).grace_days)
+    }
+
+    /// The days on which anything that the walk reads may change, and those after an act.
+    fn boundaries(&self) -> Vec<Day> {
+        let mut days = vec![Day::BEGINNING, self.credential.effective_from];
+        let periods = self.credential.periods.iter().map(|(_, period)| period);
+        days.extend(periods.chain(&self.credential.terms).flat_map(|period| [period.start, period.end]));
+        for (job, provider) in &self.employers {
+            days.extend([job.start, job.end]);
+            days.extend(provider.days.boundaries().filter(|day| job.includes(*day)));
+        }
+        days.extend(self.specialist.death_date.map(Day::next));
+        days.extend(self.credential.acts.iter().flat_map(|(day, _)| [*day, day.next()]));
+        days.extend(self.law.records_begin());
+        days.sort_unstable();
+        days.dedup();
+        days.retain(|day| *day < Day::FOREVER);
+        days
+    }
+
+    fn inputs(&self, day: Day) -> Inputs {
+        let (employed, coverage) = employment_on(&self.employers, day);
+        let mut inputs = Inputs {
+            employed,
+            coverage,
+            in_term: self.credential.terms.iter().any(|term| term.includes(day)),
+            in_renewal: self.credential.terms.iter().skip(1).any(|term| term.includes(day)),
+            inactive: false,
+            suspended: None,
+            limited: false,
+        };
+        for (kind, _) in self.credential.periods.iter().filter(|(_, days)| days.includes(day)) {
+            match kind {
+                CredentialPeriodKind::Designation(_) => {}
+                CredentialPeriodKind::Suspended(SuspensionBasis::Disciplinary) => {
+                    inputs.suspended = Some(Reason::Suspended);
+                }
+                CredentialPeriodKind::Suspended(_) => {
+                    inputs.suspended = inputs.suspended.or(Some(Reason::SuspendedNonDisciplinary));
+                }
+                CredentialPeriodKind::Limited(_) => inputs.limited = true,
+                CredentialPeriodKind::Inactive => inputs.inactive = true,
+            }
+        }
+        inputs
+    }
+}
+
+const NOT_YET_ISSUED: State = State {
+    standing: Standing::NotIssued,
+    reason: Some(Reason::NotYetEffective),
+    held: false,
+    separated_days: 0,
+    separated_since: None,
+};
+
+fn revoked_for_loss(state: State) -> State {
+    let (standing, reason) = (Standing::RevokedLossOfEmployment, Some(Reason::RevokedLossOfEmployment));
+    State { standing, reason, held: false, ..state }
+}
+
+fn held_standing(state: State, inputs: Inputs) -> (Standing, Option<Reason>) {
+    if inputs.suspended.is_some() {
+        (Standing::Suspended, inputs.suspended)
+    } else if inputs.inactive {
+        (Standing::Inactive, Some(Reason::Inactive))
+    } else if state.separated_days > 0 {
+        (Standing::Separated, Some(Reason::SeparatedMayNotPractice))
+    } else if inputs.limited {
+        (Standing::Limited, Some(Reason::Limited))
+    } else {
+        (Standing::Current, None)
+    }
+}
+
+fn told(state: State, inputs: Inputs) -> CredentialDay {
+    CredentialDay {
+        standing: state.standing,
+        reason: state.reason,
+        employed: inputs.employed,
+        coverage: inputs.coverage,
+        separated_since: state.separated_since,
+    }
+}

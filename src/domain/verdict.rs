@@ -1,0 +1,328 @@
+//! The verdict on a credential, and a claim's eligibility: sections 5 and 6 of the specification.
+//!
+//! Everything here is worked out from compiled timelines without allocating: reasons and designations are sets of bits
+//! whose order is the contract's.
+
+use super::day::{Day, Period};
+use super::fact::Designation;
+use super::law::Law;
+use super::provider::ProviderTimeline;
+use super::record::{Coverage, ServiceStatus};
+use super::standing::{Reason, Standing, Verdict, Weight};
+use super::timeline::Timeline;
+
+/// A set of reasons, in the order in which they are said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reasons(u32);
+
+impl Reasons {
+    /// Adds a reason.
+    pub fn add(&mut self, reason: Reason) {
+        self.0 |= 1 << reason as u32;
+    }
+
+    /// Whether the reason is given.
+    pub fn contains(self, reason: Reason) -> bool {
+        self.0 & (1 << reason as u32) != 0
+    }
+
+    /// The reasons in their order.
+    pub fn iter(self) -> impl Iterator<Item = Reason> {
+        Reason::ALL.iter().copied().filter(move |reason| self.contains(*reason))
+    }
+
+    /// Any failure: no. Else anything unknown: not known. Else yes, perhaps with a limitation.
+    pub fn verdict(self) -> Verdict {
+        if self.iter().any(|reason| reason.weight() == Weight::Fails) {
+            Verdict::NotConfirmed
+        } else if self.iter().any(|reason| reason.weight() == Weight::Unknown) {
+            Verdict::Undetermined
+        } else if self.contains(Reason::Limited) {
+            Verdict::ConfirmedWithLimits
+        } else {
+            Verdict::Confirmed
+        }
+    }
+}
+
+impl FromIterator<Reason> for Reasons {
+    fn from_iter<I: IntoIterator<Item = Reason>>(reasons: I) -> Self {
+        let mut set = Reasons::default();
+        reasons.into_iter().for_each(|reason| set.add(reason));
+        set
+    }
+}
+
+/// A set of designations, in the contract's order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Designations(u8);
+
+impl Designations {
+    /// Adds a designation.
+    pub fn add(&mut self, code: Designation) {
+        self.0 |= 1 << code as u8;
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether it is in the set.
+    pub fn contains(self, code: Designation) -> bool {
+        self.0 & (1 << code as u8) != 0
+    }
+
+    /// The designations in their order.
+    pub fn iter(self) -> impl Iterator<Item = Designation> {
+        Designation::ALL.iter().copied().filter(move |code| self.contains(*code))
+    }
+}
+
+impl FromIterator<Designation> for Designations {
+    fn from_iter<I: IntoIterator<Item = Designation>>(codes: I) -> Self {
+        let mut set = Designations::default();
+        codes.into_iter().for_each(|code| set.add(code));
+        set
+    }
+}
+
+/// What a question finds before any day is looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum Found<'a> {
+    /// A credential.
+    Credential(&'a Timeline),
+    /// No such credential, or nobody of that name and birth date holds one.
+    Nothing,
+    /// Several people match.
+    Several,
+}
+
+/// The provider a question names.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedProvider<'a> {
+    /// Its id; empty when an identifier names nobody.
+    pub id: &'a str,
+    /// What it is on each day; none when it is not on file.
+    pub timeline: Option<&'a ProviderTimeline>,
+}
+
+/// A question about one day.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// What was found.
+    pub found: Found<'a>,
+    /// The day.
+    pub as_of: Day,
+    /// The provider it names, if any.
+    pub provider: Option<AskedProvider<'a>>,
+    /// The designations it asks for.
+    pub designations: Designations,
+    /// Whether a billing question: then the provider's peer support service counts too.
+    pub billing: bool,
+    /// How the name given beside it compares with the holder's, if one was given.
+    pub name: Option<NameMatch>,
+}
+
+/// How a name compares with those of a holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameMatch {
+    /// The current one.
+    Current,
+    /// One held before.
+    Former,
+    /// None ever held.
+    Never,
+}
+
+/// What is known at the revision of a question, apart from its subject.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The law; none in the empty registry.
+    pub law: Option<&'a Law>,
+    /// Today; none in the empty registry.
+    pub today: Option<Day>,
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Every reason.
+    pub reasons: Reasons,
+    /// The designations asked for and not held.
+    pub missing: Designations,
+    /// How the credential stands; none beside a reason that stands alone.
+    pub standing: Option<Standing>,
+    /// Whether the holder may work as a peer specialist; none beside a reason that stands alone.
+    pub may_practice: Option<bool>,
+}
+
+/// Whether reports about a day may still come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// The last day for reports, if the holidays are known so far.
+    pub settles_on: Option<Day>,
+    /// Whether it has passed.
+    pub settled: bool,
+}
+
+impl Known<'_> {
+    /// Whether reports about a day may still come in.
+    pub fn settlement(self, day: Day) -> Settlement {
+        let settles_on = self.law.and_then(|law| law.settles_on(day));
+        let settled = settles_on.zip(self.today).is_some_and(|(settles, today)| today > settles);
+        Settlement { settles_on, settled }
+    }
+}
+
+impl Question<'_> {
+    /// The answer.
+    pub fn answer(&self, known: Known<'_>) -> Finding {
+        let mut reasons = Reasons::default();
+        let mut missing = Designations::default();
+        let mut standing = None;
+        let mut may_practice = None;
+        match self.found {
+            Found::Nothing => reasons.add(Reason::CredentialNotOnFile),
+            Found::Several => reasons.add(Reason::SpecialistAmbiguous),
+            Found::Credential(_) if self.name == Some(NameMatch::Never) => reasons.add(Reason::NameMismatch),
+            Found::Credential(timeline) => {
+                let day = timeline.days.at(self.as_of);
+                standing = Some(day.standing);
+                may_practice = Some(day.standing.allows_practice() && day.coverage != Coverage::NotCovered);
+                missing = self.look(timeline, known, &mut reasons);
+            }
+        }
+        if known.today.is_some_and(|today| self.as_of > today) {
+            reasons.add(Reason::DateInFuture);
+        }
+        if !known.settlement(self.as_of).settled {
+            reasons.add(Reason::ReportingWindowOpen);
+        }
+        Finding { verdict: reasons.verdict(), reasons, missing, standing, may_practice }
+    }
+
+    /// Adds every reason that the timeline gives, and returns the designations that are missing.
+    fn look(&self, timeline: &Timeline, known: Known<'_>, reasons: &mut Reasons) -> Designations {
+        let day = timeline.days.at(self.as_of);
+        if let Some(reason) = day.reason {
+            reasons.add(reason);
+        }
+        let has_records = known.law.is_none_or(|law| law.has_records_for(self.as_of));
+        let unemployed = self.as_of >= timeline.effective_from && !day.employed;
+        match self.provider {
+            Some(provider) => self.look_at_provider(timeline, provider, has_records, reasons),
+            None => match day.coverage {
+                Coverage::Covered => {}
+                Coverage::NotKnown => reasons.add(Reason::ProviderRenewalNotRecorded),
+                Coverage::NotCovered if !has_records => reasons.add(Reason::DateBeforeRecords),
+                Coverage::NotCovered if day.employed => reasons.add(Reason::ProviderSuspended),
+                Coverage::NotCovered => {}
+            },
+        }
+        if unemployed && !reasons.contains(Reason::DateBeforeRecords) {
+            reasons.add(Reason::NoQualifyingEmployment);
+        }
+        let mut missing = Designations::default();
+        self.designations.iter().filter(|code| !timeline.holds(*code, self.as_of)).for_each(|code| missing.add(code));
+        if !missing.is_empty() {
+            reasons.add(Reason::DesignationNotHeld);
+        }
+        let notice = known.law.map_or(0, |law| law.in_force_on(self.as_of).term_notice_days);
+        if day.standing.is_held() && timeline.term_ends_within(self.as_of, notice) {
+            reasons.add(Reason::TermEndsSoon);
+        }
+        if self.name == Some(NameMatch::Former) {
+            reasons.add(Reason::NameIsFormer);
+        }
+        missing
+    }
+
+    /// What the provider named has to say: exactly one failure, or that it is not known, or nothing.
+    fn look_at_provider(
+        &self,
+        timeline: &Timeline,
+        provider: AskedProvider<'_>,
+        has_records: bool,
+        reasons: &mut Reasons,
+    ) {
+        let on = provider.timeline.map(|timeline| *timeline.days.at(self.as_of));
+        let employs = timeline.has_job_with(provider.id, self.as_of);
+        let covers = employs && on.is_some_and(|on| on.qualifies && !on.suspended);
+        if covers && on.is_some_and(|on| !on.current) {
+            reasons.add(Reason::ProviderRenewalNotRecorded);
+        }
+        if !covers && !has_records {
+            reasons.add(Reason::DateBeforeRecords);
+        }
+        match on {
+            None => reasons.add(Reason::ProviderNotOnFile),
+            Some(_) if covers || !has_records => {}
+            Some(_) if !employs => reasons.add(Reason::NotEmployedByProvider),
+            Some(on) if !on.qualifies => reasons.add(Reason::ProviderNotQualified),
+            Some(_) => reasons.add(Reason::ProviderSuspended),
+        }
+        if self.billing {
+            match on.map_or(ServiceStatus::NotKnown, |on| on.service) {
+                ServiceStatus::Certified => {}
+                ServiceStatus::NotCertified => reasons.add(Reason::ServiceNotCertified),
+                ServiceStatus::NotKnown => reasons.add(Reason::ServiceHistoryUnknown),
+            }
+        }
+    }
+}
+
+/// The units a claim speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Units {
+    /// Those of the claim.
+    pub claimed: u32,
+    /// Those already billed for the person served on that day.
+    pub billed_that_day: u32,
+    /// Those already billed for the person served in that year.
+    pub billed_that_year: u32,
+}
+
+/// What Medicaid covers beside the verdict (source 000: 6 units a day, 200 a year, no copayment).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CoverageLimits {
+    /// Units a day.
+    pub daily: u32,
+    /// Units a year.
+    pub yearly: u32,
+    /// The year.
+    pub year: Period,
+    /// What may be paid and which limits are passed, when the claim gave its numbers.
+    pub payable: Option<Payable>,
+}
+
+/// What may be paid of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payable {
+    /// Units.
+    pub units: u32,
+    /// More than the day has left.
+    pub daily_limit_exceeded: bool,
+    /// More than the year has left.
+    pub yearly_limit_exceeded: bool,
+}
+
+impl Law {
+    /// The limits of a day, and what of the units may be paid.
+    pub fn coverage_limits(&self, day: Day, units: Option<Units>, eligible: bool) -> CoverageLimits {
+        let rules = self.in_force_on(day);
+        let payable = units.map(|units| {
+            let left_that_day = rules.daily_unit_limit.saturating_sub(units.billed_that_day);
+            let left_that_year = rules.yearly_unit_limit.saturating_sub(units.billed_that_year);
+            Payable {
+                units: if eligible { units.claimed.min(left_that_day).min(left_that_year) } else { 0 },
+                daily_limit_exceeded: units.claimed > left_that_day,
+                yearly_limit_exceeded: units.claimed > left_that_year,
+            }
+        });
+        let (daily, yearly) = (rules.daily_unit_limit, rules.yearly_unit_limit);
+        CoverageLimits { daily, yearly, year: rules.unit_year.around(day), payable }
+    }
+}

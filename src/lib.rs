@@ -1,0 +1,3 @@
+//! The registry of record for Mississippi's Certified Peer Support Specialists.
+
+pub mod domain;
