@@ -1,3 +1,4 @@
 //! The registry of record for Mississippi's Certified Peer Support Specialists.
 
 pub mod domain;
+pub mod rules;

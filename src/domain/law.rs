@@ -16,12 +16,10 @@ pub struct RuleSet {
     pub title: String,
     /// The first day on which it is in force.
     pub in_force_from: Day,
-    /// The last, as published; the next set in force replaces it in any case.
-    pub in_force_to: Option<Day>,
     /// How sure the in-force dates are.
     pub in_force_basis: InForceBasis,
     /// Where its rules are written.
-    pub citation: String,
+    pub citations: Vec<String>,
     /// Days without employment that a credential outlives.
     pub grace_days: u32,
     /// Working days that a report may take.
@@ -41,7 +39,7 @@ pub struct RuleSet {
     /// The first last day of terms; the others follow by `cohort_years`.
     pub first_cohort_date: Day,
     /// Years between cohort dates.
-    pub cohort_years: u16,
+    pub cohort_years: i16,
     /// Hours of continuing education for each whole year of a term.
     pub continuing_education_hours_per_year: f64,
     /// What an applicant must fulfil.
@@ -99,18 +97,11 @@ impl RuleSet {
 
     /// The first cohort date on or after a day.
     pub fn cohort_date_on_or_after(&self, day: Day) -> Day {
-        let years = i16::try_from(self.cohort_years).unwrap_or(i16::MAX);
         let mut date = self.first_cohort_date;
         while date < day {
-            date = date.plus_years(years);
+            date = date.plus_years(self.cohort_years);
         }
-        loop {
-            let earlier = date.plus_years(-years);
-            if earlier < day {
-                return date;
-            }
-            date = earlier;
-        }
+        date
     }
 }
 

@@ -1,0 +1,140 @@
+//! Rule sets as data: one TOML file each, with the citation of every rule.
+//!
+//! Two are part of the program; a directory can add more. The registry records the content of each when it adopts it,
+//! and from then on reads the record: a file that changes later changes nothing that was adopted.
+
+mod file;
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use self::file::RuleFile;
+use crate::domain::law::RuleSet;
+
+/// The sets that are part of the program, in the order in which they are adopted.
+const SHIPPED: [(&str, &str); 2] =
+    [("cpss-guide.toml", include_str!("cpss-guide.toml")), ("cpssp-2025.toml", include_str!("cpssp-2025.toml"))];
+
+/// A rule set as it was read.
+#[derive(Clone, Debug)]
+pub struct RuleText {
+    /// What the file says.
+    pub set: RuleSet,
+    /// The file, to the letter.
+    pub content: String,
+    /// SHA-256 of the content, in hexadecimal.
+    pub digest: String,
+}
+
+/// A rule file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RuleError {
+    /// The directory or a file in it cannot be read.
+    #[error("cannot read rules at {path}")]
+    Unreadable {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not what a rule file should be.
+    #[error("{file}:{line}: {message}")]
+    Malformed {
+        /// Which file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// Reads a rule file. `file` is its name in errors.
+pub fn read(file: &str, content: &str) -> Result<RuleText, RuleError> {
+    let malformed =
+        |line, message: &str| RuleError::Malformed { file: file.to_owned(), line, message: message.trim().to_owned() };
+    let parsed: RuleFile = toml::from_str(content).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = content.get(..start).map_or(1, |before| before.matches('\n').count() + 1);
+        malformed(line, error.message())
+    })?;
+    let set = parsed.into_rule_set().map_err(|mistake| malformed(1, mistake))?;
+    let digest = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(RuleText { set, content: content.to_owned(), digest })
+}
+
+/// The sets that are part of the program.
+pub fn shipped() -> Result<Vec<RuleText>, RuleError> {
+    SHIPPED.iter().map(|(file, content)| read(file, content)).collect()
+}
+
+/// The sets of a directory's `*.toml` files, in the order of their names.
+pub fn in_directory(directory: &Path) -> Result<Vec<RuleText>, RuleError> {
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        move |source| RuleError::Unreadable { path, source }
+    };
+    let entries = std::fs::read_dir(directory).map_err(unreadable(directory))?;
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<PathBuf>, std::io::Error>>()
+        .map_err(unreadable(directory))?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    paths
+        .iter()
+        .map(|path| {
+            let content = std::fs::read_to_string(path).map_err(unreadable(path))?;
+            read(&path.display().to_string(), &content)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::day::Day;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_shipped_sets_read_and_no_credential_outlives_employment_under_them() {
+        let sets = shipped().unwrap();
+        assert_eq!(sets.iter().map(|text| text.set.id.as_str()).collect::<Vec<_>>(), ["cpss-guide", "cpssp-2025"]);
+        assert!(sets.iter().all(|text| text.set.grace_days == 0 && text.set.holidays.len() == 290));
+    }
+
+    #[test]
+    fn fourteen_working_days_leave_out_weekends_and_observed_holidays() {
+        let rules = shipped().unwrap().remove(1).set;
+        // Independence Day 2021 fell on a Sunday and was observed on Monday the 5th.
+        assert_eq!(rules.settles_on(day("2021-06-30")), Some(day("2021-07-21")));
+        assert_eq!(rules.settles_on(day("2026-03-06")), Some(day("2026-03-26")));
+        assert_eq!(rules.settles_on(day("2041-01-02")), None);
+        assert_eq!(rules.settles_on(day("2040-12-28")), None);
+    }
+
+    #[test]
+    fn terms_end_on_the_cohort_date() {
+        let rules = shipped().unwrap().remove(1).set;
+        for (from, ends) in [
+            ("2012-02-01", "2015-09-30"),
+            ("2015-09-30", "2015-09-30"),
+            ("2015-10-01", "2019-09-30"),
+            ("2026-01-01", "2027-09-30"),
+        ] {
+            assert_eq!(rules.cohort_date_on_or_after(day(from)), day(ends), "{from}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_file_and_line() {
+        let content = SHIPPED[1].1.replace("grace_days = 0", "grace_days = \"none\"");
+        let line = content.lines().position(|line| line.starts_with("grace_days")).unwrap() + 1;
+        let error = read("third.toml", &content).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("third.toml:{line}: ")), "{error}");
+    }
+}
