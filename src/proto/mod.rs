@@ -1,0 +1,51 @@
+//! The generated code of the contracts under `proto/`: messages, the client and the server of every service.
+//!
+//! The modules are nested as the packages are, since the generated code names its neighbours that way. The rest of
+//! the program says [`v1`] for the public contract and [`storage`] for the stored form.
+
+pub use ms::dmh::credential::storage::v1 as storage;
+pub use ms::dmh::credential::v1;
+
+/// The descriptor set of every contract, with comments: what server reflection shows.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+#[allow(missing_docs, clippy::all, clippy::pedantic, rustdoc::all)]
+pub mod google {
+    //! Messages that every gRPC service shares.
+    pub mod rpc {
+        //! Statuses and their details.
+        tonic::include_proto!("google.rpc");
+    }
+    pub mod r#type {
+        //! Civil dates.
+        tonic::include_proto!("google.r#type");
+    }
+}
+
+#[allow(missing_docs, clippy::all, clippy::pedantic, rustdoc::all)]
+pub mod ms {
+    //! Mississippi.
+    pub mod dmh {
+        //! Department of Mental Health.
+        pub mod credential {
+            //! The registry of credentials.
+            pub mod v1 {
+                //! The public contract.
+                tonic::include_proto!("ms.dmh.credential.v1");
+            }
+            pub mod storage {
+                //! The stored form: private to the registry, and held to the same rules of compatibility.
+                pub mod v1 {
+                    //! Version 1.
+                    tonic::include_proto!("ms.dmh.credential.storage.v1");
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for storage::PersonalFields {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PersonalFields(redacted)")
+    }
+}

@@ -1,0 +1,195 @@
+//! What can be asked of the index, and in the same words of the index with records that are not folded yet.
+
+use jiff::Timestamp;
+use sled::IVec;
+use uuid::Uuid;
+
+use crate::domain::fact::{Fact, ProviderFact, Recorded, RegistryFact, SpecialistFact, Subject};
+use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
+use crate::domain::name::FoldedName;
+use crate::store::record::{instant, unfiled};
+
+use super::{IndexError, keys};
+
+/// Takes what a scan comes across, key and value.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), IndexError> + 'a;
+
+/// Takes the file of one subject after another.
+pub type VisitFile<'a, Id, F> = dyn FnMut(Id, Vec<Recorded<F>>) + 'a;
+
+/// The record that answered a request, and the digest of what had been asked.
+pub type Answered = (Revision, [u8; 32]);
+
+/// The questions. An implementation gives the two lookups on top, `get` and `scan`; the others are for everybody else.
+///
+/// Facts are only ever added, so whoever wants an earlier state leaves out what has a later revision.
+pub trait View {
+    /// The value under a key.
+    fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError>;
+
+    /// Everything under keys that begin so, in order.
+    fn scan(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), IndexError>;
+
+    /// The last record that is in here.
+    fn applied(&self) -> Result<Revision, IndexError> {
+        self.get(keys::APPLIED)?.map_or(Ok(Revision::ZERO), |value| Ok(Revision(number(&value)?)))
+    }
+
+    /// When a record was committed.
+    fn recorded_at(&self, revision: Revision) -> Result<Option<Timestamp>, IndexError> {
+        let Some(value) = self.get(&keys::revision(revision))? else { return Ok(None) };
+        let nanos = number(&value)?.cast_signed();
+        instant(nanos).map(Some).map_err(|_| IndexError::Damaged("an instant out of range"))
+    }
+
+    /// The last record committed at or before an instant; zero if there is none.
+    fn revision_at(&self, at: Timestamp) -> Result<Revision, IndexError> {
+        let (mut known, mut beyond) = (0, self.applied()?.0 + 1);
+        while beyond - known > 1 {
+            let middle = known + (beyond - known) / 2;
+            let recorded_at = self.recorded_at(Revision(middle))?;
+            if recorded_at.ok_or(IndexError::Damaged("a revision is missing"))? <= at {
+                known = middle;
+            } else {
+                beyond = middle;
+            }
+        }
+        Ok(Revision(known))
+    }
+
+    /// The answer that a request of this client already has.
+    fn request(&self, client: &str, method: &str, request_id: Uuid) -> Result<Option<Answered>, IndexError> {
+        let Some(value) = self.get(&keys::request(client, method, request_id))? else { return Ok(None) };
+        let answered = value
+            .split_first_chunk()
+            .and_then(|(revision, digest)| Some((Revision(u64::from_be_bytes(*revision)), digest.try_into().ok()?)));
+        answered.map(Some).ok_or(IndexError::Damaged("an answered request of another length"))
+    }
+
+    /// The facts of the registry itself.
+    fn registry_facts(&self) -> Result<Vec<Recorded<RegistryFact>>, IndexError> {
+        facts(self, &Subject::Registry, registry_fact)
+    }
+
+    /// The facts of a provider; none if it is not on file.
+    fn provider_facts(&self, id: &ProviderId) -> Result<Vec<Recorded<ProviderFact>>, IndexError> {
+        facts(self, &Subject::Provider(id.clone()), provider_fact)
+    }
+
+    /// The facts of a specialist; none if nobody with this id is on file.
+    fn specialist_facts(&self, id: SpecialistId) -> Result<Vec<Recorded<SpecialistFact>>, IndexError> {
+        facts(self, &Subject::Specialist(id), specialist_fact)
+    }
+
+    /// The files of all providers, by id.
+    fn every_provider(&self, visit: &mut VisitFile<'_, ProviderId, ProviderFact>) -> Result<(), IndexError> {
+        every_file(self, keys::PROVIDERS, provider_fact, &mut |subject, facts| {
+            let Subject::Provider(id) = subject else { return };
+            visit(id, facts);
+        })
+    }
+
+    /// The files of all specialists, by id.
+    fn every_specialist(&self, visit: &mut VisitFile<'_, SpecialistId, SpecialistFact>) -> Result<(), IndexError> {
+        every_file(self, keys::SPECIALISTS, specialist_fact, &mut |subject, facts| {
+            let Subject::Specialist(id) = subject else { return };
+            visit(id, facts);
+        })
+    }
+
+    /// Whose file a fact is in.
+    fn subject_of_fact(&self, id: FactId) -> Result<Option<Subject>, IndexError> {
+        let Some(file) = self.get(&keys::fact(id))? else { return Ok(None) };
+        keys::subject_of_file(&file).map(Some).ok_or(IndexError::Damaged("a fact under no subject"))
+    }
+
+    /// Who was issued a credential, void or not.
+    fn specialist_of_credential(&self, number: CredentialNumber) -> Result<Option<SpecialistId>, IndexError> {
+        Ok(self.get(&keys::credential(number))?.as_deref().and_then(keys::trailing_specialist))
+    }
+
+    /// Whose job it is.
+    fn specialist_of_employment(&self, id: EmploymentId) -> Result<Option<SpecialistId>, IndexError> {
+        Ok(self.get(&keys::employment(id))?.as_deref().and_then(keys::trailing_specialist))
+    }
+
+    /// Everybody for whom a job with the provider was ever reported.
+    fn staff(&self, provider: &ProviderId) -> Result<Vec<SpecialistId>, IndexError> {
+        specialists(self, &keys::staff(provider))
+    }
+
+    /// Everybody for whom the name was ever reported. Whether it still counts, and the birth date, are for the caller.
+    fn specialists_named(&self, name: &FoldedName) -> Result<Vec<SpecialistId>, IndexError> {
+        specialists(self, &keys::name(name))
+    }
+}
+
+fn number(value: &[u8]) -> Result<u64, IndexError> {
+    let bytes = value.try_into().map_err(|_| IndexError::Damaged("a number of another length"))?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+fn specialists<V: View + ?Sized>(view: &V, prefix: &[u8]) -> Result<Vec<SpecialistId>, IndexError> {
+    let mut found = Vec::new();
+    view.scan(prefix, &mut |key, _| {
+        found.extend(keys::trailing_specialist(key));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+type Narrow<F> = fn(Fact) -> Option<F>;
+
+fn registry_fact(fact: Fact) -> Option<RegistryFact> {
+    if let Fact::Registry(fact) = fact { Some(fact) } else { None }
+}
+
+fn provider_fact(fact: Fact) -> Option<ProviderFact> {
+    if let Fact::Provider(_, fact) = fact { Some(fact) } else { None }
+}
+
+fn specialist_fact(fact: Fact) -> Option<SpecialistFact> {
+    if let Fact::Specialist(_, fact) = fact { Some(fact) } else { None }
+}
+
+fn recorded<F>(id: FactId, value: &[u8], narrow: Narrow<F>) -> Result<Recorded<F>, IndexError> {
+    let Recorded { id, recorded_at, reporter, note, fact } = unfiled(id, value)?;
+    let fact = narrow(fact).ok_or(IndexError::Damaged("a fact under another subject than its own"))?;
+    Ok(Recorded { id, recorded_at, reporter, note, fact })
+}
+
+fn facts<V: View + ?Sized, F>(view: &V, subject: &Subject, narrow: Narrow<F>) -> Result<Vec<Recorded<F>>, IndexError> {
+    let mut found = Vec::new();
+    view.scan(&keys::file(subject), &mut |key, value| {
+        let (_, id) = keys::split_filed(key).ok_or(IndexError::Damaged("a fact without an id"))?;
+        found.push(recorded(id, value, narrow)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn every_file<V: View + ?Sized, F>(
+    view: &V,
+    prefix: &[u8],
+    narrow: Narrow<F>,
+    visit: &mut dyn FnMut(Subject, Vec<Recorded<F>>),
+) -> Result<(), IndexError> {
+    let (mut file, mut facts) = (Vec::new(), Vec::new());
+    let mut close = |file: &[u8], facts: Vec<Recorded<F>>| {
+        if !facts.is_empty() {
+            let subject = keys::subject_of_file(file).ok_or(IndexError::Damaged("a file of no subject"))?;
+            visit(subject, facts);
+        }
+        Ok(())
+    };
+    view.scan(prefix, &mut |key, value| {
+        let (here, id) = keys::split_filed(key).ok_or(IndexError::Damaged("a fact without an id"))?;
+        if here != file {
+            close(&file, std::mem::take(&mut facts))?;
+            here.clone_into(&mut file);
+        }
+        facts.push(recorded(id, value, narrow)?);
+        Ok(())
+    })?;
+    close(&file, facts)
+}

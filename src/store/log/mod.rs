@@ -1,0 +1,96 @@
+//! The log: the truth. Every record, in order, durable before it is acknowledged.
+//!
+//! What it promises: revisions are gap-free from 1; what [`Log::append`] has returned survives a power cut; a batch is
+//! kept whole or not at all; no bad byte is ever taken for a record. The traits are small, so that a database that
+//! people already run can be the log: appending at an expected head is a compare-and-swap.
+
+mod engine;
+mod frame;
+mod reader;
+
+use std::io;
+use std::sync::Arc;
+
+use crate::domain::id::Revision;
+
+pub use engine::{FileLog, LogOptions, OpenLogError};
+
+/// Records as the log keeps them, in order. After an error there is nothing more.
+pub type Records = Box<dyn Iterator<Item = Result<(Revision, Vec<u8>), ReadError>> + Send>;
+
+/// The writing end. There is one.
+pub trait Log: Send {
+    /// The last record.
+    fn head(&self) -> Revision;
+
+    /// Makes a batch of encoded records durable as one, right after `expected_head`, and gives the new head.
+    fn append(&mut self, expected_head: Revision, batch: &[Vec<u8>]) -> Result<Revision, AppendError>;
+
+    /// A reading end, for any thread, while this one goes on.
+    fn reader(&self) -> Arc<dyn ReadLog>;
+}
+
+/// A reading end. Reading never waits for writing.
+pub trait ReadLog: Send + Sync {
+    /// The last record that is durable.
+    fn head(&self) -> Revision;
+
+    /// The records from `from` to `to`, both included, as far as there are any.
+    fn read(&self, from: Revision, to: Revision) -> Records;
+}
+
+/// Nothing was appended, or nobody can say whether something was.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Another head than expected: whoever decided the batch did not know every record. Decide again.
+    #[error("the log's head is {head}, not {expected}")]
+    HeadMoved {
+        /// The head it was decided on.
+        expected: Revision,
+        /// The head there is.
+        head: Revision,
+    },
+    /// There is too little room; nothing was appended. Try again when there is more.
+    #[error("the disk is too full to append to the log")]
+    DiskFull,
+    /// The disk refused; nothing was appended, and the log is as before. Try again.
+    #[error("nothing could be written to the log")]
+    NotWritten(#[source] io::Error),
+    /// The batch is larger than a frame can be; nothing was appended. Split it.
+    #[error("the batch is larger than a frame of the log can be")]
+    TooLarge,
+    /// A sync failed. The batch may or may not survive a restart, and nothing more may be appended: end the process.
+    #[error("it is not known whether the last batch is durable")]
+    OutcomeUnknown(#[source] io::Error),
+}
+
+/// The log cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The bytes are there and wrong. Only a restore helps.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+    /// The disk refused.
+    #[error("log segment {segment} could not be read")]
+    Disk {
+        /// The file in the log's directory.
+        segment: String,
+        /// What the disk said.
+        source: io::Error,
+    },
+}
+
+/// Data loss: where the log holds something that nobody wrote.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("log segment {segment} is damaged at byte {offset}: {reason}")]
+pub struct Damage {
+    /// The file in the log's directory.
+    pub segment: String,
+    /// Where its first bad frame begins.
+    pub offset: u64,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+#[cfg(test)]
+mod tests;

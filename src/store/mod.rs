@@ -1,0 +1,128 @@
+//! The store: a durable log, which is the truth, and an index folded from it, which is asked.
+//!
+//! A record counts once [`Store::commit`] has returned: its batch is one frame of the log, synced. The index follows and
+//! may be deleted at any time; the next start folds it again. Readers share the index and read the log while the writer
+//! goes on.
+//!
+//! `<data_dir>/LOCK`, `FORMAT`, `log/`, `index/`, `keys/` are the files.
+
+pub mod disk;
+pub mod index;
+pub mod log;
+pub mod record;
+
+mod data_dir;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::domain::id::Revision;
+use crate::domain::record::Record;
+
+use data_dir::DataDir;
+pub use data_dir::{DataDirError, Key};
+use disk::RealDisk;
+use index::{Index, OpenIndexError, Progress};
+use log::{AppendError, FileLog, Log, LogOptions, OpenLogError, ReadLog};
+
+/// How the store uses the machine.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// The log's use of the disk.
+    pub log: LogOptions,
+    /// Memory that the index may use for its pages; it uses more.
+    pub index_cache_bytes: u64,
+}
+
+impl Default for StoreOptions {
+    fn default() -> StoreOptions {
+        StoreOptions { log: LogOptions::default(), index_cache_bytes: 64 * 1024 * 1024 }
+    }
+}
+
+/// The store does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory is not for this process or this program.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The log is damaged or unreachable.
+    #[error(transparent)]
+    Log(#[from] OpenLogError),
+    /// The index shows a loss, or cannot be made.
+    #[error(transparent)]
+    Index(#[from] OpenIndexError),
+}
+
+/// The index will be folded again at the next start; nothing is lost.
+#[derive(Debug, thiserror::Error)]
+pub enum CloseError {
+    /// Somebody still reads.
+    #[error("the index is still being read")]
+    StillRead,
+    /// The disk refused.
+    #[error("the index could not be made durable")]
+    Disk(#[source] io::Error),
+}
+
+/// The writer's end of the log and the index.
+pub struct Store {
+    log: Box<dyn Log>,
+    index: Arc<Index>,
+    request_key: Key,
+    /// Held until the store is closed: it keeps other processes out.
+    _directory: DataDir,
+}
+
+impl Store {
+    /// Takes the data directory, makes sure of the log, and brings the index up to it.
+    pub fn open(
+        directory: &Path,
+        options: StoreOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Store, OpenError> {
+        let directory = DataDir::open(directory)?;
+        let request_key = directory.request_key()?;
+        let log = FileLog::open(Arc::new(RealDisk), &directory.log(), options.log)?;
+        let reader = log.reader();
+        let index = Index::open(&directory.index(), options.index_cache_bytes, &*reader, progress)?;
+        Ok(Store { log: Box::new(log), index: Arc::new(index), request_key, _directory: directory })
+    }
+
+    /// The last durable record.
+    pub fn head(&self) -> Revision {
+        self.log.head()
+    }
+
+    /// Makes consecutive records durable as one batch and gives the new head. Then [`Index::fold`] them.
+    pub fn commit(&mut self, records: &[Record]) -> Result<Revision, AppendError> {
+        let Some(first) = records.first() else { return Ok(self.head()) };
+        let batch: Vec<_> = records.iter().map(record::encode).collect();
+        self.log.append(first.revision.previous(), &batch)
+    }
+
+    /// The index, to share with readers.
+    pub fn index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    /// A reading end of the log, for any thread.
+    pub fn log_reader(&self) -> Arc<dyn ReadLog> {
+        self.log.reader()
+    }
+
+    /// The key for digests of requests.
+    pub fn request_key(&self) -> &Key {
+        &self.request_key
+    }
+
+    /// Closes the index so that the next start need not fold it again. Readers must have let go of it.
+    pub fn close(self) -> Result<(), CloseError> {
+        let index = Arc::into_inner(self.index).ok_or(CloseError::StillRead)?;
+        index.close().map_err(CloseError::Disk)
+    }
+}
+
+#[cfg(test)]
+mod tests;

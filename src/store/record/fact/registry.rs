@@ -1,0 +1,51 @@
+//! Facts about the registry itself.
+
+use uuid::Uuid;
+
+use crate::domain::day::Day;
+use crate::domain::fact::RegistryFact;
+use crate::domain::id::Revision;
+use crate::proto::storage::{self, registry_fact as form};
+
+use crate::store::record::parts::{Read, Unreadable, missing};
+
+/// The stored form.
+pub(super) fn stored(fact: &RegistryFact) -> storage::RegistryFact {
+    let fact = match fact {
+        RegistryFact::EpochBegan { epoch, forked_after, why } => form::Fact::EpochBegan(form::EpochBegan {
+            epoch: epoch.as_bytes().to_vec(),
+            forked_after: forked_after.0,
+            why: why.clone(),
+        }),
+        RegistryFact::DayOpened { date } => form::Fact::DayOpened(form::DayOpened { date: date.number() }),
+        RegistryFact::RuleSetAdopted { id, digest, content } => form::Fact::RuleSetAdopted(form::RuleSetAdopted {
+            id: id.clone(),
+            digest: digest.clone(),
+            content: content.clone(),
+        }),
+        RegistryFact::SemanticsAdopted { version } => {
+            form::Fact::SemanticsAdopted(form::SemanticsAdopted { version: *version })
+        }
+        RegistryFact::RecordsBegin { first_day } => {
+            form::Fact::RecordsBegin(form::RecordsBegin { first_day: first_day.number() })
+        }
+    };
+    storage::RegistryFact { fact: Some(fact) }
+}
+
+/// The fact of a stored form.
+pub(super) fn read(fact: storage::RegistryFact) -> Read<RegistryFact> {
+    Ok(match missing(fact.fact, "a registry fact of no kind")? {
+        form::Fact::EpochBegan(fact) => RegistryFact::EpochBegan {
+            epoch: Uuid::from_slice(&fact.epoch).map_err(|_| Unreadable("an epoch that is no UUID"))?,
+            forked_after: Revision(fact.forked_after),
+            why: fact.why,
+        },
+        form::Fact::DayOpened(fact) => RegistryFact::DayOpened { date: Day::from_number(fact.date) },
+        form::Fact::RuleSetAdopted(fact) => {
+            RegistryFact::RuleSetAdopted { id: fact.id, digest: fact.digest, content: fact.content }
+        }
+        form::Fact::SemanticsAdopted(fact) => RegistryFact::SemanticsAdopted { version: fact.version },
+        form::Fact::RecordsBegin(fact) => RegistryFact::RecordsBegin { first_day: Day::from_number(fact.first_day) },
+    })
+}

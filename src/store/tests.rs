@@ -1,0 +1,305 @@
+//! What the store keeps over restarts, rebuilds and accidents.
+
+use std::fs;
+use std::path::Path;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::index::View;
+use super::*;
+use crate::domain::day::{Day, Period};
+use crate::domain::fact::*;
+use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, SpecialistId};
+use crate::domain::name::PersonName;
+use crate::domain::record::{Foreseen, RequestKey};
+
+const METHOD: &str = "/registry.Test/Report";
+
+fn open(directory: &Path) -> Result<Store, OpenError> {
+    let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0, check_every_segment: true };
+    Store::open(directory, StoreOptions { log, index_cache_bytes: 1 << 20 }, &mut |_| {})
+}
+
+fn specialist(number: u64) -> SpecialistId {
+    SpecialistId::from_number(number)
+}
+
+fn provider(number: u64) -> ProviderId {
+    format!("P{number}").parse().unwrap()
+}
+
+fn name(given: &str) -> PersonName {
+    PersonName { given: given.into(), family: "Example".into(), suffix: String::new() }
+}
+
+fn instant(revision: u64) -> Timestamp {
+    Timestamp::from_second(1_000 * i64::try_from(revision).unwrap()).unwrap()
+}
+
+/// Record number `n` registers a provider and a person, gives the person a credential and a job, and opens a day.
+fn record(n: u64) -> Record {
+    let days = Period::from_inclusive(Day::from_number(20_000), None);
+    let of_person = |fact| Fact::Specialist(specialist(n), fact);
+    let row = ProviderRow {
+        legal_name: "Center".into(),
+        facility_type: FacilityType::Other,
+        county: "Hinds".into(),
+        identifiers: Vec::new(),
+    };
+    Record {
+        revision: Revision(n),
+        recorded_at: instant(n),
+        reporter: Reporter { client: "desk".into(), role: Role::Registrar },
+        request: Some(RequestKey { method: METHOD.into(), request_id: Uuid::from_u128(n.into()), digest: [1; 32] }),
+        note: String::new(),
+        facts: vec![
+            Fact::Registry(RegistryFact::DayOpened { date: Day::from_number(i32::try_from(n).unwrap()) }),
+            Fact::Provider(provider(n), ProviderFact::Registered(row)),
+            of_person(SpecialistFact::Registered { name: name("Ada"), birth_date: Day::from_number(1) }),
+            of_person(SpecialistFact::NameChanged { name: name(&format!("Ada {n}")) }),
+            of_person(SpecialistFact::CredentialIssued(Issuance {
+                number: CredentialNumber::from_number(n),
+                term: days,
+                designations: Vec::new(),
+                rule_set: String::new(),
+                basis: IssuanceBasis::Transferred,
+                findings: Vec::new(),
+                decision_note: String::new(),
+            })),
+            of_person(SpecialistFact::EmploymentStarted {
+                employment: EmploymentId::from_number(n),
+                provider: provider(1),
+                position: "Peer".into(),
+                supervised: true,
+                days,
+            }),
+        ],
+        changes: Vec::new(),
+        foreseen: Foreseen::default(),
+        specialist_count: 1,
+    }
+}
+
+/// A second job of the first person with the first provider, and a fact of the first provider.
+fn rehire(n: u64) -> Record {
+    let facts = record(1).facts;
+    let suspended =
+        ProviderFact::PeriodOpened { kind: ProviderPeriodKind::Suspended, days: Period::ALWAYS, valid_through: None };
+    let facts = vec![facts[5].clone(), Fact::Provider(provider(1), suspended)];
+    Record { facts, request: None, ..record(n) }
+}
+
+fn commit(store: &mut Store, records: &[Record]) {
+    let index = Arc::clone(store.index());
+    let mut pending = index.pending().unwrap();
+    for record in records {
+        pending.add(record).unwrap();
+    }
+    store.commit(records).unwrap();
+    index.fold(pending).unwrap();
+}
+
+/// Everything that can be asked of ten records, in words.
+fn answers(view: &dyn View) -> String {
+    let mut said = vec![format!("{:?} {:?}", view.applied(), view.registry_facts())];
+    for n in 0..=11 {
+        let credential = view.specialist_of_credential(CredentialNumber::from_number(n));
+        let job = view.specialist_of_employment(EmploymentId::from_number(n));
+        said.push(format!("{credential:?} {job:?} {:?}", view.staff(&provider(n))));
+        said.push(format!("{:?} {:?}", view.specialist_facts(specialist(n)), view.provider_facts(&provider(n))));
+        said.push(format!("{:?} {:?}", view.recorded_at(Revision(n)), view.revision_at(instant(n))));
+        said.push(format!("{:?}", view.request("desk", METHOD, Uuid::from_u128(n.into()))));
+        said.push(format!("{:?}", view.specialists_named(&name(&format!("Ada{n}")).folded())));
+        for index in 0..7 {
+            said.push(format!("{:?}", view.subject_of_fact(FactId { revision: Revision(n), index })));
+        }
+    }
+    said.push(format!("{:?}", view.specialists_named(&name("ADA").folded())));
+    view.every_provider(&mut |id, facts| said.push(format!("{id} {facts:?}"))).unwrap();
+    view.every_specialist(&mut |id, facts| said.push(format!("{id} {facts:?}"))).unwrap();
+    said.join("\n")
+}
+
+/// Nine records in three batches and a tenth that names what is known; what the index says of them.
+fn ten_records(directory: &Path) -> (Store, String) {
+    let mut store = open(directory).unwrap();
+    for first in [1, 4, 7] {
+        commit(&mut store, &[record(first), record(first + 1), record(first + 2)]);
+    }
+    commit(&mut store, &[rehire(10)]);
+    let said = answers(&**store.index());
+    (store, said)
+}
+
+#[test]
+fn the_index_answers_what_the_records_say() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = ten_records(directory.path());
+    let index = store.index();
+    assert_eq!(index.applied().unwrap(), Revision(10));
+    assert_eq!(index.registry_facts().unwrap().len(), 9);
+    assert_eq!(index.specialist_facts(specialist(1)).unwrap().len(), 5);
+    assert_eq!(index.specialist_facts(specialist(2)).unwrap()[3].id, FactId { revision: Revision(2), index: 5 });
+    assert_eq!(index.specialist_facts(specialist(99)).unwrap(), []);
+    assert_eq!(index.provider_facts(&provider(1)).unwrap().len(), 2);
+    assert_eq!(index.staff(&provider(1)).unwrap(), (1..=9).map(specialist).collect::<Vec<_>>());
+    assert_eq!(index.specialists_named(&name("Ádá").folded()).unwrap().len(), 9);
+    assert_eq!(index.specialists_named(&name("Ada 3").folded()).unwrap(), [specialist(3)]);
+    assert_eq!(index.specialist_of_credential(CredentialNumber::from_number(4)).unwrap(), Some(specialist(4)));
+    assert_eq!(index.specialist_of_employment(EmploymentId::from_number(5)).unwrap(), Some(specialist(5)));
+    let answered = index.request("desk", METHOD, Uuid::from_u128(6)).unwrap();
+    assert_eq!(answered, Some((Revision(6), [1; 32])));
+    assert_eq!(index.request("other", METHOD, Uuid::from_u128(6)).unwrap(), None);
+    let subject = index.subject_of_fact(FactId { revision: Revision(8), index: 1 }).unwrap();
+    assert_eq!(subject, Some(Subject::Provider(provider(8))));
+    assert_eq!(index.recorded_at(Revision(3)).unwrap(), Some(instant(3)));
+    for (at, revision) in [(0, 0), (999, 0), (1_000, 1), (1_001, 1), (9_999, 9), (10_000, 10), (90_000, 10)] {
+        assert_eq!(index.revision_at(Timestamp::from_second(at).unwrap()).unwrap(), Revision(revision), "{at}");
+    }
+    let mut staff = Vec::new();
+    index.every_specialist(&mut |id, facts| staff.push((id, facts.len()))).unwrap();
+    assert_eq!(staff[..2], [(specialist(1), 5), (specialist(2), 4)]);
+    assert_eq!(staff.len(), 9);
+}
+
+#[test]
+fn a_restart_keeps_everything() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, said) = ten_records(directory.path());
+    let key = *store.request_key();
+    store.close().unwrap();
+    let store = open(directory.path()).unwrap();
+    assert_eq!(answers(&**store.index()), said, "after a clean close");
+    assert_eq!((store.head(), *store.request_key()), (Revision(10), key));
+    drop(store);
+    let store = open(directory.path()).unwrap();
+    assert_eq!(answers(&**store.index()), said, "after the process was gone");
+    let read = store.log_reader().read(Revision(1), Revision::LATEST).map(Result::unwrap);
+    let decoded = read.map(|(revision, bytes)| record::decode(revision, &bytes).unwrap());
+    let expected = (1..10).map(record).chain([rehire(10)]);
+    assert!(decoded.eq(expected));
+}
+
+#[test]
+fn an_index_that_is_gone_or_not_believed_is_folded_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, said) = ten_records(directory.path());
+    store.close().unwrap();
+    let index = directory.path().join("index");
+    let accidents: [&dyn Fn(); 5] = [
+        &|| fs::remove_dir_all(&index).unwrap(),
+        &|| fs::write(index.join("trust"), "another boot").unwrap(),
+        &|| fs::write(index.join("snap.0000000000000000.generating"), "").unwrap(),
+        &|| fs::remove_file(index.join("db")).unwrap(),
+        &|| fs::remove_file(index.join("trust")).unwrap(),
+    ];
+    for (at, accident) in accidents.iter().enumerate() {
+        accident();
+        let mut progress = Vec::new();
+        let store = Store::open(directory.path(), StoreOptions::default(), &mut |step| progress.push(step)).unwrap();
+        assert_eq!(answers(&**store.index()), said, "accident {at}");
+        let done = Progress { from_the_beginning: true, folded: Revision(10), head: Revision(10) };
+        assert_eq!(progress, [done], "accident {at}");
+        assert!(!directory.path().join("index.set-aside").exists());
+        store.close().unwrap();
+    }
+}
+
+#[test]
+fn an_index_that_is_behind_takes_the_rest() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut store, _) = ten_records(directory.path());
+    store.commit(&[record(11)]).unwrap();
+    assert_eq!(store.index().applied().unwrap(), Revision(10));
+    store.close().unwrap();
+    let mut progress = Vec::new();
+    let store = Store::open(directory.path(), StoreOptions::default(), &mut |step| progress.push(step)).unwrap();
+    assert_eq!(store.index().specialist_facts(specialist(11)).unwrap().len(), 4);
+    assert_eq!(progress, [Progress { from_the_beginning: false, folded: Revision(11), head: Revision(11) }]);
+}
+
+#[test]
+fn an_index_that_knows_more_than_the_log_is_proof_of_a_loss() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = ten_records(directory.path());
+    store.close().unwrap();
+    let mut segments: Vec<_> = fs::read_dir(directory.path().join("log")).unwrap().map(|e| e.unwrap().path()).collect();
+    segments.sort();
+    let last = segments.pop().unwrap();
+    let bytes = fs::read(&last).unwrap();
+    fs::write(&last, &bytes[..bytes.len() - 1]).unwrap();
+    for _ in 0..2 {
+        let refusal = open(directory.path()).err().unwrap();
+        assert!(matches!(refusal, OpenError::Index(OpenIndexError::LostRecords { applied: Revision(10), .. })));
+        assert_eq!(fs::read_to_string(directory.path().join("index/trust")).unwrap(), "closed", "the proof is kept");
+    }
+}
+
+#[test]
+fn a_batch_sees_itself_before_anybody_else_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path()).unwrap();
+    let index = Arc::clone(store.index());
+    let empty = answers(&*index);
+    let mut records: Vec<_> = (1..10).map(record).collect();
+    records.push(rehire(10));
+    for split in [0, 5, 10] {
+        let folded = index.applied().unwrap().0 as usize;
+        commit(&mut store, &records[folded..split]);
+        let before = answers(&*index);
+        let mut pending = index.pending().unwrap();
+        for record in &records[split..] {
+            pending.add(record).unwrap();
+        }
+        let seen = answers(&pending);
+        assert_eq!(answers(&*index), before);
+        assert!(split == 0 || before != empty);
+        assert!(pending.add(&record(12)).is_err(), "a revision is left out");
+        let other = tempfile::tempdir().unwrap();
+        assert_eq!(seen, ten_records(other.path()).1, "{split} are folded");
+    }
+}
+
+#[test]
+fn a_directory_is_used_by_one_process_and_one_layout() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).unwrap();
+    assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::InUse))));
+    drop(store);
+    fs::write(directory.path().join("FORMAT"), "2\n").unwrap();
+    let refusal = open(directory.path()).err().unwrap();
+    assert_eq!(
+        refusal.to_string(),
+        "the data directory has format 2 and this program knows format 1: \
+         start the release that wrote it, or a later one"
+    );
+    for not_a_format in ["", "one"] {
+        fs::write(directory.path().join("FORMAT"), not_a_format).unwrap();
+        assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::NotADataDir))));
+    }
+    fs::remove_file(directory.path().join("FORMAT")).unwrap();
+    assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::NotADataDir))));
+}
+
+#[test]
+fn the_request_key_is_made_once_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let key = *open(directory.path()).unwrap().request_key();
+    assert_eq!(*open(directory.path()).unwrap().request_key(), key);
+    let path = directory.path().join("keys/request.key");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::write(&path, "short").unwrap();
+    assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::BadKey))));
+}
+
+#[test]
+fn an_index_that_is_still_read_is_not_called_clean() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, said) = ten_records(directory.path());
+    let reader = Arc::clone(store.index());
+    assert!(matches!(store.close(), Err(CloseError::StillRead)));
+    drop(reader);
+    assert_eq!(answers(&**open(directory.path()).unwrap().index()), said);
+}
