@@ -64,15 +64,17 @@ impl Told {
         self.providers.insert(id.clone(), told);
     }
 
-    /// The next day after `day` on which something told here differs from the day before it.
-    pub fn next_change(&self, day: Day) -> Option<Day> {
-        let credentials = self.credentials.values().flat_map(|told| {
-            let coverage = told.coverage.values().map(|runs| runs.next_change(day));
-            let designations = told.designations.values().map(|runs| runs.next_change(day));
-            coverage.chain(designations).chain([told.standing.next_change(day)])
-        });
-        let providers = self.providers.values().map(|told| told.service.next_change(day));
-        credentials.chain(providers).flatten().min()
+    /// The next day after `day` on which something told of a credential differs from the day before it.
+    pub fn next_change_of_credential(&self, number: CredentialNumber, day: Day) -> Option<Day> {
+        let told = self.credentials.get(&number)?;
+        let coverage = told.coverage.values().filter_map(|runs| runs.next_change(day));
+        let designations = told.designations.values().filter_map(|runs| runs.next_change(day));
+        coverage.chain(designations).chain(told.standing.next_change(day)).min()
+    }
+
+    /// The next day after `day` on which something told of a provider differs from the day before it.
+    pub fn next_change_of_provider(&self, provider: &ProviderId, day: Day) -> Option<Day> {
+        self.providers.get(provider)?.service.next_change(day)
     }
 }
 

@@ -60,6 +60,14 @@ pub struct Recorded<F> {
     pub fact: F,
 }
 
+impl<F> Recorded<F> {
+    /// The same record of another fact.
+    pub fn with<G>(&self, fact: G) -> Recorded<G> {
+        let Recorded { id, recorded_at, reporter, note, .. } = self;
+        Recorded { id: *id, recorded_at: *recorded_at, reporter: reporter.clone(), note: note.clone(), fact }
+    }
+}
+
 /// Who reports: what the rules need to know of a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reporter {

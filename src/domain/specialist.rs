@@ -23,6 +23,11 @@ impl SpecialistFile {
         Specialist::known_at(self.id, &self.facts, known_at)
     }
 
+    /// The revision that touched it last.
+    pub fn changed_at(&self) -> Revision {
+        self.facts.last().map_or(Revision::ZERO, |recorded| recorded.id.revision)
+    }
+
     /// The person as known now.
     pub fn known_now(&self) -> Specialist {
         self.known_at(Revision::LATEST)

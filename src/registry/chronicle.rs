@@ -1,0 +1,123 @@
+//! What the registry's own facts say at each revision: the epoch, the day, the law.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::domain::day::Day;
+use crate::domain::fact::{Recorded, RegistryFact};
+use crate::domain::id::Revision;
+use crate::domain::law::{Law, RuleSet};
+use crate::rules::{self, RuleError};
+
+/// The registry's own history, resident.
+#[derive(Clone, Debug, Default)]
+pub struct Chronicle {
+    epochs: Vec<Epoch>,
+    days: Vec<(Revision, Day)>,
+    laws: Vec<(Revision, Arc<Law>)>,
+    adopted: Vec<Adopted>,
+    records_begin: Option<Day>,
+}
+
+/// A line of history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// Its id.
+    pub id: Uuid,
+    /// The first revision that belongs to it.
+    pub first_revision: Revision,
+    /// The last revision that it shares with the epoch before.
+    pub forked_after: Revision,
+}
+
+/// A rule set as it was adopted.
+#[derive(Clone, Debug)]
+pub struct Adopted {
+    /// The record that adopted it.
+    pub revision: Revision,
+    /// The set.
+    pub set: Arc<RuleSet>,
+    /// SHA-256 of its file, in hexadecimal.
+    pub digest: String,
+}
+
+impl Chronicle {
+    /// The chronicle of these facts.
+    pub fn of<'a>(facts: impl IntoIterator<Item = &'a Recorded<RegistryFact>>) -> Result<Chronicle, RuleError> {
+        let mut chronicle = Chronicle::default();
+        for recorded in facts {
+            chronicle.add(recorded.id.revision, &recorded.fact)?;
+        }
+        Ok(chronicle)
+    }
+
+    /// Adds a fact of a revision.
+    pub fn add(&mut self, revision: Revision, fact: &RegistryFact) -> Result<(), RuleError> {
+        match fact {
+            RegistryFact::EpochBegan { epoch, forked_after, .. } => {
+                self.epochs.push(Epoch { id: *epoch, first_revision: revision, forked_after: *forked_after });
+            }
+            RegistryFact::DayOpened { date } => self.days.push((revision, *date)),
+            RegistryFact::RuleSetAdopted { id, digest, content } => {
+                let set = Arc::new(rules::read(id, content)?.set);
+                self.adopted.push(Adopted { revision, set, digest: digest.clone() });
+                self.enact(revision);
+            }
+            RegistryFact::RecordsBegin { first_day } => {
+                self.records_begin = Some(*first_day);
+                self.enact(revision);
+            }
+            RegistryFact::SemanticsAdopted { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn enact(&mut self, revision: Revision) {
+        let sets = self.adopted.iter().map(|adopted| Arc::clone(&adopted.set)).collect();
+        if let Some(law) = Law::new(sets, self.records_begin) {
+            self.laws.push((revision, Arc::new(law)));
+        }
+    }
+
+    /// Today, as known at a revision.
+    pub fn today(&self, known_at: Revision) -> Option<Day> {
+        last_at(&self.days, known_at).map(|(_, day)| *day)
+    }
+
+    /// The law, as known at a revision.
+    pub fn law(&self, known_at: Revision) -> Option<&Arc<Law>> {
+        last_at(&self.laws, known_at).map(|(_, law)| law)
+    }
+
+    /// The revision that made the law what it is.
+    pub fn law_since(&self) -> Revision {
+        self.laws.last().map_or(Revision::ZERO, |(since, _)| *since)
+    }
+
+    /// The epoch that a revision belongs to.
+    pub fn epoch_of(&self, revision: Revision) -> Option<&Epoch> {
+        self.epochs.iter().rev().find(|epoch| epoch.first_revision <= revision).or(self.epochs.first())
+    }
+
+    /// The epoch that is being written.
+    pub fn current_epoch(&self) -> Option<&Epoch> {
+        self.epochs.last()
+    }
+
+    /// The last revision of an epoch that is still part of this history; none for an epoch that never was.
+    pub fn last_shared(&self, epoch: Uuid) -> Option<Revision> {
+        let at = self.epochs.iter().position(|known| known.id == epoch)?;
+        Some(self.epochs.get(at + 1).map_or(Revision::LATEST, |next| next.forked_after))
+    }
+
+    /// Every rule set adopted up to a revision, in the order of adoption.
+    pub fn adopted(&self, known_at: Revision) -> impl Iterator<Item = &Adopted> {
+        self.adopted.iter().filter(move |adopted| adopted.revision <= known_at)
+    }
+}
+
+fn last_at<T>(entries: &[(Revision, T)], known_at: Revision) -> Option<&(Revision, T)> {
+    let after = entries.partition_point(|(revision, _)| *revision <= known_at);
+    entries.get(after.checked_sub(1)?)
+}

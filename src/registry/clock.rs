@@ -1,0 +1,95 @@
+//! The one place that reads a clock.
+//!
+//! Instants are always those of the machine. The civil day is that of America/Chicago, unless a development server was
+//! given another one.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::domain::day::Day;
+
+/// Tells instants and civil days.
+#[derive(Debug)]
+pub struct Clock {
+    zone: TimeZone,
+    /// Whether the civil day stands still at `set_to`, or is never before it.
+    stands: bool,
+    set_to: AtomicI32,
+}
+
+/// The time zone database has no America/Chicago.
+#[derive(Debug, thiserror::Error)]
+#[error("the time zone America/Chicago is not known")]
+pub struct NoTimeZone(#[source] jiff::Error);
+
+impl Clock {
+    /// The machine's clock; the civil day stands still at `set_to`, if it is given.
+    pub fn new(set_to: Option<Day>) -> Result<Clock, NoTimeZone> {
+        let zone = TimeZone::get("America/Chicago").map_err(NoTimeZone)?;
+        let day = set_to.unwrap_or(Day::BEGINNING);
+        Ok(Clock { zone, stands: set_to.is_some(), set_to: AtomicI32::new(day.number()) })
+    }
+
+    /// This instant.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads a clock")]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// The civil day that it is.
+    pub fn civil_day(&self) -> Day {
+        let set_to = Day::from_number(self.set_to.load(Ordering::Acquire));
+        if self.stands { set_to } else { set_to.max(self.civil_day_of(self.now())) }
+    }
+
+    /// The civil day of an instant.
+    pub fn civil_day_of(&self, instant: Timestamp) -> Day {
+        Day::from_civil(self.zone.to_datetime(instant).date())
+    }
+
+    /// Moves the civil day forward. An earlier day changes nothing.
+    pub fn move_to(&self, day: Day) {
+        self.set_to.fetch_max(day.number(), Ordering::AcqRel);
+    }
+
+    /// How long it is until the civil day after `day` begins; none while the civil day stands still.
+    pub fn until_after(&self, day: Day) -> Option<std::time::Duration> {
+        if self.stands {
+            return None;
+        }
+        let begins = day.next().to_civil().to_zoned(self.zone.clone()).ok()?.timestamp();
+        Some(begins.duration_since(self.now()).try_into().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_civil_day_is_chicagos_and_not_greenwichs() {
+        let clock = Clock::new(None).unwrap();
+        for (instant, day) in [
+            ("2026-03-08T05:59:59Z", "2026-03-07"),
+            ("2026-03-08T06:00:00Z", "2026-03-08"),
+            // Summer time began at 2026-03-08 02:00: midnight is an hour earlier in Greenwich from the next day on.
+            ("2026-03-09T04:59:59Z", "2026-03-08"),
+            ("2026-03-09T05:00:00Z", "2026-03-09"),
+            ("2026-11-02T05:59:59Z", "2026-11-01"),
+            ("2026-11-02T06:00:00Z", "2026-11-02"),
+        ] {
+            assert_eq!(clock.civil_day_of(instant.parse().unwrap()).to_string(), day, "{instant}");
+        }
+    }
+
+    #[test]
+    fn a_set_day_moves_forward_only() {
+        let clock = Clock::new(Some("2026-03-02".parse().unwrap())).unwrap();
+        clock.move_to("2026-03-05".parse().unwrap());
+        clock.move_to("2026-03-01".parse().unwrap());
+        assert_eq!(clock.civil_day().to_string(), "2026-03-05");
+        assert_eq!(clock.until_after(clock.civil_day()), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! The desk: what a command is judged by, as the stage has it.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::errors::ReadError;
+use super::stage::Stage;
+use crate::domain::command::{Command, Target};
+use crate::domain::day::Day;
+use crate::domain::decide::{Desk, File};
+use crate::domain::fact::{Identifier, Reporter, Subject};
+use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, Revision, SpecialistId};
+use crate::domain::law::Law;
+use crate::domain::provider::ProviderFile;
+use crate::store::index::View as _;
+
+/// Where new ids come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Numbers {
+    /// The machine's random numbers.
+    #[default]
+    Random,
+    /// A sequence that is the same every time, for sample data.
+    From(u64),
+}
+
+impl Numbers {
+    fn draw(&mut self) -> u64 {
+        match self {
+            Numbers::Random => Uuid::new_v4().as_u64_pair().1,
+            // splitmix64
+            Numbers::From(state) => {
+                *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+                mixed ^ (mixed >> 31)
+            }
+        }
+    }
+}
+
+/// A command's desk.
+pub(super) struct StageDesk<'a, 'b> {
+    pub(super) stage: &'a Stage<'b>,
+    pub(super) reporter: &'a Reporter,
+    pub(super) numbers: Cell<Numbers>,
+}
+
+impl StageDesk<'_, '_> {
+    /// An id that nobody has: drawn until it is free. An index that cannot be read is found out at the next step.
+    fn mint<I>(&self, from_number: impl Fn(u64) -> I, is_taken: impl Fn(&I) -> bool) -> I {
+        let mut numbers = self.numbers.get();
+        loop {
+            let id = from_number(numbers.draw());
+            if !is_taken(&id) {
+                self.numbers.set(numbers);
+                return id;
+            }
+        }
+    }
+}
+
+impl Desk for StageDesk<'_, '_> {
+    fn today(&self) -> Day {
+        self.stage.head.today
+    }
+
+    fn law(&self) -> &Law {
+        &self.stage.head.law
+    }
+
+    fn next_revision(&self) -> Revision {
+        self.stage.head.revision.next()
+    }
+
+    fn reporter(&self) -> &Reporter {
+        self.reporter
+    }
+
+    fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>> {
+        self.stage.provider(id)
+    }
+
+    fn owner_of(&self, identifier: &Identifier) -> Option<ProviderId> {
+        self.stage.owner_of(identifier)
+    }
+
+    fn mint_credential(&mut self) -> CredentialNumber {
+        self.mint(CredentialNumber::from_number, |number| {
+            matches!(self.stage.pending.specialist_of_credential(*number), Ok(Some(_)))
+        })
+    }
+
+    fn mint_specialist(&mut self) -> SpecialistId {
+        self.mint(SpecialistId::from_number, |id| matches!(self.stage.file(*id), Ok(Some(_))))
+    }
+
+    fn mint_employment(&mut self) -> EmploymentId {
+        self.mint(EmploymentId::from_number, |id| {
+            matches!(self.stage.pending.specialist_of_employment(*id), Ok(Some(_)))
+        })
+    }
+
+    fn mint_provider(&mut self) -> ProviderId {
+        self.mint(ProviderId::from_number, |id| self.stage.provider(id).is_some())
+    }
+}
+
+impl Stage<'_> {
+    /// The file that a command is judged by.
+    pub(super) fn file_for(&self, command: &Command) -> Result<File, ReadError> {
+        let person = |id: Option<SpecialistId>| -> Result<File, ReadError> {
+            let file = id.map(|id| self.file(id)).transpose()?.flatten();
+            Ok(file.map_or(File::None, File::Specialist))
+        };
+        match command.target() {
+            Target::New => Ok(File::None),
+            Target::Registry => Ok(File::Registry),
+            Target::Provider(id) => Ok(self.provider(&id).map_or(File::None, |file| File::Provider(file, false))),
+            Target::Specialist(id) => person(Some(id)),
+            Target::Credential(number) => person(self.pending.specialist_of_credential(number)?),
+            Target::Employment(employment) => person(self.pending.specialist_of_employment(employment)?),
+            Target::Staff(provider) => Ok(File::Staff(self.staff(&provider)?)),
+            Target::Fact(fact) => match self.pending.subject_of_fact(fact)? {
+                None => Ok(File::None),
+                Some(Subject::Registry) => Ok(File::Registry),
+                Some(Subject::Specialist(id)) => person(Some(id)),
+                Some(Subject::Provider(id)) => {
+                    let Some(file) = self.provider(&id) else { return Ok(File::None) };
+                    let is_named = self.staff(&id)?.iter().any(|file| file.known_now().is_staff_of(&id));
+                    Ok(File::Provider(file, is_named))
+                }
+            },
+        }
+    }
+}

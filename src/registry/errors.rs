@@ -1,0 +1,129 @@
+//! What can go wrong, named for what a caller can do about it.
+
+use crate::domain::decide::Rejection;
+use crate::domain::id::Revision;
+use crate::rules::RuleError;
+use crate::store::index::IndexError;
+use crate::store::log::ReadError as LogReadError;
+use crate::store::record::Undecodable;
+
+/// A question could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The index cannot answer.
+    #[error("the index could not answer")]
+    Index(#[from] IndexError),
+    /// The log cannot answer.
+    #[error("the log could not answer")]
+    Log(#[from] LogReadError),
+    /// A stored record cannot be understood.
+    #[error("a stored record could not be understood")]
+    Undecodable(#[from] Undecodable),
+    /// A stored rule set cannot be read.
+    #[error("a stored rule set could not be read")]
+    Rules(#[from] RuleError),
+    /// The work was given up: the process is ending.
+    #[error("the registry is shutting down")]
+    Interrupted,
+}
+
+/// The state of knowledge that a question names cannot be pinned.
+#[derive(Debug, thiserror::Error)]
+pub enum PinError {
+    /// The revision is not there yet.
+    #[error("revision {asked} is beyond the head, {head}")]
+    BeyondHead {
+        /// What was asked for.
+        asked: Revision,
+        /// The head.
+        head: Revision,
+    },
+    /// The instant is later than the clock.
+    #[error("the instant is later than the registry's clock")]
+    InTheFuture,
+    /// The epoch was left before the revision: its history is not this registry's.
+    #[error("history changed after revision {last_shared}")]
+    HistoryChanged {
+        /// The last revision that is still part of this history.
+        last_shared: Revision,
+    },
+    /// The facts cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// A command was not accepted, or nobody can say whether it was.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The rules say no.
+    #[error("the rules say no")]
+    Rejected(Rejection),
+    /// The request id was used for something else.
+    #[error("the request id was used with other content")]
+    RequestIdReused,
+    /// Too many commands wait. Try again.
+    #[error("too many commands are waiting")]
+    Busy,
+    /// The disk is too full. Try again when there is room.
+    #[error("the store is full")]
+    StoreFull,
+    /// The disk refused; nothing was recorded. Try again.
+    #[error("nothing could be written")]
+    NotWritten,
+    /// The calendar is held, and with it every write.
+    #[error("the calendar is held")]
+    CalendarHeld,
+    /// It may or may not have been recorded: ask again with the same request id.
+    #[error("the outcome is not known")]
+    OutcomeUnknown,
+    /// What the command needs to be judged cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl From<Rejection> for SubmitError {
+    fn from(rejection: Rejection) -> SubmitError {
+        SubmitError::Rejected(rejection)
+    }
+}
+
+impl From<IndexError> for SubmitError {
+    fn from(error: IndexError) -> SubmitError {
+        SubmitError::Read(error.into())
+    }
+}
+
+/// The registry does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] crate::store::OpenError),
+    /// What is stored cannot be read.
+    #[error("the stored facts could not be read")]
+    Read(#[from] ReadError),
+    /// A rule file is wrong.
+    #[error(transparent)]
+    Rules(#[from] RuleError),
+    /// A rule file has the id of a set that was adopted with other content.
+    #[error("rule set {id} was adopted with other content: give the changed rules another id")]
+    RuleSetChanged {
+        /// The id.
+        id: String,
+    },
+    /// The first records could not be written.
+    #[error("the first records could not be written")]
+    Begin(#[source] SubmitError),
+    /// The clock cannot tell civil days.
+    #[error(transparent)]
+    Clock(#[from] super::clock::NoTimeZone),
+    /// The writer's thread does not start.
+    #[error("the writer could not be started")]
+    Writer(#[source] std::io::Error),
+}
+
+impl From<IndexError> for OpenError {
+    fn from(error: IndexError) -> OpenError {
+        OpenError::Read(error.into())
+    }
+}

@@ -1,0 +1,45 @@
+//! The published head, and the timelines that are kept resident for it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::chronicle::Chronicle;
+use crate::domain::day::Day;
+use crate::domain::id::Revision;
+use crate::domain::law::Law;
+use crate::domain::provider::ProviderFile;
+use crate::domain::timeline::Timeline;
+
+/// The newest state of knowledge that questions are answered from.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// The last revision.
+    pub revision: Revision,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// The last day opened.
+    pub today: Day,
+    /// The law.
+    pub law: Arc<Law>,
+    /// The registry's own history.
+    pub chronicle: Arc<Chronicle>,
+}
+
+/// A credential's timeline as of the revision that changed it last.
+#[derive(Debug)]
+pub struct ResidentCredential {
+    /// The revision that changed it last. A question about an earlier one does not use it.
+    pub changed_at: Revision,
+    /// The timeline.
+    pub timeline: Arc<Timeline>,
+}
+
+/// A provider's file as of the revision that changed it, or the law it stands under, last.
+#[derive(Debug)]
+pub struct ResidentProvider {
+    /// The revision that changed what follows from the file last.
+    pub changed_at: Revision,
+    /// The file.
+    pub file: Arc<ProviderFile>,
+}

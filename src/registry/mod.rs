@@ -1,0 +1,246 @@
+//! The registry: the use cases, on top of the store.
+//!
+//! In reading order: [`head`], what is resident and published; [`snapshot`] and [`question`], how questions are answered
+//! from it; [`writer`] and its stage, how commands change it; [`chronicle`] and [`clock`], what day it is and which law
+//! holds.
+//!
+//! A question pins the published head once and never waits for a write. A command is answered when its batch is durable,
+//! folded and published, so that whoever was answered reads what was written.
+
+mod agenda;
+pub mod chronicle;
+pub mod clock;
+mod desk;
+mod errors;
+pub mod head;
+mod open;
+pub mod question;
+mod receipt;
+pub mod snapshot;
+mod stage;
+mod writer;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use self::clock::Clock;
+pub use self::desk::Numbers;
+pub use self::errors::{OpenError, PinError, ReadError, SubmitError};
+use self::head::{Head, ResidentCredential, ResidentProvider};
+pub use self::open::{Opened, Options};
+pub use self::receipt::{Receipt, ReportedJob, Resource};
+use self::snapshot::{KnownAt, Snapshot};
+use self::writer::Message;
+pub use self::writer::{Submission, WriterFailed};
+use crate::domain::day::Day;
+use crate::domain::fact::{Identifier, ProviderFact};
+use crate::domain::id::{CredentialNumber, ProviderId, Revision};
+use crate::domain::record::Record;
+use crate::store::index::{Index, View as _};
+use crate::store::log::ReadLog;
+use crate::store::record;
+
+/// How many commands may wait for the writer.
+const QUEUE: usize = 4096;
+
+/// The version of the walk. Answers are byte-equal within one.
+pub const SEMANTICS_VERSION: u32 = 1;
+
+/// What the writer and the readers share.
+pub(crate) struct Shared {
+    index: Arc<Index>,
+    log: Arc<dyn ReadLog>,
+    clock: Clock,
+    head: ArcSwap<Head>,
+    published: watch::Sender<Revision>,
+    credentials: papaya::HashMap<CredentialNumber, Arc<ResidentCredential>>,
+    providers: papaya::HashMap<ProviderId, Arc<ResidentProvider>>,
+    /// Every provider that ever had an identifier.
+    identifiers: papaya::HashMap<Identifier, Vec<ProviderId>>,
+}
+
+impl Shared {
+    /// A record, from the log.
+    fn record(&self, revision: Revision) -> Result<Option<Record>, ReadError> {
+        let Some(found) = self.log.read(revision, revision).next() else { return Ok(None) };
+        let (revision, bytes) = found?;
+        Ok(Some(record::decode(revision, &bytes)?))
+    }
+
+    /// What was known at a revision up to the head. Reads the disk.
+    fn at(self: &Arc<Self>, revision: Revision) -> Result<Snapshot, ReadError> {
+        let head = self.head.load();
+        let recorded_at =
+            if revision == head.revision { Some(head.recorded_at) } else { self.index.recorded_at(revision)? };
+        Ok(self.snapshot(&head, revision, recorded_at))
+    }
+
+    fn snapshot(self: &Arc<Self>, head: &Head, revision: Revision, recorded_at: Option<Timestamp>) -> Snapshot {
+        let chronicle = &head.chronicle;
+        Snapshot {
+            shared: Arc::clone(self),
+            revision,
+            recorded_at,
+            epoch: chronicle.epoch_of(revision).map(|epoch| epoch.id).unwrap_or_default(),
+            today: chronicle.today(revision),
+            law: chronicle.law(revision).cloned(),
+        }
+    }
+
+    fn keep_provider(&self, resident: ResidentProvider) {
+        let identifiers = self.identifiers.pin();
+        for recorded in &resident.file.facts {
+            if let ProviderFact::Registered(row) | ProviderFact::Updated(row) = &recorded.fact {
+                for identifier in &row.identifiers {
+                    let mut bearers = identifiers.get(identifier).cloned().unwrap_or_default();
+                    if !bearers.contains(&resident.file.id) {
+                        bearers.push(resident.file.id.clone());
+                        identifiers.insert(identifier.clone(), bearers);
+                    }
+                }
+            }
+        }
+        self.providers.pin().insert(resident.file.id.clone(), Arc::new(resident));
+    }
+
+    fn publish(&self, head: Head) {
+        let revision = head.revision;
+        self.head.store(Arc::new(head));
+        self.published.send_replace(revision);
+    }
+}
+
+/// The registry, as its callers see it. Clones share it.
+#[derive(Clone)]
+pub struct Registry {
+    shared: Arc<Shared>,
+    writer: mpsc::Sender<Message>,
+}
+
+impl Registry {
+    /// The published head.
+    pub fn head(&self) -> Arc<Head> {
+        self.shared.head.load_full()
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// Records what a command asks for, unless the rules or the disk refuse.
+    pub async fn submit(&self, submission: Submission) -> Result<Receipt, SubmitError> {
+        self.keep_up().await;
+        let (reply, answer) = oneshot::channel();
+        self.writer.try_send(Message::Submit(Box::new(submission), reply)).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
+            mpsc::error::TrySendError::Closed(_) => SubmitError::Read(ReadError::Interrupted),
+        })?;
+        answer.await.unwrap_or(Err(SubmitError::OutcomeUnknown))
+    }
+
+    /// Opens every day up to this one.
+    pub async fn open_days(&self, through: Day) -> Result<(), SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::OpenDays(through, reply);
+        self.writer.send(message).await.map_err(|_| SubmitError::Read(ReadError::Interrupted))?;
+        answer.await.unwrap_or(Err(SubmitError::OutcomeUnknown))
+    }
+
+    /// Opens the days that have begun since the last one opened. If the registry cannot write, questions are answered by
+    /// the last opened day.
+    async fn keep_up(&self) {
+        let today = self.shared.clock.civil_day();
+        if today > self.head().today
+            && let Err(error) = self.open_days(today).await
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, day = %today, "a day could not be opened");
+        }
+    }
+
+    /// Pins the state of knowledge that a question names.
+    pub async fn pin(&self, known_at: KnownAt) -> Result<Snapshot, PinError> {
+        self.keep_up().await;
+        match known_at {
+            KnownAt::Head => Ok(self.pin_head()),
+            KnownAt::Revision(epoch, revision) => {
+                self.refuse_other_history(epoch, revision)?;
+                let head = self.head();
+                if revision > head.revision {
+                    return Err(PinError::BeyondHead { asked: revision, head: head.revision });
+                }
+                Ok(self.pin_revision(revision).await?)
+            }
+            KnownAt::Time(epoch, instant) => {
+                let revision = self.revision_at(instant).await?;
+                self.refuse_other_history(epoch, revision)?;
+                Ok(self.pin_revision(revision).await?)
+            }
+        }
+    }
+
+    /// Pins the head.
+    pub fn pin_head(&self) -> Snapshot {
+        let head = self.shared.head.load();
+        self.shared.snapshot(&head, head.revision, Some(head.recorded_at))
+    }
+
+    async fn pin_revision(&self, revision: Revision) -> Result<Snapshot, ReadError> {
+        let head = self.shared.head.load_full();
+        if revision == head.revision {
+            return Ok(self.shared.snapshot(&head, revision, Some(head.recorded_at)));
+        }
+        let shared = Arc::clone(&self.shared);
+        let read = tokio::task::spawn_blocking(move || shared.at(revision));
+        read.await.map_err(|_| ReadError::Interrupted)?
+    }
+
+    /// The last record at or before an instant. Once this is answered no later record is dated so.
+    async fn revision_at(&self, instant: Timestamp) -> Result<Revision, PinError> {
+        if instant > self.shared.clock.now() {
+            return Err(PinError::InTheFuture);
+        }
+        if instant >= self.head().recorded_at {
+            let (reply, settled) = oneshot::channel();
+            if self.writer.send(Message::Settle(instant, reply)).await.is_err() || settled.await.is_err() {
+                return Err(ReadError::Interrupted.into());
+            }
+        }
+        let shared = Arc::clone(&self.shared);
+        let read = tokio::task::spawn_blocking(move || shared.index.revision_at(instant));
+        Ok(read.await.map_err(|_| ReadError::Interrupted)?.map_err(ReadError::from)?)
+    }
+
+    /// A revision of an epoch that was left before it is no part of this history.
+    fn refuse_other_history(&self, epoch: Option<uuid::Uuid>, revision: Revision) -> Result<(), PinError> {
+        let Some(epoch) = epoch else { return Ok(()) };
+        let last_shared = self.head().chronicle.last_shared(epoch).unwrap_or_default();
+        if revision > last_shared { Err(PinError::HistoryChanged { last_shared }) } else { Ok(()) }
+    }
+
+    /// Waits until the head is at least at a revision.
+    pub async fn reach(&self, revision: Revision) -> Result<(), ReadError> {
+        let mut published = self.shared.published.subscribe();
+        published.wait_for(|head| *head >= revision).await.map(drop).map_err(|_| ReadError::Interrupted)
+    }
+
+    /// Opens each civil day as it begins, until the registry closes.
+    pub async fn keep_calendar(&self) {
+        loop {
+            self.keep_up().await;
+            let today = self.head().today.max(self.shared.clock.civil_day());
+            let wait = self.shared.clock.until_after(today).unwrap_or(std::time::Duration::from_secs(3600));
+            // Clocks are set: look again now and then.
+            tokio::time::sleep(wait.min(std::time::Duration::from_secs(60))).await;
+        }
+    }
+
+    /// Lets the writer finish what is queued and end.
+    pub async fn close(&self) {
+        // A writer that has ended already needs no telling.
+        drop(self.writer.send(Message::Close).await);
+    }
+}

@@ -1,0 +1,197 @@
+//! Opening: from the files on disk to a registry that answers.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use super::agenda::{Agenda, Entry};
+use super::chronicle::Chronicle;
+use super::clock::Clock;
+use super::errors::{OpenError, ReadError, SubmitError};
+use super::head::{Head, ResidentCredential, ResidentProvider};
+use super::writer::{Message, Writer, WriterFailed};
+use super::{QUEUE, Registry, Shared};
+use crate::domain::day::Day;
+use crate::domain::difference::Told;
+use crate::domain::fact::{Fact, RegistryFact};
+use crate::domain::id::Revision;
+use crate::domain::law::Law;
+use crate::domain::provider::ProviderFile;
+use crate::domain::specialist::SpecialistFile;
+use crate::domain::timeline::Timeline;
+use crate::rules::{self, RuleText};
+use crate::store::index::{Progress, View as _};
+use crate::store::{Store, StoreOptions};
+
+/// Where the registry is and how it is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// A directory with more rule files.
+    pub rules_dir: Option<PathBuf>,
+    /// The civil day to stand still at, in place of the clock's.
+    pub today: Option<Day>,
+    /// How the store uses the machine.
+    pub store: StoreOptions,
+}
+
+/// An open registry, with its writer.
+pub struct Opened {
+    /// The registry.
+    pub registry: Registry,
+    /// The writer's thread. It ends when it is told to, with the store to be closed, or when the disk fails.
+    pub writer: JoinHandle<Result<Store, WriterFailed>>,
+    /// Whether the data directory was empty.
+    pub is_new: bool,
+}
+
+impl Registry {
+    /// Opens the registry. Reads the disk for as long as it takes; `progress` is told how far it is.
+    pub fn open(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<Opened, OpenError> {
+        let clock = Clock::new(options.today)?;
+        let mut rule_sets = rules::shipped()?;
+        if let Some(directory) = &options.rules_dir {
+            rule_sets.extend(rules::in_directory(directory)?);
+        }
+        let store = Store::open(&options.data_dir, options.store, progress)?;
+        let is_new = store.head() == Revision::ZERO;
+        let chronicle = Chronicle::of(&store.index().registry_facts()?)?;
+        let first = first_law(&rule_sets, &chronicle)?;
+        let (shared, agenda) = resident(&store, clock, chronicle, first)?;
+        let shared = Arc::new(shared);
+        let mut writer = Writer { shared: Arc::clone(&shared), store, agenda, answered_through: Timestamp::UNIX_EPOCH };
+        begin(&mut writer, rule_sets)?;
+        let (sender, mailbox) = mpsc::channel(QUEUE);
+        let writer = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || writer.run(mailbox))
+            .map_err(OpenError::Writer)?;
+        Ok(Opened { registry: Registry { shared, writer: sender }, writer, is_new })
+    }
+}
+
+/// The law to begin with: the one on record, else that of the rule files.
+fn first_law(rule_sets: &[RuleText], chronicle: &Chronicle) -> Result<Arc<Law>, OpenError> {
+    for text in rule_sets {
+        let known = chronicle.adopted(Revision::LATEST).find(|adopted| adopted.set.id == text.set.id);
+        if known.is_some_and(|adopted| adopted.digest != text.digest) {
+            return Err(OpenError::RuleSetChanged { id: text.set.id.clone() });
+        }
+    }
+    let sets = rule_sets.iter().map(|text| Arc::new(text.set.clone())).collect();
+    let on_record = chronicle.law(Revision::LATEST).cloned();
+    on_record.or_else(|| Law::new(sets, None).map(Arc::new)).ok_or(OpenError::Read(ReadError::Interrupted))
+}
+
+/// Everything that is kept in memory, from the index.
+fn resident(store: &Store, clock: Clock, chronicle: Chronicle, law: Arc<Law>) -> Result<(Shared, Agenda), OpenError> {
+    let index = Arc::clone(store.index());
+    let head = store.head();
+    let shared = Shared {
+        log: store.log_reader(),
+        head: ArcSwap::from_pointee(Head {
+            revision: head,
+            recorded_at: index.recorded_at(head)?.unwrap_or(Timestamp::UNIX_EPOCH),
+            today: chronicle.today(head).unwrap_or(Day::BEGINNING),
+            law: Arc::clone(&law),
+            chronicle: Arc::new(chronicle),
+        }),
+        published: watch::Sender::new(head),
+        clock,
+        credentials: papaya::HashMap::new(),
+        providers: papaya::HashMap::new(),
+        identifiers: papaya::HashMap::new(),
+        index,
+    };
+    let agenda = fill(&shared, &law)?;
+    Ok((shared, agenda))
+}
+
+/// Compiles every provider and every credential.
+fn fill(shared: &Shared, law: &Law) -> Result<Agenda, OpenError> {
+    let mut agenda = Agenda::default();
+    let law_since = shared.head.load().chronicle.law_since();
+    let today = shared.head.load().today;
+    shared.index.every_provider(&mut |id, facts| {
+        let file = Arc::new(ProviderFile::new(id.clone(), facts, law));
+        let mut told = Told::default();
+        told.add_provider(&id, &file.state, &file.timeline);
+        agenda.set(Entry::Provider(id.clone()), told.next_change_of_provider(&id, today));
+        shared.keep_provider(ResidentProvider { changed_at: file.changed_at().max(law_since), file });
+    })?;
+    let credentials = shared.credentials.pin();
+    let providers = shared.providers.pin();
+    shared.index.every_specialist(&mut |id, facts| {
+        let file = SpecialistFile { id, facts };
+        let known = file.known_now();
+        let residents = known.jobs.iter().filter_map(|job| providers.get(job.provider.as_str()));
+        let changed_by_employers = residents.clone().map(|resident| resident.changed_at).max().unwrap_or_default();
+        let employers: HashMap<_, _> =
+            residents.map(|resident| (resident.file.id.clone(), Arc::clone(&resident.file.timeline))).collect();
+        let changed_at = file.changed_at().max(changed_by_employers).max(law_since);
+        for credential in &known.credentials {
+            let timeline = Arc::new(Timeline::compile(&known, credential, &employers, law));
+            let mut told = Told::default();
+            told.add_credential(&timeline, &employers);
+            let due = told.next_change_of_credential(credential.number, today);
+            agenda.set(Entry::Credential(credential.number), due);
+            credentials.insert(credential.number, Arc::new(ResidentCredential { changed_at, timeline }));
+        }
+    })?;
+    Ok(agenda)
+}
+
+/// Writes what must stand before anything else: the first record, rule sets that are new, the days since the last.
+fn begin(writer: &mut Writer, rule_sets: Vec<RuleText>) -> Result<(), OpenError> {
+    let head = writer.shared.head.load_full();
+    let today = writer.shared.clock.civil_day();
+    let adopt = |text: &RuleText| {
+        Fact::Registry(RegistryFact::RuleSetAdopted {
+            id: text.set.id.clone(),
+            digest: text.digest.clone(),
+            content: text.content.clone(),
+        })
+    };
+    if head.revision == Revision::ZERO {
+        let began = RegistryFact::EpochBegan {
+            epoch: Uuid::new_v4(),
+            forked_after: Revision::ZERO,
+            why: "the registry began".to_owned(),
+        };
+        let mut facts = vec![Fact::Registry(began)];
+        facts.extend(rule_sets.iter().map(adopt));
+        facts.push(Fact::Registry(RegistryFact::DayOpened { date: today }));
+        return record(writer, facts);
+    }
+    let is_known = |text: &RuleText| head.chronicle.adopted(Revision::LATEST).any(|known| known.set.id == text.set.id);
+    for text in rule_sets.iter().filter(|text| !is_known(text)) {
+        record(writer, vec![adopt(text)])?;
+    }
+    // A civil day that was moved forward before the restart stays where it was.
+    writer.shared.clock.move_to(head.today);
+    let (reply, opened) = oneshot::channel();
+    handle(writer, Message::OpenDays(today, reply))?;
+    answered(opened)
+}
+
+fn record(writer: &mut Writer, facts: Vec<Fact>) -> Result<(), OpenError> {
+    let (reply, recorded) = oneshot::channel();
+    handle(writer, Message::Record(facts, reply))?;
+    answered(recorded)
+}
+
+fn handle(writer: &mut Writer, message: Message) -> Result<(), OpenError> {
+    writer.process(vec![message]).map(drop).map_err(|_| OpenError::Begin(SubmitError::OutcomeUnknown))
+}
+
+/// The answer of a writer that has just handled its message.
+fn answered<T>(mut answer: oneshot::Receiver<Result<T, SubmitError>>) -> Result<(), OpenError> {
+    answer.try_recv().unwrap_or(Err(SubmitError::OutcomeUnknown)).map(drop).map_err(OpenError::Begin)
+}

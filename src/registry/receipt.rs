@@ -1,0 +1,181 @@
+//! Receipts: what a caller is told of a command that was accepted.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::errors::ReadError;
+use super::snapshot::Snapshot;
+use crate::domain::day::Day;
+use crate::domain::fact::{Fact, ProviderFact, Recorded, SpecialistFact};
+use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
+use crate::domain::provider::ProviderFile;
+use crate::domain::record::{Change, Foreseen, Record};
+use crate::domain::specialist::{Job, Specialist};
+use crate::domain::timeline::Timeline;
+
+/// What a caller is told of an accepted command. The same request again gets the same receipt.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// The record's revision; of a command that was only validated: the head.
+    pub revision: Revision,
+    /// The ids of the facts; none of a command that was only validated.
+    pub fact_ids: Vec<FactId>,
+    /// Today, when it was accepted.
+    pub today: Day,
+    /// What became different, for days up to today.
+    pub changes: Vec<Change>,
+    /// What is foreseen to become different after today.
+    pub foreseen: Foreseen,
+    /// How many people have a row in either list.
+    pub specialist_count: u32,
+    /// What the command was about.
+    pub resource: Resource,
+}
+
+/// What a command was about, as it left it.
+#[derive(Clone, Debug)]
+pub enum Resource {
+    /// A person.
+    Specialist(Specialist),
+    /// A credential.
+    Credential(Arc<Timeline>),
+    /// A provider.
+    Provider(Arc<ProviderFile>),
+    /// Jobs.
+    Employments(Vec<ReportedJob>),
+    /// A fact that ends a period or retracts another.
+    Fact(Recorded<Fact>),
+    /// The registry itself.
+    Registry,
+}
+
+/// A job with whose it is.
+#[derive(Clone, Debug)]
+pub struct ReportedJob {
+    /// The job.
+    pub job: Job,
+    /// The person.
+    pub specialist: SpecialistId,
+    /// The person's credential, if there is one.
+    pub credential: Option<CredentialNumber>,
+}
+
+/// The states that a record leaves behind, of what it touches.
+#[derive(Debug)]
+pub(super) struct Affected {
+    pub(super) people: BTreeMap<SpecialistId, Specialist>,
+    pub(super) timelines: BTreeMap<CredentialNumber, Arc<Timeline>>,
+    pub(super) providers: HashMap<ProviderId, Arc<ProviderFile>>,
+    pub(super) today: Day,
+}
+
+impl Receipt {
+    /// The receipt for a record.
+    pub(super) fn new(record: &Record, affected: &Affected) -> Receipt {
+        Receipt {
+            revision: record.revision,
+            fact_ids: (0..record.facts.len()).map(|index| record.fact_id(index)).collect(),
+            today: affected.today,
+            changes: record.changes.clone(),
+            foreseen: record.foreseen.clone(),
+            specialist_count: record.specialist_count,
+            resource: resource(record, affected),
+        }
+    }
+
+    /// The receipt of a command that was only validated.
+    pub(super) fn for_validation(self, head: Revision) -> Receipt {
+        Receipt { revision: head, fact_ids: Vec::new(), ..self }
+    }
+}
+
+fn resource(record: &Record, affected: &Affected) -> Resource {
+    let Some(first) = record.recorded_facts().next() else { return Resource::Registry };
+    match first.fact {
+        Fact::Registry(_) => Resource::Registry,
+        Fact::Provider(_, ProviderFact::PeriodEnded(_) | ProviderFact::Retracted(_)) => {
+            Resource::Fact(first.with(first.fact.clone()))
+        }
+        Fact::Provider(id, _) => {
+            affected.providers.get(id).map_or(Resource::Registry, |file| Resource::Provider(Arc::clone(file)))
+        }
+        Fact::Specialist(id, fact) => specialist_resource(*id, fact, &first, record, affected),
+    }
+}
+
+fn specialist_resource(
+    id: SpecialistId,
+    fact: &SpecialistFact,
+    first: &Recorded<&Fact>,
+    record: &Record,
+    affected: &Affected,
+) -> Resource {
+    let credential = |number: &CredentialNumber| {
+        affected.timelines.get(number).map_or(Resource::Registry, |timeline| Resource::Credential(Arc::clone(timeline)))
+    };
+    match fact {
+        SpecialistFact::Registered { .. } | SpecialistFact::NameChanged { .. } | SpecialistFact::Died { .. } => {
+            affected.people.get(&id).map_or(Resource::Registry, |known| Resource::Specialist(known.clone()))
+        }
+        SpecialistFact::CredentialIssued(issuance) => credential(&issuance.number),
+        SpecialistFact::CredentialRenewed { number, .. }
+        | SpecialistFact::PeriodOpened { number, .. }
+        | SpecialistFact::Acted { number, .. } => credential(number),
+        SpecialistFact::EmploymentStarted { employment, .. }
+        | SpecialistFact::EmploymentEnded { employment, .. }
+        | SpecialistFact::EmploymentCorrected { employment, .. } => {
+            let mut jobs = started(record);
+            if jobs.is_empty() {
+                jobs.push((id, *employment));
+            }
+            Resource::Employments(jobs.into_iter().filter_map(|(id, job)| reported_job(id, job, affected)).collect())
+        }
+        SpecialistFact::PeriodEnded(_) | SpecialistFact::Retracted(_) => Resource::Fact(first.with(first.fact.clone())),
+    }
+}
+
+/// The jobs that a record starts.
+fn started(record: &Record) -> Vec<(SpecialistId, EmploymentId)> {
+    let facts = record.facts.iter();
+    facts
+        .filter_map(|fact| match fact {
+            Fact::Specialist(id, SpecialistFact::EmploymentStarted { employment, .. }) => Some((*id, *employment)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn reported_job(id: SpecialistId, employment: EmploymentId, affected: &Affected) -> Option<ReportedJob> {
+    let known = affected.people.get(&id)?;
+    let credential = known.the_credential().map(|credential| credential.number);
+    Some(ReportedJob { job: known.job(employment)?.clone(), specialist: id, credential })
+}
+
+impl Snapshot {
+    /// The receipt that a record's caller was given, from a snapshot of the record's own revision. Reads the disk.
+    pub(super) fn receipt_of(&self, record: &Record) -> Result<Receipt, ReadError> {
+        let mut affected = Affected {
+            people: BTreeMap::new(),
+            timelines: BTreeMap::new(),
+            providers: HashMap::new(),
+            today: self.today.unwrap_or(Day::BEGINNING),
+        };
+        for fact in &record.facts {
+            match fact {
+                Fact::Registry(_) => {}
+                Fact::Provider(id, _) => {
+                    affected.providers.extend(self.provider(id.as_str()).map(|file| (id.clone(), file)));
+                }
+                Fact::Specialist(id, _) => {
+                    let Some(file) = self.file(*id)? else { continue };
+                    let known = file.known_now();
+                    let numbers = known.credentials.iter().map(|credential| credential.number);
+                    let timelines = numbers.filter_map(|number| Some((number, self.compile_of(&known, number)?)));
+                    affected.timelines.extend(timelines);
+                    affected.people.insert(*id, known);
+                }
+            }
+        }
+        Ok(Receipt::new(record, &affected))
+    }
+}

@@ -1,0 +1,221 @@
+//! Pinned knowledge: everything a call, a batch or a stream answers from.
+//!
+//! A snapshot pins one revision. A resident timeline that changed later is not used; its answer is compiled from the
+//! facts up to the pinned revision, the same path as any question about the past.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::Shared;
+use super::errors::ReadError;
+use crate::domain::day::Day;
+use crate::domain::fact::{Identifier, Recorded, SpecialistFact};
+use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
+use crate::domain::law::{Law, RuleSet};
+use crate::domain::name::Holder;
+use crate::domain::provider::{ProviderFile, ProviderTimeline};
+use crate::domain::specialist::{Specialist, SpecialistFile};
+use crate::domain::timeline::Timeline;
+use crate::domain::verdict::{Known, NameMatch};
+use crate::store::index::View as _;
+
+/// The state of knowledge that a question is put to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KnownAt {
+    /// Everything known when the call is served.
+    #[default]
+    Head,
+    /// Everything up to a revision, of an epoch or of the current one.
+    Revision(Option<Uuid>, Revision),
+    /// Everything recorded up to an instant.
+    Time(Option<Uuid>, Timestamp),
+}
+
+/// Knowledge pinned at one revision.
+#[derive(Clone)]
+pub struct Snapshot {
+    pub(super) shared: Arc<Shared>,
+    /// The revision.
+    pub revision: Revision,
+    /// When it was recorded; none for the empty registry.
+    pub recorded_at: Option<Timestamp>,
+    /// The epoch that the revision belongs to.
+    pub epoch: Uuid,
+    /// Today, as known then.
+    pub today: Option<Day>,
+    /// The law, as known then; none for the empty registry.
+    pub(super) law: Option<Arc<Law>>,
+}
+
+/// The holder that a name and a birth date lead to.
+#[derive(Debug)]
+pub enum FoundHolder {
+    /// Nobody.
+    Nobody,
+    /// Several people.
+    Several,
+    /// One person: the credential, if there is one, and how the name compares.
+    One(Option<Arc<Timeline>>, NameMatch),
+}
+
+impl Snapshot {
+    /// What is known apart from the subject of a question.
+    pub fn known(&self) -> Known<'_> {
+        Known { law: self.law(), today: self.today }
+    }
+
+    /// The law, as known at the revision; none in the empty registry.
+    pub fn law(&self) -> Option<&Law> {
+        self.law.as_deref()
+    }
+
+    /// The rule set in force on a day.
+    pub fn rule_set_on(&self, day: Day) -> Option<&Arc<RuleSet>> {
+        self.law().map(|law| law.in_force_on(day))
+    }
+
+    /// The epoch that a revision up to this one belongs to.
+    pub fn epoch_of(&self, revision: Revision) -> Uuid {
+        self.shared.head.load().chronicle.epoch_of(revision).map_or(self.epoch, |epoch| epoch.id)
+    }
+
+    /// A provider's file, up to the revision. None where no fact of it is known.
+    pub fn provider(&self, id: &str) -> Option<Arc<ProviderFile>> {
+        let law = self.law()?;
+        let providers = self.shared.providers.pin();
+        let resident = providers.get(id)?;
+        if resident.changed_at <= self.revision {
+            return Some(Arc::clone(&resident.file));
+        }
+        let known = |recorded: &&Recorded<_>| recorded.id.revision <= self.revision;
+        let facts: Vec<_> = resident.file.facts.iter().filter(known).cloned().collect();
+        (!facts.is_empty()).then(|| Arc::new(ProviderFile::new(resident.file.id.clone(), facts, law)))
+    }
+
+    /// The provider that an identifier belonged to at the revision.
+    pub fn provider_with(&self, identifier: &Identifier) -> Option<Arc<ProviderFile>> {
+        let bearers = self.shared.identifiers.pin().get(identifier).cloned().unwrap_or_default();
+        bearers
+            .iter()
+            .filter_map(|id| self.provider(id.as_str()))
+            .find(|file| file.state.row.as_ref().is_some_and(|row| row.identifiers.contains(identifier)))
+    }
+
+    /// Every provider with a fact up to the revision, in the order of their ids.
+    pub fn providers(&self) -> Vec<Arc<ProviderFile>> {
+        let mut ids: Vec<ProviderId> = self.shared.providers.pin().keys().cloned().collect();
+        ids.sort();
+        ids.iter().filter_map(|id| self.provider(id.as_str())).collect()
+    }
+
+    /// A credential's timeline, if it is resident and has not changed since the revision.
+    pub fn resident(&self, number: CredentialNumber) -> Resident {
+        match self.shared.credentials.pin().get(&number) {
+            None => Resident::Unknown,
+            Some(resident) if resident.changed_at <= self.revision => {
+                Resident::Unchanged(Arc::clone(&resident.timeline))
+            }
+            Some(resident) => Resident::Changed(resident.timeline.specialist),
+        }
+    }
+
+    /// A credential's timeline. None where it is not on file.
+    pub async fn timeline(&self, number: CredentialNumber) -> Result<Option<Arc<Timeline>>, ReadError> {
+        match self.resident(number) {
+            Resident::Unknown => Ok(None),
+            Resident::Unchanged(timeline) => Ok(Some(timeline)),
+            Resident::Changed(specialist) => {
+                self.off_thread(move |snapshot| snapshot.compile(specialist, number)).await
+            }
+        }
+    }
+
+    /// The person that a name and a birth date lead to.
+    pub async fn holder(&self, holder: Holder) -> Result<FoundHolder, ReadError> {
+        self.off_thread(move |snapshot| snapshot.find_holder(&holder)).await
+    }
+
+    /// Everything on file of a person up to the revision. None where there is nothing.
+    pub async fn specialist(&self, id: SpecialistId) -> Result<Option<SpecialistFile>, ReadError> {
+        self.off_thread(move |snapshot| snapshot.file(id)).await
+    }
+
+    /// Runs what reads the disk away from the threads that answer calls.
+    pub async fn off_thread<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Snapshot) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let snapshot = self.clone();
+        tokio::task::spawn_blocking(move || read(&snapshot)).await.map_err(|_| ReadError::Interrupted)?
+    }
+
+    /// Everything on file of a person up to the revision. Reads the disk.
+    pub fn file(&self, id: SpecialistId) -> Result<Option<SpecialistFile>, ReadError> {
+        let mut facts: Vec<Recorded<SpecialistFact>> = self.shared.index.specialist_facts(id)?;
+        facts.retain(|recorded| recorded.id.revision <= self.revision);
+        Ok((!facts.is_empty()).then_some(SpecialistFile { id, facts }))
+    }
+
+    /// The compiled providers of a person's jobs.
+    pub fn employers(&self, specialist: &Specialist) -> HashMap<ProviderId, Arc<ProviderTimeline>> {
+        let jobs = specialist.jobs.iter();
+        jobs.filter_map(|job| {
+            let file = self.provider(job.provider.as_str())?;
+            Some((job.provider.clone(), Arc::clone(&file.timeline)))
+        })
+        .collect()
+    }
+
+    /// A credential's timeline, compiled from the facts. Reads the disk.
+    pub fn compile(&self, id: SpecialistId, number: CredentialNumber) -> Result<Option<Arc<Timeline>>, ReadError> {
+        let Some(file) = self.file(id)? else { return Ok(None) };
+        Ok(self.compile_of(&file.known_now(), number))
+    }
+
+    /// A credential's timeline, compiled for a person as known at the revision.
+    pub fn compile_of(&self, known: &Specialist, number: CredentialNumber) -> Option<Arc<Timeline>> {
+        let credential = known.credential(number)?;
+        Some(Arc::new(Timeline::compile(known, credential, &self.employers(known), self.law()?)))
+    }
+
+    fn find_holder(&self, holder: &Holder) -> Result<FoundHolder, ReadError> {
+        let mut matching = Vec::new();
+        for id in self.shared.index.specialists_named(&holder.name)? {
+            let Some(file) = self.file(id)? else { continue };
+            let known = file.known_now();
+            let names = || known.names.iter().map(|name| name.folded());
+            if known.birth_date == Some(holder.birth_date) && names().any(|name| name == holder.name) {
+                let current = names().next_back().is_some_and(|name| name == holder.name);
+                matching.push((known, if current { NameMatch::Current } else { NameMatch::Former }));
+            }
+        }
+        match matching.as_slice() {
+            [] => Ok(FoundHolder::Nobody),
+            [(known, name)] => {
+                let number = known.the_credential().map(|credential| credential.number);
+                Ok(FoundHolder::One(number.and_then(|number| self.compile_of(known, number)), *name))
+            }
+            _ => Ok(FoundHolder::Several),
+        }
+    }
+}
+
+/// What is resident of a credential.
+#[derive(Debug)]
+pub enum Resident {
+    /// Nothing: it was never issued.
+    Unknown,
+    /// A timeline that holds for the revision too.
+    Unchanged(Arc<Timeline>),
+    /// One that changed after the revision; its holder's facts tell what held then.
+    Changed(SpecialistId),
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Snapshot({})", self.revision)
+    }
+}

@@ -1,0 +1,280 @@
+//! The writer: the one thread that changes anything.
+//!
+//! It drains a bounded queue, decides each command against everything before it, makes the batch durable as one frame
+//! of the log, folds it into the index and the timelines, publishes the head, and answers. A caller that hangs up does
+//! not undo a commit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::Timestamp;
+use sha2::Sha256;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use super::Shared;
+use super::agenda::Agenda;
+use super::desk::{Numbers, StageDesk};
+use super::errors::{ReadError, SubmitError};
+use super::head::{Head, ResidentCredential, ResidentProvider};
+use super::receipt::Receipt;
+use super::stage::{Draft, Stage};
+use crate::domain::command::Command;
+use crate::domain::day::Day;
+use crate::domain::decide::decide;
+use crate::domain::fact::{Fact, Reporter};
+use crate::domain::id::Revision;
+use crate::domain::record::RequestKey;
+use crate::store::Store;
+use crate::store::index::View as _;
+use crate::store::log::AppendError;
+
+/// How many messages are decided as one batch.
+const BATCH: usize = 256;
+
+/// A command with who asks and how the answer is to be remembered.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// Who asks.
+    pub reporter: Reporter,
+    /// The method, in full.
+    pub method: &'static str,
+    /// The caller's id for the request.
+    pub request_id: Uuid,
+    /// What was asked, encoded the same way every time. Its digest is kept, and nothing else of it.
+    pub content: Vec<u8>,
+    /// Whether nothing is to be recorded.
+    pub validate_only: bool,
+    /// What the caller adds in words.
+    pub note: String,
+    /// What is asked.
+    pub command: Command,
+    /// Where new ids come from.
+    pub numbers: Numbers,
+}
+
+type Reply = oneshot::Sender<Result<Receipt, SubmitError>>;
+
+/// What the writer is asked.
+pub(super) enum Message {
+    /// Decide a command.
+    Submit(Box<Submission>, Reply),
+    /// Record facts of the registry itself.
+    Record(Vec<Fact>, Reply),
+    /// Open the days up to this one.
+    OpenDays(Day, oneshot::Sender<Result<(), SubmitError>>),
+    /// Let no later record have this instant or an earlier one.
+    Settle(Timestamp, oneshot::Sender<()>),
+    /// Finish what is queued and end.
+    Close,
+}
+
+/// What has been decided and waits for the disk.
+enum Decided {
+    Receipt(Reply, Box<Result<Receipt, SubmitError>>),
+    Opened(oneshot::Sender<Result<(), SubmitError>>, Result<(), SubmitError>),
+    Settled(oneshot::Sender<()>),
+}
+
+/// The writer's own state.
+pub(super) struct Writer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) store: Store,
+    pub(super) agenda: Agenda,
+    /// The last instant that a question about it was answered for.
+    pub(super) answered_through: Timestamp,
+}
+
+/// The disk failed in a way after which nothing may be written: the process must end.
+#[derive(Debug, thiserror::Error)]
+#[error("the writer cannot go on")]
+pub struct WriterFailed(#[source] pub SubmitErrorSource);
+
+/// Why the writer cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitErrorSource {
+    /// A sync failed.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The index took no records.
+    #[error(transparent)]
+    Index(#[from] crate::store::index::IndexError),
+}
+
+impl Writer {
+    /// Runs until it is told to close, or the disk fails. Gives back the store, to be closed.
+    pub(super) fn run(mut self, mut mailbox: mpsc::Receiver<Message>) -> Result<Store, WriterFailed> {
+        while let Some(first) = mailbox.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < BATCH
+                && let Ok(message) = mailbox.try_recv()
+            {
+                batch.push(message);
+            }
+            if self.process(batch)? {
+                break;
+            }
+        }
+        Ok(self.store)
+    }
+
+    /// Decides a batch, commits it and answers. True: it was told to close.
+    pub(super) fn process(&mut self, batch: Vec<Message>) -> Result<bool, WriterFailed> {
+        let shared = Arc::clone(&self.shared);
+        let head = Head::clone(&shared.head.load());
+        let mut stage = match Stage::new(&shared, head, self.answered_through) {
+            Ok(stage) => stage,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the index cannot be read");
+                return Ok(false);
+            }
+        };
+        let mut decided = Vec::with_capacity(batch.len());
+        let mut receipts: HashMap<Revision, Receipt> = HashMap::new();
+        let mut closing = false;
+        for message in batch {
+            match message {
+                Message::Submit(submission, reply) => {
+                    let outcome = self.submit(&mut stage, &receipts, *submission);
+                    if let Ok(receipt) = &outcome
+                        && receipt.revision > shared.head.load().revision
+                    {
+                        receipts.insert(receipt.revision, receipt.clone());
+                    }
+                    decided.push(Decided::Receipt(reply, Box::new(outcome)));
+                }
+                Message::Record(facts, reply) => {
+                    let draft = Draft { reporter: Reporter::registry(), request: None, note: String::new(), facts };
+                    decided.push(Decided::Receipt(reply, Box::new(stage.add(draft, false))));
+                }
+                Message::OpenDays(through, reply) => {
+                    let opened = self.open_days(&mut stage, through);
+                    decided.push(Decided::Opened(reply, opened));
+                }
+                Message::Settle(instant, reply) => {
+                    self.answered_through = self.answered_through.max(instant);
+                    stage.not_before = self.answered_through;
+                    decided.push(Decided::Settled(reply));
+                }
+                Message::Close => closing = true,
+            }
+        }
+        self.commit(stage, decided)?;
+        Ok(closing)
+    }
+
+    /// Opens every day after today up to `through`, in order.
+    fn open_days(&self, stage: &mut Stage<'_>, through: Day) -> Result<(), SubmitError> {
+        while stage.head.today < through {
+            let day = stage.head.today.next();
+            let mut due = self.agenda.due(day);
+            due.retain(|entry| !stage.agenda.contains_key(entry));
+            let staged = stage.agenda.iter().filter(|(_, next)| next.is_some_and(|next| next <= day));
+            due.extend(staged.map(|(entry, _)| entry.clone()));
+            stage.open_day(day, due)?;
+        }
+        Ok(())
+    }
+
+    fn submit(
+        &self,
+        stage: &mut Stage<'_>,
+        receipts: &HashMap<Revision, Receipt>,
+        submission: Submission,
+    ) -> Result<Receipt, SubmitError> {
+        let Submission { reporter, method, request_id, content, validate_only, note, command, numbers } = submission;
+        let request =
+            RequestKey { method: method.to_owned(), request_id, digest: digest(self.store.request_key(), &content) };
+        if let Some((revision, digest)) = stage.pending.request(&reporter.client, method, request_id)? {
+            if digest != request.digest {
+                return Err(SubmitError::RequestIdReused);
+            }
+            return match receipts.get(&revision) {
+                Some(receipt) => Ok(receipt.clone()),
+                None => Ok(self.receipt_again(revision)?),
+            };
+        }
+        let file = stage.file_for(&command)?;
+        let mut desk = StageDesk { stage, reporter: &reporter, numbers: std::cell::Cell::new(numbers) };
+        let facts = decide(&command, &file, &mut desk)?;
+        stage.add(Draft { reporter, request: Some(request), note, facts }, validate_only)
+    }
+
+    /// The receipt of a request that was answered before.
+    fn receipt_again(&self, revision: Revision) -> Result<Receipt, ReadError> {
+        let record = self.shared.record(revision)?.ok_or(ReadError::Interrupted)?;
+        self.shared.at(revision)?.receipt_of(&record)
+    }
+
+    /// Makes the stage durable, folds and publishes it, and answers.
+    fn commit(&mut self, stage: Stage<'_>, decided: Vec<Decided>) -> Result<(), WriterFailed> {
+        if stage.records.is_empty() {
+            decided.into_iter().for_each(Decided::answer);
+            return Ok(());
+        }
+        match self.store.commit(&stage.records) {
+            Ok(_) => {}
+            Err(error @ AppendError::OutcomeUnknown(_)) => {
+                refuse(decided, || SubmitError::OutcomeUnknown);
+                return Err(WriterFailed(error.into()));
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a batch was not written");
+                let full = matches!(error, AppendError::DiskFull);
+                refuse(decided, || if full { SubmitError::StoreFull } else { SubmitError::NotWritten });
+                return Ok(());
+            }
+        }
+        let Stage { pending, head, providers, timelines, agenda, .. } = stage;
+        if let Err(error) = self.shared.index.fold(pending) {
+            refuse(decided, || SubmitError::OutcomeUnknown);
+            return Err(WriterFailed(error.into()));
+        }
+        for (entry, due) in agenda {
+            self.agenda.set(entry, due);
+        }
+        for file in providers.into_values() {
+            self.shared.keep_provider(ResidentProvider { changed_at: head.revision, file });
+        }
+        let credentials = self.shared.credentials.pin();
+        for (number, timeline) in timelines {
+            credentials.insert(number, Arc::new(ResidentCredential { changed_at: head.revision, timeline }));
+        }
+        drop(credentials);
+        self.shared.publish(head);
+        decided.into_iter().for_each(Decided::answer);
+        Ok(())
+    }
+}
+
+/// A keyed digest of what was asked.
+fn digest(key: &[u8; 32], content: &[u8]) -> [u8; 32] {
+    let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
+    block[..key.len()].copy_from_slice(key);
+    let mut mac = Hmac::<Sha256>::new(&block);
+    mac.update(content);
+    mac.finalize().into_bytes().into()
+}
+
+/// Answers those whose outcome depended on the disk with the disk's refusal; the others as decided.
+fn refuse(decided: Vec<Decided>, error: impl Fn() -> SubmitError) {
+    for decided in decided {
+        match decided {
+            Decided::Receipt(reply, outcome) if outcome.is_ok() => drop(reply.send(Err(error()))),
+            Decided::Opened(reply, Ok(())) => drop(reply.send(Err(error()))),
+            other => other.answer(),
+        }
+    }
+}
+
+impl Decided {
+    /// Answers. A caller that hung up misses nothing but the answer.
+    fn answer(self) {
+        match self {
+            Decided::Receipt(reply, outcome) => drop(reply.send(*outcome)),
+            Decided::Opened(reply, outcome) => drop(reply.send(outcome)),
+            Decided::Settled(reply) => drop(reply.send(())),
+        }
+    }
+}
