@@ -1,6 +1,6 @@
 //! From all facts of a file to those that count: known at a revision, and not retracted.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::day::Day;
 use super::fact::Recorded;
@@ -15,15 +15,15 @@ pub trait Filed {
     fn ends_period(&self) -> Option<(FactId, Day)>;
 }
 
-/// The facts that are retracted, as known at a revision. A retraction can itself be retracted, by a later one only; so
-/// the last word is found by reading backwards.
-pub fn retracted<F: Filed>(facts: &[Recorded<F>], known_at: Revision) -> HashSet<FactId> {
-    let mut retracted = HashSet::new();
+/// The facts that are retracted, as known at a revision, each with the retraction in force. A retraction can itself be
+/// retracted, by a later one only; so the last word is found by reading backwards.
+pub fn retracted_by<F: Filed>(facts: &[Recorded<F>], known_at: Revision) -> HashMap<FactId, FactId> {
+    let mut retracted = HashMap::new();
     for recorded in facts.iter().rev().filter(|recorded| recorded.id.revision <= known_at) {
         if let Some(target) = recorded.fact.retracts()
-            && !retracted.contains(&recorded.id)
+            && !retracted.contains_key(&recorded.id)
         {
-            retracted.insert(target);
+            retracted.insert(target, recorded.id);
         }
     }
     retracted
@@ -31,8 +31,8 @@ pub fn retracted<F: Filed>(facts: &[Recorded<F>], known_at: Revision) -> HashSet
 
 /// The facts that count, in the order in which they were recorded.
 pub fn in_force<F: Filed>(facts: &[Recorded<F>], known_at: Revision) -> impl Iterator<Item = &Recorded<F>> {
-    let retracted = retracted(facts, known_at);
-    facts.iter().filter(move |recorded| recorded.id.revision <= known_at && !retracted.contains(&recorded.id))
+    let retracted = retracted_by(facts, known_at);
+    facts.iter().filter(move |recorded| recorded.id.revision <= known_at && !retracted.contains_key(&recorded.id))
 }
 
 /// The last day that the last end on record gives to each period that has one.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::day::{Day, Period};
 use super::fact::{Act, CredentialPeriodKind, Issuance, IssuanceBasis, Recorded, SpecialistFact};
-use super::history::{Filed, in_force, last_days, retracted};
+use super::history::{Filed, in_force, last_days, retracted_by};
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use super::name::PersonName;
 
@@ -214,12 +214,12 @@ impl Credential {
 
 /// Credentials whose issuance is known, whether it still counts or not.
 fn issuances(facts: &[Recorded<SpecialistFact>], known_at: Revision) -> Vec<Credential> {
-    let retracted = retracted(facts, known_at);
+    let retracted = retracted_by(facts, known_at);
     let known = facts.iter().filter(|recorded| recorded.id.revision <= known_at);
     known
         .filter_map(|recorded| match &recorded.fact {
             SpecialistFact::CredentialIssued(issuance) => {
-                Some(issued(issuance, recorded.id, retracted.contains(&recorded.id)))
+                Some(issued(issuance, recorded.id, retracted.contains_key(&recorded.id)))
             }
             _ => None,
         })

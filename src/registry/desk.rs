@@ -9,7 +9,7 @@ use super::errors::ReadError;
 use super::stage::Stage;
 use crate::domain::command::{Command, Target};
 use crate::domain::day::Day;
-use crate::domain::decide::{Desk, File};
+use crate::domain::decide::{Desk, File, Grounds};
 use crate::domain::fact::{Identifier, Reporter, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, Revision, SpecialistId};
 use crate::domain::law::Law;
@@ -62,13 +62,19 @@ impl StageDesk<'_, '_> {
     }
 }
 
+impl Grounds for StageDesk<'_, '_> {
+    fn law(&self) -> &Law {
+        &self.stage.head.law
+    }
+
+    fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>> {
+        self.stage.provider(id)
+    }
+}
+
 impl Desk for StageDesk<'_, '_> {
     fn today(&self) -> Day {
         self.stage.head.today
-    }
-
-    fn law(&self) -> &Law {
-        &self.stage.head.law
     }
 
     fn next_revision(&self) -> Revision {
@@ -77,10 +83,6 @@ impl Desk for StageDesk<'_, '_> {
 
     fn reporter(&self) -> &Reporter {
         self.reporter
-    }
-
-    fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>> {
-        self.stage.provider(id)
     }
 
     fn owner_of(&self, identifier: &Identifier) -> Option<ProviderId> {

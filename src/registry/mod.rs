@@ -16,6 +16,7 @@ pub mod head;
 mod open;
 pub mod question;
 mod receipt;
+pub mod search;
 pub mod snapshot;
 mod stage;
 mod writer;

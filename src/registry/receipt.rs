@@ -55,9 +55,7 @@ pub struct ReportedJob {
     /// The job.
     pub job: Job,
     /// The person.
-    pub specialist: SpecialistId,
-    /// The person's credential, if there is one.
-    pub credential: Option<CredentialNumber>,
+    pub person: Specialist,
 }
 
 /// The states that a record leaves behind, of what it touches.
@@ -147,8 +145,7 @@ fn started(record: &Record) -> Vec<(SpecialistId, EmploymentId)> {
 
 fn reported_job(id: SpecialistId, employment: EmploymentId, affected: &Affected) -> Option<ReportedJob> {
     let known = affected.people.get(&id)?;
-    let credential = known.the_credential().map(|credential| credential.number);
-    Some(ReportedJob { job: known.job(employment)?.clone(), specialist: id, credential })
+    Some(ReportedJob { job: known.job(employment)?.clone(), person: known.clone() })
 }
 
 impl Snapshot {

@@ -4,7 +4,7 @@ use super::{Desk, File, Refusal, Rejection, provider_on_file, with_facts};
 use crate::domain::command::{WhichJob, Who};
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{EmploymentEndReason, Fact, Role, SpecialistFact};
-use crate::domain::history::retracted;
+use crate::domain::history::retracted_by;
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, Revision};
 use crate::domain::runs::{difference, union};
 use crate::domain::specialist::{Job, Specialist, SpecialistFile};
@@ -121,9 +121,9 @@ fn job_of<'a>(employment: EmploymentId, file: &'a File, desk: &dyn Desk) -> Resu
     let known = file.known_now();
     let Some(job) = known.job(employment).cloned() else {
         let started = |fact: &SpecialistFact| matches!(fact, SpecialistFact::EmploymentStarted { employment: started, .. } if *started == employment);
-        let withdrawn = retracted(&file.facts, Revision::LATEST);
+        let withdrawn = retracted_by(&file.facts, Revision::LATEST);
         return Err(match file.facts.iter().find(|recorded| started(&recorded.fact)) {
-            Some(recorded) if withdrawn.contains(&recorded.id) && sees_provider_of(&recorded.fact, desk) => {
+            Some(recorded) if withdrawn.contains_key(&recorded.id) && sees_provider_of(&recorded.fact, desk) => {
                 Rejection::refused(Refusal::AlreadyRetracted, employment, "the start of this job was retracted")
             }
             _ => not_found(),

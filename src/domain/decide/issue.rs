@@ -1,6 +1,6 @@
 //! Issuance: an application judged, and the credential that comes of it.
 
-use super::{Desk, Refusal, Rejection, Violation, employers, provider_on_file};
+use super::{Desk, Grounds, Refusal, Rejection, Violation, employers, provider_on_file};
 use crate::domain::command::{IssueCredential, TransferCredential};
 use crate::domain::day::{Day, Period};
 use crate::domain::evaluation::{Applicant, Evaluation, evaluate};
@@ -13,7 +13,7 @@ use crate::domain::specialist::{Job, Specialist, SpecialistFile};
 pub fn evaluate_application(
     asked: &IssueCredential,
     known: &Specialist,
-    desk: &dyn Desk,
+    grounds: &dyn Grounds,
 ) -> Result<Evaluation, Rejection> {
     let application = &asked.application;
     if application.applied_on > asked.effective_from {
@@ -24,9 +24,9 @@ pub fn evaluate_application(
         return Err(Rejection::not_found("specialist", asked.specialist));
     };
     if let Some(sponsor) = &application.sponsoring_provider {
-        provider_on_file(sponsor, desk)?;
+        provider_on_file(sponsor, grounds)?;
     }
-    let providers = employers(known, desk);
+    let providers = employers(known, grounds);
     let qualifying = |job: &&Job, day: Day| {
         let qualifies = |timeline: &ProviderTimeline| timeline.days.at(day).qualifies;
         job.days.includes(day) && providers.get(&job.provider).is_some_and(|timeline| qualifies(timeline))
@@ -40,7 +40,7 @@ pub fn evaluate_application(
         supervised: on_first_day().any(|job| job.supervised),
         employed_when_applying: known.jobs.iter().any(|job| qualifying(&job, application.applied_on)),
     };
-    Ok(evaluate(desk.law().in_force_on(application.applied_on), application, &applicant))
+    Ok(evaluate(grounds.law().in_force_on(application.applied_on), application, &applicant))
 }
 
 pub(super) fn issue(

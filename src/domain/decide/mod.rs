@@ -24,18 +24,22 @@ use super::law::Law;
 use super::provider::{ProviderFile, ProviderTimeline};
 use super::specialist::{Credential, Specialist, SpecialistFile};
 
-/// What is on the table when a command is judged.
-pub trait Desk {
-    /// Today.
-    fn today(&self) -> Day;
+/// What an application is judged by, besides itself.
+pub trait Grounds {
     /// The law as known at the head.
     fn law(&self) -> &Law;
+    /// A provider's file.
+    fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>>;
+}
+
+/// What is on the table when a command is judged.
+pub trait Desk: Grounds {
+    /// Today.
+    fn today(&self) -> Day;
     /// The revision that the facts would have.
     fn next_revision(&self) -> Revision;
     /// Who asks.
     fn reporter(&self) -> &Reporter;
-    /// A provider's file.
-    fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>>;
     /// The provider that an identifier belongs to.
     fn owner_of(&self, identifier: &Identifier) -> Option<ProviderId>;
     /// A number that no credential has.
@@ -145,13 +149,13 @@ fn person(file: &File, id: SpecialistId) -> Result<&SpecialistFile, Rejection> {
 }
 
 /// A provider that is on file.
-fn provider_on_file(id: &ProviderId, desk: &dyn Desk) -> Result<Arc<ProviderFile>, Rejection> {
-    desk.provider(id).filter(|file| file.state.row.is_some()).ok_or_else(|| Rejection::not_found("provider", id))
+fn provider_on_file(id: &ProviderId, grounds: &dyn Grounds) -> Result<Arc<ProviderFile>, Rejection> {
+    grounds.provider(id).filter(|file| file.state.row.is_some()).ok_or_else(|| Rejection::not_found("provider", id))
 }
 
 /// Whether the caller may end or retract what another caller reported: the same role (a provider: the same provider), or
 /// the registrar.
-fn may_amend(caller: &Reporter, reporter: &Reporter) -> bool {
+pub fn may_amend(caller: &Reporter, reporter: &Reporter) -> bool {
     match &caller.role {
         Role::Registrar | Role::RegistrarAndCertifier => true,
         role => *role == reporter.role,
@@ -174,7 +178,8 @@ fn with_facts(file: &SpecialistFile, facts: &[SpecialistFact], desk: &dyn Desk) 
 }
 
 /// The compiled providers of a person's jobs.
-fn employers(specialist: &Specialist, desk: &dyn Desk) -> HashMap<ProviderId, Arc<ProviderTimeline>> {
+fn employers(specialist: &Specialist, grounds: &dyn Grounds) -> HashMap<ProviderId, Arc<ProviderTimeline>> {
     let jobs = specialist.jobs.iter();
-    jobs.filter_map(|job| Some((job.provider.clone(), Arc::clone(&desk.provider(&job.provider)?.timeline)))).collect()
+    jobs.filter_map(|job| Some((job.provider.clone(), Arc::clone(&grounds.provider(&job.provider)?.timeline))))
+        .collect()
 }

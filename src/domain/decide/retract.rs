@@ -5,7 +5,7 @@ use super::provider::refuse_taken;
 use super::{Desk, File, Refusal, Rejection, issue, may_amend, with_facts};
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, PeriodEnd, ProviderFact, Recorded, Retraction, SpecialistFact};
-use crate::domain::history::{Filed, in_force, retracted};
+use crate::domain::history::{Filed, in_force, retracted_by};
 use crate::domain::id::{FactId, Revision};
 use crate::domain::provider::{Provider, ProviderFile};
 use crate::domain::specialist::SpecialistFile;
@@ -85,7 +85,7 @@ fn amended<'a, F: Filed>(
     let found = found
         .filter(|recorded| may_amend(desk.reporter(), &recorded.reporter))
         .ok_or_else(|| Rejection::not_found("fact", target))?;
-    if retracted(facts, Revision::LATEST).contains(&target) {
+    if retracted_by(facts, Revision::LATEST).contains_key(&target) {
         return Err(Rejection::refused(Refusal::AlreadyRetracted, target, "this fact was retracted"));
     }
     Ok(found)

@@ -1,0 +1,40 @@
+//! The caller of a development server: whoever the metadata `x-dev-caller` says.
+
+use super::Caller;
+use crate::domain::fact::Role;
+
+/// The metadata does not name a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("x-dev-caller is none of registrar, certifier, provider:ID, payer, auditor")]
+pub struct BadDevCaller;
+
+/// The caller that the metadata names; without it, registrar and certifier in one.
+pub fn dev_caller(metadata: Option<&str>) -> Result<Caller, BadDevCaller> {
+    let role = match metadata {
+        None => Role::RegistrarAndCertifier,
+        Some("registrar") => Role::Registrar,
+        Some("certifier") => Role::Certifier,
+        Some("payer") => Role::Payer,
+        Some("auditor") => Role::Auditor,
+        Some(other) => {
+            let id = other.strip_prefix("provider:").ok_or(BadDevCaller)?;
+            Role::Provider(id.parse().map_err(|_| BadDevCaller)?)
+        }
+    };
+    let client = format!("dev:{}", metadata.unwrap_or("all"));
+    Ok(Caller { client, role })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_by_name() {
+        assert_eq!(dev_caller(None).unwrap().role, Role::RegistrarAndCertifier);
+        assert_eq!(dev_caller(Some("provider:region-1")).unwrap().own_provider().unwrap().as_str(), "region-1");
+        for wrong in ["", "provider:", "registry", "Registrar", "provider:a b"] {
+            assert_eq!(dev_caller(Some(wrong)), Err(BadDevCaller), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Who asks, and what each role may call.
+
+mod dev;
+mod table;
+
+pub use self::dev::{BadDevCaller, dev_caller};
+pub use self::table::{METHODS, Method, RoleName, allows};
+use crate::domain::fact::{Reporter, Role};
+use crate::domain::id::ProviderId;
+
+/// A caller, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The client's name in the list of clients.
+    pub client: String,
+    /// The part it plays.
+    pub role: Role,
+}
+
+impl Caller {
+    /// What the rules need to know of it.
+    pub fn reporter(&self) -> Reporter {
+        Reporter { client: self.client.clone(), role: self.role.clone() }
+    }
+
+    /// The provider that it is the HR system of, if it is one.
+    pub fn own_provider(&self) -> Option<&ProviderId> {
+        match &self.role {
+            Role::Provider(id) => Some(id),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `config`: what `serve` would run with, and who said so.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+use super::failure::Failure;
+use super::{Outcome, print, print_json};
+use crate::server::config::{Config, Flags, Mistake};
+
+/// Print the configuration that `serve` would run with, each value with where it came from
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cpss-registry config --check --config /etc/cpss-registry/config.toml")]
+pub struct ShowConfig {
+    #[command(flatten)]
+    flags: Flags,
+    /// Only validate
+    #[arg(long)]
+    check: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    value: Option<&'a str>,
+    from: String,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    valid: bool,
+    mistakes: Vec<Wrong>,
+}
+
+#[derive(Serialize)]
+struct Wrong {
+    place: String,
+    message: String,
+}
+
+impl ShowConfig {
+    pub(super) fn run(self) -> Result<Outcome, Failure> {
+        match Config::read(&self.flags) {
+            Ok(_) if self.check => self.print_check(Vec::new())?,
+            Ok(config) if self.json => {
+                let settings = config.settings().iter();
+                let shown = settings.map(|setting| {
+                    let from = setting.origin.to_string();
+                    (setting.key, Shown { value: setting.value.as_deref(), from })
+                });
+                print_json(&shown.collect::<BTreeMap<_, _>>())?;
+            }
+            Ok(config) => print(&table(&config))?,
+            Err(mistakes) => {
+                if self.json {
+                    self.print_check(mistakes.clone())?;
+                }
+                return Err(refused(&mistakes));
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn print_check(&self, mistakes: Vec<Mistake>) -> Result<(), Failure> {
+        if !self.json {
+            return print("the configuration is valid\n");
+        }
+        let valid = mistakes.is_empty();
+        let wrong = |mistake: Mistake| Wrong { place: mistake.place, message: mistake.message };
+        print_json(&Checked { valid, mistakes: mistakes.into_iter().map(wrong).collect() })
+    }
+}
+
+/// What people are told of a configuration with mistakes.
+pub(super) fn refused(mistakes: &[Mistake]) -> Failure {
+    let count = mistakes.len();
+    let head = format!("the configuration has {count} mistake{}", if count == 1 { "" } else { "s" });
+    Failure::usage(std::iter::once(head).chain(mistakes.iter().map(ToString::to_string)).collect())
+}
+
+/// One line for each value, in columns.
+fn table(config: &Config) -> String {
+    let rows = config.settings().iter().map(|s| (s.key, s.value.as_deref().unwrap_or("-"), s.origin.to_string()));
+    let rows: Vec<_> = rows.collect();
+    let keys = rows.iter().map(|(key, ..)| key.len()).max().unwrap_or(0);
+    let values = rows.iter().map(|(_, value, _)| value.len()).max().unwrap_or(0);
+    rows.iter().map(|(key, value, origin)| format!("{key:keys$}  {value:values$}  {origin}\n")).collect()
+}

@@ -1,0 +1,125 @@
+//! The command line: one file per command.
+//!
+//! Exit codes are part of the contract: 0 done, or yes; 1 failed; 2 wrong usage; 3 the answer is no; 4 the answer is
+//! not known.
+
+mod config;
+mod connect;
+mod failure;
+mod healthcheck;
+mod serve;
+mod verify;
+mod words;
+
+use std::ffi::OsString;
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::failure::Failure;
+
+/// The registry of record for Mississippi's Certified Peer Support Specialists.
+#[derive(Debug, Parser)]
+#[command(name = "cpss-registry", version, after_help = EXAMPLE)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  cpss-registry serve --dev
+  cpss-registry verify CPS-7K3M-9QRT-X --provider region-1-cmhc
+
+Exit codes:
+  0 done, or yes   1 failed   2 wrong usage   3 the answer is no   4 the answer is not known";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Verify(verify::Verify),
+    Healthcheck(healthcheck::Healthcheck),
+    Config(config::ShowConfig),
+}
+
+/// How a command ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Done, or the answer is yes.
+    Done,
+    /// What was asked about is not in order; everything there is to say was printed.
+    Failed,
+    /// The answer is no.
+    No,
+    /// The answer is not known.
+    NotKnown,
+}
+
+/// Runs the program with these arguments, and says how it ended.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let parsed = match Arguments::try_parse_from(arguments) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            // A stream that nobody reads is no reason to fail: the code tells as much.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let ended = match parsed.command {
+        Command::Serve(serve) => serve.run(),
+        Command::Verify(verify) => verify.run(),
+        Command::Healthcheck(healthcheck) => healthcheck.run(),
+        Command::Config(config) => config.run(),
+    };
+    match ended {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Failed) => ExitCode::FAILURE,
+        Ok(Outcome::No) => ExitCode::from(3),
+        Ok(Outcome::NotKnown) => ExitCode::from(4),
+        Err(failure) => {
+            // Without a stream to say it on, the exit code still does.
+            let _ = write!(std::io::stderr(), "{failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+/// Runs a command's future on one thread.
+fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::of("cannot start", &error))?.block_on(future)
+}
+
+/// Prints a text. A reader that has seen enough and hung up is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::of("cannot print", &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Prints one JSON object.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::of("cannot write JSON", &error))?;
+    print(&format!("{text}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together_and_every_command_shows_an_example() {
+        let mut command = Arguments::command();
+        command.build();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
+            let help = sub.render_help().to_string();
+            assert!(help.contains("Example"), "{help}");
+        }
+    }
+}

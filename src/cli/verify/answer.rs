@@ -1,0 +1,165 @@
+//! An answer on the screen.
+
+use jiff::Timestamp;
+
+use crate::cli::words::{self, Weight};
+use crate::proto::google::r#type::Date;
+use crate::proto::v1::{Answer, Credential, Designation, Reason, Verification};
+
+/// The answer as people read it: the verdict, why, and the two points in time that it holds for.
+pub fn text(asked: &str, verification: &Verification) -> String {
+    let mut lines = Lines(String::new());
+    lines.0.push_str(&format!("{}  {asked}\n\n", words::verdict(verification.verdict())));
+    if verification.standing.is_some() {
+        lines.line("standing", words::standing(verification.standing()));
+    }
+    if let Some(credential) = &verification.credential {
+        lines.credential(credential);
+    }
+    lines.reasons(verification);
+    if let Some(answer) = &verification.answer {
+        lines.0.push('\n');
+        lines.answer(answer);
+    }
+    lines.0
+}
+
+/// Lines of a label and a text, in two columns.
+struct Lines(String);
+
+impl Lines {
+    fn line(&mut self, label: &str, text: &str) {
+        if !text.is_empty() {
+            self.0.push_str(&format!("  {label:<12}  {text}\n"));
+        }
+    }
+
+    fn credential(&mut self, credential: &Credential) {
+        self.line("holder", &credential.display_name);
+        self.line("designations", &listed(&credential.designations));
+        let through = credential.term_last_day.map(|last| format!("to {}", day(last)));
+        self.line("term", &through.unwrap_or_default());
+        if let Some(first) = credential.separation_first_day {
+            self.line("no job since", &day(first));
+        }
+    }
+
+    /// Every reason, under a label that says what it does to the verdict.
+    fn reasons(&mut self, verification: &Verification) {
+        for (weight, label) in [(Weight::Fails, "no"), (Weight::Unknown, "not known"), (Weight::Information, "note")] {
+            let mut label = label;
+            for number in &verification.reasons {
+                let told = match Reason::try_from(*number) {
+                    Ok(reason) => words::reason(reason),
+                    Err(_) => (Weight::Information, "A reason that this program does not know."),
+                };
+                if told.0 == weight {
+                    self.line(label, &format!("{} ({})", told.1, reason_code(*number)));
+                    label = "";
+                }
+            }
+            if weight == Weight::Fails && !verification.missing_designations.is_empty() {
+                self.line("not held", &listed(&verification.missing_designations));
+            }
+        }
+    }
+
+    fn answer(&mut self, answer: &Answer) {
+        self.line("as of", &answer.as_of.map(day).unwrap_or_default());
+        let revision = answer.known_at_revision;
+        let known_at = instant(answer).map_or_else(
+            || format!("revision {revision}"),
+            |recorded_at| format!("revision {revision}, recorded {recorded_at:.0}"),
+        );
+        self.line("known at", &known_at);
+        let settled = match (answer.settled, answer.settles_on.map(day)) {
+            (true, Some(date)) => format!("yes, reports were due by {date}"),
+            (false, Some(date)) => format!("no, reports may come in until {date}"),
+            (settled, None) => if settled { "yes" } else { "no" }.to_owned(),
+        };
+        self.line("settled", &settled);
+        self.line("rules", &answer.rule_set_id);
+    }
+}
+
+/// A date as people write it.
+pub(super) fn day(date: Date) -> String {
+    format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
+}
+
+/// When the registry recorded the last thing that an answer knows.
+pub(super) fn instant(answer: &Answer) -> Option<Timestamp> {
+    answer.known_at_time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok())
+}
+
+fn listed(designations: &[i32]) -> String {
+    let known = designations.iter().filter_map(|number| Designation::try_from(*number).ok());
+    known.map(words::designation).collect::<Vec<_>>().join(", ")
+}
+
+fn reason_code(number: i32) -> String {
+    Reason::try_from(number)
+        .map_or(number.to_string(), |reason| reason.as_str_name().trim_start_matches("REASON_").to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::v1::{Standing, Verdict};
+
+    fn date(year: i32, month: i32, day: i32) -> Option<Date> {
+        Some(Date { year, month, day })
+    }
+
+    #[test]
+    fn an_answer_fits_on_a_screen() {
+        let credential = Credential {
+            display_name: "Bernice O'Neal".into(),
+            designations: vec![Designation::AdultAndRecovery.into(), Designation::ParentCaregiver.into()],
+            effective_from: date(2024, 6, 2),
+            term_last_day: date(2027, 9, 30),
+            ..Credential::default()
+        };
+        let answer = Answer {
+            as_of: date(2026, 3, 1),
+            known_at_revision: 57,
+            known_at_time: Some(prost_types::Timestamp { seconds: 1_772_377_445, nanos: 123 }),
+            rule_set_id: "cpssp-2025".into(),
+            settles_on: date(2026, 3, 19),
+            ..Answer::default()
+        };
+        let verification = Verification {
+            verdict: Verdict::NotConfirmed.into(),
+            standing: Some(Standing::Current.into()),
+            reasons: vec![
+                Reason::NotEmployedByProvider.into(),
+                Reason::DesignationNotHeld.into(),
+                Reason::ReportingWindowOpen.into(),
+                99,
+            ],
+            missing_designations: vec![Designation::YoungAdult.into()],
+            credential: Some(credential),
+            answer: Some(answer),
+            ..Verification::default()
+        };
+        let expected = "\
+NOT CONFIRMED  CPS-0000-0001-Y
+
+  standing      current
+  holder        Bernice O'Neal
+  designations  Adult and Recovery, Parent/Caregiver
+  term          to 2027-09-30
+  no            Not employed by that provider that day. (NOT_EMPLOYED_BY_PROVIDER)
+                A designation that was asked for is not held. (DESIGNATION_NOT_HELD)
+  not held      Young Adult
+  note          So far: employers may still report about that day. (REPORTING_WINDOW_OPEN)
+                A reason that this program does not know. (99)
+
+  as of         2026-03-01
+  known at      revision 57, recorded 2026-03-01T15:04:05Z
+  settled       no, reports may come in until 2026-03-19
+  rules         cpssp-2025
+";
+        assert_eq!(text("CPS-0000-0001-Y", &verification), expected);
+    }
+}

@@ -1,0 +1,267 @@
+//! CredentialService: the registrar's acts on people and credentials, and what the registrar reads.
+
+use tonic::{Request, Response, Status};
+
+use super::mutation::mutate;
+use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
+use crate::auth::Caller;
+use crate::domain::day::Day;
+use crate::domain::decide::evaluate_application;
+use crate::domain::law::{Law, RuleSet};
+use crate::proto::v1;
+use crate::proto::v1::credential_service_server::CredentialService;
+
+#[tonic::async_trait]
+impl CredentialService for Contract {
+    async fn register_specialist(
+        &self,
+        request: Request<v1::RegisterSpecialistRequest>,
+    ) -> Result<Response<v1::RegisterSpecialistResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/RegisterSpecialist",
+            |message: &v1::RegisterSpecialistRequest, _: &Caller| decode::register_specialist(message),
+            RegisterSpecialistResponse { specialist }
+        )
+    }
+
+    async fn change_specialist_name(
+        &self,
+        request: Request<v1::ChangeSpecialistNameRequest>,
+    ) -> Result<Response<v1::ChangeSpecialistNameResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/ChangeSpecialistName",
+            |message: &v1::ChangeSpecialistNameRequest, _: &Caller| decode::change_specialist_name(message),
+            ChangeSpecialistNameResponse { specialist }
+        )
+    }
+
+    async fn record_death(
+        &self,
+        request: Request<v1::RecordDeathRequest>,
+    ) -> Result<Response<v1::RecordDeathResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/RecordDeath",
+            |message: &v1::RecordDeathRequest, _: &Caller| decode::record_death(message),
+            RecordDeathResponse { specialist }
+        )
+    }
+
+    async fn issue_credential(
+        &self,
+        request: Request<v1::IssueCredentialRequest>,
+    ) -> Result<Response<v1::IssueCredentialResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/IssueCredential",
+            |message: &v1::IssueCredentialRequest, _: &Caller| decode::issue_credential(message),
+            IssueCredentialResponse { credential }
+        )
+    }
+
+    async fn renew_credential(
+        &self,
+        request: Request<v1::RenewCredentialRequest>,
+    ) -> Result<Response<v1::RenewCredentialResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/RenewCredential",
+            |message: &v1::RenewCredentialRequest, _: &Caller| decode::renew_credential(message),
+            RenewCredentialResponse { credential }
+        )
+    }
+
+    async fn grant_designation(
+        &self,
+        request: Request<v1::GrantDesignationRequest>,
+    ) -> Result<Response<v1::GrantDesignationResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/GrantDesignation",
+            |message: &v1::GrantDesignationRequest, _: &Caller| decode::grant_designation(message),
+            GrantDesignationResponse { credential }
+        )
+    }
+
+    async fn suspend_credential(
+        &self,
+        request: Request<v1::SuspendCredentialRequest>,
+    ) -> Result<Response<v1::SuspendCredentialResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/SuspendCredential",
+            |message: &v1::SuspendCredentialRequest, _: &Caller| decode::suspend_credential(message),
+            SuspendCredentialResponse { credential }
+        )
+    }
+
+    async fn limit_credential(
+        &self,
+        request: Request<v1::LimitCredentialRequest>,
+    ) -> Result<Response<v1::LimitCredentialResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/LimitCredential",
+            |message: &v1::LimitCredentialRequest, _: &Caller| decode::limit_credential(message),
+            LimitCredentialResponse { credential }
+        )
+    }
+
+    async fn grant_inactive_status(
+        &self,
+        request: Request<v1::GrantInactiveStatusRequest>,
+    ) -> Result<Response<v1::GrantInactiveStatusResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/GrantInactiveStatus",
+            |message: &v1::GrantInactiveStatusRequest, _: &Caller| decode::grant_inactive_status(message),
+            GrantInactiveStatusResponse { credential }
+        )
+    }
+
+    async fn revoke_credential(
+        &self,
+        request: Request<v1::RevokeCredentialRequest>,
+    ) -> Result<Response<v1::RevokeCredentialResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/RevokeCredential",
+            |message: &v1::RevokeCredentialRequest, _: &Caller| decode::revoke_credential(message),
+            RevokeCredentialResponse { credential }
+        )
+    }
+
+    async fn record_surrender(
+        &self,
+        request: Request<v1::RecordSurrenderRequest>,
+    ) -> Result<Response<v1::RecordSurrenderResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/RecordSurrender",
+            |message: &v1::RecordSurrenderRequest, _: &Caller| decode::record_surrender(message),
+            RecordSurrenderResponse { credential }
+        )
+    }
+
+    async fn record_relinquishment(
+        &self,
+        request: Request<v1::RecordRelinquishmentRequest>,
+    ) -> Result<Response<v1::RecordRelinquishmentResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/RecordRelinquishment",
+            |message: &v1::RecordRelinquishmentRequest, _: &Caller| decode::record_relinquishment(message),
+            RecordRelinquishmentResponse { credential }
+        )
+    }
+
+    async fn record_retirement(
+        &self,
+        request: Request<v1::RecordRetirementRequest>,
+    ) -> Result<Response<v1::RecordRetirementResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/RecordRetirement",
+            |message: &v1::RecordRetirementRequest, _: &Caller| decode::record_retirement(message),
+            RecordRetirementResponse { credential }
+        )
+    }
+
+    async fn reinstate_credential(
+        &self,
+        request: Request<v1::ReinstateCredentialRequest>,
+    ) -> Result<Response<v1::ReinstateCredentialResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/ReinstateCredential",
+            |message: &v1::ReinstateCredentialRequest, _: &Caller| decode::reinstate_credential(message),
+            ReinstateCredentialResponse { credential }
+        )
+    }
+
+    async fn evaluate_application(
+        &self,
+        request: Request<v1::EvaluateApplicationRequest>,
+    ) -> Result<Response<v1::EvaluateApplicationResponse>, Status> {
+        let request = request.into_inner();
+        let asked = decode::evaluate_application(&request).map_err(|rejection| status::rejected(&rejection))?;
+        let snapshot = self.pin(None, 0).await?;
+        let file = snapshot.specialist(asked.specialist).await.map_err(|error| unreadable(&error))?;
+        let known = file.map(|file| file.known_now()).filter(|known| known.is_on_file());
+        let known = known.ok_or_else(|| status::not_found("specialist", &request.specialist_id))?;
+        let grounds = snapshot.grounds().ok_or_else(status::internal)?;
+        let evaluation =
+            evaluate_application(&asked, &known, &grounds).map_err(|rejection| status::rejected(&rejection))?;
+        let scholarship = evaluation.scholarship_requested;
+        Ok(Response::new(v1::EvaluateApplicationResponse {
+            criteria: evaluation.criteria.iter().map(encode::criterion_result).collect(),
+            eligible: evaluation.is_eligible(),
+            rule_set_id: evaluation.rule_set.clone(),
+            selection_priority: encode::Word::number(evaluation.selection_priority),
+            fees: evaluation.fees.iter().map(|fee| encode::fee(fee, scholarship)).collect(),
+            answer: Some(answer(&snapshot, asked.effective_from)),
+        }))
+    }
+
+    async fn list_credentials(
+        &self,
+        request: Request<v1::ListCredentialsRequest>,
+    ) -> Result<Response<v1::ListCredentialsResponse>, Status> {
+        let request = request.into_inner();
+        let asked = decode::list_credentials(&request);
+        let (filter, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
+        let page = self.page(known_at, request.page_size, &request.page_token).await?;
+        let as_of = day_asked(&page.snapshot, filter.as_of)?;
+        let search = page.snapshot.off_thread(move |snapshot| snapshot.credentials(&filter, as_of));
+        let found = search.await.map_err(|error| unreadable(&error))?;
+        let (credentials, next_page_token) = page.cut(found);
+        Ok(Response::new(v1::ListCredentialsResponse {
+            credentials: credentials.iter().map(|timeline| encode::credential(timeline, as_of)).collect(),
+            next_page_token,
+            answer: Some(answer(&page.snapshot, as_of)),
+        }))
+    }
+
+    async fn list_rule_sets(
+        &self,
+        request: Request<v1::ListRuleSetsRequest>,
+    ) -> Result<Response<v1::ListRuleSetsResponse>, Status> {
+        let request = request.into_inner();
+        let snapshot = self.pin(request.known_at.as_ref(), 0).await?;
+        let adopted = snapshot.adopted_rules();
+        let rule_sets = adopted.iter().map(|adopted| {
+            encode::rule_set(&encode::AdoptedRules {
+                set: &adopted.set,
+                digest: &adopted.digest,
+                revision: adopted.revision,
+                in_force_to: snapshot.law().and_then(|law| in_force_to(&adopted.set, law)),
+            })
+        });
+        let today = day_asked(&snapshot, None)?;
+        Ok(Response::new(v1::ListRuleSetsResponse {
+            rule_sets: rule_sets.collect(),
+            answer: Some(answer(&snapshot, today)),
+        }))
+    }
+}
+
+/// The last day on which a set is in force: the day before the next one is.
+fn in_force_to(set: &RuleSet, law: &Law) -> Option<Day> {
+    law.boundaries().find(|day| *day > set.in_force_from).map(Day::previous)
+}

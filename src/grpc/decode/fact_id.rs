@@ -1,0 +1,34 @@
+//! Fact ids as the wire writes them (see [`crate::grpc::encode::fact_id`]).
+
+use super::fields::Fields;
+use crate::domain::id::{FactId, Revision};
+use crate::grpc::encode::EpochTags;
+
+/// The epoch's tag and the fact of a fact id; none for a text that no fact id has.
+pub fn fact_id(text: &str) -> Option<(u32, FactId)> {
+    let mut parts = text.split('-');
+    let (tag, revision, index) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_number =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let is_tag = tag.len() == 8 && tag.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if parts.next().is_some() || !is_tag || !is_number(revision) || !is_number(index) {
+        return None;
+    }
+    let fact = FactId { revision: Revision(revision.parse().ok()?), index: index.parse().ok()? };
+    Some((u32::from_str_radix(tag, 16).ok()?, fact))
+}
+
+impl Fields {
+    /// The id of a fact. One of another history is not on file.
+    pub fn fact(&mut self, field: &str, text: &str, epochs: EpochTags<'_>) -> Option<FactId> {
+        if text.is_empty() {
+            self.refuse(field, "required");
+            return None;
+        }
+        let fact = fact_id(text).filter(|(tag, fact)| epochs(fact.revision) == Some(*tag)).map(|(_, fact)| fact);
+        if fact.is_none() {
+            self.not_on_file("fact", text);
+        }
+        fact
+    }
+}

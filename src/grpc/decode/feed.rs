@@ -1,0 +1,64 @@
+//! Requests for the feed of changes.
+
+use uuid::Uuid;
+
+use super::fields::Fields;
+use crate::domain::decide::Rejection;
+use crate::domain::id::{CredentialNumber, ProviderId, Revision};
+use crate::proto::v1;
+
+/// Which changes are asked for, and from where on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangesAsked {
+    /// The epoch of the position; unset: the current one.
+    pub epoch: Option<Uuid>,
+    /// The record after which to begin.
+    pub after: Revision,
+    /// Whose.
+    pub about: ChangesAbout,
+}
+
+/// Whose changes are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangesAbout {
+    /// Everyone's.
+    Everyone,
+    /// Those of these credentials.
+    Credentials(Vec<CredentialNumber>),
+    /// Those of this provider and its staff.
+    Provider(ProviderId),
+}
+
+/// A `WatchChanges`. `own` is the provider that the caller is, if it is one.
+pub fn watch_changes(request: &v1::WatchChangesRequest, own: Option<&ProviderId>) -> Result<ChangesAsked, Rejection> {
+    read(request.after.as_ref(), &request.credential_numbers, &request.provider_id, own)
+}
+
+/// A `ListChanges`, without its page. `own` is the provider that the caller is, if it is one.
+pub fn list_changes(request: &v1::ListChangesRequest, own: Option<&ProviderId>) -> Result<ChangesAsked, Rejection> {
+    read(request.after.as_ref(), &request.credential_numbers, &request.provider_id, own)
+}
+
+fn read(
+    after: Option<&v1::ChangePosition>,
+    numbers: &[String],
+    provider_id: &str,
+    own: Option<&ProviderId>,
+) -> Result<ChangesAsked, Rejection> {
+    let mut fields = Fields::default();
+    let epoch = after.and_then(|after| fields.within("after", |fields| fields.optional_uuid("epoch", &after.epoch)));
+    let after = Revision(after.map_or(0, |after| after.revision));
+    if !numbers.is_empty() && !provider_id.is_empty() {
+        fields.refuse("provider_id", "not together with credential_numbers");
+    }
+    let numbered = numbers.iter().enumerate();
+    let credentials: Vec<CredentialNumber> =
+        numbered.filter_map(|(at, number)| fields.id(&format!("credential_numbers[{at}]"), number)).collect();
+    let provider: Option<ProviderId> = fields.optional_id(provider_id);
+    let about = match provider.or_else(|| own.cloned()) {
+        _ if !numbers.is_empty() => ChangesAbout::Credentials(credentials),
+        Some(provider) => ChangesAbout::Provider(provider),
+        None => ChangesAbout::Everyone,
+    };
+    fields.finish(Some(ChangesAsked { epoch, after, about }))
+}

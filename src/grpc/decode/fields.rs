@@ -1,0 +1,252 @@
+//! Reading the fields of a message: every fault is noted, none stops the reading.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::domain::day::{Day, Period};
+use crate::domain::decide::{Rejection, Violation};
+use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
+use crate::domain::name::PersonName;
+use crate::grpc::encode::Word;
+use crate::proto::google::r#type::Date;
+use crate::proto::v1;
+
+/// The longest name of a person, provider or position, in characters.
+pub(super) const LONGEST_NAME: usize = 200;
+/// The longest remark, reason or text of a limitation, in characters.
+pub(super) const LONGEST_REMARK: usize = 500;
+/// The longest text of the caller's own that is sent back with a result, in characters.
+pub(super) const LONGEST_CORRELATION_ID: usize = 100;
+
+/// An id that cannot exist is repeated to the caller up to here.
+const LONGEST_ECHO: usize = 64;
+
+const REQUIRED: &str = "required";
+
+/// The faults found so far in a message.
+///
+/// What a reading method returns is of use only if nothing was found by the end: read every field first, put the value
+/// together with `?` last, and let [`Fields::finish`] decide. No description repeats what was sent, which may be a name
+/// or a birth date.
+#[derive(Debug, Default)]
+pub struct Fields {
+    faults: Vec<Violation>,
+    not_on_file: Option<Rejection>,
+}
+
+/// An id of something on file. One that does not have the form of its kind is not on file.
+pub trait OnFile: FromStr {
+    /// What it is the id of.
+    const KIND: &'static str;
+}
+
+impl OnFile for CredentialNumber {
+    const KIND: &'static str = "credential";
+}
+
+impl OnFile for SpecialistId {
+    const KIND: &'static str = "specialist";
+}
+
+impl OnFile for EmploymentId {
+    const KIND: &'static str = "employment";
+}
+
+impl OnFile for ProviderId {
+    const KIND: &'static str = "provider";
+}
+
+impl Fields {
+    /// Notes a fault.
+    pub fn refuse(&mut self, field: impl Into<String>, description: impl Into<String>) {
+        self.faults.push(Violation::new(field, description));
+    }
+
+    /// Notes that something named cannot be on file. The first such id is told, and only where no field is at fault.
+    pub fn not_on_file(&mut self, kind: &'static str, id: &str) {
+        let id = id.chars().take(LONGEST_ECHO).collect();
+        self.not_on_file.get_or_insert(Rejection::NotFound { kind, id });
+    }
+
+    /// Reads the fields of a message within this one; their paths begin with `parent`.
+    pub fn within<T>(&mut self, parent: impl Display, read: impl FnOnce(&mut Fields) -> T) -> T {
+        let noted = self.faults.len();
+        let value = read(self);
+        for fault in self.faults.iter_mut().skip(noted) {
+            fault.field = format!("{parent}.{}", fault.field);
+        }
+        value
+    }
+
+    /// Reads a message within this one that must be set.
+    pub fn message<M, T>(
+        &mut self,
+        field: &str,
+        message: Option<&M>,
+        read: impl FnOnce(&mut Fields, &M) -> Option<T>,
+    ) -> Option<T> {
+        let Some(message) = message else {
+            self.refuse(field, REQUIRED);
+            return None;
+        };
+        self.within(field, |fields| read(fields, message))
+    }
+
+    /// The value that was read, if no field is at fault and every id can exist.
+    pub fn finish<T>(self, whole: Option<T>) -> Result<T, Rejection> {
+        match (self.not_on_file, whole) {
+            (None, Some(whole)) if self.faults.is_empty() => Ok(whole),
+            (Some(not_on_file), _) if self.faults.is_empty() => Err(not_on_file),
+            _ => Err(Rejection::Invalid(self.faults)),
+        }
+    }
+
+    /// A text that must not be blank.
+    pub fn text(&mut self, field: &str, text: &str, longest: usize) -> Option<String> {
+        if text.trim().is_empty() {
+            self.refuse(field, REQUIRED);
+            return None;
+        }
+        Some(self.optional_text(field, text, longest))
+    }
+
+    /// A text that may be empty.
+    pub fn optional_text(&mut self, field: &str, text: &str, longest: usize) -> String {
+        if text.chars().nth(longest).is_some() {
+            self.refuse(field, format!("longer than {longest} characters"));
+        }
+        text.to_owned()
+    }
+
+    /// A UUID.
+    pub fn uuid(&mut self, field: &str, text: &str) -> Option<Uuid> {
+        if text.is_empty() {
+            self.refuse(field, REQUIRED);
+            return None;
+        }
+        let uuid = Uuid::parse_str(text).ok();
+        if uuid.is_none() {
+            self.refuse(field, "not a UUID");
+        }
+        uuid
+    }
+
+    /// A UUID, or nothing.
+    pub fn optional_uuid(&mut self, field: &str, text: &str) -> Option<Uuid> {
+        if text.is_empty() { None } else { self.uuid(field, text) }
+    }
+
+    /// An id of something on file.
+    pub fn id<T: OnFile>(&mut self, field: &str, text: &str) -> Option<T> {
+        if text.is_empty() {
+            self.refuse(field, REQUIRED);
+        }
+        self.optional_id(text)
+    }
+
+    /// An id of something on file, or nothing.
+    pub fn optional_id<T: OnFile>(&mut self, text: &str) -> Option<T> {
+        let id = text.parse().ok();
+        if id.is_none() && !text.is_empty() {
+            self.not_on_file(T::KIND, text);
+        }
+        id
+    }
+
+    /// A date.
+    pub fn day(&mut self, field: &str, date: Option<Date>) -> Option<Day> {
+        if date.is_none() {
+            self.refuse(field, REQUIRED);
+        }
+        self.optional_day(field, date)
+    }
+
+    /// A date, or none.
+    pub fn optional_day(&mut self, field: &str, date: Option<Date>) -> Option<Day> {
+        let date = date?;
+        let day = Day::from_ymd(date.year, date.month, date.day);
+        if day.is_none() {
+            let complete = date.year != 0 && date.month != 0 && date.day != 0;
+            let description = "not a day that exists in the years 1900 to 2200";
+            self.refuse(field, if complete { description } else { "year, month and day must all be given" });
+        }
+        day
+    }
+
+    /// The days from `first_day` to `last_day`, if there is a last one.
+    pub fn days(&mut self, first_day: Option<Date>, last_day: Option<Date>) -> Option<Period> {
+        let first_day = self.day("first_day", first_day);
+        let last_day = self.optional_day("last_day", last_day);
+        self.in_order("last_day", last_day, "first_day", first_day);
+        Some(Period::from_inclusive(first_day?, last_day))
+    }
+
+    /// Notes a fault if the first of two days is before the second, which it must not be.
+    pub fn in_order(&mut self, field: &str, day: Option<Day>, earliest_field: &str, earliest: Option<Day>) {
+        if day.zip(earliest).is_some_and(|(day, earliest)| day < earliest) {
+            self.refuse(field, format!("before {earliest_field}"));
+        }
+    }
+
+    /// A value of a closed list.
+    pub fn word<W: Word>(&mut self, field: &str, number: i32) -> Option<W> {
+        if number == 0 {
+            self.refuse(field, REQUIRED);
+        }
+        self.optional_word(field, number)
+    }
+
+    /// A value of a closed list, or UNSPECIFIED.
+    pub fn optional_word<W: Word>(&mut self, field: &str, number: i32) -> Option<W> {
+        let word = W::from_number(number);
+        if word.is_none() && number != 0 {
+            self.refuse(field, "not a value that this registry knows");
+        }
+        word
+    }
+
+    /// A value of a closed list, in a list.
+    pub fn word_of<W: Word>(&mut self, list: &str, at: usize, number: i32) -> Option<W> {
+        W::from_number(number).or_else(|| self.word(&format!("{list}[{at}]"), number))
+    }
+
+    /// Values of a closed list, each once.
+    pub fn words<W: Word + PartialEq>(&mut self, field: &str, numbers: &[i32]) -> Vec<W> {
+        let mut words = Vec::with_capacity(numbers.len());
+        for (at, number) in numbers.iter().enumerate() {
+            let Some(word) = self.word_of(field, at, *number) else { continue };
+            if words.contains(&word) {
+                self.refuse(format!("{field}[{at}]"), "given twice");
+            }
+            words.push(word);
+        }
+        words
+    }
+
+    /// A number that counts or measures something.
+    pub fn amount(&mut self, field: &str, amount: f64) -> f64 {
+        if !amount.is_finite() || amount < 0.0 {
+            self.refuse(field, "not a finite number, 0 or more");
+        }
+        amount
+    }
+
+    /// A person's whole name.
+    pub fn name(&mut self, field: &str, name: Option<&v1::PersonName>) -> Option<PersonName> {
+        self.message(field, name, |fields, name| {
+            let given = fields.text("given_name", &name.given_name, LONGEST_NAME);
+            let family = fields.text("family_name", &name.family_name, LONGEST_NAME);
+            let suffix = fields.optional_text("suffix", &name.suffix, LONGEST_NAME);
+            let name = PersonName { given: given?, family: family?, suffix };
+            let folded = name.folded();
+            for (field, folded) in [("given_name", folded.given), ("family_name", folded.family)] {
+                if folded.is_empty() {
+                    fields.refuse(field, "without a letter or a digit, which alone are compared");
+                }
+            }
+            Some(name)
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! Rows of an import: each is one command, read as the RPC of the same name reads it.
+
+use uuid::Uuid;
+
+use super::fields::Fields;
+use super::mutation::Asked;
+use super::{amendment, credential, employment, issuance, provider, specialist};
+use crate::domain::command::Command;
+use crate::domain::decide::Rejection;
+use crate::grpc::encode::EpochTags;
+use crate::proto::v1;
+use crate::proto::v1::import_row::Command as Row;
+
+/// A row of an import. What it says of itself counts for its command, whose own `request_id` must not differ.
+pub fn import_row(row: &v1::ImportRow, epochs: EpochTags<'_>) -> Result<Asked, Rejection> {
+    Asked::read(&row.request_id, row.validate_only, &row.note, |fields| {
+        let Some(command) = &row.command else {
+            fields.refuse("command", "required");
+            return None;
+        };
+        let (own_request_id, command) = read(command, fields, epochs);
+        if !own_request_id.is_empty() && !is_same(own_request_id, &row.request_id) {
+            fields.refuse("request_id", "differs from the one in the command, which is to be left unset");
+        }
+        command
+    })
+}
+
+fn is_same(left: &str, right: &str) -> bool {
+    left == right || matches!((Uuid::parse_str(left), Uuid::parse_str(right)), (Ok(left), Ok(right)) if left == right)
+}
+
+/// The command's own request id, and the command.
+fn read<'a>(row: &'a Row, fields: &mut Fields, epochs: EpochTags<'_>) -> (&'a str, Option<Command>) {
+    macro_rules! command {
+        ($module:ident::$name:ident($request:ident $(, $more:expr)?)) => {
+            (&$request.request_id, $module::$name($request, fields $(, $more)?))
+        };
+    }
+    match row {
+        Row::RecordsBegin(message) => ("", amendment::records_begin(message, fields)),
+        Row::Transferred(message) => ("", issuance::transferred(message, fields)),
+        Row::RegisterProvider(request) => command!(provider::register_provider(request)),
+        Row::UpdateProvider(request) => command!(provider::update_provider(request)),
+        Row::RecordQualification(request) => command!(provider::record_qualification(request)),
+        Row::SuspendProvider(request) => command!(provider::suspend_provider(request)),
+        Row::CertifyPeerService(request) => command!(provider::certify_peer_service(request)),
+        Row::SuspendPeerService(request) => command!(provider::suspend_peer_service(request)),
+        Row::RegisterSpecialist(request) => command!(specialist::register_specialist(request)),
+        Row::ChangeSpecialistName(request) => command!(specialist::change_specialist_name(request)),
+        Row::RecordDeath(request) => command!(specialist::record_death(request)),
+        Row::ReportEmploymentStart(request) => command!(employment::report_employment_start(request, None)),
+        Row::ReportEmploymentEnd(request) => command!(employment::report_employment_end(request)),
+        Row::CorrectEmployment(request) => command!(employment::correct_employment(request)),
+        Row::TransferEmployments(request) => command!(employment::transfer_employments(request)),
+        Row::IssueCredential(request) => command!(issuance::issue_credential(request)),
+        Row::RenewCredential(request) => command!(credential::renew_credential(request)),
+        Row::GrantDesignation(request) => command!(credential::grant_designation(request)),
+        Row::SuspendCredential(request) => command!(credential::suspend_credential(request)),
+        Row::LimitCredential(request) => command!(credential::limit_credential(request)),
+        Row::GrantInactiveStatus(request) => command!(credential::grant_inactive_status(request)),
+        Row::RevokeCredential(request) => command!(credential::import_revocation(request)),
+        Row::RecordSurrender(request) => command!(credential::record_surrender(request)),
+        Row::RecordRelinquishment(request) => command!(credential::record_relinquishment(request)),
+        Row::RecordRetirement(request) => command!(credential::record_retirement(request)),
+        Row::ReinstateCredential(request) => command!(credential::reinstate_credential(request)),
+        Row::EndPeriod(request) => command!(amendment::end_period(request, epochs)),
+        Row::RetractFact(request) => command!(amendment::retract_fact(request, epochs)),
+    }
+}

@@ -1,0 +1,118 @@
+//! Applications, issuances, and credentials taken over from earlier records.
+
+use super::fields::{Fields, LONGEST_REMARK};
+use crate::domain::command::{Command, IssueCredential, TransferCredential};
+use crate::domain::day::{Day, Period};
+use crate::domain::decide::Rejection;
+use crate::domain::evaluation::{Application, ExamAttempt, Training};
+use crate::proto::google::r#type::Date;
+use crate::proto::v1;
+
+/// The application of an `EvaluateApplication`, as the issuance that it would lead to.
+pub fn evaluate_application(request: &v1::EvaluateApplicationRequest) -> Result<IssueCredential, Rejection> {
+    let mut fields = Fields::default();
+    let application = request.application.as_ref();
+    let asked =
+        issuance(&mut fields, &request.specialist_id, application, request.effective_from, &request.designations);
+    fields.finish(asked)
+}
+
+pub(super) fn issue_credential(request: &v1::IssueCredentialRequest, fields: &mut Fields) -> Option<Command> {
+    let application = request.application.as_ref();
+    let asked = issuance(fields, &request.specialist_id, application, request.effective_from, &request.designations);
+    let decision_note = fields.optional_text("decision_note", &request.decision_note, LONGEST_REMARK);
+    Some(Command::IssueCredential(IssueCredential { decision_note, ..asked? }))
+}
+
+fn issuance(
+    fields: &mut Fields,
+    specialist_id: &str,
+    application: Option<&v1::Application>,
+    effective_from: Option<Date>,
+    designations: &[i32],
+) -> Option<IssueCredential> {
+    let specialist = fields.id("specialist_id", specialist_id);
+    let effective_from = fields.day("effective_from", effective_from);
+    let application =
+        fields.message("application", application, |fields, message| read(fields, message, effective_from));
+    let designations = fields.words("designations", designations);
+    Some(IssueCredential {
+        specialist: specialist?,
+        application: application?,
+        effective_from: effective_from?,
+        designations,
+        decision_note: String::new(),
+    })
+}
+
+fn read(fields: &mut Fields, application: &v1::Application, effective_from: Option<Day>) -> Option<Application> {
+    let applied_on = fields.day("applied_on", application.applied_on);
+    if applied_on.zip(effective_from).is_some_and(|(applied_on, from)| applied_on > from) {
+        fields.refuse("applied_on", "after effective_from: an application precedes the credential");
+    }
+    let lived_experience = fields.optional_word("lived_experience", application.lived_experience);
+    let education = fields.optional_word("education", application.education);
+    let experience_hours = fields.amount("experience_hours", application.experience_hours);
+    let trainings = listed(fields, "trainings", &application.trainings, training);
+    let exam_attempts = listed(fields, "exam_attempts", &application.exam_attempts, exam_attempt);
+    let sponsoring_provider = fields.optional_id(&application.sponsoring_provider_id);
+    Some(Application {
+        applied_on: applied_on?,
+        mississippi_resident: application.mississippi_resident,
+        lived_experience,
+        recovery_attested: application.recovery_attested,
+        education,
+        literate: application.literate,
+        experience_hours,
+        experience_within_three_years: application.experience_within_three_years,
+        college_year_within_three_years: application.college_year_within_three_years,
+        references: application.references,
+        trainings,
+        exam_attempts,
+        sponsoring_provider,
+        requests_scholarship: application.requests_scholarship,
+    })
+}
+
+fn listed<M, T>(
+    fields: &mut Fields,
+    list: &str,
+    messages: &[M],
+    read: impl Fn(&mut Fields, &M) -> Option<T>,
+) -> Vec<T> {
+    let numbered = messages.iter().enumerate();
+    numbered
+        .filter_map(|(at, message)| fields.within(format_args!("{list}[{at}]"), |fields| read(fields, message)))
+        .collect()
+}
+
+fn training(fields: &mut Fields, training: &v1::Training) -> Option<Training> {
+    let completed_on = fields.day("completed_on", training.completed_on);
+    let designation = fields.optional_word("designation", training.designation);
+    let hours = fields.amount("hours", training.hours);
+    let pre_training_completed = training.pre_training_completed;
+    Some(Training { completed_on: completed_on?, designation, hours, pre_training_completed })
+}
+
+fn exam_attempt(fields: &mut Fields, attempt: &v1::ExamAttempt) -> Option<ExamAttempt> {
+    let taken_on = fields.day("taken_on", attempt.taken_on);
+    let score = attempt.score;
+    if !(0.0..=100.0).contains(&score) {
+        fields.refuse("score", "not a percentage, 0 to 100");
+    }
+    Some(ExamAttempt { taken_on: taken_on?, score })
+}
+
+pub(super) fn transferred(message: &v1::TransferredCredential, fields: &mut Fields) -> Option<Command> {
+    let specialist = fields.id("specialist_id", &message.specialist_id);
+    let effective_from = fields.day("effective_from", message.effective_from);
+    let term_last_day = fields.day("term_last_day", message.term_last_day);
+    fields.in_order("term_last_day", term_last_day, "effective_from", effective_from);
+    let designations = fields.words("designations", &message.designations);
+    Some(Command::TransferCredential(TransferCredential {
+        specialist: specialist?,
+        term: Period::from_inclusive(effective_from?, Some(term_last_day?)),
+        designations,
+        rule_set: message.rule_set_id.clone(),
+    }))
+}

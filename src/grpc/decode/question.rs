@@ -1,0 +1,158 @@
+//! Questions about credentials and claims.
+//!
+//! A number that cannot exist, of a credential or a provider, is answered and not refused: it is not on file.
+
+use super::ask::Claim;
+use super::fields::{Fields, LONGEST_CORRELATION_ID};
+use crate::domain::decide::Rejection;
+use crate::domain::fact::{Designation, Identifier, IdentifierKind};
+use crate::domain::id::Revision;
+use crate::domain::name::{FoldedName, Holder, fold_family};
+use crate::domain::verdict::{Designations, Units};
+use crate::proto::v1;
+use crate::proto::v1::eligibility_item::BillingProvider;
+use crate::proto::v1::known_at::Point;
+use crate::proto::v1::verification_item::Subject;
+use crate::registry::question::{Ask, AskProvider, AskSubject};
+use crate::registry::snapshot::KnownAt;
+
+/// A question about a credential. `path` is where the item stands in its request.
+pub fn verification_item(path: &str, item: Option<&v1::VerificationItem>) -> Result<Ask, Rejection> {
+    let mut fields = Fields::default();
+    let ask = fields.message(path, item, |fields, item| {
+        let subject = subject(fields, item);
+        let as_of = fields.optional_day("as_of", item.as_of);
+        let designations = designations(fields, &item.designations);
+        let provider = (!item.provider_id.is_empty()).then(|| AskProvider::Id(item.provider_id.clone()));
+        correlation_id(fields, &item.correlation_id);
+        Some(Ask { subject: subject?, family_name: family_name(&item.family_name), as_of, provider, designations })
+    });
+    fields.finish(ask)
+}
+
+fn subject(fields: &mut Fields, item: &v1::VerificationItem) -> Option<AskSubject> {
+    match &item.subject {
+        None => {
+            fields.refuse("subject", "required: credential_number or holder");
+            None
+        }
+        Some(Subject::CredentialNumber(number)) => self::number(fields, number),
+        Some(Subject::Holder(holder)) => {
+            if !item.family_name.is_empty() {
+                fields.refuse("family_name", "not together with holder");
+            }
+            fields.within("holder", |fields| {
+                let name = fields.name("name", holder.name.as_ref());
+                let birth_date = fields.day("birth_date", holder.birth_date);
+                let name: FoldedName = name?.folded();
+                Some(AskSubject::Holder(Holder { name, birth_date: birth_date? }))
+            })
+        }
+    }
+}
+
+fn number(fields: &mut Fields, number: &str) -> Option<AskSubject> {
+    if number.is_empty() {
+        fields.refuse("credential_number", "required");
+        return None;
+    }
+    Some(AskSubject::Number(number.parse().ok()))
+}
+
+fn family_name(name: &str) -> Option<String> {
+    (!name.is_empty()).then(|| fold_family(name))
+}
+
+/// The designations that must all be held: one named twice is asked for once.
+fn designations(fields: &mut Fields, numbers: &[i32]) -> Designations {
+    let numbered = numbers.iter().enumerate();
+    numbered.filter_map(|(at, number)| fields.word_of::<Designation>("designations", at, *number)).collect()
+}
+
+fn correlation_id(fields: &mut Fields, text: &str) {
+    if text.len() > LONGEST_CORRELATION_ID {
+        fields.optional_text("correlation_id", text, LONGEST_CORRELATION_ID);
+    }
+}
+
+/// A question about a claim. `path` is where the item stands in its request.
+pub fn eligibility_item(path: &str, item: Option<&v1::EligibilityItem>) -> Result<Claim, Rejection> {
+    let mut fields = Fields::default();
+    let claim = fields.message(path, item, |fields, item| {
+        let subject = number(fields, &item.credential_number);
+        let provider = billing_provider(fields, item.billing_provider.as_ref());
+        let date_of_service = fields.day("date_of_service", item.date_of_service);
+        let designation = fields.optional_word::<Designation>("designation", item.designation);
+        correlation_id(fields, &item.correlation_id);
+        let ask = Ask {
+            subject: subject?,
+            family_name: family_name(&item.family_name),
+            as_of: date_of_service,
+            provider: Some(provider?),
+            designations: designation.into_iter().collect(),
+        };
+        Some(Claim { ask, date_of_service: date_of_service?, units: units(item) })
+    });
+    fields.finish(claim)
+}
+
+fn billing_provider(fields: &mut Fields, provider: Option<&BillingProvider>) -> Option<AskProvider> {
+    let Some(provider) = provider else {
+        fields.refuse("billing_provider", "required: provider_id, npi or medicaid_id");
+        return None;
+    };
+    let (field, kind, value) = match provider {
+        BillingProvider::ProviderId(id) => ("provider_id", None, id),
+        BillingProvider::Npi(value) => ("npi", Some(IdentifierKind::Npi), value),
+        BillingProvider::MedicaidId(value) => ("medicaid_id", Some(IdentifierKind::MedicaidId), value),
+    };
+    if value.is_empty() {
+        fields.refuse(field, "required");
+    }
+    let value = value.clone();
+    Some(match kind {
+        None => AskProvider::Id(value),
+        Some(kind) => AskProvider::Identifier(Identifier { kind, value }),
+    })
+}
+
+/// The units of a claim; without all three numbers they are not judged.
+fn units(item: &v1::EligibilityItem) -> Option<Units> {
+    Some(Units {
+        claimed: item.units?,
+        billed_that_day: item.units_billed_that_day?,
+        billed_that_year: item.units_billed_that_year?,
+    })
+}
+
+/// The state of knowledge that a request asks for, in its field `known_at`.
+pub fn known_at(known_at: Option<&v1::KnownAt>) -> Result<KnownAt, Rejection> {
+    let mut fields = Fields::default();
+    let read = fields.known_at(known_at);
+    fields.finish(read)
+}
+
+impl Fields {
+    /// The state of knowledge that a request asks for, in its field `known_at`.
+    pub fn known_at(&mut self, known_at: Option<&v1::KnownAt>) -> Option<KnownAt> {
+        let Some(known_at) = known_at else { return Some(KnownAt::Head) };
+        self.within("known_at", |fields| {
+            let epoch = fields.optional_uuid("epoch", &known_at.epoch);
+            match known_at.point {
+                None => Some(KnownAt::Head),
+                Some(Point::Revision(revision)) => Some(KnownAt::Revision(epoch, Revision(revision))),
+                Some(Point::Time(time)) => Some(KnownAt::Time(epoch, fields.instant("time", time)?)),
+            }
+        })
+    }
+
+    /// An instant.
+    pub fn instant(&mut self, field: &str, instant: prost_types::Timestamp) -> Option<jiff::Timestamp> {
+        let is_whole = (0..1_000_000_000).contains(&instant.nanos);
+        let read = jiff::Timestamp::new(instant.seconds, instant.nanos).ok().filter(|_| is_whole);
+        if read.is_none() {
+            self.refuse(field, "not an instant of the years 1 to 9999");
+        }
+        read
+    }
+}

@@ -1,0 +1,151 @@
+//! Requests to read what is on file: lists, their filters and their pages.
+//!
+//! An id that a filter names, and that cannot exist, is not on file.
+
+use super::fields::{Fields, LONGEST_NAME};
+use crate::domain::day::Day;
+use crate::domain::decide::Rejection;
+use crate::domain::id::{CredentialNumber, ProviderId};
+use crate::domain::name::{fold, fold_family};
+use crate::proto::v1;
+use crate::proto::v1::list_facts_request::Subject;
+use crate::registry::search::{CredentialFilter, EmploymentFilter, FactsOf, ProviderFilter};
+use crate::registry::snapshot::KnownAt;
+
+/// The entries of a page, where the request does not say.
+const USUAL_PAGE: u32 = 100;
+/// The most entries of a page.
+const LARGEST_PAGE: u32 = 1000;
+
+/// The entries to put on a page: what was asked for, within bounds.
+pub fn page_size(asked: u32) -> usize {
+    let size = if asked == 0 { USUAL_PAGE } else { asked.min(LARGEST_PAGE) };
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
+/// A credential asked for by number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CredentialAsked {
+    /// The number.
+    pub number: CredentialNumber,
+    /// A family name that must be the holder's, folded.
+    pub family_name: Option<String>,
+    /// The state of knowledge.
+    pub known_at: KnownAt,
+}
+
+/// A `GetCredential`.
+pub fn get_credential(request: &v1::GetCredentialRequest) -> Result<CredentialAsked, Rejection> {
+    let mut fields = Fields::default();
+    let number = fields.id("credential_number", &request.credential_number);
+    let known_at = fields.known_at(request.known_at.as_ref());
+    let family_name = (!request.family_name.is_empty()).then(|| fold_family(&request.family_name));
+    let asked = number.zip(known_at);
+    fields.finish(asked.map(|(number, known_at)| CredentialAsked { number, family_name, known_at }))
+}
+
+/// The standings of a credential over a range of days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StandingsAsked {
+    /// The credential.
+    pub number: CredentialNumber,
+    /// The first day of the range; unset: the credential's first day.
+    pub first_day: Option<Day>,
+    /// The last day of the range; unset: for ever.
+    pub last_day: Option<Day>,
+    /// The state of knowledge.
+    pub known_at: KnownAt,
+}
+
+/// A `ListStandingPeriods`.
+pub fn list_standing_periods(request: &v1::ListStandingPeriodsRequest) -> Result<StandingsAsked, Rejection> {
+    let mut fields = Fields::default();
+    let number = fields.id("credential_number", &request.credential_number);
+    let first_day = fields.optional_day("first_day", request.first_day);
+    let last_day = fields.optional_day("last_day", request.last_day);
+    fields.in_order("last_day", last_day, "first_day", first_day);
+    let known_at = fields.known_at(request.known_at.as_ref());
+    let asked = number.zip(known_at);
+    fields.finish(asked.map(|(number, known_at)| StandingsAsked { number, first_day, last_day, known_at }))
+}
+
+/// A `ListCredentials`, without its page.
+pub fn list_credentials(request: &v1::ListCredentialsRequest) -> Result<(CredentialFilter, KnownAt), Rejection> {
+    let mut fields = Fields::default();
+    let standing = fields.optional_word("standing", request.standing);
+    let provider = fields.optional_id(&request.provider_id);
+    let specialist = fields.optional_id(&request.specialist_id);
+    let name = request.name.as_ref();
+    let given_name = name.map(|name| fold(&name.given_name)).filter(|folded| !folded.is_empty());
+    let family_name = name.map(|name| fold_family(&name.family_name)).filter(|folded| !folded.is_empty());
+    let birth_date = fields.optional_day("birth_date", request.birth_date);
+    let as_of = fields.optional_day("as_of", request.as_of);
+    let known_at = fields.known_at(request.known_at.as_ref());
+    let filter = CredentialFilter { standing, provider, specialist, given_name, family_name, birth_date, as_of };
+    fields.finish(known_at.map(|known_at| (filter, known_at)))
+}
+
+/// A `ListEmployments`, without its page. `own` is the provider that the caller is, if it is one.
+pub fn list_employments(
+    request: &v1::ListEmploymentsRequest,
+    own: Option<&ProviderId>,
+) -> Result<(EmploymentFilter, KnownAt), Rejection> {
+    let mut fields = Fields::default();
+    let provider = fields.optional_id(&request.provider_id);
+    let provider = if request.provider_id.is_empty() { own.cloned() } else { provider };
+    let credential = fields.optional_id(&request.credential_number);
+    let specialist = fields.optional_id(&request.specialist_id);
+    let as_of = fields.optional_day("as_of", request.as_of);
+    let known_at = fields.known_at(request.known_at.as_ref());
+    let filter = EmploymentFilter { provider, credential, specialist, as_of };
+    fields.finish(known_at.map(|known_at| (filter, known_at)))
+}
+
+/// A `GetProvider`: which, on which day, and the state of knowledge.
+pub fn get_provider(request: &v1::GetProviderRequest) -> Result<(ProviderId, Option<Day>, KnownAt), Rejection> {
+    let mut fields = Fields::default();
+    let provider = fields.id("provider_id", &request.provider_id);
+    let as_of = fields.optional_day("as_of", request.as_of);
+    let known_at = fields.known_at(request.known_at.as_ref());
+    let asked = provider.zip(known_at);
+    fields.finish(asked.map(|(provider, known_at)| (provider, as_of, known_at)))
+}
+
+/// A `ListProviders`, without its page.
+pub fn list_providers(request: &v1::ListProvidersRequest) -> Result<(ProviderFilter, KnownAt), Rejection> {
+    let mut fields = Fields::default();
+    let facility_type = fields.optional_word("facility_type", request.facility_type);
+    let county = fields.optional_text("county", &request.county, LONGEST_NAME).to_lowercase();
+    let identifier = request.identifier.as_ref();
+    let identifier = identifier
+        .and_then(|identifier| fields.within("identifier", |fields| super::provider::identifier(fields, identifier)));
+    let known_at = fields.known_at(request.known_at.as_ref());
+    let county = (!county.is_empty()).then_some(county);
+    let filter = ProviderFilter { facility_type, county, identifier };
+    fields.finish(known_at.map(|known_at| (filter, known_at)))
+}
+
+/// A `GetProgramStatistics`: on which day, and the state of knowledge.
+pub fn get_program_statistics(request: &v1::GetProgramStatisticsRequest) -> Result<(Option<Day>, KnownAt), Rejection> {
+    let mut fields = Fields::default();
+    let as_of = fields.optional_day("as_of", request.as_of);
+    let known_at = fields.known_at(request.known_at.as_ref());
+    fields.finish(known_at.map(|known_at| (as_of, known_at)))
+}
+
+/// A `ListFacts`, without its page.
+pub fn list_facts(request: &v1::ListFactsRequest) -> Result<(FactsOf, KnownAt), Rejection> {
+    let mut fields = Fields::default();
+    let about = match &request.subject {
+        None => {
+            fields.refuse("subject", "required: credential_number, specialist_id, provider_id or employment_id");
+            None
+        }
+        Some(Subject::CredentialNumber(number)) => fields.id("credential_number", number).map(FactsOf::Credential),
+        Some(Subject::SpecialistId(id)) => fields.id("specialist_id", id).map(FactsOf::Specialist),
+        Some(Subject::ProviderId(id)) => fields.id("provider_id", id).map(FactsOf::Provider),
+        Some(Subject::EmploymentId(id)) => fields.id("employment_id", id).map(FactsOf::Employment),
+    };
+    let known_at = fields.known_at(request.known_at.as_ref());
+    fields.finish(about.zip(known_at))
+}

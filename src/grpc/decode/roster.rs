@@ -1,0 +1,93 @@
+//! A provider's staff list, to be compared with the registry.
+
+use super::fields::{Fields, LONGEST_CORRELATION_ID, LONGEST_NAME};
+use crate::domain::day::Day;
+use crate::domain::decide::Rejection;
+use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
+use crate::domain::name::fold_family;
+use crate::proto::v1;
+use crate::proto::v1::roster_row::Subject;
+use crate::registry::snapshot::KnownAt;
+
+/// How a staff list is to be compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RosterAsked {
+    /// Whose list it is.
+    pub provider: ProviderId,
+    /// The day it is for; unset: today.
+    pub as_of: Option<Day>,
+    /// The state of knowledge.
+    pub known_at: KnownAt,
+}
+
+/// A job on a staff list, as far as it is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RosterJob {
+    /// Whose job it is.
+    pub subject: RosterSubject,
+    /// The family name on the list, folded.
+    pub family_name: Option<String>,
+    /// The first day on the list.
+    pub first_day: Option<Day>,
+}
+
+/// Whose job a row is about. None: an id that cannot exist, and matches no job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RosterSubject {
+    /// The job itself.
+    Employment(Option<EmploymentId>),
+    /// A holder.
+    Credential(Option<CredentialNumber>),
+    /// A person.
+    Specialist(Option<SpecialistId>),
+}
+
+/// The options that a comparison begins with. `own` is the provider that the caller is, if it is one.
+pub fn roster_options(options: &v1::RosterOptions, own: Option<&ProviderId>) -> Result<RosterAsked, Rejection> {
+    let mut fields = Fields::default();
+    let asked = fields.within("options", |fields| {
+        let provider = match own {
+            Some(own) if options.provider_id.is_empty() => Some(own.clone()),
+            _ => fields.id("provider_id", &options.provider_id),
+        };
+        let as_of = fields.optional_day("as_of", options.as_of);
+        let known_at = fields.known_at(options.known_at.as_ref());
+        Some(RosterAsked { provider: provider?, as_of, known_at: known_at? })
+    });
+    fields.finish(asked)
+}
+
+/// A job on the list.
+pub fn roster_row(row: &v1::RosterRow) -> Result<RosterJob, Rejection> {
+    let mut fields = Fields::default();
+    let job = fields.within("row", |fields| {
+        fields.optional_text("correlation_id", &row.correlation_id, LONGEST_CORRELATION_ID);
+        let subject = subject(fields, row);
+        let family_name = fields.optional_text("family_name", &row.family_name, LONGEST_NAME);
+        let family_name = (!family_name.is_empty()).then(|| fold_family(&family_name));
+        fields.optional_text("position", &row.position, LONGEST_NAME);
+        let first_day = fields.optional_day("first_day", row.first_day);
+        Some(RosterJob { subject: subject?, family_name, first_day })
+    });
+    fields.finish(job)
+}
+
+fn subject(fields: &mut Fields, row: &v1::RosterRow) -> Option<RosterSubject> {
+    let Some(subject) = &row.subject else {
+        fields.refuse("subject", "required: employment_id, credential_number or specialist_id");
+        return None;
+    };
+    let (field, id) = match subject {
+        Subject::EmploymentId(id) => ("employment_id", id),
+        Subject::CredentialNumber(number) => ("credential_number", number),
+        Subject::SpecialistId(id) => ("specialist_id", id),
+    };
+    if id.is_empty() {
+        fields.refuse(field, "required");
+    }
+    Some(match subject {
+        Subject::EmploymentId(id) => RosterSubject::Employment(id.parse().ok()),
+        Subject::CredentialNumber(number) => RosterSubject::Credential(number.parse().ok()),
+        Subject::SpecialistId(id) => RosterSubject::Specialist(id.parse().ok()),
+    })
+}

@@ -1,0 +1,99 @@
+//! EmploymentService: what employers report, and their rosters.
+
+use tonic::{Request, Response, Status, Streaming};
+
+use super::mutation::mutate;
+use super::{Contract, answer, caller, day_asked, decode, encode, status, unreadable};
+use crate::auth::Caller;
+use crate::proto::v1;
+use crate::proto::v1::employment_service_server::EmploymentService;
+
+#[tonic::async_trait]
+impl EmploymentService for Contract {
+    async fn report_employment_start(
+        &self,
+        request: Request<v1::ReportEmploymentStartRequest>,
+    ) -> Result<Response<v1::ReportEmploymentStartResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "EmploymentService/ReportEmploymentStart",
+            |message: &v1::ReportEmploymentStartRequest, caller: &Caller| decode::report_employment_start(
+                message,
+                caller.own_provider()
+            ),
+            ReportEmploymentStartResponse { employment }
+        )
+    }
+
+    async fn report_employment_end(
+        &self,
+        request: Request<v1::ReportEmploymentEndRequest>,
+    ) -> Result<Response<v1::ReportEmploymentEndResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "EmploymentService/ReportEmploymentEnd",
+            |message: &v1::ReportEmploymentEndRequest, _: &Caller| decode::report_employment_end(message),
+            ReportEmploymentEndResponse { employment }
+        )
+    }
+
+    async fn correct_employment(
+        &self,
+        request: Request<v1::CorrectEmploymentRequest>,
+    ) -> Result<Response<v1::CorrectEmploymentResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "EmploymentService/CorrectEmployment",
+            |message: &v1::CorrectEmploymentRequest, _: &Caller| decode::correct_employment(message),
+            CorrectEmploymentResponse { employment }
+        )
+    }
+
+    async fn transfer_employments(
+        &self,
+        request: Request<v1::TransferEmploymentsRequest>,
+    ) -> Result<Response<v1::TransferEmploymentsResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "EmploymentService/TransferEmployments",
+            |message: &v1::TransferEmploymentsRequest, _: &Caller| decode::transfer_employments(message),
+            TransferEmploymentsResponse { employments }
+        )
+    }
+
+    async fn list_employments(
+        &self,
+        request: Request<v1::ListEmploymentsRequest>,
+    ) -> Result<Response<v1::ListEmploymentsResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let asked = decode::list_employments(&request, caller.own_provider());
+        let (mut filter, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
+        if caller.own_provider().is_some_and(|own| filter.provider.as_ref() != Some(own)) {
+            return Err(status::permission_denied("a provider lists its own roster alone"));
+        }
+        let page = self.page(known_at, request.page_size, &request.page_token).await?;
+        let as_of = day_asked(&page.snapshot, filter.as_of)?;
+        filter.as_of = Some(as_of);
+        let search = page.snapshot.off_thread(move |snapshot| snapshot.employments(&filter));
+        let found = search.await.map_err(|error| unreadable(&error))?;
+        let (employments, next_page_token) = page.cut(found);
+        let tags = self.tags();
+        Ok(Response::new(v1::ListEmploymentsResponse {
+            employments: employments.iter().map(|(person, job)| encode::employment(person, job, &tags)).collect(),
+            next_page_token,
+            answer: Some(answer(&page.snapshot, as_of)),
+        }))
+    }
+
+    async fn reconcile_roster(
+        &self,
+        _: Request<Streaming<v1::ReconcileRosterRequest>>,
+    ) -> Result<Response<v1::ReconcileRosterResponse>, Status> {
+        Err(status::unimplemented("rosters are not reconciled yet: use ListEmployments"))
+    }
+}

@@ -1,0 +1,63 @@
+//! Credentials, their standings, and the people who hold them.
+
+use super::time::{date, days};
+use super::word::{Word, numbers};
+use crate::domain::day::{Day, Period};
+use crate::domain::fact::Designation;
+use crate::domain::name::PersonName;
+use crate::domain::specialist::Specialist;
+use crate::domain::standing::Standing;
+use crate::domain::timeline::Timeline;
+use crate::domain::verdict::Reasons;
+use crate::proto::v1;
+
+/// A credential as of a day, with its holder.
+pub fn credential(timeline: &Timeline, as_of: Day) -> v1::Credential {
+    let held = |code: &Designation| !timeline.void && timeline.holds(*code, as_of);
+    v1::Credential {
+        specialist_id: timeline.specialist.to_string(),
+        display_name: timeline.name.spoken(),
+        designations: numbers(Designation::ALL.iter().copied().filter(held)),
+        ..credential_without_holder(timeline, as_of)
+    }
+}
+
+/// A credential as of a day, as a payer sees it: without the person and the designations.
+pub fn credential_without_holder(timeline: &Timeline, as_of: Day) -> v1::Credential {
+    let on = timeline.days.at(as_of);
+    let is_separation = matches!(on.standing, Standing::Separated | Standing::RevokedLossOfEmployment);
+    v1::Credential {
+        credential_number: timeline.number.to_string(),
+        specialist_id: String::new(),
+        display_name: String::new(),
+        standing: on.standing.number(),
+        effective_from: Some(date(timeline.effective_from)),
+        term_last_day: timeline.term_last_day.map(date),
+        designations: Vec::new(),
+        issued_rule_set_id: timeline.rule_set.clone(),
+        separation_first_day: on.separated_since.filter(|_| is_separation).map(date),
+    }
+}
+
+/// Days in a row with one standing, for one set of reasons.
+pub fn standing_period(period: Period, standing: Standing, reasons: Reasons) -> v1::StandingPeriod {
+    let (first_day, last_day) = days(period);
+    v1::StandingPeriod { first_day, last_day, standing: standing.number(), reasons: numbers(reasons.iter()) }
+}
+
+/// A person, as the registrar sees one.
+pub fn specialist(specialist: &Specialist) -> v1::Specialist {
+    let (name, former) = specialist.names.split_last().unzip();
+    v1::Specialist {
+        specialist_id: specialist.id.to_string(),
+        name: name.map(person_name),
+        birth_date: specialist.birth_date.map(date),
+        death_date: specialist.death_date.map(date),
+        former_names: former.unwrap_or_default().iter().map(person_name).collect(),
+    }
+}
+
+/// A person's name.
+pub fn person_name(name: &PersonName) -> v1::PersonName {
+    v1::PersonName { given_name: name.given.clone(), family_name: name.family.clone(), suffix: name.suffix.clone() }
+}

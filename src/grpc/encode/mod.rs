@@ -1,0 +1,27 @@
+//! From the domain to the wire: every function is total, and says everything. What a caller may not see is left out by
+//! whoever knows the caller.
+
+mod answer;
+mod change;
+mod credential;
+mod employment;
+mod fact;
+mod fact_id;
+mod provider;
+mod rule_set;
+mod time;
+mod word;
+
+pub use self::answer::{AnsweredFrom, answer, coverage_limits, eligibility, is_eligible, verification};
+pub use self::change::change;
+pub use self::credential::{credential, credential_without_holder, person_name, specialist, standing_period};
+pub use self::employment::employment;
+pub use self::fact::{Around, fact};
+pub use self::fact_id::{EpochTags, epoch_tag, fact_id};
+pub use self::provider::{identifier, provider};
+pub use self::rule_set::{AdoptedRules, criterion_result, fee, rule_set};
+pub use self::time::{date, days, timestamp};
+pub use self::word::{Word, numbers};
+
+#[cfg(test)]
+mod tests;

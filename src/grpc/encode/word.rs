@@ -1,0 +1,117 @@
+//! The closed lists of the contract: each value in the domain's words and in the wire's.
+
+use crate::domain::evaluation::{Education, FeeKind, LivedExperience, SelectionPriority};
+use crate::domain::fact::{
+    Criterion, CriterionOutcome, Designation, EmploymentEndReason, FacilityType, IdentifierKind, IssuanceBasis,
+    QualificationBasis, RevocationBasis, SuspensionBasis,
+};
+use crate::domain::law::{InForceBasis, UnitYear};
+use crate::domain::record::{Coverage, ServiceStatus};
+use crate::domain::standing::{Reason, Standing, Verdict};
+use crate::proto::v1;
+
+/// A value of a closed list. Every value has a number on the wire; the number 0 says nothing and is none of them.
+pub trait Word: Copy + Sized {
+    /// Its number on the wire.
+    fn number(self) -> i32;
+
+    /// The value of a number; none for 0, and for numbers that this version of the contract does not have.
+    fn from_number(number: i32) -> Option<Self>;
+}
+
+/// Pairs the values of an enum of the domain with those of the wire's enum of the same name; after the semicolon those
+/// that are spelt differently. A value left out of either does not compile.
+macro_rules! words {
+    ($($name:ident: $($same:ident),+ $(; $($here:ident = $wire:ident),+)?.)+) => {$(
+        impl Word for $name {
+            fn number(self) -> i32 {
+                let word = match self {
+                    $($name::$same => v1::$name::$same,)+
+                    $($($name::$here => v1::$name::$wire,)+)?
+                };
+                word as i32
+            }
+
+            fn from_number(number: i32) -> Option<$name> {
+                Some(match v1::$name::try_from(number).ok()? {
+                    v1::$name::Unspecified => return None,
+                    $(v1::$name::$same => $name::$same,)+
+                    $($(v1::$name::$wire => $name::$here,)+)?
+                })
+            }
+        }
+    )+};
+}
+
+words! {
+    Standing: NotIssued, Void, Deceased, RevokedLossOfEmployment, RevokedDisciplinary, Surrendered, Relinquished,
+        Retired, Lapsed, Suspended, Inactive, Separated, Limited, Current.
+    Verdict: Confirmed, ConfirmedWithLimits, NotConfirmed, Undetermined.
+    Reason: CredentialNotOnFile, NameMismatch, SpecialistAmbiguous, NotYetEffective, Void, Deceased,
+        RevokedLossOfEmployment, RevokedDisciplinary, Surrendered, Relinquished, Retired, Lapsed, Suspended,
+        SuspendedNonDisciplinary, Inactive, SeparatedMayNotPractice, NoQualifyingEmployment, ProviderNotOnFile,
+        NotEmployedByProvider, ProviderNotQualified, ProviderSuspended, DesignationNotHeld, ServiceNotCertified,
+        DateBeforeRecords, ProviderRenewalNotRecorded, DateInFuture, Limited, ReportingWindowOpen, TermEndsSoon,
+        NameIsFormer, ServiceHistoryUnknown.
+    Coverage: Covered, NotCovered, NotKnown.
+    ServiceStatus: Certified, NotCertified, NotKnown.
+    Designation: AdultAndRecovery, ParentCaregiver, YoungAdult, ForensicPeerRecovery, RecoveryOnly.
+    FacilityType: PsychiatricHospital, GeneralHospitalPsychiatricUnit, ResidentialTreatmentChildren,
+        ResidentialTreatmentAdults, VeteransAdministrationMedicalCenter, CommunityMentalHealthCenter, DayTreatment,
+        Outpatient, MultiSetting, Other.
+    IdentifierKind: Npi, MedicaidId.
+    QualificationBasis: DmhOperated, DmhCertified, DmhFunded, DmhLicensed.
+    SuspensionBasis: Disciplinary, CeAudit, ExternalOrder.
+    RevocationBasis: Disciplinary, LossOfEmployment.
+    IssuanceBasis: Evaluated, Transferred.
+    EmploymentEndReason: Resigned, Dismissed, PositionEnded, Transferred, Other.
+    Criterion: Residency, LivedExperience, AgeAndEducation, Literacy, Experience, References, Training, Examination,
+        Employment, Designation.
+    CriterionOutcome: Met, Unmet, NotRequired, Undetermined.
+    SelectionPriority: Employed, Sponsored, Marketability.
+    FeeKind: Application, Training.
+    LivedExperience: FamilyMember; Own = Self_.
+    Education: HighSchoolDiploma, Ged, Enrolled, None.
+    InForceBasis: Stated, Inferred, Unknown.
+    UnitYear: StateFiscal, Calendar.
+}
+
+/// The wire's numbers of some values.
+pub fn numbers<W: Word>(values: impl IntoIterator<Item = W>) -> Vec<i32> {
+    values.into_iter().map(Word::number).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fmt::Debug;
+
+    use super::*;
+
+    /// Every value has a number of its own, in the contract's order, and every number of the wire is a value's.
+    fn pairs_up<W: Word + Debug + PartialEq, N: TryFrom<i32>>(all: &[W]) {
+        let told: BTreeSet<i32> = all.iter().map(|value| value.number()).collect();
+        let known: BTreeSet<i32> = (1..200).filter(|number| N::try_from(*number).is_ok()).collect();
+        assert_eq!(told, known);
+        assert!(all.is_sorted_by_key(|value| value.number()), "the order of {all:?} is not the contract's");
+        for value in all {
+            assert_eq!(W::from_number(value.number()).as_ref(), Some(value));
+        }
+        assert_eq!([0, -1, 199].map(W::from_number), [None, None, None]);
+    }
+
+    macro_rules! every_list {
+        ($($name:ident)+) => { $(pairs_up::<$name, v1::$name>($name::ALL);)+ };
+    }
+
+    #[test]
+    fn every_value_is_told_apart_and_read_back() {
+        every_list! {
+            Standing Verdict Reason Coverage ServiceStatus Designation FacilityType IdentifierKind QualificationBasis
+            SuspensionBasis RevocationBasis IssuanceBasis EmploymentEndReason Criterion CriterionOutcome
+            SelectionPriority FeeKind LivedExperience Education
+        }
+        pairs_up::<_, v1::InForceBasis>(&[InForceBasis::Stated, InForceBasis::Inferred, InForceBasis::Unknown]);
+        pairs_up::<_, v1::UnitYear>(&[UnitYear::StateFiscal, UnitYear::Calendar]);
+    }
+}

@@ -1,0 +1,170 @@
+//! The entrance: every call passes it once, before any service.
+//!
+//! It resolves the caller, refuses methods that the caller's role may not call, moves the civil day of a development
+//! server forward, holds the call to its deadline, and writes one line to the access log.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Request, Response};
+use tonic::Status;
+use tonic::body::Body;
+use tower::{Layer, Service};
+
+use super::mutation::refused;
+use super::status;
+use crate::auth::{self, Caller};
+use crate::domain::day::Day;
+use crate::registry::Registry;
+use crate::telemetry;
+
+/// How much earlier than the caller a call is given up, so that the answer still says why.
+const HEAD_START: Duration = Duration::from_millis(10);
+
+/// Puts the entrance before the services.
+#[derive(Clone)]
+pub struct EntranceLayer {
+    /// The registry.
+    pub registry: Registry,
+    /// Whether the server is a development server.
+    pub dev: bool,
+}
+
+impl<S> Layer<S> for EntranceLayer {
+    type Service = Entrance<S>;
+
+    fn layer(&self, inner: S) -> Entrance<S> {
+        Entrance { inner, way_in: Arc::new(self.clone()) }
+    }
+}
+
+/// The entrance before a service.
+#[derive(Clone)]
+pub struct Entrance<S> {
+    inner: S,
+    way_in: Arc<EntranceLayer>,
+}
+
+impl<S> Service<Request<Body>> for Entrance<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Response<Body>, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        if is_open_to_all(request.uri().path()) {
+            return Box::pin(inner.call(request));
+        }
+        let way_in = Arc::clone(&self.way_in);
+        Box::pin(async move {
+            let started = Instant::now();
+            let method = request.uri().path().to_owned();
+            let deadline = deadline(request.headers());
+            let admitted = way_in.admit(&method, request.headers()).await;
+            let client = admitted.as_ref().map_or("-", |caller| caller.client.as_str()).to_owned();
+            let response = match admitted {
+                Err(refusal) => refusal.into_http(),
+                Ok(caller) => {
+                    request.extensions_mut().insert(Arc::new(caller));
+                    match deadline {
+                        None => inner.call(request).await?,
+                        Some(limit) => match tokio::time::timeout(limit, inner.call(request)).await {
+                            Ok(answered) => answered?,
+                            Err(_) => status::deadline_exceeded().into_http(),
+                        },
+                    }
+                }
+            };
+            telemetry::access(&method, &client, code(&response), started.elapsed());
+            Ok(response)
+        })
+    }
+}
+
+/// Health and reflection say nothing about anyone.
+fn is_open_to_all(path: &str) -> bool {
+    path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.")
+}
+
+impl EntranceLayer {
+    async fn admit(&self, method: &str, headers: &HeaderMap) -> Result<Caller, Status> {
+        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+        if !self.dev {
+            return Err(status::unauthenticated("this server knows no clients yet"));
+        }
+        let caller =
+            auth::dev_caller(text("x-dev-caller")).map_err(|error| status::unauthenticated(error.to_string()))?;
+        if !auth::allows(method, &caller.role) {
+            return Err(status::permission_denied("the caller's role may not call this method"));
+        }
+        if let Some(day) = text("x-dev-today") {
+            self.move_to(day).await?;
+        }
+        Ok(caller)
+    }
+
+    /// Opens every day up to the one given, before the call is answered.
+    async fn move_to(&self, day: &str) -> Result<(), Status> {
+        let day: Day =
+            day.parse().map_err(|_| status::invalid_field("x-dev-today", "not a date of the form 2026-03-01"))?;
+        if day < self.registry.head().today {
+            return Err(status::invalid_field("x-dev-today", "before the last day opened: days open forward only"));
+        }
+        self.registry.clock().move_to(day);
+        self.registry.open_days(day).await.map_err(|error| refused(&error, uuid::Uuid::nil()))
+    }
+}
+
+/// The time that a caller gives a call (`grpc-timeout`: up to eight digits and a unit), less a head start.
+fn deadline(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let amount: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    let limit = match unit {
+        "H" => Duration::from_secs(amount * 3600),
+        "M" => Duration::from_secs(amount * 60),
+        "S" => Duration::from_secs(amount),
+        "m" => Duration::from_millis(amount),
+        "u" => Duration::from_micros(amount),
+        "n" => Duration::from_nanos(amount),
+        _ => return None,
+    };
+    Some(limit.saturating_sub(HEAD_START))
+}
+
+/// The gRPC code of a response, as far as its head tells.
+fn code(response: &Response<Body>) -> i32 {
+    let code = response.headers().get("grpc-status").and_then(|value| value.to_str().ok()?.parse().ok());
+    code.unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_read_and_met_early() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(deadline(&headers), None);
+        for (text, millis) in [("1S", 990), ("250m", 240), ("5m", 0), ("2M", 119_990)] {
+            headers.insert("grpc-timeout", text.parse().unwrap());
+            assert_eq!(deadline(&headers), Some(Duration::from_millis(millis)), "{text}");
+        }
+        for wrong in ["", "S", "1", "123456789S", "-1S", "1x"] {
+            headers.insert("grpc-timeout", wrong.parse().unwrap());
+            assert_eq!(deadline(&headers), None, "{wrong}");
+        }
+    }
+}

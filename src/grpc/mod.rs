@@ -1,0 +1,137 @@
+//! The wire: the services of the contract on top of the registry.
+//!
+//! [`decode`] turns requests into the domain's words and names every field at fault; [`encode`] writes answers, and
+//! cannot fail; [`status`] is the one place that picks gRPC codes. The services between them say what is asked of the
+//! registry, and nothing else.
+
+mod change;
+mod credential;
+pub mod decode;
+mod employment;
+pub mod encode;
+mod entrance;
+pub mod health;
+mod mutation;
+mod page;
+mod provider;
+mod record;
+pub mod status;
+mod stream;
+mod verification;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic::transport::Server;
+use tonic::transport::server::Router;
+use tonic::{Request, Status};
+use tonic_health::pb::health_server::HealthServer;
+use tower::layer::util::{Identity, Stack};
+
+use self::entrance::EntranceLayer;
+use self::health::HealthBoard;
+use crate::auth::Caller;
+use crate::domain::id::Revision;
+use crate::proto::{self, v1};
+use crate::registry::snapshot::{KnownAt, Snapshot};
+use crate::registry::{PinError, ReadError, Registry, SEMANTICS_VERSION};
+
+/// How often a peer is asked whether it is there, and how long it may take to say so.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// The services of the contract.
+#[derive(Clone)]
+pub(crate) struct Contract {
+    registry: Registry,
+}
+
+/// The server: every service of the contract, health and reflection, behind the entrance.
+pub(crate) fn server(
+    registry: &Registry,
+    health: &HealthBoard,
+    dev: bool,
+) -> Result<Router<Stack<EntranceLayer, Identity>>, tonic_reflection::server::Error> {
+    let contract = Contract { registry: registry.clone() };
+    Ok(Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .layer(EntranceLayer { registry: registry.clone(), dev })
+        .add_service(HealthServer::new(health.service()))
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?)
+        .add_service(v1::verification_service_server::VerificationServiceServer::new(contract.clone()))
+        .add_service(v1::credential_service_server::CredentialServiceServer::new(contract.clone()))
+        .add_service(v1::employment_service_server::EmploymentServiceServer::new(contract.clone()))
+        .add_service(v1::provider_service_server::ProviderServiceServer::new(contract.clone()))
+        .add_service(v1::record_service_server::RecordServiceServer::new(contract.clone()))
+        .add_service(v1::change_service_server::ChangeServiceServer::new(contract)))
+}
+
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+/// The caller that the entrance resolved.
+fn caller<T>(request: &Request<T>) -> Result<Arc<Caller>, Status> {
+    let caller = request.extensions().get::<Arc<Caller>>();
+    caller.cloned().ok_or_else(|| status::unauthenticated("the call did not pass the entrance"))
+}
+
+impl Contract {
+    /// The tags of the epochs of this history.
+    fn tags(&self) -> impl Fn(Revision) -> Option<u32> + use<> {
+        let snapshot = self.registry.pin_head();
+        move |revision| {
+            let known = revision <= snapshot.revision && revision > Revision::ZERO;
+            known.then(|| encode::epoch_tag(snapshot.epoch_of(revision)))
+        }
+    }
+
+    /// Pins the state of knowledge that a question names, once it knows at least `min_revision`.
+    async fn pin(&self, known_at: Option<&v1::KnownAt>, min_revision: u64) -> Result<Snapshot, Status> {
+        let known_at = decode::known_at(known_at).map_err(|rejection| status::rejected(&rejection))?;
+        if min_revision > 0 {
+            self.registry.reach(Revision(min_revision)).await.map_err(|error| unreadable(&error))?;
+        }
+        self.pin_at(known_at).await
+    }
+
+    async fn pin_at(&self, known_at: KnownAt) -> Result<Snapshot, Status> {
+        self.registry.pin(known_at).await.map_err(|error| match error {
+            PinError::BeyondHead { head, .. } => status::revision_out_of_range(head),
+            PinError::InTheFuture => status::revision_out_of_range(self.registry.head().revision),
+            PinError::HistoryChanged { last_shared } => status::history_changed(last_shared),
+            PinError::Read(error) => unreadable(&error),
+        })
+    }
+}
+
+/// The day, the state of knowledge and the rules of an answer.
+fn answer(snapshot: &Snapshot, as_of: crate::domain::day::Day) -> v1::Answer {
+    let from = encode::AnsweredFrom {
+        epoch: snapshot.epoch,
+        revision: snapshot.revision,
+        recorded_at: snapshot.recorded_at,
+        known: snapshot.known(),
+        semantics_version: SEMANTICS_VERSION,
+    };
+    encode::answer(&from, as_of)
+}
+
+/// The day that a question is about: the one given, or today.
+fn day_asked(snapshot: &Snapshot, as_of: Option<crate::domain::day::Day>) -> Result<crate::domain::day::Day, Status> {
+    let no_today = "required: the empty registry has no today";
+    snapshot.day_asked(as_of).map_err(|_| status::invalid_field("as_of", no_today))
+}
+
+/// What a caller is told when stored facts cannot be read. The cause goes to the log.
+fn unreadable(error: &ReadError) -> Status {
+    tracing::error!(error = error as &dyn std::error::Error, "stored facts could not be read");
+    match error {
+        ReadError::Interrupted => status::draining(Duration::from_secs(1)),
+        ReadError::Log(_) | ReadError::Undecodable(_) => status::data_loss(),
+        ReadError::Index(_) | ReadError::Rules(_) => status::internal(),
+    }
+}

@@ -1,0 +1,162 @@
+//! Mutations: from a request to a receipt, the same way for all of them.
+
+use std::time::Duration;
+
+use tonic::Status;
+
+use super::decode::Asked;
+use super::{Contract, encode, status};
+use crate::auth::Caller;
+use crate::domain::decide::Rejection;
+use crate::proto::v1;
+use crate::registry::{Numbers, Receipt, Resource, Submission, SubmitError};
+
+/// How long a caller should wait before a busy writer is asked again.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+/// A mutation that was accepted, in the words of the wire.
+pub(super) struct Accepted {
+    receipt: Receipt,
+    pub(super) epoch: String,
+    pub(super) fact_ids: Vec<String>,
+}
+
+impl Contract {
+    /// Records what was asked, unless the rules or the disk refuse.
+    pub(super) async fn submit(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        asked: Result<Asked, Rejection>,
+        content: Vec<u8>,
+    ) -> Result<Accepted, Status> {
+        let Asked { request_id, validate_only, note, command } =
+            asked.map_err(|rejection| status::rejected(&rejection))?;
+        let reporter = caller.reporter();
+        let numbers = Numbers::Random;
+        let submission = Submission { reporter, method, request_id, content, validate_only, note, command, numbers };
+        let receipt = self.registry.submit(submission).await.map_err(|error| refused(&error, request_id))?;
+        let snapshot = self.registry.pin_head();
+        let tags = |revision| Some(encode::epoch_tag(snapshot.epoch_of(revision)));
+        Ok(Accepted {
+            epoch: snapshot.epoch_of(receipt.revision).to_string(),
+            fact_ids: receipt.fact_ids.iter().map(|id| encode::fact_id(*id, &tags)).collect(),
+            receipt,
+        })
+    }
+}
+
+/// What a caller is told when nothing was recorded, or when nobody knows.
+pub(super) fn refused(error: &SubmitError, request_id: uuid::Uuid) -> Status {
+    match error {
+        SubmitError::Rejected(rejection) => status::rejected(rejection),
+        SubmitError::RequestIdReused => status::request_id_reused(request_id),
+        SubmitError::Busy => status::writer_busy(RETRY_AFTER),
+        SubmitError::StoreFull => status::store_full(),
+        SubmitError::NotWritten => status::not_written(RETRY_AFTER),
+        SubmitError::CalendarHeld => status::calendar_held(),
+        SubmitError::OutcomeUnknown => status::outcome_unknown(),
+        SubmitError::Read(error) => super::unreadable(error),
+    }
+}
+
+impl Accepted {
+    pub(super) fn fact_id(&self) -> String {
+        self.fact_ids.first().cloned().unwrap_or_default()
+    }
+
+    pub(super) fn revision(&self) -> u64 {
+        self.receipt.revision.0
+    }
+
+    pub(super) fn change_count(&self) -> u32 {
+        u32::try_from(self.receipt.changes.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn changes(&self) -> Vec<v1::Change> {
+        let told = self.receipt.changes.iter().take(crate::domain::record::Foreseen::KEPT);
+        told.map(encode::change).collect()
+    }
+
+    pub(super) fn foreseen_change_count(&self) -> u32 {
+        self.receipt.foreseen.count
+    }
+
+    pub(super) fn foreseen_changes(&self) -> Vec<v1::Change> {
+        self.receipt.foreseen.first.iter().map(encode::change).collect()
+    }
+
+    pub(super) fn specialist_count(&self) -> u32 {
+        self.receipt.specialist_count
+    }
+
+    pub(super) fn specialist(&self, _: &Contract) -> Option<v1::Specialist> {
+        match &self.receipt.resource {
+            Resource::Specialist(person) => Some(encode::specialist(person)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn credential(&self, _: &Contract) -> Option<v1::Credential> {
+        match &self.receipt.resource {
+            Resource::Credential(timeline) => Some(encode::credential(timeline, self.receipt.today)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn provider(&self, contract: &Contract) -> Option<v1::Provider> {
+        match &self.receipt.resource {
+            Resource::Provider(file) => Some(encode::provider(&file.id, &file.state, &contract.tags())),
+            _ => None,
+        }
+    }
+
+    pub(super) fn employments(&self, contract: &Contract) -> Vec<v1::Employment> {
+        match &self.receipt.resource {
+            Resource::Employments(jobs) => {
+                let tags = contract.tags();
+                jobs.iter().map(|reported| encode::employment(&reported.person, &reported.job, &tags)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn employment(&self, contract: &Contract) -> Option<v1::Employment> {
+        self.employments(contract).into_iter().next()
+    }
+
+    pub(super) fn fact(&self, contract: &Contract) -> Option<v1::Fact> {
+        match &self.receipt.resource {
+            Resource::Fact(recorded) if !self.fact_ids.is_empty() => {
+                Some(encode::fact(recorded, encode::Around::default(), &contract.tags()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Answers a mutation: decodes it, submits it, and writes the response that all of them share around the resource.
+macro_rules! mutate {
+    ($contract:ident, $request:ident, $path:literal, $decode:expr, $response:ident { $resource:ident }) => {{
+        let caller = $crate::grpc::caller(&$request)?;
+        let mut message = $request.into_inner();
+        let asked = $decode(&message, &*caller);
+        message.validate_only = false;
+        let content = prost::Message::encode_to_vec(&message);
+        let method = concat!("/ms.dmh.credential.v1.", $path);
+        let accepted = $contract.submit(&caller, method, asked, content).await?;
+        Ok(tonic::Response::new(v1::$response {
+            $resource: accepted.$resource($contract),
+            fact_id: accepted.fact_id(),
+            epoch: accepted.epoch.clone(),
+            revision: accepted.revision(),
+            change_count: accepted.change_count(),
+            changes: accepted.changes(),
+            foreseen_change_count: accepted.foreseen_change_count(),
+            foreseen_changes: accepted.foreseen_changes(),
+            specialist_count: accepted.specialist_count(),
+            fact_ids: accepted.fact_ids,
+        }))
+    }};
+}
+pub(super) use mutate;

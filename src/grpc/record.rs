@@ -1,0 +1,91 @@
+//! RecordService: amendments of what was reported, and the facts themselves.
+
+use std::pin::Pin;
+
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::mutation::mutate;
+use super::{Contract, answer, caller, day_asked, decode, encode, status, unreadable};
+use crate::auth::Caller;
+use crate::proto::v1;
+use crate::proto::v1::list_facts_request::Subject;
+use crate::proto::v1::record_service_server::RecordService;
+
+#[tonic::async_trait]
+impl RecordService for Contract {
+    async fn end_period(
+        &self,
+        request: Request<v1::EndPeriodRequest>,
+    ) -> Result<Response<v1::EndPeriodResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "RecordService/EndPeriod",
+            |message: &v1::EndPeriodRequest, _: &Caller| decode::end_period(message, &self.tags()),
+            EndPeriodResponse { fact }
+        )
+    }
+
+    async fn retract_fact(
+        &self,
+        request: Request<v1::RetractFactRequest>,
+    ) -> Result<Response<v1::RetractFactResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "RecordService/RetractFact",
+            |message: &v1::RetractFactRequest, _: &Caller| decode::retract_fact(message, &self.tags()),
+            RetractFactResponse { fact }
+        )
+    }
+
+    async fn list_facts(
+        &self,
+        request: Request<v1::ListFactsRequest>,
+    ) -> Result<Response<v1::ListFactsResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let (of, known_at) = decode::list_facts(&request).map_err(|rejection| status::rejected(&rejection))?;
+        let page = self.page(known_at, request.page_size, &request.page_token).await?;
+        let reporter = caller.reporter();
+        let search = page.snapshot.off_thread(move |snapshot| snapshot.facts(&of, &reporter));
+        let found = search.await.map_err(|error| unreadable(&error))?;
+        let found = found.ok_or_else(|| not_on_file(request.subject.as_ref()))?;
+        let (facts, next_page_token) = page.cut(found);
+        let tags = self.tags();
+        let today = day_asked(&page.snapshot, None)?;
+        let facts = facts.iter().map(|filed| {
+            let around = encode::Around {
+                request_id: None,
+                retracted_by: filed.retracted_by,
+                job: filed.job.as_ref().map(|(fact, provider)| (*fact, provider)),
+            };
+            encode::fact(&filed.recorded, around, &tags)
+        });
+        Ok(Response::new(v1::ListFactsResponse {
+            facts: facts.collect(),
+            next_page_token,
+            answer: Some(answer(&page.snapshot, today)),
+        }))
+    }
+
+    type ImportRecordsStream = Pin<Box<dyn Stream<Item = Result<v1::ImportRecordsResponse, Status>> + Send>>;
+
+    async fn import_records(
+        &self,
+        _: Request<Streaming<v1::ImportRecordsRequest>>,
+    ) -> Result<Response<Self::ImportRecordsStream>, Status> {
+        Err(status::unimplemented("earlier records are not imported yet"))
+    }
+}
+
+fn not_on_file(subject: Option<&Subject>) -> Status {
+    match subject {
+        Some(Subject::CredentialNumber(id)) => status::not_found("credential", id),
+        Some(Subject::SpecialistId(id)) => status::not_found("specialist", id),
+        Some(Subject::ProviderId(id)) => status::not_found("provider", id),
+        Some(Subject::EmploymentId(id)) => status::not_found("employment", id),
+        None => status::invalid_field("subject", "required: one of the four ids"),
+    }
+}

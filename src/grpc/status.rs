@@ -1,0 +1,312 @@
+//! Errors: the one place that picks gRPC codes.
+//!
+//! Every status carries exactly one `ErrorInfo` with a reason that clients may decide on, and the detail that fits. No
+//! message repeats a name or a date of birth.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use prost::Message as _;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::domain::decide::{Refusal, Rejection, Violation};
+use crate::domain::evaluation::Assessment;
+use crate::domain::fact::CriterionOutcome;
+use crate::domain::id::Revision;
+use crate::grpc::encode::Word as _;
+use crate::proto::google::rpc;
+use crate::proto::v1;
+
+/// The domain of every reason.
+pub const DOMAIN: &str = "credential.dmh.ms.gov";
+
+/// The details travel in a header, for which common clients have 8 KiB; the faults told stay well below it.
+const FAULTS_BYTES: usize = 4096;
+
+fn status(code: Code, reason: &str, message: impl Into<String>) -> Status {
+    with_details(code, reason, message, ErrorDetails::new())
+}
+
+fn with_details(code: Code, reason: &str, message: impl Into<String>, mut details: ErrorDetails) -> Status {
+    details.set_error_info(reason, DOMAIN, HashMap::new());
+    Status::with_error_details(code, message, details)
+}
+
+/// What a caller is told when a command or a question is refused.
+pub fn rejected(rejection: &Rejection) -> Status {
+    match rejection {
+        Rejection::Invalid(faults) => invalid_argument(faults),
+        Rejection::NotFound { kind, id } => not_found(kind, id),
+        Rejection::Refused { refusal, subject, description } => refused(*refusal, subject, description),
+        Rejection::CriteriaUnmet(criteria) => criteria_unmet(criteria),
+    }
+}
+
+/// Fields are malformed, missing or impossible.
+pub fn invalid_argument(faults: &[Violation]) -> Status {
+    let mut details = ErrorDetails::new();
+    let mut bytes = 0;
+    for (at, fault) in faults.iter().enumerate() {
+        bytes += fault.field.len() + fault.description.len();
+        if bytes > FAULTS_BYTES {
+            details.add_bad_request_violation("", format!("{} more fields are at fault", faults.len() - at));
+            break;
+        }
+        details.add_bad_request_violation(&fault.field, &fault.description);
+    }
+    let message = match faults {
+        [] => "the request is malformed".to_owned(),
+        [fault] => format!("{}: {}", fault.field, fault.description),
+        [fault, more @ ..] => format!("{}: {} (and {} more)", fault.field, fault.description, more.len()),
+    };
+    with_details(Code::InvalidArgument, "INVALID_ARGUMENT", message, details)
+}
+
+/// One field is malformed, missing or impossible.
+pub fn invalid_field(field: &str, description: &str) -> Status {
+    invalid_argument(&[Violation::new(field, description)])
+}
+
+/// Something named is not on file, or not the caller's to see: the two are told alike.
+pub fn not_found(kind: &str, id: &str) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_resource_info(kind, id, "", "not on file, or not yours to see");
+    with_details(Code::NotFound, "NOT_FOUND", format!("no such {kind}"), details)
+}
+
+fn refused(refusal: Refusal, subject: &str, description: &str) -> Status {
+    let mut details = ErrorDetails::new();
+    if refusal.is_already_exists() {
+        let kind = if refusal == Refusal::ProviderExists { "provider" } else { "identifier" };
+        details.set_resource_info(kind, subject, "", description);
+        return with_details(Code::AlreadyExists, refusal.code(), description, details);
+    }
+    details.add_precondition_failure_violation(refusal.code(), subject, description);
+    with_details(Code::FailedPrecondition, refusal.code(), description, details)
+}
+
+fn criteria_unmet(criteria: &[Assessment]) -> Status {
+    let unmet = || criteria.iter().filter(|found| found.outcome == CriterionOutcome::Unmet);
+    let mut details = ErrorDetails::new();
+    for found in unmet() {
+        let criterion = v1::Criterion::try_from(found.criterion.number()).unwrap_or_default().as_str_name();
+        details.add_precondition_failure_violation(
+            "CRITERIA_UNMET",
+            criterion,
+            format!("required: {}", found.required),
+        );
+    }
+    let message = format!("the application does not meet {} of {} criteria", unmet().count(), criteria.len());
+    with_details(Code::FailedPrecondition, "CRITERIA_UNMET", message, details)
+}
+
+/// The state of knowledge asked for is beyond the head.
+pub fn revision_out_of_range(head: Revision) -> Status {
+    let message = format!("known_at is beyond what the registry knows; its head is revision {head}");
+    status(Code::OutOfRange, "REVISION_OUT_OF_RANGE", message)
+}
+
+/// The epoch asked for was left before the revision asked for.
+pub fn history_changed(last_shared: Revision) -> Status {
+    let message = format!("this epoch was left after revision {last_shared}: what came later is not part of history");
+    let mut details = ErrorDetails::new();
+    details.add_precondition_failure_violation("HISTORY_CHANGED", "epoch", &message);
+    with_details(Code::FailedPrecondition, "HISTORY_CHANGED", message, details)
+}
+
+/// A request id came again with other content.
+pub fn request_id_reused(request_id: uuid::Uuid) -> Status {
+    let message = "this request_id was used with other content: choose another";
+    let mut details = ErrorDetails::new();
+    details.set_resource_info("request", request_id.to_string(), "", message);
+    with_details(Code::AlreadyExists, "REQUEST_ID_REUSED", message, details)
+}
+
+fn try_later(code: Code, reason: &str, message: &str, after: Duration) -> Status {
+    with_details(code, reason, message, ErrorDetails::with_retry_info(Some(after)))
+}
+
+/// The writer's queue is full.
+pub fn writer_busy(retry_after: Duration) -> Status {
+    try_later(Code::ResourceExhausted, "WRITER_BUSY", "too many commands are waiting: try again", retry_after)
+}
+
+/// A batch, a list or a message holds more than it may.
+pub fn too_large(message: impl Into<String>) -> Status {
+    status(Code::ResourceExhausted, "TOO_LARGE", message)
+}
+
+/// The disk is below its floor. Questions are answered still.
+pub fn store_full() -> Status {
+    status(Code::ResourceExhausted, "STORE_FULL", "the disk is too full to record anything; questions are answered")
+}
+
+/// The time that the caller gave has passed.
+pub fn deadline_exceeded() -> Status {
+    status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "the call's deadline has passed")
+}
+
+/// The registry is going down.
+pub fn draining(retry_after: Duration) -> Status {
+    try_later(Code::Unavailable, "DRAINING", "the registry is shutting down: ask again", retry_after)
+}
+
+/// The calendar is held, and with it every write.
+pub fn calendar_held() -> Status {
+    status(Code::Unavailable, "CALENDAR_HELD", "the calendar is held until an operator releases it")
+}
+
+/// The disk refused, and nothing was recorded.
+pub fn not_written(retry_after: Duration) -> Status {
+    try_later(Code::Unavailable, "NOT_WRITTEN", "nothing could be recorded, and nothing was: try again", retry_after)
+}
+
+/// A command may or may not have been recorded.
+pub fn outcome_unknown() -> Status {
+    let message = "nobody can say yet whether this was recorded: ask again with the same request_id";
+    status(Code::Unavailable, "OUTCOME_UNKNOWN", message)
+}
+
+/// Stored bytes fail their check.
+pub fn data_loss() -> Status {
+    status(Code::DataLoss, "STORED_BYTES_DAMAGED", "stored bytes fail their check: the operator has been told")
+}
+
+/// A fault of the registry's own.
+pub fn internal() -> Status {
+    status(Code::Internal, "INTERNAL", "the registry is at fault: the operator has been told")
+}
+
+/// Nobody known calls.
+pub fn unauthenticated(message: impl Into<String>) -> Status {
+    status(Code::Unauthenticated, "UNAUTHENTICATED", message)
+}
+
+/// The caller may not do this.
+pub fn permission_denied(message: impl Into<String>) -> Status {
+    status(Code::PermissionDenied, "PERMISSION_DENIED", message)
+}
+
+/// There is no such thing here.
+pub fn unimplemented(message: impl Into<String>) -> Status {
+    status(Code::Unimplemented, "UNIMPLEMENTED", message)
+}
+
+/// The same status as a message, for an item of a batch or a stream: code, message and details.
+pub fn to_rpc_status(status: &Status) -> rpc::Status {
+    let details = rpc::Status::decode(status.details()).map(|whole| whole.details).unwrap_or_default();
+    rpc::Status { code: status.code().into(), message: status.message().to_owned(), details }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fact::Criterion;
+
+    fn reason(status: &Status) -> String {
+        let details = to_rpc_status(status).details;
+        let told = details.iter().filter(|any| any.type_url.ends_with("/google.rpc.ErrorInfo"));
+        assert_eq!(told.count(), 1, "exactly one ErrorInfo");
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!(info.domain, DOMAIN);
+        info.reason
+    }
+
+    #[test]
+    fn every_refusal_has_its_code_and_names_what_it_was_applied_to() {
+        for refusal in Refusal::ALL.iter().copied() {
+            let description = "because".to_owned();
+            let status = rejected(&Rejection::Refused { refusal, subject: "CPS-1".into(), description });
+            assert_eq!(reason(&status), refusal.code());
+            if refusal.is_already_exists() {
+                assert_eq!(status.code(), Code::AlreadyExists);
+                assert_eq!(status.get_details_resource_info().unwrap().resource_name, "CPS-1");
+            } else {
+                assert_eq!(status.code(), Code::FailedPrecondition);
+                let violations = status.get_details_precondition_failure().unwrap().violations;
+                assert_eq!((violations[0].r#type.as_str(), violations[0].subject.as_str()), (refusal.code(), "CPS-1"));
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_at_fault_is_told() {
+        let faults = ["request_id", "name.family_name"].map(|field| Violation::new(field, "required"));
+        let status = rejected(&Rejection::Invalid(faults.to_vec()));
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_ARGUMENT"));
+        assert_eq!(status.message(), "request_id: required (and 1 more)");
+        let told = status.get_details_bad_request().unwrap().field_violations;
+        assert_eq!(told.iter().map(|told| told.field.as_str()).collect::<Vec<_>>(), ["request_id", "name.family_name"]);
+    }
+
+    #[test]
+    fn a_thousand_faults_still_fit_into_a_header() {
+        let faults: Vec<Violation> =
+            (0..1000).map(|at| Violation::new(format!("application.trainings[{at}].hours"), "wrong")).collect();
+        let status = invalid_argument(&faults);
+        assert!(status.details().len() < 6144, "{} bytes", status.details().len());
+        let told = status.get_details_bad_request().unwrap().field_violations;
+        assert_eq!(told.last().unwrap().description, format!("{} more fields are at fault", 1001 - told.len()));
+    }
+
+    #[test]
+    fn every_unmet_criterion_is_told_and_no_other() {
+        let criteria = [
+            (Criterion::Residency, CriterionOutcome::Unmet),
+            (Criterion::Literacy, CriterionOutcome::Met),
+            (Criterion::References, CriterionOutcome::Undetermined),
+            (Criterion::Examination, CriterionOutcome::Unmet),
+        ];
+        let assess = |(criterion, outcome)| Assessment {
+            criterion,
+            outcome,
+            found: "found".into(),
+            required: "the rule".into(),
+            citation: String::new(),
+        };
+        let status = rejected(&Rejection::CriteriaUnmet(criteria.map(assess).to_vec()));
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "CRITERIA_UNMET"));
+        let told = status.get_details_precondition_failure().unwrap().violations;
+        let subjects: Vec<&str> = told.iter().map(|told| told.subject.as_str()).collect();
+        assert_eq!(subjects, ["CRITERION_RESIDENCY", "CRITERION_EXAMINATION"]);
+        assert_eq!(told[0].description, "required: the rule");
+    }
+
+    #[test]
+    fn situations_have_the_codes_of_the_contract() {
+        let soon = Duration::from_millis(250);
+        for (status, code, expected, retries) in [
+            (not_found("credential", "CPS-1"), Code::NotFound, "NOT_FOUND", false),
+            (revision_out_of_range(Revision(7)), Code::OutOfRange, "REVISION_OUT_OF_RANGE", false),
+            (history_changed(Revision(7)), Code::FailedPrecondition, "HISTORY_CHANGED", false),
+            (request_id_reused(uuid::Uuid::nil()), Code::AlreadyExists, "REQUEST_ID_REUSED", false),
+            (writer_busy(soon), Code::ResourceExhausted, "WRITER_BUSY", true),
+            (too_large("1,001 items"), Code::ResourceExhausted, "TOO_LARGE", false),
+            (store_full(), Code::ResourceExhausted, "STORE_FULL", false),
+            (deadline_exceeded(), Code::DeadlineExceeded, "DEADLINE_EXCEEDED", false),
+            (draining(soon), Code::Unavailable, "DRAINING", true),
+            (not_written(soon), Code::Unavailable, "NOT_WRITTEN", true),
+            (calendar_held(), Code::Unavailable, "CALENDAR_HELD", false),
+            (outcome_unknown(), Code::Unavailable, "OUTCOME_UNKNOWN", false),
+            (data_loss(), Code::DataLoss, "STORED_BYTES_DAMAGED", false),
+            (internal(), Code::Internal, "INTERNAL", false),
+            (unauthenticated("no token"), Code::Unauthenticated, "UNAUTHENTICATED", false),
+            (permission_denied("payers ask"), Code::PermissionDenied, "PERMISSION_DENIED", false),
+            (unimplemented("not here"), Code::Unimplemented, "UNIMPLEMENTED", false),
+        ] {
+            assert_eq!((status.code(), reason(&status).as_str()), (code, expected));
+            assert_eq!(status.get_details_retry_info().is_some(), retries, "{expected}");
+        }
+    }
+
+    #[test]
+    fn an_items_error_is_the_status_that_the_call_would_have_failed_with() {
+        let status = invalid_field("item.as_of", "required");
+        let told = to_rpc_status(&status);
+        assert_eq!((told.code, told.message.as_str()), (3, "item.as_of: required"));
+        assert_eq!(told.encode_to_vec(), status.details());
+        let bare = to_rpc_status(&Status::new(Code::Cancelled, "gone"));
+        assert_eq!((bare.code, bare.message.as_str(), bare.details.len()), (1, "gone", 0));
+    }
+}

@@ -1,0 +1,109 @@
+//! Streams of questions: one snapshot for the whole stream, an answer for each item in order, and no more in memory than
+//! the item at hand. A peer that reads slowly is asked for no more items: flow control does the rest.
+
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::verification::{eligibility_result, verification_result};
+use super::{Contract, caller, status};
+use crate::auth::Caller;
+use crate::proto::v1;
+use crate::registry::snapshot::Snapshot;
+
+/// A message of a stream of questions.
+pub(super) enum Incoming<I> {
+    /// How the stream is to be answered: the first message, and no other.
+    Options(v1::StreamOptions),
+    /// A question.
+    Item(I),
+}
+
+/// A stream of questions, by its messages.
+pub(super) trait Questions: Send + 'static {
+    /// A question.
+    type Item: Send;
+    /// A message of the answering stream.
+    type Answer: Send;
+
+    /// What a message is; none when it is neither.
+    fn read(self) -> Option<Incoming<Self::Item>>;
+    /// The message that says what the stream is answered from.
+    fn pinned(pinned: v1::Pinned) -> Self::Answer;
+    /// The answer to a question.
+    fn answer(snapshot: &Snapshot, caller: &Caller, item: Self::Item) -> impl Future<Output = Self::Answer> + Send;
+}
+
+/// Answers a stream: first what it is answered from, then every item in order.
+pub(super) async fn answered<Q: Questions>(
+    contract: Contract,
+    request: Request<Streaming<Q>>,
+) -> Result<Response<std::pin::Pin<Box<dyn Stream<Item = Result<Q::Answer, Status>> + Send>>>, Status> {
+    let caller = caller(&request)?;
+    let mut questions = request.into_inner();
+    let first = questions.message().await?.and_then(Questions::read);
+    let Some(Incoming::Options(options)) = first else {
+        return Err(status::invalid_field("options", "required: the first message of the stream"));
+    };
+    let snapshot = contract.pin(options.known_at.as_ref(), options.min_revision).await?;
+    let pinned = v1::Pinned { epoch: snapshot.epoch.to_string(), revision: snapshot.revision.0 };
+    let answers = questions.then(move |message| {
+        let (snapshot, caller) = (snapshot.clone(), caller.clone());
+        async move {
+            match message?.read() {
+                Some(Incoming::Item(item)) => Ok(Q::answer(&snapshot, &caller, item).await),
+                Some(Incoming::Options(_)) => Err(status::invalid_field("options", "the first message alone has them")),
+                None => Err(status::invalid_field("item", "required")),
+            }
+        }
+    });
+    let whole = tokio_stream::once(Ok(Q::pinned(pinned))).chain(answers);
+    Ok(Response::new(Box::pin(whole)))
+}
+
+impl Questions for v1::StreamVerifyCredentialsRequest {
+    type Item = v1::VerificationItem;
+    type Answer = v1::StreamVerifyCredentialsResponse;
+
+    fn read(self) -> Option<Incoming<v1::VerificationItem>> {
+        use v1::stream_verify_credentials_request::Kind;
+        self.kind.map(|kind| match kind {
+            Kind::Options(options) => Incoming::Options(options),
+            Kind::Item(item) => Incoming::Item(item),
+        })
+    }
+
+    fn pinned(pinned: v1::Pinned) -> Self::Answer {
+        use v1::stream_verify_credentials_response::Kind;
+        v1::StreamVerifyCredentialsResponse { kind: Some(Kind::Pinned(pinned)) }
+    }
+
+    async fn answer(snapshot: &Snapshot, caller: &Caller, item: v1::VerificationItem) -> Self::Answer {
+        use v1::stream_verify_credentials_response::Kind;
+        let result = verification_result(snapshot, caller, "item", item).await;
+        v1::StreamVerifyCredentialsResponse { kind: Some(Kind::Result(result)) }
+    }
+}
+
+impl Questions for v1::StreamCheckBillingEligibilityRequest {
+    type Item = v1::EligibilityItem;
+    type Answer = v1::StreamCheckBillingEligibilityResponse;
+
+    fn read(self) -> Option<Incoming<v1::EligibilityItem>> {
+        use v1::stream_check_billing_eligibility_request::Kind;
+        self.kind.map(|kind| match kind {
+            Kind::Options(options) => Incoming::Options(options),
+            Kind::Item(item) => Incoming::Item(item),
+        })
+    }
+
+    fn pinned(pinned: v1::Pinned) -> Self::Answer {
+        use v1::stream_check_billing_eligibility_response::Kind;
+        v1::StreamCheckBillingEligibilityResponse { kind: Some(Kind::Pinned(pinned)) }
+    }
+
+    async fn answer(snapshot: &Snapshot, caller: &Caller, item: v1::EligibilityItem) -> Self::Answer {
+        use v1::stream_check_billing_eligibility_response::Kind;
+        let result = eligibility_result(snapshot, caller, "item", item).await;
+        v1::StreamCheckBillingEligibilityResponse { kind: Some(Kind::Result(result)) }
+    }
+}

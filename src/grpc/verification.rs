@@ -1,0 +1,250 @@
+//! VerificationService: questions about credentials and claims.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::decode::Claim;
+use super::stream::answered;
+use super::{Contract, answer, caller, day_asked, decode, encode, status, unreadable};
+use crate::auth::Caller;
+use crate::domain::day::{Day, Period};
+use crate::domain::fact::Role;
+use crate::domain::id::CredentialNumber;
+use crate::domain::standing::Reason;
+use crate::domain::timeline::{CredentialDay, Timeline};
+use crate::domain::verdict::Reasons;
+use crate::proto::v1;
+use crate::proto::v1::verification_service_server::VerificationService;
+use crate::registry::question::{Ask, AskProvider};
+use crate::registry::snapshot::Snapshot;
+
+/// How many questions a batch may have.
+const LARGEST_BATCH: usize = 1000;
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// A question about a credential, answered from a snapshot. `path`: where the item stands in its request.
+pub(super) async fn verify(
+    snapshot: &Snapshot,
+    caller: &Caller,
+    path: &str,
+    item: Option<&v1::VerificationItem>,
+) -> Result<v1::Verification, Status> {
+    let ask: Ask = decode::verification_item(path, item).map_err(|rejection| status::rejected(&rejection))?;
+    refuse_other_provider(caller, ask.provider.as_ref())?;
+    let as_of = day_asked(snapshot, ask.as_of)?;
+    let found = snapshot.answer(&ask, as_of, false).await.map_err(|error| unreadable(&error))?;
+    let mut verification = encode::verification(&found.finding, answer(snapshot, as_of));
+    verification.credential = found.timeline.map(|timeline| encode::credential(&timeline, as_of));
+    Ok(verification)
+}
+
+/// A question about a claim, answered from a snapshot.
+pub(super) async fn check(
+    snapshot: &Snapshot,
+    caller: &Caller,
+    path: &str,
+    item: Option<&v1::EligibilityItem>,
+) -> Result<v1::Eligibility, Status> {
+    let claim: Claim = decode::eligibility_item(path, item).map_err(|rejection| status::rejected(&rejection))?;
+    refuse_other_provider(caller, claim.ask.provider.as_ref())?;
+    let day = claim.date_of_service;
+    let found = snapshot.answer(&claim.ask, day, true).await.map_err(|error| unreadable(&error))?;
+    let limits = snapshot.coverage_limits(day, claim.units, encode::is_eligible(found.finding.verdict));
+    Ok(encode::eligibility(&found.finding, limits.as_ref(), answer(snapshot, day)))
+}
+
+/// A provider may name no other provider in a question.
+fn refuse_other_provider(caller: &Caller, asked: Option<&AskProvider>) -> Result<(), Status> {
+    match (&caller.role, asked) {
+        (Role::Provider(own), Some(AskProvider::Id(id))) if own.as_str() != id => {
+            Err(status::permission_denied("a provider may name no other provider in a question"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refuse_large_batch(items: usize) -> Result<(), Status> {
+    if items > LARGEST_BATCH {
+        return Err(status::too_large(format!("a batch has at most {LARGEST_BATCH} items: use the stream")));
+    }
+    Ok(())
+}
+
+#[tonic::async_trait]
+impl VerificationService for Contract {
+    async fn verify_credential(
+        &self,
+        request: Request<v1::VerifyCredentialRequest>,
+    ) -> Result<Response<v1::VerifyCredentialResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
+        let verification = verify(&snapshot, &caller, "item", request.item.as_ref()).await?;
+        Ok(Response::new(v1::VerifyCredentialResponse { verification: Some(verification) }))
+    }
+
+    async fn batch_verify_credentials(
+        &self,
+        request: Request<v1::BatchVerifyCredentialsRequest>,
+    ) -> Result<Response<v1::BatchVerifyCredentialsResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        refuse_large_batch(request.items.len())?;
+        let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
+        let mut results = Vec::with_capacity(request.items.len());
+        for (at, item) in request.items.into_iter().enumerate() {
+            results.push(verification_result(&snapshot, &caller, &format!("items[{at}]"), item).await);
+        }
+        Ok(Response::new(v1::BatchVerifyCredentialsResponse { results }))
+    }
+
+    type StreamVerifyCredentialsStream = Answers<v1::StreamVerifyCredentialsResponse>;
+
+    async fn stream_verify_credentials(
+        &self,
+        request: Request<Streaming<v1::StreamVerifyCredentialsRequest>>,
+    ) -> Result<Response<Self::StreamVerifyCredentialsStream>, Status> {
+        answered(self.clone(), request).await
+    }
+
+    async fn check_billing_eligibility(
+        &self,
+        request: Request<v1::CheckBillingEligibilityRequest>,
+    ) -> Result<Response<v1::CheckBillingEligibilityResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
+        let eligibility = check(&snapshot, &caller, "item", request.item.as_ref()).await?;
+        Ok(Response::new(v1::CheckBillingEligibilityResponse { eligibility: Some(eligibility) }))
+    }
+
+    async fn batch_check_billing_eligibility(
+        &self,
+        request: Request<v1::BatchCheckBillingEligibilityRequest>,
+    ) -> Result<Response<v1::BatchCheckBillingEligibilityResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        refuse_large_batch(request.items.len())?;
+        let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
+        let mut results = Vec::with_capacity(request.items.len());
+        for (at, item) in request.items.into_iter().enumerate() {
+            results.push(eligibility_result(&snapshot, &caller, &format!("items[{at}]"), item).await);
+        }
+        Ok(Response::new(v1::BatchCheckBillingEligibilityResponse { results }))
+    }
+
+    type StreamCheckBillingEligibilityStream = Answers<v1::StreamCheckBillingEligibilityResponse>;
+
+    async fn stream_check_billing_eligibility(
+        &self,
+        request: Request<Streaming<v1::StreamCheckBillingEligibilityRequest>>,
+    ) -> Result<Response<Self::StreamCheckBillingEligibilityStream>, Status> {
+        answered(self.clone(), request).await
+    }
+
+    async fn get_credential(
+        &self,
+        request: Request<v1::GetCredentialRequest>,
+    ) -> Result<Response<v1::GetCredentialResponse>, Status> {
+        let request = request.into_inner();
+        let asked = decode::get_credential(&request).map_err(|rejection| status::rejected(&rejection))?;
+        let snapshot = self.pin_at(asked.known_at).await?;
+        let timeline = on_file(&snapshot, asked.number).await?;
+        let is_holder = |family: &String| timeline.names.iter().any(|name| name.family == *family);
+        if !asked.family_name.as_ref().is_none_or(is_holder) {
+            return Err(status::not_found("credential", &request.credential_number));
+        }
+        let today = day_asked(&snapshot, None)?;
+        Ok(Response::new(v1::GetCredentialResponse {
+            credential: Some(encode::credential(&timeline, today)),
+            answer: Some(answer(&snapshot, today)),
+        }))
+    }
+
+    async fn list_standing_periods(
+        &self,
+        request: Request<v1::ListStandingPeriodsRequest>,
+    ) -> Result<Response<v1::ListStandingPeriodsResponse>, Status> {
+        let request = request.into_inner();
+        let asked = decode::list_standing_periods(&request).map_err(|rejection| status::rejected(&rejection))?;
+        let snapshot = self.pin_at(asked.known_at).await?;
+        let timeline = on_file(&snapshot, asked.number).await?;
+        let range = Period::from_inclusive(asked.first_day.unwrap_or(timeline.effective_from), asked.last_day);
+        let today = day_asked(&snapshot, None)?;
+        Ok(Response::new(v1::ListStandingPeriodsResponse {
+            periods: standing_periods(&snapshot, &timeline, range),
+            answer: Some(answer(&snapshot, today)),
+        }))
+    }
+}
+
+/// The timeline of a number that is on file.
+async fn on_file(snapshot: &Snapshot, number: CredentialNumber) -> Result<Arc<Timeline>, Status> {
+    let timeline = snapshot.timeline(number).await.map_err(|error| unreadable(&error))?;
+    timeline.ok_or_else(|| status::not_found("credential", &number.to_string()))
+}
+
+/// The answer to one item: an item at fault has its error, and the others their answers.
+pub(super) async fn verification_result(
+    snapshot: &Snapshot,
+    caller: &Caller,
+    path: &str,
+    item: v1::VerificationItem,
+) -> v1::VerificationResult {
+    use v1::verification_result::Outcome;
+    let outcome = match verify(snapshot, caller, path, Some(&item)).await {
+        Ok(verification) => Outcome::Verification(verification),
+        Err(error) => Outcome::Error(status::to_rpc_status(&error)),
+    };
+    v1::VerificationResult { correlation_id: item.correlation_id, outcome: Some(outcome) }
+}
+
+/// The answer to one item: an item at fault has its error, and the others their answers.
+pub(super) async fn eligibility_result(
+    snapshot: &Snapshot,
+    caller: &Caller,
+    path: &str,
+    item: v1::EligibilityItem,
+) -> v1::EligibilityResult {
+    use v1::eligibility_result::Outcome;
+    let outcome = match check(snapshot, caller, path, Some(&item)).await {
+        Ok(eligibility) => Outcome::Eligibility(eligibility),
+        Err(error) => Outcome::Error(status::to_rpc_status(&error)),
+    };
+    v1::EligibilityResult { correlation_id: item.correlation_id, outcome: Some(outcome) }
+}
+
+/// The fewest periods that tell the whole truth about a range.
+fn standing_periods(snapshot: &Snapshot, timeline: &Timeline, asked: Period) -> Vec<v1::StandingPeriod> {
+    let records_begin = snapshot.law().and_then(crate::domain::law::Law::records_begin);
+    let mut told: Vec<(Period, &CredentialDay, Reasons)> = Vec::new();
+    for (days, day) in timeline.days.iter() {
+        let cuts = [days.start, records_begin.unwrap_or(days.start).clamp(days.start, days.end), days.end];
+        for cut in cuts.windows(2) {
+            let days = Period { start: cut[0], end: cut[1] }.intersect(asked);
+            if days.is_empty() {
+                continue;
+            }
+            let reasons = period_reasons(timeline, day, days.start, records_begin);
+            match told.last_mut() {
+                Some((last, same, given)) if same.standing == day.standing && *given == reasons => last.end = days.end,
+                _ => told.push((days, day, reasons)),
+            }
+        }
+    }
+    told.into_iter().map(|(days, day, reasons)| encode::standing_period(days, day.standing, reasons)).collect()
+}
+
+/// The standing's own reason, and that employment is missing, or was not on record yet.
+fn period_reasons(timeline: &Timeline, day: &CredentialDay, from: Day, records_begin: Option<Day>) -> Reasons {
+    let unemployed = !day.employed && from >= timeline.effective_from;
+    let missing = match records_begin {
+        Some(begin) if from < begin => Reason::DateBeforeRecords,
+        _ => Reason::NoQualifyingEmployment,
+    };
+    day.reason.into_iter().chain(unemployed.then_some(missing)).collect()
+}

@@ -1,0 +1,161 @@
+//! The server's configuration: what a file and the command line say, checked as a whole.
+//!
+//! Raw configuration is [`Flags`] and a file's text; a [`Config`] is only ever made by [`Config::read`], which reports
+//! every mistake at once. Flags win over the file, the file over the defaults, and each value remembers where it came
+//! from. No environment variable plays a part.
+
+mod reading;
+mod value;
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use self::reading::Reading;
+use crate::domain::day::Day;
+
+/// What the command line says, not yet checked. Every key of the file has a flag.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Flags {
+    /// Read the configuration from this file (TOML); flags win over it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<String>,
+    /// Serve the gRPC contract here; port 0 picks a free one [default: 127.0.0.1:50051]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// Serve health and metrics here [default: 127.0.0.1:9090]
+    #[arg(long, value_name = "ADDR")]
+    pub ops_listen: Option<String>,
+    /// Keep the record here [default: /var/lib/cpss-registry, with --dev ./data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// Adopt the rule sets (*.toml) of this directory beside the shipped ones
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<String>,
+    /// Let calls in flight finish for so long after SIGTERM [default: 20]
+    #[arg(long, value_name = "SECONDS")]
+    pub drain_seconds: Option<String>,
+    /// Permit opening days up to this one, however far past the last record
+    #[arg(long, value_name = "DATE")]
+    pub open_days_through: Option<String>,
+    /// Development: nothing to prepare; loopback only, no TLS, sample data into an empty data directory
+    #[arg(long)]
+    pub dev: bool,
+    /// With --dev: the civil date, instead of the clock's
+    #[arg(long, value_name = "DATE")]
+    pub today: Option<String>,
+    /// With --dev: leave an empty data directory empty
+    #[arg(long)]
+    pub no_sample: bool,
+}
+
+/// A configuration that the server can run with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the gRPC contract is served.
+    pub listen: SocketAddr,
+    /// Where health and metrics are served, in plaintext and without personal data.
+    pub ops_listen: SocketAddr,
+    /// Where the record is kept.
+    pub data_dir: PathBuf,
+    /// A directory of rule sets adopted beside the shipped ones. Its files were readable when this was checked.
+    pub rules_dir: Option<PathBuf>,
+    /// How long calls in flight may finish once the server is told to stop.
+    pub drain: Duration,
+    /// The last day that may be opened however far past the last record it is.
+    pub open_days_through: Option<Day>,
+    /// Whether this is a development server: only such a one listens without identities, and on loopback alone.
+    pub dev: bool,
+    /// The civil date, instead of the clock's. Of a development server only.
+    pub today: Option<Day>,
+    /// Whether an empty data directory stays empty. Of a development server only.
+    pub no_sample: bool,
+    settings: Vec<Setting>,
+}
+
+/// A value in effect, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its key in the file.
+    pub key: &'static str,
+    /// The value; none when it is not set.
+    pub value: Option<String>,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// The configuration file.
+    File(String),
+    /// A flag, by its name.
+    Flag(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File(path) => write!(f, "file {path}"),
+            Origin::Flag(flag) => write!(f, "flag {flag}"),
+        }
+    }
+}
+
+/// Something that is wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// A flag, or a file with its line.
+    pub place: String,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+impl Config {
+    /// The configuration that the flags, and the file that they name, make: or every mistake in them.
+    pub fn read(flags: &Flags) -> Result<Config, Vec<Mistake>> {
+        let mut reading = Reading::default();
+        if let Some(path) = &flags.config {
+            reading.read_file(path);
+        }
+        let data_dir = PathBuf::from(if flags.dev { "./data" } else { "/var/lib/cpss-registry" });
+        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut config = Config {
+            listen: reading.take("listen", "--listen", &flags.listen, loopback(50051)),
+            ops_listen: reading.take("ops_listen", "--ops-listen", &flags.ops_listen, loopback(9090)),
+            data_dir: reading.take("data_dir", "--data-dir", &flags.data_dir, data_dir),
+            rules_dir: reading.take("rules_dir", "--rules", &flags.rules, None),
+            drain: reading.take("drain_seconds", "--drain-seconds", &flags.drain_seconds, Duration::from_secs(20)),
+            open_days_through: reading.take("open_days_through", "--open-days-through", &flags.open_days_through, None),
+            dev: reading.take_switch("dev", "--dev", flags.dev),
+            today: reading.take("today", "--today", &flags.today, None),
+            no_sample: reading.take_switch("no_sample", "--no-sample", flags.no_sample),
+            settings: Vec::new(),
+        };
+        reading.check(&config);
+        if reading.mistakes.is_empty() {
+            config.settings = reading.settings;
+            Ok(config)
+        } else {
+            Err(reading.mistakes)
+        }
+    }
+
+    /// Every value in effect, with where it came from.
+    pub fn settings(&self) -> &[Setting] {
+        &self.settings
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! Files, flags, and what is told of the mistakes in them.
+
+use std::path::Path;
+
+use super::*;
+
+/// Reads a file of this content, with these flags beside it. Each test names a file of its own.
+fn read(name: &str, content: &str, flags: Flags) -> Result<Config, Vec<String>> {
+    let path = std::env::temp_dir().join(format!("cpss-registry-{}-{name}.toml", std::process::id()));
+    std::fs::write(&path, content).unwrap();
+    let config = Some(path.display().to_string());
+    let read = Config::read(&Flags { config, ..flags });
+    std::fs::remove_file(&path).unwrap();
+    let directory = format!("{}/", std::env::temp_dir().display());
+    let prefix = format!("cpss-registry-{}-", std::process::id());
+    read.map_err(|mistakes| {
+        mistakes.iter().map(|mistake| mistake.to_string().replace(&directory, "").replace(&prefix, "")).collect()
+    })
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    let example = read("example", include_str!("../../../deploy/config.example.toml"), Flags::default()).unwrap();
+    let defaults = Config::read(&Flags::default()).unwrap();
+    let values = |config: &Config| config.settings().iter().map(|s| (s.key, s.value.clone())).collect::<Vec<_>>();
+    assert_eq!(values(&example), values(&defaults));
+}
+
+#[test]
+fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+    let content = "listen = \"127.0.0.1:1\"\nops_listen = \"127.0.0.1:2\"\nopen_days_through = 2026-03-02\n";
+    let flags = Flags { listen: some("[::1]:3"), dev: true, today: some("2026-03-01"), ..Flags::default() };
+    let config = read("wins", content, flags).unwrap();
+    assert_eq!(config.listen, "[::1]:3".parse().unwrap());
+    assert_eq!(config.ops_listen, "127.0.0.1:2".parse().unwrap());
+    assert_eq!(config.open_days_through, Some("2026-03-02".parse().unwrap()));
+    assert_eq!(config.data_dir, Path::new("./data"));
+    assert_eq!((config.dev, config.today, config.no_sample), (true, Some("2026-03-01".parse().unwrap()), false));
+    let origins: Vec<_> = config.settings().iter().take(3).map(|setting| &setting.origin).collect();
+    assert!(matches!(origins[..], [Origin::Flag("--listen"), Origin::File(_), Origin::Default]), "{origins:?}");
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_place() {
+    let content = "listen = \"here\"\nops_liste = \"127.0.0.1:1\"\ndrain_seconds = \"10\"\n\ndata_dir = 5\ntoday = \"2026-03-01\"\n";
+    let flags = Flags { open_days_through: some("2026-02-30"), no_sample: true, ..Flags::default() };
+    let mistakes = read("mistakes", content, flags).unwrap_err();
+    let keys = "the keys are listen, ops_listen, data_dir, rules_dir, drain_seconds, open_days_through";
+    assert_eq!(
+        mistakes,
+        [
+            &format!("mistakes.toml:2: unknown key `ops_liste`; {keys}"),
+            &format!("mistakes.toml:6: unknown key `today`; {keys}"),
+            "mistakes.toml:1: `here` is not an address with a port, such as 127.0.0.1:50051",
+            "mistakes.toml:5: data_dir is written as a text in quotes",
+            "mistakes.toml:3: drain_seconds is written as a whole number",
+            "--open-days-through: `2026-02-30` is not a date of the form 2026-03-01 in the years 1900 to 2200",
+            "--no-sample: only with --dev",
+        ]
+    );
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_line() {
+    let mistakes = read("broken", "listen = \"127.0.0.1:1\"\nops_listen = \n", Flags::default()).unwrap_err();
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+    assert!(mistakes[0].starts_with("broken.toml:2: "), "{mistakes:?}");
+}
+
+#[test]
+fn a_development_server_is_refused_beyond_loopback() {
+    let flags = Flags { dev: true, listen: some("0.0.0.0:50051"), ..Flags::default() };
+    let mistakes = Config::read(&flags).unwrap_err();
+    assert_eq!(mistakes.len(), 1);
+    assert!(mistakes[0].to_string().starts_with("--listen: 0.0.0.0:50051 is not a loopback address"));
+}

@@ -1,0 +1,97 @@
+//! The types of values that a configuration has: how each is read, and how it is shown.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::day::Day;
+
+/// In which form of TOML a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A string.
+    Text,
+    /// A whole number.
+    Number,
+    /// A date without quotes.
+    Date,
+    /// Anything else: no value is written so.
+    Other,
+}
+
+/// A type of value: how it is read and shown.
+pub(super) trait Value: Sized {
+    /// The forms in which a file may give it.
+    const FORMS: &'static [Form] = &[Form::Text];
+
+    /// The value of a text, or what is wrong with it.
+    fn read(text: &str) -> Result<Self, String>;
+    /// The value as people write it; none when it is not set.
+    fn show(&self) -> Option<String>;
+}
+
+impl Value for SocketAddr {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| format!("`{text}` is not an address with a port, such as 127.0.0.1:50051"))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+impl Value for PathBuf {
+    fn read(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Err("an empty path names nothing".into()) } else { Ok(text.into()) }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.display().to_string())
+    }
+}
+
+impl Value for Duration {
+    const FORMS: &'static [Form] = &[Form::Number];
+
+    fn read(text: &str) -> Result<Self, String> {
+        let seconds = text.parse().ok().filter(|seconds| *seconds <= 3600);
+        seconds.map(Duration::from_secs).ok_or_else(|| format!("`{text}` is not a number of seconds from 0 to 3600"))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.as_secs().to_string())
+    }
+}
+
+impl Value for Day {
+    const FORMS: &'static [Form] = &[Form::Text, Form::Date];
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|reason| format!("`{text}` is {reason}"))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+impl<V: Value> Value for Option<V> {
+    const FORMS: &'static [Form] = V::FORMS;
+
+    fn read(text: &str) -> Result<Self, String> {
+        V::read(text).map(Some)
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_ref().and_then(V::show)
+    }
+}
+
+/// How a value of these forms is written, in words.
+pub(super) fn wanted(forms: &[Form]) -> &'static str {
+    match forms {
+        [Form::Number, ..] => "a whole number",
+        [Form::Text, Form::Date] => "a date",
+        _ => "a text in quotes",
+    }
+}

@@ -1,0 +1,147 @@
+//! The server: config → open → bind → serve → drain.
+//!
+//! The ops port is there first, and says NOT_SERVING until the registry is open. At the signal to stop it says so again
+//! before anything else; calls under way are finished within the drain's deadline, the writer ends, the index is closed.
+
+pub mod config;
+mod sample;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use self::config::Config;
+use crate::grpc;
+use crate::grpc::health::{HealthBoard, Serving};
+use crate::registry::{OpenError, Opened, Options, Registry, WriterFailed};
+use crate::store::{Store, StoreOptions};
+
+/// How often a peer that says nothing is asked whether it is there, and how long it may take to say so.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// The server cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The registry does not open.
+    #[error("the registry does not open")]
+    Open(#[from] OpenError),
+    /// The sample data were not accepted.
+    #[error("the sample data could not be loaded")]
+    Sample(#[source] sample::SampleError),
+    /// The contract's descriptors cannot be shown.
+    #[error("the descriptors of the contract cannot be shown")]
+    Reflection(#[source] tonic_reflection::server::Error),
+    /// The connections failed.
+    #[error("the connections failed")]
+    Transport(#[from] tonic::transport::Error),
+    /// The writer ended because the disk failed.
+    #[error("the writer ended")]
+    Writer(#[from] WriterFailed),
+    /// A part of the program broke off.
+    #[error("a part of the program broke off")]
+    Broken,
+}
+
+/// Runs the server until `shutdown`, or until it cannot go on. `on_listening` is told the address once calls are taken.
+pub async fn run(
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send,
+    on_listening: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    let health = HealthBoard::default();
+    let stop = watch::Sender::new(false);
+    let ops = listen(config.ops_listen).await?;
+    let ops_server = Server::builder()
+        .add_service(tonic_health::pb::health_server::HealthServer::new(health.service()))
+        .serve_with_incoming_shutdown(incoming(ops), stopped(stop.subscribe()));
+    let ops_server = tokio::spawn(ops_server);
+
+    let listener = listen(config.listen).await?;
+    let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
+    let Opened { registry, writer, is_new } = open(&config).await?;
+    if config.dev && is_new && !config.no_sample {
+        sample::load(&registry).await.map_err(ServeError::Sample)?;
+    }
+    let calendar = tokio::spawn({
+        let registry = registry.clone();
+        async move { registry.keep_calendar().await }
+    });
+    let writer = tokio::task::spawn_blocking(move || writer.join());
+    tokio::pin!(writer);
+
+    let served = grpc::server(&registry, &health, config.dev)
+        .map_err(ServeError::Reflection)?
+        .serve_with_incoming_shutdown(incoming(listener), stopped(stop.subscribe()));
+    let served = tokio::spawn(served);
+    health.set(Serving { questions: true, writes: true });
+    on_listening(address);
+
+    let mut early = None;
+    tokio::select! {
+        () = shutdown => tracing::info!("draining"),
+        ended = &mut writer => early = Some(ended),
+    }
+    health.set(Serving::default());
+    stop.send_replace(true);
+    calendar.abort();
+    if tokio::time::timeout(config.drain, served).await.is_err() {
+        tracing::warn!("calls were cut off: they did not end within the drain's deadline");
+    }
+    registry.close().await;
+    let ended = match early {
+        Some(ended) => ended,
+        None => writer.await,
+    };
+    ops_server.abort();
+    drop(registry);
+    close(ended.map_err(|_| ServeError::Broken)?.map_err(|_| ServeError::Broken)??);
+    Ok(())
+}
+
+async fn open(config: &Config) -> Result<Opened, ServeError> {
+    let options = Options {
+        data_dir: config.data_dir.clone(),
+        rules_dir: config.rules_dir.clone(),
+        today: config.today,
+        store: StoreOptions::default(),
+    };
+    let opened = tokio::task::spawn_blocking(move || {
+        Registry::open(options, &mut |progress| {
+            let from_the_beginning = progress.from_the_beginning;
+            tracing::info!(folded = progress.folded.0, head = progress.head.0, from_the_beginning, "folding the log");
+        })
+    });
+    Ok(opened.await.map_err(|_| ServeError::Broken)??)
+}
+
+/// Closes the store. An index that is not closed is no loss: it is folded again if the machine goes down.
+fn close(store: Store) {
+    if let Err(error) = store.close() {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the index was not closed");
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+}
+
+fn incoming(listener: TcpListener) -> TcpIncoming {
+    TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE))
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // A sender that is gone has nothing left to serve either.
+    drop(stop.wait_for(|stop| *stop).await);
+}

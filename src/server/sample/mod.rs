@@ -1,0 +1,111 @@
+//! The sample data of a development server: a small invented registry with something of everything.
+//!
+//! Nobody in it exists, and no provider. It is told as agencies would tell it, one command after another, with dates
+//! counted back from today, so that it shows the same on any day; and its ids are the same on every machine.
+
+mod people;
+mod providers;
+mod telling;
+
+use uuid::Uuid;
+
+use crate::domain::command::Command;
+use crate::domain::day::Day;
+use crate::domain::fact::{Reporter, Role};
+use crate::domain::id::{CredentialNumber, NotAnId, ProviderId, SpecialistId};
+use crate::registry::{Numbers, Registry, Resource, Submission, SubmitError};
+
+/// A person of the sample, for whoever wants to look one up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SamplePerson {
+    /// What the person is an example of.
+    pub shows: &'static str,
+    /// The person.
+    pub specialist: SpecialistId,
+    /// The credential, of those who have one.
+    pub credential: Option<CredentialNumber>,
+}
+
+/// The sample could not be told to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum SampleError {
+    /// The registry did not accept a step.
+    #[error("step {step} was not accepted")]
+    NotAccepted {
+        /// Which, counted from 1.
+        step: u64,
+        /// Why.
+        source: SubmitError,
+    },
+    /// A step was accepted, and did not answer with the id that a later one needs.
+    #[error("step {step} left no id for a later one")]
+    NoId {
+        /// Which, counted from 1.
+        step: u64,
+    },
+    /// A provider's id is not one.
+    #[error("a provider has a malformed id")]
+    BadId(#[from] NotAnId),
+}
+
+/// Tells the whole sample to an empty registry, and says whom to look up.
+pub async fn load(registry: &Registry) -> Result<Vec<SamplePerson>, SampleError> {
+    let mut teller = Teller { registry, today: registry.head().today, step: 0, seed: 0 };
+    providers::tell(&mut teller).await?;
+    telling::tell(&mut teller).await
+}
+
+/// Who tells the sample.
+struct Teller<'a> {
+    registry: &'a Registry,
+    today: Day,
+    step: u64,
+    /// What the ids of the next step come from.
+    seed: u64,
+}
+
+impl Teller<'_> {
+    fn days_ago(&self, days: i32) -> Day {
+        self.today.plus(-days)
+    }
+
+    async fn tell(&mut self, client: String, role: Role, command: Command) -> Result<Resource, SampleError> {
+        self.step += 1;
+        let step = self.step;
+        // How many renewals there are depends on the day, and no id may.
+        if !matches!(command, Command::RenewCredential { .. }) {
+            self.seed += 1;
+        }
+        let submission = Submission {
+            reporter: Reporter { client, role },
+            method: "sample",
+            request_id: Uuid::from_u128(u128::from(step)),
+            content: Vec::new(),
+            validate_only: false,
+            note: String::new(),
+            command,
+            numbers: Numbers::From(self.seed),
+        };
+        let submitted = self.registry.submit(submission).await;
+        submitted.map(|receipt| receipt.resource).map_err(|source| SampleError::NotAccepted { step, source })
+    }
+
+    async fn as_certifier(&mut self, command: Command) -> Result<Resource, SampleError> {
+        self.tell("sample-certifier".to_owned(), Role::Certifier, command).await
+    }
+
+    async fn as_registrar(&mut self, command: Command) -> Result<Resource, SampleError> {
+        self.tell("sample-registrar".to_owned(), Role::Registrar, command).await
+    }
+
+    async fn as_provider(&mut self, provider: ProviderId, command: Command) -> Result<Resource, SampleError> {
+        self.tell(format!("sample-{provider}"), Role::Provider(provider), command).await
+    }
+
+    fn no_id(&self) -> SampleError {
+        SampleError::NoId { step: self.step }
+    }
+}
+
+#[cfg(test)]
+mod tests;

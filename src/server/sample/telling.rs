@@ -1,0 +1,184 @@
+//! Telling what happened to the people of the sample, as their employers and the registrar would report it.
+
+use jiff::civil::date;
+
+use super::people::{Event, PEOPLE, Person};
+use super::{SampleError, SamplePerson, Teller};
+use crate::domain::command::{Command, IssueCredential, WhichJob, Who};
+use crate::domain::day::{Day, Period};
+use crate::domain::evaluation::{Application, Education, ExamAttempt, LivedExperience, Training};
+use crate::domain::fact::{Act, CredentialPeriodKind, Designation, EmploymentEndReason};
+use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
+use crate::domain::name::PersonName;
+use crate::registry::Resource;
+
+use Designation::{AdultAndRecovery, RecoveryOnly};
+use Event::{Acted, Certified, Died, Hired, Inactive, Left, Limited, Renamed, Renewed, Suspended};
+
+/// Puts every person on file, and tells what happened to them.
+pub(super) async fn tell(teller: &mut Teller<'_>) -> Result<Vec<SamplePerson>, SampleError> {
+    let mut people = Vec::with_capacity(PEOPLE.len());
+    for person in &PEOPLE {
+        people.push(Told::register(teller, person).await?.tell_all(person).await?);
+    }
+    Ok(people)
+}
+
+/// A person on file, with what later steps need of earlier ones.
+struct Told<'t, 'a> {
+    teller: &'t mut Teller<'a>,
+    specialist: SpecialistId,
+    credential: Option<CredentialNumber>,
+    term_last_day: Option<Day>,
+    jobs: Vec<(&'static str, EmploymentId)>,
+}
+
+impl<'t, 'a> Told<'t, 'a> {
+    async fn register(teller: &'t mut Teller<'a>, person: &Person) -> Result<Self, SampleError> {
+        let name = name(person, person.family);
+        let birth_date = Day::from_civil(person.born);
+        let registered = teller.as_registrar(Command::RegisterSpecialist { name, birth_date }).await?;
+        let Resource::Specialist(known) = registered else { return Err(teller.no_id()) };
+        Ok(Told { teller, specialist: known.id, credential: None, term_last_day: None, jobs: Vec::new() })
+    }
+
+    async fn tell_all(mut self, person: &Person) -> Result<SamplePerson, SampleError> {
+        for event in person.events {
+            match event {
+                Hired(provider, days_ago) => self.hire(provider, *days_ago).await?,
+                Left(provider, days_ago) => self.leave(provider, *days_ago).await?,
+                Certified(days_ago, designations) => self.certify(*days_ago, designations).await?,
+                Renewed => self.renew().await?,
+                Suspended(basis, days_ago) => self.open(CredentialPeriodKind::Suspended(*basis), *days_ago).await?,
+                Limited(text, days_ago) => {
+                    self.open(CredentialPeriodKind::Limited((*text).to_owned()), *days_ago).await?
+                }
+                Inactive(days_ago) => self.open(CredentialPeriodKind::Inactive, *days_ago).await?,
+                Acted(act, days_ago) => self.act(*act, *days_ago).await?,
+                Died(days_ago) => {
+                    let death_date = self.teller.days_ago(*days_ago);
+                    self.report(Command::RecordDeath { specialist: self.specialist, death_date }).await?;
+                }
+                Renamed(family) => {
+                    let name = name(person, family);
+                    self.report(Command::ChangeSpecialistName { specialist: self.specialist, name }).await?;
+                }
+            }
+        }
+        Ok(SamplePerson { shows: person.shows, specialist: self.specialist, credential: self.credential })
+    }
+
+    /// The registrar's report, with what is to be remembered of it.
+    async fn report(&mut self, command: Command) -> Result<(), SampleError> {
+        if let Resource::Credential(timeline) = self.teller.as_registrar(command).await? {
+            self.credential = Some(timeline.number);
+            self.term_last_day = timeline.term_last_day;
+        }
+        Ok(())
+    }
+
+    /// The employer tells of its own staff. Once there is a credential, so late a report would be the registrar's.
+    async fn hire(&mut self, provider: &'static str, days_ago: i32) -> Result<(), SampleError> {
+        let id: ProviderId = provider.parse()?;
+        let command = Command::StartEmployment {
+            who: Who::Specialist(self.specialist),
+            provider: id.clone(),
+            position: "Peer support specialist".to_owned(),
+            supervised: true,
+            days: Period::from_inclusive(self.teller.days_ago(days_ago), None),
+        };
+        let started = match self.credential {
+            None => self.teller.as_provider(id, command).await?,
+            Some(_) => self.teller.as_registrar(command).await?,
+        };
+        let Resource::Employments(jobs) = started else { return Err(self.teller.no_id()) };
+        self.jobs.extend(jobs.into_iter().map(|reported| (provider, reported.job.employment)));
+        Ok(())
+    }
+
+    async fn leave(&mut self, provider: &'static str, days_ago: i32) -> Result<(), SampleError> {
+        let job = self.jobs.iter().find(|(employer, _)| *employer == provider);
+        let (_, employment) = job.ok_or_else(|| self.teller.no_id())?;
+        let command = Command::EndEmployment {
+            job: WhichJob::Employment(*employment),
+            last_day: self.teller.days_ago(days_ago),
+            reason: EmploymentEndReason::Resigned,
+        };
+        self.teller.as_provider(provider.parse()?, command).await?;
+        Ok(())
+    }
+
+    async fn certify(&mut self, days_ago: i32, designations: &[Designation]) -> Result<(), SampleError> {
+        let effective_from = self.teller.days_ago(days_ago);
+        self.report(Command::IssueCredential(IssueCredential {
+            specialist: self.specialist,
+            application: application(effective_from, designations),
+            effective_from,
+            designations: designations.to_vec(),
+            decision_note: String::new(),
+        }))
+        .await
+    }
+
+    /// Renews whatever ended by now, or soon will: no term of the sample ends within the notice.
+    async fn renew(&mut self) -> Result<(), SampleError> {
+        let soon = self.teller.today.plus(180);
+        while self.term_last_day.is_some_and(|last_day| last_day < soon) {
+            self.report(Command::RenewCredential {
+                credential: self.number()?,
+                effective_from: None,
+                term_last_day: None,
+                continuing_education_hours: 20.0,
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn open(&mut self, kind: CredentialPeriodKind, days_ago: i32) -> Result<(), SampleError> {
+        let days = Period::from_inclusive(self.teller.days_ago(days_ago), None);
+        self.report(Command::OpenCredentialPeriod { credential: self.number()?, kind, days }).await
+    }
+
+    async fn act(&mut self, act: Act, days_ago: i32) -> Result<(), SampleError> {
+        let effective_from = self.teller.days_ago(days_ago);
+        self.report(Command::Act { credential: self.number()?, act, effective_from }).await
+    }
+
+    fn number(&self) -> Result<CredentialNumber, SampleError> {
+        self.credential.ok_or_else(|| self.teller.no_id())
+    }
+}
+
+fn name(person: &Person, family: &str) -> PersonName {
+    PersonName { given: person.given.to_owned(), family: family.to_owned(), suffix: person.suffix.to_owned() }
+}
+
+/// An application that every rule set shipped so far accepts, since the day decides which of them judges it.
+fn application(effective_from: Day, designations: &[Designation]) -> Application {
+    let trained_on = effective_from.plus(-45);
+    let training = |code: &Designation| {
+        // Recovery only is for those who were trained before May 2021.
+        let (designation, completed_on) = match code {
+            RecoveryOnly => (AdultAndRecovery, trained_on.min(Day::from_civil(date(2020, 11, 13)))),
+            other => (*other, trained_on),
+        };
+        Training { completed_on, designation: Some(designation), hours: 40.0, pre_training_completed: true }
+    };
+    Application {
+        applied_on: effective_from.plus(-60),
+        mississippi_resident: true,
+        lived_experience: Some(LivedExperience::Own),
+        recovery_attested: true,
+        education: Some(Education::HighSchoolDiploma),
+        literate: true,
+        experience_hours: 320.0,
+        experience_within_three_years: true,
+        college_year_within_three_years: false,
+        references: 2,
+        trainings: designations.iter().map(training).collect(),
+        exam_attempts: vec![ExamAttempt { taken_on: effective_from.plus(-30), score: 88.0 }],
+        sponsoring_provider: None,
+        requests_scholarship: false,
+    }
+}

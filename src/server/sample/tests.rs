@@ -1,0 +1,123 @@
+//! The sample, told to a registry in a directory of its own.
+
+use tempfile::TempDir;
+
+use super::{SamplePerson, load};
+use crate::domain::standing::{Standing, Verdict};
+use crate::domain::verdict::Designations;
+use crate::registry::question::{Ask, AskProvider, AskSubject};
+use crate::registry::{Opened, Options, Registry};
+use crate::store::StoreOptions;
+
+use Standing::{Current, Deceased, Inactive, Lapsed, Limited, Retired, RevokedLossOfEmployment as Revoked, Suspended};
+use Verdict::{Confirmed, ConfirmedWithLimits, NotConfirmed, Undetermined};
+
+struct Told {
+    registry: Registry,
+    people: Vec<SamplePerson>,
+    _directory: TempDir,
+}
+
+impl Told {
+    async fn on(today: &str) -> Told {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options {
+            data_dir: directory.path().to_owned(),
+            rules_dir: None,
+            today: Some(today.parse().unwrap()),
+            store: StoreOptions::default(),
+        };
+        let Opened { registry, .. } = Registry::open(options, &mut |_| {}).unwrap();
+        let people = load(&registry).await.unwrap();
+        Told { registry, people, _directory: directory }
+    }
+
+    /// How a person's credential stands today, and the verdict on it; with a provider, on a claim by that one.
+    async fn ask(&self, person: &SamplePerson, provider: Option<&str>) -> (Standing, Verdict) {
+        let ask = Ask {
+            subject: AskSubject::Number(person.credential),
+            family_name: None,
+            as_of: None,
+            provider: provider.map(|id| AskProvider::Id(id.to_owned())),
+            designations: Designations::default(),
+        };
+        let snapshot = self.registry.pin_head();
+        let today = snapshot.day_asked(None).unwrap();
+        let finding = snapshot.answer(&ask, today, provider.is_some()).await.unwrap().finding;
+        (finding.standing.unwrap(), finding.verdict)
+    }
+}
+
+/// New Year, a leap day, the days around two cohort dates, and days outside the years that the sample is meant for.
+const DAYS: [&str; 11] = [
+    "2021-05-03",
+    "2026-01-01",
+    "2026-03-02",
+    "2027-09-29",
+    "2027-09-30",
+    "2027-10-01",
+    "2028-02-29",
+    "2029-07-04",
+    "2030-12-31",
+    "2031-10-01",
+    "2036-06-15",
+];
+
+#[tokio::test]
+async fn the_sample_shows_the_same_on_any_day() {
+    let expected = [
+        ("current", Current, Confirmed),
+        ("current, one of two jobs ended", Current, Confirmed),
+        ("current, also employed outside the state system", Current, Confirmed),
+        ("current, reinstated after a gap between jobs", Current, Confirmed),
+        ("current, under a new name", Current, Confirmed),
+        ("limited", Limited, ConfirmedWithLimits),
+        ("current, the employer's renewal not on record", Current, Undetermined),
+        ("suspended as discipline", Suspended, NotConfirmed),
+        ("suspended while continuing education is audited", Suspended, NotConfirmed),
+        ("inactive", Inactive, NotConfirmed),
+        ("lapsed", Lapsed, NotConfirmed),
+        ("deceased", Deceased, NotConfirmed),
+        ("retired", Retired, NotConfirmed),
+        ("revoked on loss of employment", Revoked, NotConfirmed),
+    ];
+    for today in DAYS {
+        let told = Told::on(today).await;
+        let certified: Vec<_> = told.people.iter().filter(|person| person.credential.is_some()).collect();
+        assert_eq!((certified.len(), told.people.len()), (expected.len(), expected.len() + 1));
+        for (person, (shows, standing, verdict)) in certified.into_iter().zip(expected) {
+            assert_eq!(person.shows, shows);
+            assert_eq!(told.ask(person, None).await, (standing, verdict), "{shows} on {today}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_claim_depends_on_the_provider_that_bills() {
+    let expected = [
+        ("current", "region-1-cmhc", Confirmed),
+        ("current, one of two jobs ended", "region-1-cmhc", Confirmed),
+        ("current, one of two jobs ended", "region-2-cmhc", NotConfirmed),
+        ("current, also employed outside the state system", "region-4-cmhc", NotConfirmed),
+        ("current, also employed outside the state system", "piney-woods-va", NotConfirmed),
+        ("current, under a new name", "sycamore-house", Confirmed),
+        ("limited", "blackjack-hill", ConfirmedWithLimits),
+    ];
+    for today in DAYS {
+        let told = Told::on(today).await;
+        for (shows, provider, verdict) in expected {
+            let person = told.people.iter().find(|person| person.shows == shows).unwrap();
+            assert_eq!(told.ask(person, Some(provider)).await.1, verdict, "{shows}, {provider} on {today}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_sample_has_the_same_ids_on_any_day() {
+    let [early, late] = [Told::on("2026-03-02").await, Told::on("2027-08-30").await];
+    assert_eq!(early.people, late.people);
+    let numbers = early.people.iter().filter_map(|person| person.credential);
+    for (number, shows) in numbers.zip(early.people.iter()) {
+        println!("{number} {} {}", shows.shows, shows.specialist);
+    }
+}
