@@ -44,7 +44,8 @@ impl Failure {
         let details = status.get_error_details();
         let code = Code::try_from(status.code() as i32).unwrap_or(Code::Unknown).as_str_name();
         let reason = details.error_info().map_or(String::new(), |info| format!(" {}", info.reason));
-        let mut lines = vec![format!("{code}{reason}: {}", status.message())];
+        let message = if status.message().is_empty() { String::new() } else { format!(": {}", status.message()) };
+        let mut lines = vec![format!("{code}{reason}{message}")];
         if let Some(request) = details.bad_request() {
             lines.extend(request.field_violations.iter().map(|v| format!("{}: {}", v.field, v.description)));
         }
@@ -53,9 +54,6 @@ impl Failure {
         }
         if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
             lines.push(format!("try again in {} s", delay.as_secs_f64()));
-        }
-        if lines.len() == 1 && status.message().is_empty() {
-            lines[0] = format!("{code}{reason}");
         }
         Failure { lines, is_usage: false }
     }

@@ -19,6 +19,7 @@ use crate::grpc;
 use crate::grpc::health::{HealthBoard, Serving};
 use crate::registry::{OpenError, Opened, Options, Registry, WriterFailed};
 use crate::store::{Store, StoreOptions};
+use crate::telemetry;
 
 /// How often a peer that says nothing is asked whether it is there, and how long it may take to say so.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -60,6 +61,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send,
     on_listening: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
+    telemetry::log_to_stderr();
     let health = HealthBoard::default();
     let stop = watch::Sender::new(false);
     let ops = listen(config.ops_listen).await?;

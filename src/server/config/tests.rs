@@ -4,18 +4,15 @@ use std::path::Path;
 
 use super::*;
 
-/// Reads a file of this content, with these flags beside it. Each test names a file of its own.
-fn read(name: &str, content: &str, flags: Flags) -> Result<Config, Vec<String>> {
-    let path = std::env::temp_dir().join(format!("cpss-registry-{}-{name}.toml", std::process::id()));
+/// Reads a file of this content, with these flags beside it. The mistakes name it without its directory.
+fn read(file: &str, content: &str, flags: Flags) -> Result<Config, Vec<String>> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(file);
     std::fs::write(&path, content).unwrap();
     let config = Some(path.display().to_string());
-    let read = Config::read(&Flags { config, ..flags });
-    std::fs::remove_file(&path).unwrap();
-    let directory = format!("{}/", std::env::temp_dir().display());
-    let prefix = format!("cpss-registry-{}-", std::process::id());
-    read.map_err(|mistakes| {
-        mistakes.iter().map(|mistake| mistake.to_string().replace(&directory, "").replace(&prefix, "")).collect()
-    })
+    let prefix = format!("{}/", directory.path().display());
+    Config::read(&Flags { config, ..flags })
+        .map_err(|mistakes| mistakes.iter().map(|mistake| mistake.to_string().replace(&prefix, "")).collect())
 }
 
 fn some(text: &str) -> Option<String> {
@@ -24,7 +21,7 @@ fn some(text: &str) -> Option<String> {
 
 #[test]
 fn the_example_shows_the_defaults() {
-    let example = read("example", include_str!("../../../deploy/config.example.toml"), Flags::default()).unwrap();
+    let example = read("example.toml", include_str!("../../../deploy/config.example.toml"), Flags::default()).unwrap();
     let defaults = Config::read(&Flags::default()).unwrap();
     let values = |config: &Config| config.settings().iter().map(|s| (s.key, s.value.clone())).collect::<Vec<_>>();
     assert_eq!(values(&example), values(&defaults));
@@ -34,7 +31,7 @@ fn the_example_shows_the_defaults() {
 fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
     let content = "listen = \"127.0.0.1:1\"\nops_listen = \"127.0.0.1:2\"\nopen_days_through = 2026-03-02\n";
     let flags = Flags { listen: some("[::1]:3"), dev: true, today: some("2026-03-01"), ..Flags::default() };
-    let config = read("wins", content, flags).unwrap();
+    let config = read("wins.toml", content, flags).unwrap();
     assert_eq!(config.listen, "[::1]:3".parse().unwrap());
     assert_eq!(config.ops_listen, "127.0.0.1:2".parse().unwrap());
     assert_eq!(config.open_days_through, Some("2026-03-02".parse().unwrap()));
@@ -48,7 +45,7 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
 fn every_mistake_is_told_at_once_with_its_place() {
     let content = "listen = \"here\"\nops_liste = \"127.0.0.1:1\"\ndrain_seconds = \"10\"\n\ndata_dir = 5\ntoday = \"2026-03-01\"\n";
     let flags = Flags { open_days_through: some("2026-02-30"), no_sample: true, ..Flags::default() };
-    let mistakes = read("mistakes", content, flags).unwrap_err();
+    let mistakes = read("mistakes.toml", content, flags).unwrap_err();
     let keys = "the keys are listen, ops_listen, data_dir, rules_dir, drain_seconds, open_days_through";
     assert_eq!(
         mistakes,
@@ -66,7 +63,7 @@ fn every_mistake_is_told_at_once_with_its_place() {
 
 #[test]
 fn what_is_no_toml_is_told_with_its_line() {
-    let mistakes = read("broken", "listen = \"127.0.0.1:1\"\nops_listen = \n", Flags::default()).unwrap_err();
+    let mistakes = read("broken.toml", "listen = \"127.0.0.1:1\"\nops_listen = \n", Flags::default()).unwrap_err();
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     assert!(mistakes[0].starts_with("broken.toml:2: "), "{mistakes:?}");
 }

@@ -52,7 +52,12 @@ pub enum SampleError {
 pub async fn load(registry: &Registry) -> Result<Vec<SamplePerson>, SampleError> {
     let mut teller = Teller { registry, today: registry.head().today, step: 0, seed: 0 };
     providers::tell(&mut teller).await?;
-    telling::tell(&mut teller).await
+    let people = telling::tell(&mut teller).await?;
+    for person in &people {
+        let credential = person.credential.map(tracing::field::display);
+        tracing::info!(credential, specialist = %person.specialist, shows = person.shows, "sample");
+    }
+    Ok(people)
 }
 
 /// Who tells the sample.

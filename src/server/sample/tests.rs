@@ -116,8 +116,4 @@ async fn a_claim_depends_on_the_provider_that_bills() {
 async fn the_sample_has_the_same_ids_on_any_day() {
     let [early, late] = [Told::on("2026-03-02").await, Told::on("2027-08-30").await];
     assert_eq!(early.people, late.people);
-    let numbers = early.people.iter().filter_map(|person| person.credential);
-    for (number, shows) in numbers.zip(early.people.iter()) {
-        println!("{number} {} {}", shows.shows, shows.specialist);
-    }
 }

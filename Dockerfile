@@ -1,0 +1,31 @@
+# The service in an image with nothing else in it: no shell, no package manager, no root.
+# Keep the Rust tag at Cargo.toml's rust-version, and both stages on the same Debian: the binary links its glibc.
+
+FROM rust:1.95.0-bookworm AS build
+WORKDIR /src
+COPY . .
+# The cache mounts live beside the layers, so the binary has to be copied out before the step ends.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --release --locked --bin cpss-registry \
+    && install -D -m 0755 target/release/cpss-registry /out/cpss-registry \
+    && install -d -m 0700 /out/data
+
+FROM gcr.io/distroless/cc-debian12:nonroot
+LABEL org.opencontainers.image.title="cpss-registry" \
+      org.opencontainers.image.description="Registry of record for Mississippi's Certified Peer Support Specialists" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /out/cpss-registry /usr/local/bin/cpss-registry
+# An empty directory that nonroot owns, so that a fresh volume mounted here is writable.
+COPY --from=build --chown=65532:65532 /out/data /var/lib/cpss-registry
+# nonroot, by number: Kubernetes checks runAsNonRoot against a number, and hosts may not know the name.
+USER 65532:65532
+VOLUME /var/lib/cpss-registry
+# 50051: the contract. 9090: health, metrics, /livez, /readyz; no personal data, not for the outside.
+EXPOSE 50051 9090
+STOPSIGNAL SIGTERM
+# No shell to run a probe in, so the binary asks its own health service.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
+    CMD ["/usr/local/bin/cpss-registry", "healthcheck", "--endpoint", "http://127.0.0.1:9090"]
+ENTRYPOINT ["/usr/local/bin/cpss-registry"]
+CMD ["serve", "--listen", "0.0.0.0:50051", "--ops-listen", "0.0.0.0:9090", "--data-dir", "/var/lib/cpss-registry"]
