@@ -62,7 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => {
             // A stream that nobody reads is no reason to fail: the code tells as much.
-            let _ = error.print();
+            drop(error.print());
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
@@ -79,7 +79,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Outcome::NotKnown) => ExitCode::from(4),
         Err(failure) => {
             // Without a stream to say it on, the exit code still does.
-            let _ = write!(std::io::stderr(), "{failure}");
+            drop(write!(std::io::stderr(), "{failure}"));
             failure.exit_code()
         }
     }

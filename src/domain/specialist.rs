@@ -160,7 +160,7 @@ impl Specialist {
                 self.on_job(*employment, |job| job.days = job.days.ending(Some(*last_day)));
             }
             SpecialistFact::EmploymentCorrected { employment, days } => {
-                self.on_job(*employment, |job| job.days = *days)
+                self.on_job(*employment, |job| job.days = *days);
             }
             SpecialistFact::CredentialIssued(_) | SpecialistFact::PeriodEnded(_) | SpecialistFact::Retracted(_) => {}
         }

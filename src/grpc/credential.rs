@@ -203,7 +203,7 @@ impl CredentialService for Contract {
         let asked = decode::evaluate_application(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin(None, 0).await?;
         let file = snapshot.specialist(asked.specialist).await.map_err(|error| unreadable(&error))?;
-        let known = file.map(|file| file.known_now()).filter(|known| known.is_on_file());
+        let known = file.map(|file| file.known_now()).filter(super::super::domain::specialist::Specialist::is_on_file);
         let known = known.ok_or_else(|| status::not_found("specialist", &request.specialist_id))?;
         let grounds = snapshot.grounds().ok_or_else(status::internal)?;
         let evaluation =

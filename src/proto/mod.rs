@@ -9,7 +9,15 @@ pub use ms::dmh::credential::v1;
 /// The descriptor set of every contract, with comments: what server reflection shows.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
-#[allow(missing_docs, clippy::all, clippy::pedantic, rustdoc::all)]
+#[allow(
+    missing_docs,
+    unused_qualifications,
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    rustdoc::all,
+    reason = "generated"
+)]
 pub mod google {
     //! Messages that every gRPC service shares.
     pub mod rpc {
@@ -22,7 +30,15 @@ pub mod google {
     }
 }
 
-#[allow(missing_docs, clippy::all, clippy::pedantic, rustdoc::all)]
+#[allow(
+    missing_docs,
+    unused_qualifications,
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    rustdoc::all,
+    reason = "generated"
+)]
 pub mod ms {
     //! Mississippi.
     pub mod dmh {

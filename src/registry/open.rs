@@ -64,10 +64,10 @@ impl Registry {
         let is_new = store.head() == Revision::ZERO;
         let chronicle = Chronicle::of(&store.index().registry_facts()?)?;
         let first = first_law(&rule_sets, &chronicle)?;
-        let (shared, agenda) = resident(&store, clock, chronicle, first)?;
+        let (shared, agenda) = resident(&store, clock, chronicle, &first)?;
         let shared = Arc::new(shared);
         let mut writer = Writer { shared: Arc::clone(&shared), store, agenda, answered_through: Timestamp::UNIX_EPOCH };
-        begin(&mut writer, rule_sets)?;
+        begin(&mut writer, &rule_sets)?;
         let (sender, mailbox) = mpsc::channel(QUEUE);
         let writer = std::thread::Builder::new()
             .name("writer".to_owned())
@@ -91,7 +91,7 @@ fn first_law(rule_sets: &[RuleText], chronicle: &Chronicle) -> Result<Arc<Law>, 
 }
 
 /// Everything that is kept in memory, from the index.
-fn resident(store: &Store, clock: Clock, chronicle: Chronicle, law: Arc<Law>) -> Result<(Shared, Agenda), OpenError> {
+fn resident(store: &Store, clock: Clock, chronicle: Chronicle, law: &Arc<Law>) -> Result<(Shared, Agenda), OpenError> {
     let index = Arc::clone(store.index());
     let head = store.head();
     let shared = Shared {
@@ -100,7 +100,7 @@ fn resident(store: &Store, clock: Clock, chronicle: Chronicle, law: Arc<Law>) ->
             revision: head,
             recorded_at: index.recorded_at(head)?.unwrap_or(Timestamp::UNIX_EPOCH),
             today: chronicle.today(head).unwrap_or(Day::BEGINNING),
-            law: Arc::clone(&law),
+            law: Arc::clone(law),
             chronicle: Arc::new(chronicle),
         }),
         published: watch::Sender::new(head),
@@ -110,7 +110,7 @@ fn resident(store: &Store, clock: Clock, chronicle: Chronicle, law: Arc<Law>) ->
         identifiers: papaya::HashMap::new(),
         index,
     };
-    let agenda = fill(&shared, &law)?;
+    let agenda = fill(&shared, law)?;
     Ok((shared, agenda))
 }
 
@@ -149,7 +149,7 @@ fn fill(shared: &Shared, law: &Law) -> Result<Agenda, OpenError> {
 }
 
 /// Writes what must stand before anything else: the first record, rule sets that are new, the days since the last.
-fn begin(writer: &mut Writer, rule_sets: Vec<RuleText>) -> Result<(), OpenError> {
+fn begin(writer: &mut Writer, rule_sets: &[RuleText]) -> Result<(), OpenError> {
     let head = writer.shared.head.load_full();
     let today = writer.shared.clock.civil_day();
     let adopt = |text: &RuleText| {

@@ -186,7 +186,7 @@ impl Snapshot {
         for id in self.shared.index.specialists_named(&holder.name)? {
             let Some(file) = self.file(id)? else { continue };
             let known = file.known_now();
-            let names = || known.names.iter().map(|name| name.folded());
+            let names = || known.names.iter().map(super::super::domain::name::PersonName::folded);
             if known.birth_date == Some(holder.birth_date) && names().any(|name| name == holder.name) {
                 let current = names().next_back().is_some_and(|name| name == holder.name);
                 matching.push((known, if current { NameMatch::Current } else { NameMatch::Former }));

@@ -164,6 +164,7 @@ struct FeeEntry {
 macro_rules! words {
     ($name:ident for $domain:ty { $($word:ident = $value:expr,)+ }) => {
         #[derive(Clone, Copy, Debug, Deserialize)]
+        #[allow(clippy::enum_variant_names, reason = "the words of the contract")]
         #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
         enum $name { $($word,)+ }
 

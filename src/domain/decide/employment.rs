@@ -17,7 +17,7 @@ pub(super) struct NewJob<'a> {
     pub(super) days: Period,
 }
 
-pub(super) fn start(who: &Who, job: NewJob<'_>, file: &File, desk: &mut dyn Desk) -> Result<Vec<Fact>, Rejection> {
+pub(super) fn start(who: &Who, job: &NewJob<'_>, file: &File, desk: &mut dyn Desk) -> Result<Vec<Fact>, Rejection> {
     let not_found = || match who {
         Who::Specialist(id) => Rejection::not_found("specialist", id),
         Who::Holder(number, _) => Rejection::not_found("credential", number),

@@ -98,7 +98,7 @@ pub fn decide(command: &Command, file: &File, desk: &mut dyn Desk) -> Result<Vec
         }
         Command::StartEmployment { who, provider, position, supervised, days } => {
             let job = employment::NewJob { provider, position, supervised: *supervised, days: *days };
-            employment::start(who, job, file, desk)
+            employment::start(who, &job, file, desk)
         }
         Command::EndEmployment { job, last_day, reason } => employment::end(*job, *last_day, *reason, file, desk),
         Command::CorrectEmployment { employment, days } => employment::correct(*employment, *days, file, desk),

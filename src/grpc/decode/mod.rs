@@ -29,3 +29,6 @@ pub use self::mutation::*;
 pub use self::question::{eligibility_item, known_at, verification_item};
 pub use self::reading::*;
 pub use self::roster::{RosterAsked, RosterJob, RosterSubject, roster_options, roster_row};
+
+#[cfg(test)]
+mod tests;

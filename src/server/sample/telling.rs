@@ -51,7 +51,7 @@ impl<'t, 'a> Told<'t, 'a> {
                 Renewed => self.renew().await?,
                 Suspended(basis, days_ago) => self.open(CredentialPeriodKind::Suspended(*basis), *days_ago).await?,
                 Limited(text, days_ago) => {
-                    self.open(CredentialPeriodKind::Limited((*text).to_owned()), *days_ago).await?
+                    self.open(CredentialPeriodKind::Limited((*text).to_owned()), *days_ago).await?;
                 }
                 Inactive(days_ago) => self.open(CredentialPeriodKind::Inactive, *days_ago).await?,
                 Acted(act, days_ago) => self.act(*act, *days_ago).await?,

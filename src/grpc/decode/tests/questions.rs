@@ -1,0 +1,109 @@
+//! Questions about credentials and claims.
+
+use super::*;
+
+fn an_item() -> v1::VerificationItem {
+    v1::VerificationItem {
+        subject: Some(v1::verification_item::Subject::CredentialNumber(number())),
+        family_name: "O'Brien".into(),
+        as_of: first_of_march(),
+        provider_id: "region-8".into(),
+        designations: vec![5, 1, 5],
+        correlation_id: "é".repeat(100),
+    }
+}
+
+#[test]
+fn a_question_is_read_as_it_was_put() {
+    let ask = verification_item("item", Some(&an_item())).unwrap();
+    assert_eq!(ask.subject, AskSubject::Number(Some(CredentialNumber::from_number(7))));
+    assert_eq!((ask.family_name.as_deref(), ask.as_of), (Some("obrien"), Some(day("2026-03-01"))));
+    assert_eq!(ask.provider, Some(AskProvider::Id("region-8".into())));
+    let codes: Vec<Designation> = ask.designations.iter().collect();
+    assert_eq!(codes, [Designation::AdultAndRecovery, Designation::RecoveryOnly]);
+}
+
+#[test]
+fn a_number_that_cannot_exist_is_a_question_still() {
+    let subject = Some(v1::verification_item::Subject::CredentialNumber("12345".into()));
+    let item = v1::VerificationItem { subject, provider_id: "not an id".into(), ..Default::default() };
+    let ask = verification_item("item", Some(&item)).unwrap();
+    assert_eq!((ask.subject, ask.as_of, ask.family_name), (AskSubject::Number(None), None, None));
+    assert_eq!(ask.provider, Some(AskProvider::Id("not an id".into())));
+}
+
+#[test]
+fn a_holder_is_asked_for_by_one_name_and_the_birth_date() {
+    let holder = v1::HolderIdentity { name: a_name(), birth_date: date("1990-02-03") };
+    let subject = Some(v1::verification_item::Subject::Holder(holder));
+    let mut item = v1::VerificationItem { subject, ..Default::default() };
+    let ask = verification_item("item", Some(&item)).unwrap();
+    let AskSubject::Holder(holder) = ask.subject else { panic!("not a holder") };
+    assert_eq!((holder.name.family.as_str(), holder.birth_date), ("munoz", day("1990-02-03")));
+    item.family_name = "Muñoz".into();
+    item.subject = Some(v1::verification_item::Subject::Holder(v1::HolderIdentity::default()));
+    let expected = ["item.family_name", "item.holder.name", "item.holder.birth_date"];
+    assert_eq!(faults(verification_item("item", Some(&item))), expected);
+}
+
+#[test]
+fn what_is_wrong_with_a_question_is_told_under_its_path() {
+    assert_eq!(faults(verification_item("item", None)), ["item"]);
+    let mut item = an_item();
+    item.subject = None;
+    item.as_of = Some(Date { year: 2026, month: 3, day: 0 });
+    item.designations = vec![1, 0, 6];
+    item.correlation_id.push('x');
+    let expected = [
+        "items[3].subject",
+        "items[3].as_of",
+        "items[3].designations[1]",
+        "items[3].designations[2]",
+        "items[3].correlation_id",
+    ];
+    assert_eq!(faults(verification_item("items[3]", Some(&item))), expected);
+    item = an_item();
+    item.subject = Some(v1::verification_item::Subject::CredentialNumber(String::new()));
+    assert_eq!(faults(verification_item("item", Some(&item))), ["item.credential_number"]);
+}
+
+#[test]
+fn a_claim_names_its_day_and_who_bills() {
+    use eligibility_item::BillingProvider;
+    let mut item = v1::EligibilityItem {
+        credential_number: number(),
+        billing_provider: Some(BillingProvider::Npi("1234567890".into())),
+        date_of_service: first_of_march(),
+        designation: v1::Designation::YoungAdult as i32,
+        units: Some(4),
+        units_billed_that_day: Some(0),
+        ..Default::default()
+    };
+    let claim = eligibility_item("item", Some(&item)).unwrap();
+    let npi = Identifier { kind: IdentifierKind::Npi, value: "1234567890".into() };
+    assert_eq!(claim.ask.provider, Some(AskProvider::Identifier(npi)));
+    assert_eq!((claim.date_of_service, claim.ask.as_of), (day("2026-03-01"), Some(day("2026-03-01"))));
+    assert_eq!(claim.units, None);
+    item.units_billed_that_year = Some(7);
+    let units = Units { claimed: 4, billed_that_day: 0, billed_that_year: 7 };
+    assert_eq!(eligibility_item("item", Some(&item)).unwrap().units, Some(units));
+    item = v1::EligibilityItem { billing_provider: Some(BillingProvider::ProviderId(String::new())), ..item };
+    assert_eq!(faults(eligibility_item("item", Some(&item))), ["item.provider_id"]);
+    let expected = ["item.credential_number", "item.billing_provider", "item.date_of_service"];
+    assert_eq!(faults(eligibility_item("item", Some(&Default::default()))), expected);
+}
+
+#[test]
+fn knowledge_is_asked_for_by_revision_or_instant() {
+    use known_at::Point;
+    let at = |epoch: &str, point| known_at(Some(&v1::KnownAt { epoch: epoch.into(), point }));
+    let time = |seconds, nanos| Some(Point::Time(prost_types::Timestamp { seconds, nanos }));
+    let epoch = Uuid::from_u128(3);
+    assert_eq!((known_at(None), at("", None)), (Ok(KnownAt::Head), Ok(KnownAt::Head)));
+    assert_eq!(at("", Some(Point::Revision(0))), Ok(KnownAt::Revision(None, Revision::ZERO)));
+    assert_eq!(at(&epoch.to_string(), Some(Point::Revision(9))), Ok(KnownAt::Revision(Some(epoch), Revision(9))));
+    let instant: Timestamp = "2026-03-01T12:00:00.000000001Z".parse().unwrap();
+    assert_eq!(at("", time(1_772_366_400, 1)), Ok(KnownAt::Time(None, instant)));
+    assert_eq!(faults(at("", time(i64::MAX, 0))), ["known_at.time"]);
+    assert_eq!(faults(at("first", time(0, -1))), ["known_at.epoch", "known_at.time"]);
+}

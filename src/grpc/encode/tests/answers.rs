@@ -1,0 +1,87 @@
+//! Answers and changes.
+
+use super::*;
+
+fn finding(reasons: &[Reason], standing: Option<Standing>) -> Finding {
+    let reasons: Reasons = reasons.iter().copied().collect();
+    let missing: Designations = [Designation::RecoveryOnly].into_iter().collect();
+    let may_practice = standing.map(Standing::allows_practice);
+    Finding { verdict: reasons.verdict(), reasons, missing, standing, may_practice }
+}
+
+#[test]
+fn a_verification_says_what_is_held_used_and_practiced_and_nothing_beside_a_reason_that_stands_alone() {
+    let answer = v1::Answer::default();
+    let told = |standing| {
+        let told = verification(&finding(&[], Some(standing)), answer.clone());
+        (told.holds_credential, told.may_use_title, told.may_practice)
+    };
+    assert_eq!(told(Standing::Current), (Some(true), Some(true), Some(true)));
+    assert_eq!(told(Standing::Suspended), (Some(true), Some(false), Some(false)));
+    assert_eq!(told(Standing::Inactive), (Some(true), Some(true), Some(false)));
+    assert_eq!(told(Standing::Lapsed), (Some(false), Some(false), Some(false)));
+    let alone = verification(&finding(&[Reason::NameMismatch, Reason::DateInFuture], None), answer);
+    assert_eq!(alone.verdict, v1::Verdict::NotConfirmed as i32);
+    assert_eq!(alone.reasons, [v1::Reason::NameMismatch as i32, v1::Reason::DateInFuture as i32]);
+    assert_eq!((alone.holds_credential, alone.may_use_title, alone.may_practice), (None, None, None));
+    assert_eq!((alone.standing, alone.credential, alone.answer.is_some()), (None, None, true));
+}
+
+#[test]
+fn limits_stand_beside_the_verdict() {
+    let law = Law::new(vec![rules(0).into()], None).unwrap();
+    let units = Units { claimed: 4, billed_that_day: 3, billed_that_year: 199 };
+    let limits = law.coverage_limits(day("2026-06-30"), Some(units), true);
+    let told = eligibility(&finding(&[Reason::Limited], Some(Standing::Limited)), Some(&limits), v1::Answer::default());
+    assert!(told.eligible);
+    let coverage = told.coverage.unwrap();
+    assert_eq!((coverage.year_first_day, coverage.year_last_day), (wire("2025-07-01"), wire("2026-06-30")));
+    assert_eq!((coverage.payable_units, coverage.limit_reasons), (Some(1), vec![1, 2]));
+    let unknown = coverage_limits(&law.coverage_limits(day("2026-07-01"), None, true));
+    assert_eq!((unknown.payable_units, unknown.limit_reasons.len()), (None, 0));
+    assert!(is_eligible(Verdict::Confirmed) && !is_eligible(Verdict::Undetermined));
+    let nothing = eligibility(&finding(&[Reason::DateInFuture], None), None, v1::Answer::default());
+    assert_eq!((nothing.eligible, nothing.coverage.unwrap().daily_unit_limit), (false, 0));
+}
+
+#[test]
+fn an_answer_says_what_it_was_given_from() {
+    let law = Law::new(vec![rules(0).into()], None).unwrap();
+    let mut from = AnsweredFrom {
+        epoch: Uuid::nil(),
+        revision: Revision(5),
+        recorded_at: Some("2026-03-01T12:00:00Z".parse().unwrap()),
+        known: Known { law: Some(&law), today: Some(day("2026-03-27")) },
+        semantics_version: 1,
+    };
+    let told = answer(&from, day("2026-03-06"));
+    assert_eq!((told.rule_set_id.as_str(), told.settled, told.settles_on), ("the-rules", true, wire("2026-03-26")));
+    assert_eq!((told.known_at_revision, told.as_of), (5, wire("2026-03-06")));
+    (from.revision, from.recorded_at, from.known) = (Revision::ZERO, None, Known { law: None, today: None });
+    let empty = answer(&from, day("2026-03-06"));
+    assert_eq!((empty.rule_set_id.as_str(), empty.settled, empty.settles_on), ("", false, None));
+    assert_eq!((empty.known_at_time, empty.epoch.as_str()), (None, "00000000-0000-0000-0000-000000000000"));
+}
+
+#[test]
+fn changes_are_told_with_inclusive_days() {
+    let (number, provider, days) = (NUMBER, a_provider(), between("2026-01-01", "2026-01-31"));
+    let of = |told: Change| change(&told).change.unwrap();
+    let (from, to) = (Standing::Suspended, Standing::Current);
+    let standing = of(Change::Standing { number, days, from, to, reason: None });
+    let v1::change::Change::Standing(told) = standing else { panic!("{standing:?}") };
+    assert_eq!((told.first_day, told.last_day, told.reason), (wire("2026-01-01"), wire("2026-01-31"), 0));
+    let coverage = of(Change::Coverage { number, provider: provider.clone(), days, coverage: Coverage::NotKnown });
+    assert!(
+        matches!(coverage, v1::change::Change::Coverage(told) if told.coverage == 3 && told.provider_id == "region-8")
+    );
+    let designation = of(Change::Designation { number, code: Designation::YoungAdult, days, held: true });
+    assert!(matches!(designation, v1::change::Change::Designation(told) if told.held && told.code == 3));
+    let service = of(Change::Service { provider: provider.clone(), days, service: ServiceStatus::NotCertified });
+    assert!(matches!(service, v1::change::Change::Service(told) if told.service == 2));
+    let identifiers = a_row().identifiers;
+    let row = of(Change::Provider { provider, identifiers, on_file: true });
+    assert!(matches!(row, v1::change::Change::Provider(told) if told.on_file && told.identifiers.len() == 1));
+    let records = of(Change::Records { first_day: day("2020-01-01") });
+    assert!(matches!(records, v1::change::Change::Records(told) if told.first_day == wire("2020-01-01")));
+}
