@@ -162,6 +162,8 @@ pub struct IssueCredential {
     pub designations: Vec<Designation>,
     /// Why open questions are decided for the applicant.
     pub decision_note: String,
+    /// Whether an unfulfilled criterion is no reason to refuse: of an agency's earlier records.
+    pub waives_criteria: bool,
 }
 
 /// A credential as an agency's earlier records have it.
@@ -173,8 +175,8 @@ pub struct TransferCredential {
     pub term: Period,
     /// What for.
     pub designations: Vec<Designation>,
-    /// The rule set it was issued under.
-    pub rule_set: String,
+    /// The rule set it was issued under; unset: the one in force on the first day.
+    pub rule_set: Option<String>,
 }
 
 /// A person whose job begins.

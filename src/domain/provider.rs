@@ -149,15 +149,18 @@ impl Provider {
         }
     }
 
-    /// What it is on each day, under the law.
+    /// What it is on each day, under the law. One that is not on file is nothing on any day.
     pub fn compile(&self, law: &Law) -> ProviderTimeline {
+        if self.row.is_none() {
+            return ProviderTimeline::not_on_file();
+        }
         let mut boundaries: Vec<Day> = law.boundaries().collect();
         for period in &self.periods {
             boundaries.extend([period.days.start, period.days.end]);
             boundaries.extend(period.valid_through.map(Day::next));
         }
         let days = Runs::from_boundaries(boundaries, |day| self.on(day, law));
-        ProviderTimeline { on_file: self.row.is_some(), days }
+        ProviderTimeline { on_file: true, days }
     }
 
     fn on(&self, day: Day, law: &Law) -> ProviderDay {

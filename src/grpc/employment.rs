@@ -3,10 +3,13 @@
 use tonic::{Request, Response, Status, Streaming};
 
 use super::mutation::mutate;
+use super::roster::Roster;
 use super::{Contract, answer, caller, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
 use crate::proto::v1;
 use crate::proto::v1::employment_service_server::EmploymentService;
+use crate::proto::v1::reconcile_roster_request::Kind;
+use crate::registry::search::EmploymentFilter;
 
 #[tonic::async_trait]
 impl EmploymentService for Contract {
@@ -92,8 +95,31 @@ impl EmploymentService for Contract {
 
     async fn reconcile_roster(
         &self,
-        _: Request<Streaming<v1::ReconcileRosterRequest>>,
+        request: Request<Streaming<v1::ReconcileRosterRequest>>,
     ) -> Result<Response<v1::ReconcileRosterResponse>, Status> {
-        Err(status::unimplemented("rosters are not reconciled yet: use ListEmployments"))
+        let caller = caller(&request)?;
+        let mut list = request.into_inner();
+        let Some(Kind::Options(options)) = list.message().await?.and_then(|message| message.kind) else {
+            return Err(status::invalid_field("options", "required: the first message of the stream"));
+        };
+        let asked = decode::roster_options(&options, caller.own_provider());
+        let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
+        if caller.own_provider().is_some_and(|own| *own != asked.provider) {
+            return Err(status::permission_denied("a provider reconciles its own roster alone"));
+        }
+        let snapshot = self.pin_at(asked.known_at).await?;
+        let as_of = day_asked(&snapshot, asked.as_of)?;
+        let filter =
+            EmploymentFilter { provider: Some(asked.provider), as_of: Some(as_of), ..EmploymentFilter::default() };
+        let search = snapshot.off_thread(move |snapshot| snapshot.employments(&filter));
+        let mut roster = Roster::of(search.await.map_err(|error| unreadable(&error))?);
+        while let Some(message) = list.message().await? {
+            let Some(Kind::Row(row)) = message.kind else {
+                return Err(status::invalid_field("row", "required"));
+            };
+            let job = decode::roster_row(&row).map_err(|rejection| status::rejected(&rejection))?;
+            roster.take(row, &job)?;
+        }
+        Ok(Response::new(roster.compared(&self.tags(), answer(&snapshot, as_of))))
     }
 }

@@ -15,6 +15,7 @@ mod mutation;
 mod page;
 mod provider;
 mod record;
+mod roster;
 pub mod status;
 mod stream;
 mod verification;

@@ -54,7 +54,7 @@ pub(super) fn refused(error: &SubmitError, request_id: uuid::Uuid) -> Status {
         SubmitError::Busy => status::writer_busy(RETRY_AFTER),
         SubmitError::StoreFull => status::store_full(),
         SubmitError::NotWritten => status::not_written(RETRY_AFTER),
-        SubmitError::CalendarHeld => status::calendar_held(),
+        SubmitError::CalendarHeld(_) => status::calendar_held(),
         SubmitError::OutcomeUnknown => status::outcome_unknown(),
         SubmitError::Read(error) => super::unreadable(error),
     }
@@ -132,6 +132,42 @@ impl Accepted {
             }
             _ => None,
         }
+    }
+}
+
+impl Accepted {
+    /// What became of a row of an import, with the ids that it touches.
+    pub(super) fn import_outcome(self) -> v1::ImportOutcome {
+        let mut outcome = v1::ImportOutcome {
+            fact_id: self.fact_id(),
+            revision: self.revision(),
+            change_count: self.change_count(),
+            foreseen_change_count: self.foreseen_change_count(),
+            specialist_count: self.specialist_count(),
+            fact_ids: self.fact_ids,
+            epoch: self.epoch,
+            ..v1::ImportOutcome::default()
+        };
+        match self.receipt.resource {
+            Resource::Specialist(person) => outcome.specialist_id = person.id.to_string(),
+            Resource::Credential(timeline) => {
+                outcome.specialist_id = timeline.specialist.to_string();
+                outcome.credential_number = timeline.number.to_string();
+            }
+            Resource::Provider(file) => outcome.provider_id = file.id.to_string(),
+            Resource::Employments(jobs) => match jobs.as_slice() {
+                [one] => {
+                    outcome.specialist_id = one.person.id.to_string();
+                    outcome.provider_id = one.job.provider.to_string();
+                    outcome.employment_id = one.job.employment.to_string();
+                }
+                several => {
+                    outcome.employment_ids = several.iter().map(|each| each.job.employment.to_string()).collect()
+                }
+            },
+            Resource::Fact(_) | Resource::Registry => {}
+        }
+        outcome
     }
 }
 

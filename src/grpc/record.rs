@@ -1,8 +1,10 @@
 //! RecordService: amendments of what was reported, and the facts themselves.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
-use tokio_stream::Stream;
+use prost::Message as _;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::mutation::mutate;
@@ -74,9 +76,33 @@ impl RecordService for Contract {
 
     async fn import_records(
         &self,
-        _: Request<Streaming<v1::ImportRecordsRequest>>,
+        request: Request<Streaming<v1::ImportRecordsRequest>>,
     ) -> Result<Response<Self::ImportRecordsStream>, Status> {
-        Err(status::unimplemented("earlier records are not imported yet"))
+        let caller = caller(&request)?;
+        let contract = self.clone();
+        let outcomes = request.into_inner().then(move |message| {
+            let (contract, caller) = (contract.clone(), Arc::clone(&caller));
+            async move {
+                let row = message?.row.ok_or_else(|| status::invalid_field("row", "required"))?;
+                Ok(contract.import(&caller, row).await)
+            }
+        });
+        Ok(Response::new(Box::pin(outcomes)))
+    }
+}
+
+impl Contract {
+    /// Records one row, as the RPC of the same name would, and says what became of it.
+    async fn import(&self, caller: &Caller, mut row: v1::ImportRow) -> v1::ImportRecordsResponse {
+        use v1::import_records_response::Result as Outcome;
+        let asked = decode::import_row(&row, &self.tags());
+        row.validate_only = false;
+        let method = "/ms.dmh.credential.v1.RecordService/ImportRecords";
+        let result = match self.submit(caller, method, asked, row.encode_to_vec()).await {
+            Ok(accepted) => Outcome::Outcome(accepted.import_outcome()),
+            Err(error) => Outcome::Error(status::to_rpc_status(&error)),
+        };
+        v1::ImportRecordsResponse { request_id: row.request_id, result: Some(result) }
     }
 }
 

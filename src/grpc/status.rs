@@ -44,7 +44,7 @@ pub fn rejected(rejection: &Rejection) -> Status {
 }
 
 /// Fields are malformed, missing or impossible.
-pub fn invalid_argument(faults: &[Violation]) -> Status {
+fn invalid_argument(faults: &[Violation]) -> Status {
     let mut details = ErrorDetails::new();
     let mut bytes = 0;
     for (at, fault) in faults.iter().enumerate() {

@@ -40,8 +40,13 @@ impl Clock {
 
     /// The civil day that it is.
     pub fn civil_day(&self) -> Day {
-        let set_to = Day::from_number(self.set_to.load(Ordering::Acquire));
+        let set_to = self.set_to();
         if self.stands { set_to } else { set_to.max(self.civil_day_of(self.now())) }
+    }
+
+    /// The day that somebody set it to; the beginning of time, if nobody did.
+    pub fn set_to(&self) -> Day {
+        Day::from_number(self.set_to.load(Ordering::Acquire))
     }
 
     /// The civil day of an instant.

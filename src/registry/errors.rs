@@ -72,7 +72,7 @@ pub enum SubmitError {
     NotWritten,
     /// The calendar is held, and with it every write.
     #[error("the calendar is held")]
-    CalendarHeld,
+    CalendarHeld(#[source] super::calendar::Held),
     /// It may or may not have been recorded: ask again with the same request id.
     #[error("the outcome is not known")]
     OutcomeUnknown,

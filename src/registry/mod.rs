@@ -8,6 +8,7 @@
 //! folded and published, so that whoever was answered reads what was written.
 
 mod agenda;
+mod calendar;
 pub mod chronicle;
 pub mod clock;
 mod desk;
@@ -27,6 +28,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use self::calendar::Held;
 use self::clock::Clock;
 pub use self::desk::Numbers;
 pub use self::errors::{OpenError, PinError, ReadError, SubmitError};
@@ -55,6 +57,8 @@ pub(crate) struct Shared {
     index: Arc<Index>,
     log: Arc<dyn ReadLog>,
     clock: Clock,
+    /// The last day that an operator lets the clock open, however far ahead it is.
+    open_days_through: Day,
     head: ArcSwap<Head>,
     published: watch::Sender<Revision>,
     credentials: papaya::HashMap<CredentialNumber, Arc<ResidentCredential>>,
@@ -134,7 +138,7 @@ impl Registry {
 
     /// Records what a command asks for, unless the rules or the disk refuse.
     pub async fn submit(&self, submission: Submission) -> Result<Receipt, SubmitError> {
-        self.keep_up().await;
+        self.keep_up().await?;
         let (reply, answer) = oneshot::channel();
         self.writer.try_send(Message::Submit(Box::new(submission), reply)).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
@@ -151,20 +155,27 @@ impl Registry {
         answer.await.unwrap_or(Err(SubmitError::OutcomeUnknown))
     }
 
-    /// Opens the days that have begun since the last one opened. If the registry cannot write, questions are answered by
-    /// the last opened day.
-    async fn keep_up(&self) {
-        let today = self.shared.clock.civil_day();
-        if today > self.head().today
-            && let Err(error) = self.open_days(today).await
-        {
-            tracing::warn!(error = &error as &dyn std::error::Error, day = %today, "a day could not be opened");
+    /// Opens the days that have begun since the last one opened.
+    async fn keep_up(&self) -> Result<(), SubmitError> {
+        let head = self.shared.head.load();
+        let due = self.shared.due_through(&head).map_err(SubmitError::CalendarHeld)?;
+        if due <= head.today {
+            return Ok(());
+        }
+        drop(head);
+        self.open_days(due).await
+    }
+
+    /// The same for a question: if the registry cannot write, it is answered by the last opened day.
+    async fn keep_up_or_go_on(&self) {
+        if let Err(error) = self.keep_up().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the calendar stands still");
         }
     }
 
     /// Pins the state of knowledge that a question names.
     pub async fn pin(&self, known_at: KnownAt) -> Result<Snapshot, PinError> {
-        self.keep_up().await;
+        self.keep_up_or_go_on().await;
         match known_at {
             KnownAt::Head => Ok(self.pin_head()),
             KnownAt::Revision(epoch, revision) => {
@@ -231,7 +242,7 @@ impl Registry {
     /// Opens each civil day as it begins, until the registry closes.
     pub async fn keep_calendar(&self) {
         loop {
-            self.keep_up().await;
+            self.keep_up_or_go_on().await;
             let today = self.head().today.max(self.shared.clock.civil_day());
             let wait = self.shared.clock.until_after(today).unwrap_or(std::time::Duration::from_secs(3600));
             // Clocks are set: look again now and then.

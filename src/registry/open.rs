@@ -38,6 +38,8 @@ pub struct Options {
     pub rules_dir: Option<PathBuf>,
     /// The civil day to stand still at, in place of the clock's.
     pub today: Option<Day>,
+    /// The last day that the clock may open, however far ahead of the last record it is.
+    pub open_days_through: Option<Day>,
     /// How the store uses the machine.
     pub store: StoreOptions,
 }
@@ -64,7 +66,8 @@ impl Registry {
         let is_new = store.head() == Revision::ZERO;
         let chronicle = Chronicle::of(&store.index().registry_facts()?)?;
         let first = first_law(&rule_sets, &chronicle)?;
-        let (shared, agenda) = resident(&store, clock, chronicle, &first)?;
+        let (mut shared, agenda) = resident(&store, clock, chronicle, &first)?;
+        shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
         let shared = Arc::new(shared);
         let mut writer = Writer { shared: Arc::clone(&shared), store, agenda, answered_through: Timestamp::UNIX_EPOCH };
         begin(&mut writer, &rule_sets)?;
@@ -105,6 +108,7 @@ fn resident(store: &Store, clock: Clock, chronicle: Chronicle, law: &Arc<Law>) -
         }),
         published: watch::Sender::new(head),
         clock,
+        open_days_through: Day::BEGINNING,
         credentials: papaya::HashMap::new(),
         providers: papaya::HashMap::new(),
         identifiers: papaya::HashMap::new(),
@@ -176,8 +180,15 @@ fn begin(writer: &mut Writer, rule_sets: &[RuleText]) -> Result<(), OpenError> {
     }
     // A civil day that was moved forward before the restart stays where it was.
     writer.shared.clock.move_to(head.today);
+    let due = match writer.shared.due_through(&head) {
+        Ok(due) => due,
+        Err(held) => {
+            tracing::error!(error = &held as &dyn std::error::Error, "writes are held");
+            return Ok(());
+        }
+    };
     let (reply, opened) = oneshot::channel();
-    handle(writer, Message::OpenDays(today, reply))?;
+    handle(writer, Message::OpenDays(due, reply))?;
     answered(opened)
 }
 

@@ -15,6 +15,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use self::config::Config;
+use crate::domain::day::Day;
 use crate::grpc;
 use crate::grpc::health::{HealthBoard, Serving};
 use crate::registry::{OpenError, Opened, Options, Registry, WriterFailed};
@@ -117,6 +118,8 @@ async fn open(config: &Config) -> Result<Opened, ServeError> {
         data_dir: config.data_dir.clone(),
         rules_dir: config.rules_dir.clone(),
         today: config.today,
+        // A development server opens whatever day it is told, or finds.
+        open_days_through: if config.dev { Some(Day::FOREVER) } else { config.open_days_through },
         store: StoreOptions::default(),
     };
     let opened = tokio::task::spawn_blocking(move || {

@@ -253,12 +253,23 @@ impl Check<'_> {
         self.compare_next_change(compiled, is);
     }
 
-    /// The next day on which anything told differs from the day before.
+    /// The next day on which anything told of a subject differs from the day before.
     fn compare_next_change(&self, compiled: &Compiled, is: &Modelled) {
         let today = is.model.today.unwrap();
-        let differs = |day: &Day| turns_on(&is.table, self.span, *day);
-        let expected = self.span.days().filter(|day| *day > today).find(differs);
-        assert_eq!(compiled.told.next_change(today), expected, "the next change after {today}");
+        let next = |table: &Table| {
+            let mut ahead = self.span.days().filter(|day| *day > today);
+            ahead.find(|day| turns_on(table, self.span, *day))
+        };
+        for number in is.walked.keys() {
+            let expected = next(&is.table.of_credential(*number));
+            let found = compiled.told.next_change_of_credential(*number, today);
+            assert_eq!(found, expected, "the next change of {number} after {today}");
+        }
+        for id in compiled.providers.keys() {
+            let expected = next(&is.table.of_provider(id));
+            let found = compiled.told.next_change_of_provider(id, today);
+            assert_eq!(found, expected, "the next change of {id} after {today}");
+        }
     }
 
     /// A copy built from the feed alone knows what the registry tells of every day up to today.

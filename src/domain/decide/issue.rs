@@ -55,7 +55,7 @@ pub(super) fn issue(
         let description = "required: a criterion is UNDETERMINED, and issuing needs a note of the decision";
         return Err(Rejection::Invalid(vec![Violation::new("decision_note", description)]));
     }
-    if !evaluation.is_eligible() {
+    if !evaluation.is_eligible() && !asked.waives_criteria {
         return Err(Rejection::CriteriaUnmet(evaluation.criteria));
     }
     refuse_credentialed(&known)?;
@@ -78,7 +78,8 @@ pub(super) fn transfer(
     desk: &mut dyn Desk,
 ) -> Result<Vec<Fact>, Rejection> {
     let known = file.known_now();
-    if !desk.law().adopted().iter().any(|set| set.id == asked.rule_set) {
+    let rule_set = asked.rule_set.as_ref().unwrap_or(&desk.law().in_force_on(asked.term.start).id).clone();
+    if !desk.law().adopted().iter().any(|set| set.id == rule_set) {
         return Err(Rejection::invalid("rule_set_id", "no rule set of this id has been adopted"));
     }
     refuse_after_death(&known, asked.term.start)?;
@@ -87,7 +88,7 @@ pub(super) fn transfer(
         number: desk.mint_credential(),
         term: asked.term,
         designations: asked.designations.clone(),
-        rule_set: asked.rule_set.clone(),
+        rule_set,
         basis: IssuanceBasis::Transferred,
         findings: Vec::new(),
         decision_note: String::new(),

@@ -20,7 +20,7 @@ pub fn fact_id(text: &str) -> Option<(u32, FactId)> {
 
 impl Fields {
     /// The id of a fact. One of another history is not on file.
-    pub fn fact(&mut self, field: &str, text: &str, epochs: EpochTags<'_>) -> Option<FactId> {
+    pub(super) fn fact(&mut self, field: &str, text: &str, epochs: EpochTags<'_>) -> Option<FactId> {
         if text.is_empty() {
             self.refuse(field, "required");
             return None;

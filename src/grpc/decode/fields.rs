@@ -31,13 +31,13 @@ const REQUIRED: &str = "required";
 /// together with `?` last, and let [`Fields::finish`] decide. No description repeats what was sent, which may be a name
 /// or a birth date.
 #[derive(Debug, Default)]
-pub struct Fields {
+pub(super) struct Fields {
     faults: Vec<Violation>,
     not_on_file: Option<Rejection>,
 }
 
 /// An id of something on file. One that does not have the form of its kind is not on file.
-pub trait OnFile: FromStr {
+pub(super) trait OnFile: FromStr {
     /// What it is the id of.
     const KIND: &'static str;
 }
@@ -60,18 +60,18 @@ impl OnFile for ProviderId {
 
 impl Fields {
     /// Notes a fault.
-    pub fn refuse(&mut self, field: impl Into<String>, description: impl Into<String>) {
+    pub(super) fn refuse(&mut self, field: impl Into<String>, description: impl Into<String>) {
         self.faults.push(Violation::new(field, description));
     }
 
     /// Notes that something named cannot be on file. The first such id is told, and only where no field is at fault.
-    pub fn not_on_file(&mut self, kind: &'static str, id: &str) {
+    pub(super) fn not_on_file(&mut self, kind: &'static str, id: &str) {
         let id = id.chars().take(LONGEST_ECHO).collect();
         self.not_on_file.get_or_insert(Rejection::NotFound { kind, id });
     }
 
     /// Reads the fields of a message within this one; their paths begin with `parent`.
-    pub fn within<T>(&mut self, parent: impl Display, read: impl FnOnce(&mut Fields) -> T) -> T {
+    pub(super) fn within<T>(&mut self, parent: impl Display, read: impl FnOnce(&mut Fields) -> T) -> T {
         let noted = self.faults.len();
         let value = read(self);
         for fault in self.faults.iter_mut().skip(noted) {
@@ -81,7 +81,7 @@ impl Fields {
     }
 
     /// Reads a message within this one that must be set.
-    pub fn message<M, T>(
+    pub(super) fn message<M, T>(
         &mut self,
         field: &str,
         message: Option<&M>,
@@ -95,7 +95,7 @@ impl Fields {
     }
 
     /// The value that was read, if no field is at fault and every id can exist.
-    pub fn finish<T>(self, whole: Option<T>) -> Result<T, Rejection> {
+    pub(super) fn finish<T>(self, whole: Option<T>) -> Result<T, Rejection> {
         match (self.not_on_file, whole) {
             (None, Some(whole)) if self.faults.is_empty() => Ok(whole),
             (Some(not_on_file), _) if self.faults.is_empty() => Err(not_on_file),
@@ -104,7 +104,7 @@ impl Fields {
     }
 
     /// A text that must not be blank.
-    pub fn text(&mut self, field: &str, text: &str, longest: usize) -> Option<String> {
+    pub(super) fn text(&mut self, field: &str, text: &str, longest: usize) -> Option<String> {
         if text.trim().is_empty() {
             self.refuse(field, REQUIRED);
             return None;
@@ -113,7 +113,7 @@ impl Fields {
     }
 
     /// A text that may be empty.
-    pub fn optional_text(&mut self, field: &str, text: &str, longest: usize) -> String {
+    pub(super) fn optional_text(&mut self, field: &str, text: &str, longest: usize) -> String {
         if text.chars().nth(longest).is_some() {
             self.refuse(field, format!("longer than {longest} characters"));
         }
@@ -121,7 +121,7 @@ impl Fields {
     }
 
     /// A UUID.
-    pub fn uuid(&mut self, field: &str, text: &str) -> Option<Uuid> {
+    pub(super) fn uuid(&mut self, field: &str, text: &str) -> Option<Uuid> {
         if text.is_empty() {
             self.refuse(field, REQUIRED);
             return None;
@@ -134,12 +134,12 @@ impl Fields {
     }
 
     /// A UUID, or nothing.
-    pub fn optional_uuid(&mut self, field: &str, text: &str) -> Option<Uuid> {
+    pub(super) fn optional_uuid(&mut self, field: &str, text: &str) -> Option<Uuid> {
         if text.is_empty() { None } else { self.uuid(field, text) }
     }
 
     /// An id of something on file.
-    pub fn id<T: OnFile>(&mut self, field: &str, text: &str) -> Option<T> {
+    pub(super) fn id<T: OnFile>(&mut self, field: &str, text: &str) -> Option<T> {
         if text.is_empty() {
             self.refuse(field, REQUIRED);
         }
@@ -147,7 +147,7 @@ impl Fields {
     }
 
     /// An id of something on file, or nothing.
-    pub fn optional_id<T: OnFile>(&mut self, text: &str) -> Option<T> {
+    pub(super) fn optional_id<T: OnFile>(&mut self, text: &str) -> Option<T> {
         let id = text.parse().ok();
         if id.is_none() && !text.is_empty() {
             self.not_on_file(T::KIND, text);
@@ -156,7 +156,7 @@ impl Fields {
     }
 
     /// A date.
-    pub fn day(&mut self, field: &str, date: Option<Date>) -> Option<Day> {
+    pub(super) fn day(&mut self, field: &str, date: Option<Date>) -> Option<Day> {
         if date.is_none() {
             self.refuse(field, REQUIRED);
         }
@@ -164,7 +164,7 @@ impl Fields {
     }
 
     /// A date, or none.
-    pub fn optional_day(&mut self, field: &str, date: Option<Date>) -> Option<Day> {
+    pub(super) fn optional_day(&mut self, field: &str, date: Option<Date>) -> Option<Day> {
         let date = date?;
         let day = Day::from_ymd(date.year, date.month, date.day);
         if day.is_none() {
@@ -176,7 +176,7 @@ impl Fields {
     }
 
     /// The days from `first_day` to `last_day`, if there is a last one.
-    pub fn days(&mut self, first_day: Option<Date>, last_day: Option<Date>) -> Option<Period> {
+    pub(super) fn days(&mut self, first_day: Option<Date>, last_day: Option<Date>) -> Option<Period> {
         let first_day = self.day("first_day", first_day);
         let last_day = self.optional_day("last_day", last_day);
         self.in_order("last_day", last_day, "first_day", first_day);
@@ -184,14 +184,14 @@ impl Fields {
     }
 
     /// Notes a fault if the first of two days is before the second, which it must not be.
-    pub fn in_order(&mut self, field: &str, day: Option<Day>, earliest_field: &str, earliest: Option<Day>) {
+    pub(super) fn in_order(&mut self, field: &str, day: Option<Day>, earliest_field: &str, earliest: Option<Day>) {
         if day.zip(earliest).is_some_and(|(day, earliest)| day < earliest) {
             self.refuse(field, format!("before {earliest_field}"));
         }
     }
 
     /// A value of a closed list.
-    pub fn word<W: Word>(&mut self, field: &str, number: i32) -> Option<W> {
+    pub(super) fn word<W: Word>(&mut self, field: &str, number: i32) -> Option<W> {
         if number == 0 {
             self.refuse(field, REQUIRED);
         }
@@ -199,7 +199,7 @@ impl Fields {
     }
 
     /// A value of a closed list, or UNSPECIFIED.
-    pub fn optional_word<W: Word>(&mut self, field: &str, number: i32) -> Option<W> {
+    pub(super) fn optional_word<W: Word>(&mut self, field: &str, number: i32) -> Option<W> {
         let word = W::from_number(number);
         if word.is_none() && number != 0 {
             self.refuse(field, "not a value that this registry knows");
@@ -208,12 +208,12 @@ impl Fields {
     }
 
     /// A value of a closed list, in a list.
-    pub fn word_of<W: Word>(&mut self, list: &str, at: usize, number: i32) -> Option<W> {
+    pub(super) fn word_of<W: Word>(&mut self, list: &str, at: usize, number: i32) -> Option<W> {
         W::from_number(number).or_else(|| self.word(&format!("{list}[{at}]"), number))
     }
 
     /// Values of a closed list, each once.
-    pub fn words<W: Word + PartialEq>(&mut self, field: &str, numbers: &[i32]) -> Vec<W> {
+    pub(super) fn words<W: Word + PartialEq>(&mut self, field: &str, numbers: &[i32]) -> Vec<W> {
         let mut words = Vec::with_capacity(numbers.len());
         for (at, number) in numbers.iter().enumerate() {
             let Some(word) = self.word_of(field, at, *number) else { continue };
@@ -226,7 +226,7 @@ impl Fields {
     }
 
     /// A number that counts or measures something.
-    pub fn amount(&mut self, field: &str, amount: f64) -> f64 {
+    pub(super) fn amount(&mut self, field: &str, amount: f64) -> f64 {
         if !amount.is_finite() || amount < 0.0 {
             self.refuse(field, "not a finite number, 0 or more");
         }
@@ -234,7 +234,7 @@ impl Fields {
     }
 
     /// A person's whole name.
-    pub fn name(&mut self, field: &str, name: Option<&v1::PersonName>) -> Option<PersonName> {
+    pub(super) fn name(&mut self, field: &str, name: Option<&v1::PersonName>) -> Option<PersonName> {
         self.message(field, name, |fields, name| {
             let given = fields.text("given_name", &name.given_name, LONGEST_NAME);
             let family = fields.text("family_name", &name.family_name, LONGEST_NAME);

@@ -53,7 +53,7 @@ fn read<'a>(row: &'a Row, fields: &mut Fields, epochs: EpochTags<'_>) -> (&'a st
         Row::ReportEmploymentEnd(request) => command!(employment::report_employment_end(request)),
         Row::CorrectEmployment(request) => command!(employment::correct_employment(request)),
         Row::TransferEmployments(request) => command!(employment::transfer_employments(request)),
-        Row::IssueCredential(request) => command!(issuance::issue_credential(request)),
+        Row::IssueCredential(request) => command!(issuance::import_issuance(request)),
         Row::RenewCredential(request) => command!(credential::renew_credential(request)),
         Row::GrantDesignation(request) => command!(credential::grant_designation(request)),
         Row::SuspendCredential(request) => command!(credential::suspend_credential(request)),

@@ -24,6 +24,16 @@ pub(super) fn issue_credential(request: &v1::IssueCredentialRequest, fields: &mu
     Some(Command::IssueCredential(IssueCredential { decision_note, ..asked? }))
 }
 
+/// An issuance of an agency's earlier records: an unfulfilled criterion does not refuse it.
+pub(super) fn import_issuance(request: &v1::IssueCredentialRequest, fields: &mut Fields) -> Option<Command> {
+    match issue_credential(request, fields)? {
+        Command::IssueCredential(issue) => {
+            Some(Command::IssueCredential(IssueCredential { waives_criteria: true, ..issue }))
+        }
+        other => Some(other),
+    }
+}
+
 fn issuance(
     fields: &mut Fields,
     specialist_id: &str,
@@ -42,6 +52,7 @@ fn issuance(
         effective_from: effective_from?,
         designations,
         decision_note: String::new(),
+        waives_criteria: false,
     })
 }
 
@@ -113,6 +124,6 @@ pub(super) fn transferred(message: &v1::TransferredCredential, fields: &mut Fiel
         specialist: specialist?,
         term: Period::from_inclusive(effective_from?, Some(term_last_day?)),
         designations,
-        rule_set: message.rule_set_id.clone(),
+        rule_set: (!message.rule_set_id.is_empty()).then(|| message.rule_set_id.clone()),
     }))
 }

@@ -22,7 +22,6 @@ mod specialist;
 pub use self::ask::Claim;
 pub use self::fact_id::fact_id;
 pub use self::feed::{ChangesAbout, ChangesAsked, list_changes, watch_changes};
-pub use self::fields::{Fields, OnFile};
 pub use self::import::import_row;
 pub use self::issuance::evaluate_application;
 pub use self::mutation::*;

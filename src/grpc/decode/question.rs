@@ -134,7 +134,7 @@ pub fn known_at(known_at: Option<&v1::KnownAt>) -> Result<KnownAt, Rejection> {
 
 impl Fields {
     /// The state of knowledge that a request asks for, in its field `known_at`.
-    pub fn known_at(&mut self, known_at: Option<&v1::KnownAt>) -> Option<KnownAt> {
+    pub(super) fn known_at(&mut self, known_at: Option<&v1::KnownAt>) -> Option<KnownAt> {
         let Some(known_at) = known_at else { return Some(KnownAt::Head) };
         self.within("known_at", |fields| {
             let epoch = fields.optional_uuid("epoch", &known_at.epoch);
@@ -147,7 +147,7 @@ impl Fields {
     }
 
     /// An instant.
-    pub fn instant(&mut self, field: &str, instant: prost_types::Timestamp) -> Option<jiff::Timestamp> {
+    pub(super) fn instant(&mut self, field: &str, instant: prost_types::Timestamp) -> Option<jiff::Timestamp> {
         let is_whole = (0..1_000_000_000).contains(&instant.nanos);
         let read = jiff::Timestamp::new(instant.seconds, instant.nanos).ok().filter(|_| is_whole);
         if read.is_none() {

@@ -116,6 +116,7 @@ impl<'t, 'a> Told<'t, 'a> {
             effective_from,
             designations: designations.to_vec(),
             decision_note: String::new(),
+            waives_criteria: false,
         }))
         .await
     }

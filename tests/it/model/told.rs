@@ -96,6 +96,28 @@ impl Table {
     }
 }
 
+impl Table {
+    /// What is told of a credential.
+    pub fn of_credential(&self, number: CredentialNumber) -> Table {
+        let mut only = Table::empty();
+        only.standings.extend(self.standings.get_key_value(&number).map(owned));
+        only.coverages = self.coverages.iter().filter(|one| one.0.0 == number).map(owned).collect();
+        only.designations = self.designations.iter().filter(|one| one.0.0 == number).map(owned).collect();
+        only
+    }
+
+    /// What is told of a provider's service.
+    pub fn of_provider(&self, provider: &ProviderId) -> Table {
+        let mut only = Table::empty();
+        only.services.extend(self.services.get_key_value(provider).map(owned));
+        only
+    }
+}
+
+fn owned<K: Clone, V: Clone>((key, value): (&K, &V)) -> (K, V) {
+    (key.clone(), value.clone())
+}
+
 /// Which days a list of changes is about.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {

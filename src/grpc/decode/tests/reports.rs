@@ -171,6 +171,7 @@ fn a_row_counts_for_its_command() {
     assert_eq!((read.validate_only, read.note.as_str()), (true, "page 4"));
     let Command::TransferCredential(asked) = read.command else { panic!("not a transfer") };
     assert_eq!(asked.term, Period::from_inclusive(day("2019-10-01"), Some(day("2023-09-30"))));
+    assert_eq!(asked.rule_set, None, "the one in force on the first day");
     row.command =
         Some(Row::Transferred(v1::TransferredCredential { term_last_day: date("2019-09-30"), ..transferred }));
     assert_eq!(faults(import_row(&row, &tags)), ["term_last_day"]);
@@ -183,4 +184,16 @@ fn a_row_counts_for_its_command() {
     assert!(import_row(&row, &tags).is_ok(), "however it is written");
     row.request_id = Uuid::from_u128(5).to_string();
     assert_eq!(faults(import_row(&row, &tags)), ["request_id"]);
+}
+
+#[test]
+fn an_unmet_criterion_does_not_refuse_an_imported_issuance() {
+    let waives = |command| matches!(command, Command::IssueCredential(asked) if asked.waives_criteria);
+    let row = v1::ImportRow {
+        request_id: REQUEST_ID.into(),
+        command: Some(Row::IssueCredential(an_issuance())),
+        ..Default::default()
+    };
+    assert!(waives(import_row(&row, &tags).unwrap().command));
+    assert!(!waives(issue_credential(&an_issuance()).unwrap().command));
 }

@@ -156,7 +156,7 @@ fn a_person() -> Specialist {
 fn a_timeline(person: &Specialist, grace_days: u32) -> Timeline {
     let law = Law::new(vec![rules(grace_days).into()], None).unwrap();
     let provider = Provider {
-        row: None,
+        row: Some(a_row()),
         periods: vec![crate::domain::provider::ProviderPeriod {
             fact: id(1),
             kind: ProviderPeriodKind::Qualified(QualificationBasis::DmhFunded),

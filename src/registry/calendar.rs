@@ -1,0 +1,42 @@
+//! The calendar: which days may be opened, and when writes must wait because the clock cannot be believed.
+//!
+//! A clock that leaps ahead would open days that have not been, and what is opened stays opened. So days further ahead
+//! than a week are opened only if an operator says so; until then questions are answered by the last opened day, and
+//! writes are held. A clock that fell behind the last record holds writes too.
+
+use jiff::SignedDuration;
+
+use super::Shared;
+use super::head::Head;
+use crate::domain::day::Day;
+
+/// How many days after the last record are opened without asking.
+const UNASKED_DAYS: i32 = 7;
+
+/// How far the clock may be behind the last record.
+const BEHIND: SignedDuration = SignedDuration::from_mins(5);
+
+/// Writes wait: the clock cannot be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Held {
+    /// The clock is far ahead of the last record.
+    #[error("the clock is more than 7 days ahead of the last record: if it is right, set open_days_through")]
+    ClockAhead,
+    /// The clock is behind the last record.
+    #[error("the clock is more than 5 minutes behind the last record: set it right")]
+    ClockBehind,
+}
+
+impl Shared {
+    /// The last day that is to be open now.
+    pub(super) fn due_through(&self, head: &Head) -> Result<Day, Held> {
+        let now = self.clock.now();
+        if now.saturating_add(BEHIND).unwrap_or(now) < head.recorded_at {
+            return Err(Held::ClockBehind);
+        }
+        let today = self.clock.civil_day();
+        let unasked = self.clock.civil_day_of(head.recorded_at).plus(UNASKED_DAYS);
+        let allowed = unasked.max(self.open_days_through).max(self.clock.set_to());
+        if today > head.today && today > allowed { Err(Held::ClockAhead) } else { Ok(today) }
+    }
+}
