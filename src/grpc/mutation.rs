@@ -162,7 +162,7 @@ impl Accepted {
                     outcome.employment_id = one.job.employment.to_string();
                 }
                 several => {
-                    outcome.employment_ids = several.iter().map(|each| each.job.employment.to_string()).collect()
+                    outcome.employment_ids = several.iter().map(|each| each.job.employment.to_string()).collect();
                 }
             },
             Resource::Fact(_) | Resource::Registry => {}

@@ -79,7 +79,7 @@ impl Questions for v1::StreamVerifyCredentialsRequest {
 
     async fn answer(snapshot: &Snapshot, caller: &Caller, item: v1::VerificationItem) -> Self::Answer {
         use v1::stream_verify_credentials_response::Kind;
-        let result = verification_result(snapshot, caller, "item", item).await;
+        let result = verification_result(snapshot, caller, item).await;
         v1::StreamVerifyCredentialsResponse { kind: Some(Kind::Result(result)) }
     }
 }
@@ -103,7 +103,7 @@ impl Questions for v1::StreamCheckBillingEligibilityRequest {
 
     async fn answer(snapshot: &Snapshot, caller: &Caller, item: v1::EligibilityItem) -> Self::Answer {
         use v1::stream_check_billing_eligibility_response::Kind;
-        let result = eligibility_result(snapshot, caller, "item", item).await;
+        let result = eligibility_result(snapshot, caller, item).await;
         v1::StreamCheckBillingEligibilityResponse { kind: Some(Kind::Result(result)) }
     }
 }

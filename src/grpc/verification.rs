@@ -26,14 +26,13 @@ const LARGEST_BATCH: usize = 1000;
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// A question about a credential, answered from a snapshot. `path`: where the item stands in its request.
+/// A question about a credential, answered from a snapshot.
 pub(super) async fn verify(
     snapshot: &Snapshot,
     caller: &Caller,
-    path: &str,
     item: Option<&v1::VerificationItem>,
 ) -> Result<v1::Verification, Status> {
-    let ask: Ask = decode::verification_item(path, item).map_err(|rejection| status::rejected(&rejection))?;
+    let ask: Ask = decode::verification_item("item", item).map_err(|rejection| status::rejected(&rejection))?;
     refuse_other_provider(caller, ask.provider.as_ref())?;
     let as_of = day_asked(snapshot, ask.as_of)?;
     let found = snapshot.answer(&ask, as_of, false).await.map_err(|error| unreadable(&error))?;
@@ -46,10 +45,9 @@ pub(super) async fn verify(
 pub(super) async fn check(
     snapshot: &Snapshot,
     caller: &Caller,
-    path: &str,
     item: Option<&v1::EligibilityItem>,
 ) -> Result<v1::Eligibility, Status> {
-    let claim: Claim = decode::eligibility_item(path, item).map_err(|rejection| status::rejected(&rejection))?;
+    let claim: Claim = decode::eligibility_item("item", item).map_err(|rejection| status::rejected(&rejection))?;
     refuse_other_provider(caller, claim.ask.provider.as_ref())?;
     let day = claim.date_of_service;
     let found = snapshot.answer(&claim.ask, day, true).await.map_err(|error| unreadable(&error))?;
@@ -83,7 +81,7 @@ impl VerificationService for Contract {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
-        let verification = verify(&snapshot, &caller, "item", request.item.as_ref()).await?;
+        let verification = verify(&snapshot, &caller, request.item.as_ref()).await?;
         Ok(Response::new(v1::VerifyCredentialResponse { verification: Some(verification) }))
     }
 
@@ -96,8 +94,8 @@ impl VerificationService for Contract {
         refuse_large_batch(request.items.len())?;
         let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
         let mut results = Vec::with_capacity(request.items.len());
-        for (at, item) in request.items.into_iter().enumerate() {
-            results.push(verification_result(&snapshot, &caller, &format!("items[{at}]"), item).await);
+        for item in request.items {
+            results.push(verification_result(&snapshot, &caller, item).await);
         }
         Ok(Response::new(v1::BatchVerifyCredentialsResponse { results }))
     }
@@ -118,7 +116,7 @@ impl VerificationService for Contract {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
-        let eligibility = check(&snapshot, &caller, "item", request.item.as_ref()).await?;
+        let eligibility = check(&snapshot, &caller, request.item.as_ref()).await?;
         Ok(Response::new(v1::CheckBillingEligibilityResponse { eligibility: Some(eligibility) }))
     }
 
@@ -131,8 +129,8 @@ impl VerificationService for Contract {
         refuse_large_batch(request.items.len())?;
         let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
         let mut results = Vec::with_capacity(request.items.len());
-        for (at, item) in request.items.into_iter().enumerate() {
-            results.push(eligibility_result(&snapshot, &caller, &format!("items[{at}]"), item).await);
+        for item in request.items {
+            results.push(eligibility_result(&snapshot, &caller, item).await);
         }
         Ok(Response::new(v1::BatchCheckBillingEligibilityResponse { results }))
     }
@@ -192,11 +190,10 @@ async fn on_file(snapshot: &Snapshot, number: CredentialNumber) -> Result<Arc<Ti
 pub(super) async fn verification_result(
     snapshot: &Snapshot,
     caller: &Caller,
-    path: &str,
     item: v1::VerificationItem,
 ) -> v1::VerificationResult {
     use v1::verification_result::Outcome;
-    let outcome = match verify(snapshot, caller, path, Some(&item)).await {
+    let outcome = match verify(snapshot, caller, Some(&item)).await {
         Ok(verification) => Outcome::Verification(verification),
         Err(error) => Outcome::Error(status::to_rpc_status(&error)),
     };
@@ -207,11 +204,10 @@ pub(super) async fn verification_result(
 pub(super) async fn eligibility_result(
     snapshot: &Snapshot,
     caller: &Caller,
-    path: &str,
     item: v1::EligibilityItem,
 ) -> v1::EligibilityResult {
     use v1::eligibility_result::Outcome;
-    let outcome = match check(snapshot, caller, path, Some(&item)).await {
+    let outcome = match check(snapshot, caller, Some(&item)).await {
         Ok(eligibility) => Outcome::Eligibility(eligibility),
         Err(error) => Outcome::Error(status::to_rpc_status(&error)),
     };

@@ -393,7 +393,7 @@ fn number_from(variable: &str) -> Option<u64> {
 #[test]
 fn the_compiled_path_agrees_with_the_walk() {
     let first = number_from("CPSS_SEED").unwrap_or(1);
-    let histories = number_from("CPSS_HISTORIES").unwrap_or(2_000);
+    let histories = number_from("CPSS_HISTORIES").unwrap_or(1_000);
     let threads = std::thread::available_parallelism().map_or(2, usize::from) as u64;
     let compared = Compared::default();
     std::thread::scope(|scope| {
@@ -401,8 +401,8 @@ fn the_compiled_path_agrees_with_the_walk() {
             let compared = &compared;
             scope.spawn(move || {
                 (first..first + histories)
-                    .skip(thread as usize)
-                    .step_by(threads as usize)
+                    .skip(usize::try_from(thread).unwrap())
+                    .step_by(usize::try_from(threads).unwrap())
                     .for_each(|seed| check(seed, compared));
             });
         }

@@ -25,6 +25,7 @@ impl Told {
             data_dir: directory.path().to_owned(),
             rules_dir: None,
             today: Some(today.parse().unwrap()),
+            open_days_through: None,
             store: StoreOptions::default(),
         };
         let Opened { registry, .. } = Registry::open(options, &mut |_| {}).unwrap();
