@@ -57,7 +57,7 @@ mod tests {
         agenda.set(entry.clone(), Some(Day::from_number(10)));
         agenda.set(entry.clone(), Some(Day::from_number(12)));
         assert!(agenda.due(Day::from_number(11)).is_empty());
-        assert_eq!(agenda.due(Day::from_number(12)), [entry.clone()]);
+        assert_eq!(agenda.due(Day::from_number(12)), std::slice::from_ref(&entry));
         agenda.set(entry, None);
         assert!(agenda.due(Day::from_number(99)).is_empty());
     }

@@ -245,7 +245,7 @@ fn a_batch_sees_itself_before_anybody_else_does() {
     let mut records: Vec<_> = (1..10).map(record).collect();
     records.push(rehire(10));
     for split in [0, 5, 10] {
-        let folded = index.applied().unwrap().0 as usize;
+        let folded = usize::try_from(index.applied().unwrap().0).unwrap();
         commit(&mut store, &records[folded..split]);
         let before = answers(&*index);
         let mut pending = index.pending().unwrap();

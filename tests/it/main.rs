@@ -8,7 +8,10 @@
     clippy::print_stderr,
     reason = "a test says what it found, and fails by panicking"
 )]
+#![allow(unreachable_pub, reason = "what a helper offers to every test is said with pub")]
 
+mod harness;
 mod histories;
+mod main_job;
 mod model;
 mod walk;

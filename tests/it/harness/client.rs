@@ -1,0 +1,290 @@
+//! A client: sends any request of the contract, as any caller, on any day.
+
+use std::fmt::Debug;
+use std::net::SocketAddr;
+
+use cpss_registry::proto::v1;
+use tonic::metadata::AsciiMetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+use uuid::Uuid;
+
+/// A client of a registry. Clones share the connection.
+#[derive(Clone)]
+pub struct Client {
+    channel: Channel,
+    metadata: Metadata,
+}
+
+/// Who calls, and on which day.
+#[derive(Clone, Default)]
+pub struct Metadata {
+    caller: Option<AsciiMetadataValue>,
+    today: Option<AsciiMetadataValue>,
+}
+
+impl Interceptor for Metadata {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        for (name, value) in [("x-dev-caller", &self.caller), ("x-dev-today", &self.today)] {
+            if let Some(value) = value {
+                request.metadata_mut().insert(name, value.clone());
+            }
+        }
+        Ok(request)
+    }
+}
+
+/// What the generated clients are made on.
+pub type Service = InterceptedService<Channel, Metadata>;
+
+/// A request of the contract that one response answers.
+pub trait Call: Clone + Send + Sync + 'static {
+    /// What answers it.
+    type Response: prost::Message + Debug + Default + Clone + PartialEq + Send;
+
+    /// Sends it.
+    fn send(self, client: &Client) -> impl Future<Output = Result<Self::Response, Status>> + Send;
+}
+
+/// A request to record something.
+pub trait Mutation: Call<Response: Accepted> {
+    /// The caller's id for it.
+    fn request_id(&self) -> &str;
+
+    /// The same, to be judged only.
+    #[must_use]
+    fn validated_only(self) -> Self;
+
+    /// The same content under another id.
+    #[must_use]
+    fn again_as(self, request_id: &str) -> Self;
+}
+
+/// What every mutation answers beside its resource.
+pub trait Accepted {
+    /// The ids of the facts recorded.
+    fn fact_ids(&self) -> &[String];
+    /// The record's place in history.
+    fn position(&self) -> (&str, u64);
+    /// What became different: how many, and the first of them.
+    fn changes(&self) -> (u32, &[v1::Change]);
+    /// What is foreseen to become different: how many, and the first of them.
+    fn foreseen(&self) -> (u32, &[v1::Change]);
+    /// The one fact of the record, or the one that the others follow from.
+    fn fact_id(&self) -> &str;
+}
+
+impl Client {
+    /// A client of the registry at an address, which is connected when it is first used.
+    pub fn connect(address: SocketAddr) -> Client {
+        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+        Client { channel, metadata: Metadata::default() }
+    }
+
+    /// The same as another caller: `registrar`, `certifier`, `provider:ID`, `payer`, `auditor`.
+    pub fn calling_as(&self, caller: &str) -> Client {
+        let metadata = Metadata { caller: Some(caller.parse().unwrap()), ..self.metadata.clone() };
+        Client { channel: self.channel.clone(), metadata }
+    }
+
+    /// The same, whose every call moves the civil day to this one.
+    pub fn on_day(&self, today: &str) -> Client {
+        let metadata = Metadata { today: Some(today.parse().unwrap()), ..self.metadata.clone() };
+        Client { channel: self.channel.clone(), metadata }
+    }
+
+    /// What clients of any other service can be made on.
+    pub fn service(&self) -> Service {
+        InterceptedService::new(self.channel.clone(), self.metadata.clone())
+    }
+
+    /// Sends a request that may be refused.
+    pub async fn call<C: Call>(&self, request: C) -> Result<C::Response, Status> {
+        request.send(self).await
+    }
+
+    /// Sends a request that has to be answered.
+    pub async fn ask<C: Call>(&self, request: C) -> C::Response {
+        request.send(self).await.unwrap_or_else(|status| panic!("{}: {status}", std::any::type_name::<C>()))
+    }
+
+    /// Sends a request that has to be refused.
+    pub async fn refusal<C: Call>(&self, request: C) -> Status {
+        match request.send(self).await {
+            Err(status) => status,
+            Ok(answer) => panic!("{} had to be refused: {answer:?}", std::any::type_name::<C>()),
+        }
+    }
+
+    /// Reports something that has to be accepted. What every mutation promises is checked on the way.
+    pub async fn report<M: Mutation>(&self, request: M) -> M::Response {
+        let response = self.ask(request).await;
+        let (epoch, revision) = response.position();
+        assert!(Uuid::parse_str(epoch).is_ok() && revision > 0, "says its epoch and revision: {response:?}");
+        assert_eq!(response.fact_ids().first().map(String::as_str), Some(response.fact_id()), "fact_ids[0] is fact_id");
+        for (count, shown) in [response.changes(), response.foreseen()] {
+            assert_eq!(shown.len(), count.min(100) as usize, "as many changes as there are, up to 100: {response:?}");
+        }
+        response
+    }
+
+    /// What a request would record. Nothing is.
+    pub async fn validate<M: Mutation>(&self, request: M) -> M::Response {
+        let response = self.ask(request.validated_only()).await;
+        assert!(response.fact_ids().is_empty() && response.fact_id().is_empty(), "no fact: {response:?}");
+        response
+    }
+}
+
+/// Makes the generated client of each service, and says of each request which method takes it.
+macro_rules! services {
+    ($($service:ident: $module:ident::$generated:ident {
+        $($method:ident($request:ident) -> $response:ident;)*
+    })*) => {
+        impl Client {
+            $(
+                /// The generated client of this service.
+                pub fn $service(&self) -> v1::$module::$generated<Service> {
+                    v1::$module::$generated::new(self.service())
+                }
+            )*
+        }
+        $($(
+            impl Call for v1::$request {
+                type Response = v1::$response;
+
+                async fn send(self, client: &Client) -> Result<v1::$response, Status> {
+                    client.$service().$method(self).await.map(tonic::Response::into_inner)
+                }
+            }
+        )*)*
+    };
+}
+
+services! {
+    verification: verification_service_client::VerificationServiceClient {
+        verify_credential(VerifyCredentialRequest) -> VerifyCredentialResponse;
+        batch_verify_credentials(BatchVerifyCredentialsRequest) -> BatchVerifyCredentialsResponse;
+        check_billing_eligibility(CheckBillingEligibilityRequest) -> CheckBillingEligibilityResponse;
+        batch_check_billing_eligibility(BatchCheckBillingEligibilityRequest) -> BatchCheckBillingEligibilityResponse;
+        get_credential(GetCredentialRequest) -> GetCredentialResponse;
+        list_standing_periods(ListStandingPeriodsRequest) -> ListStandingPeriodsResponse;
+    }
+    credential: credential_service_client::CredentialServiceClient {
+        register_specialist(RegisterSpecialistRequest) -> RegisterSpecialistResponse;
+        change_specialist_name(ChangeSpecialistNameRequest) -> ChangeSpecialistNameResponse;
+        record_death(RecordDeathRequest) -> RecordDeathResponse;
+        evaluate_application(EvaluateApplicationRequest) -> EvaluateApplicationResponse;
+        issue_credential(IssueCredentialRequest) -> IssueCredentialResponse;
+        renew_credential(RenewCredentialRequest) -> RenewCredentialResponse;
+        grant_designation(GrantDesignationRequest) -> GrantDesignationResponse;
+        suspend_credential(SuspendCredentialRequest) -> SuspendCredentialResponse;
+        limit_credential(LimitCredentialRequest) -> LimitCredentialResponse;
+        grant_inactive_status(GrantInactiveStatusRequest) -> GrantInactiveStatusResponse;
+        revoke_credential(RevokeCredentialRequest) -> RevokeCredentialResponse;
+        record_surrender(RecordSurrenderRequest) -> RecordSurrenderResponse;
+        record_relinquishment(RecordRelinquishmentRequest) -> RecordRelinquishmentResponse;
+        record_retirement(RecordRetirementRequest) -> RecordRetirementResponse;
+        reinstate_credential(ReinstateCredentialRequest) -> ReinstateCredentialResponse;
+        list_credentials(ListCredentialsRequest) -> ListCredentialsResponse;
+        list_rule_sets(ListRuleSetsRequest) -> ListRuleSetsResponse;
+    }
+    employment: employment_service_client::EmploymentServiceClient {
+        report_employment_start(ReportEmploymentStartRequest) -> ReportEmploymentStartResponse;
+        report_employment_end(ReportEmploymentEndRequest) -> ReportEmploymentEndResponse;
+        correct_employment(CorrectEmploymentRequest) -> CorrectEmploymentResponse;
+        transfer_employments(TransferEmploymentsRequest) -> TransferEmploymentsResponse;
+        list_employments(ListEmploymentsRequest) -> ListEmploymentsResponse;
+    }
+    provider: provider_service_client::ProviderServiceClient {
+        register_provider(RegisterProviderRequest) -> RegisterProviderResponse;
+        update_provider(UpdateProviderRequest) -> UpdateProviderResponse;
+        record_qualification(RecordQualificationRequest) -> RecordQualificationResponse;
+        suspend_provider(SuspendProviderRequest) -> SuspendProviderResponse;
+        certify_peer_service(CertifyPeerServiceRequest) -> CertifyPeerServiceResponse;
+        suspend_peer_service(SuspendPeerServiceRequest) -> SuspendPeerServiceResponse;
+        get_provider(GetProviderRequest) -> GetProviderResponse;
+        list_providers(ListProvidersRequest) -> ListProvidersResponse;
+        get_program_statistics(GetProgramStatisticsRequest) -> GetProgramStatisticsResponse;
+    }
+    record: record_service_client::RecordServiceClient {
+        end_period(EndPeriodRequest) -> EndPeriodResponse;
+        retract_fact(RetractFactRequest) -> RetractFactResponse;
+        list_facts(ListFactsRequest) -> ListFactsResponse;
+    }
+    change: change_service_client::ChangeServiceClient {
+        list_changes(ListChangesRequest) -> ListChangesResponse;
+    }
+}
+
+/// Says which requests record something.
+macro_rules! mutations {
+    ($($request:ident -> $response:ident,)*) => {$(
+        impl Mutation for v1::$request {
+            fn request_id(&self) -> &str {
+                &self.request_id
+            }
+
+            fn validated_only(self) -> Self {
+                v1::$request { validate_only: true, ..self }
+            }
+
+            fn again_as(self, request_id: &str) -> Self {
+                v1::$request { request_id: request_id.to_owned(), ..self }
+            }
+        }
+
+        impl Accepted for v1::$response {
+            fn fact_ids(&self) -> &[String] {
+                &self.fact_ids
+            }
+
+            fn position(&self) -> (&str, u64) {
+                (&self.epoch, self.revision)
+            }
+
+            fn changes(&self) -> (u32, &[v1::Change]) {
+                (self.change_count, &self.changes)
+            }
+
+            fn foreseen(&self) -> (u32, &[v1::Change]) {
+                (self.foreseen_change_count, &self.foreseen_changes)
+            }
+
+            fn fact_id(&self) -> &str {
+                &self.fact_id
+            }
+        }
+    )*};
+}
+
+mutations! {
+    RegisterSpecialistRequest -> RegisterSpecialistResponse,
+    ChangeSpecialistNameRequest -> ChangeSpecialistNameResponse,
+    RecordDeathRequest -> RecordDeathResponse,
+    IssueCredentialRequest -> IssueCredentialResponse,
+    RenewCredentialRequest -> RenewCredentialResponse,
+    GrantDesignationRequest -> GrantDesignationResponse,
+    SuspendCredentialRequest -> SuspendCredentialResponse,
+    LimitCredentialRequest -> LimitCredentialResponse,
+    GrantInactiveStatusRequest -> GrantInactiveStatusResponse,
+    RevokeCredentialRequest -> RevokeCredentialResponse,
+    RecordSurrenderRequest -> RecordSurrenderResponse,
+    RecordRelinquishmentRequest -> RecordRelinquishmentResponse,
+    RecordRetirementRequest -> RecordRetirementResponse,
+    ReinstateCredentialRequest -> ReinstateCredentialResponse,
+    ReportEmploymentStartRequest -> ReportEmploymentStartResponse,
+    ReportEmploymentEndRequest -> ReportEmploymentEndResponse,
+    CorrectEmploymentRequest -> CorrectEmploymentResponse,
+    TransferEmploymentsRequest -> TransferEmploymentsResponse,
+    RegisterProviderRequest -> RegisterProviderResponse,
+    UpdateProviderRequest -> UpdateProviderResponse,
+    RecordQualificationRequest -> RecordQualificationResponse,
+    SuspendProviderRequest -> SuspendProviderResponse,
+    CertifyPeerServiceRequest -> CertifyPeerServiceResponse,
+    SuspendPeerServiceRequest -> SuspendPeerServiceResponse,
+    EndPeriodRequest -> EndPeriodResponse,
+    RetractFactRequest -> RetractFactResponse,
+}

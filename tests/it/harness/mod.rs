@@ -1,0 +1,26 @@
+//! What the tests are told in.
+//!
+//! [`TestServer`] is a registry in this process, [`Process`] one as a program of its own: for tests that kill it. Both
+//! give a [`Client`], which sends any request of the contract, as any caller, on any day. [`requests`] holds a function
+//! for each request and [`scenes`] what stands at the beginning of most stories; [`words`] puts answers into one line of
+//! text each; [`refusal`] reads errors as a careful client would.
+
+pub mod client;
+pub mod process;
+pub mod raw;
+pub mod refusal;
+pub mod requests;
+pub mod scenes;
+pub mod server;
+pub mod words;
+
+pub use self::client::{Accepted, Call, Client, Mutation};
+pub use self::process::Process;
+pub use self::refusal::Refusal;
+pub use self::server::TestServer;
+
+/// The day on which most stories are told: a Monday.
+pub const TODAY: &str = "2026-03-02";
+
+/// A number that is on no certificate, though it could be.
+pub const NOT_ON_FILE: &str = "CPS-0000-0000-1";

@@ -1,0 +1,130 @@
+//! The registry as a program of its own, for tests that kill it, signal it, or start it on what it must refuse.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::Client;
+
+/// How long the program may take to start or to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running program. It never outlives this.
+pub struct Process {
+    child: Child,
+    listening: mpsc::Receiver<SocketAddr>,
+    ops: SocketAddr,
+    said: PathBuf,
+    _scratch: TempDir,
+}
+
+impl Process {
+    /// Starts `serve --dev --no-sample` on a data directory, and does not wait for it.
+    pub fn spawn(data_dir: &Path, today: &str) -> Process {
+        let scratch = tempfile::tempdir().unwrap();
+        let said = scratch.path().join("stderr");
+        let ops = free_address();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cpss-registry"))
+            .args(["serve", "--dev", "--no-sample", "--listen", "127.0.0.1:0", "--today", today])
+            .args(["--ops-listen", &ops.to_string(), "--data-dir"])
+            .arg(data_dir)
+            .env("RUST_LOG", "info,access=off")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&said).unwrap())
+            .spawn()
+            .unwrap();
+        let listening = listen_for_address(child.stdout.take().unwrap());
+        Process { child, listening, ops, said, _scratch: scratch }
+    }
+
+    /// Starts it, waits until it takes calls, and gives a client of it.
+    pub fn start(data_dir: &Path, today: &str) -> (Process, Client) {
+        let process = Process::spawn(data_dir, today);
+        let client = Client::connect(process.listening());
+        (process, client)
+    }
+
+    /// Where it listens, once it does.
+    pub fn listening(&self) -> SocketAddr {
+        let said = || fs::read_to_string(&self.said).unwrap_or_default();
+        self.listening.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it does not listen; it said: {}", said()))
+    }
+
+    /// Where it tells its health, from the beginning.
+    pub fn ops(&self) -> SocketAddr {
+        self.ops
+    }
+
+    /// `kill -9`, and its end.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        let pid = self.child.id();
+        let sent = Command::new("/bin/sh").args(["-c", &format!("kill -TERM {pid}")]).status().unwrap();
+        assert!(sent.success(), "SIGTERM was not sent");
+    }
+
+    /// Waits for its end: how it ended, and what it said on standard error.
+    pub fn wait(mut self) -> (ExitStatus, String) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status, fs::read_to_string(&self.said).unwrap());
+            }
+            assert!(Instant::now() < deadline, "it does not end; it said: {}", fs::read_to_string(&self.said).unwrap());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// SIGTERM, and an end without fault.
+    pub fn stop(self) {
+        self.terminate();
+        let (status, said) = self.wait();
+        assert!(status.success(), "{status}: {said}");
+    }
+
+    fn end(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// An address that nobody listens on at the moment.
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Reads standard output to its end, and passes on the address in it.
+fn listen_for_address(stdout: ChildStdout) -> mpsc::Receiver<SocketAddr> {
+    let (sender, listening) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(stdout);
+        let mut line = String::new();
+        while lines.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+            if let Some(address) = line.trim().strip_prefix("listening on ") {
+                drop(sender.send(address.parse().unwrap()));
+                break;
+            }
+            line.clear();
+        }
+        drop(lines.read_to_end(&mut Vec::new()));
+    });
+    listening
+}

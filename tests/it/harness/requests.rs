@@ -1,0 +1,279 @@
+//! A function for each request that stories are told with, each under a new `request_id`. What a story says more of a
+//! request it sets in the field: `IssueCredentialRequest { decision_note: "…".into(), ..issue(…) }`.
+
+use cpss_registry::proto::google::r#type::Date;
+use cpss_registry::proto::v1;
+use cpss_registry::proto::v1::{known_at, list_facts_request, report_employment_end_request};
+use cpss_registry::proto::v1::{report_employment_start_request, verification_item};
+use uuid::Uuid;
+
+use super::client::{Call, Client};
+
+/// The civil date of a text like `2026-03-02`.
+pub fn date(text: &str) -> Date {
+    let day: jiff::civil::Date = text.parse().unwrap_or_else(|error| panic!("{text} is no date: {error}"));
+    Date { year: day.year().into(), month: day.month().into(), day: day.day().into() }
+}
+
+/// A request id that was never used.
+pub fn new_request_id() -> String {
+    Uuid::new_v4().to_string()
+}
+
+/// A provider comes on file: a community mental health center that names itself and no identifier.
+pub fn register_provider(legal_name: &str) -> v1::RegisterProviderRequest {
+    v1::RegisterProviderRequest {
+        request_id: new_request_id(),
+        legal_name: legal_name.to_owned(),
+        facility_type: v1::FacilityType::CommunityMentalHealthCenter.into(),
+        county: "Hinds".to_owned(),
+        ..Default::default()
+    }
+}
+
+/// A provider qualifies, being certified by DMH.
+pub fn qualify(provider_id: &str, first_day: &str) -> v1::RecordQualificationRequest {
+    v1::RecordQualificationRequest {
+        request_id: new_request_id(),
+        provider_id: provider_id.to_owned(),
+        basis: v1::QualificationBasis::DmhCertified.into(),
+        first_day: Some(date(first_day)),
+        ..Default::default()
+    }
+}
+
+/// A provider may not serve for some days. It goes on to qualify.
+pub fn suspend_provider(provider_id: &str, first_day: &str, last_day: Option<&str>) -> v1::SuspendProviderRequest {
+    v1::SuspendProviderRequest {
+        request_id: new_request_id(),
+        provider_id: provider_id.to_owned(),
+        first_day: Some(date(first_day)),
+        last_day: last_day.map(date),
+        ..Default::default()
+    }
+}
+
+/// A person's name.
+pub fn name(given_name: &str, family_name: &str) -> v1::PersonName {
+    v1::PersonName { given_name: given_name.to_owned(), family_name: family_name.to_owned(), suffix: String::new() }
+}
+
+/// A person comes on file, born in 1984.
+pub fn register_specialist(given_name: &str, family_name: &str) -> v1::RegisterSpecialistRequest {
+    v1::RegisterSpecialistRequest {
+        request_id: new_request_id(),
+        name: Some(name(given_name, family_name)),
+        birth_date: Some(date("1984-02-29")),
+        ..Default::default()
+    }
+}
+
+/// A person has another name.
+pub fn change_name(specialist_id: &str, given_name: &str, family_name: &str) -> v1::ChangeSpecialistNameRequest {
+    v1::ChangeSpecialistNameRequest {
+        request_id: new_request_id(),
+        specialist_id: specialist_id.to_owned(),
+        name: Some(name(given_name, family_name)),
+        ..Default::default()
+    }
+}
+
+/// A person died.
+pub fn record_death(specialist_id: &str, death_date: &str) -> v1::RecordDeathRequest {
+    v1::RecordDeathRequest {
+        request_id: new_request_id(),
+        specialist_id: specialist_id.to_owned(),
+        death_date: Some(date(death_date)),
+        ..Default::default()
+    }
+}
+
+/// A supervised job begins.
+pub fn start_job(specialist_id: &str, provider_id: &str, first_day: &str) -> v1::ReportEmploymentStartRequest {
+    v1::ReportEmploymentStartRequest {
+        request_id: new_request_id(),
+        person: Some(report_employment_start_request::Person::SpecialistId(specialist_id.to_owned())),
+        provider_id: provider_id.to_owned(),
+        position: "Peer support specialist".to_owned(),
+        first_day: Some(date(first_day)),
+        supervised: true,
+        ..Default::default()
+    }
+}
+
+/// A job ends by resignation.
+pub fn end_job(employment_id: &str, last_day: &str) -> v1::ReportEmploymentEndRequest {
+    v1::ReportEmploymentEndRequest {
+        request_id: new_request_id(),
+        job: Some(report_employment_end_request::Job::EmploymentId(employment_id.to_owned())),
+        last_day: Some(date(last_day)),
+        reason: v1::EmploymentEndReason::Resigned.into(),
+        ..Default::default()
+    }
+}
+
+/// An application of May 2024 that has what `cpssp-2025` asks for, and no more.
+pub fn application() -> v1::Application {
+    v1::Application {
+        applied_on: Some(date("2024-05-01")),
+        mississippi_resident: true,
+        lived_experience: v1::LivedExperience::Self_.into(),
+        recovery_attested: true,
+        education: v1::Education::Ged.into(),
+        literate: true,
+        experience_hours: 120.0,
+        experience_within_three_years: true,
+        references: 2,
+        trainings: vec![v1::Training {
+            completed_on: Some(date("2024-03-15")),
+            designation: v1::Designation::AdultAndRecovery.into(),
+            hours: 40.0,
+            pre_training_completed: true,
+        }],
+        exam_attempts: vec![v1::ExamAttempt { taken_on: Some(date("2024-04-20")), score: 80.0 }],
+        ..Default::default()
+    }
+}
+
+/// A credential is issued on that application.
+pub fn issue(specialist_id: &str, effective_from: &str) -> v1::IssueCredentialRequest {
+    v1::IssueCredentialRequest {
+        request_id: new_request_id(),
+        specialist_id: specialist_id.to_owned(),
+        application: Some(application()),
+        effective_from: Some(date(effective_from)),
+        designations: vec![v1::Designation::AdultAndRecovery.into()],
+        ..Default::default()
+    }
+}
+
+/// A credential is suspended as discipline.
+pub fn suspend(credential_number: &str, first_day: &str, last_day: Option<&str>) -> v1::SuspendCredentialRequest {
+    v1::SuspendCredentialRequest {
+        request_id: new_request_id(),
+        credential_number: credential_number.to_owned(),
+        basis: v1::SuspensionBasis::Disciplinary.into(),
+        first_day: Some(date(first_day)),
+        last_day: last_day.map(date),
+        ..Default::default()
+    }
+}
+
+/// A credential is held again.
+pub fn reinstate(credential_number: &str, effective_from: &str) -> v1::ReinstateCredentialRequest {
+    v1::ReinstateCredentialRequest {
+        request_id: new_request_id(),
+        credential_number: credential_number.to_owned(),
+        effective_from: Some(date(effective_from)),
+        ..Default::default()
+    }
+}
+
+/// A period ends.
+pub fn end_period(fact_id: &str, last_day: &str, reason: &str) -> v1::EndPeriodRequest {
+    v1::EndPeriodRequest {
+        request_id: new_request_id(),
+        fact_id: fact_id.to_owned(),
+        last_day: Some(date(last_day)),
+        reason: reason.to_owned(),
+        ..Default::default()
+    }
+}
+
+/// A fact is withdrawn.
+pub fn retract(fact_id: &str, reason: &str) -> v1::RetractFactRequest {
+    v1::RetractFactRequest {
+        request_id: new_request_id(),
+        fact_id: fact_id.to_owned(),
+        reason: reason.to_owned(),
+        ..Default::default()
+    }
+}
+
+/// The state of knowledge at a revision of the current epoch.
+pub fn known_at(revision: u64) -> v1::KnownAt {
+    v1::KnownAt { epoch: String::new(), point: Some(known_at::Point::Revision(revision)) }
+}
+
+/// What is asked about a credential, as of a day (none: today), as it was known at a revision (none: the head).
+pub fn verify(
+    credential_number: &str,
+    as_of: impl Into<Option<&'static str>>,
+    revision: impl Into<Option<u64>>,
+) -> v1::VerifyCredentialRequest {
+    let item = v1::VerificationItem {
+        subject: Some(verification_item::Subject::CredentialNumber(credential_number.to_owned())),
+        as_of: as_of.into().map(date),
+        ..Default::default()
+    };
+    v1::VerifyCredentialRequest { item: Some(item), known_at: revision.into().map(known_at), min_revision: 0 }
+}
+
+/// The same question, about work with a provider.
+pub fn verify_with(
+    provider_id: &str,
+    credential_number: &str,
+    as_of: impl Into<Option<&'static str>>,
+) -> v1::VerifyCredentialRequest {
+    let mut request = verify(credential_number, as_of, None);
+    request.item.get_or_insert_default().provider_id = provider_id.to_owned();
+    request
+}
+
+/// Whether a provider's claim for a day is eligible.
+pub fn bill(credential_number: &str, provider_id: &str, day: &str) -> v1::CheckBillingEligibilityRequest {
+    let item = v1::EligibilityItem {
+        credential_number: credential_number.to_owned(),
+        billing_provider: Some(v1::eligibility_item::BillingProvider::ProviderId(provider_id.to_owned())),
+        date_of_service: Some(date(day)),
+        ..Default::default()
+    };
+    v1::CheckBillingEligibilityRequest { item: Some(item), known_at: None, min_revision: 0 }
+}
+
+/// The standing of a credential on every day there is.
+pub fn periods(credential_number: &str, revision: impl Into<Option<u64>>) -> v1::ListStandingPeriodsRequest {
+    v1::ListStandingPeriodsRequest {
+        credential_number: credential_number.to_owned(),
+        known_at: revision.into().map(known_at),
+        ..Default::default()
+    }
+}
+
+/// Every fact about a person.
+pub fn facts_of_specialist(specialist_id: &str) -> v1::ListFactsRequest {
+    let subject = list_facts_request::Subject::SpecialistId(specialist_id.to_owned());
+    v1::ListFactsRequest { subject: Some(subject), page_size: 1000, ..Default::default() }
+}
+
+/// Every fact about a provider.
+pub fn facts_of_provider(provider_id: &str) -> v1::ListFactsRequest {
+    let subject = list_facts_request::Subject::ProviderId(provider_id.to_owned());
+    v1::ListFactsRequest { subject: Some(subject), page_size: 1000, ..Default::default() }
+}
+
+impl Client {
+    /// The answer to a question about a credential.
+    pub async fn verify(
+        &self,
+        credential_number: &str,
+        as_of: impl Into<Option<&'static str>>,
+        revision: impl Into<Option<u64>>,
+    ) -> v1::Verification {
+        self.verification_of(verify(credential_number, as_of, revision)).await
+    }
+
+    /// The verification that answers a question.
+    pub async fn verification_of(
+        &self,
+        question: impl Call<Response = v1::VerifyCredentialResponse>,
+    ) -> v1::Verification {
+        self.ask(question).await.verification.expect("a verification")
+    }
+
+    /// The head's revision.
+    pub async fn head(&self) -> u64 {
+        let answer = self.ask(v1::ListRuleSetsRequest::default()).await.answer;
+        answer.expect("an answer").known_at_revision
+    }
+}

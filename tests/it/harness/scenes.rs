@@ -1,0 +1,67 @@
+//! What stands at the beginning of most stories.
+
+use super::client::Client;
+use super::requests::{issue, qualify, register_provider, register_specialist, start_job};
+
+/// The day since which the providers of most stories qualify.
+pub const QUALIFIED_FROM: &str = "2020-01-01";
+/// The day on which the people of most stories were hired.
+pub const HIRED: &str = "2024-01-08";
+/// The day from which their credentials are effective.
+pub const EFFECTIVE_FROM: &str = "2024-06-03";
+/// The last day of their terms: the first cohort date, 30 September 2015 + 4k years, from then on.
+pub const TERM_LAST_DAY: &str = "2027-09-30";
+
+/// A provider that qualifies.
+pub struct Qualified {
+    /// Its id.
+    pub provider_id: String,
+    /// The fact that qualifies it.
+    pub qualification: String,
+}
+
+/// A person who holds a credential.
+pub struct Credentialed {
+    /// The credential's number.
+    pub number: String,
+    /// The person.
+    pub specialist_id: String,
+    /// The person's jobs, in the order of the providers.
+    pub jobs: Vec<String>,
+    /// The revision of the issuance.
+    pub revision: u64,
+}
+
+impl Client {
+    /// A provider that qualifies since 2020.
+    pub async fn qualified_provider(&self, legal_name: &str) -> Qualified {
+        let registered = self.report(register_provider(legal_name)).await;
+        let provider_id = registered.provider.expect("a provider").provider_id;
+        let qualification = self.report(qualify(&provider_id, QUALIFIED_FROM)).await.fact_id;
+        Qualified { provider_id, qualification }
+    }
+
+    /// A person on file.
+    pub async fn specialist(&self, given_name: &str, family_name: &str) -> String {
+        let registered = self.report(register_specialist(given_name, family_name)).await;
+        registered.specialist.expect("a specialist").specialist_id
+    }
+
+    /// A person's job with a provider, from a day on.
+    pub async fn job(&self, specialist_id: &str, provider_id: &str, first_day: &str) -> String {
+        let started = self.report(start_job(specialist_id, provider_id, first_day)).await;
+        started.employment.expect("an employment").employment_id
+    }
+
+    /// A person employed by these providers since January 2024, and credentialed since June.
+    pub async fn credentialed(&self, given_name: &str, family_name: &str, providers: &[&Qualified]) -> Credentialed {
+        let specialist_id = self.specialist(given_name, family_name).await;
+        let mut jobs = Vec::new();
+        for provider in providers {
+            jobs.push(self.job(&specialist_id, &provider.provider_id, HIRED).await);
+        }
+        let issued = self.report(issue(&specialist_id, EFFECTIVE_FROM)).await;
+        let number = issued.credential.expect("a credential").credential_number;
+        Credentialed { number, specialist_id, jobs, revision: issued.revision }
+    }
+}

@@ -1,0 +1,119 @@
+//! A registry in this process, on a thread and a runtime of its own, so that a test that fails leaves nothing hanging.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::thread::JoinHandle;
+
+use cpss_registry::server;
+use cpss_registry::server::config::{Config, Flags};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tracing_subscriber::EnvFilter;
+
+use super::Client;
+
+/// A registry that serves until it is stopped or dropped.
+pub struct TestServer {
+    address: SocketAddr,
+    client: Client,
+    data: Option<TempDir>,
+    running: Option<Running>,
+}
+
+struct Running {
+    shutdown: oneshot::Sender<()>,
+    thread: JoinHandle<Result<(), String>>,
+}
+
+impl TestServer {
+    /// An empty registry on this day.
+    pub async fn start(today: &str) -> TestServer {
+        TestServer::start_on(tempfile::tempdir().unwrap(), today).await
+    }
+
+    /// The registry of a data directory, on this day or the last one that it opened.
+    pub async fn start_on(data: TempDir, today: &str) -> TestServer {
+        let (running, address) = run(data.path(), today).await;
+        TestServer { address, client: Client::connect(address), data: Some(data), running: Some(running) }
+    }
+
+    /// A caller who is registrar and certifier in one.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where its record is kept.
+    pub fn data_dir(&self) -> PathBuf {
+        self.data.as_ref().unwrap().path().to_owned()
+    }
+
+    /// Drains and waits for the end. Gives back what is on disk.
+    pub async fn stop(mut self) -> TempDir {
+        let running = self.running.take().unwrap();
+        running.shutdown.send(()).expect("the server ended before it was told to");
+        let joined = tokio::task::spawn_blocking(|| running.thread.join());
+        joined.await.unwrap().expect("the server panicked").expect("the server ended well");
+        self.data.take().unwrap()
+    }
+
+    /// Stops, and starts again on the same data directory.
+    pub async fn restart(self, today: &str) -> TestServer {
+        TestServer::start_on(self.stop().await, today).await
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        // A test that has failed does not wait for it.
+        if let Some(running) = self.running.take() {
+            drop(running.shutdown.send(()));
+        }
+    }
+}
+
+/// What `serve --dev --no-sample --today DATE` is configured with.
+fn config(data_dir: &Path, today: &str) -> Config {
+    let any_port = Some("127.0.0.1:0".to_owned());
+    let flags = Flags {
+        listen: any_port.clone(),
+        ops_listen: any_port,
+        data_dir: Some(data_dir.to_str().unwrap().to_owned()),
+        dev: true,
+        no_sample: true,
+        today: Some(today.to_owned()),
+        ..Flags::default()
+    };
+    Config::read(&flags).unwrap()
+}
+
+async fn run(data_dir: &Path, today: &str) -> (Running, SocketAddr) {
+    keep_quiet();
+    let config = config(data_dir, today);
+    let (shutdown, told) = oneshot::channel();
+    let (listening, address) = oneshot::channel();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let say = move |address| drop(listening.send(address));
+        let served = runtime.block_on(server::run(config, async move { drop(told.await) }, say));
+        served.map_err(|error| format!("{error}: {error:?}"))
+    });
+    match address.await {
+        Ok(address) => (Running { shutdown, thread }, address),
+        Err(_) => panic!("the server does not start: {:?}", thread.join()),
+    }
+}
+
+/// The server's log goes nowhere, unless `RUST_LOG` asks for it.
+fn keep_quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    });
+}
