@@ -55,11 +55,14 @@ impl RecordService for Contract {
         let found = search.await.map_err(|error| unreadable(&error))?;
         let found = found.ok_or_else(|| not_on_file(request.subject.as_ref()))?;
         let (facts, next_page_token) = page.cut(found);
+        let revisions = facts.iter().map(|filed| filed.recorded.id.revision).collect();
+        let requests = page.snapshot.off_thread(move |snapshot| snapshot.request_ids(&revisions));
+        let requests = requests.await.map_err(|error| unreadable(&error))?;
         let tags = self.tags();
         let today = day_asked(&page.snapshot, None)?;
         let facts = facts.iter().map(|filed| {
             let around = encode::Around {
-                request_id: None,
+                request_id: requests.get(&filed.recorded.id.revision).copied(),
                 retracted_by: filed.retracted_by,
                 job: filed.job.as_ref().map(|(fact, provider)| (*fact, provider)),
             };

@@ -28,15 +28,19 @@ pub enum Held {
 }
 
 impl Shared {
-    /// The last day that is to be open now.
-    pub(super) fn due_through(&self, head: &Head) -> Result<Day, Held> {
+    /// The last day that is to be opened now; none while the last one opened goes on.
+    pub(super) fn due_through(&self, head: &Head) -> Result<Option<Day>, Held> {
         let now = self.clock.now();
         if now.saturating_add(BEHIND).unwrap_or(now) < head.recorded_at {
             return Err(Held::ClockBehind);
         }
+        let set_to = self.clock.set_to();
+        if now < head.day_ends_at && set_to <= head.today {
+            return Ok(None);
+        }
         let today = self.clock.civil_day();
         let unasked = self.clock.civil_day_of(head.recorded_at).plus(UNASKED_DAYS);
-        let allowed = unasked.max(self.open_days_through).max(self.clock.set_to());
-        if today > head.today && today > allowed { Err(Held::ClockAhead) } else { Ok(today) }
+        let allowed = unasked.max(self.open_days_through).max(set_to);
+        if today > allowed { Err(Held::ClockAhead) } else { Ok((today > head.today).then_some(today)) }
     }
 }

@@ -59,13 +59,13 @@ impl Clock {
         self.set_to.fetch_max(day.number(), Ordering::AcqRel);
     }
 
-    /// How long it is until the civil day after `day` begins; none while the civil day stands still.
-    pub fn until_after(&self, day: Day) -> Option<std::time::Duration> {
+    /// When the civil day after `day` begins; the end of time while the civil day stands still.
+    pub fn day_ends_at(&self, day: Day) -> Timestamp {
         if self.stands {
-            return None;
+            return Timestamp::MAX;
         }
-        let begins = day.next().to_civil().to_zoned(self.zone.clone()).ok()?.timestamp();
-        Some(begins.duration_since(self.now()).try_into().unwrap_or_default())
+        let next = day.next().to_civil().to_zoned(self.zone.clone());
+        next.map_or(Timestamp::MAX, |next| next.timestamp())
     }
 }
 
@@ -95,6 +95,6 @@ mod tests {
         clock.move_to("2026-03-05".parse().unwrap());
         clock.move_to("2026-03-01".parse().unwrap());
         assert_eq!(clock.civil_day().to_string(), "2026-03-05");
-        assert_eq!(clock.until_after(clock.civil_day()), None);
+        assert_eq!(clock.day_ends_at(clock.civil_day()), Timestamp::MAX);
     }
 }

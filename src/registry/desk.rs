@@ -10,7 +10,7 @@ use super::stage::Stage;
 use crate::domain::command::{Command, Target};
 use crate::domain::day::Day;
 use crate::domain::decide::{Desk, File, Grounds};
-use crate::domain::fact::{Identifier, Reporter, Subject};
+use crate::domain::fact::{Identifier, ProviderFact, Recorded, Reporter, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, Revision, SpecialistId};
 use crate::domain::law::Law;
 use crate::domain::provider::ProviderFile;
@@ -131,7 +131,12 @@ impl Stage<'_> {
                 Some(Subject::Specialist(id)) => person(Some(id)),
                 Some(Subject::Provider(id)) => {
                     let Some(file) = self.provider(&id) else { return Ok(File::None) };
-                    let is_named = self.staff(&id)?.iter().any(|file| file.known_now().is_staff_of(&id));
+                    let registers = |recorded: &Recorded<ProviderFact>| {
+                        recorded.id == fact && matches!(recorded.fact, ProviderFact::Registered(_))
+                    };
+                    // Only a registration is asked whether anybody's job names it.
+                    let is_named = file.facts.iter().any(registers)
+                        && self.staff(&id)?.iter().any(|file| file.known_now().is_staff_of(&id));
                     Ok(File::Provider(file, is_named))
                 }
             },

@@ -20,6 +20,8 @@ pub struct Head {
     pub recorded_at: Timestamp,
     /// The last day opened.
     pub today: Day,
+    /// When the day after it begins.
+    pub day_ends_at: Timestamp,
     /// The law.
     pub law: Arc<Law>,
     /// The registry's own history.

@@ -25,7 +25,7 @@ mod writer;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::calendar::Held;
@@ -157,13 +157,11 @@ impl Registry {
 
     /// Opens the days that have begun since the last one opened.
     async fn keep_up(&self) -> Result<(), SubmitError> {
-        let head = self.shared.head.load();
-        let due = self.shared.due_through(&head).map_err(SubmitError::CalendarHeld)?;
-        if due <= head.today {
-            return Ok(());
+        let head = self.shared.head.load_full();
+        match self.shared.due_through(&head).map_err(SubmitError::CalendarHeld)? {
+            None => Ok(()),
+            Some(due) => self.open_days(due).await,
         }
-        drop(head);
-        self.open_days(due).await
     }
 
     /// The same for a question: if the registry cannot write, it is answered by the last opened day.
@@ -243,10 +241,10 @@ impl Registry {
     pub async fn keep_calendar(&self) {
         loop {
             self.keep_up_or_go_on().await;
-            let today = self.head().today.max(self.shared.clock.civil_day());
-            let wait = self.shared.clock.until_after(today).unwrap_or(std::time::Duration::from_secs(3600));
-            // Clocks are set: look again now and then.
-            tokio::time::sleep(wait.min(std::time::Duration::from_secs(60))).await;
+            let until_then = self.head().day_ends_at.duration_since(self.shared.clock.now());
+            // Clocks are set: look again now and then. A day that could not be opened is tried again soon.
+            let wait = until_then.clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(60));
+            tokio::time::sleep(wait.unsigned_abs()).await;
         }
     }
 

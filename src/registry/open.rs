@@ -97,12 +97,14 @@ fn first_law(rule_sets: &[RuleText], chronicle: &Chronicle) -> Result<Arc<Law>, 
 fn resident(store: &Store, clock: Clock, chronicle: Chronicle, law: &Arc<Law>) -> Result<(Shared, Agenda), OpenError> {
     let index = Arc::clone(store.index());
     let head = store.head();
+    let today = chronicle.today(head).unwrap_or(Day::BEGINNING);
     let shared = Shared {
         log: store.log_reader(),
         head: ArcSwap::from_pointee(Head {
             revision: head,
             recorded_at: index.recorded_at(head)?.unwrap_or(Timestamp::UNIX_EPOCH),
-            today: chronicle.today(head).unwrap_or(Day::BEGINNING),
+            today,
+            day_ends_at: clock.day_ends_at(today),
             law: Arc::clone(law),
             chronicle: Arc::new(chronicle),
         }),
@@ -181,7 +183,8 @@ fn begin(writer: &mut Writer, rule_sets: &[RuleText]) -> Result<(), OpenError> {
     // A civil day that was moved forward before the restart stays where it was.
     writer.shared.clock.move_to(head.today);
     let due = match writer.shared.due_through(&head) {
-        Ok(due) => due,
+        Ok(None) => return Ok(()),
+        Ok(Some(due)) => due,
         Err(held) => {
             tracing::error!(error = &held as &dyn std::error::Error, "writes are held");
             return Ok(());

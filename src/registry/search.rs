@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::chronicle::Adopted;
 use super::errors::ReadError;
 use super::snapshot::{Resident, Snapshot};
@@ -233,6 +235,16 @@ impl Snapshot {
             }
         }
         Ok(counts.into_iter().collect())
+    }
+
+    /// The request that each of some records answers.
+    pub fn request_ids(&self, revisions: &BTreeSet<Revision>) -> Result<BTreeMap<Revision, Uuid>, ReadError> {
+        let mut ids = BTreeMap::new();
+        for revision in revisions {
+            let request = self.shared.record(*revision)?.and_then(|record| record.request);
+            ids.extend(request.map(|request| (*revision, request.request_id)));
+        }
+        Ok(ids)
     }
 
     /// The facts on file under a subject that a caller may see: registrar and auditor all, others those they may

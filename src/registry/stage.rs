@@ -228,7 +228,10 @@ impl<'a> Stage<'a> {
         today: Day,
     ) -> Result<(), SubmitError> {
         self.pending.add(&record)?;
-        self.head = Head { revision: record.revision, recorded_at: record.recorded_at, today, law, chronicle };
+        let day_ends_at =
+            if today == self.head.today { self.head.day_ends_at } else { self.shared.clock.day_ends_at(today) };
+        self.head =
+            Head { revision: record.revision, recorded_at: record.recorded_at, today, day_ends_at, law, chronicle };
         self.records.push(record);
         Ok(())
     }

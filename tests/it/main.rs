@@ -12,6 +12,7 @@
 
 mod harness;
 mod histories;
+mod kill;
 mod main_job;
 mod model;
 mod walk;

@@ -1,5 +1,6 @@
 //! Jobs: begun, ended, corrected, moved to another provider.
 
+use super::credential::refuse_dated;
 use super::{Desk, File, Refusal, Rejection, provider_on_file, with_facts};
 use crate::domain::command::{WhichJob, Who};
 use crate::domain::day::{Day, Period};
@@ -35,7 +36,8 @@ pub(super) fn start(who: &Who, job: &NewJob<'_>, file: &File, desk: &mut dyn Des
     }
     provider_on_file(job.provider, desk)?;
     if let Who::Holder(number, _) = who {
-        refuse_void(&known, *number)?;
+        let holder = super::Holder::of(file, *number)?;
+        refuse_dated("first_day", job.days.start, &holder)?;
     }
     let fact = SpecialistFact::EmploymentStarted {
         employment: desk.mint_employment(),
@@ -142,28 +144,16 @@ fn open_job<'a>(number: CredentialNumber, file: &'a File, desk: &dyn Desk) -> Re
     let known = file.known_now();
     let open = |job: &&Job| job.days.end == Day::FOREVER && is_callers(&job.provider, desk);
     let mut jobs = known.jobs.iter().filter(open).cloned();
-    match (jobs.next(), jobs.next()) {
-        (None, _) => Err(not_found()),
-        (Some(_), Some(_)) => {
+    let first = jobs.next().ok_or_else(not_found)?;
+    let second = jobs.next();
+    drop(jobs);
+    super::Holder::of(file, number)?;
+    match second {
+        Some(_) => {
             let description = "several jobs are open: name one by its employment_id";
             Err(Rejection::refused(Refusal::EmploymentAmbiguous, number, description))
         }
-        (Some(job), None) => {
-            refuse_void(&known, number)?;
-            drop(jobs);
-            Ok((file, known, job))
-        }
-    }
-}
-
-fn refuse_void(known: &Specialist, number: CredentialNumber) -> Result<(), Rejection> {
-    match known.credential(number) {
-        None => Err(Rejection::not_found("credential", number)),
-        Some(credential) if credential.void => {
-            let description = "the issuance of this credential was retracted";
-            Err(Rejection::refused(Refusal::CredentialVoid, number, description))
-        }
-        Some(_) => Ok(()),
+        None => Ok((file, known, first)),
     }
 }
 

@@ -118,26 +118,28 @@ struct Holder<'a> {
     number: CredentialNumber,
 }
 
-impl Holder<'_> {
+impl<'a> Holder<'a> {
+    /// The holder of a credential that is not void.
+    fn of(file: &'a SpecialistFile, number: CredentialNumber) -> Result<Holder<'a>, Rejection> {
+        let holder = Holder { file, known: file.known_now(), number };
+        if holder.credential()?.void {
+            let description = "the issuance of this credential was retracted";
+            return Err(Rejection::refused(Refusal::CredentialVoid, number, description));
+        }
+        Ok(holder)
+    }
+
     fn credential(&self) -> Result<&Credential, Rejection> {
         self.known.credential(self.number).ok_or_else(|| Rejection::not_found("credential", self.number))
     }
 }
 
-/// The holder of a credential that is not void.
+/// The holder of a credential that a command names.
 fn holder(file: &File, number: CredentialNumber) -> Result<Holder<'_>, Rejection> {
-    let File::Specialist(file) = file else {
-        return Err(Rejection::not_found("credential", number));
-    };
-    let holder = Holder { file, known: file.known_now(), number };
-    if holder.credential()?.void {
-        return Err(Rejection::refused(
-            Refusal::CredentialVoid,
-            number,
-            "the issuance of this credential was retracted",
-        ));
+    match file {
+        File::Specialist(file) => Holder::of(file, number),
+        _ => Err(Rejection::not_found("credential", number)),
     }
-    Ok(holder)
 }
 
 /// The file of a person who is on file.

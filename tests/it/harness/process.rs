@@ -1,5 +1,6 @@
 //! The registry as a program of its own, for tests that kill it, signal it, or start it on what it must refuse.
 
+use std::cell::OnceCell;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener};
@@ -19,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Process {
     child: Child,
     listening: mpsc::Receiver<SocketAddr>,
+    address: OnceCell<SocketAddr>,
     ops: SocketAddr,
     said: PathBuf,
     _scratch: TempDir,
@@ -41,7 +43,7 @@ impl Process {
             .spawn()
             .unwrap();
         let listening = listen_for_address(child.stdout.take().unwrap());
-        Process { child, listening, ops, said, _scratch: scratch }
+        Process { child, listening, address: OnceCell::new(), ops, said, _scratch: scratch }
     }
 
     /// Starts it, waits until it takes calls, and gives a client of it.
@@ -53,8 +55,9 @@ impl Process {
 
     /// Where it listens, once it does.
     pub fn listening(&self) -> SocketAddr {
+        let wait = || self.listening.recv_timeout(PATIENCE);
         let said = || fs::read_to_string(&self.said).unwrap_or_default();
-        self.listening.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it does not listen; it said: {}", said()))
+        *self.address.get_or_init(|| wait().unwrap_or_else(|_| panic!("it does not listen; it said: {}", said())))
     }
 
     /// Where it tells its health, from the beginning.
