@@ -10,9 +10,11 @@
 )]
 #![allow(unreachable_pub, reason = "what a helper offers to every test is said with pub")]
 
+mod cascade;
 mod harness;
 mod histories;
 mod kill;
 mod main_job;
 mod model;
 mod walk;
+mod year;

@@ -1,0 +1,106 @@
+//! A provider loses its qualification while its staff are being verified: every batch sees all of it or nothing.
+//!
+//! `CPSS_CASCADE=10000 cargo test --release --test it cascade -- --nocapture` runs it with ten thousand people.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use cpss_registry::proto::v1::{self, Verdict};
+use tokio::task::JoinSet;
+
+use super::harness::requests::{end_period, issue, register_specialist, start_job};
+use super::harness::scenes::{EFFECTIVE_FROM, HIRED};
+use super::harness::{Client, TODAY, TestServer};
+
+/// How many people a batch asks about.
+const BATCH: usize = 1000;
+
+fn people() -> usize {
+    std::env::var("CPSS_CASCADE").map_or(400, |text| text.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_sees_a_cascade_whole_or_not_at_all() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let closing = registry.qualified_provider("Bogue Chitto Example Center").await;
+    let numbers = Arc::new(hire(&registry, &closing.provider_id, people()).await);
+
+    let over = Arc::new(AtomicBool::new(false));
+    let batches = Arc::new(AtomicU64::new(0));
+    let mut readers = JoinSet::new();
+    for reader in 0..3 {
+        let (client, numbers) = (server.client(), Arc::clone(&numbers));
+        let (over, batches) = (Arc::clone(&over), Arc::clone(&batches));
+        readers.spawn(async move {
+            let mut seen_revoked = false;
+            while !over.load(Ordering::Relaxed) || !seen_revoked {
+                let (held, revoked) = ask(&client, &numbers, reader).await;
+                assert!(held == 0 || revoked == 0, "a batch saw {held} held and {revoked} revoked");
+                assert!(!seen_revoked || held == 0, "what was revoked is held again");
+                seen_revoked = revoked > 0;
+                batches.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let before = batches.load(Ordering::Relaxed);
+    let started = Instant::now();
+    let ended = registry.report(end_period(&closing.qualification, "2026-02-27", "Certification withdrawn")).await;
+    let committed_in = started.elapsed();
+    let during = batches.load(Ordering::Relaxed) - before;
+    over.store(true, Ordering::Relaxed);
+    while let Some(reader) = readers.join_next().await {
+        reader.unwrap();
+    }
+    assert_eq!(ended.specialist_count as usize, people());
+    println!("cascade: {} people revoked in {committed_in:?}; {during} batches were answered meanwhile", people());
+    server.stop().await;
+}
+
+/// Hires and credentials people, many at once. Their numbers, sorted.
+async fn hire(registry: &Client, provider: &str, count: usize) -> Vec<String> {
+    let mut hiring = JoinSet::new();
+    let mut numbers = Vec::with_capacity(count);
+    for person in 0..count {
+        if hiring.len() >= 32 {
+            numbers.push(hiring.join_next().await.unwrap().unwrap());
+        }
+        let (registry, provider) = (registry.clone(), provider.to_owned());
+        hiring.spawn(async move {
+            let registered = registry.ask(register_specialist("Example", &format!("Person-{person}"))).await;
+            let specialist = registered.specialist.unwrap().specialist_id;
+            registry.ask(start_job(&specialist, &provider, HIRED)).await;
+            registry.ask(issue(&specialist, EFFECTIVE_FROM)).await.credential.unwrap().credential_number
+        });
+    }
+    while let Some(number) = hiring.join_next().await {
+        numbers.push(number.unwrap());
+    }
+    numbers.sort();
+    numbers
+}
+
+/// Asks about up to a batch of people. How many hold the credential, and how many lost it.
+async fn ask(client: &Client, numbers: &[String], reader: usize) -> (usize, usize) {
+    let item = |number: &String| v1::VerificationItem {
+        subject: Some(v1::verification_item::Subject::CredentialNumber(number.clone())),
+        ..v1::VerificationItem::default()
+    };
+    let from = (reader * 331) % numbers.len();
+    let items: Vec<_> = numbers.iter().cycle().skip(from).take(numbers.len().min(BATCH)).map(item).collect();
+    let request = v1::BatchVerifyCredentialsRequest { items, ..v1::BatchVerifyCredentialsRequest::default() };
+    let (mut held, mut revoked) = (0, 0);
+    for result in client.ask(request).await.results {
+        match result.outcome {
+            Some(v1::verification_result::Outcome::Verification(answer)) => match answer.verdict() {
+                Verdict::Confirmed => held += 1,
+                Verdict::NotConfirmed => revoked += 1,
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+    (held, revoked)
+}
