@@ -40,6 +40,14 @@ use crate::registry::{PinError, ReadError, Registry, SEMANTICS_VERSION};
 /// How often a peer is asked whether it is there, and how long it may take to say so.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
+/// What a stream may send before it is read, and a connection all in all.
+///
+/// h2 ends a connection whose unread DATA frames are many and small: their overhead, up to 256 bytes each, may take half
+/// of the connection's window. A stream of questions is nothing but small frames, so a stream's window is kept so small
+/// beside the connection's that a caller who is held back is held back, and not cut off.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+
 /// The services of the contract.
 #[derive(Clone)]
 pub(crate) struct Contract {
@@ -56,6 +64,8 @@ pub(crate) fn server(
     Ok(Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .layer(EntranceLayer { registry: registry.clone(), dev })
         .add_service(HealthServer::new(health.service()))
         .add_service(reflection().build_v1()?)

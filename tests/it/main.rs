@@ -16,5 +16,6 @@ mod histories;
 mod kill;
 mod main_job;
 mod model;
+mod stream;
 mod walk;
 mod year;

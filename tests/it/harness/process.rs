@@ -65,6 +65,13 @@ impl Process {
         self.ops
     }
 
+    /// The memory that it has resident, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
+    }
+
     /// `kill -9`, and its end.
     pub fn kill(mut self) {
         self.end();
