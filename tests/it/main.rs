@@ -11,11 +11,16 @@
 #![allow(unreachable_pub, reason = "what a helper offers to every test is said with pub")]
 
 mod cascade;
+mod contract;
+mod errors;
 mod harness;
 mod histories;
 mod kill;
 mod main_job;
 mod model;
+mod reask;
+mod restart;
+mod source_tree;
 mod stream;
 mod walk;
 mod year;

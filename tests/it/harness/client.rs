@@ -50,16 +50,9 @@ pub trait Call: Clone + Send + Sync + 'static {
 
 /// A request to record something.
 pub trait Mutation: Call<Response: Accepted> {
-    /// The caller's id for it.
-    fn request_id(&self) -> &str;
-
     /// The same, to be judged only.
     #[must_use]
     fn validated_only(self) -> Self;
-
-    /// The same content under another id.
-    #[must_use]
-    fn again_as(self, request_id: &str) -> Self;
 }
 
 /// What every mutation answers beside its resource.
@@ -223,16 +216,8 @@ services! {
 macro_rules! mutations {
     ($($request:ident -> $response:ident,)*) => {$(
         impl Mutation for v1::$request {
-            fn request_id(&self) -> &str {
-                &self.request_id
-            }
-
             fn validated_only(self) -> Self {
                 v1::$request { validate_only: true, ..self }
-            }
-
-            fn again_as(self, request_id: &str) -> Self {
-                v1::$request { request_id: request_id.to_owned(), ..self }
             }
         }
 

@@ -129,7 +129,7 @@ fn listen_for_address(stdout: ChildStdout) -> mpsc::Receiver<SocketAddr> {
         let mut line = String::new();
         while lines.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
             if let Some(address) = line.trim().strip_prefix("listening on ") {
-                drop(sender.send(address.parse().unwrap()));
+                sender.send(address.parse().unwrap()).ok();
                 break;
             }
             line.clear();

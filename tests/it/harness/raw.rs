@@ -55,11 +55,16 @@ impl Decoder for Bare {
 impl Client {
     /// Calls a method (`Service/Method`) with one empty message, and gives its first answer, if it gives one.
     pub async fn call_empty(&self, method: &str) -> Result<Option<Bytes>, Status> {
+        self.call_bytes(method, Bytes::new()).await
+    }
+
+    /// Calls a method with one message of any bytes, and gives its first answer, if it gives one.
+    pub async fn call_bytes(&self, method: &str, message: Bytes) -> Result<Option<Bytes>, Status> {
         let path = format!("/{PACKAGE}.{method}").parse().unwrap();
         let mut grpc = tonic::client::Grpc::new(self.service());
         grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
         // On the wire a single message is a stream of one.
-        let request = Request::new(tokio_stream::once(Bytes::new()));
+        let request = Request::new(tokio_stream::once(message));
         let mut answers = grpc.streaming(request, path, Bare).await?.into_inner();
         match tokio::time::timeout(Duration::from_secs(20), answers.message()).await {
             Ok(answer) => answer,

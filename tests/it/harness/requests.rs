@@ -78,16 +78,6 @@ pub fn change_name(specialist_id: &str, given_name: &str, family_name: &str) -> 
     }
 }
 
-/// A person died.
-pub fn record_death(specialist_id: &str, death_date: &str) -> v1::RecordDeathRequest {
-    v1::RecordDeathRequest {
-        request_id: new_request_id(),
-        specialist_id: specialist_id.to_owned(),
-        death_date: Some(date(death_date)),
-        ..Default::default()
-    }
-}
-
 /// A supervised job begins.
 pub fn start_job(specialist_id: &str, provider_id: &str, first_day: &str) -> v1::ReportEmploymentStartRequest {
     v1::ReportEmploymentStartRequest {

@@ -1,7 +1,7 @@
 //! A registry in this process, on a thread and a runtime of its own, so that a test that fails leaves nothing hanging.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Once;
 use std::thread::JoinHandle;
 
@@ -34,7 +34,12 @@ impl TestServer {
 
     /// The registry of a data directory, on this day or the last one that it opened.
     pub async fn start_on(data: TempDir, today: &str) -> TestServer {
-        let (running, address) = run(data.path(), today).await;
+        TestServer::start_with(data, today, None).await
+    }
+
+    /// The same, with the rule files of a directory beside the shipped ones.
+    pub async fn start_with(data: TempDir, today: &str, rules: Option<&Path>) -> TestServer {
+        let (running, address) = run(data.path(), today, rules).await;
         TestServer { address, client: Client::connect(address), data: Some(data), running: Some(running) }
     }
 
@@ -46,11 +51,6 @@ impl TestServer {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// Where its record is kept.
-    pub fn data_dir(&self) -> PathBuf {
-        self.data.as_ref().unwrap().path().to_owned()
     }
 
     /// Drains and waits for the end. Gives back what is on disk.
@@ -72,13 +72,13 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         // A test that has failed does not wait for it.
         if let Some(running) = self.running.take() {
-            drop(running.shutdown.send(()));
+            running.shutdown.send(()).ok();
         }
     }
 }
 
 /// What `serve --dev --no-sample --today DATE` is configured with.
-fn config(data_dir: &Path, today: &str) -> Config {
+fn config(data_dir: &Path, today: &str, rules: Option<&Path>) -> Config {
     let any_port = Some("127.0.0.1:0".to_owned());
     let flags = Flags {
         listen: any_port.clone(),
@@ -86,20 +86,21 @@ fn config(data_dir: &Path, today: &str) -> Config {
         data_dir: Some(data_dir.to_str().unwrap().to_owned()),
         dev: true,
         no_sample: true,
+        rules: rules.map(|directory| directory.to_str().unwrap().to_owned()),
         today: Some(today.to_owned()),
         ..Flags::default()
     };
     Config::read(&flags).unwrap()
 }
 
-async fn run(data_dir: &Path, today: &str) -> (Running, SocketAddr) {
+async fn run(data_dir: &Path, today: &str, rules: Option<&Path>) -> (Running, SocketAddr) {
     keep_quiet();
-    let config = config(data_dir, today);
+    let config = config(data_dir, today, rules);
     let (shutdown, told) = oneshot::channel();
     let (listening, address) = oneshot::channel();
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let say = move |address| drop(listening.send(address));
+        let say = move |address| listening.send(address).unwrap();
         let served = runtime.block_on(server::run(config, async move { drop(told.await) }, say));
         served.map_err(|error| format!("{error}: {error:?}"))
     });

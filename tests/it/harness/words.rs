@@ -31,7 +31,6 @@ word!(reason, Reason, "REASON_");
 word!(coverage, Coverage, "COVERAGE_");
 word!(designation, Designation, "DESIGNATION_");
 word!(service, ServiceStatus, "SERVICE_STATUS_");
-word!(kind, FactKind, "FACT_KIND_");
 
 /// A verdict with its reasons: `NOT_CONFIRMED LAPSED, NO_QUALIFYING_EMPLOYMENT`. That the reporting window is open is
 /// said of most days that stories are told of, and left out here.

@@ -1,0 +1,196 @@
+//! The contract as a whole, walked from its descriptor set: what is implemented, who may call what, what every request
+//! to record something looks like; and health and reflection beside it.
+
+mod health;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cpss_registry::auth::METHODS;
+use prost_types::MethodDescriptorProto;
+use tonic::Code;
+
+use super::harness::raw::{message, methods};
+use super::harness::{Refusal as _, TODAY, TestServer};
+
+/// What answers UNIMPLEMENTED as yet. This list only shrinks.
+const UNIMPLEMENTED: &[&str] = &["ChangeService/ListChanges", "ChangeService/WatchChanges"];
+
+/// "Who may do what", method by method, as the contract's page has it: absent means denied. `W`: it records something.
+const TABLE: &str = "
+    VerificationService/VerifyCredential               registrar           provider payer auditor
+    VerificationService/BatchVerifyCredentials         registrar           provider payer auditor
+    VerificationService/StreamVerifyCredentials        registrar           provider payer auditor
+    VerificationService/CheckBillingEligibility        registrar           provider payer auditor
+    VerificationService/BatchCheckBillingEligibility   registrar           provider payer auditor
+    VerificationService/StreamCheckBillingEligibility  registrar           provider payer auditor
+    VerificationService/GetCredential                  registrar           provider payer auditor
+    VerificationService/ListStandingPeriods            registrar           provider payer auditor
+  W CredentialService/RegisterSpecialist               registrar
+  W CredentialService/ChangeSpecialistName             registrar
+  W CredentialService/RecordDeath                      registrar
+    CredentialService/EvaluateApplication              registrar                          auditor
+  W CredentialService/IssueCredential                  registrar
+  W CredentialService/RenewCredential                  registrar
+  W CredentialService/GrantDesignation                 registrar
+  W CredentialService/SuspendCredential                registrar
+  W CredentialService/LimitCredential                  registrar
+  W CredentialService/GrantInactiveStatus              registrar
+  W CredentialService/RevokeCredential                 registrar
+  W CredentialService/RecordSurrender                  registrar
+  W CredentialService/RecordRelinquishment             registrar
+  W CredentialService/RecordRetirement                 registrar
+  W CredentialService/ReinstateCredential              registrar
+    CredentialService/ListCredentials                  registrar                          auditor
+    CredentialService/ListRuleSets                     registrar                          auditor
+  W EmploymentService/ReportEmploymentStart            registrar           provider
+  W EmploymentService/ReportEmploymentEnd              registrar           provider
+  W EmploymentService/CorrectEmployment                registrar           provider
+  W EmploymentService/TransferEmployments              registrar
+    EmploymentService/ListEmployments                  registrar           provider       auditor
+    EmploymentService/ReconcileRoster                  registrar           provider       auditor
+  W ProviderService/RegisterProvider                             certifier
+  W ProviderService/UpdateProvider                               certifier
+  W ProviderService/RecordQualification                          certifier
+  W ProviderService/SuspendProvider                              certifier
+  W ProviderService/CertifyPeerService                           certifier
+  W ProviderService/SuspendPeerService                           certifier
+    ProviderService/GetProvider                        registrar certifier                auditor
+    ProviderService/ListProviders                      registrar certifier                auditor
+    ProviderService/GetProgramStatistics               registrar certifier                auditor
+  W RecordService/EndPeriod                            registrar certifier provider
+  W RecordService/RetractFact                          registrar certifier provider
+    RecordService/ListFacts                            registrar certifier provider       auditor
+    RecordService/ImportRecords                        registrar
+    ChangeService/WatchChanges                         registrar           provider payer auditor
+    ChangeService/ListChanges                          registrar           provider payer auditor
+";
+
+const ROLES: &[&str] = &["registrar", "certifier", "provider", "payer", "auditor"];
+
+/// A row of the table.
+struct Row {
+    method: &'static str,
+    writes: bool,
+    roles: BTreeSet<&'static str>,
+}
+
+fn table() -> Vec<Row> {
+    let rows = TABLE.lines().filter(|line| !line.trim().is_empty());
+    rows.map(|line| {
+        let (writes, row) = line.trim().strip_prefix("W ").map_or((false, line.trim()), |row| (true, row));
+        let mut words = row.split_whitespace();
+        let method = words.next().unwrap();
+        let roles: BTreeSet<_> = words.collect();
+        assert!(roles.iter().all(|role| ROLES.contains(role)), "{method}: an unknown role");
+        Row { method, writes, roles }
+    })
+    .collect()
+}
+
+/// Every method with whether it records something, by the table.
+fn described() -> Vec<(bool, String, MethodDescriptorProto)> {
+    let writing: BTreeMap<_, _> = table().into_iter().map(|row| (row.method, row.writes)).collect();
+    let writes = |name: &str| *writing.get(name).unwrap_or_else(|| panic!("{name} is not in this test's table"));
+    methods().into_iter().map(|(name, method)| (writes(&name), name, method)).collect()
+}
+
+#[test]
+fn the_contract_and_both_tables_name_the_same_methods() {
+    let contract: BTreeSet<_> = methods().into_iter().map(|(name, _)| name).collect();
+    let code: BTreeSet<_> = METHODS.iter().map(|row| format!("{}/{}", row.service, row.name)).collect();
+    let test: BTreeSet<_> = table().into_iter().map(|row| row.method.to_owned()).collect();
+    assert_eq!(code, contract, "auth::METHODS and the descriptor set");
+    assert_eq!(test, contract, "this test's table and the descriptor set");
+    assert_eq!((METHODS.len(), table().len()), (contract.len(), contract.len()), "each once");
+}
+
+#[tokio::test]
+async fn what_is_not_implemented_is_on_a_list_that_only_shrinks() {
+    let server = TestServer::start(TODAY).await;
+    let mut unimplemented = Vec::new();
+    for (method, _) in methods() {
+        match server.client().call_empty(&method).await {
+            Err(status) if status.code() == Code::Unimplemented => {
+                assert_eq!(status.reason(), "UNIMPLEMENTED", "{method}");
+                unimplemented.push(method);
+            }
+            Err(status) => assert!(!status.reason().is_empty(), "{method}"),
+            Ok(_) => {}
+        }
+    }
+    unimplemented.sort();
+    assert_eq!(unimplemented, UNIMPLEMENTED);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn every_method_is_denied_to_every_role_that_the_table_does_not_allow() {
+    let server = TestServer::start(TODAY).await;
+    let mut wrong = Vec::new();
+    for Row { method, roles, .. } in table() {
+        for role in ROLES {
+            let caller = if *role == "provider" { "provider:example-region-9" } else { role };
+            let answer = server.client().calling_as(caller).call_empty(method).await;
+            let denied = answer.is_err_and(|status| {
+                assert_ne!(status.code(), Code::Unauthenticated, "{method} as {caller}");
+                status.told() == (Code::PermissionDenied, "PERMISSION_DENIED".to_owned())
+            });
+            if denied == roles.contains(role) {
+                wrong.push(format!("{method} is {} {role}", if denied { "denied to" } else { "open to" }));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for nobody in ["registry", "provider:", "Registrar"] {
+        let refused = server.client().calling_as(nobody).call_empty("VerificationService/GetCredential").await;
+        assert_eq!(refused.unwrap_err().told(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()), "{nobody:?}");
+    }
+    server.stop().await;
+}
+
+/// What every request to record something begins with, and every answer to one has beside its resource.
+const ASKED: &[&str] = &["request_id", "validate_only", "note"];
+const ANSWERED: &[&str] = &[
+    "fact_id",
+    "fact_ids",
+    "epoch",
+    "revision",
+    "change_count",
+    "changes",
+    "foreseen_change_count",
+    "foreseen_changes",
+    "specialist_count",
+];
+
+fn fields(of: &str) -> BTreeSet<String> {
+    message(of).field.iter().map(|field| field.name().to_owned()).collect()
+}
+
+#[test]
+fn every_mutation_takes_and_answers_what_all_of_them_do() {
+    for (writes, method, descriptor) in described() {
+        let (request, response) = (fields(descriptor.input_type()), fields(descriptor.output_type()));
+        if writes {
+            assert!(ASKED.iter().all(|name| request.contains(*name)), "{method} takes {request:?}");
+            assert!(ANSWERED.iter().all(|name| response.contains(*name)), "{method} answers {response:?}");
+            assert_eq!(response.len(), ANSWERED.len() + 1, "{method} answers its resource beside them: {response:?}");
+            assert!(!descriptor.client_streaming() && !descriptor.server_streaming(), "{method} is one call");
+        } else {
+            assert!(!request.contains("request_id"), "{method} records nothing, and takes a request_id");
+            assert!(!response.contains("fact_ids"), "{method} records nothing, and answers fact_ids");
+        }
+    }
+    let row = fields(".ms.dmh.credential.v1.ImportRow");
+    assert!(ASKED.iter().all(|name| row.contains(*name)), "a row of an import is a request as well: {row:?}");
+}
+
+#[test]
+fn every_rpc_has_messages_of_its_own() {
+    let mut used = BTreeSet::new();
+    for (name, method) in methods() {
+        let short = name.split_once('/').unwrap().1;
+        assert_eq!(method.input_type(), format!(".ms.dmh.credential.v1.{short}Request"));
+        assert_eq!(method.output_type(), format!(".ms.dmh.credential.v1.{short}Response"));
+        assert!(used.insert(short.to_owned()), "{short} is in two services");
+    }
+}

@@ -1,0 +1,242 @@
+//! Errors: every fault named at once, and codes and reasons that clients may decide on.
+
+use cpss_registry::proto::google::r#type::Date;
+use cpss_registry::proto::v1;
+use tonic::Code;
+
+use super::harness::requests::{
+    end_job, end_period, facts_of_provider, facts_of_specialist, issue, name, new_request_id, periods,
+    register_provider, register_specialist, reinstate, retract, start_job, suspend, verify,
+};
+use super::harness::scenes::EFFECTIVE_FROM;
+use super::harness::{Call, Client, NOT_ON_FILE, Refusal as _, TODAY, TestServer};
+
+/// The fields that a request is refused for.
+async fn faults<C: Call>(registry: &Client, request: C) -> Vec<String> {
+    let refused = registry.refusal(request).await;
+    assert_eq!(refused.told(), (Code::InvalidArgument, "INVALID_ARGUMENT".to_owned()));
+    refused.fields()
+}
+
+#[tokio::test]
+async fn every_fault_of_a_request_is_named_at_once() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let no_day = Some(Date { year: 2026, month: 2, day: 30 });
+
+    let nothing = faults(&registry, v1::RegisterSpecialistRequest::default()).await;
+    assert_eq!(nothing, ["request_id", "name", "birth_date"]);
+    let half = v1::RegisterSpecialistRequest {
+        request_id: "7".to_owned(),
+        note: "x".repeat(501),
+        name: Some(v1::PersonName { suffix: "x".repeat(201), ..name(" ", "…") }),
+        birth_date: Some(Date { year: 1984, month: 2, day: 0 }),
+        ..Default::default()
+    };
+    let half = faults(&registry, half).await;
+    assert_eq!(half, ["request_id", "note", "name.given_name", "name.suffix", "birth_date"]);
+
+    let provider = v1::RegisterProviderRequest {
+        request_id: new_request_id(),
+        provider_id: "no good".to_owned(),
+        facility_type: 99,
+        identifiers: vec![v1::Identifier { kind: 0, value: String::new() }],
+        ..Default::default()
+    };
+    let provider = faults(&registry, provider).await;
+    for field in ["provider_id", "legal_name", "facility_type", "identifiers[0].kind", "identifiers[0].value"] {
+        assert!(provider.contains(&field.to_owned()), "{field} is not among {provider:?}");
+    }
+
+    let report = v1::ReportEmploymentEndRequest { last_day: no_day, ..Default::default() };
+    assert_eq!(faults(&registry, report).await, ["request_id", "job", "last_day", "reason"]);
+    let backwards = suspend(NOT_ON_FILE, "2026-02-20", Some("2026-02-19"));
+    assert_eq!(faults(&registry, backwards).await, ["last_day"], "before what is on file is looked at");
+    let application = v1::Application {
+        experience_hours: f64::NAN,
+        trainings: vec![v1::Training { hours: -1.0, ..Default::default() }],
+        ..Default::default()
+    };
+    let issuance = v1::IssueCredentialRequest {
+        application: Some(application),
+        designations: vec![1, 1, 77],
+        ..issue(NOT_ON_FILE, EFFECTIVE_FROM)
+    };
+    let issuance = faults(&registry, issuance).await;
+    for field in [
+        "application.applied_on",
+        "application.experience_hours",
+        "application.trainings[0].completed_on",
+        "application.trainings[0].hours",
+        "designations[1]",
+        "designations[2]",
+    ] {
+        assert!(issuance.contains(&field.to_owned()), "{field} is not among {issuance:?}");
+    }
+
+    let mut question = verify("", None, None);
+    question.item.as_mut().unwrap().as_of = no_day;
+    question.item.as_mut().unwrap().designations = vec![0];
+    let question = faults(&registry, question).await;
+    assert_eq!(question, ["item.credential_number", "item.as_of", "item.designations[0]"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_on_file_is_not_found() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let person = registry.specialist("Rosalind", "Example").await;
+    let not_found = (Code::NotFound, "NOT_FOUND".to_owned());
+    for id in [NOT_ON_FILE, "no number", "CPS-0000-0000-2"] {
+        assert_eq!(registry.refusal(suspend(id, "2026-02-20", None)).await.told(), not_found, "{id}");
+        assert_eq!(registry.refusal(reinstate(id, "2026-02-20")).await.told(), not_found, "{id}");
+        assert_eq!(registry.refusal(periods(id, None)).await.told(), not_found, "{id}");
+    }
+    for id in ["SP-0000-0000-1", "no person"] {
+        assert_eq!(registry.refusal(issue(id, EFFECTIVE_FROM)).await.told(), not_found, "{id}");
+        assert_eq!(registry.refusal(facts_of_specialist(id)).await.told(), not_found, "{id}");
+    }
+    assert_eq!(registry.refusal(start_job(&person, "no-such-center", "2026-02-20")).await.told(), not_found);
+    assert_eq!(registry.refusal(facts_of_provider("no-such-center")).await.told(), not_found);
+    assert_eq!(registry.refusal(end_job("EM-0000-0000-1", "2026-02-20")).await.told(), not_found);
+    for id in ["no fact", "00000000-999-0", ""] {
+        let refused = [
+            registry.refusal(end_period(id, "2026-02-20", "Example")).await,
+            registry.refusal(retract(id, "Example")).await,
+        ];
+        for refused in refused {
+            let expected = if id.is_empty() { Code::InvalidArgument } else { Code::NotFound };
+            assert_eq!((refused.code(), refused.reason().is_empty()), (expected, false), "{id:?}");
+        }
+    }
+    let verification = registry.verify(NOT_ON_FILE, None, None).await;
+    assert_eq!(verification.reasons[0], i32::from(v1::Reason::CredentialNotOnFile), "an answer, not an error");
+    assert_eq!((verification.verdict(), verification.standing), (v1::Verdict::NotConfirmed, None));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_known_yet_is_out_of_range() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let head = registry.head().await;
+    let beyond = (Code::OutOfRange, "REVISION_OUT_OF_RANGE".to_owned());
+    assert_eq!(registry.refusal(verify(NOT_ON_FILE, TODAY, head + 1)).await.told(), beyond);
+    let mut tomorrow = verify(NOT_ON_FILE, TODAY, None);
+    let time = prost_types::Timestamp { seconds: 4_102_444_800, nanos: 0 };
+    let point = Some(v1::known_at::Point::Time(time));
+    tomorrow.known_at = Some(v1::KnownAt { epoch: String::new(), point });
+    assert_eq!(registry.refusal(tomorrow).await.told(), beyond);
+    registry.verify(NOT_ON_FILE, TODAY, head).await;
+    let no_today = registry.refusal(verify(NOT_ON_FILE, None, 0)).await;
+    assert_eq!((no_today.code(), no_today.fields()), (Code::InvalidArgument, vec!["as_of".to_owned()]));
+    registry.verify(NOT_ON_FILE, TODAY, 0).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_civil_day_of_a_development_server_only_moves_forward() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let head = registry.head().await;
+    for day in ["2026-03-01", "2026-02-30", "tomorrow", ""] {
+        let refused = registry.on_day(day).refusal(verify(NOT_ON_FILE, None, None)).await;
+        assert_eq!(
+            (refused.code(), refused.fields()),
+            (Code::InvalidArgument, vec!["x-dev-today".to_owned()]),
+            "{day}"
+        );
+        assert!(!refused.reason().is_empty());
+    }
+    assert_eq!(registry.head().await, head, "nothing was opened");
+    registry.on_day("2026-03-03").verify(NOT_ON_FILE, None, None).await;
+    assert_eq!(registry.head().await, head + 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn one_request_id_is_one_effect_also_for_16_at_once_and_after_a_restart() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let head = registry.head().await;
+    let request = v1::RegisterProviderRequest { county: "Forrest".to_owned(), ..register_provider("Example Center") };
+    let calls: Vec<_> = (0..16)
+        .map(|_| {
+            let (client, request) = (Client::connect(server.address()), request.clone());
+            tokio::spawn(async move { client.ask(request).await })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for call in calls {
+        answers.push(call.await.unwrap());
+    }
+    assert_eq!(answers[0].revision, head + 1);
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "one answer for all: {answers:#?}");
+    assert_eq!(registry.head().await, head + 1, "and one record");
+
+    let server = server.restart(TODAY).await;
+    let registry = server.client();
+    assert_eq!(registry.report(request.clone()).await, answers[0]);
+    let reused = (Code::AlreadyExists, "REQUEST_ID_REUSED".to_owned());
+    let other = v1::RegisterProviderRequest { county: "Lamar".to_owned(), ..request.clone() };
+    assert_eq!(registry.refusal(other.clone()).await.told(), reused);
+
+    // The id belongs to the caller and the method: another's is another request.
+    let elsewhere = registry.report(v1::RegisterSpecialistRequest {
+        request_id: request.request_id.clone(),
+        ..register_specialist("Rosalind", "Example")
+    });
+    assert_eq!(elsewhere.await.revision, head + 2);
+    assert_eq!(registry.calling_as("certifier").report(other).await.revision, head + 3);
+
+    // Refusals and validation are not remembered.
+    let id = new_request_id();
+    let refused = suspend(NOT_ON_FILE, "2026-02-20", None);
+    registry.refusal(v1::SuspendCredentialRequest { request_id: id.clone(), ..refused.clone() }).await;
+    registry.refusal(v1::SuspendCredentialRequest { request_id: id.clone(), note: "Again".into(), ..refused }).await;
+    let fresh = v1::RegisterProviderRequest { request_id: id, ..register_provider("Another Example Center") };
+    registry.validate(v1::RegisterProviderRequest { county: "Lamar".to_owned(), ..fresh.clone() }).await;
+    assert_eq!(registry.report(fresh).await.revision, head + 4);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_rule_that_says_no_names_what_it_was_applied_to() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let employer = registry.qualified_provider("Noxubee Example Center").await;
+    let person = registry.credentialed("Ottoline", "Example-Reed", &[&employer]).await;
+    let held = registry.refusal(reinstate(&person.number, "2026-02-20")).await;
+    assert_eq!(held.told(), (Code::FailedPrecondition, "ALREADY_HELD".to_owned()));
+    assert_eq!(held.preconditions(), [("ALREADY_HELD".to_owned(), person.number.clone())]);
+    let twice = registry.refusal(issue(&person.specialist_id, EFFECTIVE_FROM)).await;
+    assert_eq!(twice.told(), (Code::FailedPrecondition, "ALREADY_CREDENTIALED".to_owned()));
+    let taken = v1::RegisterProviderRequest { provider_id: employer.provider_id, ..register_provider("Example") };
+    assert_eq!(registry.refusal(taken).await.told(), (Code::AlreadyExists, "PROVIDER_EXISTS".to_owned()));
+
+    let unqualified =
+        v1::Application { experience_hours: 99.0, references: 0, ..super::harness::requests::application() };
+    let other = registry.specialist("Leopold", "Example-Marsh").await;
+    let unmet = v1::IssueCredentialRequest {
+        application: Some(unqualified),
+        decision_note: "Called both".to_owned(),
+        ..issue(&other, EFFECTIVE_FROM)
+    };
+    let unmet = registry.refusal(unmet).await;
+    assert_eq!(unmet.told(), (Code::FailedPrecondition, "CRITERIA_UNMET".to_owned()));
+    let criteria: Vec<_> = unmet.preconditions().into_iter().map(|(_, subject)| subject).collect();
+    assert_eq!(criteria, ["CRITERION_EXPERIENCE", "CRITERION_EMPLOYMENT"], "all of them, and no other");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_that_waits_too_long_is_told_so_before_its_deadline() {
+    let server = TestServer::start(TODAY).await;
+    let beyond = v1::VerifyCredentialRequest { min_revision: 1000, ..verify(NOT_ON_FILE, None, None) };
+    let mut request = tonic::Request::new(beyond);
+    request.metadata_mut().insert("grpc-timeout", "500m".parse().unwrap());
+    let refused = server.client().verification().verify_credential(request).await.unwrap_err();
+    assert_eq!(refused.told(), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+    server.stop().await;
+}

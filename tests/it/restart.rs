@@ -1,0 +1,166 @@
+//! Restarts: what is kept, what is made anew, and what is refused.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use cpss_registry::proto::v1;
+use cpss_registry::proto::v1::stream_verify_credentials_request::Kind as Asked;
+use cpss_registry::proto::v1::stream_verify_credentials_response::Kind as Answered;
+use prost::Message as _;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::harness::requests::{end_job, facts_of_provider, facts_of_specialist, periods, register_specialist, verify};
+use super::harness::scenes::Credentialed;
+use super::harness::{Client, Process, TODAY, TestServer};
+
+/// A small history: two people, one of them revoked, and a day that was opened.
+async fn some_history(registry: &Client) -> (Vec<Credentialed>, String) {
+    let employer = registry.qualified_provider("Chunky Example Center").await;
+    let mut people = Vec::new();
+    for family_name in ["Example-North", "Example-South"] {
+        people.push(registry.credentialed("Evangeline", family_name, &[&employer]).await);
+    }
+    registry.report(end_job(&people[0].jobs[0], "2026-02-20")).await;
+    registry.report(end_job(&people[1].jobs[0], "2026-03-03")).await;
+    registry.on_day("2026-03-05").head().await;
+    (people, employer.provider_id)
+}
+
+/// What there is to be asked about it, encoded: at the head and at every revision.
+async fn everything(registry: &Client, people: &[Credentialed], provider_id: &str) -> Vec<Vec<u8>> {
+    let mut answers = vec![registry.ask(facts_of_provider(provider_id)).await.encode_to_vec()];
+    let head = registry.head().await;
+    for person in people {
+        answers.push(registry.ask(facts_of_specialist(&person.specialist_id)).await.encode_to_vec());
+        answers.push(registry.verify(&person.number, None, None).await.encode_to_vec());
+        for revision in 1..=head {
+            answers.push(registry.verify(&person.number, None, revision).await.encode_to_vec());
+            match registry.call(periods(&person.number, revision)).await {
+                Ok(periods) => answers.push(periods.encode_to_vec()),
+                Err(status) => answers.push(status.message().into()),
+            }
+        }
+    }
+    answers
+}
+
+#[tokio::test]
+async fn a_restart_keeps_everything_and_an_index_is_made_anew() {
+    let server = TestServer::start(TODAY).await;
+    let (people, provider) = some_history(&server.client()).await;
+    let before = everything(&server.client(), &people, &provider).await;
+
+    let server = server.restart(TODAY).await;
+    assert!(everything(&server.client(), &people, &provider).await == before, "after a restart");
+
+    let data = server.stop().await;
+    fs::remove_dir_all(data.path().join("index")).unwrap();
+    let server = TestServer::start_on(data, TODAY).await;
+    assert!(everything(&server.client(), &people, &provider).await == before, "with the index folded again");
+
+    let data = server.stop().await;
+    for entry in fs::read_dir(data.path().join("index")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() && !path.ends_with("trust") {
+            fs::write(path, b"not what it was").unwrap();
+        }
+    }
+    let server = TestServer::start_on(data, TODAY).await;
+    assert!(everything(&server.client(), &people, &provider).await == before, "with an index that is damaged");
+    let head = server.client().head().await;
+    assert_eq!(server.client().report(register_specialist("Ambrose", "Example")).await.revision, head + 1);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_lets_a_call_in_flight_finish_and_ends_without_fault() {
+    let data = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(data.path(), TODAY);
+    let (people, _) = some_history(&registry).await;
+    let (ask, questions) = mpsc::channel(4);
+    let options = Asked::Options(v1::StreamOptions::default());
+    ask.send(v1::StreamVerifyCredentialsRequest { kind: Some(options) }).await.unwrap();
+    let stream = registry.verification().stream_verify_credentials(ReceiverStream::new(questions)).await;
+    let mut answers = stream.unwrap().into_inner();
+    let pinned = answers.message().await.unwrap().unwrap();
+    assert!(matches!(pinned.kind, Some(Answered::Pinned(_))), "{pinned:?}");
+
+    process.terminate();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let refused = Client::connect(process.listening()).call(verify(&people[0].number, None, None)).await;
+    assert!(refused.is_err(), "new connections are not taken: {refused:?}");
+    let item = verify(&people[0].number, None, None).item.unwrap();
+    ask.send(v1::StreamVerifyCredentialsRequest { kind: Some(Asked::Item(item)) }).await.unwrap();
+    let answer = answers.message().await.unwrap().unwrap();
+    assert!(matches!(answer.kind, Some(Answered::Result(_))), "the call in flight is answered: {answer:?}");
+    drop(ask);
+    assert_eq!(answers.message().await.unwrap(), None, "and ends well");
+    let ended = Instant::now();
+    let (status, said) = process.wait();
+    assert!(status.success(), "{status}: {said}");
+    assert!(ended.elapsed() < Duration::from_secs(5), "it ends with its last call: {:?}", ended.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_process_on_the_same_data_directory_refuses() {
+    let data = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(data.path(), TODAY);
+    let (status, said) = Process::spawn(data.path(), TODAY).wait();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("the data directory is in use by another process"), "{said}");
+    registry.report(register_specialist("Ambrose", "Example")).await;
+    process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_byte_that_turned_before_the_end_of_the_log_is_refused_by_segment_and_offset() {
+    let data = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(data.path(), TODAY);
+    some_history(&registry).await;
+    process.stop();
+    let segment = only_segment(data.path());
+    let whole = fs::read(&segment).unwrap();
+    let frames = frames(&whole);
+    let (offset, size) = frames[frames.len() / 2];
+    for turned in [offset, offset + 4, offset + 8, offset + 16, offset + 20, offset + size - 1] {
+        let mut bytes = whole.clone();
+        bytes[turned] ^= 0x10;
+        fs::write(&segment, bytes).unwrap();
+        let (status, said) = Process::spawn(data.path(), TODAY).wait();
+        assert_eq!(status.code(), Some(1), "{said}");
+        let place = format!("log segment 00000000000000000001.log is damaged at byte {offset}: ");
+        assert!(said.contains(&place), "a byte of the frame at {offset} turned at {turned}; it said: {said}");
+    }
+
+    // Put right, it opens with everything; and a frame cut short at the end was never acknowledged.
+    fs::write(&segment, &whole).unwrap();
+    let (process, registry) = Process::start(data.path(), TODAY);
+    let head = registry.head().await;
+    process.stop();
+    let whole = fs::read(&segment).unwrap();
+    fs::write(&segment, [&whole[..], &whole[offset..offset + size - 1]].concat()).unwrap();
+    let (process, registry) = Process::start(data.path(), TODAY);
+    assert_eq!(registry.head().await, head);
+    process.stop();
+}
+
+fn only_segment(data_dir: &Path) -> PathBuf {
+    let mut segments = fs::read_dir(data_dir.join("log")).unwrap().map(|entry| entry.unwrap().path());
+    let segment = segments.next().unwrap();
+    assert_eq!(segments.next(), None, "one segment");
+    segment
+}
+
+/// Where each frame begins and how long it is, by the format: `len · crc32c · first_revision · count · records`.
+fn frames(log: &[u8]) -> Vec<(usize, usize)> {
+    let mut frames = Vec::new();
+    let mut offset = 0;
+    while let Some(len) = log.get(offset..offset + 4) {
+        let size = 8 + u32::from_le_bytes(len.try_into().unwrap()) as usize;
+        frames.push((offset, size));
+        offset += size;
+    }
+    frames
+}

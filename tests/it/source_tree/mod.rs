@@ -1,0 +1,259 @@
+//! The rooms of `src`, and who may enter them; and the rules of form that no compiler holds.
+
+mod paths;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use self::paths::{Named, named, tokens};
+
+/// A room: what it may know of the others and of the world, and why.
+struct Room {
+    name: &'static str,
+    /// The other rooms that it may enter, or the one place in them.
+    enters: &'static [&'static str],
+    /// The crates that it may use.
+    uses: Crates,
+    why: &'static str,
+}
+
+enum Crates {
+    /// These and no others.
+    Only(&'static [&'static str]),
+    /// Any but these.
+    AllBut(&'static [&'static str]),
+}
+
+use Crates::{AllBut, Only};
+
+const THE_WIRE: &[&str] = &["tonic", "tonic_health", "tonic_prost", "tonic_reflection", "tonic_types", "tower", "http"];
+
+/// The table of the architecture. `proto` is generated code: the stored form is for `store` alone, the public contract
+/// for those who speak it.
+const ROOMS: &[Room] = &[
+    Room {
+        name: "domain",
+        enters: &[],
+        uses: Only(&["jiff", "thiserror", "unicode_normalization", "uuid"]),
+        why: "domain says what the rules say: no async, no clock, no I/O, and nothing that the wire or the disk dictates",
+    },
+    Room {
+        name: "rules",
+        enters: &["domain"],
+        uses: Only(&["jiff", "serde", "sha2", "thiserror", "toml"]),
+        why: "rules turns rule files into the domain's words: it neither serves nor keeps anything",
+    },
+    Room {
+        name: "store",
+        enters: &["domain", "proto::storage"],
+        uses: AllBut(&["tokio", "tokio_stream", "clap", "serde", "serde_json", "toml"]),
+        why: "store keeps facts in a form of its own, on a thread that may block: it knows no caller and no use case",
+    },
+    Room {
+        name: "registry",
+        enters: &["domain", "rules", "store"],
+        uses: AllBut(&["prost", "prost_types", "sled", "clap", "serde", "serde_json", "toml"]),
+        why: "registry holds the use cases: another wire, or another engine below, must not touch it",
+    },
+    Room {
+        name: "grpc",
+        enters: &["registry", "domain", "auth", "telemetry", "proto"],
+        uses: AllBut(&["sled", "clap", "serde", "serde_json", "toml", "rustix"]),
+        why: "grpc speaks the wire for the registry: what is stored, and how, it learns from the registry alone",
+    },
+    Room {
+        name: "auth",
+        enters: &["domain"],
+        uses: AllBut(&["sled", "prost", "prost_types", "clap"]),
+        why: "auth says who calls and what the role may call: it must not depend on what is on file",
+    },
+    Room {
+        name: "telemetry",
+        enters: &[],
+        uses: AllBut(&["sled", "prost", "prost_types", "clap"]),
+        why: "telemetry is told what to say: what knows nothing of ours cannot let a name or a birth date slip",
+    },
+    Room {
+        name: "server",
+        enters: &["auth", "domain", "grpc", "proto", "registry", "rules", "store", "telemetry"],
+        uses: AllBut(&["sled"]),
+        why: "server puts everything together, and is entered by cli and the tests alone",
+    },
+    Room {
+        name: "cli",
+        enters: &["server", "proto"],
+        uses: AllBut(&["sled"]),
+        why: "cli is a client of our own contract like any other, but for the command that serves",
+    },
+    Room { name: "proto", enters: &[], uses: AllBut(&["sled"]), why: "proto is generated: it knows nothing of ours" },
+];
+
+/// The commands that work on a data directory while nothing serves it.
+const OFFLINE_COMMANDS: &[&str] =
+    &["src/cli/backup.rs", "src/cli/restore.rs", "src/cli/check.rs", "src/cli/rebuild.rs"];
+
+/// What no room but these may do with the wire.
+const SPEAK_THE_WIRE: &[&str] = &["grpc", "auth", "server", "cli", "proto"];
+
+/// Files over the limit, with the length that each may only fall below, and why it is not two.
+const LONG_FILES: &[(&str, usize, &str)] = &[
+    ("src/domain/evaluation.rs", 474, "the ten criteria side by side, as the table of semantics section 7 has them"),
+    ("src/domain/fact.rs", 514, "the vocabulary of facts: one list, as the table of semantics section 2 is one"),
+];
+
+const LONGEST_FILE: usize = 400;
+const LONGEST_MAIN: usize = 60;
+
+/// A file of the source tree.
+struct Source {
+    path: String,
+    text: String,
+}
+
+fn sources(directory: &Path, found: &mut Vec<Source>) {
+    let mut entries: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(Source { path: path.to_str().unwrap().to_owned(), text: fs::read_to_string(&path).unwrap() });
+        }
+    }
+}
+
+fn source_tree() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    sources(&root.join("src"), &mut found);
+    for source in &mut found {
+        source.path = Path::new(&source.path).strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+    }
+    assert!(found.len() > 100, "the source tree was not found: {} files", found.len());
+    found
+}
+
+/// The crates that the manifest names, as code names them.
+fn dependencies() -> BTreeSet<String> {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let section = manifest.split("\n[").find_map(|section| section.strip_prefix("dependencies]\n")).unwrap();
+    let lines = section.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| Some(line.split_once(" = ")?.0.replace('-', "_"))).collect()
+}
+
+/// What a file enters or uses, and must not.
+fn trespasses(source: &Source, dependencies: &BTreeSet<String>) -> BTreeSet<String> {
+    let module = paths::module_of(&source.path);
+    let Some(name) = module.first() else { return BTreeSet::new() };
+    let room = ROOMS.iter().find(|room| room.name == name);
+    let room = room.unwrap_or_else(|| panic!("{}: a room that the table does not have", source.path));
+    let mut found = BTreeSet::new();
+    for named in named(&tokens(&source.text), &module) {
+        let (to, allowed) = match &named {
+            Named::Ours(path) => (path, may_enter(room, path, &source.path)),
+            Named::Foreign(name) => (name, !dependencies.contains(name) || may_use(room, name)),
+        };
+        if !allowed {
+            found.insert(format!("{}: {} must not name {to}: {}", source.path, room.name, room.why));
+        }
+    }
+    found
+}
+
+fn may_enter(room: &Room, path: &str, file: &str) -> bool {
+    let within = |place: &str| path == place || path.strip_prefix(place).is_some_and(|rest| rest.starts_with("::"));
+    if within("proto::storage") && room.name != "proto" {
+        return room.enters.contains(&"proto::storage");
+    }
+    let offline = OFFLINE_COMMANDS.contains(&file) && within("store");
+    within(room.name) || offline || room.enters.iter().any(|place| within(place))
+}
+
+fn may_use(room: &Room, name: &str) -> bool {
+    if THE_WIRE.contains(&name) && !SPEAK_THE_WIRE.contains(&room.name) {
+        return false;
+    }
+    match room.uses {
+        Only(names) => names.contains(&name),
+        AllBut(names) => !names.contains(&name),
+    }
+}
+
+#[test]
+fn every_room_enters_only_those_that_the_table_allows() {
+    let dependencies = dependencies();
+    let found: Vec<_> = source_tree().iter().flat_map(|source| trespasses(source, &dependencies)).collect();
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn a_trespass_is_found_however_it_is_written() {
+    let dependencies = dependencies();
+    for (path, text, named) in [
+        ("src/domain/day.rs", "use crate::store::Store;", "store::Store"),
+        ("src/domain/decide/mod.rs", "use super::super::registry;", "registry"),
+        ("src/domain/day.rs", "fn f() { let x = crate::rules::shipped(); }", "rules::shipped"),
+        ("src/domain/mod.rs", "mod tests { use super::super::store::Store; }", "store::Store"),
+        ("src/domain/day.rs", "use std::{fmt, io};\nuse {serde::Serialize};", "serde"),
+        ("src/domain/day.rs", "#[derive(serde::Serialize)] struct S;", "serde"),
+        ("src/registry/mod.rs", "use crate::{domain::day::Day, proto::{self, v1}};", "proto"),
+        ("src/registry/mod.rs", "fn f() -> Result<(), tonic::Status> {}", "tonic"),
+        ("src/store/mod.rs", "use crate::proto::v1;", "proto::v1"),
+        ("src/grpc/mod.rs", "use crate::proto::storage::Record;", "proto::storage::Record"),
+        ("src/grpc/mod.rs", "use crate::server;", "server"),
+        ("src/telemetry/mod.rs", "use crate::domain::id::Revision;", "domain::id::Revision"),
+        ("src/cli/verify/mod.rs", "use crate::store::Store;", "store::Store"),
+    ] {
+        let source = Source { path: path.to_owned(), text: text.to_owned() };
+        let found = trespasses(&source, &dependencies);
+        assert!(
+            found.iter().any(|told| told.contains(&format!("must not name {named}: "))),
+            "{path}: {text}: {found:?}"
+        );
+    }
+    for (path, text) in [
+        ("src/domain/mod.rs", "mod tests { use super::*; } // use crate::store::Store;"),
+        ("src/domain/day.rs", "fn f() -> &'static str { \"use crate::store\" } /* tonic::Status */"),
+        ("src/cli/check.rs", "use crate::store::Store;"),
+        ("src/store/record/mod.rs", "use crate::proto::storage::{self, fact::Subject};"),
+    ] {
+        let source = Source { path: path.to_owned(), text: text.to_owned() };
+        assert_eq!(trespasses(&source, &dependencies), BTreeSet::new(), "{path}: {text}");
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_one_thing_needs() {
+    for Source { path, text } in source_tree() {
+        let lines = text.lines().count();
+        let excepted = LONG_FILES.iter().find(|(long, ..)| *long == path);
+        match excepted {
+            Some((_, limit, why)) => {
+                assert!(lines > LONGEST_FILE, "{path} is short now: take it off the list");
+                assert!(lines <= *limit, "{path} has {lines} lines and may only shrink, from {limit} ({why})");
+            }
+            None => assert!(
+                lines <= LONGEST_FILE,
+                "{path} has {lines} lines, more than {LONGEST_FILE}: what are its parts?"
+            ),
+        }
+        if path == "src/main.rs" {
+            assert!(lines < LONGEST_MAIN, "main parses, runs, exits: {lines} lines do more");
+        }
+    }
+    for (path, ..) in LONG_FILES {
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists(), "{path} is gone: take it off the list");
+    }
+}
+
+#[test]
+fn nothing_is_left_to_do_behind_a_macro() {
+    for Source { path, text } in source_tree() {
+        let tokens = tokens(&text);
+        for pair in tokens.windows(2) {
+            let unfinished = ["todo", "unimplemented", "dbg"].contains(&pair[0].as_str()) && pair[1] == "!";
+            assert!(!unfinished, "{path} says {}!", pair[0]);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Reading Rust as far as it takes to see which paths a file names.
+
+/// A path that a file names, from its beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// One of this crate: `store::log::Log`.
+    Ours(String),
+    /// The first name of another: a crate, or something in scope.
+    Foreign(String),
+}
+
+/// The module of a file: `src/grpc/decode/mod.rs` is `grpc::decode`; of the crate's root: nothing.
+pub fn module_of(path: &str) -> Vec<String> {
+    let path = path.strip_prefix("src/").unwrap().strip_suffix(".rs").unwrap();
+    let mut names: Vec<_> = path.split('/').map(str::to_owned).collect();
+    if names.last().is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str())) {
+        names.pop();
+    }
+    names
+}
+
+/// The tokens of a text, without comments, strings and characters. `::` is one token.
+pub fn tokens(text: &str) -> Vec<String> {
+    let mut tokens = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        if let Some(skipped) = quoted(rest) {
+            rest = &rest[skipped..];
+        } else if first.is_alphanumeric() || first == '_' {
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            tokens.push(rest[..end].to_owned());
+            rest = &rest[end..];
+        } else {
+            let token = if rest.starts_with("::") { "::" } else { &rest[..first.len_utf8()] };
+            if !first.is_whitespace() {
+                tokens.push(token.to_owned());
+            }
+            rest = &rest[token.len()..];
+        }
+    }
+    tokens
+}
+
+/// How long the comment, string or character is that a text begins with, or the mark of a raw name or of a lifetime.
+fn quoted(text: &str) -> Option<usize> {
+    let through = |end: &str, from: usize| Some(text[from..].find(end).map_or(text.len(), |at| from + at + end.len()));
+    if text.starts_with("//") {
+        return Some(text.find('\n').unwrap_or(text.len()));
+    }
+    if text.starts_with("/*") {
+        return through("*/", 2);
+    }
+    for (start, end) in [("r#\"", "\"#"), ("br#\"", "\"#"), ("r\"", "\""), ("br\"", "\"")] {
+        if text.starts_with(start) {
+            return through(end, start.len());
+        }
+    }
+    if text.starts_with("r#") {
+        return Some(2);
+    }
+    if let Some(start) = ["\"", "b\"", "c\""].into_iter().find(|start| text.starts_with(start)) {
+        return Some(start.len() + escaped(&text[start.len()..], '"'));
+    }
+    let character = text.strip_prefix('\'')?;
+    let mut inside = character.chars();
+    let is_character = inside.next()? == '\\' || inside.next() == Some('\'');
+    Some(if is_character { 1 + escaped(character, '\'') } else { 1 })
+}
+
+/// How long a text is through the first `end` that is not escaped.
+fn escaped(text: &str, end: char) -> usize {
+    let mut escaping = false;
+    for (at, character) in text.char_indices() {
+        if !escaping && character == end {
+            return at + end.len_utf8();
+        }
+        escaping = !escaping && character == '\\';
+    }
+    text.len()
+}
+
+/// Every path that a module's tokens name, in declarations and in between.
+pub fn named(tokens: &[String], module: &[String]) -> Vec<Named> {
+    let mut module = module.to_vec();
+    // The braces that are open, and for each whether it is a module's.
+    let mut open = Vec::new();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        let before = at.checked_sub(1).map(|before| tokens[before].as_str());
+        let is_module = token == "mod" && tokens.get(at + 2).is_some_and(|token| token == "{");
+        if is_module {
+            module.push(tokens[at + 1].clone());
+            open.push(true);
+            at += 3;
+        } else if token == "{" && before != Some("use") {
+            open.push(false);
+            at += 1;
+        } else if token == "}" {
+            if open.pop() == Some(true) {
+                module.pop();
+            }
+            at += 1;
+        } else if before == Some("use") || (before != Some("::") && tokens.get(at + 1).is_some_and(|next| next == "::"))
+        {
+            let mut paths = Vec::new();
+            at = read_tree(tokens, at, &[], &mut paths);
+            found.extend(paths.iter().filter_map(|path| resolved(path, &module)));
+        } else {
+            at += 1;
+        }
+    }
+    found
+}
+
+/// Reads a path, or a tree of them, from `at`; gives the place behind it.
+fn read_tree(tokens: &[String], mut at: usize, parent: &[String], paths: &mut Vec<Vec<String>>) -> usize {
+    let mut path = parent.to_vec();
+    while let Some(token) = tokens.get(at) {
+        if token == "{" {
+            at += 1;
+            while tokens.get(at).is_some_and(|token| token != "}") {
+                at = if tokens[at] == "," { at + 1 } else { read_tree(tokens, at, &path, paths) };
+            }
+            return at + 1;
+        }
+        if token == "::" {
+            at += 1;
+            continue;
+        }
+        let is_name = token.chars().all(|c| c.is_alphanumeric() || c == '_') || token == "*";
+        if !is_name {
+            break;
+        }
+        path.push(token.clone());
+        at += 1;
+        if tokens.get(at).is_none_or(|next| next != "::") {
+            break;
+        }
+    }
+    if path.len() > parent.len() {
+        paths.push(path);
+        // `as` gives another name, which is no path.
+        return if tokens.get(at).is_some_and(|token| token == "as") { at + 2 } else { at };
+    }
+    at + 1
+}
+
+fn resolved(path: &[String], module: &[String]) -> Option<Named> {
+    let supers = path.iter().take_while(|name| *name == "super").count();
+    let (base, rest) = match path.first()?.as_str() {
+        "crate" => (&[][..], &path[1..]),
+        "self" => (module, &path[1..]),
+        "super" => (&module[..module.len().saturating_sub(supers)], &path[supers..]),
+        foreign => return Some(Named::Foreign(foreign.to_owned())),
+    };
+    let names: Vec<_> = base.iter().chain(rest).filter(|name| *name != "self" && *name != "*").cloned().collect();
+    // A path to the crate's root names no room.
+    (!names.is_empty()).then(|| Named::Ours(names.join("::")))
+}
+
+#[test]
+fn paths_are_found_in_trees_bodies_and_modules_within() {
+    let text = r##"
+        use std::fmt::{self, Display as _};
+        pub use self::log::Log; // use crate::nothing;
+        use super::{engine::{Engine, Options}, *};
+        mod inner { fn f<'a>(x: &'a str) -> super::Kept { crate::domain::day::Day::new('"', "::", r#"tonic::x"#) } }
+    "##;
+    let module = ["store".to_owned(), "index".to_owned()];
+    let ours = |path: &str| Named::Ours(path.to_owned());
+    let foreign = |name: &str| Named::Foreign(name.to_owned());
+    assert_eq!(
+        named(&tokens(text), &module),
+        [
+            foreign("std"),
+            foreign("std"),
+            ours("store::index::log::Log"),
+            ours("store::engine::Engine"),
+            ours("store::engine::Options"),
+            ours("store"),
+            ours("store::index::Kept"),
+            ours("domain::day::Day::new"),
+        ]
+    );
+}
