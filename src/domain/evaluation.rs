@@ -4,9 +4,10 @@
 //! echo lived experience or recovery.
 
 use super::day::Day;
-use super::fact::{Criterion, CriterionOutcome, Designation, listed};
+use super::fact::{Criterion, CriterionOutcome, Designation};
 use super::id::ProviderId;
 use super::law::RuleSet;
+use super::vocabulary::listed;
 
 use CriterionOutcome::{Met, NotRequired, Undetermined, Unmet};
 

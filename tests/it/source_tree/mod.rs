@@ -99,7 +99,6 @@ const SPEAK_THE_WIRE: &[&str] = &["grpc", "auth", "server", "cli", "proto"];
 /// Files over the limit, with the length that each may only fall below, and why it is not two.
 const LONG_FILES: &[(&str, usize, &str)] = &[
     ("src/domain/evaluation.rs", 474, "the ten criteria side by side, as the table of semantics section 7 has them"),
-    ("src/domain/fact.rs", 514, "the vocabulary of facts: one list, as the table of semantics section 2 is one"),
 ];
 
 const LONGEST_FILE: usize = 400;
