@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use self::memory::{Person, answers, check, settle};
+use self::memory::{Check, Person, answers, check, settle};
 use self::work::write_until_cut;
 use super::harness::{Client, Process, TODAY};
 
@@ -88,9 +88,10 @@ impl<'a> Story<'a> {
         }
         let (process, client) = Process::start(self.data_dir, TODAY);
         self.counted.acknowledged += people.iter().map(Person::acknowledged).sum::<usize>();
+        people = check(&client, people, Check::Replay).await;
         self.counted.cut_off += settle(&client, &mut people).await;
         self.account_for_every_revision(&client, &people).await;
-        people = check(&client, people).await;
+        people = check(&client, people, Check::Compare).await;
         self.counted.verdicts += people.len();
 
         let asked = self.sample(&people);
@@ -152,7 +153,8 @@ impl<'a> Story<'a> {
     async fn end(&mut self) {
         let (process, client) = self.running.take().unwrap();
         let people = std::mem::take(&mut self.people);
-        self.people = check(&client, people).await;
+        let people = check(&client, people, Check::Replay).await;
+        self.people = check(&client, people, Check::Compare).await;
         process.stop();
     }
 }
