@@ -5,6 +5,7 @@
 
 mod config;
 mod connect;
+mod evaluate;
 mod failure;
 mod healthcheck;
 mod serve;
@@ -39,6 +40,7 @@ Exit codes:
 enum Command {
     Serve(serve::Serve),
     Verify(verify::Verify),
+    Evaluate(evaluate::Evaluate),
     Healthcheck(healthcheck::Healthcheck),
     Config(config::ShowConfig),
 }
@@ -69,6 +71,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match parsed.command {
         Command::Serve(serve) => serve.run(),
         Command::Verify(verify) => verify.run(),
+        Command::Evaluate(evaluate) => evaluate.run(),
         Command::Healthcheck(healthcheck) => healthcheck.run(),
         Command::Config(config) => config.run(),
     };

@@ -215,7 +215,7 @@ impl CredentialService for Contract {
             rule_set_id: evaluation.rule_set.clone(),
             selection_priority: encode::Word::number(evaluation.selection_priority),
             fees: evaluation.fees.iter().map(|fee| encode::fee(fee, scholarship)).collect(),
-            answer: Some(answer(&snapshot, asked.effective_from)),
+            answer: Some(answer(&snapshot, asked.application.applied_on)),
         }))
     }
 
@@ -227,7 +227,7 @@ impl CredentialService for Contract {
         let asked = decode::list_credentials(&request);
         let (filter, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let page = self.page(known_at, request.page_size, &request.page_token).await?;
-        let as_of = day_asked(&page.snapshot, filter.as_of)?;
+        let as_of = day_asked(&page.snapshot, "as_of", filter.as_of)?;
         let search = page.snapshot.off_thread(move |snapshot| snapshot.credentials(&filter, as_of));
         let found = search.await.map_err(|error| unreadable(&error))?;
         let (credentials, next_page_token) = page.cut(found);
@@ -253,7 +253,7 @@ impl CredentialService for Contract {
                 in_force_to: snapshot.law().and_then(|law| in_force_to(&adopted.set, law)),
             })
         });
-        let today = day_asked(&snapshot, None)?;
+        let today = day_asked(&snapshot, "as_of", None)?;
         Ok(Response::new(v1::ListRuleSetsResponse {
             rule_sets: rule_sets.collect(),
             answer: Some(answer(&snapshot, today)),

@@ -80,7 +80,7 @@ impl EmploymentService for Contract {
             return Err(status::permission_denied("a provider lists its own roster alone"));
         }
         let page = self.page(known_at, request.page_size, &request.page_token).await?;
-        let as_of = day_asked(&page.snapshot, filter.as_of)?;
+        let as_of = day_asked(&page.snapshot, "as_of", filter.as_of)?;
         filter.as_of = Some(as_of);
         let search = page.snapshot.off_thread(move |snapshot| snapshot.employments(&filter));
         let found = search.await.map_err(|error| unreadable(&error))?;
@@ -108,7 +108,7 @@ impl EmploymentService for Contract {
             return Err(status::permission_denied("a provider reconciles its own roster alone"));
         }
         let snapshot = self.pin_at(asked.known_at).await?;
-        let as_of = day_asked(&snapshot, asked.as_of)?;
+        let as_of = day_asked(&snapshot, "as_of", asked.as_of)?;
         let filter =
             EmploymentFilter { provider: Some(asked.provider), as_of: Some(as_of), ..EmploymentFilter::default() };
         let search = snapshot.off_thread(move |snapshot| snapshot.employments(&filter));

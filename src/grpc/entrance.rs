@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use super::mutation::refused;
@@ -87,6 +87,12 @@ where
                         },
                     }
                 }
+            };
+            let response = match Status::from_header_map(response.headers()) {
+                Some(refused) if refused.code() != Code::Ok && refused.details().is_empty() => {
+                    status::of_transport(refused).into_http()
+                }
+                _ => response,
             };
             telemetry::access(&method, &client, code(&response), started.elapsed());
             Ok(response)

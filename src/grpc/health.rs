@@ -7,7 +7,7 @@
 use std::pin::Pin;
 
 use tokio::sync::watch;
-use tokio_stream::{Stream, StreamExt as _, wrappers::WatchStream};
+use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health;
@@ -25,21 +25,27 @@ pub struct Serving {
 }
 
 /// Where what is served is written, and read by health.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct HealthBoard {
-    serving: watch::Sender<Serving>,
+    told: watch::Sender<Told>,
 }
 
-impl Default for HealthBoard {
-    fn default() -> Self {
-        HealthBoard { serving: watch::Sender::new(Serving::default()) }
-    }
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    serving: Serving,
+    /// Whether nothing more will be told: those who watch would hold up the drain.
+    is_last: bool,
 }
 
 impl HealthBoard {
     /// Says what is served from now on.
     pub fn set(&self, serving: Serving) {
-        self.serving.send_replace(serving);
+        self.told.send_modify(|told| told.serving = serving);
+    }
+
+    /// Says that nothing is served any more, and ends every watch.
+    pub fn end(&self) {
+        self.told.send_replace(Told { serving: Serving::default(), is_last: true });
     }
 
     /// The health service of this board.
@@ -92,19 +98,26 @@ impl Health for HealthService {
     async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         let service = &request.get_ref().service;
         let known = depends_on(service).ok_or_else(|| status::not_found("service", service))?;
-        Ok(Response::new(response(Some(known), *self.board.serving.borrow())))
+        Ok(Response::new(response(Some(known), self.board.told.borrow().serving)))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let service = depends_on(&request.get_ref().service);
-        let mut told = None;
-        let changes = WatchStream::new(self.board.serving.subscribe()).filter_map(move |serving| {
-            let response = response(service, serving);
-            let is_news = told.replace(response.status) != Some(response.status);
-            is_news.then_some(Ok(response))
-        });
+        let changes =
+            futures_util::stream::unfold((self.board.told.subscribe(), None), move |(mut board, said)| async move {
+                loop {
+                    let told = *board.borrow_and_update();
+                    let response = response(service, told.serving);
+                    if said != Some(response.status) {
+                        return Some((Ok(response), (board, Some(response.status))));
+                    }
+                    if told.is_last || board.changed().await.is_err() {
+                        return None;
+                    }
+                }
+            });
         Ok(Response::new(Box::pin(changes)))
     }
 }

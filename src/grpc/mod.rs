@@ -103,6 +103,10 @@ impl Contract {
     /// Pins the state of knowledge that a question names, once it knows at least `min_revision`.
     async fn pin(&self, known_at: Option<&v1::KnownAt>, min_revision: u64) -> Result<Snapshot, Status> {
         let known_at = decode::known_at(known_at).map_err(|rejection| status::rejected(&rejection))?;
+        self.pin_from(known_at, min_revision).await
+    }
+
+    async fn pin_from(&self, known_at: KnownAt, min_revision: u64) -> Result<Snapshot, Status> {
         if min_revision > 0 {
             self.registry.reach(Revision(min_revision)).await.map_err(|error| unreadable(&error))?;
         }
@@ -132,9 +136,13 @@ fn answer(snapshot: &Snapshot, as_of: crate::domain::day::Day) -> v1::Answer {
 }
 
 /// The day that a question is about: the one given, or today.
-fn day_asked(snapshot: &Snapshot, as_of: Option<crate::domain::day::Day>) -> Result<crate::domain::day::Day, Status> {
+fn day_asked(
+    snapshot: &Snapshot,
+    field: &str,
+    as_of: Option<crate::domain::day::Day>,
+) -> Result<crate::domain::day::Day, Status> {
     let no_today = "required: the empty registry has no today";
-    snapshot.day_asked(as_of).map_err(|_| status::invalid_field("as_of", no_today))
+    snapshot.day_asked(as_of).map_err(|_| status::invalid_field(field, no_today))
 }
 
 /// What a caller is told when stored facts cannot be read. The cause goes to the log.

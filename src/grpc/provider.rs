@@ -97,7 +97,7 @@ impl ProviderService for Contract {
         let asked = decode::get_provider(&request);
         let (id, as_of, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(known_at).await?;
-        let as_of = day_asked(&snapshot, as_of)?;
+        let as_of = day_asked(&snapshot, "as_of", as_of)?;
         let file = snapshot.provider(id.as_str()).filter(|file| file.state.row.is_some());
         let file = file.ok_or_else(|| status::not_found("provider", &request.provider_id))?;
         let on = file.timeline.days.at(as_of);
@@ -121,7 +121,7 @@ impl ProviderService for Contract {
         let matching = page.snapshot.providers_matching(&filter);
         let (providers, next_page_token) = page.cut(matching);
         let tags = self.tags();
-        let today = day_asked(&page.snapshot, None)?;
+        let today = day_asked(&page.snapshot, "as_of", None)?;
         Ok(Response::new(v1::ListProvidersResponse {
             providers: providers.iter().map(|file| encode::provider(&file.id, &file.state, &tags)).collect(),
             next_page_token,
@@ -137,7 +137,7 @@ impl ProviderService for Contract {
         let asked = decode::get_program_statistics(&request);
         let (as_of, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(known_at).await?;
-        let as_of = day_asked(&snapshot, as_of)?;
+        let as_of = day_asked(&snapshot, "as_of", as_of)?;
         let count = snapshot.off_thread(move |snapshot| snapshot.program_statistics(as_of));
         let counts = count.await.map_err(|error| unreadable(&error))?;
         let total = counts.iter().fold(FacilityCount::default(), |total, (_, count)| FacilityCount {

@@ -59,7 +59,7 @@ impl RecordService for Contract {
         let requests = page.snapshot.off_thread(move |snapshot| snapshot.request_ids(&revisions));
         let requests = requests.await.map_err(|error| unreadable(&error))?;
         let tags = self.tags();
-        let today = day_asked(&page.snapshot, None)?;
+        let today = day_asked(&page.snapshot, "as_of", None)?;
         let facts = facts.iter().map(|filed| {
             let around = encode::Around {
                 request_id: requests.get(&filed.recorded.id.revision).copied(),
@@ -86,7 +86,10 @@ impl RecordService for Contract {
         let outcomes = request.into_inner().then(move |message| {
             let (contract, caller) = (contract.clone(), Arc::clone(&caller));
             async move {
-                let row = message?.row.ok_or_else(|| status::invalid_field("row", "required"))?;
+                let row = message
+                    .map_err(status::of_transport)?
+                    .row
+                    .ok_or_else(|| status::invalid_field("row", "required"))?;
                 Ok(contract.import(&caller, row).await)
             }
         });

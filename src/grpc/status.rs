@@ -193,6 +193,19 @@ pub fn unimplemented(message: impl Into<String>) -> Status {
     status(Code::Unimplemented, "UNIMPLEMENTED", message)
 }
 
+/// What the transport refuses before a service sees it, said as every other refusal is.
+pub fn of_transport(refused: Status) -> Status {
+    if !refused.details().is_empty() {
+        return refused;
+    }
+    match refused.code() {
+        Code::OutOfRange | Code::ResourceExhausted => too_large(refused.message()),
+        Code::Internal => status(Code::InvalidArgument, "MALFORMED", "the message is not one of this method's request"),
+        Code::Unimplemented => unimplemented(refused.message()),
+        _ => refused,
+    }
+}
+
 /// The same status as a message, for an item of a batch or a stream: code, message and details.
 pub fn to_rpc_status(status: &Status) -> rpc::Status {
     let details = rpc::Status::decode(status.details()).map(|whole| whole.details).unwrap_or_default();

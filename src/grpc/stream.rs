@@ -49,7 +49,7 @@ pub(super) async fn answered<Q: Questions>(
     let answers = questions.then(move |message| {
         let (snapshot, caller) = (snapshot.clone(), caller.clone());
         async move {
-            match message?.read() {
+            match message.map_err(status::of_transport)?.read() {
                 Some(Incoming::Item(item)) => Ok(Q::answer(&snapshot, &caller, item).await),
                 Some(Incoming::Options(_)) => Err(status::invalid_field("options", "the first message alone has them")),
                 None => Err(status::invalid_field("item", "required")),

@@ -32,10 +32,14 @@ pub(super) async fn verify(
     caller: &Caller,
     item: Option<&v1::VerificationItem>,
 ) -> Result<v1::Verification, Status> {
-    let ask: Ask = decode::verification_item("item", item).map_err(|rejection| status::rejected(&rejection))?;
+    let ask = decode::verification_item("item", item).map_err(|rejection| status::rejected(&rejection))?;
+    verified(snapshot, caller, &ask).await
+}
+
+async fn verified(snapshot: &Snapshot, caller: &Caller, ask: &Ask) -> Result<v1::Verification, Status> {
     refuse_other_provider(caller, ask.provider.as_ref())?;
-    let as_of = day_asked(snapshot, ask.as_of)?;
-    let found = snapshot.answer(&ask, as_of, false).await.map_err(|error| unreadable(&error))?;
+    let as_of = day_asked(snapshot, "item.as_of", ask.as_of)?;
+    let found = snapshot.answer(ask, as_of, false).await.map_err(|error| unreadable(&error))?;
     let mut verification = encode::verification(&found.finding, answer(snapshot, as_of));
     verification.credential = found.timeline.map(|timeline| encode::credential(&timeline, as_of));
     Ok(verification)
@@ -47,7 +51,11 @@ pub(super) async fn check(
     caller: &Caller,
     item: Option<&v1::EligibilityItem>,
 ) -> Result<v1::Eligibility, Status> {
-    let claim: Claim = decode::eligibility_item("item", item).map_err(|rejection| status::rejected(&rejection))?;
+    let claim = decode::eligibility_item("item", item).map_err(|rejection| status::rejected(&rejection))?;
+    checked(snapshot, caller, &claim).await
+}
+
+async fn checked(snapshot: &Snapshot, caller: &Caller, claim: &Claim) -> Result<v1::Eligibility, Status> {
     refuse_other_provider(caller, claim.ask.provider.as_ref())?;
     let day = claim.date_of_service;
     let found = snapshot.answer(&claim.ask, day, true).await.map_err(|error| unreadable(&error))?;
@@ -80,8 +88,11 @@ impl VerificationService for Contract {
     ) -> Result<Response<v1::VerifyCredentialResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
-        let verification = verify(&snapshot, &caller, request.item.as_ref()).await?;
+        let ask = decode::verification_item("item", request.item.as_ref());
+        let asked = decode::asked_at(ask, request.known_at.as_ref());
+        let (ask, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
+        let snapshot = self.pin_from(known_at, request.min_revision).await?;
+        let verification = verified(&snapshot, &caller, &ask).await?;
         Ok(Response::new(v1::VerifyCredentialResponse { verification: Some(verification) }))
     }
 
@@ -115,8 +126,11 @@ impl VerificationService for Contract {
     ) -> Result<Response<v1::CheckBillingEligibilityResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
-        let eligibility = check(&snapshot, &caller, request.item.as_ref()).await?;
+        let claim = decode::eligibility_item("item", request.item.as_ref());
+        let asked = decode::asked_at(claim, request.known_at.as_ref());
+        let (claim, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
+        let snapshot = self.pin_from(known_at, request.min_revision).await?;
+        let eligibility = checked(&snapshot, &caller, &claim).await?;
         Ok(Response::new(v1::CheckBillingEligibilityResponse { eligibility: Some(eligibility) }))
     }
 
@@ -156,7 +170,7 @@ impl VerificationService for Contract {
         if !asked.family_name.as_ref().is_none_or(is_holder) {
             return Err(status::not_found("credential", &request.credential_number));
         }
-        let today = day_asked(&snapshot, None)?;
+        let today = day_asked(&snapshot, "as_of", None)?;
         Ok(Response::new(v1::GetCredentialResponse {
             credential: Some(encode::credential(&timeline, today)),
             answer: Some(answer(&snapshot, today)),
@@ -172,7 +186,7 @@ impl VerificationService for Contract {
         let snapshot = self.pin_at(asked.known_at).await?;
         let timeline = on_file(&snapshot, asked.number).await?;
         let range = Period::from_inclusive(asked.first_day.unwrap_or(timeline.effective_from), asked.last_day);
-        let today = day_asked(&snapshot, None)?;
+        let today = day_asked(&snapshot, "as_of", None)?;
         Ok(Response::new(v1::ListStandingPeriodsResponse {
             periods: standing_periods(&snapshot, &timeline, range),
             answer: Some(answer(&snapshot, today)),

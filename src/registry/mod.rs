@@ -1,7 +1,7 @@
 //! The registry: the use cases, on top of the store.
 //!
 //! In reading order: [`head`], what is resident and published; [`snapshot`] and [`question`], how questions are answered
-//! from it; [`writer`] and its stage, how commands change it; [`chronicle`] and [`clock`], what day it is and which law
+//! from it; the writer and its stage, how commands change it; [`chronicle`] and [`clock`], what day it is and which law
 //! holds.
 //!
 //! A question pins the published head once and never waits for a write. A command is answered when its batch is durable,

@@ -58,10 +58,7 @@ impl Registry {
     /// Opens the registry. Reads the disk for as long as it takes; `progress` is told how far it is.
     pub fn open(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<Opened, OpenError> {
         let clock = Clock::new(options.today)?;
-        let mut rule_sets = rules::shipped()?;
-        if let Some(directory) = &options.rules_dir {
-            rule_sets.extend(rules::in_directory(directory)?);
-        }
+        let rule_sets = rules::load(options.rules_dir.as_deref())?;
         let store = Store::open(&options.data_dir, options.store, progress)?;
         let is_new = store.head() == Revision::ZERO;
         let chronicle = Chronicle::of(&store.index().registry_facts()?)?;

@@ -186,7 +186,8 @@ impl Writer {
         let Submission { reporter, method, request_id, content, validate_only, note, command, numbers } = submission;
         let request =
             RequestKey { method: method.to_owned(), request_id, digest: digest(self.store.request_key(), &content) };
-        if let Some((revision, digest)) = stage.pending.request(&reporter.client, method, request_id)? {
+        let recorded = stage.pending.request(&reporter.client, method, request_id)?;
+        if let Some((revision, digest)) = recorded.filter(|_| !validate_only) {
             if digest != request.digest {
                 return Err(SubmitError::RequestIdReused);
             }

@@ -1,6 +1,7 @@
 //! The form of a rule file, and how it becomes a rule set.
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use toml::value::Datetime;
 
 use crate::domain::day::Day;
@@ -8,13 +9,13 @@ use crate::domain::evaluation::{Fee, FeeKind, LivedExperienceRule, Requirements}
 use crate::domain::fact::{CriterionOutcome, Designation, QualificationBasis};
 use crate::domain::law::{InForceBasis, RuleSet, UnitYear};
 
-/// A rule file as it is written.
+/// A rule file as it is written. Every value checks itself as it is read, so that a mistake has its line.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RuleFile {
-    id: String,
-    title: String,
-    citations: Vec<String>,
+    id: Id,
+    title: Text,
+    citations: Citations,
     in_force: InForce,
     employment: Employment,
     reporting: Reporting,
@@ -30,39 +31,39 @@ pub(super) struct RuleFile {
 struct InForce {
     from: Date,
     basis: BasisWord,
-    citation: String,
+    citation: Text,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Employment {
-    citation: String,
+    citation: Text,
     grace_days: u32,
-    qualifying_bases: Vec<QualificationWord>,
+    qualifying_bases: Bases,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Reporting {
-    window_working_days: u32,
-    holidays_citation: String,
-    holidays: Vec<Date>,
+    window_working_days: Window,
+    holidays_citation: Text,
+    holidays: Holidays,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Term {
-    citation: String,
-    cohort_date: Date,
-    cohort_interval_years: i16,
+    citation: Text,
+    cohort_date: CohortDate,
+    cohort_interval_years: Years,
     notice_days: u32,
-    continuing_education_hours_per_year: f64,
+    continuing_education_hours_per_year: Hours,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Billing {
-    citation: String,
+    citation: Text,
     daily_unit_limit: u32,
     yearly_unit_limit: u32,
     unit_year: UnitYearWord,
@@ -86,36 +87,36 @@ struct Criteria {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cited {
-    citation: String,
+    citation: Text,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Required {
-    citation: String,
+    citation: Text,
     required: bool,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LivedExperienceEntry {
-    citation: String,
+    citation: Text,
     shown_by: LivedExperienceWord,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AgeAndEducation {
-    citation: String,
-    minimum_age: u16,
+    citation: Text,
+    minimum_age: Age,
     enrolled_only_for: Option<DesignationWord>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Experience {
-    citation: String,
-    hours: f64,
+    citation: Text,
+    hours: Hours,
     within_three_years: bool,
     college_year_counts: bool,
 }
@@ -123,7 +124,7 @@ struct Experience {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct References {
-    citation: String,
+    citation: Text,
     count: u32,
     fewer: FewerWord,
 }
@@ -131,23 +132,23 @@ struct References {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Training {
-    citation: String,
-    hours: f64,
+    citation: Text,
+    hours: Hours,
     pre_training: bool,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Examination {
-    citation: String,
-    passing_score: f64,
-    attempts_per_training: u32,
+    citation: Text,
+    passing_score: Percent,
+    attempts_per_training: Attempts,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DesignationEntry {
-    citation: String,
+    citation: Text,
     required: bool,
     recovery_only_trained_before: Option<Date>,
 }
@@ -157,7 +158,7 @@ struct DesignationEntry {
 struct FeeEntry {
     kind: FeeWord,
     amount_cents: u32,
-    citation: String,
+    citation: Text,
 }
 
 /// Declares the words that a file may use for the values of a domain type.
@@ -216,37 +217,69 @@ words!(DesignationWord for Designation {
 struct Date(Day);
 
 impl<'de> Deserialize<'de> for Date {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
         let written = Datetime::deserialize(deserializer)?;
-        let not_a_date = || serde::de::Error::custom(format!("{written} is not a date in the years 1900 to 2200"));
+        let not_a_date = || D::Error::custom(format!("{written} is not a date in the years 1900 to 2200"));
         let date = written.date.filter(|_| written.time.is_none()).ok_or_else(not_a_date)?;
         Day::from_ymd(date.year.into(), date.month.into(), date.day.into()).map(Date).ok_or_else(not_a_date)
     }
 }
 
-impl RuleFile {
-    /// What the form alone cannot say is wrong, in words.
-    fn mistake(&self) -> Option<&'static str> {
-        if self.id.is_empty() || !self.id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.') {
-            return Some("id must be made of letters, digits, '-' and '.'");
-        }
-        if self.employment.qualifying_bases.is_empty() {
-            return Some("employment.qualifying_bases is empty: no provider would qualify");
-        }
-        if !self.reporting.holidays.windows(2).all(|pair| pair[0].0 < pair[1].0) {
-            return Some("reporting.holidays must be in order, each once");
-        }
-        if self.term.cohort_interval_years < 1 {
-            return Some("term.cohort_interval_years must be at least 1");
-        }
-        None
-    }
+/// Declares a value of which more must be true than its type says.
+macro_rules! checked {
+    ($name:ident($value:ty), $holds:expr, $mistake:literal) => {
+        #[derive(Debug)]
+        struct $name($value);
 
-    /// The rule set that the file describes.
-    pub(super) fn into_rule_set(self) -> Result<RuleSet, &'static str> {
-        if let Some(mistake) = self.mistake() {
-            return Err(mistake);
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
+                let value = <$value>::deserialize(deserializer)?;
+                let holds: fn(&$value) -> bool = $holds;
+                if holds(&value) { Ok($name(value)) } else { Err(D::Error::custom($mistake)) }
+            }
         }
+    };
+}
+
+checked!(
+    Id(String),
+    |id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'),
+    "an id is made of letters, digits, '-' and '.'"
+);
+checked!(Text(String), |text| !text.trim().is_empty(), "empty: a person must be able to read where this comes from");
+checked!(Citations(Vec<Text>), |list| !list.is_empty(), "empty: name the sources of the rules");
+checked!(Bases(Vec<QualificationWord>), |list| !list.is_empty(), "empty: no provider would qualify");
+checked!(Window(u32), |days| *days <= 366, "more than a year of working days");
+checked!(Years(i16), |years| (1..=100).contains(years), "not a number of years from 1 to 100");
+checked!(Age(u16), |years| *years <= 150, "not an age");
+checked!(Hours(f64), |hours| hours.is_finite() && *hours >= 0.0, "not a number of hours, 0 or more");
+checked!(Percent(f64), |score| (0.0..=100.0).contains(score), "not a score from 0 to 100");
+checked!(Attempts(u32), |attempts| *attempts >= 1, "at least 1, or nobody could pass");
+checked!(
+    CohortDate(Date),
+    |date| (date.0.to_civil().month(), date.0.to_civil().day()) != (2, 29),
+    "29 February does not come every year: terms end on a day that does"
+);
+
+/// Working days that are holidays, in order.
+#[derive(Debug)]
+struct Holidays(Vec<Day>);
+
+impl<'de> Deserialize<'de> for Holidays {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Holidays, D::Error> {
+        let days: Vec<Day> = Vec::<Date>::deserialize(deserializer)?.into_iter().map(|date| date.0).collect();
+        match days.windows(2).find(|pair| pair[0] >= pair[1]) {
+            Some(pair) => {
+                Err(D::Error::custom(format!("{} after {}: holidays are in order, each once", pair[1], pair[0])))
+            }
+            None => Ok(Holidays(days)),
+        }
+    }
+}
+
+impl RuleFile {
+    /// The rule set that the file describes.
+    pub(super) fn into_rule_set(self) -> RuleSet {
         let cited = [
             self.in_force.citation,
             self.employment.citation,
@@ -254,60 +287,61 @@ impl RuleFile {
             self.term.citation,
             self.billing.citation,
         ];
-        Ok(RuleSet {
-            id: self.id,
-            title: self.title,
+        RuleSet {
+            id: self.id.0,
+            title: self.title.0,
             in_force_from: self.in_force.from.0,
             in_force_basis: self.in_force.basis.into(),
-            citations: self.citations.into_iter().chain(cited).collect(),
+            citations: self.citations.0.into_iter().chain(cited).map(|text| text.0).collect(),
             grace_days: self.employment.grace_days,
-            reporting_window_working_days: self.reporting.window_working_days,
-            holidays: self.reporting.holidays.into_iter().map(|date| date.0).collect(),
-            qualifying_bases: self.employment.qualifying_bases.into_iter().map(Into::into).collect(),
+            reporting_window_working_days: self.reporting.window_working_days.0,
+            holidays: self.reporting.holidays.0,
+            qualifying_bases: self.employment.qualifying_bases.0.into_iter().map(Into::into).collect(),
             term_notice_days: self.term.notice_days,
             daily_unit_limit: self.billing.daily_unit_limit,
             yearly_unit_limit: self.billing.yearly_unit_limit,
             unit_year: self.billing.unit_year.into(),
-            first_cohort_date: self.term.cohort_date.0,
-            cohort_years: self.term.cohort_interval_years,
-            continuing_education_hours_per_year: self.term.continuing_education_hours_per_year,
+            first_cohort_date: self.term.cohort_date.0.0,
+            cohort_years: self.term.cohort_interval_years.0,
+            continuing_education_hours_per_year: self.term.continuing_education_hours_per_year.0,
             requirements: self.criteria.into_requirements(self.fees),
-        })
+        }
     }
 }
 
 impl Criteria {
     fn into_requirements(self, fees: Vec<FeeEntry>) -> Requirements {
-        let fee = |fee: FeeEntry| Fee { kind: fee.kind.into(), amount_cents: fee.amount_cents, citation: fee.citation };
+        let fee =
+            |fee: FeeEntry| Fee { kind: fee.kind.into(), amount_cents: fee.amount_cents, citation: fee.citation.0 };
         Requirements {
             residency: self.residency.required,
             lived_experience: self.lived_experience.shown_by.into(),
-            minimum_age: self.age_and_education.minimum_age,
+            minimum_age: self.age_and_education.minimum_age.0,
             enrolled_only_for: self.age_and_education.enrolled_only_for.map(Into::into),
             literacy: self.literacy.required,
-            experience_hours: self.experience.hours,
+            experience_hours: self.experience.hours.0,
             experience_within_three_years: self.experience.within_three_years,
             college_year_counts: self.experience.college_year_counts,
             references: self.references.count,
             fewer_references: self.references.fewer.into(),
-            training_hours: self.training.hours,
+            training_hours: self.training.hours.0,
             pre_training: self.training.pre_training,
-            passing_score: self.examination.passing_score,
-            attempts_per_training: self.examination.attempts_per_training,
+            passing_score: self.examination.passing_score.0,
+            attempts_per_training: self.examination.attempts_per_training.0,
             designation: self.designation.required,
             recovery_only_trained_before: self.designation.recovery_only_trained_before.map(|date| date.0),
             // In the order of the criteria.
             citations: vec![
-                self.residency.citation,
-                self.lived_experience.citation,
-                self.age_and_education.citation,
-                self.literacy.citation,
-                self.experience.citation,
-                self.references.citation,
-                self.training.citation,
-                self.examination.citation,
-                self.employment.citation,
-                self.designation.citation,
+                self.residency.citation.0,
+                self.lived_experience.citation.0,
+                self.age_and_education.citation.0,
+                self.literacy.citation.0,
+                self.experience.citation.0,
+                self.references.citation.0,
+                self.training.citation.0,
+                self.examination.citation.0,
+                self.employment.citation.0,
+                self.designation.citation.0,
             ],
             fees: fees.into_iter().map(fee).collect(),
         }

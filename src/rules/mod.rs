@@ -21,6 +21,8 @@ const SHIPPED: [(&str, &str); 2] =
 pub struct RuleText {
     /// What the file says.
     pub set: RuleSet,
+    /// The file's name.
+    pub file: String,
     /// The file, to the letter.
     pub content: String,
     /// SHA-256 of the content, in hexadecimal.
@@ -52,16 +54,50 @@ pub enum RuleError {
 
 /// Reads a rule file. `file` is its name in errors.
 pub fn read(file: &str, content: &str) -> Result<RuleText, RuleError> {
-    let malformed =
-        |line, message: &str| RuleError::Malformed { file: file.to_owned(), line, message: message.trim().to_owned() };
     let parsed: RuleFile = toml::from_str(content).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
-        let line = content.get(..start).map_or(1, |before| before.matches('\n').count() + 1);
-        malformed(line, error.message())
+        let line = content.get(..start).map_or(0, |before| before.matches('\n').count());
+        let what = error.message().trim();
+        let place = content.lines().nth(line).and_then(|text| place(text, what));
+        let message = place.map_or(what.to_owned(), |place| format!("{place}: {what}"));
+        RuleError::Malformed { file: file.to_owned(), line: line + 1, message }
     })?;
-    let set = parsed.into_rule_set().map_err(|mistake| malformed(1, mistake))?;
     let digest = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(RuleText { set, content: content.to_owned(), digest })
+    Ok(RuleText { set: parsed.into_rule_set(), file: file.to_owned(), content: content.to_owned(), digest })
+}
+
+/// The section or the key of the line that a mistake is told for. What is missing is missing from a section.
+fn place<'a>(line: &'a str, what: &str) -> Option<&'a str> {
+    let line = line.trim();
+    if line.starts_with('[') {
+        return Some(line.trim_matches(['[', ']']));
+    }
+    let key = line.split_once('=').map(|(key, _)| key.trim()).filter(|key| !key.starts_with('#'));
+    key.filter(|_| !what.starts_with("missing field"))
+}
+
+/// The sets to start with: those that are part of the program, then those of a directory.
+pub fn load(directory: Option<&Path>) -> Result<Vec<RuleText>, RuleError> {
+    let mut texts = shipped()?;
+    texts.extend(directory.map(in_directory).transpose()?.unwrap_or_default());
+    each_once(texts)
+}
+
+/// An id stands for one content: the same twice is one set, and other content is refused.
+fn each_once(texts: Vec<RuleText>) -> Result<Vec<RuleText>, RuleError> {
+    let mut kept: Vec<RuleText> = Vec::with_capacity(texts.len());
+    for text in texts {
+        match kept.iter().find(|known| known.set.id == text.set.id) {
+            None => kept.push(text),
+            Some(known) if known.digest == text.digest => {}
+            Some(known) => {
+                let line = text.content.lines().position(|line| line.trim_start().starts_with("id"));
+                let message = format!("id {} is that of {}: give other rules another id", known.set.id, known.file);
+                return Err(RuleError::Malformed { file: text.file, line: line.unwrap_or(0) + 1, message });
+            }
+        }
+    }
+    Ok(kept)
 }
 
 /// The sets that are part of the program.
@@ -82,13 +118,11 @@ pub fn in_directory(directory: &Path) -> Result<Vec<RuleText>, RuleError> {
         .map_err(unreadable(directory))?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
-    paths
-        .iter()
-        .map(|path| {
-            let content = std::fs::read_to_string(path).map_err(unreadable(path))?;
-            read(&path.display().to_string(), &content)
-        })
-        .collect()
+    let texts = paths.iter().map(|path| {
+        let content = std::fs::read_to_string(path).map_err(unreadable(path))?;
+        read(&path.display().to_string(), &content)
+    });
+    each_once(texts.collect::<Result<_, _>>()?)
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ pub async fn run(
         () = shutdown => tracing::info!("draining"),
         ended = &mut writer => early = Some(ended),
     }
-    health.set(Serving::default());
+    health.end();
     stop.send_replace(true);
     calendar.abort();
     if tokio::time::timeout(config.drain, served).await.is_err() {

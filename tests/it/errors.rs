@@ -77,8 +77,9 @@ async fn every_fault_of_a_request_is_named_at_once() {
     let mut question = verify("", None, None);
     question.item.as_mut().unwrap().as_of = no_day;
     question.item.as_mut().unwrap().designations = vec![0];
+    question.known_at = Some(v1::KnownAt { epoch: "first".to_owned(), point: None });
     let question = faults(&registry, question).await;
-    assert_eq!(question, ["item.credential_number", "item.as_of", "item.designations[0]"]);
+    assert_eq!(question, ["item.credential_number", "item.as_of", "item.designations[0]", "known_at.epoch"]);
     server.stop().await;
 }
 
@@ -130,7 +131,7 @@ async fn what_is_not_known_yet_is_out_of_range() {
     assert_eq!(registry.refusal(tomorrow).await.told(), beyond);
     registry.verify(NOT_ON_FILE, TODAY, head).await;
     let no_today = registry.refusal(verify(NOT_ON_FILE, None, 0)).await;
-    assert_eq!((no_today.code(), no_today.fields()), (Code::InvalidArgument, vec!["as_of".to_owned()]));
+    assert_eq!((no_today.code(), no_today.fields()), (Code::InvalidArgument, vec!["item.as_of".to_owned()]));
     registry.verify(NOT_ON_FILE, TODAY, 0).await;
     server.stop().await;
 }
@@ -197,7 +198,9 @@ async fn one_request_id_is_one_effect_also_for_16_at_once_and_after_a_restart() 
     registry.refusal(v1::SuspendCredentialRequest { request_id: id.clone(), note: "Again".into(), ..refused }).await;
     let fresh = v1::RegisterProviderRequest { request_id: id, ..register_provider("Another Example Center") };
     registry.validate(v1::RegisterProviderRequest { county: "Lamar".to_owned(), ..fresh.clone() }).await;
-    assert_eq!(registry.report(fresh).await.revision, head + 4);
+    assert_eq!(registry.report(fresh.clone()).await.revision, head + 4);
+    let judged = registry.validate(v1::RegisterProviderRequest { county: "Lamar".to_owned(), ..fresh }).await;
+    assert_eq!(judged.revision, head + 4, "judged afresh, whatever its id was used for");
     server.stop().await;
 }
 
@@ -238,5 +241,26 @@ async fn a_call_that_waits_too_long_is_told_so_before_its_deadline() {
     request.metadata_mut().insert("grpc-timeout", "2S".parse().unwrap());
     let refused = server.client().verification().verify_credential(request).await.unwrap_err();
     assert_eq!(refused.told(), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_at_all_is_refused_with_a_reason_too() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    for (bytes, expected) in [
+        (vec![0xff; 40], (Code::InvalidArgument, "MALFORMED".to_owned())),
+        (vec![0; 5 << 20], (Code::ResourceExhausted, "TOO_LARGE".to_owned())),
+    ] {
+        for method in [
+            "VerificationService/VerifyCredential",
+            "VerificationService/StreamVerifyCredentials",
+            "EmploymentService/ReconcileRoster",
+            "ProviderService/RegisterProvider",
+        ] {
+            let refused = registry.call_bytes(method, bytes.clone().into()).await.unwrap_err();
+            assert_eq!(refused.told(), expected, "{method}");
+        }
+    }
     server.stop().await;
 }

@@ -15,6 +15,7 @@ mod contract;
 mod errors;
 mod harness;
 mod histories;
+mod issuance;
 mod kill;
 mod main_job;
 mod model;

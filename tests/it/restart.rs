@@ -10,6 +10,9 @@ use cpss_registry::proto::v1::stream_verify_credentials_response::Kind as Answer
 use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 use super::harness::requests::{end_job, facts_of_provider, facts_of_specialist, periods, register_specialist, verify};
 use super::harness::scenes::Credentialed;
@@ -87,7 +90,11 @@ async fn sigterm_lets_a_call_in_flight_finish_and_ends_without_fault() {
     let pinned = answers.message().await.unwrap().unwrap();
     assert!(matches!(pinned.kind, Some(Answered::Pinned(_))), "{pinned:?}");
 
+    let mut health = HealthClient::new(registry.service());
+    let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
     process.terminate();
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
     tokio::time::sleep(Duration::from_millis(300)).await;
     let refused = Client::connect(process.listening()).call(verify(&people[0].number, None, None)).await;
     assert!(refused.is_err(), "new connections are not taken: {refused:?}");

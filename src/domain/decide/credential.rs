@@ -2,7 +2,7 @@
 
 use super::{Desk, Holder, Refusal, Rejection, employers, with_facts};
 use crate::domain::day::{Day, Period};
-use crate::domain::fact::{Act, CredentialPeriodKind, Fact, SpecialistFact};
+use crate::domain::fact::{Act, CredentialPeriodKind, Fact, RevocationBasis, SpecialistFact};
 use crate::domain::law::RuleSet;
 use crate::domain::record::Coverage;
 use crate::domain::specialist::{Credential, Specialist};
@@ -34,19 +34,19 @@ pub(super) fn renew(holder: &Holder<'_>, renewal: &Renewal, desk: &dyn Desk) -> 
     }
     let hours = rules.continuing_education_hours_per_year * f64::from(whole_years(last_term));
     if renewal.continuing_education_hours < hours {
-        let description = format!("{hours} hours of continuing education are required over the term being renewed");
+        let given = renewal.continuing_education_hours;
+        let description = format!(
+            "{hours} hours of continuing education are required over the term being renewed, {given} are given"
+        );
         return Err(Rejection::refused(Refusal::ContinuingEducation, number, description));
     }
     let term = Period::from_inclusive(from, Some(due));
     let fact = SpecialistFact::CredentialRenewed { number, term };
     let before = timeline(&holder.known, credential, desk);
-    if before.days.at(from.previous()).standing == Standing::Lapsed {
-        let renewed = with_facts(holder.file, std::slice::from_ref(&fact), desk);
-        let restored = on_day(&renewed, holder, from, desk)?.standing.is_held();
-        let would_be_held = restored || !has_cover(&before, credential, from, desk);
-        if would_be_held {
-            refuse_uncovered(&before, credential, from, desk)?;
-        }
+    // A revocation by discipline on that very day leaves nothing to restore.
+    let disciplined = (from, Act::Revoked(RevocationBasis::Disciplinary));
+    if before.days.at(from.previous()).standing == Standing::Lapsed && !credential.acts.contains(&disciplined) {
+        refuse_uncovered(&before, credential, from, desk)?;
     }
     Ok(vec![Fact::Specialist(holder.file.id, fact)])
 }
@@ -107,9 +107,13 @@ pub(super) fn act(holder: &Holder<'_>, act: Act, from: Day, desk: &dyn Desk) -> 
             }
             refuse_uncovered(&before, credential, from, desk)?;
             let with_it = with_facts(holder.file, std::slice::from_ref(&fact), desk);
-            if !on_day(&with_it, holder, from, desk)?.standing.is_held() {
-                let description =
-                    format!("reinstated, the credential would still not be held on {from}: renew it first");
+            let standing = on_day(&with_it, holder, from, desk)?.standing;
+            if !standing.is_held() {
+                let description = if standing == Standing::Lapsed {
+                    format!("no term of the credential includes {from}: renew it first")
+                } else {
+                    format!("reinstated, the credential would still not be held on {from}: it is revoked that very day")
+                };
                 return Err(Rejection::refused(Refusal::NotReinstatable, number, description));
             }
         }

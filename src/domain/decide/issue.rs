@@ -51,7 +51,7 @@ pub(super) fn issue(
     let known = file.known_now();
     let evaluation = evaluate_application(asked, &known, desk)?;
     refuse_after_death(&known, asked.effective_from)?;
-    if evaluation.is_undetermined() && asked.decision_note.is_empty() {
+    if evaluation.is_undetermined() && asked.decision_note.trim().is_empty() {
         let description = "required: a criterion is UNDETERMINED, and issuing needs a note of the decision";
         return Err(Rejection::Invalid(vec![Violation::new("decision_note", description)]));
     }

@@ -125,6 +125,17 @@ fn units(item: &v1::EligibilityItem) -> Option<Units> {
     })
 }
 
+/// A question and the state of knowledge to answer it from: the faults of both are told.
+pub fn asked_at<T>(question: Result<T, Rejection>, known_at: Option<&v1::KnownAt>) -> Result<(T, KnownAt), Rejection> {
+    match (question, self::known_at(known_at)) {
+        (Err(Rejection::Invalid(mut faults)), Err(Rejection::Invalid(more))) => {
+            faults.extend(more);
+            Err(Rejection::Invalid(faults))
+        }
+        (question, known_at) => Ok((question?, known_at?)),
+    }
+}
+
 /// The state of knowledge that a request asks for, in its field `known_at`.
 pub fn known_at(known_at: Option<&v1::KnownAt>) -> Result<KnownAt, Rejection> {
     let mut fields = Fields::default();

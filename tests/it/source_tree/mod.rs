@@ -97,9 +97,7 @@ const OFFLINE_COMMANDS: &[&str] =
 const SPEAK_THE_WIRE: &[&str] = &["grpc", "auth", "server", "cli", "proto"];
 
 /// Files over the limit, with the length that each may only fall below, and why it is not two.
-const LONG_FILES: &[(&str, usize, &str)] = &[
-    ("src/domain/evaluation.rs", 474, "the ten criteria side by side, as the table of semantics section 7 has them"),
-];
+const LONG_FILES: &[(&str, usize, &str)] = &[];
 
 const LONGEST_FILE: usize = 400;
 const LONGEST_MAIN: usize = 60;

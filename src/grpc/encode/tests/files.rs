@@ -115,7 +115,10 @@ fn a_rule_set_tells_every_criterion_in_the_words_of_its_judgements() {
     let required = |criterion: Criterion| &told.criteria[criterion as usize];
     assert!(!required(Criterion::Residency).is_required);
     assert!(required(Criterion::References).is_required);
-    assert_eq!(required(Criterion::Experience).required, "100 hours within three years");
+    assert_eq!(
+        required(Criterion::Experience).required,
+        "100 hours of paid or volunteer work before applying, within the last three years"
+    );
     assert_eq!(required(Criterion::Examination).citation, "on Examination");
     assert_eq!((told.fees[0].amount_cents, told.fees[0].scholarship_requested), (5000, false));
 }

@@ -1,0 +1,163 @@
+//! A third rule set, given as a file: 30 days of grace for separations that begin in its period, and no other answer
+//! about any day before it.
+
+use cpss_registry::domain::day::Day;
+use cpss_registry::domain::decide::Grounds;
+use cpss_registry::domain::verdict::{AskedProvider, Designations, Finding, Found, Known, Question, Settlement};
+use cpss_registry::rules::{self, RuleText};
+
+use super::office::{Office, columns, day, period, scenes, shipped, word};
+use super::story::Story;
+
+/// The first day of the third set.
+const FROM: &str = "2026-07-01";
+
+/// The text of the shipped set, with each of these lines in place of the line of the same key.
+fn changed(lines: &[&str]) -> String {
+    let text = shipped().remove(1).content;
+    let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
+    let change = |line: &str| lines.iter().find(|new| key(new) == key(line)).map_or(line, |new| new).to_owned() + "\n";
+    text.lines().map(change).collect()
+}
+
+/// The shipped sets and the third, from a directory as `--rules` gives it.
+fn with_third(lines: &[&str]) -> Vec<RuleText> {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("third.toml"), changed(lines)).unwrap();
+    std::fs::write(directory.path().join("notes.txt"), "no rules").unwrap();
+    let sets = rules::load(Some(directory.path())).unwrap();
+    assert_eq!(sets.iter().map(|text| text.set.id.as_str()).collect::<Vec<_>>(), ["cpss-guide", "cpssp-2025", "third"]);
+    sets
+}
+
+fn with_grace() -> Vec<RuleText> {
+    with_third(&["id = \"third\"", "from = 2026-07-01", "grace_days = 30"])
+}
+
+/// What happened to a job since 2010: how the credential stands under the shipped sets, and with the third.
+const SEPARATIONS: &str = "
+    quit 2026-06-29:
+        shipped | 2026-06-29 CURRENT, 2026-06-30 REVOKED_LOSS_OF_EMPLOYMENT
+        third   | 2026-06-29 CURRENT, 2026-06-30 REVOKED_LOSS_OF_EMPLOYMENT, 2026-07-01 REVOKED_LOSS_OF_EMPLOYMENT
+    quit 2026-06-30:
+        shipped | 2026-06-30 CURRENT, 2026-07-01 REVOKED_LOSS_OF_EMPLOYMENT
+        third   | 2026-06-30 CURRENT, 2026-07-01 SEPARATED, 2026-07-30 SEPARATED, 2026-07-31 REVOKED_LOSS_OF_EMPLOYMENT
+    quit 2026-07-15:
+        shipped | 2026-07-15 CURRENT, 2026-07-16 REVOKED_LOSS_OF_EMPLOYMENT
+        third   | 2026-07-15 CURRENT, 2026-07-16 SEPARATED, 2026-08-14 SEPARATED, 2026-08-15 REVOKED_LOSS_OF_EMPLOYMENT
+    quit 2026-06-30; job 2026-07-31.. region-1:
+        shipped | 2026-07-31 REVOKED_LOSS_OF_EMPLOYMENT
+        third   | 2026-07-30 SEPARATED, 2026-07-31 CURRENT
+    quit 2026-06-30; job 2026-08-01.. region-1:
+        shipped | 2026-08-01 REVOKED_LOSS_OF_EMPLOYMENT
+        third   | 2026-07-30 SEPARATED, 2026-07-31 REVOKED_LOSS_OF_EMPLOYMENT, 2026-08-01 REVOKED_LOSS_OF_EMPLOYMENT
+    quit 2026-06-30; job 2026-07-15..2026-07-15 region-1:
+        shipped | 2026-07-15 REVOKED_LOSS_OF_EMPLOYMENT
+        third   | 2026-07-15 CURRENT, 2026-07-16 SEPARATED, 2026-08-14 SEPARATED, 2026-08-15 REVOKED_LOSS_OF_EMPLOYMENT
+    quit 2026-06-30; job 2026-06-30..2026-07-04 piney-va:
+        shipped | 2026-07-01 REVOKED_LOSS_OF_EMPLOYMENT
+        third   | 2026-07-01 SEPARATED, 2026-07-31 REVOKED_LOSS_OF_EMPLOYMENT
+    renew from 2026-06-01 hours 20; quit 2027-09-15:
+        shipped | 2027-09-16 REVOKED_LOSS_OF_EMPLOYMENT
+        third   | 2027-09-16 SEPARATED, 2027-10-15 SEPARATED, 2027-10-16 REVOKED_LOSS_OF_EMPLOYMENT
+    quit 2027-09-15:
+        shipped | 2027-09-16 REVOKED_LOSS_OF_EMPLOYMENT
+        third   | 2027-09-30 SEPARATED, 2027-10-01 LAPSED, 2027-10-16 LAPSED
+";
+
+fn told(sets: Vec<RuleText>, history: &str) -> Office {
+    let office = Office::under(sets, day("1990-06-15"));
+    let before = "job 2010-01-01.. region-1; transferred 2019-10-01..2023-09-30; renew hours 20";
+    Story::told(office, &format!("{before}; {history}")).office
+}
+
+#[test]
+fn separations_that_begin_in_its_period_have_its_grace() {
+    for (history, line) in scenes(SEPARATIONS) {
+        let [sets, standings] = columns(line);
+        let office = told(if sets == "third" { with_grace() } else { shipped() }, history);
+        for expected in standings.split(", ") {
+            let (date, standing) = expected.split_once(' ').unwrap();
+            assert_eq!(word(office.standing(day(date))), standing, "{history}: {line}: on {date}");
+        }
+    }
+    println!("{} lines", scenes(SEPARATIONS).count());
+}
+
+#[test]
+fn who_is_separated_keeps_the_credential_and_may_not_practice() {
+    let office = told(with_grace(), "quit 2026-06-30");
+    let timeline = office.timeline();
+    let found = answer(&office, Found::Credential(&timeline), day("2026-07-01"), None);
+    let reasons: Vec<String> = found.0.reasons.iter().map(word).collect();
+    assert_eq!(reasons, ["SEPARATED_MAY_NOT_PRACTICE", "NO_QUALIFYING_EMPLOYMENT"]);
+    assert_eq!((word(found.0.verdict), found.0.may_practice), ("NOT_CONFIRMED".into(), Some(false)));
+    assert!(timeline.days.at(day("2026-07-30")).standing.is_held());
+    assert_eq!(timeline.days.at(day("2026-07-31")).separated_since, Some(day("2026-07-01")));
+}
+
+/// The answer about a day, and whether it is settled, when all days are past.
+fn answer(office: &Office, found: Found<'_>, as_of: Day, provider: Option<&str>) -> (Finding, Settlement) {
+    let known = Known { law: Some(&office.law), today: Some(day("2030-01-01")) };
+    let file = provider.and_then(|id| office.provider(&id.parse().unwrap()));
+    let provider = provider.map(|id| AskedProvider { id, timeline: file.as_ref().map(|file| file.timeline.as_ref()) });
+    let designations = Designations::default();
+    let question = Question { found, as_of, provider, designations, billing: provider.is_some(), name: None };
+    (question.answer(known), known.settlement(as_of))
+}
+
+#[test]
+fn no_answer_about_a_day_before_it_changes() {
+    let third = ["id = \"third\"", "from = 2026-07-01", "grace_days = 30"];
+    let other = ["window_working_days = 3", "qualifying_bases = [\"DMH_OPERATED\"]", "notice_days = 5"];
+    let hostile = [third, other].concat();
+    let mut same = 0;
+    let mut differ = [0, 0];
+    for (history, line) in scenes(SEPARATIONS).filter(|(_, line)| line.starts_with("third")) {
+        let under = |sets| told(sets, history);
+        let shipped = under(shipped());
+        for (at, office) in [under(with_grace()), under(with_third(&hostile))].into_iter().enumerate() {
+            let days = period("2019-09-25..2026-12-31");
+            for number in days.start.number()..days.end.number() {
+                let as_of = Day::from_number(number);
+                for provider in [None, Some("region-1"), Some("piney-va")] {
+                    let [before, after] = [&shipped, &office].map(|office| {
+                        let timeline = office.timeline();
+                        (answer(office, Found::Credential(&timeline), as_of, provider), *timeline.days.at(as_of))
+                    });
+                    if as_of < day(FROM) {
+                        assert_eq!(before, after, "{line}: {as_of}");
+                        same += 1;
+                    } else {
+                        differ[at] += u32::from(before != after);
+                    }
+                }
+            }
+        }
+    }
+    assert!(differ.iter().all(|days| *days > 100), "{differ:?}");
+    println!("{same} answers the same before {FROM}; {differ:?} others from then on");
+}
+
+#[test]
+fn applications_are_judged_by_it_from_its_first_day() {
+    let sets = with_third(&[
+        "id = \"third\"",
+        "from = 2026-07-01",
+        "hours = 200",
+        "recovery_only_trained_before = 2020-01-01",
+    ]);
+    let mut case = super::case::Case::read("cpssp-2025", "hours 150; for RECOVERY_ONLY");
+    case.office.law = Office::under(sets, day("1990-06-15")).law;
+    for (applied_on, rule_set, hours, before) in
+        [("2026-06-30", "cpssp-2025", "100 hours", "2021-05-01"), ("2026-07-01", "third", "200 hours", "2020-01-01")]
+    {
+        case.asked.application.applied_on = day(applied_on);
+        case.asked.effective_from = day("2026-08-01");
+        let evaluation = case.evaluate().unwrap();
+        let required = |at: usize| evaluation.criteria[at].required.clone();
+        assert_eq!(evaluation.rule_set, rule_set);
+        assert!(required(4).starts_with(hours), "{}", required(4));
+        assert!(required(9).ends_with(before), "the words follow the data: {}", required(9));
+    }
+}

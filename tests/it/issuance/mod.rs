@@ -1,0 +1,14 @@
+//! Issuance and renewal by the published rules: sections 7, 8 and 11 of the specification, in tables.
+//!
+//! [`office`] is a registrar's office in memory, [`case`] reads a line about an application, [`story`] a line about a
+//! credential, and [`plain`] judges an application by the specification's table alone.
+
+mod case;
+mod criteria;
+mod files;
+mod grace;
+mod office;
+mod plain;
+mod property;
+mod renewal;
+mod story;

@@ -1,0 +1,278 @@
+//! A registrar's office in memory: a law, providers, one person's file, and the desk that commands are judged at.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use cpss_registry::domain::command::Command;
+use cpss_registry::domain::day::{Day, Period};
+use cpss_registry::domain::decide::{Desk, File, Grounds, Rejection, decide};
+use cpss_registry::domain::fact::{
+    FacilityType, Fact, Identifier, ProviderFact, ProviderPeriodKind, ProviderRow, QualificationBasis, Recorded,
+    Reporter, Role, SpecialistFact,
+};
+use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
+use cpss_registry::domain::law::Law;
+use cpss_registry::domain::name::PersonName;
+use cpss_registry::domain::provider::{ProviderFile, ProviderTimeline};
+use cpss_registry::domain::specialist::{Specialist, SpecialistFile};
+use cpss_registry::domain::standing::Standing;
+use cpss_registry::domain::timeline::Timeline;
+use cpss_registry::rules::{self, RuleText};
+use jiff::Timestamp;
+
+use ProviderPeriodKind::{Qualified, Suspended};
+
+/// The providers of every office, with the days on which each qualifies, and on which each is suspended.
+const PROVIDERS: &[(&str, &str, &str)] = &[
+    ("region-1", "2010-01-01..", ""),
+    ("region-2", "2010-01-01..", "2022-06-01..2022-06-30"),
+    ("delta-house", "2026-05-01..", ""),
+    ("old-mill", "2010-01-01..2021-04-30", ""),
+    ("piney-va", "", ""),
+];
+
+/// The columns of a line of a table.
+pub fn columns<const N: usize>(line: &str) -> [&str; N] {
+    let columns: Vec<&str> = line.split('|').map(str::trim).collect();
+    columns.try_into().unwrap_or_else(|_| panic!("not {N} columns: {line}"))
+}
+
+/// The lines of a table that say something.
+pub fn lines(table: &str) -> impl Iterator<Item = &str> {
+    table.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+/// The lines of a table in scenes: what a line that ends in a colon says has happened before each of those below it.
+pub fn scenes(table: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut before = "";
+    lines(table).filter_map(move |line| match line.strip_suffix(':') {
+        Some(history) => {
+            before = history;
+            None
+        }
+        None => Some((before, line)),
+    })
+}
+
+/// A date.
+pub fn day(text: &str) -> Day {
+    text.parse().unwrap_or_else(|error| panic!("`{text}`: {error}"))
+}
+
+/// The days of `2026-03-01..2026-03-31` or `2026-03-01..`, both inclusive.
+pub fn period(text: &str) -> Period {
+    let (first, last) = text.split_once("..").unwrap_or_else(|| panic!("`{text}` is not FIRST..LAST"));
+    Period::from_inclusive(day(first), (!last.is_empty()).then(|| day(last)))
+}
+
+/// The contract's word for a value: `REVOKED_LOSS_OF_EMPLOYMENT`.
+pub fn word(value: impl Debug) -> String {
+    let mut word = String::new();
+    for letter in format!("{value:?}").chars() {
+        if letter.is_ascii_uppercase() && !word.is_empty() {
+            word.push('_');
+        }
+        word.push(letter.to_ascii_uppercase());
+    }
+    word
+}
+
+/// The value of a word.
+pub fn of_word<T: Debug + Copy>(all: &[T], text: &str) -> T {
+    let found = all.iter().find(|value| word(value) == text);
+    *found.unwrap_or_else(|| panic!("`{text}` is not one of {all:?}"))
+}
+
+/// The shipped sets, as they are read.
+pub fn shipped() -> Vec<RuleText> {
+    rules::shipped().unwrap()
+}
+
+/// The office.
+#[derive(Clone)]
+pub struct Office {
+    pub law: Law,
+    pub person: SpecialistFile,
+    rule_sets: Vec<RuleText>,
+    providers: HashMap<ProviderId, Arc<ProviderFile>>,
+    reporter: Reporter,
+    revision: Revision,
+    minted: u64,
+}
+
+impl Office {
+    /// The office under the shipped rules, with a person on file who was born on this day.
+    pub fn new(born: Day) -> Office {
+        Office::under(shipped(), born)
+    }
+
+    /// The office under these rules.
+    pub fn under(rule_sets: Vec<RuleText>, born: Day) -> Office {
+        let id = SpecialistId::from_number(1);
+        let mut office = Office {
+            law: law(&rule_sets, None),
+            person: SpecialistFile { id, facts: Vec::new() },
+            rule_sets,
+            providers: HashMap::new(),
+            reporter: Reporter { client: "registrar".into(), role: Role::Registrar },
+            revision: Revision::ZERO,
+            minted: 0,
+        };
+        office.open_providers();
+        office.meet(born);
+        office
+    }
+
+    /// Puts another person in the place of the one on file.
+    pub fn meet(&mut self, born: Day) {
+        self.person.facts.clear();
+        let name = PersonName { given: "Ada".into(), family: "Merriweather".into(), suffix: String::new() };
+        self.record(SpecialistFact::Registered { name, birth_date: born });
+    }
+
+    /// Says from which day on employment is on record.
+    pub fn begin_records(&mut self, first_day: Day) {
+        self.law = law(&self.rule_sets, Some(first_day));
+        self.open_providers();
+    }
+
+    fn open_providers(&mut self) {
+        for (id, qualifies, suspended) in PROVIDERS {
+            let id: ProviderId = id.parse().unwrap();
+            let row = ProviderRow {
+                legal_name: id.to_string(),
+                facility_type: FacilityType::CommunityMentalHealthCenter,
+                county: "Hinds".into(),
+                identifiers: Vec::new(),
+            };
+            let opened = |kind, days: &str| (!days.is_empty()).then(|| (kind, period(days)));
+            let periods =
+                [opened(Qualified(QualificationBasis::DmhCertified), qualifies), opened(Suspended, suspended)];
+            let periods = periods.into_iter().flatten();
+            let facts = periods.map(|(kind, days)| ProviderFact::PeriodOpened { kind, days, valid_through: None });
+            let facts = std::iter::once(ProviderFact::Registered(row)).chain(facts);
+            let recorded: Vec<_> = facts.map(|fact| self.recorded(fact)).collect();
+            self.providers.insert(id.clone(), Arc::new(ProviderFile::new(id, recorded, &self.law)));
+        }
+    }
+
+    fn recorded<F>(&mut self, fact: F) -> Recorded<F> {
+        self.revision = self.revision.next();
+        Recorded {
+            id: FactId { revision: self.revision, index: 0 },
+            recorded_at: Timestamp::UNIX_EPOCH,
+            reporter: self.reporter.clone(),
+            note: String::new(),
+            fact,
+        }
+    }
+
+    /// Files a fact about the person, whatever the rules say.
+    pub fn record(&mut self, fact: SpecialistFact) {
+        let recorded = self.recorded(fact);
+        self.person.facts.push(recorded);
+    }
+
+    /// Files a job of the person's.
+    pub fn hire(&mut self, provider: &str, days: Period, supervised: bool) {
+        let employment = self.mint_employment();
+        let provider = provider.parse().unwrap();
+        let position = "peer support specialist".into();
+        self.record(SpecialistFact::EmploymentStarted { employment, provider, position, supervised, days });
+    }
+
+    /// What comes of a command, without filing it.
+    pub fn judge(&mut self, command: &Command) -> Result<Vec<Fact>, Rejection> {
+        decide(command, &File::Specialist(self.person.clone()), self)
+    }
+
+    /// What comes of a command, filed if it is accepted.
+    pub fn submit(&mut self, command: &Command) -> Result<Vec<Fact>, Rejection> {
+        let facts = self.judge(command)?;
+        for fact in &facts {
+            match fact {
+                Fact::Specialist(_, fact) => self.record(fact.clone()),
+                other => panic!("a fact of another file: {other:?}"),
+            }
+        }
+        Ok(facts)
+    }
+
+    /// The person as known now.
+    pub fn known(&self) -> Specialist {
+        self.person.known_now()
+    }
+
+    /// The number of the person's credential.
+    pub fn number(&self) -> CredentialNumber {
+        self.known().the_credential().expect("a credential was issued").number
+    }
+
+    /// The credential compiled.
+    pub fn timeline(&self) -> Timeline {
+        let known = self.known();
+        let credential = known.the_credential().expect("a credential was issued");
+        let timelines: HashMap<ProviderId, Arc<ProviderTimeline>> =
+            self.providers.iter().map(|(id, file)| (id.clone(), Arc::clone(&file.timeline))).collect();
+        Timeline::compile(&known, credential, &timelines, &self.law)
+    }
+
+    /// How the credential stands on a day.
+    pub fn standing(&self, day: Day) -> Standing {
+        self.timeline().days.at(day).standing
+    }
+}
+
+fn law(rule_sets: &[RuleText], records_begin: Option<Day>) -> Law {
+    let sets = rule_sets.iter().map(|text| Arc::new(text.set.clone())).collect();
+    Law::new(sets, records_begin).unwrap()
+}
+
+impl Grounds for Office {
+    fn law(&self) -> &Law {
+        &self.law
+    }
+
+    fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>> {
+        self.providers.get(id).cloned()
+    }
+}
+
+impl Desk for Office {
+    fn today(&self) -> Day {
+        day("2030-01-01")
+    }
+
+    fn next_revision(&self) -> Revision {
+        self.revision.next()
+    }
+
+    fn reporter(&self) -> &Reporter {
+        &self.reporter
+    }
+
+    fn owner_of(&self, _: &Identifier) -> Option<ProviderId> {
+        None
+    }
+
+    fn mint_credential(&mut self) -> CredentialNumber {
+        self.minted += 1;
+        CredentialNumber::from_number(self.minted)
+    }
+
+    fn mint_specialist(&mut self) -> SpecialistId {
+        self.minted += 1;
+        SpecialistId::from_number(self.minted)
+    }
+
+    fn mint_employment(&mut self) -> EmploymentId {
+        self.minted += 1;
+        EmploymentId::from_number(self.minted)
+    }
+
+    fn mint_provider(&mut self) -> ProviderId {
+        self.minted += 1;
+        ProviderId::from_number(self.minted)
+    }
+}

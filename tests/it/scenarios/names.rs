@@ -1,0 +1,93 @@
+//! What the scenarios call people, credentials, providers, jobs and facts by.
+
+use std::collections::BTreeMap;
+
+use cpss_registry::proto::v1;
+
+use crate::harness::NOT_ON_FILE;
+
+/// Who is never on file.
+const NOBODY: &str = "nobody";
+
+/// The registry's ids, by the names of the scenario.
+#[derive(Default)]
+pub struct Names {
+    /// People.
+    pub people: BTreeMap<String, String>,
+    /// Credentials: by the name of the person, if no other is given.
+    pub numbers: BTreeMap<String, String>,
+    /// Jobs.
+    pub jobs: BTreeMap<String, String>,
+    /// Facts.
+    pub facts: BTreeMap<String, String>,
+    /// Request ids.
+    pub requests: BTreeMap<String, String>,
+}
+
+fn id(of: &BTreeMap<String, String>, name: &str, nobody: &str) -> Result<String, String> {
+    match of.get(name) {
+        Some(id) => Ok(id.clone()),
+        None if name == NOBODY => Ok(nobody.to_owned()),
+        None => Err(format!("{name} was not named before")),
+    }
+}
+
+impl Names {
+    /// A person's id.
+    pub fn person(&self, name: &str) -> Result<String, String> {
+        id(&self.people, name, "00000000-0000-4000-8000-000000000000")
+    }
+
+    /// A credential's number.
+    pub fn number(&self, name: &str) -> Result<String, String> {
+        if name.starts_with("CPS-") { Ok(name.to_owned()) } else { id(&self.numbers, name, NOT_ON_FILE) }
+    }
+
+    /// A job's id.
+    pub fn job(&self, name: &str) -> Result<String, String> {
+        id(&self.jobs, name, "00000000-0000-4000-8000-000000000000")
+    }
+
+    /// A fact's id.
+    pub fn fact(&self, name: &str) -> Result<String, String> {
+        id(&self.facts, name, "00000000-1-0")
+    }
+
+    /// The same text with the scenario's names in the place of ids.
+    pub fn told(&self, text: &str) -> String {
+        let mut told = text.to_owned();
+        for (name, id) in self.numbers.iter().chain(&self.people).chain(&self.jobs) {
+            told = told.replace(id, name);
+        }
+        told
+    }
+}
+
+/// A name written as `Given/Family/Suffix`; without the family name it is `Example`. Spaces are written as they are.
+pub fn person_name(text: &str) -> v1::PersonName {
+    let mut parts = text.split('/').map(str::to_owned);
+    v1::PersonName {
+        given_name: parts.next().unwrap_or_default(),
+        family_name: parts.next().unwrap_or("Example".to_owned()),
+        suffix: parts.next().unwrap_or_default(),
+    }
+}
+
+/// A value of a list of the contract, by its name; a number is taken as it is.
+macro_rules! word {
+    ($kind:ident, $prefix:literal, $text:expr) => {{
+        let text: &str = $text;
+        match text.parse::<i32>() {
+            Ok(number) => Ok(number),
+            Err(_) => v1::$kind::from_str_name(&format!("{}{text}", $prefix))
+                .map(i32::from)
+                .ok_or(format!("{text} is no {}", stringify!($kind))),
+        }
+    }};
+}
+pub(super) use word;
+
+/// Designations, with commas between them.
+pub fn designations(text: &str) -> Result<Vec<i32>, String> {
+    text.split(',').filter(|code| !code.is_empty()).map(|code| word!(Designation, "DESIGNATION_", code)).collect()
+}

@@ -1,0 +1,231 @@
+//! Questions: from the words of a scenario to the request, and from the answer to words.
+
+use cpss_registry::proto::google::r#type::Date;
+use cpss_registry::proto::v1;
+use cpss_registry::proto::v1::{eligibility_item, known_at, verification_item};
+use prost::Message as _;
+use tonic::Status;
+
+use super::names::{Names, designations, person_name};
+use super::text::Clauses;
+use super::told;
+use crate::harness::{Call, Client};
+
+/// A moment that a scenario remembers.
+#[derive(Clone)]
+pub struct Moment {
+    /// The head's revision.
+    pub revision: u64,
+    /// When it was recorded.
+    pub time: prost_types::Timestamp,
+}
+
+/// A question that is asked again later, pinned to what was known.
+#[derive(Clone)]
+pub enum Question {
+    /// Is the credential good?
+    Verify(v1::VerifyCredentialRequest),
+    /// Is the claim eligible?
+    Bill(v1::CheckBillingEligibilityRequest),
+    /// How did the credential stand?
+    Periods(v1::ListStandingPeriodsRequest),
+}
+
+/// What is said of an answer.
+#[derive(Clone, Copy)]
+pub enum Told {
+    /// Verdict, standing and reasons.
+    Verdict,
+    /// What the holder may do.
+    Powers,
+    /// Until when employers may report.
+    Settled,
+    /// The rule set in force.
+    Rules,
+    /// The day asked about.
+    Day,
+    /// The limits of units.
+    Limits,
+    /// A claim.
+    Claim,
+    /// Standing periods.
+    Periods,
+}
+
+/// An answer: its words, its bytes, and the question pinned to what it stands on.
+pub struct Answered {
+    /// In words.
+    pub told: String,
+    /// As it came.
+    pub bytes: Vec<u8>,
+    /// The same question about the same state of knowledge.
+    pub pinned: Question,
+}
+
+/// The question that the words ask; none if they ask another kind of question.
+pub fn question(
+    head: &[&str],
+    text: &mut Clauses,
+    names: &Names,
+    moment: impl Fn(&str) -> Result<Moment, String>,
+) -> Result<Option<(Question, Told)>, String> {
+    let known_at = text.text("known").map(|text| known(&text, moment)).transpose()?;
+    let verify = |item| {
+        Question::Verify(v1::VerifyCredentialRequest { item: Some(item), known_at: known_at.clone(), min_revision: 0 })
+    };
+    let bill = |item| {
+        Question::Bill(v1::CheckBillingEligibilityRequest {
+            item: Some(item),
+            known_at: known_at.clone(),
+            min_revision: 0,
+        })
+    };
+    let anyone = |as_of| v1::VerificationItem {
+        subject: Some(verification_item::Subject::CredentialNumber(crate::harness::NOT_ON_FILE.to_owned())),
+        as_of,
+        ..Default::default()
+    };
+    Ok(Some(match head {
+        ["verify", who @ ..] => (verify(item(who, names, text)?), Told::Verdict),
+        ["may", who @ ..] => (verify(item(who, names, text)?), Told::Powers),
+        ["settled"] => (verify(anyone(text.day("on")?)), Told::Settled),
+        ["rules"] => (verify(anyone(text.day("on")?)), Told::Rules),
+        ["today"] => (verify(anyone(None)), Told::Day),
+        ["limits"] => {
+            let number = crate::harness::NOT_ON_FILE.to_owned();
+            (bill(claim(number, Some("nobody".to_owned()), text)?), Told::Limits)
+        }
+        ["eligible", who] => (bill(claim(names.number(who)?, None, text)?), Told::Claim),
+        ["periods", who] => {
+            let request = v1::ListStandingPeriodsRequest {
+                credential_number: names.number(who)?,
+                first_day: text.day("from")?,
+                last_day: text.day("to")?,
+                known_at,
+            };
+            (Question::Periods(request), Told::Periods)
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// `at NAME`, `at time NAME`, `just before NAME`, `at revision N`, `at instant T`.
+fn known(text: &str, moment: impl Fn(&str) -> Result<Moment, String>) -> Result<v1::KnownAt, String> {
+    use known_at::Point;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let point = match words[..] {
+        ["at", "revision", number] => Point::Revision(number.parse().map_err(|_| format!("{number}: no revision"))?),
+        ["at", "instant", instant] => {
+            let instant: jiff::Timestamp = instant.parse().map_err(|_| format!("{instant} is no instant"))?;
+            Point::Time(prost_types::Timestamp { seconds: instant.as_second(), nanos: instant.subsec_nanosecond() })
+        }
+        ["at", "time", name] => Point::Time(moment(name)?.time),
+        ["just", "before", name] => {
+            let mut time = moment(name)?.time;
+            (time.seconds, time.nanos) =
+                if time.nanos == 0 { (time.seconds - 1, 999_999_999) } else { (time.seconds, time.nanos - 1) };
+            Point::Time(time)
+        }
+        ["after", name] => Point::Revision(moment(name)?.revision + 1),
+        ["at", name] => Point::Revision(moment(name)?.revision),
+        _ => return Err(format!("known {text} means nothing")),
+    };
+    Ok(v1::KnownAt { epoch: String::new(), point: Some(point) })
+}
+
+/// `Ada`, or `holder` with `named` and `born`.
+fn item(who: &[&str], names: &Names, text: &mut Clauses) -> Result<v1::VerificationItem, String> {
+    use verification_item::Subject;
+    let subject = match who {
+        ["holder"] => Subject::Holder(v1::HolderIdentity {
+            name: Some(person_name(&text.need("named")?)),
+            birth_date: text.day("born")?,
+        }),
+        [name] => Subject::CredentialNumber(names.number(name)?),
+        _ => return Err(format!("{who:?}: one credential, or holder, is meant")),
+    };
+    Ok(v1::VerificationItem {
+        subject: Some(subject),
+        family_name: text.text("family").unwrap_or_default(),
+        as_of: text.day_of("as", "of")?,
+        provider_id: text.text("with").unwrap_or_default(),
+        designations: designations(&text.text("for").unwrap_or_default())?,
+        ..Default::default()
+    })
+}
+
+fn claim(
+    credential_number: String,
+    provider: Option<String>,
+    text: &mut Clauses,
+) -> Result<v1::EligibilityItem, String> {
+    use eligibility_item::BillingProvider;
+    let by_id = provider.or_else(|| text.text("with")).map(BillingProvider::ProviderId);
+    let by_npi = text.text("npi").map(BillingProvider::Npi);
+    let by_medicaid_id = text.text("medicaid").map(BillingProvider::MedicaidId);
+    let mut item = v1::EligibilityItem {
+        credential_number,
+        billing_provider: by_id.or(by_npi).or(by_medicaid_id),
+        date_of_service: text.day("on")?,
+        family_name: text.text("family").unwrap_or_default(),
+        designation: designations(&text.text("for").unwrap_or_default())?.first().copied().unwrap_or_default(),
+        ..Default::default()
+    };
+    let units = text.text("units").unwrap_or_default();
+    let words: Vec<&str> = units.split_whitespace().collect();
+    for at in (1..words.len()).step_by(2) {
+        let number = words[at].parse().map_err(|_| format!("units {units}: numbers are meant"))?;
+        match words[at - 1] {
+            "claimed" => item.units = Some(number),
+            "day" => item.units_billed_that_day = Some(number),
+            "year" => item.units_billed_that_year = Some(number),
+            other => return Err(format!("units claimed N day N year N is meant, not {other}")),
+        }
+    }
+    Ok(item)
+}
+
+fn pin(known_at: &mut Option<v1::KnownAt>, answer: Option<&v1::Answer>) {
+    let by_time = matches!(known_at, Some(v1::KnownAt { point: Some(known_at::Point::Time(_)), .. }));
+    if !by_time {
+        *known_at = answer.map(|answer| crate::harness::requests::known_at(answer.known_at_revision));
+    }
+}
+
+async fn call<C: Call>(client: &Client, request: &C) -> Result<(C::Response, Vec<u8>), Status> {
+    let answer = client.call(request.clone()).await?;
+    let bytes = answer.encode_to_vec();
+    Ok((answer, bytes))
+}
+
+impl Question {
+    /// Asks.
+    pub async fn ask(mut self, client: &Client, told: Told) -> Result<Answered, Status> {
+        let (told, bytes) = match &mut self {
+            Question::Verify(request) => {
+                let (answer, bytes) = call(client, request).await?;
+                let found = answer.verification.expect("a verification");
+                pin(&mut request.known_at, found.answer.as_ref());
+                (told::verification(&found, told), bytes)
+            }
+            Question::Bill(request) => {
+                let (answer, bytes) = call(client, request).await?;
+                let found = answer.eligibility.expect("an eligibility");
+                pin(&mut request.known_at, found.answer.as_ref());
+                let has_units = request.item.as_ref().is_some_and(|item| item.units.is_some());
+                (told::eligibility(&found, told, has_units), bytes)
+            }
+            Question::Periods(request) => {
+                let (answer, bytes) = call(client, request).await?;
+                pin(&mut request.known_at, answer.answer.as_ref());
+                (told::periods(&answer.periods), bytes)
+            }
+        };
+        Ok(Answered { told, bytes, pinned: self })
+    }
+}
+
+/// The date of the clause `on`, which has to be there.
+pub fn on(text: &mut Clauses) -> Result<Option<Date>, String> {
+    text.day("on")?.map(Some).ok_or("on is missing".to_owned())
+}
