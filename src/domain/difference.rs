@@ -64,6 +64,20 @@ impl Told {
         self.providers.insert(id.clone(), told);
     }
 
+    /// What a copy makes of it that was told the days up to today: what today is stands until something else is told.
+    #[must_use]
+    pub fn up_to(mut self, today: Day) -> Told {
+        for told in self.credentials.values_mut() {
+            told.standing = told.standing.up_to(today);
+            told.coverage.values_mut().for_each(|runs| *runs = runs.up_to(today));
+            told.designations.values_mut().for_each(|runs| *runs = runs.up_to(today));
+        }
+        for told in self.providers.values_mut() {
+            told.service = told.service.up_to(today);
+        }
+        self
+    }
+
     /// The next day after `day` on which something told of a credential differs from the day before it.
     pub fn next_change_of_credential(&self, number: CredentialNumber, day: Day) -> Option<Day> {
         let told = self.credentials.get(&number)?;

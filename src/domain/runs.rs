@@ -53,6 +53,15 @@ impl<T: PartialEq> Runs<T> {
         self.runs.get(after).map(|(start, _)| *start)
     }
 
+    /// The same up to a day, whose value stands for ever after.
+    #[must_use]
+    pub fn up_to(&self, day: Day) -> Runs<T>
+    where
+        T: Clone,
+    {
+        Runs { runs: self.runs.iter().take_while(|(start, _)| *start <= day).cloned().collect() }
+    }
+
     /// The runs of both, cut at the boundaries of both.
     pub fn zip<'a, U: PartialEq>(&'a self, other: &'a Runs<U>) -> impl Iterator<Item = (Period, &'a T, &'a U)> {
         let mut left = self.iter().peekable();

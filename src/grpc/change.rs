@@ -1,13 +1,36 @@
 //! ChangeService: the feed of changes.
 
+use std::collections::HashSet;
 use std::pin::Pin;
+use std::time::Duration;
 
+use futures_util::stream;
+use prost::Message as _;
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
-use super::{Contract, status};
+use super::decode::{ChangesAbout, ChangesAsked};
+use super::{Contract, caller, decode, encode, status, unreadable};
+use crate::auth::Caller;
+use crate::domain::fact::Role;
+use crate::domain::id::Revision;
 use crate::proto::v1;
 use crate::proto::v1::change_service_server::ChangeService;
+use crate::proto::v1::watch_changes_response::Event;
+use crate::registry::Registry;
+use crate::registry::feed::{Feed, FeedError, Part, Position, View};
+use crate::registry::snapshot::KnownAt;
+
+/// How many credentials may be asked for by number.
+const MOST_CREDENTIALS: usize = 1000;
+
+/// How often a watcher hears something while there is nothing to tell: well within the 5 seconds of the contract.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
+
+/// A page is ended early at this size: clients take no more than 4 MiB at once, unless they are told to.
+const PAGE_BYTES: usize = 2 * 1024 * 1024;
 
 #[tonic::async_trait]
 impl ChangeService for Contract {
@@ -15,15 +38,187 @@ impl ChangeService for Contract {
 
     async fn watch_changes(
         &self,
-        _: Request<v1::WatchChangesRequest>,
+        request: Request<v1::WatchChangesRequest>,
     ) -> Result<Response<Self::WatchChangesStream>, Status> {
-        Err(status::unimplemented("changes are not watched yet"))
+        let caller = caller(&request)?;
+        let asked = decode::watch_changes(request.get_ref(), caller.own_provider());
+        let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
+        let after = self.position(&asked).await?;
+        let watch = Watch {
+            feed: self.feed(&caller, asked, after).await?,
+            registry: self.registry.clone(),
+            published: self.registry.published(),
+            draining: self.draining.clone(),
+            next_sign: None,
+        };
+        let messages = stream::unfold(Some(watch), |watch| async move {
+            let mut watch = watch?;
+            match watch.next().await {
+                Ok(event) => Some((Ok(v1::WatchChangesResponse { event: Some(event) }), Some(watch))),
+                Err(status) => Some((Err(status), None)),
+            }
+        });
+        Ok(Response::new(Box::pin(messages)))
     }
 
     async fn list_changes(
         &self,
-        _: Request<v1::ListChangesRequest>,
+        request: Request<v1::ListChangesRequest>,
     ) -> Result<Response<v1::ListChangesResponse>, Status> {
-        Err(status::unimplemented("changes are not listed yet"))
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let asked = decode::list_changes(&request, caller.own_provider());
+        let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
+        let size = decode::page_size(request.page_size);
+        let question = question(&request, &caller);
+        let (head, after) = if request.page_token.is_empty() {
+            let after = self.position(&asked).await?;
+            (self.registry.head().revision, after)
+        } else {
+            self.go_on(&request.page_token, question)?
+        };
+        let mut feed = self.feed(&caller, asked, after).await?;
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        while messages.len() < size && bytes < PAGE_BYTES {
+            let Some(part) = feed.next(head).await.map_err(|error| unreadable(&error))? else { break };
+            let message = message(&part);
+            bytes += message.encoded_len();
+            messages.push(message);
+        }
+        let Position { revision, parts } = feed.position();
+        let next_page_token = if revision < head {
+            format!("{question:08x}-{:08x}-{head}-{revision}-{parts}", self.tag(head))
+        } else {
+            String::new()
+        };
+        let progress = Some(progress(&self.registry, head));
+        Ok(Response::new(v1::ListChangesResponse { messages, next_page_token, progress }))
     }
+}
+
+impl Contract {
+    /// The position after which changes are asked for, if it is one of this history.
+    async fn position(&self, asked: &ChangesAsked) -> Result<Position, Status> {
+        self.pin_at(KnownAt::Revision(asked.epoch, asked.after)).await?;
+        Ok(Position { revision: asked.after, parts: 0 })
+    }
+
+    /// The head that the pages go up to, and where the next one goes on.
+    fn go_on(&self, page_token: &str, question: u32) -> Result<(Revision, Position), Status> {
+        let token = read(page_token).filter(|token| token.question == question);
+        let token = token.ok_or_else(|| status::invalid_field("page_token", "was not given for this question"))?;
+        if token.head > self.registry.head().revision || self.tag(token.head) != token.tag {
+            return Err(status::history_changed(self.registry.head().revision));
+        }
+        Ok((token.head, token.after))
+    }
+
+    fn tag(&self, revision: Revision) -> u32 {
+        encode::epoch_tag(self.registry.epoch_of(revision))
+    }
+
+    /// The feed that a caller asks for, with what the caller may see: the one place that says so.
+    ///
+    /// A provider's feed is of its own staff, also where credentials are named. A payer is told no designations.
+    async fn feed(&self, caller: &Caller, asked: ChangesAsked, after: Position) -> Result<Feed, Status> {
+        let own = caller.own_provider();
+        let (provider, credentials) = match asked.about {
+            ChangesAbout::Everyone => (None, None),
+            ChangesAbout::Credentials(numbers) if numbers.len() > MOST_CREDENTIALS => {
+                return Err(status::too_large(format!("at most {MOST_CREDENTIALS} credentials may be named")));
+            }
+            ChangesAbout::Credentials(numbers) => (own.cloned(), Some(HashSet::from_iter(numbers))),
+            ChangesAbout::Provider(provider) if own.is_some_and(|own| *own != provider) => {
+                return Err(status::permission_denied("a provider is told of its own staff alone"));
+            }
+            ChangesAbout::Provider(provider) => (Some(provider), None),
+        };
+        let view = View { provider, credentials, without_designations: caller.role == Role::Payer };
+        self.registry.feed(after, view, own.is_some()).await.map_err(|error| match error {
+            FeedError::NoSuchCredential(number) => status::not_found("credential", &number.to_string()),
+            FeedError::NoSuchProvider(provider) => status::not_found("provider", provider.as_str()),
+            FeedError::Read(error) => unreadable(&error),
+        })
+    }
+}
+
+/// Someone who watches.
+struct Watch {
+    feed: Feed,
+    registry: Registry,
+    published: watch::Receiver<Revision>,
+    draining: watch::Receiver<bool>,
+    /// When the next sign of life is due; none: as soon as all is told.
+    next_sign: Option<Instant>,
+}
+
+impl Watch {
+    /// What is told next: every part up to the head; then, at once and again and again, that this was all.
+    async fn next(&mut self) -> Result<Event, Status> {
+        loop {
+            if *self.draining.borrow() {
+                return Err(status::draining(Duration::from_secs(1)));
+            }
+            let head = *self.published.borrow_and_update();
+            if let Some(part) = self.feed.next(head).await.map_err(|error| unreadable(&error))? {
+                self.next_sign = None;
+                return Ok(Event::Message(message(&part)));
+            }
+            let Some(next_sign) = self.next_sign.filter(|due| *due > Instant::now()) else {
+                self.next_sign = Some(Instant::now() + SIGN_OF_LIFE);
+                return Ok(Event::Progress(progress(&self.registry, head)));
+            };
+            tokio::select! {
+                // Neither sender goes away while this is there.
+                changed = self.published.changed() => drop(changed),
+                changed = self.draining.changed() => drop(changed),
+                () = tokio::time::sleep_until(next_sign) => {}
+            }
+        }
+    }
+}
+
+fn message(part: &Part<'_>) -> v1::ChangeMessage {
+    v1::ChangeMessage {
+        epoch: part.epoch.to_string(),
+        revision: part.revision.0,
+        recorded_at: Some(encode::timestamp(part.recorded_at)),
+        part: part.part,
+        last_part: part.is_last,
+        changes: part.changes.iter().map(encode::change).collect(),
+    }
+}
+
+fn progress(registry: &Registry, head: Revision) -> v1::Progress {
+    v1::Progress {
+        epoch: registry.epoch_of(head).to_string(),
+        head_revision: head.0,
+        time: Some(encode::timestamp(registry.clock().now())),
+    }
+}
+
+/// What tells a question from others, its page aside.
+fn question(request: &v1::ListChangesRequest, caller: &Caller) -> u32 {
+    let asked = v1::ListChangesRequest { page_size: 0, page_token: String::new(), ..request.clone() };
+    crc32c::crc32c_append(crc32c::crc32c(&asked.encode_to_vec()), format!("{:?}", caller.role).as_bytes())
+}
+
+/// A page token, read.
+struct Token {
+    question: u32,
+    /// Of the epoch that the head belongs to.
+    tag: u32,
+    head: Revision,
+    after: Position,
+}
+
+fn read(token: &str) -> Option<Token> {
+    let mut parts = token.split('-');
+    let read = Token {
+        question: u32::from_str_radix(parts.next()?, 16).ok()?,
+        tag: u32::from_str_radix(parts.next()?, 16).ok()?,
+        head: Revision(parts.next()?.parse().ok()?),
+        after: Position { revision: Revision(parts.next()?.parse().ok()?), parts: parts.next()?.parse().ok()? },
+    };
+    parts.next().is_none().then_some(read)
 }

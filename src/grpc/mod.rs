@@ -23,6 +23,7 @@ mod verification;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tonic::{Request, Status};
@@ -52,6 +53,8 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 #[derive(Clone)]
 pub(crate) struct Contract {
     registry: Registry,
+    /// Turns true when the server goes down: what would go on for ever ends then.
+    draining: watch::Receiver<bool>,
 }
 
 /// The server: every service of the contract, health and reflection, behind the entrance.
@@ -59,8 +62,9 @@ pub(crate) fn server(
     registry: &Registry,
     health: &HealthBoard,
     dev: bool,
+    draining: watch::Receiver<bool>,
 ) -> Result<Router<Stack<EntranceLayer, Identity>>, tonic_reflection::server::Error> {
-    let contract = Contract { registry: registry.clone() };
+    let contract = Contract { registry: registry.clone(), draining };
     Ok(Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))

@@ -103,7 +103,7 @@ fn criteria_unmet(criteria: &[Assessment]) -> Status {
 
 /// The state of knowledge asked for is beyond the head.
 pub fn revision_out_of_range(head: Revision) -> Status {
-    let message = format!("known_at is beyond what the registry knows; its head is revision {head}");
+    let message = format!("this is beyond what the registry knows; its head is revision {head}");
     status(Code::OutOfRange, "REVISION_OUT_OF_RANGE", message)
 }
 

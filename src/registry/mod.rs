@@ -13,6 +13,7 @@ pub mod chronicle;
 pub mod clock;
 mod desk;
 mod errors;
+pub mod feed;
 pub mod head;
 mod open;
 pub mod question;
@@ -61,6 +62,8 @@ pub(crate) struct Shared {
     open_days_through: Day,
     head: ArcSwap<Head>,
     published: watch::Sender<Revision>,
+    /// The newest records, for whoever watches.
+    shelf: feed::Shelf,
     credentials: papaya::HashMap<CredentialNumber, Arc<ResidentCredential>>,
     providers: papaya::HashMap<ProviderId, Arc<ResidentProvider>>,
     /// Every provider that ever had an identifier.

@@ -14,6 +14,7 @@ use super::agenda::{Agenda, Entry};
 use super::chronicle::Chronicle;
 use super::clock::Clock;
 use super::errors::{OpenError, ReadError, SubmitError};
+use super::feed::Shelf;
 use super::head::{Head, ResidentCredential, ResidentProvider};
 use super::writer::{Message, Writer, WriterFailed};
 use super::{QUEUE, Registry, Shared};
@@ -106,6 +107,7 @@ fn resident(store: &Store, clock: Clock, chronicle: Chronicle, law: &Arc<Law>) -
             chronicle: Arc::new(chronicle),
         }),
         published: watch::Sender::new(head),
+        shelf: Shelf::default(),
         clock,
         open_days_through: Day::BEGINNING,
         credentials: papaya::HashMap::new(),

@@ -227,7 +227,7 @@ impl Writer {
                 return Ok(());
             }
         }
-        let Stage { pending, head, providers, timelines, agenda, .. } = stage;
+        let Stage { pending, records, head, providers, timelines, agenda, .. } = stage;
         if let Err(error) = self.shared.index.fold(pending) {
             refuse(decided, || SubmitError::OutcomeUnknown);
             return Err(WriterFailed(error.into()));
@@ -243,6 +243,7 @@ impl Writer {
             credentials.insert(number, Arc::new(ResidentCredential { changed_at: head.revision, timeline }));
         }
         drop(credentials);
+        self.shared.shelf.put(records);
         self.shared.publish(head);
         decided.into_iter().for_each(Decided::answer);
         Ok(())

@@ -84,7 +84,7 @@ pub async fn run(
     let writer = tokio::task::spawn_blocking(move || writer.join());
     tokio::pin!(writer);
 
-    let served = grpc::server(&registry, &health, config.dev)
+    let served = grpc::server(&registry, &health, config.dev, stop.subscribe())
         .map_err(ServeError::Reflection)?
         .serve_with_incoming_shutdown(incoming(listener), stopped(stop.subscribe()));
     let served = tokio::spawn(served);

@@ -13,6 +13,7 @@
 mod cascade;
 mod contract;
 mod errors;
+mod feed;
 mod harness;
 mod histories;
 mod issuance;
@@ -21,6 +22,7 @@ mod main_job;
 mod model;
 mod reask;
 mod restart;
+mod scenarios;
 mod source_tree;
 mod stream;
 mod walk;

@@ -231,6 +231,8 @@ pub fn application(
 ) -> Result<v1::Application, String> {
     let before = |days: i32| days_before(effective_from, days);
     let completed_on = text.day("trained")?.or(before(80));
+    // Someone who asks for no designation was trained all the same.
+    let trained = if designations.is_empty() { &[v1::Designation::AdultAndRecovery as i32] } else { designations };
     let training = |designation: &i32| v1::Training {
         completed_on,
         designation: *designation,
@@ -251,7 +253,7 @@ pub fn application(
         experience_within_three_years: true,
         college_year_within_three_years: false,
         references: references.parse().map_err(|_| format!("{references} is no number"))?,
-        trainings: designations.iter().map(training).collect(),
+        trainings: trained.iter().map(training).collect(),
         exam_attempts: vec![v1::ExamAttempt { taken_on: text.day("examined")?.or(before(40)), score }],
         ..Default::default()
     })

@@ -10,7 +10,7 @@ use super::names::{Names, designations};
 use super::question::on;
 use super::text::{Clauses, day as date};
 use crate::harness::Client;
-use crate::harness::words::{day, designation, kind, standing};
+use crate::harness::words::{day, designation, standing};
 
 /// A question of this kind, ready to be asked.
 pub enum ListQuestion {
@@ -88,7 +88,7 @@ fn roster(id: &str, names: &Names, text: &mut Clauses) -> Result<Vec<v1::Reconci
 
 impl ListQuestion {
     /// Asks, and gives the answer in words.
-    pub async fn ask(self, client: &Client) -> Result<String, Status> {
+    pub async fn ask(self, client: &Client, names: &Names) -> Result<String, Status> {
         Ok(match self {
             ListQuestion::Shown(request) => {
                 let credential = client.call(request).await?.credential.expect("a credential");
@@ -98,35 +98,36 @@ impl ListQuestion {
                 let facts = client.call(request).await?.facts;
                 let told = |fact: &v1::Fact| {
                     let mark = if fact.retracted { " (retracted)" } else { "" };
-                    format!("{}{mark}", kind(fact.kind.into()))
+                    let kind = fact.kind().as_str_name().trim_start_matches("FACT_KIND_");
+                    format!("{kind}{mark}")
                 };
-                bars(facts.iter().map(told).collect())
+                bars(&facts.iter().map(told).collect::<Vec<_>>())
             }
             ListQuestion::Staff(request) => {
                 let jobs = client.call(request).await?.employments;
-                sorted(jobs.iter().map(job).collect())
+                sorted(jobs.iter().map(|it| names.told(&job(it))).collect())
             }
             ListQuestion::Reconcile(messages) => {
                 let answer = client.employment().reconcile_roster(tokio_stream::iter(messages)).await?;
-                reconciled(&answer.into_inner())
+                reconciled(&answer.into_inner(), names)
             }
             ListQuestion::Statistics(request) => {
                 let answer = client.call(request).await?;
                 let rows = answer.rows.iter().filter(|row| row.provider_count > 0).map(statistic);
-                format!("{}; in all {}", bars(rows.collect()), statistic(&answer.total.expect("a total")))
+                format!("{}; in all {}", bars(&rows.collect::<Vec<_>>()), statistic(&answer.total.expect("a total")))
             }
             ListQuestion::Evaluate(request) => evaluated(&client.call(request).await?),
         })
     }
 }
 
-fn bars(lines: Vec<String>) -> String {
+fn bars(lines: &[String]) -> String {
     if lines.is_empty() { "none".to_owned() } else { lines.join(" | ") }
 }
 
 fn sorted(mut lines: Vec<String>) -> String {
     lines.sort();
-    bars(lines)
+    bars(&lines)
 }
 
 fn shown(credential: &v1::Credential) -> String {
@@ -145,7 +146,7 @@ fn job(job: &v1::Employment) -> String {
     format!("{} {}..{last_day}", job.employment_id, day(job.first_day))
 }
 
-fn reconciled(found: &v1::ReconcileRosterResponse) -> String {
+fn reconciled(found: &v1::ReconcileRosterResponse, names: &Names) -> String {
     let row = |row: &v1::RosterRow| row.correlation_id.clone();
     let differing = found.differing.iter().map(|it| {
         let (row, employment) = (it.row.clone().unwrap_or_default(), it.employment.clone().unwrap_or_default());
@@ -155,7 +156,7 @@ fn reconciled(found: &v1::ReconcileRosterResponse) -> String {
         "{} of {} match; not listed: {}; not on file: {}; differing: {}",
         found.matched_count,
         found.row_count,
-        sorted(found.missing_from_list.iter().map(job).collect()),
+        sorted(found.missing_from_list.iter().map(|it| names.told(&job(it))).collect()),
         sorted(found.missing_from_registry.iter().map(row).collect()),
         sorted(differing.collect()),
     )
@@ -164,7 +165,12 @@ fn reconciled(found: &v1::ReconcileRosterResponse) -> String {
 fn statistic(row: &v1::FacilityTypeStatistics) -> String {
     let facility = v1::FacilityType::try_from(row.facility_type).unwrap().as_str_name();
     let facility = facility.strip_prefix("FACILITY_TYPE_").unwrap().replace("UNSPECIFIED", "");
-    let told = format!("{} of {}, {}%", row.provider_with_specialist_count, row.provider_count, row.percentage);
+    let told = format!(
+        "{} of {}, {}%",
+        row.provider_with_specialist_count,
+        row.provider_count,
+        (row.percentage * 10.0).round() / 10.0
+    );
     format!("{facility} {told}").trim().to_owned()
 }
 
@@ -176,5 +182,5 @@ fn evaluated(found: &v1::EvaluateApplicationResponse) -> String {
         format!("{} {outcome}", criterion.strip_prefix("CRITERION_").unwrap())
     };
     let unlike = found.criteria.iter().filter(|it| it.outcome() != v1::CriterionOutcome::Met);
-    format!("{eligible} by {}; {}", found.rule_set_id, bars(unlike.map(told).collect()))
+    format!("{eligible} by {}; {}", found.rule_set_id, bars(&unlike.map(told).collect::<Vec<_>>()))
 }

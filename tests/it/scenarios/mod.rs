@@ -1,7 +1,7 @@
-//! The scenarios: what the registry must answer, told in words that a registrar can read, one file for each theme.
+//! The scenarios: what the registry must answer, in words that a registrar can read, one file for each theme.
 //!
-//! A scenario begins with an empty registry on 2 March 2026, unless a line of it says `today DATE`, and with the lines of
-//! its file's `background:`, which follow one another as those of a scenario do. Each line is
+//! A scenario begins with an empty registry on 2 March 2026, unless a line of it says `today DATE`, and with the lines
+//! of its file's `background:`, which follow one another as those of a scenario do. Each line is
 //!
 //! * a **command**, which has to be accepted: `end job a on 2026-02-27`, `suspend Ada DISCIPLINARY from 2026-02-01`.
 //!   `called NAME` names its fact, for `retract NAME` and `end NAME on DATE`; some facts are named by themselves:
@@ -12,8 +12,9 @@
 //!
 //! Before a command or a question may stand `refused REASON FIELDS:` (it has to be), `as provider:north:` (the caller),
 //! `import:` (as a row of an import), `would:` (judged only), `again:` (sent before with this `request`). What is not
-//! said in words holds for every line: a command is judged first and does what was foretold; sent again, it has the same
-//! answer and changes nothing; a refusal changes nothing; every answer comes back byte for byte at the scenario's end.
+//! said in words holds for every line: a command is judged first and does what was foretold; sent again, it has the
+//! same answer and changes nothing; a refusal is the same when it is judged only, and changes nothing; at the end of
+//! the scenario every answer comes back byte for byte, asked alone and in a batch.
 
 mod command;
 mod lists;
@@ -23,6 +24,8 @@ mod send;
 mod text;
 mod told;
 mod world;
+
+use tokio::task::JoinSet;
 
 use self::world::World;
 
@@ -45,22 +48,35 @@ themes! {
     acts,
     billing,
     corrections,
+    death,
     employment,
+    issuance,
     limits,
+    names,
+    providers,
     qualification,
+    records,
+    refusals,
     suspension,
+    terms,
+    time,
 }
 
 /// Plays the scenarios of a file, all of them, and tells every line that failed.
-async fn run(theme: &str, file: &str) {
-    let mut failures = Vec::new();
-    let (mut lines, scenarios) = (0, text::scenarios(file));
+async fn run(theme: &'static str, file: &str) {
+    let mut playing = JoinSet::new();
+    let (mut lines, mut failures, scenarios) = (0, Vec::new(), text::scenarios(file));
     assert!(!scenarios.is_empty(), "{theme}.txt has no scenario");
+    // At once: each has a registry of its own, which waits for its disk.
     for scenario in scenarios {
         lines += scenario.lines.len();
-        let failed = World::play(theme, &scenario.lines).await;
-        failures.extend(failed.into_iter().map(|failure| format!("{}: {failure}", scenario.title)));
+        playing.spawn(async move { (World::play(theme, &scenario.lines).await, scenario.title) });
     }
+    while let Some(played) = playing.join_next().await {
+        let (failed, title) = played.expect("a scenario that panicked says where");
+        failures.extend(failed.into_iter().map(|failure| format!("{failure}\n    in: {title}")));
+    }
+    failures.sort();
     println!("{theme}: {lines} lines");
     assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
 }

@@ -89,7 +89,7 @@ pub fn question(
         ["verify", who @ ..] => (verify(item(who, names, text)?), Told::Verdict),
         ["may", who @ ..] => (verify(item(who, names, text)?), Told::Powers),
         ["settled"] => (verify(anyone(text.day("on")?)), Told::Settled),
-        ["rules"] => (verify(anyone(text.day("on")?)), Told::Rules),
+        ["rule", "set"] => (verify(anyone(text.day("on")?)), Told::Rules),
         ["today"] => (verify(anyone(None)), Told::Day),
         ["limits"] => {
             let number = crate::harness::NOT_ON_FILE.to_owned();
@@ -222,6 +222,36 @@ impl Question {
             }
         };
         Ok(Answered { told, bytes, pinned: self })
+    }
+}
+
+impl Question {
+    /// The same question in a batch of one: the answer that a call of its own has had.
+    pub async fn ask_in_a_batch(self, client: &Client) -> Result<Option<Vec<u8>>, Status> {
+        use v1::{eligibility_result, verification_result};
+        Ok(match self {
+            Question::Verify(request) => {
+                let (items, known_at) = (request.item.into_iter().collect(), request.known_at);
+                let batch = v1::BatchVerifyCredentialsRequest { items, known_at, min_revision: 0 };
+                match client.call(batch).await?.results.pop().and_then(|result| result.outcome) {
+                    Some(verification_result::Outcome::Verification(found)) => {
+                        Some(v1::VerifyCredentialResponse { verification: Some(found) }.encode_to_vec())
+                    }
+                    _ => Some(Vec::new()),
+                }
+            }
+            Question::Bill(request) => {
+                let (items, known_at) = (request.item.into_iter().collect(), request.known_at);
+                let batch = v1::BatchCheckBillingEligibilityRequest { items, known_at, min_revision: 0 };
+                match client.call(batch).await?.results.pop().and_then(|result| result.outcome) {
+                    Some(eligibility_result::Outcome::Eligibility(found)) => {
+                        Some(v1::CheckBillingEligibilityResponse { eligibility: Some(found) }.encode_to_vec())
+                    }
+                    _ => Some(Vec::new()),
+                }
+            }
+            Question::Periods(_) => None,
+        })
     }
 }
 

@@ -103,32 +103,47 @@ macro_rules! calls {
     };
 }
 
-calls! { of_a_specialist: RegisterSpecialist ChangeSpecialistName RecordDeath => |answer, outcome| {
-    outcome.id = answer.specialist.unwrap_or_default().specialist_id;
-    outcome.specialist_id.clone_from(&outcome.id);
-} }
+calls! {
+    of_a_specialist: RegisterSpecialist ChangeSpecialistName RecordDeath => |answer, outcome| {
+        outcome.id = answer.specialist.unwrap_or_default().specialist_id;
+        outcome.specialist_id.clone_from(&outcome.id);
+    }
+}
 
-calls! { of_a_credential: IssueCredential RenewCredential GrantDesignation SuspendCredential LimitCredential GrantInactiveStatus RevokeCredential RecordSurrender RecordRelinquishment RecordRetirement ReinstateCredential => |answer, outcome| {
-    let credential = answer.credential.unwrap_or_default();
-    (outcome.id, outcome.specialist_id) = (credential.credential_number, credential.specialist_id);
-} }
+calls! {
+    of_a_credential: IssueCredential RenewCredential GrantDesignation SuspendCredential LimitCredential
+        GrantInactiveStatus RevokeCredential RecordSurrender RecordRelinquishment RecordRetirement
+        ReinstateCredential => |answer, outcome| {
+        let credential = answer.credential.unwrap_or_default();
+        (outcome.id, outcome.specialist_id) = (credential.credential_number, credential.specialist_id);
+    }
+}
 
-calls! { of_a_job: ReportEmploymentStart ReportEmploymentEnd CorrectEmployment => |answer, outcome| {
-    let job = answer.employment.unwrap_or_default();
-    (outcome.id, outcome.specialist_id) = (job.employment_id, job.specialist_id);
-} }
+calls! {
+    of_a_job: ReportEmploymentStart ReportEmploymentEnd CorrectEmployment => |answer, outcome| {
+        let job = answer.employment.unwrap_or_default();
+        (outcome.id, outcome.specialist_id) = (job.employment_id, job.specialist_id);
+    }
+}
 
-calls! { of_a_provider: RegisterProvider UpdateProvider RecordQualification SuspendProvider CertifyPeerService SuspendPeerService => |answer, outcome| {
-    outcome.id = answer.provider.unwrap_or_default().provider_id;
-} }
+calls! {
+    of_a_provider: RegisterProvider UpdateProvider RecordQualification SuspendProvider CertifyPeerService
+        SuspendPeerService => |answer, outcome| {
+        outcome.id = answer.provider.unwrap_or_default().provider_id;
+    }
+}
 
-calls! { of_a_fact: EndPeriod RetractFact => |answer, outcome| {
-    outcome.id = answer.fact.unwrap_or_default().fact_id;
-} }
+calls! {
+    of_a_fact: EndPeriod RetractFact => |answer, outcome| {
+        outcome.id = answer.fact.unwrap_or_default().fact_id;
+    }
+}
 
-calls! { of_a_staff: TransferEmployments => |answer, outcome| {
-    outcome.employment_ids = answer.employments.into_iter().map(|job| job.employment_id).collect();
-} }
+calls! {
+    of_a_staff: TransferEmployments => |answer, outcome| {
+        outcome.employment_ids = answer.employments.into_iter().map(|job| job.employment_id).collect();
+    }
+}
 
 async fn call(client: &Client, sent: Sent, validate_only: bool) -> Result<Outcome, Status> {
     match sent.command {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use cpss_registry::proto::google::r#type::Date;
 
 /// Every word that begins a clause. No person, provider, job or fact is named by one of them.
-const KEYWORDS: &str = "applied as because born called ce county decision education examined family for from hours known \
-                        medicaid named note npi numbered on recovery references request resident rules score to \
-                        trained type units unsupervised valid with";
+const KEYWORDS: &str = "applied as because born called ce county decision education examined family for from hours \
+                        known medicaid named note npi numbered on recovery references request resident rules score \
+                        to trained type units unsupervised valid with";
 
 /// The line that begins what all scenarios of a file have in common.
 const BACKGROUND: &str = "background:";
@@ -29,7 +29,7 @@ pub struct Scenario {
     pub lines: Vec<Line>,
 }
 
-/// The scenarios of a file, each with the lines of the background before its own. What stands before either is a remark.
+/// The scenarios of a file, each with the lines of the background before its own. What stands before them is a remark.
 pub fn scenarios(file: &str) -> Vec<Scenario> {
     let mut scenarios: Vec<Scenario> = Vec::new();
     let mut background: Option<Vec<Line>> = None;

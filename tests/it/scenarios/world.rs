@@ -155,7 +155,7 @@ impl World {
             (&self.last.foreseen, self.last.foreseen_count)
         };
         let told = told::changes(changes, |line| self.names.told(line));
-        if usize::try_from(count).map_or(true, |count| count != told.len()) {
+        if usize::try_from(count) != Ok(told.len()) {
             return Err(format!("{count} changes are counted, and {} told", told.len()));
         }
         let mut expected: Vec<&str> = expected.split(" | ").map(str::trim).filter(|line| *line != "none").collect();
@@ -175,7 +175,7 @@ impl World {
         let moment = |name: &str| self.moments.get(name).cloned().ok_or(format!("{name} is not remembered"));
         if let Some(list) = list_question(&head, &mut text, &self.names)? {
             text.finish()?;
-            return self.judge(prefix, list.ask(&client).await, expected);
+            return self.judge(prefix, list.ask(&client, &self.names).await, expected);
         }
         let asked = question(&head, &mut text, &self.names, moment)?;
         let (asked, told) = asked.ok_or(format!("{head:?} is no question"))?;
@@ -296,6 +296,10 @@ impl World {
                 answered.map_err(|status| format!("line {} asked again: {}", kept.line, in_words(&status)))?;
             if answered.bytes != kept.bytes {
                 return Err(format!("line {} asked again has another answer: {}", kept.line, answered.told));
+            }
+            let batch = kept.question.clone().ask_in_a_batch(&client).await.map_err(|status| in_words(&status))?;
+            if batch.is_some_and(|bytes| bytes != kept.bytes) {
+                return Err(format!("line {} asked in a batch has another answer", kept.line));
             }
         }
         Ok(())

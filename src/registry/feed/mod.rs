@@ -1,0 +1,276 @@
+//! The feed: every record's changes in order, from any record on, whoever asks and however late.
+//!
+//! A feed is pulled. A watcher that is at the head takes the newest records, shared by all, from the [`Shelf`]; one that
+//! is behind reads the log from where it is, a chunk at a time, on a thread for such work and in turn with the others.
+//! Whoever reads slowly pulls seldom, and so costs nothing but the chunk that it holds: neither the writer nor another
+//! reader waits for it.
+
+mod shelf;
+mod staff;
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use self::shelf::Chunk;
+pub(super) use self::shelf::Shelf;
+use self::staff::Staff;
+use super::errors::ReadError;
+use super::{Registry, Shared};
+use crate::domain::id::{CredentialNumber, ProviderId, Revision};
+use crate::domain::record::{Change, Record};
+use crate::store::record;
+
+/// The most changes of a part.
+const PART: usize = 1000;
+
+/// Whose changes a watcher asks for, and may see.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// Of this provider and its staff only.
+    pub provider: Option<ProviderId>,
+    /// Of these credentials only, and what is of no credential.
+    pub credentials: Option<HashSet<CredentialNumber>>,
+    /// Without designations.
+    pub without_designations: bool,
+}
+
+impl View {
+    fn is_of_everything(&self) -> bool {
+        self.provider.is_none() && self.credentials.is_none() && !self.without_designations
+    }
+
+    /// Whether a change is asked for, whoever's staff it is about.
+    fn lets_through(&self, change: &Change) -> bool {
+        let asked = |number| self.credentials.as_ref().is_none_or(|numbers| numbers.contains(number));
+        match change {
+            Change::Standing { number, .. } | Change::Coverage { number, .. } => asked(number),
+            Change::Designation { number, .. } => !self.without_designations && asked(number),
+            Change::Service { .. } | Change::Provider { .. } | Change::Records { .. } => true,
+        }
+    }
+}
+
+/// How far a watcher is: everything of the records up to one is told, and some parts of the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The last record told whole.
+    pub revision: Revision,
+    /// How many parts of the next one are told.
+    pub parts: u32,
+}
+
+/// The changes of a record, or a part of them.
+#[derive(Debug)]
+pub struct Part<'a> {
+    /// The epoch that the record belongs to.
+    pub epoch: Uuid,
+    /// The record.
+    pub revision: Revision,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// Which part it is, from 1.
+    pub part: u32,
+    /// Whether there is none after it.
+    pub is_last: bool,
+    /// The changes.
+    pub changes: &'a [Change],
+}
+
+/// A feed cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// No such credential, or one that is not the caller's to see.
+    #[error("credential {0} is not on file, or not the caller's to see")]
+    NoSuchCredential(CredentialNumber),
+    /// No such provider.
+    #[error("provider {0} is not on file")]
+    NoSuchProvider(ProviderId),
+    /// The facts cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// A watcher's place in the history of changes.
+pub struct Feed {
+    shared: Arc<Shared>,
+    lens: Option<Lens>,
+    told: Position,
+    /// The records after the last one told, as far as they were taken.
+    ready: VecDeque<Telling>,
+}
+
+/// What turns a record into what the watcher sees of it.
+struct Lens {
+    view: View,
+    staff: Option<Staff>,
+}
+
+/// A record on its way out.
+struct Telling {
+    record: Arc<Record>,
+    /// What the watcher sees of it; none: all of it.
+    seen: Option<Vec<Change>>,
+}
+
+impl Telling {
+    fn changes(&self) -> &[Change] {
+        self.seen.as_ref().unwrap_or(&self.record.changes)
+    }
+
+    fn parts(&self) -> u32 {
+        u32::try_from(self.changes().len().div_ceil(PART)).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+impl Registry {
+    /// A feed of what comes after a position up to the head. `own`: the caller is the provider, on file or not.
+    pub async fn feed(&self, after: Position, view: View, own: bool) -> Result<Feed, FeedError> {
+        let shared = Arc::clone(&self.shared);
+        if let Some(provider) = view.provider.as_ref().filter(|_| !own)
+            && !shared.providers.pin().contains_key(provider)
+        {
+            return Err(FeedError::NoSuchProvider(provider.clone()));
+        }
+        let mut unknown = view.credentials.iter().flatten().filter(|number| !shared.has_credential(**number));
+        if let Some(number) = unknown.next() {
+            return Err(FeedError::NoSuchCredential(*number));
+        }
+        let staff = match view.provider.clone() {
+            None => None,
+            Some(provider) => {
+                let turn = shared.shelf.turn().await?;
+                let read = tokio::task::spawn_blocking(move || {
+                    let _turn = turn;
+                    Staff::of(&shared, provider)
+                });
+                Some(read.await.map_err(|_| ReadError::Interrupted)??)
+            }
+        };
+        let lens = Lens { view, staff };
+        if let Lens { view, staff: Some(staff) } = &lens {
+            let head = self.head().revision;
+            let mut unseen = view.credentials.iter().flatten().filter(|number| !staff.has(**number, head));
+            if let Some(number) = unseen.next() {
+                return Err(FeedError::NoSuchCredential(*number));
+            }
+        }
+        Ok(Feed { shared: Arc::clone(&self.shared), lens: Some(lens), told: after, ready: VecDeque::new() })
+    }
+
+    /// The epoch that a revision belongs to.
+    pub fn epoch_of(&self, revision: Revision) -> Uuid {
+        self.shared.epoch_of(revision)
+    }
+
+    /// Tells of each new head.
+    pub fn published(&self) -> watch::Receiver<Revision> {
+        self.shared.published.subscribe()
+    }
+}
+
+impl Lens {
+    /// What the watcher sees of a record. Reads the disk where somebody becomes staff.
+    fn look(&mut self, shared: &Arc<Shared>, record: Arc<Record>) -> Result<Telling, ReadError> {
+        if self.view.is_of_everything() {
+            return Ok(Telling { record, seen: None });
+        }
+        let view = &self.view;
+        let seen = match &mut self.staff {
+            Some(staff) => {
+                let mut seen = staff.changes(shared, &record)?;
+                seen.retain(|change| view.lets_through(change));
+                seen
+            }
+            None => record.changes.iter().filter(|change| view.lets_through(change)).cloned().collect(),
+        };
+        Ok(Telling { record, seen: Some(seen) })
+    }
+
+    fn look_at_all(&mut self, shared: &Arc<Shared>, records: Vec<Arc<Record>>) -> Result<Vec<Telling>, ReadError> {
+        records.into_iter().map(|record| self.look(shared, record)).collect()
+    }
+}
+
+impl Feed {
+    /// How far it is.
+    pub fn position(&self) -> Position {
+        self.told
+    }
+
+    /// The next part of the records up to one. None: all is told. Whoever gives it up halfway does not ask again.
+    pub async fn next(&mut self, through: Revision) -> Result<Option<Part<'_>>, ReadError> {
+        // What is told whole is let go of here: nothing of it is kept while there is nothing to tell.
+        while self.ready.pop_front_if(|telling| telling.record.revision <= self.told.revision).is_some() {}
+        if self.told.revision >= through {
+            return Ok(None);
+        }
+        if self.ready.is_empty() {
+            self.fill(through).await?;
+        }
+        let Some(telling) = self.ready.front() else { return Err(ReadError::Interrupted) };
+        let (revision, told) = (telling.record.revision, self.told.parts);
+        let is_last = told + 1 >= telling.parts();
+        self.told = if is_last { Position { revision, parts: 0 } } else { Position { parts: told + 1, ..self.told } };
+        let rest = telling.changes().get(told as usize * PART..).unwrap_or_default();
+        Ok(Some(Part {
+            epoch: self.shared.epoch_of(revision),
+            revision,
+            recorded_at: telling.record.recorded_at,
+            part: told + 1,
+            is_last,
+            changes: &rest[..rest.len().min(PART)],
+        }))
+    }
+
+    /// Takes the records after the last one told, some at once.
+    async fn fill(&mut self, through: Revision) -> Result<(), ReadError> {
+        let from = self.told.revision.next();
+        let newest = self.shared.shelf.newest(from, through);
+        let mut lens = self.lens.take().ok_or(ReadError::Interrupted)?;
+        if lens.view.is_of_everything()
+            && let Some(records) = newest
+        {
+            self.ready.extend(lens.look_at_all(&self.shared, records)?);
+            self.lens = Some(lens);
+            return Ok(());
+        }
+        let turn = self.shared.shelf.turn().await?;
+        let shared = Arc::clone(&self.shared);
+        let read = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let records = newest.map_or_else(|| shared.read_some(from, through), Ok)?;
+            let tellings = lens.look_at_all(&shared, records)?;
+            Ok::<_, ReadError>((lens, tellings))
+        });
+        let (lens, tellings) = read.await.map_err(|_| ReadError::Interrupted)??;
+        self.lens = Some(lens);
+        self.ready.extend(tellings);
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn has_credential(&self, number: CredentialNumber) -> bool {
+        self.credentials.pin().contains_key(&number)
+    }
+
+    fn epoch_of(&self, revision: Revision) -> Uuid {
+        self.head.load().chronicle.epoch_of(revision).map(|epoch| epoch.id).unwrap_or_default()
+    }
+
+    /// Some records from the log: the first, and more as far as they are small.
+    fn read_some(&self, from: Revision, through: Revision) -> Result<Vec<Arc<Record>>, ReadError> {
+        let mut some = Chunk::default();
+        for stored in self.log.read(from, through) {
+            let (revision, bytes) = stored?;
+            if !some.takes(&Arc::new(record::decode(revision, &bytes)?)) {
+                break;
+            }
+        }
+        Ok(some.records)
+    }
+}

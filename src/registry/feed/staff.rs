@@ -1,0 +1,174 @@
+//! A provider's own staff, as a feed tells it.
+//!
+//! Who is own staff is decided by what is known at each record, and not once by the head: then a record reads the same
+//! for whoever watched from the beginning, resumes there, or asks again next year, and a copy is never told half of a
+//! story. So the record that retracts somebody's only job with the provider is the last one told of that person (the
+//! copy learns that the provider does not cover them), and nothing later is; should the job come back into force, that
+//! record tells what became different in between. What was recorded while the job counted is told still: the provider
+//! saw it then.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::domain::day::Day;
+use crate::domain::difference::{Told, differences};
+use crate::domain::fact::{Designation, Fact, Recorded, SpecialistFact};
+use crate::domain::history::in_force;
+use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
+use crate::domain::record::{Change, Record};
+use crate::registry::Shared;
+use crate::registry::errors::ReadError;
+use crate::store::index::View as _;
+
+/// Everybody for whom a job with a provider was ever reported. It grows with the provider, not with the registry.
+pub(super) struct Staff {
+    provider: ProviderId,
+    /// The revisions at which each became, ceased to be, became again … own staff.
+    switches: HashMap<SpecialistId, Box<[Revision]>>,
+    holders: HashMap<CredentialNumber, SpecialistId>,
+}
+
+impl Staff {
+    /// The staff of a provider, as known now. Reads the disk.
+    pub(super) fn of(shared: &Shared, provider: ProviderId) -> Result<Staff, ReadError> {
+        let people = shared.index.staff(&provider)?;
+        let mut staff = Staff { provider, switches: HashMap::new(), holders: HashMap::new() };
+        for id in people {
+            staff.read(shared, id)?;
+        }
+        Ok(staff)
+    }
+
+    /// Whether somebody is own staff as known at a revision.
+    fn includes(&self, id: SpecialistId, at: Revision) -> bool {
+        self.switches.get(&id).is_some_and(|switches| switches.partition_point(|switch| *switch <= at) % 2 == 1)
+    }
+
+    /// Whether the holder of a credential is own staff as known at a revision.
+    pub(super) fn has(&self, number: CredentialNumber, at: Revision) -> bool {
+        self.holders.get(&number).is_some_and(|id| self.includes(*id, at))
+    }
+
+    /// What the provider sees of a record. Reads the disk where it is about who is staff.
+    pub(super) fn changes(&mut self, shared: &Arc<Shared>, record: &Record) -> Result<Vec<Change>, ReadError> {
+        let at = record.revision;
+        let concerned = self.concerned(record);
+        for id in &concerned {
+            self.read(shared, *id)?;
+        }
+        let is_new = |id: &SpecialistId| self.includes(*id, at) && !self.includes(*id, at.previous());
+        let new: HashSet<SpecialistId> = concerned.into_iter().filter(is_new).collect();
+        let is_told = |number: &CredentialNumber| {
+            let was_or_is = |id: &SpecialistId| self.includes(*id, at.previous()) || self.includes(*id, at);
+            self.holders.get(number).is_some_and(|id| !new.contains(id) && was_or_is(id))
+        };
+        let sees = |change: &&Change| match change {
+            Change::Standing { number, .. } | Change::Designation { number, .. } => is_told(number),
+            Change::Coverage { number, provider, .. } => *provider == self.provider && is_told(number),
+            Change::Service { provider, .. } | Change::Provider { provider, .. } => *provider == self.provider,
+            Change::Records { .. } => true,
+        };
+        let mut changes: Vec<Change> = record.changes.iter().filter(sees).cloned().collect();
+        if !new.is_empty() {
+            for id in new {
+                changes.extend(self.so_far(shared, id, at)?);
+            }
+            changes.sort_by(|one, other| place(one).cmp(&place(other)));
+        }
+        Ok(changes)
+    }
+
+    /// The people whose being staff, or whose credentials, a record may change.
+    fn concerned(&self, record: &Record) -> BTreeSet<SpecialistId> {
+        let concerned = |fact: &Fact| match fact {
+            Fact::Specialist(id, SpecialistFact::EmploymentStarted { provider, .. }) => {
+                (*provider == self.provider).then_some(*id)
+            }
+            Fact::Specialist(id, SpecialistFact::Retracted(_) | SpecialistFact::CredentialIssued(_)) => {
+                self.switches.contains_key(id).then_some(*id)
+            }
+            _ => None,
+        };
+        record.facts.iter().filter_map(concerned).collect()
+    }
+
+    fn read(&mut self, shared: &Shared, id: SpecialistId) -> Result<(), ReadError> {
+        let facts = shared.index.specialist_facts(id)?;
+        for recorded in &facts {
+            if let SpecialistFact::CredentialIssued(issuance) = &recorded.fact {
+                self.holders.insert(issuance.number, id);
+            }
+        }
+        self.switches.insert(id, switches(&facts, &self.provider));
+        Ok(())
+    }
+
+    /// What is told of somebody who becomes own staff: everything up to today of that record; or, of one who was before,
+    /// what became different since the last that was told.
+    fn so_far(&self, shared: &Arc<Shared>, id: SpecialistId, at: Revision) -> Result<Vec<Change>, ReadError> {
+        let switches = self.switches.get(&id).map(Box::as_ref).unwrap_or_default();
+        let ceased = switches.iter().take_while(|switch| **switch < at).last();
+        let before = match ceased {
+            None => Told::default(),
+            Some(ceased) => {
+                let (told, today) = told_of(shared, id, *ceased)?;
+                told.up_to(today)
+            }
+        };
+        let (after, today) = told_of(shared, id, at)?;
+        let (mut changes, _) = differences(&before, &after).split(today);
+        let is_here = |change: &Change| match change {
+            Change::Coverage { provider, .. } => *provider == self.provider,
+            _ => true,
+        };
+        changes.retain(is_here);
+        Ok(changes)
+    }
+}
+
+/// The revisions at which a person becomes staff of a provider and ceases to be, in turn.
+fn switches(facts: &[Recorded<SpecialistFact>], provider: &ProviderId) -> Box<[Revision]> {
+    let starts_here = |fact: &SpecialistFact| matches!(fact, SpecialistFact::EmploymentStarted { provider: with, .. } if with == provider);
+    let mut switches: Vec<Revision> = Vec::new();
+    for recorded in facts {
+        let at = recorded.id.revision;
+        if !starts_here(&recorded.fact) && !matches!(recorded.fact, SpecialistFact::Retracted(_)) {
+            continue;
+        }
+        let is_staff = in_force(facts, at).any(|recorded| starts_here(&recorded.fact));
+        if is_staff == switches.len().is_multiple_of(2) {
+            switches.push(at);
+        }
+    }
+    switches.into()
+}
+
+/// Everything that is told of a person as known at a revision, and today of that revision. Reads the disk.
+fn told_of(shared: &Arc<Shared>, id: SpecialistId, at: Revision) -> Result<(Told, Day), ReadError> {
+    let snapshot = shared.at(at)?;
+    let mut told = Told::default();
+    if let Some(file) = snapshot.file(id)? {
+        let known = file.known_now();
+        let employers = snapshot.employers(&known);
+        for credential in &known.credentials {
+            if let Some(timeline) = snapshot.compile_of(&known, credential.number) {
+                told.add_credential(&timeline, &employers);
+            }
+        }
+    }
+    Ok((told, snapshot.today.unwrap_or(Day::BEGINNING)))
+}
+
+/// Where a change stands among those of its record: by kind, subject and first day.
+type Place<'a> = (u8, Option<CredentialNumber>, Option<&'a ProviderId>, Option<Designation>, Option<Day>);
+
+fn place(change: &Change) -> Place<'_> {
+    match change {
+        Change::Standing { number, days, .. } => (0, Some(*number), None, None, Some(days.start)),
+        Change::Coverage { number, provider, days, .. } => (1, Some(*number), Some(provider), None, Some(days.start)),
+        Change::Designation { number, code, days, .. } => (2, Some(*number), None, Some(*code), Some(days.start)),
+        Change::Service { provider, days, .. } => (3, None, Some(provider), None, Some(days.start)),
+        Change::Provider { provider, .. } => (4, None, Some(provider), None, None),
+        Change::Records { .. } => (5, None, None, None, None),
+    }
+}

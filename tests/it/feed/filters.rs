@@ -1,0 +1,154 @@
+//! Who is told what.
+
+use std::collections::BTreeSet;
+
+use cpss_registry::proto::v1;
+use cpss_registry::proto::v1::change::Change as Kind;
+use tonic::Code;
+
+use super::copy::{Copy, number};
+use super::story::{END, told};
+use super::{Watcher, list, of_provider, pages};
+use crate::harness::requests::date;
+use crate::harness::words::lines;
+use crate::harness::{NOT_ON_FILE, Refusal as _};
+
+fn credential_of(change: &v1::Change) -> Option<&str> {
+    match change.change.as_ref().expect("a change") {
+        Kind::Standing(it) => Some(&it.credential_number),
+        Kind::Coverage(it) => Some(&it.credential_number),
+        Kind::Designation(it) => Some(&it.credential_number),
+        Kind::Service(_) | Kind::Provider(_) | Kind::Records(_) => None,
+    }
+}
+
+fn changes(messages: &[v1::ChangeMessage]) -> Vec<(u64, v1::Change)> {
+    let of = |message: &v1::ChangeMessage| {
+        let revision = message.revision;
+        message.changes.iter().cloned().map(move |change| (revision, change)).collect::<Vec<_>>()
+    };
+    messages.iter().flat_map(of).collect()
+}
+
+#[tokio::test]
+async fn filtered() {
+    let (server, story) = told().await;
+    let registry = server.client();
+    let all = changes(&pages(&registry, list(0)).await);
+
+    let asked: Vec<String> = story.numbers().take(2).map(str::to_owned).collect();
+    let question = v1::ListChangesRequest { credential_numbers: asked.clone(), ..list(0) };
+    let told = changes(&pages(&registry.calling_as("auditor"), question.clone()).await);
+    let expected =
+        all.iter().filter(|(_, change)| credential_of(change).is_none_or(|of| asked.iter().any(|a| a == of)));
+    assert!(told.iter().eq(expected), "of two credentials, and what is of none");
+    assert!(told.iter().any(|(_, change)| matches!(change.change, Some(Kind::Service(_)))));
+
+    let is_designation = |change: &v1::Change| matches!(change.change, Some(Kind::Designation(_)));
+    let told = changes(&pages(&registry.calling_as("payer"), list(0)).await);
+    assert!(told.iter().eq(all.iter().filter(|(_, change)| !is_designation(change))), "no designations for payers");
+
+    let [one, two, ..] = &story.providers;
+    let own = pages(&registry.calling_as(&format!("provider:{one}")), list(0)).await;
+    assert_eq!(own, pages(&registry, of_provider(one)).await, "a provider's feed is its own");
+    let (watched, _) = Watcher::of(&registry.calling_as(&format!("provider:{one}")), list(0)).await.caught_up().await;
+    assert_eq!(watched, own);
+    let elsewhere = lines(&own.iter().flat_map(|message| message.changes.clone()).collect::<Vec<_>>());
+    assert!(elsewhere.iter().all(|line| !line.contains(two.as_str())), "no other employer: {elsewhere:#?}");
+
+    let caller = registry.calling_as(&format!("provider:{one}"));
+    let mine = v1::ListChangesRequest { credential_numbers: vec![asked[0].clone()], ..list(0) };
+    let told = changes(&pages(&caller, mine.clone()).await);
+    let own = changes(&own);
+    let expected = own.iter().filter(|(_, change)| credential_of(change).is_none_or(|of| asked[0] == of));
+    assert!(told.iter().eq(expected), "of own staff alone also where credentials are named");
+    server.stop().await;
+}
+
+/// What a provider's feed makes known of its own staff is what the registry answers the provider.
+#[tokio::test]
+async fn filtered_to_a_provider_that_its_staff_comes_to_and_leaves() {
+    let (server, story) = told().await;
+    let registry = server.client();
+    let [one, _, _, four] = &story.providers;
+    let all = Copy::of(&pages(&registry, list(0)).await);
+    let today = number(&date(END));
+    for (provider, staff) in [(one, [0, 1, 2, 4].as_slice()), (four, &[0])] {
+        let own = Copy::of(&pages(&registry, of_provider(provider)).await);
+        let mut differing = BTreeSet::new();
+        for (at, person) in story.people.iter().enumerate() {
+            assert_eq!(own.knows(&person.number), staff.contains(&at), "{at} of {provider}");
+            for day in (number(&date("2024-05-01"))..=today).filter(|_| staff.contains(&at)) {
+                let of = |copy: &Copy| {
+                    let held = copy.holds(&person.number, v1::Designation::AdultAndRecovery, day);
+                    (copy.standing(&person.number, day), copy.coverage(&person.number, provider, day), held)
+                };
+                if of(&own) != of(&all) {
+                    differing.insert((at, day));
+                }
+            }
+        }
+        assert!(differing.is_empty(), "{provider}: {differing:?}");
+    }
+
+    // The job that was a mistake, and then was none.
+    let messages = pages(&registry, of_provider(four)).await;
+    let number = &story.people[0].number;
+    let at = |revision: u64| {
+        let message = messages.iter().find(|message| message.revision == revision).unwrap();
+        lines(&message.changes).into_iter().map(|line| line.replace(number, "C").replace(four, "P")).collect::<Vec<_>>()
+    };
+    let [reported, withdrawn, back] = story.mistaken_job;
+    let so_far = [
+        "C 2024-06-03..2026-01-31 NOT_ISSUED > CURRENT",
+        "C 2026-02-01..2026-02-10 NOT_ISSUED > SUSPENDED: SUSPENDED",
+        "C 2026-02-11.. NOT_ISSUED > CURRENT",
+        "C at P 2026-02-02.. COVERED",
+        "C ADULT_AND_RECOVERY 2024-06-03.. held",
+    ];
+    assert_eq!(at(reported), so_far, "all of it so far");
+    assert_eq!(at(withdrawn), ["C at P 2026-02-02.. NOT_COVERED"], "the last that is told");
+    assert!(messages.iter().all(|message| {
+        let silent = (withdrawn + 1..back).contains(&message.revision) || message.revision < reported;
+        !silent || message.changes.iter().all(|change| credential_of(change).is_none())
+    }));
+    let since = ["C 2026-02-24..2026-02-26 CURRENT > SUSPENDED: SUSPENDED", "C at P 2026-02-02.. COVERED"];
+    assert_eq!(at(back), since, "what became different since");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_the_callers_to_see_is_refused() {
+    let (server, story) = told().await;
+    let registry = server.client();
+    let [one, two, three, _] = &story.providers;
+    let of = |number: &str| v1::ListChangesRequest { credential_numbers: vec![number.to_owned()], ..list(0) };
+    let third = of(&story.people[3].number);
+    let both = v1::ListChangesRequest { provider_id: one.clone(), ..of(NOT_ON_FILE) };
+    let many = v1::ListChangesRequest { credential_numbers: vec![story.people[0].number.clone(); 1001], ..list(0) };
+    let as_one = format!("provider:{one}");
+    let mut refusals = Vec::new();
+    for (caller, question, code, reason) in [
+        ("auditor", of(NOT_ON_FILE), Code::NotFound, "NOT_FOUND"),
+        ("auditor", of_provider("nobody"), Code::NotFound, "NOT_FOUND"),
+        ("auditor", both, Code::InvalidArgument, "INVALID_ARGUMENT"),
+        ("auditor", many, Code::ResourceExhausted, "TOO_LARGE"),
+        ("certifier", list(0), Code::PermissionDenied, "PERMISSION_DENIED"),
+        (as_one.as_str(), of_provider(two), Code::PermissionDenied, "PERMISSION_DENIED"),
+        (as_one.as_str(), of_provider("nobody"), Code::PermissionDenied, "PERMISSION_DENIED"),
+        (as_one.as_str(), third, Code::NotFound, "NOT_FOUND"),
+        (as_one.as_str(), of(NOT_ON_FILE), Code::NotFound, "NOT_FOUND"),
+    ] {
+        let caller = registry.calling_as(caller);
+        let status = caller.refusal(question.clone()).await;
+        assert_eq!(status.told(), (code, reason.to_owned()), "{question:?}");
+        let watching = Watcher::try_of(&caller, question).await.err().expect("refused as well");
+        assert_eq!((watching.code(), watching.message()), (status.code(), status.message()));
+        refusals.push(status);
+    }
+    assert_eq!(refusals[7].message(), refusals[8].message(), "someone else's and a made-up one are told alike");
+    let unborn = registry.calling_as("provider:not-on-file-yet");
+    assert!(pages(&unborn, list(0)).await.iter().all(|message| message.changes.is_empty()));
+    assert!(pages(&registry, of_provider(three)).await.iter().any(|message| !message.changes.is_empty()));
+    server.stop().await;
+}
