@@ -1,6 +1,6 @@
 //! The feed: every record's changes in order, from any record on, whoever asks and however late.
 //!
-//! A feed is pulled. A watcher that is at the head takes the newest records, shared by all, from the [`Shelf`]; one that
+//! A feed is pulled. A watcher that is at the head takes the newest records, shared by all, from the `Shelf`; one that
 //! is behind reads the log from where it is, a chunk at a time, on a thread for such work and in turn with the others.
 //! Whoever reads slowly pulls seldom, and so costs nothing but the chunk that it holds: neither the writer nor another
 //! reader waits for it.
