@@ -26,8 +26,10 @@ impl Serve {
         refuse_without_identities(&config)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::of("cannot start", &error))?;
-        runtime.block_on(self.serve(config))?;
-        Ok(Outcome::Done)
+        let served = runtime.block_on(self.serve(config));
+        // Whoever has not ended by now, within the drain's deadline or while opening, is not waited for.
+        runtime.shutdown_background();
+        served.map(|()| Outcome::Done)
     }
 
     async fn serve(self, config: Config) -> Result<(), Failure> {

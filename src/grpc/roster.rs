@@ -1,5 +1,7 @@
 //! A provider's staff list beside the registry's: what either has that the other lacks.
 
+use std::collections::HashMap;
+
 use tonic::Status;
 
 use super::decode::{RosterJob, RosterSubject};
@@ -34,16 +36,17 @@ impl Roster {
 
     /// What either side has that the other lacks. Rows that agree on the first day are matched before those that do not.
     pub(super) fn compared(self, tags: EpochTags<'_>, answer: v1::Answer) -> v1::ReconcileRosterResponse {
+        let jobs_of = self.jobs_by_subject();
         let mut matched: Vec<Option<usize>> = vec![None; self.rows.len()];
         let mut taken = vec![false; self.jobs.len()];
         for exact in [true, false] {
-            for (at, (_, row)) in self.rows.iter().enumerate().filter(|(_, (_, row))| row.is_exact() || !exact) {
-                let fits = |(job, (person, found)): (usize, &(Specialist, Job))| {
-                    let free = matched[at].is_none() && !taken[job];
-                    free && row.is_of(person, found) && (!exact || row.first_day == Some(found.days.start))
+            for ((_, row), matched) in self.rows.iter().zip(&mut matched).filter(|(_, matched)| matched.is_none()) {
+                let fits = |job: &&usize| {
+                    let (person, found) = &self.jobs[**job];
+                    !taken[**job] && row.names(person) && (!exact || row.first_day == Some(found.days.start))
                 };
-                if let Some(job) = self.jobs.iter().enumerate().position(fits) {
-                    matched[at] = Some(job);
+                if let Some(job) = jobs_of.get(&row.subject).and_then(|jobs| jobs.iter().find(fits)).copied() {
+                    *matched = Some(job);
                     taken[job] = true;
                 }
             }
@@ -73,19 +76,27 @@ impl Roster {
     }
 }
 
-impl RosterJob {
-    fn is_exact(&self) -> bool {
-        self.first_day.is_some()
+impl Roster {
+    /// The jobs that a row may mean, by each way of naming them.
+    fn jobs_by_subject(&self) -> HashMap<RosterSubject, Vec<usize>> {
+        let mut jobs_of: HashMap<RosterSubject, Vec<usize>> = HashMap::new();
+        for (at, (person, job)) in self.jobs.iter().enumerate() {
+            let credentials = person.credentials.iter().map(|credential| Some(credential.number));
+            let subjects = credentials.map(RosterSubject::Credential);
+            for subject in subjects
+                .chain([RosterSubject::Specialist(Some(person.id)), RosterSubject::Employment(Some(job.employment))])
+            {
+                jobs_of.entry(subject).or_default().push(at);
+            }
+        }
+        jobs_of
     }
+}
 
-    /// Whether the row is about this person's job.
-    fn is_of(&self, person: &Specialist, job: &Job) -> bool {
-        let subject = match self.subject {
-            RosterSubject::Employment(id) => id == Some(job.employment),
-            RosterSubject::Credential(number) => number.is_some_and(|number| person.credential(number).is_some()),
-            RosterSubject::Specialist(id) => id == Some(person.id),
-        };
+impl RosterJob {
+    /// Whether the row's family name, if it has one, is or was the person's.
+    fn names(&self, person: &Specialist) -> bool {
         let named = |family: &String| person.names.iter().any(|name| name.folded().family == *family);
-        subject && self.family_name.as_ref().is_none_or(named)
+        self.family_name.as_ref().is_none_or(named)
     }
 }

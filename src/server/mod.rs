@@ -73,7 +73,13 @@ pub async fn run(
 
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
-    let Opened { registry, writer, is_new } = open(&config).await?;
+    tokio::pin!(shutdown);
+    let opened = tokio::select! {
+        opened = open(&config) => opened?,
+        // What was being opened is as it would be after a kill: nothing has been acknowledged.
+        () = &mut shutdown => return Ok(()),
+    };
+    let Opened { registry, writer, is_new } = opened;
     if config.dev && is_new && !config.no_sample {
         sample::load(&registry).await.map_err(ServeError::Sample)?;
     }
@@ -93,7 +99,7 @@ pub async fn run(
 
     let mut early = None;
     tokio::select! {
-        () = shutdown => tracing::info!("draining"),
+        () = &mut shutdown => tracing::info!("draining"),
         ended = &mut writer => early = Some(ended),
     }
     health.end();

@@ -32,7 +32,7 @@ pub struct RosterJob {
 }
 
 /// Whose job a row is about. None: an id that cannot exist, and matches no job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RosterSubject {
     /// The job itself.
     Employment(Option<EmploymentId>),
