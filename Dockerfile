@@ -21,7 +21,7 @@ COPY --from=build --chown=65532:65532 /out/data /var/lib/cpss-registry
 # nonroot, by number: Kubernetes checks runAsNonRoot against a number, and hosts may not know the name.
 USER 65532:65532
 VOLUME /var/lib/cpss-registry
-# 50051: the contract. 9090: health, metrics, /livez, /readyz; no personal data, not for the outside.
+# 50051: the contract. 9090: health (grpc.health.v1); no personal data, not for the outside.
 EXPOSE 50051 9090
 STOPSIGNAL SIGTERM
 # No shell to run a probe in, so the binary asks its own health service.

@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cpss-registry healthcheck --service readiness")]
 pub struct Healthcheck {
-    /// The server's address for health and metrics
+    /// The server's address for health
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090")]
     endpoint: String,
     /// What to ask about: liveness, readiness, or a service by its full name; empty: the whole server

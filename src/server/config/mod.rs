@@ -24,7 +24,7 @@ pub struct Flags {
     /// Serve the gRPC contract here; port 0 picks a free one [default: 127.0.0.1:50051]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
-    /// Serve health and metrics here [default: 127.0.0.1:9090]
+    /// Serve health here [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDR")]
     pub ops_listen: Option<String>,
     /// Keep the record here [default: /var/lib/cpss-registry, with --dev ./data]
@@ -55,7 +55,7 @@ pub struct Flags {
 pub struct Config {
     /// Where the gRPC contract is served.
     pub listen: SocketAddr,
-    /// Where health and metrics are served, in plaintext and without personal data.
+    /// Where health is served, in plaintext and without personal data.
     pub ops_listen: SocketAddr,
     /// Where the record is kept.
     pub data_dir: PathBuf,
