@@ -33,6 +33,7 @@ use tower::layer::util::{Identity, Stack};
 use self::entrance::EntranceLayer;
 use self::health::HealthBoard;
 use crate::auth::Caller;
+use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::proto::{self, v1};
 use crate::registry::snapshot::{KnownAt, Snapshot};
@@ -128,7 +129,7 @@ impl Contract {
 }
 
 /// The day, the state of knowledge and the rules of an answer.
-fn answer(snapshot: &Snapshot, as_of: crate::domain::day::Day) -> v1::Answer {
+fn answer(snapshot: &Snapshot, as_of: Day) -> v1::Answer {
     let from = encode::AnsweredFrom {
         epoch: snapshot.epoch,
         revision: snapshot.revision,
@@ -140,11 +141,7 @@ fn answer(snapshot: &Snapshot, as_of: crate::domain::day::Day) -> v1::Answer {
 }
 
 /// The day that a question is about: the one given, or today.
-fn day_asked(
-    snapshot: &Snapshot,
-    field: &str,
-    as_of: Option<crate::domain::day::Day>,
-) -> Result<crate::domain::day::Day, Status> {
+fn day_asked(snapshot: &Snapshot, field: &str, as_of: Option<Day>) -> Result<Day, Status> {
     let no_today = "required: the empty registry has no today";
     snapshot.day_asked(as_of).map_err(|_| status::invalid_field(field, no_today))
 }

@@ -8,6 +8,7 @@ use super::decode::Asked;
 use super::{Contract, encode, status};
 use crate::auth::Caller;
 use crate::domain::decide::Rejection;
+use crate::domain::record::Foreseen;
 use crate::proto::v1;
 use crate::registry::{Numbers, Receipt, Resource, Submission, SubmitError};
 
@@ -74,7 +75,7 @@ impl Accepted {
     }
 
     pub(super) fn changes(&self) -> Vec<v1::Change> {
-        let told = self.receipt.changes.iter().take(crate::domain::record::Foreseen::KEPT);
+        let told = self.receipt.changes.iter().take(Foreseen::KEPT);
         told.map(encode::change).collect()
     }
 

@@ -13,6 +13,7 @@ use crate::auth::Caller;
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::Role;
 use crate::domain::id::CredentialNumber;
+use crate::domain::law::Law;
 use crate::domain::standing::Reason;
 use crate::domain::timeline::{CredentialDay, Timeline};
 use crate::domain::verdict::Reasons;
@@ -230,7 +231,7 @@ pub(super) async fn eligibility_result(
 
 /// The fewest periods that tell the whole truth about a range.
 fn standing_periods(snapshot: &Snapshot, timeline: &Timeline, asked: Period) -> Vec<v1::StandingPeriod> {
-    let records_begin = snapshot.law().and_then(crate::domain::law::Law::records_begin);
+    let records_begin = snapshot.law().and_then(Law::records_begin);
     let mut told: Vec<(Period, &CredentialDay, Reasons)> = Vec::new();
     for (days, day) in timeline.days.iter() {
         let cuts = [days.start, records_begin.unwrap_or(days.start).clamp(days.start, days.end), days.end];
