@@ -100,11 +100,6 @@ impl Chronicle {
         self.epochs.iter().rev().find(|epoch| epoch.first_revision <= revision).or(self.epochs.first())
     }
 
-    /// The epoch that is being written.
-    pub fn current_epoch(&self) -> Option<&Epoch> {
-        self.epochs.last()
-    }
-
     /// The last revision of an epoch that is still part of this history; none for an epoch that never was.
     pub fn last_shared(&self, epoch: Uuid) -> Option<Revision> {
         let at = self.epochs.iter().position(|known| known.id == epoch)?;

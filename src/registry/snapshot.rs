@@ -14,7 +14,7 @@ use super::errors::ReadError;
 use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
-use crate::domain::law::{Law, RuleSet};
+use crate::domain::law::Law;
 use crate::domain::name::Holder;
 use crate::domain::provider::{ProviderFile, ProviderTimeline};
 use crate::domain::specialist::{Specialist, SpecialistFile};
@@ -70,11 +70,6 @@ impl Snapshot {
     /// The law, as known at the revision; none in the empty registry.
     pub fn law(&self) -> Option<&Law> {
         self.law.as_deref()
-    }
-
-    /// The rule set in force on a day.
-    pub fn rule_set_on(&self, day: Day) -> Option<&Arc<RuleSet>> {
-        self.law().map(|law| law.in_force_on(day))
     }
 
     /// The epoch that a revision up to this one belongs to.

@@ -144,7 +144,7 @@ impl<'a> Stage<'a> {
 
         let changed_providers = self.providers_after(&record, &law, law_changed);
         let touched = self.touched(&record, &changed_providers, law_changed)?;
-        let before = self.told(&touched, &HashMap::new(), &[], &Arc::clone(&self.head.law));
+        let before = self.told(&touched, &HashMap::new(), &[], &self.head.law);
         let after = self.told(&touched, &changed_providers, &specialist_facts(&record), &law);
 
         let different = differences(&before.told, &after.told);
