@@ -22,7 +22,7 @@ use crate::domain::record::Record;
 
 use data_dir::DataDir;
 pub use data_dir::{DataDirError, Key};
-use disk::RealDisk;
+use disk::{Disk, RealDisk};
 use index::{Index, OpenIndexError, Progress};
 use log::{AppendError, FileLog, Log, LogOptions, OpenLogError, ReadLog};
 
@@ -66,6 +66,12 @@ pub enum CloseError {
     Disk(#[source] io::Error),
 }
 
+/// How far the log of a data directory was published, as far as that is told. Another process may be serving it: its log
+/// can be copied up to there.
+pub fn published_head(data_dir: &Path) -> io::Result<Option<Revision>> {
+    log::published_head(&RealDisk, &data_dir.join("log"))
+}
+
 /// The writer's end of the log and the index.
 pub struct Store {
     log: Box<dyn Log>,
@@ -82,9 +88,19 @@ impl Store {
         options: StoreOptions,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Store, OpenError> {
+        Store::open_on(Arc::new(RealDisk), directory, options, progress)
+    }
+
+    /// The same with the log on a disk of its own. The other files are on the machine's.
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        directory: &Path,
+        options: StoreOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Store, OpenError> {
         let directory = DataDir::open(directory)?;
         let request_key = directory.request_key()?;
-        let log = FileLog::open(Arc::new(RealDisk), &directory.log(), options.log)?;
+        let log = FileLog::open(disk, &directory.log(), options.log)?;
         let reader = log.reader();
         let index = Index::open(&directory.index(), options.index_cache_bytes, &*reader, progress)?;
         Ok(Store { log: Box::new(log), index: Arc::new(index), request_key, _directory: directory })
@@ -118,7 +134,8 @@ impl Store {
     }
 
     /// Closes the index so that the next start need not fold it again. Readers must have let go of it.
-    pub fn close(self) -> Result<(), CloseError> {
+    pub fn close(mut self) -> Result<(), CloseError> {
+        self.log.close();
         let index = Arc::into_inner(self.index).ok_or(CloseError::StillRead)?;
         index.close().map_err(CloseError::Disk)
     }

@@ -17,7 +17,7 @@ use crate::domain::record::{Foreseen, RequestKey};
 const METHOD: &str = "/registry.Test/Report";
 
 fn open(directory: &Path) -> Result<Store, OpenError> {
-    let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0, check_every_segment: true };
+    let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0 };
     Store::open(directory, StoreOptions { log, index_cache_bytes: 1 << 20 }, &mut |_| {})
 }
 
@@ -225,15 +225,42 @@ fn an_index_that_knows_more_than_the_log_is_proof_of_a_loss() {
     let (store, _) = ten_records(directory.path());
     store.close().unwrap();
     let mut segments: Vec<_> = fs::read_dir(directory.path().join("log")).unwrap().map(|e| e.unwrap().path()).collect();
+    segments.retain(|path| path.extension().is_some());
     segments.sort();
     let last = segments.pop().unwrap();
     let bytes = fs::read(&last).unwrap();
     fs::write(&last, &bytes[..bytes.len() - 1]).unwrap();
+    let marker = directory.path().join("log/head");
     for _ in 0..2 {
+        fs::remove_file(&marker).unwrap();
         let refusal = open(directory.path()).err().unwrap();
         assert!(matches!(refusal, OpenError::Index(OpenIndexError::LostRecords { applied: Revision(10), .. })));
         assert_eq!(fs::read_to_string(directory.path().join("index/trust")).unwrap(), "closed", "the proof is kept");
     }
+}
+
+#[test]
+fn a_published_head_beyond_the_log_is_proof_of_a_loss_without_an_index() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = ten_records(directory.path());
+    assert_eq!(published_head(directory.path()).unwrap(), Some(Revision(10)));
+    store.close().unwrap();
+    fs::remove_dir_all(directory.path().join("index")).unwrap();
+    let mut segments: Vec<_> = fs::read_dir(directory.path().join("log")).unwrap().map(|e| e.unwrap().path()).collect();
+    segments.retain(|path| path.extension().is_some());
+    segments.sort();
+    let last = segments.pop().unwrap();
+    let mut bytes = fs::read(&last).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&last, &bytes).unwrap();
+    let refusal = open(directory.path()).err().unwrap();
+    assert!(matches!(refusal, OpenError::Log(OpenLogError::LostRecords { published: Revision(10), .. })), "{refusal}");
+    fs::remove_file(&last).unwrap();
+    let refusal = open(directory.path()).err().unwrap();
+    assert!(
+        matches!(refusal, OpenError::Log(OpenLogError::LostRecords { .. } | OpenLogError::Damaged(_))),
+        "{refusal}"
+    );
 }
 
 #[test]

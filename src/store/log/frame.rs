@@ -106,6 +106,16 @@ pub(super) fn is_torn(bytes: &[u8], expected: Revision) -> bool {
     })
 }
 
+/// Whether these bytes end with a whole frame that comes right before a revision.
+pub(super) fn ends_before(bytes: &[u8], next: Revision) -> bool {
+    (0..bytes.len()).any(|at| {
+        let rest = bytes.get(at..).unwrap_or_default();
+        Header::read(rest).is_some_and(|header| {
+            header.size == rest.len() && header.next() == next && Frame::check(rest, header.first).is_ok()
+        })
+    })
+}
+
 fn checksum(frame: &[u8]) -> Option<u32> {
     Some(crc32c::crc32c_append(crc32c::crc32c(frame.get(..4)?), frame.get(UNCOUNTED_BYTES..)?))
 }

@@ -6,14 +6,19 @@
 
 mod engine;
 mod frame;
+mod head;
+mod open;
 mod reader;
+mod segment;
 
 use std::io;
 use std::sync::Arc;
 
 use crate::domain::id::Revision;
 
-pub use engine::{FileLog, LogOptions, OpenLogError};
+pub use engine::{FileLog, LogOptions};
+pub use head::published_head;
+pub use open::OpenLogError;
 
 /// Records as the log keeps them, in order. After an error there is nothing more.
 pub type Records = Box<dyn Iterator<Item = Result<(Revision, Vec<u8>), ReadError>> + Send>;
@@ -28,6 +33,9 @@ pub trait Log: Send {
 
     /// A reading end, for any thread, while this one goes on.
     fn reader(&self) -> Arc<dyn ReadLog>;
+
+    /// Makes durable what is kept beside the records. Nothing is lost without it, but less of a loss can be proved.
+    fn close(&mut self);
 }
 
 /// A reading end. Reading never waits for writing.

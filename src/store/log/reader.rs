@@ -1,109 +1,31 @@
 //! Reading the segments of a log while it grows.
+//!
+//! Opening the log believes of a closed segment no more than its end; so every frame is checked here, each time, with
+//! the revision that has to come next.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
 
 use crate::domain::id::Revision;
-use crate::store::disk::{Disk, DiskFile};
+use crate::store::disk::DiskFile;
 
 use super::frame::{Frame, HEADER_BYTES, Header};
+use super::segment::{Marks, Segment, Shared};
 use super::{Damage, ReadError, ReadLog, Records};
 
-/// How far apart the frames are whose place is remembered.
-const MARK_EVERY_BYTES: u64 = 64 * 1024;
+/// How much is read at once, unless a frame is larger.
+const READ_BYTES: usize = 64 * 1024;
 
-/// One file of the log.
-pub(super) struct Segment {
-    /// Its first revision, after which it is named.
-    pub first: Revision,
-    extent: Mutex<Extent>,
-}
-
-struct Extent {
-    /// Where its last durable frame ends.
-    end: u64,
-    /// Where some of its frames begin, in order.
-    marks: Vec<(Revision, u64)>,
-}
-
-impl Segment {
-    /// An empty segment.
-    pub fn new(first: Revision) -> Segment {
-        Segment { first, extent: Mutex::new(Extent { end: 0, marks: vec![(first, 0)] }) }
-    }
-
-    /// The name of its file.
-    pub fn name(&self) -> String {
-        format!("{:020}.log", self.first.0)
-    }
-
-    /// Takes note of a durable frame that begins where the last one ended.
-    pub fn grow(&self, first: Revision, size: u64) {
-        let mut extent = self.extent();
-        let begin = extent.end;
-        if extent.marks.last().is_none_or(|(_, at)| begin - at >= MARK_EVERY_BYTES) {
-            extent.marks.push((first, begin));
-        }
-        extent.end = begin + size;
-    }
-
-    /// Where its last durable frame ends.
-    pub fn end(&self) -> u64 {
-        self.extent().end
-    }
-
-    /// Where to begin looking for a revision.
-    fn near(&self, revision: Revision) -> u64 {
-        let extent = self.extent();
-        let after = extent.marks.partition_point(|(first, _)| *first <= revision);
-        extent.marks.get(after.saturating_sub(1)).map_or(0, |(_, at)| *at)
-    }
-
-    fn extent(&self) -> MutexGuard<'_, Extent> {
-        self.extent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What the writing end and the reading ends know together.
-pub(super) struct Shared {
-    /// Where the files are.
-    pub disk: Arc<dyn Disk>,
-    /// The log's directory.
-    pub directory: PathBuf,
-    segments: RwLock<BTreeMap<Revision, Arc<Segment>>>,
-    head: AtomicU64,
-}
-
-impl Shared {
-    /// A log without segments.
-    pub fn new(disk: Arc<dyn Disk>, directory: PathBuf) -> Shared {
-        Shared { disk, directory, segments: RwLock::default(), head: AtomicU64::new(0) }
-    }
-
-    /// Adds a segment behind the others.
-    pub fn add(&self, segment: Arc<Segment>) {
-        self.segments.write().unwrap_or_else(PoisonError::into_inner).insert(segment.first, segment);
-    }
-
-    /// Lets readers see the records up to here.
-    pub fn publish(&self, head: Revision) {
-        self.head.store(head.0, Ordering::Release);
-    }
-
-    fn segment_of(&self, revision: Revision) -> Option<Arc<Segment>> {
-        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
-        segments.range(..=revision).next_back().map(|(_, segment)| Arc::clone(segment))
-    }
-}
+/// The same for somebody who goes through a whole segment.
+const SURVEY_BYTES: usize = 1024 * 1024;
 
 /// A reading end of a log in files.
 pub(super) struct FileReader(pub Arc<Shared>);
 
 impl ReadLog for FileReader {
     fn head(&self) -> Revision {
-        Revision(self.0.head.load(Ordering::Acquire))
+        self.0.head()
     }
 
     fn read(&self, from: Revision, to: Revision) -> Records {
@@ -122,30 +44,97 @@ struct FileRecords {
     ready: VecDeque<Vec<u8>>,
 }
 
-/// How far a segment was read.
+/// A place between two frames of a segment.
 struct Place {
     segment: Arc<Segment>,
     file: Box<dyn DiskFile>,
     offset: u64,
+    /// The revision that the frame here has to begin with.
+    next: Revision,
+    /// Bytes that were read already,
+    window: Vec<u8>,
+    /// and where they begin.
+    window_at: u64,
+    window_bytes: usize,
 }
 
 impl Place {
+    /// The beginning of a segment.
+    fn first_of(shared: &Shared, segment: Arc<Segment>) -> Result<Place, ReadError> {
+        match shared.disk.open(&shared.path(&segment)) {
+            Ok(file) => {
+                let (window, window_at, window_bytes) = (Vec::new(), 0, READ_BYTES);
+                Ok(Place { next: segment.first, segment, file, offset: 0, window, window_at, window_bytes })
+            }
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
+                Err(Damage { segment: segment.name(), offset: 0, reason: "the file is gone" }.into())
+            }
+            Err(source) => Err(ReadError::Disk { segment: segment.name(), source }),
+        }
+    }
+
     fn damaged(&self, reason: &'static str) -> ReadError {
         Damage { segment: self.segment.name(), offset: self.offset, reason }.into()
     }
 
-    fn read(&self, size: usize) -> Result<Vec<u8>, ReadError> {
-        if self.segment.end() - self.offset < size as u64 {
-            return Err(self.damaged("the frame is cut off"));
+    /// The next bytes from here.
+    fn bytes(&mut self, size: usize) -> Result<&[u8], ReadError> {
+        if self.seen(size).is_none() {
+            let left = usize::try_from(self.segment.end().saturating_sub(self.offset)).unwrap_or(usize::MAX);
+            if left < size {
+                return Err(self.damaged("the frame is cut off"));
+            }
+            self.window.clear();
+            self.window.resize(left.min(size.max(self.window_bytes)), 0);
+            self.window_at = self.offset;
+            self.file.read_exact_at(&mut self.window, self.offset).map_err(|source| match source.kind() {
+                io::ErrorKind::UnexpectedEof => self.damaged("the file was cut off while it was open"),
+                _ => ReadError::Disk { segment: self.segment.name(), source },
+            })?;
         }
-        let mut bytes = vec![0; size];
-        let read = self.file.read_exact_at(&mut bytes, self.offset);
-        read.map_err(|source| ReadError::Disk { segment: self.segment.name(), source })?;
-        Ok(bytes)
+        self.seen(size).ok_or_else(|| self.damaged("the frame is cut off"))
     }
 
-    fn header(&self) -> Result<Header, ReadError> {
-        Header::read(&self.read(HEADER_BYTES)?).ok_or_else(|| self.damaged("the frame's header is cut off"))
+    fn seen(&self, size: usize) -> Option<&[u8]> {
+        let from = usize::try_from(self.offset.checked_sub(self.window_at)?).ok()?;
+        self.window.get(from..from.checked_add(size)?)
+    }
+
+    /// What the frame here says of itself.
+    fn header(&mut self) -> Result<Header, ReadError> {
+        if self.offset == self.segment.end() {
+            return Err(self.damaged("the segment ends before the next one begins"));
+        }
+        let bytes = self.bytes(HEADER_BYTES)?;
+        let header = Header::read(bytes).ok_or_else(|| self.damaged("the frame's header is cut off"))?;
+        if header.first != self.next {
+            return Err(self.damaged("the frame does not follow the one before it"));
+        }
+        Ok(header)
+    }
+
+    fn skip(&mut self, header: &Header) {
+        self.offset += header.size as u64;
+        self.next = header.next();
+    }
+
+    /// Goes through the whole segment, as far as its frames follow one another. Then everybody finds their way in it.
+    fn survey(&mut self) -> Result<(), ReadError> {
+        let mut marks = Marks::default();
+        self.window_bytes = SURVEY_BYTES;
+        while self.offset < self.segment.end() {
+            match self.header() {
+                Ok(header) => {
+                    marks.note(header.first, self.offset);
+                    self.skip(&header);
+                }
+                // Whoever needs what is behind it comes across it again.
+                Err(ReadError::Damaged(_)) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.segment.survey(marks);
+        Ok(())
     }
 }
 
@@ -157,10 +146,15 @@ impl FileRecords {
         }
         let nowhere = || Damage { segment: String::new(), offset: 0, reason: "no segment holds the revision" };
         let segment = self.shared.segment_of(self.next).ok_or_else(nowhere)?;
-        let opened = self.shared.disk.open(&self.shared.directory.join(segment.name()));
-        let file = opened.map_err(|source| ReadError::Disk { segment: segment.name(), source })?;
-        let offset = segment.near(self.next);
-        Ok(Place { segment, file, offset })
+        if segment.near(self.next).is_none() {
+            Place::first_of(&self.shared, Arc::clone(&segment))?.survey()?;
+        }
+        let near = segment.near(self.next);
+        let mut place = Place::first_of(&self.shared, segment)?;
+        if let Some((next, offset)) = near {
+            (place.next, place.offset) = (next, offset);
+        }
+        Ok(place)
     }
 
     /// Reads the frame that holds the next record.
@@ -168,21 +162,20 @@ impl FileRecords {
         let mut place = self.place()?;
         let mut header = place.header()?;
         while header.next() <= self.next {
-            place.offset += header.size as u64;
+            place.skip(&header);
             header = place.header()?;
         }
-        let bytes = place.read(header.size)?;
-        let frame = Frame::check(&bytes, header.first).map_err(|reason| place.damaged(reason))?;
-        if header.first > self.next {
-            return Err(place.damaged("the frame does not follow the one before it"));
-        }
-        for record in frame.records() {
-            let (revision, bytes) = record.ok_or_else(|| place.damaged("a record's length is wrong"))?;
-            if revision >= self.next {
-                self.ready.push_back(bytes.to_vec());
+        let checked = Frame::check(place.bytes(header.size)?, header.first).and_then(|frame| {
+            for record in frame.records() {
+                let (revision, bytes) = record.ok_or("a record's length is wrong")?;
+                if revision >= self.next {
+                    self.ready.push_back(bytes.to_vec());
+                }
             }
-        }
-        place.offset += header.size as u64;
+            Ok(())
+        });
+        checked.map_err(|reason| place.damaged(reason))?;
+        place.skip(&header);
         self.place = Some(place);
         Ok(())
     }

@@ -2,6 +2,9 @@
 //!
 //! Nothing written counts before `sync_data` has returned, and no name before `sync_dir` of its directory has.
 
+#[cfg(test)]
+pub(crate) mod simulated;
+
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;

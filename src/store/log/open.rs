@@ -1,0 +1,231 @@
+//! Opening: which segments there are, that they connect, and how far the last one can be believed.
+//!
+//! What the operating system shows after a crash may never have reached the disk; so the last segment is copied, synced
+//! and renamed, and only then is its last frame believed. A torn end is left behind by that copy, unless the published
+//! head was beyond it. Of the segments before, the last frame alone is read here: it tells that nothing is missing
+//! before the next one. What is wrong further inside a reader finds.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::domain::id::Revision;
+use crate::store::disk::{Disk, DiskFile};
+
+use super::Damage;
+use super::frame::{self, Frame};
+use super::head::published_head;
+use super::segment::{Segment, Shared};
+
+/// How much of the end of a closed segment is read to find its last frame, before all of it is.
+const END_BYTES: [u64; 2] = [64 * 1024, 1024 * 1024];
+
+/// The log does not open. Nothing that it holds was touched.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenLogError {
+    /// Records were lost. Only a restore helps.
+    #[error("the log holds what nobody wrote: restore the registry from a backup")]
+    Damaged(#[from] Damage),
+    /// The log ends before records that were acknowledged. Only a restore helps.
+    #[error(
+        "the records up to {published} were acknowledged and the log ends with {head}, at byte {offset} of segment \
+         {segment} ({found}): restore the registry from a backup"
+    )]
+    LostRecords {
+        /// The last record known to have been acknowledged.
+        published: Revision,
+        /// The last one in the log.
+        head: Revision,
+        /// The file in the log's directory that ends too early.
+        segment: String,
+        /// Where its whole frames end.
+        offset: u64,
+        /// What is there.
+        found: &'static str,
+    },
+    /// The disk refused.
+    #[error("the log could not be opened")]
+    Disk(#[from] io::Error),
+}
+
+/// A log whose every record is durable.
+pub(super) struct Opened {
+    pub shared: Arc<Shared>,
+    /// The segment to append to,
+    pub active: Arc<Segment>,
+    /// and its file.
+    pub file: Box<dyn DiskFile>,
+    pub head: Revision,
+}
+
+/// Opens the log in a directory that exists, and begins one if there is none.
+pub(super) fn open(disk: Arc<dyn Disk>, directory: &Path) -> Result<Opened, OpenLogError> {
+    let shared = Arc::new(Shared::new(disk, directory.to_owned()));
+    let published = published_head(&*shared.disk, directory)?.unwrap_or_default();
+    let firsts = segments_in(&shared)?;
+    let Some((last, closed)) = firsts.split_last() else {
+        Ending::of_nothing().refuse_a_loss(published)?;
+        let (active, file) = begin(&shared, Revision(1))?;
+        return Ok(publish(shared, active, file, Revision::ZERO));
+    };
+    if let Some(first) = firsts.first().filter(|first| **first != Revision(1)) {
+        return Err(damage(&Segment::new(*first), 0, "the segments before it are missing").into());
+    }
+    for (first, next) in closed.iter().zip(firsts.iter().skip(1)) {
+        shared.add(Arc::new(closed_segment(&shared, *first, *next)?));
+    }
+    let (active, file, next) = settle(&shared, Segment::new(*last), published)?;
+    Ok(publish(shared, active, file, next.previous()))
+}
+
+fn publish(shared: Arc<Shared>, active: Segment, file: Box<dyn DiskFile>, head: Revision) -> Opened {
+    let active = Arc::new(active);
+    shared.add(Arc::clone(&active));
+    shared.publish(head);
+    Opened { shared, active, file, head }
+}
+
+fn damage(segment: &Segment, offset: u64, reason: &'static str) -> Damage {
+    Damage { segment: segment.name(), offset, reason }
+}
+
+/// The first revisions of the segments there are, in order. Copies that were not finished are removed.
+fn segments_in(shared: &Shared) -> io::Result<Vec<Revision>> {
+    let mut firsts = Vec::new();
+    for name in shared.disk.list(&shared.directory)? {
+        if name.ends_with(".tmp") {
+            shared.disk.remove(&shared.directory.join(name))?;
+        } else if let Some(Ok(first)) = name.strip_suffix(".log").map(str::parse) {
+            firsts.push(Revision(first));
+        }
+    }
+    firsts.sort_unstable();
+    Ok(firsts)
+}
+
+/// Why a segment was not begun.
+pub(super) enum BeginError {
+    /// There is no new segment.
+    NotBegun(io::Error),
+    /// There may be one.
+    OutcomeUnknown(io::Error),
+}
+
+impl From<BeginError> for OpenLogError {
+    fn from(error: BeginError) -> OpenLogError {
+        match error {
+            BeginError::NotBegun(source) | BeginError::OutcomeUnknown(source) => source.into(),
+        }
+    }
+}
+
+/// Begins a segment, durably.
+pub(super) fn begin(shared: &Shared, first: Revision) -> Result<(Segment, Box<dyn DiskFile>), BeginError> {
+    let segment = Segment::new(first);
+    let file = shared.disk.create_new(&shared.path(&segment)).map_err(BeginError::NotBegun)?;
+    shared.disk.sync_dir(&shared.directory).map_err(BeginError::OutcomeUnknown)?;
+    Ok((segment, file))
+}
+
+/// A segment with another one behind it: believed if its last frame is whole and leads there.
+fn closed_segment(shared: &Shared, first: Revision, next: Revision) -> Result<Segment, OpenLogError> {
+    let segment = Segment::new(first);
+    let file = shared.disk.open(&shared.path(&segment))?;
+    let size = file.size()?;
+    for end in END_BYTES {
+        let end = end.min(size);
+        if frame::ends_before(&read(&*file, size - end, end)?, next) {
+            return Ok(Segment::closed(first, size));
+        }
+    }
+    // Either its last frame is larger than that, or something is wrong: which, and where, the whole of it tells.
+    let ending = Ending::find(&segment, &read(&*file, 0, size)?);
+    if let Some(reason) = ending.bad_end {
+        return Err(damage(&segment, segment.end(), reason).into());
+    }
+    if ending.next != next {
+        return Err(damage(&Segment::new(next), 0, "the segment does not follow the one before it").into());
+    }
+    Ok(segment)
+}
+
+fn read(file: &dyn DiskFile, offset: u64, size: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(size).map_err(io::Error::other)?];
+    file.read_exact_at(&mut bytes, offset)?;
+    Ok(bytes)
+}
+
+/// How a segment ends.
+struct Ending {
+    segment: String,
+    /// Where its whole frames end.
+    offset: u64,
+    /// The revision after the last of them.
+    next: Revision,
+    /// What is wrong behind them, if anything is there.
+    bad_end: Option<&'static str>,
+}
+
+impl Ending {
+    /// Of a log without segments.
+    fn of_nothing() -> Ending {
+        Ending { segment: Segment::new(Revision(1)).name(), offset: 0, next: Revision(1), bad_end: None }
+    }
+
+    /// Reads every frame of a segment into its extent, up to a bad one, if any.
+    fn find(segment: &Segment, bytes: &[u8]) -> Ending {
+        let mut next = segment.first;
+        let mut rest = bytes;
+        let mut bad_end = None;
+        while !rest.is_empty() && bad_end.is_none() {
+            match Frame::check(rest, next) {
+                Ok(frame) => {
+                    segment.grow(next, frame.header.size as u64);
+                    next = frame.header.next();
+                    rest = rest.get(frame.header.size..).unwrap_or_default();
+                }
+                Err(reason) => bad_end = Some(reason),
+            }
+        }
+        Ending { segment: segment.name(), offset: segment.end(), next, bad_end }
+    }
+
+    /// The published head beyond the end is proof of a loss.
+    fn refuse_a_loss(self, published: Revision) -> Result<(), OpenLogError> {
+        let head = self.next.previous();
+        if published <= head {
+            return Ok(());
+        }
+        let Ending { segment, offset, bad_end, .. } = self;
+        let found = bad_end.unwrap_or("there is nothing behind it");
+        Err(OpenLogError::LostRecords { published, head, segment, offset, found })
+    }
+}
+
+/// Makes sure of the last segment: keeps its whole frames, durably, and leaves a torn end behind.
+fn settle(
+    shared: &Shared,
+    segment: Segment,
+    published: Revision,
+) -> Result<(Segment, Box<dyn DiskFile>, Revision), OpenLogError> {
+    let path = shared.path(&segment);
+    let file = shared.disk.open(&path)?;
+    let mut bytes = read(&*file, 0, file.size()?)?;
+    let ending = Ending::find(&segment, &bytes);
+    let next = ending.next;
+    let end = usize::try_from(ending.offset).map_err(io::Error::other)?;
+    if let Some(reason) = ending.bad_end
+        && !frame::is_torn(bytes.get(end..).unwrap_or_default(), next)
+    {
+        return Err(damage(&segment, ending.offset, reason).into());
+    }
+    ending.refuse_a_loss(published)?;
+    bytes.truncate(end);
+    let copy = path.with_extension("tmp");
+    let file = shared.disk.create_new(&copy)?;
+    file.write_all_at(&bytes, 0)?;
+    file.sync_data()?;
+    shared.disk.rename(&copy, &path)?;
+    shared.disk.sync_dir(&shared.directory)?;
+    Ok((segment, file, next))
+}

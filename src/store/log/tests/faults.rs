@@ -1,0 +1,173 @@
+//! What the caller sees of a disk that refuses, and that nothing is lost by it.
+
+use std::path::Path;
+
+use super::*;
+use crate::store::disk::simulated::{Call, Fault, SimulatedDisk};
+
+const EIO: io::ErrorKind = io::ErrorKind::Other;
+const ENOSPC: io::ErrorKind = io::ErrorKind::StorageFull;
+
+/// What a caller is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    DiskFull,
+    NotWritten,
+    OutcomeUnknown,
+}
+
+fn told(outcome: Result<Revision, AppendError>) -> Told {
+    match outcome {
+        Ok(_) => Told::Nothing,
+        Err(AppendError::DiskFull) => Told::DiskFull,
+        Err(AppendError::NotWritten(_)) => Told::NotWritten,
+        Err(AppendError::OutcomeUnknown(_)) => Told::OutcomeUnknown,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Calls that fail while a batch is appended to a segment with room, and to one that has to be closed for it.
+const APPENDING: [(&[Fault], Told, Told); 12] = [
+    (&[Fault::Every(Call::Write, EIO, 0)], Told::NotWritten, Told::NotWritten),
+    (&[Fault::Every(Call::Write, EIO, 30)], Told::NotWritten, Told::NotWritten),
+    (&[Fault::Every(Call::Write, ENOSPC, 30)], Told::DiskFull, Told::DiskFull),
+    (&[Fault::Every(Call::Write, io::ErrorKind::QuotaExceeded, 30)], Told::DiskFull, Told::DiskFull),
+    (
+        &[Fault::Every(Call::Write, EIO, 9), Fault::Every(Call::Truncate, EIO, 0)],
+        Told::OutcomeUnknown,
+        Told::OutcomeUnknown,
+    ),
+    (&[Fault::Every(Call::Sync, EIO, 0)], Told::OutcomeUnknown, Told::OutcomeUnknown),
+    (&[Fault::Every(Call::Sync, ENOSPC, 0)], Told::OutcomeUnknown, Told::OutcomeUnknown),
+    (&[Fault::Every(Call::Space, EIO, 0)], Told::NotWritten, Told::NotWritten),
+    (&[Fault::Every(Call::Create, EIO, 0)], Told::Nothing, Told::NotWritten),
+    (&[Fault::Every(Call::Create, ENOSPC, 0)], Told::Nothing, Told::DiskFull),
+    (&[Fault::Every(Call::SyncDir, EIO, 0)], Told::Nothing, Told::OutcomeUnknown),
+    (&[Fault::Every(Call::Read, EIO, 0)], Told::Nothing, Told::Nothing),
+];
+
+#[test]
+fn whoever_appends_is_told_what_the_disk_refused() {
+    for (row, (faults, with_room, at_the_end)) in APPENDING.iter().enumerate() {
+        for (segment_bytes, expected) in [(1 << 20, *with_room), (100, *at_the_end)] {
+            let disk = SimulatedDisk::new(1);
+            let mut log = open_on(&disk, segment_bytes).unwrap();
+            log.append(Revision(0), &batch(1, 3)).unwrap();
+            disk.fail(faults);
+            assert_eq!(told(log.append(Revision(3), &batch(2, 3))), expected, "row {row}");
+            disk.fail(&[]);
+            let after = told(log.append(log.head(), &batch(3, 1)));
+            let kept = [batch(1, 3), if expected == Told::Nothing { batch(2, 3) } else { Vec::new() }].concat();
+            if expected == Told::OutcomeUnknown {
+                assert_eq!(after, Told::OutcomeUnknown, "row {row}: nothing more is appended");
+                assert_eq!(contents(&log), kept, "row {row}: what may not be durable is not shown");
+            } else {
+                assert_eq!(after, Told::Nothing, "row {row}: it goes on");
+                assert_eq!(contents(&log), [kept, batch(3, 1)].concat(), "row {row}");
+            }
+            let shown = contents(&log);
+            drop(log);
+            disk.after_power_cut();
+            let found = contents(&open_on(&disk, segment_bytes).unwrap());
+            let unknown = [&shown[..], &batch(2, 3)].concat();
+            assert!(found == shown || (expected == Told::OutcomeUnknown && found == unknown), "row {row}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_fails_while_opening_fails_the_opening_and_loses_nothing() {
+    let disk = SimulatedDisk::new(1);
+    let mut log = open_on(&disk, 200).unwrap();
+    for seed in 0..9 {
+        log.append(log.head(), &batch(seed, 3)).unwrap();
+    }
+    let expected = contents(&log);
+    drop(log);
+    for call in [
+        Call::List,
+        Call::Open,
+        Call::Size,
+        Call::Read,
+        Call::Create,
+        Call::Write,
+        Call::Sync,
+        Call::Rename,
+        Call::SyncDir,
+        Call::Remove,
+    ] {
+        for kind in [EIO, ENOSPC] {
+            disk.put(&Path::new(DIRECTORY).join("00000000000000000001.tmp"), vec![0; 9]);
+            disk.fail(&[Fault::Every(call, kind, 5)]);
+            assert!(matches!(open_on(&disk, 200), Err(OpenLogError::Disk(_))), "{call:?}");
+            disk.fail(&[]);
+            assert_eq!(contents(&open_on(&disk, 200).unwrap()), expected, "{call:?}");
+        }
+    }
+}
+
+#[test]
+fn a_reader_is_told_which_segment_the_disk_cannot_read_and_reads_on_when_it_can() {
+    let disk = SimulatedDisk::new(1);
+    let mut log = open_on(&disk, 100).unwrap();
+    for seed in 0..3 {
+        log.append(log.head(), &batch(seed, 3)).unwrap();
+    }
+    drop(log);
+    let log = open_on(&disk, 100).unwrap();
+    for call in [Call::Open, Call::Read] {
+        disk.fail(&[Fault::Every(call, EIO, 0)]);
+        for from in 1..=9 {
+            let read: Vec<_> = log.reader().read(Revision(from), Revision(9)).collect();
+            let in_segment = format!("{:020}.log", (from - 1) / 3 * 3 + 1);
+            assert!(
+                matches!(read.as_slice(), [Err(ReadError::Disk { segment, .. })] if *segment == in_segment),
+                "{read:?}"
+            );
+        }
+        disk.fail(&[]);
+        assert_eq!(contents(&log).len(), 9);
+    }
+    disk.take_away(&Path::new(DIRECTORY).join("00000000000000000004.log"));
+    let read: Vec<_> = log.reader().read(Revision(2), Revision(9)).collect();
+    assert!(
+        matches!(read.as_slice(), [Ok(_), Ok(_), Err(ReadError::Damaged(damage))] if damage.reason.contains("gone"))
+    );
+}
+
+#[test]
+fn a_disk_that_fills_up_takes_nothing_and_goes_on_when_there_is_room() {
+    for segment_bytes in [100, 1 << 20] {
+        let disk = SimulatedDisk::new(1);
+        let mut log = open_on(&disk, segment_bytes).unwrap();
+        log.append(Revision(0), &batch(1, 3)).unwrap();
+        let used: usize = disk.files().values().map(Vec::len).sum();
+        let (before, size) = (disk.files(), 20 + 3 * 4 + 1 + 8 + 15);
+        for room in 0..size {
+            disk.set_capacity(used as u64 + room);
+            assert_eq!(told(log.append(Revision(3), &batch(2, 3))), Told::DiskFull, "{room} bytes are left");
+            assert_eq!(contents(&log), batch(1, 3));
+            let after: Vec<_> = disk.files().into_values().filter(|bytes| !bytes.is_empty()).collect();
+            assert!(after.iter().eq(before.values()), "nothing is touched");
+        }
+        disk.set_capacity(used as u64 + size);
+        log.append(Revision(3), &batch(2, 3)).unwrap();
+        assert_eq!(contents(&log), [batch(1, 3), batch(2, 3)].concat());
+    }
+}
+
+#[test]
+fn a_nearly_full_disk_is_refused_before_a_file_is_touched() {
+    let disk = SimulatedDisk::new(1);
+    let options = LogOptions { reserve_bytes: 1000, reserve_percent: 5, ..options(1 << 20) };
+    let mut log = FileLog::open(Arc::new(disk.clone()), Path::new(DIRECTORY), options).unwrap();
+    disk.fail(&[Fault::Every(Call::Write, EIO, 9), Fault::Every(Call::Sync, EIO, 0)]);
+    for capacity in [1_050, 1_000, 20] {
+        disk.set_capacity(capacity);
+        assert_eq!(told(log.append(Revision(0), &batch(1, 3))), Told::DiskFull);
+    }
+    disk.fail(&[]);
+    disk.set_capacity(1_100);
+    log.append(Revision(0), &batch(1, 3)).unwrap();
+}

@@ -1,0 +1,259 @@
+//! What the log keeps, and what it refuses: in files that are cut and bent here, on a disk that fails in the modules.
+
+mod faults;
+mod flips;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::store::disk::simulated::SimulatedDisk;
+use crate::store::disk::{Disk, RealDisk};
+
+/// Where the log is on a simulated disk.
+const DIRECTORY: &str = "/log";
+
+type Batch = Vec<Vec<u8>>;
+
+fn options(segment_bytes: u64) -> LogOptions {
+    LogOptions { segment_bytes, reserve_bytes: 0, reserve_percent: 0 }
+}
+
+fn open(directory: &Path) -> Result<FileLog, OpenLogError> {
+    FileLog::open(Arc::new(RealDisk), directory, options(1 << 20))
+}
+
+fn batch(seed: u8, records: u8) -> Batch {
+    (0..records).map(|at| vec![seed; usize::from(at) * 7 + 1]).collect()
+}
+
+fn open_on(disk: &SimulatedDisk, segment_bytes: u64) -> Result<FileLog, OpenLogError> {
+    FileLog::open(Arc::new(disk.clone()), Path::new(DIRECTORY), options(segment_bytes))
+}
+
+fn try_contents(log: &FileLog) -> Result<Batch, ReadError> {
+    let read: Result<Vec<_>, _> = log.reader().read(Revision(1), Revision::LATEST).collect();
+    let read = read?;
+    assert!((1..).zip(&read).all(|(expected, (revision, _))| revision.0 == expected));
+    Ok(read.into_iter().map(|(_, bytes)| bytes).collect())
+}
+
+fn contents(log: &FileLog) -> Batch {
+    try_contents(log).unwrap()
+}
+
+/// How often a test repeats what it does at random: as the environment says, or else as often as takes about a second.
+fn times(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).map_or(otherwise, |times| times.parse().unwrap())
+}
+
+fn only_segment(directory: &Path) -> PathBuf {
+    directory.join("00000000000000000001.log")
+}
+
+/// Three batches of three records each: the bytes of the log, and where the last frame begins.
+fn three_batches(directory: &Path) -> (Vec<u8>, usize) {
+    let mut log = open(directory).unwrap();
+    let mut begin = 0;
+    for seed in 1..=3 {
+        begin = usize::try_from(fs::metadata(only_segment(directory)).unwrap().len()).unwrap();
+        log.append(Revision(u64::from(seed - 1) * 3), &batch(seed, 3)).unwrap();
+    }
+    (fs::read(only_segment(directory)).unwrap(), begin)
+}
+
+#[test]
+fn a_restart_keeps_everything() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = open(directory.path()).unwrap();
+    assert_eq!(log.head(), Revision::ZERO);
+    assert_eq!(log.append(Revision(0), &batch(1, 2)).unwrap(), Revision(2));
+    assert_eq!(log.append(Revision(2), &batch(2, 1)).unwrap(), Revision(3));
+    assert!(matches!(log.append(Revision(2), &batch(2, 1)), Err(AppendError::HeadMoved { .. })));
+    drop(log);
+    let mut log = open(directory.path()).unwrap();
+    assert_eq!(log.head(), Revision(3));
+    log.append(Revision(3), &batch(3, 1)).unwrap();
+    assert_eq!(contents(&log), [batch(1, 2), batch(2, 1), batch(3, 1)].concat());
+}
+
+#[test]
+fn an_end_torn_anywhere_is_cut_and_what_was_before_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = open(directory.path()).unwrap();
+    log.append(Revision(0), &batch(1, 6)).unwrap();
+    let published = fs::read(directory.path().join("head")).unwrap();
+    fs::remove_file(only_segment(directory.path())).unwrap();
+    fs::remove_file(directory.path().join("head")).unwrap();
+    let (bytes, begin) = three_batches(directory.path());
+    for length in begin..bytes.len() {
+        for zeros in [0, bytes.len() - length] {
+            let torn = [&bytes[..length], &vec![0; zeros]].concat();
+            if torn == bytes {
+                continue;
+            }
+            fs::write(only_segment(directory.path()), &torn).unwrap();
+            let refusal = open(directory.path()).err().unwrap();
+            let place = (Revision(9), Revision(6), begin as u64);
+            assert!(
+                matches!(refusal, OpenLogError::LostRecords { published, head, offset, .. } if (published, head, offset) == place)
+            );
+            assert_eq!(fs::read(only_segment(directory.path())).unwrap(), torn, "nothing is touched");
+            // The same before it was acknowledged.
+            fs::write(directory.path().join("head"), &published).unwrap();
+            let mut log = open(directory.path()).unwrap();
+            assert_eq!(contents(&log), [batch(1, 3), batch(2, 3)].concat(), "torn at {length}");
+            log.append(Revision(6), &batch(9, 3)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_before_the_last_frame_is_refused_with_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let (bytes, begin) = three_batches(directory.path());
+    for at in 0..begin * 8 {
+        let mut bent = bytes.clone();
+        bent[at / 8] ^= 1 << (at % 8);
+        fs::write(only_segment(directory.path()), &bent).unwrap();
+        let Err(OpenLogError::Damaged(damage)) = open(directory.path()) else { panic!("bit {at} passes") };
+        let frame = if at / 8 < begin / 2 { 0 } else { begin / 2 };
+        assert_eq!((damage.segment.as_str(), damage.offset), ("00000000000000000001.log", frame as u64));
+        assert_eq!(fs::read(only_segment(directory.path())).unwrap(), bent, "nothing is touched");
+    }
+}
+
+#[test]
+fn a_whole_frame_out_of_its_order_is_no_torn_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let (bytes, begin) = three_batches(directory.path());
+    fs::write(only_segment(directory.path()), [&bytes[..], &bytes[begin..]].concat()).unwrap();
+    assert!(
+        matches!(open(directory.path()), Err(OpenLogError::Damaged(damage)) if damage.offset == bytes.len() as u64)
+    );
+}
+
+#[test]
+fn segments_follow_one_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let reopen = |options| FileLog::open(Arc::new(RealDisk), directory.path(), options);
+    let mut log = reopen(options(200)).unwrap();
+    let reader = log.reader();
+    let mut expected = Vec::new();
+    for seed in 0..30 {
+        log.append(Revision(u64::from(seed) * 3), &batch(seed, 3)).unwrap();
+        expected.extend(batch(seed, 3));
+        let last: Vec<_> = reader.read(log.head(), log.head()).map(Result::unwrap).collect();
+        assert_eq!(last, [(log.head(), expected.last().unwrap().clone())]);
+    }
+    assert!(fs::read_dir(directory.path()).unwrap().count() > 5);
+    drop(log);
+    let log = reopen(options(200)).unwrap();
+    for from in (1..=90).rev() {
+        let some: Vec<_> = log.reader().read(Revision(from), Revision(80)).map(Result::unwrap).collect();
+        assert_eq!(some.len() as u64, 81_u64.saturating_sub(from));
+        assert_eq!(some.first().map(|(revision, _)| revision.0), (from <= 80).then_some(from));
+    }
+    assert_eq!(contents(&log), expected);
+}
+
+#[test]
+fn a_segment_that_is_missing_is_refused_at_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let reopen = || FileLog::open(Arc::new(RealDisk), directory.path(), options(200));
+    let mut log = reopen().unwrap();
+    for seed in 0..30 {
+        log.append(Revision(u64::from(seed) * 3), &batch(seed, 3)).unwrap();
+    }
+    let mut names: Vec<_> = RealDisk.list(directory.path()).unwrap();
+    names.retain(|name| name != "head");
+    names.sort();
+    let set_aside = directory.path().join("set-aside");
+    for (at, name) in names.iter().enumerate() {
+        fs::rename(directory.path().join(name), &set_aside).unwrap();
+        let refusal = reopen().err().unwrap();
+        match refusal {
+            OpenLogError::LostRecords { published, .. } => assert_eq!((at + 1, published), (names.len(), Revision(90))),
+            OpenLogError::Damaged(Damage { segment, offset: 0, reason }) => {
+                assert_eq!(segment, names[at + 1]);
+                let first = if at == 0 { "the segments before it are missing" } else { "does not follow" };
+                assert!(reason.contains(first), "{reason}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+        fs::rename(&set_aside, directory.path().join(name)).unwrap();
+    }
+    reopen().unwrap();
+}
+
+#[test]
+fn a_flipped_bit_in_an_earlier_segment_is_refused_at_open_or_when_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let reopen = || FileLog::open(Arc::new(RealDisk), directory.path(), options(100));
+    let mut log = reopen().unwrap();
+    for seed in 0..6 {
+        log.append(Revision(u64::from(seed) * 2), &batch(seed, 2)).unwrap();
+    }
+    let whole = fs::read(only_segment(directory.path())).unwrap();
+    let frame = whole.len() / 2;
+    for at in 0..whole.len() {
+        let mut bent = whole.clone();
+        bent[at] ^= 1;
+        fs::write(only_segment(directory.path()), bent).unwrap();
+        let is_last = at >= frame;
+        let log = match reopen() {
+            Ok(log) => log,
+            Err(OpenLogError::Damaged(damage)) => {
+                assert_eq!((is_last, damage.offset), (true, frame as u64), "byte {at}");
+                continue;
+            }
+            Err(other) => panic!("{other:?}"),
+        };
+        assert!(!is_last, "byte {at}");
+        let read: Vec<_> = log.reader().read(Revision(1), Revision::LATEST).collect();
+        assert!(matches!(read.as_slice(), [Err(ReadError::Damaged(_))]), "byte {at}");
+        assert_eq!(log.reader().read(Revision(5), Revision::LATEST).filter_map(Result::ok).count(), 8);
+    }
+}
+
+#[test]
+fn opening_reads_the_last_frame_of_a_closed_segment_and_no_more() {
+    let disk = SimulatedDisk::new(1);
+    let mut log = open_on(&disk, 400_000).unwrap();
+    for at in 0..40 {
+        log.append(Revision(at), &[vec![0; 50_000]]).unwrap();
+    }
+    let (files, bytes) = (disk.files(), disk.bytes_read());
+    log.close();
+    drop(log);
+    let log = open_on(&disk, 400_000).unwrap();
+    let closed = files.len() as u64 - 2;
+    let last = files.iter().rev().nth(1).unwrap().1.len() as u64;
+    assert_eq!(disk.bytes_read() - bytes, closed * 64 * 1024 + last + 12);
+    assert_eq!(contents(&log).len(), 40);
+}
+
+#[test]
+fn the_published_head_is_told_to_others_and_proves_nothing_when_it_is_behind_torn_or_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let marker = directory.path().join("head");
+    let told = || published_head(&RealDisk, directory.path()).unwrap();
+    assert_eq!(told(), None);
+    let mut log = open(directory.path()).unwrap();
+    assert_eq!(told(), Some(Revision(0)));
+    log.append(Revision(0), &batch(1, 3)).unwrap();
+    let behind = fs::read(&marker).unwrap();
+    log.append(Revision(3), &batch(2, 3)).unwrap();
+    assert_eq!(told(), Some(Revision(6)));
+    let now = fs::read(&marker).unwrap();
+    let torn = [&now[..6], &behind[6..]].concat();
+    let bent = [&[now[0] ^ 8], &now[1..]].concat();
+    for proves_nothing in [Some(behind), Some(torn[..11].to_vec()), Some(bent), Some(Vec::new()), None] {
+        match proves_nothing {
+            Some(bytes) => fs::write(&marker, bytes).unwrap(),
+            None => fs::remove_file(&marker).unwrap(),
+        }
+        assert_eq!(open(directory.path()).unwrap().head(), Revision(6));
+        assert_eq!(told(), Some(Revision(6)), "it is put right");
+    }
+}
