@@ -2,6 +2,8 @@
 
 mod faults;
 mod flips;
+mod power;
+mod without;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,98 @@
+//! The simulated disk as a log without one of its protections would use it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+use crate::store::disk::simulated::SimulatedDisk;
+use crate::store::disk::{Disk, DiskFile, Space};
+
+/// What is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Contents are not synced.
+    SyncOfData,
+    /// Names are not synced.
+    SyncOfNames,
+    /// The last segment is believed as it is seen: cut where it is torn and synced, but not copied.
+    CopyAtOpening,
+}
+
+pub struct Without {
+    pub disk: SimulatedDisk,
+    pub protection: Protection,
+}
+
+impl Without {
+    fn wrap(&self, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
+        Box::new(File {
+            file,
+            syncs: self.protection != Protection::SyncOfData,
+            shows_the_copied: AtomicBool::new(false),
+        })
+    }
+
+    fn is_no_copy(&self, path: &Path) -> bool {
+        self.protection == Protection::CopyAtOpening && path.extension().is_some_and(|extension| extension == "tmp")
+    }
+}
+
+impl Disk for Without {
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        self.disk.list(directory)
+    }
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        if self.is_no_copy(path) {
+            let original: PathBuf = path.with_extension("log");
+            return Ok(Box::new(File {
+                file: self.disk.open(&original)?,
+                syncs: true,
+                shows_the_copied: AtomicBool::new(true),
+            }));
+        }
+        Ok(self.wrap(self.disk.create_new(path)?))
+    }
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(self.wrap(self.disk.open(path)?))
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if self.is_no_copy(from) { Ok(()) } else { self.disk.rename(from, to) }
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+    fn sync_dir(&self, directory: &Path) -> io::Result<()> {
+        if self.protection == Protection::SyncOfNames { Ok(()) } else { self.disk.sync_dir(directory) }
+    }
+    fn space(&self, directory: &Path) -> io::Result<Space> {
+        self.disk.space(directory)
+    }
+}
+
+struct File {
+    file: Box<dyn DiskFile>,
+    syncs: bool,
+    /// Whether this stands for the copy: what is written to it first is there already.
+    shows_the_copied: AtomicBool,
+}
+
+impl DiskFile for File {
+    fn size(&self) -> io::Result<u64> {
+        self.file.size()
+    }
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_exact_at(buffer, offset)
+    }
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        if self.shows_the_copied.swap(false, Ordering::Relaxed) {
+            return self.file.truncate(bytes.len() as u64);
+        }
+        self.file.write_all_at(bytes, offset)
+    }
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.file.truncate(length)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        if self.syncs { self.file.sync_data() } else { Ok(()) }
+    }
+}
