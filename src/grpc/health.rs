@@ -33,8 +33,16 @@ pub struct HealthBoard {
 #[derive(Clone, Copy, Debug, Default)]
 struct Told {
     serving: Serving,
+    /// Whether writes are not served, whatever else is said.
+    holds_writes: bool,
     /// Whether nothing more will be told: those who watch would hold up the drain.
     is_last: bool,
+}
+
+impl Told {
+    fn serving(self) -> Serving {
+        Serving { writes: self.serving.writes && !self.holds_writes, ..self.serving }
+    }
 }
 
 impl HealthBoard {
@@ -43,9 +51,14 @@ impl HealthBoard {
         self.told.send_modify(|told| told.serving = serving);
     }
 
+    /// Says whether writes are kept from being served, whatever else is said of them: what is stored is not well.
+    pub fn hold_writes(&self, holds_writes: bool) {
+        self.told.send_modify(|told| told.holds_writes = holds_writes);
+    }
+
     /// Says that nothing is served any more, and ends every watch.
     pub fn end(&self) {
-        self.told.send_replace(Told { serving: Serving::default(), is_last: true });
+        self.told.send_replace(Told { is_last: true, ..Told::default() });
     }
 
     /// The health service of this board.
@@ -98,7 +111,7 @@ impl Health for HealthService {
     async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         let service = &request.get_ref().service;
         let known = depends_on(service).ok_or_else(|| status::not_found("service", service))?;
-        Ok(Response::new(response(Some(known), self.board.told.borrow().serving)))
+        Ok(Response::new(response(Some(known), self.board.told.borrow().serving())))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
@@ -109,7 +122,7 @@ impl Health for HealthService {
             futures_util::stream::unfold((self.board.told.subscribe(), None), move |(mut board, said)| async move {
                 loop {
                     let told = *board.borrow_and_update();
-                    let response = response(service, told.serving);
+                    let response = response(service, told.serving());
                     if said != Some(response.status) {
                         return Some((Ok(response), (board, Some(response.status))));
                     }

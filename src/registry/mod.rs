@@ -18,6 +18,7 @@ pub mod head;
 mod open;
 pub mod question;
 mod receipt;
+pub mod scrub;
 pub mod search;
 pub mod snapshot;
 mod stage;
@@ -137,6 +138,11 @@ impl Registry {
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.shared.clock
+    }
+
+    /// What reads the log over.
+    pub fn scrubber(&self) -> scrub::Scrubber {
+        scrub::Scrubber { log: Arc::clone(&self.shared.log) }
     }
 
     /// Records what a command asks for, unless the rules or the disk refuse.

@@ -5,6 +5,7 @@
 
 pub mod config;
 mod sample;
+mod scrub;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use self::config::Config;
 use crate::domain::day::Day;
 use crate::grpc;
 use crate::grpc::health::{HealthBoard, Serving};
+use crate::registry::scrub::Pace;
 use crate::registry::{OpenError, Opened, Options, Registry, WriterFailed};
 use crate::store::{Store, StoreOptions};
 use crate::telemetry;
@@ -95,6 +97,7 @@ pub async fn run(
         .serve_with_incoming_shutdown(incoming(listener), stopped(stop.subscribe()));
     let served = tokio::spawn(served);
     health.set(Serving { questions: true, writes: true });
+    let scrub = tokio::spawn(scrub::watch_over(registry.scrubber(), Pace::default(), health.clone()));
     on_listening(address);
 
     let mut early = None;
@@ -105,6 +108,7 @@ pub async fn run(
     health.end();
     stop.send_replace(true);
     calendar.abort();
+    scrub.abort();
     if tokio::time::timeout(config.drain, served).await.is_err() {
         tracing::warn!("calls were cut off: they did not end within the drain's deadline");
     }

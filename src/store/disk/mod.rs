@@ -40,6 +40,8 @@ pub trait DiskFile: Send + Sync {
     fn truncate(&self, length: u64) -> io::Result<()>;
     /// Makes contents and length durable. After an error nothing is known of what was written since the last success.
     fn sync_data(&self) -> io::Result<()>;
+    /// Lets the next reads come from the medium and not from memory, as far as the two can be told apart.
+    fn forget_cached(&self) {}
 }
 
 /// The room on a file system, in bytes.
@@ -106,5 +108,10 @@ impl DiskFile for File {
 
     fn sync_data(&self) -> io::Result<()> {
         File::sync_data(self)
+    }
+
+    fn forget_cached(&self) {
+        // Advice that is not taken makes a reading no worse than any other.
+        rustix::fs::fadvise(self, 0, None, rustix::fs::Advice::DontNeed).unwrap_or_default();
     }
 }

@@ -45,6 +45,11 @@ pub trait ReadLog: Send + Sync {
 
     /// The records from `from` to `to`, both included, as far as there are any.
     fn read(&self, from: Revision, to: Revision) -> Records;
+
+    /// The records that nothing is written beside any more, read from the medium again as far as that is possible.
+    fn reread(&self) -> Records {
+        self.read(Revision(1), self.head())
+    }
 }
 
 /// Nothing was appended, or nobody can say whether something was.

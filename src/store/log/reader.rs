@@ -29,9 +29,19 @@ impl ReadLog for FileReader {
     }
 
     fn read(&self, from: Revision, to: Revision) -> Records {
-        let next = from.max(Revision(1));
-        let to = to.min(self.head());
-        Box::new(FileRecords { shared: Arc::clone(&self.0), next, to, place: None, ready: VecDeque::new() })
+        Box::new(self.records(from.max(Revision(1)), to.min(self.head())))
+    }
+
+    fn reread(&self) -> Records {
+        let closed = self.records(Revision(1), self.0.active_first().previous());
+        Box::new(FileRecords { from_medium: true, ..closed })
+    }
+}
+
+impl FileReader {
+    fn records(&self, next: Revision, to: Revision) -> FileRecords {
+        let (place, ready) = (None, VecDeque::new());
+        FileRecords { shared: Arc::clone(&self.0), next, to, place, ready, from_medium: false }
     }
 }
 
@@ -42,6 +52,8 @@ struct FileRecords {
     to: Revision,
     place: Option<Place>,
     ready: VecDeque<Vec<u8>>,
+    /// Whether what the operating system remembers of the files does not count.
+    from_medium: bool,
 }
 
 /// A place between two frames of a segment.
@@ -151,6 +163,9 @@ impl FileRecords {
         }
         let near = segment.near(self.next);
         let mut place = Place::first_of(&self.shared, segment)?;
+        if self.from_medium {
+            place.file.forget_cached();
+        }
         if let Some((next, offset)) = near {
             (place.next, place.offset) = (next, offset);
         }

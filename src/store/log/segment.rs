@@ -130,6 +130,12 @@ impl Shared {
         Revision(self.head.load(Ordering::Acquire))
     }
 
+    /// The first revision of the segment that is written to.
+    pub fn active_first(&self) -> Revision {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.keys().next_back().copied().unwrap_or(Revision(1))
+    }
+
     /// The segment that holds a revision, if one does.
     pub fn segment_of(&self, revision: Revision) -> Option<Arc<Segment>> {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
