@@ -1,10 +1,10 @@
-//! Who asks, and what each role may call.
+//! Who asks, and what each role may call, reach and see.
 
 mod dev;
 mod table;
 
 pub use self::dev::{BadDevCaller, dev_caller};
-pub use self::table::{METHODS, Method, RoleName, allows};
+pub use self::table::{Fields, Grant, METHODS, Method, Right, RoleName, Rows, right};
 use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::ProviderId;
 

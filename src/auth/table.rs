@@ -1,4 +1,7 @@
-//! The table of the contract, "Who may do what": method × role. Absent means denied.
+//! The table of the contract, "Who may do what": for each method the roles that may call it, the rows that each of them
+//! reaches by it, and the fields that it sees of them. Absent means denied.
+//!
+//! The entrance looks up the [`Right`] of a call here, once; the services ask nothing but that right.
 
 use crate::domain::fact::Role;
 
@@ -17,98 +20,149 @@ pub enum RoleName {
     Auditor,
 }
 
-/// A row: a method and the roles that may call it.
+/// The rows that a call reaches. What it does not reach and what is not on file are told alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// Everyone and everything.
+    Everything,
+    /// People with a job with the caller, past or present, not retracted, as known at the head.
+    OwnStaff,
+    /// The same; and the verdict, with its reasons, on anyone whose number, or whose name and birth date, the caller
+    /// knows. No other provider may be named.
+    OwnStaffAndVerdicts,
+    /// What the caller, or another client of its role (a provider: of that provider), reported.
+    OwnFacts,
+    /// Providers. No person.
+    Providers,
+}
+
+/// The fields that a caller sees of the rows it reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fields {
+    /// All of them.
+    All,
+    /// No other employer, no note, no limitation's text, no birth date.
+    OfAnEmployer,
+    /// Verdicts, reasons, standings and dates: no name, designation or note.
+    OfAPayer,
+    /// No person: how many changes there are, and of how many people, and not which.
+    Counts,
+}
+
+/// What a role may do by a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Right {
+    /// What it reaches.
+    pub rows: Rows,
+    /// What it sees of that.
+    pub fields: Fields,
+}
+
+/// A role with its right.
+pub type Grant = (RoleName, Right);
+
+/// A row: a method and who may do what by it.
 #[derive(Debug)]
 pub struct Method {
     /// The service, without its package.
     pub service: &'static str,
     /// The method.
     pub name: &'static str,
-    /// Who may call it.
-    pub roles: &'static [RoleName],
+    /// Who may call it, and what for.
+    pub grants: &'static [Grant],
 }
 
+use Fields::{All, Counts, OfAPayer, OfAnEmployer};
 use RoleName::{Auditor, Certifier, Payer, Provider, Registrar};
+use Rows::{Everything, OwnFacts, OwnStaff, OwnStaffAndVerdicts, Providers};
 
-const QUESTIONS: &[RoleName] = &[Registrar, Provider, Payer, Auditor];
-const REGISTRAR: &[RoleName] = &[Registrar];
-const REGISTRAR_READS: &[RoleName] = &[Registrar, Auditor];
-const EMPLOYER: &[RoleName] = &[Registrar, Provider];
-const EMPLOYER_READS: &[RoleName] = &[Registrar, Provider, Auditor];
-const CERTIFIER: &[RoleName] = &[Certifier];
-const CERTIFIER_READS: &[RoleName] = &[Registrar, Certifier, Auditor];
-const AMENDMENTS: &[RoleName] = &[Registrar, Certifier, Provider];
-const FACTS: &[RoleName] = &[Registrar, Certifier, Provider, Auditor];
+const fn may(role: RoleName, rows: Rows, fields: Fields) -> Grant {
+    (role, Right { rows, fields })
+}
 
-const fn row(service: &'static str, name: &'static str, roles: &'static [RoleName]) -> Method {
-    Method { service, name, roles }
+const REGISTRAR: Grant = may(Registrar, Everything, All);
+const AUDITOR: Grant = may(Auditor, Everything, All);
+const PAYER: Grant = may(Payer, Everything, OfAPayer);
+const CERTIFIER: Grant = may(Certifier, Providers, Counts);
+
+const QUESTION: &[Grant] = &[REGISTRAR, may(Provider, OwnStaffAndVerdicts, OfAnEmployer), PAYER, AUDITOR];
+const RECORD: &[Grant] = &[REGISTRAR, may(Provider, OwnStaff, OfAnEmployer), PAYER, AUDITOR];
+const REGISTRARS: &[Grant] = &[REGISTRAR];
+const REGISTRARS_READ: &[Grant] = &[REGISTRAR, AUDITOR];
+const EMPLOYERS: &[Grant] = &[REGISTRAR, may(Provider, OwnStaff, OfAnEmployer)];
+const EMPLOYERS_READ: &[Grant] = &[REGISTRAR, may(Provider, OwnStaff, OfAnEmployer), AUDITOR];
+const CERTIFIERS: &[Grant] = &[CERTIFIER];
+const CERTIFIERS_READ: &[Grant] = &[REGISTRAR, CERTIFIER, AUDITOR];
+const AMENDMENT: &[Grant] = &[REGISTRAR, may(Certifier, OwnFacts, Counts), may(Provider, OwnFacts, OfAnEmployer)];
+const FACTS: &[Grant] = &[REGISTRAR, may(Certifier, OwnFacts, Counts), may(Provider, OwnFacts, OfAnEmployer), AUDITOR];
+
+const fn row(service: &'static str, name: &'static str, grants: &'static [Grant]) -> Method {
+    Method { service, name, grants }
 }
 
 /// Every method of the contract.
 pub const METHODS: &[Method] = &[
-    row("VerificationService", "VerifyCredential", QUESTIONS),
-    row("VerificationService", "BatchVerifyCredentials", QUESTIONS),
-    row("VerificationService", "StreamVerifyCredentials", QUESTIONS),
-    row("VerificationService", "CheckBillingEligibility", QUESTIONS),
-    row("VerificationService", "BatchCheckBillingEligibility", QUESTIONS),
-    row("VerificationService", "StreamCheckBillingEligibility", QUESTIONS),
-    row("VerificationService", "GetCredential", QUESTIONS),
-    row("VerificationService", "ListStandingPeriods", QUESTIONS),
-    row("CredentialService", "RegisterSpecialist", REGISTRAR),
-    row("CredentialService", "ChangeSpecialistName", REGISTRAR),
-    row("CredentialService", "RecordDeath", REGISTRAR),
-    row("CredentialService", "EvaluateApplication", REGISTRAR_READS),
-    row("CredentialService", "IssueCredential", REGISTRAR),
-    row("CredentialService", "RenewCredential", REGISTRAR),
-    row("CredentialService", "GrantDesignation", REGISTRAR),
-    row("CredentialService", "SuspendCredential", REGISTRAR),
-    row("CredentialService", "LimitCredential", REGISTRAR),
-    row("CredentialService", "GrantInactiveStatus", REGISTRAR),
-    row("CredentialService", "RevokeCredential", REGISTRAR),
-    row("CredentialService", "RecordSurrender", REGISTRAR),
-    row("CredentialService", "RecordRelinquishment", REGISTRAR),
-    row("CredentialService", "RecordRetirement", REGISTRAR),
-    row("CredentialService", "ReinstateCredential", REGISTRAR),
-    row("CredentialService", "ListCredentials", REGISTRAR_READS),
-    row("CredentialService", "ListRuleSets", REGISTRAR_READS),
-    row("EmploymentService", "ReportEmploymentStart", EMPLOYER),
-    row("EmploymentService", "ReportEmploymentEnd", EMPLOYER),
-    row("EmploymentService", "CorrectEmployment", EMPLOYER),
-    row("EmploymentService", "TransferEmployments", REGISTRAR),
-    row("EmploymentService", "ListEmployments", EMPLOYER_READS),
-    row("EmploymentService", "ReconcileRoster", EMPLOYER_READS),
-    row("ProviderService", "RegisterProvider", CERTIFIER),
-    row("ProviderService", "UpdateProvider", CERTIFIER),
-    row("ProviderService", "RecordQualification", CERTIFIER),
-    row("ProviderService", "SuspendProvider", CERTIFIER),
-    row("ProviderService", "CertifyPeerService", CERTIFIER),
-    row("ProviderService", "SuspendPeerService", CERTIFIER),
-    row("ProviderService", "GetProvider", CERTIFIER_READS),
-    row("ProviderService", "ListProviders", CERTIFIER_READS),
-    row("ProviderService", "GetProgramStatistics", CERTIFIER_READS),
-    row("RecordService", "EndPeriod", AMENDMENTS),
-    row("RecordService", "RetractFact", AMENDMENTS),
+    row("VerificationService", "VerifyCredential", QUESTION),
+    row("VerificationService", "BatchVerifyCredentials", QUESTION),
+    row("VerificationService", "StreamVerifyCredentials", QUESTION),
+    row("VerificationService", "CheckBillingEligibility", QUESTION),
+    row("VerificationService", "BatchCheckBillingEligibility", QUESTION),
+    row("VerificationService", "StreamCheckBillingEligibility", QUESTION),
+    row("VerificationService", "GetCredential", RECORD),
+    row("VerificationService", "ListStandingPeriods", RECORD),
+    row("CredentialService", "RegisterSpecialist", REGISTRARS),
+    row("CredentialService", "ChangeSpecialistName", REGISTRARS),
+    row("CredentialService", "RecordDeath", REGISTRARS),
+    row("CredentialService", "EvaluateApplication", REGISTRARS_READ),
+    row("CredentialService", "IssueCredential", REGISTRARS),
+    row("CredentialService", "RenewCredential", REGISTRARS),
+    row("CredentialService", "GrantDesignation", REGISTRARS),
+    row("CredentialService", "SuspendCredential", REGISTRARS),
+    row("CredentialService", "LimitCredential", REGISTRARS),
+    row("CredentialService", "GrantInactiveStatus", REGISTRARS),
+    row("CredentialService", "RevokeCredential", REGISTRARS),
+    row("CredentialService", "RecordSurrender", REGISTRARS),
+    row("CredentialService", "RecordRelinquishment", REGISTRARS),
+    row("CredentialService", "RecordRetirement", REGISTRARS),
+    row("CredentialService", "ReinstateCredential", REGISTRARS),
+    row("CredentialService", "ListCredentials", REGISTRARS_READ),
+    row("CredentialService", "ListRuleSets", REGISTRARS_READ),
+    row("EmploymentService", "ReportEmploymentStart", EMPLOYERS),
+    row("EmploymentService", "ReportEmploymentEnd", EMPLOYERS),
+    row("EmploymentService", "CorrectEmployment", EMPLOYERS),
+    row("EmploymentService", "TransferEmployments", REGISTRARS),
+    row("EmploymentService", "ListEmployments", EMPLOYERS_READ),
+    row("EmploymentService", "ReconcileRoster", EMPLOYERS_READ),
+    row("ProviderService", "RegisterProvider", CERTIFIERS),
+    row("ProviderService", "UpdateProvider", CERTIFIERS),
+    row("ProviderService", "RecordQualification", CERTIFIERS),
+    row("ProviderService", "SuspendProvider", CERTIFIERS),
+    row("ProviderService", "CertifyPeerService", CERTIFIERS),
+    row("ProviderService", "SuspendPeerService", CERTIFIERS),
+    row("ProviderService", "GetProvider", CERTIFIERS_READ),
+    row("ProviderService", "ListProviders", CERTIFIERS_READ),
+    row("ProviderService", "GetProgramStatistics", CERTIFIERS_READ),
+    row("RecordService", "EndPeriod", AMENDMENT),
+    row("RecordService", "RetractFact", AMENDMENT),
     row("RecordService", "ListFacts", FACTS),
-    row("RecordService", "ImportRecords", REGISTRAR),
-    row("ChangeService", "WatchChanges", QUESTIONS),
-    row("ChangeService", "ListChanges", QUESTIONS),
+    row("RecordService", "ImportRecords", REGISTRARS),
+    row("ChangeService", "WatchChanges", RECORD),
+    row("ChangeService", "ListChanges", RECORD),
 ];
 
-/// Whether a role may call the method of a path (`/package.Service/Method`).
-pub fn allows(path: &str, role: &Role) -> bool {
-    let Some((service, name)) = path.strip_prefix("/ms.dmh.credential.v1.").and_then(|rest| rest.split_once('/'))
-    else {
-        return false;
-    };
-    let roles: &[RoleName] = match role {
-        Role::Registry => &[],
-        Role::Registrar => &[Registrar],
-        Role::Certifier => &[Certifier],
-        Role::RegistrarAndCertifier => &[Registrar, Certifier],
-        Role::Provider(_) => &[Provider],
-        Role::Payer => &[Payer],
-        Role::Auditor => &[Auditor],
-    };
-    let row = METHODS.iter().find(|row| row.service == service && row.name == name);
-    row.is_some_and(|row| row.roles.iter().any(|allowed| roles.contains(allowed)))
+/// What a role may do by the method of a path (`/package.Service/Method`). None: nothing.
+pub fn right(path: &str, role: &Role) -> Option<Right> {
+    let (service, name) = path.strip_prefix("/ms.dmh.credential.v1.")?.split_once('/')?;
+    let row = METHODS.iter().find(|row| row.service == service && row.name == name)?;
+    let of = |asked: RoleName| row.grants.iter().find(|(role, _)| *role == asked).map(|(_, right)| *right);
+    match role {
+        Role::Registry => None,
+        Role::Registrar => of(Registrar),
+        Role::Certifier => of(Certifier),
+        // What either may do, with a registrar's sight.
+        Role::RegistrarAndCertifier => of(Registrar).or(of(Certifier)).map(|_| Right { rows: Everything, fields: All }),
+        Role::Provider(_) => of(Provider),
+        Role::Payer => of(Payer),
+        Role::Auditor => of(Auditor),
+    }
 }

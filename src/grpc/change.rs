@@ -12,10 +12,9 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use super::decode::{ChangesAbout, ChangesAsked};
-use super::{Contract, caller, decode, encode, status, unreadable};
-use crate::auth::Caller;
-use crate::domain::fact::Role;
-use crate::domain::id::Revision;
+use super::disclosure::{Asker, asker};
+use super::{Contract, decode, encode, status, unreadable};
+use crate::domain::id::{CredentialNumber, Revision};
 use crate::proto::v1;
 use crate::proto::v1::change_service_server::ChangeService;
 use crate::proto::v1::watch_changes_response::Event;
@@ -40,12 +39,12 @@ impl ChangeService for Contract {
         &self,
         request: Request<v1::WatchChangesRequest>,
     ) -> Result<Response<Self::WatchChangesStream>, Status> {
-        let caller = caller(&request)?;
-        let asked = decode::watch_changes(request.get_ref(), caller.own_provider());
+        let asker = asker(&request)?;
+        let asked = decode::watch_changes(request.get_ref(), asker.own());
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
         let after = self.position(&asked).await?;
         let watch = Watch {
-            feed: self.feed(&caller, asked, after).await?,
+            feed: self.feed(&asker, asked, after).await?,
             registry: self.registry.clone(),
             published: self.registry.published(),
             draining: self.draining.clone(),
@@ -65,19 +64,19 @@ impl ChangeService for Contract {
         &self,
         request: Request<v1::ListChangesRequest>,
     ) -> Result<Response<v1::ListChangesResponse>, Status> {
-        let caller = caller(&request)?;
+        let asker = asker(&request)?;
         let request = request.into_inner();
-        let asked = decode::list_changes(&request, caller.own_provider());
+        let asked = decode::list_changes(&request, asker.own());
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
         let size = decode::page_size(request.page_size);
-        let question = question(&request, &caller);
+        let question = question(&request, &asker);
         let (head, after) = if request.page_token.is_empty() {
             let after = self.position(&asked).await?;
             (self.registry.head().revision, after)
         } else {
             self.go_on(&request.page_token, question)?
         };
-        let mut feed = self.feed(&caller, asked, after).await?;
+        let mut feed = self.feed(&asker, asked, after).await?;
         let (mut messages, mut bytes) = (Vec::new(), 0);
         while messages.len() < size && bytes < PAGE_BYTES {
             let Some(part) = feed.next(head).await.map_err(|error| unreadable(&error))? else { break };
@@ -117,23 +116,30 @@ impl Contract {
         encode::epoch_tag(self.registry.epoch_of(revision))
     }
 
-    /// The feed that a caller asks for, with what the caller may see: the one place that says so.
-    ///
-    /// A provider's feed is of its own staff, also where credentials are named. A payer is told no designations.
-    async fn feed(&self, caller: &Caller, asked: ChangesAsked, after: Position) -> Result<Feed, Status> {
-        let own = caller.own_provider();
+    /// The feed that a caller asks for, with what the caller may see. A provider's feed is of its own staff, also where
+    /// credentials are named.
+    async fn feed(&self, asker: &Asker, asked: ChangesAsked, after: Position) -> Result<Feed, Status> {
+        let own = asker.own();
         let (provider, credentials) = match asked.about {
             ChangesAbout::Everyone => (None, None),
             ChangesAbout::Credentials(numbers) if numbers.len() > MOST_CREDENTIALS => {
                 return Err(status::too_large(format!("at most {MOST_CREDENTIALS} credentials may be named")));
             }
-            ChangesAbout::Credentials(numbers) => (own.cloned(), Some(HashSet::from_iter(numbers))),
-            ChangesAbout::Provider(provider) if own.is_some_and(|own| *own != provider) => {
-                return Err(status::permission_denied("a provider is told of its own staff alone"));
+            ChangesAbout::Credentials(numbers) => {
+                // In the order asked: which of several is told must not tell which of them are on file.
+                let is_hidden =
+                    |number: &&CredentialNumber| own.is_some_and(|own| !self.registry.is_staff(own, **number));
+                if let Some(number) = numbers.iter().find(is_hidden) {
+                    return Err(status::not_found("credential", &number.to_string()));
+                }
+                (own.cloned(), Some(HashSet::from_iter(numbers)))
             }
-            ChangesAbout::Provider(provider) => (Some(provider), None),
+            ChangesAbout::Provider(provider) => {
+                asker.refuse_other(Some(provider.as_str()))?;
+                (Some(provider), None)
+            }
         };
-        let view = View { provider, credentials, without_designations: caller.role == Role::Payer };
+        let view = View { provider, credentials, without_designations: !asker.sees_designations() };
         self.registry.feed(after, view, own.is_some()).await.map_err(|error| match error {
             FeedError::NoSuchCredential(number) => status::not_found("credential", &number.to_string()),
             FeedError::NoSuchProvider(provider) => status::not_found("provider", provider.as_str()),
@@ -198,9 +204,9 @@ fn progress(registry: &Registry, head: Revision) -> v1::Progress {
 }
 
 /// What tells a question from others, its page aside.
-fn question(request: &v1::ListChangesRequest, caller: &Caller) -> u32 {
+fn question(request: &v1::ListChangesRequest, asker: &Asker) -> u32 {
     let asked = v1::ListChangesRequest { page_size: 0, page_token: String::new(), ..request.clone() };
-    crc32c::crc32c_append(crc32c::crc32c(&asked.encode_to_vec()), format!("{:?}", caller.role).as_bytes())
+    crc32c::crc32c_append(crc32c::crc32c(&asked.encode_to_vec()), format!("{:?}", asker.caller.role).as_bytes())
 }
 
 /// A page token, read.

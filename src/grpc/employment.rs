@@ -2,9 +2,10 @@
 
 use tonic::{Request, Response, Status, Streaming};
 
+use super::disclosure::asker;
 use super::mutation::mutate;
 use super::roster::Roster;
-use super::{Contract, answer, caller, day_asked, decode, encode, status, unreadable};
+use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
 use crate::proto::v1;
 use crate::proto::v1::employment_service_server::EmploymentService;
@@ -17,6 +18,8 @@ impl EmploymentService for Contract {
         &self,
         request: Request<v1::ReportEmploymentStartRequest>,
     ) -> Result<Response<v1::ReportEmploymentStartResponse>, Status> {
+        let named = Some(request.get_ref().provider_id.as_str()).filter(|id| !id.is_empty());
+        asker(&request)?.refuse_other(named)?;
         mutate!(
             self,
             request,
@@ -72,13 +75,12 @@ impl EmploymentService for Contract {
         &self,
         request: Request<v1::ListEmploymentsRequest>,
     ) -> Result<Response<v1::ListEmploymentsResponse>, Status> {
-        let caller = caller(&request)?;
+        let asker = asker(&request)?;
         let request = request.into_inner();
-        let asked = decode::list_employments(&request, caller.own_provider());
+        asker.refuse_other(Some(request.provider_id.as_str()).filter(|id| !id.is_empty()))?;
+        let asked = decode::list_employments(&request, asker.own());
         let (mut filter, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
-        if caller.own_provider().is_some_and(|own| filter.provider.as_ref() != Some(own)) {
-            return Err(status::permission_denied("a provider lists its own roster alone"));
-        }
+        filter.own_staff_of = asker.own_staff_of();
         let page = self.page(known_at, request.page_size, &request.page_token).await?;
         let as_of = day_asked(&page.snapshot, "as_of", filter.as_of)?;
         filter.as_of = Some(as_of);
@@ -97,20 +99,22 @@ impl EmploymentService for Contract {
         &self,
         request: Request<Streaming<v1::ReconcileRosterRequest>>,
     ) -> Result<Response<v1::ReconcileRosterResponse>, Status> {
-        let caller = caller(&request)?;
+        let asker = asker(&request)?;
         let mut list = request.into_inner();
         let Some(Kind::Options(options)) = list.message().await?.and_then(|message| message.kind) else {
             return Err(status::invalid_field("options", "required: the first message of the stream"));
         };
-        let asked = decode::roster_options(&options, caller.own_provider());
+        asker.refuse_other(Some(options.provider_id.as_str()).filter(|id| !id.is_empty()))?;
+        let asked = decode::roster_options(&options, asker.own());
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
-        if caller.own_provider().is_some_and(|own| *own != asked.provider) {
-            return Err(status::permission_denied("a provider reconciles its own roster alone"));
-        }
         let snapshot = self.pin_at(asked.known_at).await?;
         let as_of = day_asked(&snapshot, "as_of", asked.as_of)?;
-        let filter =
-            EmploymentFilter { provider: Some(asked.provider), as_of: Some(as_of), ..EmploymentFilter::default() };
+        let filter = EmploymentFilter {
+            provider: Some(asked.provider),
+            as_of: Some(as_of),
+            own_staff_of: asker.own_staff_of(),
+            ..EmploymentFilter::default()
+        };
         let search = snapshot.off_thread(move |snapshot| snapshot.employments(&filter));
         let mut roster = Roster::of(search.await.map_err(|error| unreadable(&error))?);
         while let Some(message) = list.message().await? {

@@ -15,7 +15,7 @@ use tower::{Layer, Service};
 
 use super::mutation::refused;
 use super::status;
-use crate::auth::{self, Caller};
+use crate::auth::{self, Caller, Right};
 use crate::domain::day::Day;
 use crate::registry::Registry;
 use crate::telemetry;
@@ -74,11 +74,12 @@ where
             let method = request.uri().path().to_owned();
             let deadline = deadline(request.headers());
             let admitted = way_in.admit(&method, request.headers()).await;
-            let client = admitted.as_ref().map_or("-", |caller| caller.client.as_str()).to_owned();
+            let client = admitted.as_ref().map_or("-", |(caller, _)| caller.client.as_str()).to_owned();
             let response = match admitted {
                 Err(refusal) => refusal.into_http(),
-                Ok(caller) => {
+                Ok((caller, right)) => {
                     request.extensions_mut().insert(Arc::new(caller));
+                    request.extensions_mut().insert(right);
                     match deadline {
                         None => inner.call(request).await?,
                         Some(limit) => match tokio::time::timeout(limit, inner.call(request)).await {
@@ -106,20 +107,19 @@ fn is_open_to_all(path: &str) -> bool {
 }
 
 impl EntranceLayer {
-    async fn admit(&self, method: &str, headers: &HeaderMap) -> Result<Caller, Status> {
+    async fn admit(&self, method: &str, headers: &HeaderMap) -> Result<(Caller, Right), Status> {
         let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
         if !self.dev {
             return Err(status::unauthenticated("this server knows no clients yet"));
         }
         let caller =
             auth::dev_caller(text("x-dev-caller")).map_err(|error| status::unauthenticated(error.to_string()))?;
-        if !auth::allows(method, &caller.role) {
-            return Err(status::permission_denied("the caller's role may not call this method"));
-        }
+        let denied = || status::permission_denied("the caller's role may not call this method");
+        let right = auth::right(method, &caller.role).ok_or_else(denied)?;
         if let Some(day) = text("x-dev-today") {
             self.move_to(day).await?;
         }
-        Ok(caller)
+        Ok((caller, right))
     }
 
     /// Opens every day up to the one given, before the call is answered.

@@ -1,12 +1,13 @@
 //! The wire: the services of the contract on top of the registry.
 //!
 //! [`decode`] turns requests into the domain's words and names every field at fault; [`encode`] writes answers, and
-//! cannot fail; [`status`] is the one place that picks gRPC codes. The services between them say what is asked of the
-//! registry, and nothing else.
+//! cannot fail; [`status`] is the one place that picks gRPC codes; `disclosure` leaves out of an answer what is not the
+//! caller's to see. The services between them say what is asked of the registry, and nothing else.
 
 mod change;
 mod credential;
 pub mod decode;
+mod disclosure;
 mod employment;
 pub mod encode;
 mod entrance;
@@ -20,19 +21,17 @@ pub mod status;
 mod stream;
 mod verification;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tonic::Status;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
-use tonic::{Request, Status};
 use tonic_health::pb::health_server::HealthServer;
 use tower::layer::util::{Identity, Stack};
 
 use self::entrance::EntranceLayer;
 use self::health::HealthBoard;
-use crate::auth::Caller;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::proto::{self, v1};
@@ -87,12 +86,6 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
     tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-}
-
-/// The caller that the entrance resolved.
-fn caller<T>(request: &Request<T>) -> Result<Arc<Caller>, Status> {
-    let caller = request.extensions().get::<Arc<Caller>>();
-    caller.cloned().ok_or_else(|| status::unauthenticated("the call did not pass the entrance"))
 }
 
 impl Contract {

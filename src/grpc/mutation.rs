@@ -5,9 +5,10 @@ use std::time::Duration;
 use tonic::Status;
 
 use super::decode::Asked;
+use super::disclosure::{Asker, Shown};
 use super::{Contract, encode, status};
-use crate::auth::Caller;
 use crate::domain::decide::Rejection;
+use crate::domain::id::Revision;
 use crate::domain::record::Foreseen;
 use crate::proto::v1;
 use crate::registry::{Numbers, Receipt, Resource, Submission, SubmitError};
@@ -18,6 +19,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 /// A mutation that was accepted, in the words of the wire.
 pub(super) struct Accepted {
     receipt: Receipt,
+    /// What the caller sees of it.
+    asker: Asker,
+    shown: Shown,
     pub(super) epoch: String,
     pub(super) fact_ids: Vec<String>,
 }
@@ -26,24 +30,40 @@ impl Contract {
     /// Records what was asked, unless the rules or the disk refuse.
     pub(super) async fn submit(
         &self,
-        caller: &Caller,
+        asker: &Asker,
         method: &'static str,
         asked: Result<Asked, Rejection>,
         content: Vec<u8>,
     ) -> Result<Accepted, Status> {
         let Asked { request_id, validate_only, note, command } =
             asked.map_err(|rejection| status::rejected(&rejection))?;
-        let reporter = caller.reporter();
+        let reporter = asker.caller.reporter();
         let numbers = Numbers::Random;
         let submission = Submission { reporter, method, request_id, content, validate_only, note, command, numbers };
-        let receipt = self.registry.submit(submission).await.map_err(|error| refused(&error, request_id))?;
+        let submitted = self.registry.submit(submission).await;
         let snapshot = self.registry.pin_head();
         let tags = |revision| Some(encode::epoch_tag(snapshot.epoch_of(revision)));
+        let mut receipt = submitted.map_err(|error| refused(&named(error, &self.tags()), request_id))?;
+        let shown = asker.narrow(&mut receipt, validate_only);
         Ok(Accepted {
+            asker: asker.clone(),
+            shown,
             epoch: snapshot.epoch_of(receipt.revision).to_string(),
             fact_ids: receipt.fact_ids.iter().map(|id| encode::fact_id(*id, &tags)).collect(),
             receipt,
         })
+    }
+}
+
+/// A fact that is not on file, or not the caller's to amend, is named as the wire names facts.
+fn named(error: SubmitError, epochs: encode::EpochTags<'_>) -> SubmitError {
+    match error {
+        SubmitError::Rejected(Rejection::NotFound { kind: "fact", id }) => {
+            let revision = id.split_once('-').and_then(|(revision, _)| revision.parse().ok()).map(Revision);
+            let id = revision.and_then(epochs).map_or(id.clone(), |tag| format!("{tag:08x}-{id}"));
+            SubmitError::Rejected(Rejection::NotFound { kind: "fact", id })
+        }
+        other => other,
     }
 }
 
@@ -52,6 +72,9 @@ pub(super) fn refused(error: &SubmitError, request_id: uuid::Uuid) -> Status {
     match error {
         SubmitError::Rejected(rejection) => status::rejected(rejection),
         SubmitError::RequestIdReused => status::request_id_reused(request_id),
+        SubmitError::OtherRights => status::permission_denied(
+            "this request was answered in another role, whose answers are not this one's to see",
+        ),
         SubmitError::Busy => status::writer_busy(RETRY_AFTER),
         SubmitError::StoreFull => status::store_full(),
         SubmitError::NotWritten => status::not_written(RETRY_AFTER),
@@ -71,7 +94,7 @@ impl Accepted {
     }
 
     pub(super) fn change_count(&self) -> u32 {
-        u32::try_from(self.receipt.changes.len()).unwrap_or(u32::MAX)
+        self.shown.changes
     }
 
     pub(super) fn changes(&self) -> Vec<v1::Change> {
@@ -80,7 +103,7 @@ impl Accepted {
     }
 
     pub(super) fn foreseen_change_count(&self) -> u32 {
-        self.receipt.foreseen.count
+        self.shown.foreseen
     }
 
     pub(super) fn foreseen_changes(&self) -> Vec<v1::Change> {
@@ -88,7 +111,7 @@ impl Accepted {
     }
 
     pub(super) fn specialist_count(&self) -> u32 {
-        self.receipt.specialist_count
+        self.shown.people
     }
 
     pub(super) fn specialist(&self, _: &Contract) -> Option<v1::Specialist> {
@@ -116,7 +139,8 @@ impl Accepted {
         match &self.receipt.resource {
             Resource::Employments(jobs) => {
                 let tags = contract.tags();
-                jobs.iter().map(|reported| encode::employment(&reported.person, &reported.job, &tags)).collect()
+                let encoded = jobs.iter().map(|reported| encode::employment(&reported.person, &reported.job, &tags));
+                encoded.map(|employment| self.shown.employment(employment)).collect()
             }
             _ => Vec::new(),
         }
@@ -129,7 +153,7 @@ impl Accepted {
     pub(super) fn fact(&self, contract: &Contract) -> Option<v1::Fact> {
         match &self.receipt.resource {
             Resource::Fact(recorded) if !self.fact_ids.is_empty() => {
-                Some(encode::fact(recorded, encode::Around::default(), &contract.tags()))
+                Some(self.asker.fact(encode::fact(recorded, encode::Around::default(), &contract.tags())))
             }
             _ => None,
         }
@@ -175,13 +199,13 @@ impl Accepted {
 /// Answers a mutation: decodes it, submits it, and writes the response that all of them share around the resource.
 macro_rules! mutate {
     ($contract:ident, $request:ident, $path:literal, $decode:expr, $response:ident { $resource:ident }) => {{
-        let caller = $crate::grpc::caller(&$request)?;
+        let asker = $crate::grpc::disclosure::asker(&$request)?;
         let mut message = $request.into_inner();
-        let asked = $decode(&message, &*caller);
+        let asked = $decode(&message, &*asker.caller);
         message.validate_only = false;
         let content = prost::Message::encode_to_vec(&message);
         let method = concat!("/ms.dmh.credential.v1.", $path);
-        let accepted = $contract.submit(&caller, method, asked, content).await?;
+        let accepted = $contract.submit(&asker, method, asked, content).await?;
         Ok(tonic::Response::new(v1::$response {
             $resource: accepted.$resource($contract),
             fact_id: accepted.fact_id(),

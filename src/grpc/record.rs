@@ -1,14 +1,14 @@
 //! RecordService: amendments of what was reported, and the facts themselves.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use prost::Message as _;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::disclosure::{Asker, asker};
 use super::mutation::mutate;
-use super::{Contract, answer, caller, day_asked, decode, encode, status, unreadable};
+use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
 use crate::proto::v1;
 use crate::proto::v1::list_facts_request::Subject;
@@ -46,12 +46,12 @@ impl RecordService for Contract {
         &self,
         request: Request<v1::ListFactsRequest>,
     ) -> Result<Response<v1::ListFactsResponse>, Status> {
-        let caller = caller(&request)?;
+        let asker = asker(&request)?;
         let request = request.into_inner();
         let (of, known_at) = decode::list_facts(&request).map_err(|rejection| status::rejected(&rejection))?;
         let page = self.page(known_at, request.page_size, &request.page_token).await?;
-        let reporter = caller.reporter();
-        let search = page.snapshot.off_thread(move |snapshot| snapshot.facts(&of, &reporter));
+        let only = asker.sees_own_facts_only().then(|| asker.caller.reporter());
+        let search = page.snapshot.off_thread(move |snapshot| snapshot.facts(&of, only.as_ref()));
         let found = search.await.map_err(|error| unreadable(&error))?;
         let found = found.ok_or_else(|| not_on_file(request.subject.as_ref()))?;
         let (facts, next_page_token) = page.cut(found);
@@ -66,7 +66,7 @@ impl RecordService for Contract {
                 retracted_by: filed.retracted_by,
                 job: filed.job.as_ref().map(|(fact, provider)| (*fact, provider)),
             };
-            encode::fact(&filed.recorded, around, &tags)
+            asker.fact(encode::fact(&filed.recorded, around, &tags))
         });
         Ok(Response::new(v1::ListFactsResponse {
             facts: facts.collect(),
@@ -81,16 +81,16 @@ impl RecordService for Contract {
         &self,
         request: Request<Streaming<v1::ImportRecordsRequest>>,
     ) -> Result<Response<Self::ImportRecordsStream>, Status> {
-        let caller = caller(&request)?;
+        let asker = asker(&request)?;
         let contract = self.clone();
         let outcomes = request.into_inner().then(move |message| {
-            let (contract, caller) = (contract.clone(), Arc::clone(&caller));
+            let (contract, asker) = (contract.clone(), asker.clone());
             async move {
                 let row = message
                     .map_err(status::of_transport)?
                     .row
                     .ok_or_else(|| status::invalid_field("row", "required"))?;
-                Ok(contract.import(&caller, row).await)
+                Ok(contract.import(&asker, row).await)
             }
         });
         Ok(Response::new(Box::pin(outcomes)))
@@ -99,12 +99,12 @@ impl RecordService for Contract {
 
 impl Contract {
     /// Records one row, as the RPC of the same name would, and says what became of it.
-    async fn import(&self, caller: &Caller, mut row: v1::ImportRow) -> v1::ImportRecordsResponse {
+    async fn import(&self, asker: &Asker, mut row: v1::ImportRow) -> v1::ImportRecordsResponse {
         use v1::import_records_response::Result as Outcome;
         let asked = decode::import_row(&row, &self.tags());
         row.validate_only = false;
         let method = "/ms.dmh.credential.v1.RecordService/ImportRecords";
-        let result = match self.submit(caller, method, asked, row.encode_to_vec()).await {
+        let result = match self.submit(asker, method, asked, row.encode_to_vec()).await {
             Ok(accepted) => Outcome::Outcome(accepted.import_outcome()),
             Err(error) => Outcome::Error(status::to_rpc_status(&error)),
         };

@@ -4,9 +4,9 @@
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::disclosure::{Asker, asker};
 use super::verification::{eligibility_result, verification_result};
-use super::{Contract, caller, status};
-use crate::auth::Caller;
+use super::{Contract, status};
 use crate::proto::v1;
 use crate::registry::snapshot::Snapshot;
 
@@ -30,7 +30,7 @@ pub(super) trait Questions: Send + 'static {
     /// The message that says what the stream is answered from.
     fn pinned(pinned: v1::Pinned) -> Self::Answer;
     /// The answer to a question.
-    fn answer(snapshot: &Snapshot, caller: &Caller, item: Self::Item) -> impl Future<Output = Self::Answer> + Send;
+    fn answer(snapshot: &Snapshot, asker: &Asker, item: Self::Item) -> impl Future<Output = Self::Answer> + Send;
 }
 
 /// Answers a stream: first what it is answered from, then every item in order.
@@ -38,7 +38,7 @@ pub(super) async fn answered<Q: Questions>(
     contract: Contract,
     request: Request<Streaming<Q>>,
 ) -> Result<Response<std::pin::Pin<Box<dyn Stream<Item = Result<Q::Answer, Status>> + Send>>>, Status> {
-    let caller = caller(&request)?;
+    let asker = asker(&request)?;
     let mut questions = request.into_inner();
     let first = questions.message().await?.and_then(Questions::read);
     let Some(Incoming::Options(options)) = first else {
@@ -47,10 +47,10 @@ pub(super) async fn answered<Q: Questions>(
     let snapshot = contract.pin(options.known_at.as_ref(), options.min_revision).await?;
     let pinned = v1::Pinned { epoch: snapshot.epoch.to_string(), revision: snapshot.revision.0 };
     let answers = questions.then(move |message| {
-        let (snapshot, caller) = (snapshot.clone(), caller.clone());
+        let (snapshot, asker) = (snapshot.clone(), asker.clone());
         async move {
             match message.map_err(status::of_transport)?.read() {
-                Some(Incoming::Item(item)) => Ok(Q::answer(&snapshot, &caller, item).await),
+                Some(Incoming::Item(item)) => Ok(Q::answer(&snapshot, &asker, item).await),
                 Some(Incoming::Options(_)) => Err(status::invalid_field("options", "the first message alone has them")),
                 None => Err(status::invalid_field("item", "required")),
             }
@@ -77,9 +77,9 @@ impl Questions for v1::StreamVerifyCredentialsRequest {
         v1::StreamVerifyCredentialsResponse { kind: Some(Kind::Pinned(pinned)) }
     }
 
-    async fn answer(snapshot: &Snapshot, caller: &Caller, item: v1::VerificationItem) -> Self::Answer {
+    async fn answer(snapshot: &Snapshot, asker: &Asker, item: v1::VerificationItem) -> Self::Answer {
         use v1::stream_verify_credentials_response::Kind;
-        let result = verification_result(snapshot, caller, item).await;
+        let result = verification_result(snapshot, asker, item).await;
         v1::StreamVerifyCredentialsResponse { kind: Some(Kind::Result(result)) }
     }
 }
@@ -101,9 +101,9 @@ impl Questions for v1::StreamCheckBillingEligibilityRequest {
         v1::StreamCheckBillingEligibilityResponse { kind: Some(Kind::Pinned(pinned)) }
     }
 
-    async fn answer(snapshot: &Snapshot, caller: &Caller, item: v1::EligibilityItem) -> Self::Answer {
+    async fn answer(snapshot: &Snapshot, asker: &Asker, item: v1::EligibilityItem) -> Self::Answer {
         use v1::stream_check_billing_eligibility_response::Kind;
-        let result = eligibility_result(snapshot, caller, item).await;
+        let result = eligibility_result(snapshot, asker, item).await;
         v1::StreamCheckBillingEligibilityResponse { kind: Some(Kind::Result(result)) }
     }
 }

@@ -7,11 +7,10 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::decode::Claim;
+use super::disclosure::{Asker, asker};
 use super::stream::answered;
-use super::{Contract, answer, caller, day_asked, decode, encode, status, unreadable};
-use crate::auth::Caller;
+use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::domain::day::{Day, Period};
-use crate::domain::fact::Role;
 use crate::domain::id::CredentialNumber;
 use crate::domain::law::Law;
 use crate::domain::standing::Reason;
@@ -19,7 +18,7 @@ use crate::domain::timeline::{CredentialDay, Timeline};
 use crate::domain::verdict::Reasons;
 use crate::proto::v1;
 use crate::proto::v1::verification_service_server::VerificationService;
-use crate::registry::question::{Ask, AskProvider};
+use crate::registry::question::Ask;
 use crate::registry::snapshot::Snapshot;
 
 /// How many questions a batch may have.
@@ -30,48 +29,36 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 /// A question about a credential, answered from a snapshot.
 pub(super) async fn verify(
     snapshot: &Snapshot,
-    caller: &Caller,
+    asker: &Asker,
     item: Option<&v1::VerificationItem>,
 ) -> Result<v1::Verification, Status> {
     let ask = decode::verification_item("item", item).map_err(|rejection| status::rejected(&rejection))?;
-    verified(snapshot, caller, &ask).await
+    verified(snapshot, asker, &ask).await
 }
 
-async fn verified(snapshot: &Snapshot, caller: &Caller, ask: &Ask) -> Result<v1::Verification, Status> {
-    refuse_other_provider(caller, ask.provider.as_ref())?;
+async fn verified(snapshot: &Snapshot, asker: &Asker, ask: &Ask) -> Result<v1::Verification, Status> {
+    asker.refuse_other_asked(snapshot, ask.provider.as_ref())?;
     let as_of = day_asked(snapshot, "item.as_of", ask.as_of)?;
     let found = snapshot.answer(ask, as_of, false).await.map_err(|error| unreadable(&error))?;
-    let mut verification = encode::verification(&found.finding, answer(snapshot, as_of));
-    verification.credential = found.timeline.map(|timeline| encode::credential(&timeline, as_of));
-    Ok(verification)
+    Ok(asker.verification(snapshot, &found, answer(snapshot, as_of)))
 }
 
 /// A question about a claim, answered from a snapshot.
 pub(super) async fn check(
     snapshot: &Snapshot,
-    caller: &Caller,
+    asker: &Asker,
     item: Option<&v1::EligibilityItem>,
 ) -> Result<v1::Eligibility, Status> {
     let claim = decode::eligibility_item("item", item).map_err(|rejection| status::rejected(&rejection))?;
-    checked(snapshot, caller, &claim).await
+    checked(snapshot, asker, &claim).await
 }
 
-async fn checked(snapshot: &Snapshot, caller: &Caller, claim: &Claim) -> Result<v1::Eligibility, Status> {
-    refuse_other_provider(caller, claim.ask.provider.as_ref())?;
+async fn checked(snapshot: &Snapshot, asker: &Asker, claim: &Claim) -> Result<v1::Eligibility, Status> {
+    asker.refuse_other_asked(snapshot, claim.ask.provider.as_ref())?;
     let day = claim.date_of_service;
     let found = snapshot.answer(&claim.ask, day, true).await.map_err(|error| unreadable(&error))?;
     let limits = snapshot.coverage_limits(day, claim.units, encode::is_eligible(found.finding.verdict));
     Ok(encode::eligibility(&found.finding, limits.as_ref(), answer(snapshot, day)))
-}
-
-/// A provider may name no other provider in a question.
-fn refuse_other_provider(caller: &Caller, asked: Option<&AskProvider>) -> Result<(), Status> {
-    match (&caller.role, asked) {
-        (Role::Provider(own), Some(AskProvider::Id(id))) if own.as_str() != id => {
-            Err(status::permission_denied("a provider may name no other provider in a question"))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn refuse_large_batch(items: usize) -> Result<(), Status> {
@@ -87,13 +74,13 @@ impl VerificationService for Contract {
         &self,
         request: Request<v1::VerifyCredentialRequest>,
     ) -> Result<Response<v1::VerifyCredentialResponse>, Status> {
-        let caller = caller(&request)?;
+        let asker = asker(&request)?;
         let request = request.into_inner();
         let ask = decode::verification_item("item", request.item.as_ref());
         let asked = decode::asked_at(ask, request.known_at.as_ref());
         let (ask, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_from(known_at, request.min_revision).await?;
-        let verification = verified(&snapshot, &caller, &ask).await?;
+        let verification = verified(&snapshot, &asker, &ask).await?;
         Ok(Response::new(v1::VerifyCredentialResponse { verification: Some(verification) }))
     }
 
@@ -101,13 +88,13 @@ impl VerificationService for Contract {
         &self,
         request: Request<v1::BatchVerifyCredentialsRequest>,
     ) -> Result<Response<v1::BatchVerifyCredentialsResponse>, Status> {
-        let caller = caller(&request)?;
+        let asker = asker(&request)?;
         let request = request.into_inner();
         refuse_large_batch(request.items.len())?;
         let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
         let mut results = Vec::with_capacity(request.items.len());
         for item in request.items {
-            results.push(verification_result(&snapshot, &caller, item).await);
+            results.push(verification_result(&snapshot, &asker, item).await);
         }
         Ok(Response::new(v1::BatchVerifyCredentialsResponse { results }))
     }
@@ -125,13 +112,13 @@ impl VerificationService for Contract {
         &self,
         request: Request<v1::CheckBillingEligibilityRequest>,
     ) -> Result<Response<v1::CheckBillingEligibilityResponse>, Status> {
-        let caller = caller(&request)?;
+        let asker = asker(&request)?;
         let request = request.into_inner();
         let claim = decode::eligibility_item("item", request.item.as_ref());
         let asked = decode::asked_at(claim, request.known_at.as_ref());
         let (claim, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_from(known_at, request.min_revision).await?;
-        let eligibility = checked(&snapshot, &caller, &claim).await?;
+        let eligibility = checked(&snapshot, &asker, &claim).await?;
         Ok(Response::new(v1::CheckBillingEligibilityResponse { eligibility: Some(eligibility) }))
     }
 
@@ -139,13 +126,13 @@ impl VerificationService for Contract {
         &self,
         request: Request<v1::BatchCheckBillingEligibilityRequest>,
     ) -> Result<Response<v1::BatchCheckBillingEligibilityResponse>, Status> {
-        let caller = caller(&request)?;
+        let asker = asker(&request)?;
         let request = request.into_inner();
         refuse_large_batch(request.items.len())?;
         let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
         let mut results = Vec::with_capacity(request.items.len());
         for item in request.items {
-            results.push(eligibility_result(&snapshot, &caller, item).await);
+            results.push(eligibility_result(&snapshot, &asker, item).await);
         }
         Ok(Response::new(v1::BatchCheckBillingEligibilityResponse { results }))
     }
@@ -163,17 +150,18 @@ impl VerificationService for Contract {
         &self,
         request: Request<v1::GetCredentialRequest>,
     ) -> Result<Response<v1::GetCredentialResponse>, Status> {
+        let asker = asker(&request)?;
         let request = request.into_inner();
         let asked = decode::get_credential(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;
-        let timeline = on_file(&snapshot, asked.number).await?;
+        let timeline = on_file(&snapshot, &asker, asked.number).await?;
         let is_holder = |family: &String| timeline.names.iter().any(|name| name.family == *family);
         if !asked.family_name.as_ref().is_none_or(is_holder) {
-            return Err(status::not_found("credential", &request.credential_number));
+            return Err(status::not_found("credential", &asked.number.to_string()));
         }
         let today = day_asked(&snapshot, "as_of", None)?;
         Ok(Response::new(v1::GetCredentialResponse {
-            credential: Some(encode::credential(&timeline, today)),
+            credential: asker.credential(&timeline, today),
             answer: Some(answer(&snapshot, today)),
         }))
     }
@@ -182,10 +170,11 @@ impl VerificationService for Contract {
         &self,
         request: Request<v1::ListStandingPeriodsRequest>,
     ) -> Result<Response<v1::ListStandingPeriodsResponse>, Status> {
+        let asker = asker(&request)?;
         let request = request.into_inner();
         let asked = decode::list_standing_periods(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;
-        let timeline = on_file(&snapshot, asked.number).await?;
+        let timeline = on_file(&snapshot, &asker, asked.number).await?;
         let range = Period::from_inclusive(asked.first_day.unwrap_or(timeline.effective_from), asked.last_day);
         let today = day_asked(&snapshot, "as_of", None)?;
         Ok(Response::new(v1::ListStandingPeriodsResponse {
@@ -195,20 +184,24 @@ impl VerificationService for Contract {
     }
 }
 
-/// The timeline of a number that is on file.
-async fn on_file(snapshot: &Snapshot, number: CredentialNumber) -> Result<Arc<Timeline>, Status> {
+/// The timeline of a number that is on file and the caller's to see.
+async fn on_file(snapshot: &Snapshot, asker: &Asker, number: CredentialNumber) -> Result<Arc<Timeline>, Status> {
+    let not_found = || status::not_found("credential", &number.to_string());
+    if !asker.reaches(snapshot, number) {
+        return Err(not_found());
+    }
     let timeline = snapshot.timeline(number).await.map_err(|error| unreadable(&error))?;
-    timeline.ok_or_else(|| status::not_found("credential", &number.to_string()))
+    timeline.ok_or_else(not_found)
 }
 
 /// The answer to one item: an item at fault has its error, and the others their answers.
 pub(super) async fn verification_result(
     snapshot: &Snapshot,
-    caller: &Caller,
+    asker: &Asker,
     item: v1::VerificationItem,
 ) -> v1::VerificationResult {
     use v1::verification_result::Outcome;
-    let outcome = match verify(snapshot, caller, Some(&item)).await {
+    let outcome = match verify(snapshot, asker, Some(&item)).await {
         Ok(verification) => Outcome::Verification(verification),
         Err(error) => Outcome::Error(status::to_rpc_status(&error)),
     };
@@ -218,11 +211,11 @@ pub(super) async fn verification_result(
 /// The answer to one item: an item at fault has its error, and the others their answers.
 pub(super) async fn eligibility_result(
     snapshot: &Snapshot,
-    caller: &Caller,
+    asker: &Asker,
     item: v1::EligibilityItem,
 ) -> v1::EligibilityResult {
     use v1::eligibility_result::Outcome;
-    let outcome = match check(snapshot, caller, Some(&item)).await {
+    let outcome = match check(snapshot, asker, Some(&item)).await {
         Ok(eligibility) => Outcome::Eligibility(eligibility),
         Err(error) => Outcome::Error(status::to_rpc_status(&error)),
     };

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::errors::ReadError;
 use super::stage::Stage;
-use crate::domain::command::{Command, Target};
+use crate::domain::command::{Command, Target, Who};
 use crate::domain::day::Day;
 use crate::domain::decide::{Desk, File, Grounds};
-use crate::domain::fact::{Identifier, ProviderFact, Recorded, Reporter, Subject};
+use crate::domain::fact::{Identifier, ProviderFact, Recorded, Reporter, Role, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, Revision, SpecialistId};
 use crate::domain::law::Law;
 use crate::domain::provider::ProviderFile;
@@ -111,12 +111,21 @@ impl Desk for StageDesk<'_, '_> {
 }
 
 impl Stage<'_> {
-    /// The file that a command is judged by.
-    pub(super) fn file_for(&self, command: &Command) -> Result<File, ReadError> {
+    /// The file that a command is judged by. What is not the caller's to command is not read, as what is not on file is
+    /// not, so that both take as long.
+    pub(super) fn file_for(&self, command: &Command, reporter: &Reporter) -> Result<File, ReadError> {
         let person = |id: Option<SpecialistId>| -> Result<File, ReadError> {
-            let file = id.map(|id| self.file(id)).transpose()?.flatten();
-            Ok(file.map_or(File::None, File::Specialist))
+            let Some(id) = id else { return Ok(File::None) };
+            if is_report(command) && !self.may_command(reporter, id)? {
+                return Ok(File::None);
+            }
+            Ok(self.file(id)?.map_or(File::None, File::Specialist))
         };
+        if let Command::StartEmployment { who: Who::Holder(number, family), .. } = command
+            && !self.timeline(*number).is_some_and(|timeline| timeline.names.iter().any(|name| name.family == *family))
+        {
+            return Ok(File::None);
+        }
         match command.target() {
             Target::New => Ok(File::None),
             Target::Registry => Ok(File::Registry),
@@ -127,8 +136,10 @@ impl Stage<'_> {
             Target::Staff(provider) => Ok(File::Staff(self.staff(&provider)?)),
             Target::Fact(fact) => match self.pending.subject_of_fact(fact)? {
                 None => Ok(File::None),
-                Some(Subject::Registry) => Ok(File::Registry),
+                Some(Subject::Registry) if is_a_registrar(reporter) => Ok(File::Registry),
+                Some(Subject::Registry) => Ok(File::None),
                 Some(Subject::Specialist(id)) => person(Some(id)),
+                Some(Subject::Provider(_)) if matches!(reporter.role, Role::Provider(_)) => Ok(File::None),
                 Some(Subject::Provider(id)) => {
                     let Some(file) = self.provider(&id) else { return Ok(File::None) };
                     let registers = |recorded: &Recorded<ProviderFact>| {
@@ -142,4 +153,22 @@ impl Stage<'_> {
             },
         }
     }
+
+    /// Whether anything of a person can be a caller's to amend.
+    fn may_command(&self, reporter: &Reporter, id: SpecialistId) -> Result<bool, ReadError> {
+        match &reporter.role {
+            Role::Provider(own) => Ok(self.pending.was_staff(own, id)?),
+            Role::Certifier => Ok(false),
+            _ => Ok(true),
+        }
+    }
+}
+
+/// Whether a command is about what was reported before, which must be the caller's.
+fn is_report(command: &Command) -> bool {
+    !matches!(command, Command::StartEmployment { .. })
+}
+
+fn is_a_registrar(reporter: &Reporter) -> bool {
+    matches!(reporter.role, Role::Registrar | Role::RegistrarAndCertifier | Role::Registry)
 }

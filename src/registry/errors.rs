@@ -61,6 +61,9 @@ pub enum SubmitError {
     /// The request id was used for something else.
     #[error("the request id was used with other content")]
     RequestIdReused,
+    /// The request was answered in another role, and its answer is not this one's to see.
+    #[error("the request was answered in another role")]
+    OtherRights,
     /// Too many commands wait. Try again.
     #[error("too many commands are waiting")]
     Busy,

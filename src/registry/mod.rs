@@ -21,6 +21,7 @@ mod receipt;
 pub mod scrub;
 pub mod search;
 pub mod snapshot;
+mod staff;
 mod stage;
 mod writer;
 

@@ -77,6 +77,8 @@ pub struct EmploymentFilter {
     pub specialist: Option<SpecialistId>,
     /// A day that the job includes.
     pub as_of: Option<Day>,
+    /// Of this provider's own staff alone, as known at the head.
+    pub own_staff_of: Option<ProviderId>,
 }
 
 /// Whose facts are looked for.
@@ -187,8 +189,13 @@ impl Snapshot {
             filter.provider.as_ref().map(|provider| self.shared.index.staff(provider)).transpose()?.unwrap_or_default()
         };
         let mut found = Vec::new();
-        for file in ids.into_iter().map(|id| self.file(id)).filter_map(Result::transpose) {
-            let known = file?.known_now();
+        for id in ids {
+            if let Some(own) = &filter.own_staff_of
+                && !self.has_on_staff(own, id)?
+            {
+                continue;
+            }
+            let Some(known) = self.file(id)?.map(|file| file.known_now()) else { continue };
             if filter.credential.is_some_and(|number| known.credential(number).is_none()) {
                 continue;
             }
@@ -247,9 +254,14 @@ impl Snapshot {
         Ok(ids)
     }
 
-    /// The facts on file under a subject that a caller may see: registrar and auditor all, others those they may
-    /// retract. None where the subject is not on file, or the caller may see nothing of it.
-    pub fn facts(&self, of: &FactsOf, caller: &Reporter) -> Result<Option<Vec<FiledFact>>, ReadError> {
+    /// The facts on file under a subject: all of them, or those that a caller may amend. None where the subject is not on
+    /// file, or nothing of it is the caller's.
+    pub fn facts(&self, of: &FactsOf, only: Option<&Reporter>) -> Result<Option<Vec<FiledFact>>, ReadError> {
+        if let Some(caller) = only
+            && !self.may_have_reported(caller, of)?
+        {
+            return Ok(None);
+        }
         let mut facts = match of {
             FactsOf::Provider(id) => match self.provider(id.as_str()) {
                 None => return Ok(None),
@@ -276,9 +288,24 @@ impl Snapshot {
                 }
             }
         };
-        let sees_all = matches!(caller.role, Role::Registrar | Role::RegistrarAndCertifier | Role::Auditor);
-        facts.retain(|filed| sees_all || may_amend(caller, &filed.recorded.reporter));
+        facts.retain(|filed| only.is_none_or(|caller| may_amend(caller, &filed.recorded.reporter)));
         Ok((!facts.is_empty()).then_some(facts))
+    }
+
+    /// Whether a caller can have reported anything under a subject: known without reading the subject's file.
+    fn may_have_reported(&self, caller: &Reporter, of: &FactsOf) -> Result<bool, ReadError> {
+        let index = &self.shared.index;
+        let person = match of {
+            FactsOf::Provider(_) => return Ok(!matches!(caller.role, Role::Provider(_))),
+            FactsOf::Specialist(id) => Some(*id),
+            FactsOf::Credential(number) => index.specialist_of_credential(*number)?,
+            FactsOf::Employment(employment) => index.specialist_of_employment(*employment)?,
+        };
+        match (&caller.role, person) {
+            (Role::Provider(own), Some(id)) => Ok(index.was_staff(own, id)?),
+            (Role::Certifier, _) => Ok(false),
+            _ => Ok(true),
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use super::stage::{Draft, Stage};
 use crate::domain::command::Command;
 use crate::domain::day::Day;
 use crate::domain::decide::decide;
-use crate::domain::fact::{Fact, Reporter};
+use crate::domain::fact::{Fact, Reporter, Role};
 use crate::domain::id::Revision;
 use crate::domain::record::RequestKey;
 use crate::store::Store;
@@ -191,15 +191,26 @@ impl Writer {
             if digest != request.digest {
                 return Err(SubmitError::RequestIdReused);
             }
+            let staged = stage.records.iter().find(|record| record.revision == revision);
+            let in_role = staged.map(|record| record.reporter.role.clone());
+            let in_role = in_role.map_or_else(|| self.role_of(revision), Ok)?;
+            if in_role != reporter.role {
+                return Err(SubmitError::OtherRights);
+            }
             return match receipts.get(&revision) {
                 Some(receipt) => Ok(receipt.clone()),
                 None => Ok(self.receipt_again(revision)?),
             };
         }
-        let file = stage.file_for(&command)?;
+        let file = stage.file_for(&command, &reporter)?;
         let mut desk = StageDesk { stage, reporter: &reporter, numbers: std::cell::Cell::new(numbers) };
         let facts = decide(&command, &file, &mut desk)?;
         stage.add(Draft { reporter, request: Some(request), note, facts }, validate_only)
+    }
+
+    /// The role in which a record was reported.
+    fn role_of(&self, revision: Revision) -> Result<Role, ReadError> {
+        Ok(self.shared.record(revision)?.ok_or(ReadError::Interrupted)?.reporter.role)
     }
 
     /// The receipt of a request that was answered before.

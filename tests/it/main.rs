@@ -22,6 +22,7 @@ mod main_job;
 mod model;
 mod reask;
 mod restart;
+mod rights;
 mod scenarios;
 mod source_tree;
 mod stream;

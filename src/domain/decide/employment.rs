@@ -140,7 +140,8 @@ fn job_of<'a>(employment: EmploymentId, file: &'a File, desk: &dyn Desk) -> Resu
 /// The holder's one open job with the caller.
 fn open_job<'a>(number: CredentialNumber, file: &'a File, desk: &dyn Desk) -> Result<Found<'a>, Rejection> {
     let not_found = || Rejection::not_found("employment", format!("open of {number}"));
-    let File::Specialist(file) = file else { return Err(Rejection::not_found("credential", number)) };
+    // The same whether the number is not on file, or its holder has no open job with the caller.
+    let File::Specialist(file) = file else { return Err(not_found()) };
     let known = file.known_now();
     let open = |job: &&Job| job.days.end == Day::FOREVER && is_callers(&job.provider, desk);
     let mut jobs = known.jobs.iter().filter(open).cloned();
@@ -201,7 +202,10 @@ pub(super) fn refuse_late(
             if let Some(day) = settled_day(dependent, desk) {
                 let description =
                     format!("the window for reports about {day} has passed: the registrar must record it");
-                return Err(Rejection::refused(Refusal::RegistrarMustRecord, credential.number, description));
+                // The number is told to those alone who have the person on their staff already.
+                let is_staff = before.is_staff_of(provider);
+                let subject = if is_staff { credential.number.to_string() } else { after.id.to_string() };
+                return Err(Rejection::refused(Refusal::RegistrarMustRecord, subject, description));
             }
         }
     }

@@ -97,7 +97,7 @@ pub fn list_employments(
     let specialist = fields.optional_id(&request.specialist_id);
     let as_of = fields.optional_day("as_of", request.as_of);
     let known_at = fields.known_at(request.known_at.as_ref());
-    let filter = EmploymentFilter { provider, credential, specialist, as_of };
+    let filter = EmploymentFilter { provider, credential, specialist, as_of, own_staff_of: None };
     fields.finish(known_at.map(|known_at| (filter, known_at)))
 }
 

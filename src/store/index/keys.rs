@@ -83,6 +83,13 @@ pub(super) fn staff(provider: &ProviderId) -> Vec<u8> {
     of_provider(STAFF, provider)
 }
 
+/// What is there when a job of the specialist with the provider was ever reported.
+pub(super) fn staff_member(provider: &ProviderId, id: SpecialistId) -> Vec<u8> {
+    let mut key = staff(provider);
+    key.extend(id.number().to_be_bytes());
+    key
+}
+
 /// The people of a name: its digest, since a name may be long.
 pub(super) fn name(name: &FoldedName) -> Vec<u8> {
     digested(NAME, &[name.given.as_bytes(), name.family.as_bytes()])

@@ -118,6 +118,11 @@ pub trait View {
         specialists(self, &keys::staff(provider))
     }
 
+    /// Whether a job of the specialist with the provider was ever reported.
+    fn was_staff(&self, provider: &ProviderId, id: SpecialistId) -> Result<bool, IndexError> {
+        Ok(self.get(&keys::staff_member(provider, id))?.is_some())
+    }
+
     /// Everybody for whom the name was ever reported. Whether it still counts, and the birth date, are for the caller.
     fn specialists_named(&self, name: &FoldedName) -> Result<Vec<SpecialistId>, IndexError> {
         specialists(self, &keys::name(name))

@@ -82,6 +82,12 @@ impl Client {
         Client { channel: self.channel.clone(), metadata }
     }
 
+    /// Whether it calls in this role.
+    pub fn is(&self, role: &str) -> bool {
+        let caller = self.metadata.caller.as_ref().and_then(|caller| caller.to_str().ok());
+        caller.is_some_and(|caller| caller.split(':').next() == Some(role))
+    }
+
     /// The same, whose every call moves the civil day to this one.
     pub fn on_day(&self, today: &str) -> Client {
         let metadata = Metadata { today: Some(today.parse().unwrap()), ..self.metadata.clone() };
@@ -118,7 +124,8 @@ impl Client {
         assert!(Uuid::parse_str(epoch).is_ok() && revision > 0, "says its epoch and revision: {response:?}");
         assert_eq!(response.fact_ids().first().map(String::as_str), Some(response.fact_id()), "fact_ids[0] is fact_id");
         for (count, shown) in [response.changes(), response.foreseen()] {
-            assert_eq!(shown.len(), count.min(100) as usize, "as many changes as there are, up to 100: {response:?}");
+            let told = if self.is("certifier") { 0 } else { count.min(100) };
+            assert_eq!(shown.len(), told as usize, "as many changes as there are, up to 100: {response:?}");
         }
         response
     }

@@ -1,0 +1,213 @@
+//! Disclosure: what a caller is told, as the table of who may do what has it for the call at hand.
+//!
+//! The services work out answers whole and pass them through here; nothing else decides what is left out. Whatever is
+//! not the caller's to see is decided before it is read, so that it takes no longer to refuse than what is not on file.
+
+use std::sync::Arc;
+
+use tonic::{Request, Status};
+
+use super::{encode, status};
+use crate::auth::{Caller, Fields, Right, Rows};
+use crate::domain::day::Day;
+use crate::domain::id::{CredentialNumber, ProviderId};
+use crate::domain::record::Change;
+use crate::domain::specialist::Job;
+use crate::domain::timeline::Timeline;
+use crate::proto::v1;
+use crate::registry::question::{Answer, AskProvider};
+use crate::registry::snapshot::Snapshot;
+use crate::registry::{Receipt, Resource};
+
+/// A caller with its right for the call at hand.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    pub(super) caller: Arc<Caller>,
+    pub(super) right: Right,
+}
+
+/// What is shown of a receipt: how many changes it counts, and of how many people. Of what is left out nothing is counted
+/// either, unless the counts are what the caller may see.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Shown {
+    pub(super) changes: u32,
+    pub(super) foreseen: u32,
+    pub(super) people: u32,
+    /// Whether it is of a job that was only judged, of somebody who is not the caller's staff: nothing is told then that
+    /// the caller did not say.
+    of_a_stranger: bool,
+}
+
+impl Shown {
+    /// A job in the receipt.
+    pub(super) fn employment(self, employment: v1::Employment) -> v1::Employment {
+        if !self.of_a_stranger {
+            return employment;
+        }
+        let nothing = String::new();
+        v1::Employment { specialist_id: nothing.clone(), credential_number: nothing, ..employment }
+    }
+}
+
+/// Who asks, as the entrance resolved it.
+pub(super) fn asker<T>(request: &Request<T>) -> Result<Asker, Status> {
+    let extensions = request.extensions();
+    match (extensions.get::<Arc<Caller>>(), extensions.get::<Right>()) {
+        (Some(caller), Some(right)) => Ok(Asker { caller: Arc::clone(caller), right: *right }),
+        _ => Err(status::unauthenticated("the call did not pass the entrance")),
+    }
+}
+
+impl Asker {
+    /// The provider that the caller is, if it is one.
+    pub(super) fn own(&self) -> Option<&ProviderId> {
+        self.caller.own_provider()
+    }
+
+    /// Refuses a caller that names another provider than the one it is, on file or not.
+    pub(super) fn refuse_other(&self, provider: Option<&str>) -> Result<(), Status> {
+        match (self.own(), provider) {
+            (Some(own), Some(named)) if own.as_str() != named => Err(other_provider()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for a question. An identifier is the caller's own where it was so at the state of knowledge asked for.
+    pub(super) fn refuse_other_asked(&self, snapshot: &Snapshot, asked: Option<&AskProvider>) -> Result<(), Status> {
+        match (self.own(), asked) {
+            (None, _) | (_, None) => Ok(()),
+            (Some(_), Some(AskProvider::Id(id))) => self.refuse_other(Some(id)),
+            (Some(own), Some(AskProvider::Identifier(identifier))) => {
+                let bearer = snapshot.provider_with(identifier);
+                if bearer.is_some_and(|file| file.id == *own) { Ok(()) } else { Err(other_provider()) }
+            }
+        }
+    }
+
+    /// Whether the holder of a credential is the caller's to see: decided at the head, without reading the disk.
+    pub(super) fn reaches(&self, snapshot: &Snapshot, number: CredentialNumber) -> bool {
+        match self.right.rows {
+            Rows::Everything => true,
+            Rows::OwnStaff | Rows::OwnStaffAndVerdicts => self.own().is_some_and(|own| snapshot.is_staff(own, number)),
+            Rows::OwnFacts | Rows::Providers => false,
+        }
+    }
+
+    /// The answer to a question about a credential.
+    pub(super) fn verification(&self, snapshot: &Snapshot, found: &Answer, answer: v1::Answer) -> v1::Verification {
+        let whole = encode::verification(&found.finding, answer);
+        let Some(timeline) = &found.timeline else { return whole };
+        if !self.reaches(snapshot, timeline.number) {
+            return v1::Verification {
+                verdict: whole.verdict,
+                reasons: whole.reasons,
+                missing_designations: whole.missing_designations,
+                answer: whole.answer,
+                ..v1::Verification::default()
+            };
+        }
+        let missing_designations = if self.sees_designations() { whole.missing_designations } else { Vec::new() };
+        let credential = self.credential(timeline, found.as_of);
+        v1::Verification { missing_designations, credential, ..whole }
+    }
+
+    /// A credential that the caller reaches.
+    pub(super) fn credential(&self, timeline: &Timeline, as_of: Day) -> Option<v1::Credential> {
+        match self.right.fields {
+            Fields::All | Fields::OfAnEmployer => Some(encode::credential(timeline, as_of)),
+            Fields::OfAPayer => Some(encode::credential_without_holder(timeline, as_of)),
+            Fields::Counts => None,
+        }
+    }
+
+    /// Whether only facts that the caller may amend are told.
+    pub(super) fn sees_own_facts_only(&self) -> bool {
+        self.right.rows != Rows::Everything
+    }
+
+    /// Whose own staff alone is told of; none: everyone.
+    pub(super) fn own_staff_of(&self) -> Option<ProviderId> {
+        self.own().filter(|_| self.right.rows != Rows::Everything).cloned()
+    }
+
+    /// Whether designations are told.
+    pub(super) fn sees_designations(&self) -> bool {
+        matches!(self.right.fields, Fields::All | Fields::OfAnEmployer)
+    }
+
+    /// A fact that the caller reaches.
+    pub(super) fn fact(&self, fact: v1::Fact) -> v1::Fact {
+        match self.right.fields {
+            Fields::All => fact,
+            Fields::OfAnEmployer | Fields::OfAPayer | Fields::Counts => {
+                let without_person = v1::Fact {
+                    birth_date: None,
+                    death_date: None,
+                    text: String::new(),
+                    decision_note: String::new(),
+                    criteria: Vec::new(),
+                    ..fact
+                };
+                // The certifier's notes are about providers.
+                if self.right.fields == Fields::Counts {
+                    return without_person;
+                }
+                v1::Fact { note: String::new(), name: None, ..without_person }
+            }
+        }
+    }
+
+    /// Leaves out of a receipt what the caller does not see, and counts what it may know of.
+    pub(super) fn narrow(&self, receipt: &mut Receipt, validate_only: bool) -> Shown {
+        let mut shown = Shown {
+            changes: u32::try_from(receipt.changes.len()).unwrap_or(u32::MAX),
+            foreseen: receipt.foreseen.count,
+            people: receipt.specialist_count,
+            of_a_stranger: false,
+        };
+        match self.right.fields {
+            Fields::All => {}
+            Fields::Counts => {
+                receipt.changes.clear();
+                receipt.foreseen.first.clear();
+            }
+            Fields::OfAnEmployer | Fields::OfAPayer => {
+                shown.of_a_stranger = validate_only && self.is_of_a_stranger(receipt);
+                let sees =
+                    |change: &Change| !shown.of_a_stranger && self.own().is_some_and(|own| concerns(change, own));
+                let (changes, foreseen) = (&mut receipt.changes, &mut receipt.foreseen.first);
+                let before = (changes.len(), foreseen.len());
+                changes.retain(sees);
+                foreseen.retain(sees);
+                let left_out = |before: usize, kept: usize| u32::try_from(before - kept).unwrap_or(u32::MAX);
+                shown.changes = shown.changes.saturating_sub(left_out(before.0, changes.len()));
+                shown.foreseen = shown.foreseen.saturating_sub(left_out(before.1, foreseen.len()));
+                if changes.is_empty() && foreseen.is_empty() {
+                    (shown.foreseen, shown.people) = (0, 0);
+                }
+            }
+        }
+        shown
+    }
+
+    /// Whether a receipt is of a job of somebody who has none with the caller up to the receipt's revision.
+    fn is_of_a_stranger(&self, receipt: &Receipt) -> bool {
+        let (Resource::Employments(jobs), Some(own)) = (&receipt.resource, self.own()) else { return false };
+        let is_known = |job: &Job| job.provider == *own && job.fact.revision <= receipt.revision;
+        jobs.iter().any(|reported| !reported.person.jobs.iter().any(is_known))
+    }
+}
+
+/// Whether a change, of a report of a provider's own, is that provider's to see: no other employer.
+fn concerns(change: &Change, own: &ProviderId) -> bool {
+    match change {
+        Change::Standing { .. } | Change::Designation { .. } | Change::Records { .. } => true,
+        Change::Coverage { provider, .. } | Change::Service { provider, .. } | Change::Provider { provider, .. } => {
+            provider == own
+        }
+    }
+}
+
+fn other_provider() -> Status {
+    status::permission_denied("a provider may name no other provider")
+}

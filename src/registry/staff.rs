@@ -1,0 +1,45 @@
+//! A provider's own staff: people with a job with it, past or present, not retracted, as known at the head.
+//!
+//! Whether somebody is staff is asked before anything of the person is read, so that what a provider may not see takes no
+//! longer to refuse than what is not on file.
+
+use super::Registry;
+use super::Shared;
+use super::errors::ReadError;
+use super::snapshot::Snapshot;
+use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
+use crate::domain::specialist::SpecialistFile;
+use crate::store::index::View as _;
+
+impl Shared {
+    fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
+        let credentials = self.credentials.pin();
+        let resident = credentials.get(&number);
+        resident.is_some_and(|resident| resident.timeline.jobs.iter().any(|(employer, _)| employer == provider))
+    }
+}
+
+impl Registry {
+    /// Whether the holder of a credential is staff of a provider. Reads no disk.
+    pub fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
+        self.shared.is_staff(provider, number)
+    }
+}
+
+impl Snapshot {
+    /// Whether the holder of a credential is staff of a provider: at the head, whatever this is a snapshot of. Reads no
+    /// disk.
+    pub fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
+        self.shared.is_staff(provider, number)
+    }
+
+    /// Whether a person, credentialed or not, is staff of a provider: at the head, whatever this is a snapshot of. Reads
+    /// the disk; the person's file only where a job with the provider was ever reported.
+    pub(super) fn has_on_staff(&self, provider: &ProviderId, id: SpecialistId) -> Result<bool, ReadError> {
+        if !self.shared.index.was_staff(provider, id)? {
+            return Ok(false);
+        }
+        let file = SpecialistFile { id, facts: self.shared.index.specialist_facts(id)? };
+        Ok(file.known_now().is_staff_of(provider))
+    }
+}

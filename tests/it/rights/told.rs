@@ -1,0 +1,124 @@
+//! What each role is told of the rows that it reaches.
+
+use cpss_registry::proto::v1;
+use cpss_registry::proto::v1::list_facts_request::Subject;
+
+use super::town::Town;
+use crate::harness::requests::{
+    date, end_job, facts_of_specialist, name, new_request_id, suspend, suspend_provider, verify,
+};
+
+const OTHER: i32 = v1::Designation::ForensicPeerRecovery as i32;
+
+fn question(number: &str) -> v1::VerifyCredentialRequest {
+    let mut question = verify(number, None, None);
+    question.item.as_mut().unwrap().designations = vec![OTHER];
+    question
+}
+
+#[tokio::test]
+async fn a_provider_is_told_a_verdict_on_others_and_the_credential_of_its_own() {
+    let town = Town::built().await;
+    let whole = town.server.client().verification_of(question(&town.south.number)).await;
+    let own = town.as_north().verification_of(question(&town.north.number)).await;
+    let credential = own.credential.expect("of own staff");
+    assert_eq!((credential.credential_number, credential.specialist_id), (town.north.number, town.north.specialist_id));
+    assert_eq!(credential.display_name, "Rosalind Example-Northey");
+    assert!(own.standing.is_some() && own.may_practice.is_some() && !credential.designations.is_empty());
+
+    let holder =
+        v1::HolderIdentity { name: Some(name("Ottoline", "Example-Southey")), birth_date: Some(date("1984-02-29")) };
+    let mut by_holder = question("");
+    by_holder.item.as_mut().unwrap().subject = Some(v1::verification_item::Subject::Holder(holder));
+    let batch = v1::BatchVerifyCredentialsRequest {
+        items: vec![question(&town.south.number).item.unwrap()],
+        ..Default::default()
+    };
+    let north = town.server.client().calling_as("provider:north");
+    let in_batch = match north.ask(batch).await.results.remove(0).outcome {
+        Some(v1::verification_result::Outcome::Verification(verification)) => verification,
+        other => panic!("{other:?}"),
+    };
+    for told in
+        [north.verification_of(question(&town.south.number)).await, north.verification_of(by_holder).await, in_batch]
+    {
+        let verdict_only = v1::Verification {
+            verdict: whole.verdict,
+            reasons: whole.reasons.clone(),
+            missing_designations: whole.missing_designations.clone(),
+            answer: told.answer.clone(),
+            ..Default::default()
+        };
+        assert_eq!(told, verdict_only);
+    }
+    town.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_payer_is_told_verdicts_reasons_standings_and_dates() {
+    let town = Town::built().await;
+    let payer = town.server.client().calling_as("payer");
+    let whole = town.server.client().verification_of(question(&town.south.number)).await;
+    let told = payer.verification_of(question(&town.south.number)).await;
+    let credential = told.credential.clone().expect("its dates");
+    assert_eq!((credential.display_name.as_str(), credential.specialist_id.as_str()), ("", ""));
+    assert!(credential.designations.is_empty() && told.missing_designations.is_empty());
+    assert!(credential.effective_from.is_some() && credential.term_last_day.is_some());
+    assert_eq!((told.verdict, &told.reasons, told.standing), (whole.verdict, &whole.reasons, whole.standing));
+    let get = v1::GetCredentialRequest { credential_number: town.south.number.clone(), ..Default::default() };
+    assert_eq!(payer.ask(get).await.credential, Some(credential));
+    town.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_certifier_is_told_counts() {
+    let town = Town::built().await;
+    let certifier = town.server.client().calling_as("certifier");
+    let end = v1::EndPeriodRequest {
+        validate_only: true,
+        ..crate::harness::requests::end_period(&town.north.certificate, "2026-02-20", "Example")
+    };
+    let whole = town.server.client().calling_as("registrar").ask(end.clone()).await;
+    let told = certifier.ask(end).await;
+    assert!(whole.change_count > 0 && !whole.changes.is_empty());
+    assert_eq!((told.change_count, told.specialist_count), (whole.change_count, 1));
+    assert!(told.changes.is_empty() && told.foreseen_changes.is_empty(), "no person: {told:?}");
+    let suspended = certifier.ask(suspend_provider("north", "2026-02-20", None)).await;
+    assert!(suspended.change_count > 0 && suspended.changes.is_empty() && suspended.foreseen_changes.is_empty());
+    town.server.stop().await;
+}
+
+#[tokio::test]
+async fn facts_are_told_to_whom_they_belong() {
+    let town = Town::built().await;
+    let registry = town.server.client();
+    registry
+        .report(v1::LimitCredentialRequest {
+            request_id: new_request_id(),
+            credential_number: town.north.number.clone(),
+            text: "An example limitation".to_owned(),
+            first_day: Some(date("2026-02-01")),
+            ..Default::default()
+        })
+        .await;
+    registry.report(suspend(&town.north.number, "2026-02-10", Some("2026-02-11"))).await;
+    let north = town.as_north();
+    north
+        .ask(v1::ReportEmploymentEndRequest {
+            note: "Another example note".to_owned(),
+            ..end_job(&town.north.employment_id, "2026-02-25")
+        })
+        .await;
+    let kinds = |facts: Vec<v1::Fact>| facts.iter().map(v1::Fact::kind).collect::<Vec<_>>();
+    let told = north.ask(facts_of_specialist(&town.north.specialist_id)).await.facts;
+    assert!(told.iter().all(|fact| fact.note.is_empty() && fact.birth_date.is_none() && fact.text.is_empty()));
+    assert_eq!(kinds(told), [v1::FactKind::EmploymentStarted, v1::FactKind::EmploymentEnded]);
+    let all = registry.calling_as("auditor").ask(facts_of_specialist(&town.north.specialist_id)).await.facts;
+    assert_eq!(all.iter().filter(|fact| !fact.note.is_empty()).count(), 2, "an auditor reads all");
+    assert!(all.iter().any(|fact| fact.birth_date.is_some()) && all.iter().any(|fact| !fact.text.is_empty()));
+    let of_provider =
+        v1::ListFactsRequest { subject: Some(Subject::ProviderId("north".to_owned())), ..Default::default() };
+    let certified = registry.calling_as("certifier").ask(of_provider).await.facts;
+    assert_eq!(kinds(certified), [v1::FactKind::ProviderRegistered, v1::FactKind::ProviderQualified]);
+    town.server.stop().await;
+}

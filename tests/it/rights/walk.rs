@@ -1,0 +1,164 @@
+//! Every method of the descriptor set × every role × no identity, the wrong role, the right role, the right role on
+//! someone else's row. No method and no role is excepted.
+
+use prost::bytes::Bytes;
+use tonic::{Code, Status};
+
+use super::town::{Row, Town, call};
+use crate::harness::raw::methods;
+use crate::harness::{Client, Refusal as _};
+
+/// What becomes of a call on someone else's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// The role may not call the method at all.
+    Denied,
+    /// It is answered like any other.
+    Reached,
+    /// It is answered, with what the other tests look at.
+    Narrowed,
+    /// As if there were no such row: the same bytes.
+    Hidden,
+}
+
+/// The contract's page, told for rows that are not the caller's: registrar, certifier, provider, payer, auditor.
+fn reach(method: &str, role: &str) -> Reach {
+    use Reach::{Denied, Hidden, Narrowed, Reached};
+    let (service, name) = method.split_once('/').unwrap();
+    match (service, name, role) {
+        ("ProviderService", "GetProvider" | "ListProviders" | "GetProgramStatistics", "registrar" | "auditor") => {
+            Reached
+        }
+        ("ProviderService", _, "certifier") => Reached,
+        ("ProviderService", ..) | (_, "ImportRecords", "certifier" | "provider" | "payer" | "auditor") => Denied,
+        (_, _, "registrar") => Reached,
+        ("RecordService", "EndPeriod" | "RetractFact" | "ListFacts", "certifier" | "provider") => Hidden,
+        ("RecordService", "ListFacts", "auditor") => Reached,
+        ("RecordService", ..) | (_, _, "certifier") => Denied,
+        ("CredentialService", "EvaluateApplication" | "ListCredentials" | "ListRuleSets", "auditor") => Reached,
+        ("CredentialService", ..) => Denied,
+        ("EmploymentService", "ListEmployments" | "ReconcileRoster", "auditor") => Reached,
+        ("EmploymentService", "TransferEmployments", "provider") => Denied,
+        ("EmploymentService", "ReportEmploymentEnd" | "CorrectEmployment", "provider") => Hidden,
+        ("EmploymentService", _, "provider") => Narrowed,
+        ("EmploymentService", ..) => Denied,
+        ("VerificationService", "GetCredential" | "ListStandingPeriods", "provider") => Hidden,
+        ("VerificationService", _, "provider") => Narrowed,
+        ("ChangeService", _, "provider") => Hidden,
+        ("VerificationService" | "ChangeService", ..) => Reached,
+        _ => panic!("the page does not say what {role} may do by {method}"),
+    }
+}
+
+const CALLERS: &[(&str, &str)] = &[
+    ("registrar", "registrar"),
+    ("certifier", "certifier"),
+    ("provider", "provider:north"),
+    ("payer", "payer"),
+    ("auditor", "auditor"),
+];
+
+async fn outcome(caller: &Client, method: &str, row: &Row, named: &str) -> Result<Vec<Bytes>, Status> {
+    let answers = caller.call_messages(method, call(method, row, named)).await;
+    if let Err(status) = &answers {
+        assert!(!status.reason().is_empty());
+    }
+    answers
+}
+
+/// Whether a call got as far as being judged: answered, or refused by a rule of the matter.
+fn is_let_in(answer: &Result<Vec<Bytes>, Status>) -> bool {
+    match answer {
+        Ok(answers) => !answers.is_empty(),
+        Err(status) => matches!(status.code(), Code::FailedPrecondition | Code::AlreadyExists),
+    }
+}
+
+/// All that a refusal tells, with the made-up ids put in the place of the ones that were named.
+fn all_of(status: &Status, named: &Row, made_up: &Row) -> Vec<u8> {
+    let mut told = status.details().to_vec();
+    for (id, other) in [
+        (&named.number, &made_up.number),
+        (&named.specialist_id, &made_up.specialist_id),
+        (&named.employment_id, &made_up.employment_id),
+        (&named.start, &made_up.start),
+    ] {
+        assert_eq!(id.len(), other.len());
+        let at = |told: &[u8]| told.windows(id.len()).position(|window| window == id.as_bytes());
+        while let Some(at) = at(&told).filter(|_| id != other) {
+            told[at..at + id.len()].copy_from_slice(other.as_bytes());
+        }
+    }
+    told.extend(format!("{:?} {}", status.code(), status.message()).into_bytes());
+    told
+}
+
+#[tokio::test]
+async fn every_method_by_every_role_on_own_rows_and_on_others() {
+    let town = Town::built().await;
+    let registry = town.server.client();
+    let made_up = Town::made_up(&town.south);
+    let mut wrong = Vec::new();
+    for (method, _) in methods() {
+        let nobody = outcome(&registry.calling_as("nobody"), &method, &town.north, "north").await;
+        if nobody.as_ref().err().map(Status::code) != Some(Code::Unauthenticated) {
+            wrong.push(format!("{method} without an identity: {nobody:?}"));
+        }
+        for (role, caller) in CALLERS {
+            let caller = registry.calling_as(caller);
+            // A provider names itself in its questions; the others name whom they ask about.
+            let named = if *role == "provider" { "north" } else { "south" };
+            let own = outcome(&caller, &method, &town.north, "north").await;
+            let others = outcome(&caller, &method, &town.south, named).await;
+            let made_up_one = outcome(&caller, &method, &made_up, named).await;
+            let code = |answer: &Result<Vec<Bytes>, Status>| answer.as_ref().err().map(Status::code);
+            let is_right = match reach(&method, role) {
+                Reach::Denied => [&own, &others].iter().all(|answer| code(answer) == Some(Code::PermissionDenied)),
+                Reach::Reached | Reach::Narrowed => is_let_in(&own) && is_let_in(&others),
+                // The certifier has no facts of persons at all.
+                Reach::Hidden if *role == "certifier" => code(&own) == Some(Code::NotFound),
+                Reach::Hidden => is_let_in(&own),
+            };
+            if !is_right {
+                wrong.push(format!("{method} as {role}: own {own:?}, others' {others:?}"));
+            }
+            if reach(&method, role) == Reach::Hidden {
+                match (&others, &made_up_one) {
+                    (Err(hidden), Err(unknown)) if hidden.code() == Code::NotFound => {
+                        let (hidden, unknown) =
+                            (all_of(hidden, &town.south, &made_up), all_of(unknown, &made_up, &made_up));
+                        if hidden != unknown {
+                            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                            wrong.push(format!("{method} as {role}: {} and {}", text(&hidden), text(&unknown)));
+                        }
+                    }
+                    _ => wrong.push(format!("{method} as {role} hides nothing: {others:?}, {made_up_one:?}")),
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+    town.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_provider_names_no_other_provider_on_file_or_not() {
+    let town = Town::built().await;
+    let north = town.as_north();
+    for method in [
+        "VerificationService/VerifyCredential",
+        "VerificationService/CheckBillingEligibility",
+        "EmploymentService/ReportEmploymentStart",
+        "EmploymentService/ListEmployments",
+        "EmploymentService/ReconcileRoster",
+    ] {
+        let mut told = Vec::new();
+        for other in ["south", "souts"] {
+            let refused = outcome(&north, method, &town.north, other).await.unwrap_err();
+            assert_eq!(refused.told(), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()), "{method}");
+            told.push((refused.message().to_owned(), refused.details().to_vec()));
+        }
+        assert_eq!(told[0], told[1], "{method}");
+    }
+    town.server.stop().await;
+}
