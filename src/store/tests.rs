@@ -13,12 +13,19 @@ use crate::domain::fact::*;
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, SpecialistId};
 use crate::domain::name::PersonName;
 use crate::domain::record::{Foreseen, RequestKey};
+use crate::store::disk::simulated::SimulatedDisk;
 
 const METHOD: &str = "/registry.Test/Report";
 
 fn open(directory: &Path) -> Result<Store, OpenError> {
     let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0 };
     Store::open(directory, StoreOptions { log, index_cache_bytes: 1 << 20 }, &mut |_| {})
+}
+
+fn open_on(disk: &SimulatedDisk, directory: &Path) -> Result<Store, OpenError> {
+    let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0 };
+    let options = StoreOptions { log, index_cache_bytes: 1 << 20 };
+    Store::open_on(Arc::new(disk.clone()), directory, options, &mut |_| {})
 }
 
 fn specialist(number: u64) -> SpecialistId {
@@ -261,6 +268,36 @@ fn a_published_head_beyond_the_log_is_proof_of_a_loss_without_an_index() {
         matches!(refusal, OpenError::Log(OpenLogError::LostRecords { .. } | OpenLogError::Damaged(_))),
         "{refusal}"
     );
+}
+
+#[test]
+fn a_power_cut_leaves_the_store_with_what_was_committed() {
+    for seed in 0..12 {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = SimulatedDisk::new(seed);
+        let mut store = open_on(&disk, directory.path()).unwrap();
+        disk.cut_power_at(disk.calls() + 1 + seed * 2);
+        let mut committed = 0;
+        loop {
+            let index = Arc::clone(store.index());
+            let mut pending = index.pending().unwrap();
+            pending.add(&record(committed + 1)).unwrap();
+            if store.commit(&[record(committed + 1)]).is_err() {
+                break;
+            }
+            committed += 1;
+            index.fold(pending).unwrap();
+        }
+        drop(store);
+        disk.after_power_cut();
+        let store = open_on(&disk, directory.path()).unwrap();
+        let kept = store.head().0;
+        assert!((committed..=committed + 1).contains(&kept), "seed {seed}: {committed} committed, {kept} kept");
+        assert_eq!(store.index().applied().unwrap(), store.head());
+        let read = store.log_reader().read(Revision(1), Revision::LATEST).map(Result::unwrap);
+        let decoded = read.map(|(revision, bytes)| record::decode(revision, &bytes).unwrap());
+        assert!(decoded.eq((1..=kept).map(record)));
+    }
 }
 
 #[test]

@@ -13,6 +13,9 @@ use crate::store::disk::{Disk, DiskFile};
 
 const NAME: &str = "head";
 
+/// How often a marker is read before it is taken to be torn.
+const READINGS: u8 = 3;
+
 /// The writing end.
 pub(super) struct HeadMarker {
     /// None if the file could not be made.
@@ -54,13 +57,21 @@ fn warn(error: &io::Error) {
 
 /// How far the log in a directory was published, as far as that is told. Another process may be writing it.
 pub fn published_head(disk: &dyn Disk, directory: &Path) -> io::Result<Option<Revision>> {
-    let mut bytes = [0; 12];
-    let read = disk.open(&directory.join(NAME)).and_then(|file| file.read_exact_at(&mut bytes, 0));
-    match read {
-        Ok(()) => Ok(decode(bytes)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => Ok(None),
-        Err(error) => Err(error),
+    // Whoever reads what is being written may see a part of it.
+    for _ in 0..READINGS {
+        let mut bytes = [0; 12];
+        let read = disk.open(&directory.join(NAME)).and_then(|file| file.read_exact_at(&mut bytes, 0));
+        match read {
+            Ok(()) => {
+                if let Some(head) = decode(bytes) {
+                    return Ok(Some(head));
+                }
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => break,
+            Err(error) => return Err(error),
+        }
     }
+    Ok(None)
 }
 
 fn encode(head: Revision) -> [u8; 12] {

@@ -197,6 +197,11 @@ impl SimulatedDisk {
         self.state().capacity = bytes;
     }
 
+    /// Goes on after the process alone was killed at the call: what it had written is seen.
+    pub fn after_kill(&self) {
+        self.state().power_cut_at = None;
+    }
+
     /// Goes on after a power cut with what has survived: each change of a name that was not synced, or not; of what was
     /// written and not synced, any sectors.
     pub fn after_power_cut(&self) {
