@@ -9,7 +9,7 @@ use crate::domain::fact::Role;
 pub struct BadDevCaller;
 
 /// The caller that the metadata names; without it, registrar and certifier in one.
-pub fn dev_caller(metadata: Option<&str>) -> Result<Caller, BadDevCaller> {
+pub(super) fn dev_caller(metadata: Option<&str>) -> Result<Caller, BadDevCaller> {
     let role = match metadata {
         None => Role::RegistrarAndCertifier,
         Some("registrar") => Role::Registrar,

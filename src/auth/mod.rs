@@ -1,9 +1,14 @@
 //! Who asks, and what each role may call, reach and see.
 
+pub mod clients;
 mod dev;
+mod identities;
+pub mod peer;
 mod table;
+pub mod token;
 
-pub use self::dev::{BadDevCaller, dev_caller};
+pub use self::dev::BadDevCaller;
+pub use self::identities::{Identities, NotIdentified};
 pub use self::table::{Fields, Grant, METHODS, Method, Right, RoleName, Rows, right};
 use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::ProviderId;

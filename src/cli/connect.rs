@@ -1,9 +1,15 @@
-//! How commands reach a server.
+//! How commands reach a server, and what they show it.
 
 use std::error::Error;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tonic::transport::{Channel, Endpoint};
+use tonic::metadata::AsciiMetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Request, Status};
 
 use super::failure::Failure;
 
@@ -13,18 +19,122 @@ pub struct Connection {
     /// The server to ask
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051")]
     pub endpoint: String,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
-/// Opens a connection. Neither it nor a call on it takes longer than the timeout.
-pub async fn open(endpoint: &str, timeout: Duration) -> Result<Channel, Failure> {
-    let parsed = Endpoint::from_shared(endpoint.to_owned()).ok().filter(|parsed| parsed.uri().scheme().is_some());
-    let parsed = parsed.ok_or_else(|| {
-        Failure::usage(vec![format!("--endpoint: `{endpoint}` is not a URL, such as http://127.0.0.1:50051")])
+/// What a command believes, and what it shows.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Shown {
+    /// Believe servers with a certificate of this authority (PEM); needed for https
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Show this certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "token_file")]
+    pub cert: Option<PathBuf>,
+    /// The certificate's key (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// Show the token in this file, which nobody else may read
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// A connection that shows a token, if there is one, with every call.
+pub type Service = InterceptedService<Channel, Token>;
+
+/// The token of a connection, as the header that it is shown in.
+#[derive(Clone)]
+pub struct Token(Option<AsciiMetadataValue>);
+
+impl Interceptor for Token {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
+impl Connection {
+    /// Opens a connection. Neither it nor a call on it takes longer than the timeout.
+    pub async fn open(&self, timeout: Duration) -> Result<Service, Failure> {
+        open(&self.endpoint, &self.shown, timeout).await
+    }
+}
+
+/// Opens a connection to an endpoint. Neither it nor a call on it takes longer than the timeout.
+pub async fn open(endpoint: &str, shown: &Shown, timeout: Duration) -> Result<Service, Failure> {
+    let wrong = |flag: &str, message: &str| Failure::usage(vec![format!("{flag}: {message}")]);
+    let parsed = Endpoint::from_shared(endpoint.to_owned()).ok();
+    let is_url = |parsed: &Endpoint| matches!(parsed.uri().scheme_str(), Some("http" | "https"));
+    let parsed = parsed.filter(is_url).ok_or_else(|| {
+        wrong("--endpoint", &format!("`{endpoint}` is not a URL, such as https://registry.example.org:50051"))
     })?;
-    let limited = parsed.connect_timeout(timeout).timeout(timeout);
-    limited.connect().await.map_err(|error| {
+    let limited = if parsed.uri().scheme_str() == Some("https") {
+        let tls = shown.tls()?;
+        parsed.tls_config(tls).map_err(|error| Failure::of("--ca, --cert or --key cannot be used", &error))?
+    } else if let Some(flag) = shown.given() {
+        // A token or a name would be sent where anyone can read it.
+        return Err(wrong(flag, "is for https alone, and the endpoint is http"));
+    } else {
+        parsed
+    };
+    let token = Token(shown.token()?);
+    let limited = limited.connect_timeout(timeout).timeout(timeout);
+    let channel = limited.connect().await.map_err(|error| {
         // The transport's own words say no more than that it failed.
         let reason = error.source().unwrap_or(&error);
         Failure::of(format!("cannot reach {endpoint}"), reason)
-    })
+    })?;
+    Ok(InterceptedService::new(channel, token))
+}
+
+impl Shown {
+    /// The first of these flags that was given.
+    fn given(&self) -> Option<&'static str> {
+        let flags =
+            [("--ca", &self.ca), ("--cert", &self.cert), ("--key", &self.key), ("--token-file", &self.token_file)];
+        flags.into_iter().find(|(_, path)| path.is_some()).map(|(flag, _)| flag)
+    }
+
+    fn tls(&self) -> Result<ClientTlsConfig, Failure> {
+        let no_ca =
+            || Failure::usage(vec!["--ca: needed for https: the authority that init wrote as ca.crt".to_owned()]);
+        let ca = read("--ca", self.ca.as_deref().ok_or_else(no_ca)?)?;
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca));
+        Ok(match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => {
+                tls.identity(Identity::from_pem(read("--cert", cert)?, read_secret("--key", key)?))
+            }
+            _ => tls,
+        })
+    }
+
+    fn token(&self) -> Result<Option<AsciiMetadataValue>, Failure> {
+        let Some(path) = &self.token_file else { return Ok(None) };
+        let token = read_secret("--token-file", path)?;
+        let not_a_token = || Failure::usage(vec![format!("--token-file: {} holds no token", path.display())]);
+        let token = format!("Bearer {}", token.trim());
+        let mut header: AsciiMetadataValue = token.parse().map_err(|_| not_a_token())?;
+        // It is not written out, whatever prints the call.
+        header.set_sensitive(true);
+        Ok(Some(header))
+    }
+}
+
+fn read(flag: &str, path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::of(format!("{flag}: cannot read {}", path.display()), &error))
+}
+
+/// Reads a file that others must not be able to read.
+fn read_secret(flag: &str, path: &Path) -> Result<String, Failure> {
+    let content = read(flag, path)?;
+    let open = |mode: u32| mode & 0o007 != 0;
+    if std::fs::metadata(path).is_ok_and(|file| open(file.mode())) {
+        let path = path.display();
+        return Err(Failure::usage(vec![format!("{flag}: everyone can read {path}: chmod 600 {path}")]));
+    }
+    Ok(content)
 }

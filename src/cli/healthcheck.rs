@@ -7,6 +7,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use super::connect::Shown;
 use super::failure::Failure;
 use super::{Outcome, block_on, connect, print, print_json};
 
@@ -19,6 +20,8 @@ pub struct Healthcheck {
     /// The server's address for health
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090")]
     endpoint: String,
+    #[command(flatten)]
+    shown: Shown,
     /// What to ask about: liveness, readiness, or a service by its full name; empty: the whole server
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     service: String,
@@ -49,7 +52,7 @@ impl Healthcheck {
     }
 
     async fn ask(&self) -> Result<ServingStatus, Failure> {
-        let channel = connect::open(&self.endpoint, TIMEOUT).await?;
+        let channel = connect::open(&self.endpoint, &self.shown, TIMEOUT).await?;
         let request = HealthCheckRequest { service: self.service.clone() };
         let answer = HealthClient::new(channel).check(request).await.map_err(|status| Failure::answered(&status))?;
         Ok(answer.into_inner().status())

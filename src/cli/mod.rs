@@ -8,6 +8,7 @@ mod connect;
 mod evaluate;
 mod failure;
 mod healthcheck;
+mod init;
 mod serve;
 mod verify;
 mod words;
@@ -38,6 +39,7 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Init),
     Serve(serve::Serve),
     Verify(verify::Verify),
     Evaluate(evaluate::Evaluate),
@@ -69,6 +71,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let ended = match parsed.command {
+        Command::Init(init) => init.run(),
         Command::Serve(serve) => serve.run(),
         Command::Verify(verify) => verify.run(),
         Command::Evaluate(evaluate) => evaluate.run(),

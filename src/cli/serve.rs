@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::failure::Failure;
@@ -11,7 +12,7 @@ use crate::server::config::{Config, Flags};
 
 /// Run the service: prints `listening on ADDR` once it accepts calls, and drains on SIGTERM
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  cpss-registry serve --dev --listen 127.0.0.1:0 --data-dir ./data")]
+#[command(after_help = EXAMPLE)]
 pub struct Serve {
     #[command(flatten)]
     flags: Flags,
@@ -20,10 +21,16 @@ pub struct Serve {
     json: bool,
 }
 
+const EXAMPLE: &str = "\
+Examples:
+  cpss-registry init /etc/cpss-registry
+  cpss-registry serve --config /etc/cpss-registry/config.toml
+  cpss-registry serve --dev --listen 127.0.0.1:0 --data-dir ./data";
+
 impl Serve {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let config = Config::read(&self.flags).map_err(|mistakes| config::refused(&mistakes))?;
-        refuse_without_identities(&config)?;
+        raise_open_files();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::of("cannot start", &error))?;
         let served = runtime.block_on(self.serve(config));
@@ -57,15 +64,9 @@ impl Serve {
     }
 }
 
-/// The one place that keeps this release to development servers.
-fn refuse_without_identities(config: &Config) -> Result<(), Failure> {
-    if config.dev {
-        return Ok(());
-    }
-    Err(Failure::usage(vec![
-        "serve needs --dev in this release".to_owned(),
-        "TLS and the identities of clients are not part of it yet, and without them the registry would answer anyone."
-            .to_owned(),
-        "To try it on this machine: cpss-registry serve --dev".to_owned(),
-    ]))
+/// Every connection is a descriptor, and shells give a program 1024 of them unless it asks for those that it may have.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused, the door still copes with having no more.
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
 }

@@ -15,7 +15,8 @@ use tower::{Layer, Service};
 
 use super::mutation::refused;
 use super::status;
-use crate::auth::{self, Caller, Right};
+use crate::auth::peer::Peer;
+use crate::auth::{self, Caller, Identities, Right};
 use crate::domain::day::Day;
 use crate::registry::Registry;
 use crate::telemetry;
@@ -29,8 +30,8 @@ const HEAD_START: Duration = Duration::from_millis(100);
 pub struct EntranceLayer {
     /// The registry.
     pub registry: Registry,
-    /// Whether the server is a development server.
-    pub dev: bool,
+    /// How callers are told apart.
+    pub identities: Identities,
 }
 
 impl<S> Layer<S> for EntranceLayer {
@@ -73,12 +74,12 @@ where
             let started = Instant::now();
             let method = request.uri().path().to_owned();
             let deadline = deadline(request.headers());
-            let admitted = way_in.admit(&method, request.headers()).await;
+            let admitted = way_in.admit(&method, request.headers(), request.extensions().get(), started).await;
             let client = admitted.as_ref().map_or("-", |(caller, _)| caller.client.as_str()).to_owned();
             let response = match admitted {
                 Err(refusal) => refusal.into_http(),
                 Ok((caller, right)) => {
-                    request.extensions_mut().insert(Arc::new(caller));
+                    request.extensions_mut().insert(caller);
                     request.extensions_mut().insert(right);
                     match deadline {
                         None => inner.call(request).await?,
@@ -107,17 +108,21 @@ fn is_open_to_all(path: &str) -> bool {
 }
 
 impl EntranceLayer {
-    async fn admit(&self, method: &str, headers: &HeaderMap) -> Result<(Caller, Right), Status> {
-        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-        if !self.dev {
-            return Err(status::unauthenticated("this server knows no clients yet"));
-        }
-        let caller =
-            auth::dev_caller(text("x-dev-caller")).map_err(|error| status::unauthenticated(error.to_string()))?;
+    async fn admit(
+        &self,
+        method: &str,
+        headers: &HeaderMap,
+        peer: Option<&Peer>,
+        now: Instant,
+    ) -> Result<(Arc<Caller>, Right), Status> {
+        let caller = self.identities.caller(headers, peer, now);
+        let caller = caller.map_err(|nobody| status::unauthenticated(nobody.to_string()))?;
         let denied = || status::permission_denied("the caller's role may not call this method");
         let right = auth::right(method, &caller.role).ok_or_else(denied)?;
-        if let Some(day) = text("x-dev-today") {
-            self.move_to(day).await?;
+        if !self.identities.is_dev() {
+            refuse_dev_metadata(headers)?;
+        } else if let Some(day) = headers.get("x-dev-today") {
+            self.move_to(day.to_str().unwrap_or_default()).await?;
         }
         Ok((caller, right))
     }
@@ -131,6 +136,14 @@ impl EntranceLayer {
         }
         self.registry.clock().move_to(day);
         self.registry.open_days(day).await.map_err(|error| refused(&error, uuid::Uuid::nil()))
+    }
+}
+
+/// What only a development server does is never silently left undone.
+fn refuse_dev_metadata(headers: &HeaderMap) -> Result<(), Status> {
+    match ["x-dev-caller", "x-dev-today"].into_iter().find(|name| headers.contains_key(*name)) {
+        Some(name) => Err(status::invalid_field(name, "only a development server (serve --dev) takes it")),
+        None => Ok(()),
     }
 }
 

@@ -32,6 +32,7 @@ use tower::layer::util::{Identity, Stack};
 
 use self::entrance::EntranceLayer;
 use self::health::HealthBoard;
+use crate::auth::Identities;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::proto::{self, v1};
@@ -61,7 +62,7 @@ pub(crate) struct Contract {
 pub(crate) fn server(
     registry: &Registry,
     health: &HealthBoard,
-    dev: bool,
+    identities: Identities,
     draining: watch::Receiver<bool>,
 ) -> Result<Router<Stack<EntranceLayer, Identity>>, tonic_reflection::server::Error> {
     let contract = Contract { registry: registry.clone(), draining };
@@ -70,7 +71,7 @@ pub(crate) fn server(
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .layer(EntranceLayer { registry: registry.clone(), dev })
+        .layer(EntranceLayer { registry: registry.clone(), identities })
         .add_service(HealthServer::new(health.service()))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)

@@ -24,6 +24,12 @@ pub struct Clock {
 #[error("the time zone America/Chicago is not known")]
 pub struct NoTimeZone(#[source] jiff::Error);
 
+/// This instant, on the machine's clock.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads a clock")]
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 impl Clock {
     /// The machine's clock; the civil day stands still at `set_to`, if it is given.
     pub fn new(set_to: Option<Day>) -> Result<Clock, NoTimeZone> {
@@ -33,9 +39,8 @@ impl Clock {
     }
 
     /// This instant.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads a clock")]
     pub fn now(&self) -> Timestamp {
-        Timestamp::now()
+        now()
     }
 
     /// The civil day that it is.

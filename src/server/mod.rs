@@ -4,21 +4,30 @@
 //! before anything else; calls under way are finished within the drain's deadline, the writer ends, the index is closed.
 
 pub mod config;
+pub mod door;
 mod sample;
 mod scrub;
+pub mod setup;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
-use self::config::Config;
+use self::config::{Config, Mistake};
+use self::door::certificates::CertificateError;
+use self::door::{Door, Watch};
+use crate::auth::Identities;
 use crate::domain::day::Day;
 use crate::grpc;
 use crate::grpc::health::{HealthBoard, Serving};
+use crate::registry::clock;
 use crate::registry::scrub::Pace;
 use crate::registry::{OpenError, Opened, Options, Registry, WriterFailed};
 use crate::store::{Store, StoreOptions};
@@ -41,6 +50,12 @@ pub enum ServeError {
     /// The registry does not open.
     #[error("the registry does not open")]
     Open(#[from] OpenError),
+    /// The server's certificate, or the authority of its clients', cannot be used.
+    #[error("the certificates cannot be used")]
+    Certificates(#[from] CertificateError),
+    /// The list of clients cannot be used.
+    #[error("{0}")]
+    Clients(Mistake),
     /// The sample data were not accepted.
     #[error("the sample data could not be loaded")]
     Sample(#[source] sample::SampleError),
@@ -65,6 +80,7 @@ pub async fn run(
     on_listening: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     telemetry::log_to_stderr();
+    let (door, watch) = door(&config)?;
     let health = HealthBoard::default();
     let stop = watch::Sender::new(false);
     let ops = listen(config.ops_listen).await?;
@@ -92,10 +108,11 @@ pub async fn run(
     let writer = tokio::task::spawn_blocking(move || writer.join());
     tokio::pin!(writer);
 
-    let served = grpc::server(&registry, &health, config.dev, stop.subscribe())
+    let served = grpc::server(&registry, &health, door.identities.clone(), stop.subscribe())
         .map_err(ServeError::Reflection)?
-        .serve_with_incoming_shutdown(incoming(listener), stopped(stop.subscribe()));
+        .serve_with_incoming_shutdown(door.open(listener), stopped(stop.subscribe()));
     let served = tokio::spawn(served);
+    let watch = watch.map(|watch| tokio::spawn(watch.keep()));
     health.set(Serving { questions: true, writes: true });
     let scrub = tokio::spawn(scrub::watch_over(registry.scrubber(), Pace::default(), health.clone()));
     on_listening(address);
@@ -109,6 +126,7 @@ pub async fn run(
     stop.send_replace(true);
     calendar.abort();
     scrub.abort();
+    watch.inspect(JoinHandle::abort);
     if tokio::time::timeout(config.drain, served).await.is_err() {
         tracing::warn!("calls were cut off: they did not end within the drain's deadline");
     }
@@ -121,6 +139,23 @@ pub async fn run(
     drop(registry);
     close(ended.map_err(|_| ServeError::Broken)?.map_err(|_| ServeError::Broken)??);
     Ok(())
+}
+
+/// How connections are taken, and what keeps that up to date: nothing does on a development server.
+fn door(config: &Config) -> Result<(Door, Option<Watch>), ServeError> {
+    let Some(access) = &config.access else {
+        return Ok((Door { tls: None, identities: Identities::Dev }, None));
+    };
+    let certificates = access.certificates.read(clock::now())?;
+    door::say_if_it_expires_soon(certificates.expires);
+    let clients = config::clients::read(&access.clients);
+    let clients =
+        clients.map_err(|mistakes| mistakes.into_iter().next().map_or(ServeError::Broken, ServeError::Clients))?;
+    let tls = Arc::new(ArcSwap::new(certificates.tls));
+    let identities = Identities::listed(clients);
+    let (files, clients) = (access.certificates.clone(), access.clients.clone());
+    let watch = Watch { files, clients, tls: Arc::clone(&tls), identities: identities.clone() };
+    Ok((Door { tls: Some(tls), identities }, Some(watch)))
 }
 
 async fn open(config: &Config) -> Result<Opened, ServeError> {

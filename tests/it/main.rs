@@ -26,5 +26,6 @@ mod rights;
 mod scenarios;
 mod source_tree;
 mod stream;
+mod tls;
 mod walk;
 mod year;

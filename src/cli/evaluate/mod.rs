@@ -6,7 +6,7 @@ mod request;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::connect::{self, Connection};
+use super::connect::Connection;
 use super::failure::Failure;
 use super::{Outcome, block_on, print, print_json};
 use crate::proto::v1::credential_service_client::CredentialServiceClient;
@@ -81,7 +81,7 @@ impl Evaluate {
     }
 
     async fn ask(&self, request: EvaluateApplicationRequest) -> Result<EvaluateApplicationResponse, Failure> {
-        let channel = connect::open(&self.connection.endpoint, TIMEOUT).await?;
+        let channel = self.connection.open(TIMEOUT).await?;
         let asked = CredentialServiceClient::new(channel).evaluate_application(request).await;
         Ok(asked.map_err(|status| Failure::answered(&status))?.into_inner())
     }

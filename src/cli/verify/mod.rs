@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::connect::{self, Connection};
+use super::connect::Connection;
 use super::failure::Failure;
 use super::{Outcome, block_on, print, print_json};
 use crate::proto::google::r#type::Date;
@@ -65,7 +65,7 @@ impl Verify {
     }
 
     async fn ask(&self) -> Result<Verification, Failure> {
-        let channel = connect::open(&self.connection.endpoint, TIMEOUT).await?;
+        let channel = self.connection.open(TIMEOUT).await?;
         let asked = VerificationServiceClient::new(channel).verify_credential(self.request()).await;
         let answer = asked.map_err(|status| Failure::answered(&status))?.into_inner();
         let missing = || Failure::answered(&tonic::Status::internal("the server answered without a verification"));

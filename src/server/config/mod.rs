@@ -4,6 +4,7 @@
 //! every mistake at once. Flags win over the file, the file over the defaults, and each value remembers where it came
 //! from. No environment variable plays a part.
 
+pub mod clients;
 mod reading;
 mod value;
 
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::reading::Reading;
+use super::door::certificates::CertificateFiles;
 use crate::domain::day::Day;
 
 /// What the command line says, not yet checked. Every key of the file has a flag.
@@ -27,6 +29,18 @@ pub struct Flags {
     /// Serve health here [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDR")]
     pub ops_listen: Option<String>,
+    /// The server's certificate, with what leads from it to its authority (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<String>,
+    /// The key of the certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<String>,
+    /// The authorities whose certificates clients may show (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub client_ca: Option<String>,
+    /// The list of clients (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub clients: Option<String>,
     /// Keep the record here [default: /var/lib/cpss-registry, with --dev ./data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<String>,
@@ -57,6 +71,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where health is served, in plaintext and without personal data.
     pub ops_listen: SocketAddr,
+    /// Who may call, and how that is known. None on a development server, and only there.
+    pub access: Option<Access>,
     /// Where the record is kept.
     pub data_dir: PathBuf,
     /// A directory of rule sets adopted beside the shipped ones. Its files were readable when this was checked.
@@ -72,6 +88,15 @@ pub struct Config {
     /// Whether an empty data directory stays empty. Of a development server only.
     pub no_sample: bool,
     settings: Vec<Setting>,
+}
+
+/// The files that say who may call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The server's certificate, and the authority of its clients'.
+    pub certificates: CertificateFiles,
+    /// The list of clients.
+    pub clients: PathBuf,
 }
 
 /// A value in effect, for people.
@@ -133,6 +158,7 @@ impl Config {
         let mut config = Config {
             listen: reading.take("listen", "--listen", &flags.listen, loopback(50051)),
             ops_listen: reading.take("ops_listen", "--ops-listen", &flags.ops_listen, loopback(9090)),
+            access: reading.take_access(flags),
             data_dir: reading.take("data_dir", "--data-dir", &flags.data_dir, data_dir),
             rules_dir: reading.take("rules_dir", "--rules", &flags.rules, None),
             drain: reading.take("drain_seconds", "--drain-seconds", &flags.drain_seconds, Duration::from_secs(20)),

@@ -1,15 +1,29 @@
 //! Putting a configuration together: flags over a file over defaults, every mistake kept.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
 
 use super::value::{Form, Value, wanted};
-use super::{Config, Mistake, Origin, Setting};
+use super::{Access, Config, Flags, Mistake, Origin, Setting, clients};
+use crate::registry::clock;
 use crate::rules;
+use crate::server::door::certificates::CertificateFiles;
 
 /// The keys of a file. What only a development server does is asked for by flags alone.
-const KEYS: [&str; 6] = ["listen", "ops_listen", "data_dir", "rules_dir", "drain_seconds", "open_days_through"];
+const KEYS: [&str; 10] = [
+    "listen",
+    "ops_listen",
+    "tls_cert",
+    "tls_key",
+    "client_ca",
+    "clients",
+    "data_dir",
+    "rules_dir",
+    "drain_seconds",
+    "open_days_through",
+];
 
 /// What a file gives for a key.
 struct Given {
@@ -100,6 +114,47 @@ impl Reading {
         value
     }
 
+    /// The files that say who may call: all that are needed, or none on a development server.
+    pub(super) fn take_access(&mut self, flags: &Flags) -> Option<Access> {
+        let mistakes = self.mistakes.len();
+        let certificate: Option<PathBuf> = self.take("tls_cert", "--tls-cert", &flags.tls_cert, None);
+        let key: Option<PathBuf> = self.take("tls_key", "--tls-key", &flags.tls_key, None);
+        let client_ca: Option<PathBuf> = self.take("client_ca", "--client-ca", &flags.client_ca, None);
+        let clients: Option<PathBuf> = self.take("clients", "--clients", &flags.clients, None);
+        let given = [("tls_cert", &certificate), ("tls_key", &key), ("client_ca", &client_ca), ("clients", &clients)];
+        if flags.dev {
+            for (name, _) in given.into_iter().filter(|(_, path)| path.is_some()) {
+                self.mistake(self.place_of(name), "not with --dev, which speaks plaintext and knows no clients");
+            }
+            return None;
+        }
+        let is_missing = |(name, path): &(&str, &Option<PathBuf>)| *name != "client_ca" && path.is_none();
+        let missing: Vec<_> = given.into_iter().filter(is_missing).map(|(name, _)| name).collect();
+        if !missing.is_empty() && self.mistakes.len() == mistakes {
+            let message = "needed to serve without --dev; `cpss-registry init DIR` makes all that is";
+            self.mistake(missing.join(", "), message);
+        }
+        Some(Access {
+            certificates: CertificateFiles { certificate: certificate?, key: key?, client_ca },
+            clients: clients?,
+        })
+    }
+
+    /// What is wrong with the files that say who may call.
+    fn check_access(&mut self, access: &Access) {
+        if let Err(error) = access.certificates.read(clock::now()) {
+            self.mistake(self.place_of("tls_cert"), with_source(&error));
+        }
+        match clients::read(&access.clients) {
+            Ok(clients) if clients.has_certificates() && access.certificates.client_ca.is_none() => {
+                let message = "has clients with certificates, and no client_ca says whose certificates are believed";
+                self.mistake(self.place_of("clients"), message);
+            }
+            Ok(_) => {}
+            Err(mistakes) => self.mistakes.extend(mistakes),
+        }
+    }
+
     /// What a flag without a value says. The file has no such keys.
     pub(super) fn take_switch(&mut self, key: &'static str, flag: &'static str, is_on: bool) -> bool {
         let origin = if is_on { Origin::Flag(flag) } else { Origin::Default };
@@ -124,6 +179,9 @@ impl Reading {
             if is_given && !config.dev {
                 self.mistake(flag, "only with --dev");
             }
+        }
+        if let Some(access) = &config.access {
+            self.check_access(access);
         }
         if let Some(directory) = &config.rules_dir
             && let Err(error) = rules::in_directory(directory)

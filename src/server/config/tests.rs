@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::server::setup::{self, Setup};
 
 /// Reads a file of this content, with these flags beside it. The mistakes name it without its directory.
 fn read(file: &str, content: &str, flags: Flags) -> Result<Config, Vec<String>> {
@@ -19,12 +20,45 @@ fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
+/// Flags of a server that is set up in a directory.
+fn set_up(directory: &Path) -> Flags {
+    let setup = Setup { hosts: Vec::new(), listen: String::new(), ops_listen: String::new(), data_dir: None, days: 1 };
+    setup::set_up(directory, &setup).unwrap();
+    let file = |name: &str| some(directory.join(name).to_str().unwrap());
+    Flags {
+        tls_cert: file("server.crt"),
+        tls_key: file("server.key"),
+        client_ca: file("ca.crt"),
+        clients: file("clients.toml"),
+        ..Flags::default()
+    }
+}
+
 #[test]
 fn the_example_shows_the_defaults() {
-    let example = read("example.toml", include_str!("../../../deploy/config.example.toml"), Flags::default()).unwrap();
-    let defaults = Config::read(&Flags::default()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let flags = set_up(directory.path());
+    let content = include_str!("../../../deploy/config.example.toml");
+    let example = read("example.toml", content, flags.clone()).unwrap();
+    let defaults = Config::read(&flags).unwrap();
     let values = |config: &Config| config.settings().iter().map(|s| (s.key, s.value.clone())).collect::<Vec<_>>();
     assert_eq!(values(&example), values(&defaults));
+}
+
+#[test]
+fn a_server_that_is_not_for_development_needs_to_know_who_calls() {
+    let told = |flags: &Flags| Config::read(flags).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let init = "needed to serve without --dev; `cpss-registry init DIR` makes all that is";
+    assert_eq!(told(&Flags::default()), [format!("tls_cert, tls_key, clients: {init}")]);
+
+    let directory = tempfile::tempdir().unwrap();
+    let flags = set_up(directory.path());
+    assert_eq!(told(&Flags { clients: None, ..flags.clone() }), [format!("clients: {init}")]);
+    let without_ca = Flags { client_ca: None, ..flags.clone() };
+    let no_ca = "--clients: has clients with certificates, and no client_ca says whose certificates are believed";
+    assert_eq!(told(&without_ca), [no_ca]);
+    let dev = Flags { dev: true, tls_cert: None, tls_key: None, client_ca: None, ..flags };
+    assert_eq!(told(&dev), ["--clients: not with --dev, which speaks plaintext and knows no clients"]);
 }
 
 #[test]
@@ -44,9 +78,11 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
 #[test]
 fn every_mistake_is_told_at_once_with_its_place() {
     let content = "listen = \"here\"\nops_liste = \"127.0.0.1:1\"\ndrain_seconds = \"10\"\n\ndata_dir = 5\ntoday = \"2026-03-01\"\n";
-    let flags = Flags { open_days_through: some("2026-02-30"), no_sample: true, ..Flags::default() };
+    let directory = tempfile::tempdir().unwrap();
+    let flags = Flags { open_days_through: some("2026-02-30"), no_sample: true, ..set_up(directory.path()) };
     let mistakes = read("mistakes.toml", content, flags).unwrap_err();
-    let keys = "the keys are listen, ops_listen, data_dir, rules_dir, drain_seconds, open_days_through";
+    let keys = "the keys are listen, ops_listen, tls_cert, tls_key, client_ca, clients, data_dir, rules_dir, \
+                drain_seconds, open_days_through";
     assert_eq!(
         mistakes,
         [
@@ -63,7 +99,8 @@ fn every_mistake_is_told_at_once_with_its_place() {
 
 #[test]
 fn what_is_no_toml_is_told_with_its_line() {
-    let mistakes = read("broken.toml", "listen = \"127.0.0.1:1\"\nops_listen = \n", Flags::default()).unwrap_err();
+    let dev = Flags { dev: true, ..Flags::default() };
+    let mistakes = read("broken.toml", "listen = \"127.0.0.1:1\"\nops_listen = \n", dev).unwrap_err();
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     assert!(mistakes[0].starts_with("broken.toml:2: "), "{mistakes:?}");
 }

@@ -23,11 +23,14 @@ pub struct Client {
 pub struct Metadata {
     caller: Option<AsciiMetadataValue>,
     today: Option<AsciiMetadataValue>,
+    authorization: Option<AsciiMetadataValue>,
 }
 
 impl Interceptor for Metadata {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        for (name, value) in [("x-dev-caller", &self.caller), ("x-dev-today", &self.today)] {
+        for (name, value) in
+            [("x-dev-caller", &self.caller), ("x-dev-today", &self.today), ("authorization", &self.authorization)]
+        {
             if let Some(value) = value {
                 request.metadata_mut().insert(name, value.clone());
             }
@@ -72,8 +75,18 @@ pub trait Accepted {
 impl Client {
     /// A client of the registry at an address, which is connected when it is first used.
     pub fn connect(address: SocketAddr) -> Client {
-        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+        Client::on(Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy())
+    }
+
+    /// A client of the registry at the other end of a channel.
+    pub fn on(channel: Channel) -> Client {
         Client { channel, metadata: Metadata::default() }
+    }
+
+    /// The same, showing a token with every call.
+    pub fn showing(&self, token: &str) -> Client {
+        let authorization = Some(format!("Bearer {token}").parse().unwrap());
+        Client { channel: self.channel.clone(), metadata: Metadata { authorization, ..self.metadata.clone() } }
     }
 
     /// The same as another caller: `registrar`, `certifier`, `provider:ID`, `payer`, `auditor`.

@@ -29,13 +29,18 @@ pub struct Process {
 impl Process {
     /// Starts `serve --dev --no-sample` on a data directory, and does not wait for it.
     pub fn spawn(data_dir: &Path, today: &str) -> Process {
+        let data_dir = data_dir.to_str().unwrap();
+        Process::serve(&["--dev", "--no-sample", "--today", today, "--data-dir", data_dir])
+    }
+
+    /// Starts `serve` with these arguments on free ports, and does not wait for it.
+    pub fn serve(arguments: &[&str]) -> Process {
         let scratch = tempfile::tempdir().unwrap();
         let said = scratch.path().join("stderr");
         let ops = free_address();
         let mut child = Command::new(env!("CARGO_BIN_EXE_cpss-registry"))
-            .args(["serve", "--dev", "--no-sample", "--listen", "127.0.0.1:0", "--today", today])
-            .args(["--ops-listen", &ops.to_string(), "--data-dir"])
-            .arg(data_dir)
+            .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", &ops.to_string()])
+            .args(arguments)
             .env("RUST_LOG", "info,access=off")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -56,8 +61,7 @@ impl Process {
     /// Where it listens, once it does.
     pub fn listening(&self) -> SocketAddr {
         let wait = || self.listening.recv_timeout(PATIENCE);
-        let said = || fs::read_to_string(&self.said).unwrap_or_default();
-        *self.address.get_or_init(|| wait().unwrap_or_else(|_| panic!("it does not listen; it said: {}", said())))
+        *self.address.get_or_init(|| wait().unwrap_or_else(|_| panic!("it does not listen; it said: {}", self.said())))
     }
 
     /// Where it tells its health, from the beginning.
@@ -77,11 +81,25 @@ impl Process {
         self.end();
     }
 
+    /// What it has said on standard error so far.
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.said).unwrap()
+    }
+
     /// SIGTERM.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// SIGHUP.
+    pub fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    fn signal(&self, name: &str) {
         let pid = self.child.id();
-        let sent = Command::new("/bin/sh").args(["-c", &format!("kill -TERM {pid}")]).status().unwrap();
-        assert!(sent.success(), "SIGTERM was not sent");
+        let sent = Command::new("/bin/sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap();
+        assert!(sent.success(), "SIG{name} was not sent");
     }
 
     /// Waits for its end: how it ended, and what it said on standard error.

@@ -1,0 +1,76 @@
+//! The list of clients (`clients.toml`): one row for each, with what it shows, its role and, for a provider, its id.
+//!
+//! ```toml
+//! [[client]]
+//! name = "region-1-hr"
+//! san_uri = "urn:cpss:client:region-1-hr"    # or token_sha256 = "…", 64 hexadecimal digits
+//! role = "provider"
+//! provider_id = "region-1-cmhc"
+//! ```
+//!
+//! A list is taken whole or not at all.
+
+mod reading;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::Caller;
+use super::token::Digest;
+
+/// Everyone who may call.
+///
+/// Looking a client up takes as long as it takes to hash what it showed, which for a token is the digest of a guess: how
+/// far two digests agree tells nobody how to make a token of at least 128 random bits, so plain equality is constant
+/// enough.
+#[derive(Debug, Default)]
+pub struct Clients {
+    by_uri: HashMap<Box<str>, Arc<Caller>>,
+    by_token: HashMap<Digest, Arc<Caller>>,
+}
+
+/// Something that is wrong with a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.line, self.message)
+    }
+}
+
+impl Clients {
+    /// The list that a text is, or every mistake in it.
+    pub fn read(text: &str) -> Result<Clients, Vec<Mistake>> {
+        reading::read(text)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.by_uri.len() + self.by_token.len()
+    }
+
+    /// Whether any of them shows a certificate.
+    pub fn has_certificates(&self) -> bool {
+        !self.by_uri.is_empty()
+    }
+
+    /// Whose certificate names these URIs; nobody's, if they are of several clients.
+    pub(super) fn of_uris(&self, uris: &[String]) -> Option<&Arc<Caller>> {
+        let mut found = uris.iter().filter_map(|uri| self.by_uri.get(uri.as_str()));
+        found.next().filter(|_| found.next().is_none())
+    }
+
+    /// Whose token has this digest.
+    pub(super) fn of_token(&self, digest: &Digest) -> Option<&Arc<Caller>> {
+        self.by_token.get(digest)
+    }
+}

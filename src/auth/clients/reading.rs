@@ -1,0 +1,150 @@
+//! Reading the list: the form by its types, and then what no row shows alone, every mistake kept.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Clients, Mistake};
+use crate::auth::Caller;
+use crate::auth::token::Digest;
+use crate::domain::fact::Role;
+use crate::domain::id::ProviderId;
+
+/// The roles, as a row names them.
+const ROLES: &str = "registrar, certifier, provider, payer, auditor";
+
+const LONGEST_NAME: usize = 64;
+const LONGEST_URI: usize = 512;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    client: Vec<Spanned<Row>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    name: Spanned<String>,
+    san_uri: Option<Spanned<String>>,
+    token_sha256: Option<Spanned<String>>,
+    role: Spanned<String>,
+    provider_id: Option<Spanned<String>>,
+}
+
+/// A list being read.
+struct Reading<'a> {
+    text: &'a str,
+    clients: Clients,
+    names: HashMap<String, usize>,
+    mistakes: Vec<Mistake>,
+}
+
+pub(super) fn read(text: &str) -> Result<Clients, Vec<Mistake>> {
+    let mut reading = Reading { text, clients: Clients::default(), names: HashMap::new(), mistakes: Vec::new() };
+    match toml::from_str::<File>(text) {
+        Ok(file) => file.client.into_iter().for_each(|row| reading.take(&row)),
+        Err(error) => reading.mistake(&error.span().unwrap_or(0..0), error.message().trim()),
+    }
+    if reading.mistakes.is_empty() { Ok(reading.clients) } else { Err(reading.mistakes) }
+}
+
+impl Reading<'_> {
+    fn line(&self, at: usize) -> usize {
+        self.text.get(..at).map_or(1, |before| before.matches('\n').count() + 1)
+    }
+
+    fn mistake(&mut self, at: &Range<usize>, message: impl Into<String>) {
+        let line = self.line(at.start);
+        self.mistakes.push(Mistake { line, message: message.into() });
+    }
+
+    fn take(&mut self, row: &Spanned<Row>) {
+        let at = row.span();
+        let row = row.get_ref();
+        self.take_name(&row.name);
+        let role = self.role(row, &at);
+        let client = row.name.get_ref().clone();
+        let caller = Arc::new(Caller { client, role: role.unwrap_or(Role::Auditor) });
+        match (&row.san_uri, &row.token_sha256) {
+            (Some(uri), None) => self.take_uri(uri, caller),
+            (None, Some(digest)) => self.take_token(digest, caller),
+            (None, None) => self.mistake(&at, "a client shows something: give san_uri or token_sha256"),
+            (Some(_), Some(token)) => {
+                self.mistake(&token.span(), "a client shows one thing: give san_uri or token_sha256, not both");
+            }
+        }
+    }
+
+    fn take_name(&mut self, name: &Spanned<String>) {
+        let text = name.get_ref();
+        let fits = (1..=LONGEST_NAME).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        if !fits {
+            let message = format!("a name has 1 to {LONGEST_NAME} letters, digits, '-', '_' or '.'");
+            self.mistake(&name.span(), message);
+        }
+        let line = self.line(name.span().start);
+        if let Some(first) = self.names.insert(text.clone(), line) {
+            self.mistake(&name.span(), format!("the name `{text}` is also that of line {first}"));
+        }
+    }
+
+    fn role(&mut self, row: &Row, at: &Range<usize>) -> Option<Role> {
+        let role = match (row.role.get_ref().as_str(), &row.provider_id) {
+            ("provider", Some(id)) => match id.get_ref().parse::<ProviderId>() {
+                Ok(id) => return Some(Role::Provider(id)),
+                Err(wrong) => {
+                    self.mistake(&id.span(), wrong.to_string());
+                    return None;
+                }
+            },
+            ("provider", None) => {
+                self.mistake(at, "a provider has a provider_id");
+                return None;
+            }
+            ("registrar", _) => Role::Registrar,
+            ("certifier", _) => Role::Certifier,
+            ("payer", _) => Role::Payer,
+            ("auditor", _) => Role::Auditor,
+            (other, _) => {
+                self.mistake(&row.role.span(), format!("`{other}` is no role; the roles are {ROLES}"));
+                return None;
+            }
+        };
+        if let Some(id) = &row.provider_id {
+            self.mistake(&id.span(), "provider_id is for the role provider alone");
+        }
+        Some(role)
+    }
+
+    fn take_uri(&mut self, uri: &Spanned<String>, caller: Arc<Caller>) {
+        let text = uri.get_ref();
+        let is_uri = text.len() <= LONGEST_URI
+            && text.bytes().all(|b| b.is_ascii_graphic())
+            && text.split_once(':').is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty());
+        if !is_uri {
+            self.mistake(&uri.span(), "not a URI, such as urn:cpss:client:region-1-hr");
+        }
+        if let Some(other) = self.clients.by_uri.insert(text.as_str().into(), caller) {
+            self.mistake(&uri.span(), format!("this URI is also that of `{}`", other.client));
+        }
+    }
+
+    fn take_token(&mut self, digest: &Spanned<String>, caller: Arc<Caller>) {
+        let Some(known) = Digest::from_hex(digest.get_ref()) else {
+            self.mistake(&digest.span(), "not a SHA-256: 64 hexadecimal digits (printf %s TOKEN | sha256sum)");
+            return;
+        };
+        if known == Digest::of("") {
+            self.mistake(&digest.span(), "the SHA-256 of nothing: the token was left out when it was made");
+        }
+        if let Some(other) = self.clients.by_token.insert(known, caller) {
+            self.mistake(&digest.span(), format!("this token is also that of `{}`", other.client));
+        }
+    }
+}

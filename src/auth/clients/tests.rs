@@ -1,0 +1,83 @@
+//! Lists, and what is told of the mistakes in them.
+
+use super::*;
+use crate::domain::fact::Role;
+
+const TOKEN: &str = "cpss_0123456789abcdef0123456789abcdef";
+
+fn list() -> String {
+    let digest = Digest::of(TOKEN).to_hex();
+    format!(
+        "[[client]]\nname = \"dmh\"\nsan_uri = \"urn:cpss:client:dmh\"\nrole = \"registrar\"\n\n\
+         [[client]]\nname = \"region-1-hr\"\ntoken_sha256 = \"{digest}\"\nrole = \"provider\"\nprovider_id = \"region-1\"\n"
+    )
+}
+
+fn told(text: &str) -> Vec<String> {
+    Clients::read(text).unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_client_is_known_by_what_its_row_says() {
+    let clients = Clients::read(&list()).unwrap();
+    assert_eq!((clients.count(), clients.has_certificates()), (2, true));
+    let uris = |uris: &[&str]| uris.iter().map(|uri| (*uri).to_owned()).collect::<Vec<_>>();
+    let dmh = clients.of_uris(&uris(&["https://example.org", "urn:cpss:client:dmh"])).unwrap();
+    assert_eq!((dmh.client.as_str(), &dmh.role), ("dmh", &Role::Registrar));
+    assert!(clients.of_uris(&uris(&["urn:cpss:client:dm"])).is_none());
+    let hr = clients.of_token(&Digest::of(TOKEN)).unwrap();
+    assert_eq!((hr.client.as_str(), hr.own_provider().unwrap().as_str()), ("region-1-hr", "region-1"));
+    assert!(clients.of_token(&Digest::of("cpss_0123456789abcdef0123456789abcdee")).is_none());
+}
+
+#[test]
+fn a_certificate_of_two_clients_is_nobodys() {
+    let second = "[[client]]\nname = \"other\"\nsan_uri = \"urn:other\"\nrole = \"auditor\"\n";
+    let clients = Clients::read(&(list() + second)).unwrap();
+    assert!(clients.of_uris(&["urn:cpss:client:dmh".to_owned(), "urn:other".to_owned()]).is_none());
+}
+
+#[test]
+fn an_empty_list_is_a_list() {
+    assert_eq!(Clients::read("# nobody yet\n").unwrap().count(), 0);
+}
+
+#[test]
+fn every_mistake_is_told_with_its_line() {
+    let text = "[[client]]\nname = \"a b\"\nsan_uri = \"no uri\"\nrole = \"king\"\n\
+                [[client]]\nname = \"b\"\nrole = \"provider\"\n\
+                [[client]]\nname = \"b\"\nsan_uri = \"urn:b\"\ntoken_sha256 = \"00\"\nrole = \"payer\"\nprovider_id = \"p\"\n\
+                [[client]]\nname = \"c\"\ntoken_sha256 = \"00\"\nrole = \"provider\"\nprovider_id = \"a b\"\n";
+    assert_eq!(
+        told(text),
+        [
+            "2: a name has 1 to 64 letters, digits, '-', '_' or '.'",
+            "4: `king` is no role; the roles are registrar, certifier, provider, payer, auditor",
+            "3: not a URI, such as urn:cpss:client:region-1-hr",
+            "5: a provider has a provider_id",
+            "5: a client shows something: give san_uri or token_sha256",
+            "9: the name `b` is also that of line 6",
+            "13: provider_id is for the role provider alone",
+            "11: a client shows one thing: give san_uri or token_sha256, not both",
+            "18: not a provider id (1 to 64 letters, digits, '-', '_' or '.', the first a letter or digit)",
+            "16: not a SHA-256: 64 hexadecimal digits (printf %s TOKEN | sha256sum)",
+        ]
+    );
+}
+
+#[test]
+fn what_two_clients_show_is_told() {
+    let twice = list().replace("region-1", "region-2").replace("\"dmh\"", "\"other\"");
+    let told = told(&(list() + &twice));
+    assert_eq!(told, ["13: this URI is also that of `dmh`", "18: this token is also that of `region-1-hr`"]);
+}
+
+#[test]
+fn what_is_no_list_is_told_with_its_line() {
+    let unknown = list().replace("role = \"registrar\"", "roles = \"registrar\"");
+    assert!(told(&unknown)[0].starts_with("4: unknown field `roles`"), "{:?}", told(&unknown));
+    assert!(told("[[client]\nname = 1\n")[0].starts_with("1: "));
+    // The rest of a file that is being written is no list without its last row.
+    let half = &list()[..list().len() - 8];
+    assert!(told(half)[0].starts_with("10: "), "{:?}", told(half));
+}

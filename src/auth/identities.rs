@@ -1,0 +1,184 @@
+//! Who calls: by certificate or token and the list of clients, or on a development server by what the call says.
+//!
+//! A certificate is read once, when its connection is made. What each call costs is one look into the list as it is at
+//! that moment, so that a client that was taken off it, or has another role now, is treated so at its next call.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use super::Caller;
+use super::clients::Clients;
+use super::dev::{BadDevCaller, dev_caller};
+use super::peer::Peer;
+use super::token::{Digest, bearer};
+
+/// How callers are told apart. Clones share the list.
+#[derive(Clone, Debug)]
+pub enum Identities {
+    /// A development server: by `x-dev-caller`.
+    Dev,
+    /// By the list of clients.
+    Listed(Arc<ArcSwap<Clients>>),
+}
+
+/// Nobody can be said to call. The words are for the caller, and repeat nothing of what was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotIdentified {
+    /// Nothing was shown.
+    #[error("show a client certificate, or a token (authorization: Bearer ...)")]
+    Nothing,
+    /// The certificate's chain is good, and it is no client's.
+    #[error("the certificate is not that of a client of this registry")]
+    UnknownCertificate,
+    /// The connection is older than the certificate was to be.
+    #[error("the certificate has expired since the connection was made")]
+    ExpiredCertificate,
+    /// The authorization is not of the form, or its token is no client's.
+    #[error("the token is not that of a client of this registry")]
+    UnknownToken,
+    /// A certificate and a token are those of two clients.
+    #[error("the certificate and the token are not those of one client: show one of them")]
+    TwoIdentities,
+    /// The development server's metadata names nobody.
+    #[error(transparent)]
+    BadDevCaller(#[from] BadDevCaller),
+}
+
+impl Identities {
+    /// By this list, until it is replaced.
+    pub fn listed(clients: Clients) -> Identities {
+        Identities::Listed(Arc::new(ArcSwap::from_pointee(clients)))
+    }
+
+    /// Whether this is a development server.
+    pub fn is_dev(&self) -> bool {
+        matches!(self, Identities::Dev)
+    }
+
+    /// Takes another list in place of the one so far, for every connection there is.
+    pub fn replace(&self, clients: Clients) {
+        if let Identities::Listed(current) = self {
+            current.store(Arc::new(clients));
+        }
+    }
+
+    /// Knows the other end of a new connection by its certificate, if that is a client's.
+    pub fn recognize(&self, peer: &Peer) {
+        if let (Identities::Listed(clients), Some(certificate)) = (self, peer.certificate())
+            && clients.load().of_uris(&certificate.uris).is_some()
+        {
+            peer.know();
+        }
+    }
+
+    /// Who calls, at this instant.
+    pub fn caller(&self, headers: &HeaderMap, peer: Option<&Peer>, now: Instant) -> Result<Arc<Caller>, NotIdentified> {
+        let Identities::Listed(clients) = self else {
+            let metadata = headers.get("x-dev-caller").map(|value| value.to_str().unwrap_or_default());
+            return Ok(Arc::new(dev_caller(metadata)?));
+        };
+        let clients = clients.load();
+        let certificate = peer.and_then(Peer::certificate);
+        let mut tokens = headers.get_all(AUTHORIZATION).iter();
+        let caller = match (certificate, tokens.next()) {
+            (None, None) => Err(NotIdentified::Nothing),
+            // A client of the list shows a certificate or a token, so whoever shows both is two.
+            (Some(_), Some(_)) => Err(NotIdentified::TwoIdentities),
+            (Some(certificate), None) if certificate.expires <= now => Err(NotIdentified::ExpiredCertificate),
+            (Some(certificate), None) => clients.of_uris(&certificate.uris).ok_or(NotIdentified::UnknownCertificate),
+            (None, Some(header)) => {
+                let token = bearer(header).filter(|_| tokens.next().is_none());
+                token.and_then(|token| clients.of_token(&Digest::of(token))).ok_or(NotIdentified::UnknownToken)
+            }
+        };
+        let caller = Arc::clone(caller?);
+        if let Some(peer) = peer {
+            peer.know();
+        }
+        Ok(caller)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::peer::Certificate;
+    use super::*;
+
+    const TOKEN: &str = "cpss_0123456789abcdef0123456789abcdef";
+
+    fn identities(uri: &str) -> Identities {
+        Identities::listed(list(uri))
+    }
+
+    fn list(uri: &str) -> Clients {
+        let digest = Digest::of(TOKEN).to_hex();
+        let text = format!(
+            "[[client]]\nname = \"a\"\nsan_uri = \"{uri}\"\nrole = \"auditor\"\n\
+             [[client]]\nname = \"b\"\ntoken_sha256 = \"{digest}\"\nrole = \"payer\"\n"
+        );
+        Clients::read(&text).unwrap()
+    }
+
+    fn peer(uri: Option<&str>, expires: Instant) -> Peer {
+        let certificate = uri.map(|uri| Certificate { uris: vec![uri.to_owned()], expires });
+        Peer::new("127.0.0.1:1".parse().unwrap(), certificate)
+    }
+
+    fn headers(tokens: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for token in tokens {
+            headers.append(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn a_caller_shows_a_certificate_or_a_token_that_is_on_the_list() {
+        use NotIdentified::{ExpiredCertificate, Nothing, TwoIdentities, UnknownCertificate, UnknownToken};
+        let identities = identities("urn:a");
+        let now = Instant::now();
+        let later = now + Duration::from_secs(60);
+        let wrong = TOKEN.replace('f', "e");
+        for (uri, expires, tokens, expected) in [
+            (Some("urn:a"), later, &[][..], Ok("a")),
+            (None, later, &[TOKEN][..], Ok("b")),
+            (None, later, &[], Err(Nothing)),
+            (Some("urn:b"), later, &[], Err(UnknownCertificate)),
+            (Some("urn:a"), now, &[], Err(ExpiredCertificate)),
+            (Some("urn:a"), later, &[TOKEN], Err(TwoIdentities)),
+            (Some("urn:b"), later, &[TOKEN], Err(TwoIdentities)),
+            (None, later, &[wrong.as_str()], Err(UnknownToken)),
+            (None, later, &[TOKEN, TOKEN], Err(UnknownToken)),
+        ] {
+            let peer = peer(uri, expires);
+            let caller = identities.caller(&headers(tokens), Some(&peer), now);
+            assert_eq!(caller.as_ref().map(|caller| caller.client.as_str()), expected.as_ref().copied());
+            assert_eq!(peer.is_known(), expected.is_ok());
+        }
+    }
+
+    #[test]
+    fn a_client_that_was_taken_off_the_list_is_refused_at_its_next_call() {
+        let identities = identities("urn:a");
+        let (peer, now) = (peer(Some("urn:a"), Instant::now() + Duration::from_secs(60)), Instant::now());
+        assert!(identities.caller(&HeaderMap::new(), Some(&peer), now).is_ok());
+        identities.replace(list("urn:c"));
+        let refused = identities.caller(&HeaderMap::new(), Some(&peer), now);
+        assert_eq!(refused, Err(NotIdentified::UnknownCertificate));
+    }
+
+    #[test]
+    fn a_listed_server_takes_nobodys_word() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-dev-caller", "registrar".parse().unwrap());
+        let peer = peer(None, Instant::now());
+        assert_eq!(identities("urn:a").caller(&headers, Some(&peer), Instant::now()), Err(NotIdentified::Nothing));
+        assert!(Identities::Dev.caller(&headers, Some(&peer), Instant::now()).is_ok());
+    }
+}

@@ -1,0 +1,72 @@
+//! Bearer tokens. The registry keeps their digests alone, and no token is ever logged.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+/// The fewest characters in which 128 bits can be written (base64). What is shorter is no token.
+const SHORTEST: usize = 22;
+
+/// The SHA-256 of a token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of a token, as it is sent.
+    pub fn of(token: &str) -> Digest {
+        Digest(Sha256::digest(token).into())
+    }
+
+    /// The digest that 64 hexadecimal digits write.
+    pub fn from_hex(text: &str) -> Option<Digest> {
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect::<Option<Vec<_>>>();
+        bytes.filter(|_| rest.is_empty())?.try_into().ok().map(Digest)
+    }
+
+    /// The digest in hexadecimal.
+    pub fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(..)")
+    }
+}
+
+/// The token of an `authorization` header, `Bearer TOKEN`.
+pub(super) fn bearer(header: &http::HeaderValue) -> Option<&str> {
+    let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && token.len() >= SHORTEST).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_read_as_it_is_written() {
+        let digest = Digest::of("abc");
+        let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(digest.to_hex(), text);
+        assert_eq!(Digest::from_hex(&text.to_uppercase()), Some(digest));
+        for wrong in [&text[1..], &format!("{text}0"), &text.replace('b', "g"), ""] {
+            assert_eq!(Digest::from_hex(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_guessed_is_no_token() {
+        let token_of = |text: &str| bearer(&text.parse().unwrap()).map(str::to_owned);
+        let token = "0123456789abcdef012345";
+        assert_eq!(token_of(&format!("bearer {token}")).as_deref(), Some(token));
+        for wrong in [&token[1..], token] {
+            assert_eq!(token_of(&format!("Basic {wrong}")), None);
+        }
+        assert_eq!(token_of(&format!("Bearer {}", &token[1..])), None);
+    }
+}

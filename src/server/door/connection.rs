@@ -1,0 +1,165 @@
+//! A connection, in plaintext or in TLS, with what is known of its other end.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::Sleep;
+use tokio_rustls::server::TlsStream;
+use tonic::transport::server::Connected;
+
+use crate::auth::peer::Peer;
+
+/// How long a connection may be open on which no client of the list has called.
+const STRANGERS_TIME: Duration = Duration::from_secs(60);
+
+/// A connection that the server speaks HTTP/2 on.
+pub struct Connection {
+    wire: Wire,
+    peer: Peer,
+    stranger: Option<Stranger>,
+    /// Its place among those that there may be. It is free again when the connection ends.
+    _place: OwnedSemaphorePermit,
+}
+
+/// What it is made of. TLS is much the larger, and every connection but those of development is one.
+pub(super) enum Wire {
+    /// As it is.
+    Plain(TcpStream),
+    /// In TLS.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// A connection whose other end nobody knows yet: it has so long, and goes when there are too many of its kind.
+pub(super) struct Stranger {
+    time: Pin<Box<Sleep>>,
+    shown_out: oneshot::Receiver<()>,
+}
+
+impl Stranger {
+    /// One that goes when the sender says so.
+    pub(super) fn new(shown_out: oneshot::Receiver<()>) -> Stranger {
+        Stranger { time: Box::pin(tokio::time::sleep(STRANGERS_TIME)), shown_out }
+    }
+
+    /// Waits until it is to go.
+    pub(super) async fn gone(&mut self) {
+        poll_fn(|cx| self.poll_gone(cx)).await;
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let told = Pin::new(&mut self.shown_out).poll(cx).is_ready();
+        if told || self.time.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Connection {
+    pub(super) fn new(wire: Wire, peer: Peer, stranger: Stranger, place: OwnedSemaphorePermit) -> Connection {
+        Connection { wire, stranger: (!peer.is_known()).then_some(stranger), peer, _place: place }
+    }
+
+    /// Whether it is to end because nobody known has called on it.
+    fn is_shown_out(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.peer.is_known() {
+            self.stranger = None;
+        }
+        self.stranger.as_mut().is_some_and(|stranger| stranger.poll_gone(cx).is_ready())
+    }
+
+    fn wire(self: Pin<&mut Self>) -> Pin<&mut Wire> {
+        Pin::new(&mut self.get_mut().wire)
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.is_shown_out(cx) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        match &mut this.wire {
+            Wire::Plain(stream) => Pin::new(stream).poll_read(cx, into),
+            Wire::Tls(stream) => Pin::new(stream).poll_read(cx, into),
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Wire::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Wire::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Wire::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Wire::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Wire::Plain(stream) => stream.is_write_vectored(),
+            Wire::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Wire::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Wire::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Wire::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Wire::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.wire().poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.wire().poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.wire.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire().poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire().poll_shutdown(cx)
+    }
+}

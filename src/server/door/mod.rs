@@ -1,0 +1,187 @@
+//! The door: takes connections, makes their handshakes beside one another, and hands them to the server.
+//!
+//! A peer that says nothing holds up nobody: a handshake runs in a task of its own and has a deadline. Connections on
+//! which no client of the list has called yet are strangers; when there are too many of them the oldest goes, so that
+//! they cannot keep clients out.
+
+pub mod certificates;
+mod connection;
+mod reload;
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+
+pub use self::connection::Connection;
+use self::connection::{Stranger, Wire};
+pub(super) use self::reload::{Watch, say_if_it_expires_soon};
+use crate::auth::Identities;
+use crate::auth::peer::{Certificate, Peer};
+use crate::registry::clock;
+
+/// How long a handshake may take.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// How many connections there may be in all, and strangers among them.
+const MOST_CONNECTIONS: usize = 4096;
+const MOST_STRANGERS: usize = 1024;
+
+/// How long is waited when the machine has no descriptor left for another connection.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// What handshakes are made with: replaced when certificates are.
+pub(super) type Tls = Arc<ArcSwap<ServerConfig>>;
+
+/// The way in from the network.
+#[derive(Clone)]
+pub(super) struct Door {
+    /// None on a development server, which speaks plaintext.
+    pub tls: Option<Tls>,
+    pub identities: Identities,
+}
+
+/// The strangers' ends to be told to go, the oldest first.
+type Strangers = VecDeque<oneshot::Sender<()>>;
+
+impl Door {
+    /// The connections that come, from now on until nobody takes them.
+    pub(super) fn open(self, listener: TcpListener) -> impl Stream<Item = io::Result<Connection>> {
+        let (met, connections) = mpsc::channel(1);
+        tokio::spawn(self.take(listener, met));
+        ReceiverStream::new(connections)
+    }
+
+    async fn take(self, listener: TcpListener, met: mpsc::Sender<io::Result<Connection>>) {
+        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let mut handshakes = JoinSet::new();
+        let mut strangers = Strangers::new();
+        let mut was_full = false;
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                // The server drains. Handshakes under way end with this.
+                () = met.closed() => return,
+            };
+            let (stream, address) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) if is_of_the_peer(&error) => continue,
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "no connection can be taken");
+                    tokio::time::sleep(EXHAUSTED).await;
+                    continue;
+                }
+            };
+            while handshakes.try_join_next().is_some() {}
+            let place = Arc::clone(&places).try_acquire_owned().ok();
+            if place.is_none() != was_full {
+                was_full = place.is_none();
+                tracing::warn!(full = was_full, most = MOST_CONNECTIONS, "whether more connections are refused");
+            }
+            let Some(place) = place else { continue };
+            let stranger = Stranger::new(another(&mut strangers));
+            handshakes.spawn(self.clone().meet(stream, address, stranger, place, met.clone()));
+        }
+    }
+
+    /// Makes the handshake, and hands the connection on.
+    async fn meet(
+        self,
+        stream: TcpStream,
+        address: SocketAddr,
+        mut stranger: Stranger,
+        place: OwnedSemaphorePermit,
+        met: mpsc::Sender<io::Result<Connection>>,
+    ) {
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(HANDSHAKE_TIME, self.shake_hands(stream, address)) => shaken,
+            () = stranger.gone() => return,
+        };
+        match shaken {
+            Ok(Ok((wire, peer))) => {
+                let connection = Connection::new(wire, peer, stranger, place);
+                // Whoever comes while the server drains is not taken any more.
+                drop(met.send(Ok(connection)).await);
+            }
+            Ok(Err(error)) => {
+                tracing::info!(peer = %address, error = &error as &dyn std::error::Error, "no handshake");
+            }
+            Err(_) => tracing::info!(peer = %address, "no handshake: it took too long"),
+        }
+    }
+
+    async fn shake_hands(&self, stream: TcpStream, address: SocketAddr) -> io::Result<(Wire, Peer)> {
+        stream.set_nodelay(true)?;
+        let Some(tls) = &self.tls else {
+            let peer = Peer::new(address, None);
+            peer.know();
+            return Ok((Wire::Plain(stream), peer));
+        };
+        let stream = TlsAcceptor::from(tls.load_full()).accept(stream).await?;
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let certificate = shown.map(|der| Certificate::read(der, instant)).transpose();
+        let certificate = certificate.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let peer = Peer::new(address, certificate);
+        self.identities.recognize(&peer);
+        Ok((Wire::Tls(Box::new(stream)), peer))
+    }
+}
+
+/// Makes room for another stranger, and gives what it is told to go by.
+fn another(strangers: &mut Strangers) -> oneshot::Receiver<()> {
+    if strangers.len() >= MOST_STRANGERS {
+        strangers.retain(|stranger| !stranger.is_closed());
+        if strangers.len() >= MOST_STRANGERS
+            && let Some(oldest) = strangers.pop_front()
+        {
+            // It may have gone by itself in this moment.
+            oldest.send(()).ok();
+        }
+    }
+    let (sender, receiver) = oneshot::channel();
+    strangers.push_back(sender);
+    receiver
+}
+
+/// When a second since 1970 is, by the clock as it is now.
+fn instant(second: i64) -> Instant {
+    let left = u64::try_from(second.saturating_sub(clock::now().as_second())).unwrap_or(0);
+    let now = Instant::now();
+    // Beyond what an instant can be is long after this connection.
+    now.checked_add(Duration::from_secs(left)).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)))
+}
+
+/// Whether a connection failed for a reason that is its own.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_there_are_too_many_strangers_the_oldest_that_is_still_there_goes() {
+        let mut strangers = Strangers::new();
+        let mut there: Vec<_> = (0..MOST_STRANGERS).map(|_| another(&mut strangers)).collect();
+        // The first is gone by itself, and its place is taken by another.
+        there.remove(0);
+        there.push(another(&mut strangers));
+        assert!(there.iter_mut().all(|stranger| stranger.try_recv().is_err()), "nobody had to go");
+        there.push(another(&mut strangers));
+        let told: Vec<_> = there.iter_mut().map(|stranger| stranger.try_recv().is_ok()).collect();
+        assert_eq!(told.iter().position(|told| *told), Some(0));
+        assert_eq!(told.iter().filter(|told| **told).count(), 1);
+    }
+}

@@ -1,0 +1,143 @@
+//! Certificates and the list of clients, taken anew on SIGHUP and when their files change. What does not hold together
+//! is not taken, and the log says why; what was taken before stays. Connections live on.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::MissedTickBehavior;
+
+use super::Tls;
+use super::certificates::CertificateFiles;
+use crate::auth::Identities;
+use crate::registry::clock;
+use crate::server::config::clients;
+
+/// How often the files are looked at.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Who renews a certificate should have done so by now.
+const EXPIRES_SOON: jiff::SignedDuration = jiff::SignedDuration::from_hours(14 * 24);
+
+/// Keeps up with the files.
+pub(in crate::server) struct Watch {
+    pub files: CertificateFiles,
+    pub clients: PathBuf,
+    pub tls: Tls,
+    pub identities: Identities,
+}
+
+/// What a file looked like: when it was written, its size, and which it is.
+type Look = Option<(i64, i64, u64, u64)>;
+
+/// Files that were looked at.
+#[derive(Default)]
+struct Seen {
+    /// What they looked like when they were read.
+    taken: Vec<Look>,
+    last: Vec<Look>,
+}
+
+impl Seen {
+    /// Whether they are others than those that were read, and have been so since the last look: what is being written
+    /// changes from one look to the next.
+    fn is_settled(&mut self, now: Vec<Look>) -> bool {
+        let settled = now != self.taken && now == self.last;
+        self.last = now;
+        settled
+    }
+}
+
+impl Watch {
+    /// Keeps up with them until it is dropped.
+    pub(in crate::server) async fn keep(self) {
+        let mut hangup = match signal(SignalKind::hangup()) {
+            Ok(hangup) => hangup,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "SIGHUP cannot be listened for");
+                return;
+            }
+        };
+        let mut period = tokio::time::interval(PERIOD);
+        period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut certificates, mut clients) = (Seen::default(), Seen::default());
+        (certificates.taken, clients.taken) = (look(self.files.paths()), look([self.clients.as_path()]));
+        loop {
+            let asked = tokio::select! {
+                _ = hangup.recv() => true,
+                _ = period.tick() => false,
+            };
+            // Looked at before they are read, so that a change in between is seen at the next look.
+            let now = look(self.files.paths());
+            if certificates.is_settled(now.clone()) || asked {
+                certificates.taken = now;
+                self.take_certificates();
+            }
+            let now = look([self.clients.as_path()]);
+            if clients.is_settled(now.clone()) || asked {
+                clients.taken = now;
+                self.take_clients();
+            }
+        }
+    }
+
+    fn take_certificates(&self) {
+        match self.files.read(clock::now()) {
+            Ok(certificates) => {
+                self.tls.store(certificates.tls);
+                tracing::info!(expires = %certificates.expires, "certificates taken");
+                say_if_it_expires_soon(certificates.expires);
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "certificates not taken: those in use stay");
+            }
+        }
+    }
+
+    fn take_clients(&self) {
+        match clients::read(&self.clients) {
+            Ok(clients) => {
+                tracing::info!(clients = clients.count(), "list of clients taken");
+                self.identities.replace(clients);
+            }
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    tracing::error!(
+                        %mistake,
+                        "list of clients not taken: the one in use stays"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Says so while there is time to do something about it.
+pub(in crate::server) fn say_if_it_expires_soon(expires: jiff::Timestamp) {
+    if expires.duration_since(clock::now()) < EXPIRES_SOON {
+        tracing::warn!(%expires, "the server's certificate expires soon");
+    }
+}
+
+fn look<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Vec<Look> {
+    let look = |path: &Path| {
+        let file = std::fs::metadata(path).ok()?;
+        Some((file.mtime(), file.mtime_nsec(), file.size(), file.ino()))
+    };
+    paths.into_iter().map(look).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_being_written_are_left_alone() {
+        let look = |size| vec![Some((0, 0, size, 1))];
+        let mut seen = Seen { taken: look(1), last: look(1) };
+        let settled: Vec<_> = [1, 2, 3, 4, 4].into_iter().map(|size| seen.is_settled(look(size))).collect();
+        assert_eq!(settled, [false, false, false, false, true]);
+    }
+}

@@ -1,0 +1,283 @@
+//! What a production start needs, made in one step: a configuration, an authority, the server's certificate, the list of
+//! clients and the first of them. Nothing that is there is overwritten.
+
+mod authority;
+mod files;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use self::authority::{Authority, Pair, Subject};
+use self::files::Readers;
+use crate::auth::clients::Clients;
+use crate::auth::token::Digest;
+use crate::registry::clock;
+
+/// The first client: everything else can be recorded by it and by those whom it lets in.
+pub const FIRST_CLIENT: &str = "registrar";
+
+const CONFIG: &str = "config.toml";
+const CLIENTS: &str = "clients.toml";
+const CA: &str = "ca";
+const SERVER: &str = "server";
+
+/// What a registry is set up with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The names and addresses at which clients reach the server, beside this machine's own.
+    pub hosts: Vec<String>,
+    /// Where the server listens.
+    pub listen: String,
+    /// Where it serves health.
+    pub ops_listen: String,
+    /// Where the record is kept; in the directory itself, if it is not said.
+    pub data_dir: Option<PathBuf>,
+    /// How long certificates are valid.
+    pub days: u32,
+}
+
+/// A client to be let in.
+#[derive(Clone, Debug)]
+pub struct NewClient {
+    /// Its name.
+    pub name: String,
+    /// The role that it plays, as the list names it.
+    pub role: String,
+    /// The provider that it is the HR system of.
+    pub provider_id: Option<String>,
+    /// Whether it shows a token instead of a certificate.
+    pub shows_token: bool,
+    /// How long its certificate is valid.
+    pub days: u32,
+}
+
+/// What a client shows, and where it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// A certificate.
+    Certificate {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// Its key's.
+        key: PathBuf,
+    },
+    /// A token.
+    Token {
+        /// Its file.
+        token: PathBuf,
+    },
+}
+
+/// Nothing more was made.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// It is there: nothing is overwritten.
+    #[error("{path} is there already, and nothing is overwritten")]
+    AlreadyThere {
+        /// What is.
+        path: PathBuf,
+    },
+    /// The disk refused.
+    #[error("{path} cannot be written or read")]
+    Disk {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No certificate could be made.
+    #[error("no certificate could be made")]
+    Certificate(#[from] rcgen::Error),
+    /// What is to be renewed is no certificate.
+    #[error("{path} is not a server's certificate")]
+    NotACertificate {
+        /// Which.
+        path: PathBuf,
+    },
+    /// No random bytes could be had.
+    #[error("the machine gives no random bytes")]
+    Random(#[source] getrandom::Error),
+    /// The list of clients would not hold with the client on it.
+    #[error("{path}:{mistake}")]
+    BadList {
+        /// The list.
+        path: PathBuf,
+        /// What would be wrong.
+        mistake: String,
+    },
+}
+
+/// Sets up a registry in a directory.
+pub fn set_up(directory: &Path, setup: &Setup) -> Result<Credentials, SetupError> {
+    files::make_directory(directory)?;
+    let directory = absolute(directory)?;
+    let names = [CONFIG.to_owned(), CLIENTS.to_owned()].into_iter();
+    let pairs = [CA, SERVER, FIRST_CLIENT].map(|name| [format!("{name}.crt"), format!("{name}.key")]);
+    // Asked before anything is made, so that a refusal leaves nothing behind.
+    if let Some(name) = names.chain(pairs.into_iter().flatten()).find(|name| directory.join(name).exists()) {
+        return Err(SetupError::AlreadyThere { path: directory.join(name) });
+    }
+    let now = clock::now();
+    let (authority, pair) = Authority::make(now)?;
+    write_pair(&directory, CA, &pair)?;
+    let hosts = hosts(&setup.hosts);
+    write_pair(&directory, SERVER, &authority.sign(&Subject::Server { hosts: &hosts }, now, setup.days)?)?;
+    files::write_new(&directory.join(CLIENTS), CLIENTS_HEAD, Readers::Anyone)?;
+    let registrar = NewClient {
+        name: FIRST_CLIENT.to_owned(),
+        role: "registrar".to_owned(),
+        provider_id: None,
+        shows_token: false,
+        days: setup.days,
+    };
+    let credentials = let_in(&directory, &registrar, &authority)?;
+    // Last: with it everything is there.
+    files::write_new(&directory.join(CONFIG), &configuration(&directory, setup), Readers::Anyone)?;
+    Ok(credentials)
+}
+
+/// Lets another client in.
+pub fn add_client(directory: &Path, client: &NewClient) -> Result<Credentials, SetupError> {
+    let directory = absolute(directory)?;
+    if client.shows_token {
+        return give_token(&directory, client);
+    }
+    let_in(&directory, client, &authority(&directory)?)
+}
+
+/// Gives the server another certificate, with another key, for the same names. A running server takes it by itself.
+pub fn renew_server(directory: &Path, days: u32) -> Result<Credentials, SetupError> {
+    let directory = absolute(directory)?;
+    let path = directory.join(format!("{SERVER}.crt"));
+    let hosts = authority::hosts_of(&files::read(&path)?).ok_or(SetupError::NotACertificate { path })?;
+    let pair = authority(&directory)?.sign(&Subject::Server { hosts: &hosts }, clock::now(), days)?;
+    replace_pair(&directory, SERVER, &pair)
+}
+
+/// Gives a client another certificate, with another key. Its row stays.
+pub fn renew_client(directory: &Path, name: &str, days: u32) -> Result<Credentials, SetupError> {
+    let directory = absolute(directory)?;
+    // What is not there is not renewed.
+    files::read(&directory.join(format!("{name}.crt")))?;
+    let uri = uri_of(name);
+    let pair = authority(&directory)?.sign(&Subject::Client { name, uri: &uri }, clock::now(), days)?;
+    replace_pair(&directory, name, &pair)
+}
+
+/// The authority of a directory.
+fn authority(directory: &Path) -> Result<Authority, SetupError> {
+    let file = |kind: &str| files::read(&directory.join(format!("{CA}.{kind}")));
+    Ok(Authority::read(&Pair { certificate: file("crt")?, key: file("key")? })?)
+}
+
+fn uri_of(client: &str) -> String {
+    format!("urn:cpss:client:{client}")
+}
+
+fn absolute(directory: &Path) -> Result<PathBuf, SetupError> {
+    directory.canonicalize().map_err(|source| SetupError::Disk { path: directory.to_owned(), source })
+}
+
+/// Where the server is reached: what was said, and this machine.
+fn hosts(said: &[String]) -> Vec<String> {
+    let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), own.trim().to_owned()];
+    hosts.extend_from_slice(said);
+    let mut kept = Vec::new();
+    hosts.into_iter().filter(|host| !host.is_empty()).for_each(|host| {
+        if !kept.contains(&host) {
+            kept.push(host);
+        }
+    });
+    kept
+}
+
+fn write_pair(directory: &Path, name: &str, pair: &Pair) -> Result<Credentials, SetupError> {
+    let (certificate, key) = (directory.join(format!("{name}.crt")), directory.join(format!("{name}.key")));
+    files::write_new(&key, &pair.key, Readers::Owner)?;
+    files::write_new(&certificate, &pair.certificate, Readers::Anyone)?;
+    Ok(Credentials::Certificate { certificate, key })
+}
+
+/// Between the two a reader finds a key and a certificate that are no pair, and takes neither.
+fn replace_pair(directory: &Path, name: &str, pair: &Pair) -> Result<Credentials, SetupError> {
+    let (certificate, key) = (directory.join(format!("{name}.crt")), directory.join(format!("{name}.key")));
+    files::replace(&key, &pair.key, Readers::Owner)?;
+    files::replace(&certificate, &pair.certificate, Readers::Anyone)?;
+    Ok(Credentials::Certificate { certificate, key })
+}
+
+/// Signs a client's certificate, and writes the client down.
+fn let_in(directory: &Path, client: &NewClient, authority: &Authority) -> Result<Credentials, SetupError> {
+    let uri = uri_of(&client.name);
+    let list = list_with(directory, client, "san_uri", &uri)?;
+    let pair = authority.sign(&Subject::Client { name: &client.name, uri: &uri }, clock::now(), client.days)?;
+    let credentials = write_pair(directory, &client.name, &pair)?;
+    files::replace(&directory.join(CLIENTS), &list, Readers::Anyone)?;
+    Ok(credentials)
+}
+
+/// Makes a client's token, and writes the client down with its digest.
+fn give_token(directory: &Path, client: &NewClient) -> Result<Credentials, SetupError> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(SetupError::Random)?;
+    let token = format!("cpss_{}", random.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let list = list_with(directory, client, "token_sha256", &Digest::of(&token).to_hex())?;
+    let path = directory.join(format!("{}.token", client.name));
+    files::write_new(&path, &format!("{token}\n"), Readers::Owner)?;
+    files::replace(&directory.join(CLIENTS), &list, Readers::Anyone)?;
+    Ok(Credentials::Token { token: path })
+}
+
+/// The list with another client on it, which has to hold before anything is made for the client.
+fn list_with(directory: &Path, client: &NewClient, shows: &str, what: &str) -> Result<String, SetupError> {
+    let path = directory.join(CLIENTS);
+    let mut list = files::read(&path)?;
+    let provider = client.provider_id.iter().map(|id| format!("provider_id = {}\n", quoted(id)));
+    list.push_str(&format!(
+        "\n[[client]]\nname = {}\n{shows} = {}\nrole = {}\n{}",
+        quoted(&client.name),
+        quoted(what),
+        quoted(&client.role),
+        provider.collect::<String>()
+    ));
+    match Clients::read(&list) {
+        Ok(_) => Ok(list),
+        Err(mistakes) => {
+            let mistake = mistakes.into_iter().next().map(|mistake| mistake.to_string()).unwrap_or_default();
+            Err(SetupError::BadList { path, mistake })
+        }
+    }
+}
+
+/// A text as TOML quotes it, which is how JSON does.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+const CLIENTS_HEAD: &str = "\
+# Who may call: one row for each client, taken whole or not at all, at once when this file changes or on SIGHUP.
+# A client that is taken off is refused at its next call.
+#
+# name          stands in the log and in the record
+# san_uri       a URI among its certificate's subject alternative names; or
+# token_sha256  the SHA-256 of its token: printf %s \"$TOKEN\" | sha256sum
+# role          registrar, certifier, provider, payer, auditor
+# provider_id   of a provider
+";
+
+fn configuration(directory: &Path, setup: &Setup) -> String {
+    let path = |name: &str| quoted(&directory.join(name).display().to_string());
+    let data_dir = setup.data_dir.as_ref().map_or_else(|| path("data"), |path| quoted(&path.display().to_string()));
+    format!(
+        "# Configuration of `cpss-registry serve --config FILE`; `cpss-registry config` shows what is in effect.\n\
+         listen = {}\nops_listen = {}\ntls_cert = {}\ntls_key = {}\nclient_ca = {}\nclients = {}\ndata_dir = {data_dir}\n",
+        quoted(&setup.listen),
+        quoted(&setup.ops_listen),
+        path("server.crt"),
+        path("server.key"),
+        path("ca.crt"),
+        path(CLIENTS),
+    )
+}

@@ -1,0 +1,118 @@
+//! What is set up can be served with, and nothing is overwritten.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::*;
+use crate::server::config::{Config, Flags};
+
+fn setup() -> Setup {
+    Setup {
+        hosts: vec!["registry.example.org".to_owned()],
+        listen: "127.0.0.1:50051".to_owned(),
+        ops_listen: "127.0.0.1:9090".to_owned(),
+        data_dir: None,
+        days: 10,
+    }
+}
+
+fn client(name: &str, role: &str, shows_token: bool) -> NewClient {
+    let provider_id = (role == "provider").then(|| "region-1-cmhc".to_owned());
+    NewClient { name: name.to_owned(), role: role.to_owned(), provider_id, shows_token, days: 10 }
+}
+
+fn config(directory: &Path) -> Result<Config, Vec<String>> {
+    let config = Some(directory.join(CONFIG).display().to_string());
+    let read = Config::read(&Flags { config, ..Flags::default() });
+    read.map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn what_is_set_up_can_be_served_with_and_its_secrets_are_the_owners() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path().join("registry");
+    set_up(&directory, &setup()).unwrap();
+    assert_eq!(config(&directory).map(|config| config.dev), Ok(false));
+    add_client(&directory, &client("region-1-hr", "provider", false)).unwrap();
+    let token = add_client(&directory, &client("medicaid", "payer", true)).unwrap();
+    let access = config(&directory).unwrap().access.unwrap();
+    assert_eq!(Clients::read(&files::read(&access.clients).unwrap()).unwrap().count(), 3);
+
+    let Credentials::Token { token } = token else { panic!("a token was asked for: {token:?}") };
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for name in ["ca.key", "server.key", "registrar.key", "region-1-hr.key"] {
+        assert_eq!(mode(&directory.join(name)), 0o600, "{name}");
+    }
+    assert_eq!((mode(&token), mode(&directory)), (0o600, 0o700));
+    let written = files::read(&directory.join(CLIENTS)).unwrap();
+    assert!(!written.contains(files::read(&token).unwrap().trim()), "the list holds no token, only its digest");
+}
+
+#[test]
+fn nothing_is_overwritten_and_a_refusal_leaves_nothing_behind() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path();
+    std::fs::write(directory.join("server.key"), "another's").unwrap();
+    assert!(
+        matches!(set_up(directory, &setup()), Err(SetupError::AlreadyThere { path }) if path.ends_with("server.key"))
+    );
+    assert_eq!(std::fs::read_dir(directory).unwrap().count(), 1);
+
+    let directory = &directory.join("registry");
+    set_up(directory, &setup()).unwrap();
+    let names = || std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    let (before, list) = (names(), files::read(&directory.join(CLIENTS)).unwrap());
+    for wrong in [client(FIRST_CLIENT, "auditor", false), client("a", "king", true), client("a/b", "auditor", false)] {
+        assert!(matches!(add_client(directory, &wrong), Err(SetupError::BadList { .. })), "{wrong:?}");
+    }
+    assert_eq!((names(), files::read(&directory.join(CLIENTS)).unwrap()), (before, list));
+}
+
+#[test]
+fn what_does_not_hold_together_is_refused_with_its_place() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (first, second) = (scratch.path().join("first"), scratch.path().join("second"));
+    set_up(&first, &setup()).unwrap();
+    set_up(&second, &setup()).unwrap();
+    std::fs::copy(second.join("server.key"), first.join("server.key")).unwrap();
+    let list = files::read(&first.join(CLIENTS)).unwrap();
+    std::fs::write(first.join(CLIENTS), list.replace("role = \"registrar\"", "role = \"king\"")).unwrap();
+    let told = config(&first).unwrap_err();
+    assert!(told[0].contains("config.toml:4: ") && told[0].contains("cannot be used together"), "{told:?}");
+    assert!(told[1].contains("clients.toml:13: `king` is no role"), "{told:?}");
+
+    let copy = |from: PathBuf, to: PathBuf| std::fs::write(to, std::fs::read(from).unwrap()).unwrap();
+    copy(first.join("server.crt"), first.join("server.key"));
+    assert!(config(&first).unwrap_err()[0].contains("does not hold a private key in PEM"));
+    let half = files::read(&second.join("server.crt")).unwrap();
+    std::fs::write(second.join("server.crt"), &half[..half.len() / 2]).unwrap();
+    assert!(config(&second).unwrap_err()[0].contains("does not hold a certificate in PEM"));
+    std::fs::set_permissions(second.join("server.key"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    copy(first.join("ca.crt"), second.join("server.crt"));
+    assert!(config(&second).unwrap_err()[0].contains("chmod 600"));
+}
+
+#[test]
+fn a_certificate_that_has_expired_is_not_taken() {
+    let scratch = tempfile::tempdir().unwrap();
+    set_up(scratch.path(), &Setup { days: 0, ..setup() }).unwrap();
+    assert!(config(scratch.path()).unwrap_err()[0].contains("is valid from"));
+}
+
+#[test]
+fn what_is_renewed_is_new_and_for_the_same_names() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path();
+    set_up(directory, &Setup { hosts: vec!["registry.example.org".to_owned(), "::1".to_owned()], ..setup() }).unwrap();
+    let before = files::read(&directory.join("server.crt")).unwrap();
+    renew_server(directory, 20).unwrap();
+    let after = files::read(&directory.join("server.crt")).unwrap();
+    assert_ne!(before, after);
+    assert_eq!(authority::hosts_of(&before), authority::hosts_of(&after));
+    assert!(authority::hosts_of(&after).unwrap().contains(&"::1".to_owned()));
+
+    let key = files::read(&directory.join("registrar.key")).unwrap();
+    renew_client(directory, FIRST_CLIENT, 20).unwrap();
+    assert_ne!(files::read(&directory.join("registrar.key")).unwrap(), key);
+    config(directory).unwrap();
+    assert!(renew_client(directory, "nobody", 20).is_err());
+}

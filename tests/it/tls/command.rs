@@ -1,0 +1,68 @@
+//! The same, by the commands that people type.
+
+use std::process::{Command, Output};
+
+use super::place::Place;
+use crate::harness::{NOT_ON_FILE, Process};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cpss-registry")).args(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn init_serve_verify_is_a_production_start() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path().join("registry");
+    let directory = directory.to_str().unwrap();
+    let file = |name: &str| format!("{directory}/{name}");
+    let made = run(&["init", directory, "--host", "registry.example.org"]);
+    assert!(made.status.success(), "{}", said(&made));
+    assert!(said(&made).contains(&format!("cpss-registry serve --config {directory}/config.toml")), "{}", said(&made));
+    assert_eq!(run(&["init", directory]).status.code(), Some(1), "nothing is overwritten");
+    let hr = ["--client", "hr", "--role", "provider", "--provider", "region-1-cmhc", "--token"];
+    let made = run(&[&["init", directory], &hr[..]].concat());
+    assert!(made.status.success(), "{}", said(&made));
+
+    let process = Process::serve(&["--config", &file("config.toml")]);
+    let endpoint = format!("https://localhost:{}", process.listening().port());
+    let trusting = ["--endpoint", &endpoint, "--ca", &file("ca.crt")];
+    let (certificate, key, token) = (file("registrar.crt"), file("registrar.key"), file("hr.token"));
+    let by_certificate = ["--cert", certificate.as_str(), "--key", &key];
+    let by_token = ["--token-file", token.as_str()];
+    let ask = |shown: &[&str]| run(&[&["verify", NOT_ON_FILE], &trusting[..], shown].concat());
+    for shown in [&by_certificate[..], &by_token[..]] {
+        let answer = ask(shown);
+        assert_eq!(answer.status.code(), Some(3), "{}", said(&answer));
+    }
+    let nobody = ask(&[]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(said(&nobody).contains("UNAUTHENTICATED"), "{}", said(&nobody));
+    assert!(run(&[&["healthcheck"], &trusting[..]].concat()).status.success());
+    assert!(run(&["healthcheck", "--endpoint", &format!("http://{}", process.ops())]).status.success());
+
+    let renewed = run(&["init", directory, "--renew"]);
+    assert!(renewed.status.success(), "{}", said(&renewed));
+    process.stop();
+}
+
+#[test]
+fn what_would_be_read_by_others_is_not_sent() {
+    let place = Place::start();
+    let token = place.file("a.token");
+    std::fs::write(&token, "cpss_0123456789abcdef0123456789abcdef").unwrap();
+    let (url, ca, token) = (place.url(), place.file("ca.crt"), token.to_str().unwrap().to_owned());
+    let plain = url.replace("https", "http");
+    for (endpoint, why) in [(&plain, "for https alone"), (&url, "everyone can read")] {
+        let mut arguments = vec!["verify", NOT_ON_FILE, "--endpoint", endpoint, "--token-file", &token];
+        if endpoint == &url {
+            arguments.extend(["--ca", ca.to_str().unwrap()]);
+        }
+        let refused = run(&arguments);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        assert!(said(&refused).contains(why), "{}", said(&refused));
+    }
+}

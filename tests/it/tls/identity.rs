@@ -1,0 +1,89 @@
+//! Certificates, tokens, neither and both; and peers that say nothing.
+
+use cpss_registry::proto::v1;
+use cpss_registry::server::setup::{self, NewClient};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::place::{Place, client, question, set_up};
+use crate::harness::{Client, Refusal as _};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_is_who_its_certificate_or_its_token_says() {
+    let place = Place::start();
+    let token = place.let_in_by_token("medicaid", "payer").await;
+    let (registrar, stranger) = (place.client("registrar").await, place.stranger().await);
+    registrar.ask(question()).await;
+    registrar.ask(v1::ListCredentialsRequest::default()).await;
+    let payer = stranger.showing(&token);
+    payer.ask(question()).await;
+    assert_eq!(payer.refusal(v1::ListCredentialsRequest::default()).await.code(), Code::PermissionDenied);
+
+    let unauthenticated = (Code::Unauthenticated, "UNAUTHENTICATED".to_owned());
+    let wrong = token.replace(&token[5..7], if &token[5..7] == "00" { "01" } else { "00" });
+    for nobody in [stranger.clone(), stranger.showing(&wrong), stranger.showing("short"), registrar.showing(&token)] {
+        assert_eq!(nobody.refusal(question()).await.told(), unauthenticated);
+    }
+    for dev in [registrar.calling_as("certifier"), registrar.on_day("2026-03-02")] {
+        assert_eq!(dev.refusal(question()).await.code(), Code::InvalidArgument);
+    }
+    assert_eq!(stranger.calling_as("registrar").refusal(question()).await.told(), unauthenticated);
+    // Health says nothing about anyone.
+    let health = HealthClient::new(stranger.service()).check(HealthCheckRequest::default()).await;
+    assert!(health.is_ok(), "{health:?}");
+    assert!(!place.process.said().contains(&token), "no token is ever logged");
+}
+
+/// The code with which a call is refused that shows this certificate, in TLS or behind it.
+async fn refused_at(place: &Place, shown: &(String, String)) -> Code {
+    // In TLS 1.3 the client's side is done before the server has looked: the call is what fails then.
+    let Ok(channel) = place.endpoint_with(Some(shown.clone())).connect().await else { return Code::Unavailable };
+    let refused = Client::on(channel).refusal(question()).await.code();
+    assert!(matches!(refused, Code::Unavailable | Code::Unknown | Code::Unauthenticated), "{refused:?}");
+    refused
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_that_have_expired_or_are_of_another_authority_are_refused() {
+    let place = Place::start();
+    let expired = NewClient { days: 0, ..client("late", "auditor") };
+    setup::add_client(place.directory(), &expired).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    set_up(elsewhere.path());
+    let read = |name: &str| std::fs::read_to_string(elsewhere.path().join(name)).unwrap();
+    place.hang_up_until("list of clients taken").await;
+
+    let of_the_place = |name: &str| (place.read(&format!("{name}.crt")), place.read(&format!("{name}.key")));
+    let foreign = (read("registrar.crt"), read("registrar.key"));
+    for shown in [of_the_place("late"), foreign, of_the_place("server")] {
+        // A certificate's last second is its own: until it is over the entrance refuses, and from then on TLS does.
+        while refused_at(&place, &shown).await == Code::Unauthenticated {}
+    }
+    // A chain that is believed, and nobody on the list.
+    let list = place.read("clients.toml");
+    setup::add_client(place.directory(), &client("unlisted", "auditor")).unwrap();
+    std::fs::write(place.file("clients.toml"), list).unwrap();
+    place.hang_up_until("list of clients taken").await;
+    let unlisted = place.client("unlisted").await.refusal(question()).await;
+    assert_eq!(unlisted.told(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn peers_that_say_nothing_keep_nobody_out() {
+    let place = Place::start();
+    let address = place.process.listening();
+    let mut silent = Vec::new();
+    // More than there may be strangers, each of which would have ten seconds for its handshake.
+    for _ in 0..1100 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    place.client("registrar").await.ask(question()).await;
+    // The oldest had to go; the latest are still waited for.
+    let read = silent[0].read(&mut [0; 1]).await;
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    let latest = silent.last_mut().unwrap().try_read(&mut [0; 1]);
+    assert_eq!(latest.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}

@@ -1,0 +1,6 @@
+//! Who calls, over TLS, on a server that was set up by `init`.
+
+mod command;
+mod identity;
+mod place;
+mod reload;

@@ -1,0 +1,142 @@
+//! A registry that `init` has set up, as a program of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cpss_registry::proto::v1;
+use cpss_registry::server::setup::{self, Credentials, NewClient, Setup};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
+
+use crate::harness::{Client, NOT_ON_FILE, Process};
+
+/// How long the program may take to do what it was told.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What `init` makes.
+pub fn set_up(directory: &Path) {
+    let any = "127.0.0.1:0".to_owned();
+    let setup = Setup { hosts: Vec::new(), listen: any.clone(), ops_listen: any, data_dir: None, days: 30 };
+    setup::set_up(directory, &setup).unwrap();
+}
+
+/// A client to be let in.
+pub fn client(name: &str, role: &str) -> NewClient {
+    let provider_id = (role == "provider").then(|| "region-1-cmhc".to_owned());
+    NewClient { name: name.to_owned(), role: role.to_owned(), provider_id, shows_token: false, days: 30 }
+}
+
+/// A question that everyone who may ask gets an answer to.
+pub fn question() -> v1::VerifyCredentialRequest {
+    let subject = v1::verification_item::Subject::CredentialNumber(NOT_ON_FILE.to_owned());
+    let item = v1::VerificationItem { subject: Some(subject), ..Default::default() };
+    v1::VerifyCredentialRequest { item: Some(item), ..Default::default() }
+}
+
+/// A registry that `init` has set up, and that serves.
+pub struct Place {
+    directory: TempDir,
+    pub process: Process,
+}
+
+impl Place {
+    pub fn start() -> Place {
+        let directory = tempfile::tempdir().unwrap();
+        set_up(directory.path());
+        let config = directory.path().join("config.toml");
+        let process = Process::serve(&["--config", config.to_str().unwrap()]);
+        process.listening();
+        Place { directory, process }
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.file(name)).unwrap()
+    }
+
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.process.listening().port())
+    }
+
+    /// Lets in a client that shows a token, and gives the token. The server has taken the list when this is done.
+    pub async fn let_in_by_token(&self, name: &str, role: &str) -> String {
+        let client = NewClient { shows_token: true, ..client(name, role) };
+        let Credentials::Token { token } = setup::add_client(self.directory(), &client).unwrap() else {
+            panic!("no token")
+        };
+        self.hang_up_until("list of clients taken").await;
+        fs::read_to_string(token).unwrap().trim().to_owned()
+    }
+
+    /// SIGHUP, until the server says this once more than before.
+    pub async fn hang_up_until(&self, said: &str) {
+        let count = || self.process.said().matches(said).count();
+        let before = count();
+        self.process.hang_up();
+        let deadline = Instant::now() + PATIENCE;
+        while count() == before {
+            assert!(Instant::now() < deadline, "it does not say `{said}`: {}", self.process.said());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// The server, for who shows the certificate of this name.
+    pub fn endpoint(&self, name: Option<&str>) -> Endpoint {
+        self.endpoint_with(name.map(|name| (self.read(&format!("{name}.crt")), self.read(&format!("{name}.key")))))
+    }
+
+    /// The server, for who shows this certificate with this key.
+    pub fn endpoint_with(&self, shown: Option<(String, String)>) -> Endpoint {
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(self.read("ca.crt")));
+        let tls = match shown {
+            Some((certificate, key)) => tls.identity(Identity::from_pem(certificate, key)),
+            None => tls,
+        };
+        Endpoint::from_shared(self.url()).unwrap().tls_config(tls).unwrap()
+    }
+
+    /// A client that shows the certificate of this name.
+    pub async fn client(&self, name: &str) -> Client {
+        Client::on(self.endpoint(Some(name)).connect().await.unwrap())
+    }
+
+    /// A client that shows no certificate.
+    pub async fn stranger(&self) -> Client {
+        Client::on(self.endpoint(None).connect().await.unwrap())
+    }
+
+    /// The certificate that the server shows in a handshake now.
+    pub async fn shown(&self) -> CertificateDer<'static> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.read("ca.crt").as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let mut config = config.with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let stream = TcpStream::connect(self.process.listening()).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+        let connection = stream.get_ref().1;
+        assert_eq!(connection.alpn_protocol(), Some(&b"h2"[..]));
+        connection.peer_certificates().unwrap()[0].clone()
+    }
+
+    /// The certificate in the server's file.
+    pub fn on_disk(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.read("server.crt").as_bytes()).unwrap()
+    }
+}

@@ -1,0 +1,151 @@
+//! Certificates and the list of clients change while calls are made: `CPSS_RELOADS=1000 cargo test --release --test it
+//! tls::reload -- --nocapture` changes the certificate a thousand times.
+
+use std::fs;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use cpss_registry::server::setup;
+use tonic::Code;
+
+use super::place::{Place, client, question};
+use crate::harness::{Client, Refusal as _};
+
+fn reloads() -> u64 {
+    std::env::var("CPSS_RELOADS").map_or(20, |text| text.parse().unwrap())
+}
+
+/// Writes a key as nobody else can read it.
+fn write_key(path: &Path, content: &str) {
+    use std::io::Write as _;
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+    file.write_all(content.as_bytes()).unwrap();
+}
+
+/// Calls that go on, on connections that last and on new ones, until they are stopped.
+struct Load {
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicU64>,
+    connections: Arc<AtomicU64>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Load {
+    async fn start(place: &Place) -> Load {
+        let (stop, answered, connections) = (Arc::default(), Arc::default(), Arc::default());
+        let mut load = Load { stop, answered, connections, tasks: Vec::new() };
+        for _ in 0..4 {
+            let client = place.client("registrar").await;
+            let (stop, answered) = (Arc::clone(&load.stop), Arc::clone(&load.answered));
+            load.tasks.push(tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    client.ask(question()).await;
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            }));
+        }
+        for _ in 0..2 {
+            let (endpoint, stop) = (place.endpoint(Some("registrar")), Arc::clone(&load.stop));
+            let (answered, connections) = (Arc::clone(&load.answered), Arc::clone(&load.connections));
+            load.tasks.push(tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    Client::on(endpoint.connect().await.unwrap()).ask(question()).await;
+                    connections.fetch_add(1, Ordering::Relaxed);
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            }));
+        }
+        load
+    }
+
+    /// Ends it: a call that failed fails here.
+    async fn end(self) -> (u64, u64) {
+        self.stop.store(true, Ordering::Relaxed);
+        for task in self.tasks {
+            task.await.expect("every call is answered");
+        }
+        (self.answered.load(Ordering::Relaxed), self.connections.load(Ordering::Relaxed))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_change_under_load_and_no_call_fails() {
+    let place = Place::start();
+    let load = Load::start(&place).await;
+    let started = Instant::now();
+    let (mut taken, mut refused) = (0, 0);
+    for at in 0..reloads() {
+        let (certificate, key) = (place.read("server.crt"), place.read("server.key"));
+        let before = place.shown().await;
+        setup::renew_server(place.directory(), 30).unwrap();
+        if at % 4 == 0 {
+            // What a slow writer leaves in between: a pair of two halves, and half a certificate.
+            let (new_certificate, new_key) = (place.read("server.crt"), place.read("server.key"));
+            write_key(&place.file("server.key"), &key);
+            place.hang_up_until("certificates not taken").await;
+            fs::write(place.file("server.crt"), &certificate[..certificate.len() / 2]).unwrap();
+            place.hang_up_until("certificates not taken").await;
+            assert_eq!(place.shown().await, before, "half a pair was taken");
+            refused += 2;
+            fs::write(place.file("server.crt"), new_certificate).unwrap();
+            write_key(&place.file("server.key"), &new_key);
+        }
+        place.hang_up_until("certificates taken").await;
+        assert_eq!(place.shown().await, place.on_disk());
+        assert_ne!(place.shown().await, before);
+        taken += 1;
+    }
+    let (answered, connections) = load.end().await;
+    assert!(answered > 0 && connections > 0);
+    println!(
+        "{taken} certificates taken and {refused} halves refused in {:.1} s, under {answered} calls on 4 lasting \
+         connections and {connections} new ones: none failed",
+        started.elapsed().as_secs_f64()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_is_noticed_without_being_told() {
+    let place = Place::start();
+    let before = place.shown().await;
+    setup::renew_server(place.directory(), 30).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while place.shown().await == before {
+        assert!(Instant::now() < deadline, "{}", place.process.said());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(place.shown().await, place.on_disk());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_is_taken_off_is_refused_at_its_next_call_and_a_broken_list_changes_nothing() {
+    let place = Place::start();
+    let without = place.read("clients.toml");
+    setup::add_client(place.directory(), &client("auditor-1", "auditor")).unwrap();
+    let with = place.read("clients.toml");
+    place.hang_up_until("list of clients taken").await;
+    let auditor: Client = place.client("auditor-1").await;
+    auditor.ask(question()).await;
+
+    let broken = format!("{without}\n[[client]]\nname = \"x\"\nsan_uri = \"urn:x\"\nrole = \"king\"\n");
+    fs::write(place.file("clients.toml"), broken).unwrap();
+    place.hang_up_until("list of clients not taken").await;
+    auditor.ask(question()).await;
+    let line = place.read("clients.toml").lines().count();
+    let told = format!("clients.toml:{line}: `king` is no role");
+    assert!(place.process.said().contains(&told), "{told}: {}", place.process.said());
+
+    // Another role is in force at the next call as well.
+    fs::write(place.file("clients.toml"), with.replace("\"auditor\"", "\"certifier\"")).unwrap();
+    place.hang_up_until("list of clients taken").await;
+    assert_eq!(auditor.refusal(question()).await.code(), Code::PermissionDenied);
+
+    fs::write(place.file("clients.toml"), without).unwrap();
+    place.hang_up_until("list of clients taken").await;
+    assert_eq!(auditor.refusal(question()).await.told(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()));
+    place.client("registrar").await.ask(question()).await;
+}
