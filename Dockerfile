@@ -16,11 +16,12 @@ LABEL org.opencontainers.image.title="cpss-registry" \
       org.opencontainers.image.description="Registry of record for Mississippi's Certified Peer Support Specialists" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /out/cpss-registry /usr/local/bin/cpss-registry
-# An empty directory that nonroot owns, so that a fresh volume mounted here is writable.
+# Empty directories that nonroot owns, so that fresh volumes mounted here are writable.
 COPY --from=build --chown=65532:65532 /out/data /var/lib/cpss-registry
+COPY --from=build --chown=65532:65532 /out/data /etc/cpss-registry
 # nonroot, by number: Kubernetes checks runAsNonRoot against a number, and hosts may not know the name.
 USER 65532:65532
-VOLUME /var/lib/cpss-registry
+VOLUME /var/lib/cpss-registry /etc/cpss-registry
 # 50051: the contract. 9090: health (grpc.health.v1); no personal data, not for the outside.
 EXPOSE 50051 9090
 STOPSIGNAL SIGTERM
@@ -28,4 +29,7 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
     CMD ["/usr/local/bin/cpss-registry", "healthcheck", "--endpoint", "http://127.0.0.1:9090"]
 ENTRYPOINT ["/usr/local/bin/cpss-registry"]
-CMD ["serve", "--listen", "0.0.0.0:50051", "--ops-listen", "0.0.0.0:9090", "--data-dir", "/var/lib/cpss-registry"]
+# Once, into the volume of /etc/cpss-registry:
+#   docker run --rm -v cpss-etc:/etc/cpss-registry cpss-registry \
+#       init /etc/cpss-registry --host registry.example.org --data-dir /var/lib/cpss-registry
+CMD ["serve", "--config", "/etc/cpss-registry/config.toml", "--listen", "0.0.0.0:50051", "--ops-listen", "0.0.0.0:9090"]

@@ -65,6 +65,10 @@ def check_agreement(config, documents):
             fail(f"the {probe} does not ask the ops port")
     if pod["terminationGracePeriodSeconds"] <= config["drain_seconds"]:
         fail("terminationGracePeriodSeconds must be longer than drain_seconds")
+    mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
+    for key in ("tls_cert", "tls_key", "client_ca", "clients"):
+        if not any(config[key].startswith(f"{mount}/") for mount in mounts):
+            fail(f"config.toml has {key} = {config[key]!r}, which nothing mounts")
     unit = (DEPLOY / "cpss-registry.service").read_text()
     (stop,) = [line for line in unit.splitlines() if line.startswith("TimeoutStopSec=")]
     example = tomllib.loads((DEPLOY / "config.example.toml").read_text())
