@@ -43,8 +43,10 @@ impl ChangeService for Contract {
         let asked = decode::watch_changes(request.get_ref(), asker.own());
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
         let after = self.position(&asked).await?;
+        let view = self.view(&asker, asked)?;
         let watch = Watch {
-            feed: self.feed(&asker, asked, after).await?,
+            scope: Scope::of(&view),
+            feed: self.feed(&asker, view, after).await?,
             registry: self.registry.clone(),
             published: self.registry.published(),
             draining: self.draining.clone(),
@@ -76,7 +78,9 @@ impl ChangeService for Contract {
         } else {
             self.go_on(&request.page_token, question)?
         };
-        let mut feed = self.feed(&asker, asked, after).await?;
+        let view = self.view(&asker, asked)?;
+        let scope = Scope::of(&view);
+        let mut feed = self.feed(&asker, view, after).await?;
         let (mut messages, mut bytes) = (Vec::new(), 0);
         while messages.len() < size && bytes < PAGE_BYTES {
             let Some(part) = feed.next(head).await.map_err(|error| unreadable(&error))? else { break };
@@ -90,7 +94,7 @@ impl ChangeService for Contract {
         } else {
             String::new()
         };
-        let progress = Some(progress(&self.registry, head));
+        let progress = Some(progress(&self.registry, head, &scope));
         Ok(Response::new(v1::ListChangesResponse { messages, next_page_token, progress }))
     }
 }
@@ -116,9 +120,9 @@ impl Contract {
         encode::epoch_tag(self.registry.epoch_of(revision))
     }
 
-    /// The feed that a caller asks for, with what the caller may see. A provider's feed is of its own staff, also where
+    /// What a caller asks for, as far as the caller may see it. A provider's feed is of its own staff, also where
     /// credentials are named.
-    async fn feed(&self, asker: &Asker, asked: ChangesAsked, after: Position) -> Result<Feed, Status> {
+    fn view(&self, asker: &Asker, asked: ChangesAsked) -> Result<View, Status> {
         let own = asker.own();
         let (provider, credentials) = match asked.about {
             ChangesAbout::Everyone => (None, None),
@@ -139,8 +143,13 @@ impl Contract {
                 (Some(provider), None)
             }
         };
-        let view = View { provider, credentials, without_designations: !asker.sees_designations() };
-        self.registry.feed(after, view, own.is_some()).await.map_err(|error| match error {
+        Ok(View { provider, credentials, without_designations: !asker.sees_designations() })
+    }
+
+    /// The feed that a caller asks for.
+    async fn feed(&self, asker: &Asker, view: View, after: Position) -> Result<Feed, Status> {
+        let is_own = asker.own().is_some();
+        self.registry.feed(after, view, is_own).await.map_err(|error| match error {
             FeedError::NoSuchCredential(number) => status::not_found("credential", &number.to_string()),
             FeedError::NoSuchProvider(provider) => status::not_found("provider", provider.as_str()),
             FeedError::Read(error) => unreadable(&error),
@@ -148,8 +157,22 @@ impl Contract {
     }
 }
 
+/// What a copy of a feed can answer about, as its reader is told with every sign of life.
+struct Scope {
+    designations_withheld: bool,
+    provider_id: String,
+}
+
+impl Scope {
+    fn of(view: &View) -> Scope {
+        let provider_id = view.provider.as_ref().map(ToString::to_string).unwrap_or_default();
+        Scope { designations_withheld: view.without_designations, provider_id }
+    }
+}
+
 /// Someone who watches.
 struct Watch {
+    scope: Scope,
     feed: Feed,
     registry: Registry,
     published: watch::Receiver<Revision>,
@@ -172,7 +195,7 @@ impl Watch {
             }
             let Some(next_sign) = self.next_sign.filter(|due| *due > Instant::now()) else {
                 self.next_sign = Some(Instant::now() + SIGN_OF_LIFE);
-                return Ok(Event::Progress(progress(&self.registry, head)));
+                return Ok(Event::Progress(progress(&self.registry, head, &self.scope)));
             };
             tokio::select! {
                 // Neither sender goes away while this is there.
@@ -192,14 +215,17 @@ fn message(part: &Part<'_>) -> v1::ChangeMessage {
         part: part.part,
         last_part: part.is_last,
         changes: part.changes.iter().map(encode::change).collect(),
+        today: part.today.map(encode::date),
     }
 }
 
-fn progress(registry: &Registry, head: Revision) -> v1::Progress {
+fn progress(registry: &Registry, head: Revision, scope: &Scope) -> v1::Progress {
     v1::Progress {
         epoch: registry.epoch_of(head).to_string(),
         head_revision: head.0,
         time: Some(encode::timestamp(registry.clock().now())),
+        designations_withheld: scope.designations_withheld,
+        provider_id: scope.provider_id.clone(),
     }
 }
 

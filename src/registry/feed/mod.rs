@@ -20,6 +20,7 @@ pub(super) use self::shelf::Shelf;
 use self::staff::Staff;
 use super::errors::ReadError;
 use super::{Registry, Shared};
+use crate::domain::day::Day;
 use crate::domain::id::{CredentialNumber, ProviderId, Revision};
 use crate::domain::record::{Change, Record};
 use crate::store::record;
@@ -72,6 +73,8 @@ pub struct Part<'a> {
     pub revision: Revision,
     /// When it was recorded.
     pub recorded_at: Timestamp,
+    /// Today, as known at the record.
+    pub today: Option<Day>,
     /// Which part it is, from 1.
     pub part: u32,
     /// Whether there is none after it.
@@ -220,6 +223,7 @@ impl Feed {
             epoch: self.shared.epoch_of(revision),
             revision,
             recorded_at: telling.record.recorded_at,
+            today: self.shared.head.load().chronicle.today(revision),
             part: told + 1,
             is_last,
             changes: &rest[..rest.len().min(PART)],

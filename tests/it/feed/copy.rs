@@ -50,6 +50,8 @@ pub struct Copy {
     pub epoch: String,
     pub revision: u64,
     recorded_at: Option<prost_types::Timestamp>,
+    /// The last day that was opened.
+    today: Option<i32>,
     /// The parts of the next record that have come so far, and what they say. Not committed yet.
     parts: u32,
     waiting: Vec<v1::Change>,
@@ -85,6 +87,9 @@ impl Copy {
         assert!(message.changes.len() <= 1000, "at most 1,000");
         assert!(message.last_part || message.changes.len() == 1000, "no more parts than it takes");
         self.recorded_at = at;
+        let today = message.today.as_ref().map(number);
+        assert!(today >= self.today && today.is_some(), "today never goes back");
+        self.today = today;
         self.parts += 1;
         self.waiting.extend(message.changes.iter().cloned());
         if message.last_part {

@@ -13,56 +13,13 @@ use crate::harness::requests::date;
 use crate::harness::words::lines;
 use crate::harness::{NOT_ON_FILE, Refusal as _};
 
-fn credential_of(change: &v1::Change) -> Option<&str> {
+pub fn credential_of(change: &v1::Change) -> Option<&str> {
     match change.change.as_ref().expect("a change") {
         Kind::Standing(it) => Some(&it.credential_number),
         Kind::Coverage(it) => Some(&it.credential_number),
         Kind::Designation(it) => Some(&it.credential_number),
         Kind::Service(_) | Kind::Provider(_) | Kind::Records(_) => None,
     }
-}
-
-fn changes(messages: &[v1::ChangeMessage]) -> Vec<(u64, v1::Change)> {
-    let of = |message: &v1::ChangeMessage| {
-        let revision = message.revision;
-        message.changes.iter().cloned().map(move |change| (revision, change)).collect::<Vec<_>>()
-    };
-    messages.iter().flat_map(of).collect()
-}
-
-#[tokio::test]
-async fn filtered() {
-    let (server, story) = told().await;
-    let registry = server.client();
-    let all = changes(&pages(&registry, list(0)).await);
-
-    let asked: Vec<String> = story.numbers().take(2).map(str::to_owned).collect();
-    let question = v1::ListChangesRequest { credential_numbers: asked.clone(), ..list(0) };
-    let told = changes(&pages(&registry.calling_as("auditor"), question.clone()).await);
-    let expected =
-        all.iter().filter(|(_, change)| credential_of(change).is_none_or(|of| asked.iter().any(|a| a == of)));
-    assert!(told.iter().eq(expected), "of two credentials, and what is of none");
-    assert!(told.iter().any(|(_, change)| matches!(change.change, Some(Kind::Service(_)))));
-
-    let is_designation = |change: &v1::Change| matches!(change.change, Some(Kind::Designation(_)));
-    let told = changes(&pages(&registry.calling_as("payer"), list(0)).await);
-    assert!(told.iter().eq(all.iter().filter(|(_, change)| !is_designation(change))), "no designations for payers");
-
-    let [one, two, ..] = &story.providers;
-    let own = pages(&registry.calling_as(&format!("provider:{one}")), list(0)).await;
-    assert_eq!(own, pages(&registry, of_provider(one)).await, "a provider's feed is its own");
-    let (watched, _) = Watcher::of(&registry.calling_as(&format!("provider:{one}")), list(0)).await.caught_up().await;
-    assert_eq!(watched, own);
-    let elsewhere = lines(&own.iter().flat_map(|message| message.changes.clone()).collect::<Vec<_>>());
-    assert!(elsewhere.iter().all(|line| !line.contains(two.as_str())), "no other employer: {elsewhere:#?}");
-
-    let caller = registry.calling_as(&format!("provider:{one}"));
-    let mine = v1::ListChangesRequest { credential_numbers: vec![asked[0].clone()], ..list(0) };
-    let told = changes(&pages(&caller, mine.clone()).await);
-    let own = changes(&own);
-    let expected = own.iter().filter(|(_, change)| credential_of(change).is_none_or(|of| asked[0] == of));
-    assert!(told.iter().eq(expected), "of own staff alone also where credentials are named");
-    server.stop().await;
 }
 
 /// What a provider's feed makes known of its own staff is what the registry answers the provider.

@@ -1,12 +1,12 @@
 //! The feed of changes, over the wire. What ChangeService promises is a test each, by the name of the promise.
 
 mod copy;
-mod crowd;
+pub mod crowd;
 mod figures;
 mod filters;
 mod promises;
 mod same_answers;
-mod story;
+pub mod story;
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::watch_changes_response::Event;

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use cpss_registry::proto::v1;
+use cpss_registry::proto::v1::change::Change as Kind;
 use cpss_registry::proto::v1::watch_changes_response::Event;
 use tonic::Code;
 
 use super::copy::Copy;
+use super::filters::credential_of;
 use super::story::{END, told};
-use super::{Watcher, after, list, pages};
+use super::{Watcher, after, list, of_provider, pages};
 use crate::harness::requests::{change_name, end_job, end_period, known_at, suspend};
-use crate::harness::words::standing_lines;
+use crate::harness::words::{lines, standing_lines};
 use crate::harness::{Client, Refusal as _, TODAY, TestServer};
 
 #[tokio::test]
@@ -42,7 +44,7 @@ async fn unique() {
 async fn gap_free() {
     let (server, story) = told().await;
     let registry = server.client();
-    for question in [list(0), super::of_provider(&story.providers[3])] {
+    for question in [list(0), of_provider(&story.providers[3])] {
         let messages = pages(&registry, question).await;
         let revisions: BTreeSet<u64> = messages.iter().map(|message| message.revision).collect();
         assert!(revisions.into_iter().eq(1..=registry.head().await), "every record, also one that changes nothing");
@@ -201,6 +203,58 @@ async fn reliable() {
     drop((watcher, registry));
     stopped.await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(10), "nobody who watches holds up the end");
+}
+
+/// Of everyone, of some credentials, of a provider and its staff; and of nobody what is not the caller's to see.
+#[tokio::test]
+async fn filtered() {
+    let (server, story) = told().await;
+    let registry = server.client();
+    let all = changes(&pages(&registry, list(0)).await);
+
+    let asked: Vec<String> = story.numbers().take(2).map(str::to_owned).collect();
+    let question = v1::ListChangesRequest { credential_numbers: asked.clone(), ..list(0) };
+    let told = changes(&pages(&registry.calling_as("auditor"), question.clone()).await);
+    let expected =
+        all.iter().filter(|(_, change)| credential_of(change).is_none_or(|of| asked.iter().any(|a| a == of)));
+    assert!(told.iter().eq(expected), "of two credentials, and what is of none");
+    assert!(told.iter().any(|(_, change)| matches!(change.change, Some(Kind::Service(_)))));
+
+    let is_designation = |change: &v1::Change| matches!(change.change, Some(Kind::Designation(_)));
+    let told = changes(&pages(&registry.calling_as("payer"), list(0)).await);
+    assert!(told.iter().eq(all.iter().filter(|(_, change)| !is_designation(change))), "no designations for payers");
+    for (caller, withheld) in [("payer", true), ("auditor", false)] {
+        let (_, progress) = Watcher::of(&registry.calling_as(caller), list(0)).await.caught_up().await;
+        assert_eq!(
+            (progress.designations_withheld, progress.provider_id.as_str()),
+            (withheld, ""),
+            "and {caller} knows"
+        );
+    }
+
+    let [one, two, ..] = &story.providers;
+    let own = pages(&registry.calling_as(&format!("provider:{one}")), list(0)).await;
+    assert_eq!(own, pages(&registry, of_provider(one)).await, "a provider's feed is its own");
+    let caller = registry.calling_as(&format!("provider:{one}"));
+    let (watched, progress) = Watcher::of(&caller, list(0)).await.caught_up().await;
+    assert_eq!((watched, &progress.provider_id), (own.clone(), one));
+    let elsewhere = lines(&own.iter().flat_map(|message| message.changes.clone()).collect::<Vec<_>>());
+    assert!(elsewhere.iter().all(|line| !line.contains(two.as_str())), "no other employer: {elsewhere:#?}");
+
+    let mine = v1::ListChangesRequest { credential_numbers: vec![asked[0].clone()], ..list(0) };
+    let told = changes(&pages(&caller, mine.clone()).await);
+    let own = changes(&own);
+    let expected = own.iter().filter(|(_, change)| credential_of(change).is_none_or(|of| asked[0] == of));
+    assert!(told.iter().eq(expected), "of own staff alone also where credentials are named");
+    server.stop().await;
+}
+
+fn changes(messages: &[v1::ChangeMessage]) -> Vec<(u64, v1::Change)> {
+    let of = |message: &v1::ChangeMessage| {
+        let revision = message.revision;
+        message.changes.iter().cloned().map(move |change| (revision, change)).collect::<Vec<_>>()
+    };
+    messages.iter().flat_map(of).collect()
 }
 
 /// At every record the copy agrees with what was known then.
