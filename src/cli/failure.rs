@@ -39,6 +39,16 @@ impl Failure {
         Failure { lines, is_usage: true }
     }
 
+    /// Something failed, in these words.
+    pub fn said(lines: Vec<String>) -> Failure {
+        Failure { lines, is_usage: false }
+    }
+
+    /// Whether the command was given what it cannot do.
+    pub fn is_usage(&self) -> bool {
+        self.is_usage
+    }
+
     /// The server refused or failed.
     pub fn answered(status: &Status) -> Failure {
         let details = status.get_error_details();

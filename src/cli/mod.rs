@@ -9,6 +9,7 @@ mod evaluate;
 mod failure;
 mod healthcheck;
 mod init;
+mod mirror;
 mod serve;
 mod verify;
 mod words;
@@ -43,6 +44,7 @@ enum Command {
     Serve(serve::Serve),
     Verify(verify::Verify),
     Evaluate(evaluate::Evaluate),
+    Mirror(mirror::Mirror),
     Healthcheck(healthcheck::Healthcheck),
     Config(config::ShowConfig),
 }
@@ -75,6 +77,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Verify(verify) => verify.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
+        Command::Mirror(mirror) => mirror.run(),
         Command::Healthcheck(healthcheck) => healthcheck.run(),
         Command::Config(config) => config.run(),
     };

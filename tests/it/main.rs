@@ -19,6 +19,7 @@ mod histories;
 mod issuance;
 mod kill;
 mod main_job;
+mod mirror;
 mod model;
 mod reask;
 mod restart;

@@ -1,0 +1,187 @@
+//! Following the feed: from where the copy is, for as long as it takes, through every lost connection.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+use uuid::Uuid;
+
+use super::file::{FileError, MirrorFile};
+use super::report::Report;
+use crate::cli::connect::{Connection, Service};
+use crate::cli::failure::Failure;
+use crate::proto::v1;
+use crate::proto::v1::change_service_client::ChangeServiceClient;
+use crate::proto::v1::watch_changes_response::Event;
+
+/// How long a connection may take, and a first answer on it.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The registry gives a sign of life every 5 seconds: after this long without one it is gone.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// While the copy is behind, as many records or changes are one transaction, or as many as come in this time.
+const RECORDS: usize = 1000;
+const CHANGES: usize = 20_000;
+const AT_MOST: Duration = Duration::from_secs(1);
+
+/// The first wait before the connection is tried again, and the longest.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How long the feed is followed.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Until everything is copied that there was when it was asked; else until the process is ended.
+    pub ends_at_head: bool,
+    /// Whether a connection that is lost is tried again; else it is a failure.
+    pub is_patient: bool,
+}
+
+/// Why the feed broke off.
+enum Broken {
+    /// It may be there again soon.
+    ForNow(Failure),
+    /// Trying again would not help.
+    ForGood(Failure),
+}
+
+impl From<FileError> for Broken {
+    fn from(error: FileError) -> Broken {
+        Broken::ForGood(Failure::of("cannot keep the copy", &error))
+    }
+}
+
+/// Follows the feed into a copy.
+pub async fn follow(
+    connection: &Connection,
+    file: &mut MirrorFile,
+    report: &mut Report,
+    plan: Plan,
+) -> Result<(), Failure> {
+    let mut wait = FIRST_WAIT;
+    loop {
+        let began_at = file.position().revision;
+        let broken = match watch(connection, file, report, plan).await {
+            Ok(()) => return Ok(()),
+            Err(broken) => broken,
+        };
+        match broken {
+            Broken::ForGood(failure) => return Err(failure),
+            Broken::ForNow(failure) if !plan.is_patient => return Err(failure),
+            Broken::ForNow(failure) => {
+                file.roll_back().map_err(|error| Failure::of("cannot keep the copy", &error))?;
+                if file.position().revision > began_at {
+                    wait = FIRST_WAIT;
+                }
+                // Not all of those that watched come back in the same moment.
+                let wait_for = wait.mul_f64(0.5 + f64::from(Uuid::new_v4().as_bytes()[0]) / 512.0);
+                report.lost(&failure, wait_for)?;
+                tokio::time::sleep(wait_for).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        }
+    }
+}
+
+async fn watch(connection: &Connection, file: &mut MirrorFile, report: &mut Report, plan: Plan) -> Result<(), Broken> {
+    let channel = connection.open(TIMEOUT).await;
+    let channel =
+        channel.map_err(|failure| if failure.is_usage() { Broken::ForGood } else { Broken::ForNow }(failure))?;
+    let mut client = ChangeServiceClient::new(channel);
+    let mut head = begin(&mut client, file).await?;
+    let told = |error: Failure| Broken::ForGood(error);
+    report.progress(file.position(), head).map_err(told)?;
+
+    let request = v1::WatchChangesRequest { after: Some(after(file)), ..Default::default() };
+    let mut stream = client.watch_changes(request).await.map_err(|status| broken(&status, file))?.into_inner();
+    let mut since = Instant::now();
+    loop {
+        let next = timeout(SILENCE, stream.message()).await;
+        let silent = |_| Broken::ForNow(Failure::answered(&Status::unavailable("the registry says nothing any more")));
+        let next = next.map_err(silent)?.map_err(|status| broken(&status, file))?;
+        let Some(event) = next else { return Err(broken(&Status::unavailable("the stream ended"), file)) };
+        match event.event {
+            Some(Event::Message(message)) => {
+                file.take(&message)?;
+                head = head.max(message.revision);
+                let (records, changes) = file.waiting();
+                if message.last_part && (records >= RECORDS || changes >= CHANGES || since.elapsed() >= AT_MOST) {
+                    file.commit()?;
+                    since = Instant::now();
+                    report.progress(file.position(), head).map_err(told)?;
+                }
+            }
+            // Everything up to the head is told.
+            Some(Event::Progress(progress)) => {
+                file.commit()?;
+                since = Instant::now();
+                let is_there = progress.head_revision >= head;
+                head = head.max(progress.head_revision);
+                report.progress(file.position(), head).map_err(told)?;
+                if is_there && plan.ends_at_head {
+                    return Ok(());
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+fn after(file: &MirrorFile) -> v1::ChangePosition {
+    v1::ChangePosition { epoch: file.position().epoch.clone(), revision: file.position().revision }
+}
+
+/// Makes sure that the feed goes on where the copy is, and that it tells of what the copy is of. Gives the head.
+async fn begin(client: &mut ChangeServiceClient<Service>, file: &mut MirrorFile) -> Result<u64, Broken> {
+    let request = v1::ListChangesRequest { after: Some(after(file)), page_size: 1, ..Default::default() };
+    let listed = client.list_changes(request).await.map_err(|status| broken(&status, file))?.into_inner();
+    let progress = listed.progress.unwrap_or_default();
+    let designations_told = !progress.designations_withheld;
+    let provider_id = Some(progress.provider_id).filter(|id| !id.is_empty());
+    let position = file.position();
+    if position.revision == 0 {
+        file.begin(designations_told, provider_id)?;
+    } else if (position.designations_told, &position.provider_id) != (designations_told, &provider_id) {
+        return Err(Broken::ForGood(Failure::said(vec![
+            "the registry tells this caller of other things than this copy is made of".to_owned(),
+            format!("the copy:     {}", scope(position.designations_told, position.provider_id.as_deref())),
+            format!("the registry: {}", scope(designations_told, provider_id.as_deref())),
+            "call as the one who began the copy, choose another file, or start over with --rebuild".to_owned(),
+        ])));
+    }
+    Ok(progress.head_revision)
+}
+
+fn scope(designations_told: bool, provider_id: Option<&str>) -> String {
+    let of = provider_id.map_or("everyone".to_owned(), |id| format!("the staff of {id}"));
+    format!("{of}, {} designations", if designations_told { "with" } else { "without" })
+}
+
+/// What a refusal of the registry means for the copy.
+fn broken(status: &Status, file: &MirrorFile) -> Broken {
+    let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+    let position = file.position();
+    let start_over = "its answers can no longer be relied on; start over with --rebuild".to_owned();
+    let copied = format!("the copy is at revision {} of epoch {}", position.revision, position.epoch);
+    match (status.code(), reason.as_str()) {
+        (Code::FailedPrecondition, "HISTORY_CHANGED") => Broken::ForGood(Failure::said(vec![
+            "the registry's history is not that of this copy: it was restored to an earlier state, or is another one"
+                .to_owned(),
+            status.message().to_owned(),
+            copied,
+            start_over,
+        ])),
+        (Code::OutOfRange, _) => Broken::ForGood(Failure::said(vec![
+            "the copy knows more than the registry: records were lost there, or it is a backup that is served"
+                .to_owned(),
+            status.message().to_owned(),
+            copied,
+            start_over,
+        ])),
+        (Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Cancelled | Code::Aborted, _)
+        | (Code::Unknown | Code::Internal, "") => Broken::ForNow(Failure::answered(status)),
+        _ => Broken::ForGood(Failure::answered(status)),
+    }
+}

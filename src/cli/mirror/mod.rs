@@ -1,0 +1,89 @@
+//! `mirror`: keeps a copy of the registry's answers in SQLite, from the feed of changes alone.
+//!
+//! The copy is for systems that ask about every claim and cannot wait for a network: one file beside them, which any
+//! program reads while it is written. `schema.sql` says what is in it, `eligibility.sql` how it answers. The position in
+//! the feed is in the same transaction as the changes up to it, so that the process may be killed at any instant.
+
+mod change;
+mod file;
+mod follow;
+mod periods;
+mod report;
+
+use std::path::PathBuf;
+
+use self::file::{FileError, MirrorFile};
+use self::follow::{Plan, follow};
+use self::report::Report;
+use super::connect::Connection;
+use super::failure::Failure;
+use super::{Outcome, block_on, print};
+
+/// The question about eligibility.
+const ELIGIBILITY: &str = include_str!("eligibility.sql");
+
+/// Keep a copy of the registry's answers in an SQLite file, and go on where it was left
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Mirror {
+    /// The copy: made where there is none
+    #[arg(value_name = "FILE.db", required_unless_present = "query")]
+    file: Option<PathBuf>,
+    /// End when everything up to now is copied, or the connection is lost
+    #[arg(long)]
+    once: bool,
+    /// Make a fresh copy beside the old one, and put it in its place when it is whole
+    #[arg(long)]
+    rebuild: bool,
+    /// Print the SQL that answers whether a claim is eligible, and end
+    #[arg(long)]
+    query: bool,
+    #[command(flatten)]
+    connection: Connection,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  cpss-registry mirror cpss.db                     # goes on until it is ended, at any instant
+  cpss-registry mirror cpss.db --once              # from cron
+  cpss-registry mirror --query >eligibility.sql
+  sqlite3 -readonly cpss.db \".param set :credential_number 'CPS-7K3M-9QRT-X'\" \\
+      \".param set :provider_kind NPI\" \".param set :provider 1234567893\" \\
+      \".param set :day '2026-03-02'\" '.read eligibility.sql'
+
+The file says what is in it: sqlite3 cpss.db .schema. Read it at any time; write nothing into it. Make a copy of it with
+sqlite3's .backup, or take FILE.db-wal along with it.";
+
+impl Mirror {
+    pub(super) fn run(self) -> Result<Outcome, Failure> {
+        let Some(path) = self.file.as_ref().filter(|_| !self.query) else {
+            print(ELIGIBILITY)?;
+            return Ok(Outcome::Done);
+        };
+        let unkept = |error: FileError| Failure::of("cannot keep the copy", &error);
+        let mut report = Report::new(self.json);
+        let plan = Plan { ends_at_head: self.once, is_patient: !self.once };
+        if self.rebuild {
+            let mut anew = MirrorFile::begin_anew(path).map_err(unkept)?;
+            self.follow(&mut anew, &mut report, Plan { ends_at_head: true, ..plan })?;
+            let mut file = anew.put_in_place(path).map_err(unkept)?;
+            self.follow(&mut file, &mut report, plan)?;
+        } else {
+            let mut file = MirrorFile::open(path).map_err(unkept)?;
+            self.follow(&mut file, &mut report, plan)?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn follow(&self, file: &mut MirrorFile, report: &mut Report, plan: Plan) -> Result<(), Failure> {
+        let followed = block_on(follow(&self.connection, file, report, plan));
+        report.end()?;
+        followed
+    }
+}
+
+#[cfg(test)]
+mod tests;

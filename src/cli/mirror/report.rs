@@ -1,0 +1,95 @@
+//! What is told of a copy's progress.
+
+use std::io::{IsTerminal, stdout};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::file::Position;
+use crate::cli::failure::Failure;
+use crate::cli::print;
+
+/// How often there is a new line while the copy goes on. A terminal's one line is always new.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Tells of progress: in one line of a terminal, else in plain lines or in one JSON object a line.
+pub struct Report {
+    json: bool,
+    in_place: bool,
+    /// The last revision told, and when.
+    told: Option<(u64, Instant)>,
+    /// How long the line of the terminal is.
+    width: usize,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Line<'a> {
+    Progress { epoch: &'a str, revision: u64, head: u64, behind: u64, today: Option<&'a str> },
+    Lost { error: &'a str, retry_in_seconds: f64 },
+}
+
+impl Report {
+    /// Tells in JSON, or in words.
+    pub fn new(json: bool) -> Report {
+        Report { json, in_place: !json && stdout().is_terminal(), told: None, width: 0 }
+    }
+
+    /// Says how far the copy is, if it is time to.
+    pub fn progress(&mut self, position: &Position, head: u64) -> Result<(), Failure> {
+        let is_new = self.told.is_none_or(|(revision, at)| {
+            revision != position.revision && (self.in_place || at.elapsed() >= EVERY || head <= position.revision)
+        });
+        if is_new { self.now(position, head) } else { Ok(()) }
+    }
+
+    fn now(&mut self, position: &Position, head: u64) -> Result<(), Failure> {
+        let Position { epoch, revision, today, .. } = position;
+        let (revision, today) = (*revision, today.as_deref());
+        let head = head.max(revision);
+        let behind = head - revision;
+        self.told = Some((revision, Instant::now()));
+        if self.json {
+            return line(&Line::Progress { epoch, revision, head, behind, today });
+        }
+        let today = today.map(|today| format!(", today {today}")).unwrap_or_default();
+        self.say(&match behind {
+            0 => format!("revision {revision}, all there is{today}"),
+            _ => format!("revision {revision} of {head}, {behind} behind{today}"),
+        })
+    }
+
+    /// Says that the connection is lost, and what happens next.
+    pub fn lost(&mut self, failure: &Failure, wait: Duration) -> Result<(), Failure> {
+        let error = failure.to_string();
+        let error = error.trim_end().trim_start_matches("error: ");
+        if self.json {
+            return line(&Line::Lost { error, retry_in_seconds: wait.as_secs_f64() });
+        }
+        self.say(&format!("{error}; trying again in {:.1} s", wait.as_secs_f64()))?;
+        self.end()
+    }
+
+    /// Leaves the line of the terminal as it is.
+    pub fn end(&mut self) -> Result<(), Failure> {
+        if self.in_place && self.width > 0 {
+            self.width = 0;
+            return print("\n");
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, text: &str) -> Result<(), Failure> {
+        if !self.in_place {
+            return print(&format!("{text}\n"));
+        }
+        let width = std::mem::replace(&mut self.width, text.chars().count());
+        print(&format!("\r{text:width$}"))
+    }
+}
+
+fn line(line: &Line<'_>) -> Result<(), Failure> {
+    let text = serde_json::to_string(line).map_err(|error| Failure::of("cannot write JSON", &error))?;
+    print(&format!("{text}\n"))
+}

@@ -1,0 +1,272 @@
+//! The copy that `mirror` keeps: built from the feed alone it answers every claim as the registry does, whenever it is
+//! killed and whoever reads it meanwhile.
+//!
+//! `CPSS_MIRROR_HISTORIES` sets how many random histories are compared, `CPSS_MIRROR_SEED` the first; `CPSS_MIRROR_KILLS`
+//! how often the mirror is killed while the registry is under load.
+
+mod answers;
+mod clerk;
+mod program;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use jiff::civil::Date;
+
+use self::answers::{Claim, Reader, compare, every_claim, registry};
+use self::clerk::{BEGINNING, Clerk};
+use self::program::{Running, copy_once, run};
+use super::feed::crowd;
+use super::harness::requests::{end_period, retract};
+use super::harness::scenes::Qualified;
+use super::harness::{Client, Process, TestServer};
+use super::histories::Random;
+
+fn setting(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}: a number")))
+}
+
+/// Every answer of a copy, against the registry's.
+async fn compare_everything(file: &Path, client: &Client, clerk: &Clerk) -> [usize; 5] {
+    let reader = Reader::open(file);
+    let mut seen = [0; 5];
+    for codes in [false, true] {
+        let claims = every_claim(clerk, codes);
+        let expected = registry(client, &claims, reader.revision()).await;
+        let copied = reader.answers_of_a_table(&claims);
+        let more = compare(&claims, &copied, &expected, reader.revision());
+        seen.iter_mut().zip(more).for_each(|(all, more)| *all += more);
+    }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_built_from_the_feed_answers_every_claim_as_the_registry() {
+    let first = setting("CPSS_MIRROR_SEED", 1);
+    let mut all = [0; 5];
+    for seed in first..first + setting("CPSS_MIRROR_HISTORIES", 2) {
+        let server = TestServer::start(BEGINNING).await;
+        let client = server.client();
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("copy.db");
+        let mut clerk = Clerk::begin(&client, seed as u64).await;
+        for _ in 0..4 {
+            clerk.report_some(45).await;
+            copy_once(&file, server.address());
+        }
+        let reader = Reader::open(&file);
+        assert_eq!(reader.revision(), client.head().await, "seed {seed}: all that there is");
+        let seen = compare_everything(&file, &client, &clerk).await;
+        println!("seed {seed}: {:?} recorded and refused, verdicts {seen:?}", clerk.counted);
+        all.iter_mut().zip(seen).for_each(|(all, seen)| *all += seen);
+
+        // One claim at a time it answers as a table of them; and a copy made at once is the copy that grew.
+        let claims: Vec<Claim> = every_claim(&clerk, true).into_iter().step_by(97).collect();
+        assert_eq!(reader.answers(&claims).1, reader.answers_of_a_table(&claims));
+        let at_once = scratch.path().join("at-once.db");
+        copy_once(&at_once, server.address());
+        assert_eq!(Reader::open(&at_once).everything(), reader.everything(), "seed {seed}");
+        server.stop().await;
+    }
+    println!("verdicts compared, by their number in the contract: {all:?}");
+    assert!(all[1..].iter().filter(|count| **count > 0).count() >= 3, "{all:?}");
+}
+
+/// A provider of so many people that its loss is told in two parts.
+struct Cascade {
+    employer: Qualified,
+    people: usize,
+    numbers: Vec<String>,
+}
+
+impl Cascade {
+    async fn begin(client: &Client, people: usize) -> Cascade {
+        let employer = client.qualified_provider("Big Black Example Residential Center").await;
+        crowd::employ(client, &employer, people).await;
+        Cascade { employer, people, numbers: Vec::new() }
+    }
+
+    /// The qualification ends and comes back, until it is enough.
+    fn go_on(&self, client: Client, enough: Arc<AtomicBool>) -> tokio::task::JoinHandle<usize> {
+        let qualification = self.employer.qualification.clone();
+        tokio::spawn(async move {
+            let mut cascades = 0;
+            while !enough.load(Ordering::Relaxed) {
+                let ended = client.report(end_period(&qualification, "2025-12-30", "Withdrawn")).await;
+                client.report(retract(&ended.fact_id, "Not that one")).await;
+                cascades += 2;
+            }
+            cascades
+        })
+    }
+}
+
+/// Somebody who reads the copy all the time: of a cascade there is all or nothing. How often both were seen.
+fn read_all_the_time(file: PathBuf, cascade: &Cascade, enough: Arc<AtomicBool>) -> JoinHandle<[usize; 2]> {
+    let (provider, people) = (cascade.employer.provider_id.clone(), cascade.people);
+    std::thread::spawn(move || {
+        let reader = Reader::open(&file);
+        let sql = "SELECT (SELECT count(*) FROM coverage WHERE provider_id = ?1 AND last_day IS NULL), \
+                   (SELECT count(*) FROM coverage WHERE provider_id = ?1)";
+        let mut seen = [0, 0];
+        while !enough.load(Ordering::Relaxed) {
+            let counted: (usize, usize) =
+                reader.0.query_row(sql, [&provider], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+            assert!([(0, people), (people, people)].contains(&counted), "half a cascade: {counted:?} of {people}");
+            seen[usize::from(counted.0 > 0)] += 1;
+            std::thread::sleep(Duration::from_micros(300));
+        }
+        seen
+    })
+}
+
+/// What a copy says right after a kill is what the registry knew at the copy's revision; before the first record nothing.
+async fn check_after_kill(file: &Path, client: &Client, claims: &[Claim]) -> u64 {
+    let (revision, copied) = Reader::open(file).answers(claims);
+    if revision == 0 {
+        assert!(
+            copied
+                .iter()
+                .all(|(eligible, verdict)| (*eligible, verdict.as_deref()) == (Some(false), Some("UNDETERMINED")))
+        );
+    } else {
+        let expected = registry(client, claims, revision).await;
+        compare(claims, &copied, &expected, revision);
+    }
+    revision
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
+    let (kills, people) = (setting("CPSS_MIRROR_KILLS", 6), 520);
+    let (data, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = scratch.path().join("copy.db");
+    let (process, client) = Process::start(data.path(), BEGINNING);
+    let address = process.listening();
+    let mut clerk = Clerk::begin(&client, 7).await;
+    clerk.report_some(60).await;
+    let mut cascade = Cascade::begin(&client, people).await;
+    copy_once(&file, address);
+    let mut numbers = Reader::open(&file);
+    cascade.numbers = holders(&mut numbers, &cascade.employer.provider_id);
+    assert_eq!(cascade.numbers.len(), people);
+
+    let (enough, seen_enough) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let cascades = cascade.go_on(client.clone(), Arc::clone(&enough));
+    let load = go_on_reporting(clerk, Arc::clone(&enough));
+    let reading = read_all_the_time(file.clone(), &cascade, Arc::clone(&seen_enough));
+    let today: Date = BEGINNING.parse().unwrap();
+    let mut random = Random::new(u64::from(std::process::id()));
+    let (began, mut revisions) = (Instant::now(), Vec::new());
+    for kill in 0..kills {
+        // The copy of the reader grows from kill to kill; another one begins anew now and then.
+        let other = scratch.path().join(format!("other-{}.db", kill / 4));
+        let killed = if kill % 3 == 2 { &other } else { &file };
+        let mirror = Running::start(killed, address);
+        tokio::time::sleep(Duration::from_millis(u64::try_from(random.between(5, 400)).unwrap())).await;
+        mirror.kill();
+        if !Reader::exists(killed) {
+            continue;
+        }
+        let mut claims: Vec<_> =
+            cascade.numbers.iter().map(|number| Claim::of(number, &cascade.employer.provider_id, today)).collect();
+        claims.retain(|_| !random.chance(40));
+        revisions.push(check_after_kill(killed, &client, &claims).await);
+    }
+    enough.store(true, Ordering::Relaxed);
+    let (cascades, clerk) = (cascades.await.unwrap(), load.await.unwrap());
+    copy_once(&file, address);
+    seen_enough.store(true, Ordering::Relaxed);
+    let seen = reading.join().unwrap();
+    let head = client.head().await;
+    assert_eq!(Reader::open(&file).revision(), head);
+    let verdicts = compare_everything(&file, &client, &clerk).await;
+    let anew = scratch.path().join("anew.db");
+    copy_once(&anew, address);
+    assert_eq!(Reader::open(&anew).everything(), Reader::open(&file).everything(), "as one that nobody killed");
+    println!(
+        "{kills} kills in {:.1} s, {cascades} cascades over {people} and {:?} other reports meanwhile, copy at {} revisions \
+         up to {head}; read {seen:?} times before and after a cascade; verdicts {verdicts:?}",
+        began.elapsed().as_secs_f64(),
+        clerk.counted,
+        revisions.len(),
+    );
+    process.kill();
+}
+
+/// Everybody whom a provider covers or covered.
+fn holders(reader: &mut Reader, provider: &str) -> Vec<String> {
+    let sql = "SELECT DISTINCT credential_number FROM coverage WHERE provider_id = ?";
+    let mut statement = reader.0.prepare(sql).unwrap();
+    let rows = statement.query_map([provider], |row| row.get(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+fn go_on_reporting(mut clerk: Clerk, enough: Arc<AtomicBool>) -> tokio::task::JoinHandle<Clerk> {
+    tokio::spawn(async move {
+        while !enough.load(Ordering::Relaxed) {
+            clerk.report_some(5).await;
+            clerk.today = clerk.today.min(jiff::civil::date(2026, 5, 1));
+        }
+        clerk
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_copy_of_this_history_is_refused_and_made_anew_on_demand() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("copy.db");
+    let (one, other) = (TestServer::start(BEGINNING).await, TestServer::start(BEGINNING).await);
+    let mut clerk = Clerk::begin(&one.client(), 3).await;
+    clerk.report_some(30).await;
+    other.client().qualified_provider("Yazoo Example Clinic").await;
+    copy_once(&file, one.address());
+    let before = Reader::open(&file).everything();
+
+    let refused = |registry: SocketAddr, path: &Path, flags: &[&str], why: &str| {
+        let output = run(path, registry, flags);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(why), "{why}: {said}");
+    };
+    refused(other.address(), &file, &["--once"], "start over with --rebuild");
+    refused(other.address(), &file, &[], "another one");
+    let reader = Reader::open(&file);
+    assert_eq!(reader.everything(), before, "nothing was done to it");
+
+    let foreign = scratch.path().join("foreign.db");
+    rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE payroll (salary)").unwrap();
+    refused(one.address(), &foreign, &["--once"], "something else");
+    refused(one.address(), &foreign, &["--once", "--rebuild"], "something else");
+    let text = scratch.path().join("text.db");
+    std::fs::write(&text, "not a database, but long enough to look like one\n".repeat(40)).unwrap();
+    refused(one.address(), &text, &["--once"], "not a database");
+    let keeping = Running::start(&file, one.address());
+    let kept = scratch.path().join("copy.db-lock");
+    while std::fs::File::open(&kept).unwrap().try_lock().is_ok() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    refused(one.address(), &file, &["--once"], "another process keeps");
+    keeping.kill();
+
+    // A fresh copy, while somebody reads the old one: that one goes on reading it.
+    let output = run(&file, other.address(), &["--once", "--rebuild", "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(reader.everything(), before);
+    let anew = Reader::open(&file);
+    let at_once = scratch.path().join("at-once.db");
+    copy_once(&at_once, other.address());
+    assert_eq!(anew.everything(), Reader::open(&at_once).everything());
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let last: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["event"], &last["behind"], &last["today"]), (&"progress".into(), &0.into(), &BEGINNING.into()));
+
+    let unreachable = SocketAddr::from(([127, 0, 0, 1], 1));
+    refused(unreachable, &file, &["--once"], "cannot reach");
+    one.stop().await;
+    other.stop().await;
+}
