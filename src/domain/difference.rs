@@ -16,31 +16,32 @@ use super::timeline::{Providers, Timeline};
 /// Everything that is told of some subjects at one revision.
 #[derive(Debug, Default)]
 pub struct Told {
-    credentials: BTreeMap<CredentialNumber, CredentialTold>,
-    providers: BTreeMap<ProviderId, ProviderTold>,
+    pub(super) credentials: BTreeMap<CredentialNumber, CredentialTold>,
+    pub(super) providers: BTreeMap<ProviderId, ProviderTold>,
     /// The first day with employment on record, if one is set.
     pub records_begin: Option<Day>,
 }
 
 #[derive(Debug)]
-struct CredentialTold {
-    specialist: SpecialistId,
-    standing: Runs<(Standing, Option<Reason>)>,
-    coverage: BTreeMap<ProviderId, Runs<Coverage>>,
-    designations: BTreeMap<Designation, Runs<bool>>,
+pub(super) struct CredentialTold {
+    /// The holder; nothing that is heard names one.
+    pub(super) specialist: Option<SpecialistId>,
+    pub(super) standing: Runs<(Standing, Option<Reason>)>,
+    pub(super) coverage: BTreeMap<ProviderId, Runs<Coverage>>,
+    pub(super) designations: BTreeMap<Designation, Runs<bool>>,
 }
 
 #[derive(Debug)]
-struct ProviderTold {
-    identifiers: Option<Vec<Identifier>>,
-    service: Runs<ServiceStatus>,
+pub(super) struct ProviderTold {
+    pub(super) identifiers: Option<Vec<Identifier>>,
+    pub(super) service: Runs<ServiceStatus>,
 }
 
 impl Told {
     /// Adds what is told of a credential.
     pub fn add_credential(&mut self, timeline: &Timeline, providers: &impl Providers) {
         let told = CredentialTold {
-            specialist: timeline.specialist,
+            specialist: Some(timeline.specialist),
             standing: Runs::from_boundaries(timeline.days.boundaries().collect(), |day| {
                 let on = timeline.days.at(day);
                 (on.standing, on.reason)
@@ -190,7 +191,7 @@ impl Differences {
                 }
             }
             if standings.len() + coverages.len() + designations.len() > rows_before {
-                self.specialists.extend(was.or(is).map(|told| told.specialist));
+                self.specialists.extend(is.or(was).and_then(|told| told.specialist));
             }
         }
         self.changes.extend(standings.into_iter().chain(coverages).chain(designations));
@@ -216,6 +217,11 @@ impl Differences {
             }
         }
         self.changes.append(&mut rows_of_file);
+    }
+
+    /// Whether nothing is different on any day.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
     }
 
     /// How many people have a standing, coverage or designation that differs.

@@ -13,6 +13,7 @@ pub mod decide;
 pub mod difference;
 pub mod evaluation;
 pub mod fact;
+pub mod heard;
 pub mod history;
 pub mod id;
 pub mod law;

@@ -53,6 +53,23 @@ impl<T: PartialEq> Runs<T> {
         self.runs.get(after).map(|(start, _)| *start)
     }
 
+    /// Gives some days another value.
+    pub fn set(&mut self, days: Period, value: T)
+    where
+        T: Clone,
+    {
+        if days.is_empty() {
+            return;
+        }
+        let afterwards = (days.end < Day::FOREVER).then(|| (days.end, self.at(days.end).clone()));
+        let mut builder = RunsBuilder::default();
+        let before = self.runs.iter().filter(|(start, _)| *start < days.start);
+        let after = self.runs.iter().filter(|(start, _)| *start > days.end);
+        let set = before.cloned().chain([(days.start, value)]).chain(afterwards).chain(after.cloned());
+        set.for_each(|(start, value)| builder.push(start, value));
+        *self = builder.finish();
+    }
+
     /// The same up to a day, whose value stands for ever after.
     #[must_use]
     pub fn up_to(&self, day: Day) -> Runs<T>
@@ -155,6 +172,19 @@ mod tests {
         assert!(runs.at(Day::from_number(10)));
         assert!(runs.at(Day::from_number(14)));
         assert!(!runs.at(Day::from_number(15)));
+    }
+
+    #[test]
+    fn some_days_get_another_value() {
+        let mut runs = Runs::constant('a');
+        for (days, value) in [(days(5, 10), 'b'), (days(7, 8), 'a'), (days(3, 6), 'c'), (days(8, 20), 'a')] {
+            runs.set(days, value);
+        }
+        runs.set(days(4, 4), 'x');
+        let text: String = (0..12).map(|day| runs.at(Day::from_number(day))).collect();
+        assert_eq!(text, "aaacccbaaaaa");
+        runs.set(Period { start: Day::from_number(6), end: Day::FOREVER }, 'c');
+        assert_eq!(runs.boundaries().map(Day::number).collect::<Vec<_>>(), [3]);
     }
 
     #[test]

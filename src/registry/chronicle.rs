@@ -18,6 +18,7 @@ pub struct Chronicle {
     laws: Vec<(Revision, Arc<Law>)>,
     adopted: Vec<Adopted>,
     records_begin: Option<Day>,
+    semantics_version: Option<u32>,
 }
 
 /// A line of history.
@@ -68,7 +69,7 @@ impl Chronicle {
                 self.records_begin = Some(*first_day);
                 self.enact(revision);
             }
-            RegistryFact::SemanticsAdopted { .. } => {}
+            RegistryFact::SemanticsAdopted { version } => self.semantics_version = Some(*version),
         }
         Ok(())
     }
@@ -93,6 +94,11 @@ impl Chronicle {
     /// The revision that made the law what it is.
     pub fn law_since(&self) -> Revision {
         self.laws.last().map_or(Revision::ZERO, |(since, _)| *since)
+    }
+
+    /// The version of the walk that answers were given by last. The first one needed no saying.
+    pub fn semantics_version(&self) -> u32 {
+        self.semantics_version.unwrap_or(1)
     }
 
     /// The epoch that a revision belongs to.

@@ -114,6 +114,16 @@ pub enum OpenError {
         /// The id.
         id: String,
     },
+    /// A later version of the walk has answered.
+    #[error(
+        "a newer version of this program has answered here (semantics {known}, this one has {version}): use that one"
+    )]
+    NewerSemantics {
+        /// The version on record.
+        known: u32,
+        /// The version of this program.
+        version: u32,
+    },
     /// The first records could not be written.
     #[error("the first records could not be written")]
     Begin(#[source] SubmitError),

@@ -20,6 +20,7 @@ pub mod question;
 mod receipt;
 pub mod scrub;
 pub mod search;
+mod semantics;
 pub mod snapshot;
 mod staff;
 mod stage;

@@ -17,7 +17,7 @@ use super::errors::{OpenError, ReadError, SubmitError};
 use super::feed::Shelf;
 use super::head::{Head, ResidentCredential, ResidentProvider};
 use super::writer::{Message, Writer, WriterFailed};
-use super::{QUEUE, Registry, Shared};
+use super::{QUEUE, Registry, SEMANTICS_VERSION, Shared, semantics};
 use crate::domain::day::Day;
 use crate::domain::difference::Told;
 use crate::domain::fact::{Fact, RegistryFact};
@@ -58,6 +58,15 @@ pub struct Opened {
 impl Registry {
     /// Opens the registry. Reads the disk for as long as it takes; `progress` is told how far it is.
     pub fn open(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<Opened, OpenError> {
+        Registry::open_as(options, SEMANTICS_VERSION, progress)
+    }
+
+    /// The same as a release would whose walk has another version.
+    pub fn open_as(
+        options: Options,
+        semantics_version: u32,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Opened, OpenError> {
         let clock = Clock::new(options.today)?;
         let rule_sets = rules::load(options.rules_dir.as_deref())?;
         let store = Store::open(&options.data_dir, options.store, progress)?;
@@ -68,7 +77,7 @@ impl Registry {
         shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
         let shared = Arc::new(shared);
         let mut writer = Writer { shared: Arc::clone(&shared), store, agenda, answered_through: Timestamp::UNIX_EPOCH };
-        begin(&mut writer, &rule_sets)?;
+        begin(&mut writer, &rule_sets, semantics_version)?;
         let (sender, mailbox) = mpsc::channel(QUEUE);
         let writer = std::thread::Builder::new()
             .name("writer".to_owned())
@@ -154,7 +163,7 @@ fn fill(shared: &Shared, law: &Law) -> Result<Agenda, OpenError> {
 }
 
 /// Writes what must stand before anything else: the first record, rule sets that are new, the days since the last.
-fn begin(writer: &mut Writer, rule_sets: &[RuleText]) -> Result<(), OpenError> {
+fn begin(writer: &mut Writer, rule_sets: &[RuleText], semantics_version: u32) -> Result<(), OpenError> {
     let head = writer.shared.head.load_full();
     let today = writer.shared.clock.civil_day();
     let adopt = |text: &RuleText| {
@@ -173,8 +182,13 @@ fn begin(writer: &mut Writer, rule_sets: &[RuleText]) -> Result<(), OpenError> {
         let mut facts = vec![Fact::Registry(began)];
         facts.extend(rule_sets.iter().map(adopt));
         facts.push(Fact::Registry(RegistryFact::DayOpened { date: today }));
+        if semantics_version > 1 {
+            facts.push(Fact::Registry(RegistryFact::SemanticsAdopted { version: semantics_version }));
+        }
         return record(writer, facts);
     }
+    semantics::adopt(writer, semantics_version)?;
+    let head = writer.shared.head.load_full();
     let is_known = |text: &RuleText| head.chronicle.adopted(Revision::LATEST).any(|known| known.set.id == text.set.id);
     for text in rule_sets.iter().filter(|text| !is_known(text)) {
         record(writer, vec![adopt(text)])?;

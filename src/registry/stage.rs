@@ -21,7 +21,7 @@ use crate::domain::fact::{Fact, Identifier, ProviderFact, Recorded, RegistryFact
 use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
 use crate::domain::law::Law;
 use crate::domain::provider::{ProviderFile, ProviderTimeline};
-use crate::domain::record::{Foreseen, Record, RequestKey};
+use crate::domain::record::{Change, Foreseen, Record, RequestKey};
 use crate::domain::specialist::{Specialist, SpecialistFile};
 use crate::domain::timeline::Timeline;
 use crate::store::index::{Pending, View as _};
@@ -177,19 +177,6 @@ impl<'a> Stage<'a> {
                 }
             }
         }
-        let record = Record {
-            revision: self.head.revision.next(),
-            recorded_at: self.next_instant(),
-            reporter: Reporter::registry(),
-            request: None,
-            note: String::new(),
-            facts: vec![Fact::Registry(RegistryFact::DayOpened { date: day })],
-            changes: told.on_opening(day),
-            foreseen: Foreseen::default(),
-            specialist_count: 0,
-        };
-        let chronicle = self.chronicle_after(&record)?;
-        let law = Arc::clone(&self.head.law);
         for entry in due {
             let next = match &entry {
                 Entry::Credential(number) => told.next_change_of_credential(*number, day),
@@ -197,7 +184,26 @@ impl<'a> Stage<'a> {
             };
             self.agenda.insert(entry, next);
         }
-        self.advance(record, chronicle, law, day)
+        self.add_own(RegistryFact::DayOpened { date: day }, told.on_opening(day), 0)
+    }
+
+    /// Stages a record of the registry itself, whose fact leaves the law as it is.
+    pub(super) fn add_own(&mut self, fact: RegistryFact, changes: Vec<Change>, people: u32) -> Result<(), SubmitError> {
+        let record = Record {
+            revision: self.head.revision.next(),
+            recorded_at: self.next_instant(),
+            reporter: Reporter::registry(),
+            request: None,
+            note: String::new(),
+            facts: vec![Fact::Registry(fact)],
+            changes,
+            foreseen: Foreseen::default(),
+            specialist_count: people,
+        };
+        let chronicle = self.chronicle_after(&record)?;
+        let today = chronicle.today(record.revision).unwrap_or(self.head.today);
+        let law = Arc::clone(&self.head.law);
+        self.advance(record, chronicle, law, today)
     }
 
     fn keep(

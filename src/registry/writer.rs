@@ -71,7 +71,7 @@ pub(super) enum Message {
 }
 
 /// What has been decided and waits for the disk.
-enum Decided {
+pub(super) enum Decided {
     Receipt(Reply, Box<Result<Receipt, SubmitError>>),
     Opened(oneshot::Sender<Result<(), SubmitError>>, Result<(), SubmitError>),
     Settled(oneshot::Sender<()>),
@@ -220,7 +220,7 @@ impl Writer {
     }
 
     /// Makes the stage durable, folds and publishes it, and answers.
-    fn commit(&mut self, stage: Stage<'_>, decided: Vec<Decided>) -> Result<(), WriterFailed> {
+    pub(super) fn commit(&mut self, stage: Stage<'_>, decided: Vec<Decided>) -> Result<(), WriterFailed> {
         if stage.records.is_empty() {
             decided.into_iter().for_each(Decided::answer);
             return Ok(());

@@ -25,6 +25,7 @@ mod reask;
 mod restart;
 mod rights;
 mod scenarios;
+mod semantics;
 mod source_tree;
 mod stream;
 mod tls;

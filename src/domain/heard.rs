@@ -1,0 +1,64 @@
+//! What a copy makes of the changes that it was told, in the form of what is told: so that both can be compared.
+
+use std::collections::BTreeMap;
+
+use super::difference::{CredentialTold, ProviderTold, Told};
+use super::id::{CredentialNumber, ProviderId};
+use super::record::{Change, Coverage, ServiceStatus};
+use super::runs::Runs;
+use super::standing::{Reason, Standing};
+
+impl Told {
+    /// Takes the next change, as a copy does: it stands for its days from now on.
+    pub fn hear(&mut self, change: &Change) {
+        match change {
+            Change::Standing { number, days, to, reason, .. } => {
+                self.of(*number).standing.set(*days, (*to, *reason));
+            }
+            Change::Coverage { number, provider, days, coverage } => {
+                let coverages = &mut self.of(*number).coverage;
+                let runs = coverages.entry(provider.clone()).or_insert_with(|| Runs::constant(Coverage::NotCovered));
+                runs.set(*days, *coverage);
+            }
+            Change::Designation { number, code, days, held } => {
+                let designations = &mut self.of(*number).designations;
+                designations.entry(*code).or_insert_with(|| Runs::constant(false)).set(*days, *held);
+            }
+            Change::Service { provider, days, service } => self.of_provider(provider).service.set(*days, *service),
+            Change::Provider { provider, identifiers, on_file } => {
+                self.of_provider(provider).identifiers = on_file.then(|| identifiers.clone());
+            }
+            Change::Records { first_day } => self.records_begin = Some(*first_day),
+        }
+    }
+
+    fn of(&mut self, number: CredentialNumber) -> &mut CredentialTold {
+        self.credentials.entry(number).or_insert_with(|| CredentialTold {
+            specialist: None,
+            standing: Runs::constant((Standing::NotIssued, Some(Reason::NotYetEffective))),
+            coverage: BTreeMap::new(),
+            designations: BTreeMap::new(),
+        })
+    }
+
+    fn of_provider(&mut self, id: &ProviderId) -> &mut ProviderTold {
+        self.providers
+            .entry(id.clone())
+            .or_insert_with(|| ProviderTold { identifiers: None, service: Runs::constant(ServiceStatus::NotKnown) })
+    }
+
+    /// Takes out what was told of the credentials and providers that another has something of.
+    #[must_use]
+    pub fn take_same(&mut self, other: &Told) -> Told {
+        let credentials = other.credentials.keys().filter_map(|number| self.credentials.remove_entry(number));
+        let providers = other.providers.keys().filter_map(|id| self.providers.remove_entry(id));
+        Told { credentials: credentials.collect(), providers: providers.collect(), records_begin: None }
+    }
+
+    /// Adds everything of another, which is of other credentials and providers.
+    pub fn add_all(&mut self, other: Told) {
+        self.credentials.extend(other.credentials);
+        self.providers.extend(other.providers);
+        self.records_begin = self.records_begin.or(other.records_begin);
+    }
+}

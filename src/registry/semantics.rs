@@ -1,0 +1,95 @@
+//! Another version of the walk is adopted: a release that answers recorded facts otherwise says so in a record, before
+//! anything else, and every copy learns from its changes what is answered otherwise now.
+//!
+//! What copies hold is what the feed has told so far, whichever version told it: the changes of all records, applied in
+//! order. What is answered now is worked out from the facts. The record carries the difference, for days up to today.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Shared;
+use super::errors::{OpenError, ReadError, SubmitError};
+use super::head::Head;
+use super::stage::Stage;
+use super::writer::Writer;
+use crate::domain::difference::{Told, differences};
+use crate::domain::fact::RegistryFact;
+use crate::domain::id::{ProviderId, Revision};
+use crate::domain::provider::{ProviderFile, ProviderTimeline};
+use crate::domain::specialist::SpecialistFile;
+use crate::domain::timeline::Timeline;
+use crate::store::index::View as _;
+use crate::store::record;
+
+/// Records that this version of the walk answers from now on, if an earlier one did so far. A registry that a later one
+/// answered for is refused. Reads all of the log, once in the life of a version.
+pub(super) fn adopt(writer: &mut Writer, version: u32) -> Result<(), OpenError> {
+    let shared = Arc::clone(&writer.shared);
+    let head = shared.head.load_full();
+    let known = head.chronicle.semantics_version();
+    if known > version {
+        return Err(OpenError::NewerSemantics { known, version });
+    }
+    if known == version {
+        return Ok(());
+    }
+    tracing::info!(from = known, to = version, "another version of the rules' walk is adopted");
+    let (before, after) = what_differs(&shared, &head)?;
+    let different = differences(&before, &after);
+    let people = different.specialist_count();
+    let (changes, _) = different.split(head.today);
+    tracing::info!(changes = changes.len(), people, "copies are told what is answered otherwise");
+
+    let began = |error: SubmitError| OpenError::Begin(error);
+    let mut stage = Stage::new(&shared, Head::clone(&head), writer.answered_through)?;
+    let adopted = stage.add_own(RegistryFact::SemanticsAdopted { version }, changes, people);
+    adopted.map_err(began)?;
+    writer.commit(stage, Vec::new()).map_err(|_| began(SubmitError::OutcomeUnknown))?;
+    // A batch that the disk refuses leaves the head where it was.
+    if shared.head.load().revision == head.revision { Err(began(SubmitError::NotWritten)) } else { Ok(()) }
+}
+
+/// What copies were told, and what is answered now: of whatever these are not the same for. Reads the disk.
+fn what_differs(shared: &Shared, head: &Head) -> Result<(Told, Told), ReadError> {
+    let mut heard = what_was_told(shared, head.revision)?;
+    let (mut before, mut after) = (Told::default(), Told::default());
+    after.records_begin = head.law.records_begin();
+    let mut compare = |told: Told| {
+        let told = told.up_to(head.today);
+        let heard = heard.take_same(&told);
+        if !differences(&heard, &told).is_empty() {
+            before.add_all(heard);
+            after.add_all(told);
+        }
+    };
+    let mut providers: HashMap<ProviderId, Arc<ProviderTimeline>> = HashMap::new();
+    shared.index.every_provider(&mut |id, facts| {
+        let file = ProviderFile::new(id.clone(), facts, &head.law);
+        let mut told = Told::default();
+        told.add_provider(&id, &file.state, &file.timeline);
+        compare(told);
+        providers.insert(id, file.timeline);
+    })?;
+    shared.index.every_specialist(&mut |id, facts| {
+        let known = SpecialistFile { id, facts }.known_now();
+        for credential in &known.credentials {
+            let timeline = Timeline::compile(&known, credential, &providers, &head.law);
+            let mut told = Told::default();
+            told.add_credential(&timeline, &providers);
+            compare(told);
+        }
+    })?;
+    // What is left was told of what there is nothing of.
+    before.add_all(heard);
+    Ok((before, after))
+}
+
+/// What every copy holds.
+fn what_was_told(shared: &Shared, through: Revision) -> Result<Told, ReadError> {
+    let mut heard = Told::default();
+    for stored in shared.log.read(Revision::ZERO.next(), through) {
+        let (revision, bytes) = stored?;
+        record::decode(revision, &bytes)?.changes.iter().for_each(|change| heard.hear(change));
+    }
+    Ok(heard)
+}

@@ -1,0 +1,171 @@
+//! Another version of the walk: what an older one told otherwise is put right in every copy, by one record.
+//!
+//! There is no older walk in the tree. What it would have left behind is a log whose records tell other changes of the
+//! same facts: some of the story's changes are told otherwise here, always in the same way, as a program would.
+
+use std::path::Path;
+
+use cpss_registry::domain::day::Day;
+use cpss_registry::domain::fact::{Designation, Fact, RegistryFact};
+use cpss_registry::domain::id::Revision;
+use cpss_registry::domain::record::{Change, Coverage, Record};
+use cpss_registry::domain::standing::{Reason, Standing};
+use cpss_registry::registry::{Options, Registry, SEMANTICS_VERSION};
+use cpss_registry::store::{Store, StoreOptions, record};
+
+use super::feed::story::told;
+use super::model::told::{Copy, Span};
+
+/// Every record of a data directory.
+fn records(data: &Path) -> Vec<Record> {
+    let store = Store::open(data, StoreOptions::default(), &mut |_| {}).unwrap();
+    let log = store.log_reader();
+    let read = log.read(Revision(1), store.head());
+    read.map(|stored| stored.map(|(revision, bytes)| record::decode(revision, &bytes).unwrap()).unwrap()).collect()
+}
+
+fn write(data: &Path, records: &[Record]) {
+    let mut store = Store::open(data, StoreOptions::default(), &mut |_| {}).unwrap();
+    for batch in records.chunks(20) {
+        store.commit(batch).unwrap();
+    }
+}
+
+/// The changes as an older walk told them: it knew no suspension, no certificate's date, not what a young adult is, nor
+/// that identifiers matter; and it held everybody for covered where they were certified for services.
+fn told_before(change: &Change) -> Option<Change> {
+    let mut change = change.clone();
+    match &mut change {
+        Change::Standing { from, to, reason, .. } => {
+            for standing in [&mut *from, &mut *to] {
+                if *standing == Standing::Suspended {
+                    *standing = Standing::Limited;
+                }
+            }
+            if *to == Standing::Limited {
+                *reason = Some(Reason::Limited);
+            }
+        }
+        Change::Coverage { coverage, .. } if *coverage == Coverage::NotKnown => *coverage = Coverage::Covered,
+        Change::Coverage { .. } => {}
+        Change::Designation { code, .. } => return (*code != Designation::ALL[0]).then_some(change),
+        Change::Service { .. } => return None,
+        Change::Provider { identifiers, .. } => identifiers.clear(),
+        Change::Records { .. } => {}
+    }
+    Some(change)
+}
+
+fn span() -> Span {
+    Span { first: Day::from_ymd(2024, 5, 1).unwrap(), last: Day::from_ymd(2026, 7, 31).unwrap() }
+}
+
+fn copy(records: &[Record]) -> Copy {
+    let mut copy = Copy::new(span());
+    records.iter().flat_map(|record| &record.changes).for_each(|change| copy.apply(change));
+    copy
+}
+
+/// Opens a registry as a program with this version, and closes it.
+async fn open(data: &Path, semantics_version: u32) -> Result<(), String> {
+    let options = Options {
+        data_dir: data.to_owned(),
+        rules_dir: None,
+        today: Some(super::feed::story::END.parse().unwrap()),
+        open_days_through: None,
+        store: StoreOptions::default(),
+    };
+    let opened = Registry::open_as(options, semantics_version, &mut |_| {}).map_err(|error| error.to_string())?;
+    opened.registry.close().await;
+    drop(opened.registry);
+    let store = opened.writer.join().unwrap().map_err(|error| error.to_string())?;
+    store.close().map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn a_release_that_answers_otherwise_tells_every_copy_what_is_different() {
+    let next = SEMANTICS_VERSION + 1;
+    let (server, _) = told().await;
+    let data = server.stop().await;
+    let right = records(data.path());
+    let before = tempfile::tempdir().unwrap();
+    let mut older = right.clone();
+    for record in &mut older {
+        record.changes = record.changes.iter().filter_map(told_before).collect();
+    }
+    write(before.path(), &older);
+    assert!(!same(&copy(&older), &copy(&right)), "the older walk told other things");
+
+    open(before.path(), SEMANTICS_VERSION).await.unwrap();
+    assert_eq!(records(before.path()).len(), older.len(), "the version on record is this one: nothing to say");
+
+    open(before.path(), next).await.unwrap();
+    let repaired = records(before.path());
+    assert_eq!(repaired.len(), older.len() + 1);
+    let adopted = repaired.last().unwrap();
+    assert!(
+        matches!(adopted.facts.as_slice(), [Fact::Registry(RegistryFact::SemanticsAdopted { version })] if *version == next)
+    );
+    let (repaired_copy, right_copy) = (copy(&repaired), copy(&right));
+    assert!(same(&repaired_copy, &right_copy), "every copy holds what a new one would");
+    println!(
+        "{} changes about {} people put {} records right",
+        adopted.changes.len(),
+        adopted.specialist_count,
+        right.len()
+    );
+    assert!(adopted.specialist_count > 0);
+    // The least that does it: nothing is told that copies have already.
+    for change in &adopted.changes {
+        let mut without = copy(&older);
+        adopted.changes.iter().filter(|other| *other != change).for_each(|change| without.apply(change));
+        assert!(!same(&without, &right_copy), "{change:?} says nothing new");
+    }
+
+    open(before.path(), next).await.unwrap();
+    assert_eq!(records(before.path()).len(), repaired.len(), "once");
+    let refused = open(before.path(), SEMANTICS_VERSION).await.unwrap_err();
+    assert!(refused.contains("newer version"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_release_that_answers_the_same_says_so_and_nothing_else() {
+    let next = SEMANTICS_VERSION + 1;
+    let (server, _) = told().await;
+    let data = server.stop().await;
+    let before = records(data.path()).len();
+    open(data.path(), next).await.unwrap();
+    let records_now = records(data.path());
+    assert_eq!(records_now.len(), before + 1);
+    assert_eq!(records_now.last().unwrap().changes, []);
+
+    // A registry that begins with it has nobody to tell.
+    let empty = tempfile::tempdir().unwrap();
+    open(empty.path(), next).await.unwrap();
+    open(empty.path(), next).await.unwrap();
+    assert_eq!(records(empty.path()).len(), 1);
+}
+
+/// Whether two copies say the same of every day; what neither says anything of, and what is said to be as if nothing
+/// were said, are alike.
+fn same(one: &Copy, other: &Copy) -> bool {
+    let unsaid = (Standing::NotIssued, Some(Reason::NotYetEffective));
+    let (one, other) = (&one.table, &other.table);
+    let said = |table: &super::model::told::Table| {
+        let standings = table.standings.iter().filter(|(_, line)| line.iter().any(|on| *on != unsaid));
+        let coverages = table.coverages.iter().filter(|(_, line)| line.iter().any(|on| *on != Coverage::NotCovered));
+        let designations = table.designations.iter().filter(|(_, line)| line.iter().any(|held| *held));
+        let not_known = cpss_registry::domain::record::ServiceStatus::NotKnown;
+        let services = table.services.iter().filter(|(_, line)| line.iter().any(|on| *on != not_known));
+        format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?}",
+            standings.collect::<Vec<_>>(),
+            coverages.collect::<Vec<_>>(),
+            designations.collect::<Vec<_>>(),
+            services.collect::<Vec<_>>(),
+            table.providers,
+            table.records_begin
+        )
+    };
+    said(one) == said(other)
+}
