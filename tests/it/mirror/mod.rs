@@ -7,7 +7,9 @@
 mod answers;
 mod clerk;
 mod program;
+mod reconnect;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -90,34 +92,35 @@ impl Cascade {
         Cascade { employer, people, numbers: Vec::new() }
     }
 
-    /// The qualification ends and comes back, until it is enough.
-    fn go_on(&self, client: Client, enough: Arc<AtomicBool>) -> tokio::task::JoinHandle<usize> {
+    /// The qualification ends and comes back, until it is enough. The revisions of it.
+    fn go_on(&self, client: Client, enough: Arc<AtomicBool>) -> tokio::task::JoinHandle<Vec<u64>> {
         let qualification = self.employer.qualification.clone();
         tokio::spawn(async move {
-            let mut cascades = 0;
+            let mut cascades = Vec::new();
             while !enough.load(Ordering::Relaxed) {
                 let ended = client.report(end_period(&qualification, "2025-12-30", "Withdrawn")).await;
-                client.report(retract(&ended.fact_id, "Not that one")).await;
-                cascades += 2;
+                let back = client.report(retract(&ended.fact_id, "Not that one")).await;
+                cascades.extend([ended.revision, back.revision]);
             }
             cascades
         })
     }
 }
 
-/// Somebody who reads the copy all the time: of a cascade there is all or nothing. How often both were seen.
-fn read_all_the_time(file: PathBuf, cascade: &Cascade, enough: Arc<AtomicBool>) -> JoinHandle<[usize; 2]> {
+/// Somebody who reads the copy all the time: at which revision it is, and how many people the provider covers. Of a cascade
+/// there is all or nothing.
+fn read_all_the_time(file: PathBuf, cascade: &Cascade, enough: Arc<AtomicBool>) -> JoinHandle<BTreeSet<(u64, usize)>> {
     let (provider, people) = (cascade.employer.provider_id.clone(), cascade.people);
     std::thread::spawn(move || {
         let reader = Reader::open(&file);
-        let sql = "SELECT (SELECT count(*) FROM coverage WHERE provider_id = ?1 AND last_day IS NULL), \
-                   (SELECT count(*) FROM coverage WHERE provider_id = ?1)";
-        let mut seen = [0, 0];
+        let sql = "SELECT (SELECT revision FROM mirror), \
+                   (SELECT count(*) FROM coverage WHERE provider_id = ?1 AND last_day IS NULL)";
+        let mut seen = BTreeSet::new();
         while !enough.load(Ordering::Relaxed) {
-            let counted: (usize, usize) =
-                reader.0.query_row(sql, [&provider], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-            assert!([(0, people), (people, people)].contains(&counted), "half a cascade: {counted:?} of {people}");
-            seen[usize::from(counted.0 > 0)] += 1;
+            let read = reader.0.query_row(sql, [&provider], |row| Ok((row.get(0)?, row.get(1)?)));
+            let (revision, covered) = read.unwrap();
+            assert!([0, people].contains(&covered), "half a cascade at {revision}: {covered} of {people}");
+            seen.insert((revision, covered));
             std::thread::sleep(Duration::from_micros(300));
         }
         seen
@@ -182,6 +185,10 @@ async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
     copy_once(&file, address);
     seen_enough.store(true, Ordering::Relaxed);
     let seen = reading.join().unwrap();
+    for (revision, covered) in &seen {
+        let is_lost = !cascades.partition_point(|cascade| cascade <= revision).is_multiple_of(2);
+        assert_eq!(*covered, if is_lost { 0 } else { people }, "the copy is at its revision: {revision}");
+    }
     let head = client.head().await;
     assert_eq!(Reader::open(&file).revision(), head);
     let verdicts = compare_everything(&file, &client, &clerk).await;
@@ -189,11 +196,13 @@ async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
     copy_once(&anew, address);
     assert_eq!(Reader::open(&anew).everything(), Reader::open(&file).everything(), "as one that nobody killed");
     println!(
-        "{kills} kills in {:.1} s, {cascades} cascades over {people} and {:?} other reports meanwhile, copy at {} revisions \
-         up to {head}; read {seen:?} times before and after a cascade; verdicts {verdicts:?}",
+        "{kills} kills in {:.1} s, {} cascades over {people} and {:?} other reports meanwhile, copy at {} revisions up to \
+         {head} after kills, at {} when read; verdicts {verdicts:?}",
         began.elapsed().as_secs_f64(),
+        cascades.len(),
         clerk.counted,
         revisions.len(),
+        seen.len(),
     );
     process.kill();
 }

@@ -1,0 +1,63 @@
+//! The registry goes away and comes back: the mirror goes on by itself.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::answers::Reader;
+use super::clerk::BEGINNING;
+use super::program::{Running, copy_once};
+use crate::harness::Process;
+
+/// An address that leads to wherever the registry is at the moment.
+async fn relay(to: Arc<Mutex<SocketAddr>>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut caller, _)) = listener.accept().await {
+            let to = *to.lock().unwrap();
+            tokio::spawn(async move {
+                if let Ok(mut registry) = TcpStream::connect(to).await {
+                    copy_bidirectional(&mut caller, &mut registry).await.ok();
+                }
+            });
+        }
+    });
+    address
+}
+
+/// Waits until a copy is at a revision.
+async fn reach(file: &Path, revision: u64) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !(Reader::exists(file) && Reader::open(file).revision() == revision) {
+        assert!(Instant::now() < deadline, "the copy does not come to revision {revision}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mirror_goes_on_when_the_registry_comes_back() {
+    let (data, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = scratch.path().join("copy.db");
+    let (mut process, mut client) = Process::start(data.path(), BEGINNING);
+    let registry = Arc::new(Mutex::new(process.listening()));
+    let relayed = relay(Arc::clone(&registry)).await;
+    let mirror = Running::start(&file, relayed);
+    for end in [Process::kill, Process::stop] {
+        client.qualified_provider("Yazoo Example Clinic").await;
+        reach(&file, client.head().await).await;
+        drop(client);
+        end(process);
+        (process, client) = Process::start(data.path(), BEGINNING);
+        *registry.lock().unwrap() = process.listening();
+        client.qualified_provider("Big Black Example Residential Center").await;
+        reach(&file, client.head().await).await;
+    }
+    mirror.kill();
+    copy_once(&file, relayed);
+    process.kill();
+}
