@@ -13,15 +13,23 @@ use jiff::Timestamp;
 use prost::Message;
 use uuid::Uuid;
 
+use crate::domain::day::Day;
 use crate::domain::fact::{Fact, Recorded};
 use crate::domain::id::{FactId, Revision};
 use crate::domain::record::{Foreseen, Record, RequestKey};
-use crate::proto::storage;
+use crate::proto::storage::{self, PersonalFields};
 
 use parts::{Read, Unreadable, missing};
 
 /// The version of the stored form that this program writes.
 pub const FORMAT_VERSION: u32 = 1;
+
+/// The birth date of a person whose personal fields were taken out: 1899-12-31, the day before the first that a report
+/// or a question may name. So nobody is found by it.
+pub const REDACTED_BIRTH_DATE: Day = Day::from_number(-25_568);
+
+/// What whoever starts an older program is told.
+const NEWER: &str = "a newer version of this program wrote it: start the release that wrote it, or a later one";
 
 /// What is stored of a record cannot be read: it is damaged, or a later program wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +62,7 @@ pub fn encode(record: &Record) -> Vec<u8> {
         }),
         note: record.note.clone(),
         facts,
-        personal: (!personal.is_empty()).then_some(storage::Personal { fields: personal }),
+        personal: (!personal.is_empty()).then_some(storage::Personal { fields: personal, redacted: false }),
         changes: record.changes.iter().map(Into::into).collect(),
         foreseen: Some(storage::record::Foreseen {
             count: record.foreseen.count,
@@ -76,13 +84,18 @@ pub fn decode(revision: Revision, bytes: &[u8]) -> Result<Record, Undecodable> {
 }
 
 fn read_record(stored: storage::Record) -> Read<Record> {
-    if stored.format_version != FORMAT_VERSION {
-        return Err(Unreadable("its format is not one this program knows"));
+    match stored.format_version {
+        FORMAT_VERSION => {}
+        newer if newer > FORMAT_VERSION => return Err(Unreadable(NEWER)),
+        _ => return Err(Unreadable("its format is not one this program knows")),
     }
-    let mut personal = stored.personal.unwrap_or_default().fields.into_iter().peekable();
+    let personal = stored.personal.unwrap_or_default();
+    let redacted = PersonalFields { birth_date: Some(REDACTED_BIRTH_DATE.number()), ..PersonalFields::default() };
+    let redacted = personal.redacted.then_some(redacted);
+    let mut personal = personal.fields.into_iter().peekable();
     let mut facts = Vec::with_capacity(stored.facts.len());
     for (at, fact) in (0_u32..).zip(stored.facts) {
-        let fields = personal.next_if(|fields| fields.fact_index == at);
+        let fields = personal.next_if(|fields| fields.fact_index == at).or_else(|| redacted.clone());
         facts.push(fact::read(fact, fields)?);
     }
     let foreseen = stored.foreseen.unwrap_or_default();
@@ -149,5 +162,7 @@ pub(super) fn instant(nanos: i64) -> Read<Timestamp> {
     Timestamp::from_nanosecond(i128::from(nanos)).map_err(|_| Unreadable("an instant out of range"))
 }
 
+#[cfg(test)]
+mod fixtures;
 #[cfg(test)]
 mod tests;
