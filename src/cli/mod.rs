@@ -3,13 +3,20 @@
 //! Exit codes are part of the contract: 0 done, or yes; 1 failed; 2 wrong usage; 3 the answer is no; 4 the answer is
 //! not known.
 
+mod backup;
+mod check;
 mod config;
 mod connect;
 mod evaluate;
+mod export;
 mod failure;
 mod healthcheck;
 mod init;
 mod mirror;
+mod place;
+mod progress;
+mod rebuild;
+mod restore;
 mod serve;
 mod verify;
 mod words;
@@ -47,6 +54,11 @@ enum Command {
     Mirror(mirror::Mirror),
     Healthcheck(healthcheck::Healthcheck),
     Config(config::ShowConfig),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Check(check::Check),
+    Export(export::Export),
+    Rebuild(rebuild::Rebuild),
 }
 
 /// How a command ended that did not fail.
@@ -80,6 +92,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Mirror(mirror) => mirror.run(),
         Command::Healthcheck(healthcheck) => healthcheck.run(),
         Command::Config(config) => config.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
+        Command::Check(check) => check.run(),
+        Command::Export(export) => export.run(),
+        Command::Rebuild(rebuild) => rebuild.run(),
     };
     match ended {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod door;
+mod open;
 mod sample;
 mod scrub;
 pub mod setup;
@@ -24,13 +25,13 @@ use self::config::{Config, Mistake};
 use self::door::certificates::CertificateError;
 use self::door::{Door, Watch};
 use crate::auth::Identities;
-use crate::domain::day::Day;
 use crate::grpc;
 use crate::grpc::health::{HealthBoard, Serving};
 use crate::registry::clock;
 use crate::registry::scrub::Pace;
-use crate::registry::{OpenError, Opened, Options, Registry, WriterFailed};
-use crate::store::{Store, StoreOptions};
+use crate::registry::{OpenError, Opened, WriterFailed};
+use crate::store::Store;
+use crate::store::backup::LossError;
 use crate::telemetry;
 
 /// How often a peer that says nothing is asked whether it is there, and how long it may take to say so.
@@ -56,6 +57,9 @@ pub enum ServeError {
     /// The list of clients cannot be used.
     #[error("{0}")]
     Clients(Mistake),
+    /// The loss that the operator would accept is not the one that there is.
+    #[error("the loss was not accepted")]
+    Loss(#[from] LossError),
     /// The sample data were not accepted.
     #[error("the sample data could not be loaded")]
     Sample(#[source] sample::SampleError),
@@ -93,7 +97,7 @@ pub async fn run(
     let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
     tokio::pin!(shutdown);
     let opened = tokio::select! {
-        opened = open(&config) => opened?,
+        opened = open::open(&config) => opened?,
         // What was being opened is as it would be after a kill: nothing has been acknowledged.
         () = &mut shutdown => return Ok(()),
     };
@@ -156,24 +160,6 @@ fn door(config: &Config) -> Result<(Door, Option<Watch>), ServeError> {
     let (files, clients) = (access.certificates.clone(), access.clients.clone());
     let watch = Watch { files, clients, tls: Arc::clone(&tls), identities: identities.clone() };
     Ok((Door { tls: Some(tls), identities }, Some(watch)))
-}
-
-async fn open(config: &Config) -> Result<Opened, ServeError> {
-    let options = Options {
-        data_dir: config.data_dir.clone(),
-        rules_dir: config.rules_dir.clone(),
-        today: config.today,
-        // A development server opens whatever day it is told, or finds.
-        open_days_through: if config.dev { Some(Day::FOREVER) } else { config.open_days_through },
-        store: StoreOptions::default(),
-    };
-    let opened = tokio::task::spawn_blocking(move || {
-        Registry::open(options, &mut |progress| {
-            let from_the_beginning = progress.from_the_beginning;
-            tracing::info!(folded = progress.folded.0, head = progress.head.0, from_the_beginning, "folding the log");
-        })
-    });
-    Ok(opened.await.map_err(|_| ServeError::Broken)??)
 }
 
 /// Closes the store. An index that is not closed is no loss: it is folded again if the machine goes down.

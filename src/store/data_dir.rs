@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// The version of the directory's layout.
 const LAYOUT_VERSION: u32 = 1;
 
+/// The file that says so.
+pub(super) const FORMAT: &str = "FORMAT";
+
 /// A key that a registry makes once and keeps.
 pub type Key = [u8; 32];
 
@@ -29,6 +32,12 @@ pub enum DataDirError {
     /// It holds no format that can be read, though it holds something else. It is no data directory, or a damaged one.
     #[error("the data directory's FORMAT cannot be read: name another data directory, or restore this one")]
     NotADataDir,
+    /// Nothing was ever recorded there. Name another directory.
+    #[error("there is no registry in the data directory: name the one that it is kept in")]
+    NoRegistry,
+    /// A restore must not mix with what is there.
+    #[error("the data directory is not empty: name one that is empty or does not exist")]
+    NotEmpty,
     /// The key is not 32 bytes long.
     #[error("keys/request.key is not 32 bytes long: restore it from a backup")]
     BadKey,
@@ -52,6 +61,43 @@ pub(super) struct DataDir {
 impl DataDir {
     /// Takes the directory, making it if it does not exist.
     pub fn open(root: &Path) -> Result<DataDir, DataDirError> {
+        let directory = DataDir::lock(root)?;
+        directory.check_format()?;
+        directory.make_parts()?;
+        Ok(directory)
+    }
+
+    /// Takes the directory of a registry that is there, and makes nothing.
+    pub fn open_existing(root: &Path) -> Result<DataDir, DataDirError> {
+        if !root.join(FORMAT).exists() && !root.join("log").exists() {
+            return Err(DataDirError::NoRegistry);
+        }
+        let directory = DataDir::lock(root)?;
+        check_format_of(root)?;
+        Ok(directory)
+    }
+
+    /// Takes a directory that is to be filled, making it if it does not exist. Until [`DataDir::finish`] no program takes
+    /// it for a registry once something is in it.
+    pub fn begin(root: &Path) -> Result<DataDir, DataDirError> {
+        let directory = DataDir::lock(root)?;
+        let names: Vec<_> = fs::read_dir(root).and_then(Iterator::collect).map_err(disk("read"))?;
+        if names.iter().any(|entry: &fs::DirEntry| entry.file_name() != "LOCK") {
+            return Err(DataDirError::NotEmpty);
+        }
+        directory.make_parts()?;
+        Ok(directory)
+    }
+
+    /// Makes what was filled a registry.
+    pub fn finish(&self) -> Result<(), DataDirError> {
+        for part in [self.log(), self.keys(), self.root.clone()] {
+            sync_directory(&part).map_err(disk("made durable"))?;
+        }
+        self.write_format()
+    }
+
+    fn lock(root: &Path) -> Result<DataDir, DataDirError> {
         let made = fs::create_dir_all(root).and_then(|()| sync_directory(root.parent().unwrap_or(root)));
         made.map_err(disk("made"))?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(root.join("LOCK"));
@@ -60,13 +106,14 @@ impl DataDir {
             TryLockError::WouldBlock => DataDirError::InUse,
             TryLockError::Error(source) => disk("locked")(source),
         })?;
-        let directory = DataDir { root: root.to_owned(), _lock: lock };
-        directory.check_format()?;
-        for part in [directory.log(), directory.keys()] {
+        Ok(DataDir { root: root.to_owned(), _lock: lock })
+    }
+
+    fn make_parts(&self) -> Result<(), DataDirError> {
+        for part in [self.log(), self.keys()] {
             fs::create_dir_all(part).map_err(disk("made"))?;
         }
-        sync_directory(root).map_err(disk("made"))?;
-        Ok(directory)
+        sync_directory(&self.root).map_err(disk("made"))
     }
 
     /// Where the log is.
@@ -99,21 +146,28 @@ impl DataDir {
     }
 
     fn check_format(&self) -> Result<(), DataDirError> {
-        let path = self.root.join("FORMAT");
-        match fs::read_to_string(&path) {
-            Ok(text) => match text.trim().parse() {
-                Ok(LAYOUT_VERSION) => Ok(()),
-                Ok(found) if found > LAYOUT_VERSION => Err(DataDirError::NewerFormat { found }),
-                _ => Err(DataDirError::NotADataDir),
-            },
-            Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
-                if self.log().exists() {
-                    return Err(DataDirError::NotADataDir);
-                }
-                write_durably(&path, format!("{LAYOUT_VERSION}\n").as_bytes(), 0o644).map_err(disk("given a format"))
-            }
-            Err(source) => Err(disk("read")(source)),
+        if self.root.join(FORMAT).exists() || self.log().exists() {
+            return check_format_of(&self.root);
         }
+        self.write_format()
+    }
+
+    fn write_format(&self) -> Result<(), DataDirError> {
+        let text = format!("{LAYOUT_VERSION}\n");
+        write_durably(&self.root.join(FORMAT), text.as_bytes(), 0o644).map_err(disk("given a format"))
+    }
+}
+
+/// Makes sure that this program knows the layout of a directory, a data directory or a backup of one.
+pub(super) fn check_format_of(root: &Path) -> Result<(), DataDirError> {
+    match fs::read_to_string(root.join(FORMAT)) {
+        Ok(text) => match text.trim().parse() {
+            Ok(LAYOUT_VERSION) => Ok(()),
+            Ok(found) if found > LAYOUT_VERSION => Err(DataDirError::NewerFormat { found }),
+            _ => Err(DataDirError::NotADataDir),
+        },
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => Err(DataDirError::NotADataDir),
+        Err(source) => Err(disk("read")(source)),
     }
 }
 

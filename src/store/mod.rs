@@ -6,12 +6,16 @@
 //!
 //! `<data_dir>/LOCK`, `FORMAT`, `log/`, `index/`, `keys/` are the files.
 
+pub mod backup;
+pub mod check;
 pub mod disk;
 pub mod index;
 pub mod log;
 pub mod record;
+pub mod step;
 
 mod data_dir;
+mod rebuild;
 
 use std::io;
 use std::path::Path;
@@ -24,7 +28,8 @@ use data_dir::DataDir;
 pub use data_dir::{DataDirError, Key};
 use disk::{Disk, RealDisk};
 use index::{Index, OpenIndexError, Progress};
-use log::{AppendError, FileLog, Log, LogOptions, OpenLogError, ReadLog};
+use log::{AppendError, FileLog, Log, LogOptions, OpenLogError, ReadError, ReadLog};
+pub use rebuild::{RebuildError, rebuild};
 
 /// How the store uses the machine.
 #[derive(Clone, Debug)]
@@ -53,6 +58,17 @@ pub enum OpenError {
     /// The index shows a loss, or cannot be made.
     #[error(transparent)]
     Index(#[from] OpenIndexError),
+}
+
+impl OpenError {
+    /// Whether records were lost that had been acknowledged: then an operator restores, or accepts the loss.
+    pub fn is_a_loss(&self) -> bool {
+        matches!(
+            self,
+            OpenError::Log(OpenLogError::Damaged(_) | OpenLogError::LostRecords { .. })
+                | OpenError::Index(OpenIndexError::LostRecords { .. } | OpenIndexError::Log(ReadError::Damaged(_)))
+        )
+    }
 }
 
 /// The index will be folded again at the next start; nothing is lost.

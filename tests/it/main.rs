@@ -10,6 +10,7 @@
 )]
 #![allow(unreachable_pub, reason = "what a helper offers to every test is said with pub")]
 
+mod backup;
 mod cascade;
 mod contract;
 mod errors;

@@ -16,6 +16,7 @@ use std::time::Duration;
 use self::reading::Reading;
 use super::door::certificates::CertificateFiles;
 use crate::domain::day::Day;
+use crate::domain::id::Revision;
 
 /// What the command line says, not yet checked. Every key of the file has a flag.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -53,6 +54,10 @@ pub struct Flags {
     /// Permit opening days up to this one, however far past the last record
     #[arg(long, value_name = "DATE")]
     pub open_days_through: Option<String>,
+    /// Go on after a loss: give up whatever the log held after this revision, the last that it can give, keep the damaged
+    /// files aside, and begin a new epoch. Without a loss it does nothing
+    #[arg(long, value_name = "REVISION")]
+    pub accept_loss_after: Option<String>,
     /// Development: nothing to prepare; loopback only, no TLS, sample data into an empty data directory
     #[arg(long)]
     pub dev: bool,
@@ -81,6 +86,8 @@ pub struct Config {
     pub drain: Duration,
     /// The last day that may be opened however far past the last record it is.
     pub open_days_through: Option<Day>,
+    /// The last record that is left, if the log lost some and the operator goes on without them.
+    pub accept_loss_after: Option<Revision>,
     /// Whether this is a development server: only such a one listens without identities, and on loopback alone.
     pub dev: bool,
     /// The civil date, instead of the clock's. Of a development server only.
@@ -163,6 +170,7 @@ impl Config {
             rules_dir: reading.take("rules_dir", "--rules", &flags.rules, None),
             drain: reading.take("drain_seconds", "--drain-seconds", &flags.drain_seconds, Duration::from_secs(20)),
             open_days_through: reading.take("open_days_through", "--open-days-through", &flags.open_days_through, None),
+            accept_loss_after: reading.take("accept_loss_after", "--accept-loss-after", &flags.accept_loss_after, None),
             dev: reading.take_switch("dev", "--dev", flags.dev),
             today: reading.take("today", "--today", &flags.today, None),
             no_sample: reading.take_switch("no_sample", "--no-sample", flags.no_sample),
@@ -175,6 +183,16 @@ impl Config {
         } else {
             Err(reading.mistakes)
         }
+    }
+
+    /// The data directory alone, for who works on it without serving: or every mistake in the file.
+    pub fn read_data_dir(flags: &Flags) -> Result<PathBuf, Vec<Mistake>> {
+        let mut reading = Reading::default();
+        if let Some(path) = &flags.config {
+            reading.read_file(path);
+        }
+        let data_dir = reading.take("data_dir", "--data-dir", &flags.data_dir, PathBuf::from("/var/lib/cpss-registry"));
+        if reading.mistakes.is_empty() { Ok(data_dir) } else { Err(reading.mistakes) }
     }
 
     /// Every value in effect, with where it came from.

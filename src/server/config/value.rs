@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::day::Day;
+use crate::domain::id::Revision;
 
 /// In which form of TOML a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +69,19 @@ impl Value for Day {
 
     fn read(text: &str) -> Result<Self, String> {
         text.parse().map_err(|reason| format!("`{text}` is {reason}"))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+impl Value for Revision {
+    const FORMS: &'static [Form] = &[Form::Number];
+
+    fn read(text: &str) -> Result<Self, String> {
+        let revision = text.parse().ok().filter(|revision| *revision > 0);
+        revision.map(Revision).ok_or_else(|| format!("`{text}` is not a revision, such as 1800"))
     }
 
     fn show(&self) -> Option<String> {

@@ -4,9 +4,10 @@
 //! does not: to survive. sled 0.34 never makes its files durable by itself, and can fail to open them; so the index is
 //! believed only after a clean close or under the same kernel, and in any other case is set aside and folded again.
 
+mod compare;
 mod keys;
 mod pending;
-mod trust;
+pub(super) mod trust;
 mod view;
 
 use std::fs;
@@ -20,6 +21,7 @@ use super::log::{ReadError, ReadLog};
 use super::record::{Undecodable, decode};
 use crate::domain::id::Revision;
 
+pub use compare::{Difference, HowDifferent};
 pub use pending::Pending;
 pub use view::{Answered, View, Visit, VisitFile};
 

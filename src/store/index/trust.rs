@@ -29,6 +29,14 @@ pub(super) fn note_open(directory: &Path) -> io::Result<()> {
     write_durably(&directory.join(NOTE), boot_id()?.as_bytes(), 0o644)
 }
 
+/// Notes that the index is not to be believed, whatever it holds: it is folded again at the next start.
+pub(in crate::store) fn distrust(directory: &Path) -> io::Result<()> {
+    match fs::remove_file(directory.join(NOTE)) {
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.and_then(|()| sync_directory(directory)),
+    }
+}
+
 /// Makes the files of an index that nobody writes to any more durable, and notes it.
 pub(super) fn note_closed(directory: &Path) -> io::Result<()> {
     sync_tree(directory)?;

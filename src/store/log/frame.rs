@@ -6,13 +6,13 @@
 use crate::domain::id::Revision;
 
 /// The bytes before the records.
-pub(super) const HEADER_BYTES: usize = 20;
+pub(in crate::store) const HEADER_BYTES: usize = 20;
 
 /// The bytes that `len` does not count.
 const UNCOUNTED_BYTES: usize = 8;
 
 /// The frame of a batch; none if it would be too large.
-pub(super) fn encode(first: Revision, batch: &[Vec<u8>]) -> Option<Vec<u8>> {
+pub(in crate::store) fn encode(first: Revision, batch: &[Vec<u8>]) -> Option<Vec<u8>> {
     let records: usize = batch.iter().map(|record| 4 + record.len()).sum();
     let len = u32::try_from(HEADER_BYTES - UNCOUNTED_BYTES + records).ok()?;
     let mut frame = Vec::with_capacity(HEADER_BYTES + records);
@@ -31,7 +31,7 @@ pub(super) fn encode(first: Revision, batch: &[Vec<u8>]) -> Option<Vec<u8>> {
 
 /// What a frame says of itself, not yet checked.
 #[derive(Clone, Copy)]
-pub(super) struct Header {
+pub(in crate::store) struct Header {
     /// The revision of its first record.
     pub first: Revision,
     /// How many records it holds.
@@ -60,7 +60,7 @@ impl Header {
 }
 
 /// A frame whose every byte was checked.
-pub(super) struct Frame<'a> {
+pub(in crate::store) struct Frame<'a> {
     /// What it says of itself.
     pub header: Header,
     records: &'a [u8],
@@ -96,7 +96,7 @@ impl<'a> Frame<'a> {
 /// Whether these bytes, which should begin with a frame of revision `expected` and do not, are a write cut short.
 ///
 /// Every frame is durable before the next one is written; so with a whole frame anywhere in them they are not.
-pub(super) fn is_torn(bytes: &[u8], expected: Revision) -> bool {
+pub(in crate::store) fn is_torn(bytes: &[u8], expected: Revision) -> bool {
     !(0..bytes.len()).any(|at| {
         let rest = bytes.get(at..).unwrap_or_default();
         Header::read(rest).is_some_and(|header| {

@@ -5,11 +5,12 @@
 //! people already run can be the log: appending at an expected head is a compare-and-swap.
 
 mod engine;
-mod frame;
+pub(in crate::store) mod frame;
 mod head;
 mod open;
 mod reader;
 mod segment;
+pub(in crate::store) mod still;
 
 use std::io;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::domain::id::Revision;
 pub use engine::{FileLog, LogOptions};
 pub use head::published_head;
 pub use open::OpenLogError;
+pub use still::StillLog;
 
 /// Records as the log keeps them, in order. After an error there is nothing more.
 pub type Records = Box<dyn Iterator<Item = Result<(Revision, Vec<u8>), ReadError>> + Send>;

@@ -29,8 +29,13 @@ pub struct Process {
 impl Process {
     /// Starts `serve --dev --no-sample` on a data directory, and does not wait for it.
     pub fn spawn(data_dir: &Path, today: &str) -> Process {
+        Process::spawn_with(data_dir, today, &[])
+    }
+
+    /// The same with more flags.
+    pub fn spawn_with(data_dir: &Path, today: &str, flags: &[&str]) -> Process {
         let data_dir = data_dir.to_str().unwrap();
-        Process::serve(&["--dev", "--no-sample", "--today", today, "--data-dir", data_dir])
+        Process::serve(&[&["--dev", "--no-sample", "--today", today, "--data-dir", data_dir], flags].concat())
     }
 
     /// Starts `serve` with these arguments on free ports, and does not wait for it.

@@ -71,7 +71,7 @@ impl Person {
         self.answers().last().expect("an answer").1.fact_ids[0].clone()
     }
 
-    fn issued(&self) -> Option<String> {
+    pub fn issued(&self) -> Option<String> {
         let issued = self.response::<v1::IssueCredentialResponse>(|write| matches!(write, Write::Issue(_)));
         Some(issued?.credential?.credential_number)
     }

@@ -5,8 +5,8 @@
 //! and has one effect; every revision is accounted for; and what the index answers is what the log says, since an index
 //! folded again from the log gives the same answers. `CPSS_KILLS` sets how many rounds there are.
 
-mod memory;
-mod work;
+pub mod memory;
+pub mod work;
 
 use std::collections::BTreeSet;
 use std::fs;

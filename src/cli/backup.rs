@@ -1,0 +1,79 @@
+//! `backup`: a copy of the registry, taken while it runs.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::place::Place;
+use super::progress::Progress;
+use super::{Outcome, print, print_json};
+use crate::store::backup::{Taken, backup};
+
+/// Copy the registry into a directory, also while it is served: consistent, verified, with a manifest of digests
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Backup {
+    /// Where to: empty, not there yet, or with an earlier backup of the same registry, which is then brought up to date
+    #[arg(value_name = "DIR")]
+    target: PathBuf,
+    #[command(flatten)]
+    place: Place,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  cpss-registry backup /mnt/backup/cpss-2026-03-02 --config /etc/cpss-registry/config.toml
+  cd /mnt/backup/cpss-2026-03-02 && sha256sum --check MANIFEST
+
+The backup holds personal data and the key of the registry: keep it as safe as the registry.";
+
+#[derive(Serialize)]
+struct Report {
+    backup: String,
+    head: u64,
+    recorded_at: String,
+    epoch: String,
+    bytes: u64,
+    segments_copied: usize,
+    segments_kept: usize,
+    online: bool,
+}
+
+impl Backup {
+    pub(super) fn run(self) -> Result<Outcome, Failure> {
+        let data_dir = self.place.data_dir()?;
+        let mut progress = Progress::new();
+        let taken = backup(&data_dir, &self.target, &mut |step| progress.show(step));
+        let taken = taken.map_err(|error| Failure::of("no backup was taken", &error))?;
+        drop(progress);
+        let report = self.report(&taken);
+        if self.json {
+            print_json(&report)?;
+        } else {
+            let Report { backup, head, recorded_at, epoch, bytes, segments_copied, segments_kept, .. } = report;
+            print(&format!(
+                "backed up to {backup}: revisions 1 to {head}\n\n  last record  {recorded_at}\n  epoch        {epoch}\n  \
+                 size         {bytes} bytes\n  segments     {segments_copied} copied, {segments_kept} there already\n"
+            ))?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn report(&self, taken: &Taken) -> Report {
+        let Taken { manifest, copied, kept, is_online } = taken;
+        Report {
+            backup: self.target.display().to_string(),
+            head: manifest.head.0,
+            recorded_at: manifest.recorded_at.to_string(),
+            epoch: manifest.epoch.to_string(),
+            bytes: manifest.bytes(),
+            segments_copied: *copied,
+            segments_kept: *kept,
+            online: *is_online,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `check`: whether what is on disk is what was written.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::place::Place;
+use super::progress::Progress;
+use super::{Outcome, print, print_json};
+use crate::store::StoreOptions;
+use crate::store::backup::{log_of_backup, verify};
+use crate::store::check::{Checked, IndexState, check, check_log};
+
+/// Check every frame and record of a registry that is not served, and that its index follows from them: exit 0 if so
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Check {
+    /// Check this backup instead: its digests, frames and records
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["data_dir", "config"])]
+    backup: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  cpss-registry check --data-dir /var/lib/cpss-registry
+  cpss-registry check --backup /mnt/backup/cpss-2026-03-02
+
+Beside a data directory's index another one is folded from the log to compare with: it takes as much room meanwhile.";
+
+#[derive(Serialize)]
+struct Report {
+    fine: bool,
+    records: u64,
+    head: u64,
+    bytes: u64,
+    index: &'static str,
+    index_entries: Option<u64>,
+    findings: Vec<Wrong>,
+}
+
+#[derive(Serialize)]
+struct Wrong {
+    place: String,
+    reason: String,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<Outcome, Failure> {
+        let checked = self.check()?;
+        let report = report(checked);
+        let fine = report.fine;
+        if self.json {
+            print_json(&report)?;
+        } else {
+            print(&text(&report))?;
+        }
+        if fine { Ok(Outcome::Done) } else { Ok(Outcome::Failed) }
+    }
+
+    fn check(&self) -> Result<Checked, Failure> {
+        let mut progress = Progress::new();
+        let on_step = &mut |step| progress.show(step);
+        match &self.backup {
+            None => {
+                let checked = check(&self.place.data_dir()?, &StoreOptions::default(), on_step);
+                checked.map_err(|error| Failure::of("the registry could not be checked", &error))
+            }
+            Some(backup) => {
+                let manifest =
+                    verify(backup, on_step).map_err(|error| Failure::of("the backup is not good", &error))?;
+                let log = log_of_backup(backup, &manifest);
+                let log = log.map_err(|error| Failure::of("the backup is not good", &error))?;
+                let checked = check_log(&log, on_step);
+                checked.map_err(|error| Failure::of("the backup could not be checked", &error))
+            }
+        }
+    }
+}
+
+fn report(checked: Checked) -> Report {
+    let (index, index_entries) = match checked.index {
+        IndexState::Equal { entries } => ("equal to the fold of the log", Some(entries)),
+        IndexState::Different { entries } => ("different from the fold of the log", Some(entries)),
+        IndexState::FoldedAgain => ("folded again, as the next start would have", None),
+        IndexState::NotChecked => ("not checked", None),
+    };
+    let wrong = checked.findings.into_iter().map(|found| Wrong { place: found.place, reason: found.reason });
+    let findings: Vec<_> = wrong.collect();
+    let (records, head, bytes) = (checked.records, checked.head.0, checked.bytes);
+    Report { fine: findings.is_empty(), records, head, bytes, index, index_entries, findings }
+}
+
+fn text(report: &Report) -> String {
+    let Report { fine, records, bytes, index, index_entries, findings, .. } = report;
+    let entries = index_entries.map_or(String::new(), |entries| format!(", {entries} entries"));
+    let mut text = format!(
+        "{}\n\n  records  {records}\n  log      {bytes} bytes\n  index    {index}{entries}\n",
+        if *fine { "fine" } else { "NOT FINE" }
+    );
+    for Wrong { place, reason } in findings {
+        text.push_str(&format!("  {place}: {reason}\n"));
+    }
+    text
+}

@@ -1,0 +1,202 @@
+//! `export`: every record as a line of JSON that other tools can read.
+//!
+//! One object per record, in order, each with its facts and the differences that it made. Names, dates and everything
+//! else that was reported are in it, birth dates too: it is the agency's own data, and as confidential as the registry.
+//! The same log gives the same bytes.
+
+mod fact;
+mod fields;
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use self::fields::{Fields, word};
+use super::failure::Failure;
+use super::place::Place;
+use super::progress::Progress;
+use super::{Outcome, print, print_json};
+use crate::domain::fact::{Fact, RegistryFact, Role};
+use crate::domain::id::Revision;
+use crate::domain::record::Record;
+use crate::store::backup::{BackupError, log_of_backup, log_of_data_dir, verify};
+use crate::store::log::{ReadLog, StillLog};
+use crate::store::record;
+use crate::store::step::{Step, Unit};
+
+/// Write every record as one line of JSON, with names and birth dates; from a registry, served or not, or a backup
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Export {
+    /// The file to write, which must not exist; - for standard output
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Read this backup instead
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["data_dir", "config"])]
+    backup: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+    /// Print one JSON object about what was written
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  cpss-registry export records.jsonl --config /etc/cpss-registry/config.toml
+  cpss-registry export - --backup /mnt/backup/cpss-2026-03-02 | jq -c '.facts[] | select(.kind == \"REVOKED\")'
+
+The file holds personal data; only its owner can read it (mode 0600).";
+
+#[derive(Serialize)]
+struct Report {
+    file: String,
+    head: u64,
+}
+
+impl Export {
+    pub(super) fn run(self) -> Result<Outcome, Failure> {
+        let mut progress = Progress::new();
+        // Held until the end: nobody changes what is read.
+        let (log, _held) = match &self.backup {
+            Some(backup) => (self.open_backup(backup, &mut progress)?, None),
+            None => log_of_data_dir(&self.place.data_dir()?).map_err(|error| not_exported(&error))?,
+        };
+        if self.file.as_os_str() == "-" {
+            let written = write_all(&log, &mut BufWriter::new(io::stdout().lock()), &mut progress);
+            return match written {
+                // A reader that has seen enough and hung up is no failure.
+                Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Done),
+                written => written.map(|()| Outcome::Done).map_err(|error| not_exported(&error)),
+            };
+        }
+        self.write_file(&log, &mut progress).map_err(|error| not_exported(&error))?;
+        drop(progress);
+        let report = Report { file: self.file.display().to_string(), head: log.head().0 };
+        if self.json {
+            print_json(&report)?;
+        } else {
+            print(&format!("exported revisions 1 to {} to {}\n", report.head, report.file))?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn open_backup(&self, backup: &Path, progress: &mut Progress) -> Result<StillLog, Failure> {
+        let verified = verify(backup, &mut |step| progress.show(step)).map_err(BackupError::from);
+        let log = verified.and_then(|manifest| Ok(log_of_backup(backup, &manifest)?));
+        log.map_err(|error| not_exported(&error))
+    }
+
+    /// A file that is there is whole.
+    fn write_file(&self, log: &StillLog, progress: &mut Progress) -> Result<(), ExportError> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.file);
+        let mut out = BufWriter::new(file.map_err(ExportError::Create)?);
+        let written =
+            write_all(log, &mut out, progress).and_then(|()| out.get_ref().sync_all().map_err(ExportError::Write));
+        if written.is_err() {
+            // What is left of it, if it cannot be removed either, is a whole line each but the last.
+            drop(fs::remove_file(&self.file));
+        }
+        written
+    }
+}
+
+fn not_exported(error: &dyn std::error::Error) -> Failure {
+    Failure::of("the records were not exported", error)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ExportError {
+    #[error("the file could not be made")]
+    Create(#[source] io::Error),
+    #[error("the file could not be written")]
+    Write(#[source] io::Error),
+    #[error(transparent)]
+    Log(#[from] crate::store::log::ReadError),
+    #[error(transparent)]
+    Undecodable(#[from] record::Undecodable),
+}
+
+fn write_all(log: &dyn ReadLog, out: &mut impl Write, progress: &mut Progress) -> Result<(), ExportError> {
+    let head = log.head();
+    let mut epochs = Epochs::default();
+    for read in log.read(Revision(1), head) {
+        let (revision, bytes) = read?;
+        let record = record::decode(revision, &bytes)?;
+        epochs.take(&record);
+        let line = Line::of(&record, &epochs);
+        serde_json::to_writer(&mut *out, &line).map_err(io::Error::from).map_err(ExportError::Write)?;
+        out.write_all(b"\n").map_err(ExportError::Write)?;
+        progress.show(Step { doing: "exporting", unit: Unit::Entries, done: revision.0, total: head.0 });
+    }
+    out.flush().map_err(ExportError::Write)
+}
+
+/// Which epoch each revision belongs to.
+#[derive(Default)]
+struct Epochs(Vec<(Revision, Uuid)>);
+
+impl Epochs {
+    fn take(&mut self, record: &Record) {
+        for fact in &record.facts {
+            if let Fact::Registry(RegistryFact::EpochBegan { epoch, .. }) = fact {
+                self.0.push((record.revision, *epoch));
+            }
+        }
+    }
+
+    fn of(&self, revision: Revision) -> Uuid {
+        let after = self.0.partition_point(|(first, _)| *first <= revision);
+        after.checked_sub(1).and_then(|at| self.0.get(at)).map_or(Uuid::nil(), |(_, epoch)| *epoch)
+    }
+}
+
+/// A record as it is written.
+#[derive(Serialize)]
+struct Line {
+    revision: u64,
+    recorded_at: String,
+    epoch: String,
+    caller: String,
+    role: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caller_provider_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    note: String,
+    facts: Vec<Fields>,
+    changes: Vec<Fields>,
+}
+
+impl Line {
+    fn of(record: &Record, epochs: &Epochs) -> Line {
+        let (role, provider) = match &record.reporter.role {
+            Role::Provider(id) => ("PROVIDER".to_owned(), Some(id.to_string())),
+            role => (word(role), None),
+        };
+        Line {
+            revision: record.revision.0,
+            // Always to the nanosecond, so that texts sort as instants do.
+            recorded_at: format!("{:.9}", record.recorded_at),
+            epoch: epochs.of(record.revision).to_string(),
+            caller: record.reporter.client.clone(),
+            role,
+            caller_provider_id: provider,
+            method: record.request.as_ref().map(|request| request.method.clone()),
+            request_id: record.request.as_ref().map(|request| request.request_id.to_string()),
+            note: record.note.clone(),
+            facts: record.recorded_facts().map(|recorded| fact::fields(recorded.id, recorded.fact, epochs)).collect(),
+            changes: record.changes.iter().map(fields::change).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

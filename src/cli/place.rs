@@ -1,0 +1,26 @@
+//! Where a registry is that a command works on by itself.
+
+use std::path::PathBuf;
+
+use super::config;
+use super::failure::Failure;
+use crate::server::config::{Config, Flags};
+
+/// The data directory, named or from the configuration.
+#[derive(Debug, clap::Args)]
+pub struct Place {
+    /// The data directory [default: that of the configuration, else /var/lib/cpss-registry]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Take the data directory from this configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<String>,
+}
+
+impl Place {
+    /// The data directory.
+    pub fn data_dir(&self) -> Result<PathBuf, Failure> {
+        let flags = Flags { data_dir: self.data_dir.clone(), config: self.config.clone(), ..Flags::default() };
+        Config::read_data_dir(&flags).map_err(|mistakes| config::refused(&mistakes))
+    }
+}

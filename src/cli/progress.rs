@@ -1,0 +1,93 @@
+//! How far long work is: a bar on a terminal, a line now and then elsewhere, both on standard error.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::store::step::{Step, Unit};
+
+/// Shows one piece of work after another.
+pub struct Progress {
+    on_terminal: bool,
+    doing: &'static str,
+    bar: Option<ProgressBar>,
+    tenths: u64,
+}
+
+impl Progress {
+    /// On standard error, as it is.
+    pub fn new() -> Progress {
+        Progress { on_terminal: std::io::stderr().is_terminal(), doing: "", bar: None, tenths: 0 }
+    }
+
+    /// Shows a step.
+    pub fn show(&mut self, step: Step) {
+        if step.doing != self.doing {
+            self.end();
+            self.doing = step.doing;
+            self.tenths = 0;
+            self.bar = self.on_terminal.then(|| bar(step));
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(step.done);
+        } else if let Some(line) = self.line(step) {
+            // Nobody has to watch.
+            drop(writeln!(std::io::stderr(), "{line}"));
+        }
+    }
+
+    /// A line for each tenth of the work.
+    fn line(&mut self, step: Step) -> Option<String> {
+        let tenths = (u128::from(step.done) * 10).checked_div(u128::from(step.total)).unwrap_or(10);
+        let tenths = u64::try_from(tenths).unwrap_or(10);
+        if tenths <= self.tenths {
+            return None;
+        }
+        self.tenths = tenths;
+        let unit = match step.unit {
+            Unit::Bytes => "bytes",
+            Unit::Entries => "entries",
+        };
+        Some(format!("{}: {}0 % of {} {unit}", step.doing, tenths, step.total))
+    }
+
+    fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn bar(step: Step) -> ProgressBar {
+    let template = match step.unit {
+        Unit::Bytes => "{msg} {wide_bar} {bytes}/{total_bytes}, {eta} left",
+        Unit::Entries => "{msg} {wide_bar} {human_pos}/{human_len}, {eta} left",
+    };
+    let bar = ProgressBar::new(step.total).with_message(step.doing);
+    // A template that is not understood leaves the bar without its figures.
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn off_a_terminal_each_tenth_is_told_once() {
+        let mut progress = Progress { on_terminal: false, doing: "", bar: None, tenths: 0 };
+        let step = Step { doing: "copying", unit: Unit::Bytes, done: 0, total: 1000 };
+        let lines: Vec<_> = (0..=1000).filter_map(|done| progress.line(Step { done, ..step })).collect();
+        assert_eq!(lines.len(), 10);
+        assert_eq!(lines[2], "copying: 30 % of 1000 bytes");
+        let nothing = Step { total: 0, ..step };
+        progress.tenths = 0;
+        assert_eq!(progress.line(nothing).as_deref(), Some("copying: 100 % of 0 bytes"));
+    }
+}

@@ -1,0 +1,43 @@
+//! `rebuild`: folds the log again, in place of the index there is.
+
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::place::Place;
+use super::progress::Progress;
+use super::{Outcome, print, print_json};
+use crate::store::{StoreOptions, rebuild};
+
+/// Throw the index of a registry that is not served away and fold the log again; nothing that was recorded is touched
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cpss-registry rebuild --data-dir /var/lib/cpss-registry")]
+pub struct Rebuild {
+    #[command(flatten)]
+    place: Place,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    data_dir: String,
+    head: u64,
+}
+
+impl Rebuild {
+    pub(super) fn run(self) -> Result<Outcome, Failure> {
+        let data_dir = self.place.data_dir()?;
+        let mut progress = Progress::new();
+        let head = rebuild(&data_dir, &StoreOptions::default(), &mut |step| progress.show(step));
+        let head = head.map_err(|error| Failure::of("the index was not rebuilt", &error))?.0;
+        drop(progress);
+        let report = Report { data_dir: data_dir.display().to_string(), head };
+        if self.json {
+            print_json(&report)?;
+        } else {
+            print(&format!("folded revisions 1 to {head} of {} again\n", report.data_dir))?;
+        }
+        Ok(Outcome::Done)
+    }
+}

@@ -1,0 +1,148 @@
+//! Going on after a loss: what an operator may decide when the log lost records that it had acknowledged.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::cut::Rewriting;
+use super::{BackupError, Cut, disk};
+use crate::domain::id::Revision;
+use crate::store::data_dir::{DataDir, DataDirError, sync_directory};
+use crate::store::log::still::SegmentFile;
+use crate::store::log::{Damage, ReadError, StillLog};
+
+/// What was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The last record that is left.
+    pub forked_after: Revision,
+    /// The epoch that begins behind it.
+    pub epoch: Uuid,
+    /// Where everything lies that was set aside.
+    pub set_aside: PathBuf,
+}
+
+/// The loss was not accepted; nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LossError {
+    /// The log can give more, or less, than the operator would keep.
+    #[error("the log can be read up to revision {readable}, not {asked}: accept the loss after {readable}, or restore")]
+    NotTheEnd {
+        /// What the operator would keep.
+        asked: Revision,
+        /// What the log can give.
+        readable: Revision,
+    },
+    /// There would be nothing left.
+    #[error("no record of the log can be read: restore a backup")]
+    NothingLeft,
+    /// The disk refused, or the directory is not free.
+    #[error(transparent)]
+    Disk(#[from] BackupError),
+}
+
+impl From<DataDirError> for LossError {
+    fn from(error: DataDirError) -> LossError {
+        LossError::Disk(error.into())
+    }
+}
+
+/// Gives up the history after a revision: the last one that the log can give. Segments that hold anything behind it, and
+/// the index, are set aside and kept; a new epoch begins.
+pub fn accept_loss(data_dir: &Path, after: Revision, now: Timestamp) -> Result<Accepted, LossError> {
+    let directory = DataDir::open_existing(data_dir)?;
+    let (readable, damage) = readable(&directory.log())?;
+    if readable == Revision::ZERO {
+        return Err(LossError::NothingLeft);
+    }
+    if readable != after {
+        return Err(LossError::NotTheEnd { asked: after, readable });
+    }
+    let log = StillLog::up_to(&directory.log(), after).map_err(BackupError::from)?;
+    let epoch = Uuid::new_v4();
+    let set_aside = data_dir.join("set-aside").join(epoch.to_string());
+    fs::create_dir_all(&set_aside).map_err(disk("made", &set_aside))?;
+    sync_directory(data_dir).map_err(disk("made durable", data_dir))?;
+    let why = match damage {
+        Some(damage) => format!("loss accepted: {damage}"),
+        None => "loss accepted: the log had lost its last records".to_owned(),
+    };
+    rewrite(&directory, &log, &set_aside, epoch, &why, now)?;
+    Ok(Accepted { forked_after: after, epoch, set_aside })
+}
+
+/// The last record before the first damage, if there is any.
+fn readable(log: &Path) -> Result<(Revision, Option<Damage>), BackupError> {
+    let mut next = Revision(1);
+    let log = StillLog::listed(log)?;
+    for segment in log.segments() {
+        let mut frames = log.frames(segment)?;
+        if segment.first != next {
+            return Ok((next.previous(), Some(frames.damaged("the segment does not follow the one before it"))));
+        }
+        loop {
+            match frames.read() {
+                Ok(Some(_)) => next = frames.next(),
+                Ok(None) => break,
+                Err(ReadError::Damaged(damage)) => return Ok((next.previous(), Some(damage))),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok((next.previous(), None))
+}
+
+/// Puts a last segment with the new epoch in place of everything behind the last good frame.
+///
+/// At every moment either the damage is still there, and the registry does not open, or the new epoch is.
+fn rewrite(
+    directory: &DataDir,
+    log: &StillLog,
+    set_aside: &Path,
+    epoch: Uuid,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), BackupError> {
+    let Some((last, before)) = log.segments().split_last() else { return Err(BackupError::NoRecords) };
+    let mut rewriting = Rewriting::new(&directory.log(), "tmp", Cut::Nowhere);
+    for segment in before {
+        let mut frames = log.frames(segment)?;
+        while let Some(whole) = frames.read()? {
+            rewriting.pass(&whole)?;
+        }
+    }
+    rewriting.begin(last)?;
+    let mut frames = log.frames(last)?;
+    while let Some(whole) = frames.read()? {
+        rewriting.keep(&whole)?;
+    }
+    rewriting.begin_epoch(epoch, why, now)?;
+
+    let path = |segment: &SegmentFile| directory.log().join(segment.name());
+    let aside = |segment: &SegmentFile| set_aside.join(segment.name());
+    fs::hard_link(path(last), aside(last)).map_err(disk("set aside", &path(last)))?;
+    move_away(&directory.index(), &set_aside.join("index"))?;
+    // From the end, so that what is left never looks whole.
+    let listed = StillLog::listed(&directory.log())?;
+    for segment in listed.segments().iter().rev().filter(|segment| segment.first > last.first) {
+        fs::rename(path(segment), aside(segment)).map_err(disk("set aside", &path(segment)))?;
+    }
+    sync_directory(set_aside).map_err(disk("made durable", set_aside))?;
+    fs::rename(path(last).with_extension("tmp"), path(last)).map_err(disk("put in place", &path(last)))?;
+    sync_directory(&directory.log()).map_err(disk("made durable", &directory.log()))?;
+    // The proof of the loss goes last. What is interrupted before can be accepted again.
+    let published = directory.log().join("head");
+    move_away(&published, &set_aside.join("head"))?;
+    sync_directory(&directory.log()).map_err(disk("made durable", &directory.log()))
+}
+
+/// Sets something aside, if it is there.
+fn move_away(from: &Path, to: &Path) -> Result<(), BackupError> {
+    match fs::rename(from, to) {
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(()),
+        moved => moved.map_err(disk("set aside", from)),
+    }
+}

@@ -1,0 +1,99 @@
+//! From a backup to a registry that can be served.
+
+use std::fs;
+use std::path::Path;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::cut::{Draft, Rewriting};
+use super::verify::{log_of_backup, verify};
+use super::{BackupError, Cut, disk};
+use crate::domain::id::Revision;
+use crate::store::data_dir::DataDir;
+use crate::store::log::{ReadLog as _, StillLog};
+use crate::store::step::{OnStep, Step, Unit};
+
+/// A registry that was restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The last record that it shares with the one that was backed up.
+    pub forked_after: Revision,
+    /// When that one was recorded.
+    pub known_until: Timestamp,
+    /// The epoch that begins behind it.
+    pub epoch: Uuid,
+    /// The record that says so: the head.
+    pub head: Revision,
+}
+
+/// Fills an empty data directory from a backup, and begins a new epoch.
+///
+/// The backup is verified before anything is made. What is copied becomes a registry with its last file, `FORMAT`: a
+/// directory in which a restore was cut off does not open, and is not restored into either.
+pub fn restore(
+    backup: &Path,
+    data_dir: &Path,
+    cut: Cut,
+    now: Timestamp,
+    on_step: &mut OnStep<'_>,
+) -> Result<Restored, BackupError> {
+    let manifest = verify(backup, on_step)?;
+    if let Cut::After(asked) = cut
+        && (asked == Revision::ZERO || asked > manifest.head)
+    {
+        return Err(BackupError::NoSuchRevision { asked, head: manifest.head });
+    }
+    let directory = DataDir::begin(data_dir)?;
+    for listed in &manifest.files {
+        if let Some(name) = listed.path.strip_prefix("keys/") {
+            let (from, to) = (backup.join(&listed.path), data_dir.join("keys").join(name));
+            let bytes = fs::read(&from).map_err(disk("read", &from))?;
+            let mut key = Draft::create(&to)?;
+            key.write(&bytes)?;
+            key.sync()?;
+        }
+    }
+    let log = log_of_backup(backup, &manifest)?;
+    let rewriting = copy(&log, &directory.log(), cut, on_step)?;
+    let tail = rewriting.tail().clone();
+    if tail.revision == Revision::ZERO {
+        return Err(BackupError::AllLater);
+    }
+    let epoch = Uuid::new_v4();
+    let head = rewriting.begin_epoch(epoch, &why(cut, &tail.revision), now)?;
+    directory.finish()?;
+    Ok(Restored { forked_after: tail.revision, known_until: tail.recorded_at, epoch, head })
+}
+
+fn why(cut: Cut, last: &Revision) -> String {
+    match cut {
+        Cut::Nowhere => "restored from a backup".to_owned(),
+        Cut::After(_) => format!("restored from a backup, up to revision {last}"),
+        Cut::At(time) => format!("restored from a backup, as it was at {time}"),
+    }
+}
+
+fn copy(log: &StillLog, to: &Path, cut: Cut, on_step: &mut OnStep<'_>) -> Result<Rewriting, BackupError> {
+    let mut step = Step { doing: "restoring the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
+    let mut rewriting = Rewriting::new(to, "log", cut);
+    for segment in log.segments() {
+        let mut frames = log.frames(segment)?;
+        if segment.first != rewriting.tail().revision.next() {
+            return Err(frames.damaged("the segment does not follow the one before it").into());
+        }
+        rewriting.begin(segment)?;
+        while let Some(whole) = frames.read()? {
+            rewriting.keep(&whole)?;
+            step.done += whole.bytes.len() as u64;
+            on_step(step);
+            if rewriting.is_cut() {
+                return Ok(rewriting);
+            }
+        }
+        if rewriting.tail().revision == log.head() {
+            break;
+        }
+    }
+    Ok(rewriting)
+}

@@ -1,0 +1,214 @@
+//! Taking a backup: online, beside a registry that writes, or offline.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use super::cut::{Draft, Tail};
+use super::manifest::{Listed, MANIFEST, Manifest, ManifestError, Sha256Text};
+use super::verify::{VerifyError, compare};
+use super::{BackupError, disk};
+use crate::domain::id::Revision;
+use crate::store::data_dir::{DataDir, DataDirError, FORMAT, check_format_of, sync_directory, write_durably};
+use crate::store::log::still::SegmentFile;
+use crate::store::log::{ReadLog as _, StillLog};
+use crate::store::published_head;
+use crate::store::record::{self, FORMAT_VERSION};
+use crate::store::step::{OnStep, Step, Unit};
+
+/// A backup that was taken.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// What it holds.
+    pub manifest: Manifest,
+    /// How many segments of the log were copied.
+    pub copied: usize,
+    /// How many were there from an earlier backup, and still right.
+    pub kept: usize,
+    /// Whether a registry ran on the data directory meanwhile.
+    pub is_online: bool,
+}
+
+/// Copies a registry into a directory that is empty, does not exist, or holds an earlier backup of the same history.
+/// Every frame is checked and every record understood on the way. The earlier backup stays good until the new one is.
+pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Result<Taken, BackupError> {
+    let (log, lock) = log_of_data_dir(data_dir)?;
+    if log.head() == Revision::ZERO {
+        return Err(BackupError::NoRecords);
+    }
+    let earlier = prepare(target)?;
+    let mut step = Step { doing: "backing up the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
+    let mut copy = Copying { log: &log, target, earlier, tail: Tail::new(), copied: 0, kept: 0 };
+    let mut files = copy.small_files(data_dir)?;
+    for segment in log.segments().iter().filter(|segment| segment.bytes > 0) {
+        let done = step.done;
+        let listed = copy.segment(segment, &mut |bytes| {
+            step.done = done + bytes;
+            on_step(step);
+        })?;
+        files.push(listed);
+    }
+    copy.refuse_if_left_over(&files)?;
+    for part in ["keys", "log"] {
+        let directory = target.join(part);
+        sync_directory(&directory).map_err(disk("made durable", &directory))?;
+    }
+    let Copying { tail, copied, kept, .. } = copy;
+    let manifest = Manifest {
+        head: tail.revision,
+        recorded_at: tail.recorded_at,
+        epoch: tail.epoch,
+        record_format: FORMAT_VERSION,
+        files,
+    };
+    let path = target.join(MANIFEST);
+    write_durably(&path, manifest.text().as_bytes(), 0o600).map_err(disk("written", &path))?;
+    Ok(Taken { manifest, copied, kept, is_online: lock.is_none() })
+}
+
+/// Keeps others from a data directory, as long as it lives.
+pub struct Held(#[expect(dead_code, reason = "held, not read")] DataDir);
+
+/// The log of a data directory, and what keeps others from changing it: nothing, if a registry runs on it and only adds
+/// to it. Then it is the log up to the head that the registry published last.
+pub fn log_of_data_dir(data_dir: &Path) -> Result<(StillLog, Option<Held>), BackupError> {
+    match DataDir::open_existing(data_dir) {
+        Ok(directory) => Ok((StillLog::whole(&directory.log())?, Some(Held(directory)))),
+        Err(DataDirError::InUse) => {
+            check_format_of(data_dir)?;
+            let log = data_dir.join("log");
+            let published = published_head(data_dir).map_err(disk("read", &log.join("head")))?;
+            Ok((StillLog::up_to(&log, published.ok_or(BackupError::NoPublishedHead)?)?, None))
+        }
+        Err(refused) => Err(refused.into()),
+    }
+}
+
+/// Makes the directory ready, and gives what an earlier backup left there.
+fn prepare(target: &Path) -> Result<Option<Manifest>, BackupError> {
+    let make = |directory: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    let earlier = match Manifest::read(target) {
+        Ok(earlier) => Some(earlier),
+        Err(ManifestError::Absent) => None,
+        Err(source) => return Err(VerifyError::Manifest { backup: target.to_owned(), source }.into()),
+    };
+    if earlier.is_none() {
+        let is_empty = match fs::read_dir(target) {
+            Ok(mut names) => names.next().is_none(),
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => true,
+            Err(source) => return Err(disk("read", target)(source)),
+        };
+        if !is_empty {
+            return Err(BackupError::TargetTaken(target.to_owned()));
+        }
+    }
+    for directory in [target.to_owned(), target.join("keys"), target.join("log")] {
+        make(&directory).map_err(disk("made", &directory))?;
+    }
+    let parent = target.parent().unwrap_or(target);
+    sync_directory(parent).and_then(|()| sync_directory(target)).map_err(disk("made durable", target))?;
+    Ok(earlier)
+}
+
+/// A copy in the making.
+struct Copying<'a> {
+    log: &'a StillLog,
+    target: &'a Path,
+    earlier: Option<Manifest>,
+    tail: Tail,
+    copied: usize,
+    kept: usize,
+}
+
+impl Copying<'_> {
+    fn other_history(&self) -> BackupError {
+        BackupError::OtherHistory(self.target.to_owned())
+    }
+
+    /// Copies the format and the keys. They never change: the keys tell one registry from another.
+    fn small_files(&self, data_dir: &Path) -> Result<Vec<Listed>, BackupError> {
+        let keys = data_dir.join("keys");
+        let names: Vec<_> = fs::read_dir(&keys).and_then(Iterator::collect).map_err(disk("read", &keys))?;
+        let names = names.iter().filter_map(|entry: &fs::DirEntry| entry.file_name().into_string().ok());
+        let mut paths: Vec<_> =
+            names.filter(|name| !name.ends_with(".tmp")).map(|name| format!("keys/{name}")).collect();
+        paths.sort();
+        paths.insert(0, FORMAT.to_owned());
+        let copied = paths.into_iter().map(|path| {
+            let (from, to) = (data_dir.join(&path), self.target.join(&path));
+            let bytes = fs::read(&from).map_err(disk("read", &from))?;
+            let sha256 = Sha256Text::of(Sha256::new_with_prefix(&bytes));
+            let listed = Listed { path, bytes: bytes.len() as u64, sha256 };
+            match self.earlier.as_ref().map(|earlier| earlier.file(&listed.path)) {
+                Some(earlier) if earlier != Some(&listed) => Err(self.other_history()),
+                _ => write_durably(&to, &bytes, 0o600).map_err(disk("written", &to)).map(|()| listed),
+            }
+        });
+        copied.collect()
+    }
+
+    /// Copies a segment, unless it is there and right, and says how it is listed.
+    fn segment(&mut self, segment: &SegmentFile, on_bytes: &mut dyn FnMut(u64)) -> Result<Listed, BackupError> {
+        let path = format!("log/{}", segment.name());
+        let to = self.target.join(&path);
+        let earlier = self.earlier.as_ref().and_then(|earlier| earlier.file(&path)).cloned();
+        let is_there = earlier
+            .as_ref()
+            .is_some_and(|earlier| earlier.bytes == segment.bytes && compare(self.target, earlier).is_ok());
+        let tmp = to.with_extension("tmp");
+        let mut draft = if is_there { None } else { Some(Draft::create(&tmp)?) };
+        let sha256 = self.read(segment, earlier.as_ref(), draft.as_mut(), on_bytes)?;
+        match draft {
+            None => self.kept += 1,
+            Some(draft) => {
+                draft.sync()?;
+                fs::rename(&tmp, &to).map_err(disk("put in place", &to))?;
+                self.copied += 1;
+            }
+        }
+        Ok(Listed { path, bytes: segment.bytes, sha256 })
+    }
+
+    /// Reads a segment, which has to begin with what an earlier backup has of it.
+    fn read(
+        &mut self,
+        segment: &SegmentFile,
+        earlier: Option<&Listed>,
+        mut draft: Option<&mut Draft>,
+        on_bytes: &mut dyn FnMut(u64),
+    ) -> Result<Sha256Text, BackupError> {
+        let mut frames = self.log.frames(segment)?;
+        if segment.first != self.tail.revision.next() {
+            return Err(frames.damaged("the segment does not follow the one before it").into());
+        }
+        let mut hashed = Sha256::new();
+        let mut is_same = earlier.is_none();
+        loop {
+            let offset = frames.offset();
+            if let Some(earlier) = earlier.filter(|earlier| earlier.bytes == offset) {
+                is_same = Sha256Text::of(hashed.clone()) == earlier.sha256;
+            }
+            let begin = frames.damaged("a record's length is wrong");
+            let Some(whole) = frames.read()? else { break };
+            for (revision, bytes) in whole.records().map_err(|_| begin)? {
+                self.tail.take(&record::decode(revision, bytes)?);
+            }
+            hashed.update(whole.bytes);
+            if let Some(draft) = &mut draft {
+                draft.write(whole.bytes)?;
+            }
+            on_bytes(offset + whole.bytes.len() as u64);
+        }
+        if is_same { Ok(Sha256Text::of(hashed)) } else { Err(self.other_history()) }
+    }
+
+    /// An earlier backup that has more than this one is of another history.
+    fn refuse_if_left_over(&self, files: &[Listed]) -> Result<(), BackupError> {
+        let Some(earlier) = &self.earlier else { return Ok(()) };
+        let is_here = |old: &Listed| files.iter().any(|new| new.path == old.path);
+        if earlier.files.iter().all(is_here) { Ok(()) } else { Err(self.other_history()) }
+    }
+}

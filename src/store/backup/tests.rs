@@ -1,0 +1,344 @@
+//! Backups and restores of a small log in segments of a few frames each.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::day::Day;
+use crate::domain::fact::{Fact, RegistryFact, Reporter};
+use crate::domain::record::{Foreseen, Record};
+use crate::store::log::{LogOptions, ReadLog as _, StillLog};
+use crate::store::step::OnStep;
+use crate::store::{OpenError, Store, StoreOptions, record};
+
+const HEAD: u64 = 20;
+
+fn options() -> StoreOptions {
+    let log = LogOptions { segment_bytes: 600, reserve_bytes: 0, reserve_percent: 0 };
+    StoreOptions { log, index_cache_bytes: 1 << 20 }
+}
+
+fn instant(revision: u64) -> Timestamp {
+    Timestamp::from_second(1_000 * i64::try_from(revision).unwrap()).unwrap()
+}
+
+fn later() -> Timestamp {
+    instant(1_000_000)
+}
+
+fn dated(revision: u64, fact: RegistryFact) -> Record {
+    Record {
+        revision: Revision(revision),
+        recorded_at: instant(revision),
+        reporter: Reporter::registry(),
+        request: None,
+        note: "a note that takes a little room in the frame".into(),
+        facts: vec![Fact::Registry(fact)],
+        changes: Vec::new(),
+        foreseen: Foreseen::default(),
+        specialist_count: 0,
+    }
+}
+
+fn numbered(revision: u64) -> Record {
+    dated(revision, RegistryFact::DayOpened { date: Day::from_number(i32::try_from(revision).unwrap()) })
+}
+
+const FIRST_EPOCH: Uuid = Uuid::from_u128(1);
+
+fn began() -> Record {
+    let why = "the registry began".to_owned();
+    dated(1, RegistryFact::EpochBegan { epoch: FIRST_EPOCH, forked_after: Revision::ZERO, why })
+}
+
+fn commit(data_dir: &Path, batches: &[Vec<Record>]) {
+    let mut store = Store::open(data_dir, options(), &mut |_| {}).unwrap();
+    for batch in batches {
+        let index = std::sync::Arc::clone(store.index());
+        let mut pending = index.pending().unwrap();
+        batch.iter().for_each(|record| pending.add(record).unwrap());
+        store.commit(batch).unwrap();
+        index.fold(pending).unwrap();
+    }
+    store.close().unwrap();
+}
+
+/// A registry of twenty records in batches of three, and places for what comes of it.
+struct Scene {
+    scratch: TempDir,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let scene = Scene { scratch: tempfile::tempdir().unwrap() };
+        let records: Vec<_> = std::iter::once(began()).chain((2..=HEAD).map(numbered)).collect();
+        commit(&scene.data(), &records.chunks(3).map(<[Record]>::to_vec).collect::<Vec<_>>());
+        scene
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.at("data")
+    }
+
+    fn backup(&self) -> Taken {
+        backup(&self.data(), &self.at("backup"), &mut |_| {}).unwrap()
+    }
+
+    fn restore(&self, name: &str, cut: Cut) -> Result<Restored, BackupError> {
+        restore(&self.at("backup"), &self.at(name), cut, later(), &mut |_| {})
+    }
+}
+
+fn bytes_of(data_dir: &Path) -> Vec<Vec<u8>> {
+    let log = StillLog::whole(&data_dir.join("log")).unwrap();
+    log.read(Revision(1), Revision::LATEST).map(|read| read.unwrap().1).collect()
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn what_was_backed_up_is_restored_and_goes_on_in_a_new_epoch() {
+    let scene = Scene::new();
+    let taken = scene.backup();
+    assert!(taken.copied > 3 && !taken.is_online, "{taken:?}");
+    let Manifest { head, recorded_at, epoch, .. } = taken.manifest;
+    assert_eq!((head, recorded_at, epoch), (Revision(HEAD), instant(HEAD), FIRST_EPOCH));
+    let restored = scene.restore("restored", Cut::Nowhere).unwrap();
+    assert_eq!((restored.forked_after, restored.head), (Revision(HEAD), Revision(HEAD + 1)));
+    assert_ne!(restored.epoch, FIRST_EPOCH);
+
+    let (before, after) = (bytes_of(&scene.data()), bytes_of(&scene.at("restored")));
+    assert_eq!(after[..20], before[..], "byte for byte");
+    let last = record::decode(restored.head, &after[20]).unwrap();
+    let why = "restored from a backup".to_owned();
+    let began = RegistryFact::EpochBegan { epoch: restored.epoch, forked_after: Revision(HEAD), why };
+    assert_eq!((last.facts, last.recorded_at), (vec![Fact::Registry(began)], later()));
+    commit(
+        &scene.at("restored"),
+        &[vec![Record { recorded_at: later() + SignedDuration::from_secs(1), ..numbered(22) }]],
+    );
+    let key = |data_dir: PathBuf| fs::read(data_dir.join("keys/request.key")).unwrap();
+    assert_eq!(key(scene.at("restored")), key(scene.data()), "repeated requests are known again");
+}
+
+#[test]
+fn a_history_is_cut_after_any_revision_and_at_any_time() {
+    let scene = Scene::new();
+    scene.backup();
+    let before = bytes_of(&scene.data());
+    for last in 1..=HEAD {
+        let at = usize::try_from(last).unwrap();
+        let by_time = Cut::At(instant(last) + SignedDuration::from_secs(999));
+        for (cut, name) in [(Cut::After(Revision(last)), format!("to-{last}")), (by_time, format!("at-{last}"))] {
+            let restored = scene.restore(&name, cut).unwrap();
+            assert_eq!((restored.forked_after, restored.known_until), (Revision(last), instant(last)));
+            let after = bytes_of(&scene.at(&name));
+            assert_eq!(after.len(), at + 1);
+            assert_eq!(after[..at], before[..at], "byte for byte, also within a batch");
+            commit(&scene.at(&name), &[]);
+        }
+    }
+    for asked in [0, HEAD + 1] {
+        let refused = scene.restore("no-such", Cut::After(Revision(asked))).unwrap_err();
+        assert!(matches!(refused, BackupError::NoSuchRevision { .. }), "{refused}");
+        assert!(!scene.at("no-such").exists());
+    }
+    assert!(matches!(scene.restore("too-early", Cut::At(instant(0))), Err(BackupError::AllLater)));
+    let refused = Store::open(&scene.at("too-early"), options(), &mut |_| {}).map(drop).unwrap_err();
+    assert!(matches!(refused, OpenError::DataDir(DataDirError::NotADataDir)), "{refused}");
+}
+
+#[test]
+fn a_clock_that_is_behind_dates_the_new_epoch_after_the_last_record() {
+    let scene = Scene::new();
+    scene.backup();
+    let behind = restore(&scene.at("backup"), &scene.at("behind"), Cut::Nowhere, instant(3), &mut |_| {}).unwrap();
+    let last = record::decode(behind.head, bytes_of(&scene.at("behind")).last().unwrap()).unwrap();
+    assert_eq!(last.recorded_at, instant(HEAD) + SignedDuration::from_nanos(1));
+}
+
+#[test]
+fn a_turned_byte_anywhere_and_a_missing_file_are_refused_by_name() {
+    let scene = Scene::new();
+    scene.backup();
+    for (at, file) in files(&scene.at("backup")).into_iter().enumerate() {
+        let whole = fs::read(&file).unwrap();
+        for place in [0, whole.len() / 2, whole.len() - 1] {
+            let mut turned = whole.clone();
+            turned[place] ^= 0x04;
+            fs::write(&file, turned).unwrap();
+            let refused = scene.restore(&format!("turned-{at}-{place}"), Cut::Nowhere).unwrap_err();
+            assert!(matches!(refused, BackupError::Verify(_)), "{file:?} {place}: {refused}");
+        }
+        for shortened in [&whole[..whole.len() - 1], &[]] {
+            fs::write(&file, shortened).unwrap();
+            let refused = scene.restore(&format!("short-{at}"), Cut::Nowhere);
+            // What is missing of the manifest may be its last line feed.
+            assert!(refused.is_err() || file.ends_with("MANIFEST"), "{file:?}");
+        }
+        fs::remove_file(&file).unwrap();
+        let refused = scene.restore("missing", Cut::Nowhere).unwrap_err();
+        assert!(matches!(refused, BackupError::Verify(_)), "{refused}");
+        fs::write(&file, whole).unwrap();
+    }
+    scene.restore("right-again", Cut::Nowhere).unwrap();
+}
+
+#[test]
+fn nothing_is_mixed_with_what_is_there() {
+    let scene = Scene::new();
+    scene.backup();
+    let refused = scene.restore("data", Cut::Nowhere).unwrap_err();
+    assert!(matches!(refused, BackupError::DataDir(DataDirError::NotEmpty)), "{refused}");
+    fs::create_dir(scene.at("other")).unwrap();
+    fs::write(scene.at("other").join("note"), "mine").unwrap();
+    let refused = backup(&scene.data(), &scene.at("other"), &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, BackupError::TargetTaken(_)), "{refused}");
+    let refused = backup(&scene.at("nowhere"), &scene.at("b"), &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, BackupError::DataDir(DataDirError::NoRegistry)), "{refused}");
+    assert!(!scene.at("nowhere").exists() && !scene.at("b").exists());
+}
+
+#[test]
+fn a_later_backup_into_the_same_directory_copies_what_is_new_alone() {
+    let scene = Scene::new();
+    let first = scene.backup();
+    let manifest = fs::read(scene.at("backup/MANIFEST")).unwrap();
+    let again = scene.backup();
+    assert_eq!((again.copied, again.kept), (0, first.copied));
+    commit(&scene.data(), &[(HEAD + 1..=HEAD + 12).map(numbered).collect()]);
+    let later = scene.backup();
+    assert_eq!(later.manifest.head, Revision(HEAD + 12));
+    assert!(later.kept >= first.copied - 1 && later.copied >= 1, "{later:?}");
+
+    // A later backup that was cut off before its manifest: the earlier one is still whole.
+    let newer = fs::read(scene.at("backup/MANIFEST")).unwrap();
+    fs::write(scene.at("backup/MANIFEST"), manifest).unwrap();
+    assert_eq!(scene.restore("earlier", Cut::Nowhere).unwrap().forked_after, Revision(HEAD));
+    fs::write(scene.at("backup/MANIFEST"), newer).unwrap();
+
+    // What has rotted in the backup is copied again.
+    let rotten = scene.at("backup/log/00000000000000000001.log");
+    let whole = fs::read(&rotten).unwrap();
+    fs::write(&rotten, [&whole[..30], b"?", &whole[31..]].concat()).unwrap();
+    assert_eq!(scene.backup().copied, 1);
+    assert_eq!(fs::read(&rotten).unwrap(), whole);
+
+    // Another registry, or a history that left this one, is not mixed with it.
+    let other = Scene::new();
+    let refused = backup(&other.data(), &scene.at("backup"), &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, BackupError::OtherHistory(_)), "{refused}");
+    scene.restore("forked", Cut::After(Revision(5))).unwrap();
+    let refused = backup(&scene.at("forked"), &scene.at("backup"), &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, BackupError::OtherHistory(_)), "{refused}");
+    scene.restore("still-good", Cut::Nowhere).unwrap();
+}
+
+/// Ends a piece of work at its step number `at`, as a kill would; tells whether it had come so far.
+fn cut_off(at: usize, work: impl FnOnce(&mut OnStep<'_>)) -> bool {
+    let mut steps = 0;
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        work(&mut |_| {
+            steps += 1;
+            assert!(steps <= at, "cut off");
+        });
+    }));
+    ended.is_err()
+}
+
+#[test]
+fn what_was_cut_off_at_any_step_is_no_backup_and_no_registry() {
+    let scene = Scene::new();
+    scene.backup();
+    let mut cuts = 0;
+    for at in 0.. {
+        let target = scene.at(&format!("backup-{at}"));
+        if !cut_off(at, |on_step| drop(backup(&scene.data(), &target, on_step))) {
+            break;
+        }
+        let refused = restore(&target, &scene.at("never"), Cut::Nowhere, later(), &mut |_| {}).unwrap_err();
+        assert!(matches!(refused, BackupError::Verify(VerifyError::Manifest { .. })), "{refused}");
+        assert!(!scene.at("never").exists());
+        cuts += 1;
+    }
+    for at in 0.. {
+        let data_dir = scene.at(&format!("restored-{at}"));
+        let again = || restore(&scene.at("backup"), &data_dir, Cut::Nowhere, later(), &mut |_| {});
+        if !cut_off(at, |on_step| drop(restore(&scene.at("backup"), &data_dir, Cut::Nowhere, later(), on_step))) {
+            break;
+        }
+        if !data_dir.exists() {
+            continue;
+        }
+        let refused = Store::open(&data_dir, options(), &mut |_| {}).map(drop).unwrap_err();
+        assert!(matches!(refused, OpenError::DataDir(DataDirError::NotADataDir)), "{refused}");
+        assert!(matches!(again().unwrap_err(), BackupError::DataDir(DataDirError::NotEmpty)));
+        cuts += 1;
+    }
+    assert!(cuts > 10, "{cuts}");
+}
+
+#[test]
+fn a_damaged_source_is_not_backed_up() {
+    let scene = Scene::new();
+    let segment = files(&scene.data().join("log")).remove(1);
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    let refused = backup(&scene.data(), &scene.at("backup"), &mut |_| {}).unwrap_err();
+    let name = segment.file_name().unwrap().to_str().unwrap();
+    assert_eq!(refused.to_string(), format!("log segment {name} is damaged at byte 0: the checksum is wrong"));
+    assert!(matches!(scene.restore("none", Cut::Nowhere), Err(BackupError::Verify(VerifyError::Manifest { .. }))));
+    assert_eq!(fs::read(&segment).unwrap(), bytes, "the source is not touched");
+}
+
+#[test]
+fn a_loss_is_accepted_where_it_is_and_nowhere_else() {
+    let scene = Scene::new();
+    let before = bytes_of(&scene.data());
+    let segments: Vec<_> = files(&scene.data().join("log"))
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|e| e == "log"))
+        .collect();
+    let damaged = segments.last().unwrap();
+    let first: u64 = damaged.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let mut bytes = fs::read(damaged).unwrap();
+    bytes[40] ^= 1;
+    fs::write(damaged, &bytes).unwrap();
+    let refused = Store::open(&scene.data(), options(), &mut |_| {}).map(drop);
+    assert!(refused.is_err_and(|refused| refused.is_a_loss()));
+
+    let readable = Revision(first - 1);
+    for asked in [Revision(first - 2), Revision(first), Revision(HEAD)] {
+        let refused = accept_loss(&scene.data(), asked, later()).unwrap_err();
+        assert!(matches!(refused, LossError::NotTheEnd { readable: told, .. } if told == readable), "{refused}");
+    }
+    let accepted = accept_loss(&scene.data(), readable, later()).unwrap();
+    assert_eq!(accepted.forked_after, readable);
+    commit(&scene.data(), &[]);
+    let after = bytes_of(&scene.data());
+    let kept = usize::try_from(readable.0).unwrap();
+    assert_eq!(after[..kept], before[..kept]);
+    let last = record::decode(readable.next(), &after[kept]).unwrap();
+    assert!(matches!(&last.facts[..], [Fact::Registry(RegistryFact::EpochBegan { forked_after, why, .. })]
+        if *forked_after == readable && why.contains("damaged at byte 0")));
+    assert_eq!(fs::read(accepted.set_aside.join(damaged.file_name().unwrap())).unwrap(), bytes, "kept for whoever can");
+    assert!(accepted.set_aside.join("index").is_dir());
+}

@@ -1,0 +1,89 @@
+//! Whether a backup still is what its manifest says.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::manifest::{Listed, Manifest, ManifestError, Sha256Text};
+use crate::store::data_dir::{DataDirError, check_format_of};
+use crate::store::log::{ReadError, StillLog};
+use crate::store::step::{OnStep, Step, Unit};
+
+const READ_AT_ONCE: usize = 1024 * 1024;
+
+/// A directory is not a backup that can be relied on.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// Its manifest cannot be used.
+    #[error("{} cannot be used", backup.display())]
+    Manifest {
+        /// The directory.
+        backup: PathBuf,
+        /// Why.
+        source: ManifestError,
+    },
+    /// A later program took it.
+    #[error(transparent)]
+    Format(#[from] DataDirError),
+    /// A file's bytes have changed. Use another backup.
+    #[error("{} is not what the MANIFEST says: its digest differs", .0.display())]
+    Changed(PathBuf),
+    /// A file has lost its end. Use another backup.
+    #[error("{} is shorter than the MANIFEST says", .0.display())]
+    Short(PathBuf),
+    /// The disk refused.
+    #[error("{} could not be read", path.display())]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What the disk said.
+        source: io::Error,
+    },
+}
+
+/// Compares every file of a backup with its manifest.
+pub fn verify(backup: &Path, on_step: &mut OnStep<'_>) -> Result<Manifest, VerifyError> {
+    let manifest = Manifest::read(backup);
+    let manifest = manifest.map_err(|source| VerifyError::Manifest { backup: backup.to_owned(), source })?;
+    let mut step = Step { doing: "verifying digests", unit: Unit::Bytes, done: 0, total: manifest.bytes() };
+    for listed in &manifest.files {
+        compare(backup, listed)?;
+        step.done += listed.bytes;
+        on_step(step);
+    }
+    check_format_of(backup)?;
+    Ok(manifest)
+}
+
+/// Compares one file.
+pub(super) fn compare(backup: &Path, listed: &Listed) -> Result<(), VerifyError> {
+    let path = backup.join(&listed.path);
+    let read = File::open(&path).and_then(|file| digest_of(file, listed.bytes));
+    match read {
+        Ok(Some(digest)) if digest == listed.sha256 => Ok(()),
+        Ok(Some(_)) => Err(VerifyError::Changed(path)),
+        Ok(None) => Err(VerifyError::Short(path)),
+        Err(source) => Err(VerifyError::Disk { path, source }),
+    }
+}
+
+/// The digest of the beginning of a file; none if the file is shorter.
+fn digest_of(file: File, bytes: u64) -> io::Result<Option<Sha256Text>> {
+    let mut left = file.take(bytes);
+    let mut hashed = Sha256::new();
+    let mut buffer = vec![0; READ_AT_ONCE];
+    loop {
+        match left.read(&mut buffer)? {
+            0 => break,
+            read => hashed.update(buffer.get(..read).unwrap_or_default()),
+        }
+    }
+    Ok((left.limit() == 0).then(|| Sha256Text::of(hashed)))
+}
+
+/// The log of a backup whose digests were compared: as much of its segments as the manifest lists.
+pub fn log_of_backup(backup: &Path, manifest: &Manifest) -> Result<StillLog, ReadError> {
+    StillLog::up_to(&backup.join("log"), manifest.head)
+}

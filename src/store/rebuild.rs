@@ -1,0 +1,54 @@
+//! Folding the log again, in place of an index that is there.
+
+use std::io;
+use std::path::Path;
+
+use super::data_dir::{DataDir, DataDirError};
+use super::index::trust;
+use super::step::{OnStep, Step, Unit};
+use super::{CloseError, OpenError, Store, StoreOptions};
+use crate::domain::id::Revision;
+
+/// The index was not made anew.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// The directory is in use, or not one of a registry.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The log or the index shows a loss or damage.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The new index could not be made durable.
+    #[error(transparent)]
+    Close(#[from] CloseError),
+    /// The disk refused.
+    #[error("the old index could not be set aside")]
+    Disk(#[source] io::Error),
+}
+
+/// Folds the log of a registry that nobody serves again, and gives the last record. The old index is set aside first and
+/// removed last. It is looked at once more before that: if it knows of records that the log has lost, it stays.
+pub fn rebuild(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) -> Result<Revision, RebuildError> {
+    // Nothing is made where no registry is.
+    drop(DataDir::open_existing(data_dir)?);
+    let mut folded_again = false;
+    let mut tell = |progress: super::index::Progress| {
+        folded_again |= progress.from_the_beginning;
+        let (done, total) = (progress.folded.0, progress.head.0);
+        on_step(Step { doing: "folding the log", unit: Unit::Entries, done, total });
+    };
+    let store = Store::open(data_dir, options.clone(), &mut tell)?;
+    let head = store.head();
+    store.close()?;
+    if !folded_again {
+        let directory = DataDir::open_existing(data_dir)?;
+        trust::distrust(&directory.index()).map_err(RebuildError::Disk)?;
+        drop(directory);
+        let mut tell = |progress: super::index::Progress| {
+            let (done, total) = (progress.folded.0, progress.head.0);
+            on_step(Step { doing: "folding the log", unit: Unit::Entries, done, total });
+        };
+        Store::open(data_dir, options.clone(), &mut tell)?.close()?;
+    }
+    Ok(head)
+}

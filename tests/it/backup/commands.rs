@@ -1,0 +1,145 @@
+//! What each command refuses, and how it says so.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::Value;
+
+use super::{kept, refused, run, text, told, written};
+use crate::harness::requests::register_specialist;
+use crate::harness::{Process, TODAY};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_backup_that_is_not_whole_is_refused_and_so_is_a_directory_that_is_not_empty() {
+    let scratch = tempfile::tempdir().unwrap();
+    let [data, target, copy] = ["data", "backup", "copy"].map(|name| scratch.path().join(name));
+    written(&data, 60, || {}).await;
+    told(&["backup", text(&target), "--data-dir", text(&data)]);
+    assert_eq!(told(&["check", "--backup", text(&target)])["fine"], Value::Bool(true));
+
+    let into_data = refused(&["restore", text(&target), "--data-dir", text(&data)]);
+    assert!(into_data.contains("the data directory is not empty"), "{into_data}");
+    let segment = target.join("log/00000000000000000001.log");
+    let whole = fs::read(&segment).unwrap();
+    let mut turned = whole.clone();
+    turned[whole.len() / 2] ^= 0x20;
+    fs::write(&segment, turned).unwrap();
+    for refusal in [
+        refused(&["restore", text(&target), "--data-dir", text(&copy)]),
+        refused(&["check", "--backup", text(&target)]),
+        refused(&["export", text(&scratch.path().join("records")), "--backup", text(&target)]),
+    ] {
+        let place = format!("{} is not what the MANIFEST says: its digest differs", text(&segment));
+        assert!(refusal.contains(&place), "{refusal}");
+    }
+    assert!(!copy.exists() && !scratch.path().join("records").exists());
+    fs::write(&segment, whole).unwrap();
+    fs::remove_file(target.join("MANIFEST")).unwrap();
+    let unfinished = refused(&["restore", text(&target), "--data-dir", text(&copy)]);
+    assert!(unfinished.contains("it has no MANIFEST"), "{unfinished}");
+
+    let (process, _) = Process::start(&data, TODAY);
+    for command in ["check", "rebuild"] {
+        let in_use = refused(&[command, "--data-dir", text(&data)]);
+        assert!(in_use.contains("the data directory is in use by another process"), "{in_use}");
+    }
+    process.stop();
+    for command in [&["backup", "x"][..], &["check"], &["rebuild"], &["export", "-"]] {
+        let nowhere = refused(&[command, &["--data-dir", text(&scratch.path().join("nowhere"))]].concat());
+        assert!(nowhere.contains("there is no registry in the data directory"), "{nowhere}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn check_finds_what_is_wrong_and_rebuild_puts_the_index_right() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    written(&data, 60, || {}).await;
+    let checked = told(&["check", "--data-dir", text(&data)]);
+    assert_eq!(checked["index"], "equal to the fold of the log", "{checked}");
+    assert!(checked["index_entries"].as_u64().unwrap() > 100, "{checked}");
+
+    let before = kept(&data);
+    let head = told(&["rebuild", "--data-dir", text(&data)])["head"].as_u64().unwrap();
+    assert_eq!(kept(&data), before);
+    let again = told(&["check", "--data-dir", text(&data)]);
+    assert_eq!((&again["index"], again["head"].as_u64()), (&checked["index"], Some(head)));
+
+    let segment = data.join("log/00000000000000000001.log");
+    let whole = fs::read(&segment).unwrap();
+    let mut turned = whole.clone();
+    turned[30] ^= 0x20;
+    fs::write(&segment, turned).unwrap();
+    let found = run(&["check", "--data-dir", text(&data)]);
+    assert_eq!(found.code, 1);
+    assert!(found.out.contains("log/00000000000000000001.log at byte 0: the checksum is wrong"), "{}", found.out);
+    assert!(refused(&["rebuild", "--data-dir", text(&data)]).contains("damaged at byte 0"));
+    fs::write(&segment, whole).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_export_is_one_object_for_each_record_and_the_same_each_time() {
+    let scratch = tempfile::tempdir().unwrap();
+    let [data, target, file] = ["data", "backup", "records.jsonl"].map(|name| scratch.path().join(name));
+    let people = written(&data, 60, || {}).await;
+    let exported = told(&["export", text(&file), "--data-dir", text(&data)]);
+    let text_of_file = fs::read_to_string(&file).unwrap();
+    let records: Vec<Value> = text_of_file.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(records.len() as u64, exported["head"].as_u64().unwrap());
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(records[0]["facts"][0]["kind"], "EPOCH_BEGAN");
+    let facts = || records.iter().flat_map(|record| record["facts"].as_array().unwrap());
+    let registered = facts().filter(|fact| fact["kind"] == "SPECIALIST_REGISTERED").count();
+    assert!(registered > 0 && registered <= people.len());
+    let person = facts().find(|fact| fact["specialist_id"] == people[0].specialist_id().as_str()).unwrap();
+    assert_eq!((&person["given_name"], &person["birth_date"]), (&Value::from("Lucinda"), &Value::from("1984-02-29")));
+    for (at, record) in records.iter().enumerate() {
+        assert_eq!(record["revision"].as_u64(), Some(at as u64 + 1));
+    }
+
+    assert_eq!(run(&["export", "-", "--data-dir", text(&data)]).out, text_of_file);
+    told(&["backup", text(&target), "--data-dir", text(&data)]);
+    assert_eq!(run(&["export", "-", "--backup", text(&target)]).out, text_of_file);
+    assert!(refused(&["export", text(&file), "--data-dir", text(&data)]).contains("the file could not be made"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_loss_is_accepted_by_the_operator_with_the_revision_that_is_left() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    let (process, client) = Process::start(&data, TODAY);
+    for number in 0..5 {
+        client.report(register_specialist("Ambrose", &format!("Example-{number}"))).await;
+    }
+    let head = client.head().await;
+    process.stop();
+    // The last record is gone, and the index knows of it.
+    let segment = data.join("log/00000000000000000001.log");
+    let whole = fs::read(&segment).unwrap();
+    let mut last = 0;
+    let mut offset = 0;
+    while let Some(len) = whole.get(offset..offset + 4) {
+        last = offset;
+        offset += 8 + u32::from_le_bytes(len.try_into().unwrap()) as usize;
+    }
+    fs::write(&segment, &whole[..last]).unwrap();
+
+    let (status, said) = Process::spawn(&data, TODAY).wait();
+    assert_eq!(status.code(), Some(1), "{said}");
+    let wrong = head.to_string();
+    let (status, said) = Process::spawn_with(&data, TODAY, &["--accept-loss-after", &wrong]).wait();
+    assert_eq!(status.code(), Some(1), "{said}");
+    let readable = head - 1;
+    assert!(said.contains(&format!("accept the loss after {readable}")), "{said}");
+    let process = Process::spawn_with(&data, TODAY, &["--accept-loss-after", &readable.to_string()]);
+    let client = crate::harness::Client::connect(process.listening());
+    assert_eq!(client.head().await, head, "the new epoch has taken the place of what is lost");
+    process.stop();
+    // The option does no harm afterwards, and the registry opens without it.
+    let process = Process::spawn_with(&data, TODAY, &["--accept-loss-after", &readable.to_string()]);
+    process.listening();
+    process.stop();
+    let aside = fs::read_dir(data.join("set-aside")).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(fs::read(aside.join("00000000000000000001.log")).unwrap(), whole[..last]);
+    assert_eq!(told(&["check", "--data-dir", text(&data)])["fine"], Value::Bool(true));
+}

@@ -1,0 +1,86 @@
+//! Backup, restore, check, rebuild and export: the program's own commands on data directories that it served.
+
+mod commands;
+mod questions;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::harness::{Client, Process, TODAY};
+use super::kill::memory::{Person, settle};
+use super::kill::work::write_until_cut;
+
+/// How a command ended: its exit code, and what it printed on standard output and standard error.
+struct Ended {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// Runs the program.
+fn run(arguments: &[&str]) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
+    let output = command.args(arguments).stdin(Stdio::null()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// Runs a command that has to succeed, and gives what it tells as JSON.
+fn told(arguments: &[&str]) -> Value {
+    let ended = run(&[arguments, &["--json"]].concat());
+    assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.err);
+    serde_json::from_str(&ended.out).unwrap()
+}
+
+/// Runs a command that has to fail, and gives what it says.
+fn refused(arguments: &[&str]) -> String {
+    let ended = run(arguments);
+    assert_eq!(ended.code, 1, "{arguments:?}: {}{}", ended.out, ended.err);
+    ended.err
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Lets 16 clients write to a registry until it has enough revisions, calls `meanwhile`, kills it under them, and gives
+/// the people they wrote about, as a registry started again has them.
+async fn written(data_dir: &Path, revisions: u64, meanwhile: impl FnOnce()) -> Vec<Person> {
+    let (process, client) = Process::start(data_dir, TODAY);
+    let mut providers = Vec::new();
+    for number in 1..=4 {
+        providers.push(client.qualified_provider(&format!("Example Center {number}")).await.provider_id);
+    }
+    let address = process.listening();
+    let writers: Vec<_> =
+        (0..16).map(|_| tokio::spawn(write_until_cut(Client::connect(address), providers.clone()))).collect();
+    while client.head().await < revisions {
+        tokio::task::yield_now().await;
+    }
+    tokio::task::block_in_place(meanwhile);
+    process.kill();
+    let mut people = Vec::new();
+    for writer in writers {
+        people.extend(writer.await.unwrap());
+    }
+    let (process, client) = Process::start(data_dir, TODAY);
+    settle(&client, &mut people).await;
+    process.stop();
+    people
+}
+
+/// The bytes of every file below a directory that is part of what is kept: no lock, no index.
+fn kept(data_dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = vec![("FORMAT".to_owned(), fs::read(data_dir.join("FORMAT")).unwrap())];
+    for part in ["keys", "log"] {
+        for entry in fs::read_dir(data_dir.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            found.push((text(&path).to_owned(), fs::read(&path).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
