@@ -200,6 +200,12 @@ impl Provider {
 }
 
 impl ProviderTimeline {
+    /// Whether a job with the one is what a job with the other is, on every day. The service is nothing to its staff.
+    pub fn employs_like(&self, other: &ProviderTimeline) -> bool {
+        let to_staff = |day: &ProviderDay| (day.qualifies, day.current, day.suspended);
+        self.days.zip(&other.days).all(|(_, one, another)| to_staff(one) == to_staff(another))
+    }
+
     /// A provider that nobody registered.
     pub fn not_on_file() -> ProviderTimeline {
         let nothing =

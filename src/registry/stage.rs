@@ -4,6 +4,7 @@
 //! providers and in timelines, stays on the stage until the log has the batch; if the log refuses, the stage is dropped
 //! and nothing has happened.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use super::receipt::{Affected, Receipt};
 use crate::domain::day::Day;
 use crate::domain::difference::{Told, differences};
 use crate::domain::fact::{Fact, Identifier, ProviderFact, Recorded, RegistryFact, Reporter, SpecialistFact};
-use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
+use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::law::Law;
 use crate::domain::provider::{ProviderFile, ProviderTimeline};
 use crate::domain::record::{Change, Foreseen, Record, RequestKey};
@@ -31,6 +32,8 @@ pub(super) struct Stage<'a> {
     shared: &'a Shared,
     /// The index with the staged records on top.
     pub(super) pending: Pending<'a>,
+    /// The files of people that were asked for, staged facts included. Each is read once.
+    files: RefCell<HashMap<SpecialistId, Arc<SpecialistFile>>>,
     /// The records, in order.
     pub(super) records: Vec<Record>,
     /// The head once they are durable.
@@ -53,12 +56,7 @@ pub(super) struct Draft {
     pub(super) facts: Vec<Fact>,
 }
 
-/// What of the registry a record touches, before it and after it.
-#[derive(Default)]
-struct Touched {
-    people: BTreeMap<SpecialistId, SpecialistFile>,
-    providers: BTreeSet<ProviderId>,
-}
+type People = BTreeMap<SpecialistId, Arc<SpecialistFile>>;
 
 impl<'a> Stage<'a> {
     /// An empty stage on top of the head. No record is dated at or before `not_before`.
@@ -66,6 +64,7 @@ impl<'a> Stage<'a> {
         Ok(Stage {
             shared,
             pending: shared.index.pending()?,
+            files: RefCell::default(),
             records: Vec::new(),
             head,
             providers: HashMap::new(),
@@ -88,9 +87,17 @@ impl<'a> Stage<'a> {
     }
 
     /// Everything on file of a person, staged facts included.
-    pub(super) fn file(&self, id: SpecialistId) -> Result<Option<SpecialistFile>, ReadError> {
+    pub(super) fn file(&self, id: SpecialistId) -> Result<Option<Arc<SpecialistFile>>, ReadError> {
+        if let Some(file) = self.files.borrow().get(&id) {
+            return Ok(Some(Arc::clone(file)));
+        }
         let facts = self.pending.specialist_facts(id)?;
-        Ok((!facts.is_empty()).then_some(SpecialistFile { id, facts }))
+        if facts.is_empty() {
+            return Ok(None);
+        }
+        let file = Arc::new(SpecialistFile { id, facts });
+        self.files.borrow_mut().insert(id, Arc::clone(&file));
+        Ok(Some(file))
     }
 
     /// The provider that an identifier belongs to, as the staged records leave it.
@@ -105,7 +112,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Everyone who has, or had, a job with a provider.
-    pub(super) fn staff(&self, provider: &ProviderId) -> Result<Vec<SpecialistFile>, ReadError> {
+    pub(super) fn staff(&self, provider: &ProviderId) -> Result<Vec<Arc<SpecialistFile>>, ReadError> {
         let ids = self.pending.staff(provider)?;
         let files = ids.into_iter().map(|id| self.file(id));
         files.filter_map(Result::transpose).collect()
@@ -144,10 +151,10 @@ impl<'a> Stage<'a> {
 
         let changed_providers = self.providers_after(&record, &law, law_changed);
         let touched = self.touched(&record, &changed_providers, law_changed)?;
-        let before = self.told(&touched, &HashMap::new(), &[], &self.head.law);
-        let after = self.told(&touched, &changed_providers, &specialist_facts(&record), &law);
+        let after = self.told_after(touched, &changed_providers, &record, &law);
+        let before = self.told_before(&after, &changed_providers);
 
-        let different = differences(&before.told, &after.told);
+        let different = differences(&before, &after.told);
         record.specialist_count = different.specialist_count();
         (record.changes, record.foreseen) = different.split(today);
         let affected =
@@ -156,6 +163,7 @@ impl<'a> Stage<'a> {
         if validate_only {
             return Ok(receipt.for_validation(self.head.revision));
         }
+        self.files.get_mut().extend(after.files);
         self.keep(record, chronicle, law, today, affected, &after.told)?;
         Ok(receipt)
     }
@@ -275,14 +283,13 @@ impl<'a> Stage<'a> {
             .collect()
     }
 
-    /// The people and providers whose answers a record may change.
+    /// The files of the people whose answers a record may change, as they are before it.
     fn touched(
         &self,
         record: &Record,
         changed_providers: &HashMap<ProviderId, Arc<ProviderFile>>,
         law_changed: bool,
-    ) -> Result<Touched, ReadError> {
-        let mut touched = Touched { providers: changed_providers.keys().cloned().collect(), ..Touched::default() };
+    ) -> Result<People, ReadError> {
         let mut people: BTreeSet<SpecialistId> = BTreeSet::new();
         for fact in &record.facts {
             if let Fact::Specialist(id, _) = fact {
@@ -294,51 +301,58 @@ impl<'a> Stage<'a> {
             people.extend(self.timelines.values().map(|timeline| timeline.specialist));
         } else {
             for (id, after) in changed_providers {
-                let unchanged = self.provider(id).is_some_and(|before| before.timeline.days == after.timeline.days);
+                let unchanged = self.provider(id).is_some_and(|before| before.timeline.employs_like(&after.timeline));
                 if !unchanged {
                     people.extend(self.pending.staff(id)?);
                 }
             }
         }
-        for id in people {
-            let file = self.file(id)?.unwrap_or(SpecialistFile { id, facts: Vec::new() });
-            touched.people.insert(id, file);
-        }
-        Ok(touched)
+        let nothing = |id| Arc::new(SpecialistFile { id, facts: Vec::new() });
+        people.into_iter().map(|id| Ok((id, self.file(id)?.unwrap_or_else(|| nothing(id))))).collect()
     }
 
-    /// What is told of what is touched: with the files of some providers replaced, and some facts more.
-    fn told(
+    /// What is told of what is touched, once the record counts.
+    fn told_after(
         &self,
-        touched: &Touched,
+        touched: People,
         replaced: &HashMap<ProviderId, Arc<ProviderFile>>,
-        more: &[(SpecialistId, Recorded<SpecialistFact>)],
+        record: &Record,
         law: &Arc<Law>,
-    ) -> ToldOf {
-        let mut all = ToldOf { told: Told::default(), people: BTreeMap::new(), timelines: BTreeMap::new() };
-        all.told.records_begin = law.records_begin();
-        for (id, file) in &touched.people {
-            let added = more.iter().filter(|(of, _)| of == id).map(|(_, recorded)| recorded.clone());
-            let known = if more.is_empty() {
-                file.known_now()
-            } else {
-                let facts: Vec<_> = file.facts.iter().cloned().chain(added).collect();
-                Specialist::known_at(*id, &facts, Revision::LATEST)
-            };
+    ) -> ToldAfter {
+        let mut after = ToldAfter::default();
+        after.told.records_begin = law.records_begin();
+        let mut reported = reported_of_people(record);
+        for (id, mut file) in touched {
+            if let Some(more) = reported.remove(&id) {
+                Arc::make_mut(&mut file).facts.extend(more);
+            }
+            let known = file.known_now();
             let employers = self.employers(known.jobs.iter().map(|job| &job.provider), replaced);
             for credential in &known.credentials {
                 let timeline = Arc::new(Timeline::compile(&known, credential, &employers, law));
-                all.told.add_credential(&timeline, &employers);
-                all.timelines.insert(credential.number, timeline);
+                after.told.add_credential(&timeline, &employers);
+                after.timelines.insert(credential.number, timeline);
             }
-            all.people.insert(*id, known);
+            after.people.insert(id, known);
+            after.files.push((id, file));
         }
-        for id in &touched.providers {
-            if let Some(file) = replaced.get(id).cloned().or_else(|| self.provider(id)) {
-                all.told.add_provider(id, &file.state, &file.timeline);
-            }
+        for (id, file) in replaced {
+            after.told.add_provider(id, &file.state, &file.timeline);
         }
-        all
+        after
+    }
+
+    /// What was told of the same before the record: what is resident, or staged, is compiled already.
+    fn told_before(&self, after: &ToldAfter, replaced: &HashMap<ProviderId, Arc<ProviderFile>>) -> Told {
+        let mut told = Told::default();
+        told.records_begin = self.head.law.records_begin();
+        for timeline in after.timelines.keys().filter_map(|number| self.timeline(*number)) {
+            told.add_credential(&timeline, &self.employers_of(&timeline, &HashMap::new()));
+        }
+        for file in replaced.keys().filter_map(|id| self.provider(id)) {
+            told.add_provider(&file.id, &file.state, &file.timeline);
+        }
+        told
     }
 
     fn employers_of(
@@ -363,18 +377,20 @@ impl<'a> Stage<'a> {
 }
 
 /// What is told of what is touched, with the states that it was told of.
-struct ToldOf {
+#[derive(Default)]
+struct ToldAfter {
     told: Told,
+    files: Vec<(SpecialistId, Arc<SpecialistFile>)>,
     people: BTreeMap<SpecialistId, Specialist>,
     timelines: BTreeMap<CredentialNumber, Arc<Timeline>>,
 }
 
-fn specialist_facts(record: &Record) -> Vec<(SpecialistId, Recorded<SpecialistFact>)> {
-    let facts = record.recorded_facts();
-    facts
-        .filter_map(|recorded| match recorded.fact {
-            Fact::Specialist(id, fact) => Some((*id, recorded.with(fact.clone()))),
-            _ => None,
-        })
-        .collect()
+fn reported_of_people(record: &Record) -> HashMap<SpecialistId, Vec<Recorded<SpecialistFact>>> {
+    let mut reported: HashMap<_, Vec<_>> = HashMap::new();
+    for recorded in record.recorded_facts() {
+        if let Fact::Specialist(id, fact) = recorded.fact {
+            reported.entry(*id).or_default().push(recorded.with(fact.clone()));
+        }
+    }
+    reported
 }

@@ -62,9 +62,9 @@ pub enum File {
     /// A provider's, and whether any job that is not retracted names it.
     Provider(Arc<ProviderFile>, bool),
     /// A person's.
-    Specialist(SpecialistFile),
+    Specialist(Arc<SpecialistFile>),
     /// Those of everyone who has a job with a provider.
-    Staff(Vec<SpecialistFile>),
+    Staff(Vec<Arc<SpecialistFile>>),
 }
 
 /// The facts to record, or the first refusal that applies.

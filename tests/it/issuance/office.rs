@@ -184,7 +184,7 @@ impl Office {
 
     /// What comes of a command, without filing it.
     pub fn judge(&mut self, command: &Command) -> Result<Vec<Fact>, Rejection> {
-        decide(command, &File::Specialist(self.person.clone()), self)
+        decide(command, &File::Specialist(self.person.clone().into()), self)
     }
 
     /// What comes of a command, filed if it is accepted.
