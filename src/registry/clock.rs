@@ -1,9 +1,9 @@
 //! The one place that reads a clock.
 //!
-//! Instants are always those of the machine. The civil day is that of America/Chicago, unless a development server was
-//! given another one.
+//! Instants are those of the machine, unless a history is loaded: then whoever tells it tells the time. The civil day is
+//! that of America/Chicago, unless a development server was given another one.
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -14,9 +14,18 @@ use crate::domain::day::Day;
 #[derive(Debug)]
 pub struct Clock {
     zone: TimeZone,
-    /// Whether the civil day stands still at `set_to`, or is never before it.
-    stands: bool,
+    mode: Mode,
     set_to: AtomicI32,
+}
+
+#[derive(Debug)]
+enum Mode {
+    /// The machine's instants; the civil day is never before `set_to`.
+    Runs,
+    /// The machine's instants; the civil day stands still at `set_to`.
+    DayStands,
+    /// The instant last told, in microseconds since 1970, and its civil day.
+    Told(AtomicI64),
 }
 
 /// The time zone database has no America/Chicago.
@@ -35,18 +44,37 @@ impl Clock {
     pub fn new(set_to: Option<Day>) -> Result<Clock, NoTimeZone> {
         let zone = TimeZone::get("America/Chicago").map_err(NoTimeZone)?;
         let day = set_to.unwrap_or(Day::BEGINNING);
-        Ok(Clock { zone, stands: set_to.is_some(), set_to: AtomicI32::new(day.number()) })
+        let mode = if set_to.is_some() { Mode::DayStands } else { Mode::Runs };
+        Ok(Clock { zone, mode, set_to: AtomicI32::new(day.number()) })
+    }
+
+    /// A clock that shows what it is told with [`Clock::tell`], and nothing else.
+    pub fn told(first: Timestamp) -> Result<Clock, NoTimeZone> {
+        Ok(Clock { mode: Mode::Told(AtomicI64::new(first.as_microsecond())), ..Clock::new(None)? })
+    }
+
+    /// Tells the instant. An earlier one changes nothing, nor does any on a clock that goes by itself.
+    pub fn tell(&self, instant: Timestamp) {
+        if let Mode::Told(micros) = &self.mode {
+            micros.fetch_max(instant.as_microsecond(), Ordering::AcqRel);
+        }
     }
 
     /// This instant.
     pub fn now(&self) -> Timestamp {
-        now()
+        match &self.mode {
+            Mode::Runs | Mode::DayStands => now(),
+            Mode::Told(micros) => Timestamp::from_microsecond(micros.load(Ordering::Acquire)).unwrap_or(Timestamp::MAX),
+        }
     }
 
     /// The civil day that it is.
     pub fn civil_day(&self) -> Day {
         let set_to = self.set_to();
-        if self.stands { set_to } else { set_to.max(self.civil_day_of(self.now())) }
+        match self.mode {
+            Mode::DayStands => set_to,
+            Mode::Runs | Mode::Told(_) => set_to.max(self.civil_day_of(self.now())),
+        }
     }
 
     /// The day that somebody set it to; the beginning of time, if nobody did.
@@ -66,7 +94,7 @@ impl Clock {
 
     /// When the civil day after `day` begins; the end of time while the civil day stands still.
     pub fn day_ends_at(&self, day: Day) -> Timestamp {
-        if self.stands {
+        if matches!(self.mode, Mode::DayStands) {
             return Timestamp::MAX;
         }
         let next = day.next().to_civil().to_zoned(self.zone.clone());
@@ -92,6 +120,16 @@ mod tests {
         ] {
             assert_eq!(clock.civil_day_of(instant.parse().unwrap()).to_string(), day, "{instant}");
         }
+    }
+
+    #[test]
+    fn told_time_is_what_was_told_last_and_never_goes_back() {
+        let clock = Clock::told("2014-01-01T06:00:00Z".parse().unwrap()).unwrap();
+        assert_eq!(clock.civil_day().to_string(), "2014-01-01");
+        let evening = clock.day_ends_at(clock.civil_day());
+        clock.tell(evening);
+        clock.tell("2013-05-05T00:00:00Z".parse().unwrap());
+        assert_eq!((clock.now(), clock.civil_day().to_string()), (evening, "2014-01-02".to_owned()));
     }
 
     #[test]

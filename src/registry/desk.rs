@@ -27,7 +27,8 @@ pub enum Numbers {
 }
 
 impl Numbers {
-    fn draw(&mut self) -> u64 {
+    /// The next number.
+    pub fn draw(&mut self) -> u64 {
         match self {
             Numbers::Random => Uuid::new_v4().as_u64_pair().1,
             // splitmix64

@@ -68,16 +68,8 @@ impl Registry {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Opened, OpenError> {
         let clock = Clock::new(options.today)?;
-        let rule_sets = rules::load(options.rules_dir.as_deref())?;
-        let store = Store::open(&options.data_dir, options.store, progress)?;
-        let is_new = store.head() == Revision::ZERO;
-        let chronicle = Chronicle::of(&store.index().registry_facts()?)?;
-        let first = first_law(&rule_sets, &chronicle)?;
-        let (mut shared, agenda) = resident(&store, clock, chronicle, &first)?;
-        shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
-        let shared = Arc::new(shared);
-        let mut writer = Writer { shared: Arc::clone(&shared), store, agenda, answered_through: Timestamp::UNIX_EPOCH };
-        begin(&mut writer, &rule_sets, semantics_version)?;
+        let (writer, is_new) = open_writer(options, clock, semantics_version, Uuid::new_v4(), progress)?;
+        let shared = Arc::clone(&writer.shared);
         let (sender, mailbox) = mpsc::channel(QUEUE);
         let writer = std::thread::Builder::new()
             .name("writer".to_owned())
@@ -85,6 +77,27 @@ impl Registry {
             .map_err(OpenError::Writer)?;
         Ok(Opened { registry: Registry { shared, writer: sender }, writer, is_new })
     }
+}
+
+/// The writer of a registry with everything that must stand before anything else, and whether the data directory was
+/// empty: then the registry begins with `epoch`.
+pub(super) fn open_writer(
+    options: Options,
+    clock: Clock,
+    semantics_version: u32,
+    epoch: Uuid,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Writer, bool), OpenError> {
+    let rule_sets = rules::load(options.rules_dir.as_deref())?;
+    let store = Store::open(&options.data_dir, options.store, progress)?;
+    let is_new = store.head() == Revision::ZERO;
+    let chronicle = Chronicle::of(&store.index().registry_facts()?)?;
+    let first = first_law(&rule_sets, &chronicle)?;
+    let (mut shared, agenda) = resident(&store, clock, chronicle, &first)?;
+    shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
+    let mut writer = Writer { shared: Arc::new(shared), store, agenda, answered_through: Timestamp::UNIX_EPOCH };
+    begin(&mut writer, &rule_sets, semantics_version, epoch)?;
+    Ok((writer, is_new))
 }
 
 /// The law to begin with: the one on record, else that of the rule files.
@@ -163,7 +176,7 @@ fn fill(shared: &Shared, law: &Law) -> Result<Agenda, OpenError> {
 }
 
 /// Writes what must stand before anything else: the first record, rule sets that are new, the days since the last.
-fn begin(writer: &mut Writer, rule_sets: &[RuleText], semantics_version: u32) -> Result<(), OpenError> {
+fn begin(writer: &mut Writer, rule_sets: &[RuleText], semantics_version: u32, epoch: Uuid) -> Result<(), OpenError> {
     let head = writer.shared.head.load_full();
     let today = writer.shared.clock.civil_day();
     let adopt = |text: &RuleText| {
@@ -174,11 +187,8 @@ fn begin(writer: &mut Writer, rule_sets: &[RuleText], semantics_version: u32) ->
         })
     };
     if head.revision == Revision::ZERO {
-        let began = RegistryFact::EpochBegan {
-            epoch: Uuid::new_v4(),
-            forked_after: Revision::ZERO,
-            why: "the registry began".to_owned(),
-        };
+        let began =
+            RegistryFact::EpochBegan { epoch, forked_after: Revision::ZERO, why: "the registry began".to_owned() };
         let mut facts = vec![Fact::Registry(began)];
         facts.extend(rule_sets.iter().map(adopt));
         facts.push(Fact::Registry(RegistryFact::DayOpened { date: today }));

@@ -44,9 +44,7 @@ pub(super) fn adopt(writer: &mut Writer, version: u32) -> Result<(), OpenError> 
     let mut stage = Stage::new(&shared, Head::clone(&head), writer.answered_through)?;
     let adopted = stage.add_own(RegistryFact::SemanticsAdopted { version }, changes, people);
     adopted.map_err(began)?;
-    writer.commit(stage, Vec::new()).map_err(|_| began(SubmitError::OutcomeUnknown))?;
-    // A batch that the disk refuses leaves the head where it was.
-    if shared.head.load().revision == head.revision { Err(began(SubmitError::NotWritten)) } else { Ok(()) }
+    writer.commit(stage).map_err(|refusal| began(refusal.into()))
 }
 
 /// What copies were told, and what is answered now: of whatever these are not the same for. Reads the disk.

@@ -4,7 +4,6 @@
 //! of the log, folds it into the index and the timelines, publishes the head, and answers. A caller that hangs up does
 //! not undo a commit.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -102,6 +101,24 @@ pub enum SubmitErrorSource {
     Index(#[from] crate::store::index::IndexError),
 }
 
+/// Why a stage was not committed.
+pub(super) enum NotCommitted {
+    /// The disk refused and nothing happened: it is full, or something else.
+    Refused { full: bool },
+    /// Nothing may be written any more.
+    Failed(WriterFailed),
+}
+
+impl From<NotCommitted> for SubmitError {
+    fn from(refusal: NotCommitted) -> SubmitError {
+        match refusal {
+            NotCommitted::Refused { full: true } => SubmitError::StoreFull,
+            NotCommitted::Refused { full: false } => SubmitError::NotWritten,
+            NotCommitted::Failed(_) => SubmitError::OutcomeUnknown,
+        }
+    }
+}
+
 impl Writer {
     /// Runs until it is told to close, or the disk fails. Gives back the store, to be closed.
     pub(super) fn run(mut self, mut mailbox: mpsc::Receiver<Message>) -> Result<Store, WriterFailed> {
@@ -131,17 +148,11 @@ impl Writer {
             }
         };
         let mut decided = Vec::with_capacity(batch.len());
-        let mut receipts: HashMap<Revision, Receipt> = HashMap::new();
         let mut closing = false;
         for message in batch {
             match message {
                 Message::Submit(submission, reply) => {
-                    let outcome = self.submit(&mut stage, &receipts, *submission);
-                    if let Ok(receipt) = &outcome
-                        && receipt.revision > shared.head.load().revision
-                    {
-                        receipts.insert(receipt.revision, receipt.clone());
-                    }
+                    let outcome = self.submit(&mut stage, &decided, *submission);
                     decided.push(Decided::Receipt(reply, Box::new(outcome)));
                 }
                 Message::Record(facts, reply) => {
@@ -160,12 +171,21 @@ impl Writer {
                 Message::Close => closing = true,
             }
         }
-        self.commit(stage, decided)?;
+        match self.commit(stage) {
+            Ok(()) => decided.into_iter().for_each(Decided::answer),
+            Err(NotCommitted::Refused { full }) => {
+                refuse(decided, || if full { SubmitError::StoreFull } else { SubmitError::NotWritten });
+            }
+            Err(NotCommitted::Failed(failure)) => {
+                refuse(decided, || SubmitError::OutcomeUnknown);
+                return Err(failure);
+            }
+        }
         Ok(closing)
     }
 
     /// Opens every day after today up to `through`, in order.
-    fn open_days(&self, stage: &mut Stage<'_>, through: Day) -> Result<(), SubmitError> {
+    pub(super) fn open_days(&self, stage: &mut Stage<'_>, through: Day) -> Result<(), SubmitError> {
         while stage.head.today < through {
             let day = stage.head.today.next();
             let mut due = self.agenda.due(day);
@@ -177,10 +197,11 @@ impl Writer {
         Ok(())
     }
 
-    fn submit(
+    /// Decides a command on top of the stage. `decided` is what was decided before it in its batch.
+    pub(super) fn submit(
         &self,
         stage: &mut Stage<'_>,
-        receipts: &HashMap<Revision, Receipt>,
+        decided: &[Decided],
         submission: Submission,
     ) -> Result<Receipt, SubmitError> {
         let Submission { reporter, method, request_id, content, validate_only, note, command, numbers } = submission;
@@ -197,7 +218,7 @@ impl Writer {
             if in_role != reporter.role {
                 return Err(SubmitError::OtherRights);
             }
-            return match receipts.get(&revision) {
+            return match decided.iter().find_map(|decided| decided.receipt_of(revision)) {
                 Some(receipt) => Ok(receipt.clone()),
                 None => Ok(self.receipt_again(revision)?),
             };
@@ -205,6 +226,7 @@ impl Writer {
         let file = stage.file_for(&command, &reporter)?;
         let mut desk = StageDesk { stage, reporter: &reporter, numbers: std::cell::Cell::new(numbers) };
         let facts = decide(&command, &file, &mut desk)?;
+        drop(file);
         stage.add(Draft { reporter, request: Some(request), note, facts }, validate_only)
     }
 
@@ -219,30 +241,22 @@ impl Writer {
         self.shared.at(revision)?.receipt_of(&record)
     }
 
-    /// Makes the stage durable, folds and publishes it, and answers.
-    pub(super) fn commit(&mut self, stage: Stage<'_>, decided: Vec<Decided>) -> Result<(), WriterFailed> {
+    /// Makes the stage durable, folds and publishes it.
+    pub(super) fn commit(&mut self, stage: Stage<'_>) -> Result<(), NotCommitted> {
         if stage.records.is_empty() {
-            decided.into_iter().for_each(Decided::answer);
             return Ok(());
         }
+        let failed = |error| NotCommitted::Failed(WriterFailed(error));
         match self.store.commit(&stage.records) {
             Ok(_) => {}
-            Err(error @ AppendError::OutcomeUnknown(_)) => {
-                refuse(decided, || SubmitError::OutcomeUnknown);
-                return Err(WriterFailed(error.into()));
-            }
+            Err(error @ AppendError::OutcomeUnknown(_)) => return Err(failed(error.into())),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a batch was not written");
-                let full = matches!(error, AppendError::DiskFull);
-                refuse(decided, || if full { SubmitError::StoreFull } else { SubmitError::NotWritten });
-                return Ok(());
+                return Err(NotCommitted::Refused { full: matches!(error, AppendError::DiskFull) });
             }
         }
         let Stage { pending, records, head, providers, timelines, agenda, .. } = stage;
-        if let Err(error) = self.shared.index.fold(pending) {
-            refuse(decided, || SubmitError::OutcomeUnknown);
-            return Err(WriterFailed(error.into()));
-        }
+        self.shared.index.fold(pending).map_err(|error| failed(error.into()))?;
         for (entry, due) in agenda {
             self.agenda.set(entry, due);
         }
@@ -256,7 +270,6 @@ impl Writer {
         drop(credentials);
         self.shared.shelf.put(records);
         self.shared.publish(head);
-        decided.into_iter().for_each(Decided::answer);
         Ok(())
     }
 }
@@ -282,6 +295,13 @@ fn refuse(decided: Vec<Decided>, error: impl Fn() -> SubmitError) {
 }
 
 impl Decided {
+    /// The receipt for a record. A command that was only validated has none, whatever head it was told.
+    fn receipt_of(&self, revision: Revision) -> Option<&Receipt> {
+        let Decided::Receipt(_, outcome) = self else { return None };
+        let receipt = outcome.as_ref().as_ref().ok()?;
+        (receipt.revision == revision && !receipt.fact_ids.is_empty()).then_some(receipt)
+    }
+
     /// Answers. A caller that hung up misses nothing but the answer.
     fn answer(self) {
         match self {

@@ -130,14 +130,13 @@ impl DataDir {
         self.root.join("keys")
     }
 
-    /// The key of the digests that tell a repeated request from another, made at the first start.
-    pub fn request_key(&self) -> Result<Key, DataDirError> {
+    /// The key of the digests that tell a repeated request from another, made at the first start unless one is given.
+    pub fn request_key(&self, given: Option<Key>) -> Result<Key, DataDirError> {
         let path = self.keys().join("request.key");
         match fs::read(&path) {
             Ok(bytes) => bytes.try_into().map_err(|_| DataDirError::BadKey),
             Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
-                let mut key = Key::default();
-                getrandom::fill(&mut key).map_err(io::Error::other).map_err(disk("given a key"))?;
+                let key = given.map_or_else(random_key, Ok).map_err(disk("given a key"))?;
                 write_durably(&path, &key, 0o600).map_err(disk("given a key"))?;
                 Ok(key)
             }
@@ -169,6 +168,12 @@ pub(super) fn check_format_of(root: &Path) -> Result<(), DataDirError> {
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => Err(DataDirError::NotADataDir),
         Err(source) => Err(disk("read")(source)),
     }
+}
+
+fn random_key() -> io::Result<Key> {
+    let mut key = Key::default();
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    Ok(key)
 }
 
 fn disk(doing: &'static str) -> impl Fn(io::Error) -> DataDirError {

@@ -38,11 +38,14 @@ pub struct StoreOptions {
     pub log: LogOptions,
     /// Memory that the index may use for its pages; it uses more.
     pub index_cache_bytes: u64,
+    /// The key for digests of requests that a new data directory is given; none: one that nobody can guess. It is for
+    /// invented registries, which are to be the same every time.
+    pub new_request_key: Option<Key>,
 }
 
 impl Default for StoreOptions {
     fn default() -> StoreOptions {
-        StoreOptions { log: LogOptions::default(), index_cache_bytes: 64 * 1024 * 1024 }
+        StoreOptions { log: LogOptions::default(), index_cache_bytes: 64 * 1024 * 1024, new_request_key: None }
     }
 }
 
@@ -115,7 +118,7 @@ impl Store {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Store, OpenError> {
         let directory = DataDir::open(directory)?;
-        let request_key = directory.request_key()?;
+        let request_key = directory.request_key(options.new_request_key)?;
         let log = FileLog::open(disk, &directory.log(), options.log)?;
         let reader = log.reader();
         let index = Index::open(&directory.index(), options.index_cache_bytes, &*reader, progress)?;

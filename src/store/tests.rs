@@ -19,7 +19,7 @@ const METHOD: &str = "/registry.Test/Report";
 
 fn open(directory: &Path) -> Result<Store, OpenError> {
     let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0 };
-    Store::open(directory, StoreOptions { log, index_cache_bytes: 1 << 20 }, &mut |_| {})
+    Store::open(directory, StoreOptions { log, index_cache_bytes: 1 << 20, ..StoreOptions::default() }, &mut |_| {})
 }
 
 fn open_on(disk: &SimulatedDisk, directory: &Path) -> Result<Store, OpenError> {

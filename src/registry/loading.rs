@@ -1,0 +1,167 @@
+//! Loading: a history told to a new registry on the caller's thread and by the caller's clock.
+//!
+//! What is told goes the way that everything goes, through the writer: decided command by command, made durable a batch
+//! at a time, folded and published. Only the waiting is left out, and time passes as it is told.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::SEMANTICS_VERSION;
+use super::clock::{Clock, NoTimeZone};
+use super::errors::{OpenError, ReadError, SubmitError};
+use super::head::Head;
+use super::open::{Options, open_writer};
+use super::receipt::Receipt;
+use super::stage::Stage;
+use super::writer::{NotCommitted, Submission, Writer, WriterFailed};
+use crate::domain::day::Day;
+use crate::domain::id::{CredentialNumber, ProviderId};
+use crate::domain::provider::ProviderFile;
+use crate::domain::timeline::Timeline;
+use crate::store::{CloseError, StoreOptions};
+
+/// Where a history is loaded, and how it begins.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// The data directory. It must hold no records.
+    pub data_dir: PathBuf,
+    /// How the store uses the machine.
+    pub store: StoreOptions,
+    /// The instant of the first record.
+    pub begins_at: Timestamp,
+    /// The epoch that begins.
+    pub epoch: Uuid,
+}
+
+/// A history could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The data directory holds a registry.
+    #[error("the data directory holds a registry already")]
+    NotEmpty,
+    /// The registry does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// What was told was not recorded.
+    #[error("a batch was not recorded")]
+    NotRecorded(#[from] SubmitError),
+    /// The disk failed.
+    #[error(transparent)]
+    Failed(#[from] WriterFailed),
+    /// The index could not be closed.
+    #[error(transparent)]
+    Close(#[from] CloseError),
+}
+
+impl From<NoTimeZone> for LoadError {
+    fn from(error: NoTimeZone) -> LoadError {
+        LoadError::Open(error.into())
+    }
+}
+
+impl From<ReadError> for LoadError {
+    fn from(error: ReadError) -> LoadError {
+        LoadError::NotRecorded(error.into())
+    }
+}
+
+impl From<NotCommitted> for LoadError {
+    fn from(error: NotCommitted) -> LoadError {
+        match error {
+            NotCommitted::Refused { full: true } => LoadError::NotRecorded(SubmitError::StoreFull),
+            NotCommitted::Refused { full: false } => LoadError::NotRecorded(SubmitError::NotWritten),
+            NotCommitted::Failed(failure) => LoadError::Failed(failure),
+        }
+    }
+}
+
+/// A new registry that is being told a history.
+pub struct Loader {
+    writer: Writer,
+}
+
+impl Loader {
+    /// Begins a registry in an empty data directory.
+    pub fn begin(options: LoadOptions) -> Result<Loader, LoadError> {
+        let LoadOptions { data_dir, store, begins_at, epoch } = options;
+        let clock = Clock::told(begins_at)?;
+        let options = Options { data_dir, rules_dir: None, today: None, open_days_through: None, store };
+        let (writer, is_new) = open_writer(options, clock, SEMANTICS_VERSION, epoch, &mut |_| {})?;
+        if is_new { Ok(Loader { writer }) } else { Err(LoadError::NotEmpty) }
+    }
+
+    /// Records what is told in `tell` as one batch, durable when this returns. Of a batch that fails nothing is recorded.
+    pub fn batch<T, E: From<LoadError>>(
+        &mut self,
+        tell: impl FnOnce(&mut Batch<'_, '_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let shared = Arc::clone(&self.writer.shared);
+        let head = Head::clone(&shared.head.load());
+        let stage = Stage::new(&shared, head, Timestamp::UNIX_EPOCH).map_err(LoadError::from)?;
+        let mut batch = Batch { writer: &self.writer, stage };
+        let told = tell(&mut batch)?;
+        let Batch { stage, .. } = batch;
+        self.writer.commit(stage).map_err(LoadError::from)?;
+        Ok(told)
+    }
+
+    /// The published head.
+    pub fn head(&self) -> Arc<Head> {
+        self.writer.shared.head.load_full()
+    }
+
+    /// Closes the registry, so that it opens at once.
+    pub fn close(self) -> Result<(), LoadError> {
+        let Writer { shared, store, .. } = self.writer;
+        drop(shared);
+        Ok(store.close()?)
+    }
+}
+
+/// What is told and not durable yet.
+pub struct Batch<'w, 's> {
+    writer: &'w Writer,
+    stage: Stage<'s>,
+}
+
+impl Batch<'_, '_> {
+    /// Tells the time, and opens each day that has begun by then at the instant when it began.
+    pub fn at(&mut self, instant: Timestamp) -> Result<(), SubmitError> {
+        let clock = &self.writer.shared.clock;
+        while self.stage.head.day_ends_at <= instant {
+            clock.tell(self.stage.head.day_ends_at);
+            let next = self.stage.head.today.next();
+            self.writer.open_days(&mut self.stage, next)?;
+        }
+        clock.tell(instant);
+        Ok(())
+    }
+
+    /// Decides a command. The receipt holds once the batch is durable.
+    pub fn submit(&mut self, submission: Submission) -> Result<Receipt, SubmitError> {
+        self.writer.submit(&mut self.stage, &[], submission)
+    }
+
+    /// How many records it has.
+    pub fn records(&self) -> usize {
+        self.stage.records.len()
+    }
+
+    /// Today, as told.
+    pub fn today(&self) -> Day {
+        self.stage.head.today
+    }
+
+    /// A credential's timeline, as told so far.
+    pub fn timeline(&self, number: CredentialNumber) -> Option<Arc<Timeline>> {
+        self.stage.timeline(number)
+    }
+
+    /// A provider's file, as told so far.
+    pub fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>> {
+        self.stage.provider(id)
+    }
+}
