@@ -10,6 +10,7 @@ mod connect;
 mod evaluate;
 mod export;
 mod failure;
+mod generate;
 mod healthcheck;
 mod init;
 mod mirror;
@@ -51,6 +52,7 @@ enum Command {
     Serve(serve::Serve),
     Verify(verify::Verify),
     Evaluate(evaluate::Evaluate),
+    Generate(generate::Generate),
     Mirror(mirror::Mirror),
     Healthcheck(healthcheck::Healthcheck),
     Config(config::ShowConfig),
@@ -89,6 +91,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Verify(verify) => verify.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
+        Command::Generate(generate) => generate.run(),
         Command::Mirror(mirror) => mirror.run(),
         Command::Healthcheck(healthcheck) => healthcheck.run(),
         Command::Config(config) => config.run(),

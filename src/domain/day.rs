@@ -90,6 +90,12 @@ impl fmt::Display for Day {
     }
 }
 
+impl From<Date> for Day {
+    fn from(civil: Date) -> Day {
+        Day::from_civil(civil)
+    }
+}
+
 impl std::str::FromStr for Day {
     type Err = NotADate;
 

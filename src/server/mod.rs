@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod door;
+pub mod generate;
 mod open;
 mod sample;
 mod scrub;

@@ -15,6 +15,7 @@ mod cascade;
 mod contract;
 mod errors;
 mod feed;
+mod generated;
 mod harness;
 mod histories;
 mod issuance;

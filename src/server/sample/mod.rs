@@ -7,6 +7,8 @@ mod people;
 mod providers;
 mod telling;
 
+pub(super) use self::telling::application;
+
 use uuid::Uuid;
 
 use crate::domain::command::Command;

@@ -156,7 +156,7 @@ fn name(person: &Person, family: &str) -> PersonName {
 }
 
 /// An application that every rule set shipped so far accepts, since the day decides which of them judges it.
-fn application(effective_from: Day, designations: &[Designation]) -> Application {
+pub(in crate::server) fn application(effective_from: Day, designations: &[Designation]) -> Application {
     let trained_on = effective_from.plus(-45);
     let training = |code: &Designation| {
         // Recovery only is for those who were trained before May 2021.

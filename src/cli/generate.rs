@@ -1,0 +1,166 @@
+//! `generate`: makes a registry of invented people, of any size, for tests and measurements.
+
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal as _, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::{Outcome, print, print_json};
+use crate::server::generate::{Credential, Options, Progress, Summary, generate};
+
+/// Make a registry of invented people in an empty data directory: the same one for the same options, every time
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  cpss-registry generate --data-dir ./data --specialists 10000 --through 2026-11-20
+  cpss-registry serve --dev --no-sample --data-dir ./data --today 2026-11-20")]
+pub struct Generate {
+    /// Make it here; the directory must hold no registry
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// How many people come on file
+    #[arg(long, value_name = "N")]
+    specialists: u32,
+    /// How many providers [default: one for each 100 people, and 5 at least]
+    #[arg(long, value_name = "N")]
+    providers: Option<u32>,
+    /// What chance begins with: the same seed makes the same registry, to the byte
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    /// The last day of its history
+    #[arg(long, value_name = "DATE")]
+    through: Date,
+    /// How many years of history
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u8).range(1..=50))]
+    years: u8,
+    /// Write every credential number here, a line each: number,provider,date, the last two a question that is CONFIRMED
+    #[arg(long, value_name = "FILE")]
+    numbers: Option<PathBuf>,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Made {
+    records: u64,
+    facts: u64,
+    specialists: u64,
+    credentials: u64,
+    providers: u32,
+    refused: u64,
+    seed: u64,
+    through: String,
+    seconds: f64,
+    records_per_second: f64,
+}
+
+impl Generate {
+    pub(super) fn run(self) -> Result<Outcome, Failure> {
+        let mut numbers = self.open_numbers()?;
+        let options = self.options()?;
+        let began = Instant::now();
+        let mut shown = Shown { began, on_terminal: std::io::stderr().is_terminal(), tenths: 0 };
+        let list = &mut |credential: Credential| {
+            let Some(file) = &mut numbers else { return Ok(()) };
+            match credential.confirmed {
+                Some((provider, day)) => writeln!(file, "{},{provider},{day}", credential.number),
+                None => writeln!(file, "{},,", credential.number),
+            }
+        };
+        let made = generate(&options, &mut |progress| shown.show(progress), list);
+        shown.end();
+        let made = made.map_err(|error| Failure::of("cannot generate", &error))?;
+        if let Some(file) = &mut numbers {
+            file.flush().map_err(|error| Failure::of("cannot write the numbers", &error))?;
+        }
+        self.say(made, options.providers, began)?;
+        Ok(Outcome::Done)
+    }
+
+    fn open_numbers(&self) -> Result<Option<BufWriter<File>>, Failure> {
+        let Some(path) = &self.numbers else { return Ok(None) };
+        let file =
+            File::create(path).map_err(|error| Failure::of(format!("cannot write {}", path.display()), &error))?;
+        Ok(Some(BufWriter::new(file)))
+    }
+
+    fn options(&self) -> Result<Options, Failure> {
+        let years = jiff::Span::new().years(self.years);
+        let begins_on =
+            self.through.checked_sub(years).map_err(|error| Failure::of("cannot go back so far", &error))?;
+        if begins_on.year() < 1950 || self.through.year() > 2199 {
+            return Err(Failure::usage(vec!["--through and --years go beyond 1950 to 2199".to_owned()]));
+        }
+        Ok(Options {
+            data_dir: self.data_dir.clone(),
+            specialists: self.specialists,
+            providers: self.providers.unwrap_or(self.specialists / 100).max(5),
+            seed: self.seed,
+            begins_on: begins_on.into(),
+            through: self.through.into(),
+        })
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a rate is shown to whole records")]
+    fn say(&self, made: Summary, providers: u32, began: Instant) -> Result<(), Failure> {
+        let seconds = began.elapsed().as_secs_f64();
+        let Summary { records, facts, specialists, credentials, refused } = made;
+        let rate = records as f64 / seconds;
+        if self.json {
+            let (seed, through) = (self.seed, self.through.to_string());
+            return print_json(&Made {
+                records,
+                facts,
+                specialists,
+                credentials,
+                providers,
+                refused,
+                seed,
+                through,
+                seconds,
+                records_per_second: rate,
+            });
+        }
+        print(&format!(
+            "{records} records with {facts} facts, {specialists} people, {credentials} credentials, {providers} \
+             providers, through {}\n{seconds:.1} s, {rate:.0} records a second; {refused} reports were not accepted\n",
+            self.through
+        ))
+    }
+}
+
+/// How far it is: a line that changes on a terminal, a line for each tenth elsewhere, both on standard error.
+struct Shown {
+    began: Instant,
+    on_terminal: bool,
+    tenths: u32,
+}
+
+impl Shown {
+    #[expect(clippy::cast_precision_loss, reason = "a rate is shown to whole records")]
+    fn show(&mut self, progress: Progress) {
+        let Progress { day, days: (told, all), records } = progress;
+        let percent = told.saturating_mul(100).checked_div(all).unwrap_or(100);
+        let rate = records as f64 / self.began.elapsed().as_secs_f64();
+        let filled = "█".repeat(percent as usize / 4);
+        let mut err = std::io::stderr();
+        // Nobody has to watch.
+        if self.on_terminal {
+            drop(write!(err, "\r\x1b[K{filled:░<25} {percent:3} %  {day}  {records} records, {rate:.0} a second"));
+        } else if percent / 10 > self.tenths {
+            self.tenths = percent / 10;
+            drop(writeln!(err, "{percent} %: {day}, {records} records, {rate:.0} a second"));
+        }
+    }
+
+    fn end(&self) {
+        if self.on_terminal {
+            drop(write!(std::io::stderr(), "\r\x1b[K"));
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! Generating: a registry of any size in which everybody is invented, with histories as agencies would report them.
+//!
+//! It is told to the writer command by command over years of system time, and is the same, to the byte of the log, for
+//! the same options and the same version of the program: names, ids, dates, instants, the epoch, and the key of the
+//! requests' digests all come from the seed. What the registry refuses is left out and counted.
+
+mod dice;
+mod invented;
+mod people;
+mod plan;
+mod providers;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use self::dice::Dice;
+use self::people::Person;
+use self::providers::{Employers, Report};
+use crate::domain::command::Command;
+use crate::domain::day::{Day, Period};
+use crate::domain::fact::{Reporter, Role};
+use crate::domain::id::{CredentialNumber, NotAnId, ProviderId, Revision};
+use crate::domain::law::RuleSet;
+use crate::domain::record::Coverage;
+use crate::domain::standing::Standing;
+use crate::registry::clock::{Clock, NoTimeZone};
+use crate::registry::{Batch, LoadError, LoadOptions, Loader, Numbers, Receipt, Submission, SubmitError};
+use crate::store::StoreOptions;
+
+/// How many records are made durable at once.
+const BATCH: usize = 4096;
+
+/// What is generated, and where.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The data directory. It must hold no records.
+    pub data_dir: PathBuf,
+    /// How many people.
+    pub specialists: u32,
+    /// How many providers.
+    pub providers: u32,
+    /// What chance begins with.
+    pub seed: u64,
+    /// The first day of the registry.
+    pub begins_on: Day,
+    /// The last day that is opened.
+    pub through: Day,
+}
+
+/// How far generating is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// The day that is being told.
+    pub day: Day,
+    /// The days that are told, and of how many.
+    pub days: (u32, u32),
+    /// The records so far.
+    pub records: u64,
+}
+
+/// What was generated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The records.
+    pub records: u64,
+    /// The facts in them.
+    pub facts: u64,
+    /// The people on file.
+    pub specialists: u64,
+    /// The credentials issued or brought over.
+    pub credentials: u64,
+    /// The reports that the registry did not accept.
+    pub refused: u64,
+}
+
+/// A credential, with a question that is answered with yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// Its number.
+    pub number: CredentialNumber,
+    /// A provider, and the last day up to the end on which the credential is CONFIRMED for it; none if there is none.
+    pub confirmed: Option<(ProviderId, Day)>,
+}
+
+/// A registry could not be generated.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    /// The registry takes no more.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The registry could not judge a report.
+    #[error("a report could not be judged")]
+    NotJudged(#[source] SubmitError),
+    /// A provider's id is not one.
+    #[error("a provider has a malformed id")]
+    BadId(#[from] NotAnId),
+    /// The clock cannot tell civil days.
+    #[error(transparent)]
+    Clock(#[from] NoTimeZone),
+    /// The list of credentials could not be written.
+    #[error("the list of credentials could not be written")]
+    List(#[from] io::Error),
+}
+
+/// Generates a registry. `progress` is told how far it is, `list` each credential in the end.
+pub fn generate(
+    options: &Options,
+    progress: &mut dyn FnMut(Progress),
+    list: &mut dyn FnMut(Credential) -> io::Result<()>,
+) -> Result<Summary, GenerateError> {
+    let mut dice = Dice::of(options.seed, REGISTRY, 0);
+    let mut story = Story {
+        clock: Clock::new(None)?,
+        begins_on: options.begins_on,
+        reporting: (options.begins_on, 0),
+        seed: options.seed,
+        summary: Summary { records: 0, facts: 0, specialists: 0, credentials: 0, refused: 0 },
+        step: 0,
+        dice: Dice::of(options.seed, REGISTRY, 1),
+        numbers: Vec::new(),
+    };
+    let mut key = [0; 32];
+    key.chunks_mut(8).for_each(|part| part.copy_from_slice(&dice.draw().to_le_bytes()));
+    let mut loader = Loader::begin(LoadOptions {
+        data_dir: options.data_dir.clone(),
+        store: StoreOptions {
+            index_cache_bytes: 1024 * 1024 * 1024,
+            new_request_key: Some(key),
+            ..StoreOptions::default()
+        },
+        begins_at: story.clock.day_ends_at(options.begins_on.previous()),
+        epoch: uuid::Builder::from_random_bytes(u128::from(dice.draw()).to_le_bytes()).into_uuid(),
+    })?;
+    let rules = Arc::clone(loader.head().law.in_force_on(options.begins_on));
+    let mut cast = Cast::new(options, &rules);
+    let mut more = true;
+    while more {
+        more = loader.batch(|batch| cast.tell(&mut Telling { batch, story: &mut story }))?;
+        let (day, _) = story.reporting;
+        let days = |through: Day| u32::try_from(through.number() - options.begins_on.number()).unwrap_or(0);
+        progress(Progress { day, days: (days(day), days(options.through)), records: loader.head().revision.0 });
+    }
+    loader.batch(|batch| {
+        Telling { batch, story: &mut story }.begin_day(options.through)?;
+        story.numbers.iter().try_for_each(|number| {
+            list(Credential { number: *number, confirmed: confirmed(batch, *number) }).map_err(GenerateError::from)
+        })
+    })?;
+    let Revision(records) = loader.head().revision;
+    loader.close()?;
+    Ok(Summary { records, credentials: story.numbers.len() as u64, ..story.summary })
+}
+
+/// A provider and the last day, up to today, on which a credential is confirmed for it.
+fn confirmed(batch: &Batch<'_, '_>, number: CredentialNumber) -> Option<(ProviderId, Day)> {
+    let timeline = batch.timeline(number)?;
+    let today = batch.today();
+    let confirmed = timeline.days.iter().filter(|(days, on)| {
+        days.start <= today && on.standing == Standing::Current && on.coverage == Coverage::Covered
+    });
+    let day = confirmed.last()?.0.end.previous().min(today);
+    let covers = |(provider, days): &&(ProviderId, Period)| {
+        days.includes(day)
+            && batch.provider(provider).is_some_and(|file| {
+                let on = file.timeline.days.at(day);
+                on.qualifies && on.current && !on.suspended
+            })
+    };
+    timeline.jobs.iter().find(covers).map(|(provider, _)| (provider.clone(), day))
+}
+
+/// Who reports next.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Actor {
+    Provider(u32),
+    Person(u32),
+}
+
+/// Everybody there will be, and when the next report about each is due.
+struct Cast<'a> {
+    options: &'a Options,
+    rules: &'a RuleSet,
+    employers: Employers,
+    providers: Vec<(Dice, std::vec::IntoIter<(Day, Report)>)>,
+    /// Those whose career has begun and goes on.
+    people: HashMap<u32, Person>,
+    due: BinaryHeap<Reverse<(Day, Actor)>>,
+}
+
+/// Whose dice they are.
+const REGISTRY: u64 = 0;
+const PERSON: u64 = 1;
+const PROVIDER: u64 = 2;
+
+impl<'a> Cast<'a> {
+    fn new(options: &'a Options, rules: &'a RuleSet) -> Cast<'a> {
+        let employers = Employers::new(options.providers as usize, options.specialists as usize);
+        let providers = (0..options.providers).map(|provider| {
+            let mut dice = Dice::of(options.seed, PROVIDER, u64::from(provider));
+            let reports = providers::plan(provider, &mut dice, options.begins_on, options.through);
+            (dice, reports.into_iter())
+        });
+        let providers: Vec<_> = providers.collect();
+        let mut cast = Cast { options, rules, employers, providers, people: HashMap::new(), due: BinaryHeap::new() };
+        cast.due.extend((0..options.providers).map(|provider| Reverse((options.begins_on, Actor::Provider(provider)))));
+        for person in 0..options.specialists {
+            let (_, hired, imported_on) = cast.beginning(person);
+            cast.due.push(Reverse((imported_on.unwrap_or(hired), Actor::Person(person))));
+        }
+        cast
+    }
+
+    /// Where a career begins. Some are older than the registry: they are brought over in its first weeks.
+    fn beginning(&self, person: u32) -> (Dice, Day, Option<Day>) {
+        let Options { seed, begins_on, through, .. } = *self.options;
+        let mut dice = Dice::of(seed, PERSON, u64::from(person));
+        if dice.percent(15) {
+            let hired = dice.after(begins_on, -3000, -300);
+            return (dice, hired, Some(dice.after(begins_on, 1, 30).min(through)));
+        }
+        let hired = dice.after(begins_on, 2, (through.number() - begins_on.number() - 30).max(2));
+        (dice, hired.min(through), None)
+    }
+
+    /// Tells one batch of reports. False: there are no more.
+    fn tell(&mut self, telling: &mut Telling<'_, '_, '_>) -> Result<bool, GenerateError> {
+        while telling.batch.records() < BATCH {
+            let Some(Reverse((day, actor))) = self.due.pop() else { return Ok(false) };
+            telling.begin_day(day)?;
+            let next = match actor {
+                Actor::Provider(provider) => self.tell_of_provider(provider, telling)?,
+                Actor::Person(person) => self.tell_of_person(person, telling)?,
+            };
+            self.due.extend(next.map(|day| Reverse((day, actor))));
+        }
+        Ok(true)
+    }
+
+    fn tell_of_provider(
+        &mut self,
+        provider: u32,
+        telling: &mut Telling<'_, '_, '_>,
+    ) -> Result<Option<Day>, GenerateError> {
+        let Some((dice, reports)) = self.providers.get_mut(provider as usize) else { return Ok(None) };
+        if let Some((_, report)) = reports.next() {
+            providers::tell(telling, provider, dice, report)?;
+        }
+        Ok(reports.as_slice().first().map(|(day, _)| *day))
+    }
+
+    fn tell_of_person(&mut self, number: u32, telling: &mut Telling<'_, '_, '_>) -> Result<Option<Day>, GenerateError> {
+        let mut person = match self.people.remove(&number) {
+            Some(person) => person,
+            None => {
+                let (dice, hired, imported_on) = self.beginning(number);
+                Person::new(dice, &self.employers, self.rules, hired, imported_on, self.options.through)
+            }
+        };
+        person.tell_next(telling)?;
+        let due = person.due();
+        if due.is_some() {
+            self.people.insert(number, person);
+        }
+        Ok(due)
+    }
+}
+
+/// What is kept of the telling from batch to batch.
+struct Story {
+    clock: Clock,
+    begins_on: Day,
+    /// The day that is told, and how many reports it has had.
+    reporting: (Day, i64),
+    seed: u64,
+    summary: Summary,
+    step: u64,
+    dice: Dice,
+    numbers: Vec<CredentialNumber>,
+}
+
+/// A batch, with the story it belongs to.
+struct Telling<'t, 'w, 's> {
+    batch: &'t mut Batch<'w, 's>,
+    story: &'t mut Story,
+}
+
+impl Telling<'_, '_, '_> {
+    fn today(&self) -> Day {
+        self.batch.today()
+    }
+
+    fn begins_on(&self) -> Day {
+        self.story.begins_on
+    }
+
+    fn issued(&mut self, number: CredentialNumber) {
+        self.story.numbers.push(number);
+    }
+
+    fn as_registrar(&mut self, command: Command) -> Result<Option<Receipt>, GenerateError> {
+        self.tell("dmh-registrar".to_owned(), Role::Registrar, command)
+    }
+
+    fn as_certifier(&mut self, command: Command) -> Result<Option<Receipt>, GenerateError> {
+        self.tell("dmh-certifier".to_owned(), Role::Certifier, command)
+    }
+
+    fn as_provider(&mut self, provider: u32, command: Command) -> Result<Option<Receipt>, GenerateError> {
+        let id = providers::id(provider)?;
+        self.tell(format!("hr-{id}"), Role::Provider(id), command)
+    }
+
+    /// Opens the days up to one whose reports follow.
+    fn begin_day(&mut self, day: Day) -> Result<(), GenerateError> {
+        if self.story.reporting.0 < day {
+            self.story.reporting = (day, 0);
+        }
+        self.batch.at(self.now()).map_err(GenerateError::NotJudged)
+    }
+
+    /// Reports come in at eight, and four a second for as long as the offices are open.
+    fn now(&self) -> Timestamp {
+        let (day, reports) = self.story.reporting;
+        let midnight = self.story.clock.day_ends_at(day.previous());
+        let since = SignedDuration::from_hours(8) + SignedDuration::from_millis((reports * 250).min(36_000_000));
+        midnight.saturating_add(since).unwrap_or(midnight)
+    }
+
+    /// Reports. None: the registry does not accept it.
+    fn tell(&mut self, client: String, role: Role, command: Command) -> Result<Option<Receipt>, GenerateError> {
+        self.story.reporting.1 += 1;
+        self.story.step += 1;
+        self.batch.at(self.now()).map_err(GenerateError::NotJudged)?;
+        let is_registration = matches!(command, Command::RegisterSpecialist { .. });
+        let submission = Submission {
+            reporter: Reporter { client, role },
+            method: "generate",
+            request_id: Uuid::from_u64_pair(self.story.seed, self.story.step),
+            content: Vec::new(),
+            validate_only: false,
+            note: String::new(),
+            command,
+            numbers: Numbers::From(self.story.dice.draw()),
+        };
+        match self.batch.submit(submission) {
+            Ok(receipt) => {
+                self.story.summary.facts += receipt.fact_ids.len() as u64;
+                self.story.summary.specialists += u64::from(is_registration);
+                Ok(Some(receipt))
+            }
+            Err(SubmitError::Rejected(rejection)) => {
+                tracing::debug!(?rejection, "refused");
+                self.story.summary.refused += 1;
+                Ok(None)
+            }
+            Err(error) => Err(GenerateError::NotJudged(error)),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! People: what is reported of each, told to the registry as it falls due.
+
+use super::dice::Dice;
+use super::plan::{Plan, Step};
+use super::providers::{Employers, id};
+use super::{GenerateError, Telling, invented};
+use crate::domain::command::{Command, IssueCredential, TransferCredential, WhichJob, Who};
+use crate::domain::day::{Day, Period};
+use crate::domain::fact::{CredentialPeriodKind, Designation, EmploymentEndReason};
+use crate::domain::id::{CredentialNumber, EmploymentId, FactId, SpecialistId};
+use crate::domain::law::RuleSet;
+use crate::registry::{Receipt, Resource};
+use crate::server::sample::application;
+
+use EmploymentEndReason::{Dismissed, Other, PositionEnded, Resigned};
+
+/// How many days an employer's report may take so that it is surely accepted.
+const IN_TIME: i32 = 14;
+
+/// A person whose career has begun.
+pub(super) struct Person {
+    dice: Dice,
+    hired: Day,
+    steps: std::vec::IntoIter<(Day, Step)>,
+    specialist: Option<SpecialistId>,
+    credential: Option<CredentialNumber>,
+    /// The jobs that were reported, by their number in the plan, each with its employer.
+    jobs: Vec<(u8, u32, EmploymentId)>,
+    /// The fact that opened a period last.
+    period: Option<FactId>,
+    /// The fact that a report by mistake would be about.
+    withdrawable: Option<FactId>,
+}
+
+impl Person {
+    /// A person whose first job begins on a day, and is reported then or with the earlier records.
+    pub(super) fn new(
+        mut dice: Dice,
+        employers: &Employers,
+        rules: &RuleSet,
+        hired: Day,
+        imported_on: Option<Day>,
+        through: Day,
+    ) -> Person {
+        let steps = Plan::draw(&mut dice, employers, rules, hired, imported_on, through).into_iter();
+        Person {
+            dice,
+            hired,
+            steps,
+            specialist: None,
+            credential: None,
+            jobs: Vec::new(),
+            period: None,
+            withdrawable: None,
+        }
+    }
+
+    /// The day of the next report.
+    pub(super) fn due(&self) -> Option<Day> {
+        self.steps.as_slice().first().map(|(day, _)| *day)
+    }
+
+    /// Tells the next report. What the registry refuses was no report: somebody was told so, and that was that.
+    pub(super) fn tell_next(&mut self, telling: &mut Telling<'_, '_, '_>) -> Result<(), GenerateError> {
+        let Some((_, step)) = self.steps.next() else { return Ok(()) };
+        let told = match step {
+            Step::Hire { job, provider, from } => self.hire(telling, job, provider, from)?,
+            Step::Leave { job, last_day } => self.leave(telling, job, last_day)?,
+            _ => match self.command(step) {
+                Some(command) => telling.as_registrar(command)?,
+                None => None,
+            },
+        };
+        if let Some(receipt) = told {
+            self.remember(step, receipt, telling);
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, step: Step, receipt: Receipt, telling: &mut Telling<'_, '_, '_>) {
+        let fact = receipt.fact_ids.first().copied();
+        match receipt.resource {
+            Resource::Specialist(known) => self.specialist = Some(known.id),
+            Resource::Credential(timeline) if self.credential.is_none() => {
+                self.credential = Some(timeline.number);
+                telling.issued(timeline.number);
+            }
+            Resource::Employments(jobs) => {
+                if let Step::Hire { job, provider, .. } = step {
+                    self.jobs.extend(jobs.iter().map(|reported| (job, provider, reported.job.employment)));
+                }
+            }
+            _ => {}
+        }
+        match step {
+            Step::Suspend(..) | Step::Limit(_) | Step::Inactive(_) => (self.period, self.withdrawable) = (fact, fact),
+            Step::Leave { .. } => self.withdrawable = fact,
+            _ => {}
+        }
+    }
+
+    fn hire(
+        &mut self,
+        telling: &mut Telling<'_, '_, '_>,
+        _job: u8,
+        provider: u32,
+        from: Day,
+    ) -> Result<Option<Receipt>, GenerateError> {
+        let Some(specialist) = self.specialist else { return Ok(None) };
+        let provider_id = id(provider)?;
+        let command = Command::StartEmployment {
+            who: Who::Specialist(specialist),
+            provider: provider_id,
+            position: self.dice.one_of(&POSITIONS, "Peer support specialist").to_owned(),
+            supervised: true,
+            days: Period::from_inclusive(from, None),
+        };
+        if from.plus(IN_TIME) >= telling.today() {
+            telling.as_provider(provider, command)
+        } else {
+            telling.as_registrar(command)
+        }
+    }
+
+    fn leave(
+        &mut self,
+        telling: &mut Telling<'_, '_, '_>,
+        job: u8,
+        last_day: Day,
+    ) -> Result<Option<Receipt>, GenerateError> {
+        let Some((_, provider, employment)) = self.jobs.iter().find(|(number, ..)| *number == job).copied() else {
+            return Ok(None);
+        };
+        let reason = self.dice.one_of(&[Resigned, Resigned, Resigned, Dismissed, PositionEnded], Other);
+        let command = Command::EndEmployment { job: WhichJob::Employment(employment), last_day, reason };
+        telling.as_provider(provider, command)
+    }
+
+    /// What the registrar asks for; nothing where an earlier step was refused that it depends on.
+    fn command(&mut self, step: Step) -> Option<Command> {
+        if step == Step::Register {
+            let name = invented::name(&mut self.dice);
+            let birth_date = invented::birth_date(&mut self.dice, self.hired);
+            return Some(Command::RegisterSpecialist { name, birth_date });
+        }
+        let specialist = self.specialist?;
+        Some(match step {
+            Step::Certify { from } => self.certify(specialist, from),
+            Step::Transfer { term } => Command::TransferCredential(TransferCredential {
+                specialist,
+                term,
+                designations: self.designations(),
+                rule_set: None,
+            }),
+            Step::Rename => {
+                let name = invented::name(&mut self.dice);
+                Command::ChangeSpecialistName { specialist, name }
+            }
+            Step::Die(death_date) => Command::RecordDeath { specialist, death_date },
+            Step::Withdraw => {
+                Command::RetractFact { fact: self.withdrawable?, reason: "reported by mistake".to_owned() }
+            }
+            Step::End(last_day) => {
+                Command::EndPeriod { fact: self.period?, last_day, reason: "the cause is gone".to_owned() }
+            }
+            Step::Correct { job, days } => {
+                let (_, _, employment) = *self.jobs.iter().find(|(number, ..)| *number == job)?;
+                Command::CorrectEmployment { employment, days }
+            }
+            _ => self.on_credential(step, self.credential?)?,
+        })
+    }
+
+    fn on_credential(&self, step: Step, credential: CredentialNumber) -> Option<Command> {
+        let open = |kind, from| {
+            Some(Command::OpenCredentialPeriod { credential, kind, days: Period::from_inclusive(from, None) })
+        };
+        match step {
+            Step::Renew => Some(Command::RenewCredential {
+                credential,
+                effective_from: None,
+                term_last_day: None,
+                continuing_education_hours: 24.0,
+            }),
+            Step::Designate(code, from) => open(CredentialPeriodKind::Designation(code), from),
+            Step::Suspend(basis, from) => open(CredentialPeriodKind::Suspended(basis), from),
+            Step::Limit(from) => open(CredentialPeriodKind::Limited("Works with groups only.".to_owned()), from),
+            Step::Inactive(from) => open(CredentialPeriodKind::Inactive, from),
+            Step::Act(act, effective_from) => Some(Command::Act { credential, act, effective_from }),
+            _ => None,
+        }
+    }
+
+    fn certify(&mut self, specialist: SpecialistId, from: Day) -> Command {
+        let designations = self.designations();
+        Command::IssueCredential(IssueCredential {
+            specialist,
+            application: application(from, &designations),
+            effective_from: from,
+            designations,
+            decision_note: String::new(),
+            waives_criteria: false,
+        })
+    }
+
+    fn designations(&mut self) -> Vec<Designation> {
+        let mut designations = vec![Designation::AdultAndRecovery];
+        let more = [Designation::ParentCaregiver, Designation::YoungAdult, Designation::ForensicPeerRecovery];
+        designations.extend(more.into_iter().filter(|_| self.dice.percent(20)));
+        designations
+    }
+}
+
+const POSITIONS: [&str; 5] = [
+    "Peer support specialist",
+    "Peer support specialist",
+    "Lead peer support specialist",
+    "Peer bridger",
+    "Certified peer support specialist, crisis team",
+];
