@@ -24,7 +24,7 @@ fn open(directory: &Path) -> Result<Store, OpenError> {
 
 fn open_on(disk: &SimulatedDisk, directory: &Path) -> Result<Store, OpenError> {
     let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0 };
-    let options = StoreOptions { log, index_cache_bytes: 1 << 20 };
+    let options = StoreOptions { log, index_cache_bytes: 1 << 20, ..StoreOptions::default() };
     Store::open_on(Arc::new(disk.clone()), directory, options, &mut |_| {})
 }
 
