@@ -77,6 +77,23 @@ fn whoever_appends_is_told_what_the_disk_refused() {
 }
 
 #[test]
+fn a_write_that_was_taken_back_stays_so_in_a_segment_that_is_closed_after_it() {
+    for seed in 0..40 {
+        let disk = SimulatedDisk::new(seed);
+        let mut log = open_on(&disk, 400).unwrap();
+        log.append(Revision(0), &batch(1, 3)).unwrap();
+        disk.fail(&[Fault::Every(Call::Write, EIO, 30)]);
+        assert_eq!(told(log.append(Revision(3), &batch(2, 3))), Told::NotWritten);
+        disk.fail(&[]);
+        log.append(Revision(3), &batch(3, 9)).unwrap();
+        let shown = contents(&log);
+        drop(log);
+        disk.after_power_cut();
+        assert_eq!(contents(&open_on(&disk, 400).unwrap()), shown, "seed {seed}");
+    }
+}
+
+#[test]
 fn a_call_that_fails_while_opening_fails_the_opening_and_loses_nothing() {
     let disk = SimulatedDisk::new(1);
     let mut log = open_on(&disk, 200).unwrap();

@@ -219,6 +219,25 @@ fn a_flipped_bit_in_an_earlier_segment_is_refused_at_open_or_when_read() {
 }
 
 #[test]
+fn whole_frames_in_another_order_are_refused_when_read() {
+    let disk = SimulatedDisk::new(1);
+    let mut log = open_on(&disk, 200).unwrap();
+    for seed in 0..9 {
+        log.append(log.head(), &batch(seed, 1)).unwrap();
+    }
+    drop(log);
+    let (path, bytes) = disk.files().into_iter().next().unwrap();
+    let frame = 20 + 4 + 1;
+    disk.put(&path, [&bytes[frame..2 * frame], &bytes[..frame], &bytes[2 * frame..]].concat());
+    let log = open_on(&disk, 200).unwrap();
+    for from in 1..=4 {
+        let read: Vec<_> = log.reader().read(Revision(from), Revision::LATEST).collect();
+        assert!(matches!(read.as_slice(), [Err(ReadError::Damaged(Damage { offset: 0, .. }))]), "{read:?}");
+    }
+    assert_eq!(log.reader().read(Revision(9), Revision::LATEST).filter_map(Result::ok).count(), 1);
+}
+
+#[test]
 fn opening_reads_the_last_frame_of_a_closed_segment_and_no_more() {
     let disk = SimulatedDisk::new(1);
     let mut log = open_on(&disk, 400_000).unwrap();
