@@ -47,6 +47,18 @@ fn write_grouped(f: &mut fmt::Formatter<'_>, prefix: &str, number: u64) -> fmt::
     f.write_str(std::str::from_utf8(&text).unwrap_or_default())
 }
 
+/// A number as it is written, without going through a formatter.
+fn text_of(prefix: [u8; 3], number: u64) -> [u8; 15] {
+    let mut text = [b'-'; 15];
+    text[..3].copy_from_slice(&prefix);
+    for place in 0..DIGITS {
+        let at = 7 - place as usize;
+        text[if at < 4 { at + 4 } else { at + 5 }] = SYMBOLS[digit(number, place) as usize];
+    }
+    text[14] = SYMBOLS[check_digit(number) as usize];
+    text
+}
+
 fn read_grouped(prefix: &str, text: &str) -> Option<u64> {
     let head = text.get(..prefix.len())?;
     if !head.eq_ignore_ascii_case(prefix) {
@@ -115,6 +127,13 @@ grouped_id!(
     /// The number on a certificate: `CPS-7K3M-9QRT-X`.
     CredentialNumber, "CPS", "a credential number (like CPS-7K3M-9QRT-X)"
 );
+impl CredentialNumber {
+    /// The number as it is written.
+    pub fn text(self) -> [u8; 15] {
+        text_of(*b"CPS", self.0)
+    }
+}
+
 grouped_id!(
     /// A person on file, credentialed or not: `SP-…`.
     SpecialistId, "SP", "a specialist id (like SP-7K3M-9QRT-X)"
@@ -223,6 +242,7 @@ mod tests {
         for number in [0, 1, 31, 32, (1 << 40) - 1, 0x12_3456_789a] {
             let id = CredentialNumber::from_number(number);
             assert_eq!(id.to_string().parse(), Ok(id));
+            assert_eq!(id.to_string().as_bytes(), id.text());
         }
     }
 

@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status};
 
 use super::decode::{ChangesAbout, ChangesAsked};
 use super::disclosure::{Asker, asker};
+use super::reads::Found;
 use super::{Contract, decode, encode, status, unreadable};
 use crate::domain::id::{CredentialNumber, Revision};
 use crate::proto::v1;
@@ -44,6 +45,7 @@ impl ChangeService for Contract {
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
         let after = self.position(&asked).await?;
         let view = self.view(&asker, asked)?;
+        self.note(&asker, "ChangeService/WatchChanges", &self.registry.pin_head(), Found::default())?;
         let watch = Watch {
             scope: Scope::of(&view),
             feed: self.feed(&asker, view, after).await?,
@@ -81,6 +83,7 @@ impl ChangeService for Contract {
         let view = self.view(&asker, asked)?;
         let scope = Scope::of(&view);
         let mut feed = self.feed(&asker, view, after).await?;
+        self.note(&asker, "ChangeService/ListChanges", &self.registry.pin_head(), Found::default())?;
         let (mut messages, mut bytes) = (Vec::new(), 0);
         while messages.len() < size && bytes < PAGE_BYTES {
             let Some(part) = feed.next(head).await.map_err(|error| unreadable(&error))? else { break };

@@ -2,7 +2,9 @@
 
 use tonic::{Request, Response, Status};
 
+use super::disclosure::asker;
 use super::mutation::mutate;
+use super::reads::Found;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
 use crate::domain::day::Day;
@@ -199,6 +201,7 @@ impl CredentialService for Contract {
         &self,
         request: Request<v1::EvaluateApplicationRequest>,
     ) -> Result<Response<v1::EvaluateApplicationResponse>, Status> {
+        let asker = asker(&request)?;
         let request = request.into_inner();
         let asked = decode::evaluate_application(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin(None, 0).await?;
@@ -208,6 +211,9 @@ impl CredentialService for Contract {
         let grounds = snapshot.grounds().ok_or_else(status::internal)?;
         let evaluation =
             evaluate_application(&asked, &known, &grounds).map_err(|rejection| status::rejected(&rejection))?;
+        let number = known.the_credential().map(|credential| credential.number);
+        let found = Found::person(number, Some(asked.application.applied_on));
+        self.note(&asker, "CredentialService/EvaluateApplication", &snapshot, found)?;
         let scholarship = evaluation.scholarship_requested;
         Ok(Response::new(v1::EvaluateApplicationResponse {
             criteria: evaluation.criteria.iter().map(encode::criterion_result).collect(),
@@ -223,6 +229,7 @@ impl CredentialService for Contract {
         &self,
         request: Request<v1::ListCredentialsRequest>,
     ) -> Result<Response<v1::ListCredentialsResponse>, Status> {
+        let asker = asker(&request)?;
         let request = request.into_inner();
         let asked = decode::list_credentials(&request);
         let (filter, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
@@ -231,6 +238,8 @@ impl CredentialService for Contract {
         let search = page.snapshot.off_thread(move |snapshot| snapshot.credentials(&filter, as_of));
         let found = search.await.map_err(|error| unreadable(&error))?;
         let (credentials, next_page_token) = page.cut(found);
+        let numbers = credentials.iter().map(|timeline| Some(timeline.number));
+        self.note_all(&asker, "CredentialService/ListCredentials", &page.snapshot, numbers)?;
         Ok(Response::new(v1::ListCredentialsResponse {
             credentials: credentials.iter().map(|timeline| encode::credential(timeline, as_of)).collect(),
             next_page_token,

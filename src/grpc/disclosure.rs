@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Status};
 
+use super::reads::RequestId;
 use super::{encode, status};
 use crate::auth::{Caller, Fields, Right, Rows};
 use crate::domain::day::Day;
@@ -24,6 +25,7 @@ use crate::registry::{Receipt, Resource};
 pub(super) struct Asker {
     pub(super) caller: Arc<Caller>,
     pub(super) right: Right,
+    pub(super) request_id: RequestId,
 }
 
 /// What is shown of a receipt: how many changes it counts, and of how many people. Of what is left out nothing is counted
@@ -52,8 +54,10 @@ impl Shown {
 /// Who asks, as the entrance resolved it.
 pub(super) fn asker<T>(request: &Request<T>) -> Result<Asker, Status> {
     let extensions = request.extensions();
-    match (extensions.get::<Arc<Caller>>(), extensions.get::<Right>()) {
-        (Some(caller), Some(right)) => Ok(Asker { caller: Arc::clone(caller), right: *right }),
+    match (extensions.get::<Arc<Caller>>(), extensions.get::<Right>(), extensions.get::<RequestId>()) {
+        (Some(caller), Some(right), Some(request_id)) => {
+            Ok(Asker { caller: Arc::clone(caller), right: *right, request_id: *request_id })
+        }
         _ => Err(status::unauthenticated("the call did not pass the entrance")),
     }
 }

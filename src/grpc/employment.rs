@@ -87,6 +87,8 @@ impl EmploymentService for Contract {
         let search = page.snapshot.off_thread(move |snapshot| snapshot.employments(&filter));
         let found = search.await.map_err(|error| unreadable(&error))?;
         let (employments, next_page_token) = page.cut(found);
+        let numbers = employments.iter().map(|(person, _)| person.the_credential().map(|held| held.number));
+        self.note_all(&asker, "EmploymentService/ListEmployments", &page.snapshot, numbers)?;
         let tags = self.tags();
         Ok(Response::new(v1::ListEmploymentsResponse {
             employments: employments.iter().map(|(person, job)| encode::employment(person, job, &tags)).collect(),
@@ -116,7 +118,10 @@ impl EmploymentService for Contract {
             ..EmploymentFilter::default()
         };
         let search = snapshot.off_thread(move |snapshot| snapshot.employments(&filter));
-        let mut roster = Roster::of(search.await.map_err(|error| unreadable(&error))?);
+        let jobs = search.await.map_err(|error| unreadable(&error))?;
+        let numbers = jobs.iter().map(|(person, _)| person.the_credential().map(|held| held.number));
+        self.note_all(&asker, "EmploymentService/ReconcileRoster", &snapshot, numbers)?;
+        let mut roster = Roster::of(jobs);
         while let Some(message) = list.message().await? {
             let Some(Kind::Row(row)) = message.kind else {
                 return Err(status::invalid_field("row", "required"));

@@ -14,6 +14,7 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use super::mutation::refused;
+use super::reads::RequestIds;
 use super::status;
 use crate::auth::peer::Peer;
 use crate::auth::{self, Caller, Identities, Right};
@@ -32,6 +33,8 @@ pub struct EntranceLayer {
     pub registry: Registry,
     /// How callers are told apart.
     pub identities: Identities,
+    /// Makes ids for requests that bring none.
+    request_ids: Arc<RequestIds>,
 }
 
 impl<S> Layer<S> for EntranceLayer {
@@ -74,6 +77,8 @@ where
             let started = Instant::now();
             let method = request.uri().path().to_owned();
             let deadline = deadline(request.headers());
+            let given = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+            let request_id = way_in.request_ids.of(given);
             let admitted = way_in.admit(&method, request.headers(), request.extensions().get(), started).await;
             let client = admitted.as_ref().map_or("-", |(caller, _)| caller.client.as_str()).to_owned();
             let response = match admitted {
@@ -81,6 +86,7 @@ where
                 Ok((caller, right)) => {
                     request.extensions_mut().insert(caller);
                     request.extensions_mut().insert(right);
+                    request.extensions_mut().insert(request_id);
                     match deadline {
                         None => inner.call(request).await?,
                         Some(limit) => match tokio::time::timeout(limit, inner.call(request)).await {
@@ -108,6 +114,10 @@ fn is_open_to_all(path: &str) -> bool {
 }
 
 impl EntranceLayer {
+    pub(super) fn new(registry: Registry, identities: Identities) -> EntranceLayer {
+        EntranceLayer { registry, identities, request_ids: Arc::new(RequestIds::new()) }
+    }
+
     async fn admit(
         &self,
         method: &str,

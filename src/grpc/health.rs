@@ -56,6 +56,11 @@ impl HealthBoard {
         self.told.send_modify(|told| told.holds_writes = holds_writes);
     }
 
+    /// Says whether questions are answered from now on.
+    pub fn set_questions(&self, questions: bool) {
+        self.told.send_modify(|told| told.serving.questions = questions && !told.is_last);
+    }
+
     /// Says that nothing is served any more, and ends every watch.
     pub fn end(&self) {
         self.told.send_replace(Told { is_last: true, ..Told::default() });

@@ -15,6 +15,7 @@ pub mod health;
 mod mutation;
 mod page;
 mod provider;
+mod reads;
 mod record;
 mod roster;
 pub mod status;
@@ -38,6 +39,7 @@ use crate::domain::id::Revision;
 use crate::proto::{self, v1};
 use crate::registry::snapshot::{KnownAt, Snapshot};
 use crate::registry::{PinError, ReadError, Registry, SEMANTICS_VERSION};
+use crate::telemetry::audit::Audit;
 
 /// How often a peer is asked whether it is there, and how long it may take to say so.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -54,6 +56,7 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 #[derive(Clone)]
 pub(crate) struct Contract {
     registry: Registry,
+    audit: Audit,
     /// Turns true when the server goes down: what would go on for ever ends then.
     draining: watch::Receiver<bool>,
 }
@@ -62,16 +65,17 @@ pub(crate) struct Contract {
 pub(crate) fn server(
     registry: &Registry,
     health: &HealthBoard,
+    audit: &Audit,
     identities: Identities,
     draining: watch::Receiver<bool>,
 ) -> Result<Router<Stack<EntranceLayer, Identity>>, tonic_reflection::server::Error> {
-    let contract = Contract { registry: registry.clone(), draining };
+    let contract = Contract { registry: registry.clone(), audit: audit.clone(), draining };
     Ok(Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .layer(EntranceLayer { registry: registry.clone(), identities })
+        .layer(EntranceLayer::new(registry.clone(), identities))
         .add_service(HealthServer::new(health.service()))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)

@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::disclosure::{Asker, asker};
 use super::mutation::mutate;
+use super::reads::Found;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
 use crate::proto::v1;
@@ -55,6 +56,11 @@ impl RecordService for Contract {
         let found = search.await.map_err(|error| unreadable(&error))?;
         let found = found.ok_or_else(|| not_on_file(request.subject.as_ref()))?;
         let (facts, next_page_token) = page.cut(found);
+        let number = match &request.subject {
+            Some(Subject::CredentialNumber(number)) => number.parse().ok(),
+            _ => None,
+        };
+        self.note(&asker, "RecordService/ListFacts", &page.snapshot, Found::person(number, None))?;
         let revisions = facts.iter().map(|filed| filed.recorded.id.revision).collect();
         let requests = page.snapshot.off_thread(move |snapshot| snapshot.request_ids(&revisions));
         let requests = requests.await.map_err(|error| unreadable(&error))?;

@@ -157,6 +157,12 @@ pub fn calendar_held() -> Status {
     status(Code::Unavailable, "CALENDAR_HELD", "the calendar is held until an operator releases it")
 }
 
+/// Nobody can write down who asks about whom, so nobody is answered.
+pub fn audit_unavailable() -> Status {
+    let message = "reads of persons cannot be written down, and are refused until they can: try again";
+    try_later(Code::Unavailable, "AUDIT_UNAVAILABLE", message, Duration::from_secs(1))
+}
+
 /// The disk refused, and nothing was recorded.
 pub fn not_written(retry_after: Duration) -> Status {
     try_later(Code::Unavailable, "NOT_WRITTEN", "nothing could be recorded, and nothing was: try again", retry_after)
@@ -300,6 +306,7 @@ mod tests {
             (deadline_exceeded(), Code::DeadlineExceeded, "DEADLINE_EXCEEDED", false),
             (draining(soon), Code::Unavailable, "DRAINING", true),
             (not_written(soon), Code::Unavailable, "NOT_WRITTEN", true),
+            (audit_unavailable(), Code::Unavailable, "AUDIT_UNAVAILABLE", true),
             (calendar_held(), Code::Unavailable, "CALENDAR_HELD", false),
             (outcome_unknown(), Code::Unavailable, "OUTCOME_UNKNOWN", false),
             (data_loss(), Code::DataLoss, "STORED_BYTES_DAMAGED", false),

@@ -5,6 +5,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::disclosure::{Asker, asker};
+use super::reads::{self, Found};
 use super::verification::{eligibility_result, verification_result};
 use super::{Contract, status};
 use crate::proto::v1;
@@ -20,6 +21,8 @@ pub(super) enum Incoming<I> {
 
 /// A stream of questions, by its messages.
 pub(super) trait Questions: Send + 'static {
+    /// `Service/Method`.
+    const METHOD: &'static str;
     /// A question.
     type Item: Send;
     /// A message of the answering stream.
@@ -29,8 +32,12 @@ pub(super) trait Questions: Send + 'static {
     fn read(self) -> Option<Incoming<Self::Item>>;
     /// The message that says what the stream is answered from.
     fn pinned(pinned: v1::Pinned) -> Self::Answer;
-    /// The answer to a question.
-    fn answer(snapshot: &Snapshot, asker: &Asker, item: Self::Item) -> impl Future<Output = Self::Answer> + Send;
+    /// The answer to a question, and what is written down of it.
+    fn answer(
+        snapshot: &Snapshot,
+        asker: &Asker,
+        item: Self::Item,
+    ) -> impl Future<Output = (Self::Answer, Option<Found>)> + Send;
 }
 
 /// Answers a stream: first what it is answered from, then every item in order.
@@ -46,14 +53,19 @@ pub(super) async fn answered<Q: Questions>(
     };
     let snapshot = contract.pin(options.known_at.as_ref(), options.min_revision).await?;
     let pinned = v1::Pinned { epoch: snapshot.epoch.to_string(), revision: snapshot.revision.0 };
-    let answers = questions.then(move |message| {
-        let (snapshot, asker) = (snapshot.clone(), asker.clone());
-        async move {
-            match message.map_err(status::of_transport)?.read() {
-                Some(Incoming::Item(item)) => Ok(Q::answer(&snapshot, &asker, item).await),
-                Some(Incoming::Options(_)) => Err(status::invalid_field("options", "the first message alone has them")),
-                None => Err(status::invalid_field("item", "required")),
+    let tally = contract.tally(&asker, Q::METHOD, &snapshot);
+    let asked = (questions, tally, snapshot, asker);
+    // The first error ends the stream; what was answered before it is written down when the stream is let go of.
+    let answers = futures_util::stream::try_unfold(asked, |(mut questions, mut tally, snapshot, asker)| async move {
+        let Some(message) = questions.message().await.map_err(status::of_transport)? else { return Ok(None) };
+        match message.read() {
+            Some(Incoming::Item(item)) => {
+                let (answer, found) = Q::answer(&snapshot, &asker, item).await;
+                reads::add(&mut tally, found, None)?;
+                Ok(Some((answer, (questions, tally, snapshot, asker))))
             }
+            Some(Incoming::Options(_)) => Err(status::invalid_field("options", "the first message alone has them")),
+            None => Err(status::invalid_field("item", "required")),
         }
     });
     let whole = tokio_stream::once(Ok(Q::pinned(pinned))).chain(answers);
@@ -61,6 +73,7 @@ pub(super) async fn answered<Q: Questions>(
 }
 
 impl Questions for v1::StreamVerifyCredentialsRequest {
+    const METHOD: &'static str = "VerificationService/StreamVerifyCredentials";
     type Item = v1::VerificationItem;
     type Answer = v1::StreamVerifyCredentialsResponse;
 
@@ -77,14 +90,15 @@ impl Questions for v1::StreamVerifyCredentialsRequest {
         v1::StreamVerifyCredentialsResponse { kind: Some(Kind::Pinned(pinned)) }
     }
 
-    async fn answer(snapshot: &Snapshot, asker: &Asker, item: v1::VerificationItem) -> Self::Answer {
+    async fn answer(snapshot: &Snapshot, asker: &Asker, item: v1::VerificationItem) -> (Self::Answer, Option<Found>) {
         use v1::stream_verify_credentials_response::Kind;
-        let result = verification_result(snapshot, asker, item).await;
-        v1::StreamVerifyCredentialsResponse { kind: Some(Kind::Result(result)) }
+        let (result, found) = verification_result(snapshot, asker, item).await;
+        (v1::StreamVerifyCredentialsResponse { kind: Some(Kind::Result(result)) }, found)
     }
 }
 
 impl Questions for v1::StreamCheckBillingEligibilityRequest {
+    const METHOD: &'static str = "VerificationService/StreamCheckBillingEligibility";
     type Item = v1::EligibilityItem;
     type Answer = v1::StreamCheckBillingEligibilityResponse;
 
@@ -101,9 +115,9 @@ impl Questions for v1::StreamCheckBillingEligibilityRequest {
         v1::StreamCheckBillingEligibilityResponse { kind: Some(Kind::Pinned(pinned)) }
     }
 
-    async fn answer(snapshot: &Snapshot, asker: &Asker, item: v1::EligibilityItem) -> Self::Answer {
+    async fn answer(snapshot: &Snapshot, asker: &Asker, item: v1::EligibilityItem) -> (Self::Answer, Option<Found>) {
         use v1::stream_check_billing_eligibility_response::Kind;
-        let result = eligibility_result(snapshot, asker, item).await;
-        v1::StreamCheckBillingEligibilityResponse { kind: Some(Kind::Result(result)) }
+        let (result, found) = eligibility_result(snapshot, asker, item).await;
+        (v1::StreamCheckBillingEligibilityResponse { kind: Some(Kind::Result(result)) }, found)
     }
 }

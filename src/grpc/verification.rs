@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::decode::Claim;
 use super::disclosure::{Asker, asker};
+use super::reads::{self, Found};
 use super::stream::answered;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::domain::day::{Day, Period};
@@ -18,7 +19,7 @@ use crate::domain::timeline::{CredentialDay, Timeline};
 use crate::domain::verdict::Reasons;
 use crate::proto::v1;
 use crate::proto::v1::verification_service_server::VerificationService;
-use crate::registry::question::Ask;
+use crate::registry::question::{Answer, Ask, AskSubject};
 use crate::registry::snapshot::Snapshot;
 
 /// How many questions a batch may have.
@@ -31,16 +32,16 @@ pub(super) async fn verify(
     snapshot: &Snapshot,
     asker: &Asker,
     item: Option<&v1::VerificationItem>,
-) -> Result<v1::Verification, Status> {
+) -> Result<(v1::Verification, Found), Status> {
     let ask = decode::verification_item("item", item).map_err(|rejection| status::rejected(&rejection))?;
     verified(snapshot, asker, &ask).await
 }
 
-async fn verified(snapshot: &Snapshot, asker: &Asker, ask: &Ask) -> Result<v1::Verification, Status> {
+async fn verified(snapshot: &Snapshot, asker: &Asker, ask: &Ask) -> Result<(v1::Verification, Found), Status> {
     asker.refuse_other_asked(snapshot, ask.provider.as_ref())?;
     let as_of = day_asked(snapshot, "item.as_of", ask.as_of)?;
     let found = snapshot.answer(ask, as_of, false).await.map_err(|error| unreadable(&error))?;
-    Ok(asker.verification(snapshot, &found, answer(snapshot, as_of)))
+    Ok((asker.verification(snapshot, &found, answer(snapshot, as_of)), noted(ask, &found)))
 }
 
 /// A question about a claim, answered from a snapshot.
@@ -48,17 +49,27 @@ pub(super) async fn check(
     snapshot: &Snapshot,
     asker: &Asker,
     item: Option<&v1::EligibilityItem>,
-) -> Result<v1::Eligibility, Status> {
+) -> Result<(v1::Eligibility, Found), Status> {
     let claim = decode::eligibility_item("item", item).map_err(|rejection| status::rejected(&rejection))?;
     checked(snapshot, asker, &claim).await
 }
 
-async fn checked(snapshot: &Snapshot, asker: &Asker, claim: &Claim) -> Result<v1::Eligibility, Status> {
+async fn checked(snapshot: &Snapshot, asker: &Asker, claim: &Claim) -> Result<(v1::Eligibility, Found), Status> {
     asker.refuse_other_asked(snapshot, claim.ask.provider.as_ref())?;
     let day = claim.date_of_service;
     let found = snapshot.answer(&claim.ask, day, true).await.map_err(|error| unreadable(&error))?;
     let limits = snapshot.coverage_limits(day, claim.units, encode::is_eligible(found.finding.verdict));
-    Ok(encode::eligibility(&found.finding, limits.as_ref(), answer(snapshot, day)))
+    Ok((encode::eligibility(&found.finding, limits.as_ref(), answer(snapshot, day)), noted(&claim.ask, &found)))
+}
+
+/// What is written down of an answer: the credential found, or else the one asked about.
+fn noted(ask: &Ask, found: &Answer) -> Found {
+    let asked = match &ask.subject {
+        AskSubject::Number(number) => *number,
+        AskSubject::Holder(_) => None,
+    };
+    let number = found.timeline.as_ref().map(|timeline| timeline.number).or(asked);
+    Found { number, as_of: Some(found.as_of), verdict: Some(found.finding.verdict) }
 }
 
 fn refuse_large_batch(items: usize) -> Result<(), Status> {
@@ -80,7 +91,8 @@ impl VerificationService for Contract {
         let asked = decode::asked_at(ask, request.known_at.as_ref());
         let (ask, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_from(known_at, request.min_revision).await?;
-        let verification = verified(&snapshot, &asker, &ask).await?;
+        let (verification, found) = verified(&snapshot, &asker, &ask).await?;
+        self.note(&asker, "VerificationService/VerifyCredential", &snapshot, found)?;
         Ok(Response::new(v1::VerifyCredentialResponse { verification: Some(verification) }))
     }
 
@@ -93,8 +105,11 @@ impl VerificationService for Contract {
         refuse_large_batch(request.items.len())?;
         let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
         let mut results = Vec::with_capacity(request.items.len());
+        let mut tally = self.tally(&asker, "VerificationService/BatchVerifyCredentials", &snapshot);
         for item in request.items {
-            results.push(verification_result(&snapshot, &asker, item).await);
+            let (result, found) = verification_result(&snapshot, &asker, item).await;
+            reads::add(&mut tally, found, None)?;
+            results.push(result);
         }
         Ok(Response::new(v1::BatchVerifyCredentialsResponse { results }))
     }
@@ -118,7 +133,8 @@ impl VerificationService for Contract {
         let asked = decode::asked_at(claim, request.known_at.as_ref());
         let (claim, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_from(known_at, request.min_revision).await?;
-        let eligibility = checked(&snapshot, &asker, &claim).await?;
+        let (eligibility, found) = checked(&snapshot, &asker, &claim).await?;
+        self.note(&asker, "VerificationService/CheckBillingEligibility", &snapshot, found)?;
         Ok(Response::new(v1::CheckBillingEligibilityResponse { eligibility: Some(eligibility) }))
     }
 
@@ -131,8 +147,11 @@ impl VerificationService for Contract {
         refuse_large_batch(request.items.len())?;
         let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
         let mut results = Vec::with_capacity(request.items.len());
+        let mut tally = self.tally(&asker, "VerificationService/BatchCheckBillingEligibility", &snapshot);
         for item in request.items {
-            results.push(eligibility_result(&snapshot, &asker, item).await);
+            let (result, found) = eligibility_result(&snapshot, &asker, item).await;
+            reads::add(&mut tally, found, None)?;
+            results.push(result);
         }
         Ok(Response::new(v1::BatchCheckBillingEligibilityResponse { results }))
     }
@@ -160,6 +179,8 @@ impl VerificationService for Contract {
             return Err(status::not_found("credential", &asked.number.to_string()));
         }
         let today = day_asked(&snapshot, "as_of", None)?;
+        let found = Found::person(Some(timeline.number), Some(today));
+        self.note(&asker, "VerificationService/GetCredential", &snapshot, found)?;
         Ok(Response::new(v1::GetCredentialResponse {
             credential: asker.credential(&timeline, today),
             answer: Some(answer(&snapshot, today)),
@@ -177,6 +198,8 @@ impl VerificationService for Contract {
         let timeline = on_file(&snapshot, &asker, asked.number).await?;
         let range = Period::from_inclusive(asked.first_day.unwrap_or(timeline.effective_from), asked.last_day);
         let today = day_asked(&snapshot, "as_of", None)?;
+        let found = Found::person(Some(timeline.number), None);
+        self.note(&asker, "VerificationService/ListStandingPeriods", &snapshot, found)?;
         Ok(Response::new(v1::ListStandingPeriodsResponse {
             periods: standing_periods(&snapshot, &timeline, range),
             answer: Some(answer(&snapshot, today)),
@@ -199,13 +222,13 @@ pub(super) async fn verification_result(
     snapshot: &Snapshot,
     asker: &Asker,
     item: v1::VerificationItem,
-) -> v1::VerificationResult {
+) -> (v1::VerificationResult, Option<Found>) {
     use v1::verification_result::Outcome;
-    let outcome = match verify(snapshot, asker, Some(&item)).await {
-        Ok(verification) => Outcome::Verification(verification),
-        Err(error) => Outcome::Error(status::to_rpc_status(&error)),
+    let (outcome, found) = match verify(snapshot, asker, Some(&item)).await {
+        Ok((verification, found)) => (Outcome::Verification(verification), Some(found)),
+        Err(error) => (Outcome::Error(status::to_rpc_status(&error)), None),
     };
-    v1::VerificationResult { correlation_id: item.correlation_id, outcome: Some(outcome) }
+    (v1::VerificationResult { correlation_id: item.correlation_id, outcome: Some(outcome) }, found)
 }
 
 /// The answer to one item: an item at fault has its error, and the others their answers.
@@ -213,13 +236,13 @@ pub(super) async fn eligibility_result(
     snapshot: &Snapshot,
     asker: &Asker,
     item: v1::EligibilityItem,
-) -> v1::EligibilityResult {
+) -> (v1::EligibilityResult, Option<Found>) {
     use v1::eligibility_result::Outcome;
-    let outcome = match check(snapshot, asker, Some(&item)).await {
-        Ok(eligibility) => Outcome::Eligibility(eligibility),
-        Err(error) => Outcome::Error(status::to_rpc_status(&error)),
+    let (outcome, found) = match check(snapshot, asker, Some(&item)).await {
+        Ok((eligibility, found)) => (Outcome::Eligibility(eligibility), Some(found)),
+        Err(error) => (Outcome::Error(status::to_rpc_status(&error)), None),
     };
-    v1::EligibilityResult { correlation_id: item.correlation_id, outcome: Some(outcome) }
+    (v1::EligibilityResult { correlation_id: item.correlation_id, outcome: Some(outcome) }, found)
 }
 
 /// The fewest periods that tell the whole truth about a range.

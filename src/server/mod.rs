@@ -34,6 +34,7 @@ use crate::registry::{OpenError, Opened, WriterFailed};
 use crate::store::Store;
 use crate::store::backup::LossError;
 use crate::telemetry;
+use crate::telemetry::audit::Audit;
 
 /// How often a peer that says nothing is asked whether it is there, and how long it may take to say so.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -73,6 +74,9 @@ pub enum ServeError {
     /// The writer ended because the disk failed.
     #[error("the writer ended")]
     Writer(#[from] WriterFailed),
+    /// The audit of reads does not start.
+    #[error("the audit of reads could not be started")]
+    Audit(#[source] std::io::Error),
     /// A part of the program broke off.
     #[error("a part of the program broke off")]
     Broken,
@@ -113,12 +117,14 @@ pub async fn run(
     let writer = tokio::task::spawn_blocking(move || writer.join());
     tokio::pin!(writer);
 
-    let served = grpc::server(&registry, &health, door.identities.clone(), stop.subscribe())
+    let (audit, audit_thread) = Audit::start(config.audit.clone(), clock::now).map_err(ServeError::Audit)?;
+    let served = grpc::server(&registry, &health, &audit, door.identities.clone(), stop.subscribe())
         .map_err(ServeError::Reflection)?
         .serve_with_incoming_shutdown(door.open(listener), stopped(stop.subscribe()));
     let served = tokio::spawn(served);
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
-    health.set(Serving { questions: true, writes: true });
+    health.set(Serving { questions: *audit.watch().borrow(), writes: true });
+    let audited = tokio::spawn(tell_health(audit.watch(), health.clone()));
     let scrub = tokio::spawn(scrub::watch_over(registry.scrubber(), Pace::default(), health.clone()));
     on_listening(address);
 
@@ -132,6 +138,7 @@ pub async fn run(
     calendar.abort();
     scrub.abort();
     watch.inspect(JoinHandle::abort);
+    audited.abort();
     if tokio::time::timeout(config.drain, served).await.is_err() {
         tracing::warn!("calls were cut off: they did not end within the drain's deadline");
     }
@@ -141,6 +148,8 @@ pub async fn run(
         None => writer.await,
     };
     ops_server.abort();
+    // What was answered is written down, before anything else is let go of.
+    drop(tokio::task::spawn_blocking(move || audit_thread.close()).await);
     drop(registry);
     close(ended.map_err(|_| ServeError::Broken)?.map_err(|_| ServeError::Broken)??);
     Ok(())
@@ -167,6 +176,16 @@ fn door(config: &Config) -> Result<(Door, Option<Watch>), ServeError> {
 fn close(store: Store) {
     if let Err(error) = store.close() {
         tracing::warn!(error = &error as &dyn std::error::Error, "the index was not closed");
+    }
+}
+
+/// Questions are served while they can be written down.
+async fn tell_health(mut is_writable: watch::Receiver<bool>, health: HealthBoard) {
+    loop {
+        health.set_questions(*is_writable.borrow_and_update());
+        if is_writable.changed().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Logs. Names and birth dates never reach them: what is logged of a call is its method, its caller and its outcome.
 
+pub mod audit;
+
 use tracing_subscriber::EnvFilter;
 
 /// Sends logs to standard error: at `info` and up, unless the environment variable `RUST_LOG` says otherwise.

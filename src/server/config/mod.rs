@@ -14,9 +14,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::reading::Reading;
+use self::value::Count;
 use super::door::certificates::CertificateFiles;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
+use crate::telemetry::audit::Place;
 
 /// What the command line says, not yet checked. Every key of the file has a flag.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -58,6 +60,15 @@ pub struct Flags {
     /// files aside, and begin a new epoch. Without a loss it does nothing
     #[arg(long, value_name = "REVISION")]
     pub accept_loss_after: Option<String>,
+    /// Write down here who asks about whom [default: DATA_DIR/audit/reads.jsonl]
+    #[arg(long, value_name = "FILE")]
+    pub audit_file: Option<String>,
+    /// Begin the next file of that audit at this size [default: 64]
+    #[arg(long, value_name = "MIB")]
+    pub audit_file_mib: Option<String>,
+    /// Keep so many of them [default: 64]
+    #[arg(long, value_name = "COUNT")]
+    pub audit_files: Option<String>,
     /// Development: nothing to prepare; loopback only, no TLS, sample data into an empty data directory
     #[arg(long)]
     pub dev: bool,
@@ -88,6 +99,8 @@ pub struct Config {
     pub open_days_through: Option<Day>,
     /// The last record that is left, if the log lost some and the operator goes on without them.
     pub accept_loss_after: Option<Revision>,
+    /// Where reads of persons are written down.
+    pub audit: Place,
     /// Whether this is a development server: only such a one listens without identities, and on loopback alone.
     pub dev: bool,
     /// The civil date, instead of the clock's. Of a development server only.
@@ -162,15 +175,28 @@ impl Config {
         }
         let data_dir = PathBuf::from(if flags.dev { "./data" } else { "/var/lib/cpss-registry" });
         let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        // In the order in which they are shown.
+        let listen = reading.take("listen", "--listen", &flags.listen, loopback(50051));
+        let ops_listen = reading.take("ops_listen", "--ops-listen", &flags.ops_listen, loopback(9090));
+        let access = reading.take_access(flags);
+        let data_dir = reading.take("data_dir", "--data-dir", &flags.data_dir, data_dir);
+        let reads = data_dir.join("audit/reads.jsonl");
         let mut config = Config {
-            listen: reading.take("listen", "--listen", &flags.listen, loopback(50051)),
-            ops_listen: reading.take("ops_listen", "--ops-listen", &flags.ops_listen, loopback(9090)),
-            access: reading.take_access(flags),
-            data_dir: reading.take("data_dir", "--data-dir", &flags.data_dir, data_dir),
+            listen,
+            ops_listen,
+            access,
+            data_dir,
             rules_dir: reading.take("rules_dir", "--rules", &flags.rules, None),
             drain: reading.take("drain_seconds", "--drain-seconds", &flags.drain_seconds, Duration::from_secs(20)),
             open_days_through: reading.take("open_days_through", "--open-days-through", &flags.open_days_through, None),
             accept_loss_after: reading.take("accept_loss_after", "--accept-loss-after", &flags.accept_loss_after, None),
+            audit: Place {
+                path: reading.take("audit_file", "--audit-file", &flags.audit_file, None::<PathBuf>).unwrap_or(reads),
+                file_bytes: reading
+                    .take("audit_file_mib", "--audit-file-mib", &flags.audit_file_mib, Count(64))
+                    .bytes_of_mib(),
+                files: reading.take("audit_files", "--audit-files", &flags.audit_files, Count(64)).0,
+            },
             dev: reading.take_switch("dev", "--dev", flags.dev),
             today: reading.take("today", "--today", &flags.today, None),
             no_sample: reading.take_switch("no_sample", "--no-sample", flags.no_sample),

@@ -12,7 +12,7 @@ use crate::rules;
 use crate::server::door::certificates::CertificateFiles;
 
 /// The keys of a file. What only a development server does is asked for by flags alone.
-const KEYS: [&str; 10] = [
+const KEYS: &[&str] = &[
     "listen",
     "ops_listen",
     "tls_cert",
@@ -23,6 +23,9 @@ const KEYS: [&str; 10] = [
     "rules_dir",
     "drain_seconds",
     "open_days_through",
+    "audit_file",
+    "audit_file_mib",
+    "audit_files",
 ];
 
 /// What a file gives for a key.

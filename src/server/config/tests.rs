@@ -82,7 +82,7 @@ fn every_mistake_is_told_at_once_with_its_place() {
     let flags = Flags { open_days_through: some("2026-02-30"), no_sample: true, ..set_up(directory.path()) };
     let mistakes = read("mistakes.toml", content, flags).unwrap_err();
     let keys = "the keys are listen, ops_listen, tls_cert, tls_key, client_ca, clients, data_dir, rules_dir, \
-                drain_seconds, open_days_through";
+                drain_seconds, open_days_through, audit_file, audit_file_mib, audit_files";
     assert_eq!(
         mistakes,
         [

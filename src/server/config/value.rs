@@ -64,6 +64,30 @@ impl Value for Duration {
     }
 }
 
+/// How many: from 1 to 65,536.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Count(pub(super) u32);
+
+impl Count {
+    /// So many MiB, in bytes.
+    pub(super) fn bytes_of_mib(self) -> u64 {
+        u64::from(self.0) << 20
+    }
+}
+
+impl Value for Count {
+    const FORMS: &'static [Form] = &[Form::Number];
+
+    fn read(text: &str) -> Result<Self, String> {
+        let count = text.parse().ok().filter(|count| (1..=65_536).contains(count));
+        count.map(Count).ok_or_else(|| format!("`{text}` is not a number from 1 to 65536"))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+}
+
 impl Value for Day {
     const FORMS: &'static [Form] = &[Form::Text, Form::Date];
 

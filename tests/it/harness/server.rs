@@ -39,7 +39,16 @@ impl TestServer {
 
     /// The same, with the rule files of a directory beside the shipped ones.
     pub async fn start_with(data: TempDir, today: &str, rules: Option<&Path>) -> TestServer {
-        let (running, address) = run(data.path(), today, rules).await;
+        TestServer::start_as(data, today, Flags { rules: text(rules), ..Flags::default() }).await
+    }
+
+    /// The same, with reads written down elsewhere than in its data directory.
+    pub async fn start_audited(data: TempDir, today: &str, audit_file: Option<&Path>) -> TestServer {
+        TestServer::start_as(data, today, Flags { audit_file: text(audit_file), ..Flags::default() }).await
+    }
+
+    async fn start_as(data: TempDir, today: &str, flags: Flags) -> TestServer {
+        let (running, address) = run(data.path(), today, flags).await;
         TestServer { address, client: Client::connect(address), data: Some(data), running: Some(running) }
     }
 
@@ -78,7 +87,7 @@ impl Drop for TestServer {
 }
 
 /// What `serve --dev --no-sample --today DATE` is configured with.
-fn config(data_dir: &Path, today: &str, rules: Option<&Path>) -> Config {
+fn config(data_dir: &Path, today: &str, flags: Flags) -> Config {
     let any_port = Some("127.0.0.1:0".to_owned());
     let flags = Flags {
         listen: any_port.clone(),
@@ -86,16 +95,19 @@ fn config(data_dir: &Path, today: &str, rules: Option<&Path>) -> Config {
         data_dir: Some(data_dir.to_str().unwrap().to_owned()),
         dev: true,
         no_sample: true,
-        rules: rules.map(|directory| directory.to_str().unwrap().to_owned()),
         today: Some(today.to_owned()),
-        ..Flags::default()
+        ..flags
     };
     Config::read(&flags).unwrap()
 }
 
-async fn run(data_dir: &Path, today: &str, rules: Option<&Path>) -> (Running, SocketAddr) {
+fn text(path: Option<&Path>) -> Option<String> {
+    path.map(|path| path.to_str().unwrap().to_owned())
+}
+
+async fn run(data_dir: &Path, today: &str, flags: Flags) -> (Running, SocketAddr) {
     keep_quiet();
-    let config = config(data_dir, today, rules);
+    let config = config(data_dir, today, flags);
     let (shutdown, told) = oneshot::channel();
     let (listening, address) = oneshot::channel();
     let thread = std::thread::spawn(move || {

@@ -1,5 +1,6 @@
 //! Who may do what: the table of the contract, walked with real requests, and what is left out of answers.
 
+mod audit;
 mod hidden;
 mod told;
 mod town;

@@ -9,7 +9,7 @@ use super::names::{Names, designations, person_name, word};
 use super::text::Clauses;
 
 /// The birth date of people of whom none is said.
-const BORN: &str = "1984-02-29";
+pub const BORN: &str = "1984-02-29";
 
 /// The command that the words ask for, and the name by which what it makes is called.
 pub fn command(text: &mut Clauses, names: &Names) -> Result<(Command, Option<String>), String> {

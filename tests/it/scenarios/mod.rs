@@ -17,6 +17,7 @@
 //! the scenario every answer comes back byte for byte, asked alone and in a batch.
 
 mod command;
+mod disclosed;
 mod lists;
 mod names;
 mod question;

@@ -4,6 +4,7 @@ use cpss_registry::proto::v1::import_row::Command;
 use tonic::{Code, Status};
 
 use super::command::command;
+use super::disclosed::{told_nothing_before, written_down};
 use super::lists::list_question;
 use super::names::Names;
 use super::question::{Answered, Moment, Question, question};
@@ -85,7 +86,8 @@ impl World {
         if let Err(failure) = world.ask_again().await {
             failures.push(format!("{theme}.txt: {failure}"));
         }
-        world.server.stop().await;
+        let data = world.server.stop().await;
+        failures.extend(written_down(data.path(), lines).map(|name| format!("{theme}.txt: {name} is in the audit")));
         failures
     }
 
@@ -344,11 +346,6 @@ async fn accept(sent: &Sent, client: &Client) -> Result<Outcome, String> {
     }
     let again = sent.clone().to(client, false).await.map_err(refused)?;
     if again.bytes == outcome.bytes { Ok(outcome) } else { Err("sent again, it has another answer".to_owned()) }
-}
-
-/// Whether the caller is not told what a command would change: a provider, of somebody who is not on its staff yet.
-fn told_nothing_before(sent: &Sent, client: &Client) -> bool {
-    matches!(sent.command, Command::ReportEmploymentStart(_)) && client.is("provider")
 }
 
 fn prefixes(text: &str) -> (Prefix, &str) {

@@ -1,0 +1,141 @@
+//! Reads of persons: each is written down before it is answered, or it is not answered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tonic::Status;
+use uuid::Uuid;
+
+use super::disclosure::Asker;
+use super::{Contract, status};
+use crate::auth::Caller;
+use crate::domain::day::Day;
+use crate::domain::id::CredentialNumber;
+use crate::domain::standing::Verdict;
+use crate::registry::snapshot::Snapshot;
+use crate::telemetry::audit::{Call, Client, Question, Tally};
+
+impl Client for Caller {
+    fn name(&self) -> &str {
+        &self.client
+    }
+}
+
+/// The id of a request in logs: the caller's own, where it is a UUID and so cannot be a name; else one that is made for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RequestId(pub(super) Uuid);
+
+/// Makes ids for requests that bring none.
+#[derive(Debug)]
+pub(super) struct RequestIds {
+    /// Of this process.
+    prefix: u64,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    pub(super) fn new() -> RequestIds {
+        RequestIds { prefix: Uuid::new_v4().as_u64_pair().0, next: AtomicU64::new(0) }
+    }
+
+    /// The id that a caller gave, or the next one.
+    pub(super) fn of(&self, given: Option<&str>) -> RequestId {
+        let made = || {
+            let next = self.next.fetch_add(1, Ordering::Relaxed);
+            let bytes = Uuid::from_u64_pair(self.prefix, next).into_bytes();
+            uuid::Builder::from_custom_bytes(bytes).into_uuid()
+        };
+        RequestId(given.and_then(|text| Uuid::parse_str(text).ok()).unwrap_or_else(made))
+    }
+}
+
+/// What was found for a question, as far as it is written down.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Found {
+    pub(super) number: Option<CredentialNumber>,
+    pub(super) as_of: Option<Day>,
+    pub(super) verdict: Option<Verdict>,
+}
+
+impl Found {
+    /// A read of one person without a verdict.
+    pub(super) fn person(number: Option<CredentialNumber>, as_of: Option<Day>) -> Found {
+        Found { number, as_of, verdict: None }
+    }
+
+    fn verdict(self) -> Option<&'static str> {
+        self.verdict.map(|verdict| match verdict {
+            Verdict::Confirmed => "CONFIRMED",
+            Verdict::ConfirmedWithLimits => "CONFIRMED_WITH_LIMITS",
+            Verdict::NotConfirmed => "NOT_CONFIRMED",
+            Verdict::Undetermined => "UNDETERMINED",
+        })
+    }
+}
+
+impl Contract {
+    fn call(&self, asker: &Asker, method: &'static str, snapshot: &Snapshot) -> Call {
+        Call {
+            client: Arc::clone(&asker.caller) as Arc<dyn Client>,
+            method,
+            request_id: asker.request_id.0,
+            known_at: snapshot.revision.0,
+            revision: self.registry.head().revision.0,
+        }
+    }
+
+    /// Writes down what was found, before it is told.
+    pub(super) fn note(
+        &self,
+        asker: &Asker,
+        method: &'static str,
+        snapshot: &Snapshot,
+        found: Found,
+    ) -> Result<(), Status> {
+        let question = Question {
+            call: self.call(asker, method, snapshot),
+            number: found.number.map(CredentialNumber::text),
+            as_of: found.as_of.map(Day::to_civil),
+            verdict: found.verdict(),
+        };
+        self.audit.record(question).map_err(|_| status::audit_unavailable())
+    }
+
+    /// Begins to count a batch or a stream.
+    pub(super) fn tally(&self, asker: &Asker, method: &'static str, snapshot: &Snapshot) -> Tally {
+        self.audit.tally(self.call(asker, method, snapshot))
+    }
+
+    /// Writes down a list of persons.
+    pub(super) fn note_all(
+        &self,
+        asker: &Asker,
+        method: &'static str,
+        snapshot: &Snapshot,
+        numbers: impl IntoIterator<Item = Option<CredentialNumber>>,
+    ) -> Result<(), Status> {
+        let mut tally = self.tally(asker, method, snapshot);
+        numbers.into_iter().try_for_each(|number| add(&mut tally, Some(Found::person(number, None)), Some("LISTED")))
+    }
+}
+
+/// Writes down one question of a batch or a stream; none: it was at fault.
+pub(super) fn add(tally: &mut Tally, found: Option<Found>, unjudged: Option<&'static str>) -> Result<(), Status> {
+    let number = found.and_then(|found| found.number).map(CredentialNumber::text);
+    let verdict = found.and_then(Found::verdict).or(unjudged);
+    tally.add(number, verdict).map_err(|_| status::audit_unavailable())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_has_the_callers_id_if_it_is_a_uuid() {
+        let ids = RequestIds::new();
+        let given = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+        assert_eq!(ids.of(Some(given)).0.to_string(), given);
+        let made: Vec<_> = [None, Some("Rosalind"), Some("1984-02-29")].map(|given| ids.of(given).0).into();
+        assert!(made[0] != made[1] && made[1] != made[2], "{made:?}");
+    }
+}
