@@ -19,8 +19,10 @@ use super::status;
 use crate::auth::peer::Peer;
 use crate::auth::{self, Caller, Identities, Right};
 use crate::domain::day::Day;
+use crate::proto::google::rpc;
 use crate::registry::Registry;
 use crate::telemetry;
+use crate::telemetry::metrics::Metrics;
 
 /// How much earlier than the caller a call is given up, so that the answer still says why: a tenth of the time, at most
 /// this.
@@ -35,6 +37,8 @@ pub struct EntranceLayer {
     pub identities: Identities,
     /// Makes ids for requests that bring none.
     request_ids: Arc<RequestIds>,
+    /// Where calls are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl<S> Layer<S> for EntranceLayer {
@@ -102,7 +106,13 @@ where
                 }
                 _ => response,
             };
-            telemetry::access(&method, &client, code(&response), started.elapsed());
+            let (code, elapsed) = (code(&response), started.elapsed());
+            telemetry::access(&method, &client, code, elapsed);
+            way_in.metrics.called(
+                &method,
+                rpc::Code::try_from(code).unwrap_or(rpc::Code::Unknown).as_str_name(),
+                elapsed,
+            );
             Ok(response)
         })
     }
@@ -114,8 +124,9 @@ fn is_open_to_all(path: &str) -> bool {
 }
 
 impl EntranceLayer {
-    pub(super) fn new(registry: Registry, identities: Identities) -> EntranceLayer {
-        EntranceLayer { registry, identities, request_ids: Arc::new(RequestIds::new()) }
+    /// Before the services of a registry.
+    pub fn new(registry: Registry, identities: Identities, metrics: Arc<Metrics>) -> EntranceLayer {
+        EntranceLayer { registry, identities, metrics, request_ids: Arc::new(RequestIds::new()) }
     }
 
     async fn admit(

@@ -66,6 +66,11 @@ impl HealthBoard {
         self.told.send_replace(Told { is_last: true, ..Told::default() });
     }
 
+    /// What is served at the moment.
+    pub fn serving(&self) -> Serving {
+        self.told.borrow().serving()
+    }
+
     /// The health service of this board.
     pub fn service(&self) -> HealthService {
         HealthService { board: self.clone() }

@@ -31,9 +31,8 @@ use tonic::transport::server::Router;
 use tonic_health::pb::health_server::HealthServer;
 use tower::layer::util::{Identity, Stack};
 
-use self::entrance::EntranceLayer;
+pub(crate) use self::entrance::EntranceLayer;
 use self::health::HealthBoard;
-use crate::auth::Identities;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::proto::{self, v1};
@@ -63,19 +62,18 @@ pub(crate) struct Contract {
 
 /// The server: every service of the contract, health and reflection, behind the entrance.
 pub(crate) fn server(
-    registry: &Registry,
     health: &HealthBoard,
     audit: &Audit,
-    identities: Identities,
+    way_in: EntranceLayer,
     draining: watch::Receiver<bool>,
 ) -> Result<Router<Stack<EntranceLayer, Identity>>, tonic_reflection::server::Error> {
-    let contract = Contract { registry: registry.clone(), audit: audit.clone(), draining };
+    let contract = Contract { registry: way_in.registry.clone(), audit: audit.clone(), draining };
     Ok(Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .layer(EntranceLayer::new(registry.clone(), identities))
+        .layer(way_in)
         .add_service(HealthServer::new(health.service()))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)

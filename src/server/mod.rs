@@ -7,6 +7,7 @@ pub mod config;
 pub mod door;
 pub mod generate;
 mod open;
+mod ops;
 mod sample;
 mod scrub;
 pub mod setup;
@@ -19,14 +20,15 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use self::config::{Config, Mistake};
 use self::door::certificates::CertificateError;
 use self::door::{Door, Watch};
+use self::ops::Ops;
 use crate::auth::Identities;
 use crate::grpc;
+use crate::grpc::EntranceLayer;
 use crate::grpc::health::{HealthBoard, Serving};
 use crate::registry::clock;
 use crate::registry::scrub::Pace;
@@ -35,6 +37,7 @@ use crate::store::Store;
 use crate::store::backup::LossError;
 use crate::telemetry;
 use crate::telemetry::audit::Audit;
+use crate::telemetry::metrics::Metrics;
 
 /// How often a peer that says nothing is asked whether it is there, and how long it may take to say so.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -89,14 +92,12 @@ pub async fn run(
     on_listening: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     telemetry::log_to_stderr();
-    let (door, watch) = door(&config)?;
-    let health = HealthBoard::default();
+    let ops = Ops::new(&config.data_dir);
+    let (door, watch) = door(&config, &ops.metrics)?;
+    let health = ops.health.clone();
     let stop = watch::Sender::new(false);
-    let ops = listen(config.ops_listen).await?;
-    let ops_server = Server::builder()
-        .add_service(tonic_health::pb::health_server::HealthServer::new(health.service()))
-        .serve_with_incoming_shutdown(incoming(ops), stopped(stop.subscribe()));
-    let ops_server = tokio::spawn(ops_server);
+    let ops_listener = listen(config.ops_listen).await?;
+    let ops_server = tokio::spawn(ops.clone().serve(incoming(ops_listener), stopped(stop.subscribe())));
 
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
@@ -118,7 +119,9 @@ pub async fn run(
     tokio::pin!(writer);
 
     let (audit, audit_thread) = Audit::start(config.audit.clone(), clock::now).map_err(ServeError::Audit)?;
-    let served = grpc::server(&registry, &health, &audit, door.identities.clone(), stop.subscribe())
+    ops.registry.store(Some(Arc::new(registry.clone())));
+    let way_in = EntranceLayer::new(registry.clone(), door.identities.clone(), ops.metrics);
+    let served = grpc::server(&health, &audit, way_in, stop.subscribe())
         .map_err(ServeError::Reflection)?
         .serve_with_incoming_shutdown(door.open(listener), stopped(stop.subscribe()));
     let served = tokio::spawn(served);
@@ -142,6 +145,7 @@ pub async fn run(
     if tokio::time::timeout(config.drain, served).await.is_err() {
         tracing::warn!("calls were cut off: they did not end within the drain's deadline");
     }
+    ops.registry.store(None);
     registry.close().await;
     let ended = match early {
         Some(ended) => ended,
@@ -156,19 +160,20 @@ pub async fn run(
 }
 
 /// How connections are taken, and what keeps that up to date: nothing does on a development server.
-fn door(config: &Config) -> Result<(Door, Option<Watch>), ServeError> {
+fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Door, Option<Watch>), ServeError> {
     let Some(access) = &config.access else {
         return Ok((Door { tls: None, identities: Identities::Dev }, None));
     };
     let certificates = access.certificates.read(clock::now())?;
-    door::say_if_it_expires_soon(certificates.expires);
+    door::tell_expiry(certificates.expires, metrics);
     let clients = config::clients::read(&access.clients);
     let clients =
         clients.map_err(|mistakes| mistakes.into_iter().next().map_or(ServeError::Broken, ServeError::Clients))?;
     let tls = Arc::new(ArcSwap::new(certificates.tls));
     let identities = Identities::listed(clients);
     let (files, clients) = (access.certificates.clone(), access.clients.clone());
-    let watch = Watch { files, clients, tls: Arc::clone(&tls), identities: identities.clone() };
+    let (metrics, slot) = (Arc::clone(metrics), Arc::clone(&tls));
+    let watch = Watch { files, clients, tls: slot, identities: identities.clone(), metrics };
     Ok((Door { tls: Some(tls), identities }, Some(watch)))
 }
 

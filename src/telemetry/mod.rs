@@ -1,6 +1,7 @@
 //! Logs. Names and birth dates never reach them: what is logged of a call is its method, its caller and its outcome.
 
 pub mod audit;
+pub mod metrics;
 
 use tracing_subscriber::EnvFilter;
 

@@ -25,7 +25,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 pub use self::connection::Connection;
 use self::connection::{Stranger, Wire};
-pub(super) use self::reload::{Watch, say_if_it_expires_soon};
+pub(super) use self::reload::{Watch, tell_expiry};
 use crate::auth::Identities;
 use crate::auth::peer::{Certificate, Peer};
 use crate::registry::clock;

@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,6 +14,7 @@ use super::certificates::CertificateFiles;
 use crate::auth::Identities;
 use crate::registry::clock;
 use crate::server::config::clients;
+use crate::telemetry::metrics::Metrics;
 
 /// How often the files are looked at.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -26,6 +28,7 @@ pub(in crate::server) struct Watch {
     pub clients: PathBuf,
     pub tls: Tls,
     pub identities: Identities,
+    pub metrics: Arc<Metrics>,
 }
 
 /// What a file looked like: when it was written, its size, and which it is.
@@ -87,7 +90,7 @@ impl Watch {
             Ok(certificates) => {
                 self.tls.store(certificates.tls);
                 tracing::info!(expires = %certificates.expires, "certificates taken");
-                say_if_it_expires_soon(certificates.expires);
+                tell_expiry(certificates.expires, &self.metrics);
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -114,8 +117,9 @@ impl Watch {
     }
 }
 
-/// Says so while there is time to do something about it.
-pub(in crate::server) fn say_if_it_expires_soon(expires: jiff::Timestamp) {
+/// Tells when the certificate in use expires, and says so while there is time to do something about it.
+pub(in crate::server) fn tell_expiry(expires: jiff::Timestamp, metrics: &Metrics) {
+    metrics.certificate_expires(expires.as_second());
     if expires.duration_since(clock::now()) < EXPIRES_SOON {
         tracing::warn!(%expires, "the server's certificate expires soon");
     }

@@ -2,5 +2,6 @@
 
 mod command;
 mod identity;
+mod ops;
 mod place;
 mod reload;

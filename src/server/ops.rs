@@ -1,0 +1,92 @@
+//! The ops port: health by gRPC, and by HTTP `/livez`, `/readyz` and `/metrics`. In plaintext, since probes and scrapers
+//! show no certificates; there is nothing about anyone on it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use axum::Router;
+use axum::routing::get;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::pb::health_server::HealthServer;
+
+use crate::auth::METHODS;
+use crate::grpc::health::HealthBoard;
+use crate::registry::Registry;
+use crate::telemetry::metrics::{self, Metrics, State};
+
+/// What the ops port tells of.
+#[derive(Clone)]
+pub(super) struct Ops {
+    pub health: HealthBoard,
+    pub metrics: Arc<Metrics>,
+    /// The registry, from when it is open to when it drains.
+    pub registry: Arc<ArcSwapOption<Registry>>,
+    pub data_dir: PathBuf,
+}
+
+impl Ops {
+    /// Of a registry that is not open yet.
+    pub(super) fn new(data_dir: &Path) -> Ops {
+        let methods = METHODS.iter().map(|method| (method.service, method.name));
+        Ops {
+            health: HealthBoard::default(),
+            metrics: Arc::new(Metrics::new("ms.dmh.credential.v1", methods)),
+            registry: Arc::default(),
+            data_dir: data_dir.to_owned(),
+        }
+    }
+
+    /// Serves the port until it is told to stop.
+    pub(super) async fn serve(
+        self,
+        incoming: TcpIncoming,
+        stopped: impl Future<Output = ()>,
+    ) -> Result<(), tonic::transport::Error> {
+        let mut server = Server::builder().accept_http1(true);
+        server.add_routes(self.routes()).serve_with_incoming_shutdown(incoming, stopped).await
+    }
+
+    /// What is served on the port.
+    fn routes(self) -> Routes {
+        let health = self.health.clone();
+        let ready = move || async move {
+            if health.serving().questions {
+                (StatusCode::OK, "ok\n")
+            } else {
+                (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+            }
+        };
+        let http = Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(ready));
+        let health = HealthServer::new(self.health.service());
+        let http = http.route("/metrics", get(move || self.clone().scrape()));
+        Routes::from(http).add_service(health)
+    }
+
+    async fn scrape(self) -> Result<([(http::HeaderName, &'static str); 1], String), StatusCode> {
+        // The disk is asked.
+        let text = tokio::task::spawn_blocking(move || self.metrics.text(self.state())).await;
+        let text = text.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+        Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
+    }
+
+    fn state(&self) -> State {
+        let serving = self.health.serving();
+        State {
+            head_revision: self.registry.load().as_ref().map_or(0, |registry| registry.head().revision.0),
+            log_bytes: self.log_bytes(),
+            answers: serving.questions,
+            writes: serving.writes,
+        }
+    }
+
+    /// The size of the log. A segment that goes while it is asked for counts nothing.
+    fn log_bytes(&self) -> u64 {
+        let Ok(segments) = std::fs::read_dir(self.data_dir.join("log")) else { return 0 };
+        segments.flatten().filter_map(|segment| segment.metadata().ok()).map(|file| file.len()).sum()
+    }
+}

@@ -1,0 +1,151 @@
+//! Metrics, in the text form that Prometheus and its kin read. What they say of a call is its method and its outcome: never
+//! whom it was about, nor who asked.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// The content type of [`Metrics::text`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of the times that calls are counted by, in seconds.
+const BOUNDS: [f64; 11] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Method {
+    service: &'static str,
+    method: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    service: &'static str,
+    method: &'static str,
+    code: &'static str,
+}
+
+/// What is counted, and what is looked up when somebody asks.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// The methods by their paths. What is called by any other path is counted as one, so that nobody makes series.
+    methods: HashMap<String, Method>,
+    calls: Family<Outcome, Counter>,
+    seconds: Family<Method, Histogram>,
+    state: StateGauges,
+}
+
+/// Where the registry stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct State {
+    /// The latest revision.
+    pub head_revision: u64,
+    /// The size of the log on disk.
+    pub log_bytes: u64,
+    /// Whether questions are answered.
+    pub answers: bool,
+    /// Whether writes are.
+    pub writes: bool,
+}
+
+#[derive(Debug, Default)]
+struct StateGauges {
+    head_revision: Gauge,
+    log_bytes: Gauge,
+    answers: Gauge,
+    writes: Gauge,
+    certificate_expires: Gauge,
+}
+
+impl Metrics {
+    /// Of a package with these methods, each with its service.
+    pub fn new(package: &str, methods: impl IntoIterator<Item = (&'static str, &'static str)>) -> Metrics {
+        let path = |(service, method)| (format!("/{package}.{service}/{method}"), Method { service, method });
+        let mut metrics = Metrics {
+            registry: Registry::with_prefix("cpss"),
+            methods: methods.into_iter().map(path).collect(),
+            calls: Family::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(BOUNDS)),
+            state: StateGauges::default(),
+        };
+        let Metrics { registry, calls, seconds, state, .. } = &mut metrics;
+        registry.register("calls", "Calls, by method and gRPC code", calls.clone());
+        registry.register_with_unit(
+            "call",
+            "How long calls took until they were answered",
+            Unit::Seconds,
+            seconds.clone(),
+        );
+        for (name, help, gauge) in [
+            ("head_revision", "The latest revision: commits are how it grows", &state.head_revision),
+            ("log_bytes", "The size of the log on disk", &state.log_bytes),
+            ("answers", "Whether questions are answered", &state.answers),
+            ("writes", "Whether writes are accepted", &state.writes),
+            (
+                "certificate_expires",
+                "The second since 1970 in which the certificate expires; 0: none",
+                &state.certificate_expires,
+            ),
+        ] {
+            registry.register(name, help, gauge.clone());
+        }
+        metrics
+    }
+
+    /// A call has been answered.
+    pub fn called(&self, path: &str, code: &'static str, elapsed: Duration) {
+        let method = self.methods.get(path).copied().unwrap_or(Method { service: "other", method: "other" });
+        self.calls.get_or_create(&Outcome { service: method.service, method: method.method, code }).inc();
+        self.seconds.get_or_create(&method).observe(elapsed.as_secs_f64());
+    }
+
+    /// The certificate in use expires at this second since 1970.
+    pub fn certificate_expires(&self, second: i64) {
+        self.state.certificate_expires.set(second);
+    }
+
+    /// Everything, with the registry standing so.
+    pub fn text(&self, state: State) -> String {
+        let amount = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.state.head_revision.set(amount(state.head_revision));
+        self.state.log_bytes.set(amount(state.log_bytes));
+        self.state.answers.set(state.answers.into());
+        self.state.writes.set(state.writes.into());
+        let mut text = String::new();
+        // A string takes whatever is written to it.
+        if encode(&mut text, &self.registry).is_err() { String::new() } else { text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_counted_by_method_and_code_and_no_caller_makes_series() {
+        let metrics = Metrics::new("a.v1", [("VerificationService", "VerifyCredential")]);
+        metrics.called("/a.v1.VerificationService/VerifyCredential", "OK", Duration::from_micros(300));
+        for path in ["/a.v1.VerificationService/Made", "/made/up", ""] {
+            metrics.called(path, "UNIMPLEMENTED", Duration::ZERO);
+        }
+        let text = metrics.text(State { head_revision: 57, writes: true, ..State::default() });
+        for line in [
+            r#"cpss_calls_total{service="VerificationService",method="VerifyCredential",code="OK"} 1"#,
+            r#"cpss_calls_total{service="other",method="other",code="UNIMPLEMENTED"} 3"#,
+            r#"cpss_call_seconds_bucket{le="0.0005",service="VerificationService",method="VerifyCredential"} 1"#,
+            r#"cpss_call_seconds_bucket{le="0.00025",service="VerificationService",method="VerifyCredential"} 0"#,
+            "cpss_head_revision 57",
+            "cpss_writes 1",
+            "cpss_answers 0",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    }
+}

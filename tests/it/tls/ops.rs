@@ -1,0 +1,50 @@
+//! The ops port by HTTP: probes, and metrics without anyone in them.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::place::{Place, question};
+use crate::harness::NOT_ON_FILE;
+
+/// The status line and the body of an answer.
+async fn get(ops: SocketAddr, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(ops).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: registry\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn probes_and_metrics_need_no_certificate_and_say_nothing_of_anyone() {
+    let place = Place::start();
+    let ops = place.process.ops();
+    place.client("registrar").await.ask(question()).await;
+    place.stranger().await.refusal(question()).await;
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(get(ops, path).await, ("HTTP/1.1 200 OK".to_owned(), "ok\n".to_owned()), "{path}");
+    }
+    let (status, text) = get(ops, "/metrics").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let method = r#"service="VerificationService",method="VerifyCredential""#;
+    for line in [
+        format!(r#"cpss_calls_total{{{method},code="OK"}} 1"#),
+        format!(r#"cpss_calls_total{{{method},code="UNAUTHENTICATED"}} 1"#),
+        "cpss_writes 1".to_owned(),
+        "cpss_answers 1".to_owned(),
+    ] {
+        assert!(text.contains(&line), "{line}: {text}");
+    }
+    let gauge = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {text}"));
+        line.trim().parse::<u64>().unwrap()
+    };
+    assert!(gauge("cpss_head_revision ") > 0 && gauge("cpss_log_bytes ") > 0 && gauge("cpss_certificate_expires ") > 0);
+    for private in ["registrar", NOT_ON_FILE] {
+        assert!(!text.contains(private), "{private}: {text}");
+    }
+}
