@@ -46,19 +46,20 @@ impl Told {
 }
 
 impl HealthBoard {
-    /// Says what is served from now on.
+    /// Says what is served from now on. Once the end was told this changes nothing.
     pub fn set(&self, serving: Serving) {
-        self.told.send_modify(|told| told.serving = serving);
+        self.told.send_if_modified(|told| {
+            let is_news = !told.is_last && told.serving != serving;
+            if is_news {
+                told.serving = serving;
+            }
+            is_news
+        });
     }
 
     /// Says whether writes are kept from being served, whatever else is said of them: what is stored is not well.
     pub fn hold_writes(&self, holds_writes: bool) {
         self.told.send_modify(|told| told.holds_writes = holds_writes);
-    }
-
-    /// Says whether questions are answered from now on.
-    pub fn set_questions(&self, questions: bool) {
-        self.told.send_modify(|told| told.serving.questions = questions && !told.is_last);
     }
 
     /// Says that nothing is served any more, and ends every watch.

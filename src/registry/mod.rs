@@ -160,6 +160,14 @@ impl Registry {
         answer.await.unwrap_or(Err(SubmitError::OutcomeUnknown))
     }
 
+    /// Whether a command would be taken at the moment, by the calendar and by the disk.
+    pub async fn takes_writes(&self) -> bool {
+        let is_held = self.shared.due_through(&self.shared.head.load()).is_err();
+        let (reply, answer) = oneshot::channel();
+        let asked = self.writer.send(Message::Probe(reply)).await;
+        !is_held && asked.is_ok() && answer.await.unwrap_or(false)
+    }
+
     /// Opens every day up to this one.
     pub async fn open_days(&self, through: Day) -> Result<(), SubmitError> {
         let (reply, answer) = oneshot::channel();

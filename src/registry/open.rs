@@ -95,7 +95,8 @@ pub(super) fn open_writer(
     let first = first_law(&rule_sets, &chronicle)?;
     let (mut shared, agenda) = resident(&store, clock, chronicle, &first)?;
     shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
-    let mut writer = Writer { shared: Arc::new(shared), store, agenda, answered_through: Timestamp::UNIX_EPOCH };
+    let mut writer =
+        Writer { shared: Arc::new(shared), store, agenda, answered_through: Timestamp::UNIX_EPOCH, refused_at: None };
     begin(&mut writer, &rule_sets, semantics_version, epoch)?;
     Ok((writer, is_new))
 }

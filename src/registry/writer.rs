@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -26,11 +26,14 @@ use crate::domain::fact::{Fact, Reporter, Role};
 use crate::domain::id::Revision;
 use crate::domain::record::RequestKey;
 use crate::store::Store;
-use crate::store::index::View as _;
+use crate::store::index::{IndexError, View as _};
 use crate::store::log::AppendError;
 
 /// How many messages are decided as one batch.
 const BATCH: usize = 256;
+
+/// How long a disk that refused a batch is taken to refuse the next one.
+const REFUSES_ON: SignedDuration = SignedDuration::from_secs(5);
 
 /// A command with who asks and how the answer is to be remembered.
 #[derive(Clone, Debug)]
@@ -65,6 +68,8 @@ pub(super) enum Message {
     OpenDays(Day, oneshot::Sender<Result<(), SubmitError>>),
     /// Let no later record have this instant or an earlier one.
     Settle(Timestamp, oneshot::Sender<()>),
+    /// Say whether a command would be recorded.
+    Probe(oneshot::Sender<bool>),
     /// Finish what is queued and end.
     Close,
 }
@@ -74,6 +79,7 @@ pub(super) enum Decided {
     Receipt(Reply, Box<Result<Receipt, SubmitError>>),
     Opened(oneshot::Sender<Result<(), SubmitError>>, Result<(), SubmitError>),
     Settled(oneshot::Sender<()>),
+    Probed(oneshot::Sender<bool>, bool),
 }
 
 /// The writer's own state.
@@ -83,6 +89,8 @@ pub(super) struct Writer {
     pub(super) agenda: Agenda,
     /// The last instant that a question about it was answered for.
     pub(super) answered_through: Timestamp,
+    /// When the disk last refused a batch, if it has taken none since.
+    pub(super) refused_at: Option<Timestamp>,
 }
 
 /// The disk failed in a way after which nothing may be written: the process must end.
@@ -98,7 +106,10 @@ pub enum SubmitErrorSource {
     Append(#[from] AppendError),
     /// The index took no records.
     #[error(transparent)]
-    Index(#[from] crate::store::index::IndexError),
+    Index(#[from] IndexError),
+    /// The index cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
 /// Why a stage was not committed.
@@ -142,10 +153,7 @@ impl Writer {
         let head = Head::clone(&shared.head.load());
         let mut stage = match Stage::new(&shared, head, self.answered_through) {
             Ok(stage) => stage,
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "the index cannot be read");
-                return Ok(false);
-            }
+            Err(error) => return self.without_index(batch, error),
         };
         let mut decided = Vec::with_capacity(batch.len());
         let mut closing = false;
@@ -168,6 +176,7 @@ impl Writer {
                     stage.not_before = self.answered_through;
                     decided.push(Decided::Settled(reply));
                 }
+                Message::Probe(reply) => decided.push(Decided::Probed(reply, self.takes_writes())),
                 Message::Close => closing = true,
             }
         }
@@ -182,6 +191,31 @@ impl Writer {
             }
         }
         Ok(closing)
+    }
+
+    /// Whether the disk has room, and has not refused just now.
+    fn takes_writes(&self) -> bool {
+        let now = self.shared.clock.now();
+        let refuses = self.refused_at.is_some_and(|refused| now.duration_since(refused) < REFUSES_ON);
+        !refuses && self.store.has_room()
+    }
+
+    /// Refuses a batch, since the index is broken: a disk that fills up breaks it. A restart makes another, and needs
+    /// room for it. Until there is any, what is resident is still answered; then the process has to end.
+    fn without_index(&self, batch: Vec<Message>, error: ReadError) -> Result<bool, WriterFailed> {
+        let is_full = !self.store.has_room();
+        let refusal = || if is_full { SubmitError::StoreFull } else { SubmitError::NotWritten };
+        let mut closing = false;
+        for message in batch {
+            match message {
+                Message::Submit(_, reply) | Message::Record(_, reply) => drop(reply.send(Err(refusal()))),
+                Message::OpenDays(_, reply) => drop(reply.send(Err(refusal()))),
+                Message::Probe(reply) => drop(reply.send(false)),
+                Message::Settle(..) => {}
+                Message::Close => closing = true,
+            }
+        }
+        if closing || is_full { Ok(closing) } else { Err(WriterFailed(error.into())) }
     }
 
     /// Opens every day after today up to `through`, in order.
@@ -248,10 +282,11 @@ impl Writer {
         }
         let failed = |error| NotCommitted::Failed(WriterFailed(error));
         match self.store.commit(&stage.records) {
-            Ok(_) => {}
+            Ok(_) => self.refused_at = None,
             Err(error @ AppendError::OutcomeUnknown(_)) => return Err(failed(error.into())),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a batch was not written");
+                self.refused_at = Some(self.shared.clock.now());
                 return Err(NotCommitted::Refused { full: matches!(error, AppendError::DiskFull) });
             }
         }
@@ -308,6 +343,7 @@ impl Decided {
             Decided::Receipt(reply, outcome) => drop(reply.send(*outcome)),
             Decided::Opened(reply, outcome) => drop(reply.send(outcome)),
             Decided::Settled(reply) => drop(reply.send(())),
+            Decided::Probed(reply, answer) => drop(reply.send(answer)),
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::grpc::EntranceLayer;
 use crate::grpc::health::{HealthBoard, Serving};
 use crate::registry::clock;
 use crate::registry::scrub::Pace;
-use crate::registry::{OpenError, Opened, WriterFailed};
+use crate::registry::{OpenError, Opened, Registry, WriterFailed};
 use crate::store::Store;
 use crate::store::backup::LossError;
 use crate::telemetry;
@@ -41,6 +41,9 @@ use crate::telemetry::metrics::Metrics;
 
 /// How often a peer that says nothing is asked whether it is there, and how long it may take to say so.
 const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// How often it is asked whether writes are possible: that fast does their health follow.
+const WRITES_WATCHED: Duration = Duration::from_secs(1);
 
 /// The server cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -126,8 +129,8 @@ pub async fn run(
         .serve_with_incoming_shutdown(door.open(listener), stopped(stop.subscribe()));
     let served = tokio::spawn(served);
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
-    health.set(Serving { questions: *audit.watch().borrow(), writes: true });
-    let audited = tokio::spawn(tell_health(audit.watch(), health.clone()));
+    health.set(Serving { questions: *audit.watch().borrow(), writes: registry.takes_writes().await });
+    let told = tokio::spawn(tell_health(registry.clone(), audit.watch(), health.clone()));
     let scrub = tokio::spawn(scrub::watch_over(registry.scrubber(), Pace::default(), health.clone()));
     on_listening(address);
 
@@ -137,11 +140,11 @@ pub async fn run(
         ended = &mut writer => early = Some(ended),
     }
     health.end();
+    told.abort();
     stop.send_replace(true);
     calendar.abort();
     scrub.abort();
     watch.inspect(JoinHandle::abort);
-    audited.abort();
     if tokio::time::timeout(config.drain, served).await.is_err() {
         tracing::warn!("calls were cut off: they did not end within the drain's deadline");
     }
@@ -177,20 +180,26 @@ fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Door, Option<Watch>)
     Ok((Door { tls: Some(tls), identities }, Some(watch)))
 }
 
+/// Says what is served: questions while they can be written down; writes while the disk has room and the calendar goes on.
+async fn tell_health(registry: Registry, mut is_written_down: watch::Receiver<bool>, health: HealthBoard) {
+    let mut before = true;
+    loop {
+        let writes = registry.takes_writes().await;
+        if std::mem::replace(&mut before, writes) != writes {
+            tracing::warn!(writes, "whether writes are served has changed");
+        }
+        health.set(Serving { questions: *is_written_down.borrow_and_update(), writes });
+        tokio::select! {
+            () = tokio::time::sleep(WRITES_WATCHED) => {}
+            changed = is_written_down.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
 /// Closes the store. An index that is not closed is no loss: it is folded again if the machine goes down.
 fn close(store: Store) {
     if let Err(error) = store.close() {
         tracing::warn!(error = &error as &dyn std::error::Error, "the index was not closed");
-    }
-}
-
-/// Questions are served while they can be written down.
-async fn tell_health(mut is_writable: watch::Receiver<bool>, health: HealthBoard) {
-    loop {
-        health.set_questions(*is_writable.borrow_and_update());
-        if is_writable.changed().await.is_err() {
-            return;
-        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::registry::{OpenError, Opened, Options, Registry};
 use crate::store::StoreOptions;
 use crate::store::backup::{Accepted, accept_loss};
 use crate::store::index::Progress;
+use crate::store::log::LogOptions;
 
 /// Opens the registry of a configuration on a thread that may block.
 pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
@@ -23,7 +24,14 @@ fn open_or_accept(config: &Config) -> Result<Opened, ServeError> {
         today: config.today,
         // A development server opens whatever day it is told, or finds.
         open_days_through: if config.dev { Some(Day::FOREVER) } else { config.open_days_through },
-        store: StoreOptions::default(),
+        store: StoreOptions {
+            log: LogOptions {
+                reserve_bytes: config.disk_reserve_bytes.0,
+                reserve_percent: config.disk_reserve_percent.0,
+                ..LogOptions::default()
+            },
+            ..StoreOptions::default()
+        },
     };
     let refused = match (Registry::open(options.clone(), &mut tell), config.accept_loss_after) {
         (Ok(opened), None) => return Ok(opened),

@@ -137,6 +137,11 @@ impl Store {
         self.log.append(first.revision.previous(), &batch)
     }
 
+    /// Whether there is room for more records.
+    pub fn has_room(&self) -> bool {
+        self.log.has_room()
+    }
+
     /// The index, to share with readers.
     pub fn index(&self) -> &Arc<Index> {
         &self.index

@@ -15,9 +15,11 @@ use std::time::Duration;
 
 use self::reading::Reading;
 use self::value::Count;
+pub use self::value::{Bytes, Percent};
 use super::door::certificates::CertificateFiles;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
+use crate::store::log::LogOptions;
 use crate::telemetry::audit::Place;
 
 /// What the command line says, not yet checked. Every key of the file has a flag.
@@ -50,6 +52,12 @@ pub struct Flags {
     /// Adopt the rule sets (*.toml) of this directory beside the shipped ones
     #[arg(long, value_name = "DIR")]
     pub rules: Option<String>,
+    /// Record nothing while less than this is free on the disk of the data directory [default: 536870912]
+    #[arg(long, value_name = "BYTES")]
+    pub disk_reserve_bytes: Option<String>,
+    /// Nor while less than this part of it is free, in percent [default: 5]
+    #[arg(long, value_name = "PERCENT")]
+    pub disk_reserve_percent: Option<String>,
     /// Let calls in flight finish for so long after SIGTERM [default: 20]
     #[arg(long, value_name = "SECONDS")]
     pub drain_seconds: Option<String>,
@@ -93,6 +101,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// A directory of rule sets adopted beside the shipped ones. Its files were readable when this was checked.
     pub rules_dir: Option<PathBuf>,
+    /// Nothing is recorded while less than this is free on the disk, in bytes,
+    pub disk_reserve_bytes: Bytes,
+    /// or less than this part of it.
+    pub disk_reserve_percent: Percent,
     /// How long calls in flight may finish once the server is told to stop.
     pub drain: Duration,
     /// The last day that may be opened however far past the last record it is.
@@ -174,6 +186,7 @@ impl Config {
             reading.read_file(path);
         }
         let data_dir = PathBuf::from(if flags.dev { "./data" } else { "/var/lib/cpss-registry" });
+        let disk = LogOptions::default();
         let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         // In the order in which they are shown.
         let listen = reading.take("listen", "--listen", &flags.listen, loopback(50051));
@@ -187,6 +200,18 @@ impl Config {
             access,
             data_dir,
             rules_dir: reading.take("rules_dir", "--rules", &flags.rules, None),
+            disk_reserve_bytes: reading.take(
+                "disk_reserve_bytes",
+                "--disk-reserve-bytes",
+                &flags.disk_reserve_bytes,
+                Bytes(disk.reserve_bytes),
+            ),
+            disk_reserve_percent: reading.take(
+                "disk_reserve_percent",
+                "--disk-reserve-percent",
+                &flags.disk_reserve_percent,
+                Percent(disk.reserve_percent),
+            ),
             drain: reading.take("drain_seconds", "--drain-seconds", &flags.drain_seconds, Duration::from_secs(20)),
             open_days_through: reading.take("open_days_through", "--open-days-through", &flags.open_days_through, None),
             accept_loss_after: reading.take("accept_loss_after", "--accept-loss-after", &flags.accept_loss_after, None),

@@ -21,6 +21,8 @@ const KEYS: &[&str] = &[
     "clients",
     "data_dir",
     "rules_dir",
+    "disk_reserve_bytes",
+    "disk_reserve_percent",
     "drain_seconds",
     "open_days_through",
     "audit_file",

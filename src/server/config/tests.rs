@@ -82,7 +82,8 @@ fn every_mistake_is_told_at_once_with_its_place() {
     let flags = Flags { open_days_through: some("2026-02-30"), no_sample: true, ..set_up(directory.path()) };
     let mistakes = read("mistakes.toml", content, flags).unwrap_err();
     let keys = "the keys are listen, ops_listen, tls_cert, tls_key, client_ca, clients, data_dir, rules_dir, \
-                drain_seconds, open_days_through, audit_file, audit_file_mib, audit_files";
+                disk_reserve_bytes, disk_reserve_percent, drain_seconds, open_days_through, audit_file, audit_file_mib, \
+                audit_files";
     assert_eq!(
         mistakes,
         [
@@ -93,6 +94,19 @@ fn every_mistake_is_told_at_once_with_its_place() {
             "mistakes.toml:3: drain_seconds is written as a whole number",
             "--open-days-through: `2026-02-30` is not a date of the form 2026-03-01 in the years 1900 to 2200",
             "--no-sample: only with --dev",
+        ]
+    );
+}
+
+#[test]
+fn the_reserve_is_never_less_than_opening_needs() {
+    let content = "disk_reserve_bytes = 0\n";
+    let flags = Flags { disk_reserve_percent: some("91"), dev: true, ..Flags::default() };
+    assert_eq!(
+        read("reserve.toml", content, flags).unwrap_err(),
+        [
+            "reserve.toml:1: `0` is not a number of bytes from 67108864: opening copies a segment of the log",
+            "--disk-reserve-percent: `91` is not a percentage from 0 to 90",
         ]
     );
 }

@@ -88,6 +88,46 @@ impl Value for Count {
     }
 }
 
+/// An amount of room on a disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
+/// The least room that is kept free: opening copies the last segment of the log, and the index, which breaks when it
+/// cannot write, needs its own.
+const LEAST_RESERVE: u64 = 64 * 1024 * 1024;
+
+impl Value for Bytes {
+    const FORMS: &'static [Form] = &[Form::Number];
+
+    fn read(text: &str) -> Result<Self, String> {
+        let bytes = text.parse().ok().filter(|bytes| *bytes >= LEAST_RESERVE);
+        bytes.map(Bytes).ok_or_else(|| {
+            format!("`{text}` is not a number of bytes from {LEAST_RESERVE}: opening copies a segment of the log")
+        })
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+}
+
+/// A part of a disk, in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Percent(pub u8);
+
+impl Value for Percent {
+    const FORMS: &'static [Form] = &[Form::Number];
+
+    fn read(text: &str) -> Result<Self, String> {
+        let percent = text.parse().ok().filter(|percent| *percent <= 90);
+        percent.map(Percent).ok_or_else(|| format!("`{text}` is not a percentage from 0 to 90"))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+}
+
 impl Value for Day {
     const FORMS: &'static [Form] = &[Form::Text, Form::Date];
 

@@ -127,6 +127,10 @@ impl Log for FileLog {
         self.marker.sync();
     }
 
+    fn has_room(&self) -> bool {
+        self.require_room(0).is_ok()
+    }
+
     fn reader(&self) -> Arc<dyn ReadLog> {
         Arc::new(FileReader(Arc::clone(&self.shared)))
     }

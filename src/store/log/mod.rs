@@ -33,6 +33,9 @@ pub trait Log: Send {
     /// Makes a batch of encoded records durable as one, right after `expected_head`, and gives the new head.
     fn append(&mut self, expected_head: Revision, batch: &[Vec<u8>]) -> Result<Revision, AppendError>;
 
+    /// Whether there is room for more.
+    fn has_room(&self) -> bool;
+
     /// A reading end, for any thread, while this one goes on.
     fn reader(&self) -> Arc<dyn ReadLog>;
 

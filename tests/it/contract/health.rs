@@ -68,10 +68,15 @@ async fn nothing_is_served_before_the_registry_is_open_and_a_watch_is_told_when_
     ] {
         assert_eq!(check(&format!("{PACKAGE}.{service}")).await, expected, "{service}");
     }
+
+    // The end is the end, whoever still watches the disk.
+    board.end();
+    board.set(Serving { questions: true, writes: true });
+    assert_eq!(check("readiness").await, NotServing);
 }
 
 /// What the ops port of a program says of a service, once it says anything.
-async fn asked_on(ops: SocketAddr, service: &str) -> ServingStatus {
+pub async fn asked_on(ops: SocketAddr, service: &str) -> ServingStatus {
     for _ in 0..1000 {
         match HealthClient::new(Client::connect(ops).service()).check(about(service)).await {
             Ok(answer) => return answer.into_inner().status(),
