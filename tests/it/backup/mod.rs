@@ -6,6 +6,7 @@ mod questions;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -55,8 +56,9 @@ async fn written(data_dir: &Path, revisions: u64, meanwhile: impl FnOnce()) -> V
         providers.push(client.qualified_provider(&format!("Example Center {number}")).await.provider_id);
     }
     let address = process.listening();
-    let writers: Vec<_> =
-        (0..16).map(|_| tokio::spawn(write_until_cut(Client::connect(address), providers.clone()))).collect();
+    let writers: Vec<_> = (0..16)
+        .map(|_| tokio::spawn(write_until_cut(Client::connect(address), providers.clone(), Arc::default())))
+        .collect();
     while client.head().await < revisions {
         tokio::task::yield_now().await;
     }

@@ -1,22 +1,31 @@
 //! `kill -9` while 16 clients write: whatever was acknowledged is there after the restart, once.
 //!
-//! Each round kills the program at a random moment and now and then once more while it opens. After the restart every
-//! acknowledged request, sent again, gets the same answer byte for byte; every request that was cut off gets an answer
-//! and has one effect; every revision is accounted for; and what the index answers is what the log says, since an index
-//! folded again from the log gives the same answers. `CPSS_KILLS` sets how many rounds there are.
+//! Each round kills the program at a random moment and now and then once more while it opens. What is on disk then is
+//! read by the test itself: the registry has to come back with every whole frame of the log, and with nothing of one
+//! that was cut short. Every acknowledged request, sent again, gets the same answer byte for byte; every request that
+//! was cut off gets an answer and has one effect; every revision is accounted for; jobs that move together have moved
+//! together or not at all. In some rounds an index folded again from the log has to answer as the one before it; and
+//! every now and then everything is asked for once more, and the story begins anew on an empty disk, so that a thousand
+//! kills take no longer each than the first ones. `CPSS_KILLS` sets how many kills there are.
 
+mod log;
 pub mod memory;
+mod merger;
 pub mod work;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use self::memory::{Check, Person, answers, check, settle};
+use self::merger::Merger;
+pub use self::work::assert_cut_off;
 use self::work::write_until_cut;
 use super::harness::{Client, Process, TODAY};
 
@@ -27,33 +36,51 @@ const PROVIDERS: usize = 4;
 const SAMPLE: usize = 24;
 const STATES: usize = 200;
 
+/// A round is over before so many requests were answered, or soon after it.
+const AT_MOST: u64 = 400;
+/// Of so many rounds one compares the index with one folded again.
+const REBUILT: usize = 20;
+/// So many rounds are told of one data directory.
+const ROUNDS: usize = 40;
+
 /// What was done, in numbers.
 #[derive(Debug, Default)]
 struct Counted {
     rounds: usize,
+    kills: usize,
     killed_while_opening: usize,
     acknowledged: usize,
     cut_off: usize,
+    frames: usize,
+    frames_of_several: usize,
+    frames_cut_short: usize,
+    records_of_many_facts: usize,
     verdicts: usize,
     answers: usize,
 }
 
 /// A number below `limit`.
-fn random(limit: u64) -> u64 {
+pub fn random(limit: u64) -> u64 {
     u64::try_from(Uuid::new_v4().as_u128() % u128::from(limit)).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_kill_9_while_16_clients_write() {
-    let rounds = std::env::var("CPSS_KILLS").map_or(3, |rounds| rounds.parse().expect("CPSS_KILLS: a number"));
+    let kills = std::env::var("CPSS_KILLS").map_or(3, |kills| kills.parse().expect("CPSS_KILLS: a number"));
     let started = Instant::now();
-    let data = tempfile::tempdir().unwrap();
-    let mut story = Story::begin(&data).await;
-    for _ in 0..rounds {
-        story.round().await;
+    let mut counted = Counted::default();
+    while counted.kills < kills {
+        let data = tempfile::tempdir().unwrap();
+        let mut story = Story::begin(&data, counted).await;
+        for _ in 0..ROUNDS {
+            story.round().await;
+            if story.counted.kills >= kills {
+                break;
+            }
+        }
+        counted = story.end().await;
+        println!("kill -9: {counted:?} in {:.1} s", started.elapsed().as_secs_f64());
     }
-    story.end().await;
-    println!("kill -9: {:?} in {:.1} s", story.counted, started.elapsed().as_secs_f64());
 }
 
 /// A data directory through its kills.
@@ -63,51 +90,76 @@ struct Story<'a> {
     running: Option<(Process, Client)>,
     head: u64,
     people: Vec<Person>,
+    merger: Merger,
     counted: Counted,
 }
 
 impl<'a> Story<'a> {
-    async fn begin(data: &'a TempDir) -> Story<'a> {
+    async fn begin(data: &'a TempDir, counted: Counted) -> Story<'a> {
         let (process, client) = Process::start(data.path(), TODAY);
         let mut providers = Vec::new();
         for number in 1..=PROVIDERS {
             providers.push(client.qualified_provider(&format!("Example Center {number}")).await.provider_id);
         }
+        let merger = Merger::begin(&client).await;
         let head = client.head().await;
         let running = Some((process, client));
-        Story { data_dir: data.path(), providers, running, head, people: Vec::new(), counted: Counted::default() }
+        Story { data_dir: data.path(), providers, running, head, people: Vec::new(), merger, counted }
     }
 
     async fn round(&mut self) {
         let mut people = self.write_and_kill().await;
+        let durable = self.read_log();
         if self.counted.rounds % 3 == 1 {
             let opening = Process::spawn(self.data_dir, TODAY);
             std::thread::sleep(Duration::from_millis(random(120)));
             opening.kill();
+            self.counted.kills += 1;
             self.counted.killed_while_opening += 1;
         }
         let (process, client) = Process::start(self.data_dir, TODAY);
+        assert_eq!(client.head().await, durable, "the head is that of the last whole frame on disk");
+        self.merger.compare(&client).await;
         self.counted.acknowledged += people.iter().map(Person::acknowledged).sum::<usize>();
         people = check(&client, people, Check::Replay).await;
         self.counted.cut_off += settle(&client, &mut people).await;
+        self.merger.settle(&client).await;
         self.account_for_every_revision(&client, &people).await;
         people = check(&client, people, Check::Compare).await;
         self.counted.verdicts += people.len();
 
-        let asked = self.sample(&people);
-        let before = answers(&client, &asked, &self.providers, &self.states(&people)).await;
+        self.running = Some(match self.counted.rounds % REBUILT {
+            2 => self.rebuild(process, client, &people).await,
+            _ => (process, client),
+        });
+        self.counted.rounds += 1;
+        self.people.extend(people);
+    }
+
+    /// Compares what is answered before and after the index was deleted.
+    async fn rebuild(&mut self, process: Process, client: Client, people: &[Person]) -> (Process, Client) {
+        let asked = self.sample(people);
+        let before = answers(&client, &asked, &self.providers, &self.states(people)).await;
         process.stop();
         fs::remove_dir_all(self.data_dir.join("index")).unwrap();
         let (process, client) = Process::start(self.data_dir, TODAY);
-        let after = answers(&client, &asked, &self.providers, &self.states(&people)).await;
+        let after = answers(&client, &asked, &self.providers, &self.states(people)).await;
         assert_eq!(before.len(), after.len());
         for (before, after) in before.iter().zip(&after) {
             assert_eq!(before, after, "the index folded again from the log answers as the one before it");
         }
         self.counted.answers += after.len();
-        self.counted.rounds += 1;
-        self.people.extend(people);
-        self.running = Some((process, client));
+        (process, client)
+    }
+
+    /// The revision of the last whole frame on disk.
+    fn read_log(&mut self) -> u64 {
+        let frames = log::frames(self.data_dir);
+        let of_the_round: Vec<_> = frames.whole.iter().filter(|frame| frame.first > self.head).collect();
+        self.counted.frames += of_the_round.len();
+        self.counted.frames_of_several += of_the_round.iter().filter(|frame| frame.count > 1).count();
+        self.counted.frames_cut_short += usize::from(frames.is_cut_short);
+        frames.whole.last().map_or(0, |last| last.first + u64::from(last.count) - 1)
     }
 
     /// Lets 16 clients write for a while, and kills the program under them.
@@ -115,11 +167,24 @@ impl<'a> Story<'a> {
         let (process, client) = self.running.take().unwrap();
         self.head = client.head().await;
         let address = process.listening();
-        let writers: Vec<_> = (0..CLIENTS)
-            .map(|_| tokio::spawn(write_until_cut(Client::connect(address), self.providers.clone())))
+        let answered = Arc::new(AtomicU64::default());
+        let writers: Vec<_> = (1..CLIENTS)
+            .map(|_| write_until_cut(Client::connect(address), self.providers.clone(), Arc::clone(&answered)))
+            .map(tokio::spawn)
             .collect();
-        tokio::time::sleep(Duration::from_millis(100 + random(500))).await;
+        let mut merger = std::mem::take(&mut self.merger);
+        let merging = tokio::spawn(async move {
+            merger.write_until_cut(&Client::connect(address)).await;
+            merger
+        });
+        let enough = random(AT_MOST);
+        while answered.load(Ordering::Relaxed) < enough {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(Duration::from_micros(random(20_000))).await;
         process.kill();
+        self.counted.kills += 1;
+        self.merger = merging.await.unwrap();
         let mut people = Vec::new();
         for writer in writers {
             people.extend(writer.await.unwrap());
@@ -129,7 +194,8 @@ impl<'a> Story<'a> {
 
     /// Nothing is lost, doubled or invented: each revision since the round began is that of one request.
     async fn account_for_every_revision(&self, client: &Client, people: &[Person]) {
-        let revisions: Vec<_> = people.iter().flat_map(Person::revisions).collect();
+        let moves = self.merger.revisions().filter(|revision| *revision > self.head);
+        let revisions: Vec<_> = people.iter().flat_map(Person::revisions).chain(moves).collect();
         let distinct: BTreeSet<_> = revisions.iter().copied().collect();
         assert_eq!(revisions.len(), distinct.len(), "no revision answers two requests");
         let expected: BTreeSet<_> = (self.head + 1..=client.head().await).collect();
@@ -150,11 +216,13 @@ impl<'a> Story<'a> {
     }
 
     /// Everything of every round is there at the end as well.
-    async fn end(&mut self) {
+    async fn end(mut self) -> Counted {
         let (process, client) = self.running.take().unwrap();
-        let people = std::mem::take(&mut self.people);
-        let people = check(&client, people, Check::Replay).await;
-        self.people = check(&client, people, Check::Compare).await;
+        let people = check(&client, self.people, Check::Replay).await;
+        check(&client, people, Check::Compare).await;
+        self.merger.replay(&client).await;
+        self.counted.records_of_many_facts += self.merger.moves();
         process.stop();
+        self.counted
     }
 }

@@ -1,5 +1,8 @@
 //! The writers: each tells the stories of one person after another, until it is cut off.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use cpss_registry::proto::v1;
 use prost::Message as _;
 use tonic::{Code, Status};
@@ -52,12 +55,14 @@ async fn acknowledge<M: Mutation>(client: &Client, request: &M) -> Result<Acknow
     })
 }
 
-/// Writes until the first request that nobody answers. That one is remembered as well.
-pub async fn write_until_cut(client: Client, providers: Vec<String>) -> Vec<Person> {
+/// Writes until the first request that nobody answers. That one is remembered as well. `answered` counts, person by
+/// person.
+pub async fn write_until_cut(client: Client, providers: Vec<String>, answered: Arc<AtomicU64>) -> Vec<Person> {
     let mut people = Vec::new();
     loop {
         let mut person = Person::default();
         let told = tell(&client, &providers, &mut person).await;
+        answered.fetch_add(person.acknowledged() as u64, Ordering::Relaxed);
         people.push(person);
         if let Err(status) = told {
             assert_cut_off(&status);
