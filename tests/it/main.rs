@@ -20,6 +20,7 @@ mod harness;
 mod histories;
 mod issuance;
 mod kill;
+mod linear;
 mod main_job;
 mod mirror;
 mod model;

@@ -1,0 +1,218 @@
+//! The clients: each asks and writes at random, and notes what it asked, when, and what it was answered.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use cpss_registry::proto::v1;
+use tokio::sync::watch;
+use tonic::{Code, Status};
+
+use super::checker::Operation;
+use super::model::{Action, Written};
+use super::random;
+use crate::harness::requests::{change_name, date, end_job, retract, start_job, verify};
+use crate::harness::scenes::HIRED;
+use crate::harness::{Accepted as _, Client, Mutation, Refusal as _, TODAY};
+use crate::kill::assert_cut_off;
+
+/// How many jobs a person has at most.
+const JOBS: usize = 3;
+/// How many writes about a person are given up at most: each doubles what the search may have to go through.
+const GIVEN_UP: usize = 3;
+
+/// A person, and what the clients know of it.
+pub struct Person {
+    pub specialist_id: String,
+    pub provider_id: String,
+    pub number: String,
+    /// The jobs, and the facts that may be withdrawn. Not the first job's start: it bears the credential.
+    pub known: Mutex<(Vec<String>, Vec<String>)>,
+    pub given_up: AtomicUsize,
+}
+
+/// What the clients share.
+pub struct World {
+    pub people: Vec<Person>,
+    /// Where the registry listens at the moment.
+    pub address: watch::Receiver<SocketAddr>,
+    /// The one clock.
+    pub since: Instant,
+    /// How many operations are still to be begun.
+    pub left: AtomicUsize,
+    /// The next name.
+    pub names: AtomicUsize,
+    /// What was done to each person.
+    pub history: Vec<Mutex<Vec<Operation<Action>>>>,
+    pub cut_off: AtomicUsize,
+}
+
+/// A name by its number.
+pub fn family_name(name: u64) -> String {
+    format!("Example-{name}")
+}
+
+/// A client at its work.
+pub struct Worker<'a> {
+    world: &'a World,
+    address: watch::Receiver<SocketAddr>,
+    client: Client,
+}
+
+/// Something that was cut off.
+struct CutOff;
+
+impl<'a> Worker<'a> {
+    pub fn new(world: &'a World) -> Worker<'a> {
+        let mut address = world.address.clone();
+        let client = Client::connect(*address.borrow_and_update());
+        Worker { world, address, client }
+    }
+
+    /// Asks and writes until enough was begun.
+    pub async fn work(mut self) {
+        let take = |left: usize| left.checked_sub(1);
+        while self.world.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+            let register = usize::try_from(random(self.world.people.len() as u64)).unwrap();
+            let invoked = self.now();
+            let person = &self.world.people[register];
+            let done = if random(2) == 0 { self.read(person).await } else { Ok(self.write(person).await) };
+            match done {
+                Ok(action) => {
+                    let returned = (!is_given_up(&action)).then(|| self.now());
+                    self.world.history[register].lock().unwrap().push(Operation { invoked, returned, action });
+                }
+                // What a question would have been told binds nobody.
+                Err(CutOff) => self.find_again().await,
+            }
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.world.since.elapsed().as_nanos()).unwrap()
+    }
+
+    /// Waits until the registry listens elsewhere.
+    async fn find_again(&mut self) {
+        self.world.cut_off.fetch_add(1, Ordering::Relaxed);
+        let moved = tokio::time::timeout(Duration::from_secs(60), self.address.changed());
+        moved.await.expect("cut off, though nothing was killed").unwrap();
+        self.client = Client::connect(*self.address.borrow_and_update());
+    }
+
+    async fn read(&self, person: &Person) -> Result<Action, CutOff> {
+        let answered = match random(3) {
+            0 => self.credential(person).await,
+            1 => self.client.call(verify(&person.number, TODAY, None)).await.map(|answer| {
+                let verification = answer.verification.unwrap();
+                let is_confirmed = verification.verdict() == v1::Verdict::Confirmed;
+                Action::Verdict(is_confirmed, verification.answer.unwrap().known_at_revision)
+            }),
+            _ => self.jobs(person).await,
+        };
+        answered.map_err(|status| {
+            assert_cut_off(&status);
+            CutOff
+        })
+    }
+
+    async fn credential(&self, person: &Person) -> Result<Action, Status> {
+        let request = v1::GetCredentialRequest { credential_number: person.number.clone(), ..Default::default() };
+        let answer = self.client.call(request).await?;
+        let credential = answer.credential.unwrap();
+        let name = credential.display_name.rsplit('-').next().unwrap().parse().unwrap();
+        let is_current = credential.standing() == v1::Standing::Current;
+        Ok(Action::Credential(name, is_current, answer.answer.unwrap().known_at_revision))
+    }
+
+    async fn jobs(&self, person: &Person) -> Result<Action, Status> {
+        let provider_id = person.provider_id.clone();
+        let as_of = Some(date(HIRED));
+        let request = v1::ListEmploymentsRequest { provider_id, as_of, page_size: 1000, ..Default::default() };
+        let answer = self.client.call(request).await?;
+        let ended = |job: &v1::Employment| job.last_day.map(|day| day.day);
+        let jobs: BTreeMap<_, _> =
+            answer.employments.iter().map(|job| (job.employment_id.clone(), ended(job))).collect();
+        Ok(Action::Jobs(jobs, answer.answer.unwrap().known_at_revision))
+    }
+
+    async fn write(&mut self, person: &Person) -> Action {
+        let (job, fact, count) = {
+            let known = person.known.lock().unwrap();
+            (any(&known.0).unwrap(), any(&known.1), known.0.len())
+        };
+        match random(8) {
+            0 if count < JOBS => self.start(person).await,
+            0..=2 => {
+                let name = self.world.names.fetch_add(1, Ordering::Relaxed) as u64;
+                let request = change_name(&person.specialist_id, "Lucinda", &family_name(name));
+                Action::Rename(name, self.record(request, Some(person)).await.0)
+            }
+            3 | 4 if fact.is_some() => {
+                let fact = fact.unwrap();
+                let withdrawn = self.record(retract(&fact, "Reported of the wrong person"), Some(person)).await.0;
+                Action::Withdraw(fact, withdrawn)
+            }
+            _ => {
+                let day = 1 + i32::try_from(random(28)).unwrap();
+                let written = self.record(end_job(&job, &format!("2026-02-{day:02}")), Some(person)).await.0;
+                if let Written::Recorded { fact, .. } = &written {
+                    person.known.lock().unwrap().1.push(fact.clone());
+                }
+                Action::End(job, day, written)
+            }
+        }
+    }
+
+    /// Nobody knows the id of a job that nobody was told of: this is asked until it is answered.
+    async fn start(&mut self, person: &Person) -> Action {
+        let (written, started) = self.record(start_job(&person.specialist_id, &person.provider_id, HIRED), None).await;
+        let id = started.and_then(|started| started.employment).expect("a job that began").employment_id;
+        let Written::Recorded { fact, .. } = &written else { panic!("a start is not refused: {written:?}") };
+        let mut known = person.known.lock().unwrap();
+        known.0.push(id.clone());
+        known.1.push(fact.clone());
+        Action::Start(id, written)
+    }
+
+    /// Sends a request until it is answered; or, when it was cut off and is about this person, perhaps not again.
+    async fn record<M: Mutation>(&mut self, request: M, about: Option<&Person>) -> (Written, Option<M::Response>) {
+        loop {
+            match self.client.call(request.clone()).await {
+                Ok(response) => {
+                    let revision = response.position().1;
+                    let fact = response.fact_id().to_owned();
+                    return (Written::Recorded { fact, revision }, Some(response));
+                }
+                Err(status) if status.code() == Code::FailedPrecondition => {
+                    assert_eq!(status.reason(), "ALREADY_RETRACTED", "{status:?}");
+                    return (Written::Withdrawn, None);
+                }
+                Err(status) => assert_cut_off(&status),
+            }
+            self.find_again().await;
+            let one_more = |count| (count < GIVEN_UP).then_some(count + 1);
+            let give_up =
+                |it: &&Person| it.given_up.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok();
+            if random(2) == 0 && about.filter(give_up).is_some() {
+                return (Written::Unknown, None);
+            }
+        }
+    }
+}
+
+fn is_given_up(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Rename(_, Written::Unknown)
+            | Action::End(_, _, Written::Unknown)
+            | Action::Withdraw(_, Written::Unknown)
+    )
+}
+
+fn any(of: &[String]) -> Option<String> {
+    let at = usize::try_from(random(of.len().max(1) as u64)).unwrap();
+    of.get(at).cloned()
+}

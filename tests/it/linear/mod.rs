@@ -1,0 +1,130 @@
+//! Linearizability: what 16 clients are told, while the program is killed under them, is what one registry that does one
+//! thing at a time, and is never killed, could have told them.
+//!
+//! Questions and writes about a few people, from 16 clients at random, with `kill -9` in between. A write that was cut
+//! off is asked again with its `request_id`, or is given up: then it may have taken effect or not. [`checker`] searches
+//! for an order of each person's operations that agrees with the clients' clock and explains every answer, by the
+//! [`model`]; the revisions have to grow with the same clock over everybody. `CPSS_LINEAR_OPS` sets how many operations
+//! there are.
+
+mod checker;
+mod clients;
+mod model;
+mod refused;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use self::checker::linearize;
+use self::clients::{Person, Worker, World, family_name};
+use self::model::{Register, refute_revisions};
+use super::harness::scenes::{EFFECTIVE_FROM, HIRED};
+use super::harness::{Client, Process, TODAY};
+use super::kill::random;
+
+const CLIENTS: usize = 16;
+const PEOPLE: usize = 6;
+/// How many operations the same people see: facts add up, and each is a new search.
+const AT_ONCE: usize = 1500;
+
+/// What was done, in numbers.
+#[derive(Debug, Default)]
+struct Counted {
+    histories: usize,
+    answered: usize,
+    given_up: usize,
+    cut_off: usize,
+    killed: usize,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_16_clients_are_told_while_the_program_is_killed_is_linearizable() {
+    let operations =
+        std::env::var("CPSS_LINEAR_OPS").map_or(AT_ONCE, |it| it.parse().expect("CPSS_LINEAR_OPS: a number"));
+    let started = Instant::now();
+    let data = tempfile::tempdir().unwrap();
+    let mut counted = Counted::default();
+    let mut left = operations;
+    while left > 0 {
+        let now = left.min(AT_ONCE);
+        tell(data.path(), now, &mut counted).await;
+        left -= now;
+    }
+    println!("linearizable: {counted:?} in {:.1} s", started.elapsed().as_secs_f64());
+}
+
+/// Some people, what becomes of them, and whether that can be explained.
+async fn tell(data_dir: &Path, operations: usize, counted: &mut Counted) {
+    let (mut process, client) = Process::start(data_dir, TODAY);
+    let (moved, address) = watch::channel(process.listening());
+    let (people, registers) = begin(&client).await;
+    let world = Arc::new(World {
+        history: people.iter().map(|_| Mutex::default()).collect(),
+        people,
+        address,
+        since: Instant::now(),
+        left: AtomicUsize::new(operations),
+        names: AtomicUsize::new(PEOPLE),
+        cut_off: AtomicUsize::default(),
+    });
+    let workers = (0..CLIENTS).map(|_| {
+        let world = Arc::clone(&world);
+        tokio::spawn(async move { Worker::new(&world).work().await })
+    });
+    let workers: Vec<_> = workers.collect();
+    while let Some(kill_at) = world.left.load(Ordering::Relaxed).checked_sub(1) {
+        let kill_at = kill_at.saturating_sub(usize::try_from(random(AT_ONCE as u64 / 2)).unwrap());
+        while world.left.load(Ordering::Relaxed) > kill_at {
+            tokio::time::sleep(Duration::from_micros(500)).await;
+        }
+        process = restarted(process, data_dir, &moved);
+        counted.killed += 1;
+    }
+    for worker in workers {
+        worker.await.unwrap();
+    }
+    process.stop();
+    let world = Arc::into_inner(world).unwrap();
+    counted.cut_off += world.cut_off.into_inner();
+    counted.given_up += world.people.into_iter().map(|person| person.given_up.into_inner()).sum::<usize>();
+    let histories: Vec<_> = world.history.into_iter().map(|history| history.into_inner().unwrap()).collect();
+    if let Err(refuted) = refute_revisions(histories.iter().flatten()) {
+        panic!("not linearizable: {refuted}");
+    }
+    for (register, history) in registers.into_iter().zip(histories) {
+        counted.histories += 1;
+        counted.answered += history.iter().filter(|operation| operation.returned.is_some()).count();
+        if let Err(refuted) = linearize(register, history) {
+            panic!("not linearizable: {refuted}");
+        }
+    }
+}
+
+/// Kills the program, starts it again and says where it listens.
+fn restarted(process: Process, data_dir: &Path, moved: &watch::Sender<SocketAddr>) -> Process {
+    process.kill();
+    let again = Process::spawn(data_dir, TODAY);
+    moved.send(again.listening()).unwrap();
+    again
+}
+
+/// People with a credential, a provider of their own each, and the registers that they begin as.
+async fn begin(client: &Client) -> (Vec<Person>, Vec<Register>) {
+    let (mut people, mut registers) = (Vec::new(), Vec::new());
+    for name in 0..PEOPLE as u64 {
+        let provider_id = client.qualified_provider("Example Center").await.provider_id;
+        let specialist_id = client.specialist("Lucinda", &family_name(name)).await;
+        let job = client.job(&specialist_id, &provider_id, HIRED).await;
+        let issued = client.report(super::harness::requests::issue(&specialist_id, EFFECTIVE_FROM)).await;
+        let number = issued.credential.expect("a credential").credential_number;
+        registers.push(Register::new(name, &job));
+        let known = Mutex::new((vec![job], Vec::new()));
+        people.push(Person { specialist_id, provider_id, number, known, given_up: AtomicUsize::default() });
+    }
+    (people, registers)
+}
