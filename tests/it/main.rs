@@ -14,6 +14,7 @@ mod backup;
 mod cascade;
 mod contract;
 mod errors;
+mod faults;
 mod feed;
 mod generated;
 mod harness;

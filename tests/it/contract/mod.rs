@@ -1,7 +1,7 @@
 //! The contract as a whole, walked from its descriptor set: what is implemented, who may call what, what every request
 //! to record something looks like; and health and reflection beside it.
 
-mod health;
+pub mod health;
 
 use std::collections::{BTreeMap, BTreeSet};
 

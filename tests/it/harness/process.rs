@@ -34,16 +34,31 @@ impl Process {
 
     /// The same with more flags.
     pub fn spawn_with(data_dir: &Path, today: &str, flags: &[&str]) -> Process {
+        Process::spawn_under(&[], data_dir, today, flags)
+    }
+
+    /// The same, with words before the command: of a program that runs it, such as `strace -D`. That one has to become
+    /// it, or signals do not reach it.
+    pub fn spawn_under(under: &[String], data_dir: &Path, today: &str, flags: &[&str]) -> Process {
         let data_dir = data_dir.to_str().unwrap();
-        Process::serve(&[&["--dev", "--no-sample", "--today", today, "--data-dir", data_dir], flags].concat())
+        let arguments = ["--dev", "--no-sample", "--today", today, "--data-dir", data_dir];
+        Process::serve_under(under, &[&arguments, flags].concat())
     }
 
     /// Starts `serve` with these arguments on free ports, and does not wait for it.
     pub fn serve(arguments: &[&str]) -> Process {
+        Process::serve_under(&[], arguments)
+    }
+
+    /// `CPSS_BINARY` names another binary than the one just built.
+    fn serve_under(under: &[String], arguments: &[&str]) -> Process {
         let scratch = tempfile::tempdir().unwrap();
         let said = scratch.path().join("stderr");
         let ops = free_address();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_cpss-registry"))
+        let binary = std::env::var("CPSS_BINARY").unwrap_or(env!("CARGO_BIN_EXE_cpss-registry").to_owned());
+        let words: Vec<_> = under.iter().chain([&binary]).collect();
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
             .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", &ops.to_string()])
             .args(arguments)
             .env("RUST_LOG", "info,access=off")

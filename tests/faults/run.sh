@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# The registry on a disk that fails (errors injected with strace) and on one that fills up (a small file system).
+#
+#     tests/faults/run.sh target/debug/cpss-registry
+#
+# Needs strace; a file system is mounted in a mount namespace of its own, which takes root, or a user namespace, and is
+# gone when this ends. Nothing is skipped: what is missing is an error that names it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+binary=$(realpath "${1:?usage: run.sh PATH-OF-CPSS-REGISTRY}")
+size_mib=192
+
+missing() {
+    echo "faults: $1" >&2
+    exit 1
+}
+
+command -v strace >/dev/null || missing "strace is not installed (Debian: apt-get install strace)"
+strace -qq -o /dev/null true 2>/dev/null || missing "strace may not trace here: the kernel or the container forbids ptrace"
+
+# Built before the namespace is entered: what is in it sees this user as root.
+cargo test --locked --test it --no-run --quiet
+
+namespace=(unshare --mount --propagation private)
+[[ $(id -u) -eq 0 ]] || namespace+=(--user --map-root-user)
+"${namespace[@]}" true 2>/dev/null ||
+    missing "no mount namespace: run as root, or where unprivileged user namespaces are allowed"
+
+export CPSS_BINARY=$binary size_mib
+# shellcheck disable=SC2016 # expanded inside
+"${namespace[@]}" bash -euo pipefail -c '
+    work=$(mktemp -d)
+    trap "umount \"$work/disk\" 2>/dev/null; rm -rf \"$work\"" EXIT
+    mkdir "$work/disk"
+    truncate -s "${size_mib}M" "$work/image"
+    PATH=$PATH:/usr/sbin:/sbin
+    if mkfs.ext4 -q -m 0 "$work/image" 2>/dev/null && mount -o loop "$work/image" "$work/disk" 2>/dev/null; then
+        echo "faults: the small disk is ext4 on a loop device"
+    elif mount -t tmpfs -o "size=${size_mib}m" small "$work/disk"; then
+        echo "faults: the small disk is tmpfs: there is no loop device for ext4"
+    else
+        echo "faults: no small file system can be mounted here, neither ext4 nor tmpfs" >&2
+        exit 1
+    fi
+    export CPSS_SMALL_DISK=$work/disk
+    timeout 600 cargo test --locked --test it --quiet -- --ignored --nocapture --test-threads=1 faults::
+'

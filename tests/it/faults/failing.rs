@@ -1,0 +1,138 @@
+//! A disk that fails: errors put in place of the calls with which the log is written and synced, by `strace`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::writers::{Sent, Writers, account};
+use crate::contract::health::asked_on;
+use crate::harness::scenes::Credentialed;
+use crate::harness::{Client, Process, TODAY};
+use tonic_health::pb::health_check_response::ServingStatus;
+
+const WRITERS: usize = 8;
+const WRITES: &str = "ms.dmh.credential.v1.CredentialService";
+
+/// The words that run a program with these faults in the log's active segment. `-D`: the program is strace's parent.
+fn with_fault(data_dir: &Path, fault: &str) -> Vec<String> {
+    let segment = data_dir.join("log/00000000000000000001.log");
+    let words =
+        ["strace", "-D", "-f", "-qq", "--seccomp-bpf", "-e", "trace=pwrite64,fdatasync", "-o", "/dev/null", "-P"];
+    let words = words.iter().map(ToString::to_string);
+    words.chain([segment.display().to_string(), "-e".into(), format!("inject={fault}")]).collect()
+}
+
+/// A data directory with somebody in it, whose program has ended well.
+async fn some_history() -> (TempDir, Credentialed) {
+    let data = tempfile::tempdir().unwrap();
+    let (process, client) = Process::start(data.path(), TODAY);
+    let employer = client.qualified_provider("Example Center").await;
+    let person = client.credentialed("Evangeline", "Example", &[&employer]).await;
+    process.stop();
+    (data, person)
+}
+
+async fn is_confirmed(client: &Client, person: &Credentialed) {
+    assert_eq!(crate::harness::words::told(&client.verify(&person.number, TODAY, None).await), "CONFIRMED");
+}
+
+/// Errors on some writes of the log: who is refused, and how.
+async fn failing_writes(fault: &str, refusal: &str) -> Vec<Sent> {
+    let (data, person) = some_history().await;
+    let process = Process::spawn_under(&with_fault(data.path(), fault), data.path(), TODAY, &[]);
+    let client = Client::connect(process.listening());
+    let before = client.head().await;
+    let writers = Writers::start(&client, WRITERS);
+    while writers.count(|sent| !sent.refused.is_empty()) == 0 {
+        is_confirmed(&client, &person).await;
+    }
+    // The fault has an end, and the service goes on without being started again.
+    while writers.count(|sent| sent.refused.is_empty()) < 200 {
+        is_confirmed(&client, &person).await;
+    }
+    let sent = writers.stop().await;
+    account(&client, before, &sent).await;
+    assert_eq!(asked_on(process.ops(), "readiness").await, ServingStatus::Serving);
+    let refused: Vec<_> = sent.iter().filter(|sent| !sent.refused.is_empty()).cloned().collect();
+    assert!(refused.iter().flat_map(|sent| &sent.refused).all(|reason| reason == refusal), "{refused:?}");
+    process.stop();
+
+    let (process, client) = Process::start(data.path(), TODAY);
+    account(&client, before, &sent).await;
+    is_confirmed(&client, &person).await;
+    process.stop();
+    let (all, times) = (sent.len(), refused.iter().map(|sent| sent.refused.len()).sum::<usize>());
+    println!("{fault}: {all} accepted, {} of them after {times} refusals {refusal}; none lost", refused.len());
+    refused
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: tests/faults/run.sh"]
+async fn a_write_that_fails_is_refused_and_leaves_nothing_behind() {
+    failing_writes("pwrite64:error=EIO:when=10..29", "NOT_WRITTEN").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: tests/faults/run.sh"]
+async fn a_write_without_room_is_refused_as_such_and_leaves_nothing_behind() {
+    failing_writes("pwrite64:error=ENOSPC:when=10..29", "STORE_FULL").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: tests/faults/run.sh"]
+async fn the_health_of_writes_follows_a_disk_that_refuses() {
+    let (data, person) = some_history().await;
+    let fault = with_fault(data.path(), "pwrite64:error=EIO:when=10+");
+    let process = Process::spawn_under(&fault, data.path(), TODAY, &[]);
+    let client = Client::connect(process.listening());
+    let wait_for = async |expected| {
+        while asked_on(process.ops(), WRITES).await != expected {
+            is_confirmed(&client, &person).await;
+            assert_eq!(asked_on(process.ops(), "readiness").await, ServingStatus::Serving);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let writers = Writers::start(&client, WRITERS);
+    wait_for(ServingStatus::NotServing).await;
+    writers.stop().await;
+    // When nobody has been refused for a while, somebody has to try.
+    wait_for(ServingStatus::Serving).await;
+    process.stop();
+}
+
+/// A sync that fails: nobody knows, so the program ends, and the next one knows.
+async fn failing_sync(fault: &str) {
+    let (data, person) = some_history().await;
+    let process = Process::spawn_under(&with_fault(data.path(), fault), data.path(), TODAY, &[]);
+    let client = Client::connect(process.listening());
+    let before = client.head().await;
+    let mut sent = Writers::start(&client, WRITERS).ended().await;
+    let (status, said) = process.wait();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("it is not known whether the last batch is durable"), "{said}");
+    let unknown = sent.iter().filter(|sent| sent.refused == ["OUTCOME_UNKNOWN"]).count();
+    let others: Vec<_> =
+        sent.iter().filter(|sent| !sent.refused.is_empty() && sent.refused != ["OUTCOME_UNKNOWN"]).collect();
+    assert!(unknown > 0, "those of the batch are told: {sent:?}");
+    let accepted = sent.iter().filter(|sent| sent.revision.is_some()).count();
+    println!("{fault}: {accepted} accepted, {unknown} OUTCOME_UNKNOWN, others {others:?}");
+
+    let (process, client) = Process::start(data.path(), TODAY);
+    let on_record = client.head().await;
+    for one in sent.iter_mut().filter(|sent| sent.revision.is_none()) {
+        one.revision = Some(client.ask(one.request.clone()).await.revision);
+    }
+    let recorded = sent.iter().filter(|sent| !sent.refused.is_empty() && sent.revision.unwrap() <= on_record).count();
+    println!("{fault}: {recorded} of those had been recorded, the others are now");
+    account(&client, before, &sent).await;
+    is_confirmed(&client, &person).await;
+    process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: tests/faults/run.sh"]
+async fn a_sync_that_fails_ends_the_program_and_the_next_one_tells_the_outcome() {
+    failing_sync("fdatasync:error=EIO:when=20").await;
+    failing_sync("fdatasync:error=ENOSPC:when=20").await;
+}

@@ -1,0 +1,122 @@
+//! A disk that fills up: a small file system, that `tests/faults/run.sh` mounts and names in `CPSS_SMALL_DISK`.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tonic_health::pb::health_check_response::ServingStatus::{self, NotServing, Serving};
+
+use super::writers::{Writers, account};
+use crate::contract::health::asked_on;
+use crate::harness::words::told;
+use crate::harness::{Client, Process, TODAY};
+
+const WRITES: [&str; 4] = ["CredentialService", "EmploymentService", "ProviderService", "RecordService"];
+/// The reserve in effect: the least that may be configured.
+const RESERVE: u64 = 64 * 1024 * 1024;
+const MIB: u64 = 1024 * 1024;
+
+/// What else is on the disk.
+struct Ballast(PathBuf);
+
+impl Ballast {
+    /// Takes room until so much is left, or none. How much there is then.
+    fn leave(disk: &Path, bytes: u64) -> Ballast {
+        let ballast = Ballast(disk.join(format!("ballast-{bytes}")));
+        let mut file = File::create(&ballast.0).unwrap();
+        let block = vec![1; 64 * 1024];
+        while free(disk) > bytes {
+            match file.write_all(&block) {
+                Ok(()) => {}
+                Err(full) if full.kind() == io::ErrorKind::StorageFull => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        file.sync_all().ok();
+        ballast
+    }
+}
+
+impl Drop for Ballast {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).unwrap();
+    }
+}
+
+fn free(disk: &Path) -> u64 {
+    let stat = rustix::fs::statvfs(disk).unwrap();
+    stat.f_bavail * stat.f_frsize
+}
+
+fn small_disk() -> PathBuf {
+    let disk = PathBuf::from(std::env::var("CPSS_SMALL_DISK").expect("CPSS_SMALL_DISK: a small file system"));
+    let stat = rustix::fs::statvfs(&disk).unwrap();
+    let size = stat.f_blocks * stat.f_frsize;
+    assert!(size < 1024 * MIB, "{} is no small file system: {size} bytes", disk.display());
+    disk
+}
+
+/// Waits until the services that write are said to serve, or not to; the others serve all the while.
+async fn writes_are(process: &Process, expected: ServingStatus) {
+    for service in WRITES {
+        while asked_on(process.ops(), &format!("ms.dmh.credential.v1.{service}")).await != expected {
+            for reading in ["", "readiness", "ms.dmh.credential.v1.VerificationService"] {
+                assert_eq!(asked_on(process.ops(), reading).await, Serving, "{reading:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a small file system: tests/faults/run.sh"]
+async fn a_disk_that_fills_up_holds_writes_and_nothing_else_until_there_is_room() {
+    let disk = small_disk();
+    let data_dir = disk.join("data");
+    let reserve = RESERVE.to_string();
+    let arguments = ["--disk-reserve-bytes", &reserve, "--disk-reserve-percent", "0"];
+    let process = Process::spawn_with(&data_dir, TODAY, &arguments);
+    let client = Client::connect(process.listening());
+    let employer = client.qualified_provider("Example Center").await;
+    let person = client.credentialed("Evangeline", "Example", &[&employer]).await;
+    let before = client.head().await;
+    let is_confirmed = async || assert_eq!(told(&client.verify(&person.number, TODAY, None).await), "CONFIRMED");
+    writes_are(&process, Serving).await;
+
+    let mut sent = Vec::new();
+    // First down to the floor, by the writers' own load; then to the last block, by somebody else.
+    for left in [RESERVE + MIB, 0] {
+        let writers = Writers::start(&client, 16);
+        let ballast = Ballast::leave(&disk, left);
+        while writers.count(|_| true) == 0
+            || asked_on(process.ops(), "ms.dmh.credential.v1.CredentialService").await == Serving
+        {
+            is_confirmed().await;
+        }
+        writes_are(&process, NotServing).await;
+        let (accepted, room) = (writers.count(|sent| sent.revision.is_some()), free(&disk));
+        println!("floor of {} MiB: {accepted} accepted, {} KiB free", RESERVE / MIB, room / 1024);
+        for _ in 0..200 {
+            is_confirmed().await;
+        }
+        assert_eq!(writers.count(|sent| sent.revision.is_some()), accepted, "nothing is recorded below the floor");
+        drop(ballast);
+        writes_are(&process, Serving).await;
+        while writers.count(|sent| sent.revision.is_some()) < accepted + 500 {
+            is_confirmed().await;
+        }
+        let all = writers.stop().await;
+        assert!(all.iter().flat_map(|sent| &sent.refused).all(|reason| reason == "STORE_FULL"), "{all:?}");
+        let refused = all.iter().map(|sent| sent.refused.len()).sum::<usize>();
+        println!("{} accepted in all, {refused} refusals STORE_FULL, no restart", all.len());
+        sent.extend(all);
+    }
+    account(&client, before, &sent).await;
+    process.stop();
+
+    let (process, client) = Process::start(&data_dir, TODAY);
+    account(&client, before, &sent).await;
+    process.stop();
+    fs::remove_dir_all(&data_dir).unwrap();
+}

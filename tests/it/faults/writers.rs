@@ -1,0 +1,111 @@
+//! Clients that write while something is wrong with the disk.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use cpss_registry::proto::v1;
+use tokio::task::JoinHandle;
+use tonic::{Code, Status};
+
+use crate::harness::requests::register_specialist;
+use crate::harness::{Client, Refusal as _};
+
+/// What became of a request, each time that it was sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub request: v1::RegisterSpecialistRequest,
+    /// The reasons of the refusals, in order.
+    pub refused: Vec<String>,
+    /// The record, once it was accepted.
+    pub revision: Option<u64>,
+}
+
+/// Writers at work.
+pub struct Writers {
+    stop: Arc<AtomicBool>,
+    sent: Arc<Mutex<Vec<Sent>>>,
+    working: Vec<JoinHandle<()>>,
+}
+
+/// The reason of a refusal; that of a connection that broke is nobody's.
+pub fn reason(status: &Status) -> String {
+    if status.details().is_empty() { "CUT_OFF".to_owned() } else { status.reason() }
+}
+
+impl Writers {
+    /// Starts some. Each sends a request until it is accepted, and then another one; those whose outcome nobody knows
+    /// are not sent again.
+    pub fn start(client: &Client, count: usize) -> Writers {
+        let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let working = (0..count).map(|_| {
+            let (client, stop, sent) = (client.clone(), Arc::clone(&stop), Arc::clone(&sent));
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let (one, go_on) = write(&client, &stop).await;
+                    sent.lock().unwrap().push(one);
+                    if !go_on {
+                        return;
+                    }
+                }
+            })
+        });
+        let working = working.collect();
+        Writers { stop, sent, working }
+    }
+
+    /// How many requests there were that this is true of.
+    pub fn count(&self, is: impl Fn(&Sent) -> bool) -> usize {
+        self.sent.lock().unwrap().iter().filter(|sent| is(sent)).count()
+    }
+
+    /// Lets them finish what they are at.
+    pub async fn stop(self) -> Vec<Sent> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.ended().await
+    }
+
+    /// Waits until all of them have been cut off.
+    pub async fn ended(self) -> Vec<Sent> {
+        for working in self.working {
+            working.await.unwrap();
+        }
+        std::mem::take(&mut self.sent.lock().unwrap())
+    }
+}
+
+async fn write(client: &Client, stop: &AtomicBool) -> (Sent, bool) {
+    let request = register_specialist("Lucinda", "Example");
+    let mut sent = Sent { request: request.clone(), refused: Vec::new(), revision: None };
+    while sent.revision.is_none() {
+        match client.call(request.clone()).await {
+            Ok(accepted) => sent.revision = Some(accepted.revision),
+            Err(status) => {
+                sent.refused.push(reason(&status));
+                let is_known =
+                    ["STORE_FULL", "NOT_WRITTEN", "WRITER_BUSY"].contains(&sent.refused.last().unwrap().as_str());
+                assert!(is_known || status.code() == Code::Unavailable, "{status:?}");
+                if !is_known {
+                    return (sent, false);
+                }
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                // As a client does that is told to try again later.
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        }
+    }
+    (sent, true)
+}
+
+/// Asks that what was accepted is on record once, with nothing in between: a refusal has left no record.
+pub async fn account(client: &Client, before: u64, sent: &[Sent]) {
+    let revisions: Vec<_> = sent.iter().filter_map(|sent| sent.revision).collect();
+    let distinct: BTreeSet<_> = revisions.iter().copied().collect();
+    assert_eq!(revisions.len(), distinct.len(), "no revision answers two requests");
+    assert_eq!(distinct, (before + 1..=client.head().await).collect(), "every revision is that of a request");
+    for one in sent.iter().filter(|sent| sent.revision.is_some()) {
+        assert_eq!(Some(client.ask(one.request.clone()).await.revision), one.revision, "the same answer again");
+    }
+}
