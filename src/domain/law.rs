@@ -114,6 +114,8 @@ pub struct Law {
     in_force: Runs<Arc<RuleSet>>,
     /// The first day with employment on record.
     records_begin: Day,
+    /// The ids of the sets, each once.
+    ids: Box<[Arc<str>]>,
 }
 
 impl Law {
@@ -133,7 +135,8 @@ impl Law {
             }
         }
         let records_begin = records_begin.unwrap_or(Day::BEGINNING);
-        Some(Law { adopted, in_force: runs.finish(), records_begin })
+        let ids = adopted.iter().map(|set| Arc::from(set.id.as_str())).collect();
+        Some(Law { adopted, in_force: runs.finish(), records_begin, ids })
     }
 
     /// The set in force on a day: the latest first in-force day not after it; before the first, the earliest.
@@ -144,6 +147,11 @@ impl Law {
     /// Every set known, in the order of adoption.
     pub fn adopted(&self) -> &[Arc<RuleSet>] {
         &self.adopted
+    }
+
+    /// The id of a set in the memory that others have it in too.
+    pub fn shared_id(&self, id: &str) -> Arc<str> {
+        self.ids.iter().find(|shared| shared.as_ref() == id).map_or_else(|| Arc::from(id), Arc::clone)
     }
 
     /// The days on which another set comes into force.

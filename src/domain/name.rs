@@ -54,6 +54,48 @@ impl fmt::Debug for FoldedName {
     }
 }
 
+/// The names of a person in little room: the current one as it is spoken, and every one ever held, folded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HeldNames {
+    /// Given and family name of each, folded, every one with a NUL behind it, which no folded name has; then the current
+    /// one as it is spoken.
+    text: Box<str>,
+    spoken_at: usize,
+}
+
+impl HeldNames {
+    /// Of names of which the last is the current one.
+    pub fn of(names: &[PersonName]) -> HeldNames {
+        let mut text = String::new();
+        for FoldedName { given, family } in names.iter().map(PersonName::folded) {
+            for part in [given, family] {
+                text.push_str(&part);
+                text.push('\0');
+            }
+        }
+        let spoken_at = text.len();
+        text.push_str(&names.last().map(PersonName::spoken).unwrap_or_default());
+        HeldNames { text: text.into(), spoken_at }
+    }
+
+    /// The current one as it is spoken; empty if there is none.
+    pub fn spoken(&self) -> &str {
+        &self.text[self.spoken_at..]
+    }
+
+    /// Given and family name of each, folded, the current one last.
+    pub fn folded(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut parts = self.text[..self.spoken_at].split_terminator('\0');
+        std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
+    }
+}
+
+impl fmt::Debug for HeldNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HeldNames(redacted)")
+    }
+}
+
 /// How a person is asked for without a number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Holder {
@@ -130,8 +172,23 @@ mod tests {
     }
 
     #[test]
+    fn held_names_are_those_that_went_in() {
+        let name = |given: &str, family: &str| PersonName {
+            given: given.into(),
+            family: family.into(),
+            suffix: String::new(),
+        };
+        let held = HeldNames::of(&[name("Ada", "Muñoz"), name("\0", "?"), name("Ada \0 B.", "O'Brien")]);
+        assert_eq!(held.folded().collect::<Vec<_>>(), [("ada", "munoz"), ("", ""), ("adab", "obrien")]);
+        assert_eq!(held.spoken(), "Ada \0 B. O'Brien");
+        let nobody = HeldNames::of(&[]);
+        assert_eq!((nobody.folded().count(), nobody.spoken()), (0, ""));
+    }
+
+    #[test]
     fn a_name_is_not_shown_by_debug() {
         let name = PersonName { given: "Ada".into(), family: "Example".into(), suffix: String::new() };
-        assert!(!format!("{name:?} {:?}", name.folded()).contains("xample"));
+        let held = HeldNames::of(std::slice::from_ref(&name));
+        assert!(!format!("{name:?} {:?} {held:?}", name.folded()).contains("xample"));
     }
 }

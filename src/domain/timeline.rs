@@ -11,7 +11,7 @@ use super::day::{Day, Period};
 use super::fact::{Act, CredentialPeriodKind, Designation, RevocationBasis, SuspensionBasis};
 use super::id::{CredentialNumber, ProviderId, SpecialistId};
 use super::law::Law;
-use super::name::{FoldedName, PersonName};
+use super::name::HeldNames;
 use super::provider::ProviderTimeline;
 use super::record::Coverage;
 use super::runs::{Runs, RunsBuilder, union};
@@ -32,7 +32,7 @@ pub struct Timeline {
     /// The last day of the last term.
     pub term_last_day: Option<Day>,
     /// The rule set it was issued under.
-    pub rule_set: String,
+    pub rule_set: Arc<str>,
     /// How it stands on each day.
     pub days: Runs<CredentialDay>,
     /// The days of all terms.
@@ -41,10 +41,8 @@ pub struct Timeline {
     pub jobs: Box<[(ProviderId, Period)]>,
     /// The designations granted.
     pub designations: Box<[(Designation, Period)]>,
-    /// The holder's current name.
-    pub name: PersonName,
-    /// Every name ever held, folded, the current one last.
-    pub names: Box<[FoldedName]>,
+    /// The holder's names.
+    pub names: HeldNames,
 }
 
 /// How a credential stands on a day.
@@ -66,11 +64,18 @@ pub struct CredentialDay {
 pub trait Providers {
     /// The provider of an id; one that is not on file is nothing on any day.
     fn timeline(&self, provider: &ProviderId) -> Option<&ProviderTimeline>;
+
+    /// The id in the memory that others have it in too, so that a million timelines hold it once.
+    fn shared_id(&self, provider: &ProviderId) -> ProviderId;
 }
 
 impl Providers for HashMap<ProviderId, Arc<ProviderTimeline>> {
     fn timeline(&self, provider: &ProviderId) -> Option<&ProviderTimeline> {
         self.get(provider).map(Arc::as_ref)
+    }
+
+    fn shared_id(&self, provider: &ProviderId) -> ProviderId {
+        self.get_key_value(provider).map_or(provider, |(shared, _)| shared).clone()
     }
 }
 
@@ -93,13 +98,12 @@ impl Timeline {
             void: credential.void,
             effective_from: credential.effective_from,
             term_last_day: credential.last_term().last_day(),
-            rule_set: credential.rule_set.clone(),
+            rule_set: law.shared_id(&credential.rule_set),
             days: walk.days(),
             terms: union(credential.terms.iter().copied()).into(),
-            jobs: specialist.jobs.iter().map(|job| (job.provider.clone(), job.days)).collect(),
+            jobs: specialist.jobs.iter().map(|job| (providers.shared_id(&job.provider), job.days)).collect(),
             designations: designations.collect(),
-            name: specialist.names.last().cloned().unwrap_or_default(),
-            names: specialist.names.iter().map(PersonName::folded).collect(),
+            names: HeldNames::of(&specialist.names),
         }
     }
 

@@ -174,7 +174,7 @@ impl VerificationService for Contract {
         let asked = decode::get_credential(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;
         let timeline = on_file(&snapshot, &asker, asked.number).await?;
-        let is_holder = |family: &String| timeline.names.iter().any(|name| name.family == *family);
+        let is_holder = |family: &String| timeline.names.folded().any(|(_, name)| name == family);
         if !asked.family_name.as_ref().is_none_or(is_holder) {
             return Err(status::not_found("credential", &asked.number.to_string()));
         }

@@ -1,64 +1,174 @@
 //! The agenda: on which day each credential and each provider next differs from the day before.
 //!
-//! It is rewritten whenever a timeline is compiled, so that opening a day looks at those alone that are due.
+//! It is part of the index, so that opening a day looks at those alone that are due, and opening the registry at none.
+//! The writer rewrites it with each record. But it follows from timelines, which the store knows nothing of: so what was
+//! folded from the log alone, after a kill or from nothing, is caught up with here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 
+use super::Shared;
+use super::errors::ReadError;
+use super::head::ResidentCredential;
 use crate::domain::day::Day;
-use crate::domain::id::{CredentialNumber, ProviderId};
+use crate::domain::difference::Told;
+use crate::domain::fact::{Fact, Recorded, RegistryFact, SpecialistFact};
+use crate::domain::id::{ProviderId, Revision, SpecialistId};
+use crate::domain::provider::ProviderFile;
+use crate::store::index::{Entry, Part, View as _};
+use crate::store::record;
 
-/// What can be due.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Entry {
-    /// A credential.
-    Credential(CredentialNumber),
-    /// A provider's peer support service.
-    Provider(ProviderId),
+/// How many records may be caught up with one by one. Beyond that everybody is looked at.
+const FEW: u64 = 1024;
+
+/// How many people's dates are handed over at once, and how many times that lies between two tellings of progress.
+const AT_ONCE: usize = 1024;
+const TELL_EVERY: usize = 64;
+
+/// How many threads compile, at most.
+const MOST_THREADS: usize = 8;
+
+/// Takes an entry with its date.
+type Schedule<'a> = dyn FnMut(Entry, Option<Day>) -> Result<(), ReadError> + 'a;
+
+/// What some records may have changed the dates of.
+#[derive(Default)]
+struct Concerned {
+    people: BTreeSet<SpecialistId>,
+    providers: BTreeSet<ProviderId>,
+    everybody: bool,
 }
 
-/// The next day on which each entry differs from the day before.
-#[derive(Debug, Default)]
-pub struct Agenda {
-    by_day: BTreeMap<Day, BTreeSet<Entry>>,
-    day_of: HashMap<Entry, Day>,
-}
-
-impl Agenda {
-    /// Sets when an entry is due; none: never, as the facts now stand.
-    pub fn set(&mut self, entry: Entry, due: Option<Day>) {
-        if let Some(before) = self.day_of.remove(&entry)
-            && let Some(entries) = self.by_day.get_mut(&before)
+impl Shared {
+    /// Lets the agenda follow every record in the index, by the walk of a version. For when nobody writes yet. Reads the
+    /// disk.
+    pub(super) fn catch_up_with_agenda(&self, semantics_version: u32) -> Result<(), ReadError> {
+        let (follows, applied) = (self.index.agenda_follows()?, self.index.applied()?);
+        let is_by_this_walk = self.head.load().chronicle.semantics_version() == semantics_version;
+        if follows == applied && (is_by_this_walk || applied == Revision::ZERO) {
+            return Ok(());
+        }
+        let mut concerned = self.concerned(follows.next(), applied)?;
+        concerned.everybody |= !is_by_this_walk;
+        if concerned.everybody
+            && let Some(mut agenda) = self.index.whole_agenda()?
         {
-            entries.remove(&entry);
-            if entries.is_empty() {
-                self.by_day.remove(&before);
+            self.dates_of_everybody(&mut |entry, due| Ok(agenda.schedule(&entry, due)?))?;
+            return Ok(agenda.lay()?);
+        }
+        let mut pending = self.index.pending()?;
+        if concerned.everybody {
+            self.dates_of_everybody(&mut |entry, due| Ok(pending.schedule(&entry, due)?))?;
+        } else {
+            for id in &concerned.providers {
+                if let Some(resident) = self.providers.pin().get(id) {
+                    let (entry, due) = self.date_of_provider(&resident.file);
+                    pending.schedule(&entry, due)?;
+                }
+            }
+            for id in &concerned.people {
+                for (entry, due) in self.dates_of_person(*id, self.index.specialist_facts(*id)?) {
+                    pending.schedule(&entry, due)?;
+                }
             }
         }
-        if let Some(day) = due {
-            self.by_day.entry(day).or_default().insert(entry.clone());
-            self.day_of.insert(entry, day);
+        pending.agenda_is_right();
+        Ok(self.index.fold(pending)?)
+    }
+
+    fn concerned(&self, first: Revision, last: Revision) -> Result<Concerned, ReadError> {
+        let mut concerned = Concerned::default();
+        if first == Revision(1) || last.0.saturating_sub(first.0) > FEW {
+            concerned.everybody = true;
+            return Ok(concerned);
         }
+        for stored in self.log.read(first, last) {
+            let (revision, bytes) = stored?;
+            for fact in record::decode(revision, &bytes)?.facts {
+                match fact {
+                    Fact::Specialist(id, _) => drop(concerned.people.insert(id)),
+                    Fact::Provider(id, _) => drop(concerned.providers.insert(id)),
+                    Fact::Registry(RegistryFact::RuleSetAdopted { .. } | RegistryFact::RecordsBegin { .. }) => {
+                        concerned.everybody = true;
+                    }
+                    Fact::Registry(_) => {}
+                }
+            }
+        }
+        for id in &concerned.providers {
+            concerned.people.extend(self.index.staff(id)?);
+        }
+        // Of days that were opened meanwhile.
+        for entry in self.index.due(self.head.load().today)? {
+            match entry {
+                Entry::Provider(id) => drop(concerned.providers.insert(id)),
+                Entry::Credential(number) => concerned.people.extend(self.index.specialist_of_credential(number)?),
+            }
+        }
+        Ok(concerned)
     }
 
-    /// What is due on a day or before it.
-    pub fn due(&self, day: Day) -> Vec<Entry> {
-        self.by_day.range(..=day).flat_map(|(_, entries)| entries.iter().cloned()).collect()
+    /// Gives out when everything there is next differs from the day before. What is compiled for that is kept in memory.
+    fn dates_of_everybody(&self, give_out: &mut Schedule<'_>) -> Result<(), ReadError> {
+        for resident in self.providers.pin().values() {
+            let (entry, due) = self.date_of_provider(&resident.file);
+            give_out(entry, due)?;
+        }
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS) as u64;
+        thread::scope(|scope| {
+            let (tell, told) = mpsc::sync_channel(64);
+            let parts = (0..threads).map(|at| {
+                let tell = tell.clone();
+                scope.spawn(move || self.dates_of_part(Part { at, of: threads }, &tell))
+            });
+            let parts: Vec<_> = parts.collect();
+            drop(tell);
+            let mut looked_at = 0_usize;
+            for dates in told {
+                looked_at += 1;
+                if looked_at.is_multiple_of(TELL_EVERY) {
+                    tracing::info!(people = looked_at * AT_ONCE, "working out what is due when");
+                }
+                for (entry, due) in dates {
+                    give_out(entry, due)?;
+                }
+            }
+            parts.into_iter().try_for_each(|part| part.join().unwrap_or(Err(ReadError::Interrupted)))
+        })?;
+        self.residents.all_are_here();
+        Ok(())
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    fn dates_of_part(&self, part: Part, tell: &SyncSender<Vec<(Entry, Option<Day>)>>) -> Result<(), ReadError> {
+        let (mut dates, mut looked_at) = (Vec::new(), 0_usize);
+        self.index.every_specialist_of_part(part, &mut |id, facts| {
+            dates.extend(self.dates_of_person(id, facts));
+            looked_at += 1;
+            let is_given_up = looked_at.is_multiple_of(AT_ONCE) && tell.send(std::mem::take(&mut dates)).is_err();
+            if is_given_up { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        tell.send(dates).map_err(|_| ReadError::Interrupted)
+    }
 
-    #[test]
-    fn an_entry_is_due_once_and_on_its_last_date() {
-        let entry = Entry::Credential(CredentialNumber::from_number(7));
-        let mut agenda = Agenda::default();
-        agenda.set(entry.clone(), Some(Day::from_number(10)));
-        agenda.set(entry.clone(), Some(Day::from_number(12)));
-        assert!(agenda.due(Day::from_number(11)).is_empty());
-        assert_eq!(agenda.due(Day::from_number(12)), std::slice::from_ref(&entry));
-        agenda.set(entry, None);
-        assert!(agenda.due(Day::from_number(99)).is_empty());
+    fn date_of_provider(&self, file: &ProviderFile) -> (Entry, Option<Day>) {
+        let mut told = Told::default();
+        told.add_provider(&file.id, &file.state, &file.timeline);
+        (Entry::Provider(file.id.clone()), told.next_change_of_provider(&file.id, self.head.load().today))
+    }
+
+    fn dates_of_person(&self, id: SpecialistId, facts: Vec<Recorded<SpecialistFact>>) -> Vec<(Entry, Option<Day>)> {
+        let head = self.head.load();
+        let compiled = self.compile(id, facts, &head);
+        let mut told = Told::default();
+        let date_of = |ResidentCredential { timeline, .. }: &ResidentCredential| {
+            told.add_credential(timeline, &compiled.employers);
+            let due = told.next_change_of_credential(timeline.number, head.today);
+            (Entry::Credential(timeline.number), due)
+        };
+        let dates = compiled.credentials.iter().map(date_of).collect();
+        self.residents.add(compiled.credentials);
+        dates
     }
 }

@@ -123,7 +123,7 @@ impl Stage<'_> {
             Ok(self.file(id)?.map_or(File::None, File::Specialist))
         };
         if let Command::StartEmployment { who: Who::Holder(number, family), .. } = command
-            && !self.timeline(*number).is_some_and(|timeline| timeline.names.iter().any(|name| name.family == *family))
+            && !self.timeline(*number)?.is_some_and(|timeline| timeline.names.folded().any(|(_, name)| name == family))
         {
             return Ok(File::None);
         }

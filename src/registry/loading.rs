@@ -134,7 +134,7 @@ impl Batch<'_, '_> {
         while self.stage.head.day_ends_at <= instant {
             clock.tell(self.stage.head.day_ends_at);
             let next = self.stage.head.today.next();
-            self.writer.open_days(&mut self.stage, next)?;
+            Writer::open_days(&mut self.stage, next)?;
         }
         clock.tell(instant);
         Ok(())
@@ -156,7 +156,7 @@ impl Batch<'_, '_> {
     }
 
     /// A credential's timeline, as told so far.
-    pub fn timeline(&self, number: CredentialNumber) -> Option<Arc<Timeline>> {
+    pub fn timeline(&self, number: CredentialNumber) -> Result<Option<Arc<Timeline>>, ReadError> {
         self.stage.timeline(number)
     }
 

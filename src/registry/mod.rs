@@ -19,6 +19,7 @@ mod loading;
 mod open;
 pub mod question;
 mod receipt;
+mod residents;
 pub mod scrub;
 pub mod search;
 mod semantics;
@@ -37,16 +38,17 @@ pub use self::calendar::Held;
 use self::clock::Clock;
 pub use self::desk::Numbers;
 pub use self::errors::{OpenError, PinError, ReadError, SubmitError};
-use self::head::{Head, ResidentCredential, ResidentProvider};
+use self::head::{Head, ResidentProvider};
 pub use self::loading::{Batch, LoadError, LoadOptions, Loader};
 pub use self::open::{Opened, Options};
 pub use self::receipt::{Receipt, ReportedJob, Resource};
+use self::residents::Residents;
 use self::snapshot::{KnownAt, Snapshot};
 use self::writer::Message;
 pub use self::writer::{Submission, WriterFailed};
 use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, ProviderFact};
-use crate::domain::id::{CredentialNumber, ProviderId, Revision};
+use crate::domain::id::{ProviderId, Revision};
 use crate::domain::record::Record;
 use crate::store::index::{Index, View as _};
 use crate::store::log::ReadLog;
@@ -69,7 +71,7 @@ pub(crate) struct Shared {
     published: watch::Sender<Revision>,
     /// The newest records, for whoever watches.
     shelf: feed::Shelf,
-    credentials: papaya::HashMap<CredentialNumber, Arc<ResidentCredential>>,
+    residents: Residents,
     providers: papaya::HashMap<ProviderId, Arc<ResidentProvider>>,
     /// Every provider that ever had an identifier.
     identifiers: papaya::HashMap<Identifier, Vec<ProviderId>>,
@@ -267,6 +269,11 @@ impl Registry {
             let wait = until_then.clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(60));
             tokio::time::sleep(wait.unsigned_abs()).await;
         }
+    }
+
+    /// Starts to read in what questions would otherwise read in one by one.
+    pub fn begin_to_read_in(&self) -> std::io::Result<()> {
+        self.shared.begin_to_read_in()
     }
 
     /// Lets the writer finish what is queued and end.

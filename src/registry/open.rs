@@ -1,6 +1,6 @@
 //! Opening: from the files on disk to a registry that answers.
 
-use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -10,22 +10,19 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use super::agenda::{Agenda, Entry};
 use super::chronicle::Chronicle;
 use super::clock::Clock;
 use super::errors::{OpenError, ReadError, SubmitError};
 use super::feed::Shelf;
-use super::head::{Head, ResidentCredential, ResidentProvider};
+use super::head::{Head, ResidentProvider};
+use super::residents::Residents;
 use super::writer::{Message, Writer, WriterFailed};
 use super::{QUEUE, Registry, SEMANTICS_VERSION, Shared, semantics};
 use crate::domain::day::Day;
-use crate::domain::difference::Told;
 use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::Revision;
 use crate::domain::law::Law;
 use crate::domain::provider::ProviderFile;
-use crate::domain::specialist::SpecialistFile;
-use crate::domain::timeline::Timeline;
 use crate::rules::{self, RuleText};
 use crate::store::index::{Progress, View as _};
 use crate::store::{Store, StoreOptions};
@@ -93,10 +90,11 @@ pub(super) fn open_writer(
     let is_new = store.head() == Revision::ZERO;
     let chronicle = Chronicle::of(&store.index().registry_facts()?)?;
     let first = first_law(&rule_sets, &chronicle)?;
-    let (mut shared, agenda) = resident(&store, clock, chronicle, &first)?;
+    let mut shared = resident(&store, clock, chronicle, &first)?;
     shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
+    shared.catch_up_with_agenda(semantics_version)?;
     let mut writer =
-        Writer { shared: Arc::new(shared), store, agenda, answered_through: Timestamp::UNIX_EPOCH, refused_at: None };
+        Writer { shared: Arc::new(shared), store, answered_through: Timestamp::UNIX_EPOCH, refused_at: None };
     begin(&mut writer, &rule_sets, semantics_version, epoch)?;
     Ok((writer, is_new))
 }
@@ -114,8 +112,8 @@ fn first_law(rule_sets: &[RuleText], chronicle: &Chronicle) -> Result<Arc<Law>, 
     on_record.or_else(|| Law::new(sets, None).map(Arc::new)).ok_or(OpenError::Read(ReadError::Interrupted))
 }
 
-/// Everything that is kept in memory, from the index.
-fn resident(store: &Store, clock: Clock, chronicle: Chronicle, law: &Arc<Law>) -> Result<(Shared, Agenda), OpenError> {
+/// What is kept in memory from the beginning, from the index: everything but the credentials.
+fn resident(store: &Store, clock: Clock, chronicle: Chronicle, law: &Arc<Law>) -> Result<Shared, OpenError> {
     let index = Arc::clone(store.index());
     let head = store.head();
     let today = chronicle.today(head).unwrap_or(Day::BEGINNING);
@@ -133,47 +131,18 @@ fn resident(store: &Store, clock: Clock, chronicle: Chronicle, law: &Arc<Law>) -
         shelf: Shelf::default(),
         clock,
         open_days_through: Day::BEGINNING,
-        credentials: papaya::HashMap::new(),
+        residents: Residents::default(),
         providers: papaya::HashMap::new(),
         identifiers: papaya::HashMap::new(),
         index,
     };
-    let agenda = fill(&shared, law)?;
-    Ok((shared, agenda))
-}
-
-/// Compiles every provider and every credential.
-fn fill(shared: &Shared, law: &Law) -> Result<Agenda, OpenError> {
-    let mut agenda = Agenda::default();
     let law_since = shared.head.load().chronicle.law_since();
-    let today = shared.head.load().today;
     shared.index.every_provider(&mut |id, facts| {
-        let file = Arc::new(ProviderFile::new(id.clone(), facts, law));
-        let mut told = Told::default();
-        told.add_provider(&id, &file.state, &file.timeline);
-        agenda.set(Entry::Provider(id.clone()), told.next_change_of_provider(&id, today));
+        let file = Arc::new(ProviderFile::new(id, facts, law));
         shared.keep_provider(ResidentProvider { changed_at: file.changed_at().max(law_since), file });
+        ControlFlow::Continue(())
     })?;
-    let credentials = shared.credentials.pin();
-    let providers = shared.providers.pin();
-    shared.index.every_specialist(&mut |id, facts| {
-        let file = SpecialistFile { id, facts };
-        let known = file.known_now();
-        let residents = known.jobs.iter().filter_map(|job| providers.get(job.provider.as_str()));
-        let changed_by_employers = residents.clone().map(|resident| resident.changed_at).max().unwrap_or_default();
-        let employers: HashMap<_, _> =
-            residents.map(|resident| (resident.file.id.clone(), Arc::clone(&resident.file.timeline))).collect();
-        let changed_at = file.changed_at().max(changed_by_employers).max(law_since);
-        for credential in &known.credentials {
-            let timeline = Arc::new(Timeline::compile(&known, credential, &employers, law));
-            let mut told = Told::default();
-            told.add_credential(&timeline, &employers);
-            let due = told.next_change_of_credential(credential.number, today);
-            agenda.set(Entry::Credential(credential.number), due);
-            credentials.insert(credential.number, Arc::new(ResidentCredential { changed_at, timeline }));
-        }
-    })?;
-    Ok(agenda)
+    Ok(shared)
 }
 
 /// Writes what must stand before anything else: the first record, rule sets that are new, the days since the last.

@@ -82,7 +82,7 @@ impl Snapshot {
             AskSubject::Number(Some(number)) => match self.resident(*number) {
                 Resident::Unknown => LookedUp::Nothing,
                 Resident::Unchanged(timeline) => LookedUp::Credential(timeline, None),
-                Resident::Changed(_) => self
+                Resident::Changed(_) | Resident::NotHere => self
                     .timeline(*number)
                     .await?
                     .map_or(LookedUp::Nothing, |timeline| LookedUp::Credential(timeline, None)),
@@ -142,9 +142,9 @@ impl Snapshot {
 }
 
 fn compare(family: &str, timeline: &Timeline) -> NameMatch {
-    match timeline.names.split_last() {
-        Some((current, _)) if current.family == family => NameMatch::Current,
-        Some((_, former)) if former.iter().any(|name| name.family == family) => NameMatch::Former,
-        _ => NameMatch::Never,
-    }
+    timeline.names.folded().fold(NameMatch::Never, |so_far, (_, name)| match so_far {
+        _ if name == family => NameMatch::Current,
+        NameMatch::Never => NameMatch::Never,
+        NameMatch::Current | NameMatch::Former => NameMatch::Former,
+    })
 }

@@ -7,14 +7,13 @@ use uuid::Uuid;
 
 use super::chronicle::Adopted;
 use super::errors::ReadError;
-use super::snapshot::{Resident, Snapshot};
+use super::snapshot::Snapshot;
 use crate::domain::day::Day;
 use crate::domain::decide::{Grounds, may_amend};
 use crate::domain::fact::{FacilityType, Fact, Identifier, ProviderRow, Recorded, Reporter, Role, SpecialistFact};
 use crate::domain::history::{Filed, retracted_by};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::law::Law;
-use crate::domain::name::FoldedName;
 use crate::domain::provider::ProviderFile;
 use crate::domain::specialist::{Job, Specialist, SpecialistFile};
 use crate::domain::standing::Standing;
@@ -41,9 +40,9 @@ pub struct CredentialFilter {
 }
 
 impl CredentialFilter {
-    fn bears(&self, name: &FoldedName) -> bool {
-        self.given_name.as_ref().is_none_or(|given| name.given == *given)
-            && self.family_name.as_ref().is_none_or(|family| name.family == *family)
+    fn bears(&self, given_name: &str, family_name: &str) -> bool {
+        self.given_name.as_ref().is_none_or(|given| given == given_name)
+            && self.family_name.as_ref().is_none_or(|family| family == family_name)
     }
 }
 
@@ -144,15 +143,15 @@ impl Snapshot {
 
     /// Every credential's timeline, in the order of their numbers.
     fn timelines(&self) -> Result<Vec<Arc<Timeline>>, ReadError> {
-        let mut numbers: Vec<CredentialNumber> = self.shared.credentials.pin().keys().copied().collect();
-        numbers.sort_unstable();
+        let residents = &self.shared.residents;
+        let numbers = if residents.are_all_here() {
+            residents.numbers()
+        } else {
+            self.shared.index.credentials()?.into_iter().map(|(number, _)| number).collect()
+        };
         let mut timelines = Vec::with_capacity(numbers.len());
         for number in numbers {
-            match self.resident(number) {
-                Resident::Unknown => {}
-                Resident::Unchanged(timeline) => timelines.push(timeline),
-                Resident::Changed(specialist) => timelines.extend(self.compile(specialist, number)?),
-            }
+            timelines.extend(self.read_timeline(number)?);
         }
         Ok(timelines)
     }
@@ -164,7 +163,7 @@ impl Snapshot {
             filter.specialist.is_none_or(|specialist| timeline.specialist == specialist)
                 && filter.standing.is_none_or(|standing| timeline.days.at(as_of).standing == standing)
                 && filter.provider.as_ref().is_none_or(|provider| timeline.has_job_with(provider.as_str(), as_of))
-                && timeline.names.iter().any(|name| filter.bears(name))
+                && timeline.names.folded().any(|(given, family)| filter.bears(given, family))
         });
         if let Some(birth_date) = filter.birth_date {
             let mut born_then = Vec::new();

@@ -5,6 +5,7 @@
 //! order. What is answered now is worked out from the facts. The record carries the difference, for days up to today.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::Shared;
@@ -67,6 +68,7 @@ fn what_differs(shared: &Shared, head: &Head) -> Result<(Told, Told), ReadError>
         told.add_provider(&id, &file.state, &file.timeline);
         compare(told);
         providers.insert(id, file.timeline);
+        ControlFlow::Continue(())
     })?;
     shared.index.every_specialist(&mut |id, facts| {
         let known = SpecialistFile { id, facts }.known_now();
@@ -76,6 +78,7 @@ fn what_differs(shared: &Shared, head: &Head) -> Result<(Told, Told), ReadError>
             told.add_credential(&timeline, &providers);
             compare(told);
         }
+        ControlFlow::Continue(())
     })?;
     // What is left was told of what there is nothing of.
     before.add_all(heard);

@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::errors::ReadError;
+use super::head::ResidentCredential;
+use super::residents::Looked;
 use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
@@ -106,14 +108,20 @@ impl Snapshot {
         ids.iter().filter_map(|id| self.provider(id.as_str())).collect()
     }
 
-    /// A credential's timeline, if it is resident and has not changed since the revision.
+    /// What the memory alone tells of a credential.
     pub fn resident(&self, number: CredentialNumber) -> Resident {
-        match self.shared.credentials.pin().get(&number) {
-            None => Resident::Unknown,
-            Some(resident) if resident.changed_at <= self.revision => {
-                Resident::Unchanged(Arc::clone(&resident.timeline))
-            }
-            Some(resident) => Resident::Changed(resident.timeline.specialist),
+        match self.shared.residents.look(number) {
+            Looked::Unknown => Resident::Unknown,
+            Looked::NotHere => Resident::NotHere,
+            Looked::Here(resident) => self.of_resident(&resident),
+        }
+    }
+
+    fn of_resident(&self, resident: &ResidentCredential) -> Resident {
+        if resident.changed_at <= self.revision {
+            Resident::Unchanged(Arc::clone(&resident.timeline))
+        } else {
+            Resident::Changed(resident.timeline.specialist)
         }
     }
 
@@ -122,9 +130,18 @@ impl Snapshot {
         match self.resident(number) {
             Resident::Unknown => Ok(None),
             Resident::Unchanged(timeline) => Ok(Some(timeline)),
-            Resident::Changed(specialist) => {
-                self.off_thread(move |snapshot| snapshot.compile(specialist, number)).await
+            Resident::Changed(_) | Resident::NotHere => {
+                self.off_thread(move |snapshot| snapshot.read_timeline(number)).await
             }
+        }
+    }
+
+    /// The same. Reads the disk where it must.
+    pub(super) fn read_timeline(&self, number: CredentialNumber) -> Result<Option<Arc<Timeline>>, ReadError> {
+        let Some(resident) = self.shared.resident(number)? else { return Ok(None) };
+        match self.of_resident(&resident) {
+            Resident::Unchanged(timeline) => Ok(Some(timeline)),
+            _ => self.compile(resident.timeline.specialist, number),
         }
     }
 
@@ -159,7 +176,7 @@ impl Snapshot {
         let jobs = specialist.jobs.iter();
         jobs.filter_map(|job| {
             let file = self.provider(job.provider.as_str())?;
-            Some((job.provider.clone(), Arc::clone(&file.timeline)))
+            Some((file.id.clone(), Arc::clone(&file.timeline)))
         })
         .collect()
     }
@@ -203,6 +220,8 @@ impl Snapshot {
 pub enum Resident {
     /// Nothing: it was never issued.
     Unknown,
+    /// Nothing yet: the disk knows.
+    NotHere,
     /// A timeline that holds for the revision too.
     Unchanged(Arc<Timeline>),
     /// One that changed after the revision; its holder's facts tell what held then.

@@ -6,6 +6,8 @@
 use super::Registry;
 use super::Shared;
 use super::errors::ReadError;
+use super::head::ResidentCredential;
+use super::residents::Looked;
 use super::snapshot::Snapshot;
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::specialist::SpecialistFile;
@@ -13,14 +15,36 @@ use crate::store::index::View as _;
 
 impl Shared {
     fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
-        let credentials = self.credentials.pin();
-        let resident = credentials.get(&number);
-        resident.is_some_and(|resident| resident.timeline.jobs.iter().any(|(employer, _)| employer == provider))
+        match self.residents.look(number) {
+            Looked::Here(resident) => has_job(&resident, provider),
+            Looked::Unknown => false,
+            Looked::NotHere => self.is_staff_on_disk(provider, number).unwrap_or_else(|error| {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "whether somebody is staff could not be read"
+                );
+                false
+            }),
+        }
+    }
+
+    /// The same before the timeline is in memory. A person of whom no job with the provider was ever reported is not read.
+    fn is_staff_on_disk(&self, provider: &ProviderId, number: CredentialNumber) -> Result<bool, ReadError> {
+        let Some(id) = self.index.specialist_of_credential(number)? else { return Ok(false) };
+        if !self.index.was_staff(provider, id)? {
+            return Ok(false);
+        }
+        Ok(self.resident(number)?.is_some_and(|resident| has_job(&resident, provider)))
     }
 }
 
+fn has_job(resident: &ResidentCredential, provider: &ProviderId) -> bool {
+    resident.timeline.jobs.iter().any(|(employer, _)| employer == provider)
+}
+
 impl Registry {
-    /// Whether the holder of a credential is staff of a provider. Reads no disk.
+    /// Whether the holder of a credential is staff of a provider. Reads no disk
+    /// once every timeline is in memory.
     pub fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
         self.shared.is_staff(provider, number)
     }
@@ -28,7 +52,7 @@ impl Registry {
 
 impl Snapshot {
     /// Whether the holder of a credential is staff of a provider: at the head, whatever this is a snapshot of. Reads no
-    /// disk.
+    /// disk once every timeline is in memory.
     pub fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
         self.shared.is_staff(provider, number)
     }

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Shared;
-use super::agenda::Entry;
 use super::chronicle::Chronicle;
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
@@ -25,12 +24,12 @@ use crate::domain::provider::{ProviderFile, ProviderTimeline};
 use crate::domain::record::{Change, Foreseen, Record, RequestKey};
 use crate::domain::specialist::{Specialist, SpecialistFile};
 use crate::domain::timeline::Timeline;
-use crate::store::index::{Pending, View as _};
+use crate::store::index::{Entry, Pending, View as _};
 
 /// Records decided on top of a head.
 pub(super) struct Stage<'a> {
     shared: &'a Shared,
-    /// The index with the staged records on top.
+    /// The index with the staged records on top, and their agenda.
     pub(super) pending: Pending<'a>,
     /// The files of people that were asked for, staged facts included. Each is read once.
     files: RefCell<HashMap<SpecialistId, Arc<SpecialistFile>>>,
@@ -42,8 +41,6 @@ pub(super) struct Stage<'a> {
     pub(super) providers: HashMap<ProviderId, Arc<ProviderFile>>,
     /// Timelines that changed.
     pub(super) timelines: HashMap<CredentialNumber, Arc<Timeline>>,
-    /// When they next differ from the day before.
-    pub(super) agenda: HashMap<Entry, Option<Day>>,
     /// No record is dated at or before this instant.
     pub(super) not_before: Timestamp,
 }
@@ -69,7 +66,6 @@ impl<'a> Stage<'a> {
             head,
             providers: HashMap::new(),
             timelines: HashMap::new(),
-            agenda: HashMap::new(),
             not_before,
         })
     }
@@ -81,9 +77,11 @@ impl<'a> Stage<'a> {
     }
 
     /// A credential's timeline, as the staged records leave it.
-    pub(super) fn timeline(&self, number: CredentialNumber) -> Option<Arc<Timeline>> {
-        let staged = self.timelines.get(&number).cloned();
-        staged.or_else(|| self.shared.credentials.pin().get(&number).map(|resident| Arc::clone(&resident.timeline)))
+    pub(super) fn timeline(&self, number: CredentialNumber) -> Result<Option<Arc<Timeline>>, ReadError> {
+        if let Some(staged) = self.timelines.get(&number) {
+            return Ok(Some(Arc::clone(staged)));
+        }
+        Ok(self.shared.resident(number)?.map(|resident| Arc::clone(&resident.timeline)))
     }
 
     /// Everything on file of a person, staged facts included.
@@ -152,7 +150,7 @@ impl<'a> Stage<'a> {
         let changed_providers = self.providers_after(&record, &law, law_changed);
         let touched = self.touched(&record, &changed_providers, law_changed)?;
         let after = self.told_after(touched, &changed_providers, &record, &law);
-        let before = self.told_before(&after, &changed_providers);
+        let before = self.told_before(&after, &changed_providers)?;
 
         let different = differences(&before, &after.told);
         record.specialist_count = different.specialist_count();
@@ -174,7 +172,7 @@ impl<'a> Stage<'a> {
         for entry in &due {
             match entry {
                 Entry::Credential(number) => {
-                    if let Some(timeline) = self.timeline(*number) {
+                    if let Some(timeline) = self.timeline(*number)? {
                         told.add_credential(&timeline, &self.employers_of(&timeline, &HashMap::new()));
                     }
                 }
@@ -190,7 +188,7 @@ impl<'a> Stage<'a> {
                 Entry::Credential(number) => told.next_change_of_credential(*number, day),
                 Entry::Provider(id) => told.next_change_of_provider(id, day),
             };
-            self.agenda.insert(entry, next);
+            self.pending.schedule(&entry, next)?;
         }
         self.add_own(RegistryFact::DayOpened { date: day }, told.on_opening(day), 0)
     }
@@ -224,10 +222,11 @@ impl<'a> Stage<'a> {
         told: &Told,
     ) -> Result<(), SubmitError> {
         for number in affected.timelines.keys() {
-            self.agenda.insert(Entry::Credential(*number), told.next_change_of_credential(*number, today));
+            let due = told.next_change_of_credential(*number, today);
+            self.pending.schedule(&Entry::Credential(*number), due)?;
         }
         for id in affected.providers.keys() {
-            self.agenda.insert(Entry::Provider(id.clone()), told.next_change_of_provider(id, today));
+            self.pending.schedule(&Entry::Provider(id.clone()), told.next_change_of_provider(id, today))?;
         }
         self.timelines.extend(affected.timelines);
         self.providers.extend(affected.providers);
@@ -242,6 +241,7 @@ impl<'a> Stage<'a> {
         today: Day,
     ) -> Result<(), SubmitError> {
         self.pending.add(&record)?;
+        self.pending.agenda_is_right();
         let day_ends_at =
             if today == self.head.today { self.head.day_ends_at } else { self.shared.clock.day_ends_at(today) };
         self.head =
@@ -297,8 +297,7 @@ impl<'a> Stage<'a> {
             }
         }
         if law_changed {
-            people.extend(self.shared.credentials.pin().values().map(|resident| resident.timeline.specialist));
-            people.extend(self.timelines.values().map(|timeline| timeline.specialist));
+            people.extend(self.pending.credentials()?.into_iter().map(|(_, specialist)| specialist));
         } else {
             for (id, after) in changed_providers {
                 let unchanged = self.provider(id).is_some_and(|before| before.timeline.employs_like(&after.timeline));
@@ -343,16 +342,21 @@ impl<'a> Stage<'a> {
     }
 
     /// What was told of the same before the record: what is resident, or staged, is compiled already.
-    fn told_before(&self, after: &ToldAfter, replaced: &HashMap<ProviderId, Arc<ProviderFile>>) -> Told {
+    fn told_before(
+        &self,
+        after: &ToldAfter,
+        files: &HashMap<ProviderId, Arc<ProviderFile>>,
+    ) -> Result<Told, ReadError> {
         let mut told = Told::default();
         told.records_begin = self.head.law.records_begin();
-        for timeline in after.timelines.keys().filter_map(|number| self.timeline(*number)) {
+        for timeline in after.timelines.keys().map(|number| self.timeline(*number)).filter_map(Result::transpose) {
+            let timeline = timeline?;
             told.add_credential(&timeline, &self.employers_of(&timeline, &HashMap::new()));
         }
-        for file in replaced.keys().filter_map(|id| self.provider(id)) {
+        for file in files.keys().filter_map(|id| self.provider(id)) {
             told.add_provider(&file.id, &file.state, &file.timeline);
         }
-        told
+        Ok(told)
     }
 
     fn employers_of(
@@ -370,7 +374,7 @@ impl<'a> Stage<'a> {
     ) -> HashMap<ProviderId, Arc<ProviderTimeline>> {
         ids.filter_map(|id| {
             let file = replaced.get(id).cloned().or_else(|| self.provider(id))?;
-            Some((id.clone(), Arc::clone(&file.timeline)))
+            Some((file.id.clone(), Arc::clone(&file.timeline)))
         })
         .collect()
     }

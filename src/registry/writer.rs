@@ -13,7 +13,6 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::Shared;
-use super::agenda::Agenda;
 use super::desk::{Numbers, StageDesk};
 use super::errors::{ReadError, SubmitError};
 use super::head::{Head, ResidentCredential, ResidentProvider};
@@ -86,7 +85,6 @@ pub(super) enum Decided {
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) store: Store,
-    pub(super) agenda: Agenda,
     /// The last instant that a question about it was answered for.
     pub(super) answered_through: Timestamp,
     /// When the disk last refused a batch, if it has taken none since.
@@ -144,6 +142,7 @@ impl Writer {
                 break;
             }
         }
+        self.shared.residents.close();
         Ok(self.store)
     }
 
@@ -168,7 +167,7 @@ impl Writer {
                     decided.push(Decided::Receipt(reply, Box::new(stage.add(draft, false))));
                 }
                 Message::OpenDays(through, reply) => {
-                    let opened = self.open_days(&mut stage, through);
+                    let opened = Writer::open_days(&mut stage, through);
                     decided.push(Decided::Opened(reply, opened));
                 }
                 Message::Settle(instant, reply) => {
@@ -219,14 +218,10 @@ impl Writer {
     }
 
     /// Opens every day after today up to `through`, in order.
-    pub(super) fn open_days(&self, stage: &mut Stage<'_>, through: Day) -> Result<(), SubmitError> {
+    pub(super) fn open_days(stage: &mut Stage<'_>, through: Day) -> Result<(), SubmitError> {
         while stage.head.today < through {
             let day = stage.head.today.next();
-            let mut due = self.agenda.due(day);
-            due.retain(|entry| !stage.agenda.contains_key(entry));
-            let staged = stage.agenda.iter().filter(|(_, next)| next.is_some_and(|next| next <= day));
-            due.extend(staged.map(|(entry, _)| entry.clone()));
-            stage.open_day(day, due)?;
+            stage.open_day(day, stage.pending.due(day)?)?;
         }
         Ok(())
     }
@@ -290,19 +285,14 @@ impl Writer {
                 return Err(NotCommitted::Refused { full: matches!(error, AppendError::DiskFull) });
             }
         }
-        let Stage { pending, records, head, providers, timelines, agenda, .. } = stage;
+        let Stage { pending, records, head, providers, timelines, .. } = stage;
         self.shared.index.fold(pending).map_err(|error| failed(error.into()))?;
-        for (entry, due) in agenda {
-            self.agenda.set(entry, due);
-        }
         for file in providers.into_values() {
             self.shared.keep_provider(ResidentProvider { changed_at: head.revision, file });
         }
-        let credentials = self.shared.credentials.pin();
-        for (number, timeline) in timelines {
-            credentials.insert(number, Arc::new(ResidentCredential { changed_at: head.revision, timeline }));
-        }
-        drop(credentials);
+        let timelines = timelines.into_values();
+        let changed_at = head.revision;
+        self.shared.residents.replace(timelines.map(|timeline| ResidentCredential { changed_at, timeline }));
         self.shared.shelf.put(records);
         self.shared.publish(head);
         Ok(())

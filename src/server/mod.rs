@@ -133,6 +133,9 @@ pub async fn run(
     let told = tokio::spawn(tell_health(registry.clone(), audit.watch(), health.clone()));
     let scrub = tokio::spawn(scrub::watch_over(registry.scrubber(), Pace::default(), health.clone()));
     on_listening(address);
+    if let Err(error) = registry.begin_to_read_in() {
+        tracing::warn!(error = &error as &dyn std::error::Error, "timelines are read in as they are asked for");
+    }
 
     let mut early = None;
     tokio::select! {

@@ -195,7 +195,7 @@ fn check_index(
 ) -> Result<(), CheckError> {
     let mut step = Step { doing: "folding the log", unit: Unit::Entries, done: 0, total: log.head().0 };
     let mut folded_again = false;
-    let opened = Index::open(&directory.index(), options.index_cache_bytes, log, &mut |progress| {
+    let opened = Index::open(&directory.index(), options.index, log, &mut |progress| {
         folded_again = progress.from_the_beginning;
         on_step(Step { done: progress.folded.0, ..step });
     });
@@ -213,10 +213,10 @@ fn check_index(
     }
     let scratch = directory.index().with_extension("check");
     remove(&scratch)?;
-    let fold = Index::open(&scratch, options.index_cache_bytes, log, &mut |progress| {
+    let fold = Index::open(&scratch, options.index, log, &mut |progress| {
         on_step(Step { done: progress.folded.0, ..step });
     })?;
-    step = Step { doing: "comparing the index", total: fold.count(), ..step };
+    step = Step { doing: "comparing the index", total: fold.count()?, ..step };
     let mut different = 0;
     let entries = index.differences(
         &fold,

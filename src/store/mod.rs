@@ -27,26 +27,20 @@ use crate::domain::record::Record;
 use data_dir::DataDir;
 pub use data_dir::{DataDirError, Key};
 use disk::{Disk, RealDisk};
-use index::{Index, OpenIndexError, Progress};
+use index::{Index, IndexOptions, OpenIndexError, Progress};
 use log::{AppendError, FileLog, Log, LogOptions, OpenLogError, ReadError, ReadLog};
 pub use rebuild::{RebuildError, rebuild};
 
 /// How the store uses the machine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct StoreOptions {
     /// The log's use of the disk.
     pub log: LogOptions,
-    /// Memory that the index may use for its pages; it uses more.
-    pub index_cache_bytes: u64,
+    /// The index's use of the machine.
+    pub index: IndexOptions,
     /// The key for digests of requests that a new data directory is given; none: one that nobody can guess. It is for
     /// invented registries, which are to be the same every time.
     pub new_request_key: Option<Key>,
-}
-
-impl Default for StoreOptions {
-    fn default() -> StoreOptions {
-        StoreOptions { log: LogOptions::default(), index_cache_bytes: 64 * 1024 * 1024, new_request_key: None }
-    }
 }
 
 /// The store does not open.
@@ -121,7 +115,7 @@ impl Store {
         let request_key = directory.request_key(options.new_request_key)?;
         let log = FileLog::open(disk, &directory.log(), options.log)?;
         let reader = log.reader();
-        let index = Index::open(&directory.index(), options.index_cache_bytes, &*reader, progress)?;
+        let index = Index::open(&directory.index(), options.index, &*reader, progress)?;
         Ok(Store { log: Box::new(log), index: Arc::new(index), request_key, _directory: directory })
     }
 

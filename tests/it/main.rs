@@ -10,8 +10,10 @@
 )]
 #![allow(unreachable_pub, reason = "what a helper offers to every test is said with pub")]
 
+mod agenda;
 mod backup;
 mod cascade;
+mod cold;
 mod contract;
 mod errors;
 mod faults;
@@ -25,6 +27,7 @@ mod linear;
 mod main_job;
 mod mirror;
 mod model;
+mod opening;
 mod reask;
 mod restart;
 mod rights;

@@ -16,7 +16,7 @@ pub fn credential(timeline: &Timeline, as_of: Day) -> v1::Credential {
     let held = |code: &Designation| !timeline.void && timeline.holds(*code, as_of);
     v1::Credential {
         specialist_id: timeline.specialist.to_string(),
-        display_name: timeline.name.spoken(),
+        display_name: timeline.names.spoken().to_owned(),
         designations: numbers(Designation::ALL.iter().copied().filter(held)),
         ..credential_without_holder(timeline, as_of)
     }
@@ -34,7 +34,7 @@ pub fn credential_without_holder(timeline: &Timeline, as_of: Day) -> v1::Credent
         effective_from: Some(date(timeline.effective_from)),
         term_last_day: timeline.term_last_day.map(date),
         designations: Vec::new(),
-        issued_rule_set_id: timeline.rule_set.clone(),
+        issued_rule_set_id: timeline.rule_set.to_string(),
         separation_first_day: on.separated_since.filter(|_| is_separation).map(date),
     }
 }

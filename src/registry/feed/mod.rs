@@ -19,10 +19,12 @@ use self::shelf::Chunk;
 pub(super) use self::shelf::Shelf;
 use self::staff::Staff;
 use super::errors::ReadError;
+use super::residents::Looked;
 use super::{Registry, Shared};
 use crate::domain::day::Day;
 use crate::domain::id::{CredentialNumber, ProviderId, Revision};
 use crate::domain::record::{Change, Record};
+use crate::store::index::View as _;
 use crate::store::record;
 
 /// The most changes of a part.
@@ -138,9 +140,8 @@ impl Registry {
         {
             return Err(FeedError::NoSuchProvider(provider.clone()));
         }
-        let mut unknown = view.credentials.iter().flatten().filter(|number| !shared.has_credential(**number));
-        if let Some(number) = unknown.next() {
-            return Err(FeedError::NoSuchCredential(*number));
+        if let Some(number) = shared.unknown_among(view.credentials.iter().flatten()).await? {
+            return Err(FeedError::NoSuchCredential(number));
         }
         let staff = match view.provider.clone() {
             None => None,
@@ -258,8 +259,32 @@ impl Feed {
 }
 
 impl Shared {
-    fn has_credential(&self, number: CredentialNumber) -> bool {
-        self.credentials.pin().contains_key(&number)
+    /// One of some credentials that was never issued.
+    async fn unknown_among(
+        self: &Arc<Self>,
+        numbers: impl Iterator<Item = &CredentialNumber>,
+    ) -> Result<Option<CredentialNumber>, ReadError> {
+        let mut asked = Vec::new();
+        for number in numbers {
+            match self.residents.look(*number) {
+                Looked::Here(_) => {}
+                Looked::Unknown => return Ok(Some(*number)),
+                Looked::NotHere => asked.push(*number),
+            }
+        }
+        if asked.is_empty() {
+            return Ok(None);
+        }
+        let shared = Arc::clone(self);
+        let read = tokio::task::spawn_blocking(move || {
+            for number in asked {
+                if shared.index.specialist_of_credential(number)?.is_none() {
+                    return Ok(Some(number));
+                }
+            }
+            Ok(None)
+        });
+        read.await.map_err(|_| ReadError::Interrupted)?
     }
 
     fn epoch_of(&self, revision: Revision) -> Uuid {

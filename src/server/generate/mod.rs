@@ -32,6 +32,7 @@ use crate::domain::standing::Standing;
 use crate::registry::clock::{Clock, NoTimeZone};
 use crate::registry::{Batch, LoadError, LoadOptions, Loader, Numbers, Receipt, Submission, SubmitError};
 use crate::store::StoreOptions;
+use crate::store::index::IndexOptions;
 
 /// How many records are made durable at once.
 const BATCH: usize = 4096;
@@ -130,7 +131,7 @@ pub fn generate(
     let mut loader = Loader::begin(LoadOptions {
         data_dir: options.data_dir.clone(),
         store: StoreOptions {
-            index_cache_bytes: 1024 * 1024 * 1024,
+            index: IndexOptions { cache_bytes: 1024 * 1024 * 1024, ..IndexOptions::default() },
             new_request_key: Some(key),
             ..StoreOptions::default()
         },
@@ -159,7 +160,7 @@ pub fn generate(
 
 /// A provider and the last day, up to today, on which a credential is confirmed for it.
 fn confirmed(batch: &Batch<'_, '_>, number: CredentialNumber) -> Option<(ProviderId, Day)> {
-    let timeline = batch.timeline(number)?;
+    let timeline = batch.timeline(number).ok().flatten()?;
     let today = batch.today();
     let confirmed = timeline.days.iter().filter(|(days, on)| {
         days.start <= today && on.standing == Standing::Current && on.coverage == Coverage::Covered

@@ -20,7 +20,7 @@ const HEAD: u64 = 20;
 
 fn options() -> StoreOptions {
     let log = LogOptions { segment_bytes: 600, reserve_bytes: 0, reserve_percent: 0 };
-    StoreOptions { log, index_cache_bytes: 1 << 20, ..StoreOptions::default() }
+    StoreOptions { log, ..StoreOptions::default() }
 }
 
 fn instant(revision: u64) -> Timestamp {

@@ -2,8 +2,10 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::ControlFlow;
 
-use super::{Index, IndexError};
+use super::view::{MORE, View as _};
+use super::{Index, IndexError, keys};
 
 /// An entry that two indexes do not have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,10 +45,54 @@ impl fmt::Display for Difference {
     }
 }
 
+/// How many entries are read at once.
+const PAGE: usize = 4096;
+
+/// The entries of an index that follow from the log alone, in order. The agenda follows from timelines as well.
+struct Entries<'a> {
+    index: &'a Index,
+    page: std::vec::IntoIter<(Vec<u8>, Vec<u8>)>,
+    /// Where the next page begins; none: there is none.
+    next_page: Option<Vec<u8>>,
+}
+
+impl Entries<'_> {
+    fn of(index: &Index) -> Entries<'_> {
+        Entries { index, page: Vec::new().into_iter(), next_page: Some(Vec::new()) }
+    }
+
+    fn next(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, IndexError> {
+        loop {
+            if let Some(entry) = self.page.next() {
+                return Ok(Some(entry));
+            }
+            let Some(from) = self.next_page.take() else { return Ok(None) };
+            let (mut page, mut seen) = (Vec::new(), 0);
+            self.index
+                .range(&from, &[u8::MAX], &mut |key, value| {
+                    seen += 1;
+                    if seen > PAGE {
+                        self.next_page = Some(key.to_vec());
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    if keys::follows_from_log(key) {
+                        page.push((key.to_vec(), value.to_vec()));
+                    }
+                    MORE
+                })
+                .map(|_| self.page = page.into_iter())?;
+        }
+    }
+}
+
 impl Index {
-    /// How many entries it has. Counts them.
-    pub fn count(&self) -> u64 {
-        self.db.len() as u64
+    /// How many entries it has that follow from the log. Counts them.
+    pub fn count(&self) -> Result<u64, IndexError> {
+        let (mut entries, mut count) = (Entries::of(self), 0);
+        while entries.next()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// Tells where this index differs from one that is right, and gives how many entries were compared.
@@ -56,9 +102,8 @@ impl Index {
         on_entry: &mut dyn FnMut(u64),
         found: &mut dyn FnMut(Difference),
     ) -> Result<u64, IndexError> {
-        let (mut ours, mut theirs) = (self.db.iter(), right.db.iter());
-        let next = |entries: &mut sled::Iter| entries.next().transpose().map_err(IndexError::Sled);
-        let (mut our, mut their) = (next(&mut ours)?, next(&mut theirs)?);
+        let (mut ours, mut theirs) = (Entries::of(self), Entries::of(right));
+        let (mut our, mut their) = (ours.next()?, theirs.next()?);
         let mut compared = 0;
         loop {
             let order = match (&our, &their) {
@@ -68,7 +113,7 @@ impl Index {
                 (Some((our, _)), Some((their, _))) => our.cmp(their),
             };
             let entry = if order == Ordering::Greater { &their } else { &our };
-            let key = entry.as_ref().map(|(key, _)| key.to_vec()).unwrap_or_default();
+            let key = entry.as_ref().map(|(key, _)| key.clone()).unwrap_or_default();
             let how = match order {
                 Ordering::Less => Some(HowDifferent::Extra),
                 Ordering::Greater => Some(HowDifferent::Missing),
@@ -78,10 +123,10 @@ impl Index {
                 found(Difference { key, how });
             }
             if order != Ordering::Greater {
-                our = next(&mut ours)?;
+                our = ours.next()?;
             }
             if order != Ordering::Less {
-                their = next(&mut theirs)?;
+                their = theirs.next()?;
             }
             compared += 1;
             on_entry(compared);

@@ -1,11 +1,12 @@
 //! The index's keys, and the one function that turns a record into what is written under them.
 //!
 //! The first byte says what kind of key it is; numbers are big-endian, so that keys sort as what they mean. Facts are
-//! never removed, so neither is a key.
+//! never removed; the only keys that are taken out are those of the agenda.
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::domain::day::Day;
 use crate::domain::fact::{Fact, SpecialistFact, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::name::FoldedName;
@@ -13,12 +14,19 @@ use crate::domain::record::Record;
 use crate::store::record::{filed, nanos};
 
 /// Raised whenever keys or values change: an index of another version is folded again.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 pub(super) const FORMAT: &[u8] = b"\0format";
 pub(super) const APPLIED: &[u8] = b"\0applied";
+/// The last record that the agenda follows.
+pub(super) const AGENDA_FOLLOWS: &[u8] = b"\0agenda";
 
+/// The value of a key that says all by being there. An empty value stands for a key that was taken out.
+pub(super) const THERE: &[u8] = &[1];
+
+const AGENDA: u8 = b'a';
 const CREDENTIAL: u8 = b'c';
+const DUE: u8 = b'd';
 const EMPLOYMENT: u8 = b'e';
 const FACT: u8 = b'f';
 const NAME: u8 = b'n';
@@ -32,8 +40,42 @@ const STAFF: u8 = b't';
 /// Ends a provider's id within a key: no id holds it.
 const END_OF_ID: u8 = 0;
 
-/// Where the facts of all specialists are.
-pub(super) const SPECIALISTS: &[u8] = &[SPECIALIST];
+/// Whether what is under a key follows from the log, and from nothing else.
+pub(super) fn follows_from_log(key: &[u8]) -> bool {
+    key != FORMAT && key != AGENDA_FOLLOWS && !matches!(key.first(), Some(&(AGENDA | DUE)))
+}
+
+/// What can be due on a day.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Entry {
+    /// A credential.
+    Credential(CredentialNumber),
+    /// A provider's peer support service.
+    Provider(ProviderId),
+}
+
+impl Entry {
+    fn key(&self) -> Vec<u8> {
+        match self {
+            Entry::Credential(number) => credential(*number),
+            Entry::Provider(id) => of_provider(PROVIDER, id),
+        }
+    }
+
+    fn of_key(key: &[u8]) -> Option<Entry> {
+        match key {
+            [CREDENTIAL, number @ ..] => {
+                let number = u64::from_be_bytes(number.try_into().ok()?);
+                Some(Entry::Credential(CredentialNumber::from_number(number)))
+            }
+            [PROVIDER, id @ .., END_OF_ID] => Some(Entry::Provider(std::str::from_utf8(id).ok()?.parse().ok()?)),
+            _ => None,
+        }
+    }
+}
+
+/// Where all credentials are.
+pub(super) const CREDENTIALS: &[u8] = &[CREDENTIAL];
 /// Where the facts of all providers are.
 pub(super) const PROVIDERS: &[u8] = &[PROVIDER];
 
@@ -61,8 +103,58 @@ pub(super) fn file(subject: &Subject) -> Vec<u8> {
     }
 }
 
+/// Where the files of those specialists begin and end whose ids are in one of several parts.
+pub(super) fn specialists_of(part: u64, parts: u64) -> (Vec<u8>, Vec<u8>) {
+    // Ids have 40 bits.
+    let from = |part: u64| numbered(SPECIALIST, (part << 40) / parts);
+    (from(part), from(part + 1))
+}
+
 pub(super) fn credential(number: CredentialNumber) -> Vec<u8> {
     numbered(CREDENTIAL, number.number())
+}
+
+/// Where the agenda begins.
+pub(super) const AGENDA_BEGINS: &[u8] = &[AGENDA];
+
+/// Where the agenda of a day begins.
+pub(super) fn agenda_of(day: Day) -> Vec<u8> {
+    let mut key = Vec::with_capacity(32);
+    key.push(AGENDA);
+    // Days before 1970 sort before those after it.
+    key.extend((day.number().cast_unsigned() ^ (1 << 31)).to_be_bytes());
+    key
+}
+
+/// An entry of the agenda, on a day.
+pub(super) fn agenda(day: Day, entry: &Entry) -> Vec<u8> {
+    let mut key = agenda_of(day);
+    key.extend(entry.key());
+    key
+}
+
+/// The entry that a key of the agenda is about.
+pub(super) fn entry_of_agenda(key: &[u8]) -> Option<Entry> {
+    Entry::of_key(key.get(5..)?)
+}
+
+/// The day of an entry.
+pub(super) fn due(entry: &Entry) -> Vec<u8> {
+    let mut key = vec![DUE];
+    key.extend(entry.key());
+    key
+}
+
+/// The first key after all that begin so.
+pub(super) fn after(prefix: &[u8]) -> Vec<u8> {
+    let mut after = prefix.to_vec();
+    while let Some(last) = after.pop() {
+        if last < u8::MAX {
+            after.push(last + 1);
+            break;
+        }
+    }
+    after
 }
 
 pub(super) fn employment(id: EmploymentId) -> Vec<u8> {
@@ -163,7 +255,7 @@ fn specialist_writes(id: SpecialistId, fact: &SpecialistFact, put: &mut dyn FnMu
     let number = id.number().to_be_bytes();
     let mut set = |mut key: Vec<u8>| {
         key.extend(number);
-        put(key, Vec::new());
+        put(key, THERE.to_vec());
     };
     match fact {
         SpecialistFact::Registered { name: reported, .. } | SpecialistFact::NameChanged { name: reported } => {

@@ -1,20 +1,26 @@
-//! The index: the log folded into sled, where it can be asked.
+//! The index: the log folded into what can be asked.
 //!
-//! What it promises: it holds the records up to [`View::applied`], each whole or not at all, and nothing else. What it
-//! does not: to survive. sled 0.34 never makes its files durable by itself, and can fail to open them; so the index is
-//! believed only after a clean close or under the same kernel, and in any other case is set aside and folded again.
+//! What it promises: it holds the records up to [`View::applied`], each whole or not at all, and nothing else. It is in
+//! two parts. sled takes each batch as the writer commits it. It never makes its files durable by itself, can fail to open
+//! them, and needs the longer for that the more it holds; so it is believed only after a clean close or under the same
+//! kernel, and in any other case is set aside and what it held folded again. Below it are bases: files that are written
+//! once, synced and never changed, for what there is too much of. What sled holds under a key counts, not what they do.
 
+mod base;
 mod compare;
 mod keys;
+mod layers;
 mod pending;
 pub(super) mod trust;
 mod view;
+mod whole;
 
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use arc_swap::ArcSwap;
 use sled::IVec;
 
 use super::log::{ReadError, ReadLog};
@@ -22,8 +28,13 @@ use super::record::{Undecodable, decode};
 use crate::domain::id::Revision;
 
 pub use compare::{Difference, HowDifferent};
+pub use keys::Entry;
+use layers::Layers;
 pub use pending::Pending;
-pub use view::{Answered, View, Visit, VisitFile};
+use pending::laid_over;
+use trust::Trust;
+pub use view::{Answered, GoOn, Part, View, Visit, VisitFile};
+pub use whole::WholeAgenda;
 
 /// How many records are folded at once when the log is ahead.
 const FOLD_AT_ONCE: u64 = 1024;
@@ -34,6 +45,9 @@ pub enum IndexError {
     /// sled refused. End the process: the index is opened or folded again at the next start.
     #[error("the index could not be read or written")]
     Sled(#[source] sled::Error),
+    /// The disk refused. End the process: the index is opened or folded again at the next start.
+    #[error("the index could not be read or written")]
+    Disk(#[source] io::Error),
     /// It holds something that nobody wrote. Stop, delete `index/`, start.
     #[error("the index is damaged: {0}")]
     Damaged(&'static str),
@@ -86,9 +100,26 @@ pub struct Progress {
     pub head: Revision,
 }
 
-/// The log folded into sled. Readers share it while the writer folds.
+/// How an index uses the machine.
+#[derive(Clone, Copy, Debug)]
+pub struct IndexOptions {
+    /// Memory that sled may use for its pages; it uses more.
+    pub cache_bytes: u64,
+    /// How many records may be folded into sled when the log is ahead. If it is further ahead, a base is made of all of
+    /// it: that takes longer for few, and for many a fraction of the time, the memory and the disk.
+    pub fold_in_place: u64,
+}
+
+impl Default for IndexOptions {
+    fn default() -> IndexOptions {
+        IndexOptions { cache_bytes: 64 * 1024 * 1024, fold_in_place: 100_000 }
+    }
+}
+
+/// The log folded. Readers share it while the writer folds.
 pub struct Index {
     db: sled::Db,
+    layers: ArcSwap<Layers>,
     directory: PathBuf,
 }
 
@@ -96,16 +127,19 @@ impl Index {
     /// Opens the index and folds what the log has beyond it, all of it if the index cannot be believed.
     pub fn open(
         directory: &Path,
-        cache_bytes: u64,
+        options: IndexOptions,
         log: &dyn ReadLog,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Index, OpenIndexError> {
         let set_aside = directory.with_extension("set-aside");
-        let believed = trust::is_trusted(directory).then(|| open_believed(directory, cache_bytes)).flatten();
-        let from_the_beginning = believed.is_none();
-        let index = match believed {
-            Some(index) => index,
-            None => begin_anew(directory, &set_aside, cache_bytes)?,
+        let opened = match trust::of(directory) {
+            Trust::Whole => open_believed(directory, options, Layers::open(directory)?),
+            Trust::Bases => Err(Layers::open(directory)?),
+            Trust::Nothing => Err(Layers::default()),
+        };
+        let mut index = match opened {
+            Ok(index) => index,
+            Err(layers) => begin_anew(directory, &set_aside, options, layers)?,
         };
         let (applied, head) = (index.applied()?, log.head());
         if applied > head {
@@ -113,7 +147,13 @@ impl Index {
             index.close()?;
             return Err(OpenIndexError::LostRecords { applied, head });
         }
-        index.catch_up(log, from_the_beginning, progress)?;
+        if head.0 - applied.0 > options.fold_in_place {
+            drop(index);
+            set_everything_aside(directory, &set_aside)?;
+            whole::fold_whole(directory, log, progress)?;
+            index = begin_sled(directory, options, Layers::open(directory)?)?;
+        }
+        index.catch_up(log, applied == Revision::ZERO, progress)?;
         remove(&set_aside)?;
         Ok(index)
     }
@@ -125,15 +165,20 @@ impl Index {
 
     /// Takes in what a view has on top, at once. The log must have it by then.
     pub fn fold(&self, pending: Pending<'_>) -> Result<(), IndexError> {
-        self.db.apply_batch(pending.into_batch()).map_err(IndexError::Sled)
+        self.db.apply_batch(pending.into_batch()?).map_err(IndexError::Sled)
     }
 
     /// Closes the index so that the next start believes it.
     pub fn close(self) -> io::Result<()> {
-        let Index { db, directory } = self;
+        let Index { db, directory, .. } = self;
         db.flush().map_err(io::Error::other)?;
         drop(db);
         trust::note_closed(&directory)
+    }
+
+    /// Notes in sled which version it is of, and which base it lies on.
+    fn note_format(&self) -> Result<(), IndexError> {
+        self.db.insert(keys::FORMAT, format(&self.layers.load()).as_slice()).map(drop).map_err(IndexError::Sled)
     }
 
     fn catch_up(
@@ -159,45 +204,66 @@ impl Index {
 
 impl View for Index {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
-        self.db.get(key).map_err(IndexError::Sled)
+        let value = match self.db.get(key).map_err(IndexError::Sled)? {
+            None => self.layers.load().get(key)?,
+            newer => newer,
+        };
+        Ok(value.filter(|value| !value.is_empty()))
     }
 
-    fn scan(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), IndexError> {
-        for entry in self.db.scan_prefix(prefix) {
-            let (key, value) = entry.map_err(IndexError::Sled)?;
-            visit(&key, &value)?;
-        }
-        Ok(())
+    fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn {
+        let recent = self.db.range(from..before).map(|entry| entry.map_err(IndexError::Sled));
+        let layers = self.layers.load_full();
+        laid_over(recent, &mut |visit| layers.range(from, before, visit), visit)
     }
 }
 
-/// The index that is there, if sled can open it and it has the form that this program writes.
-fn open_believed(directory: &Path, cache_bytes: u64) -> Option<Index> {
+fn format(layers: &Layers) -> Vec<u8> {
+    [keys::VERSION.to_be_bytes().as_slice(), &layers.top().0.to_be_bytes()].concat()
+}
+
+/// The index that is there, if sled can open it and it is of this version and lies on these bases.
+fn open_believed(directory: &Path, options: IndexOptions, layers: Layers) -> Result<Index, Layers> {
+    let expected = format(&layers);
     let opened = catch_unwind(AssertUnwindSafe(|| {
         trust::note_open(directory).ok()?;
-        let index = open_sled(directory, cache_bytes).ok()?;
-        let format = index.get(keys::FORMAT).ok()??;
-        index.applied().ok()?;
-        (*format == keys::VERSION.to_be_bytes()).then_some(index)
+        let db = open_sled(directory, options).ok()?;
+        (db.get(keys::FORMAT).ok()??.as_ref() == expected).then_some(db)
     }));
-    opened.ok().flatten()
+    let Ok(Some(db)) = opened else { return Err(layers) };
+    Ok(Index { db, layers: ArcSwap::from_pointee(layers), directory: directory.to_owned() })
 }
 
-fn begin_anew(directory: &Path, set_aside: &Path, cache_bytes: u64) -> Result<Index, OpenIndexError> {
+/// Sets sled aside, and keeps the bases.
+fn begin_anew(
+    directory: &Path,
+    set_aside: &Path,
+    options: IndexOptions,
+    layers: Layers,
+) -> Result<Index, OpenIndexError> {
+    set_everything_aside(directory, set_aside)?;
+    layers.move_files(set_aside, directory)?;
+    begin_sled(directory, options, layers)
+}
+
+fn set_everything_aside(directory: &Path, set_aside: &Path) -> io::Result<()> {
     remove(set_aside)?;
     if directory.exists() {
         fs::rename(directory, set_aside)?;
     }
-    fs::create_dir_all(directory)?;
+    fs::create_dir_all(directory)
+}
+
+fn begin_sled(directory: &Path, options: IndexOptions, layers: Layers) -> Result<Index, OpenIndexError> {
     trust::note_open(directory)?;
-    let index = open_sled(directory, cache_bytes).map_err(IndexError::Sled)?;
-    index.db.insert(keys::FORMAT, &keys::VERSION.to_be_bytes()).map_err(IndexError::Sled)?;
+    let db = open_sled(directory, options).map_err(IndexError::Sled)?;
+    let index = Index { db, layers: ArcSwap::from_pointee(layers), directory: directory.to_owned() };
+    index.note_format()?;
     Ok(index)
 }
 
-fn open_sled(directory: &Path, cache_bytes: u64) -> Result<Index, sled::Error> {
-    let db = sled::Config::new().path(directory).cache_capacity(cache_bytes).open()?;
-    Ok(Index { db, directory: directory.to_owned() })
+fn open_sled(directory: &Path, options: IndexOptions) -> Result<sled::Db, sled::Error> {
+    sled::Config::new().path(directory).cache_capacity(options.cache_bytes).open()
 }
 
 fn remove(directory: &Path) -> io::Result<()> {

@@ -1,20 +1,23 @@
 //! The index with records that are decided and not folded yet: what the next command of a batch sees.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 
 use sled::IVec;
 
+use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::domain::record::Record;
 
-use super::view::{View, Visit};
+use super::keys::Entry;
+use super::view::{GoOn, MORE, View, Visit};
 use super::{Index, IndexError, keys};
 
 /// Records on top of an index.
 pub struct Pending<'a> {
     index: &'a Index,
     applied: Revision,
+    /// Under an empty value: what is taken out.
     writes: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
@@ -35,32 +38,81 @@ impl<'a> Pending<'a> {
         Ok(())
     }
 
-    pub(super) fn into_batch(self) -> sled::Batch {
+    /// Puts an entry on the agenda of a day, and of no other; of none: it is not due, as the facts now stand.
+    pub fn schedule(&mut self, entry: &Entry, due: Option<Day>) -> Result<(), IndexError> {
+        let before = self.due_on(entry)?;
+        if before == due {
+            return Ok(());
+        }
+        if let Some(before) = before {
+            self.writes.insert(keys::agenda(before, entry), Vec::new());
+        }
+        if let Some(due) = due {
+            self.writes.insert(keys::agenda(due, entry), keys::THERE.to_vec());
+        }
+        self.writes.insert(keys::due(entry), due.map_or_else(Vec::new, |due| due.number().to_be_bytes().to_vec()));
+        Ok(())
+    }
+
+    /// Notes that the agenda follows every record laid on so far.
+    pub fn agenda_is_right(&mut self) {
+        self.writes.insert(keys::AGENDA_FOLLOWS.to_vec(), self.applied.0.to_be_bytes().to_vec());
+    }
+
+    /// The writes, for sled. What is taken out is marked there if a base has it, and gone if none has.
+    pub(super) fn into_batch(self) -> Result<sled::Batch, IndexError> {
+        let layers = self.index.layers.load();
         let mut batch = sled::Batch::default();
         for (key, value) in self.writes {
-            batch.insert(key, value);
+            if value.is_empty() && layers.get(&key)?.is_none() {
+                batch.remove(key);
+            } else {
+                batch.insert(key, value);
+            }
         }
-        batch
+        Ok(batch)
     }
 }
 
 impl View for Pending<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
-        self.writes.get(key).map_or_else(|| self.index.get(key), |value| Ok(Some(value.as_slice().into())))
+        let Some(value) = self.writes.get(key) else { return self.index.get(key) };
+        Ok((!value.is_empty()).then(|| value.as_slice().into()))
     }
 
-    fn scan(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), IndexError> {
-        let from = self.writes.range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded));
-        let mut ours = from.take_while(|(key, _)| key.starts_with(prefix)).peekable();
-        self.index.scan(prefix, &mut |key, value| {
-            while let Some((earlier, value)) = ours.next_if(|(ours, _)| ours.as_slice() < key) {
-                visit(earlier, value)?;
-            }
-            match ours.next_if(|(ours, _)| ours.as_slice() == key) {
-                Some((_, newer)) => visit(key, newer),
-                None => visit(key, value),
-            }
-        })?;
-        ours.try_for_each(|(key, value)| visit(key, value))
+    fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn {
+        let ours = self.writes.range::<[u8], _>((Bound::Included(from), Bound::Excluded(before)));
+        laid_over(ours.map(Ok), &mut |visit| self.index.range(from, before, visit), visit)
     }
+}
+
+/// Visits what is on top and what is below it in one order. What is on top counts; where it is empty, nothing is there.
+pub(super) fn laid_over<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+    top: impl Iterator<Item = Result<(K, V), IndexError>>,
+    below: &mut dyn FnMut(&mut Visit<'_>) -> GoOn,
+    visit: &mut Visit<'_>,
+) -> GoOn {
+    let mut top = top.peekable();
+    let tell =
+        |key: &[u8], value: &[u8], visit: &mut Visit<'_>| if value.is_empty() { MORE } else { visit(key, value) };
+    let ended = below(&mut |key, value| {
+        while let Some(ours) = top.next_if(|ours| ours.as_ref().map_or(true, |(ours, _)| ours.as_ref() <= key)) {
+            let (ours, newer) = ours?;
+            let goes_on = tell(ours.as_ref(), newer.as_ref(), visit)?;
+            if goes_on.is_break() || ours.as_ref() == key {
+                return Ok(goes_on);
+            }
+        }
+        visit(key, value)
+    })?;
+    if ended.is_break() {
+        return Ok(ended);
+    }
+    for ours in top {
+        let (key, value) = ours?;
+        if tell(key.as_ref(), value.as_ref(), visit)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    MORE
 }

@@ -18,10 +18,24 @@ fn boot_id() -> io::Result<String> {
     Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
-/// Whether everything that was written to the index is there, in the files or in the memory of a kernel that still runs.
-pub(super) fn is_trusted(directory: &Path) -> bool {
-    let Ok(note) = fs::read_to_string(directory.join(NOTE)) else { return false };
-    note == CLOSED || boot_id().is_ok_and(|boot_id| note == boot_id)
+/// What of an index can be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Everything that was written is there, in the files or in the memory of a kernel that still runs.
+    Whole,
+    /// The bases: they were synced before they had their names.
+    Bases,
+    /// Nothing: the note is gone.
+    Nothing,
+}
+
+/// What of the index can be believed.
+pub(super) fn of(directory: &Path) -> Trust {
+    match fs::read_to_string(directory.join(NOTE)) {
+        Ok(note) if note == CLOSED || boot_id().is_ok_and(|boot_id| note == boot_id) => Trust::Whole,
+        Ok(_) => Trust::Bases,
+        Err(_) => Trust::Nothing,
+    }
 }
 
 /// Notes, before the first write, that the index is open: from here on it lives only as long as this kernel.

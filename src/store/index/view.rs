@@ -1,34 +1,58 @@
 //! What can be asked of the index, and in the same words of the index with records that are not folded yet.
 
+use std::ops::ControlFlow;
+
 use jiff::Timestamp;
 use sled::IVec;
 use uuid::Uuid;
 
+use crate::domain::day::Day;
 use crate::domain::fact::{Fact, ProviderFact, Recorded, RegistryFact, SpecialistFact, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::name::FoldedName;
 use crate::store::record::{instant, unfiled};
 
+use super::keys::Entry;
 use super::{IndexError, keys};
 
-/// Takes what a scan comes across, key and value.
-pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), IndexError> + 'a;
+/// Whether to go on, or why it cannot be said.
+pub type GoOn = Result<ControlFlow<()>, IndexError>;
 
-/// Takes the file of one subject after another.
-pub type VisitFile<'a, Id, F> = dyn FnMut(Id, Vec<Recorded<F>>) + 'a;
+/// Takes what a scan comes across, key and value, and says whether it wants more.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> GoOn + 'a;
+
+/// Takes the file of one subject after another, and says whether it wants more.
+pub type VisitFile<'a, Id, F> = dyn FnMut(Id, Vec<Recorded<F>>) -> ControlFlow<()> + 'a;
+
+/// One of several parts of like size.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// Which, from 0.
+    pub at: u64,
+    /// How many there are.
+    pub of: u64,
+}
+
+/// Goes on.
+pub(super) const MORE: GoOn = Ok(ControlFlow::Continue(()));
 
 /// The record that answered a request, and the digest of what had been asked.
 pub type Answered = (Revision, [u8; 32]);
 
-/// The questions. An implementation gives the two lookups on top, `get` and `scan`; the others are for everybody else.
+/// The questions. An implementation gives the two lookups on top, `get` and `range`; the others are for everybody else.
 ///
 /// Facts are only ever added, so whoever wants an earlier state leaves out what has a later revision.
 pub trait View {
     /// The value under a key.
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError>;
 
+    /// Everything under the keys from one up to another, the latter not included, in order.
+    fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn;
+
     /// Everything under keys that begin so, in order.
-    fn scan(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), IndexError>;
+    fn scan(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), IndexError> {
+        self.range(prefix, &keys::after(prefix), visit).map(drop)
+    }
 
     /// The last record that is in here.
     fn applied(&self) -> Result<Revision, IndexError> {
@@ -83,17 +107,27 @@ pub trait View {
 
     /// The files of all providers, by id.
     fn every_provider(&self, visit: &mut VisitFile<'_, ProviderId, ProviderFact>) -> Result<(), IndexError> {
-        every_file(self, keys::PROVIDERS, provider_fact, &mut |subject, facts| {
-            let Subject::Provider(id) = subject else { return };
-            visit(id, facts);
+        every_file(self, keys::PROVIDERS, &keys::after(keys::PROVIDERS), provider_fact, &mut |subject, facts| {
+            let Subject::Provider(id) = subject else { return ControlFlow::Continue(()) };
+            visit(id, facts)
         })
     }
 
     /// The files of all specialists, by id.
     fn every_specialist(&self, visit: &mut VisitFile<'_, SpecialistId, SpecialistFact>) -> Result<(), IndexError> {
-        every_file(self, keys::SPECIALISTS, specialist_fact, &mut |subject, facts| {
-            let Subject::Specialist(id) = subject else { return };
-            visit(id, facts);
+        self.every_specialist_of_part(Part { at: 0, of: 1 }, visit)
+    }
+
+    /// The files of those specialists whose ids are in one of several parts of like size.
+    fn every_specialist_of_part(
+        &self,
+        part: Part,
+        visit: &mut VisitFile<'_, SpecialistId, SpecialistFact>,
+    ) -> Result<(), IndexError> {
+        let (from, before) = keys::specialists_of(part.at, part.of);
+        every_file(self, &from, &before, specialist_fact, &mut |subject, facts| {
+            let Subject::Specialist(id) = subject else { return ControlFlow::Continue(()) };
+            visit(id, facts)
         })
     }
 
@@ -106,6 +140,39 @@ pub trait View {
     /// Who was issued a credential, void or not.
     fn specialist_of_credential(&self, number: CredentialNumber) -> Result<Option<SpecialistId>, IndexError> {
         Ok(self.get(&keys::credential(number))?.as_deref().and_then(keys::trailing_specialist))
+    }
+
+    /// Every credential ever issued with its holder, in the order of the numbers.
+    fn credentials(&self) -> Result<Vec<(CredentialNumber, SpecialistId)>, IndexError> {
+        let mut found = Vec::new();
+        self.scan(keys::CREDENTIALS, &mut |key, value| {
+            let number = key.last_chunk().map(|number| CredentialNumber::from_number(u64::from_be_bytes(*number)));
+            found.extend(number.zip(keys::trailing_specialist(value)));
+            MORE
+        })?;
+        Ok(found)
+    }
+
+    /// The last record that the agenda follows.
+    fn agenda_follows(&self) -> Result<Revision, IndexError> {
+        self.get(keys::AGENDA_FOLLOWS)?.map_or(Ok(Revision::ZERO), |value| Ok(Revision(number(&value)?)))
+    }
+
+    /// The day that an entry is on the agenda of.
+    fn due_on(&self, entry: &Entry) -> Result<Option<Day>, IndexError> {
+        let Some(value) = self.get(&keys::due(entry))? else { return Ok(None) };
+        let day = value.as_ref().try_into().map_err(|_| IndexError::Damaged("a day of another length"))?;
+        Ok(Some(Day::from_number(i32::from_be_bytes(day))))
+    }
+
+    /// What is on the agenda of a day, or still of one before it.
+    fn due(&self, day: Day) -> Result<Vec<Entry>, IndexError> {
+        let mut found = Vec::new();
+        self.range(keys::AGENDA_BEGINS, &keys::agenda_of(day.next()), &mut |key, _| {
+            found.push(keys::entry_of_agenda(key).ok_or(IndexError::Damaged("nothing is due"))?);
+            MORE
+        })
+        .map(|_| found)
     }
 
     /// Whose job it is.
@@ -138,7 +205,7 @@ fn specialists<V: View + ?Sized>(view: &V, prefix: &[u8]) -> Result<Vec<Speciali
     let mut found = Vec::new();
     view.scan(prefix, &mut |key, _| {
         found.extend(keys::trailing_specialist(key));
-        Ok(())
+        MORE
     })?;
     Ok(found)
 }
@@ -168,33 +235,38 @@ fn facts<V: View + ?Sized, F>(view: &V, subject: &Subject, narrow: Narrow<F>) ->
     view.scan(&keys::file(subject), &mut |key, value| {
         let (_, id) = keys::split_filed(key).ok_or(IndexError::Damaged("a fact without an id"))?;
         found.push(recorded(id, value, narrow)?);
-        Ok(())
+        MORE
     })?;
     Ok(found)
 }
 
 fn every_file<V: View + ?Sized, F>(
     view: &V,
-    prefix: &[u8],
+    from: &[u8],
+    before: &[u8],
     narrow: Narrow<F>,
-    visit: &mut dyn FnMut(Subject, Vec<Recorded<F>>),
+    visit: &mut dyn FnMut(Subject, Vec<Recorded<F>>) -> ControlFlow<()>,
 ) -> Result<(), IndexError> {
     let (mut file, mut facts) = (Vec::new(), Vec::new());
     let mut close = |file: &[u8], facts: Vec<Recorded<F>>| {
-        if !facts.is_empty() {
-            let subject = keys::subject_of_file(file).ok_or(IndexError::Damaged("a file of no subject"))?;
-            visit(subject, facts);
+        if facts.is_empty() {
+            return MORE;
         }
-        Ok(())
+        let subject = keys::subject_of_file(file).ok_or(IndexError::Damaged("a file of no subject"))?;
+        Ok(visit(subject, facts))
     };
-    view.scan(prefix, &mut |key, value| {
+    let mut is_over = false;
+    let ended = view.range(from, before, &mut |key, value| {
         let (here, id) = keys::split_filed(key).ok_or(IndexError::Damaged("a fact without an id"))?;
         if here != file {
-            close(&file, std::mem::take(&mut facts))?;
+            is_over = close(&file, std::mem::take(&mut facts))?.is_break();
             here.clone_into(&mut file);
         }
+        if is_over {
+            return Ok(ControlFlow::Break(()));
+        }
         facts.push(recorded(id, value, narrow)?);
-        Ok(())
+        MORE
     })?;
-    close(&file, facts)
+    if ended.is_break() { Ok(()) } else { close(&file, facts).map(drop) }
 }

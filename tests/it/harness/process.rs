@@ -80,13 +80,27 @@ impl Process {
 
     /// Where it listens, once it does.
     pub fn listening(&self) -> SocketAddr {
-        let wait = || self.listening.recv_timeout(PATIENCE);
+        self.listening_within(PATIENCE)
+    }
+
+    /// The same, for one that may take long.
+    pub fn listening_within(&self, patience: Duration) -> SocketAddr {
+        let wait = || self.listening.recv_timeout(patience);
         *self.address.get_or_init(|| wait().unwrap_or_else(|_| panic!("it does not listen; it said: {}", self.said())))
     }
 
     /// Where it tells its health, from the beginning.
     pub fn ops(&self) -> SocketAddr {
         self.ops
+    }
+
+    /// Waits until it has said something on standard error.
+    pub fn wait_until_said(&self, text: &str, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while !fs::read_to_string(&self.said).unwrap().contains(text) {
+            assert!(Instant::now() < deadline, "it never said: {text}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// The memory that it has resident, in bytes.

@@ -1,0 +1,189 @@
+//! The timelines that are kept in memory, and how they get there.
+//!
+//! Questions do not wait until all are there: one whose credential is missing reads it in, while a thread of low priority
+//! reads in the rest. Three threads write here, and this is why none leaves behind what is out of date:
+//!
+//! * The writer folds its records into the index, then replaces every provider and every timeline that they may change,
+//!   then publishes the head. It replaces those that were missing too.
+//! * Whoever reads in adds a timeline only where there is none, and nothing is ever taken out. So of what a record
+//!   changes, what the writer put stays, whether the reader comes first (and is replaced) or last (and adds nothing).
+//! * A reader may see records that are folded and not published yet, and the providers of before or after them. What it
+//!   makes of such a mixture is dated after the head by the person's newest fact or the newest provider, so that nobody
+//!   who has pinned a published head uses it; or it mixes in nothing that counts. Before the head is published, the
+//!   writer has replaced it.
+//!
+//! Once the thread has been through the index, what was issued before it began is there because it came by, and what was
+//! issued since because the writer put it: a number that is missing is unknown then, and the disk is not asked.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use super::Shared;
+use super::errors::ReadError;
+use super::head::{Head, ResidentCredential};
+use crate::domain::fact::{Recorded, SpecialistFact};
+use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
+use crate::domain::provider::ProviderTimeline;
+use crate::domain::specialist::SpecialistFile;
+use crate::domain::timeline::Timeline;
+use crate::store::index::View as _;
+
+const ALL_HERE: &str = "every timeline is in memory";
+
+/// The timelines in memory.
+#[derive(Default)]
+pub(crate) struct Residents {
+    credentials: papaya::HashMap<CredentialNumber, Arc<ResidentCredential>>,
+    are_all_here: AtomicBool,
+    is_closing: AtomicBool,
+    reading_in: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What a look at the memory alone tells of a credential.
+pub(super) enum Looked {
+    /// Its timeline.
+    Here(Arc<ResidentCredential>),
+    /// It was never issued.
+    Unknown,
+    /// Whoever wants to know has to ask the disk.
+    NotHere,
+}
+
+/// A person's credentials, compiled.
+pub(super) struct Compiled {
+    pub(super) employers: HashMap<ProviderId, Arc<ProviderTimeline>>,
+    pub(super) credentials: Vec<ResidentCredential>,
+}
+
+impl Residents {
+    /// Looks without asking the disk.
+    pub(super) fn look(&self, number: CredentialNumber) -> Looked {
+        // In this order: one that is read in between the two questions is not taken for unknown.
+        let are_all_here = self.are_all_here();
+        match self.credentials.pin().get(&number) {
+            Some(resident) => Looked::Here(Arc::clone(resident)),
+            None if are_all_here => Looked::Unknown,
+            None => Looked::NotHere,
+        }
+    }
+
+    /// Whether everything published is here.
+    pub(super) fn are_all_here(&self) -> bool {
+        self.are_all_here.load(Ordering::Acquire)
+    }
+
+    /// The numbers that are here, in order.
+    pub(super) fn numbers(&self) -> Vec<CredentialNumber> {
+        let mut numbers: Vec<CredentialNumber> = self.credentials.pin().keys().copied().collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// Puts timelines in the place of those that there may be. For the writer alone.
+    pub(super) fn replace(&self, residents: impl Iterator<Item = ResidentCredential>) {
+        let credentials = self.credentials.pin();
+        for resident in residents {
+            credentials.insert(resident.timeline.number, Arc::new(resident));
+        }
+    }
+
+    /// Puts timelines where there are none.
+    pub(super) fn add(&self, residents: Vec<ResidentCredential>) {
+        let credentials = self.credentials.pin();
+        for resident in residents {
+            credentials.get_or_insert_with(resident.timeline.number, || Arc::new(resident));
+        }
+    }
+
+    /// Notes that everything published is here.
+    pub(super) fn all_are_here(&self) {
+        self.are_all_here.store(true, Ordering::Release);
+    }
+
+    /// Ends the reading in, and waits until it has ended.
+    pub(super) fn close(&self) {
+        self.is_closing.store(true, Ordering::Release);
+        let reading_in = self.reading_in.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if reading_in.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the timelines were not read in: the thread broke off");
+        }
+    }
+}
+
+impl Shared {
+    /// A credential's timeline, read in if it is not here. None where none was issued. Reads the disk.
+    pub(super) fn resident(&self, number: CredentialNumber) -> Result<Option<Arc<ResidentCredential>>, ReadError> {
+        match self.residents.look(number) {
+            Looked::Here(resident) => return Ok(Some(resident)),
+            Looked::Unknown => return Ok(None),
+            Looked::NotHere => {}
+        }
+        let head = self.head.load_full();
+        let Some(id) = self.index.specialist_of_credential(number)? else { return Ok(None) };
+        self.residents.add(self.compile(id, self.index.specialist_facts(id)?, &head).credentials);
+        Ok(self.residents.credentials.pin().get(&number).cloned())
+    }
+
+    /// A person's credentials, compiled with the providers that are in memory, under the law of a head.
+    pub(super) fn compile(&self, id: SpecialistId, facts: Vec<Recorded<SpecialistFact>>, head: &Head) -> Compiled {
+        let file = SpecialistFile { id, facts };
+        let known = file.known_now();
+        let providers = self.providers.pin();
+        let residents = || known.jobs.iter().filter_map(|job| providers.get(job.provider.as_str()));
+        let employers: HashMap<_, _> =
+            residents().map(|resident| (resident.file.id.clone(), Arc::clone(&resident.file.timeline))).collect();
+        let changed_by_employers = residents().map(|resident| resident.changed_at).max().unwrap_or_default();
+        let changed_at = file.changed_at().max(changed_by_employers).max(head.chronicle.law_since());
+        let compile = |credential| {
+            let timeline = Arc::new(Timeline::compile(&known, credential, &employers, &head.law));
+            ResidentCredential { changed_at, timeline }
+        };
+        let credentials = known.credentials.iter().map(compile).collect();
+        Compiled { employers, credentials }
+    }
+
+    /// Reads in everything that is not here, until it is all here or the registry closes. Reads the disk.
+    fn read_in_all(&self) -> Result<(), ReadError> {
+        let is_closing = || self.residents.is_closing.load(Ordering::Acquire);
+        self.index.every_specialist(&mut |id, facts| {
+            self.residents.add(self.compile(id, facts, &self.head.load()).credentials);
+            if is_closing() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        if !is_closing() {
+            self.residents.all_are_here();
+        }
+        Ok(())
+    }
+
+    /// Starts to read in everything, at low priority. If it breaks off, questions go on reading in what they need.
+    pub(super) fn begin_to_read_in(self: &Arc<Self>) -> std::io::Result<()> {
+        if self.residents.are_all_here() {
+            tracing::info!("{ALL_HERE}");
+            return Ok(());
+        }
+        let shared = Arc::clone(self);
+        let thread = std::thread::Builder::new().name("timelines".to_owned()).spawn(move || {
+            give_way();
+            match shared.read_in_all() {
+                Ok(()) if shared.residents.are_all_here() => tracing::info!("{ALL_HERE}"),
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the timelines could not be read in");
+                }
+            }
+        })?;
+        *self.residents.reading_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(())
+    }
+}
+
+/// Lets this thread have the time that the others leave. If the system refuses, it is one thread among the others.
+fn give_way() {
+    let thread = rustix::thread::gettid();
+    if let Err(refused) = rustix::process::setpriority_process(Some(thread), 19) {
+        tracing::debug!(error = &refused as &dyn std::error::Error, "timelines are read in at full priority");
+    }
+}

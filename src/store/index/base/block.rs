@@ -1,0 +1,179 @@
+//! The blocks of a base, and the list of them.
+//!
+//! An entry is: bytes shared with the key before it (1), further bytes of the key (1), bytes of the value (4), the
+//! further bytes, the value. A block and the list end with a checksum.
+
+use super::super::IndexError;
+
+/// How many bytes a block has before it is closed.
+const BLOCK_BYTES: usize = 8 * 1024;
+
+/// No key is longer.
+const KEY_BYTES: usize = 255;
+
+/// A block that is being filled.
+#[derive(Default)]
+pub(super) struct Block {
+    bytes: Vec<u8>,
+    last_key: Vec<u8>,
+}
+
+impl Block {
+    /// Adds an entry behind the others. False: its key or value is too long.
+    pub(super) fn add(&mut self, key: &[u8], value: &[u8]) -> bool {
+        let shared = key.iter().zip(&self.last_key).take_while(|(one, other)| one == other).count();
+        let further = &key[shared..];
+        let (Ok(shared), Ok(more), Ok(size)) =
+            (u8::try_from(shared), u8::try_from(further.len()), u32::try_from(value.len()))
+        else {
+            return false;
+        };
+        if key.len() > KEY_BYTES {
+            return false;
+        }
+        self.bytes.extend([shared, more]);
+        self.bytes.extend(size.to_be_bytes());
+        self.bytes.extend_from_slice(further);
+        self.bytes.extend_from_slice(value);
+        key.clone_into(&mut self.last_key);
+        true
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes.len() >= BLOCK_BYTES
+    }
+
+    /// The bytes of the block, which is empty then.
+    pub(super) fn close(&mut self) -> Vec<u8> {
+        self.last_key.clear();
+        let mut bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(BLOCK_BYTES + 512));
+        bytes.extend(crc32c::crc32c(&bytes).to_be_bytes());
+        bytes
+    }
+}
+
+/// The bytes without the checksum at their end, if it is right.
+fn checked(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    let (rest, sum) = bytes.split_last_chunk()?;
+    let is_right = crc32c::crc32c(rest) == u32::from_be_bytes(*sum);
+    let size = rest.len();
+    bytes.truncate(size);
+    is_right.then_some(bytes)
+}
+
+/// The entries of a block, one after another.
+pub(super) struct Entries {
+    bytes: Vec<u8>,
+    key: Vec<u8>,
+    value: std::ops::Range<usize>,
+}
+
+impl Entries {
+    pub(super) fn of_block(bytes: Vec<u8>) -> Option<Entries> {
+        checked(bytes).map(|bytes| Entries { bytes, key: Vec::with_capacity(32), value: 0..0 })
+    }
+
+    /// Goes on to the next entry. False: there is none.
+    pub(super) fn next(&mut self) -> Result<bool, IndexError> {
+        let rest = &self.bytes[self.value.end..];
+        if rest.is_empty() {
+            return Ok(false);
+        }
+        let cut_off = || IndexError::Damaged("an entry is cut off");
+        let (head, tail) = rest.split_first_chunk::<6>().ok_or_else(cut_off)?;
+        let [shared, more, size @ ..] = *head;
+        let size = u32::from_be_bytes(size) as usize;
+        let further = tail.get(..usize::from(more)).ok_or_else(cut_off)?;
+        self.key.truncate(usize::from(shared));
+        self.key.extend_from_slice(further);
+        let start = self.value.end + head.len() + further.len();
+        self.value = start..start + size;
+        if self.value.end > self.bytes.len() {
+            return Err(cut_off());
+        }
+        Ok(true)
+    }
+
+    pub(super) fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    pub(super) fn value(&self) -> &[u8] {
+        &self.bytes[self.value.clone()]
+    }
+}
+
+/// Where each block is, and the first key in it.
+#[derive(Default)]
+pub(super) struct List {
+    places: Vec<(u64, u32)>,
+    /// The first keys, one after another, and where each ends.
+    keys: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl List {
+    /// Adds a block behind the others.
+    pub(super) fn add(&mut self, first_key: &[u8], at: u64, size: u32) -> Option<()> {
+        self.keys.extend_from_slice(first_key);
+        self.ends.push(u32::try_from(self.keys.len()).ok()?);
+        self.places.push((at, size));
+        Some(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(super) fn place(&self, block: usize) -> Option<(u64, usize)> {
+        self.places.get(block).map(|(at, size)| (*at, *size as usize))
+    }
+
+    fn first_key(&self, block: usize) -> &[u8] {
+        let start = block.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.keys[start as usize..self.ends[block] as usize]
+    }
+
+    /// The block that a key is in, if it is in any.
+    pub(super) fn block_of(&self, key: &[u8]) -> Option<usize> {
+        let (mut from, mut to) = (0, self.len());
+        while from < to {
+            let middle = from + (to - from) / 2;
+            if self.first_key(middle) <= key { from = middle + 1 } else { to = middle }
+        }
+        from.checked_sub(1)
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.len() * 36);
+        for block in 0..self.len() {
+            let ((at, size), key) = (self.places[block], self.first_key(block));
+            bytes.extend(at.to_be_bytes());
+            bytes.extend(size.to_be_bytes());
+            bytes.push(u8::try_from(key.len()).unwrap_or(u8::MAX));
+            bytes.extend_from_slice(key);
+        }
+        bytes.extend(crc32c::crc32c(&bytes).to_be_bytes());
+        bytes
+    }
+
+    pub(super) fn of_bytes(bytes: &[u8]) -> Option<List> {
+        let bytes = checked(bytes.to_vec())?;
+        let (mut list, mut rest) = (List::default(), bytes.as_slice());
+        while let Some((at, tail)) = rest.split_first_chunk() {
+            let (size, tail) = tail.split_first_chunk()?;
+            let (length, tail) = tail.split_first()?;
+            let (key, tail) = tail.split_at_checked(usize::from(*length))?;
+            list.add(key, u64::from_be_bytes(*at), u32::from_be_bytes(*size))?;
+            rest = tail;
+        }
+        list.places.shrink_to_fit();
+        list.keys.shrink_to_fit();
+        list.ends.shrink_to_fit();
+        rest.is_empty().then_some(list)
+    }
+}

@@ -1,0 +1,83 @@
+//! What a base keeps, and that it says so where it does not.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use super::*;
+
+fn mixed(number: u64) -> u64 {
+    let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+fn entry(number: u64) -> (Vec<u8>, Vec<u8>) {
+    let key = mixed(number % 5000).to_be_bytes();
+    let size = usize::try_from(mixed(number + 1) % 40).unwrap();
+    (key[..1 + size % 8].to_vec(), vec![u8::try_from(number % 251).unwrap(); size * size / 4])
+}
+
+/// A base of many entries, sorted in several runs, and the same in memory.
+fn some_base(directory: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut expected = BTreeMap::new();
+    let mut sorter = Sorter::with_runs_of(&directory.join("runs"), 100_000).unwrap();
+    for (key, value) in (0..12_000).map(entry) {
+        sorter.add(&key, &value).unwrap();
+        expected.insert(key, value);
+    }
+    let mut writer = BaseWriter::begin(&directory.join("base")).unwrap();
+    sorter.give_out(&mut |key, value| writer.add(key, value)).unwrap();
+    writer.finish(BaseId(7), BaseId(3), Revision(12)).unwrap();
+    expected
+}
+
+#[test]
+fn a_base_gives_what_was_sorted_into_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let expected = some_base(directory.path());
+    let base = Base::open(&directory.path().join("base")).unwrap().unwrap();
+    assert_eq!((base.id(), base.lies_on(), base.applied()), (BaseId(7), BaseId(3), Revision(12)));
+    assert!(base.list.len() > 20);
+    for number in 0..12_000 {
+        let (mut key, _) = entry(number);
+        assert_eq!(base.get(&key).unwrap().as_deref(), expected.get(&key).map(Vec::as_slice));
+        key.push(0);
+        assert_eq!(base.get(&key).unwrap().as_deref(), expected.get(&key).map(Vec::as_slice));
+    }
+    let everything: Vec<(u8, u8)> = vec![(0, 255), (0, 1), (17, 18), (100, 200), (254, 255)];
+    for (from, before) in everything {
+        let found: Vec<_> = base.range(&[from], &[before]).map(Result::unwrap).collect();
+        let expected = expected.range(vec![from]..vec![before]);
+        assert!(
+            found
+                .iter()
+                .map(|(key, value)| (key.as_slice(), value.as_ref()))
+                .eq(expected.map(|(key, value)| (key.as_slice(), value.as_slice())))
+        );
+    }
+    assert_eq!(fs::read_dir(directory.path().join("runs")).unwrap().count(), 0, "the runs are taken away");
+}
+
+#[test]
+fn a_flipped_bit_is_never_taken_for_an_entry() {
+    let directory = tempfile::tempdir().unwrap();
+    let expected = some_base(directory.path());
+    let path = directory.path().join("base");
+    let bytes = fs::read(&path).unwrap();
+    for at in (0..bytes.len()).step_by(bytes.len() / 100).chain(bytes.len() - FOOTER_BYTES..bytes.len()) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        fs::write(&path, &flipped).unwrap();
+        // Either the base is not believed, or whoever comes across the block is told.
+        let Some(base) = Base::open(&path).unwrap() else { continue };
+        let read: Result<Vec<_>, _> = base.range(&[0], &[255]).collect();
+        assert!(read.is_err(), "byte {at} of {}", bytes.len());
+        let is_wrong = |(key, value): &(&Vec<u8>, &Vec<u8>)| {
+            base.get(key).is_ok_and(|found| found.as_deref() != Some(value.as_slice()))
+        };
+        let wrong = expected.iter().step_by(97).filter(is_wrong);
+        assert_eq!(wrong.count(), 0);
+    }
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert!(Base::open(&path).unwrap().is_none());
+}

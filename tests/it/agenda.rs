@@ -1,0 +1,261 @@
+//! The agenda: a day that is opened by what is due tells the same as one for which everybody is looked at.
+
+use std::collections::HashMap;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use cpss_registry::domain::day::{Day, Period};
+use cpss_registry::domain::difference::Told;
+use cpss_registry::domain::fact::{Fact, ProviderFact, ProviderPeriodKind, RegistryFact};
+use cpss_registry::domain::id::Revision;
+use cpss_registry::domain::record::{Change, Record};
+use cpss_registry::proto::v1;
+use cpss_registry::registry::search::CredentialFilter;
+use cpss_registry::registry::snapshot::{KnownAt, Snapshot};
+use cpss_registry::registry::{Options, Registry};
+use cpss_registry::store::index::View as _;
+use cpss_registry::store::{Store, StoreOptions, record};
+use tempfile::TempDir;
+
+use super::harness::requests::{date, end_job, end_period, qualify, retract, start_job, suspend, suspend_provider};
+use super::harness::scenes::{Credentialed, Qualified};
+use super::harness::{Client, TestServer};
+use super::histories::Random;
+
+const FIRST_DAY: &str = "2026-12-20";
+
+fn open_store(data: &Path) -> Store {
+    Store::open(data, StoreOptions::default(), &mut |_| {}).unwrap()
+}
+
+fn records(data: &Path) -> Vec<Record> {
+    let store = open_store(data);
+    let stored = store.log_reader().read(Revision(1), Revision::LATEST).map(Result::unwrap);
+    let records = stored.map(|(revision, bytes)| record::decode(revision, &bytes).unwrap()).collect();
+    store.close().unwrap();
+    records
+}
+
+/// What the opening of a day changes of everything known.
+fn by_looking_at_everything(known: &Snapshot, day: Day) -> Vec<Change> {
+    let mut told = Told::default();
+    for timeline in known.credentials(&CredentialFilter::default(), day).unwrap() {
+        let employer = |id: &str| known.provider(id).map(|file| (file.id.clone(), Arc::clone(&file.timeline)));
+        let employers: HashMap<_, _> = timeline.jobs.iter().filter_map(|(id, _)| employer(id.as_str())).collect();
+        told.add_credential(&timeline, &employers);
+    }
+    for file in known.providers() {
+        told.add_provider(&file.id, &file.state, &file.timeline);
+    }
+    told.on_opening(day)
+}
+
+/// The days opened, with the number of changes told, and those of them on which something else was told than there was.
+async fn openings(data: &Path) -> (Vec<(Day, usize)>, Vec<Day>) {
+    let records = records(data);
+    let days = records.iter().filter_map(|record| match record.facts.last() {
+        Some(Fact::Registry(RegistryFact::DayOpened { date })) if record.revision > Revision(1) => {
+            Some((record, *date))
+        }
+        _ => None,
+    });
+    let options = Options {
+        data_dir: data.to_owned(),
+        rules_dir: None,
+        today: Some(FIRST_DAY.parse().unwrap()),
+        open_days_through: None,
+        store: StoreOptions::default(),
+    };
+    let opened = Registry::open(options, &mut |_| {}).unwrap();
+    let (mut told, mut otherwise) = (Vec::new(), Vec::new());
+    for (record, day) in days {
+        let before = record.revision.previous();
+        let known = opened.registry.pin(KnownAt::Revision(None, before)).await.unwrap();
+        told.push((day, record.changes.len()));
+        if by_looking_at_everything(&known, day) != record.changes {
+            otherwise.push(day);
+        }
+    }
+    opened.registry.close().await;
+    let writer = opened.writer;
+    let store = tokio::task::spawn_blocking(|| writer.join()).await.unwrap().unwrap().unwrap();
+    drop(opened.registry);
+    store.close().unwrap();
+    (told, otherwise)
+}
+
+/// A registry in which anything may happen, mostly not today.
+struct Story {
+    random: Random,
+    today: jiff::civil::Date,
+    providers: Vec<Qualified>,
+    people: Vec<Credentialed>,
+    facts: Vec<String>,
+}
+
+impl Story {
+    async fn begin(registry: &Client, seed: u64) -> Story {
+        let (mut providers, mut people) = (Vec::new(), Vec::new());
+        for name in ["Skuna Example Center", "Bogue Example Center", "Tallahala Example Center"] {
+            providers.push(registry.qualified_provider(name).await);
+        }
+        for (at, family) in ["North", "East", "South", "West", "Middle"].iter().enumerate() {
+            let employers = [&providers[at % 3], &providers[(at + 1) % 3]];
+            people.push(registry.credentialed("Example", family, &employers[..1 + at % 2]).await);
+        }
+        let today = FIRST_DAY.parse().unwrap();
+        Story { random: Random::new(seed), today, providers, people, facts: Vec::new() }
+    }
+
+    fn day(&mut self) -> String {
+        let days = self.random.between(-20, 60);
+        (self.today + jiff::Span::new().days(days)).to_string()
+    }
+
+    /// Something is reported, or refused.
+    async fn step(&mut self, registry: &Client) {
+        let person = self.random.index(self.people.len());
+        let provider = self.providers[self.random.index(self.providers.len())].provider_id.clone();
+        let (first, last) = (self.day(), self.day());
+        let (first, last) = if first <= last { (first, last) } else { (last, first) };
+        let said = match self.random.between(0, 6) {
+            0 => {
+                let job = self.people[person].jobs.last().unwrap();
+                registry.call(end_job(job, &last)).await.map(|said| said.fact_id)
+            }
+            1 => match registry.call(start_job(&self.people[person].specialist_id, &provider, &first)).await {
+                Ok(said) => {
+                    self.people[person].jobs.push(said.employment.unwrap().employment_id);
+                    Ok(said.fact_id)
+                }
+                Err(refused) => Err(refused),
+            },
+            2 => registry.call(suspend_provider(&provider, &first, Some(&last))).await.map(|said| said.fact_id),
+            3 => {
+                registry.call(suspend(&self.people[person].number, &first, Some(&last))).await.map(|said| said.fact_id)
+            }
+            4 => {
+                let through =
+                    v1::RecordQualificationRequest { valid_through: Some(date(&last)), ..qualify(&provider, &first) };
+                registry.call(through).await.map(|said| said.fact_id)
+            }
+            5 => {
+                let fact = self.providers[self.random.index(3)].qualification.clone();
+                registry.call(end_period(&fact, &last, "It ends")).await.map(|said| said.fact_id)
+            }
+            _ => match self.facts.pop() {
+                Some(fact) => registry.call(retract(&fact, "A mistake")).await.map(|_| fact),
+                None => Ok(String::new()),
+            },
+        };
+        self.facts.extend(said.ok().filter(|fact| !fact.is_empty()));
+    }
+
+    /// Time passes: a day, or weeks in which nobody was there.
+    fn pass(&mut self) -> String {
+        let days = if self.random.chance(70) { self.random.between(0, 2) } else { self.random.between(3, 40) };
+        self.today = self.today + jiff::Span::new().days(days);
+        self.today.to_string()
+    }
+}
+
+async fn history(seed: u64, steps: usize) -> TempDir {
+    let mut server = TestServer::start(FIRST_DAY).await;
+    let mut story = Story::begin(&server.client(), seed).await;
+    for step in 0..steps {
+        let today = story.pass();
+        if step % 16 == 15 {
+            // Closed for a while, and every other time the index is lost.
+            let data = server.stop().await;
+            if step % 32 == 31 {
+                fs::remove_dir_all(data.path().join("index")).unwrap();
+            }
+            server = TestServer::start_on(data, &today).await;
+        }
+        let registry = server.client().on_day(&today);
+        story.step(&registry).await;
+    }
+    server.stop().await
+}
+
+/// It covers the turn of a year, and in the longer histories a leap day.
+#[tokio::test]
+async fn a_day_opened_by_the_agenda_tells_what_looking_at_everything_tells() {
+    let seeds: u64 = std::env::var("CPSS_AGENDAS").map_or(3, |text| text.parse().unwrap());
+    for seed in 0..seeds {
+        let data = history(seed, 64).await;
+        let (told, otherwise) = openings(data.path()).await;
+        assert!(otherwise.is_empty(), "seed {seed}: {otherwise:?} were opened otherwise");
+        assert!(told.windows(2).all(|days| days[0].0.next() == days[1].0), "seed {seed}: each day, in order");
+        assert!(told.iter().filter(|(_, changes)| *changes > 0).count() > 5, "seed {seed}: hardly anything happened");
+    }
+}
+
+/// One person, whose only employer is suspended for three days to come.
+async fn a_suspension_to_come() -> (TempDir, Qualified) {
+    let server = TestServer::start(FIRST_DAY).await;
+    let registry = server.client();
+    let employer = registry.qualified_provider("Skuna Example Center").await;
+    registry.credentialed("Example", "North", &[&employer]).await;
+    registry.report(suspend_provider(&employer.provider_id, "2027-01-01", Some("2027-01-03"))).await;
+    (server.stop().await, employer)
+}
+
+async fn open_days_through(data: TempDir, today: &str) -> TempDir {
+    let server = TestServer::start_on(data, today).await;
+    server.client().head().await;
+    server.stop().await
+}
+
+fn day(text: &str) -> Day {
+    text.parse().unwrap()
+}
+
+#[tokio::test]
+async fn an_entry_that_is_taken_out_of_the_agenda_is_missed() {
+    let (data, _) = a_suspension_to_come().await;
+    let store = open_store(data.path());
+    let due = store.index().due(day("2027-01-01")).unwrap();
+    assert_eq!(due.len(), 1, "{due:?}");
+    let mut pending = store.index().pending().unwrap();
+    pending.schedule(&due[0], None).unwrap();
+    store.index().fold(pending).unwrap();
+    store.close().unwrap();
+    let data = open_days_through(data, "2027-01-05").await;
+    let (_, otherwise) = openings(data.path()).await;
+    assert_eq!(otherwise, [day("2027-01-01"), day("2027-01-04")]);
+}
+
+#[tokio::test]
+async fn the_agenda_catches_up_with_what_was_folded_without_it() {
+    let (data, employer) = a_suspension_to_come().await;
+    let last = records(data.path()).pop().unwrap();
+    // As it is after a kill between the log and the index: of a record, and of a day.
+    let days = Period::from_inclusive(day("2026-12-24"), Some(day("2026-12-26")));
+    let suspended = ProviderFact::PeriodOpened { kind: ProviderPeriodKind::Suspended, days, valid_through: None };
+    let suspended = Fact::Provider(employer.provider_id.parse().unwrap(), suspended);
+    let opened = Fact::Registry(RegistryFact::DayOpened { date: day(FIRST_DAY).next() });
+    let mut store = open_store(data.path());
+    let after = |revision: Revision, fact| {
+        let recorded_at = last.recorded_at + jiff::SignedDuration::from_millis(1);
+        Record { revision, recorded_at, facts: vec![fact], request: None, changes: Vec::new(), ..last.clone() }
+    };
+    let second = last.revision.next().next();
+    store.commit(&[after(last.revision.next(), suspended), after(second, opened)]).unwrap();
+    store.close().unwrap();
+    let data = open_days_through(data, "2027-01-05").await;
+    let (told, otherwise) = openings(data.path()).await;
+    assert!(otherwise.is_empty(), "{otherwise:?}");
+    let changed: Vec<_> = told.into_iter().filter(|(_, changes)| *changes > 0).map(|(day, _)| day).collect();
+    assert_eq!(changed, ["2026-12-24", "2026-12-27", "2027-01-01", "2027-01-04"].map(day));
+    let store = open_store(data.path());
+    let mut people = 0;
+    let count = &mut |_, _| {
+        people += 1;
+        ControlFlow::Continue(())
+    };
+    store.index().every_specialist(count).unwrap();
+    assert_eq!(people, 1);
+}

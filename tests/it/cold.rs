@@ -1,0 +1,141 @@
+//! A registry that has just opened: nothing is read in yet, and every answer is right.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cpss_registry::domain::command::Command;
+use cpss_registry::domain::day::{Day, Period};
+use cpss_registry::domain::fact::{CredentialPeriodKind, Reporter, Role};
+use cpss_registry::domain::id::CredentialNumber;
+use cpss_registry::registry::search::CredentialFilter;
+use cpss_registry::registry::{Numbers, Opened, Options, Registry, Submission};
+use cpss_registry::store::StoreOptions;
+use uuid::Uuid;
+
+use super::harness::{TODAY, TestServer};
+
+const PEOPLE: usize = 24;
+
+/// A data directory with some people, and their numbers.
+async fn some_people() -> (tempfile::TempDir, Vec<CredentialNumber>) {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let employer = registry.qualified_provider("Homochitto Example Center").await;
+    let mut numbers = Vec::new();
+    for at in 0..PEOPLE {
+        let person = registry.credentialed("Example", &format!("Cold-{at}"), &[&employer]).await;
+        numbers.push(person.number.parse().unwrap());
+    }
+    (server.stop().await, numbers)
+}
+
+fn open(data: &Path) -> Opened {
+    let options = Options {
+        data_dir: data.to_owned(),
+        rules_dir: None,
+        today: Some(TODAY.parse().unwrap()),
+        open_days_through: None,
+        store: StoreOptions::default(),
+    };
+    Registry::open(options, &mut |_| {}).unwrap()
+}
+
+async fn close(opened: Opened) {
+    opened.registry.close().await;
+    let Opened { registry, writer, .. } = opened;
+    drop(registry);
+    let store = tokio::task::spawn_blocking(|| writer.join()).await.unwrap().unwrap().unwrap();
+    store.close().unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_unknown_because_it_is_not_read_in() {
+    let (data, numbers) = some_people().await;
+    let nobody = CredentialNumber::from_number(7);
+    for is_read_in in [false, true] {
+        let opened = open(data.path());
+        let registry = &opened.registry;
+        if is_read_in {
+            registry.begin_to_read_in().unwrap();
+        }
+        let snapshot = registry.pin_head();
+        for number in &numbers {
+            assert!(snapshot.timeline(*number).await.unwrap().is_some(), "{number}");
+        }
+        assert!(snapshot.timeline(nobody).await.unwrap().is_none());
+        drop(snapshot);
+        close(opened).await;
+
+        // Everything at once, of which nothing is read in.
+        let opened = open(data.path());
+        let snapshot = opened.registry.pin_head();
+        let today = TODAY.parse().unwrap();
+        let found = snapshot.credentials(&CredentialFilter::default(), today).unwrap();
+        assert_eq!(found.len(), PEOPLE);
+        assert!(found.is_sorted_by_key(|timeline| timeline.number));
+        let with_specialist: u32 =
+            snapshot.program_statistics(today).unwrap().iter().map(|(_, c)| c.with_specialist).sum();
+        assert_eq!(with_specialist, 1);
+        drop((snapshot, found));
+        close(opened).await;
+    }
+}
+
+fn inactive(number: CredentialNumber, round: i32) -> Submission {
+    let first: Day = "2025-01-01".parse().unwrap();
+    let days = Period::from_inclusive(first.plus(3 * round), Some(first.plus(3 * round + 1)));
+    Submission {
+        reporter: Reporter { client: "desk".to_owned(), role: Role::RegistrarAndCertifier },
+        method: "test",
+        request_id: Uuid::new_v4(),
+        content: Vec::new(),
+        validate_only: false,
+        note: String::new(),
+        command: Command::OpenCredentialPeriod { credential: number, kind: CredentialPeriodKind::Inactive, days },
+        numbers: Numbers::Random,
+    }
+}
+
+/// Readers read in what the writer changes at the same time: what stays in memory is what the facts say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_read_in_while_it_changes_is_not_out_of_date() {
+    let (data, numbers) = some_people().await;
+    let rounds: i32 = std::env::var("CPSS_COLD").map_or(6, |text| text.parse().unwrap());
+    for round in 0..rounds {
+        let opened = open(data.path());
+        let over = Arc::new(AtomicBool::new(false));
+        let mut readers = Vec::new();
+        for reader in 0..3 {
+            let (registry, numbers, over) = (opened.registry.clone(), numbers.clone(), Arc::clone(&over));
+            readers.push(tokio::spawn(async move {
+                while !over.load(Ordering::Relaxed) {
+                    for at in 0..numbers.len() {
+                        let number = numbers[(at * (2 * reader + 1)) % numbers.len()];
+                        let snapshot = registry.pin_head();
+                        let held = snapshot.timeline(number).await.unwrap().unwrap();
+                        let read = snapshot
+                            .off_thread(move |known| known.compile(held.specialist, number).map(|it| (it, held)));
+                        let (compiled, held) = read.await.unwrap();
+                        assert_eq!(*compiled.unwrap(), *held, "at {:?}", snapshot.revision);
+                    }
+                }
+            }));
+        }
+        opened.registry.begin_to_read_in().unwrap();
+        for number in numbers.iter().rev() {
+            opened.registry.submit(inactive(*number, round)).await.unwrap();
+        }
+        over.store(true, Ordering::Relaxed);
+        for reader in readers {
+            reader.await.unwrap();
+        }
+        let snapshot = opened.registry.pin_head();
+        for number in &numbers {
+            let held = snapshot.timeline(*number).await.unwrap().unwrap();
+            assert_eq!(held, snapshot.compile(held.specialist, *number).unwrap().unwrap());
+        }
+        drop(snapshot);
+        close(opened).await;
+    }
+}
