@@ -154,7 +154,8 @@ async fn a_byte_that_turned_before_the_end_of_the_log_is_refused_by_segment_and_
 }
 
 fn only_segment(data_dir: &Path) -> PathBuf {
-    let mut segments = fs::read_dir(data_dir.join("log")).unwrap().map(|entry| entry.unwrap().path());
+    let files = fs::read_dir(data_dir.join("log")).unwrap().map(|entry| entry.unwrap().path());
+    let mut segments = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
     let segment = segments.next().unwrap();
     assert_eq!(segments.next(), None, "one segment");
     segment
