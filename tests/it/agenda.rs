@@ -156,7 +156,7 @@ impl Story {
     /// Time passes: a day, or weeks in which nobody was there.
     fn pass(&mut self) -> String {
         let days = if self.random.chance(70) { self.random.between(0, 2) } else { self.random.between(3, 40) };
-        self.today = self.today + jiff::Span::new().days(days);
+        self.today += jiff::Span::new().days(days);
         self.today.to_string()
     }
 }

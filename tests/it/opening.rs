@@ -49,7 +49,7 @@ struct Scribe {
 impl Scribe {
     fn say(&mut self, facts: Vec<Fact>, changes: Vec<Change>) {
         self.head = self.head.next();
-        self.at = self.at + SignedDuration::from_micros(1);
+        self.at += SignedDuration::from_micros(1);
         let request_id = Uuid::from_u64_pair(mixed(self.head.0), mixed(!self.head.0));
         self.batch.push(Record {
             revision: self.head,

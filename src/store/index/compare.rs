@@ -48,10 +48,13 @@ impl fmt::Display for Difference {
 /// How many entries are read at once.
 const PAGE: usize = 4096;
 
+/// A key with its value.
+type Entry = (Vec<u8>, Vec<u8>);
+
 /// The entries of an index that follow from the log alone, in order. The agenda follows from timelines as well.
 struct Entries<'a> {
     index: &'a Index,
-    page: std::vec::IntoIter<(Vec<u8>, Vec<u8>)>,
+    page: std::vec::IntoIter<Entry>,
     /// Where the next page begins; none: there is none.
     next_page: Option<Vec<u8>>,
 }
@@ -61,7 +64,7 @@ impl Entries<'_> {
         Entries { index, page: Vec::new().into_iter(), next_page: Some(Vec::new()) }
     }
 
-    fn next(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, IndexError> {
+    fn next(&mut self) -> Result<Option<Entry>, IndexError> {
         loop {
             if let Some(entry) = self.page.next() {
                 return Ok(Some(entry));
