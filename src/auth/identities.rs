@@ -14,6 +14,7 @@ use super::Caller;
 use super::clients::Clients;
 use super::dev::{BadDevCaller, dev_caller};
 use super::peer::Peer;
+use super::shares::Shares;
 use super::token::{Digest, bearer};
 
 /// How callers are told apart. Clones share the list.
@@ -66,12 +67,13 @@ impl Identities {
         }
     }
 
-    /// Knows the other end of a new connection by its certificate, if that is a client's.
-    pub fn recognize(&self, peer: &Peer) {
+    /// Knows the other end of a new connection by its certificate, if that is a client's that may have one more.
+    pub fn recognize(&self, peer: &Peer, shares: &Shares) {
         if let (Identities::Listed(clients), Some(certificate)) = (self, peer.certificate())
-            && clients.load().of_uris(&certificate.uris).is_some()
+            && let Some(caller) = clients.load().of_uris(&certificate.uris)
         {
-            peer.know();
+            // One too many stays a stranger: its calls are told, and it goes.
+            shares.seat(peer, &caller.client).ok();
         }
     }
 
@@ -95,11 +97,7 @@ impl Identities {
                 token.and_then(|token| clients.of_token(&Digest::of(token))).ok_or(NotIdentified::UnknownToken)
             }
         };
-        let caller = Arc::clone(caller?);
-        if let Some(peer) = peer {
-            peer.know();
-        }
-        Ok(caller)
+        Ok(Arc::clone(caller?))
     }
 }
 
@@ -159,7 +157,6 @@ mod tests {
             let peer = peer(uri, expires);
             let caller = identities.caller(&headers(tokens), Some(&peer), now);
             assert_eq!(caller.as_ref().map(|caller| caller.client.as_str()), expected.as_ref().copied());
-            assert_eq!(peer.is_known(), expected.is_ok());
         }
     }
 

@@ -4,6 +4,7 @@ pub mod clients;
 mod dev;
 mod identities;
 pub mod peer;
+pub mod shares;
 mod table;
 pub mod token;
 

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::shares::Place;
 
 /// The other end of a connection. Clones are of the same one.
 #[derive(Clone, Debug)]
@@ -17,8 +18,8 @@ pub struct Peer(Arc<Shown>);
 struct Shown {
     address: SocketAddr,
     certificate: Option<Certificate>,
-    /// Whether a client of the list has called on the connection.
-    is_known: AtomicBool,
+    /// The place that it takes of a client's, once a client of the list has called on it.
+    place: OnceLock<Place>,
 }
 
 /// A certificate whose chain was verified when the connection was made.
@@ -53,7 +54,7 @@ impl Certificate {
 impl Peer {
     /// The other end at this address.
     pub fn new(address: SocketAddr, certificate: Option<Certificate>) -> Peer {
-        Peer(Arc::new(Shown { address, certificate, is_known: AtomicBool::new(false) }))
+        Peer(Arc::new(Shown { address, certificate, place: OnceLock::new() }))
     }
 
     /// What it showed, if it did.
@@ -63,14 +64,12 @@ impl Peer {
 
     /// Whether it has been admitted at least once.
     pub fn is_known(&self) -> bool {
-        self.0.is_known.load(Ordering::Relaxed)
+        self.0.place.get().is_some()
     }
 
-    /// From now on it is known. Nothing is written when it was before, so that cores do not contend for it.
-    pub fn know(&self) {
-        if !self.is_known() {
-            self.0.is_known.store(true, Ordering::Relaxed);
-        }
+    /// From now on it is known, and takes this place of the client's; unless it has one.
+    pub fn know(&self, place: Place) {
+        self.0.place.set(place).ok();
     }
 }
 

@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status};
 
 use super::decode::{ChangesAbout, ChangesAsked};
 use super::disclosure::{Asker, asker};
+use super::limits::fair;
 use super::reads::Found;
 use super::{Contract, decode, encode, status, unreadable};
 use crate::domain::id::{CredentialNumber, Revision};
@@ -61,7 +62,7 @@ impl ChangeService for Contract {
                 Err(status) => Some((Err(status), None)),
             }
         });
-        Ok(Response::new(Box::pin(messages)))
+        Ok(Response::new(Box::pin(fair(messages))))
     }
 
     async fn list_changes(

@@ -12,6 +12,7 @@ mod employment;
 pub mod encode;
 mod entrance;
 pub mod health;
+mod limits;
 mod mutation;
 mod page;
 mod provider;
@@ -33,6 +34,8 @@ use tower::layer::util::{Identity, Stack};
 
 pub(crate) use self::entrance::EntranceLayer;
 use self::health::HealthBoard;
+use self::limits::LARGEST_MESSAGE;
+pub(crate) use self::limits::LimitsLayer;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::proto::{self, v1};
@@ -60,29 +63,51 @@ pub(crate) struct Contract {
     draining: watch::Receiver<bool>,
 }
 
-/// The server: every service of the contract, health and reflection, behind the entrance.
+/// What a call passes before a service: the entrance first, then the limits.
+type Layers = Stack<LimitsLayer, Stack<EntranceLayer, Identity>>;
+
+/// The server: every service of the contract, health and reflection, behind the entrance and the limits.
 pub(crate) fn server(
     health: &HealthBoard,
     audit: &Audit,
     way_in: EntranceLayer,
+    limits: LimitsLayer,
     draining: watch::Receiver<bool>,
-) -> Result<Router<Stack<EntranceLayer, Identity>>, tonic_reflection::server::Error> {
+) -> Result<Router<Layers>, tonic_reflection::server::Error> {
     let contract = Contract { registry: way_in.registry.clone(), audit: audit.clone(), draining };
-    Ok(Server::builder()
+    Ok(limits::http2(Server::builder())
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .layer(way_in)
-        .add_service(HealthServer::new(health.service()))
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?)
-        .add_service(v1::verification_service_server::VerificationServiceServer::new(contract.clone()))
-        .add_service(v1::credential_service_server::CredentialServiceServer::new(contract.clone()))
-        .add_service(v1::employment_service_server::EmploymentServiceServer::new(contract.clone()))
-        .add_service(v1::provider_service_server::ProviderServiceServer::new(contract.clone()))
-        .add_service(v1::record_service_server::RecordServiceServer::new(contract.clone()))
-        .add_service(v1::change_service_server::ChangeServiceServer::new(contract)))
+        .layer(limits)
+        .add_service(HealthServer::new(health.service()).max_decoding_message_size(LARGEST_MESSAGE))
+        .add_service(reflection().build_v1()?.max_decoding_message_size(LARGEST_MESSAGE))
+        .add_service(reflection().build_v1alpha()?.max_decoding_message_size(LARGEST_MESSAGE))
+        .add_service(
+            v1::verification_service_server::VerificationServiceServer::new(contract.clone())
+                .max_decoding_message_size(LARGEST_MESSAGE),
+        )
+        .add_service(
+            v1::credential_service_server::CredentialServiceServer::new(contract.clone())
+                .max_decoding_message_size(LARGEST_MESSAGE),
+        )
+        .add_service(
+            v1::employment_service_server::EmploymentServiceServer::new(contract.clone())
+                .max_decoding_message_size(LARGEST_MESSAGE),
+        )
+        .add_service(
+            v1::provider_service_server::ProviderServiceServer::new(contract.clone())
+                .max_decoding_message_size(LARGEST_MESSAGE),
+        )
+        .add_service(
+            v1::record_service_server::RecordServiceServer::new(contract.clone())
+                .max_decoding_message_size(LARGEST_MESSAGE),
+        )
+        .add_service(
+            v1::change_service_server::ChangeServiceServer::new(contract).max_decoding_message_size(LARGEST_MESSAGE),
+        ))
 }
 
 fn reflection() -> tonic_reflection::server::Builder<'static> {

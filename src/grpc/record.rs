@@ -7,6 +7,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::disclosure::{Asker, asker};
+use super::limits::fair;
 use super::mutation::mutate;
 use super::reads::Found;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
@@ -99,7 +100,7 @@ impl RecordService for Contract {
                 Ok(contract.import(&asker, row).await)
             }
         });
-        Ok(Response::new(Box::pin(outcomes)))
+        Ok(Response::new(Box::pin(fair(outcomes))))
     }
 }
 

@@ -132,6 +132,17 @@ pub fn writer_busy(retry_after: Duration) -> Status {
     try_later(Code::ResourceExhausted, "WRITER_BUSY", "too many commands are waiting: try again", retry_after)
 }
 
+/// The caller calls more often than it may.
+pub fn too_fast(message: impl Into<String>, retry_after: Duration) -> Status {
+    let details = ErrorDetails::with_retry_info(Some(retry_after));
+    with_details(Code::ResourceExhausted, "TOO_FAST", message, details)
+}
+
+/// The caller has as many connections or streams open as it may: they have to end before it may have another.
+pub fn too_many(message: impl Into<String>) -> Status {
+    status(Code::ResourceExhausted, "TOO_MANY", message)
+}
+
 /// A batch, a list or a message holds more than it may.
 pub fn too_large(message: impl Into<String>) -> Status {
     status(Code::ResourceExhausted, "TOO_LARGE", message)
@@ -301,6 +312,8 @@ mod tests {
             (history_changed(Revision(7)), Code::FailedPrecondition, "HISTORY_CHANGED", false),
             (request_id_reused(uuid::Uuid::nil()), Code::AlreadyExists, "REQUEST_ID_REUSED", false),
             (writer_busy(soon), Code::ResourceExhausted, "WRITER_BUSY", true),
+            (too_fast("too many calls", soon), Code::ResourceExhausted, "TOO_FAST", true),
+            (too_many("too many streams"), Code::ResourceExhausted, "TOO_MANY", false),
             (too_large("1,001 items"), Code::ResourceExhausted, "TOO_LARGE", false),
             (store_full(), Code::ResourceExhausted, "STORE_FULL", false),
             (deadline_exceeded(), Code::DeadlineExceeded, "DEADLINE_EXCEEDED", false),

@@ -5,6 +5,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::disclosure::{Asker, asker};
+use super::limits::fair;
 use super::reads::{self, Found};
 use super::verification::{eligibility_result, verification_result};
 use super::{Contract, status};
@@ -69,7 +70,7 @@ pub(super) async fn answered<Q: Questions>(
         }
     });
     let whole = tokio_stream::once(Ok(Q::pinned(pinned))).chain(answers);
-    Ok(Response::new(Box::pin(whole)))
+    Ok(Response::new(Box::pin(fair(whole))))
 }
 
 impl Questions for v1::StreamVerifyCredentialsRequest {

@@ -27,9 +27,10 @@ use self::door::certificates::CertificateError;
 use self::door::{Door, Watch};
 use self::ops::Ops;
 use crate::auth::Identities;
+use crate::auth::shares::Shares;
 use crate::grpc;
-use crate::grpc::EntranceLayer;
 use crate::grpc::health::{HealthBoard, Serving};
+use crate::grpc::{EntranceLayer, LimitsLayer};
 use crate::registry::clock;
 use crate::registry::scrub::Pace;
 use crate::registry::{OpenError, Opened, Registry, WriterFailed};
@@ -124,7 +125,8 @@ pub async fn run(
     let (audit, audit_thread) = Audit::start(config.audit.clone(), clock::now).map_err(ServeError::Audit)?;
     ops.registry.store(Some(Arc::new(registry.clone())));
     let way_in = EntranceLayer::new(registry.clone(), door.identities.clone(), ops.metrics);
-    let served = grpc::server(&health, &audit, way_in, stop.subscribe())
+    let limits = LimitsLayer { shares: door.shares.clone(), identities: door.identities.clone() };
+    let served = grpc::server(&health, &audit, way_in, limits, stop.subscribe())
         .map_err(ServeError::Reflection)?
         .serve_with_incoming_shutdown(door.open(listener), stopped(stop.subscribe()));
     let served = tokio::spawn(served);
@@ -167,8 +169,9 @@ pub async fn run(
 
 /// How connections are taken, and what keeps that up to date: nothing does on a development server.
 fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Door, Option<Watch>), ServeError> {
+    let shares = Shares::new(config.limits);
     let Some(access) = &config.access else {
-        return Ok((Door { tls: None, identities: Identities::Dev }, None));
+        return Ok((Door { tls: None, identities: Identities::Dev, shares }, None));
     };
     let certificates = access.certificates.read(clock::now())?;
     door::tell_expiry(certificates.expires, metrics);
@@ -180,7 +183,7 @@ fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Door, Option<Watch>)
     let (files, clients) = (access.certificates.clone(), access.clients.clone());
     let (metrics, slot) = (Arc::clone(metrics), Arc::clone(&tls));
     let watch = Watch { files, clients, tls: slot, identities: identities.clone(), metrics };
-    Ok((Door { tls: Some(tls), identities }, Some(watch)))
+    Ok((Door { tls: Some(tls), identities, shares }, Some(watch)))
 }
 
 /// Says what is served: questions while they can be written down; writes while the disk has room and the calendar goes on.

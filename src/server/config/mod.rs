@@ -5,6 +5,7 @@
 //! from. No environment variable plays a part.
 
 pub mod clients;
+mod limits;
 mod reading;
 mod value;
 
@@ -17,6 +18,7 @@ use self::reading::Reading;
 use self::value::Count;
 pub use self::value::{Bytes, Percent};
 use super::door::certificates::CertificateFiles;
+use crate::auth::shares::Limits;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::store::log::LogOptions;
@@ -77,6 +79,21 @@ pub struct Flags {
     /// Keep so many of them [default: 64]
     #[arg(long, value_name = "COUNT")]
     pub audit_files: Option<String>,
+    /// Take so many calls in a second of one client, in the long run [default: 10000, with --dev any]
+    #[arg(long, value_name = "COUNT")]
+    pub calls_per_second: Option<String>,
+    /// And so many at once, after it made none for a while [default: 20000, with --dev any]
+    #[arg(long, value_name = "COUNT")]
+    pub calls_burst: Option<String>,
+    /// Keep so many connections of one client [default: 64]
+    #[arg(long, value_name = "COUNT")]
+    pub connections_per_client: Option<String>,
+    /// Keep so many streams of one client: questions, imports, watchers [default: 64, with --dev any]
+    #[arg(long, value_name = "COUNT")]
+    pub streams_per_client: Option<String>,
+    /// Answer a call within this time, whatever time its caller gives it [default: 60, with --dev any]
+    #[arg(long, value_name = "SECONDS")]
+    pub longest_call_seconds: Option<String>,
     /// Development: nothing to prepare; loopback only, no TLS, sample data into an empty data directory
     #[arg(long)]
     pub dev: bool,
@@ -113,6 +130,8 @@ pub struct Config {
     pub accept_loss_after: Option<Revision>,
     /// Where reads of persons are written down.
     pub audit: Place,
+    /// What one client may take. A development server lets its clients take what they like, unless it is told otherwise.
+    pub limits: Limits,
     /// Whether this is a development server: only such a one listens without identities, and on loopback alone.
     pub dev: bool,
     /// The civil date, instead of the clock's. Of a development server only.
@@ -222,6 +241,7 @@ impl Config {
                     .bytes_of_mib(),
                 files: reading.take("audit_files", "--audit-files", &flags.audit_files, Count(64)).0,
             },
+            limits: limits::take(&mut reading, flags),
             dev: reading.take_switch("dev", "--dev", flags.dev),
             today: reading.take("today", "--today", &flags.today, None),
             no_sample: reading.take_switch("no_sample", "--no-sample", flags.no_sample),

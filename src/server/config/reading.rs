@@ -28,6 +28,11 @@ const KEYS: &[&str] = &[
     "audit_file",
     "audit_file_mib",
     "audit_files",
+    "calls_per_second",
+    "calls_burst",
+    "connections_per_client",
+    "streams_per_client",
+    "longest_call_seconds",
 ];
 
 /// What a file gives for a key.

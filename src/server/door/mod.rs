@@ -28,6 +28,7 @@ use self::connection::{Stranger, Wire};
 pub(super) use self::reload::{Watch, tell_expiry};
 use crate::auth::Identities;
 use crate::auth::peer::{Certificate, Peer};
+use crate::auth::shares::{Place, Shares};
 use crate::registry::clock;
 
 /// How long a handshake may take.
@@ -49,6 +50,8 @@ pub(super) struct Door {
     /// None on a development server, which speaks plaintext.
     pub tls: Option<Tls>,
     pub identities: Identities,
+    /// What each client takes: connections are counted as soon as their client is known.
+    pub shares: Shares,
 }
 
 /// The strangers' ends to be told to go, the oldest first.
@@ -124,7 +127,7 @@ impl Door {
         stream.set_nodelay(true)?;
         let Some(tls) = &self.tls else {
             let peer = Peer::new(address, None);
-            peer.know();
+            peer.know(Place::without_limit());
             return Ok((Wire::Plain(stream), peer));
         };
         let stream = TlsAcceptor::from(tls.load_full()).accept(stream).await?;
@@ -132,7 +135,7 @@ impl Door {
         let certificate = shown.map(|der| Certificate::read(der, instant)).transpose();
         let certificate = certificate.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let peer = Peer::new(address, certificate);
-        self.identities.recognize(&peer);
+        self.identities.recognize(&peer, &self.shares);
         Ok((Wire::Tls(Box::new(stream)), peer))
     }
 }

@@ -2,6 +2,7 @@
 
 mod command;
 mod identity;
+mod limits;
 mod ops;
-mod place;
+pub mod place;
 mod reload;

@@ -9,7 +9,7 @@ use super::place::{Place, question};
 use crate::harness::NOT_ON_FILE;
 
 /// The status line and the body of an answer.
-async fn get(ops: SocketAddr, path: &str) -> (String, String) {
+pub async fn get(ops: SocketAddr, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(ops).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: registry\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();

@@ -48,10 +48,15 @@ pub struct Place {
 
 impl Place {
     pub fn start() -> Place {
+        Place::start_with(&[])
+    }
+
+    /// The same, with more flags than it was set up with.
+    pub fn start_with(flags: &[&str]) -> Place {
         let directory = tempfile::tempdir().unwrap();
         set_up(directory.path());
         let config = directory.path().join("config.toml");
-        let process = Process::serve(&["--config", config.to_str().unwrap()]);
+        let process = Process::serve(&[&["--config", config.to_str().unwrap()], flags].concat());
         process.listening();
         Place { directory, process }
     }
@@ -80,6 +85,12 @@ impl Place {
         };
         self.hang_up_until("list of clients taken").await;
         fs::read_to_string(token).unwrap().trim().to_owned()
+    }
+
+    /// Has the server take this list of clients.
+    pub async fn take_list(&self, list: &str) {
+        fs::write(self.file("clients.toml"), list).unwrap();
+        self.hang_up_until("list of clients taken").await;
     }
 
     /// SIGHUP, until the server says this once more than before.

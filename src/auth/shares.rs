@@ -1,0 +1,184 @@
+//! What one client may take of the server: calls in a second, connections, long streams.
+//!
+//! A client is known by its name in the list, so what it takes by several connections, or by a certificate before it was
+//! renewed and after, is counted as one.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use papaya::HashMap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::peer::Peer;
+
+/// How much of everything. None: as much as it likes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls in a second, in the long run.
+    pub calls_per_second: Option<NonZeroU32>,
+    /// Calls at once, after it made none for a while.
+    pub calls_burst: Option<NonZeroU32>,
+    /// Connections at a time.
+    pub connections: Option<NonZeroU32>,
+    /// Streams of questions, imports and watchers at a time.
+    pub streams: Option<NonZeroU32>,
+    /// The longest time that a call is answered in, whatever time its caller gives it. A stream has begun by then.
+    pub longest_call: Option<Duration>,
+}
+
+/// What every client takes. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Shares {
+    limits: Limits,
+    of: Arc<HashMap<Box<str>, Arc<Share>>>,
+}
+
+/// What one client takes.
+#[derive(Debug)]
+pub struct Share {
+    calls: Option<DefaultDirectRateLimiter>,
+    connections: Option<Arc<Semaphore>>,
+    streams: Option<Arc<Semaphore>>,
+}
+
+/// A place that a client takes, until this is dropped.
+#[derive(Debug)]
+pub struct Place(#[expect(dead_code, reason = "it is held, and never asked")] Option<OwnedSemaphorePermit>);
+
+/// There is no more for this client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Exhausted {
+    /// It calls too often.
+    #[error("too many calls: the next is taken in {} ms", .0.as_millis())]
+    Calls(Duration),
+    /// It has as many connections as it may.
+    #[error("too many connections of this client at a time")]
+    Connections,
+    /// It has as many long streams as it may.
+    #[error("too many streams of this client at a time")]
+    Streams,
+}
+
+impl Place {
+    /// One that nobody counts.
+    pub fn without_limit() -> Place {
+        Place(None)
+    }
+}
+
+impl Shares {
+    /// With these limits for each client.
+    pub fn new(limits: Limits) -> Shares {
+        Shares { limits, of: Arc::default() }
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What this client takes. Clients are those of the list, so these are few.
+    pub fn of(&self, client: &str) -> Arc<Share> {
+        let shares = self.of.pin();
+        if let Some(share) = shares.get(client) {
+            return Arc::clone(share);
+        }
+        Arc::clone(shares.get_or_insert_with(client.into(), || Arc::new(Share::new(&self.limits))))
+    }
+
+    /// Counts a connection as this client's, unless it is somebody's already. Once it is counted it is known.
+    pub fn seat(&self, peer: &Peer, client: &str) -> Result<(), Exhausted> {
+        if !peer.is_known() {
+            let places = self.of(client).connections.clone();
+            peer.know(place(places.as_ref()).ok_or(Exhausted::Connections)?);
+        }
+        Ok(())
+    }
+}
+
+impl Share {
+    fn new(limits: &Limits) -> Share {
+        let places = |most: Option<NonZeroU32>| most.map(|most| Arc::new(Semaphore::new(most.get() as usize)));
+        let calls = limits.calls_per_second.map(|calls| {
+            let burst = limits.calls_burst.unwrap_or(calls);
+            RateLimiter::direct(Quota::per_second(calls).allow_burst(burst))
+        });
+        Share { calls, connections: places(limits.connections), streams: places(limits.streams) }
+    }
+
+    /// Counts a call.
+    pub fn call(&self) -> Result<(), Exhausted> {
+        let Some(calls) = &self.calls else { return Ok(()) };
+        calls.check().map_err(|early| Exhausted::Calls(early.wait_time_from(DefaultClock::default().now())))
+    }
+
+    /// Counts a long stream.
+    pub fn stream(&self) -> Result<Place, Exhausted> {
+        place(self.streams.as_ref()).ok_or(Exhausted::Streams)
+    }
+}
+
+fn place(places: Option<&Arc<Semaphore>>) -> Option<Place> {
+    match places {
+        None => Some(Place::without_limit()),
+        Some(places) => Arc::clone(places).try_acquire_owned().ok().map(|place| Place(Some(place))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shares(most: u32) -> Shares {
+        let most = NonZeroU32::new(most);
+        Shares::new(Limits {
+            calls_per_second: NonZeroU32::new(1),
+            calls_burst: most,
+            connections: most,
+            streams: most,
+            longest_call: None,
+        })
+    }
+
+    #[test]
+    fn a_client_takes_no_more_than_its_share_and_nothing_of_anothers() {
+        let shares = shares(2);
+        let (greedy, other) = (shares.of("greedy"), shares.of("other"));
+        assert!(greedy.call().is_ok() && greedy.call().is_ok());
+        let Err(Exhausted::Calls(wait)) = greedy.call() else { panic!("a third call in a burst of two") };
+        assert!(wait > Duration::ZERO && wait <= Duration::from_secs(1), "{wait:?}");
+        assert!(shares.of("greedy").call().is_err(), "it is the same share");
+        assert!(other.call().is_ok());
+
+        let held = [greedy.stream().unwrap(), greedy.stream().unwrap()];
+        assert_eq!(greedy.stream().unwrap_err(), Exhausted::Streams);
+        assert!(other.stream().is_ok());
+        drop(held);
+        assert!(greedy.stream().is_ok());
+    }
+
+    #[test]
+    fn a_connection_is_counted_once_until_it_ends() {
+        let shares = shares(1);
+        let peer = || Peer::new("127.0.0.1:1".parse().unwrap(), None);
+        let (first, second) = (peer(), peer());
+        shares.seat(&first, "a").unwrap();
+        shares.seat(&first, "a").unwrap();
+        assert_eq!(shares.seat(&second, "a"), Err(Exhausted::Connections));
+        assert!(first.is_known() && !second.is_known());
+        drop(first);
+        shares.seat(&second, "a").unwrap();
+        // A connection that two clients share is the first one's.
+        shares.seat(&second, "b").unwrap();
+        assert!(shares.seat(&peer(), "b").is_ok());
+    }
+
+    #[test]
+    fn without_limits_there_is_always_more() {
+        let share = Shares::default().of("a");
+        assert!((0..10_000).all(|_| share.call().is_ok() && share.stream().is_ok()));
+    }
+}

@@ -1,0 +1,185 @@
+//! Limits: what one client may take of the server, so that there is enough for the others.
+//!
+//! They stand between the entrance and the services: who calls is known by then, and a refusal goes out by the entrance,
+//! which writes it into the access log. What a connection may take is said to HTTP/2 itself, by [`http2`].
+
+mod held;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Request, Response};
+use pin_project_lite::pin_project;
+use tokio::time::Timeout;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::Status;
+use tonic::body::Body;
+use tonic::transport::Server;
+use tower::{Layer, Service};
+
+use self::held::{Asked, Held};
+use super::status;
+use crate::auth::peer::Peer;
+use crate::auth::shares::{Exhausted, Place, Shares};
+use crate::auth::{Caller, Identities};
+
+/// The largest message that is read: a batch of a thousand questions is a fifth of it.
+pub(super) const LARGEST_MESSAGE: usize = 1024 * 1024;
+
+/// How many calls a connection may have under way, and how large the headers of each may be.
+const STREAMS_PER_CONNECTION: u32 = 1024;
+const HEADERS_BYTES: u32 = 16 * 1024;
+
+/// How many streams a peer may reset before they were taken, and how many it may break off by its own faults, before its
+/// connection ends. Without the second there is no end to them.
+const RESETS_BEFORE_TAKEN: usize = 20;
+const RESETS_BY_FAULT: usize = 256;
+
+/// The methods whose answers, or questions, are streams.
+const STREAMS: &[&str] = &[
+    "/ms.dmh.credential.v1.ChangeService/WatchChanges",
+    "/ms.dmh.credential.v1.EmploymentService/ReconcileRoster",
+    "/ms.dmh.credential.v1.RecordService/ImportRecords",
+    "/ms.dmh.credential.v1.VerificationService/StreamCheckBillingEligibility",
+    "/ms.dmh.credential.v1.VerificationService/StreamVerifyCredentials",
+];
+
+/// Longer than any server runs: where there is no limit.
+const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// A server whose connections keep to these limits.
+pub(super) fn http2(server: Server) -> Server {
+    server
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .http2_max_header_list_size(HEADERS_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(RESETS_BEFORE_TAKEN))
+        .http2_max_local_error_reset_streams(Some(RESETS_BY_FAULT))
+}
+
+/// Lets other work go first every now and then, however many items there are to be had at once.
+pub(super) fn fair<S: Stream>(items: S) -> impl Stream<Item = S::Item> {
+    items.then(|item| async {
+        tokio::task::coop::consume_budget().await;
+        item
+    })
+}
+
+/// Puts the limits before the services.
+#[derive(Clone)]
+pub(crate) struct LimitsLayer {
+    /// What each client takes.
+    pub(crate) shares: Shares,
+    /// Who calls: those of long streams are asked for again and again.
+    pub(crate) identities: Identities,
+}
+
+impl<S> Layer<S> for LimitsLayer {
+    type Service = Limited<S>;
+
+    fn layer(&self, inner: S) -> Limited<S> {
+        Limited { inner, limits: Arc::new(self.clone()) }
+    }
+}
+
+/// The limits before a service.
+#[derive(Clone)]
+pub(crate) struct Limited<S> {
+    inner: S,
+    limits: Arc<LimitsLayer>,
+}
+
+impl<S> Service<Request<Body>> for Limited<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Limiting<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Limiting<S::Future> {
+        match self.limits.admit(&request) {
+            Err(refusal) => Limiting::Refused { refusal },
+            Ok(held) => {
+                let longest = self.limits.shares.limits().longest_call.unwrap_or(NO_LIMIT);
+                Limiting::Admitted { call: tokio::time::timeout(longest, self.inner.call(request)), held }
+            }
+        }
+    }
+}
+
+impl LimitsLayer {
+    /// Counts a call. What is given of a long stream is to be held for as long as it goes on.
+    fn admit(&self, request: &Request<Body>) -> Result<Option<(Place, Asked)>, Status> {
+        let extensions = request.extensions();
+        // Health and reflection are open to all, and say little.
+        let Some(caller) = extensions.get::<Arc<Caller>>() else { return Ok(None) };
+        let peer = extensions.get::<Peer>();
+        let share = self.shares.of(&caller.client);
+        if let Some(peer) = peer {
+            self.shares.seat(peer, &caller.client).map_err(refused)?;
+        }
+        share.call().map_err(refused)?;
+        if !STREAMS.contains(&request.uri().path()) {
+            return Ok(None);
+        }
+        let place = share.stream().map_err(refused)?;
+        let shown = request.headers().get_all(AUTHORIZATION).iter().map(|value| (AUTHORIZATION, value.clone()));
+        let asked = Asked {
+            identities: self.identities.clone(),
+            caller: Arc::clone(caller),
+            peer: peer.cloned(),
+            shown: HeaderMap::from_iter(shown),
+        };
+        Ok(Some((place, asked)))
+    }
+}
+
+fn refused(exhausted: Exhausted) -> Status {
+    match exhausted {
+        Exhausted::Calls(wait) => status::too_fast(exhausted.to_string(), wait),
+        Exhausted::Connections | Exhausted::Streams => status::too_many(exhausted.to_string()),
+    }
+}
+
+pin_project! {
+    /// A call within its limits.
+    #[project = Step]
+    pub(crate) enum Limiting<F> {
+        Refused { refusal: Status },
+        Admitted {
+            #[pin]
+            call: Timeout<F>,
+            held: Option<(Place, Asked)>,
+        },
+    }
+}
+
+impl<F, E> Future for Limiting<F>
+where
+    F: Future<Output = Result<Response<Body>, E>>,
+{
+    type Output = Result<Response<Body>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            Step::Refused { refusal } => Poll::Ready(Ok(refusal.clone().into_http())),
+            Step::Admitted { call, held } => Poll::Ready(match ready!(call.poll(cx)) {
+                Err(_) => Ok(status::deadline_exceeded().into_http()),
+                Ok(answered) => answered.map(|response| match held.take() {
+                    Some((place, asked)) => response.map(|body| Body::new(Held::new(body, place, asked))),
+                    None => response,
+                }),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

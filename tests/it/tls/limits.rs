@@ -1,0 +1,132 @@
+//! What one client may take, and that it takes nothing of another's; and what becomes of who is not a client any more.
+
+use std::time::Duration;
+
+use cpss_registry::proto::v1;
+use tokio_stream::StreamExt as _;
+use tonic::{Code, Status, Streaming};
+use tonic_types::StatusExt as _;
+
+use super::ops::get;
+use super::place::{Place, question};
+use crate::harness::{Client, Refusal as _};
+
+type Changes = Streaming<v1::WatchChangesResponse>;
+
+async fn watch(client: &Client) -> Result<Changes, Status> {
+    Ok(client.change().watch_changes(v1::WatchChangesRequest::default()).await?.into_inner())
+}
+
+/// Why a stream ends, all that it tells before that aside.
+async fn end(mut changes: Changes) -> Status {
+    loop {
+        match changes.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("a stream of changes that just ends"),
+            Err(status) => return status,
+        }
+    }
+}
+
+/// Asks until it is answered: a place is free soon after the other end has let go of it.
+async fn until_answered(client: &Client) -> Changes {
+    loop {
+        match watch(client).await {
+            Ok(changes) => return changes,
+            Err(refused) => assert_eq!(refused.told(), (Code::ResourceExhausted, "TOO_MANY".to_owned())),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_calls_too_often_is_told_when_to_come_back_and_the_others_are_answered() {
+    let place = Place::start_with(&["--calls-per-second", "1", "--calls-burst", "3"]);
+    let payer = place.stranger().await.showing(&place.let_in_by_token("medicaid", "payer").await);
+    let registrar = place.client("registrar").await;
+    for _ in 0..3 {
+        payer.ask(question()).await;
+    }
+    let refused = payer.refusal(question()).await;
+    assert_eq!(refused.told(), (Code::ResourceExhausted, "TOO_FAST".to_owned()));
+    let wait = refused.get_details_retry_info().unwrap().retry_delay.unwrap();
+    assert!(wait > Duration::ZERO && wait <= Duration::from_secs(1), "{wait:?}");
+    registrar.ask(question()).await;
+    tokio::time::sleep(wait).await;
+    payer.ask(question()).await;
+    // The refusal went out by the entrance, as every answer does.
+    let (_, metrics) = get(place.process.ops(), "/metrics").await;
+    let counted = r#"method="VerifyCredential",code="RESOURCE_EXHAUSTED"} "#;
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_and_connections_of_a_client_are_counted_until_they_end() {
+    let place = Place::start_with(&["--streams-per-client", "2", "--connections-per-client", "1"]);
+    let registrar = place.client("registrar").await;
+    let mut held = vec![watch(&registrar).await.unwrap(), watch(&registrar).await.unwrap()];
+    let too_many = (Code::ResourceExhausted, "TOO_MANY".to_owned());
+    assert_eq!(watch(&registrar).await.unwrap_err().told(), too_many);
+    // What is no stream is not counted among them.
+    registrar.ask(question()).await;
+    held.pop();
+    held.push(until_answered(&registrar).await);
+
+    let second = place.client("registrar").await;
+    assert_eq!(second.refusal(question()).await.told(), too_many);
+    let token = place.let_in_by_token("medicaid", "payer").await;
+    let payer = place.stranger().await.showing(&token);
+    payer.ask(question()).await;
+    assert_eq!(place.stranger().await.showing(&token).refusal(question()).await.told(), too_many);
+    // A connection that has ended makes room for another.
+    drop((payer, held, registrar));
+    while second.call(question()).await.is_err() {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_its_caller_never_finishes_is_given_up() {
+    let place = Place::start_with(&["--longest-call-seconds", "1"]);
+    let registrar = place.client("registrar").await;
+    let rows = tokio_stream::pending();
+    let refused = registrar.employment().reconcile_roster(rows).await.unwrap_err();
+    assert_eq!(refused.told(), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+    // What its caller calls a day is no longer than that.
+    let mut request = tonic::Request::new(tokio_stream::pending());
+    request.set_timeout(Duration::from_secs(86_400));
+    let refused = registrar.employment().reconcile_roster(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::DeadlineExceeded);
+    // A stream goes on.
+    let mut changes = watch(&registrar).await.unwrap();
+    let signs_of_life = async { while changes.next().await.is_some_and(|told| told.is_ok()) {} };
+    assert!(tokio::time::timeout(Duration::from_secs(3), signs_of_life).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_open_stream_ends_when_its_caller_is_no_client_any_more_or_another() {
+    let place = Place::start();
+    let others = place.client("registrar").await;
+    let mut goes_on = watch(&others).await.unwrap();
+    let token = place.let_in_by_token("reader", "auditor").await;
+    let reader = place.stranger().await.showing(&token);
+    let list = place.read("clients.toml");
+
+    let changes = watch(&reader).await.unwrap();
+    place.take_list(&list.replace("role = \"auditor\"", "role = \"payer\"")).await;
+    assert_eq!(end(changes).await.told(), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()));
+
+    // Also where nothing is to be told, because nothing was asked yet.
+    let (changes, asked) = (watch(&reader).await.unwrap(), tokio_stream::iter([options()]));
+    let questions = asked.chain(tokio_stream::pending());
+    let mut answers = reader.verification().stream_verify_credentials(questions).await.unwrap().into_inner();
+    assert!(answers.message().await.unwrap().is_some(), "what it is answered from");
+    let row = list.find("[[client]]\nname = \"reader\"").unwrap();
+    place.take_list(&list[..row]).await;
+    let nobody = (Code::Unauthenticated, "UNAUTHENTICATED".to_owned());
+    assert_eq!(end(changes).await.told(), nobody);
+    assert_eq!(answers.message().await.unwrap_err().told(), nobody);
+    assert!(goes_on.message().await.unwrap().is_some());
+}
+
+fn options() -> v1::StreamVerifyCredentialsRequest {
+    let kind = v1::stream_verify_credentials_request::Kind::Options(v1::StreamOptions::default());
+    v1::StreamVerifyCredentialsRequest { kind: Some(kind) }
+}
