@@ -21,6 +21,7 @@ mod feed;
 mod generated;
 mod harness;
 mod histories;
+mod hostile;
 mod issuance;
 mod kill;
 mod linear;
