@@ -31,7 +31,8 @@ Examples:
   cpss-registry check --data-dir /var/lib/cpss-registry
   cpss-registry check --backup /mnt/backup/cpss-2026-03-02
 
-Beside a data directory's index another one is folded from the log to compare with: it takes as much room meanwhile.";
+Beside a data directory's index another one is folded from the log to compare with: it takes as much room meanwhile.
+The agenda, which says what is due on which day, is not compared: `rebuild` makes it anew.";
 
 #[derive(Serialize)]
 struct Report {

@@ -82,7 +82,8 @@ pub enum CheckError {
     Disk(#[from] io::Error),
 }
 
-/// Checks a data directory that nobody serves. The fold of the log that the index is compared with is made beside it
+/// Checks a data directory that nobody serves. Of the agenda, which follows from timelines as well, only the checksums
+/// are checked, where it is in bases. The fold of the log that the index is compared with is made beside it
 /// and takes as much room.
 pub fn check(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) -> Result<Checked, CheckError> {
     let directory = DataDir::open_existing(data_dir)?;
@@ -218,17 +219,23 @@ fn check_index(
     })?;
     step = Step { doing: "comparing the index", total: fold.count()?, ..step };
     let mut different = 0;
-    let entries = index.differences(
-        &fold,
-        &mut |done| on_step(Step { done: done.min(step.total), ..step }),
-        &mut |difference| {
+    let compared =
+        index.differences(&fold, &mut |done| on_step(Step { done: done.min(step.total), ..step }), &mut |difference| {
             different += 1;
             if different <= TOLD {
                 let reason = difference.reason().to_owned();
                 checked.findings.push(Finding { place: difference.to_string(), reason });
             }
-        },
-    )?;
+        });
+    let entries = match compared {
+        Err(damage @ IndexError::Damaged(_)) => {
+            different += 1;
+            let reason = format!("{damage}: it is folded again at the next start");
+            checked.findings.push(Finding { place: "index".to_owned(), reason });
+            0
+        }
+        compared => compared?,
+    };
     drop(fold);
     remove(&scratch)?;
     index.close()?;

@@ -33,6 +33,11 @@ impl Layers {
         path(directory, self.bases.len())
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.bases.len()
+    }
+
     /// Moves the files from one directory to another.
     pub(super) fn move_files(&self, from: &Path, to: &Path) -> io::Result<()> {
         (0..self.bases.len()).try_for_each(|at| fs::rename(path(from, at), path(to, at)))

@@ -7,6 +7,7 @@
 //! once, synced and never changed, for what there is too much of. What sled holds under a key counts, not what they do.
 
 mod base;
+mod compact;
 mod compare;
 mod keys;
 mod layers;
@@ -19,6 +20,7 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use sled::IVec;
@@ -108,11 +110,14 @@ pub struct IndexOptions {
     /// How many records may be folded into sled when the log is ahead. If it is further ahead, a base is made of all of
     /// it: that takes longer for few, and for many a fraction of the time, the memory and the disk.
     pub fold_in_place: u64,
+    /// How many records sled may hold when the index is closed. What it holds beyond that goes into a base: a close that
+    /// takes seconds, for openings that do not. At opening it may hold `fold_in_place` of them.
+    pub leave_in_sled: u64,
 }
 
 impl Default for IndexOptions {
     fn default() -> IndexOptions {
-        IndexOptions { cache_bytes: 64 * 1024 * 1024, fold_in_place: 100_000 }
+        IndexOptions { cache_bytes: 64 * 1024 * 1024, fold_in_place: 100_000, leave_in_sled: 10_000 }
     }
 }
 
@@ -121,6 +126,9 @@ pub struct Index {
     db: sled::Db,
     layers: ArcSwap<Layers>,
     directory: PathBuf,
+    options: IndexOptions,
+    /// It was seen to hold what nobody wrote: the next start is not to believe it.
+    is_damaged: AtomicBool,
 }
 
 impl Index {
@@ -131,7 +139,7 @@ impl Index {
         log: &dyn ReadLog,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Index, OpenIndexError> {
-        let set_aside = directory.with_extension("set-aside");
+        let set_aside = set_aside_from(directory);
         let opened = match trust::of(directory) {
             Trust::Whole => open_believed(directory, options, Layers::open(directory)?),
             Trust::Bases => Err(Layers::open(directory)?),
@@ -141,6 +149,10 @@ impl Index {
             Ok(index) => index,
             Err(layers) => begin_anew(directory, &set_aside, options, layers)?,
         };
+        if let Err(IndexError::Damaged(_)) = index.applied() {
+            drop(index);
+            index = begin_anew(directory, &set_aside, options, Layers::default())?;
+        }
         let (applied, head) = (index.applied()?, log.head());
         if applied > head {
             // The proof must outlast this kernel.
@@ -152,6 +164,8 @@ impl Index {
             set_everything_aside(directory, &set_aside)?;
             whole::fold_whole(directory, log, progress)?;
             index = begin_sled(directory, options, Layers::open(directory)?)?;
+        } else if index.records_in_sled()? > options.fold_in_place {
+            index = index.compact()?;
         }
         index.catch_up(log, applied == Revision::ZERO, progress)?;
         remove(&set_aside)?;
@@ -168,12 +182,31 @@ impl Index {
         self.db.apply_batch(pending.into_batch()?).map_err(IndexError::Sled)
     }
 
-    /// Closes the index so that the next start believes it.
-    pub fn close(self) -> io::Result<()> {
+    /// Closes the index so that the next start believes it, unless it was seen to be damaged.
+    pub fn close(mut self) -> io::Result<()> {
+        if !self.is_damaged() && self.records_in_sled().map_err(io::Error::other)? > self.options.leave_in_sled {
+            self = self.compact().map_err(io::Error::other)?;
+        }
+        let is_damaged = self.is_damaged();
         let Index { db, directory, .. } = self;
         db.flush().map_err(io::Error::other)?;
         drop(db);
-        trust::note_closed(&directory)
+        if is_damaged { trust::distrust(&directory) } else { trust::note_closed(&directory) }
+    }
+
+    fn is_damaged(&self) -> bool {
+        self.is_damaged.load(Ordering::Acquire)
+    }
+
+    /// Passes on what was read. Where it was damage, the next start folds everything again.
+    fn watched<T>(&self, read: Result<T, IndexError>) -> Result<T, IndexError> {
+        if let Err(IndexError::Damaged(_) | IndexError::Undecodable(_)) = &read
+            && !self.is_damaged.swap(true, Ordering::AcqRel)
+            && let Err(refused) = trust::distrust(&self.directory)
+        {
+            tracing::error!(error = &refused as &dyn std::error::Error, "the index is damaged: delete it");
+        }
+        read
     }
 
     /// Notes in sled which version it is of, and which base it lies on.
@@ -205,7 +238,7 @@ impl Index {
 impl View for Index {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
         let value = match self.db.get(key).map_err(IndexError::Sled)? {
-            None => self.layers.load().get(key)?,
+            None => self.watched(self.layers.load().get(key))?,
             newer => newer,
         };
         Ok(value.filter(|value| !value.is_empty()))
@@ -214,7 +247,7 @@ impl View for Index {
     fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn {
         let recent = self.db.range(from..before).map(|entry| entry.map_err(IndexError::Sled));
         let layers = self.layers.load_full();
-        laid_over(recent, &mut |visit| layers.range(from, before, visit), visit)
+        self.watched(laid_over(recent, &mut |visit| layers.range(from, before, visit), visit))
     }
 }
 
@@ -231,7 +264,17 @@ fn open_believed(directory: &Path, options: IndexOptions, layers: Layers) -> Res
         (db.get(keys::FORMAT).ok()??.as_ref() == expected).then_some(db)
     }));
     let Ok(Some(db)) = opened else { return Err(layers) };
-    Ok(Index { db, layers: ArcSwap::from_pointee(layers), directory: directory.to_owned() })
+    Ok(index_of(db, directory, options, layers))
+}
+
+fn index_of(db: sled::Db, directory: &Path, options: IndexOptions, layers: Layers) -> Index {
+    let layers = ArcSwap::from_pointee(layers);
+    Index { db, layers, directory: directory.to_owned(), options, is_damaged: AtomicBool::new(false) }
+}
+
+/// Where an index goes that is not believed, until there is another.
+fn set_aside_from(directory: &Path) -> PathBuf {
+    directory.with_extension("set-aside")
 }
 
 /// Sets sled aside, and keeps the bases.
@@ -257,7 +300,7 @@ fn set_everything_aside(directory: &Path, set_aside: &Path) -> io::Result<()> {
 fn begin_sled(directory: &Path, options: IndexOptions, layers: Layers) -> Result<Index, OpenIndexError> {
     trust::note_open(directory)?;
     let db = open_sled(directory, options).map_err(IndexError::Sled)?;
-    let index = Index { db, layers: ArcSwap::from_pointee(layers), directory: directory.to_owned() };
+    let index = index_of(db, directory, options, layers);
     index.note_format()?;
     Ok(index)
 }

@@ -26,7 +26,7 @@ const MOST_THREADS: usize = 8;
 /// Where runs are kept while they are sorted.
 const RUNS: &str = "runs";
 
-fn new_id() -> BaseId {
+pub(super) fn new_id() -> BaseId {
     BaseId(Uuid::new_v4().as_u64_pair().1)
 }
 

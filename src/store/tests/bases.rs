@@ -1,13 +1,16 @@
 //! Indexes of which much is in bases, and the agenda, which may be in one.
 
 use std::fs;
+use std::path::Path;
 
 use super::super::index::{Entry, View as _};
 use super::{answers, commit, open, open_folding, provider, rehire, ten_records};
 use crate::domain::day::Day;
 use crate::domain::id::{CredentialNumber, Revision};
 use crate::domain::record::Record;
-use crate::store::index::Progress;
+use crate::store::index::{IndexOptions, Progress};
+use crate::store::log::LogOptions;
+use crate::store::{OpenError, Store, StoreOptions};
 
 #[test]
 fn an_index_with_a_base_answers_as_one_without() {
@@ -106,4 +109,119 @@ fn an_entry_is_due_once_and_on_its_last_date() {
         [none.clone(), none.clone(), none.clone(), none.clone(), none.clone(), none]
     );
     assert_eq!(index.due_on(&one).unwrap(), None);
+}
+
+/// Opens; of more than some records that are in sled, a base is made when the store is closed.
+fn open_leaving(
+    directory: &Path,
+    fold_in_place: u64,
+    leave_in_sled: u64,
+    tell: &mut dyn FnMut(Progress),
+) -> Result<Store, OpenError> {
+    let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0 };
+    let index = IndexOptions { cache_bytes: 1 << 20, fold_in_place, leave_in_sled };
+    Store::open(directory, StoreOptions { log, index, ..StoreOptions::default() }, tell)
+}
+
+/// The bases in a directory, by their names.
+fn bases(index: &Path) -> Vec<String> {
+    let names = fs::read_dir(index).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut bases: Vec<String> = names.filter(|name| name.ends_with(".base")).collect();
+    bases.sort();
+    bases
+}
+
+#[test]
+fn what_sled_holds_at_a_close_is_in_bases_at_the_next_opening() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(ten_records(directory.path()));
+    let index = directory.path().join("index");
+    let entry = Entry::Credential(CredentialNumber::from_number(7));
+    let mut held = Vec::new();
+    for revision in 11..=20 {
+        let mut store = open_leaving(directory.path(), u64::MAX, 0, &mut |_| panic!("nothing is missing")).unwrap();
+        commit(&mut store, &[Record { request: None, ..rehire(revision) }]);
+        // What a base has is taken out by what lies on it.
+        let mut pending = store.index().pending().unwrap();
+        let due = Day::from_number(i32::try_from(revision).unwrap());
+        pending.schedule(&entry, Some(due)).unwrap();
+        pending.agenda_is_right();
+        store.index().fold(pending).unwrap();
+        let said = answers(&**store.index());
+        store.close().unwrap();
+        held.push(bases(&index).len());
+        // Not even the memory of the system is left.
+        fs::write(index.join("trust"), "another boot").unwrap();
+        let store = open_leaving(directory.path(), u64::MAX, 0, &mut |_| panic!("nothing is missing")).unwrap();
+        assert_eq!(answers(&**store.index()), said);
+        assert_eq!(store.index().agenda_follows().unwrap(), Revision(revision));
+        assert_eq!(store.index().due(due).unwrap(), std::slice::from_ref(&entry));
+        assert_eq!(store.index().due(due.previous()).unwrap(), []);
+        store.close().unwrap();
+    }
+    assert_eq!(held, [1, 2, 3, 4, 1, 2, 3, 4, 1, 2], "in the end one is made of all");
+    open_leaving(directory.path(), u64::MAX, 20, &mut |_| {}).unwrap().close().unwrap();
+    assert_eq!(bases(&index), ["0.base", "1.base"], "nothing to do");
+}
+
+#[test]
+fn an_index_that_was_interrupted_on_its_way_into_a_base_is_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, said) = ten_records(directory.path());
+    store.close().unwrap();
+    let index = directory.path().join("index");
+    let copy = directory.path().join("before");
+    fs::rename(&index, &copy).unwrap();
+    fs::create_dir(&index).unwrap();
+    for entry in fs::read_dir(&copy).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+        fs::copy(entry.path(), index.join(entry.file_name())).unwrap();
+    }
+    open_leaving(directory.path(), 5, u64::MAX, &mut |_| {}).unwrap().close().unwrap();
+    assert_eq!(bases(&index), ["0.base"], "at an opening");
+    for is_whole in [true, false] {
+        let base = fs::read(index.join("0.base")).unwrap();
+        fs::remove_dir_all(&index).unwrap();
+        fs::create_dir(&index).unwrap();
+        for entry in fs::read_dir(&copy).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+            fs::copy(entry.path(), index.join(entry.file_name())).unwrap();
+        }
+        let name = if is_whole { "0.base" } else { "0.unfinished" };
+        fs::write(index.join(name), &base[..if is_whole { base.len() } else { base.len() / 2 }]).unwrap();
+        let store = open_folding(directory.path(), u64::MAX, &mut |_| panic!("nothing is missing")).unwrap();
+        assert_eq!(answers(&**store.index()), said);
+        store.close().unwrap();
+        if !is_whole {
+            assert_eq!(bases(&index), Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
+fn a_base_that_is_found_to_be_damaged_is_made_anew_at_the_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, said) = ten_records(directory.path());
+    store.close().unwrap();
+    open_leaving(directory.path(), u64::MAX, 0, &mut |_| {}).unwrap().close().unwrap();
+    let path = directory.path().join("index/0.base");
+    let bytes = fs::read(&path).unwrap();
+    let mut flipped = bytes.clone();
+    flipped[20] ^= 1;
+    // Found while answering, and right again by the next start: it is not believed all the same.
+    let store = open(directory.path()).unwrap();
+    fs::write(&path, &flipped).unwrap();
+    let mut nobody = |_, _| std::ops::ControlFlow::Continue(());
+    assert!(store.index().every_specialist(&mut nobody).is_err());
+    fs::write(&path, &bytes).unwrap();
+    store.close().unwrap();
+    // Then found at the start.
+    for is_flipped in [false, true] {
+        if is_flipped {
+            fs::write(&path, &flipped).unwrap();
+        }
+        let mut told = Vec::new();
+        let store = open_leaving(directory.path(), u64::MAX, 0, &mut |step| told.push(step)).unwrap();
+        assert_eq!(answers(&**store.index()), said);
+        assert!(told.first().is_some_and(|step| step.from_the_beginning), "{is_flipped}");
+        store.close().unwrap();
+    }
 }

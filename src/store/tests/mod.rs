@@ -27,7 +27,7 @@ fn open(directory: &Path) -> Result<Store, OpenError> {
 /// The same; if more than some records are missing in the index, all of it is made anew.
 fn open_folding(directory: &Path, fold_in_place: u64, tell: &mut dyn FnMut(Progress)) -> Result<Store, OpenError> {
     let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0 };
-    let index = IndexOptions { cache_bytes: 1 << 20, fold_in_place };
+    let index = IndexOptions { cache_bytes: 1 << 20, fold_in_place, leave_in_sled: u64::MAX };
     Store::open(directory, StoreOptions { log, index, ..StoreOptions::default() }, tell)
 }
 
