@@ -1,5 +1,7 @@
 //! The caller of a development server: whoever the metadata `x-dev-caller` says.
 
+use std::sync::{Arc, LazyLock};
+
 use super::Caller;
 use crate::domain::fact::Role;
 
@@ -9,20 +11,22 @@ use crate::domain::fact::Role;
 pub struct BadDevCaller;
 
 /// The caller that the metadata names; without it, registrar and certifier in one.
-pub(super) fn dev_caller(metadata: Option<&str>) -> Result<Caller, BadDevCaller> {
+pub(super) fn dev_caller(metadata: Option<&str>) -> Result<Arc<Caller>, BadDevCaller> {
+    static ALL: LazyLock<Arc<Caller>> =
+        LazyLock::new(|| Arc::new(Caller { client: "dev:all".to_owned(), role: Role::RegistrarAndCertifier }));
+    let Some(metadata) = metadata else { return Ok(Arc::clone(&ALL)) };
     let role = match metadata {
-        None => Role::RegistrarAndCertifier,
-        Some("registrar") => Role::Registrar,
-        Some("certifier") => Role::Certifier,
-        Some("payer") => Role::Payer,
-        Some("auditor") => Role::Auditor,
-        Some(other) => {
+        "registrar" => Role::Registrar,
+        "certifier" => Role::Certifier,
+        "payer" => Role::Payer,
+        "auditor" => Role::Auditor,
+        other => {
             let id = other.strip_prefix("provider:").ok_or(BadDevCaller)?;
             Role::Provider(id.parse().map_err(|_| BadDevCaller)?)
         }
     };
-    let client = format!("dev:{}", metadata.unwrap_or("all"));
-    Ok(Caller { client, role })
+    let client = format!("dev:{metadata}");
+    Ok(Arc::new(Caller { client, role }))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub mod token;
 
 pub use self::dev::BadDevCaller;
 pub use self::identities::{Identities, NotIdentified};
-pub use self::table::{Fields, Grant, METHODS, Method, Right, RoleName, Rows, right};
+pub use self::table::{Fields, Grant, METHODS, Method, Right, RoleName, Rows, method};
 use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::ProviderId;
 

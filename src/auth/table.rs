@@ -3,6 +3,9 @@
 //!
 //! The entrance looks up the [`Right`] of a call here, once; the services ask nothing but that right.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::domain::fact::Role;
 
 /// A role as the table has it.
@@ -150,19 +153,30 @@ pub const METHODS: &[Method] = &[
     row("ChangeService", "ListChanges", RECORD),
 ];
 
-/// What a role may do by the method of a path (`/package.Service/Method`). None: nothing.
-pub fn right(path: &str, role: &Role) -> Option<Right> {
-    let (service, name) = path.strip_prefix("/ms.dmh.credential.v1.")?.split_once('/')?;
-    let row = METHODS.iter().find(|row| row.service == service && row.name == name)?;
-    let of = |asked: RoleName| row.grants.iter().find(|(role, _)| *role == asked).map(|(_, right)| *right);
-    match role {
-        Role::Registry => None,
-        Role::Registrar => of(Registrar),
-        Role::Certifier => of(Certifier),
-        // What either may do, with a registrar's sight.
-        Role::RegistrarAndCertifier => of(Registrar).or(of(Certifier)).map(|_| Right { rows: Everything, fields: All }),
-        Role::Provider(_) => of(Provider),
-        Role::Payer => of(Payer),
-        Role::Auditor => of(Auditor),
+/// The row of a path (`/package.Service/Method`). None: no method of the contract.
+pub fn method(path: &str) -> Option<&'static Method> {
+    static BY_PATH: LazyLock<HashMap<String, &'static Method>> = LazyLock::new(|| {
+        let path = |method: &Method| format!("/ms.dmh.credential.v1.{}/{}", method.service, method.name);
+        METHODS.iter().map(|method| (path(method), method)).collect()
+    });
+    BY_PATH.get(path).copied()
+}
+
+impl Method {
+    /// What a role may do by it. None: nothing.
+    pub fn right(&self, role: &Role) -> Option<Right> {
+        let of = |asked: RoleName| self.grants.iter().find(|(role, _)| *role == asked).map(|(_, right)| *right);
+        match role {
+            Role::Registry => None,
+            Role::Registrar => of(Registrar),
+            Role::Certifier => of(Certifier),
+            // What either may do, with a registrar's sight.
+            Role::RegistrarAndCertifier => {
+                of(Registrar).or(of(Certifier)).map(|_| Right { rows: Everything, fields: All })
+            }
+            Role::Provider(_) => of(Provider),
+            Role::Payer => of(Payer),
+            Role::Auditor => of(Auditor),
+        }
     }
 }

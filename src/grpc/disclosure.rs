@@ -53,13 +53,8 @@ impl Shown {
 
 /// Who asks, as the entrance resolved it.
 pub(super) fn asker<T>(request: &Request<T>) -> Result<Asker, Status> {
-    let extensions = request.extensions();
-    match (extensions.get::<Arc<Caller>>(), extensions.get::<Right>(), extensions.get::<RequestId>()) {
-        (Some(caller), Some(right), Some(request_id)) => {
-            Ok(Asker { caller: Arc::clone(caller), right: *right, request_id: *request_id })
-        }
-        _ => Err(status::unauthenticated("the call did not pass the entrance")),
-    }
+    let asker = request.extensions().get::<Asker>();
+    asker.cloned().ok_or_else(|| status::unauthenticated("the call did not pass the entrance"))
 }
 
 impl Asker {

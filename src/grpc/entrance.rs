@@ -13,15 +13,16 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
+use super::disclosure::Asker;
 use super::mutation::refused;
-use super::reads::RequestIds;
+use super::reads::{RequestId, RequestIds};
 use super::status;
-use crate::auth::peer::Peer;
-use crate::auth::{self, Caller, Identities, Right};
+use crate::auth::{self, Caller, Identities, Method, NotIdentified};
 use crate::domain::day::Day;
 use crate::proto::google::rpc;
 use crate::registry::Registry;
-use crate::telemetry;
+use crate::telemetry::access::{AccessLog, Answered};
+use crate::telemetry::audit::Client;
 use crate::telemetry::metrics::Metrics;
 
 /// How much earlier than the caller a call is given up, so that the answer still says why: a tenth of the time, at most
@@ -39,6 +40,8 @@ pub struct EntranceLayer {
     request_ids: Arc<RequestIds>,
     /// Where calls are counted.
     pub metrics: Arc<Metrics>,
+    /// Where they leave a line.
+    access: AccessLog,
 }
 
 impl<S> Layer<S> for EntranceLayer {
@@ -79,18 +82,17 @@ where
         let way_in = Arc::clone(&self.way_in);
         Box::pin(async move {
             let started = Instant::now();
-            let method = request.uri().path().to_owned();
+            let method = auth::method(request.uri().path());
             let deadline = deadline(request.headers());
             let given = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
             let request_id = way_in.request_ids.of(given);
-            let admitted = way_in.admit(&method, request.headers(), request.extensions().get(), started).await;
-            let client = admitted.as_ref().map_or("-", |(caller, _)| caller.client.as_str()).to_owned();
+            let caller = way_in.identities.caller(request.headers(), request.extensions().get(), started);
+            let admitted = way_in.admit(method, caller, request_id, request.headers()).await;
+            let client = admitted.as_ref().ok().map(|asker| Arc::clone(&asker.caller) as Arc<dyn Client>);
             let response = match admitted {
                 Err(refusal) => refusal.into_http(),
-                Ok((caller, right)) => {
-                    request.extensions_mut().insert(caller);
-                    request.extensions_mut().insert(right);
-                    request.extensions_mut().insert(request_id);
+                Ok(asker) => {
+                    request.extensions_mut().insert(asker);
                     match deadline {
                         None => inner.call(request).await?,
                         Some(limit) => match tokio::time::timeout(limit, inner.call(request)).await {
@@ -107,12 +109,10 @@ where
                 _ => response,
             };
             let (code, elapsed) = (code(&response), started.elapsed());
-            telemetry::access(&method, &client, code, elapsed);
-            way_in.metrics.called(
-                &method,
-                rpc::Code::try_from(code).unwrap_or(rpc::Code::Unknown).as_str_name(),
-                elapsed,
-            );
+            let method = method.map(|method| (method.service, method.name));
+            let name = rpc::Code::try_from(code).unwrap_or(rpc::Code::Unknown).as_str_name();
+            way_in.metrics.called(method, name, elapsed);
+            way_in.access.answered(Answered { method, client, code, elapsed });
             Ok(response)
         })
     }
@@ -125,27 +125,26 @@ fn is_open_to_all(path: &str) -> bool {
 
 impl EntranceLayer {
     /// Before the services of a registry.
-    pub fn new(registry: Registry, identities: Identities, metrics: Arc<Metrics>) -> EntranceLayer {
-        EntranceLayer { registry, identities, metrics, request_ids: Arc::new(RequestIds::new()) }
+    pub fn new(registry: Registry, identities: Identities, metrics: Arc<Metrics>, access: AccessLog) -> EntranceLayer {
+        EntranceLayer { registry, identities, metrics, access, request_ids: Arc::new(RequestIds::new()) }
     }
 
     async fn admit(
         &self,
-        method: &str,
+        method: Option<&'static Method>,
+        caller: Result<Arc<Caller>, NotIdentified>,
+        request_id: RequestId,
         headers: &HeaderMap,
-        peer: Option<&Peer>,
-        now: Instant,
-    ) -> Result<(Arc<Caller>, Right), Status> {
-        let caller = self.identities.caller(headers, peer, now);
+    ) -> Result<Asker, Status> {
         let caller = caller.map_err(|nobody| status::unauthenticated(nobody.to_string()))?;
         let denied = || status::permission_denied("the caller's role may not call this method");
-        let right = auth::right(method, &caller.role).ok_or_else(denied)?;
+        let right = method.and_then(|method| method.right(&caller.role)).ok_or_else(denied)?;
         if !self.identities.is_dev() {
             refuse_dev_metadata(headers)?;
         } else if let Some(day) = headers.get("x-dev-today") {
             self.move_to(day.to_str().unwrap_or_default()).await?;
         }
-        Ok((caller, right))
+        Ok(Asker { caller, right, request_id })
     }
 
     /// Opens every day up to the one given, before the call is answered.

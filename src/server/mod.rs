@@ -37,6 +37,7 @@ use crate::registry::{OpenError, Opened, Registry, WriterFailed};
 use crate::store::Store;
 use crate::store::backup::LossError;
 use crate::telemetry;
+use crate::telemetry::access::AccessLog;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::metrics::Metrics;
 
@@ -84,6 +85,9 @@ pub enum ServeError {
     /// The audit of reads does not start.
     #[error("the audit of reads could not be started")]
     Audit(#[source] std::io::Error),
+    /// The access log does not start.
+    #[error("the access log could not be started")]
+    Access(#[source] std::io::Error),
     /// A part of the program broke off.
     #[error("a part of the program broke off")]
     Broken,
@@ -115,16 +119,14 @@ pub async fn run(
     if config.dev && is_new && !config.no_sample {
         sample::load(&registry).await.map_err(ServeError::Sample)?;
     }
-    let calendar = tokio::spawn({
-        let registry = registry.clone();
-        async move { registry.keep_calendar().await }
-    });
+    let calendar = tokio::spawn(keep_calendar(registry.clone()));
     let writer = tokio::task::spawn_blocking(move || writer.join());
     tokio::pin!(writer);
 
     let (audit, audit_thread) = Audit::start(config.audit.clone(), clock::now).map_err(ServeError::Audit)?;
     ops.registry.store(Some(Arc::new(registry.clone())));
-    let way_in = EntranceLayer::new(registry.clone(), door.identities.clone(), ops.metrics);
+    let (access, access_thread) = AccessLog::start(std::io::stderr(), clock::now).map_err(ServeError::Access)?;
+    let way_in = EntranceLayer::new(registry.clone(), door.identities.clone(), ops.metrics, access);
     let limits = LimitsLayer { shares: door.shares.clone(), identities: door.identities.clone() };
     let served = grpc::server(&health, &audit, way_in, limits, stop.subscribe())
         .map_err(ServeError::Reflection)?
@@ -161,7 +163,7 @@ pub async fn run(
     };
     ops_server.abort();
     // What was answered is written down, before anything else is let go of.
-    drop(tokio::task::spawn_blocking(move || audit_thread.close()).await);
+    drop(tokio::task::spawn_blocking(move || (audit_thread.close(), access_thread.close())).await);
     drop(registry);
     close(ended.map_err(|_| ServeError::Broken)?.map_err(|_| ServeError::Broken)??);
     Ok(())
@@ -184,6 +186,10 @@ fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Door, Option<Watch>)
     let (metrics, slot) = (Arc::clone(metrics), Arc::clone(&tls));
     let watch = Watch { files, clients, tls: slot, identities: identities.clone(), metrics };
     Ok((Door { tls: Some(tls), identities, shares }, Some(watch)))
+}
+
+async fn keep_calendar(registry: Registry) {
+    registry.keep_calendar().await;
 }
 
 /// Says what is served: questions while they can be written down; writes while the disk has room and the calendar goes on.

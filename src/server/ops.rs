@@ -14,7 +14,6 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::pb::health_server::HealthServer;
 
-use crate::auth::METHODS;
 use crate::grpc::health::HealthBoard;
 use crate::registry::Registry;
 use crate::telemetry::metrics::{self, Metrics, State};
@@ -32,10 +31,9 @@ pub(super) struct Ops {
 impl Ops {
     /// Of a registry that is not open yet.
     pub(super) fn new(data_dir: &Path) -> Ops {
-        let methods = METHODS.iter().map(|method| (method.service, method.name));
         Ops {
             health: HealthBoard::default(),
-            metrics: Arc::new(Metrics::new("ms.dmh.credential.v1", methods)),
+            metrics: Arc::default(),
             registry: Arc::default(),
             data_dir: data_dir.to_owned(),
         }

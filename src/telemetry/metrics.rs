@@ -1,7 +1,6 @@
 //! Metrics, in the text form that Prometheus and its kin read. What they say of a call is its method and its outcome: never
 //! whom it was about, nor who asked.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -35,8 +34,6 @@ struct Outcome {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// The methods by their paths. What is called by any other path is counted as one, so that nobody makes series.
-    methods: HashMap<String, Method>,
     calls: Family<Outcome, Counter>,
     seconds: Family<Method, Histogram>,
     state: StateGauges,
@@ -64,13 +61,11 @@ struct StateGauges {
     certificate_expires: Gauge,
 }
 
-impl Metrics {
-    /// Of a package with these methods, each with its service.
-    pub fn new(package: &str, methods: impl IntoIterator<Item = (&'static str, &'static str)>) -> Metrics {
-        let path = |(service, method)| (format!("/{package}.{service}/{method}"), Method { service, method });
+impl Default for Metrics {
+    /// Of a process that has just begun.
+    fn default() -> Metrics {
         let mut metrics = Metrics {
             registry: Registry::with_prefix("cpss"),
-            methods: methods.into_iter().map(path).collect(),
             calls: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(BOUNDS)),
             state: StateGauges::default(),
@@ -98,12 +93,15 @@ impl Metrics {
         }
         metrics
     }
+}
 
-    /// A call has been answered.
-    pub fn called(&self, path: &str, code: &'static str, elapsed: Duration) {
-        let method = self.methods.get(path).copied().unwrap_or(Method { service: "other", method: "other" });
-        self.calls.get_or_create(&Outcome { service: method.service, method: method.method, code }).inc();
-        self.seconds.get_or_create(&method).observe(elapsed.as_secs_f64());
+impl Metrics {
+    /// A call of a method, named with its service, has been answered. What is no method is counted as one, so that nobody
+    /// makes series.
+    pub fn called(&self, method: Option<(&'static str, &'static str)>, code: &'static str, elapsed: Duration) {
+        let (service, method) = method.unwrap_or(("other", "other"));
+        self.calls.get_or_create(&Outcome { service, method, code }).inc();
+        self.seconds.get_or_create(&Method { service, method }).observe(elapsed.as_secs_f64());
     }
 
     /// The certificate in use expires at this second since 1970.
@@ -130,10 +128,10 @@ mod tests {
 
     #[test]
     fn calls_are_counted_by_method_and_code_and_no_caller_makes_series() {
-        let metrics = Metrics::new("a.v1", [("VerificationService", "VerifyCredential")]);
-        metrics.called("/a.v1.VerificationService/VerifyCredential", "OK", Duration::from_micros(300));
-        for path in ["/a.v1.VerificationService/Made", "/made/up", ""] {
-            metrics.called(path, "UNIMPLEMENTED", Duration::ZERO);
+        let metrics = Metrics::default();
+        metrics.called(Some(("VerificationService", "VerifyCredential")), "OK", Duration::from_micros(300));
+        for _ in 0..3 {
+            metrics.called(None, "UNIMPLEMENTED", Duration::ZERO);
         }
         let text = metrics.text(State { head_revision: 57, writes: true, ..State::default() });
         for line in [

@@ -1,5 +1,6 @@
 //! Logs. Names and birth dates never reach them: what is logged of a call is its method, its caller and its outcome.
 
+pub mod access;
 pub mod audit;
 pub mod metrics;
 
@@ -11,10 +12,4 @@ pub fn log_to_stderr() {
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
     // A subscriber that is there already, as in tests, stays.
     drop(subscriber.try_init());
-}
-
-/// One line for a call that has been answered.
-pub fn access(method: &str, client: &str, code: i32, elapsed: std::time::Duration) {
-    let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(target: "access", method, client, code, micros);
 }

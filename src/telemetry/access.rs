@@ -1,0 +1,194 @@
+//! The access log: a line for every call that has been answered.
+//!
+//! Whoever answers a call never waits for its line, and never wakes the thread that writes it: the thread looks every few
+//! milliseconds, and writes what it finds at once. Where calls come faster than lines can be written, lines are left
+//! out, and how many is written in their place. What must not be left out is in the audit of reads, and in the log.
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::audit::Client;
+
+/// How many lines may wait.
+const QUEUE: usize = 16_384;
+
+/// How long the thread sleeps when there was nothing to do.
+const NAP: Duration = Duration::from_millis(5);
+
+/// A call that has been answered.
+pub struct Answered {
+    /// The method, without its package; none of the contract's: none.
+    pub method: Option<(&'static str, &'static str)>,
+    /// Who called; nobody known: none.
+    pub client: Option<Arc<dyn Client>>,
+    /// The gRPC code.
+    pub code: i32,
+    /// How long it took until it was answered.
+    pub elapsed: Duration,
+}
+
+/// Where answered calls are told. Clones share it.
+#[derive(Clone)]
+pub struct AccessLog {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: SyncSender<Answered>,
+    left_out: AtomicU64,
+    is_closing: AtomicBool,
+}
+
+/// The running thread.
+pub struct AccessThread {
+    shared: Arc<Shared>,
+    thread: JoinHandle<()>,
+}
+
+impl AccessLog {
+    /// Starts the thread, which writes to `out`. `now` tells the time of a line.
+    pub fn start(
+        out: impl io::Write + Send + 'static,
+        now: impl Fn() -> Timestamp + Send + 'static,
+    ) -> io::Result<(AccessLog, AccessThread)> {
+        let (queue, lines) = sync_channel(QUEUE);
+        let shared = Arc::new(Shared { queue, left_out: AtomicU64::new(0), is_closing: AtomicBool::new(false) });
+        let told = Arc::clone(&shared);
+        let thread =
+            std::thread::Builder::new().name("access".to_owned()).spawn(move || write(&told, &lines, out, now))?;
+        Ok((AccessLog { shared: Arc::clone(&shared) }, AccessThread { shared, thread }))
+    }
+
+    /// Takes down a call, unless the log's filter leaves the target `access` out.
+    pub fn answered(&self, call: Answered) {
+        if tracing::enabled!(target: "access", tracing::Level::INFO) && self.shared.queue.try_send(call).is_err() {
+            self.shared.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl AccessThread {
+    /// Writes what is left, and ends.
+    pub fn close(self) {
+        self.shared.is_closing.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        if self.thread.join().is_err() {
+            tracing::error!("the access log broke off");
+        }
+    }
+}
+
+fn write(shared: &Shared, calls: &Receiver<Answered>, mut out: impl io::Write, now: impl Fn() -> Timestamp) {
+    let mut lines = String::new();
+    loop {
+        let is_closing = shared.is_closing.load(Ordering::Acquire);
+        let at = now();
+        for call in calls.try_iter().take(QUEUE) {
+            line(&mut lines, at, &call);
+        }
+        let left_out = shared.left_out.swap(0, Ordering::Relaxed);
+        if left_out > 0 {
+            say(&mut lines, format_args!("{at:.6}  WARN access: lines were left out left_out={left_out}"));
+        }
+        if lines.is_empty() {
+            if is_closing {
+                return;
+            }
+            std::thread::park_timeout(NAP);
+        } else {
+            // A reader that has hung up misses the lines, and nothing else happens.
+            drop(out.write_all(lines.as_bytes()));
+            lines.clear();
+        }
+    }
+}
+
+fn line(lines: &mut String, at: Timestamp, call: &Answered) {
+    let (service, method) = call.method.unwrap_or(("-", "-"));
+    let client = call.client.as_ref().map_or("-", |client| client.name());
+    let (code, micros) = (call.code, call.elapsed.as_micros());
+    say(
+        lines,
+        format_args!(
+            "{at:.6}  INFO access: method=\"{service}/{method}\" client={client:?} code={code} micros={micros}"
+        ),
+    );
+}
+
+fn say(lines: &mut String, said: std::fmt::Arguments<'_>) {
+    // A string takes whatever is written to it.
+    if lines.write_fmt(said).is_ok() {
+        lines.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use super::*;
+
+    /// What was written, and a gate before it.
+    #[derive(Clone, Default)]
+    struct Out(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Out {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Named;
+
+    impl Client for Named {
+        fn name(&self) -> &str {
+            "region-1-hr"
+        }
+    }
+
+    fn call() -> Answered {
+        Answered {
+            method: Some(("VerificationService", "VerifyCredential")),
+            client: Some(Arc::new(Named)),
+            code: 0,
+            elapsed: Duration::from_micros(57),
+        }
+    }
+
+    #[test]
+    fn every_call_has_a_line_or_is_counted() {
+        tracing::subscriber::with_default(tracing_subscriber::fmt().with_writer(io::sink).finish(), || {
+            let out = Out::default();
+            let (log, thread) = AccessLog::start(out.clone(), || Timestamp::UNIX_EPOCH).unwrap();
+            let held = out.0.lock().unwrap();
+            let calls = 3 * QUEUE;
+            for _ in 0..calls {
+                log.answered(call());
+            }
+            log.answered(Answered { method: None, client: None, ..call() });
+            drop(held);
+            thread.close();
+            let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+            let told = text.lines().filter(|line| line.contains("INFO")).count();
+            let left_out = text.lines().filter_map(|line| line.split_once("left_out=")?.1.parse::<usize>().ok());
+            assert_eq!(told + left_out.sum::<usize>(), calls + 1);
+            assert!(told < calls, "a log that cannot be written holds nobody up");
+            let first = text.lines().next().unwrap();
+            let expected = "1970-01-01T00:00:00.000000Z  INFO access: method=\"VerificationService/VerifyCredential\" \
+                            client=\"region-1-hr\" code=0 micros=57";
+            assert_eq!(first, expected);
+        });
+    }
+}
