@@ -1,0 +1,96 @@
+//! What operators write: the list of clients, the configuration, rule sets, certificates.
+
+use std::fs;
+
+use cpss_registry::auth::clients::Clients;
+use cpss_registry::registry::clock;
+use cpss_registry::rules;
+use cpss_registry::server::config::{Config, Flags};
+use cpss_registry::server::door::certificates::CertificateFiles;
+use cpss_registry::server::setup::{self, Setup};
+use fastrand::Rng;
+
+use super::bend::{any, bent_text};
+use super::{again_and_again, alone};
+
+/// Tables and errors are larger than the text that they are of.
+const FACTOR: usize = 1024;
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Text in order from which inputs are made, and now and then no text of any kind.
+fn bent(whole: &[String]) -> impl FnMut(&mut Rng) -> Vec<u8> {
+    move |random| match random.u8(..8) {
+        0 => String::from_utf8_lossy(&any(random, 512)).into_owned().into_bytes(),
+        1 => ["[", "a.", "{a=", "[[client]]\n", "\"\"\"", "name = 1\n"][random.usize(..6)]
+            .repeat(random.usize(..300))
+            .into_bytes(),
+        _ => bent_text(random, random.clone().choice(whole).unwrap()),
+    }
+}
+
+#[test]
+fn lists_of_clients() {
+    let _alone = alone();
+    let digest = "0123456789abcdef".repeat(4);
+    let whole = format!(
+        "[[client]]\nname = \"hr\"\nsan_uri = \"urn:cpss:client:hr\"\nrole = \"provider\"\nprovider_id = \"region-1\"\n\
+         [[client]]\nname = \"b\"\ntoken_sha256 = \"{digest}\"\nrole = \"payer\"\n"
+    );
+    again_and_again("lists of clients", FACTOR, bent(&[whole]), |bytes| drop(Clients::read(text(bytes))));
+}
+
+#[test]
+fn rule_sets() {
+    let _alone = alone();
+    let whole = rules::shipped().unwrap().into_iter().map(|shipped| shipped.content).collect::<Vec<_>>();
+    again_and_again("rule sets", FACTOR, bent(&whole), |bytes| drop(rules::read("bent.toml", text(bytes))));
+}
+
+#[test]
+fn configurations() {
+    let _alone = alone();
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("config.toml");
+    let flags = Flags { config: Some(path.to_str().unwrap().to_owned()), dev: true, ..Flags::default() };
+    let example = include_str!("../../deploy/config.example.toml").to_owned();
+    let bare: String = example
+        .lines()
+        .filter(|line| line.contains(" = ") && !line.starts_with('#'))
+        .fold(String::new(), |all, line| all + line + "\n");
+    again_and_again("configurations", FACTOR, bent(&[example, bare]), |bytes| {
+        fs::write(&path, bytes).unwrap();
+        drop(Config::read(&flags));
+    });
+}
+
+#[test]
+fn certificates() {
+    let _alone = alone();
+    let scratch = tempfile::tempdir().unwrap();
+    let setup = Setup { hosts: Vec::new(), listen: String::new(), ops_listen: String::new(), data_dir: None, days: 1 };
+    setup::set_up(scratch.path(), &setup).unwrap();
+    let names = ["server.crt", "server.key", "ca.crt"];
+    let whole = names.map(|name| fs::read_to_string(scratch.path().join(name)).unwrap());
+    let now = clock::now();
+    let files = CertificateFiles {
+        certificate: scratch.path().join(names[0]),
+        key: scratch.path().join(names[1]),
+        client_ca: Some(scratch.path().join(names[2])),
+    };
+    // The first byte says which of the three is bent.
+    let make = |random: &mut Rng| {
+        let at = random.u8(..3);
+        let mut bytes = bent(&whole[usize::from(at)..=usize::from(at)])(random);
+        bytes.insert(0, at);
+        bytes
+    };
+    again_and_again("certificates", FACTOR, make, |bytes| {
+        let at = usize::from(bytes[0]);
+        fs::write(scratch.path().join(names[at]), &bytes[1..]).unwrap();
+        drop(files.read(now));
+        fs::write(scratch.path().join(names[at]), &whole[at]).unwrap();
+    });
+}
