@@ -6,3 +6,4 @@ mod limits;
 mod ops;
 pub mod place;
 mod reload;
+mod roles;
