@@ -12,6 +12,7 @@
 
 mod agenda;
 mod backup;
+mod calendar;
 mod cascade;
 mod cold;
 mod contract;

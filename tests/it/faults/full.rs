@@ -75,7 +75,11 @@ async fn a_disk_that_fills_up_holds_writes_and_nothing_else_until_there_is_room(
     let disk = small_disk();
     let data_dir = disk.join("data");
     let reserve = RESERVE.to_string();
-    let arguments = ["--disk-reserve-bytes", &reserve, "--disk-reserve-percent", "0"];
+    // On the last block of a disk nobody can write down who asks either: the audit has a disk of its own.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let audit = elsewhere.path().join("reads.jsonl");
+    let audit = audit.to_str().unwrap();
+    let arguments = ["--disk-reserve-bytes", &reserve, "--disk-reserve-percent", "0", "--audit-file", audit];
     let process = Process::spawn_with(&data_dir, TODAY, &arguments);
     let client = Client::connect(process.listening());
     let employer = client.qualified_provider("Example Center").await;

@@ -1,0 +1,63 @@
+//! The calendar: every civil day is opened once and in order, over a leap day, both changes of the clock and a year's end,
+//! also after weeks in which nobody was there.
+
+use cpss_registry::proto::v1::{self, ServiceStatus};
+use jiff::civil;
+
+use super::harness::TestServer;
+use super::harness::requests::{date, new_request_id};
+
+#[tokio::test]
+async fn days_that_were_missed_are_opened_one_by_one() {
+    let (first, last) = (civil::date(2028, 2, 20), civil::date(2029, 1, 3));
+    let server = TestServer::start(&first.to_string()).await;
+    let registry = server.client();
+    let provider_id = registry.qualified_provider("Tallahala Example Center").await.provider_id;
+    let certified = v1::CertifyPeerServiceRequest {
+        request_id: new_request_id(),
+        provider_id: provider_id.clone(),
+        first_day: Some(date("2028-01-01")),
+        ..Default::default()
+    };
+    registry.report(certified).await;
+    let suspended = v1::SuspendPeerServiceRequest {
+        request_id: new_request_id(),
+        provider_id,
+        first_day: Some(date("2028-02-29")),
+        last_day: Some(date("2028-02-29")),
+        ..Default::default()
+    };
+    registry.report(suspended).await;
+
+    // Over 29 February and 12 March; weeks later over 5 November; and over the end of the year.
+    let came_back = ["2028-03-20", "2028-11-20", "2029-01-03"];
+    for day in came_back {
+        registry.on_day(day).head().await;
+    }
+    let (mut opened, mut leap_day) = (Vec::new(), Vec::new());
+    let mut request = v1::ListChangesRequest { page_size: 1000, ..v1::ListChangesRequest::default() };
+    loop {
+        let page = registry.ask(request.clone()).await;
+        for message in page.messages {
+            let today = message.today.unwrap();
+            if opened.last() != Some(&today) {
+                opened.push(today);
+            }
+            if today == date("2028-02-29") || today == date("2028-03-01") {
+                leap_day.extend(message.changes.into_iter().filter_map(|change| match change.change {
+                    Some(v1::change::Change::Service(change)) => Some((today, change.first_day, change.service())),
+                    _ => None,
+                }));
+            }
+        }
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    let days = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last);
+    assert_eq!(opened, days.map(|day| date(&day.to_string())).collect::<Vec<_>>());
+    let expected = [("2028-02-29", ServiceStatus::NotCertified), ("2028-03-01", ServiceStatus::Certified)];
+    assert_eq!(leap_day, expected.map(|(day, service)| (date(day), Some(date(day)), service)));
+    server.stop().await;
+}
