@@ -89,16 +89,21 @@ async fn a_disk_that_fills_up_holds_writes_and_nothing_else_until_there_is_room(
     writes_are(&process, Serving).await;
 
     let mut sent = Vec::new();
-    // First down to the floor, by the writers' own load; then to the last block, by somebody else.
-    for left in [RESERVE + MIB, 0] {
+    // Down to the floor, by the writers' own load; the second time then to the last block, by somebody else.
+    for is_filled_up in [false, true] {
         let writers = Writers::start(&client, 16);
-        let ballast = Ballast::leave(&disk, left);
+        let mut ballast = vec![Ballast::leave(&disk, RESERVE + MIB)];
         while writers.count(|_| true) == 0
             || asked_on(process.ops(), "ms.dmh.credential.v1.CredentialService").await == Serving
         {
             is_confirmed().await;
         }
         writes_are(&process, NotServing).await;
+        if is_filled_up {
+            // sled writes out what it holds every half second, and is broken if there is no room for it then.
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            ballast.push(Ballast::leave(&disk, 0));
+        }
         let (accepted, room) = (writers.count(|sent| sent.revision.is_some()), free(&disk));
         println!("floor of {} MiB: {accepted} accepted, {} KiB free", RESERVE / MIB, room / 1024);
         for _ in 0..200 {
