@@ -21,10 +21,11 @@ use tonic::transport::Server;
 use tower::{Layer, Service};
 
 use self::held::{Asked, Held};
+use super::disclosure::Asker;
 use super::status;
+use crate::auth::Identities;
 use crate::auth::peer::Peer;
 use crate::auth::shares::{Exhausted, Place, Shares};
-use crate::auth::{Caller, Identities};
 
 /// The largest message that is read: a batch of a thousand questions is a fifth of it.
 pub(super) const LARGEST_MESSAGE: usize = 1024 * 1024;
@@ -119,7 +120,7 @@ impl LimitsLayer {
     fn admit(&self, request: &Request<Body>) -> Result<Option<(Place, Asked)>, Status> {
         let extensions = request.extensions();
         // Health and reflection are open to all, and say little.
-        let Some(caller) = extensions.get::<Arc<Caller>>() else { return Ok(None) };
+        let Some(Asker { caller, .. }) = extensions.get::<Asker>() else { return Ok(None) };
         let peer = extensions.get::<Peer>();
         let share = self.shares.of(&caller.client);
         if let Some(peer) = peer {
