@@ -1,0 +1,249 @@
+//! Load: closed loops for throughput, a fixed rate for latency, one stream for length. Every answer is compared.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use h2::RecvStream;
+use prost::bytes::{Bytes, BytesMut};
+use tokio::task::JoinHandle;
+
+use super::wire::{self, Connection, Failure, Target};
+
+/// A question as it is sent, with the answer that it must have.
+#[derive(Clone)]
+pub struct Exchange {
+    pub request: Bytes,
+    pub answer: Bytes,
+}
+
+/// What a run measured.
+pub struct Run {
+    pub calls: usize,
+    pub took: Duration,
+    /// Of each call, ascending.
+    pub latencies: Vec<Duration>,
+}
+
+impl Run {
+    fn of(mut latencies: Vec<Duration>, took: Duration) -> Run {
+        latencies.sort_unstable();
+        Run { calls: latencies.len(), took, latencies }
+    }
+
+    /// Calls a second.
+    pub fn rate(&self) -> f64 {
+        self.calls as f64 / self.took.as_secs_f64()
+    }
+
+    /// The latency that this part of the calls did not exceed.
+    pub fn quantile(&self, part: f64) -> Duration {
+        let at = (self.latencies.len() as f64 * part) as usize;
+        self.latencies.get(at.min(self.latencies.len().saturating_sub(1))).copied().unwrap_or_default()
+    }
+}
+
+/// Puts each question once and keeps its answer, which `check` decodes and judges.
+pub async fn learn(
+    target: &Target,
+    method: &str,
+    requests: Vec<Bytes>,
+    check: impl Fn(usize, &[u8]) -> Result<(), Failure>,
+) -> Result<Arc<[Exchange]>, Failure> {
+    let mut connection = Connection::open(target).await?;
+    let mut answer = BytesMut::new();
+    let mut learned = Vec::with_capacity(requests.len());
+    for (at, request) in requests.into_iter().enumerate() {
+        connection.call(method, request.clone(), &mut answer).await?;
+        check(at, &answer)?;
+        learned.push(Exchange { request, answer: Bytes::copy_from_slice(&answer) });
+    }
+    Ok(learned.into())
+}
+
+fn compare(answer: &[u8], expected: &[u8]) -> Result<(), Failure> {
+    if answer == expected { Ok(()) } else { Err("an answer differs from the one that was checked".into()) }
+}
+
+/// Closed loop: every connection has one call under way, and the next as soon as it is answered.
+pub async fn closed(
+    target: &Target,
+    method: &'static str,
+    exchanges: &Arc<[Exchange]>,
+    connections: usize,
+    lasting: Duration,
+) -> Result<Run, Failure> {
+    let mut open = Vec::new();
+    for _ in 0..connections {
+        open.push(Connection::open(target).await?);
+    }
+    let next = Arc::new(AtomicUsize::new(0));
+    let started = Instant::now();
+    let mut loops = tokio::task::JoinSet::new();
+    for mut connection in open {
+        let (exchanges, next) = (Arc::clone(exchanges), Arc::clone(&next));
+        loops.spawn(async move {
+            let mut answer = BytesMut::new();
+            let mut latencies = Vec::new();
+            while started.elapsed() < lasting {
+                let exchange = &exchanges[next.fetch_add(1, Ordering::Relaxed) % exchanges.len()];
+                let asked = Instant::now();
+                connection.call(method, exchange.request.clone(), &mut answer).await?;
+                latencies.push(asked.elapsed());
+                compare(&answer, &exchange.answer)?;
+            }
+            Ok::<_, Failure>(latencies)
+        });
+    }
+    let mut latencies = Vec::new();
+    while let Some(ended) = loops.join_next().await {
+        latencies.extend(ended??);
+    }
+    Ok(Run::of(latencies, started.elapsed()))
+}
+
+/// Open loop: calls begin at a fixed rate whatever becomes of those before them, and each is timed from the instant at
+/// which it should have begun.
+pub async fn open(
+    target: &Target,
+    method: &'static str,
+    exchanges: &Arc<[Exchange]>,
+    rate: u32,
+    lasting: Duration,
+) -> Result<Run, Failure> {
+    const CONNECTIONS: usize = 8;
+    let mut connections = Vec::new();
+    for _ in 0..CONNECTIONS {
+        connections.push(Connection::open(target).await?);
+    }
+    let (due, mut begin) = tokio::sync::mpsc::unbounded_channel();
+    let started = Instant::now();
+    // The runtime's timers tick in milliseconds: a thread that sleeps until each instant is more punctual.
+    let metronome = std::thread::spawn(move || {
+        let count = (lasting.as_secs_f64() * f64::from(rate)) as u32;
+        for at in 0..count {
+            let instant = started + Duration::from_secs(1) / rate * at;
+            std::thread::sleep(instant.saturating_duration_since(Instant::now()));
+            if due.send(instant).is_err() {
+                return;
+            }
+        }
+    });
+    let mut calls = tokio::task::JoinSet::new();
+    let mut latencies = Vec::new();
+    let mut at = 0;
+    while let Some(instant) = begin.recv().await {
+        let mut connection = connections[at % CONNECTIONS].clone();
+        let (exchanges, question) = (Arc::clone(exchanges), at);
+        calls.spawn(async move {
+            let exchange = &exchanges[question % exchanges.len()];
+            let mut answer = BytesMut::new();
+            connection.call(method, exchange.request.clone(), &mut answer).await?;
+            let took = instant.elapsed();
+            compare(&answer, &exchange.answer)?;
+            Ok::<_, Failure>(took)
+        });
+        at += 1;
+        while let Some(ended) = calls.try_join_next() {
+            latencies.push(ended??);
+        }
+    }
+    while let Some(ended) = calls.join_next().await {
+        latencies.push(ended??);
+    }
+    metronome.join().map_err(|_| "the metronome broke off")?;
+    Ok(Run::of(latencies, started.elapsed()))
+}
+
+/// A stream's questions as they are sent, one behind the other, and the answers as they must come back.
+#[derive(Clone)]
+pub struct Tape {
+    pub opening: Bytes,
+    /// The first message back, which says what the stream is answered from.
+    pub pinned: Bytes,
+    pub questions: Bytes,
+    pub answers: Bytes,
+    pub items: usize,
+}
+
+/// The most that is sent at once.
+const CHUNK: usize = 16 * 1024;
+
+/// A stream whose questions are being sent, `times` over, as fast as the server takes them.
+async fn play(
+    target: &Target,
+    method: &'static str,
+    opening: Bytes,
+    questions: Bytes,
+    times: usize,
+) -> Result<(RecvStream, JoinHandle<Result<(), Failure>>), Failure> {
+    let connection = Connection::open(target).await?;
+    let (mut send, response) = connection.stream(method).await?;
+    let sending = tokio::spawn(async move {
+        send.send_data(opening, false)?;
+        for _ in 0..times {
+            let mut rest = questions.clone();
+            while !rest.is_empty() {
+                send.reserve_capacity(rest.len().min(CHUNK));
+                let room = std::future::poll_fn(|cx| send.poll_capacity(cx)).await.ok_or("the stream was reset")??;
+                send.send_data(rest.split_to(room.min(rest.len())), false)?;
+            }
+        }
+        send.send_data(Bytes::new(), true)?;
+        Ok(())
+    });
+    Ok((wire::body(response).await?, sending))
+}
+
+/// Plays a tape over one stream, `times` over, and compares all that comes back.
+pub async fn stream(target: &Target, method: &'static str, tape: &Tape, times: usize) -> Result<Run, Failure> {
+    let started = Instant::now();
+    let (mut body, sending) = play(target, method, tape.opening.clone(), tape.questions.clone(), times).await?;
+    let mut expected = tape.pinned.clone();
+    let mut begun = 0;
+    while let Some(mut bytes) = wire::take(&mut body).await? {
+        while !bytes.is_empty() {
+            if expected.is_empty() {
+                begun += 1;
+                expected = tape.answers.clone();
+            }
+            let length = bytes.len().min(expected.len());
+            compare(&bytes.split_to(length), &expected.split_to(length))?;
+        }
+    }
+    wire::end(&mut body).await?;
+    sending.await??;
+    if begun != times || !expected.is_empty() {
+        return Err("the stream ended early".into());
+    }
+    Ok(Run { calls: tape.items * times, took: started.elapsed(), latencies: Vec::new() })
+}
+
+/// Plays questions once and keeps what comes back, which `check` decodes and judges: it says how long the answer is.
+pub async fn record(
+    target: &Target,
+    method: &'static str,
+    opening: Bytes,
+    questions: &[Bytes],
+    check: impl Fn(usize, &[u8]) -> Result<usize, Failure>,
+) -> Result<Tape, Failure> {
+    let whole = Bytes::from(questions.concat());
+    let (mut body, sending) = play(target, method, opening.clone(), whole.clone(), 1).await?;
+    let mut received = BytesMut::new();
+    while let Some(bytes) = wire::take(&mut body).await? {
+        received.extend_from_slice(&bytes);
+    }
+    wire::end(&mut body).await?;
+    sending.await??;
+    let mut answers = received.freeze();
+    let (_, pinned) = wire::unframed::<()>(&answers)?;
+    let pinned = answers.split_to(pinned);
+    let mut at = 0;
+    for question in 0..questions.len() {
+        at += check(question, answers.get(at..).unwrap_or_default())?;
+    }
+    if at != answers.len() {
+        return Err("more answers than questions".into());
+    }
+    Ok(Tape { opening, pinned, questions: whole, answers, items: questions.len() })
+}

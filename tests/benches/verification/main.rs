@@ -1,0 +1,251 @@
+//! Verification beside a bare echo: `cargo bench --bench verification`.
+//!
+//! One run, on one machine: a bare tonic server that answers with constants, and the registry with the people that
+//! `generate` makes, each a process of its own. The same client puts the same questions to both, in turn and several times
+//! over. It decodes and judges the first answer to every question, and compares all later ones with it, byte for byte.
+//! What is printed are medians over the rounds, and ratios of medians.
+//!
+//! In reading order: [`wire`], the client; [`load`], how it drives; [`questions`], what it asks; [`echo`] and [`servers`],
+//! what it asks it of; [`table`], what it says.
+
+#![allow(missing_docs, reason = "a program, whose parts nobody else uses")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "figures for people"
+)]
+
+mod echo;
+mod load;
+mod questions;
+mod servers;
+mod table;
+mod wire;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cpss_registry::proto::v1;
+
+use self::load::{Exchange, Tape};
+use self::questions::{Answerer, Good};
+use self::servers::Server;
+use self::table::Table;
+use self::wire::{Failure, unframed};
+
+const VERIFY: &str = "/ms.dmh.credential.v1.VerificationService/VerifyCredential";
+const BATCH: &str = "/ms.dmh.credential.v1.VerificationService/BatchVerifyCredentials";
+const STREAM: &str = "/ms.dmh.credential.v1.VerificationService/StreamVerifyCredentials";
+const CHECK: &str = "/ms.dmh.credential.v1.VerificationService/CheckBillingEligibility";
+const CHECK_STREAM: &str = "/ms.dmh.credential.v1.VerificationService/StreamCheckBillingEligibility";
+
+/// The last day of the made history, on which the registry stands still.
+const THROUGH: &str = "2026-11-20";
+
+/// How many different questions are put.
+const QUESTIONS: usize = 10_000;
+const BATCH_ITEMS: usize = 1000;
+const TAPE_ITEMS: usize = 100_000;
+
+/// How the run is sized.
+struct Sizes {
+    specialists: Vec<u64>,
+    rounds: usize,
+    lasting: Duration,
+    claims: usize,
+}
+
+fn sizes() -> Sizes {
+    let number = |name: &str, default: u64| std::env::var(name).map_or(default, |text| text.parse().unwrap());
+    let listed = std::env::var("CPSS_SPECIALISTS").unwrap_or_else(|_| "100000".to_owned());
+    Sizes {
+        specialists: listed.split(',').map(|text| text.trim().parse().unwrap()).collect(),
+        rounds: number("CPSS_ROUNDS", 5) as usize,
+        lasting: Duration::from_secs(number("CPSS_SECONDS", 3)),
+        claims: number("CPSS_CLAIMS", 15_000_000) as usize,
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, constants, ..] = arguments.as_slice()
+        && flag == "--echo"
+    {
+        return echo::serve(Path::new(constants)).await;
+    }
+    let sizes = sizes();
+    for specialists in &sizes.specialists {
+        let made = Made::new(*specialists)?;
+        run(&sizes, &made).await?;
+    }
+    Ok(())
+}
+
+/// A registry that `generate` made, kept for the next run.
+struct Made {
+    specialists: u64,
+    data: PathBuf,
+    goods: Vec<Good>,
+}
+
+impl Made {
+    fn new(specialists: u64) -> Result<Made, Failure> {
+        let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("registry-{specialists}"));
+        let (data, numbers) = (root.join("data"), root.join("numbers.csv"));
+        if !numbers.exists() {
+            drop(fs::remove_dir_all(&root));
+            fs::create_dir_all(&root)?;
+            let draft = root.join("numbers.draft");
+            println!("generating {specialists} specialists");
+            let status = Command::new(env!("CARGO_BIN_EXE_cpss-registry"))
+                .args(["generate", "--seed", "1", "--through", THROUGH, "--specialists", &specialists.to_string()])
+                .arg("--data-dir")
+                .arg(&data)
+                .arg("--numbers")
+                .arg(&draft)
+                .status()?;
+            if !status.success() {
+                return Err("the registry could not be generated".into());
+            }
+            fs::rename(draft, &numbers)?;
+        }
+        Ok(Made { specialists, data, goods: questions::good(&numbers)? })
+    }
+}
+
+/// A case: its name, the method, what is exchanged, over how many connections, and how many questions a call has.
+type Case<'a> = (&'a str, &'static str, &'a Arc<[Exchange]>, usize, usize);
+
+/// The same questions with the answers of one server.
+struct Learned {
+    verify: Arc<[Exchange]>,
+    past: Arc<[Exchange]>,
+    batch: Arc<[Exchange]>,
+    check: Arc<[Exchange]>,
+    stream: Tape,
+    claims: Tape,
+}
+
+async fn learn(server: &Server, answerer: Answerer, goods: &[Good], past: u64) -> Result<Learned, Failure> {
+    let target = &server.target;
+    let some = goods.get(..QUESTIONS.min(goods.len())).unwrap_or_default();
+    let judge = |at: usize, answer: &[u8]| questions::judge_verify(answerer, &some[at], answer);
+    let asked = some.iter().map(|good| questions::verify(good, None)).collect();
+    let verify = load::learn(target, VERIFY, asked, judge).await?;
+    // What was known then may be anything; it was decided by the same facts.
+    let asked = some.iter().map(|good| questions::verify(good, Some(past))).collect();
+    let past = load::learn(target, VERIFY, asked, |_, _| Ok(())).await?;
+    let batches: Vec<&[Good]> = some.chunks(BATCH_ITEMS).collect();
+    let asked = batches.iter().map(|batch| questions::batch(batch)).collect();
+    let judge = |at: usize, answer: &[u8]| questions::judge_batch(answerer, batches[at], answer);
+    let batch = load::learn(target, BATCH, asked, judge).await?;
+    let asked = some.iter().map(questions::check).collect();
+    let check = load::learn(target, CHECK, asked, |at, answer| questions::judge_check(&some[at], answer)).await?;
+    let goods_of_tape: Vec<&Good> = goods.iter().cycle().take(TAPE_ITEMS).collect();
+    let asked: Vec<_> = goods_of_tape.iter().map(|good| questions::verify_in_stream(good)).collect();
+    let judge = |at: usize, answer: &[u8]| questions::judge_verify_in_stream(answerer, goods_of_tape[at], answer);
+    let stream = load::record(target, STREAM, questions::verify_opening(), &asked, judge).await?;
+    let drawn = questions::skewed(goods, TAPE_ITEMS);
+    let asked: Vec<_> = drawn.iter().map(|good| questions::check_in_stream(good)).collect();
+    let judge = |at: usize, answer: &[u8]| questions::judge_check_in_stream(drawn[at], answer);
+    let claims = load::record(target, CHECK_STREAM, questions::check_opening(), &asked, judge).await?;
+    Ok(Learned { verify, past, batch, check, stream, claims })
+}
+
+/// Those of whom a provider's claim is eligible: with some the service is not certified.
+async fn billable(registry: &Server, goods: &[Good]) -> Result<Vec<Good>, Failure> {
+    let billable = std::cell::RefCell::new(Vec::new());
+    let asked: Vec<_> = goods.iter().map(questions::check_in_stream).collect();
+    let sift = |at: usize, answer: &[u8]| {
+        let (length, is_eligible) = questions::is_eligible_in_stream(answer)?;
+        billable.borrow_mut().extend(goods.get(at).filter(|_| is_eligible).cloned());
+        Ok(length)
+    };
+    load::record(&registry.target, CHECK_STREAM, questions::check_opening(), &asked, sift).await?;
+    Ok(billable.into_inner())
+}
+
+async fn run(sizes: &Sizes, made: &Made) -> Result<(), Failure> {
+    let registry = Server::registry(&made.data, THROUGH)?;
+    let goods = billable(&registry, &made.goods).await?;
+    let constants = made.data.with_extension("constants");
+    fs::write(&constants, constants_of(&registry, &goods).await?)?;
+    let echo = Server::echo(&constants)?;
+    let head = head_of(&registry, &goods).await?;
+    let servers = [
+        (&echo, learn(&echo, Answerer::Echo, &goods, head / 2).await?),
+        (&registry, learn(&registry, Answerer::Registry, &goods, head / 2).await?),
+    ];
+    let mut table = Table::default();
+    for _ in 0..sizes.rounds {
+        for (at, (server, learned)) in servers.iter().enumerate() {
+            let target = &server.target;
+            let lasting = sizes.lasting;
+            for connections in [1, 8, 64] {
+                let cpu = server.cpu()?;
+                let run = load::closed(target, VERIFY, &learned.verify, connections, lasting).await?;
+                table.add(&format!("verify, unary, {connections} connections"), at, &run, server.cpu()? - cpu, 1);
+            }
+            let cases: [Case<'_>; 3] = [
+                ("verify, known at half the history, 64 connections", VERIFY, &learned.past, 64, 1),
+                ("eligibility, unary, 64 connections", CHECK, &learned.check, 64, 1),
+                ("verify, batches of 1,000, 8 connections", BATCH, &learned.batch, 8, BATCH_ITEMS),
+            ];
+            for (name, method, exchanges, connections, items) in cases {
+                let cpu = server.cpu()?;
+                let run = load::closed(target, method, exchanges, connections, lasting).await?;
+                table.add(name, at, &run, server.cpu()? - cpu, items);
+            }
+            let cpu = server.cpu()?;
+            let run = load::stream(target, STREAM, &learned.stream, 10).await?;
+            table.add("verify, one stream", at, &run, server.cpu()? - cpu, 1);
+            let cpu = server.cpu()?;
+            let run = load::open(target, VERIFY, &learned.verify, 10_000, lasting).await?;
+            table.add("verify, open loop at 10,000 a second", at, &run, server.cpu()? - cpu, 1);
+        }
+    }
+    for (at, (server, learned)) in servers.iter().enumerate() {
+        let cpu = server.cpu()?;
+        let run = load::stream(&server.target, CHECK_STREAM, &learned.claims, sizes.claims / TAPE_ITEMS).await?;
+        table.add(&format!("eligibility, one stream of {} claims", run.calls), at, &run, server.cpu()? - cpu, 1);
+    }
+    println!(
+        "\n{} specialists: SERVING after {:.2} s, {:.0} bytes resident per specialist",
+        made.specialists,
+        registry.opened_in.as_secs_f64(),
+        registry.resident_bytes()? as f64 / made.specialists as f64
+    );
+    table.print();
+    Ok(())
+}
+
+/// What the echo answers with: what the registry answers to the first question.
+async fn constants_of(registry: &Server, goods: &[Good]) -> Result<Vec<u8>, Failure> {
+    let first = goods.first().ok_or("nobody to ask about")?;
+    let verification = ask::<v1::VerifyCredentialResponse>(registry, VERIFY, questions::verify(first, None)).await?;
+    let eligibility = ask::<v1::CheckBillingEligibilityResponse>(registry, CHECK, questions::check(first)).await?;
+    Ok(echo::constants(&verification.verification.unwrap_or_default(), &eligibility.eligibility.unwrap_or_default()))
+}
+
+async fn head_of(registry: &Server, goods: &[Good]) -> Result<u64, Failure> {
+    let first = goods.first().ok_or("nobody to ask about")?;
+    let told = ask::<v1::VerifyCredentialResponse>(registry, VERIFY, questions::verify(first, None)).await?;
+    Ok(told.verification.and_then(|told| told.answer).map_or(0, |answer| answer.known_at_revision))
+}
+
+async fn ask<M: prost::Message + Default>(
+    server: &Server,
+    method: &str,
+    request: prost::bytes::Bytes,
+) -> Result<M, Failure> {
+    let mut answer = prost::bytes::BytesMut::new();
+    wire::Connection::open(&server.target).await?.call(method, request, &mut answer).await?;
+    Ok(unframed(&answer)?.0)
+}

@@ -1,0 +1,75 @@
+//! The servers under load, each a process of its own, and what they cost.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::wire::{Failure, Target};
+
+/// A running server. It never outlives this.
+pub struct Server {
+    child: Child,
+    pub target: Target,
+    /// From its start until it took calls.
+    pub opened_in: Duration,
+}
+
+impl Server {
+    /// The registry on a data directory, standing still on a day.
+    pub fn registry(data_dir: &Path, today: &str) -> Result<Server, Failure> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
+        command
+            .args(["serve", "--dev", "--no-sample", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
+            .args(["--today", today])
+            .arg("--data-dir")
+            .arg(data_dir);
+        Server::start(command)
+    }
+
+    /// The echo, which answers with these constants.
+    pub fn echo(constants: &Path) -> Result<Server, Failure> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("--echo").arg(constants);
+        Server::start(command)
+    }
+
+    fn start(mut command: Command) -> Result<Server, Failure> {
+        let started = Instant::now();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut lines = BufReader::new(child.stdout.take().ok_or("no standard output")?).lines();
+        let address: SocketAddr = loop {
+            let line = lines.next().ok_or("the server ended before it listened")??;
+            if let Some(address) = line.strip_prefix("listening on ") {
+                break address.parse()?;
+            }
+        };
+        Ok(Server { child, target: Target { address, tls: None }, opened_in: started.elapsed() })
+    }
+
+    /// The processor time that it has taken.
+    pub fn cpu(&self) -> Result<Duration, Failure> {
+        // Ticks of a hundredth of a second, after the name in parentheses: user and system time are the 12th and 13th.
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let after_name = stat.rsplit_once(')').ok_or("no process statistics")?.1;
+        let ticks = after_name.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+        Ok(Duration::from_millis(10 * ticks.sum::<Result<u64, _>>()?))
+    }
+
+    /// The memory that it has resident, in bytes.
+    pub fn resident_bytes(&self) -> Result<u64, Failure> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no memory statistics")?;
+        Ok(line.trim().trim_end_matches(" kB").trim().parse::<u64>()? * 1024)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

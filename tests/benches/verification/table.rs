@@ -1,0 +1,69 @@
+//! What is said of the runs: medians, and ratios of medians.
+
+use std::time::Duration;
+
+use super::load::Run;
+
+/// One measurement.
+struct Measured {
+    items_a_second: f64,
+    cpu_an_item: f64,
+    quantiles: [Duration; 3],
+}
+
+/// The cases in the order in which they came, each with the runs of the echo and those of the registry.
+#[derive(Default)]
+pub struct Table {
+    cases: Vec<(String, [Vec<Measured>; 2])>,
+}
+
+impl Table {
+    /// Takes in a run of the echo (0) or the registry (1), whose calls had `items` questions each.
+    pub fn add(&mut self, name: &str, server: usize, run: &Run, cpu: Duration, items: usize) {
+        let items_in_all = (run.calls * items) as f64;
+        let measured = Measured {
+            items_a_second: run.rate() * items as f64,
+            cpu_an_item: cpu.as_secs_f64() * 1e6 / items_in_all,
+            quantiles: [0.5, 0.99, 0.999].map(|part| run.quantile(part)),
+        };
+        if !self.cases.iter().any(|(case, _)| case == name) {
+            self.cases.push((name.to_owned(), [Vec::new(), Vec::new()]));
+        }
+        if let Some((_, runs)) = self.cases.iter_mut().find(|(case, _)| case == name) {
+            runs[server].push(measured);
+        }
+    }
+
+    pub fn print(&self) {
+        println!(
+            "| case | echo/s | registry/s | ratio | CPU µs, echo | registry | p50 / p99 / p99.9 µs, echo | registry |"
+        );
+        println!("| --- | --: | --: | --: | --: | --: | --: | --: |");
+        for (name, [echo, registry]) in &self.cases {
+            let rate = |runs: &[Measured]| median(runs.iter().map(|run| run.items_a_second));
+            let cpu = |runs: &[Measured]| median(runs.iter().map(|run| run.cpu_an_item));
+            println!(
+                "| {name} | {:.0} | {:.0} | {:.2} | {:.2} | {:.2} | {} | {} |",
+                rate(echo),
+                rate(registry),
+                rate(registry) / rate(echo),
+                cpu(echo),
+                cpu(registry),
+                latencies(echo),
+                latencies(registry)
+            );
+        }
+    }
+}
+
+fn latencies(runs: &[Measured]) -> String {
+    let quantile = |at: usize| median(runs.iter().map(|run| run.quantiles[at].as_secs_f64() * 1e6));
+    format!("{:.0} / {:.0} / {:.0}", quantile(0), quantile(1), quantile(2))
+}
+
+/// The value in the middle.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
