@@ -180,7 +180,7 @@ async fn history(seed: u64, steps: usize) -> TempDir {
     server.stop().await
 }
 
-/// It covers the turn of a year, and in the longer histories a leap day.
+/// It covers the turn of a year; a leap day and the changes of the clock are in `calendar`.
 #[tokio::test]
 async fn a_day_opened_by_the_agenda_tells_what_looking_at_everything_tells() {
     let seeds: u64 = std::env::var("CPSS_AGENDAS").map_or(3, |text| text.parse().unwrap());
