@@ -1,7 +1,7 @@
 //! `generate`: makes a registry of invented people, of any size, for tests and measurements.
 
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal as _, Write};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -9,8 +9,9 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::failure::Failure;
+use super::progress::Progress;
 use super::{Outcome, print, print_json};
-use crate::server::generate::{Credential, Options, Progress, Summary, generate};
+use crate::server::generate::{Credential, Options, Summary, generate};
 
 /// Make a registry of invented people in an empty data directory: the same one for the same options, every time
 #[derive(Debug, clap::Args)]
@@ -64,7 +65,7 @@ impl Generate {
         let mut numbers = self.open_numbers()?;
         let options = self.options()?;
         let began = Instant::now();
-        let mut shown = Shown { began, on_terminal: std::io::stderr().is_terminal(), tenths: 0 };
+        let mut progress = Progress::new();
         let list = &mut |credential: Credential| {
             let Some(file) = &mut numbers else { return Ok(()) };
             match credential.confirmed {
@@ -72,8 +73,8 @@ impl Generate {
                 None => writeln!(file, "{},,", credential.number),
             }
         };
-        let made = generate(&options, &mut |progress| shown.show(progress), list);
-        shown.end();
+        let made = generate(&options, &mut |step| progress.show(step), list);
+        drop(progress);
         let made = made.map_err(|error| Failure::of("cannot generate", &error))?;
         if let Some(file) = &mut numbers {
             file.flush().map_err(|error| Failure::of("cannot write the numbers", &error))?;
@@ -131,36 +132,5 @@ impl Generate {
              providers, through {}\n{seconds:.1} s, {rate:.0} records a second; {refused} reports were not accepted\n",
             self.through
         ))
-    }
-}
-
-/// How far it is: a line that changes on a terminal, a line for each tenth elsewhere, both on standard error.
-struct Shown {
-    began: Instant,
-    on_terminal: bool,
-    tenths: u32,
-}
-
-impl Shown {
-    #[expect(clippy::cast_precision_loss, reason = "a rate is shown to whole records")]
-    fn show(&mut self, progress: Progress) {
-        let Progress { day, days: (told, all), records } = progress;
-        let percent = told.saturating_mul(100).checked_div(all).unwrap_or(100);
-        let rate = records as f64 / self.began.elapsed().as_secs_f64();
-        let filled = "█".repeat(percent as usize / 4);
-        let mut err = std::io::stderr();
-        // Nobody has to watch.
-        if self.on_terminal {
-            drop(write!(err, "\r\x1b[K{filled:░<25} {percent:3} %  {day}  {records} records, {rate:.0} a second"));
-        } else if percent / 10 > self.tenths {
-            self.tenths = percent / 10;
-            drop(writeln!(err, "{percent} %: {day}, {records} records, {rate:.0} a second"));
-        }
-    }
-
-    fn end(&self) {
-        if self.on_terminal {
-            drop(write!(std::io::stderr(), "\r\x1b[K"));
-        }
     }
 }

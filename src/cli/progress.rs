@@ -47,6 +47,7 @@ impl Progress {
         let unit = match step.unit {
             Unit::Bytes => "bytes",
             Unit::Entries => "entries",
+            Unit::Days => "days",
         };
         Some(format!("{}: {}0 % of {} {unit}", step.doing, tenths, step.total))
     }
@@ -67,7 +68,7 @@ impl Drop for Progress {
 fn bar(step: Step) -> ProgressBar {
     let template = match step.unit {
         Unit::Bytes => "{msg} {wide_bar} {bytes}/{total_bytes}, {eta} left",
-        Unit::Entries => "{msg} {wide_bar} {human_pos}/{human_len}, {eta} left",
+        Unit::Entries | Unit::Days => "{msg} {wide_bar} {human_pos}/{human_len}, {eta} left",
     };
     let bar = ProgressBar::new(step.total).with_message(step.doing);
     // A template that is not understood leaves the bar without its figures.

@@ -7,6 +7,8 @@ pub enum Unit {
     Bytes,
     /// Records, or entries of the index.
     Entries,
+    /// Days of a history.
+    Days,
 }
 
 /// A moment of long work.

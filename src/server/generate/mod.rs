@@ -33,6 +33,7 @@ use crate::registry::clock::{Clock, NoTimeZone};
 use crate::registry::{Batch, LoadError, LoadOptions, Loader, Numbers, Receipt, Submission, SubmitError};
 use crate::store::StoreOptions;
 use crate::store::index::IndexOptions;
+use crate::store::step::{OnStep, Step, Unit};
 
 /// How many records are made durable at once.
 const BATCH: usize = 4096;
@@ -52,17 +53,6 @@ pub struct Options {
     pub begins_on: Day,
     /// The last day that is opened.
     pub through: Day,
-}
-
-/// How far generating is.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress {
-    /// The day that is being told.
-    pub day: Day,
-    /// The days that are told, and of how many.
-    pub days: (u32, u32),
-    /// The records so far.
-    pub records: u64,
 }
 
 /// What was generated.
@@ -109,10 +99,10 @@ pub enum GenerateError {
     List(#[from] io::Error),
 }
 
-/// Generates a registry. `progress` is told how far it is, `list` each credential in the end.
+/// Generates a registry. `on_step` is told how far it is, `list` each credential in the end.
 pub fn generate(
     options: &Options,
-    progress: &mut dyn FnMut(Progress),
+    on_step: &mut OnStep<'_>,
     list: &mut dyn FnMut(Credential) -> io::Result<()>,
 ) -> Result<Summary, GenerateError> {
     let mut dice = Dice::of(options.seed, REGISTRY, 0);
@@ -144,8 +134,9 @@ pub fn generate(
     while more {
         more = loader.batch(|batch| cast.tell(&mut Telling { batch, story: &mut story }))?;
         let (day, _) = story.reporting;
-        let days = |through: Day| u32::try_from(through.number() - options.begins_on.number()).unwrap_or(0);
-        progress(Progress { day, days: (days(day), days(options.through)), records: loader.head().revision.0 });
+        let days = |through: Day| u64::try_from(through.number() - options.begins_on.number()).unwrap_or(0);
+        let (done, total) = (days(day), days(options.through));
+        on_step(Step { doing: "telling the history", unit: Unit::Days, done, total });
     }
     loader.batch(|batch| {
         Telling { batch, story: &mut story }.begin_day(options.through)?;

@@ -1,0 +1,51 @@
+# What the stories of clients have in common, for scripts that source this with `binary` and `story` set: a registry that is
+# started on a free port, and asked at the end to go by itself.
+# shellcheck shell=bash
+start_seconds=60
+stop_seconds=30
+
+work=$(mktemp -d)
+server=
+address=
+cleanup() {
+    if [[ -n $server ]]; then
+        kill -KILL "$server" 2>/dev/null || true
+    fi
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+fail() {
+    echo "$story: $1; the server said:" >&2
+    cat "$work/log" >&2
+    exit 1
+}
+
+# Starts the registry with these flags and waits until it takes calls; `address` is where.
+start() {
+    : >"$work/log" # there before the first look at it, whichever process is quicker
+    "$binary" serve "$@" --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 >>"$work/log" 2>&1 </dev/null &
+    server=$!
+    for ((tick = 0; tick < start_seconds * 10; tick++)); do
+        address=$(sed -n 's/^listening on \([^ ]*\).*/\1/p' "$work/log" | head -n 1)
+        [[ -n $address ]] && return
+        kill -0 "$server" 2>/dev/null || fail "the server ended before it was listening"
+        sleep 0.1
+    done
+    fail "the server was not listening within $start_seconds s"
+}
+
+# Stops the registry with SIGTERM: it has to end by itself with 0.
+stop() {
+    kill -TERM "$server"
+    for ((tick = 0; tick < stop_seconds * 10; tick++)); do
+        kill -0 "$server" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -0 "$server" 2>/dev/null && fail "the server was still there $stop_seconds s after SIGTERM"
+    local status=0
+    wait "$server" || status=$?
+    server=
+    [[ $status -eq 0 ]] || fail "the server ended with $status after SIGTERM"
+    echo "$story: the server drained and ended with 0"
+}
