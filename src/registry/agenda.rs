@@ -21,7 +21,7 @@ use crate::store::index::{Entry, Part, View as _};
 use crate::store::record;
 
 /// How many records may be caught up with one by one. Beyond that everybody is looked at.
-const FEW: u64 = 1024;
+const FEW: u64 = 32 * 1024;
 
 /// How many people's dates are handed over at once, and how many times that lies between two tellings of progress.
 const AT_ONCE: usize = 1024;
@@ -101,7 +101,7 @@ impl Shared {
             concerned.people.extend(self.index.staff(id)?);
         }
         // Of days that were opened meanwhile.
-        for entry in self.index.due(self.head.load().today)? {
+        for entry in self.index.due(Day::BEGINNING, self.head.load().today)? {
             match entry {
                 Entry::Provider(id) => drop(concerned.providers.insert(id)),
                 Entry::Credential(number) => concerned.people.extend(self.index.specialist_of_credential(number)?),

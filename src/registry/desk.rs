@@ -11,9 +11,10 @@ use crate::domain::command::{Command, Target, Who};
 use crate::domain::day::Day;
 use crate::domain::decide::{Desk, File, Grounds};
 use crate::domain::fact::{Identifier, ProviderFact, Recorded, Reporter, Role, Subject};
-use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, Revision, SpecialistId};
+use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::law::Law;
 use crate::domain::provider::ProviderFile;
+use crate::domain::record::Record;
 use crate::store::index::View as _;
 
 /// Where new ids come from.
@@ -135,7 +136,7 @@ impl Stage<'_> {
             Target::Credential(number) => person(self.pending.specialist_of_credential(number)?),
             Target::Employment(employment) => person(self.pending.specialist_of_employment(employment)?),
             Target::Staff(provider) => Ok(File::Staff(self.staff(&provider)?)),
-            Target::Fact(fact) => match self.pending.subject_of_fact(fact)? {
+            Target::Fact(fact) => match self.subject_of_fact(fact)? {
                 None => Ok(File::None),
                 Some(Subject::Registry) if is_a_registrar(reporter) => Ok(File::Registry),
                 Some(Subject::Registry) => Ok(File::None),
@@ -153,6 +154,16 @@ impl Stage<'_> {
                 }
             },
         }
+    }
+
+    /// Whose file a fact is in.
+    fn subject_of_fact(&self, id: FactId) -> Result<Option<Subject>, ReadError> {
+        let subject =
+            |record: &Record| record.recorded_facts().find(|fact| fact.id == id).map(|fact| fact.fact.subject());
+        if let Some(staged) = self.records.iter().find(|record| record.revision == id.revision) {
+            return Ok(subject(staged));
+        }
+        Ok(self.shared.record(id.revision)?.as_ref().and_then(subject))
     }
 
     /// Whether anything of a person can be a caller's to amend.

@@ -28,7 +28,7 @@ use crate::store::index::{Entry, Pending, View as _};
 
 /// Records decided on top of a head.
 pub(super) struct Stage<'a> {
-    shared: &'a Shared,
+    pub(super) shared: &'a Shared,
     /// The index with the staged records on top, and their agenda.
     pub(super) pending: Pending<'a>,
     /// The files of people that were asked for, staged facts included. Each is read once.

@@ -221,7 +221,8 @@ impl Writer {
     pub(super) fn open_days(stage: &mut Stage<'_>, through: Day) -> Result<(), SubmitError> {
         while stage.head.today < through {
             let day = stage.head.today.next();
-            stage.open_day(day, stage.pending.due(day)?)?;
+            // What was due earlier is not on the agenda any more.
+            stage.open_day(day, stage.pending.due(day, day)?)?;
         }
         Ok(())
     }

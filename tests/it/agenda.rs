@@ -217,7 +217,7 @@ fn day(text: &str) -> Day {
 async fn an_entry_that_is_taken_out_of_the_agenda_is_missed() {
     let (data, _) = a_suspension_to_come().await;
     let store = open_store(data.path());
-    let due = store.index().due(day("2027-01-01")).unwrap();
+    let due = store.index().due(Day::BEGINNING, day("2027-01-01")).unwrap();
     assert_eq!(due.len(), 1, "{due:?}");
     let mut pending = store.index().pending().unwrap();
     pending.schedule(&due[0], None).unwrap();

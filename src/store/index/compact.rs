@@ -25,6 +25,7 @@ impl Index {
 
     /// The same index with nothing in sled: another base holds it. Takes as long as it has entries to write.
     pub(super) fn compact(self) -> Result<Index, OpenIndexError> {
+        self.recent.empty()?;
         let applied = self.applied()?;
         let layers = self.layers.load_full();
         let is_whole = layers.len() >= MOST_BASES || self.records_in_sled()?.saturating_mul(MUCH) > layers.applied().0;
@@ -51,7 +52,8 @@ impl Index {
             }
             writer.finish(whole::new_id(), layers.top(), applied)?;
         }
-        let Index { db, directory, options, .. } = self;
+        let Index { recent, db, directory, options, .. } = self;
+        drop(recent);
         // It writes out what it has before it goes, to where it is.
         drop(db);
         let layers = Layers::open(&directory)?;

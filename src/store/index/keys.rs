@@ -14,7 +14,7 @@ use crate::domain::record::Record;
 use crate::store::record::{filed, nanos};
 
 /// Raised whenever keys or values change: an index of another version is folded again.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 pub(super) const FORMAT: &[u8] = b"\0format";
 pub(super) const APPLIED: &[u8] = b"\0applied";
@@ -28,21 +28,36 @@ const AGENDA: u8 = b'a';
 const CREDENTIAL: u8 = b'c';
 const DUE: u8 = b'd';
 const EMPLOYMENT: u8 = b'e';
-const FACT: u8 = b'f';
+const INSTANTS: u8 = b'r';
 const NAME: u8 = b'n';
 const PROVIDER: u8 = b'p';
 const REGISTRY: u8 = b'g';
 const REQUEST: u8 = b'q';
-const REVISION: u8 = b'r';
 const SPECIALIST: u8 = b's';
 const STAFF: u8 = b't';
 
 /// Ends a provider's id within a key: no id holds it.
 const END_OF_ID: u8 = 0;
 
+/// How many revisions have their instants under one key.
+pub(super) const INSTANTS_AT_ONCE: u64 = 32;
+
 /// Whether what is under a key follows from the log, and from nothing else.
 pub(super) fn follows_from_log(key: &[u8]) -> bool {
-    key != FORMAT && key != AGENDA_FOLLOWS && !matches!(key.first(), Some(&(AGENDA | DUE)))
+    key != FORMAT && key != AGENDA_FOLLOWS && scheduled(key).is_none()
+}
+
+/// Whether a key says how far the others go.
+pub(super) fn is_mark(key: &[u8]) -> bool {
+    key == APPLIED || key == AGENDA_FOLLOWS
+}
+
+/// What is scheduled by a key of the agenda.
+pub(super) fn scheduled(key: &[u8]) -> Option<&[u8]> {
+    match key {
+        [AGENDA, _, _, _, _, entry @ ..] | [DUE, entry @ ..] => Some(entry),
+        _ => None,
+    }
 }
 
 /// What can be due on a day.
@@ -114,9 +129,6 @@ pub(super) fn credential(number: CredentialNumber) -> Vec<u8> {
     numbered(CREDENTIAL, number.number())
 }
 
-/// Where the agenda begins.
-pub(super) const AGENDA_BEGINS: &[u8] = &[AGENDA];
-
 /// Where the agenda of a day begins.
 pub(super) fn agenda_of(day: Day) -> Vec<u8> {
     let mut key = Vec::with_capacity(32);
@@ -135,7 +147,7 @@ pub(super) fn agenda(day: Day, entry: &Entry) -> Vec<u8> {
 
 /// The entry that a key of the agenda is about.
 pub(super) fn entry_of_agenda(key: &[u8]) -> Option<Entry> {
-    Entry::of_key(key.get(5..)?)
+    Entry::of_key(scheduled(key)?)
 }
 
 /// The day of an entry.
@@ -161,14 +173,28 @@ pub(super) fn employment(id: EmploymentId) -> Vec<u8> {
     numbered(EMPLOYMENT, id.number())
 }
 
-pub(super) fn fact(id: FactId) -> Vec<u8> {
-    let mut key = numbered(FACT, id.revision.0);
-    key.extend(id.index.to_be_bytes());
-    key
+/// Where it is said when a revision was recorded, and others beside it.
+pub(super) fn instants(revision: Revision) -> Vec<u8> {
+    numbered(INSTANTS, (revision.0 - 1) / INSTANTS_AT_ONCE)
 }
 
-pub(super) fn revision(revision: Revision) -> Vec<u8> {
-    numbered(REVISION, revision.0)
+/// Where among them it begins.
+fn instant_at(revision: Revision) -> usize {
+    // Less than all of them.
+    usize::try_from((revision.0 - 1) % INSTANTS_AT_ONCE).unwrap_or_default() * size_of::<i64>()
+}
+
+/// When a revision was recorded, of the instants beside it. None: they do not reach so far.
+pub(super) fn instant_of(revision: Revision, instants: &[u8]) -> Option<i64> {
+    instants.get(instant_at(revision)..)?.first_chunk().map(|nanos| i64::from_be_bytes(*nanos))
+}
+
+/// The instants of the revisions before a record's, with its own. Others behind them are of records that are not known
+/// any more. None: some are missing.
+pub(super) fn instants_with(before: &[u8], record: &Record) -> Option<Vec<u8>> {
+    let mut instants = before.get(..instant_at(record.revision))?.to_vec();
+    instants.extend(nanos(record.recorded_at).to_be_bytes());
+    Some(instants)
 }
 
 pub(super) fn staff(provider: &ProviderId) -> Vec<u8> {
@@ -229,21 +255,18 @@ pub(super) fn subject_of_file(file: &[u8]) -> Option<Subject> {
     }
 }
 
-/// What the index holds of a record, each key with its value.
+/// What the index holds of a record beside its instant, each key with its value.
 pub(super) fn writes(record: &Record, put: &mut dyn FnMut(Vec<u8>, Vec<u8>)) {
     put(APPLIED.to_vec(), record.revision.0.to_be_bytes().to_vec());
-    put(revision(record.revision), nanos(record.recorded_at).to_be_bytes().to_vec());
     if let Some(asked) = &record.request {
         let mut answer = record.revision.0.to_be_bytes().to_vec();
         answer.extend(asked.digest);
         put(request(&record.reporter.client, &asked.method, asked.request_id), answer);
     }
     for recorded in record.recorded_facts() {
-        let file = file(&recorded.fact.subject());
-        let mut key = file.clone();
+        let mut key = file(&recorded.fact.subject());
         key.extend(recorded.id.revision.0.to_be_bytes());
         key.extend(recorded.id.index.to_be_bytes());
-        put(fact(recorded.id), file);
         put(key, filed(&recorded));
         if let Fact::Specialist(id, fact) = recorded.fact {
             specialist_writes(*id, fact, put);

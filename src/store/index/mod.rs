@@ -1,10 +1,11 @@
 //! The index: the log folded into what can be asked.
 //!
 //! What it promises: it holds the records up to [`View::applied`], each whole or not at all, and nothing else. It is in
-//! two parts. sled takes each batch as the writer commits it. It never makes its files durable by itself, can fail to open
-//! them, and needs the longer for that the more it holds; so it is believed only after a clean close or under the same
-//! kernel, and in any other case is set aside and what it held folded again. Below it are bases: files that are written
-//! once, synced and never changed, for what there is too much of. What sled holds under a key counts, not what they do.
+//! three parts. The newest is in memory, a few thousand records on their way to sled. sled never makes its files durable
+//! by itself, can fail to open them, and needs the longer for that the more it holds; so it is believed only after a
+//! clean close or under the same kernel, and in any other case is set aside and what it held folded again. Below it are
+//! bases: files that are written once, synced and never changed, for what there is too much of. Of what is held under a
+//! key in several parts, the newest counts.
 
 mod base;
 mod compact;
@@ -12,6 +13,7 @@ mod compare;
 mod keys;
 mod layers;
 mod pending;
+mod recent;
 pub(super) mod trust;
 mod view;
 mod whole;
@@ -20,6 +22,7 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
@@ -34,6 +37,7 @@ pub use keys::Entry;
 use layers::Layers;
 pub use pending::Pending;
 use pending::laid_over;
+use recent::Recent;
 use trust::Trust;
 pub use view::{Answered, GoOn, Part, View, Visit, VisitFile};
 pub use whole::WholeAgenda;
@@ -50,6 +54,9 @@ pub enum IndexError {
     /// The disk refused. End the process: the index is opened or folded again at the next start.
     #[error("the index could not be read or written")]
     Disk(#[source] io::Error),
+    /// What was folded could not be written, for this reason. End the process, as above.
+    #[error("the index takes no more records")]
+    Behind(#[source] Arc<IndexError>),
     /// It holds something that nobody wrote. Stop, delete `index/`, start.
     #[error("the index is damaged: {0}")]
     Damaged(&'static str),
@@ -113,18 +120,27 @@ pub struct IndexOptions {
     /// How many records sled may hold when the index is closed. What it holds beyond that goes into a base: a close that
     /// takes seconds, for openings that do not. At opening it may hold `fold_in_place` of them.
     pub leave_in_sled: u64,
+    /// How many entries sled takes together. Up to five times as many are in memory until it has them; after a kill they
+    /// are folded again.
+    pub take_together: usize,
 }
 
 impl Default for IndexOptions {
     fn default() -> IndexOptions {
-        IndexOptions { cache_bytes: 64 * 1024 * 1024, fold_in_place: 100_000, leave_in_sled: 10_000 }
+        IndexOptions {
+            cache_bytes: 64 * 1024 * 1024,
+            fold_in_place: 100_000,
+            leave_in_sled: 10_000,
+            take_together: 8 * 1024,
+        }
     }
 }
 
 /// The log folded. Readers share it while the writer folds.
 pub struct Index {
+    recent: Recent,
     db: sled::Db,
-    layers: ArcSwap<Layers>,
+    layers: Arc<ArcSwap<Layers>>,
     directory: PathBuf,
     options: IndexOptions,
     /// It was seen to hold what nobody wrote: the next start is not to believe it.
@@ -146,7 +162,7 @@ impl Index {
             Trust::Nothing => Err(Layers::default()),
         };
         let mut index = match opened {
-            Ok(index) => index,
+            Ok(index) => index?,
             Err(layers) => begin_anew(directory, &set_aside, options, layers)?,
         };
         if let Err(IndexError::Damaged(_)) = index.applied() {
@@ -179,7 +195,7 @@ impl Index {
 
     /// Takes in what a view has on top, at once. The log must have it by then.
     pub fn fold(&self, pending: Pending<'_>) -> Result<(), IndexError> {
-        self.db.apply_batch(pending.into_batch()?).map_err(IndexError::Sled)
+        self.recent.add(pending.into_writes())
     }
 
     /// Closes the index so that the next start believes it, unless it was seen to be damaged.
@@ -187,8 +203,10 @@ impl Index {
         if !self.is_damaged() && self.records_in_sled().map_err(io::Error::other)? > self.options.leave_in_sled {
             self = self.compact().map_err(io::Error::other)?;
         }
+        self.recent.empty().map_err(io::Error::other)?;
         let is_damaged = self.is_damaged();
-        let Index { db, directory, .. } = self;
+        let Index { recent, db, directory, .. } = self;
+        drop(recent);
         db.flush().map_err(io::Error::other)?;
         drop(db);
         if is_damaged { trust::distrust(&directory) } else { trust::note_closed(&directory) }
@@ -237,7 +255,11 @@ impl Index {
 
 impl View for Index {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
-        let value = match self.db.get(key).map_err(IndexError::Sled)? {
+        let value = match self.recent.get(key) {
+            None => self.db.get(key).map_err(IndexError::Sled)?,
+            newer => newer,
+        };
+        let value = match value {
             None => self.watched(self.layers.load().get(key))?,
             newer => newer,
         };
@@ -245,9 +267,13 @@ impl View for Index {
     }
 
     fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn {
-        let recent = self.db.range(from..before).map(|entry| entry.map_err(IndexError::Sled));
+        // What goes from the one to the other meanwhile is in both.
+        let recent = self.recent.range(from, before);
+        let in_sled = || self.db.range(from..before).map(|entry| entry.map_err(IndexError::Sled));
         let layers = self.layers.load_full();
-        self.watched(laid_over(recent, &mut |visit| layers.range(from, before, visit), visit))
+        let mut below =
+            |visit: &mut Visit<'_>| laid_over(in_sled(), &mut |visit| layers.range(from, before, visit), visit);
+        self.watched(laid_over(recent.into_iter().map(Ok), &mut below, visit))
     }
 }
 
@@ -256,7 +282,7 @@ fn format(layers: &Layers) -> Vec<u8> {
 }
 
 /// The index that is there, if sled can open it and it is of this version and lies on these bases.
-fn open_believed(directory: &Path, options: IndexOptions, layers: Layers) -> Result<Index, Layers> {
+fn open_believed(directory: &Path, options: IndexOptions, layers: Layers) -> Result<io::Result<Index>, Layers> {
     let expected = format(&layers);
     let opened = catch_unwind(AssertUnwindSafe(|| {
         trust::note_open(directory).ok()?;
@@ -267,9 +293,10 @@ fn open_believed(directory: &Path, options: IndexOptions, layers: Layers) -> Res
     Ok(index_of(db, directory, options, layers))
 }
 
-fn index_of(db: sled::Db, directory: &Path, options: IndexOptions, layers: Layers) -> Index {
-    let layers = ArcSwap::from_pointee(layers);
-    Index { db, layers, directory: directory.to_owned(), options, is_damaged: AtomicBool::new(false) }
+fn index_of(db: sled::Db, directory: &Path, options: IndexOptions, layers: Layers) -> io::Result<Index> {
+    let layers = Arc::new(ArcSwap::from_pointee(layers));
+    let recent = Recent::over(&db, &layers, options.take_together)?;
+    Ok(Index { recent, db, layers, directory: directory.to_owned(), options, is_damaged: AtomicBool::new(false) })
 }
 
 /// Where an index goes that is not believed, until there is another.
@@ -300,7 +327,7 @@ fn set_everything_aside(directory: &Path, set_aside: &Path) -> io::Result<()> {
 fn begin_sled(directory: &Path, options: IndexOptions, layers: Layers) -> Result<Index, OpenIndexError> {
     trust::note_open(directory)?;
     let db = open_sled(directory, options).map_err(IndexError::Sled)?;
-    let index = index_of(db, directory, options, layers);
+    let index = index_of(db, directory, options, layers)?;
     index.note_format()?;
     Ok(index)
 }

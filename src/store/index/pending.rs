@@ -1,6 +1,5 @@
 //! The index with records that are decided and not folded yet: what the next command of a batch sees.
 
-use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 
 use sled::IVec;
@@ -10,6 +9,7 @@ use crate::domain::id::Revision;
 use crate::domain::record::Record;
 
 use super::keys::Entry;
+use super::recent::Writes;
 use super::view::{GoOn, MORE, View, Visit};
 use super::{Index, IndexError, keys};
 
@@ -17,13 +17,13 @@ use super::{Index, IndexError, keys};
 pub struct Pending<'a> {
     index: &'a Index,
     applied: Revision,
-    /// Under an empty value: what is taken out.
-    writes: BTreeMap<Vec<u8>, Vec<u8>>,
+    writes: Writes,
 }
 
 impl<'a> Pending<'a> {
     pub(super) fn new(index: &'a Index) -> Result<Pending<'a>, IndexError> {
-        Ok(Pending { index, applied: index.applied()?, writes: BTreeMap::new() })
+        index.recent.require()?;
+        Ok(Pending { index, applied: index.applied()?, writes: Writes::new() })
     }
 
     /// Lays the next record on top.
@@ -31,9 +31,13 @@ impl<'a> Pending<'a> {
         if record.revision != self.applied.next() {
             return Err(IndexError::OutOfOrder { applied: self.applied, offered: record.revision });
         }
+        let key = keys::instants(record.revision);
+        let before = self.get(&key)?.unwrap_or_default();
+        let instants = keys::instants_with(&before, record).ok_or(IndexError::Damaged("a revision is missing"))?;
+        self.put(key, instants);
         self.applied = record.revision;
         keys::writes(record, &mut |key, value| {
-            self.writes.insert(key, value);
+            self.writes.insert(key.into(), value.into());
         });
         Ok(())
     }
@@ -45,39 +49,36 @@ impl<'a> Pending<'a> {
             return Ok(());
         }
         if let Some(before) = before {
-            self.writes.insert(keys::agenda(before, entry), Vec::new());
+            self.put(keys::agenda(before, entry), []);
         }
         if let Some(due) = due {
-            self.writes.insert(keys::agenda(due, entry), keys::THERE.to_vec());
+            self.put(keys::agenda(due, entry), keys::THERE);
+            self.put(keys::due(entry), due.number().to_be_bytes());
+        } else {
+            self.put(keys::due(entry), []);
         }
-        self.writes.insert(keys::due(entry), due.map_or_else(Vec::new, |due| due.number().to_be_bytes().to_vec()));
         Ok(())
     }
 
     /// Notes that the agenda follows every record laid on so far.
     pub fn agenda_is_right(&mut self) {
-        self.writes.insert(keys::AGENDA_FOLLOWS.to_vec(), self.applied.0.to_be_bytes().to_vec());
+        self.put(keys::AGENDA_FOLLOWS, self.applied.0.to_be_bytes());
     }
 
-    /// The writes, for sled. What is taken out is marked there if a base has it, and gone if none has.
-    pub(super) fn into_batch(self) -> Result<sled::Batch, IndexError> {
-        let layers = self.index.layers.load();
-        let mut batch = sled::Batch::default();
-        for (key, value) in self.writes {
-            if value.is_empty() && layers.get(&key)?.is_none() {
-                batch.remove(key);
-            } else {
-                batch.insert(key, value);
-            }
-        }
-        Ok(batch)
+    fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        self.writes.insert(key.as_ref().into(), value.as_ref().into());
+    }
+
+    /// What it lays on the index.
+    pub(super) fn into_writes(self) -> Writes {
+        self.writes
     }
 }
 
 impl View for Pending<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
         let Some(value) = self.writes.get(key) else { return self.index.get(key) };
-        Ok((!value.is_empty()).then(|| value.as_slice().into()))
+        Ok((!value.is_empty()).then(|| value.clone()))
     }
 
     fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn {

@@ -61,8 +61,11 @@ pub trait View {
 
     /// When a record was committed.
     fn recorded_at(&self, revision: Revision) -> Result<Option<Timestamp>, IndexError> {
-        let Some(value) = self.get(&keys::revision(revision))? else { return Ok(None) };
-        let nanos = number(&value)?.cast_signed();
+        if revision == Revision::ZERO {
+            return Ok(None);
+        }
+        let instants = self.get(&keys::instants(revision))?.unwrap_or_default();
+        let Some(nanos) = keys::instant_of(revision, &instants) else { return Ok(None) };
         instant(nanos).map(Some).map_err(|_| IndexError::Damaged("an instant out of range"))
     }
 
@@ -131,12 +134,6 @@ pub trait View {
         })
     }
 
-    /// Whose file a fact is in.
-    fn subject_of_fact(&self, id: FactId) -> Result<Option<Subject>, IndexError> {
-        let Some(file) = self.get(&keys::fact(id))? else { return Ok(None) };
-        keys::subject_of_file(&file).map(Some).ok_or(IndexError::Damaged("a fact under no subject"))
-    }
-
     /// Who was issued a credential, void or not.
     fn specialist_of_credential(&self, number: CredentialNumber) -> Result<Option<SpecialistId>, IndexError> {
         Ok(self.get(&keys::credential(number))?.as_deref().and_then(keys::trailing_specialist))
@@ -165,10 +162,10 @@ pub trait View {
         Ok(Some(Day::from_number(i32::from_be_bytes(day))))
     }
 
-    /// What is on the agenda of a day, or still of one before it.
-    fn due(&self, day: Day) -> Result<Vec<Entry>, IndexError> {
+    /// What is on the agenda from one day to another, both included.
+    fn due(&self, first: Day, last: Day) -> Result<Vec<Entry>, IndexError> {
         let mut found = Vec::new();
-        self.range(keys::AGENDA_BEGINS, &keys::agenda_of(day.next()), &mut |key, _| {
+        self.range(&keys::agenda_of(first), &keys::agenda_of(last.next()), &mut |key, _| {
             found.push(keys::entry_of_agenda(key).ok_or(IndexError::Damaged("nothing is due"))?);
             MORE
         })

@@ -71,7 +71,8 @@ const BROKE_OFF: OpenIndexError = OpenIndexError::Index(IndexError::Damaged("a t
 
 /// The records up to a head in parts of like size, in order: the first and the last of each.
 fn parts_of(head: Revision, parts: usize) -> impl Iterator<Item = (Revision, Revision)> {
-    let size = head.0.div_ceil(parts as u64).max(1);
+    // What is under one key is of one part.
+    let size = head.0.div_ceil(parts as u64).max(1).next_multiple_of(keys::INSTANTS_AT_ONCE);
     (0..parts as u64).map(move |part| (Revision(part * size + 1), Revision(((part + 1) * size).min(head.0))))
 }
 
@@ -83,10 +84,16 @@ fn sort(
     mut sorter: Sorter,
     tell: &mpsc::Sender<u64>,
 ) -> Result<Sorter, OpenIndexError> {
+    let mut instants = Vec::new();
     for record in log.read(first, last) {
         let (revision, bytes) = record?;
+        let record = decode(revision, &bytes)?;
+        instants = keys::instants_with(&instants, &record).ok_or(IndexError::Damaged("a revision is missing"))?;
+        if revision == last || keys::instants(revision) != keys::instants(revision.next()) {
+            sorter.add(&keys::instants(revision), &instants).map_err(IndexError::Disk)?;
+        }
         let mut outcome = Ok(());
-        keys::writes(&decode(revision, &bytes)?, &mut |key, value| {
+        keys::writes(&record, &mut |key, value| {
             if key != keys::APPLIED && outcome.is_ok() {
                 outcome = sorter.add(&key, &value);
             }

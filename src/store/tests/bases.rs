@@ -32,7 +32,7 @@ fn an_index_with_a_base_answers_as_one_without() {
     agenda.schedule(&Entry::Provider(provider(1)), None).unwrap();
     agenda.lay().unwrap();
     assert_eq!(store.index().agenda_follows().unwrap(), Revision(10));
-    assert_eq!(store.index().due(Day::from_number(100)).unwrap(), std::slice::from_ref(&entry));
+    assert_eq!(store.index().due(Day::BEGINNING, Day::from_number(100)).unwrap(), std::slice::from_ref(&entry));
     assert!(store.index().whole_agenda().unwrap().is_none(), "there is one");
 
     // Records on top, and an entry that is moved; then without sled, which holds them.
@@ -40,7 +40,7 @@ fn an_index_with_a_base_answers_as_one_without() {
     let mut pending = store.index().pending().unwrap();
     pending.schedule(&entry, Some(Day::from_number(200))).unwrap();
     store.index().fold(pending).unwrap();
-    assert_eq!(store.index().due(Day::from_number(100)).unwrap(), []);
+    assert_eq!(store.index().due(Day::BEGINNING, Day::from_number(100)).unwrap(), []);
     let on_top = answers(&**store.index());
     store.close().unwrap();
     for (accident, due) in [("closed", 200), ("another boot", 100)] {
@@ -90,10 +90,12 @@ fn an_entry_is_due_once_and_on_its_last_date() {
         for (entry, due) in due {
             pending.schedule(entry, *due).unwrap();
         }
-        let seen: Vec<_> = [-4, -3, 10, 11, 12, 99].map(|number| pending.due(day(number)).unwrap()).into();
+        let seen: Vec<_> =
+            [-4, -3, 10, 11, 12, 99].map(|number| pending.due(Day::BEGINNING, day(number)).unwrap()).into();
         if is_folded {
             index.fold(pending).unwrap();
-            let folded: Vec<_> = [-4, -3, 10, 11, 12, 99].map(|number| index.due(day(number)).unwrap()).into();
+            let folded: Vec<_> =
+                [-4, -3, 10, 11, 12, 99].map(|number| index.due(Day::BEGINNING, day(number)).unwrap()).into();
             assert_eq!(folded, seen);
         }
         seen
@@ -119,7 +121,7 @@ fn open_leaving(
     tell: &mut dyn FnMut(Progress),
 ) -> Result<Store, OpenError> {
     let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0 };
-    let index = IndexOptions { cache_bytes: 1 << 20, fold_in_place, leave_in_sled };
+    let index = IndexOptions { cache_bytes: 1 << 20, fold_in_place, leave_in_sled, ..IndexOptions::default() };
     Store::open(directory, StoreOptions { log, index, ..StoreOptions::default() }, tell)
 }
 
@@ -134,7 +136,7 @@ fn bases(index: &Path) -> Vec<String> {
 #[test]
 fn what_sled_holds_at_a_close_is_in_bases_at_the_next_opening() {
     let directory = tempfile::tempdir().unwrap();
-    drop(ten_records(directory.path()));
+    ten_records(directory.path()).0.close().unwrap();
     let index = directory.path().join("index");
     let entry = Entry::Credential(CredentialNumber::from_number(7));
     let mut held = Vec::new();
@@ -155,8 +157,8 @@ fn what_sled_holds_at_a_close_is_in_bases_at_the_next_opening() {
         let store = open_leaving(directory.path(), u64::MAX, 0, &mut |_| panic!("nothing is missing")).unwrap();
         assert_eq!(answers(&**store.index()), said);
         assert_eq!(store.index().agenda_follows().unwrap(), Revision(revision));
-        assert_eq!(store.index().due(due).unwrap(), std::slice::from_ref(&entry));
-        assert_eq!(store.index().due(due.previous()).unwrap(), []);
+        assert_eq!(store.index().due(Day::BEGINNING, due).unwrap(), std::slice::from_ref(&entry));
+        assert_eq!(store.index().due(Day::BEGINNING, due.previous()).unwrap(), []);
         store.close().unwrap();
     }
     assert_eq!(held, [1, 2, 3, 4, 1, 2, 3, 4, 1, 2], "in the end one is made of all");

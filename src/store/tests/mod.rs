@@ -17,6 +17,7 @@ use crate::domain::record::{Foreseen, RequestKey};
 use crate::store::disk::simulated::SimulatedDisk;
 
 mod bases;
+mod recent;
 
 const METHOD: &str = "/registry.Test/Report";
 
@@ -27,7 +28,8 @@ fn open(directory: &Path) -> Result<Store, OpenError> {
 /// The same; if more than some records are missing in the index, all of it is made anew.
 fn open_folding(directory: &Path, fold_in_place: u64, tell: &mut dyn FnMut(Progress)) -> Result<Store, OpenError> {
     let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0 };
-    let index = IndexOptions { cache_bytes: 1 << 20, fold_in_place, leave_in_sled: u64::MAX };
+    let index =
+        IndexOptions { cache_bytes: 1 << 20, fold_in_place, leave_in_sled: u64::MAX, ..IndexOptions::default() };
     Store::open(directory, StoreOptions { log, index, ..StoreOptions::default() }, tell)
 }
 
@@ -128,9 +130,6 @@ fn answers(view: &dyn View) -> String {
         said.push(format!("{:?} {:?}", view.recorded_at(Revision(n)), view.revision_at(instant(n))));
         said.push(format!("{:?}", view.request("desk", METHOD, Uuid::from_u128(n.into()))));
         said.push(format!("{:?}", view.specialists_named(&name(&format!("Ada{n}")).folded())));
-        for index in 0..7 {
-            said.push(format!("{:?}", view.subject_of_fact(FactId { revision: Revision(n), index })));
-        }
     }
     said.push(format!("{:?}", view.specialists_named(&name("ADA").folded())));
     view.every_provider(&mut |id, facts| {
@@ -176,8 +175,6 @@ fn the_index_answers_what_the_records_say() {
     let answered = index.request("desk", METHOD, Uuid::from_u128(6)).unwrap();
     assert_eq!(answered, Some((Revision(6), [1; 32])));
     assert_eq!(index.request("other", METHOD, Uuid::from_u128(6)).unwrap(), None);
-    let subject = index.subject_of_fact(FactId { revision: Revision(8), index: 1 }).unwrap();
-    assert_eq!(subject, Some(Subject::Provider(provider(8))));
     assert_eq!(index.recorded_at(Revision(3)).unwrap(), Some(instant(3)));
     for (at, revision) in [(0, 0), (999, 0), (1_000, 1), (1_001, 1), (9_999, 9), (10_000, 10), (90_000, 10)] {
         assert_eq!(index.revision_at(Timestamp::from_second(at).unwrap()).unwrap(), Revision(revision), "{at}");

@@ -1,0 +1,112 @@
+//! Indexes of which the newest is in memory, on its way to sled.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use super::super::index::{Entry, IndexOptions, View};
+use super::{answers, commit, instant, record, specialist};
+use crate::domain::day::Day;
+use crate::domain::id::{CredentialNumber, Revision};
+use crate::store::log::LogOptions;
+use crate::store::{Store, StoreOptions};
+
+/// Opens a store whose sled takes so many entries together.
+fn open_taking(directory: &Path, take_together: usize) -> Store {
+    let log = LogOptions { reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
+    let index = IndexOptions { cache_bytes: 1 << 20, take_together, ..IndexOptions::default() };
+    Store::open(directory, StoreOptions { log, index, ..StoreOptions::default() }, &mut |_| {}).unwrap()
+}
+
+const CREDENTIAL: u64 = 7;
+
+/// Puts one credential on the agenda of one day after another, as the records come.
+fn schedule(store: &Store, revision: u64) {
+    let entry = Entry::Credential(CredentialNumber::from_number(CREDENTIAL));
+    let mut pending = store.index().pending().unwrap();
+    pending.schedule(&entry, Some(Day::from_number(i32::try_from(revision).unwrap()))).unwrap();
+    pending.agenda_is_right();
+    store.index().fold(pending).unwrap();
+}
+
+fn agenda(view: &dyn View) -> String {
+    format!("{:?} {:?}", view.due(Day::BEGINNING, Day::FOREVER.previous()), view.agenda_follows())
+}
+
+#[test]
+fn what_is_on_its_way_to_sled_is_there_all_the_time() {
+    const RECORDS: u64 = 600;
+    let (moving, still) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut moved = open_taking(moving.path(), 16);
+    let mut kept = open_taking(still.path(), usize::MAX / 8);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let begins = Arc::new(Barrier::new(2));
+    let reader = {
+        let (index, is_over, begins) = (Arc::clone(moved.index()), Arc::clone(&is_over), Arc::clone(&begins));
+        thread::spawn(move || {
+            begins.wait();
+            let mut asked = 0_u64;
+            while !is_over.load(Ordering::Acquire) {
+                let applied = index.applied().unwrap();
+                for revision in (1..=applied.0).rev().take(20) {
+                    assert_eq!(index.recorded_at(Revision(revision)).unwrap(), Some(instant(revision)));
+                    assert_eq!(index.specialist_facts(specialist(revision)).unwrap().len(), 4);
+                }
+                asked += applied.0.min(20);
+            }
+            asked
+        })
+    };
+    begins.wait();
+    for revision in 1..=RECORDS {
+        for store in [&mut moved, &mut kept] {
+            commit(store, &[record(revision)]);
+            schedule(store, revision);
+        }
+        if revision % 50 == 0 {
+            assert_eq!(agenda(&**moved.index()), agenda(&**kept.index()));
+        }
+    }
+    is_over.store(true, Ordering::Release);
+    assert!(reader.join().unwrap() > 0);
+    assert_eq!(answers(&**moved.index()), answers(&**kept.index()));
+    let said = (answers(&**kept.index()), agenda(&**kept.index()));
+    drop(kept);
+    moved.close().unwrap();
+    let reopened = open_taking(moving.path(), 16);
+    assert_eq!((answers(&**reopened.index()), agenda(&**reopened.index())), said, "sled got all of it");
+    reopened.close().unwrap();
+    let folded_again = open_taking(still.path(), 16);
+    assert_eq!(answers(&**folded_again.index()), said.0, "what sled did not get is folded from the log");
+}
+
+#[test]
+fn entries_ahead_of_what_sled_says_it_holds_are_folded_over() {
+    for ahead in [1, 5, 40] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = open_taking(directory.path(), 16);
+        for revision in 1..=70 {
+            commit(&mut store, &[record(revision)]);
+            schedule(&store, revision);
+        }
+        let said = answers(&**store.index());
+        store.close().unwrap();
+        // As a kill leaves it: the entries are written, and not yet how far they go.
+        let db = sled::open(directory.path().join("index")).unwrap();
+        let held: u64 = 70 - ahead;
+        db.insert(b"\0applied", &held.to_be_bytes()).unwrap();
+        db.insert(b"\0agenda", &held.to_be_bytes()).unwrap();
+        db.flush().unwrap();
+        drop(db);
+        let mut store = open_taking(directory.path(), 16);
+        assert_eq!(answers(&**store.index()), said, "{ahead} ahead");
+        assert_eq!(store.index().agenda_follows().unwrap(), Revision(held));
+        commit(&mut store, &[record(71)]);
+        schedule(&store, 71);
+        let entry = Entry::Credential(CredentialNumber::from_number(CREDENTIAL));
+        let due = store.index().due(Day::BEGINNING, Day::from_number(71)).unwrap();
+        assert_eq!(due, [entry], "on one day, and not on two");
+        assert_eq!(store.index().recorded_at(Revision(71)).unwrap(), Some(instant(71)));
+    }
+}
