@@ -200,10 +200,12 @@ impl Provider {
 }
 
 impl ProviderTimeline {
-    /// Whether a job with the one is what a job with the other is, on every day. The service is nothing to its staff.
-    pub fn employs_like(&self, other: &ProviderTimeline) -> bool {
+    /// From the first to the last day on which a job with the one may be something else than a job with the other. The
+    /// service is nothing to the staff.
+    pub fn days_unlike_for_staff(&self, other: &ProviderTimeline) -> Option<Period> {
         let to_staff = |day: &ProviderDay| (day.qualifies, day.current, day.suspended);
-        self.days.zip(&other.days).all(|(_, one, another)| to_staff(one) == to_staff(another))
+        let unlike = self.days.zip(&other.days).filter(|(_, one, another)| to_staff(one) != to_staff(another));
+        unlike.map(|(days, ..)| days).reduce(|first, last| Period { end: last.end, ..first })
     }
 
     /// A provider that nobody registered.

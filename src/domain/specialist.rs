@@ -108,6 +108,11 @@ impl Filed for SpecialistFact {
 }
 
 impl Specialist {
+    /// Whether a job with the provider includes one of the days.
+    pub fn works_for(&self, provider: &ProviderId, days: Period) -> bool {
+        self.jobs.iter().any(|job| job.provider == *provider && !job.days.intersect(days).is_empty())
+    }
+
     /// What the facts up to a revision say.
     pub fn known_at(id: SpecialistId, facts: &[Recorded<SpecialistFact>], known_at: Revision) -> Specialist {
         let mut specialist = Specialist {

@@ -26,6 +26,7 @@ mod semantics;
 pub mod snapshot;
 mod staff;
 mod stage;
+mod touched;
 mod writer;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 //! and nothing has happened.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,12 +17,12 @@ use super::head::Head;
 use super::receipt::{Affected, Receipt};
 use crate::domain::day::Day;
 use crate::domain::difference::{Told, differences};
-use crate::domain::fact::{Fact, Identifier, ProviderFact, Recorded, RegistryFact, Reporter, SpecialistFact};
+use crate::domain::fact::{Fact, Identifier, RegistryFact, Reporter};
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::law::Law;
-use crate::domain::provider::{ProviderFile, ProviderTimeline};
+use crate::domain::provider::ProviderFile;
 use crate::domain::record::{Change, Foreseen, Record, RequestKey};
-use crate::domain::specialist::{Specialist, SpecialistFile};
+use crate::domain::specialist::SpecialistFile;
 use crate::domain::timeline::Timeline;
 use crate::store::index::{Entry, Pending, View as _};
 
@@ -52,8 +52,6 @@ pub(super) struct Draft {
     pub(super) note: String,
     pub(super) facts: Vec<Fact>,
 }
-
-type People = BTreeMap<SpecialistId, Arc<SpecialistFile>>;
 
 impl<'a> Stage<'a> {
     /// An empty stage on top of the head. No record is dated at or before `not_before`.
@@ -261,140 +259,4 @@ impl<'a> Stage<'a> {
         }
         Ok(chronicle)
     }
-
-    /// The files of the providers that a record touches, as it leaves them; of every provider, when the law changes.
-    fn providers_after(&self, record: &Record, law: &Law, law_changed: bool) -> HashMap<ProviderId, Arc<ProviderFile>> {
-        let mut new_facts: BTreeMap<ProviderId, Vec<Recorded<ProviderFact>>> = BTreeMap::new();
-        if law_changed {
-            new_facts.extend(self.provider_ids().into_iter().map(|id| (id, Vec::new())));
-        }
-        for recorded in record.recorded_facts() {
-            if let Fact::Provider(id, fact) = recorded.fact {
-                new_facts.entry(id.clone()).or_default().push(recorded.with(fact.clone()));
-            }
-        }
-        new_facts
-            .into_iter()
-            .map(|(id, new)| {
-                let mut facts = self.provider(&id).map(|file| file.facts.clone()).unwrap_or_default();
-                facts.extend(new);
-                (id.clone(), Arc::new(ProviderFile::new(id, facts, law)))
-            })
-            .collect()
-    }
-
-    /// The files of the people whose answers a record may change, as they are before it.
-    fn touched(
-        &self,
-        record: &Record,
-        changed_providers: &HashMap<ProviderId, Arc<ProviderFile>>,
-        law_changed: bool,
-    ) -> Result<People, ReadError> {
-        let mut people: BTreeSet<SpecialistId> = BTreeSet::new();
-        for fact in &record.facts {
-            if let Fact::Specialist(id, _) = fact {
-                people.insert(*id);
-            }
-        }
-        if law_changed {
-            people.extend(self.pending.credentials()?.into_iter().map(|(_, specialist)| specialist));
-        } else {
-            for (id, after) in changed_providers {
-                let unchanged = self.provider(id).is_some_and(|before| before.timeline.employs_like(&after.timeline));
-                if !unchanged {
-                    people.extend(self.pending.staff(id)?);
-                }
-            }
-        }
-        let nothing = |id| Arc::new(SpecialistFile { id, facts: Vec::new() });
-        people.into_iter().map(|id| Ok((id, self.file(id)?.unwrap_or_else(|| nothing(id))))).collect()
-    }
-
-    /// What is told of what is touched, once the record counts.
-    fn told_after(
-        &self,
-        touched: People,
-        replaced: &HashMap<ProviderId, Arc<ProviderFile>>,
-        record: &Record,
-        law: &Arc<Law>,
-    ) -> ToldAfter {
-        let mut after = ToldAfter::default();
-        after.told.records_begin = law.records_begin();
-        let mut reported = reported_of_people(record);
-        for (id, mut file) in touched {
-            if let Some(more) = reported.remove(&id) {
-                Arc::make_mut(&mut file).facts.extend(more);
-            }
-            let known = file.known_now();
-            let employers = self.employers(known.jobs.iter().map(|job| &job.provider), replaced);
-            for credential in &known.credentials {
-                let timeline = Arc::new(Timeline::compile(&known, credential, &employers, law));
-                after.told.add_credential(&timeline, &employers);
-                after.timelines.insert(credential.number, timeline);
-            }
-            after.people.insert(id, known);
-            after.files.push((id, file));
-        }
-        for (id, file) in replaced {
-            after.told.add_provider(id, &file.state, &file.timeline);
-        }
-        after
-    }
-
-    /// What was told of the same before the record: what is resident, or staged, is compiled already.
-    fn told_before(
-        &self,
-        after: &ToldAfter,
-        files: &HashMap<ProviderId, Arc<ProviderFile>>,
-    ) -> Result<Told, ReadError> {
-        let mut told = Told::default();
-        told.records_begin = self.head.law.records_begin();
-        for timeline in after.timelines.keys().map(|number| self.timeline(*number)).filter_map(Result::transpose) {
-            let timeline = timeline?;
-            told.add_credential(&timeline, &self.employers_of(&timeline, &HashMap::new()));
-        }
-        for file in files.keys().filter_map(|id| self.provider(id)) {
-            told.add_provider(&file.id, &file.state, &file.timeline);
-        }
-        Ok(told)
-    }
-
-    fn employers_of(
-        &self,
-        timeline: &Timeline,
-        replaced: &HashMap<ProviderId, Arc<ProviderFile>>,
-    ) -> HashMap<ProviderId, Arc<ProviderTimeline>> {
-        self.employers(timeline.jobs.iter().map(|(provider, _)| provider), replaced)
-    }
-
-    fn employers<'p>(
-        &self,
-        ids: impl Iterator<Item = &'p ProviderId>,
-        replaced: &HashMap<ProviderId, Arc<ProviderFile>>,
-    ) -> HashMap<ProviderId, Arc<ProviderTimeline>> {
-        ids.filter_map(|id| {
-            let file = replaced.get(id).cloned().or_else(|| self.provider(id))?;
-            Some((file.id.clone(), Arc::clone(&file.timeline)))
-        })
-        .collect()
-    }
-}
-
-/// What is told of what is touched, with the states that it was told of.
-#[derive(Default)]
-struct ToldAfter {
-    told: Told,
-    files: Vec<(SpecialistId, Arc<SpecialistFile>)>,
-    people: BTreeMap<SpecialistId, Specialist>,
-    timelines: BTreeMap<CredentialNumber, Arc<Timeline>>,
-}
-
-fn reported_of_people(record: &Record) -> HashMap<SpecialistId, Vec<Recorded<SpecialistFact>>> {
-    let mut reported: HashMap<_, Vec<_>> = HashMap::new();
-    for recorded in record.recorded_facts() {
-        if let Fact::Specialist(id, fact) = recorded.fact {
-            reported.entry(*id).or_default().push(recorded.with(fact.clone()));
-        }
-    }
-    reported
 }

@@ -183,7 +183,7 @@ impl FileRecords {
         let checked = Frame::check(place.bytes(header.size)?, header.first).and_then(|frame| {
             for record in frame.records() {
                 let (revision, bytes) = record.ok_or("a record's length is wrong")?;
-                if revision >= self.next {
+                if revision >= self.next && revision <= self.to {
                     self.ready.push_back(bytes.to_vec());
                 }
             }

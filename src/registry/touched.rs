@@ -1,0 +1,166 @@
+//! What a record touches: the files whose answers it may change, and what is told of them before it and after it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::errors::ReadError;
+use super::stage::Stage;
+use crate::domain::day::Period;
+use crate::domain::difference::Told;
+use crate::domain::fact::{Fact, ProviderFact, Recorded, SpecialistFact};
+use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
+use crate::domain::law::Law;
+use crate::domain::provider::{ProviderFile, ProviderTimeline};
+use crate::domain::record::Record;
+use crate::domain::specialist::{Specialist, SpecialistFile};
+use crate::domain::timeline::Timeline;
+use crate::store::index::View as _;
+
+type People = BTreeMap<SpecialistId, Arc<SpecialistFile>>;
+
+impl Stage<'_> {
+    /// The files of the providers that a record touches, as it leaves them; of every provider, when the law changes.
+    pub(super) fn providers_after(
+        &self,
+        record: &Record,
+        law: &Law,
+        law_changed: bool,
+    ) -> HashMap<ProviderId, Arc<ProviderFile>> {
+        let mut new_facts: BTreeMap<ProviderId, Vec<Recorded<ProviderFact>>> = BTreeMap::new();
+        if law_changed {
+            new_facts.extend(self.provider_ids().into_iter().map(|id| (id, Vec::new())));
+        }
+        for recorded in record.recorded_facts() {
+            if let Fact::Provider(id, fact) = recorded.fact {
+                new_facts.entry(id.clone()).or_default().push(recorded.with(fact.clone()));
+            }
+        }
+        new_facts
+            .into_iter()
+            .map(|(id, new)| {
+                let mut facts = self.provider(&id).map(|file| file.facts.clone()).unwrap_or_default();
+                facts.extend(new);
+                (id.clone(), Arc::new(ProviderFile::new(id, facts, law)))
+            })
+            .collect()
+    }
+
+    /// The files of the people whose answers a record may change, as they are before it. Of a provider's staff that is
+    /// who was there on days on which it becomes something else.
+    pub(super) fn touched(
+        &self,
+        record: &Record,
+        changed_providers: &HashMap<ProviderId, Arc<ProviderFile>>,
+        law_changed: bool,
+    ) -> Result<People, ReadError> {
+        let mut people: BTreeSet<SpecialistId> = BTreeSet::new();
+        for fact in &record.facts {
+            if let Fact::Specialist(id, _) = fact {
+                people.insert(*id);
+            }
+        }
+        if law_changed {
+            people.extend(self.pending.credentials()?.into_iter().map(|(_, specialist)| specialist));
+        } else {
+            for (id, after) in changed_providers {
+                let before = self.provider(id);
+                let unlike = before
+                    .map_or(Some(Period::ALWAYS), |before| before.timeline.days_unlike_for_staff(&after.timeline));
+                if let Some(days) = unlike {
+                    let staff = self.staff(id)?.into_iter();
+                    people.extend(staff.filter(|file| file.known_now().works_for(id, days)).map(|file| file.id));
+                }
+            }
+        }
+        let nothing = |id| Arc::new(SpecialistFile { id, facts: Vec::new() });
+        people.into_iter().map(|id| Ok((id, self.file(id)?.unwrap_or_else(|| nothing(id))))).collect()
+    }
+
+    /// What is told of what is touched, once the record counts.
+    pub(super) fn told_after(
+        &self,
+        touched: People,
+        replaced: &HashMap<ProviderId, Arc<ProviderFile>>,
+        record: &Record,
+        law: &Arc<Law>,
+    ) -> ToldAfter {
+        let mut after = ToldAfter::default();
+        after.told.records_begin = law.records_begin();
+        let mut reported = reported_of_people(record);
+        for (id, mut file) in touched {
+            if let Some(more) = reported.remove(&id) {
+                Arc::make_mut(&mut file).facts.extend(more);
+            }
+            let known = file.known_now();
+            let employers = self.employers(known.jobs.iter().map(|job| &job.provider), replaced);
+            for credential in &known.credentials {
+                let timeline = Arc::new(Timeline::compile(&known, credential, &employers, law));
+                after.told.add_credential(&timeline, &employers);
+                after.timelines.insert(credential.number, timeline);
+            }
+            after.people.insert(id, known);
+            after.files.push((id, file));
+        }
+        for (id, file) in replaced {
+            after.told.add_provider(id, &file.state, &file.timeline);
+        }
+        after
+    }
+
+    /// What was told of the same before the record: what is resident, or staged, is compiled already.
+    pub(super) fn told_before(
+        &self,
+        after: &ToldAfter,
+        files: &HashMap<ProviderId, Arc<ProviderFile>>,
+    ) -> Result<Told, ReadError> {
+        let mut told = Told::default();
+        told.records_begin = self.head.law.records_begin();
+        for timeline in after.timelines.keys().map(|number| self.timeline(*number)).filter_map(Result::transpose) {
+            let timeline = timeline?;
+            told.add_credential(&timeline, &self.employers_of(&timeline, &HashMap::new()));
+        }
+        for file in files.keys().filter_map(|id| self.provider(id)) {
+            told.add_provider(&file.id, &file.state, &file.timeline);
+        }
+        Ok(told)
+    }
+
+    pub(super) fn employers_of(
+        &self,
+        timeline: &Timeline,
+        replaced: &HashMap<ProviderId, Arc<ProviderFile>>,
+    ) -> HashMap<ProviderId, Arc<ProviderTimeline>> {
+        self.employers(timeline.jobs.iter().map(|(provider, _)| provider), replaced)
+    }
+
+    fn employers<'p>(
+        &self,
+        ids: impl Iterator<Item = &'p ProviderId>,
+        replaced: &HashMap<ProviderId, Arc<ProviderFile>>,
+    ) -> HashMap<ProviderId, Arc<ProviderTimeline>> {
+        ids.filter_map(|id| {
+            let file = replaced.get(id).cloned().or_else(|| self.provider(id))?;
+            Some((file.id.clone(), Arc::clone(&file.timeline)))
+        })
+        .collect()
+    }
+}
+
+/// What is told of what is touched, with the states that it was told of.
+#[derive(Default)]
+pub(super) struct ToldAfter {
+    pub(super) told: Told,
+    pub(super) files: Vec<(SpecialistId, Arc<SpecialistFile>)>,
+    pub(super) people: BTreeMap<SpecialistId, Specialist>,
+    pub(super) timelines: BTreeMap<CredentialNumber, Arc<Timeline>>,
+}
+
+fn reported_of_people(record: &Record) -> HashMap<SpecialistId, Vec<Recorded<SpecialistFact>>> {
+    let mut reported: HashMap<_, Vec<_>> = HashMap::new();
+    for recorded in record.recorded_facts() {
+        if let Fact::Specialist(id, fact) = recorded.fact {
+            reported.entry(*id).or_default().push(recorded.with(fact.clone()));
+        }
+    }
+    reported
+}
