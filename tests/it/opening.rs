@@ -24,6 +24,9 @@ use super::harness::{Client, Process, TODAY};
 /// How many records are committed at once.
 const BATCH: usize = 4096;
 
+/// How many records a kill amid writing can leave the index behind.
+const BEHIND: u64 = 20_000;
+
 fn people() -> u64 {
     std::env::var("CPSS_SPECIALISTS").map_or(300, |text| text.parse().unwrap())
 }
@@ -47,6 +50,11 @@ struct Scribe {
 }
 
 impl Scribe {
+    fn open(data: &Path, at: Timestamp) -> Scribe {
+        let store = Store::open(data, StoreOptions::default(), &mut |_| {}).unwrap();
+        Scribe { head: store.head(), store, at, batch: Vec::new() }
+    }
+
     fn say(&mut self, facts: Vec<Fact>, changes: Vec<Change>) {
         self.head = self.head.next();
         self.at += SignedDuration::from_micros(1);
@@ -166,16 +174,24 @@ fn write_log(data: &Path, people: u64) {
     drop(opened.registry);
     opened.writer.join().unwrap().unwrap().close().unwrap();
 
-    let store = Store::open(data, StoreOptions::default(), &mut |_| {}).unwrap();
-    let head = store.head();
-    let mut scribe = Scribe { store, head, at, batch: Vec::new() };
-    let count = (people / 100).clamp(3, 10_000);
-    let providers: Vec<ProviderId> = (0..count).map(ProviderId::from_number).collect();
+    let mut scribe = Scribe::open(data, at);
+    let providers = providers(people);
     providers.iter().for_each(|id| scribe.provider(id));
     (0..people).for_each(|person| scribe.person(person, &providers));
     scribe.commit();
     scribe.store.close().unwrap();
     fs::remove_dir_all(data.join("index")).unwrap();
+}
+
+fn providers(people: u64) -> Vec<ProviderId> {
+    (0..(people / 100).clamp(3, 10_000)).map(ProviderId::from_number).collect()
+}
+
+/// Writes of more people than there were into the log: as a kill amid writing leaves it, with the index behind.
+fn leave_the_index_behind(data: &Path, people: u64) {
+    let mut scribe = Scribe::open(data, Timestamp::now());
+    (people..people + BEHIND / 12).for_each(|person| scribe.person(person, &providers(people)));
+    scribe.commit();
 }
 
 fn kibibytes(path: &Path) -> u64 {
@@ -226,6 +242,10 @@ async fn it_serves_before_everything_is_in_memory() {
     let process = opened(data, "after a clean close", people).await;
     process.kill();
     let process = opened(data, "after a kill", people).await;
+    process.kill();
+    tokio::task::block_in_place(|| leave_the_index_behind(data, people));
+    let people = people + BEHIND / 12;
+    let process = opened(data, "after a kill amid writing", people).await;
     process.kill();
     fs::write(data.join("index/trust"), "another boot").unwrap();
     opened(data, "after a power cut", people).await.stop();
