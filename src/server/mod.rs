@@ -88,6 +88,9 @@ pub enum ServeError {
     /// The access log does not start.
     #[error("the access log could not be started")]
     Access(#[source] std::io::Error),
+    /// The thread of the handshakes does not start.
+    #[error("no connection can be taken")]
+    Door(#[source] std::io::Error),
     /// A part of the program broke off.
     #[error("a part of the program broke off")]
     Broken,
@@ -128,9 +131,10 @@ pub async fn run(
     let (access, access_thread) = AccessLog::start(std::io::stderr(), clock::now).map_err(ServeError::Access)?;
     let way_in = EntranceLayer::new(registry.clone(), door.identities.clone(), ops.metrics, access);
     let limits = LimitsLayer { shares: door.shares.clone(), identities: door.identities.clone() };
+    let connections = door.open(listener).map_err(ServeError::Door)?;
     let served = grpc::server(&health, &audit, way_in, limits, stop.subscribe())
         .map_err(ServeError::Reflection)?
-        .serve_with_incoming_shutdown(door.open(listener), stopped(stop.subscribe()));
+        .serve_with_incoming_shutdown(connections, stopped(stop.subscribe()));
     let served = tokio::spawn(served);
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
     health.set(Serving { questions: *audit.watch().borrow(), writes: registry.takes_writes().await });

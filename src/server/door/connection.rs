@@ -16,13 +16,21 @@ use tonic::transport::server::Connected;
 use crate::auth::peer::Peer;
 
 /// How long a connection may be open on which no client of the list has called.
-const STRANGERS_TIME: Duration = Duration::from_secs(60);
+pub(super) const STRANGERS_TIME: Duration = Duration::from_secs(60);
+
+/// How much such a connection may send. It is admitted by its first call, which is a hundredth of it.
+const STRANGERS_BYTES: usize = 128 * 1024;
+
+/// How much of a connection is read at once: what is at hand already waits until the others have had their turn.
+const READ_AT_ONCE: usize = 8 * 1024;
 
 /// A connection that the server speaks HTTP/2 on.
 pub struct Connection {
     wire: Wire,
     peer: Peer,
     stranger: Option<Stranger>,
+    /// How much was read of it since the others had their turn.
+    read: usize,
     /// Its place among those that there may be. It is free again when the connection ends.
     _place: OwnedSemaphorePermit,
 }
@@ -35,16 +43,18 @@ pub(super) enum Wire {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// A connection whose other end nobody knows yet: it has so long, and goes when there are too many of its kind.
+/// A connection whose other end nobody knows yet: it has so long, may send so much, and goes when there are too many of
+/// its kind.
 pub(super) struct Stranger {
     time: Pin<Box<Sleep>>,
     shown_out: oneshot::Receiver<()>,
+    sent: usize,
 }
 
 impl Stranger {
-    /// One that goes when the sender says so.
-    pub(super) fn new(shown_out: oneshot::Receiver<()>) -> Stranger {
-        Stranger { time: Box::pin(tokio::time::sleep(STRANGERS_TIME)), shown_out }
+    /// One that goes when its time is over, and when the sender says so.
+    pub(super) fn new(time: Duration, shown_out: oneshot::Receiver<()>) -> Stranger {
+        Stranger { time: Box::pin(tokio::time::sleep(time)), shown_out, sent: 0 }
     }
 
     /// Waits until it is to go.
@@ -53,14 +63,14 @@ impl Stranger {
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let told = Pin::new(&mut self.shown_out).poll(cx).is_ready();
+        let told = self.sent > STRANGERS_BYTES || Pin::new(&mut self.shown_out).poll(cx).is_ready();
         if told || self.time.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
 impl Connection {
     pub(super) fn new(wire: Wire, peer: Peer, stranger: Stranger, place: OwnedSemaphorePermit) -> Connection {
-        Connection { wire, stranger: (!peer.is_known()).then_some(stranger), peer, _place: place }
+        Connection { wire, stranger: (!peer.is_known()).then_some(stranger), peer, read: 0, _place: place }
     }
 
     /// Whether it is to end because nobody known has called on it.
@@ -90,10 +100,22 @@ impl AsyncRead for Connection {
         if this.is_shown_out(cx) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        match &mut this.wire {
+        if this.read >= READ_AT_ONCE {
+            this.read = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = into.filled().len();
+        let polled = match &mut this.wire {
             Wire::Plain(stream) => Pin::new(stream).poll_read(cx, into),
             Wire::Tls(stream) => Pin::new(stream).poll_read(cx, into),
+        };
+        let read = into.filled().len() - before;
+        this.read = if polled.is_ready() { this.read + read } else { 0 };
+        if let Some(stranger) = &mut this.stranger {
+            stranger.sent += read;
         }
+        polled
     }
 }
 
@@ -163,3 +185,6 @@ impl AsyncWrite for Connection {
         self.wire().poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

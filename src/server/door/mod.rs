@@ -6,6 +6,7 @@
 
 pub mod certificates;
 mod connection;
+mod handshakes;
 mod reload;
 
 use std::collections::VecDeque;
@@ -17,14 +18,14 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 
 pub use self::connection::Connection;
-use self::connection::{Stranger, Wire};
+use self::connection::{STRANGERS_TIME, Stranger, Wire};
+use self::handshakes::Handshakes;
 pub(super) use self::reload::{Watch, tell_expiry};
 use crate::auth::Identities;
 use crate::auth::peer::{Certificate, Peer};
@@ -59,15 +60,14 @@ type Strangers = VecDeque<oneshot::Sender<()>>;
 
 impl Door {
     /// The connections that come, from now on until nobody takes them.
-    pub(super) fn open(self, listener: TcpListener) -> impl Stream<Item = io::Result<Connection>> {
+    pub(super) fn open(self, listener: TcpListener) -> io::Result<impl Stream<Item = io::Result<Connection>>> {
         let (met, connections) = mpsc::channel(1);
-        tokio::spawn(self.take(listener, met));
-        ReceiverStream::new(connections)
+        tokio::spawn(self.take(listener, Handshakes::start()?, met));
+        Ok(ReceiverStream::new(connections))
     }
 
-    async fn take(self, listener: TcpListener, met: mpsc::Sender<io::Result<Connection>>) {
+    async fn take(self, listener: TcpListener, handshakes: Handshakes, met: mpsc::Sender<io::Result<Connection>>) {
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        let mut handshakes = JoinSet::new();
         let mut strangers = Strangers::new();
         let mut was_full = false;
         loop {
@@ -85,14 +85,13 @@ impl Door {
                     continue;
                 }
             };
-            while handshakes.try_join_next().is_some() {}
             let place = Arc::clone(&places).try_acquire_owned().ok();
             if place.is_none() != was_full {
                 was_full = place.is_none();
                 tracing::warn!(full = was_full, most = MOST_CONNECTIONS, "whether more connections are refused");
             }
             let Some(place) = place else { continue };
-            let stranger = Stranger::new(another(&mut strangers));
+            let stranger = Stranger::new(STRANGERS_TIME, another(&mut strangers));
             handshakes.spawn(self.clone().meet(stream, address, stranger, place, met.clone()));
         }
     }
@@ -172,7 +171,31 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    use tokio::io::AsyncReadExt as _;
+    use tokio_stream::StreamExt as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn there_are_so_many_connections_and_no_more_until_one_ends() {
+        let limit = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let door = Door { tls: None, identities: Identities::Dev, shares: Shares::default() };
+        let mut taken = Box::pin(door.open(listener).unwrap());
+        let (mut held, mut peers) = (Vec::new(), Vec::new());
+        for _ in 0..MOST_CONNECTIONS {
+            peers.push(TcpStream::connect(address).await.unwrap());
+            held.push(taken.next().await.unwrap().unwrap());
+        }
+        let mut one_too_many = TcpStream::connect(address).await.unwrap();
+        assert_eq!(one_too_many.read(&mut [0; 1]).await.unwrap(), 0, "it is shown out");
+        held.pop();
+        let _another = TcpStream::connect(address).await.unwrap();
+        assert!(taken.next().await.unwrap().is_ok());
+    }
 
     #[test]
     fn when_there_are_too_many_strangers_the_oldest_that_is_still_there_goes() {

@@ -1,0 +1,48 @@
+//! The thread that shakes hands. Strangers cost more there than anywhere else, so all of them have one thread, which
+//! stands back when there are calls to answer.
+
+use std::io;
+
+use tokio::runtime::{Builder, Runtime};
+
+/// How far the thread stands back: a third of what a thread of calls has, where there is not enough for both.
+const NICENESS: i32 = 5;
+
+/// Where handshakes are made. Those under way end with it.
+pub(super) struct Handshakes {
+    thread: Option<Runtime>,
+}
+
+impl Handshakes {
+    /// Starts the thread.
+    pub(super) fn start() -> io::Result<Handshakes> {
+        let stand_back = || {
+            if let Err(error) = rustix::process::nice(NICENESS) {
+                tracing::warn!(error = &error as &dyn std::error::Error, "handshakes do not stand back");
+            }
+        };
+        let thread = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("handshakes")
+            .on_thread_start(stand_back)
+            .enable_time()
+            .build()?;
+        Ok(Handshakes { thread: Some(thread) })
+    }
+
+    /// Makes one beside the others.
+    pub(super) fn spawn(&self, handshake: impl Future<Output = ()> + Send + 'static) {
+        if let Some(thread) = &self.thread {
+            thread.spawn(handshake);
+        }
+    }
+}
+
+impl Drop for Handshakes {
+    fn drop(&mut self) {
+        // Nobody waits for the thread: this runs on one of those that answer.
+        if let Some(thread) = self.thread.take() {
+            thread.shutdown_background();
+        }
+    }
+}
