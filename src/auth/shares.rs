@@ -1,4 +1,4 @@
-//! What one client may take of the server: calls in a second, connections, long streams.
+//! What one client may take of the server: calls in a second, connections, large calls.
 //!
 //! A client is known by its name in the list, so what it takes by several connections, or by a certificate before it was
 //! renewed and after, is counted as one.
@@ -23,7 +23,7 @@ pub struct Limits {
     pub calls_burst: Option<NonZeroU32>,
     /// Connections at a time.
     pub connections: Option<NonZeroU32>,
-    /// Streams of questions, imports and watchers at a time.
+    /// Streams, batches and pages at a time, until their answers have been read.
     pub streams: Option<NonZeroU32>,
     /// The longest time that a call is answered in, whatever time its caller gives it. A stream has begun by then.
     pub longest_call: Option<Duration>,
@@ -57,9 +57,9 @@ pub enum Exhausted {
     /// It has as many connections as it may.
     #[error("too many connections of this client at a time")]
     Connections,
-    /// It has as many long streams as it may.
-    #[error("too many streams of this client at a time")]
-    Streams,
+    /// It has as many large calls as it may.
+    #[error("too many streams, batches and pages of this client at a time")]
+    Large,
 }
 
 impl Place {
@@ -115,9 +115,9 @@ impl Share {
         calls.check().map_err(|early| Exhausted::Calls(early.wait_time_from(DefaultClock::default().now())))
     }
 
-    /// Counts a long stream.
-    pub fn stream(&self) -> Result<Place, Exhausted> {
-        place(self.streams.as_ref()).ok_or(Exhausted::Streams)
+    /// Counts a large call: a stream, a batch, a page.
+    pub fn large(&self) -> Result<Place, Exhausted> {
+        place(self.streams.as_ref()).ok_or(Exhausted::Large)
     }
 }
 
@@ -153,11 +153,11 @@ mod tests {
         assert!(shares.of("greedy").call().is_err(), "it is the same share");
         assert!(other.call().is_ok());
 
-        let held = [greedy.stream().unwrap(), greedy.stream().unwrap()];
-        assert_eq!(greedy.stream().unwrap_err(), Exhausted::Streams);
-        assert!(other.stream().is_ok());
+        let held = [greedy.large().unwrap(), greedy.large().unwrap()];
+        assert_eq!(greedy.large().unwrap_err(), Exhausted::Large);
+        assert!(other.large().is_ok());
         drop(held);
-        assert!(greedy.stream().is_ok());
+        assert!(greedy.large().is_ok());
     }
 
     #[test]
@@ -179,6 +179,6 @@ mod tests {
     #[test]
     fn without_limits_there_is_always_more() {
         let share = Shares::default().of("a");
-        assert!((0..10_000).all(|_| share.call().is_ok() && share.stream().is_ok()));
+        assert!((0..10_000).all(|_| share.call().is_ok() && share.large().is_ok()));
     }
 }

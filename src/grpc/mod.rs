@@ -36,6 +36,7 @@ pub(crate) use self::entrance::EntranceLayer;
 use self::health::HealthBoard;
 use self::limits::LARGEST_MESSAGE;
 pub(crate) use self::limits::LimitsLayer;
+use self::limits::Turns;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::proto::{self, v1};
@@ -59,6 +60,7 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 pub(crate) struct Contract {
     registry: Registry,
     audit: Audit,
+    turns: Turns,
     /// Turns true when the server goes down: what would go on for ever ends then.
     draining: watch::Receiver<bool>,
 }
@@ -74,7 +76,7 @@ pub(crate) fn server(
     limits: LimitsLayer,
     draining: watch::Receiver<bool>,
 ) -> Result<Router<Layers>, tonic_reflection::server::Error> {
-    let contract = Contract { registry: way_in.registry.clone(), audit: audit.clone(), draining };
+    let contract = Contract { registry: way_in.registry.clone(), audit: audit.clone(), turns: Turns::new(), draining };
     Ok(limits::http2(Server::builder())
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))

@@ -106,7 +106,9 @@ impl VerificationService for Contract {
         let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
         let mut results = Vec::with_capacity(request.items.len());
         let mut tally = self.tally(&asker, "VerificationService/BatchVerifyCredentials", &snapshot);
+        let mut turns = self.turns.work();
         for item in request.items {
+            turns.item().await;
             let (result, found) = verification_result(&snapshot, &asker, item).await;
             reads::add(&mut tally, found, None)?;
             results.push(result);
@@ -148,7 +150,9 @@ impl VerificationService for Contract {
         let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
         let mut results = Vec::with_capacity(request.items.len());
         let mut tally = self.tally(&asker, "VerificationService/BatchCheckBillingEligibility", &snapshot);
+        let mut turns = self.turns.work();
         for item in request.items {
+            turns.item().await;
             let (result, found) = eligibility_result(&snapshot, &asker, item).await;
             reads::add(&mut tally, found, None)?;
             results.push(result);

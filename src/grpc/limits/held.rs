@@ -1,5 +1,5 @@
-//! The answers of a long stream: they hold its place among those of its client, and end soon after the client is not one
-//! any more, or another than it was.
+//! The answer of a large call: it holds the call's place among those of its client, and ends soon after the client is not
+//! one any more, or another than it was.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::auth::shares::Place;
 use crate::auth::{Caller, Identities};
 use crate::grpc::status;
 
-/// How long a stream goes on without asking again whether its caller may be answered.
+/// How long an answer goes on without asking again whether its caller may be answered.
 const ASKED_AGAIN: Duration = Duration::from_secs(1);
 
-/// Who asked for a stream, and what it showed.
+/// Who called, and what it showed.
 pub(super) struct Asked {
     pub(super) identities: Identities,
     pub(super) caller: Arc<Caller>,
@@ -38,13 +38,13 @@ impl Asked {
         }
         match self.identities.caller(&self.shown, self.peer.as_ref(), Instant::now()) {
             Ok(caller) if caller == self.caller => None,
-            Ok(_) => Some(status::permission_denied("the caller has another role than when the stream began")),
+            Ok(_) => Some(status::permission_denied("the caller has another role than when the call began")),
             Err(nobody) => Some(status::unauthenticated(nobody.to_string())),
         }
     }
 }
 
-/// The body of a long stream.
+/// The body of the answer.
 pub(super) struct Held {
     open: Option<Open>,
 }
@@ -53,13 +53,25 @@ struct Open {
     body: Body,
     asked: Asked,
     again: Pin<Box<Sleep>>,
-    _place: Place,
+    place: Arc<Place>,
+}
+
+/// A part of an answer. HTTP/2 takes more of them than the peer does: the place is not free before they have gone.
+struct Unsent {
+    bytes: Bytes,
+    _place: Arc<Place>,
+}
+
+impl AsRef<[u8]> for Unsent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl Held {
     pub(super) fn new(body: Body, place: Place, asked: Asked) -> Held {
         let again = Box::pin(tokio::time::sleep(ASKED_AGAIN));
-        Held { open: Some(Open { body, asked, again, _place: place }) }
+        Held { open: Some(Open { body, asked, again, place: Arc::new(place) }) }
     }
 }
 
@@ -92,8 +104,10 @@ impl http_body::Body for Held {
         let polled = Pin::new(&mut open.body).poll_frame(cx);
         if let Poll::Ready(None) = polled {
             self.open = None;
+            return polled;
         }
-        polled
+        let held = |bytes| Bytes::from_owner(Unsent { bytes, _place: Arc::clone(&open.place) });
+        polled.map_ok(|frame| frame.map_data(held))
     }
 
     fn is_end_stream(&self) -> bool {

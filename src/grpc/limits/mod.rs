@@ -4,6 +4,7 @@
 //! which writes it into the access log. What a connection may take is said to HTTP/2 itself, by [`http2`].
 
 mod held;
+mod turns;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tonic::transport::Server;
 use tower::{Layer, Service};
 
 use self::held::{Asked, Held};
+pub(super) use self::turns::Turns;
 use super::disclosure::Asker;
 use super::status;
 use crate::auth::Identities;
@@ -39,11 +41,18 @@ const HEADERS_BYTES: u32 = 16 * 1024;
 const RESETS_BEFORE_TAKEN: usize = 20;
 const RESETS_BY_FAULT: usize = 256;
 
-/// The methods whose answers, or questions, are streams.
-const STREAMS: &[&str] = &[
+/// The methods that may have much in memory until their answers have been read: streams, batches and pages.
+const LARGE: &[&str] = &[
+    "/ms.dmh.credential.v1.ChangeService/ListChanges",
     "/ms.dmh.credential.v1.ChangeService/WatchChanges",
+    "/ms.dmh.credential.v1.CredentialService/ListCredentials",
+    "/ms.dmh.credential.v1.EmploymentService/ListEmployments",
     "/ms.dmh.credential.v1.EmploymentService/ReconcileRoster",
+    "/ms.dmh.credential.v1.ProviderService/ListProviders",
     "/ms.dmh.credential.v1.RecordService/ImportRecords",
+    "/ms.dmh.credential.v1.RecordService/ListFacts",
+    "/ms.dmh.credential.v1.VerificationService/BatchCheckBillingEligibility",
+    "/ms.dmh.credential.v1.VerificationService/BatchVerifyCredentials",
     "/ms.dmh.credential.v1.VerificationService/StreamCheckBillingEligibility",
     "/ms.dmh.credential.v1.VerificationService/StreamVerifyCredentials",
 ];
@@ -73,7 +82,7 @@ pub(super) fn fair<S: Stream>(items: S) -> impl Stream<Item = S::Item> {
 pub(crate) struct LimitsLayer {
     /// What each client takes.
     pub(crate) shares: Shares,
-    /// Who calls: those of long streams are asked for again and again.
+    /// Who calls: those of large calls are asked for again and again.
     pub(crate) identities: Identities,
 }
 
@@ -116,7 +125,7 @@ where
 }
 
 impl LimitsLayer {
-    /// Counts a call. What is given of a long stream is to be held for as long as it goes on.
+    /// Counts a call. What is given of a large one is to be held until its answer has been read.
     fn admit(&self, request: &Request<Body>) -> Result<Option<(Place, Asked)>, Status> {
         let extensions = request.extensions();
         // Health and reflection are open to all, and say little.
@@ -127,10 +136,10 @@ impl LimitsLayer {
             self.shares.seat(peer, &caller.client).map_err(refused)?;
         }
         share.call().map_err(refused)?;
-        if !STREAMS.contains(&request.uri().path()) {
+        if !LARGE.contains(&request.uri().path()) {
             return Ok(None);
         }
-        let place = share.stream().map_err(refused)?;
+        let place = share.large().map_err(refused)?;
         let shown = request.headers().get_all(AUTHORIZATION).iter().map(|value| (AUTHORIZATION, value.clone()));
         let asked = Asked {
             identities: self.identities.clone(),
@@ -145,7 +154,7 @@ impl LimitsLayer {
 fn refused(exhausted: Exhausted) -> Status {
     match exhausted {
         Exhausted::Calls(wait) => status::too_fast(exhausted.to_string(), wait),
-        Exhausted::Connections | Exhausted::Streams => status::too_many(exhausted.to_string()),
+        Exhausted::Connections | Exhausted::Large => status::too_many(exhausted.to_string()),
     }
 }
 
