@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
+use cpss_registry::proto::v1;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tonic::Code;
 
 use super::frames::*;
 use super::town::Way;
-use crate::harness::Refusal as _;
+use crate::harness::{Client, Refusal as _};
 use crate::tls::place::{Place, question};
 
 /// How long a peer is waited for that has to be cut off.
@@ -31,7 +32,7 @@ async fn is_cut_off(mut stream: TlsStream<TcpStream>, mut next: impl FnMut(u32) 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_compressed_message_is_refused_and_not_inflated() {
     let place = Place::start();
-    let way = Way::to(&place).await;
+    let way = Way::to(&place, 10_000).await;
     let registrar = place.client("registrar").await;
     let mut request = tonic::Request::new(question());
     request.metadata_mut().insert("grpc-encoding", "gzip".parse().unwrap());
@@ -55,9 +56,91 @@ async fn a_compressed_message_is_refused_and_not_inflated() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_that_says_much_is_cut_off() {
+    let place = Place::start();
+    let way = Way::to(&place, 10_000).await;
+    let verify = call("VerificationService/VerifyCredential");
+    let large = [verify, field("x", &"m".repeat(10_000))].concat();
+    let refused = |id: u32| frame(HEADERS, END_HEADERS | END_STREAM, id, &large);
+    let pings = |_| frame(PING, 0, 0, &[7; 8]).repeat(100);
+    for (what, mut next) in
+        [("calls without an identity", Box::new(refused) as Box<dyn FnMut(u32) -> Vec<u8>>), ("pings", Box::new(pings))]
+    {
+        let mut stream = way.stranger().await.unwrap();
+        stream.write_all(&hello()).await.unwrap();
+        assert!(is_cut_off(stream, &mut next).await, "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_has_so_many_calls_and_headers_are_so_large() {
+    let place = Place::start();
+    let way = Way::to(&place, 10_000).await;
+    let (mut h2, connection) = h2::client::handshake(way.client().await.unwrap()).await.unwrap();
+    tokio::spawn(connection);
+    let request = |value: usize| {
+        let uri = "https://localhost/ms.dmh.credential.v1.VerificationService/VerifyCredential";
+        let request = http::Request::post(uri).header("content-type", "application/grpc").header("te", "trailers");
+        request.header("x-more", "m".repeat(value)).body(()).unwrap()
+    };
+    let mut status = Vec::new();
+    for value in [14_000, 17_000] {
+        h2 = h2.ready().await.unwrap();
+        let (answer, _) = h2.send_request(request(value), true).unwrap();
+        status.push(answer.await.unwrap().status().as_u16());
+    }
+    assert_eq!(status, [200, 431]);
+    assert_eq!(h2.current_max_send_streams(), 1024);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_calls_of_a_client_are_counted_until_their_answers_are_read() {
+    let place = Place::start_with(&["--streams-per-client", "3"]);
+    let registrar = place.client("registrar").await;
+    let items = vec![question().item.unwrap(); 1000];
+    let batch = v1::BatchVerifyCredentialsRequest { items, ..Default::default() };
+    // A window that a batch's answer does not fit into: it is read when it is taken, and not before.
+    let narrow = place.endpoint(Some("registrar")).initial_stream_window_size(1024).connect().await.unwrap();
+    let mut unread = Vec::new();
+    for _ in 0..3 {
+        let asking = Client::on(narrow.clone());
+        let (path, codec) = (path("BatchVerifyCredentials"), tonic_prost::ProstCodec::default());
+        let mut grpc = tonic::client::Grpc::new(asking.service());
+        grpc.ready().await.unwrap();
+        let asked: tonic::Request<v1::BatchVerifyCredentialsRequest> = tonic::Request::new(batch.clone());
+        let answers: tonic::Streaming<v1::BatchVerifyCredentialsResponse> =
+            grpc.server_streaming(asked, path, codec).await.unwrap().into_inner();
+        unread.push(answers);
+    }
+    let too_many = (Code::ResourceExhausted, "TOO_MANY".to_owned());
+    let refused = registrar.call(batch.clone()).await.map(|answer| answer.results.len());
+    assert_eq!(refused.unwrap_err().told(), too_many);
+    registrar.ask(question()).await;
+    let mut read = unread.pop().unwrap();
+    assert_eq!(read.message().await.unwrap().unwrap().results.len(), 1000);
+    assert!(read.message().await.unwrap().is_none());
+    while let Err(refused) = registrar.call(batch.clone()).await {
+        assert_eq!(refused.told(), too_many);
+    }
+}
+
+fn path(method: &str) -> http::uri::PathAndQuery {
+    format!("/ms.dmh.credential.v1.VerificationService/{method}").parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handshake_is_not_waited_for_for_ever() {
+    let place = Place::start();
+    let mut silent = TcpStream::connect(place.process.listening()).await.unwrap();
+    let read = tokio::time::timeout(PATIENCE, silent.read(&mut [0; 1])).await.expect("it is cut off");
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    place.process.wait_until_said("it took too long", PATIENCE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_floods_is_cut_off() {
     let place = Place::start();
-    let way = Way::to(&place).await;
+    let way = Way::to(&place, 10_000).await;
     let verify = call("VerificationService/VerifyCredential");
     let reset = |id: u32| {
         let taken_back = frame(RST_STREAM, 0, id, &8_u32.to_be_bytes());

@@ -1,11 +1,14 @@
 //! A registry, and the ways to it.
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use cpss_registry::server::setup;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
@@ -14,24 +17,83 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use crate::tls::place::{Place, client};
 
+/// About what a connection takes of a line, and its handshake.
+const CONNECTION_BYTES: usize = 256;
+const HANDSHAKE_BYTES: usize = 2048;
+
+/// What all peers have done.
+#[derive(Debug, Default)]
+pub struct Done {
+    pub connections: AtomicU64,
+    pub writes: AtomicU64,
+    pub bytes: AtomicU64,
+}
+
+/// The line that all peers share, each in its turn.
+struct Line {
+    bytes_per_second: f64,
+    is_free_at: Mutex<Instant>,
+}
+
+impl Line {
+    /// Waits until so much has gone over the line.
+    async fn take(&self, bytes: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "a pace, and no account")]
+        let takes = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second);
+        let until = {
+            let mut is_free_at = self.is_free_at.lock().unwrap();
+            *is_free_at = (*is_free_at).max(Instant::now()) + takes;
+            *is_free_at
+        };
+        tokio::time::sleep_until(until.into()).await;
+    }
+}
+
 /// How a peer gets to the registry.
 #[derive(Clone)]
 pub struct Way {
-    pub address: SocketAddr,
+    address: SocketAddr,
     stranger: Arc<ClientConfig>,
     client: Arc<ClientConfig>,
+    line: Arc<Line>,
+    pub done: Arc<Done>,
 }
 
 impl Way {
-    /// The way of strangers, and of one client that is on the list and means harm.
-    pub async fn to(place: &Place) -> Way {
+    /// The way of strangers, and of one client that is on the list and means harm, over a line of so many Mbit/s.
+    pub async fn to(place: &Place, mbits: u32) -> Way {
         setup::add_client(place.directory(), &client("greedy", "payer")).unwrap();
         place.hang_up_until("list of clients taken").await;
         Way {
             address: place.process.listening(),
             stranger: Arc::new(config(place, None)),
             client: Arc::new(config(place, Some("greedy"))),
+            line: Arc::new(Line {
+                bytes_per_second: f64::from(mbits) * 1e6 / 8.0,
+                is_free_at: Mutex::new(Instant::now()),
+            }),
+            done: Arc::default(),
         }
+    }
+
+    /// A connection that nothing was said on yet. Peers come from many addresses: the ports of one would be used up.
+    pub async fn tcp(&self) -> io::Result<TcpStream> {
+        self.line.take(CONNECTION_BYTES).await;
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((Ipv4Addr::new(127, 1, 0, fastrand::u8(1..=100)), 0).into())?;
+        let stream = socket.connect(self.address).await?;
+        self.done.connections.fetch_add(1, Ordering::Relaxed);
+        Ok(stream)
+    }
+
+    /// Says something to the registry.
+    pub async fn send(&self, stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+        self.line.take(bytes.len()).await;
+        stream.write_all(bytes).await?;
+        stream.flush().await?;
+        self.done.writes.fetch_add(1, Ordering::Relaxed);
+        self.done.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(())
     }
 
     /// A connection that shows no certificate.
@@ -45,7 +107,8 @@ impl Way {
     }
 
     async fn connect(&self, config: &Arc<ClientConfig>) -> io::Result<TlsStream<TcpStream>> {
-        let stream = TcpStream::connect(self.address).await?;
+        let stream = self.tcp().await?;
+        self.line.take(HANDSHAKE_BYTES).await;
         let name = ServerName::try_from("localhost").unwrap();
         TlsConnector::from(Arc::clone(config)).connect(name, stream).await
     }
