@@ -5,7 +5,7 @@ use cpss_registry::proto::v1;
 use tonic::Code;
 
 use super::harness::requests::{
-    end_job, end_period, facts_of_provider, facts_of_specialist, issue, name, new_request_id, periods,
+    bill, end_job, end_period, facts_of_provider, facts_of_specialist, issue, name, new_request_id, periods,
     register_provider, register_specialist, reinstate, retract, start_job, suspend, verify,
 };
 use super::harness::scenes::EFFECTIVE_FROM;
@@ -250,7 +250,7 @@ async fn what_cannot_be_read_at_all_is_refused_with_a_reason_too() {
     let registry = server.client();
     for (bytes, expected) in [
         (vec![0xff; 40], (Code::InvalidArgument, "MALFORMED".to_owned())),
-        (vec![0; 5 << 20], (Code::ResourceExhausted, "TOO_LARGE".to_owned())),
+        (vec![0; (1 << 20) + 1], (Code::ResourceExhausted, "TOO_LARGE".to_owned())),
     ] {
         for method in [
             "VerificationService/VerifyCredential",
@@ -262,5 +262,25 @@ async fn what_cannot_be_read_at_all_is_refused_with_a_reason_too() {
             assert_eq!(refused.told(), expected, "{method}");
         }
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_batch_has_a_thousand_items_at_most() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let too_large = (Code::ResourceExhausted, "TOO_LARGE".to_owned());
+    let verifications = |items| v1::BatchVerifyCredentialsRequest {
+        items: vec![verify(NOT_ON_FILE, None, None).item.unwrap(); items],
+        ..Default::default()
+    };
+    assert_eq!(registry.ask(verifications(1000)).await.results.len(), 1000);
+    assert_eq!(registry.refusal(verifications(1001)).await.told(), too_large);
+    let claims = |items| v1::BatchCheckBillingEligibilityRequest {
+        items: vec![bill(NOT_ON_FILE, "north", TODAY).item.unwrap(); items],
+        ..Default::default()
+    };
+    assert_eq!(registry.ask(claims(1000)).await.results.len(), 1000);
+    assert_eq!(registry.refusal(claims(1001)).await.told(), too_large);
     server.stop().await;
 }

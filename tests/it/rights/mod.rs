@@ -2,6 +2,7 @@
 
 mod audit;
 mod hidden;
+mod time;
 mod told;
-mod town;
+pub mod town;
 mod walk;

@@ -1,5 +1,6 @@
 //! Who calls, over TLS, on a server that was set up by `init`.
 
+mod bulk;
 mod command;
 mod identity;
 mod limits;
@@ -7,3 +8,4 @@ mod ops;
 pub mod place;
 mod reload;
 mod roles;
+mod told;

@@ -1,0 +1,77 @@
+//! How long it takes to hide somebody: no longer than not to know.
+//!
+//! `CPSS_HIDDEN_CALLS=5000 cargo test --release --test it rights::time -- --nocapture` asks so often about each, in turns,
+//! and holds the difference of the medians against the difference between two that are both not known.
+
+use std::time::{Duration, Instant};
+
+use tonic::Code;
+
+use super::town::{Row, Town, call};
+use crate::harness::Client;
+
+/// The methods that hide rows from a provider.
+const HIDING: &[&str] = &[
+    "VerificationService/GetCredential",
+    "VerificationService/ListStandingPeriods",
+    "EmploymentService/ReportEmploymentEnd",
+    "EmploymentService/CorrectEmployment",
+    "RecordService/ListFacts",
+    "RecordService/EndPeriod",
+    "RecordService/RetractFact",
+    "ChangeService/ListChanges",
+];
+
+/// How often each is asked about, and which part of the time is noise: few calls, beside other tests, show only what
+/// takes another way altogether.
+fn measure() -> (usize, u32) {
+    std::env::var("CPSS_HIDDEN_CALLS").map_or((100, 3), |text| (text.parse().unwrap(), 20))
+}
+
+async fn refused(caller: &Client, method: &str, row: &Row) -> Duration {
+    let messages = call(method, row, "north");
+    let began = Instant::now();
+    let refused = caller.call_messages(method, messages).await;
+    let took = began.elapsed();
+    assert_eq!(refused.unwrap_err().code(), Code::NotFound, "{method}");
+    took
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// The medians for several rows, asked about in turns.
+async fn medians<const N: usize>(caller: &Client, method: &str, calls: usize, rows: [&Row; N]) -> [Duration; N] {
+    let mut times = [const { Vec::new() }; N];
+    for at in 0..calls + 20 {
+        for turn in 0..N {
+            let row = (at + turn) % N;
+            let took = refused(caller, method, rows[row]).await;
+            // The first calls warm up whatever there is to be warmed up.
+            if at >= 20 {
+                times[row].push(took);
+            }
+        }
+    }
+    times.map(median)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn to_hide_takes_no_longer_than_not_to_know() {
+    let town = Town::built().await;
+    let (north, unknown) = (town.as_north(), Town::made_up(&town.south));
+    let (calls, part) = measure();
+    let mut apart = Vec::new();
+    for method in HIDING {
+        let [hidden, one, other] = medians(&north, method, calls, [&town.south, &unknown, &unknown]).await;
+        println!("{method}: hidden {hidden:?}, unknown {one:?} and {other:?}");
+        let noise = one.abs_diff(other).max(one / part);
+        if hidden.abs_diff(one) > noise + Duration::from_micros(10) {
+            apart.push(format!("{method}: hidden {hidden:?}, unknown {one:?} and {other:?}"));
+        }
+    }
+    assert!(apart.is_empty(), "{}", apart.join("\n"));
+    town.server.stop().await;
+}

@@ -1,0 +1,141 @@
+//! One client's bulk beside another's questions and the probes.
+//!
+//! `CPSS_BULK_SECONDS=30 cargo test --release --test it tls::bulk -- --nocapture` is the full measure. Times are held
+//! against each other, so that a slow machine is slow in both: among so many batches a question that had to wait for each
+//! of them would take as long as a batch does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use cpss_registry::proto::v1;
+use tokio::runtime::Builder;
+use tokio_stream::StreamExt as _;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::ops::get;
+use super::place::{Place, question};
+use crate::harness::Client;
+
+/// What one client has under way.
+const BATCHES: usize = 48;
+const STREAMS: usize = 8;
+
+/// Items of streams that were answered, and how long each batch took.
+#[derive(Default)]
+struct Bulk {
+    stop: AtomicBool,
+    answered: AtomicU64,
+}
+
+async fn batches(client: Client, bulk: Arc<Bulk>) -> Vec<Duration> {
+    let items = vec![question().item.unwrap(); 1000];
+    let batch = v1::BatchVerifyCredentialsRequest { items, ..Default::default() };
+    let mut took = Vec::new();
+    while !bulk.stop.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        assert_eq!(client.ask(batch.clone()).await.results.len(), 1000);
+        took.push(began.elapsed());
+    }
+    took
+}
+
+/// A stream that has no end.
+async fn stream(client: Client, bulk: Arc<Bulk>) {
+    use v1::stream_verify_credentials_request::Kind;
+    let message = |kind| v1::StreamVerifyCredentialsRequest { kind: Some(kind) };
+    let options = message(Kind::Options(v1::StreamOptions::default()));
+    let item = message(Kind::Item(question().item.unwrap()));
+    let questions = tokio_stream::once(options).chain(tokio_stream::iter(std::iter::repeat(item)));
+    let mut answers = client.verification().stream_verify_credentials(questions).await.unwrap().into_inner();
+    while !bulk.stop.load(Ordering::Relaxed) {
+        assert!(answers.message().await.unwrap().is_some());
+        bulk.answered.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What the others met with: questions, probes of the same port, probes of the ops port.
+struct Others {
+    questions: Vec<Duration>,
+    probes: Vec<Duration>,
+    ops: Vec<Duration>,
+}
+
+async fn others(place: &Place, registrar: &Client, time: Duration) -> Others {
+    let (until, mut met) = (Instant::now() + time, Others { questions: vec![], probes: vec![], ops: vec![] });
+    let mut health = HealthClient::new(place.stranger().await.service());
+    while Instant::now() < until {
+        let began = Instant::now();
+        registrar.ask(question()).await;
+        met.questions.push(began.elapsed());
+        let began = Instant::now();
+        health.check(HealthCheckRequest::default()).await.unwrap();
+        met.probes.push(began.elapsed());
+        let began = Instant::now();
+        assert_eq!(get(place.process.ops(), "/readyz").await.0, "HTTP/1.1 200 OK");
+        met.ops.push(began.elapsed());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    met
+}
+
+/// The median, said with the rest.
+fn told(what: &str, mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100];
+    println!("bulk: {what}: {} times, p50 {:?}, p99 {:?}, longest {:?}", times.len(), at(50), at(99), at(100));
+    at(50)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clients_bulk_lets_the_others_questions_and_the_probes_go_first() {
+    let time = Duration::from_secs(std::env::var("CPSS_BULK_SECONDS").map_or(3, |text| text.parse().unwrap()));
+    let place = Place::start();
+    let payer = place.let_in_by_token("medicaid", "payer").await;
+    let registrar = place.client("registrar").await;
+    let quiet = others(&place, &registrar, time / 3).await;
+
+    let bulk = Arc::new(Bulk::default());
+    let (mut taking, mut streams) = (Vec::new(), Vec::new());
+    // Its threads are others than those of the others: what they wait for is the server.
+    let threads = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let connect = || {
+        let (endpoint, payer) = (place.endpoint(None), payer.clone());
+        async move { Client::on(endpoint.connect().await.unwrap()).showing(&payer) }
+    };
+    for _ in 0..BATCHES {
+        let (connecting, bulk) = (connect(), Arc::clone(&bulk));
+        taking.push(threads.spawn(async move { batches(connecting.await, bulk).await }));
+    }
+    for _ in 0..STREAMS {
+        let (connecting, bulk) = (connect(), Arc::clone(&bulk));
+        streams.push(threads.spawn(async move { stream(connecting.await, bulk).await }));
+    }
+    let met = others(&place, &registrar, time).await;
+    bulk.stop.store(true, Ordering::Relaxed);
+    let mut took = Vec::new();
+    for taking in taking {
+        took.extend(taking.await.unwrap());
+    }
+    for stream in streams {
+        stream.await.unwrap();
+    }
+    threads.shutdown_background();
+    println!(
+        "bulk: {} batches of 1000 and {} items of streams meanwhile",
+        took.len(),
+        bulk.answered.load(Ordering::Relaxed)
+    );
+    let batch = told("a batch", took);
+    for (what, quiet, met) in [
+        ("questions", quiet.questions, met.questions),
+        ("probes", quiet.probes, met.probes),
+        ("probes of the ops port", quiet.ops, met.ops),
+    ] {
+        told(&format!("{what} without"), quiet);
+        let median = told(&format!("{what} beside it"), met);
+        assert!(median < batch / 4, "{what} take {median:?}, and a batch among {BATCHES} {batch:?}");
+    }
+    place.process.stop();
+}

@@ -1,0 +1,168 @@
+//! What each role is told over TLS, by every way to ask: one question, a batch, a stream.
+
+use cpss_registry::proto::v1;
+use cpss_registry::server::setup::{self, NewClient};
+use prost::bytes::Bytes;
+use tonic::{Code, Status};
+
+use super::place::{Place, client};
+use crate::harness::{Client, Refusal as _};
+use crate::rights::town::{Row, Town, call};
+
+const VERIFICATION: [&str; 3] = ["VerifyCredential", "BatchVerifyCredentials", "StreamVerifyCredentials"];
+const ELIGIBILITY: [&str; 3] =
+    ["CheckBillingEligibility", "BatchCheckBillingEligibility", "StreamCheckBillingEligibility"];
+
+/// What one question is answered, however it was asked.
+#[derive(Clone, Debug, PartialEq)]
+enum Told {
+    Verification(v1::Verification),
+    Eligibility(v1::Eligibility),
+}
+
+fn read<M: prost::Message + Default>(answers: &[Bytes]) -> M {
+    M::decode(answers.last().unwrap().as_ref()).unwrap()
+}
+
+fn of_verification(result: v1::VerificationResult) -> Result<Told, Code> {
+    match result.outcome.unwrap() {
+        v1::verification_result::Outcome::Verification(told) => Ok(Told::Verification(told)),
+        v1::verification_result::Outcome::Error(error) => Err(Code::from(error.code)),
+    }
+}
+
+fn of_eligibility(result: v1::EligibilityResult) -> Result<Told, Code> {
+    match result.outcome.unwrap() {
+        v1::eligibility_result::Outcome::Eligibility(told) => Ok(Told::Eligibility(told)),
+        v1::eligibility_result::Outcome::Error(error) => Err(Code::from(error.code)),
+    }
+}
+
+fn told(method: &str, answers: &[Bytes]) -> Result<Told, Code> {
+    use v1::stream_check_billing_eligibility_response::Kind as OfClaim;
+    use v1::stream_verify_credentials_response::Kind as OfItem;
+    match method {
+        "VerifyCredential" => {
+            Ok(Told::Verification(read::<v1::VerifyCredentialResponse>(answers).verification.unwrap()))
+        }
+        "BatchVerifyCredentials" => {
+            of_verification(read::<v1::BatchVerifyCredentialsResponse>(answers).results.remove(0))
+        }
+        "StreamVerifyCredentials" => match read::<v1::StreamVerifyCredentialsResponse>(answers).kind {
+            Some(OfItem::Result(result)) => of_verification(result),
+            other => panic!("{other:?}"),
+        },
+        "CheckBillingEligibility" => {
+            Ok(Told::Eligibility(read::<v1::CheckBillingEligibilityResponse>(answers).eligibility.unwrap()))
+        }
+        "BatchCheckBillingEligibility" => {
+            of_eligibility(read::<v1::BatchCheckBillingEligibilityResponse>(answers).results.remove(0))
+        }
+        "StreamCheckBillingEligibility" => match read::<v1::StreamCheckBillingEligibilityResponse>(answers).kind {
+            Some(OfClaim::Result(result)) => of_eligibility(result),
+            other => panic!("{other:?}"),
+        },
+        _ => panic!("{method} asks no question"),
+    }
+}
+
+async fn sent(caller: &Client, method: &str, row: &Row, named: &str) -> Result<Vec<Bytes>, Status> {
+    let method = format!("VerificationService/{method}");
+    caller.call_messages(&method, call(&method, row, named)).await
+}
+
+/// The answer to one question about a row, or the code with which it is refused.
+async fn asked(caller: &Client, method: &str, row: &Row, named: &str) -> Result<Told, Code> {
+    told(method, &sent(caller, method, row, named).await.map_err(|status| status.code())?)
+}
+
+/// What is left of a whole answer for a role, as the contract's page has it.
+fn left(whole: Told, role: &str, is_own: bool) -> Told {
+    let Told::Verification(whole) = whole else { return whole };
+    Told::Verification(match role {
+        "registrar" | "auditor" => whole,
+        "provider" if is_own => whole,
+        "provider" => v1::Verification {
+            verdict: whole.verdict,
+            reasons: whole.reasons,
+            missing_designations: whole.missing_designations,
+            answer: whole.answer,
+            ..Default::default()
+        },
+        "payer" => v1::Verification {
+            missing_designations: Vec::new(),
+            credential: whole.credential.map(|credential| v1::Credential {
+                display_name: String::new(),
+                specialist_id: String::new(),
+                designations: Vec::new(),
+                ..credential
+            }),
+            ..whole
+        },
+        _ => panic!("{role} is told nothing"),
+    })
+}
+
+/// A registry with two providers and their staff, behind TLS.
+async fn place_with_town() -> (Place, tempfile::TempDir, Row, Row) {
+    let town = Town::built().await;
+    let (north, south) = (town.north, town.south);
+    let data = town.server.stop().await;
+    let place = Place::start_with(&["--data-dir", data.path().to_str().unwrap()]);
+    for role in ["auditor", "payer", "certifier", "provider"] {
+        let provider_id = (role == "provider").then(|| "north".to_owned());
+        setup::add_client(place.directory(), &NewClient { provider_id, ..client(role, role) }).unwrap();
+    }
+    place.hang_up_until("list of clients taken").await;
+    (place, data, north, south)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_way_to_ask_tells_a_role_what_it_may_see_and_no_more() {
+    let (place, _data, north, south) = place_with_town().await;
+    let registrar = place.client("registrar").await;
+    for role in ["registrar", "auditor", "payer", "provider"] {
+        let caller = place.client(role).await;
+        for row in [&north, &south] {
+            let named = if role == "provider" { "north" } else { row.provider_id.as_str() };
+            for method in VERIFICATION.iter().chain(&ELIGIBILITY) {
+                let whole = asked(&registrar, method, row, named).await.unwrap();
+                if let Told::Verification(whole) = &whole {
+                    assert!(!whole.credential.as_ref().unwrap().display_name.is_empty() && whole.standing.is_some());
+                }
+                let told = asked(&caller, method, row, named).await.unwrap();
+                assert_eq!(told, left(whole, role, row.provider_id == "north"), "{method} as {role}");
+            }
+        }
+    }
+    place.process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_ask_is_told_nothing_by_any_way() {
+    let (place, _data, north, south) = place_with_town().await;
+    let (certifier, stranger) = (place.client("certifier").await, place.stranger().await);
+    let provider = place.client("provider").await;
+    for method in VERIFICATION.iter().chain(&ELIGIBILITY).chain(&["GetCredential", "ListStandingPeriods"]) {
+        for row in [&north, &south] {
+            let denied = sent(&certifier, method, row, &row.provider_id).await.unwrap_err();
+            assert_eq!(denied.told(), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()), "{method}");
+            let nobody = sent(&stranger, method, row, &row.provider_id).await.unwrap_err();
+            assert_eq!(nobody.told(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()), "{method}");
+        }
+    }
+    for method in VERIFICATION.iter().chain(&ELIGIBILITY) {
+        for row in [&north, &south] {
+            let denied = asked(&provider, method, row, "south").await;
+            assert_eq!(denied, Err(Code::PermissionDenied), "{method} names another provider");
+        }
+    }
+    for method in ["GetCredential", "ListStandingPeriods"] {
+        assert!(sent(&provider, method, &north, "north").await.is_ok(), "{method}");
+        let hidden = sent(&provider, method, &south, "north").await.unwrap_err();
+        let unknown = sent(&provider, method, &Town::made_up(&south), "north").await.unwrap_err();
+        assert_eq!(hidden.told(), (Code::NotFound, "NOT_FOUND".to_owned()), "{method}");
+        assert_eq!(hidden.told(), unknown.told(), "{method}");
+    }
+    place.process.stop();
+}
