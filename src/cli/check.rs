@@ -8,9 +8,9 @@ use super::failure::Failure;
 use super::place::Place;
 use super::progress::Progress;
 use super::{Outcome, print, print_json};
-use crate::store::StoreOptions;
+use crate::server::check::{CheckedAgenda, check};
 use crate::store::backup::{log_of_backup, verify};
-use crate::store::check::{Checked, IndexState, check, check_log};
+use crate::store::check::{Checked, IndexState, check_log};
 
 /// Check every frame and record of a registry that is not served, and that its index follows from them: exit 0 if so
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ Examples:
   cpss-registry check --backup /mnt/backup/cpss-2026-03-02
 
 Beside a data directory's index another one is folded from the log to compare with: it takes as much room meanwhile.
-The agenda, which says what is due on which day, is not compared: `rebuild` makes it anew.";
+The agenda, which says what is due on which day, is compared with the timelines of everybody.";
 
 #[derive(Serialize)]
 struct Report {
@@ -42,6 +42,7 @@ struct Report {
     bytes: u64,
     index: &'static str,
     index_entries: Option<u64>,
+    agenda_dates: Option<u64>,
     findings: Vec<Wrong>,
 }
 
@@ -53,8 +54,7 @@ struct Wrong {
 
 impl Check {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
-        let checked = self.check()?;
-        let report = report(checked);
+        let report = self.check()?;
         let fine = report.fine;
         if self.json {
             print_json(&report)?;
@@ -64,13 +64,15 @@ impl Check {
         if fine { Ok(Outcome::Done) } else { Ok(Outcome::Failed) }
     }
 
-    fn check(&self) -> Result<Checked, Failure> {
+    fn check(&self) -> Result<Report, Failure> {
         let mut progress = Progress::new();
         let on_step = &mut |step| progress.show(step);
         match &self.backup {
             None => {
-                let checked = check(&self.place.data_dir()?, &StoreOptions::default(), on_step);
-                checked.map_err(|error| Failure::of("the registry could not be checked", &error))
+                let checked = check(&self.place.data_dir()?, on_step);
+                let (checked, agenda) =
+                    checked.map_err(|error| Failure::of("the registry could not be checked", &error))?;
+                Ok(report(checked, agenda))
             }
             Some(backup) => {
                 let manifest =
@@ -78,30 +80,34 @@ impl Check {
                 let log = log_of_backup(backup, &manifest);
                 let log = log.map_err(|error| Failure::of("the backup is not good", &error))?;
                 let checked = check_log(&log, on_step);
-                checked.map_err(|error| Failure::of("the backup could not be checked", &error))
+                let checked = checked.map_err(|error| Failure::of("the backup could not be checked", &error))?;
+                Ok(report(checked, None))
             }
         }
     }
 }
 
-fn report(checked: Checked) -> Report {
+fn report(checked: Checked, agenda: Option<CheckedAgenda>) -> Report {
     let (index, index_entries) = match checked.index {
         IndexState::Equal { entries } => ("equal to the fold of the log", Some(entries)),
         IndexState::Different { entries } => ("different from the fold of the log", Some(entries)),
         IndexState::FoldedAgain => ("folded again, as the next start would have", None),
         IndexState::NotChecked => ("not checked", None),
     };
-    let wrong = checked.findings.into_iter().map(|found| Wrong { place: found.place, reason: found.reason });
+    let (agenda_dates, of_agenda) = agenda.map(|agenda| (agenda.dates, agenda.findings)).unzip();
+    let findings = checked.findings.into_iter().chain(of_agenda.unwrap_or_default());
+    let wrong = findings.map(|found| Wrong { place: found.place, reason: found.reason });
     let findings: Vec<_> = wrong.collect();
     let (records, head, bytes) = (checked.records, checked.head.0, checked.bytes);
-    Report { fine: findings.is_empty(), records, head, bytes, index, index_entries, findings }
+    Report { fine: findings.is_empty(), records, head, bytes, index, index_entries, agenda_dates, findings }
 }
 
 fn text(report: &Report) -> String {
-    let Report { fine, records, bytes, index, index_entries, findings, .. } = report;
+    let Report { fine, records, bytes, index, index_entries, agenda_dates, findings, .. } = report;
     let entries = index_entries.map_or(String::new(), |entries| format!(", {entries} entries"));
+    let agenda = agenda_dates.map_or("not checked".to_owned(), |dates| format!("{dates} dates"));
     let mut text = format!(
-        "{}\n\n  records  {records}\n  log      {bytes} bytes\n  index    {index}{entries}\n",
+        "{}\n\n  records  {records}\n  log      {bytes} bytes\n  index    {index}{entries}\n  agenda   {agenda}\n",
         if *fine { "fine" } else { "NOT FINE" }
     );
     for Wrong { place, reason } in findings {

@@ -111,7 +111,7 @@ impl Shared {
     }
 
     /// Gives out when everything there is next differs from the day before. What is compiled for that is kept in memory.
-    fn dates_of_everybody(&self, give_out: &mut Schedule<'_>) -> Result<(), ReadError> {
+    pub(super) fn dates_of_everybody(&self, give_out: &mut Schedule<'_>) -> Result<(), ReadError> {
         for resident in self.providers.pin().values() {
             let (entry, due) = self.date_of_provider(&resident.file);
             give_out(entry, due)?;

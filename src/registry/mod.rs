@@ -9,6 +9,7 @@
 
 mod agenda;
 mod calendar;
+pub mod check;
 pub mod chronicle;
 pub mod clock;
 mod desk;

@@ -88,9 +88,7 @@ pub(super) fn open_writer(
     let rule_sets = rules::load(options.rules_dir.as_deref())?;
     let store = Store::open(&options.data_dir, options.store, progress)?;
     let is_new = store.head() == Revision::ZERO;
-    let chronicle = Chronicle::of(&store.index().registry_facts()?)?;
-    let first = first_law(&rule_sets, &chronicle)?;
-    let mut shared = resident(&store, clock, chronicle, &first)?;
+    let mut shared = resident(&store, clock, &rule_sets)?;
     shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
     shared.catch_up_with_agenda(semantics_version)?;
     let mut writer =
@@ -113,8 +111,10 @@ fn first_law(rule_sets: &[RuleText], chronicle: &Chronicle) -> Result<Arc<Law>, 
 }
 
 /// What is kept in memory from the beginning, from the index: everything but the credentials.
-fn resident(store: &Store, clock: Clock, chronicle: Chronicle, law: &Arc<Law>) -> Result<Shared, OpenError> {
+pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> Result<Shared, OpenError> {
     let index = Arc::clone(store.index());
+    let chronicle = Chronicle::of(&index.registry_facts()?)?;
+    let law = &first_law(rule_sets, &chronicle)?;
     let head = store.head();
     let today = chronicle.today(head).unwrap_or(Day::BEGINNING);
     let shared = Shared {

@@ -3,6 +3,7 @@
 //! The ops port is there first, and says NOT_SERVING until the registry is open. At the signal to stop it says so again
 //! before anything else; calls under way are finished within the drain's deadline, the writer ends, the index is closed.
 
+pub mod check;
 pub mod config;
 pub mod door;
 pub mod generate;

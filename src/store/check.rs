@@ -82,8 +82,7 @@ pub enum CheckError {
     Disk(#[from] io::Error),
 }
 
-/// Checks a data directory that nobody serves. Of the agenda, which follows from timelines as well, only the checksums
-/// are checked, where it is in bases. The fold of the log that the index is compared with is made beside it
+/// Checks a data directory that nobody serves, but for the agenda: it follows from timelines as well. The fold of the log that the index is compared with is made beside it
 /// and takes as much room.
 pub fn check(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) -> Result<Checked, CheckError> {
     let directory = DataDir::open_existing(data_dir)?;

@@ -15,6 +15,7 @@ use cpss_registry::domain::record::{Change, Coverage, Foreseen, Record, RequestK
 use cpss_registry::domain::standing::Standing;
 use cpss_registry::proto::v1::Verdict;
 use cpss_registry::registry::{Options, Registry};
+use cpss_registry::store::index::View as _;
 use cpss_registry::store::{Store, StoreOptions};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -50,9 +51,11 @@ struct Scribe {
 }
 
 impl Scribe {
-    fn open(data: &Path, at: Timestamp) -> Scribe {
+    fn open(data: &Path) -> Scribe {
         let store = Store::open(data, StoreOptions::default(), &mut |_| {}).unwrap();
-        Scribe { head: store.head(), store, at, batch: Vec::new() }
+        let head = store.head();
+        let at = store.index().recorded_at(head).unwrap().unwrap();
+        Scribe { store, head, at, batch: Vec::new() }
     }
 
     fn say(&mut self, facts: Vec<Fact>, changes: Vec<Change>) {
@@ -169,12 +172,11 @@ fn write_log(data: &Path, people: u64) {
         store: StoreOptions::default(),
     };
     let opened = Registry::open(options, &mut |_| {}).unwrap();
-    let at = opened.registry.head().recorded_at;
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(opened.registry.close());
     drop(opened.registry);
     opened.writer.join().unwrap().unwrap().close().unwrap();
 
-    let mut scribe = Scribe::open(data, at);
+    let mut scribe = Scribe::open(data);
     let providers = providers(people);
     providers.iter().for_each(|id| scribe.provider(id));
     (0..people).for_each(|person| scribe.person(person, &providers));
@@ -189,7 +191,7 @@ fn providers(people: u64) -> Vec<ProviderId> {
 
 /// Writes of more people than there were into the log: as a kill amid writing leaves it, with the index behind.
 fn leave_the_index_behind(data: &Path, people: u64) {
-    let mut scribe = Scribe::open(data, Timestamp::now());
+    let mut scribe = Scribe::open(data);
     (people..people + BEHIND / 12).for_each(|person| scribe.person(person, &providers(people)));
     scribe.commit();
 }

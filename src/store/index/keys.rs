@@ -3,6 +3,8 @@
 //! The first byte says what kind of key it is; numbers are big-endian, so that keys sort as what they mean. Facts are
 //! never removed; the only keys that are taken out are those of the agenda.
 
+use std::fmt;
+
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -69,6 +71,15 @@ pub enum Entry {
     Provider(ProviderId),
 }
 
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Entry::Credential(number) => write!(f, "credential {number}"),
+            Entry::Provider(id) => write!(f, "provider {id}"),
+        }
+    }
+}
+
 impl Entry {
     fn key(&self) -> Vec<u8> {
         match self {
@@ -128,6 +139,9 @@ pub(super) fn specialists_of(part: u64, parts: u64) -> (Vec<u8>, Vec<u8>) {
 pub(super) fn credential(number: CredentialNumber) -> Vec<u8> {
     numbered(CREDENTIAL, number.number())
 }
+
+/// Where the agendas of all days are.
+pub(super) const WHOLE_AGENDA: &[u8] = &[AGENDA];
 
 /// Where the agenda of a day begins.
 pub(super) fn agenda_of(day: Day) -> Vec<u8> {

@@ -162,6 +162,21 @@ pub trait View {
         Ok(Some(Day::from_number(i32::from_be_bytes(day))))
     }
 
+    /// Whether an entry is on the agenda of a day.
+    fn is_due(&self, day: Day, entry: &Entry) -> Result<bool, IndexError> {
+        Ok(self.get(&keys::agenda(day, entry))?.is_some())
+    }
+
+    /// How many entries are on the agenda of any day. Counts them.
+    fn count_due(&self) -> Result<u64, IndexError> {
+        let mut count = 0;
+        self.scan(keys::WHOLE_AGENDA, &mut |_, _| {
+            count += 1;
+            MORE
+        })?;
+        Ok(count)
+    }
+
     /// What is on the agenda from one day to another, both included.
     fn due(&self, first: Day, last: Day) -> Result<Vec<Entry>, IndexError> {
         let mut found = Vec::new();

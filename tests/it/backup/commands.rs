@@ -3,6 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use cpss_registry::domain::day::Day;
+use cpss_registry::store::index::View as _;
+use cpss_registry::store::{Store, StoreOptions};
 use serde_json::Value;
 
 use super::{kept, refused, run, text, told, written};
@@ -58,6 +61,17 @@ async fn check_finds_what_is_wrong_and_rebuild_puts_the_index_right() {
     let checked = told(&["check", "--data-dir", text(&data)]);
     assert_eq!(checked["index"], "equal to the fold of the log", "{checked}");
     assert!(checked["index_entries"].as_u64().unwrap() > 100, "{checked}");
+    assert!(checked["agenda_dates"].as_u64().unwrap() > 10, "{checked}");
+
+    let store = Store::open(&data, StoreOptions::default(), &mut |_| {}).unwrap();
+    let entry = store.index().due(Day::BEGINNING, Day::FOREVER.previous()).unwrap().remove(0);
+    let mut pending = store.index().pending().unwrap();
+    pending.schedule(&entry, None).unwrap();
+    store.index().fold(pending).unwrap();
+    store.close().unwrap();
+    let found = run(&["check", "--data-dir", text(&data)]);
+    assert_eq!(found.code, 1);
+    assert!(found.out.contains("is not on the day that follows from its facts"), "{}", found.out);
 
     let before = kept(&data);
     let head = told(&["rebuild", "--data-dir", text(&data)])["head"].as_u64().unwrap();
