@@ -16,8 +16,10 @@ mod init;
 mod mirror;
 mod place;
 mod progress;
+mod question;
 mod rebuild;
 mod restore;
+mod roster;
 mod serve;
 mod verify;
 mod words;
@@ -29,6 +31,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::failure::Failure;
+pub use self::roster::StaffList;
+use crate::proto::v1::Verdict;
 
 /// The registry of record for Mississippi's Certified Peer Support Specialists.
 #[derive(Debug, Parser)]
@@ -51,6 +55,7 @@ enum Command {
     Init(init::Init),
     Serve(serve::Serve),
     Verify(verify::Verify),
+    Roster(roster::Roster),
     Evaluate(evaluate::Evaluate),
     Generate(generate::Generate),
     Mirror(mirror::Mirror),
@@ -76,6 +81,17 @@ enum Outcome {
     NotKnown,
 }
 
+impl Outcome {
+    /// How a command ends that was given this verdict.
+    fn of(verdict: Verdict) -> Outcome {
+        match verdict {
+            Verdict::Confirmed | Verdict::ConfirmedWithLimits => Outcome::Done,
+            Verdict::NotConfirmed => Outcome::No,
+            Verdict::Undetermined | Verdict::Unspecified => Outcome::NotKnown,
+        }
+    }
+}
+
 /// Runs the program with these arguments, and says how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parsed = match Arguments::try_parse_from(arguments) {
@@ -90,6 +106,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Init(init) => init.run(),
         Command::Serve(serve) => serve.run(),
         Command::Verify(verify) => verify.run(),
+        Command::Roster(roster) => roster.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Generate(generate) => generate.run(),
         Command::Mirror(mirror) => mirror.run(),

@@ -33,6 +33,7 @@ mod opening;
 mod reask;
 mod restart;
 mod rights;
+mod roster;
 mod scenarios;
 mod semantics;
 mod source_tree;

@@ -3,6 +3,7 @@
 use std::fs;
 
 use cpss_registry::auth::clients::Clients;
+use cpss_registry::cli::StaffList;
 use cpss_registry::registry::clock;
 use cpss_registry::rules;
 use cpss_registry::server::config::{Config, Flags};
@@ -40,6 +41,16 @@ fn lists_of_clients() {
          [[client]]\nname = \"b\"\ntoken_sha256 = \"{digest}\"\nrole = \"payer\"\n"
     );
     again_and_again("lists of clients", FACTOR, bent(&[whole]), |bytes| drop(Clients::read(text(bytes))));
+}
+
+#[test]
+fn staff_lists() {
+    let _alone = alone();
+    let whole = [
+        "\u{feff}badge,credential_number,family_name\r\n7,CPS-0000-0001-Y,\"O'Neal, Jr\"\r\n8,CPS-X,\r\n".to_owned(),
+        "credential_number\nCPS-0000-0001-Y\n\nCPS-0000-0002-W\n".to_owned(),
+    ];
+    again_and_again("staff lists", FACTOR, bent(&whole), |bytes| drop(StaffList::of_bytes(bytes)));
 }
 
 #[test]

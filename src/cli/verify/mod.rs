@@ -5,16 +5,12 @@ mod json;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::connect::Connection;
 use super::failure::Failure;
+use super::question::Question;
 use super::{Outcome, block_on, print, print_json};
-use crate::proto::google::r#type::Date;
-use crate::proto::v1::known_at::Point;
-use crate::proto::v1::verification_item::Subject;
 use crate::proto::v1::verification_service_client::VerificationServiceClient;
-use crate::proto::v1::{Designation, KnownAt, Verdict, Verification, VerificationItem, VerifyCredentialRequest};
+use crate::proto::v1::{Verification, VerifyCredentialRequest};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -25,18 +21,8 @@ pub struct Verify {
     /// The credential number
     #[arg(value_name = "NUMBER")]
     credential_number: String,
-    /// The day asked about, such as 2026-03-01 [default: today]
-    #[arg(long, value_name = "DATE", value_parser = read_date)]
-    as_of: Option<Date>,
-    /// What the registry knew at a revision, or at an instant such as 2026-03-01T09:00:00-06:00 [default: now]
-    #[arg(long, value_name = "REVISION|TIME", value_parser = read_point)]
-    known_at: Option<Point>,
-    /// The provider where the holder works: only it is looked at
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    provider: String,
-    /// A designation that must be held, such as YOUNG_ADULT; may be repeated
-    #[arg(long, value_name = "NAME", value_parser = read_designation)]
-    designation: Vec<Designation>,
+    #[command(flatten)]
+    question: Question,
     #[command(flatten)]
     connection: Connection,
     /// Print one JSON object
@@ -57,11 +43,7 @@ impl Verify {
         } else {
             print(&answer::text(&self.credential_number, &verification))?;
         }
-        match verification.verdict() {
-            Verdict::Confirmed | Verdict::ConfirmedWithLimits => Ok(Outcome::Done),
-            Verdict::NotConfirmed => Ok(Outcome::No),
-            Verdict::Undetermined | Verdict::Unspecified => Ok(Outcome::NotKnown),
-        }
+        Ok(Outcome::of(verification.verdict()))
     }
 
     async fn ask(&self) -> Result<Verification, Failure> {
@@ -73,62 +55,7 @@ impl Verify {
     }
 
     fn request(&self) -> VerifyCredentialRequest {
-        let item = VerificationItem {
-            subject: Some(Subject::CredentialNumber(self.credential_number.clone())),
-            as_of: self.as_of,
-            provider_id: self.provider.clone(),
-            designations: self.designation.iter().map(|code| *code as i32).collect(),
-            ..VerificationItem::default()
-        };
-        let known_at = self.known_at.map(|point| KnownAt { epoch: String::new(), point: Some(point) });
-        VerifyCredentialRequest { item: Some(item), known_at, min_revision: 0 }
-    }
-}
-
-fn read_date(text: &str) -> Result<Date, String> {
-    let civil: jiff::civil::Date = text.parse().map_err(|_| "not a date such as 2026-03-01")?;
-    Ok(Date { year: civil.year().into(), month: civil.month().into(), day: civil.day().into() })
-}
-
-fn read_point(text: &str) -> Result<Point, String> {
-    if let Ok(revision) = text.parse() {
-        return Ok(Point::Revision(revision));
-    }
-    let instant: Timestamp =
-        text.parse().map_err(|_| "neither a revision such as 57 nor an instant such as 2026-03-01T15:00:00Z")?;
-    // Nanoseconds are from 0 up in the message, also before 1970.
-    let (seconds, nanos) = (instant.as_second(), instant.subsec_nanosecond());
-    let (seconds, nanos) = if nanos < 0 { (seconds - 1, nanos + 1_000_000_000) } else { (seconds, nanos) };
-    Ok(Point::Time(prost_types::Timestamp { seconds, nanos }))
-}
-
-fn read_designation(text: &str) -> Result<Designation, String> {
-    let name = text.to_ascii_uppercase().replace('-', "_");
-    let known = || (1..).map_while(|number| Designation::try_from(number).ok());
-    let short = |code: Designation| code.as_str_name().trim_start_matches("DESIGNATION_");
-    known()
-        .find(|code| short(*code) == name || code.as_str_name() == name)
-        .ok_or_else(|| format!("not one of {}", known().map(short).collect::<Vec<_>>().join(", ")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_point_in_knowledge_is_a_revision_or_an_instant() {
-        assert_eq!(read_point("57"), Ok(Point::Revision(57)));
-        let time = |seconds, nanos| Ok(Point::Time(prost_types::Timestamp { seconds, nanos }));
-        assert_eq!(read_point("1970-01-01T00:00:01.5Z"), time(1, 500_000_000));
-        assert_eq!(read_point("1969-12-31T23:59:59.5Z"), time(-1, 500_000_000));
-        assert!(read_point("2026-03-01").is_err(), "a day is no instant");
-    }
-
-    #[test]
-    fn a_designation_is_named_as_the_contract_or_as_people_do() {
-        for text in ["YOUNG_ADULT", "young-adult", "DESIGNATION_YOUNG_ADULT"] {
-            assert_eq!(read_designation(text), Ok(Designation::YoungAdult), "{text}");
-        }
-        assert!(read_designation("unspecified").unwrap_err().contains("PARENT_CAREGIVER"));
+        let item = self.question.about(self.credential_number.clone());
+        VerifyCredentialRequest { item: Some(item), known_at: self.question.known_at(), min_revision: 0 }
     }
 }

@@ -1,0 +1,220 @@
+//! A staff list: rows of columns, of which two are known and the others are somebody else's.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use csv::StringRecord;
+
+use crate::proto::v1::verification_result::Outcome as Fared;
+use crate::proto::v1::{Reason, Standing, Verdict, VerificationResult};
+
+const NUMBER: &str = "credential_number";
+const FAMILY_NAME: &str = "family_name";
+
+/// The columns that a row's answer goes into.
+const ANSWER: [&str; 5] = ["verdict", "standing", "reasons", "as_of", "refused"];
+
+/// A list is not longer: everything is in memory until it is answered.
+const MOST_BYTES: u64 = 256 * 1024 * 1024;
+
+/// A staff list cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// The file cannot be.
+    #[error(transparent)]
+    File(#[from] io::Error),
+    /// It is longer than anybody's staff.
+    #[error("it has {0} bytes, and a staff list no more than {MOST_BYTES}")]
+    TooLong(u64),
+    /// It is no table. What it holds is not repeated: it may be a name.
+    #[error("line {line}: {what}")]
+    NotATable {
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A column is missing.
+    #[error("the first row names no column `{NUMBER}`")]
+    NoNumbers,
+    /// A column is named twice, or as one that is written.
+    #[error("the first row names the column `{0}`, which {1}")]
+    Column(String, &'static str),
+    /// A row is of nobody.
+    #[error("line {0}: {NUMBER} is empty")]
+    NoNumber(u64),
+}
+
+impl ListError {
+    /// Whether the list is wrong, and not the disk.
+    pub fn is_of_content(&self) -> bool {
+        !matches!(self, ListError::File(_))
+    }
+}
+
+/// What is asked of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row<'a> {
+    /// The number, as it is written there.
+    pub credential_number: &'a str,
+    /// The family name to check; empty: none.
+    pub family_name: &'a str,
+}
+
+/// A staff list.
+#[derive(Debug)]
+pub struct StaffList {
+    columns: StringRecord,
+    rows: Vec<StringRecord>,
+    number: usize,
+    family_name: Option<usize>,
+}
+
+impl StaffList {
+    /// Reads a list: UTF-8, separated by commas, the names of the columns first.
+    pub fn read(path: &Path) -> Result<StaffList, ListError> {
+        let size = fs::metadata(path)?.len();
+        if size > MOST_BYTES {
+            return Err(ListError::TooLong(size));
+        }
+        StaffList::of_bytes(&fs::read(path)?)
+    }
+
+    /// The same of what was read.
+    pub fn of_bytes(bytes: &[u8]) -> Result<StaffList, ListError> {
+        // Spreadsheets put a byte order mark first.
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
+        let columns = reader.headers().map_err(|error| not_a_table(bytes, &error))?.clone();
+        let place = |name: &str| columns.iter().position(|column| column == name);
+        for (at, column) in columns.iter().enumerate() {
+            if place(column) != Some(at) {
+                return Err(ListError::Column(column.to_owned(), "it has already"));
+            }
+            if ANSWER.contains(&column) {
+                return Err(ListError::Column(column.to_owned(), "is for the answers"));
+            }
+        }
+        let (number, family_name) = (place(NUMBER).ok_or(ListError::NoNumbers)?, place(FAMILY_NAME));
+        let mut rows = Vec::new();
+        for row in reader.records() {
+            let row = row.map_err(|error| not_a_table(bytes, &error))?;
+            if row.get(number).is_none_or(str::is_empty) {
+                return Err(ListError::NoNumber(line(bytes, row.position())));
+            }
+            rows.push(row);
+        }
+        Ok(StaffList { columns, rows, number, family_name })
+    }
+
+    /// How many rows there are.
+    pub fn size(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// What is asked of each row, in order.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.rows.iter().map(|row| Row {
+            credential_number: row.get(self.number).unwrap_or_default(),
+            family_name: self.family_name.and_then(|at| row.get(at)).unwrap_or_default(),
+        })
+    }
+
+    /// Writes each row with its answer, for the reader alone, into a file that is not there yet.
+    pub fn write(&self, path: &Path, results: &[VerificationResult]) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let mut writer = csv::Writer::from_writer(file);
+        writer.write_record(self.columns.iter().chain(ANSWER))?;
+        for (row, result) in self.rows.iter().zip(results) {
+            let answer = answer(result);
+            writer.write_record(row.iter().chain(answer.iter().map(String::as_str)))?;
+        }
+        writer.flush()?;
+        writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?.sync_all()
+    }
+}
+
+/// The line that a row begins on. The reader counts it from before the empty lines that it passes over.
+fn line(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
+    let before = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(0).min(bytes.len());
+    let empty = bytes[before..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let breaks = bytes[..before + empty].iter().filter(|byte| **byte == b'\n').count();
+    breaks as u64 + 1
+}
+
+fn not_a_table(bytes: &[u8], error: &csv::Error) -> ListError {
+    let line = line(bytes, error.position());
+    let what = match error.kind() {
+        csv::ErrorKind::Utf8 { .. } => "it is not UTF-8",
+        csv::ErrorKind::UnequalLengths { .. } => "it has another number of columns than the first row",
+        _ => "it is not a row of a table",
+    };
+    ListError::NotATable { line, what }
+}
+
+/// The columns of an answer.
+fn answer(result: &VerificationResult) -> [String; 5] {
+    match &result.outcome {
+        Some(Fared::Verification(told)) => {
+            let standing = told.standing.and_then(|standing| Standing::try_from(standing).ok());
+            let reasons = told.reasons.iter().map(|number| {
+                Reason::try_from(*number).map_or(number.to_string(), |reason| short(reason.as_str_name(), "REASON_"))
+            });
+            let as_of = told.answer.as_ref().and_then(|answer| answer.as_of);
+            [
+                short(Verdict::as_str_name(&told.verdict()), "VERDICT_"),
+                standing.map_or(String::new(), |standing| short(standing.as_str_name(), "STANDING_")),
+                reasons.collect::<Vec<_>>().join(" "),
+                as_of.map_or(String::new(), |day| format!("{:04}-{:02}-{:02}", day.year, day.month, day.day)),
+                String::new(),
+            ]
+        }
+        Some(Fared::Error(status)) => refused(&status.message),
+        None => refused("it was not answered"),
+    }
+}
+
+fn refused(why: &str) -> [String; 5] {
+    let [verdict, standing, reasons, as_of] = [const { String::new() }; 4];
+    [verdict, standing, reasons, as_of, why.to_owned()]
+}
+
+fn short(name: &str, prefix: &str) -> String {
+    name.trim_start_matches(prefix).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        StaffList::of_bytes(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_list_is_read_as_spreadsheets_write_it() {
+        let text =
+            "\u{feff}badge, credential_number ,family_name\r\n7,CPS-0000-0001-Y,\"O'Neal, Jr\"\r\n8, CPS-X ,\r\n";
+        let list = StaffList::of_bytes(text.as_bytes()).unwrap();
+        let rows: Vec<_> = list.rows().map(|row| (row.credential_number, row.family_name)).collect();
+        assert_eq!(rows, [("CPS-0000-0001-Y", "O'Neal, Jr"), ("CPS-X", "")]);
+        let unnamed = StaffList::of_bytes(b"credential_number\nCPS-X\n").unwrap();
+        assert_eq!(unnamed.rows().next(), Some(Row { credential_number: "CPS-X", family_name: "" }));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line_and_without_what_it_holds() {
+        assert_eq!(refusal("number\nCPS-X\n"), "the first row names no column `credential_number`");
+        assert_eq!(refusal(""), "the first row names no column `credential_number`");
+        assert_eq!(refusal("credential_number,name\nCPS-X,Doe\n\n,Roe\n"), "line 4: credential_number is empty");
+        let short = refusal("credential_number,name\nCPS-X,Doe\nCPS-Y\n");
+        assert_eq!(short, "line 3: it has another number of columns than the first row");
+        let twice = refusal("credential_number,credential_number\n");
+        assert_eq!(twice, "the first row names the column `credential_number`, which it has already");
+        assert!(refusal("credential_number,verdict\n").ends_with("which is for the answers"));
+        let latin = StaffList::of_bytes(b"credential_number,name\nCPS-X,Mu\xf1oz\n").unwrap_err();
+        assert_eq!(latin.to_string(), "line 2: it is not UTF-8");
+    }
+}

@@ -1,0 +1,175 @@
+//! `roster`: verifies everybody on a staff list, and writes the answers beside the rows.
+
+mod list;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio_stream::StreamExt as _;
+
+use self::list::ListError;
+pub use self::list::StaffList;
+use super::connect::Connection;
+use super::failure::Failure;
+use super::question::Question;
+use super::{Outcome, block_on, print, print_json, words};
+use crate::proto::v1::stream_verify_credentials_request::Kind as Asked;
+use crate::proto::v1::stream_verify_credentials_response::Kind as Told;
+use crate::proto::v1::verification_result::Outcome as Fared;
+use crate::proto::v1::verification_service_client::VerificationServiceClient;
+use crate::proto::v1::{
+    Pinned, StreamOptions, StreamVerifyCredentialsRequest, Verdict, VerificationItem, VerificationResult,
+};
+
+/// A stream lasts as long as the list is long.
+const TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// Verify everybody on a staff list: exit 0 if all are confirmed, 3 if somebody is not, 4 if of somebody it is not known
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Roster {
+    /// The list, with a first row of column names: credential_number, and family_name if names are to be checked. Other
+    /// columns are kept as they are
+    #[arg(value_name = "FILE.csv")]
+    file: PathBuf,
+    /// Where the rows and their answers go [default: FILE.answers.csv]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    question: Question,
+    #[command(flatten)]
+    connection: Connection,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  cpss-registry roster staff.csv --provider region-1-cmhc
+  cpss-registry roster staff.csv --as-of 2026-03-01 --out march.csv
+
+Every row is answered from one state of knowledge. The list is read, and found to be in order, before anything is asked.
+Its answers are for their reader alone (mode 0600), and replace no file that is there.";
+
+/// How the rows fared.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct Summary {
+    rows: usize,
+    confirmed: usize,
+    confirmed_with_limits: usize,
+    not_confirmed: usize,
+    undetermined: usize,
+    refused: usize,
+    epoch: String,
+    known_at_revision: u64,
+    answers: PathBuf,
+}
+
+impl Roster {
+    pub(super) fn run(self) -> Result<Outcome, Failure> {
+        let list = StaffList::read(&self.file).map_err(|error| unreadable(&self.file, &error))?;
+        let answers = self.out.clone().unwrap_or_else(|| self.file.with_extension("answers.csv"));
+        if answers.exists() {
+            let path = answers.display();
+            return Err(Failure::usage(vec![format!("{path} is there already: name another with --out")]));
+        }
+        let (pinned, results) = block_on(self.ask(&list))?;
+        list.write(&answers, &results)
+            .map_err(|error| Failure::of(format!("cannot write {}", answers.display()), &error))?;
+        let summary = Summary::of(&results, pinned, answers);
+        if self.json {
+            print_json(&summary)?;
+        } else {
+            print(&summary.text())?;
+        }
+        Ok(summary.outcome())
+    }
+
+    async fn ask(&self, list: &StaffList) -> Result<(Pinned, Vec<VerificationResult>), Failure> {
+        let channel = self.connection.open(TIMEOUT).await?;
+        let options = StreamOptions { known_at: self.question.known_at(), min_revision: 0 };
+        let items: Vec<VerificationItem> = list
+            .rows()
+            .map(|row| VerificationItem {
+                family_name: row.family_name.to_owned(),
+                ..self.question.about(row.credential_number.to_owned())
+            })
+            .collect();
+        let asked = std::iter::once(Asked::Options(options)).chain(items.into_iter().map(Asked::Item));
+        let asked = tokio_stream::iter(asked.map(|kind| StreamVerifyCredentialsRequest { kind: Some(kind) }));
+        let told = VerificationServiceClient::new(channel).stream_verify_credentials(asked).await;
+        let mut told = told.map_err(|status| Failure::answered(&status))?.into_inner();
+        let (mut pinned, mut results) = (None, Vec::with_capacity(list.size()));
+        while let Some(message) = told.next().await {
+            match message.map_err(|status| Failure::answered(&status))?.kind {
+                Some(Told::Pinned(to)) => pinned = Some(to),
+                Some(Told::Result(result)) => results.push(result),
+                None => {}
+            }
+        }
+        match pinned {
+            Some(pinned) if results.len() == list.size() => Ok((pinned, results)),
+            _ => {
+                Err(Failure::said(vec![format!("{} rows were asked about and {} answered", list.size(), results.len())]))
+            }
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: &ListError) -> Failure {
+    let what = format!("cannot read {}", path.display());
+    if error.is_of_content() { Failure::usage(vec![format!("{what}: {error}")]) } else { Failure::of(what, error) }
+}
+
+impl Summary {
+    fn of(results: &[VerificationResult], pinned: Pinned, answers: PathBuf) -> Summary {
+        let mut summary = Summary {
+            rows: results.len(),
+            epoch: pinned.epoch,
+            known_at_revision: pinned.revision,
+            answers,
+            ..Summary::default()
+        };
+        for result in results {
+            let count = match &result.outcome {
+                Some(Fared::Verification(verification)) => match verification.verdict() {
+                    Verdict::Confirmed => &mut summary.confirmed,
+                    Verdict::ConfirmedWithLimits => &mut summary.confirmed_with_limits,
+                    Verdict::NotConfirmed => &mut summary.not_confirmed,
+                    Verdict::Undetermined | Verdict::Unspecified => &mut summary.undetermined,
+                },
+                Some(Fared::Error(_)) | None => &mut summary.refused,
+            };
+            *count += 1;
+        }
+        summary
+    }
+
+    /// The worst that befell a row.
+    fn outcome(&self) -> Outcome {
+        match self {
+            Summary { refused: 1.., .. } => Outcome::Failed,
+            Summary { not_confirmed: 1.., .. } => Outcome::No,
+            Summary { undetermined: 1.., .. } => Outcome::NotKnown,
+            _ => Outcome::Done,
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{} rows, known at revision {}\n\n", self.rows, self.known_at_revision);
+        let counts = [
+            (words::verdict(Verdict::Confirmed), self.confirmed),
+            (words::verdict(Verdict::ConfirmedWithLimits), self.confirmed_with_limits),
+            (words::verdict(Verdict::NotConfirmed), self.not_confirmed),
+            (words::verdict(Verdict::Undetermined), self.undetermined),
+            ("REFUSED", self.refused),
+        ];
+        for (verdict, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            text.push_str(&format!("  {verdict:<21}  {count}\n"));
+        }
+        text.push_str(&format!("\n  each row with its answer: {}\n", self.answers.display()));
+        text
+    }
+}

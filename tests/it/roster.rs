@@ -1,0 +1,68 @@
+//! `roster`: a staff list verified by the program itself.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use super::harness::requests::end_job;
+use super::harness::{NOT_ON_FILE, Process, TODAY};
+
+/// Lets the program verify a list, on a thread where it may wait.
+fn roster(list: &Path, endpoint: &str, more: &[&str]) -> Output {
+    tokio::task::block_in_place(|| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
+        command.arg("roster").arg(list).args(["--endpoint", endpoint]).args(more).output().unwrap()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_staff_list_is_answered_row_by_row() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let employer = registry.qualified_provider("Pascagoula Example Center").await;
+    let here = registry.credentialed("Odalys", "Abernathy-Example", &[&employer]).await;
+    let gone = registry.credentialed("Lucinda", "Bledsoe-Example", &[&employer]).await;
+    registry.report(end_job(&gone.jobs[0], "2026-02-25")).await;
+
+    let list = scratch.path().join("staff.csv");
+    let rows = [
+        format!("1,{},Abernathy-Example,\"ward 2, nights\"", here.number),
+        format!("2,{},Bledsoe-Example,", gone.number),
+        format!("3,{},Cuthbert-Example,", here.number),
+        format!("4,{NOT_ON_FILE},,"),
+    ];
+    fs::write(&list, format!("badge,credential_number,family_name,where\r\n{}\r\n", rows.join("\r\n"))).unwrap();
+    let told = roster(&list, &endpoint, &["--provider", &employer.provider_id, "--json"]);
+    assert_eq!(told.status.code(), Some(3), "{}", String::from_utf8_lossy(&told.stderr));
+    let summary: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!((&summary["rows"], &summary["confirmed"], &summary["not_confirmed"]), (&4.into(), &1.into(), &3.into()));
+    let answers = scratch.path().join("staff.answers.csv");
+    let written = fs::read_to_string(&answers).unwrap();
+    let lines: Vec<_> = written.lines().collect();
+    assert_eq!(lines[0], "badge,credential_number,family_name,where,verdict,standing,reasons,as_of,refused");
+    assert_eq!(lines[1], format!("{},CONFIRMED,CURRENT,REPORTING_WINDOW_OPEN,{TODAY},", rows[0]));
+    let lost = "NOT_CONFIRMED,REVOKED_LOSS_OF_EMPLOYMENT,REVOKED_LOSS_OF_EMPLOYMENT NO_QUALIFYING_EMPLOYMENT \
+                NOT_EMPLOYED_BY_PROVIDER REPORTING_WINDOW_OPEN";
+    assert_eq!(lines[2], format!("{},{lost},{TODAY},", rows[1]));
+    assert_eq!(lines[3], format!("{},NOT_CONFIRMED,,NAME_MISMATCH REPORTING_WINDOW_OPEN,{TODAY},", rows[2]));
+    assert_eq!(lines[4], format!("{},NOT_CONFIRMED,,CREDENTIAL_NOT_ON_FILE REPORTING_WINDOW_OPEN,{TODAY},", rows[3]));
+    assert_eq!(fs::metadata(&answers).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let again = roster(&list, &endpoint, &[]);
+    assert_eq!(again.status.code(), Some(2), "answers are not written over");
+    assert_eq!(fs::read_to_string(&answers).unwrap(), written);
+    let before = scratch.path().join("before.csv");
+    let out = ["--as-of", "2026-02-25", "--out", before.to_str().unwrap()];
+    assert_eq!(roster(&list, &endpoint, &out).status.code(), Some(3));
+    assert!(fs::read_to_string(&before).unwrap().lines().nth(2).unwrap().contains(",CONFIRMED,"), "a day before that");
+
+    fs::write(&list, "badge\r\n1\r\n").unwrap();
+    let refused = roster(&list, &endpoint, &["--out", scratch.path().join("x").to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no column `credential_number`"));
+    process.stop();
+}
