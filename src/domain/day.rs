@@ -10,6 +10,14 @@ use jiff::civil::{Date, date};
 
 const UNIX_EPOCH: Date = date(1970, 1, 1);
 
+/// The days of 400 years, after which the calendar repeats itself.
+const DAYS_OF_CYCLE: i32 = 146_097;
+/// The days from 1 March of the year 0 to 1970-01-01.
+const FROM_YEAR_0_TO_1970: i32 = 719_468;
+/// The ends of the date library's calendar.
+const FIRST_CIVIL: Day = Day::of_calendar(-9999, 1, 1);
+const LAST_CIVIL: Day = Day::of_calendar(9999, 12, 31);
+
 /// A civil date, counted in days from 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(i32);
@@ -32,17 +40,38 @@ impl Day {
 
     /// The date of a year, month and day that exist, in the years 1900 to 2200 that a fact may speak of.
     pub fn from_ymd(year: i32, month: i32, day: i32) -> Option<Day> {
-        if !(1900..=2200).contains(&year) {
+        if !((1900..=2200).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day)) {
             return None;
         }
-        let (year, month, day) = (i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
-        Date::new(year, month, day).ok().map(Day::from_civil)
+        let counted = Day::of_calendar(year, month, day);
+        // What does not exist is counted as another date.
+        (counted.ymd() == (year, month, day)).then_some(counted)
+    }
+
+    /// The count of a date that exists.
+    pub(super) const fn of_calendar(year: i32, month: i32, day: i32) -> Day {
+        // Years begin in March here, so that a leap day is the last of its year. The cycle is 400 years.
+        let year = if month <= 2 { year - 1 } else { year };
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        let (cycle, of_cycle) = (year.div_euclid(400), year.rem_euclid(400));
+        Day(cycle * DAYS_OF_CYCLE + of_cycle * 365 + of_cycle / 4 - of_cycle / 100 + day_of_year - FROM_YEAR_0_TO_1970)
+    }
+
+    /// Year, month and day. The ends of time are given as the date library's.
+    pub fn ymd(self) -> (i32, i32, i32) {
+        let days = self.0.clamp(FIRST_CIVIL.0, LAST_CIVIL.0) + FROM_YEAR_0_TO_1970;
+        let (cycle, of_cycle) = (days.div_euclid(DAYS_OF_CYCLE), days.rem_euclid(DAYS_OF_CYCLE));
+        let year = (of_cycle - of_cycle / 1460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
+        let day_of_year = of_cycle - (365 * year + year / 4 - year / 100);
+        let from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+        let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+        (cycle * 400 + year + i32::from(month <= 2), month, day)
     }
 
     /// The same date, as the date library has it.
     pub fn from_civil(civil: Date) -> Day {
-        let days = civil.duration_since(UNIX_EPOCH).as_hours() / 24;
-        Day(i32::try_from(days).unwrap_or(i32::MAX / 2))
+        Day::of_calendar(civil.year().into(), civil.month().into(), civil.day().into())
     }
 
     /// The date library's date; the ends of time are given as its own ends.
@@ -171,6 +200,16 @@ mod tests {
         }
         assert_eq!(day("1970-01-02").number(), 1);
         assert_eq!(day("1969-12-31").number(), -1);
+    }
+
+    #[test]
+    fn the_calendar_is_that_of_the_date_library() {
+        let days = (-4_400_000..3_000_000).step_by(577).chain(-26_000..85_000).map(Day);
+        for day in days.chain([Day::BEGINNING, FIRST_CIVIL, LAST_CIVIL, Day::FOREVER]) {
+            let civil = day.to_civil();
+            assert_eq!(day.ymd(), (civil.year().into(), civil.month().into(), civil.day().into()));
+            assert_eq!(Day::from_civil(civil), Day(day.0.clamp(FIRST_CIVIL.0, LAST_CIVIL.0)));
+        }
     }
 
     #[test]

@@ -47,15 +47,16 @@ fn write_grouped(f: &mut fmt::Formatter<'_>, prefix: &str, number: u64) -> fmt::
     f.write_str(std::str::from_utf8(&text).unwrap_or_default())
 }
 
-/// A number as it is written, without going through a formatter.
-fn text_of(prefix: [u8; 3], number: u64) -> [u8; 15] {
-    let mut text = [b'-'; 15];
-    text[..3].copy_from_slice(&prefix);
+/// A number as it is written, without going through a formatter. `LENGTH` is that of the prefix and twelve more.
+fn text_of<const LENGTH: usize>(prefix: &str, number: u64) -> [u8; LENGTH] {
+    let mut text = [b'-'; LENGTH];
+    let behind = prefix.len() + 1;
+    text[..prefix.len()].copy_from_slice(prefix.as_bytes());
     for place in 0..DIGITS {
         let at = 7 - place as usize;
-        text[if at < 4 { at + 4 } else { at + 5 }] = SYMBOLS[digit(number, place) as usize];
+        text[behind + if at < 4 { at } else { at + 1 }] = SYMBOLS[digit(number, place) as usize];
     }
-    text[14] = SYMBOLS[check_digit(number) as usize];
+    text[behind + 10] = SYMBOLS[check_digit(number) as usize];
     text
 }
 
@@ -99,6 +100,11 @@ macro_rules! grouped_id {
             pub const fn number(self) -> u64 {
                 self.0
             }
+
+            /// The id as it is written.
+            pub fn text(self) -> [u8; $prefix.len() + 12] {
+                text_of($prefix, self.0)
+            }
         }
 
         impl fmt::Display for $name {
@@ -127,12 +133,6 @@ grouped_id!(
     /// The number on a certificate: `CPS-7K3M-9QRT-X`.
     CredentialNumber, "CPS", "a credential number (like CPS-7K3M-9QRT-X)"
 );
-impl CredentialNumber {
-    /// The number as it is written.
-    pub fn text(self) -> [u8; 15] {
-        text_of(*b"CPS", self.0)
-    }
-}
 
 grouped_id!(
     /// A person on file, credentialed or not: `SP-…`.
@@ -243,6 +243,7 @@ mod tests {
             let id = CredentialNumber::from_number(number);
             assert_eq!(id.to_string().parse(), Ok(id));
             assert_eq!(id.to_string().as_bytes(), id.text());
+            assert_eq!(SpecialistId(number).to_string().as_bytes(), SpecialistId(number).text());
         }
     }
 

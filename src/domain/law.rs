@@ -69,13 +69,13 @@ pub enum UnitYear {
 impl UnitYear {
     /// The first and the last day of the year that a day is in.
     pub fn around(self, day: Day) -> Period {
-        let civil = day.to_civil();
+        let (year, month, _) = day.ymd();
         let (year, month) = match self {
-            UnitYear::StateFiscal if civil.month() >= 7 => (civil.year(), 7),
-            UnitYear::StateFiscal => (civil.year() - 1, 7),
-            UnitYear::Calendar => (civil.year(), 1),
+            UnitYear::StateFiscal if month >= 7 => (year, 7),
+            UnitYear::StateFiscal => (year - 1, 7),
+            UnitYear::Calendar => (year, 1),
         };
-        let first = |year| Day::from_civil(jiff::civil::date(year, month, 1));
+        let first = |year| Day::of_calendar(year, month, 1);
         Period { start: first(year), end: first(year + 1) }
     }
 }
@@ -84,15 +84,18 @@ impl RuleSet {
     /// The day by which reports about `day` are in: the last of the working days that a report may take. None where the
     /// list of holidays does not reach.
     pub fn settles_on(&self, day: Day) -> Option<Day> {
-        let known_through = self.holidays.last()?.to_civil().year();
+        let known_through = self.holidays.last()?;
+        let first = self.holidays.partition_point(|holiday| *holiday <= day);
+        let mut holidays = self.holidays.iter().skip(first).copied().peekable();
         let mut settles = day;
         for _ in 0..self.reporting_window_working_days {
             settles = settles.next();
-            while settles.is_weekend() || self.holidays.binary_search(&settles).is_ok() {
+            while settles.is_weekend() || holidays.next_if_eq(&settles).is_some() {
                 settles = settles.next();
+                while holidays.next_if(|holiday| *holiday < settles).is_some() {}
             }
         }
-        (settles.to_civil().year() <= known_through).then_some(settles)
+        (settles <= *known_through || settles.to_civil().year() <= known_through.to_civil().year()).then_some(settles)
     }
 
     /// The first cohort date on or after a day.

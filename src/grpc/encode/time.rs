@@ -7,8 +7,8 @@ use crate::proto::google::r#type::Date;
 
 /// A civil date.
 pub fn date(day: Day) -> Date {
-    let civil = day.to_civil();
-    Date { year: civil.year().into(), month: civil.month().into(), day: civil.day().into() }
+    let (year, month, day) = day.ymd();
+    Date { year, month, day }
 }
 
 /// The first day of a period, and the last one if there is one: what the wire calls `first_day` and `last_day`.
