@@ -59,6 +59,14 @@ struct Sizes {
     rounds: usize,
     lasting: Duration,
     claims: usize,
+    /// What the name of a case that is run has in it: any of these.
+    cases: Vec<String>,
+}
+
+impl Sizes {
+    fn has(&self, case: &str) -> bool {
+        self.cases.iter().any(|part| case.contains(part))
+    }
 }
 
 fn sizes() -> Sizes {
@@ -69,6 +77,7 @@ fn sizes() -> Sizes {
         rounds: number("CPSS_ROUNDS", 5) as usize,
         lasting: Duration::from_secs(number("CPSS_SECONDS", 3)),
         claims: number("CPSS_CLAIMS", 15_000_000) as usize,
+        cases: std::env::var("CPSS_CASES").unwrap_or_default().split('|').map(str::to_owned).collect(),
     }
 }
 
@@ -188,30 +197,32 @@ async fn run(sizes: &Sizes, made: &Made) -> Result<(), Failure> {
         for (at, (server, learned)) in servers.iter().enumerate() {
             let target = &server.target;
             let lasting = sizes.lasting;
-            for connections in [1, 8, 64] {
-                let cpu = server.cpu()?;
-                let run = load::closed(target, VERIFY, &learned.verify, connections, lasting).await?;
-                table.add(&format!("verify, unary, {connections} connections"), at, &run, server.cpu()? - cpu, 1);
-            }
-            let cases: [Case<'_>; 3] = [
+            let cases: [Case<'_>; 6] = [
+                ("verify, unary, 1 connection", VERIFY, &learned.verify, 1, 1),
+                ("verify, unary, 8 connections", VERIFY, &learned.verify, 8, 1),
+                ("verify, unary, 64 connections", VERIFY, &learned.verify, 64, 1),
                 ("verify, known at half the history, 64 connections", VERIFY, &learned.past, 64, 1),
                 ("eligibility, unary, 64 connections", CHECK, &learned.check, 64, 1),
                 ("verify, batches of 1,000, 8 connections", BATCH, &learned.batch, 8, BATCH_ITEMS),
             ];
-            for (name, method, exchanges, connections, items) in cases {
+            for (name, method, exchanges, connections, items) in cases.into_iter().filter(|case| sizes.has(case.0)) {
                 let cpu = server.cpu()?;
                 let run = load::closed(target, method, exchanges, connections, lasting).await?;
                 table.add(name, at, &run, server.cpu()? - cpu, items);
             }
-            let cpu = server.cpu()?;
-            let run = load::stream(target, STREAM, &learned.stream, 10).await?;
-            table.add("verify, one stream", at, &run, server.cpu()? - cpu, 1);
-            let cpu = server.cpu()?;
-            let run = load::open(target, VERIFY, &learned.verify, 10_000, lasting).await?;
-            table.add("verify, open loop at 10,000 a second", at, &run, server.cpu()? - cpu, 1);
+            if sizes.has("verify, one stream") {
+                let cpu = server.cpu()?;
+                let run = load::stream(target, STREAM, &learned.stream, 10).await?;
+                table.add("verify, one stream", at, &run, server.cpu()? - cpu, 1);
+            }
+            if sizes.has("verify, open loop") {
+                let cpu = server.cpu()?;
+                let run = load::open(target, VERIFY, &learned.verify, 10_000, lasting).await?;
+                table.add("verify, open loop at 10,000 a second", at, &run, server.cpu()? - cpu, 1);
+            }
         }
     }
-    for (at, (server, learned)) in servers.iter().enumerate() {
+    for (at, (server, learned)) in servers.iter().enumerate().filter(|_| sizes.has("eligibility, one stream")) {
         let cpu = server.cpu()?;
         let run = load::stream(&server.target, CHECK_STREAM, &learned.claims, sizes.claims / TAPE_ITEMS).await?;
         table.add(&format!("eligibility, one stream of {} claims", run.calls), at, &run, server.cpu()? - cpu, 1);
