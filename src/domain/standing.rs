@@ -129,7 +129,7 @@ pub enum Weight {
 
 impl Reason {
     /// What it does to a verdict.
-    pub fn weight(self) -> Weight {
+    pub const fn weight(self) -> Weight {
         match self {
             Reason::SpecialistAmbiguous
             | Reason::DateBeforeRecords

@@ -28,14 +28,29 @@ impl Reasons {
 
     /// The reasons in their order.
     pub fn iter(self) -> impl Iterator<Item = Reason> {
-        Reason::ALL.iter().copied().filter(move |reason| self.contains(*reason))
+        ones(self.0).filter_map(|at| Reason::ALL.get(at).copied())
+    }
+
+    /// Those that weigh so.
+    const fn that(weight: Weight) -> Reasons {
+        let mut set = 0;
+        let mut at = 0;
+        while at < Reason::ALL.len() {
+            if Reason::ALL[at].weight() as u8 == weight as u8 {
+                set |= 1 << at;
+            }
+            at += 1;
+        }
+        Reasons(set)
     }
 
     /// Any failure: no. Else anything unknown: not known. Else yes, perhaps with a limitation.
     pub fn verdict(self) -> Verdict {
-        if self.iter().any(|reason| reason.weight() == Weight::Fails) {
+        const FAILS: Reasons = Reasons::that(Weight::Fails);
+        const UNKNOWN: Reasons = Reasons::that(Weight::Unknown);
+        if self.0 & FAILS.0 != 0 {
             Verdict::NotConfirmed
-        } else if self.iter().any(|reason| reason.weight() == Weight::Unknown) {
+        } else if self.0 & UNKNOWN.0 != 0 {
             Verdict::Undetermined
         } else if self.contains(Reason::Limited) {
             Verdict::ConfirmedWithLimits
@@ -75,7 +90,7 @@ impl Designations {
 
     /// The designations in their order.
     pub fn iter(self) -> impl Iterator<Item = Designation> {
-        Designation::ALL.iter().copied().filter(move |code| self.contains(*code))
+        ones(self.0.into()).filter_map(|at| Designation::ALL.get(at).copied())
     }
 }
 
@@ -85,6 +100,15 @@ impl FromIterator<Designation> for Designations {
         codes.into_iter().for_each(|code| set.add(code));
         set
     }
+}
+
+/// The places of the bits that are set, in order.
+fn ones(mut bits: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let at = bits.trailing_zeros();
+        bits &= bits.wrapping_sub(1);
+        (at < u32::BITS).then_some(at as usize)
+    })
 }
 
 /// What a question finds before any day is looked at.
@@ -145,7 +169,7 @@ pub struct Known<'a> {
 }
 
 /// The answer to a question.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The verdict.
     pub verdict: Verdict,
@@ -157,6 +181,8 @@ pub struct Finding {
     pub standing: Option<Standing>,
     /// Whether the holder may work as a peer specialist; none beside a reason that stands alone.
     pub may_practice: Option<bool>,
+    /// Whether reports about the day may still come in.
+    pub settlement: Settlement,
 }
 
 /// Whether reports about a day may still come in.
@@ -198,10 +224,11 @@ impl Question<'_> {
         if known.today.is_some_and(|today| self.as_of > today) {
             reasons.add(Reason::DateInFuture);
         }
-        if !known.settlement(self.as_of).settled {
+        let settlement = known.settlement(self.as_of);
+        if !settlement.settled {
             reasons.add(Reason::ReportingWindowOpen);
         }
-        Finding { verdict: reasons.verdict(), reasons, missing, standing, may_practice }
+        Finding { verdict: reasons.verdict(), reasons, missing, standing, may_practice, settlement }
     }
 
     /// Adds every reason that the timeline gives, and returns the designations that are missing.

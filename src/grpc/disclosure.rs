@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Status};
 
+use super::encode::Holder;
 use super::reads::RequestId;
 use super::{encode, status};
 use crate::auth::{Caller, Fields, Right, Rows};
@@ -15,6 +16,7 @@ use crate::domain::id::{CredentialNumber, ProviderId};
 use crate::domain::record::Change;
 use crate::domain::specialist::Job;
 use crate::domain::timeline::Timeline;
+use crate::domain::verdict::{Designations, Finding};
 use crate::proto::v1;
 use crate::registry::question::{Answer, AskProvider};
 use crate::registry::snapshot::Snapshot;
@@ -72,7 +74,7 @@ impl Asker {
     }
 
     /// The same for a question. An identifier is the caller's own where it was so at the state of knowledge asked for.
-    pub(super) fn refuse_other_asked(&self, snapshot: &Snapshot, asked: Option<&AskProvider>) -> Result<(), Status> {
+    pub(super) fn refuse_other_asked(&self, snapshot: &Snapshot, asked: Option<&AskProvider<'_>>) -> Result<(), Status> {
         match (self.own(), asked) {
             (None, _) | (_, None) => Ok(()),
             (Some(_), Some(AskProvider::Id(id))) => self.refuse_other(Some(id)),
@@ -93,28 +95,31 @@ impl Asker {
     }
 
     /// The answer to a question about a credential.
-    pub(super) fn verification(&self, snapshot: &Snapshot, found: &Answer, answer: v1::Answer) -> v1::Verification {
-        let whole = encode::verification(&found.finding, answer);
-        let Some(timeline) = &found.timeline else { return whole };
+    pub(super) fn verification<'a>(&self, snapshot: &Snapshot, found: &Answer<'a>) -> encode::Verification<'a> {
+        let Answer { as_of, finding, timeline } = *found;
+        let Some(timeline) = timeline else { return encode::Verification { as_of, finding, credential: None } };
         if !self.reaches(snapshot, timeline.number) {
-            return v1::Verification {
-                verdict: whole.verdict,
-                reasons: whole.reasons,
-                missing_designations: whole.missing_designations,
-                answer: whole.answer,
-                ..v1::Verification::default()
-            };
+            let finding = Finding { standing: None, may_practice: None, ..finding };
+            return encode::Verification { as_of, finding, credential: None };
         }
-        let missing_designations = if self.sees_designations() { whole.missing_designations } else { Vec::new() };
-        let credential = self.credential(timeline, found.as_of);
-        v1::Verification { missing_designations, credential, ..whole }
+        let missing = if self.sees_designations() { finding.missing } else { Designations::default() };
+        let credential = self.holder().map(|holder| (timeline, holder));
+        encode::Verification { as_of, finding: Finding { missing, ..finding }, credential }
     }
 
     /// A credential that the caller reaches.
     pub(super) fn credential(&self, timeline: &Timeline, as_of: Day) -> Option<v1::Credential> {
+        self.holder().map(|holder| match holder {
+            Holder::Told => encode::credential(timeline, as_of),
+            Holder::LeftOut => encode::credential_without_holder(timeline, as_of),
+        })
+    }
+
+    /// Whether credentials are told with their holders; none: no credential is told.
+    fn holder(&self) -> Option<Holder> {
         match self.right.fields {
-            Fields::All | Fields::OfAnEmployer => Some(encode::credential(timeline, as_of)),
-            Fields::OfAPayer => Some(encode::credential_without_holder(timeline, as_of)),
+            Fields::All | Fields::OfAnEmployer => Some(Holder::Told),
+            Fields::OfAPayer => Some(Holder::LeftOut),
             Fields::Counts => None,
         }
     }

@@ -21,6 +21,7 @@ mod record;
 mod roster;
 pub mod status;
 mod stream;
+mod told;
 mod verification;
 
 use std::time::Duration;
@@ -88,7 +89,7 @@ pub(crate) fn server(
         .add_service(reflection().build_v1()?.max_decoding_message_size(LARGEST_MESSAGE))
         .add_service(reflection().build_v1alpha()?.max_decoding_message_size(LARGEST_MESSAGE))
         .add_service(
-            v1::verification_service_server::VerificationServiceServer::new(contract.clone())
+            told::service::VerificationServiceServer::new(contract.clone())
                 .max_decoding_message_size(LARGEST_MESSAGE),
         )
         .add_service(
@@ -153,14 +154,18 @@ impl Contract {
 
 /// The day, the state of knowledge and the rules of an answer.
 fn answer(snapshot: &Snapshot, as_of: Day) -> v1::Answer {
-    let from = encode::AnsweredFrom {
+    encode::answer(&answered_from(snapshot), as_of)
+}
+
+/// The state of knowledge and the rules of an answer.
+fn answered_from(snapshot: &Snapshot) -> encode::AnsweredFrom<'_> {
+    encode::AnsweredFrom {
         epoch: snapshot.epoch,
         revision: snapshot.revision,
         recorded_at: snapshot.recorded_at,
         known: snapshot.known(),
         semantics_version: SEMANTICS_VERSION,
-    };
-    encode::answer(&from, as_of)
+    }
 }
 
 /// The day that a question is about: the one given, or today.

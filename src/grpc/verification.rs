@@ -9,8 +9,11 @@ use tonic::{Request, Response, Status, Streaming};
 use super::decode::Claim;
 use super::disclosure::{Asker, asker};
 use super::reads::{self, Found};
+use super::encode::Wire;
 use super::stream::answered;
-use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
+use super::told::Told;
+use super::told::service::VerificationService;
+use super::{Contract, answer, answered_from, day_asked, decode, encode, status, unreadable};
 use crate::domain::day::{Day, Period};
 use crate::domain::id::CredentialNumber;
 use crate::domain::law::Law;
@@ -18,52 +21,91 @@ use crate::domain::standing::Reason;
 use crate::domain::timeline::{CredentialDay, Timeline};
 use crate::domain::verdict::Reasons;
 use crate::proto::v1;
-use crate::proto::v1::verification_service_server::VerificationService;
 use crate::registry::question::{Answer, Ask, AskSubject};
 use crate::registry::snapshot::Snapshot;
 
 /// How many questions a batch may have.
 const LARGEST_BATCH: usize = 1000;
 
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+/// About as many bytes as an answer has.
+pub(super) const USUAL_ANSWER: usize = 352;
 
-/// A question about a credential, answered from a snapshot.
-pub(super) async fn verify(
-    snapshot: &Snapshot,
-    asker: &Asker,
-    item: Option<&v1::VerificationItem>,
-) -> Result<(v1::Verification, Found), Status> {
-    let ask = decode::verification_item("item", item).map_err(|rejection| status::rejected(&rejection))?;
-    verified(snapshot, asker, &ask).await
+pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// A question: about a credential, or about a claim.
+pub(super) trait Question: Send + Sync {
+    /// Answers it from a snapshot, and writes the answer as a field of a message.
+    fn answer(
+        &self,
+        snapshot: &Snapshot,
+        asker: &Asker,
+        wire: &mut Wire,
+        field: u8,
+    ) -> impl Future<Output = Result<Found, Status>> + Send;
+
+    /// The caller's own id of it, given back with the answer.
+    fn correlation_id(&self) -> &str;
 }
 
-async fn verified(snapshot: &Snapshot, asker: &Asker, ask: &Ask) -> Result<(v1::Verification, Found), Status> {
+impl Question for v1::VerificationItem {
+    async fn answer(&self, snapshot: &Snapshot, asker: &Asker, wire: &mut Wire, field: u8) -> Result<Found, Status> {
+        let ask = decode::verification_item("item", Some(self)).map_err(|rejection| status::rejected(&rejection))?;
+        verify(snapshot, asker, &ask, wire, field).await
+    }
+
+    fn correlation_id(&self) -> &str {
+        &self.correlation_id
+    }
+}
+
+impl Question for v1::EligibilityItem {
+    async fn answer(&self, snapshot: &Snapshot, asker: &Asker, wire: &mut Wire, field: u8) -> Result<Found, Status> {
+        let claim = decode::eligibility_item("item", Some(self)).map_err(|rejection| status::rejected(&rejection))?;
+        check(snapshot, asker, &claim, wire, field).await
+    }
+
+    fn correlation_id(&self) -> &str {
+        &self.correlation_id
+    }
+}
+
+/// A question about a credential, answered from a snapshot.
+async fn verify(
+    snapshot: &Snapshot,
+    asker: &Asker,
+    ask: &Ask<'_>,
+    wire: &mut Wire,
+    field: u8,
+) -> Result<Found, Status> {
     asker.refuse_other_asked(snapshot, ask.provider.as_ref())?;
     let as_of = day_asked(snapshot, "item.as_of", ask.as_of)?;
-    let found = snapshot.answer(ask, as_of, false).await.map_err(|error| unreadable(&error))?;
-    Ok((asker.verification(snapshot, &found, answer(snapshot, as_of)), noted(ask, &found)))
+    let tell = |found: &Answer<'_>| {
+        asker.verification(snapshot, found).write(wire, field, &answered_from(snapshot));
+        noted(ask, found)
+    };
+    snapshot.answer(ask, as_of, false, tell).await.map_err(|error| unreadable(&error))
 }
 
 /// A question about a claim, answered from a snapshot.
-pub(super) async fn check(
+async fn check(
     snapshot: &Snapshot,
     asker: &Asker,
-    item: Option<&v1::EligibilityItem>,
-) -> Result<(v1::Eligibility, Found), Status> {
-    let claim = decode::eligibility_item("item", item).map_err(|rejection| status::rejected(&rejection))?;
-    checked(snapshot, asker, &claim).await
-}
-
-async fn checked(snapshot: &Snapshot, asker: &Asker, claim: &Claim) -> Result<(v1::Eligibility, Found), Status> {
+    claim: &Claim<'_>,
+    wire: &mut Wire,
+    field: u8,
+) -> Result<Found, Status> {
     asker.refuse_other_asked(snapshot, claim.ask.provider.as_ref())?;
-    let day = claim.date_of_service;
-    let found = snapshot.answer(&claim.ask, day, true).await.map_err(|error| unreadable(&error))?;
-    let limits = snapshot.coverage_limits(day, claim.units, encode::is_eligible(found.finding.verdict));
-    Ok((encode::eligibility(&found.finding, limits.as_ref(), answer(snapshot, day)), noted(&claim.ask, &found)))
+    let tell = |found: &Answer<'_>| {
+        let Answer { as_of, finding, .. } = *found;
+        let limits = snapshot.coverage_limits(as_of, claim.units, encode::is_eligible(finding.verdict));
+        encode::Eligibility { as_of, finding, limits }.write(wire, field, &answered_from(snapshot));
+        noted(&claim.ask, found)
+    };
+    snapshot.answer(&claim.ask, claim.date_of_service, true, tell).await.map_err(|error| unreadable(&error))
 }
 
 /// What is written down of an answer: the credential found, or else the one asked about.
-fn noted(ask: &Ask, found: &Answer) -> Found {
+fn noted(ask: &Ask<'_>, found: &Answer<'_>) -> Found {
     let asked = match &ask.subject {
         AskSubject::Number(number) => *number,
         AskSubject::Holder(_) => None,
@@ -72,11 +114,30 @@ fn noted(ask: &Ask, found: &Answer) -> Found {
     Found { number, as_of: Some(found.as_of), verdict: Some(found.finding.verdict) }
 }
 
-fn refuse_large_batch(items: usize) -> Result<(), Status> {
-    if items > LARGEST_BATCH {
-        return Err(status::too_large(format!("a batch has at most {LARGEST_BATCH} items: use the stream")));
+impl Contract {
+    /// Answers a batch.
+    async fn batch<M>(
+        &self,
+        asker: &Asker,
+        method: &'static str,
+        known_at: Option<v1::KnownAt>,
+        min_revision: u64,
+        items: &[impl Question],
+    ) -> Result<Response<Told<M>>, Status> {
+        if items.len() > LARGEST_BATCH {
+            return Err(status::too_large(format!("a batch has at most {LARGEST_BATCH} items: use the stream")));
+        }
+        let snapshot = self.pin(known_at.as_ref(), min_revision).await?;
+        let mut wire = Wire::with_capacity(items.len() * USUAL_ANSWER);
+        let mut tally = self.tally(asker, method, &snapshot);
+        let mut turns = self.turns.work();
+        for item in items {
+            turns.item().await;
+            let found = write_result(&snapshot, asker, item, &mut wire, 1).await;
+            reads::add(&mut tally, found, None)?;
+        }
+        Ok(Response::new(Told::written(wire)))
     }
-    Ok(())
 }
 
 #[tonic::async_trait]
@@ -84,39 +145,29 @@ impl VerificationService for Contract {
     async fn verify_credential(
         &self,
         request: Request<v1::VerifyCredentialRequest>,
-    ) -> Result<Response<v1::VerifyCredentialResponse>, Status> {
+    ) -> Result<Response<Told<v1::VerifyCredentialResponse>>, Status> {
         let asker = asker(&request)?;
         let request = request.into_inner();
         let ask = decode::verification_item("item", request.item.as_ref());
         let asked = decode::asked_at(ask, request.known_at.as_ref());
         let (ask, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_from(known_at, request.min_revision).await?;
-        let (verification, found) = verified(&snapshot, &asker, &ask).await?;
+        let mut wire = Wire::with_capacity(USUAL_ANSWER);
+        let found = verify(&snapshot, &asker, &ask, &mut wire, 1).await?;
         self.note(&asker, "VerificationService/VerifyCredential", &snapshot, found)?;
-        Ok(Response::new(v1::VerifyCredentialResponse { verification: Some(verification) }))
+        Ok(Response::new(Told::written(wire)))
     }
 
     async fn batch_verify_credentials(
         &self,
         request: Request<v1::BatchVerifyCredentialsRequest>,
-    ) -> Result<Response<v1::BatchVerifyCredentialsResponse>, Status> {
+    ) -> Result<Response<Told<v1::BatchVerifyCredentialsResponse>>, Status> {
         let asker = asker(&request)?;
-        let request = request.into_inner();
-        refuse_large_batch(request.items.len())?;
-        let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
-        let mut results = Vec::with_capacity(request.items.len());
-        let mut tally = self.tally(&asker, "VerificationService/BatchVerifyCredentials", &snapshot);
-        let mut turns = self.turns.work();
-        for item in request.items {
-            turns.item().await;
-            let (result, found) = verification_result(&snapshot, &asker, item).await;
-            reads::add(&mut tally, found, None)?;
-            results.push(result);
-        }
-        Ok(Response::new(v1::BatchVerifyCredentialsResponse { results }))
+        let v1::BatchVerifyCredentialsRequest { items, known_at, min_revision } = request.into_inner();
+        self.batch(&asker, "VerificationService/BatchVerifyCredentials", known_at, min_revision, &items).await
     }
 
-    type StreamVerifyCredentialsStream = Answers<v1::StreamVerifyCredentialsResponse>;
+    type StreamVerifyCredentialsStream = Answers<Told<v1::StreamVerifyCredentialsResponse>>;
 
     async fn stream_verify_credentials(
         &self,
@@ -128,39 +179,29 @@ impl VerificationService for Contract {
     async fn check_billing_eligibility(
         &self,
         request: Request<v1::CheckBillingEligibilityRequest>,
-    ) -> Result<Response<v1::CheckBillingEligibilityResponse>, Status> {
+    ) -> Result<Response<Told<v1::CheckBillingEligibilityResponse>>, Status> {
         let asker = asker(&request)?;
         let request = request.into_inner();
         let claim = decode::eligibility_item("item", request.item.as_ref());
         let asked = decode::asked_at(claim, request.known_at.as_ref());
         let (claim, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_from(known_at, request.min_revision).await?;
-        let (eligibility, found) = checked(&snapshot, &asker, &claim).await?;
+        let mut wire = Wire::with_capacity(USUAL_ANSWER);
+        let found = check(&snapshot, &asker, &claim, &mut wire, 1).await?;
         self.note(&asker, "VerificationService/CheckBillingEligibility", &snapshot, found)?;
-        Ok(Response::new(v1::CheckBillingEligibilityResponse { eligibility: Some(eligibility) }))
+        Ok(Response::new(Told::written(wire)))
     }
 
     async fn batch_check_billing_eligibility(
         &self,
         request: Request<v1::BatchCheckBillingEligibilityRequest>,
-    ) -> Result<Response<v1::BatchCheckBillingEligibilityResponse>, Status> {
+    ) -> Result<Response<Told<v1::BatchCheckBillingEligibilityResponse>>, Status> {
         let asker = asker(&request)?;
-        let request = request.into_inner();
-        refuse_large_batch(request.items.len())?;
-        let snapshot = self.pin(request.known_at.as_ref(), request.min_revision).await?;
-        let mut results = Vec::with_capacity(request.items.len());
-        let mut tally = self.tally(&asker, "VerificationService/BatchCheckBillingEligibility", &snapshot);
-        let mut turns = self.turns.work();
-        for item in request.items {
-            turns.item().await;
-            let (result, found) = eligibility_result(&snapshot, &asker, item).await;
-            reads::add(&mut tally, found, None)?;
-            results.push(result);
-        }
-        Ok(Response::new(v1::BatchCheckBillingEligibilityResponse { results }))
+        let v1::BatchCheckBillingEligibilityRequest { items, known_at, min_revision } = request.into_inner();
+        self.batch(&asker, "VerificationService/BatchCheckBillingEligibility", known_at, min_revision, &items).await
     }
 
-    type StreamCheckBillingEligibilityStream = Answers<v1::StreamCheckBillingEligibilityResponse>;
+    type StreamCheckBillingEligibilityStream = Answers<Told<v1::StreamCheckBillingEligibilityResponse>>;
 
     async fn stream_check_billing_eligibility(
         &self,
@@ -172,7 +213,7 @@ impl VerificationService for Contract {
     async fn get_credential(
         &self,
         request: Request<v1::GetCredentialRequest>,
-    ) -> Result<Response<v1::GetCredentialResponse>, Status> {
+    ) -> Result<Response<Told<v1::GetCredentialResponse>>, Status> {
         let asker = asker(&request)?;
         let request = request.into_inner();
         let asked = decode::get_credential(&request).map_err(|rejection| status::rejected(&rejection))?;
@@ -185,16 +226,16 @@ impl VerificationService for Contract {
         let today = day_asked(&snapshot, "as_of", None)?;
         let found = Found::person(Some(timeline.number), Some(today));
         self.note(&asker, "VerificationService/GetCredential", &snapshot, found)?;
-        Ok(Response::new(v1::GetCredentialResponse {
+        Ok(Response::new(Told::built(&v1::GetCredentialResponse {
             credential: asker.credential(&timeline, today),
             answer: Some(answer(&snapshot, today)),
-        }))
+        })))
     }
 
     async fn list_standing_periods(
         &self,
         request: Request<v1::ListStandingPeriodsRequest>,
-    ) -> Result<Response<v1::ListStandingPeriodsResponse>, Status> {
+    ) -> Result<Response<Told<v1::ListStandingPeriodsResponse>>, Status> {
         let asker = asker(&request)?;
         let request = request.into_inner();
         let asked = decode::list_standing_periods(&request).map_err(|rejection| status::rejected(&rejection))?;
@@ -204,10 +245,10 @@ impl VerificationService for Contract {
         let today = day_asked(&snapshot, "as_of", None)?;
         let found = Found::person(Some(timeline.number), None);
         self.note(&asker, "VerificationService/ListStandingPeriods", &snapshot, found)?;
-        Ok(Response::new(v1::ListStandingPeriodsResponse {
+        Ok(Response::new(Told::built(&v1::ListStandingPeriodsResponse {
             periods: standing_periods(&snapshot, &timeline, range),
             answer: Some(answer(&snapshot, today)),
-        }))
+        })))
     }
 }
 
@@ -221,32 +262,20 @@ async fn on_file(snapshot: &Snapshot, asker: &Asker, number: CredentialNumber) -
     timeline.ok_or_else(not_found)
 }
 
-/// The answer to one item: an item at fault has its error, and the others their answers.
-pub(super) async fn verification_result(
+/// Writes the answer to one item as a field of a message: an item at fault has its error, and the others their answers.
+pub(super) async fn write_result(
     snapshot: &Snapshot,
     asker: &Asker,
-    item: v1::VerificationItem,
-) -> (v1::VerificationResult, Option<Found>) {
-    use v1::verification_result::Outcome;
-    let (outcome, found) = match verify(snapshot, asker, Some(&item)).await {
-        Ok((verification, found)) => (Outcome::Verification(verification), Some(found)),
-        Err(error) => (Outcome::Error(status::to_rpc_status(&error)), None),
-    };
-    (v1::VerificationResult { correlation_id: item.correlation_id, outcome: Some(outcome) }, found)
-}
-
-/// The answer to one item: an item at fault has its error, and the others their answers.
-pub(super) async fn eligibility_result(
-    snapshot: &Snapshot,
-    asker: &Asker,
-    item: v1::EligibilityItem,
-) -> (v1::EligibilityResult, Option<Found>) {
-    use v1::eligibility_result::Outcome;
-    let (outcome, found) = match check(snapshot, asker, Some(&item)).await {
-        Ok((eligibility, found)) => (Outcome::Eligibility(eligibility), Some(found)),
-        Err(error) => (Outcome::Error(status::to_rpc_status(&error)), None),
-    };
-    (v1::EligibilityResult { correlation_id: item.correlation_id, outcome: Some(outcome) }, found)
+    item: &impl Question,
+    wire: &mut Wire,
+    field: u8,
+) -> Option<Found> {
+    let begun = wire.begin(field);
+    wire.text(1, item.correlation_id());
+    let answered = item.answer(snapshot, asker, wire, 2).await;
+    let found = answered.inspect_err(|error| wire.built(3, &status::to_rpc_status(error))).ok();
+    wire.end(begun);
+    found
 }
 
 /// The fewest periods that tell the whole truth about a range.

@@ -29,7 +29,7 @@ pub struct Head {
 }
 
 /// A credential's timeline as of the revision that changed it last.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ResidentCredential {
     /// The revision that changed it last. A question about an earlier one does not use it.
     pub changed_at: Revision,

@@ -33,6 +33,7 @@ mod writer;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -74,9 +75,9 @@ pub(crate) struct Shared {
     /// The newest records, for whoever watches.
     shelf: feed::Shelf,
     residents: Residents,
-    providers: papaya::HashMap<ProviderId, Arc<ResidentProvider>>,
+    providers: papaya::HashMap<ProviderId, Arc<ResidentProvider>, RandomState>,
     /// Every provider that ever had an identifier.
-    identifiers: papaya::HashMap<Identifier, Vec<ProviderId>>,
+    identifiers: papaya::HashMap<Identifier, Vec<ProviderId>, RandomState>,
 }
 
 impl Shared {

@@ -132,8 +132,8 @@ pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> R
         clock,
         open_days_through: Day::BEGINNING,
         residents: Residents::default(),
-        providers: papaya::HashMap::new(),
-        identifiers: papaya::HashMap::new(),
+        providers: papaya::HashMap::default(),
+        identifiers: papaya::HashMap::default(),
         index,
     };
     let law_since = shared.head.load().chronicle.law_since();

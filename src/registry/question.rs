@@ -1,9 +1,8 @@
 //! Questions: what is asked of a snapshot, and what it answers.
 
-use std::sync::Arc;
-
 use super::errors::ReadError;
-use super::snapshot::{FoundHolder, Resident, Snapshot};
+use super::residents::Looked;
+use super::snapshot::{FoundHolder, Snapshot};
 use crate::domain::day::Day;
 use crate::domain::fact::Identifier;
 use crate::domain::id::CredentialNumber;
@@ -14,7 +13,7 @@ use crate::domain::verdict::{AskedProvider, CoverageLimits, Designations, Findin
 
 /// A question about one credential on one day.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ask {
+pub struct Ask<'a> {
     /// Whose credential.
     pub subject: AskSubject,
     /// A family name that must be the holder's, folded.
@@ -22,7 +21,7 @@ pub struct Ask {
     /// The day; unset: today.
     pub as_of: Option<Day>,
     /// The provider that the question names.
-    pub provider: Option<AskProvider>,
+    pub provider: Option<AskProvider<'a>>,
     /// The designations that it asks for.
     pub designations: Designations,
 }
@@ -38,22 +37,22 @@ pub enum AskSubject {
 
 /// How a question names a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AskProvider {
+pub enum AskProvider<'a> {
     /// By id, as it was given.
-    Id(String),
+    Id(&'a str),
     /// By its number in another registry.
     Identifier(Identifier),
 }
 
 /// An answer.
-#[derive(Clone, Debug)]
-pub struct Answer {
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
     /// The day it is about.
     pub as_of: Day,
     /// The verdict and its reasons.
     pub finding: Finding,
     /// The credential, unless a reason stands alone.
-    pub timeline: Option<Arc<Timeline>>,
+    pub timeline: Option<&'a Timeline>,
 }
 
 /// The day of a question is not given, and there is no today yet.
@@ -62,9 +61,9 @@ pub struct Answer {
 pub struct NoToday;
 
 /// What was looked up for a question.
-#[derive(Debug)]
-enum LookedUp {
-    Credential(Arc<Timeline>, Option<NameMatch>),
+#[derive(Clone, Copy, Debug)]
+enum LookedUp<'a> {
+    Credential(&'a Timeline, Option<NameMatch>),
     Nothing,
     Several,
 }
@@ -75,51 +74,61 @@ impl Snapshot {
         as_of.or(self.today).ok_or(NoToday)
     }
 
-    /// Answers a question about a day. `billing`: the provider's peer support service counts too.
-    pub async fn answer(&self, ask: &Ask, as_of: Day, billing: bool) -> Result<Answer, ReadError> {
-        let looked_up = match &ask.subject {
-            AskSubject::Number(None) => LookedUp::Nothing,
-            AskSubject::Number(Some(number)) => match self.resident(*number) {
-                Resident::Unknown => LookedUp::Nothing,
-                Resident::Unchanged(timeline) => LookedUp::Credential(timeline, None),
-                Resident::Changed(_) | Resident::NotHere => self
-                    .timeline(*number)
-                    .await?
-                    .map_or(LookedUp::Nothing, |timeline| LookedUp::Credential(timeline, None)),
-            },
-            AskSubject::Holder(holder) => match self.holder(holder.clone()).await? {
-                FoundHolder::Several => LookedUp::Several,
-                FoundHolder::One(Some(timeline), name) => LookedUp::Credential(timeline, Some(name)),
-                FoundHolder::Nobody | FoundHolder::One(None, _) => LookedUp::Nothing,
-            },
+    /// Answers a question about a day, and hands the answer to `tell`. `billing`: the provider's peer support service
+    /// counts too. What memory has is answered from there, without copying any of it.
+    pub async fn answer<T>(
+        &self,
+        ask: &Ask<'_>,
+        as_of: Day,
+        billing: bool,
+        tell: impl FnOnce(&Answer<'_>) -> T,
+    ) -> Result<T, ReadError> {
+        let find = |looked_up: LookedUp<'_>| tell(&self.find(ask, as_of, billing, looked_up));
+        let number = match &ask.subject {
+            AskSubject::Number(None) => return Ok(find(LookedUp::Nothing)),
+            AskSubject::Number(Some(number)) => *number,
+            AskSubject::Holder(holder) => {
+                return Ok(find(match &self.holder(holder.clone()).await? {
+                    FoundHolder::Several => LookedUp::Several,
+                    FoundHolder::One(Some(timeline), name) => LookedUp::Credential(timeline, Some(*name)),
+                    FoundHolder::Nobody | FoundHolder::One(None, _) => LookedUp::Nothing,
+                }));
+            }
         };
-        Ok(self.find(ask, as_of, billing, looked_up))
+        {
+            let seen = self.shared.residents.see();
+            match seen.look(number) {
+                Looked::Unknown => return Ok(find(LookedUp::Nothing)),
+                Looked::Here(resident) if resident.changed_at <= self.revision => {
+                    return Ok(find(LookedUp::Credential(&resident.timeline, None)));
+                }
+                Looked::Here(_) | Looked::NotHere => {}
+            }
+        }
+        let timeline = self.timeline(number).await?;
+        Ok(find(timeline.as_ref().map_or(LookedUp::Nothing, |timeline| LookedUp::Credential(timeline, None))))
     }
 
-    fn find(&self, ask: &Ask, as_of: Day, billing: bool, looked_up: LookedUp) -> Answer {
-        let provider = ask.provider.as_ref().map(|asked| self.asked_provider(asked));
-        let question = Question {
-            found: match &looked_up {
-                LookedUp::Credential(timeline, _) => Found::Credential(timeline),
-                LookedUp::Nothing => Found::Nothing,
-                LookedUp::Several => Found::Several,
-            },
-            as_of,
-            provider: provider.as_ref().map(|file| AskedProvider {
-                id: file.as_ref().map_or("", |file| file.id.as_str()),
-                timeline: file.as_ref().filter(|file| file.state.row.is_some()).map(|file| file.timeline.as_ref()),
-            }),
-            designations: ask.designations,
-            billing,
-            name: match &looked_up {
-                LookedUp::Credential(_, Some(name)) => Some(*name),
-                LookedUp::Credential(timeline, None) => {
-                    ask.family_name.as_ref().map(|family| compare(family, timeline))
-                }
-                LookedUp::Nothing | LookedUp::Several => None,
-            },
+    fn find<'a>(&self, ask: &Ask<'_>, as_of: Day, billing: bool, looked_up: LookedUp<'a>) -> Answer<'a> {
+        let finding = match &ask.provider {
+            None => self.judge(ask, as_of, billing, looked_up, None),
+            Some(asked) => {
+                let judge = |file: Option<&ProviderFile>| {
+                    let provider = AskedProvider {
+                        id: file.map_or("", |file| file.id.as_str()),
+                        timeline: file.filter(|file| file.state.row.is_some()).map(|file| file.timeline.as_ref()),
+                    };
+                    self.judge(ask, as_of, billing, looked_up, Some(provider))
+                };
+                let seen = match asked {
+                    AskProvider::Id(id) => self.see_provider(id, |file| judge(Some(file))),
+                    AskProvider::Identifier(identifier) => {
+                        self.provider_with(identifier).map(|file| judge(Some(&file)))
+                    }
+                };
+                seen.unwrap_or_else(|| judge(None))
+            }
         };
-        let finding = question.answer(self.known());
         let timeline = match looked_up {
             LookedUp::Credential(timeline, _) if finding.standing.is_some() => Some(timeline),
             _ => None,
@@ -127,12 +136,33 @@ impl Snapshot {
         Answer { as_of, finding, timeline }
     }
 
-    /// The provider that a question names, if any fact of it is known.
-    fn asked_provider(&self, asked: &AskProvider) -> Option<Arc<ProviderFile>> {
-        match asked {
-            AskProvider::Id(id) => self.provider(id),
-            AskProvider::Identifier(identifier) => self.provider_with(identifier),
-        }
+    fn judge(
+        &self,
+        ask: &Ask<'_>,
+        as_of: Day,
+        billing: bool,
+        looked_up: LookedUp<'_>,
+        provider: Option<AskedProvider<'_>>,
+    ) -> Finding {
+        let question = Question {
+            found: match looked_up {
+                LookedUp::Credential(timeline, _) => Found::Credential(timeline),
+                LookedUp::Nothing => Found::Nothing,
+                LookedUp::Several => Found::Several,
+            },
+            as_of,
+            provider,
+            designations: ask.designations,
+            billing,
+            name: match looked_up {
+                LookedUp::Credential(_, Some(name)) => Some(name),
+                LookedUp::Credential(timeline, None) => {
+                    ask.family_name.as_ref().map(|family| compare(family, timeline))
+                }
+                LookedUp::Nothing | LookedUp::Several => None,
+            },
+        };
+        question.answer(self.known())
     }
 
     /// The limits beside a claim's verdict; none in the empty registry.

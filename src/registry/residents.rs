@@ -21,6 +21,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use foldhash::fast::RandomState;
+
 use super::Shared;
 use super::errors::ReadError;
 use super::head::{Head, ResidentCredential};
@@ -36,16 +38,22 @@ const ALL_HERE: &str = "every timeline is in memory";
 /// The timelines in memory.
 #[derive(Default)]
 pub(crate) struct Residents {
-    credentials: papaya::HashMap<CredentialNumber, Arc<ResidentCredential>>,
+    credentials: papaya::HashMap<CredentialNumber, ResidentCredential, RandomState>,
     are_all_here: AtomicBool,
     is_closing: AtomicBool,
     reading_in: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// The timelines in memory while they are looked at. It must not be kept for long: what is replaced meanwhile stays.
+pub(super) struct Seen<'a> {
+    are_all_here: bool,
+    credentials: papaya::HashMapRef<'a, CredentialNumber, ResidentCredential, RandomState, papaya::LocalGuard<'a>>,
+}
+
 /// What a look at the memory alone tells of a credential.
-pub(super) enum Looked {
+pub(super) enum Looked<'a> {
     /// Its timeline.
-    Here(Arc<ResidentCredential>),
+    Here(&'a ResidentCredential),
     /// It was never issued.
     Unknown,
     /// Whoever wants to know has to ask the disk.
@@ -58,16 +66,22 @@ pub(super) struct Compiled {
     pub(super) credentials: Vec<ResidentCredential>,
 }
 
-impl Residents {
+impl Seen<'_> {
     /// Looks without asking the disk.
-    pub(super) fn look(&self, number: CredentialNumber) -> Looked {
-        // In this order: one that is read in between the two questions is not taken for unknown.
-        let are_all_here = self.are_all_here();
-        match self.credentials.pin().get(&number) {
-            Some(resident) => Looked::Here(Arc::clone(resident)),
-            None if are_all_here => Looked::Unknown,
+    pub(super) fn look(&self, number: CredentialNumber) -> Looked<'_> {
+        match self.credentials.get(&number) {
+            Some(resident) => Looked::Here(resident),
+            None if self.are_all_here => Looked::Unknown,
             None => Looked::NotHere,
         }
+    }
+}
+
+impl Residents {
+    /// What is here at the moment.
+    pub(super) fn see(&self) -> Seen<'_> {
+        // In this order: one that is read in between the two questions is not taken for unknown.
+        Seen { are_all_here: self.are_all_here(), credentials: self.credentials.pin() }
     }
 
     /// Whether everything published is here.
@@ -86,7 +100,7 @@ impl Residents {
     pub(super) fn replace(&self, residents: impl Iterator<Item = ResidentCredential>) {
         let credentials = self.credentials.pin();
         for resident in residents {
-            credentials.insert(resident.timeline.number, Arc::new(resident));
+            credentials.insert(resident.timeline.number, resident);
         }
     }
 
@@ -94,7 +108,7 @@ impl Residents {
     pub(super) fn add(&self, residents: Vec<ResidentCredential>) {
         let credentials = self.credentials.pin();
         for resident in residents {
-            credentials.get_or_insert_with(resident.timeline.number, || Arc::new(resident));
+            credentials.get_or_insert(resident.timeline.number, resident);
         }
     }
 
@@ -115,9 +129,9 @@ impl Residents {
 
 impl Shared {
     /// A credential's timeline, read in if it is not here. None where none was issued. Reads the disk.
-    pub(super) fn resident(&self, number: CredentialNumber) -> Result<Option<Arc<ResidentCredential>>, ReadError> {
-        match self.residents.look(number) {
-            Looked::Here(resident) => return Ok(Some(resident)),
+    pub(super) fn resident(&self, number: CredentialNumber) -> Result<Option<ResidentCredential>, ReadError> {
+        match self.residents.see().look(number) {
+            Looked::Here(resident) => return Ok(Some(resident.clone())),
             Looked::Unknown => return Ok(None),
             Looked::NotHere => {}
         }

@@ -81,15 +81,20 @@ impl Snapshot {
 
     /// A provider's file, up to the revision. None where no fact of it is known.
     pub fn provider(&self, id: &str) -> Option<Arc<ProviderFile>> {
+        self.see_provider(id, Arc::clone)
+    }
+
+    /// Looks at a provider's file, up to the revision. None where no fact of it is known.
+    pub(super) fn see_provider<T>(&self, id: &str, look: impl FnOnce(&Arc<ProviderFile>) -> T) -> Option<T> {
         let law = self.law()?;
         let providers = self.shared.providers.pin();
         let resident = providers.get(id)?;
         if resident.changed_at <= self.revision {
-            return Some(Arc::clone(&resident.file));
+            return Some(look(&resident.file));
         }
         let known = |recorded: &&Recorded<_>| recorded.id.revision <= self.revision;
         let facts: Vec<_> = resident.file.facts.iter().filter(known).cloned().collect();
-        (!facts.is_empty()).then(|| Arc::new(ProviderFile::new(resident.file.id.clone(), facts, law)))
+        (!facts.is_empty()).then(|| look(&Arc::new(ProviderFile::new(resident.file.id.clone(), facts, law))))
     }
 
     /// The provider that an identifier belonged to at the revision.
@@ -110,10 +115,10 @@ impl Snapshot {
 
     /// What the memory alone tells of a credential.
     pub fn resident(&self, number: CredentialNumber) -> Resident {
-        match self.shared.residents.look(number) {
+        match self.shared.residents.see().look(number) {
             Looked::Unknown => Resident::Unknown,
             Looked::NotHere => Resident::NotHere,
-            Looked::Here(resident) => self.of_resident(&resident),
+            Looked::Here(resident) => self.of_resident(resident),
         }
     }
 

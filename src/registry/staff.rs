@@ -15,8 +15,8 @@ use crate::store::index::View as _;
 
 impl Shared {
     fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
-        match self.residents.look(number) {
-            Looked::Here(resident) => has_job(&resident, provider),
+        match self.residents.see().look(number) {
+            Looked::Here(resident) => has_job(resident, provider),
             Looked::Unknown => false,
             Looked::NotHere => self.is_staff_on_disk(provider, number).unwrap_or_else(|error| {
                 tracing::error!(

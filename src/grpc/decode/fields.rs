@@ -81,11 +81,11 @@ impl Fields {
     }
 
     /// Reads a message within this one that must be set.
-    pub(super) fn message<M, T>(
+    pub(super) fn message<'m, M, T>(
         &mut self,
         field: &str,
-        message: Option<&M>,
-        read: impl FnOnce(&mut Fields, &M) -> Option<T>,
+        message: Option<&'m M>,
+        read: impl FnOnce(&mut Fields, &'m M) -> Option<T>,
     ) -> Option<T> {
         let Some(message) = message else {
             self.refuse(field, REQUIRED);

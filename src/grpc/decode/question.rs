@@ -17,13 +17,13 @@ use crate::registry::question::{Ask, AskProvider, AskSubject};
 use crate::registry::snapshot::KnownAt;
 
 /// A question about a credential. `path` is where the item stands in its request.
-pub fn verification_item(path: &str, item: Option<&v1::VerificationItem>) -> Result<Ask, Rejection> {
+pub fn verification_item<'a>(path: &str, item: Option<&'a v1::VerificationItem>) -> Result<Ask<'a>, Rejection> {
     let mut fields = Fields::default();
     let ask = fields.message(path, item, |fields, item| {
         let subject = subject(fields, item);
         let as_of = fields.optional_day("as_of", item.as_of);
         let designations = designations(fields, &item.designations);
-        let provider = (!item.provider_id.is_empty()).then(|| AskProvider::Id(item.provider_id.clone()));
+        let provider = (!item.provider_id.is_empty()).then(|| AskProvider::Id(item.provider_id.as_str()));
         correlation_id(fields, &item.correlation_id);
         Some(Ask { subject: subject?, family_name: family_name(&item.family_name), as_of, provider, designations })
     });
@@ -76,7 +76,7 @@ fn correlation_id(fields: &mut Fields, text: &str) {
 }
 
 /// A question about a claim. `path` is where the item stands in its request.
-pub fn eligibility_item(path: &str, item: Option<&v1::EligibilityItem>) -> Result<Claim, Rejection> {
+pub fn eligibility_item<'a>(path: &str, item: Option<&'a v1::EligibilityItem>) -> Result<Claim<'a>, Rejection> {
     let mut fields = Fields::default();
     let claim = fields.message(path, item, |fields, item| {
         let subject = number(fields, &item.credential_number);
@@ -96,7 +96,7 @@ pub fn eligibility_item(path: &str, item: Option<&v1::EligibilityItem>) -> Resul
     fields.finish(claim)
 }
 
-fn billing_provider(fields: &mut Fields, provider: Option<&BillingProvider>) -> Option<AskProvider> {
+fn billing_provider<'a>(fields: &mut Fields, provider: Option<&'a BillingProvider>) -> Option<AskProvider<'a>> {
     let Some(provider) = provider else {
         fields.refuse("billing_provider", "required: provider_id, npi or medicaid_id");
         return None;
@@ -109,10 +109,9 @@ fn billing_provider(fields: &mut Fields, provider: Option<&BillingProvider>) -> 
     if value.is_empty() {
         fields.refuse(field, "required");
     }
-    let value = value.clone();
     Some(match kind {
         None => AskProvider::Id(value),
-        Some(kind) => AskProvider::Identifier(Identifier { kind, value }),
+        Some(kind) => AskProvider::Identifier(Identifier { kind, value: value.clone() }),
     })
 }
 

@@ -3,12 +3,14 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::time::{date, days, timestamp};
-use super::word::{Word, numbers};
+use super::Wire;
+use super::time::{date, timestamp};
+use super::word::Word;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::domain::standing::{Standing, Verdict};
-use crate::domain::verdict::{CoverageLimits, Finding, Known};
+use crate::domain::timeline::Timeline;
+use crate::domain::verdict::{CoverageLimits, Finding, Known, Payable, Settlement};
 use crate::proto::v1;
 
 /// The state of knowledge that an answer is given from.
@@ -41,31 +43,95 @@ pub fn answer(from: &AnsweredFrom<'_>, as_of: Day) -> v1::Answer {
     }
 }
 
-/// The answer to a question about a credential, whole. The credential, as much of it as the caller may see, is added by
-/// whoever knows the caller.
-pub fn verification(finding: &Finding, answer: v1::Answer) -> v1::Verification {
-    let standing = finding.standing;
-    v1::Verification {
-        verdict: finding.verdict.number(),
-        holds_credential: standing.map(Standing::is_held),
-        may_use_title: standing.map(|standing| standing.is_held() && standing != Standing::Suspended),
-        may_practice: finding.may_practice,
-        standing: standing.map(Word::number),
-        reasons: numbers(finding.reasons.iter()),
-        missing_designations: numbers(finding.missing.iter()),
-        credential: None,
-        answer: Some(answer),
+/// The same, written.
+fn write_answer(wire: &mut Wire, field: u8, from: &AnsweredFrom<'_>, as_of: Day, settlement: Settlement) {
+    let begun = wire.begin(field);
+    wire.date(1, as_of);
+    wire.text(2, from.epoch.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    wire.number(3, from.revision.0);
+    if let Some(instant) = from.recorded_at {
+        wire.built(4, &timestamp(instant));
+    }
+    wire.text(5, from.known.law.map_or("", |law| &law.in_force_on(as_of).id));
+    wire.number(6, from.semantics_version.into());
+    wire.number(7, settlement.settled.into());
+    if let Some(day) = settlement.settles_on {
+        wire.date(8, day);
+    }
+    wire.end(begun);
+}
+
+/// The answer to a question about a credential, as much of it as the caller may see.
+#[derive(Clone, Copy, Debug)]
+pub struct Verification<'a> {
+    /// The day it is about.
+    pub as_of: Day,
+    /// The verdict and its reasons.
+    pub finding: Finding,
+    /// The credential, if it is told, and whether with its holder.
+    pub credential: Option<(&'a Timeline, Holder)>,
+}
+
+/// Whether a credential is told with its holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// With the holder and the designations.
+    Told,
+    /// Without either.
+    LeftOut,
+}
+
+impl Verification<'_> {
+    /// Writes it as a field of a message.
+    pub fn write(&self, wire: &mut Wire, field: u8, from: &AnsweredFrom<'_>) {
+        let Verification { as_of, finding, credential } = self;
+        let begun = wire.begin(field);
+        wire.word(1, finding.verdict.number());
+        if let Some(standing) = finding.standing {
+            wire.present(2, standing.is_held().into());
+            wire.present(3, (standing.is_held() && standing != Standing::Suspended).into());
+        }
+        if let Some(may_practice) = finding.may_practice {
+            wire.present(4, may_practice.into());
+        }
+        if let Some(standing) = finding.standing {
+            wire.word(5, standing.number());
+        }
+        wire.words(6, finding.reasons.iter().map(Word::number));
+        wire.words(7, finding.missing.iter().map(Word::number));
+        if let Some((timeline, holder)) = credential {
+            super::credential::write(wire, 8, timeline, *as_of, *holder);
+        }
+        write_answer(wire, 9, from, *as_of, finding.settlement);
+        wire.end(begun);
     }
 }
 
-/// The answer to a question about a claim, whole. `limits`: none in the empty registry, which has no rules.
-pub fn eligibility(finding: &Finding, limits: Option<&CoverageLimits>, answer: v1::Answer) -> v1::Eligibility {
-    v1::Eligibility {
-        eligible: is_eligible(finding.verdict),
-        verdict: finding.verdict.number(),
-        reasons: numbers(finding.reasons.iter()),
-        coverage: Some(limits.map_or_else(v1::CoverageLimits::default, coverage_limits)),
-        answer: Some(answer),
+/// The answer to a question about a claim.
+#[derive(Clone, Copy, Debug)]
+pub struct Eligibility {
+    /// The day it is about.
+    pub as_of: Day,
+    /// The verdict and its reasons.
+    pub finding: Finding,
+    /// What Medicaid covers; none in the empty registry, which has no rules.
+    pub limits: Option<CoverageLimits>,
+}
+
+impl Eligibility {
+    /// Writes it as a field of a message.
+    pub fn write(&self, wire: &mut Wire, field: u8, from: &AnsweredFrom<'_>) {
+        let begun = wire.begin(field);
+        wire.number(1, is_eligible(self.finding.verdict).into());
+        wire.word(2, self.finding.verdict.number());
+        wire.words(3, self.finding.reasons.iter().map(Word::number));
+        let coverage = wire.begin(4);
+        if let Some(limits) = &self.limits {
+            write_limits(wire, limits);
+        }
+        wire.end(coverage);
+        write_answer(wire, 5, from, self.as_of, self.finding.settlement);
+        wire.end(begun);
     }
 }
 
@@ -75,20 +141,17 @@ pub fn is_eligible(verdict: Verdict) -> bool {
 }
 
 /// What Medicaid covers, and what of it is left.
-pub fn coverage_limits(limits: &CoverageLimits) -> v1::CoverageLimits {
-    let (year_first_day, year_last_day) = days(limits.year);
-    let exceeded = |is_exceeded: bool, reason: v1::LimitReason| is_exceeded.then_some(reason as i32);
-    let limit_reasons = limits.payable.into_iter().flat_map(|payable| {
-        exceeded(payable.daily_limit_exceeded, v1::LimitReason::DailyLimitExceeded)
-            .into_iter()
-            .chain(exceeded(payable.yearly_limit_exceeded, v1::LimitReason::YearlyLimitExceeded))
-    });
-    v1::CoverageLimits {
-        daily_unit_limit: limits.daily,
-        yearly_unit_limit: limits.yearly,
-        year_first_day,
-        year_last_day,
-        payable_units: limits.payable.map(|payable| payable.units),
-        limit_reasons: limit_reasons.collect(),
+fn write_limits(wire: &mut Wire, limits: &CoverageLimits) {
+    wire.number(1, limits.daily.into());
+    wire.number(2, limits.yearly.into());
+    wire.date(3, limits.year.start);
+    if let Some(last_day) = limits.year.last_day() {
+        wire.date(4, last_day);
+    }
+    if let Some(Payable { units, daily_limit_exceeded, yearly_limit_exceeded }) = limits.payable {
+        wire.present(5, units.into());
+        let daily = daily_limit_exceeded.then_some(v1::LimitReason::DailyLimitExceeded as i32);
+        let yearly = yearly_limit_exceeded.then_some(v1::LimitReason::YearlyLimitExceeded as i32);
+        wire.words(6, daily.into_iter().chain(yearly));
     }
 }

@@ -1,23 +1,24 @@
 //! Credentials, their standings, and the people who hold them.
 
+use super::answer::Holder;
 use super::time::{date, days};
+use super::wire::Wire;
 use super::word::{Word, numbers};
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::Designation;
 use crate::domain::name::PersonName;
 use crate::domain::specialist::Specialist;
 use crate::domain::standing::Standing;
-use crate::domain::timeline::Timeline;
+use crate::domain::timeline::{CredentialDay, Timeline};
 use crate::domain::verdict::Reasons;
 use crate::proto::v1;
 
 /// A credential as of a day, with its holder.
 pub fn credential(timeline: &Timeline, as_of: Day) -> v1::Credential {
-    let held = |code: &Designation| !timeline.void && timeline.holds(*code, as_of);
     v1::Credential {
         specialist_id: timeline.specialist.to_string(),
         display_name: timeline.names.spoken().to_owned(),
-        designations: numbers(Designation::ALL.iter().copied().filter(held)),
+        designations: numbers(held(timeline, as_of)),
         ..credential_without_holder(timeline, as_of)
     }
 }
@@ -25,7 +26,6 @@ pub fn credential(timeline: &Timeline, as_of: Day) -> v1::Credential {
 /// A credential as of a day, as a payer sees it: without the person and the designations.
 pub fn credential_without_holder(timeline: &Timeline, as_of: Day) -> v1::Credential {
     let on = timeline.days.at(as_of);
-    let is_separation = matches!(on.standing, Standing::Separated | Standing::RevokedLossOfEmployment);
     v1::Credential {
         credential_number: timeline.number.to_string(),
         specialist_id: String::new(),
@@ -35,8 +35,44 @@ pub fn credential_without_holder(timeline: &Timeline, as_of: Day) -> v1::Credent
         term_last_day: timeline.term_last_day.map(date),
         designations: Vec::new(),
         issued_rule_set_id: timeline.rule_set.to_string(),
-        separation_first_day: on.separated_since.filter(|_| is_separation).map(date),
+        separation_first_day: separation_first_day(on).map(date),
     }
+}
+
+/// The same, written as a field of a message.
+pub(super) fn write(wire: &mut Wire, field: u8, timeline: &Timeline, as_of: Day, holder: Holder) {
+    let on = timeline.days.at(as_of);
+    let begun = wire.begin(field);
+    wire.text(1, timeline.number.text());
+    if holder == Holder::Told {
+        wire.text(2, timeline.specialist.text());
+        wire.text(3, timeline.names.spoken());
+    }
+    wire.word(4, on.standing.number());
+    wire.date(5, timeline.effective_from);
+    if let Some(day) = timeline.term_last_day {
+        wire.date(6, day);
+    }
+    if holder == Holder::Told {
+        wire.words(7, held(timeline, as_of).map(Word::number));
+    }
+    wire.text(8, timeline.rule_set.as_bytes());
+    if let Some(day) = separation_first_day(on) {
+        wire.date(9, day);
+    }
+    wire.end(begun);
+}
+
+/// The designations held on a day.
+fn held(timeline: &Timeline, as_of: Day) -> impl Iterator<Item = Designation> {
+    let held = move |code: &Designation| !timeline.void && timeline.holds(*code, as_of);
+    Designation::ALL.iter().copied().filter(held)
+}
+
+/// The first day of the current separation, or of the one that the revocation followed from.
+fn separation_first_day(on: &CredentialDay) -> Option<Day> {
+    let is_separation = matches!(on.standing, Standing::Separated | Standing::RevokedLossOfEmployment);
+    on.separated_since.filter(|_| is_separation)
 }
 
 /// Days in a row with one standing, for one set of reasons.

@@ -266,7 +266,7 @@ impl Shared {
     ) -> Result<Option<CredentialNumber>, ReadError> {
         let mut asked = Vec::new();
         for number in numbers {
-            match self.residents.look(*number) {
+            match self.residents.see().look(*number) {
                 Looked::Here(_) => {}
                 Looked::Unknown => return Ok(Some(*number)),
                 Looked::NotHere => asked.push(*number),

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use super::{SamplePerson, load};
 use crate::domain::standing::{Standing, Verdict};
 use crate::domain::verdict::Designations;
-use crate::registry::question::{Ask, AskProvider, AskSubject};
+use crate::registry::question::{Answer, Ask, AskProvider, AskSubject};
 use crate::registry::{Opened, Options, Registry};
 use crate::store::StoreOptions;
 
@@ -39,13 +39,13 @@ impl Told {
             subject: AskSubject::Number(person.credential),
             family_name: None,
             as_of: None,
-            provider: provider.map(|id| AskProvider::Id(id.to_owned())),
+            provider: provider.map(|id| AskProvider::Id(id)),
             designations: Designations::default(),
         };
         let snapshot = self.registry.pin_head();
         let today = snapshot.day_asked(None).unwrap();
-        let finding = snapshot.answer(&ask, today, provider.is_some()).await.unwrap().finding;
-        (finding.standing.unwrap(), finding.verdict)
+        let tell = |answer: &Answer<'_>| (answer.finding.standing.unwrap(), answer.finding.verdict);
+        snapshot.answer(&ask, today, provider.is_some(), tell).await.unwrap()
     }
 }
 

@@ -15,10 +15,11 @@ fn an_item() -> v1::VerificationItem {
 
 #[test]
 fn a_question_is_read_as_it_was_put() {
-    let ask = verification_item("item", Some(&an_item())).unwrap();
+    let item = an_item();
+    let ask = verification_item("item", Some(&item)).unwrap();
     assert_eq!(ask.subject, AskSubject::Number(Some(CredentialNumber::from_number(7))));
     assert_eq!((ask.family_name.as_deref(), ask.as_of), (Some("obrien"), Some(day("2026-03-01"))));
-    assert_eq!(ask.provider, Some(AskProvider::Id("region-8".into())));
+    assert_eq!(ask.provider, Some(AskProvider::Id("region-8")));
     let codes: Vec<Designation> = ask.designations.iter().collect();
     assert_eq!(codes, [Designation::AdultAndRecovery, Designation::RecoveryOnly]);
 }
@@ -29,7 +30,7 @@ fn a_number_that_cannot_exist_is_a_question_still() {
     let item = v1::VerificationItem { subject, provider_id: "not an id".into(), ..Default::default() };
     let ask = verification_item("item", Some(&item)).unwrap();
     assert_eq!((ask.subject, ask.as_of, ask.family_name), (AskSubject::Number(None), None, None));
-    assert_eq!(ask.provider, Some(AskProvider::Id("not an id".into())));
+    assert_eq!(ask.provider, Some(AskProvider::Id("not an id")));
 }
 
 #[test]

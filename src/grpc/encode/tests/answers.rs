@@ -1,26 +1,69 @@
 //! Answers and changes.
 
+use prost::Message;
+
 use super::*;
 
 fn finding(reasons: &[Reason], standing: Option<Standing>) -> Finding {
     let reasons: Reasons = reasons.iter().copied().collect();
     let missing: Designations = [Designation::RecoveryOnly].into_iter().collect();
     let may_practice = standing.map(Standing::allows_practice);
-    Finding { verdict: reasons.verdict(), reasons, missing, standing, may_practice }
+    let settlement = Settlement { settles_on: Some(day("2026-03-26")), settled: true };
+    Finding { verdict: reasons.verdict(), reasons, missing, standing, may_practice, settlement }
+}
+
+fn an_answer_from(law: &Law) -> AnsweredFrom<'_> {
+    AnsweredFrom {
+        epoch: Uuid::nil(),
+        revision: Revision(5),
+        recorded_at: Some("2026-03-01T12:00:00Z".parse().unwrap()),
+        known: Known { law: Some(law), today: Some(day("2026-03-27")) },
+        semantics_version: 1,
+    }
+}
+
+/// What is read of what was written is all that was written.
+fn read<M: Message + Default>(wire: Wire) -> M {
+    let bytes = wire.into_bytes();
+    let message = M::decode(bytes.as_slice()).unwrap();
+    assert_eq!(message.encode_to_vec(), bytes);
+    message
+}
+
+fn verification(finding: Finding) -> v1::Verification {
+    let law = Law::new(vec![rules(0).into()], None).unwrap();
+    let mut wire = Wire::default();
+    Verification { as_of: day("2026-03-06"), finding, credential: None }.write(&mut wire, 1, &an_answer_from(&law));
+    read::<v1::VerifyCredentialResponse>(wire).verification.unwrap()
+}
+
+/// A credential as it is written beside an answer.
+pub(super) fn written(timeline: &Timeline, as_of: Day, holder: Holder) -> v1::Credential {
+    let law = Law::new(vec![rules(0).into()], None).unwrap();
+    let mut wire = Wire::default();
+    let told = Verification { as_of, finding: finding(&[], None), credential: Some((timeline, holder)) };
+    told.write(&mut wire, 1, &an_answer_from(&law));
+    read::<v1::VerifyCredentialResponse>(wire).verification.unwrap().credential.unwrap()
+}
+
+fn eligibility(finding: Finding, limits: Option<CoverageLimits>) -> v1::Eligibility {
+    let law = Law::new(vec![rules(0).into()], None).unwrap();
+    let mut wire = Wire::default();
+    Eligibility { as_of: day("2026-03-06"), finding, limits }.write(&mut wire, 1, &an_answer_from(&law));
+    read::<v1::CheckBillingEligibilityResponse>(wire).eligibility.unwrap()
 }
 
 #[test]
 fn a_verification_says_what_is_held_used_and_practiced_and_nothing_beside_a_reason_that_stands_alone() {
-    let answer = v1::Answer::default();
     let told = |standing| {
-        let told = verification(&finding(&[], Some(standing)), answer.clone());
+        let told = verification(finding(&[], Some(standing)));
         (told.holds_credential, told.may_use_title, told.may_practice)
     };
     assert_eq!(told(Standing::Current), (Some(true), Some(true), Some(true)));
     assert_eq!(told(Standing::Suspended), (Some(true), Some(false), Some(false)));
     assert_eq!(told(Standing::Inactive), (Some(true), Some(true), Some(false)));
     assert_eq!(told(Standing::Lapsed), (Some(false), Some(false), Some(false)));
-    let alone = verification(&finding(&[Reason::NameMismatch, Reason::DateInFuture], None), answer);
+    let alone = verification(finding(&[Reason::NameMismatch, Reason::DateInFuture], None));
     assert_eq!(alone.verdict, v1::Verdict::NotConfirmed as i32);
     assert_eq!(alone.reasons, [v1::Reason::NameMismatch as i32, v1::Reason::DateInFuture as i32]);
     assert_eq!((alone.holds_credential, alone.may_use_title, alone.may_practice), (None, None, None));
@@ -32,29 +75,26 @@ fn limits_stand_beside_the_verdict() {
     let law = Law::new(vec![rules(0).into()], None).unwrap();
     let units = Units { claimed: 4, billed_that_day: 3, billed_that_year: 199 };
     let limits = law.coverage_limits(day("2026-06-30"), Some(units), true);
-    let told = eligibility(&finding(&[Reason::Limited], Some(Standing::Limited)), Some(&limits), v1::Answer::default());
+    let told = eligibility(finding(&[Reason::Limited], Some(Standing::Limited)), Some(limits));
     assert!(told.eligible);
     let coverage = told.coverage.unwrap();
     assert_eq!((coverage.year_first_day, coverage.year_last_day), (wire("2025-07-01"), wire("2026-06-30")));
     assert_eq!((coverage.payable_units, coverage.limit_reasons), (Some(1), vec![1, 2]));
-    let unknown = coverage_limits(&law.coverage_limits(day("2026-07-01"), None, true));
+    let unknown = law.coverage_limits(day("2026-07-01"), None, true);
+    let unknown = eligibility(finding(&[], None), Some(unknown)).coverage.unwrap();
     assert_eq!((unknown.payable_units, unknown.limit_reasons.len()), (None, 0));
     assert!(is_eligible(Verdict::Confirmed) && !is_eligible(Verdict::Undetermined));
-    let nothing = eligibility(&finding(&[Reason::DateInFuture], None), None, v1::Answer::default());
+    let nothing = eligibility(finding(&[Reason::DateInFuture], None), None);
     assert_eq!((nothing.eligible, nothing.coverage.unwrap().daily_unit_limit), (false, 0));
 }
 
 #[test]
 fn an_answer_says_what_it_was_given_from() {
     let law = Law::new(vec![rules(0).into()], None).unwrap();
-    let mut from = AnsweredFrom {
-        epoch: Uuid::nil(),
-        revision: Revision(5),
-        recorded_at: Some("2026-03-01T12:00:00Z".parse().unwrap()),
-        known: Known { law: Some(&law), today: Some(day("2026-03-27")) },
-        semantics_version: 1,
-    };
+    let mut from = an_answer_from(&law);
     let told = answer(&from, day("2026-03-06"));
+    assert_eq!(verification(finding(&[], None)).answer.as_ref(), Some(&told), "written is as built");
+    assert_eq!(eligibility(finding(&[], None), None).answer.as_ref(), Some(&told), "written is as built");
     assert_eq!((told.rule_set_id.as_str(), told.settled, told.settles_on), ("the-rules", true, wire("2026-03-26")));
     assert_eq!((told.known_at_revision, told.as_of), (5, wire("2026-03-06")));
     (from.revision, from.recorded_at, from.known) = (Revision::ZERO, None, Known { law: None, today: None });

@@ -1,6 +1,15 @@
 //! Credentials, people, jobs, providers and rule sets.
 
+use super::answers::written;
 use super::*;
+
+/// A credential as it is built, which is as it is written.
+fn credential(timeline: &Timeline, as_of: Day) -> v1::Credential {
+    let told = super::super::credential(timeline, as_of);
+    assert_eq!(written(timeline, as_of, Holder::Told), told);
+    assert_eq!(written(timeline, as_of, Holder::LeftOut), credential_without_holder(timeline, as_of));
+    told
+}
 
 #[test]
 fn a_credential_is_told_as_of_a_day() {

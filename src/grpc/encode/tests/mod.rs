@@ -25,7 +25,7 @@ use crate::domain::record::{Change, Coverage, ServiceStatus};
 use crate::domain::specialist::{Specialist, SpecialistFile};
 use crate::domain::standing::{Reason, Standing, Verdict};
 use crate::domain::timeline::Timeline;
-use crate::domain::verdict::{Designations, Finding, Known, Reasons, Units};
+use crate::domain::verdict::{CoverageLimits, Designations, Finding, Known, Reasons, Settlement, Units};
 use crate::proto::google::r#type::Date;
 use crate::proto::v1::{self, FactKind};
 

@@ -1,0 +1,159 @@
+//! Messages written as they go out, without being built first.
+//!
+//! What is asked for by the million is written this way: the answers of VerificationService. Everything else is built of
+//! the generated messages. Both give the same bytes: fields in the order of their numbers, and nothing of a field that
+//! has its default value. Field numbers are below 16 here, so that each field's key is one byte.
+
+use prost::Message;
+use prost::encoding::{WireType, encode_varint};
+
+use crate::domain::day::Day;
+
+/// A message that is being written.
+#[derive(Clone, Debug, Default)]
+pub struct Wire {
+    bytes: Vec<u8>,
+}
+
+/// Where a message within the message begins.
+#[derive(Debug)]
+#[must_use = "what is begun has no length until it is ended"]
+pub struct Begun(usize);
+
+impl Wire {
+    /// Nothing yet, with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Wire {
+        Wire { bytes: Vec::with_capacity(bytes) }
+    }
+
+    /// What has been written.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    fn key(&mut self, field: u8, kind: WireType) {
+        self.bytes.push(field << 3 | kind as u8);
+    }
+
+    /// A number, also if it is 0: a field that is there or not.
+    pub fn present(&mut self, field: u8, number: u64) {
+        self.key(field, WireType::Varint);
+        encode_varint(number, &mut self.bytes);
+    }
+
+    /// A number.
+    pub fn number(&mut self, field: u8, number: u64) {
+        if number != 0 {
+            self.present(field, number);
+        }
+    }
+
+    /// A value of a closed list, or a 32-bit number with a sign.
+    pub fn word(&mut self, field: u8, number: i32) {
+        self.number(field, i64::from(number).cast_unsigned());
+    }
+
+    /// A list of values of closed lists.
+    pub fn words(&mut self, field: u8, numbers: impl Iterator<Item = i32>) {
+        let begun = self.begin(field);
+        let from = self.bytes.len();
+        numbers.for_each(|number| encode_varint(i64::from(number).cast_unsigned(), &mut self.bytes));
+        if self.bytes.len() == from {
+            self.bytes.truncate(from - EMPTY_MESSAGE);
+        } else {
+            self.end(begun);
+        }
+    }
+
+    /// A text.
+    pub fn text(&mut self, field: u8, text: impl AsRef<[u8]>) {
+        let text = text.as_ref();
+        if !text.is_empty() {
+            self.key(field, WireType::LengthDelimited);
+            encode_varint(text.len() as u64, &mut self.bytes);
+            self.bytes.extend_from_slice(text);
+        }
+    }
+
+    /// A date.
+    pub fn date(&mut self, field: u8, day: Day) {
+        let begun = self.begin(field);
+        let (year, month, day) = day.ymd();
+        self.word(1, year);
+        self.word(2, month);
+        self.word(3, day);
+        self.end(begun);
+    }
+
+    /// A message that was built.
+    pub fn built(&mut self, field: u8, message: &impl Message) {
+        self.key(field, WireType::LengthDelimited);
+        encode_varint(message.encoded_len() as u64, &mut self.bytes);
+        message.encode_raw(&mut self.bytes);
+    }
+
+    /// Begins a message: what is written until it is ended belongs to it.
+    pub fn begin(&mut self, field: u8) -> Begun {
+        self.key(field, WireType::LengthDelimited);
+        self.bytes.push(0);
+        Begun(self.bytes.len())
+    }
+
+    /// Ends the message begun last.
+    pub fn end(&mut self, Begun(from): Begun) {
+        let length = self.bytes.len() - from;
+        // Most lengths are one byte, and that is kept free. The content makes room for the others.
+        let more = prost::encoding::encoded_len_varint(length as u64) - 1;
+        if more > 0 {
+            self.bytes.resize(from + length + more, 0);
+            self.bytes.copy_within(from..from + length, from + more);
+        }
+        if let Some(mut kept) = self.bytes.get_mut(from - 1..from + more) {
+            encode_varint(length as u64, &mut kept);
+        }
+    }
+}
+
+/// The key and the length of a message without content.
+const EMPTY_MESSAGE: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::super::{date, timestamp};
+    use super::*;
+    use crate::proto::v1;
+
+    #[test]
+    fn what_is_written_is_what_prost_would_write() {
+        for length in [0, 1, 59, 60, 100, 127, 128, 300, 16_383, 16_384, 70_000] {
+            let (text, day) = ("x".repeat(length), Day::from_number(20_000));
+            let answer = v1::Answer {
+                as_of: Some(date(day)),
+                epoch: text.clone(),
+                known_at_revision: u64::MAX,
+                known_at_time: Some(timestamp(jiff::Timestamp::MIN)),
+                ..v1::Answer::default()
+            };
+            let verification = v1::Verification {
+                verdict: 3,
+                holds_credential: Some(false),
+                reasons: vec![1, 200, 70_000],
+                answer: Some(answer.clone()),
+                ..v1::Verification::default()
+            };
+            let mut wire = Wire::default();
+            wire.word(1, 3);
+            wire.present(2, 0);
+            wire.words(6, [1, 200, 70_000].into_iter());
+            wire.words(7, std::iter::empty());
+            let begun = wire.begin(9);
+            wire.date(1, day);
+            wire.text(2, &text);
+            wire.number(3, u64::MAX);
+            wire.built(4, &timestamp(jiff::Timestamp::MIN));
+            wire.number(6, 0);
+            wire.end(begun);
+            assert_eq!(wire.into_bytes(), verification.encode_to_vec(), "{length}");
+        }
+    }
+}
