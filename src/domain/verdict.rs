@@ -9,7 +9,7 @@ use super::law::Law;
 use super::provider::ProviderTimeline;
 use super::record::{Coverage, ServiceStatus};
 use super::standing::{Reason, Standing, Verdict, Weight};
-use super::timeline::Timeline;
+use super::timeline::{CredentialDay, Timeline};
 
 /// A set of reasons, in the order in which they are said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,6 +86,12 @@ impl Designations {
     /// Whether it is in the set.
     pub fn contains(self, code: Designation) -> bool {
         self.0 & (1 << code as u8) != 0
+    }
+
+    /// Those that are not in the other set.
+    #[must_use]
+    pub fn without(self, other: Designations) -> Designations {
+        Designations(self.0 & !other.0)
     }
 
     /// The designations in their order.
@@ -215,10 +221,10 @@ impl Question<'_> {
             Found::Several => reasons.add(Reason::SpecialistAmbiguous),
             Found::Credential(_) if self.name == Some(NameMatch::Never) => reasons.add(Reason::NameMismatch),
             Found::Credential(timeline) => {
-                let day = timeline.days.at(self.as_of);
+                let day = *timeline.days.at(self.as_of);
                 standing = Some(day.standing);
                 may_practice = Some(day.standing.allows_practice() && day.coverage != Coverage::NotCovered);
-                missing = self.look(timeline, known, &mut reasons);
+                missing = self.look(timeline, day, known, &mut reasons);
             }
         }
         if known.today.is_some_and(|today| self.as_of > today) {
@@ -232,8 +238,7 @@ impl Question<'_> {
     }
 
     /// Adds every reason that the timeline gives, and returns the designations that are missing.
-    fn look(&self, timeline: &Timeline, known: Known<'_>, reasons: &mut Reasons) -> Designations {
-        let day = timeline.days.at(self.as_of);
+    fn look(&self, timeline: &Timeline, day: CredentialDay, known: Known<'_>, reasons: &mut Reasons) -> Designations {
         if let Some(reason) = day.reason {
             reasons.add(reason);
         }
@@ -252,8 +257,7 @@ impl Question<'_> {
         if unemployed && !reasons.contains(Reason::DateBeforeRecords) {
             reasons.add(Reason::NoQualifyingEmployment);
         }
-        let mut missing = Designations::default();
-        self.designations.iter().filter(|code| !timeline.holds(*code, self.as_of)).for_each(|code| missing.add(code));
+        let missing = self.designations.without(timeline.designations_on(self.as_of));
         if !missing.is_empty() {
             reasons.add(Reason::DesignationNotHeld);
         }

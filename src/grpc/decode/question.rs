@@ -23,7 +23,7 @@ pub fn verification_item<'a>(path: &str, item: Option<&'a v1::VerificationItem>)
         let subject = subject(fields, item);
         let as_of = fields.optional_day("as_of", item.as_of);
         let designations = designations(fields, &item.designations);
-        let provider = (!item.provider_id.is_empty()).then(|| AskProvider::Id(item.provider_id.as_str()));
+        let provider = (!item.provider_id.is_empty()).then_some(AskProvider::Id(&item.provider_id));
         correlation_id(fields, &item.correlation_id);
         Some(Ask { subject: subject?, family_name: family_name(&item.family_name), as_of, provider, designations })
     });

@@ -10,7 +10,7 @@ use crate::domain::name::PersonName;
 use crate::domain::specialist::Specialist;
 use crate::domain::standing::Standing;
 use crate::domain::timeline::{CredentialDay, Timeline};
-use crate::domain::verdict::Reasons;
+use crate::domain::verdict::{Designations, Reasons};
 use crate::proto::v1;
 
 /// A credential as of a day, with its holder.
@@ -65,8 +65,8 @@ pub(super) fn write(wire: &mut Wire, field: u8, timeline: &Timeline, as_of: Day,
 
 /// The designations held on a day.
 fn held(timeline: &Timeline, as_of: Day) -> impl Iterator<Item = Designation> {
-    let held = move |code: &Designation| !timeline.void && timeline.holds(*code, as_of);
-    Designation::ALL.iter().copied().filter(held)
+    let held = if timeline.void { Designations::default() } else { timeline.designations_on(as_of) };
+    held.iter()
 }
 
 /// The first day of the current separation, or of the one that the revocation followed from.

@@ -8,6 +8,7 @@ use prost::Message;
 use prost::encoding::{WireType, encode_varint};
 
 use crate::domain::day::Day;
+use crate::proto::google::r#type::Date;
 
 /// A message that is being written.
 #[derive(Clone, Debug, Default)]
@@ -32,13 +33,20 @@ impl Wire {
     }
 
     fn key(&mut self, field: u8, kind: WireType) {
-        self.bytes.push(field << 3 | kind as u8);
+        self.bytes.push(key(field, kind));
+    }
+
+    fn varint(&mut self, number: u64) {
+        match u8::try_from(number) {
+            Ok(small @ 0..=127) => self.bytes.push(small),
+            _ => encode_varint(number, &mut self.bytes),
+        }
     }
 
     /// A number, also if it is 0: a field that is there or not.
     pub fn present(&mut self, field: u8, number: u64) {
         self.key(field, WireType::Varint);
-        encode_varint(number, &mut self.bytes);
+        self.varint(number);
     }
 
     /// A number.
@@ -57,7 +65,7 @@ impl Wire {
     pub fn words(&mut self, field: u8, numbers: impl Iterator<Item = i32>) {
         let begun = self.begin(field);
         let from = self.bytes.len();
-        numbers.for_each(|number| encode_varint(i64::from(number).cast_unsigned(), &mut self.bytes));
+        numbers.for_each(|number| self.varint(i64::from(number).cast_unsigned()));
         if self.bytes.len() == from {
             self.bytes.truncate(from - EMPTY_MESSAGE);
         } else {
@@ -70,19 +78,25 @@ impl Wire {
         let text = text.as_ref();
         if !text.is_empty() {
             self.key(field, WireType::LengthDelimited);
-            encode_varint(text.len() as u64, &mut self.bytes);
+            self.varint(text.len() as u64);
             self.bytes.extend_from_slice(text);
         }
     }
 
     /// A date.
     pub fn date(&mut self, field: u8, day: Day) {
-        let begun = self.begin(field);
         let (year, month, day) = day.ymd();
-        self.word(1, year);
-        self.word(2, month);
-        self.word(3, day);
-        self.end(begun);
+        if let (Ok(years @ 128..16_384), Ok(month), Ok(day)) =
+            (u16::try_from(year), u8::try_from(month), u8::try_from(day))
+        {
+            // Every date that a fact may have, at once.
+            let [high, low] = (years << 1).to_be_bytes();
+            let length = key(field, WireType::LengthDelimited);
+            let [of_year, of_month, of_day] = [1, 2, 3].map(|field| key(field, WireType::Varint));
+            self.bytes.extend_from_slice(&[length, 7, of_year, low >> 1 | 128, high, of_month, month, of_day, day]);
+            return;
+        }
+        self.built(field, &Date { year, month, day });
     }
 
     /// A message that was built.
@@ -114,6 +128,10 @@ impl Wire {
     }
 }
 
+const fn key(field: u8, kind: WireType) -> u8 {
+    field << 3 | kind as u8
+}
+
 /// The key and the length of a message without content.
 const EMPTY_MESSAGE: usize = 2;
 
@@ -125,8 +143,10 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_prost_would_write() {
-        for length in [0, 1, 59, 60, 100, 127, 128, 300, 16_383, 16_384, 70_000] {
-            let (text, day) = ("x".repeat(length), Day::from_number(20_000));
+        let days =
+            [i32::MIN / 2, -719_163, -672_412, -672_411, -25_567, 20_000, 84_370, i32::MAX / 2].into_iter().cycle();
+        for (length, day) in [0, 1, 59, 60, 100, 127, 128, 300, 16_383, 16_384, 70_000].into_iter().zip(days) {
+            let (text, day) = ("x".repeat(length), Day::from_number(day));
             let answer = v1::Answer {
                 as_of: Some(date(day)),
                 epoch: text.clone(),

@@ -39,7 +39,7 @@ impl Told {
             subject: AskSubject::Number(person.credential),
             family_name: None,
             as_of: None,
-            provider: provider.map(|id| AskProvider::Id(id)),
+            provider: provider.map(AskProvider::Id),
             designations: Designations::default(),
         };
         let snapshot = self.registry.pin_head();
