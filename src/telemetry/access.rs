@@ -89,13 +89,13 @@ fn write(shared: &Shared, calls: &Receiver<Answered>, mut out: impl io::Write, n
     let mut lines = String::new();
     loop {
         let is_closing = shared.is_closing.load(Ordering::Acquire);
-        let at = now();
+        let at = format!("{:.6}", now());
         for call in calls.try_iter().take(QUEUE) {
-            line(&mut lines, at, &call);
+            line(&mut lines, &at, &call);
         }
         let left_out = shared.left_out.swap(0, Ordering::Relaxed);
         if left_out > 0 {
-            say(&mut lines, format_args!("{at:.6}  WARN access: lines were left out left_out={left_out}"));
+            say(&mut lines, format_args!("{at}  WARN access: lines were left out left_out={left_out}"));
         }
         if lines.is_empty() {
             if is_closing {
@@ -110,15 +110,13 @@ fn write(shared: &Shared, calls: &Receiver<Answered>, mut out: impl io::Write, n
     }
 }
 
-fn line(lines: &mut String, at: Timestamp, call: &Answered) {
+fn line(lines: &mut String, at: &str, call: &Answered) {
     let (service, method) = call.method.unwrap_or(("-", "-"));
     let client = call.client.as_ref().map_or("-", |client| client.name());
     let (code, micros) = (call.code, call.elapsed.as_micros());
     say(
         lines,
-        format_args!(
-            "{at:.6}  INFO access: method=\"{service}/{method}\" client={client:?} code={code} micros={micros}"
-        ),
+        format_args!("{at}  INFO access: method=\"{service}/{method}\" client={client:?} code={code} micros={micros}"),
     );
 }
 

@@ -7,8 +7,13 @@ use jiff::Timestamp;
 use super::tally::Summary;
 use super::{Call, Entry, Number, Question};
 
-/// Writes an entry as one line.
-pub(super) fn write(line: &mut String, at: Timestamp, entry: &Entry) {
+/// An instant as lines have it.
+pub(super) fn instant(at: Timestamp) -> String {
+    format!("{at:.6}")
+}
+
+/// Writes an entry as one line. `at` is the instant, as [`instant`] says it.
+pub(super) fn write(line: &mut String, at: &str, entry: &Entry) {
     match entry {
         Entry::Question(Question { call, number, as_of, verdict }) => {
             begin(line, at, call);
@@ -47,16 +52,17 @@ pub(super) fn write(line: &mut String, at: Timestamp, entry: &Entry) {
     line.push_str("}\n");
 }
 
-fn begin(line: &mut String, at: Timestamp, call: &Call) {
-    put(line, format_args!("{{\"at\":\"{at:.6}\",\"client\":"));
-    text(line, Some(call.client.name()));
-    let Call { method, request_id, known_at, revision, .. } = call;
-    put(
-        line,
-        format_args!(
-            ",\"method\":\"{method}\",\"request_id\":\"{request_id}\",\"known_at\":{known_at},\"revision\":{revision}"
-        ),
-    );
+fn begin(line: &mut String, at: &str, call: &Call) {
+    let Call { client, method, request_id, known_at, revision } = call;
+    line.push_str("{\"at\":\"");
+    line.push_str(at);
+    line.push_str("\",\"client\":");
+    text(line, Some(client.name()));
+    line.push_str(",\"method\":\"");
+    line.push_str(method);
+    line.push_str("\",\"request_id\":\"");
+    line.push_str(request_id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()));
+    put(line, format_args!("\",\"known_at\":{known_at},\"revision\":{revision}"));
 }
 
 fn said(number: &Number) -> &str {
@@ -66,6 +72,12 @@ fn said(number: &Number) -> &str {
 fn text(line: &mut String, text: Option<&str>) {
     match text {
         None => line.push_str("null"),
+        // Most of what is said needs no escape.
+        Some(text) if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') => {
+            line.push('"');
+            line.push_str(text);
+            line.push('"');
+        }
         Some(text) => line.push_str(&serde_json::Value::from(text).to_string()),
     }
 }

@@ -99,11 +99,11 @@ impl<N: Fn() -> Timestamp> Writer<N> {
         if !self.lines.is_empty() {
             return 0;
         }
-        let at = (self.now)();
+        let at = line::instant((self.now)());
         let late = std::mem::take(&mut *self.shared.late.lock().unwrap_or_else(PoisonError::into_inner));
         let mut taken = 0;
         for entry in self.messages.try_iter().take(BATCH).chain(late) {
-            line::write(&mut self.lines, at, &entry);
+            line::write(&mut self.lines, &at, &entry);
             taken += 1;
         }
         taken
