@@ -89,8 +89,7 @@ pub(crate) fn server(
         .add_service(reflection().build_v1()?.max_decoding_message_size(LARGEST_MESSAGE))
         .add_service(reflection().build_v1alpha()?.max_decoding_message_size(LARGEST_MESSAGE))
         .add_service(
-            told::service::VerificationServiceServer::new(contract.clone())
-                .max_decoding_message_size(LARGEST_MESSAGE),
+            told::service::VerificationServiceServer::new(contract.clone()).max_decoding_message_size(LARGEST_MESSAGE),
         )
         .add_service(
             v1::credential_service_server::CredentialServiceServer::new(contract.clone())

@@ -80,7 +80,7 @@ impl Contract {
             method,
             request_id: asker.request_id.0,
             known_at: snapshot.revision.0,
-            revision: self.registry.head().revision.0,
+            revision: self.registry.head_revision().0,
         }
     }
 

@@ -91,6 +91,11 @@ impl Chronicle {
         last_at(&self.laws, known_at).map(|(_, law)| law)
     }
 
+    /// Every revision that made the law another.
+    pub fn law_changes(&self) -> impl Iterator<Item = Revision> {
+        self.laws.iter().map(|(since, _)| *since)
+    }
+
     /// The revision that made the law what it is.
     pub fn law_since(&self) -> Revision {
         self.laws.last().map_or(Revision::ZERO, |(since, _)| *since)

@@ -18,6 +18,7 @@ pub mod feed;
 pub mod head;
 mod loading;
 mod open;
+mod past;
 pub mod question;
 mod receipt;
 mod residents;
@@ -44,6 +45,7 @@ pub use self::errors::{OpenError, PinError, ReadError, SubmitError};
 use self::head::{Head, ResidentProvider};
 pub use self::loading::{Batch, LoadError, LoadOptions, Loader};
 pub use self::open::{Opened, Options};
+use self::past::{Past, Span};
 pub use self::receipt::{Receipt, ReportedJob, Resource};
 use self::residents::Residents;
 use self::snapshot::{KnownAt, Snapshot};
@@ -76,6 +78,8 @@ pub(crate) struct Shared {
     shelf: feed::Shelf,
     residents: Residents,
     providers: papaya::HashMap<ProviderId, Arc<ResidentProvider>, RandomState>,
+    /// What was worked out of the past lately.
+    past: Past,
     /// Every provider that ever had an identifier.
     identifiers: papaya::HashMap<Identifier, Vec<ProviderId>, RandomState>,
 }
@@ -90,10 +94,22 @@ impl Shared {
 
     /// What was known at a revision up to the head. Reads the disk.
     fn at(self: &Arc<Self>, revision: Revision) -> Result<Snapshot, ReadError> {
+        if let Some(snapshot) = self.at_once(revision) {
+            return Ok(snapshot);
+        }
+        let recorded_at = self.index.recorded_at(revision)?;
+        if let Some(instant) = recorded_at {
+            self.past.instants.keep(revision, Span::at(revision), instant);
+        }
+        Ok(self.snapshot(&self.head.load(), revision, recorded_at))
+    }
+
+    /// The same, without the disk; none: it has to be read.
+    fn at_once(self: &Arc<Self>, revision: Revision) -> Option<Snapshot> {
         let head = self.head.load();
-        let recorded_at =
-            if revision == head.revision { Some(head.recorded_at) } else { self.index.recorded_at(revision)? };
-        Ok(self.snapshot(&head, revision, recorded_at))
+        let is_head = revision == head.revision;
+        let recorded_at = if is_head { head.recorded_at } else { self.past.instants.get(&revision, revision)? };
+        Some(self.snapshot(&head, revision, Some(recorded_at)))
     }
 
     fn snapshot(self: &Arc<Self>, head: &Head, revision: Revision, recorded_at: Option<Timestamp>) -> Snapshot {
@@ -144,6 +160,11 @@ impl Registry {
         self.shared.head.load_full()
     }
 
+    /// The revision of the published head.
+    pub fn head_revision(&self) -> Revision {
+        self.shared.head.load().revision
+    }
+
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.shared.clock
@@ -183,8 +204,8 @@ impl Registry {
 
     /// Opens the days that have begun since the last one opened.
     async fn keep_up(&self) -> Result<(), SubmitError> {
-        let head = self.shared.head.load_full();
-        match self.shared.due_through(&head).map_err(SubmitError::CalendarHeld)? {
+        let due = self.shared.due_through(&self.shared.head.load());
+        match due.map_err(SubmitError::CalendarHeld)? {
             None => Ok(()),
             Some(due) => self.open_days(due).await,
         }
@@ -204,9 +225,9 @@ impl Registry {
             KnownAt::Head => Ok(self.pin_head()),
             KnownAt::Revision(epoch, revision) => {
                 self.refuse_other_history(epoch, revision)?;
-                let head = self.head();
-                if revision > head.revision {
-                    return Err(PinError::BeyondHead { asked: revision, head: head.revision });
+                let head = self.head_revision();
+                if revision > head {
+                    return Err(PinError::BeyondHead { asked: revision, head });
                 }
                 Ok(self.pin_revision(revision).await?)
             }
@@ -225,9 +246,8 @@ impl Registry {
     }
 
     async fn pin_revision(&self, revision: Revision) -> Result<Snapshot, ReadError> {
-        let head = self.shared.head.load_full();
-        if revision == head.revision {
-            return Ok(self.shared.snapshot(&head, revision, Some(head.recorded_at)));
+        if let Some(snapshot) = self.shared.at_once(revision) {
+            return Ok(snapshot);
         }
         let shared = Arc::clone(&self.shared);
         let read = tokio::task::spawn_blocking(move || shared.at(revision));

@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::errors::{OpenError, ReadError, SubmitError};
 use super::feed::Shelf;
 use super::head::{Head, ResidentProvider};
+use super::past::Past;
 use super::residents::Residents;
 use super::writer::{Message, Writer, WriterFailed};
 use super::{QUEUE, Registry, SEMANTICS_VERSION, Shared, semantics};
@@ -133,6 +134,7 @@ pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> R
         open_days_through: Day::BEGINNING,
         residents: Residents::default(),
         providers: papaya::HashMap::default(),
+        past: Past::default(),
         identifiers: papaya::HashMap::default(),
         index,
     };

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Shared;
 use super::errors::ReadError;
 use super::head::ResidentCredential;
+use super::past::Span;
 use super::residents::Looked;
 use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, Recorded, SpecialistFact};
@@ -92,9 +93,26 @@ impl Snapshot {
         if resident.changed_at <= self.revision {
             return Some(look(&resident.file));
         }
+        if let Some(file) = self.shared.past.providers.get(id, self.revision) {
+            return Some(look(&file));
+        }
+        let span = self.span_of_law();
+        let all = &providers.get(id)?.file.facts;
         let known = |recorded: &&Recorded<_>| recorded.id.revision <= self.revision;
-        let facts: Vec<_> = resident.file.facts.iter().filter(known).cloned().collect();
-        (!facts.is_empty()).then(|| look(&Arc::new(ProviderFile::new(resident.file.id.clone(), facts, law))))
+        let facts: Vec<_> = all.iter().filter(known).cloned().collect();
+        if facts.is_empty() {
+            return None;
+        }
+        let file = Arc::new(ProviderFile::new(resident.file.id.clone(), facts, law));
+        self.shared.past.providers.keep(file.id.clone(), span.between(self.revision, changes(all)), Arc::clone(&file));
+        Some(look(&file))
+    }
+
+    /// The revisions around this one under the same law, up to the head. Facts that are read after this was asked for are
+    /// all those of these revisions: what is published was folded before.
+    fn span_of_law(&self) -> Span {
+        let head = self.shared.head.load();
+        Span::up_to(head.revision).between(self.revision, head.chronicle.law_changes())
     }
 
     /// The provider that an identifier belonged to at the revision.
@@ -124,9 +142,12 @@ impl Snapshot {
 
     fn of_resident(&self, resident: &ResidentCredential) -> Resident {
         if resident.changed_at <= self.revision {
-            Resident::Unchanged(Arc::clone(&resident.timeline))
-        } else {
-            Resident::Changed(resident.timeline.specialist)
+            return Resident::Unchanged(Arc::clone(&resident.timeline));
+        }
+        match self.shared.past.timelines.get(&resident.timeline.number, self.revision) {
+            Some(Some(timeline)) => Resident::Unchanged(timeline),
+            Some(None) => Resident::Unknown,
+            None => Resident::Changed(resident.timeline.specialist),
         }
     }
 
@@ -146,7 +167,9 @@ impl Snapshot {
         let Some(resident) = self.shared.resident(number)? else { return Ok(None) };
         match self.of_resident(&resident) {
             Resident::Unchanged(timeline) => Ok(Some(timeline)),
-            _ => self.compile(resident.timeline.specialist, number),
+            Resident::Unknown => Ok(None),
+            Resident::Changed(id) => self.compile(id, number),
+            Resident::NotHere => self.compile(resident.timeline.specialist, number),
         }
     }
 
@@ -186,10 +209,19 @@ impl Snapshot {
         .collect()
     }
 
-    /// A credential's timeline, compiled from the facts. Reads the disk.
+    /// A credential's timeline, compiled from the facts and kept for a while. Reads the disk.
     pub fn compile(&self, id: SpecialistId, number: CredentialNumber) -> Result<Option<Arc<Timeline>>, ReadError> {
-        let Some(file) = self.file(id)? else { return Ok(None) };
-        Ok(self.compile_of(&file.known_now(), number))
+        let span = self.span_of_law();
+        let facts = self.shared.index.specialist_facts(id)?;
+        let known = Specialist::known_at(id, &facts, self.revision);
+        let timeline = self.compile_of(&known, number);
+        let providers = self.shared.providers.pin();
+        let employers = known.jobs.iter().filter_map(|job| providers.get(job.provider.as_str()));
+        let span = employers.fold(span.between(self.revision, changes(&facts)), |span, employer| {
+            span.between(self.revision, changes(&employer.file.facts))
+        });
+        self.shared.past.timelines.keep(number, span, timeline.clone());
+        Ok(timeline)
     }
 
     /// A credential's timeline, compiled for a person as known at the revision.
@@ -220,10 +252,15 @@ impl Snapshot {
     }
 }
 
+/// The revisions that brought facts.
+fn changes<F>(facts: &[Recorded<F>]) -> impl Iterator<Item = Revision> {
+    facts.iter().map(|recorded| recorded.id.revision)
+}
+
 /// What is resident of a credential.
 #[derive(Debug)]
 pub enum Resident {
-    /// Nothing: it was never issued.
+    /// Nothing: it was never issued, or not yet.
     Unknown,
     /// Nothing yet: the disk knows.
     NotHere,

@@ -1,0 +1,181 @@
+//! What was worked out of the past lately, so that the next question about it need not read the disk.
+//!
+//! What was known at a revision does not change any more, so nothing here is ever out of date. A value holds for a span of
+//! revisions: from the last change that counts for it to the next one, or to the head that it was worked out under.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use foldhash::fast::RandomState;
+use jiff::Timestamp;
+
+use crate::domain::id::{CredentialNumber, ProviderId, Revision};
+use crate::domain::provider::ProviderFile;
+use crate::domain::timeline::Timeline;
+
+/// How many values are kept of each kind, all in all.
+const TIMELINES: usize = 32_768;
+const PROVIDERS: usize = 8_192;
+const INSTANTS: usize = 65_536;
+
+/// In how many parts they are kept, so that who asks for one seldom waits for who asks for another.
+const PARTS: usize = 64;
+
+/// Values of the past.
+pub(super) struct Past {
+    /// Of credentials; none: not on file.
+    pub(super) timelines: Kept<CredentialNumber, Option<Arc<Timeline>>>,
+    /// Of providers.
+    pub(super) providers: Kept<ProviderId, Arc<ProviderFile>>,
+    /// When a revision was recorded.
+    pub(super) instants: Kept<Revision, Timestamp>,
+}
+
+impl Default for Past {
+    fn default() -> Past {
+        Past {
+            timelines: Kept::at_most(TIMELINES),
+            providers: Kept::at_most(PROVIDERS),
+            instants: Kept::at_most(INSTANTS),
+        }
+    }
+}
+
+/// Revisions in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    /// The first.
+    from: Revision,
+    /// The one after the last.
+    until: Revision,
+}
+
+impl Span {
+    /// One revision.
+    pub(super) fn at(revision: Revision) -> Span {
+        Span { from: revision, until: revision.next() }
+    }
+
+    /// Every revision up to one.
+    pub(super) fn up_to(last: Revision) -> Span {
+        Span { from: Revision::ZERO, until: last.next() }
+    }
+
+    /// Those around a revision over which none of these changes comes about.
+    #[must_use]
+    pub(super) fn between(self, revision: Revision, changes: impl Iterator<Item = Revision>) -> Span {
+        changes.fold(self, |Span { from, until }, change| {
+            if change <= revision {
+                Span { from: from.max(change), until }
+            } else {
+                Span { from, until: until.min(change) }
+            }
+        })
+    }
+
+    fn includes(self, revision: Revision) -> bool {
+        self.from <= revision && revision < self.until
+    }
+}
+
+/// Values kept for a while, each for a span of revisions. When there are too many those go that nobody asked for lately.
+pub(super) struct Kept<K, V> {
+    parts: Box<[Mutex<Part<K, V>>]>,
+    by: RandomState,
+    /// The most values in half of a part.
+    half: usize,
+}
+
+/// A part: what was kept or asked for lately, and what was before that.
+struct Part<K, V> {
+    lately: HashMap<K, Vec<(Span, V)>, RandomState>,
+    before: HashMap<K, Vec<(Span, V)>, RandomState>,
+    count: usize,
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> Kept<K, V> {
+    fn at_most(count: usize) -> Kept<K, V> {
+        let part = |_| Mutex::new(Part { lately: HashMap::default(), before: HashMap::default(), count: 0 });
+        Kept { parts: (0..PARTS).map(part).collect(), by: RandomState::default(), half: count / PARTS / 2 }
+    }
+
+    fn with<T>(&self, key: &impl Hash, act: impl FnOnce(&mut Part<K, V>) -> T) -> Option<T> {
+        let at = usize::try_from(self.by.hash_one(key)).unwrap_or_default() % PARTS;
+        let part = self.parts.get(at)?;
+        Some(act(&mut part.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// The value of a revision.
+    pub(super) fn get<Q>(&self, key: &Q, revision: Revision) -> Option<V>
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let found = |kept: &Vec<(Span, V)>| {
+            kept.iter().find(|(span, _)| span.includes(revision)).map(|(span, value)| (*span, value.clone()))
+        };
+        self.with(&key, |part| {
+            if let Some((_, value)) = part.lately.get(key).and_then(found) {
+                return Some(value);
+            }
+            let (span, value) = part.before.get(key).and_then(found)?;
+            let (key, _) = part.before.get_key_value(key)?;
+            let key = key.clone();
+            part.put(key, span, value.clone(), self.half);
+            Some(value)
+        })?
+    }
+
+    /// Keeps a value that holds for a span of revisions.
+    pub(super) fn keep(&self, key: K, span: Span, value: V) {
+        let half = self.half;
+        self.with(&key.clone(), |part| part.put(key, span, value, half));
+    }
+}
+
+impl<K: Eq + Hash, V> Part<K, V> {
+    fn put(&mut self, key: K, span: Span, value: V, half: usize) {
+        if self.count >= half {
+            self.before = std::mem::take(&mut self.lately);
+            self.count = 0;
+        }
+        let kept = self.lately.entry(key).or_default();
+        // Two may have worked it out at the same time.
+        if !kept.iter().any(|(known, _)| *known == span) {
+            kept.push((span, value));
+            self.count += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_that_of_the_revisions_between_two_changes() {
+        let kept: Kept<u64, &str> = Kept::at_most(PARTS * 8);
+        let changes = || [3, 7, 12].into_iter().map(Revision);
+        let span = Span::up_to(Revision(20)).between(Revision(9), changes());
+        kept.keep(1, span, "nine");
+        kept.keep(1, Span::up_to(Revision(20)).between(Revision(15), changes()), "fifteen");
+        kept.keep(2, Span::at(Revision(5)), "five");
+        let at = |key: u64, revision| kept.get(&key, Revision(revision));
+        assert_eq!([6, 7, 11, 12, 20, 21].map(|revision| at(1, revision)), {
+            [None, Some("nine"), Some("nine"), Some("fifteen"), Some("fifteen"), None]
+        });
+        assert_eq!([4, 5, 6].map(|revision| at(2, revision)), [None, Some("five"), None]);
+    }
+
+    #[test]
+    fn what_is_asked_for_stays_and_the_rest_goes() {
+        let kept: Kept<u64, u64> = Kept::at_most(PARTS * 64);
+        for key in 0..100_000 {
+            kept.keep(key, Span::at(Revision(1)), key);
+            assert_eq!(kept.get(&0, Revision(1)), Some(0));
+        }
+        let left = (0..100_000).filter(|key| kept.get(key, Revision(1)).is_some()).count();
+        assert!(left <= PARTS * 64, "{left} are left");
+    }
+}
