@@ -74,7 +74,11 @@ impl Asker {
     }
 
     /// The same for a question. An identifier is the caller's own where it was so at the state of knowledge asked for.
-    pub(super) fn refuse_other_asked(&self, snapshot: &Snapshot, asked: Option<&AskProvider<'_>>) -> Result<(), Status> {
+    pub(super) fn refuse_other_asked(
+        &self,
+        snapshot: &Snapshot,
+        asked: Option<&AskProvider<'_>>,
+    ) -> Result<(), Status> {
         match (self.own(), asked) {
             (None, _) | (_, None) => Ok(()),
             (Some(_), Some(AskProvider::Id(id))) => self.refuse_other(Some(id)),

@@ -3,12 +3,15 @@
 //! It resolves the caller, refuses methods that the caller's role may not call, moves the civil day of a development
 //! server forward, holds the call to its deadline, and writes one line to the access log.
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
+use pin_project_lite::pin_project;
+use tokio::time::Timeout;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
@@ -67,54 +70,157 @@ where
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = BoxFuture<'static, Result<Response<Body>, S::Error>>;
+    type Future = Entering<S::Future, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
         if is_open_to_all(request.uri().path()) {
-            return Box::pin(inner.call(request));
+            return Entering::Open { call: self.inner.call(request) };
         }
-        let way_in = Arc::clone(&self.way_in);
-        Box::pin(async move {
-            let started = Instant::now();
-            let method = auth::method(request.uri().path());
-            let deadline = deadline(request.headers());
-            let given = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
-            let request_id = way_in.request_ids.of(given);
-            let caller = way_in.identities.caller(request.headers(), request.extensions().get(), started);
-            let admitted = way_in.admit(method, caller, request_id, request.headers()).await;
-            let client = admitted.as_ref().ok().map(|asker| Arc::clone(&asker.caller) as Arc<dyn Client>);
-            let response = match admitted {
-                Err(refusal) => refusal.into_http(),
-                Ok(asker) => {
-                    request.extensions_mut().insert(asker);
-                    match deadline {
-                        None => inner.call(request).await?,
-                        Some(limit) => match tokio::time::timeout(limit, inner.call(request)).await {
-                            Ok(answered) => answered?,
-                            Err(_) => status::deadline_exceeded().into_http(),
-                        },
+        let started = Instant::now();
+        let way_in = &self.way_in;
+        let method = auth::method(request.uri().path());
+        let deadline = deadline(request.headers());
+        let given = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+        let request_id = way_in.request_ids.of(given);
+        let caller = way_in.identities.caller(request.headers(), request.extensions().get(), started);
+        let admitted = way_in.admit(method, caller, request_id, request.headers());
+        let client = admitted.as_ref().ok().map(|(asker, _)| Arc::clone(&asker.caller) as Arc<dyn Client>);
+        let entered = Entered { way_in: Arc::clone(way_in), method, client, started };
+        match admitted {
+            Err(refusal) => Entering::Refused { refusal, entered },
+            Ok((asker, today)) => {
+                request.extensions_mut().insert(asker);
+                let Some(day) = today else {
+                    return Entering::Admitted { call: Call::within(deadline, self.inner.call(request)), entered };
+                };
+                let (clone, way_in) = (self.inner.clone(), Arc::clone(way_in));
+                let mut inner = std::mem::replace(&mut self.inner, clone);
+                let moved = async move {
+                    match way_in.move_to(day).await {
+                        Ok(()) => Call::within(deadline, inner.call(request)).await,
+                        Err(refusal) => Ok(refusal.into_http()),
                     }
-                }
-            };
-            let response = match Status::from_header_map(response.headers()) {
-                Some(refused) if refused.code() != Code::Ok && refused.details().is_empty() => {
-                    status::of_transport(refused).into_http()
-                }
-                _ => response,
-            };
-            let (code, elapsed) = (code(&response), started.elapsed());
-            let method = method.map(|method| (method.service, method.name));
-            let name = rpc::Code::try_from(code).unwrap_or(rpc::Code::Unknown).as_str_name();
-            way_in.metrics.called(method, name, elapsed);
-            way_in.access.answered(Answered { method, client, code, elapsed });
-            Ok(response)
-        })
+                };
+                Entering::Moving { moved: Box::pin(moved), entered }
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// A call that has come in.
+    #[project = Step]
+    pub enum Entering<F, E> {
+        /// One that is open to all.
+        Open {
+            #[pin]
+            call: F,
+        },
+        /// One that is not let through.
+        Refused {
+            refusal: Status,
+            entered: Entered,
+        },
+        /// One that is let through.
+        Admitted {
+            #[pin]
+            call: Call<F>,
+            entered: Entered,
+        },
+        /// The same, once the day has been moved.
+        Moving {
+            moved: BoxFuture<'static, Result<Response<Body>, E>>,
+            entered: Entered,
+        },
+    }
+}
+
+impl<F, E> Future for Entering<F, E>
+where
+    F: Future<Output = Result<Response<Body>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (answered, entered) = match self.project() {
+            Step::Open { call } => return call.poll(cx),
+            Step::Refused { refusal, entered } => (Ok(refusal.clone().into_http()), entered),
+            Step::Admitted { call, entered } => (ready!(call.poll(cx)), entered),
+            Step::Moving { moved, entered } => (ready!(moved.as_mut().poll(cx)), entered),
+        };
+        Poll::Ready(answered.map(|response| entered.leave(response)))
+    }
+}
+
+pin_project! {
+    /// A call, within the time that its caller gives it.
+    #[project = Time]
+    pub enum Call<F> {
+        /// As long as it takes.
+        Endless {
+            #[pin]
+            call: F,
+        },
+        /// So long.
+        Within {
+            #[pin]
+            call: Timeout<F>,
+        },
+    }
+}
+
+impl<F: Future> Call<F> {
+    fn within(deadline: Option<Duration>, call: F) -> Call<F> {
+        match deadline {
+            None => Call::Endless { call },
+            Some(limit) => Call::Within { call: tokio::time::timeout(limit, call) },
+        }
+    }
+}
+
+impl<F, E> Future for Call<F>
+where
+    F: Future<Output = Result<Response<Body>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            Time::Endless { call } => call.poll(cx),
+            Time::Within { call } => {
+                call.poll(cx).map(|answered| answered.unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http())))
+            }
+        }
+    }
+}
+
+/// What is told of a call when it leaves.
+pub struct Entered {
+    way_in: Arc<EntranceLayer>,
+    method: Option<&'static Method>,
+    client: Option<Arc<dyn Client>>,
+    started: Instant,
+}
+
+impl Entered {
+    /// Counts an answered call, and leaves a line of it.
+    fn leave(&mut self, response: Response<Body>) -> Response<Body> {
+        let response = match Status::from_header_map(response.headers()) {
+            Some(refused) if refused.code() != Code::Ok && refused.details().is_empty() => {
+                status::of_transport(refused).into_http()
+            }
+            _ => response,
+        };
+        let (code, elapsed) = (code(&response), self.started.elapsed());
+        let method = self.method.map(|method| (method.service, method.name));
+        let name = rpc::Code::try_from(code).unwrap_or(rpc::Code::Unknown).as_str_name();
+        self.way_in.metrics.called(method, name, elapsed);
+        self.way_in.access.answered(Answered { method, client: self.client.take(), code, elapsed });
+        response
     }
 }
 
@@ -129,28 +235,29 @@ impl EntranceLayer {
         EntranceLayer { registry, identities, metrics, access, request_ids: Arc::new(RequestIds::new()) }
     }
 
-    async fn admit(
+    /// Who asks, and with what right; and the day that is to be moved to before it is answered.
+    fn admit(
         &self,
         method: Option<&'static Method>,
         caller: Result<Arc<Caller>, NotIdentified>,
         request_id: RequestId,
         headers: &HeaderMap,
-    ) -> Result<Asker, Status> {
+    ) -> Result<(Asker, Option<Day>), Status> {
         let caller = caller.map_err(|nobody| status::unauthenticated(nobody.to_string()))?;
         let denied = || status::permission_denied("the caller's role may not call this method");
         let right = method.and_then(|method| method.right(&caller.role)).ok_or_else(denied)?;
+        let asker = Asker { caller, right, request_id };
         if !self.identities.is_dev() {
             refuse_dev_metadata(headers)?;
-        } else if let Some(day) = headers.get("x-dev-today") {
-            self.move_to(day.to_str().unwrap_or_default()).await?;
+            return Ok((asker, None));
         }
-        Ok(Asker { caller, right, request_id })
+        let day = headers.get("x-dev-today").map(|day| day.to_str().unwrap_or_default().parse());
+        let not_a_day = |_| status::invalid_field("x-dev-today", "not a date of the form 2026-03-01");
+        Ok((asker, day.transpose().map_err(not_a_day)?))
     }
 
     /// Opens every day up to the one given, before the call is answered.
-    async fn move_to(&self, day: &str) -> Result<(), Status> {
-        let day: Day =
-            day.parse().map_err(|_| status::invalid_field("x-dev-today", "not a date of the form 2026-03-01"))?;
+    async fn move_to(&self, day: Day) -> Result<(), Status> {
         if day < self.registry.head().today {
             return Err(status::invalid_field("x-dev-today", "before the last day opened: days open forward only"));
         }

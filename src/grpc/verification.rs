@@ -8,8 +8,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::decode::Claim;
 use super::disclosure::{Asker, asker};
-use super::reads::{self, Found};
 use super::encode::Wire;
+use super::reads::{self, Found};
 use super::stream::answered;
 use super::told::Told;
 use super::told::service::VerificationService;
