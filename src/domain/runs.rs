@@ -1,18 +1,20 @@
 //! A value for every day, kept as the days on which it changes.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::day::{Day, Period};
 
-/// A value for every day of time: equal neighbours are one run.
+/// A value for every day of time: equal neighbours are one run. A few runs need no memory of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runs<T> {
     /// The first starts at the beginning of time; each ends where the next starts.
-    runs: Box<[(Day, T)]>,
+    runs: SmallVec<[(Day, T); 6]>,
 }
 
 impl<T: PartialEq> Runs<T> {
     /// The same value on every day.
     pub fn constant(value: T) -> Runs<T> {
-        Runs { runs: Box::new([(Day::BEGINNING, value)]) }
+        Runs { runs: smallvec![(Day::BEGINNING, value)] }
     }
 
     /// The values that `value_on` gives, for which it is enough to ask on the days where it may change: `boundaries`, in
@@ -119,7 +121,7 @@ impl<T: PartialEq> RunsBuilder<T> {
 
     /// What was pushed.
     pub fn finish(self) -> Runs<T> {
-        Runs { runs: self.runs.into_boxed_slice() }
+        Runs { runs: self.runs.into_iter().collect() }
     }
 }
 

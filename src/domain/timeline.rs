@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::day::{Day, Period};
 use super::fact::{Act, CredentialPeriodKind, Designation, RevocationBasis, SuspensionBasis};
 use super::id::{CredentialNumber, ProviderId, SpecialistId};
@@ -17,8 +19,10 @@ use super::record::Coverage;
 use super::runs::{Runs, RunsBuilder, union};
 use super::specialist::{Credential, Specialist};
 use super::standing::{Reason, Standing};
+use super::verdict::Designations;
 
-/// A credential compiled.
+/// A credential compiled. What most people have of each list is kept in place: a question that looks at all of them then
+/// waits for the memory once, and not for each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timeline {
     /// Its number.
@@ -36,11 +40,11 @@ pub struct Timeline {
     /// How it stands on each day.
     pub days: Runs<CredentialDay>,
     /// The days of all terms.
-    pub terms: Box<[Period]>,
+    pub terms: SmallVec<[Period; 2]>,
     /// The holder's jobs.
-    pub jobs: Box<[(ProviderId, Period)]>,
+    pub jobs: SmallVec<[(ProviderId, Period); 2]>,
     /// The designations granted.
-    pub designations: Box<[(Designation, Period)]>,
+    pub designations: SmallVec<[(Designation, Period); 2]>,
     /// The holder's names.
     pub names: HeldNames,
 }
@@ -100,7 +104,7 @@ impl Timeline {
             term_last_day: credential.last_term().last_day(),
             rule_set: law.shared_id(&credential.rule_set),
             days: walk.days(),
-            terms: union(credential.terms.iter().copied()).into(),
+            terms: union(credential.terms.iter().copied()).into_iter().collect(),
             jobs: specialist.jobs.iter().map(|job| (providers.shared_id(&job.provider), job.days)).collect(),
             designations: designations.collect(),
             names: HeldNames::of(&specialist.names),
@@ -109,7 +113,12 @@ impl Timeline {
 
     /// Whether a designation is held on a day.
     pub fn holds(&self, code: Designation, day: Day) -> bool {
-        self.designations.iter().any(|(held, days)| *held == code && days.includes(day))
+        self.designations_on(day).contains(code)
+    }
+
+    /// The designations that are held on a day.
+    pub fn designations_on(&self, day: Day) -> Designations {
+        self.designations.iter().filter(|(_, days)| days.includes(day)).map(|(code, _)| *code).collect()
     }
 
     /// Whether a day of the `notice` days after this one is in no term.
