@@ -5,6 +5,7 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::pin::Pin;
+use std::time::Duration;
 
 use cpss_registry::proto::v1::verification_service_server::{VerificationService, VerificationServiceServer};
 use cpss_registry::proto::v1::{self, eligibility_result, verification_result};
@@ -12,7 +13,11 @@ use prost::Message as _;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::secure;
 use super::wire::Failure;
+
+/// As the registry has it.
+const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// Answers with these.
 #[derive(Clone)]
@@ -42,8 +47,8 @@ pub fn constants(verification: &v1::Verification, eligibility: &v1::Eligibility)
     bytes
 }
 
-/// Serves until the process is ended.
-pub async fn serve(constants: &Path) -> Result<(), Failure> {
+/// Serves until the process is ended; in plaintext, or with the certificates of a place.
+pub async fn serve(constants: &Path, place: Option<&Path>) -> Result<(), Failure> {
     let bytes = std::fs::read(constants)?;
     let mut bytes = bytes.as_slice();
     let echo = Echo {
@@ -53,13 +58,20 @@ pub async fn serve(constants: &Path) -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {}", listener.local_addr()?);
     std::io::stdout().flush()?;
-    let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
-    tonic::transport::Server::builder()
+    let server = tonic::transport::Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
         .initial_stream_window_size(64 * 1024)
         .initial_connection_window_size(16 * 1024 * 1024)
-        .add_service(VerificationServiceServer::new(echo))
-        .serve_with_incoming(incoming)
-        .await?;
+        .add_service(VerificationServiceServer::new(echo));
+    let never = std::future::pending();
+    match place {
+        Some(place) => server.serve_with_incoming_shutdown(secure::incoming(listener, place)?, never).await?,
+        None => {
+            let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
+            server.serve_with_incoming_shutdown(incoming, never).await?;
+        }
+    }
     Ok(())
 }
 

@@ -5,8 +5,8 @@
 //! over. It decodes and judges the first answer to every question, and compares all later ones with it, byte for byte.
 //! What is printed are medians over the rounds, and ratios of medians.
 //!
-//! In reading order: [`wire`], the client; [`load`], how it drives; [`questions`], what it asks; [`echo`] and [`servers`],
-//! what it asks it of; [`table`], what it says.
+//! In reading order: [`wire`], the client; [`load`], how it drives; [`questions`], what it asks; [`echo`], [`etcd`] and
+//! [`servers`], what it asks it of, [`secure`] over mTLS; [`change`], what happens meanwhile; [`table`], what it says.
 
 #![allow(missing_docs, reason = "a program, whose parts nobody else uses")]
 #![allow(
@@ -18,9 +18,12 @@
     reason = "figures for people"
 )]
 
+mod change;
 mod echo;
+mod etcd;
 mod load;
 mod questions;
+mod secure;
 mod servers;
 mod table;
 mod wire;
@@ -35,6 +38,7 @@ use cpss_registry::proto::v1;
 
 use self::load::{Exchange, Tape};
 use self::questions::{Answerer, Good};
+use self::secure::Place;
 use self::servers::Server;
 use self::table::Table;
 use self::wire::{Failure, unframed};
@@ -84,10 +88,12 @@ fn sizes() -> Sizes {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [flag, constants, ..] = arguments.as_slice()
-        && flag == "--echo"
-    {
-        return echo::serve(Path::new(constants)).await;
+    match arguments.as_slice() {
+        [flag, constants, place] if flag == "--echo" => {
+            return echo::serve(Path::new(constants), Some(Path::new(place))).await;
+        }
+        [flag, constants] if flag == "--echo" => return echo::serve(Path::new(constants), None).await,
+        _ => {}
     }
     let sizes = sizes();
     for specialists in &sizes.specialists {
@@ -187,16 +193,48 @@ async fn run(sizes: &Sizes, made: &Made) -> Result<(), Failure> {
     let constants = made.data.with_extension("constants");
     fs::write(&constants, constants_of(&registry, &goods).await?)?;
     let echo = Server::echo(&constants)?;
+    let mut table = Table::default();
     let head = head_of(&registry, &goods).await?;
     let servers = [
         (&echo, learn(&echo, Answerer::Echo, &goods, head / 2).await?),
         (&registry, learn(&registry, Answerer::Registry, &goods, head / 2).await?),
     ];
-    let mut table = Table::default();
+    compare(sizes, &servers, "", &mut table).await?;
+    let (opened_in, bytes) = (registry.opened_in, registry.resident_bytes()?);
+    drop(servers);
+    drop(echo);
+    let some = goods.get(..QUESTIONS.min(goods.len())).unwrap_or_default();
+    if sizes.has("etcd") {
+        beside_etcd(sizes, &registry, some, &mut table).await?;
+    }
+    drop(registry);
+    if sizes.has("mTLS") {
+        let place = Place::new(&made.data)?;
+        let (echo, registry) = (Server::secure_echo(&constants, &place)?, Server::secure_registry(&place)?);
+        let servers = [
+            (&echo, learn(&echo, Answerer::Echo, &goods, head / 2).await?),
+            (&registry, learn(&registry, Answerer::Registry, &goods, head / 2).await?),
+        ];
+        compare(sizes, &servers, "mTLS: ", &mut table).await?;
+    }
+    println!(
+        "\n{} specialists: SERVING after {:.2} s, {:.0} bytes resident per specialist",
+        made.specialists,
+        opened_in.as_secs_f64(),
+        bytes as f64 / made.specialists as f64
+    );
+    table.print();
+    if sizes.has("change") {
+        under_change(sizes, made, some).await?;
+    }
+    Ok(())
+}
+
+/// Puts the same questions to the echo and to the registry, in turn.
+async fn compare(sizes: &Sizes, servers: &[(&Server, Learned); 2], by: &str, table: &mut Table) -> Result<(), Failure> {
     for _ in 0..sizes.rounds {
         for (at, (server, learned)) in servers.iter().enumerate() {
             let target = &server.target;
-            let lasting = sizes.lasting;
             let cases: [Case<'_>; 6] = [
                 ("verify, unary, 1 connection", VERIFY, &learned.verify, 1, 1),
                 ("verify, unary, 8 connections", VERIFY, &learned.verify, 8, 1),
@@ -205,36 +243,71 @@ async fn run(sizes: &Sizes, made: &Made) -> Result<(), Failure> {
                 ("eligibility, unary, 64 connections", CHECK, &learned.check, 64, 1),
                 ("verify, batches of 1,000, 8 connections", BATCH, &learned.batch, 8, BATCH_ITEMS),
             ];
-            for (name, method, exchanges, connections, items) in cases.into_iter().filter(|case| sizes.has(case.0)) {
-                let cpu = server.cpu()?;
-                let run = load::closed(target, method, exchanges, connections, lasting).await?;
-                table.add(name, at, &run, server.cpu()? - cpu, items);
+            for (name, method, exchanges, connections, items) in cases {
+                let name = format!("{by}{name}");
+                if sizes.has(&name) {
+                    let cpu = server.cpu()?;
+                    let run = load::closed(target, method, exchanges, connections, sizes.lasting).await?;
+                    table.add(&name, at, &run, server.cpu()? - cpu, items);
+                }
             }
-            if sizes.has("verify, one stream") {
+            let name = format!("{by}verify, one stream");
+            if sizes.has(&name) {
                 let cpu = server.cpu()?;
                 let run = load::stream(target, STREAM, &learned.stream, 10).await?;
-                table.add("verify, one stream", at, &run, server.cpu()? - cpu, 1);
+                table.add(&name, at, &run, server.cpu()? - cpu, 1);
             }
-            if sizes.has("verify, open loop") {
+            let name = format!("{by}verify, open loop at 10,000 a second");
+            if sizes.has(&name) {
                 let cpu = server.cpu()?;
-                let run = load::open(target, VERIFY, &learned.verify, 10_000, lasting).await?;
-                table.add("verify, open loop at 10,000 a second", at, &run, server.cpu()? - cpu, 1);
+                let run = load::open(target, VERIFY, &learned.verify, 10_000, sizes.lasting).await?;
+                table.add(&name, at, &run, server.cpu()? - cpu, 1);
             }
         }
     }
-    for (at, (server, learned)) in servers.iter().enumerate().filter(|_| sizes.has("eligibility, one stream")) {
+    let name = format!("{by}eligibility, one stream of {} claims", sizes.claims / TAPE_ITEMS * TAPE_ITEMS);
+    for (at, (server, learned)) in servers.iter().enumerate().filter(|_| sizes.has(&name)) {
         let cpu = server.cpu()?;
         let run = load::stream(&server.target, CHECK_STREAM, &learned.claims, sizes.claims / TAPE_ITEMS).await?;
-        table.add(&format!("eligibility, one stream of {} claims", run.calls), at, &run, server.cpu()? - cpu, 1);
+        table.add(&name, at, &run, server.cpu()? - cpu, 1);
     }
-    println!(
-        "\n{} specialists: SERVING after {:.2} s, {:.0} bytes resident per specialist",
-        made.specialists,
-        registry.opened_in.as_secs_f64(),
-        registry.resident_bytes()? as f64 / made.specialists as f64
-    );
-    table.print();
     Ok(())
+}
+
+/// The same for etcd in the place of the echo: a Range of one key beside a verification.
+async fn beside_etcd(sizes: &Sizes, registry: &Server, goods: &[Good], table: &mut Table) -> Result<(), Failure> {
+    let directory = tempfile::tempdir()?;
+    let Some(etcd) = etcd::start(directory.path(), goods).await? else { return Ok(()) };
+    let ranges = goods.iter().map(etcd::range).collect();
+    let ranges = load::learn(&etcd.target, etcd::RANGE, ranges, |_, answer| etcd::judge(answer)).await?;
+    let asked = goods.iter().map(|good| questions::verify(good, None)).collect();
+    let judge = |at: usize, answer: &[u8]| questions::judge_verify(Answerer::Registry, &goods[at], answer);
+    let verify = load::learn(&registry.target, VERIFY, asked, judge).await?;
+    for _ in 0..sizes.rounds {
+        for connections in [1, 8, 64] {
+            let name = format!("etcd Range beside verify, unary, {connections} connections");
+            for (at, server, method, exchanges) in [(0, &etcd, etcd::RANGE, &ranges), (1, registry, VERIFY, &verify)] {
+                let cpu = server.cpu()?;
+                let run = load::closed(&server.target, method, exchanges, connections, sizes.lasting).await?;
+                table.add(&name, at, &run, server.cpu()? - cpu, 1);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Questions while the registry changes: a copy of it, since it is not the same afterwards.
+async fn under_change(sizes: &Sizes, made: &Made, goods: &[Good]) -> Result<(), Failure> {
+    let copy = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    if !Command::new("cp").arg("-r").arg(&made.data).arg(copy.path()).status()?.success() {
+        return Err("the registry could not be copied".into());
+    }
+    let data = copy.path().join("data");
+    let registry = Server::registry(&data, THROUGH)?;
+    let asked = goods.iter().map(|good| questions::verify(good, None)).collect();
+    let judge = |at: usize, answer: &[u8]| questions::judge_verify(Answerer::Registry, &goods[at], answer);
+    let exchanges = load::learn(&registry.target, VERIFY, asked, judge).await?;
+    change::run(&registry, &data, &made.goods, &exchanges, sizes.lasting).await
 }
 
 /// What the echo answers with: what the registry answers to the first question.

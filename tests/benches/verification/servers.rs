@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::secure::Place;
 use super::wire::{Failure, Target};
 
 /// A running server. It never outlives this.
@@ -29,11 +30,39 @@ impl Server {
         Server::start(command)
     }
 
+    /// The registry as a place is configured, without a client's share.
+    pub fn secure_registry(place: &Place) -> Result<Server, Failure> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
+        let much = "1000000000";
+        command
+            .args(["serve", "--calls-per-second", much, "--calls-burst", much, "--connections-per-client", "1000"])
+            .arg("--config")
+            .arg(place.config());
+        Server::start(command)?.seen_by(place)
+    }
+
     /// The echo, which answers with these constants.
     pub fn echo(constants: &Path) -> Result<Server, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("--echo").arg(constants);
         Server::start(command)
+    }
+
+    /// The echo with the certificates of a place.
+    pub fn secure_echo(constants: &Path, place: &Place) -> Result<Server, Failure> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("--echo").arg(constants).arg(place.directory());
+        Server::start(command)?.seen_by(place)
+    }
+
+    /// A process that serves already, or soon.
+    pub fn at(child: Child, target: Target) -> Server {
+        Server { child, target, opened_in: Duration::ZERO }
+    }
+
+    fn seen_by(mut self, place: &Place) -> Result<Server, Failure> {
+        self.target.tls = Some(place.registrar()?);
+        Ok(self)
     }
 
     fn start(mut command: Command) -> Result<Server, Failure> {

@@ -1,0 +1,226 @@
+//! The pure parts, one by one: `cargo bench --bench pure`.
+//!
+//! A specialist with 12 facts: a verdict on the resident timeline, the timeline compiled from the facts as they were known
+//! at a revision, a question decoded and an answer written; and a record appended to the log with its fdatasync.
+
+#![allow(missing_docs, reason = "a program, whose parts nobody else uses")]
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a benchmark may stop at once")]
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::sync::Arc;
+
+use cpss_registry::domain::day::{Day, Period};
+use cpss_registry::domain::fact::{
+    CredentialPeriodKind, Designation, EmploymentEndReason, FacilityType, Issuance, IssuanceBasis, ProviderFact,
+    ProviderPeriodKind, ProviderRow, QualificationBasis, Recorded, Reporter, SpecialistFact, SuspensionBasis,
+};
+use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
+use cpss_registry::domain::law::Law;
+use cpss_registry::domain::name::PersonName;
+use cpss_registry::domain::provider::{ProviderFile, ProviderTimeline};
+use cpss_registry::domain::specialist::SpecialistFile;
+use cpss_registry::domain::timeline::Timeline;
+use cpss_registry::domain::verdict::{AskedProvider, Designations, Found, Known, Question};
+use cpss_registry::grpc::{decode, encode};
+use cpss_registry::proto::v1::{self, verification_item};
+use cpss_registry::store::disk::RealDisk;
+use cpss_registry::store::log::{FileLog, Log as _, LogOptions};
+use criterion::{Criterion, criterion_group, criterion_main};
+use prost::Message as _;
+use uuid::Uuid;
+
+const NUMBER: CredentialNumber = CredentialNumber::from_number(0x12_3456_789a);
+const PERSON: SpecialistId = SpecialistId::from_number(8);
+
+fn day(text: &str) -> Day {
+    text.parse().unwrap()
+}
+
+fn between(first_day: &str, last_day: Option<&str>) -> Period {
+    Period::from_inclusive(day(first_day), last_day.map(day))
+}
+
+fn provider_id() -> ProviderId {
+    "region-8".parse().unwrap()
+}
+
+fn recorded<F>(facts: impl IntoIterator<Item = F>) -> Vec<Recorded<F>> {
+    let recorded = |(revision, fact)| Recorded {
+        id: FactId { revision: Revision(revision), index: 0 },
+        recorded_at: jiff::Timestamp::UNIX_EPOCH,
+        reporter: Reporter::registry(),
+        note: String::new(),
+        fact,
+    };
+    (1..).zip(facts).map(recorded).collect()
+}
+
+fn law() -> Law {
+    let sets = cpss_registry::rules::shipped().unwrap().into_iter().map(|text| Arc::new(text.set)).collect();
+    Law::new(sets, None).unwrap()
+}
+
+/// Somebody with 12 facts: two names, three jobs, a renewal, a suspension that ended.
+fn a_person() -> SpecialistFile {
+    let name = |family: &str| PersonName { given: "Bernice".into(), family: family.into(), suffix: String::new() };
+    let job = |at, days| SpecialistFact::EmploymentStarted {
+        employment: EmploymentId::from_number(at),
+        provider: provider_id(),
+        position: "peer specialist".into(),
+        supervised: true,
+        days,
+    };
+    let end = |at, last_day| SpecialistFact::EmploymentEnded {
+        employment: EmploymentId::from_number(at),
+        last_day: day(last_day),
+        reason: EmploymentEndReason::Resigned,
+    };
+    let open = |kind, days| SpecialistFact::PeriodOpened { number: NUMBER, kind, days };
+    let designation = |code| open(CredentialPeriodKind::Designation(code), between("2020-01-01", None));
+    let issuance = Issuance {
+        number: NUMBER,
+        term: between("2020-01-01", Some("2023-09-30")),
+        designations: vec![Designation::AdultAndRecovery, Designation::YoungAdult],
+        rule_set: "cpss-guide".into(),
+        basis: IssuanceBasis::Evaluated,
+        findings: Vec::new(),
+        decision_note: String::new(),
+    };
+    let facts = [
+        SpecialistFact::Registered { name: name("Example"), birth_date: day("1990-02-03") },
+        job(1, between("2019-06-01", None)),
+        SpecialistFact::CredentialIssued(issuance),
+        designation(Designation::AdultAndRecovery),
+        designation(Designation::YoungAdult),
+        job(2, between("2021-02-01", None)),
+        end(1, "2021-06-30"),
+        SpecialistFact::NameChanged { name: name("O'Neal") },
+        open(CredentialPeriodKind::Suspended(SuspensionBasis::CeAudit), between("2022-03-01", Some("2022-03-20"))),
+        SpecialistFact::CredentialRenewed { number: NUMBER, term: between("2023-10-01", Some("2027-09-30")) },
+        job(3, between("2024-01-15", None)),
+        end(2, "2024-05-31"),
+    ];
+    SpecialistFile { id: PERSON, facts: recorded(facts) }
+}
+
+fn a_provider(law: &Law) -> ProviderFile {
+    let row = ProviderRow {
+        legal_name: "Region 8".into(),
+        facility_type: FacilityType::Outpatient,
+        county: "Rankin".into(),
+        identifiers: Vec::new(),
+    };
+    let year = |year: u32| ProviderFact::PeriodOpened {
+        kind: ProviderPeriodKind::Qualified(QualificationBasis::DmhCertified),
+        days: between(&format!("{year}-01-01"), None),
+        valid_through: Some(day(&format!("{year}-12-31"))),
+    };
+    let facts = [ProviderFact::Registered(row)].into_iter().chain((2018..2027).map(year));
+    ProviderFile::new(provider_id(), recorded(facts), law)
+}
+
+/// What questions are answered from.
+struct World {
+    law: Law,
+    person: SpecialistFile,
+    provider: ProviderFile,
+    employers: HashMap<ProviderId, Arc<ProviderTimeline>>,
+}
+
+impl World {
+    fn new() -> World {
+        let law = law();
+        let provider = a_provider(&law);
+        let employers = HashMap::from([(provider_id(), Arc::clone(&provider.timeline))]);
+        World { person: a_person(), provider, employers, law }
+    }
+
+    fn compile(&self, known_at: Revision) -> Timeline {
+        let known = self.person.known_at(known_at);
+        Timeline::compile(&known, &known.credentials[0], &self.employers, &self.law)
+    }
+
+    fn known(&self) -> Known<'_> {
+        Known { law: Some(&self.law), today: Some(day("2026-11-20")) }
+    }
+
+    fn question<'a>(&'a self, timeline: &'a Timeline) -> Question<'a> {
+        let provider = AskedProvider { id: self.provider.id.as_str(), timeline: Some(&self.provider.timeline) };
+        Question {
+            found: Found::Credential(timeline),
+            as_of: day("2025-05-05"),
+            provider: Some(provider),
+            designations: Designations::default(),
+            billing: false,
+            name: None,
+        }
+    }
+}
+
+fn judging(c: &mut Criterion) {
+    let world = World::new();
+    let timeline = world.compile(Revision::LATEST);
+    c.bench_function("verdict on a resident timeline", |b| {
+        b.iter(|| black_box(world.question(black_box(&timeline))).answer(world.known()));
+    });
+    c.bench_function("timeline of 12 facts, compiled as known now", |b| {
+        b.iter(|| world.compile(black_box(Revision::LATEST)));
+    });
+    c.bench_function("timeline of 12 facts, compiled as known before the last", |b| {
+        b.iter(|| world.compile(black_box(Revision(11))));
+    });
+}
+
+fn the_wire(c: &mut Criterion) {
+    let world = World::new();
+    let timeline = world.compile(Revision::LATEST);
+    let item = v1::VerificationItem {
+        subject: Some(verification_item::Subject::CredentialNumber(NUMBER.to_string())),
+        as_of: Some(encode::date(day("2025-05-05"))),
+        provider_id: "region-8".into(),
+        ..v1::VerificationItem::default()
+    };
+    let bytes = item.encode_to_vec();
+    c.bench_function("question decoded", |b| {
+        b.iter(|| {
+            let item = v1::VerificationItem::decode(black_box(bytes.as_slice())).unwrap();
+            decode::verification_item("item", Some(&item)).unwrap().as_of
+        });
+    });
+    let from = encode::AnsweredFrom {
+        epoch: Uuid::new_v4(),
+        revision: Revision(12),
+        recorded_at: Some(jiff::Timestamp::UNIX_EPOCH),
+        known: world.known(),
+        semantics_version: 1,
+    };
+    let question = world.question(&timeline);
+    let finding = question.answer(world.known());
+    let told =
+        encode::Verification { as_of: question.as_of, finding, credential: Some((&timeline, encode::Holder::Told)) };
+    c.bench_function("answer written", |b| {
+        b.iter(|| {
+            let mut wire = encode::Wire::with_capacity(352);
+            black_box(&told).write(&mut wire, 1, &from);
+            wire.into_bytes()
+        });
+    });
+}
+
+fn the_log(c: &mut Criterion) {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mut log = FileLog::open(Arc::new(RealDisk), directory.path(), LogOptions::default()).unwrap();
+    for records in [1, 100] {
+        let batch = vec![vec![7; 300]; records];
+        c.bench_function(&format!("log append with fdatasync, {records} records of 300 bytes"), |b| {
+            b.iter(|| {
+                let head = log.head();
+                log.append(head, &batch).unwrap()
+            });
+        });
+    }
+}
+
+criterion_group!(pure, judging, the_wire, the_log);
+criterion_main!(pure);
