@@ -10,6 +10,9 @@ use jiff::civil::{Date, date};
 
 const UNIX_EPOCH: Date = date(1970, 1, 1);
 
+/// As weekdays are counted.
+const FRIDAY: i32 = 4;
+
 /// The days of 400 years, after which the calendar repeats itself.
 const DAYS_OF_CYCLE: i32 = 146_097;
 /// The days from 1 March of the year 0 to 1970-01-01.
@@ -108,8 +111,27 @@ impl Day {
 
     /// Whether this is a Saturday or a Sunday.
     pub fn is_weekend(self) -> bool {
+        self.weekday() > FRIDAY
+    }
+
+    /// The day so many Mondays to Fridays later; none later: the same day.
+    #[must_use]
+    pub fn plus_working_days(self, days: u32) -> Day {
+        if days == 0 {
+            return self;
+        }
+        // From a weekend as from the Friday before it.
+        let weekday = self.weekday().min(FRIDAY);
+        let days = i32::try_from(days).unwrap_or(i32::MAX / 4);
+        let (weeks, rest) = (days / 5, days % 5);
+        let weekend = if weekday + rest > FRIDAY { 2 } else { 0 };
+        self.plus(weekday - self.weekday() + 7 * weeks + rest + weekend)
+    }
+
+    /// 0 for Monday.
+    fn weekday(self) -> i32 {
         // 1970-01-01 was a Thursday.
-        matches!((self.0 + 3).rem_euclid(7), 5 | 6)
+        (self.0 + 3).rem_euclid(7)
     }
 }
 
@@ -232,6 +254,20 @@ mod tests {
         assert!(day("2026-11-22").is_weekend());
         assert!(!day("2026-11-23").is_weekend());
         assert!(day("1969-12-28").is_weekend());
+    }
+
+    #[test]
+    fn working_days_are_counted_as_by_hand() {
+        for start in (20_000..20_014).map(Day) {
+            let mut by_hand = start;
+            for days in 0..40 {
+                assert_eq!(start.plus_working_days(days), by_hand, "{days} after {start}");
+                by_hand = by_hand.next();
+                while by_hand.is_weekend() {
+                    by_hand = by_hand.next();
+                }
+            }
+        }
     }
 
     #[test]

@@ -87,12 +87,10 @@ impl RuleSet {
         let known_through = self.holidays.last()?;
         let first = self.holidays.partition_point(|holiday| *holiday <= day);
         let mut holidays = self.holidays.iter().skip(first).copied().peekable();
-        let mut settles = day;
-        for _ in 0..self.reporting_window_working_days {
-            settles = settles.next();
-            while settles.is_weekend() || holidays.next_if_eq(&settles).is_some() {
-                settles = settles.next();
-                while holidays.next_if(|holiday| *holiday < settles).is_some() {}
+        let mut settles = day.plus_working_days(self.reporting_window_working_days);
+        while let Some(holiday) = holidays.next_if(|holiday| *holiday <= settles) {
+            if !holiday.is_weekend() {
+                settles = settles.plus_working_days(1);
             }
         }
         (settles <= *known_through || settles.to_civil().year() <= known_through.to_civil().year()).then_some(settles)
