@@ -30,10 +30,10 @@ impl Server {
         Server::start(command)
     }
 
-    /// The registry as a place is configured, without a client's share.
+    /// The registry as a place is configured, with the largest share that a client can have.
     pub fn secure_registry(place: &Place) -> Result<Server, Failure> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
-        let much = "1000000000";
+        let much = "65536";
         command
             .args(["serve", "--calls-per-second", much, "--calls-burst", much, "--connections-per-client", "1000"])
             .arg("--config")
