@@ -30,6 +30,12 @@ use crate::tls::place::{Place, question};
 /// handshakes, and the connections of one client with all that it does not read.
 const BOUND: u64 = 128 * 1024 * 1024;
 
+/// The peers go on for so long, and hold still for as long, in turns: whatever else the machine does is in both.
+const TURN: Duration = Duration::from_secs(5);
+
+/// How long it takes until what they have begun has been done.
+const SETTLED: Duration = Duration::from_millis(300);
+
 /// How many peers there are that do the same harm.
 const OF_A_KIND: usize = 3;
 
@@ -66,32 +72,42 @@ async fn ask(client: Client, stop: Arc<AtomicBool>) -> Vec<Duration> {
     took
 }
 
-/// What the others met with in some time.
+/// What the others met with.
+#[derive(Default)]
 struct Met {
-    p99: Duration,
+    took: Vec<Duration>,
     /// The most memory that the server had.
     most: u64,
 }
 
-/// Lets clients ask for so long, and says how long their answers took and how much memory the server had at most.
-async fn asked(place: &Place, clients: &[Client], time: Duration, when: &str) -> Met {
-    let stop = Arc::new(AtomicBool::new(false));
-    let asking: Vec<_> = clients.iter().map(|client| tokio::spawn(ask(client.clone(), Arc::clone(&stop)))).collect();
-    let (until, mut most) = (Instant::now() + time, 0);
-    while Instant::now() < until {
-        most = most.max(place.process.resident_bytes());
-        tokio::time::sleep(Duration::from_millis(50)).await;
+impl Met {
+    /// Lets clients ask for so long.
+    async fn with(&mut self, place: &Place, clients: &[Client], time: Duration) {
+        let stop = Arc::new(AtomicBool::new(false));
+        let asking: Vec<_> =
+            clients.iter().map(|client| tokio::spawn(ask(client.clone(), Arc::clone(&stop)))).collect();
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            self.most = self.most.max(place.process.resident_bytes());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        stop.store(true, Ordering::Relaxed);
+        for asking in asking {
+            self.took.extend(asking.await.unwrap());
+        }
     }
-    stop.store(true, Ordering::Relaxed);
-    let mut took = Vec::new();
-    for asking in asking {
-        took.extend(asking.await.unwrap());
+
+    /// Says it, and gives the p99.
+    fn told(&mut self, when: &str) -> Duration {
+        self.took.sort();
+        let at = |percent: usize| self.took[(self.took.len() - 1) * percent / 100];
+        let (count, p50, p99, longest) = (self.took.len(), at(50), at(99), at(100));
+        let most = self.most;
+        println!(
+            "hostile: {when}: {count} calls, p50 {p50:?}, p99 {p99:?}, longest {longest:?}; resident {most} at most"
+        );
+        p99
     }
-    took.sort();
-    let at = |percent: usize| took[(took.len() - 1) * percent / 100];
-    let (count, p50, p99, longest) = (took.len(), at(50), at(99), at(100));
-    println!("hostile: {when}: {count} calls, p50 {p50:?}, p99 {p99:?}, longest {longest:?}; resident {most} at most");
-    Met { p99, most }
 }
 
 /// Sets the peers on the server, until they are let go of.
@@ -128,18 +144,25 @@ async fn the_others_are_answered_and_memory_is_bounded() {
     for client in &clients {
         client.ask(question()).await;
     }
-    let quiet = (seconds / 4).max(Duration::from_secs(1));
-    let before = asked(&place, &clients, quiet, "before").await;
+    let turn = seconds.min(TURN);
+    let (mut before, mut quiet, mut during) = (Met::default(), Met::default(), Met::default());
+    before.with(&place, &clients, turn).await;
     let peers = set_on(&way, connections);
-    let during = asked(&place, &clients, seconds, "during").await;
+    let mut attacked = Duration::ZERO;
+    while attacked < seconds {
+        way.let_them(true);
+        during.with(&place, &clients, turn).await;
+        attacked += turn;
+        way.let_them(false);
+        tokio::time::sleep(SETTLED).await;
+        quiet.with(&place, &clients, turn).await;
+    }
     peers.shutdown_background();
-    let done = &way.done;
-    println!("hostile: {done:?} by the peers");
-    let after = asked(&place, &clients, quiet, "after").await;
+    before.told("before");
+    let (without, with) = (quiet.told("while they hold still"), during.told("while they go on"));
+    println!("hostile: {:?} by the peers", way.done);
     assert!(during.most < before.most + BOUND, "resident memory grew from {} to {}", before.most, during.most);
-    // What else the machine does is in either.
-    let without = before.p99.max(after.p99);
-    assert!(!is_full || during.p99 < 2 * without, "p99 grew from {without:?} to {:?}", during.p99);
+    assert!(!is_full || with < 2 * without, "p99 grew from {without:?} to {with:?}");
     // Who was there all the time is there still, and so is the way in.
     place.client("registrar").await.ask(question()).await;
     let said = place.process.said();

@@ -138,6 +138,15 @@ async fn a_handshake_is_not_waited_for_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_answers_no_ping_is_taken_for_gone() {
+    let place = Place::start();
+    let mut silent = Way::to(&place, 10_000).await.client().await.unwrap();
+    silent.write_all(&hello()).await.unwrap();
+    let to_the_end = async { while silent.read(&mut [0; 1024]).await.is_ok_and(|bytes| bytes > 0) {} };
+    tokio::time::timeout(PATIENCE, to_the_end).await.expect("it is cut off");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_floods_is_cut_off() {
     let place = Place::start();
     let way = Way::to(&place, 10_000).await;

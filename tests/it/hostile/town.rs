@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use cpss_registry::server::setup;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
@@ -33,11 +34,13 @@ pub struct Done {
 struct Line {
     bytes_per_second: f64,
     is_free_at: Mutex<Instant>,
+    is_open: watch::Sender<bool>,
 }
 
 impl Line {
     /// Waits until so much has gone over the line.
     async fn take(&self, bytes: usize) {
+        drop(self.is_open.subscribe().wait_for(|is_open| *is_open).await);
         #[expect(clippy::cast_precision_loss, reason = "a pace, and no account")]
         let takes = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second);
         let until = {
@@ -71,9 +74,15 @@ impl Way {
             line: Arc::new(Line {
                 bytes_per_second: f64::from(mbits) * 1e6 / 8.0,
                 is_free_at: Mutex::new(Instant::now()),
+                is_open: watch::Sender::new(true),
             }),
             done: Arc::default(),
         }
+    }
+
+    /// Lets the peers go on, or has them hold what they have and say nothing.
+    pub fn let_them(&self, go_on: bool) {
+        self.line.is_open.send_replace(go_on);
     }
 
     /// A connection that nothing was said on yet. Peers come from many addresses: the ports of one would be used up.
