@@ -109,11 +109,10 @@ impl Roster {
                 None => {}
             }
         }
+        let (rows, told) = (list.size(), results.len());
         match pinned {
-            Some(pinned) if results.len() == list.size() => Ok((pinned, results)),
-            _ => {
-                Err(Failure::said(vec![format!("{} rows were asked about and {} answered", list.size(), results.len())]))
-            }
+            Some(pinned) if told == rows => Ok((pinned, results)),
+            _ => Err(Failure::said(vec![format!("{rows} rows were asked about and {told} answered")])),
         }
     }
 }

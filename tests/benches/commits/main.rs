@@ -24,6 +24,10 @@ use std::time::Duration;
 
 use self::measured::{Measured, report};
 
+/// The program's own, for both sides.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How many wait for an answer at a time.
 const WRITERS: [usize; 4] = [1, 8, 64, 256];
 

@@ -43,6 +43,10 @@ use self::servers::Server;
 use self::table::Table;
 use self::wire::{Failure, unframed};
 
+/// The program's own, for both sides.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const VERIFY: &str = "/ms.dmh.credential.v1.VerificationService/VerifyCredential";
 const BATCH: &str = "/ms.dmh.credential.v1.VerificationService/BatchVerifyCredentials";
 const STREAM: &str = "/ms.dmh.credential.v1.VerificationService/StreamVerifyCredentials";
