@@ -24,6 +24,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sled::IVec;
@@ -41,6 +43,10 @@ use recent::Recent;
 use trust::Trust;
 pub use view::{Answered, GoOn, Part, View, Visit, VisitFile};
 pub use whole::WholeAgenda;
+
+/// How long, at most, sled's threads are waited for, and how long between two looks.
+const HELD_FOR: Duration = Duration::from_secs(2);
+const HELD_STEP: Duration = Duration::from_millis(10);
 
 /// How many records are folded at once when the log is ahead.
 const FOLD_AT_ONCE: u64 = 1024;
@@ -332,8 +338,17 @@ fn begin_sled(directory: &Path, options: IndexOptions, layers: Layers) -> Result
     Ok(index)
 }
 
+/// sled's threads may hold its files for a moment after it was closed. Nobody else does: the data directory is locked.
 fn open_sled(directory: &Path, options: IndexOptions) -> Result<sled::Db, sled::Error> {
-    sled::Config::new().path(directory).cache_capacity(options.cache_bytes).open()
+    let open = || sled::Config::new().path(directory).cache_capacity(options.cache_bytes).open();
+    let is_held = |error: &sled::Error| matches!(error, sled::Error::Io(io) if io.to_string().contains("acquire lock"));
+    for _ in 0..HELD_FOR.as_millis() / HELD_STEP.as_millis() {
+        match open() {
+            Err(error) if is_held(&error) => thread::sleep(HELD_STEP),
+            opened => return opened,
+        }
+    }
+    open()
 }
 
 fn remove(directory: &Path) -> io::Result<()> {
