@@ -1,5 +1,6 @@
 //! The words of the contract, in sentences for people.
 
+use crate::proto::google::r#type::Date;
 use crate::proto::v1::{Designation, Reason, Standing, Verdict};
 
 /// What a reason does to a verdict.
@@ -54,6 +55,17 @@ pub fn reason(reason: Reason) -> (Weight, &'static str) {
         Reason::NameIsFormer => (Information, "The name given is one the holder had before."),
         Reason::ServiceHistoryUnknown => (Information, "No certification of the service is on record by that day."),
     }
+}
+
+/// The contract's name of a value, without what every name in its list begins with. One that this program does not know
+/// is its number.
+pub fn code<E: TryFrom<i32>>(number: i32, name: fn(&E) -> &'static str, prefix: &str) -> String {
+    E::try_from(number).map_or_else(|_| number.to_string(), |value| name(&value).trim_start_matches(prefix).to_owned())
+}
+
+/// A date as people write it.
+pub fn day(date: Date) -> String {
+    format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
 }
 
 /// The word of a standing.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::cli::words::code;
 use crate::proto::v1::{
     Criterion, CriterionOutcome, CriterionResult, EvaluateApplicationResponse, Fee, FeeKind, SelectionPriority,
 };
@@ -38,8 +39,8 @@ fn heading(evaluation: &EvaluateApplicationResponse) -> &'static str {
 
 fn cells(result: &CriterionResult) -> [String; 5] {
     [
-        short(result.criterion, Criterion::as_str_name, "CRITERION_"),
-        short(result.outcome, CriterionOutcome::as_str_name, "CRITERION_OUTCOME_"),
+        code(result.criterion, Criterion::as_str_name, "CRITERION_"),
+        code(result.outcome, CriterionOutcome::as_str_name, "CRITERION_OUTCOME_"),
         result.found.clone(),
         result.required.clone(),
         result.citation.clone(),
@@ -95,12 +96,6 @@ fn told(fee: &Fee) -> String {
     format!("${}.{:02} {what}{scholarship} ({})", fee.amount_cents / 100, fee.amount_cents % 100, fee.citation)
 }
 
-/// A value's name without the enum's; one that this program does not know is its number.
-fn short<E: TryFrom<i32>>(number: i32, name: fn(&E) -> &'static str, prefix: &str) -> String {
-    let full = E::try_from(number).map_or_else(|_| number.to_string(), |value| name(&value).to_owned());
-    full.trim_start_matches(prefix).to_owned()
-}
-
 /// The evaluation as one JSON object whose keys and names are the contract's.
 #[derive(Serialize)]
 pub struct Json<'a> {
@@ -133,14 +128,14 @@ impl<'a> Json<'a> {
     /// The evaluation.
     pub fn of(evaluation: &'a EvaluateApplicationResponse) -> Json<'a> {
         let criterion = |result: &'a CriterionResult| JsonCriterion {
-            criterion: short(result.criterion, Criterion::as_str_name, ""),
-            outcome: short(result.outcome, CriterionOutcome::as_str_name, ""),
+            criterion: code(result.criterion, Criterion::as_str_name, ""),
+            outcome: code(result.outcome, CriterionOutcome::as_str_name, ""),
             found: &result.found,
             required: &result.required,
             citation: &result.citation,
         };
         let fee = |fee: &'a Fee| JsonFee {
-            kind: short(fee.kind, FeeKind::as_str_name, ""),
+            kind: code(fee.kind, FeeKind::as_str_name, ""),
             amount_cents: fee.amount_cents,
             scholarship_requested: fee.scholarship_requested,
             citation: &fee.citation,
@@ -149,7 +144,7 @@ impl<'a> Json<'a> {
             criteria: evaluation.criteria.iter().map(criterion).collect(),
             eligible: evaluation.eligible,
             rule_set_id: &evaluation.rule_set_id,
-            selection_priority: short(evaluation.selection_priority, SelectionPriority::as_str_name, ""),
+            selection_priority: code(evaluation.selection_priority, SelectionPriority::as_str_name, ""),
             fees: evaluation.fees.iter().map(fee).collect(),
             known_at_revision: evaluation.answer.as_ref().map(|answer| answer.known_at_revision),
         }

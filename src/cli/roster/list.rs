@@ -7,6 +7,7 @@ use std::path::Path;
 
 use csv::StringRecord;
 
+use crate::cli::words::{code, day};
 use crate::proto::v1::verification_result::Outcome as Fared;
 use crate::proto::v1::{Reason, Standing, Verdict, VerificationResult};
 
@@ -158,16 +159,13 @@ fn not_a_table(bytes: &[u8], error: &csv::Error) -> ListError {
 fn answer(result: &VerificationResult) -> [String; 5] {
     match &result.outcome {
         Some(Fared::Verification(told)) => {
-            let standing = told.standing.and_then(|standing| Standing::try_from(standing).ok());
-            let reasons = told.reasons.iter().map(|number| {
-                Reason::try_from(*number).map_or(number.to_string(), |reason| short(reason.as_str_name(), "REASON_"))
-            });
+            let reasons = told.reasons.iter().map(|reason| code(*reason, Reason::as_str_name, "REASON_"));
             let as_of = told.answer.as_ref().and_then(|answer| answer.as_of);
             [
-                short(Verdict::as_str_name(&told.verdict()), "VERDICT_"),
-                standing.map_or(String::new(), |standing| short(standing.as_str_name(), "STANDING_")),
+                code(told.verdict, Verdict::as_str_name, "VERDICT_"),
+                told.standing.map_or(String::new(), |standing| code(standing, Standing::as_str_name, "STANDING_")),
                 reasons.collect::<Vec<_>>().join(" "),
-                as_of.map_or(String::new(), |day| format!("{:04}-{:02}-{:02}", day.year, day.month, day.day)),
+                as_of.map_or(String::new(), day),
                 String::new(),
             ]
         }
@@ -179,10 +177,6 @@ fn answer(result: &VerificationResult) -> [String; 5] {
 fn refused(why: &str) -> [String; 5] {
     let [verdict, standing, reasons, as_of] = [const { String::new() }; 4];
     [verdict, standing, reasons, as_of, why.to_owned()]
-}
-
-fn short(name: &str, prefix: &str) -> String {
-    name.trim_start_matches(prefix).to_owned()
 }
 
 #[cfg(test)]

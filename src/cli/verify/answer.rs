@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::cli::words::{self, Weight};
-use crate::proto::google::r#type::Date;
+use crate::cli::words::{self, Weight, code, day};
 use crate::proto::v1::{Answer, Credential, Designation, Reason, Verification};
 
 /// The answer as people read it: the verdict, why, and the two points in time that it holds for.
@@ -54,7 +53,7 @@ impl Lines {
                     Err(_) => (Weight::Information, "A reason that this program does not know."),
                 };
                 if told.0 == weight {
-                    self.line(label, &format!("{} ({})", told.1, reason_code(*number)));
+                    self.line(label, &format!("{} ({})", told.1, code(*number, Reason::as_str_name, "REASON_")));
                     label = "";
                 }
             }
@@ -82,11 +81,6 @@ impl Lines {
     }
 }
 
-/// A date as people write it.
-pub(super) fn day(date: Date) -> String {
-    format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
-}
-
 /// When the registry recorded the last thing that an answer knows.
 pub(super) fn instant(answer: &Answer) -> Option<Timestamp> {
     answer.known_at_time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok())
@@ -97,14 +91,10 @@ fn listed(designations: &[i32]) -> String {
     known.map(words::designation).collect::<Vec<_>>().join(", ")
 }
 
-fn reason_code(number: i32) -> String {
-    Reason::try_from(number)
-        .map_or(number.to_string(), |reason| reason.as_str_name().trim_start_matches("REASON_").to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::google::r#type::Date;
     use crate::proto::v1::{Standing, Verdict};
 
     fn date(year: i32, month: i32, day: i32) -> Option<Date> {

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::answer::{day, instant};
+use super::answer::instant;
+use crate::cli::words::{code, day};
 use crate::proto::v1::{Answer, Credential, Designation, Reason, Standing, Verdict, Verification};
 
 /// The answer. Values of the contract's enums are named as there; one that this program does not know is
@@ -51,11 +52,11 @@ impl<'a> Json<'a> {
     pub fn of(asked: &'a str, verification: &'a Verification) -> Json<'a> {
         Json {
             credential_number: asked,
-            verdict: named(verification.verdict, Verdict::as_str_name),
+            verdict: code(verification.verdict, Verdict::as_str_name, ""),
             holds_credential: verification.holds_credential,
             may_use_title: verification.may_use_title,
             may_practice: verification.may_practice,
-            standing: verification.standing.map(|standing| named(standing, Standing::as_str_name)),
+            standing: verification.standing.map(|standing| code(standing, Standing::as_str_name, "")),
             reasons: all_named(&verification.reasons, Reason::as_str_name),
             missing_designations: all_named(&verification.missing_designations, Designation::as_str_name),
             credential: verification.credential.as_ref().map(JsonCredential::of),
@@ -70,7 +71,7 @@ impl<'a> JsonCredential<'a> {
             credential_number: &credential.credential_number,
             specialist_id: &credential.specialist_id,
             display_name: &credential.display_name,
-            standing: named(credential.standing, Standing::as_str_name),
+            standing: code(credential.standing, Standing::as_str_name, ""),
             effective_from: credential.effective_from.map(day),
             term_last_day: credential.term_last_day.map(day),
             designations: all_named(&credential.designations, Designation::as_str_name),
@@ -95,10 +96,6 @@ impl<'a> JsonAnswer<'a> {
     }
 }
 
-fn named<E: TryFrom<i32>>(number: i32, name: impl Fn(&E) -> &'static str) -> String {
-    E::try_from(number).map_or_else(|_| number.to_string(), |value| name(&value).to_owned())
-}
-
-fn all_named<E: TryFrom<i32>>(numbers: &[i32], name: impl Fn(&E) -> &'static str) -> Vec<String> {
-    numbers.iter().map(|number| named(*number, &name)).collect()
+fn all_named<E: TryFrom<i32>>(numbers: &[i32], name: fn(&E) -> &'static str) -> Vec<String> {
+    numbers.iter().map(|number| code(*number, name, "")).collect()
 }
