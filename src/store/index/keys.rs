@@ -270,38 +270,38 @@ pub(super) fn subject_of_file(file: &[u8]) -> Option<Subject> {
 }
 
 /// What the index holds of a record beside its instant, each key with its value.
-pub(super) fn writes(record: &Record, put: &mut dyn FnMut(Vec<u8>, Vec<u8>)) {
-    put(APPLIED.to_vec(), record.revision.0.to_be_bytes().to_vec());
+pub(super) fn writes(record: &Record, put: &mut dyn FnMut(&[u8], &[u8])) {
+    put(APPLIED, &record.revision.0.to_be_bytes());
     if let Some(asked) = &record.request {
         let mut answer = record.revision.0.to_be_bytes().to_vec();
         answer.extend(asked.digest);
-        put(request(&record.reporter.client, &asked.method, asked.request_id), answer);
+        put(&request(&record.reporter.client, &asked.method, asked.request_id), &answer);
     }
     for recorded in record.recorded_facts() {
         let mut key = file(&recorded.fact.subject());
         key.extend(recorded.id.revision.0.to_be_bytes());
         key.extend(recorded.id.index.to_be_bytes());
-        put(key, filed(&recorded));
+        put(&key, &filed(&recorded));
         if let Fact::Specialist(id, fact) = recorded.fact {
             specialist_writes(*id, fact, put);
         }
     }
 }
 
-fn specialist_writes(id: SpecialistId, fact: &SpecialistFact, put: &mut dyn FnMut(Vec<u8>, Vec<u8>)) {
+fn specialist_writes(id: SpecialistId, fact: &SpecialistFact, put: &mut dyn FnMut(&[u8], &[u8])) {
     let number = id.number().to_be_bytes();
     let mut set = |mut key: Vec<u8>| {
         key.extend(number);
-        put(key, THERE.to_vec());
+        put(&key, THERE);
     };
     match fact {
         SpecialistFact::Registered { name: reported, .. } | SpecialistFact::NameChanged { name: reported } => {
             set(name(&reported.folded()));
         }
-        SpecialistFact::CredentialIssued(issuance) => put(credential(issuance.number), number.to_vec()),
+        SpecialistFact::CredentialIssued(issuance) => put(&credential(issuance.number), &number),
         SpecialistFact::EmploymentStarted { employment: job, provider, .. } => {
             set(staff(provider));
-            put(employment(*job), number.to_vec());
+            put(&employment(*job), &number);
         }
         _ => {}
     }

@@ -37,7 +37,7 @@ impl<'a> Pending<'a> {
         self.put(key, instants);
         self.applied = record.revision;
         keys::writes(record, &mut |key, value| {
-            self.writes.insert(key.into(), value.into());
+            self.put(key, value);
         });
         Ok(())
     }

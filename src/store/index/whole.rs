@@ -95,7 +95,7 @@ fn sort(
         let mut outcome = Ok(());
         keys::writes(&record, &mut |key, value| {
             if key != keys::APPLIED && outcome.is_ok() {
-                outcome = sorter.add(&key, &value);
+                outcome = sorter.add(key, value);
             }
         });
         outcome?;
