@@ -14,7 +14,7 @@ const PACE: Pace = Pace { bytes_per_second: u64::MAX, rest: Duration::ZERO, rest
 #[tokio::test]
 async fn a_scrub_goes_on_until_it_finds_damage() {
     let disk = SimulatedDisk::new(1);
-    let options = LogOptions { segment_bytes: 1_000, reserve_bytes: 0, reserve_percent: 0 };
+    let options = LogOptions { segment_bytes: 1_000, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let mut log = FileLog::open(Arc::new(disk.clone()), Path::new("/log"), options).unwrap();
     for revision in 0..100 {
         log.append(Revision(revision), &[vec![7; 90]]).unwrap();

@@ -19,7 +19,7 @@ const PACE: Pace = Pace { bytes_per_second: u64::MAX, rest: Duration::ZERO, rest
 
 /// A registry whose log has several segments.
 async fn registry(directory: &Path) -> Registry {
-    let log = LogOptions { segment_bytes: 300, reserve_bytes: 0, reserve_percent: 0 };
+    let log = LogOptions { segment_bytes: 300, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let options = Options {
         data_dir: directory.to_owned(),
         rules_dir: None,

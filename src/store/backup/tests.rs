@@ -19,7 +19,7 @@ use crate::store::{OpenError, Store, StoreOptions, record};
 const HEAD: u64 = 20;
 
 fn options() -> StoreOptions {
-    let log = LogOptions { segment_bytes: 600, reserve_bytes: 0, reserve_percent: 0 };
+    let log = LogOptions { segment_bytes: 600, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     StoreOptions { log, ..StoreOptions::default() }
 }
 

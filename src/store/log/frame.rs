@@ -106,6 +106,11 @@ pub(in crate::store) fn is_torn(bytes: &[u8], expected: Revision) -> bool {
     })
 }
 
+/// Whether these bytes, which should begin with a frame, are room for frames to come: they are zeros.
+pub(in crate::store) fn is_room(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}
+
 /// Whether these bytes end with a whole frame that comes right before a revision.
 pub(super) fn ends_before(bytes: &[u8], next: Revision) -> bool {
     (0..bytes.len()).any(|at| {

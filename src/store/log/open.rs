@@ -1,8 +1,8 @@
 //! Opening: which segments there are, that they connect, and how far the last one can be believed.
 //!
 //! What the operating system shows after a crash may never have reached the disk; so the last segment is copied, synced
-//! and renamed, and only then is its last frame believed. A torn end is left behind by that copy, unless the published
-//! head was beyond it. Of the segments before, the last frame alone is read here: it tells that nothing is missing
+//! and renamed, and only then is its last frame believed. A torn end is left behind by that copy, and so is room for more
+//! frames, unless the published head was beyond them. Of the segments before, the last frame alone is read here: it tells that nothing is missing
 //! before the next one. What is wrong further inside a reader finds.
 
 use std::io;
@@ -176,17 +176,17 @@ impl Ending {
     fn find(segment: &Segment, bytes: &[u8]) -> Ending {
         let mut next = segment.first;
         let mut rest = bytes;
-        let mut bad_end = None;
-        while !rest.is_empty() && bad_end.is_none() {
+        let bad_end = loop {
             match Frame::check(rest, next) {
                 Ok(frame) => {
                     segment.grow(next, frame.header.size as u64);
                     next = frame.header.next();
                     rest = rest.get(frame.header.size..).unwrap_or_default();
                 }
-                Err(reason) => bad_end = Some(reason),
+                Err(_) if frame::is_room(rest) => break None,
+                Err(reason) => break Some(reason),
             }
-        }
+        };
         Ending { segment: segment.name(), offset: segment.end(), next, bad_end }
     }
 

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::domain::id::Revision;
@@ -163,17 +164,17 @@ impl WholeFrame<'_> {
 }
 
 impl Frames {
-    /// The next frame; none at the end.
+    /// The next frame; none at the end, or where there is nothing but room for more.
     pub fn read(&mut self) -> Result<Option<WholeFrame<'_>>, ReadError> {
         let left = self.segment.bytes.saturating_sub(self.offset);
         if left == 0 {
             return Ok(None);
         }
         self.frame.clear();
-        if left < HEADER_BYTES as u64 {
-            return Err(self.damaged("the frame's header is cut off").into());
+        self.fill(usize::try_from(left).map_or(HEADER_BYTES, |left| left.min(HEADER_BYTES)))?;
+        if frame::is_room(&self.frame) && frame::is_room(&self.rest()?) {
+            return Ok(None);
         }
-        self.fill(HEADER_BYTES)?;
         let header = Header::read(&self.frame).ok_or_else(|| self.damaged("the frame's header is cut off"))?;
         if header.size as u64 > left {
             return Err(self.damaged("the frame is cut off").into());
@@ -211,12 +212,16 @@ impl Frames {
 
     /// Whether what could not be read as a frame is a write cut short.
     pub fn ends_torn(&self) -> Result<bool, ReadError> {
-        use std::os::unix::fs::FileExt as _;
+        Ok(frame::is_torn(&self.rest()?, self.next))
+    }
+
+    /// The bytes behind the last frame read.
+    fn rest(&self) -> Result<Vec<u8>, ReadError> {
         let left = usize::try_from(self.segment.bytes.saturating_sub(self.offset)).unwrap_or(usize::MAX);
         let mut rest = vec![0; left];
         let read = self.file.get_ref().read_exact_at(&mut rest, self.offset);
         read.map_err(|source| self.segment.unreadable(source))?;
-        Ok(frame::is_torn(&rest, self.next))
+        Ok(rest)
     }
 }
 

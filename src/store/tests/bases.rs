@@ -120,7 +120,7 @@ fn open_leaving(
     leave_in_sled: u64,
     tell: &mut dyn FnMut(Progress),
 ) -> Result<Store, OpenError> {
-    let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0 };
+    let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let index = IndexOptions { cache_bytes: 1 << 20, fold_in_place, leave_in_sled, ..IndexOptions::default() };
     Store::open(directory, StoreOptions { log, index, ..StoreOptions::default() }, tell)
 }

@@ -27,14 +27,14 @@ fn open(directory: &Path) -> Result<Store, OpenError> {
 
 /// The same; if more than some records are missing in the index, all of it is made anew.
 fn open_folding(directory: &Path, fold_in_place: u64, tell: &mut dyn FnMut(Progress)) -> Result<Store, OpenError> {
-    let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0 };
+    let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let index =
         IndexOptions { cache_bytes: 1 << 20, fold_in_place, leave_in_sled: u64::MAX, ..IndexOptions::default() };
     Store::open(directory, StoreOptions { log, index, ..StoreOptions::default() }, tell)
 }
 
 fn open_on(disk: &SimulatedDisk, directory: &Path) -> Result<Store, OpenError> {
-    let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0 };
+    let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let index = IndexOptions { cache_bytes: 1 << 20, ..IndexOptions::default() };
     let options = StoreOptions { log, index, ..StoreOptions::default() };
     Store::open_on(Arc::new(disk.clone()), directory, options, &mut |_| {})

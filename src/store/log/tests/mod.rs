@@ -17,8 +17,9 @@ const DIRECTORY: &str = "/log";
 
 type Batch = Vec<Vec<u8>>;
 
+/// A log whose files hold frames and nothing else.
 fn options(segment_bytes: u64) -> LogOptions {
-    LogOptions { segment_bytes, reserve_bytes: 0, reserve_percent: 0 }
+    LogOptions { segment_bytes, reserve_bytes: 0, reserve_percent: 0, ahead_bytes: 0 }
 }
 
 fn open(directory: &Path) -> Result<FileLog, OpenLogError> {
@@ -133,6 +134,64 @@ fn a_whole_frame_out_of_its_order_is_no_torn_end() {
     assert!(
         matches!(open(directory.path()), Err(OpenLogError::Damaged(damage)) if damage.offset == bytes.len() as u64)
     );
+}
+
+#[test]
+fn room_ahead_is_zeros_that_no_reader_takes_for_frames_and_that_are_left_behind() {
+    let disk = SimulatedDisk::new(1);
+    let options = LogOptions { ahead_bytes: 1_000, ..options(1_500) };
+    let open = || FileLog::open(Arc::new(disk.clone()), Path::new(DIRECTORY), options.clone()).unwrap();
+    let segments = || {
+        let files = disk.files().into_iter().filter(|(path, _)| path.extension().is_some());
+        files.map(|(_, bytes)| bytes).collect::<Vec<_>>()
+    };
+    let frames = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let mut log = open();
+    let mut lengths = Vec::new();
+    let mut expected = Vec::new();
+    for seed in 1..=100 {
+        log.append(log.head(), &batch(seed, 3)).unwrap();
+        expected.extend(batch(seed, 3));
+        assert_eq!(contents(&log), expected);
+        lengths.push(segments().last().unwrap().len());
+    }
+    lengths.dedup();
+    assert!(lengths.len() < 25 && lengths.iter().all(|length| *length <= 1_500), "{lengths:?}");
+    let (last, closed) = segments().split_last().map(|(last, closed)| (last.clone(), closed.to_vec())).unwrap();
+    assert!(closed.len() > 1 && closed.iter().all(|bytes| frames(bytes) == bytes.len()), "closed without room");
+    assert!(frames(&last) < last.len());
+    // Nobody closed it: the next one to open it does without the room, and goes on.
+    drop(log);
+    let mut log = open();
+    assert_eq!((contents(&log), segments().last().unwrap().len()), (expected.clone(), frames(&last)));
+    log.append(log.head(), &batch(7, 3)).unwrap();
+    log.close();
+    let closed = segments();
+    assert!(closed.iter().all(|bytes| frames(bytes) == bytes.len()));
+    drop(log);
+    assert_eq!(contents(&open()), [expected, batch(7, 3)].concat());
+}
+
+#[test]
+fn a_log_that_nobody_closed_is_read_in_place_without_its_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = LogOptions { ahead_bytes: 1_000, ..options(1 << 20) };
+    let mut log = FileLog::open(Arc::new(RealDisk), directory.path(), options).unwrap();
+    log.append(Revision(0), &batch(1, 3)).unwrap();
+    let whole = fs::read(only_segment(directory.path())).unwrap();
+    assert!(frame::is_room(&whole[whole.len() - 900..]));
+    let read = |directory: &Path| -> Result<Batch, ReadError> {
+        let log = StillLog::whole(directory)?;
+        log.read(Revision(1), log.head()).map(|record| record.map(|(_, bytes)| bytes)).collect()
+    };
+    for room in [0, 1, 19, 20, 900] {
+        fs::write(only_segment(directory.path()), &whole[..whole.len() - 1_000 + room]).unwrap();
+        assert_eq!(read(directory.path()).unwrap(), batch(1, 3));
+        let listed = StillLog::listed(directory.path()).unwrap();
+        let mut frames = listed.frames(&listed.segments()[0]).unwrap();
+        assert!(frames.read().unwrap().is_some());
+        assert!(frames.read().unwrap().is_none(), "{room} zeros are room");
+    }
 }
 
 #[test]

@@ -93,7 +93,9 @@ impl Life<'_> {
 
     /// Opens and compares. None: the disk refused, as it was told to.
     fn open(&mut self) -> Result<Option<FileLog>, Loss> {
-        let log = match FileLog::open(Arc::clone(&self.disk), Path::new(DIRECTORY), options(3_000)) {
+        let ahead_bytes = [0, 700, 5_000][self.random.usize(..3)];
+        let options = LogOptions { ahead_bytes, ..options(3_000) };
+        let log = match FileLog::open(Arc::clone(&self.disk), Path::new(DIRECTORY), options) {
             Ok(log) => log,
             Err(OpenLogError::Disk(_)) => return Ok(None),
             Err(error) => return Err(Loss::Refused(format!("{error:?}"))),
