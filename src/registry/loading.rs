@@ -99,8 +99,7 @@ impl Loader {
         tell: impl FnOnce(&mut Batch<'_, '_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let shared = Arc::clone(&self.writer.shared);
-        let head = Head::clone(&shared.head.load());
-        let stage = Stage::new(&shared, head, Timestamp::UNIX_EPOCH).map_err(LoadError::from)?;
+        let stage = self.writer.stage(&shared).map_err(LoadError::from)?;
         let mut batch = Batch { writer: &self.writer, stage };
         let told = tell(&mut batch)?;
         let Batch { stage, .. } = batch;

@@ -16,6 +16,7 @@ mod desk;
 mod errors;
 pub mod feed;
 pub mod head;
+mod lately;
 mod loading;
 mod open;
 mod past;

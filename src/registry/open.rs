@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::errors::{OpenError, ReadError, SubmitError};
 use super::feed::Shelf;
 use super::head::{Head, ResidentProvider};
+use super::lately::Lately;
 use super::past::Past;
 use super::residents::Residents;
 use super::writer::{Message, Writer, WriterFailed};
@@ -92,8 +93,13 @@ pub(super) fn open_writer(
     let mut shared = resident(&store, clock, &rule_sets)?;
     shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
     shared.catch_up_with_agenda(semantics_version)?;
-    let mut writer =
-        Writer { shared: Arc::new(shared), store, answered_through: Timestamp::UNIX_EPOCH, refused_at: None };
+    let mut writer = Writer {
+        shared: Arc::new(shared),
+        store,
+        answered_through: Timestamp::UNIX_EPOCH,
+        lately: Lately::default(),
+        refused_at: None,
+    };
     begin(&mut writer, &rule_sets, semantics_version, epoch)?;
     Ok((writer, is_new))
 }

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use super::Shared;
 use super::errors::{OpenError, ReadError, SubmitError};
 use super::head::Head;
-use super::stage::Stage;
 use super::writer::Writer;
 use crate::domain::difference::{Told, differences};
 use crate::domain::fact::RegistryFact;
@@ -42,7 +41,7 @@ pub(super) fn adopt(writer: &mut Writer, version: u32) -> Result<(), OpenError> 
     tracing::info!(changes = changes.len(), people, "copies are told what is answered otherwise");
 
     let began = |error: SubmitError| OpenError::Begin(error);
-    let mut stage = Stage::new(&shared, Head::clone(&head), writer.answered_through)?;
+    let mut stage = writer.stage(&shared)?;
     let adopted = stage.add_own(RegistryFact::SemanticsAdopted { version }, changes, people);
     adopted.map_err(began)?;
     writer.commit(stage).map_err(|refusal| began(refusal.into()))

@@ -14,6 +14,7 @@ use super::Shared;
 use super::chronicle::Chronicle;
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
+use super::lately::Lately;
 use super::receipt::{Affected, Receipt};
 use crate::domain::day::Day;
 use crate::domain::difference::{Told, differences};
@@ -31,8 +32,8 @@ pub(super) struct Stage<'a> {
     pub(super) shared: &'a Shared,
     /// The index with the staged records on top, and their agenda.
     pub(super) pending: Pending<'a>,
-    /// The files of people that were asked for, staged facts included. Each is read once.
-    files: RefCell<HashMap<SpecialistId, Arc<SpecialistFile>>>,
+    /// The files of people that were asked for, staged facts included.
+    pub(super) lately: RefCell<Lately>,
     /// The records, in order.
     pub(super) records: Vec<Record>,
     /// The head once they are durable.
@@ -54,12 +55,18 @@ pub(super) struct Draft {
 }
 
 impl<'a> Stage<'a> {
-    /// An empty stage on top of the head. No record is dated at or before `not_before`.
-    pub(super) fn new(shared: &'a Shared, head: Head, not_before: Timestamp) -> Result<Stage<'a>, ReadError> {
+    /// An empty stage on top of the head. No record is dated at or before `not_before`. The files seen lately are those
+    /// of the head.
+    pub(super) fn new(
+        shared: &'a Shared,
+        head: Head,
+        not_before: Timestamp,
+        lately: Lately,
+    ) -> Result<Stage<'a>, ReadError> {
         Ok(Stage {
             shared,
             pending: shared.index.pending()?,
-            files: RefCell::default(),
+            lately: RefCell::new(lately),
             records: Vec::new(),
             head,
             providers: HashMap::new(),
@@ -84,15 +91,15 @@ impl<'a> Stage<'a> {
 
     /// Everything on file of a person, staged facts included.
     pub(super) fn file(&self, id: SpecialistId) -> Result<Option<Arc<SpecialistFile>>, ReadError> {
-        if let Some(file) = self.files.borrow().get(&id) {
-            return Ok(Some(Arc::clone(file)));
+        if let Some(file) = self.lately.borrow_mut().get(id) {
+            return Ok(Some(file));
         }
         let facts = self.pending.specialist_facts(id)?;
         if facts.is_empty() {
             return Ok(None);
         }
         let file = Arc::new(SpecialistFile { id, facts });
-        self.files.borrow_mut().insert(id, Arc::clone(&file));
+        self.lately.borrow_mut().put(Arc::clone(&file));
         Ok(Some(file))
     }
 
@@ -159,7 +166,7 @@ impl<'a> Stage<'a> {
         if validate_only {
             return Ok(receipt.for_validation(self.head.revision));
         }
-        self.files.get_mut().extend(after.files);
+        after.files.into_iter().for_each(|file| self.lately.get_mut().put(file));
         self.keep(record, chronicle, law, today, affected, &after.told)?;
         Ok(receipt)
     }

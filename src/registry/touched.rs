@@ -99,7 +99,7 @@ impl Stage<'_> {
                 after.timelines.insert(credential.number, timeline);
             }
             after.people.insert(id, known);
-            after.files.push((id, file));
+            after.files.push(file);
         }
         for (id, file) in replaced {
             after.told.add_provider(id, &file.state, &file.timeline);
@@ -150,7 +150,7 @@ impl Stage<'_> {
 #[derive(Default)]
 pub(super) struct ToldAfter {
     pub(super) told: Told,
-    pub(super) files: Vec<(SpecialistId, Arc<SpecialistFile>)>,
+    pub(super) files: Vec<Arc<SpecialistFile>>,
     pub(super) people: BTreeMap<SpecialistId, Specialist>,
     pub(super) timelines: BTreeMap<CredentialNumber, Arc<Timeline>>,
 }

@@ -16,6 +16,7 @@ use super::Shared;
 use super::desk::{Numbers, StageDesk};
 use super::errors::{ReadError, SubmitError};
 use super::head::{Head, ResidentCredential, ResidentProvider};
+use super::lately::Lately;
 use super::receipt::Receipt;
 use super::stage::{Draft, Stage};
 use crate::domain::command::Command;
@@ -87,6 +88,8 @@ pub(super) struct Writer {
     pub(super) store: Store,
     /// The last instant that a question about it was answered for.
     pub(super) answered_through: Timestamp,
+    /// The files of people seen lately, as the head has them.
+    pub(super) lately: Lately,
     /// When the disk last refused a batch, if it has taken none since.
     pub(super) refused_at: Option<Timestamp>,
 }
@@ -146,11 +149,16 @@ impl Writer {
         Ok(self.store)
     }
 
+    /// An empty stage on top of what is published. If it is not committed, what was seen lately is read again.
+    pub(super) fn stage<'s>(&mut self, shared: &'s Shared) -> Result<Stage<'s>, ReadError> {
+        let head = Head::clone(&shared.head.load());
+        Stage::new(shared, head, self.answered_through, std::mem::take(&mut self.lately))
+    }
+
     /// Decides a batch, commits it and answers. True: it was told to close.
     pub(super) fn process(&mut self, batch: Vec<Message>) -> Result<bool, WriterFailed> {
         let shared = Arc::clone(&self.shared);
-        let head = Head::clone(&shared.head.load());
-        let mut stage = match Stage::new(&shared, head, self.answered_through) {
+        let mut stage = match self.stage(&shared) {
             Ok(stage) => stage,
             Err(error) => return self.without_index(batch, error),
         };
@@ -274,6 +282,7 @@ impl Writer {
     /// Makes the stage durable, folds and publishes it.
     pub(super) fn commit(&mut self, stage: Stage<'_>) -> Result<(), NotCommitted> {
         if stage.records.is_empty() {
+            self.lately = stage.lately.into_inner();
             return Ok(());
         }
         let failed = |error| NotCommitted::Failed(WriterFailed(error));
@@ -286,7 +295,8 @@ impl Writer {
                 return Err(NotCommitted::Refused { full: matches!(error, AppendError::DiskFull) });
             }
         }
-        let Stage { pending, records, head, providers, timelines, .. } = stage;
+        let Stage { pending, records, head, providers, timelines, lately, .. } = stage;
+        self.lately = lately.into_inner();
         self.shared.index.fold(pending).map_err(|error| failed(error.into()))?;
         for file in providers.into_values() {
             self.shared.keep_provider(ResidentProvider { changed_at: head.revision, file });

@@ -1,0 +1,94 @@
+//! The files of people that the writer saw lately, so that who is commanded about again is not read again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use crate::domain::id::SpecialistId;
+use crate::domain::specialist::SpecialistFile;
+
+/// How many facts are kept at most, in all files: some 40 MB.
+const FACTS: usize = 128 * 1024;
+
+/// Files as the batch in work leaves them. Those go that were not seen for the longest; they can be read again.
+#[derive(Default)]
+pub(super) struct Lately {
+    newer: HashMap<SpecialistId, Arc<SpecialistFile>, RandomState>,
+    older: HashMap<SpecialistId, Arc<SpecialistFile>, RandomState>,
+    /// In the newer ones.
+    facts: usize,
+}
+
+impl Lately {
+    /// A file, if it is here.
+    pub(super) fn get(&mut self, id: SpecialistId) -> Option<Arc<SpecialistFile>> {
+        if let Some(file) = self.newer.get(&id) {
+            return Some(Arc::clone(file));
+        }
+        let file = self.older.remove(&id)?;
+        self.put(Arc::clone(&file));
+        Some(file)
+    }
+
+    /// Keeps a file in place of an earlier one of the same person.
+    pub(super) fn put(&mut self, file: Arc<SpecialistFile>) {
+        self.facts += file.facts.len();
+        self.older.remove(&file.id);
+        if let Some(earlier) = self.newer.insert(file.id, file) {
+            self.facts -= earlier.facts.len();
+        }
+        if self.facts > FACTS / 2 {
+            self.older = std::mem::take(&mut self.newer);
+            self.facts = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::fact::{Recorded, Reporter, SpecialistFact};
+    use crate::domain::id::{FactId, Revision};
+    use crate::domain::name::PersonName;
+
+    fn file(number: u64, facts: usize) -> Arc<SpecialistFile> {
+        let name = PersonName { given: "Example".to_owned(), family: "Person".to_owned(), suffix: String::new() };
+        let fact = Recorded {
+            id: FactId { revision: Revision(1), index: 0 },
+            recorded_at: Timestamp::UNIX_EPOCH,
+            reporter: Reporter::registry(),
+            note: String::new(),
+            fact: SpecialistFact::NameChanged { name },
+        };
+        Arc::new(SpecialistFile { id: SpecialistId::from_number(number), facts: vec![fact; facts] })
+    }
+
+    #[test]
+    fn who_is_asked_for_stays_and_there_are_never_more_facts_than_may_be() {
+        let mut lately = Lately::default();
+        let (often, each) = (file(0, 10), 1_000);
+        lately.put(Arc::clone(&often));
+        for number in 1..1_000 {
+            lately.put(file(number, each));
+            assert_eq!(lately.get(often.id).map(|file| file.facts.len()), Some(10));
+            let facts = |files: &HashMap<_, Arc<SpecialistFile>, _>| files.values().map(|file| file.facts.len()).sum();
+            let (newer, older): (usize, usize) = (facts(&lately.newer), facts(&lately.older));
+            assert_eq!(newer, lately.facts);
+            assert!(newer + older <= FACTS + each, "{newer} and {older}");
+        }
+        assert!(lately.get(SpecialistId::from_number(1)).is_none());
+    }
+
+    #[test]
+    fn what_is_put_last_counts() {
+        let mut lately = Lately::default();
+        for facts in [2, 3, 1] {
+            lately.put(file(7, facts));
+            assert_eq!(lately.get(SpecialistId::from_number(7)).map(|file| file.facts.len()), Some(facts));
+        }
+        assert_eq!(lately.facts, 1);
+    }
+}
