@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use smallvec::SmallVec;
+
 use super::day::{Day, Period};
 use super::fact::{Designation, Identifier};
 use super::id::{CredentialNumber, ProviderId, SpecialistId};
@@ -42,7 +44,7 @@ impl Told {
     pub fn add_credential(&mut self, timeline: &Timeline, providers: &impl Providers) {
         let told = CredentialTold {
             specialist: Some(timeline.specialist),
-            standing: Runs::from_boundaries(timeline.days.boundaries().collect(), |day| {
+            standing: Runs::from_boundaries(timeline.days.boundaries(), |day| {
                 let on = timeline.days.at(day);
                 (on.standing, on.reason)
             }),
@@ -60,7 +62,7 @@ impl Told {
     pub fn add_provider(&mut self, id: &ProviderId, provider: &Provider, timeline: &ProviderTimeline) {
         let told = ProviderTold {
             identifiers: provider.row.as_ref().map(|row| row.identifiers.clone()),
-            service: Runs::from_boundaries(timeline.days.boundaries().collect(), |day| timeline.days.at(day).service),
+            service: Runs::from_boundaries(timeline.days.boundaries(), |day| timeline.days.at(day).service),
         };
         self.providers.insert(id.clone(), told);
     }
@@ -99,10 +101,10 @@ fn employers_of(timeline: &Timeline) -> impl Iterator<Item = &ProviderId> {
 
 /// What is told of a provider's coverage of a holder: nothing before the credential takes effect, or when it is void.
 fn coverage(timeline: &Timeline, provider: &ProviderId, on_days: &ProviderTimeline) -> Runs<Coverage> {
-    let jobs: Vec<Period> = timeline.jobs.iter().filter(|(id, _)| id == provider).map(|(_, days)| *days).collect();
-    let mut boundaries: Vec<Day> = on_days.days.boundaries().chain([timeline.effective_from]).collect();
-    boundaries.extend(jobs.iter().flat_map(|job| [job.start, job.end]));
-    Runs::from_boundaries(boundaries, |day| {
+    let jobs: SmallVec<[Period; 8]> =
+        timeline.jobs.iter().filter(|(id, _)| id == provider).map(|(_, days)| *days).collect();
+    let boundaries = on_days.days.boundaries().chain([timeline.effective_from]);
+    Runs::from_boundaries(boundaries.chain(jobs.iter().flat_map(|job| [job.start, job.end])), |day| {
         let on = on_days.days.at(day);
         let told = !timeline.void && day >= timeline.effective_from;
         match told && on.qualifies && !on.suspended && jobs.iter().any(|job| job.includes(day)) {
@@ -116,7 +118,7 @@ fn coverage(timeline: &Timeline, provider: &ProviderId, on_days: &ProviderTimeli
 fn designation(timeline: &Timeline, code: Designation) -> Runs<bool> {
     let grants = timeline.designations.iter().filter(|(granted, _)| *granted == code);
     let boundaries = grants.flat_map(|(_, days)| [days.start, days.end]).chain([timeline.effective_from]);
-    Runs::from_boundaries(boundaries.collect(), |day| {
+    Runs::from_boundaries(boundaries, |day| {
         !timeline.void && day >= timeline.effective_from && timeline.holds(code, day)
     })
 }

@@ -4,11 +4,14 @@ use smallvec::{SmallVec, smallvec};
 
 use super::day::{Day, Period};
 
-/// A value for every day of time: equal neighbours are one run. A few runs need no memory of their own.
+/// How many runs need no memory of their own.
+const IN_PLACE: usize = 6;
+
+/// A value for every day of time: equal neighbours are one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runs<T> {
     /// The first starts at the beginning of time; each ends where the next starts.
-    runs: SmallVec<[(Day, T); 6]>,
+    runs: SmallVec<[(Day, T); IN_PLACE]>,
 }
 
 impl<T: PartialEq> Runs<T> {
@@ -19,8 +22,8 @@ impl<T: PartialEq> Runs<T> {
 
     /// The values that `value_on` gives, for which it is enough to ask on the days where it may change: `boundaries`, in
     /// any order, and the beginning of time.
-    pub fn from_boundaries(mut boundaries: Vec<Day>, mut value_on: impl FnMut(Day) -> T) -> Runs<T> {
-        boundaries.push(Day::BEGINNING);
+    pub fn from_boundaries(boundaries: impl IntoIterator<Item = Day>, mut value_on: impl FnMut(Day) -> T) -> Runs<T> {
+        let mut boundaries: SmallVec<[Day; 32]> = boundaries.into_iter().chain([Day::BEGINNING]).collect();
         boundaries.sort_unstable();
         boundaries.dedup();
         let mut builder = RunsBuilder::default();
@@ -102,12 +105,12 @@ impl<T: PartialEq> Runs<T> {
 /// Builds [`Runs`] from values in the order of their days.
 #[derive(Debug)]
 pub struct RunsBuilder<T> {
-    runs: Vec<(Day, T)>,
+    runs: SmallVec<[(Day, T); IN_PLACE]>,
 }
 
 impl<T> Default for RunsBuilder<T> {
     fn default() -> Self {
-        RunsBuilder { runs: Vec::new() }
+        RunsBuilder { runs: SmallVec::new() }
     }
 }
 
@@ -121,7 +124,11 @@ impl<T: PartialEq> RunsBuilder<T> {
 
     /// What was pushed.
     pub fn finish(self) -> Runs<T> {
-        Runs { runs: self.runs.into_iter().collect() }
+        let mut runs = self.runs;
+        if runs.spilled() {
+            runs.shrink_to_fit();
+        }
+        Runs { runs }
     }
 }
 
