@@ -167,7 +167,10 @@ impl<'a> Stage<'a> {
             return Ok(receipt.for_validation(self.head.revision));
         }
         after.files.into_iter().for_each(|file| self.lately.get_mut().put(file));
-        self.keep(record, chronicle, law, today, affected, &after.told)?;
+        self.reschedule(&affected, &before, &after.told)?;
+        self.timelines.extend(affected.timelines);
+        self.providers.extend(affected.providers);
+        self.advance(record, chronicle, law, today)?;
         Ok(receipt)
     }
 
@@ -217,25 +220,22 @@ impl<'a> Stage<'a> {
         self.advance(record, chronicle, law, today)
     }
 
-    fn keep(
-        &mut self,
-        record: Record,
-        chronicle: Arc<Chronicle>,
-        law: Arc<Law>,
-        today: Day,
-        affected: Affected,
-        told: &Told,
-    ) -> Result<(), SubmitError> {
+    /// Puts what is next different on another day than before on the agenda of that day.
+    fn reschedule(&mut self, affected: &Affected, before: &Told, after: &Told) -> Result<(), SubmitError> {
+        let (was, today) = (self.head.today, affected.today);
         for number in affected.timelines.keys() {
-            let due = told.next_change_of_credential(*number, today);
-            self.pending.schedule(&Entry::Credential(*number), due)?;
+            let due = after.next_change_of_credential(*number, today);
+            if before.next_change_of_credential(*number, was) != due {
+                self.pending.schedule(&Entry::Credential(*number), due)?;
+            }
         }
         for id in affected.providers.keys() {
-            self.pending.schedule(&Entry::Provider(id.clone()), told.next_change_of_provider(id, today))?;
+            let due = after.next_change_of_provider(id, today);
+            if before.next_change_of_provider(id, was) != due {
+                self.pending.schedule(&Entry::Provider(id.clone()), due)?;
+            }
         }
-        self.timelines.extend(affected.timelines);
-        self.providers.extend(affected.providers);
-        self.advance(record, chronicle, law, today)
+        Ok(())
     }
 
     fn advance(
