@@ -78,6 +78,11 @@ impl HeldNames {
         HeldNames { text: text.into(), spoken_at }
     }
 
+    /// Looks at a little of the text, so that it is fetched from memory. What it gives means nothing.
+    pub fn glance(&self) -> usize {
+        self.text.as_bytes().get(self.spoken_at).copied().map_or(0, usize::from)
+    }
+
     /// The current one as it is spoken; empty if there is none.
     pub fn spoken(&self) -> &str {
         &self.text[self.spoken_at..]

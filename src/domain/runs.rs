@@ -39,6 +39,12 @@ impl<T: PartialEq> Runs<T> {
         &self.runs[after.saturating_sub(1)].1
     }
 
+    /// How many runs there are.
+    #[allow(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(&self) -> usize {
+        self.runs.len()
+    }
+
     /// Each run with its days, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Period, &T)> {
         self.runs.iter().enumerate().map(|(at, (start, value))| {

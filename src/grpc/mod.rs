@@ -16,6 +16,7 @@ mod limits;
 mod mutation;
 mod page;
 mod provider;
+mod question;
 mod reads;
 mod record;
 mod roster;

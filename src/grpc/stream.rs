@@ -1,19 +1,27 @@
 //! Streams of questions: one snapshot for the whole stream, an answer for each item in order, and no more in memory than
-//! the item at hand. A peer that reads slowly is asked for no more items: flow control does the rest.
+//! the few items that have come together. A peer that reads slowly is asked for no more items: flow control does the rest.
 
+use std::collections::VecDeque;
+
+use futures_util::future::poll_immediate;
+use prost::Message as _;
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::disclosure::{Asker, asker};
 use super::encode::Wire;
 use super::limits::fair;
+use super::question::{Item, TOGETHER, read_together, write_result};
 use super::reads;
 use super::told::Told;
-use super::verification::{Answers, Question, USUAL_ANSWER, write_result};
+use super::verification::{Answers, USUAL_ANSWER};
 use super::{Contract, status};
 use crate::proto::v1;
 use crate::registry::snapshot::Snapshot;
 use crate::telemetry::audit::Tally;
+
+/// How many bytes of items are taken in before the first of them is answered.
+const TOGETHER_BYTES: usize = 16 * 1024;
 
 /// A message of a stream of questions.
 pub(super) enum Incoming<I> {
@@ -28,7 +36,7 @@ pub(super) trait Questions: Send + 'static {
     /// `Service/Method`.
     const METHOD: &'static str;
     /// A question.
-    type Item: Question;
+    type Item: Item + prost::Message;
     /// A message of the answering stream: field 1 says what it is answered from, field 2 is a result.
     type Answer: Send + 'static;
 
@@ -37,27 +45,63 @@ pub(super) trait Questions: Send + 'static {
 }
 
 /// A stream that is being answered.
-struct Answering<Q> {
+struct Answering<Q: Questions> {
     questions: Streaming<Q>,
     snapshot: Snapshot,
     asker: Asker,
     tally: Tally,
+    /// What goes out next. None ends the stream.
+    ready: VecDeque<Result<Option<Told<Q::Answer>>, Status>>,
 }
 
 impl<Q: Questions> Answering<Q> {
     /// The answer to the next question; none when there is none.
     async fn next(&mut self) -> Result<Option<Told<Q::Answer>>, Status> {
-        let Some(message) = self.questions.message().await.map_err(status::of_transport)? else { return Ok(None) };
-        match message.read() {
-            Some(Incoming::Item(item)) => {
-                let mut wire = Wire::with_capacity(USUAL_ANSWER);
-                let found = write_result(&self.snapshot, &self.asker, &item, &mut wire, 2).await;
-                reads::add(&mut self.tally, found, None)?;
-                Ok(Some(Told::written(wire)))
-            }
-            Some(Incoming::Options(_)) => Err(status::invalid_field("options", "the first message alone has them")),
-            None => Err(status::invalid_field("item", "required")),
+        if self.ready.is_empty() {
+            self.answer_those_that_have_come().await;
         }
+        self.ready.pop_front().unwrap_or(Ok(None))
+    }
+
+    /// Waits for a question, and answers it with those that have come with it.
+    async fn answer_those_that_have_come(&mut self) {
+        let mut items = Vec::with_capacity(TOGETHER);
+        let mut bytes = 0;
+        let mut message = self.questions.message().await;
+        let end = loop {
+            match item_of(message) {
+                Ok(Some(item)) => {
+                    bytes += item.encoded_len();
+                    items.push(item);
+                }
+                Ok(None) => break Some(Ok(None)),
+                Err(status) => break Some(Err(status)),
+            }
+            if items.len() == TOGETHER || bytes > TOGETHER_BYTES {
+                break None;
+            }
+            match poll_immediate(self.questions.message()).await {
+                Some(next) => message = next,
+                None => break None,
+            }
+        };
+        for (item, question) in items.iter().zip(read_together(&self.snapshot, items.iter())) {
+            let mut wire = Wire::with_capacity(USUAL_ANSWER);
+            let found = write_result(&self.snapshot, &self.asker, item, question, &mut wire, 2).await;
+            let written_down = reads::add(&mut self.tally, found, None);
+            self.ready.push_back(written_down.map(|()| Some(Told::written(wire))));
+        }
+        self.ready.extend(end);
+    }
+}
+
+/// The item of a message behind the first; none: there are no more.
+fn item_of<Q: Questions>(message: Result<Option<Q>, Status>) -> Result<Option<Q::Item>, Status> {
+    let Some(message) = message.map_err(status::of_transport)? else { return Ok(None) };
+    match message.read() {
+        Some(Incoming::Item(item)) => Ok(Some(item)),
+        Some(Incoming::Options(_)) => Err(status::invalid_field("options", "the first message alone has them")),
+        None => Err(status::invalid_field("item", "required")),
     }
 }
 
@@ -78,7 +122,7 @@ pub(super) async fn answered<Q: Questions>(
     let tally = contract.tally(&asker, Q::METHOD, &snapshot);
     // The first error ends the stream; what was answered before it is written down when the stream is let go of. In a
     // box, because it is handed on with every answer.
-    let answering = Box::new(Answering { questions, snapshot, asker, tally });
+    let answering = Box::new(Answering { questions, snapshot, asker, tally, ready: VecDeque::new() });
     let answers = futures_util::stream::try_unfold(answering, |mut answering| async move {
         Ok(answering.next().await?.map(|told| (told, answering)))
     });

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::decode::Claim;
 use super::disclosure::{Asker, asker};
 use super::encode::Wire;
+use super::question::{Item, Question as _, TOGETHER, read_together, write_result};
 use super::reads::{self, Found};
 use super::stream::answered;
 use super::told::Told;
 use super::told::service::VerificationService;
-use super::{Contract, answer, answered_from, day_asked, decode, encode, status, unreadable};
+use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::domain::day::{Day, Period};
 use crate::domain::id::CredentialNumber;
 use crate::domain::law::Law;
@@ -21,7 +21,6 @@ use crate::domain::standing::Reason;
 use crate::domain::timeline::{CredentialDay, Timeline};
 use crate::domain::verdict::Reasons;
 use crate::proto::v1;
-use crate::registry::question::{Answer, Ask, AskSubject};
 use crate::registry::snapshot::Snapshot;
 
 /// How many questions a batch may have.
@@ -32,88 +31,6 @@ pub(super) const USUAL_ANSWER: usize = 352;
 
 pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// A question: about a credential, or about a claim.
-pub(super) trait Question: Send + Sync {
-    /// Answers it from a snapshot, and writes the answer as a field of a message.
-    fn answer(
-        &self,
-        snapshot: &Snapshot,
-        asker: &Asker,
-        wire: &mut Wire,
-        field: u8,
-    ) -> impl Future<Output = Result<Found, Status>> + Send;
-
-    /// The caller's own id of it, given back with the answer.
-    fn correlation_id(&self) -> &str;
-}
-
-impl Question for v1::VerificationItem {
-    async fn answer(&self, snapshot: &Snapshot, asker: &Asker, wire: &mut Wire, field: u8) -> Result<Found, Status> {
-        let ask = decode::verification_item("item", Some(self)).map_err(|rejection| status::rejected(&rejection))?;
-        verify(snapshot, asker, &ask, wire, field).await
-    }
-
-    fn correlation_id(&self) -> &str {
-        &self.correlation_id
-    }
-}
-
-impl Question for v1::EligibilityItem {
-    async fn answer(&self, snapshot: &Snapshot, asker: &Asker, wire: &mut Wire, field: u8) -> Result<Found, Status> {
-        let claim = decode::eligibility_item("item", Some(self)).map_err(|rejection| status::rejected(&rejection))?;
-        check(snapshot, asker, &claim, wire, field).await
-    }
-
-    fn correlation_id(&self) -> &str {
-        &self.correlation_id
-    }
-}
-
-/// A question about a credential, answered from a snapshot.
-async fn verify(
-    snapshot: &Snapshot,
-    asker: &Asker,
-    ask: &Ask<'_>,
-    wire: &mut Wire,
-    field: u8,
-) -> Result<Found, Status> {
-    asker.refuse_other_asked(snapshot, ask.provider.as_ref())?;
-    let as_of = day_asked(snapshot, "item.as_of", ask.as_of)?;
-    let tell = |found: &Answer<'_>| {
-        asker.verification(snapshot, found).write(wire, field, &answered_from(snapshot));
-        noted(ask, found)
-    };
-    snapshot.answer(ask, as_of, false, tell).await.map_err(|error| unreadable(&error))
-}
-
-/// A question about a claim, answered from a snapshot.
-async fn check(
-    snapshot: &Snapshot,
-    asker: &Asker,
-    claim: &Claim<'_>,
-    wire: &mut Wire,
-    field: u8,
-) -> Result<Found, Status> {
-    asker.refuse_other_asked(snapshot, claim.ask.provider.as_ref())?;
-    let tell = |found: &Answer<'_>| {
-        let Answer { as_of, finding, .. } = *found;
-        let limits = snapshot.coverage_limits(as_of, claim.units, encode::is_eligible(finding.verdict));
-        encode::Eligibility { as_of, finding, limits }.write(wire, field, &answered_from(snapshot));
-        noted(&claim.ask, found)
-    };
-    snapshot.answer(&claim.ask, claim.date_of_service, true, tell).await.map_err(|error| unreadable(&error))
-}
-
-/// What is written down of an answer: the credential found, or else the one asked about.
-fn noted(ask: &Ask<'_>, found: &Answer<'_>) -> Found {
-    let asked = match &ask.subject {
-        AskSubject::Number(number) => *number,
-        AskSubject::Holder(_) => None,
-    };
-    let number = found.timeline.as_ref().map(|timeline| timeline.number).or(asked);
-    Found { number, as_of: Some(found.as_of), verdict: Some(found.finding.verdict) }
-}
-
 impl Contract {
     /// Answers a batch.
     async fn batch<M>(
@@ -122,7 +39,7 @@ impl Contract {
         method: &'static str,
         known_at: Option<v1::KnownAt>,
         min_revision: u64,
-        items: &[impl Question],
+        items: &[impl Item],
     ) -> Result<Response<Told<M>>, Status> {
         if items.len() > LARGEST_BATCH {
             return Err(status::too_large(format!("a batch has at most {LARGEST_BATCH} items: use the stream")));
@@ -131,10 +48,12 @@ impl Contract {
         let mut wire = Wire::with_capacity(items.len() * USUAL_ANSWER);
         let mut tally = self.tally(asker, method, &snapshot);
         let mut turns = self.turns.work();
-        for item in items {
-            turns.item().await;
-            let found = write_result(&snapshot, asker, item, &mut wire, 1).await;
-            reads::add(&mut tally, found, None)?;
+        for items in items.chunks(TOGETHER) {
+            for (item, question) in items.iter().zip(read_together(&snapshot, items.iter())) {
+                turns.item().await;
+                let found = write_result(&snapshot, asker, item, question, &mut wire, 1).await;
+                reads::add(&mut tally, found, None)?;
+            }
         }
         Ok(Response::new(Told::written(wire)))
     }
@@ -153,7 +72,7 @@ impl VerificationService for Contract {
         let (ask, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_from(known_at, request.min_revision).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
-        let found = verify(&snapshot, &asker, &ask, &mut wire, 1).await?;
+        let found = ask.answer(&snapshot, &asker, &mut wire, 1).await?;
         self.note(&asker, "VerificationService/VerifyCredential", &snapshot, found)?;
         Ok(Response::new(Told::written(wire)))
     }
@@ -187,7 +106,7 @@ impl VerificationService for Contract {
         let (claim, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_from(known_at, request.min_revision).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
-        let found = check(&snapshot, &asker, &claim, &mut wire, 1).await?;
+        let found = claim.answer(&snapshot, &asker, &mut wire, 1).await?;
         self.note(&asker, "VerificationService/CheckBillingEligibility", &snapshot, found)?;
         Ok(Response::new(Told::written(wire)))
     }
@@ -260,22 +179,6 @@ async fn on_file(snapshot: &Snapshot, asker: &Asker, number: CredentialNumber) -
     }
     let timeline = snapshot.timeline(number).await.map_err(|error| unreadable(&error))?;
     timeline.ok_or_else(not_found)
-}
-
-/// Writes the answer to one item as a field of a message: an item at fault has its error, and the others their answers.
-pub(super) async fn write_result(
-    snapshot: &Snapshot,
-    asker: &Asker,
-    item: &impl Question,
-    wire: &mut Wire,
-    field: u8,
-) -> Option<Found> {
-    let begun = wire.begin(field);
-    wire.text(1, item.correlation_id());
-    let answered = item.answer(snapshot, asker, wire, 2).await;
-    let found = answered.inspect_err(|error| wire.built(3, &status::to_rpc_status(error))).ok();
-    wire.end(begun);
-    found
 }
 
 /// The fewest periods that tell the whole truth about a range.

@@ -1,5 +1,9 @@
 //! Questions: what is asked of a snapshot, and what it answers.
 
+use std::hint::black_box;
+
+use smallvec::SmallVec;
+
 use super::errors::ReadError;
 use super::residents::Looked;
 use super::snapshot::{FoundHolder, Snapshot};
@@ -107,6 +111,21 @@ impl Snapshot {
         }
         let timeline = self.timeline(number).await?;
         Ok(find(timeline.as_ref().map_or(LookedUp::Nothing, |timeline| LookedUp::Credential(timeline, None))))
+    }
+
+    /// Has the processor fetch what questions about some credentials are answered from, as far as it is in memory. Where
+    /// each would wait for its own in turn, all wait together. It changes no answer.
+    pub fn bring_near(&self, numbers: impl Iterator<Item = CredentialNumber>) {
+        let seen = self.shared.residents.see();
+        let timelines: SmallVec<[&Timeline; 16]> = numbers
+            .filter_map(|number| match seen.look(number) {
+                Looked::Here(resident) => Some(resident.timeline.as_ref()),
+                Looked::Unknown | Looked::NotHere => None,
+            })
+            .collect();
+        // One after another: what the second glance is at lies where the first one finds out.
+        black_box(timelines.iter().fold(0, |seen, timeline| timeline.glance() ^ seen));
+        black_box(timelines.iter().fold(0, |seen, timeline| timeline.names.glance() ^ seen));
     }
 
     fn find<'a>(&self, ask: &Ask<'_>, as_of: Day, billing: bool, looked_up: LookedUp<'a>) -> Answer<'a> {

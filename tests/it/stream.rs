@@ -129,3 +129,47 @@ async fn a_peer_that_does_not_read_is_held_back_and_then_gets_everything() {
     println!("back-pressure: {stood_at} of {count} items were taken while nothing was read");
     process.stop();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_at_fault_ends_a_stream_behind_the_answers_to_all_before_it() {
+    let data = tempfile::tempdir().unwrap();
+    let (_process, client, number) = one_person(data.path()).await;
+    let nothing = v1::StreamVerifyCredentialsRequest { kind: None };
+    for (fault, field) in [(options(), "options"), (nothing, "item")] {
+        for before in [0, 1, 15, 16, 17, 40] {
+            let mut questions = vec![options()];
+            questions.extend((0..before).map(|at| item(&number, at)));
+            questions.push(fault.clone());
+            questions.extend((before..before + 5).map(|at| item(&number, at)));
+            let stream = tokio_stream::iter(questions);
+            let mut answers = client.verification().stream_verify_credentials(stream).await.unwrap().into_inner();
+            let mut answer_of = Vec::new();
+            let refusal = loop {
+                match answers.message().await {
+                    Ok(response) => answer_of.extend(answered(response.expect("a fault")).map(|(at, _)| at)),
+                    Err(refusal) => break refusal,
+                }
+            };
+            assert_eq!(answer_of, (0..before).collect::<Vec<_>>());
+            assert!(refusal.code() == tonic::Code::InvalidArgument && refusal.message().contains(field), "{refusal}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_that_comes_alone_does_not_wait_for_others() {
+    let data = tempfile::tempdir().unwrap();
+    let (_process, client, number) = one_person(data.path()).await;
+    let (ask, asked) = tokio::sync::mpsc::channel(1);
+    ask.send(options()).await.unwrap();
+    let mut answers =
+        client.verification().stream_verify_credentials(ReceiverStream::new(asked)).await.unwrap().into_inner();
+    assert!(answered(answers.message().await.unwrap().unwrap()).is_none());
+    for at in 0..20 {
+        ask.send(item(&number, at)).await.unwrap();
+        let answer = tokio::time::timeout(Duration::from_secs(10), answers.message()).await;
+        assert_eq!(answered(answer.expect("an answer").unwrap().unwrap()), Some((at, Verdict::Confirmed)));
+    }
+    drop(ask);
+    assert!(answers.message().await.unwrap().is_none());
+}

@@ -1,0 +1,144 @@
+//! Questions about credentials and claims: read, and answered from a snapshot.
+
+use tonic::Status;
+
+use super::decode::Claim;
+use super::disclosure::Asker;
+use super::encode::Wire;
+use super::reads::Found;
+use super::{answered_from, day_asked, decode, encode, status, unreadable};
+use crate::domain::decide::Rejection;
+use crate::domain::id::CredentialNumber;
+use crate::proto::v1;
+use crate::registry::question::{Answer, Ask, AskSubject};
+use crate::registry::snapshot::Snapshot;
+
+/// How many questions of a batch or a stream are read before the first of them is answered.
+pub(super) const TOGETHER: usize = 16;
+
+/// An item of a batch or a stream.
+pub(super) trait Item: Send + Sync {
+    /// The question that it is.
+    type Question<'i>: Question
+    where
+        Self: 'i;
+
+    /// Reads it.
+    fn read(&self) -> Result<Self::Question<'_>, Rejection>;
+
+    /// The caller's own id of it, given back with the answer.
+    fn correlation_id(&self) -> &str;
+}
+
+/// A question: about a credential, or about a claim.
+pub(super) trait Question: Send + Sync {
+    /// The number that it asks about, if it asks by number and there can be such a number.
+    fn number(&self) -> Option<CredentialNumber>;
+
+    /// Answers it from a snapshot, and writes the answer as a field of a message.
+    fn answer(
+        &self,
+        snapshot: &Snapshot,
+        asker: &Asker,
+        wire: &mut Wire,
+        field: u8,
+    ) -> impl Future<Output = Result<Found, Status>> + Send;
+}
+
+impl Item for v1::VerificationItem {
+    type Question<'i> = Ask<'i>;
+
+    fn read(&self) -> Result<Ask<'_>, Rejection> {
+        decode::verification_item("item", Some(self))
+    }
+
+    fn correlation_id(&self) -> &str {
+        &self.correlation_id
+    }
+}
+
+impl Item for v1::EligibilityItem {
+    type Question<'i> = Claim<'i>;
+
+    fn read(&self) -> Result<Claim<'_>, Rejection> {
+        decode::eligibility_item("item", Some(self))
+    }
+
+    fn correlation_id(&self) -> &str {
+        &self.correlation_id
+    }
+}
+
+impl Question for Ask<'_> {
+    fn number(&self) -> Option<CredentialNumber> {
+        match &self.subject {
+            AskSubject::Number(number) => *number,
+            AskSubject::Holder(_) => None,
+        }
+    }
+
+    async fn answer(&self, snapshot: &Snapshot, asker: &Asker, wire: &mut Wire, field: u8) -> Result<Found, Status> {
+        asker.refuse_other_asked(snapshot, self.provider.as_ref())?;
+        let as_of = day_asked(snapshot, "item.as_of", self.as_of)?;
+        let tell = |found: &Answer<'_>| {
+            asker.verification(snapshot, found).write(wire, field, &answered_from(snapshot));
+            self.noted(found)
+        };
+        snapshot.answer(self, as_of, false, tell).await.map_err(|error| unreadable(&error))
+    }
+}
+
+impl Question for Claim<'_> {
+    fn number(&self) -> Option<CredentialNumber> {
+        self.ask.number()
+    }
+
+    async fn answer(&self, snapshot: &Snapshot, asker: &Asker, wire: &mut Wire, field: u8) -> Result<Found, Status> {
+        asker.refuse_other_asked(snapshot, self.ask.provider.as_ref())?;
+        let tell = |found: &Answer<'_>| {
+            let Answer { as_of, finding, .. } = *found;
+            let limits = snapshot.coverage_limits(as_of, self.units, encode::is_eligible(finding.verdict));
+            encode::Eligibility { as_of, finding, limits }.write(wire, field, &answered_from(snapshot));
+            self.ask.noted(found)
+        };
+        snapshot.answer(&self.ask, self.date_of_service, true, tell).await.map_err(|error| unreadable(&error))
+    }
+}
+
+impl Ask<'_> {
+    /// What is written down of an answer: the credential found, or else the one asked about.
+    fn noted(&self, found: &Answer<'_>) -> Found {
+        let number = found.timeline.as_ref().map(|timeline| timeline.number).or(self.number());
+        Found { number, as_of: Some(found.as_of), verdict: Some(found.finding.verdict) }
+    }
+}
+
+/// Reads some items, and brings near what they ask about: memory then has whoever answers them wait for all of it once.
+pub(super) fn read_together<'i, I: Item>(
+    snapshot: &Snapshot,
+    items: impl Iterator<Item = &'i I>,
+) -> Vec<Result<I::Question<'i>, Rejection>> {
+    let questions: Vec<_> = items.map(Item::read).collect();
+    snapshot.bring_near(questions.iter().flatten().filter_map(Question::number));
+    questions
+}
+
+/// Writes the answer to one item as a field of a message: an item at fault has its error, and the others their answers.
+pub(super) async fn write_result<I: Item>(
+    snapshot: &Snapshot,
+    asker: &Asker,
+    item: &I,
+    question: Result<I::Question<'_>, Rejection>,
+    wire: &mut Wire,
+    field: u8,
+) -> Option<Found> {
+    let begun = wire.begin(field);
+    wire.text(1, item.correlation_id());
+    let answered = match question {
+        Ok(question) => question.answer(snapshot, asker, wire, 2).await,
+        Err(rejection) => Err(status::rejected(&rejection)),
+    };
+    let found = answered.inspect_err(|error| wire.built(3, &status::to_rpc_status(error))).ok();
+    wire.end(begun);
+    found
+}
