@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use foldhash::fast::RandomState;
+
 use crate::domain::fact::Role;
 
 /// A role as the table has it.
@@ -155,7 +157,7 @@ pub const METHODS: &[Method] = &[
 
 /// The row of a path (`/package.Service/Method`). None: no method of the contract.
 pub fn method(path: &str) -> Option<&'static Method> {
-    static BY_PATH: LazyLock<HashMap<String, &'static Method>> = LazyLock::new(|| {
+    static BY_PATH: LazyLock<HashMap<String, &'static Method, RandomState>> = LazyLock::new(|| {
         let path = |method: &Method| format!("/ms.dmh.credential.v1.{}/{}", method.service, method.name);
         METHODS.iter().map(|method| (path(method), method)).collect()
     });

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use pin_project_lite::pin_project;
 use tokio::time::Timeout;
 use tonic::body::Body;
@@ -27,6 +27,12 @@ use crate::registry::Registry;
 use crate::telemetry::access::{AccessLog, Answered};
 use crate::telemetry::audit::Client;
 use crate::telemetry::metrics::Metrics;
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+static DEV_CALLER: HeaderName = HeaderName::from_static("x-dev-caller");
+static DEV_TODAY: HeaderName = HeaderName::from_static("x-dev-today");
 
 /// How much earlier than the caller a call is given up, so that the answer still says why: a tenth of the time, at most
 /// this.
@@ -84,7 +90,7 @@ where
         let way_in = &self.way_in;
         let method = auth::method(request.uri().path());
         let deadline = deadline(request.headers());
-        let given = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+        let given = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
         let request_id = way_in.request_ids.of(given);
         let caller = way_in.identities.caller(request.headers(), request.extensions().get(), started);
         let admitted = way_in.admit(method, caller, request_id, request.headers());
@@ -251,7 +257,7 @@ impl EntranceLayer {
             refuse_dev_metadata(headers)?;
             return Ok((asker, None));
         }
-        let day = headers.get("x-dev-today").map(|day| day.to_str().unwrap_or_default().parse());
+        let day = headers.get(&DEV_TODAY).map(|day| day.to_str().unwrap_or_default().parse());
         let not_a_day = |_| status::invalid_field("x-dev-today", "not a date of the form 2026-03-01");
         Ok((asker, day.transpose().map_err(not_a_day)?))
     }
@@ -268,15 +274,15 @@ impl EntranceLayer {
 
 /// What only a development server does is never silently left undone.
 fn refuse_dev_metadata(headers: &HeaderMap) -> Result<(), Status> {
-    match ["x-dev-caller", "x-dev-today"].into_iter().find(|name| headers.contains_key(*name)) {
-        Some(name) => Err(status::invalid_field(name, "only a development server (serve --dev) takes it")),
+    match [&DEV_CALLER, &DEV_TODAY].into_iter().find(|name| headers.contains_key(*name)) {
+        Some(name) => Err(status::invalid_field(name.as_str(), "only a development server (serve --dev) takes it")),
         None => Ok(()),
     }
 }
 
 /// The time that a caller gives a call (`grpc-timeout`: up to eight digits and a unit), less a head start.
 fn deadline(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let text = headers.get(&GRPC_TIMEOUT)?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let amount: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
     let limit = match unit {
@@ -293,7 +299,7 @@ fn deadline(headers: &HeaderMap) -> Option<Duration> {
 
 /// The gRPC code of a response, as far as its head tells.
 fn code(response: &Response<Body>) -> i32 {
-    let code = response.headers().get("grpc-status").and_then(|value| value.to_str().ok()?.parse().ok());
+    let code = response.headers().get(&GRPC_STATUS).and_then(|value| value.to_str().ok()?.parse().ok());
     code.unwrap_or(0)
 }
 
