@@ -32,6 +32,7 @@ use crate::domain::provider::ProviderTimeline;
 use crate::domain::specialist::SpecialistFile;
 use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
+use crate::store::thread::{LAST, stand_back};
 
 const ALL_HERE: &str = "every timeline is in memory";
 
@@ -180,7 +181,7 @@ impl Shared {
         }
         let shared = Arc::clone(self);
         let thread = std::thread::Builder::new().name("timelines".to_owned()).spawn(move || {
-            give_way();
+            stand_back(LAST);
             match shared.read_in_all() {
                 Ok(()) if shared.residents.are_all_here() => tracing::info!("{ALL_HERE}"),
                 Ok(()) => {}
@@ -191,13 +192,5 @@ impl Shared {
         })?;
         *self.residents.reading_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(())
-    }
-}
-
-/// Lets this thread have the time that the others leave. If the system refuses, it is one thread among the others.
-fn give_way() {
-    let thread = rustix::thread::gettid();
-    if let Err(refused) = rustix::process::setpriority_process(Some(thread), 19) {
-        tracing::debug!(error = &refused as &dyn std::error::Error, "timelines are read in at full priority");
     }
 }

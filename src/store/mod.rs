@@ -13,6 +13,7 @@ pub mod index;
 pub mod log;
 pub mod record;
 pub mod step;
+pub mod thread;
 
 mod data_dir;
 mod rebuild;

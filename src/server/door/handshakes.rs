@@ -5,8 +5,7 @@ use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-/// How far the thread stands back: a third of what a thread of calls has, where there is not enough for both.
-const NICENESS: i32 = 5;
+use crate::store::thread::{BESIDE, stand_back};
 
 /// Where handshakes are made. Those under way end with it.
 pub(super) struct Handshakes {
@@ -16,15 +15,10 @@ pub(super) struct Handshakes {
 impl Handshakes {
     /// Starts the thread.
     pub(super) fn start() -> io::Result<Handshakes> {
-        let stand_back = || {
-            if let Err(error) = rustix::process::nice(NICENESS) {
-                tracing::warn!(error = &error as &dyn std::error::Error, "handshakes do not stand back");
-            }
-        };
         let thread = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("handshakes")
-            .on_thread_start(stand_back)
+            .on_thread_start(|| stand_back(BESIDE))
             .enable_time()
             .build()?;
         Ok(Handshakes { thread: Some(thread) })

@@ -17,6 +17,7 @@ use sled::IVec;
 
 use super::layers::Layers;
 use super::{IndexError, keys};
+use crate::store::thread::{BESIDE, stand_back};
 
 /// Keys with their values. Under an empty value: what is taken out.
 pub(super) type Writes = BTreeMap<IVec, IVec>;
@@ -63,7 +64,10 @@ impl Recent {
     pub(super) fn over(db: &sled::Db, layers: &Arc<ArcSwap<Layers>>, together: usize) -> io::Result<Recent> {
         let shared = Arc::<Shared>::default();
         let (ours, db, layers) = (Arc::clone(&shared), db.clone(), Arc::clone(layers));
-        let mover = thread::Builder::new().name("index".to_owned()).spawn(move || ours.move_on(&db, &layers))?;
+        let mover = thread::Builder::new().name("index".to_owned()).spawn(move || {
+            stand_back(BESIDE);
+            ours.move_on(&db, &layers);
+        })?;
         Ok(Recent { shared, together, mover: Some(mover) })
     }
 
