@@ -156,11 +156,9 @@ async fn a_peer_that_floods_is_cut_off() {
         [frame(HEADERS, END_HEADERS, id, &verify), taken_back].concat()
     };
     let metadata = |_| frame(CONTINUATION, 0, 1, &field("x-more", &"m".repeat(1000)));
-    // A stream that ends twice is a fault of its own, which HTTP/2 answers by a reset.
-    let faults = |id: u32| {
-        let whole = frame(HEADERS, END_HEADERS | END_STREAM, id, &verify);
-        [whole, frame(DATA, END_STREAM, id, b"more")].concat()
-    };
+    // Headers that are none of HTTP/2 are a fault of the stream alone, which is answered by a reset.
+    let of_http_1 = [&verify[..], &field("connection", "close")].concat();
+    let faults = |id: u32| frame(HEADERS, END_HEADERS | END_STREAM, id, &of_http_1);
     for (what, begin, mut next) in [
         ("resets", hello(), Box::new(reset) as Box<dyn FnMut(u32) -> Vec<u8>>),
         ("metadata", [hello(), frame(HEADERS, 0, 1, &verify)].concat(), Box::new(metadata)),

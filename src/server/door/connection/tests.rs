@@ -11,6 +11,9 @@ use crate::auth::shares::Place;
 
 const LONG: Duration = Duration::from_secs(600);
 
+/// How long is waited for what is to happen at once.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Two ends of a connection, of which one is the server's, what tells it to go, and who it is.
 async fn met(time: Duration) -> (TcpStream, Connection, oneshot::Sender<()>, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -22,9 +25,10 @@ async fn met(time: Duration) -> (TcpStream, Connection, oneshot::Sender<()>, Pee
     (other.unwrap(), connection, go, peer)
 }
 
-/// Reads to the end: how much there was, or how it ended.
+/// Reads to the end, which there has to be: how much there was, or how it ended.
 async fn read(mut connection: Connection) -> io::Result<usize> {
-    connection.read_to_end(&mut Vec::new()).await
+    let mut said = Vec::new();
+    tokio::time::timeout(PATIENCE, connection.read_to_end(&mut said)).await.expect("it ends")
 }
 
 #[tokio::test]
