@@ -17,7 +17,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -68,6 +67,9 @@ pub enum ServeError {
     /// The list of clients cannot be used.
     #[error("{0}")]
     Clients(Mistake),
+    /// The signal to take the files anew cannot be listened for.
+    #[error("SIGHUP cannot be listened for")]
+    Hangup(#[source] std::io::Error),
     /// The loss that the operator would accept is not the one that there is.
     #[error("the loss was not accepted")]
     Loss(#[from] LossError),
@@ -180,17 +182,9 @@ fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Door, Option<Watch>)
     let Some(access) = &config.access else {
         return Ok((Door { tls: None, identities: Identities::Dev, shares }, None));
     };
-    let certificates = access.certificates.read(clock::now())?;
-    door::tell_expiry(certificates.expires, metrics);
-    let clients = config::clients::read(&access.clients);
-    let clients =
-        clients.map_err(|mistakes| mistakes.into_iter().next().map_or(ServeError::Broken, ServeError::Clients))?;
-    let tls = Arc::new(ArcSwap::new(certificates.tls));
-    let identities = Identities::listed(clients);
-    let (files, clients) = (access.certificates.clone(), access.clients.clone());
-    let (metrics, slot) = (Arc::clone(metrics), Arc::clone(&tls));
-    let watch = Watch { files, clients, tls: slot, identities: identities.clone(), metrics };
-    Ok((Door { tls: Some(tls), identities, shares }, Some(watch)))
+    let watch = Watch::begin(access, metrics)?;
+    let door = Door { tls: Some(Arc::clone(&watch.tls)), identities: watch.identities.clone(), shares };
+    Ok((door, Some(watch)))
 }
 
 async fn keep_calendar(registry: Registry) {

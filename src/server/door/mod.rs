@@ -26,7 +26,7 @@ use tokio_stream::wrappers::ReceiverStream;
 pub use self::connection::Connection;
 use self::connection::{STRANGERS_TIME, Stranger, Wire};
 use self::handshakes::Handshakes;
-pub(super) use self::reload::{Watch, tell_expiry};
+pub(super) use self::reload::Watch;
 use crate::auth::Identities;
 use crate::auth::peer::{Certificate, Peer};
 use crate::auth::shares::{Place, Shares};

@@ -2,18 +2,19 @@
 //! is not taken, and the log says why; what was taken before stays. Connections live on.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use arc_swap::ArcSwap;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
 use super::Tls;
-use super::certificates::CertificateFiles;
 use crate::auth::Identities;
 use crate::registry::clock;
-use crate::server::config::clients;
+use crate::server::ServeError;
+use crate::server::config::{Access, clients};
 use crate::telemetry::metrics::Metrics;
 
 /// How often the files are looked at.
@@ -24,18 +25,20 @@ const EXPIRES_SOON: jiff::SignedDuration = jiff::SignedDuration::from_hours(14 *
 
 /// Keeps up with the files.
 pub(in crate::server) struct Watch {
-    pub files: CertificateFiles,
-    pub clients: PathBuf,
+    files: Access,
+    metrics: Arc<Metrics>,
+    hangup: Signal,
+    certificates: Seen,
+    clients: Seen,
+    /// What is in use of them.
     pub tls: Tls,
     pub identities: Identities,
-    pub metrics: Arc<Metrics>,
 }
 
 /// What a file looked like: when it was written, its size, and which it is.
 type Look = Option<(i64, i64, u64, u64)>;
 
 /// Files that were looked at.
-#[derive(Default)]
 struct Seen {
     /// What they looked like when they were read.
     taken: Vec<Look>,
@@ -43,6 +46,11 @@ struct Seen {
 }
 
 impl Seen {
+    /// They are about to be read.
+    fn taken(now: Vec<Look>) -> Seen {
+        Seen { taken: now, last: Vec::new() }
+    }
+
     /// Whether they are others than those that were read, and have been so since the last look: what is being written
     /// changes from one look to the next.
     fn is_settled(&mut self, now: Vec<Look>) -> bool {
@@ -53,40 +61,46 @@ impl Seen {
 }
 
 impl Watch {
+    /// Reads them for the first time. What changes from now on, and a SIGHUP from now on, is not missed, however long it
+    /// takes until they are kept up with.
+    pub(in crate::server) fn begin(files: &Access, metrics: &Arc<Metrics>) -> Result<Watch, ServeError> {
+        let hangup = signal(SignalKind::hangup()).map_err(ServeError::Hangup)?;
+        let certificates = Seen::taken(look(files.certificates.paths()));
+        let read = files.certificates.read(clock::now())?;
+        tell_expiry(read.expires, metrics);
+        let clients = Seen::taken(look([files.clients.as_path()]));
+        let first = |mistakes: Vec<_>| mistakes.into_iter().next().map_or(ServeError::Broken, ServeError::Clients);
+        let identities = Identities::listed(clients::read(&files.clients).map_err(first)?);
+        let tls = Arc::new(ArcSwap::new(read.tls));
+        let (files, metrics) = (files.clone(), Arc::clone(metrics));
+        Ok(Watch { files, metrics, hangup, certificates, clients, tls, identities })
+    }
+
     /// Keeps up with them until it is dropped.
-    pub(in crate::server) async fn keep(self) {
-        let mut hangup = match signal(SignalKind::hangup()) {
-            Ok(hangup) => hangup,
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "SIGHUP cannot be listened for");
-                return;
-            }
-        };
+    pub(in crate::server) async fn keep(mut self) {
         let mut period = tokio::time::interval(PERIOD);
         period.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut certificates, mut clients) = (Seen::default(), Seen::default());
-        (certificates.taken, clients.taken) = (look(self.files.paths()), look([self.clients.as_path()]));
         loop {
             let asked = tokio::select! {
-                _ = hangup.recv() => true,
+                _ = self.hangup.recv() => true,
                 _ = period.tick() => false,
             };
             // Looked at before they are read, so that a change in between is seen at the next look.
-            let now = look(self.files.paths());
-            if certificates.is_settled(now.clone()) || asked {
-                certificates.taken = now;
+            let now = look(self.files.certificates.paths());
+            if self.certificates.is_settled(now.clone()) || asked {
+                self.certificates.taken = now;
                 self.take_certificates();
             }
-            let now = look([self.clients.as_path()]);
-            if clients.is_settled(now.clone()) || asked {
-                clients.taken = now;
+            let now = look([self.files.clients.as_path()]);
+            if self.clients.is_settled(now.clone()) || asked {
+                self.clients.taken = now;
                 self.take_clients();
             }
         }
     }
 
     fn take_certificates(&self) {
-        match self.files.read(clock::now()) {
+        match self.files.certificates.read(clock::now()) {
             Ok(certificates) => {
                 self.tls.store(certificates.tls);
                 tracing::info!(expires = %certificates.expires, "certificates taken");
@@ -100,7 +114,7 @@ impl Watch {
     }
 
     fn take_clients(&self) {
-        match clients::read(&self.clients) {
+        match clients::read(&self.files.clients) {
             Ok(clients) => {
                 tracing::info!(clients = clients.count(), "list of clients taken");
                 self.identities.replace(clients);
@@ -118,7 +132,7 @@ impl Watch {
 }
 
 /// Tells when the certificate in use expires, and says so while there is time to do something about it.
-pub(in crate::server) fn tell_expiry(expires: jiff::Timestamp, metrics: &Metrics) {
+fn tell_expiry(expires: jiff::Timestamp, metrics: &Metrics) {
     metrics.certificate_expires(expires.as_second());
     if expires.duration_since(clock::now()) < EXPIRES_SOON {
         tracing::warn!(%expires, "the server's certificate expires soon");

@@ -53,11 +53,17 @@ impl Place {
 
     /// The same, with more flags than it was set up with.
     pub fn start_with(flags: &[&str]) -> Place {
+        let place = Place::opening(flags);
+        place.process.listening();
+        place
+    }
+
+    /// The same, and it is not waited for.
+    pub fn opening(flags: &[&str]) -> Place {
         let directory = tempfile::tempdir().unwrap();
         set_up(directory.path());
         let config = directory.path().join("config.toml");
         let process = Process::serve(&[&["--config", config.to_str().unwrap()], flags].concat());
-        process.listening();
         Place { directory, process }
     }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cpss_registry::server::setup;
+use tokio::net::TcpStream;
 use tonic::Code;
 
 use super::place::{Place, client, question};
@@ -119,6 +120,21 @@ async fn a_change_is_noticed_without_being_told() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(place.shown().await, place.on_disk());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_is_taken_that_was_told_of_while_the_registry_opened() {
+    let place = Place::opening(&[]);
+    // The ops port is there first.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while TcpStream::connect(place.process.ops()).await.is_err() {
+        assert!(Instant::now() < deadline, "{}", place.process.said());
+    }
+    setup::add_client(place.directory(), &client("auditor-1", "auditor")).unwrap();
+    place.process.hang_up();
+    place.process.listening();
+    place.process.wait_until_said("list of clients taken", Duration::from_secs(60));
+    place.client("auditor-1").await.ask(question()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
