@@ -36,9 +36,8 @@ use tower::layer::util::{Identity, Stack};
 
 pub(crate) use self::entrance::EntranceLayer;
 use self::health::HealthBoard;
-use self::limits::LARGEST_MESSAGE;
 pub(crate) use self::limits::LimitsLayer;
-use self::limits::Turns;
+use self::limits::{LARGEST_MESSAGE, LARGEST_PLAIN, Turns};
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::proto::{self, v1};
@@ -86,9 +85,9 @@ pub(crate) fn server(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .layer(way_in)
         .layer(limits)
-        .add_service(HealthServer::new(health.service()).max_decoding_message_size(LARGEST_MESSAGE))
-        .add_service(reflection().build_v1()?.max_decoding_message_size(LARGEST_MESSAGE))
-        .add_service(reflection().build_v1alpha()?.max_decoding_message_size(LARGEST_MESSAGE))
+        .add_service(HealthServer::new(health.service()).max_decoding_message_size(LARGEST_PLAIN))
+        .add_service(reflection().build_v1()?.max_decoding_message_size(LARGEST_PLAIN))
+        .add_service(reflection().build_v1alpha()?.max_decoding_message_size(LARGEST_PLAIN))
         .add_service(
             told::service::VerificationServiceServer::new(contract.clone()).max_decoding_message_size(LARGEST_MESSAGE),
         )

@@ -3,6 +3,7 @@
 //! They stand between the entrance and the services: who calls is known by then, and a refusal goes out by the entrance,
 //! which writes it into the access log. What a connection may take is said to HTTP/2 itself, by [`http2`].
 
+mod bounded;
 mod held;
 mod turns;
 
@@ -21,6 +22,8 @@ use tonic::body::Body;
 use tonic::transport::Server;
 use tower::{Layer, Service};
 
+use self::bounded::Bounded;
+pub(super) use self::bounded::LARGEST_PLAIN;
 use self::held::{Asked, Held};
 pub(super) use self::turns::Turns;
 use super::disclosure::Asker;
@@ -29,7 +32,7 @@ use crate::auth::Identities;
 use crate::auth::peer::Peer;
 use crate::auth::shares::{Exhausted, Place, Shares};
 
-/// The largest message that is read: a batch of a thousand questions is a fifth of it.
+/// The largest message of a large call: a batch of a thousand questions is a fifth of it.
 pub(super) const LARGEST_MESSAGE: usize = 1024 * 1024;
 
 /// How many calls a connection may have under way, and how large the headers of each may be.
@@ -103,7 +106,7 @@ pub(crate) struct Limited<S> {
 
 impl<S> Service<Request<Body>> for Limited<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>>,
+    S: Service<Request<Bounded>, Response = Response<Body>>,
 {
     type Response = Response<Body>;
     type Error = S::Error;
@@ -116,7 +119,12 @@ where
     fn call(&mut self, request: Request<Body>) -> Limiting<S::Future> {
         match self.limits.admit(&request) {
             Err(refusal) => Limiting::Refused { refusal },
-            Ok(held) => {
+            Ok(admitted) => {
+                let (request, held) = match admitted {
+                    Admitted::Open => (request.map(Bounded::by_message), None),
+                    Admitted::Plain => (request.map(Bounded::plain), None),
+                    Admitted::Large(place, asked) => (request.map(Bounded::by_message), Some((place, asked))),
+                };
                 let longest = self.limits.shares.limits().longest_call.unwrap_or(NO_LIMIT);
                 Limiting::Admitted { call: tokio::time::timeout(longest, self.inner.call(request)), held }
             }
@@ -124,12 +132,22 @@ where
     }
 }
 
+/// A call that there is room for.
+enum Admitted {
+    /// One that is open to all.
+    Open,
+    /// One that has little in memory.
+    Plain,
+    /// One that may have much: this is to be held until its answer has been read.
+    Large(Place, Asked),
+}
+
 impl LimitsLayer {
-    /// Counts a call. What is given of a large one is to be held until its answer has been read.
-    fn admit(&self, request: &Request<Body>) -> Result<Option<(Place, Asked)>, Status> {
+    /// Counts a call.
+    fn admit(&self, request: &Request<Body>) -> Result<Admitted, Status> {
         let extensions = request.extensions();
         // Health and reflection are open to all, and say little.
-        let Some(Asker { caller, .. }) = extensions.get::<Asker>() else { return Ok(None) };
+        let Some(Asker { caller, .. }) = extensions.get::<Asker>() else { return Ok(Admitted::Open) };
         let peer = extensions.get::<Peer>();
         let share = self.shares.of(&caller.client);
         if let Some(peer) = peer {
@@ -137,7 +155,7 @@ impl LimitsLayer {
         }
         share.call().map_err(refused)?;
         if !LARGE.contains(&request.uri().path()) {
-            return Ok(None);
+            return Ok(Admitted::Plain);
         }
         let place = share.large().map_err(refused)?;
         let shown = request.headers().get_all(AUTHORIZATION).iter().map(|value| (AUTHORIZATION, value.clone()));
@@ -147,7 +165,7 @@ impl LimitsLayer {
             peer: peer.cloned(),
             shown: HeaderMap::from_iter(shown),
         };
-        Ok(Some((place, asked)))
+        Ok(Admitted::Large(place, asked))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cpss_registry::proto::v1;
+use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -91,6 +92,30 @@ async fn a_connection_has_so_many_calls_and_headers_are_so_large() {
     }
     assert_eq!(status, [200, 431]);
     assert_eq!(h2.current_max_send_streams(), 1024);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_large_calls_have_large_messages() {
+    let place = Place::start();
+    let way = Way::to(&place, 10_000).await;
+    let item = v1::VerificationItem { correlation_id: "m".repeat(40_000), ..question().item.unwrap() };
+    let large = v1::VerifyCredentialRequest { item: Some(item.clone()), ..Default::default() };
+    let too_large = (Code::ResourceExhausted, "TOO_LARGE".to_owned());
+    assert_eq!(place.client("greedy").await.refusal(large.clone()).await.told(), too_large);
+    let batch = v1::BatchVerifyCredentialsRequest { items: vec![item], ..Default::default() };
+    assert_eq!(place.client("greedy").await.ask(batch).await.results.len(), 1);
+
+    // Nor does the server wait until the message is whole.
+    let (h2, connection) = h2::client::handshake(way.client().await.unwrap()).await.unwrap();
+    tokio::spawn(connection);
+    let uri = "https://localhost/ms.dmh.credential.v1.VerificationService/VerifyCredential";
+    let request = http::Request::post(uri).header("content-type", "application/grpc").header("te", "trailers");
+    let (answer, mut body) = h2.ready().await.unwrap().send_request(request.body(()).unwrap(), false).unwrap();
+    let mut message = message(0, &large.encode_to_vec());
+    message.pop();
+    body.send_data(message.into(), false).unwrap();
+    let answer = tokio::time::timeout(PATIENCE, answer).await.expect("it is refused").unwrap();
+    assert_eq!(answer.headers()["grpc-status"], "8");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

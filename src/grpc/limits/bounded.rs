@@ -1,0 +1,59 @@
+//! The request of a call: that of a plain call is as small as a plain message, whatever its caller says of its length.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http_body::{Frame, SizeHint};
+use prost::bytes::Bytes;
+use tonic::Status;
+use tonic::body::Body;
+
+use crate::grpc::status;
+
+/// The largest request of a call that is no large one, in bytes: an application with sixty trainings.
+pub(in crate::grpc) const LARGEST_PLAIN: usize = 32 * 1024;
+
+/// The body of a request. It ends with a refusal where it is longer than it may be.
+pub(crate) struct Bounded {
+    body: Body,
+    /// How many bytes more there may be.
+    left: usize,
+}
+
+impl Bounded {
+    /// As long as a plain call's may be.
+    pub(super) fn plain(body: Body) -> Bounded {
+        Bounded { body, left: LARGEST_PLAIN }
+    }
+
+    /// As long as it is: each of its messages is bounded where it is read.
+    pub(super) fn by_message(body: Body) -> Bounded {
+        Bounded { body, left: usize::MAX }
+    }
+}
+
+impl http_body::Body for Bounded {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let Poll::Ready(Some(Ok(frame))) = &polled else { return polled };
+        match self.left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+            Some(left) => self.left = left,
+            None => {
+                let refusal = status::too_large(format!("a message of this method has at most {LARGEST_PLAIN} bytes"));
+                return Poll::Ready(Some(Err(refusal)));
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
