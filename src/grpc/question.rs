@@ -13,7 +13,8 @@ use crate::proto::v1;
 use crate::registry::question::{Answer, Ask, AskSubject};
 use crate::registry::snapshot::Snapshot;
 
-/// How many questions of a batch or a stream are read before the first of them is answered.
+/// How many questions of a batch or a stream are read before the first of them is answered. A batch gives way after so
+/// many.
 pub(super) const TOGETHER: usize = 16;
 
 /// An item of a batch or a stream.

@@ -49,8 +49,8 @@ impl Contract {
         let mut tally = self.tally(asker, method, &snapshot);
         let mut turns = self.turns.work();
         for items in items.chunks(TOGETHER) {
+            turns.next().await;
             for (item, question) in items.iter().zip(read_together(&snapshot, items.iter())) {
-                turns.item().await;
                 let found = write_result(&snapshot, asker, item, question, &mut wire, 1).await;
                 reads::add(&mut tally, found, None)?;
             }
