@@ -166,11 +166,11 @@ impl<'a> Stage<'a> {
         if validate_only {
             return Ok(receipt.for_validation(self.head.revision));
         }
-        after.files.into_iter().for_each(|file| self.lately.get_mut().put(file));
         self.reschedule(&affected, &before, &after.told)?;
+        self.advance(record, chronicle, law, today)?;
+        after.files.into_iter().for_each(|file| self.lately.get_mut().put(file));
         self.timelines.extend(affected.timelines);
         self.providers.extend(affected.providers);
-        self.advance(record, chronicle, law, today)?;
         Ok(receipt)
     }
 
