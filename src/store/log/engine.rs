@@ -92,13 +92,16 @@ impl FileLog {
     }
 
     /// Leaves nothing in the active segment's file but its frames.
-    fn trim(&mut self) -> io::Result<()> {
+    fn cut(&mut self) -> io::Result<()> {
         let end = self.active.end();
-        if self.room_end > end {
-            self.file.truncate(end)?;
-            self.room_end = end;
-        }
+        self.file.truncate(end)?;
+        self.room_end = end;
         Ok(())
+    }
+
+    /// Takes the room away that is left behind the last frame.
+    fn trim(&mut self) -> io::Result<()> {
+        if self.room_end > self.active.end() { self.cut() } else { Ok(()) }
     }
 
     fn rotate(&mut self) -> Result<(), AppendError> {
@@ -150,8 +153,7 @@ impl Log for FileLog {
             self.rotate()?;
         }
         if let Err(refusal) = self.write(&frame, spare) {
-            self.room_end = u64::MAX;
-            return Err(match self.trim() {
+            return Err(match self.cut() {
                 Ok(()) => refused(refusal),
                 Err(source) => self.give_up(source),
             });

@@ -2,8 +2,8 @@
 //!
 //! What the operating system shows after a crash may never have reached the disk; so the last segment is copied, synced
 //! and renamed, and only then is its last frame believed. A torn end is left behind by that copy, and so is room for more
-//! frames, unless the published head was beyond them. Of the segments before, the last frame alone is read here: it tells that nothing is missing
-//! before the next one. What is wrong further inside a reader finds.
+//! frames, unless the published head was beyond them. Of the segments before, the last frame alone is read here: it
+//! tells that nothing is missing before the next one. What is wrong further inside a reader finds.
 
 use std::io;
 use std::path::Path;
