@@ -40,8 +40,7 @@ impl<T: PartialEq> Runs<T> {
     }
 
     /// How many runs there are.
-    #[allow(clippy::len_without_is_empty, reason = "there is always one")]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.runs.len()
     }
 

@@ -113,7 +113,7 @@ impl Timeline {
 
     /// Looks at a little of each part, so that all of it is fetched from memory. What it gives means nothing.
     pub fn glance(&self) -> usize {
-        let lists = self.days.len() ^ self.terms.len() ^ self.jobs.len() ^ self.designations.len();
+        let lists = self.days.count() ^ self.terms.len() ^ self.jobs.len() ^ self.designations.len();
         lists ^ self.rule_set.len() ^ usize::from(self.void)
     }
 
