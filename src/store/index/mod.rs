@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use sled::IVec;
@@ -339,16 +339,16 @@ fn begin_sled(directory: &Path, options: IndexOptions, layers: Layers) -> Result
 }
 
 /// sled's threads may hold its files for a moment after it was closed. Nobody else does: the data directory is locked.
-fn open_sled(directory: &Path, options: IndexOptions) -> Result<sled::Db, sled::Error> {
+pub(in crate::store) fn open_sled(directory: &Path, options: IndexOptions) -> Result<sled::Db, sled::Error> {
     let open = || sled::Config::new().path(directory).cache_capacity(options.cache_bytes).open();
     let is_held = |error: &sled::Error| matches!(error, sled::Error::Io(io) if io.to_string().contains("acquire lock"));
-    for _ in 0..HELD_FOR.as_millis() / HELD_STEP.as_millis() {
+    let deadline = Instant::now() + HELD_FOR;
+    loop {
         match open() {
-            Err(error) if is_held(&error) => thread::sleep(HELD_STEP),
+            Err(error) if is_held(&error) && Instant::now() < deadline => thread::sleep(HELD_STEP),
             opened => return opened,
         }
     }
-    open()
 }
 
 fn remove(directory: &Path) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use super::super::index::{Entry, IndexOptions, View};
+use super::super::index::{Entry, IndexOptions, View, open_sled};
 use super::{answers, commit, instant, record, specialist};
 use crate::domain::day::Day;
 use crate::domain::id::{CredentialNumber, Revision};
@@ -81,16 +81,6 @@ fn what_is_on_its_way_to_sled_is_there_all_the_time() {
     assert_eq!(answers(&**folded_again.index()), said.0, "what sled did not get is folded from the log");
 }
 
-/// Opens sled itself, once its threads have let go of it.
-fn open_sled(index: &Path) -> sled::Db {
-    loop {
-        match sled::open(index) {
-            Err(sled::Error::Io(held)) if held.to_string().contains("acquire lock") => thread::yield_now(),
-            opened => return opened.unwrap(),
-        }
-    }
-}
-
 #[test]
 fn entries_ahead_of_what_sled_says_it_holds_are_folded_over() {
     for ahead in [1, 5, 40] {
@@ -103,7 +93,7 @@ fn entries_ahead_of_what_sled_says_it_holds_are_folded_over() {
         let said = answers(&**store.index());
         store.close().unwrap();
         // As a kill leaves it: the entries are written, and not yet how far they go.
-        let db = open_sled(&directory.path().join("index"));
+        let db = open_sled(&directory.path().join("index"), IndexOptions::default()).unwrap();
         let held: u64 = 70 - ahead;
         db.insert(b"\0applied", &held.to_be_bytes()).unwrap();
         db.insert(b"\0agenda", &held.to_be_bytes()).unwrap();
