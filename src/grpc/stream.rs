@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use futures_util::future::poll_immediate;
 use prost::Message as _;
-use tokio_stream::StreamExt as _;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::disclosure::{Asker, asker};
@@ -65,41 +65,50 @@ impl<Q: Questions> Answering<Q> {
 
     /// Waits for a question, and answers it with those that have come with it.
     async fn answer_those_that_have_come(&mut self) {
-        let mut items = Vec::with_capacity(TOGETHER);
-        let mut bytes = 0;
-        let mut message = self.questions.message().await;
-        let end = loop {
-            match item_of(message) {
-                Ok(Some(item)) => {
-                    bytes += item.encoded_len();
-                    items.push(item);
-                }
-                Ok(None) => break Some(Ok(None)),
-                Err(status) => break Some(Err(status)),
-            }
-            if items.len() == TOGETHER || bytes > TOGETHER_BYTES {
-                break None;
-            }
-            match poll_immediate(self.questions.message()).await {
-                Some(next) => message = next,
-                None => break None,
-            }
-        };
+        let (items, end) = come_together(&mut self.questions).await;
         for (item, question) in items.iter().zip(read_together(&self.snapshot, items.iter())) {
             let mut wire = Wire::with_capacity(USUAL_ANSWER);
             let found = write_result(&self.snapshot, &self.asker, item, question, &mut wire, 2).await;
-            let written_down = reads::add(&mut self.tally, found, None);
-            self.ready.push_back(written_down.map(|()| Some(Told::written(wire))));
+            if let Err(refused) = reads::add(&mut self.tally, found, None) {
+                return self.ready.push_back(Err(refused));
+            }
+            self.ready.push_back(Ok(Some(Told::written(wire))));
         }
-        self.ready.extend(end);
+        self.ready.extend(end.map(|end| end.map(|()| None)));
     }
 }
 
-/// The item of a message behind the first; none: there are no more.
-fn item_of<Q: Questions>(message: Result<Option<Q>, Status>) -> Result<Option<Q::Item>, Status> {
-    let Some(message) = message.map_err(status::of_transport)? else { return Ok(None) };
-    match message.read() {
-        Some(Incoming::Item(item)) => Ok(Some(item)),
+/// Waits for an item, and takes those in that have come with it: a few, and few bytes. With them, if no more will come,
+/// how the stream ends behind them.
+async fn come_together<Q: Questions>(
+    messages: &mut (impl Stream<Item = Result<Q, Status>> + Unpin),
+) -> (Vec<Q::Item>, Option<Result<(), Status>>) {
+    let mut items = Vec::with_capacity(TOGETHER);
+    let mut bytes = 0;
+    let mut message = messages.next().await;
+    loop {
+        match message.map(item_of) {
+            Some(Ok(item)) => {
+                bytes += item.encoded_len();
+                items.push(item);
+            }
+            Some(Err(status)) => return (items, Some(Err(status))),
+            None => return (items, Some(Ok(()))),
+        }
+        if items.len() == TOGETHER || bytes > TOGETHER_BYTES {
+            return (items, None);
+        }
+        match poll_immediate(messages.next()).await {
+            Some(next) => message = next,
+            None => return (items, None),
+        }
+    }
+}
+
+/// The item of a message behind the first.
+fn item_of<Q: Questions>(message: Result<Q, Status>) -> Result<Q::Item, Status> {
+    match message.map_err(status::of_transport)?.read() {
+        Some(Incoming::Item(item)) => Ok(item),
         Some(Incoming::Options(_)) => Err(status::invalid_field("options", "the first message alone has them")),
         None => Err(status::invalid_field("item", "required")),
     }
@@ -155,5 +164,43 @@ impl Questions for v1::StreamCheckBillingEligibilityRequest {
             Kind::Options(options) => Incoming::Options(options),
             Kind::Item(item) => Incoming::Item(item),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Message = v1::StreamVerifyCredentialsRequest;
+
+    /// Messages that have all come, each with so many bytes of an id of the caller's own.
+    fn come(count: usize, bytes: usize) -> impl Stream<Item = Result<Message, Status>> + Unpin {
+        let item = v1::VerificationItem { correlation_id: "i".repeat(bytes), ..v1::VerificationItem::default() };
+        let message = Message { kind: Some(v1::stream_verify_credentials_request::Kind::Item(item)) };
+        tokio_stream::iter(vec![Ok(message); count])
+    }
+
+    #[tokio::test]
+    async fn a_few_of_those_that_have_come_are_taken_in_together() {
+        let mut messages = come(2 * TOGETHER + 3, 8);
+        for (expected, is_end) in [(TOGETHER, false), (TOGETHER, false), (3, true)] {
+            let (items, end) = come_together(&mut messages).await;
+            assert_eq!((items.len(), end.is_some()), (expected, is_end));
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_bytes_are_taken_in_than_a_few_items_have() {
+        for (bytes, expected) in [(TOGETHER_BYTES / 4, 4), (TOGETHER_BYTES, 1), (1, TOGETHER)] {
+            let (items, end) = come_together(&mut come(TOGETHER, bytes)).await;
+            assert_eq!((items.len(), end.is_some()), (expected, false), "items of {bytes} bytes");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_an_item_that_has_not_come() {
+        let mut messages = come(2, 8).chain(tokio_stream::pending());
+        let (items, end) = come_together(&mut messages).await;
+        assert_eq!((items.len(), end.is_some()), (2, false));
     }
 }
