@@ -258,14 +258,17 @@ impl EntranceLayer {
             return Ok((asker, None));
         }
         let day = headers.get(&DEV_TODAY).map(|day| day.to_str().unwrap_or_default().parse());
-        let not_a_day = |_| status::invalid_field("x-dev-today", "not a date of the form 2026-03-01");
+        let not_a_day = |_| status::invalid_field(DEV_TODAY.as_str(), "not a date of the form 2026-03-01");
         Ok((asker, day.transpose().map_err(not_a_day)?))
     }
 
     /// Opens every day up to the one given, before the call is answered.
     async fn move_to(&self, day: Day) -> Result<(), Status> {
         if day < self.registry.head().today {
-            return Err(status::invalid_field("x-dev-today", "before the last day opened: days open forward only"));
+            return Err(status::invalid_field(
+                DEV_TODAY.as_str(),
+                "before the last day opened: days open forward only",
+            ));
         }
         self.registry.clock().move_to(day);
         self.registry.open_days(day).await.map_err(|error| refused(&error, uuid::Uuid::nil()))
