@@ -94,6 +94,23 @@ fn a_write_that_was_taken_back_stays_so_in_a_segment_that_is_closed_after_it() {
 }
 
 #[test]
+fn what_was_refused_is_not_there_after_a_power_cut_whichever_call_failed() {
+    for (seed, call) in (0..100).flat_map(|seed| [1, 2, 3].map(|call| (seed, call))) {
+        let disk = SimulatedDisk::new(seed);
+        let options = LogOptions { ahead_bytes: 100, ..options(1 << 20) };
+        let mut log = FileLog::open(Arc::new(disk.clone()), Path::new(DIRECTORY), options).unwrap();
+        log.append(Revision(0), &batch(1, 3)).unwrap();
+        // The disk is asked for its space, and takes room ahead and the frame.
+        disk.fail(&[Fault::Number(disk.calls() + call, EIO)]);
+        assert_eq!(told(log.append(Revision(3), &batch(2, 9))), Told::NotWritten);
+        drop(log);
+        disk.after_power_cut();
+        let found = contents(&open_on(&disk, 1 << 20).unwrap());
+        assert_eq!(found, batch(1, 3), "seed {seed}, call {call}");
+    }
+}
+
+#[test]
 fn a_call_that_fails_while_opening_fails_the_opening_and_loses_nothing() {
     let disk = SimulatedDisk::new(1);
     let mut log = open_on(&disk, 200).unwrap();
