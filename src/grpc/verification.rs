@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::disclosure::{Asker, asker};
 use super::encode::Wire;
-use super::question::{Item, Question as _, TOGETHER, read_together, write_result};
+use super::question::{Item, Question as _, read_together, write_result};
 use super::reads::{self, Found};
 use super::stream::answered;
 use super::told::Told;
@@ -47,9 +47,8 @@ impl Contract {
         let snapshot = self.pin(known_at.as_ref(), min_revision).await?;
         let mut wire = Wire::with_capacity(items.len() * USUAL_ANSWER);
         let mut tally = self.tally(asker, method, &snapshot);
-        let mut turns = self.turns.work();
-        for items in items.chunks(TOGETHER) {
-            turns.next().await;
+        let mut work = self.turns.work(items);
+        while let Some(items) = work.next().await {
             for (item, question) in items.iter().zip(read_together(&snapshot, items.iter())) {
                 let found = write_result(&snapshot, asker, item, question, &mut wire, 1).await;
                 reads::add(&mut tally, found, None)?;

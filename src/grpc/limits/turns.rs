@@ -1,18 +1,22 @@
 //! Turns: work on many items gives way after a few of them, and no more of it goes on at a time than there are cores. So
 //! a question waits for a few items of others, however many batches there are.
 
+use std::slice::Chunks;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::grpc::question::TOGETHER;
 
 /// The turns of a server. Clones share them.
 #[derive(Clone, Debug)]
 pub(in crate::grpc) struct Turns(Arc<Semaphore>);
 
 /// Work that is done in turns.
-pub(in crate::grpc) struct InTurns<'a> {
+pub(in crate::grpc) struct InTurns<'a, I> {
     turns: &'a Semaphore,
     turn: Option<SemaphorePermit<'a>>,
+    items: Chunks<'a, I>,
 }
 
 impl Turns {
@@ -21,20 +25,22 @@ impl Turns {
         Turns(Arc::new(Semaphore::new(cores)))
     }
 
-    /// Work of many items. A turn is waited for before a few of them are done.
-    pub(in crate::grpc) fn work(&self) -> InTurns<'_> {
-        InTurns { turns: &self.0, turn: None }
+    /// Work on many items.
+    pub(in crate::grpc) fn work<'a, I>(&'a self, items: &'a [I]) -> InTurns<'a, I> {
+        InTurns { turns: &self.0, turn: None, items: items.chunks(TOGETHER) }
     }
 }
 
-impl InTurns<'_> {
-    /// Gives way, and waits for the next turn.
-    pub(in crate::grpc) async fn next(&mut self) {
+impl<'a, I> InTurns<'a, I> {
+    /// Gives way, waits for the next turn, and gives the few items that are to be done in it.
+    pub(in crate::grpc) async fn next(&mut self) -> Option<&'a [I]> {
+        let items = self.items.next()?;
         if self.turn.take().is_some() {
             tokio::task::yield_now().await;
         }
         // They are never closed.
         self.turn = self.turns.acquire().await.ok();
+        Some(items)
     }
 }
 
@@ -47,7 +53,8 @@ mod tests {
     #[tokio::test]
     async fn no_more_work_goes_on_than_there_are_cores() {
         let turns = Turns(Arc::new(Semaphore::new(2)));
-        let (mut one, mut other, mut third) = (turns.work(), turns.work(), turns.work());
+        let work = || turns.work(&[(); 2 * TOGETHER]);
+        let (mut one, mut other, mut third) = (work(), work(), work());
         one.next().await;
         other.next().await;
         let waiting = tokio::time::timeout(Duration::from_millis(10), third.next()).await;
@@ -60,13 +67,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_for_another_turn_gives_way() {
+    async fn work_gives_way_after_each_few_items() {
         let turns = Turns(Arc::new(Semaphore::new(1)));
-        let had_its_turn = tokio::spawn(async {});
-        let mut work = turns.work();
-        for _ in 0..3 {
-            work.next().await;
+        let items: Vec<_> = (0..2 * TOGETHER + 3).collect();
+        let (mut work, mut done) = (turns.work(&items), Vec::<usize>::new());
+        let mut other = tokio::spawn(async {});
+        while let Some(few) = work.next().await {
+            assert!(few.len() <= TOGETHER);
+            assert_eq!(other.is_finished(), !done.is_empty(), "the other goes between two turns");
+            other = tokio::spawn(async {});
+            done.extend(few);
         }
-        assert!(had_its_turn.is_finished());
+        assert_eq!(done, items);
     }
 }
