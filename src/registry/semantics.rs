@@ -42,7 +42,7 @@ pub(super) fn adopt(writer: &mut Writer, version: u32) -> Result<(), OpenError> 
 
     let began = |error: SubmitError| OpenError::Begin(error);
     let mut stage = writer.stage(&shared)?;
-    let adopted = stage.add_own(RegistryFact::SemanticsAdopted { version }, changes, people);
+    let adopted = stage.add_own(RegistryFact::SemanticsAdopted { version }, changes, people, Vec::new());
     adopted.map_err(began)?;
     writer.commit(stage).map_err(|refusal| began(refusal.into()))
 }

@@ -25,7 +25,7 @@ use crate::domain::provider::ProviderFile;
 use crate::domain::record::{Change, Foreseen, Record, RequestKey};
 use crate::domain::specialist::SpecialistFile;
 use crate::domain::timeline::Timeline;
-use crate::store::index::{Entry, Pending, View as _};
+use crate::store::index::{Entry, Moved, Pending, View as _};
 
 /// Records decided on top of a head.
 pub(super) struct Stage<'a> {
@@ -166,8 +166,8 @@ impl<'a> Stage<'a> {
         if validate_only {
             return Ok(receipt.for_validation(self.head.revision));
         }
-        self.reschedule(&affected, &before, &after.told)?;
-        self.advance(record, chronicle, law, today)?;
+        let moved = self.moved(&affected, &before, &after.told)?;
+        self.advance(record, chronicle, law, today, moved)?;
         after.files.into_iter().for_each(|file| self.lately.get_mut().put(file));
         self.timelines.extend(affected.timelines);
         self.providers.extend(affected.providers);
@@ -191,18 +191,25 @@ impl<'a> Stage<'a> {
                 }
             }
         }
-        for entry in due {
+        let moved = due.into_iter().map(|entry| {
             let next = match &entry {
                 Entry::Credential(number) => told.next_change_of_credential(*number, day),
                 Entry::Provider(id) => told.next_change_of_provider(id, day),
             };
-            self.pending.schedule(&entry, next)?;
-        }
-        self.add_own(RegistryFact::DayOpened { date: day }, told.on_opening(day), 0)
+            self.pending.moved(entry, next)
+        });
+        let moved = moved.collect::<Result<_, _>>()?;
+        self.add_own(RegistryFact::DayOpened { date: day }, told.on_opening(day), 0, moved)
     }
 
     /// Stages a record of the registry itself, whose fact leaves the law as it is.
-    pub(super) fn add_own(&mut self, fact: RegistryFact, changes: Vec<Change>, people: u32) -> Result<(), SubmitError> {
+    pub(super) fn add_own(
+        &mut self,
+        fact: RegistryFact,
+        changes: Vec<Change>,
+        people: u32,
+        moved: Vec<Moved>,
+    ) -> Result<(), SubmitError> {
         let record = Record {
             revision: self.head.revision.next(),
             recorded_at: self.next_instant(),
@@ -217,35 +224,39 @@ impl<'a> Stage<'a> {
         let chronicle = self.chronicle_after(&record)?;
         let today = chronicle.today(record.revision).unwrap_or(self.head.today);
         let law = Arc::clone(&self.head.law);
-        self.advance(record, chronicle, law, today)
+        self.advance(record, chronicle, law, today, moved)
     }
 
-    /// Puts what is next different on another day than before on the agenda of that day.
-    fn reschedule(&mut self, affected: &Affected, before: &Told, after: &Told) -> Result<(), SubmitError> {
+    /// What is next different on another day than before comes on the agenda of that day.
+    fn moved(&self, affected: &Affected, before: &Told, after: &Told) -> Result<Vec<Moved>, SubmitError> {
         let (was, today) = (self.head.today, affected.today);
+        let mut moved = Vec::new();
         for number in affected.timelines.keys() {
             let due = after.next_change_of_credential(*number, today);
             if before.next_change_of_credential(*number, was) != due {
-                self.pending.schedule(&Entry::Credential(*number), due)?;
+                moved.push(self.pending.moved(Entry::Credential(*number), due)?);
             }
         }
         for id in affected.providers.keys() {
             let due = after.next_change_of_provider(id, today);
             if before.next_change_of_provider(id, was) != due {
-                self.pending.schedule(&Entry::Provider(id.clone()), due)?;
+                moved.push(self.pending.moved(Entry::Provider(id.clone()), due)?);
             }
         }
-        Ok(())
+        Ok(moved)
     }
 
+    /// Stages a record, with what moves on the agenda. Where that fails nothing of it is staged: the batch goes on.
     fn advance(
         &mut self,
         record: Record,
         chronicle: Arc<Chronicle>,
         law: Arc<Law>,
         today: Day,
+        moved: Vec<Moved>,
     ) -> Result<(), SubmitError> {
         self.pending.add(&record)?;
+        moved.into_iter().for_each(|moved| self.pending.shift(moved));
         self.pending.agenda_is_right();
         let day_ends_at =
             if today == self.head.today { self.head.day_ends_at } else { self.shared.clock.day_ends_at(today) };

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cpss_registry::domain::day::{Day, Period};
@@ -12,13 +12,16 @@ use cpss_registry::domain::fact::{Fact, ProviderFact, ProviderPeriodKind, Regist
 use cpss_registry::domain::id::Revision;
 use cpss_registry::domain::record::{Change, Record};
 use cpss_registry::proto::v1;
+use cpss_registry::registry::Opened;
 use cpss_registry::registry::search::CredentialFilter;
 use cpss_registry::registry::snapshot::{KnownAt, Snapshot};
-use cpss_registry::registry::{Options, Registry};
+use cpss_registry::server::generate;
+use cpss_registry::store::index::IndexOptions;
 use cpss_registry::store::index::View as _;
 use cpss_registry::store::{Store, StoreOptions, record};
 use tempfile::TempDir;
 
+use super::harness::library::{self, close};
 use super::harness::requests::{date, end_job, end_period, qualify, retract, start_job, suspend, suspend_provider};
 use super::harness::scenes::{Credentialed, Qualified};
 use super::harness::{Client, TestServer};
@@ -28,6 +31,12 @@ const FIRST_DAY: &str = "2026-12-20";
 
 fn open_store(data: &Path) -> Store {
     Store::open(data, StoreOptions::default(), &mut |_| {}).unwrap()
+}
+
+/// Opens the registry. When it is closed, all of its index goes into a file that never changes.
+fn open(data: &Path) -> Opened {
+    let index = IndexOptions { leave_in_sled: 0, ..IndexOptions::default() };
+    library::open(data, FIRST_DAY, StoreOptions { index, ..StoreOptions::default() })
 }
 
 fn records(data: &Path) -> Vec<Record> {
@@ -61,14 +70,7 @@ async fn openings(data: &Path) -> (Vec<(Day, usize)>, Vec<Day>) {
         }
         _ => None,
     });
-    let options = Options {
-        data_dir: data.to_owned(),
-        rules_dir: None,
-        today: Some(FIRST_DAY.parse().unwrap()),
-        open_days_through: None,
-        store: StoreOptions::default(),
-    };
-    let opened = Registry::open(options, &mut |_| {}).unwrap();
+    let opened = open(data);
     let (mut told, mut otherwise) = (Vec::new(), Vec::new());
     for (record, day) in days {
         let before = record.revision.previous();
@@ -78,11 +80,7 @@ async fn openings(data: &Path) -> (Vec<(Day, usize)>, Vec<Day>) {
             otherwise.push(day);
         }
     }
-    opened.registry.close().await;
-    let writer = opened.writer;
-    let store = tokio::task::spawn_blocking(|| writer.join()).await.unwrap().unwrap().unwrap();
-    drop(opened.registry);
-    store.close().unwrap();
+    close(opened).await;
     (told, otherwise)
 }
 
@@ -258,4 +256,57 @@ async fn the_agenda_catches_up_with_what_was_folded_without_it() {
     };
     store.index().every_specialist(count).unwrap();
     assert_eq!(people, 1);
+}
+
+/// The same data directory once more, with what is in it and below it.
+fn copy_of(data: &Path) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    let mut directories = vec![PathBuf::new()];
+    while let Some(directory) = directories.pop() {
+        fs::create_dir_all(copy.path().join(&directory)).unwrap();
+        for entry in fs::read_dir(data.join(&directory)).unwrap().map(Result::unwrap) {
+            let name = directory.join(entry.file_name());
+            if entry.path().is_dir() {
+                directories.push(name);
+            } else {
+                fs::copy(entry.path(), copy.path().join(name)).unwrap();
+            }
+        }
+    }
+    copy
+}
+
+#[tokio::test]
+async fn a_day_that_the_disk_kept_from_opening_tells_the_same_when_it_opens() {
+    let began = tempfile::tempdir().unwrap();
+    let people = generate::Options {
+        data_dir: began.path().to_owned(),
+        specialists: 1200,
+        providers: 5,
+        seed: 7,
+        begins_on: day("2026-06-15"),
+        through: day(FIRST_DAY),
+    };
+    generate::generate(&people, &mut |_| {}, &mut |_| Ok(())).unwrap();
+    close(open(began.path())).await;
+    let base = fs::read(began.path().join("index/0.base")).unwrap();
+    let mut expected = None;
+    let mut refused = 0;
+    // First as it is; then with one block after another of those that the agenda is in read wrong.
+    for wrong in std::iter::once(None).chain((2..14).map(|block| Some(block * 8192))) {
+        let data = copy_of(began.path());
+        let opened = open(data.path());
+        let index = data.path().join("index/0.base");
+        let mut read = base.clone();
+        wrong.into_iter().for_each(|at: usize| read[at] ^= 0x20);
+        fs::write(&index, &read).unwrap();
+        refused += usize::from(opened.registry.open_days(day("2027-03-01")).await.is_err());
+        fs::write(&index, &base).unwrap();
+        opened.registry.open_days(day("2027-03-01")).await.unwrap();
+        close(opened).await;
+        let told = records(data.path()).into_iter().map(|record| (record.revision, record.facts, record.changes));
+        let told: Vec<_> = told.collect();
+        assert!(*expected.get_or_insert_with(|| told.clone()) == told, "wrong at byte {wrong:?}");
+    }
+    assert!(refused > 1, "{refused}");
 }

@@ -9,10 +9,11 @@ use cpss_registry::domain::day::{Day, Period};
 use cpss_registry::domain::fact::{CredentialPeriodKind, Reporter, Role};
 use cpss_registry::domain::id::CredentialNumber;
 use cpss_registry::registry::search::CredentialFilter;
-use cpss_registry::registry::{Numbers, Opened, Options, Registry, Submission};
+use cpss_registry::registry::{Numbers, Opened, Submission};
 use cpss_registry::store::StoreOptions;
 use uuid::Uuid;
 
+use super::harness::library::{self, close};
 use super::harness::{TODAY, TestServer};
 
 const PEOPLE: usize = 24;
@@ -31,22 +32,7 @@ async fn some_people() -> (tempfile::TempDir, Vec<CredentialNumber>) {
 }
 
 fn open(data: &Path) -> Opened {
-    let options = Options {
-        data_dir: data.to_owned(),
-        rules_dir: None,
-        today: Some(TODAY.parse().unwrap()),
-        open_days_through: None,
-        store: StoreOptions::default(),
-    };
-    Registry::open(options, &mut |_| {}).unwrap()
-}
-
-async fn close(opened: Opened) {
-    opened.registry.close().await;
-    let Opened { registry, writer, .. } = opened;
-    drop(registry);
-    let store = tokio::task::spawn_blocking(|| writer.join()).await.unwrap().unwrap().unwrap();
-    store.close().unwrap();
+    library::open(data, TODAY, StoreOptions::default())
 }
 
 #[tokio::test]

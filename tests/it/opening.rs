@@ -14,13 +14,12 @@ use cpss_registry::domain::name::PersonName;
 use cpss_registry::domain::record::{Change, Coverage, Foreseen, Record, RequestKey};
 use cpss_registry::domain::standing::Standing;
 use cpss_registry::proto::v1::Verdict;
-use cpss_registry::registry::{Options, Registry};
 use cpss_registry::store::index::View as _;
 use cpss_registry::store::{Store, StoreOptions};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::harness::{Client, Process, TODAY};
+use super::harness::{Client, Process, TODAY, library};
 
 /// How many records are committed at once.
 const BATCH: usize = 4096;
@@ -164,17 +163,8 @@ fn day(text: &str) -> Day {
 
 /// A data directory with a log of that many people, and no index.
 fn write_log(data: &Path, people: u64) {
-    let options = Options {
-        data_dir: data.to_owned(),
-        rules_dir: None,
-        today: Some(day(TODAY)),
-        open_days_through: None,
-        store: StoreOptions::default(),
-    };
-    let opened = Registry::open(options, &mut |_| {}).unwrap();
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(opened.registry.close());
-    drop(opened.registry);
-    opened.writer.join().unwrap().unwrap().close().unwrap();
+    let opened = library::open(data, TODAY, StoreOptions::default());
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(library::close(opened));
 
     let mut scribe = Scribe::open(data);
     let providers = providers(people);

@@ -20,6 +20,13 @@ pub struct Pending<'a> {
     writes: Writes,
 }
 
+/// An entry on its way from one day of the agenda to another.
+pub struct Moved {
+    entry: Entry,
+    before: Option<Day>,
+    due: Option<Day>,
+}
+
 impl<'a> Pending<'a> {
     pub(super) fn new(index: &'a Index) -> Result<Pending<'a>, IndexError> {
         index.recent.require()?;
@@ -44,20 +51,31 @@ impl<'a> Pending<'a> {
 
     /// Puts an entry on the agenda of a day, and of no other; of none: it is not due, as the facts now stand.
     pub fn schedule(&mut self, entry: &Entry, due: Option<Day>) -> Result<(), IndexError> {
-        let before = self.due_on(entry)?;
+        let moved = self.moved(entry.clone(), due)?;
+        self.shift(moved);
+        Ok(())
+    }
+
+    /// How an entry comes on the agenda of a day, as [`Pending::schedule`] puts it there. Nothing is written yet, so that
+    /// whoever schedules several can still give up.
+    pub fn moved(&self, entry: Entry, due: Option<Day>) -> Result<Moved, IndexError> {
+        Ok(Moved { before: self.due_on(&entry)?, entry, due })
+    }
+
+    /// Moves an entry on the agenda.
+    pub fn shift(&mut self, Moved { entry, before, due }: Moved) {
         if before == due {
-            return Ok(());
+            return;
         }
         if let Some(before) = before {
-            self.put(keys::agenda(before, entry), []);
+            self.put(keys::agenda(before, &entry), []);
         }
         if let Some(due) = due {
-            self.put(keys::agenda(due, entry), keys::THERE);
-            self.put(keys::due(entry), due.number().to_be_bytes());
+            self.put(keys::agenda(due, &entry), keys::THERE);
+            self.put(keys::due(&entry), due.number().to_be_bytes());
         } else {
-            self.put(keys::due(entry), []);
+            self.put(keys::due(&entry), []);
         }
-        Ok(())
     }
 
     /// Notes that the agenda follows every record laid on so far.
