@@ -8,12 +8,10 @@ use foldhash::fast::RandomState;
 use crate::domain::id::SpecialistId;
 use crate::domain::specialist::SpecialistFile;
 
-/// How many facts are kept at most, in all files: some 40 MB.
-const FACTS: usize = 128 * 1024;
-
 /// Files as the batch in work leaves them. Those go that were not seen for the longest; they can be read again.
-#[derive(Default)]
 pub(super) struct Lately {
+    /// How many facts are kept at most, in all files. A fact has some 300 bytes.
+    most: usize,
     newer: HashMap<SpecialistId, Arc<SpecialistFile>, RandomState>,
     older: HashMap<SpecialistId, Arc<SpecialistFile>, RandomState>,
     /// In the newer ones.
@@ -21,6 +19,17 @@ pub(super) struct Lately {
 }
 
 impl Lately {
+    /// None yet, and never more than so many facts.
+    pub(super) fn of_facts(most: usize) -> Lately {
+        Lately { most, newer: HashMap::default(), older: HashMap::default(), facts: 0 }
+    }
+
+    /// What is here, and leaves none here.
+    pub(super) fn take(&mut self) -> Lately {
+        let none = Lately::of_facts(self.most);
+        std::mem::replace(self, none)
+    }
+
     /// A file, if it is here.
     pub(super) fn get(&mut self, id: SpecialistId) -> Option<Arc<SpecialistFile>> {
         if let Some(file) = self.newer.get(&id) {
@@ -38,9 +47,17 @@ impl Lately {
         if let Some(earlier) = self.newer.insert(file.id, file) {
             self.facts -= earlier.facts.len();
         }
-        if self.facts > FACTS / 2 {
+        if self.facts > self.most / 2 {
             self.older = std::mem::take(&mut self.newer);
             self.facts = 0;
+        }
+    }
+
+    /// Lets a file go: whoever has it otherwise, and alone, need not copy it to change it.
+    pub(super) fn let_go(&mut self, id: SpecialistId) {
+        self.older.remove(&id);
+        if let Some(file) = self.newer.remove(&id) {
+            self.facts -= file.facts.len();
         }
     }
 }
@@ -68,7 +85,8 @@ mod tests {
 
     #[test]
     fn who_is_asked_for_stays_and_there_are_never_more_facts_than_may_be() {
-        let mut lately = Lately::default();
+        const MOST: usize = 100_000;
+        let mut lately = Lately::of_facts(MOST);
         let (often, each) = (file(0, 10), 1_000);
         lately.put(Arc::clone(&often));
         for number in 1..1_000 {
@@ -77,18 +95,20 @@ mod tests {
             let facts = |files: &HashMap<_, Arc<SpecialistFile>, _>| files.values().map(|file| file.facts.len()).sum();
             let (newer, older): (usize, usize) = (facts(&lately.newer), facts(&lately.older));
             assert_eq!(newer, lately.facts);
-            assert!(newer + older <= FACTS + each, "{newer} and {older}");
+            assert!(newer + older <= MOST + each, "{newer} and {older}");
         }
         assert!(lately.get(SpecialistId::from_number(1)).is_none());
     }
 
     #[test]
     fn what_is_put_last_counts() {
-        let mut lately = Lately::default();
+        let mut lately = Lately::of_facts(100);
         for facts in [2, 3, 1] {
             lately.put(file(7, facts));
             assert_eq!(lately.get(SpecialistId::from_number(7)).map(|file| file.facts.len()), Some(facts));
         }
         assert_eq!(lately.facts, 1);
+        lately.let_go(SpecialistId::from_number(7));
+        assert_eq!((lately.get(SpecialistId::from_number(7)).is_none(), lately.facts), (true, 0));
     }
 }

@@ -13,6 +13,7 @@ use super::SEMANTICS_VERSION;
 use super::clock::{Clock, NoTimeZone};
 use super::errors::{OpenError, ReadError, SubmitError};
 use super::head::Head;
+use super::lately::Lately;
 use super::open::{Options, open_writer};
 use super::receipt::Receipt;
 use super::stage::Stage;
@@ -22,6 +23,9 @@ use crate::domain::id::{CredentialNumber, ProviderId};
 use crate::domain::provider::ProviderFile;
 use crate::domain::timeline::Timeline;
 use crate::store::{CloseError, StoreOptions};
+
+/// How many facts of people are kept while a history is told, which comes back to them for years: some 600 MB.
+const SEEN_LATELY: usize = 2 * 1024 * 1024;
 
 /// Where a history is loaded, and how it begins.
 #[derive(Clone, Debug)]
@@ -89,7 +93,8 @@ impl Loader {
         let LoadOptions { data_dir, store, begins_at, epoch } = options;
         let clock = Clock::told(begins_at)?;
         let options = Options { data_dir, rules_dir: None, today: None, open_days_through: None, store };
-        let (writer, is_new) = open_writer(options, clock, SEMANTICS_VERSION, epoch, &mut |_| {})?;
+        let (mut writer, is_new) = open_writer(options, clock, SEMANTICS_VERSION, epoch, &mut |_| {})?;
+        writer.lately = Lately::of_facts(SEEN_LATELY);
         if is_new { Ok(Loader { writer }) } else { Err(LoadError::NotEmpty) }
     }
 

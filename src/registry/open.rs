@@ -29,6 +29,9 @@ use crate::rules::{self, RuleText};
 use crate::store::index::{Progress, View as _};
 use crate::store::{Store, StoreOptions};
 
+/// How many facts of people the writer keeps that it saw lately: some 40 MB.
+const SEEN_LATELY: usize = 128 * 1024;
+
 /// Where the registry is and how it is run.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -97,7 +100,7 @@ pub(super) fn open_writer(
         shared: Arc::new(shared),
         store,
         answered_through: Timestamp::UNIX_EPOCH,
-        lately: Lately::default(),
+        lately: Lately::of_facts(SEEN_LATELY),
         refused_at: None,
     };
     begin(&mut writer, &rule_sets, semantics_version, epoch)?;

@@ -89,6 +89,7 @@ impl Stage<'_> {
         let mut reported = reported_of_people(record);
         for (id, mut file) in touched {
             if let Some(more) = reported.remove(&id) {
+                self.lately.borrow_mut().let_go(id);
                 Arc::make_mut(&mut file).facts.extend(more);
             }
             let known = file.known_now();

@@ -152,7 +152,7 @@ impl Writer {
     /// An empty stage on top of what is published. If it is not committed, what was seen lately is read again.
     pub(super) fn stage<'s>(&mut self, shared: &'s Shared) -> Result<Stage<'s>, ReadError> {
         let head = Head::clone(&shared.head.load());
-        Stage::new(shared, head, self.answered_through, std::mem::take(&mut self.lately))
+        Stage::new(shared, head, self.answered_through, self.lately.take())
     }
 
     /// Decides a batch, commits it and answers. True: it was told to close.
