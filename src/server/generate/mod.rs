@@ -38,6 +38,10 @@ use crate::store::step::{OnStep, Step, Unit};
 /// How many records are made durable at once.
 const BATCH: usize = 4096;
 
+/// How many entries of the index come together before sled takes them: those of some 350,000 records. Nobody waits for
+/// an answer after a kill, so the index may be far behind; and of a history that is no longer than that sled sees nothing.
+const ENTRIES_IN_MEMORY: usize = 4 * 1024 * 1024;
+
 /// What is generated, and where.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -121,7 +125,11 @@ pub fn generate(
     let mut loader = Loader::begin(LoadOptions {
         data_dir: options.data_dir.clone(),
         store: StoreOptions {
-            index: IndexOptions { cache_bytes: 1024 * 1024 * 1024, ..IndexOptions::default() },
+            index: IndexOptions {
+                cache_bytes: 1024 * 1024 * 1024,
+                take_together: ENTRIES_IN_MEMORY,
+                ..IndexOptions::default()
+            },
             new_request_key: Some(key),
             ..StoreOptions::default()
         },

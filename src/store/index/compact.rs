@@ -25,12 +25,13 @@ impl Index {
 
     /// The same index with nothing in sled: another base holds it. Takes as long as it has entries to write.
     pub(super) fn compact(self) -> Result<Index, OpenIndexError> {
-        self.recent.empty()?;
+        self.recent.require()?;
         let applied = self.applied()?;
         let layers = self.layers.load_full();
         let is_whole = layers.len() >= MOST_BASES || self.records_in_sled()?.saturating_mul(MUCH) > layers.applied().0;
         if is_whole {
-            // Under the name of the lowest one. Those on top of that lie on nothing then, and are left behind.
+            // Under the name of the lowest one. Those on top of that lie on nothing then, and are left behind. What is on
+            // its way to sled need not go there any more.
             let mut writer = BaseWriter::begin(&Layers::default().next_path(&self.directory))?;
             let mut copied = Ok(());
             let ended = self.range(&[], &[u8::MAX], &mut |key, value| {
@@ -43,6 +44,7 @@ impl Index {
             copied?;
             writer.finish(whole::new_id(), Layers::default().top(), applied)?;
         } else {
+            self.recent.empty()?;
             let mut writer = BaseWriter::begin(&layers.next_path(&self.directory))?;
             for entry in self.db.iter() {
                 let (key, value) = entry.map_err(IndexError::Sled)?;
