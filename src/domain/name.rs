@@ -79,8 +79,8 @@ impl HeldNames {
     }
 
     /// Looks at a little of the text, so that it is fetched from memory. What it gives means nothing.
-    pub fn glance(&self) -> usize {
-        self.text.as_bytes().get(self.spoken_at).copied().map_or(0, usize::from)
+    pub fn glance(&self) -> i32 {
+        self.text.as_bytes().get(self.spoken_at).copied().map_or(0, i32::from)
     }
 
     /// The current one as it is spoken; empty if there is none.
