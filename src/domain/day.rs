@@ -61,15 +61,25 @@ impl Day {
     }
 
     /// Year, month and day. The ends of time are given as the date library's.
+    ///
+    /// Every answer says several, so it is done as Neri and Schneider do it ("Euclidean affine functions and their
+    /// application to calendar algorithms", 2022): what a division leaves is multiplied, and the product has the next
+    /// unit in its upper half.
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of a product")]
     pub fn ymd(self) -> (i32, i32, i32) {
-        let days = self.0.clamp(FIRST_CIVIL.0, LAST_CIVIL.0) + FROM_YEAR_0_TO_1970;
-        let (cycle, of_cycle) = (days.div_euclid(DAYS_OF_CYCLE), days.rem_euclid(DAYS_OF_CYCLE));
-        let year = (of_cycle - of_cycle / 1460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
-        let day_of_year = of_cycle - (365 * year + year / 4 - year / 100);
-        let from_march = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-        let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-        (cycle * 400 + year + i32::from(month <= 2), month, day)
+        // So many cycles earlier that no day is negative, and in years that begin in March.
+        const CYCLES: i32 = 25;
+        let days = self.0.clamp(FIRST_CIVIL.0, LAST_CIVIL.0) + FROM_YEAR_0_TO_1970 + CYCLES * DAYS_OF_CYCLE;
+        let quarters = 4 * days.cast_unsigned() + 3;
+        let (century, of_century) =
+            (quarters / DAYS_OF_CYCLE.cast_unsigned(), quarters % DAYS_OF_CYCLE.cast_unsigned());
+        let years = 2_939_745 * u64::from(of_century | 3);
+        let (year, day_of_year) = ((years >> 32) as u32, years as u32 / (4 * 2_939_745));
+        let months = 2141 * day_of_year + 197_913;
+        let (month, day) = (months >> 16, (months & 0xffff) / 2141 + 1);
+        let is_next = u32::from(day_of_year >= 306);
+        let year = (100 * century + year + is_next).cast_signed() - 400 * CYCLES;
+        (year, (month - 12 * is_next).cast_signed(), day.cast_signed())
     }
 
     /// The same date, as the date library has it.
