@@ -9,6 +9,7 @@ use std::time::Duration;
 use cpss_registry::proto::v1::{self, FactKind, list_facts_request};
 use prost::bytes::BytesMut;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::load::{self, Exchange, Run};
@@ -43,9 +44,12 @@ pub async fn run(
     let people = people(exchanges)?;
     let (ends, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut writers = JoinSet::new();
+    let begin = Instant::now();
     for at in 0..WRITERS {
         let own: Vec<String> = people.iter().skip(at).step_by(WRITERS).cloned().collect();
-        writers.spawn(write(target.clone(), own, Arc::clone(&ends), Arc::clone(&written)));
+        // One after another, as they come who know nothing of each other.
+        let first = begin + Duration::from_secs(1) * at as u32 / WRITES as u32;
+        writers.spawn(write(target.clone(), own, first, Arc::clone(&ends), Arc::clone(&written)));
     }
     let run = read().await?;
     ends.store(true, Ordering::Relaxed);
@@ -90,16 +94,17 @@ fn people(exchanges: &[Exchange]) -> Result<Vec<String>, Failure> {
     exchanges.iter().map(person).collect()
 }
 
-/// Changes names, its part of so many a second.
+/// Changes names from an instant on, its part of so many a second.
 async fn write(
     target: Target,
     people: Vec<String>,
+    first: Instant,
     ends: Arc<AtomicBool>,
     written: Arc<AtomicUsize>,
 ) -> Result<(), Failure> {
     let mut connection = Connection::open(&target).await?;
     let mut answer = BytesMut::new();
-    let mut tick = tokio::time::interval(Duration::from_secs(1) * WRITERS as u32 / WRITES as u32);
+    let mut tick = tokio::time::interval_at(first, Duration::from_secs(1) * WRITERS as u32 / WRITES as u32);
     for (at, person) in people.iter().cycle().enumerate() {
         tick.tick().await;
         if ends.load(Ordering::Relaxed) {
