@@ -255,9 +255,7 @@ impl<'a> Stage<'a> {
         today: Day,
         moved: Vec<Moved>,
     ) -> Result<(), SubmitError> {
-        self.pending.add(&record)?;
-        moved.into_iter().for_each(|moved| self.pending.shift(moved));
-        self.pending.agenda_is_right();
+        self.pending.add_with_agenda(&record, moved)?;
         let day_ends_at =
             if today == self.head.today { self.head.day_ends_at } else { self.shared.clock.day_ends_at(today) };
         self.head =

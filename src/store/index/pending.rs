@@ -49,11 +49,17 @@ impl<'a> Pending<'a> {
         Ok(())
     }
 
+    /// Lays the next record on top, with the agenda that follows it. Where that fails, nothing of it is there.
+    pub fn add_with_agenda(&mut self, record: &Record, moved: Vec<Moved>) -> Result<(), IndexError> {
+        self.add(record)?;
+        moved.into_iter().for_each(|moved| self.shift(moved));
+        self.agenda_is_right();
+        Ok(())
+    }
+
     /// Puts an entry on the agenda of a day, and of no other; of none: it is not due, as the facts now stand.
     pub fn schedule(&mut self, entry: &Entry, due: Option<Day>) -> Result<(), IndexError> {
-        let moved = self.moved(entry.clone(), due)?;
-        self.shift(moved);
-        Ok(())
+        self.moved(entry.clone(), due).map(|moved| self.shift(moved))
     }
 
     /// How an entry comes on the agenda of a day, as [`Pending::schedule`] puts it there. Nothing is written yet, so that
@@ -63,7 +69,7 @@ impl<'a> Pending<'a> {
     }
 
     /// Moves an entry on the agenda.
-    pub fn shift(&mut self, Moved { entry, before, due }: Moved) {
+    fn shift(&mut self, Moved { entry, before, due }: Moved) {
         if before == due {
             return;
         }

@@ -113,6 +113,22 @@ fn an_entry_is_due_once_and_on_its_last_date() {
     assert_eq!(index.due_on(&one).unwrap(), None);
 }
 
+#[test]
+fn of_a_record_that_cannot_be_laid_on_top_nothing_is_on_the_agenda() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = ten_records(directory.path());
+    let entry = Entry::Credential(CredentialNumber::from_number(7));
+    let mut pending = store.index().pending().unwrap();
+    pending.schedule(&entry, Some(Day::from_number(100))).unwrap();
+    for (revision, due, follows) in [(12, 100, 0), (11, 200, 11)] {
+        let moved = pending.moved(entry.clone(), Some(Day::from_number(200))).unwrap();
+        assert_eq!(pending.add_with_agenda(&rehire(revision), vec![moved]).is_ok(), revision == 11);
+        assert_eq!(pending.due_on(&entry).unwrap(), Some(Day::from_number(due)));
+        assert!(pending.is_due(Day::from_number(due), &entry).unwrap());
+        assert_eq!(pending.agenda_follows().unwrap(), Revision(follows));
+    }
+}
+
 /// Opens; of more than some records that are in sled, a base is made when the store is closed.
 fn open_leaving(
     directory: &Path,
