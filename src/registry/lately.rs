@@ -42,11 +42,9 @@ impl Lately {
 
     /// Keeps a file in place of an earlier one of the same person.
     pub(super) fn put(&mut self, file: Arc<SpecialistFile>) {
+        self.let_go(file.id);
         self.facts += file.facts.len();
-        self.older.remove(&file.id);
-        if let Some(earlier) = self.newer.insert(file.id, file) {
-            self.facts -= earlier.facts.len();
-        }
+        self.newer.insert(file.id, file);
         if self.facts > self.most / 2 {
             self.older = std::mem::take(&mut self.newer);
             self.facts = 0;
