@@ -2,8 +2,13 @@
 
 use std::sync::{Arc, LazyLock};
 
+use http::HeaderName;
+
 use super::Caller;
 use crate::domain::fact::Role;
+
+/// The metadata.
+pub(crate) static DEV_CALLER: HeaderName = HeaderName::from_static("x-dev-caller");
 
 /// The metadata does not name a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

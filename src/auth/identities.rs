@@ -12,7 +12,7 @@ use http::header::AUTHORIZATION;
 
 use super::Caller;
 use super::clients::Clients;
-use super::dev::{BadDevCaller, dev_caller};
+use super::dev::{BadDevCaller, DEV_CALLER, dev_caller};
 use super::peer::Peer;
 use super::shares::Shares;
 use super::token::{Digest, bearer};
@@ -80,7 +80,7 @@ impl Identities {
     /// Who calls, at this instant.
     pub fn caller(&self, headers: &HeaderMap, peer: Option<&Peer>, now: Instant) -> Result<Arc<Caller>, NotIdentified> {
         let Identities::Listed(clients) = self else {
-            return Ok(dev_caller(headers.get("x-dev-caller").map(|value| value.to_str().unwrap_or_default()))?);
+            return Ok(dev_caller(headers.get(&DEV_CALLER).map(|value| value.to_str().unwrap_or_default()))?);
         };
         let clients = clients.load();
         let certificate = peer.and_then(Peer::certificate);

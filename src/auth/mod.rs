@@ -9,6 +9,7 @@ mod table;
 pub mod token;
 
 pub use self::dev::BadDevCaller;
+pub(crate) use self::dev::DEV_CALLER;
 pub use self::identities::{Identities, NotIdentified};
 pub use self::table::{Fields, Grant, METHODS, Method, Right, RoleName, Rows, method};
 use crate::domain::fact::{Reporter, Role};

@@ -20,7 +20,7 @@ use super::disclosure::Asker;
 use super::mutation::refused;
 use super::reads::{RequestId, RequestIds};
 use super::status;
-use crate::auth::{self, Caller, Identities, Method, NotIdentified};
+use crate::auth::{self, Caller, DEV_CALLER, Identities, Method, NotIdentified};
 use crate::domain::day::Day;
 use crate::proto::google::rpc;
 use crate::registry::Registry;
@@ -31,7 +31,6 @@ use crate::telemetry::metrics::Metrics;
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-static DEV_CALLER: HeaderName = HeaderName::from_static("x-dev-caller");
 static DEV_TODAY: HeaderName = HeaderName::from_static("x-dev-today");
 
 /// How much earlier than the caller a call is given up, so that the answer still says why: a tenth of the time, at most
