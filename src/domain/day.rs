@@ -67,7 +67,8 @@ impl Day {
     /// unit in its upper half.
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of a product")]
     pub fn ymd(self) -> (i32, i32, i32) {
-        // So many cycles earlier that no day is negative, and in years that begin in March.
+        // So many cycles earlier that no day is negative, in years that begin in March, and in quarters of days, of which
+        // a year has 1461.
         const CYCLES: i32 = 25;
         let days = self.0.clamp(FIRST_CIVIL.0, LAST_CIVIL.0) + FROM_YEAR_0_TO_1970 + CYCLES * DAYS_OF_CYCLE;
         let quarters = 4 * days.cast_unsigned() + 3;

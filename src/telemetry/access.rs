@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use super::audit::Client;
 
-/// How many lines may wait: as many as ten times the calls of a busy server in one nap.
+/// How many lines may wait: far more than a busy server has calls in one nap.
 const QUEUE: usize = 16_384;
 
 /// How long the thread sleeps before it looks again. If it did not while there are calls, it would write each alone.
