@@ -9,22 +9,23 @@ use std::sync::Arc;
 use cpss_registry::domain::day::{Day, Period};
 use cpss_registry::domain::difference::Told;
 use cpss_registry::domain::fact::{Fact, ProviderFact, ProviderPeriodKind, RegistryFact};
-use cpss_registry::domain::id::Revision;
+use cpss_registry::domain::id::{CredentialNumber, Revision};
 use cpss_registry::domain::record::{Change, Record};
+use cpss_registry::domain::standing::Standing;
 use cpss_registry::proto::v1;
-use cpss_registry::registry::Opened;
 use cpss_registry::registry::search::CredentialFilter;
 use cpss_registry::registry::snapshot::{KnownAt, Snapshot};
+use cpss_registry::registry::{Opened, SubmitError};
 use cpss_registry::server::generate;
 use cpss_registry::store::index::IndexOptions;
 use cpss_registry::store::index::View as _;
 use cpss_registry::store::{Store, StoreOptions, record};
 use tempfile::TempDir;
 
-use super::harness::library::{self, close};
+use super::harness::library::{self, close, inactive};
 use super::harness::requests::{date, end_job, end_period, qualify, retract, start_job, suspend, suspend_provider};
 use super::harness::scenes::{Credentialed, Qualified};
-use super::harness::{Client, TestServer};
+use super::harness::{Client, TODAY, TestServer};
 use super::histories::Random;
 
 const FIRST_DAY: &str = "2026-12-20";
@@ -35,8 +36,12 @@ fn open_store(data: &Path) -> Store {
 
 /// Opens the registry. When it is closed, all of its index goes into a file that never changes.
 fn open(data: &Path) -> Opened {
+    open_on(data, FIRST_DAY)
+}
+
+fn open_on(data: &Path, today: &str) -> Opened {
     let index = IndexOptions { leave_in_sled: 0, ..IndexOptions::default() };
-    library::open(data, FIRST_DAY, StoreOptions { index, ..StoreOptions::default() })
+    library::open(data, today, StoreOptions { index, ..StoreOptions::default() })
 }
 
 fn records(data: &Path) -> Vec<Record> {
@@ -276,29 +281,47 @@ fn copy_of(data: &Path) -> TempDir {
     copy
 }
 
-#[tokio::test]
-async fn a_day_that_the_disk_kept_from_opening_tells_the_same_when_it_opens() {
-    let began = tempfile::tempdir().unwrap();
+/// A registry of many people after half a year, the file that all of its index is in, and a credential that is in use.
+async fn many_people(today: &str) -> (TempDir, Vec<u8>, CredentialNumber) {
+    let data = tempfile::tempdir().unwrap();
     let people = generate::Options {
-        data_dir: began.path().to_owned(),
+        data_dir: data.path().to_owned(),
         specialists: 1200,
         providers: 5,
         seed: 7,
-        begins_on: day("2026-06-15"),
-        through: day(FIRST_DAY),
+        begins_on: day(today).plus(-188),
+        through: day(today),
     };
-    generate::generate(&people, &mut |_| {}, &mut |_| Ok(())).unwrap();
-    close(open(began.path())).await;
-    let base = fs::read(began.path().join("index/0.base")).unwrap();
+    let mut in_use = None;
+    let list = &mut |credential: generate::Credential| {
+        in_use = in_use.or(credential.confirmed.filter(|(_, on)| *on == day(today)).map(|_| credential.number));
+        Ok(())
+    };
+    generate::generate(&people, &mut |_| {}, list).unwrap();
+    close(open_on(data.path(), today)).await;
+    let base = fs::read(data.path().join("index/0.base")).unwrap();
+    (data, base, in_use.unwrap())
+}
+
+/// The same index, once with each of those blocks wrong that the agenda is in.
+fn with_a_wrong_block(base: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    (2..14).map(|block| {
+        let mut read = base.to_vec();
+        read[block * 8192] ^= 0x20;
+        read
+    })
+}
+
+#[tokio::test]
+async fn a_day_that_the_disk_kept_from_opening_tells_the_same_when_it_opens() {
+    let (began, base, _) = many_people(FIRST_DAY).await;
     let mut expected = None;
     let mut refused = 0;
-    // First as it is; then with one block after another of those that the agenda is in read wrong.
-    for wrong in std::iter::once(None).chain((2..14).map(|block| Some(block * 8192))) {
+    // First as it is.
+    for read in std::iter::once(base.clone()).chain(with_a_wrong_block(&base)) {
         let data = copy_of(began.path());
         let opened = open(data.path());
         let index = data.path().join("index/0.base");
-        let mut read = base.clone();
-        wrong.into_iter().for_each(|at: usize| read[at] ^= 0x20);
         fs::write(&index, &read).unwrap();
         refused += usize::from(opened.registry.open_days(day("2027-03-01")).await.is_err());
         fs::write(&index, &base).unwrap();
@@ -306,7 +329,33 @@ async fn a_day_that_the_disk_kept_from_opening_tells_the_same_when_it_opens() {
         close(opened).await;
         let told = records(data.path()).into_iter().map(|record| (record.revision, record.facts, record.changes));
         let told: Vec<_> = told.collect();
-        assert!(*expected.get_or_insert_with(|| told.clone()) == told, "wrong at byte {wrong:?}");
+        assert!(*expected.get_or_insert_with(|| told.clone()) == told, "after {refused} were refused");
     }
     assert!(refused > 1, "{refused}");
+}
+
+#[tokio::test]
+async fn a_command_that_the_disk_kept_from_being_recorded_is_as_never_given() {
+    let (began, base, number) = many_people(TODAY).await;
+    let week = |from: Day| Period { start: from, end: from.plus(7) };
+    let (first, second) = (week(day(TODAY).plus(1)), week(day(TODAY).plus(30)));
+    let mut refused = 0;
+    for read in with_a_wrong_block(&base) {
+        let data = copy_of(began.path());
+        let opened = open_on(data.path(), TODAY);
+        let index = data.path().join("index/0.base");
+        fs::write(&index, &read).unwrap();
+        let given = opened.registry.submit(inactive(number, first)).await;
+        fs::write(&index, &base).unwrap();
+        opened.registry.submit(inactive(number, second)).await.unwrap();
+        let timeline = opened.registry.pin_head().timeline(number).await.unwrap().unwrap();
+        let is_inactive = |days: Period| timeline.days.at(days.start).standing == Standing::Inactive;
+        assert_eq!((is_inactive(first), is_inactive(second)), (given.is_ok(), true), "{given:?}");
+        if let Err(error) = given {
+            assert!(matches!(error, SubmitError::Read(_)), "{error:?}");
+            refused += 1;
+        }
+        close(opened).await;
+    }
+    assert!(refused > 0);
 }

@@ -4,14 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cpss_registry::domain::command::Command;
 use cpss_registry::domain::day::{Day, Period};
-use cpss_registry::domain::fact::{CredentialPeriodKind, Reporter, Role};
 use cpss_registry::domain::id::CredentialNumber;
 use cpss_registry::registry::search::CredentialFilter;
-use cpss_registry::registry::{Numbers, Opened, Submission};
+use cpss_registry::registry::{Opened, Submission};
 use cpss_registry::store::StoreOptions;
-use uuid::Uuid;
 
 use super::harness::library::{self, close};
 use super::harness::{TODAY, TestServer};
@@ -70,17 +67,7 @@ async fn nothing_is_unknown_because_it_is_not_read_in() {
 
 fn inactive(number: CredentialNumber, round: i32) -> Submission {
     let first: Day = "2025-01-01".parse().unwrap();
-    let days = Period::from_inclusive(first.plus(3 * round), Some(first.plus(3 * round + 1)));
-    Submission {
-        reporter: Reporter { client: "desk".to_owned(), role: Role::RegistrarAndCertifier },
-        method: "test",
-        request_id: Uuid::new_v4(),
-        content: Vec::new(),
-        validate_only: false,
-        note: String::new(),
-        command: Command::OpenCredentialPeriod { credential: number, kind: CredentialPeriodKind::Inactive, days },
-        numbers: Numbers::Random,
-    }
+    library::inactive(number, Period::from_inclusive(first.plus(3 * round), Some(first.plus(3 * round + 1))))
 }
 
 /// Readers read in what the writer changes at the same time: what stays in memory is what the facts say.

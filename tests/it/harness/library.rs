@@ -2,8 +2,13 @@
 
 use std::path::Path;
 
-use cpss_registry::registry::{Opened, Options, Registry};
+use cpss_registry::domain::command::Command;
+use cpss_registry::domain::day::Period;
+use cpss_registry::domain::fact::{CredentialPeriodKind, Reporter, Role};
+use cpss_registry::domain::id::CredentialNumber;
+use cpss_registry::registry::{Numbers, Opened, Options, Registry, Submission};
 use cpss_registry::store::StoreOptions;
+use uuid::Uuid;
 
 /// Opens the registry of a data directory, or an empty one, on this day or the last one that it opened.
 pub fn open(data: &Path, today: &str, store: StoreOptions) -> Opened {
@@ -19,4 +24,18 @@ pub async fn close(opened: Opened) {
     drop(registry);
     let store = tokio::task::spawn_blocking(|| writer.join()).await.unwrap().unwrap().unwrap();
     store.close().unwrap();
+}
+
+/// Makes a credential inactive, as a request of its own.
+pub fn inactive(number: CredentialNumber, days: Period) -> Submission {
+    Submission {
+        reporter: Reporter { client: "desk".to_owned(), role: Role::RegistrarAndCertifier },
+        method: "test",
+        request_id: Uuid::new_v4(),
+        content: Vec::new(),
+        validate_only: false,
+        note: String::new(),
+        command: Command::OpenCredentialPeriod { credential: number, kind: CredentialPeriodKind::Inactive, days },
+        numbers: Numbers::Random,
+    }
 }

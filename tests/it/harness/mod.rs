@@ -2,9 +2,8 @@
 //!
 //! [`TestServer`] is a registry in this process, [`Process`] one as a program of its own: for tests that kill it. Both
 //! give a [`Client`], which sends any request of the contract, as any caller, on any day. [`library`] opens one that
-//! nobody serves. [`requests`] holds a function
-//! for each request and [`scenes`] what stands at the beginning of most stories; [`words`] puts answers into one line of
-//! text each; [`refusal`] reads errors as a careful client would.
+//! nobody serves. [`requests`] holds a function for each request and [`scenes`] what stands at the beginning of most
+//! stories; [`words`] puts answers into one line of text each; [`refusal`] reads errors as a careful client would.
 
 pub mod client;
 pub mod library;
