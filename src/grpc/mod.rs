@@ -12,6 +12,7 @@ mod employment;
 pub mod encode;
 mod entrance;
 pub mod health;
+pub(crate) mod http2;
 mod limits;
 mod mutation;
 mod page;
@@ -20,6 +21,7 @@ mod question;
 mod reads;
 mod record;
 mod roster;
+mod services;
 pub mod status;
 mod stream;
 mod told;
@@ -29,32 +31,20 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tonic::Status;
-use tonic::transport::Server;
-use tonic::transport::server::Router;
-use tonic_health::pb::health_server::HealthServer;
-use tower::layer::util::{Identity, Stack};
+use tower::Layer as _;
 
+use self::entrance::Entrance;
 pub(crate) use self::entrance::EntranceLayer;
 use self::health::HealthBoard;
 pub(crate) use self::limits::LimitsLayer;
-use self::limits::{LARGEST_MESSAGE, LARGEST_PLAIN, Turns};
+use self::limits::{Limited, Turns};
+use self::services::Services;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::proto::{self, v1};
 use crate::registry::snapshot::{KnownAt, Snapshot};
 use crate::registry::{PinError, ReadError, Registry, SEMANTICS_VERSION};
 use crate::telemetry::audit::Audit;
-
-/// How often a peer is asked whether it is there, and how long it may take to say so.
-const KEEPALIVE: Duration = Duration::from_secs(20);
-
-/// What a stream may send before it is read, and a connection all in all.
-///
-/// h2 ends a connection whose unread DATA frames are many and small: their overhead, up to 256 bytes each, may take half
-/// of the connection's window. A stream of questions is nothing but small frames, so a stream's window is kept so small
-/// beside the connection's that a caller who is held back is held back, and not cut off.
-const STREAM_WINDOW: u32 = 64 * 1024;
-const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 /// The services of the contract.
 #[derive(Clone)]
@@ -66,56 +56,19 @@ pub(crate) struct Contract {
     draining: watch::Receiver<bool>,
 }
 
-/// What a call passes before a service: the entrance first, then the limits.
-type Layers = Stack<LimitsLayer, Stack<EntranceLayer, Identity>>;
+/// What a call passes: the entrance first, then the limits, then its service.
+pub(crate) type WayIn = Entrance<Limited<Services>>;
 
-/// The server: every service of the contract, health and reflection, behind the entrance and the limits.
-pub(crate) fn server(
+/// The way in to every service, for the connections of one thread: its batches take turns.
+pub(crate) fn way_in(
     health: &HealthBoard,
     audit: &Audit,
-    way_in: EntranceLayer,
-    limits: LimitsLayer,
+    entrance: &EntranceLayer,
+    limits: &LimitsLayer,
     draining: watch::Receiver<bool>,
-) -> Result<Router<Layers>, tonic_reflection::server::Error> {
-    let contract = Contract { registry: way_in.registry.clone(), audit: audit.clone(), turns: Turns::new(), draining };
-    Ok(limits::http2(Server::builder())
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE))
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .layer(way_in)
-        .layer(limits)
-        .add_service(HealthServer::new(health.service()).max_decoding_message_size(LARGEST_PLAIN))
-        .add_service(reflection().build_v1()?.max_decoding_message_size(LARGEST_PLAIN))
-        .add_service(reflection().build_v1alpha()?.max_decoding_message_size(LARGEST_PLAIN))
-        .add_service(
-            told::service::VerificationServiceServer::new(contract.clone()).max_decoding_message_size(LARGEST_MESSAGE),
-        )
-        .add_service(
-            v1::credential_service_server::CredentialServiceServer::new(contract.clone())
-                .max_decoding_message_size(LARGEST_MESSAGE),
-        )
-        .add_service(
-            v1::employment_service_server::EmploymentServiceServer::new(contract.clone())
-                .max_decoding_message_size(LARGEST_MESSAGE),
-        )
-        .add_service(
-            v1::provider_service_server::ProviderServiceServer::new(contract.clone())
-                .max_decoding_message_size(LARGEST_MESSAGE),
-        )
-        .add_service(
-            v1::record_service_server::RecordServiceServer::new(contract.clone())
-                .max_decoding_message_size(LARGEST_MESSAGE),
-        )
-        .add_service(
-            v1::change_service_server::ChangeServiceServer::new(contract).max_decoding_message_size(LARGEST_MESSAGE),
-        ))
-}
-
-fn reflection() -> tonic_reflection::server::Builder<'static> {
-    tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+) -> Result<WayIn, tonic_reflection::server::Error> {
+    let services = Services::new(&entrance.registry, audit, health, draining)?;
+    Ok(entrance.layer(limits.layer(services)))
 }
 
 impl Contract {

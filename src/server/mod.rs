@@ -7,6 +7,7 @@ pub mod check;
 pub mod config;
 pub mod door;
 pub mod generate;
+mod lanes;
 mod open;
 mod ops;
 mod sample;
@@ -25,6 +26,7 @@ use tonic::transport::server::TcpIncoming;
 use self::config::{Config, Mistake};
 use self::door::certificates::CertificateError;
 use self::door::{Door, Watch};
+use self::lanes::{Lanes, Threads};
 use self::ops::Ops;
 use crate::auth::Identities;
 use crate::auth::shares::Shares;
@@ -79,9 +81,6 @@ pub enum ServeError {
     /// The contract's descriptors cannot be shown.
     #[error("the descriptors of the contract cannot be shown")]
     Reflection(#[source] tonic_reflection::server::Error),
-    /// The connections failed.
-    #[error("the connections failed")]
-    Transport(#[from] tonic::transport::Error),
     /// The writer ended because the disk failed.
     #[error("the writer ended")]
     Writer(#[from] WriterFailed),
@@ -91,7 +90,7 @@ pub enum ServeError {
     /// The access log does not start.
     #[error("the access log could not be started")]
     Access(#[source] std::io::Error),
-    /// The thread of the handshakes does not start.
+    /// The threads of the handshakes and of the lanes do not start.
     #[error("no connection can be taken")]
     Door(#[source] std::io::Error),
     /// A part of the program broke off.
@@ -132,13 +131,12 @@ pub async fn run(
     let (audit, audit_thread) = Audit::start(config.audit.clone(), clock::now).map_err(ServeError::Audit)?;
     ops.registry.store(Some(Arc::new(registry.clone())));
     let (access, access_thread) = AccessLog::start(std::io::stderr(), clock::now).map_err(ServeError::Access)?;
-    let way_in = EntranceLayer::new(registry.clone(), door.identities.clone(), ops.metrics, access);
+    let entrance = EntranceLayer::new(registry.clone(), door.identities.clone(), ops.metrics, access);
     let limits = LimitsLayer { shares: door.shares.clone(), identities: door.identities.clone() };
-    let connections = door.open(listener).map_err(ServeError::Door)?;
-    let served = grpc::server(&health, &audit, way_in, limits, stop.subscribe())
-        .map_err(ServeError::Reflection)?
-        .serve_with_incoming_shutdown(connections, stopped(stop.subscribe()));
-    let served = tokio::spawn(served);
+    let (lanes, threads) = start_lanes(&health, &audit, &entrance, &limits, &stop)?;
+    // When it closes the registry is the last of its kind.
+    drop(entrance);
+    door.open(listener, lanes).map_err(ServeError::Door)?;
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
     health.set(Serving { questions: *audit.watch().borrow(), writes: registry.takes_writes().await });
     let told = tokio::spawn(tell_health(registry.clone(), audit.watch(), health.clone()));
@@ -159,7 +157,7 @@ pub async fn run(
     calendar.abort();
     scrub.abort();
     watch.inspect(JoinHandle::abort);
-    if tokio::time::timeout(config.drain, served).await.is_err() {
+    if !threads.end(config.drain).await {
         tracing::warn!("calls were cut off: they did not end within the drain's deadline");
     }
     ops.registry.store(None);
@@ -185,6 +183,20 @@ fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Door, Option<Watch>)
     let watch = Watch::begin(access, metrics)?;
     let door = Door { tls: Some(Arc::clone(&watch.tls)), identities: watch.identities.clone(), shares };
     Ok((door, Some(watch)))
+}
+
+/// A lane for each core.
+fn start_lanes(
+    health: &HealthBoard,
+    audit: &Audit,
+    entrance: &EntranceLayer,
+    limits: &LimitsLayer,
+    stop: &watch::Sender<bool>,
+) -> Result<(Lanes, Threads), ServeError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let ways_in = (0..cores).map(|_| grpc::way_in(health, audit, entrance, limits, stop.subscribe()));
+    let ways_in = ways_in.collect::<Result<_, _>>().map_err(ServeError::Reflection)?;
+    Lanes::start(ways_in, stop).map_err(ServeError::Door)
 }
 
 async fn keep_calendar(registry: Registry) {

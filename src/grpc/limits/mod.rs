@@ -1,7 +1,7 @@
 //! Limits: what one client may take of the server, so that there is enough for the others.
 //!
 //! They stand between the entrance and the services: who calls is known by then, and a refusal goes out by the entrance,
-//! which writes it into the access log. What a connection may take is said to HTTP/2 itself, by [`http2`].
+//! which writes it into the access log. What a connection may take is said to HTTP/2 itself, by `super::http2`.
 
 mod bounded;
 mod held;
@@ -19,11 +19,9 @@ use tokio::time::Timeout;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::Status;
 use tonic::body::Body;
-use tonic::transport::Server;
 use tower::{Layer, Service};
 
-use self::bounded::Bounded;
-pub(super) use self::bounded::LARGEST_PLAIN;
+pub(super) use self::bounded::{Bounded, LARGEST_PLAIN};
 use self::held::{Asked, Held};
 pub(super) use self::turns::Turns;
 use super::disclosure::Asker;
@@ -34,15 +32,6 @@ use crate::auth::shares::{Exhausted, Place, Shares};
 
 /// The largest message of a large call: a batch of a thousand questions is a fifth of it.
 pub(super) const LARGEST_MESSAGE: usize = 1024 * 1024;
-
-/// How many calls a connection may have under way, and how large the headers of each may be.
-const STREAMS_PER_CONNECTION: u32 = 1024;
-const HEADERS_BYTES: u32 = 16 * 1024;
-
-/// How many streams a peer may reset before they were taken, and how many it may break off by its own faults, before its
-/// connection ends. Without the second there is no end to them.
-const RESETS_BEFORE_TAKEN: usize = 20;
-const RESETS_BY_FAULT: usize = 256;
 
 /// The methods that may have much in memory until their answers have been read: streams, batches and pages.
 const LARGE: &[&str] = &[
@@ -62,15 +51,6 @@ const LARGE: &[&str] = &[
 
 /// Longer than any server runs: where there is no limit.
 const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-/// A server whose connections keep to these limits.
-pub(super) fn http2(server: Server) -> Server {
-    server
-        .max_concurrent_streams(STREAMS_PER_CONNECTION)
-        .http2_max_header_list_size(HEADERS_BYTES)
-        .http2_max_pending_accept_reset_streams(Some(RESETS_BEFORE_TAKEN))
-        .http2_max_local_error_reset_streams(Some(RESETS_BY_FAULT))
-}
 
 /// Lets other work go first every now and then, however many items there are to be had at once.
 pub(super) fn fair<S: Stream>(items: S) -> impl Stream<Item = S::Item> {

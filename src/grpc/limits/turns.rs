@@ -1,5 +1,5 @@
-//! Turns: work on many items gives way after a few of them, and no more of it goes on at a time than there are cores. So
-//! a question waits for a few items of others, however many batches there are.
+//! Turns: work on many items gives way after a few of them, and one at a time goes on. So a question waits for a few items
+//! of others, however many batches there are.
 
 use std::slice::Chunks;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::grpc::question::TOGETHER;
 
-/// The turns of a server. Clones share them.
+/// The turns of a thread. Clones share them.
 #[derive(Clone, Debug)]
 pub(in crate::grpc) struct Turns(Arc<Semaphore>);
 
@@ -21,8 +21,7 @@ pub(in crate::grpc) struct InTurns<'a, I> {
 
 impl Turns {
     pub(in crate::grpc) fn new() -> Turns {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Turns(Arc::new(Semaphore::new(cores)))
+        Turns(Arc::new(Semaphore::new(1)))
     }
 
     /// Work on many items.
@@ -51,24 +50,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn no_more_work_goes_on_than_there_are_cores() {
-        let turns = Turns(Arc::new(Semaphore::new(2)));
+    async fn one_goes_on_at_a_time_and_then_the_one_that_waits() {
+        let turns = Turns::new();
         let work = || turns.work(&[(); 2 * TOGETHER]);
-        let (mut one, mut other, mut third) = (work(), work(), work());
+        let (mut one, mut other) = (work(), work());
         one.next().await;
-        other.next().await;
-        let waiting = tokio::time::timeout(Duration::from_millis(10), third.next()).await;
-        assert!(waiting.is_err(), "there are two turns");
+        let waiting = tokio::time::timeout(Duration::from_millis(10), other.next()).await;
+        assert!(waiting.is_err(), "it is the one's turn");
         // Who has had its turn has to wait for whoever waits already.
-        tokio::join!(third.next(), async {
+        tokio::join!(other.next(), async {
             let again = tokio::time::timeout(Duration::from_millis(10), one.next()).await;
-            assert!(again.is_err(), "it was the third's turn");
+            assert!(again.is_err(), "it was the other's turn");
         });
     }
 
     #[tokio::test]
     async fn work_gives_way_after_each_few_items() {
-        let turns = Turns(Arc::new(Semaphore::new(1)));
+        let turns = Turns::new();
         let items: Vec<_> = (0..2 * TOGETHER + 3).collect();
         let (mut work, mut done) = (turns.work(&items), Vec::<usize>::new());
         let mut other = tokio::spawn(async {});

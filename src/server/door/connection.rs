@@ -11,9 +11,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
-use tonic::transport::server::Connected;
 
 use crate::auth::peer::Peer;
+use crate::server::lanes::Seat;
 
 /// How long a connection may be open on which no client of the list has called.
 pub(super) const STRANGERS_TIME: Duration = Duration::from_secs(60);
@@ -31,8 +31,8 @@ pub struct Connection {
     stranger: Option<Stranger>,
     /// How much was read of it since the others had their turn.
     read: usize,
-    /// Its place among those that there may be. It is free again when the connection ends.
-    _place: OwnedSemaphorePermit,
+    /// Its place among those that there may be, and its seat on a lane. They are free again when the connection ends.
+    _place: (OwnedSemaphorePermit, Seat),
 }
 
 /// What it is made of. TLS is much the larger, and every connection but those of development is one.
@@ -69,8 +69,20 @@ impl Stranger {
 }
 
 impl Connection {
-    pub(super) fn new(wire: Wire, peer: Peer, stranger: Stranger, place: OwnedSemaphorePermit) -> Connection {
-        Connection { wire, stranger: (!peer.is_known()).then_some(stranger), peer, read: 0, _place: place }
+    pub(super) fn new(
+        wire: Wire,
+        peer: Peer,
+        stranger: Stranger,
+        place: OwnedSemaphorePermit,
+        seat: Seat,
+    ) -> Connection {
+        let stranger = (!peer.is_known()).then_some(stranger);
+        Connection { wire, stranger, peer, read: 0, _place: (place, seat) }
+    }
+
+    /// Its other end.
+    pub(in crate::server) fn peer(&self) -> &Peer {
+        &self.peer
     }
 
     /// Whether it is to end because nobody known has called on it.
@@ -83,14 +95,6 @@ impl Connection {
 
     fn wire(self: Pin<&mut Self>) -> Pin<&mut Wire> {
         Pin::new(&mut self.get_mut().wire)
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Peer;
-
-    fn connect_info(&self) -> Peer {
-        self.peer.clone()
     }
 }
 

@@ -17,16 +17,15 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_stream::Stream;
-use tokio_stream::wrappers::ReceiverStream;
 
 pub use self::connection::Connection;
 use self::connection::{STRANGERS_TIME, Stranger, Wire};
 use self::handshakes::Handshakes;
 pub(super) use self::reload::Watch;
+use super::lanes::{Lane, Lanes};
 use crate::auth::Identities;
 use crate::auth::peer::{Certificate, Peer};
 use crate::auth::shares::{Place, Shares};
@@ -59,14 +58,13 @@ pub(super) struct Door {
 type Strangers = VecDeque<oneshot::Sender<()>>;
 
 impl Door {
-    /// The connections that come, from now on until nobody takes them.
-    pub(super) fn open(self, listener: TcpListener) -> io::Result<impl Stream<Item = io::Result<Connection>>> {
-        let (met, connections) = mpsc::channel(1);
-        tokio::spawn(self.take(listener, Handshakes::start()?, met));
-        Ok(ReceiverStream::new(connections))
+    /// Gives the connections that come to the lanes, from now on until these take no more.
+    pub(super) fn open(self, listener: TcpListener, lanes: Lanes) -> io::Result<()> {
+        tokio::spawn(self.take(listener, Handshakes::start()?, lanes));
+        Ok(())
     }
 
-    async fn take(self, listener: TcpListener, handshakes: Handshakes, met: mpsc::Sender<io::Result<Connection>>) {
+    async fn take(self, listener: TcpListener, handshakes: Handshakes, lanes: Lanes) {
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         let mut strangers = Strangers::new();
         let mut was_full = false;
@@ -76,7 +74,7 @@ impl Door {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 // The server drains. Handshakes under way end with this.
-                () = met.closed() => return,
+                () = lanes.closed() => return,
             };
             let (stream, address) = match accepted {
                 Ok(accepted) => accepted,
@@ -92,9 +90,16 @@ impl Door {
                 was_full = place.is_none();
                 tracing::warn!(full = was_full, most = MOST_CONNECTIONS, "whether more connections are refused");
             }
-            let Some(place) = place else { continue };
-            let stranger = Stranger::new(STRANGERS_TIME, another(&mut strangers));
-            handshakes.spawn(self.clone().meet(stream, address, stranger, place, met.clone()));
+            let (Some(place), Some(lane)) = (place, lanes.emptiest()) else { continue };
+            let shown_out = another(&mut strangers);
+            match on_lane(&lane, stream, shown_out) {
+                Ok((stream, stranger)) => {
+                    handshakes.spawn(self.clone().meet(stream, address, stranger, place, lane));
+                }
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a connection cannot be taken");
+                }
+            }
         }
     }
 
@@ -105,7 +110,7 @@ impl Door {
         address: SocketAddr,
         mut stranger: Stranger,
         place: OwnedSemaphorePermit,
-        met: mpsc::Sender<io::Result<Connection>>,
+        lane: Lane,
     ) {
         let shaken = tokio::select! {
             shaken = tokio::time::timeout(HANDSHAKE_TIME, self.shake_hands(stream, address)) => shaken,
@@ -113,9 +118,7 @@ impl Door {
         };
         match shaken {
             Ok(Ok((wire, peer))) => {
-                let connection = Connection::new(wire, peer, stranger, place);
-                // Whoever comes while the server drains is not taken any more.
-                drop(met.send(Ok(connection)).await);
+                lane.hand_over(Connection::new(wire, peer, stranger, place, lane.seat())).await;
             }
             Ok(Err(error)) => {
                 tracing::info!(peer = %address, error = &error as &dyn std::error::Error, "no handshake");
@@ -139,6 +142,13 @@ impl Door {
         self.identities.recognize(&peer, &self.shares);
         Ok((Wire::Tls(Box::new(stream)), peer))
     }
+}
+
+/// Has a connection, and the time that its stranger has, wake the lane that it will be on.
+fn on_lane(lane: &Lane, stream: TcpStream, shown_out: oneshot::Receiver<()>) -> io::Result<(TcpStream, Stranger)> {
+    let stream = stream.into_std()?;
+    let _lane = lane.enter();
+    Ok((TcpStream::from_std(stream)?, Stranger::new(STRANGERS_TIME, shown_out)))
 }
 
 /// Makes room for another stranger, and gives what it is told to go by.
@@ -175,7 +185,8 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 mod tests {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     use tokio::io::AsyncReadExt as _;
-    use tokio_stream::StreamExt as _;
+    use tokio::runtime::Handle;
+    use tokio::sync::mpsc::Receiver;
 
     use super::*;
 
@@ -186,18 +197,40 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let door = Door { tls: None, identities: Identities::Dev, shares: Shares::default() };
-        let mut taken = Box::pin(door.open(listener).unwrap());
+        let (lane, mut taken) = Lane::on(Handle::current());
+        door.open(listener, Lanes::of(vec![lane])).unwrap();
         let (mut held, mut peers) = (Vec::new(), Vec::new());
         for _ in 0..MOST_CONNECTIONS {
             peers.push(TcpStream::connect(address).await.unwrap());
-            held.push(taken.next().await.unwrap().unwrap());
+            held.push(taken.recv().await.unwrap());
         }
         let mut one_too_many = TcpStream::connect(address).await.unwrap();
         let shown_out = tokio::time::timeout(HANDSHAKE_TIME, one_too_many.read(&mut [0; 1])).await;
         assert_eq!(shown_out.expect("it is shown out").unwrap(), 0);
         held.pop();
         let _another = TcpStream::connect(address).await.unwrap();
-        assert!(taken.next().await.unwrap().is_ok());
+        assert!(taken.recv().await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_connection_goes_where_the_fewest_are() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let door = Door { tls: None, identities: Identities::Dev, shares: Shares::default() };
+        let ((one, mut on_one), (other, mut on_other)) = (Lane::on(Handle::current()), Lane::on(Handle::current()));
+        door.open(listener, Lanes::of(vec![one, other])).unwrap();
+        let mut peers = Vec::new();
+        let mut come = async |lane: &mut Receiver<Connection>| {
+            peers.push(TcpStream::connect(address).await.unwrap());
+            let taken = tokio::time::timeout(HANDSHAKE_TIME, lane.recv()).await;
+            taken.expect("it is on this lane").unwrap()
+        };
+        let first = come(&mut on_one).await;
+        let _second = come(&mut on_other).await;
+        let _third = come(&mut on_one).await;
+        let _fourth = come(&mut on_other).await;
+        drop(first);
+        let _fifth = come(&mut on_one).await;
     }
 
     #[test]

@@ -21,7 +21,8 @@ async fn met(time: Duration) -> (TcpStream, Connection, oneshot::Sender<()>, Pee
     let (other, taken) = tokio::join!(TcpStream::connect(address), listener.accept());
     let (peer, (go, told)) = (Peer::new(address, None), oneshot::channel());
     let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    let connection = Connection::new(Wire::Plain(taken.unwrap().0), peer.clone(), Stranger::new(time, told), place);
+    let (wire, stranger) = (Wire::Plain(taken.unwrap().0), Stranger::new(time, told));
+    let connection = Connection::new(wire, peer.clone(), stranger, place, Seat::default());
     (other.unwrap(), connection, go, peer)
 }
 

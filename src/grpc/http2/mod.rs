@@ -1,0 +1,106 @@
+//! HTTP/2 on a connection: what it may take, how its calls are begun, and how it ends.
+//!
+//! tonic's own server would do; but most of what it does for a call, a task and six layers, is not needed here.
+
+mod calls;
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http2::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tonic::body::Body;
+use tower::Service;
+
+use self::calls::Calls;
+use crate::auth::peer::Peer;
+
+/// How often a peer is asked whether it is there, and how long it may take to say so.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// What a stream may send before it is read, and a connection all in all.
+///
+/// h2 ends a connection whose unread DATA frames are many and small: their overhead, up to 256 bytes each, may take half
+/// of the connection's window. A stream of questions is nothing but small frames, so a stream's window is kept so small
+/// beside the connection's that a caller who is held back is held back, and not cut off.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+
+/// How many calls a connection may have under way, and how large the headers of each may be.
+const STREAMS_PER_CONNECTION: u32 = 1024;
+const HEADERS_BYTES: u32 = 16 * 1024;
+
+/// How many streams a peer may reset before they were taken, and how many it may break off by its own faults, before its
+/// connection ends. Without the second there is no end to them.
+const RESETS_BEFORE_TAKEN: usize = 20;
+const RESETS_BY_FAULT: usize = 256;
+
+/// Answers the calls of a connection until its peer ends it; once it is to stop, until those under way are answered.
+pub(crate) async fn serve<S>(
+    connection: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+    services: S,
+    mut stop: watch::Receiver<bool>,
+) where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + 'static,
+{
+    let calls = Calls::default();
+    let http = builder(&calls).serve_connection(TokioIo::new(connection), WithPeer { services, peer });
+    let (mut http, mut stopped) = (pin!(http), pin!(stop.wait_for(|stop| *stop)));
+    let mut is_stopping = false;
+    let ended = poll_fn(|cx| {
+        if !is_stopping && stopped.as_mut().poll(cx).is_ready() {
+            is_stopping = true;
+            http.as_mut().graceful_shutdown();
+        }
+        let polled = http.as_mut().poll(cx);
+        // What they answer wakes the connection, which sends all of it at once.
+        calls.begin();
+        polled
+    });
+    if let Err(error) = ended.await {
+        tracing::debug!(error = &error as &dyn std::error::Error, "a connection broke off");
+    }
+}
+
+fn builder(calls: &Calls) -> Builder<Calls> {
+    let mut builder = Builder::new(calls.clone());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .max_header_list_size(HEADERS_BYTES)
+        .max_pending_accept_reset_streams(RESETS_BEFORE_TAKEN)
+        .max_local_error_reset_streams(RESETS_BY_FAULT);
+    builder
+}
+
+/// Has each call say which connection it came by.
+struct WithPeer<S> {
+    services: S,
+    peer: Peer,
+}
+
+impl<S> hyper::service::Service<Request<Incoming>> for WithPeer<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = S::Future;
+
+    fn call(&self, request: Request<Incoming>) -> S::Future {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(self.peer.clone());
+        self.services.clone().call(request)
+    }
+}

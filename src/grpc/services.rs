@@ -1,0 +1,97 @@
+//! The services of the contract, health and reflection.
+
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+
+use futures_util::future::{BoxFuture, Either};
+use http::{Request, Response};
+use tokio::sync::watch;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_reflection::server::{Builder, Error};
+use tower::Service;
+
+use super::health::HealthBoard;
+use super::limits::{Bounded, LARGEST_MESSAGE, LARGEST_PLAIN, Turns};
+use super::told::service::VerificationServiceServer;
+use super::{Contract, proto, v1};
+use crate::registry::Registry;
+use crate::telemetry::audit::Audit;
+
+/// All services. The one that is asked by the million has a way of its own.
+#[derive(Clone)]
+pub(crate) struct Services {
+    verification: VerificationServiceServer<Contract>,
+    others: Routes,
+}
+
+impl Services {
+    /// Of a registry. They share `turns`, and what would go on for ever ends when `draining` turns true.
+    pub(super) fn new(
+        registry: &Registry,
+        audit: &Audit,
+        health: &HealthBoard,
+        draining: watch::Receiver<bool>,
+    ) -> Result<Services, Error> {
+        let contract = Contract { registry: registry.clone(), audit: audit.clone(), turns: Turns::new(), draining };
+        let others = Routes::default()
+            .add_service(HealthServer::new(health.service()).max_decoding_message_size(LARGEST_PLAIN))
+            .add_service(reflection().build_v1()?.max_decoding_message_size(LARGEST_PLAIN))
+            .add_service(reflection().build_v1alpha()?.max_decoding_message_size(LARGEST_PLAIN))
+            .add_service(
+                v1::credential_service_server::CredentialServiceServer::new(contract.clone())
+                    .max_decoding_message_size(LARGEST_MESSAGE),
+            )
+            .add_service(
+                v1::employment_service_server::EmploymentServiceServer::new(contract.clone())
+                    .max_decoding_message_size(LARGEST_MESSAGE),
+            )
+            .add_service(
+                v1::provider_service_server::ProviderServiceServer::new(contract.clone())
+                    .max_decoding_message_size(LARGEST_MESSAGE),
+            )
+            .add_service(
+                v1::record_service_server::RecordServiceServer::new(contract.clone())
+                    .max_decoding_message_size(LARGEST_MESSAGE),
+            )
+            .add_service(
+                v1::change_service_server::ChangeServiceServer::new(contract.clone())
+                    .max_decoding_message_size(LARGEST_MESSAGE),
+            )
+            .prepare();
+        let verification = VerificationServiceServer::new(contract).max_decoding_message_size(LARGEST_MESSAGE);
+        Ok(Services { verification, others })
+    }
+}
+
+fn reflection() -> Builder<'static> {
+    Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+impl Service<Request<Bounded>> for Services {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future =
+        Either<BoxFuture<'static, Result<Response<Body>, Infallible>>, <Routes as Service<Request<Bounded>>>::Future>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Bounded>) -> Self::Future {
+        if is_of::<VerificationServiceServer<Contract>>(request.uri().path()) {
+            Either::Left(self.verification.call(request))
+        } else {
+            Either::Right(self.others.call(request))
+        }
+    }
+}
+
+/// Whether a path is one of a service's methods.
+fn is_of<S: NamedService>(path: &str) -> bool {
+    path.strip_prefix('/').and_then(|path| path.strip_prefix(S::NAME)).is_some_and(|path| path.starts_with('/'))
+}
