@@ -1,11 +1,12 @@
 //! Load: closed loops for throughput, a fixed rate for latency, one stream for length. Every answer is compared.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use h2::RecvStream;
 use prost::bytes::{Bytes, BytesMut};
+use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
 
 use super::wire::{self, Connection, Failure, Target};
@@ -65,7 +66,8 @@ fn compare(answer: &[u8], expected: &[u8]) -> Result<(), Failure> {
     if answer == expected { Ok(()) } else { Err("an answer differs from the one that was checked".into()) }
 }
 
-/// Closed loop: every connection has one call under way, and the next as soon as it is answered.
+/// Closed loop: every connection has one call under way, and the next as soon as it is answered. Each stays on a thread of
+/// its own kind, so that the client takes as little as it can of the machine that it measures.
 pub async fn closed(
     target: &Target,
     method: &'static str,
@@ -73,15 +75,47 @@ pub async fn closed(
     connections: usize,
     lasting: Duration,
 ) -> Result<Run, Failure> {
+    let threads = std::thread::available_parallelism()?.get().min(connections);
+    let (next, ready) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(threads)));
+    let mut running = Vec::new();
+    for at in 0..threads {
+        let share = connections / threads + usize::from(at < connections % threads);
+        let (target, exchanges) = (target.clone(), Arc::clone(exchanges));
+        let (next, ready) = (Arc::clone(&next), Arc::clone(&ready));
+        running.push(tokio::task::spawn_blocking(move || {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(loops(&target, method, &exchanges, share, lasting, &next, &ready))
+        }));
+    }
+    let (mut latencies, mut took) = (Vec::new(), Duration::ZERO);
+    for ended in running {
+        let (of_thread, time) = ended.await??;
+        latencies.extend(of_thread);
+        took = took.max(time);
+    }
+    Ok(Run::of(latencies, took))
+}
+
+/// The loops of one thread: how long each call took, and all of them together.
+async fn loops(
+    target: &Target,
+    method: &'static str,
+    exchanges: &Arc<[Exchange]>,
+    connections: usize,
+    lasting: Duration,
+    next: &Arc<AtomicUsize>,
+    ready: &Barrier,
+) -> Result<(Vec<Duration>, Duration), Failure> {
     let mut open = Vec::new();
     for _ in 0..connections {
-        open.push(Connection::open(target).await?);
+        open.push(Connection::open(target).await);
     }
-    let next = Arc::new(AtomicUsize::new(0));
+    // Also who could not open all is waited for.
+    ready.wait();
     let started = Instant::now();
     let mut loops = tokio::task::JoinSet::new();
-    for mut connection in open {
-        let (exchanges, next) = (Arc::clone(exchanges), Arc::clone(&next));
+    for connection in open {
+        let (mut connection, exchanges, next) = (connection?, Arc::clone(exchanges), Arc::clone(next));
         loops.spawn(async move {
             let mut answer = BytesMut::new();
             let mut latencies = Vec::new();
@@ -99,7 +133,7 @@ pub async fn closed(
     while let Some(ended) = loops.join_next().await {
         latencies.extend(ended??);
     }
-    Ok(Run::of(latencies, started.elapsed()))
+    Ok((latencies, started.elapsed()))
 }
 
 /// Open loop: calls begin at a fixed rate whatever becomes of those before them, and each is timed from the instant at
