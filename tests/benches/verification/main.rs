@@ -139,8 +139,48 @@ impl Made {
     }
 }
 
-/// A case: its name, the method, what is exchanged, over how many connections, and how many questions a call has.
-type Case<'a> = (&'a str, &'static str, &'a Arc<[Exchange]>, usize, usize);
+/// Questions in a closed loop.
+struct Case {
+    name: &'static str,
+    method: &'static str,
+    of: fn(&Learned) -> &Arc<[Exchange]>,
+    connections: usize,
+    /// How many questions a call has.
+    items: usize,
+}
+
+const CASES: [Case; 6] = [
+    Case { name: "verify, unary, 1 connection", method: VERIFY, of: |known| &known.verify, connections: 1, items: 1 },
+    Case { name: "verify, unary, 8 connections", method: VERIFY, of: |known| &known.verify, connections: 8, items: 1 },
+    Case {
+        name: "verify, unary, 64 connections",
+        method: VERIFY,
+        of: |known| &known.verify,
+        connections: 64,
+        items: 1,
+    },
+    Case {
+        name: "verify, known at half the history, 64 connections",
+        method: VERIFY,
+        of: |known| &known.past,
+        connections: 64,
+        items: 1,
+    },
+    Case {
+        name: "eligibility, unary, 64 connections",
+        method: CHECK,
+        of: |known| &known.check,
+        connections: 64,
+        items: 1,
+    },
+    Case {
+        name: "verify, batches of 1,000, 8 connections",
+        method: BATCH,
+        of: |known| &known.batch,
+        connections: 8,
+        items: BATCH_ITEMS,
+    },
+];
 
 /// The same questions with the answers of one server.
 struct Learned {
@@ -234,39 +274,30 @@ async fn run(sizes: &Sizes, made: &Made) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Puts the same questions to the echo and to the registry, in turn.
+/// Puts the same questions to the echo and to the registry, in turn: each case to one right after the other, since the
+/// machine is not the same a minute later.
 async fn compare(sizes: &Sizes, servers: &[(&Server, Learned); 2], by: &str, table: &mut Table) -> Result<(), Failure> {
     for _ in 0..sizes.rounds {
-        for (at, (server, learned)) in servers.iter().enumerate() {
-            let target = &server.target;
-            let cases: [Case<'_>; 6] = [
-                ("verify, unary, 1 connection", VERIFY, &learned.verify, 1, 1),
-                ("verify, unary, 8 connections", VERIFY, &learned.verify, 8, 1),
-                ("verify, unary, 64 connections", VERIFY, &learned.verify, 64, 1),
-                ("verify, known at half the history, 64 connections", VERIFY, &learned.past, 64, 1),
-                ("eligibility, unary, 64 connections", CHECK, &learned.check, 64, 1),
-                ("verify, batches of 1,000, 8 connections", BATCH, &learned.batch, 8, BATCH_ITEMS),
-            ];
-            for (name, method, exchanges, connections, items) in cases {
-                let name = format!("{by}{name}");
-                if sizes.has(&name) {
-                    let cpu = server.cpu()?;
-                    let run = load::closed(target, method, exchanges, connections, sizes.lasting).await?;
-                    table.add(&name, at, &run, server.cpu()? - cpu, items);
-                }
-            }
-            let name = format!("{by}verify, one stream");
-            if sizes.has(&name) {
+        for case in &CASES {
+            let name = format!("{by}{}", case.name);
+            for (at, (server, learned)) in servers.iter().enumerate().filter(|_| sizes.has(&name)) {
+                let (exchanges, lasting) = ((case.of)(learned), sizes.lasting);
                 let cpu = server.cpu()?;
-                let run = load::stream(target, STREAM, &learned.stream, 10).await?;
-                table.add(&name, at, &run, server.cpu()? - cpu, 1);
+                let run = load::closed(&server.target, case.method, exchanges, case.connections, lasting).await?;
+                table.add(&name, at, &run, server.cpu()? - cpu, case.items);
             }
-            let name = format!("{by}verify, open loop at 10,000 a second");
-            if sizes.has(&name) {
-                let cpu = server.cpu()?;
-                let run = load::open(target, VERIFY, &learned.verify, 10_000, sizes.lasting).await?;
-                table.add(&name, at, &run, server.cpu()? - cpu, 1);
-            }
+        }
+        let name = format!("{by}verify, one stream");
+        for (at, (server, learned)) in servers.iter().enumerate().filter(|_| sizes.has(&name)) {
+            let cpu = server.cpu()?;
+            let run = load::stream(&server.target, STREAM, &learned.stream, 10).await?;
+            table.add(&name, at, &run, server.cpu()? - cpu, 1);
+        }
+        let name = format!("{by}verify, open loop at 10,000 a second");
+        for (at, (server, learned)) in servers.iter().enumerate().filter(|_| sizes.has(&name)) {
+            let cpu = server.cpu()?;
+            let run = load::open(&server.target, VERIFY, &learned.verify, 10_000, sizes.lasting).await?;
+            table.add(&name, at, &run, server.cpu()? - cpu, 1);
         }
     }
     let name = format!("{by}eligibility, one stream of {} claims", sizes.claims / TAPE_ITEMS * TAPE_ITEMS);
