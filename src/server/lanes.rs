@@ -4,6 +4,7 @@
 //! and what was used last is still near. Whoever has much to ask has several connections.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -122,7 +123,7 @@ impl Threads {
 
 async fn serve(mut incoming: mpsc::Receiver<Connection>, way_in: WayIn, mut stop: watch::Receiver<bool>) {
     let stops = stop.clone();
-    let mut stopped = std::pin::pin!(stop.wait_for(|stop| *stop));
+    let mut stopped = pin!(stop.wait_for(|stop| *stop));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
