@@ -3,6 +3,7 @@
 //! A connection stays on the lane that it was given, and its calls with it. No thread is woken for the work of another,
 //! and what was used last is still near. Whoever has much to ask has several connections.
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::runtime::{Builder, EnterGuard, Handle};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::door::Connection;
@@ -33,20 +34,20 @@ pub(super) struct Lane {
 pub(super) type Seat = Arc<()>;
 
 /// The threads of the lanes.
-pub(super) struct Threads(Vec<Thread>);
-
-struct Thread {
-    ended: oneshot::Receiver<()>,
+pub(super) struct Threads {
+    /// Nothing comes; it ends when they have.
+    running: mpsc::Receiver<Infallible>,
     /// Dropped when no call is waited for any longer.
-    cut: oneshot::Sender<()>,
+    cut: watch::Sender<()>,
 }
 
 impl Lanes {
     /// Starts a lane for each way in. They take connections until `stop` turns true.
     pub(super) fn start(ways_in: Vec<WayIn>, stop: &watch::Sender<bool>) -> io::Result<(Lanes, Threads)> {
-        let started = ways_in.into_iter().map(|way_in| Lane::start(way_in, stop.subscribe()));
-        let (lanes, threads): (Vec<_>, Vec<_>) = started.collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
-        Ok((Lanes::of(lanes), Threads(threads)))
+        let ((runs, running), cut) = (mpsc::channel(1), watch::Sender::new(()));
+        let start = |way_in| Lane::start(way_in, stop.subscribe(), cut.subscribe(), runs.clone());
+        let lanes = ways_in.into_iter().map(start).collect::<io::Result<_>>()?;
+        Ok((Lanes::of(lanes), Threads { running, cut }))
     }
 
     /// These.
@@ -66,23 +67,26 @@ impl Lanes {
 }
 
 impl Lane {
-    fn start(way_in: WayIn, stop: watch::Receiver<bool>) -> io::Result<(Lane, Thread)> {
+    fn start(
+        way_in: WayIn,
+        stop: watch::Receiver<bool>,
+        mut cut: watch::Receiver<()>,
+        runs: mpsc::Sender<Infallible>,
+    ) -> io::Result<Lane> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (lane, incoming) = Lane::on(runtime.handle().clone());
-        let ((end, ended), (cut, is_cut)) = (oneshot::channel(), oneshot::channel::<()>());
         thread::Builder::new().name("lane".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
                     () = serve(incoming, way_in, stop) => {}
-                    _ = is_cut => {}
+                    _ = cut.changed() => {}
                 }
             });
             // What reads the disk just now ends by itself.
             runtime.shutdown_background();
-            // Nobody may wait for it any more.
-            end.send(()).ok();
+            drop(runs);
         })?;
-        Ok((lane, Thread { ended, cut }))
+        Ok(lane)
     }
 
     /// A lane on a runtime, and the connections that it is given.
@@ -109,14 +113,10 @@ impl Lane {
 
 impl Threads {
     /// Waits until every call has been answered, so long at most; what is left then is cut off. Says whether nothing was.
-    pub(super) async fn end(self, within: Duration) -> bool {
-        let (mut ended, cut): (Vec<_>, Vec<_>) = self.0.into_iter().map(|thread| (thread.ended, thread.cut)).unzip();
-        let all = tokio::time::timeout(within, join_all(&mut ended)).await.is_ok();
-        drop(cut);
-        if !all {
-            ended.retain(|thread| !thread.is_terminated());
-            join_all(ended).await;
-        }
+    pub(super) async fn end(mut self, within: Duration) -> bool {
+        let all = tokio::time::timeout(within, self.running.recv()).await.is_ok();
+        drop(self.cut);
+        self.running.recv().await;
         all
     }
 }
