@@ -66,8 +66,8 @@ fn compare(answer: &[u8], expected: &[u8]) -> Result<(), Failure> {
     if answer == expected { Ok(()) } else { Err("an answer differs from the one that was checked".into()) }
 }
 
-/// Closed loop: every connection has one call under way, and the next as soon as it is answered. Each stays on a thread of
-/// its own kind, so that the client takes as little as it can of the machine that it measures.
+/// Closed loop: every connection has one call under way, and the next as soon as it is answered. A connection stays on one
+/// thread, so that the client takes as little as it can of the machine that it measures.
 pub async fn closed(
     target: &Target,
     method: &'static str,
