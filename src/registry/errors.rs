@@ -68,7 +68,7 @@ pub enum SubmitError {
     #[error("too many commands are waiting")]
     Busy,
     /// The disk is too full. Try again when there is room.
-    #[error("the store is full")]
+    #[error("the store is full: its disk has less left than disk_reserve_bytes and disk_reserve_percent keep free")]
     StoreFull,
     /// The disk refused; nothing was recorded. Try again.
     #[error("nothing could be written")]

@@ -57,7 +57,7 @@ pub struct Flags {
     /// Record nothing while less than this is free on the disk of the data directory [default: 536870912]
     #[arg(long, value_name = "BYTES")]
     pub disk_reserve_bytes: Option<String>,
-    /// Nor while less than this part of it is free, in percent [default: 5]
+    /// Nor while less than this part of it is free, in percent [default: 1]
     #[arg(long, value_name = "PERCENT")]
     pub disk_reserve_percent: Option<String>,
     /// Let calls in flight finish for so long after SIGTERM [default: 20]

@@ -37,7 +37,7 @@ impl Default for LogOptions {
         LogOptions {
             segment_bytes: 64 * mebibyte,
             reserve_bytes: 512 * mebibyte,
-            reserve_percent: 5,
+            reserve_percent: 1,
             ahead_bytes: mebibyte,
         }
     }
