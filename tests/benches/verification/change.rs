@@ -102,7 +102,7 @@ async fn write(
     ends: Arc<AtomicBool>,
     written: Arc<AtomicUsize>,
 ) -> Result<(), Failure> {
-    let mut connection = Connection::open(&target).await?;
+    let mut connection = Connection::open(&target, NAME).await?;
     let mut answer = BytesMut::new();
     let mut tick = tokio::time::interval_at(first, Duration::from_secs(1) * WRITERS as u32 / WRITES as u32);
     for (at, person) in people.iter().cycle().enumerate() {
@@ -119,7 +119,7 @@ async fn write(
             name: Some(name),
             ..Default::default()
         };
-        connection.call(NAME, framed(&request), &mut answer).await?;
+        connection.call(framed(&request), &mut answer).await?;
         written.fetch_add(1, Ordering::Relaxed);
     }
     Ok(())

@@ -66,11 +66,11 @@ pub async fn start(directory: &Path, goods: &[Good]) -> Result<Option<Server>, F
 }
 
 async fn put(target: &Target, goods: &[Good]) -> Result<(), Failure> {
-    let mut connection = Connection::open(target).await?;
+    let mut connection = Connection::open(target, PUT).await?;
     let mut answer = BytesMut::new();
     for good in goods {
         let request = PutRequest { key: good.number.clone().into_bytes(), value: vec![7; VALUE] };
-        connection.call(PUT, framed(&request), &mut answer).await?;
+        connection.call(framed(&request), &mut answer).await?;
     }
     Ok(())
 }

@@ -1,11 +1,18 @@
 //! Load: closed loops for throughput, a fixed rate for latency, one stream for length. Every answer is compared.
 
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use h2::RecvStream;
 use prost::bytes::{Bytes, BytesMut};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
 
@@ -51,11 +58,11 @@ pub async fn learn(
     requests: Vec<Bytes>,
     check: impl Fn(usize, &[u8]) -> Result<(), Failure>,
 ) -> Result<Arc<[Exchange]>, Failure> {
-    let mut connection = Connection::open(target).await?;
+    let mut connection = Connection::open(target, method).await?;
     let mut answer = BytesMut::new();
     let mut learned = Vec::with_capacity(requests.len());
     for (at, request) in requests.into_iter().enumerate() {
-        connection.call(method, request.clone(), &mut answer).await?;
+        connection.call(request.clone(), &mut answer).await?;
         check(at, &answer)?;
         learned.push(Exchange { request, answer: Bytes::copy_from_slice(&answer) });
     }
@@ -66,8 +73,14 @@ fn compare(answer: &[u8], expected: &[u8]) -> Result<(), Failure> {
     if answer == expected { Ok(()) } else { Err("an answer differs from the one that was checked".into()) }
 }
 
-/// Closed loop: every connection has one call under way, and the next as soon as it is answered. A connection stays on one
-/// thread, so that the client takes as little as it can of the machine that it measures.
+/// A thread of the client, whose connections stay on it: it takes as little as it can of the machine that it measures.
+pub async fn on_its_own_thread<T: Send + 'static>(
+    run: impl AsyncFnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(|| Builder::new_current_thread().enable_all().build()?.block_on(run())).await?
+}
+
+/// Closed loop: every connection has one call under way, and the next as soon as it is answered.
 pub async fn closed(
     target: &Target,
     method: &'static str,
@@ -82,14 +95,12 @@ pub async fn closed(
         let share = connections / threads + usize::from(at < connections % threads);
         let (target, exchanges) = (target.clone(), Arc::clone(exchanges));
         let (next, ready) = (Arc::clone(&next), Arc::clone(&ready));
-        running.push(tokio::task::spawn_blocking(move || {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(loops(&target, method, &exchanges, share, lasting, &next, &ready))
+        running.push(on_its_own_thread(async move || {
+            loops(&target, method, &exchanges, share, lasting, &next, &ready).await
         }));
     }
     let (mut latencies, mut took) = (Vec::new(), Duration::ZERO);
-    for ended in running {
-        let (of_thread, time) = ended.await??;
+    for (of_thread, time) in try_join_all(running).await? {
         latencies.extend(of_thread);
         took = took.max(time);
     }
@@ -108,7 +119,7 @@ async fn loops(
 ) -> Result<(Vec<Duration>, Duration), Failure> {
     let mut open = Vec::new();
     for _ in 0..connections {
-        open.push(Connection::open(target).await);
+        open.push(Connection::open(target, method).await);
     }
     // Also who could not open all is waited for.
     ready.wait();
@@ -122,7 +133,7 @@ async fn loops(
             while started.elapsed() < lasting {
                 let exchange = &exchanges[next.fetch_add(1, Ordering::Relaxed) % exchanges.len()];
                 let asked = Instant::now();
-                connection.call(method, exchange.request.clone(), &mut answer).await?;
+                connection.call(exchange.request.clone(), &mut answer).await?;
                 latencies.push(asked.elapsed());
                 compare(&answer, &exchange.answer)?;
             }
@@ -157,39 +168,43 @@ pub async fn open_judged(
     lasting: Duration,
     judge: fn(&[u8], &[u8]) -> Result<(), Failure>,
 ) -> Result<Run, Failure> {
+    let (target, exchanges) = (target.clone(), Arc::clone(exchanges));
+    on_its_own_thread(async move || at_rate(&target, method, &exchanges, rate, lasting, judge).await).await
+}
+
+async fn at_rate(
+    target: &Target,
+    method: &str,
+    exchanges: &Arc<[Exchange]>,
+    rate: u32,
+    lasting: Duration,
+    judge: fn(&[u8], &[u8]) -> Result<(), Failure>,
+) -> Result<Run, Failure> {
     const CONNECTIONS: usize = 8;
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
-        connections.push(Connection::open(target).await?);
+        connections.push(Connection::open(target, method).await?);
     }
-    let (due, mut begin) = tokio::sync::mpsc::unbounded_channel();
-    let started = Instant::now();
-    // The runtime's timers tick in milliseconds: a thread that sleeps until each instant is more punctual.
-    let metronome = std::thread::spawn(move || {
-        let count = (lasting.as_secs_f64() * f64::from(rate)) as u32;
-        for at in 0..count {
-            let instant = started + Duration::from_secs(1) / rate * at;
-            std::thread::sleep(instant.saturating_duration_since(Instant::now()));
-            if due.send(instant).is_err() {
-                return;
-            }
-        }
-    });
+    let period = Duration::from_secs(1) / rate;
+    let (metronome, started) = (Metronome::start(period)?, Instant::now());
     let mut calls = tokio::task::JoinSet::new();
     let mut latencies = Vec::new();
-    let mut at = 0;
-    while let Some(instant) = begin.recv().await {
-        let mut connection = connections[at % CONNECTIONS].clone();
-        let (exchanges, question) = (Arc::clone(exchanges), at);
-        calls.spawn(async move {
-            let exchange = &exchanges[question % exchanges.len()];
-            let mut answer = BytesMut::new();
-            connection.call(method, exchange.request.clone(), &mut answer).await?;
-            let took = instant.elapsed();
-            judge(&answer, &exchange.answer)?;
-            Ok::<_, Failure>(took)
-        });
-        at += 1;
+    let mut due = started;
+    while due < started + lasting {
+        metronome.tick().await?;
+        while due <= Instant::now() {
+            let at = latencies.len() + calls.len();
+            let (mut connection, exchanges) = (connections[at % CONNECTIONS].clone(), Arc::clone(exchanges));
+            calls.spawn(async move {
+                let exchange = &exchanges[at % exchanges.len()];
+                let mut answer = BytesMut::new();
+                connection.call(exchange.request.clone(), &mut answer).await?;
+                let took = due.elapsed();
+                judge(&answer, &exchange.answer)?;
+                Ok::<_, Failure>(took)
+            });
+            due += period;
+        }
         while let Some(ended) = calls.try_join_next() {
             latencies.push(ended??);
         }
@@ -197,8 +212,26 @@ pub async fn open_judged(
     while let Some(ended) = calls.join_next().await {
         latencies.push(ended??);
     }
-    metronome.join().map_err(|_| "the metronome broke off")?;
     Ok(Run::of(latencies, started.elapsed()))
+}
+
+/// Ticks that are punctual: the runtime's own timers tell milliseconds.
+struct Metronome(AsyncFd<OwnedFd>);
+
+impl Metronome {
+    fn start(period: Duration) -> Result<Metronome, Failure> {
+        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        let period = Timespec::try_from(period)?;
+        timerfd_settime(&timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: period, it_value: period })?;
+        #[expect(deprecated, reason = "sound for a descriptor that is owned; what takes its place is unsafe to call")]
+        Ok(Metronome(AsyncFd::new(timer)?))
+    }
+
+    async fn tick(&self) -> Result<(), Failure> {
+        let read = |timer: &OwnedFd| Ok(rustix::io::read(timer, &mut [0; 8])?);
+        self.0.async_io(Interest::READABLE, read).await?;
+        Ok(())
+    }
 }
 
 /// A stream's questions as they are sent, one behind the other, and the answers as they must come back.
@@ -223,8 +256,8 @@ async fn play(
     questions: Bytes,
     times: usize,
 ) -> Result<(RecvStream, JoinHandle<Result<(), Failure>>), Failure> {
-    let connection = Connection::open(target).await?;
-    let (mut send, response) = connection.stream(method).await?;
+    let connection = Connection::open(target, method).await?;
+    let (mut send, response) = connection.stream().await?;
     let sending = tokio::spawn(async move {
         send.send_data(opening, false)?;
         for _ in 0..times {

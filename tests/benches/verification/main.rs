@@ -365,6 +365,6 @@ async fn ask<M: prost::Message + Default>(
     request: prost::bytes::Bytes,
 ) -> Result<M, Failure> {
     let mut answer = prost::bytes::BytesMut::new();
-    wire::Connection::open(&server.target).await?.call(method, request, &mut answer).await?;
+    wire::Connection::open(&server.target, method).await?.call(request, &mut answer).await?;
     Ok(unframed(&answer)?.0)
 }

@@ -45,20 +45,19 @@ pub struct Target {
     pub tls: Option<Arc<ClientConfig>>,
 }
 
-/// A connection. Clones share it.
+/// A connection, by which one method is called. Clones share it.
 #[derive(Clone)]
 pub struct Connection {
     send: SendRequest<Bytes>,
-    scheme: &'static str,
-    authority: String,
+    /// What each call begins with.
+    head: Request<()>,
 }
 
 impl Connection {
     /// Opens a connection, which lives on a task of its own.
-    pub async fn open(target: &Target) -> Result<Connection, Failure> {
+    pub async fn open(target: &Target, method: &str) -> Result<Connection, Failure> {
         let stream = TcpStream::connect(target.address).await?;
         stream.set_nodelay(true)?;
-        let authority = target.address.to_string();
         let mut builder = h2::client::Builder::new();
         builder.initial_window_size(WINDOW).initial_connection_window_size(WINDOW);
         let (send, scheme) = if let Some(tls) = &target.tls {
@@ -72,24 +71,20 @@ impl Connection {
             tokio::spawn(connection);
             (send, "http")
         };
-        Ok(Connection { send: send.ready().await?, scheme, authority })
-    }
-
-    fn head(&self, method: &str) -> Result<Request<()>, Failure> {
-        let uri = Uri::builder().scheme(self.scheme).authority(self.authority.as_str()).path_and_query(method);
+        let uri = Uri::builder().scheme(scheme).authority(target.address.to_string()).path_and_query(method);
         let head = Request::builder()
             .method(Method::POST)
             .version(Version::HTTP_2)
             .uri(uri.build()?)
             .header("te", "trailers")
-            .header("content-type", "application/grpc");
-        Ok(head.body(())?)
+            .header("content-type", "application/grpc")
+            .body(())?;
+        Ok(Connection { send: send.ready().await?, head })
     }
 
     /// One request and its whole answer, written into `answer`.
-    pub async fn call(&mut self, method: &str, request: Bytes, answer: &mut BytesMut) -> Result<(), Failure> {
-        let head = self.head(method)?;
-        let (response, mut stream) = self.send.clone().ready().await?.send_request(head, false)?;
+    pub async fn call(&mut self, request: Bytes, answer: &mut BytesMut) -> Result<(), Failure> {
+        let (response, mut stream) = self.send.clone().ready().await?.send_request(self.head.clone(), false)?;
         stream.send_data(request, true)?;
         let mut body = body(response).await?;
         answer.clear();
@@ -100,9 +95,8 @@ impl Connection {
     }
 
     /// A stream of requests, and the answers that come back.
-    pub async fn stream(&self, method: &str) -> Result<(SendStream<Bytes>, ResponseFuture), Failure> {
-        let head = self.head(method)?;
-        let (response, stream) = self.send.clone().ready().await?.send_request(head, false)?;
+    pub async fn stream(&self) -> Result<(SendStream<Bytes>, ResponseFuture), Failure> {
+        let (response, stream) = self.send.clone().ready().await?.send_request(self.head.clone(), false)?;
         Ok((stream, response))
     }
 }
