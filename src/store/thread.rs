@@ -17,3 +17,9 @@ pub fn stand_back(niceness: i32) {
         tracing::warn!(error = &refused as &dyn std::error::Error, thread = name, "a thread does not stand back");
     }
 }
+
+/// Lets those that answer go first: called between pieces of work, none of which anybody would notice to wait for. The
+/// system takes a core away only every few milliseconds, from one that stands back as from any other.
+pub fn give_way() {
+    std::thread::yield_now();
+}

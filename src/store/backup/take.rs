@@ -18,6 +18,10 @@ use crate::store::log::{ReadLog as _, StillLog};
 use crate::store::published_head;
 use crate::store::record::{self, FORMAT_VERSION};
 use crate::store::step::{OnStep, Step, Unit};
+use crate::store::thread::give_way;
+
+/// How much of the log is read before others may go first.
+const PIECE: u64 = 16 * 1024;
 
 /// A backup that was taken.
 #[derive(Clone, Debug)]
@@ -200,7 +204,11 @@ impl Copying<'_> {
             if let Some(draft) = &mut draft {
                 draft.write(whole.bytes)?;
             }
-            on_bytes(offset + whole.bytes.len() as u64);
+            let end = offset + whole.bytes.len() as u64;
+            on_bytes(end);
+            if offset / PIECE < end / PIECE {
+                give_way();
+            }
         }
         if is_same { Ok(Sha256Text::of(hashed)) } else { Err(self.other_history()) }
     }
