@@ -3,63 +3,53 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cpss_registry::proto::v1::{self, FactKind, list_facts_request};
-use prost::bytes::BytesMut;
-use tokio::task::JoinSet;
-use tokio::time::Instant;
+use prost::bytes::Bytes;
 use uuid::Uuid;
 
 use super::load::{self, Exchange, Run};
 use super::questions::{Good, judge_still};
 use super::servers::Server;
-use super::wire::{Connection, Failure, Target, framed, unframed};
+use super::wire::{Failure, framed, unframed};
 use super::{VERIFY, ask};
 
 const NAME: &str = "/ms.dmh.credential.v1.CredentialService/ChangeSpecialistName";
 const FACTS: &str = "/ms.dmh.credential.v1.RecordService/ListFacts";
 const END: &str = "/ms.dmh.credential.v1.RecordService/EndPeriod";
 
-/// Questions a second.
+/// Questions a second, and facts.
 const READS: u32 = 5_000;
-/// Facts a second, and over how many connections.
-const WRITES: usize = 5_000;
-const WRITERS: usize = 64;
+const WRITES: u32 = 5_000;
 
 /// Prints the latencies of questions while nothing happens, and while something does.
 pub async fn run(
     server: &Server,
     data: &Path,
-    goods: &[Good],
+    all: &[Good],
+    asked: &[Good],
     exchanges: &Arc<[Exchange]>,
     lasting: Duration,
 ) -> Result<(), Failure> {
     println!("\n| questions, {READS} a second, while | p50 / p99 / p99.9 µs | |\n| --- | --: | --- |");
     let target = &server.target;
-    let read = || load::open_judged(target, VERIFY, exchanges, READS, lasting, judge_still);
+    let asked: Arc<[Good]> = asked.into();
+    let read = || {
+        let (exchanges, asked) = (Arc::clone(exchanges), Arc::clone(&asked));
+        let request = move |at: usize| exchanges[at % exchanges.len()].request.clone();
+        let judge = move |at: usize, answer: &[u8]| judge_still(&asked[at % asked.len()], answer);
+        load::at_rate(target, VERIFY, READS, lasting, request, judge)
+    };
     print("nothing else happens", &read().await?, "");
 
     let people = people(exchanges)?;
-    let (ends, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let mut writers = JoinSet::new();
-    let begin = Instant::now();
-    for at in 0..WRITERS {
-        let own: Vec<String> = people.iter().skip(at).step_by(WRITERS).cloned().collect();
-        // One after another, as they come who know nothing of each other.
-        let first = begin + Duration::from_secs(1) * at as u32 / WRITES as u32;
-        writers.spawn(write(target.clone(), own, first, Arc::clone(&ends), Arc::clone(&written)));
-    }
-    let run = read().await?;
-    ends.store(true, Ordering::Relaxed);
-    while let Some(ended) = writers.join_next().await {
-        ended??;
-    }
-    let rate = written.load(Ordering::Relaxed) as f64 / run.took.as_secs_f64();
-    print("facts are written", &run, &format!("{rate:.0} facts a second"));
+    let rename = move |at: usize| rename(&people[at % people.len()], at);
+    let (run, writes) = tokio::try_join!(read(), load::at_rate(target, NAME, WRITES, lasting, rename, |_, _| Ok(())))?;
+    let [half, most, _] = micros(&writes);
+    print("facts are written", &run, &format!("{:.0} facts a second, p50 / p99 {half} / {most} µs", writes.rate()));
 
-    let largest = largest_provider(goods);
+    let largest = largest_provider(all);
     let ending = end_qualification(server, &largest.0);
     let (run, people) = tokio::join!(read(), ending);
     print("a cascade", &run?, &format!("{} people in one record", people?));
@@ -81,8 +71,12 @@ pub async fn run(
 }
 
 fn print(name: &str, run: &Run, told: &str) {
-    let [half, most, nearly_all] = [0.5, 0.99, 0.999].map(|part| run.quantile(part).as_micros());
+    let [half, most, nearly_all] = micros(run);
     println!("| {name} | {half} / {most} / {nearly_all} | {told} |");
+}
+
+fn micros(run: &Run) -> [u128; 3] {
+    [0.5, 0.99, 0.999].map(|part| run.quantile(part).as_micros())
 }
 
 /// The people whom the questions are about.
@@ -94,35 +88,15 @@ fn people(exchanges: &[Exchange]) -> Result<Vec<String>, Failure> {
     exchanges.iter().map(person).collect()
 }
 
-/// Changes names from an instant on, its part of so many a second.
-async fn write(
-    target: Target,
-    people: Vec<String>,
-    first: Instant,
-    ends: Arc<AtomicBool>,
-    written: Arc<AtomicUsize>,
-) -> Result<(), Failure> {
-    let mut connection = Connection::open(&target, NAME).await?;
-    let mut answer = BytesMut::new();
-    let mut tick = tokio::time::interval_at(first, Duration::from_secs(1) * WRITERS as u32 / WRITES as u32);
-    for (at, person) in people.iter().cycle().enumerate() {
-        tick.tick().await;
-        if ends.load(Ordering::Relaxed) {
-            break;
-        }
-        let name =
-            v1::PersonName { given_name: "Ada".into(), family_name: format!("Example {at}"), suffix: String::new() };
-        let request_id = Uuid::new_v4().to_string();
-        let request = v1::ChangeSpecialistNameRequest {
-            request_id,
-            specialist_id: person.clone(),
-            name: Some(name),
-            ..Default::default()
-        };
-        connection.call(framed(&request), &mut answer).await?;
-        written.fetch_add(1, Ordering::Relaxed);
-    }
-    Ok(())
+/// A change of somebody's name.
+fn rename(person: &str, at: usize) -> Bytes {
+    let name = v1::PersonName { given_name: "Ada".into(), family_name: format!("Example {at}"), suffix: String::new() };
+    framed(&v1::ChangeSpecialistNameRequest {
+        request_id: Uuid::new_v4().to_string(),
+        specialist_id: person.to_owned(),
+        name: Some(name),
+        ..Default::default()
+    })
 }
 
 /// The provider of the most questions, and of how many.

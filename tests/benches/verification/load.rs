@@ -14,7 +14,7 @@ use rustix::time::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::runtime::Builder;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::wire::{self, Connection, Failure, Target};
 
@@ -124,7 +124,7 @@ async fn loops(
     // Also who could not open all is waited for.
     ready.wait();
     let started = Instant::now();
-    let mut loops = tokio::task::JoinSet::new();
+    let mut loops = JoinSet::new();
     for connection in open {
         let (mut connection, exchanges, next) = (connection?, Arc::clone(exchanges), Arc::clone(next));
         loops.spawn(async move {
@@ -147,8 +147,7 @@ async fn loops(
     Ok((latencies, started.elapsed()))
 }
 
-/// Open loop: calls begin at a fixed rate whatever becomes of those before them, and each is timed from the instant at
-/// which it should have begun.
+/// Open loop: the questions at a fixed rate.
 pub async fn open(
     target: &Target,
     method: &'static str,
@@ -156,29 +155,33 @@ pub async fn open(
     rate: u32,
     lasting: Duration,
 ) -> Result<Run, Failure> {
-    open_judged(target, method, exchanges, rate, lasting, compare).await
+    let (asked, learned) = (Arc::clone(exchanges), Arc::clone(exchanges));
+    let request = move |at: usize| asked[at % asked.len()].request.clone();
+    let judge = move |at: usize, answer: &[u8]| compare(answer, &learned[at % learned.len()].answer);
+    at_rate(target, method, rate, lasting, request, judge).await
 }
 
-/// The same, with another judge of answers: given is the one that came, and the one that was learned.
-pub async fn open_judged(
+/// Calls begin at a fixed rate whatever becomes of those before them, and each is timed from the instant at which it
+/// should have begun. `request` makes the requests, and `judge` is given the answers, each by its number.
+pub async fn at_rate(
     target: &Target,
     method: &'static str,
-    exchanges: &Arc<[Exchange]>,
     rate: u32,
     lasting: Duration,
-    judge: fn(&[u8], &[u8]) -> Result<(), Failure>,
+    request: impl Fn(usize) -> Bytes + Send + 'static,
+    judge: impl Fn(usize, &[u8]) -> Result<(), Failure> + Send + Sync + 'static,
 ) -> Result<Run, Failure> {
-    let (target, exchanges) = (target.clone(), Arc::clone(exchanges));
-    on_its_own_thread(async move || at_rate(&target, method, &exchanges, rate, lasting, judge).await).await
+    let (target, judge) = (target.clone(), Arc::new(judge));
+    on_its_own_thread(async move || beat(&target, method, rate, lasting, &request, &judge).await).await
 }
 
-async fn at_rate(
+async fn beat(
     target: &Target,
     method: &str,
-    exchanges: &Arc<[Exchange]>,
     rate: u32,
     lasting: Duration,
-    judge: fn(&[u8], &[u8]) -> Result<(), Failure>,
+    request: &impl Fn(usize) -> Bytes,
+    judge: &Arc<impl Fn(usize, &[u8]) -> Result<(), Failure> + Send + Sync + 'static>,
 ) -> Result<Run, Failure> {
     const CONNECTIONS: usize = 8;
     let mut connections = Vec::new();
@@ -187,20 +190,18 @@ async fn at_rate(
     }
     let period = Duration::from_secs(1) / rate;
     let (metronome, started) = (Metronome::start(period)?, Instant::now());
-    let mut calls = tokio::task::JoinSet::new();
-    let mut latencies = Vec::new();
-    let mut due = started;
+    let (mut calls, mut latencies, mut due) = (JoinSet::new(), Vec::new(), started);
     while due < started + lasting {
         metronome.tick().await?;
         while due <= Instant::now() {
             let at = latencies.len() + calls.len();
-            let (mut connection, exchanges) = (connections[at % CONNECTIONS].clone(), Arc::clone(exchanges));
+            let (mut connection, request) = (connections[at % CONNECTIONS].clone(), request(at));
+            let judge = Arc::clone(judge);
             calls.spawn(async move {
-                let exchange = &exchanges[at % exchanges.len()];
                 let mut answer = BytesMut::new();
-                connection.call(exchange.request.clone(), &mut answer).await?;
+                connection.call(request, &mut answer).await?;
                 let took = due.elapsed();
-                judge(&answer, &exchange.answer)?;
+                judge(at, &answer)?;
                 Ok::<_, Failure>(took)
             });
             due += period;

@@ -342,7 +342,7 @@ async fn under_change(sizes: &Sizes, made: &Made, goods: &[Good]) -> Result<(), 
     let asked = goods.iter().map(|good| questions::verify(good, None)).collect();
     let judge = |at: usize, answer: &[u8]| questions::judge_verify(Answerer::Registry, &goods[at], answer);
     let exchanges = load::learn(&registry.target, VERIFY, asked, judge).await?;
-    change::run(&registry, &data, &made.goods, &exchanges, sizes.lasting).await
+    change::run(&registry, &data, &made.goods, goods, &exchanges, sizes.lasting).await
 }
 
 /// What the echo answers with: what the registry answers to the first question.
