@@ -9,7 +9,8 @@ use futures_util::future::try_join_all;
 use h2::RecvStream;
 use prost::bytes::{Bytes, BytesMut};
 use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create,
+    timerfd_settime,
 };
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -189,11 +190,14 @@ async fn beat(
         connections.push(Connection::open(target, method).await?);
     }
     let period = Duration::from_secs(1) / rate;
-    let (metronome, started) = (Metronome::start(period)?, Instant::now());
+    let (metronome, started) = Metronome::start(period)?;
     let (mut calls, mut latencies, mut due) = (JoinSet::new(), Vec::new(), started);
     while due < started + lasting {
         metronome.tick().await?;
-        while due <= Instant::now() {
+        while due <= Instant::now() + LEAD {
+            while Instant::now() < due {
+                std::hint::spin_loop();
+            }
             let at = latencies.len() + calls.len();
             let (mut connection, request) = (connections[at % CONNECTIONS].clone(), request(at));
             let judge = Arc::clone(judge);
@@ -216,16 +220,24 @@ async fn beat(
     Ok(Run::of(latencies, started.elapsed()))
 }
 
+/// How long before something is due its tick comes: about as long as a thread takes to wake. Who is awake before then
+/// waits.
+const LEAD: Duration = Duration::from_micros(25);
+
 /// Ticks that are punctual: the runtime's own timers tell milliseconds.
 struct Metronome(AsyncFd<OwnedFd>);
 
 impl Metronome {
-    fn start(period: Duration) -> Result<Metronome, Failure> {
+    /// With the instant that the first tick announces; each other one a period later.
+    fn start(period: Duration) -> Result<(Metronome, Instant), Failure> {
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        let period = Timespec::try_from(period)?;
-        timerfd_settime(&timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: period, it_value: period })?;
         #[expect(deprecated, reason = "sound for a descriptor that is owned; what takes its place is unsafe to call")]
-        Ok(Metronome(AsyncFd::new(timer)?))
+        let timer = AsyncFd::new(timer)?;
+        let (now, clock) = (Instant::now(), clock_gettime(ClockId::Monotonic));
+        let interval = Timespec::try_from(period)?;
+        let ticks = Itimerspec { it_interval: interval, it_value: clock + interval };
+        timerfd_settime(timer.get_ref(), TimerfdTimerFlags::ABSTIME, &ticks)?;
+        Ok((Metronome(timer), now + period + LEAD))
     }
 
     async fn tick(&self) -> Result<(), Failure> {
