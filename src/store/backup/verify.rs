@@ -10,6 +10,7 @@ use super::manifest::{Listed, Manifest, ManifestError, Sha256Text};
 use crate::store::data_dir::{DataDirError, check_format_of};
 use crate::store::log::{ReadError, StillLog};
 use crate::store::step::{OnStep, Step, Unit};
+use crate::store::thread::give_way;
 
 const READ_AT_ONCE: usize = 1024 * 1024;
 
@@ -79,6 +80,7 @@ fn digest_of(file: File, bytes: u64) -> io::Result<Option<Sha256Text>> {
             0 => break,
             read => hashed.update(buffer.get(..read).unwrap_or_default()),
         }
+        give_way();
     }
     Ok((left.limit() == 0).then(|| Sha256Text::of(hashed)))
 }
