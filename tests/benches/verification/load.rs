@@ -75,7 +75,7 @@ fn compare(answer: &[u8], expected: &[u8]) -> Result<(), Failure> {
 }
 
 /// A thread of the client, whose connections stay on it: it takes as little as it can of the machine that it measures.
-pub async fn on_its_own_thread<T: Send + 'static>(
+async fn on_its_own_thread<T: Send + 'static>(
     run: impl AsyncFnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     tokio::task::spawn_blocking(|| Builder::new_current_thread().enable_all().build()?.block_on(run())).await?

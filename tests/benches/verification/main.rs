@@ -36,12 +36,12 @@ use std::time::Duration;
 
 use cpss_registry::proto::v1;
 
-use self::load::{Exchange, Tape};
+use self::load::{Exchange, Run, Tape};
 use self::questions::{Answerer, Good};
 use self::secure::Place;
 use self::servers::Server;
 use self::table::Table;
-use self::wire::{Failure, unframed};
+use self::wire::{Failure, Target, unframed};
 
 /// The program's own, for both sides.
 #[global_allocator]
@@ -238,14 +238,9 @@ async fn run(sizes: &Sizes, made: &Made) -> Result<(), Failure> {
     fs::write(&constants, constants_of(&registry, &goods).await?)?;
     let echo = Server::echo(&constants)?;
     let mut table = Table::default();
-    let head = head_of(&registry, &goods).await?;
-    let servers = [
-        (&echo, learn(&echo, Answerer::Echo, &goods, head / 2).await?),
-        (&registry, learn(&registry, Answerer::Registry, &goods, head / 2).await?),
-    ];
-    compare(sizes, &servers, "", &mut table).await?;
+    let past = head_of(&registry, &goods).await? / 2;
+    compare(sizes, [&echo, &registry], &goods, past, "", &mut table).await?;
     let (opened_in, bytes) = (registry.opened_in, registry.resident_bytes()?);
-    drop(servers);
     drop(echo);
     let some = goods.get(..QUESTIONS.min(goods.len())).unwrap_or_default();
     if sizes.has("etcd") {
@@ -255,11 +250,7 @@ async fn run(sizes: &Sizes, made: &Made) -> Result<(), Failure> {
     if sizes.has("mTLS") {
         let place = Place::new(&made.data)?;
         let (echo, registry) = (Server::secure_echo(&constants, &place)?, Server::secure_registry(&place)?);
-        let servers = [
-            (&echo, learn(&echo, Answerer::Echo, &goods, head / 2).await?),
-            (&registry, learn(&registry, Answerer::Registry, &goods, head / 2).await?),
-        ];
-        compare(sizes, &servers, "mTLS: ", &mut table).await?;
+        compare(sizes, [&echo, &registry], &goods, past, "mTLS: ", &mut table).await?;
     }
     println!(
         "\n{} specialists: SERVING after {:.2} s, {:.0} bytes resident per specialist",
@@ -274,39 +265,37 @@ async fn run(sizes: &Sizes, made: &Made) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Puts the same questions to the echo and to the registry, in turn: each case to one right after the other, since the
-/// machine is not the same a minute later.
-async fn compare(sizes: &Sizes, servers: &[(&Server, Learned); 2], by: &str, table: &mut Table) -> Result<(), Failure> {
+/// Puts the same questions to the echo and to the registry, those about the past as known at a revision.
+async fn compare(
+    sizes: &Sizes,
+    [echo, registry]: [&Server; 2],
+    goods: &[Good],
+    past: u64,
+    by: &str,
+    table: &mut Table,
+) -> Result<(), Failure> {
+    let servers = [
+        (echo, learn(echo, Answerer::Echo, goods, past).await?),
+        (registry, learn(registry, Answerer::Registry, goods, past).await?),
+    ];
     for _ in 0..sizes.rounds {
         for case in &CASES {
-            let name = format!("{by}{}", case.name);
-            for (at, (server, learned)) in servers.iter().enumerate().filter(|_| sizes.has(&name)) {
-                let (exchanges, lasting) = ((case.of)(learned), sizes.lasting);
-                let cpu = server.cpu()?;
-                let run = load::closed(&server.target, case.method, exchanges, case.connections, lasting).await?;
-                table.add(&name, at, &run, server.cpu()? - cpu, case.items);
-            }
+            let run = async |target: &Target, known: &Learned| {
+                load::closed(target, case.method, (case.of)(known), case.connections, sizes.lasting).await
+            };
+            in_turn(sizes, &format!("{by}{}", case.name), case.items, &servers, table, run).await?;
         }
-        let name = format!("{by}verify, one stream");
-        for (at, (server, learned)) in servers.iter().enumerate().filter(|_| sizes.has(&name)) {
-            let cpu = server.cpu()?;
-            let run = load::stream(&server.target, STREAM, &learned.stream, 10).await?;
-            table.add(&name, at, &run, server.cpu()? - cpu, 1);
-        }
-        let name = format!("{by}verify, open loop at 10,000 a second");
-        for (at, (server, learned)) in servers.iter().enumerate().filter(|_| sizes.has(&name)) {
-            let cpu = server.cpu()?;
-            let run = load::open(&server.target, VERIFY, &learned.verify, 10_000, sizes.lasting).await?;
-            table.add(&name, at, &run, server.cpu()? - cpu, 1);
-        }
+        let run = async |target: &Target, known: &Learned| load::stream(target, STREAM, &known.stream, 10).await;
+        in_turn(sizes, &format!("{by}verify, one stream"), 1, &servers, table, run).await?;
+        let run = async |target: &Target, known: &Learned| {
+            load::open(target, VERIFY, &known.verify, 10_000, sizes.lasting).await
+        };
+        in_turn(sizes, &format!("{by}verify, open loop at 10,000 a second"), 1, &servers, table, run).await?;
     }
-    let name = format!("{by}eligibility, one stream of {} claims", sizes.claims / TAPE_ITEMS * TAPE_ITEMS);
-    for (at, (server, learned)) in servers.iter().enumerate().filter(|_| sizes.has(&name)) {
-        let cpu = server.cpu()?;
-        let run = load::stream(&server.target, CHECK_STREAM, &learned.claims, sizes.claims / TAPE_ITEMS).await?;
-        table.add(&name, at, &run, server.cpu()? - cpu, 1);
-    }
-    Ok(())
+    let times = sizes.claims / TAPE_ITEMS;
+    let run = async |target: &Target, known: &Learned| load::stream(target, CHECK_STREAM, &known.claims, times).await;
+    let name = format!("{by}eligibility, one stream of {} claims", times * TAPE_ITEMS);
+    in_turn(sizes, &name, 1, &servers, table, run).await
 }
 
 /// The same for etcd in the place of the echo: a Range of one key beside a verification.
@@ -318,15 +307,32 @@ async fn beside_etcd(sizes: &Sizes, registry: &Server, goods: &[Good], table: &m
     let asked = goods.iter().map(|good| questions::verify(good, None)).collect();
     let judge = |at: usize, answer: &[u8]| questions::judge_verify(Answerer::Registry, &goods[at], answer);
     let verify = load::learn(&registry.target, VERIFY, asked, judge).await?;
+    let servers = [(&etcd, (etcd::RANGE, ranges)), (registry, (VERIFY, verify))];
     for _ in 0..sizes.rounds {
         for connections in [1, 8, 64] {
+            let run = async |target: &Target, (method, exchanges): &(&'static str, Arc<[Exchange]>)| {
+                load::closed(target, method, exchanges, connections, sizes.lasting).await
+            };
             let name = format!("etcd Range beside verify, unary, {connections} connections");
-            for (at, server, method, exchanges) in [(0, &etcd, etcd::RANGE, &ranges), (1, registry, VERIFY, &verify)] {
-                let cpu = server.cpu()?;
-                let run = load::closed(&server.target, method, exchanges, connections, sizes.lasting).await?;
-                table.add(&name, at, &run, server.cpu()? - cpu, 1);
-            }
+            in_turn(sizes, &name, 1, &servers, table, run).await?;
         }
+    }
+    Ok(())
+}
+
+/// Runs a case, unless it is left out, on one server right after the other: the machine is not the same a minute later.
+async fn in_turn<K>(
+    sizes: &Sizes,
+    name: &str,
+    items: usize,
+    servers: &[(&Server, K); 2],
+    table: &mut Table,
+    run: impl AsyncFn(&Target, &K) -> Result<Run, Failure>,
+) -> Result<(), Failure> {
+    for (at, (server, known)) in servers.iter().enumerate().filter(|_| sizes.has(name)) {
+        let cpu = server.cpu()?;
+        let run = run(&server.target, known).await?;
+        table.add(name, at, &run, server.cpu()? - cpu, items);
     }
     Ok(())
 }
