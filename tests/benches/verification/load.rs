@@ -1,22 +1,25 @@
 //! Load: closed loops for throughput, a fixed rate for latency, one stream for length. Every answer is compared.
 
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use h2::RecvStream;
 use prost::bytes::{Bytes, BytesMut};
 use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create,
     timerfd_settime,
 };
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::runtime::Builder;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
+use super::frames::Event;
 use super::wire::{self, Connection, Failure, Target};
 
 /// A question as it is sent, with the answer that it must have.
@@ -170,10 +173,10 @@ pub async fn at_rate(
     rate: u32,
     lasting: Duration,
     request: impl Fn(usize) -> Bytes + Send + 'static,
-    judge: impl Fn(usize, &[u8]) -> Result<(), Failure> + Send + Sync + 'static,
+    judge: impl Fn(usize, &[u8]) -> Result<(), Failure> + Send + 'static,
 ) -> Result<Run, Failure> {
-    let (target, judge) = (target.clone(), Arc::new(judge));
-    on_its_own_thread(async move || beat(&target, method, rate, lasting, &request, &judge).await).await
+    let target = target.clone();
+    on_its_own_thread(async move || beat(&target, method, rate, lasting, request, judge).await).await
 }
 
 async fn beat(
@@ -181,42 +184,49 @@ async fn beat(
     method: &str,
     rate: u32,
     lasting: Duration,
-    request: &impl Fn(usize) -> Bytes,
-    judge: &Arc<impl Fn(usize, &[u8]) -> Result<(), Failure> + Send + Sync + 'static>,
+    request: impl Fn(usize) -> Bytes,
+    judge: impl Fn(usize, &[u8]) -> Result<(), Failure>,
 ) -> Result<Run, Failure> {
     const CONNECTIONS: usize = 8;
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
-        connections.push(Connection::open(target, method).await?);
+        connections.push((Connection::open(target, method).await?, HashMap::<u32, BytesMut>::new()));
     }
     let period = Duration::from_secs(1) / rate;
     let (metronome, started) = Metronome::start(period)?;
-    let (mut calls, mut latencies, mut due) = (JoinSet::new(), Vec::new(), started);
-    while due < started + lasting {
-        metronome.tick().await?;
-        while due <= Instant::now() + LEAD {
+    let (mut begun, mut due, mut latencies) = (0, started, Vec::new());
+    let end = started + lasting;
+    poll_fn(|cx| {
+        loop {
+            while metronome.poll_tick(cx)?.is_ready() {}
+            while due < end && due <= Instant::now() {
+                connections[begun % CONNECTIONS].0.begin(request(begun))?;
+                (begun, due) = (begun + 1, due + period);
+            }
+            for (at, (connection, answers)) in connections.iter_mut().enumerate() {
+                let mut on = |stream: u32, event: Event<'_>| {
+                    if let Event::Data(bytes) = event {
+                        answers.entry(stream).or_default().extend_from_slice(bytes);
+                        return Ok(());
+                    }
+                    let call = stream as usize / 2 * CONNECTIONS + at;
+                    latencies.push((started + period * call as u32).elapsed());
+                    judge(call, &answers.remove(&stream).unwrap_or_default())
+                };
+                while connection.poll_move(cx, &mut on)?.is_ready() {}
+            }
+            if due >= end && latencies.len() == begun {
+                return Poll::Ready(Ok::<_, Failure>(()));
+            }
+            if due >= end || due > Instant::now() + LEAD {
+                return Poll::Pending;
+            }
             while Instant::now() < due {
                 std::hint::spin_loop();
             }
-            let at = latencies.len() + calls.len();
-            let (mut connection, request) = (connections[at % CONNECTIONS].clone(), request(at));
-            let judge = Arc::clone(judge);
-            calls.spawn(async move {
-                let mut answer = BytesMut::new();
-                connection.call(request, &mut answer).await?;
-                let took = due.elapsed();
-                judge(at, &answer)?;
-                Ok::<_, Failure>(took)
-            });
-            due += period;
         }
-        while let Some(ended) = calls.try_join_next() {
-            latencies.push(ended??);
-        }
-    }
-    while let Some(ended) = calls.join_next().await {
-        latencies.push(ended??);
-    }
+    })
+    .await?;
     Ok(Run::of(latencies, started.elapsed()))
 }
 
@@ -240,10 +250,13 @@ impl Metronome {
         Ok((Metronome(timer), now + period + LEAD))
     }
 
-    async fn tick(&self) -> Result<(), Failure> {
-        let read = |timer: &OwnedFd| Ok(rustix::io::read(timer, &mut [0; 8])?);
-        self.0.async_io(Interest::READABLE, read).await?;
-        Ok(())
+    fn poll_tick(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut timer = ready!(self.0.poll_read_ready(cx))?;
+            if let Ok(ticked) = timer.try_io(|timer| Ok(rustix::io::read(timer, &mut [0; 8])?)) {
+                return Poll::Ready(ticked.map(|_| ()));
+            }
+        }
     }
 }
 
@@ -258,53 +271,24 @@ pub struct Tape {
     pub items: usize,
 }
 
-/// The most that is sent at once.
-const CHUNK: usize = 16 * 1024;
-
-/// A stream whose questions are being sent, `times` over, as fast as the server takes them.
-async fn play(
-    target: &Target,
-    method: &'static str,
-    opening: Bytes,
-    questions: Bytes,
-    times: usize,
-) -> Result<(RecvStream, JoinHandle<Result<(), Failure>>), Failure> {
-    let connection = Connection::open(target, method).await?;
-    let (mut send, response) = connection.stream().await?;
-    let sending = tokio::spawn(async move {
-        send.send_data(opening, false)?;
-        for _ in 0..times {
-            let mut rest = questions.clone();
-            while !rest.is_empty() {
-                send.reserve_capacity(rest.len().min(CHUNK));
-                let room = std::future::poll_fn(|cx| send.poll_capacity(cx)).await.ok_or("the stream was reset")??;
-                send.send_data(rest.split_to(room.min(rest.len())), false)?;
-            }
-        }
-        send.send_data(Bytes::new(), true)?;
-        Ok(())
-    });
-    Ok((wire::body(response).await?, sending))
-}
-
 /// Plays a tape over one stream, `times` over, and compares all that comes back.
 pub async fn stream(target: &Target, method: &'static str, tape: &Tape, times: usize) -> Result<Run, Failure> {
     let started = Instant::now();
-    let (mut body, sending) = play(target, method, tape.opening.clone(), tape.questions.clone(), times).await?;
     let mut expected = tape.pinned.clone();
     let mut begun = 0;
-    while let Some(mut bytes) = wire::take(&mut body).await? {
+    let judge = |mut bytes: &[u8]| {
         while !bytes.is_empty() {
             if expected.is_empty() {
                 begun += 1;
                 expected = tape.answers.clone();
             }
-            let length = bytes.len().min(expected.len());
-            compare(&bytes.split_to(length), &expected.split_to(length))?;
+            let (now, later) = bytes.split_at(bytes.len().min(expected.len()));
+            compare(now, &expected.split_to(now.len()))?;
+            bytes = later;
         }
-    }
-    wire::end(&mut body).await?;
-    sending.await??;
+        Ok(())
+    };
+    Connection::open(target, method).await?.stream(tape.opening.clone(), &tape.questions, times, judge).await?;
     if begun != times || !expected.is_empty() {
         return Err("the stream ended early".into());
     }
@@ -320,13 +304,12 @@ pub async fn record(
     check: impl Fn(usize, &[u8]) -> Result<usize, Failure>,
 ) -> Result<Tape, Failure> {
     let whole = Bytes::from(questions.concat());
-    let (mut body, sending) = play(target, method, opening.clone(), whole.clone(), 1).await?;
     let mut received = BytesMut::new();
-    while let Some(bytes) = wire::take(&mut body).await? {
-        received.extend_from_slice(&bytes);
-    }
-    wire::end(&mut body).await?;
-    sending.await??;
+    let keep = |bytes: &[u8]| {
+        received.extend_from_slice(bytes);
+        Ok(())
+    };
+    Connection::open(target, method).await?.stream(opening.clone(), &whole, 1, keep).await?;
     let mut answers = received.freeze();
     let (_, pinned) = wire::unframed::<()>(&answers)?;
     let pinned = answers.split_to(pinned);

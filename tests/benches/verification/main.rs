@@ -5,7 +5,7 @@
 //! over. It decodes and judges the first answer to every question, and compares all later ones with it, byte for byte.
 //! What is printed are medians over the rounds, and ratios of medians.
 //!
-//! In reading order: [`wire`], the client; [`load`], how it drives; [`questions`], what it asks; [`echo`], [`etcd`] and
+//! In reading order: [`frames`] and [`wire`], the client; [`load`], how it drives; [`questions`], what it asks; [`echo`], [`etcd`] and
 //! [`servers`], what it asks it of, [`secure`] over mTLS; [`change`], what happens meanwhile; [`table`], what it says.
 
 #![allow(missing_docs, reason = "a program, whose parts nobody else uses")]
@@ -21,6 +21,7 @@
 mod change;
 mod echo;
 mod etcd;
+mod frames;
 mod load;
 mod questions;
 mod secure;

@@ -1,23 +1,25 @@
 //! gRPC as bytes: requests are encoded before the clock runs, and a response is right when it is, byte for byte, the one
 //! that was decoded and checked when its question was put first.
 
-use std::io;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use h2::client::{ResponseFuture, SendRequest};
-use h2::{RecvStream, SendStream};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use prost::Message;
-use prost::bytes::{BufMut as _, Bytes, BytesMut};
+use prost::bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::{ClientConfig, pki_types::ServerName};
+
+use super::frames::{Event, Session};
 
 /// The bytes before each message: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
 
-/// As much as a stream may have on its way to us, and a connection.
-const WINDOW: u32 = 8 * 1024 * 1024;
+/// How much is read and written at once.
+const PIECE: usize = 64 * 1024;
 
 /// Whatever went wrong between the client and a server. A benchmark ends with it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -45,88 +47,108 @@ pub struct Target {
     pub tls: Option<Arc<ClientConfig>>,
 }
 
-/// A connection, by which one method is called. Clones share it.
-#[derive(Clone)]
+trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
+/// A connection, by which one method is called. It moves while something on it is waited for.
 pub struct Connection {
-    send: SendRequest<Bytes>,
-    /// What each call begins with.
-    head: Request<()>,
+    io: Box<dyn Io>,
+    session: Session,
+    incoming: BytesMut,
 }
 
 impl Connection {
-    /// Opens a connection, which lives on a task of its own.
     pub async fn open(target: &Target, method: &str) -> Result<Connection, Failure> {
         let stream = TcpStream::connect(target.address).await?;
         stream.set_nodelay(true)?;
-        let mut builder = h2::client::Builder::new();
-        builder.initial_window_size(WINDOW).initial_connection_window_size(WINDOW);
-        let (send, scheme) = if let Some(tls) = &target.tls {
+        let (io, scheme): (Box<dyn Io>, _) = if let Some(tls) = &target.tls {
             let name = ServerName::from(target.address.ip());
             let stream = tokio_rustls::TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?;
-            let (send, connection) = builder.handshake(stream).await?;
-            tokio::spawn(connection);
-            (send, "https")
+            (Box::new(stream), "https")
         } else {
-            let (send, connection) = builder.handshake(stream).await?;
-            tokio::spawn(connection);
-            (send, "http")
+            (Box::new(stream), "http")
         };
-        let uri = Uri::builder().scheme(scheme).authority(target.address.to_string()).path_and_query(method);
-        let head = Request::builder()
-            .method(Method::POST)
-            .version(Version::HTTP_2)
-            .uri(uri.build()?)
-            .header("te", "trailers")
-            .header("content-type", "application/grpc")
-            .body(())?;
-        Ok(Connection { send: send.ready().await?, head })
+        let session = Session::new(scheme, &target.address.to_string(), method);
+        let mut connection = Connection { io, session, incoming: BytesMut::with_capacity(PIECE) };
+        while !connection.session.is_settled {
+            poll_fn(|cx| connection.poll_move(cx, |_, _| Ok(()))).await?;
+        }
+        Ok(connection)
+    }
+
+    /// Sends what is to be sent as far as the server takes it, and takes in what has come. Pending when nothing has.
+    pub fn poll_move(
+        &mut self,
+        cx: &mut Context<'_>,
+        on: impl FnMut(u32, Event<'_>) -> Result<(), Failure>,
+    ) -> Poll<Result<(), Failure>> {
+        while !self.session.outgoing.is_empty() {
+            let Poll::Ready(sent) = Pin::new(&mut self.io).poll_write(cx, &self.session.outgoing)? else { break };
+            self.session.outgoing.advance(sent);
+        }
+        // What is pending goes on when this is polled again.
+        _ = Pin::new(&mut self.io).poll_flush(cx)?;
+        self.incoming.reserve(PIECE);
+        if ready!(pin!(self.io.read_buf(&mut self.incoming)).poll(cx))? == 0 {
+            return Poll::Ready(Err("the server has closed the connection".into()));
+        }
+        Poll::Ready(self.session.receive(&mut self.incoming, on))
     }
 
     /// One request and its whole answer, written into `answer`.
-    pub async fn call(&mut self, request: Bytes, answer: &mut BytesMut) -> Result<(), Failure> {
-        let (response, mut stream) = self.send.clone().ready().await?.send_request(self.head.clone(), false)?;
-        stream.send_data(request, true)?;
-        let mut body = body(response).await?;
+    pub async fn call(&mut self, mut request: Bytes, answer: &mut BytesMut) -> Result<(), Failure> {
         answer.clear();
-        while let Some(bytes) = take(&mut body).await? {
-            answer.extend_from_slice(&bytes);
+        self.session.begin();
+        let mut has_ended = false;
+        while !has_ended {
+            self.session.send(&mut request, true);
+            let mut on = |_, event: Event<'_>| {
+                match event {
+                    Event::Data(bytes) => answer.extend_from_slice(bytes),
+                    Event::End => has_ended = true,
+                }
+                Ok(())
+            };
+            poll_fn(|cx| self.poll_move(cx, &mut on)).await?;
         }
-        end(&mut body).await
+        Ok(())
     }
 
-    /// A stream of requests, and the answers that come back.
-    pub async fn stream(&self) -> Result<(SendStream<Bytes>, ResponseFuture), Failure> {
-        let (response, stream) = self.send.clone().ready().await?.send_request(self.head.clone(), false)?;
-        Ok((stream, response))
+    /// Begins a call whose request the server has room for, beside others: [`Connection::poll_move`] tells of its answer,
+    /// by the number of its stream, which is twice the number of calls before it and one.
+    pub fn begin(&mut self, mut request: Bytes) -> Result<(), Failure> {
+        self.session.begin();
+        self.session.send(&mut request, true);
+        if request.is_empty() { Ok(()) } else { Err("the server has no room for a call".into()) }
     }
-}
 
-/// The body of a response that has begun well.
-pub async fn body(response: ResponseFuture) -> Result<RecvStream, Failure> {
-    let response = response.await?;
-    is_ok(response.headers(), false)?;
-    Ok(response.into_body())
-}
-
-/// The next bytes, whose room is given back to the server at once.
-pub async fn take(body: &mut RecvStream) -> Result<Option<Bytes>, Failure> {
-    let Some(bytes) = body.data().await.transpose()? else { return Ok(None) };
-    body.flow_control().release_capacity(bytes.len())?;
-    Ok(Some(bytes))
-}
-
-/// The end of a response: it must say that all went well.
-pub async fn end(body: &mut RecvStream) -> Result<(), Failure> {
-    is_ok(&body.trailers().await?.unwrap_or_default(), true)
-}
-
-fn is_ok(headers: &HeaderMap, required: bool) -> Result<(), Failure> {
-    match headers.get("grpc-status").map(HeaderValue::as_bytes) {
-        Some(b"0") => Ok(()),
-        None if !required => Ok(()),
-        other => {
-            let message = headers.get("grpc-message").map(|message| String::from_utf8_lossy(message.as_bytes()));
-            Err(io::Error::other(format!("grpc-status {other:?}: {message:?}")).into())
+    /// One stream: what opens it and then the same messages, `times` over, as fast as the server takes them. `take` is
+    /// given what comes back.
+    pub async fn stream(
+        &mut self,
+        mut opening: Bytes,
+        messages: &Bytes,
+        mut times: usize,
+        mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.session.begin();
+        self.session.send(&mut opening, false);
+        let (mut rest, mut has_ended) = (Bytes::new(), false);
+        while !has_ended {
+            while rest.is_empty() && times > 0 {
+                (rest, times) = (messages.clone(), times - 1);
+                self.session.send(&mut rest, times == 0);
+            }
+            self.session.send(&mut rest, times == 0);
+            let mut on = |_, event: Event<'_>| match event {
+                Event::Data(bytes) => take(bytes),
+                Event::End => {
+                    has_ended = true;
+                    Ok(())
+                }
+            };
+            poll_fn(|cx| self.poll_move(cx, &mut on)).await?;
         }
+        Ok(())
     }
 }
