@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 /// Where lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ impl LineFile {
 
     fn rotate(&mut self) -> io::Result<()> {
         if let Some(open) = self.open.take() {
-            open.file.sync_all()?;
+            put_on_disk(open.file)?;
         }
         let oldest = self.place.files.saturating_sub(1);
         for number in (0..oldest).rev() {
@@ -91,6 +92,18 @@ impl LineFile {
     pub(super) fn sync(&self) -> io::Result<()> {
         self.open.as_ref().map_or(Ok(()), |open| open.file.sync_all())
     }
+}
+
+/// Puts a file on the disk that is written no more. Whoever writes the next one does not wait for it: that takes the disk
+/// up to seconds, in which questions would have to be refused.
+fn put_on_disk(file: File) -> io::Result<()> {
+    let sync = move || {
+        if let Err(error) = file.sync_all() {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "a file of the audit cannot be put on the disk: a power cut may take it");
+        }
+    };
+    thread::Builder::new().name("audit sync".to_owned()).spawn(sync).map(drop)
 }
 
 /// The file that was written `number` rotations ago.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use super::file::LineFile;
 use super::*;
 
 struct Named(&'static str);
@@ -80,6 +81,19 @@ fn files_are_rotated_and_the_oldest_is_let_go() {
     names.sort();
     assert_eq!(names, ["reads.jsonl", "reads.jsonl.1", "reads.jsonl.2"]);
     assert!(names.iter().all(|name| std::fs::read(directory.path().join(name)).unwrap().ends_with(b"}\n")));
+}
+
+#[test]
+fn rotation_does_not_wait_for_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("reads.jsonl");
+    // It takes lines, and cannot be put on any disk.
+    std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+    let mut file = LineFile::new(Place { path: path.clone(), file_bytes: 1, files: 3 });
+    file.append(b"one\n").unwrap();
+    file.append(b"two\n").unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
+    assert!(directory.path().join("reads.jsonl.1").is_symlink());
 }
 
 #[test]
