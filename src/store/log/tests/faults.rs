@@ -205,3 +205,19 @@ fn a_nearly_full_disk_is_refused_before_a_file_is_touched() {
     disk.set_capacity(1_100);
     log.append(Revision(0), &batch(1, 3)).unwrap();
 }
+
+#[test]
+fn a_part_of_the_disk_is_kept_free_and_so_many_bytes() {
+    for (reserve_bytes, reserve_percent, enough) in [(1000, 0, 1100), (0, 80, 400), (1000, 80, 1100), (100, 80, 400)] {
+        let disk = SimulatedDisk::new(1);
+        let options = LogOptions { reserve_bytes, reserve_percent, ..options(1 << 20) };
+        let mut log = FileLog::open(Arc::new(disk.clone()), Path::new(DIRECTORY), options).unwrap();
+        // The file and the frame take less than 80 bytes.
+        let mut capacities = (0..).step_by(100);
+        let accepting = capacities.find(|capacity| {
+            disk.set_capacity(*capacity);
+            log.append(Revision(0), &batch(1, 3)).is_ok()
+        });
+        assert_eq!(accepting, Some(enough), "{reserve_bytes} bytes, {reserve_percent} %");
+    }
+}
