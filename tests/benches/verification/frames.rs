@@ -57,15 +57,35 @@ pub struct Session {
     /// The stream of the latest call; those before it have been sent whole.
     stream: u32,
     is_sent: bool,
-    /// How much may be sent by the connection, by the latest stream, and by a new one.
-    room: i64,
-    room_of_stream: i64,
-    room_of_new: i64,
-    /// How much has come for which no room was given back, by the connection and by the latest stream.
-    taken: u32,
-    taken_of_stream: u32,
+    /// Of the connection, of the latest stream, and of a new one.
+    window: Window,
+    window_of_stream: Window,
+    window_of_new: Window,
     /// The server's settings have come.
     pub is_settled: bool,
+}
+
+/// What is in flow, of a connection or of a stream.
+#[derive(Clone, Copy)]
+struct Window {
+    /// How much may be sent.
+    room: i64,
+    /// How much has come for which no room was given back.
+    taken: u32,
+}
+
+impl Window {
+    const NEW: Window = Window { room: WINDOW as i64, taken: 0 };
+
+    fn send(&mut self, bytes: usize) {
+        self.room -= i64::from(bytes as u32);
+    }
+
+    /// Counts what has come. Its room is given back by the half.
+    fn take(&mut self, bytes: usize) -> Option<u32> {
+        self.taken += bytes as u32;
+        (self.taken >= OUR_WINDOW / 2).then(|| std::mem::take(&mut self.taken))
+    }
 }
 
 impl Session {
@@ -88,11 +108,9 @@ impl Session {
             decoder: Decoder::new(),
             stream: 0,
             is_sent: true,
-            room: WINDOW.into(),
-            room_of_stream: 0,
-            room_of_new: WINDOW.into(),
-            taken: 0,
-            taken_of_stream: 0,
+            window: Window::NEW,
+            window_of_stream: Window::NEW,
+            window_of_new: Window::NEW,
             is_settled: false,
         };
         session.head(12, SETTINGS, 0, 0);
@@ -119,7 +137,7 @@ impl Session {
     /// Begins a call.
     pub fn begin(&mut self) {
         self.stream = if self.stream == 0 { 1 } else { self.stream + 2 };
-        (self.is_sent, self.room_of_stream, self.taken_of_stream) = (false, self.room_of_new, 0);
+        (self.is_sent, self.window_of_stream) = (false, self.window_of_new);
         let headers = self.first_headers.take();
         let length = headers.as_ref().unwrap_or(&self.headers).len();
         self.head(length, HEADERS, END_HEADERS, self.stream);
@@ -129,7 +147,7 @@ impl Session {
     /// Sends as much of the latest call's messages as the server has room for. With the last of them the call is sent.
     pub fn send(&mut self, messages: &mut Bytes, is_last: bool) {
         while !self.is_sent && (is_last || !messages.is_empty()) {
-            let room = usize::try_from(self.room.min(self.room_of_stream)).unwrap_or(0);
+            let room = usize::try_from(self.window.room.min(self.window_of_stream.room)).unwrap_or(0);
             let length = messages.len().min(room).min(MOST_BYTES);
             if length == 0 && !messages.is_empty() {
                 return;
@@ -138,8 +156,8 @@ impl Session {
             self.head(length, DATA, if self.is_sent { END_STREAM } else { 0 }, self.stream);
             self.outgoing.extend_from_slice(&messages[..length]);
             messages.advance(length);
-            self.room -= i64::from(length as u32);
-            self.room_of_stream -= i64::from(length as u32);
+            self.window.send(length);
+            self.window_of_stream.send(length);
         }
     }
 
@@ -155,12 +173,19 @@ impl Session {
             let Some(payload) = incoming.get(HEAD_BYTES..HEAD_BYTES + length) else { break };
             match kind {
                 DATA | HEADERS if flags & MORE_FIELDS != 0 => return failure("a frame is padded or has a priority"),
+                DATA if flags & END_STREAM != 0 => return failure("an answer without trailers"),
                 DATA => {
                     on(stream, Event::Data(payload))?;
-                    self.take(stream, length as u32);
+                    self.take(stream, length);
                 }
                 HEADERS if flags & END_HEADERS == 0 => return failure("headers of more than one frame"),
-                HEADERS => self.judge(payload, flags & END_STREAM != 0)?,
+                HEADERS => {
+                    let is_end = flags & END_STREAM != 0;
+                    self.judge(payload, is_end)?;
+                    if is_end {
+                        on(stream, Event::End)?;
+                    }
+                }
                 SETTINGS if flags & ACK == 0 => self.settle(payload)?,
                 PING if flags & ACK == 0 => {
                     self.head(length, PING, ACK, 0);
@@ -170,30 +195,20 @@ impl Session {
                 RESET | GO_AWAY | CONTINUATION => return failure(&format!("frame {kind}: {payload:?}")),
                 _ => {}
             }
-            if matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0 {
-                if kind == DATA {
-                    return failure("an answer without trailers");
-                }
-                on(stream, Event::End)?;
-            }
             incoming.advance(HEAD_BYTES + length);
         }
         Ok(())
     }
 
-    /// Counts what has come, and gives its room back by the half.
-    fn take(&mut self, stream: u32, bytes: u32) {
-        self.taken += bytes;
-        if self.taken >= OUR_WINDOW / 2 {
-            let bytes = std::mem::take(&mut self.taken);
+    /// Counts what has come, and gives its room back.
+    fn take(&mut self, stream: u32, bytes: usize) {
+        if let Some(bytes) = self.window.take(bytes) {
             self.give_room(0, bytes);
         }
-        if stream == self.stream {
-            self.taken_of_stream += bytes;
-            if self.taken_of_stream >= OUR_WINDOW / 2 {
-                let bytes = std::mem::take(&mut self.taken_of_stream);
-                self.give_room(stream, bytes);
-            }
+        if stream == self.stream
+            && let Some(bytes) = self.window_of_stream.take(bytes)
+        {
+            self.give_room(stream, bytes);
         }
     }
 
@@ -202,8 +217,8 @@ impl Session {
             match (payload.get_u16(), payload.get_u32()) {
                 (HEADER_TABLE_SIZE, bytes) if bytes < TABLE_BYTES => return failure("a small header table"),
                 (INITIAL_WINDOW_SIZE, bytes) => {
-                    self.room_of_stream += i64::from(bytes) - self.room_of_new;
-                    self.room_of_new = bytes.into();
+                    self.window_of_stream.room += i64::from(bytes) - self.window_of_new.room;
+                    self.window_of_new.room = bytes.into();
                 }
                 _ => {}
             }
@@ -216,9 +231,9 @@ impl Session {
     fn enlarge(&mut self, stream: u32, mut payload: &[u8]) -> Result<(), Failure> {
         let bytes = i64::from(payload.try_get_u32()?);
         if stream == 0 {
-            self.room += bytes;
+            self.window.room += bytes;
         } else if stream == self.stream {
-            self.room_of_stream += bytes;
+            self.window_of_stream.room += bytes;
         }
         Ok(())
     }

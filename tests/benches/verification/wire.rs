@@ -96,22 +96,13 @@ impl Connection {
     }
 
     /// One request and its whole answer, written into `answer`.
-    pub async fn call(&mut self, mut request: Bytes, answer: &mut BytesMut) -> Result<(), Failure> {
+    pub async fn call(&mut self, request: Bytes, answer: &mut BytesMut) -> Result<(), Failure> {
         answer.clear();
-        self.session.begin();
-        let mut has_ended = false;
-        while !has_ended {
-            self.session.send(&mut request, true);
-            let mut on = |_, event: Event<'_>| {
-                match event {
-                    Event::Data(bytes) => answer.extend_from_slice(bytes),
-                    Event::End => has_ended = true,
-                }
-                Ok(())
-            };
-            poll_fn(|cx| self.poll_move(cx, &mut on)).await?;
-        }
-        Ok(())
+        let keep = |bytes: &[u8]| {
+            answer.extend_from_slice(bytes);
+            Ok(())
+        };
+        self.stream(request, &Bytes::new(), 0, keep).await
     }
 
     /// Begins a call whose request the server has room for, beside others: [`Connection::poll_move`] tells of its answer,
@@ -126,20 +117,19 @@ impl Connection {
     /// given what comes back.
     pub async fn stream(
         &mut self,
-        mut opening: Bytes,
+        opening: Bytes,
         messages: &Bytes,
         mut times: usize,
         mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         self.session.begin();
-        self.session.send(&mut opening, false);
-        let (mut rest, mut has_ended) = (Bytes::new(), false);
+        let (mut rest, mut has_ended) = (opening, false);
         while !has_ended {
+            self.session.send(&mut rest, times == 0);
             while rest.is_empty() && times > 0 {
                 (rest, times) = (messages.clone(), times - 1);
                 self.session.send(&mut rest, times == 0);
             }
-            self.session.send(&mut rest, times == 0);
             let mut on = |_, event: Event<'_>| match event {
                 Event::Data(bytes) => take(bytes),
                 Event::End => {
