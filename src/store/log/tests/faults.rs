@@ -213,7 +213,7 @@ fn a_part_of_the_disk_is_kept_free_and_so_many_bytes() {
         let options = LogOptions { reserve_bytes, reserve_percent, ..options(1 << 20) };
         let mut log = FileLog::open(Arc::new(disk.clone()), Path::new(DIRECTORY), options).unwrap();
         // The file and the frame take less than 80 bytes.
-        let mut capacities = (0..).step_by(100);
+        let mut capacities = (0..=5000).step_by(100);
         let accepting = capacities.find(|capacity| {
             disk.set_capacity(*capacity);
             log.append(Revision(0), &batch(1, 3)).is_ok()
