@@ -1,4 +1,5 @@
-//! Reads while the registry changes: records are written, a provider's staff loses its employer, a backup is taken.
+//! Reads while what they read changes: records are written, a provider's staff loses its employer, a backup is taken.
+//! Beside the registry, the same of etcd, and of the echo, whose [`keeper`](super::keeper) writes and does nothing else.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,10 +11,11 @@ use prost::bytes::Bytes;
 use uuid::Uuid;
 
 use super::load::{self, Exchange, Run};
-use super::questions::{Good, judge_still};
+use super::questions::{self, Answerer, Good, judge_still, judge_verify};
 use super::servers::Server;
-use super::wire::{Failure, framed, unframed};
-use super::{VERIFY, ask};
+use super::table::Latencies;
+use super::wire::{Failure, Target, framed, unframed};
+use super::{VERIFY, ask, etcd};
 
 const NAME: &str = "/ms.dmh.credential.v1.CredentialService/ChangeSpecialistName";
 const FACTS: &str = "/ms.dmh.credential.v1.RecordService/ListFacts";
@@ -23,60 +25,119 @@ const END: &str = "/ms.dmh.credential.v1.RecordService/EndPeriod";
 const READS: u32 = 5_000;
 const WRITES: u32 = 5_000;
 
-/// Prints the latencies of questions while nothing happens, and while something does.
-pub async fn run(
-    server: &Server,
-    data: &Path,
-    all: &[Good],
-    asked: &[Good],
-    exchanges: &Arc<[Exchange]>,
-    lasting: Duration,
-) -> Result<(), Failure> {
-    println!("\n| questions, {READS} a second, while | p50 / p99 / p99.9 µs | |\n| --- | --: | --- |");
-    let target = &server.target;
-    let asked: Arc<[Good]> = asked.into();
-    let read = || {
-        let (exchanges, asked) = (Arc::clone(exchanges), Arc::clone(&asked));
-        let request = move |at: usize| exchanges[at % exchanges.len()].request.clone();
-        let judge = move |at: usize, answer: &[u8]| judge_still(&asked[at % asked.len()], answer);
-        load::at_rate(target, VERIFY, READS, lasting, request, judge)
-    };
-    print("nothing else happens", &read().await?, "");
+type Request = dyn Fn(usize) -> Bytes + Send + Sync;
+type Judge = dyn Fn(usize, &[u8]) -> Result<(), Failure> + Send + Sync;
 
-    let people = people(exchanges)?;
-    let rename = move |at: usize| rename(&people[at % people.len()], at);
-    let (run, writes) = tokio::try_join!(read(), load::at_rate(target, NAME, WRITES, lasting, rename, |_, _| Ok(())))?;
-    let [half, most, _] = micros(&writes);
-    print("facts are written", &run, &format!("{:.0} facts a second, p50 / p99 {half} / {most} µs", writes.rate()));
-
-    let largest = largest_provider(all);
-    let ending = end_qualification(server, &largest.0);
-    let (run, people) = tokio::join!(read(), ending);
-    print("a cascade", &run?, &format!("{} people in one record", people?));
-
-    let copy = tempfile::tempdir()?;
-    let mut backup = Command::new(env!("CARGO_BIN_EXE_cpss-registry"))
-        .arg("backup")
-        .arg(copy.path())
-        .arg("--data-dir")
-        .arg(data)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let run = read().await?;
-    let told = if backup.try_wait()?.is_some() { "it was whole before the end" } else { "it went on all the time" };
-    backup.wait()?;
-    print("a backup", &run, told);
-    Ok(())
+/// Calls of one kind: how each is made and judged, by its number.
+struct Calls {
+    method: &'static str,
+    request: Arc<Request>,
+    judge: Arc<Judge>,
 }
 
-fn print(name: &str, run: &Run, told: &str) {
-    let [half, most, nearly_all] = micros(run);
-    println!("| {name} | {half} / {most} / {nearly_all} | {told} |");
+impl Calls {
+    fn new(method: &'static str, request: impl Fn(usize) -> Bytes + Send + Sync + 'static) -> Calls {
+        Calls { method, request: Arc::new(request), judge: Arc::new(|_, _| Ok(())) }
+    }
+
+    /// Those of a list, one after the other and over again.
+    fn of_list(method: &'static str, requests: Vec<Bytes>) -> Calls {
+        Calls::new(method, move |at| requests[at % requests.len()].clone())
+    }
+
+    fn judged(self, judge: impl Fn(usize, &[u8]) -> Result<(), Failure> + Send + Sync + 'static) -> Calls {
+        Calls { judge: Arc::new(judge), ..self }
+    }
+
+    async fn run(&self, target: &Target, rate: u32, lasting: Duration) -> Result<Run, Failure> {
+        let (request, judge) = (Arc::clone(&self.request), Arc::clone(&self.judge));
+        load::at_rate(target, self.method, rate, lasting, move |at| request(at), move |at, told| judge(at, told)).await
+    }
 }
 
-fn micros(run: &Run) -> [u128; 3] {
-    [0.5, 0.99, 0.999].map(|part| run.quantile(part).as_micros())
+/// A question about each of some credentials.
+fn verifications(
+    asked: &Arc<[Good]>,
+    judge: impl Fn(&Good, &[u8]) -> Result<(), Failure> + Send + Sync + 'static,
+) -> Calls {
+    let goods = Arc::clone(asked);
+    let calls = Calls::of_list(VERIFY, asked.iter().map(|good| questions::verify(good, None)).collect());
+    calls.judged(move |at, told| judge(&goods[at % goods.len()], told))
+}
+
+/// A server under change: the questions put to it, and the calls that change it.
+pub struct Changing<'a> {
+    name: &'static str,
+    server: &'a Server,
+    reads: Calls,
+    writes: Calls,
+}
+
+impl<'a> Changing<'a> {
+    /// The echo, whose other service keeps what it is called with.
+    pub fn echo(server: &'a Server, asked: &Arc<[Good]>) -> Changing<'a> {
+        let reads = verifications(asked, |good, told| judge_verify(Answerer::Echo, good, told));
+        let end = framed(&end_of(&v1::Fact { fact_id: "1-0".to_owned(), ..Default::default() }));
+        Changing { name: "echo", server, reads, writes: Calls::of_list(END, vec![end]) }
+    }
+
+    /// etcd, with a value for each credential.
+    pub fn etcd(server: &'a Server, asked: &Arc<[Good]>) -> Changing<'a> {
+        let reads = Calls::of_list(etcd::RANGE, asked.iter().map(etcd::range).collect());
+        let reads = reads.judged(|_, told| etcd::judge(told));
+        let writes = Calls::of_list(etcd::PUT, asked.iter().map(etcd::put).collect());
+        Changing { name: "etcd", server, reads, writes }
+    }
+
+    /// The registry, with what it answers before anything changes.
+    pub fn registry(server: &'a Server, asked: &Arc<[Good]>, exchanges: &[Exchange]) -> Result<Changing<'a>, Failure> {
+        let reads = verifications(asked, judge_still);
+        let people = people(exchanges)?;
+        let writes = Calls::new(NAME, move |at| rename(&people[at % people.len()], at));
+        Ok(Changing { name: "registry", server, reads, writes })
+    }
+
+    async fn read(&self, lasting: Duration) -> Result<Run, Failure> {
+        self.reads.run(&self.server.target, READS, lasting).await
+    }
+
+    /// Reads while nothing happens, and while something is written.
+    pub async fn under_writes(&self, lasting: Duration, table: &mut Latencies) -> Result<(), Failure> {
+        let name = self.name;
+        table.add(&format!("{name}: questions while nothing else happens"), &self.read(lasting).await?);
+        let written = self.writes.run(&self.server.target, WRITES, lasting);
+        let (read, written) = tokio::try_join!(self.read(lasting), written)?;
+        table.add(&format!("{name}: questions while {WRITES} facts a second are written"), &read);
+        table.add(&format!("{name}: those facts"), &written);
+        Ok(())
+    }
+
+    /// Reads of the registry while the staff of one provider loses its employer.
+    pub async fn under_cascade(&self, largest: &str, lasting: Duration, table: &mut Latencies) -> Result<(), Failure> {
+        let (run, people) = tokio::join!(self.read(lasting), end_qualification(self.server, largest));
+        table.add("registry: questions while a cascade is recorded", &run?);
+        println!("a cascade of {} people in one record", people?);
+        Ok(())
+    }
+
+    /// Reads of the registry while its directory is backed up.
+    pub async fn under_backup(&self, data: &Path, lasting: Duration, table: &mut Latencies) -> Result<(), Failure> {
+        let copy = tempfile::tempdir()?;
+        let mut backup = Command::new(env!("CARGO_BIN_EXE_cpss-registry"))
+            .arg("backup")
+            .arg(copy.path())
+            .arg("--data-dir")
+            .arg(data)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        table.add("registry: questions while a backup is taken", &self.read(lasting).await?);
+        if backup.try_wait()?.is_some() {
+            println!("a backup that was whole before the questions ended");
+        }
+        backup.wait()?;
+        Ok(())
+    }
 }
 
 /// The people whom the questions are about.
@@ -99,13 +160,22 @@ fn rename(person: &str, at: usize) -> Bytes {
     })
 }
 
-/// The provider of the most questions, and of how many.
-fn largest_provider(goods: &[Good]) -> (String, usize) {
+/// The providers of the questions, those of the most first.
+pub fn largest_providers(goods: &[Good]) -> Vec<&str> {
     let mut counts = std::collections::HashMap::<&str, usize>::new();
     for good in goods {
         *counts.entry(&good.provider).or_default() += 1;
     }
-    counts.into_iter().max_by_key(|(_, count)| *count).map(|(id, count)| (id.to_owned(), count)).unwrap_or_default()
+    let mut providers: Vec<_> = counts.into_iter().collect();
+    providers.sort_by_key(|(id, count)| (std::cmp::Reverse(*count), *id));
+    providers.into_iter().map(|(id, _)| id).collect()
+}
+
+/// Ends the period that a fact began, on its first day.
+fn end_of(fact: &v1::Fact) -> v1::EndPeriodRequest {
+    let request_id = Uuid::new_v4().to_string();
+    let (fact_id, last_day) = (fact.fact_id.clone(), fact.first_day);
+    v1::EndPeriodRequest { request_id, fact_id, last_day, reason: "a test".into(), ..Default::default() }
 }
 
 /// Ends every certificate of a provider long ago, and says how many people the largest record was about.
@@ -116,10 +186,7 @@ async fn end_qualification(server: &Server, provider: &str) -> Result<u32, Failu
     let facts = ask::<v1::ListFactsResponse>(server, FACTS, framed(&list)).await?.facts;
     let mut people = 0;
     for fact in facts.iter().filter(|fact| fact.kind() == FactKind::ProviderQualified && !fact.retracted) {
-        let request_id = Uuid::new_v4().to_string();
-        let (fact_id, last_day) = (fact.fact_id.clone(), fact.first_day);
-        let end = v1::EndPeriodRequest { request_id, fact_id, last_day, reason: "a test".into(), ..Default::default() };
-        let told = ask::<v1::EndPeriodResponse>(server, END, framed(&end)).await?;
+        let told = ask::<v1::EndPeriodResponse>(server, END, framed(&end_of(fact))).await?;
         people = people.max(told.specialist_count);
     }
     Ok(people)

@@ -1,18 +1,21 @@
 //! The mark: a bare tonic server of the same contract that answers every question with a constant.
 //!
-//! It looks nothing up and knows nobody; what is left is the network stack. Its transport is set as the registry's is.
+//! It looks nothing up and knows nobody; what is left is the network stack. Its transport is set as the registry's is. What
+//! is to change it, the [`keeper`](super::keeper) writes to the disk.
 
 use std::io::Write as _;
 use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
+use cpss_registry::proto::v1::record_service_server::RecordServiceServer;
 use cpss_registry::proto::v1::verification_service_server::{VerificationService, VerificationServiceServer};
 use cpss_registry::proto::v1::{self, eligibility_result, verification_result};
 use prost::Message as _;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::keeper::Keeper;
 use super::secure;
 use super::wire::Failure;
 
@@ -26,7 +29,8 @@ struct Echo {
     eligibility: v1::Eligibility,
 }
 
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+/// The answers of a stream.
+pub type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Echo {
     fn verified(&self) -> v1::VerificationResult {
@@ -63,7 +67,8 @@ pub async fn serve(constants: &Path, place: Option<&Path>) -> Result<(), Failure
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .initial_stream_window_size(64 * 1024)
         .initial_connection_window_size(16 * 1024 * 1024)
-        .add_service(VerificationServiceServer::new(echo));
+        .add_service(VerificationServiceServer::new(echo))
+        .add_service(RecordServiceServer::new(Keeper::start()?));
     let never = std::future::pending();
     match place {
         Some(place) => server.serve_with_incoming_shutdown(secure::incoming(listener, place)?, never).await?,
@@ -75,7 +80,8 @@ pub async fn serve(constants: &Path, place: Option<&Path>) -> Result<(), Failure
     Ok(())
 }
 
-fn not_echoed<T>() -> Result<Response<T>, Status> {
+/// The refusal of what no bench asks.
+pub fn not_echoed<T>() -> Result<Response<T>, Status> {
     Err(Status::unimplemented("the echo does not answer this"))
 }
 

@@ -11,7 +11,7 @@ use super::servers::Server;
 use super::wire::{Connection, Failure, Target, framed, unframed};
 
 pub const RANGE: &str = "/etcdserverpb.KV/Range";
-const PUT: &str = "/etcdserverpb.KV/Put";
+pub const PUT: &str = "/etcdserverpb.KV/Put";
 
 /// About as many bytes as a verification has.
 const VALUE: usize = 270;
@@ -56,7 +56,7 @@ pub async fn start(directory: &Path, goods: &[Good]) -> Result<Option<Server>, F
     };
     let server = Server::at(process, Target { address: ([127, 0, 0, 1], client).into(), tls: None });
     let began = Instant::now();
-    while let Err(failure) = put(&server.target, goods).await {
+    while let Err(failure) = fill(&server.target, goods).await {
         if began.elapsed() > Duration::from_secs(60) {
             return Err(failure);
         }
@@ -65,14 +65,17 @@ pub async fn start(directory: &Path, goods: &[Good]) -> Result<Option<Server>, F
     Ok(Some(server))
 }
 
-async fn put(target: &Target, goods: &[Good]) -> Result<(), Failure> {
+async fn fill(target: &Target, goods: &[Good]) -> Result<(), Failure> {
     let mut connection = Connection::open(target, PUT).await?;
     let mut answer = BytesMut::new();
     for good in goods {
-        let request = PutRequest { key: good.number.clone().into_bytes(), value: vec![7; VALUE] };
-        connection.call(framed(&request), &mut answer).await?;
+        connection.call(put(good), &mut answer).await?;
     }
     Ok(())
+}
+
+pub fn put(good: &Good) -> Bytes {
+    framed(&PutRequest { key: good.number.clone().into_bytes(), value: vec![7; VALUE] })
 }
 
 pub fn range(good: &Good) -> Bytes {

@@ -6,7 +6,8 @@
 //! What is printed are medians over the rounds, and ratios of medians.
 //!
 //! In reading order: [`frames`] and [`wire`], the client; [`load`], how it drives; [`questions`], what it asks; [`echo`], [`etcd`] and
-//! [`servers`], what it asks it of, [`secure`] over mTLS; [`change`], what happens meanwhile; [`table`], what it says.
+//! [`servers`], what it asks it of, [`secure`] over mTLS; [`change`], what happens meanwhile, and [`keeper`], the least of
+//! it; [`table`], what it says.
 
 #![allow(missing_docs, reason = "a program, whose parts nobody else uses")]
 #![allow(
@@ -22,6 +23,7 @@ mod change;
 mod echo;
 mod etcd;
 mod frames;
+mod keeper;
 mod load;
 mod questions;
 mod secure;
@@ -37,11 +39,12 @@ use std::time::Duration;
 
 use cpss_registry::proto::v1;
 
+use self::change::Changing;
 use self::load::{Exchange, Run, Tape};
 use self::questions::{Answerer, Good};
 use self::secure::Place;
 use self::servers::Server;
-use self::table::Table;
+use self::table::{Latencies, Table};
 use self::wire::{Failure, Target, unframed};
 
 /// The program's own, for both sides.
@@ -266,7 +269,7 @@ async fn run(sizes: &Sizes, made: &Made) -> Result<(), Failure> {
     );
     table.print();
     if sizes.has("change") {
-        under_change(sizes, made, some).await?;
+        under_change(sizes, made, &constants, some).await?;
     }
     Ok(())
 }
@@ -343,18 +346,37 @@ async fn in_turn<K>(
     Ok(())
 }
 
-/// Questions while the registry changes: a copy of it, since it is not the same afterwards.
-async fn under_change(sizes: &Sizes, made: &Made, goods: &[Good]) -> Result<(), Failure> {
+/// Questions while things change: of a copy of the registry, since it is not the same afterwards, and beside it of the
+/// echo and of etcd.
+async fn under_change(sizes: &Sizes, made: &Made, constants: &Path, goods: &[Good]) -> Result<(), Failure> {
     let copy = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     if !Command::new("cp").arg("-r").arg(&made.data).arg(copy.path()).status()?.success() {
         return Err("the registry could not be copied".into());
     }
+    // The disk is to be done with the copy before anything is measured.
+    Command::new("sync").status()?;
     let data = copy.path().join("data");
-    let registry = Server::registry(&data, THROUGH)?;
+    let (registry, echo) = (Server::registry(&data, THROUGH)?, Server::echo(constants)?);
+    let directory = tempfile::tempdir()?;
+    let etcd = etcd::start(directory.path(), goods).await?;
     let asked = goods.iter().map(|good| questions::verify(good, None)).collect();
     let judge = |at: usize, answer: &[u8]| questions::judge_verify(Answerer::Registry, &goods[at], answer);
     let exchanges = load::learn(&registry.target, VERIFY, asked, judge).await?;
-    change::run(&registry, &data, &made.goods, goods, &exchanges, sizes.lasting).await
+    let goods: Arc<[Good]> = goods.into();
+    let registry = Changing::registry(&registry, &goods, &exchanges)?;
+    let mut servers = vec![Changing::echo(&echo, &goods)];
+    servers.extend(etcd.as_ref().map(|etcd| Changing::etcd(etcd, &goods)));
+    let mut table = Latencies::default();
+    let largest = change::largest_providers(&made.goods);
+    for provider in largest.iter().take(sizes.rounds) {
+        for server in servers.iter().chain([&registry]) {
+            server.under_writes(sizes.lasting, &mut table).await?;
+        }
+        registry.under_cascade(provider, sizes.lasting, &mut table).await?;
+        registry.under_backup(&data, sizes.lasting, &mut table).await?;
+    }
+    table.print();
+    Ok(())
 }
 
 /// What the echo answers with: what the registry answers to the first question.

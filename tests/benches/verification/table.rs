@@ -11,6 +11,17 @@ struct Measured {
     quantiles: [Duration; 3],
 }
 
+impl Measured {
+    fn of(run: &Run, items: usize, cpu: Duration) -> Measured {
+        let items_in_all = (run.calls * items) as f64;
+        Measured {
+            items_a_second: run.rate() * items as f64,
+            cpu_an_item: cpu.as_secs_f64() * 1e6 / items_in_all,
+            quantiles: [0.5, 0.99, 0.999].map(|part| run.quantile(part)),
+        }
+    }
+}
+
 /// The cases in the order in which they came, each with the runs of the echo and those of the registry.
 #[derive(Default)]
 pub struct Table {
@@ -20,12 +31,7 @@ pub struct Table {
 impl Table {
     /// Takes in a run of the echo (0) or the registry (1), whose calls had `items` questions each.
     pub fn add(&mut self, name: &str, server: usize, run: &Run, cpu: Duration, items: usize) {
-        let items_in_all = (run.calls * items) as f64;
-        let measured = Measured {
-            items_a_second: run.rate() * items as f64,
-            cpu_an_item: cpu.as_secs_f64() * 1e6 / items_in_all,
-            quantiles: [0.5, 0.99, 0.999].map(|part| run.quantile(part)),
-        };
+        let measured = Measured::of(run, items, cpu);
         if !self.cases.iter().any(|(case, _)| case == name) {
             self.cases.push((name.to_owned(), [Vec::new(), Vec::new()]));
         }
@@ -40,7 +46,6 @@ impl Table {
         );
         println!("| --- | --: | --: | --: | --: | --: | --: | --: |");
         for (name, [echo, registry]) in &self.cases {
-            let rate = |runs: &[Measured]| median(runs.iter().map(|run| run.items_a_second));
             let cpu = |runs: &[Measured]| median(runs.iter().map(|run| run.cpu_an_item));
             println!(
                 "| {name} | {:.0} | {:.0} | {:.2} | {:.2} | {:.2} | {} | {} |",
@@ -59,6 +64,41 @@ impl Table {
 fn latencies(runs: &[Measured]) -> String {
     let quantile = |at: usize| median(runs.iter().map(|run| run.quantiles[at].as_secs_f64() * 1e6));
     format!("{:.0} / {:.0} / {:.0}", quantile(0), quantile(1), quantile(2))
+}
+
+/// The latencies of what has no other side, in the order in which it came.
+#[derive(Default)]
+pub struct Latencies {
+    rows: Vec<(String, Vec<Measured>)>,
+}
+
+impl Latencies {
+    /// Takes in a run.
+    pub fn add(&mut self, name: &str, run: &Run) {
+        let measured = Measured::of(run, 1, Duration::ZERO);
+        match self.rows.iter_mut().find(|(row, _)| row == name) {
+            Some((_, runs)) => runs.push(measured),
+            None => self.rows.push((name.to_owned(), vec![measured])),
+        }
+    }
+
+    pub fn print(&self) {
+        println!("\n| | a second | p50 / p99 / p99.9 µs | p99, least to most |\n| --- | --: | --: | --: |");
+        for (name, runs) in &self.rows {
+            let mut most: Vec<Duration> = runs.iter().map(|run| run.quantiles[1]).collect();
+            most.sort_unstable();
+            let [least, .., most] = most.as_slice() else {
+                println!("| {name} | {:.0} | {} | |", rate(runs), latencies(runs));
+                continue;
+            };
+            let [least, most] = [least.as_micros(), most.as_micros()];
+            println!("| {name} | {:.0} | {} | {least} to {most} |", rate(runs), latencies(runs));
+        }
+    }
+}
+
+fn rate(runs: &[Measured]) -> f64 {
+    median(runs.iter().map(|run| run.items_a_second))
 }
 
 /// The value in the middle.
