@@ -7,8 +7,8 @@ COPY . .
 # The cache mounts live beside the layers, so the binary has to be copied out before the step ends.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --bin cpss-registry \
-    && install -D -m 0755 target/release/cpss-registry /out/cpss-registry \
+    cargo build --profile dist --locked --bin cpss-registry \
+    && install -D -m 0755 target/dist/cpss-registry /out/cpss-registry \
     && install -d -m 0700 /out/data
 
 FROM gcr.io/distroless/cc-debian12:nonroot
