@@ -8,9 +8,8 @@ use super::encode::Wire;
 use super::reads::Found;
 use super::{answered_from, day_asked, decode, encode, status, unreadable};
 use crate::domain::decide::Rejection;
-use crate::domain::id::CredentialNumber;
 use crate::proto::v1;
-use crate::registry::question::{Answer, Ask, AskSubject};
+use crate::registry::question::{Answer, Ask};
 use crate::registry::snapshot::Snapshot;
 
 /// How many questions of a batch or a stream are read before the first of them is answered. A batch gives way after so
@@ -33,8 +32,8 @@ pub(super) trait Item: Send + Sync {
 
 /// A question: about a credential, or about a claim.
 pub(super) trait Question: Send + Sync {
-    /// The number that it asks about, if it asks by number and there can be such a number.
-    fn number(&self) -> Option<CredentialNumber>;
+    /// What it asks of the registry.
+    fn ask(&self) -> &Ask<'_>;
 
     /// Answers it from a snapshot, and writes the answer as a field of a message.
     fn answer(
@@ -71,11 +70,8 @@ impl Item for v1::EligibilityItem {
 }
 
 impl Question for Ask<'_> {
-    fn number(&self) -> Option<CredentialNumber> {
-        match &self.subject {
-            AskSubject::Number(number) => *number,
-            AskSubject::Holder(_) => None,
-        }
+    fn ask(&self) -> &Ask<'_> {
+        self
     }
 
     async fn answer(&self, snapshot: &Snapshot, asker: &Asker, wire: &mut Wire, field: u8) -> Result<Found, Status> {
@@ -90,8 +86,8 @@ impl Question for Ask<'_> {
 }
 
 impl Question for Claim<'_> {
-    fn number(&self) -> Option<CredentialNumber> {
-        self.ask.number()
+    fn ask(&self) -> &Ask<'_> {
+        &self.ask
     }
 
     async fn answer(&self, snapshot: &Snapshot, asker: &Asker, wire: &mut Wire, field: u8) -> Result<Found, Status> {
@@ -120,7 +116,7 @@ pub(super) fn read_together<'i, I: Item>(
     items: impl Iterator<Item = &'i I>,
 ) -> Vec<Result<I::Question<'i>, Rejection>> {
     let questions: Vec<_> = items.map(Item::read).collect();
-    snapshot.bring_near(questions.iter().flatten().filter_map(Question::number));
+    snapshot.bring_near(questions.iter().flatten().map(Question::ask));
     questions
 }
 

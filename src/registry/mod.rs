@@ -78,7 +78,7 @@ pub(crate) struct Shared {
     /// The newest records, for whoever watches.
     shelf: feed::Shelf,
     residents: Residents,
-    providers: papaya::HashMap<ProviderId, Arc<ResidentProvider>, RandomState>,
+    providers: papaya::HashMap<ProviderId, ResidentProvider, RandomState>,
     /// What was worked out of the past lately.
     past: Past,
     /// Every provider that ever had an identifier.
@@ -138,7 +138,7 @@ impl Shared {
                 }
             }
         }
-        self.providers.pin().insert(resident.file.id.clone(), Arc::new(resident));
+        self.providers.pin().insert(resident.file.id.clone(), resident);
     }
 
     fn publish(&self, head: Head) {

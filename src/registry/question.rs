@@ -72,6 +72,27 @@ enum LookedUp<'a> {
     Several,
 }
 
+/// As many as questions are brought near together.
+type Several<T> = SmallVec<[T; 16]>;
+
+impl Ask<'_> {
+    /// The number that it asks about, if it asks by number and there can be such a number.
+    pub fn number(&self) -> Option<CredentialNumber> {
+        match &self.subject {
+            AskSubject::Number(number) => *number,
+            AskSubject::Holder(_) => None,
+        }
+    }
+
+    /// The id of the provider that it names, if it names one by its id.
+    fn provider_id(&self) -> Option<&str> {
+        match self.provider {
+            Some(AskProvider::Id(id)) => Some(id),
+            Some(AskProvider::Identifier(_)) | None => None,
+        }
+    }
+}
+
 impl Snapshot {
     /// The day that a question is about.
     pub fn day_asked(&self, as_of: Option<Day>) -> Result<Day, NoToday> {
@@ -113,19 +134,22 @@ impl Snapshot {
         Ok(find(timeline.as_ref().map_or(LookedUp::Nothing, |timeline| LookedUp::Credential(timeline, None))))
     }
 
-    /// Has the processor fetch what questions about some credentials are answered from, as far as it is in memory. Where
-    /// each would wait for its own in turn, all wait together. It changes no answer.
-    pub fn bring_near(&self, numbers: impl Iterator<Item = CredentialNumber>) {
-        let seen = self.shared.residents.see();
-        let timelines: SmallVec<[&Timeline; 16]> = numbers
-            .filter_map(|number| match seen.look(number) {
-                Looked::Here(resident) => Some(resident.timeline.as_ref()),
-                Looked::Unknown | Looked::NotHere => None,
-            })
-            .collect();
+    /// Has the processor fetch what some questions are answered from, as far as it is in memory. Where each would wait for
+    /// its own in turn, all wait together. It changes no answer.
+    pub fn bring_near<'q>(&self, asks: impl Iterator<Item = &'q Ask<'q>> + Clone) {
+        let (seen, providers) = (self.shared.residents.see(), self.shared.providers.pin());
+        let here = |number| match seen.look(number) {
+            Looked::Here(resident) => Some(resident.timeline.as_ref()),
+            Looked::Unknown | Looked::NotHere => None,
+        };
+        let timelines: Several<&Timeline> = asks.clone().filter_map(Ask::number).filter_map(here).collect();
+        let files: Several<&ProviderFile> =
+            asks.filter_map(Ask::provider_id).filter_map(|id| Some(providers.get(id)?.file.as_ref())).collect();
         // One after another: what the second glance is at lies where the first one finds out.
         black_box(timelines.iter().fold(0, |seen, timeline| timeline.glance() ^ seen));
+        black_box(files.iter().fold(0, |seen, file| file.glance() ^ seen));
         black_box(timelines.iter().fold(0, |seen, timeline| timeline.glance_beyond() ^ seen));
+        black_box(files.iter().fold(0, |seen, file| file.timeline.days.glance() ^ seen));
     }
 
     fn find<'a>(&self, ask: &Ask<'_>, as_of: Day, billing: bool, looked_up: LookedUp<'a>) -> Answer<'a> {
