@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cpss_registry::proto::v1::{self, FactKind, list_facts_request};
@@ -109,6 +110,22 @@ impl<'a> Changing<'a> {
         let (read, written) = tokio::try_join!(self.read(lasting), written)?;
         table.add(&format!("{name}: questions while {WRITES} facts a second are written"), &read);
         table.add(&format!("{name}: those facts"), &written);
+        Ok(())
+    }
+
+    /// Reads while one core computes and does nothing else.
+    pub async fn beside_a_busy_core(&self, lasting: Duration, table: &mut Latencies) -> Result<(), Failure> {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&is_over);
+        let core = std::thread::spawn(move || {
+            while !seen.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
+        let run = self.read(lasting).await;
+        is_over.store(true, Ordering::Relaxed);
+        drop(core.join());
+        table.add(&format!("{}: questions while one core is busy", self.name), &run?);
         Ok(())
     }
 

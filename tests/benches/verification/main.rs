@@ -371,6 +371,7 @@ async fn under_change(sizes: &Sizes, made: &Made, constants: &Path, goods: &[Goo
     for provider in largest.iter().take(sizes.rounds) {
         for server in servers.iter().chain([&registry]) {
             server.under_writes(sizes.lasting, &mut table).await?;
+            server.beside_a_busy_core(sizes.lasting, &mut table).await?;
         }
         registry.under_cascade(provider, sizes.lasting, &mut table).await?;
         registry.under_backup(&data, sizes.lasting, &mut table).await?;
