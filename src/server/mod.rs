@@ -140,7 +140,8 @@ pub async fn run(
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
     health.set(Serving { questions: *audit.watch().borrow(), writes: registry.takes_writes().await });
     let told = tokio::spawn(tell_health(registry.clone(), audit.watch(), health.clone()));
-    let scrub = tokio::spawn(scrub::watch_over(registry.scrubber(), Pace::default(), health.clone()));
+    let scrub = scrub::watch_over(registry.scrubber(), Pace::default(), health.clone())
+        .inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "the log is not read over"));
     on_listening(address);
     if let Err(error) = registry.begin_to_read_in() {
         tracing::warn!(error = &error as &dyn std::error::Error, "timelines are read in as they are asked for");
@@ -155,7 +156,7 @@ pub async fn run(
     told.abort();
     stop.send_replace(true);
     calendar.abort();
-    scrub.abort();
+    drop(scrub);
     watch.inspect(JoinHandle::abort);
     if !threads.end(config.drain).await {
         tracing::warn!("calls were cut off: they did not end within the drain's deadline");

@@ -1,14 +1,18 @@
 //! Scrub: the closed segments of the log are read over and over, slowly, so that damage is found before somebody needs
 //! what was there, and while a backup still has it.
 
+use std::convert::Infallible;
 use std::error::Error;
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
-use crate::store::log::{ReadError, ReadLog, Records};
+use crate::store::log::{ReadError, ReadLog};
+use crate::store::thread::{LAST, stand_back};
 
-/// How much is read between two pauses.
-const CHUNK_BYTES: u64 = 256 * 1024;
+/// How much is read between two pauses: so little that whoever has a question does not notice.
+const CHUNK_BYTES: u64 = 64 * 1024;
 
 /// How slow a scrub is.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +28,7 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Pace {
         Pace {
-            bytes_per_second: 4 * 1024 * 1024,
+            bytes_per_second: 1024 * 1024,
             rest: Duration::from_secs(24 * 60 * 60),
             rest_after_refusal: Duration::from_secs(60),
         }
@@ -47,34 +51,75 @@ pub struct Scrubber {
     pub(super) log: Arc<dyn ReadLog>,
 }
 
+/// A scrub that goes on, on a thread of its own, until this is dropped or damage is found.
+pub struct Scrub {
+    _goes_on: mpsc::Sender<Infallible>,
+}
+
+/// Why not everything was read.
+enum Ended {
+    /// The scrub was dropped.
+    Unwanted,
+    Failed(ReadError),
+}
+
 impl Scrubber {
-    /// Goes on until damage is found. `told` hears what came of each time that everything was read.
-    pub async fn run(self, pace: Pace, told: impl Fn(Scrubbed)) {
+    /// Begins a scrub. `told` hears what came of each time that everything was read. An error: there is no thread for it.
+    pub fn begin(self, pace: Pace, told: impl Fn(Scrubbed) + Send + 'static) -> io::Result<Scrub> {
+        let (goes_on, pause) = mpsc::channel();
+        thread::Builder::new().name("scrub".to_owned()).spawn(move || {
+            stand_back(LAST);
+            self.run(pace, &told, &Pause(pause));
+        })?;
+        Ok(Scrub { _goes_on: goes_on })
+    }
+
+    fn run(&self, pace: Pace, told: &impl Fn(Scrubbed), pause: &Pause) {
         loop {
-            let Err(error) = self.read_over(pace).await else {
-                told(Scrubbed::Whole);
-                tokio::time::sleep(pace.rest).await;
-                continue;
+            let rest = match self.read_over(pace, pause) {
+                Ok(()) => {
+                    told(Scrubbed::Whole);
+                    pace.rest
+                }
+                Err(Ended::Failed(error)) => {
+                    let found = found(&error);
+                    told(found);
+                    if found == Scrubbed::Damaged {
+                        return;
+                    }
+                    pace.rest_after_refusal
+                }
+                Err(Ended::Unwanted) => return,
             };
-            let found = found(&error);
-            told(found);
-            if found == Scrubbed::Damaged {
+            if pause.lasts(rest).is_err() {
                 return;
             }
-            tokio::time::sleep(pace.rest_after_refusal).await;
         }
     }
 
-    async fn read_over(&self, pace: Pace) -> Result<(), ReadError> {
-        let mut records = self.log.reread();
-        loop {
-            let read = tokio::task::spawn_blocking(move || read_some(records));
-            // A runtime that ends takes the scrub with it.
-            let Ok(read) = read.await else { return Ok(()) };
-            let Some((rest, bytes)) = read? else { return Ok(()) };
-            records = rest;
-            let nanos = bytes.saturating_mul(1_000_000_000) / pace.bytes_per_second.max(1);
-            tokio::time::sleep(Duration::from_nanos(nanos)).await;
+    fn read_over(&self, pace: Pace, pause: &Pause) -> Result<(), Ended> {
+        let mut bytes = 0;
+        for record in self.log.reread() {
+            bytes += record.map_err(Ended::Failed)?.1.len() as u64;
+            if bytes >= CHUNK_BYTES {
+                let nanos = bytes.saturating_mul(1_000_000_000) / pace.bytes_per_second.max(1);
+                pause.lasts(Duration::from_nanos(nanos))?;
+                bytes = 0;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a scrub waits with.
+struct Pause(mpsc::Receiver<Infallible>);
+
+impl Pause {
+    /// Waits so long, unless the scrub is dropped.
+    fn lasts(&self, time: Duration) -> Result<(), Ended> {
+        match self.0.recv_timeout(time) {
+            Err(mpsc::RecvTimeoutError::Timeout) => Ok(()),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Ended::Unwanted),
         }
     }
 }
@@ -87,16 +132,6 @@ fn found(error: &ReadError) -> Scrubbed {
     };
     tracing::error!(error = error as &dyn Error, "{advice}");
     found
-}
-
-/// Reads a chunk; gives what is left and how much was read, or nothing at the end.
-fn read_some(mut records: Records) -> Result<Option<(Records, u64)>, ReadError> {
-    let mut bytes = 0;
-    while bytes < CHUNK_BYTES {
-        let Some(record) = records.next() else { return Ok(None) };
-        bytes += record?.1.len() as u64;
-    }
-    Ok(Some((records, bytes)))
 }
 
 #[cfg(test)]

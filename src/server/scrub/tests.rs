@@ -63,8 +63,10 @@ async fn damage_in_a_closed_segment_stops_the_health_of_writes_and_not_of_questi
     fs::write(&segment, bytes).unwrap();
     let health = HealthBoard::default();
     health.set(Serving { questions: true, writes: true });
-    watch_over(registry.scrubber(), PACE, health.clone()).await;
-    assert_eq!(status(&health, WRITES).await, NotServing);
+    let _scrub = watch_over(registry.scrubber(), PACE, health.clone()).unwrap();
+    while status(&health, WRITES).await != NotServing {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     assert_eq!(status(&health, QUESTIONS).await, IsServing);
     assert_eq!(status(&health, "").await, IsServing);
     registry.pin_head().day_asked(None).unwrap();

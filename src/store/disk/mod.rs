@@ -7,8 +7,14 @@ pub(crate) mod simulated;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+use rustix::fs::Advice;
+
+/// The largest piece of a file that the system keeps in memory, or forgets, as one. It begins at a multiple of its size.
+const LARGEST_FOLIO_BYTES: u64 = 2 * 1024 * 1024;
 
 /// A file system.
 pub trait Disk: Send + Sync {
@@ -34,14 +40,16 @@ pub trait DiskFile: Send + Sync {
     fn size(&self) -> io::Result<u64>;
     /// Fills the buffer with the bytes from `offset` on.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+    /// The same from the medium and not from memory, as far as the two can be told apart.
+    fn read_medium_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.read_exact_at(buffer, offset)
+    }
     /// Writes the bytes at `offset`. After an error some of them may have been written.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Cuts the file to a length.
     fn truncate(&self, length: u64) -> io::Result<()>;
     /// Makes contents and length durable. After an error nothing is known of what was written since the last success.
     fn sync_data(&self) -> io::Result<()>;
-    /// Lets the next reads come from the medium and not from memory, as far as the two can be told apart.
-    fn forget_cached(&self) {}
 }
 
 /// The room on a file system, in bytes.
@@ -98,6 +106,16 @@ impl DiskFile for File {
         FileExt::read_exact_at(self, buffer, offset)
     }
 
+    fn read_medium_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let begin = offset - offset % LARGEST_FOLIO_BYTES;
+        let end = (offset + buffer.len() as u64).next_multiple_of(LARGEST_FOLIO_BYTES);
+        // Advice that is not taken makes a reading no worse than any other. Nothing is read ahead: it would be forgotten.
+        for advice in [Advice::Random, Advice::DontNeed] {
+            rustix::fs::fadvise(self, begin, NonZeroU64::new(end - begin), advice).unwrap_or_default();
+        }
+        FileExt::read_exact_at(self, buffer, offset)
+    }
+
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         FileExt::write_all_at(self, bytes, offset)
     }
@@ -109,9 +127,35 @@ impl DiskFile for File {
     fn sync_data(&self) -> io::Result<()> {
         File::sync_data(self)
     }
+}
 
-    fn forget_cached(&self) {
-        // Advice that is not taken makes a reading no worse than any other.
-        rustix::fs::fadvise(self, 0, None, rustix::fs::Advice::DontNeed).unwrap_or_default();
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How much this thread had the medium read.
+    fn bytes_from_medium() -> u64 {
+        let told = fs::read_to_string("/proc/thread-self/io").unwrap();
+        told.lines().find_map(|line| line.strip_prefix("read_bytes: ")).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn what_the_system_remembers_of_a_file_does_not_stand_in_for_the_medium() {
+        // Beside what was built, because a directory for what is temporary may be in memory.
+        let directory = tempfile::tempdir_in(std::env::current_exe().unwrap().parent().unwrap()).unwrap();
+        let file = RealDisk.create_new(&directory.path().join("0.log")).unwrap();
+        let bytes: Vec<_> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+        file.write_all_at(&bytes, 0).unwrap();
+        file.sync_data().unwrap();
+        let mut read = vec![0; 70_000];
+        let before = bytes_from_medium();
+        file.read_exact_at(&mut read, 100_001).unwrap();
+        assert_eq!(bytes_from_medium(), before, "the system remembers it");
+        for time in 1..=2 {
+            read.fill(0);
+            file.read_medium_exact_at(&mut read, 100_001).unwrap();
+            assert_eq!(read, bytes[100_001..170_001]);
+            assert!(bytes_from_medium() >= before + time * 70_000);
+        }
     }
 }

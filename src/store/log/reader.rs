@@ -68,6 +68,8 @@ struct Place {
     /// and where they begin.
     window_at: u64,
     window_bytes: usize,
+    /// Whether what the operating system remembers of the file does not count.
+    from_medium: bool,
 }
 
 impl Place {
@@ -75,8 +77,9 @@ impl Place {
     fn first_of(shared: &Shared, segment: Arc<Segment>) -> Result<Place, ReadError> {
         match shared.disk.open(&shared.path(&segment)) {
             Ok(file) => {
-                let (window, window_at, window_bytes) = (Vec::new(), 0, READ_BYTES);
-                Ok(Place { next: segment.first, segment, file, offset: 0, window, window_at, window_bytes })
+                let (next, window) = (segment.first, Vec::new());
+                let (window_at, window_bytes, from_medium) = (0, READ_BYTES, false);
+                Ok(Place { segment, file, offset: 0, next, window, window_at, window_bytes, from_medium })
             }
             Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
                 Err(Damage { segment: segment.name(), offset: 0, reason: "the file is gone" }.into())
@@ -99,7 +102,11 @@ impl Place {
             self.window.clear();
             self.window.resize(left.min(size.max(self.window_bytes)), 0);
             self.window_at = self.offset;
-            self.file.read_exact_at(&mut self.window, self.offset).map_err(|source| match source.kind() {
+            let read = match self.from_medium {
+                true => self.file.read_medium_exact_at(&mut self.window, self.offset),
+                false => self.file.read_exact_at(&mut self.window, self.offset),
+            };
+            read.map_err(|source| match source.kind() {
                 io::ErrorKind::UnexpectedEof => self.damaged("the file was cut off while it was open"),
                 _ => ReadError::Disk { segment: self.segment.name(), source },
             })?;
@@ -163,9 +170,7 @@ impl FileRecords {
         }
         let near = segment.near(self.next);
         let mut place = Place::first_of(&self.shared, segment)?;
-        if self.from_medium {
-            place.file.forget_cached();
-        }
+        place.from_medium = self.from_medium;
         if let Some((next, offset)) = near {
             (place.next, place.offset) = (next, offset);
         }
