@@ -1,9 +1,9 @@
 //! The files of people that the writer saw lately, so that who is commanded about again is not read again.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use hashlink::LinkedHashMap;
 
 use crate::domain::id::SpecialistId;
 use crate::domain::specialist::SpecialistFile;
@@ -12,16 +12,16 @@ use crate::domain::specialist::SpecialistFile;
 pub(super) struct Lately {
     /// How many facts are kept at most, in all files. A fact has some 300 bytes.
     most: usize,
-    newer: HashMap<SpecialistId, Arc<SpecialistFile>, RandomState>,
-    older: HashMap<SpecialistId, Arc<SpecialistFile>, RandomState>,
-    /// In the newer ones.
+    /// The one seen last is the last one.
+    files: LinkedHashMap<SpecialistId, Arc<SpecialistFile>, RandomState>,
+    /// In all files.
     facts: usize,
 }
 
 impl Lately {
-    /// None yet, and never more than so many facts.
+    /// None yet, and never more than so many facts, but for those of the file put last.
     pub(super) fn of_facts(most: usize) -> Lately {
-        Lately { most, newer: HashMap::default(), older: HashMap::default(), facts: 0 }
+        Lately { most, files: LinkedHashMap::default(), facts: 0 }
     }
 
     /// What is here, and leaves none here.
@@ -32,31 +32,26 @@ impl Lately {
 
     /// A file, if it is here.
     pub(super) fn get(&mut self, id: SpecialistId) -> Option<Arc<SpecialistFile>> {
-        if let Some(file) = self.newer.get(&id) {
-            return Some(Arc::clone(file));
-        }
-        let file = self.older.remove(&id)?;
-        self.put(Arc::clone(&file));
-        Some(file)
+        self.files.to_back(&id).map(|file| Arc::clone(file))
     }
 
-    /// Keeps a file in place of an earlier one of the same person.
+    /// Keeps a file in place of an earlier one of the same person. A few others go for it: never many at once, which
+    /// those would notice who wait for the writer.
     pub(super) fn put(&mut self, file: Arc<SpecialistFile>) {
-        self.let_go(file.id);
         self.facts += file.facts.len();
-        self.newer.insert(file.id, file);
-        if self.facts > self.most / 2 {
-            self.older = std::mem::take(&mut self.newer);
-            self.facts = 0;
+        let earlier = self.files.insert(file.id, file);
+        self.facts -= earlier.map_or(0, |file| file.facts.len());
+        while self.facts > self.most
+            && self.files.len() > 1
+            && let Some((_, file)) = self.files.pop_front()
+        {
+            self.facts -= file.facts.len();
         }
     }
 
     /// Lets a file go: whoever has it otherwise, and alone, need not copy it to change it.
     pub(super) fn let_go(&mut self, id: SpecialistId) {
-        self.older.remove(&id);
-        if let Some(file) = self.newer.remove(&id) {
-            self.facts -= file.facts.len();
-        }
+        self.facts -= self.files.remove(&id).map_or(0, |file| file.facts.len());
     }
 }
 
@@ -90,12 +85,13 @@ mod tests {
         for number in 1..1_000 {
             lately.put(file(number, each));
             assert_eq!(lately.get(often.id).map(|file| file.facts.len()), Some(10));
-            let facts = |files: &HashMap<_, Arc<SpecialistFile>, _>| files.values().map(|file| file.facts.len()).sum();
-            let (newer, older): (usize, usize) = (facts(&lately.newer), facts(&lately.older));
-            assert_eq!(newer, lately.facts);
-            assert!(newer + older <= MOST + each, "{newer} and {older}");
+            assert_eq!(lately.files.values().map(|file| file.facts.len()).sum::<usize>(), lately.facts);
+            assert!(lately.facts <= MOST);
         }
-        assert!(lately.get(SpecialistId::from_number(1)).is_none());
+        assert!(lately.facts > MOST - each);
+        assert!(lately.get(SpecialistId::from_number(900)).is_none());
+        lately.put(file(1_000, MOST + 1));
+        assert_eq!(lately.files.len(), 1, "one file that is larger than all may be is kept");
     }
 
     #[test]
