@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use foldhash::fast::RandomState;
+use rustix::thread::disable_transparent_huge_pages;
 
 use super::Shared;
 use super::errors::ReadError;
@@ -33,8 +34,6 @@ use crate::domain::specialist::SpecialistFile;
 use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
 use crate::store::thread::{LAST, stand_back};
-
-const ALL_HERE: &str = "every timeline is in memory";
 
 /// The timelines in memory.
 #[derive(Default)]
@@ -176,14 +175,14 @@ impl Shared {
     /// Starts to read in everything, at low priority. If it breaks off, questions go on reading in what they need.
     pub(super) fn begin_to_read_in(self: &Arc<Self>) -> std::io::Result<()> {
         if self.residents.are_all_here() {
-            tracing::info!("{ALL_HERE}");
+            settle();
             return Ok(());
         }
         let shared = Arc::clone(self);
         let thread = std::thread::Builder::new().name("timelines".to_owned()).spawn(move || {
             stand_back(LAST);
             match shared.read_in_all() {
-                Ok(()) if shared.residents.are_all_here() => tracing::info!("{ALL_HERE}"),
+                Ok(()) if shared.residents.are_all_here() => settle(),
                 Ok(()) => {}
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "the timelines could not be read in");
@@ -193,4 +192,14 @@ impl Shared {
         *self.residents.reading_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(())
     }
+}
+
+/// Every timeline is in memory, in huge pages where the allocator and the system agree on them, which is what questions
+/// in great number are fastest with. What comes into memory from here on is given in small pages: to clear a huge one
+/// holds up whoever needs it, and everybody whose core that is, for up to 8 ms where the machine is a virtual one.
+fn settle() {
+    if let Err(refused) = disable_transparent_huge_pages(true) {
+        tracing::warn!(error = &refused as &dyn std::error::Error, "memory goes on coming in huge pages");
+    }
+    tracing::info!("every timeline is in memory");
 }

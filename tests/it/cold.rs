@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use cpss_registry::domain::day::{Day, Period};
 use cpss_registry::domain::id::CredentialNumber;
@@ -11,6 +12,7 @@ use cpss_registry::registry::{Opened, Submission};
 use cpss_registry::store::StoreOptions;
 
 use super::harness::library::{self, close};
+use super::harness::process::Process;
 use super::harness::{TODAY, TestServer};
 
 const PEOPLE: usize = 24;
@@ -110,5 +112,16 @@ async fn what_is_read_in_while_it_changes_is_not_out_of_date() {
         }
         drop(snapshot);
         close(opened).await;
+    }
+}
+
+#[test]
+fn what_comes_into_memory_after_the_timelines_comes_in_small_pages() {
+    let directory = tempfile::tempdir().unwrap();
+    for _new_and_then_read_in in 0..2 {
+        let process = Process::spawn(directory.path(), TODAY);
+        process.wait_until_said("every timeline is in memory", Duration::from_secs(60));
+        assert_eq!(process.status("THP_enabled"), "0");
+        process.stop();
     }
 }

@@ -105,9 +105,14 @@ impl Process {
 
     /// The memory that it has resident, in bytes.
     pub fn resident_bytes(&self) -> u64 {
+        self.status("VmRSS").trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    /// What the system says of it under a name.
+    pub fn status(&self, name: &str) -> String {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap().trim().to_owned()
     }
 
     /// `kill -9`, and its end.
