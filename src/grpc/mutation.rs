@@ -36,26 +36,42 @@ impl Contract {
         asked: Result<Asked, Rejection>,
         content: Vec<u8>,
     ) -> Result<Accepted, Status> {
+        self.hand_in(asker, method, asked, content).await?.await
+    }
+
+    /// Hands in what was asked: what is handed in later is decided later. The future tells what becomes of it.
+    pub(super) async fn hand_in(
+        &self,
+        asker: &Asker,
+        method: &'static str,
+        asked: Result<Asked, Rejection>,
+        content: Vec<u8>,
+    ) -> Result<impl Future<Output = Result<Accepted, Status>> + use<>, Status> {
         let Asked { request_id, validate_only, note, command } =
             asked.map_err(|rejection| status::rejected(&rejection))?;
         let reporter = asker.caller.reporter();
         let numbers = Numbers::Random;
         let submission = Submission { reporter, method, request_id, content, validate_only, note, command, numbers };
-        let submitted = self.registry.submit(submission).await;
-        let snapshot = self.registry.pin_head();
-        let tags = |revision| Some(encode::epoch_tag(snapshot.epoch_of(revision)));
-        let mut receipt = submitted.map_err(|error| refused(&named(error, &self.tags()), request_id))?;
-        if validate_only {
-            // What is only judged leaves nothing in the log, and tells as much.
-            self.note(asker, method.trim_start_matches("/ms.dmh.credential.v1."), &snapshot, Found::default())?;
-        }
-        let shown = asker.narrow(&mut receipt, validate_only);
-        Ok(Accepted {
-            asker: asker.clone(),
-            shown,
-            epoch: snapshot.epoch_of(receipt.revision).to_string(),
-            fact_ids: receipt.fact_ids.iter().map(|id| encode::fact_id(*id, &tags)).collect(),
-            receipt,
+        let handed_in = self.registry.hand_in(submission).await.map_err(|error| refused(&error, request_id))?;
+        let (contract, asker) = (self.clone(), asker.clone());
+        Ok(async move {
+            let submitted = handed_in.await;
+            let snapshot = contract.registry.pin_head();
+            let tags = |revision| Some(encode::epoch_tag(snapshot.epoch_of(revision)));
+            let mut receipt = submitted.map_err(|error| refused(&named(error, &contract.tags()), request_id))?;
+            if validate_only {
+                // What is only judged leaves nothing in the log, and tells as much.
+                let method = method.trim_start_matches("/ms.dmh.credential.v1.");
+                contract.note(&asker, method, &snapshot, Found::default())?;
+            }
+            let shown = asker.narrow(&mut receipt, validate_only);
+            Ok(Accepted {
+                shown,
+                epoch: snapshot.epoch_of(receipt.revision).to_string(),
+                fact_ids: receipt.fact_ids.iter().map(|id| encode::fact_id(*id, &tags)).collect(),
+                receipt,
+                asker,
+            })
         })
     }
 }

@@ -2,8 +2,9 @@
 
 use std::pin::Pin;
 
+use futures_util::future::{Either, ready};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use prost::Message as _;
-use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::disclosure::{Asker, asker};
@@ -15,6 +16,10 @@ use crate::auth::Caller;
 use crate::proto::v1;
 use crate::proto::v1::list_facts_request::Subject;
 use crate::proto::v1::record_service_server::RecordService;
+
+/// How many rows of an import are under way at most: enough that the disk is hardly waited for, and few enough that
+/// others who report meanwhile wait some milliseconds.
+const ROWS: usize = 64;
 
 #[tonic::async_trait]
 impl RecordService for Contract {
@@ -89,33 +94,45 @@ impl RecordService for Contract {
         request: Request<Streaming<v1::ImportRecordsRequest>>,
     ) -> Result<Response<Self::ImportRecordsStream>, Status> {
         let asker = asker(&request)?;
-        let contract = self.clone();
-        let outcomes = request.into_inner().then(move |message| {
-            let (contract, asker) = (contract.clone(), asker.clone());
+        let rows = stream::unfold(Some((self.clone(), request.into_inner())), move |rows| {
+            let asker = asker.clone();
             async move {
-                let row = message
-                    .map_err(status::of_transport)?
-                    .row
-                    .ok_or_else(|| status::invalid_field("row", "required"))?;
-                Ok(contract.import(&asker, row).await)
+                let (contract, mut rows) = rows?;
+                match next_row(&mut rows).await.transpose()? {
+                    Ok(row) => Some((Either::Left(contract.import(&asker, row).await), Some((contract, rows)))),
+                    Err(status) => Some((Either::Right(ready(Err(status))), None)),
+                }
             }
         });
-        Ok(Response::new(Box::pin(fair(outcomes))))
+        Ok(Response::new(Box::pin(fair(rows.buffered(ROWS)))))
     }
 }
 
+/// The next row of an import, if there is one.
+async fn next_row(rows: &mut Streaming<v1::ImportRecordsRequest>) -> Result<Option<v1::ImportRow>, Status> {
+    let Some(message) = rows.message().await.map_err(status::of_transport)? else { return Ok(None) };
+    message.row.ok_or_else(|| status::invalid_field("row", "required")).map(Some)
+}
+
 impl Contract {
-    /// Records one row, as the RPC of the same name would, and says what became of it.
-    async fn import(&self, asker: &Asker, mut row: v1::ImportRow) -> v1::ImportRecordsResponse {
+    /// Hands in one row, as the RPC of the same name would, and says what became of it.
+    async fn import(
+        &self,
+        asker: &Asker,
+        mut row: v1::ImportRow,
+    ) -> impl Future<Output = Result<v1::ImportRecordsResponse, Status>> + use<> {
         use v1::import_records_response::Result as Outcome;
         let asked = decode::import_row(&row, &self.tags());
         row.validate_only = false;
         let method = "/ms.dmh.credential.v1.RecordService/ImportRecords";
-        let result = match self.submit(asker, method, asked, row.encode_to_vec()).await {
-            Ok(accepted) => Outcome::Outcome(accepted.import_outcome()),
-            Err(error) => Outcome::Error(status::to_rpc_status(&error)),
-        };
-        v1::ImportRecordsResponse { request_id: row.request_id, result: Some(result) }
+        let handed_in = self.hand_in(asker, method, asked, row.encode_to_vec()).await;
+        async move {
+            let result = match async { handed_in?.await }.await {
+                Ok(accepted) => Outcome::Outcome(accepted.import_outcome()),
+                Err(error) => Outcome::Error(status::to_rpc_status(&error)),
+            };
+            Ok(v1::ImportRecordsResponse { request_id: row.request_id, result: Some(result) })
+        }
     }
 }
 

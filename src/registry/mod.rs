@@ -178,13 +178,22 @@ impl Registry {
 
     /// Records what a command asks for, unless the rules or the disk refuse.
     pub async fn submit(&self, submission: Submission) -> Result<Receipt, SubmitError> {
+        self.hand_in(submission).await?.await
+    }
+
+    /// Hands a command in: it is decided after those handed in before it. What becomes of it is told by the future, which
+    /// need not be waited for before the next one is handed in: they are made durable together then.
+    pub async fn hand_in(
+        &self,
+        submission: Submission,
+    ) -> Result<impl Future<Output = Result<Receipt, SubmitError>> + use<>, SubmitError> {
         self.keep_up().await?;
         let (reply, answer) = oneshot::channel();
         self.writer.try_send(Message::Submit(Box::new(submission), reply)).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
             mpsc::error::TrySendError::Closed(_) => SubmitError::Read(ReadError::Interrupted),
         })?;
-        answer.await.unwrap_or(Err(SubmitError::OutcomeUnknown))
+        Ok(async { answer.await.unwrap_or(Err(SubmitError::OutcomeUnknown)) })
     }
 
     /// Whether a command would be taken at the moment, by the calendar and by the disk.

@@ -23,6 +23,7 @@ mod generated;
 mod harness;
 mod histories;
 mod hostile;
+mod import;
 mod issuance;
 mod kill;
 mod linear;

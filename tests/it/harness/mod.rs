@@ -7,6 +7,7 @@
 
 pub mod client;
 pub mod library;
+pub mod log;
 pub mod process;
 pub mod raw;
 pub mod refusal;

@@ -8,7 +8,6 @@
 //! every now and then everything is asked for once more, and the story begins anew on an empty disk, so that a thousand
 //! kills take no longer each than the first ones. `CPSS_KILLS` sets how many kills there are.
 
-mod log;
 pub mod memory;
 mod merger;
 pub mod work;
@@ -27,7 +26,7 @@ use self::memory::{Check, Person, answers, check, settle};
 use self::merger::Merger;
 pub use self::work::assert_cut_off;
 use self::work::write_until_cut;
-use super::harness::{Client, Process, TODAY};
+use super::harness::{Client, Process, TODAY, log};
 
 const CLIENTS: usize = 16;
 const PROVIDERS: usize = 4;
