@@ -7,54 +7,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cpss_registry::proto::v1::{self, FactKind, list_facts_request};
+use cpss_registry::proto::v1::{self, FactKind, import_records_response, import_row, list_facts_request};
 use prost::bytes::Bytes;
 use uuid::Uuid;
 
-use super::load::{self, Exchange, Run};
+use super::load::{Exchange, Run};
 use super::questions::{self, Answerer, Good, judge_still, judge_verify};
+use super::rate::Calls;
 use super::servers::Server;
 use super::table::Latencies;
-use super::wire::{Failure, Target, framed, unframed};
+use super::wire::{Failure, framed, unframed};
 use super::{VERIFY, ask, etcd};
 
 const NAME: &str = "/ms.dmh.credential.v1.CredentialService/ChangeSpecialistName";
+const IMPORT: &str = "/ms.dmh.credential.v1.RecordService/ImportRecords";
 const FACTS: &str = "/ms.dmh.credential.v1.RecordService/ListFacts";
 const END: &str = "/ms.dmh.credential.v1.RecordService/EndPeriod";
 
 /// Questions a second, and facts.
 const READS: u32 = 5_000;
 const WRITES: u32 = 5_000;
-
-type Request = dyn Fn(usize) -> Bytes + Send + Sync;
-type Judge = dyn Fn(usize, &[u8]) -> Result<(), Failure> + Send + Sync;
-
-/// Calls of one kind: how each is made and judged, by its number.
-struct Calls {
-    method: &'static str,
-    request: Arc<Request>,
-    judge: Arc<Judge>,
-}
-
-impl Calls {
-    fn new(method: &'static str, request: impl Fn(usize) -> Bytes + Send + Sync + 'static) -> Calls {
-        Calls { method, request: Arc::new(request), judge: Arc::new(|_, _| Ok(())) }
-    }
-
-    /// Those of a list, one after the other and over again.
-    fn of_list(method: &'static str, requests: Vec<Bytes>) -> Calls {
-        Calls::new(method, move |at| requests[at % requests.len()].clone())
-    }
-
-    fn judged(self, judge: impl Fn(usize, &[u8]) -> Result<(), Failure> + Send + Sync + 'static) -> Calls {
-        Calls { judge: Arc::new(judge), ..self }
-    }
-
-    async fn run(&self, target: &Target, rate: u32, lasting: Duration) -> Result<Run, Failure> {
-        let (request, judge) = (Arc::clone(&self.request), Arc::clone(&self.judge));
-        load::at_rate(target, self.method, rate, lasting, move |at| request(at), move |at, told| judge(at, told)).await
-    }
-}
 
 /// A question about each of some credentials.
 fn verifications(
@@ -72,6 +44,8 @@ pub struct Changing<'a> {
     server: &'a Server,
     reads: Calls,
     writes: Calls,
+    /// The same as rows of an import, where there is one.
+    rows: Option<Calls>,
 }
 
 impl<'a> Changing<'a> {
@@ -79,7 +53,8 @@ impl<'a> Changing<'a> {
     pub fn echo(server: &'a Server, asked: &Arc<[Good]>) -> Changing<'a> {
         let reads = verifications(asked, |good, told| judge_verify(Answerer::Echo, good, told));
         let end = framed(&end_of(&v1::Fact { fact_id: "1-0".to_owned(), ..Default::default() }));
-        Changing { name: "echo", server, reads, writes: Calls::of_list(END, vec![end]) }
+        let rows = Some(Calls::new(IMPORT, |at| row(rename("a person", at))).judged(judge_row));
+        Changing { name: "echo", server, reads, writes: Calls::of_list(END, vec![end]), rows }
     }
 
     /// etcd, with a value for each credential.
@@ -87,29 +62,38 @@ impl<'a> Changing<'a> {
         let reads = Calls::of_list(etcd::RANGE, asked.iter().map(etcd::range).collect());
         let reads = reads.judged(|_, told| etcd::judge(told));
         let writes = Calls::of_list(etcd::PUT, asked.iter().map(etcd::put).collect());
-        Changing { name: "etcd", server, reads, writes }
+        Changing { name: "etcd", server, reads, writes, rows: None }
     }
 
     /// The registry, with what it answers before anything changes.
     pub fn registry(server: &'a Server, asked: &Arc<[Good]>, exchanges: &[Exchange]) -> Result<Changing<'a>, Failure> {
         let reads = verifications(asked, judge_still);
-        let people = people(exchanges)?;
-        let writes = Calls::new(NAME, move |at| rename(&people[at % people.len()], at));
-        Ok(Changing { name: "registry", server, reads, writes })
+        let people: Arc<[String]> = people(exchanges)?.into();
+        let renamed = move |at: usize| rename(&people[at % people.len()], at);
+        let renamed_in_import = renamed.clone();
+        let writes = Calls::new(NAME, move |at| framed(&renamed(at)));
+        let rows = Some(Calls::new(IMPORT, move |at| row(renamed_in_import(at))).judged(judge_row));
+        Ok(Changing { name: "registry", server, reads, writes, rows })
     }
 
     async fn read(&self, lasting: Duration) -> Result<Run, Failure> {
-        self.reads.run(&self.server.target, READS, lasting).await
+        self.reads.one_by_one(&self.server.target, READS, lasting).await
     }
 
     /// Reads while nothing happens, and while something is written.
     pub async fn under_writes(&self, lasting: Duration, table: &mut Latencies) -> Result<(), Failure> {
-        let name = self.name;
+        let (name, target) = (self.name, &self.server.target);
         table.add(&format!("{name}: questions while nothing else happens"), &self.read(lasting).await?);
-        let written = self.writes.run(&self.server.target, WRITES, lasting);
+        let written = self.writes.one_by_one(target, WRITES, lasting);
         let (read, written) = tokio::try_join!(self.read(lasting), written)?;
         table.add(&format!("{name}: questions while {WRITES} facts a second are written"), &read);
         table.add(&format!("{name}: those facts"), &written);
+        if let Some(rows) = &self.rows {
+            let imported = rows.as_a_stream(target, WRITES, lasting);
+            let (read, imported) = tokio::try_join!(self.read(lasting), imported)?;
+            table.add(&format!("{name}: questions while {WRITES} facts a second are imported"), &read);
+            table.add(&format!("{name}: those rows"), &imported);
+        }
         Ok(())
     }
 
@@ -167,14 +151,30 @@ fn people(exchanges: &[Exchange]) -> Result<Vec<String>, Failure> {
 }
 
 /// A change of somebody's name.
-fn rename(person: &str, at: usize) -> Bytes {
+fn rename(person: &str, at: usize) -> v1::ChangeSpecialistNameRequest {
     let name = v1::PersonName { given_name: "Ada".into(), family_name: format!("Example {at}"), suffix: String::new() };
-    framed(&v1::ChangeSpecialistNameRequest {
+    v1::ChangeSpecialistNameRequest {
         request_id: Uuid::new_v4().to_string(),
         specialist_id: person.to_owned(),
         name: Some(name),
         ..Default::default()
-    })
+    }
+}
+
+/// The same as a row of an import.
+fn row(rename: v1::ChangeSpecialistNameRequest) -> Bytes {
+    let request_id = rename.request_id.clone();
+    let command = Some(import_row::Command::ChangeSpecialistName(rename));
+    let row = Some(v1::ImportRow { request_id, command, ..Default::default() });
+    framed(&v1::ImportRecordsRequest { row })
+}
+
+/// A row is good when it is recorded.
+fn judge_row(_: usize, answer: &[u8]) -> Result<(), Failure> {
+    match unframed::<v1::ImportRecordsResponse>(answer)?.0.result {
+        Some(import_records_response::Result::Outcome(_)) => Ok(()),
+        other => Err(format!("a row was not recorded: {other:?}").into()),
+    }
 }
 
 /// The providers of the questions, those of the most first.

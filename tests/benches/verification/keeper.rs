@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io::Write as _;
 
-use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::record_service_server::RecordService;
+use cpss_registry::proto::v1::{self, import_records_response};
+use futures_util::stream::StreamExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -17,7 +18,11 @@ const BYTES: usize = 300;
 /// How many calls are written as one, as the registry's writer has it.
 const BATCH: usize = 256;
 
+/// How many rows of an import are under way at once, as the registry has it.
+const ROWS: usize = 64;
+
 /// Keeps what it is called with, and nothing of what it says.
+#[derive(Clone)]
 pub struct Keeper(mpsc::Sender<oneshot::Sender<()>>);
 
 impl Keeper {
@@ -45,12 +50,20 @@ fn keep(mut file: File, mut calls: mpsc::Receiver<oneshot::Sender<()>>) {
     }
 }
 
+impl Keeper {
+    /// Hands in what is to be kept. The future waits until it is.
+    async fn hand_in(&self) -> Result<impl Future<Output = Result<(), Status>> + use<>, Status> {
+        let refused = || Status::unavailable("the disk refused");
+        let (kept, is_kept) = oneshot::channel();
+        self.0.send(kept).await.map_err(|_| refused())?;
+        Ok(async move { is_kept.await.map_err(|_| refused()) })
+    }
+}
+
 #[tonic::async_trait]
 impl RecordService for Keeper {
     async fn end_period(&self, _: Request<v1::EndPeriodRequest>) -> Result<Response<v1::EndPeriodResponse>, Status> {
-        let (kept, is_kept) = oneshot::channel();
-        self.0.send(kept).await.map_err(|_| Status::unavailable("the disk refused"))?;
-        is_kept.await.map_err(|_| Status::unavailable("the disk refused"))?;
+        self.hand_in().await?.await?;
         Ok(Response::new(v1::EndPeriodResponse::default()))
     }
 
@@ -69,8 +82,23 @@ impl RecordService for Keeper {
 
     async fn import_records(
         &self,
-        _: Request<Streaming<v1::ImportRecordsRequest>>,
+        request: Request<Streaming<v1::ImportRecordsRequest>>,
     ) -> Result<Response<Self::ImportRecordsStream>, Status> {
-        not_echoed()
+        let keeper = self.clone();
+        let answer = v1::ImportRecordsResponse {
+            result: Some(import_records_response::Result::Outcome(v1::ImportOutcome::default())),
+            ..Default::default()
+        };
+        let rows = request.into_inner().then(move |row| {
+            let (keeper, answer) = (keeper.clone(), answer.clone());
+            async move {
+                let kept = match row {
+                    Ok(_) => keeper.hand_in().await,
+                    Err(status) => Err(status),
+                };
+                async { kept?.await.map(|()| answer) }
+            }
+        });
+        Ok(Response::new(Box::pin(rows.buffered(ROWS))))
     }
 }

@@ -1,25 +1,14 @@
-//! Load: closed loops for throughput, a fixed rate for latency, one stream for length. Every answer is compared.
+//! Load: closed loops for throughput, one stream for length. Every answer is compared.
 
-use std::collections::HashMap;
-use std::future::poll_fn;
-use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use prost::bytes::{Bytes, BytesMut};
-use rustix::time::{
-    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create,
-    timerfd_settime,
-};
-use tokio::io::unix::AsyncFd;
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 
-use super::frames::Event;
 use super::wire::{self, Connection, Failure, Target};
 
 /// A question as it is sent, with the answer that it must have.
@@ -38,7 +27,7 @@ pub struct Run {
 }
 
 impl Run {
-    fn of(mut latencies: Vec<Duration>, took: Duration) -> Run {
+    pub fn of(mut latencies: Vec<Duration>, took: Duration) -> Run {
         latencies.sort_unstable();
         Run { calls: latencies.len(), took, latencies }
     }
@@ -73,12 +62,12 @@ pub async fn learn(
     Ok(learned.into())
 }
 
-fn compare(answer: &[u8], expected: &[u8]) -> Result<(), Failure> {
+pub fn compare(answer: &[u8], expected: &[u8]) -> Result<(), Failure> {
     if answer == expected { Ok(()) } else { Err("an answer differs from the one that was checked".into()) }
 }
 
 /// A thread of the client, whose connections stay on it: it takes as little as it can of the machine that it measures.
-async fn on_its_own_thread<T: Send + 'static>(
+pub async fn on_its_own_thread<T: Send + 'static>(
     run: impl AsyncFnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     tokio::task::spawn_blocking(|| Builder::new_current_thread().enable_all().build()?.block_on(run())).await?
@@ -149,115 +138,6 @@ async fn loops(
         latencies.extend(ended??);
     }
     Ok((latencies, started.elapsed()))
-}
-
-/// Open loop: the questions at a fixed rate.
-pub async fn open(
-    target: &Target,
-    method: &'static str,
-    exchanges: &Arc<[Exchange]>,
-    rate: u32,
-    lasting: Duration,
-) -> Result<Run, Failure> {
-    let (asked, learned) = (Arc::clone(exchanges), Arc::clone(exchanges));
-    let request = move |at: usize| asked[at % asked.len()].request.clone();
-    let judge = move |at: usize, answer: &[u8]| compare(answer, &learned[at % learned.len()].answer);
-    at_rate(target, method, rate, lasting, request, judge).await
-}
-
-/// Calls begin at a fixed rate whatever becomes of those before them, and each is timed from the instant at which it
-/// should have begun. `request` makes the requests, and `judge` is given the answers, each by its number.
-pub async fn at_rate(
-    target: &Target,
-    method: &'static str,
-    rate: u32,
-    lasting: Duration,
-    request: impl Fn(usize) -> Bytes + Send + 'static,
-    judge: impl Fn(usize, &[u8]) -> Result<(), Failure> + Send + 'static,
-) -> Result<Run, Failure> {
-    let target = target.clone();
-    on_its_own_thread(async move || beat(&target, method, rate, lasting, request, judge).await).await
-}
-
-async fn beat(
-    target: &Target,
-    method: &str,
-    rate: u32,
-    lasting: Duration,
-    request: impl Fn(usize) -> Bytes,
-    judge: impl Fn(usize, &[u8]) -> Result<(), Failure>,
-) -> Result<Run, Failure> {
-    const CONNECTIONS: usize = 8;
-    let mut connections = Vec::new();
-    for _ in 0..CONNECTIONS {
-        connections.push((Connection::open(target, method).await?, HashMap::<u32, BytesMut>::new()));
-    }
-    let period = Duration::from_secs(1) / rate;
-    let (metronome, started) = Metronome::start(period)?;
-    let (mut begun, mut due, mut latencies) = (0, started, Vec::new());
-    let end = started + lasting;
-    poll_fn(|cx| {
-        loop {
-            while metronome.poll_tick(cx)?.is_ready() {}
-            while due < end && due <= Instant::now() {
-                connections[begun % CONNECTIONS].0.begin(request(begun))?;
-                (begun, due) = (begun + 1, due + period);
-            }
-            for (at, (connection, answers)) in connections.iter_mut().enumerate() {
-                let mut on = |stream: u32, event: Event<'_>| {
-                    if let Event::Data(bytes) = event {
-                        answers.entry(stream).or_default().extend_from_slice(bytes);
-                        return Ok(());
-                    }
-                    let call = stream as usize / 2 * CONNECTIONS + at;
-                    latencies.push((started + period * call as u32).elapsed());
-                    judge(call, &answers.remove(&stream).unwrap_or_default())
-                };
-                while connection.poll_move(cx, &mut on)?.is_ready() {}
-            }
-            if due >= end && latencies.len() == begun {
-                return Poll::Ready(Ok::<_, Failure>(()));
-            }
-            if due >= end || due > Instant::now() + LEAD {
-                return Poll::Pending;
-            }
-            while Instant::now() < due {
-                std::hint::spin_loop();
-            }
-        }
-    })
-    .await?;
-    Ok(Run::of(latencies, started.elapsed()))
-}
-
-/// How long before something is due its tick comes: about as long as a thread takes to wake. Who is awake before then
-/// waits.
-const LEAD: Duration = Duration::from_micros(25);
-
-/// Ticks that are punctual: the runtime's own timers tell milliseconds.
-struct Metronome(AsyncFd<OwnedFd>);
-
-impl Metronome {
-    /// With the instant that the first tick announces; each other one a period later.
-    fn start(period: Duration) -> Result<(Metronome, Instant), Failure> {
-        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        #[expect(deprecated, reason = "sound for a descriptor that is owned; what takes its place is unsafe to call")]
-        let timer = AsyncFd::new(timer)?;
-        let (now, clock) = (Instant::now(), clock_gettime(ClockId::Monotonic));
-        let interval = Timespec::try_from(period)?;
-        let ticks = Itimerspec { it_interval: interval, it_value: clock + interval };
-        timerfd_settime(timer.get_ref(), TimerfdTimerFlags::ABSTIME, &ticks)?;
-        Ok((Metronome(timer), now + period + LEAD))
-    }
-
-    fn poll_tick(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            let mut timer = ready!(self.0.poll_read_ready(cx))?;
-            if let Ok(ticked) = timer.try_io(|timer| Ok(rustix::io::read(timer, &mut [0; 8])?)) {
-                return Poll::Ready(ticked.map(|_| ()));
-            }
-        }
-    }
 }
 
 /// A stream's questions as they are sent, one behind the other, and the answers as they must come back.

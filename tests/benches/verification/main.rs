@@ -5,7 +5,7 @@
 //! over. It decodes and judges the first answer to every question, and compares all later ones with it, byte for byte.
 //! What is printed are medians over the rounds, and ratios of medians.
 //!
-//! In reading order: [`frames`] and [`wire`], the client; [`load`], how it drives; [`questions`], what it asks; [`echo`], [`etcd`] and
+//! In reading order: [`frames`] and [`wire`], the client; [`load`] and [`rate`], how it drives; [`questions`], what it asks; [`echo`], [`etcd`] and
 //! [`servers`], what it asks it of, [`secure`] over mTLS; [`change`], what happens meanwhile, and [`keeper`], the least of
 //! it; [`table`], what it says.
 
@@ -26,6 +26,7 @@ mod frames;
 mod keeper;
 mod load;
 mod questions;
+mod rate;
 mod secure;
 mod servers;
 mod table;
@@ -42,6 +43,7 @@ use cpss_registry::proto::v1;
 use self::change::Changing;
 use self::load::{Exchange, Run, Tape};
 use self::questions::{Answerer, Good};
+use self::rate::Calls;
 use self::secure::Place;
 use self::servers::Server;
 use self::table::{Latencies, Table};
@@ -297,7 +299,7 @@ async fn compare(
         let run = async |target: &Target, known: &Learned| load::stream(target, STREAM, &known.stream, 10).await;
         in_turn(sizes, &format!("{by}verify, one stream"), 1, &servers, table, run).await?;
         let run = async |target: &Target, known: &Learned| {
-            load::open(target, VERIFY, &known.verify, 10_000, sizes.lasting).await
+            Calls::learned(VERIFY, &known.verify).one_by_one(target, 10_000, sizes.lasting).await
         };
         in_turn(sizes, &format!("{by}verify, open loop at 10,000 a second"), 1, &servers, table, run).await?;
     }

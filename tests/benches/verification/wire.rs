@@ -33,11 +33,17 @@ pub fn framed(message: &impl Message) -> Bytes {
     bytes.freeze()
 }
 
+/// How many bytes the message takes that framed bytes begin with, if it is whole.
+pub fn first_framed(bytes: &[u8]) -> Option<usize> {
+    let length = bytes.get(1..PREFIX_BYTES)?.try_into().ok()?;
+    let end = PREFIX_BYTES + u32::from_be_bytes(length) as usize;
+    (end <= bytes.len()).then_some(end)
+}
+
 /// The message that framed bytes begin with, and how many bytes it takes.
 pub fn unframed<M: Message + Default>(bytes: &[u8]) -> Result<(M, usize), Failure> {
-    let length = bytes.get(1..PREFIX_BYTES).ok_or("a message is cut off")?;
-    let end = PREFIX_BYTES + u32::from_be_bytes(length.try_into()?) as usize;
-    Ok((M::decode(bytes.get(PREFIX_BYTES..end).ok_or("a message is cut off")?)?, end))
+    let end = first_framed(bytes).ok_or("a message is cut off")?;
+    Ok((M::decode(&bytes[PREFIX_BYTES..end])?, end))
 }
 
 /// Where a server is, and how it is spoken to.
@@ -55,6 +61,8 @@ pub struct Connection {
     io: Box<dyn Io>,
     session: Session,
     incoming: BytesMut,
+    /// What the server has had no room for yet, of a stream that is written message by message.
+    waiting: Bytes,
 }
 
 impl Connection {
@@ -69,7 +77,8 @@ impl Connection {
             (Box::new(stream), "http")
         };
         let session = Session::new(scheme, &target.address.to_string(), method);
-        let mut connection = Connection { io, session, incoming: BytesMut::with_capacity(PIECE) };
+        let mut connection =
+            Connection { io, session, incoming: BytesMut::with_capacity(PIECE), waiting: Bytes::new() };
         while !connection.session.is_settled {
             poll_fn(|cx| connection.poll_move(cx, |_, _| Ok(()))).await?;
         }
@@ -82,6 +91,7 @@ impl Connection {
         cx: &mut Context<'_>,
         on: impl FnMut(u32, Event<'_>) -> Result<(), Failure>,
     ) -> Poll<Result<(), Failure>> {
+        self.session.send(&mut self.waiting, false);
         while !self.session.outgoing.is_empty() {
             let Poll::Ready(sent) = Pin::new(&mut self.io).poll_write(cx, &self.session.outgoing)? else { break };
             self.session.outgoing.advance(sent);
@@ -111,6 +121,21 @@ impl Connection {
         self.session.begin();
         self.session.send(&mut request, true);
         if request.is_empty() { Ok(()) } else { Err("the server has no room for a call".into()) }
+    }
+
+    /// Begins a stream whose messages are sent one by one: [`Connection::poll_move`] tells of its answers.
+    pub fn begin_stream(&mut self) {
+        self.session.begin();
+    }
+
+    /// Sends a message of the stream that was begun, as soon as the server has room for it.
+    pub fn put(&mut self, mut message: Bytes) {
+        if self.waiting.is_empty() {
+            self.session.send(&mut message, false);
+        }
+        if !message.is_empty() {
+            self.waiting = [&self.waiting[..], &message].concat().into();
+        }
     }
 
     /// One stream: what opens it and then the same messages, `times` over, as fast as the server takes them. `take` is
