@@ -1,4 +1,8 @@
 //! Imports: rows that are sent without waiting are decided in their order, told in their order, and made durable together.
+//!
+//! `CPSS_IMPORT_PROVIDERS=10000 cargo test --release --test it import -- --nocapture` sends three rows for each of those.
+
+use std::time::Instant;
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::import_records_response::Result as Outcome;
@@ -8,7 +12,9 @@ use tonic::Code;
 use super::harness::requests::{new_request_id, qualify, register_provider};
 use super::harness::{Refusal as _, TODAY, TestServer, log};
 
-const PROVIDERS: usize = 200;
+fn providers() -> usize {
+    std::env::var("CPSS_IMPORT_PROVIDERS").map_or(200, |text| text.parse().unwrap())
+}
 
 fn row(command: Command) -> v1::ImportRecordsRequest {
     let row = v1::ImportRow { request_id: new_request_id(), command: Some(command), ..Default::default() };
@@ -31,10 +37,12 @@ fn qualification(id: &str) -> v1::ImportRecordsRequest {
 #[tokio::test]
 async fn rows_that_are_not_waited_for_are_decided_in_their_order_and_durable_together() {
     let server = TestServer::start(TODAY).await;
-    let ids = (0..PROVIDERS).map(|at| format!("example-{at}"));
+    let providers = providers();
+    let ids = (0..providers).map(|at| format!("example-{at}"));
     // Each row but the first of a provider depends on the one before it; the last is refused.
     let rows: Vec<_> = ids.flat_map(|id| [provider(&id), qualification(&id), provider(&id)]).collect();
     let sent: Vec<_> = rows.iter().map(|row| row.row.clone().unwrap().request_id).collect();
+    let started = Instant::now();
     let answers = server.client().record().import_records(tokio_stream::iter(rows)).await;
     let (mut answers, mut told, mut revision) = (answers.unwrap().into_inner(), Vec::new(), 0);
     while let Some(answer) = answers.message().await.unwrap() {
@@ -49,8 +57,10 @@ async fn rows_that_are_not_waited_for_are_decided_in_their_order_and_durable_tog
         told.push(answer.request_id);
     }
     assert_eq!(told, sent, "every row is answered, in the order sent");
+    let seconds = started.elapsed().as_secs_f64();
+    println!("import: {} rows in {seconds:.2} s, {:.0} a second", sent.len(), sent.len() as f64 / seconds);
     let data = server.stop().await;
-    let (frames, records) = (log::frames(data.path()).whole.len(), 2 * PROVIDERS);
+    let (frames, records) = (log::frames(data.path()).whole.len(), 2 * providers);
     assert!(frames < records / 4, "{records} rows in {frames} frames");
 }
 
