@@ -17,13 +17,16 @@ use sled::IVec;
 
 use super::layers::Layers;
 use super::{IndexError, keys};
-use crate::store::thread::{BESIDE, stand_back};
+use crate::store::thread::{BESIDE, give_way, stand_back};
 
 /// Keys with their values. Under an empty value: what is taken out.
 pub(super) type Writes = BTreeMap<IVec, IVec>;
 
 /// With so many times as many entries as go to sled together, whoever brings more waits until some have gone.
 const MOST: usize = 4;
+
+/// After how many entries the thread that brings them lets others go first. One takes some 10 µs.
+const PIECE: usize = 16;
 
 /// How many places on the agenda change in sled at once: whoever reads it waits for them.
 const AGENDA_AT_ONCE: usize = 64;
@@ -194,7 +197,10 @@ impl Shared {
 fn move_into(db: &sled::Db, layers: &Layers, writes: &Writes) -> Result<(), IndexError> {
     let mut agenda: HashMap<&[u8], Vec<(&IVec, &IVec)>> = HashMap::new();
     let mut marks = sled::Batch::default();
-    for (key, value) in writes {
+    for (at, (key, value)) in writes.iter().enumerate() {
+        if at % PIECE == 0 {
+            give_way();
+        }
         if keys::is_mark(key) {
             marks.insert(key, value);
         } else if let Some(entry) = keys::scheduled(key) {
