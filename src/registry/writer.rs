@@ -319,12 +319,20 @@ fn digest(key: &[u8; 32], content: &[u8]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// Answers those whose outcome depended on the disk with the disk's refusal; the others as decided.
+/// Answers with the disk's refusal from the first on whose outcome depended on the disk: what was refused after it may
+/// have been refused for what is not there. Those before it are answered as decided.
 fn refuse(decided: Vec<Decided>, error: impl Fn() -> SubmitError) {
+    let mut is_built_on = false;
     for decided in decided {
         match decided {
-            Decided::Receipt(reply, outcome) if outcome.is_ok() => drop(reply.send(Err(error()))),
-            Decided::Opened(reply, Ok(())) => drop(reply.send(Err(error()))),
+            Decided::Receipt(reply, outcome) if is_built_on || outcome.is_ok() => {
+                is_built_on = true;
+                drop(reply.send(Err(error())));
+            }
+            Decided::Opened(reply, opened) if is_built_on || opened.is_ok() => {
+                is_built_on = true;
+                drop(reply.send(Err(error())));
+            }
             other => other.answer(),
         }
     }

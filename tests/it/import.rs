@@ -1,4 +1,5 @@
-//! Imports: rows that are sent without waiting are decided in their order, told in their order, and made durable together.
+//! Imports: rows that are sent without waiting are decided in their order, told in their order, and made durable together;
+//! what a kill cuts off is sent again.
 //!
 //! `CPSS_IMPORT_PROVIDERS=10000 cargo test --release --test it import -- --nocapture` sends three rows for each of those.
 
@@ -10,7 +11,7 @@ use cpss_registry::proto::v1::import_row::Command;
 use tonic::Code;
 
 use super::harness::requests::{new_request_id, qualify, register_provider};
-use super::harness::{Refusal as _, TODAY, TestServer, log};
+use super::harness::{Client, Process, Refusal as _, TODAY, TestServer, log};
 
 fn providers() -> usize {
     std::env::var("CPSS_IMPORT_PROVIDERS").map_or(200, |text| text.parse().unwrap())
@@ -34,13 +35,17 @@ fn qualification(id: &str) -> v1::ImportRecordsRequest {
     }))
 }
 
+/// Each row but the first of a provider depends on the one before it; the last is refused.
+fn three_rows_each(providers: usize) -> Vec<v1::ImportRecordsRequest> {
+    let ids = (0..providers).map(|at| format!("example-{at}"));
+    ids.flat_map(|id| [provider(&id), qualification(&id), provider(&id)]).collect()
+}
+
 #[tokio::test]
 async fn rows_that_are_not_waited_for_are_decided_in_their_order_and_durable_together() {
     let server = TestServer::start(TODAY).await;
     let providers = providers();
-    let ids = (0..providers).map(|at| format!("example-{at}"));
-    // Each row but the first of a provider depends on the one before it; the last is refused.
-    let rows: Vec<_> = ids.flat_map(|id| [provider(&id), qualification(&id), provider(&id)]).collect();
+    let rows = three_rows_each(providers);
     let sent: Vec<_> = rows.iter().map(|row| row.row.clone().unwrap().request_id).collect();
     let started = Instant::now();
     let answers = server.client().record().import_records(tokio_stream::iter(rows)).await;
@@ -62,6 +67,59 @@ async fn rows_that_are_not_waited_for_are_decided_in_their_order_and_durable_tog
     let data = server.stop().await;
     let (frames, records) = (log::frames(data.path()).whole.len(), 2 * providers);
     assert!(frames < records / 4, "{records} rows in {frames} frames");
+}
+
+#[tokio::test]
+async fn an_import_that_is_killed_is_sent_again_and_goes_on_where_it_was() {
+    const PROVIDERS: usize = 200;
+    const LIVES: usize = 4;
+    let data = tempfile::tempdir().unwrap();
+    let rows = three_rows_each(PROVIDERS);
+    let (mut known, mut began): (Vec<v1::ImportRecordsResponse>, u64) = (Vec::new(), 0);
+    for life in 1..=LIVES {
+        let (process, client) = Process::start(data.path(), TODAY);
+        let durable = client.head().await;
+        if life == 1 {
+            began = durable;
+        }
+        let answers = client.record().import_records(tokio_stream::iter(rows.clone())).await;
+        let (mut answers, mut told, mut process) = (answers.unwrap().into_inner(), Vec::new(), Some(process));
+        while let Ok(Some(answer)) = answers.message().await {
+            told.push(answer);
+            if life < LIVES && told.len() == rows.len() * life / LIVES {
+                process.take().unwrap().kill();
+            }
+        }
+        assert_eq!(told[..known.len()], known, "what was told is told again");
+        let recorded = told.iter().filter_map(|answer| match &answer.result {
+            Some(Outcome::Outcome(recorded)) => Some(recorded.revision),
+            _ => None,
+        });
+        let recorded: Vec<_> = recorded.collect();
+        let expected: Vec<_> = (began + 1..).take(recorded.len()).collect();
+        assert_eq!(recorded, expected, "each row once, in the order sent, those that were on disk before the others");
+        assert!(recorded.last() >= Some(&durable), "none is on disk that is not told");
+        known = told;
+    }
+    assert_eq!(known.len(), rows.len());
+}
+
+#[tokio::test]
+async fn nothing_is_refused_for_a_row_that_a_full_disk_refused() {
+    let data = tempfile::tempdir().unwrap();
+    Process::start(data.path(), TODAY).0.kill();
+    let more_than_there_is = u64::MAX.to_string();
+    let process = Process::spawn_with(data.path(), TODAY, &["--disk-reserve-bytes", &more_than_there_is]);
+    let rows = vec![(); 600].into_iter().map(|()| provider("example-once"));
+    let answers = Client::connect(process.listening()).record().import_records(tokio_stream::iter(rows)).await;
+    let mut answers = answers.unwrap().into_inner();
+    let mut refused = 0;
+    while let Some(answer) = answers.message().await.unwrap() {
+        let Some(Outcome::Error(error)) = answer.result else { panic!("row {refused}: {answer:?}") };
+        assert_eq!(Code::from(error.code), Code::ResourceExhausted, "row {refused}: {}", error.message);
+        refused += 1;
+    }
+    assert_eq!(refused, 600);
 }
 
 #[tokio::test]
