@@ -12,7 +12,7 @@ use crate::domain::decide::Rejection;
 use crate::domain::id::Revision;
 use crate::domain::record::Foreseen;
 use crate::proto::v1;
-use crate::registry::{Numbers, Receipt, Resource, Submission, SubmitError};
+use crate::registry::{Numbers, Place, Receipt, Resource, Submission, SubmitError};
 
 /// How long a caller should wait before a busy writer is asked again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
@@ -36,7 +36,7 @@ impl Contract {
         asked: Result<Asked, Rejection>,
         content: Vec<u8>,
     ) -> Result<Accepted, Status> {
-        self.hand_in(asker, method, asked, content).await?.await
+        self.hand_in(asker, method, asked, content, None).await?.await
     }
 
     /// Hands in what was asked: what is handed in later is decided later. The future tells what becomes of it.
@@ -46,13 +46,14 @@ impl Contract {
         method: &'static str,
         asked: Result<Asked, Rejection>,
         content: Vec<u8>,
+        place: Option<Place>,
     ) -> Result<impl Future<Output = Result<Accepted, Status>> + use<>, Status> {
         let Asked { request_id, validate_only, note, command } =
             asked.map_err(|rejection| status::rejected(&rejection))?;
         let reporter = asker.caller.reporter();
         let numbers = Numbers::Random;
         let submission = Submission { reporter, method, request_id, content, validate_only, note, command, numbers };
-        let handed_in = self.registry.hand_in(submission).await.map_err(|error| refused(&error, request_id))?;
+        let handed_in = self.registry.hand_in(submission, place).await.map_err(|error| refused(&error, request_id))?;
         let (contract, asker) = (self.clone(), asker.clone());
         Ok(async move {
             let submitted = handed_in.await;

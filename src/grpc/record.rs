@@ -1,11 +1,12 @@
 //! RecordService: amendments of what was reported, and the facts themselves.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures_util::future::{Either, ready};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use prost::Message as _;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::disclosure::{Asker, asker};
 use super::limits::fair;
@@ -13,7 +14,9 @@ use super::mutation::mutate;
 use super::reads::Found;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
+use crate::proto::google::rpc;
 use crate::proto::v1;
+use crate::proto::v1::import_records_response::Result as Outcome;
 use crate::proto::v1::list_facts_request::Subject;
 use crate::proto::v1::record_service_server::RecordService;
 
@@ -97,35 +100,58 @@ impl RecordService for Contract {
         let rows = stream::unfold(Some((self.clone(), request.into_inner())), move |rows| {
             let asker = asker.clone();
             async move {
-                let (contract, mut rows) = rows?;
-                match next_row(&mut rows).await.transpose()? {
+                let (mut contract, mut rows) = rows?;
+                match contract.next_row(&mut rows).await.transpose()? {
                     Ok(row) => Some((Either::Left(contract.import(&asker, row).await), Some((contract, rows)))),
                     Err(status) => Some((Either::Right(ready(Err(status))), None)),
                 }
             }
         });
-        Ok(Response::new(Box::pin(fair(rows.buffered(ROWS)))))
+        let told =
+            rows.buffered(ROWS).scan(None, |unrecorded, told| ready(Some(told.map(|told| behind(unrecorded, told)))));
+        Ok(Response::new(Box::pin(fair(told))))
     }
 }
 
-/// The next row of an import, if there is one.
-async fn next_row(rows: &mut Streaming<v1::ImportRecordsRequest>) -> Result<Option<v1::ImportRow>, Status> {
-    let Some(message) = rows.message().await.map_err(status::of_transport)? else { return Ok(None) };
-    message.row.ok_or_else(|| status::invalid_field("row", "required")).map(Some)
+/// What is told of a row behind one that could not be recorded, though nothing stood against it: it may have been refused
+/// for what would be there otherwise.
+fn behind(unrecorded: &mut Option<rpc::Status>, mut told: v1::ImportRecordsResponse) -> v1::ImportRecordsResponse {
+    if let Some(Outcome::Error(error)) = &mut told.result {
+        match (Code::from(error.code), unrecorded.as_ref()) {
+            (Code::ResourceExhausted | Code::Unavailable, _) => *unrecorded = Some(error.clone()),
+            (Code::InvalidArgument, _) | (_, None) => {}
+            (_, Some(earlier)) => *error = earlier.clone(),
+        }
+    }
+    told
 }
 
 impl Contract {
+    /// The next row of an import, if there is one, and if this server is not about to stop.
+    async fn next_row(
+        &mut self,
+        rows: &mut Streaming<v1::ImportRecordsRequest>,
+    ) -> Result<Option<v1::ImportRow>, Status> {
+        let message = tokio::select! {
+            biased;
+            _ = self.draining.wait_for(|draining| *draining) => return Err(status::draining(Duration::from_secs(1))),
+            message = rows.message() => message.map_err(status::of_transport)?,
+        };
+        let Some(message) = message else { return Ok(None) };
+        message.row.ok_or_else(|| status::invalid_field("row", "required")).map(Some)
+    }
+
     /// Hands in one row, as the RPC of the same name would, and says what became of it.
     async fn import(
         &self,
         asker: &Asker,
         mut row: v1::ImportRow,
     ) -> impl Future<Output = Result<v1::ImportRecordsResponse, Status>> + use<> {
-        use v1::import_records_response::Result as Outcome;
         let asked = decode::import_row(&row, &self.tags());
         row.validate_only = false;
         let method = "/ms.dmh.credential.v1.RecordService/ImportRecords";
-        let handed_in = self.hand_in(asker, method, asked, row.encode_to_vec()).await;
+        let place = self.registry.place().await;
+        let handed_in = self.hand_in(asker, method, asked, row.encode_to_vec(), place).await;
         async move {
             let result = match async { handed_in?.await }.await {
                 Ok(accepted) => Outcome::Outcome(accepted.import_outcome()),

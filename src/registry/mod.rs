@@ -37,7 +37,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 pub use self::calendar::Held;
 use self::clock::Clock;
@@ -50,7 +50,7 @@ use self::past::{Past, Span};
 pub use self::receipt::{Receipt, ReportedJob, Resource};
 use self::residents::Residents;
 use self::snapshot::{KnownAt, Snapshot};
-use self::writer::Message;
+use self::writer::{Message, Reply};
 pub use self::writer::{Submission, WriterFailed};
 use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, ProviderFact};
@@ -62,6 +62,9 @@ use crate::store::record;
 
 /// How many commands may wait for the writer.
 const QUEUE: usize = 4096;
+
+/// How many of them may be of those who would rather wait than be refused, and have many.
+const PLACES: usize = 256;
 
 /// The version of the walk. Answers are byte-equal within one.
 pub const SEMANTICS_VERSION: u32 = 1;
@@ -153,7 +156,11 @@ impl Shared {
 pub struct Registry {
     shared: Arc<Shared>,
     writer: mpsc::Sender<Message>,
+    places: Arc<Semaphore>,
 }
+
+/// A place among the commands that wait for the writer, for one.
+pub struct Place(#[expect(dead_code, reason = "it is given back where it is dropped")] OwnedSemaphorePermit);
 
 impl Registry {
     /// The published head.
@@ -178,7 +185,12 @@ impl Registry {
 
     /// Records what a command asks for, unless the rules or the disk refuse.
     pub async fn submit(&self, submission: Submission) -> Result<Receipt, SubmitError> {
-        self.hand_in(submission).await?.await
+        self.hand_in(submission, None).await?.await
+    }
+
+    /// Waits for a place, of those for whoever has many commands. It is taken until the one is answered that it is for.
+    pub async fn place(&self) -> Option<Place> {
+        Arc::clone(&self.places).acquire_owned().await.ok().map(Place)
     }
 
     /// Hands a command in: it is decided after those handed in before it. What becomes of it is told by the future, which
@@ -186,9 +198,10 @@ impl Registry {
     pub async fn hand_in(
         &self,
         submission: Submission,
+        place: Option<Place>,
     ) -> Result<impl Future<Output = Result<Receipt, SubmitError>> + use<>, SubmitError> {
         self.keep_up().await?;
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::channel(place);
         self.writer.try_send(Message::Submit(Box::new(submission), reply)).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
             mpsc::error::TrySendError::Closed(_) => SubmitError::Read(ReadError::Interrupted),

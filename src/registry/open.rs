@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use super::chronicle::Chronicle;
@@ -18,8 +18,8 @@ use super::head::{Head, ResidentProvider};
 use super::lately::Lately;
 use super::past::Past;
 use super::residents::Residents;
-use super::writer::{Message, Writer, WriterFailed};
-use super::{QUEUE, Registry, SEMANTICS_VERSION, Shared, semantics};
+use super::writer::{Message, Reply, Writer, WriterFailed};
+use super::{PLACES, QUEUE, Registry, SEMANTICS_VERSION, Shared, semantics};
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::Revision;
@@ -77,7 +77,11 @@ impl Registry {
             .name("writer".to_owned())
             .spawn(move || writer.run(mailbox))
             .map_err(OpenError::Writer)?;
-        Ok(Opened { registry: Registry { shared, writer: sender }, writer, is_new })
+        Ok(Opened {
+            registry: Registry { shared, writer: sender, places: Arc::new(Semaphore::new(PLACES)) },
+            writer,
+            is_new,
+        })
     }
 }
 
@@ -200,7 +204,7 @@ fn begin(writer: &mut Writer, rule_sets: &[RuleText], semantics_version: u32, ep
 }
 
 fn record(writer: &mut Writer, facts: Vec<Fact>) -> Result<(), OpenError> {
-    let (reply, recorded) = oneshot::channel();
+    let (reply, recorded) = Reply::channel(None);
     handle(writer, Message::Record(facts, reply))?;
     answered(recorded)
 }

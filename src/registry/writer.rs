@@ -12,13 +12,13 @@ use sha2::Sha256;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::Shared;
 use super::desk::{Numbers, StageDesk};
 use super::errors::{ReadError, SubmitError};
 use super::head::{Head, ResidentCredential, ResidentProvider};
 use super::lately::Lately;
 use super::receipt::Receipt;
 use super::stage::{Draft, Stage};
+use super::{Place, Shared};
 use crate::domain::command::Command;
 use crate::domain::day::Day;
 use crate::domain::decide::decide;
@@ -56,7 +56,25 @@ pub struct Submission {
     pub numbers: Numbers,
 }
 
-type Reply = oneshot::Sender<Result<Receipt, SubmitError>>;
+/// Takes what becomes of a command to whoever handed it in.
+pub(super) struct Reply {
+    answer: oneshot::Sender<Result<Receipt, SubmitError>>,
+    /// The place that it takes until it is answered, if it had to wait for one.
+    _place: Option<Place>,
+}
+
+impl Reply {
+    /// One, and where it arrives.
+    pub(super) fn channel(place: Option<Place>) -> (Reply, oneshot::Receiver<Result<Receipt, SubmitError>>) {
+        let (answer, told) = oneshot::channel();
+        (Reply { answer, _place: place }, told)
+    }
+
+    /// Answers. A caller that hung up misses nothing but the answer.
+    fn send(self, outcome: Result<Receipt, SubmitError>) {
+        drop(self.answer.send(outcome));
+    }
+}
 
 /// What the writer is asked.
 pub(super) enum Message {
@@ -190,10 +208,10 @@ impl Writer {
         match self.commit(stage) {
             Ok(()) => decided.into_iter().for_each(Decided::answer),
             Err(NotCommitted::Refused { full }) => {
-                refuse(decided, || if full { SubmitError::StoreFull } else { SubmitError::NotWritten });
+                self.refuse(decided, || if full { SubmitError::StoreFull } else { SubmitError::NotWritten });
             }
             Err(NotCommitted::Failed(failure)) => {
-                refuse(decided, || SubmitError::OutcomeUnknown);
+                self.refuse(decided, || SubmitError::OutcomeUnknown);
                 return Err(failure);
             }
         }
@@ -215,7 +233,7 @@ impl Writer {
         let mut closing = false;
         for message in batch {
             match message {
-                Message::Submit(_, reply) | Message::Record(_, reply) => drop(reply.send(Err(refusal()))),
+                Message::Submit(_, reply) | Message::Record(_, reply) => reply.send(Err(refusal())),
                 Message::OpenDays(_, reply) => drop(reply.send(Err(refusal()))),
                 Message::Probe(reply) => drop(reply.send(false)),
                 Message::Settle(..) => {}
@@ -279,6 +297,26 @@ impl Writer {
         self.shared.at(revision)?.receipt_of(&record)
     }
 
+    /// Answers with the disk's refusal from the first on whose outcome depended on the disk: what was refused after it may
+    /// have been refused for what is not there. Those before it are answered as decided, and so is what was recorded long
+    /// ago and asked for again.
+    fn refuse(&self, decided: Vec<Decided>, error: impl Fn() -> SubmitError) {
+        let durable = self.shared.head.load().revision;
+        let mut is_built_on = false;
+        for decided in decided {
+            if decided.is_of_record(durable) {
+                decided.answer();
+                continue;
+            }
+            is_built_on |= decided.is_granted();
+            match decided {
+                Decided::Receipt(reply, _) if is_built_on => reply.send(Err(error())),
+                Decided::Opened(reply, _) if is_built_on => drop(reply.send(Err(error()))),
+                other => other.answer(),
+            }
+        }
+    }
+
     /// Makes the stage durable, folds and publishes it.
     pub(super) fn commit(&mut self, stage: Stage<'_>) -> Result<(), NotCommitted> {
         if stage.records.is_empty() {
@@ -319,25 +357,6 @@ fn digest(key: &[u8; 32], content: &[u8]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// Answers with the disk's refusal from the first on whose outcome depended on the disk: what was refused after it may
-/// have been refused for what is not there. Those before it are answered as decided.
-fn refuse(decided: Vec<Decided>, error: impl Fn() -> SubmitError) {
-    let mut is_built_on = false;
-    for decided in decided {
-        match decided {
-            Decided::Receipt(reply, outcome) if is_built_on || outcome.is_ok() => {
-                is_built_on = true;
-                drop(reply.send(Err(error())));
-            }
-            Decided::Opened(reply, opened) if is_built_on || opened.is_ok() => {
-                is_built_on = true;
-                drop(reply.send(Err(error())));
-            }
-            other => other.answer(),
-        }
-    }
-}
-
 impl Decided {
     /// The receipt for a record. A command that was only validated has none, whatever head it was told.
     fn receipt_of(&self, revision: Revision) -> Option<&Receipt> {
@@ -346,10 +365,25 @@ impl Decided {
         (receipt.revision == revision && !receipt.fact_ids.is_empty()).then_some(receipt)
     }
 
+    /// Whether it is the receipt for a record that is durable, which was asked for again.
+    fn is_of_record(&self, durable: Revision) -> bool {
+        let Decided::Receipt(_, outcome) = self else { return false };
+        outcome.as_ref().as_ref().is_ok_and(|receipt| !receipt.fact_ids.is_empty() && receipt.revision <= durable)
+    }
+
+    /// Whether it asked for a change, and nothing stood against it.
+    fn is_granted(&self) -> bool {
+        match self {
+            Decided::Receipt(_, outcome) => outcome.is_ok(),
+            Decided::Opened(_, opened) => opened.is_ok(),
+            Decided::Settled(_) | Decided::Probed(..) => false,
+        }
+    }
+
     /// Answers. A caller that hung up misses nothing but the answer.
     fn answer(self) {
         match self {
-            Decided::Receipt(reply, outcome) => drop(reply.send(*outcome)),
+            Decided::Receipt(reply, outcome) => reply.send(*outcome),
             Decided::Opened(reply, outcome) => drop(reply.send(outcome)),
             Decided::Settled(reply) => drop(reply.send(())),
             Decided::Probed(reply, answer) => drop(reply.send(answer)),

@@ -108,22 +108,89 @@ async fn an_import_that_is_killed_is_sent_again_and_goes_on_where_it_was() {
     assert_eq!(known.len(), rows.len());
 }
 
+/// Sends rows, and gives the code that each is told.
+async fn codes(client: &Client, rows: Vec<v1::ImportRecordsRequest>) -> Vec<Code> {
+    let mut answers = client.record().import_records(tokio_stream::iter(rows)).await.unwrap().into_inner();
+    let mut codes = Vec::new();
+    while let Some(answer) = answers.message().await.unwrap() {
+        codes.push(match answer.result.unwrap() {
+            Outcome::Outcome(_) => Code::Ok,
+            Outcome::Error(error) => Code::from(error.code),
+        });
+    }
+    codes
+}
+
 #[tokio::test]
-async fn nothing_is_refused_for_a_row_that_a_full_disk_refused() {
+async fn a_full_disk_is_all_that_rows_are_refused_for_and_what_is_recorded_is_told() {
     let data = tempfile::tempdir().unwrap();
-    Process::start(data.path(), TODAY).0.kill();
+    let rows: Vec<_> = (0..200).map(|at| provider(&format!("example-{at}"))).collect();
+    let (process, client) = Process::start(data.path(), TODAY);
+    assert_eq!(codes(&client, rows.clone()).await, vec![Code::Ok; rows.len()]);
+    process.kill();
     let more_than_there_is = u64::MAX.to_string();
     let process = Process::spawn_with(data.path(), TODAY, &["--disk-reserve-bytes", &more_than_there_is]);
-    let rows = vec![(); 600].into_iter().map(|()| provider("example-once"));
-    let answers = Client::connect(process.listening()).record().import_records(tokio_stream::iter(rows)).await;
-    let mut answers = answers.unwrap().into_inner();
-    let mut refused = 0;
-    while let Some(answer) = answers.message().await.unwrap() {
-        let Some(Outcome::Error(error)) = answer.result else { panic!("row {refused}: {answer:?}") };
-        assert_eq!(Code::from(error.code), Code::ResourceExhausted, "row {refused}: {}", error.message);
-        refused += 1;
+    let client = Client::connect(process.listening());
+    // Before each row that is recorded one that cannot be, and one that depends on that.
+    let mixed = rows.into_iter().enumerate().flat_map(|(at, row)| {
+        let id = format!("example-new-{at}");
+        [provider(&id), qualification(&id), row]
+    });
+    let (codes, refused) = (codes(&client, mixed.collect()).await, Code::ResourceExhausted);
+    let different = codes.chunks(3).position(|codes| codes != [refused, refused, Code::Ok]);
+    assert_eq!((codes.len(), different.map(|at| &codes[3 * at..][..3])), (600, None));
+    // Nor are calls that come together refused for each other.
+    let same = v1::RegisterProviderRequest { provider_id: "example-same".to_owned(), ..register_provider("Example") };
+    let calls = (0..64).map(|_| {
+        let (client, request_id) = (client.clone(), new_request_id());
+        let request = v1::RegisterProviderRequest { request_id, ..same.clone() };
+        tokio::spawn(async move { client.refusal(request).await.told() })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        assert_eq!(call.await.unwrap(), (refused, "STORE_FULL".to_owned()));
     }
-    assert_eq!(refused, 600);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_imports_wait_and_nobody_is_refused_for_them() {
+    let server = TestServer::start(TODAY).await;
+    // More than fit into the writer's queue.
+    let imports = (0..80).map(|import| {
+        let client = server.client();
+        let rows: Vec<_> = (0..80).map(|at| provider(&format!("example-{import}-{at}"))).collect();
+        tokio::spawn(async move { codes(&client, rows).await })
+    });
+    let imports: Vec<_> = imports.collect();
+    let other = server.client();
+    while imports.iter().any(|import| !import.is_finished()) {
+        other.qualified_provider("Example Center").await;
+    }
+    for import in imports {
+        assert_eq!(import.await.unwrap(), [Code::Ok; 80]);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_import_without_an_end_ends_when_the_server_drains() {
+    let data = tempfile::tempdir().unwrap();
+    let (process, client) = Process::start(data.path(), TODAY);
+    let endless = tokio_stream::iter((0..).map(|at| provider(&format!("example-{at}"))));
+    let mut answers = client.record().import_records(endless).await.unwrap().into_inner();
+    let mut told = Vec::new();
+    let ended = loop {
+        match answers.message().await {
+            Ok(answer) => told.extend(answer),
+            Err(ended) => break ended,
+        }
+        if told.len() == 100 {
+            process.terminate();
+        }
+    };
+    assert_eq!(ended.told(), (Code::Unavailable, "DRAINING".to_owned()));
+    assert!(process.wait().0.success());
+    let (_process, client) = Process::start(data.path(), TODAY);
+    assert_eq!(revisions(&told).last(), Some(client.head().await), "what was recorded was told");
 }
 
 #[tokio::test]
