@@ -91,14 +91,17 @@ async fn an_import_that_is_killed_is_sent_again_and_goes_on_where_it_was() {
         let began = *began.get_or_insert(durable);
         assert!(revisions(&known).last().is_none_or(|told| told <= durable), "what was told is on disk");
         let answers = client.record().import_records(tokio_stream::iter(rows.clone())).await;
-        let (mut answers, mut told, mut running) = (answers.unwrap().into_inner(), Vec::new(), Some(process));
+        let (mut answers, mut told) = (answers.unwrap().into_inner(), Vec::new());
+        let (mut running, mut killing) = (Some(process), None);
         while let Ok(Some(answer)) = answers.message().await {
             told.push(answer);
-            if life < LIVES && told.len() >= rows.len() * life / LIVES {
-                let soon = Duration::from_millis(random(5));
-                running.take().map(|process| thread::spawn(move || (thread::sleep(soon), process.kill())));
+            if life < LIVES && told.len() == rows.len() * life / LIVES {
+                let (process, soon) = (running.take().unwrap(), Duration::from_millis(random(5)));
+                killing = Some(thread::spawn(move || (thread::sleep(soon), process.kill())));
             }
         }
+        // The import may have come to its end before.
+        killing.map(|killing| killing.join().unwrap());
         let different = known.iter().zip(&told).position(|(known, told)| known != told);
         assert!(told.len() >= known.len() && different.is_none(), "row {different:?} is told otherwise in life {life}");
         assert!(revisions(&told).eq((began + 1..).take(revisions(&told).count())), "each row once, in the order sent");
