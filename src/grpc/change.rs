@@ -190,7 +190,7 @@ impl Watch {
     async fn next(&mut self) -> Result<Event, Status> {
         loop {
             if *self.draining.borrow() {
-                return Err(status::draining(Duration::from_secs(1)));
+                return Err(status::draining());
             }
             let head = *self.published.borrow_and_update();
             if let Some(part) = self.feed.next(head).await.map_err(|error| unreadable(&error))? {

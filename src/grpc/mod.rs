@@ -27,8 +27,6 @@ mod stream;
 mod told;
 mod verification;
 
-use std::time::Duration;
-
 use tokio::sync::watch;
 use tonic::Status;
 use tower::Layer as _;
@@ -130,7 +128,7 @@ fn day_asked(snapshot: &Snapshot, field: &str, as_of: Option<Day>) -> Result<Day
 fn unreadable(error: &ReadError) -> Status {
     tracing::error!(error = error as &dyn std::error::Error, "stored facts could not be read");
     match error {
-        ReadError::Interrupted => status::draining(Duration::from_secs(1)),
+        ReadError::Interrupted => status::draining(),
         ReadError::Log(_) | ReadError::Undecodable(_) => status::data_loss(),
         ReadError::Index(_) | ReadError::Rules(_) => status::internal(),
     }

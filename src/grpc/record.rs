@@ -1,7 +1,6 @@
 //! RecordService: amendments of what was reported, and the facts themselves.
 
 use std::pin::Pin;
-use std::time::Duration;
 
 use futures_util::future::{Either, ready};
 use futures_util::stream::{self, Stream, StreamExt as _};
@@ -134,7 +133,7 @@ impl Contract {
     ) -> Result<Option<v1::ImportRow>, Status> {
         let message = tokio::select! {
             biased;
-            _ = self.draining.wait_for(|draining| *draining) => return Err(status::draining(Duration::from_secs(1))),
+            _ = self.draining.wait_for(|draining| *draining) => return Err(status::draining()),
             message = rows.message() => message.map_err(status::of_transport)?,
         };
         let Some(message) = message else { return Ok(None) };

@@ -159,8 +159,9 @@ pub fn deadline_exceeded() -> Status {
 }
 
 /// The registry is going down.
-pub fn draining(retry_after: Duration) -> Status {
-    try_later(Code::Unavailable, "DRAINING", "the registry is shutting down: ask again", retry_after)
+pub fn draining() -> Status {
+    let message = "the registry is shutting down: ask again";
+    try_later(Code::Unavailable, "DRAINING", message, Duration::from_secs(1))
 }
 
 /// The calendar is held, and with it every write.
@@ -317,7 +318,7 @@ mod tests {
             (too_large("1,001 items"), Code::ResourceExhausted, "TOO_LARGE", false),
             (store_full(), Code::ResourceExhausted, "STORE_FULL", false),
             (deadline_exceeded(), Code::DeadlineExceeded, "DEADLINE_EXCEEDED", false),
-            (draining(soon), Code::Unavailable, "DRAINING", true),
+            (draining(), Code::Unavailable, "DRAINING", true),
             (not_written(soon), Code::Unavailable, "NOT_WRITTEN", true),
             (audit_unavailable(), Code::Unavailable, "AUDIT_UNAVAILABLE", true),
             (calendar_held(), Code::Unavailable, "CALENDAR_HELD", false),
