@@ -10,8 +10,9 @@ use super::reads::Found;
 use super::{Contract, encode, status};
 use crate::domain::decide::Rejection;
 use crate::domain::id::Revision;
-use crate::domain::record::Foreseen;
+use crate::domain::record::{Change, Foreseen};
 use crate::proto::v1;
+use crate::proto::v1::change::Change as Of;
 use crate::registry::{Numbers, Place, Receipt, Resource, Submission, SubmitError};
 
 /// How long a caller should wait before a busy writer is asked again.
@@ -107,6 +108,31 @@ pub(super) fn refused(error: &SubmitError, request_id: uuid::Uuid) -> Status {
 }
 
 impl Accepted {
+    /// An id; empty for one that nobody has been given.
+    fn assigned(&self, id: String) -> String {
+        if self.receipt.unassigned.contains(&id) { String::new() } else { id }
+    }
+
+    /// The tags of the epochs, as far as facts are on record: what was only validated has no ids.
+    fn tags(&self, contract: &Contract) -> impl Fn(Revision) -> Option<u32> + use<> {
+        let (tags, last) = (contract.tags(), self.receipt.revision);
+        move |revision| tags(revision).filter(|_| revision <= last)
+    }
+
+    fn change(&self, change: &Change) -> v1::Change {
+        let mut change = encode::change(change);
+        let id = match &mut change.change {
+            Some(Of::Standing(standing)) => &mut standing.credential_number,
+            Some(Of::Coverage(coverage)) => &mut coverage.credential_number,
+            Some(Of::Designation(designation)) => &mut designation.credential_number,
+            Some(Of::Service(service)) => &mut service.provider_id,
+            Some(Of::Provider(provider)) => &mut provider.provider_id,
+            Some(Of::Records(_)) | None => return change,
+        };
+        *id = self.assigned(std::mem::take(id));
+        change
+    }
+
     pub(super) fn fact_id(&self) -> String {
         self.fact_ids.first().cloned().unwrap_or_default()
     }
@@ -120,8 +146,7 @@ impl Accepted {
     }
 
     pub(super) fn changes(&self) -> Vec<v1::Change> {
-        let told = self.receipt.changes.iter().take(Foreseen::KEPT);
-        told.map(encode::change).collect()
+        self.receipt.changes.iter().take(Foreseen::KEPT).map(|change| self.change(change)).collect()
     }
 
     pub(super) fn foreseen_change_count(&self) -> u32 {
@@ -129,7 +154,7 @@ impl Accepted {
     }
 
     pub(super) fn foreseen_changes(&self) -> Vec<v1::Change> {
-        self.receipt.foreseen.first.iter().map(encode::change).collect()
+        self.receipt.foreseen.first.iter().map(|change| self.change(change)).collect()
     }
 
     pub(super) fn specialist_count(&self) -> u32 {
@@ -138,21 +163,30 @@ impl Accepted {
 
     pub(super) fn specialist(&self, _: &Contract) -> Option<v1::Specialist> {
         match &self.receipt.resource {
-            Resource::Specialist(person) => Some(encode::specialist(person)),
+            Resource::Specialist(person) => {
+                let specialist = encode::specialist(person);
+                Some(v1::Specialist { specialist_id: self.assigned(specialist.specialist_id), ..specialist })
+            }
             _ => None,
         }
     }
 
     pub(super) fn credential(&self, _: &Contract) -> Option<v1::Credential> {
         match &self.receipt.resource {
-            Resource::Credential(timeline) => Some(encode::credential(timeline, self.receipt.today)),
+            Resource::Credential(timeline) => {
+                let credential = encode::credential(timeline, self.receipt.today);
+                Some(v1::Credential { credential_number: self.assigned(credential.credential_number), ..credential })
+            }
             _ => None,
         }
     }
 
     pub(super) fn provider(&self, contract: &Contract) -> Option<v1::Provider> {
         match &self.receipt.resource {
-            Resource::Provider(file) => Some(encode::provider(&file.id, &file.state, &contract.tags())),
+            Resource::Provider(file) => {
+                let provider = encode::provider(&file.id, &file.state, &self.tags(contract));
+                Some(v1::Provider { provider_id: self.assigned(provider.provider_id), ..provider })
+            }
             _ => None,
         }
     }
@@ -160,9 +194,13 @@ impl Accepted {
     pub(super) fn employments(&self, contract: &Contract) -> Vec<v1::Employment> {
         match &self.receipt.resource {
             Resource::Employments(jobs) => {
-                let tags = contract.tags();
+                let tags = self.tags(contract);
                 let encoded = jobs.iter().map(|reported| encode::employment(&reported.person, &reported.job, &tags));
-                encoded.map(|employment| self.shown.employment(employment)).collect()
+                let with_assigned = |employment: v1::Employment| v1::Employment {
+                    employment_id: self.assigned(employment.employment_id),
+                    ..employment
+                };
+                encoded.map(|employment| self.shown.employment(with_assigned(employment))).collect()
             }
             _ => Vec::new(),
         }
@@ -195,21 +233,24 @@ impl Accepted {
             epoch: self.epoch,
             ..v1::ImportOutcome::default()
         };
+        let unassigned = self.receipt.unassigned;
+        let assigned = |id: String| if unassigned.contains(&id) { String::new() } else { id };
         match self.receipt.resource {
-            Resource::Specialist(person) => outcome.specialist_id = person.id.to_string(),
+            Resource::Specialist(person) => outcome.specialist_id = assigned(person.id.to_string()),
             Resource::Credential(timeline) => {
                 outcome.specialist_id = timeline.specialist.to_string();
-                outcome.credential_number = timeline.number.to_string();
+                outcome.credential_number = assigned(timeline.number.to_string());
             }
-            Resource::Provider(file) => outcome.provider_id = file.id.to_string(),
+            Resource::Provider(file) => outcome.provider_id = assigned(file.id.to_string()),
             Resource::Employments(jobs) => match jobs.as_slice() {
                 [one] => {
                     outcome.specialist_id = one.person.id.to_string();
                     outcome.provider_id = one.job.provider.to_string();
-                    outcome.employment_id = one.job.employment.to_string();
+                    outcome.employment_id = assigned(one.job.employment.to_string());
                 }
                 several => {
-                    outcome.employment_ids = several.iter().map(|each| each.job.employment.to_string()).collect();
+                    let ids = several.iter().map(|each| assigned(each.job.employment.to_string()));
+                    outcome.employment_ids = ids.filter(|id| !id.is_empty()).collect();
                 }
             },
             Resource::Fact(_) | Resource::Registry => {}

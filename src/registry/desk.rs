@@ -1,6 +1,7 @@
 //! The desk: what a command is judged by, as the stage has it.
 
-use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -47,20 +48,45 @@ impl Numbers {
 pub(super) struct StageDesk<'a, 'b> {
     pub(super) stage: &'a Stage<'b>,
     pub(super) reporter: &'a Reporter,
-    pub(super) numbers: Cell<Numbers>,
+    pub(super) mint: Mint,
 }
 
-impl StageDesk<'_, '_> {
-    /// An id that nobody has: drawn until it is free. An index that cannot be read is found out at the next step.
-    fn mint<I>(&self, from_number: impl Fn(u64) -> I, is_taken: impl Fn(&I) -> bool) -> I {
-        let mut numbers = self.numbers.get();
+/// What makes the new ids of one command. It gives none twice, and none that is on record.
+#[derive(Default)]
+pub(super) struct Mint {
+    numbers: Numbers,
+    /// The ids given, in text form. None of them is assigned before the record is durable.
+    given: BTreeSet<String>,
+    /// The first lookup that failed. The id it was for is not to be used.
+    failed: Option<ReadError>,
+}
+
+impl Mint {
+    pub(super) fn new(numbers: Numbers) -> Mint {
+        Mint { numbers, ..Mint::default() }
+    }
+
+    /// A new id: drawn again while it is on record or was given before.
+    fn id<I: Display>(
+        &mut self,
+        from_number: impl Fn(u64) -> I,
+        is_on_record: impl Fn(&I) -> Result<bool, ReadError>,
+    ) -> I {
         loop {
-            let id = from_number(numbers.draw());
-            if !is_taken(&id) {
-                self.numbers.set(numbers);
+            let id = from_number(self.numbers.draw());
+            let is_on_record = is_on_record(&id).unwrap_or_else(|error| {
+                self.failed.get_or_insert(error);
+                false
+            });
+            if !is_on_record && self.given.insert(id.to_string()) {
                 return id;
             }
         }
+    }
+
+    /// The ids given, if it is certain that each is new.
+    pub(super) fn finish(self) -> Result<BTreeSet<String>, ReadError> {
+        self.failed.map_or(Ok(self.given), Err)
     }
 }
 
@@ -92,23 +118,23 @@ impl Desk for StageDesk<'_, '_> {
     }
 
     fn mint_credential(&mut self) -> CredentialNumber {
-        self.mint(CredentialNumber::from_number, |number| {
-            matches!(self.stage.pending.specialist_of_credential(*number), Ok(Some(_)))
-        })
+        let pending = &self.stage.pending;
+        self.mint.id(CredentialNumber::from_number, |number| Ok(pending.specialist_of_credential(*number)?.is_some()))
     }
 
     fn mint_specialist(&mut self) -> SpecialistId {
-        self.mint(SpecialistId::from_number, |id| matches!(self.stage.file(*id), Ok(Some(_))))
+        let stage = self.stage;
+        self.mint.id(SpecialistId::from_number, |id| Ok(stage.file(*id)?.is_some()))
     }
 
     fn mint_employment(&mut self) -> EmploymentId {
-        self.mint(EmploymentId::from_number, |id| {
-            matches!(self.stage.pending.specialist_of_employment(*id), Ok(Some(_)))
-        })
+        let pending = &self.stage.pending;
+        self.mint.id(EmploymentId::from_number, |id| Ok(pending.specialist_of_employment(*id)?.is_some()))
     }
 
     fn mint_provider(&mut self) -> ProviderId {
-        self.mint(ProviderId::from_number, |id| self.stage.provider(id).is_some())
+        let stage = self.stage;
+        self.mint.id(ProviderId::from_number, |id| Ok(stage.provider(id).is_some()))
     }
 }
 
@@ -163,6 +189,9 @@ impl Stage<'_> {
         if let Some(staged) = self.records.iter().find(|record| record.revision == id.revision) {
             return Ok(subject(staged));
         }
+        if id.revision > self.head.revision {
+            return Ok(None);
+        }
         Ok(self.shared.record(id.revision)?.as_ref().and_then(subject))
     }
 
@@ -183,4 +212,25 @@ fn is_report(command: &Command) -> bool {
 
 fn is_a_registrar(reporter: &Reporter) -> bool {
     matches!(reporter.role, Role::Registrar | Role::RegistrarAndCertifier | Role::Registry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_command_is_given_no_id_twice_and_none_that_is_on_record() {
+        let mut mint = Mint::new(Numbers::From(7));
+        // A source of numbers that repeats itself: of eight numbers, two are on record.
+        let ids: BTreeSet<u64> = (0..6).map(|_| mint.id(|number| number % 8, |id| Ok(*id < 2))).collect();
+        assert_eq!(ids, (2..8).collect());
+        assert_eq!(mint.finish().unwrap().len(), 6);
+    }
+
+    #[test]
+    fn an_id_that_could_not_be_looked_up_is_not_used() {
+        let mut mint = Mint::new(Numbers::From(7));
+        mint.id(SpecialistId::from_number, |_| Err(ReadError::Interrupted));
+        assert!(matches!(mint.finish(), Err(ReadError::Interrupted)));
+    }
 }

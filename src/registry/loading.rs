@@ -144,9 +144,10 @@ impl Batch<'_, '_> {
         Ok(())
     }
 
-    /// Decides a command. The receipt holds once the batch is durable.
+    /// Decides a command, whose request id must be new. The receipt holds once the batch is durable.
     pub fn submit(&mut self, submission: Submission) -> Result<Receipt, SubmitError> {
-        self.writer.submit(&mut self.stage, &[], submission)
+        let request = self.writer.request_key(&submission);
+        self.stage.submit(submission, request)
     }
 
     /// How many records it has.

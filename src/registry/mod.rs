@@ -13,6 +13,7 @@ pub mod check;
 pub mod chronicle;
 pub mod clock;
 mod desk;
+mod dry_run;
 mod errors;
 pub mod feed;
 pub mod head;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
+use futures_util::future::Either;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
@@ -50,7 +52,7 @@ use self::past::{Past, Span};
 pub use self::receipt::{Receipt, ReportedJob, Resource};
 use self::residents::Residents;
 use self::snapshot::{KnownAt, Snapshot};
-use self::writer::{Message, Reply};
+use self::writer::{Message, Outcome, Reply};
 pub use self::writer::{Submission, WriterFailed};
 use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, ProviderFact};
@@ -157,6 +159,8 @@ pub struct Registry {
     shared: Arc<Shared>,
     writer: mpsc::Sender<Message>,
     places: Arc<Semaphore>,
+    /// For dry runs and replays under way.
+    dry_runs: Arc<Semaphore>,
 }
 
 /// A place among the commands that wait for the writer, for one.
@@ -194,19 +198,33 @@ impl Registry {
     }
 
     /// Hands a command in: it is decided after those handed in before it. What becomes of it is told by the future, which
-    /// need not be waited for before the next one is handed in: they are made durable together then.
+    /// need not be waited for before the next one is handed in: they are made durable together then. A command that is
+    /// only to be validated never comes to the writer: it is judged by the head published when the future is polled.
     pub async fn hand_in(
         &self,
         submission: Submission,
         place: Option<Place>,
     ) -> Result<impl Future<Output = Result<Receipt, SubmitError>> + use<>, SubmitError> {
         self.keep_up().await?;
+        let registry = self.clone();
+        if submission.validate_only {
+            return Ok(Either::Left(async move {
+                let _place = place;
+                registry.validate(submission).await
+            }));
+        }
+        let role = submission.reporter.role.clone();
         let (reply, answer) = Reply::channel(place);
         self.writer.try_send(Message::Submit(Box::new(submission), reply)).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
             mpsc::error::TrySendError::Closed(_) => SubmitError::Read(ReadError::Interrupted),
         })?;
-        Ok(async { answer.await.unwrap_or(Err(SubmitError::OutcomeUnknown)) })
+        Ok(Either::Right(async move {
+            match answer.await.unwrap_or(Err(SubmitError::OutcomeUnknown))? {
+                Outcome::Decided(receipt) => Ok(*receipt),
+                Outcome::Recorded(revision) => registry.answer_again(revision, role).await,
+            }
+        }))
     }
 
     /// Whether a command would be taken at the moment, by the calendar and by the disk.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::chronicle::Chronicle;
 use super::clock::Clock;
+use super::dry_run::DRY_RUNS;
 use super::errors::{OpenError, ReadError, SubmitError};
 use super::feed::Shelf;
 use super::head::{Head, ResidentProvider};
@@ -78,7 +79,12 @@ impl Registry {
             .spawn(move || writer.run(mailbox))
             .map_err(OpenError::Writer)?;
         Ok(Opened {
-            registry: Registry { shared, writer: sender, places: Arc::new(Semaphore::new(PLACES)) },
+            registry: Registry {
+                shared,
+                writer: sender,
+                places: Arc::new(Semaphore::new(PLACES)),
+                dry_runs: Arc::new(Semaphore::new(DRY_RUNS)),
+            },
             writer,
             is_new,
         })

@@ -1,6 +1,6 @@
 //! Receipts: what a caller is told of a command that was accepted.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::errors::ReadError;
@@ -30,6 +30,8 @@ pub struct Receipt {
     pub specialist_count: u32,
     /// What the command was about.
     pub resource: Resource,
+    /// The ids in it that are nobody's, in text form: those that a command would have been given that was only validated.
+    pub unassigned: BTreeSet<String>,
 }
 
 /// What a command was about, as it left it.
@@ -78,12 +80,13 @@ impl Receipt {
             foreseen: record.foreseen.clone(),
             specialist_count: record.specialist_count,
             resource: resource(record, affected),
+            unassigned: BTreeSet::new(),
         }
     }
 
     /// The receipt of a command that was only validated.
-    pub(super) fn for_validation(self, head: Revision) -> Receipt {
-        Receipt { revision: head, fact_ids: Vec::new(), ..self }
+    pub(super) fn for_validation(self, head: Revision, unassigned: BTreeSet<String>) -> Receipt {
+        Receipt { revision: head, fact_ids: Vec::new(), unassigned, ..self }
     }
 }
 

@@ -12,11 +12,16 @@ use jiff::Timestamp;
 
 use super::Shared;
 use super::chronicle::Chronicle;
+use super::desk::{Mint, StageDesk};
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
 use super::lately::Lately;
 use super::receipt::{Affected, Receipt};
+use super::snapshot::Snapshot;
+use super::touched::ToldAfter;
+use super::writer::Submission;
 use crate::domain::day::Day;
+use crate::domain::decide::decide;
 use crate::domain::difference::{Told, differences};
 use crate::domain::fact::{Fact, Identifier, RegistryFact, Reporter};
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
@@ -30,6 +35,9 @@ use crate::store::index::{Entry, Moved, Pending, View as _};
 /// Records decided on top of a head.
 pub(super) struct Stage<'a> {
     pub(super) shared: &'a Shared,
+    /// What is known at the head that the records go on top of. The writer may publish later ones meanwhile, unless the
+    /// stage is the writer's own.
+    pinned: Snapshot,
     /// The index with the staged records on top, and their agenda.
     pub(super) pending: Pending<'a>,
     /// The files of people that were asked for, staged facts included.
@@ -54,17 +62,32 @@ pub(super) struct Draft {
     pub(super) facts: Vec<Fact>,
 }
 
+/// What a draft would change.
+struct Weighed {
+    record: Record,
+    chronicle: Arc<Chronicle>,
+    law: Arc<Law>,
+    affected: Affected,
+    /// What was told of what is affected, and what would be.
+    before: Told,
+    told: Told,
+    /// The files of the people affected, the draft's facts included.
+    files: Vec<Arc<SpecialistFile>>,
+    receipt: Receipt,
+}
+
 impl<'a> Stage<'a> {
     /// An empty stage on top of the head. No record is dated at or before `not_before`. The files seen lately are those
     /// of the head.
     pub(super) fn new(
-        shared: &'a Shared,
+        shared: &'a Arc<Shared>,
         head: Head,
         not_before: Timestamp,
         lately: Lately,
     ) -> Result<Stage<'a>, ReadError> {
         Ok(Stage {
             shared,
+            pinned: shared.snapshot(&head, head.revision, Some(head.recorded_at)),
             pending: shared.index.pending()?,
             lately: RefCell::new(lately),
             records: Vec::new(),
@@ -78,7 +101,7 @@ impl<'a> Stage<'a> {
     /// A provider's file, as the staged records leave it.
     pub(super) fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>> {
         let staged = self.providers.get(id).cloned();
-        staged.or_else(|| self.shared.providers.pin().get(id.as_str()).map(|resident| Arc::clone(&resident.file)))
+        staged.or_else(|| self.pinned.provider(id.as_str()))
     }
 
     /// A credential's timeline, as the staged records leave it.
@@ -86,7 +109,7 @@ impl<'a> Stage<'a> {
         if let Some(staged) = self.timelines.get(&number) {
             return Ok(Some(Arc::clone(staged)));
         }
-        Ok(self.shared.resident(number)?.map(|resident| Arc::clone(&resident.timeline)))
+        self.pinned.read_timeline(number)
     }
 
     /// Everything on file of a person, staged facts included.
@@ -94,7 +117,9 @@ impl<'a> Stage<'a> {
         if let Some(file) = self.lately.borrow_mut().get(id) {
             return Ok(Some(file));
         }
-        let facts = self.pending.specialist_facts(id)?;
+        let mut facts = self.pending.specialist_facts(id)?;
+        // The index may be ahead of what is pinned.
+        facts.retain(|recorded| recorded.id.revision <= self.head.revision);
         if facts.is_empty() {
             return Ok(None);
         }
@@ -121,9 +146,10 @@ impl<'a> Stage<'a> {
         files.filter_map(Result::transpose).collect()
     }
 
-    /// The providers of every resident or staged file.
+    /// The providers on file, as the staged records leave them.
     pub(super) fn provider_ids(&self) -> BTreeSet<ProviderId> {
-        self.shared.providers.pin().keys().chain(self.providers.keys()).cloned().collect()
+        let on_file = self.pinned.providers().into_iter().map(|file| file.id.clone());
+        on_file.chain(self.providers.keys().cloned()).collect()
     }
 
     /// The instant of the next record: strictly after the last one's.
@@ -133,8 +159,45 @@ impl<'a> Stage<'a> {
         self.shared.clock.now().max(next)
     }
 
-    /// Works out what a draft changes, and stages it. Nothing is kept of a draft that is only validated.
-    pub(super) fn add(&mut self, draft: Draft, validate_only: bool) -> Result<Receipt, SubmitError> {
+    /// Decides a command and stages its record.
+    pub(super) fn submit(&mut self, submission: Submission, request: RequestKey) -> Result<Receipt, SubmitError> {
+        let (draft, _) = self.decide(submission, Some(request))?;
+        self.add(draft)
+    }
+
+    /// Decides a command and says what its record would change. Nothing is staged.
+    pub(super) fn validate(&self, submission: Submission) -> Result<Receipt, SubmitError> {
+        let (draft, unassigned) = self.decide(submission, None)?;
+        Ok(self.weigh(draft)?.receipt.for_validation(self.head.revision, unassigned))
+    }
+
+    /// The record that a command asks for, with the ids that are new in it.
+    fn decide(
+        &self,
+        submission: Submission,
+        request: Option<RequestKey>,
+    ) -> Result<(Draft, BTreeSet<String>), SubmitError> {
+        let Submission { reporter, note, command, numbers, .. } = submission;
+        let file = self.file_for(&command, &reporter)?;
+        let mut desk = StageDesk { stage: self, reporter: &reporter, mint: Mint::new(numbers) };
+        let facts = decide(&command, &file, &mut desk)?;
+        let minted = desk.mint.finish()?;
+        Ok((Draft { reporter, request, note, facts }, minted))
+    }
+
+    /// Works out what a draft changes, and stages it.
+    pub(super) fn add(&mut self, draft: Draft) -> Result<Receipt, SubmitError> {
+        let Weighed { record, chronicle, law, affected, before, told, files, receipt } = self.weigh(draft)?;
+        let moved = self.moved(&affected, &before, &told)?;
+        self.advance(record, chronicle, law, affected.today, moved)?;
+        files.into_iter().for_each(|file| self.lately.get_mut().put(file));
+        self.timelines.extend(affected.timelines);
+        self.providers.extend(affected.providers);
+        Ok(receipt)
+    }
+
+    /// Works out what a draft changes.
+    fn weigh(&self, draft: Draft) -> Result<Weighed, SubmitError> {
         let revision = self.head.revision.next();
         let mut record = Record {
             revision,
@@ -152,26 +215,17 @@ impl<'a> Stage<'a> {
         let law_changed = !Arc::ptr_eq(&law, &self.head.law);
         let today = chronicle.today(revision).unwrap_or(self.head.today);
 
-        let changed_providers = self.providers_after(&record, &law, law_changed);
-        let touched = self.touched(&record, &changed_providers, law_changed)?;
-        let after = self.told_after(touched, &changed_providers, &record, &law);
-        let before = self.told_before(&after, &changed_providers)?;
+        let providers = self.providers_after(&record, &law, law_changed);
+        let touched = self.touched(&record, &providers, law_changed)?;
+        let ToldAfter { told, files, people, timelines } = self.told_after(touched, &providers, &record, &law);
+        let before = self.told_before(&timelines, &providers)?;
 
-        let different = differences(&before, &after.told);
+        let different = differences(&before, &told);
         record.specialist_count = different.specialist_count();
         (record.changes, record.foreseen) = different.split(today);
-        let affected =
-            Affected { people: after.people, timelines: after.timelines, providers: changed_providers, today };
+        let affected = Affected { people, timelines, providers, today };
         let receipt = Receipt::new(&record, &affected);
-        if validate_only {
-            return Ok(receipt.for_validation(self.head.revision));
-        }
-        let moved = self.moved(&affected, &before, &after.told)?;
-        self.advance(record, chronicle, law, today, moved)?;
-        after.files.into_iter().for_each(|file| self.lately.get_mut().put(file));
-        self.timelines.extend(affected.timelines);
-        self.providers.extend(affected.providers);
-        Ok(receipt)
+        Ok(Weighed { record, chronicle, law, affected, before, told, files, receipt })
     }
 
     /// Stages the opening of a day, with what is due.

@@ -111,12 +111,12 @@ impl Stage<'_> {
     /// What was told of the same before the record: what is resident, or staged, is compiled already.
     pub(super) fn told_before(
         &self,
-        after: &ToldAfter,
+        timelines: &BTreeMap<CredentialNumber, Arc<Timeline>>,
         files: &HashMap<ProviderId, Arc<ProviderFile>>,
     ) -> Result<Told, ReadError> {
         let mut told = Told::default();
         told.records_begin = self.head.law.records_begin();
-        for timeline in after.timelines.keys().map(|number| self.timeline(*number)).filter_map(Result::transpose) {
+        for timeline in timelines.keys().map(|number| self.timeline(*number)).filter_map(Result::transpose) {
             let timeline = timeline?;
             told.add_credential(&timeline, &self.employers_of(&timeline, &HashMap::new()));
         }

@@ -12,7 +12,7 @@ use sha2::Sha256;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::desk::{Numbers, StageDesk};
+use super::desk::Numbers;
 use super::errors::{ReadError, SubmitError};
 use super::head::{Head, ResidentCredential, ResidentProvider};
 use super::lately::Lately;
@@ -21,8 +21,7 @@ use super::stage::{Draft, Stage};
 use super::{Place, Shared};
 use crate::domain::command::Command;
 use crate::domain::day::Day;
-use crate::domain::decide::decide;
-use crate::domain::fact::{Fact, Reporter, Role};
+use crate::domain::fact::{Fact, Reporter};
 use crate::domain::id::Revision;
 use crate::domain::record::RequestKey;
 use crate::store::Store;
@@ -58,22 +57,30 @@ pub struct Submission {
 
 /// Takes what becomes of a command to whoever handed it in.
 pub(super) struct Reply {
-    answer: oneshot::Sender<Result<Receipt, SubmitError>>,
+    answer: oneshot::Sender<Result<Outcome, SubmitError>>,
     /// The place that it takes until it is answered, if it had to wait for one.
     _place: Option<Place>,
 }
 
 impl Reply {
     /// One, and where it arrives.
-    pub(super) fn channel(place: Option<Place>) -> (Reply, oneshot::Receiver<Result<Receipt, SubmitError>>) {
+    pub(super) fn channel(place: Option<Place>) -> (Reply, oneshot::Receiver<Result<Outcome, SubmitError>>) {
         let (answer, told) = oneshot::channel();
         (Reply { answer, _place: place }, told)
     }
 
     /// Answers. A caller that hung up misses nothing but the answer.
-    fn send(self, outcome: Result<Receipt, SubmitError>) {
+    fn send(self, outcome: Result<Outcome, SubmitError>) {
         drop(self.answer.send(outcome));
     }
+}
+
+/// What became of a command that was not refused.
+pub(super) enum Outcome {
+    /// It is recorded now.
+    Decided(Box<Receipt>),
+    /// The same request was recorded before, at this revision. Its receipt is worked out elsewhere.
+    Recorded(Revision),
 }
 
 /// What the writer is asked.
@@ -94,7 +101,7 @@ pub(super) enum Message {
 
 /// What has been decided and waits for the disk.
 pub(super) enum Decided {
-    Receipt(Reply, Box<Result<Receipt, SubmitError>>),
+    Command(Reply, Result<Outcome, SubmitError>),
     Opened(oneshot::Sender<Result<(), SubmitError>>, Result<(), SubmitError>),
     Settled(oneshot::Sender<()>),
     Probed(oneshot::Sender<bool>, bool),
@@ -168,7 +175,7 @@ impl Writer {
     }
 
     /// An empty stage on top of what is published. If it is not committed, what was seen lately is read again.
-    pub(super) fn stage<'s>(&mut self, shared: &'s Shared) -> Result<Stage<'s>, ReadError> {
+    pub(super) fn stage<'s>(&mut self, shared: &'s Arc<Shared>) -> Result<Stage<'s>, ReadError> {
         let head = Head::clone(&shared.head.load());
         Stage::new(shared, head, self.answered_through, self.lately.take())
     }
@@ -185,12 +192,13 @@ impl Writer {
         for message in batch {
             match message {
                 Message::Submit(submission, reply) => {
-                    let outcome = self.submit(&mut stage, &decided, *submission);
-                    decided.push(Decided::Receipt(reply, Box::new(outcome)));
+                    let outcome = self.submit(&mut stage, *submission);
+                    decided.push(Decided::Command(reply, outcome));
                 }
                 Message::Record(facts, reply) => {
                     let draft = Draft { reporter: Reporter::registry(), request: None, note: String::new(), facts };
-                    decided.push(Decided::Receipt(reply, Box::new(stage.add(draft, false))));
+                    let outcome = stage.add(draft).map(|receipt| Outcome::Decided(Box::new(receipt)));
+                    decided.push(Decided::Command(reply, outcome));
                 }
                 Message::OpenDays(through, reply) => {
                     let opened = Writer::open_days(&mut stage, through);
@@ -253,48 +261,25 @@ impl Writer {
         Ok(())
     }
 
-    /// Decides a command on top of the stage. `decided` is what was decided before it in its batch.
-    pub(super) fn submit(
-        &self,
-        stage: &mut Stage<'_>,
-        decided: &[Decided],
-        submission: Submission,
-    ) -> Result<Receipt, SubmitError> {
-        let Submission { reporter, method, request_id, content, validate_only, note, command, numbers } = submission;
-        let request =
-            RequestKey { method: method.to_owned(), request_id, digest: digest(self.store.request_key(), &content) };
-        let recorded = stage.pending.request(&reporter.client, method, request_id)?;
-        if let Some((revision, digest)) = recorded.filter(|_| !validate_only) {
-            if digest != request.digest {
-                return Err(SubmitError::RequestIdReused);
-            }
-            let staged = stage.records.iter().find(|record| record.revision == revision);
-            let in_role = staged.map(|record| record.reporter.role.clone());
-            let in_role = in_role.map_or_else(|| self.role_of(revision), Ok)?;
-            if in_role != reporter.role {
-                return Err(SubmitError::OtherRights);
-            }
-            return match decided.iter().find_map(|decided| decided.receipt_of(revision)) {
-                Some(receipt) => Ok(receipt.clone()),
-                None => Ok(self.receipt_again(revision)?),
-            };
+    /// Decides a command on top of the stage, unless the same request was recorded before.
+    fn submit(&self, stage: &mut Stage<'_>, submission: Submission) -> Result<Outcome, SubmitError> {
+        let Submission { method, request_id, .. } = submission;
+        let recorded = stage.pending.request(&submission.reporter.client, method, request_id)?;
+        let request = self.request_key(&submission);
+        match recorded {
+            Some((_, digest)) if digest != request.digest => Err(SubmitError::RequestIdReused),
+            Some((revision, _)) => Ok(Outcome::Recorded(revision)),
+            None => Ok(Outcome::Decided(Box::new(stage.submit(submission, request)?))),
         }
-        let file = stage.file_for(&command, &reporter)?;
-        let mut desk = StageDesk { stage, reporter: &reporter, numbers: std::cell::Cell::new(numbers) };
-        let facts = decide(&command, &file, &mut desk)?;
-        drop(file);
-        stage.add(Draft { reporter, request: Some(request), note, facts }, validate_only)
     }
 
-    /// The role in which a record was reported.
-    fn role_of(&self, revision: Revision) -> Result<Role, ReadError> {
-        Ok(self.shared.record(revision)?.ok_or(ReadError::Interrupted)?.reporter.role)
-    }
-
-    /// The receipt of a request that was answered before.
-    fn receipt_again(&self, revision: Revision) -> Result<Receipt, ReadError> {
-        let record = self.shared.record(revision)?.ok_or(ReadError::Interrupted)?;
-        self.shared.at(revision)?.receipt_of(&record)
+    /// How the answer to a command is to be found again.
+    pub(super) fn request_key(&self, submission: &Submission) -> RequestKey {
+        RequestKey {
+            method: submission.method.to_owned(),
+            request_id: submission.request_id,
+            digest: digest(self.store.request_key(), &submission.content),
+        }
     }
 
     /// Answers with the disk's refusal from the first on whose outcome depended on the disk: what was refused after it may
@@ -310,7 +295,7 @@ impl Writer {
             }
             is_built_on |= decided.is_granted();
             match decided {
-                Decided::Receipt(reply, _) if is_built_on => reply.send(Err(error())),
+                Decided::Command(reply, _) if is_built_on => reply.send(Err(error())),
                 Decided::Opened(reply, _) if is_built_on => drop(reply.send(Err(error()))),
                 other => other.answer(),
             }
@@ -358,23 +343,15 @@ fn digest(key: &[u8; 32], content: &[u8]) -> [u8; 32] {
 }
 
 impl Decided {
-    /// The receipt for a record. A command that was only validated has none, whatever head it was told.
-    fn receipt_of(&self, revision: Revision) -> Option<&Receipt> {
-        let Decided::Receipt(_, outcome) = self else { return None };
-        let receipt = outcome.as_ref().as_ref().ok()?;
-        (receipt.revision == revision && !receipt.fact_ids.is_empty()).then_some(receipt)
-    }
-
-    /// Whether it is the receipt for a record that is durable, which was asked for again.
+    /// Whether it was recorded before, and is durable.
     fn is_of_record(&self, durable: Revision) -> bool {
-        let Decided::Receipt(_, outcome) = self else { return false };
-        outcome.as_ref().as_ref().is_ok_and(|receipt| !receipt.fact_ids.is_empty() && receipt.revision <= durable)
+        matches!(self, Decided::Command(_, Ok(Outcome::Recorded(revision))) if *revision <= durable)
     }
 
     /// Whether it asked for a change, and nothing stood against it.
     fn is_granted(&self) -> bool {
         match self {
-            Decided::Receipt(_, outcome) => outcome.is_ok(),
+            Decided::Command(_, outcome) => outcome.is_ok(),
             Decided::Opened(_, opened) => opened.is_ok(),
             Decided::Settled(_) | Decided::Probed(..) => false,
         }
@@ -383,7 +360,7 @@ impl Decided {
     /// Answers. A caller that hung up misses nothing but the answer.
     fn answer(self) {
         match self {
-            Decided::Receipt(reply, outcome) => reply.send(*outcome),
+            Decided::Command(reply, outcome) => reply.send(outcome),
             Decided::Opened(reply, outcome) => drop(reply.send(outcome)),
             Decided::Settled(reply) => drop(reply.send(())),
             Decided::Probed(reply, answer) => drop(reply.send(answer)),

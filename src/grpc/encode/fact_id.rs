@@ -15,7 +15,7 @@ pub fn epoch_tag(epoch: Uuid) -> u32 {
     epoch.as_fields().0
 }
 
-/// The id of a fact on record.
+/// The id of a fact on record; empty for one that is not on record.
 pub fn fact_id(fact: FactId, epochs: EpochTags<'_>) -> String {
-    format!("{:08x}-{}-{}", epochs(fact.revision).unwrap_or_default(), fact.revision, fact.index)
+    epochs(fact.revision).map_or_else(String::new, |tag| format!("{tag:08x}-{}-{}", fact.revision, fact.index))
 }

@@ -1,0 +1,168 @@
+//! Dry runs (`validate_only`) and replays: what they answer, and that no writer waits for them.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cpss_registry::domain::day::Period;
+use cpss_registry::domain::id::CredentialNumber;
+use cpss_registry::proto::v1;
+use cpss_registry::registry::SubmitError;
+use cpss_registry::store::StoreOptions;
+
+use super::harness::requests::{
+    date, end_period, facts_of_specialist, issue, new_request_id, qualify, register_provider, register_specialist,
+    start_job,
+};
+use super::harness::scenes::{EFFECTIVE_FROM, HIRED, Qualified};
+use super::harness::{Client, Mutation, TODAY, TestServer, library};
+
+/// The ids in an answer: `CPS-7K3M-9QRT-X` and the like, and ids of facts.
+fn ids(answer: &impl Debug) -> Vec<String> {
+    let text = format!("{answer:?}");
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+    let is_id = |word: &&str| {
+        let parts: Vec<&str> = word.split('-').collect();
+        let is_registrys = ["CPS", "SP", "EM", "PR"].contains(&parts[0]) && parts.len() == 4;
+        is_registrys || (parts.len() == 3 && parts[0].len() == 8 && parts[1].parse::<u64>().is_ok())
+    };
+    words.filter(is_id).map(str::to_owned).collect()
+}
+
+async fn refuse_unknown_ids<M: Mutation>(registry: &Client, known: &[String], request: M) {
+    let answer = registry.validate(request).await;
+    for id in ids(&answer) {
+        assert!(known.contains(&id), "{id} is not on record: {answer:?}");
+    }
+}
+
+fn transfer(from: &Qualified, to: &Qualified) -> v1::TransferEmploymentsRequest {
+    v1::TransferEmploymentsRequest {
+        request_id: new_request_id(),
+        from_provider_id: from.provider_id.clone(),
+        to_provider_id: to.provider_id.clone(),
+        last_day: Some(date("2026-02-27")),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_gives_no_id_that_is_not_assigned() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let (west, east) =
+        (registry.qualified_provider("Example West").await, registry.qualified_provider("Example East").await);
+    let person = registry.credentialed("Odalys", "Example-Hart", &[&west]).await;
+    let hired = registry.specialist("Casimir", "Example-Boone").await;
+    let job = registry.job(&hired, &west.provider_id, HIRED).await;
+    let mut known = vec![person.number, person.specialist_id, hired.clone(), job];
+    for provider in [&west, &east] {
+        known.extend([provider.provider_id.clone(), provider.qualification.clone()]);
+    }
+    known.extend(person.jobs);
+    for specialist in [known[1].clone(), hired.clone()] {
+        let facts = registry.ask(facts_of_specialist(&specialist)).await.facts;
+        known.extend(facts.into_iter().map(|fact| fact.fact_id));
+    }
+
+    refuse_unknown_ids(&registry, &known, register_specialist("Mirela", "Example-Stone")).await;
+    refuse_unknown_ids(&registry, &known, issue(&hired, EFFECTIVE_FROM)).await;
+    refuse_unknown_ids(&registry, &known, start_job(&hired, &east.provider_id, HIRED)).await;
+    refuse_unknown_ids(&registry, &known, transfer(&west, &east)).await;
+    refuse_unknown_ids(&registry, &known, register_provider("Example North")).await;
+    refuse_unknown_ids(&registry, &known, qualify(&east.provider_id, "2026-02-01")).await;
+
+    // What is recorded gets its ids, so the answers above had room for some.
+    let recorded = registry.report(issue(&hired, EFFECTIVE_FROM)).await;
+    assert!(ids(&recorded).iter().filter(|id| !known.contains(id)).count() > 2, "{recorded:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_is_judged_without_the_writer() {
+    let data = tempfile::tempdir().unwrap();
+    let opened = library::open(data.path(), TODAY, StoreOptions::default());
+    let registry = opened.registry.clone();
+    let head = registry.head_revision();
+    registry.close().await;
+    let store = tokio::task::spawn_blocking(|| opened.writer.join()).await.unwrap().unwrap().unwrap();
+
+    let days = Period::from_inclusive(TODAY.parse().unwrap(), None);
+    let mut dry_run = library::inactive(CredentialNumber::from_number(7), days);
+    assert!(registry.submit(dry_run.clone()).await.is_err(), "nobody writes any more");
+    dry_run.validate_only = true;
+    let judged = registry.submit(dry_run).await;
+    assert!(matches!(judged, Err(SubmitError::Rejected(_))), "{judged:?}");
+    assert_eq!(registry.head_revision(), head);
+    drop((registry, opened.registry));
+    store.close().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_says_at_which_revision_it_was_judged_and_sees_what_was_acknowledged() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let closing = registry.qualified_provider("Example Center").await;
+    let end = end_period(&closing.qualification, "2026-02-27", "Certification withdrawn");
+    let over = Arc::new(AtomicBool::new(false));
+    let judging = tokio::spawn({
+        let (registry, over) = (server.client(), Arc::clone(&over));
+        async move {
+            let mut judged = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                let answer =
+                    registry.validate(v1::EndPeriodRequest { request_id: new_request_id(), ..end.clone() }).await;
+                judged.push((answer.revision, answer.specialist_count));
+            }
+            judged
+        }
+    });
+    let mut issued = Vec::new();
+    for _ in 0..30 {
+        let person = registry.credentialed("Ingrid", "Example-Ruiz", &[&closing]).await;
+        issued.push(person.revision);
+        // A dry run after an acknowledged write sees it.
+        let seen = registry.validate(end_period(&closing.qualification, "2026-02-27", "Certification withdrawn")).await;
+        assert_eq!((seen.revision, seen.specialist_count as usize), (person.revision, issued.len()));
+    }
+    over.store(true, Ordering::Relaxed);
+    for (revision, count) in judging.await.unwrap() {
+        let expected = issued.iter().filter(|issued| **issued <= revision).count();
+        assert_eq!(count as usize, expected, "at revision {revision}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_does_not_wait_for_a_replay_that_was_sent_before_it() {
+    const STAFF: usize = 100;
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let (west, east) =
+        (registry.qualified_provider("Example West").await, registry.qualified_provider("Example East").await);
+    for _ in 0..STAFF {
+        registry.credentialed("Odalys", "Example-Hart", &[&west]).await;
+    }
+    let merger = transfer(&west, &east);
+    let first = registry.report(merger.clone()).await;
+    let mut overtaken = false;
+    for _ in 0..20 {
+        let replay = registry.ask(merger.clone());
+        let write = registry.report(register_specialist("Mirela", "Example-Stone"));
+        tokio::pin!(replay);
+        tokio::pin!(write);
+        tokio::select! {
+            biased;
+            again = &mut replay => {
+                assert_eq!(again, first);
+                write.await;
+            }
+            _ = &mut write => {
+                overtaken = true;
+                assert_eq!(replay.await, first);
+            }
+        }
+    }
+    assert!(overtaken, "every write waited for the replay before it");
+    server.stop().await;
+}
