@@ -1,6 +1,6 @@
-//! Compiles every contract under `proto/`, the public one and the stored form, without a `protoc` on the machine.
+//! Compiles the public contract and the stored form, without a `protoc` on the machine.
 //!
-//! The descriptor set goes to `OUT_DIR/descriptors.bin`, where server reflection takes it from.
+//! The descriptor set of the public contract goes to `OUT_DIR/descriptors.bin`, where server reflection takes it from.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -8,27 +8,35 @@ use std::{env, fs};
 
 use tonic_prost_build::{FileDescriptorSet, manual};
 
-const INCLUDE: &str = "proto";
+/// What clients speak.
+const CONTRACT: &str = "proto";
+/// What is on the disk.
+const STORED: &str = "src/store/proto";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rerun-if-changed={INCLUDE}");
-    let mut files = Vec::new();
-    collect(Path::new(INCLUDE), &mut files)?;
-    files.sort();
-
-    let mut compiler = protox::Compiler::new([INCLUDE])?;
-    compiler.include_source_info(true).include_imports(true).open_files(files)?;
+    let contract = compile(CONTRACT)?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
-
+    fs::write(out.join("descriptors.bin"), contract.encode_file_descriptor_set())?;
     // Google's comments hold indented examples, which rustdoc would take for tests.
+    tonic_prost_build::configure().disable_comments([".google"]).compile_fds(contract.file_descriptor_set())?;
+    serve_written(&contract.file_descriptor_set(), "VerificationService");
+
     // `PersonalFields` has a `Debug` of its own that shows nothing.
     tonic_prost_build::configure()
-        .disable_comments([".google"])
         .skip_debug(["ms.dmh.credential.storage.v1.PersonalFields"])
-        .compile_fds(compiler.file_descriptor_set())?;
-    serve_written(&compiler.file_descriptor_set(), "VerificationService");
+        .compile_fds(compile(STORED)?.file_descriptor_set())?;
     Ok(())
+}
+
+/// Compiles every file of a root, with its comments.
+fn compile(root: &str) -> Result<protox::Compiler, Box<dyn Error>> {
+    println!("cargo:rerun-if-changed={root}");
+    let mut files = Vec::new();
+    collect(Path::new(root), &mut files)?;
+    files.sort();
+    let mut compiler = protox::Compiler::new([root])?;
+    compiler.include_source_info(true).include_imports(true).open_files(files)?;
+    Ok(compiler)
 }
 
 /// Makes a second server of a service, whose answers are written already (`grpc/told.rs`).

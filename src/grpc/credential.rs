@@ -12,6 +12,7 @@ use crate::domain::decide::evaluate_application;
 use crate::domain::law::{Law, RuleSet};
 use crate::proto::v1;
 use crate::proto::v1::credential_service_server::CredentialService;
+use crate::registry::snapshot::KnownAt;
 
 #[tonic::async_trait]
 impl CredentialService for Contract {
@@ -204,7 +205,7 @@ impl CredentialService for Contract {
         let asker = asker(&request)?;
         let request = request.into_inner();
         let asked = decode::evaluate_application(&request).map_err(|rejection| status::rejected(&rejection))?;
-        let snapshot = self.pin(None, 0).await?;
+        let snapshot = self.pin_at(KnownAt::Head).await?;
         let file = snapshot.specialist(asked.specialist).await.map_err(|error| unreadable(&error))?;
         let known = file.map(|file| file.known_now()).filter(super::super::domain::specialist::Specialist::is_on_file);
         let known = known.ok_or_else(|| status::not_found("specialist", &request.specialist_id))?;
@@ -252,7 +253,8 @@ impl CredentialService for Contract {
         request: Request<v1::ListRuleSetsRequest>,
     ) -> Result<Response<v1::ListRuleSetsResponse>, Status> {
         let request = request.into_inner();
-        let snapshot = self.pin(request.known_at.as_ref(), 0).await?;
+        let known_at = decode::known_at(request.known_at.as_ref()).map_err(|rejection| status::rejected(&rejection))?;
+        let snapshot = self.pin_at(known_at).await?;
         let adopted = snapshot.adopted_rules();
         let rule_sets = adopted.iter().map(|adopted| {
             encode::rule_set(&encode::AdoptedRules {

@@ -1,8 +1,13 @@
 //! EmploymentService: what employers report, and their rosters.
 
+use std::pin::Pin;
+
+use futures_util::stream;
+use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::disclosure::asker;
+use super::limits::fair;
 use super::mutation::mutate;
 use super::roster::Roster;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
@@ -67,7 +72,7 @@ impl EmploymentService for Contract {
             request,
             "EmploymentService/TransferEmployments",
             |message: &v1::TransferEmploymentsRequest, _: &Caller| decode::transfer_employments(message),
-            TransferEmploymentsResponse { employments }
+            TransferEmploymentsResponse { employments, employment_count }
         )
     }
 
@@ -97,10 +102,12 @@ impl EmploymentService for Contract {
         }))
     }
 
+    type ReconcileRosterStream = Pin<Box<dyn Stream<Item = Result<v1::ReconcileRosterResponse, Status>> + Send>>;
+
     async fn reconcile_roster(
         &self,
         request: Request<Streaming<v1::ReconcileRosterRequest>>,
-    ) -> Result<Response<v1::ReconcileRosterResponse>, Status> {
+    ) -> Result<Response<Self::ReconcileRosterStream>, Status> {
         let asker = asker(&request)?;
         let mut list = request.into_inner();
         let Some(Kind::Options(options)) = list.message().await?.and_then(|message| message.kind) else {
@@ -129,6 +136,7 @@ impl EmploymentService for Contract {
             let job = decode::roster_row(&row).map_err(|rejection| status::rejected(&rejection))?;
             roster.take(row, &job)?;
         }
-        Ok(Response::new(roster.compared(&self.tags(), answer(&snapshot, as_of))))
+        let compared = roster.compared(self.tags(), answer(&snapshot, as_of));
+        Ok(Response::new(Box::pin(fair(stream::iter(compared.map(Ok))))))
     }
 }

@@ -79,10 +79,10 @@ impl Contract {
         }
     }
 
-    /// Pins the state of knowledge that a question names, once it knows at least `min_revision`.
-    async fn pin(&self, known_at: Option<&v1::KnownAt>, min_revision: u64) -> Result<Snapshot, Status> {
-        let known_at = decode::known_at(known_at).map_err(|rejection| status::rejected(&rejection))?;
-        self.pin_from(known_at, min_revision).await
+    /// Pins the state of knowledge that a batch or a stream names, once it knows at least `min_revision`.
+    async fn pin(&self, options: &v1::StreamOptions) -> Result<Snapshot, Status> {
+        let known_at = decode::stream_options(options).map_err(|rejection| status::rejected(&rejection))?;
+        self.pin_from(known_at, options.min_revision).await
     }
 
     async fn pin_from(&self, known_at: KnownAt, min_revision: u64) -> Result<Snapshot, Status> {

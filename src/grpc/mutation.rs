@@ -18,6 +18,9 @@ use crate::registry::{Numbers, Place, Receipt, Resource, Submission, SubmitError
 /// How long a caller should wait before a busy writer is asked again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
+/// How much an answer shows of what it counts.
+const FIRST: usize = Foreseen::KEPT;
+
 /// A mutation that was accepted, in the words of the wire.
 pub(super) struct Accepted {
     receipt: Receipt,
@@ -25,6 +28,8 @@ pub(super) struct Accepted {
     asker: Asker,
     shown: Shown,
     pub(super) epoch: String,
+    pub(super) fact_count: u32,
+    /// The first of them.
     pub(super) fact_ids: Vec<String>,
 }
 
@@ -70,12 +75,17 @@ impl Contract {
             Ok(Accepted {
                 shown,
                 epoch: snapshot.epoch_of(receipt.revision).to_string(),
-                fact_ids: receipt.fact_ids.iter().map(|id| encode::fact_id(*id, &tags)).collect(),
+                fact_count: count(&receipt.fact_ids),
+                fact_ids: receipt.fact_ids.iter().take(FIRST).map(|id| encode::fact_id(*id, &tags)).collect(),
                 receipt,
                 asker,
             })
         })
     }
+}
+
+fn count<T>(all: &[T]) -> u32 {
+    u32::try_from(all.len()).unwrap_or(u32::MAX)
 }
 
 /// A fact that is not on file, or not the caller's to amend, is named as the wire names facts.
@@ -146,7 +156,7 @@ impl Accepted {
     }
 
     pub(super) fn changes(&self) -> Vec<v1::Change> {
-        self.receipt.changes.iter().take(Foreseen::KEPT).map(|change| self.change(change)).collect()
+        self.receipt.changes.iter().take(FIRST).map(|change| self.change(change)).collect()
     }
 
     pub(super) fn foreseen_change_count(&self) -> u32 {
@@ -195,7 +205,8 @@ impl Accepted {
         match &self.receipt.resource {
             Resource::Employments(jobs) => {
                 let tags = self.tags(contract);
-                let encoded = jobs.iter().map(|reported| encode::employment(&reported.person, &reported.job, &tags));
+                let jobs = jobs.iter().take(FIRST);
+                let encoded = jobs.map(|reported| encode::employment(&reported.person, &reported.job, &tags));
                 let with_assigned = |employment: v1::Employment| v1::Employment {
                     employment_id: self.assigned(employment.employment_id),
                     ..employment
@@ -203,6 +214,13 @@ impl Accepted {
                 encoded.map(|employment| self.shown.employment(with_assigned(employment))).collect()
             }
             _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn employment_count(&self, _: &Contract) -> u32 {
+        match &self.receipt.resource {
+            Resource::Employments(jobs) => count(jobs),
+            _ => 0,
         }
     }
 
@@ -229,6 +247,7 @@ impl Accepted {
             change_count: self.change_count(),
             foreseen_change_count: self.foreseen_change_count(),
             specialist_count: self.specialist_count(),
+            fact_count: self.fact_count,
             fact_ids: self.fact_ids,
             epoch: self.epoch,
             ..v1::ImportOutcome::default()
@@ -249,8 +268,9 @@ impl Accepted {
                     outcome.employment_id = assigned(one.job.employment.to_string());
                 }
                 several => {
-                    let ids = several.iter().map(|each| assigned(each.job.employment.to_string()));
+                    let ids = several.iter().take(FIRST).map(|each| assigned(each.job.employment.to_string()));
                     outcome.employment_ids = ids.filter(|id| !id.is_empty()).collect();
+                    outcome.employment_count = count(several);
                 }
             },
             Resource::Fact(_) | Resource::Registry => {}
@@ -261,7 +281,7 @@ impl Accepted {
 
 /// Answers a mutation: decodes it, submits it, and writes the response that all of them share around the resource.
 macro_rules! mutate {
-    ($contract:ident, $request:ident, $path:literal, $decode:expr, $response:ident { $resource:ident }) => {{
+    ($contract:ident, $request:ident, $path:literal, $decode:expr, $response:ident { $($resource:ident),+ }) => {{
         let asker = $crate::grpc::disclosure::asker(&$request)?;
         let mut message = $request.into_inner();
         let asked = $decode(&message, &*asker.caller);
@@ -270,7 +290,7 @@ macro_rules! mutate {
         let method = concat!("/ms.dmh.credential.v1.", $path);
         let accepted = $contract.submit(&asker, method, asked, content).await?;
         Ok(tonic::Response::new(v1::$response {
-            $resource: accepted.$resource($contract),
+            $($resource: accepted.$resource($contract),)+
             fact_id: accepted.fact_id(),
             epoch: accepted.epoch.clone(),
             revision: accepted.revision(),
@@ -279,7 +299,9 @@ macro_rules! mutate {
             foreseen_change_count: accepted.foreseen_change_count(),
             foreseen_changes: accepted.foreseen_changes(),
             specialist_count: accepted.specialist_count(),
+            fact_count: accepted.fact_count,
             fact_ids: accepted.fact_ids,
+            token: String::new(),
         }))
     }};
 }

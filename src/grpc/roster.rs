@@ -7,8 +7,20 @@ use tonic::Status;
 use super::decode::{RosterJob, RosterSubject};
 use super::encode::EpochTags;
 use super::{encode, status};
+use crate::domain::id::Revision;
+use crate::domain::name::PersonName;
 use crate::domain::specialist::{Job, Specialist};
 use crate::proto::v1;
+use crate::proto::v1::reconcile_roster_response::Kind;
+use crate::proto::v1::roster_difference::Kind as Found;
+
+/// A job or a row, by its place, that the other side lacks.
+#[derive(Clone, Copy)]
+enum Difference {
+    MissingFromList(usize),
+    MissingFromRegistry(usize),
+    Differing { row: usize, job: usize },
+}
 
 /// How many rows a list may have.
 const LONGEST_LIST: usize = 100_000;
@@ -34,10 +46,29 @@ impl Roster {
         Ok(())
     }
 
-    /// What either side has that the other lacks. Rows that agree on the first day are matched before those that do not.
-    pub(super) fn compared(self, tags: EpochTags<'_>, answer: v1::Answer) -> v1::ReconcileRosterResponse {
+    /// The differences, one by one, and then the summary.
+    pub(super) fn compared(
+        self,
+        tags: impl Fn(Revision) -> Option<u32>,
+        answer: v1::Answer,
+    ) -> impl Iterator<Item = v1::ReconcileRosterResponse> {
+        let matched = self.matched();
+        let differences = self.differences(&matched);
+        let summary = v1::RosterSummary {
+            row_count: self.rows.len() as u64,
+            matched_count: matched.iter().flatten().count() as u64,
+            difference_count: differences.len() as u64,
+            answer: Some(answer),
+        };
+        let told = move |difference| Kind::Difference(self.told(difference, &tags));
+        let messages = differences.into_iter().map(told).chain([Kind::Summary(summary)]);
+        messages.map(|kind| v1::ReconcileRosterResponse { kind: Some(kind) })
+    }
+
+    /// The job that each row matches. Rows that agree on the first day are matched before those that do not.
+    fn matched(&self) -> Vec<Option<usize>> {
         let jobs_of = self.jobs_by_subject();
-        let mut matched: Vec<Option<usize>> = vec![None; self.rows.len()];
+        let mut matched = vec![None; self.rows.len()];
         let mut taken = vec![false; self.jobs.len()];
         for exact in [true, false] {
             for ((_, row), matched) in self.rows.iter().zip(&mut matched).filter(|(_, matched)| matched.is_none()) {
@@ -51,28 +82,37 @@ impl Roster {
                 }
             }
         }
-        let employment = |job: usize| self.jobs.get(job).map(|(person, job)| encode::employment(person, job, tags));
-        let mut response = v1::ReconcileRosterResponse {
-            missing_from_list: (0..self.jobs.len()).filter(|job| !taken[*job]).filter_map(employment).collect(),
-            row_count: self.rows.len() as u64,
-            matched_count: matched.iter().flatten().count() as u64,
-            answer: Some(answer),
-            ..v1::ReconcileRosterResponse::default()
-        };
-        for ((row, job), found) in self.rows.iter().zip(&matched) {
-            match found {
-                None => response.missing_from_registry.push(row.clone()),
-                Some(found) => {
-                    let differs = job.first_day.is_some_and(|day| self.jobs[*found].1.days.start != day);
-                    if differs {
-                        let difference =
-                            v1::RosterDifference { row: Some(row.clone()), employment: employment(*found) };
-                        response.differing.push(difference);
-                    }
-                }
+        matched
+    }
+
+    /// The jobs that no row matches, and then the rows that match none, or one with another first day.
+    fn differences(&self, matched: &[Option<usize>]) -> Vec<Difference> {
+        let mut listed = vec![false; self.jobs.len()];
+        matched.iter().flatten().for_each(|job| listed[*job] = true);
+        let jobs = (0..self.jobs.len()).filter(|job| !listed[*job]).map(Difference::MissingFromList);
+        let rows = matched.iter().enumerate().filter_map(|(row, matched)| match matched {
+            None => Some(Difference::MissingFromRegistry(row)),
+            Some(job) => {
+                let differs = self.rows[row].1.first_day.is_some_and(|day| self.jobs[*job].1.days.start != day);
+                differs.then_some(Difference::Differing { row, job: *job })
             }
-        }
-        response
+        });
+        jobs.chain(rows).collect()
+    }
+
+    fn told(&self, difference: Difference, tags: EpochTags<'_>) -> v1::RosterDifference {
+        let employment = |job: usize| encode::employment(&self.jobs[job].0, &self.jobs[job].1, tags);
+        let name = |job: usize| self.jobs[job].0.names.last().map(PersonName::spoken).unwrap_or_default();
+        let row = |row: usize| self.rows[row].0.clone();
+        let (kind, display_name) = match difference {
+            Difference::MissingFromList(job) => (Found::MissingFromList(employment(job)), name(job)),
+            Difference::MissingFromRegistry(at) => (Found::MissingFromRegistry(row(at)), String::new()),
+            Difference::Differing { row: at, job } => {
+                let mismatch = v1::RosterMismatch { row: Some(row(at)), employment: Some(employment(job)) };
+                (Found::Differing(mismatch), name(job))
+            }
+        };
+        v1::RosterDifference { kind: Some(kind), display_name }
     }
 }
 

@@ -125,7 +125,7 @@ pub(super) async fn answered<Q: Questions>(
     let Some(Incoming::Options(options)) = first else {
         return Err(status::invalid_field("options", "required: the first message of the stream"));
     };
-    let snapshot = contract.pin(options.known_at.as_ref(), options.min_revision).await?;
+    let snapshot = contract.pin(&options).await?;
     let mut pinned = Wire::default();
     pinned.built(1, &v1::Pinned { epoch: snapshot.epoch.to_string(), revision: snapshot.revision.0 });
     let tally = contract.tally(&asker, Q::METHOD, &snapshot);

@@ -37,14 +37,13 @@ impl Contract {
         &self,
         asker: &Asker,
         method: &'static str,
-        known_at: Option<v1::KnownAt>,
-        min_revision: u64,
+        options: &v1::StreamOptions,
         items: &[impl Item],
     ) -> Result<Response<Told<M>>, Status> {
         if items.len() > LARGEST_BATCH {
             return Err(status::too_large(format!("a batch has at most {LARGEST_BATCH} items: use the stream")));
         }
-        let snapshot = self.pin(known_at.as_ref(), min_revision).await?;
+        let snapshot = self.pin(options).await?;
         let mut wire = Wire::with_capacity(items.len() * USUAL_ANSWER);
         let mut tally = self.tally(asker, method, &snapshot);
         let mut work = self.turns.work(items);
@@ -65,11 +64,11 @@ impl VerificationService for Contract {
         request: Request<v1::VerifyCredentialRequest>,
     ) -> Result<Response<Told<v1::VerifyCredentialResponse>>, Status> {
         let asker = asker(&request)?;
-        let request = request.into_inner();
-        let ask = decode::verification_item("item", request.item.as_ref());
-        let asked = decode::asked_at(ask, request.known_at.as_ref());
+        let v1::VerifyCredentialRequest { item, known_at, min_revision, min_token } = request.into_inner();
+        let options = v1::StreamOptions { known_at, min_revision, min_token };
+        let asked = decode::asked_at(decode::verification_item("item", item.as_ref()), &options);
         let (ask, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
-        let snapshot = self.pin_from(known_at, request.min_revision).await?;
+        let snapshot = self.pin_from(known_at, min_revision).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
         let found = ask.answer(&snapshot, &asker, &mut wire, 1).await?;
         self.note(&asker, "VerificationService/VerifyCredential", &snapshot, found)?;
@@ -81,8 +80,9 @@ impl VerificationService for Contract {
         request: Request<v1::BatchVerifyCredentialsRequest>,
     ) -> Result<Response<Told<v1::BatchVerifyCredentialsResponse>>, Status> {
         let asker = asker(&request)?;
-        let v1::BatchVerifyCredentialsRequest { items, known_at, min_revision } = request.into_inner();
-        self.batch(&asker, "VerificationService/BatchVerifyCredentials", known_at, min_revision, &items).await
+        let v1::BatchVerifyCredentialsRequest { items, known_at, min_revision, min_token } = request.into_inner();
+        let options = v1::StreamOptions { known_at, min_revision, min_token };
+        self.batch(&asker, "VerificationService/BatchVerifyCredentials", &options, &items).await
     }
 
     type StreamVerifyCredentialsStream = Answers<Told<v1::StreamVerifyCredentialsResponse>>;
@@ -99,11 +99,11 @@ impl VerificationService for Contract {
         request: Request<v1::CheckBillingEligibilityRequest>,
     ) -> Result<Response<Told<v1::CheckBillingEligibilityResponse>>, Status> {
         let asker = asker(&request)?;
-        let request = request.into_inner();
-        let claim = decode::eligibility_item("item", request.item.as_ref());
-        let asked = decode::asked_at(claim, request.known_at.as_ref());
+        let v1::CheckBillingEligibilityRequest { item, known_at, min_revision, min_token } = request.into_inner();
+        let options = v1::StreamOptions { known_at, min_revision, min_token };
+        let asked = decode::asked_at(decode::eligibility_item("item", item.as_ref()), &options);
         let (claim, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
-        let snapshot = self.pin_from(known_at, request.min_revision).await?;
+        let snapshot = self.pin_from(known_at, min_revision).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
         let found = claim.answer(&snapshot, &asker, &mut wire, 1).await?;
         self.note(&asker, "VerificationService/CheckBillingEligibility", &snapshot, found)?;
@@ -115,8 +115,9 @@ impl VerificationService for Contract {
         request: Request<v1::BatchCheckBillingEligibilityRequest>,
     ) -> Result<Response<Told<v1::BatchCheckBillingEligibilityResponse>>, Status> {
         let asker = asker(&request)?;
-        let v1::BatchCheckBillingEligibilityRequest { items, known_at, min_revision } = request.into_inner();
-        self.batch(&asker, "VerificationService/BatchCheckBillingEligibility", known_at, min_revision, &items).await
+        let v1::BatchCheckBillingEligibilityRequest { items, known_at, min_revision, min_token } = request.into_inner();
+        let options = v1::StreamOptions { known_at, min_revision, min_token };
+        self.batch(&asker, "VerificationService/BatchCheckBillingEligibility", &options, &items).await
     }
 
     type StreamCheckBillingEligibilityStream = Answers<Told<v1::StreamCheckBillingEligibilityResponse>>;

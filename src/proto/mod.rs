@@ -1,4 +1,5 @@
-//! The generated code of the contracts under `proto/`: messages, the client and the server of every service.
+//! The generated code of the contract under `proto/`, with the client and the server of every service, and of the stored
+//! form under `src/store/proto/`.
 //!
 //! The modules are nested as the packages are, since the generated code names its neighbours that way. The rest of
 //! the program says [`v1`] for the public contract and [`storage`] for the stored form.
@@ -6,7 +7,7 @@
 pub use ms::dmh::credential::storage::v1 as storage;
 pub use ms::dmh::credential::v1;
 
-/// The descriptor set of every contract, with comments: what server reflection shows.
+/// The descriptor set of the public contract, with comments: what server reflection shows.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 #[allow(

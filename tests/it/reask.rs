@@ -189,7 +189,7 @@ impl Story {
             Kept::Verified(v1::VerifyCredentialRequest { known_at, ..question }, answer.encode_to_vec())
         } else {
             let item = v1::EligibilityItem {
-                credential_number: number,
+                subject: Some(v1::eligibility_item::Subject::CredentialNumber(number)),
                 billing_provider: Some(v1::eligibility_item::BillingProvider::ProviderId(provider)),
                 date_of_service: Some(day),
                 ..v1::EligibilityItem::default()

@@ -72,12 +72,14 @@ requests! {
     GetCredentialRequest(request) => { drop(decode::get_credential(&request)); }
     ListStandingPeriodsRequest(request) => { drop(decode::list_standing_periods(&request)); }
     VerifyCredentialRequest(request) => {
-        let item = decode::verification_item("item", request.item.as_ref());
-        drop(decode::asked_at(item, request.known_at.as_ref()));
+        let v1::VerifyCredentialRequest { item, known_at, min_revision, min_token } = request;
+        let options = v1::StreamOptions { known_at, min_revision, min_token };
+        drop(decode::asked_at(decode::verification_item("item", item.as_ref()), &options));
     }
     CheckBillingEligibilityRequest(request) => {
-        let item = decode::eligibility_item("item", request.item.as_ref());
-        drop(decode::asked_at(item, request.known_at.as_ref()));
+        let v1::CheckBillingEligibilityRequest { item, known_at, min_revision, min_token } = request;
+        let options = v1::StreamOptions { known_at, min_revision, min_token };
+        drop(decode::asked_at(decode::eligibility_item("item", item.as_ref()), &options));
     }
     BatchVerifyCredentialsRequest(request) => {
         drop(decode::known_at(request.known_at.as_ref()));
@@ -88,8 +90,11 @@ requests! {
         request.items.iter().for_each(|item| drop(decode::eligibility_item("item", Some(item))));
     }
     StreamVerifyCredentialsRequest(request) => {
-        if let Some(v1::stream_verify_credentials_request::Kind::Item(item)) = &request.kind {
-            drop(decode::verification_item("item", Some(item)));
+        use v1::stream_verify_credentials_request::Kind;
+        match &request.kind {
+            Some(Kind::Options(options)) => drop(decode::stream_options(options)),
+            Some(Kind::Item(item)) => drop(decode::verification_item("item", Some(item))),
+            None => {}
         }
     }
     StreamCheckBillingEligibilityRequest(request) => {

@@ -37,7 +37,7 @@ pub fn apply(file: &Connection, change: &v1::Change) -> Result<(), ApplyError> {
     match change.change.as_ref().ok_or(ApplyError::Unknown)? {
         Kind::Standing(it) => {
             let days = days(it.first_day, it.last_day)?;
-            let to = Standing::try_from(it.to).map_err(|_| ApplyError::Unknown)?;
+            let to = Standing::try_from(it.to_standing).map_err(|_| ApplyError::Unknown)?;
             let reason = Reason::try_from(it.reason).map_err(|_| ApplyError::Unknown)?;
             let reason = (reason != Reason::Unspecified).then(|| short(reason.as_str_name(), "REASON_"));
             let value = [short(to.as_str_name(), "STANDING_").into(), reason.into()];

@@ -29,9 +29,14 @@ fn on_file(provider_id: &str) -> Kind {
 }
 
 fn current() -> Kind {
-    let (from, to) = (v1::Standing::NotIssued.into(), v1::Standing::Current.into());
-    let credential_number = NUMBER.to_owned();
-    Kind::Standing(v1::StandingChange { credential_number, first_day: date(2), last_day: None, from, to, reason: 0 })
+    Kind::Standing(v1::StandingChange {
+        credential_number: NUMBER.to_owned(),
+        first_day: date(2),
+        last_day: None,
+        from_standing: v1::Standing::NotIssued.into(),
+        to_standing: v1::Standing::Current.into(),
+        reason: 0,
+    })
 }
 
 fn covered() -> Kind {

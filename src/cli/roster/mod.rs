@@ -89,7 +89,7 @@ impl Roster {
 
     async fn ask(&self, list: &StaffList) -> Result<(Pinned, Vec<VerificationResult>), Failure> {
         let channel = self.connection.open(TIMEOUT).await?;
-        let options = StreamOptions { known_at: self.question.known_at(), min_revision: 0 };
+        let options = StreamOptions { known_at: self.question.known_at(), ..StreamOptions::default() };
         let items: Vec<VerificationItem> = list
             .rows()
             .map(|row| VerificationItem {

@@ -56,6 +56,6 @@ impl Verify {
 
     fn request(&self) -> VerifyCredentialRequest {
         let item = self.question.about(self.credential_number.clone());
-        VerifyCredentialRequest { item: Some(item), known_at: self.question.known_at(), min_revision: 0 }
+        VerifyCredentialRequest { item: Some(item), known_at: self.question.known_at(), ..Default::default() }
     }
 }

@@ -64,6 +64,13 @@ impl Fields {
         self.faults.push(Violation::new(field, description));
     }
 
+    /// Notes a fault where a field is given that the contract has for a later release.
+    pub(super) fn not_yet_supported(&mut self, field: &str, text: &str) {
+        if !text.is_empty() {
+            self.refuse(field, "not yet supported: leave it empty");
+        }
+    }
+
     /// Notes that something named cannot be on file. The first such id is told, and only where no field is at fault.
     pub(super) fn not_on_file(&mut self, kind: &'static str, id: &str) {
         let id = id.chars().take(LONGEST_ECHO).collect();

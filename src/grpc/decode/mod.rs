@@ -25,7 +25,7 @@ pub use self::feed::{ChangesAbout, ChangesAsked, list_changes, watch_changes};
 pub use self::import::import_row;
 pub use self::issuance::evaluate_application;
 pub use self::mutation::*;
-pub use self::question::{asked_at, eligibility_item, known_at, verification_item};
+pub use self::question::{asked_at, eligibility_item, known_at, stream_options, verification_item};
 pub use self::reading::*;
 pub use self::roster::{RosterAsked, RosterJob, RosterSubject, roster_options, roster_row};
 

@@ -10,7 +10,7 @@ use crate::domain::id::Revision;
 use crate::domain::name::{FoldedName, Holder, fold_family};
 use crate::domain::verdict::{Designations, Units};
 use crate::proto::v1;
-use crate::proto::v1::eligibility_item::BillingProvider;
+use crate::proto::v1::eligibility_item::{BillingProvider, Subject as Claimed};
 use crate::proto::v1::known_at::Point;
 use crate::proto::v1::verification_item::Subject;
 use crate::registry::question::{Ask, AskProvider, AskSubject};
@@ -37,6 +37,7 @@ fn subject(fields: &mut Fields, item: &v1::VerificationItem) -> Option<AskSubjec
             None
         }
         Some(Subject::CredentialNumber(number)) => self::number(fields, number),
+        Some(Subject::PriorNumber(_)) => prior_number(fields),
         Some(Subject::Holder(holder)) => {
             if !item.family_name.is_empty() {
                 fields.refuse("family_name", "not together with holder");
@@ -59,6 +60,11 @@ fn number(fields: &mut Fields, number: &str) -> Option<AskSubject> {
     Some(AskSubject::Number(number.parse().ok()))
 }
 
+fn prior_number(fields: &mut Fields) -> Option<AskSubject> {
+    fields.refuse("prior_number", "not yet supported: use credential_number");
+    None
+}
+
 fn family_name(name: &str) -> Option<String> {
     (!name.is_empty()).then(|| fold_family(name))
 }
@@ -79,7 +85,7 @@ fn correlation_id(fields: &mut Fields, text: &str) {
 pub fn eligibility_item<'a>(path: &str, item: Option<&'a v1::EligibilityItem>) -> Result<Claim<'a>, Rejection> {
     let mut fields = Fields::default();
     let claim = fields.message(path, item, |fields, item| {
-        let subject = number(fields, &item.credential_number);
+        let subject = claimed_for(fields, item);
         let provider = billing_provider(fields, item.billing_provider.as_ref());
         let date_of_service = fields.day("date_of_service", item.date_of_service);
         let designation = fields.optional_word::<Designation>("designation", item.designation);
@@ -94,6 +100,17 @@ pub fn eligibility_item<'a>(path: &str, item: Option<&'a v1::EligibilityItem>) -
         Some(Claim { ask, date_of_service: date_of_service?, units: units(item) })
     });
     fields.finish(claim)
+}
+
+fn claimed_for(fields: &mut Fields, item: &v1::EligibilityItem) -> Option<AskSubject> {
+    match &item.subject {
+        None => {
+            fields.refuse("subject", "required: credential_number");
+            None
+        }
+        Some(Claimed::CredentialNumber(number)) => self::number(fields, number),
+        Some(Claimed::PriorNumber(_)) => prior_number(fields),
+    }
 }
 
 fn billing_provider<'a>(fields: &mut Fields, provider: Option<&'a BillingProvider>) -> Option<AskProvider<'a>> {
@@ -125,14 +142,22 @@ fn units(item: &v1::EligibilityItem) -> Option<Units> {
 }
 
 /// A question and the state of knowledge to answer it from: the faults of both are told.
-pub fn asked_at<T>(question: Result<T, Rejection>, known_at: Option<&v1::KnownAt>) -> Result<(T, KnownAt), Rejection> {
-    match (question, self::known_at(known_at)) {
+pub fn asked_at<T>(question: Result<T, Rejection>, options: &v1::StreamOptions) -> Result<(T, KnownAt), Rejection> {
+    match (question, stream_options(options)) {
         (Err(Rejection::Invalid(mut faults)), Err(Rejection::Invalid(more))) => {
             faults.extend(more);
             Err(Rejection::Invalid(faults))
         }
         (question, known_at) => Ok((question?, known_at?)),
     }
+}
+
+/// The state of knowledge that one or many questions are to be answered from.
+pub fn stream_options(options: &v1::StreamOptions) -> Result<KnownAt, Rejection> {
+    let mut fields = Fields::default();
+    let read = fields.known_at(options.known_at.as_ref());
+    fields.not_yet_supported("min_token", &options.min_token);
+    fields.finish(read)
 }
 
 /// The state of knowledge that a request asks for, in its field `known_at`.

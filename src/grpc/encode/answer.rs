@@ -40,6 +40,7 @@ pub fn answer(from: &AnsweredFrom<'_>, as_of: Day) -> v1::Answer {
         semantics_version: from.semantics_version,
         settled: settlement.settled,
         settles_on: settlement.settles_on.map(date),
+        token: String::new(),
     }
 }
 

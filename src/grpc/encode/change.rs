@@ -16,8 +16,8 @@ pub fn change(change: &Change) -> v1::Change {
                 credential_number: number.to_string(),
                 first_day,
                 last_day,
-                from: from.number(),
-                to: to.number(),
+                from_standing: from.number(),
+                to_standing: to.number(),
                 reason: reason.map_or(0, Word::number),
             })
         }

@@ -50,7 +50,7 @@ fn verification_item(good: &Good) -> v1::VerificationItem {
 
 fn eligibility_item(good: &Good) -> v1::EligibilityItem {
     v1::EligibilityItem {
-        credential_number: good.number.clone(),
+        subject: Some(eligibility_item::Subject::CredentialNumber(good.number.clone())),
         billing_provider: Some(eligibility_item::BillingProvider::ProviderId(good.provider.clone())),
         date_of_service: Some(good.day),
         units: Some(4),
@@ -62,7 +62,7 @@ fn eligibility_item(good: &Good) -> v1::EligibilityItem {
 
 pub fn verify(good: &Good, revision: Option<u64>) -> Bytes {
     let item = Some(verification_item(good));
-    framed(&v1::VerifyCredentialRequest { item, known_at: known_at(revision), min_revision: 0 })
+    framed(&v1::VerifyCredentialRequest { item, known_at: known_at(revision), ..Default::default() })
 }
 
 pub fn check(good: &Good) -> Bytes {

@@ -169,7 +169,7 @@ class MainJob:
                 continue
             it = change.standing
             last_day = civil(it.last_day) if it.HasField("last_day") else None
-            names = self.registry.names("Standing", [getattr(it, "from"), it.to])
+            names = self.registry.names("Standing", [it.from_standing, it.to_standing])
             reason = self.registry.names("Reason", [it.reason])
             rows.append((it.credential_number, civil(it.first_day), last_day, *names, *reason))
         return rows

@@ -114,7 +114,7 @@ impl Copy {
             Kind::Standing(it) => {
                 let line = self.standings.entry(it.credential_number).or_insert_with(|| Line::of(UNSAID));
                 let days = (it.first_day.as_ref(), it.last_day.as_ref());
-                line.set(days, (it.to, it.reason), |(standing, _)| *standing == it.from);
+                line.set(days, (it.to_standing, it.reason), |(standing, _)| *standing == it.from_standing);
             }
             Kind::Coverage(it) => {
                 let key = (it.credential_number, it.provider_id);

@@ -3,7 +3,7 @@
 use cpss_registry::domain::day::Day;
 use cpss_registry::proto::google::r#type::Date;
 use cpss_registry::proto::v1;
-use cpss_registry::proto::v1::eligibility_item::BillingProvider;
+use cpss_registry::proto::v1::eligibility_item::{self, BillingProvider};
 use cpss_registry::proto::v1::verification_item::Subject;
 
 use super::copy::{Copy, number};
@@ -80,7 +80,7 @@ async fn verify(registry: &Client, asked: &[(&str, &str, i32)]) -> Vec<v1::Verdi
 
 async fn check(registry: &Client, asked: &[(&str, &str, i32)]) -> Vec<v1::Verdict> {
     let item = |(number, provider, day): &(&str, &str, i32)| v1::EligibilityItem {
-        credential_number: (*number).to_owned(),
+        subject: Some(eligibility_item::Subject::CredentialNumber((*number).to_owned())),
         billing_provider: Some(BillingProvider::ProviderId((*provider).to_owned())),
         date_of_service: Some(civil(*day)),
         ..Default::default()

@@ -196,7 +196,7 @@ pub fn verify(
         as_of: as_of.into().map(date),
         ..Default::default()
     };
-    v1::VerifyCredentialRequest { item: Some(item), known_at: revision.into().map(known_at), min_revision: 0 }
+    v1::VerifyCredentialRequest { item: Some(item), known_at: revision.into().map(known_at), ..Default::default() }
 }
 
 /// The same question, about work with a provider.
@@ -213,12 +213,12 @@ pub fn verify_with(
 /// Whether a provider's claim for a day is eligible.
 pub fn bill(credential_number: &str, provider_id: &str, day: &str) -> v1::CheckBillingEligibilityRequest {
     let item = v1::EligibilityItem {
-        credential_number: credential_number.to_owned(),
+        subject: Some(v1::eligibility_item::Subject::CredentialNumber(credential_number.to_owned())),
         billing_provider: Some(v1::eligibility_item::BillingProvider::ProviderId(provider_id.to_owned())),
         date_of_service: Some(date(day)),
         ..Default::default()
     };
-    v1::CheckBillingEligibilityRequest { item: Some(item), known_at: None, min_revision: 0 }
+    v1::CheckBillingEligibilityRequest { item: Some(item), ..Default::default() }
 }
 
 /// The standing of a credential on every day there is.

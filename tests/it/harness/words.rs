@@ -66,7 +66,7 @@ fn line(change: &v1::Change) -> String {
     match change.change.as_ref().expect("a change") {
         Kind::Standing(it) => {
             let days = days(it.first_day, it.last_day);
-            let (from, to) = (standing(it.from), standing(it.to));
+            let (from, to) = (standing(it.from_standing), standing(it.to_standing));
             let because = v1::Reason::try_from(it.reason).unwrap() != v1::Reason::Unspecified;
             let reason = if because { format!(": {}", reason(it.reason)) } else { String::new() };
             format!("{} {days} {from} > {to}{reason}", it.credential_number)

@@ -194,7 +194,7 @@ pub async fn answers(client: &Client, people: &[Person], providers: &[String], s
         let batch = v1::BatchVerifyCredentialsRequest {
             items: items.clone(),
             known_at: Some(known_at(*revision)),
-            min_revision: 0,
+            ..Default::default()
         };
         let results = client.ask(batch).await.results;
         answers.extend(results.iter().map(prost::Message::encode_to_vec));

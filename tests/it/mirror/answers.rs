@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cpss_registry::proto::v1;
-use cpss_registry::proto::v1::eligibility_item::BillingProvider;
+use cpss_registry::proto::v1::eligibility_item::{BillingProvider, Subject};
 use cpss_registry::proto::v1::eligibility_result::Outcome;
 use cpss_registry::proto::v1::{Designation, IdentifierKind, Verdict};
 use jiff::ToSpan as _;
@@ -42,7 +42,7 @@ impl Claim {
     fn item(&self) -> v1::EligibilityItem {
         let provider = self.provider.clone();
         v1::EligibilityItem {
-            credential_number: self.number.clone(),
+            subject: Some(Subject::CredentialNumber(self.number.clone())),
             billing_provider: Some(match self.kind {
                 "NPI" => BillingProvider::Npi(provider),
                 "MEDICAID_ID" => BillingProvider::MedicaidId(provider),

@@ -2,7 +2,8 @@
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::list_facts_request::Subject;
-use cpss_registry::proto::v1::{reconcile_roster_request, roster_row};
+use cpss_registry::proto::v1::{reconcile_roster_request, reconcile_roster_response, roster_difference, roster_row};
+use tokio_stream::StreamExt as _;
 use tonic::Status;
 
 use super::command::application;
@@ -108,8 +109,9 @@ impl ListQuestion {
                 sorted(jobs.iter().map(|it| names.told(&job(it))).collect())
             }
             ListQuestion::Reconcile(messages) => {
-                let answer = client.employment().reconcile_roster(tokio_stream::iter(messages)).await?;
-                reconciled(&answer.into_inner(), names)
+                let answers = client.employment().reconcile_roster(tokio_stream::iter(messages)).await?;
+                let told: Result<Vec<_>, Status> = answers.into_inner().collect().await;
+                reconciled(told?.into_iter().map(|told| told.kind.expect("a kind")).collect(), names)
             }
             ListQuestion::Statistics(request) => {
                 let answer = client.call(request).await?;
@@ -146,19 +148,31 @@ fn job(job: &v1::Employment) -> String {
     format!("{} {}..{last_day}", job.employment_id, day(job.first_day))
 }
 
-fn reconciled(found: &v1::ReconcileRosterResponse, names: &Names) -> String {
-    let row = |row: &v1::RosterRow| row.correlation_id.clone();
-    let differing = found.differing.iter().map(|it| {
-        let (row, employment) = (it.row.clone().unwrap_or_default(), it.employment.clone().unwrap_or_default());
-        format!("{} {} is {}", row.correlation_id, day(row.first_day), job(&employment))
-    });
+fn reconciled(mut found: Vec<reconcile_roster_response::Kind>, names: &Names) -> String {
+    use reconcile_roster_response::Kind;
+    use roster_difference::Kind::{Differing, MissingFromList, MissingFromRegistry};
+    let Some(Kind::Summary(summary)) = found.pop() else { panic!("no summary at the end") };
+    assert_eq!(summary.difference_count, found.len() as u64);
+    let (mut not_listed, mut not_on_file, mut differing) = (Vec::new(), Vec::new(), Vec::new());
+    for found in found {
+        let Kind::Difference(difference) = found else { panic!("a summary before the end") };
+        assert_eq!(difference.display_name.is_empty(), matches!(difference.kind, Some(MissingFromRegistry(_))));
+        match difference.kind.expect("a difference") {
+            MissingFromList(employment) => not_listed.push(names.told(&job(&employment))),
+            MissingFromRegistry(row) => not_on_file.push(row.correlation_id),
+            Differing(it) => {
+                let (row, employment) = (it.row.unwrap_or_default(), it.employment.unwrap_or_default());
+                differing.push(format!("{} {} is {}", row.correlation_id, day(row.first_day), job(&employment)));
+            }
+        }
+    }
     format!(
         "{} of {} match; not listed: {}; not on file: {}; differing: {}",
-        found.matched_count,
-        found.row_count,
-        sorted(found.missing_from_list.iter().map(|it| names.told(&job(it))).collect()),
-        sorted(found.missing_from_registry.iter().map(row).collect()),
-        sorted(differing.collect()),
+        summary.matched_count,
+        summary.row_count,
+        sorted(not_listed),
+        sorted(not_on_file),
+        sorted(differing),
     )
 }
 

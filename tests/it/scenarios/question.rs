@@ -71,13 +71,17 @@ pub fn question(
 ) -> Result<Option<(Question, Told)>, String> {
     let known_at = text.text("known").map(|text| known(&text, moment)).transpose()?;
     let verify = |item| {
-        Question::Verify(v1::VerifyCredentialRequest { item: Some(item), known_at: known_at.clone(), min_revision: 0 })
+        Question::Verify(v1::VerifyCredentialRequest {
+            item: Some(item),
+            known_at: known_at.clone(),
+            ..Default::default()
+        })
     };
     let bill = |item| {
         Question::Bill(v1::CheckBillingEligibilityRequest {
             item: Some(item),
             known_at: known_at.clone(),
-            min_revision: 0,
+            ..Default::default()
         })
     };
     let anyone = |as_of| v1::VerificationItem {
@@ -164,7 +168,7 @@ fn claim(
     let by_npi = text.text("npi").map(BillingProvider::Npi);
     let by_medicaid_id = text.text("medicaid").map(BillingProvider::MedicaidId);
     let mut item = v1::EligibilityItem {
-        credential_number,
+        subject: Some(eligibility_item::Subject::CredentialNumber(credential_number)),
         billing_provider: by_id.or(by_npi).or(by_medicaid_id),
         date_of_service: text.day("on")?,
         family_name: text.text("family").unwrap_or_default(),
@@ -232,7 +236,7 @@ impl Question {
         Ok(match self {
             Question::Verify(request) => {
                 let (items, known_at) = (request.item.into_iter().collect(), request.known_at);
-                let batch = v1::BatchVerifyCredentialsRequest { items, known_at, min_revision: 0 };
+                let batch = v1::BatchVerifyCredentialsRequest { items, known_at, ..Default::default() };
                 match client.call(batch).await?.results.pop().and_then(|result| result.outcome) {
                     Some(verification_result::Outcome::Verification(found)) => {
                         Some(v1::VerifyCredentialResponse { verification: Some(found) }.encode_to_vec())
@@ -242,7 +246,7 @@ impl Question {
             }
             Question::Bill(request) => {
                 let (items, known_at) = (request.item.into_iter().collect(), request.known_at);
-                let batch = v1::BatchCheckBillingEligibilityRequest { items, known_at, min_revision: 0 };
+                let batch = v1::BatchCheckBillingEligibilityRequest { items, known_at, ..Default::default() };
                 match client.call(batch).await?.results.pop().and_then(|result| result.outcome) {
                     Some(eligibility_result::Outcome::Eligibility(found)) => {
                         Some(v1::CheckBillingEligibilityResponse { eligibility: Some(found) }.encode_to_vec())

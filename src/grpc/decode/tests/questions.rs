@@ -70,9 +70,9 @@ fn what_is_wrong_with_a_question_is_told_under_its_path() {
 
 #[test]
 fn a_claim_names_its_day_and_who_bills() {
-    use eligibility_item::BillingProvider;
+    use eligibility_item::{BillingProvider, Subject};
     let mut item = v1::EligibilityItem {
-        credential_number: number(),
+        subject: Some(Subject::CredentialNumber(number())),
         billing_provider: Some(BillingProvider::Npi("1234567890".into())),
         date_of_service: first_of_march(),
         designation: v1::Designation::YoungAdult as i32,
@@ -90,8 +90,22 @@ fn a_claim_names_its_day_and_who_bills() {
     assert_eq!(eligibility_item("item", Some(&item)).unwrap().units, Some(units));
     item = v1::EligibilityItem { billing_provider: Some(BillingProvider::ProviderId(String::new())), ..item };
     assert_eq!(faults(eligibility_item("item", Some(&item))), ["item.provider_id"]);
-    let expected = ["item.credential_number", "item.billing_provider", "item.date_of_service"];
+    let expected = ["item.subject", "item.billing_provider", "item.date_of_service"];
     assert_eq!(faults(eligibility_item("item", Some(&Default::default()))), expected);
+}
+
+#[test]
+fn what_a_later_release_brings_is_refused_until_then() {
+    use v1::verification_item::Subject;
+    let item = v1::VerificationItem { subject: Some(Subject::PriorNumber("1234".into())), ..an_item() };
+    assert_eq!(faults(verification_item("item", Some(&item))), ["item.prior_number"]);
+    let subject = Some(eligibility_item::Subject::PriorNumber("1234".into()));
+    let claim = v1::EligibilityItem { subject, ..Default::default() };
+    let faulty = faults(eligibility_item("item", Some(&claim)));
+    assert_eq!(faulty, ["item.prior_number", "item.billing_provider", "item.date_of_service"]);
+    let options = v1::StreamOptions { min_token: "x".into(), ..Default::default() };
+    assert_eq!(faults(stream_options(&options)), ["min_token"]);
+    assert_eq!(stream_options(&Default::default()), Ok(KnownAt::Head));
 }
 
 #[test]

@@ -1,0 +1,63 @@
+//! What generators of other languages make of the contract, and what belongs in it.
+
+use std::collections::BTreeSet;
+
+use prost_types::method_options::IdempotencyLevel;
+
+use crate::harness::raw::{PACKAGE, descriptors, methods};
+
+#[test]
+fn the_descriptor_set_holds_the_public_contract_alone() {
+    let packages: BTreeSet<_> = descriptors().file.iter().map(|file| file.package().to_owned()).collect();
+    let expected = [PACKAGE, "google.protobuf", "google.rpc", "google.type"].map(str::to_owned);
+    assert_eq!(packages, BTreeSet::from(expected));
+}
+
+#[test]
+fn every_file_says_where_its_code_goes_in_each_language() {
+    for file in descriptors().file.iter().filter(|file| file.package() == PACKAGE) {
+        let options = file.options.clone().unwrap_or_default();
+        let told = [
+            options.csharp_namespace(),
+            options.go_package(),
+            options.java_package(),
+            options.php_namespace(),
+            options.ruby_package(),
+        ];
+        let expected = [
+            "Ms.Dmh.Credentials.V1",
+            "dmh.ms.gov/credential/v1;credentialv1",
+            "gov.ms.dmh.credential.v1",
+            "Ms\\Dmh\\Credential\\V1",
+            "Ms::Dmh::Credential::V1",
+        ];
+        assert_eq!(told, expected, "{}", file.name());
+        assert!(options.java_multiple_files(), "{}", file.name());
+    }
+}
+
+#[test]
+fn no_name_is_a_keyword_that_a_client_cannot_write() {
+    let keywords = ["as", "class", "def", "del", "from", "global", "import", "in", "is", "lambda", "pass", "with"];
+    for file in descriptors().file.iter().filter(|file| file.package() == PACKAGE) {
+        for message in &file.message_type {
+            for field in &message.field {
+                assert!(!keywords.contains(&field.name()), "{}.{}", message.name(), field.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_read_says_that_it_has_no_side_effects() {
+    for (name, method) in methods() {
+        let (_, short) = name.split_once('/').unwrap();
+        let reads =
+            ["Verify", "BatchVerify", "StreamVerify", "Check", "BatchCheck", "StreamCheck", "Get", "List", "Watch"];
+        let is_read = reads.iter().any(|verb| short.starts_with(verb))
+            || ["EvaluateApplication", "ReconcileRoster"].contains(&short);
+        let level = method.options.as_ref().map(prost_types::MethodOptions::idempotency_level).unwrap_or_default();
+        let expected = if is_read { IdempotencyLevel::NoSideEffects } else { IdempotencyLevel::IdempotencyUnknown };
+        assert_eq!(level, expected, "{name}");
+    }
+}
