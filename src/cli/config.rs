@@ -13,7 +13,7 @@ use crate::server::config::{Config, Flags, Mistake};
 pub struct ShowConfig {
     #[command(flatten)]
     flags: Flags,
-    /// Only validate
+    /// Only validate; this also opens, writes and syncs the file of the audit, as serve does
     #[arg(long)]
     check: bool,
     /// Print one JSON object
@@ -42,7 +42,10 @@ struct Wrong {
 impl ShowConfig {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         match Config::read(&self.flags) {
-            Ok(_) if self.check => self.print_check(Vec::new())?,
+            Ok(config) if self.check => match config.check_audit() {
+                Ok(()) => self.print_check(Vec::new())?,
+                Err(mistake) => return self.refuse(vec![mistake]),
+            },
             Ok(config) if self.json => {
                 let settings = config.settings().iter();
                 let shown = settings.map(|setting| {
@@ -52,14 +55,17 @@ impl ShowConfig {
                 print_json(&shown.collect::<BTreeMap<_, _>>())?;
             }
             Ok(config) => print(&table(&config))?,
-            Err(mistakes) => {
-                if self.json {
-                    self.print_check(mistakes.clone())?;
-                }
-                return Err(refused(&mistakes));
-            }
+            Err(mistakes) => return self.refuse(mistakes),
         }
         Ok(Outcome::Done)
+    }
+
+    fn refuse(&self, mistakes: Vec<Mistake>) -> Result<Outcome, Failure> {
+        let refused = refused(&mistakes);
+        if self.json {
+            self.print_check(mistakes)?;
+        }
+        Err(refused)
     }
 
     fn print_check(&self, mistakes: Vec<Mistake>) -> Result<(), Failure> {

@@ -46,7 +46,7 @@ impl ChangeService for Contract {
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
         let after = self.position(&asked).await?;
         let view = self.view(&asker, asked)?;
-        self.note(&asker, "ChangeService/WatchChanges", &self.registry.pin_head(), Found::default())?;
+        self.note(&asker, "ChangeService/WatchChanges", &self.registry.pin_head(), Found::default()).await?;
         let watch = Watch {
             scope: Scope::of(&view),
             feed: self.feed(&asker, view, after).await?,
@@ -84,7 +84,7 @@ impl ChangeService for Contract {
         let view = self.view(&asker, asked)?;
         let scope = Scope::of(&view);
         let mut feed = self.feed(&asker, view, after).await?;
-        self.note(&asker, "ChangeService/ListChanges", &self.registry.pin_head(), Found::default())?;
+        self.note(&asker, "ChangeService/ListChanges", &self.registry.pin_head(), Found::default()).await?;
         let (mut messages, mut bytes) = (Vec::new(), 0);
         while messages.len() < size && bytes < PAGE_BYTES {
             let Some(part) = feed.next(head).await.map_err(|error| unreadable(&error))? else { break };

@@ -214,7 +214,7 @@ impl CredentialService for Contract {
             evaluate_application(&asked, &known, &grounds).map_err(|rejection| status::rejected(&rejection))?;
         let number = known.the_credential().map(|credential| credential.number);
         let found = Found::person(number, Some(asked.application.applied_on));
-        self.note(&asker, "CredentialService/EvaluateApplication", &snapshot, found)?;
+        self.note(&asker, "CredentialService/EvaluateApplication", &snapshot, found).await?;
         let scholarship = evaluation.scholarship_requested;
         Ok(Response::new(v1::EvaluateApplicationResponse {
             criteria: evaluation.criteria.iter().map(encode::criterion_result).collect(),
@@ -240,7 +240,7 @@ impl CredentialService for Contract {
         let found = search.await.map_err(|error| unreadable(&error))?;
         let (credentials, next_page_token) = page.cut(found);
         let numbers = credentials.iter().map(|timeline| Some(timeline.number));
-        self.note_all(&asker, "CredentialService/ListCredentials", &page.snapshot, numbers)?;
+        self.note_all(&asker, "CredentialService/ListCredentials", &page.snapshot, numbers).await?;
         Ok(Response::new(v1::ListCredentialsResponse {
             credentials: credentials.iter().map(|timeline| encode::credential(timeline, as_of)).collect(),
             next_page_token,

@@ -93,7 +93,7 @@ impl EmploymentService for Contract {
         let found = search.await.map_err(|error| unreadable(&error))?;
         let (employments, next_page_token) = page.cut(found);
         let numbers = employments.iter().map(|(person, _)| person.the_credential().map(|held| held.number));
-        self.note_all(&asker, "EmploymentService/ListEmployments", &page.snapshot, numbers)?;
+        self.note_all(&asker, "EmploymentService/ListEmployments", &page.snapshot, numbers).await?;
         let tags = self.tags();
         Ok(Response::new(v1::ListEmploymentsResponse {
             employments: employments.iter().map(|(person, job)| encode::employment(person, job, &tags)).collect(),
@@ -127,7 +127,7 @@ impl EmploymentService for Contract {
         let search = snapshot.off_thread(move |snapshot| snapshot.employments(&filter));
         let jobs = search.await.map_err(|error| unreadable(&error))?;
         let numbers = jobs.iter().map(|(person, _)| person.the_credential().map(|held| held.number));
-        self.note_all(&asker, "EmploymentService/ReconcileRoster", &snapshot, numbers)?;
+        self.note_all(&asker, "EmploymentService/ReconcileRoster", &snapshot, numbers).await?;
         let mut roster = Roster::of(jobs);
         while let Some(message) = list.message().await? {
             let Some(Kind::Row(row)) = message.kind else {

@@ -69,7 +69,7 @@ impl Contract {
             if validate_only {
                 // What is only judged leaves nothing in the log, and tells as much.
                 let method = method.trim_start_matches("/ms.dmh.credential.v1.");
-                contract.note(&asker, method, &snapshot, Found::default())?;
+                contract.note(&asker, method, &snapshot, Found::default()).await?;
             }
             let shown = asker.narrow(&mut receipt, validate_only);
             Ok(Accepted {

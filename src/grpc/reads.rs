@@ -13,7 +13,7 @@ use crate::domain::day::Day;
 use crate::domain::id::CredentialNumber;
 use crate::domain::standing::Verdict;
 use crate::registry::snapshot::Snapshot;
-use crate::telemetry::audit::{Call, Client, Question, Tally};
+use crate::telemetry::audit::{Call, Client, Question, Tally, Unwritable, Written};
 
 impl Client for Caller {
     fn name(&self) -> &str {
@@ -85,7 +85,7 @@ impl Contract {
     }
 
     /// Writes down what was found, before it is told.
-    pub(super) fn note(
+    pub(super) async fn note(
         &self,
         asker: &Asker,
         method: &'static str,
@@ -98,7 +98,7 @@ impl Contract {
             as_of: found.as_of.map(Day::to_civil),
             verdict: found.verdict(),
         };
-        self.audit.record(question).map_err(|_| status::audit_unavailable())
+        written(self.audit.report(question)).await
     }
 
     /// Begins to count a batch or a stream.
@@ -107,7 +107,7 @@ impl Contract {
     }
 
     /// Writes down a list of persons.
-    pub(super) fn note_all(
+    pub(super) async fn note_all(
         &self,
         asker: &Asker,
         method: &'static str,
@@ -115,8 +115,17 @@ impl Contract {
         numbers: impl IntoIterator<Item = Option<CredentialNumber>>,
     ) -> Result<(), Status> {
         let mut tally = self.tally(asker, method, snapshot);
-        numbers.into_iter().try_for_each(|number| add(&mut tally, Some(Found::person(number, None)), Some("LISTED")))
+        for number in numbers {
+            add(&mut tally, Some(Found::person(number, None)), Some("LISTED"))?;
+        }
+        written(tally.close()).await
     }
+}
+
+/// Waits until what was reported is in the file.
+pub(super) async fn written(reported: Result<Written, Unwritable>) -> Result<(), Status> {
+    let written = async { reported?.await };
+    written.await.map_err(|_| status::audit_unavailable())
 }
 
 /// Writes down one question of a batch or a stream; none: it was at fault.

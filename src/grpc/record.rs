@@ -68,7 +68,7 @@ impl RecordService for Contract {
             Some(Subject::CredentialNumber(number)) => number.parse().ok(),
             _ => None,
         };
-        self.note(&asker, "RecordService/ListFacts", &page.snapshot, Found::person(number, None))?;
+        self.note(&asker, "RecordService/ListFacts", &page.snapshot, Found::person(number, None)).await?;
         let revisions = facts.iter().map(|filed| filed.recorded.id.revision).collect();
         let requests = page.snapshot.off_thread(move |snapshot| snapshot.request_ids(&revisions));
         let requests = requests.await.map_err(|error| unreadable(&error))?;

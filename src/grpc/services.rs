@@ -35,7 +35,7 @@ impl Services {
         health: &HealthBoard,
         draining: watch::Receiver<bool>,
     ) -> Result<Services, Error> {
-        let contract = Contract { registry: registry.clone(), audit: audit.clone(), turns: Turns::new(), draining };
+        let contract = Contract { registry: registry.clone(), audit: audit.for_lane(), turns: Turns::new(), draining };
         let others = Routes::default()
             .add_service(HealthServer::new(health.service()).max_decoding_message_size(LARGEST_PLAIN))
             .add_service(reflection().build_v1()?.max_decoding_message_size(LARGEST_PLAIN))

@@ -1,10 +1,13 @@
 //! Streams of questions: one snapshot for the whole stream, an answer for each item in order, and no more in memory than
-//! the few items that have come together. A peer that reads slowly is asked for no more items: flow control does the rest.
+//! two groups of items that have come together. A peer that reads slowly is asked for no more items: flow control does the
+//! rest. The answers of a group go out once the audit has its numbers; meanwhile the next group is answered.
 
 use std::collections::VecDeque;
 
 use futures_util::future::poll_immediate;
 use prost::Message as _;
+use tokio::task::coop::consume_budget;
+use tokio::task::yield_now;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -18,10 +21,12 @@ use super::verification::{Answers, USUAL_ANSWER};
 use super::{Contract, status};
 use crate::proto::v1;
 use crate::registry::snapshot::Snapshot;
-use crate::telemetry::audit::Tally;
+use crate::telemetry::audit::{Tally, Unwritable, Written};
 
-/// How many bytes of items are taken in before the first of them is answered.
-const TOGETHER_BYTES: usize = 16 * 1024;
+/// How many items, and about how many bytes of them, are taken in before the first of them is answered. The audit has one
+/// line for all of them.
+const GROUP: usize = 8 * TOGETHER;
+const GROUP_BYTES: usize = 16 * 1024;
 
 /// A message of a stream of questions.
 pub(super) enum Incoming<I> {
@@ -44,45 +49,85 @@ pub(super) trait Questions: Send + 'static {
     fn read(self) -> Option<Incoming<Self::Item>>;
 }
 
+/// What goes out next of a stream. None ends it.
+type Ready<A> = VecDeque<Result<Option<Told<A>>, Status>>;
+
 /// A stream that is being answered.
 struct Answering<Q: Questions> {
     questions: Streaming<Q>,
     snapshot: Snapshot,
     asker: Asker,
     tally: Tally,
-    /// What goes out next. None ends the stream.
-    ready: VecDeque<Result<Option<Told<Q::Answer>>, Status>>,
+    /// Answers that may go out.
+    ready: Ready<Q::Answer>,
+    /// Answers that may go out once the audit has what they are about.
+    answered: Option<Answered<Q>>,
+}
+
+/// Items that have come together, and how the stream ends behind them, if it does.
+type Come<I> = (Vec<I>, Option<Result<(), Status>>);
+
+/// The answers to a group, before they go out.
+struct Answered<Q: Questions> {
+    answers: Ready<Q::Answer>,
+    end: Option<Result<(), Status>>,
+    reported: Result<Written, Unwritable>,
 }
 
 impl<Q: Questions> Answering<Q> {
     /// The answer to the next question; none when there is none.
     async fn next(&mut self) -> Result<Option<Told<Q::Answer>>, Status> {
         if self.ready.is_empty() {
-            self.answer_those_that_have_come().await;
+            self.next_group().await;
         }
         self.ready.pop_front().unwrap_or(Ok(None))
     }
 
-    /// Waits for a question, and answers it with those that have come with it.
-    async fn answer_those_that_have_come(&mut self) {
-        let (items, end) = come_together(&mut self.questions).await;
-        for (item, question) in items.iter().zip(read_together(&self.snapshot, items.iter())) {
-            let mut wire = Wire::with_capacity(USUAL_ANSWER);
-            let found = write_result(&self.snapshot, &self.asker, item, question, &mut wire, 2).await;
-            if let Err(refused) = reads::add(&mut self.tally, found, None) {
-                return self.ready.push_back(Err(refused));
+    /// Waits until the next answers may go out.
+    async fn next_group(&mut self) {
+        let first = match self.answered.take() {
+            Some(answered) => answered,
+            None => {
+                let come = come_together(&mut self.questions).await;
+                self.answer(come).await
             }
-            self.ready.push_back(Ok(Some(Told::written(wire))));
+        };
+        // What was reported is handed over to the audit now, so that it is written while the next group is answered.
+        yield_now().await;
+        if first.end.is_none()
+            && let Some(come) = poll_immediate(come_together(&mut self.questions)).await
+        {
+            self.answered = Some(self.answer(come).await);
         }
-        self.ready.extend(end.map(|end| end.map(|()| None)));
+        self.ready = match reads::written(first.reported).await {
+            Ok(()) => first.answers,
+            Err(refused) => return self.ready.push_back(Err(refused)),
+        };
+        self.ready.extend(first.end.map(|end| end.map(|()| None)));
+    }
+
+    /// Answers a group, and reports it to the audit.
+    async fn answer(&mut self, (items, end): Come<Q::Item>) -> Answered<Q> {
+        let mut answers = Ready::with_capacity(items.len());
+        for few in items.chunks(TOGETHER) {
+            for (item, question) in few.iter().zip(read_together(&self.snapshot, few.iter())) {
+                let mut wire = Wire::with_capacity(USUAL_ANSWER);
+                let found = write_result(&self.snapshot, &self.asker, item, question, &mut wire, 2).await;
+                if reads::add(&mut self.tally, found, None).is_err() {
+                    return Answered { answers, end, reported: Err(Unwritable) };
+                }
+                answers.push_back(Ok(Some(Told::written(wire))));
+            }
+            consume_budget().await;
+        }
+        Answered { answers, end, reported: self.tally.write() }
     }
 }
 
-/// Waits for an item, and takes those in that have come with it: a few, and few bytes. With them, if no more will come,
+/// Waits for an item, and takes those in that have come with it: a group, and few bytes. Giving it up while it waits loses
+/// no item. With them, if no more will come,
 /// how the stream ends behind them.
-async fn come_together<Q: Questions>(
-    messages: &mut (impl Stream<Item = Result<Q, Status>> + Unpin),
-) -> (Vec<Q::Item>, Option<Result<(), Status>>) {
+async fn come_together<Q: Questions>(messages: &mut (impl Stream<Item = Result<Q, Status>> + Unpin)) -> Come<Q::Item> {
     let mut items = Vec::with_capacity(TOGETHER);
     let mut bytes = 0;
     let mut message = messages.next().await;
@@ -95,7 +140,7 @@ async fn come_together<Q: Questions>(
             Some(Err(status)) => return (items, Some(Err(status))),
             None => return (items, Some(Ok(()))),
         }
-        if items.len() == TOGETHER || bytes > TOGETHER_BYTES {
+        if items.len() == GROUP || bytes > GROUP_BYTES {
             return (items, None);
         }
         match poll_immediate(messages.next()).await {
@@ -129,9 +174,10 @@ pub(super) async fn answered<Q: Questions>(
     let mut pinned = Wire::default();
     pinned.built(1, &v1::Pinned { epoch: snapshot.epoch.to_string(), revision: snapshot.revision.0 });
     let tally = contract.tally(&asker, Q::METHOD, &snapshot);
-    // The first error ends the stream; what was answered before it is written down when the stream is let go of. In a
-    // box, because it is handed on with every answer.
-    let answering = Box::new(Answering { questions, snapshot, asker, tally, ready: VecDeque::new() });
+    // The first error ends the stream; the counts are written down when the stream is let go of. In a box, because it is
+    // handed on with every answer.
+    let answering = Answering { questions, snapshot, asker, tally, ready: Ready::new(), answered: None };
+    let answering = Box::new(answering);
     let answers = futures_util::stream::try_unfold(answering, |mut answering| async move {
         Ok(answering.next().await?.map(|told| (told, answering)))
     });
@@ -177,13 +223,13 @@ mod tests {
     fn come(count: usize, bytes: usize) -> impl Stream<Item = Result<Message, Status>> + Unpin {
         let item = v1::VerificationItem { correlation_id: "i".repeat(bytes), ..v1::VerificationItem::default() };
         let message = Message { kind: Some(v1::stream_verify_credentials_request::Kind::Item(item)) };
-        tokio_stream::iter(vec![Ok(message); count])
+        futures_util::stream::iter(vec![Ok(message); count])
     }
 
     #[tokio::test]
     async fn a_few_of_those_that_have_come_are_taken_in_together() {
-        let mut messages = come(2 * TOGETHER + 3, 8);
-        for (expected, is_end) in [(TOGETHER, false), (TOGETHER, false), (3, true)] {
+        let mut messages = come(2 * GROUP + 3, 8);
+        for (expected, is_end) in [(GROUP, false), (GROUP, false), (3, true)] {
             let (items, end) = come_together(&mut messages).await;
             assert_eq!((items.len(), end.is_some()), (expected, is_end));
         }
@@ -191,8 +237,8 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_bytes_are_taken_in_than_a_few_items_have() {
-        for (bytes, expected) in [(TOGETHER_BYTES / 4, 4), (TOGETHER_BYTES, 1), (1, TOGETHER)] {
-            let (items, end) = come_together(&mut come(TOGETHER, bytes)).await;
+        for (bytes, expected) in [(GROUP_BYTES / 4, 4), (GROUP_BYTES, 1), (1, GROUP)] {
+            let (items, end) = come_together(&mut come(GROUP, bytes)).await;
             assert_eq!((items.len(), end.is_some()), (expected, false), "items of {bytes} bytes");
         }
     }

@@ -53,6 +53,9 @@ impl Contract {
                 reads::add(&mut tally, found, None)?;
             }
         }
+        // The others go on while this one waits.
+        drop(work);
+        reads::written(tally.close()).await?;
         Ok(Response::new(Told::written(wire)))
     }
 }
@@ -71,7 +74,7 @@ impl VerificationService for Contract {
         let snapshot = self.pin_from(known_at, min_revision).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
         let found = ask.answer(&snapshot, &asker, &mut wire, 1).await?;
-        self.note(&asker, "VerificationService/VerifyCredential", &snapshot, found)?;
+        self.note(&asker, "VerificationService/VerifyCredential", &snapshot, found).await?;
         Ok(Response::new(Told::written(wire)))
     }
 
@@ -106,7 +109,7 @@ impl VerificationService for Contract {
         let snapshot = self.pin_from(known_at, min_revision).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
         let found = claim.answer(&snapshot, &asker, &mut wire, 1).await?;
-        self.note(&asker, "VerificationService/CheckBillingEligibility", &snapshot, found)?;
+        self.note(&asker, "VerificationService/CheckBillingEligibility", &snapshot, found).await?;
         Ok(Response::new(Told::written(wire)))
     }
 
@@ -144,7 +147,7 @@ impl VerificationService for Contract {
         }
         let today = day_asked(&snapshot, "as_of", None)?;
         let found = Found::person(Some(timeline.number), Some(today));
-        self.note(&asker, "VerificationService/GetCredential", &snapshot, found)?;
+        self.note(&asker, "VerificationService/GetCredential", &snapshot, found).await?;
         Ok(Response::new(Told::built(&v1::GetCredentialResponse {
             credential: asker.credential(&timeline, today),
             answer: Some(answer(&snapshot, today)),
@@ -163,7 +166,7 @@ impl VerificationService for Contract {
         let range = Period::from_inclusive(asked.first_day.unwrap_or(timeline.effective_from), asked.last_day);
         let today = day_asked(&snapshot, "as_of", None)?;
         let found = Found::person(Some(timeline.number), None);
-        self.note(&asker, "VerificationService/ListStandingPeriods", &snapshot, found)?;
+        self.note(&asker, "VerificationService/ListStandingPeriods", &snapshot, found).await?;
         Ok(Response::new(Told::built(&v1::ListStandingPeriodsResponse {
             periods: standing_periods(&snapshot, &timeline, range),
             answer: Some(answer(&snapshot, today)),

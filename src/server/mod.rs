@@ -40,7 +40,7 @@ use crate::store::Store;
 use crate::store::backup::LossError;
 use crate::telemetry;
 use crate::telemetry::access::AccessLog;
-use crate::telemetry::audit::Audit;
+use crate::telemetry::audit::{Audit, AuditFileError};
 use crate::telemetry::metrics::Metrics;
 
 /// How often a peer that says nothing is asked whether it is there, and how long it may take to say so.
@@ -86,7 +86,7 @@ pub enum ServeError {
     Writer(#[from] WriterFailed),
     /// The audit of reads does not start.
     #[error("the audit of reads could not be started")]
-    Audit(#[source] std::io::Error),
+    Audit(#[from] AuditFileError),
     /// The access log does not start.
     #[error("the access log could not be started")]
     Access(#[source] std::io::Error),
@@ -128,7 +128,7 @@ pub async fn run(
     let writer = tokio::task::spawn_blocking(move || writer.join());
     tokio::pin!(writer);
 
-    let (audit, audit_thread) = Audit::start(config.audit.clone(), clock::now).map_err(ServeError::Audit)?;
+    let (audit, audit_thread) = Audit::start(config.audit.clone(), clock::now, ())?;
     ops.registry.store(Some(Arc::new(registry.clone())));
     let (access, access_thread) = AccessLog::start(std::io::stderr(), clock::now).map_err(ServeError::Access)?;
     let entrance = EntranceLayer::new(registry.clone(), door.identities.clone(), ops.metrics, access);

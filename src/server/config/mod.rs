@@ -21,8 +21,9 @@ use super::door::certificates::CertificateFiles;
 use crate::auth::shares::Limits;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
+use crate::registry::clock;
 use crate::store::log::LogOptions;
-use crate::telemetry::audit::Place;
+use crate::telemetry::audit::{self, Place};
 
 /// What the command line says, not yet checked. Every key of the file has a flag.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -264,6 +265,20 @@ impl Config {
         }
         let data_dir = reading.take("data_dir", "--data-dir", &flags.data_dir, PathBuf::from("/var/lib/cpss-registry"));
         if reading.mistakes.is_empty() { Ok(data_dir) } else { Err(reading.mistakes) }
+    }
+
+    /// Proves that reads can be written down: opens the file, writes a line and syncs it. In a data directory that is not
+    /// there yet nothing is made: the start proves it then.
+    pub fn check_audit(&self) -> Result<(), Mistake> {
+        if self.audit.path.starts_with(&self.data_dir) && !self.data_dir.exists() {
+            return Ok(());
+        }
+        audit::check(&self.audit.path, clock::now()).map_err(|error| {
+            let origin =
+                self.settings.iter().find(|setting| setting.key == "audit_file").map(|setting| &setting.origin);
+            let place = origin.map_or_else(String::new, |origin| format!(" ({origin})"));
+            Mistake { place: format!("audit_file{place}"), message: reading::with_source(&error) }
+        })
     }
 
     /// Every value in effect, with where it came from.

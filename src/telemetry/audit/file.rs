@@ -1,10 +1,20 @@
 //! The file of lines, and how it is rotated.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rustix::fs::OFlags;
+
+use super::line;
+use super::sync::{self, Put, Syncing};
+
+/// How often the file is put on the disk while it grows.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
 
 /// Where lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,63 +27,76 @@ pub struct Place {
     pub files: u32,
 }
 
+/// The audit cannot be written where it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditFileError {
+    /// Something else is there.
+    #[error("{path} is not a regular file: name one in audit_file, or a path at which one can be made")]
+    NotAFile {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The file cannot be opened, written or synced.
+    #[error(
+        "{path} cannot be opened, written and synced: name another file in audit_file, or make room and set its rights"
+    )]
+    Unwritable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A thread does not start.
+    #[error("its thread cannot be started")]
+    NoThread(#[source] io::Error),
+}
+
+/// What lines are written to.
+pub(super) trait Sink: Send {
+    /// Makes sure that lines can be written, as far as that shows without writing any.
+    fn ensure(&mut self) -> io::Result<()>;
+
+    /// Writes whole lines.
+    fn append(&mut self, lines: &[u8]) -> io::Result<()>;
+
+    /// Does what is due by now to have written lines on the disk. An error: nothing will be any more.
+    fn tend(&mut self, now: Instant) -> io::Result<()>;
+
+    /// Puts everything on the disk, and waits for that.
+    fn finish(self);
+}
+
 /// The file that is written.
 pub(super) struct LineFile {
     place: Place,
+    syncing: Syncing,
     open: Option<Open>,
 }
 
 struct Open {
-    file: File,
+    file: Arc<File>,
     device: u64,
     inode: u64,
     bytes: u64,
+    /// Since when there are lines that may not be on the disk.
+    grown_since: Option<Instant>,
 }
 
 impl LineFile {
-    pub(super) fn new(place: Place) -> LineFile {
-        LineFile { place, open: None }
+    /// Opens the file, and proves that it can be written by a line that says so, synced.
+    pub(super) fn open(place: Place, syncing: Syncing, at: Timestamp) -> Result<LineFile, AuditFileError> {
+        let file = prove(&place.path, &line::event(at, "started"))?;
+        let open = Open::of(file).map_err(unwritable(&place.path))?;
+        Ok(LineFile { place, syncing, open: Some(open) })
     }
 
-    /// Makes sure that the file at the place is the one that is written: one that was moved or removed is begun again.
-    pub(super) fn ensure(&mut self) -> io::Result<()> {
-        let is_there = self.open.as_ref().is_some_and(|open| {
-            fs::metadata(&self.place.path).is_ok_and(|at| (at.dev(), at.ino()) == (open.device, open.inode))
-        });
-        if is_there {
-            return Ok(());
-        }
-        self.open = None;
-        if let Some(directory) = self.place.path.parent() {
-            fs::create_dir_all(directory)?;
-        }
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.place.path)?;
-        let at = file.metadata()?;
-        self.open = Some(Open { file, device: at.dev(), inode: at.ino(), bytes: at.len() });
-        Ok(())
-    }
-
-    /// Writes whole lines. After an error the last one may be there in part: it is written again, after a new line.
-    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.ensure()?;
-        if self.open.as_ref().is_some_and(|open| open.bytes >= self.place.file_bytes) {
-            self.rotate()?;
-        }
-        let Some(open) = &mut self.open else { return Err(io::ErrorKind::NotFound.into()) };
-        let written = open.file.write_all(lines);
-        open.bytes += lines.len() as u64;
-        if written.is_err() {
-            // Whatever is wrong with this file, the next try begins with opening it.
-            let _line_is_ended = open.file.write_all(b"\n");
-            self.open = None;
-        }
-        written
+    /// Lets go of the file, which is put on the disk.
+    fn leave(&mut self) -> io::Result<()> {
+        self.open.take().map_or(Ok(()), |open| self.syncing.put(Put::File(open.file)))
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        if let Some(open) = self.open.take() {
-            put_on_disk(open.file)?;
-        }
+        self.leave()?;
         let oldest = self.place.files.saturating_sub(1);
         for number in (0..oldest).rev() {
             let (from, to) = (older(&self.place.path, number), older(&self.place.path, number + 1));
@@ -87,23 +110,113 @@ impl LineFile {
         }
         self.ensure()
     }
+}
 
-    /// Puts what was written on the disk.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        self.open.as_ref().map_or(Ok(()), |open| open.file.sync_all())
+impl Open {
+    fn of(file: File) -> io::Result<Open> {
+        let at = file.metadata()?;
+        Ok(Open { file: Arc::new(file), device: at.dev(), inode: at.ino(), bytes: at.len(), grown_since: None })
     }
 }
 
-/// Puts a file on the disk that is written no more. Whoever writes the next one does not wait for it: that takes the disk
-/// up to seconds, in which questions would have to be refused.
-fn put_on_disk(file: File) -> io::Result<()> {
-    let sync = move || {
-        if let Err(error) = file.sync_all() {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "a file of the audit cannot be put on the disk: a power cut may take it");
+impl Sink for LineFile {
+    /// A file that was moved or removed is begun again.
+    fn ensure(&mut self) -> io::Result<()> {
+        let is_there = self.open.as_ref().is_some_and(|open| {
+            fs::metadata(&self.place.path).is_ok_and(|at| (at.dev(), at.ino()) == (open.device, open.inode))
+        });
+        if is_there {
+            return Ok(());
         }
-    };
-    thread::Builder::new().name("audit sync".to_owned()).spawn(sync).map(drop)
+        self.leave()?;
+        let directory = directory_of(&self.place.path);
+        fs::create_dir_all(directory)?;
+        let file = open(&self.place.path)?.ok_or_else(|| io::Error::other("it is not a regular file"))?;
+        self.open = Some(Open::of(file)?);
+        self.syncing.put(Put::Names(directory.to_owned()))
+    }
+
+    /// After an error the last line may be there in part: it is written again, after a new line.
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.ensure()?;
+        if self.open.as_ref().is_some_and(|open| open.bytes >= self.place.file_bytes) {
+            self.rotate()?;
+        }
+        let Some(open) = &mut self.open else { return Err(io::ErrorKind::NotFound.into()) };
+        let written = (&*open.file).write_all(lines);
+        open.bytes += lines.len() as u64;
+        open.grown_since.get_or_insert_with(Instant::now);
+        if written.is_err() {
+            // Whatever is wrong with this file, the next try begins with opening it.
+            let _line_is_ended = (&*open.file).write_all(b"\n");
+            self.leave()?;
+        }
+        written
+    }
+
+    fn tend(&mut self, now: Instant) -> io::Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let is_due = open.grown_since.is_some_and(|since| now.duration_since(since) >= SYNC_EVERY);
+        if !is_due || self.syncing.is_busy() {
+            return Ok(());
+        }
+        open.grown_since = None;
+        self.syncing.put(Put::File(Arc::clone(&open.file)))
+    }
+
+    fn finish(mut self) {
+        // Without the thread that syncs there is nothing to wait for.
+        self.leave().ok();
+        self.syncing.finish();
+    }
+}
+
+/// Proves that lines can be written to a file, and leaves no file or directory behind that was not there.
+pub fn check(path: &Path, at: Timestamp) -> Result<(), AuditFileError> {
+    let missing: Vec<_> =
+        directory_of(path).ancestors().take_while(|directory| !directory.exists()).map(Path::to_owned).collect();
+    let is_new = fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    let proved = prove(path, &line::event(at, "checked")).map(drop);
+    if is_new {
+        fs::remove_file(path).ok();
+    }
+    for made in missing {
+        fs::remove_dir(made).ok();
+    }
+    proved
+}
+
+/// Opens a file, writes a line and syncs both the line and the file's name.
+fn prove(path: &Path, line: &str) -> Result<File, AuditFileError> {
+    let unwritable = unwritable(path);
+    fs::create_dir_all(directory_of(path)).map_err(&unwritable)?;
+    let file = open(path).map_err(&unwritable)?.ok_or_else(|| AuditFileError::NotAFile { path: path.to_owned() })?;
+    let written = (&file).write_all(line.as_bytes()).and_then(|()| file.sync_data());
+    written.and_then(|()| sync::names(directory_of(path))).map_err(unwritable)?;
+    Ok(file)
+}
+
+fn unwritable(path: &Path) -> impl Fn(io::Error) -> AuditFileError {
+    move |source| AuditFileError::Unwritable { path: path.to_owned(), source }
+}
+
+/// Opens a regular file to write behind its end, and makes it if it is not there. None: something else is there. It
+/// never waits, as it would for the reader of a pipe.
+fn open(path: &Path) -> io::Result<Option<File>> {
+    let is_regular = |found: &Metadata| found.is_file();
+    if fs::metadata(path).is_ok_and(|found| !is_regular(&found)) {
+        return Ok(None);
+    }
+    let never_waits = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).map_err(io::Error::other)?;
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).custom_flags(never_waits).open(path)?;
+    Ok(is_regular(&file.metadata()?).then_some(file))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    }
 }
 
 /// The file that was written `number` rotations ago.

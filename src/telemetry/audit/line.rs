@@ -12,6 +12,11 @@ pub(super) fn instant(at: Timestamp) -> String {
     format!("{at:.6}")
 }
 
+/// A line about the audit itself: it was started, or checked, by this version of the program.
+pub(super) fn event(at: Timestamp, event: &str) -> String {
+    format!("{{\"at\":\"{}\",\"event\":\"{event}\",\"version\":\"{}\"}}\n", instant(at), env!("CARGO_PKG_VERSION"))
+}
+
 /// Writes an entry as one line. `at` is the instant, as [`instant`] says it.
 pub(super) fn write(line: &mut String, at: &str, entry: &Entry) {
     match entry {

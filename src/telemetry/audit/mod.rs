@@ -1,33 +1,44 @@
-//! The audit of reads: who asked about whom, in a file of its own, before the answer is given.
+//! The audit of reads: who asked about whom, in a file of its own, written before the answer goes out.
 //!
-//! A question leaves a small message in a bounded queue; a thread of its own makes lines of them and writes those. When
-//! the queue is full or the file cannot be written, nothing more is let through ([`Audit::record`] refuses, and whoever
-//! asked is refused with it) until all that was taken is written and the file takes lines again. No name and no birth
-//! date has a place in a message. What the process had taken and not written when it was killed is lost: some
-//! milliseconds of lines.
+//! A question leaves a small message in a bounded queue. A thread of its own makes lines of the messages and writes them.
+//! The call waits until its line is written. All calls of one lane wait together, so that the lane is woken once for all of
+//! them ([`group`]). While the file cannot be written, or a write does not return in time, calls are refused ([`Unwritable`]);
+//! that ends when all lines taken so far are in the file. No name and no birth date has a place in a message.
+//!
+//! A line is in the file when its answer goes out, so a kill of the process takes no line of an answer. The file is put on
+//! the disk about once a second while it grows ([`sync`]), so a power cut takes at most the lines of the last second or two.
 
 mod file;
+mod group;
 mod line;
+mod sync;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
-pub use self::file::Place;
+use self::file::LineFile;
+pub use self::file::{AuditFileError, Place, check};
+use self::group::Group;
+pub use self::group::Written;
 pub use self::tally::Tally;
 pub use self::writer::AuditThread;
 
-/// How many messages may wait. The thread looks every few milliseconds.
+/// How many messages may wait.
 const QUEUE: usize = 32_768;
+
+/// How long a write may take before the file counts as one that cannot be written.
+const STALLED: Duration = Duration::from_millis(700);
 
 /// A credential's number as it is written: `CPS-7K3M-9QRT-X`.
 pub type Number = [u8; 15];
@@ -84,43 +95,80 @@ enum Entry {
 #[error("reads cannot be written down")]
 pub struct Unwritable;
 
-/// Where reads are reported. Clones share it.
+/// Where reads are reported. Clones share it, and their calls wait together.
 #[derive(Clone)]
 pub struct Audit {
     shared: Arc<Shared>,
+    group: Group,
 }
 
 struct Shared {
-    queue: SyncSender<Entry>,
-    /// What was answered already when the queue was full: written first, and never refused.
-    late: Mutex<Vec<Entry>>,
-    /// Asked for by every question; `told` says the same to whoever waits for it.
+    queue: Mutex<Queue>,
+    /// The thread that writes, to be woken.
+    thread: OnceLock<Thread>,
+    /// Asked for by every question; `told` says the same to those who wait for it.
     is_writable: AtomicBool,
     told: watch::Sender<bool>,
     is_closing: AtomicBool,
 }
 
+/// What the thread takes: all of it at once.
+#[derive(Default)]
+struct Queue {
+    entries: Vec<Entry>,
+    /// Told once everything taken with them, and before them, is written (true), or cannot be (false).
+    waiting: Vec<oneshot::Sender<bool>>,
+}
+
+impl Queue {
+    fn is_full(&self) -> bool {
+        self.entries.len() >= QUEUE
+    }
+}
+
 impl Audit {
-    /// Starts the thread that writes to a place. `now` tells the time of a line.
+    /// Opens the file, proves that it can be written, and starts the thread that writes to it. `now` tells the time of a
+    /// line. The thread drops `alive` when it ends, for whatever reason.
     pub fn start(
         place: Place,
         now: impl Fn() -> Timestamp + Send + 'static,
+        alive: impl Send + 'static,
+    ) -> Result<(Audit, AuditThread), AuditFileError> {
+        let syncing = sync::Syncing::start().map_err(AuditFileError::NoThread)?;
+        let file = LineFile::open(place, syncing, now())?;
+        Audit::start_on(file, now, alive).map_err(AuditFileError::NoThread)
+    }
+
+    fn start_on(
+        sink: impl file::Sink + 'static,
+        now: impl Fn() -> Timestamp + Send + 'static,
+        alive: impl Send + 'static,
     ) -> Result<(Audit, AuditThread), std::io::Error> {
-        let (queue, messages) = sync_channel(QUEUE);
         let shared = Arc::new(Shared {
-            queue,
-            late: Mutex::default(),
+            queue: Mutex::default(),
+            thread: OnceLock::new(),
             is_writable: AtomicBool::new(true),
             told: watch::Sender::new(true),
             is_closing: AtomicBool::new(false),
         });
-        let thread = writer::start(place, messages, Arc::clone(&shared), now)?;
-        Ok((Audit { shared }, thread))
+        let thread = writer::start(sink, Arc::clone(&shared), now, alive)?;
+        Ok((Audit { shared, group: Group::default() }, thread))
     }
 
-    /// Takes down a question before it is answered.
-    pub fn record(&self, question: Question) -> Result<(), Unwritable> {
-        self.shared.take(Entry::Question(question)).map_err(|_| Unwritable)
+    /// The same audit for another thread that answers: its calls wait together.
+    #[must_use]
+    pub fn for_lane(&self) -> Audit {
+        Audit { shared: Arc::clone(&self.shared), group: Group::default() }
+    }
+
+    /// Reports a question. It may be answered once this is written.
+    pub fn report(&self, question: Question) -> Result<Written, Unwritable> {
+        self.take(Entry::Question(question))
+    }
+
+    fn take(&self, entry: Entry) -> Result<Written, Unwritable> {
+        self.shared.take(entry)?;
+        Ok(self.group.wait(&self.shared))
     }
 
     /// Whether reads can be written down, now and from now on.
@@ -130,29 +178,64 @@ impl Audit {
 }
 
 impl Shared {
-    /// Takes a message, or gives it back.
-    fn take(&self, entry: Entry) -> Result<(), Entry> {
-        if !self.is_writable.load(Ordering::Acquire) {
-            return Err(entry);
-        }
-        self.queue.try_send(entry).map_err(|refused| match refused {
-            TrySendError::Full(entry) | TrySendError::Disconnected(entry) => {
-                self.set_writable(false);
-                entry
-            }
-        })
+    fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a message about what has been answered.
+    fn is_writable(&self) -> bool {
+        self.is_writable.load(Ordering::Acquire)
+    }
+
+    /// Takes a message about what is to be answered.
+    fn take(&self, entry: Entry) -> Result<(), Unwritable> {
+        if !self.is_writable() {
+            return Err(Unwritable);
+        }
+        let mut queue = self.queue();
+        if !queue.is_full() {
+            queue.entries.push(entry);
+            return Ok(());
+        }
+        drop(queue);
+        self.set_writable(false);
+        self.wake();
+        Err(Unwritable)
+    }
+
+    /// Takes a message about what has been answered. It is never refused.
     fn take_late(&self, entry: Entry) {
-        if let Err(entry) = self.take(entry) {
-            self.late.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+        self.queue().entries.push(entry);
+    }
+
+    /// Waits until everything taken so far is written. False: it is not, and may never be.
+    async fn is_written(&self) -> bool {
+        let (tell, told) = oneshot::channel();
+        self.queue().waiting.push(tell);
+        self.wake();
+        if !self.is_writable() {
+            return false;
+        }
+        if let Ok(told) = tokio::time::timeout(STALLED, told).await {
+            return told.unwrap_or(false);
+        }
+        if self.set_writable(false) {
+            tracing::error!("a write of the audit does not return: questions about people are refused");
+        }
+        false
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
         }
     }
 
-    fn set_writable(&self, is_writable: bool) {
-        if self.is_writable.swap(is_writable, Ordering::AcqRel) != is_writable {
+    /// Whether that is news.
+    fn set_writable(&self, is_writable: bool) -> bool {
+        let is_news = self.is_writable.swap(is_writable, Ordering::AcqRel) != is_writable;
+        if is_news {
             self.told.send_replace(is_writable);
         }
+        is_news
     }
 }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Audit, Call, Entry, Number, Unwritable};
+use super::{Audit, Call, Entry, Number, Unwritable, Written};
 
 /// How many numbers a line holds.
 pub(super) const PART: usize = 1000;
@@ -22,7 +22,7 @@ pub(super) struct Summary {
     pub(super) digest: [u8; 32],
 }
 
-/// The questions of one batch or stream. What was answered is written down also when it is given up halfway.
+/// The questions of one batch or stream. Its counts are written down also when it is given up halfway.
 pub struct Tally {
     audit: Audit,
     call: Call,
@@ -51,9 +51,9 @@ impl Audit {
 }
 
 impl Tally {
-    /// Takes down a question before it is answered.
+    /// Takes down a question before it is answered. It may be answered once it is written: see [`Tally::write`].
     pub fn add(&mut self, number: Option<Number>, verdict: Option<&'static str>) -> Result<(), Unwritable> {
-        if !self.audit.shared.is_writable.load(std::sync::atomic::Ordering::Acquire) {
+        if !self.audit.shared.is_writable() {
             return Err(Unwritable);
         }
         self.questions += 1;
@@ -69,14 +69,30 @@ impl Tally {
                 None => self.verdicts.push((verdict, 1)),
             },
         }
-        if self.numbers.len() < PART {
+        if self.numbers.len() < PART { Ok(()) } else { self.hand_over() }
+    }
+
+    /// Has everything added so far written. It may be answered once that is done.
+    pub fn write(&mut self) -> Result<Written, Unwritable> {
+        self.hand_over()?;
+        Ok(self.audit.group.wait(&self.audit.shared))
+    }
+
+    /// Has everything written, and the counts behind it. It may be answered once that is done.
+    pub fn close(mut self) -> Result<Written, Unwritable> {
+        self.hand_over()?;
+        let audit = self.audit.clone();
+        // The counts are taken where this is dropped.
+        drop(self);
+        Ok(audit.group.wait(&audit.shared))
+    }
+
+    fn hand_over(&mut self) -> Result<(), Unwritable> {
+        if self.numbers.is_empty() {
             return Ok(());
         }
         let part = self.part();
-        self.audit.shared.take(part).map_err(|part| {
-            self.audit.shared.take_late(part);
-            Unwritable
-        })
+        self.audit.shared.take(part)
     }
 
     fn part(&mut self) -> Entry {

@@ -1,9 +1,12 @@
 //! Lines, rotation, and what happens when there is no room for them.
 
+use std::io;
 use std::path::Path;
+use std::sync::mpsc;
 use std::time::Instant;
 
-use super::file::LineFile;
+use super::file::Sink;
+use super::sync::{Put, Syncing};
 use super::*;
 
 struct Named(&'static str);
@@ -24,32 +27,81 @@ fn question() -> Question {
     Question { call: call(), number: Some(*b"CPS-28MS-MN2K-Z"), as_of, verdict: Some("CONFIRMED") }
 }
 
+fn place(path: &Path, file_bytes: u64) -> Place {
+    Place { path: path.to_owned(), file_bytes, files: 3 }
+}
+
+fn now() -> Timestamp {
+    Timestamp::UNIX_EPOCH
+}
+
 fn start(path: &Path, file_bytes: u64) -> (Audit, AuditThread) {
-    let place = Place { path: path.to_owned(), file_bytes, files: 3 };
-    Audit::start(place, || Timestamp::UNIX_EPOCH).unwrap()
+    Audit::start(place(path, file_bytes), now, ()).unwrap()
+}
+
+/// The lines of a file behind the one that says that the audit was started.
+fn lines(path: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["event"], "started");
+    lines[1..].to_vec()
 }
 
 /// Waits until the audit says that it can be written, or that it cannot.
-fn wait(audit: &Audit, until: bool) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async { audit.watch().wait_for(|told| *told == until).await.map(drop) }).unwrap();
+async fn wait(audit: &Audit, until: bool) {
+    audit.watch().wait_for(|told| *told == until).await.unwrap();
 }
 
-#[test]
-fn a_question_is_a_line_and_a_stream_its_counts_and_numbers() {
+async fn record(audit: &Audit) -> Result<(), Unwritable> {
+    audit.report(question())?.await
+}
+
+/// A sink that takes lines when it is let, and keeps them.
+struct Gated {
+    gate: mpsc::Receiver<io::Result<()>>,
+    lines: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Sink for Gated {
+    fn ensure(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.gate.recv().unwrap_or(Ok(()))?;
+        self.lines.lock().unwrap().extend_from_slice(lines);
+        Ok(())
+    }
+
+    fn tend(&mut self, _: Instant) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(self) {}
+}
+
+type Gate = (mpsc::Sender<io::Result<()>>, Arc<Mutex<Vec<u8>>>);
+
+fn start_gated() -> (Audit, AuditThread, Gate) {
+    let ((open, gate), lines) = (mpsc::channel(), Arc::default());
+    let sink = Gated { gate, lines: Arc::clone(&lines) };
+    let (audit, thread) = Audit::start_on(sink, now, ()).unwrap();
+    (audit, thread, (open, lines))
+}
+
+#[tokio::test]
+async fn a_question_is_a_line_and_a_stream_its_counts_and_numbers() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit/reads.jsonl");
     let (audit, thread) = start(&path, 1 << 20);
-    audit.record(question()).unwrap();
+    record(&audit).await.unwrap();
     let mut tally = audit.tally(call());
     for at in 0..1001 {
         tally.add((at > 0).then_some(*b"CPS-28MS-MN2K-Z"), Some("CONFIRMED")).unwrap();
     }
     tally.add(None, None).unwrap();
-    drop(tally);
-    thread.close();
-    let text = std::fs::read_to_string(&path).unwrap();
-    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    tally.close().unwrap().await.unwrap();
+    let lines = lines(&path);
     assert_eq!(lines.len(), 4);
     assert_eq!(
         lines[0],
@@ -65,15 +117,40 @@ fn a_question_is_a_line_and_a_stream_its_counts_and_numbers() {
     assert_eq!((&lines[3]["questions"], &lines[3]["verdicts"]["CONFIRMED"]), (&1002.into(), &1001.into()));
     assert_eq!((&lines[3]["errors"], &lines[3]["parts"]), (&1.into(), &2.into()));
     assert_eq!(lines[3]["numbers_sha256"].as_str().unwrap().len(), 64);
+    thread.close();
 }
 
-#[test]
-fn files_are_rotated_and_the_oldest_is_let_go() {
+#[tokio::test]
+async fn what_may_be_answered_is_in_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("reads.jsonl");
+    let (audit, thread) = start(&path, 1 << 20);
+    let lane = audit.for_lane();
+    for count in 1..=50 {
+        record(&audit).await.unwrap();
+        assert_eq!(lines(&path).len(), 4 * count - 3);
+        let together = futures_util::future::join_all((0..3).map(|_| record(&lane)));
+        assert_eq!(together.await, [Ok(()); 3]);
+        assert_eq!(lines(&path).len(), 4 * count);
+    }
+    let mut tally = audit.tally(call());
+    for part in 1..=5 {
+        tally.add(None, Some("CONFIRMED")).unwrap();
+        tally.write().unwrap().await.unwrap();
+        assert_eq!(lines(&path).len(), 200 + part, "a stream's numbers are written before its answers go out");
+    }
+    drop(tally);
+    thread.close();
+    assert_eq!(lines(&path).last().unwrap()["questions"], 5, "its counts are written when it is given up");
+}
+
+#[tokio::test]
+async fn files_are_rotated_and_the_oldest_is_let_go() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("reads.jsonl");
     for _ in 0..6 {
         let (audit, thread) = start(&path, 1);
-        audit.record(question()).unwrap();
+        record(&audit).await.unwrap();
         thread.close();
     }
     let mut names: Vec<_> =
@@ -84,65 +161,156 @@ fn files_are_rotated_and_the_oldest_is_let_go() {
 }
 
 #[test]
-fn rotation_does_not_wait_for_the_disk() {
+fn a_file_that_grows_is_put_on_the_disk_every_second_and_nobody_waits_for_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("reads.jsonl");
-    // It takes lines, and cannot be put on any disk.
-    std::os::unix::fs::symlink("/dev/null", &path).unwrap();
-    let mut file = LineFile::new(Place { path: path.clone(), file_bytes: 1, files: 3 });
+    let (syncing, handed_over) = Syncing::without_thread();
+    let mut file = LineFile::open(place(&path, 1 << 20), syncing, now()).unwrap();
+    let begun = Instant::now();
     file.append(b"one\n").unwrap();
-    file.append(b"two\n").unwrap();
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
-    assert!(directory.path().join("reads.jsonl.1").is_symlink());
+    file.tend(begun).unwrap();
+    assert!(handed_over.try_recv().is_err(), "not yet");
+    file.tend(begun + Duration::from_secs(2)).unwrap();
+    let Ok(Put::File(handed)) = handed_over.try_recv() else { panic!("nothing was put on the disk") };
+    assert_eq!(handed.metadata().unwrap().len(), path.metadata().unwrap().len());
+    file.tend(begun + Duration::from_secs(9)).unwrap();
+    assert!(handed_over.try_recv().is_err(), "it has not grown since");
 }
 
 #[test]
-fn nothing_is_let_through_while_lines_cannot_be_written() {
+fn a_rotated_file_is_put_on_the_disk_and_nobody_waits_for_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("reads.jsonl");
-    std::fs::create_dir(&path).unwrap();
+    let (syncing, handed_over) = Syncing::without_thread();
+    let mut file = LineFile::open(place(&path, 1), syncing, now()).unwrap();
+    file.append(b"two\n").unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
+    assert!(matches!(handed_over.try_recv(), Ok(Put::File(_))));
+    assert!(matches!(handed_over.try_recv(), Ok(Put::Names(names)) if names == directory.path()));
+}
+
+/// A pipe, a device, a directory.
+fn no_files(directory: &Path) -> [std::path::PathBuf; 3] {
+    let pipe = directory.join("pipe");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    [pipe, "/dev/full".into(), directory.to_owned()]
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_at_start_and_by_a_check() {
+    let directory = tempfile::tempdir().unwrap();
+    for path in no_files(directory.path()) {
+        let started = Audit::start(place(&path, 1 << 20), now, ()).map(drop);
+        for refused in [started, check(&path, now())] {
+            let is_right = matches!(&refused, Err(AuditFileError::NotAFile { path: named }) if *named == path);
+            assert!(is_right, "{refused:?}");
+        }
+    }
+}
+
+#[test]
+fn a_check_writes_to_the_file_and_leaves_none_behind_that_was_not_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a/b/reads.jsonl");
+    check(&path, now()).unwrap();
+    assert_eq!(directory.path().read_dir().unwrap().count(), 0);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, "one\n").unwrap();
+    check(&path, now()).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with("one\n{\"at\":\"1970-01-01T00:00:00.000000Z\",\"event\":\"checked\","), "{text}");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(directory.path().join("a/file"), "").unwrap();
+    let beneath_a_file = directory.path().join("a/file/reads.jsonl");
+    assert!(matches!(check(&beneath_a_file, now()), Err(AuditFileError::Unwritable { .. })));
+}
+
+#[tokio::test]
+async fn nothing_is_let_through_while_lines_cannot_be_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("reads.jsonl");
     let (audit, thread) = start(&path, 1 << 20);
-    assert_eq!(audit.record(question()), Err(Unwritable), "a directory is there instead");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    wait(&audit, false).await;
+    assert_eq!(record(&audit).await, Err(Unwritable), "a directory is there instead");
     assert_eq!(audit.tally(call()).add(None, None), Err(Unwritable));
     std::fs::remove_dir(&path).unwrap();
-    wait(&audit, true);
-    audit.record(question()).unwrap();
+    wait(&audit, true).await;
+    record(&audit).await.unwrap();
     thread.close();
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
 }
 
-#[test]
-fn a_full_disk_is_found_out_and_what_was_taken_is_kept_for_it() {
-    let (audit, thread) = start(Path::new("/dev/full"), 1 << 20);
-    audit.record(question()).unwrap();
-    wait(&audit, false);
-    assert_eq!(audit.record(question()), Err(Unwritable));
+#[tokio::test]
+async fn no_answer_goes_out_whose_line_a_full_disk_refuses() {
+    let (audit, thread, (gate, written)) = start_gated();
+    let asked: Vec<_> = (0..2000).map(|_| audit.report(question()).unwrap()).collect();
+    gate.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+    let told = futures_util::future::join_all(asked).await;
+    assert!(told.iter().all(|told| *told == Err(Unwritable)), "from the first one on");
+    assert_eq!(record(&audit).await, Err(Unwritable));
+    gate.send(Ok(())).unwrap();
+    wait(&audit, true).await;
+    assert_eq!(written.lock().unwrap().split(|byte| *byte == b'\n').count(), 2001, "none is lost, none is twice");
+    drop(gate);
+    record(&audit).await.unwrap();
     thread.close();
 }
 
-#[test]
-fn a_full_queue_refuses_and_is_emptied_again() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("reads.jsonl");
-    let (audit, thread) = start(&path, 1 << 30);
-    let started = Instant::now();
+#[tokio::test]
+async fn a_sink_that_blocks_is_as_one_that_fails_and_nobody_hangs() {
+    let begun = Instant::now();
+    let (audit, thread, (gate, _)) = start_gated();
+    let earlier = audit.report(question()).unwrap();
+    tokio::task::yield_now().await;
+    let later = record(&audit);
+    assert_eq!(futures_util::future::join(earlier, later).await, (Err(Unwritable), Err(Unwritable)));
+    assert_eq!(record(&audit).await, Err(Unwritable));
+    let refused = begun.elapsed();
+    gate.send(Ok(())).unwrap();
+    wait(&audit, true).await;
+    let _held = audit.report(question()).unwrap();
+    let closing = Instant::now();
+    thread.close();
+    assert!(refused < Duration::from_secs(3), "{refused:?}");
+    assert!(closing.elapsed() < Duration::from_secs(3), "the end does not wait for it: {:?}", closing.elapsed());
+    drop(gate);
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_and_is_emptied_again() {
+    let (audit, thread, (gate, written)) = start_gated();
     let mut taken = 0;
-    while audit.record(question()).is_ok() && started.elapsed().as_secs() < 20 {
+    while audit.report(question()).is_ok() {
         taken += 1;
     }
-    wait(&audit, true);
-    audit.record(question()).unwrap();
+    assert!(taken >= QUEUE);
+    drop(gate);
+    wait(&audit, true).await;
+    record(&audit).await.unwrap();
     thread.close();
-    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), taken + 1, "none is lost, none is twice");
+    assert_eq!(written.lock().unwrap().split(|byte| *byte == b'\n').count(), taken + 2, "none is lost, none is twice");
 }
 
-#[test]
-fn a_file_that_was_moved_away_is_begun_again() {
+#[tokio::test]
+async fn a_file_that_was_moved_away_is_begun_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("reads.jsonl");
     let (audit, thread) = start(&path, 1 << 20);
     std::fs::rename(&path, directory.path().join("elsewhere")).unwrap();
-    audit.record(question()).unwrap();
+    record(&audit).await.unwrap();
     thread.close();
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+}
+
+#[tokio::test]
+async fn a_thread_that_breaks_off_lets_nothing_through_and_is_noticed() {
+    let (alive, ended) = oneshot::channel::<()>();
+    let gated = Gated { gate: mpsc::channel().1, lines: Arc::default() };
+    let (audit, _thread) = Audit::start_on(gated, || panic!("a test"), alive).unwrap();
+    assert_eq!(record(&audit).await, Err(Unwritable));
+    assert!(ended.await.is_err(), "what it held while it was alive is dropped");
+    assert_eq!(record(&audit).await, Err(Unwritable));
 }

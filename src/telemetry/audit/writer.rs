@@ -1,88 +1,110 @@
 //! The thread that writes.
 
+use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
-use std::sync::{Arc, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 
-use super::file::{LineFile, Place};
-use super::{Entry, Shared, line};
+use super::file::Sink;
+use super::{Entry, Queue, Shared, line};
 
-/// How long the thread sleeps when there was little to do. Whoever asks never wakes it: that would cost a call more than
-/// its line does.
-const NAP: Duration = Duration::from_millis(3);
+/// How long the thread sleeps at most while nobody wakes it: then what is due is put on the disk, and the file is looked at.
+const NAP: Duration = Duration::from_millis(250);
 
 /// How long it waits before a file that could not be written is tried again.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// How many messages are written at once.
-const BATCH: usize = 4096;
-
-/// How many naps the file may go unlooked at.
-const UNSEEN: u32 = 300;
+/// How long the end of the thread is waited for.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// The running thread.
 pub struct AuditThread {
     shared: Arc<Shared>,
-    thread: JoinHandle<()>,
+    /// Nothing comes; it disconnects when the thread ends.
+    running: Receiver<Infallible>,
 }
 
 impl AuditThread {
-    /// Writes what is left, and ends. A file that cannot be written is tried once more.
+    /// Has the thread write and sync what is left, and end. A file that cannot be written is tried once more; one that
+    /// blocks is not waited for.
     pub fn close(self) {
         self.shared.is_closing.store(true, Ordering::Release);
-        self.thread.thread().unpark();
-        if self.thread.join().is_err() {
-            tracing::error!("the audit of reads broke off");
+        self.shared.wake();
+        if self.running.recv_timeout(CLOSING) == Err(RecvTimeoutError::Timeout) {
+            tracing::error!("the audit did not end in time: its last lines may not be on the disk");
         }
     }
 }
 
-struct Writer<N> {
-    file: LineFile,
-    messages: Receiver<Entry>,
+struct Writer<S, N> {
+    sink: S,
     shared: Arc<Shared>,
     now: N,
     /// Lines that are not in the file yet.
     lines: String,
+    taken: Queue,
 }
 
 pub(super) fn start(
-    place: Place,
-    messages: Receiver<Entry>,
+    sink: impl Sink + 'static,
     shared: Arc<Shared>,
     now: impl Fn() -> Timestamp + Send + 'static,
+    alive: impl Send + 'static,
 ) -> io::Result<AuditThread> {
-    let mut writer =
-        Writer { file: LineFile::new(place), messages, shared: Arc::clone(&shared), now, lines: String::new() };
-    // Known before the first question.
-    writer.settle();
-    let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run())?;
-    Ok(AuditThread { shared, thread })
+    let (ended, running) = channel();
+    let writer = Writer { sink, shared: Arc::clone(&shared), now, lines: String::new(), taken: Queue::default() };
+    let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
+        let _alive = (Stops(Arc::clone(&writer.shared)), ended, alive);
+        if let Err(error) = writer.run() {
+            tracing::error!(error = &error as &dyn std::error::Error, "the audit of reads ends");
+        }
+    })?;
+    // It is set once, here.
+    shared.thread.set(thread.thread().clone()).ok();
+    Ok(AuditThread { shared, running })
 }
 
-impl<N: Fn() -> Timestamp> Writer<N> {
-    fn run(mut self) {
-        let mut unseen = 0;
+/// Nothing is let through once the thread has ended, also where it broke off.
+struct Stops(Arc<Shared>);
+
+impl Drop for Stops {
+    fn drop(&mut self) {
+        self.0.set_writable(false);
+        tell(self.0.queue().waiting.drain(..), false);
+    }
+}
+
+fn tell(waiting: impl Iterator<Item = oneshot::Sender<bool>>, is_written: bool) {
+    for waiting in waiting {
+        // A call that was given up meanwhile misses nothing.
+        waiting.send(is_written).ok();
+    }
+}
+
+impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
+    fn run(mut self) -> io::Result<()> {
+        let mut looked_at = Instant::now();
         loop {
             let is_closing = self.shared.is_closing.load(Ordering::Acquire);
-            let taken = self.take();
-            let is_written = if taken > 0 || !self.lines.is_empty() || !self.is_writable() || unseen >= UNSEEN {
-                unseen = 0;
+            let has_more = self.take();
+            let now = Instant::now();
+            let is_written = if has_more || !self.shared.is_writable() || now.duration_since(looked_at) >= NAP {
+                looked_at = now;
                 self.settle()
             } else {
-                unseen += 1;
                 true
             };
-            if is_closing && (taken == 0 || !is_written) {
-                drop(self.file.sync());
-                return;
+            self.sink.tend(now)?;
+            if is_closing && (!has_more || !is_written) {
+                self.sink.finish();
+                return Ok(());
             }
-            match (is_written, taken >= BATCH) {
+            match (is_written, has_more) {
                 (true, true) => {}
                 (true, false) => std::thread::park_timeout(NAP),
                 (false, _) => std::thread::park_timeout(RETRY),
@@ -90,45 +112,40 @@ impl<N: Fn() -> Timestamp> Writer<N> {
         }
     }
 
-    fn is_writable(&self) -> bool {
-        self.shared.is_writable.load(Ordering::Acquire)
+    /// Makes lines of what waits; while there are lines that could not be written, of nothing more. Whether there are
+    /// lines to be written, or calls to be told.
+    fn take(&mut self) -> bool {
+        if self.lines.is_empty() {
+            std::mem::swap(&mut *self.shared.queue(), &mut self.taken);
+            if !self.taken.entries.is_empty() {
+                let at = line::instant((self.now)());
+                self.taken.entries.drain(..).for_each(|entry: Entry| line::write(&mut self.lines, &at, &entry));
+            }
+        }
+        !self.lines.is_empty() || !self.taken.waiting.is_empty()
     }
 
-    /// Makes lines of what waits; while there are lines that cannot be written, of nothing more.
-    fn take(&mut self) -> usize {
-        if !self.lines.is_empty() {
-            return 0;
-        }
-        let at = line::instant((self.now)());
-        let late = std::mem::take(&mut *self.shared.late.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut taken = 0;
-        for entry in self.messages.try_iter().take(BATCH).chain(late) {
-            line::write(&mut self.lines, &at, &entry);
-            taken += 1;
-        }
-        taken
-    }
-
-    /// Writes the lines. Questions are let through again as soon as all of them are in the file.
+    /// Writes the lines, and tells those who wait. Questions are let through again as soon as the lines are in the file
+    /// and the queue has room.
     fn settle(&mut self) -> bool {
-        let written = if self.lines.is_empty() { self.file.ensure() } else { self.file.append(self.lines.as_bytes()) };
+        let written = if self.lines.is_empty() { self.sink.ensure() } else { self.sink.append(self.lines.as_bytes()) };
+        let is_written = written.is_ok();
         match written {
             Ok(()) => {
                 self.lines.clear();
-                if !self.is_writable() {
+                if !self.shared.queue().is_full() && self.shared.set_writable(true) {
                     tracing::info!("reads are written down again");
-                    self.shared.set_writable(true);
                 }
-                true
             }
             Err(error) => {
-                if self.is_writable() {
+                if self.shared.set_writable(false) {
                     let error = &error as &dyn std::error::Error;
                     tracing::error!(error, "reads cannot be written down: questions about people are refused");
-                    self.shared.set_writable(false);
                 }
-                false
+                tell(self.shared.queue().waiting.drain(..), false);
             }
         }
+        tell(self.taken.waiting.drain(..), is_written);
+        is_written
     }
 }

@@ -1,7 +1,7 @@
 //! A registry in this process, on a thread and a runtime of its own, so that a test that fails leaves nothing hanging.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::thread::JoinHandle;
 
@@ -55,6 +55,11 @@ impl TestServer {
     /// A caller who is registrar and certifier in one.
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// Where its data are.
+    pub fn data_dir(&self) -> PathBuf {
+        self.data.as_ref().unwrap().path().to_owned()
     }
 
     /// Where it listens.

@@ -1,8 +1,10 @@
 //! Reads of persons are written down, or refused.
 
 use std::path::Path;
+use std::process::Command;
 
 use cpss_registry::proto::v1;
+use cpss_registry::proto::v1::stream_verify_credentials_request::Kind;
 use serde_json::Value;
 use tonic::{Code, Request};
 use tonic_health::pb::HealthCheckRequest;
@@ -11,7 +13,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::town::Town;
 use crate::harness::requests::{bill, known_at, name, register_provider, verify, verify_with};
-use crate::harness::{Client, NOT_ON_FILE, Refusal as _, TODAY, TestServer};
+use crate::harness::{Client, NOT_ON_FILE, Process, Refusal as _, TODAY, TestServer};
 
 fn lines(data: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(data.join("audit/reads.jsonl")).unwrap();
@@ -74,9 +76,10 @@ async fn questions_are_served(client: &Client, until: ServingStatus) {
 async fn nobody_is_answered_while_reads_cannot_be_written_down() {
     let elsewhere = tempfile::tempdir().unwrap();
     let file = elsewhere.path().join("reads.jsonl");
-    std::fs::create_dir(&file).unwrap();
     let server = TestServer::start_audited(tempfile::tempdir().unwrap(), TODAY, Some(&file)).await;
     let registry = server.client();
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
     questions_are_served(&registry, ServingStatus::NotServing).await;
     let center = registry.qualified_provider("Example Center").await;
     let unavailable = (Code::Unavailable, "AUDIT_UNAVAILABLE".to_owned());
@@ -97,15 +100,54 @@ async fn nobody_is_answered_while_reads_cannot_be_written_down() {
 }
 
 #[tokio::test]
-async fn a_full_disk_stops_questions_and_not_writes() {
-    let full = Path::new("/dev/full");
-    let server = TestServer::start_audited(tempfile::tempdir().unwrap(), TODAY, Some(full)).await;
+async fn an_answer_that_has_come_is_in_the_file() {
+    let server = TestServer::start(TODAY).await;
     let registry = server.client();
-    // The first question is taken down before the disk is found to be full.
-    let first = registry.call(verify(NOT_ON_FILE, None, None)).await;
-    assert!(first.is_ok());
-    questions_are_served(&registry, ServingStatus::NotServing).await;
-    assert_eq!(registry.refusal(verify(NOT_ON_FILE, None, None)).await.reason(), "AUDIT_UNAVAILABLE");
-    registry.report(register_provider("Example Center")).await;
+    let data = server.data_dir();
+    let count = || lines(&data).len();
+    let started = count();
+    registry.verify(NOT_ON_FILE, None, None).await;
+    assert_eq!(count(), started + 1);
+    let item = verify(NOT_ON_FILE, None, None).item.unwrap();
+    registry.ask(v1::BatchVerifyCredentialsRequest { items: vec![item.clone()], ..Default::default() }).await;
+    assert_eq!(count(), started + 3, "the numbers of a batch, and its counts");
+    let message = |kind| v1::StreamVerifyCredentialsRequest { kind: Some(kind) };
+    let (send, questions) = tokio::sync::mpsc::channel(1);
+    send.send(message(Kind::Options(v1::StreamOptions::default()))).await.unwrap();
+    let questions = tokio_stream::wrappers::ReceiverStream::new(questions);
+    let mut answers = registry.verification().stream_verify_credentials(questions).await.unwrap().into_inner();
+    answers.message().await.unwrap().unwrap();
+    for at in 0..3 {
+        send.send(message(Kind::Item(item.clone()))).await.unwrap();
+        answers.message().await.unwrap().unwrap();
+        assert_eq!(count(), started + 4 + at, "a stream that goes on has written down what it has answered");
+    }
+    drop(send);
+    assert!(answers.message().await.unwrap().is_none());
     server.stop().await;
+}
+
+/// What is no regular file: a disk that is always full, and a pipe that nobody reads.
+fn no_files(directory: &Path) -> [String; 2] {
+    let pipe = directory.join("pipe");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    ["/dev/full".to_owned(), pipe.to_str().unwrap().to_owned()]
+}
+
+#[test]
+fn an_audit_that_is_no_regular_file_is_refused_at_start_and_by_a_check() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    for file in no_files(directory.path()) {
+        let expected = format!("{file} is not a regular file: name one in audit_file");
+        let (status, said) = Process::spawn_with(&data, TODAY, &["--audit-file", &file]).wait();
+        assert!(status.code() == Some(1) && said.contains(&expected), "{status}: {said}");
+        let check = Command::new(env!("CARGO_BIN_EXE_cpss-registry"))
+            .args(["config", "--check", "--dev", "--audit-file", &file, "--data-dir", data.to_str().unwrap()])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(check.stderr).unwrap();
+        assert!(check.status.code() == Some(2) && said.contains(&expected), "{}: {said}", check.status);
+    }
 }
