@@ -20,6 +20,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use rustix::thread::disable_transparent_huge_pages;
@@ -33,7 +34,10 @@ use crate::domain::provider::ProviderTimeline;
 use crate::domain::specialist::SpecialistFile;
 use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
-use crate::store::thread::{LAST, stand_back};
+use crate::store::thread::{LAST, restarted, stand_back};
+
+/// How long reading in rests after it broke off.
+const REST: Duration = Duration::from_secs(1);
 
 /// The timelines in memory.
 #[derive(Default)]
@@ -117,12 +121,21 @@ impl Residents {
         self.are_all_here.store(true, Ordering::Release);
     }
 
+    /// Waits a moment before the reading in goes on that broke off.
+    fn rest(&self) -> ControlFlow<()> {
+        std::thread::park_timeout(REST);
+        if self.is_closing.load(Ordering::Acquire) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
     /// Ends the reading in, and waits until it has ended.
     pub(super) fn close(&self) {
         self.is_closing.store(true, Ordering::Release);
         let reading_in = self.reading_in.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if reading_in.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the timelines were not read in: the thread broke off");
+        if let Some(thread) = reading_in {
+            thread.thread().unpark();
+            if thread.join().is_err() {
+                tracing::error!("the timelines were not read in: the thread broke off");
+            }
         }
     }
 }
@@ -172,6 +185,16 @@ impl Shared {
         Ok(())
     }
 
+    fn read_in_all_and_settle(&self) {
+        match self.read_in_all() {
+            Ok(()) if self.residents.are_all_here() => settle(),
+            Ok(()) => {}
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the timelines could not be read in");
+            }
+        }
+    }
+
     /// Starts to read in everything, at low priority. If it breaks off, questions go on reading in what they need.
     pub(super) fn begin_to_read_in(self: &Arc<Self>) -> std::io::Result<()> {
         if self.residents.are_all_here() {
@@ -181,13 +204,7 @@ impl Shared {
         let shared = Arc::clone(self);
         let thread = std::thread::Builder::new().name("timelines".to_owned()).spawn(move || {
             stand_back(LAST);
-            match shared.read_in_all() {
-                Ok(()) if shared.residents.are_all_here() => settle(),
-                Ok(()) => {}
-                Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "the timelines could not be read in");
-                }
-            }
+            restarted(|| shared.residents.rest(), || shared.read_in_all_and_settle());
         })?;
         *self.residents.reading_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(())

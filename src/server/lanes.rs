@@ -16,7 +16,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::door::Connection;
+use super::vital::Alive;
 use crate::grpc::{self, WayIn};
+
+/// How many threads a lane may have at once beside it for what reads the disk. More wait their turn.
+const MOST_BLOCKING: usize = 32;
 
 /// The lanes of a server. Clones are of the same.
 #[derive(Clone)]
@@ -42,10 +46,18 @@ pub(super) struct Threads {
 }
 
 impl Lanes {
-    /// Starts a lane for each way in. They take connections until `stop` turns true.
-    pub(super) fn start(ways_in: Vec<WayIn>, stop: &watch::Sender<bool>) -> io::Result<(Lanes, Threads)> {
+    /// Starts a lane for each way in. They take connections until `stop` turns true. Each holds what `alive` gives while
+    /// it runs.
+    pub(super) fn start(
+        ways_in: Vec<WayIn>,
+        stop: &watch::Sender<bool>,
+        alive: impl Fn() -> Alive,
+    ) -> io::Result<(Lanes, Threads)> {
         let ((runs, running), cut) = (mpsc::channel(1), watch::Sender::new(()));
-        let start = |way_in| Lane::start(way_in, stop.subscribe(), cut.subscribe(), runs.clone());
+        let start = |way_in| {
+            let stop = stop.subscribe();
+            Lane::start(|incoming| serve(incoming, way_in, stop), cut.subscribe(), (alive(), runs.clone()))
+        };
         let lanes = ways_in.into_iter().map(start).collect::<io::Result<_>>()?;
         Ok((Lanes::of(lanes), Threads { running, cut }))
     }
@@ -55,9 +67,10 @@ impl Lanes {
         Lanes(lanes.into())
     }
 
-    /// The one with the fewest connections.
+    /// The one with the fewest connections, of those that take any.
     pub(super) fn emptiest(&self) -> Option<Lane> {
-        self.0.iter().min_by_key(|lane| Arc::strong_count(&lane.seat)).cloned()
+        let taking = self.0.iter().filter(|lane| !lane.connections.is_closed());
+        taking.min_by_key(|lane| Arc::strong_count(&lane.seat)).cloned()
     }
 
     /// Waits until no connection is taken any more.
@@ -67,24 +80,25 @@ impl Lanes {
 }
 
 impl Lane {
-    fn start(
-        way_in: WayIn,
-        stop: watch::Receiver<bool>,
+    /// Starts one that does this with the connections that it is given, until it is cut off. `held` is dropped when the
+    /// lane ends, also where it breaks off.
+    fn start<F: Future<Output = ()>>(
+        work: impl FnOnce(mpsc::Receiver<Connection>) -> F + Send + 'static,
         mut cut: watch::Receiver<()>,
-        runs: mpsc::Sender<Infallible>,
+        held: impl Send + 'static,
     ) -> io::Result<Lane> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread().max_blocking_threads(MOST_BLOCKING).enable_all().build()?;
         let (lane, incoming) = Lane::on(runtime.handle().clone());
         thread::Builder::new().name("lane".to_owned()).spawn(move || {
+            let _held = held;
             runtime.block_on(async {
                 tokio::select! {
-                    () = serve(incoming, way_in, stop) => {}
+                    () = work(incoming) => {}
                     _ = cut.changed() => {}
                 }
             });
             // What reads the disk just now ends by itself.
             runtime.shutdown_background();
-            drop(runs);
         })?;
         Ok(lane)
     }
@@ -138,4 +152,52 @@ async fn serve(mut incoming: mpsc::Receiver<Connection>, way_in: WayIn, mut stop
     }
     drop(incoming);
     while connections.join_next().await.is_some() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::server::vital::Vital;
+
+    #[tokio::test]
+    async fn a_lane_that_breaks_off_is_noticed_and_given_no_connections() {
+        let (mut vital, cut) = (Vital::new(), watch::Sender::new(()));
+        let start = |breaks_off: bool| {
+            let work = move |incoming| async move {
+                assert!(!breaks_off, "a test");
+                let _incoming: mpsc::Receiver<Connection> = incoming;
+                std::future::pending::<()>().await;
+            };
+            Lane::start(work, cut.subscribe(), vital.part("lane")).unwrap()
+        };
+        let (whole, broken) = (start(false), start(true));
+        assert_eq!(vital.ended().await, "lane");
+        // The whole one has more connections than the one that would take none.
+        let _seats = [whole.seat(), whole.seat()];
+        let lanes = Lanes::of(vec![broken, whole.clone()]);
+        let given = lanes.emptiest().unwrap();
+        assert!(Arc::ptr_eq(&given.seat, &whole.seat));
+        drop(cut);
+        assert_eq!(vital.ended().await, "lane");
+        assert!(lanes.emptiest().is_none(), "none is left");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_blocks_has_so_many_threads_and_no_more() {
+        let cut = watch::Sender::new(());
+        let lane = Lane::start(|_| std::future::pending(), cut.subscribe(), ()).unwrap();
+        let (at_once, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let blocking = (0..2 * MOST_BLOCKING).map(|_| {
+            let (at_once, most) = (Arc::clone(&at_once), Arc::clone(&most));
+            lane.runtime.spawn_blocking(move || {
+                most.fetch_max(at_once.fetch_add(1, Ordering::AcqRel) + 1, Ordering::AcqRel);
+                thread::sleep(Duration::from_millis(20));
+                at_once.fetch_sub(1, Ordering::AcqRel);
+            })
+        });
+        assert!(join_all(blocking.collect::<Vec<_>>()).await.iter().all(Result::is_ok));
+        assert!((2..=MOST_BLOCKING).contains(&most.load(Ordering::Acquire)), "{most:?} at once");
+    }
 }

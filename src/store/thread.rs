@@ -1,5 +1,8 @@
 //! Threads that work beside those that answer.
 
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 
@@ -22,4 +25,36 @@ pub fn stand_back(niceness: i32) {
 /// system takes a core away only every few milliseconds, from one that stands back as from any other.
 pub fn give_way() {
     std::thread::yield_now();
+}
+
+/// Does what a thread is for, and does it again where it broke off, unless `rest` says that nobody wants it any more.
+pub fn restarted(mut rest: impl FnMut() -> ControlFlow<()>, mut run: impl FnMut()) {
+    while catch_unwind(AssertUnwindSafe(&mut run)).is_err() {
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        tracing::error!(thread = name, "a thread broke off and goes on again");
+        if rest().is_break() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_breaks_off_is_done_again_unless_nobody_wants_it() {
+        for (wanted, expected) in [(9, 3), (1, 2)] {
+            let (mut runs, mut rests) = (0, 0);
+            let rest = || {
+                rests += 1;
+                if rests > wanted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            restarted(rest, || {
+                runs += 1;
+                assert!(runs == 3, "a test");
+            });
+            assert_eq!(runs, expected);
+        }
+    }
 }

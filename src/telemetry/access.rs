@@ -53,16 +53,20 @@ pub struct AccessThread {
 }
 
 impl AccessLog {
-    /// Starts the thread, which writes to `out`. `now` tells the time of a line.
+    /// Starts the thread, which writes to `out`. `now` tells the time of a line. The thread drops `alive` when it ends,
+    /// also where it breaks off.
     pub fn start(
         out: impl io::Write + Send + 'static,
         now: impl Fn() -> Timestamp + Send + 'static,
+        alive: impl Send + 'static,
     ) -> io::Result<(AccessLog, AccessThread)> {
         let (queue, lines) = sync_channel(QUEUE);
         let shared = Arc::new(Shared { queue, left_out: AtomicU64::new(0), is_closing: AtomicBool::new(false) });
         let told = Arc::clone(&shared);
-        let thread =
-            std::thread::Builder::new().name("access".to_owned()).spawn(move || write(&told, &lines, out, now))?;
+        let thread = std::thread::Builder::new().name("access".to_owned()).spawn(move || {
+            let _alive = alive;
+            write(&told, &lines, out, now);
+        })?;
         Ok((AccessLog { shared: Arc::clone(&shared) }, AccessThread { shared, thread }))
     }
 
@@ -168,7 +172,7 @@ mod tests {
     fn every_call_has_a_line_or_is_counted() {
         tracing::subscriber::with_default(tracing_subscriber::fmt().with_writer(io::sink).finish(), || {
             let out = Out::default();
-            let (log, thread) = AccessLog::start(out.clone(), || Timestamp::UNIX_EPOCH).unwrap();
+            let (log, thread) = AccessLog::start(out.clone(), || Timestamp::UNIX_EPOCH, ()).unwrap();
             let held = out.0.lock().unwrap();
             let calls = 3 * QUEUE;
             for _ in 0..calls {

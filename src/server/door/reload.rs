@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Mutex;
 use tokio::time::MissedTickBehavior;
 
 use super::Tls;
@@ -15,13 +17,17 @@ use crate::auth::Identities;
 use crate::registry::clock;
 use crate::server::ServeError;
 use crate::server::config::{Access, clients};
+use crate::server::vital::restarted;
 use crate::telemetry::metrics::Metrics;
 
 /// How often the files are looked at.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Who renews a certificate should have done so by now.
-const EXPIRES_SOON: jiff::SignedDuration = jiff::SignedDuration::from_hours(14 * 24);
+/// Whoever renews a certificate should have done so by now.
+const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// How often that is looked at.
+const LOOKED_AT: SignedDuration = SignedDuration::from_hours(24);
 
 /// Keeps up with the files.
 pub(in crate::server) struct Watch {
@@ -30,6 +36,7 @@ pub(in crate::server) struct Watch {
     hangup: Signal,
     certificates: Seen,
     clients: Seen,
+    expiry: Expiry,
     /// What is in use of them.
     pub tls: Tls,
     pub identities: Identities,
@@ -67,17 +74,23 @@ impl Watch {
         let hangup = signal(SignalKind::hangup()).map_err(ServeError::Hangup)?;
         let certificates = Seen::taken(look(files.certificates.paths()));
         let read = files.certificates.read(clock::now())?;
-        tell_expiry(read.expires, metrics);
+        metrics.certificate_expires(read.expires.as_second());
         let clients = Seen::taken(look([files.clients.as_path()]));
         let first = |mistakes: Vec<_>| mistakes.into_iter().next().map_or(ServeError::Broken, ServeError::Clients);
         let identities = Identities::listed(clients::read(&files.clients).map_err(first)?);
         let tls = Arc::new(ArcSwap::new(read.tls));
         let (files, metrics) = (files.clone(), Arc::clone(metrics));
-        Ok(Watch { files, metrics, hangup, certificates, clients, tls, identities })
+        let expiry = Expiry::of(read.expires);
+        Ok(Watch { files, metrics, hangup, certificates, clients, expiry, tls, identities })
     }
 
-    /// Keeps up with them until it is dropped.
-    pub(in crate::server) async fn keep(mut self) {
+    /// Keeps up with them until it is dropped, also after it broke off.
+    pub(in crate::server) async fn keep(self) {
+        let watch = Mutex::new(self);
+        restarted("certificates and clients", || async { watch.lock().await.keep_up().await }).await;
+    }
+
+    async fn keep_up(&mut self) {
         let mut period = tokio::time::interval(PERIOD);
         period.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -96,15 +109,17 @@ impl Watch {
                 self.clients.taken = now;
                 self.take_clients();
             }
+            self.expiry.tell(clock::now());
         }
     }
 
-    fn take_certificates(&self) {
+    fn take_certificates(&mut self) {
         match self.files.certificates.read(clock::now()) {
             Ok(certificates) => {
                 self.tls.store(certificates.tls);
                 tracing::info!(expires = %certificates.expires, "certificates taken");
-                tell_expiry(certificates.expires, &self.metrics);
+                self.metrics.certificate_expires(certificates.expires.as_second());
+                self.expiry = Expiry::of(certificates.expires);
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -131,11 +146,44 @@ impl Watch {
     }
 }
 
-/// Tells when the certificate in use expires, and says so while there is time to do something about it.
-fn tell_expiry(expires: jiff::Timestamp, metrics: &Metrics) {
-    metrics.certificate_expires(expires.as_second());
-    if expires.duration_since(clock::now()) < EXPIRES_SOON {
-        tracing::warn!(%expires, "the server's certificate expires soon");
+/// When the certificate in use expires, looked at when it is taken and every day from then on.
+struct Expiry {
+    expires: Timestamp,
+    looked_at: Option<Timestamp>,
+}
+
+/// What there is to say of it.
+#[derive(Debug, PartialEq, Eq)]
+enum Expires {
+    Soon,
+    Already,
+}
+
+impl Expiry {
+    fn of(expires: Timestamp) -> Expiry {
+        Expiry { expires, looked_at: None }
+    }
+
+    /// What there is to say, if it is time to look.
+    fn look(&mut self, now: Timestamp) -> Option<Expires> {
+        if self.looked_at.is_some_and(|at| now.duration_since(at).abs() < LOOKED_AT) {
+            return None;
+        }
+        self.looked_at = Some(now);
+        match self.expires.duration_since(now) {
+            left if left <= SignedDuration::ZERO => Some(Expires::Already),
+            left if left < EXPIRES_SOON => Some(Expires::Soon),
+            _ => None,
+        }
+    }
+
+    fn tell(&mut self, now: Timestamp) {
+        let expires = self.expires;
+        match self.look(now) {
+            Some(Expires::Soon) => tracing::warn!(%expires, "the server's certificate expires soon"),
+            Some(Expires::Already) => tracing::error!(%expires, "the server's certificate has expired: renew it"),
+            None => {}
+        }
     }
 }
 
@@ -157,5 +205,15 @@ mod tests {
         let mut seen = Seen { taken: look(1), last: look(1) };
         let settled: Vec<_> = [1, 2, 3, 4, 4].into_iter().map(|size| seen.is_settled(look(size))).collect();
         assert_eq!(settled, [false, false, false, false, true]);
+    }
+
+    #[test]
+    fn the_expiry_is_looked_at_when_a_certificate_is_taken_and_every_day() {
+        let hours = |hours: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        let mut expiry = Expiry::of(hours(20 * 24));
+        let said: Vec<_> = (0..22 * 24).filter_map(|hour| Some((hour / 24, expiry.look(hours(hour))?))).collect();
+        let expected = (7..20).map(|day| (day, Expires::Soon)).chain([20, 21].map(|day| (day, Expires::Already)));
+        assert_eq!(said, expected.collect::<Vec<_>>());
+        assert_eq!(Expiry::of(hours(24)).look(hours(0)), Some(Expires::Soon), "at once");
     }
 }
