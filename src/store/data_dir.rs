@@ -116,6 +116,11 @@ impl DataDir {
         sync_directory(&self.root).map_err(disk("made"))
     }
 
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where the log is.
     pub fn log(&self) -> PathBuf {
         self.root.join("log")

@@ -1,0 +1,81 @@
+//! Questions by time keep their answers over a restart by a clock that was set back.
+
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::clock::Clock;
+use super::snapshot::KnownAt;
+use super::{Opened, Options, PinError, Registry, SEMANTICS_VERSION};
+use crate::domain::id::Revision;
+use crate::store::StoreOptions;
+
+fn noon() -> Timestamp {
+    "2026-03-02T18:00:00Z".parse().unwrap()
+}
+
+/// The registry of a data directory, by a clock that shows so many milliseconds after noon.
+fn open(directory: &Path, millis: i64) -> Opened {
+    let clock = Clock::told(after_noon(millis)).unwrap();
+    let options = Options {
+        data_dir: directory.to_owned(),
+        rules_dir: None,
+        today: None,
+        open_days_through: None,
+        store: StoreOptions::default(),
+    };
+    Registry::open_by(clock, options, SEMANTICS_VERSION, &mut |_| {}).unwrap()
+}
+
+fn after_noon(millis: i64) -> Timestamp {
+    noon() + SignedDuration::from_millis(millis)
+}
+
+async fn known_at(registry: &Registry, millis: i64) -> Result<Revision, PinError> {
+    Ok(registry.pin(KnownAt::Time(None, after_noon(millis))).await?.revision)
+}
+
+/// Records something: the opening of the next day.
+async fn record(registry: &Registry) -> Timestamp {
+    let tomorrow = registry.head().today.next();
+    registry.open_days(tomorrow).await.unwrap();
+    registry.head().recorded_at
+}
+
+/// Ends a registry: in order, or as a kill does.
+async fn end(opened: Opened, in_order: bool) {
+    let Opened { registry, writer, .. } = opened;
+    if in_order {
+        registry.close().await;
+        drop(registry);
+        writer.join().unwrap().unwrap().close().unwrap();
+    } else {
+        drop(registry);
+        drop(writer.join().unwrap().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_by_time_stays_over_a_restart_by_a_clock_that_was_set_back() {
+    for in_order in [true, false] {
+        let directory = tempfile::tempdir().unwrap();
+        let opened = open(directory.path(), 0);
+        let head = opened.registry.head_revision();
+        opened.registry.clock().tell(after_noon(30_000));
+        assert_eq!(known_at(&opened.registry, 30_000).await.unwrap(), head);
+        end(opened, in_order).await;
+
+        let opened = open(directory.path(), 20_000);
+        assert_eq!(
+            known_at(&opened.registry, 30_000).await.unwrap(),
+            head,
+            "it is answered for by the earlier clock, too"
+        );
+        assert!(matches!(known_at(&opened.registry, 40_000).await, Err(PinError::InTheFuture)));
+        let recorded_at = record(&opened.registry).await;
+        assert!(recorded_at > after_noon(30_000), "{recorded_at}");
+        assert!(recorded_at <= after_noon(31_001), "no later than it has to be: {recorded_at}");
+        assert_eq!(known_at(&opened.registry, 30_000).await.unwrap(), head);
+        end(opened, true).await;
+    }
+}

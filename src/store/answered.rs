@@ -1,0 +1,115 @@
+//! The highest instant that a question by time was answered for, kept where the next start finds it.
+//!
+//! No record is dated at or before an instant that was answered, or the answer would change. A clock that was set back over
+//! a restart would date one so. What is kept runs ahead of what was answered by [`STEP`], so that questions about the present
+//! cost one sync in that time, and not one each. A close keeps the exact instant.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::data_dir::write_durably;
+
+/// How far what is kept runs ahead.
+const STEP: SignedDuration = SignedDuration::from_secs(1);
+
+/// Its name in the data directory.
+const NAME: &str = "ANSWERED";
+
+/// The instant, in memory and on the disk.
+#[derive(Debug)]
+pub(super) struct Answered {
+    path: PathBuf,
+    through: Timestamp,
+    kept: Timestamp,
+}
+
+impl Answered {
+    /// What is kept in a data directory. Where it cannot be read it is as if nothing had been answered: the registry
+    /// starts, and says so.
+    pub(super) fn read(data_dir: &Path) -> Answered {
+        let path = data_dir.join(NAME);
+        let read = fs::read_to_string(&path).and_then(|text| text.trim().parse().map_err(io::Error::other));
+        let through = read.unwrap_or_else(|error: io::Error| {
+            if error.kind() != io::ErrorKind::NotFound {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "ANSWERED cannot be read: a clock that was set back may change answers by time");
+            }
+            Timestamp::UNIX_EPOCH
+        });
+        Answered { path, through, kept: through }
+    }
+
+    /// The instant at or before which no record may be dated.
+    pub(super) fn through(&self) -> Timestamp {
+        self.through
+    }
+
+    /// Questions up to an instant are about to be answered. It is kept when this returns.
+    pub(super) fn advance(&mut self, instant: Timestamp) -> io::Result<()> {
+        if instant > self.kept {
+            self.keep(instant.saturating_add(STEP).unwrap_or(instant))?;
+        }
+        self.through = self.through.max(instant);
+        Ok(())
+    }
+
+    /// Keeps the exact instant.
+    pub(super) fn close(&mut self) -> io::Result<()> {
+        if self.kept == self.through { Ok(()) } else { self.keep(self.through) }
+    }
+
+    fn keep(&mut self, instant: Timestamp) -> io::Result<()> {
+        write_durably(&self.path, format!("{instant}\n").as_bytes(), 0o644)?;
+        self.kept = instant;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    #[test]
+    fn what_was_answered_is_found_after_a_kill_and_after_a_close() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut answered = Answered::read(directory.path());
+        answered.advance(at(100)).unwrap();
+        answered.advance(at(90)).unwrap();
+        assert_eq!(answered.through(), at(100));
+        let found = Answered::read(directory.path()).through();
+        assert!((at(100)..=at(101)).contains(&found), "after a kill: {found}");
+        answered.close().unwrap();
+        assert_eq!(Answered::read(directory.path()).through(), at(100), "after a close");
+    }
+
+    #[test]
+    fn a_second_of_questions_costs_one_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut answered = Answered::read(directory.path());
+        let file = || directory.path().join(NAME).metadata().unwrap().ino();
+        answered.advance(at(100)).unwrap();
+        let first = file();
+        for micros in 0..1000 {
+            answered.advance(at(100) + SignedDuration::from_micros(micros * 1000)).unwrap();
+        }
+        assert_eq!(file(), first, "it was not put in place again");
+        answered.advance(at(102)).unwrap();
+        assert!(Answered::read(directory.path()).through() >= at(102));
+    }
+
+    #[test]
+    fn what_cannot_be_read_stops_no_start() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(NAME), "yesterday").unwrap();
+        assert_eq!(Answered::read(directory.path()).through(), Timestamp::UNIX_EPOCH);
+    }
+}
