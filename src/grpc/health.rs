@@ -33,16 +33,8 @@ pub struct HealthBoard {
 #[derive(Clone, Copy, Debug, Default)]
 struct Told {
     serving: Serving,
-    /// Whether writes are not served, whatever else is said.
-    holds_writes: bool,
     /// Whether nothing more will be told: those who watch would hold up the drain.
     is_last: bool,
-}
-
-impl Told {
-    fn serving(self) -> Serving {
-        Serving { writes: self.serving.writes && !self.holds_writes, ..self.serving }
-    }
 }
 
 impl HealthBoard {
@@ -57,11 +49,6 @@ impl HealthBoard {
         });
     }
 
-    /// Says whether writes are kept from being served, whatever else is said of them: what is stored is not well.
-    pub fn hold_writes(&self, holds_writes: bool) {
-        self.told.send_modify(|told| told.holds_writes = holds_writes);
-    }
-
     /// Says that nothing is served any more, and ends every watch.
     pub fn end(&self) {
         self.told.send_replace(Told { is_last: true, ..Told::default() });
@@ -69,7 +56,7 @@ impl HealthBoard {
 
     /// What is served at the moment.
     pub fn serving(&self) -> Serving {
-        self.told.borrow().serving()
+        self.told.borrow().serving
     }
 
     /// The health service of this board.
@@ -122,7 +109,7 @@ impl Health for HealthService {
     async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         let service = &request.get_ref().service;
         let known = depends_on(service).ok_or_else(|| status::not_found("service", service))?;
-        Ok(Response::new(response(Some(known), self.board.told.borrow().serving())))
+        Ok(Response::new(response(Some(known), self.board.told.borrow().serving)))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
@@ -133,7 +120,7 @@ impl Health for HealthService {
             futures_util::stream::unfold((self.board.told.subscribe(), None), move |(mut board, said)| async move {
                 loop {
                     let told = *board.borrow_and_update();
-                    let response = response(service, told.serving());
+                    let response = response(service, told.serving);
                     if said != Some(response.status) {
                         return Some((Ok(response), (board, Some(response.status))));
                     }

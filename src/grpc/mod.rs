@@ -27,6 +27,8 @@ mod stream;
 mod told;
 mod verification;
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 use tonic::Status;
 use tower::Layer as _;
@@ -41,6 +43,7 @@ use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::proto::{self, v1};
 use crate::registry::snapshot::{KnownAt, Snapshot};
+use crate::registry::trouble::Trouble;
 use crate::registry::{PinError, ReadError, Registry, SEMANTICS_VERSION};
 use crate::telemetry::audit::Audit;
 
@@ -96,6 +99,7 @@ impl Contract {
         self.registry.pin(known_at).await.map_err(|error| match error {
             PinError::BeyondHead { head, .. } => status::revision_out_of_range(head),
             PinError::InTheFuture => status::revision_out_of_range(self.registry.head().revision),
+            PinError::NotKept(error) => not_kept(&error),
             PinError::HistoryChanged { last_shared } => status::history_changed(last_shared),
             PinError::Read(error) => unreadable(&error),
         })
@@ -124,9 +128,22 @@ fn day_asked(snapshot: &Snapshot, field: &str, as_of: Option<Day>) -> Result<Day
     snapshot.day_asked(as_of).map_err(|_| status::invalid_field(field, no_today))
 }
 
+/// What a caller is told when it cannot be kept that an instant was answered for: the answer might change then.
+fn not_kept(error: &std::io::Error) -> Status {
+    static NOT_KEPT: Trouble = Trouble::new();
+    if let Some(times) = NOT_KEPT.met() {
+        let error = error as &dyn std::error::Error;
+        tracing::warn!(times, error, "questions by time cannot be answered: the instant cannot be kept on the disk");
+    }
+    status::not_written(Duration::from_secs(1))
+}
+
 /// What a caller is told when stored facts cannot be read. The cause goes to the log.
 fn unreadable(error: &ReadError) -> Status {
-    tracing::error!(error = error as &dyn std::error::Error, "stored facts could not be read");
+    static UNREADABLE: Trouble = Trouble::new();
+    if let Some(times) = UNREADABLE.met() {
+        tracing::error!(times, error = error as &dyn std::error::Error, "stored facts could not be read");
+    }
     match error {
         ReadError::Interrupted => status::draining(),
         ReadError::Log(_) | ReadError::Undecodable(_) => status::data_loss(),

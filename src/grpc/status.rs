@@ -169,6 +169,13 @@ pub fn calendar_held() -> Status {
     status(Code::Unavailable, "CALENDAR_HELD", "the calendar is held until an operator releases it")
 }
 
+/// What is recorded is damaged: what would be recorded now would have to be thrown away by a restore.
+pub fn store_damaged() -> Status {
+    let message =
+        "a part of the record is damaged or cannot be read: nothing is recorded until it can; questions are answered";
+    status(Code::Unavailable, "STORE_DAMAGED", message)
+}
+
 /// Nobody can write down who asks about whom, so nobody is answered.
 pub fn audit_unavailable() -> Status {
     let message = "reads of persons cannot be written down, and are refused until they can: try again";
@@ -322,6 +329,7 @@ mod tests {
             (not_written(soon), Code::Unavailable, "NOT_WRITTEN", true),
             (audit_unavailable(), Code::Unavailable, "AUDIT_UNAVAILABLE", true),
             (calendar_held(), Code::Unavailable, "CALENDAR_HELD", false),
+            (store_damaged(), Code::Unavailable, "STORE_DAMAGED", false),
             (outcome_unknown(), Code::Unavailable, "OUTCOME_UNKNOWN", false),
             (data_loss(), Code::DataLoss, "STORED_BYTES_DAMAGED", false),
             (internal(), Code::Internal, "INTERNAL", false),

@@ -41,6 +41,9 @@ pub enum PinError {
     /// The instant is later than the clock.
     #[error("the instant is later than the registry's clock")]
     InTheFuture,
+    /// That the instant was answered for cannot be kept, so the answer might change.
+    #[error("the instant cannot be kept on the disk")]
+    NotKept(#[source] std::io::Error),
     /// The epoch was left before the revision: its history is not this registry's.
     #[error("history changed after revision {last_shared}")]
     HistoryChanged {
@@ -73,6 +76,9 @@ pub enum SubmitError {
     /// The disk refused; nothing was recorded. Try again.
     #[error("nothing could be written")]
     NotWritten,
+    /// The scrub found damage in the log. Nothing is recorded until it has succeeded.
+    #[error("the log is damaged, or a part of it cannot be read: restore the registry from a backup")]
+    StoreDamaged,
     /// The calendar is held, and with it every write.
     #[error("the calendar is held")]
     CalendarHeld(#[source] super::calendar::Held),

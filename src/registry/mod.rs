@@ -8,6 +8,8 @@
 //! folded and published, so that whoever was answered reads what was written.
 
 mod agenda;
+#[cfg(test)]
+mod answered;
 mod calendar;
 pub mod check;
 pub mod chronicle;
@@ -34,6 +36,7 @@ mod touched;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
@@ -42,6 +45,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 pub use self::calendar::Held;
+use self::calendar::Standstill;
 use self::clock::Clock;
 pub use self::desk::Numbers;
 pub use self::errors::{OpenError, PinError, ReadError, SubmitError};
@@ -61,6 +65,7 @@ use crate::domain::record::Record;
 use crate::store::index::{Index, View as _};
 use crate::store::log::ReadLog;
 use crate::store::record;
+pub use crate::store::trouble;
 
 /// How many commands may wait for the writer.
 const QUEUE: usize = 4096;
@@ -78,6 +83,12 @@ pub(crate) struct Shared {
     clock: Clock,
     /// The last day that an operator lets the clock open, however far ahead it is.
     open_days_through: Day,
+    standstill: Standstill,
+    /// What the scrub has found: damage, or a part that cannot be read. Nothing is taken to be recorded meanwhile.
+    damage: scrub::Damage,
+    /// Questions by time were answered up to here, in microseconds since 1970. No later record is dated so, and every one
+    /// that is dated so is published.
+    answered_through: AtomicI64,
     head: ArcSwap<Head>,
     published: watch::Sender<Revision>,
     /// The newest records, for whoever watches.
@@ -182,9 +193,10 @@ impl Registry {
         &self.shared.clock
     }
 
-    /// What reads the log over.
-    pub fn scrubber(&self) -> scrub::Scrubber {
-        scrub::Scrubber { log: Arc::clone(&self.shared.log) }
+    /// Begins to read the log over. What it finds decides whether writes are taken. An error: there is no thread for it.
+    pub fn begin_scrub(&self, pace: scrub::Pace) -> std::io::Result<scrub::Scrub> {
+        let damage = self.shared.damage.clone();
+        scrub::Scrubber { log: Arc::clone(&self.shared.log) }.begin(pace, move |scrubbed| damage.found(scrubbed))
     }
 
     /// Records what a command asks for, unless the rules or the disk refuse.
@@ -205,6 +217,9 @@ impl Registry {
         submission: Submission,
         place: Option<Place>,
     ) -> Result<impl Future<Output = Result<Receipt, SubmitError>> + use<>, SubmitError> {
+        if self.shared.damage.is_there() {
+            return Err(SubmitError::StoreDamaged);
+        }
         self.keep_up().await?;
         let registry = self.clone();
         if submission.validate_only {
@@ -227,9 +242,9 @@ impl Registry {
         }))
     }
 
-    /// Whether a command would be taken at the moment, by the calendar and by the disk.
+    /// Whether a command would be taken at the moment, by the calendar, by the disk, and by what the scrub has found.
     pub async fn takes_writes(&self) -> bool {
-        let is_held = self.shared.due_through(&self.shared.head.load()).is_err();
+        let is_held = self.shared.due_through(&self.shared.head.load()).is_err() || self.shared.damage.is_there();
         let (reply, answer) = oneshot::channel();
         let asked = self.writer.send(Message::Probe(reply)).await;
         !is_held && asked.is_ok() && answer.await.unwrap_or(false)
@@ -252,10 +267,16 @@ impl Registry {
         }
     }
 
-    /// The same for a question: if the registry cannot write, it is answered by the last opened day.
+    /// The same for a question: if the registry cannot write, it is answered by the last opened day. An opening that was
+    /// refused is not tried again for some seconds.
     async fn keep_up_or_go_on(&self) {
-        if let Err(error) = self.keep_up().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the calendar stands still");
+        let standstill = &self.shared.standstill;
+        if standstill.was_refused_just_now() {
+            return;
+        }
+        match self.keep_up().await {
+            Ok(()) => standstill.end(),
+            Err(error) => standstill.meet(&error),
         }
     }
 
@@ -295,20 +316,29 @@ impl Registry {
         read.await.map_err(|_| ReadError::Interrupted)?
     }
 
-    /// The last record at or before an instant. Once this is answered no later record is dated so.
+    /// The last record at or before an instant. Once this is answered no later record is dated so, nor after a restart: an
+    /// instant that was answered for once is answered for by a clock that was set back, too.
     async fn revision_at(&self, instant: Timestamp) -> Result<Revision, PinError> {
-        if instant > self.shared.clock.now() {
-            return Err(PinError::InTheFuture);
-        }
-        if instant >= self.head().recorded_at {
-            let (reply, settled) = oneshot::channel();
-            if self.writer.send(Message::Settle(instant, reply)).await.is_err() || settled.await.is_err() {
-                return Err(ReadError::Interrupted.into());
-            }
+        if instant.as_microsecond() > self.shared.answered_through.load(Ordering::Acquire) {
+            self.settle(instant).await?;
         }
         let shared = Arc::clone(&self.shared);
         let read = tokio::task::spawn_blocking(move || shared.index.revision_at(instant));
         Ok(read.await.map_err(|_| ReadError::Interrupted)?.map_err(ReadError::from)?)
+    }
+
+    /// Has no later record dated at or before an instant.
+    async fn settle(&self, instant: Timestamp) -> Result<(), PinError> {
+        if instant > self.shared.clock.now() {
+            return Err(PinError::InTheFuture);
+        }
+        if instant < self.head().recorded_at {
+            return Ok(());
+        }
+        let (reply, settled) = oneshot::channel();
+        let sent = self.writer.send(Message::Settle(instant, reply)).await;
+        sent.map_err(|_| ReadError::Interrupted)?;
+        settled.await.map_err(|_| ReadError::Interrupted)?.map_err(PinError::NotKept)
     }
 
     /// A revision of an epoch that was left before it is no part of this history.

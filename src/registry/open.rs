@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
+use super::calendar::Standstill;
 use super::chronicle::Chronicle;
 use super::clock::Clock;
 use super::dry_run::DRY_RUNS;
@@ -19,6 +21,8 @@ use super::head::{Head, ResidentProvider};
 use super::lately::Lately;
 use super::past::Past;
 use super::residents::Residents;
+use super::scrub::Damage;
+use super::trouble::Trouble;
 use super::writer::{Message, Reply, Writer, WriterFailed};
 use super::{PLACES, QUEUE, Registry, SEMANTICS_VERSION, Shared, semantics};
 use crate::domain::day::Day;
@@ -71,6 +75,16 @@ impl Registry {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Opened, OpenError> {
         let clock = Clock::new(options.today)?;
+        Registry::open_by(clock, options, semantics_version, progress)
+    }
+
+    /// The same by this clock.
+    pub(super) fn open_by(
+        clock: Clock,
+        options: Options,
+        semantics_version: u32,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Opened, OpenError> {
         let (writer, is_new) = open_writer(options, clock, semantics_version, Uuid::new_v4(), progress)?;
         let shared = Arc::clone(&writer.shared);
         let (sender, mailbox) = mpsc::channel(QUEUE);
@@ -109,9 +123,9 @@ pub(super) fn open_writer(
     let mut writer = Writer {
         shared: Arc::new(shared),
         store,
-        answered_through: Timestamp::UNIX_EPOCH,
         lately: Lately::of_facts(SEEN_LATELY),
         refused_at: None,
+        refusals: Trouble::new(),
     };
     begin(&mut writer, &rule_sets, semantics_version, epoch)?;
     Ok((writer, is_new))
@@ -151,6 +165,9 @@ pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> R
         shelf: Shelf::default(),
         clock,
         open_days_through: Day::BEGINNING,
+        standstill: Standstill::default(),
+        damage: Damage::default(),
+        answered_through: AtomicI64::new(store.answered_through().as_microsecond()),
         residents: Residents::default(),
         providers: papaya::HashMap::default(),
         past: Past::default(),

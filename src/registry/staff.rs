@@ -9,6 +9,7 @@ use super::errors::ReadError;
 use super::head::ResidentCredential;
 use super::residents::Looked;
 use super::snapshot::Snapshot;
+use super::trouble::Trouble;
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::specialist::SpecialistFile;
 use crate::store::index::View as _;
@@ -19,10 +20,11 @@ impl Shared {
             Looked::Here(resident) => has_job(resident, provider),
             Looked::Unknown => false,
             Looked::NotHere => self.is_staff_on_disk(provider, number).unwrap_or_else(|error| {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "whether somebody is staff could not be read"
-                );
+                static UNREADABLE: Trouble = Trouble::new();
+                if let Some(times) = UNREADABLE.met() {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(times, error, "whether somebody is staff could not be read");
+                }
                 false
             }),
         }

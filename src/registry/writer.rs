@@ -4,7 +4,9 @@
 //! of the log, folds it into the index and the timelines, publishes the head, and answers. A caller that hangs up does
 //! not undo a commit.
 
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +20,7 @@ use super::head::{Head, ResidentCredential, ResidentProvider};
 use super::lately::Lately;
 use super::receipt::Receipt;
 use super::stage::{Draft, Stage};
+use super::trouble::Trouble;
 use super::{Place, Shared};
 use crate::domain::command::Command;
 use crate::domain::day::Day;
@@ -91,8 +94,8 @@ pub(super) enum Message {
     Record(Vec<Fact>, Reply),
     /// Open the days up to this one.
     OpenDays(Day, oneshot::Sender<Result<(), SubmitError>>),
-    /// Let no later record have this instant or an earlier one.
-    Settle(Timestamp, oneshot::Sender<()>),
+    /// Let no later record have this instant or an earlier one, also after a restart.
+    Settle(Timestamp, oneshot::Sender<io::Result<()>>),
     /// Say whether a command would be recorded.
     Probe(oneshot::Sender<bool>),
     /// Finish what is queued and end.
@@ -103,7 +106,7 @@ pub(super) enum Message {
 pub(super) enum Decided {
     Command(Reply, Result<Outcome, SubmitError>),
     Opened(oneshot::Sender<Result<(), SubmitError>>, Result<(), SubmitError>),
-    Settled(oneshot::Sender<()>),
+    Settled(oneshot::Sender<io::Result<()>>, io::Result<()>),
     Probed(oneshot::Sender<bool>, bool),
 }
 
@@ -111,12 +114,12 @@ pub(super) enum Decided {
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) store: Store,
-    /// The last instant that a question about it was answered for.
-    pub(super) answered_through: Timestamp,
     /// The files of people seen lately, as the head has them.
     pub(super) lately: Lately,
     /// When the disk last refused a batch, if it has taken none since.
     pub(super) refused_at: Option<Timestamp>,
+    /// The disk refuses batches.
+    pub(super) refusals: Trouble,
 }
 
 /// The disk failed in a way after which nothing may be written: the process must end.
@@ -177,7 +180,7 @@ impl Writer {
     /// An empty stage on top of what is published. If it is not committed, what was seen lately is read again.
     pub(super) fn stage<'s>(&mut self, shared: &'s Arc<Shared>) -> Result<Stage<'s>, ReadError> {
         let head = Head::clone(&shared.head.load());
-        Stage::new(shared, head, self.answered_through, self.lately.take())
+        Stage::new(shared, head, self.store.answered_through(), self.lately.take())
     }
 
     /// Decides a batch, commits it and answers. True: it was told to close.
@@ -205,15 +208,18 @@ impl Writer {
                     decided.push(Decided::Opened(reply, opened));
                 }
                 Message::Settle(instant, reply) => {
-                    self.answered_through = self.answered_through.max(instant);
-                    stage.not_before = self.answered_through;
-                    decided.push(Decided::Settled(reply));
+                    let kept = self.store.advance_answered(instant);
+                    stage.not_before = self.store.answered_through();
+                    decided.push(Decided::Settled(reply, kept));
                 }
                 Message::Probe(reply) => decided.push(Decided::Probed(reply, self.takes_writes())),
                 Message::Close => closing = true,
             }
         }
-        match self.commit(stage) {
+        let committed = self.commit(stage);
+        // Whatever is dated before it is published now, or never will be.
+        shared.answered_through.store(self.store.answered_through().as_microsecond(), Ordering::Release);
+        match committed {
             Ok(()) => decided.into_iter().for_each(Decided::answer),
             Err(NotCommitted::Refused { full }) => {
                 self.refuse(decided, || if full { SubmitError::StoreFull } else { SubmitError::NotWritten });
@@ -310,10 +316,17 @@ impl Writer {
         }
         let failed = |error| NotCommitted::Failed(WriterFailed(error));
         match self.store.commit(&stage.records) {
-            Ok(_) => self.refused_at = None,
+            Ok(_) => {
+                self.refused_at = None;
+                if self.refusals.has_ended() {
+                    tracing::info!("batches are written again");
+                }
+            }
             Err(error @ AppendError::OutcomeUnknown(_)) => return Err(failed(error.into())),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a batch was not written");
+                if let Some(times) = self.refusals.met() {
+                    tracing::warn!(times, error = &error as &dyn std::error::Error, "a batch was not written");
+                }
                 self.refused_at = Some(self.shared.clock.now());
                 return Err(NotCommitted::Refused { full: matches!(error, AppendError::DiskFull) });
             }
@@ -353,7 +366,7 @@ impl Decided {
         match self {
             Decided::Command(_, outcome) => outcome.is_ok(),
             Decided::Opened(_, opened) => opened.is_ok(),
-            Decided::Settled(_) | Decided::Probed(..) => false,
+            Decided::Settled(..) | Decided::Probed(..) => false,
         }
     }
 
@@ -362,7 +375,7 @@ impl Decided {
         match self {
             Decided::Command(reply, outcome) => reply.send(outcome),
             Decided::Opened(reply, outcome) => drop(reply.send(outcome)),
-            Decided::Settled(reply) => drop(reply.send(())),
+            Decided::Settled(reply, kept) => drop(reply.send(kept)),
             Decided::Probed(reply, answer) => drop(reply.send(answer)),
         }
     }

@@ -11,8 +11,8 @@ mod lanes;
 mod open;
 mod ops;
 mod sample;
-mod scrub;
 pub mod setup;
+mod vital;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,13 +28,14 @@ use self::door::certificates::CertificateError;
 use self::door::{Door, Watch};
 use self::lanes::{Lanes, Threads};
 use self::ops::Ops;
+use self::vital::{Alive, Vital, restarted};
 use crate::auth::Identities;
 use crate::auth::shares::Shares;
 use crate::grpc;
 use crate::grpc::health::{HealthBoard, Serving};
 use crate::grpc::{EntranceLayer, LimitsLayer};
 use crate::registry::clock;
-use crate::registry::scrub::Pace;
+use crate::registry::scrub::{Pace, Scrub};
 use crate::registry::{OpenError, Opened, Registry, WriterFailed};
 use crate::store::Store;
 use crate::store::backup::LossError;
@@ -96,6 +97,12 @@ pub enum ServeError {
     /// A part of the program broke off.
     #[error("a part of the program broke off")]
     Broken,
+    /// A part ended that the service cannot do without.
+    #[error("a part that the service cannot do without broke off: {part}")]
+    Ended {
+        /// Which.
+        part: &'static str,
+    },
 }
 
 /// Runs the server until `shutdown`, or until it cannot go on. `on_listening` is told the address once calls are taken.
@@ -108,9 +115,10 @@ pub async fn run(
     let ops = Ops::new(&config.data_dir);
     let (door, watch) = door(&config, &ops.metrics)?;
     let health = ops.health.clone();
-    let stop = watch::Sender::new(false);
+    let (stop, mut vital) = (watch::Sender::new(false), Vital::new());
     let ops_listener = listen(config.ops_listen).await?;
-    let ops_server = tokio::spawn(ops.clone().serve(incoming(ops_listener), stopped(stop.subscribe())));
+    let ops_server = ops.clone().serve(incoming(ops_listener), stopped(stop.subscribe()));
+    let ops_server = tokio::spawn(held(vital.part("ops port"), ops_server));
 
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
@@ -124,33 +132,36 @@ pub async fn run(
     if config.dev && is_new && !config.no_sample {
         sample::load(&registry).await.map_err(ServeError::Sample)?;
     }
-    let calendar = tokio::spawn(keep_calendar(registry.clone()));
+    let days = registry.clone();
+    let calendar = tokio::spawn(restarted("calendar", move || keep_calendar(days.clone())));
     let writer = tokio::task::spawn_blocking(move || writer.join());
     tokio::pin!(writer);
 
-    let (audit, audit_thread) = Audit::start(config.audit.clone(), clock::now, ())?;
+    let (audit, audit_thread) = Audit::start(config.audit.clone(), clock::now, vital.part("audit"))?;
     ops.registry.store(Some(Arc::new(registry.clone())));
-    let (access, access_thread) = AccessLog::start(std::io::stderr(), clock::now).map_err(ServeError::Access)?;
+    let access = AccessLog::start(std::io::stderr(), clock::now, vital.part("access log"));
+    let (access, access_thread) = access.map_err(ServeError::Access)?;
     let entrance = EntranceLayer::new(registry.clone(), door.identities.clone(), ops.metrics, access);
     let limits = LimitsLayer { shares: door.shares.clone(), identities: door.identities.clone() };
-    let (lanes, threads) = start_lanes(&health, &audit, &entrance, &limits, &stop)?;
+    let (lanes, threads) = start_lanes(&health, &audit, &entrance, &limits, &stop, &vital)?;
     // When it closes the registry is the last of its kind.
     drop(entrance);
-    door.open(listener, lanes).map_err(ServeError::Door)?;
+    door.open(listener, lanes, vital.part("door")).map_err(ServeError::Door)?;
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
     health.set(Serving { questions: *audit.watch().borrow(), writes: registry.takes_writes().await });
-    let told = tokio::spawn(tell_health(registry.clone(), audit.watch(), health.clone()));
-    let scrub = scrub::watch_over(registry.scrubber(), Pace::default(), health.clone())
-        .inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "the log is not read over"));
+    let tells = (registry.clone(), audit.watch(), health.clone());
+    let told = tokio::spawn(restarted("health", move || tell_health(tells.clone())));
     on_listening(address);
-    if let Err(error) = registry.begin_to_read_in() {
-        tracing::warn!(error = &error as &dyn std::error::Error, "timelines are read in as they are asked for");
-    }
+    let scrub = begin_to_read(&registry);
 
-    let mut early = None;
+    let (mut early, mut broken) = (None, None);
     tokio::select! {
         () = &mut shutdown => tracing::info!("draining"),
         ended = &mut writer => early = Some(ended),
+        part = vital.ended() => {
+            tracing::error!(part, "the service ends: it cannot do without this part, which broke off");
+            broken = Some(part);
+        }
     }
     health.end();
     told.abort();
@@ -172,7 +183,22 @@ pub async fn run(
     drop(tokio::task::spawn_blocking(move || (audit_thread.close(), access_thread.close())).await);
     drop(registry);
     close(ended.map_err(|_| ServeError::Broken)?.map_err(|_| ServeError::Broken)??);
-    Ok(())
+    broken.map_or(Ok(()), |part| Err(ServeError::Ended { part }))
+}
+
+/// Begins what reads the log and the index while calls are answered.
+fn begin_to_read(registry: &Registry) -> Option<Scrub> {
+    if let Err(error) = registry.begin_to_read_in() {
+        tracing::warn!(error = &error as &dyn std::error::Error, "timelines are read in as they are asked for");
+    }
+    let scrub = registry.begin_scrub(Pace::default());
+    scrub.inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "the log is not read over")).ok()
+}
+
+/// Runs a part that is waited for, which holds what it holds while it runs.
+async fn held<T>(alive: Alive, part: impl Future<Output = T>) -> T {
+    let _alive = alive;
+    part.await
 }
 
 /// How connections are taken, and what keeps that up to date: nothing does on a development server.
@@ -193,11 +219,12 @@ fn start_lanes(
     entrance: &EntranceLayer,
     limits: &LimitsLayer,
     stop: &watch::Sender<bool>,
+    vital: &Vital,
 ) -> Result<(Lanes, Threads), ServeError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let ways_in = (0..cores).map(|_| grpc::way_in(health, audit, entrance, limits, stop.subscribe()));
     let ways_in = ways_in.collect::<Result<_, _>>().map_err(ServeError::Reflection)?;
-    Lanes::start(ways_in, stop).map_err(ServeError::Door)
+    Lanes::start(ways_in, stop, || vital.part("lane")).map_err(ServeError::Door)
 }
 
 async fn keep_calendar(registry: Registry) {
@@ -205,7 +232,7 @@ async fn keep_calendar(registry: Registry) {
 }
 
 /// Says what is served: questions while they can be written down; writes while the disk has room and the calendar goes on.
-async fn tell_health(registry: Registry, mut is_written_down: watch::Receiver<bool>, health: HealthBoard) {
+async fn tell_health((registry, mut is_written_down, health): (Registry, watch::Receiver<bool>, HealthBoard)) {
     let mut before = true;
     loop {
         let writes = registry.takes_writes().await;

@@ -14,7 +14,9 @@ pub mod log;
 pub mod record;
 pub mod step;
 pub mod thread;
+pub mod trouble;
 
+mod answered;
 mod data_dir;
 mod rebuild;
 
@@ -25,6 +27,7 @@ use std::sync::Arc;
 use crate::domain::id::Revision;
 use crate::domain::record::Record;
 
+use answered::Answered;
 use data_dir::DataDir;
 pub use data_dir::{DataDirError, Key};
 use disk::{Disk, RealDisk};
@@ -91,6 +94,7 @@ pub struct Store {
     log: Box<dyn Log>,
     index: Arc<Index>,
     request_key: Key,
+    answered: Answered,
     /// Held until the store is closed: it keeps other processes out.
     _directory: DataDir,
 }
@@ -117,7 +121,8 @@ impl Store {
         let log = FileLog::open(disk, &directory.log(), options.log)?;
         let reader = log.reader();
         let index = Index::open(&directory.index(), options.index, &*reader, progress)?;
-        Ok(Store { log: Box::new(log), index: Arc::new(index), request_key, _directory: directory })
+        let answered = Answered::read(directory.root());
+        Ok(Store { log: Box::new(log), index: Arc::new(index), request_key, answered, _directory: directory })
     }
 
     /// The last durable record.
@@ -152,9 +157,26 @@ impl Store {
         &self.request_key
     }
 
+    /// The instant at or before which no record may be dated: questions by time were answered for it.
+    pub fn answered_through(&self) -> jiff::Timestamp {
+        self.answered.through()
+    }
+
+    /// Questions by time are about to be answered up to an instant: also the next start knows it when this returns.
+    pub fn advance_answered(&mut self, instant: jiff::Timestamp) -> io::Result<()> {
+        self.answered.advance(instant)
+    }
+
     /// Closes the index so that the next start need not fold it again. Readers must have let go of it.
     pub fn close(mut self) -> Result<(), CloseError> {
         self.log.close();
+        if let Err(error) = self.answered.close() {
+            // What is kept is a little ahead then.
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the instant answered for last is not kept exactly"
+            );
+        }
         let index = Arc::into_inner(self.index).ok_or(CloseError::StillRead)?;
         index.close().map_err(CloseError::Disk)
     }

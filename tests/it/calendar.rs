@@ -4,8 +4,8 @@
 use cpss_registry::proto::v1::{self, ServiceStatus};
 use jiff::civil;
 
-use super::harness::TestServer;
-use super::harness::requests::{date, new_request_id};
+use super::harness::requests::{date, new_request_id, register_provider};
+use super::harness::{Client, NOT_ON_FILE, Process, Refusal as _, TODAY, TestServer};
 
 #[tokio::test]
 async fn days_that_were_missed_are_opened_one_by_one() {
@@ -60,4 +60,29 @@ async fn days_that_were_missed_are_opened_one_by_one() {
     let expected = [("2028-02-29", ServiceStatus::NotCertified), ("2028-03-01", ServiceStatus::Certified)];
     assert_eq!(leap_day, expected.map(|(day, service)| (date(day), Some(date(day)), service)));
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_day_that_cannot_be_opened_is_said_once_however_many_questions_there_are() {
+    let data = tempfile::tempdir().unwrap();
+    Process::start(data.path(), TODAY).0.stop();
+    // There is never so much room.
+    let full = ["--disk-reserve-bytes", "900000000000000"];
+    let process = Process::spawn_with(data.path(), TODAY, &full);
+    let registry = Client::connect(process.listening());
+    let before = process.said().lines().count();
+    let tomorrow = TODAY.parse::<civil::Date>().unwrap().tomorrow().unwrap();
+    let due = registry.on_day(&tomorrow.to_string());
+    assert_eq!(due.refusal(v1::ListChangesRequest::default()).await.reason(), "STORE_FULL");
+    for _ in 0..200 {
+        registry.verify(NOT_ON_FILE, None, None).await;
+        assert_eq!(registry.refusal(register_provider("Example Center")).await.reason(), "STORE_FULL");
+    }
+    let said = process.said();
+    let lines: Vec<_> = said.lines().skip(before).collect();
+    let count = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
+    assert_eq!(count("the calendar stands still"), 1, "{lines:#?}");
+    assert_eq!(count("a batch was not written"), 1, "{lines:#?}");
+    assert!(lines.len() < 10, "{lines:#?}");
+    process.stop();
 }

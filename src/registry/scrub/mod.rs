@@ -4,12 +4,15 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
+use std::ops::ControlFlow::{Break, Continue};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use crate::store::log::{ReadError, ReadLog};
-use crate::store::thread::{LAST, stand_back};
+use crate::store::thread::{LAST, restarted, stand_back};
+use crate::store::trouble::Trouble;
 
 /// How much is read between two pauses: so little that whoever has a question does not notice.
 const CHUNK_BYTES: u64 = 64 * 1024;
@@ -42,16 +45,32 @@ pub enum Scrubbed {
     Whole,
     /// The disk cannot read a part of the log. It is tried again.
     Unreadable,
-    /// A part of the log is not what was written. Only a restore helps; the scrub ends.
+    /// A part of the log is not what was written. Only a restore helps; but it is tried again, for it may have been the
+    /// way from the disk that changed it.
     Damaged,
 }
 
+/// What a scrub has found, for those who take writes. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Damage(Arc<AtomicBool>);
+
+impl Damage {
+    /// Whether the last scrub that came to an end found damage, or a part that cannot be read.
+    pub(super) fn is_there(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(super) fn found(&self, scrubbed: Scrubbed) {
+        self.0.store(scrubbed != Scrubbed::Whole, Ordering::Release);
+    }
+}
+
 /// Reads the log over.
-pub struct Scrubber {
+pub(super) struct Scrubber {
     pub(super) log: Arc<dyn ReadLog>,
 }
 
-/// A scrub that goes on, on a thread of its own, until this is dropped or damage is found.
+/// A scrub that goes on, on a thread of its own, until this is dropped.
 pub struct Scrub {
     _goes_on: mpsc::Sender<Infallible>,
 }
@@ -65,28 +84,29 @@ enum Ended {
 
 impl Scrubber {
     /// Begins a scrub. `told` hears what came of each time that everything was read. An error: there is no thread for it.
-    pub fn begin(self, pace: Pace, told: impl Fn(Scrubbed) + Send + 'static) -> io::Result<Scrub> {
+    pub(super) fn begin(self, pace: Pace, told: impl Fn(Scrubbed) + Send + 'static) -> io::Result<Scrub> {
         let (goes_on, pause) = mpsc::channel();
         thread::Builder::new().name("scrub".to_owned()).spawn(move || {
             stand_back(LAST);
-            self.run(pace, &told, &Pause(pause));
+            let (pause, trouble) = (Pause(pause), Trouble::new());
+            let rest = || if pause.lasts(pace.rest_after_refusal).is_err() { Break(()) } else { Continue(()) };
+            restarted(rest, || self.run(pace, &told, &pause, &trouble));
         })?;
         Ok(Scrub { _goes_on: goes_on })
     }
 
-    fn run(&self, pace: Pace, told: &impl Fn(Scrubbed), pause: &Pause) {
+    fn run(&self, pace: Pace, told: &impl Fn(Scrubbed), pause: &Pause, trouble: &Trouble) {
         loop {
             let rest = match self.read_over(pace, pause) {
                 Ok(()) => {
                     told(Scrubbed::Whole);
+                    if trouble.has_ended() {
+                        tracing::info!("every closed segment of the log is whole again: writes are taken");
+                    }
                     pace.rest
                 }
                 Err(Ended::Failed(error)) => {
-                    let found = found(&error);
-                    told(found);
-                    if found == Scrubbed::Damaged {
-                        return;
-                    }
+                    told(found(&error, trouble));
                     pace.rest_after_refusal
                 }
                 Err(Ended::Unwanted) => return,
@@ -125,12 +145,16 @@ impl Pause {
 }
 
 /// What an error means, said to the operator.
-fn found(error: &ReadError) -> Scrubbed {
+fn found(error: &ReadError, trouble: &Trouble) -> Scrubbed {
     let (found, advice) = match error {
-        ReadError::Damaged(_) => (Scrubbed::Damaged, "the log is damaged: restore the registry from a backup"),
-        ReadError::Disk { .. } => (Scrubbed::Unreadable, "the disk cannot read the log"),
+        ReadError::Damaged(_) => {
+            (Scrubbed::Damaged, "the log is damaged, and no write is taken: restore the registry from a backup")
+        }
+        ReadError::Disk { .. } => (Scrubbed::Unreadable, "the disk cannot read the log, and no write is taken"),
     };
-    tracing::error!(error = error as &dyn Error, "{advice}");
+    if let Some(times) = trouble.met() {
+        tracing::error!(times, error = error as &dyn Error, "{advice}");
+    }
     found
 }
 

@@ -30,6 +30,7 @@ use crate::auth::Identities;
 use crate::auth::peer::{Certificate, Peer};
 use crate::auth::shares::{Place, Shares};
 use crate::registry::clock;
+use crate::registry::trouble::Trouble;
 
 /// How long a handshake may take.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
@@ -58,16 +59,21 @@ pub(super) struct Door {
 type Strangers = VecDeque<oneshot::Sender<()>>;
 
 impl Door {
-    /// Gives the connections that come to the lanes, from now on until these take no more.
-    pub(super) fn open(self, listener: TcpListener, lanes: Lanes) -> io::Result<()> {
-        tokio::spawn(self.take(listener, Handshakes::start()?, lanes));
+    /// Gives the connections that come to the lanes, from now on until these take no more. `alive` is dropped when none
+    /// are taken any more, also where that breaks off.
+    pub(super) fn open(self, listener: TcpListener, lanes: Lanes, alive: impl Send + 'static) -> io::Result<()> {
+        let handshakes = Handshakes::start()?;
+        tokio::spawn(async move {
+            let _alive = alive;
+            self.take(listener, handshakes, lanes).await;
+        });
         Ok(())
     }
 
     async fn take(self, listener: TcpListener, handshakes: Handshakes, lanes: Lanes) {
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         let mut strangers = Strangers::new();
-        let mut was_full = false;
+        let (full, exhausted) = (Trouble::new(), Trouble::new());
         loop {
             // However many come at once, calls go first.
             tokio::task::yield_now().await;
@@ -80,15 +86,22 @@ impl Door {
                 Ok(accepted) => accepted,
                 Err(error) if is_of_the_peer(&error) => continue,
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "no connection can be taken");
+                    if let Some(times) = exhausted.met() {
+                        tracing::warn!(times, error = &error as &dyn std::error::Error, "no connection can be taken");
+                    }
                     tokio::time::sleep(EXHAUSTED).await;
                     continue;
                 }
             };
             let place = Arc::clone(&places).try_acquire_owned().ok();
-            if place.is_none() != was_full {
-                was_full = place.is_none();
-                tracing::warn!(full = was_full, most = MOST_CONNECTIONS, "whether more connections are refused");
+            if place.is_none()
+                && let Some(times) = full.met()
+            {
+                tracing::warn!(times, most = MOST_CONNECTIONS, "there are too many connections: more are refused");
+            }
+            // Not at the first that ends: another one takes its place at once.
+            if places.available_permits() > MOST_CONNECTIONS / 16 && full.has_ended() {
+                tracing::info!("connections are taken again");
             }
             let (Some(place), Some(lane)) = (place, lanes.emptiest()) else { continue };
             let shown_out = another(&mut strangers);
@@ -97,7 +110,9 @@ impl Door {
                     handshakes.spawn(self.clone().meet(stream, address, stranger, place, lane));
                 }
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "a connection cannot be taken");
+                    if let Some(times) = exhausted.met() {
+                        tracing::warn!(times, error = &error as &dyn std::error::Error, "a connection cannot be taken");
+                    }
                 }
             }
         }
@@ -120,10 +135,13 @@ impl Door {
             Ok(Ok((wire, peer))) => {
                 lane.hand_over(Connection::new(wire, peer, stranger, place, lane.seat())).await;
             }
-            Ok(Err(error)) => {
-                tracing::info!(peer = %address, error = &error as &dyn std::error::Error, "no handshake");
+            Ok(Err(error)) => no_handshake(address, &error),
+            Err(_) => {
+                static TOO_SLOW: Trouble = Trouble::new();
+                if let Some(times) = TOO_SLOW.met() {
+                    tracing::info!(times, peer = %address, "no handshake: it took too long");
+                }
             }
-            Err(_) => tracing::info!(peer = %address, "no handshake: it took too long"),
         }
     }
 
@@ -141,6 +159,14 @@ impl Door {
         let peer = Peer::new(address, certificate);
         self.identities.recognize(&peer, &self.shares);
         Ok((Wire::Tls(Box::new(stream)), peer))
+    }
+}
+
+/// Strangers may fail as often as they like: one of them a minute is named, with how many there were.
+fn no_handshake(peer: SocketAddr, error: &io::Error) {
+    static FAILED: Trouble = Trouble::new();
+    if let Some(times) = FAILED.met() {
+        tracing::info!(times, %peer, error = error as &dyn std::error::Error, "no handshake");
     }
 }
 
@@ -198,7 +224,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let door = Door { tls: None, identities: Identities::Dev, shares: Shares::default() };
         let (lane, mut taken) = Lane::on(Handle::current());
-        door.open(listener, Lanes::of(vec![lane])).unwrap();
+        door.open(listener, Lanes::of(vec![lane]), ()).unwrap();
         let (mut held, mut peers) = (Vec::new(), Vec::new());
         for _ in 0..MOST_CONNECTIONS {
             peers.push(TcpStream::connect(address).await.unwrap());
@@ -218,7 +244,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let door = Door { tls: None, identities: Identities::Dev, shares: Shares::default() };
         let ((one, mut on_one), (other, mut on_other)) = (Lane::on(Handle::current()), Lane::on(Handle::current()));
-        door.open(listener, Lanes::of(vec![one, other])).unwrap();
+        door.open(listener, Lanes::of(vec![one, other]), ()).unwrap();
         let mut peers = Vec::new();
         let mut come = async |lane: &mut Receiver<Connection>| {
             peers.push(TcpStream::connect(address).await.unwrap());
