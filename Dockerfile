@@ -29,7 +29,7 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
     CMD ["/usr/local/bin/cpss-registry", "healthcheck", "--endpoint", "http://127.0.0.1:9090"]
 ENTRYPOINT ["/usr/local/bin/cpss-registry"]
-# Once, into the volume of /etc/cpss-registry:
-#   docker run --rm -v cpss-etc:/etc/cpss-registry cpss-registry \
+# Once, into both volumes: it makes the registry as well.
+#   docker run --rm -v cpss-etc:/etc/cpss-registry -v cpss-data:/var/lib/cpss-registry cpss-registry \
 #       init /etc/cpss-registry --host registry.example.org --data-dir /var/lib/cpss-registry
 CMD ["serve", "--config", "/etc/cpss-registry/config.toml", "--listen", "0.0.0.0:50051", "--ops-listen", "0.0.0.0:9090"]

@@ -11,6 +11,8 @@ import yaml
 KUBERNETES = "1.33"
 DEPLOY = pathlib.Path(__file__).resolve().parent.parent / "deploy"
 BASE = DEPLOY / "kustomize" / "base"
+EXAMPLE = DEPLOY / "kustomize" / "overlays" / "example"
+CREATE = "create/job.yaml"
 
 
 def fail(sentence):
@@ -24,27 +26,30 @@ def example_keys():
     return {line.removeprefix("# ").split(" = ")[0] for line in text.splitlines() if " = " in line}
 
 
-def check_config():
-    config = tomllib.loads((BASE / "config.toml").read_text())
+def check_config(directory):
+    config = tomllib.loads((directory / "config.toml").read_text())
     if unknown := set(config) - example_keys():
-        fail(f"kustomize/base/config.toml has keys that config.example.toml does not explain: {sorted(unknown)}")
+        fail(f"{directory}/config.toml has keys that config.example.toml does not explain: {sorted(unknown)}")
     return config
 
 
-def check_kustomization():
-    kustomization = yaml.safe_load((BASE / "kustomization.yaml").read_text())
+def check_kustomization(directory, beside=()):
+    kustomization = yaml.safe_load((directory / "kustomization.yaml").read_text())
     generated = [name for entry in kustomization["configMapGenerator"] for name in entry["files"]]
-    named = set(kustomization["resources"]) | set(generated) | {"kustomization.yaml"}
-    present = {path.name for path in BASE.iterdir()}
+    if absent := [name for name in kustomization["resources"] if not (directory / name).exists()]:
+        fail(f"{directory}/kustomization.yaml names resources that are not there: {absent}")
+    own = {name for name in kustomization["resources"] if not name.startswith("..")}
+    named = own | set(generated) | {"kustomization.yaml"} | set(beside)
+    present = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
     if named != present:
-        fail(f"kustomization.yaml and its directory differ in {sorted(named ^ present)}")
-    return kustomization["resources"]
+        fail(f"{directory}/kustomization.yaml and its directory differ in {sorted(named ^ present)}")
+    return own
 
 
-def check_manifests(names):
+def check_manifests(directory, names):
     documents = {}
     for name in names:
-        for document in yaml.safe_load_all((BASE / name).read_text()):
+        for document in yaml.safe_load_all((directory / name).read_text()):
             try:
                 kubernetes_validate.validate(document, KUBERNETES, strict=True)
             except kubernetes_validate.ValidationError as error:
@@ -76,11 +81,34 @@ def check_agreement(config, documents):
         fail("TimeoutStopSec must be longer than drain_seconds")
 
 
+def check_creation(config, pinned, documents, creation):
+    """The Job makes the registry where the StatefulSet will look for it, with no more rights."""
+    (own,) = documents["StatefulSet"]["spec"]["volumeClaimTemplates"]
+    claim, pod = creation["PersistentVolumeClaim"], creation["Job"]["spec"]["template"]["spec"]
+    expected = f"{own['metadata']['name']}-{documents['StatefulSet']['metadata']['name']}-0"
+    if claim["metadata"]["name"] != expected or claim["spec"] != own["spec"]:
+        fail(f"{CREATE}: the claim is not the one that the StatefulSet would make, {expected}")
+    if pod["volumes"][0]["persistentVolumeClaim"]["claimName"] != expected:
+        fail(f"{CREATE}: the Job does not use the claim {expected}")
+    (container,), served = pod["containers"], documents["StatefulSet"]["spec"]["template"]["spec"]
+    for mine, its in ((pod, served), (container, served["containers"][0])):
+        if mine["securityContext"] != its["securityContext"]:
+            fail(f"{CREATE}: the securityContext is not that of the StatefulSet")
+    if container["args"] != ["create", "--data-dir", config["data_dir"]]:
+        fail(f"{CREATE}: the Job does not create the registry in {config['data_dir']}")
+    if {key: value for key, value in pinned.items() if key != "registry"} != config or "registry" not in pinned:
+        fail("the example overlay's config.toml is not that of the base with a registry pinned")
+
+
 def main():
-    config = check_config()
-    documents = check_manifests(check_kustomization())
+    config, pinned = check_config(BASE), check_config(EXAMPLE)
+    documents = check_manifests(BASE, check_kustomization(BASE))
+    check_kustomization(EXAMPLE, beside=[CREATE])
+    creation = check_manifests(EXAMPLE, [CREATE])
     check_agreement(config, documents)
-    print(f"deploy: {len(documents)} manifests, 2 configurations and the unit agree (Kubernetes {KUBERNETES} schema)")
+    check_creation(config, pinned, documents, creation)
+    count = len(documents) + len(creation)
+    print(f"deploy: {count} manifests, 3 configurations and the unit agree (Kubernetes {KUBERNETES} schema)")
 
 
 main()

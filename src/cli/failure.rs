@@ -39,6 +39,11 @@ impl Failure {
         Failure { lines, is_usage: true }
     }
 
+    /// The same, if the command was given what it cannot do.
+    pub fn with_usage(self, is_usage: bool) -> Failure {
+        Failure { is_usage, ..self }
+    }
+
     /// Something failed, in these words.
     pub fn said(lines: Vec<String>) -> Failure {
         Failure { lines, is_usage: false }

@@ -20,7 +20,7 @@ Example:
   cpss-registry generate --data-dir ./data --specialists 10000 --through 2026-11-20
   cpss-registry serve --dev --no-sample --data-dir ./data --today 2026-11-20")]
 pub struct Generate {
-    /// Make it here; the directory must hold no registry
+    /// Make it here; the directory must be empty, or not exist
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     /// How many people come on file
@@ -48,6 +48,7 @@ pub struct Generate {
 
 #[derive(Serialize)]
 struct Made {
+    registry: String,
     records: u64,
     facts: u64,
     specialists: u64,
@@ -110,11 +111,12 @@ impl Generate {
     #[expect(clippy::cast_precision_loss, reason = "a rate is shown to whole records")]
     fn say(&self, made: Summary, providers: u32, began: Instant) -> Result<(), Failure> {
         let seconds = began.elapsed().as_secs_f64();
-        let Summary { records, facts, specialists, credentials, refused } = made;
+        let Summary { registry, records, facts, specialists, credentials, refused } = made;
         let rate = records as f64 / seconds;
         if self.json {
             let (seed, through) = (self.seed, self.through.to_string());
             return print_json(&Made {
+                registry: registry.to_string(),
                 records,
                 facts,
                 specialists,
@@ -128,7 +130,7 @@ impl Generate {
             });
         }
         print(&format!(
-            "{records} records with {facts} facts, {specialists} people, {credentials} credentials, {providers} \
+            "registry = \"{registry}\"\n{records} records with {facts} facts, {specialists} people, {credentials} credentials, {providers} \
              providers, through {}\n{seconds:.1} s, {rate:.0} records a second; {refused} reports were not accepted\n",
             self.through
         ))

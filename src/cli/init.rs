@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::failure::Failure;
 use super::{Outcome, print, print_json};
 use crate::server::setup::{self, Credentials, FIRST_CLIENT, NewClient, Setup};
 
-/// Make a production start: configuration, certificates, list of clients; or let in another client
+/// Make a production start: the registry, configuration, certificates, list of clients; or let in another client
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Init {
@@ -24,9 +25,12 @@ pub struct Init {
     /// Where it will serve health
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9090", conflicts_with = "client")]
     ops_listen: String,
-    /// Where it will keep the record [default: DIR/data]
+    /// Where it will keep the record: a registry is made there, unless there is one [default: DIR/data]
     #[arg(long, value_name = "DIR", conflicts_with = "client")]
     data_dir: Option<PathBuf>,
+    /// The id of a registry that is kept on another machine: no registry is made here
+    #[arg(long, value_name = "UUID", conflicts_with_all = ["client", "data_dir"])]
+    registry: Option<Uuid>,
     /// Let in a client of this name
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
@@ -101,6 +105,7 @@ impl Init {
             listen: self.listen.clone(),
             ops_listen: self.ops_listen.clone(),
             data_dir: self.data_dir.clone(),
+            registry: self.registry,
             days: self.days,
         };
         setup::set_up(&self.directory, &setup)
@@ -139,7 +144,8 @@ impl Init {
                  Ask as {name}, with what it alone should have:\n{ask}"
             ),
             None => format!(
-                "{directory} holds a configuration, an authority, the server's certificate and the first client's.\n\n\
+                "{directory} holds a configuration, an authority, the server's certificate and the first client's. The \
+                 configuration pins the registry (`registry`).\n\n\
                  Start the service:\n  cpss-registry serve --config {directory}/config.toml\n\
                  Ask it as the registrar:\n{ask}\
                  Let in another client (--token gives it a token instead of a certificate):\n  \

@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod config;
 mod connect;
+mod create;
 mod evaluate;
 mod export;
 mod failure;
@@ -52,6 +53,7 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Create(create::Create),
     Init(init::Init),
     Serve(serve::Serve),
     Verify(verify::Verify),
@@ -103,6 +105,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let ended = match parsed.command {
+        Command::Create(create) => create.run(),
         Command::Init(init) => init.run(),
         Command::Serve(serve) => serve.run(),
         Command::Verify(verify) => verify.run(),

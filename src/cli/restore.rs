@@ -43,6 +43,7 @@ Clients that remember a position after the last revision kept are told HISTORY_C
 #[derive(Serialize)]
 struct Report {
     data_dir: String,
+    registry: String,
     forked_after: u64,
     known_until: String,
     epoch: String,
@@ -63,6 +64,7 @@ impl Restore {
         drop(progress);
         let report = Report {
             data_dir: data_dir.display().to_string(),
+            registry: restored.registry.to_string(),
             forked_after: restored.forked_after.0,
             known_until: restored.known_until.to_string(),
             epoch: restored.epoch.to_string(),
@@ -71,9 +73,9 @@ impl Restore {
         if self.json {
             print_json(&report)?;
         } else {
-            let Report { data_dir, forked_after, known_until, epoch, head } = report;
+            let Report { data_dir, registry, forked_after, known_until, epoch, head } = report;
             print(&format!(
-                "restored to {data_dir}: revisions 1 to {forked_after}\n\n  last record  {known_until}\n  \
+                "restored to {data_dir}: revisions 1 to {forked_after}\n\n  registry     {registry}\n  last record  {known_until}\n  \
                  new epoch    {epoch}, begun in revision {head}\n"
             ))?;
         }

@@ -50,7 +50,7 @@ impl Serve {
             }
         };
         let serving = server::run(config, shutdown, move |address| self.say_listening(address));
-        serving.await.map_err(|error| Failure::of("cannot serve", &error))
+        serving.await.map_err(|error| Failure::of("cannot serve", &error).with_usage(error.is_wrong_place()))
     }
 
     fn say_listening(&self, address: SocketAddr) {

@@ -8,7 +8,7 @@ use super::clock::Clock;
 use super::snapshot::KnownAt;
 use super::{Opened, Options, PinError, Registry, SEMANTICS_VERSION};
 use crate::domain::id::Revision;
-use crate::store::StoreOptions;
+use crate::store::{OpenMode, StoreOptions};
 
 fn noon() -> Timestamp {
     "2026-03-02T18:00:00Z".parse().unwrap()
@@ -19,10 +19,11 @@ fn open(directory: &Path, millis: i64) -> Opened {
     let clock = Clock::told(after_noon(millis)).unwrap();
     let options = Options {
         data_dir: directory.to_owned(),
+        registry: None,
         rules_dir: None,
         today: None,
         open_days_through: None,
-        store: StoreOptions::default(),
+        store: StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..StoreOptions::default() },
     };
     Registry::open_by(clock, options, SEMANTICS_VERSION, &mut |_| {}).unwrap()
 }

@@ -106,6 +106,16 @@ impl Chronicle {
         self.semantics_version.unwrap_or(1)
     }
 
+    /// The id of the registry: the first epoch, which no later one replaces.
+    pub fn registry_id(&self) -> Option<Uuid> {
+        self.epochs.first().map(|epoch| epoch.id)
+    }
+
+    /// The epoch that begins right after a revision, if one does.
+    pub fn epoch_after(&self, revision: Revision) -> Option<Uuid> {
+        self.epochs.iter().find(|epoch| epoch.forked_after == revision).map(|epoch| epoch.id)
+    }
+
     /// The epoch that a revision belongs to.
     pub fn epoch_of(&self, revision: Revision) -> Option<&Epoch> {
         self.epochs.iter().rev().find(|epoch| epoch.first_revision <= revision).or(self.epochs.first())

@@ -1,11 +1,16 @@
 //! What can go wrong, named for what a caller can do about it.
 
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
 use crate::domain::decide::Rejection;
 use crate::domain::id::Revision;
 use crate::rules::RuleError;
 use crate::store::index::IndexError;
 use crate::store::log::ReadError as LogReadError;
 use crate::store::record::Undecodable;
+use crate::store::{CloseError, DataDirError};
 
 /// A question could not be answered.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +113,23 @@ pub enum OpenError {
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] crate::store::OpenError),
+    /// The data directory holds another registry than the configuration asks for.
+    #[error(
+        "the data directory {} holds the registry {found}, and the configuration asks for {pinned}: is the right disk \
+         mounted?",
+        data_dir.display()
+    )]
+    AnotherRegistry {
+        /// The data directory.
+        data_dir: PathBuf,
+        /// The id of the registry in it.
+        found: Uuid,
+        /// The id that the configuration asks for.
+        pinned: Uuid,
+    },
+    /// The new registry could not be closed.
+    #[error(transparent)]
+    Close(#[from] CloseError),
     /// What is stored cannot be read.
     #[error("the stored facts could not be read")]
     Read(#[from] ReadError),
@@ -139,6 +161,24 @@ pub enum OpenError {
     /// The writer's thread does not start.
     #[error("the writer could not be started")]
     Writer(#[source] std::io::Error),
+}
+
+impl OpenError {
+    /// Whether the operator named a data directory that does not hold the registry: one that is missing or empty, or that
+    /// holds something else.
+    pub fn is_no_registry(&self) -> bool {
+        match self {
+            OpenError::AnotherRegistry { .. } => true,
+            OpenError::Store(crate::store::OpenError::DataDir(refused)) => refused.is_no_registry(),
+            _ => false,
+        }
+    }
+}
+
+impl From<DataDirError> for OpenError {
+    fn from(error: DataDirError) -> OpenError {
+        OpenError::Store(error.into())
+    }
 }
 
 impl From<IndexError> for OpenError {

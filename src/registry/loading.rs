@@ -22,7 +22,7 @@ use crate::domain::day::Day;
 use crate::domain::id::{CredentialNumber, ProviderId};
 use crate::domain::provider::ProviderFile;
 use crate::domain::timeline::Timeline;
-use crate::store::{CloseError, StoreOptions};
+use crate::store::{CloseError, DataDirError, OpenMode, StoreOptions, Unfinished};
 
 /// How many facts of people are kept while a history is told, which comes back to them for years: some 600 MB.
 const SEEN_LATELY: usize = 2 * 1024 * 1024;
@@ -30,7 +30,7 @@ const SEEN_LATELY: usize = 2 * 1024 * 1024;
 /// Where a history is loaded, and how it begins.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
-    /// The data directory. It must hold no records.
+    /// The data directory. It must be empty, or not exist.
     pub data_dir: PathBuf,
     /// How the store uses the machine.
     pub store: StoreOptions,
@@ -43,9 +43,6 @@ pub struct LoadOptions {
 /// A history could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The data directory holds a registry.
-    #[error("the data directory holds a registry already")]
-    NotEmpty,
     /// The registry does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -58,6 +55,9 @@ pub enum LoadError {
     /// The index could not be closed.
     #[error(transparent)]
     Close(#[from] CloseError),
+    /// The registry could not be finished.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
 }
 
 impl From<NoTimeZone> for LoadError {
@@ -82,7 +82,7 @@ impl From<NotCommitted> for LoadError {
     }
 }
 
-/// A new registry that is being told a history.
+/// A new registry that is being told a history. Dropped before it is closed, it leaves nothing behind.
 pub struct Loader {
     writer: Writer,
 }
@@ -92,10 +92,12 @@ impl Loader {
     pub fn begin(options: LoadOptions) -> Result<Loader, LoadError> {
         let LoadOptions { data_dir, store, begins_at, epoch } = options;
         let clock = Clock::told(begins_at)?;
-        let options = Options { data_dir, rules_dir: None, today: None, open_days_through: None, store };
-        let (mut writer, is_new) = open_writer(options, clock, SEMANTICS_VERSION, epoch, &mut |_| {})?;
+        let store = StoreOptions { mode: OpenMode::New("generate"), ..store };
+        let options =
+            Options { data_dir, registry: None, rules_dir: None, today: None, open_days_through: None, store };
+        let mut writer = open_writer(options, clock, SEMANTICS_VERSION, epoch, &mut |_| {})?;
         writer.lately = Lately::of_facts(SEEN_LATELY);
-        if is_new { Ok(Loader { writer }) } else { Err(LoadError::NotEmpty) }
+        Ok(Loader { writer })
     }
 
     /// Records what is told in `tell` as one batch, durable when this returns. Of a batch that fails nothing is recorded.
@@ -117,11 +119,13 @@ impl Loader {
         self.writer.shared.head.load_full()
     }
 
-    /// Closes the registry, so that it opens at once.
+    /// Closes the registry, so that it opens at once. It is one from then on: without this nothing is left behind.
     pub fn close(self) -> Result<(), LoadError> {
-        let Writer { shared, store, .. } = self.writer;
+        let Writer { shared, mut store, .. } = self.writer;
         drop(shared);
-        Ok(store.close()?)
+        let unfinished = store.take_unfinished();
+        store.close()?;
+        Ok(unfinished.map_or(Ok(()), Unfinished::finish)?)
     }
 }
 

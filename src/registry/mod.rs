@@ -43,6 +43,7 @@ use foldhash::fast::RandomState;
 use futures_util::future::Either;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use uuid::Uuid;
 
 pub use self::calendar::Held;
 use self::calendar::Standstill;
@@ -186,6 +187,16 @@ impl Registry {
     /// The revision of the published head.
     pub fn head_revision(&self) -> Revision {
         self.shared.head.load().revision
+    }
+
+    /// The id of the registry: the epoch of its first record, which no restore and no accepted loss changes.
+    pub fn id(&self) -> Option<Uuid> {
+        self.head().chronicle.registry_id()
+    }
+
+    /// The epoch that begins right after a revision, if one does.
+    pub fn epoch_after(&self, revision: Revision) -> Option<Uuid> {
+        self.head().chronicle.epoch_after(revision)
     }
 
     /// The clock.
@@ -342,7 +353,7 @@ impl Registry {
     }
 
     /// A revision of an epoch that was left before it is no part of this history.
-    fn refuse_other_history(&self, epoch: Option<uuid::Uuid>, revision: Revision) -> Result<(), PinError> {
+    fn refuse_other_history(&self, epoch: Option<Uuid>, revision: Revision) -> Result<(), PinError> {
         let Some(epoch) = epoch else { return Ok(()) };
         let last_shared = self.head().chronicle.last_shared(epoch).unwrap_or_default();
         if revision > last_shared { Err(PinError::HistoryChanged { last_shared }) } else { Ok(()) }

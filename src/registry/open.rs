@@ -32,7 +32,7 @@ use crate::domain::law::Law;
 use crate::domain::provider::ProviderFile;
 use crate::rules::{self, RuleText};
 use crate::store::index::{Progress, View as _};
-use crate::store::{Store, StoreOptions};
+use crate::store::{Store, StoreOptions, Unfinished};
 
 /// How many facts of people the writer keeps that it saw lately: some 40 MB.
 const SEEN_LATELY: usize = 128 * 1024;
@@ -42,6 +42,8 @@ const SEEN_LATELY: usize = 128 * 1024;
 pub struct Options {
     /// The data directory.
     pub data_dir: PathBuf,
+    /// The id of the registry that must be there; none: any.
+    pub registry: Option<Uuid>,
     /// A directory with more rule files.
     pub rules_dir: Option<PathBuf>,
     /// The civil day to stand still at, in place of the clock's.
@@ -58,8 +60,6 @@ pub struct Opened {
     pub registry: Registry,
     /// The writer's thread. It ends when it is told to, with the store to be closed, or when the disk fails.
     pub writer: JoinHandle<Result<Store, WriterFailed>>,
-    /// Whether the data directory was empty.
-    pub is_new: bool,
 }
 
 impl Registry {
@@ -85,39 +85,74 @@ impl Registry {
         semantics_version: u32,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Opened, OpenError> {
-        let (writer, is_new) = open_writer(options, clock, semantics_version, Uuid::new_v4(), progress)?;
-        let shared = Arc::clone(&writer.shared);
-        let (sender, mailbox) = mpsc::channel(QUEUE);
-        let writer = std::thread::Builder::new()
-            .name("writer".to_owned())
-            .spawn(move || writer.run(mailbox))
-            .map_err(OpenError::Writer)?;
-        Ok(Opened {
-            registry: Registry {
-                shared,
-                writer: sender,
-                places: Arc::new(Semaphore::new(PLACES)),
-                dry_runs: Arc::new(Semaphore::new(DRY_RUNS)),
-            },
-            writer,
-            is_new,
-        })
+        let mut writer = open_writer(options, clock, semantics_version, Uuid::new_v4(), progress)?;
+        writer.store.finish()?;
+        start(writer)
+    }
+
+    /// Begins a registry that is still to be filled. It is one once what comes with it is finished, and gone if that is
+    /// dropped.
+    pub fn begin(
+        options: Options,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(Opened, Option<Unfinished>), OpenError> {
+        let mut writer = new_writer(options, progress)?;
+        let unfinished = writer.store.take_unfinished();
+        Ok((start(writer)?, unfinished))
+    }
+
+    /// Makes a registry with its first records, and closes it. Returns its id.
+    pub fn create(options: Options) -> Result<Uuid, OpenError> {
+        let Writer { shared, mut store, .. } = new_writer(options, &mut |_| {})?;
+        let id = shared.head.load().chronicle.registry_id().unwrap_or_default();
+        drop(shared);
+        let unfinished = store.take_unfinished();
+        store.close()?;
+        unfinished.map_or(Ok(()), Unfinished::finish)?;
+        Ok(id)
     }
 }
 
-/// The writer of a registry with everything that must stand before anything else, and whether the data directory was
-/// empty: then the registry begins with `epoch`.
+fn new_writer(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<Writer, OpenError> {
+    let clock = Clock::new(options.today)?;
+    open_writer(options, clock, SEMANTICS_VERSION, Uuid::new_v4(), progress)
+}
+
+fn start(writer: Writer) -> Result<Opened, OpenError> {
+    let shared = Arc::clone(&writer.shared);
+    let (sender, mailbox) = mpsc::channel(QUEUE);
+    let writer = std::thread::Builder::new()
+        .name("writer".to_owned())
+        .spawn(move || writer.run(mailbox))
+        .map_err(OpenError::Writer)?;
+    Ok(Opened {
+        registry: Registry {
+            shared,
+            writer: sender,
+            places: Arc::new(Semaphore::new(PLACES)),
+            dry_runs: Arc::new(Semaphore::new(DRY_RUNS)),
+        },
+        writer,
+    })
+}
+
+/// The writer of a registry with everything that must stand before anything else. A new registry begins with `epoch`.
 pub(super) fn open_writer(
     options: Options,
     clock: Clock,
     semantics_version: u32,
     epoch: Uuid,
     progress: &mut dyn FnMut(Progress),
-) -> Result<(Writer, bool), OpenError> {
+) -> Result<Writer, OpenError> {
     let rule_sets = rules::load(options.rules_dir.as_deref())?;
     let store = Store::open(&options.data_dir, options.store, progress)?;
-    let is_new = store.head() == Revision::ZERO;
     let mut shared = resident(&store, clock, &rule_sets)?;
+    let found = shared.head.load().chronicle.registry_id();
+    if let (Some(found), Some(pinned)) = (found, options.registry)
+        && found != pinned
+    {
+        return Err(OpenError::AnotherRegistry { data_dir: options.data_dir, found, pinned });
+    }
     shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
     shared.catch_up_with_agenda(semantics_version)?;
     let mut writer = Writer {
@@ -128,7 +163,7 @@ pub(super) fn open_writer(
         refusals: Trouble::new(),
     };
     begin(&mut writer, &rule_sets, semantics_version, epoch)?;
-    Ok((writer, is_new))
+    Ok(writer)
 }
 
 /// The law to begin with: the one on record, else that of the rule files.

@@ -31,6 +31,7 @@ use self::ops::Ops;
 use self::vital::{Alive, Vital, restarted};
 use crate::auth::Identities;
 use crate::auth::shares::Shares;
+use crate::domain::day::Day;
 use crate::grpc;
 use crate::grpc::health::{HealthBoard, Serving};
 use crate::grpc::{EntranceLayer, LimitsLayer};
@@ -77,8 +78,16 @@ pub enum ServeError {
     #[error("the loss was not accepted")]
     Loss(#[from] LossError),
     /// The sample data were not accepted.
-    #[error("the sample data could not be loaded")]
-    Sample(#[source] sample::SampleError),
+    #[error(
+        "the sample data could not be loaded on {today}, and nothing of them was kept: try a later day (--today), or leave \
+         them out (--no-sample)"
+    )]
+    Sample {
+        /// The civil day.
+        today: Day,
+        /// Why.
+        source: sample::SampleError,
+    },
     /// The contract's descriptors cannot be shown.
     #[error("the descriptors of the contract cannot be shown")]
     Reflection(#[source] tonic_reflection::server::Error),
@@ -105,6 +114,14 @@ pub enum ServeError {
     },
 }
 
+impl ServeError {
+    /// Whether the data directory that was named does not hold the registry: nothing helps but to name another one, or to
+    /// mount the disk.
+    pub fn is_wrong_place(&self) -> bool {
+        matches!(self, ServeError::Open(refused) if refused.is_no_registry())
+    }
+}
+
 /// Runs the server until `shutdown`, or until it cannot go on. `on_listening` is told the address once calls are taken.
 pub async fn run(
     config: Config,
@@ -128,10 +145,7 @@ pub async fn run(
         // What was being opened is as it would be after a kill: nothing has been acknowledged.
         () = &mut shutdown => return Ok(()),
     };
-    let Opened { registry, writer, is_new } = opened;
-    if config.dev && is_new && !config.no_sample {
-        sample::load(&registry).await.map_err(ServeError::Sample)?;
-    }
+    let Opened { registry, writer } = opened;
     let days = registry.clone();
     let calendar = tokio::spawn(restarted("calendar", move || keep_calendar(days.clone())));
     let writer = tokio::task::spawn_blocking(move || writer.join());

@@ -1,30 +1,65 @@
-//! Opening the registry, and going on after a loss if the operator said so.
+//! Opening the registry, with the sample data of a new development server, and going on after a loss if the operator
+//! said so.
 
-use super::ServeError;
+use std::error::Error;
+
 use super::config::Config;
+use super::{ServeError, sample};
 use crate::domain::day::Day;
+use crate::domain::id::Revision;
 use crate::registry::clock;
 use crate::registry::{OpenError, Opened, Options, Registry};
-use crate::store::StoreOptions;
 use crate::store::backup::{Accepted, accept_loss};
 use crate::store::index::Progress;
 use crate::store::log::LogOptions;
+use crate::store::{OpenMode, StoreOptions, Unfinished, registry_id};
 
-/// Opens the registry of a configuration on a thread that may block.
+/// Opens the registry of a configuration. A development server begins one where there is none; what it begins is whole
+/// or not there.
 pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
-    let config = config.clone();
-    let opened = tokio::task::spawn_blocking(move || open_or_accept(&config));
-    opened.await.map_err(|_| ServeError::Broken)?
+    let blocking = config.clone();
+    let opened = tokio::task::spawn_blocking(move || open_or_accept(&blocking));
+    let (opened, unfinished) = opened.await.map_err(|_| ServeError::Broken)??;
+    warn_unless_pinned(config, &opened.registry);
+    let Some(unfinished) = unfinished else { return Ok(opened) };
+    if !config.no_sample
+        && let Err(source) = sample::load(&opened.registry).await
+    {
+        let today = opened.registry.head().today;
+        close(opened).await;
+        return Err(ServeError::Sample { today, source });
+    }
+    unfinished.finish().map_err(OpenError::from)?;
+    Ok(opened)
 }
 
-fn open_or_accept(config: &Config) -> Result<Opened, ServeError> {
-    let options = Options {
+/// Ends the writer and lets go of the store.
+async fn close(opened: Opened) {
+    let Opened { registry, writer } = opened;
+    registry.close().await;
+    drop(registry);
+    // How it ends matters to nobody: what it wrote is removed.
+    drop(tokio::task::spawn_blocking(move || writer.join()).await);
+}
+
+/// An empty disk in the registry's place is noticed without this, another registry's disk is not.
+fn warn_unless_pinned(config: &Config, registry: &Registry) {
+    if let (None, false, Some(id)) = (config.registry, config.dev, registry.id()) {
+        tracing::warn!("the configuration pins no registry: add the line  registry = \"{id}\"");
+    }
+}
+
+fn options(config: &Config) -> Options {
+    Options {
         data_dir: config.data_dir.clone(),
+        registry: config.registry,
         rules_dir: config.rules_dir.clone(),
         today: config.today,
         // A development server opens whatever day it is told, or finds.
         open_days_through: if config.dev { Some(Day::FOREVER) } else { config.open_days_through },
         store: StoreOptions {
+            mode: if config.dev { OpenMode::ExistingOrNew("serve --dev") } else { OpenMode::Existing },
+            replaces_lost_key: config.new_request_key,
             log: LogOptions {
                 reserve_bytes: config.disk_reserve_bytes.0,
                 reserve_percent: config.disk_reserve_percent.0,
@@ -32,24 +67,44 @@ fn open_or_accept(config: &Config) -> Result<Opened, ServeError> {
             },
             ..StoreOptions::default()
         },
-    };
-    let refused = match (Registry::open(options.clone(), &mut tell), config.accept_loss_after) {
-        (Ok(opened), None) => return Ok(opened),
-        (Ok(opened), Some(_)) => {
-            tracing::warn!("nothing is lost: --accept-loss-after did nothing, and should be taken away");
-            return Ok(opened);
-        }
-        (Err(refused), None) => return Err(refused.into()),
-        (Err(refused), Some(after)) => (refused, after),
-    };
-    let (OpenError::Store(shown), after) = &refused else { return Err(refused.0.into()) };
-    if !shown.is_a_loss() {
-        return Err(refused.0.into());
     }
-    tracing::error!(error = shown as &dyn std::error::Error, "records were lost");
-    let Accepted { forked_after, epoch, set_aside } = accept_loss(&config.data_dir, *after, clock::now())?;
-    tracing::warn!(after = forked_after.0, %epoch, set_aside = %set_aside.display(), "the loss is accepted");
-    Ok(Registry::open(options, &mut tell)?)
+}
+
+fn open_or_accept(config: &Config) -> Result<(Opened, Option<Unfinished>), ServeError> {
+    let opened = Registry::begin(options(config), &mut tell);
+    let Some(after) = config.accept_loss_after else { return Ok(opened?) };
+    match opened {
+        Ok((opened, unfinished)) => {
+            say_without_effect(after, &opened.registry);
+            Ok((opened, unfinished))
+        }
+        Err(OpenError::Store(shown)) if shown.is_a_loss() => {
+            tracing::error!(error = &shown as &dyn Error, "records were lost");
+            refuse_another_registry(config)?;
+            let Accepted { forked_after, epoch, set_aside } = accept_loss(&config.data_dir, after, clock::now())?;
+            tracing::warn!(after = forked_after.0, %epoch, set_aside = %set_aside.display(), "the loss is accepted");
+            Ok(Registry::begin(options(config), &mut tell)?)
+        }
+        Err(refused) => Err(refused.into()),
+    }
+}
+
+/// Of a log whose first record cannot be read no loss is accepted either.
+fn refuse_another_registry(config: &Config) -> Result<(), OpenError> {
+    match (registry_id(&config.data_dir), config.registry) {
+        (Ok(found), Some(pinned)) if found != pinned => {
+            Err(OpenError::AnotherRegistry { data_dir: config.data_dir.clone(), found, pinned })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn say_without_effect(after: Revision, registry: &Registry) {
+    let why = match registry.epoch_after(after) {
+        Some(epoch) => format!("the record goes on after revision {after} in the epoch {epoch}"),
+        None => "nothing is lost".to_owned(),
+    };
+    tracing::warn!("--accept-loss-after has no effect and should be taken out: {why}");
 }
 
 fn tell(progress: Progress) {

@@ -18,6 +18,7 @@ pub mod trouble;
 
 mod answered;
 mod data_dir;
+mod identity;
 mod rebuild;
 
 use std::io;
@@ -29,22 +30,39 @@ use crate::domain::record::Record;
 
 use answered::Answered;
 use data_dir::DataDir;
-pub use data_dir::{DataDirError, Key};
+pub use data_dir::{DataDirError, Key, Unfinished};
 use disk::{Disk, RealDisk};
+pub use identity::{IdentityError, holds_registry, registry_id};
 use index::{Index, IndexOptions, OpenIndexError, Progress};
 use log::{AppendError, FileLog, Log, LogOptions, OpenLogError, ReadError, ReadLog};
 pub use rebuild::{RebuildError, rebuild};
 
+/// Which registry is opened. A new one needs an empty directory, or none, and is named for the command that makes it.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum OpenMode {
+    /// The one that is there.
+    #[default]
+    Existing,
+    /// A new one.
+    New(&'static str),
+    /// The one that is there, or else a new one.
+    ExistingOrNew(&'static str),
+}
+
 /// How the store uses the machine.
 #[derive(Clone, Debug, Default)]
 pub struct StoreOptions {
+    /// Which registry is opened.
+    pub mode: OpenMode,
     /// The log's use of the disk.
     pub log: LogOptions,
     /// The index's use of the machine.
     pub index: IndexOptions,
-    /// The key for digests of requests that a new data directory is given; none: one that nobody can guess. It is for
+    /// The key for digests of requests that a new registry is given; none: one that nobody can guess. It is for
     /// invented registries, which are to be the same every time.
     pub new_request_key: Option<Key>,
+    /// Whether a registry that has lost its key is given a new one.
+    pub replaces_lost_key: bool,
 }
 
 /// The store does not open.
@@ -97,10 +115,13 @@ pub struct Store {
     answered: Answered,
     /// Held until the store is closed: it keeps other processes out.
     _directory: DataDir,
+    /// Of a new registry. Last, so that nothing of the store is open when it is removed.
+    unfinished: Option<Unfinished>,
 }
 
 impl Store {
-    /// Takes the data directory, makes sure of the log, and brings the index up to it.
+    /// Takes the data directory, makes sure of the log, and brings the index up to it. A new registry is removed again
+    /// unless it is finished: see [`Store::finish`].
     pub fn open(
         directory: &Path,
         options: StoreOptions,
@@ -116,13 +137,29 @@ impl Store {
         options: StoreOptions,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Store, OpenError> {
-        let directory = DataDir::open(directory)?;
-        let request_key = directory.request_key(options.new_request_key)?;
+        let (directory, unfinished) = take(directory, options.mode)?;
+        let request_key = match directory.request_key() {
+            Err(DataDirError::NoKey(_)) if unfinished.is_some() || options.replaces_lost_key => {
+                directory.make_request_key(options.new_request_key)?
+            }
+            found => found?,
+        };
         let log = FileLog::open(disk, &directory.log(), options.log)?;
         let reader = log.reader();
         let index = Index::open(&directory.index(), options.index, &*reader, progress)?;
         let answered = Answered::read(directory.root());
-        Ok(Store { log: Box::new(log), index: Arc::new(index), request_key, answered, _directory: directory })
+        let (log, index) = (Box::new(log), Arc::new(index));
+        Ok(Store { log, index, request_key, answered, _directory: directory, unfinished })
+    }
+
+    /// Makes a new registry one that opens again, durably. Does nothing for one that was there.
+    pub fn finish(&mut self) -> Result<(), DataDirError> {
+        self.take_unfinished().map_or(Ok(()), Unfinished::finish)
+    }
+
+    /// Hands over what finishes a new registry; none if it was there, or is finished.
+    pub fn take_unfinished(&mut self) -> Option<Unfinished> {
+        self.unfinished.take()
     }
 
     /// The last durable record.
@@ -179,6 +216,18 @@ impl Store {
         }
         let index = Arc::into_inner(self.index).ok_or(CloseError::StillRead)?;
         index.close().map_err(CloseError::Disk)
+    }
+}
+
+fn take(root: &Path, mode: OpenMode) -> Result<(DataDir, Option<Unfinished>), DataDirError> {
+    let begin = |by| DataDir::begin(root, by).map(|(directory, unfinished)| (directory, Some(unfinished)));
+    match mode {
+        OpenMode::Existing => Ok((DataDir::open(root)?, None)),
+        OpenMode::New(by) => begin(by),
+        OpenMode::ExistingOrNew(by) => match DataDir::open(root) {
+            Err(none) if none.is_no_registry() => begin(by),
+            opened => Ok((opened?, None)),
+        },
     }
 }
 

@@ -29,8 +29,6 @@ pub enum RebuildError {
 /// Folds the log of a registry that nobody serves again, and gives the last record. The old index is set aside first and
 /// removed last. It is looked at once more before that: if it knows of records that the log has lost, it stays.
 pub fn rebuild(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) -> Result<Revision, RebuildError> {
-    // Nothing is made where no registry is.
-    drop(DataDir::open_existing(data_dir)?);
     let mut folded_again = false;
     let mut tell = |progress: super::index::Progress| {
         folded_again |= progress.from_the_beginning;
@@ -41,7 +39,7 @@ pub fn rebuild(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>
     let head = store.head();
     store.close()?;
     if !folded_again {
-        let directory = DataDir::open_existing(data_dir)?;
+        let directory = DataDir::open(data_dir)?;
         trust::distrust(&directory.index()).map_err(RebuildError::Disk)?;
         drop(directory);
         let mut tell = |progress: super::index::Progress| {

@@ -33,6 +33,7 @@ mod main_job;
 mod mirror;
 mod model;
 mod opening;
+mod provision;
 mod reask;
 mod restart;
 mod rights;

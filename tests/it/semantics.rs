@@ -11,7 +11,7 @@ use cpss_registry::domain::id::Revision;
 use cpss_registry::domain::record::{Change, Coverage, Record};
 use cpss_registry::domain::standing::{Reason, Standing};
 use cpss_registry::registry::{Options, Registry, SEMANTICS_VERSION};
-use cpss_registry::store::{Store, StoreOptions, record};
+use cpss_registry::store::{OpenMode, Store, StoreOptions, record};
 
 use super::feed::story::told;
 use super::model::told::{Copy, Span};
@@ -25,7 +25,9 @@ fn records(data: &Path) -> Vec<Record> {
 }
 
 fn write(data: &Path, records: &[Record]) {
-    let mut store = Store::open(data, StoreOptions::default(), &mut |_| {}).unwrap();
+    let options = StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..StoreOptions::default() };
+    let mut store = Store::open(data, options, &mut |_| {}).unwrap();
+    store.finish().unwrap();
     for batch in records.chunks(20) {
         store.commit(batch).unwrap();
     }
@@ -70,10 +72,11 @@ fn copy(records: &[Record]) -> Copy {
 async fn open(data: &Path, semantics_version: u32) -> Result<(), String> {
     let options = Options {
         data_dir: data.to_owned(),
+        registry: None,
         rules_dir: None,
         today: Some(super::feed::story::END.parse().unwrap()),
         open_days_through: None,
-        store: StoreOptions::default(),
+        store: StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..StoreOptions::default() },
     };
     let opened = Registry::open_as(options, semantics_version, &mut |_| {}).map_err(|error| error.to_string())?;
     opened.registry.close().await;

@@ -9,9 +9,9 @@ use crate::domain::command::Command;
 use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::{FactId, Revision};
 use crate::registry::{Numbers, Opened, Options, Registry, Submission, SubmitError};
-use crate::store::StoreOptions;
 use crate::store::disk::simulated::{Call, Fault, SimulatedDisk};
 use crate::store::log::{FileLog, Log as _, LogOptions};
+use crate::store::{OpenMode, StoreOptions};
 
 const PACE: Pace = Pace { bytes_per_second: u64::MAX, rest: Duration::ZERO, rest_after_refusal: Duration::ZERO };
 
@@ -69,10 +69,11 @@ async fn registry(directory: &Path) -> Registry {
     let log = LogOptions { segment_bytes: 300, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let options = Options {
         data_dir: directory.to_owned(),
+        registry: None,
         rules_dir: None,
         today: Some("2026-01-01".parse().unwrap()),
         open_days_through: None,
-        store: StoreOptions { log, ..StoreOptions::default() },
+        store: StoreOptions { mode: OpenMode::New("test"), log, ..StoreOptions::default() },
     };
     let Opened { registry, .. } = Registry::open(options, &mut |_| {}).unwrap();
     for _ in 0..20 {

@@ -14,6 +14,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use self::reading::Reading;
 use self::value::Count;
 pub use self::value::{Bytes, Percent};
@@ -22,6 +24,7 @@ use crate::auth::shares::Limits;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::registry::clock;
+use crate::store::holds_registry;
 use crate::store::log::LogOptions;
 use crate::telemetry::audit::{self, Place};
 
@@ -52,6 +55,9 @@ pub struct Flags {
     /// Keep the record here [default: /var/lib/cpss-registry, with --dev ./data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<String>,
+    /// The id of the registry that has to be there, as `create` and `init` print it; another one is refused
+    #[arg(long, value_name = "UUID")]
+    pub registry: Option<String>,
     /// Adopt the rule sets (*.toml) of this directory beside the shipped ones
     #[arg(long, value_name = "DIR")]
     pub rules: Option<String>,
@@ -68,9 +74,12 @@ pub struct Flags {
     #[arg(long, value_name = "DATE")]
     pub open_days_through: Option<String>,
     /// Go on after a loss: give up whatever the log held after this revision, the last that it can give, keep the damaged
-    /// files aside, and begin a new epoch. Without a loss it does nothing
+    /// files aside, and begin a new epoch. Without a loss, and once it is recorded, it has no effect
     #[arg(long, value_name = "REVISION")]
     pub accept_loss_after: Option<String>,
+    /// Go on though keys/request.key is lost, with a new one: requests recorded before are not known again
+    #[arg(long)]
+    pub new_request_key: bool,
     /// Write down here who asks about whom [default: DATA_DIR/audit/reads.jsonl]
     #[arg(long, value_name = "FILE")]
     pub audit_file: Option<String>,
@@ -117,6 +126,8 @@ pub struct Config {
     pub access: Option<Access>,
     /// Where the record is kept.
     pub data_dir: PathBuf,
+    /// The id of the registry that has to be there; none: any.
+    pub registry: Option<Uuid>,
     /// A directory of rule sets adopted beside the shipped ones. Its files were readable when this was checked.
     pub rules_dir: Option<PathBuf>,
     /// Nothing is recorded while less than this is free on the disk, in bytes,
@@ -129,6 +140,8 @@ pub struct Config {
     pub open_days_through: Option<Day>,
     /// The last record that is left, if the log lost some and the operator goes on without them.
     pub accept_loss_after: Option<Revision>,
+    /// Whether a lost key of the digests of requests is replaced by a new one.
+    pub new_request_key: bool,
     /// Where reads of persons are written down.
     pub audit: Place,
     /// What one client may take. A development server lets its clients take what they like, unless it is told otherwise.
@@ -219,6 +232,7 @@ impl Config {
             ops_listen,
             access,
             data_dir,
+            registry: reading.take("registry", "--registry", &flags.registry, None),
             rules_dir: reading.take("rules_dir", "--rules", &flags.rules, None),
             disk_reserve_bytes: reading.take(
                 "disk_reserve_bytes",
@@ -235,6 +249,7 @@ impl Config {
             drain: reading.take("drain_seconds", "--drain-seconds", &flags.drain_seconds, Duration::from_secs(20)),
             open_days_through: reading.take("open_days_through", "--open-days-through", &flags.open_days_through, None),
             accept_loss_after: reading.take("accept_loss_after", "--accept-loss-after", &flags.accept_loss_after, None),
+            new_request_key: reading.take_switch("new_request_key", "--new-request-key", flags.new_request_key),
             audit: Place {
                 path: reading.take("audit_file", "--audit-file", &flags.audit_file, None::<PathBuf>).unwrap_or(reads),
                 file_bytes: reading
@@ -267,10 +282,10 @@ impl Config {
         if reading.mistakes.is_empty() { Ok(data_dir) } else { Err(reading.mistakes) }
     }
 
-    /// Proves that reads can be written down: opens the file, writes a line and syncs it. In a data directory that is not
-    /// there yet nothing is made: the start proves it then.
+    /// Proves that reads can be written down: opens the file, writes a line and syncs it. In a data directory without a
+    /// registry nothing is made: the start refuses it, or proves it then.
     pub fn check_audit(&self) -> Result<(), Mistake> {
-        if self.audit.path.starts_with(&self.data_dir) && !self.data_dir.exists() {
+        if self.audit.path.starts_with(&self.data_dir) && !holds_registry(&self.data_dir) {
             return Ok(());
         }
         audit::check(&self.audit.path, clock::now()).map_err(|error| {

@@ -20,6 +20,7 @@ const KEYS: &[&str] = &[
     "client_ca",
     "clients",
     "data_dir",
+    "registry",
     "rules_dir",
     "disk_reserve_bytes",
     "disk_reserve_percent",

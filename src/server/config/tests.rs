@@ -22,7 +22,14 @@ fn some(text: &str) -> Option<String> {
 
 /// Flags of a server that is set up in a directory.
 fn set_up(directory: &Path) -> Flags {
-    let setup = Setup { hosts: Vec::new(), listen: String::new(), ops_listen: String::new(), data_dir: None, days: 1 };
+    let setup = Setup {
+        hosts: Vec::new(),
+        listen: String::new(),
+        ops_listen: String::new(),
+        data_dir: None,
+        registry: None,
+        days: 1,
+    };
     setup::set_up(directory, &setup).unwrap();
     let file = |name: &str| some(directory.join(name).to_str().unwrap());
     Flags {
@@ -81,7 +88,7 @@ fn every_mistake_is_told_at_once_with_its_place() {
     let directory = tempfile::tempdir().unwrap();
     let flags = Flags { open_days_through: some("2026-02-30"), no_sample: true, ..set_up(directory.path()) };
     let mistakes = read("mistakes.toml", content, flags).unwrap_err();
-    let keys = "the keys are listen, ops_listen, tls_cert, tls_key, client_ca, clients, data_dir, rules_dir, \
+    let keys = "the keys are listen, ops_listen, tls_cert, tls_key, client_ca, clients, data_dir, registry, rules_dir, \
                 disk_reserve_bytes, disk_reserve_percent, drain_seconds, open_days_through, audit_file, audit_file_mib, \
                 audit_files, calls_per_second, calls_burst, connections_per_client, streams_per_client, \
                 longest_call_seconds";

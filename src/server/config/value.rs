@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 
@@ -146,6 +148,17 @@ impl Value for Revision {
     fn read(text: &str) -> Result<Self, String> {
         let revision = text.parse().ok().filter(|revision| *revision > 0);
         revision.map(Revision).ok_or_else(|| format!("`{text}` is not a revision, such as 1800"))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+impl Value for Uuid {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|_| format!("`{text}` is not the id of a registry, such as `cpss-registry create` prints it"))
     }
 
     fn show(&self) -> Option<String> {

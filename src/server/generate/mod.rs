@@ -45,7 +45,7 @@ const ENTRIES_IN_MEMORY: usize = 4 * 1024 * 1024;
 /// What is generated, and where.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The data directory. It must hold no records.
+    /// The data directory. It must be empty, or not exist.
     pub data_dir: PathBuf,
     /// How many people.
     pub specialists: u32,
@@ -62,6 +62,8 @@ pub struct Options {
 /// What was generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
+    /// The id of the registry.
+    pub registry: Uuid,
     /// The records.
     pub records: u64,
     /// The facts in them.
@@ -110,18 +112,19 @@ pub fn generate(
     list: &mut dyn FnMut(Credential) -> io::Result<()>,
 ) -> Result<Summary, GenerateError> {
     let mut dice = Dice::of(options.seed, REGISTRY, 0);
+    let mut key = [0; 32];
+    key.chunks_mut(8).for_each(|part| part.copy_from_slice(&dice.draw().to_le_bytes()));
+    let registry = uuid::Builder::from_random_bytes(u128::from(dice.draw()).to_le_bytes()).into_uuid();
     let mut story = Story {
         clock: Clock::new(None)?,
         begins_on: options.begins_on,
         reporting: (options.begins_on, 0),
         seed: options.seed,
-        summary: Summary { records: 0, facts: 0, specialists: 0, credentials: 0, refused: 0 },
+        summary: Summary { registry, records: 0, facts: 0, specialists: 0, credentials: 0, refused: 0 },
         step: 0,
         dice: Dice::of(options.seed, REGISTRY, 1),
         numbers: Vec::new(),
     };
-    let mut key = [0; 32];
-    key.chunks_mut(8).for_each(|part| part.copy_from_slice(&dice.draw().to_le_bytes()));
     let mut loader = Loader::begin(LoadOptions {
         data_dir: options.data_dir.clone(),
         store: StoreOptions {
@@ -134,7 +137,7 @@ pub fn generate(
             ..StoreOptions::default()
         },
         begins_at: story.clock.day_ends_at(options.begins_on.previous()),
-        epoch: uuid::Builder::from_random_bytes(u128::from(dice.draw()).to_le_bytes()).into_uuid(),
+        epoch: registry,
     })?;
     let rules = Arc::clone(loader.head().law.in_force_on(options.begins_on));
     let mut cast = Cast::new(options, &rules);

@@ -7,7 +7,7 @@ use crate::domain::standing::{Standing, Verdict};
 use crate::domain::verdict::Designations;
 use crate::registry::question::{Answer, Ask, AskProvider, AskSubject};
 use crate::registry::{Opened, Options, Registry};
-use crate::store::StoreOptions;
+use crate::store::{OpenMode, StoreOptions};
 
 use Standing::{Current, Deceased, Inactive, Lapsed, Limited, Retired, RevokedLossOfEmployment as Revoked, Suspended};
 use Verdict::{Confirmed, ConfirmedWithLimits, NotConfirmed, Undetermined};
@@ -23,10 +23,11 @@ impl Told {
         let directory = tempfile::tempdir().unwrap();
         let options = Options {
             data_dir: directory.path().to_owned(),
+            registry: None,
             rules_dir: None,
             today: Some(today.parse().unwrap()),
             open_days_through: None,
-            store: StoreOptions::default(),
+            store: StoreOptions { mode: OpenMode::New("test"), ..StoreOptions::default() },
         };
         let Opened { registry, .. } = Registry::open(options, &mut |_| {}).unwrap();
         let people = load(&registry).await.unwrap();

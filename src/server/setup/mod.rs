@@ -1,4 +1,4 @@
-//! What a production start needs, made in one step: a configuration, an authority, the server's certificate, the list of
+//! What a production start needs, made in one step: the registry, a configuration, an authority, the server's certificate, the list of
 //! clients and the first of them. Nothing that is there is overwritten.
 
 mod authority;
@@ -8,11 +8,14 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use uuid::Uuid;
+
 use self::authority::{Authority, Pair, Subject};
 use self::files::Readers;
 use crate::auth::clients::Clients;
 use crate::auth::token::Digest;
-use crate::registry::clock;
+use crate::registry::{OpenError, Options, Registry, clock};
+use crate::store::{IdentityError, OpenMode, StoreOptions, registry_id};
 
 /// The first client: everything else can be recorded by it and by those whom it lets in.
 pub const FIRST_CLIENT: &str = "registrar";
@@ -33,6 +36,8 @@ pub struct Setup {
     pub ops_listen: String,
     /// Where the record is kept; in the directory itself, if it is not said.
     pub data_dir: Option<PathBuf>,
+    /// The id of a registry that is kept on another machine; none: a registry is made here.
+    pub registry: Option<Uuid>,
     /// How long certificates are valid.
     pub days: u32,
 }
@@ -86,6 +91,12 @@ pub enum SetupError {
         /// Why.
         source: std::io::Error,
     },
+    /// The registry could not be made.
+    #[error("the registry could not be made")]
+    Create(#[from] OpenError),
+    /// The registry that is there already cannot be read.
+    #[error("the registry in the data directory cannot be read")]
+    Identity(#[from] IdentityError),
     /// No certificate could be made.
     #[error("no certificate could be made")]
     Certificate(#[from] rcgen::Error),
@@ -118,6 +129,11 @@ pub fn set_up(directory: &Path, setup: &Setup) -> Result<Credentials, SetupError
     if let Some(name) = names.chain(pairs.into_iter().flatten()).find(|name| directory.join(name).exists()) {
         return Err(SetupError::AlreadyThere { path: directory.join(name) });
     }
+    let data_dir = absolute_path(setup.data_dir.as_deref().unwrap_or(&directory.join("data")))?;
+    let registry = match setup.registry {
+        Some(elsewhere) => elsewhere,
+        None => find_or_create(&data_dir)?,
+    };
     let now = clock::now();
     let (authority, pair) = Authority::make(now)?;
     write_pair(&directory, CA, &pair)?;
@@ -133,8 +149,28 @@ pub fn set_up(directory: &Path, setup: &Setup) -> Result<Credentials, SetupError
     };
     let credentials = let_in(&directory, &registrar, &authority)?;
     // Last: with it everything is there.
-    files::write_new(&directory.join(CONFIG), &configuration(&directory, setup), Readers::Anyone)?;
+    files::write_new(&directory.join(CONFIG), &configuration(&directory, setup, &data_dir, registry), Readers::Anyone)?;
     Ok(credentials)
+}
+
+/// Makes a registry in an empty data directory, and returns its id: what a configuration pins.
+pub fn create(data_dir: &Path) -> Result<Uuid, OpenError> {
+    Registry::create(Options {
+        data_dir: data_dir.to_owned(),
+        registry: None,
+        rules_dir: None,
+        today: None,
+        open_days_through: None,
+        store: StoreOptions { mode: OpenMode::New("create"), ..StoreOptions::default() },
+    })
+}
+
+/// The registry that is there, such as a restored one, or else a new one.
+fn find_or_create(data_dir: &Path) -> Result<Uuid, SetupError> {
+    match registry_id(data_dir) {
+        Err(IdentityError::DataDir(none)) if none.is_no_registry() => Ok(create(data_dir)?),
+        found => Ok(found?),
+    }
 }
 
 /// Lets another client in.
@@ -177,6 +213,11 @@ fn uri_of(client: &str) -> String {
 
 fn absolute(directory: &Path) -> Result<PathBuf, SetupError> {
     directory.canonicalize().map_err(|source| SetupError::Disk { path: directory.to_owned(), source })
+}
+
+/// A path that names the same whatever directory the server is started in.
+fn absolute_path(path: &Path) -> Result<PathBuf, SetupError> {
+    std::path::absolute(path).map_err(|source| SetupError::Disk { path: path.to_owned(), source })
 }
 
 /// Where the server is reached: what was said, and this machine.
@@ -267,12 +308,13 @@ const CLIENTS_HEAD: &str = "\
 # provider_id   of a provider
 ";
 
-fn configuration(directory: &Path, setup: &Setup) -> String {
+fn configuration(directory: &Path, setup: &Setup, data_dir: &Path, registry: Uuid) -> String {
     let path = |name: &str| quoted(&directory.join(name).display().to_string());
-    let data_dir = setup.data_dir.as_ref().map_or_else(|| path("data"), |path| quoted(&path.display().to_string()));
+    let data_dir = quoted(&data_dir.display().to_string());
     format!(
         "# Configuration of `cpss-registry serve --config FILE`; `cpss-registry config` shows what is in effect.\n\
-         listen = {}\nops_listen = {}\ntls_cert = {}\ntls_key = {}\nclient_ca = {}\nclients = {}\ndata_dir = {data_dir}\n",
+         listen = {}\nops_listen = {}\ntls_cert = {}\ntls_key = {}\nclient_ca = {}\nclients = {}\n\
+         data_dir = {data_dir}\nregistry = \"{registry}\"\n",
         quoted(&setup.listen),
         quoted(&setup.ops_listen),
         path("server.crt"),

@@ -11,6 +11,7 @@ fn setup() -> Setup {
         listen: "127.0.0.1:50051".to_owned(),
         ops_listen: "127.0.0.1:9090".to_owned(),
         data_dir: None,
+        registry: None,
         days: 10,
     }
 }

@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::cut::Rewriting;
 use super::{BackupError, Cut, disk};
 use crate::domain::id::Revision;
-use crate::store::data_dir::{DataDir, DataDirError, sync_directory};
+use crate::store::data_dir::{DataDir, DataDirError, sync_directory, write_durably};
 use crate::store::log::still::SegmentFile;
-use crate::store::log::{Damage, ReadError, StillLog};
+use crate::store::log::{Damage, ReadError, ReadLog as _, StillLog};
 
 /// What was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,18 @@ pub enum LossError {
         /// What the log can give.
         readable: Revision,
     },
+    /// The same loss was accepted before. It is in the record: what is lost now is another one.
+    #[error(
+        "the loss after revision {after} was accepted and recorded before: --accept-loss-after has no effect any more, and \
+         more has been lost since: restore a backup (to give up that, too, move {} away first)",
+        set_aside.display()
+    )]
+    AcceptedBefore {
+        /// The revision.
+        after: Revision,
+        /// What was set aside then.
+        set_aside: PathBuf,
+    },
     /// There would be nothing left.
     #[error("no record of the log can be read: restore a backup")]
     NothingLeft,
@@ -53,13 +65,16 @@ impl From<DataDirError> for LossError {
 /// Gives up the history after a revision: the last one that the log can give. Segments that hold anything behind it, and
 /// the index, are set aside and kept; a new epoch begins.
 pub fn accept_loss(data_dir: &Path, after: Revision, now: Timestamp) -> Result<Accepted, LossError> {
-    let directory = DataDir::open_existing(data_dir)?;
+    let directory = DataDir::open(data_dir)?;
     let (readable, damage) = readable(&directory.log())?;
     if readable == Revision::ZERO {
         return Err(LossError::NothingLeft);
     }
     if readable != after {
         return Err(LossError::NotTheEnd { asked: after, readable });
+    }
+    if let Some(set_aside) = accepted_before(data_dir, after)? {
+        return Err(LossError::AcceptedBefore { after, set_aside });
     }
     let log = StillLog::up_to(&directory.log(), after).map_err(BackupError::from)?;
     let epoch = Uuid::new_v4();
@@ -133,10 +148,36 @@ fn rewrite(
     sync_directory(set_aside).map_err(disk("made durable", set_aside))?;
     fs::rename(path(last).with_extension("tmp"), path(last)).map_err(disk("put in place", &path(last)))?;
     sync_directory(&directory.log()).map_err(disk("made durable", &directory.log()))?;
+    note_acceptance(set_aside, log.head())?;
     // The proof of the loss goes last. What is interrupted before can be accepted again.
     let published = directory.log().join("head");
     move_away(&published, &set_aside.join("head"))?;
     sync_directory(&directory.log()).map_err(disk("made durable", &directory.log()))
+}
+
+/// The file beside what was set aside that says after which revision the loss was accepted. The record says so too, but
+/// the record is what the next loss may take.
+const ACCEPTED: &str = "accepted-after";
+
+/// Notes beside what was set aside that the loss is recorded.
+fn note_acceptance(set_aside: &Path, after: Revision) -> Result<(), BackupError> {
+    let path = set_aside.join(ACCEPTED);
+    write_durably(&path, format!("{after}\n").as_bytes(), 0o600).map_err(disk("written", &path))
+}
+
+/// Where it lies what was set aside when the loss after this revision was accepted; none if it never was.
+fn accepted_before(data_dir: &Path, after: Revision) -> Result<Option<PathBuf>, BackupError> {
+    let all = data_dir.join("set-aside");
+    let entries = match fs::read_dir(&all).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
+        Ok(entries) => entries,
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(refused) => return Err(disk("read", &all)(refused)),
+    };
+    let is_noted = |directory: &PathBuf| {
+        let noted = fs::read_to_string(directory.join(ACCEPTED)).unwrap_or_default();
+        noted.trim() == after.to_string()
+    };
+    Ok(entries.iter().map(fs::DirEntry::path).find(is_noted))
 }
 
 /// Sets something aside, if it is there.

@@ -18,12 +18,14 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::data_dir::DataDirError;
+use super::data_dir::{self, DataDirError};
+use super::identity::IdentityError;
 use super::log::{Damage, ReadError};
 use super::record::Undecodable;
 use crate::domain::id::Revision;
 
 pub use loss::{Accepted, LossError, accept_loss};
+pub(super) use manifest::MANIFEST;
 pub use manifest::{Listed, Manifest, ManifestError};
 pub use restore::{Restored, restore};
 pub use take::{Taken, backup, log_of_data_dir};
@@ -43,7 +45,7 @@ pub enum Cut {
 /// A backup or a restore was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The data directory cannot be used so.
+    /// The data directory or a file cannot be used so.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     /// The log that is read is damaged, or cannot be read.
@@ -52,6 +54,9 @@ pub enum BackupError {
     /// A record of it cannot be understood.
     #[error(transparent)]
     Undecodable(#[from] Undecodable),
+    /// The id of the registry cannot be read.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The backup is not what its manifest says.
     #[error(transparent)]
     Verify(#[from] VerifyError),
@@ -62,7 +67,7 @@ pub enum BackupError {
     #[error("the registry that runs on the data directory has not published its head: try again once it serves")]
     NoPublishedHead,
     /// Something else is where the backup should go.
-    #[error("{} is not empty and holds no finished backup: name another directory", .0.display())]
+    #[error("{} is not empty and holds no backup: name another directory", .0.display())]
     TargetTaken(PathBuf),
     /// The backup that is there is not an earlier one of this registry.
     #[error("{} holds a backup of another registry, or of a history that was left: name another directory", .0.display())]
@@ -78,16 +83,6 @@ pub enum BackupError {
     /// Every record is later.
     #[error("every record of the backup is later than that time")]
     AllLater,
-    /// The disk refused.
-    #[error("{} could not be {doing}", path.display())]
-    Disk {
-        /// What was attempted.
-        doing: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// What the disk said.
-        source: io::Error,
-    },
 }
 
 impl From<Damage> for BackupError {
@@ -99,7 +94,7 @@ impl From<Damage> for BackupError {
 /// The failure of an operation on a file.
 fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BackupError {
     let path = path.to_owned();
-    move |source| BackupError::Disk { doing, path, source }
+    move |source| data_dir::disk(doing, &path)(source).into()
 }
 
 #[cfg(test)]

@@ -11,12 +11,15 @@ use super::verify::{log_of_backup, verify};
 use super::{BackupError, Cut, disk};
 use crate::domain::id::Revision;
 use crate::store::data_dir::DataDir;
+use crate::store::identity::id_in;
 use crate::store::log::{ReadLog as _, StillLog};
 use crate::store::step::{OnStep, Step, Unit};
 
 /// A registry that was restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Restored {
+    /// The id of the registry, which is that of the one that was backed up.
+    pub registry: Uuid,
     /// The last record that it shares with the one that was backed up.
     pub forked_after: Revision,
     /// When that one was recorded.
@@ -29,8 +32,8 @@ pub struct Restored {
 
 /// Fills an empty data directory from a backup, and begins a new epoch.
 ///
-/// The backup is verified before anything is made. What is copied becomes a registry with its last file, `FORMAT`: a
-/// directory in which a restore was cut off does not open, and is not restored into either.
+/// The backup is verified before anything is made. A restore that fails leaves nothing behind; one that is cut off leaves
+/// a directory that does not open, and in which a restore begins anew.
 pub fn restore(
     backup: &Path,
     data_dir: &Path,
@@ -44,7 +47,7 @@ pub fn restore(
     {
         return Err(BackupError::NoSuchRevision { asked, head: manifest.head });
     }
-    let directory = DataDir::begin(data_dir)?;
+    let (directory, unfinished) = DataDir::begin(data_dir, "restore")?;
     for listed in &manifest.files {
         if let Some(name) = listed.path.strip_prefix("keys/") {
             let (from, to) = (backup.join(&listed.path), data_dir.join("keys").join(name));
@@ -62,8 +65,9 @@ pub fn restore(
     }
     let epoch = Uuid::new_v4();
     let head = rewriting.begin_epoch(epoch, &why(cut, &tail.revision), now)?;
-    directory.finish()?;
-    Ok(Restored { forked_after: tail.revision, known_until: tail.recorded_at, epoch, head })
+    let registry = id_in(&log)?;
+    unfinished.finish()?;
+    Ok(Restored { registry, forked_after: tail.revision, known_until: tail.recorded_at, epoch, head })
 }
 
 fn why(cut: Cut, last: &Revision) -> String {

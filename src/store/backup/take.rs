@@ -1,18 +1,20 @@
 //! Taking a backup: online, beside a registry that writes, or offline.
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
 use super::cut::{Draft, Tail};
-use super::manifest::{Listed, MANIFEST, Manifest, ManifestError, Sha256Text};
+use super::manifest::{Listed, MANIFEST, Manifest, Sha256Text};
 use super::verify::{VerifyError, compare};
 use super::{BackupError, disk};
 use crate::domain::id::Revision;
-use crate::store::data_dir::{DataDir, DataDirError, FORMAT, check_format_of, sync_directory, write_durably};
+use crate::store::data_dir::{
+    DataDir, DataDirError, FORMAT, Found, REQUEST_KEY, check_format_of, look, mark, sync_directory, unmark,
+    write_durably,
+};
 use crate::store::log::still::SegmentFile;
 use crate::store::log::{ReadLog as _, StillLog};
 use crate::store::published_head;
@@ -36,8 +38,12 @@ pub struct Taken {
     pub is_online: bool,
 }
 
+/// The name by which an unfinished backup is known again.
+const COMMAND: &str = "backup";
+
 /// Copies a registry into a directory that is empty, does not exist, or holds an earlier backup of the same history.
-/// Every frame is checked and every record understood on the way. The earlier backup stays good until the new one is.
+/// Every frame is checked and every record understood on the way. The earlier backup stays good until the new one is. A
+/// first backup that was cut off is begun anew.
 pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Result<Taken, BackupError> {
     let (log, lock) = log_of_data_dir(data_dir)?;
     if log.head() == Revision::ZERO {
@@ -70,6 +76,7 @@ pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Resul
     };
     let path = target.join(MANIFEST);
     write_durably(&path, manifest.text().as_bytes(), 0o600).map_err(disk("written", &path))?;
+    unmark(target);
     Ok(Taken { manifest, copied, kept, is_online: lock.is_none() })
 }
 
@@ -79,9 +86,9 @@ pub struct Held(#[expect(dead_code, reason = "held, not read")] DataDir);
 /// The log of a data directory, and what keeps others from changing it: nothing, if a registry runs on it and only adds
 /// to it. Then it is the log up to the head that the registry published last.
 pub fn log_of_data_dir(data_dir: &Path) -> Result<(StillLog, Option<Held>), BackupError> {
-    match DataDir::open_existing(data_dir) {
+    match DataDir::open(data_dir) {
         Ok(directory) => Ok((StillLog::whole(&directory.log())?, Some(Held(directory)))),
-        Err(DataDirError::InUse) => {
+        Err(DataDirError::InUse { .. }) => {
             check_format_of(data_dir)?;
             let log = data_dir.join("log");
             let published = published_head(data_dir).map_err(disk("read", &log.join("head")))?;
@@ -94,22 +101,20 @@ pub fn log_of_data_dir(data_dir: &Path) -> Result<(StillLog, Option<Held>), Back
 /// Makes the directory ready, and gives what an earlier backup left there.
 fn prepare(target: &Path) -> Result<Option<Manifest>, BackupError> {
     let make = |directory: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    let earlier = match Manifest::read(target) {
-        Ok(earlier) => Some(earlier),
-        Err(ManifestError::Absent) => None,
-        Err(source) => return Err(VerifyError::Manifest { backup: target.to_owned(), source }.into()),
-    };
-    if earlier.is_none() {
-        let is_empty = match fs::read_dir(target) {
-            Ok(mut names) => names.next().is_none(),
-            Err(absent) if absent.kind() == io::ErrorKind::NotFound => true,
-            Err(source) => return Err(disk("read", target)(source)),
-        };
-        if !is_empty {
-            return Err(BackupError::TargetTaken(target.to_owned()));
+    let earlier = match look(target, MANIFEST)? {
+        Found::Whole => {
+            let earlier = Manifest::read(target);
+            Some(earlier.map_err(|source| VerifyError::Manifest { backup: target.to_owned(), source })?)
         }
-    }
-    for directory in [target.to_owned(), target.join("keys"), target.join("log")] {
+        Found::Unfinished(by) if by != COMMAND => return Err(BackupError::TargetTaken(target.to_owned())),
+        Found::Foreign(_) => return Err(BackupError::TargetTaken(target.to_owned())),
+        Found::Missing | Found::Empty | Found::Unfinished(_) => {
+            make(target).map_err(disk("made", target))?;
+            mark(target, COMMAND)?;
+            None
+        }
+    };
+    for directory in [target.join("keys"), target.join("log")] {
         make(&directory).map_err(disk("made", &directory))?;
     }
     let parent = target.parent().unwrap_or(target);
@@ -139,6 +144,10 @@ impl Copying<'_> {
         let names = names.iter().filter_map(|entry: &fs::DirEntry| entry.file_name().into_string().ok());
         let mut paths: Vec<_> =
             names.filter(|name| !name.ends_with(".tmp")).map(|name| format!("keys/{name}")).collect();
+        // The registry that runs has it in memory and goes on, but none that is restored without it would start.
+        if !paths.iter().any(|path| path == REQUEST_KEY) {
+            return Err(DataDirError::NoKey(data_dir.join(REQUEST_KEY)).into());
+        }
         paths.sort();
         paths.insert(0, FORMAT.to_owned());
         let copied = paths.into_iter().map(|path| {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::manifest::{Listed, Manifest, ManifestError, Sha256Text};
-use crate::store::data_dir::{DataDirError, check_format_of};
+use crate::store::data_dir::{DataDirError, check_format_of, disk};
 use crate::store::log::{ReadError, StillLog};
 use crate::store::step::{OnStep, Step, Unit};
 use crate::store::thread::give_way;
@@ -25,7 +25,7 @@ pub enum VerifyError {
         /// Why.
         source: ManifestError,
     },
-    /// A later program took it.
+    /// A later program took it, or a file cannot be read.
     #[error(transparent)]
     Format(#[from] DataDirError),
     /// A file's bytes have changed. Use another backup.
@@ -34,14 +34,6 @@ pub enum VerifyError {
     /// A file has lost its end. Use another backup.
     #[error("{} is shorter than the MANIFEST says", .0.display())]
     Short(PathBuf),
-    /// The disk refused.
-    #[error("{} could not be read", path.display())]
-    Disk {
-        /// The file.
-        path: PathBuf,
-        /// What the disk said.
-        source: io::Error,
-    },
 }
 
 /// Compares every file of a backup with its manifest.
@@ -66,7 +58,7 @@ pub(super) fn compare(backup: &Path, listed: &Listed) -> Result<(), VerifyError>
         Ok(Some(digest)) if digest == listed.sha256 => Ok(()),
         Ok(Some(_)) => Err(VerifyError::Changed(path)),
         Ok(None) => Err(VerifyError::Short(path)),
-        Err(source) => Err(VerifyError::Disk { path, source }),
+        Err(source) => Err(disk("read", &path)(source).into()),
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::super::index::{Entry, View as _};
 use super::{answers, commit, open, open_folding, provider, rehire, ten_records};
 use crate::domain::day::Day;
 use crate::domain::id::{CredentialNumber, Revision};
 use crate::domain::record::Record;
+use crate::store::disk::RealDisk;
 use crate::store::index::{IndexOptions, Progress};
 use crate::store::log::LogOptions;
 use crate::store::{OpenError, Store, StoreOptions};
@@ -138,7 +140,8 @@ fn open_leaving(
 ) -> Result<Store, OpenError> {
     let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let index = IndexOptions { cache_bytes: 1 << 20, fold_in_place, leave_in_sled, ..IndexOptions::default() };
-    Store::open(directory, StoreOptions { log, index, ..StoreOptions::default() }, tell)
+    let options = StoreOptions { log, index, ..StoreOptions::default() };
+    super::open_or_begin(Arc::new(RealDisk), directory, options, tell)
 }
 
 /// The bases in a directory, by their names.

@@ -17,6 +17,7 @@ use crate::domain::record::{Foreseen, RequestKey};
 use crate::store::disk::simulated::SimulatedDisk;
 
 mod bases;
+mod data_dir;
 mod recent;
 
 const METHOD: &str = "/registry.Test/Report";
@@ -30,14 +31,27 @@ fn open_folding(directory: &Path, fold_in_place: u64, tell: &mut dyn FnMut(Progr
     let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let index =
         IndexOptions { cache_bytes: 1 << 20, fold_in_place, leave_in_sled: u64::MAX, ..IndexOptions::default() };
-    Store::open(directory, StoreOptions { log, index, ..StoreOptions::default() }, tell)
+    open_or_begin(Arc::new(RealDisk), directory, StoreOptions { log, index, ..StoreOptions::default() }, tell)
+}
+
+/// Opens a store, or makes one.
+fn open_or_begin(
+    disk: Arc<dyn Disk>,
+    directory: &Path,
+    options: StoreOptions,
+    tell: &mut dyn FnMut(Progress),
+) -> Result<Store, OpenError> {
+    let options = StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..options };
+    let mut store = Store::open_on(disk, directory, options, tell)?;
+    store.finish()?;
+    Ok(store)
 }
 
 fn open_on(disk: &SimulatedDisk, directory: &Path) -> Result<Store, OpenError> {
     let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let index = IndexOptions { cache_bytes: 1 << 20, ..IndexOptions::default() };
     let options = StoreOptions { log, index, ..StoreOptions::default() };
-    Store::open_on(Arc::new(disk.clone()), directory, options, &mut |_| {})
+    open_or_begin(Arc::new(disk.clone()), directory, options, &mut |_| {})
 }
 
 fn specialist(number: u64) -> SpecialistId {
@@ -350,25 +364,30 @@ fn a_batch_sees_itself_before_anybody_else_does() {
 fn a_directory_is_used_by_one_process_and_one_layout() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path()).unwrap();
-    assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::InUse))));
+    let refusal = open(directory.path()).err().unwrap().to_string();
+    let holder = format!("{} is in use by process {} (", directory.path().display(), std::process::id());
+    assert!(refusal.contains(&holder), "{refusal}");
     drop(store);
     fs::write(directory.path().join("FORMAT"), "2\n").unwrap();
     let refusal = open(directory.path()).err().unwrap();
     assert_eq!(
         refusal.to_string(),
-        "the data directory has format 2 and this program knows format 1: \
-         start the release that wrote it, or a later one"
+        format!(
+            "the data directory {} has format 2 and this program knows format 1: start the release that wrote it, or a \
+             later one",
+            directory.path().display()
+        )
     );
     for not_a_format in ["", "one"] {
         fs::write(directory.path().join("FORMAT"), not_a_format).unwrap();
-        assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::NotADataDir))));
+        assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::BadFormat(_)))));
     }
     fs::remove_file(directory.path().join("FORMAT")).unwrap();
-    assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::NotADataDir))));
+    assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::Foreign { .. }))));
 }
 
 #[test]
-fn the_request_key_is_made_once_for_its_owner_alone() {
+fn the_request_key_is_made_once_for_its_owner_alone_and_never_again_unasked() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let key = *open(directory.path()).unwrap().request_key();
@@ -376,7 +395,19 @@ fn the_request_key_is_made_once_for_its_owner_alone() {
     let path = directory.path().join("keys/request.key");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     fs::write(&path, "short").unwrap();
-    assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::BadKey))));
+    assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::BadKey(_)))));
+
+    for lost in [path.clone(), directory.path().join("keys")] {
+        let removed = if lost.is_dir() { fs::remove_dir_all(&lost) } else { fs::remove_file(&lost) };
+        removed.unwrap();
+        let refusal = open(directory.path()).err().unwrap().to_string();
+        assert!(refusal.contains("keys/request.key is missing"), "{refusal}");
+        assert!(!path.exists(), "nothing was made");
+        let options = StoreOptions { replaces_lost_key: true, ..StoreOptions::default() };
+        let new = *Store::open(directory.path(), options, &mut |_| {}).unwrap().request_key();
+        assert_ne!(new, key);
+        assert_eq!(*open(directory.path()).unwrap().request_key(), new);
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::super::index::{Entry, IndexOptions, View, open_sled};
 use super::{answers, commit, instant, record, specialist};
 use crate::domain::day::Day;
 use crate::domain::id::{CredentialNumber, Revision};
+use crate::store::disk::RealDisk;
 use crate::store::log::LogOptions;
 use crate::store::{Store, StoreOptions};
 
@@ -16,7 +17,8 @@ use crate::store::{Store, StoreOptions};
 fn open_taking(directory: &Path, take_together: usize) -> Store {
     let log = LogOptions { reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let index = IndexOptions { cache_bytes: 1 << 20, take_together, ..IndexOptions::default() };
-    Store::open(directory, StoreOptions { log, index, ..StoreOptions::default() }, &mut |_| {}).unwrap()
+    let options = StoreOptions { log, index, ..StoreOptions::default() };
+    super::open_or_begin(Arc::new(RealDisk), directory, options, &mut |_| {}).unwrap()
 }
 
 const CREDENTIAL: u64 = 7;

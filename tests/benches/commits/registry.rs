@@ -15,7 +15,7 @@ use cpss_registry::domain::fact::{
 use cpss_registry::domain::id::{EmploymentId, ProviderId, SpecialistId};
 use cpss_registry::domain::name::PersonName;
 use cpss_registry::registry::{Numbers, Opened, Options, Registry, Resource, Submission, WriterFailed};
-use cpss_registry::store::{Store, StoreOptions};
+use cpss_registry::store::{OpenMode, Store, StoreOptions};
 use uuid::Uuid;
 
 use super::measured::Run;
@@ -36,10 +36,11 @@ impl Subject {
     pub async fn open(directory: &Path) -> Subject {
         let options = Options {
             data_dir: directory.to_owned(),
+            registry: None,
             rules_dir: None,
             today: None,
             open_days_through: None,
-            store: StoreOptions::default(),
+            store: StoreOptions { mode: OpenMode::New("bench"), ..StoreOptions::default() },
         };
         let Opened { registry, writer, .. } = Registry::open(options, &mut |_| {}).unwrap();
         let today = registry.head().today;

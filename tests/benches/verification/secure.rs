@@ -25,8 +25,8 @@ impl Place {
         let directory = tempfile::tempdir()?;
         let any = "127.0.0.1:0".to_owned();
         let data_dir = Some(data_dir.to_owned());
-        let setup =
-            Setup { hosts: vec!["127.0.0.1".to_owned()], listen: any.clone(), ops_listen: any, data_dir, days: 30 };
+        let hosts = vec!["127.0.0.1".to_owned()];
+        let setup = Setup { hosts, listen: any.clone(), ops_listen: any, data_dir, registry: None, days: 30 };
         setup::set_up(directory.path(), &setup)?;
         Ok(Place(directory))
     }

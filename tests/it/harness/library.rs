@@ -7,13 +7,15 @@ use cpss_registry::domain::day::Period;
 use cpss_registry::domain::fact::{CredentialPeriodKind, Reporter, Role};
 use cpss_registry::domain::id::CredentialNumber;
 use cpss_registry::registry::{Numbers, Opened, Options, Registry, Submission};
-use cpss_registry::store::StoreOptions;
+use cpss_registry::store::{OpenMode, StoreOptions};
 use uuid::Uuid;
 
 /// Opens the registry of a data directory, or an empty one, on this day or the last one that it opened.
 pub fn open(data: &Path, today: &str, store: StoreOptions) -> Opened {
     let today = Some(today.parse().unwrap());
-    let options = Options { data_dir: data.to_owned(), rules_dir: None, today, open_days_through: None, store };
+    let store = StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..store };
+    let options =
+        Options { data_dir: data.to_owned(), registry: None, rules_dir: None, today, open_days_through: None, store };
     Registry::open(options, &mut |_| {}).unwrap()
 }
 

@@ -89,6 +89,11 @@ impl Process {
         *self.address.get_or_init(|| wait().unwrap_or_else(|_| panic!("it does not listen; it said: {}", self.said())))
     }
 
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where it tells its health, from the beginning.
     pub fn ops(&self) -> SocketAddr {
         self.ops

@@ -4,7 +4,7 @@ use std::fs;
 
 use cpss_registry::registry::{Options, Registry};
 use cpss_registry::rules;
-use cpss_registry::store::StoreOptions;
+use cpss_registry::store::{OpenMode, StoreOptions};
 
 use super::office::{columns, lines, shipped};
 
@@ -130,10 +130,11 @@ fn a_directory_or_file_that_cannot_be_read_is_named() {
 fn open(data: &std::path::Path, rules: &std::path::Path) -> Result<(), String> {
     let options = Options {
         data_dir: data.to_owned(),
+        registry: None,
         rules_dir: Some(rules.to_owned()),
         today: Some("2026-03-02".parse().unwrap()),
         open_days_through: None,
-        store: StoreOptions::default(),
+        store: StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..StoreOptions::default() },
     };
     match Registry::open(options, &mut |_| {}) {
         Ok(opened) => {

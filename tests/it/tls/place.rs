@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What `init` makes.
 pub fn set_up(directory: &Path) {
     let any = "127.0.0.1:0".to_owned();
-    let setup = Setup { hosts: Vec::new(), listen: any.clone(), ops_listen: any, data_dir: None, days: 30 };
+    let setup =
+        Setup { hosts: Vec::new(), listen: any.clone(), ops_listen: any, data_dir: None, registry: None, days: 30 };
     setup::set_up(directory, &setup).unwrap();
 }
 

@@ -1,7 +1,9 @@
 //! Backups and restores of a small log in segments of a few frames each.
 
+mod cut_off;
+mod loss;
+
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,8 +15,7 @@ use crate::domain::day::Day;
 use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::record::{Foreseen, Record};
 use crate::store::log::{LogOptions, ReadLog as _, StillLog};
-use crate::store::step::OnStep;
-use crate::store::{OpenError, Store, StoreOptions, record};
+use crate::store::{OpenError, OpenMode, Store, StoreOptions, record, registry_id};
 
 const HEAD: u64 = 20;
 
@@ -57,7 +58,9 @@ fn began() -> Record {
 }
 
 fn commit(data_dir: &Path, batches: &[Vec<Record>]) {
-    let mut store = Store::open(data_dir, options(), &mut |_| {}).unwrap();
+    let options = StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..options() };
+    let mut store = Store::open(data_dir, options, &mut |_| {}).unwrap();
+    store.finish().unwrap();
     for batch in batches {
         let index = std::sync::Arc::clone(store.index());
         let mut pending = index.pending().unwrap();
@@ -123,6 +126,8 @@ fn what_was_backed_up_is_restored_and_goes_on_in_a_new_epoch() {
     let restored = scene.restore("restored", Cut::Nowhere).unwrap();
     assert_eq!((restored.forked_after, restored.head), (Revision(HEAD), Revision(HEAD + 1)));
     assert_ne!(restored.epoch, FIRST_EPOCH);
+    assert_eq!(restored.registry, FIRST_EPOCH, "it is the same registry");
+    assert_eq!(registry_id(&scene.at("restored")).unwrap(), FIRST_EPOCH);
 
     let (before, after) = (bytes_of(&scene.data()), bytes_of(&scene.at("restored")));
     assert_eq!(after[..20], before[..], "byte for byte");
@@ -160,9 +165,13 @@ fn a_history_is_cut_after_any_revision_and_at_any_time() {
         assert!(matches!(refused, BackupError::NoSuchRevision { .. }), "{refused}");
         assert!(!scene.at("no-such").exists());
     }
-    assert!(matches!(scene.restore("too-early", Cut::At(instant(0))), Err(BackupError::AllLater)));
-    let refused = Store::open(&scene.at("too-early"), options(), &mut |_| {}).map(drop).unwrap_err();
-    assert!(matches!(refused, OpenError::DataDir(DataDirError::NotADataDir)), "{refused}");
+    let too_early = scene.at("new/too-early");
+    assert!(matches!(scene.restore("new/too-early", Cut::At(instant(0))), Err(BackupError::AllLater)));
+    assert!(!too_early.parent().unwrap().exists(), "a restore that fails leaves nothing behind");
+    fs::create_dir_all(too_early.join("lost+found")).unwrap();
+    assert!(matches!(scene.restore("new/too-early", Cut::At(instant(0))), Err(BackupError::AllLater)));
+    assert_eq!(fs::read_dir(&too_early).unwrap().count(), 1, "and nothing in a directory that was there");
+    scene.restore("new/too-early", Cut::Nowhere).unwrap();
 }
 
 #[test]
@@ -206,13 +215,13 @@ fn nothing_is_mixed_with_what_is_there() {
     let scene = Scene::new();
     scene.backup();
     let refused = scene.restore("data", Cut::Nowhere).unwrap_err();
-    assert!(matches!(refused, BackupError::DataDir(DataDirError::NotEmpty)), "{refused}");
+    assert!(matches!(refused, BackupError::DataDir(DataDirError::HoldsRegistry(_))), "{refused}");
     fs::create_dir(scene.at("other")).unwrap();
     fs::write(scene.at("other").join("note"), "mine").unwrap();
     let refused = backup(&scene.data(), &scene.at("other"), &mut |_| {}).unwrap_err();
     assert!(matches!(refused, BackupError::TargetTaken(_)), "{refused}");
     let refused = backup(&scene.at("nowhere"), &scene.at("b"), &mut |_| {}).unwrap_err();
-    assert!(matches!(refused, BackupError::DataDir(DataDirError::NoRegistry)), "{refused}");
+    assert!(matches!(refused, BackupError::DataDir(DataDirError::Missing(_))), "{refused}");
     assert!(!scene.at("nowhere").exists() && !scene.at("b").exists());
 }
 
@@ -251,48 +260,20 @@ fn a_later_backup_into_the_same_directory_copies_what_is_new_alone() {
     scene.restore("still-good", Cut::Nowhere).unwrap();
 }
 
-/// Ends a piece of work at its step number `at`, as a kill would; tells whether it had come so far.
-fn cut_off(at: usize, work: impl FnOnce(&mut OnStep<'_>)) -> bool {
-    let mut steps = 0;
-    let ended = catch_unwind(AssertUnwindSafe(|| {
-        work(&mut |_| {
-            steps += 1;
-            assert!(steps <= at, "cut off");
-        });
-    }));
-    ended.is_err()
+#[test]
+fn a_backup_without_the_key_of_requests_is_not_taken() {
+    let scene = Scene::new();
+    fs::remove_file(scene.data().join("keys/request.key")).unwrap();
+    let refused = backup(&scene.data(), &scene.at("backup"), &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, BackupError::DataDir(DataDirError::NoKey(_))), "{refused}");
 }
 
 #[test]
-fn what_was_cut_off_at_any_step_is_no_backup_and_no_registry() {
+fn a_backup_is_not_served_as_a_registry() {
     let scene = Scene::new();
     scene.backup();
-    let mut cuts = 0;
-    for at in 0.. {
-        let target = scene.at(&format!("backup-{at}"));
-        if !cut_off(at, |on_step| drop(backup(&scene.data(), &target, on_step))) {
-            break;
-        }
-        let refused = restore(&target, &scene.at("never"), Cut::Nowhere, later(), &mut |_| {}).unwrap_err();
-        assert!(matches!(refused, BackupError::Verify(VerifyError::Manifest { .. })), "{refused}");
-        assert!(!scene.at("never").exists());
-        cuts += 1;
-    }
-    for at in 0.. {
-        let data_dir = scene.at(&format!("restored-{at}"));
-        let again = || restore(&scene.at("backup"), &data_dir, Cut::Nowhere, later(), &mut |_| {});
-        if !cut_off(at, |on_step| drop(restore(&scene.at("backup"), &data_dir, Cut::Nowhere, later(), on_step))) {
-            break;
-        }
-        if !data_dir.exists() {
-            continue;
-        }
-        let refused = Store::open(&data_dir, options(), &mut |_| {}).map(drop).unwrap_err();
-        assert!(matches!(refused, OpenError::DataDir(DataDirError::NotADataDir)), "{refused}");
-        assert!(matches!(again().unwrap_err(), BackupError::DataDir(DataDirError::NotEmpty)));
-        cuts += 1;
-    }
-    assert!(cuts > 10, "{cuts}");
+    let refused = Store::open(&scene.at("backup"), options(), &mut |_| {}).map(drop).unwrap_err();
+    assert!(matches!(refused, OpenError::DataDir(DataDirError::IsBackup(_))), "{refused}");
 }
 
 #[test]
@@ -307,38 +288,4 @@ fn a_damaged_source_is_not_backed_up() {
     assert_eq!(refused.to_string(), format!("log segment {name} is damaged at byte 0: the checksum is wrong"));
     assert!(matches!(scene.restore("none", Cut::Nowhere), Err(BackupError::Verify(VerifyError::Manifest { .. }))));
     assert_eq!(fs::read(&segment).unwrap(), bytes, "the source is not touched");
-}
-
-#[test]
-fn a_loss_is_accepted_where_it_is_and_nowhere_else() {
-    let scene = Scene::new();
-    let before = bytes_of(&scene.data());
-    let segments: Vec<_> = files(&scene.data().join("log"))
-        .into_iter()
-        .filter(|file| file.extension().is_some_and(|e| e == "log"))
-        .collect();
-    let damaged = segments.last().unwrap();
-    let first: u64 = damaged.file_stem().unwrap().to_str().unwrap().parse().unwrap();
-    let mut bytes = fs::read(damaged).unwrap();
-    bytes[40] ^= 1;
-    fs::write(damaged, &bytes).unwrap();
-    let refused = Store::open(&scene.data(), options(), &mut |_| {}).map(drop);
-    assert!(refused.is_err_and(|refused| refused.is_a_loss()));
-
-    let readable = Revision(first - 1);
-    for asked in [Revision(first - 2), Revision(first), Revision(HEAD)] {
-        let refused = accept_loss(&scene.data(), asked, later()).unwrap_err();
-        assert!(matches!(refused, LossError::NotTheEnd { readable: told, .. } if told == readable), "{refused}");
-    }
-    let accepted = accept_loss(&scene.data(), readable, later()).unwrap();
-    assert_eq!(accepted.forked_after, readable);
-    commit(&scene.data(), &[]);
-    let after = bytes_of(&scene.data());
-    let kept = usize::try_from(readable.0).unwrap();
-    assert_eq!(after[..kept], before[..kept]);
-    let last = record::decode(readable.next(), &after[kept]).unwrap();
-    assert!(matches!(&last.facts[..], [Fact::Registry(RegistryFact::EpochBegan { forked_after, why, .. })]
-        if *forked_after == readable && why.contains("damaged at byte 0")));
-    assert_eq!(fs::read(accepted.set_aside.join(damaged.file_name().unwrap())).unwrap(), bytes, "kept for whoever can");
-    assert!(accepted.set_aside.join("index").is_dir());
 }

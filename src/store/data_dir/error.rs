@@ -1,0 +1,147 @@
+//! Why a data directory cannot be used: in sentences that name the directory and the remedy.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::LAYOUT_VERSION;
+
+/// The data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// Another process uses it. Stop that process, or name another directory.
+    #[error("the data directory {} is in use by {holder}: stop that process, or name another data directory", root.display())]
+    InUse {
+        /// The directory.
+        root: PathBuf,
+        /// The process, with its id if that is known.
+        holder: String,
+    },
+    /// A later release wrote it.
+    #[error(
+        "the data directory {} has format {found} and this program knows format {LAYOUT_VERSION}: start the release that \
+         wrote it, or a later one",
+        root.display()
+    )]
+    NewerFormat {
+        /// The directory.
+        root: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+    /// Its FORMAT is damaged.
+    #[error("{} is damaged: restore the registry from a backup", .0.join(super::FORMAT).display())]
+    BadFormat(PathBuf),
+    /// The directory does not exist.
+    #[error(
+        "no registry here: {dir} does not exist: is the disk mounted? (`cpss-registry create --data-dir {dir}` makes a \
+         new registry)",
+        dir = .0.display()
+    )]
+    Missing(PathBuf),
+    /// Nothing is in the directory.
+    #[error(
+        "no registry here: {dir} is empty: is the disk mounted? (`cpss-registry create --data-dir {dir}` makes a new \
+         registry)",
+        dir = .0.display()
+    )]
+    Empty(PathBuf),
+    /// The directory holds something else.
+    #[error(
+        "no registry here: {} has no FORMAT and holds something else ({name}): name the data directory of a registry, or \
+         an empty one to restore into",
+        root.display()
+    )]
+    Foreign {
+        /// The directory.
+        root: PathBuf,
+        /// One of the names in it.
+        name: String,
+    },
+    /// The directory is a backup. Restore it.
+    #[error(
+        "no registry here: {dir} is a backup: `cpss-registry restore {dir} --data-dir EMPTY` makes a registry of it",
+        dir = .0.display()
+    )]
+    IsBackup(PathBuf),
+    /// A command was cut off while it filled the directory.
+    #[error(
+        "no registry here: `{by}` was cut off before it had filled {}: run it again, or empty the directory",
+        root.display()
+    )]
+    Unfinished {
+        /// The directory.
+        root: PathBuf,
+        /// The command.
+        by: String,
+    },
+    /// A new registry must not mix with one that is there.
+    #[error("the data directory {} is not empty, it holds a registry: name one that is empty or does not exist", .0.display())]
+    HoldsRegistry(PathBuf),
+    /// The key is not 32 bytes long.
+    #[error("{} is not 32 bytes long: copy it from a backup", .0.display())]
+    BadKey(PathBuf),
+    /// The key is lost.
+    #[error(
+        "{} is missing: copy it from a backup. If no backup has it, start once with `serve --new-request-key`: requests \
+         that were recorded before and are sent again are refused from then on (REQUEST_ID_REUSED)",
+        .0.display()
+    )]
+    NoKey(PathBuf),
+    /// The process lacks a permission.
+    #[error("{path} may not be {doing} by user {user}: {belongs}: run this command as that user", path = path.display())]
+    Forbidden {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was attempted.
+        doing: &'static str,
+        /// The user id of this process.
+        user: u32,
+        /// Who may, and by which mode.
+        belongs: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The disk refused.
+    #[error("{} could not be {doing}", path.display())]
+    Disk {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was attempted.
+        doing: &'static str,
+        /// What the disk said.
+        source: io::Error,
+    },
+}
+
+impl DataDirError {
+    /// Whether the operator named a directory that is no registry: one that is missing, empty, or something else.
+    pub fn is_no_registry(&self) -> bool {
+        use DataDirError::{Empty, Foreign, IsBackup, Missing, Unfinished};
+        matches!(self, Missing(_) | Empty(_) | Foreign { .. } | IsBackup(_) | Unfinished { .. })
+    }
+}
+
+/// The failure of an operation on a file or directory.
+pub(in crate::store) fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
+    let path = path.to_owned();
+    move |source| match source.kind() {
+        io::ErrorKind::PermissionDenied => {
+            let user = rustix::process::geteuid().as_raw();
+            DataDirError::Forbidden { belongs: belongs(&path), path, doing, user, source }
+        }
+        _ => DataDirError::Disk { path, doing, source },
+    }
+}
+
+/// Whose the file is. Where a directory above hides it, or does not have it yet, that directory decides.
+fn belongs(path: &Path) -> String {
+    for decides in path.ancestors() {
+        if let Ok(found) = fs::metadata(decides) {
+            let (owner, mode, path) = (found.uid(), found.mode() & 0o7777, decides.display());
+            return format!("{path} belongs to user {owner} and has mode {mode:04o}");
+        }
+    }
+    "its owner is not known".to_owned()
+}

@@ -1,0 +1,48 @@
+//! Files and directories that are on the disk once they are there.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// Makes the names in a directory durable.
+pub(in crate::store) fn sync_directory(directory: &Path) -> io::Result<()> {
+    let here = Path::new(".");
+    File::open(if directory.as_os_str().is_empty() { here } else { directory })?.sync_all()
+}
+
+/// Puts a file in place whole, or not at all.
+pub(in crate::store) fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let draft = path.with_extension("tmp");
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    path.parent().map_or(Ok(()), sync_directory)
+}
+
+/// Makes a directory that only its owner can enter, with the directories above it. Returns those that were not there
+/// before, from the top down.
+pub(super) fn make_directory(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut made: Vec<_> = path
+        .ancestors()
+        .take_while(|above| !above.as_os_str().is_empty() && !above.exists())
+        .map(Path::to_owned)
+        .collect();
+    made.reverse();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    for directory in &made {
+        directory.parent().map_or(Ok(()), sync_directory)?;
+    }
+    Ok(made)
+}
+
+/// Removes a directory with everything in it, or a file, if it is there.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}

@@ -1,0 +1,189 @@
+//! The data directory: who may use it, what it holds, and which programs can read it.
+
+mod error;
+mod files;
+mod unfinished;
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use self::error::DataDirError;
+pub(super) use self::error::disk;
+use self::files::make_directory;
+pub(super) use self::files::{sync_directory, write_durably};
+pub use self::unfinished::Unfinished;
+pub(super) use self::unfinished::{Found, look, mark, unmark};
+use super::backup::MANIFEST;
+
+/// The version of the directory's layout.
+const LAYOUT_VERSION: u32 = 1;
+
+/// The file that says so: with it a directory is a registry.
+pub(super) const FORMAT: &str = "FORMAT";
+
+/// The file that is locked, with the id of the process that locked it last.
+const LOCK: &str = "LOCK";
+
+/// The file of the key for the digests that tell a repeated request from another.
+pub(super) const REQUEST_KEY: &str = "keys/request.key";
+
+/// A key that a registry makes once and keeps.
+pub type Key = [u8; 32];
+
+/// A data directory that no other process uses, as long as this lives.
+pub(super) struct DataDir {
+    root: PathBuf,
+    /// Held, not read: the lock goes when the last holder is dropped.
+    _lock: Arc<File>,
+}
+
+impl DataDir {
+    /// Takes the directory of a registry. Makes nothing.
+    pub fn open(root: &Path) -> Result<DataDir, DataDirError> {
+        refuse_unless_registry(root)?;
+        let directory = DataDir { root: root.to_owned(), _lock: lock(root)? };
+        check_format_of(root)?;
+        // A kill may have come between the last two steps of the command that filled it.
+        unmark(root);
+        Ok(directory)
+    }
+
+    /// Takes a directory to fill it with a registry, and makes the directory if it does not exist. Refuses one that holds
+    /// something, unless the same command was cut off there: then it begins anew.
+    pub fn begin(root: &Path, by: &str) -> Result<(DataDir, Unfinished), DataDirError> {
+        let was_cut_off = is_free_for(root, by)?;
+        let made = make_directory(root).map_err(disk("made", root))?;
+        let lock = lock(root)?;
+        let unfinished = Unfinished::new(root, made, Arc::clone(&lock));
+        // Another process may have been quicker: now that the directory is locked, it cannot be.
+        if let Err(taken) = is_free_for(root, by) {
+            unfinished.disown();
+            return Err(taken);
+        }
+        if was_cut_off {
+            tracing::warn!(data_dir = %root.display(), "`{by}` was cut off here before: it begins anew");
+        }
+        mark(root, by)?;
+        let directory = DataDir { root: root.to_owned(), _lock: lock };
+        for part in [directory.log(), directory.keys()] {
+            fs::create_dir(&part).map_err(disk("made", &part))?;
+        }
+        sync_directory(root).map_err(disk("made durable", root))?;
+        Ok((directory, unfinished))
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the log is.
+    pub fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// Where the index is.
+    pub fn index(&self) -> PathBuf {
+        self.root.join("index")
+    }
+
+    fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
+    /// The key of the digests that tell a repeated request from another.
+    pub fn request_key(&self) -> Result<Key, DataDirError> {
+        let path = self.root.join(REQUEST_KEY);
+        match fs::read(&path) {
+            Ok(bytes) => bytes.try_into().map_err(|_| DataDirError::BadKey(path)),
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => Err(DataDirError::NoKey(path)),
+            Err(refused) => Err(disk("read", &path)(refused)),
+        }
+    }
+
+    /// Makes that key: the given one, or one that nobody can guess.
+    pub fn make_request_key(&self, given: Option<Key>) -> Result<Key, DataDirError> {
+        let (keys, path) = (self.keys(), self.root.join(REQUEST_KEY));
+        let key = given.map_or_else(random_key, Ok).map_err(disk("made", &path))?;
+        // A key may be lost with its directory.
+        make_directory(&keys).map_err(disk("made", &keys))?;
+        write_durably(&path, &key, 0o600).map_err(disk("written", &path))?;
+        Ok(key)
+    }
+}
+
+/// Makes sure that a directory holds a registry, without touching it.
+pub(super) fn refuse_unless_registry(root: &Path) -> Result<(), DataDirError> {
+    let here = || root.to_owned();
+    if root.join(MANIFEST).exists() {
+        return Err(DataDirError::IsBackup(here()));
+    }
+    match look(root, FORMAT)? {
+        Found::Whole => Ok(()),
+        Found::Missing => Err(DataDirError::Missing(here())),
+        Found::Empty => Err(DataDirError::Empty(here())),
+        Found::Unfinished(by) => Err(DataDirError::Unfinished { root: here(), by }),
+        Found::Foreign(name) => Err(DataDirError::Foreign { root: here(), name }),
+    }
+}
+
+/// Makes sure that a command may fill a directory, without touching it. Whether it was cut off there before.
+fn is_free_for(root: &Path, by: &str) -> Result<bool, DataDirError> {
+    match refuse_unless_registry(root) {
+        Ok(()) => Err(DataDirError::HoldsRegistry(root.to_owned())),
+        Err(DataDirError::Missing(_) | DataDirError::Empty(_)) => Ok(false),
+        Err(DataDirError::Unfinished { by: before, .. }) if before == by => Ok(true),
+        Err(refused) => Err(refused),
+    }
+}
+
+/// Keeps other processes out of a directory.
+fn lock(root: &Path) -> Result<Arc<File>, DataDirError> {
+    let path = root.join(LOCK);
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let mut lock = lock.map_err(disk("locked", &path))?;
+    lock.try_lock().map_err(|refusal| match refusal {
+        TryLockError::WouldBlock => DataDirError::InUse { root: root.to_owned(), holder: holder(&path) },
+        TryLockError::Error(source) => disk("locked", &path)(source),
+    })?;
+    // For the processes that are refused. Nothing depends on it: the disk may be full.
+    drop(lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())));
+    Ok(Arc::new(lock))
+}
+
+/// The process that has the lock, in words.
+fn holder(lock: &Path) -> String {
+    let id = fs::read_to_string(lock).ok().and_then(|text| text.trim().parse::<u32>().ok());
+    let Some(id) = id else { return "another process".to_owned() };
+    // The program and its command. Another container's processes are not to be seen.
+    let words = fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    let command: Vec<_> = words.split('\0').take(2).filter(|word| !word.is_empty()).collect();
+    match command.is_empty() {
+        true => format!("process {id}"),
+        false => format!("process {id} ({})", command.join(" ")),
+    }
+}
+
+/// Makes sure that this program knows the layout of a directory, a data directory or a backup of one.
+pub(super) fn check_format_of(root: &Path) -> Result<(), DataDirError> {
+    let path = root.join(FORMAT);
+    let text = fs::read_to_string(&path).map_err(disk("read", &path))?;
+    match text.trim().parse() {
+        Ok(LAYOUT_VERSION) => Ok(()),
+        Ok(found) if found > LAYOUT_VERSION => Err(DataDirError::NewerFormat { root: root.to_owned(), found }),
+        _ => Err(DataDirError::BadFormat(root.to_owned())),
+    }
+}
+
+fn write_format(root: &Path) -> Result<(), DataDirError> {
+    let path = root.join(FORMAT);
+    write_durably(&path, format!("{LAYOUT_VERSION}\n").as_bytes(), 0o644).map_err(disk("written", &path))
+}
+
+fn random_key() -> io::Result<Key> {
+    let mut key = Key::default();
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    Ok(key)
+}

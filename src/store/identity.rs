@@ -1,0 +1,51 @@
+//! Which registry a data directory holds. The id is the epoch of the first record: a restore and an accepted loss begin
+//! new epochs, and both keep that record.
+
+use std::path::Path;
+
+use uuid::Uuid;
+
+use super::data_dir::{DataDirError, refuse_unless_registry};
+use super::log::{ReadError, ReadLog as _, StillLog};
+use super::record::{self, Undecodable};
+use crate::domain::fact::{Fact, RegistryFact};
+use crate::domain::id::Revision;
+
+/// The id of a registry cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// There is no registry.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    /// The first record cannot be understood.
+    #[error(transparent)]
+    Undecodable(#[from] Undecodable),
+    /// The first record begins no epoch.
+    #[error("the first record of the log begins no epoch: restore the registry from a backup")]
+    NoEpoch,
+}
+
+/// Whether a directory holds a registry that this process may look at.
+pub fn holds_registry(data_dir: &Path) -> bool {
+    refuse_unless_registry(data_dir).is_ok()
+}
+
+/// The id of the registry in a data directory. Another process may be serving it.
+pub fn registry_id(data_dir: &Path) -> Result<Uuid, IdentityError> {
+    refuse_unless_registry(data_dir)?;
+    id_in(&StillLog::up_to(&data_dir.join("log"), Revision(1))?)
+}
+
+/// The id of the registry with this log.
+pub(super) fn id_in(log: &StillLog) -> Result<Uuid, IdentityError> {
+    let (revision, bytes) = log.read(Revision(1), Revision(1)).next().ok_or(IdentityError::NoEpoch)??;
+    let facts = record::decode(revision, &bytes)?.facts;
+    let epoch = facts.iter().find_map(|fact| match fact {
+        Fact::Registry(RegistryFact::EpochBegan { epoch, .. }) => Some(*epoch),
+        _ => None,
+    });
+    epoch.ok_or(IdentityError::NoEpoch)
+}

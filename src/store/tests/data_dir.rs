@@ -1,0 +1,96 @@
+//! What a data directory may hold when it is opened, and what is left of a registry that was not finished.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::super::data_dir::DataDirError;
+use crate::store::{OpenError, OpenMode, Store, StoreOptions};
+
+fn open(directory: &Path, mode: OpenMode) -> Result<Store, DataDirError> {
+    let options = StoreOptions { mode, ..StoreOptions::default() };
+    Store::open(directory, options, &mut |_| {}).map_err(|refused| match refused {
+        OpenError::DataDir(refused) => refused,
+        other => panic!("{other}"),
+    })
+}
+
+fn names(directory: &Path) -> Vec<PathBuf> {
+    let mut names: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    names
+}
+
+const NEW: OpenMode = OpenMode::New("test");
+
+/// A registry that was not finished when its process was killed.
+fn cut_off(directory: &Path) {
+    let mut store = open(directory, NEW).unwrap();
+    std::mem::forget(store.take_unfinished());
+    fs::write(directory.join("index/half-made"), "").unwrap();
+    // The lock of a process goes with it.
+    fs::remove_file(directory.join("LOCK")).unwrap();
+}
+
+#[test]
+fn only_a_registry_that_is_there_is_opened_and_nothing_is_made() {
+    let scratch = tempfile::tempdir().unwrap();
+    let missing = scratch.path().join("missing");
+    let refused = open(&missing, OpenMode::Existing).err().unwrap();
+    assert!(matches!(refused, DataDirError::Missing(_)) && refused.is_no_registry(), "{refused}");
+    assert!(!missing.exists());
+
+    let empty = scratch.path().join("empty");
+    fs::create_dir_all(empty.join("lost+found")).unwrap();
+    let refused = open(&empty, OpenMode::Existing).err().unwrap();
+    assert!(matches!(refused, DataDirError::Empty(_)) && refused.is_no_registry(), "{refused}");
+    assert!(refused.to_string().contains("is the disk mounted?"), "{refused}");
+    assert_eq!(names(&empty), [empty.join("lost+found")]);
+}
+
+#[test]
+fn a_new_registry_is_not_mixed_with_anything() {
+    let scratch = tempfile::tempdir().unwrap();
+    let foreign = scratch.path().join("foreign");
+    fs::create_dir(&foreign).unwrap();
+    fs::write(foreign.join("thesis.odt"), "mine").unwrap();
+    for mode in [OpenMode::Existing, NEW, OpenMode::ExistingOrNew("test")] {
+        let refused = open(&foreign, mode).err().unwrap();
+        assert!(refused.is_no_registry() && refused.to_string().contains("thesis.odt"), "{refused}");
+        assert_eq!(names(&foreign), [foreign.join("thesis.odt")]);
+    }
+
+    let registry = scratch.path().join("registry");
+    fs::create_dir_all(registry.join("lost+found")).unwrap();
+    open(&registry, NEW).unwrap().finish().unwrap();
+    assert!(registry.join("lost+found").is_dir() && !registry.join("UNFINISHED").exists());
+    let refused = open(&registry, NEW).err().unwrap();
+    assert!(matches!(refused, DataDirError::HoldsRegistry(_)), "{refused}");
+    open(&registry, OpenMode::Existing).unwrap();
+}
+
+#[test]
+fn a_new_registry_that_is_not_finished_leaves_nothing_behind() {
+    let scratch = tempfile::tempdir().unwrap();
+    drop(open(&scratch.path().join("a/b/c"), NEW).unwrap());
+    assert_eq!(names(scratch.path()), [] as [PathBuf; 0], "nor the directories above it");
+
+    let there = scratch.path().join("there");
+    fs::create_dir_all(there.join("lost+found")).unwrap();
+    drop(open(&there, NEW).unwrap());
+    assert_eq!(names(&there), [there.join("lost+found")]);
+}
+
+#[test]
+fn a_new_registry_that_was_cut_off_is_told_and_only_its_own_command_begins_anew() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path().join("data");
+    cut_off(&directory);
+    for mode in [OpenMode::Existing, OpenMode::New("another"), OpenMode::ExistingOrNew("another")] {
+        let refused = open(&directory, mode).err().unwrap();
+        assert!(matches!(&refused, DataDirError::Unfinished { by, .. } if by == "test"), "{refused}");
+        assert!(directory.join("index/half-made").exists());
+    }
+    open(&directory, OpenMode::ExistingOrNew("test")).unwrap().finish().unwrap();
+    assert!(!directory.join("index/half-made").exists(), "what was half-made is gone");
+    open(&directory, OpenMode::Existing).unwrap();
+}

@@ -1,0 +1,263 @@
+//! Which registry is served: the one that the configuration pins, whole, in a directory that holds nothing else.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use super::harness::{Client, Process, TODAY};
+use super::tls::place::set_up;
+
+/// The binary that the tests run.
+const BINARY: &str = env!("CARGO_BIN_EXE_cpss-registry");
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(BINARY).args(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn names(directory: &Path) -> Vec<PathBuf> {
+    let mut names: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    names
+}
+
+/// The id that `create` prints.
+fn create(data_dir: &Path) -> String {
+    let created = run(&["create", "--data-dir", text(data_dir)]);
+    assert!(created.status.success(), "{}", said(&created));
+    let line = String::from_utf8(created.stdout).unwrap();
+    let id = line.strip_prefix("registry = \"").and_then(|rest| rest.strip_suffix("\"\n"));
+    id.unwrap_or_else(|| panic!("a line of the configuration, and nothing else: {line}")).to_owned()
+}
+
+/// A configuration as `init` writes it, and without its pin.
+struct Configured {
+    config: PathBuf,
+    unpinned: PathBuf,
+}
+
+fn configured(directory: &Path) -> Configured {
+    set_up(directory);
+    let (config, unpinned) = (directory.join("config.toml"), directory.join("unpinned.toml"));
+    let lines = fs::read_to_string(&config).unwrap();
+    assert!(lines.contains("\nregistry = \""), "{lines}");
+    let kept = lines.lines().filter(|line| !line.starts_with("registry"));
+    fs::write(&unpinned, kept.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    Configured { config, unpinned }
+}
+
+/// The end of a server that refuses, and the one line that it says about that.
+fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
+    let (status, said) = Process::serve(arguments).wait();
+    let lines: Vec<_> = said.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(lines.len(), 1, "{said}");
+    (status.code(), lines[0].to_owned())
+}
+
+#[test]
+fn serve_refuses_a_directory_without_a_registry_and_makes_nothing_there() {
+    let scratch = tempfile::tempdir().unwrap();
+    let Configured { config, .. } = configured(&scratch.path().join("etc"));
+    let [missing, empty, mount, foreign] =
+        ["missing", "empty", "mount", "foreign"].map(|name| scratch.path().join(name));
+    fs::create_dir(&empty).unwrap();
+    fs::create_dir_all(mount.join("lost+found")).unwrap();
+    fs::create_dir(&foreign).unwrap();
+    fs::write(foreign.join("thesis.odt"), "mine").unwrap();
+    for (data_dir, why) in [
+        (&missing, "does not exist: is the disk mounted?"),
+        (&empty, "is empty: is the disk mounted?"),
+        (&mount, "is empty: is the disk mounted?"),
+        (&foreign, "holds something else (thesis.odt)"),
+    ] {
+        let before = data_dir.exists().then(|| names(data_dir));
+        assert!(run(&["config", "--check", "--config", text(&config), "--data-dir", text(data_dir)]).status.success());
+        let (code, line) = refusal(&["--config", text(&config), "--data-dir", text(data_dir)]);
+        assert_eq!(code, Some(2), "{line}");
+        assert!(line.contains("no registry here") && line.contains(text(data_dir)) && line.contains(why), "{line}");
+        assert_eq!(data_dir.exists().then(|| names(data_dir)), before);
+    }
+    // A development server begins a registry, but not among what is somebody's.
+    let (code, line) = refusal(&["--dev", "--no-sample", "--data-dir", text(&foreign)]);
+    assert_eq!((code, names(&foreign).len()), (Some(2), 1), "{line}");
+    let process = Process::spawn(&mount, TODAY);
+    process.listening();
+    process.stop();
+}
+
+#[test]
+fn the_pinned_registry_is_served_and_no_other_one() {
+    let scratch = tempfile::tempdir().unwrap();
+    let Configured { config, unpinned } = configured(&scratch.path().join("etc"));
+    let [other, backup, restored] = ["other", "backup", "restored"].map(|name| scratch.path().join(name));
+    let found = create(&other);
+    let pinned = fs::read_to_string(&config).unwrap().lines().last().unwrap()[12..48].to_owned();
+    assert_ne!(pinned, found);
+    let (code, line) = refusal(&["--config", text(&config), "--data-dir", text(&other)]);
+    assert_eq!(code, Some(2), "{line}");
+    assert!(line.contains(&format!("the registry {found}")) && line.contains(&pinned), "{line}");
+
+    // Restored, it is the same registry in another epoch.
+    let data = scratch.path().join("etc/data");
+    for arguments in [
+        ["backup", text(&backup), "--data-dir", text(&data)],
+        ["restore", text(&backup), "--data-dir", text(&restored)],
+    ] {
+        let ended = run(&arguments);
+        assert!(ended.status.success(), "{}", said(&ended));
+    }
+    let process = Process::serve(&["--config", text(&config), "--data-dir", text(&restored)]);
+    process.listening();
+    assert!(!process.said().contains("pins no registry"), "{}", process.said());
+    process.stop();
+
+    // Without the pin a warning says what to add.
+    let process = Process::serve(&["--config", text(&unpinned)]);
+    process.listening();
+    let line = format!("registry = \"{pinned}\"");
+    assert!(process.said().contains("WARN") && process.said().contains(&line), "{}", process.said());
+    process.stop();
+}
+
+#[test]
+fn create_makes_a_registry_once_and_init_takes_the_one_that_is_there() {
+    let scratch = tempfile::tempdir().unwrap();
+    let [data, etc, elsewhere] = ["data", "etc", "elsewhere"].map(|name| scratch.path().join(name));
+    let id = create(&data);
+    assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
+    let again = run(&["create", "--data-dir", text(&data)]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(said(&again).contains("it holds a registry"), "{}", said(&again));
+
+    let pin = format!("registry = \"{id}\"");
+    assert!(run(&["init", text(&etc), "--data-dir", text(&data)]).status.success());
+    assert!(fs::read_to_string(etc.join("config.toml")).unwrap().contains(&pin));
+    let process = Process::serve(&["--config", text(&etc.join("config.toml")), "--registry", &id]);
+    process.listening();
+    process.stop();
+    // Of a registry on another machine there is only the configuration here.
+    assert!(run(&["init", text(&elsewhere), "--registry", &id]).status.success());
+    assert!(fs::read_to_string(elsewhere.join("config.toml")).unwrap().contains(&pin));
+    assert!(!elsewhere.join("data").exists());
+}
+
+#[test]
+fn a_sample_that_does_not_fit_the_day_leaves_nothing_behind() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    let (code, line) = refusal(&["--dev", "--today", "2005-01-01", "--data-dir", text(&data)]);
+    assert_eq!(code, Some(1), "{line}");
+    assert!(line.contains("2005-01-01") && line.contains("--no-sample"), "{line}");
+    assert!(!data.exists(), "{:?}", names(&data));
+    let process = Process::serve(&["--dev", "--no-sample", "--today", "2005-01-01", "--data-dir", text(&data)]);
+    process.listening();
+    process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sample_that_a_kill_cut_off_is_noticed_and_loaded_whole() {
+    let scratch = tempfile::tempdir().unwrap();
+    let whole = scratch.path().join("whole");
+    let arguments =
+        |data: &Path| -> [String; 5] { ["--dev", "--today", TODAY, "--data-dir", text(data)].map(str::to_owned) };
+    let serve = |data: &Path| Process::serve(&arguments(data).each_ref().map(String::as_str));
+    let process = serve(&whole);
+    let records = Client::connect(process.listening()).head().await;
+    process.stop();
+
+    let data = scratch.path().join("data");
+    let segment = data.join("log/00000000000000000001.log");
+    let process = serve(&data);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // The first record is there, and not yet all of them.
+    while fs::metadata(&segment).map_or(0, |file| file.len()) == 0 {
+        assert!(Instant::now() < deadline, "no log: {}", process.said());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    process.kill();
+    assert!(!data.join("FORMAT").exists(), "the kill came too late: the sample was whole");
+    assert_eq!(fs::read_to_string(data.join("UNFINISHED")).unwrap(), "serve --dev\n");
+
+    let process = serve(&data);
+    assert_eq!(Client::connect(process.listening()).head().await, records);
+    assert!(process.said().contains("was cut off here before"), "{}", process.said());
+    process.stop();
+}
+
+#[test]
+fn a_lost_key_of_requests_is_told_and_replaced_only_if_asked_for() {
+    let scratch = tempfile::tempdir().unwrap();
+    let Configured { config, .. } = configured(&scratch.path().join("etc"));
+    fs::remove_file(scratch.path().join("etc/data/keys/request.key")).unwrap();
+    let (code, line) = refusal(&["--config", text(&config)]);
+    assert_eq!(code, Some(1), "{line}");
+    assert!(line.contains("keys/request.key is missing") && line.contains("--new-request-key"), "{line}");
+    for flags in [&["--new-request-key"][..], &[]] {
+        let process = Process::serve(&[&["--config", text(&config)], flags].concat());
+        process.listening();
+        process.stop();
+    }
+}
+
+/// The program, run by a user whose directories these are not, if this one may read all of them.
+fn as_somebody(scratch: &Path) -> Command {
+    let program = scratch.join("cpss-registry");
+    fs::copy(BINARY, &program).unwrap();
+    for path in [scratch, &program] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = Command::new(&program);
+    if is_root() {
+        command.uid(65534).gid(65534);
+    }
+    command
+}
+
+fn is_root() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    status.lines().any(|line| line.starts_with("Uid:\t0\t"))
+}
+
+#[test]
+fn a_directory_that_may_not_be_read_is_told_with_its_owner_and_mode() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    create(&data);
+    // Of one's own directory, nothing but the mode keeps one out.
+    let mode = if is_root() { 0o700 } else { 0o000 };
+    fs::set_permissions(&data, fs::Permissions::from_mode(mode)).unwrap();
+    for command in [&["check"][..], &["backup", "x"], &["rebuild"], &["export", "-"]] {
+        let ended = as_somebody(scratch.path()).args(command).args(["--data-dir", text(&data)]).output().unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{}", said(&ended));
+        let told = format!("{} belongs to user ", text(&data));
+        assert!(said(&ended).contains(&told) && said(&ended).contains(&format!("mode {mode:04o}")), "{}", said(&ended));
+        assert!(!said(&ended).contains("no registry"), "{}", said(&ended));
+    }
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn a_directory_in_use_is_told_with_the_process_that_holds_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    let process = Process::spawn(&data, TODAY);
+    process.listening();
+    let pid = process.id();
+    for command in [&["check"][..], &["rebuild"]] {
+        let ended = run(&[command, &["--data-dir", text(&data)]].concat());
+        assert_eq!(ended.status.code(), Some(1), "{}", said(&ended));
+        let told = format!("the data directory {} is in use by process {pid} (", text(&data));
+        assert!(said(&ended).contains(&told) && said(&ended).contains("cpss-registry serve"), "{}", said(&ended));
+    }
+    process.stop();
+}
