@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Starts the service once under the system call filter of its unit, and asks that it has no warning to tell; then once
+# with setpriority taken out of the filter, and asks that it does: what this looks for is found.
+#
+#     .ci/check_unit_filter.sh target/debug/cpss-registry deploy/cpss-registry.service
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+binary=$(realpath "${1:?usage: check_unit_filter.sh PATH-OF-CPSS-REGISTRY UNIT}")
+unit=${2:?usage: check_unit_filter.sh PATH-OF-CPSS-REGISTRY UNIT}
+story="unit filter"
+# shellcheck source=tests/clients/server.sh
+source "$here/../tests/clients/server.sh"
+
+# The server's command goes through the filter, and nothing else does.
+filtered() {
+    printf '#!/bin/sh\nexec python3 -B "%s" "%s" "%s" "$@"\n' "$here/run_under_unit_filter.py" "$1" "$registry" >"$work/run"
+    chmod +x "$work/run"
+    binary=$work/run
+}
+
+registry=$binary
+"$registry" init "$work/registry" >/dev/null
+filtered "$unit"
+start --config "$work/registry/config.toml"
+stop
+if grep -E 'WARN|ERROR' "$work/log"; then
+    fail "it tells of the above under the filter of $unit"
+fi
+
+{ cat "$unit" && echo 'SystemCallFilter=~setpriority'; } >"$work/without.service"
+filtered "$work/without.service"
+start --config "$work/registry/config.toml"
+stop
+grep -q 'WARN.*a thread' "$work/log" || fail "without setpriority it should have told so"
+echo "$story: nothing to warn of under the filter of ${unit##*/}, and something without setpriority"
