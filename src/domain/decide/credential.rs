@@ -122,7 +122,7 @@ pub(super) fn act(holder: &Holder<'_>, act: Act, from: Day, desk: &dyn Desk) -> 
 }
 
 /// Nothing on a credential is dated before it takes effect or after its holder's death.
-pub(super) fn refuse_dated(field: &str, day: Day, holder: &Holder<'_>) -> Result<(), Rejection> {
+fn refuse_dated(field: &str, day: Day, holder: &Holder<'_>) -> Result<(), Rejection> {
     let effective_from = holder.credential()?.effective_from;
     if day < effective_from {
         let description = format!("{field} is before {effective_from}, when the credential takes effect");

@@ -1,6 +1,5 @@
 //! Jobs: begun, ended, corrected, moved to another provider.
 
-use super::credential::refuse_dated;
 use super::{Desk, File, Refusal, Rejection, provider_on_file, with_facts};
 use crate::domain::command::{WhichJob, Who};
 use crate::domain::day::{Day, Period};
@@ -36,8 +35,8 @@ pub(super) fn start(who: &Who, job: &NewJob<'_>, file: &File, desk: &mut dyn Des
     }
     provider_on_file(job.provider, desk)?;
     if let Who::Holder(number, _) = who {
-        let holder = super::Holder::of(file, *number)?;
-        refuse_dated("first_day", job.days.start, &holder)?;
+        // Nothing else of the credential is looked at: people are hired before they are certified.
+        super::Holder::of(file, *number)?;
     }
     let fact = SpecialistFact::EmploymentStarted {
         employment: desk.mint_employment(),
@@ -56,12 +55,15 @@ pub(super) fn end(
     file: &File,
     desk: &dyn Desk,
 ) -> Result<Vec<Fact>, Rejection> {
-    let (file, known, job) = match job {
-        WhichJob::Employment(employment) => job_of(employment, file, desk)?,
-        WhichJob::OpenJobOf(number) => open_job(number, file, desk)?,
+    let (by_number, (file, known, job)) = match job {
+        WhichJob::Employment(employment) => (None, job_of(employment, file, desk)?),
+        WhichJob::OpenJobOf(number) => (Some(number), open_job(number, file, desk)?),
     };
     if last_day < job.days.start {
         return Err(Rejection::invalid("last_day", format!("before the job's first day, {}", job.days.start)));
+    }
+    if let Some(number) = by_number {
+        super::Holder::of(file, number)?;
     }
     let fact = SpecialistFact::EmploymentEnded { employment: job.employment, last_day, reason };
     accept(file, &known, fact, &job.provider, desk)
@@ -148,9 +150,9 @@ fn open_job<'a>(number: CredentialNumber, file: &'a File, desk: &dyn Desk) -> Re
     let first = jobs.next().ok_or_else(not_found)?;
     let second = jobs.next();
     drop(jobs);
-    super::Holder::of(file, number)?;
     match second {
         Some(_) => {
+            super::Holder::of(file, number)?;
             let description = "several jobs are open: name one by its employment_id";
             Err(Rejection::refused(Refusal::EmploymentAmbiguous, number, description))
         }
