@@ -1,6 +1,6 @@
 //! Issuance: an application judged, and the credential that comes of it.
 
-use super::{Desk, Grounds, Refusal, Rejection, Violation, employers, provider_on_file};
+use super::{Desk, Grounds, Refusal, Rejection, employers, provider_on_file};
 use crate::domain::command::{IssueCredential, TransferCredential};
 use crate::domain::day::{Day, Period};
 use crate::domain::evaluation::{Applicant, Evaluation, evaluate};
@@ -51,12 +51,12 @@ pub(super) fn issue(
     let known = file.known_now();
     let evaluation = evaluate_application(asked, &known, desk)?;
     refuse_after_death(&known, asked.effective_from)?;
-    if evaluation.is_undetermined() && asked.decision_note.trim().is_empty() {
-        let description = "required: a criterion is UNDETERMINED, and issuing needs a note of the decision";
-        return Err(Rejection::Invalid(vec![Violation::new("decision_note", description)]));
-    }
     if !evaluation.is_eligible() && !asked.waives_criteria {
         return Err(Rejection::CriteriaUnmet(evaluation.criteria));
+    }
+    if evaluation.is_undetermined() && asked.decision_note.trim().is_empty() {
+        let description = "required: a criterion is UNDETERMINED, and issuing needs a note of the decision";
+        return Err(Rejection::invalid("decision_note", description));
     }
     refuse_credentialed(&known)?;
     let last_day = first_term_last_day(desk.law(), asked.effective_from);

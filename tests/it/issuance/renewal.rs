@@ -296,8 +296,7 @@ fn issuing_beside_another_credential() {
     let credentialed = "transferred 2016-01-01..2019-09-30";
     for (history, note, expected) in [
         ("died 2026-03-31", "", "AFTER_DEATH"),
-        (credentialed, "", "INVALID decision_note"),
-        (credentialed, " ", "INVALID decision_note"),
+        (credentialed, "", "CRITERIA_UNMET"),
         (credentialed, "the board agreed", "CRITERIA_UNMET"),
     ] {
         case.asked.decision_note = note.into();
@@ -305,6 +304,12 @@ fn issuing_beside_another_credential() {
         assert_eq!(answered(&answer), expected, "{history} {note}");
     }
     case.asked.application.recovery_attested = true;
+    for note in ["", " "] {
+        case.asked.decision_note = note.into();
+        let answer = story(credentialed).judge(&Command::IssueCredential(case.asked.clone()));
+        assert_eq!(answered(&answer), "INVALID decision_note");
+    }
+    case.asked.decision_note = "the board agreed".into();
     let answer = story(credentialed).judge(&Command::IssueCredential(case.asked));
     assert_eq!(answered(&answer), "ALREADY_CREDENTIALED");
 }
