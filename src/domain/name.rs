@@ -6,13 +6,14 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
 use super::day::Day;
 
 /// A person's name, as it was reported.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct PersonName {
-    /// Given names.
+    /// Given names. Empty: the person has one name only.
     pub given: String,
     /// Family name.
     pub family: String,
@@ -116,7 +117,7 @@ impl fmt::Debug for Holder {
     }
 }
 
-/// Decomposed, without marks, case folded, letters and digits only.
+/// Decomposed, without marks and modifier letters, case folded, letters and digits only.
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         // Most names: there is nothing to take apart.
@@ -127,7 +128,7 @@ pub fn fold(text: &str) -> String {
 
 fn fold_any(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
-    for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
+    for c in text.nfkd().filter(|c| is_compared(*c)).flat_map(char::to_lowercase) {
         match c {
             'ø' => folded.push('o'),
             'ł' => folded.push('l'),
@@ -136,16 +137,21 @@ fn fold_any(text: &str) -> String {
             'œ' => folded.push_str("oe"),
             'ß' => folded.push_str("ss"),
             'ς' => folded.push('σ'),
-            c if c.is_alphanumeric() => folded.push(c),
-            _ => {}
+            c => folded.push(c),
         }
     }
     folded
 }
 
+/// Whether a character of a decomposed text counts: a letter or a digit. A modifier letter does not: one person writes
+/// the ʻokina of a name so, another with an apostrophe, a third not at all.
+fn is_compared(c: char) -> bool {
+    c.is_alphanumeric() && !is_combining_mark(c) && c.general_category() != GeneralCategory::ModifierLetter
+}
+
 /// A family name folded, its trailing Jr, Sr, II, III or IV dropped.
 pub fn fold_family(family: &str) -> String {
-    let words = family.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let words = family.trim_end_matches(|c: char| !std::iter::once(c).nfkd().any(is_compared));
     if let Some(at) = words.rfind(|c: char| c.is_whitespace() || c == ',') {
         let (rest, last) = words.split_at(at);
         let rest = fold(rest);
@@ -172,8 +178,30 @@ mod tests {
             ("Smith, III", "SMITH"),
             ("Œuvray", "oeuvray"),
             ("Nguyễn", "Nguyen"),
+            ("Smith Jr.ʼ", "smith"),
         ] {
             assert_eq!(fold_family(left), fold_family(right), "{left} and {right}");
+        }
+    }
+
+    #[test]
+    fn an_apostrophe_or_a_modifier_letter_makes_no_difference() {
+        // As a typewriter, a word processor, a Hawaiian, a Ukrainian, and a Turk write them; and full width, and primes.
+        for sign in "'\u{2018}\u{2019}\u{201b}\u{2bb}\u{2bc}\u{2bd}\u{2be}\u{2bf}\u{2b9}\u{2c8}\u{2ee}\u{55a}\u{7f4}`\u{b4}\u{2032}\u{ff07}".chars() {
+            for name in [format!("Ka{sign}ahumanu"), format!("Kaahumanu{sign}"), format!("{sign}Kaahumanu")] {
+                assert_eq!(fold(&name), "kaahumanu", "U+{:04X}", u32::from(sign));
+                assert_eq!(fold_family(&name), "kaahumanu", "U+{:04X}", u32::from(sign));
+            }
+        }
+        // A compatibility form of a letter is that letter.
+        assert_eq!(fold("Mª 2ᵃ"), "ma2a");
+    }
+
+    #[test]
+    fn folding_twice_is_folding_once() {
+        for c in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
+            let once = fold(&c.to_string());
+            assert_eq!(fold(&once), once, "U+{:04X}", u32::from(c));
         }
     }
 

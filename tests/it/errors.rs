@@ -32,12 +32,12 @@ async fn every_fault_of_a_request_is_named_at_once() {
     let half = v1::RegisterSpecialistRequest {
         request_id: "7".to_owned(),
         note: "x".repeat(501),
-        name: Some(v1::PersonName { suffix: "x".repeat(201), ..name(" ", "…") }),
+        name: Some(v1::PersonName { suffix: "x".repeat(201), ..name("", "…") }),
         birth_date: Some(Date { year: 1984, month: 2, day: 0 }),
         ..Default::default()
     };
     let half = faults(&registry, half).await;
-    assert_eq!(half, ["request_id", "note", "name.given_name", "name.suffix", "birth_date"]);
+    assert_eq!(half, ["request_id", "note", "name.family_name", "name.suffix", "birth_date"]);
 
     let provider = v1::RegisterProviderRequest {
         request_id: new_request_id(),

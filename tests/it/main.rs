@@ -32,6 +32,7 @@ mod linear;
 mod main_job;
 mod mirror;
 mod model;
+mod names;
 mod opening;
 mod provision;
 mod reask;

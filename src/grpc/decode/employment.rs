@@ -3,7 +3,6 @@
 use super::fields::{Fields, LONGEST_NAME};
 use crate::domain::command::{Command, WhichJob, Who};
 use crate::domain::id::ProviderId;
-use crate::domain::name::fold_family;
 use crate::proto::v1;
 use crate::proto::v1::report_employment_end_request::Job;
 use crate::proto::v1::report_employment_start_request::Person;
@@ -40,7 +39,8 @@ fn who(request: &v1::ReportEmploymentStartRequest, fields: &mut Fields) -> Optio
         Some(Person::CredentialNumber(number)) => {
             let number = fields.id("credential_number", number);
             let family_name = fields.text("family_name", &request.family_name, LONGEST_NAME);
-            Some(Who::Holder(number?, fold_family(&family_name?)))
+            let family_name = family_name.map(|name| fields.folded_family_name("family_name", &name));
+            Some(Who::Holder(number?, family_name?))
         }
     }
 }

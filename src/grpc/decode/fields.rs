@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::domain::day::{Day, Period};
 use crate::domain::decide::{Rejection, Violation};
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
-use crate::domain::name::PersonName;
+use crate::domain::name::{PersonName, fold_family};
 use crate::grpc::encode::Word;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1;
@@ -240,20 +240,28 @@ impl Fields {
         amount
     }
 
-    /// A person's whole name.
+    /// A person's whole name. The given name may be empty.
     pub(super) fn name(&mut self, field: &str, name: Option<&v1::PersonName>) -> Option<PersonName> {
         self.message(field, name, |fields, name| {
-            let given = fields.text("given_name", &name.given_name, LONGEST_NAME);
+            let given = fields.optional_text("given_name", &name.given_name, LONGEST_NAME);
             let family = fields.text("family_name", &name.family_name, LONGEST_NAME);
+            family.as_ref().map(|name| fields.folded_family_name("family_name", name));
             let suffix = fields.optional_text("suffix", &name.suffix, LONGEST_NAME);
-            let name = PersonName { given: given?, family: family?, suffix };
-            let folded = name.folded();
-            for (field, folded) in [("given_name", folded.given), ("family_name", folded.family)] {
-                if folded.is_empty() {
-                    fields.refuse(field, "without a letter or a digit, which alone are compared");
-                }
-            }
-            Some(name)
+            Some(PersonName { given, family: family?, suffix })
         })
+    }
+
+    /// A family name in the form in which names are compared. Refused where nothing is left of it.
+    pub(super) fn folded_family_name(&mut self, field: &str, name: &str) -> String {
+        let folded = fold_family(name);
+        if folded.is_empty() {
+            self.refuse(field, "without a letter or a digit, which alone are compared");
+        }
+        folded
+    }
+
+    /// The same, or nothing where the field is empty.
+    pub(super) fn optional_folded_family_name(&mut self, field: &str, name: &str) -> Option<String> {
+        (!name.is_empty()).then(|| self.folded_family_name(field, name))
     }
 }

@@ -7,7 +7,7 @@ use super::fields::{Fields, LONGEST_CORRELATION_ID};
 use crate::domain::decide::Rejection;
 use crate::domain::fact::{Designation, Identifier, IdentifierKind};
 use crate::domain::id::Revision;
-use crate::domain::name::{FoldedName, Holder, fold_family};
+use crate::domain::name::{FoldedName, Holder};
 use crate::domain::verdict::{Designations, Units};
 use crate::proto::v1;
 use crate::proto::v1::eligibility_item::{BillingProvider, Subject as Claimed};
@@ -25,7 +25,8 @@ pub fn verification_item<'a>(path: &str, item: Option<&'a v1::VerificationItem>)
         let designations = designations(fields, &item.designations);
         let provider = (!item.provider_id.is_empty()).then_some(AskProvider::Id(&item.provider_id));
         correlation_id(fields, &item.correlation_id);
-        Some(Ask { subject: subject?, family_name: family_name(&item.family_name), as_of, provider, designations })
+        let family_name = fields.optional_folded_family_name("family_name", &item.family_name);
+        Some(Ask { subject: subject?, family_name, as_of, provider, designations })
     });
     fields.finish(ask)
 }
@@ -65,10 +66,6 @@ fn prior_number(fields: &mut Fields) -> Option<AskSubject> {
     None
 }
 
-fn family_name(name: &str) -> Option<String> {
-    (!name.is_empty()).then(|| fold_family(name))
-}
-
 /// The designations that must all be held: one named twice is asked for once.
 fn designations(fields: &mut Fields, numbers: &[i32]) -> Designations {
     let numbered = numbers.iter().enumerate();
@@ -90,9 +87,10 @@ pub fn eligibility_item<'a>(path: &str, item: Option<&'a v1::EligibilityItem>) -
         let date_of_service = fields.day("date_of_service", item.date_of_service);
         let designation = fields.optional_word::<Designation>("designation", item.designation);
         correlation_id(fields, &item.correlation_id);
+        let family_name = fields.optional_folded_family_name("family_name", &item.family_name);
         let ask = Ask {
             subject: subject?,
-            family_name: family_name(&item.family_name),
+            family_name,
             as_of: date_of_service,
             provider: Some(provider?),
             designations: designation.into_iter().collect(),

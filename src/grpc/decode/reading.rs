@@ -6,7 +6,7 @@ use super::fields::{Fields, LONGEST_NAME};
 use crate::domain::day::Day;
 use crate::domain::decide::Rejection;
 use crate::domain::id::{CredentialNumber, ProviderId};
-use crate::domain::name::{fold, fold_family};
+use crate::domain::name::fold;
 use crate::proto::v1;
 use crate::proto::v1::list_facts_request::Subject;
 use crate::registry::search::{CredentialFilter, EmploymentFilter, FactsOf, ProviderFilter};
@@ -39,7 +39,7 @@ pub fn get_credential(request: &v1::GetCredentialRequest) -> Result<CredentialAs
     let mut fields = Fields::default();
     let number = fields.id("credential_number", &request.credential_number);
     let known_at = fields.known_at(request.known_at.as_ref());
-    let family_name = (!request.family_name.is_empty()).then(|| fold_family(&request.family_name));
+    let family_name = fields.optional_folded_family_name("family_name", &request.family_name);
     let asked = number.zip(known_at);
     fields.finish(asked.map(|(number, known_at)| CredentialAsked { number, family_name, known_at }))
 }
@@ -76,8 +76,8 @@ pub fn list_credentials(request: &v1::ListCredentialsRequest) -> Result<(Credent
     let provider = fields.optional_id(&request.provider_id);
     let specialist = fields.optional_id(&request.specialist_id);
     let name = request.name.as_ref();
-    let given_name = name.map(|name| fold(&name.given_name)).filter(|folded| !folded.is_empty());
-    let family_name = name.map(|name| fold_family(&name.family_name)).filter(|folded| !folded.is_empty());
+    let given_name = name.map(|name| &name.given_name).filter(|given| !given.is_empty()).map(|given| fold(given));
+    let family_name = name.and_then(|name| fields.optional_folded_family_name("name.family_name", &name.family_name));
     let birth_date = fields.optional_day("birth_date", request.birth_date);
     let as_of = fields.optional_day("as_of", request.as_of);
     let known_at = fields.known_at(request.known_at.as_ref());

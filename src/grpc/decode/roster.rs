@@ -4,7 +4,6 @@ use super::fields::{Fields, LONGEST_CORRELATION_ID, LONGEST_NAME};
 use crate::domain::day::Day;
 use crate::domain::decide::Rejection;
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
-use crate::domain::name::fold_family;
 use crate::proto::v1;
 use crate::proto::v1::roster_row::Subject;
 use crate::registry::snapshot::KnownAt;
@@ -64,7 +63,7 @@ pub fn roster_row(row: &v1::RosterRow) -> Result<RosterJob, Rejection> {
         fields.optional_text("correlation_id", &row.correlation_id, LONGEST_CORRELATION_ID);
         let subject = subject(fields, row);
         let family_name = fields.optional_text("family_name", &row.family_name, LONGEST_NAME);
-        let family_name = (!family_name.is_empty()).then(|| fold_family(&family_name));
+        let family_name = fields.optional_folded_family_name("family_name", &family_name);
         fields.optional_text("position", &row.position, LONGEST_NAME);
         let first_day = fields.optional_day("first_day", row.first_day);
         Some(RosterJob { subject: subject?, family_name, first_day })

@@ -15,8 +15,8 @@ use crate::domain::name::FoldedName;
 use crate::domain::record::Record;
 use crate::store::record::{filed, nanos};
 
-/// Raised whenever keys or values change: an index of another version is folded again.
-pub(super) const VERSION: u32 = 3;
+/// Raised whenever keys or values change, the folded form of names included: an index of another version is folded again.
+pub(super) const VERSION: u32 = 4;
 
 pub(super) const FORMAT: &[u8] = b"\0format";
 pub(super) const APPLIED: &[u8] = b"\0applied";

@@ -2,10 +2,11 @@
 //!
 //! Nothing here shares code with the compiled path but the types of the facts and the words of the answers. Each file
 //! is to be held beside one section: [`facts`] beside section 2, [`employment`] beside 3, [`standing`] beside 4,
-//! [`question`] beside 5 and 6, [`told`] beside 9. Speed is no aim.
+//! [`question`] beside 5 and 6, [`names`] beside the end of 5, [`told`] beside 9. Speed is no aim.
 
 pub mod employment;
 pub mod facts;
+pub mod names;
 pub mod question;
 pub mod standing;
 pub mod told;

@@ -35,7 +35,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "domain",
         enters: &[],
-        uses: Only(&["jiff", "smallvec", "thiserror", "unicode_normalization", "uuid"]),
+        uses: Only(&["jiff", "smallvec", "thiserror", "unicode_normalization", "unicode_properties", "uuid"]),
         why: "domain says what the rules say: no async, no clock, no I/O, and nothing that the wire or the disk dictates",
     },
     Room {

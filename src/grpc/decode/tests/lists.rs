@@ -16,6 +16,9 @@ fn filters_are_read_and_every_fault_in_them_is_told() {
     };
     let (filter, _) = list_credentials(&request).unwrap();
     assert_eq!((filter.given_name, filter.family_name.as_deref()), (None, Some("munoz")));
+    let nothing = Some(v1::PersonName { given_name: "?".into(), family_name: "?".into(), ..Default::default() });
+    let asked = v1::ListCredentialsRequest { name: nothing, ..Default::default() };
+    assert_eq!(faults(list_credentials(&asked)), ["name.family_name"]);
     request.standing = 99;
     request.birth_date = Some(Date { year: 1990, month: 2, day: 31 });
     request.known_at = Some(v1::KnownAt { epoch: "?".into(), point: None });

@@ -41,6 +41,8 @@ fn a_holder_is_asked_for_by_one_name_and_the_birth_date() {
     let ask = verification_item("item", Some(&item)).unwrap();
     let AskSubject::Holder(holder) = ask.subject else { panic!("not a holder") };
     assert_eq!((holder.name.family.as_str(), holder.birth_date), ("munoz", day("1990-02-03")));
+    item.family_name = "?".into();
+    assert_eq!(faults(verification_item("item", Some(&item))), ["item.family_name", "item.family_name"]);
     item.family_name = "Muñoz".into();
     item.subject = Some(v1::verification_item::Subject::Holder(v1::HolderIdentity::default()));
     let expected = ["item.family_name", "item.holder.name", "item.holder.birth_date"];

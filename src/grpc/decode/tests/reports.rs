@@ -72,6 +72,8 @@ fn a_job_begins_for_a_person_or_for_a_holder_with_a_family_name() {
     assert!(report_employment_start(&request, None).is_ok());
     request.person = Some(Person::CredentialNumber(number()));
     assert_eq!(faults(report_employment_start(&request, None)), ["family_name"]);
+    request.family_name = "'".into();
+    assert_eq!(faults(report_employment_start(&request, None)), ["family_name"]);
 }
 
 #[test]
