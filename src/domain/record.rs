@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::day::{Day, Period};
@@ -57,6 +57,14 @@ pub struct RequestKey {
     pub request_id: Uuid,
     /// Keyed digest of what was asked; the content itself is not kept.
     pub digest: [u8; 32],
+}
+
+/// The instant of the next record: `now` in whole microseconds, and strictly after the last record. Databases and
+/// languages that count microseconds hold it exactly.
+pub fn instant_after(last: Timestamp, now: Timestamp) -> Timestamp {
+    let whole = |instant: Timestamp| Timestamp::from_microsecond(instant.as_microsecond()).unwrap_or(instant);
+    let next = whole(last).saturating_add(SignedDuration::from_micros(1)).unwrap_or(last);
+    whole(now).max(next)
 }
 
 impl Record {
@@ -166,5 +174,27 @@ listed! {
         NotCertified,
         /// Before the first certification, or with none on record.
         NotKnown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_dated_in_whole_microseconds_each_after_the_last() {
+        for (last, now, next) in [
+            ("2026-03-02T15:00:00Z", "2026-03-02T15:00:01.123456789Z", "2026-03-02T15:00:01.123456Z"),
+            ("2026-03-02T15:00:01.123456Z", "2026-03-02T15:00:01.123456789Z", "2026-03-02T15:00:01.123457Z"),
+            ("2026-03-02T15:00:01.123456Z", "2026-03-02T15:00:01.123457Z", "2026-03-02T15:00:01.123457Z"),
+            // The last record is of a release that counted nanoseconds.
+            ("2026-03-02T15:00:01.123456789Z", "2026-03-02T15:00:01.1234568Z", "2026-03-02T15:00:01.123457Z"),
+            // The clock was set back.
+            ("2026-03-02T15:00:01.123456Z", "2026-03-02T14:00:00Z", "2026-03-02T15:00:01.123457Z"),
+            ("-009999-01-02T01:59:59Z", "2026-03-02T15:00:01.123456789Z", "2026-03-02T15:00:01.123456Z"),
+        ] {
+            let instant = |text: &str| text.parse::<Timestamp>().unwrap();
+            assert_eq!(instant_after(instant(last), instant(now)), instant(next), "after {last} at {now}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use prost::Message;
 use tonic::Status;
 
 use super::decode::Asked;
@@ -13,7 +14,7 @@ use crate::domain::id::Revision;
 use crate::domain::record::{Change, Foreseen};
 use crate::proto::v1;
 use crate::proto::v1::change::Change as Of;
-use crate::registry::{Numbers, Place, Receipt, Resource, Submission, SubmitError};
+use crate::registry::{Content, Numbers, Place, Receipt, Resource, Submission, SubmitError};
 
 /// How long a caller should wait before a busy writer is asked again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
@@ -33,6 +34,19 @@ pub(super) struct Accepted {
     pub(super) fact_ids: Vec<String>,
 }
 
+/// What a request asks. `write_id` writes its id in another form.
+pub(super) fn content<M: Message>(
+    message: &mut M,
+    asked: &Result<Asked, Rejection>,
+    write_id: impl FnOnce(&mut M, String),
+) -> Content {
+    let as_sent = message.encode_to_vec();
+    if let Ok(asked) = asked {
+        write_id(message, asked.request_id.to_string());
+    }
+    Content::new(as_sent, message.encode_to_vec())
+}
+
 impl Contract {
     /// Records what was asked, unless the rules or the disk refuse.
     pub(super) async fn submit(
@@ -40,7 +54,7 @@ impl Contract {
         asker: &Asker,
         method: &'static str,
         asked: Result<Asked, Rejection>,
-        content: Vec<u8>,
+        content: Content,
     ) -> Result<Accepted, Status> {
         self.hand_in(asker, method, asked, content, None).await?.await
     }
@@ -51,7 +65,7 @@ impl Contract {
         asker: &Asker,
         method: &'static str,
         asked: Result<Asked, Rejection>,
-        content: Vec<u8>,
+        content: Content,
         place: Option<Place>,
     ) -> Result<impl Future<Output = Result<Accepted, Status>> + use<>, Status> {
         let Asked { request_id, validate_only, note, command } =
@@ -287,7 +301,7 @@ macro_rules! mutate {
         let mut message = $request.into_inner();
         let asked = $decode(&message, &*asker.caller);
         message.validate_only = false;
-        let content = prost::Message::encode_to_vec(&message);
+        let content = $crate::grpc::mutation::content(&mut message, &asked, |message, id| message.request_id = id);
         let method = concat!("/ms.dmh.credential.v1.", $path);
         let accepted = $contract.submit(&asker, method, asked, content).await?;
         Ok(tonic::Response::new(v1::$response {

@@ -4,12 +4,11 @@ use std::pin::Pin;
 
 use futures_util::future::{Either, ready};
 use futures_util::stream::{self, Stream, StreamExt as _};
-use prost::Message as _;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::disclosure::{Asker, asker};
 use super::limits::fair;
-use super::mutation::mutate;
+use super::mutation::{content, mutate};
 use super::reads::Found;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
@@ -149,14 +148,16 @@ impl Contract {
         let asked = decode::import_row(&row, &self.tags());
         row.validate_only = false;
         let method = "/ms.dmh.credential.v1.RecordService/ImportRecords";
+        let request_id = row.request_id.clone();
+        let content = content(&mut row, &asked, decode::write_row_id);
         let place = self.registry.place().await;
-        let handed_in = self.hand_in(asker, method, asked, row.encode_to_vec(), place).await;
+        let handed_in = self.hand_in(asker, method, asked, content, place).await;
         async move {
             let result = match async { handed_in?.await }.await {
                 Ok(accepted) => Outcome::Outcome(accepted.import_outcome()),
                 Err(error) => Outcome::Error(status::to_rpc_status(&error)),
             };
-            Ok(v1::ImportRecordsResponse { request_id: row.request_id, result: Some(result) })
+            Ok(v1::ImportRecordsResponse { request_id, result: Some(result) })
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::domain::fact::{Fact, Identifier, RegistryFact, Reporter};
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::law::Law;
 use crate::domain::provider::ProviderFile;
-use crate::domain::record::{Change, Foreseen, Record, RequestKey};
+use crate::domain::record::{Change, Foreseen, Record, RequestKey, instant_after};
 use crate::domain::specialist::SpecialistFile;
 use crate::domain::timeline::Timeline;
 use crate::store::index::{Entry, Moved, Pending, View as _};
@@ -152,11 +152,9 @@ impl<'a> Stage<'a> {
         on_file.chain(self.providers.keys().cloned()).collect()
     }
 
-    /// The instant of the next record: strictly after the last one's.
+    /// The instant of the next record.
     fn next_instant(&self) -> Timestamp {
-        let after = self.head.recorded_at.max(self.not_before);
-        let next = after.saturating_add(jiff::SignedDuration::from_micros(1)).unwrap_or(after);
-        self.shared.clock.now().max(next)
+        instant_after(self.head.recorded_at.max(self.not_before), self.shared.clock.now())
     }
 
     /// Decides a command and stages its record.

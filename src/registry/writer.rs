@@ -8,12 +8,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::{SignedDuration, Timestamp};
-use sha2::Sha256;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use super::content::Content;
 use super::desk::Numbers;
 use super::errors::{ReadError, SubmitError};
 use super::head::{Head, ResidentCredential, ResidentProvider};
@@ -46,8 +45,8 @@ pub struct Submission {
     pub method: &'static str,
     /// The caller's id for the request.
     pub request_id: Uuid,
-    /// What was asked, encoded the same way every time. Its digest is kept, and nothing else of it.
-    pub content: Vec<u8>,
+    /// What was asked.
+    pub content: Content,
     /// Whether nothing is to be recorded.
     pub validate_only: bool,
     /// What the caller adds in words.
@@ -271,11 +270,14 @@ impl Writer {
     fn submit(&self, stage: &mut Stage<'_>, submission: Submission) -> Result<Outcome, SubmitError> {
         let Submission { method, request_id, .. } = submission;
         let recorded = stage.pending.request(&submission.reporter.client, method, request_id)?;
-        let request = self.request_key(&submission);
+        let (key, content) = (self.store.request_key(), &submission.content);
         match recorded {
-            Some((_, digest)) if digest != request.digest => Err(SubmitError::RequestIdReused),
+            Some((_, digest)) if !content.has_digest(key, &digest, request_id) => Err(SubmitError::RequestIdReused),
             Some((revision, _)) => Ok(Outcome::Recorded(revision)),
-            None => Ok(Outcome::Decided(Box::new(stage.submit(submission, request)?))),
+            None => {
+                let request = self.request_key(&submission);
+                Ok(Outcome::Decided(Box::new(stage.submit(submission, request)?)))
+            }
         }
     }
 
@@ -284,7 +286,7 @@ impl Writer {
         RequestKey {
             method: submission.method.to_owned(),
             request_id: submission.request_id,
-            digest: digest(self.store.request_key(), &submission.content),
+            digest: submission.content.digest(self.store.request_key()),
         }
     }
 
@@ -344,15 +346,6 @@ impl Writer {
         self.shared.publish(head);
         Ok(())
     }
-}
-
-/// A keyed digest of what was asked.
-fn digest(key: &[u8; 32], content: &[u8]) -> [u8; 32] {
-    let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
-    block[..key.len()].copy_from_slice(key);
-    let mut mac = Hmac::<Sha256>::new(&block);
-    mac.update(content);
-    mac.finalize().into_bytes().into()
 }
 
 impl Decided {

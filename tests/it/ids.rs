@@ -7,7 +7,7 @@ use cpss_registry::domain::day::Period;
 use cpss_registry::domain::fact::{FacilityType, ProviderRow, Reporter, Role};
 use cpss_registry::domain::id::{FactId, ProviderId, SpecialistId};
 use cpss_registry::domain::name::PersonName;
-use cpss_registry::registry::{Numbers, Receipt, Registry, Resource, Submission};
+use cpss_registry::registry::{Content, Numbers, Receipt, Registry, Resource, Submission};
 use cpss_registry::store::StoreOptions;
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ async fn submit(registry: &Registry, command: Command, numbers: Numbers) -> Rece
         reporter: Reporter { client: "desk".to_owned(), role: Role::RegistrarAndCertifier },
         method: "test",
         request_id: Uuid::new_v4(),
-        content: Vec::new(),
+        content: Content::default(),
         validate_only: false,
         note: String::new(),
         command,

@@ -36,6 +36,7 @@ mod names;
 mod opening;
 mod provision;
 mod reask;
+mod requests;
 mod restart;
 mod rights;
 mod roster;

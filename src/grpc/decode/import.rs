@@ -26,6 +26,30 @@ pub fn import_row(row: &v1::ImportRow, epochs: EpochTags<'_>) -> Result<Asked, R
     })
 }
 
+/// Writes the id of a row in another form; and that of its command, if it has one.
+pub fn write_row_id(row: &mut v1::ImportRow, id: String) {
+    if let Some(own) = row.command.as_mut().and_then(own_request_id).filter(|own| !own.is_empty()) {
+        own.clone_from(&id);
+    }
+    row.request_id = id;
+}
+
+fn own_request_id(row: &mut Row) -> Option<&mut String> {
+    macro_rules! of {
+        ($($command:ident)+) => {
+            match row {
+                Row::RecordsBegin(_) | Row::Transferred(_) => None,
+                $(Row::$command(request) => Some(&mut request.request_id),)+
+            }
+        };
+    }
+    of!(RegisterProvider UpdateProvider RecordQualification SuspendProvider CertifyPeerService SuspendPeerService
+        RegisterSpecialist ChangeSpecialistName RecordDeath ReportEmploymentStart ReportEmploymentEnd CorrectEmployment
+        TransferEmployments IssueCredential RenewCredential GrantDesignation SuspendCredential LimitCredential
+        GrantInactiveStatus RevokeCredential RecordSurrender RecordRelinquishment RecordRetirement ReinstateCredential
+        EndPeriod RetractFact)
+}
+
 fn is_same(left: &str, right: &str) -> bool {
     left == right || matches!((Uuid::parse_str(left), Uuid::parse_str(right)), (Ok(left), Ok(right)) if left == right)
 }

@@ -22,7 +22,7 @@ mod specialist;
 pub use self::ask::Claim;
 pub use self::fact_id::fact_id;
 pub use self::feed::{ChangesAbout, ChangesAsked, list_changes, watch_changes};
-pub use self::import::import_row;
+pub use self::import::{import_row, write_row_id};
 pub use self::issuance::evaluate_application;
 pub use self::mutation::*;
 pub use self::question::{asked_at, eligibility_item, known_at, stream_options, verification_item};

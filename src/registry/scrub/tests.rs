@@ -8,7 +8,7 @@ use super::*;
 use crate::domain::command::Command;
 use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::{FactId, Revision};
-use crate::registry::{Numbers, Opened, Options, Registry, Submission, SubmitError};
+use crate::registry::{Content, Numbers, Opened, Options, Registry, Submission, SubmitError};
 use crate::store::disk::simulated::{Call, Fault, SimulatedDisk};
 use crate::store::log::{FileLog, Log as _, LogOptions};
 use crate::store::{OpenMode, StoreOptions};
@@ -98,7 +98,7 @@ async fn is_refused_for_damage(registry: &Registry) -> bool {
         reporter: Reporter { client: "a test".into(), role: Role::Registrar },
         method: "/a/test",
         request_id: uuid::Uuid::new_v4(),
-        content: Vec::new(),
+        content: Content::default(),
         validate_only: false,
         note: String::new(),
         command: Command::RetractFact { fact: FactId { revision: Revision(1), index: 0 }, reason: "a test".to_owned() },

@@ -30,7 +30,7 @@ use crate::domain::law::RuleSet;
 use crate::domain::record::Coverage;
 use crate::domain::standing::Standing;
 use crate::registry::clock::{Clock, NoTimeZone};
-use crate::registry::{Batch, LoadError, LoadOptions, Loader, Numbers, Receipt, Submission, SubmitError};
+use crate::registry::{Batch, Content, LoadError, LoadOptions, Loader, Numbers, Receipt, Submission, SubmitError};
 use crate::store::StoreOptions;
 use crate::store::index::IndexOptions;
 use crate::store::step::{OnStep, Step, Unit};
@@ -345,7 +345,7 @@ impl Telling<'_, '_, '_> {
             reporter: Reporter { client, role },
             method: "generate",
             request_id: Uuid::from_u64_pair(self.story.seed, self.story.step),
-            content: Vec::new(),
+            content: Content::default(),
             validate_only: false,
             note: String::new(),
             command,

@@ -15,7 +15,7 @@ use crate::domain::command::Command;
 use crate::domain::day::Day;
 use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::{CredentialNumber, NotAnId, ProviderId, SpecialistId};
-use crate::registry::{Numbers, Registry, Resource, Submission, SubmitError};
+use crate::registry::{Content, Numbers, Registry, Resource, Submission, SubmitError};
 
 /// A person of the sample, for whoever wants to look one up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Teller<'_> {
             reporter: Reporter { client, role },
             method: "sample",
             request_id: Uuid::from_u128(u128::from(step)),
-            content: Vec::new(),
+            content: Content::default(),
             validate_only: false,
             note: String::new(),
             command,

@@ -6,13 +6,13 @@ use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{BackupError, Cut, disk};
 use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::id::Revision;
-use crate::domain::record::{Foreseen, Record};
+use crate::domain::record::{Foreseen, Record, instant_after};
 use crate::store::log::frame;
 use crate::store::log::still::{SegmentFile, WholeFrame};
 use crate::store::record;
@@ -166,11 +166,10 @@ fn framed(first: Revision, batch: &[Vec<u8>]) -> Result<Vec<u8>, BackupError> {
 
 /// The record that begins an epoch right after a tail, dated after it whatever the clock says.
 fn epoch_record(tail: &Tail, epoch: Uuid, why: &str, now: Timestamp) -> Record {
-    let after_the_last = tail.recorded_at.saturating_add(SignedDuration::from_nanos(1)).unwrap_or(now);
     let began = RegistryFact::EpochBegan { epoch, forked_after: tail.revision, why: why.to_owned() };
     Record {
         revision: tail.revision.next(),
-        recorded_at: now.max(after_the_last),
+        recorded_at: instant_after(tail.recorded_at, now),
         reporter: Reporter::registry(),
         request: None,
         note: String::new(),

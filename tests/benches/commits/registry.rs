@@ -14,7 +14,7 @@ use cpss_registry::domain::fact::{
 };
 use cpss_registry::domain::id::{EmploymentId, ProviderId, SpecialistId};
 use cpss_registry::domain::name::PersonName;
-use cpss_registry::registry::{Numbers, Opened, Options, Registry, Resource, Submission, WriterFailed};
+use cpss_registry::registry::{Content, Numbers, Opened, Options, Registry, Resource, Submission, WriterFailed};
 use cpss_registry::store::{OpenMode, Store, StoreOptions};
 use uuid::Uuid;
 
@@ -88,7 +88,7 @@ impl Caller {
             reporter: Reporter { client: "bench".to_owned(), role: Role::RegistrarAndCertifier },
             method: "/bench",
             request_id: Uuid::from_u128(u128::from(request)),
-            content: vec![7; 100],
+            content: Content::new(vec![7; 100], vec![7; 100]),
             validate_only: false,
             note: String::new(),
             command,

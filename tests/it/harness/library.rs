@@ -6,7 +6,7 @@ use cpss_registry::domain::command::Command;
 use cpss_registry::domain::day::Period;
 use cpss_registry::domain::fact::{CredentialPeriodKind, Reporter, Role};
 use cpss_registry::domain::id::CredentialNumber;
-use cpss_registry::registry::{Numbers, Opened, Options, Registry, Submission};
+use cpss_registry::registry::{Content, Numbers, Opened, Options, Registry, Submission};
 use cpss_registry::store::{OpenMode, StoreOptions};
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ pub fn inactive(number: CredentialNumber, days: Period) -> Submission {
         reporter: Reporter { client: "desk".to_owned(), role: Role::RegistrarAndCertifier },
         method: "test",
         request_id: Uuid::new_v4(),
-        content: Vec::new(),
+        content: Content::default(),
         validate_only: false,
         note: String::new(),
         command: Command::OpenCredentialPeriod { credential: number, kind: CredentialPeriodKind::Inactive, days },

@@ -180,7 +180,7 @@ fn a_clock_that_is_behind_dates_the_new_epoch_after_the_last_record() {
     scene.backup();
     let behind = restore(&scene.at("backup"), &scene.at("behind"), Cut::Nowhere, instant(3), &mut |_| {}).unwrap();
     let last = record::decode(behind.head, bytes_of(&scene.at("behind")).last().unwrap()).unwrap();
-    assert_eq!(last.recorded_at, instant(HEAD) + SignedDuration::from_nanos(1));
+    assert_eq!(last.recorded_at, instant(HEAD) + SignedDuration::from_micros(1));
 }
 
 #[test]
