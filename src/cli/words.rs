@@ -1,59 +1,50 @@
 //! The words of the contract, in sentences for people.
 
+use crate::domain::standing::{self, Weight};
+use crate::grpc::encode::Word as _;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1::{Designation, Reason, Standing, Verdict};
 
-/// What a reason does to a verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
-    /// It makes the answer no.
-    Fails,
-    /// It makes the answer unknown, unless something fails.
-    Unknown,
-    /// It stands in nobody's way.
-    Information,
+/// What a reason does to a verdict: what the registry says of it.
+pub fn weight(reason: Reason) -> Weight {
+    standing::Reason::from_number(reason.into()).map_or(Weight::Information, standing::Reason::weight)
 }
 
-use Weight::{Fails, Information, Unknown};
-
-/// What a reason does, and what it says. The list of reasons is open: one that this program does not know is told by
-/// its number.
-pub fn reason(reason: Reason) -> (Weight, &'static str) {
+/// What a reason says. The list of reasons is open: one that this program does not know is told by its number.
+pub fn reason(reason: Reason) -> &'static str {
     match reason {
-        Reason::Unspecified => (Information, "No reason was given."),
-        Reason::CredentialNotOnFile => (Fails, "No such credential is on file."),
-        Reason::NameMismatch => (Fails, "The family name is not, and never was, the holder's."),
-        Reason::SpecialistAmbiguous => (Unknown, "Several people match. Ask with the credential number."),
-        Reason::NotYetEffective => (Fails, "The credential takes effect after that day."),
-        Reason::Void => (Fails, "The credential was issued in error and counts as never issued."),
-        Reason::Deceased => (Fails, "The holder has died."),
-        Reason::RevokedLossOfEmployment => (Fails, "Revoked, because employment was lost. This is not discipline."),
-        Reason::RevokedDisciplinary => (Fails, "Revoked as discipline."),
-        Reason::Surrendered => (Fails, "The holder surrendered the credential."),
-        Reason::Relinquished => (Fails, "The holder relinquished the credential."),
-        Reason::Retired => (Fails, "The holder retired."),
-        Reason::Lapsed => (Fails, "The term ended and was not renewed."),
-        Reason::Suspended => (Fails, "Suspended as discipline."),
-        Reason::SuspendedNonDisciplinary => (Fails, "Suspended. This is not discipline."),
-        Reason::Inactive => (Fails, "Inactive: held, but not for practice."),
-        Reason::SeparatedMayNotPractice => (Fails, "Between jobs: still held, but not for practice."),
-        Reason::NoQualifyingEmployment => (Fails, "No job that day in the state mental health system."),
-        Reason::ProviderNotOnFile => (Fails, "The provider is not on file."),
-        Reason::NotEmployedByProvider => (Fails, "Not employed by that provider that day."),
-        Reason::ProviderNotQualified => (Fails, "The provider was not in the state mental health system that day."),
-        Reason::ProviderSuspended => (Fails, "The provider was suspended that day."),
-        Reason::DesignationNotHeld => (Fails, "A designation that was asked for is not held."),
-        Reason::ServiceNotCertified => (Fails, "The provider's peer support service was not certified that day."),
-        Reason::DateBeforeRecords => (Unknown, "Employment on that day is older than the registry's records."),
-        Reason::ProviderRenewalNotRecorded => {
-            (Unknown, "The employer's certificate has expired, no renewal on record.")
-        }
-        Reason::DateInFuture => (Unknown, "The day has not come yet: anything may still happen."),
-        Reason::Limited => (Information, "A limitation stands. Ask the registrar what it is."),
-        Reason::ReportingWindowOpen => (Information, "So far: employers may still report about that day."),
-        Reason::TermEndsSoon => (Information, "The term ends soon and is not renewed yet."),
-        Reason::NameIsFormer => (Information, "The name given is one the holder had before."),
-        Reason::ServiceHistoryUnknown => (Information, "No certification of the service is on record by that day."),
+        Reason::Unspecified => "No reason was given.",
+        Reason::CredentialNotOnFile => "No such credential is on file.",
+        Reason::NameMismatch => "The family name is not, and never was, the holder's.",
+        Reason::SpecialistAmbiguous => "Several people match. Ask with the credential number.",
+        Reason::NotYetEffective => "The credential takes effect after that day.",
+        Reason::Void => "The credential was issued in error and counts as never issued.",
+        Reason::Deceased => "The holder has died.",
+        Reason::RevokedLossOfEmployment => "Revoked, because employment was lost. This is not discipline.",
+        Reason::RevokedDisciplinary => "Revoked as discipline.",
+        Reason::Surrendered => "The holder surrendered the credential.",
+        Reason::Relinquished => "The holder relinquished the credential.",
+        Reason::Retired => "The holder retired.",
+        Reason::Lapsed => "The term ended and was not renewed.",
+        Reason::Suspended => "Suspended as discipline.",
+        Reason::SuspendedNonDisciplinary => "Suspended. This is not discipline.",
+        Reason::Inactive => "Inactive: held, but not for practice.",
+        Reason::SeparatedMayNotPractice => "Between jobs: still held, but not for practice.",
+        Reason::NoQualifyingEmployment => "No job that day in the state mental health system.",
+        Reason::ProviderNotOnFile => "The provider is not on file.",
+        Reason::NotEmployedByProvider => "Not employed by that provider that day.",
+        Reason::ProviderNotQualified => "The provider was not in the state mental health system that day.",
+        Reason::ProviderSuspended => "The provider was suspended that day.",
+        Reason::DesignationNotHeld => "A designation that was asked for is not held.",
+        Reason::ServiceNotCertified => "The provider's peer support service was not certified that day.",
+        Reason::DateBeforeRecords => "Employment on that day is older than the registry's records.",
+        Reason::ProviderRenewalNotRecorded => "The employer's certificate has expired, no renewal on record.",
+        Reason::DateInFuture => "The day has not come yet: anything may still happen.",
+        Reason::Limited => "A limitation stands. Ask the registrar what it is.",
+        Reason::ReportingWindowOpen => "So far: employers may still report about that day.",
+        Reason::TermEndsSoon => "The term ends soon and is not renewed yet.",
+        Reason::NameIsFormer => "The name given is one the holder had before.",
+        Reason::ServiceHistoryUnknown => "No certification of the service is on record by that day.",
     }
 }
 
@@ -109,5 +100,19 @@ pub fn designation(designation: Designation) -> &'static str {
         Designation::YoungAdult => "Young Adult",
         Designation::ForensicPeerRecovery => "Forensic Peer Recovery",
         Designation::RecoveryOnly => "Recovery only",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_weighs_for_people_what_it_weighs_for_the_registry() {
+        for known in standing::Reason::ALL {
+            let reason = Reason::try_from(known.number()).unwrap();
+            assert_eq!(weight(reason), known.weight(), "{reason:?}");
+        }
+        assert_eq!(weight(Reason::Unspecified), Weight::Information);
     }
 }

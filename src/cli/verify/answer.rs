@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::cli::words::{self, Weight, code, day};
+use crate::cli::words::{self, code, day};
+use crate::domain::standing::Weight;
 use crate::proto::v1::{Answer, Credential, Designation, Reason, Verification};
 
 /// The answer as people read it: the verdict, why, and the two points in time that it holds for.
@@ -49,7 +50,7 @@ impl Lines {
             let mut label = label;
             for number in &verification.reasons {
                 let told = match Reason::try_from(*number) {
-                    Ok(reason) => words::reason(reason),
+                    Ok(reason) => (words::weight(reason), words::reason(reason)),
                     Err(_) => (Weight::Information, "A reason that this program does not know."),
                 };
                 if told.0 == weight {

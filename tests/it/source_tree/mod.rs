@@ -82,9 +82,9 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "cli",
-        enters: &["server", "proto"],
+        enters: &["server", "proto", "domain::standing", "grpc::encode::Word"],
         uses: AllBut(&["sled"]),
-        why: "cli is a client of our own contract like any other, but for the command that serves",
+        why: "cli is a client of our own contract like any other, but for the command that serves, and what a reason weighs",
     },
     Room { name: "proto", enters: &[], uses: AllBut(&["sled"]), why: "proto is generated: it knows nothing of ours" },
 ];
