@@ -78,7 +78,11 @@ pub fn not_found(kind: &str, id: &str) -> Status {
 fn refused(refusal: Refusal, subject: &str, description: &str) -> Status {
     let mut details = ErrorDetails::new();
     if refusal.is_already_exists() {
-        let kind = if refusal == Refusal::ProviderExists { "provider" } else { "identifier" };
+        let kind = match refusal {
+            Refusal::EmploymentExists => "employment",
+            Refusal::ProviderExists => "provider",
+            _ => "identifier",
+        };
         details.set_resource_info(kind, subject, "", description);
         return with_details(Code::AlreadyExists, refusal.code(), description, details);
     }

@@ -38,6 +38,7 @@ pub(super) fn start(who: &Who, job: &NewJob<'_>, file: &File, desk: &mut dyn Des
         // Nothing else of the credential is looked at: people are hired before they are certified.
         super::Holder::of(file, *number)?;
     }
+    refuse_same_start(file, &known, job)?;
     let fact = SpecialistFact::EmploymentStarted {
         employment: desk.mint_employment(),
         provider: job.provider.clone(),
@@ -46,6 +47,35 @@ pub(super) fn start(who: &Who, job: &NewJob<'_>, file: &File, desk: &mut dyn Des
         days: job.days,
     };
     accept(file, &known, fact, job.provider, desk)
+}
+
+/// The same start is recorded once, under however many request ids it is reported. Its first day is the same if it is the
+/// day first reported or the day on record now.
+fn refuse_same_start(file: &SpecialistFile, known: &Specialist, new: &NewJob<'_>) -> Result<(), Rejection> {
+    let first_reported = |job: &Job| {
+        file.facts.iter().find(|recorded| recorded.id == job.fact).and_then(|recorded| match &recorded.fact {
+            SpecialistFact::EmploymentStarted { days, .. } => Some(days.start),
+            _ => None,
+        })
+    };
+    let is_same = |job: &&Job| {
+        job.provider == *new.provider
+            && without_blanks(&job.position) == without_blanks(new.position)
+            && (job.days.start == new.days.start || first_reported(job) == Some(new.days.start))
+    };
+    match known.jobs.iter().find(is_same) {
+        None => Ok(()),
+        Some(job) => {
+            let employment = job.employment;
+            let description = format!("this start is on record as {employment}: correct that job, or retract its start");
+            Err(Rejection::refused(Refusal::EmploymentExists, employment, description))
+        }
+    }
+}
+
+/// A position as positions are compared: in lower case, and without outer or doubled blanks.
+fn without_blanks(position: &str) -> String {
+    position.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 pub(super) fn end(

@@ -115,6 +115,8 @@ refusals! {
     NotAPeriod = "NOT_A_PERIOD",
     /// Several open jobs; the report must name one.
     EmploymentAmbiguous = "EMPLOYMENT_AMBIGUOUS",
+    /// The same start of a job is on record.
+    EmploymentExists = "EMPLOYMENT_EXISTS",
     /// The provider's id is taken.
     ProviderExists = "PROVIDER_EXISTS",
     /// The identifier belongs to another provider.
@@ -124,6 +126,6 @@ refusals! {
 impl Refusal {
     /// Whether something that is there already stands in the way.
     pub fn is_already_exists(self) -> bool {
-        matches!(self, Refusal::ProviderExists | Refusal::IdentifierTaken)
+        matches!(self, Refusal::EmploymentExists | Refusal::ProviderExists | Refusal::IdentifierTaken)
     }
 }

@@ -6,7 +6,7 @@ use cpss_registry::proto::google::r#type::Date;
 
 /// Every word that begins a clause. No person, provider, job or fact is named by one of them.
 const KEYWORDS: &str = "applied as because born called ce county decision education examined family for from hours \
-                        known medicaid named note npi numbered on recovery references request resident rules score \
+                        known medicaid named note npi numbered on position recovery references request resident rules score \
                         to trained type units unsupervised valid with";
 
 /// The line that begins what all scenarios of a file have in common.
