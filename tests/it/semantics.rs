@@ -149,6 +149,27 @@ async fn a_release_that_answers_the_same_says_so_and_nothing_else() {
     assert_eq!(records(empty.path()).len(), 1);
 }
 
+/// This version answers some commands and names otherwise, and walks as version 1 did.
+#[tokio::test]
+async fn a_registry_of_version_1_adopts_this_one_and_tells_copies_nothing() {
+    let (server, _) = told().await;
+    let data = server.stop().await;
+    let mut older = records(data.path());
+    let is_adoption = |fact: &Fact| matches!(fact, Fact::Registry(RegistryFact::SemanticsAdopted { .. }));
+    assert_eq!(older[0].facts.iter().filter(|fact| is_adoption(fact)).count(), 1, "a new registry is of this version");
+    older[0].facts.retain(|fact| !is_adoption(fact));
+    let before = tempfile::tempdir().unwrap();
+    write(before.path(), &older);
+    for _ in 0..2 {
+        open(before.path(), SEMANTICS_VERSION).await.unwrap();
+        let now = records(before.path());
+        assert_eq!(now.len(), older.len() + 1, "once");
+        let adopted = now.last().unwrap();
+        assert_eq!(adopted.facts, [Fact::Registry(RegistryFact::SemanticsAdopted { version: SEMANTICS_VERSION })]);
+        assert_eq!((adopted.changes.as_slice(), adopted.specialist_count), ([].as_slice(), 0));
+    }
+}
+
 /// Whether two copies say the same of every day; what neither says anything of, and what is said to be as if nothing
 /// were said, are alike.
 fn same(one: &Copy, other: &Copy) -> bool {
