@@ -35,7 +35,8 @@ pub enum Rows {
     /// The same; and the verdict, with its reasons, on anyone whose number, or whose name and birth date, the caller
     /// knows. No other provider may be named.
     OwnStaffAndVerdicts,
-    /// What the caller, or another client of its role (a provider: of that provider), reported.
+    /// Facts of what is the caller's business, whoever reported them: of providers for the certifier, of jobs with it for
+    /// a provider.
     OwnFacts,
     /// Providers. No person.
     Providers,

@@ -58,6 +58,8 @@ pub struct Recorded<F> {
     pub recorded_at: Timestamp,
     /// Who reported it.
     pub reporter: Reporter,
+    /// Whether it came as a row of an import.
+    pub imported: bool,
     /// What the reporter added in words.
     pub note: String,
     /// What was reported.
@@ -67,8 +69,9 @@ pub struct Recorded<F> {
 impl<F> Recorded<F> {
     /// The same record of another fact.
     pub fn with<G>(&self, fact: G) -> Recorded<G> {
-        let Recorded { id, recorded_at, reporter, note, .. } = self;
-        Recorded { id: *id, recorded_at: *recorded_at, reporter: reporter.clone(), note: note.clone(), fact }
+        let Recorded { id, recorded_at, reporter, imported, note, .. } = self;
+        let (reporter, note) = (reporter.clone(), note.clone());
+        Recorded { id: *id, recorded_at: *recorded_at, reporter, imported: *imported, note, fact }
     }
 }
 
@@ -85,6 +88,13 @@ impl Reporter {
     /// The registry itself, which opens days and adopts rule sets.
     pub fn registry() -> Reporter {
         Reporter { client: "registry".to_owned(), role: Role::Registry }
+    }
+}
+
+impl Role {
+    /// Whether it is the registrar's, who may amend every fact.
+    pub fn is_registrar(&self) -> bool {
+        matches!(self, Role::Registrar | Role::RegistrarAndCertifier)
     }
 }
 

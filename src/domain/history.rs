@@ -13,6 +13,9 @@ pub trait Filed {
 
     /// The period whose last day this one sets, if it does.
     fn ends_period(&self) -> Option<(FactId, Day)>;
+
+    /// Whether it changes or takes back what another fact said: an end, a correction or a retraction.
+    fn amends(&self) -> bool;
 }
 
 /// The facts that are retracted, as known at a revision, each with the retraction in force. A retraction can itself be

@@ -101,6 +101,10 @@ impl Filed for ProviderFact {
             _ => None,
         }
     }
+
+    fn amends(&self) -> bool {
+        matches!(self, ProviderFact::PeriodEnded(_) | ProviderFact::Retracted(_))
+    }
 }
 
 impl Provider {

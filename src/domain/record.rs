@@ -67,10 +67,20 @@ pub fn instant_after(last: Timestamp, now: Timestamp) -> Timestamp {
     whole(now).max(next)
 }
 
+impl RequestKey {
+    /// The method by which an agency's earlier records are brought over.
+    pub const IMPORT: &str = "/ms.dmh.credential.v1.RecordService/ImportRecords";
+}
+
 impl Record {
     /// The id of its fact number `index`.
     pub fn fact_id(&self, index: usize) -> FactId {
         FactId { revision: self.revision, index: u32::try_from(index).unwrap_or(u32::MAX) }
+    }
+
+    /// Whether it is a row of an import.
+    pub fn is_imported(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| request.method == RequestKey::IMPORT)
     }
 
     /// Its facts, each with where it stands and who reported it.
@@ -79,6 +89,7 @@ impl Record {
             id: self.fact_id(index),
             recorded_at: self.recorded_at,
             reporter: self.reporter.clone(),
+            imported: self.is_imported(),
             note: self.note.clone(),
             fact,
         })

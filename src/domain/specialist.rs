@@ -28,6 +28,28 @@ impl SpecialistFile {
         self.facts.last().map_or(Revision::ZERO, |recorded| recorded.id.revision)
     }
 
+    /// The employer whose job a fact is about: it starts, ends or corrects that job, or retracts such a fact. None: it is
+    /// about no job.
+    pub fn employer_of(&self, fact: FactId) -> Option<&ProviderId> {
+        match &self.facts.iter().find(|recorded| recorded.id == fact)?.fact {
+            SpecialistFact::EmploymentStarted { provider, .. } => Some(provider),
+            SpecialistFact::EmploymentEnded { employment, .. }
+            | SpecialistFact::EmploymentCorrected { employment, .. } => self.start_of(*employment).map(|(_, at)| at),
+            SpecialistFact::Retracted(retraction) => self.employer_of(retraction.target),
+            _ => None,
+        }
+    }
+
+    /// The fact that started a job, retracted or not, and the employer.
+    pub fn start_of(&self, job: EmploymentId) -> Option<(FactId, &ProviderId)> {
+        self.facts.iter().find_map(|recorded| match &recorded.fact {
+            SpecialistFact::EmploymentStarted { employment, provider, .. } if *employment == job => {
+                Some((recorded.id, provider))
+            }
+            _ => None,
+        })
+    }
+
     /// The person as known now.
     pub fn known_now(&self) -> Specialist {
         self.known_at(Revision::LATEST)
@@ -104,6 +126,16 @@ impl Filed for SpecialistFact {
             SpecialistFact::PeriodEnded(end) => Some((end.target, end.last_day)),
             _ => None,
         }
+    }
+
+    fn amends(&self) -> bool {
+        matches!(
+            self,
+            SpecialistFact::EmploymentEnded { .. }
+                | SpecialistFact::EmploymentCorrected { .. }
+                | SpecialistFact::PeriodEnded(_)
+                | SpecialistFact::Retracted(_)
+        )
     }
 }
 

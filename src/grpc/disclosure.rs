@@ -12,6 +12,7 @@ use super::reads::RequestId;
 use super::{encode, status};
 use crate::auth::{Caller, Fields, Right, Rows};
 use crate::domain::day::Day;
+use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::{CredentialNumber, ProviderId};
 use crate::domain::record::Change;
 use crate::domain::specialist::Job;
@@ -143,8 +144,8 @@ impl Asker {
         matches!(self.right.fields, Fields::All | Fields::OfAnEmployer)
     }
 
-    /// A fact that the caller reaches.
-    pub(super) fn fact(&self, fact: v1::Fact) -> v1::Fact {
+    /// A fact that the caller reaches. An employer is told the role of another who reported it, and no client's name.
+    pub(super) fn fact(&self, reporter: &Reporter, fact: v1::Fact) -> v1::Fact {
         match self.right.fields {
             Fields::All => fact,
             Fields::OfAnEmployer | Fields::OfAPayer | Fields::Counts => {
@@ -160,7 +161,9 @@ impl Asker {
                 if self.right.fields == Fields::Counts {
                     return without_person;
                 }
-                v1::Fact { note: String::new(), name: None, ..without_person }
+                let is_callers = reporter.role == self.caller.reporter().role;
+                let caller = if is_callers { without_person.caller } else { role_word(&reporter.role).to_owned() };
+                v1::Fact { caller, note: String::new(), name: None, ..without_person }
             }
         }
     }
@@ -203,6 +206,18 @@ impl Asker {
         let (Resource::Employments(jobs), Some(own)) = (&receipt.resource, self.own()) else { return false };
         let is_known = |job: &Job| job.provider == *own && job.fact.revision <= receipt.revision;
         jobs.iter().any(|reported| !reported.person.jobs.iter().any(is_known))
+    }
+}
+
+/// A role in the word that the list of clients has for it.
+fn role_word(role: &Role) -> &'static str {
+    match role {
+        Role::Registry => "registry",
+        Role::Registrar | Role::RegistrarAndCertifier => "registrar",
+        Role::Certifier => "certifier",
+        Role::Provider(_) => "provider",
+        Role::Payer => "payer",
+        Role::Auditor => "auditor",
     }
 }
 

@@ -246,7 +246,8 @@ impl Accepted {
     pub(super) fn fact(&self, contract: &Contract) -> Option<v1::Fact> {
         match &self.receipt.resource {
             Resource::Fact(recorded) if !self.fact_ids.is_empty() => {
-                Some(self.asker.fact(encode::fact(recorded, encode::Around::default(), &contract.tags())))
+                let fact = encode::fact(recorded, encode::Around::default(), &contract.tags());
+                Some(self.asker.fact(&recorded.reporter, fact))
             }
             _ => None,
         }

@@ -12,6 +12,7 @@ use super::mutation::{content, mutate};
 use super::reads::Found;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
+use crate::domain::record::RequestKey;
 use crate::proto::google::rpc;
 use crate::proto::v1;
 use crate::proto::v1::import_records_response::Result as Outcome;
@@ -79,7 +80,7 @@ impl RecordService for Contract {
                 retracted_by: filed.retracted_by,
                 job: filed.job.as_ref().map(|(fact, provider)| (*fact, provider)),
             };
-            asker.fact(encode::fact(&filed.recorded, around, &tags))
+            asker.fact(&filed.recorded.reporter, encode::fact(&filed.recorded, around, &tags))
         });
         Ok(Response::new(v1::ListFactsResponse {
             facts: facts.collect(),
@@ -147,11 +148,10 @@ impl Contract {
     ) -> impl Future<Output = Result<v1::ImportRecordsResponse, Status>> + use<> {
         let asked = decode::import_row(&row, &self.tags());
         row.validate_only = false;
-        let method = "/ms.dmh.credential.v1.RecordService/ImportRecords";
         let request_id = row.request_id.clone();
         let content = content(&mut row, &asked, decode::write_row_id);
         let place = self.registry.place().await;
-        let handed_in = self.hand_in(asker, method, asked, content, place).await;
+        let handed_in = self.hand_in(asker, RequestKey::IMPORT, asked, content, place).await;
         async move {
             let result = match async { handed_in?.await }.await {
                 Ok(accepted) => Outcome::Outcome(accepted.import_outcome()),

@@ -10,7 +10,7 @@ use super::errors::ReadError;
 use super::stage::Stage;
 use crate::domain::command::{Command, Target, Who};
 use crate::domain::day::Day;
-use crate::domain::decide::{Desk, File, Grounds};
+use crate::domain::decide::{Desk, File, Grounds, may_amend_providers};
 use crate::domain::fact::{Identifier, ProviderFact, Recorded, Reporter, Role, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::law::Law;
@@ -164,10 +164,10 @@ impl Stage<'_> {
             Target::Staff(provider) => Ok(File::Staff(self.staff(&provider)?)),
             Target::Fact(fact) => match self.subject_of_fact(fact)? {
                 None => Ok(File::None),
-                Some(Subject::Registry) if is_a_registrar(reporter) => Ok(File::Registry),
+                Some(Subject::Registry) if reporter.role.is_registrar() => Ok(File::Registry),
                 Some(Subject::Registry) => Ok(File::None),
                 Some(Subject::Specialist(id)) => person(Some(id)),
-                Some(Subject::Provider(_)) if matches!(reporter.role, Role::Provider(_)) => Ok(File::None),
+                Some(Subject::Provider(_)) if !may_amend_providers(&reporter.role) => Ok(File::None),
                 Some(Subject::Provider(id)) => {
                     let Some(file) = self.provider(&id) else { return Ok(File::None) };
                     let registers = |recorded: &Recorded<ProviderFact>| {
@@ -208,10 +208,6 @@ impl Stage<'_> {
 /// Whether a command is about what was reported before, which must be the caller's.
 fn is_report(command: &Command) -> bool {
     !matches!(command, Command::StartEmployment { .. })
-}
-
-fn is_a_registrar(reporter: &Reporter) -> bool {
-    matches!(reporter.role, Role::Registrar | Role::RegistrarAndCertifier | Role::Registry)
 }
 
 #[cfg(test)]

@@ -70,6 +70,7 @@ mod tests {
             id: FactId { revision: Revision(1), index: 0 },
             recorded_at: Timestamp::UNIX_EPOCH,
             reporter: Reporter::registry(),
+            imported: false,
             note: String::new(),
             fact: SpecialistFact::NameChanged { name },
         };

@@ -9,7 +9,7 @@ use super::chronicle::Adopted;
 use super::errors::ReadError;
 use super::snapshot::Snapshot;
 use crate::domain::day::Day;
-use crate::domain::decide::{Grounds, may_amend};
+use crate::domain::decide::{Grounds, may_amend, may_amend_providers};
 use crate::domain::fact::{FacilityType, Fact, Identifier, ProviderRow, Recorded, Reporter, Role, SpecialistFact};
 use crate::domain::history::{Filed, retracted_by};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
@@ -257,24 +257,29 @@ impl Snapshot {
     /// file, or nothing of it is the caller's.
     pub fn facts(&self, of: &FactsOf, only: Option<&Reporter>) -> Result<Option<Vec<FiledFact>>, ReadError> {
         if let Some(caller) = only
-            && !self.may_have_reported(caller, of)?
+            && !self.may_amend_some(caller, of)?
         {
             return Ok(None);
         }
-        let mut facts = match of {
+        let of_person = |file: &SpecialistFile, is_about: &dyn Fn(&SpecialistFact) -> bool| {
+            let mut facts = facts_of_person(file, is_about);
+            facts.retain(|filed| only.is_none_or(|caller| may_amend(&caller.role, file, filed.recorded.id)));
+            facts
+        };
+        let facts = match of {
             FactsOf::Provider(id) => match self.provider(id.as_str()) {
                 None => return Ok(None),
                 Some(file) => filed(&file.facts, |fact| Fact::Provider(id.clone(), fact), |_| None),
             },
             FactsOf::Specialist(id) => match self.file(*id)? {
                 None => return Ok(None),
-                Some(file) => facts_of_person(&file, |_| true),
+                Some(file) => of_person(&file, &|_| true),
             },
             FactsOf::Credential(number) => {
                 let id = self.shared.index.specialist_of_credential(*number)?;
                 match id.map(|id| self.file(id)).transpose()?.flatten() {
                     Some(file) if file.known_now().credential(*number).is_some() => {
-                        facts_of_person(&file, |fact| is_about_credential(fact, *number))
+                        of_person(&file, &|fact| is_about_credential(fact, *number))
                     }
                     _ => return Ok(None),
                 }
@@ -283,27 +288,25 @@ impl Snapshot {
                 let id = self.shared.index.specialist_of_employment(*employment)?;
                 match id.map(|id| self.file(id)).transpose()?.flatten() {
                     None => return Ok(None),
-                    Some(file) => facts_of_person(&file, |fact| employment_of(fact) == Some(*employment)),
+                    Some(file) => of_person(&file, &|fact| employment_of(fact) == Some(*employment)),
                 }
             }
         };
-        facts.retain(|filed| only.is_none_or(|caller| may_amend(caller, &filed.recorded.reporter)));
         Ok((!facts.is_empty()).then_some(facts))
     }
 
-    /// Whether a caller can have reported anything under a subject: known without reading the subject's file.
-    fn may_have_reported(&self, caller: &Reporter, of: &FactsOf) -> Result<bool, ReadError> {
+    /// Whether anything under a subject can be a caller's to amend: known without reading the subject's file.
+    fn may_amend_some(&self, caller: &Reporter, of: &FactsOf) -> Result<bool, ReadError> {
         let index = &self.shared.index;
         let person = match of {
-            FactsOf::Provider(_) => return Ok(!matches!(caller.role, Role::Provider(_))),
+            FactsOf::Provider(_) => return Ok(may_amend_providers(&caller.role)),
             FactsOf::Specialist(id) => Some(*id),
             FactsOf::Credential(number) => index.specialist_of_credential(*number)?,
             FactsOf::Employment(employment) => index.specialist_of_employment(*employment)?,
         };
         match (&caller.role, person) {
             (Role::Provider(own), Some(id)) => Ok(index.was_staff(own, id)?),
-            (Role::Certifier, _) => Ok(false),
-            _ => Ok(true),
+            (role, _) => Ok(role.is_registrar()),
         }
     }
 }
@@ -325,7 +328,7 @@ fn filed<F: Filed + Clone>(
 }
 
 /// The facts of a person that are about something, with what amends them.
-fn facts_of_person(file: &SpecialistFile, is_about: impl Fn(&SpecialistFact) -> bool) -> Vec<FiledFact> {
+fn facts_of_person(file: &SpecialistFile, is_about: &dyn Fn(&SpecialistFact) -> bool) -> Vec<FiledFact> {
     let mut chosen: BTreeSet<FactId> = BTreeSet::new();
     for recorded in &file.facts {
         let target = recorded.fact.retracts().or(recorded.fact.ends_period().map(|(target, _)| target));
@@ -333,14 +336,7 @@ fn facts_of_person(file: &SpecialistFile, is_about: impl Fn(&SpecialistFact) -> 
             chosen.insert(recorded.id);
         }
     }
-    let started = |employment: EmploymentId| {
-        file.facts.iter().find_map(|recorded| match &recorded.fact {
-            SpecialistFact::EmploymentStarted { employment: of, provider, .. } if *of == employment => {
-                Some((recorded.id, provider.clone()))
-            }
-            _ => None,
-        })
-    };
+    let started = |job| file.start_of(job).map(|(fact, employer)| (fact, employer.clone()));
     let job = |fact: &SpecialistFact| employment_of(fact).and_then(started);
     let mut facts = filed(&file.facts, |fact| Fact::Specialist(file.id, fact), job);
     facts.retain(|filed| chosen.contains(&filed.recorded.id));

@@ -254,7 +254,8 @@ impl Writer {
         self.index += 1;
         let second = i64::try_from(self.revision).expect("a short history");
         let recorded_at = Timestamp::from_second(1_700_000_000 + second).expect("a time");
-        self.facts.push(Recorded { id, recorded_at, reporter: Reporter::registry(), note: String::new(), fact });
+        let (reporter, note) = (Reporter::registry(), String::new());
+        self.facts.push(Recorded { id, recorded_at, reporter, imported: false, note, fact });
         id
     }
 

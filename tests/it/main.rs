@@ -11,6 +11,7 @@
 #![allow(unreachable_pub, reason = "what a helper offers to every test is said with pub")]
 
 mod agenda;
+mod amendments;
 mod backup;
 mod calendar;
 mod cascade;

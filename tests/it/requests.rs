@@ -5,9 +5,10 @@ use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::import_records_response::Result as Outcome;
 use cpss_registry::proto::v1::import_row::Command;
 use tonic::Code;
+use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
-use super::harness::requests::{new_request_id, register_provider, register_specialist};
+use super::harness::requests::{new_request_id, register_provider, register_specialist, start_job};
 use super::harness::{Client, Refusal as _, TODAY, TestServer};
 
 /// The texts of one UUID.
@@ -16,6 +17,18 @@ fn forms(id: &str) -> Vec<String> {
     let simple = id.simple().to_string();
     let forms = [id.to_string(), simple.clone(), id.braced().to_string(), id.urn().to_string()];
     forms.into_iter().chain([id.to_string().to_uppercase(), simple.to_uppercase(), format!("{{{id:X}}}")]).collect()
+}
+
+/// An import that one registrar began another goes on with.
+#[tokio::test]
+async fn a_row_of_an_import_is_the_same_request_whichever_registrar_sends_it() {
+    let server = TestServer::start(TODAY).await;
+    let (one, other) = (server.client(), server.client().calling_as("registrar"));
+    let id = new_request_id();
+    let Outcome::Outcome(first) = import(&one, &id, "", "Example Center").await else { panic!("not recorded") };
+    assert_eq!(import(&other, &id, "", "Example Center").await, Outcome::Outcome(first));
+    let Outcome::Error(refused) = import(&other, &id, "", "Another Center").await else { panic!("not refused") };
+    assert_eq!(Code::from(refused.code), Code::AlreadyExists);
 }
 
 async fn import(client: &Client, request_id: &str, own: &str, legal_name: &str) -> Outcome {
@@ -76,4 +89,28 @@ async fn records_are_dated_in_whole_microseconds_and_found_by_their_instant() {
         let answer = registry.ask(facts_of(Some(known_at))).await.answer.unwrap();
         assert_eq!((answer.known_at_revision, answer.known_at_time), (registered.revision, Some(recorded_at)));
     }
+}
+
+/// A nightly job that posts the same start with a new request id makes one job.
+#[tokio::test]
+async fn a_start_reported_again_under_another_id_names_the_job_that_is_there() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let employer = registry.qualified_provider("Example Center").await;
+    let specialist_id = registry.specialist("Odalys", "Example").await;
+    let start = start_job(&specialist_id, &employer.provider_id, "2026-02-20");
+    let job = registry.report(start.clone()).await.employment.unwrap().employment_id;
+    for position in ["Peer support specialist", "  peer  support\tSPECIALIST "] {
+        let again = v1::ReportEmploymentStartRequest {
+            request_id: new_request_id(),
+            position: position.to_owned(),
+            ..start.clone()
+        };
+        let refused = registry.refusal(again).await;
+        assert_eq!(refused.told(), (Code::AlreadyExists, "EMPLOYMENT_EXISTS".to_owned()));
+        let named = refused.get_details_resource_info().unwrap();
+        assert_eq!((named.resource_type.as_str(), named.resource_name.as_str()), ("employment", job.as_str()));
+    }
+    let again = registry.report(start).await.employment.unwrap().employment_id;
+    assert_eq!(again, job, "the same request is a retry");
 }

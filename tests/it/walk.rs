@@ -56,6 +56,7 @@ impl Files {
                 id: recorded.id,
                 recorded_at: recorded.recorded_at,
                 reporter: recorded.reporter.clone(),
+                imported: recorded.imported,
                 note: recorded.note.clone(),
                 fact,
             }

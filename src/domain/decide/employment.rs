@@ -1,5 +1,6 @@
 //! Jobs: begun, ended, corrected, moved to another provider.
 
+use super::amend::refuse_to_give_back;
 use super::{Desk, File, Refusal, Rejection, provider_on_file, with_facts};
 use crate::domain::command::{WhichJob, Who};
 use crate::domain::day::{Day, Period};
@@ -39,14 +40,15 @@ pub(super) fn start(who: &Who, job: &NewJob<'_>, file: &File, desk: &mut dyn Des
         super::Holder::of(file, *number)?;
     }
     refuse_same_start(file, &known, job)?;
+    let employment = desk.mint_employment();
     let fact = SpecialistFact::EmploymentStarted {
-        employment: desk.mint_employment(),
+        employment,
         provider: job.provider.clone(),
         position: job.position.to_owned(),
         supervised: job.supervised,
         days: job.days,
     };
-    accept(file, &known, fact, job.provider, desk)
+    accept(file, &known, fact, (employment, job.provider), desk)
 }
 
 /// The same start is recorded once, under however many request ids it is reported. Its first day is the same if it is the
@@ -67,7 +69,8 @@ fn refuse_same_start(file: &SpecialistFile, known: &Specialist, new: &NewJob<'_>
         None => Ok(()),
         Some(job) => {
             let employment = job.employment;
-            let description = format!("this start is on record as {employment}: correct that job, or retract its start");
+            let description =
+                format!("this start is on record as {employment}: correct that job, or retract its start");
             Err(Rejection::refused(Refusal::EmploymentExists, employment, description))
         }
     }
@@ -96,7 +99,7 @@ pub(super) fn end(
         super::Holder::of(file, number)?;
     }
     let fact = SpecialistFact::EmploymentEnded { employment: job.employment, last_day, reason };
-    accept(file, &known, fact, &job.provider, desk)
+    accept(file, &known, fact, (job.employment, &job.provider), desk)
 }
 
 pub(super) fn correct(
@@ -106,7 +109,8 @@ pub(super) fn correct(
     desk: &dyn Desk,
 ) -> Result<Vec<Fact>, Rejection> {
     let (file, known, job) = job_of(employment, file, desk)?;
-    accept(file, &known, SpecialistFact::EmploymentCorrected { employment, days }, &job.provider, desk)
+    let fact = SpecialistFact::EmploymentCorrected { employment, days };
+    accept(file, &known, fact, (employment, &job.provider), desk)
 }
 
 /// All open jobs end at one provider, and begin at the other the next day.
@@ -193,7 +197,7 @@ fn open_job<'a>(number: CredentialNumber, file: &'a File, desk: &dyn Desk) -> Re
 fn is_callers(provider: &ProviderId, desk: &dyn Desk) -> bool {
     match &desk.reporter().role {
         Role::Provider(own) => own == provider,
-        _ => true,
+        role => role.is_registrar(),
     }
 }
 
@@ -201,16 +205,18 @@ fn sees_provider_of(fact: &SpecialistFact, desk: &dyn Desk) -> bool {
     matches!(fact, SpecialistFact::EmploymentStarted { provider, .. } if is_callers(provider, desk))
 }
 
-/// The report, unless it is so late that it is the registrar's to record.
+/// The report, unless it is the registrar's to record: so late, or giving back what the registrar took away.
 fn accept(
     file: &SpecialistFile,
     known: &Specialist,
     fact: SpecialistFact,
-    provider: &ProviderId,
+    (employment, provider): (EmploymentId, &ProviderId),
     desk: &dyn Desk,
 ) -> Result<Vec<Fact>, Rejection> {
     let after = with_facts(file, std::slice::from_ref(&fact), desk);
     refuse_late(known, &after, provider, desk)?;
+    let days_of = |known: &Specialist| known.job(employment).map(|job| job.days);
+    refuse_to_give_back(&file.facts, |revision| days_of(&file.known_at(revision)), days_of(&after), desk)?;
     Ok(vec![Fact::Specialist(file.id, fact)])
 }
 

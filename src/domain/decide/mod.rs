@@ -3,6 +3,7 @@
 //! [`decide`] sees a command, the file it is judged by and what else is on the [`Desk`], and answers with the facts to
 //! record or with the first refusal that applies. It changes nothing itself.
 
+mod amend;
 mod credential;
 mod employment;
 mod issue;
@@ -14,11 +15,12 @@ mod specialist;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use self::amend::{may_amend, may_amend_providers};
 pub use self::issue::evaluate_application;
 pub use self::rejection::{Refusal, Rejection, Violation};
 use super::command::Command;
 use super::day::Day;
-use super::fact::{Fact, Identifier, Recorded, RegistryFact, Reporter, Role, SpecialistFact};
+use super::fact::{Fact, Identifier, Recorded, RegistryFact, Reporter, SpecialistFact};
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use super::law::Law;
 use super::provider::{ProviderFile, ProviderTimeline};
@@ -155,15 +157,6 @@ fn provider_on_file(id: &ProviderId, grounds: &dyn Grounds) -> Result<Arc<Provid
     grounds.provider(id).filter(|file| file.state.row.is_some()).ok_or_else(|| Rejection::not_found("provider", id))
 }
 
-/// Whether the caller may end or retract what another caller reported: the same role (a provider: the same provider), or
-/// the registrar.
-pub fn may_amend(caller: &Reporter, reporter: &Reporter) -> bool {
-    match &caller.role {
-        Role::Registrar | Role::RegistrarAndCertifier => true,
-        role => *role == reporter.role,
-    }
-}
-
 /// The person as the facts would have it with some more of them.
 fn with_facts(file: &SpecialistFile, facts: &[SpecialistFact], desk: &dyn Desk) -> Specialist {
     let mut all = file.facts.clone();
@@ -172,6 +165,7 @@ fn with_facts(file: &SpecialistFile, facts: &[SpecialistFact], desk: &dyn Desk) 
             id: FactId { revision: desk.next_revision(), index: u32::try_from(index).unwrap_or(u32::MAX) },
             recorded_at: jiff::Timestamp::UNIX_EPOCH,
             reporter: desk.reporter().clone(),
+            imported: false,
             note: String::new(),
             fact: fact.clone(),
         });

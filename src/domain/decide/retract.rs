@@ -1,11 +1,12 @@
 //! Amendments: a period that ends on another day, a fact that is withdrawn.
 
+use super::amend::{may_amend, may_amend_providers, refuse_to_give_back, refuse_to_retract};
 use super::employment::refuse_late;
 use super::provider::refuse_taken;
-use super::{Desk, File, Refusal, Rejection, issue, may_amend, with_facts};
-use crate::domain::day::Day;
+use super::{Desk, File, Refusal, Rejection, issue, with_facts};
+use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Fact, PeriodEnd, ProviderFact, Recorded, Retraction, SpecialistFact};
-use crate::domain::history::{Filed, in_force, retracted_by};
+use crate::domain::history::{Filed, in_force, last_days, retracted_by};
 use crate::domain::id::{FactId, Revision};
 use crate::domain::provider::{Provider, ProviderFile};
 use crate::domain::specialist::SpecialistFile;
@@ -28,16 +29,18 @@ pub(super) fn end_period(
     };
     match file {
         File::Provider(file, _) => {
-            let ProviderFact::PeriodOpened { days, .. } = &amended(target, &file.facts, desk)?.fact else {
-                return Err(not_a_period());
-            };
+            let opened = of_provider(target, file, desk)?;
+            refuse_retracted(target, &file.facts)?;
+            let ProviderFact::PeriodOpened { days, .. } = opened.fact else { return Err(not_a_period()) };
             refuse_before(days.start)?;
+            let days_at = |revision| period_at(target, &file.facts, days, revision);
+            refuse_to_give_back(&file.facts, days_at, Some(days.ending(Some(last_day))), desk)?;
             Ok(vec![Fact::Provider(file.id.clone(), ProviderFact::PeriodEnded(end))])
         }
         File::Specialist(file) => {
-            let SpecialistFact::PeriodOpened { days, .. } = &amended(target, &file.facts, desk)?.fact else {
-                return Err(not_a_period());
-            };
+            let opened = of_person(target, file, desk)?;
+            refuse_retracted(target, &file.facts)?;
+            let SpecialistFact::PeriodOpened { days, .. } = opened.fact else { return Err(not_a_period()) };
             refuse_before(days.start)?;
             Ok(vec![Fact::Specialist(file.id, SpecialistFact::PeriodEnded(end))])
         }
@@ -50,19 +53,25 @@ pub(super) fn retract(target: FactId, reason: &str, file: &File, desk: &dyn Desk
     let retraction = Retraction { target, reason: reason.to_owned() };
     match file {
         File::Provider(file, is_named) => {
-            let withdrawn = &amended(target, &file.facts, desk)?.fact;
-            if matches!(withdrawn, ProviderFact::Registered(_)) && (*is_named || provider_has_dependents(file)) {
+            let withdrawn = of_provider(target, file, desk)?;
+            refuse_to_retract(withdrawn, &file.facts, desk)?;
+            let is_registration = matches!(withdrawn.fact, ProviderFact::Registered(_));
+            if is_registration && (*is_named || provider_has_dependents(file)) {
                 return Err(has_dependents(target));
             }
+            refuse_retracted(target, &file.facts)?;
             let fact = ProviderFact::Retracted(retraction);
             refuse_restored_provider(file, &fact, desk)?;
             Ok(vec![Fact::Provider(file.id.clone(), fact)])
         }
         File::Specialist(file) => {
-            let withdrawn = &amended(target, &file.facts, desk)?.fact;
-            if matches!(withdrawn, SpecialistFact::Registered { .. }) && specialist_has_dependents(file) {
+            let withdrawn = of_person(target, file, desk)?;
+            refuse_to_retract(withdrawn, &file.facts, desk)?;
+            let is_registration = matches!(withdrawn.fact, SpecialistFact::Registered { .. });
+            if is_registration && specialist_has_dependents(file) {
                 return Err(has_dependents(target));
             }
+            refuse_retracted(target, &file.facts)?;
             let fact = SpecialistFact::Retracted(retraction);
             refuse_restored_credential(file, &fact, desk)?;
             Ok(vec![Fact::Specialist(file.id, fact)])
@@ -75,20 +84,40 @@ pub(super) fn retract(target: FactId, reason: &str, file: &File, desk: &dyn Desk
     }
 }
 
-/// The fact that a caller amends: on file, the caller's to amend, and not retracted.
-fn amended<'a, F: Filed>(
+/// A provider's fact that is on file, and the caller's to amend.
+fn of_provider<'a>(
     target: FactId,
-    facts: &'a [Recorded<F>],
+    file: &'a ProviderFile,
     desk: &dyn Desk,
-) -> Result<&'a Recorded<F>, Rejection> {
-    let found = facts.iter().find(|recorded| recorded.id == target);
-    let found = found
-        .filter(|recorded| may_amend(desk.reporter(), &recorded.reporter))
-        .ok_or_else(|| Rejection::not_found("fact", target))?;
+) -> Result<&'a Recorded<ProviderFact>, Rejection> {
+    let is_callers = may_amend_providers(&desk.reporter().role);
+    let found = file.facts.iter().find(|recorded| is_callers && recorded.id == target);
+    found.ok_or_else(|| Rejection::not_found("fact", target))
+}
+
+/// The same of a person.
+fn of_person<'a>(
+    target: FactId,
+    file: &'a SpecialistFile,
+    desk: &dyn Desk,
+) -> Result<&'a Recorded<SpecialistFact>, Rejection> {
+    let is_callers = may_amend(&desk.reporter().role, file, target);
+    let found = file.facts.iter().find(|recorded| is_callers && recorded.id == target);
+    found.ok_or_else(|| Rejection::not_found("fact", target))
+}
+
+fn refuse_retracted<F: Filed>(target: FactId, facts: &[Recorded<F>]) -> Result<(), Rejection> {
     if retracted_by(facts, Revision::LATEST).contains_key(&target) {
         return Err(Rejection::refused(Refusal::AlreadyRetracted, target, "this fact was retracted"));
     }
-    Ok(found)
+    Ok(())
+}
+
+/// The days of a period as known at a revision: none where the fact that opened it is not known, or is retracted.
+fn period_at<F: Filed>(target: FactId, facts: &[Recorded<F>], opened: Period, revision: Revision) -> Option<Period> {
+    let is_known = in_force(facts, revision).any(|recorded| recorded.id == target);
+    let ending = || last_days(facts, revision).get(&target).map_or(opened, |last_day| opened.ending(Some(*last_day)));
+    is_known.then(ending)
 }
 
 fn has_dependents(target: FactId) -> Rejection {
@@ -120,6 +149,7 @@ fn refuse_restored_provider(file: &ProviderFile, fact: &ProviderFact, desk: &dyn
         id: FactId { revision: desk.next_revision(), index: 0 },
         recorded_at: jiff::Timestamp::UNIX_EPOCH,
         reporter: desk.reporter().clone(),
+        imported: false,
         note: String::new(),
         fact: fact.clone(),
     });

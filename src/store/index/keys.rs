@@ -12,7 +12,7 @@ use crate::domain::day::Day;
 use crate::domain::fact::{Fact, SpecialistFact, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::name::FoldedName;
-use crate::domain::record::Record;
+use crate::domain::record::{Record, RequestKey};
 use crate::store::record::{filed, nanos};
 
 /// Raised whenever keys or values change, the folded form of names included: an index of another version is folded again.
@@ -227,7 +227,9 @@ pub(super) fn name(name: &FoldedName) -> Vec<u8> {
     digested(NAME, &[name.given.as_bytes(), name.family.as_bytes()])
 }
 
+/// Where it is said what a request was answered. A row of an import is the same request whichever registrar sends it.
 pub(super) fn request(client: &str, method: &str, request_id: Uuid) -> Vec<u8> {
+    let client = if method == RequestKey::IMPORT { "" } else { client };
     digested(REQUEST, &[client.as_bytes(), method.as_bytes(), request_id.as_bytes()])
 }
 

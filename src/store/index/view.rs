@@ -237,9 +237,9 @@ fn specialist_fact(fact: Fact) -> Option<SpecialistFact> {
 }
 
 fn recorded<F>(id: FactId, value: &[u8], narrow: Narrow<F>) -> Result<Recorded<F>, IndexError> {
-    let Recorded { id, recorded_at, reporter, note, fact } = unfiled(id, value)?;
+    let Recorded { id, recorded_at, reporter, imported, note, fact } = unfiled(id, value)?;
     let fact = narrow(fact).ok_or(IndexError::Damaged("a fact under another subject than its own"))?;
-    Ok(Recorded { id, recorded_at, reporter, note, fact })
+    Ok(Recorded { id, recorded_at, reporter, imported, note, fact })
 }
 
 fn facts<V: View + ?Sized, F>(view: &V, subject: &Subject, narrow: Narrow<F>) -> Result<Vec<Recorded<F>>, IndexError> {

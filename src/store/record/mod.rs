@@ -132,6 +132,7 @@ pub(super) fn filed(recorded: &Recorded<&Fact>) -> Vec<u8> {
         recorded_at_nanos: nanos(recorded.recorded_at),
         reporter: Some((&recorded.reporter).into()),
         note: recorded.note.clone(),
+        imported: recorded.imported,
     };
     filed.encode_to_vec()
 }
@@ -148,6 +149,7 @@ fn read_filed(id: FactId, filed: storage::FiledFact) -> Read<Recorded<Fact>> {
         id,
         recorded_at: instant(filed.recorded_at_nanos)?,
         reporter: missing(filed.reporter, "no reporter")?.try_into()?,
+        imported: filed.imported,
         note: filed.note,
         fact: fact::read(missing(filed.fact, "no fact")?, filed.personal)?,
     })

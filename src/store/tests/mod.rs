@@ -19,6 +19,7 @@ use crate::store::disk::simulated::SimulatedDisk;
 mod bases;
 mod data_dir;
 mod recent;
+mod version;
 
 const METHOD: &str = "/registry.Test/Report";
 
@@ -189,6 +190,7 @@ fn the_index_answers_what_the_records_say() {
     let answered = index.request("desk", METHOD, Uuid::from_u128(6)).unwrap();
     assert_eq!(answered, Some((Revision(6), [1; 32])));
     assert_eq!(index.request("other", METHOD, Uuid::from_u128(6)).unwrap(), None);
+    assert_eq!(index.request("desk", RequestKey::IMPORT, Uuid::from_u128(6)).unwrap(), None);
     assert_eq!(index.recorded_at(Revision(3)).unwrap(), Some(instant(3)));
     for (at, revision) in [(0, 0), (999, 0), (1_000, 1), (1_001, 1), (9_999, 9), (10_000, 10), (90_000, 10)] {
         assert_eq!(index.revision_at(Timestamp::from_second(at).unwrap()).unwrap(), Revision(revision), "{at}");

@@ -50,6 +50,7 @@ fn recorded<F>(facts: impl IntoIterator<Item = F>) -> Vec<Recorded<F>> {
         id: FactId { revision: Revision(revision), index: 0 },
         recorded_at: jiff::Timestamp::UNIX_EPOCH,
         reporter: Reporter::registry(),
+        imported: false,
         note: String::new(),
         fact,
     };

@@ -7,7 +7,7 @@ mod case;
 mod criteria;
 mod files;
 mod grace;
-mod office;
+pub mod office;
 mod plain;
 mod property;
 mod renewal;

@@ -97,6 +97,7 @@ pub struct Office {
     rule_sets: Vec<RuleText>,
     providers: HashMap<ProviderId, Arc<ProviderFile>>,
     reporter: Reporter,
+    imported: bool,
     revision: Revision,
     minted: u64,
 }
@@ -116,6 +117,7 @@ impl Office {
             rule_sets,
             providers: HashMap::new(),
             reporter: Reporter { client: "registrar".into(), role: Role::Registrar },
+            imported: false,
             revision: Revision::ZERO,
             minted: 0,
         };
@@ -129,6 +131,11 @@ impl Office {
         self.person.facts.clear();
         let name = PersonName { given: "Ada".into(), family: "Merriweather".into(), suffix: String::new() };
         self.record(SpecialistFact::Registered { name, birth_date: born });
+    }
+
+    /// What comes next is from this caller, or is a row of an import.
+    pub fn is_called_by(&mut self, role: Role, imported: bool) {
+        (self.reporter, self.imported) = (Reporter { client: "caller".into(), role }, imported);
     }
 
     /// Says from which day on employment is on record.
@@ -163,6 +170,7 @@ impl Office {
             id: FactId { revision: self.revision, index: 0 },
             recorded_at: Timestamp::UNIX_EPOCH,
             reporter: self.reporter.clone(),
+            imported: self.imported,
             note: String::new(),
             fact,
         }

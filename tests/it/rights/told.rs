@@ -4,8 +4,9 @@ use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::list_facts_request::Subject;
 
 use super::town::Town;
+use crate::harness::Refusal as _;
 use crate::harness::requests::{
-    date, end_job, facts_of_specialist, name, new_request_id, suspend, suspend_provider, verify,
+    date, end_job, facts_of_specialist, name, new_request_id, retract, start_job, suspend, suspend_provider, verify,
 };
 
 const OTHER: i32 = v1::Designation::ForensicPeerRecovery as i32;
@@ -120,5 +121,33 @@ async fn facts_are_told_to_whom_they_belong() {
         v1::ListFactsRequest { subject: Some(Subject::ProviderId("north".to_owned())), ..Default::default() };
     let certified = registry.calling_as("certifier").ask(of_provider).await.facts;
     assert_eq!(kinds(certified), [v1::FactKind::ProviderRegistered, v1::FactKind::ProviderQualified]);
+    town.server.stop().await;
+}
+
+/// A fact about its job is a provider's to amend, whoever recorded it: it is told who by role, and no note.
+#[tokio::test]
+async fn an_employer_is_told_the_role_of_another_who_recorded_a_fact_and_no_note() {
+    let town = Town::built().await;
+    let (north, registrar) = (town.as_north(), town.server.client().calling_as("registrar"));
+    let note = "A note of the registrar's".to_owned();
+    let second = v1::ReportEmploymentStartRequest {
+        note: note.clone(),
+        ..start_job(&town.north.specialist_id, "north", "2026-02-23")
+    };
+    let second = registrar.report(second).await;
+    registrar.report(v1::ReportEmploymentEndRequest { note, ..end_job(&town.north.employment_id, "2026-02-25") }).await;
+    let told = north.ask(facts_of_specialist(&town.north.specialist_id)).await.facts;
+    assert_eq!(
+        told.iter().map(|fact| fact.caller.as_str()).collect::<Vec<_>>(),
+        ["dev:provider:north", "registrar", "registrar"]
+    );
+    assert!(told.iter().all(|fact| fact.note.is_empty()), "{told:?}");
+    let all = registrar.calling_as("auditor").ask(facts_of_specialist(&town.north.specialist_id)).await.facts;
+    assert_eq!(all.iter().filter(|fact| fact.caller == "dev:registrar" && !fact.note.is_empty()).count(), 2);
+
+    let retracted = north.report(retract(&second.fact_id, "Never began")).await.fact.unwrap();
+    assert_eq!((retracted.caller.as_str(), retracted.provider_id.as_str()), ("dev:provider:north", ""));
+    let south = town.server.client().calling_as("provider:south");
+    assert_eq!(south.refusal(retract(&second.fact_id, "Example")).await.reason(), "NOT_FOUND");
     town.server.stop().await;
 }

@@ -111,6 +111,7 @@ fn recorded<F>(revision: u64, fact: F) -> Recorded<F> {
         id: id(revision),
         recorded_at: "2026-03-01T12:00:00.5Z".parse().unwrap(),
         reporter: Reporter::registry(),
+        imported: false,
         note: "a note".into(),
         fact,
     }

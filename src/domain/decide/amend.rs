@@ -1,0 +1,74 @@
+//! Who may amend a fact: whoever its subject is the business of, also where somebody else recorded it. What the registrar
+//! amended the registrar alone takes back, unless it was imported.
+
+use super::{Desk, Refusal, Rejection};
+use crate::domain::day::Period;
+use crate::domain::fact::{Recorded, Role};
+use crate::domain::history::{Filed, in_force, retracted_by};
+use crate::domain::id::{FactId, Revision};
+use crate::domain::runs::{difference, union};
+use crate::domain::specialist::SpecialistFile;
+
+/// Whether the facts of providers are a caller's to amend.
+pub fn may_amend_providers(role: &Role) -> bool {
+    role.is_registrar() || *role == Role::Certifier
+}
+
+/// Whether a fact of a person is a caller's to amend.
+pub fn may_amend(role: &Role, file: &SpecialistFile, fact: FactId) -> bool {
+    match role {
+        Role::Provider(own) => file.employer_of(fact) == Some(own),
+        role => role.is_registrar(),
+    }
+}
+
+/// Whether it is an amendment that the registrar alone takes back.
+fn is_registrars<F: Filed>(recorded: &Recorded<F>) -> bool {
+    recorded.fact.amends() && recorded.reporter.role.is_registrar() && !recorded.imported
+}
+
+/// Another than the registrar retracts no amendment of the registrar's that is in force.
+pub(super) fn refuse_to_retract<F: Filed>(
+    target: &Recorded<F>,
+    facts: &[Recorded<F>],
+    desk: &dyn Desk,
+) -> Result<(), Rejection> {
+    let is_callers = desk.reporter().role.is_registrar() || !is_registrars(target);
+    if is_callers || retracted_by(facts, Revision::LATEST).contains_key(&target.id) {
+        return Ok(());
+    }
+    let description = "the registrar reported this amendment: the registrar must retract it";
+    Err(Rejection::refused(Refusal::RegistrarMustRecord, target.id, description))
+}
+
+/// Another than the registrar gives back no day that an amendment of the registrar's took away. `days_at`: the days of a
+/// period or a job, as known at a revision; `after`: the days that it would have.
+pub(super) fn refuse_to_give_back<F: Filed>(
+    facts: &[Recorded<F>],
+    days_at: impl Fn(Revision) -> Option<Period>,
+    after: Option<Period>,
+    desk: &dyn Desk,
+) -> Result<(), Rejection> {
+    let known = |revision| union(days_at(revision));
+    let given_back = difference(&union(after), &known(Revision::LATEST));
+    if given_back.is_empty() || desk.reporter().role.is_registrar() {
+        return Ok(());
+    }
+    for amendment in in_force(facts, Revision::LATEST).filter(|recorded| is_registrars(recorded)) {
+        let revision = amendment.id.revision;
+        let mut taken = difference(&known(revision.previous()), &known(revision));
+        for later in facts.iter().filter(|recorded| recorded.id.revision > revision) {
+            // A day that was there again since then is not missing by this amendment.
+            taken = difference(&taken, &known(later.id.revision));
+        }
+        let is_taken = |days: &Period| taken.iter().any(|taken| !taken.intersect(*days).is_empty());
+        if let Some(days) = given_back.iter().find(|days| is_taken(days)) {
+            let description = format!(
+                "the registrar took days from {} on away: the registrar must record that they are given back",
+                days.start
+            );
+            return Err(Rejection::refused(Refusal::RegistrarMustRecord, amendment.id, description));
+        }
+    }
+    Ok(())
+}

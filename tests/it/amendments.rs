@@ -1,0 +1,116 @@
+//! Random reports about the jobs of one person, by two providers, the registrar and an import: what is accepted of them,
+//! and what the others are refused with, is compared with the specification read literally.
+
+use std::collections::BTreeMap;
+
+use cpss_registry::domain::command::{Command, WhichJob, Who};
+use cpss_registry::domain::day::{Day, Period};
+use cpss_registry::domain::decide::Rejection;
+use cpss_registry::domain::fact::{EmploymentEndReason, Fact, Recorded, Role};
+use cpss_registry::domain::id::{EmploymentId, FactId};
+
+use super::histories::Random;
+use super::issuance::office::Office;
+use super::model::amendments::Case;
+
+const FIRST: i32 = 19_000;
+/// Few days, so that reports are about the same ones.
+const DAYS: i32 = 12;
+const POSITIONS: &[&str] = &["Peer support", " peer  SUPPORT ", "Peer", ""];
+
+fn day(random: &mut Random) -> Day {
+    Day::from_number(FIRST + random.between(0, DAYS - 1))
+}
+
+fn spell(random: &mut Random) -> Period {
+    let first = day(random);
+    let last = (!random.chance(40)).then(|| first.plus(random.between(0, DAYS)));
+    Period::from_inclusive(first, last)
+}
+
+/// A report, about what is on file most of the time.
+fn command(random: &mut Random, facts: &[Recorded<Fact>], jobs: &[EmploymentId]) -> Command {
+    let provider = random.pick(&["region-1", "region-2"]).parse().unwrap();
+    let job = if jobs.is_empty() || random.chance(3) { EmploymentId::from_number(999) } else { *random.pick(jobs) };
+    match random.between(0, 9) {
+        0..=2 => Command::StartEmployment {
+            who: Who::Specialist(match &facts[0].fact {
+                Fact::Specialist(id, _) => *id,
+                other => panic!("not a person's: {other:?}"),
+            }),
+            provider,
+            position: (*random.pick(POSITIONS)).to_owned(),
+            supervised: true,
+            days: spell(random),
+        },
+        3..=4 => Command::EndEmployment {
+            job: WhichJob::Employment(job),
+            last_day: day(random),
+            reason: EmploymentEndReason::Resigned,
+        },
+        5..=6 => Command::CorrectEmployment { employment: job, days: spell(random) },
+        _ => {
+            let nothing = FactId { index: 7, ..facts[0].id };
+            // What was reported last is most often what is taken back.
+            let at = if random.chance(50) { facts.len() - 1 } else { random.index(facts.len()) };
+            let fact = if random.chance(3) { nothing } else { facts[at].id };
+            Command::RetractFact { fact, reason: "a mistake".to_owned() }
+        }
+    }
+}
+
+fn code(rejection: &Rejection) -> &'static str {
+    match rejection {
+        Rejection::Invalid(_) => "INVALID_ARGUMENT",
+        Rejection::NotFound { .. } => "NOT_FOUND",
+        Rejection::Refused { refusal, .. } => refusal.code(),
+        Rejection::CriteriaUnmet(_) => "CRITERIA_UNMET",
+    }
+}
+
+#[test]
+fn amendments_are_accepted_and_refused_as_the_specification_says() {
+    let histories: u64 = std::env::var("CPSS_AMENDMENTS").map_or(300, |text| text.parse().unwrap());
+    let mut seen: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    for seed in 0..histories {
+        let mut random = Random::new(seed);
+        let mut office = Office::new("1980-02-29".parse().unwrap());
+        let (mut jobs, id) = (Vec::new(), office.person.id);
+        for step in 0..40 {
+            let (caller, imported) = match random.between(0, 9) {
+                0..=3 => (Role::Provider("region-1".parse().unwrap()), false),
+                4..=5 => (Role::Provider("region-2".parse().unwrap()), false),
+                6 => (Role::Certifier, false),
+                7..=8 => (Role::Registrar, false),
+                _ => (Role::Registrar, true),
+            };
+            let facts: Vec<_> =
+                office.person.facts.iter().map(|it| it.with(Fact::Specialist(id, it.fact.clone()))).collect();
+            let command = command(&mut random, &facts, &jobs);
+            let window = Period { start: Day::from_number(FIRST), end: Day::from_number(FIRST + 2 * DAYS + 2) };
+            let expected = Case { facts: &facts, caller: &caller, window }.refusal(&command);
+            office.is_called_by(caller.clone(), imported);
+            let found = office.submit(&command);
+            let told = found.as_ref().err().map(code);
+            assert_eq!(
+                told, expected,
+                "seed {seed}, step {step}: {command:?} by {caller:?}, import {imported}, on {facts:#?}"
+            );
+            if let (Ok(_), Command::StartEmployment { .. }) = (&found, &command) {
+                jobs.extend(office.known().jobs.last().map(|job| job.employment));
+            }
+            let who = match caller {
+                Role::Provider(_) => "provider",
+                Role::Certifier => "certifier",
+                _ => "registrar",
+            };
+            *seen.entry((who, told.unwrap_or("accepted"))).or_default() += 1;
+        }
+    }
+    println!("{seen:#?}");
+    for told in ["accepted", "NOT_FOUND", "ALREADY_RETRACTED", "REGISTRAR_MUST_RECORD", "EMPLOYMENT_EXISTS"] {
+        assert!(seen.contains_key(&("provider", told)), "no provider was told {told}: {seen:?}");
+    }
+    assert!(seen.contains_key(&("registrar", "HAS_DEPENDENTS")), "{seen:?}");
+    assert!(!seen.contains_key(&("registrar", "REGISTRAR_MUST_RECORD")), "{seen:?}");
+}
