@@ -4,7 +4,7 @@
 //! may be deleted at any time; the next start folds it again. Readers share the index and read the log while the writer
 //! goes on.
 //!
-//! `<data_dir>/LOCK`, `FORMAT`, `log/`, `index/`, `keys/` are the files.
+//! `<data_dir>/LOCK`, `FORMAT`, `log/`, `index/`, `keys/`, `ANSWERED` are the files, and `UNFINISHED` while they are made.
 
 pub mod backup;
 pub mod check;

@@ -2,6 +2,7 @@
 
 use cpss_registry::proto::v1;
 use cpss_registry::server::setup::{self, NewClient};
+use cpss_registry::store::registry_id;
 use prost::bytes::Bytes;
 use tonic::{Code, Status};
 
@@ -108,7 +109,8 @@ async fn place_with_town() -> (Place, tempfile::TempDir, Row, Row) {
     let town = Town::built().await;
     let (north, south) = (town.north, town.south);
     let data = town.server.stop().await;
-    let place = Place::start_with(&["--data-dir", data.path().to_str().unwrap()]);
+    let registry = registry_id(data.path()).unwrap().to_string();
+    let place = Place::start_with(&["--data-dir", data.path().to_str().unwrap(), "--registry", &registry]);
     for role in ["auditor", "payer", "certifier", "provider"] {
         let provider_id = (role == "provider").then(|| "north".to_owned());
         setup::add_client(place.directory(), &NewClient { provider_id, ..client(role, role) }).unwrap();
