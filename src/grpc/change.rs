@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::stream;
-use prost::Message as _;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_stream::Stream;
@@ -14,6 +13,7 @@ use tonic::{Request, Response, Status};
 use super::decode::{ChangesAbout, ChangesAsked};
 use super::disclosure::{Asker, asker};
 use super::limits::fair;
+use super::page::Room;
 use super::reads::Found;
 use super::{Contract, decode, encode, status, unreadable};
 use crate::domain::id::{CredentialNumber, Revision};
@@ -29,9 +29,6 @@ const MOST_CREDENTIALS: usize = 1000;
 
 /// How often a watcher hears something while there is nothing to tell: well within the 5 seconds of the contract.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
-
-/// A page is ended early at this size: clients take no more than 4 MiB at once, unless they are told to.
-const PAGE_BYTES: usize = 2 * 1024 * 1024;
 
 #[tonic::async_trait]
 impl ChangeService for Contract {
@@ -73,31 +70,29 @@ impl ChangeService for Contract {
         let request = request.into_inner();
         let asked = decode::list_changes(&request, asker.own());
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
-        let size = decode::page_size(request.page_size);
-        let question = question(&request, &asker);
-        let (head, after) = if request.page_token.is_empty() {
-            let after = self.position(&asked).await?;
-            (self.registry.head().revision, after)
-        } else {
-            self.go_on(&request.page_token, question)?
+        let page = self.page(&asker, &request, KnownAt::Head).await?;
+        let (head, size) = (page.snapshot.revision, page.window.size);
+        let after = match page.window.after {
+            Some(after) => after,
+            None => self.position(&asked).await?,
         };
         let view = self.view(&asker, asked)?;
         let scope = Scope::of(&view);
         let mut feed = self.feed(&asker, view, after).await?;
         self.note(&asker, "ChangeService/ListChanges", &self.registry.pin_head(), Found::default()).await?;
-        let (mut messages, mut bytes) = (Vec::new(), 0);
-        while messages.len() < size && bytes < PAGE_BYTES {
-            let Some(part) = feed.next(head).await.map_err(|error| unreadable(&error))? else { break };
+        let (mut messages, mut room) = (Vec::new(), Room::of_a_page());
+        let mut told = feed.position();
+        while messages.len() < size
+            && let Some(part) = feed.next(head).await.map_err(|error| unreadable(&error))?
+        {
             let message = message(&part);
-            bytes += message.encoded_len();
+            if !room.takes(&message) {
+                break;
+            }
             messages.push(message);
+            told = feed.position();
         }
-        let Position { revision, parts } = feed.position();
-        let next_page_token = if revision < head {
-            format!("{question:08x}-{:08x}-{head}-{revision}-{parts}", self.tag(head))
-        } else {
-            String::new()
-        };
+        let next_page_token = if told.revision < head { page.token(&told) } else { String::new() };
         let progress = Some(progress(&self.registry, head, &scope));
         Ok(Response::new(v1::ListChangesResponse { messages, next_page_token, progress }))
     }
@@ -108,20 +103,6 @@ impl Contract {
     async fn position(&self, asked: &ChangesAsked) -> Result<Position, Status> {
         self.pin_at(KnownAt::Revision(asked.epoch, asked.after)).await?;
         Ok(Position { revision: asked.after, parts: 0 })
-    }
-
-    /// The head that the pages go up to, and where the next one goes on.
-    fn go_on(&self, page_token: &str, question: u32) -> Result<(Revision, Position), Status> {
-        let token = read(page_token).filter(|token| token.question == question);
-        let token = token.ok_or_else(|| status::invalid_field("page_token", "was not given for this question"))?;
-        if token.head > self.registry.head().revision || self.tag(token.head) != token.tag {
-            return Err(status::history_changed(self.registry.head().revision));
-        }
-        Ok((token.head, token.after))
-    }
-
-    fn tag(&self, revision: Revision) -> u32 {
-        encode::epoch_tag(self.registry.epoch_of(revision))
     }
 
     /// What a caller asks for, as far as the caller may see it. A provider's feed is of its own staff, also where
@@ -231,30 +212,4 @@ fn progress(registry: &Registry, head: Revision, scope: &Scope) -> v1::Progress 
         designations_withheld: scope.designations_withheld,
         provider_id: scope.provider_id.clone(),
     }
-}
-
-/// What tells a question from others, its page aside.
-fn question(request: &v1::ListChangesRequest, asker: &Asker) -> u32 {
-    let asked = v1::ListChangesRequest { page_size: 0, page_token: String::new(), ..request.clone() };
-    crc32c::crc32c_append(crc32c::crc32c(&asked.encode_to_vec()), format!("{:?}", asker.caller.role).as_bytes())
-}
-
-/// A page token, read.
-struct Token {
-    question: u32,
-    /// Of the epoch that the head belongs to.
-    tag: u32,
-    head: Revision,
-    after: Position,
-}
-
-fn read(token: &str) -> Option<Token> {
-    let mut parts = token.split('-');
-    let read = Token {
-        question: u32::from_str_radix(parts.next()?, 16).ok()?,
-        tag: u32::from_str_radix(parts.next()?, 16).ok()?,
-        head: Revision(parts.next()?.parse().ok()?),
-        after: Position { revision: Revision(parts.next()?.parse().ok()?), parts: parts.next()?.parse().ok()? },
-    };
-    parts.next().is_none().then_some(read)
 }

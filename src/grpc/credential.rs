@@ -234,16 +234,17 @@ impl CredentialService for Contract {
         let request = request.into_inner();
         let asked = decode::list_credentials(&request);
         let (filter, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
-        let page = self.page(known_at, request.page_size, &request.page_token).await?;
+        let page = self.page(&asker, &request, known_at).await?;
         let as_of = day_asked(&page.snapshot, "as_of", filter.as_of)?;
-        let search = page.snapshot.off_thread(move |snapshot| snapshot.credentials(&filter, as_of));
+        let window = page.window.clone();
+        let search = page.snapshot.off_thread(move |snapshot| snapshot.credentials(&filter, as_of, window));
         let found = search.await.map_err(|error| unreadable(&error))?;
-        let (credentials, next_page_token) = page.cut(found);
-        let numbers = credentials.iter().map(|timeline| Some(timeline.number));
+        let cut = page.cut(found, |timeline| encode::credential(timeline, as_of));
+        let numbers = cut.entries.iter().map(|timeline| Some(timeline.number));
         self.note_all(&asker, "CredentialService/ListCredentials", &page.snapshot, numbers).await?;
         Ok(Response::new(v1::ListCredentialsResponse {
-            credentials: credentials.iter().map(|timeline| encode::credential(timeline, as_of)).collect(),
-            next_page_token,
+            credentials: cut.messages,
+            next_page_token: cut.next_page_token,
             answer: Some(answer(&page.snapshot, as_of)),
         }))
     }

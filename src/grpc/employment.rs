@@ -86,18 +86,19 @@ impl EmploymentService for Contract {
         let asked = decode::list_employments(&request, asker.own());
         let (mut filter, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         filter.own_staff_of = asker.own_staff_of();
-        let page = self.page(known_at, request.page_size, &request.page_token).await?;
+        let page = self.page(&asker, &request, known_at).await?;
         let as_of = day_asked(&page.snapshot, "as_of", filter.as_of)?;
         filter.as_of = Some(as_of);
-        let search = page.snapshot.off_thread(move |snapshot| snapshot.employments(&filter));
+        let window = page.window.clone();
+        let search = page.snapshot.off_thread(move |snapshot| snapshot.employments(&filter, window));
         let found = search.await.map_err(|error| unreadable(&error))?;
-        let (employments, next_page_token) = page.cut(found);
-        let numbers = employments.iter().map(|(person, _)| person.the_credential().map(|held| held.number));
-        self.note_all(&asker, "EmploymentService/ListEmployments", &page.snapshot, numbers).await?;
         let tags = self.tags();
+        let cut = page.cut(found, |(person, job)| encode::employment(person, job, &tags));
+        let numbers = cut.entries.iter().map(|(person, _)| person.the_credential().map(|held| held.number));
+        self.note_all(&asker, "EmploymentService/ListEmployments", &page.snapshot, numbers).await?;
         Ok(Response::new(v1::ListEmploymentsResponse {
-            employments: employments.iter().map(|(person, job)| encode::employment(person, job, &tags)).collect(),
-            next_page_token,
+            employments: cut.messages,
+            next_page_token: cut.next_page_token,
             answer: Some(answer(&page.snapshot, as_of)),
         }))
     }
@@ -124,7 +125,7 @@ impl EmploymentService for Contract {
             own_staff_of: asker.own_staff_of(),
             ..EmploymentFilter::default()
         };
-        let search = snapshot.off_thread(move |snapshot| snapshot.employments(&filter));
+        let search = snapshot.off_thread(move |snapshot| snapshot.all_employments(&filter));
         let jobs = search.await.map_err(|error| unreadable(&error))?;
         let numbers = jobs.iter().map(|(person, _)| person.the_credential().map(|held| held.number));
         self.note_all(&asker, "EmploymentService/ReconcileRoster", &snapshot, numbers).await?;

@@ -1,52 +1,242 @@
 //! Pages of a list: the whole list stands at one revision, which the page token pins.
+//!
+//! A token holds the epoch, the revision and the place that the next page begins after. Its seal covers these, the
+//! method, the client and the question: a token is good for the client that got it, asking the same again, and for
+//! nobody and nothing else.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use prost::Message;
 use tonic::Status;
+use uuid::Uuid;
 
-use super::{Contract, decode, encode, status};
-use crate::domain::id::Revision;
+use super::disclosure::Asker;
+use super::{Contract, decode, status};
+use crate::domain::id::{FactId, ProviderId, Revision};
+use crate::proto::v1;
+use crate::registry::Registry;
+use crate::registry::feed::Position;
+use crate::registry::list::{Found, Place, Window};
+use crate::registry::seal::SEAL_BYTES;
 use crate::registry::snapshot::{KnownAt, Snapshot};
 
+/// A page ends before the entry that would take it beyond so many bytes.
+pub(super) const PAGE_BYTES: usize = 1024 * 1024;
+
+/// What the fields of an answer around its entries have at most, and the key and length of an entry.
+const AROUND_BYTES: usize = 4096;
+const AROUND_ENTRY_BYTES: usize = 8;
+
+/// A request for a page of a list.
+pub(super) trait Paged: Message + Clone {
+    /// Its method.
+    const METHOD: &'static str;
+    /// The most entries asked for.
+    fn page_size(&self) -> u32;
+    /// The token of the page before.
+    fn page_token(&self) -> &str;
+    /// What is asked, whatever the page.
+    fn question(&self) -> Vec<u8>;
+}
+
+macro_rules! paged {
+    ($($request:ident of $service:literal,)*) => {$(
+        impl Paged for v1::$request {
+            const METHOD: &'static str = concat!($service, "/", stringify!($request));
+
+            fn page_size(&self) -> u32 {
+                self.page_size
+            }
+
+            fn page_token(&self) -> &str {
+                &self.page_token
+            }
+
+            fn question(&self) -> Vec<u8> {
+                v1::$request { page_size: 0, page_token: String::new(), ..self.clone() }.encode_to_vec()
+            }
+        }
+    )*};
+}
+
+paged! {
+    ListChangesRequest of "ChangeService",
+    ListCredentialsRequest of "CredentialService",
+    ListEmploymentsRequest of "EmploymentService",
+    ListFactsRequest of "RecordService",
+    ListProvidersRequest of "ProviderService",
+}
+
+/// A place in a list, as a token holds it.
+pub(super) trait Placed: Sized {
+    fn to_bytes(&self) -> Vec<u8>;
+    fn of_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+/// A number with a smaller one behind it.
+fn two_numbers(bytes: &[u8]) -> Option<(u64, u32)> {
+    let (first, second) = bytes.split_first_chunk()?;
+    Some((u64::from_be_bytes(*first), u32::from_be_bytes(second.try_into().ok()?)))
+}
+
+impl Placed for Place {
+    fn to_bytes(&self) -> Vec<u8> {
+        [self.of.to_be_bytes().as_slice(), &self.at.to_be_bytes()].concat()
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Option<Place> {
+        two_numbers(bytes).map(|(of, at)| Place { of, at })
+    }
+}
+
+impl Placed for FactId {
+    fn to_bytes(&self) -> Vec<u8> {
+        [self.revision.0.to_be_bytes().as_slice(), &self.index.to_be_bytes()].concat()
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Option<FactId> {
+        two_numbers(bytes).map(|(revision, index)| FactId { revision: Revision(revision), index })
+    }
+}
+
+impl Placed for Position {
+    fn to_bytes(&self) -> Vec<u8> {
+        [self.revision.0.to_be_bytes().as_slice(), &self.parts.to_be_bytes()].concat()
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Option<Position> {
+        two_numbers(bytes).map(|(revision, parts)| Position { revision: Revision(revision), parts })
+    }
+}
+
+impl Placed for ProviderId {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.as_str().as_bytes().to_vec()
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Option<ProviderId> {
+        std::str::from_utf8(bytes).ok()?.parse().ok()
+    }
+}
+
 /// A page that is asked for.
-pub(super) struct Page {
+pub(super) struct Page<K> {
     pub(super) snapshot: Snapshot,
-    offset: usize,
-    size: usize,
+    pub(super) window: Window<K>,
+    tokens: Tokens,
+}
+
+/// What gives the tokens of one question.
+struct Tokens {
+    registry: Registry,
+    method: &'static str,
+    client: String,
+    question: Vec<u8>,
+}
+
+/// The entries of a page, as they are and as the wire has them.
+pub(super) struct Entries<T, M> {
+    pub(super) entries: Vec<T>,
+    pub(super) messages: Vec<M>,
+    pub(super) next_page_token: String,
 }
 
 impl Contract {
     /// The page that a request asks for. A token stands for the state of knowledge of the first page.
-    pub(super) async fn page(&self, known_at: KnownAt, page_size: u32, page_token: &str) -> Result<Page, Status> {
-        let size = decode::page_size(page_size);
-        if page_token.is_empty() {
-            return Ok(Page { snapshot: self.pin_at(known_at).await?, offset: 0, size });
-        }
-        let (tag, revision, offset) = read(page_token)
-            .ok_or_else(|| status::invalid_field("page_token", "not a token that this registry gave"))?;
-        if self.tags()(revision) != Some(tag) {
-            return Err(status::history_changed(self.registry.head().revision));
-        }
-        let snapshot = self.pin_at(KnownAt::Revision(None, revision)).await?;
-        Ok(Page { snapshot, offset, size })
+    pub(super) async fn page<R: Paged, K: Placed>(
+        &self,
+        asker: &Asker,
+        request: &R,
+        known_at: KnownAt,
+    ) -> Result<Page<K>, Status> {
+        let tokens = Tokens {
+            registry: self.registry.clone(),
+            method: R::METHOD,
+            client: asker.caller.client.clone(),
+            question: request.question(),
+        };
+        let size = decode::page_size(request.page_size());
+        let (known_at, after) = if request.page_token().is_empty() {
+            (known_at, None)
+        } else {
+            let (epoch, revision, place) = tokens
+                .read(request.page_token())
+                .ok_or_else(|| status::invalid_field("page_token", "was not given to this client for this question"))?;
+            (KnownAt::Revision(Some(epoch), revision), Some(place))
+        };
+        Ok(Page { snapshot: self.pin_at(known_at).await?, window: Window { after, size }, tokens })
     }
 }
 
-impl Page {
-    /// The entries of this page, and the token of the next one.
-    pub(super) fn cut<T>(&self, all: impl IntoIterator<Item = T>) -> (Vec<T>, String) {
-        let mut entries: Vec<T> = all.into_iter().skip(self.offset).take(self.size + 1).collect();
-        if entries.len() <= self.size {
-            return (entries, String::new());
+impl<K: Placed> Page<K> {
+    /// The entries that fit on this page, and the token of the next one.
+    pub(super) fn cut<T, M: Message>(&self, found: Found<K, T>, encode: impl Fn(&T) -> M) -> Entries<T, M> {
+        let Found { entries: all, mut next, .. } = found;
+        let (mut entries, mut messages) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
+        let (mut room, mut last) = (Room::of_a_page(), None);
+        for (place, entry) in all {
+            let message = encode(&entry);
+            if !room.takes(&message) {
+                next = last;
+                break;
+            }
+            entries.push(entry);
+            messages.push(message);
+            last = Some(place);
         }
-        entries.truncate(self.size);
-        let tag = encode::epoch_tag(self.snapshot.epoch);
-        (entries, format!("{tag:08x}-{}-{}", self.snapshot.revision, self.offset + self.size))
+        let next_page_token = next.map_or_else(String::new, |place| self.token(&place));
+        Entries { entries, messages, next_page_token }
+    }
+
+    /// The token of the page that begins after a place.
+    pub(super) fn token(&self, place: &K) -> String {
+        let Snapshot { epoch, revision, .. } = &self.snapshot;
+        self.tokens.write(*epoch, *revision, &place.to_bytes())
     }
 }
 
-fn read(token: &str) -> Option<(u32, Revision, usize)> {
-    let mut parts = token.split('-');
-    let tag = u32::from_str_radix(parts.next()?, 16).ok()?;
-    let revision = Revision(parts.next()?.parse().ok()?);
-    let offset = parts.next()?.parse().ok()?;
-    parts.next().is_none().then_some((tag, revision, offset))
+/// What is left of the bytes of a page.
+pub(super) struct Room {
+    left: usize,
+    is_empty: bool,
+}
+
+impl Room {
+    pub(super) fn of_a_page() -> Room {
+        Room { left: PAGE_BYTES - AROUND_BYTES, is_empty: true }
+    }
+
+    /// Whether there is room for an entry, which it has then. There always is for the first one.
+    pub(super) fn takes(&mut self, entry: &impl Message) -> bool {
+        let left = self.left.checked_sub(entry.encoded_len() + AROUND_ENTRY_BYTES);
+        if left.is_none() && !self.is_empty {
+            return false;
+        }
+        self.left = left.unwrap_or_default();
+        self.is_empty = false;
+        true
+    }
+}
+
+impl Tokens {
+    fn write(&self, epoch: Uuid, revision: Revision, place: &[u8]) -> String {
+        let body = [epoch.as_bytes(), revision.0.to_be_bytes().as_slice(), place].concat();
+        let seal = self.registry.seal(&self.sealed(&body));
+        URL_SAFE_NO_PAD.encode([body.as_slice(), &seal].concat())
+    }
+
+    fn read<K: Placed>(&self, token: &str) -> Option<(Uuid, Revision, K)> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (body, seal) = bytes.split_at_checked(bytes.len().checked_sub(SEAL_BYTES)?)?;
+        if !self.registry.is_sealed(&self.sealed(body), seal) {
+            return None;
+        }
+        let (epoch, rest) = body.split_first_chunk()?;
+        let (revision, place) = rest.split_first_chunk()?;
+        Some((Uuid::from_bytes(*epoch), Revision(u64::from_be_bytes(*revision)), K::of_bytes(place)?))
+    }
+
+    fn sealed<'a>(&'a self, body: &'a [u8]) -> [&'a [u8]; 4] {
+        [self.method.as_bytes(), self.client.as_bytes(), &self.question, body]
+    }
 }

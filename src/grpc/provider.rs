@@ -2,6 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
+use super::disclosure::asker;
 use super::mutation::mutate;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
@@ -114,17 +115,19 @@ impl ProviderService for Contract {
         &self,
         request: Request<v1::ListProvidersRequest>,
     ) -> Result<Response<v1::ListProvidersResponse>, Status> {
+        let asker = asker(&request)?;
         let request = request.into_inner();
         let asked = decode::list_providers(&request);
         let (filter, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
-        let page = self.page(known_at, request.page_size, &request.page_token).await?;
-        let matching = page.snapshot.providers_matching(&filter);
-        let (providers, next_page_token) = page.cut(matching);
+        let page = self.page(&asker, &request, known_at).await?;
+        let matching = page.snapshot.providers_matching(&filter, page.window.clone());
+        let matching = matching.map_err(|error| unreadable(&error))?;
         let tags = self.tags();
+        let cut = page.cut(matching, |file| encode::provider(&file.id, &file.state, &tags));
         let today = day_asked(&page.snapshot, "as_of", None)?;
         Ok(Response::new(v1::ListProvidersResponse {
-            providers: providers.iter().map(|file| encode::provider(&file.id, &file.state, &tags)).collect(),
-            next_page_token,
+            providers: cut.messages,
+            next_page_token: cut.next_page_token,
             answer: Some(answer(&page.snapshot, today)),
         }))
     }

@@ -18,6 +18,7 @@ use crate::proto::v1;
 use crate::proto::v1::import_records_response::Result as Outcome;
 use crate::proto::v1::list_facts_request::Subject;
 use crate::proto::v1::record_service_server::RecordService;
+use crate::registry::search::FiledFact;
 
 /// How many rows of an import are under way at most: enough that the disk is hardly waited for, and few enough that
 /// others who report meanwhile wait some milliseconds.
@@ -58,23 +59,18 @@ impl RecordService for Contract {
         let asker = asker(&request)?;
         let request = request.into_inner();
         let (of, known_at) = decode::list_facts(&request).map_err(|rejection| status::rejected(&rejection))?;
-        let page = self.page(known_at, request.page_size, &request.page_token).await?;
+        let page = self.page(&asker, &request, known_at).await?;
         let only = asker.sees_own_facts_only().then(|| asker.caller.reporter());
-        let search = page.snapshot.off_thread(move |snapshot| snapshot.facts(&of, only.as_ref()));
+        let window = page.window.clone();
+        let search = page.snapshot.off_thread(move |snapshot| {
+            let Some(found) = snapshot.facts(&of, only.as_ref(), &window)? else { return Ok(None) };
+            let revisions = found.entries.iter().map(|(id, _)| id.revision).collect();
+            Ok(Some((found, snapshot.request_ids(&revisions)?)))
+        });
         let found = search.await.map_err(|error| unreadable(&error))?;
-        let found = found.ok_or_else(|| not_on_file(request.subject.as_ref()))?;
-        let (facts, next_page_token) = page.cut(found);
-        let number = match &request.subject {
-            Some(Subject::CredentialNumber(number)) => number.parse().ok(),
-            _ => None,
-        };
-        self.note(&asker, "RecordService/ListFacts", &page.snapshot, Found::person(number, None)).await?;
-        let revisions = facts.iter().map(|filed| filed.recorded.id.revision).collect();
-        let requests = page.snapshot.off_thread(move |snapshot| snapshot.request_ids(&revisions));
-        let requests = requests.await.map_err(|error| unreadable(&error))?;
+        let (found, requests) = found.ok_or_else(|| not_on_file(request.subject.as_ref()))?;
         let tags = self.tags();
-        let today = day_asked(&page.snapshot, "as_of", None)?;
-        let facts = facts.iter().map(|filed| {
+        let cut = page.cut(found, |filed: &FiledFact| {
             let around = encode::Around {
                 request_id: requests.get(&filed.recorded.id.revision).copied(),
                 retracted_by: filed.retracted_by,
@@ -82,9 +78,15 @@ impl RecordService for Contract {
             };
             asker.fact(&filed.recorded.reporter, encode::fact(&filed.recorded, around, &tags))
         });
+        let number = match &request.subject {
+            Some(Subject::CredentialNumber(number)) => number.parse().ok(),
+            _ => None,
+        };
+        self.note(&asker, "RecordService/ListFacts", &page.snapshot, Found::person(number, None)).await?;
+        let today = day_asked(&page.snapshot, "as_of", None)?;
         Ok(Response::new(v1::ListFactsResponse {
-            facts: facts.collect(),
-            next_page_token,
+            facts: cut.messages,
+            next_page_token: cut.next_page_token,
             answer: Some(answer(&page.snapshot, today)),
         }))
     }

@@ -1,8 +1,8 @@
 //! What a request asks, in the form in which it is compared with an earlier request of the same id.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
 use uuid::Uuid;
+
+use super::seal::keyed_digest;
 
 /// How a message begins whose first field is a text of 36 bytes, such as the canonical form of a UUID.
 const BEFORE_THE_ID: [u8; 2] = [FIRST_FIELD, 36];
@@ -25,13 +25,13 @@ impl Content {
 
     /// A keyed digest of it.
     pub(super) fn digest(&self, key: &[u8; 32]) -> [u8; 32] {
-        digest(key, &self.canonical)
+        keyed_digest(key, &self.canonical)
     }
 
     /// Whether a digest on record is that of the same request. Earlier releases digested requests as they were sent, with
     /// the id in whatever form the client wrote it.
     pub(super) fn has_digest(&self, key: &[u8; 32], on_record: &[u8; 32], id: Uuid) -> bool {
-        let is_recorded = |content: &[u8]| digest(key, content) == *on_record;
+        let is_recorded = |content: &[u8]| keyed_digest(key, content) == *on_record;
         is_recorded(&self.canonical)
             || self.as_sent.as_deref().is_some_and(is_recorded)
             || forms(id).iter().filter_map(|form| self.with_id(form)).any(|content| is_recorded(&content))
@@ -57,14 +57,6 @@ fn forms(id: Uuid) -> [String; 7] {
     ]
 }
 
-fn digest(key: &[u8; 32], content: &[u8]) -> [u8; 32] {
-    let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
-    block[..key.len()].copy_from_slice(key);
-    let mut mac = Hmac::<Sha256>::new(&block);
-    mac.update(content);
-    mac.finalize().into_bytes().into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,18 +76,18 @@ mod tests {
         written.push(id.to_string().replacen("5f0c", "5F0c", 1));
         for form in &written {
             assert_eq!(Uuid::parse_str(form), Ok(id), "{form}");
-            let on_record = digest(&key, &sent(form, "same"));
+            let on_record = keyed_digest(&key, &sent(form, "same"));
             let again = Content::new(sent(form, "same"), canonical.clone());
             assert!(again.has_digest(&key, &on_record, id), "{form} sent again");
             let other = Content::new(sent(form, "other"), sent(&id.to_string(), "other"));
             assert!(!other.has_digest(&key, &on_record, id), "{form} with other content");
         }
         for form in &written[..written.len() - 1] {
-            let on_record = digest(&key, &sent(form, "same"));
+            let on_record = keyed_digest(&key, &sent(form, "same"));
             for now in &written {
                 let again = Content::new(sent(now, "same"), canonical.clone());
                 assert!(again.has_digest(&key, &on_record, id), "{form}, sent again as {now}");
-                assert_eq!(again.digest(&key), digest(&key, &canonical), "{now}");
+                assert_eq!(again.digest(&key), keyed_digest(&key, &canonical), "{now}");
             }
         }
     }

@@ -21,6 +21,7 @@ mod errors;
 pub mod feed;
 pub mod head;
 mod lately;
+pub mod list;
 mod loading;
 mod open;
 mod past;
@@ -28,6 +29,7 @@ pub mod question;
 mod receipt;
 mod residents;
 pub mod scrub;
+pub mod seal;
 pub mod search;
 mod semantics;
 pub mod snapshot;
@@ -36,8 +38,9 @@ mod stage;
 mod touched;
 mod writer;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
@@ -58,6 +61,7 @@ pub use self::open::{Opened, Options};
 use self::past::{Past, Span};
 pub use self::receipt::{Receipt, ReportedJob, Resource};
 use self::residents::Residents;
+use self::seal::Sealer;
 use self::snapshot::{KnownAt, Snapshot};
 use self::writer::{Message, Outcome, Reply};
 pub use self::writer::{Submission, WriterFailed};
@@ -82,6 +86,8 @@ pub const SEMANTICS_VERSION: u32 = 2;
 /// What the writer and the readers share.
 pub(crate) struct Shared {
     index: Arc<Index>,
+    /// What seals page tokens.
+    sealer: Sealer,
     log: Arc<dyn ReadLog>,
     clock: Clock,
     /// The last day that an operator lets the clock open, however far ahead it is.
@@ -98,6 +104,8 @@ pub(crate) struct Shared {
     shelf: feed::Shelf,
     residents: Residents,
     providers: papaya::HashMap<ProviderId, ResidentProvider, RandomState>,
+    /// Their ids, in order.
+    provider_ids: RwLock<BTreeSet<ProviderId>>,
     /// What was worked out of the past lately.
     past: Past,
     /// Every provider that ever had an identifier.
@@ -157,7 +165,10 @@ impl Shared {
                 }
             }
         }
-        self.providers.pin().insert(resident.file.id.clone(), resident);
+        let id = resident.file.id.clone();
+        if self.providers.pin().insert(id.clone(), resident).is_none() {
+            self.provider_ids.write().unwrap_or_else(PoisonError::into_inner).insert(id);
+        }
     }
 
     fn publish(&self, head: Head) {

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
@@ -22,6 +22,7 @@ use super::lately::Lately;
 use super::past::Past;
 use super::residents::Residents;
 use super::scrub::Damage;
+use super::seal::Sealer;
 use super::trouble::Trouble;
 use super::writer::{Message, Reply, Writer, WriterFailed};
 use super::{PLACES, QUEUE, Registry, SEMANTICS_VERSION, Shared, semantics};
@@ -187,6 +188,7 @@ pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> R
     let head = store.head();
     let today = chronicle.today(head).unwrap_or(Day::BEGINNING);
     let shared = Shared {
+        sealer: Sealer::of(store.request_key()),
         log: store.log_reader(),
         head: ArcSwap::from_pointee(Head {
             revision: head,
@@ -205,6 +207,7 @@ pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> R
         answered_through: AtomicI64::new(store.answered_through().as_microsecond()),
         residents: Residents::default(),
         providers: papaya::HashMap::default(),
+        provider_ids: RwLock::default(),
         past: Past::default(),
         identifiers: papaya::HashMap::default(),
         index,

@@ -93,11 +93,9 @@ impl Residents {
         self.are_all_here.load(Ordering::Acquire)
     }
 
-    /// The numbers that are here, in order.
-    pub(super) fn numbers(&self) -> Vec<CredentialNumber> {
-        let mut numbers: Vec<CredentialNumber> = self.credentials.pin().keys().copied().collect();
-        numbers.sort_unstable();
-        numbers
+    /// The numbers that are here.
+    fn numbers(&self) -> Vec<CredentialNumber> {
+        self.credentials.pin().keys().copied().collect()
     }
 
     /// Puts timelines in the place of those that there may be. For the writer alone.
@@ -152,6 +150,14 @@ impl Shared {
         let Some(id) = self.index.specialist_of_credential(number)? else { return Ok(None) };
         self.residents.add(self.compile(id, self.index.specialist_facts(id)?, &head).credentials);
         Ok(self.residents.credentials.pin().get(&number).cloned())
+    }
+
+    /// The numbers of all credentials ever issued, in any order. Reads the disk until every timeline is here.
+    pub(super) fn credential_numbers(&self) -> Result<Vec<CredentialNumber>, ReadError> {
+        if self.residents.are_all_here() {
+            return Ok(self.residents.numbers());
+        }
+        Ok(self.index.credentials()?.into_iter().map(|(number, _)| number).collect())
     }
 
     /// A person's credentials, compiled with the providers that are in memory, under the law of a head.

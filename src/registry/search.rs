@@ -1,12 +1,13 @@
 //! Searches: lists of what is on file, as known at a snapshot. They read the disk where the past is asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::chronicle::Adopted;
 use super::errors::ReadError;
+use super::list::{Found, Window};
 use super::snapshot::Snapshot;
 use crate::domain::day::Day;
 use crate::domain::decide::{Grounds, may_amend, may_amend_providers};
@@ -15,9 +16,8 @@ use crate::domain::history::{Filed, retracted_by};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::law::Law;
 use crate::domain::provider::ProviderFile;
-use crate::domain::specialist::{Job, Specialist, SpecialistFile};
+use crate::domain::specialist::SpecialistFile;
 use crate::domain::standing::Standing;
-use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
 
 /// Which credentials are looked for. What is not set does not matter.
@@ -39,13 +39,6 @@ pub struct CredentialFilter {
     pub birth_date: Option<Day>,
 }
 
-impl CredentialFilter {
-    fn bears(&self, given_name: &str, family_name: &str) -> bool {
-        self.given_name.as_ref().is_none_or(|given| given == given_name)
-            && self.family_name.as_ref().is_none_or(|family| family == family_name)
-    }
-}
-
 /// Which providers are looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProviderFilter {
@@ -58,7 +51,7 @@ pub struct ProviderFilter {
 }
 
 impl ProviderFilter {
-    fn lets_through(&self, row: &ProviderRow) -> bool {
+    pub(super) fn lets_through(&self, row: &ProviderRow) -> bool {
         self.facility_type.is_none_or(|asked| row.facility_type == asked)
             && self.county.as_ref().is_none_or(|county| row.county.to_lowercase() == *county)
             && self.identifier.as_ref().is_none_or(|asked| row.identifiers.contains(asked))
@@ -141,95 +134,23 @@ impl Snapshot {
         self.shared.head.load().chronicle.adopted(self.revision).cloned().collect()
     }
 
-    /// Every credential's timeline, in the order of their numbers.
-    fn timelines(&self) -> Result<Vec<Arc<Timeline>>, ReadError> {
-        let residents = &self.shared.residents;
-        let numbers = if residents.are_all_here() {
-            residents.numbers()
-        } else {
-            self.shared.index.credentials()?.into_iter().map(|(number, _)| number).collect()
-        };
-        let mut timelines = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            timelines.extend(self.read_timeline(number)?);
-        }
-        Ok(timelines)
-    }
-
-    /// The credentials that a filter lets through, in the order of their numbers.
-    pub fn credentials(&self, filter: &CredentialFilter, as_of: Day) -> Result<Vec<Arc<Timeline>>, ReadError> {
-        let mut found = self.timelines()?;
-        found.retain(|timeline| {
-            filter.specialist.is_none_or(|specialist| timeline.specialist == specialist)
-                && filter.standing.is_none_or(|standing| timeline.days.at(as_of).standing == standing)
-                && filter.provider.as_ref().is_none_or(|provider| timeline.has_job_with(provider.as_str(), as_of))
-                && timeline.names.folded().any(|(given, family)| filter.bears(given, family))
-        });
-        if let Some(birth_date) = filter.birth_date {
-            let mut born_then = Vec::new();
-            for timeline in found {
-                let file = self.file(timeline.specialist)?;
-                if file.is_some_and(|file| file.known_now().birth_date == Some(birth_date)) {
-                    born_then.push(timeline);
-                }
-            }
-            found = born_then;
-        }
-        Ok(found)
-    }
-
-    /// The jobs that a filter lets through, each with whose it is.
-    pub fn employments(&self, filter: &EmploymentFilter) -> Result<Vec<(Specialist, Job)>, ReadError> {
-        let ids: Vec<SpecialistId> = if let Some(specialist) = filter.specialist {
-            vec![specialist]
-        } else if let Some(credential) = filter.credential {
-            self.shared.index.specialist_of_credential(credential)?.into_iter().collect()
-        } else {
-            filter.provider.as_ref().map(|provider| self.shared.index.staff(provider)).transpose()?.unwrap_or_default()
-        };
-        let mut found = Vec::new();
-        for id in ids {
-            if let Some(own) = &filter.own_staff_of
-                && !self.has_on_staff(own, id)?
-            {
-                continue;
-            }
-            let Some(known) = self.file(id)?.map(|file| file.known_now()) else { continue };
-            if filter.credential.is_some_and(|number| known.credential(number).is_none()) {
-                continue;
-            }
-            let matches = |job: &&Job| {
-                filter.provider.as_ref().is_none_or(|provider| job.provider == *provider)
-                    && filter.as_of.is_none_or(|day| job.days.includes(day))
-            };
-            found.extend(known.jobs.iter().filter(matches).map(|job| (known.clone(), job.clone())));
-        }
-        Ok(found)
-    }
-
-    /// The providers on file that a filter lets through, in the order of their ids.
-    pub fn providers_matching(&self, filter: &ProviderFilter) -> Vec<Arc<ProviderFile>> {
-        let mut found = self.providers();
-        found.retain(|file| file.state.row.as_ref().is_some_and(|row| filter.lets_through(row)));
-        found
-    }
-
     /// Per facility type: providers, and those with at least one specialist who may practice there on the day.
     pub fn program_statistics(&self, day: Day) -> Result<Vec<(FacilityType, FacilityCount)>, ReadError> {
         let files = self.providers();
-        let by_id: BTreeMap<&str, &Arc<ProviderFile>> = files.iter().map(|file| (file.id.as_str(), file)).collect();
-        let mut served: BTreeSet<&str> = BTreeSet::new();
-        for timeline in self.timelines()? {
-            if !timeline.days.at(day).standing.allows_practice() {
-                continue;
+        let takes_part = |file: &&Arc<ProviderFile>| {
+            let on = file.timeline.days.at(day);
+            file.state.row.is_some() && on.qualifies && !on.suspended
+        };
+        let mut unserved: HashSet<&str> = files.iter().filter(takes_part).map(|file| file.id.as_str()).collect();
+        let mut served: HashSet<&str> = HashSet::new();
+        for number in self.shared.credential_numbers()? {
+            if unserved.is_empty() {
+                break;
             }
-            for (provider, _) in timeline.jobs.iter().filter(|(_, days)| days.includes(day)) {
-                if let Some((id, file)) = by_id.get_key_value(provider.as_str()) {
-                    let on = file.timeline.days.at(day);
-                    if on.qualifies && !on.suspended {
-                        served.insert(*id);
-                    }
-                }
+            let Some(timeline) = self.read_timeline(number)? else { continue };
+            if timeline.days.at(day).standing.allows_practice() {
+                let here = timeline.jobs.iter().filter(|(_, days)| days.includes(day));
+                served.extend(here.filter_map(|(provider, _)| unserved.take(provider.as_str())));
             }
         }
         let mut counts: BTreeMap<FacilityType, FacilityCount> =
@@ -253,9 +174,14 @@ impl Snapshot {
         Ok(ids)
     }
 
-    /// The facts on file under a subject: all of them, or those that a caller may amend. None where the subject is not on
-    /// file, or nothing of it is the caller's.
-    pub fn facts(&self, of: &FactsOf, only: Option<&Reporter>) -> Result<Option<Vec<FiledFact>>, ReadError> {
+    /// The facts on file under a subject, in the order in which they were recorded: all of them, or those that a caller
+    /// may amend. None where the subject is not on file, or nothing of it is the caller's.
+    pub fn facts(
+        &self,
+        of: &FactsOf,
+        only: Option<&Reporter>,
+        window: &Window<FactId>,
+    ) -> Result<Option<Found<FactId, FiledFact>>, ReadError> {
         if let Some(caller) = only
             && !self.may_amend_some(caller, of)?
         {
@@ -292,7 +218,19 @@ impl Snapshot {
                 }
             }
         };
-        Ok((!facts.is_empty()).then_some(facts))
+        if facts.is_empty() {
+            return Ok(None);
+        }
+        let looked_at = facts.len();
+        let mut entries: Vec<(FactId, FiledFact)> = facts
+            .into_iter()
+            .map(|filed| (filed.recorded.id, filed))
+            .filter(|(id, _)| Some(*id) > window.after)
+            .collect();
+        let is_more = entries.len() > window.size;
+        entries.truncate(window.size);
+        let next = entries.last().map(|(id, _)| *id).filter(|_| is_more);
+        Ok(Some(Found { entries, next, looked_at }))
     }
 
     /// Whether anything under a subject can be a caller's to amend: known without reading the subject's file.

@@ -4,7 +4,7 @@
 //! facts up to the pinned revision, the same path as any question about the past.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -126,8 +126,7 @@ impl Snapshot {
 
     /// Every provider with a fact up to the revision, in the order of their ids.
     pub fn providers(&self) -> Vec<Arc<ProviderFile>> {
-        let mut ids: Vec<ProviderId> = self.shared.providers.pin().keys().cloned().collect();
-        ids.sort();
+        let ids = self.shared.provider_ids.read().unwrap_or_else(PoisonError::into_inner).clone();
         ids.iter().filter_map(|id| self.provider(id.as_str())).collect()
     }
 

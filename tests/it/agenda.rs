@@ -13,7 +13,6 @@ use cpss_registry::domain::id::{CredentialNumber, Revision};
 use cpss_registry::domain::record::{Change, Record};
 use cpss_registry::domain::standing::Standing;
 use cpss_registry::proto::v1;
-use cpss_registry::registry::search::CredentialFilter;
 use cpss_registry::registry::snapshot::{KnownAt, Snapshot};
 use cpss_registry::registry::{Opened, SubmitError};
 use cpss_registry::server::generate;
@@ -55,7 +54,7 @@ fn records(data: &Path) -> Vec<Record> {
 /// What the opening of a day changes of everything known.
 fn by_looking_at_everything(known: &Snapshot, day: Day) -> Vec<Change> {
     let mut told = Told::default();
-    for timeline in known.credentials(&CredentialFilter::default(), day).unwrap() {
+    for timeline in library::all_credentials(known, day) {
         let employer = |id: &str| known.provider(id).map(|file| (file.id.clone(), Arc::clone(&file.timeline)));
         let employers: HashMap<_, _> = timeline.jobs.iter().filter_map(|(id, _)| employer(id.as_str())).collect();
         told.add_credential(&timeline, &employers);

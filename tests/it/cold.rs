@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use cpss_registry::domain::day::{Day, Period};
 use cpss_registry::domain::id::CredentialNumber;
-use cpss_registry::registry::search::CredentialFilter;
 use cpss_registry::registry::{Opened, Submission};
 use cpss_registry::store::StoreOptions;
 
@@ -56,7 +55,7 @@ async fn nothing_is_unknown_because_it_is_not_read_in() {
         let opened = open(data.path());
         let snapshot = opened.registry.pin_head();
         let today = TODAY.parse().unwrap();
-        let found = snapshot.credentials(&CredentialFilter::default(), today).unwrap();
+        let found = library::all_credentials(&snapshot, today);
         assert_eq!(found.len(), PEOPLE);
         assert!(found.is_sorted_by_key(|timeline| timeline.number));
         let with_specialist: u32 =

@@ -35,6 +35,7 @@ mod mirror;
 mod model;
 mod names;
 mod opening;
+mod pages;
 mod provision;
 mod reask;
 mod requests;

@@ -140,6 +140,11 @@ pub(super) fn credential(number: CredentialNumber) -> Vec<u8> {
     numbered(CREDENTIAL, number.number())
 }
 
+/// Where the credentials from a number on are.
+pub(super) fn credentials_from(number: u64) -> Vec<u8> {
+    numbered(CREDENTIAL, number)
+}
+
 /// Where the agendas of all days are.
 pub(super) const WHOLE_AGENDA: &[u8] = &[AGENDA];
 
@@ -169,6 +174,11 @@ pub(super) fn due(entry: &Entry) -> Vec<u8> {
     let mut key = vec![DUE];
     key.extend(entry.key());
     key
+}
+
+/// The first key after a key.
+pub(super) fn behind(key: &[u8]) -> Vec<u8> {
+    [key, &[0]].concat()
 }
 
 /// The first key after all that begin so.

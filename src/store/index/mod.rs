@@ -48,6 +48,9 @@ pub use whole::WholeAgenda;
 const HELD_FOR: Duration = Duration::from_secs(2);
 const HELD_STEP: Duration = Duration::from_millis(10);
 
+/// How many entries are copied from memory at once for a range: whoever wants the first few does not pay for all.
+const RECENT_AT_ONCE: usize = 512;
+
 /// How many records are folded at once when the log is ahead.
 const FOLD_AT_ONCE: u64 = 1024;
 
@@ -273,8 +276,22 @@ impl View for Index {
     }
 
     fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn {
-        // What goes from the one to the other meanwhile is in both.
-        let recent = self.recent.range(from, before);
+        let mut from = from.to_vec();
+        loop {
+            let recent = self.recent.range(&from, before, RECENT_AT_ONCE);
+            let next = recent.last().filter(|_| recent.len() == RECENT_AT_ONCE).map(|(last, _)| keys::behind(last));
+            let ended = self.range_with(recent, &from, next.as_deref().unwrap_or(before), visit)?;
+            match next {
+                Some(next) if ended.is_continue() => from = next,
+                _ => return Ok(ended),
+            }
+        }
+    }
+}
+
+impl Index {
+    /// A part of a range, with what was in memory of it. Memory was read first: what goes to sled meanwhile is in both.
+    fn range_with(&self, recent: Vec<(IVec, IVec)>, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn {
         let in_sled = || self.db.range(from..before).map(|entry| entry.map_err(IndexError::Sled));
         let layers = self.layers.load_full();
         let mut below =

@@ -80,17 +80,17 @@ impl Recent {
         maps.newest.get(key).or_else(|| maps.leaving.get(key)).cloned()
     }
 
-    /// The entries from a key up to another, the latter not included, in order.
-    pub(super) fn range(&self, from: &[u8], before: &[u8]) -> Vec<(IVec, IVec)> {
+    /// The first entries from a key up to another, the latter not included, in order: no more than so many.
+    pub(super) fn range(&self, from: &[u8], before: &[u8], most: usize) -> Vec<(IVec, IVec)> {
         let range = (Bound::Included(from), Bound::Excluded(before));
         let maps = self.shared.maps();
         let copy = |(key, value): (&IVec, &IVec)| (key.clone(), value.clone());
         if maps.leaving.is_empty() {
-            return maps.newest.range::<[u8], _>(range).map(copy).collect();
+            return maps.newest.range::<[u8], _>(range).take(most).map(copy).collect();
         }
-        let mut found: Writes = maps.leaving.range::<[u8], _>(range).map(copy).collect();
-        found.extend(maps.newest.range::<[u8], _>(range).map(copy));
-        found.into_iter().collect()
+        let mut found: Writes = maps.leaving.range::<[u8], _>(range).take(most).map(copy).collect();
+        found.extend(maps.newest.range::<[u8], _>(range).take(most).map(copy));
+        found.into_iter().take(most).collect()
     }
 
     /// Takes in what was folded, at once. Waits while there is too much.

@@ -139,12 +139,39 @@ pub trait View {
         Ok(self.get(&keys::credential(number))?.as_deref().and_then(keys::trailing_specialist))
     }
 
+    /// The first entries of a range, and no more than so many.
+    fn first(
+        &self,
+        from: &[u8],
+        before: &[u8],
+        most: usize,
+        visit: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<(), IndexError> {
+        let mut left = most;
+        if left == 0 {
+            return Ok(());
+        }
+        let ended = self.range(from, before, &mut |key, value| {
+            visit(key, value);
+            left -= 1;
+            Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        });
+        ended.map(drop)
+    }
+
+    /// Credentials with their holders in the order of the numbers, from a number on, and no more than so many.
+    fn credentials_from(&self, number: u64, most: usize) -> Result<Vec<(CredentialNumber, SpecialistId)>, IndexError> {
+        let mut found = Vec::new();
+        let (from, before) = (keys::credentials_from(number), keys::after(keys::CREDENTIALS));
+        self.first(&from, &before, most, &mut |key, value| found.extend(credential(key, value)))?;
+        Ok(found)
+    }
+
     /// Every credential ever issued with its holder, in the order of the numbers.
     fn credentials(&self) -> Result<Vec<(CredentialNumber, SpecialistId)>, IndexError> {
         let mut found = Vec::new();
         self.scan(keys::CREDENTIALS, &mut |key, value| {
-            let number = key.last_chunk().map(|number| CredentialNumber::from_number(u64::from_be_bytes(*number)));
-            found.extend(number.zip(keys::trailing_specialist(value)));
+            found.extend(credential(key, value));
             MORE
         })?;
         Ok(found)
@@ -197,6 +224,11 @@ pub trait View {
         specialists(self, &keys::staff(provider))
     }
 
+    /// The same in the order of the ids, from an id on, and no more than so many.
+    fn staff_from(&self, provider: &ProviderId, id: u64, most: usize) -> Result<Vec<SpecialistId>, IndexError> {
+        specialists_from(self, &keys::staff(provider), id, most)
+    }
+
     /// Whether a job of the specialist with the provider was ever reported.
     fn was_staff(&self, provider: &ProviderId, id: SpecialistId) -> Result<bool, IndexError> {
         Ok(self.get(&keys::staff_member(provider, id))?.is_some())
@@ -205,6 +237,11 @@ pub trait View {
     /// Everybody for whom the name was ever reported. Whether it still counts, and the birth date, are for the caller.
     fn specialists_named(&self, name: &FoldedName) -> Result<Vec<SpecialistId>, IndexError> {
         specialists(self, &keys::name(name))
+    }
+
+    /// The same in the order of the ids, from an id on, and no more than so many.
+    fn specialists_named_from(&self, name: &FoldedName, id: u64, most: usize) -> Result<Vec<SpecialistId>, IndexError> {
+        specialists_from(self, &keys::name(name), id, most)
     }
 }
 
@@ -220,6 +257,23 @@ fn specialists<V: View + ?Sized>(view: &V, prefix: &[u8]) -> Result<Vec<Speciali
         MORE
     })?;
     Ok(found)
+}
+
+fn specialists_from<V: View + ?Sized>(
+    view: &V,
+    prefix: &[u8],
+    id: u64,
+    most: usize,
+) -> Result<Vec<SpecialistId>, IndexError> {
+    let mut found = Vec::new();
+    let from = [prefix, &id.to_be_bytes()].concat();
+    view.first(&from, &keys::after(prefix), most, &mut |key, _| found.extend(keys::trailing_specialist(key)))?;
+    Ok(found)
+}
+
+fn credential(key: &[u8], holder: &[u8]) -> Option<(CredentialNumber, SpecialistId)> {
+    let number = key.last_chunk().map(|number| CredentialNumber::from_number(u64::from_be_bytes(*number)));
+    number.zip(keys::trailing_specialist(holder))
 }
 
 type Narrow<F> = fn(Fact) -> Option<F>;

@@ -8,7 +8,7 @@ use std::thread;
 use super::super::index::{Entry, IndexOptions, View, open_sled};
 use super::{answers, commit, instant, record, specialist};
 use crate::domain::day::Day;
-use crate::domain::id::{CredentialNumber, Revision};
+use crate::domain::id::{CredentialNumber, Revision, SpecialistId};
 use crate::store::disk::RealDisk;
 use crate::store::log::LogOptions;
 use crate::store::{Store, StoreOptions};
@@ -36,6 +36,20 @@ fn agenda(view: &dyn View) -> String {
     format!("{:?} {:?}", view.due(Day::BEGINNING, Day::FOREVER.previous()), view.agenda_follows())
 }
 
+/// All credentials, a few at a time.
+fn in_pieces(view: &dyn View, size: usize) -> Vec<(CredentialNumber, SpecialistId)> {
+    let mut all: Vec<(CredentialNumber, SpecialistId)> = Vec::new();
+    loop {
+        let from = all.last().map_or(0, |(number, _)| number.number() + 1);
+        let piece = view.credentials_from(from, size).unwrap();
+        assert!(piece.len() <= size);
+        if piece.is_empty() {
+            return all;
+        }
+        all.extend(piece);
+    }
+}
+
 #[test]
 fn what_is_on_its_way_to_sled_is_there_all_the_time() {
     const RECORDS: u64 = 600;
@@ -51,6 +65,7 @@ fn what_is_on_its_way_to_sled_is_there_all_the_time() {
             let mut asked = 0_u64;
             while !is_over.load(Ordering::Acquire) {
                 let applied = index.applied().unwrap();
+                assert!(index.credentials().unwrap().len() as u64 >= applied.0);
                 for revision in (1..=applied.0).rev().take(20) {
                     assert_eq!(index.recorded_at(Revision(revision)).unwrap(), Some(instant(revision)));
                     assert_eq!(index.specialist_facts(specialist(revision)).unwrap().len(), 4);
@@ -73,6 +88,8 @@ fn what_is_on_its_way_to_sled_is_there_all_the_time() {
     is_over.store(true, Ordering::Release);
     assert!(reader.join().unwrap() > 0);
     assert_eq!(answers(&**moved.index()), answers(&**kept.index()));
+    assert_eq!(in_pieces(&**kept.index(), 7), kept.index().credentials().unwrap());
+    assert_eq!(in_pieces(&**moved.index(), 7), kept.index().credentials().unwrap());
     let said = (answers(&**kept.index()), agenda(&**kept.index()));
     drop(kept);
     moved.close().unwrap();

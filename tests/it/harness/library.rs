@@ -1,11 +1,16 @@
 //! A registry in this process that nobody serves.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use cpss_registry::domain::command::Command;
-use cpss_registry::domain::day::Period;
+use cpss_registry::domain::day::{Day, Period};
 use cpss_registry::domain::fact::{CredentialPeriodKind, Reporter, Role};
 use cpss_registry::domain::id::CredentialNumber;
+use cpss_registry::domain::timeline::Timeline;
+use cpss_registry::registry::list::Window;
+use cpss_registry::registry::search::CredentialFilter;
+use cpss_registry::registry::snapshot::Snapshot;
 use cpss_registry::registry::{Content, Numbers, Opened, Options, Registry, Submission};
 use cpss_registry::store::{OpenMode, StoreOptions};
 use uuid::Uuid;
@@ -26,6 +31,20 @@ pub async fn close(opened: Opened) {
     drop(registry);
     let store = tokio::task::spawn_blocking(|| writer.join()).await.unwrap().unwrap().unwrap();
     store.close().unwrap();
+}
+
+/// Every credential, in the order of the numbers.
+pub fn all_credentials(known: &Snapshot, day: Day) -> Vec<Arc<Timeline>> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let window = Window { after, size: 1000 };
+        let found = known.credentials(&CredentialFilter::default(), day, window).unwrap();
+        all.extend(found.entries.into_iter().map(|(_, timeline)| timeline));
+        after = found.next;
+        if after.is_none() {
+            return all;
+        }
+    }
 }
 
 /// Makes a credential inactive, as a request of its own.

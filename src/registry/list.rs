@@ -1,0 +1,348 @@
+//! Lists in pages. A page goes on behind the last entry of the page before it and looks at a bounded number of entries of
+//! the index, so that it costs what it returns, however long the list is.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError};
+
+use super::Shared;
+use super::errors::ReadError;
+use super::search::{CredentialFilter, EmploymentFilter, ProviderFilter};
+use super::snapshot::Snapshot;
+use crate::domain::day::Day;
+use crate::domain::id::{ProviderId, SpecialistId};
+use crate::domain::name::FoldedName;
+use crate::domain::provider::ProviderFile;
+use crate::domain::specialist::{Job, Specialist};
+use crate::domain::timeline::Timeline;
+use crate::store::index::View as _;
+
+/// How many entries of the index a page looks at. It ends there, however few entries it has found.
+pub const LOOKED_AT: usize = 20_000;
+
+/// How many candidates are taken from the index at once.
+const CANDIDATES: usize = 512;
+
+/// Where a page begins, and how many entries it may have.
+#[derive(Clone, Debug)]
+pub struct Window<K> {
+    /// The place of the last entry of the page before; none: the page is the first one.
+    pub after: Option<K>,
+    /// The most entries.
+    pub size: usize,
+}
+
+/// A page of a list.
+#[derive(Debug)]
+pub struct Found<K, T> {
+    /// The entries, each with its place in the list.
+    pub entries: Vec<(K, T)>,
+    /// The place after which the next page begins; none: the list ends here.
+    pub next: Option<K>,
+    /// How many entries of the index were looked at.
+    pub looked_at: usize,
+}
+
+/// A place in a list of what people or credentials have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The number of the credential or the person.
+    pub of: u64,
+    /// Which of those that it has.
+    pub at: u32,
+}
+
+impl Place {
+    /// Behind everything that one has.
+    fn end_of(number: u64) -> Place {
+        Place { of: number, at: u32::MAX }
+    }
+}
+
+/// What a list has of one candidate.
+struct Candidate<K, T> {
+    entries: Vec<(K, T)>,
+    /// The place behind all that it could have.
+    end: K,
+    /// How many entries of the index were looked at, besides the candidate itself.
+    looked_at: usize,
+}
+
+impl<K, T> Found<K, T> {
+    fn nothing() -> Found<K, T> {
+        Found { entries: Vec::new(), next: None, looked_at: 0 }
+    }
+}
+
+/// Goes through candidates in order until the page is full, the list ends, or enough was looked at. `candidates` gives
+/// those at or behind a place: as many as asked for, or all that are left.
+fn page<C, K: Ord + Clone, T>(
+    window: Window<K>,
+    candidates: impl Fn(Option<&K>, usize) -> Result<Vec<C>, ReadError>,
+    mut look: impl FnMut(C) -> Result<Candidate<K, T>, ReadError>,
+) -> Result<Found<K, T>, ReadError> {
+    let Window { after: mut last, size } = window;
+    let mut found = Found::nothing();
+    loop {
+        let wanted = (size - found.entries.len()).saturating_add(1).min(CANDIDATES);
+        let some = candidates(last.as_ref(), wanted)?;
+        let are_all = some.len() < wanted;
+        for candidate in some {
+            if found.entries.len() == size || found.looked_at >= LOOKED_AT {
+                return Ok(Found { next: last, ..found });
+            }
+            let Candidate { entries, end, looked_at } = look(candidate)?;
+            found.looked_at += looked_at + 1;
+            for (place, entry) in entries {
+                if last.as_ref().is_some_and(|last| place <= *last) {
+                    continue;
+                }
+                if found.entries.len() == size {
+                    return Ok(Found { next: last, ..found });
+                }
+                last = Some(place.clone());
+                found.entries.push((place, entry));
+            }
+            last = Some(end);
+        }
+        if are_all {
+            return Ok(found);
+        }
+    }
+}
+
+/// People whom the index finds, in the order of their ids.
+enum People {
+    One(SpecialistId),
+    Named(FoldedName),
+    StaffOf(ProviderId),
+}
+
+impl People {
+    /// Those from an id on.
+    fn from(&self, shared: &Shared, id: u64, most: usize) -> Result<Vec<SpecialistId>, ReadError> {
+        match self {
+            People::One(one) => Ok((one.number() >= id).then_some(*one).into_iter().collect()),
+            People::Named(name) => Ok(shared.index.specialists_named_from(name, id, most)?),
+            People::StaffOf(provider) => Ok(shared.index.staff_from(provider, id, most)?),
+        }
+    }
+}
+
+impl CredentialFilter {
+    /// The people among whom the holders are, if the index can find them.
+    fn people(&self) -> Option<People> {
+        let name = self.given_name.clone().zip(self.family_name.clone());
+        let named = name.map(|(given, family)| People::Named(FoldedName { given, family }));
+        let staff = || self.provider.clone().map(People::StaffOf);
+        self.specialist.map(People::One).or(named).or_else(staff)
+    }
+
+    fn lets_through(&self, timeline: &Timeline, as_of: Day) -> bool {
+        self.specialist.is_none_or(|specialist| timeline.specialist == specialist)
+            && self.standing.is_none_or(|standing| timeline.days.at(as_of).standing == standing)
+            && self.provider.as_ref().is_none_or(|provider| timeline.has_job_with(provider.as_str(), as_of))
+            && timeline.names.folded().any(|(given, family)| self.bears(given, family))
+    }
+
+    fn bears(&self, given_name: &str, family_name: &str) -> bool {
+        self.given_name.as_ref().is_none_or(|given| given == given_name)
+            && self.family_name.as_ref().is_none_or(|family| family == family_name)
+    }
+}
+
+impl Snapshot {
+    /// The credentials that a filter lets through: in the order of their numbers; where the filter names a person, a
+    /// whole name or a provider, in the order of their holders' ids.
+    pub fn credentials(
+        &self,
+        filter: &CredentialFilter,
+        as_of: Day,
+        window: Window<Place>,
+    ) -> Result<Found<Place, Arc<Timeline>>, ReadError> {
+        if let Some(people) = filter.people() {
+            return self.of_people(&people, None, window, |known| {
+                if filter.birth_date.is_some_and(|asked| known.birth_date != Some(asked)) {
+                    return Ok(Vec::new());
+                }
+                let timelines = known.credentials.iter().map(|credential| self.read_timeline(credential.number));
+                let timelines = timelines.map(|read| Ok(read?.filter(|it| filter.lets_through(it, as_of))));
+                timelines.collect()
+            });
+        }
+        let candidates = |last: Option<&Place>, most: usize| {
+            Ok(self.shared.index.credentials_from(last.map_or(0, |last| last.of + 1), most)?)
+        };
+        page(window, candidates, |(number, holder)| {
+            let place = Place::end_of(number.number());
+            let mut candidate = Candidate { entries: Vec::new(), end: place, looked_at: 0 };
+            let timeline = self.read_timeline(number)?.filter(|it| filter.lets_through(it, as_of));
+            let Some(timeline) = timeline else { return Ok(candidate) };
+            if let Some(asked) = filter.birth_date {
+                let Some(file) = self.file(holder)? else { return Ok(candidate) };
+                candidate.looked_at += file.facts.len();
+                if file.known_now().birth_date != Some(asked) {
+                    return Ok(candidate);
+                }
+            }
+            candidate.entries.push((place, timeline));
+            Ok(candidate)
+        })
+    }
+
+    /// The jobs that a filter lets through, each with whose it is: in the order of the people's ids, those of one person
+    /// in the order in which they were reported.
+    pub fn employments(
+        &self,
+        filter: &EmploymentFilter,
+        window: Window<Place>,
+    ) -> Result<Found<Place, (Specialist, Job)>, ReadError> {
+        let people = match (filter.specialist, filter.credential, &filter.provider) {
+            (Some(specialist), _, _) => Some(People::One(specialist)),
+            (None, Some(credential), _) => self.shared.index.specialist_of_credential(credential)?.map(People::One),
+            (None, None, provider) => provider.clone().map(People::StaffOf),
+        };
+        let Some(people) = people else { return Ok(Found::nothing()) };
+        self.of_people(&people, filter.own_staff_of.as_ref(), window, |known| {
+            if filter.credential.is_some_and(|number| known.credential(number).is_none()) {
+                return Ok(Vec::new());
+            }
+            let matches = |job: &&Job| {
+                filter.provider.as_ref().is_none_or(|provider| job.provider == *provider)
+                    && filter.as_of.is_none_or(|day| job.days.includes(day))
+            };
+            Ok(known.jobs.iter().map(|job| Some(job).filter(matches).map(|job| (known.clone(), job.clone()))).collect())
+        })
+    }
+
+    /// All jobs that a filter lets through.
+    pub fn all_employments(&self, filter: &EmploymentFilter) -> Result<Vec<(Specialist, Job)>, ReadError> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let found = self.employments(filter, Window { after, size: usize::MAX })?;
+            all.extend(found.entries.into_iter().map(|(_, job)| job));
+            if found.next.is_none() {
+                return Ok(all);
+            }
+            after = found.next;
+        }
+    }
+
+    /// What people have, `each` in its order. `own`: only of this provider's own staff, as known at the head.
+    fn of_people<T>(
+        &self,
+        people: &People,
+        own: Option<&ProviderId>,
+        window: Window<Place>,
+        each: impl Fn(&Specialist) -> Result<Vec<Option<T>>, ReadError>,
+    ) -> Result<Found<Place, T>, ReadError> {
+        let candidates = |last: Option<&Place>, most: usize| {
+            let from = last.map_or(0, |last| if last.at == u32::MAX { last.of + 1 } else { last.of });
+            people.from(&self.shared, from, most)
+        };
+        page(window, candidates, |id| {
+            let mut candidate = Candidate { entries: Vec::new(), end: Place::end_of(id.number()), looked_at: 0 };
+            if let Some(own) = own
+                && !self.has_on_staff(own, id)?
+            {
+                return Ok(candidate);
+            }
+            let Some(file) = self.file(id)? else { return Ok(candidate) };
+            candidate.looked_at += file.facts.len();
+            let places = (0..).map(|at| Place { of: id.number(), at });
+            let entries = places.zip(each(&file.known_now())?);
+            candidate.entries.extend(entries.filter_map(|(place, entry)| Some((place, entry?))));
+            Ok(candidate)
+        })
+    }
+
+    /// The providers on file that a filter lets through, in the order of their ids.
+    pub fn providers_matching(
+        &self,
+        filter: &ProviderFilter,
+        window: Window<ProviderId>,
+    ) -> Result<Found<ProviderId, Arc<ProviderFile>>, ReadError> {
+        let bearers = filter.identifier.as_ref().map(|identifier| {
+            let bearers = self.shared.identifiers.pin().get(identifier).cloned().unwrap_or_default();
+            BTreeSet::from_iter(bearers)
+        });
+        let candidates = |last: Option<&ProviderId>, most: usize| {
+            let behind = |ids: &BTreeSet<ProviderId>| {
+                let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+                ids.range::<ProviderId, _>((from, Bound::Unbounded)).take(most).cloned().collect()
+            };
+            Ok(match &bearers {
+                Some(bearers) => behind(bearers),
+                None => behind(&self.shared.provider_ids.read().unwrap_or_else(PoisonError::into_inner)),
+            })
+        };
+        page(window, candidates, |id: ProviderId| {
+            let file = self.provider(id.as_str());
+            let file = file.filter(|file| file.state.row.as_ref().is_some_and(|row| filter.lets_through(row)));
+            Ok(Candidate { entries: file.map(|file| (id.clone(), file)).into_iter().collect(), end: id, looked_at: 0 })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The even numbers below a limit, of all numbers below it.
+    fn evens(limit: u64, window: Window<Place>) -> Found<Place, u64> {
+        let candidates = |last: Option<&Place>, most: usize| {
+            let from = last.map_or(0, |last| last.of + 1);
+            Ok((from..limit).take(most).collect())
+        };
+        let look = |number: u64| {
+            let place = Place::end_of(number);
+            let entries = (number.is_multiple_of(2)).then_some((place, number)).into_iter().collect();
+            Ok(Candidate { entries, end: place, looked_at: 0 })
+        };
+        page(window, candidates, look).unwrap()
+    }
+
+    #[test]
+    fn pages_together_are_the_list_whatever_their_size() {
+        for (limit, size) in [(0, 10), (1, 1), (2, 1), (100, 1), (100, 7), (1200, 1000), (5000, 1000), (2001, 1000)] {
+            let (mut all, mut after) = (Vec::new(), None);
+            loop {
+                let found = evens(limit, Window { after, size });
+                assert!(found.entries.len() <= size && found.looked_at <= 2 * size + 1, "{limit} {size}");
+                all.extend(found.entries.into_iter().map(|(_, number)| number));
+                after = found.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(
+                all,
+                (0..limit).filter(|number| number.is_multiple_of(2)).collect::<Vec<_>>(),
+                "{limit} by {size}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_that_finds_nothing_ends_after_a_bounded_number_of_entries_and_the_next_one_goes_on() {
+        let nothing = |window: Window<Place>| {
+            let candidates = |last: Option<&Place>, most: usize| {
+                Ok((last.map_or(0, |last| last.of + 1)..50_000).take(most).collect())
+            };
+            let look =
+                |number| Ok(Candidate::<Place, u64> { entries: Vec::new(), end: Place::end_of(number), looked_at: 0 });
+            page(window, candidates, look).unwrap()
+        };
+        let mut after = None;
+        let mut looked_at = Vec::new();
+        loop {
+            let found = nothing(Window { after, size: 10 });
+            looked_at.push(found.looked_at);
+            after = found.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(looked_at, [LOOKED_AT, LOOKED_AT, 10_000]);
+    }
+}

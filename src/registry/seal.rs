@@ -1,0 +1,59 @@
+//! The seal: by it the registry knows again what it gave out itself, after a restart and on every replica.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use super::Registry;
+use crate::store::Key;
+
+/// How many bytes a seal has.
+pub const SEAL_BYTES: usize = 16;
+
+/// What the key of seals is derived by.
+const PURPOSE: &[u8] = b"cpss-registry page tokens 1";
+
+/// The key of seals.
+pub(super) struct Sealer(Key);
+
+impl Sealer {
+    /// The key that is derived from the registry's own.
+    pub(super) fn of(request_key: &Key) -> Sealer {
+        Sealer(keyed_digest(request_key, PURPOSE))
+    }
+
+    /// What is sealed: each part with its length, so that none can pass for the end of the one before.
+    fn mac(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
+        let mut mac = mac(&self.0);
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac
+    }
+}
+
+impl Registry {
+    /// The seal on some parts.
+    pub fn seal(&self, parts: &[&[u8]]) -> [u8; SEAL_BYTES] {
+        let whole: [u8; 32] = self.shared.sealer.mac(parts).finalize().into_bytes().into();
+        let mut seal = [0; SEAL_BYTES];
+        seal.copy_from_slice(&whole[..SEAL_BYTES]);
+        seal
+    }
+
+    /// Whether this is the seal on these parts.
+    pub fn is_sealed(&self, parts: &[&[u8]], seal: &[u8]) -> bool {
+        seal.len() == SEAL_BYTES && self.shared.sealer.mac(parts).verify_truncated_left(seal).is_ok()
+    }
+}
+
+/// A keyed digest of some content.
+pub(super) fn keyed_digest(key: &Key, content: &[u8]) -> [u8; 32] {
+    mac(key).chain_update(content).finalize().into_bytes().into()
+}
+
+fn mac(key: &Key) -> Hmac<Sha256> {
+    let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
+    block[..key.len()].copy_from_slice(key);
+    Hmac::<Sha256>::new(&block)
+}
