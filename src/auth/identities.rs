@@ -11,7 +11,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use super::Caller;
-use super::clients::Clients;
+use super::clients::{Clients, RemovesMost};
 use super::dev::{BadDevCaller, DEV_CALLER, dev_caller};
 use super::peer::Peer;
 use super::shares::Shares;
@@ -60,11 +60,14 @@ impl Identities {
         matches!(self, Identities::Dev)
     }
 
-    /// Takes another list in place of the one so far, for every connection there is.
-    pub fn replace(&self, clients: Clients) {
+    /// Takes another list in place of the one so far, for every connection there is; unless it would remove more than
+    /// half of the clients and does not say that it may.
+    pub fn replace(&self, clients: Clients) -> Result<(), RemovesMost> {
         if let Identities::Listed(current) = self {
+            current.load().refuse_to_lose_most(&clients)?;
             current.store(Arc::new(clients));
         }
+        Ok(())
     }
 
     /// Knows the other end of a new connection by its certificate, if that is a client's that may have one more.
@@ -164,7 +167,7 @@ mod tests {
         let identities = identities("urn:a");
         let (peer, now) = (peer(Some("urn:a"), Instant::now() + Duration::from_secs(60)), Instant::now());
         assert!(identities.caller(&HeaderMap::new(), Some(&peer), now).is_ok());
-        identities.replace(list("urn:c"));
+        identities.replace(list("urn:c")).unwrap();
         let refused = identities.caller(&HeaderMap::new(), Some(&peer), now);
         assert_eq!(refused, Err(NotIdentified::UnknownCertificate));
     }

@@ -8,13 +8,14 @@
 //! provider_id = "region-1-cmhc"
 //! ```
 //!
-//! A list is taken whole or not at all.
+//! A list is taken whole or not at all. One that would remove more than half of the clients from a running server is not
+//! taken unless it begins with `remove_more_than_half = true`.
 
 mod reading;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,7 +31,23 @@ use super::token::Digest;
 pub struct Clients {
     by_uri: HashMap<Box<str>, Arc<Caller>>,
     by_token: HashMap<Digest, Arc<Caller>>,
+    /// Whether it says that it may take most clients of the list before it away.
+    may_remove_most: bool,
 }
+
+/// A list that would remove more than half of the clients, and does not say that it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "it would remove {removed} of {of} clients; if that is meant, put the line `{REMOVE_MOST} = true` above the first \
+     client, or restart"
+)]
+pub struct RemovesMost {
+    removed: usize,
+    of: usize,
+}
+
+/// The key of a list that may remove most clients.
+const REMOVE_MOST: &str = "remove_more_than_half";
 
 /// Something that is wrong with a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +78,19 @@ impl Clients {
     /// Whether any of them shows a certificate.
     pub fn has_certificates(&self) -> bool {
         !self.by_uri.is_empty()
+    }
+
+    /// Refuses to be replaced by a list that lacks more than half of these clients, by name, unless that list says so.
+    pub fn refuse_to_lose_most(&self, next: &Clients) -> Result<(), RemovesMost> {
+        let kept: HashSet<&str> = next.callers().collect();
+        let of = self.count();
+        let removed = self.callers().filter(|name| !kept.contains(name)).count();
+        if removed * 2 > of && !next.may_remove_most { Err(RemovesMost { removed, of }) } else { Ok(()) }
+    }
+
+    /// The names of all clients.
+    fn callers(&self) -> impl Iterator<Item = &str> {
+        self.by_uri.values().chain(self.by_token.values()).map(|caller| caller.client.as_str())
     }
 
     /// Whose certificate names these URIs; nobody's, if they are of several clients.

@@ -23,6 +23,8 @@ const LONGEST_URI: usize = 512;
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
+    remove_more_than_half: bool,
+    #[serde(default)]
     client: Vec<Spanned<Row>>,
 }
 
@@ -47,7 +49,10 @@ struct Reading<'a> {
 pub(super) fn read(text: &str) -> Result<Clients, Vec<Mistake>> {
     let mut reading = Reading { text, clients: Clients::default(), names: HashMap::new(), mistakes: Vec::new() };
     match toml::from_str::<File>(text) {
-        Ok(file) => file.client.into_iter().for_each(|row| reading.take(&row)),
+        Ok(file) => {
+            reading.clients.may_remove_most = file.remove_more_than_half;
+            file.client.into_iter().for_each(|row| reading.take(&row));
+        }
         Err(error) => reading.mistake(&error.span().unwrap_or(0..0), error.message().trim()),
     }
     if reading.mistakes.is_empty() { Ok(reading.clients) } else { Err(reading.mistakes) }

@@ -81,3 +81,25 @@ fn what_is_no_list_is_told_with_its_line() {
     let half = &list()[..list().len() - 8];
     assert!(told(half)[0].starts_with("10: "), "{:?}", told(half));
 }
+
+fn list_of(names: &[&str]) -> String {
+    let row = |name: &&str| {
+        format!("[[client]]\nname = \"{name}\"\nsan_uri = \"urn:cpss:client:{name}\"\nrole = \"auditor\"\n")
+    };
+    names.iter().map(row).collect()
+}
+
+#[test]
+fn a_list_that_would_remove_more_than_half_of_the_clients_has_to_say_so() {
+    let in_use = Clients::read(&list_of(&["a", "b", "c", "d"])).unwrap();
+    let refuses = |text: &str| in_use.refuse_to_lose_most(&Clients::read(text).unwrap()).map_err(|it| it.to_string());
+    assert_eq!(refuses(&list_of(&["c", "d", "e"])), Ok(()), "half of them");
+    let told = refuses(&list_of(&["d", "e", "f", "g", "h"])).unwrap_err();
+    assert!(
+        told.starts_with("it would remove 3 of 4 clients") && told.contains("remove_more_than_half = true"),
+        "{told}"
+    );
+    assert!(refuses("").is_err(), "an empty file");
+    assert_eq!(refuses(&format!("remove_more_than_half = true\n{}", list_of(&["d"]))), Ok(()), "it says so");
+    assert_eq!(Clients::default().refuse_to_lose_most(&in_use), Ok(()), "the first clients");
+}

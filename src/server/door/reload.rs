@@ -131,8 +131,14 @@ impl Watch {
     fn take_clients(&self) {
         match clients::read(&self.files.clients) {
             Ok(clients) => {
-                tracing::info!(clients = clients.count(), "list of clients taken");
-                self.identities.replace(clients);
+                let count = clients.count();
+                match self.identities.replace(clients) {
+                    Ok(()) => tracing::info!(clients = count, "list of clients taken"),
+                    Err(refused) => {
+                        let refused = &refused as &dyn std::error::Error;
+                        tracing::error!(refused, "list of clients not taken: the one in use stays");
+                    }
+                }
             }
             Err(mistakes) => {
                 for mistake in mistakes {

@@ -165,3 +165,24 @@ async fn a_client_that_is_taken_off_is_refused_at_its_next_call_and_a_broken_lis
     assert_eq!(auditor.refusal(question()).await.told(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()));
     place.client("registrar").await.ask(question()).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_would_remove_more_than_half_of_the_clients_is_taken_only_if_it_says_so() {
+    let place = Place::start();
+    let alone = place.read("clients.toml");
+    for name in ["auditor-1", "auditor-2"] {
+        setup::add_client(place.directory(), &client(name, "auditor")).unwrap();
+    }
+    place.hang_up_until("list of clients taken").await;
+    let auditor: Client = place.client("auditor-1").await;
+    for cut_off in ["", alone.as_str()] {
+        fs::write(place.file("clients.toml"), cut_off).unwrap();
+        place.hang_up_until("list of clients not taken").await;
+        auditor.ask(question()).await;
+    }
+    assert!(place.process.said().contains("it would remove 2 of 3 clients"), "{}", place.process.said());
+    fs::write(place.file("clients.toml"), format!("remove_more_than_half = true\n{alone}")).unwrap();
+    place.hang_up_until("list of clients taken").await;
+    assert_eq!(auditor.refusal(question()).await.code(), Code::Unauthenticated);
+    place.client("registrar").await.ask(question()).await;
+}
