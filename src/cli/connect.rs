@@ -5,6 +5,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -81,13 +83,57 @@ pub async fn open(endpoint: &str, shown: &Shown, timeout: Duration) -> Result<Se
         parsed
     };
     let token = Token(shown.token()?);
+    if limited.uri().scheme_str() == Some("http") && matches!(speaks(&limited, timeout).await, Some(Speaks::Tls)) {
+        let line = format!("cannot reach {endpoint}: this port speaks TLS");
+        return Err(Failure::said(vec![line]).with_remedy("ask it by https://…, with --ca and what it is to be shown"));
+    }
     let limited = limited.connect_timeout(timeout).timeout(timeout);
     let channel = limited.connect().await.map_err(|error| {
         // The transport's own words say no more than that it failed.
         let reason = error.source().unwrap_or(&error);
-        Failure::of(format!("cannot reach {endpoint}"), reason)
+        let failure = Failure::of(format!("cannot reach {endpoint}"), reason);
+        remedy(reason).into_iter().fold(failure, Failure::with_remedy)
     })?;
     Ok(InterceptedService::new(channel, token))
+}
+
+/// What a port answers to somebody who does not speak TLS.
+enum Speaks {
+    Tls,
+    Other,
+}
+
+/// Finds out what a port speaks: by what it answers to the beginning of HTTP/2. None: it cannot be reached, or is silent.
+async fn speaks(endpoint: &Endpoint, timeout: Duration) -> Option<Speaks> {
+    /// How a client begins, with settings of its own: none.
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    /// The type of a TLS record that holds an alert.
+    const ALERT: u8 = 21;
+    let uri = endpoint.uri();
+    let host = uri.host()?.trim_matches(['[', ']']);
+    let ask = async {
+        let mut stream = TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await.ok()?;
+        stream.write_all(PREFACE).await.ok()?;
+        stream.read_u8().await.ok()
+    };
+    let first = tokio::time::timeout(timeout, ask).await.ok()??;
+    Some(if first == ALERT { Speaks::Tls } else { Speaks::Other })
+}
+
+/// What to do about a connection that failed for a reason, where that is known.
+fn remedy(reason: &(dyn Error + 'static)) -> Option<&'static str> {
+    let reasons = std::iter::successors(Some(reason), |&reason| reason.source());
+    let said = reasons.map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let known = [
+        ("Connection refused", "nothing listens there: does the server run, and is this its port?"),
+        ("InvalidContentType", "what listens there does not speak TLS: is this the right port, or is it http://…?"),
+        (
+            "UnknownIssuer",
+            "the server's certificate is of another authority than --ca: give the ca.crt of its registry",
+        ),
+        ("NotValidForName", "the server's certificate is for another name: ask it by a name that the certificate has"),
+    ];
+    known.into_iter().find(|(words, _)| said.contains(words)).map(|(_, remedy)| remedy)
 }
 
 impl Shown {
@@ -101,11 +147,14 @@ impl Shown {
     fn tls(&self) -> Result<ClientTlsConfig, Failure> {
         let no_ca =
             || Failure::usage(vec!["--ca: needed for https: the authority that init wrote as ca.crt".to_owned()]);
-        let ca = read("--ca", self.ca.as_deref().ok_or_else(no_ca)?)?;
+        let ca = self.ca.as_deref().ok_or_else(no_ca)?;
+        let ca = pem("--ca", ca, "CERTIFICATE", read("--ca", ca)?)?;
         let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca));
         Ok(match (&self.cert, &self.key) {
             (Some(cert), Some(key)) => {
-                tls.identity(Identity::from_pem(read("--cert", cert)?, read_secret("--key", key)?))
+                let cert = pem("--cert", cert, "CERTIFICATE", read("--cert", cert)?)?;
+                let key = pem("--key", key, "PRIVATE KEY", read_secret("--key", key)?)?;
+                tls.identity(Identity::from_pem(cert, key))
             }
             _ => tls,
         })
@@ -124,8 +173,22 @@ impl Shown {
 }
 
 fn read(flag: &str, path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Failure::of(format!("{flag}: cannot read {}", path.display()), &error))
+    let bytes =
+        std::fs::read(path).map_err(|error| Failure::of(format!("{flag}: cannot read {}", path.display()), &error))?;
+    // What is no text is no PEM either, and no token.
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// What was read, if it holds something of a kind in PEM form.
+fn pem(flag: &str, path: &Path, kind: &str, content: String) -> Result<String, Failure> {
+    let begins = |line: &str| line.starts_with("-----BEGIN ") && line.trim_end().ends_with(&format!("{kind}-----"));
+    if content.lines().any(begins) {
+        return Ok(content);
+    }
+    let line = format!("{flag}: {} is no PEM file with a {}", path.display(), kind.to_lowercase());
+    let remedy =
+        format!("such a file has a line `-----BEGIN {kind}-----`; init writes certificates as .crt and keys as .key");
+    Err(Failure::usage(vec![line, remedy]))
 }
 
 /// Reads a file that others must not be able to read.

@@ -9,6 +9,9 @@ use tonic_types::StatusExt;
 
 use crate::proto::google::rpc::Code;
 
+/// What the transport says of an answer that is none of a gRPC server.
+const NOT_GRPC: &str = "grpc-status header missing";
+
 /// A command that failed, in words: one line each, the first of them the failure itself.
 #[derive(Debug)]
 pub struct Failure {
@@ -58,14 +61,26 @@ impl Failure {
     pub fn answered(status: &Status) -> Failure {
         let details = status.get_error_details();
         let code = Code::try_from(status.code() as i32).unwrap_or(Code::Unknown).as_str_name();
-        let reason = details.error_info().map_or(String::new(), |info| format!(" {}", info.reason));
-        let message = if status.message().is_empty() { String::new() } else { format!(": {}", status.message()) };
-        let mut lines = vec![format!("{code}{reason}{message}")];
+        // Some reasons are the code itself.
+        let reason = details.error_info().map(|info| info.reason.as_str()).filter(|reason| *reason != code);
+        let reason = reason.map_or_else(String::new, |reason| format!(" {reason}"));
+        let message = status.message();
+        let colon = if message.is_empty() { "" } else { ": " };
+        let mut lines = vec![format!("{code}{reason}{colon}{message}")];
+        let mut tell = |about: &str, description: &str| {
+            // A message that says as much is not said again.
+            if !message.contains(description) {
+                lines.push(format!("{about}: {description}"));
+            }
+        };
         if let Some(request) = details.bad_request() {
-            lines.extend(request.field_violations.iter().map(|v| format!("{}: {}", v.field, v.description)));
+            request.field_violations.iter().for_each(|v| tell(&v.field, &v.description));
         }
         if let Some(precondition) = details.precondition_failure() {
-            lines.extend(precondition.violations.iter().map(|v| format!("{}: {}", v.subject, v.description)));
+            precondition.violations.iter().for_each(|v| tell(&v.subject, &v.description));
+        }
+        if details.error_info().is_none() && message.contains(NOT_GRPC) {
+            lines.push("what answers there is no registry: is it the right port?".to_owned());
         }
         if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
             lines.push(format!("try again in {} s", delay.as_secs_f64()));
@@ -76,6 +91,13 @@ impl Failure {
     /// 2 for wrong usage, 1 for everything else.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(if self.is_usage { 2 } else { 1 })
+    }
+
+    /// The same, with a line that says what to do.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: &str) -> Failure {
+        self.lines.push(remedy.to_owned());
+        self
     }
 }
 
@@ -92,6 +114,24 @@ impl fmt::Display for Failure {
 mod tests {
     use super::*;
     use tonic_types::ErrorDetails;
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let mut details = ErrorDetails::new();
+        details.set_error_info("NOT_FOUND", "credential.dmh.ms.gov", []);
+        let status = Status::with_error_details(tonic::Code::NotFound, "no such credential", details);
+        assert_eq!(Failure::answered(&status).to_string(), "error: NOT_FOUND: no such credential\n");
+
+        let mut details = ErrorDetails::new();
+        details.set_error_info("HISTORY_CHANGED", "credential.dmh.ms.gov", []).add_precondition_failure_violation(
+            "HISTORY_CHANGED",
+            "epoch",
+            "this epoch was left",
+        );
+        let status = Status::with_error_details(tonic::Code::FailedPrecondition, "this epoch was left", details);
+        let told = Failure::answered(&status).to_string();
+        assert_eq!(told, "error: FAILED_PRECONDITION HISTORY_CHANGED: this epoch was left\n");
+    }
 
     #[test]
     fn a_refusal_is_told_with_code_reason_and_every_violation() {

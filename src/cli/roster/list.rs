@@ -37,8 +37,14 @@ pub enum ListError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// It is a file of another kind.
+    #[error("it is {0}, and no table in CSV: {1}")]
+    OtherKind(&'static str, &'static str),
     /// A column is missing.
-    #[error("the first row names no column `{NUMBER}`")]
+    #[error(
+        "the first row names no column `{NUMBER}`: a staff list names its columns in the first row, \
+         `{NUMBER}` and, if there is one, `{FAMILY_NAME}` among them"
+    )]
     NoNumbers,
     /// A column is named twice, or as one that is written.
     #[error("the first row names the column `{0}`, which {1}")]
@@ -73,6 +79,28 @@ pub struct StaffList {
     family_name: Option<usize>,
 }
 
+/// The kind of a file that is known not to be a table in CSV, and what to do about it.
+fn other_kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    const EXPORT: &str = "open it, and save it as CSV (UTF-8, separated by commas)";
+    let begins: [(&[u8], &str, &str); 6] = [
+        (b"PK\x03\x04", "a spreadsheet or another archive", EXPORT),
+        (b"\xd0\xcf\x11\xe0", "a spreadsheet of an old form", EXPORT),
+        (b"%PDF", "a PDF", "ask for the list as CSV"),
+        (b"\xff\xfe", "UTF-16", EXPORT),
+        (b"\xfe\xff", "UTF-16", EXPORT),
+        (b"{", "JSON", "a staff list has one row for each person"),
+    ];
+    if let Some((_, kind, remedy)) = begins.into_iter().find(|(begin, ..)| bytes.starts_with(begin)) {
+        return Some((kind, remedy));
+    }
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let separated_by = |separator: u8| first.contains(&separator) && !first.contains(&b',');
+    if separated_by(b';') {
+        return Some(("a table separated by semicolons", "save it separated by commas"));
+    }
+    separated_by(b'\t').then_some(("a table separated by tabs", "save it separated by commas"))
+}
+
 impl StaffList {
     /// Reads a list: UTF-8, separated by commas, the names of the columns first.
     pub fn read(path: &Path) -> Result<StaffList, ListError> {
@@ -87,6 +115,9 @@ impl StaffList {
     pub fn of_bytes(bytes: &[u8]) -> Result<StaffList, ListError> {
         // Spreadsheets put a byte order mark first.
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        if let Some((kind, remedy)) = other_kind(bytes) {
+            return Err(ListError::OtherKind(kind, remedy));
+        }
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
         let columns = reader.headers().map_err(|error| not_a_table(bytes, &error))?.clone();
         let place = |name: &str| columns.iter().position(|column| column == name);
@@ -199,9 +230,27 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_the_wrong_kind_is_refused_with_the_remedy() {
+        for (bytes, kind, remedy) in [
+            (&b"PK\x03\x04\x14\0"[..], "a spreadsheet", "save it as CSV"),
+            (b"\xff\xfec\0r\0", "UTF-16", "save it as CSV"),
+            (b"%PDF-1.7", "a PDF", "as CSV"),
+            (b"{\"credential_number\": 1}", "JSON", "one row for each person"),
+            (b"credential_number;family_name\nCPS-X;Doe\n", "semicolons", "separated by commas"),
+            (b"credential_number\tfamily_name\nCPS-X\tDoe\n", "tabs", "separated by commas"),
+        ] {
+            let told = StaffList::of_bytes(bytes).unwrap_err().to_string();
+            assert!(told.contains(kind) && told.contains(remedy), "{told}");
+        }
+        assert!(StaffList::of_bytes(b"credential_number\nCPS-X\n").is_ok(), "one column needs no separator");
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_line_and_without_what_it_holds() {
-        assert_eq!(refusal("number\nCPS-X\n"), "the first row names no column `credential_number`");
-        assert_eq!(refusal(""), "the first row names no column `credential_number`");
+        for text in ["number\nCPS-X\n", ""] {
+            let told = refusal(text);
+            assert!(told.starts_with("the first row names no column `credential_number`: "), "{told}");
+        }
         assert_eq!(refusal("credential_number,name\nCPS-X,Doe\n\n,Roe\n"), "line 4: credential_number is empty");
         let short = refusal("credential_number,name\nCPS-X,Doe\nCPS-Y\n");
         assert_eq!(short, "line 3: it has another number of columns than the first row");

@@ -66,3 +66,27 @@ fn what_would_be_read_by_others_is_not_sent() {
         assert!(said(&refused).contains(why), "{}", said(&refused));
     }
 }
+
+#[test]
+fn a_connection_that_fails_says_why_and_what_to_do() {
+    let place = Place::start();
+    let (url, ca, key) = (place.url(), place.file("ca.crt"), place.file("registrar.key"));
+    let (ca, key) = (ca.to_str().unwrap(), key.to_str().unwrap());
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (plain, nothing) = (url.replace("https", "http"), format!("http://{closed}"));
+    let ops = format!("https://localhost:{}", place.process.ops().port());
+    for (arguments, code, why) in [
+        (vec!["--endpoint", &plain], 1, "this port speaks TLS"),
+        (vec!["--endpoint", &nothing], 1, "nothing listens there"),
+        (vec!["--endpoint", &ops, "--ca", ca], 1, "does not speak TLS"),
+        (vec!["--endpoint", &url, "--ca", key], 2, "is no PEM file with a certificate"),
+        (vec!["--endpoint", &url, "--ca", ca, "--cert", ca, "--key", ca], 2, "is no PEM file with a private key"),
+        (vec!["--endpoint", &url, "--ca", env!("CARGO_BIN_EXE_cpss-registry")], 2, "is no PEM file"),
+    ] {
+        let failed = run(&[&["verify", NOT_ON_FILE], &arguments[..]].concat());
+        assert_eq!(failed.status.code(), Some(code), "{}", said(&failed));
+        assert!(said(&failed).contains(why), "{why}: {}", said(&failed));
+    }
+    let wrong_port = run(&["verify", NOT_ON_FILE, "--endpoint", &format!("http://{}", place.process.ops())]);
+    assert!(said(&wrong_port).contains("is it the right port?"), "{}", said(&wrong_port));
+}
