@@ -1,14 +1,15 @@
-//! The other end of a connection, and what it showed when the connection was made.
+//! The other end of a connection: what it showed when the connection was made, and what it does with its calls.
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::shares::Place;
+use super::shares::{Place, Share};
 
 /// The other end of a connection. Clones are of the same one.
 #[derive(Clone, Debug)]
@@ -18,8 +19,11 @@ pub struct Peer(Arc<Shown>);
 struct Shown {
     address: SocketAddr,
     certificate: Option<Certificate>,
-    /// The place that it takes of a client's, once a client of the list has called on it.
-    place: OnceLock<Place>,
+    /// The place that it takes of a client's, and that client's share, once a client of the list has called on it.
+    seat: OnceLock<(Place, Option<Arc<Share>>)>,
+    /// How many calls it waits for an answer to, apart from those that may last.
+    awaited: AtomicUsize,
+    is_cut_off: AtomicBool,
 }
 
 /// A certificate whose chain was verified when the connection was made.
@@ -54,7 +58,8 @@ impl Certificate {
 impl Peer {
     /// The other end at this address.
     pub fn new(address: SocketAddr, certificate: Option<Certificate>) -> Peer {
-        Peer(Arc::new(Shown { address, certificate, place: OnceLock::new() }))
+        let (awaited, is_cut_off) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Peer(Arc::new(Shown { address, certificate, seat: OnceLock::new(), awaited, is_cut_off }))
     }
 
     /// What it showed, if it did.
@@ -64,12 +69,41 @@ impl Peer {
 
     /// Whether it has been admitted at least once.
     pub fn is_known(&self) -> bool {
-        self.0.place.get().is_some()
+        self.0.seat.get().is_some()
     }
 
-    /// From now on it is known, and takes this place of the client's; unless it has one.
-    pub fn know(&self, place: Place) {
-        self.0.place.set(place).ok();
+    /// From now on it is known, and takes this place of the client's; unless it has one. What it cancels is counted in
+    /// the client's share.
+    pub fn know(&self, place: Place, share: Option<Arc<Share>>) {
+        self.0.seat.set((place, share)).ok();
+    }
+
+    /// Counts a call that it waits for an answer to.
+    pub fn await_answer(&self) {
+        self.0.awaited.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes back one [`Peer::await_answer`].
+    pub fn await_no_longer(&self) {
+        self.0.awaited.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether it waits for an answer to any call that was counted.
+    pub fn awaits_answers(&self) -> bool {
+        self.0.awaited.load(Ordering::Relaxed) > 0
+    }
+
+    /// Counts a call that it cancelled. When its client has cancelled too many, the connection is to be cut off.
+    pub fn cancelled(&self) {
+        let share = self.0.seat.get().and_then(|(_, share)| share.as_ref());
+        if share.is_some_and(|share| share.cancel().is_err()) {
+            self.0.is_cut_off.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the connection is to be cut off.
+    pub fn is_cut_off(&self) -> bool {
+        self.0.is_cut_off.load(Ordering::Relaxed)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What one client may take of the server: calls in a second, connections, large calls.
+//! What one client may take of the server: calls in a second, connections, large calls, cancellations.
 //!
 //! A client is known by its name in the list, so what it takes by several connections, or by a certificate before it was
 //! renewed and after, is counted as one.
@@ -13,6 +13,12 @@ use papaya::HashMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::peer::Peer;
+
+/// How many calls a connection may have under way.
+pub const CALLS_PER_CONNECTION: NonZeroU32 = NonZeroU32::new(1024).unwrap();
+
+/// How many calls a client may cancel in a second, in the long run: what comes back of all that it may cancel at once.
+const CANCELS_PER_SECOND: NonZeroU32 = NonZeroU32::new(128).unwrap();
 
 /// How much of everything. None: as much as it likes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +48,7 @@ pub struct Share {
     calls: Option<DefaultDirectRateLimiter>,
     connections: Option<Arc<Semaphore>>,
     streams: Option<Arc<Semaphore>>,
+    cancels: Option<DefaultDirectRateLimiter>,
 }
 
 /// A place that a client takes, until this is dropped.
@@ -60,6 +67,9 @@ pub enum Exhausted {
     /// It has as many large calls as it may.
     #[error("too many streams, batches and pages of this client at a time")]
     Large,
+    /// It cancels too often.
+    #[error("too many calls were cancelled")]
+    Cancels,
 }
 
 impl Place {
@@ -92,8 +102,9 @@ impl Shares {
     /// Counts a connection as this client's, unless it is somebody's already. Once it is counted it is known.
     pub fn seat(&self, peer: &Peer, client: &str) -> Result<(), Exhausted> {
         if !peer.is_known() {
-            let places = self.of(client).connections.clone();
-            peer.know(place(places.as_ref()).ok_or(Exhausted::Connections)?);
+            let share = self.of(client);
+            let place = place(share.connections.as_ref()).ok_or(Exhausted::Connections)?;
+            peer.know(place, Some(share));
         }
         Ok(())
     }
@@ -106,13 +117,24 @@ impl Share {
             let burst = limits.calls_burst.unwrap_or(calls);
             RateLimiter::direct(Quota::per_second(calls).allow_burst(burst))
         });
-        Share { calls, connections: places(limits.connections), streams: places(limits.streams) }
+        // All that its connections may have under way may be cancelled at once.
+        let cancels = limits.connections.map(|connections| {
+            let burst = connections.saturating_mul(CALLS_PER_CONNECTION);
+            RateLimiter::direct(Quota::per_second(CANCELS_PER_SECOND).allow_burst(burst))
+        });
+        Share { calls, connections: places(limits.connections), streams: places(limits.streams), cancels }
     }
 
     /// Counts a call.
     pub fn call(&self) -> Result<(), Exhausted> {
         let Some(calls) = &self.calls else { return Ok(()) };
         calls.check().map_err(|early| Exhausted::Calls(early.wait_time_from(DefaultClock::default().now())))
+    }
+
+    /// Counts a call that was cancelled.
+    pub fn cancel(&self) -> Result<(), Exhausted> {
+        let Some(cancels) = &self.cancels else { return Ok(()) };
+        cancels.check().map_err(|_| Exhausted::Cancels)
     }
 
     /// Counts a large call: a stream, a batch, a page.
@@ -177,8 +199,28 @@ mod tests {
     }
 
     #[test]
+    fn cancelling_what_its_connections_may_have_under_way_cuts_off_nobody_and_more_does() {
+        let shares = shares(2);
+        let peer = |client| {
+            let peer = Peer::new("127.0.0.1:1".parse().unwrap(), None);
+            shares.seat(&peer, client).unwrap();
+            peer
+        };
+        let (first, second, other) = (peer("a"), peer("a"), peer("b"));
+        let under_way = CALLS_PER_CONNECTION.get();
+        (0..under_way).for_each(|_| first.cancelled());
+        (0..under_way).for_each(|_| second.cancelled());
+        assert!(!first.is_cut_off() && !second.is_cut_off());
+        // It has more again after a while: this is more than comes back while the test runs.
+        (0..10 * under_way).for_each(|_| second.cancelled());
+        assert!(second.is_cut_off(), "what its other connection cancelled counts");
+        other.cancelled();
+        assert!(!first.is_cut_off() && !other.is_cut_off());
+    }
+
+    #[test]
     fn without_limits_there_is_always_more() {
         let share = Shares::default().of("a");
-        assert!((0..10_000).all(|_| share.call().is_ok() && share.large().is_ok()));
+        assert!((0..10_000).all(|_| share.call().is_ok() && share.large().is_ok() && share.cancel().is_ok()));
     }
 }

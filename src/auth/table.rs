@@ -74,6 +74,8 @@ pub struct Method {
     pub service: &'static str,
     /// The method.
     pub name: &'static str,
+    /// Whether its requests or its answers are a stream: such a call may last.
+    pub streams: bool,
     /// Who may call it, and what for.
     pub grants: &'static [Grant],
 }
@@ -103,17 +105,21 @@ const AMENDMENT: &[Grant] = &[REGISTRAR, may(Certifier, OwnFacts, Counts), may(P
 const FACTS: &[Grant] = &[REGISTRAR, may(Certifier, OwnFacts, Counts), may(Provider, OwnFacts, OfAnEmployer), AUDITOR];
 
 const fn row(service: &'static str, name: &'static str, grants: &'static [Grant]) -> Method {
-    Method { service, name, grants }
+    Method { service, name, streams: false, grants }
+}
+
+const fn stream(service: &'static str, name: &'static str, grants: &'static [Grant]) -> Method {
+    Method { service, name, streams: true, grants }
 }
 
 /// Every method of the contract.
 pub const METHODS: &[Method] = &[
     row("VerificationService", "VerifyCredential", QUESTION),
     row("VerificationService", "BatchVerifyCredentials", QUESTION),
-    row("VerificationService", "StreamVerifyCredentials", QUESTION),
+    stream("VerificationService", "StreamVerifyCredentials", QUESTION),
     row("VerificationService", "CheckBillingEligibility", QUESTION),
     row("VerificationService", "BatchCheckBillingEligibility", QUESTION),
-    row("VerificationService", "StreamCheckBillingEligibility", QUESTION),
+    stream("VerificationService", "StreamCheckBillingEligibility", QUESTION),
     row("VerificationService", "GetCredential", RECORD),
     row("VerificationService", "ListStandingPeriods", RECORD),
     row("CredentialService", "RegisterSpecialist", REGISTRARS),
@@ -138,7 +144,7 @@ pub const METHODS: &[Method] = &[
     row("EmploymentService", "CorrectEmployment", EMPLOYERS),
     row("EmploymentService", "TransferEmployments", REGISTRARS),
     row("EmploymentService", "ListEmployments", EMPLOYERS_READ),
-    row("EmploymentService", "ReconcileRoster", EMPLOYERS_READ),
+    stream("EmploymentService", "ReconcileRoster", EMPLOYERS_READ),
     row("ProviderService", "RegisterProvider", CERTIFIERS),
     row("ProviderService", "UpdateProvider", CERTIFIERS),
     row("ProviderService", "RecordQualification", CERTIFIERS),
@@ -151,8 +157,8 @@ pub const METHODS: &[Method] = &[
     row("RecordService", "EndPeriod", AMENDMENT),
     row("RecordService", "RetractFact", AMENDMENT),
     row("RecordService", "ListFacts", FACTS),
-    row("RecordService", "ImportRecords", REGISTRARS),
-    row("ChangeService", "WatchChanges", RECORD),
+    stream("RecordService", "ImportRecords", REGISTRARS),
+    stream("ChangeService", "WatchChanges", RECORD),
     row("ChangeService", "ListChanges", RECORD),
 ];
 

@@ -1,7 +1,9 @@
 //! `serve`: runs the service until it is told to stop.
 
 use std::net::SocketAddr;
+use std::task::Poll;
 
+use futures_util::stream::poll_fn;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -10,7 +12,7 @@ use super::{Outcome, config, print, print_json};
 use crate::server;
 use crate::server::config::{Config, Flags};
 
-/// Run the service: prints `listening on ADDR` once it accepts calls, and drains on SIGTERM
+/// Run the service: prints `listening on ADDR` once it accepts calls, and drains on SIGTERM; a second one cuts that short
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Serve {
@@ -43,13 +45,11 @@ impl Serve {
         let handler = |kind| signal(kind).map_err(|error| Failure::of("cannot listen for signals", &error));
         let mut terminated = handler(SignalKind::terminate())?;
         let mut interrupted = handler(SignalKind::interrupt())?;
-        let shutdown = async move {
-            tokio::select! {
-                _ = terminated.recv() => {}
-                _ = interrupted.recv() => {}
-            }
-        };
-        let serving = server::run(config, shutdown, move |address| self.say_listening(address));
+        let signals = poll_fn(move |cx| match terminated.poll_recv(cx) {
+            Poll::Pending => interrupted.poll_recv(cx),
+            signalled => signalled,
+        });
+        let serving = server::run(config, signals, move |address| self.say_listening(address));
         serving.await.map_err(|error| Failure::of("cannot serve", &error).with_usage(error.is_wrong_place()))
     }
 

@@ -49,7 +49,6 @@ impl ChangeService for Contract {
             feed: self.feed(&asker, view, after).await?,
             registry: self.registry.clone(),
             published: self.registry.published(),
-            draining: self.draining.clone(),
             next_sign: None,
         };
         let messages = stream::unfold(Some(watch), |watch| async move {
@@ -161,7 +160,6 @@ struct Watch {
     feed: Feed,
     registry: Registry,
     published: watch::Receiver<Revision>,
-    draining: watch::Receiver<bool>,
     /// When the next sign of life is due; none: as soon as all is told.
     next_sign: Option<Instant>,
 }
@@ -170,9 +168,6 @@ impl Watch {
     /// What is told next: every part up to the head; then, at once and again and again, that this was all.
     async fn next(&mut self) -> Result<Event, Status> {
         loop {
-            if *self.draining.borrow() {
-                return Err(status::draining());
-            }
             let head = *self.published.borrow_and_update();
             if let Some(part) = self.feed.next(head).await.map_err(|error| unreadable(&error))? {
                 self.next_sign = None;
@@ -183,9 +178,8 @@ impl Watch {
                 return Ok(Event::Progress(progress(&self.registry, head, &self.scope)));
             };
             tokio::select! {
-                // Neither sender goes away while this is there.
+                // The sender does not go away while this is there.
                 changed = self.published.changed() => drop(changed),
-                changed = self.draining.changed() => drop(changed),
                 () = tokio::time::sleep_until(next_sign) => {}
             }
         }

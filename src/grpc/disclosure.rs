@@ -10,7 +10,7 @@ use tonic::{Request, Status};
 use super::encode::Holder;
 use super::reads::RequestId;
 use super::{encode, status};
-use crate::auth::{Caller, Fields, Right, Rows};
+use crate::auth::{Caller, Fields, Method, Right, Rows};
 use crate::domain::day::Day;
 use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::{CredentialNumber, ProviderId};
@@ -27,6 +27,7 @@ use crate::registry::{Receipt, Resource};
 #[derive(Clone, Debug)]
 pub(super) struct Asker {
     pub(super) caller: Arc<Caller>,
+    pub(super) method: &'static Method,
     pub(super) right: Right,
     pub(super) request_id: RequestId,
 }

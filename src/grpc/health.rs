@@ -33,7 +33,7 @@ pub struct HealthBoard {
 #[derive(Clone, Copy, Debug, Default)]
 struct Told {
     serving: Serving,
-    /// Whether nothing more will be told: those who watch would hold up the drain.
+    /// Whether nothing more will be told: those who watch are told DRAINING, or they would hold up the drain.
     is_last: bool,
 }
 
@@ -116,19 +116,20 @@ impl Health for HealthService {
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let service = depends_on(&request.get_ref().service);
-        let changes =
-            futures_util::stream::unfold((self.board.told.subscribe(), None), move |(mut board, said)| async move {
-                loop {
-                    let told = *board.borrow_and_update();
-                    let response = response(service, told.serving);
-                    if said != Some(response.status) {
-                        return Some((Ok(response), (board, Some(response.status))));
-                    }
-                    if told.is_last || board.changed().await.is_err() {
-                        return None;
-                    }
+        let watch = Some((self.board.told.subscribe(), None));
+        let changes = futures_util::stream::unfold(watch, move |watch| async move {
+            let (mut board, said) = watch?;
+            loop {
+                let told = *board.borrow_and_update();
+                let response = response(service, told.serving);
+                if said != Some(response.status) {
+                    return Some((Ok(response), Some((board, Some(response.status)))));
                 }
-            });
+                if told.is_last || board.changed().await.is_err() {
+                    return Some((Err(status::draining()), None));
+                }
+            }
+        });
         Ok(Response::new(Box::pin(changes)))
     }
 }

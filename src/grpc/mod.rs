@@ -53,7 +53,7 @@ pub(crate) struct Contract {
     registry: Registry,
     audit: Audit,
     turns: Turns,
-    /// Turns true when the server goes down: what would go on for ever ends then.
+    /// Turns true when the server drains: no more rows of an import are taken then.
     draining: watch::Receiver<bool>,
 }
 
@@ -66,10 +66,14 @@ pub(crate) fn way_in(
     audit: &Audit,
     entrance: &EntranceLayer,
     limits: &LimitsLayer,
-    draining: watch::Receiver<bool>,
 ) -> Result<WayIn, tonic_reflection::server::Error> {
-    let services = Services::new(&entrance.registry, audit, health, draining)?;
+    let services = Services::new(&entrance.registry, audit, health, limits.draining.clone())?;
     Ok(entrance.layer(limits.layer(services)))
+}
+
+/// Whether a path is one of server reflection.
+fn is_reflection(path: &str) -> bool {
+    path.starts_with("/grpc.reflection.")
 }
 
 impl Contract {
@@ -82,15 +86,17 @@ impl Contract {
         }
     }
 
-    /// Pins the state of knowledge that a batch or a stream names, once it knows at least `min_revision`.
+    /// Pins the state of knowledge that a batch or a stream names, if the registry knows at least
+    /// `min_revision`.
     async fn pin(&self, options: &v1::StreamOptions) -> Result<Snapshot, Status> {
         let known_at = decode::stream_options(options).map_err(|rejection| status::rejected(&rejection))?;
         self.pin_from(known_at, options.min_revision).await
     }
 
     async fn pin_from(&self, known_at: KnownAt, min_revision: u64) -> Result<Snapshot, Status> {
-        if min_revision > 0 {
-            self.registry.reach(Revision(min_revision)).await.map_err(|error| unreadable(&error))?;
+        let head = self.registry.head_revision();
+        if Revision(min_revision) > head {
+            return Err(status::revision_out_of_range(head));
         }
         self.pin_at(known_at).await
     }

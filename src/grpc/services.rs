@@ -28,7 +28,7 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Of a registry. What would go on for ever ends when `draining` turns true.
+    /// Of a registry. Imports end when `draining` turns true.
     pub(super) fn new(
         registry: &Registry,
         audit: &Audit,

@@ -21,6 +21,9 @@ use crate::proto::v1;
 /// The domain of every reason.
 pub const DOMAIN: &str = "credential.dmh.ms.gov";
 
+/// The header that says which compression the server takes.
+const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
+
 /// The details travel in a header, for which common clients have 8 KiB; the faults told stay well below it.
 const FAULTS_BYTES: usize = 4096;
 
@@ -144,7 +147,8 @@ pub fn too_fast(message: impl Into<String>, retry_after: Duration) -> Status {
 
 /// The caller has as many connections or streams open as it may: they have to end before it may have another.
 pub fn too_many(message: impl Into<String>) -> Status {
-    status(Code::ResourceExhausted, "TOO_MANY", message)
+    let details = ErrorDetails::with_retry_info(Some(Duration::from_secs(1)));
+    with_details(Code::ResourceExhausted, "TOO_MANY", message, details)
 }
 
 /// A batch, a list or a message holds more than it may.
@@ -217,6 +221,17 @@ pub fn permission_denied(message: impl Into<String>) -> Status {
     status(Code::PermissionDenied, "PERMISSION_DENIED", message)
 }
 
+/// There is no such method.
+pub fn no_such_method() -> Status {
+    unimplemented("the contract has no such method or service")
+}
+
+/// What a request ends with that its caller does not finish: it cancelled the call, or went away. Nobody reads it.
+pub fn broken_off() -> Status {
+    // Of a request that ends with CANCELLED tonic says that it is whole.
+    Status::new(Code::Unknown, "the caller cancelled the call")
+}
+
 /// There is no such thing here.
 pub fn unimplemented(message: impl Into<String>) -> Status {
     status(Code::Unimplemented, "UNIMPLEMENTED", message)
@@ -227,12 +242,19 @@ pub fn of_transport(refused: Status) -> Status {
     if !refused.details().is_empty() {
         return refused;
     }
-    match refused.code() {
+    let mut told = match refused.code() {
         Code::OutOfRange | Code::ResourceExhausted => too_large(refused.message()),
         Code::Internal => status(Code::InvalidArgument, "MALFORMED", "the message is not one of this method's request"),
+        Code::Unimplemented if refused.message().is_empty() => no_such_method(),
         Code::Unimplemented => unimplemented(refused.message()),
-        _ => refused,
+        Code::Unknown => status(Code::Cancelled, "CANCELLED", refused.message()),
+        _ => return refused,
+    };
+    // What compression could be used.
+    if let Some(accepted) = refused.metadata().get(ACCEPT_ENCODING) {
+        told.metadata_mut().insert(ACCEPT_ENCODING, accepted.clone());
     }
+    told
 }
 
 /// The same status as a message, for an item of a batch or a stream: code, message and details.
@@ -325,7 +347,7 @@ mod tests {
             (request_id_reused(uuid::Uuid::nil()), Code::AlreadyExists, "REQUEST_ID_REUSED", false),
             (writer_busy(soon), Code::ResourceExhausted, "WRITER_BUSY", true),
             (too_fast("too many calls", soon), Code::ResourceExhausted, "TOO_FAST", true),
-            (too_many("too many streams"), Code::ResourceExhausted, "TOO_MANY", false),
+            (too_many("too many streams"), Code::ResourceExhausted, "TOO_MANY", true),
             (too_large("1,001 items"), Code::ResourceExhausted, "TOO_LARGE", false),
             (store_full(), Code::ResourceExhausted, "STORE_FULL", false),
             (deadline_exceeded(), Code::DeadlineExceeded, "DEADLINE_EXCEEDED", false),

@@ -372,12 +372,6 @@ impl Registry {
         if revision > last_shared { Err(PinError::HistoryChanged { last_shared }) } else { Ok(()) }
     }
 
-    /// Waits until the head is at least at a revision.
-    pub async fn reach(&self, revision: Revision) -> Result<(), ReadError> {
-        let mut published = self.shared.published.subscribe();
-        published.wait_for(|head| *head >= revision).await.map(drop).map_err(|_| ReadError::Interrupted)
-    }
-
     /// Opens each civil day as it begins, until the registry closes.
     pub async fn keep_calendar(&self) {
         loop {

@@ -126,9 +126,14 @@ impl Lane {
 }
 
 impl Threads {
-    /// Waits until every call has been answered, so long at most; what is left then is cut off. Says whether nothing was.
-    pub(super) async fn end(mut self, within: Duration) -> bool {
-        let all = tokio::time::timeout(within, self.running.recv()).await.is_ok();
+    /// Waits until every call has been answered, so long at most, or until `cut`; what is left then is cut off. Says
+    /// whether nothing was.
+    pub(super) async fn end(mut self, within: Duration, cut: impl Future) -> bool {
+        let all = tokio::select! {
+            _ = self.running.recv() => true,
+            () = tokio::time::sleep(within) => false,
+            _ = cut => false,
+        };
         drop(self.cut);
         self.running.recv().await;
         all

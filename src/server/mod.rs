@@ -1,7 +1,8 @@
 //! The server: config → open → bind → serve → drain.
 //!
 //! The ops port is there first, and says NOT_SERVING until the registry is open. At the signal to stop it says so again
-//! before anything else; calls under way are finished within the drain's deadline, the writer ends, the index is closed.
+//! before anything else, and goes on to the end. Calls that may last are told DRAINING; the others are answered within the
+//! drain's deadline, or until a second signal. Then the writer ends, and the index is closed.
 
 pub mod check;
 pub mod config;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::server::TcpIncoming;
 
 use self::config::{Config, Mistake};
@@ -122,10 +124,11 @@ impl ServeError {
     }
 }
 
-/// Runs the server until `shutdown`, or until it cannot go on. `on_listening` is told the address once calls are taken.
+/// Runs the server until the first of `signals`, or until it cannot go on; the next one cuts the drain short.
+/// `on_listening` is told the address once calls are taken.
 pub async fn run(
     config: Config,
-    shutdown: impl Future<Output = ()> + Send,
+    signals: impl Stream<Item = ()> + Send,
     on_listening: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     telemetry::log_to_stderr();
@@ -134,16 +137,16 @@ pub async fn run(
     let health = ops.health.clone();
     let (stop, mut vital) = (watch::Sender::new(false), Vital::new());
     let ops_listener = listen(config.ops_listen).await?;
-    let ops_server = ops.clone().serve(incoming(ops_listener), stopped(stop.subscribe()));
+    let ops_server = ops.clone().serve(incoming(ops_listener));
     let ops_server = tokio::spawn(held(vital.part("ops port"), ops_server));
 
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
-    tokio::pin!(shutdown);
+    tokio::pin!(signals);
     let opened = tokio::select! {
         opened = open::open(&config) => opened?,
         // What was being opened is as it would be after a kill: nothing has been acknowledged.
-        () = &mut shutdown => return Ok(()),
+        _ = signals.next() => return Ok(()),
     };
     let Opened { registry, writer } = opened;
     let days = registry.clone();
@@ -156,7 +159,8 @@ pub async fn run(
     let access = AccessLog::start(std::io::stderr(), clock::now, vital.part("access log"));
     let (access, access_thread) = access.map_err(ServeError::Access)?;
     let entrance = EntranceLayer::new(registry.clone(), door.identities.clone(), ops.metrics, access);
-    let limits = LimitsLayer { shares: door.shares.clone(), identities: door.identities.clone() };
+    let (shares, identities) = (door.shares.clone(), door.identities.clone());
+    let limits = LimitsLayer { shares, identities, draining: stop.subscribe() };
     let (lanes, threads) = start_lanes(&health, &audit, &entrance, &limits, &stop, &vital)?;
     // When it closes the registry is the last of its kind.
     drop(entrance);
@@ -170,7 +174,7 @@ pub async fn run(
 
     let (mut early, mut broken) = (None, None);
     tokio::select! {
-        () = &mut shutdown => tracing::info!("draining"),
+        _ = signals.next() => tracing::info!("draining"),
         ended = &mut writer => early = Some(ended),
         part = vital.ended() => {
             tracing::error!(part, "the service ends: it cannot do without this part, which broke off");
@@ -183,8 +187,8 @@ pub async fn run(
     calendar.abort();
     drop(scrub);
     watch.inspect(JoinHandle::abort);
-    if !threads.end(config.drain).await {
-        tracing::warn!("calls were cut off: they did not end within the drain's deadline");
+    if !threads.end(config.drain, signals.next()).await {
+        tracing::warn!("calls were cut off: they did not end before the drain's deadline or a second signal");
     }
     ops.registry.store(None);
     registry.close().await;
@@ -236,7 +240,7 @@ fn start_lanes(
     vital: &Vital,
 ) -> Result<(Lanes, Threads), ServeError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let ways_in = (0..cores).map(|_| grpc::way_in(health, audit, entrance, limits, stop.subscribe()));
+    let ways_in = (0..cores).map(|_| grpc::way_in(health, audit, entrance, limits));
     let ways_in = ways_in.collect::<Result<_, _>>().map_err(ServeError::Reflection)?;
     Lanes::start(ways_in, stop, || vital.part("lane")).map_err(ServeError::Door)
 }
@@ -274,9 +278,4 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 
 fn incoming(listener: TcpListener) -> TcpIncoming {
     TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE))
-}
-
-async fn stopped(mut stop: watch::Receiver<bool>) {
-    // A sender that is gone has nothing left to serve either.
-    drop(stop.wait_for(|stop| *stop).await);
 }

@@ -15,6 +15,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::pb::health_server::HealthServer;
 
 use crate::grpc::health::HealthBoard;
+use crate::grpc::http2::form::CallsOnly;
 use crate::registry::Registry;
 use crate::telemetry::metrics::{self, Metrics, State};
 
@@ -39,14 +40,10 @@ impl Ops {
         }
     }
 
-    /// Serves the port until it is told to stop.
-    pub(super) async fn serve(
-        self,
-        incoming: TcpIncoming,
-        stopped: impl Future<Output = ()>,
-    ) -> Result<(), tonic::transport::Error> {
+    /// Serves the port, also while the server drains.
+    pub(super) async fn serve(self, incoming: TcpIncoming) -> Result<(), tonic::transport::Error> {
         let mut server = Server::builder().accept_http1(true);
-        server.add_routes(self.routes()).serve_with_incoming_shutdown(incoming, stopped).await
+        server.add_routes(self.routes()).serve_with_incoming(incoming).await
     }
 
     /// What is served on the port.
@@ -60,7 +57,7 @@ impl Ops {
             }
         };
         let http = Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(ready));
-        let health = HealthServer::new(self.health.service());
+        let health = CallsOnly(HealthServer::new(self.health.service()));
         let http = http.route("/metrics", get(move || self.clone().scrape()));
         Routes::from(http).add_service(health)
     }

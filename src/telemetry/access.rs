@@ -1,10 +1,11 @@
-//! The access log: a line for every call that has been answered.
+//! The access log: a line for every call that has been answered, for every stream that has ended, and for every request
+//! that was no call.
 //!
 //! Whoever answers a call never waits for its line, and never wakes the thread that writes it: the thread looks every few
 //! milliseconds, and writes what it finds at once. Where calls come faster than lines can be written, lines are left
 //! out, and how many is written in their place. What must not be left out is in the audit of reads, and in the log.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,6 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::audit::Client;
 
@@ -22,16 +24,76 @@ const QUEUE: usize = 16_384;
 /// How long the thread sleeps before it looks again. If it did not while there are calls, it would write each alone.
 const NAP: Duration = Duration::from_millis(5);
 
+/// How much of what a caller calls its program is told.
+const AGENT_BYTES: usize = 100;
+
 /// A call that has been answered.
 pub struct Answered {
     /// The method, without its package; none of the contract's: none.
     pub method: Option<(&'static str, &'static str)>,
     /// Who called; nobody known: none.
     pub client: Option<Arc<dyn Client>>,
-    /// The gRPC code.
-    pub code: i32,
-    /// How long it took until it was answered.
+    /// How it was answered.
+    pub outcome: Outcome,
+    /// How long it took until it was answered; a stream: until it ended.
     pub elapsed: Duration,
+    /// The messages of a stream.
+    pub messages: Option<Messages>,
+    /// The id of the request.
+    pub request_id: Uuid,
+    /// What its caller calls its program.
+    pub user_agent: UserAgent,
+}
+
+/// How a request was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A call, with this gRPC code.
+    Grpc(i32),
+    /// What is no call, with this status of HTTP.
+    Http(u16),
+}
+
+/// How many messages of a stream there were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Messages {
+    /// From the caller.
+    pub received: u64,
+    /// To the caller.
+    pub sent: u64,
+}
+
+/// The beginning of what a caller calls its program.
+#[derive(Clone, Copy, Debug)]
+pub struct UserAgent {
+    bytes: [u8; AGENT_BYTES],
+    length: usize,
+}
+
+impl UserAgent {
+    /// Of what a request says, if it says anything.
+    pub fn of(said: Option<&[u8]>) -> UserAgent {
+        let said = said.unwrap_or_default();
+        let (mut bytes, length) = ([0; AGENT_BYTES], said.len().min(AGENT_BYTES));
+        bytes[..length].copy_from_slice(&said[..length]);
+        UserAgent { bytes, length }
+    }
+}
+
+impl fmt::Display for UserAgent {
+    /// In quotes; what could end a line, or be taken for another part of it, is escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.bytes[..self.length].escape_ascii())
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Grpc(code) => write!(f, "code={code}"),
+            Outcome::Http(status) => write!(f, "http={status}"),
+        }
+    }
 }
 
 /// Where answered calls are told. Clones share it.
@@ -116,14 +178,19 @@ fn write(shared: &Shared, calls: &Receiver<Answered>, mut out: impl io::Write, n
 fn line(lines: &mut String, at: &str, call: &Answered) {
     let (service, method) = call.method.unwrap_or(("-", "-"));
     let client = call.client.as_ref().map_or("-", |client| client.name());
-    let (code, micros) = (call.code, call.elapsed.as_micros());
-    say(
-        lines,
-        format_args!("{at}  INFO access: method=\"{service}/{method}\" client={client:?} code={code} micros={micros}"),
-    );
+    let Answered { outcome, request_id, user_agent, .. } = call;
+    let micros = call.elapsed.as_micros();
+    let head = format_args!("{at}  INFO access: method=\"{service}/{method}\" client={client:?} {outcome}");
+    let tail = format_args!("micros={micros} request_id={request_id} user_agent={user_agent}");
+    match call.messages {
+        Some(Messages { received, sent }) => {
+            say(lines, format_args!("{head} received={received} sent={sent} {tail}"));
+        }
+        None => say(lines, format_args!("{head} {tail}")),
+    }
 }
 
-fn say(lines: &mut String, said: std::fmt::Arguments<'_>) {
+fn say(lines: &mut String, said: fmt::Arguments<'_>) {
     // A string takes whatever is written to it.
     if lines.write_fmt(said).is_ok() {
         lines.push('\n');
@@ -163,9 +230,36 @@ mod tests {
         Answered {
             method: Some(("VerificationService", "VerifyCredential")),
             client: Some(Arc::new(Named)),
-            code: 0,
+            outcome: Outcome::Grpc(0),
             elapsed: Duration::from_micros(57),
+            messages: None,
+            request_id: Uuid::from_u128(0x67e5_5044_10b1_426f_9247_bb68_0e5f_e0c8),
+            user_agent: UserAgent::of(Some(b"claims/4.2")),
         }
+    }
+
+    fn line_of(call: &Answered) -> String {
+        let mut lines = String::new();
+        line(&mut lines, "now", call);
+        assert_eq!(lines.lines().count(), 1, "{lines}");
+        lines
+    }
+
+    #[test]
+    fn a_line_has_the_messages_of_a_stream_and_the_status_of_what_is_no_call() {
+        let stream = Answered { messages: Some(Messages { received: 3, sent: 4 }), ..call() };
+        assert!(line_of(&stream).contains(" code=0 received=3 sent=4 micros=57 "), "{}", line_of(&stream));
+        let no_call = Answered { method: None, client: None, outcome: Outcome::Http(415), ..call() };
+        assert!(line_of(&no_call).contains("method=\"-/-\" client=\"-\" http=415 micros=57 "), "{}", line_of(&no_call));
+    }
+
+    #[test]
+    fn a_user_agent_is_cut_and_cannot_end_its_line() {
+        let told = |said: &[u8]| line_of(&Answered { user_agent: UserAgent::of(Some(said)), ..call() });
+        let escaped = told(b"a\" code=13\r\n1970 \xff\\");
+        assert!(escaped.ends_with("user_agent=\"a\\\" code=13\\r\\n1970 \\xff\\\\\"\n"), "{escaped}");
+        let long = told(&[b'a'; 5000]);
+        assert!(long.ends_with(&format!("user_agent=\"{}\"\n", "a".repeat(AGENT_BYTES))), "{long}");
     }
 
     #[test]
@@ -188,7 +282,8 @@ mod tests {
             assert!(told < calls, "a log that cannot be written holds nobody up");
             let first = text.lines().next().unwrap();
             let expected = "1970-01-01T00:00:00.000000Z  INFO access: method=\"VerificationService/VerifyCredential\" \
-                            client=\"region-1-hr\" code=0 micros=57";
+                            client=\"region-1-hr\" code=0 micros=57 \
+                            request_id=67e55044-10b1-426f-9247-bb680e5fe0c8 user_agent=\"claims/4.2\"";
             assert_eq!(first, expected);
         });
     }

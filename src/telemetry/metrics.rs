@@ -74,7 +74,7 @@ impl Default for Metrics {
         registry.register("calls", "Calls, by method and gRPC code", calls.clone());
         registry.register_with_unit(
             "call",
-            "How long calls took until they were answered",
+            "How long calls took until they were answered, and streams until they ended",
             Unit::Seconds,
             seconds.clone(),
         );

@@ -239,14 +239,42 @@ async fn a_rule_that_says_no_names_what_it_was_applied_to() {
 #[tokio::test]
 async fn a_call_that_waits_too_long_is_told_so() {
     let server = TestServer::start(TODAY).await;
-    let beyond = v1::VerifyCredentialRequest { min_revision: 1000, ..verify(NOT_ON_FILE, None, None) };
-    let mut request = tonic::Request::new(beyond);
+    let mut request = tonic::Request::new(tokio_stream::pending());
     request.metadata_mut().insert("grpc-timeout", "2S".parse().unwrap());
     // The other client ends the call by itself.
     let patient = legacy::Client::builder(TokioExecutor::new()).http2_only(true).build_http();
     let origin = format!("http://{}", server.address()).parse().unwrap();
-    let refused = VerificationServiceClient::with_origin(patient, origin).verify_credential(request).await.unwrap_err();
+    let mut verification = VerificationServiceClient::with_origin(patient, origin);
+    let refused = verification.stream_verify_credentials(request).await.unwrap_err();
     assert_eq!(refused.told(), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_min_revision_beyond_the_head_is_out_of_range_at_once() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let head = registry.head().await;
+    for (min_revision, is_known) in [(0, true), (head, true), (head + 1, false), (u64::MAX, false)] {
+        let items = vec![verify(NOT_ON_FILE, None, None).item.unwrap()];
+        let batch = v1::BatchVerifyCredentialsRequest { items, min_revision, ..Default::default() };
+        let options = v1::StreamOptions { min_revision, ..Default::default() };
+        let options = v1::stream_verify_credentials_request::Kind::Options(options);
+        let options = v1::StreamVerifyCredentialsRequest { kind: Some(options) };
+        let single = v1::VerifyCredentialRequest { min_revision, ..verify(NOT_ON_FILE, None, None) };
+        let claim = v1::CheckBillingEligibilityRequest { min_revision, ..bill(NOT_ON_FILE, "north", TODAY) };
+        let mut verification = registry.verification();
+        for (what, answer) in [
+            ("a question", registry.call(single).await.map(drop)),
+            ("a claim", registry.call(claim).await.map(drop)),
+            ("a batch", registry.call(batch).await.map(drop)),
+            ("a stream", verification.stream_verify_credentials(tokio_stream::once(options)).await.map(drop)),
+        ] {
+            let expected = (Code::OutOfRange, "REVISION_OUT_OF_RANGE".to_owned());
+            assert_eq!(answer.is_ok(), is_known, "{what} at {min_revision}");
+            assert!(answer.is_ok() || answer.unwrap_err().told() == expected, "{what} at {min_revision}");
+        }
+    }
     server.stop().await;
 }
 

@@ -10,6 +10,7 @@
 )]
 #![allow(unreachable_pub, reason = "what a helper offers to every test is said with pub")]
 
+mod access;
 mod agenda;
 mod amendments;
 mod backup;
@@ -17,6 +18,7 @@ mod calendar;
 mod cascade;
 mod cold;
 mod contract;
+mod drain;
 mod dry_run;
 mod errors;
 mod faults;

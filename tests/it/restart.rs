@@ -2,21 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use cpss_registry::proto::v1;
-use cpss_registry::proto::v1::stream_verify_credentials_request::Kind as Asked;
-use cpss_registry::proto::v1::stream_verify_credentials_response::Kind as Answered;
-use cpss_registry::proto::v1::{StreamVerifyCredentialsRequest as Question, StreamVerifyCredentialsResponse as Answer};
 use prost::Message as _;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
-use tonic_health::pb::HealthCheckRequest;
-use tonic_health::pb::health_check_response::ServingStatus;
-use tonic_health::pb::health_client::HealthClient;
 
-use super::harness::requests::{end_job, facts_of_provider, facts_of_specialist, periods, register_specialist, verify};
+use super::harness::requests::{end_job, facts_of_provider, facts_of_specialist, periods, register_specialist};
 use super::harness::scenes::Credentialed;
 use super::harness::{Client, Process, TODAY, TestServer};
 
@@ -77,62 +66,6 @@ async fn a_restart_keeps_everything_and_an_index_is_made_anew() {
     let head = server.client().head().await;
     assert_eq!(server.client().report(register_specialist("Ambrose", "Example")).await.revision, head + 1);
     server.stop().await;
-}
-
-/// A stream of questions under way: where they are asked, and where they are answered.
-async fn stream_held_open(registry: &Client) -> (mpsc::Sender<Question>, Streaming<Answer>) {
-    let (ask, questions) = mpsc::channel(4);
-    ask.send(Question { kind: Some(Asked::Options(v1::StreamOptions::default())) }).await.unwrap();
-    let stream = registry.verification().stream_verify_credentials(ReceiverStream::new(questions)).await;
-    let mut answers = stream.unwrap().into_inner();
-    let pinned = answers.message().await.unwrap().unwrap();
-    assert!(matches!(pinned.kind, Some(Answered::Pinned(_))), "{pinned:?}");
-    (ask, answers)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sigterm_lets_a_call_in_flight_finish_and_ends_without_fault() {
-    let data = tempfile::tempdir().unwrap();
-    let (process, registry) = Process::start(data.path(), TODAY);
-    let (people, _) = some_history(&registry).await;
-    let (ask, mut answers) = stream_held_open(&registry).await;
-
-    let mut health = HealthClient::new(registry.service());
-    let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
-    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
-    process.terminate();
-    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let refused = Client::connect(process.listening()).call(verify(&people[0].number, None, None)).await;
-    assert!(refused.is_err(), "new connections are not taken: {refused:?}");
-    let item = verify(&people[0].number, None, None).item.unwrap();
-    ask.send(Question { kind: Some(Asked::Item(item)) }).await.unwrap();
-    let answer = answers.message().await.unwrap().unwrap();
-    assert!(matches!(answer.kind, Some(Answered::Result(_))), "the call in flight is answered: {answer:?}");
-    drop(ask);
-    assert_eq!(answers.message().await.unwrap(), None, "and ends well");
-    let ended = Instant::now();
-    let (status, said) = process.wait();
-    assert!(status.success(), "{status}: {said}");
-    assert!(ended.elapsed() < Duration::from_secs(5), "it ends with its last call: {:?}", ended.elapsed());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_goes_on_is_cut_off_after_the_drain_and_the_store_is_closed_all_the_same() {
-    let data = tempfile::tempdir().unwrap();
-    let process = Process::spawn_with(data.path(), TODAY, &["--drain-seconds", "1"]);
-    let registry = Client::connect(process.listening());
-    some_history(&registry).await;
-    let (_ask, mut answers) = stream_held_open(&registry).await;
-    let told = Instant::now();
-    process.terminate();
-    let (status, said) = process.wait();
-    assert!(status.success(), "{status}: {said}");
-    assert!((1..10).contains(&told.elapsed().as_secs()), "{:?}", told.elapsed());
-    assert!(said.contains("calls were cut off"), "{said}");
-    assert!(answers.message().await.is_err(), "nothing says that the stream was whole");
-    let checked = super::backup::told(&["check", "--data-dir", data.path().to_str().unwrap()]);
-    assert_eq!(checked["index"], "equal to the fold of the log", "{checked}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,10 +3,12 @@
 //! tonic's own server would do; but most of what it does for a call, a task and six layers, is not needed here.
 
 mod calls;
+pub(crate) mod form;
 
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -20,6 +22,7 @@ use tower::Service;
 
 use self::calls::Calls;
 use crate::auth::peer::Peer;
+use crate::auth::shares::CALLS_PER_CONNECTION;
 
 /// How often a peer is asked whether it is there, and how long it may take to say so.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -32,16 +35,26 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
-/// How many calls a connection may have under way, and how large the headers of each may be.
-const STREAMS_PER_CONNECTION: u32 = 1024;
-const HEADERS_BYTES: u32 = 16 * 1024;
+/// How large the headers of a call may be, as HTTP/2 counts them. Up to the second they are read, so that the call is
+/// refused in the words of gRPC; beyond it HTTP/2 refuses them (431).
+pub(super) const HEADERS_BYTES: usize = 16 * 1024;
+const HEADERS_READ: u32 = 32 * 1024;
 
-/// How many streams a peer may reset before they were taken, and how many it may break off by its own faults, before its
-/// connection ends. Without the second there is no end to them.
-const RESETS_BEFORE_TAKEN: usize = 20;
+/// How many streams a peer may reset before they were taken, before its connection ends: all that it may have under way,
+/// and others that it began in their place. Floods of resets are counted by client where calls are begun.
+const RESETS_BEFORE_TAKEN: usize = 4 * CALLS_PER_CONNECTION.get() as usize;
+
+/// How many streams a peer may break off by its own faults before its connection ends. Without this there is no end to
+/// them.
 const RESETS_BY_FAULT: usize = 256;
 
-/// Answers the calls of a connection until its peer ends it; once it is to stop, until those under way are answered.
+/// How long a connection may go on while the server drains, though its peer waits for no answer any more: it takes
+/// nothing, or is not there.
+const SETTLED: Duration = Duration::from_secs(1);
+const SETTLED_CHECKED: Duration = Duration::from_millis(100);
+
+/// Answers the calls of a connection until its peer ends it, or cancels too much; once it is to stop, until those under
+/// way are answered.
 pub(crate) async fn serve<S>(
     connection: impl AsyncRead + AsyncWrite + Unpin,
     peer: Peer,
@@ -51,9 +64,11 @@ pub(crate) async fn serve<S>(
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + 'static,
 {
     let calls = Calls::default();
-    let http = builder(&calls).serve_connection(TokioIo::new(connection), WithPeer { services, peer });
+    let with_peer = WithPeer { services, peer: peer.clone() };
+    let http = builder(&calls).serve_connection(TokioIo::new(connection), with_peer);
     let (mut http, mut stopped) = (pin!(http), pin!(stop.wait_for(|stop| *stop)));
     let mut is_stopping = false;
+    let mut settled = pin!(settled(&peer));
     let ended = poll_fn(|cx| {
         if !is_stopping && stopped.as_mut().poll(cx).is_ready() {
             is_stopping = true;
@@ -62,10 +77,29 @@ pub(crate) async fn serve<S>(
         let polled = http.as_mut().poll(cx);
         // What they answer wakes the connection, which sends all of it at once.
         calls.begin();
+        if polled.is_pending() && (peer.is_cut_off() || is_stopping && settled.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(Ok(()));
+        }
         polled
     });
+    if peer.is_cut_off() {
+        tracing::info!(%peer, "a connection was cut off: its client cancelled too many calls");
+    }
     if let Err(error) = ended.await {
         tracing::debug!(error = &error as &dyn std::error::Error, "a connection broke off");
+    }
+}
+
+/// Waits until the peer of a connection that is to stop has had its time, and waits for no answer.
+async fn settled(peer: &Peer) {
+    tokio::time::sleep(SETTLED).await;
+    loop {
+        let awaited = peer.awaits_answers();
+        // What was answered just now has yet to be sent.
+        tokio::time::sleep(SETTLED_CHECKED).await;
+        if !awaited && !peer.awaits_answers() {
+            return;
+        }
     }
 }
 
@@ -77,8 +111,8 @@ fn builder(calls: &Calls) -> Builder<Calls> {
         .keep_alive_timeout(KEEPALIVE)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_concurrent_streams(STREAMS_PER_CONNECTION)
-        .max_header_list_size(HEADERS_BYTES)
+        .max_concurrent_streams(CALLS_PER_CONNECTION.get())
+        .max_header_list_size(HEADERS_READ)
         .max_pending_accept_reset_streams(RESETS_BEFORE_TAKEN)
         .max_local_error_reset_streams(RESETS_BY_FAULT);
     builder

@@ -8,27 +8,29 @@ use prost::bytes::Bytes;
 use tonic::Status;
 use tonic::body::Body;
 
+use crate::auth::peer::Peer;
 use crate::grpc::status;
 
 /// The largest request of a call that is no large one, in bytes: an application with sixty trainings.
 pub(in crate::grpc) const LARGEST_PLAIN: usize = 32 * 1024;
 
-/// The body of a request. It ends with a refusal where it is longer than it may be.
+/// The body of a request. It ends with a refusal where it is longer than it may be, and where its caller cancels the call.
 pub(crate) struct Bounded {
     body: Body,
+    peer: Option<Peer>,
     /// How many bytes more there may be.
     left: usize,
 }
 
 impl Bounded {
     /// As long as a plain call's may be.
-    pub(super) fn plain(body: Body) -> Bounded {
-        Bounded { body, left: LARGEST_PLAIN }
+    pub(super) fn plain(body: Body, peer: Option<Peer>) -> Bounded {
+        Bounded { body, peer, left: LARGEST_PLAIN }
     }
 
     /// As long as it is: each of its messages is bounded where it is read.
-    pub(super) fn by_message(body: Body) -> Bounded {
-        Bounded { body, left: usize::MAX }
+    pub(super) fn by_message(body: Body, peer: Option<Peer>) -> Bounded {
+        Bounded { body, peer, left: usize::MAX }
     }
 }
 
@@ -38,7 +40,16 @@ impl http_body::Body for Bounded {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        let Poll::Ready(Some(Ok(frame))) = &polled else { return polled };
+        let frame = match &polled {
+            Poll::Ready(Some(Ok(frame))) => frame,
+            Poll::Ready(Some(Err(_))) => {
+                if let Some(peer) = self.peer.take() {
+                    peer.cancelled();
+                }
+                return Poll::Ready(Some(Err(status::broken_off())));
+            }
+            _ => return polled,
+        };
         match self.left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
             Some(left) => self.left = left,
             None => {

@@ -1,47 +1,27 @@
-//! The answer of a large call: it holds the call's place among those of its client, and ends soon after the client is not
-//! one any more, or another than it was.
+//! The answer of a call that may have much in memory, or may last: it holds the call's place among those of its client
+//! until it has gone out, and ends when the call is to end.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, ready};
 
 use http::HeaderMap;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use prost::bytes::Bytes;
-use tokio::time::Sleep;
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::auth::peer::Peer;
+use super::ends::Ends;
+use super::under_way::UnderWay;
 use crate::auth::shares::Place;
-use crate::auth::{Caller, Identities};
-use crate::grpc::status;
 
-/// How long an answer goes on without asking again whether its caller may be answered.
-const ASKED_AGAIN: Duration = Duration::from_secs(1);
+/// What a body gives next.
+type Next = Option<Result<Frame<Bytes>, Status>>;
 
-/// Who called, and what it showed.
-pub(super) struct Asked {
-    pub(super) identities: Identities,
-    pub(super) caller: Arc<Caller>,
-    pub(super) peer: Option<Peer>,
-    /// The authorization of the call.
-    pub(super) shown: HeaderMap,
-}
-
-impl Asked {
-    /// Why there is no more for the caller, if that is so.
-    fn refusal(&self) -> Option<Status> {
-        if self.identities.is_dev() {
-            return None;
-        }
-        match self.identities.caller(&self.shown, self.peer.as_ref(), Instant::now()) {
-            Ok(caller) if caller == self.caller => None,
-            Ok(_) => Some(status::permission_denied("the caller has another role than when the call began")),
-            Err(nobody) => Some(status::unauthenticated(nobody.to_string())),
-        }
-    }
+/// What a call keeps until its answer has gone out.
+pub(super) struct Kept {
+    pub(super) _place: Option<Place>,
+    pub(super) under_way: UnderWay,
 }
 
 /// The body of the answer.
@@ -51,15 +31,14 @@ pub(super) struct Held {
 
 struct Open {
     body: Body,
-    asked: Asked,
-    again: Pin<Box<Sleep>>,
-    place: Arc<Place>,
+    ends: Ends,
+    kept: Arc<Kept>,
 }
 
-/// A part of an answer. HTTP/2 takes more of them than the peer does: the place is not free before they have gone.
+/// A part of an answer. HTTP/2 takes more of them than the peer does: what is kept is not free before they have gone.
 struct Unsent {
     bytes: Bytes,
-    _place: Arc<Place>,
+    _kept: Arc<Kept>,
 }
 
 impl AsRef<[u8]> for Unsent {
@@ -69,23 +48,23 @@ impl AsRef<[u8]> for Unsent {
 }
 
 impl Held {
-    pub(super) fn new(body: Body, place: Place, asked: Asked) -> Held {
-        let again = Box::pin(tokio::time::sleep(ASKED_AGAIN));
-        Held { open: Some(Open { body, asked, again, place: Arc::new(place) }) }
+    pub(super) fn new(body: Body, kept: Kept, ends: Ends) -> Held {
+        Held { open: Some(Open { body, ends, kept: Arc::new(kept) }) }
     }
 }
 
 impl Open {
-    /// Why it ends now, if it does.
-    fn refusal(&mut self, cx: &mut Context<'_>) -> Option<Status> {
-        while self.again.as_mut().poll(cx).is_ready() {
-            let refusal = self.asked.refusal();
-            if refusal.is_some() {
-                return refusal;
-            }
-            self.again.as_mut().reset(tokio::time::Instant::now() + ASKED_AGAIN);
+    /// What comes next; and whether it is the last.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(Next, bool)> {
+        if let Poll::Ready(refusal) = self.ends.as_mut().poll(cx) {
+            let mut trailers = HeaderMap::new();
+            let told = refusal.add_header(&mut trailers).map(|()| Frame::trailers(trailers));
+            return Poll::Ready((Some(told), true));
         }
-        None
+        let next = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        // Nobody asks for what is behind trailers.
+        let is_last = next.as_ref().is_none_or(|next| next.as_ref().is_ok_and(Frame::is_trailers));
+        Poll::Ready((next, is_last))
     }
 }
 
@@ -93,21 +72,17 @@ impl http_body::Body for Held {
     type Data = Bytes;
     type Error = Status;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Next> {
         let Some(open) = &mut self.open else { return Poll::Ready(None) };
-        if let Some(refusal) = open.refusal(cx) {
+        let (next, is_last) = ready!(open.poll_next(cx));
+        let kept = &open.kept;
+        let held = |bytes| Bytes::from_owner(Unsent { bytes, _kept: Arc::clone(kept) });
+        let next = next.map(|next| next.map(|frame| frame.map_data(held)));
+        if is_last {
+            open.kept.under_way.answered();
             self.open = None;
-            let mut trailers = HeaderMap::new();
-            let told = refusal.add_header(&mut trailers).map(|()| Frame::trailers(trailers));
-            return Poll::Ready(Some(told));
         }
-        let polled = Pin::new(&mut open.body).poll_frame(cx);
-        if let Poll::Ready(None) = polled {
-            self.open = None;
-            return polled;
-        }
-        let held = |bytes| Bytes::from_owner(Unsent { bytes, _place: Arc::clone(&open.place) });
-        polled.map_ok(|frame| frame.map_data(held))
+        Poll::Ready(next)
     }
 
     fn is_end_stream(&self) -> bool {

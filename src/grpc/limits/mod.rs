@@ -1,11 +1,13 @@
-//! Limits: what one client may take of the server, so that there is enough for the others.
+//! Limits: what one client may take of the server, so that there is enough for the others; and how long a call may last.
 //!
 //! They stand between the entrance and the services: who calls is known by then, and a refusal goes out by the entrance,
 //! which writes it into the access log. What a connection may take is said to HTTP/2 itself, by `super::http2`.
 
 mod bounded;
+mod ends;
 mod held;
 mod turns;
+mod under_way;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,7 +16,9 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response};
+use http_body::Body as _;
 use pin_project_lite::pin_project;
+use tokio::sync::watch;
 use tokio::time::Timeout;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::Status;
@@ -22,10 +26,12 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 pub(super) use self::bounded::{Bounded, LARGEST_PLAIN};
-use self::held::{Asked, Held};
+use self::ends::{Asked, Ends, drained};
+use self::held::{Held, Kept};
 pub(super) use self::turns::Turns;
+use self::under_way::UnderWay;
 use super::disclosure::Asker;
-use super::status;
+use super::{is_reflection, status};
 use crate::auth::Identities;
 use crate::auth::peer::Peer;
 use crate::auth::shares::{Exhausted, Place, Shares};
@@ -67,6 +73,8 @@ pub(crate) struct LimitsLayer {
     pub(crate) shares: Shares,
     /// Who calls: those of large calls are asked for again and again.
     pub(crate) identities: Identities,
+    /// Turns true when the server drains: calls that may last end soon after.
+    pub(crate) draining: watch::Receiver<bool>,
 }
 
 impl<S> Layer<S> for LimitsLayer {
@@ -99,35 +107,39 @@ where
     fn call(&mut self, request: Request<Body>) -> Limiting<S::Future> {
         match self.limits.admit(&request) {
             Err(refusal) => Limiting::Refused { refusal },
-            Ok(admitted) => {
-                let (request, held) = match admitted {
-                    Admitted::Open => (request.map(Bounded::by_message), None),
-                    Admitted::Plain => (request.map(Bounded::plain), None),
-                    Admitted::Large(place, asked) => (request.map(Bounded::by_message), Some((place, asked))),
-                };
+            Ok(Admitted { is_plain, place, ends, may_last }) => {
+                let peer = request.extensions().get::<Peer>().cloned();
+                let kept = Kept { _place: place, under_way: UnderWay::new(peer.clone(), !may_last) };
+                let request = request
+                    .map(|body| if is_plain { Bounded::plain(body, peer) } else { Bounded::by_message(body, peer) });
                 let longest = self.limits.shares.limits().longest_call.unwrap_or(NO_LIMIT);
-                Limiting::Admitted { call: tokio::time::timeout(longest, self.inner.call(request)), held }
+                let call = tokio::time::timeout(longest, self.inner.call(request));
+                Limiting::Admitted { call, kept: Some(kept), ends }
             }
         }
     }
 }
 
 /// A call that there is room for.
-enum Admitted {
-    /// One that is open to all.
-    Open,
-    /// One that has little in memory.
-    Plain,
-    /// One that may have much: this is to be held until its answer has been read.
-    Large(Place, Asked),
+#[derive(Default)]
+struct Admitted {
+    /// Whether it has little in memory.
+    is_plain: bool,
+    /// What one that may have much holds until its answer has been read.
+    place: Option<Place>,
+    /// What ends it, though its answer goes on.
+    ends: Option<Ends>,
+    /// Whether it may last: who waits for its end is not waited for.
+    may_last: bool,
 }
 
 impl LimitsLayer {
     /// Counts a call.
     fn admit(&self, request: &Request<Body>) -> Result<Admitted, Status> {
         let extensions = request.extensions();
-        // Health and reflection are open to all, and say little.
-        let Some(Asker { caller, .. }) = extensions.get::<Asker>() else { return Ok(Admitted::Open) };
+        let Some(Asker { caller, method, .. }) = extensions.get::<Asker>() else {
+            return Ok(self.open_to_all(request.uri().path()));
+        };
         let peer = extensions.get::<Peer>();
         let share = self.shares.of(&caller.client);
         if let Some(peer) = peer {
@@ -135,7 +147,7 @@ impl LimitsLayer {
         }
         share.call().map_err(refused)?;
         if !LARGE.contains(&request.uri().path()) {
-            return Ok(Admitted::Plain);
+            return Ok(Admitted { is_plain: true, ..Admitted::default() });
         }
         let place = share.large().map_err(refused)?;
         let shown = request.headers().get_all(AUTHORIZATION).iter().map(|value| (AUTHORIZATION, value.clone()));
@@ -145,14 +157,36 @@ impl LimitsLayer {
             peer: peer.cloned(),
             shown: HeaderMap::from_iter(shown),
         };
-        Ok(Admitted::Large(place, asked))
+        let ends: Ends = if method.streams {
+            Box::pin(either(asked.refused(), drained(self.draining.clone())))
+        } else {
+            Box::pin(asked.refused())
+        };
+        Ok(Admitted { is_plain: false, place: Some(place), ends: Some(ends), may_last: method.streams })
+    }
+
+    /// Health and reflection say little. Who watches health is told by it that the server drains; a stream of reflection
+    /// would last.
+    fn open_to_all(&self, path: &str) -> Admitted {
+        if !is_reflection(path) {
+            return Admitted { may_last: true, ..Admitted::default() };
+        }
+        Admitted { ends: Some(Box::pin(drained(self.draining.clone()))), may_last: true, ..Admitted::default() }
+    }
+}
+
+/// What the first of the two says.
+async fn either(one: impl Future<Output = Status>, other: impl Future<Output = Status>) -> Status {
+    tokio::select! {
+        status = one => status,
+        status = other => status,
     }
 }
 
 fn refused(exhausted: Exhausted) -> Status {
     match exhausted {
         Exhausted::Calls(wait) => status::too_fast(exhausted.to_string(), wait),
-        Exhausted::Connections | Exhausted::Large => status::too_many(exhausted.to_string()),
+        Exhausted::Connections | Exhausted::Large | Exhausted::Cancels => status::too_many(exhausted.to_string()),
     }
 }
 
@@ -164,7 +198,8 @@ pin_project! {
         Admitted {
             #[pin]
             call: Timeout<F>,
-            held: Option<(Place, Asked)>,
+            kept: Option<Kept>,
+            ends: Option<Ends>,
         },
     }
 }
@@ -178,13 +213,30 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             Step::Refused { refusal } => Poll::Ready(Ok(refusal.clone().into_http())),
-            Step::Admitted { call, held } => Poll::Ready(match ready!(call.poll(cx)) {
-                Err(_) => Ok(status::deadline_exceeded().into_http()),
-                Ok(answered) => answered.map(|response| match held.take() {
-                    Some((place, asked)) => response.map(|body| Body::new(Held::new(body, place, asked))),
-                    None => response,
-                }),
-            }),
+            Step::Admitted { call, kept, ends } => {
+                let Poll::Ready(answered) = call.poll(cx) else {
+                    let ended = ready!(ends.as_mut().map_or(Poll::Pending, |ends| ends.as_mut().poll(cx)));
+                    return Poll::Ready(Ok(told(ended.into_http(), kept.take(), None)));
+                };
+                let answered = answered.unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http()));
+                Poll::Ready(answered.map(|response| told(response, kept.take(), ends.take())))
+            }
+        }
+    }
+}
+
+/// An answer, which keeps what its call keeps until it has gone out.
+fn told(response: Response<Body>, kept: Option<Kept>, ends: Option<Ends>) -> Response<Body> {
+    match (kept, ends) {
+        (Some(kept), Some(ends)) if !response.body().is_end_stream() => {
+            response.map(|body| Body::new(Held::new(body, kept, ends)))
+        }
+        (kept, _) => {
+            // It is whole, or goes out at once.
+            if let Some(kept) = kept {
+                kept.under_way.answered();
+            }
+            response
         }
     }
 }

@@ -31,6 +31,17 @@ fn the_large_calls_are_those_of_the_contract() {
     assert_eq!(large, LARGE);
 }
 
+#[test]
+fn the_calls_that_may_last_are_those_that_stream() {
+    let descriptors = prost_types::FileDescriptorSet::decode(proto::DESCRIPTORS).unwrap();
+    for row in crate::auth::METHODS {
+        let services = descriptors.file.iter().flat_map(|file| &file.service);
+        let mut methods = services.filter(|service| service.name() == row.service).flat_map(|service| &service.method);
+        let described = methods.find(|method| method.name() == row.name).unwrap();
+        assert_eq!(row.streams, described.client_streaming() || described.server_streaming(), "{row:?}");
+    }
+}
+
 /// How many items are taken, all of them there from the beginning, before a task gets its turn that is ready, too.
 async fn taken_first(items: impl Stream<Item = u32>) -> u32 {
     let had_its_turn = Arc::new(AtomicBool::new(false));

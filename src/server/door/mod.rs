@@ -149,7 +149,7 @@ impl Door {
         stream.set_nodelay(true)?;
         let Some(tls) = &self.tls else {
             let peer = Peer::new(address, None);
-            peer.know(Place::without_limit());
+            peer.know(Place::without_limit(), None);
             return Ok((Wire::Plain(stream), peer));
         };
         let stream = TlsAcceptor::from(tls.load_full()).accept(stream).await?;

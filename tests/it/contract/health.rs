@@ -100,7 +100,8 @@ async fn the_ops_port_says_when_the_program_serves_and_that_it_drains_before_any
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
     process.terminate();
     assert_eq!(watch.message().await.unwrap().unwrap().status(), NotServing);
-    assert_eq!(watch.message().await.unwrap(), None, "a watch that went on would hold up the drain");
+    let end = watch.message().await.expect_err("a watch that went on would hold up the drain");
+    assert_eq!(end.told(), (Code::Unavailable, "DRAINING".to_owned()));
     let (status, said) = process.wait();
     assert!(status.success(), "{status}: {said}");
 }

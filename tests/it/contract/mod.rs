@@ -1,12 +1,14 @@
 //! The contract as a whole, walked from its descriptor set: what is implemented, who may call what, what every request
 //! to record something looks like; and health and reflection beside it.
 
+mod calls;
 mod form;
 pub mod health;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use cpss_registry::auth::METHODS;
+use prost::bytes::Bytes;
 use prost_types::MethodDescriptorProto;
 use tonic::Code;
 
@@ -110,6 +112,22 @@ async fn every_rpc_is_implemented() {
             assert_ne!(status.code(), Code::Unimplemented, "{method}");
             assert!(!status.reason().is_empty(), "{method}");
         }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_unknown_method_or_service_is_unimplemented() {
+    let server = TestServer::start(TODAY).await;
+    for caller in ROLES.iter().map(|role| if *role == "provider" { "provider:example-region-9" } else { role }) {
+        for method in ["VerificationService/NoMethod", "NoService/VerifyCredential"] {
+            let refused = server.client().calling_as(caller).call_empty(method).await.unwrap_err();
+            assert_eq!(refused.told(), (Code::Unimplemented, "UNIMPLEMENTED".to_owned()), "{method} as {caller}");
+        }
+    }
+    for path in ["/example.v1.NoService/NoMethod", "/grpc.health.v1.Health/NoMethod", "/grpc.reflection.v2.No/Method"] {
+        let refused = server.client().call_path(path, vec![Bytes::new()]).await.unwrap_err();
+        assert_eq!(refused.told(), (Code::Unimplemented, "UNIMPLEMENTED".to_owned()), "{path}");
     }
     server.stop().await;
 }

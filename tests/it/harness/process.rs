@@ -135,6 +135,11 @@ impl Process {
         self.signal("TERM");
     }
 
+    /// SIGINT.
+    pub fn interrupt(&self) {
+        self.signal("INT");
+    }
+
     /// SIGHUP.
     pub fn hang_up(&self) {
         self.signal("HUP");

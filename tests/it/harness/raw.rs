@@ -65,20 +65,25 @@ impl Client {
 
     /// Calls a method with some messages, and gives its first answers, as many as there were messages or fewer.
     pub async fn call_messages(&self, method: &str, messages: Vec<Bytes>) -> Result<Vec<Bytes>, Status> {
+        self.call_path(&format!("/{PACKAGE}.{method}"), messages).await
+    }
+
+    /// The same by the whole path of a method, of whatever service.
+    pub async fn call_path(&self, path: &str, messages: Vec<Bytes>) -> Result<Vec<Bytes>, Status> {
         let most = messages.len();
-        let path = format!("/{PACKAGE}.{method}").parse().unwrap();
+        let parsed = path.parse().unwrap();
         let mut grpc = tonic::client::Grpc::new(self.service());
         grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
         // On the wire a single message is a stream of one.
         let request = Request::new(tokio_stream::iter(messages));
-        let mut answers = grpc.streaming(request, path, Bare).await?.into_inner();
+        let mut answers = grpc.streaming(request, parsed, Bare).await?.into_inner();
         let mut told = Vec::new();
         while told.len() < most {
             match tokio::time::timeout(Duration::from_secs(20), answers.message()).await {
                 Ok(Ok(Some(answer))) => told.push(answer),
                 Ok(Ok(None)) => break,
                 Ok(Err(status)) => return Err(status),
-                Err(_) => panic!("{method} neither answers nor refuses"),
+                Err(_) => panic!("{path} neither answers nor refuses"),
             }
         }
         Ok(told)

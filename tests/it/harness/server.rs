@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use cpss_registry::server;
 use cpss_registry::server::config::{Config, Flags};
+use futures_util::StreamExt as _;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
@@ -117,8 +118,10 @@ async fn run(data_dir: &Path, today: &str, flags: Flags) -> (Running, SocketAddr
     let (listening, address) = oneshot::channel();
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let shutdown = futures_util::stream::once(async move { drop(told.await) });
+        let signals = shutdown.chain(futures_util::stream::pending());
         let say = move |address| listening.send(address).unwrap();
-        let served = runtime.block_on(server::run(config, async move { drop(told.await) }, say));
+        let served = runtime.block_on(server::run(config, signals, say));
         served.map_err(|error| format!("{error}: {error:?}"))
     });
     match address.await {

@@ -9,7 +9,7 @@
 //! They share the cores with the server and the others, as no attacker on a network does: without a line, and at the
 //! priority of the others, they would measure who gets a core. So their threads have the lowest priority, too.
 
-mod frames;
+pub mod frames;
 mod peers;
 mod town;
 

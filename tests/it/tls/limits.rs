@@ -68,7 +68,9 @@ async fn streams_and_connections_of_a_client_are_counted_until_they_end() {
     let registrar = place.client("registrar").await;
     let mut held = vec![watch(&registrar).await.unwrap(), watch(&registrar).await.unwrap()];
     let too_many = (Code::ResourceExhausted, "TOO_MANY".to_owned());
-    assert_eq!(watch(&registrar).await.unwrap_err().told(), too_many);
+    let refused = watch(&registrar).await.unwrap_err();
+    assert_eq!(refused.told(), too_many);
+    assert!(refused.get_details_retry_info().is_some(), "says when to come back: {refused:?}");
     // What is no stream is not counted among them.
     registrar.ask(question()).await;
     held.pop();

@@ -4,7 +4,7 @@ mod bulk;
 mod command;
 mod identity;
 mod limits;
-mod ops;
+pub mod ops;
 pub mod place;
 mod reload;
 mod roles;

@@ -1,36 +1,40 @@
 //! The entrance: every call passes it once, before any service.
 //!
-//! It resolves the caller, refuses methods that the caller's role may not call, moves the civil day of a development
-//! server forward, holds the call to its deadline, and writes one line to the access log.
+//! It refuses what is not a call, resolves the caller, refuses methods that the caller's role may not call, moves the
+//! civil day of a development server forward, holds the call to its deadline, and leaves one line in the access log.
 
+mod frames;
+mod leaving;
+
+use std::future::{self, Ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderName, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tokio::time::Timeout;
+use tonic::Status;
 use tonic::body::Body;
-use tonic::{Code, Status};
 use tower::{Layer, Service};
 
+use self::leaving::{Entered, explained};
 use super::disclosure::Asker;
+use super::http2::{HEADERS_BYTES, form};
 use super::mutation::refused;
-use super::reads::{RequestId, RequestIds};
-use super::status;
-use crate::auth::{self, Caller, DEV_CALLER, Identities, Method, NotIdentified};
+use super::reads::RequestIds;
+use super::{is_reflection, status};
+use crate::auth::{DEV_CALLER, Identities};
 use crate::domain::day::Day;
-use crate::proto::google::rpc;
 use crate::registry::Registry;
-use crate::telemetry::access::{AccessLog, Answered};
+use crate::telemetry::access::AccessLog;
 use crate::telemetry::audit::Client;
 use crate::telemetry::metrics::Metrics;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 static DEV_TODAY: HeaderName = HeaderName::from_static("x-dev-today");
 
 /// How much earlier than the caller a call is given up, so that the answer still says why: a tenth of the time, at most
@@ -82,23 +86,23 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let way_in = &self.way_in;
+        if let Some(refusal) = form::refusal(&request) {
+            Entered::new(way_in, &request).turn_away(refusal.status());
+            return Entering::NotACall { refusal: future::ready(Ok(refusal)) };
+        }
         if is_open_to_all(request.uri().path()) {
             return Entering::Open { call: self.inner.call(request) };
         }
-        let started = Instant::now();
-        let way_in = &self.way_in;
-        let method = auth::method(request.uri().path());
+        let mut entered = Entered::new(way_in, &request);
         let deadline = deadline(request.headers());
-        let given = request.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
-        let request_id = way_in.request_ids.of(given);
-        let caller = way_in.identities.caller(request.headers(), request.extensions().get(), started);
-        let admitted = way_in.admit(method, caller, request_id, request.headers());
-        let client = admitted.as_ref().ok().map(|(asker, _)| Arc::clone(&asker.caller) as Arc<dyn Client>);
-        let entered = Entered { way_in: Arc::clone(way_in), method, client, started };
-        match admitted {
-            Err(refusal) => Entering::Refused { refusal, entered },
+        match way_in.admit(&request, &entered) {
+            Err(refusal) => Entering::Refused { refusal, entered: Some(entered) },
             Ok((asker, today)) => {
+                entered.client = Some(Arc::clone(&asker.caller) as Arc<dyn Client>);
                 request.extensions_mut().insert(asker);
+                let request = entered.follow(request);
+                let entered = Some(entered);
                 let Some(day) = today else {
                     return Entering::Admitted { call: Call::within(deadline, self.inner.call(request)), entered };
                 };
@@ -120,6 +124,11 @@ pin_project! {
     /// A call that has come in.
     #[project = Step]
     pub enum Entering<F, E> {
+        /// A request that is not a call.
+        NotACall {
+            #[pin]
+            refusal: Ready<Result<Response<Body>, E>>,
+        },
         /// One that is open to all.
         Open {
             #[pin]
@@ -128,18 +137,18 @@ pin_project! {
         /// One that is not let through.
         Refused {
             refusal: Status,
-            entered: Entered,
+            entered: Option<Entered>,
         },
         /// One that is let through.
         Admitted {
             #[pin]
             call: Call<F>,
-            entered: Entered,
+            entered: Option<Entered>,
         },
         /// The same, once the day has been moved.
         Moving {
             moved: BoxFuture<'static, Result<Response<Body>, E>>,
-            entered: Entered,
+            entered: Option<Entered>,
         },
     }
 }
@@ -152,12 +161,16 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (answered, entered) = match self.project() {
-            Step::Open { call } => return call.poll(cx),
+            Step::NotACall { refusal } => return refusal.poll(cx),
+            Step::Open { call } => return call.poll(cx).map_ok(explained),
             Step::Refused { refusal, entered } => (Ok(refusal.clone().into_http()), entered),
             Step::Admitted { call, entered } => (ready!(call.poll(cx)), entered),
             Step::Moving { moved, entered } => (ready!(moved.as_mut().poll(cx)), entered),
         };
-        Poll::Ready(answered.map(|response| entered.leave(response)))
+        Poll::Ready(answered.map(|response| match entered.take() {
+            Some(entered) => entered.leave(response),
+            None => response,
+        }))
     }
 }
 
@@ -203,35 +216,9 @@ where
     }
 }
 
-/// What is told of a call when it leaves.
-pub struct Entered {
-    way_in: Arc<EntranceLayer>,
-    method: Option<&'static Method>,
-    client: Option<Arc<dyn Client>>,
-    started: Instant,
-}
-
-impl Entered {
-    /// Counts an answered call, and leaves a line of it.
-    fn leave(&mut self, response: Response<Body>) -> Response<Body> {
-        let response = match Status::from_header_map(response.headers()) {
-            Some(refused) if refused.code() != Code::Ok && refused.details().is_empty() => {
-                status::of_transport(refused).into_http()
-            }
-            _ => response,
-        };
-        let (code, elapsed) = (code(&response), self.started.elapsed());
-        let method = self.method.map(|method| (method.service, method.name));
-        let name = rpc::Code::try_from(code).unwrap_or(rpc::Code::Unknown).as_str_name();
-        self.way_in.metrics.called(method, name, elapsed);
-        self.way_in.access.answered(Answered { method, client: self.client.take(), code, elapsed });
-        response
-    }
-}
-
 /// Health and reflection say nothing about anyone.
 fn is_open_to_all(path: &str) -> bool {
-    path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.")
+    path.starts_with("/grpc.health.") || is_reflection(path)
 }
 
 impl EntranceLayer {
@@ -241,17 +228,15 @@ impl EntranceLayer {
     }
 
     /// Who asks, and with what right; and the day that is to be moved to before it is answered.
-    fn admit(
-        &self,
-        method: Option<&'static Method>,
-        caller: Result<Arc<Caller>, NotIdentified>,
-        request_id: RequestId,
-        headers: &HeaderMap,
-    ) -> Result<(Asker, Option<Day>), Status> {
+    fn admit(&self, request: &Request<Body>, entered: &Entered) -> Result<(Asker, Option<Day>), Status> {
+        let headers = request.headers();
+        refuse_large(headers)?;
+        let caller = self.identities.caller(headers, request.extensions().get(), entered.started);
         let caller = caller.map_err(|nobody| status::unauthenticated(nobody.to_string()))?;
+        let method = entered.method.ok_or_else(status::no_such_method)?;
         let denied = || status::permission_denied("the caller's role may not call this method");
-        let right = method.and_then(|method| method.right(&caller.role)).ok_or_else(denied)?;
-        let asker = Asker { caller, right, request_id };
+        let right = method.right(&caller.role).ok_or_else(denied)?;
+        let asker = Asker { caller, right, method, request_id: entered.request_id };
         if !self.identities.is_dev() {
             refuse_dev_metadata(headers)?;
             return Ok((asker, None));
@@ -282,6 +267,15 @@ fn refuse_dev_metadata(headers: &HeaderMap) -> Result<(), Status> {
     }
 }
 
+/// Refuses headers that are larger than those of a call may be, by the size that HTTP/2 gives them.
+fn refuse_large(headers: &HeaderMap) -> Result<(), Status> {
+    let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 32;
+    if headers.iter().map(size).sum::<usize>() <= HEADERS_BYTES {
+        return Ok(());
+    }
+    Err(status::too_large(format!("the headers of a call have at most {HEADERS_BYTES} bytes")))
+}
+
 /// The time that a caller gives a call (`grpc-timeout`: up to eight digits and a unit), less a head start.
 fn deadline(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(&GRPC_TIMEOUT)?.to_str().ok()?;
@@ -297,12 +291,6 @@ fn deadline(headers: &HeaderMap) -> Option<Duration> {
         _ => return None,
     };
     Some(limit - HEAD_START.min(limit / 10))
-}
-
-/// The gRPC code of a response, as far as its head tells.
-fn code(response: &Response<Body>) -> i32 {
-    let code = response.headers().get(&GRPC_STATUS).and_then(|value| value.to_str().ok()?.parse().ok());
-    code.unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,0 +1,68 @@
+//! How many messages a body has: each is a byte, the length of the message in four bytes, and the message.
+
+/// What comes before each message.
+const PREFIX: u8 = 5;
+
+/// Counts messages as their bytes go by.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    /// How many have gone by.
+    messages: u64,
+    /// How much of a prefix has, and the length as far as it is known.
+    prefix: u8,
+    length: u32,
+    /// How many bytes of a message are missing.
+    missing: u32,
+}
+
+impl Frames {
+    /// Takes in the next bytes.
+    pub(super) fn take(&mut self, mut bytes: &[u8]) {
+        while let Some((byte, rest)) = bytes.split_first() {
+            if self.missing > 0 {
+                let there = u32::try_from(bytes.len()).unwrap_or(u32::MAX).min(self.missing);
+                self.missing -= there;
+                bytes = bytes.get(there as usize..).unwrap_or_default();
+            } else {
+                // The first byte says whether the message is compressed, and is pushed out by the length behind it.
+                self.length = self.length << 8 | u32::from(*byte);
+                self.prefix += 1;
+                bytes = rest;
+                if self.prefix < PREFIX {
+                    continue;
+                }
+                self.prefix = 0;
+                self.missing = std::mem::take(&mut self.length);
+            }
+            self.messages += u64::from(self.missing == 0);
+        }
+    }
+
+    /// How many messages have gone by, each of them whole.
+    pub(super) fn messages(&self) -> u64 {
+        self.messages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_counted_however_their_bytes_are_cut() {
+        let mut bytes = Vec::new();
+        for length in [0_u32, 1, 5, 300, 0, 70_000] {
+            bytes.push(1);
+            bytes.extend(length.to_be_bytes());
+            bytes.resize(bytes.len() + length as usize, 0xff);
+        }
+        for cut in [1, 2, 3, 5, 7, 64, 1000, bytes.len()] {
+            let mut frames = Frames::default();
+            bytes.chunks(cut).for_each(|chunk| frames.take(chunk));
+            assert_eq!(frames.messages(), 6, "cut into {cut}");
+        }
+        let mut frames = Frames::default();
+        frames.take(&bytes[..bytes.len() - 1]);
+        assert_eq!(frames.messages(), 5, "the last is not whole");
+    }
+}

@@ -1,0 +1,190 @@
+//! How calls leave: each is counted, and leaves one line in the access log, when it is answered. One that streams does so
+//! when it has ended; one whose caller goes away before is CANCELLED.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body::{Body as _, Frame, SizeHint};
+use prost::bytes::Bytes;
+use tonic::body::Body;
+use tonic::{Code, Status};
+
+use super::EntranceLayer;
+use super::frames::Frames;
+use crate::auth::Method;
+use crate::grpc::reads::RequestId;
+use crate::grpc::status;
+use crate::proto::google::rpc;
+use crate::telemetry::access::{Answered, Messages, Outcome, UserAgent};
+use crate::telemetry::audit::Client;
+
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+
+/// What is told of a call when it leaves. Dropped before, its caller went away.
+pub struct Entered {
+    way_in: Arc<EntranceLayer>,
+    pub(super) method: Option<&'static Method>,
+    pub(super) client: Option<Arc<dyn Client>>,
+    pub(super) request_id: RequestId,
+    user_agent: UserAgent,
+    pub(super) started: Instant,
+    /// The messages of a stream: those that have come, and those that have gone.
+    received: Option<Arc<AtomicU64>>,
+    sent: Frames,
+    is_told: bool,
+}
+
+impl Entered {
+    /// A request that has come in, of a client that is not known yet.
+    pub(super) fn new(way_in: &Arc<EntranceLayer>, request: &Request<Body>) -> Entered {
+        let given = request.headers().get(&super::REQUEST_ID).and_then(|id| id.to_str().ok());
+        Entered {
+            way_in: Arc::clone(way_in),
+            method: crate::auth::method(request.uri().path()),
+            client: None,
+            request_id: way_in.request_ids.of(given),
+            user_agent: UserAgent::of(request.headers().get(USER_AGENT).map(HeaderValue::as_bytes)),
+            started: Instant::now(),
+            received: None,
+            sent: Frames::default(),
+            is_told: false,
+        }
+    }
+
+    /// The same request; the messages of one that streams are counted.
+    pub(super) fn follow(&mut self, request: Request<Body>) -> Request<Body> {
+        if !self.method.is_some_and(|method| method.streams) {
+            return request;
+        }
+        let received = Arc::new(AtomicU64::new(0));
+        self.received = Some(Arc::clone(&received));
+        request.map(|body| Body::new(Asked { body, frames: Frames::default(), received }))
+    }
+
+    /// An answer goes out; one that streams is followed to its end.
+    pub(super) fn leave(mut self, response: Response<Body>) -> Response<Body> {
+        let response = explained(response);
+        if self.received.is_some() && !response.body().is_end_stream() {
+            return response.map(|body| Body::new(Answer { body, entered: self }));
+        }
+        self.tell(Outcome::Grpc(code(response.headers())));
+        response
+    }
+
+    /// A request that is not a call is turned away.
+    pub(super) fn turn_away(mut self, status: StatusCode) {
+        self.tell(Outcome::Http(status.as_u16()));
+    }
+
+    /// Counts the call and leaves a line of it, once.
+    fn tell(&mut self, outcome: Outcome) {
+        if std::mem::replace(&mut self.is_told, true) {
+            return;
+        }
+        let (method, elapsed) = (self.method.map(|method| (method.service, method.name)), self.started.elapsed());
+        if let Outcome::Grpc(code) = outcome {
+            let name = rpc::Code::try_from(code).unwrap_or(rpc::Code::Unknown).as_str_name();
+            self.way_in.metrics.called(method, name, elapsed);
+        }
+        let received = self.received.as_ref().map(|received| received.load(Ordering::Relaxed));
+        self.way_in.access.answered(Answered {
+            method,
+            client: self.client.take(),
+            outcome,
+            elapsed,
+            messages: received.map(|received| Messages { received, sent: self.sent.messages() }),
+            request_id: self.request_id.0,
+            user_agent: self.user_agent,
+        });
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.tell(Outcome::Grpc(Code::Cancelled.into()));
+    }
+}
+
+/// The same response; a refusal by the transport has the details that every refusal has.
+pub(super) fn explained(response: Response<Body>) -> Response<Body> {
+    match Status::from_header_map(response.headers()) {
+        Some(refused) if refused.code() != Code::Ok && refused.details().is_empty() => {
+            status::of_transport(refused).into_http()
+        }
+        _ => response,
+    }
+}
+
+/// The gRPC code of a response's head, or of its trailers.
+fn code(headers: &HeaderMap) -> i32 {
+    headers.get(&GRPC_STATUS).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0)
+}
+
+/// The request of a call that streams.
+struct Asked {
+    body: Body,
+    frames: Frames,
+    received: Arc<AtomicU64>,
+}
+
+/// The answer of a call that streams.
+struct Answer {
+    body: Body,
+    entered: Entered,
+}
+
+impl http_body::Body for Asked {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let polled = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &polled
+            && let Some(bytes) = frame.data_ref()
+        {
+            self.frames.take(bytes);
+            self.received.store(self.frames.messages(), Ordering::Relaxed);
+        }
+        Poll::Ready(polled)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let polled = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &polled {
+            Some(Ok(frame)) => match (frame.data_ref(), frame.trailers_ref()) {
+                (Some(bytes), _) => self.entered.sent.take(bytes),
+                (None, Some(trailers)) => self.entered.tell(Outcome::Grpc(code(trailers))),
+                (None, None) => {}
+            },
+            Some(Err(status)) => self.entered.tell(Outcome::Grpc(status.code().into())),
+            None => self.entered.tell(Outcome::Grpc(Code::Ok.into())),
+        }
+        Poll::Ready(polled)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
