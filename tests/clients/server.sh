@@ -1,5 +1,5 @@
 # What the stories of clients have in common, for scripts that source this with `binary` and `story` set: a registry that is
-# started on a free port, and asked at the end to go by itself.
+# started on a free port, or where `listen` says, and asked at the end to go by itself.
 # shellcheck shell=bash
 start_seconds=60
 stop_seconds=30
@@ -7,6 +7,7 @@ stop_seconds=30
 work=$(mktemp -d)
 server=
 address=
+listen=127.0.0.1:0
 cleanup() {
     if [[ -n $server ]]; then
         kill -KILL "$server" 2>/dev/null || true
@@ -24,7 +25,7 @@ fail() {
 # Starts the registry with these flags and waits until it takes calls; `address` is where.
 start() {
     : >"$work/log" # there before the first look at it, whichever process is quicker
-    "$binary" serve "$@" --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 >>"$work/log" 2>&1 </dev/null &
+    "$binary" serve "$@" --listen "$listen" --ops-listen 127.0.0.1:0 >>"$work/log" 2>&1 </dev/null &
     server=$!
     for ((tick = 0; tick < start_seconds * 10; tick++)); do
         address=$(sed -n 's/^listening on \([^ ]*\).*/\1/p' "$work/log" | head -n 1)

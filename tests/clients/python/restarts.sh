@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Restarts a registry again and again under the load of a client that retries as tests/clients/service-config.json says:
+# none of its calls may fail, and no write may be lost or done twice.
+#
+#     CPSS_RESTARTS=20 tests/clients/python/restarts.sh target/release/cpss-registry
+#
+# PYTHON names an interpreter that has requirements.txt installed; .ci/run passes its own.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+binary=${1:?usage: restarts.sh PATH-OF-CPSS-REGISTRY}
+python=${PYTHON:-python3}
+restarts=${CPSS_RESTARTS:-3}
+pause_seconds=2
+story=restarts
+# shellcheck source=tests/clients/server.sh
+source "$here/../server.sh"
+serve=(--dev --no-sample --today 2026-03-02 --data-dir "$work/data")
+
+start "${serve[@]}"
+listen=$address
+mkfifo "$work/input"
+"$python" -B "$here/restarts.py" --endpoint "$address" --service-config "$here/../service-config.json" \
+    <"$work/input" &
+client=$!
+# The client goes on until its input ends.
+exec 3>"$work/input"
+for ((count = 0; count < restarts; count++)); do
+    sleep "$pause_seconds"
+    stop
+    start "${serve[@]}"
+done
+sleep "$pause_seconds"
+exec 3>&-
+wait "$client" || fail "the client failed"
+stop
+echo "$story: $restarts restarts, and no call failed"
