@@ -1,0 +1,53 @@
+//! A data directory: whose it is, and the key that is kept in it.
+
+use super::*;
+
+#[test]
+fn a_directory_is_used_by_one_process_and_one_layout() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).unwrap();
+    let refusal = open(directory.path()).err().unwrap().to_string();
+    let holder = format!("{} is in use by process {} (", directory.path().display(), std::process::id());
+    assert!(refusal.contains(&holder), "{refusal}");
+    drop(store);
+    fs::write(directory.path().join("FORMAT"), "2\n").unwrap();
+    let refusal = open(directory.path()).err().unwrap();
+    assert_eq!(
+        refusal.to_string(),
+        format!(
+            "the data directory {} has format 2 and this program knows format 1: start the release that wrote it, or a \
+             later one",
+            directory.path().display()
+        )
+    );
+    for not_a_format in ["", "one"] {
+        fs::write(directory.path().join("FORMAT"), not_a_format).unwrap();
+        assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::BadFormat(_)))));
+    }
+    fs::remove_file(directory.path().join("FORMAT")).unwrap();
+    assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::Foreign { .. }))));
+}
+
+#[test]
+fn the_request_key_is_made_once_for_its_owner_alone_and_never_again_unasked() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let key = *open(directory.path()).unwrap().request_key();
+    assert_eq!(*open(directory.path()).unwrap().request_key(), key);
+    let path = directory.path().join("keys/request.key");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::write(&path, "short").unwrap();
+    assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::BadKey(_)))));
+
+    for lost in [path.clone(), directory.path().join("keys")] {
+        let removed = if lost.is_dir() { fs::remove_dir_all(&lost) } else { fs::remove_file(&lost) };
+        removed.unwrap();
+        let refusal = open(directory.path()).err().unwrap().to_string();
+        assert!(refusal.contains("keys/request.key is missing"), "{refusal}");
+        assert!(!path.exists(), "nothing was made");
+        let options = StoreOptions { replaces_lost_key: true, ..StoreOptions::default() };
+        let new = *Store::open(directory.path(), options, &mut |_| {}).unwrap().request_key();
+        assert_ne!(new, key);
+        assert_eq!(*open(directory.path()).unwrap().request_key(), new);
+    }
+}
