@@ -106,6 +106,20 @@ async fn a_history_that_was_cut_tells_those_who_remember_more() {
     written(&data, 100, || {}).await;
     let backed_up = told(&["backup", text(&target), "--data-dir", text(&data)]);
     let epoch = backed_up["epoch"].as_str().unwrap().to_owned();
+    let providers = |page_token: &str| v1::ListProvidersRequest {
+        page_size: 1,
+        page_token: page_token.to_owned(),
+        ..Default::default()
+    };
+    let changes = |page_token: &str| v1::ListChangesRequest {
+        after: Some(v1::ChangePosition { epoch: epoch.clone(), revision: 1 }),
+        page_size: 1,
+        page_token: page_token.to_owned(),
+        ..Default::default()
+    };
+    let (process, client) = Process::start(&data, TODAY);
+    let pages = [client.ask(providers("")).await.next_page_token, client.ask(changes("")).await.next_page_token];
+    process.stop();
     let restored = told(&["restore", text(&target), "--data-dir", text(&copy), "--to-revision", "50"]);
     assert_eq!((number(&restored, "forked_after"), number(&restored, "head")), (50, 51));
 
@@ -122,6 +136,11 @@ async fn a_history_that_was_cut_tells_those_who_remember_more() {
     for refusal in [client.refusal(after(51)).await, client.refusal(point(51)).await] {
         assert_eq!(refusal.told(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
         assert!(refusal.message().contains("50"), "it says up to where history is shared: {refusal:?}");
+    }
+    let [of_providers, of_changes] = &pages;
+    for refusal in [client.refusal(providers(of_providers)).await, client.refusal(changes(of_changes)).await] {
+        assert_eq!(refusal.told(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
+        assert!(refusal.message().contains("after revision 50"), "the fork, not the head: {refusal:?}");
     }
     process.stop();
     let too_far =
