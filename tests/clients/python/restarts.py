@@ -6,6 +6,7 @@ the registry is restarted meanwhile, and every write is recorded exactly once. N
 
 import argparse
 import pathlib
+import random
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ from registry import Refusal, Registry
 READERS = 4
 WRITERS = 2
 PAUSE_SECONDS = 0.005
+ASKED_AGAIN = 500
 NOT_ON_FILE = {"credential_number": "CPS-0000-0000-1"}
 
 
@@ -86,7 +88,8 @@ def main():
         load.run()
         facts = {fact for _, fact in load.written}
         assert len(facts) == len(load.written) > 0, "each write is a fact of its own"
-        for request, fact in load.written:
+        # Those of all times: to ask for each of them again would take as long as they did.
+        for request, fact in random.sample(load.written, min(len(load.written), ASKED_AGAIN)):
             again = load.registry.call("RegisterSpecialist", request).fact_id
             assert again == fact, f"the same request is another fact: {again}, {fact}"
     print(
