@@ -1,4 +1,4 @@
-"""Calls a registry until standard input ends, with the retry policy of a service config: no call may fail, however often
+"""Calls a registry until SIGTERM, with the retry policy of a service config: no call may fail, however often
 the registry is restarted meanwhile, and every write is recorded exactly once. Needs a registry served with `--dev`.
 
     python restarts.py --endpoint 127.0.0.1:50051 --service-config ../service-config.json
@@ -7,6 +7,7 @@ the registry is restarted meanwhile, and every write is recorded exactly once. N
 import argparse
 import pathlib
 import random
+import signal
 import sys
 import threading
 import time
@@ -71,8 +72,7 @@ class Load:
         threads += [threading.Thread(target=self.write) for _ in range(WRITERS)]
         for thread in threads:
             thread.start()
-        sys.stdin.read()
-        self.stopped.set()
+        self.stopped.wait()
         for thread in threads:
             thread.join()
 
@@ -85,6 +85,7 @@ def main():
     options = [("grpc.service_config", arguments.service_config.read_text(encoding="utf-8"))]
     with grpc.insecure_channel(arguments.endpoint, options=options) as channel:
         load = Load(Registry(channel))
+        signal.signal(signal.SIGTERM, lambda *_: load.stopped.set())
         load.run()
         facts = {fact for _, fact in load.written}
         assert len(facts) == len(load.written) > 0, "each write is a fact of its own"

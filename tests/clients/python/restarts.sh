@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 binary=${1:?usage: restarts.sh PATH-OF-CPSS-REGISTRY}
 python=${PYTHON:-python3}
 restarts=${CPSS_RESTARTS:-3}
-pause_seconds=2
+pause_seconds=10 # longer than a call is retried, so that none meets with two restarts
 story=restarts
 # shellcheck source=tests/clients/server.sh
 source "$here/../server.sh"
@@ -18,19 +18,15 @@ serve=(--dev --no-sample --today 2026-03-02 --data-dir "$work/data")
 
 start "${serve[@]}"
 listen=$address
-mkfifo "$work/input"
-"$python" -B "$here/restarts.py" --endpoint "$address" --service-config "$here/../service-config.json" \
-    <"$work/input" &
+"$python" -B "$here/restarts.py" --endpoint "$address" --service-config "$here/../service-config.json" &
 client=$!
-# The client goes on until its input ends.
-exec 3>"$work/input"
 for ((count = 0; count < restarts; count++)); do
     sleep "$pause_seconds"
     stop
     start "${serve[@]}"
 done
 sleep "$pause_seconds"
-exec 3>&-
+kill -TERM "$client"
 wait "$client" || fail "the client failed"
 stop
 echo "$story: $restarts restarts, and no call failed"
