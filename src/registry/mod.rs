@@ -233,9 +233,8 @@ impl Registry {
         Arc::clone(&self.places).acquire_owned().await.ok().map(Place)
     }
 
-    /// Hands a command in: it is decided after those handed in before it. What becomes of it is told by the future, which
-    /// need not be waited for before the next one is handed in: they are made durable together then. A command that is
-    /// only to be validated never comes to the writer: it is judged by the head published when the future is polled.
+    /// Hands a command in, to be decided after those handed in before it; the next one need not wait for the future. A
+    /// command that is only to be validated never comes to the writer: it is judged by the published head.
     pub async fn hand_in(
         &self,
         submission: Submission,
@@ -247,10 +246,7 @@ impl Registry {
         self.keep_up().await?;
         let registry = self.clone();
         if submission.validate_only {
-            return Ok(Either::Left(async move {
-                let _place = place;
-                registry.validate(submission).await
-            }));
+            return Ok(Either::Left(async move { (registry.validate(submission).await, place).0 }));
         }
         let role = submission.reporter.role.clone();
         let (reply, answer) = Reply::channel(place);

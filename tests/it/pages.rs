@@ -13,7 +13,7 @@ use tonic::Code;
 
 use super::backup::told;
 use super::harness::requests::{register_provider, register_specialist, start_job};
-use super::harness::scenes::{EFFECTIVE_FROM, HIRED};
+use super::harness::scenes::EFFECTIVE_FROM;
 use super::harness::{Call, Client, Process, Refusal, TODAY, TestServer, library};
 
 /// A request for a page, and what of its answer is the same for all lists.
@@ -88,7 +88,7 @@ async fn town(registry: &Client) -> (String, Vec<super::harness::scenes::Credent
     for _ in 0..5 {
         people.push(registry.credentialed("Odalys", "Example-Hart", &[&west, &east]).await);
     }
-    registry.report(start_job(&people[0].specialist_id, &west.provider_id, HIRED)).await;
+    registry.report(start_job(&people[0].specialist_id, &west.provider_id, "2024-02-05")).await;
     (west.provider_id, people)
 }
 

@@ -71,7 +71,10 @@ fn what_would_be_read_by_others_is_not_sent() {
 fn a_connection_that_fails_says_why_and_what_to_do() {
     let place = Place::start();
     let (url, ca, key) = (place.url(), place.file("ca.crt"), place.file("registrar.key"));
-    let (ca, key) = (ca.to_str().unwrap(), key.to_str().unwrap());
+    let no_key = place.file("no.key");
+    std::fs::copy(&key, &no_key).unwrap();
+    std::fs::write(&no_key, "no key").unwrap();
+    let (ca, key, no_key) = (ca.to_str().unwrap(), key.to_str().unwrap(), no_key.to_str().unwrap());
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (plain, nothing) = (url.replace("https", "http"), format!("http://{closed}"));
     let ops = format!("https://localhost:{}", place.process.ops().port());
@@ -80,7 +83,7 @@ fn a_connection_that_fails_says_why_and_what_to_do() {
         (vec!["--endpoint", &nothing], 1, "nothing listens there"),
         (vec!["--endpoint", &ops, "--ca", ca], 1, "does not speak TLS"),
         (vec!["--endpoint", &url, "--ca", key], 2, "is no PEM file with a certificate"),
-        (vec!["--endpoint", &url, "--ca", ca, "--cert", ca, "--key", ca], 2, "is no PEM file with a private key"),
+        (vec!["--endpoint", &url, "--ca", ca, "--cert", ca, "--key", no_key], 2, "is no PEM file with a private key"),
         (vec!["--endpoint", &url, "--ca", env!("CARGO_BIN_EXE_cpss-registry")], 2, "is no PEM file"),
     ] {
         let failed = run(&[&["verify", NOT_ON_FILE], &arguments[..]].concat());
