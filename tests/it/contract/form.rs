@@ -49,6 +49,22 @@ fn no_name_is_a_keyword_that_a_client_cannot_write() {
 }
 
 #[test]
+fn no_comment_has_what_a_generator_takes_for_its_own_syntax() {
+    for file in descriptors().file.iter().filter(|file| file.package() == PACKAGE) {
+        let source = file.source_code_info.as_ref().expect("comments");
+        assert!(source.location.iter().any(|location| location.leading_comments.is_some()), "{}", file.name());
+        for location in &source.location {
+            let detached = location.leading_detached_comments.iter();
+            let comments = location.leading_comments.iter().chain(&location.trailing_comments).chain(detached);
+            for comment in comments {
+                let syntax = ["$", "@", "\\", "/*", "*/", "{", "}"].into_iter().find(|syntax| comment.contains(syntax));
+                assert_eq!(syntax, None, "{}: {comment}", file.name());
+            }
+        }
+    }
+}
+
+#[test]
 fn every_read_says_that_it_has_no_side_effects() {
     for (name, method) in methods() {
         let (_, short) = name.split_once('/').unwrap();
