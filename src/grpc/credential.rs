@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::disclosure::asker;
 use super::mutation::mutate;
 use super::reads::Found;
-use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
+use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::auth::Caller;
 use crate::domain::day::Day;
 use crate::domain::decide::evaluate_application;
@@ -266,10 +266,9 @@ impl CredentialService for Contract {
             })
         });
         let today = day_asked(&snapshot, "as_of", None)?;
-        Ok(Response::new(v1::ListRuleSetsResponse {
-            rule_sets: rule_sets.collect(),
-            answer: Some(answer(&snapshot, today)),
-        }))
+        let rule_sets = rule_sets.collect();
+        let response = v1::ListRuleSetsResponse { rule_sets, answer: Some(answer(&snapshot, today)) };
+        Ok(Response::new(whole(response, "ask with an earlier known_at, for fewer rule sets")?))
     }
 }
 

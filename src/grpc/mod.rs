@@ -4,6 +4,7 @@
 //! cannot fail; [`status`] is the one place that picks gRPC codes; `disclosure` leaves out of an answer what is not the
 //! caller's to see. The services between them say what is asked of the registry, and nothing else.
 
+mod batch;
 mod change;
 mod credential;
 pub mod decode;
@@ -112,6 +113,14 @@ impl Contract {
     }
 }
 
+/// The largest answer of one call, but of a batch: a quarter of what gRPC clients take by default.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+
+/// An answer that is given whole or, where it is too large, not at all.
+fn whole<M: prost::Message>(answer: M, remedy: &str) -> Result<M, Status> {
+    if answer.encoded_len() > LARGEST_ANSWER { Err(status::answer_too_large(remedy)) } else { Ok(answer) }
+}
+
 /// The day, the state of knowledge and the rules of an answer.
 fn answer(snapshot: &Snapshot, as_of: Day) -> v1::Answer {
     encode::answer(&answered_from(snapshot), as_of)
@@ -154,5 +163,19 @@ fn unreadable(error: &ReadError) -> Status {
         ReadError::Interrupted => status::draining(),
         ReadError::Log(_) | ReadError::Undecodable(_) => status::data_loss(),
         ReadError::Index(_) | ReadError::Rules(_) => status::internal(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_too_large_is_refused_with_what_to_do() {
+        let of = |bytes| v1::Answer { rule_set_id: "x".repeat(bytes), ..v1::Answer::default() };
+        assert!(whole(of(LARGEST_ANSWER - 10), "ask for less").is_ok());
+        let refused = whole(of(LARGEST_ANSWER), "ask for less").unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
+        assert_eq!(refused.message(), "the answer would be too large: ask for less");
     }
 }

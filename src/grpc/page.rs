@@ -11,7 +11,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::disclosure::Asker;
-use super::{Contract, decode, status};
+use super::{Contract, LARGEST_ANSWER, decode, status};
 use crate::domain::id::{FactId, ProviderId, Revision};
 use crate::proto::v1;
 use crate::registry::Registry;
@@ -19,9 +19,6 @@ use crate::registry::feed::Position;
 use crate::registry::list::{Found, Place, Window};
 use crate::registry::seal::SEAL_BYTES;
 use crate::registry::snapshot::{KnownAt, Snapshot};
-
-/// A page ends before the entry that would take it beyond so many bytes.
-pub(super) const PAGE_BYTES: usize = 1024 * 1024;
 
 /// What the fields of an answer around its entries have at most, and the key and length of an entry.
 const AROUND_BYTES: usize = 4096;
@@ -203,7 +200,7 @@ pub(super) struct Room {
 
 impl Room {
     pub(super) fn of_a_page() -> Room {
-        Room { left: PAGE_BYTES - AROUND_BYTES, is_empty: true }
+        Room { left: LARGEST_ANSWER - AROUND_BYTES, is_empty: true }
     }
 
     /// Whether there is room for an entry, which it has then. There always is for the first one.

@@ -156,6 +156,11 @@ pub fn too_large(message: impl Into<String>) -> Status {
     status(Code::ResourceExhausted, "TOO_LARGE", message)
 }
 
+/// An answer would be larger than clients take.
+pub fn answer_too_large(remedy: &str) -> Status {
+    status(Code::ResourceExhausted, "ANSWER_TOO_LARGE", format!("the answer would be too large: {remedy}"))
+}
+
 /// The disk is below its floor. Questions are answered still.
 pub fn store_full() -> Status {
     status(Code::ResourceExhausted, "STORE_FULL", "the disk is too full to record anything; questions are answered")

@@ -8,12 +8,12 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::disclosure::{Asker, asker};
 use super::encode::Wire;
-use super::question::{Item, Question as _, read_together, write_result};
-use super::reads::{self, Found};
+use super::question::Question as _;
+use super::reads::Found;
 use super::stream::answered;
 use super::told::Told;
 use super::told::service::VerificationService;
-use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
+use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::domain::day::{Day, Period};
 use crate::domain::id::CredentialNumber;
 use crate::domain::law::Law;
@@ -23,42 +23,10 @@ use crate::domain::verdict::Reasons;
 use crate::proto::v1;
 use crate::registry::snapshot::Snapshot;
 
-/// How many questions a batch may have.
-const LARGEST_BATCH: usize = 1000;
-
 /// About as many bytes as an answer has.
 pub(super) const USUAL_ANSWER: usize = 352;
 
 pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-
-impl Contract {
-    /// Answers a batch.
-    async fn batch<M>(
-        &self,
-        asker: &Asker,
-        method: &'static str,
-        options: &v1::StreamOptions,
-        items: &[impl Item],
-    ) -> Result<Response<Told<M>>, Status> {
-        if items.len() > LARGEST_BATCH {
-            return Err(status::too_large(format!("a batch has at most {LARGEST_BATCH} items: use the stream")));
-        }
-        let snapshot = self.pin(options).await?;
-        let mut wire = Wire::with_capacity(items.len() * USUAL_ANSWER);
-        let mut tally = self.tally(asker, method, &snapshot);
-        let mut work = self.turns.work(items);
-        while let Some(items) = work.next().await {
-            for (item, question) in items.iter().zip(read_together(&snapshot, items.iter())) {
-                let found = write_result(&snapshot, asker, item, question, &mut wire, 1).await;
-                reads::add(&mut tally, found, None)?;
-            }
-        }
-        // The others go on while this one waits.
-        drop(work);
-        reads::written(tally.close()).await?;
-        Ok(Response::new(Told::written(wire)))
-    }
-}
 
 #[tonic::async_trait]
 impl VerificationService for Contract {
@@ -167,10 +135,10 @@ impl VerificationService for Contract {
         let today = day_asked(&snapshot, "as_of", None)?;
         let found = Found::person(Some(timeline.number), None);
         self.note(&asker, "VerificationService/ListStandingPeriods", &snapshot, found).await?;
-        Ok(Response::new(Told::built(&v1::ListStandingPeriodsResponse {
-            periods: standing_periods(&snapshot, &timeline, range),
-            answer: Some(answer(&snapshot, today)),
-        })))
+        let periods = standing_periods(&snapshot, &timeline, range);
+        let response = v1::ListStandingPeriodsResponse { periods, answer: Some(answer(&snapshot, today)) };
+        let response = whole(response, "ask for fewer days, with first_day and last_day")?;
+        Ok(Response::new(Told::built(&response)))
     }
 }
 

@@ -46,6 +46,7 @@ mod rights;
 mod roster;
 mod scenarios;
 mod semantics;
+mod sizes;
 mod source_tree;
 mod stream;
 mod tls;

@@ -9,6 +9,8 @@ use crate::proto::v1;
 
 const LONGEST_COUNTY: usize = 100;
 const LONGEST_IDENTIFIER: usize = 64;
+/// The most identifiers of a provider.
+const MOST_IDENTIFIERS: usize = 100;
 
 pub(super) fn register_provider(request: &v1::RegisterProviderRequest, fields: &mut Fields) -> Option<Command> {
     // A proposed id is none of anything on file, so one of the wrong form is a fault of the request.
@@ -36,6 +38,10 @@ fn row(
     let legal_name = fields.text("legal_name", legal_name, LONGEST_NAME);
     let facility_type = fields.word("facility_type", facility_type);
     let county = fields.optional_text("county", county, LONGEST_COUNTY);
+    if identifiers.len() > MOST_IDENTIFIERS {
+        fields.refuse("identifiers", format!("more than {MOST_IDENTIFIERS}"));
+        return None;
+    }
     let mut read: Vec<Identifier> = Vec::with_capacity(identifiers.len());
     for (at, identifier) in identifiers.iter().enumerate() {
         let field = format!("identifiers[{at}]");

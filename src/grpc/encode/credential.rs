@@ -81,15 +81,21 @@ pub fn standing_period(period: Period, standing: Standing, reasons: Reasons) -> 
     v1::StandingPeriod { first_day, last_day, standing: standing.number(), reasons: numbers(reasons.iter()) }
 }
 
+/// How many former names of a person are told.
+const MOST_FORMER_NAMES: usize = 100;
+
 /// A person, as the registrar sees one.
 pub fn specialist(specialist: &Specialist) -> v1::Specialist {
     let (name, former) = specialist.names.split_last().unzip();
+    let former = former.unwrap_or_default();
+    let last = &former[former.len().saturating_sub(MOST_FORMER_NAMES)..];
     v1::Specialist {
         specialist_id: specialist.id.to_string(),
         name: name.map(person_name),
         birth_date: specialist.birth_date.map(date),
         death_date: specialist.death_date.map(date),
-        former_names: former.unwrap_or_default().iter().map(person_name).collect(),
+        former_names: last.iter().map(person_name).collect(),
+        former_name_count: u32::try_from(former.len()).unwrap_or(u32::MAX),
     }
 }
 

@@ -13,7 +13,10 @@ pub fn identifier(identifier: &Identifier) -> v1::Identifier {
     v1::Identifier { kind: identifier.kind.number(), value: identifier.value.clone() }
 }
 
-/// A provider with its periods, ordered by kind and first day.
+/// How many periods of a provider are told.
+const MOST_PERIODS: usize = 1000;
+
+/// A provider with its first periods, ordered by kind and first day.
 pub fn provider(id: &ProviderId, provider: &Provider, epochs: EpochTags<'_>) -> v1::Provider {
     let mut periods: Vec<&ProviderPeriod> = provider.periods.iter().collect();
     periods.sort_by_key(|period| (kind(period.kind), period.days.start, period.fact));
@@ -24,7 +27,8 @@ pub fn provider(id: &ProviderId, provider: &Provider, epochs: EpochTags<'_>) -> 
         facility_type: row.map_or(0, |row| row.facility_type.number()),
         county: row.map_or_else(String::new, |row| row.county.clone()),
         identifiers: row.map_or_else(Vec::new, |row| row.identifiers.iter().map(identifier).collect()),
-        periods: periods.into_iter().map(|period| provider_period(period, epochs)).collect(),
+        period_count: u32::try_from(periods.len()).unwrap_or(u32::MAX),
+        periods: periods.into_iter().take(MOST_PERIODS).map(|period| provider_period(period, epochs)).collect(),
     }
 }
 

@@ -32,6 +32,16 @@ impl Wire {
         self.bytes
     }
 
+    /// How many bytes have been written.
+    pub fn written(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Takes back what was written behind so many bytes.
+    pub fn truncate(&mut self, bytes: usize) {
+        self.bytes.truncate(bytes);
+    }
+
     fn key(&mut self, field: u8, kind: WireType) {
         self.bytes.push(key(field, kind));
     }

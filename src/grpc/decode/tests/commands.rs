@@ -126,6 +126,11 @@ fn identifiers_have_a_kind_and_no_spaces_and_come_once() {
         "identifiers[4].value",
     ];
     assert_eq!(faults(register_provider(&request)), expected);
+    request.provider_id = "region-8".into();
+    request.identifiers = (0..101).map(|at| v1::Identifier { kind: 2, value: at.to_string() }).collect();
+    assert_eq!(faults(register_provider(&request)), ["identifiers"], "more than 100");
+    request.identifiers.pop();
+    assert!(register_provider(&request).is_ok(), "100 are not too many");
 }
 
 #[test]

@@ -110,6 +110,22 @@ fn the_periods_of_a_provider_are_ordered_by_kind_and_first_day() {
 }
 
 #[test]
+fn of_very_many_periods_or_former_names_a_part_is_told_with_their_count() {
+    let period = crate::domain::provider::ProviderPeriod {
+        fact: id(9),
+        kind: ProviderPeriodKind::Suspended,
+        days: from("2019-01-01"),
+        valid_through: None,
+    };
+    let told = provider(&a_provider(), &Provider { row: Some(a_row()), periods: vec![period; 1_100] }, &tags);
+    assert_eq!((told.periods.len(), told.period_count), (1_000, 1_100));
+    let names = (0..=120).map(|at| a_name(&at.to_string())).collect();
+    let told = specialist(&Specialist { names, ..a_person() });
+    assert_eq!((told.former_names.len(), told.former_name_count), (100, 120));
+    assert_eq!((told.former_names[0].given_name.as_str(), told.name.unwrap().given_name.as_str()), ("20", "120"));
+}
+
+#[test]
 fn a_rule_set_tells_every_criterion_in_the_words_of_its_judgements() {
     let told = rule_set(&AdoptedRules {
         set: &rules(0),

@@ -1,0 +1,146 @@
+//! Batches of questions: answered from one snapshot and in order, in a response that every client takes.
+
+use tonic::{Response, Status};
+
+use super::disclosure::Asker;
+use super::encode::Wire;
+use super::question::{Item, read_together, write_result};
+use super::told::Told;
+use super::verification::USUAL_ANSWER;
+use super::{Contract, reads, status};
+use crate::proto::google::rpc;
+use crate::proto::v1;
+
+/// How many questions a batch may have.
+const MOST_ITEMS: usize = 1000;
+
+/// The largest response, 3.5 MiB: by default gRPC clients refuse messages of more than 4 MiB.
+const LARGEST_RESPONSE: usize = 7 * 512 * 1024;
+
+/// The field of the response that holds the results.
+const RESULTS: u8 = 1;
+
+/// What the keys and lengths around a refusal have at most.
+const AROUND_REFUSAL: usize = 16;
+
+impl Contract {
+    /// Answers a batch.
+    pub(super) async fn batch<M>(
+        &self,
+        asker: &Asker,
+        method: &'static str,
+        options: &v1::StreamOptions,
+        items: &[impl Item],
+    ) -> Result<Response<Told<M>>, Status> {
+        if items.len() > MOST_ITEMS {
+            return Err(status::too_large(format!("a batch has at most {MOST_ITEMS} items: use the stream")));
+        }
+        let snapshot = self.pin(options).await?;
+        let mut wire = Wire::with_capacity(items.len() * USUAL_ANSWER);
+        let mut room = Room::for_items(items, LARGEST_RESPONSE);
+        let mut tally = self.tally(asker, method, &snapshot);
+        let mut work = self.turns.work(items);
+        while let Some(items) = work.next().await {
+            for (item, question) in items.iter().zip(read_together(&snapshot, items.iter())) {
+                let before = wire.written();
+                let found = write_result(&snapshot, asker, item, question, &mut wire, RESULTS).await;
+                let fits = room.keep_or_refuse(item, &mut wire, before);
+                reads::add(&mut tally, found.filter(|_| fits), None)?;
+            }
+        }
+        // The others go on while this one waits.
+        drop(work);
+        reads::written(tally.close()).await?;
+        Ok(Response::new(Told::written(wire)))
+    }
+}
+
+/// The room of a response. Every item that is still to come has room for a refusal.
+struct Room {
+    largest: usize,
+    reserved: usize,
+    refusal: rpc::Status,
+    refusal_bytes: usize,
+}
+
+impl Room {
+    fn for_items(items: &[impl Item], largest: usize) -> Room {
+        let refusal = status::answer_too_large("the batch's response is full: ask about this item in another batch");
+        let refusal = status::to_rpc_status(&refusal);
+        let refusal_bytes = prost::Message::encoded_len(&refusal) + AROUND_REFUSAL;
+        let reserved = items.iter().map(|item| refusal_bytes + item.correlation_id().len()).sum();
+        Room { largest, reserved, refusal, refusal_bytes }
+    }
+
+    /// Keeps the result that was written behind `before` if there is room for it, and puts a refusal in its place if not.
+    fn keep_or_refuse(&mut self, item: &impl Item, wire: &mut Wire, before: usize) -> bool {
+        self.reserved -= self.refusal_bytes + item.correlation_id().len();
+        let fits = wire.written() + self.reserved <= self.largest;
+        if !fits {
+            wire.truncate(before);
+            let begun = wire.begin(RESULTS);
+            wire.text(1, item.correlation_id());
+            wire.built(3, &self.refusal);
+            wire.end(begun);
+        }
+        fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+    use crate::proto::v1::verification_result::Outcome;
+
+    fn item(correlation_id: String) -> v1::VerificationItem {
+        v1::VerificationItem { correlation_id, ..v1::VerificationItem::default() }
+    }
+
+    /// A response of at most `largest` bytes to items, each with an answer of `bytes`.
+    fn response(largest: usize, items: &[(v1::VerificationItem, usize)]) -> v1::BatchVerifyCredentialsResponse {
+        let asked: Vec<_> = items.iter().map(|(item, _)| item.clone()).collect();
+        let (mut wire, mut room) = (Wire::default(), Room::for_items(&asked, largest));
+        for (item, bytes) in items {
+            let before = wire.written();
+            let begun = wire.begin(RESULTS);
+            wire.text(1, item.correlation_id());
+            let rule_set_id = "x".repeat(*bytes);
+            let answer = v1::Answer { rule_set_id, ..v1::Answer::default() };
+            wire.built(2, &v1::Verification { answer: Some(answer), ..v1::Verification::default() });
+            wire.end(begun);
+            room.keep_or_refuse(item, &mut wire, before);
+        }
+        let bytes = wire.into_bytes();
+        assert!(bytes.len() <= largest, "{} bytes of {largest}", bytes.len());
+        v1::BatchVerifyCredentialsResponse::decode(bytes.as_slice()).unwrap()
+    }
+
+    #[test]
+    fn an_item_whose_answer_does_not_fit_is_refused_and_the_others_are_answered() {
+        let items: Vec<_> = (0..100).map(|at| (item(at.to_string()), if at % 10 == 3 { 4000 } else { 20 })).collect();
+        let results = response(30_000, &items).results;
+        assert!(
+            results.iter().map(|result| &result.correlation_id).eq(items.iter().map(|(item, _)| &item.correlation_id))
+        );
+        let refused: Vec<_> = (0..results.len())
+            .filter(|at| match results[*at].outcome.as_ref().unwrap() {
+                Outcome::Verification(_) => false,
+                Outcome::Error(error) => {
+                    assert_eq!(error.code, tonic::Code::ResourceExhausted as i32);
+                    true
+                }
+            })
+            .collect();
+        assert!(!refused.is_empty() && refused.iter().all(|at| at % 10 == 3), "{refused:?}");
+    }
+
+    #[test]
+    fn refusals_alone_always_fit() {
+        let items: Vec<_> = (0..200).map(|at| (item("c".repeat(at)), 1_000_000)).collect();
+        let reserved = Room::for_items(&items.iter().map(|(item, _)| item.clone()).collect::<Vec<_>>(), 0).reserved;
+        let results = response(reserved, &items).results;
+        assert!(results.iter().all(|result| matches!(result.outcome, Some(Outcome::Error(_)))));
+    }
+}
