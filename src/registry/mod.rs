@@ -25,6 +25,7 @@ pub mod list;
 mod loading;
 mod open;
 mod past;
+mod preface;
 pub mod question;
 mod receipt;
 mod residents;
@@ -39,7 +40,7 @@ mod touched;
 mod writer;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
@@ -98,6 +99,8 @@ pub(crate) struct Shared {
     /// Questions by time were answered up to here, in microseconds since 1970. No later record is dated so, and every one
     /// that is dated so is published.
     answered_through: AtomicI64,
+    /// Whether the preface is on record.
+    is_prefaced: AtomicBool,
     head: ArcSwap<Head>,
     published: watch::Sender<Revision>,
     /// The newest records, for whoever watches.

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 
@@ -20,12 +20,13 @@ use super::feed::Shelf;
 use super::head::{Head, ResidentProvider};
 use super::lately::Lately;
 use super::past::Past;
+use super::preface::Preface;
 use super::residents::Residents;
 use super::scrub::Damage;
 use super::seal::Sealer;
 use super::trouble::Trouble;
 use super::writer::{Message, Reply, Writer, WriterFailed};
-use super::{PLACES, QUEUE, Registry, SEMANTICS_VERSION, Shared, semantics};
+use super::{PLACES, QUEUE, Registry, SEMANTICS_VERSION, Shared};
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::Revision;
@@ -162,8 +163,13 @@ pub(super) fn open_writer(
         lately: Lately::of_facts(SEEN_LATELY),
         refused_at: None,
         refusals: Trouble::new(),
+        preface: Preface { semantics_version, rule_sets },
     };
-    begin(&mut writer, &rule_sets, semantics_version, epoch)?;
+    if writer.store.head() == Revision::ZERO {
+        begin(&mut writer, epoch)?;
+    } else {
+        catch_up(&mut writer)?;
+    }
     Ok(writer)
 }
 
@@ -205,6 +211,7 @@ pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> R
         standstill: Standstill::default(),
         damage: Damage::default(),
         answered_through: AtomicI64::new(store.answered_through().as_microsecond()),
+        is_prefaced: AtomicBool::new(true),
         residents: Residents::default(),
         providers: papaya::HashMap::default(),
         provider_ids: RwLock::default(),
@@ -221,53 +228,49 @@ pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> R
     Ok(shared)
 }
 
-/// Writes what must stand before anything else: the first record, rule sets that are new, the days since the last.
-fn begin(writer: &mut Writer, rule_sets: &[RuleText], semantics_version: u32, epoch: Uuid) -> Result<(), OpenError> {
-    let head = writer.shared.head.load_full();
-    let today = writer.shared.clock.civil_day();
-    let adopt = |text: &RuleText| {
-        Fact::Registry(RegistryFact::RuleSetAdopted {
-            id: text.set.id.clone(),
-            digest: text.digest.clone(),
-            content: text.content.clone(),
-        })
-    };
-    if head.revision == Revision::ZERO {
-        let began =
-            RegistryFact::EpochBegan { epoch, forked_after: Revision::ZERO, why: "the registry began".to_owned() };
-        let mut facts = vec![Fact::Registry(began)];
-        facts.extend(rule_sets.iter().map(adopt));
-        facts.push(Fact::Registry(RegistryFact::DayOpened { date: today }));
-        if semantics_version > 1 {
-            facts.push(Fact::Registry(RegistryFact::SemanticsAdopted { version: semantics_version }));
-        }
-        return record(writer, facts);
+/// Records what a registry begins with.
+fn begin(writer: &mut Writer, epoch: Uuid) -> Result<(), OpenError> {
+    let Preface { semantics_version, rule_sets } = &writer.preface;
+    let began = RegistryFact::EpochBegan { epoch, forked_after: Revision::ZERO, why: "the registry began".to_owned() };
+    let mut facts = vec![Fact::Registry(began)];
+    facts.extend(Preface::adoptions(rule_sets.iter().cloned()));
+    facts.push(Fact::Registry(RegistryFact::DayOpened { date: writer.shared.clock.civil_day() }));
+    if *semantics_version > 1 {
+        facts.push(Fact::Registry(RegistryFact::SemanticsAdopted { version: *semantics_version }));
     }
-    semantics::adopt(writer, semantics_version)?;
+    let (reply, recorded) = Reply::channel(None);
+    handle(writer, Message::Record(facts, reply))?;
+    answered(recorded)
+}
+
+/// Records the preface and the days that are due. A disk that refuses does not keep the registry from opening.
+fn catch_up(writer: &mut Writer) -> Result<(), OpenError> {
     let head = writer.shared.head.load_full();
-    let is_known = |text: &RuleText| head.chronicle.adopted(Revision::LATEST).any(|known| known.set.id == text.set.id);
-    for text in rule_sets.iter().filter(|text| !is_known(text)) {
-        record(writer, vec![adopt(text)])?;
+    let (known, version) = (head.chronicle.semantics_version(), writer.preface.semantics_version);
+    if known > version {
+        return Err(OpenError::NewerSemantics { known, version });
     }
+    writer.shared.is_prefaced.store(writer.preface.is_on_record(&head), Ordering::Release);
     // A civil day that was moved forward before the restart stays where it was.
     writer.shared.clock.move_to(head.today);
-    let due = match writer.shared.due_through(&head) {
+    let through = match writer.shared.due_through(&head) {
         Ok(None) => return Ok(()),
         Ok(Some(due)) => due,
         Err(held) => {
             tracing::error!(error = &held as &dyn std::error::Error, "writes are held");
-            return Ok(());
+            head.today
         }
     };
     let (reply, opened) = oneshot::channel();
-    handle(writer, Message::OpenDays(due, reply))?;
-    answered(opened)
-}
-
-fn record(writer: &mut Writer, facts: Vec<Fact>) -> Result<(), OpenError> {
-    let (reply, recorded) = Reply::channel(None);
-    handle(writer, Message::Record(facts, reply))?;
-    answered(recorded)
+    handle(writer, Message::OpenDays(through, reply))?;
+    match answered(opened) {
+        Err(OpenError::Begin(refusal @ (SubmitError::StoreFull | SubmitError::NotWritten))) => {
+            let error = &refusal as &dyn std::error::Error;
+            tracing::error!(error, "the day stands still and writes are refused until the disk takes records");
+            Ok(())
+        }
+        outcome => outcome,
+    }
 }
 
 fn handle(writer: &mut Writer, message: Message) -> Result<(), OpenError> {

@@ -9,9 +9,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::Shared;
-use super::errors::{OpenError, ReadError, SubmitError};
+use super::errors::{ReadError, SubmitError};
 use super::head::Head;
-use super::writer::Writer;
+use super::stage::Stage;
 use crate::domain::difference::{Told, differences};
 use crate::domain::fact::RegistryFact;
 use crate::domain::id::{ProviderId, Revision};
@@ -21,30 +21,20 @@ use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
 use crate::store::record;
 
-/// Records that this version of the walk answers from now on, if an earlier one did so far. A registry that a later one
-/// answered for is refused. Reads all of the log, once in the life of a version.
-pub(super) fn adopt(writer: &mut Writer, version: u32) -> Result<(), OpenError> {
-    let shared = Arc::clone(&writer.shared);
-    let head = shared.head.load_full();
-    let known = head.chronicle.semantics_version();
-    if known > version {
-        return Err(OpenError::NewerSemantics { known, version });
-    }
+/// Stages that this version of the walk answers from now on, if an earlier one did so far. Nothing else is on the stage.
+/// Reads all of the log, once in the life of a version.
+pub(super) fn adopt(stage: &mut Stage<'_>, version: u32) -> Result<(), SubmitError> {
+    let known = stage.head.chronicle.semantics_version();
     if known == version {
         return Ok(());
     }
     tracing::info!(from = known, to = version, "another version of the rules' walk is adopted");
-    let (before, after) = what_differs(&shared, &head)?;
+    let (before, after) = what_differs(stage.shared, &stage.head)?;
     let different = differences(&before, &after);
     let people = different.specialist_count();
-    let (changes, _) = different.split(head.today);
+    let (changes, _) = different.split(stage.head.today);
     tracing::info!(changes = changes.len(), people, "copies are told what is answered otherwise");
-
-    let began = |error: SubmitError| OpenError::Begin(error);
-    let mut stage = writer.stage(&shared)?;
-    let adopted = stage.add_own(RegistryFact::SemanticsAdopted { version }, changes, people, Vec::new());
-    adopted.map_err(began)?;
-    writer.commit(stage).map_err(|refusal| began(refusal.into()))
+    stage.add_own(RegistryFact::SemanticsAdopted { version }, changes, people, Vec::new())
 }
 
 /// What copies were told, and what is answered now: of whatever these are not the same for. Reads the disk.

@@ -17,6 +17,7 @@ use super::desk::Numbers;
 use super::errors::{ReadError, SubmitError};
 use super::head::{Head, ResidentCredential, ResidentProvider};
 use super::lately::Lately;
+use super::preface::Preface;
 use super::receipt::Receipt;
 use super::stage::{Draft, Stage};
 use super::trouble::Trouble;
@@ -119,6 +120,8 @@ pub(super) struct Writer {
     pub(super) refused_at: Option<Timestamp>,
     /// The disk refuses batches.
     pub(super) refusals: Trouble,
+    /// What is recorded before anything else.
+    pub(super) preface: Preface,
 }
 
 /// The disk failed in a way after which nothing may be written: the process must end.
@@ -203,7 +206,7 @@ impl Writer {
                     decided.push(Decided::Command(reply, outcome));
                 }
                 Message::OpenDays(through, reply) => {
-                    let opened = Writer::open_days(&mut stage, through);
+                    let opened = self.catch_up(&mut stage, through);
                     decided.push(Decided::Opened(reply, opened));
                 }
                 Message::Settle(instant, reply) => {
@@ -254,6 +257,18 @@ impl Writer {
             }
         }
         if closing || is_full { Ok(closing) } else { Err(WriterFailed(error.into())) }
+    }
+
+    /// Stages the preface, if it is due, and every day after today up to `through`.
+    fn catch_up(&self, stage: &mut Stage<'_>, through: Day) -> Result<(), SubmitError> {
+        if !self.shared.is_prefaced.load(Ordering::Acquire) {
+            // It may be long work, and for nothing.
+            if !self.store.has_room() {
+                return Err(SubmitError::StoreFull);
+            }
+            self.preface.stage(stage)?;
+        }
+        Writer::open_days(stage, through)
     }
 
     /// Opens every day after today up to `through`, in order.
@@ -343,6 +358,9 @@ impl Writer {
         let changed_at = head.revision;
         self.shared.residents.replace(timelines.map(|timeline| ResidentCredential { changed_at, timeline }));
         self.shared.shelf.put(records);
+        if !self.shared.is_prefaced.load(Ordering::Acquire) {
+            self.shared.is_prefaced.store(self.preface.is_on_record(&head), Ordering::Release);
+        }
         self.shared.publish(head);
         Ok(())
     }

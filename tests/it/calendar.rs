@@ -1,10 +1,16 @@
 //! The calendar: every civil day is opened once and in order, over a leap day, both changes of the clock and a year's end,
 //! also after weeks in which nobody was there.
 
+use cpss_registry::proto::google::r#type::Date;
 use cpss_registry::proto::v1::{self, ServiceStatus};
 use jiff::civil;
 
-use super::harness::requests::{date, new_request_id, register_provider};
+use tonic::Code;
+use tonic_health::pb::health_check_response::ServingStatus::{NotServing, Serving};
+
+use super::contract::health::asked_on;
+use super::harness::requests::{date, new_request_id, register_provider, register_specialist};
+use super::harness::words::told;
 use super::harness::{Client, NOT_ON_FILE, Process, Refusal as _, TODAY, TestServer};
 
 #[tokio::test]
@@ -84,5 +90,49 @@ async fn a_day_that_cannot_be_opened_is_said_once_however_many_questions_there_a
     assert_eq!(count("the calendar stands still"), 1, "{lines:#?}");
     assert_eq!(count("a batch was not written"), 1, "{lines:#?}");
     assert!(lines.len() < 10, "{lines:#?}");
+    process.stop();
+}
+
+/// Today, and how many rule sets are adopted.
+async fn today_and_rule_sets(client: &Client) -> (Option<Date>, usize) {
+    let answered = client.ask(v1::ListRuleSetsRequest::default()).await;
+    (answered.answer.unwrap().as_of, answered.rule_sets.len())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_full_disk_a_new_day_and_a_new_rule_set_wait_while_questions_are_answered() {
+    const TOMORROW: &str = "2026-03-03";
+    let data = tempfile::tempdir().unwrap();
+    let (process, client) = Process::start(data.path(), TODAY);
+    let employer = client.qualified_provider("Example Center").await;
+    let person = client.credentialed("Evangeline", "Example", &[&employer]).await;
+    let head = client.head().await;
+    process.stop();
+
+    let rules = tempfile::tempdir().unwrap();
+    let third = include_str!("../../src/rules/cpssp-2025.toml").replace("id = \"cpssp-2025\"", "id = \"third\"");
+    std::fs::write(rules.path().join("third.toml"), third.replace("from = 2021-05-01", "from = 2026-03-01")).unwrap();
+    let rules = ["--rules", rules.path().to_str().unwrap()];
+    let full = [&rules[..], &["--disk-reserve-bytes", "900000000000000"]].concat();
+    let process = Process::spawn_with(data.path(), TOMORROW, &full);
+    let client = Client::connect(process.listening());
+    for reading in ["", "readiness", "ms.dmh.credential.v1.VerificationService"] {
+        assert_eq!(asked_on(process.ops(), reading).await, Serving, "{reading:?}");
+    }
+    for writing in ["CredentialService", "EmploymentService", "ProviderService", "RecordService"] {
+        let service = format!("ms.dmh.credential.v1.{writing}");
+        assert_eq!(asked_on(process.ops(), &service).await, NotServing, "{service}");
+    }
+    assert_eq!(told(&client.verify(&person.number, None, None).await), "CONFIRMED");
+    assert_eq!(today_and_rule_sets(&client).await, (Some(date(TODAY)), 2), "the last opened day");
+    let refused = client.call(register_specialist("Ambrose", "Example")).await.unwrap_err();
+    assert_eq!(refused.told(), (Code::ResourceExhausted, "STORE_FULL".to_owned()));
+    assert_eq!(client.head().await, head);
+    process.stop();
+
+    let process = Process::spawn_with(data.path(), TOMORROW, &rules);
+    let client = Client::connect(process.listening());
+    assert_eq!(today_and_rule_sets(&client).await, (Some(date(TOMORROW)), 3), "there is room again");
+    assert_eq!(client.head().await, head + 2);
     process.stop();
 }

@@ -70,13 +70,17 @@ fn copy(records: &[Record]) -> Copy {
 
 /// Opens a registry as a program with this version, and closes it.
 async fn open(data: &Path, semantics_version: u32) -> Result<(), String> {
+    open_with(data, semantics_version, StoreOptions::default()).await
+}
+
+async fn open_with(data: &Path, semantics_version: u32, store: StoreOptions) -> Result<(), String> {
     let options = Options {
         data_dir: data.to_owned(),
         registry: None,
         rules_dir: None,
         today: Some(super::feed::story::END.parse().unwrap()),
         open_days_through: None,
-        store: StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..StoreOptions::default() },
+        store: StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..store },
     };
     let opened = Registry::open_as(options, semantics_version, &mut |_| {}).map_err(|error| error.to_string())?;
     opened.registry.close().await;
@@ -168,6 +172,20 @@ async fn a_registry_of_version_1_adopts_this_one_and_tells_copies_nothing() {
         assert_eq!(adopted.facts, [Fact::Registry(RegistryFact::SemanticsAdopted { version: SEMANTICS_VERSION })]);
         assert_eq!((adopted.changes.as_slice(), adopted.specialist_count), ([].as_slice(), 0));
     }
+}
+
+#[tokio::test]
+async fn a_full_disk_delays_the_adoption_of_a_walk_and_not_the_start() {
+    let next = SEMANTICS_VERSION + 1;
+    let (server, _) = told().await;
+    let data = server.stop().await;
+    let before = records(data.path()).len();
+    let mut full = StoreOptions::default();
+    full.log.reserve_bytes = 900_000_000_000_000;
+    open_with(data.path(), next, full).await.unwrap();
+    assert_eq!(records(data.path()).len(), before, "nothing is recorded");
+    open(data.path(), next).await.unwrap();
+    assert_eq!(records(data.path()).len(), before + 1, "there is room again");
 }
 
 /// Whether two copies say the same of every day; what neither says anything of, and what is said to be as if nothing

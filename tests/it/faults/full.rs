@@ -129,3 +129,29 @@ async fn a_disk_that_fills_up_holds_writes_and_nothing_else_until_there_is_room(
     process.stop();
     fs::remove_dir_all(&data_dir).unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a small file system: tests/faults/run.sh"]
+async fn a_day_that_begins_on_a_full_disk_is_opened_when_there_is_room() {
+    let disk = small_disk();
+    let data_dir = disk.join("data");
+    let (process, client) = Process::start(&data_dir, TODAY);
+    let head = client.head().await;
+    process.stop();
+
+    let ballast = Ballast::leave(&disk, RESERVE - MIB);
+    let reserve = RESERVE.to_string();
+    let arguments = ["--disk-reserve-bytes", &reserve, "--disk-reserve-percent", "0"];
+    let process = Process::spawn_with(&data_dir, "2026-03-03", &arguments);
+    let client = Client::connect(process.listening());
+    writes_are(&process, NotServing).await;
+    assert_eq!(client.head().await, head);
+    drop(ballast);
+    while client.head().await == head {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    writes_are(&process, Serving).await;
+    assert_eq!(client.head().await, head + 1);
+    process.stop();
+    fs::remove_dir_all(&data_dir).unwrap();
+}

@@ -1,0 +1,50 @@
+//! The preface: what this program records before anything else, such as rule sets that are new.
+//!
+//! It is recorded at open. Where the disk refuses that, the registry answers questions all the same and takes no
+//! commands: the preface comes first, with the days that are due, as soon as the disk has room.
+
+use super::errors::SubmitError;
+use super::head::Head;
+use super::semantics;
+use super::stage::{Draft, Stage};
+use crate::domain::fact::{Fact, RegistryFact, Reporter};
+use crate::domain::id::Revision;
+use crate::rules::RuleText;
+
+/// The walk and the rules that this program brings.
+pub(super) struct Preface {
+    pub(super) semantics_version: u32,
+    pub(super) rule_sets: Vec<RuleText>,
+}
+
+impl Preface {
+    /// The rule sets that no record adopts, in the order of their adoption.
+    fn new_rule_sets(&self, head: &Head) -> impl Iterator<Item = &RuleText> {
+        let adopted: Vec<_> = head.chronicle.adopted(Revision::LATEST).map(|adopted| adopted.set.id.clone()).collect();
+        self.rule_sets.iter().filter(move |text| !adopted.contains(&text.set.id))
+    }
+
+    /// Whether a head has all of it.
+    pub(super) fn is_on_record(&self, head: &Head) -> bool {
+        head.chronicle.semantics_version() == self.semantics_version && self.new_rule_sets(head).next().is_none()
+    }
+
+    /// The facts that adopt the rule sets.
+    pub(super) fn adoptions(rule_sets: impl Iterator<Item = RuleText>) -> impl Iterator<Item = Fact> {
+        rule_sets.map(|text| {
+            Fact::Registry(RegistryFact::RuleSetAdopted { id: text.set.id, digest: text.digest, content: text.content })
+        })
+    }
+
+    /// Stages what is not on record.
+    pub(super) fn stage(&self, stage: &mut Stage<'_>) -> Result<(), SubmitError> {
+        semantics::adopt(stage, self.semantics_version)?;
+        let new: Vec<_> = self.new_rule_sets(&stage.head).cloned().collect();
+        for adoption in Preface::adoptions(new.into_iter()) {
+            let draft =
+                Draft { reporter: Reporter::registry(), request: None, note: String::new(), facts: vec![adoption] };
+            stage.add(draft)?;
+        }
+        Ok(())
+    }
+}
