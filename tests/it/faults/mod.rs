@@ -1,6 +1,7 @@
-//! The program on a disk that fails and on a disk that fills up. `tests/faults/run.sh` runs these: they need `strace`,
-//! and a small file system of their own.
+//! The program on a disk that fails, that fills up, that turns read-only and whose power fails. `tests/faults/run.sh`
+//! runs these: they need `strace`, and file systems of their own.
 
 mod failing;
 mod full;
+mod power;
 mod writers;
