@@ -33,6 +33,7 @@ impl Serve {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let config = Config::read(&self.flags).map_err(|mistakes| config::refused(&mistakes))?;
         raise_open_files();
+        server::log_panics();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::of("cannot start", &error))?;
         let served = runtime.block_on(self.serve(config));

@@ -47,6 +47,8 @@ use crate::telemetry::access::AccessLog;
 use crate::telemetry::audit::{Audit, AuditFileError};
 use crate::telemetry::metrics::Metrics;
 
+pub use crate::telemetry::log_panics;
+
 /// How often a peer that says nothing is asked whether it is there, and how long it may take to say so.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 

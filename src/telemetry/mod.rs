@@ -13,3 +13,13 @@ pub fn log_to_stderr() {
     // A subscriber that is there already, as in tests, stays.
     drop(subscriber.try_init());
 }
+
+/// Logs a panic in one line, in place of a backtrace. Whoever waits for the thread decides what follows.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current().name().unwrap_or_default().to_owned();
+        let place = panic.location().map(ToString::to_string);
+        let reason = panic.payload_as_str().unwrap_or_default().replace('\n', " ");
+        tracing::error!(thread, place, reason, "a thread broke off");
+    }));
+}
