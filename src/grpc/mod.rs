@@ -160,9 +160,10 @@ fn unreadable(error: &ReadError) -> Status {
         tracing::error!(times, error = error as &dyn std::error::Error, "stored facts could not be read");
     }
     match error {
-        ReadError::Interrupted => status::draining(),
+        // An index that has failed ends the process, and the next start makes another.
+        ReadError::Interrupted | ReadError::Index(_) => status::draining(),
         ReadError::Log(_) | ReadError::Undecodable(_) => status::data_loss(),
-        ReadError::Index(_) | ReadError::Rules(_) => status::internal(),
+        ReadError::Rules(_) => status::internal(),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::store::index::{Entry, Part, View as _};
 use crate::store::record;
 
 /// How many records may be caught up with one by one. Beyond that everybody is looked at.
-const FEW: u64 = 32 * 1024;
+const FEW: u64 = 128 * 1024;
 
 /// How many people's dates are handed over at once, and how many times that lies between two tellings of progress.
 const AT_ONCE: usize = 1024;

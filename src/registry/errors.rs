@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
+use super::writer::{SubmitErrorSource, WriterFailed};
 use crate::domain::decide::Rejection;
 use crate::domain::id::Revision;
 use crate::rules::RuleError;
@@ -171,6 +172,21 @@ impl OpenError {
             OpenError::AnotherRegistry { .. } => true,
             OpenError::Store(crate::store::OpenError::DataDir(refused)) => refused.is_no_registry(),
             _ => false,
+        }
+    }
+
+    /// Whether the index failed while it was read: another attempt makes it anew.
+    pub(super) fn is_of_index(&self) -> bool {
+        matches!(self, OpenError::Read(ReadError::Index(_)) | OpenError::Begin(SubmitError::Read(ReadError::Index(_))))
+    }
+}
+
+impl From<WriterFailed> for OpenError {
+    fn from(WriterFailed(cause): WriterFailed) -> OpenError {
+        match cause {
+            SubmitErrorSource::Append(_) => OpenError::Begin(SubmitError::OutcomeUnknown),
+            SubmitErrorSource::Index(error) => error.into(),
+            SubmitErrorSource::Read(error) => error.into(),
         }
     }
 }

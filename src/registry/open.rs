@@ -76,11 +76,13 @@ impl Registry {
         semantics_version: u32,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Opened, OpenError> {
-        let clock = Clock::new(options.today)?;
-        Registry::open_by(clock, options, semantics_version, progress)
+        let mut writer = new_writer(options, semantics_version, progress)?;
+        writer.store.finish()?;
+        start(writer)
     }
 
     /// The same by this clock.
+    #[cfg(test)]
     pub(super) fn open_by(
         clock: Clock,
         options: Options,
@@ -92,20 +94,25 @@ impl Registry {
         start(writer)
     }
 
+    /// Whether the index has not failed. After it has, the process has to end.
+    pub fn index_works(&self) -> bool {
+        self.shared.index.require().is_ok()
+    }
+
     /// Begins a registry that is still to be filled. It is one once what comes with it is finished, and gone if that is
     /// dropped.
     pub fn begin(
         options: Options,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Opened, Option<Unfinished>), OpenError> {
-        let mut writer = new_writer(options, progress)?;
+        let mut writer = new_writer(options, SEMANTICS_VERSION, progress)?;
         let unfinished = writer.store.take_unfinished();
         Ok((start(writer)?, unfinished))
     }
 
     /// Makes a registry with its first records, and closes it. Returns its id.
     pub fn create(options: Options) -> Result<Uuid, OpenError> {
-        let Writer { shared, mut store, .. } = new_writer(options, &mut |_| {})?;
+        let Writer { shared, mut store, .. } = new_writer(options, SEMANTICS_VERSION, &mut |_| {})?;
         let id = shared.head.load().chronicle.registry_id().unwrap_or_default();
         drop(shared);
         let unfinished = store.take_unfinished();
@@ -115,9 +122,24 @@ impl Registry {
     }
 }
 
-fn new_writer(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<Writer, OpenError> {
-    let clock = Clock::new(options.today)?;
-    open_writer(options, clock, SEMANTICS_VERSION, Uuid::new_v4(), progress)
+/// The writer by the machine's clock. Where the index fails while the registry is opened, it is opened again: the index is
+/// made anew then.
+fn new_writer(
+    options: Options,
+    semantics_version: u32,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Writer, OpenError> {
+    let mut open = |options: Options| {
+        let clock = Clock::new(options.today)?;
+        open_writer(options, clock, semantics_version, Uuid::new_v4(), progress)
+    };
+    match open(options.clone()) {
+        Err(error) if error.is_of_index() => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the index is opened again");
+            open(options)
+        }
+        opened => opened,
+    }
 }
 
 fn start(writer: Writer) -> Result<Opened, OpenError> {
@@ -274,7 +296,7 @@ fn catch_up(writer: &mut Writer) -> Result<(), OpenError> {
 }
 
 fn handle(writer: &mut Writer, message: Message) -> Result<(), OpenError> {
-    writer.process(vec![message]).map(drop).map_err(|_| OpenError::Begin(SubmitError::OutcomeUnknown))
+    Ok(writer.process(vec![message]).map(drop)?)
 }
 
 /// The answer of a writer that has just handled its message.

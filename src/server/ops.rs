@@ -76,6 +76,7 @@ impl Ops {
             log_bytes: self.log_bytes(),
             answers: serving.questions,
             writes: serving.writes,
+            index: self.registry.load().as_ref().is_some_and(|registry| registry.index_works()),
         }
     }
 

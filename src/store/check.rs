@@ -227,9 +227,9 @@ fn check_index(
             }
         });
     let entries = match compared {
-        Err(damage @ IndexError::Damaged(_)) => {
+        Err(damage) if damage.is_of_bases() => {
             different += 1;
-            let reason = format!("{damage}: it is folded again at the next start");
+            let reason = "it is damaged, and folded again at the next start".to_owned();
             checked.findings.push(Finding { place: "index".to_owned(), reason });
             0
         }
@@ -237,7 +237,9 @@ fn check_index(
     };
     drop(fold);
     remove(&scratch)?;
-    index.close()?;
+    if index.require().is_ok() {
+        index.close()?;
+    }
     checked.index = match different {
         0 => IndexState::Equal { entries },
         _ => IndexState::Different { entries: different as u64 },

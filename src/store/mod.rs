@@ -96,9 +96,9 @@ pub enum CloseError {
     /// Somebody still reads.
     #[error("the index is still being read")]
     StillRead,
-    /// The disk refused.
+    /// The index has failed, or could not be made durable.
     #[error("the index could not be made durable")]
-    Disk(#[source] io::Error),
+    Index(#[source] OpenIndexError),
 }
 
 /// How far the log of a data directory was published, as far as that is told. Another process may be serving it: its log
@@ -215,7 +215,7 @@ impl Store {
             );
         }
         let index = Arc::into_inner(self.index).ok_or(CloseError::StillRead)?;
-        index.close().map_err(CloseError::Disk)
+        index.close().map_err(CloseError::Index)
     }
 }
 

@@ -50,6 +50,8 @@ pub struct State {
     pub answers: bool,
     /// Whether writes are.
     pub writes: bool,
+    /// Whether the index has not failed.
+    pub index: bool,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +60,7 @@ struct StateGauges {
     log_bytes: Gauge,
     answers: Gauge,
     writes: Gauge,
+    index: Gauge,
     certificate_expires: Gauge,
 }
 
@@ -83,6 +86,7 @@ impl Default for Metrics {
             ("log_bytes", "The size of the log on disk", &state.log_bytes),
             ("answers", "Whether questions are answered", &state.answers),
             ("writes", "Whether writes are accepted", &state.writes),
+            ("index", "Whether the index can be read; 0: it is made anew at the next start", &state.index),
             (
                 "certificate_expires",
                 "The second since 1970 in which the certificate expires; 0: none",
@@ -116,6 +120,7 @@ impl Metrics {
         self.state.log_bytes.set(amount(state.log_bytes));
         self.state.answers.set(state.answers.into());
         self.state.writes.set(state.writes.into());
+        self.state.index.set(state.index.into());
         let mut text = String::new();
         // A string takes whatever is written to it.
         if encode(&mut text, &self.registry).is_err() { String::new() } else { text }

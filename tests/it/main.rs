@@ -25,6 +25,7 @@ mod faults;
 mod feed;
 mod generated;
 mod harness;
+mod heal;
 mod histories;
 mod hostile;
 mod ids;

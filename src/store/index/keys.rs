@@ -18,7 +18,6 @@ use crate::store::record::{filed, nanos};
 /// Raised whenever keys or values change, the folded form of names included: an index of another version is folded again.
 pub(super) const VERSION: u32 = 4;
 
-pub(super) const FORMAT: &[u8] = b"\0format";
 pub(super) const APPLIED: &[u8] = b"\0applied";
 /// The last record that the agenda follows.
 pub(super) const AGENDA_FOLLOWS: &[u8] = b"\0agenda";
@@ -46,7 +45,7 @@ pub(super) const INSTANTS_AT_ONCE: u64 = 32;
 
 /// Whether what is under a key follows from the log, and from nothing else.
 pub(super) fn follows_from_log(key: &[u8]) -> bool {
-    key != FORMAT && key != AGENDA_FOLLOWS && scheduled(key).is_none()
+    key != AGENDA_FOLLOWS && scheduled(key).is_none()
 }
 
 /// Whether a key says how far the others go.

@@ -1,7 +1,5 @@
 //! The bases of an index, one on another.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use sled::IVec;
@@ -12,6 +10,12 @@ use super::pending::laid_over;
 use super::view::{GoOn, MORE, Visit};
 use crate::domain::id::Revision;
 
+/// How many bases may lie on one another.
+const MOST_BASES: usize = 4;
+
+/// Where the bases hold no more than so many times the records of the next one, one base is made of everything.
+const MUCH: u64 = 4;
+
 /// Bases, the lowest first. Each names the one that it lies on, so that none is taken for part of another index.
 #[derive(Default)]
 pub(super) struct Layers {
@@ -19,13 +23,22 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// The bases in a directory, as far as they are whole and lie on each other.
-    pub(super) fn open(directory: &Path) -> io::Result<Layers> {
+    /// The bases in a directory, as far as they are whole and lie on each other. One that cannot be read is not there:
+    /// what it held is folded again.
+    pub(super) fn open(directory: &Path) -> Layers {
         let mut layers = Layers::default();
-        while let Some(base) = Base::open(&layers.next_path(directory))?.filter(|base| base.lies_on() == layers.top()) {
-            layers.bases.push(base);
+        loop {
+            let path = layers.next_path(directory);
+            match Base::open(&path) {
+                Ok(Some(base)) if base.lies_on() == layers.top() => layers.bases.push(base),
+                Ok(_) => return layers,
+                Err(error) => {
+                    let base = path.display();
+                    tracing::warn!(error = &error as &dyn std::error::Error, %base, "a base cannot be read");
+                    return layers;
+                }
+            }
         }
-        Ok(layers)
     }
 
     /// Where the next base belongs.
@@ -33,14 +46,20 @@ impl Layers {
         path(directory, self.bases.len())
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.bases.len()
+    /// Whether a file of a directory is one of the bases.
+    pub(super) fn have(&self, file: &Path, directory: &Path) -> bool {
+        (0..self.bases.len()).any(|at| path(directory, at) == file)
     }
 
-    /// Moves the files from one directory to another.
-    pub(super) fn move_files(&self, from: &Path, to: &Path) -> io::Result<()> {
-        (0..self.bases.len()).try_for_each(|at| fs::rename(path(from, at), path(to, at)))
+    /// Whether so many more records are few beside those in the bases.
+    pub(super) fn outweigh(&self, records: u64) -> bool {
+        records.saturating_mul(MUCH) <= self.applied().0
+    }
+
+    /// Whether so many more records go into a base on top. If not, one base is made of everything: whoever asks for what
+    /// is not there asks all bases, so there are few, and each is several times as large as the one on it.
+    pub(super) fn take_on_top(&self, records: u64) -> bool {
+        self.bases.len() < MOST_BASES && self.outweigh(records)
     }
 
     /// The highest base; zero: there is none.

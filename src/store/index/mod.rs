@@ -1,11 +1,14 @@
 //! The index: the log folded into what can be asked.
 //!
 //! What it promises: it holds the records up to [`View::applied`], each whole or not at all, and nothing else. It is in
-//! three parts. The newest is in memory, a few thousand records on their way to sled. sled never makes its files durable
-//! by itself, can fail to open them, and needs the longer for that the more it holds; so it is believed only after a
-//! clean close or under the same kernel, and in any other case is set aside and what it held folded again. Below it are
-//! bases: files that are written once, synced and never changed, for what there is too much of. Of what is held under a
+//! three parts. The newest is in memory, a few thousand records on their way to sled. sled holds what came since the
+//! program started. Below it are bases: files that are written once, synced and never changed. Of what is held under a
 //! key in several parts, the newest counts.
+//!
+//! sled makes nothing durable and does not notice all damage when it opens its files. So its files are never opened
+//! again: each start makes new ones, and folds what is in no base from the log. What is damaged is never believed. Each
+//! block of a base and each page of sled carries a checksum; where one is wrong, or the disk fails, the index has failed.
+//! The process ends then, and the next start makes the index anew.
 
 mod base;
 mod compact;
@@ -23,9 +26,6 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use sled::IVec;
@@ -40,13 +40,8 @@ use layers::Layers;
 use pending::laid_over;
 pub use pending::{Moved, Pending};
 use recent::Recent;
-use trust::Trust;
 pub use view::{Answered, GoOn, Part, View, Visit, VisitFile};
 pub use whole::WholeAgenda;
-
-/// How long, at most, sled's threads are waited for, and how long between two looks.
-const HELD_FOR: Duration = Duration::from_secs(2);
-const HELD_STEP: Duration = Duration::from_millis(10);
 
 /// How many entries are copied from memory at once for a range: whoever wants the first few does not pay for all.
 const RECENT_AT_ONCE: usize = 512;
@@ -54,22 +49,26 @@ const RECENT_AT_ONCE: usize = 512;
 /// How many records are folded at once when the log is ahead.
 const FOLD_AT_ONCE: u64 = 1024;
 
-/// The index cannot answer or take records.
+/// The index cannot answer or take records. Unless a record was offered out of order: end the process, and the next start
+/// makes the index anew.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
-    /// sled refused. End the process: the index is opened or folded again at the next start.
+    /// sled refused.
     #[error("the index could not be read or written")]
     Sled(#[source] sled::Error),
-    /// The disk refused. End the process: the index is opened or folded again at the next start.
+    /// sled panicked.
+    #[error("the index broke off")]
+    Broken,
+    /// The disk refused.
     #[error("the index could not be read or written")]
     Disk(#[source] io::Error),
-    /// What was folded could not be written, for this reason. End the process, as above.
-    #[error("the index takes no more records")]
-    Behind(#[source] Arc<IndexError>),
-    /// It holds something that nobody wrote. Stop, delete `index/`, start.
+    /// It failed earlier, for this reason.
+    #[error("the index cannot go on")]
+    Failed(#[source] Arc<IndexError>),
+    /// It holds something that nobody wrote.
     #[error("the index is damaged: {0}")]
     Damaged(&'static str),
-    /// It holds a fact that cannot be read. Stop, delete `index/`, start.
+    /// It holds a fact that cannot be read.
     #[error("the index is damaged")]
     Undecodable(#[from] Undecodable),
     /// A record was offered that is not the next one.
@@ -80,6 +79,24 @@ pub enum IndexError {
         /// The record offered.
         offered: Revision,
     },
+}
+
+impl IndexError {
+    /// Whether the bases are not to be believed any more. A disk that is full or read-only says nothing about them.
+    pub(in crate::store) fn is_of_bases(&self) -> bool {
+        match self {
+            IndexError::Damaged(_) | IndexError::Undecodable(_) => true,
+            IndexError::Disk(error) => !is_refusal(error),
+            IndexError::Failed(first) => first.is_of_bases(),
+            IndexError::Sled(_) | IndexError::Broken | IndexError::OutOfOrder { .. } => false,
+        }
+    }
+}
+
+/// Whether the disk takes nothing, and may well give what it has.
+fn is_refusal(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
 }
 
 /// The index does not open.
@@ -107,6 +124,17 @@ pub enum OpenIndexError {
     Disk(#[from] io::Error),
 }
 
+impl OpenIndexError {
+    /// Whether another index, made of the log alone, may open.
+    fn is_of_bases(&self) -> bool {
+        match self {
+            OpenIndexError::Index(error) => error.is_of_bases(),
+            OpenIndexError::Disk(error) => !is_refusal(error),
+            OpenIndexError::LostRecords { .. } | OpenIndexError::Log(_) | OpenIndexError::Undecodable(_) => false,
+        }
+    }
+}
+
 /// How far the index is behind the log while the program starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
@@ -123,11 +151,11 @@ pub struct Progress {
 pub struct IndexOptions {
     /// Memory that sled may use for its pages; it uses more.
     pub cache_bytes: u64,
-    /// How many records may be folded into sled when the log is ahead. If it is further ahead, a base is made of all of
-    /// it: that takes longer for few, and for many a fraction of the time, the memory and the disk.
+    /// How many records may be folded into sled when the log is ahead. Of more, a base is made: that takes longer for
+    /// few, and for many a fraction of the time, the memory and the disk.
     pub fold_in_place: u64,
-    /// How many records sled may hold when the index is closed. What it holds beyond that goes into a base: a close that
-    /// takes seconds, for openings that do not. At opening it may hold `fold_in_place` of them.
+    /// If fewer records than this are in no base when the index is closed, the next start folds them again. Of more a base
+    /// is made, and of any number that is a large part of all: a close that takes seconds, for openings that do not.
     pub leave_in_sled: u64,
     /// How many entries sled takes together. Up to five times as many are in memory until it has them; after a kill they
     /// are folded again.
@@ -152,48 +180,50 @@ pub struct Index {
     layers: Arc<ArcSwap<Layers>>,
     directory: PathBuf,
     options: IndexOptions,
-    /// It was seen to hold what nobody wrote: the next start is not to believe it.
-    is_damaged: AtomicBool,
 }
 
 impl Index {
-    /// Opens the index and folds what the log has beyond it, all of it if the index cannot be believed.
+    /// Opens the index and folds what the bases lack of the log, all of it if they cannot be believed.
     pub fn open(
         directory: &Path,
         options: IndexOptions,
         log: &dyn ReadLog,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Index, OpenIndexError> {
-        let set_aside = set_aside_from(directory);
-        let opened = match trust::of(directory) {
-            Trust::Whole => open_believed(directory, options, Layers::open(directory)?),
-            Trust::Bases => Err(Layers::open(directory)?),
-            Trust::Nothing => Err(Layers::default()),
-        };
-        let mut index = match opened {
-            Ok(index) => index?,
-            Err(layers) => begin_anew(directory, &set_aside, options, layers)?,
-        };
-        if let Err(IndexError::Damaged(_)) = index.applied() {
-            drop(index);
-            index = begin_anew(directory, &set_aside, options, Layers::default())?;
+        match Index::open_once(directory, options, log, progress) {
+            Err(error) if error.is_of_bases() => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the index is damaged and folded again");
+                trust::distrust(directory)?;
+                Index::open_once(directory, options, log, progress)
+            }
+            opened => opened,
         }
-        let (applied, head) = (index.applied()?, log.head());
+    }
+
+    fn open_once(
+        directory: &Path,
+        options: IndexOptions,
+        log: &dyn ReadLog,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Index, OpenIndexError> {
+        let noted = trust::of(directory);
+        let mut layers = noted.map_or_else(Layers::default, |_| Layers::open(directory));
+        let (applied, head) = (noted.unwrap_or_default().max(layers.applied()), log.head());
         if applied > head {
-            // The proof must outlast this kernel.
-            index.close()?;
             return Err(OpenIndexError::LostRecords { applied, head });
         }
-        if head.0 - applied.0 > options.fold_in_place {
-            drop(index);
-            set_everything_aside(directory, &set_aside)?;
-            whole::fold_whole(directory, log, progress)?;
-            index = begin_sled(directory, options, Layers::open(directory)?)?;
-        } else if index.records_in_sled()? > options.fold_in_place {
-            index = index.compact()?;
+        fs::create_dir_all(directory)?;
+        clear(directory, &layers)?;
+        let from_the_beginning = layers.applied() == Revision::ZERO;
+        if head.0 - layers.applied().0 > options.fold_in_place {
+            layers = whole::fold_into_base(directory, layers, log, progress)?;
         }
-        index.catch_up(log, applied == Revision::ZERO, progress)?;
-        remove(&set_aside)?;
+        let db = open_sled(directory, options)?;
+        let layers = Arc::new(ArcSwap::from_pointee(layers));
+        let recent = Recent::over(&db, &layers, options.take_together)?;
+        let index = Index { recent, db, layers, directory: directory.to_owned(), options };
+        index.catch_up(log, from_the_beginning, progress)?;
+        trust::note(directory, head)?;
         Ok(index)
     }
 
@@ -207,38 +237,34 @@ impl Index {
         self.recent.add(pending.into_writes())
     }
 
-    /// Closes the index so that the next start believes it, unless it was seen to be damaged.
-    pub fn close(mut self) -> io::Result<()> {
-        if !self.is_damaged() && self.records_in_sled().map_err(io::Error::other)? > self.options.leave_in_sled {
-            self = self.compact().map_err(io::Error::other)?;
+    /// Closes the index, so that the next start has little to fold.
+    pub fn close(self) -> Result<(), OpenIndexError> {
+        self.require()?;
+        let (applied, in_sled) = (self.applied()?, self.records_in_sled()?);
+        if in_sled >= self.options.leave_in_sled || !self.layers.load().outweigh(in_sled) {
+            self.compact()?;
         }
-        self.recent.empty().map_err(io::Error::other)?;
-        let is_damaged = self.is_damaged();
-        let Index { recent, db, directory, .. } = self;
-        drop(recent);
-        db.flush().map_err(io::Error::other)?;
-        drop(db);
-        if is_damaged { trust::distrust(&directory) } else { trust::note_closed(&directory) }
+        Ok(trust::note(&self.directory, applied)?)
     }
 
-    fn is_damaged(&self) -> bool {
-        self.is_damaged.load(Ordering::Acquire)
+    /// An error if the index has failed: it cannot go on, and the process has to end.
+    pub fn require(&self) -> Result<(), IndexError> {
+        self.recent.require()
     }
 
-    /// Passes on what was read. Where it was damage, the next start folds everything again.
+    /// Passes on what was read. After an error the index has failed; after one of the bases the next start folds
+    /// everything again.
     fn watched<T>(&self, read: Result<T, IndexError>) -> Result<T, IndexError> {
-        if let Err(IndexError::Damaged(_) | IndexError::Undecodable(_)) = &read
-            && !self.is_damaged.swap(true, Ordering::AcqRel)
+        let error = match read {
+            Err(error) if !matches!(error, IndexError::OutOfOrder { .. } | IndexError::Failed(_)) => error,
+            read => return read,
+        };
+        if error.is_of_bases()
             && let Err(refused) = trust::distrust(&self.directory)
         {
             tracing::error!(error = &refused as &dyn std::error::Error, "the index is damaged: delete it");
         }
-        read
-    }
-
-    /// Notes in sled which version it is of, and which base it lies on.
-    fn note_format(&self) -> Result<(), IndexError> {
-        self.db.insert(keys::FORMAT, format(&self.layers.load()).as_slice()).map(drop).map_err(IndexError::Sled)
+        Err(IndexError::Failed(self.recent.fail(error)))
     }
 
     fn catch_up(
@@ -265,7 +291,7 @@ impl Index {
 impl View for Index {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
         let value = match self.recent.get(key) {
-            None => self.db.get(key).map_err(IndexError::Sled)?,
+            None => self.watched(unless_it_panics(|| self.db.get(key)))?,
             newer => newer,
         };
         let value = match value {
@@ -292,7 +318,10 @@ impl View for Index {
 impl Index {
     /// A part of a range, with what was in memory of it. Memory was read first: what goes to sled meanwhile is in both.
     fn range_with(&self, recent: Vec<(IVec, IVec)>, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn {
-        let in_sled = || self.db.range(from..before).map(|entry| entry.map_err(IndexError::Sled));
+        let in_sled = || {
+            let mut entries = self.db.range(from..before);
+            std::iter::from_fn(move || unless_it_panics(|| entries.next().transpose()).transpose())
+        };
         let layers = self.layers.load_full();
         let mut below =
             |visit: &mut Visit<'_>| laid_over(in_sled(), &mut |visit| layers.range(from, before, visit), visit);
@@ -300,77 +329,33 @@ impl Index {
     }
 }
 
-fn format(layers: &Layers) -> Vec<u8> {
-    [keys::VERSION.to_be_bytes().as_slice(), &layers.top().0.to_be_bytes()].concat()
+/// What sled gives. It panics where it cannot go on.
+fn unless_it_panics<T>(read: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
+    let read = catch_unwind(AssertUnwindSafe(read)).map_err(|_| IndexError::Broken)?;
+    read.map_err(IndexError::Sled)
 }
 
-/// The index that is there, if sled can open it and it is of this version and lies on these bases.
-fn open_believed(directory: &Path, options: IndexOptions, layers: Layers) -> Result<io::Result<Index>, Layers> {
-    let expected = format(&layers);
-    let opened = catch_unwind(AssertUnwindSafe(|| {
-        trust::note_open(directory).ok()?;
-        let db = open_sled(directory, options).ok()?;
-        (db.get(keys::FORMAT).ok()??.as_ref() == expected).then_some(db)
-    }));
-    let Ok(Some(db)) = opened else { return Err(layers) };
-    Ok(index_of(db, directory, options, layers))
+/// A sled that holds nothing, under a name that none had before: the threads of an earlier one may write on for a moment.
+/// It is temporary, so that it takes its files away when it is dropped; else it would sync them, and panic if it cannot.
+fn open_sled(directory: &Path, options: IndexOptions) -> Result<sled::Db, IndexError> {
+    let path = directory.join(format!("sled-{:016x}", whole::new_id().0));
+    unless_it_panics(|| sled::Config::new().path(path).temporary(true).cache_capacity(options.cache_bytes).open())
 }
 
-fn index_of(db: sled::Db, directory: &Path, options: IndexOptions, layers: Layers) -> io::Result<Index> {
-    let layers = Arc::new(ArcSwap::from_pointee(layers));
-    let recent = Recent::over(&db, &layers, options.take_together)?;
-    Ok(Index { recent, db, layers, directory: directory.to_owned(), options, is_damaged: AtomicBool::new(false) })
-}
-
-/// Where an index goes that is not believed, until there is another.
-fn set_aside_from(directory: &Path) -> PathBuf {
-    directory.with_extension("set-aside")
-}
-
-/// Sets sled aside, and keeps the bases.
-fn begin_anew(
-    directory: &Path,
-    set_aside: &Path,
-    options: IndexOptions,
-    layers: Layers,
-) -> Result<Index, OpenIndexError> {
-    set_everything_aside(directory, set_aside)?;
-    layers.move_files(set_aside, directory)?;
-    begin_sled(directory, options, layers)
-}
-
-fn set_everything_aside(directory: &Path, set_aside: &Path) -> io::Result<()> {
-    remove(set_aside)?;
-    if directory.exists() {
-        fs::rename(directory, set_aside)?;
-    }
-    fs::create_dir_all(directory)
-}
-
-fn begin_sled(directory: &Path, options: IndexOptions, layers: Layers) -> Result<Index, OpenIndexError> {
-    trust::note_open(directory)?;
-    let db = open_sled(directory, options).map_err(IndexError::Sled)?;
-    let index = index_of(db, directory, options, layers)?;
-    index.note_format()?;
-    Ok(index)
-}
-
-/// sled's threads may hold its files for a moment after it was closed. Nobody else does: the data directory is locked.
-pub(in crate::store) fn open_sled(directory: &Path, options: IndexOptions) -> Result<sled::Db, sled::Error> {
-    let open = || sled::Config::new().path(directory).cache_capacity(options.cache_bytes).open();
-    let is_held = |error: &sled::Error| matches!(error, sled::Error::Io(io) if io.to_string().contains("acquire lock"));
-    let deadline = Instant::now() + HELD_FOR;
-    loop {
-        match open() {
-            Err(error) if is_held(&error) && Instant::now() < deadline => thread::sleep(HELD_STEP),
-            opened => return opened,
+/// Takes away what is not of the index: what sled held, bases that lie on nothing, what was not finished. What cannot be
+/// taken away is in nobody's way.
+fn clear(directory: &Path, layers: &Layers) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if trust::is_note(&path) || layers.have(&path, directory) {
+            continue;
+        }
+        let is_directory = path.symlink_metadata().is_ok_and(|file| file.is_dir());
+        let removed = if is_directory { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        if let Err(error) = removed {
+            let path = path.display();
+            tracing::warn!(error = &error as &dyn std::error::Error, %path, "a file of an earlier index stays");
         }
     }
-}
-
-fn remove(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+    Ok(())
 }

@@ -112,9 +112,14 @@ impl Recent {
         self.shared.idle().map(drop)
     }
 
-    /// An error if sled has failed: what is here can never go there.
+    /// An error if the index has failed: what is here can never go to sled.
     pub(super) fn require(&self) -> Result<(), IndexError> {
         self.shared.way().working().map(drop)
+    }
+
+    /// Notes that the index has failed, and gives the reason: the first one.
+    pub(super) fn fail(&self, error: IndexError) -> Arc<IndexError> {
+        self.shared.fail(error)
     }
 }
 
@@ -132,7 +137,7 @@ impl Drop for Recent {
 
 impl Way {
     fn working(&self) -> Result<&Way, IndexError> {
-        self.failed.as_ref().map_or(Ok(self), |error| Err(IndexError::Behind(Arc::clone(error))))
+        self.failed.as_ref().map_or(Ok(self), |error| Err(IndexError::Failed(Arc::clone(error))))
     }
 }
 
@@ -147,6 +152,21 @@ impl Shared {
 
     fn way(&self) -> MutexGuard<'_, Way> {
         self.way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fail(&self, error: IndexError) -> Arc<IndexError> {
+        let mut way = self.way();
+        let first = way.failed.get_or_insert_with(|| {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the index has failed and is made anew at the next start"
+            );
+            Arc::new(error)
+        });
+        let first = Arc::clone(first);
+        drop(way);
+        self.changed.notify_all();
+        first
     }
 
     fn idle(&self) -> Result<MutexGuard<'_, Way>, IndexError> {
@@ -181,19 +201,18 @@ impl Shared {
             let leaving = Arc::clone(&self.maps().leaving);
             // sled panics where it cannot go on.
             let moved = catch_unwind(AssertUnwindSafe(|| move_into(db, &layers.load(), &leaving)));
-            let mut way = self.way();
-            match moved.unwrap_or(Err(IndexError::Damaged("the index broke off"))) {
+            match moved.unwrap_or(Err(IndexError::Broken)) {
                 Ok(()) => self.maps_to_write().leaving = Arc::default(),
-                Err(error) => way.failed = Some(Arc::new(error)),
+                Err(error) => drop(self.fail(error)),
             }
-            way.is_busy = false;
+            self.way().is_busy = false;
             self.changed.notify_all();
         }
     }
 }
 
-/// Writes entries into sled. Facts first, then the agenda, then how far both go: whoever is killed in between finds what
-/// is ahead of that harmless when it is folded again. The places of one entry on the agenda change together.
+/// Writes entries into sled: facts first, then the agenda, then how far both go. The places of one entry on the agenda
+/// change together.
 fn move_into(db: &sled::Db, layers: &Layers, writes: &Writes) -> Result<(), IndexError> {
     let mut agenda: HashMap<&[u8], Vec<(&IVec, &IVec)>> = HashMap::new();
     let mut marks = sled::Batch::default();

@@ -30,61 +30,68 @@ pub(super) fn new_id() -> BaseId {
     BaseId(Uuid::new_v4().as_u64_pair().1)
 }
 
-/// Writes a base of everything that follows from the log, into a directory without bases.
-pub(super) fn fold_whole(
+/// Writes a base of what follows from the records that are in no base: on top of these bases, or, if they do not take
+/// so much, of all records. Gives the bases that there are then.
+pub(super) fn fold_into_base(
     directory: &Path,
+    layers: Layers,
     log: &dyn ReadLog,
     progress: &mut dyn FnMut(Progress),
-) -> Result<(), OpenIndexError> {
+) -> Result<Layers, OpenIndexError> {
     let head = log.head();
+    let takes = layers.take_on_top(head.0.saturating_sub(layers.applied().0));
+    let layers = if takes { layers } else { Layers::default() };
+    let (applied, from_the_beginning) = (layers.applied(), layers.applied() == Revision::ZERO);
+    let mut instants = layers.get(&keys::instants(applied.next()))?.unwrap_or_default().to_vec();
     let runs = directory.join(RUNS);
     let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     let sorters = thread::scope(|scope| {
         let (tell, told) = mpsc::channel();
-        let parts = parts_of(head, threads).enumerate();
-        let parts = parts.map(|(at, (first, last))| {
-            let (tell, runs) = (tell.clone(), runs.join(at.to_string()));
-            scope.spawn(move || sort(log, first, last, Sorter::new(&runs, threads)?, &tell))
+        let parts = parts_of(applied.next(), head, threads).enumerate();
+        let parts = parts.map(|(at, part)| {
+            let (tell, runs, instants) = (tell.clone(), runs.join(at.to_string()), std::mem::take(&mut instants));
+            scope.spawn(move || sort(log, part, instants, Sorter::new(&runs, threads)?, &tell))
         });
         let parts: Vec<_> = parts.collect();
         drop(tell);
-        let mut folded = Revision::ZERO;
+        let mut folded = applied;
         for records in told {
             folded.0 += records;
-            progress(Progress { from_the_beginning: true, folded, head });
+            progress(Progress { from_the_beginning, folded, head });
         }
         let joined = parts.into_iter().map(|part| part.join().unwrap_or(Err(BROKE_OFF)));
         joined.collect::<Result<Vec<Sorter>, _>>()
     })?;
-    let mut writer = BaseWriter::begin(&Layers::default().next_path(directory))?;
+    let mut writer = BaseWriter::begin(&layers.next_path(directory))?;
     writer.add(keys::APPLIED, &head.0.to_be_bytes())?;
     if let Some(sorter) = Sorter::join(sorters)? {
         sorter.give_out(&mut |key, value| writer.add(key, value))?;
     }
-    writer.finish(new_id(), BaseId(0), head)?;
+    writer.finish(new_id(), layers.top(), head)?;
     fs::remove_dir_all(&runs)?;
-    progress(Progress { from_the_beginning: true, folded: head, head });
-    Ok(())
+    progress(Progress { from_the_beginning, folded: head, head });
+    Ok(Layers::open(directory))
 }
 
 const BROKE_OFF: OpenIndexError = OpenIndexError::Index(IndexError::Damaged("a thread that folds broke off"));
 
-/// The records up to a head in parts of like size, in order: the first and the last of each.
-fn parts_of(head: Revision, parts: usize) -> impl Iterator<Item = (Revision, Revision)> {
+/// The records from one up to another in parts of like size, in order: the first and the last of each.
+fn parts_of(first: Revision, last: Revision, parts: usize) -> impl Iterator<Item = (Revision, Revision)> {
     // What is under one key is of one part.
-    let size = head.0.div_ceil(parts as u64).max(1).next_multiple_of(keys::INSTANTS_AT_ONCE);
-    (0..parts as u64).map(move |part| (Revision(part * size + 1), Revision(((part + 1) * size).min(head.0))))
+    let before = first.previous().0 / keys::INSTANTS_AT_ONCE * keys::INSTANTS_AT_ONCE;
+    let size = (last.0 - before).div_ceil(parts as u64).max(1).next_multiple_of(keys::INSTANTS_AT_ONCE);
+    let begin = move |part: u64| before + part * size;
+    (0..parts as u64).map(move |part| (Revision(begin(part) + 1).max(first), Revision(begin(part + 1)).min(last)))
 }
 
-/// Sorts what follows from some records.
+/// Sorts what follows from some records. Of those before them, these instants are under the same key as the first one's.
 fn sort(
     log: &dyn ReadLog,
-    first: Revision,
-    last: Revision,
+    (first, last): (Revision, Revision),
+    mut instants: Vec<u8>,
     mut sorter: Sorter,
     tell: &mpsc::Sender<u64>,
 ) -> Result<Sorter, OpenIndexError> {
-    let mut instants = Vec::new();
     for record in log.read(first, last) {
         let (revision, bytes) = record?;
         let record = decode(revision, &bytes)?;
@@ -145,9 +152,9 @@ impl WholeAgenda<'_> {
             // Of the records in sled it holds nothing: without sled, they are folded again.
             writer.finish(new_id(), layers.top(), layers.applied())?;
             fs::remove_dir_all(index.directory.join(RUNS))?;
-            Layers::open(&index.directory)
+            Ok(Layers::open(&index.directory))
         };
         index.layers.store(Arc::new(write().map_err(IndexError::Disk)?));
-        index.note_format()
+        Ok(())
     }
 }

@@ -45,16 +45,13 @@ fn an_index_with_a_base_answers_as_one_without() {
     assert_eq!(store.index().due(Day::BEGINNING, Day::from_number(100)).unwrap(), []);
     let on_top = answers(&**store.index());
     store.close().unwrap();
-    for (accident, due) in [("closed", 200), ("another boot", 100)] {
-        fs::write(index.join("trust"), accident).unwrap();
-        told.clear();
-        let store = open_folding(directory.path(), 9, &mut |step| told.push(step)).unwrap();
-        assert_eq!(answers(&**store.index()), on_top, "{accident}");
-        assert_eq!(store.index().due_on(&entry).unwrap(), Some(Day::from_number(due)), "{accident}");
-        let rest = Progress { from_the_beginning: false, folded: Revision(11), head: Revision(11) };
-        assert_eq!(told, if accident == "closed" { vec![] } else { vec![rest] }, "{accident}: what the base lacks");
-        store.close().unwrap();
-    }
+    told.clear();
+    let store = open_folding(directory.path(), 9, &mut |step| told.push(step)).unwrap();
+    assert_eq!(answers(&**store.index()), on_top);
+    assert_eq!(store.index().due_on(&entry).unwrap(), Some(Day::from_number(100)), "as the base has it");
+    let rest = Progress { from_the_beginning: false, folded: Revision(11), head: Revision(11) };
+    assert_eq!(told, [rest], "what the base lacks");
+    store.close().unwrap();
 
     // Without the note nothing is believed, and all is made anew.
     fs::remove_file(index.join("trust")).unwrap();
@@ -63,21 +60,18 @@ fn an_index_with_a_base_answers_as_one_without() {
     assert_eq!(answers(&**store.index()), on_top);
     let done = Progress { from_the_beginning: true, folded: Revision(11), head: Revision(11) };
     assert_eq!(told, [done]);
-    store.close().unwrap();
     assert!(!index.join("0.base").exists());
+    store.close().unwrap();
     fs::remove_dir_all(&index).unwrap();
     open_folding(directory.path(), 10, &mut |_| {}).unwrap().close().unwrap();
 
-    // A base that is damaged or gone is not missed in silence: sled says what it lay on.
-    {
-        let name = "0.base";
-        let path = index.join(name);
-        let bytes = fs::read(&path).unwrap();
-        fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-        let store = open_folding(directory.path(), u64::MAX, &mut |_| {}).unwrap();
-        assert_eq!(answers(&**store.index()), on_top, "without {name}");
-        store.close().unwrap();
-    }
+    // What a base that is cut off held is folded again.
+    let path = index.join("0.base");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    let store = open_folding(directory.path(), u64::MAX, &mut |_| {}).unwrap();
+    assert_eq!(answers(&**store.index()), on_top);
+    store.close().unwrap();
 }
 
 #[test]
@@ -170,50 +164,60 @@ fn what_sled_holds_at_a_close_is_in_bases_at_the_next_opening() {
         store.index().fold(pending).unwrap();
         let said = answers(&**store.index());
         store.close().unwrap();
-        held.push(bases(&index).len());
-        // Not even the memory of the system is left.
-        fs::write(index.join("trust"), "another boot").unwrap();
         let store = open_leaving(directory.path(), u64::MAX, 0, &mut |_| panic!("nothing is missing")).unwrap();
         assert_eq!(answers(&**store.index()), said);
+        held.push(bases(&index).len());
         assert_eq!(store.index().agenda_follows().unwrap(), Revision(revision));
         assert_eq!(store.index().due(Day::BEGINNING, due).unwrap(), std::slice::from_ref(&entry));
         assert_eq!(store.index().due(Day::BEGINNING, due.previous()).unwrap(), []);
         store.close().unwrap();
     }
-    assert_eq!(held, [1, 2, 3, 4, 1, 2, 3, 4, 1, 2], "in the end one is made of all");
+    assert_eq!(held, [2, 3, 4, 1, 2, 3, 4, 1, 2, 3], "in the end one is made of all");
     open_leaving(directory.path(), u64::MAX, 20, &mut |_| {}).unwrap().close().unwrap();
-    assert_eq!(bases(&index), ["0.base", "1.base"], "nothing to do");
+    assert_eq!(bases(&index), ["0.base", "1.base", "2.base"], "nothing to do");
 }
 
 #[test]
-fn an_index_that_was_interrupted_on_its_way_into_a_base_is_whole() {
+fn what_an_earlier_process_left_unfinished_is_taken_away() {
     let directory = tempfile::tempdir().unwrap();
     let (store, said) = ten_records(directory.path());
+    drop(store);
+    let index = directory.path().join("index");
+    fs::write(index.join("0.unfinished"), "half of a base").unwrap();
+    fs::write(index.join("3.base"), "a base that lies on nothing").unwrap();
+    fs::create_dir(index.join("runs")).unwrap();
+    let store = open(directory.path()).unwrap();
+    assert_eq!(answers(&**store.index()), said);
+    let left = fs::read_dir(&index).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left: Vec<_> = left.filter(|name| !name.starts_with("sled-")).collect();
+    assert_eq!(left, ["trust"]);
+}
+
+#[test]
+fn records_that_no_base_has_are_folded_into_another_one_on_top() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path()).unwrap();
+    let record = |revision| Record { request: None, ..rehire(revision) };
+    commit(&mut store, &[super::record(1)]);
+    commit(&mut store, &(2..=200).map(record).collect::<Vec<_>>());
     store.close().unwrap();
     let index = directory.path().join("index");
-    let copy = directory.path().join("before");
-    fs::rename(&index, &copy).unwrap();
-    fs::create_dir(&index).unwrap();
-    for entry in fs::read_dir(&copy).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
-        fs::copy(entry.path(), index.join(entry.file_name())).unwrap();
-    }
-    open_leaving(directory.path(), 5, u64::MAX, &mut |_| {}).unwrap().close().unwrap();
-    assert_eq!(bases(&index), ["0.base"], "at an opening");
-    for is_whole in [true, false] {
-        let base = fs::read(index.join("0.base")).unwrap();
-        fs::remove_dir_all(&index).unwrap();
-        fs::create_dir(&index).unwrap();
-        for entry in fs::read_dir(&copy).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
-            fs::copy(entry.path(), index.join(entry.file_name())).unwrap();
-        }
-        let name = if is_whole { "0.base" } else { "0.unfinished" };
-        fs::write(index.join(name), &base[..if is_whole { base.len() } else { base.len() / 2 }]).unwrap();
-        let store = open_folding(directory.path(), u64::MAX, &mut |_| panic!("nothing is missing")).unwrap();
-        assert_eq!(answers(&**store.index()), said);
-        store.close().unwrap();
-        if !is_whole {
-            assert_eq!(bases(&index), Vec::<String>::new());
-        }
+    // Up to a place among the instants under one key, and beyond the last of them.
+    for (last, on_top) in [(210, 1), (250, 2)] {
+        let mut store = open(directory.path()).unwrap();
+        let first = store.head().0 + 1;
+        commit(&mut store, &(first..=last).map(record).collect::<Vec<_>>());
+        let said = answers(&**store.index());
+        let instants = |store: &Store| -> Vec<_> {
+            (1..=last).map(|revision| store.index().recorded_at(Revision(revision)).unwrap()).collect()
+        };
+        let dated = instants(&store);
+        drop(store);
+        let mut told = Vec::new();
+        let store = open_folding(directory.path(), 5, &mut |step| told.push(step)).unwrap();
+        assert!(told.iter().all(|step| !step.from_the_beginning), "{told:?}");
+        assert_eq!(bases(&index).len(), on_top + 1);
+        assert_eq!((answers(&**store.index()), instants(&store)), (said, dated));
     }
 }
 
@@ -233,7 +237,8 @@ fn a_base_that_is_found_to_be_damaged_is_made_anew_at_the_next_start() {
     let mut nobody = |_, _| std::ops::ControlFlow::Continue(());
     assert!(store.index().every_specialist(&mut nobody).is_err());
     fs::write(&path, &bytes).unwrap();
-    store.close().unwrap();
+    assert!(store.index().require().is_err());
+    assert!(store.close().is_err(), "it has failed");
     // Then found at the start.
     for is_flipped in [false, true] {
         if is_flipped {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use super::super::index::{Entry, IndexOptions, View, open_sled};
+use super::super::index::{Entry, IndexOptions, View};
 use super::{answers, commit, instant, record, specialist};
 use crate::domain::day::Day;
 use crate::domain::id::{CredentialNumber, Revision, SpecialistId};
@@ -98,34 +98,4 @@ fn what_is_on_its_way_to_sled_is_there_all_the_time() {
     reopened.close().unwrap();
     let folded_again = open_taking(still.path(), 16);
     assert_eq!(answers(&**folded_again.index()), said.0, "what sled did not get is folded from the log");
-}
-
-#[test]
-fn entries_ahead_of_what_sled_says_it_holds_are_folded_over() {
-    for ahead in [1, 5, 40] {
-        let directory = tempfile::tempdir().unwrap();
-        let mut store = open_taking(directory.path(), 16);
-        for revision in 1..=70 {
-            commit(&mut store, &[record(revision)]);
-            schedule(&store, revision);
-        }
-        let said = answers(&**store.index());
-        store.close().unwrap();
-        // As a kill leaves it: the entries are written, and not yet how far they go.
-        let db = open_sled(&directory.path().join("index"), IndexOptions::default()).unwrap();
-        let held: u64 = 70 - ahead;
-        db.insert(b"\0applied", &held.to_be_bytes()).unwrap();
-        db.insert(b"\0agenda", &held.to_be_bytes()).unwrap();
-        db.flush().unwrap();
-        drop(db);
-        let mut store = open_taking(directory.path(), 16);
-        assert_eq!(answers(&**store.index()), said, "{ahead} ahead");
-        assert_eq!(store.index().agenda_follows().unwrap(), Revision(held));
-        commit(&mut store, &[record(71)]);
-        schedule(&store, 71);
-        let entry = Entry::Credential(CredentialNumber::from_number(CREDENTIAL));
-        let due = store.index().due(Day::BEGINNING, Day::from_number(71)).unwrap();
-        assert_eq!(due, [entry], "on one day, and not on two");
-        assert_eq!(store.index().recorded_at(Revision(71)).unwrap(), Some(instant(71)));
-    }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use cpss_registry::domain::day::Day;
-use cpss_registry::store::index::View as _;
+use cpss_registry::store::index::{IndexOptions, View as _};
 use cpss_registry::store::{Store, StoreOptions};
 use serde_json::Value;
 
@@ -62,7 +62,8 @@ async fn check_finds_what_is_wrong_and_rebuild_puts_the_index_right() {
     assert_eq!(checked["index"], "equal to the fold of the log", "{checked}");
     assert!(checked["index_entries"].as_u64().unwrap() > 100, "{checked}");
 
-    let store = Store::open(&data, StoreOptions::default(), &mut |_| {}).unwrap();
+    let index = IndexOptions { leave_in_sled: 0, ..IndexOptions::default() };
+    let store = Store::open(&data, StoreOptions { index, ..StoreOptions::default() }, &mut |_| {}).unwrap();
     let mut due = store.index().due(Day::BEGINNING, Day::FOREVER.previous()).unwrap();
     assert_eq!(checked["agenda_dates"], due.len(), "{checked}");
     let entry = due.remove(0);

@@ -1,0 +1,95 @@
+//! Damage to the index, byte by byte and while it is read: never a wrong answer, and never an opening that fails.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use super::super::index::{IndexOptions, View};
+use super::{answers, commit, open, record, specialist, ten_records};
+use crate::domain::id::Revision;
+use crate::store::log::LogOptions;
+use crate::store::{Store, StoreOptions};
+
+/// Every file under a directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Asks everything, as often as a failed index has the process started again: once.
+fn answers_after_a_restart(directory: &Path) -> String {
+    let store = open(directory).unwrap();
+    let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| answers(&**store.index())));
+    if let Ok(said) = said
+        && store.index().require().is_ok()
+    {
+        store.close().unwrap();
+        return said;
+    }
+    drop(store);
+    let store = open(directory).unwrap();
+    let said = answers(&**store.index());
+    store.close().unwrap();
+    said
+}
+
+#[test]
+fn whatever_byte_of_the_index_is_damaged_the_answers_are_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, said) = ten_records(directory.path());
+    store.close().unwrap();
+    let index = directory.path().join("index");
+    let whole: Vec<_> = files(&index).into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    assert!(whole.iter().any(|(path, _)| path.ends_with("0.base")));
+    let mut damaged = 0;
+    for (path, bytes) in &whole {
+        for at in (0..bytes.len()).step_by(101) {
+            fs::remove_dir_all(&index).unwrap();
+            for (path, bytes) in &whole {
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, bytes).unwrap();
+            }
+            let file = OpenOptions::new().write(true).open(path).unwrap();
+            file.write_all_at(&[bytes[at] ^ 0x40], at as u64).unwrap();
+            assert_eq!(answers_after_a_restart(directory.path()), said, "{} at {at}", path.display());
+            damaged += 1;
+        }
+    }
+    println!("{damaged} places damaged");
+}
+
+#[test]
+fn sled_that_is_damaged_while_it_is_read_gives_no_wrong_answer_and_fails() {
+    const RECORDS: u64 = 2_000;
+    let directory = tempfile::tempdir().unwrap();
+    let log = LogOptions { reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
+    // Little of it fits into sled's cache.
+    let index = IndexOptions { cache_bytes: 128 * 1024, take_together: 64, ..IndexOptions::default() };
+    let options = StoreOptions { log, index, ..StoreOptions::default() };
+    let mut store = Store::open(directory.path(), options.clone(), &mut |_| {}).unwrap();
+    for first in (1..=RECORDS).step_by(100) {
+        commit(&mut store, &(first..first + 100).map(record).collect::<Vec<_>>());
+    }
+    for path in files(&directory.path().join("index")).iter().filter(|path| path.ends_with("db")) {
+        let size = fs::metadata(path).unwrap().len();
+        let mut file = OpenOptions::new().write(true).open(path).unwrap();
+        file.write_all(&vec![0x5a; usize::try_from(size).unwrap()]).unwrap();
+    }
+    let index = store.index();
+    let mut failed = 0;
+    for revision in 1..=RECORDS {
+        match index.specialist_facts(specialist(revision)) {
+            Ok(facts) => assert_eq!(facts.len(), 4),
+            Err(_) => failed += 1,
+        }
+    }
+    assert!(failed > 0, "nothing was read from the disk");
+    assert!(index.require().is_err() && index.pending().is_err(), "the index has failed");
+    drop(store);
+    let store = Store::open(directory.path(), options, &mut |_| {}).unwrap();
+    assert_eq!(store.index().applied().unwrap(), Revision(RECORDS));
+    for revision in 1..=RECORDS {
+        assert_eq!(store.index().specialist_facts(specialist(revision)).unwrap().len(), 4);
+    }
+}

@@ -1,0 +1,182 @@
+//! An index that is damaged heals: no answer is wrong, no start fails, and nobody has to help.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use cpss_registry::domain::id::Revision;
+use cpss_registry::proto::v1;
+use cpss_registry::proto::v1::verification_item::Subject;
+use cpss_registry::server::generate::{Options, generate};
+use prost::Message as _;
+use tempfile::TempDir;
+use tonic::Code;
+use tonic_health::pb::health_check_response::ServingStatus::NotServing;
+
+use super::contract::health::asked_on;
+use super::harness::requests::{known_at, register_specialist};
+use super::harness::{Client, Process, Refusal as _, TODAY};
+use super::tls::ops::get;
+
+const PAGE: u64 = 4096;
+
+/// A number that the environment may set.
+fn setting(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
+}
+
+/// A registry of invented people that was closed well.
+struct Place {
+    data: TempDir,
+    numbers: Vec<String>,
+    head: Revision,
+}
+
+impl Place {
+    fn generated(specialists: u64) -> Place {
+        let data = tempfile::tempdir().unwrap();
+        let options = Options {
+            data_dir: data.path().to_owned(),
+            specialists: specialists.try_into().unwrap(),
+            providers: 6,
+            seed: 22,
+            begins_on: "2023-06-15".parse().unwrap(),
+            through: TODAY.parse().unwrap(),
+        };
+        let mut numbers = Vec::new();
+        let list = &mut |credential: cpss_registry::server::generate::Credential| {
+            numbers.push(credential.number.to_string());
+            Ok(())
+        };
+        let head = Revision(generate(&options, &mut |_| {}, list).unwrap().records);
+        Place { data, numbers, head }
+    }
+
+    fn index(&self) -> PathBuf {
+        self.data.path().join("index")
+    }
+
+    /// What is answered about everybody, at the head and as known at a third and at two thirds of the history.
+    async fn answers(&self, client: &Client) -> Result<Vec<Vec<u8>>, tonic::Status> {
+        let mut answers = Vec::new();
+        for revision in [0, self.head.0 / 3, self.head.0 * 2 / 3] {
+            for numbers in self.numbers.chunks(1000) {
+                let item = |number: &String| v1::VerificationItem {
+                    subject: Some(Subject::CredentialNumber(number.clone())),
+                    ..Default::default()
+                };
+                let request = v1::BatchVerifyCredentialsRequest {
+                    items: numbers.iter().map(item).collect(),
+                    known_at: (revision > 0).then(|| known_at(revision)),
+                    ..Default::default()
+                };
+                answers.push(client.call(request).await?.encode_to_vec());
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Starts the program, and starts it again where it ends because its index failed, until everything is answered. How
+    /// many times it was started.
+    async fn heals(&self, expected: &[Vec<u8>], where_: &str) -> usize {
+        for starts in 1..=3 {
+            let (process, client) = Process::start(self.data.path(), TODAY);
+            match self.answers(&client).await {
+                Ok(answers) => {
+                    assert!(answers == expected, "a wrong answer: {where_}");
+                    process.kill();
+                    return starts;
+                }
+                Err(refused) => ended_in_order(process, &refused),
+            }
+        }
+        panic!("it does not heal: {where_}");
+    }
+}
+
+/// Who asked is told to ask again, and the program ends with a code that has it started again.
+fn ended_in_order(process: Process, refused: &tonic::Status) {
+    assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
+    let (status, said) = process.wait();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("the index has failed and is made anew at the next start"), "{said}");
+    assert!(said.lines().last().unwrap().starts_with("error: cannot serve: the writer ended"), "{said}");
+}
+
+/// Every file of an index.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Overwrites a page of a file with what nobody wrote.
+fn damage(path: &Path, page: u64) {
+    let file = OpenOptions::new().write(true).open(path).unwrap();
+    let size = (file.metadata().unwrap().len() - page * PAGE).min(PAGE);
+    file.write_all_at(&vec![0xa5; size.try_into().unwrap()], page * PAGE).unwrap();
+}
+
+/// `CPSS_SPECIALISTS` and `CPSS_DAMAGED_PAGES` say how many people there are, and how many pages are damaged at most.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_any_page_of_the_index_damaged_it_starts_and_no_answer_is_wrong() {
+    let place = Place::generated(setting("CPSS_SPECIALISTS", 60));
+    let (process, client) = Process::start(place.data.path(), TODAY);
+    let expected = place.answers(&client).await.unwrap();
+    // As a kill leaves it, with sled's files; the base is that of the generated registry.
+    process.kill();
+    let whole: Vec<_> = files(&place.index()).into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    let pages =
+        whole.iter().flat_map(|(path, bytes)| (0..(bytes.len() as u64).div_ceil(PAGE)).map(move |at| (path, at)));
+    let pages: Vec<_> = pages.collect();
+    let most = usize::try_from(setting("CPSS_DAMAGED_PAGES", 10)).unwrap();
+    let step = pages.len().div_ceil(most).max(1);
+    let (mut damaged, mut healed) = (0, 0);
+    for (path, page) in pages.iter().step_by(step) {
+        fs::remove_dir_all(place.index()).unwrap();
+        for (path, bytes) in &whole {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        damage(path, *page);
+        let where_ = format!("page {page} of {}", path.display());
+        healed += usize::from(place.heals(&expected, &where_).await > 1);
+        damaged += 1;
+    }
+    println!(
+        "{} people: {damaged} of {} pages damaged, one at a time; {healed} times it ended and started again; no start \
+         failed, no answer was wrong",
+        place.numbers.len(),
+        pages.len()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_base_that_goes_bad_while_it_is_read_ends_the_program_and_the_next_start_heals() {
+    let place = Place::generated(60);
+    let (process, client) = Process::start(place.data.path(), TODAY);
+    let expected = place.answers(&client).await.unwrap();
+    process.kill();
+    let base = place.index().join("0.base");
+    let whole = fs::read(&base).unwrap();
+    let spoil = || (1..whole.len() as u64 / PAGE).for_each(|page| damage(&base, page));
+
+    let (process, client) = Process::start(place.data.path(), TODAY);
+    spoil();
+    let refused = place.answers(&client).await.unwrap_err();
+    ended_in_order(process, &refused);
+    assert_eq!(place.heals(&expected, "after the end").await, 1);
+
+    // A restart needs room: on a full disk it goes on with what is in memory, and says how things stand.
+    fs::write(&base, &whole).unwrap();
+    let process = Process::spawn_with(place.data.path(), TODAY, &["--disk-reserve-bytes", "900000000000000"]);
+    let client = Client::connect(process.listening());
+    spoil();
+    place.answers(&client).await.unwrap_err();
+    assert_eq!(asked_on(process.ops(), "ms.dmh.credential.v1.CredentialService").await, NotServing);
+    let (_, metrics) = get(process.ops(), "/metrics").await;
+    assert!(metrics.contains("\ncpss_index 0\n"), "{metrics}");
+    let refused = client.call(register_specialist("Ambrose", "Example")).await.unwrap_err();
+    assert_eq!(refused.told(), (Code::ResourceExhausted, "STORE_FULL".to_owned()));
+    process.stop();
+    assert_eq!(place.heals(&expected, "with room again").await, 1);
+}
