@@ -40,6 +40,7 @@ pub fn reason(reason: Reason) -> &'static str {
         Reason::DateBeforeRecords => "Employment on that day is older than the registry's records.",
         Reason::ProviderRenewalNotRecorded => "The employer's certificate has expired, no renewal on record.",
         Reason::DateInFuture => "The day has not come yet: anything may still happen.",
+        Reason::NumberMistyped => "The number cannot exist. Look for a typing error.",
         Reason::Limited => "A limitation stands. Ask the registrar what it is.",
         Reason::ReportingWindowOpen => "So far: employers may still report about that day.",
         Reason::TermEndsSoon => "The term ends soon and is not renewed yet.",

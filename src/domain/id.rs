@@ -1,23 +1,59 @@
 //! Identifiers: what a person can read over the telephone, and the program can compare in one instruction.
 //!
 //! The registry's own ids are 40 random bits in Crockford's base 32 with a check character (Luhn, modulus 32), grouped
-//! for reading: `CPS-7K3M-9QRT-X`. Case, hyphens and the letters O, I and L are forgiven when one is read; a wrong check
-//! character is not. A provider may bring an id of its own.
+//! for reading: `CPS-7K3M-9QRT-X`. People write them with other dashes, with blanks, in lower case, with O, I and L for
+//! digits, without the prefix: all of that is folded when an id is read. A wrong check character is an error. A provider
+//! may bring an id of its own.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+
 const SYMBOLS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const DIGITS: u32 = 8;
 
-fn value_of(symbol: u8) -> Option<u32> {
-    let symbol = match symbol.to_ascii_uppercase() {
-        b'O' => b'0',
-        b'I' | b'L' => b'1',
-        other => other,
-    };
-    SYMBOLS.iter().position(|s| *s == symbol).and_then(|at| u32::try_from(at).ok())
+/// An id has no more characters than this, those that are left out included.
+const LONGEST_WRITTEN: usize = 64;
+
+/// An ASCII character without meaning in an id: a blank or the hyphen.
+const LEFT_OUT: u8 = 32;
+/// An ASCII character that no id has.
+const IN_NO_ID: u8 = 33;
+
+/// What each ASCII character means in an id: the value of a symbol, `LEFT_OUT` or `IN_NO_ID`.
+const MEANING: [u8; 128] = {
+    let mut meaning = [IN_NO_ID; 128];
+    let mut value = 0_u8;
+    while value < LEFT_OUT {
+        let symbol = SYMBOLS[value as usize];
+        meaning[symbol as usize] = value;
+        meaning[symbol.to_ascii_lowercase() as usize] = value;
+        value += 1;
+    }
+    let (zero, one) = (meaning[b'0' as usize], meaning[b'1' as usize]);
+    (meaning[b'O' as usize], meaning[b'o' as usize]) = (zero, zero);
+    (meaning[b'I' as usize], meaning[b'i' as usize]) = (one, one);
+    (meaning[b'L' as usize], meaning[b'l' as usize]) = (one, one);
+    let left_out = b"\t\n\x0b\x0c\r -";
+    let mut at = 0;
+    while at < left_out.len() {
+        meaning[left_out[at] as usize] = LEFT_OUT;
+        at += 1;
+    }
+    meaning
+};
+
+/// What a character means in an id, as in `MEANING`.
+fn meaning_of(letter: char) -> u8 {
+    if let Some(meaning) = MEANING.get(letter as usize) {
+        return *meaning;
+    }
+    let is_dash = || matches!(letter.general_category(), GeneralCategory::DashPunctuation | GeneralCategory::Format);
+    // The minus sign and the hyphen bullet look like dashes, and have other categories.
+    let is_left_out = letter.is_whitespace() || matches!(letter, '\u{2212}' | '\u{2043}') || is_dash();
+    if is_left_out { LEFT_OUT } else { IN_NO_ID }
 }
 
 fn digit(number: u64, place: u32) -> u32 {
@@ -60,23 +96,38 @@ fn text_of<const LENGTH: usize>(prefix: &str, number: u64) -> [u8; LENGTH] {
     text
 }
 
+/// Reads an id as people write it, without memory of its own. The prefix may be missing.
 fn read_grouped(prefix: &str, text: &str) -> Option<u64> {
-    let head = text.get(..prefix.len())?;
-    if !head.eq_ignore_ascii_case(prefix) {
-        return None;
-    }
-    let mut number = 0_u64;
-    let mut seen = 0;
-    for byte in text[prefix.len()..].bytes().filter(|byte| *byte != b'-') {
-        let value = value_of(byte)?;
-        match seen {
-            0..DIGITS => number = number << 5 | u64::from(value),
-            DIGITS if value == check_digit(number) => {}
-            _ => return None,
+    let (mut symbols, mut seen) = (0_u64, 0);
+    for (at, letter) in text.chars().enumerate() {
+        if at == LONGEST_WRITTEN {
+            return None;
         }
-        seen += 1;
+        match meaning_of(letter) {
+            LEFT_OUT => {}
+            IN_NO_ID => return None,
+            value => {
+                symbols = symbols << 5 | u64::from(value);
+                seen += 1;
+                // Twelve symbols of five bits each.
+                if seen > prefix.len() + WITHOUT_PREFIX {
+                    return None;
+                }
+            }
+        }
     }
-    (seen == DIGITS + 1).then_some(number)
+    let (head, symbols) = (symbols >> (5 * WITHOUT_PREFIX), symbols & ((1 << (5 * WITHOUT_PREFIX)) - 1));
+    let has_prefix = seen == prefix.len() + WITHOUT_PREFIX && head == symbols_of(prefix);
+    let (number, check) = (symbols >> 5, digit(symbols, 0));
+    ((has_prefix || seen == WITHOUT_PREFIX) && check == check_digit(number)).then_some(number)
+}
+
+/// The symbols of an id without its prefix: the digits and the check character.
+const WITHOUT_PREFIX: usize = DIGITS as usize + 1;
+
+/// The symbols of a prefix, five bits each.
+fn symbols_of(prefix: &str) -> u64 {
+    prefix.chars().fold(0, |symbols, letter| symbols << 5 | u64::from(meaning_of(letter)))
 }
 
 /// The text does not have the form of the id it should be.
@@ -248,10 +299,60 @@ mod tests {
     }
 
     #[test]
-    fn reading_forgives_what_people_do_and_refuses_what_they_mistype() {
+    fn an_id_is_read_as_people_write_it() {
+        let id = CredentialNumber::from_number(0x12_3456_0020);
+        let text = id.to_string();
+        assert_eq!(text, "CPS-28T5-C010-X");
+        for written in [
+            "cps28t5c010x",
+            "28T5-C010-X",
+            "28t5c010x",
+            "CPS-28T5-COlO-X",
+            "cps-28t5-coIo-x",
+            "CPS\u{2013}28T5\u{2014}C010\u{2010}X",
+            "CPS\u{2212}28T5\u{2043}C010\u{ff0d}X",
+            " CPS 28T5 C010 X\r\n",
+            "\u{feff}CPS\u{a0}28T5\u{202f}C010\u{3000}X\u{200b}",
+            "\u{202a}CPS-28T5\u{ad}-C010-X\u{202c}",
+            "C-P-S-2-8-T-5-C-0-1-0-X",
+        ] {
+            assert_eq!(written.parse(), Ok(id), "{written:?}");
+        }
+        let (specialist, job) = (SpecialistId::from_number(7), EmploymentId::from_number(7));
+        assert_eq!("sp 0000 0oO7 j".replace(' ', "\u{2011}").parse(), Ok(specialist));
+        assert_eq!("em00000007j".parse(), Ok(job));
+        assert_eq!("0000 0007 J".parse(), Ok(job));
+    }
+
+    #[test]
+    fn what_cannot_be_an_id_is_not_read() {
+        let id = CredentialNumber::from_number(0x12_3456_0020);
+        for written in [
+            "",
+            " - ",
+            "CPS",
+            "CPS-28T5-C010",
+            "CPS-28T5-C010-XY",
+            "SPS-28T5-C010-X",
+            "PS-28T5-C010-X",
+            "CPS-28T5-C0U0-X",
+            "CPS_28T5_C010_X",
+            "CPS.28T5.C010.X",
+            "CPS-28T5-C010-X\0",
+            "CPS-28T5-C010-\u{ff38}",
+            "CPS-\u{662}8T5-C010-Y",
+        ] {
+            assert!(written.parse::<CredentialNumber>().is_err(), "{written:?}");
+        }
+        assert_eq!(format!("CPS-28T5-C010-X{}", "-".repeat(49)).parse(), Ok(id), "64 characters");
+        assert!(format!("CPS-28T5-C010-X{}", "-".repeat(50)).parse::<CredentialNumber>().is_err(), "65 characters");
+        assert!(format!("CPS-28T5-C010-X{}", "\u{200b}".repeat(50)).parse::<CredentialNumber>().is_err());
+    }
+
+    #[test]
+    fn a_wrong_symbol_is_found() {
         let id = CredentialNumber::from_number(0x12_3456_789a);
         let text = id.to_string();
-        assert_eq!(text.to_lowercase().replace('-', "").parse(), Ok(id));
         for at in 4..text.len() {
             for symbol in SYMBOLS {
                 let mut wrong = text.clone().into_bytes();

@@ -103,6 +103,8 @@ listed! {
         ProviderRenewalNotRecorded,
         /// Unknown: the day is after today.
         DateInFuture,
+        /// Information, beside `CredentialNotOnFile` alone: the number asked about cannot exist.
+        NumberMistyped,
         /// Information: a limitation stands.
         Limited,
         /// Information: reports about the day may still come in.
@@ -135,7 +137,8 @@ impl Reason {
             | Reason::DateBeforeRecords
             | Reason::ProviderRenewalNotRecorded
             | Reason::DateInFuture => Weight::Unknown,
-            Reason::Limited
+            Reason::NumberMistyped
+            | Reason::Limited
             | Reason::ReportingWindowOpen
             | Reason::TermEndsSoon
             | Reason::NameIsFormer

@@ -124,6 +124,8 @@ pub enum Found<'a> {
     Credential(&'a Timeline),
     /// No such credential, or nobody of that name and birth date holds one.
     Nothing,
+    /// No such credential: there can be no such number.
+    Mistyped,
     /// Several people match.
     Several,
 }
@@ -218,6 +220,10 @@ impl Question<'_> {
         let mut may_practice = None;
         match self.found {
             Found::Nothing => reasons.add(Reason::CredentialNotOnFile),
+            Found::Mistyped => {
+                reasons.add(Reason::CredentialNotOnFile);
+                reasons.add(Reason::NumberMistyped);
+            }
             Found::Several => reasons.add(Reason::SpecialistAmbiguous),
             Found::Credential(_) if self.name == Some(NameMatch::Never) => reasons.add(Reason::NameMismatch),
             Found::Credential(timeline) => {

@@ -1,10 +1,12 @@
 //! Batches of questions: answered from one snapshot and in order, in a response that every client takes.
 
+use smallvec::SmallVec;
 use tonic::{Response, Status};
 
+use super::decode::Place;
 use super::disclosure::Asker;
 use super::encode::Wire;
-use super::question::{Item, read_together, write_result};
+use super::question::{Item, TOGETHER, read_together, write_result};
 use super::told::Told;
 use super::verification::USUAL_ANSWER;
 use super::{Contract, reads, status};
@@ -40,11 +42,14 @@ impl Contract {
         let mut room = Room::for_items(items, LARGEST_RESPONSE);
         let mut tally = self.tally(asker, method, &snapshot);
         let mut work = self.turns.work(items);
+        let mut places = (0..).map(Place::Of);
         while let Some(items) = work.next().await {
-            for (item, question) in items.iter().zip(read_together(&snapshot, items.iter())) {
+            let placed: SmallVec<[_; TOGETHER]> =
+                items.iter().zip(places.by_ref()).map(|(item, place)| (place, item)).collect();
+            for (item, question) in placed.iter().zip(read_together(&snapshot, placed.iter().copied())) {
                 let before = wire.written();
-                let found = write_result(&snapshot, asker, item, question, &mut wire, RESULTS).await;
-                let fits = room.keep_or_refuse(item, &mut wire, before);
+                let found = write_result(&snapshot, asker, *item, question, &mut wire, RESULTS).await;
+                let fits = room.keep_or_refuse(item.1, &mut wire, before);
                 reads::add(&mut tally, found.filter(|_| fits), None)?;
             }
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Status};
 
+use super::decode::Place;
 use super::encode::Holder;
 use super::reads::RequestId;
 use super::{encode, status};
@@ -19,7 +20,7 @@ use crate::domain::specialist::Job;
 use crate::domain::timeline::Timeline;
 use crate::domain::verdict::{Designations, Finding};
 use crate::proto::v1;
-use crate::registry::question::{Answer, AskProvider};
+use crate::registry::question::{Answer, Ask, AskProvider};
 use crate::registry::snapshot::Snapshot;
 use crate::registry::{Receipt, Resource};
 
@@ -75,20 +76,29 @@ impl Asker {
         }
     }
 
-    /// The same for a question. An identifier is the caller's own where it was so at the state of knowledge asked for.
-    pub(super) fn refuse_other_asked(
+    /// The same for a question. An identifier is the caller's own where it was so at the state of knowledge asked for. A
+    /// malformed identifier is a fault of the question, unless it is on file; a provider cannot learn whether another
+    /// provider has it.
+    pub(super) fn check_provider_asked(
         &self,
+        place: Place,
         snapshot: &Snapshot,
         asked: Option<&AskProvider<'_>>,
     ) -> Result<(), Status> {
-        match (self.own(), asked) {
-            (None, _) | (_, None) => Ok(()),
-            (Some(_), Some(AskProvider::Id(id))) => self.refuse_other(Some(id)),
-            (Some(own), Some(AskProvider::Identifier(identifier))) => {
-                let bearer = snapshot.provider_with(identifier);
-                if bearer.is_some_and(|file| file.id == *own) { Ok(()) } else { Err(other_provider()) }
-            }
+        let identifier = match asked {
+            Some(AskProvider::Identifier(identifier)) => identifier,
+            Some(AskProvider::Id(id)) => return self.refuse_other(Some(id)),
+            None => return Ok(()),
+        };
+        let (own, fault) = (self.own(), identifier.fault());
+        if own.is_none() && fault.is_none() {
+            return Ok(());
         }
+        let bearer = snapshot.provider_with(identifier);
+        if bearer.is_some_and(|file| own.is_none_or(|own| file.id == *own)) {
+            return Ok(());
+        }
+        Err(fault.map_or_else(other_provider, |fault| status::invalid_field(&format!("{place}.npi"), fault)))
     }
 
     /// Whether the holder of a credential is the caller's to see: decided at the head, without reading the disk.
@@ -100,17 +110,25 @@ impl Asker {
         }
     }
 
-    /// The answer to a question about a credential.
-    pub(super) fn verification<'a>(&self, snapshot: &Snapshot, found: &Answer<'a>) -> encode::Verification<'a> {
+    /// The answer to a question about a credential. It echoes the number that was asked about; of a holder that was asked
+    /// about it tells the number to those who reach the credential.
+    pub(super) fn verification<'a>(
+        &self,
+        snapshot: &Snapshot,
+        ask: &Ask<'_>,
+        found: &Answer<'a>,
+    ) -> encode::Verification<'a> {
         let Answer { as_of, finding, timeline } = *found;
-        let Some(timeline) = timeline else { return encode::Verification { as_of, finding, credential: None } };
+        let number = ask.number();
+        let Some(timeline) = timeline else { return encode::Verification { number, as_of, finding, credential: None } };
         if !self.reaches(snapshot, timeline.number) {
             let finding = Finding { standing: None, may_practice: None, ..finding };
-            return encode::Verification { as_of, finding, credential: None };
+            return encode::Verification { number, as_of, finding, credential: None };
         }
         let missing = if self.sees_designations() { finding.missing } else { Designations::default() };
         let credential = self.holder().map(|holder| (timeline, holder));
-        encode::Verification { as_of, finding: Finding { missing, ..finding }, credential }
+        let (number, finding) = (Some(timeline.number), Finding { missing, ..finding });
+        encode::Verification { number, as_of, finding, credential }
     }
 
     /// A credential that the caller reaches.

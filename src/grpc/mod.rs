@@ -28,6 +28,7 @@ mod stream;
 mod told;
 mod verification;
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -138,9 +139,9 @@ fn answered_from(snapshot: &Snapshot) -> encode::AnsweredFrom<'_> {
 }
 
 /// The day that a question is about: the one given, or today.
-fn day_asked(snapshot: &Snapshot, field: &str, as_of: Option<Day>) -> Result<Day, Status> {
+fn day_asked(snapshot: &Snapshot, field: impl Display, as_of: Option<Day>) -> Result<Day, Status> {
     let no_today = "required: the empty registry has no today";
-    snapshot.day_asked(as_of).map_err(|_| status::invalid_field(field, no_today))
+    snapshot.day_asked(as_of).map_err(|_| status::invalid_field(&field.to_string(), no_today))
 }
 
 /// What a caller is told when it cannot be kept that an instant was answered for: the answer might change then.

@@ -120,6 +120,12 @@ impl ProviderService for Contract {
         let asked = decode::list_providers(&request);
         let (filter, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let page = self.page(&asker, &request, known_at).await?;
+        let malformed = filter.identifier.as_ref().and_then(|identifier| Some((identifier, identifier.fault()?)));
+        if let Some((identifier, fault)) = malformed
+            && page.snapshot.provider_with(identifier).is_none()
+        {
+            return Err(status::invalid_field("identifier.value", fault));
+        }
         let matching = page.snapshot.providers_matching(&filter, page.window.clone());
         let matching = matching.map_err(|error| unreadable(&error))?;
         let tags = self.tags();

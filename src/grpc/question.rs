@@ -2,7 +2,7 @@
 
 use tonic::Status;
 
-use super::decode::Claim;
+use super::decode::{Claim, Place};
 use super::disclosure::Asker;
 use super::encode::Wire;
 use super::reads::Found;
@@ -24,7 +24,7 @@ pub(super) trait Item: Send + Sync {
         Self: 'i;
 
     /// Reads it.
-    fn read(&self) -> Result<Self::Question<'_>, Rejection>;
+    fn read(&self, place: Place) -> Result<Self::Question<'_>, Rejection>;
 
     /// The caller's own id of it, given back with the answer.
     fn correlation_id(&self) -> &str;
@@ -38,6 +38,7 @@ pub(super) trait Question: Send + Sync {
     /// Answers it from a snapshot, and writes the answer as a field of a message.
     fn answer(
         &self,
+        place: Place,
         snapshot: &Snapshot,
         asker: &Asker,
         wire: &mut Wire,
@@ -48,8 +49,8 @@ pub(super) trait Question: Send + Sync {
 impl Item for v1::VerificationItem {
     type Question<'i> = Ask<'i>;
 
-    fn read(&self) -> Result<Ask<'_>, Rejection> {
-        decode::verification_item("item", Some(self))
+    fn read(&self, place: Place) -> Result<Ask<'_>, Rejection> {
+        decode::verification_item(place, Some(self))
     }
 
     fn correlation_id(&self) -> &str {
@@ -60,8 +61,8 @@ impl Item for v1::VerificationItem {
 impl Item for v1::EligibilityItem {
     type Question<'i> = Claim<'i>;
 
-    fn read(&self) -> Result<Claim<'_>, Rejection> {
-        decode::eligibility_item("item", Some(self))
+    fn read(&self, place: Place) -> Result<Claim<'_>, Rejection> {
+        decode::eligibility_item(place, Some(self))
     }
 
     fn correlation_id(&self) -> &str {
@@ -74,11 +75,18 @@ impl Question for Ask<'_> {
         self
     }
 
-    async fn answer(&self, snapshot: &Snapshot, asker: &Asker, wire: &mut Wire, field: u8) -> Result<Found, Status> {
-        asker.refuse_other_asked(snapshot, self.provider.as_ref())?;
-        let as_of = day_asked(snapshot, "item.as_of", self.as_of)?;
+    async fn answer(
+        &self,
+        place: Place,
+        snapshot: &Snapshot,
+        asker: &Asker,
+        wire: &mut Wire,
+        field: u8,
+    ) -> Result<Found, Status> {
+        asker.check_provider_asked(place, snapshot, self.provider.as_ref())?;
+        let as_of = day_asked(snapshot, format_args!("{place}.as_of"), self.as_of)?;
         let tell = |found: &Answer<'_>| {
-            asker.verification(snapshot, found).write(wire, field, &answered_from(snapshot));
+            asker.verification(snapshot, self, found).write(wire, field, &answered_from(snapshot));
             self.noted(found)
         };
         snapshot.answer(self, as_of, false, tell).await.map_err(|error| unreadable(&error))
@@ -90,12 +98,20 @@ impl Question for Claim<'_> {
         &self.ask
     }
 
-    async fn answer(&self, snapshot: &Snapshot, asker: &Asker, wire: &mut Wire, field: u8) -> Result<Found, Status> {
-        asker.refuse_other_asked(snapshot, self.ask.provider.as_ref())?;
+    async fn answer(
+        &self,
+        place: Place,
+        snapshot: &Snapshot,
+        asker: &Asker,
+        wire: &mut Wire,
+        field: u8,
+    ) -> Result<Found, Status> {
+        asker.check_provider_asked(place, snapshot, self.ask.provider.as_ref())?;
         let tell = |found: &Answer<'_>| {
             let Answer { as_of, finding, .. } = *found;
             let limits = snapshot.coverage_limits(as_of, self.units, encode::is_eligible(finding.verdict));
-            encode::Eligibility { as_of, finding, limits }.write(wire, field, &answered_from(snapshot));
+            let eligibility = encode::Eligibility { number: self.ask.number(), as_of, finding, limits };
+            eligibility.write(wire, field, &answered_from(snapshot));
             self.ask.noted(found)
         };
         snapshot.answer(&self.ask, self.date_of_service, true, tell).await.map_err(|error| unreadable(&error))
@@ -110,12 +126,12 @@ impl Ask<'_> {
     }
 }
 
-/// Reads some items, and brings near what they ask about: memory then has whoever answers them wait for all of it once.
+/// Reads items with their places, and prefetches what they ask about, so that all memory accesses wait together.
 pub(super) fn read_together<'i, I: Item>(
     snapshot: &Snapshot,
-    items: impl Iterator<Item = &'i I>,
+    items: impl Iterator<Item = (Place, &'i I)>,
 ) -> Vec<Result<I::Question<'i>, Rejection>> {
-    let questions: Vec<_> = items.map(Item::read).collect();
+    let questions: Vec<_> = items.map(|(place, item)| item.read(place)).collect();
     snapshot.bring_near(questions.iter().flatten().map(Question::ask));
     questions
 }
@@ -124,7 +140,7 @@ pub(super) fn read_together<'i, I: Item>(
 pub(super) async fn write_result<I: Item>(
     snapshot: &Snapshot,
     asker: &Asker,
-    item: &I,
+    (place, item): (Place, &I),
     question: Result<I::Question<'_>, Rejection>,
     wire: &mut Wire,
     field: u8,
@@ -132,7 +148,7 @@ pub(super) async fn write_result<I: Item>(
     let begun = wire.begin(field);
     wire.text(1, item.correlation_id());
     let answered = match question {
-        Ok(question) => question.answer(snapshot, asker, wire, 2).await,
+        Ok(question) => question.answer(place, snapshot, asker, wire, 2).await,
         Err(rejection) => Err(status::rejected(&rejection)),
     };
     let found = answered.inspect_err(|error| wire.built(3, &status::to_rpc_status(error))).ok();

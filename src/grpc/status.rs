@@ -27,6 +27,11 @@ const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 /// The details travel in a header, for which common clients have 8 KiB; the faults told stay well below it.
 const FAULTS_BYTES: usize = 4096;
 
+/// The message that names the fields at fault has no more characters than this.
+const MESSAGE_CHARACTERS: usize = 300;
+/// The room in it for how many fields there are beside those named.
+const AND_MORE: usize = " and 1000000 more".len();
+
 fn status(code: Code, reason: &str, message: impl Into<String>) -> Status {
     with_details(code, reason, message, ErrorDetails::new())
 }
@@ -58,12 +63,32 @@ fn invalid_argument(faults: &[Violation]) -> Status {
         }
         details.add_bad_request_violation(&fault.field, &fault.description);
     }
-    let message = match faults {
-        [] => "the request is malformed".to_owned(),
-        [fault] => format!("{}: {}", fault.field, fault.description),
-        [fault, more @ ..] => format!("{}: {} (and {} more)", fault.field, fault.description, more.len()),
-    };
-    with_details(Code::InvalidArgument, "INVALID_ARGUMENT", message, details)
+    with_details(Code::InvalidArgument, "INVALID_ARGUMENT", message_of(faults), details)
+}
+
+/// Every fault, where that is short enough; else the fields at fault, as many as there is room for.
+fn message_of(faults: &[Violation]) -> String {
+    if faults.is_empty() {
+        return "the request is malformed".to_owned();
+    }
+    let described = faults.iter().map(|fault| format!("{}: {}", fault.field, fault.description));
+    let described = described.collect::<Vec<_>>().join("; ");
+    if described.chars().count() <= MESSAGE_CHARACTERS {
+        return described;
+    }
+    let mut message = String::from("at fault: ");
+    let mut left = MESSAGE_CHARACTERS - message.len() - AND_MORE;
+    for (at, fault) in faults.iter().enumerate() {
+        let separator = if at == 0 { "" } else { ", " };
+        let Some(then_left) = left.checked_sub(separator.len() + fault.field.chars().count()) else {
+            message.push_str(&format!(" and {} more", faults.len() - at));
+            break;
+        };
+        left = then_left;
+        message.push_str(separator);
+        message.push_str(&fault.field);
+    }
+    message
 }
 
 /// One field is malformed, missing or impossible.
@@ -304,7 +329,7 @@ mod tests {
         let faults = ["request_id", "name.family_name"].map(|field| Violation::new(field, "required"));
         let status = rejected(&Rejection::Invalid(faults.to_vec()));
         assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_ARGUMENT"));
-        assert_eq!(status.message(), "request_id: required (and 1 more)");
+        assert_eq!(status.message(), "request_id: required; name.family_name: required");
         let told = status.get_details_bad_request().unwrap().field_violations;
         assert_eq!(told.iter().map(|told| told.field.as_str()).collect::<Vec<_>>(), ["request_id", "name.family_name"]);
     }
@@ -317,6 +342,19 @@ mod tests {
         assert!(status.details().len() < 6144, "{} bytes", status.details().len());
         let told = status.get_details_bad_request().unwrap().field_violations;
         assert_eq!(told.last().unwrap().description, format!("{} more fields are at fault", 1001 - told.len()));
+        let message = status.message();
+        assert!(message.len() <= MESSAGE_CHARACTERS, "{} characters", message.len());
+        assert!(message.starts_with("at fault: application.trainings[0].hours, application.trainings[1].hours, "));
+        let named = message.matches("].hours").count();
+        assert!(message.ends_with(&format!(" and {} more", 1000 - named)), "{message}");
+    }
+
+    #[test]
+    fn fields_are_named_before_they_are_described() {
+        let faults: Vec<Violation> = (0..4).map(|at| Violation::new(format!("items[{at}]"), "x".repeat(85))).collect();
+        assert_eq!(invalid_argument(&faults).message(), "at fault: items[0], items[1], items[2], items[3]");
+        assert!(invalid_argument(&faults[..3]).message().starts_with("items[0]: xxx"));
+        assert_eq!(invalid_argument(&[]).message(), "the request is malformed");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use tokio::task::yield_now;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::decode::Place;
 use super::disclosure::{Asker, asker};
 use super::encode::Wire;
 use super::limits::fair;
@@ -110,7 +111,8 @@ impl<Q: Questions> Answering<Q> {
     async fn answer(&mut self, (items, end): Come<Q::Item>) -> Answered<Q> {
         let mut answers = Ready::with_capacity(items.len());
         for few in items.chunks(TOGETHER) {
-            for (item, question) in few.iter().zip(read_together(&self.snapshot, few.iter())) {
+            let few = || few.iter().map(|item| (Place::Alone, item));
+            for (item, question) in few().zip(read_together(&self.snapshot, few())) {
                 let mut wire = Wire::with_capacity(USUAL_ANSWER);
                 let found = write_result(&self.snapshot, &self.asker, item, question, &mut wire, 2).await;
                 if reads::add(&mut self.tally, found, None).is_err() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::decode::Place;
 use super::disclosure::{Asker, asker};
 use super::encode::Wire;
 use super::question::Question as _;
@@ -37,11 +38,11 @@ impl VerificationService for Contract {
         let asker = asker(&request)?;
         let v1::VerifyCredentialRequest { item, known_at, min_revision, min_token } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
-        let asked = decode::asked_at(decode::verification_item("item", item.as_ref()), &options);
+        let asked = decode::asked_at(decode::verification_item(Place::Alone, item.as_ref()), &options);
         let (ask, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_from(known_at, min_revision).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
-        let found = ask.answer(&snapshot, &asker, &mut wire, 1).await?;
+        let found = ask.answer(Place::Alone, &snapshot, &asker, &mut wire, 1).await?;
         self.note(&asker, "VerificationService/VerifyCredential", &snapshot, found).await?;
         Ok(Response::new(Told::written(wire)))
     }
@@ -72,11 +73,11 @@ impl VerificationService for Contract {
         let asker = asker(&request)?;
         let v1::CheckBillingEligibilityRequest { item, known_at, min_revision, min_token } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
-        let asked = decode::asked_at(decode::eligibility_item("item", item.as_ref()), &options);
+        let asked = decode::asked_at(decode::eligibility_item(Place::Alone, item.as_ref()), &options);
         let (claim, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_from(known_at, min_revision).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
-        let found = claim.answer(&snapshot, &asker, &mut wire, 1).await?;
+        let found = claim.answer(Place::Alone, &snapshot, &asker, &mut wire, 1).await?;
         self.note(&asker, "VerificationService/CheckBillingEligibility", &snapshot, found).await?;
         Ok(Response::new(Told::written(wire)))
     }

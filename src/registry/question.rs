@@ -69,6 +69,7 @@ pub struct NoToday;
 enum LookedUp<'a> {
     Credential(&'a Timeline, Option<NameMatch>),
     Nothing,
+    Mistyped,
     Several,
 }
 
@@ -110,7 +111,7 @@ impl Snapshot {
     ) -> Result<T, ReadError> {
         let find = |looked_up: LookedUp<'_>| tell(&self.find(ask, as_of, billing, looked_up));
         let number = match &ask.subject {
-            AskSubject::Number(None) => return Ok(find(LookedUp::Nothing)),
+            AskSubject::Number(None) => return Ok(find(LookedUp::Mistyped)),
             AskSubject::Number(Some(number)) => *number,
             AskSubject::Holder(holder) => {
                 return Ok(find(match &self.holder(holder.clone()).await? {
@@ -191,6 +192,7 @@ impl Snapshot {
             found: match looked_up {
                 LookedUp::Credential(timeline, _) => Found::Credential(timeline),
                 LookedUp::Nothing => Found::Nothing,
+                LookedUp::Mistyped => Found::Mistyped,
                 LookedUp::Several => Found::Several,
             },
             as_of,
@@ -202,7 +204,7 @@ impl Snapshot {
                 LookedUp::Credential(timeline, None) => {
                     ask.family_name.as_ref().map(|family| compare(family, timeline))
                 }
-                LookedUp::Nothing | LookedUp::Several => None,
+                LookedUp::Nothing | LookedUp::Mistyped | LookedUp::Several => None,
             },
         };
         question.answer(self.known())

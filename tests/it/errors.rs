@@ -87,6 +87,45 @@ async fn every_fault_of_a_request_is_named_at_once() {
 }
 
 #[tokio::test]
+async fn an_item_of_a_batch_is_named_with_its_index() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let no_day = Some(Date { year: 2026, month: 2, day: 30 });
+    let item = |as_of| v1::VerificationItem { as_of, ..verify(NOT_ON_FILE, None, None).item.unwrap() };
+    let items: Vec<_> = (0..40).map(|at| item(no_day.filter(|_| at % 19 == 18))).collect();
+    let answered = registry.ask(v1::BatchVerifyCredentialsRequest { items, ..Default::default() }).await.results;
+    for (at, result) in answered.into_iter().enumerate() {
+        match result.outcome.unwrap() {
+            v1::verification_result::Outcome::Error(error) => {
+                let why = "not a day that exists in the years 1900 to 2200";
+                assert_eq!((at % 19, error.message), (18, format!("items[{at}].as_of: {why}")));
+            }
+            v1::verification_result::Outcome::Verification(_) => assert_ne!(at % 19, 18),
+        }
+    }
+    let mut claims = vec![bill(NOT_ON_FILE, "north", TODAY).item.unwrap(); 3];
+    claims[1].billing_provider = Some(v1::eligibility_item::BillingProvider::Npi("1999999985".to_owned()));
+    claims[2].date_of_service = None;
+    let batch = v1::BatchCheckBillingEligibilityRequest { items: claims, ..Default::default() };
+    let answered = registry.ask(batch).await.results;
+    let said = |at: usize| match answered[at].outcome.as_ref().unwrap() {
+        v1::eligibility_result::Outcome::Error(error) => error.message.clone(),
+        v1::eligibility_result::Outcome::Eligibility(_) => String::new(),
+    };
+    assert_eq!(said(0), "");
+    assert!(said(1).starts_with("items[1].npi: not an NPI"), "{}", said(1));
+    assert_eq!(said(2), "items[2].date_of_service: required");
+
+    // The empty registry has no today: the error names the item as well.
+    let known_at = Some(super::harness::requests::known_at(0));
+    let batch = v1::BatchVerifyCredentialsRequest { items: vec![item(None); 2], known_at, ..Default::default() };
+    let answered = registry.ask(batch).await.results.remove(1).outcome;
+    let Some(v1::verification_result::Outcome::Error(error)) = answered else { panic!("{answered:?}") };
+    assert_eq!(error.message, "items[1].as_of: required: the empty registry has no today");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_not_on_file_is_not_found() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();

@@ -17,14 +17,15 @@ use super::feed::story::told;
 use super::model::told::{Copy, Span};
 
 /// Every record of a data directory.
-fn records(data: &Path) -> Vec<Record> {
+pub fn records(data: &Path) -> Vec<Record> {
     let store = Store::open(data, StoreOptions::default(), &mut |_| {}).unwrap();
     let log = store.log_reader();
     let read = log.read(Revision(1), store.head());
     read.map(|stored| stored.map(|(revision, bytes)| record::decode(revision, &bytes).unwrap()).unwrap()).collect()
 }
 
-fn write(data: &Path, records: &[Record]) {
+/// Writes records into an empty data directory.
+pub fn write(data: &Path, records: &[Record]) {
     let options = StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..StoreOptions::default() };
     let mut store = Store::open(data, options, &mut |_| {}).unwrap();
     store.finish().unwrap();

@@ -305,6 +305,7 @@ impl Check<'_> {
         let (found, subject) = match random.between(0, 19) {
             0 => (Found::Nothing, Subject::Nothing),
             1 => (Found::Several, Subject::Several),
+            2 => (Found::Mistyped, Subject::Mistyped),
             _ if credentials.is_empty() => (Found::Nothing, Subject::Nothing),
             _ => {
                 let (person, credential) = *random.pick(&credentials);

@@ -48,10 +48,10 @@ struct JsonAnswer<'a> {
 }
 
 impl<'a> Json<'a> {
-    /// The answer to a question about a number.
-    pub fn of(asked: &'a str, verification: &'a Verification) -> Json<'a> {
+    /// An answer. The number is that asked about in its canonical form; empty: it cannot exist.
+    pub fn of(verification: &'a Verification) -> Json<'a> {
         Json {
-            credential_number: asked,
+            credential_number: &verification.credential_number,
             verdict: code(verification.verdict, Verdict::as_str_name, ""),
             holds_credential: verification.holds_credential,
             may_use_title: verification.may_use_title,

@@ -32,16 +32,18 @@ pub struct Verify {
 
 const EXAMPLE: &str = "\
 Examples:
-  cpss-registry verify CPS-7K3M-9QRT-X
-  cpss-registry verify CPS-7K3M-9QRT-X --as-of 2026-03-01 --known-at 57 --provider region-1-cmhc";
+  cpss-registry verify CPS-28MS-MN2K-Z
+  cpss-registry verify cps28msmn2kz --as-of 2026-03-01 --known-at 100 --provider region-1-cmhc";
 
 impl Verify {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let verification = block_on(self.ask())?;
         if self.json {
-            print_json(&json::Json::of(&self.credential_number, &verification))?;
+            print_json(&json::Json::of(&verification))?;
         } else {
-            print(&answer::text(&self.credential_number, &verification))?;
+            // One that cannot exist is not echoed.
+            let canonical = Some(&verification.credential_number).filter(|number| !number.is_empty());
+            print(&answer::text(canonical.unwrap_or(&self.credential_number), &verification))?;
         }
         Ok(Outcome::of(verification.verdict()))
     }

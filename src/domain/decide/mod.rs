@@ -77,7 +77,7 @@ pub fn decide(command: &Command, file: &File, desk: &mut dyn Desk) -> Result<Vec
         Command::OpenProviderPeriod { provider, kind, days, valid_through } => {
             provider::open_period(provider, *kind, *days, *valid_through, desk)
         }
-        Command::RegisterSpecialist { name, birth_date } => Ok(specialist::register(name, *birth_date, desk)),
+        Command::RegisterSpecialist { name, birth_date } => specialist::register(name, *birth_date, desk),
         Command::ChangeSpecialistName { specialist, name } => specialist::rename(person(file, *specialist)?, name),
         Command::RecordDeath { specialist, death_date } => {
             specialist::record_death(person(file, *specialist)?, *death_date, desk)

@@ -1,6 +1,6 @@
 //! Providers: registered, updated, certified, suspended.
 
-use super::{Desk, File, Refusal, Rejection, provider_on_file};
+use super::{Desk, File, Refusal, Rejection, Violation, provider_on_file};
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Fact, Identifier, ProviderFact, ProviderPeriodKind, ProviderRow};
 use crate::domain::id::ProviderId;
@@ -15,13 +15,15 @@ pub(super) fn register(
     if let (Some(id), true) = (proposed, exists) {
         return Err(Rejection::refused(Refusal::ProviderExists, id, "a provider is on file under this id"));
     }
+    refuse_malformed(&row.identifiers, None)?;
     let id = proposed.cloned().unwrap_or_else(|| desk.mint_provider());
     refuse_taken(&row.identifiers, &id, desk)?;
     Ok(vec![Fact::Provider(id, ProviderFact::Registered(row.clone()))])
 }
 
 pub(super) fn update(id: &ProviderId, row: &ProviderRow, desk: &dyn Desk) -> Result<Vec<Fact>, Rejection> {
-    provider_on_file(id, desk)?;
+    let file = provider_on_file(id, desk)?;
+    refuse_malformed(&row.identifiers, file.state.row.as_ref())?;
     refuse_taken(&row.identifiers, id, desk)?;
     Ok(vec![Fact::Provider(id.clone(), ProviderFact::Updated(row.clone()))])
 }
@@ -35,6 +37,17 @@ pub(super) fn open_period(
 ) -> Result<Vec<Fact>, Rejection> {
     provider_on_file(id, desk)?;
     Ok(vec![Fact::Provider(id.clone(), ProviderFact::PeriodOpened { kind, days, valid_through })])
+}
+
+/// An identifier that there cannot be is refused. One that the provider has already is not judged again: it may be older
+/// than this rule.
+fn refuse_malformed(identifiers: &[Identifier], on_file: Option<&ProviderRow>) -> Result<(), Rejection> {
+    let has = |identifier: &Identifier| on_file.is_some_and(|row| row.identifiers.contains(identifier));
+    let judged = identifiers.iter().enumerate().filter(|(_, identifier)| !has(identifier));
+    let faults = judged
+        .filter_map(|(at, identifier)| Some(Violation::new(format!("identifiers[{at}].value"), identifier.fault()?)));
+    let faults: Vec<Violation> = faults.collect();
+    if faults.is_empty() { Ok(()) } else { Err(Rejection::Invalid(faults)) }
 }
 
 /// An identifier belongs to one provider.

@@ -6,9 +6,12 @@ use crate::domain::fact::{Fact, SpecialistFact};
 use crate::domain::name::PersonName;
 use crate::domain::specialist::SpecialistFile;
 
-pub(super) fn register(name: &PersonName, birth_date: Day, desk: &mut dyn Desk) -> Vec<Fact> {
+pub(super) fn register(name: &PersonName, birth_date: Day, desk: &mut dyn Desk) -> Result<Vec<Fact>, Rejection> {
+    if birth_date > desk.today() {
+        return Err(Rejection::invalid("birth_date", "after today"));
+    }
     let fact = SpecialistFact::Registered { name: name.clone(), birth_date };
-    vec![Fact::Specialist(desk.mint_specialist(), fact)]
+    Ok(vec![Fact::Specialist(desk.mint_specialist(), fact)])
 }
 
 pub(super) fn rename(file: &SpecialistFile, name: &PersonName) -> Result<Vec<Fact>, Rejection> {

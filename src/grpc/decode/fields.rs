@@ -33,6 +33,8 @@ const REQUIRED: &str = "required";
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     faults: Vec<Violation>,
+    /// Faults that data on file may excuse. They are reported together with other faults; alone they are judged later.
+    excusable: Vec<Violation>,
     not_on_file: Option<Rejection>,
 }
 
@@ -71,6 +73,11 @@ impl Fields {
         }
     }
 
+    /// Notes a fault that data on file may excuse.
+    pub(super) fn refuse_unless_on_file(&mut self, field: impl Into<String>, description: impl Into<String>) {
+        self.excusable.push(Violation::new(field, description));
+    }
+
     /// Notes that something named cannot be on file. The first such id is told, and only where no field is at fault.
     pub(super) fn not_on_file(&mut self, kind: &'static str, id: &str) {
         let id = id.chars().take(LONGEST_ECHO).collect();
@@ -79,9 +86,9 @@ impl Fields {
 
     /// Reads the fields of a message within this one; their paths begin with `parent`.
     pub(super) fn within<T>(&mut self, parent: impl Display, read: impl FnOnce(&mut Fields) -> T) -> T {
-        let noted = self.faults.len();
+        let (noted, excusable) = (self.faults.len(), self.excusable.len());
         let value = read(self);
-        for fault in self.faults.iter_mut().skip(noted) {
+        for fault in self.faults.iter_mut().skip(noted).chain(self.excusable.iter_mut().skip(excusable)) {
             fault.field = format!("{parent}.{}", fault.field);
         }
         value
@@ -90,23 +97,26 @@ impl Fields {
     /// Reads a message within this one that must be set.
     pub(super) fn message<'m, M, T>(
         &mut self,
-        field: &str,
+        field: impl Display,
         message: Option<&'m M>,
         read: impl FnOnce(&mut Fields, &'m M) -> Option<T>,
     ) -> Option<T> {
         let Some(message) = message else {
-            self.refuse(field, REQUIRED);
+            self.refuse(field.to_string(), REQUIRED);
             return None;
         };
         self.within(field, |fields| read(fields, message))
     }
 
     /// The value that was read, if no field is at fault and every id can exist.
-    pub(super) fn finish<T>(self, whole: Option<T>) -> Result<T, Rejection> {
+    pub(super) fn finish<T>(mut self, whole: Option<T>) -> Result<T, Rejection> {
         match (self.not_on_file, whole) {
             (None, Some(whole)) if self.faults.is_empty() => Ok(whole),
             (Some(not_on_file), _) if self.faults.is_empty() => Err(not_on_file),
-            _ => Err(Rejection::Invalid(self.faults)),
+            _ => {
+                self.faults.append(&mut self.excusable);
+                Err(Rejection::Invalid(self.faults))
+            }
         }
     }
 

@@ -19,7 +19,7 @@ mod reading;
 mod roster;
 mod specialist;
 
-pub use self::ask::Claim;
+pub use self::ask::{Claim, Place};
 pub use self::fact_id::fact_id;
 pub use self::feed::{ChangesAbout, ChangesAsked, list_changes, watch_changes};
 pub use self::import::{import_row, write_row_id};

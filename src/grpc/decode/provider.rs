@@ -54,14 +54,19 @@ fn row(
     Some(ProviderRow { legal_name: legal_name?, facility_type: facility_type?, county, identifiers: read })
 }
 
-/// A number in another registry, written without spaces.
+/// A number in another registry, written without spaces but for those around it.
 pub(super) fn identifier(fields: &mut Fields, identifier: &v1::Identifier) -> Option<Identifier> {
     let kind = fields.word("kind", identifier.kind);
-    let value = fields.text("value", &identifier.value, LONGEST_IDENTIFIER);
-    if value.as_ref().is_some_and(|value| value.contains(char::is_whitespace)) {
+    let value = fields.text("value", identifier.value.trim(), LONGEST_IDENTIFIER);
+    let has_spaces = value.as_ref().is_some_and(|value| value.contains(char::is_whitespace));
+    if has_spaces {
         fields.refuse("value", "must be written without spaces");
     }
-    Some(Identifier { kind: kind?, value: value? })
+    let identifier = Identifier { kind: kind?, value: value? };
+    if let Some(fault) = identifier.fault().filter(|_| !has_spaces) {
+        fields.refuse_unless_on_file("value", fault);
+    }
+    Some(identifier)
 }
 
 pub(super) fn record_qualification(request: &v1::RecordQualificationRequest, fields: &mut Fields) -> Option<Command> {

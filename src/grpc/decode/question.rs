@@ -2,7 +2,7 @@
 //!
 //! A number that cannot exist, of a credential or a provider, is answered and not refused: it is not on file.
 
-use super::ask::Claim;
+use super::ask::{Claim, Place};
 use super::fields::{Fields, LONGEST_CORRELATION_ID};
 use crate::domain::decide::Rejection;
 use crate::domain::fact::{Designation, Identifier, IdentifierKind};
@@ -16,10 +16,10 @@ use crate::proto::v1::verification_item::Subject;
 use crate::registry::question::{Ask, AskProvider, AskSubject};
 use crate::registry::snapshot::KnownAt;
 
-/// A question about a credential. `path` is where the item stands in its request.
-pub fn verification_item<'a>(path: &str, item: Option<&'a v1::VerificationItem>) -> Result<Ask<'a>, Rejection> {
+/// A question about a credential.
+pub fn verification_item(place: Place, item: Option<&v1::VerificationItem>) -> Result<Ask<'_>, Rejection> {
     let mut fields = Fields::default();
-    let ask = fields.message(path, item, |fields, item| {
+    let ask = fields.message(place, item, |fields, item| {
         let subject = subject(fields, item);
         let as_of = fields.optional_day("as_of", item.as_of);
         let designations = designations(fields, &item.designations);
@@ -78,10 +78,10 @@ fn correlation_id(fields: &mut Fields, text: &str) {
     }
 }
 
-/// A question about a claim. `path` is where the item stands in its request.
-pub fn eligibility_item<'a>(path: &str, item: Option<&'a v1::EligibilityItem>) -> Result<Claim<'a>, Rejection> {
+/// A question about a claim.
+pub fn eligibility_item(place: Place, item: Option<&v1::EligibilityItem>) -> Result<Claim<'_>, Rejection> {
     let mut fields = Fields::default();
-    let claim = fields.message(path, item, |fields, item| {
+    let claim = fields.message(place, item, |fields, item| {
         let subject = claimed_for(fields, item);
         let provider = billing_provider(fields, item.billing_provider.as_ref());
         let date_of_service = fields.day("date_of_service", item.date_of_service);
@@ -121,12 +121,20 @@ fn billing_provider<'a>(fields: &mut Fields, provider: Option<&'a BillingProvide
         BillingProvider::Npi(value) => ("npi", Some(IdentifierKind::Npi), value),
         BillingProvider::MedicaidId(value) => ("medicaid_id", Some(IdentifierKind::MedicaidId), value),
     };
+    let value = if kind.is_some() { value.trim() } else { value };
     if value.is_empty() {
         fields.refuse(field, "required");
+        return None;
     }
     Some(match kind {
         None => AskProvider::Id(value),
-        Some(kind) => AskProvider::Identifier(Identifier { kind, value: value.clone() }),
+        Some(kind) => {
+            let identifier = Identifier { kind, value: value.to_owned() };
+            if let Some(fault) = identifier.fault() {
+                fields.refuse_unless_on_file(field, fault);
+            }
+            AskProvider::Identifier(identifier)
+        }
     })
 }
 

@@ -7,7 +7,7 @@ use super::Wire;
 use super::time::{date, timestamp};
 use super::word::Word;
 use crate::domain::day::Day;
-use crate::domain::id::Revision;
+use crate::domain::id::{CredentialNumber, Revision};
 use crate::domain::standing::{Standing, Verdict};
 use crate::domain::timeline::Timeline;
 use crate::domain::verdict::{CoverageLimits, Finding, Known, Payable, Settlement};
@@ -65,6 +65,8 @@ fn write_answer(wire: &mut Wire, field: u8, from: &AnsweredFrom<'_>, as_of: Day,
 /// The answer to a question about a credential, as much of it as the caller may see.
 #[derive(Clone, Copy, Debug)]
 pub struct Verification<'a> {
+    /// The number that it echoes, if there is one.
+    pub number: Option<CredentialNumber>,
     /// The day it is about.
     pub as_of: Day,
     /// The verdict and its reasons.
@@ -85,7 +87,7 @@ pub enum Holder {
 impl Verification<'_> {
     /// Writes it as a field of a message.
     pub fn write(&self, wire: &mut Wire, field: u8, from: &AnsweredFrom<'_>) {
-        let Verification { as_of, finding, credential } = self;
+        let Verification { number, as_of, finding, credential } = self;
         let begun = wire.begin(field);
         wire.word(1, finding.verdict.number());
         if let Some(standing) = finding.standing {
@@ -104,6 +106,7 @@ impl Verification<'_> {
             super::credential::write(wire, 8, timeline, *as_of, *holder);
         }
         write_answer(wire, 9, from, *as_of, finding.settlement);
+        write_number(wire, 10, *number);
         wire.end(begun);
     }
 }
@@ -111,6 +114,8 @@ impl Verification<'_> {
 /// The answer to a question about a claim.
 #[derive(Clone, Copy, Debug)]
 pub struct Eligibility {
+    /// The number that it echoes, if there is one.
+    pub number: Option<CredentialNumber>,
     /// The day it is about.
     pub as_of: Day,
     /// The verdict and its reasons.
@@ -132,7 +137,14 @@ impl Eligibility {
         }
         wire.end(coverage);
         write_answer(wire, 5, from, self.as_of, self.finding.settlement);
+        write_number(wire, 6, self.number);
         wire.end(begun);
+    }
+}
+
+fn write_number(wire: &mut Wire, field: u8, number: Option<CredentialNumber>) {
+    if let Some(number) = number {
+        wire.text(field, number.text());
     }
 }
 

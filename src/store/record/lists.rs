@@ -132,6 +132,7 @@ same!(
         DateBeforeRecords,
         ProviderRenewalNotRecorded,
         DateInFuture,
+        NumberMistyped,
         Limited,
         ReportingWindowOpen,
         TermEndsSoon,

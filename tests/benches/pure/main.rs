@@ -186,7 +186,7 @@ fn the_wire(c: &mut Criterion) {
     c.bench_function("question decoded", |b| {
         b.iter(|| {
             let item = v1::VerificationItem::decode(black_box(bytes.as_slice())).unwrap();
-            decode::verification_item("item", Some(&item)).unwrap().as_of
+            decode::verification_item(decode::Place::Alone, Some(&item)).unwrap().as_of
         });
     });
     let from = encode::AnsweredFrom {
@@ -198,8 +198,12 @@ fn the_wire(c: &mut Criterion) {
     };
     let question = world.question(&timeline);
     let finding = question.answer(world.known());
-    let told =
-        encode::Verification { as_of: question.as_of, finding, credential: Some((&timeline, encode::Holder::Told)) };
+    let told = encode::Verification {
+        number: Some(timeline.number),
+        as_of: question.as_of,
+        finding,
+        credential: Some((&timeline, encode::Holder::Told)),
+    };
     c.bench_function("answer written", |b| {
         b.iter(|| {
             let mut wire = encode::Wire::with_capacity(352);

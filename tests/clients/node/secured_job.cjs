@@ -13,7 +13,7 @@ const loader = require("@grpc/proto-loader");
 
 const [directory, elsewhere, endpoint] = process.argv.slice(2);
 const PROVIDER = "region-1-cmhc";
-const NOT_ON_FILE = "CPS-0000-0000-1";
+const NOT_ON_FILE = "CPS-0000-0000-0";
 const ASKED = day(2025, 3, 3); // in the first term, whenever this runs
 const PROTO = path.join(__dirname, "../../../proto");
 const SERVICES = ["verification", "credential", "employment", "provider"];

@@ -19,7 +19,7 @@ QUALIFIED_FROM = datetime.date(2020, 1, 1)
 HIRED = datetime.date(2024, 1, 8)
 EFFECTIVE_FROM = datetime.date(2024, 6, 3)
 TERM_LAST_DAY = datetime.date(2027, 9, 30)  # the first cohort date, 30 September 2015 + 4k years, from then on
-NOT_ON_FILE = "CPS-0000-0000-1"
+NOT_ON_FILE = "CPS-0000-0000-0"
 
 # What cpssp-2025 asks for, and no more.
 APPLICATION = {

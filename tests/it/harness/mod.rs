@@ -25,4 +25,4 @@ pub use self::server::TestServer;
 pub const TODAY: &str = "2026-03-02";
 
 /// A number that is on no certificate, though it could be.
-pub const NOT_ON_FILE: &str = "CPS-0000-0000-1";
+pub const NOT_ON_FILE: &str = "CPS-0000-0000-0";

@@ -8,6 +8,7 @@ mod answers;
 mod clerk;
 mod program;
 mod reconnect;
+mod spellings;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -16,6 +16,8 @@ use super::standing::Walked;
 pub enum Subject<'a> {
     Credential(&'a ModelPerson, &'a ModelCredential, &'a Walked),
     Nothing,
+    /// A number that cannot exist.
+    Mistyped,
     Several,
 }
 
@@ -56,6 +58,7 @@ fn verdict(reasons: &[Reason]) -> Verdict {
         Reason::DateInFuture,
     ];
     let information = [
+        Reason::NumberMistyped,
         Reason::Limited,
         Reason::ReportingWindowOpen,
         Reason::TermEndsSoon,
@@ -100,6 +103,8 @@ impl Model {
         let (mut missing, mut standing, mut may_practice) = (Vec::new(), None, None);
         match asked.subject {
             Subject::Nothing => reasons.push(Reason::CredentialNotOnFile),
+            // "A number that cannot exist is not on file and NUMBER_MISTYPED, also in the empty registry."
+            Subject::Mistyped => reasons.extend([Reason::CredentialNotOnFile, Reason::NumberMistyped]),
             Subject::Several => reasons.push(Reason::SpecialistAmbiguous),
             Subject::Credential(..) if asked.name == Some(NameMatch::Never) => reasons.push(Reason::NameMismatch),
             Subject::Credential(person, credential, walked) => {
@@ -131,7 +136,7 @@ impl Model {
                 }
             }
         }
-        // "... nothing else is said but DATE_IN_FUTURE and REPORTING_WINDOW_OPEN"
+        // "... nothing else is said but DATE_IN_FUTURE, REPORTING_WINDOW_OPEN and NUMBER_MISTYPED"
         if self.today.is_some_and(|today| asked.day > today) {
             reasons.push(Reason::DateInFuture);
         }

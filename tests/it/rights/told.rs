@@ -48,6 +48,7 @@ async fn a_provider_is_told_a_verdict_on_others_and_the_credential_of_its_own() 
             reasons: whole.reasons.clone(),
             missing_designations: whole.missing_designations.clone(),
             answer: told.answer.clone(),
+            credential_number: told.credential_number.clone(),
             ..Default::default()
         };
         assert_eq!(told, verdict_only);

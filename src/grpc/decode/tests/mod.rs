@@ -93,8 +93,8 @@ fn a_provider_request() -> v1::RegisterProviderRequest {
         facility_type: v1::FacilityType::CommunityMentalHealthCenter as i32,
         county: "Rankin".into(),
         identifiers: vec![
-            identifier(v1::IdentifierKind::Npi, "1234567890"),
-            identifier(v1::IdentifierKind::MedicaidId, "1234567890"),
+            identifier(v1::IdentifierKind::Npi, "1234567893"),
+            identifier(v1::IdentifierKind::MedicaidId, "1234567893"),
         ],
         ..Default::default()
     }

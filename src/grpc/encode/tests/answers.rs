@@ -33,7 +33,8 @@ fn read<M: Message + Default>(wire: Wire) -> M {
 fn verification(finding: Finding) -> v1::Verification {
     let law = Law::new(vec![rules(0).into()], None).unwrap();
     let mut wire = Wire::default();
-    Verification { as_of: day("2026-03-06"), finding, credential: None }.write(&mut wire, 1, &an_answer_from(&law));
+    let answer = Verification { number: Some(NUMBER), as_of: day("2026-03-06"), finding, credential: None };
+    answer.write(&mut wire, 1, &an_answer_from(&law));
     read::<v1::VerifyCredentialResponse>(wire).verification.unwrap()
 }
 
@@ -41,15 +42,17 @@ fn verification(finding: Finding) -> v1::Verification {
 pub(super) fn written(timeline: &Timeline, as_of: Day, holder: Holder) -> v1::Credential {
     let law = Law::new(vec![rules(0).into()], None).unwrap();
     let mut wire = Wire::default();
-    let told = Verification { as_of, finding: finding(&[], None), credential: Some((timeline, holder)) };
-    told.write(&mut wire, 1, &an_answer_from(&law));
+    let answer =
+        Verification { number: None, as_of, finding: finding(&[], None), credential: Some((timeline, holder)) };
+    answer.write(&mut wire, 1, &an_answer_from(&law));
     read::<v1::VerifyCredentialResponse>(wire).verification.unwrap().credential.unwrap()
 }
 
 fn eligibility(finding: Finding, limits: Option<CoverageLimits>) -> v1::Eligibility {
     let law = Law::new(vec![rules(0).into()], None).unwrap();
     let mut wire = Wire::default();
-    Eligibility { as_of: day("2026-03-06"), finding, limits }.write(&mut wire, 1, &an_answer_from(&law));
+    let answer = Eligibility { number: Some(NUMBER), as_of: day("2026-03-06"), finding, limits };
+    answer.write(&mut wire, 1, &an_answer_from(&law));
     read::<v1::CheckBillingEligibilityResponse>(wire).eligibility.unwrap()
 }
 
@@ -68,6 +71,7 @@ fn a_verification_says_what_is_held_used_and_practiced_and_nothing_beside_a_reas
     assert_eq!(alone.reasons, [v1::Reason::NameMismatch as i32, v1::Reason::DateInFuture as i32]);
     assert_eq!((alone.holds_credential, alone.may_use_title, alone.may_practice), (None, None, None));
     assert_eq!((alone.standing, alone.credential, alone.answer.is_some()), (None, None, true));
+    assert_eq!(alone.credential_number, NUMBER.to_string());
 }
 
 #[test]
@@ -77,6 +81,7 @@ fn limits_stand_beside_the_verdict() {
     let limits = law.coverage_limits(day("2026-06-30"), Some(units), true);
     let told = eligibility(finding(&[Reason::Limited], Some(Standing::Limited)), Some(limits));
     assert!(told.eligible);
+    assert_eq!(told.credential_number, NUMBER.to_string());
     let coverage = told.coverage.unwrap();
     assert_eq!((coverage.year_first_day, coverage.year_last_day), (wire("2025-07-01"), wire("2026-06-30")));
     assert_eq!((coverage.payable_units, coverage.limit_reasons), (Some(1), vec![1, 2]));
