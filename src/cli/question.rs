@@ -36,6 +36,11 @@ impl Question {
         }
     }
 
+    /// The provider that is named; empty: none.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
     /// The state of knowledge; none: the head.
     pub fn known_at(&self) -> Option<KnownAt> {
         self.known_at.map(|point| KnownAt { epoch: String::new(), point: Some(point) })

@@ -60,9 +60,53 @@ async fn a_staff_list_is_answered_row_by_row() {
     assert_eq!(roster(&list, &endpoint, &out).status.code(), Some(3));
     assert!(fs::read_to_string(&before).unwrap().lines().nth(2).unwrap().contains(",CONFIRMED,"), "a day before that");
 
+    // As spreadsheets write them: another dash, blanks, no prefix.
+    let dashed = here.number.replace('-', "\u{2013}");
+    let (spaced, bare) = (here.number.replace('-', " "), here.number[4..].to_lowercase());
+    let dashes = scratch.path().join("dashes.csv");
+    fs::write(&dashes, format!("credential_number\n{dashed}\n{spaced}\n{bare}\n")).unwrap();
+    let output = roster(&dashes, &endpoint, &["--provider", &employer.provider_id, "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&summary["confirmed"], &summary["mistyped"]), (&3.into(), &0.into()));
+
     fs::write(&list, "badge\r\n1\r\n").unwrap();
     let refused = roster(&list, &endpoint, &["--out", scratch.path().join("x").to_str().unwrap()]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("no column `credential_number`"));
+    process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_is_never_shortened_in_silence() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let employer = registry.qualified_provider("Tishomingo Example Center").await;
+    let number = registry.credentialed("Yolanda", "Example", &[&employer]).await.number;
+    let list = scratch.path().join("staff.csv");
+    let answers = scratch.path().join("staff.answers.csv");
+    let refused = |content: &str, more: &[&str], why: &str| {
+        fs::write(&list, content).unwrap();
+        let output = roster(&list, &endpoint, more);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(why), "{why}: {said}");
+        assert!(!answers.exists(), "nobody is answered for");
+    };
+    let never_closed = format!("credential_number,notes\n{number},\"starts 9/1\n{number},ok\n{number},ok\n");
+    refused(&never_closed, &[], "line 2: a quote is never closed");
+    let by_another = format!("credential_number,notes\n{number},ok\n{number},\"a\n{number},\"b\"\n");
+    refused(&by_another, &[], "line 3: text follows a closed quote");
+    refused("credential_number,family_name\n", &[], "the list has no rows");
+    let fine = format!("credential_number\n{number}\n");
+    refused(&fine, &["--provider", "region-1-cmch"], "--provider: no provider `region-1-cmch` is on file");
+
+    let mistyped = format!("credential_number\n{number}\n{number}7\n");
+    fs::write(&list, mistyped).unwrap();
+    let output = roster(&list, &endpoint, &["--provider", &employer.provider_id]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(said.contains("1 of the numbers cannot exist: look for typing errors"), "{said}");
     process.stop();
 }

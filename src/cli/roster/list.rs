@@ -52,6 +52,9 @@ pub enum ListError {
     /// A row is of nobody.
     #[error("line {0}: {NUMBER} is empty")]
     NoNumber(u64),
+    /// Nobody is on it.
+    #[error("the list has no rows")]
+    NoRows,
 }
 
 impl ListError {
@@ -118,6 +121,7 @@ impl StaffList {
         if let Some((kind, remedy)) = other_kind(bytes) {
             return Err(ListError::OtherKind(kind, remedy));
         }
+        check_quotes(bytes)?;
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
         let columns = reader.headers().map_err(|error| not_a_table(bytes, &error))?.clone();
         let place = |name: &str| columns.iter().position(|column| column == name);
@@ -133,10 +137,18 @@ impl StaffList {
         let mut rows = Vec::new();
         for row in reader.records() {
             let row = row.map_err(|error| not_a_table(bytes, &error))?;
+            let line = || line(bytes, row.position());
+            if row.iter().any(holds_rows) {
+                let what = "a quoted cell holds lines with credential numbers: its quote is closed too late";
+                return Err(ListError::NotATable { line: line(), what });
+            }
             if row.get(number).is_none_or(str::is_empty) {
-                return Err(ListError::NoNumber(line(bytes, row.position())));
+                return Err(ListError::NoNumber(line()));
             }
             rows.push(row);
+        }
+        if rows.is_empty() {
+            return Err(ListError::NoRows);
         }
         Ok(StaffList { columns, rows, number, family_name })
     }
@@ -172,8 +184,49 @@ impl StaffList {
 fn line(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
     let before = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(0).min(bytes.len());
     let empty = bytes[before..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    let breaks = bytes[..before + empty].iter().filter(|byte| **byte == b'\n').count();
-    breaks as u64 + 1
+    line_at(bytes, before + empty)
+}
+
+fn line_at(bytes: &[u8], place: usize) -> u64 {
+    bytes[..place].iter().filter(|byte| **byte == b'\n').count() as u64 + 1
+}
+
+/// Refuses quotes that would shorten the list: where one is never closed, the reader takes all rows behind it for one
+/// cell, and where text follows a closed one, the next quote in the file may have been meant to open a cell.
+fn check_quotes(bytes: &[u8]) -> Result<(), ListError> {
+    /// Where the reader is; in a quoted cell with the place of its quote.
+    #[derive(Clone, Copy)]
+    enum At {
+        Begin,
+        Bare,
+        Quoted(usize),
+        Closed(usize),
+        Behind(usize),
+    }
+    let wrong = |place, what| Err(ListError::NotATable { line: line_at(bytes, place), what });
+    let mut at = At::Begin;
+    for (place, byte) in bytes.iter().enumerate() {
+        at = match (at, byte) {
+            (At::Begin, b'"') => At::Quoted(place),
+            (At::Quoted(from), b'"') => At::Closed(from),
+            // Doubled, which stands for one.
+            (At::Closed(from), b'"') => At::Quoted(from),
+            (At::Quoted(from), _) => At::Quoted(from),
+            (_, b',' | b'\r' | b'\n') => At::Begin,
+            (At::Closed(from) | At::Behind(from), b' ' | b'\t') => At::Behind(from),
+            (At::Closed(from) | At::Behind(from), _) => {
+                return wrong(from, "text follows a closed quote: double the quotes inside a cell");
+            }
+            (At::Begin | At::Bare, _) => At::Bare,
+        };
+    }
+    if let At::Quoted(from) = at { wrong(from, "a quote is never closed") } else { Ok(()) }
+}
+
+/// Whether a cell goes on over lines that look like rows of the list.
+fn holds_rows(cell: &str) -> bool {
+    let is_number = |cell: &str| cell.trim().get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case("CPS"));
+    cell.split(['\r', '\n']).skip(1).any(|line| line.split([',', ';', '\t']).any(is_number))
 }
 
 fn not_a_table(bytes: &[u8], error: &csv::Error) -> ListError {
@@ -257,7 +310,27 @@ mod tests {
         let twice = refusal("credential_number,credential_number\n");
         assert_eq!(twice, "the first row names the column `credential_number`, which it has already");
         assert!(refusal("credential_number,verdict\n").ends_with("which is for the answers"));
+        assert_eq!(refusal("credential_number,name\r\n"), "the list has no rows");
         let latin = StaffList::of_bytes(b"credential_number,name\nCPS-X,Mu\xf1oz\n").unwrap_err();
         assert_eq!(latin.to_string(), "line 2: it is not UTF-8");
+    }
+
+    #[test]
+    fn a_quote_hides_no_rows() {
+        let never_closed = "credential_number,name,notes\nCPS-X,Doe,\"starts 9/1\nCPS-Y,Roe,ok\nCPS-Z,Poe,ok\n";
+        assert_eq!(refusal(never_closed), "line 2: a quote is never closed");
+        let by_the_next = "credential_number,notes\nCPS-X,\"a\nCPS-Y,\"b\"\n";
+        assert_eq!(
+            refusal(by_the_next),
+            "line 2: text follows a closed quote: double the quotes inside a cell",
+            "the quote that opens the next cell closes this one"
+        );
+        let too_late = "credential_number,notes\n\nCPS-X,\"a\r\ncps-y,b\"\nCPS-Z,\n";
+        assert_eq!(
+            refusal(too_late),
+            "line 3: a quoted cell holds lines with credential numbers: its quote is closed too late"
+        );
+        let fine = "credential_number,notes\nCPS-X,\"two\nlines, \"\"quoted\"\"\" \n\"CPS-Y\",6\" tall\nCPS-Z,\"\"\n";
+        assert_eq!(StaffList::of_bytes(fine.as_bytes()).unwrap().size(), 3);
     }
 }

@@ -19,7 +19,7 @@ use crate::proto::v1::stream_verify_credentials_response::Kind as Told;
 use crate::proto::v1::verification_result::Outcome as Fared;
 use crate::proto::v1::verification_service_client::VerificationServiceClient;
 use crate::proto::v1::{
-    Pinned, StreamOptions, StreamVerifyCredentialsRequest, Verdict, VerificationItem, VerificationResult,
+    Pinned, Reason, StreamOptions, StreamVerifyCredentialsRequest, Verdict, VerificationItem, VerificationResult,
 };
 
 /// A stream lasts as long as the list is long.
@@ -62,6 +62,7 @@ struct Summary {
     not_confirmed: usize,
     undetermined: usize,
     refused: usize,
+    mistyped: usize,
     epoch: String,
     known_at_revision: u64,
     answers: PathBuf,
@@ -76,6 +77,7 @@ impl Roster {
             return Err(Failure::usage(vec![format!("{path} is there already: name another with --out")]));
         }
         let (pinned, results) = block_on(self.ask(&list))?;
+        self.refuse_unknown_provider(&pinned, &results)?;
         list.write(&answers, &results)
             .map_err(|error| Failure::of(format!("cannot write {}", answers.display()), &error))?;
         let summary = Summary::of(&results, pinned, answers);
@@ -117,6 +119,25 @@ impl Roster {
     }
 }
 
+impl Roster {
+    /// A provider that is not on file is a typing error of the one who asks, and no answer about anybody on the list.
+    fn refuse_unknown_provider(&self, pinned: &Pinned, results: &[VerificationResult]) -> Result<(), Failure> {
+        if !results.iter().any(|result| is_said(result, Reason::ProviderNotOnFile)) {
+            return Ok(());
+        }
+        let (provider, revision) = (self.question.provider(), pinned.revision);
+        Err(Failure::usage(vec![format!(
+            "--provider: no provider `{provider}` is on file as known at revision {revision}; no answers were written"
+        )]))
+    }
+}
+
+/// Whether an answer gives a reason.
+fn is_said(result: &VerificationResult, reason: Reason) -> bool {
+    let Some(Fared::Verification(verification)) = &result.outcome else { return false };
+    verification.reasons.contains(&reason.into())
+}
+
 fn unreadable(path: &Path, error: &ListError) -> Failure {
     let what = format!("cannot read {}", path.display());
     if error.is_of_content() { Failure::usage(vec![format!("{what}: {error}")]) } else { Failure::of(what, error) }
@@ -126,6 +147,7 @@ impl Summary {
     fn of(results: &[VerificationResult], pinned: Pinned, answers: PathBuf) -> Summary {
         let mut summary = Summary {
             rows: results.len(),
+            mistyped: results.iter().filter(|result| is_said(result, Reason::NumberMistyped)).count(),
             epoch: pinned.epoch,
             known_at_revision: pinned.revision,
             answers,
@@ -167,6 +189,9 @@ impl Summary {
         ];
         for (verdict, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             text.push_str(&format!("  {verdict:<21}  {count}\n"));
+        }
+        if self.mistyped > 0 {
+            text.push_str(&format!("\n  {} of the numbers cannot exist: look for typing errors\n", self.mistyped));
         }
         text.push_str(&format!("\n  each row with its answer: {}\n", self.answers.display()));
         text
