@@ -46,7 +46,7 @@ struct Arguments {
 const EXAMPLE: &str = "\
 Examples:
   cpss-registry serve --dev
-  cpss-registry verify CPS-7K3M-9QRT-X --provider region-1-cmhc
+  cpss-registry verify CPS-28MS-MN2K-Z --provider region-1-cmhc
 
 Exit codes:
   0 done, or yes   1 failed   2 wrong usage   3 the answer is no   4 the answer is not known";

@@ -21,6 +21,7 @@ mod contract;
 mod drain;
 mod dry_run;
 mod errors;
+mod examples;
 mod faults;
 mod feed;
 mod generated;

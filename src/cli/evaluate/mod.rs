@@ -34,7 +34,7 @@ const EXAMPLE: &str = r#"Examples:
 
 The file has the fields of EvaluateApplicationRequest; what it leaves out is not stated:
   {
-    "specialist_id": "SP-7K3M-9QRT-X",
+    "specialist_id": "SP-4RQY-PVMN-B",
     "effective_from": "2026-04-01",
     "designations": ["ADULT_AND_RECOVERY"],
     "application": {

@@ -50,9 +50,9 @@ Examples:
   cpss-registry mirror cpss.db                     # goes on until it is ended, at any instant
   cpss-registry mirror cpss.db --once              # from cron
   cpss-registry mirror --query >eligibility.sql
-  sqlite3 -readonly cpss.db \".param set :credential_number 'CPS-7K3M-9QRT-X'\" \\
-      \".param set :provider_kind NPI\" \".param set :provider 1234567893\" \\
-      \".param set :day '2026-03-02'\" '.read eligibility.sql'
+  sqlite3 -readonly cpss.db \".param set :credential_number \\\"'CPS-28MS-MN2K-Z'\\\"\" \\
+      \".param set :provider_kind NPI\" \".param set :provider \\\"'2000000010'\\\"\" \\
+      \".param set :day \\\"'2026-03-02'\\\"\" '.read eligibility.sql'
 
 The file says what is in it: sqlite3 cpss.db .schema. Read it at any time; write nothing into it. Make a copy of it with
 sqlite3's .backup, or take FILE.db-wal along with it.";
