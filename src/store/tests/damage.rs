@@ -4,10 +4,12 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::super::index::{IndexOptions, View};
-use super::{answers, commit, open, record, specialist, ten_records};
+use super::{answers, commit, open, open_or_begin, record, specialist, ten_records};
 use crate::domain::id::Revision;
+use crate::store::disk::RealDisk;
 use crate::store::log::LogOptions;
 use crate::store::{Store, StoreOptions};
 
@@ -67,7 +69,8 @@ fn sled_that_is_damaged_while_it_is_read_gives_no_wrong_answer_and_fails() {
     // Little of it fits into sled's cache.
     let index = IndexOptions { cache_bytes: 128 * 1024, take_together: 64, ..IndexOptions::default() };
     let options = StoreOptions { log, index, ..StoreOptions::default() };
-    let mut store = Store::open(directory.path(), options.clone(), &mut |_| {}).unwrap();
+    let disk = Arc::new(RealDisk);
+    let mut store = open_or_begin(disk, directory.path(), options.clone(), &mut |_| {}).unwrap();
     for first in (1..=RECORDS).step_by(100) {
         commit(&mut store, &(first..first + 100).map(record).collect::<Vec<_>>());
     }

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// How many bytes the footer of a base has.
+const FOOTER_BYTES: usize = 56;
+
 /// A release whose keys are others, as those of names are where they are folded otherwise, does not look for its own in
 /// an index that an earlier one made.
 #[test]
@@ -9,16 +12,17 @@ fn an_index_of_another_version_is_folded_again() {
     let directory = tempfile::tempdir().unwrap();
     let (store, said) = ten_records(directory.path());
     store.close().unwrap();
-    let sled = sled::open(directory.path().join("index")).unwrap();
-    let mut format = sled.get(b"\0format").unwrap().unwrap().to_vec();
-    format[3] -= 1;
-    sled.insert(b"\0format", format).unwrap();
-    for entry in sled.scan_prefix(b"n") {
-        sled.remove(entry.unwrap().0).unwrap();
-    }
-    sled.flush().unwrap();
-    drop(sled);
-    let store = open(directory.path()).unwrap();
+    // The version and the checksum of a base's footer are its last eight bytes.
+    let path = directory.path().join("index/0.base");
+    let mut base = fs::read(&path).unwrap();
+    let footer = base.split_last_chunk_mut::<FOOTER_BYTES>().unwrap().1;
+    footer[FOOTER_BYTES - 5] -= 1;
+    let sum = crc32c::crc32c(&footer[..FOOTER_BYTES - 4]);
+    footer[FOOTER_BYTES - 4..].copy_from_slice(&sum.to_be_bytes());
+    fs::write(&path, &base).unwrap();
+    let mut folded = Vec::new();
+    let store = open_folding(directory.path(), u64::MAX, &mut |progress| folded.push(progress)).unwrap();
+    assert!(folded.first().is_some_and(|progress| progress.from_the_beginning), "{folded:?}");
     assert_eq!(answers(&**store.index()), said);
     store.close().unwrap();
 }
