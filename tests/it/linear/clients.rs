@@ -44,6 +44,8 @@ pub struct World {
     pub left: AtomicUsize,
     /// The next name.
     pub names: AtomicUsize,
+    /// The next position of a job.
+    pub positions: AtomicUsize,
     /// What was done to each person.
     pub history: Vec<Mutex<Vec<Operation<Action>>>>,
     pub cut_off: AtomicUsize,
@@ -168,7 +170,11 @@ impl<'a> Worker<'a> {
 
     /// Nobody knows the id of a job that nobody was told of: this is asked until it is answered.
     async fn start(&mut self, person: &Person) -> Action {
-        let (written, started) = self.record(start_job(&person.specialist_id, &person.provider_id, HIRED), None).await;
+        // The same start twice is refused, so each has a position of its own.
+        let position = format!("Position {}", self.world.positions.fetch_add(1, Ordering::Relaxed));
+        let request = start_job(&person.specialist_id, &person.provider_id, HIRED);
+        let request = v1::ReportEmploymentStartRequest { position, ..request };
+        let (written, started) = self.record(request, None).await;
         let id = started.and_then(|started| started.employment).expect("a job that began").employment_id;
         let Written::Recorded { fact, .. } = &written else { panic!("a start is not refused: {written:?}") };
         let mut known = person.known.lock().unwrap();

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use self::checker::linearize;
 use self::clients::{Person, Worker, World, family_name};
@@ -70,6 +71,7 @@ async fn tell(data_dir: &Path, operations: usize, counted: &mut Counted) {
         since: Instant::now(),
         left: AtomicUsize::new(operations),
         names: AtomicUsize::new(PEOPLE),
+        positions: AtomicUsize::default(),
         cut_off: AtomicUsize::default(),
     });
     let workers = (0..CLIENTS).map(|_| {
@@ -77,9 +79,12 @@ async fn tell(data_dir: &Path, operations: usize, counted: &mut Counted) {
         tokio::spawn(async move { Worker::new(&world).work().await })
     });
     let workers: Vec<_> = workers.collect();
-    while let Some(kill_at) = world.left.load(Ordering::Relaxed).checked_sub(1) {
+    'kills: while let Some(kill_at) = world.left.load(Ordering::Relaxed).checked_sub(1) {
         let kill_at = kill_at.saturating_sub(usize::try_from(random(AT_ONCE as u64 / 2)).unwrap());
         while world.left.load(Ordering::Relaxed) > kill_at {
+            if workers.iter().any(JoinHandle::is_finished) {
+                break 'kills;
+            }
             tokio::time::sleep(Duration::from_micros(500)).await;
         }
         process = restarted(process, data_dir, &moved);

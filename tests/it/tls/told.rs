@@ -84,6 +84,7 @@ fn left(whole: Told, role: &str, is_own: bool) -> Told {
         "registrar" | "auditor" => whole,
         "provider" if is_own => whole,
         "provider" => v1::Verification {
+            credential_number: whole.credential_number,
             verdict: whole.verdict,
             reasons: whole.reasons,
             missing_designations: whole.missing_designations,

@@ -1,0 +1,125 @@
+use super::*;
+use crate::domain::fact::Criterion;
+
+fn reason(status: &Status) -> String {
+    let details = to_rpc_status(status).details;
+    let told = details.iter().filter(|any| any.type_url.ends_with("/google.rpc.ErrorInfo"));
+    assert_eq!(told.count(), 1, "exactly one ErrorInfo");
+    let info = status.get_details_error_info().unwrap();
+    assert_eq!(info.domain, DOMAIN);
+    info.reason
+}
+
+#[test]
+fn every_refusal_has_its_code_and_names_what_it_was_applied_to() {
+    for refusal in Refusal::ALL.iter().copied() {
+        let description = "because".to_owned();
+        let status = rejected(&Rejection::Refused { refusal, subject: "CPS-1".into(), description });
+        assert_eq!(reason(&status), refusal.code());
+        if refusal.is_already_exists() {
+            assert_eq!(status.code(), Code::AlreadyExists);
+            assert_eq!(status.get_details_resource_info().unwrap().resource_name, "CPS-1");
+        } else {
+            assert_eq!(status.code(), Code::FailedPrecondition);
+            let violations = status.get_details_precondition_failure().unwrap().violations;
+            assert_eq!((violations[0].r#type.as_str(), violations[0].subject.as_str()), (refusal.code(), "CPS-1"));
+        }
+    }
+}
+
+#[test]
+fn every_field_at_fault_is_told() {
+    let faults = ["request_id", "name.family_name"].map(|field| Violation::new(field, "required"));
+    let status = rejected(&Rejection::Invalid(faults.to_vec()));
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_ARGUMENT"));
+    assert_eq!(status.message(), "request_id: required; name.family_name: required");
+    let told = status.get_details_bad_request().unwrap().field_violations;
+    assert_eq!(told.iter().map(|told| told.field.as_str()).collect::<Vec<_>>(), ["request_id", "name.family_name"]);
+}
+
+#[test]
+fn a_thousand_faults_still_fit_into_a_header() {
+    let faults: Vec<Violation> =
+        (0..1000).map(|at| Violation::new(format!("application.trainings[{at}].hours"), "wrong")).collect();
+    let status = invalid_argument(&faults);
+    assert!(status.details().len() < 6144, "{} bytes", status.details().len());
+    let told = status.get_details_bad_request().unwrap().field_violations;
+    assert_eq!(told.last().unwrap().description, format!("{} more fields are at fault", 1001 - told.len()));
+    let message = status.message();
+    assert!(message.len() <= MESSAGE_CHARACTERS, "{} characters", message.len());
+    assert!(message.starts_with("at fault: application.trainings[0].hours, application.trainings[1].hours, "));
+    let named = message.matches("].hours").count();
+    assert!(message.ends_with(&format!(" and {} more", 1000 - named)), "{message}");
+}
+
+#[test]
+fn fields_are_named_before_they_are_described() {
+    let faults: Vec<Violation> = (0..4).map(|at| Violation::new(format!("items[{at}]"), "x".repeat(85))).collect();
+    assert_eq!(invalid_argument(&faults).message(), "at fault: items[0], items[1], items[2], items[3]");
+    assert!(invalid_argument(&faults[..3]).message().starts_with("items[0]: xxx"));
+    assert_eq!(invalid_argument(&[]).message(), "the request is malformed");
+}
+
+#[test]
+fn every_unmet_criterion_is_told_and_no_other() {
+    let criteria = [
+        (Criterion::Residency, CriterionOutcome::Unmet),
+        (Criterion::Literacy, CriterionOutcome::Met),
+        (Criterion::References, CriterionOutcome::Undetermined),
+        (Criterion::Examination, CriterionOutcome::Unmet),
+    ];
+    let assess = |(criterion, outcome)| Assessment {
+        criterion,
+        outcome,
+        found: "found".into(),
+        required: "the rule".into(),
+        citation: String::new(),
+    };
+    let status = rejected(&Rejection::CriteriaUnmet(criteria.map(assess).to_vec()));
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "CRITERIA_UNMET"));
+    let told = status.get_details_precondition_failure().unwrap().violations;
+    let subjects: Vec<&str> = told.iter().map(|told| told.subject.as_str()).collect();
+    assert_eq!(subjects, ["CRITERION_RESIDENCY", "CRITERION_EXAMINATION"]);
+    assert_eq!(told[0].description, "required: the rule");
+}
+
+#[test]
+fn situations_have_the_codes_of_the_contract() {
+    let soon = Duration::from_millis(250);
+    for (status, code, expected, retries) in [
+        (not_found("credential", "CPS-1"), Code::NotFound, "NOT_FOUND", false),
+        (revision_out_of_range(Revision(7)), Code::OutOfRange, "REVISION_OUT_OF_RANGE", false),
+        (history_changed(Revision(7)), Code::FailedPrecondition, "HISTORY_CHANGED", false),
+        (request_id_reused(uuid::Uuid::nil()), Code::AlreadyExists, "REQUEST_ID_REUSED", false),
+        (writer_busy(soon), Code::ResourceExhausted, "WRITER_BUSY", true),
+        (too_fast("too many calls", soon), Code::ResourceExhausted, "TOO_FAST", true),
+        (too_many("too many streams"), Code::ResourceExhausted, "TOO_MANY", true),
+        (too_large("1,001 items"), Code::ResourceExhausted, "TOO_LARGE", false),
+        (store_full(), Code::ResourceExhausted, "STORE_FULL", false),
+        (deadline_exceeded(), Code::DeadlineExceeded, "DEADLINE_EXCEEDED", false),
+        (draining(), Code::Unavailable, "DRAINING", true),
+        (not_written(soon), Code::Unavailable, "NOT_WRITTEN", true),
+        (audit_unavailable(), Code::Unavailable, "AUDIT_UNAVAILABLE", true),
+        (calendar_held(), Code::Unavailable, "CALENDAR_HELD", false),
+        (store_damaged(), Code::Unavailable, "STORE_DAMAGED", false),
+        (outcome_unknown(), Code::Unavailable, "OUTCOME_UNKNOWN", false),
+        (data_loss(), Code::DataLoss, "STORED_BYTES_DAMAGED", false),
+        (internal(), Code::Internal, "INTERNAL", false),
+        (unauthenticated("no token"), Code::Unauthenticated, "UNAUTHENTICATED", false),
+        (permission_denied("payers ask"), Code::PermissionDenied, "PERMISSION_DENIED", false),
+        (unimplemented("not here"), Code::Unimplemented, "UNIMPLEMENTED", false),
+    ] {
+        assert_eq!((status.code(), reason(&status).as_str()), (code, expected));
+        assert_eq!(status.get_details_retry_info().is_some(), retries, "{expected}");
+    }
+}
+
+#[test]
+fn an_items_error_is_the_status_that_the_call_would_have_failed_with() {
+    let status = invalid_field("item.as_of", "required");
+    let told = to_rpc_status(&status);
+    assert_eq!((told.code, told.message.as_str()), (3, "item.as_of: required"));
+    assert_eq!(told.encode_to_vec(), status.details());
+    let bare = to_rpc_status(&Status::new(Code::Cancelled, "gone"));
+    assert_eq!((bare.code, bare.message.as_str(), bare.details.len()), (1, "gone", 0));
+}
