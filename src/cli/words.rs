@@ -1,5 +1,7 @@
 //! The words of the contract, in sentences for people.
 
+use jiff::Timestamp;
+
 use crate::domain::standing::{self, Weight};
 use crate::grpc::encode::Word as _;
 use crate::proto::google::r#type::Date;
@@ -60,6 +62,14 @@ pub fn day(date: Date) -> String {
     format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
 }
 
+/// An instant as people read it, and as flags take it: to the second, in the time of Chicago.
+pub fn instant(instant: Timestamp) -> String {
+    match instant.in_tz("America/Chicago") {
+        Ok(local) => local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+        Err(_) => instant.to_string(),
+    }
+}
+
 /// The word of a standing.
 pub fn standing(standing: Standing) -> &'static str {
     match standing {
@@ -107,6 +117,16 @@ pub fn designation(designation: Designation) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_is_shown_to_the_second_in_the_time_of_chicago() {
+        for (exact, shown) in [
+            ("2026-03-01T15:04:05.000000123Z", "2026-03-01T09:04:05-06:00"),
+            ("2026-07-01T04:59:59.999999Z", "2026-06-30T23:59:59-05:00"),
+        ] {
+            assert_eq!(instant(exact.parse().unwrap()), shown);
+        }
+    }
 
     #[test]
     fn a_reason_weighs_for_people_what_it_weighs_for_the_registry() {

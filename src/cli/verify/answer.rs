@@ -69,7 +69,7 @@ impl Lines {
         let revision = answer.known_at_revision;
         let known_at = instant(answer).map_or_else(
             || format!("revision {revision}"),
-            |recorded_at| format!("revision {revision}, recorded {recorded_at}"),
+            |recorded_at| format!("revision {revision}, recorded {}", words::instant(recorded_at)),
         );
         self.line("known at", &known_at);
         let settled = match (answer.settled, answer.settles_on.map(day)) {
@@ -147,7 +147,7 @@ NOT CONFIRMED  CPS-0000-0001-Y
                 A reason that this program does not know. (99)
 
   as of         2026-03-01
-  known at      revision 57, recorded 2026-03-01T15:04:05.000000123Z
+  known at      revision 57, recorded 2026-03-01T09:04:05-06:00
   settled       no, reports may come in until 2026-03-19
   rules         cpssp-2025
 ";

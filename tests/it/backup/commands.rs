@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use cpss_registry::domain::day::Day;
 use cpss_registry::store::index::{IndexOptions, View as _};
 use cpss_registry::store::{Store, StoreOptions};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{kept, refused, run, text, told, written};
@@ -159,4 +160,20 @@ async fn a_loss_is_accepted_by_the_operator_with_the_revision_that_is_left() {
     let aside = fs::read_dir(data.join("set-aside")).unwrap().next().unwrap().unwrap().path();
     assert_eq!(fs::read(aside.join("00000000000000000001.log")).unwrap(), whole[..last]);
     assert_eq!(told(&["check", "--data-dir", text(&data)])["fine"], Value::Bool(true));
+}
+
+#[test]
+fn people_read_instants_in_the_time_of_chicago_and_programs_the_exact_ones() {
+    let scratch = tempfile::tempdir().unwrap();
+    let names = ["data", "backup", "exact", "copy"].map(|name| scratch.path().join(name));
+    let [data, target, exact, copy] = names.each_ref().map(|path| text(path));
+    assert_eq!(run(&["create", "--data-dir", data]).code, 0);
+    let recorded_at = told(&["backup", target, "--data-dir", data])["recorded_at"].as_str().unwrap().to_owned();
+    assert_eq!(told(&["restore", target, "--data-dir", exact])["known_until"], recorded_at);
+    let instant: Timestamp = recorded_at.parse().unwrap();
+    let shown = instant.in_tz("America/Chicago").unwrap().strftime("  last record  %Y-%m-%dT%H:%M:%S%:z\n").to_string();
+    for command in [["backup", target, "--data-dir", data], ["restore", target, "--data-dir", copy]] {
+        let printed = run(&command).out;
+        assert!(printed.contains(&shown), "{printed}");
+    }
 }
