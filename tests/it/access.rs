@@ -126,3 +126,15 @@ async fn a_caller_that_goes_away_is_cancelled_and_what_is_no_call_has_its_status
     }
     process.stop();
 }
+
+#[test]
+fn logs_that_do_not_go_to_a_terminal_have_no_colors() {
+    let data = tempfile::tempdir().unwrap();
+    // Nothing in the environment turns colors off.
+    let colorful = ["env", "-u", "NO_COLOR", "RUST_LOG=info"].map(str::to_owned);
+    let process = Process::spawn_under(&colorful, data.path(), TODAY, &[]);
+    process.wait_until_said("every timeline is in memory", PATIENCE);
+    let said = process.said();
+    assert!(!said.contains('\x1b'), "{said:?}");
+    process.stop();
+}
