@@ -127,8 +127,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Outcome::No) => ExitCode::from(3),
         Ok(Outcome::NotKnown) => ExitCode::from(4),
         Err(failure) => {
-            // Without a stream to say it on, the exit code still does.
-            drop(write!(std::io::stderr(), "{failure}"));
+            print_aside(&failure.to_string());
             failure.exit_code()
         }
     }
@@ -149,10 +148,20 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Prints a text on standard error. A failure to do so is not reported: the exit code still is.
+fn print_aside(text: &str) {
+    drop(std::io::stderr().write_all(text.as_bytes()));
+}
+
+/// One JSON object, as a text.
+fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::of("cannot write JSON", &error))?;
+    Ok(format!("{text}\n"))
+}
+
 /// Prints one JSON object.
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::of("cannot write JSON", &error))?;
-    print(&format!("{text}\n"))
+    print(&json(value)?)
 }
 
 #[cfg(test)]

@@ -70,6 +70,13 @@ async fn a_staff_list_is_answered_row_by_row() {
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&summary["confirmed"], &summary["mistyped"]), (&3.into(), &0.into()));
 
+    let piped = roster(&dashes, &endpoint, &["--out", "-", "--json"]);
+    assert_eq!(piped.status.code(), Some(0));
+    let answers = String::from_utf8(piped.stdout).unwrap();
+    assert_eq!(answers.lines().count(), 4, "standard output has the answers alone: {answers}");
+    assert!(answers.lines().skip(1).all(|line| line.contains(",CONFIRMED,")), "{answers}");
+    assert_eq!(serde_json::from_slice::<Value>(&piped.stderr).unwrap()["confirmed"], 3);
+
     fs::write(&list, "badge\r\n1\r\n").unwrap();
     let refused = roster(&list, &endpoint, &["--out", scratch.path().join("x").to_str().unwrap()]);
     assert_eq!(refused.status.code(), Some(2));

@@ -1,7 +1,7 @@
 //! A staff list: rows of columns, of which two are known and the others are somebody else's.
 
 use std::fs::{self, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -168,15 +168,21 @@ impl StaffList {
 
     /// Writes each row with its answer, for the reader alone, into a file that is not there yet.
     pub fn write(&self, path: &Path, results: &[VerificationResult]) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        let mut writer = csv::Writer::from_writer(file);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(self.text(results)?.as_bytes())?;
+        file.sync_all()
+    }
+
+    /// Each row with its answer.
+    pub fn text(&self, results: &[VerificationResult]) -> io::Result<String> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(self.columns.iter().chain(ANSWER))?;
         for (row, result) in self.rows.iter().zip(results) {
             let answer = answer(result);
             writer.write_record(row.iter().chain(answer.iter().map(String::as_str)))?;
         }
-        writer.flush()?;
-        writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?.sync_all()
+        let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+        String::from_utf8(bytes).map_err(io::Error::other)
     }
 }
 

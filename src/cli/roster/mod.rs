@@ -13,7 +13,7 @@ pub use self::list::StaffList;
 use super::connect::Connection;
 use super::failure::Failure;
 use super::question::Question;
-use super::{Outcome, block_on, print, print_json, words};
+use super::{Outcome, block_on, json, print, print_aside, words};
 use crate::proto::v1::stream_verify_credentials_request::Kind as Asked;
 use crate::proto::v1::stream_verify_credentials_response::Kind as Told;
 use crate::proto::v1::verification_result::Outcome as Fared;
@@ -33,7 +33,8 @@ pub struct Roster {
     /// columns are kept as they are
     #[arg(value_name = "FILE.csv")]
     file: PathBuf,
-    /// Where the rows and their answers go [default: FILE.answers.csv]
+    /// Where the rows and their answers go; - for standard output, with the summary on standard error [default:
+    /// FILE.answers.csv]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -49,9 +50,10 @@ const EXAMPLE: &str = "\
 Examples:
   cpss-registry roster staff.csv --provider region-1-cmhc
   cpss-registry roster staff.csv --as-of 2026-03-01 --out march.csv
+  cpss-registry roster staff.csv --out - | grep -v ',CONFIRMED,'
 
 Every row is answered from one state of knowledge. The list is read, and found to be in order, before anything is asked.
-Its answers are for their reader alone (mode 0600), and replace no file that is there.";
+The file of answers is for its reader alone (mode 0600), and replaces no file that is there.";
 
 /// How the rows fared.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -72,19 +74,22 @@ impl Roster {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let list = StaffList::read(&self.file).map_err(|error| unreadable(&self.file, &error))?;
         let answers = self.out.clone().unwrap_or_else(|| self.file.with_extension("answers.csv"));
-        if answers.exists() {
+        if !is_stdout(&answers) && answers.exists() {
             let path = answers.display();
             return Err(Failure::usage(vec![format!("{path} is there already: name another with --out")]));
         }
         let (pinned, results) = block_on(self.ask(&list))?;
         self.refuse_unknown_provider(&pinned, &results)?;
-        list.write(&answers, &results)
-            .map_err(|error| Failure::of(format!("cannot write {}", answers.display()), &error))?;
         let summary = Summary::of(&results, pinned, answers);
-        if self.json {
-            print_json(&summary)?;
+        let said = if self.json { json(&summary)? } else { summary.text() };
+        let answers = &summary.answers;
+        let cannot_write = |error: std::io::Error| Failure::of(format!("cannot write {}", answers.display()), &error);
+        if is_stdout(answers) {
+            print(&list.text(&results).map_err(cannot_write)?)?;
+            print_aside(&said);
         } else {
-            print(&summary.text())?;
+            list.write(answers, &results).map_err(cannot_write)?;
+            print(&said)?;
         }
         Ok(summary.outcome())
     }
@@ -130,6 +135,11 @@ impl Roster {
             "--provider: no provider `{provider}` is on file as known at revision {revision}; no answers were written"
         )]))
     }
+}
+
+/// Whether answers go to standard output.
+fn is_stdout(answers: &Path) -> bool {
+    answers.as_os_str() == "-"
 }
 
 /// Whether an answer gives a reason.
@@ -193,7 +203,9 @@ impl Summary {
         if self.mistyped > 0 {
             text.push_str(&format!("\n  {} of the numbers cannot exist: look for typing errors\n", self.mistyped));
         }
-        text.push_str(&format!("\n  each row with its answer: {}\n", self.answers.display()));
+        if !is_stdout(&self.answers) {
+            text.push_str(&format!("\n  each row with its answer: {}\n", self.answers.display()));
+        }
         text
     }
 }
