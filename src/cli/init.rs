@@ -1,5 +1,6 @@
 //! `init`: everything that a production start needs, in one step; and another client for it.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -7,7 +8,7 @@ use uuid::Uuid;
 
 use super::failure::Failure;
 use super::{Outcome, print, print_json};
-use crate::server::setup::{self, Credentials, FIRST_CLIENT, NewClient, Setup};
+use crate::server::setup::{self, Credentials, FIRST_CLIENT, Invitation, NewClient, Setup, SetupError};
 
 /// Make a production start: the registry, configuration, certificates, list of clients; or let in another client
 #[derive(Debug, clap::Args)]
@@ -21,10 +22,10 @@ pub struct Init {
     host: Vec<String>,
     /// Where the server will listen
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:50051", conflicts_with = "client")]
-    listen: String,
+    listen: SocketAddr,
     /// Where it will serve health
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9090", conflicts_with = "client")]
-    ops_listen: String,
+    ops_listen: SocketAddr,
     /// Where it will keep the record: a registry is made there, unless there is one [default: DIR/data]
     #[arg(long, value_name = "DIR", conflicts_with = "client")]
     data_dir: Option<PathBuf>,
@@ -64,7 +65,8 @@ Examples:
 #[derive(Serialize)]
 struct Made<'a> {
     directory: &'a Path,
-    client: &'a str,
+    endpoint: Option<&'a str>,
+    client: Option<&'a str>,
     certificate: Option<&'a Path>,
     key: Option<&'a Path>,
     token: Option<&'a Path>,
@@ -79,16 +81,24 @@ impl Init {
             (Some(_), None) => return Err(Failure::usage(vec!["--client: say its --role, or --renew".to_owned()])),
             (None, _) => self.set_up(),
         };
-        let credentials = credentials.map_err(|error| Failure::of("cannot set up", &error))?;
+        let cannot = |error: SetupError| Failure::of("cannot set up", &error);
+        let credentials = credentials.map_err(cannot)?;
+        let invitation = self.invited().map(|client| setup::invitation(&self.directory, client));
+        let invitation = invitation.transpose().map_err(cannot)?;
         if self.json {
-            print_json(&self.made(&credentials))?;
+            print_json(&self.made(&credentials, invitation.as_ref()))?;
         } else {
-            print(&self.instructions(&credentials))?;
+            print(&self.instructions(&credentials, invitation.as_ref()).map_err(cannot)?)?;
         }
         Ok(Outcome::Done)
     }
 
-    fn add(&self, client: &str, role: &str) -> Result<Credentials, setup::SetupError> {
+    /// The client that gets something; none: the server does.
+    fn invited(&self) -> Option<&str> {
+        self.client.as_deref().or_else(|| (!self.renew).then_some(FIRST_CLIENT))
+    }
+
+    fn add(&self, client: &str, role: &str) -> Result<Credentials, SetupError> {
         let client = NewClient {
             name: client.to_owned(),
             role: role.to_owned(),
@@ -99,11 +109,11 @@ impl Init {
         setup::add_client(&self.directory, &client)
     }
 
-    fn set_up(&self) -> Result<Credentials, setup::SetupError> {
+    fn set_up(&self) -> Result<Credentials, SetupError> {
         let setup = Setup {
             hosts: self.host.clone(),
-            listen: self.listen.clone(),
-            ops_listen: self.ops_listen.clone(),
+            listen: self.listen.to_string(),
+            ops_listen: self.ops_listen.to_string(),
             data_dir: self.data_dir.clone(),
             registry: self.registry,
             days: self.days,
@@ -111,47 +121,66 @@ impl Init {
         setup::set_up(&self.directory, &setup)
     }
 
-    fn made<'a>(&'a self, credentials: &'a Credentials) -> Made<'a> {
-        let client = self.client.as_deref().unwrap_or(FIRST_CLIENT);
+    fn made<'a>(&'a self, credentials: &'a Credentials, invitation: Option<&'a Invitation>) -> Made<'a> {
         let (certificate, key, token) = match credentials {
             Credentials::Certificate { certificate, key } => (Some(&**certificate), Some(&**key), None),
             Credentials::Token { token } => (None, None, Some(&**token)),
         };
-        Made { directory: &self.directory, client, certificate, key, token }
+        let endpoint = invitation.map(|invitation| &*invitation.endpoint);
+        Made { directory: &self.directory, endpoint, client: self.invited(), certificate, key, token }
     }
 
     /// What to do with what was made.
-    fn instructions(&self, credentials: &Credentials) -> String {
+    fn instructions(&self, credentials: &Credentials, invitation: Option<&Invitation>) -> Result<String, SetupError> {
         let directory = self.directory.display();
-        let shown = match credentials {
-            Credentials::Certificate { certificate, key } => {
-                format!("--cert {} --key {}", certificate.display(), key.display())
-            }
-            Credentials::Token { token } => format!("--token-file {}", token.display()),
+        let Some(invitation) = invitation else {
+            let text =
+                "The server's certificate is renewed. A running server takes it within two seconds, or on SIGHUP.\n";
+            return Ok(text.to_owned());
         };
-        let port = self.listen.rsplit_once(':').map_or("50051", |(_, port)| port);
-        let ask = format!(
-            "  cpss-registry verify NUMBER --endpoint https://localhost:{port} --ca {directory}/ca.crt {shown}\n"
-        );
-        match &self.client {
-            None if self.renew => {
-                "The server's certificate is renewed. A running server takes it within two seconds, or on SIGHUP.\n"
-                    .to_owned()
-            }
-            Some(name) if self.renew => format!("{name} has another certificate. Ask with it:\n{ask}"),
+        let call = self.first_call(credentials, invitation);
+        Ok(match &self.client {
+            Some(name) if self.renew => format!("{name} has another certificate. Call with it:\n{call}"),
             Some(name) => format!(
-                "{name} may call now: it is on {directory}/clients.toml, which a running server takes within two seconds.\n\n\
-                 Ask as {name}, with what it alone should have:\n{ask}"
+                "{name} may call now. A running server reads {directory}/clients.toml within two seconds. It has:\n{}\n\
+                 Call {} as {name}, with files that nobody else should have:\n{call}",
+                indented(&setup::last_row(&self.directory)?),
+                invitation.endpoint
             ),
             None => format!(
-                "{directory} holds a configuration, an authority, the server's certificate and the first client's. The \
-                 configuration pins the registry (`registry`).\n\n\
+                "{directory} holds a configuration, an authority, the server's certificate and the first client's.\n\n\
+                 {directory}/config.toml has the address and the registry:\n{}\n\
                  Start the service:\n  cpss-registry serve --config {directory}/config.toml\n\
-                 Ask it as the registrar:\n{ask}\
+                 Ask it as the registrar:\n{call}\
                  Let in another client (--token gives it a token instead of a certificate):\n  \
                  cpss-registry init {directory} --client region-1-hr --role provider --provider region-1-cmhc\n\n\
-                 {directory}/ca.key signs clients: whoever has it can be anyone. Keep it off this machine between times.\n"
+                 {directory}/ca.key signs clients: whoever has it can be anyone. Keep it off this machine between times.\n",
+                indented(&setup::address_and_pin(&self.directory)?)
             ),
+        })
+    }
+
+    /// A command that the client's role may call, to try what it was given.
+    fn first_call(&self, credentials: &Credentials, Invitation { endpoint, may_verify }: &Invitation) -> String {
+        let ca = format!("{}/ca.crt", self.directory.display());
+        let verify = format!("cpss-registry verify NUMBER --endpoint {endpoint} --ca {ca}");
+        let buf = format!("buf curl --protocol grpc --cacert {ca}");
+        let list = format!("{endpoint}/ms.dmh.credential.v1.ProviderService/ListProviders");
+        match credentials {
+            Credentials::Certificate { certificate, key } => {
+                let shown = format!("--cert {} --key {}", certificate.display(), key.display());
+                if *may_verify { format!("  {verify} {shown}\n") } else { format!("  {buf} {shown} {list}\n") }
+            }
+            Credentials::Token { token } if *may_verify => format!("  {verify} --token-file {}\n", token.display()),
+            // Every user of the machine can read a command line, but not a pipe.
+            Credentials::Token { token } => {
+                let header = format!("printf 'authorization: Bearer %s\\n' \"$(cat {})\"", token.display());
+                format!("  {header} | {buf} --header @- {list}\n")
+            }
         }
     }
+}
+
+fn indented(lines: &str) -> String {
+    lines.lines().map(|line| format!("  {line}\n")).collect()
 }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use super::Caller;
 use super::token::Digest;
+use crate::domain::fact::Role;
 
 /// Everyone who may call.
 ///
@@ -82,15 +83,19 @@ impl Clients {
 
     /// Refuses to be replaced by a list that lacks more than half of these clients, by name, unless that list says so.
     pub fn refuse_to_lose_most(&self, next: &Clients) -> Result<(), RemovesMost> {
-        let kept: HashSet<&str> = next.callers().collect();
+        let kept: HashSet<&str> = next.callers().map(|caller| caller.client.as_str()).collect();
         let of = self.count();
-        let removed = self.callers().filter(|name| !kept.contains(name)).count();
+        let removed = self.callers().filter(|caller| !kept.contains(caller.client.as_str())).count();
         if removed * 2 > of && !next.may_remove_most { Err(RemovesMost { removed, of }) } else { Ok(()) }
     }
 
-    /// The names of all clients.
-    fn callers(&self) -> impl Iterator<Item = &str> {
-        self.by_uri.values().chain(self.by_token.values()).map(|caller| caller.client.as_str())
+    /// The role of the client of this name.
+    pub fn role_of(&self, name: &str) -> Option<&Role> {
+        self.callers().find(|caller| caller.client == name).map(|caller| &caller.role)
+    }
+
+    fn callers(&self) -> impl Iterator<Item = &Caller> {
+        self.by_uri.values().chain(self.by_token.values()).map(|caller| &**caller)
     }
 
     /// Whose certificate names these URIs; nobody's, if they are of several clients.

@@ -28,6 +28,9 @@ use crate::store::holds_registry;
 use crate::store::log::LogOptions;
 use crate::telemetry::audit::{self, Place};
 
+/// Where the contract is served, unless something else is said.
+const LISTEN_PORT: u16 = 50051;
+
 /// What the command line says, not yet checked. Every key of the file has a flag.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Flags {
@@ -220,9 +223,8 @@ impl Config {
         }
         let data_dir = PathBuf::from(if flags.dev { "./data" } else { "/var/lib/cpss-registry" });
         let disk = LogOptions::default();
-        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         // In the order in which they are shown.
-        let listen = reading.take("listen", "--listen", &flags.listen, loopback(50051));
+        let listen = reading.take("listen", "--listen", &flags.listen, loopback(LISTEN_PORT));
         let ops_listen = reading.take("ops_listen", "--ops-listen", &flags.ops_listen, loopback(9090));
         let access = reading.take_access(flags);
         let data_dir = reading.take("data_dir", "--data-dir", &flags.data_dir, data_dir);
@@ -274,12 +276,22 @@ impl Config {
 
     /// The data directory alone, for who works on it without serving: or every mistake in the file.
     pub fn read_data_dir(flags: &Flags) -> Result<PathBuf, Vec<Mistake>> {
+        let default = PathBuf::from("/var/lib/cpss-registry");
+        Config::read_one(flags, |reading| reading.take("data_dir", "--data-dir", &flags.data_dir, default))
+    }
+
+    /// Where the server listens, for clients that are told before it serves: or every mistake in the file.
+    pub fn read_listen(flags: &Flags) -> Result<SocketAddr, Vec<Mistake>> {
+        Config::read_one(flags, |reading| reading.take("listen", "--listen", &flags.listen, loopback(LISTEN_PORT)))
+    }
+
+    fn read_one<V>(flags: &Flags, take: impl FnOnce(&mut Reading) -> V) -> Result<V, Vec<Mistake>> {
         let mut reading = Reading::default();
         if let Some(path) = &flags.config {
             reading.read_file(path);
         }
-        let data_dir = reading.take("data_dir", "--data-dir", &flags.data_dir, PathBuf::from("/var/lib/cpss-registry"));
-        if reading.mistakes.is_empty() { Ok(data_dir) } else { Err(reading.mistakes) }
+        let value = take(&mut reading);
+        if reading.mistakes.is_empty() { Ok(value) } else { Err(reading.mistakes) }
     }
 
     /// Proves that reads can be written down: opens the file, writes a line and syncs it. In a data directory without a
@@ -300,6 +312,10 @@ impl Config {
     pub fn settings(&self) -> &[Setting] {
         &self.settings
     }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 #[cfg(test)]

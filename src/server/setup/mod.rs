@@ -3,16 +3,19 @@
 
 mod authority;
 mod files;
+mod invitation;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
 use self::authority::{Authority, Pair, Subject};
 use self::files::Readers;
-use crate::auth::clients::Clients;
+pub use self::invitation::{Invitation, address_and_pin, invitation, last_row};
+use crate::auth::clients::{Clients, Mistake};
 use crate::auth::token::Digest;
 use crate::registry::{OpenError, Options, Registry, clock};
 use crate::store::{IdentityError, OpenMode, StoreOptions, registry_id};
@@ -109,7 +112,18 @@ pub enum SetupError {
     /// No random bytes could be had.
     #[error("the machine gives no random bytes")]
     Random(#[source] getrandom::Error),
-    /// The list of clients would not hold with the client on it.
+    /// The configuration cannot be used.
+    #[error("{0}")]
+    BadConfig(String),
+    /// What is to be renewed is of no client.
+    #[error("{path} has no client `{client}`: add it with --role")]
+    NotOnList {
+        /// The list.
+        path: PathBuf,
+        /// The client.
+        client: String,
+    },
+    /// The list of clients cannot be used, or could not with the client on it.
     #[error("{path}:{mistake}")]
     BadList {
         /// The list.
@@ -137,7 +151,7 @@ pub fn set_up(directory: &Path, setup: &Setup) -> Result<Credentials, SetupError
     let now = clock::now();
     let (authority, pair) = Authority::make(now)?;
     write_pair(&directory, CA, &pair)?;
-    let hosts = hosts(&setup.hosts);
+    let hosts = hosts(setup);
     write_pair(&directory, SERVER, &authority.sign(&Subject::Server { hosts: &hosts }, now, setup.days)?)?;
     files::write_new(&directory.join(CLIENTS), CLIENTS_HEAD, Readers::Anyone)?;
     let registrar = NewClient {
@@ -176,6 +190,8 @@ fn find_or_create(data_dir: &Path) -> Result<Uuid, SetupError> {
 /// Lets another client in.
 pub fn add_client(directory: &Path, client: &NewClient) -> Result<Credentials, SetupError> {
     let directory = absolute(directory)?;
+    // A configuration that cannot be used is refused before anything is made.
+    invitation::endpoint(&directory)?;
     if client.shows_token {
         return give_token(&directory, client);
     }
@@ -195,6 +211,7 @@ pub fn renew_server(directory: &Path, days: u32) -> Result<Credentials, SetupErr
 pub fn renew_client(directory: &Path, name: &str, days: u32) -> Result<Credentials, SetupError> {
     let directory = absolute(directory)?;
     // What is not there is not renewed.
+    invitation(&directory, name)?;
     files::read(&directory.join(format!("{name}.crt")))?;
     let uri = uri_of(name);
     let pair = authority(&directory)?.sign(&Subject::Client { name, uri: &uri }, clock::now(), days)?;
@@ -220,11 +237,13 @@ fn absolute_path(path: &Path) -> Result<PathBuf, SetupError> {
     std::path::absolute(path).map_err(|source| SetupError::Disk { path: path.to_owned(), source })
 }
 
-/// Where the server is reached: what was said, and this machine.
-fn hosts(said: &[String]) -> Vec<String> {
+/// Where the server is reached: this machine, the address that it listens on, and what was said.
+fn hosts(setup: &Setup) -> Vec<String> {
     let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), own.trim().to_owned()];
-    hosts.extend_from_slice(said);
+    let listen = setup.listen.parse().ok().map(|listen: SocketAddr| listen.ip());
+    hosts.extend(listen.filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string()));
+    hosts.extend_from_slice(&setup.hosts);
     let mut kept = Vec::new();
     hosts.into_iter().filter(|host| !host.is_empty()).for_each(|host| {
         if !kept.contains(&host) {
@@ -285,11 +304,13 @@ fn list_with(directory: &Path, client: &NewClient, shows: &str, what: &str) -> R
     ));
     match Clients::read(&list) {
         Ok(_) => Ok(list),
-        Err(mistakes) => {
-            let mistake = mistakes.into_iter().next().map(|mistake| mistake.to_string()).unwrap_or_default();
-            Err(SetupError::BadList { path, mistake })
-        }
+        Err(mistakes) => Err(bad_list(&path, mistakes)),
     }
+}
+
+fn bad_list(path: &Path, mistakes: Vec<Mistake>) -> SetupError {
+    let mistake = mistakes.into_iter().next().map(|mistake| mistake.to_string()).unwrap_or_default();
+    SetupError::BadList { path: path.to_owned(), mistake }
 }
 
 /// A text as TOML quotes it, which is how JSON does.

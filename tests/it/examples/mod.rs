@@ -4,6 +4,7 @@
 //! free ports, and 10,000 invented people are 100. Examples that use more than the program itself need buf, jq and sqlite3: they are in a
 //! test of their own, which `.ci/run` runs.
 
+mod invited;
 mod pages;
 mod sandbox;
 
