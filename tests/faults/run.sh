@@ -33,7 +33,7 @@ export CPSS_BINARY=$binary size_mib tests
 # shellcheck disable=SC2016 # expanded inside
 "${namespace[@]}" bash -euo pipefail -c '
     work=$(mktemp -d)
-    trap "umount \"$work/disk\" \"$work/image.mounted\" 2>/dev/null; rm -rf \"$work\"" EXIT
+    trap "umount \"$work/disk\" \"$work/image.mounted\" 2>/dev/null || true; rm -rf \"$work\"" EXIT
     mkdir "$work/disk"
     truncate -s "${size_mib}M" "$work/small"
     truncate -s 1G "$work/image"

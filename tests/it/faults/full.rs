@@ -135,13 +135,13 @@ async fn a_disk_that_fills_up_holds_writes_and_nothing_else_until_there_is_room(
 async fn a_day_that_begins_on_a_full_disk_is_opened_when_there_is_room() {
     let disk = small_disk();
     let data_dir = disk.join("data");
-    let (process, client) = Process::start(&data_dir, TODAY);
-    let head = client.head().await;
+    let reserve = RESERVE.to_string();
+    let arguments = ["--disk-reserve-bytes", &reserve, "--disk-reserve-percent", "0"];
+    let process = Process::spawn_with(&data_dir, TODAY, &arguments);
+    let head = Client::connect(process.listening()).head().await;
     process.stop();
 
     let ballast = Ballast::leave(&disk, RESERVE - MIB);
-    let reserve = RESERVE.to_string();
-    let arguments = ["--disk-reserve-bytes", &reserve, "--disk-reserve-percent", "0"];
     let process = Process::spawn_with(&data_dir, "2026-03-03", &arguments);
     let client = Client::connect(process.listening());
     writes_are(&process, NotServing).await;
