@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cpss_registry::proto::v1;
 use h2::client::{ResponseFuture, SendRequest};
-use h2::{RecvStream, SendStream};
+use h2::{Ping, RecvStream, SendStream};
 use prost::Message as _;
 use prost::bytes::Bytes;
 use tokio::io::AsyncWriteExt as _;
@@ -159,7 +159,8 @@ struct Unfinished {
 
 impl Unfinished {
     async fn begin(address: SocketAddr, method: &str, message: &[u8]) -> Unfinished {
-        let (h2, connection) = h2::client::handshake(TcpStream::connect(address).await.unwrap()).await.unwrap();
+        let (h2, mut connection) = h2::client::handshake(TcpStream::connect(address).await.unwrap()).await.unwrap();
+        let mut pings = connection.ping_pong().unwrap();
         tokio::spawn(connection);
         let uri = format!("http://{address}/{PACKAGE}.{method}");
         let request = http::Request::post(uri).header("content-type", "application/grpc").header("te", "trailers");
@@ -169,6 +170,10 @@ impl Unfinished {
         let mut begun = Bytes::from(whole);
         let rest = begun.split_off(begun.len() / 2);
         body.send_data(begun, false).unwrap();
+        // The server answers the second ping when it has read the call: the first one may overtake it on its way out.
+        for _ in 0..2 {
+            pings.ping(Ping::opaque()).await.unwrap();
+        }
         Unfinished { _connection: h2, answer, body, rest }
     }
 
