@@ -95,6 +95,10 @@ pub fn list_employments(
     let provider = if request.provider_id.is_empty() { own.cloned() } else { provider };
     let credential = fields.optional_id(&request.credential_number);
     let specialist = fields.optional_id(&request.specialist_id);
+    let named = [&request.provider_id, &request.credential_number, &request.specialist_id];
+    if own.is_none() && named.iter().all(|id| id.is_empty()) {
+        fields.refuse("provider_id", "required, unless credential_number or specialist_id is set");
+    }
     let as_of = fields.optional_day("as_of", request.as_of);
     let known_at = fields.known_at(request.known_at.as_ref());
     let filter = EmploymentFilter { provider, credential, specialist, as_of, own_staff_of: None };
