@@ -1,5 +1,6 @@
 //! The flags of every command that asks about credentials.
 
+use clap::builder::NonEmptyStringValueParser;
 use jiff::Timestamp;
 
 use crate::proto::google::r#type::Date;
@@ -17,8 +18,8 @@ pub struct Question {
     #[arg(long, value_name = "REVISION|TIME", value_parser = read_point)]
     known_at: Option<Point>,
     /// The provider where the holder works: only it is looked at
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    provider: String,
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    provider: Option<String>,
     /// A designation that must be held, such as YOUNG_ADULT; may be repeated
     #[arg(long, value_name = "NAME", value_parser = read_designation)]
     designation: Vec<Designation>,
@@ -30,7 +31,7 @@ impl Question {
         VerificationItem {
             subject: Some(Subject::CredentialNumber(credential_number)),
             as_of: self.as_of,
-            provider_id: self.provider.clone(),
+            provider_id: self.provider().to_owned(),
             designations: self.designation.iter().map(|code| *code as i32).collect(),
             ..VerificationItem::default()
         }
@@ -38,7 +39,7 @@ impl Question {
 
     /// The provider that is named; empty: none.
     pub fn provider(&self) -> &str {
-        &self.provider
+        self.provider.as_deref().unwrap_or_default()
     }
 
     /// The state of knowledge; none: the head.

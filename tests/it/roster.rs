@@ -115,5 +115,16 @@ async fn a_list_is_never_shortened_in_silence() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(3));
     assert!(said.contains("1 of the numbers cannot exist: look for typing errors"), "{said}");
+    assert!(!said.contains("check --provider"), "{said}");
+
+    fs::remove_file(&answers).unwrap();
+    fs::write(&list, format!("credential_number,family_name\n{number},Someone\n{number}7,Example\n")).unwrap();
+    let output = roster(&list, &endpoint, &["--provider", "region-1-cmch"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(said.contains("nothing says whether the provider `region-1-cmch` is on file: check --provider"), "{said}");
+    fs::remove_file(&answers).unwrap();
+    let output = roster(&list, &endpoint, &["--provider", ""]);
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
     process.stop();
 }

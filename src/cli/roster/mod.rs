@@ -65,6 +65,9 @@ struct Summary {
     undetermined: usize,
     refused: usize,
     mistyped: usize,
+    /// The provider asked about, where no row's answer says anything about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unjudged_provider: Option<String>,
     epoch: String,
     known_at_revision: u64,
     answers: PathBuf,
@@ -80,7 +83,9 @@ impl Roster {
         }
         let (pinned, results) = block_on(self.ask(&list))?;
         self.refuse_unknown_provider(&pinned, &results)?;
-        let summary = Summary::of(&results, pinned, answers);
+        let mut summary = Summary::of(&results, pinned, answers);
+        let provider = Some(self.question.provider()).filter(|provider| !provider.is_empty());
+        summary.unjudged_provider = provider.filter(|_| !results.iter().any(is_about_provider)).map(str::to_owned);
         let said = if self.json { json(&summary)? } else { summary.text() };
         let answers = &summary.answers;
         let cannot_write = |error: std::io::Error| Failure::of(format!("cannot write {}", answers.display()), &error);
@@ -140,6 +145,12 @@ impl Roster {
 /// Whether answers go to standard output.
 fn is_stdout(answers: &Path) -> bool {
     answers.as_os_str() == "-"
+}
+
+/// Whether an answer is also about the provider asked about: none of its reasons stands alone.
+fn is_about_provider(result: &VerificationResult) -> bool {
+    let alone = [Reason::CredentialNotOnFile, Reason::NameMismatch, Reason::SpecialistAmbiguous];
+    matches!(result.outcome, Some(Fared::Verification(_))) && !alone.iter().any(|reason| is_said(result, *reason))
 }
 
 /// Whether an answer gives a reason.
@@ -202,6 +213,10 @@ impl Summary {
         }
         if self.mistyped > 0 {
             text.push_str(&format!("\n  {} of the numbers cannot exist: look for typing errors\n", self.mistyped));
+        }
+        if let Some(provider) = &self.unjudged_provider {
+            let nobody = "no row has an answer about a person, so nothing says whether the provider";
+            text.push_str(&format!("\n  {nobody} `{provider}` is on file: check --provider\n"));
         }
         if !is_stdout(&self.answers) {
             text.push_str(&format!("\n  each row with its answer: {}\n", self.answers.display()));
