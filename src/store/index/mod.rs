@@ -212,7 +212,7 @@ impl Index {
         if applied > head {
             return Err(OpenIndexError::LostRecords { applied, head });
         }
-        fs::create_dir_all(directory)?;
+        prepare(directory)?;
         clear(directory, &layers)?;
         let from_the_beginning = layers.applied() == Revision::ZERO;
         if head.0 - layers.applied().0 > options.fold_in_place {
@@ -342,12 +342,21 @@ fn open_sled(directory: &Path, options: IndexOptions) -> Result<sled::Db, IndexE
     unless_it_panics(|| sled::Config::new().path(path).temporary(true).cache_capacity(options.cache_bytes).open())
 }
 
+/// Makes the directory, also where something else has its name: a file, or a link that leads nowhere.
+fn prepare(directory: &Path) -> io::Result<()> {
+    if directory.symlink_metadata().is_ok() && !directory.is_dir() {
+        tracing::warn!(path = %directory.display(), "replaced by a new index: it is not a directory");
+        fs::remove_file(directory)?;
+    }
+    fs::create_dir_all(directory)
+}
+
 /// Takes away what is not of the index: what sled held, bases that lie on nothing, what was not finished. What cannot be
 /// taken away is in nobody's way.
 fn clear(directory: &Path, layers: &Layers) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        if trust::is_note(&path) || layers.have(&path, directory) {
+        if (trust::is_note(&path) && path.is_file()) || layers.have(&path, directory) {
             continue;
         }
         let is_directory = path.symlink_metadata().is_ok_and(|file| file.is_dir());

@@ -6,6 +6,8 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
 use super::super::index::{IndexOptions, View};
 use super::{answers, commit, open, open_or_begin, record, specialist, ten_records};
 use crate::domain::id::Revision;
@@ -59,6 +61,38 @@ fn whatever_byte_of_the_index_is_damaged_the_answers_are_the_same() {
         }
     }
     println!("{damaged} places damaged");
+}
+
+#[test]
+fn whatever_has_the_name_of_the_index_or_of_a_file_of_it_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, said) = ten_records(directory.path());
+    store.close().unwrap();
+    let index = directory.path().join("index");
+    let note = fs::read(index.join("trust")).unwrap();
+    let trusted = || {
+        fs::create_dir(&index).unwrap();
+        fs::write(index.join("trust"), &note).unwrap();
+    };
+    let pipe = |path: &Path| mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let spoils: [(&str, &dyn Fn()); 5] = [
+        ("a file", &|| fs::write(&index, "hi").unwrap()),
+        ("a link that leads nowhere", &|| std::os::unix::fs::symlink("/nonexistent/index", &index).unwrap()),
+        ("a directory for the note", &|| fs::create_dir_all(index.join("trust")).unwrap()),
+        ("a directory for a base", &|| {
+            trusted();
+            fs::create_dir(index.join("0.base")).unwrap();
+        }),
+        ("a pipe for a base", &|| {
+            trusted();
+            pipe(&index.join("0.base"));
+        }),
+    ];
+    for (what, spoil) in spoils {
+        fs::remove_dir_all(&index).unwrap();
+        spoil();
+        assert_eq!(answers_after_a_restart(directory.path()), said, "{what}");
+    }
 }
 
 #[test]

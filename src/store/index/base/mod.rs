@@ -88,10 +88,11 @@ pub(super) struct Base {
 impl Base {
     /// Opens a base. None where there is none of this version that is whole.
     pub(super) fn open(path: &Path) -> io::Result<Option<Base>> {
-        let file = match File::open(path) {
-            Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened?,
-        };
+        // To open a pipe would wait for somebody to write to it.
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let file = File::open(path)?;
         let Some(footer_at) = file.metadata()?.len().checked_sub(FOOTER_BYTES as u64) else { return Ok(None) };
         let mut footer = [0; FOOTER_BYTES];
         file.read_exact_at(&mut footer, footer_at)?;
