@@ -119,10 +119,14 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    /// Whether the data directory that was named does not hold the registry: nothing helps but to name another one, or to
-    /// mount the disk.
+    /// Whether the directory or the file that was named is not what it has to be: nothing helps but to name another one,
+    /// or to mount the disk.
     pub fn is_wrong_place(&self) -> bool {
-        matches!(self, ServeError::Open(refused) if refused.is_no_registry())
+        match self {
+            ServeError::Open(refused) => refused.is_no_registry(),
+            ServeError::Audit(refused) => matches!(refused, AuditFileError::NotAFile { .. }),
+            _ => false,
+        }
     }
 }
 

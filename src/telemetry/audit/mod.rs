@@ -2,11 +2,11 @@
 //!
 //! A question leaves a small message in a bounded queue. A thread of its own makes lines of the messages and writes them.
 //! The call waits until its line is written. All calls of one lane wait together, so that the lane is woken once for all of
-//! them ([`group`]). While the file cannot be written, or a write does not return in time, calls are refused ([`Unwritable`]);
+//! them. While the file cannot be written, or a write does not return in time, calls are refused ([`Unwritable`]);
 //! that ends when all lines taken so far are in the file. No name and no birth date has a place in a message.
 //!
 //! A line is in the file when its answer goes out, so a kill of the process takes no line of an answer. The file is put on
-//! the disk about once a second while it grows ([`sync`]), so a power cut takes at most the lines of the last second or two.
+//! the disk about once a second while it grows, so a power cut takes at most the lines of the last second or two.
 
 mod file;
 mod group;

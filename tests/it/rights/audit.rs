@@ -142,7 +142,7 @@ fn an_audit_that_is_no_regular_file_is_refused_at_start_and_by_a_check() {
     for file in no_files(directory.path()) {
         let expected = format!("{file} is not a regular file: name one in audit_file");
         let (status, said) = Process::spawn_with(&data, TODAY, &["--audit-file", &file]).wait();
-        assert!(status.code() == Some(1) && said.contains(&expected), "{status}: {said}");
+        assert!(status.code() == Some(2) && said.contains(&expected), "{status}: {said}");
         let check = Command::new(env!("CARGO_BIN_EXE_cpss-registry"))
             .args(["config", "--check", "--dev", "--audit-file", &file, "--data-dir", data.to_str().unwrap()])
             .output()
