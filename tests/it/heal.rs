@@ -117,7 +117,7 @@ impl Place {
 /// again.
 fn ended_in_order(process: Process, refused: &tonic::Status) {
     let by_the_registry = !refused.details().is_empty();
-    let is_closed = refused.code() == Code::Unknown && !by_the_registry;
+    let is_closed = matches!(refused.code(), Code::Unknown | Code::Cancelled) && !by_the_registry;
     assert!(is_closed || refused.code() == Code::Unavailable, "{refused:?}");
     let (status, said) = process.wait();
     assert_eq!(status.code(), Some(1), "{said}");

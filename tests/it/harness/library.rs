@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cpss_registry::domain::command::Command;
 use cpss_registry::domain::day::{Day, Period};
@@ -11,17 +12,28 @@ use cpss_registry::domain::timeline::Timeline;
 use cpss_registry::registry::list::Window;
 use cpss_registry::registry::search::CredentialFilter;
 use cpss_registry::registry::snapshot::Snapshot;
-use cpss_registry::registry::{Content, Numbers, Opened, Options, Registry, Submission};
-use cpss_registry::store::{OpenMode, StoreOptions};
+use cpss_registry::registry::{Content, Numbers, OpenError, Opened, Options, Registry, Submission};
+use cpss_registry::store::{self, DataDirError, OpenMode, StoreOptions};
 use uuid::Uuid;
 
 /// Opens the registry of a data directory, or an empty one, on this day or the last one that it opened.
-pub fn open(data: &Path, today: &str, store: StoreOptions) -> Opened {
+pub fn open(data: &Path, today: &str, options: StoreOptions) -> Opened {
     let today = Some(today.parse().unwrap());
-    let store = StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..store };
+    let store = StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..options };
     let options =
         Options { data_dir: data.to_owned(), registry: None, rules_dir: None, today, open_days_through: None, store };
-    Registry::open(options, &mut |_| {}).unwrap()
+    let begun = Instant::now();
+    loop {
+        match Registry::open(options.clone(), &mut |_| {}) {
+            // A program that another test starts at this moment has the lock until it runs, if this process had it.
+            Err(OpenError::Store(store::OpenError::DataDir(DataDirError::InUse { .. })))
+                if begun.elapsed() < Duration::from_secs(10) =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 /// Waits until everything is on disk.
