@@ -51,7 +51,7 @@ impl Backup {
         stand_back(BESIDE);
         let mut progress = Progress::new();
         let taken = backup(&data_dir, &self.target, &mut |step| progress.show(step));
-        let taken = taken.map_err(|error| Failure::of("no backup was taken", &error))?;
+        let taken = taken.map_err(|error| Failure::of("no backup was taken", &error).with_usage(error.is_usage()))?;
         drop(progress);
         let report = self.report(&taken);
         if self.json {

@@ -60,7 +60,8 @@ impl Restore {
         };
         let mut progress = Progress::new();
         let restored = restore(&self.backup, &data_dir, cut, clock::now(), &mut |step| progress.show(step));
-        let restored = restored.map_err(|error| Failure::of("nothing was restored", &error))?;
+        let restored =
+            restored.map_err(|error| Failure::of("nothing was restored", &error).with_usage(error.is_usage()))?;
         drop(progress);
         let report = Report {
             data_dir: data_dir.display().to_string(),

@@ -86,6 +86,7 @@ pub enum CheckError {
 /// that the index is compared with is made beside it and takes as much room.
 pub fn check(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) -> Result<Checked, CheckError> {
     let directory = DataDir::open(data_dir)?;
+    directory.request_key()?;
     let mut checked = check_log(&StillLog::listed(&directory.log())?, on_step)?;
     if let Ok(Some(published)) = super::published_head(data_dir)
         && published > checked.head

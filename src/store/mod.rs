@@ -139,7 +139,7 @@ impl Store {
     ) -> Result<Store, OpenError> {
         let (directory, unfinished) = take(directory, options.mode)?;
         let request_key = match directory.request_key() {
-            Err(DataDirError::NoKey(_)) if unfinished.is_some() || options.replaces_lost_key => {
+            Err(DataDirError::NoKey { .. }) if unfinished.is_some() || options.replaces_lost_key => {
                 directory.make_request_key(options.new_request_key)?
             }
             found => found?,

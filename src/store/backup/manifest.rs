@@ -63,6 +63,9 @@ pub struct Manifest {
 /// A directory does not have the manifest of a backup that can be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
+    /// There is not even the directory.
+    #[error("it does not exist: is its disk mounted?")]
+    NoDirectory,
     /// There is none.
     #[error("it has no MANIFEST: it is no backup, or one that was not finished")]
     Absent,
@@ -85,6 +88,9 @@ impl Manifest {
     pub(in crate::store) fn read(backup: &Path) -> Result<Manifest, ManifestError> {
         match fs::read_to_string(backup.join(MANIFEST)) {
             Ok(text) => Manifest::parse(&text),
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound && !backup.exists() => {
+                Err(ManifestError::NoDirectory)
+            }
             Err(absent) if absent.kind() == io::ErrorKind::NotFound => Err(ManifestError::Absent),
             Err(not_text) if not_text.kind() == io::ErrorKind::InvalidData => Err(ManifestError::Damaged { line: 1 }),
             Err(source) => Err(ManifestError::Disk(source)),

@@ -6,6 +6,7 @@
 //! A restored registry goes on from where the backup ends, and others may remember answers from beyond it. So a restore
 //! begins a new epoch, always.
 
+mod apart;
 mod cut;
 mod loss;
 mod manifest;
@@ -72,6 +73,19 @@ pub enum BackupError {
     /// The backup that is there is not an earlier one of this registry.
     #[error("{} holds a backup of another registry, or of a history that was left: name another directory", .0.display())]
     OtherHistory(PathBuf),
+    /// A copy in the directory that it is a copy of is lost with it.
+    #[error(
+        "the backup {} and the data directory {} are one directory, or one lies in the other: name directories apart from \
+         each other",
+        backup.display(),
+        data_dir.display()
+    )]
+    NotApart {
+        /// The backup.
+        backup: PathBuf,
+        /// The data directory.
+        data_dir: PathBuf,
+    },
     /// There is no such revision to cut after.
     #[error("the backup holds the records 1 to {head}, and revision {asked} is not one of them")]
     NoSuchRevision {
@@ -83,6 +97,13 @@ pub enum BackupError {
     /// Every record is later.
     #[error("every record of the backup is later than that time")]
     AllLater,
+}
+
+impl BackupError {
+    /// Whether the directories named cannot be used so, whatever they hold.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, BackupError::NotApart { .. })
+    }
 }
 
 impl From<Damage> for BackupError {

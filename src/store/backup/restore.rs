@@ -6,6 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::apart::refuse_unless_apart;
 use super::cut::{Draft, Rewriting};
 use super::verify::{log_of_backup, verify};
 use super::{BackupError, Cut, disk};
@@ -41,6 +42,7 @@ pub fn restore(
     now: Timestamp,
     on_step: &mut OnStep<'_>,
 ) -> Result<Restored, BackupError> {
+    refuse_unless_apart(backup, data_dir)?;
     let manifest = verify(backup, on_step)?;
     if let Cut::After(asked) = cut
         && (asked == Revision::ZERO || asked > manifest.head)

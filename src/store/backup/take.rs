@@ -6,13 +6,14 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
+use super::apart::refuse_unless_apart;
 use super::cut::{Draft, Tail};
 use super::manifest::{Listed, MANIFEST, Manifest, Sha256Text};
 use super::verify::{VerifyError, compare};
 use super::{BackupError, disk};
 use crate::domain::id::Revision;
 use crate::store::data_dir::{
-    DataDir, DataDirError, FORMAT, Found, REQUEST_KEY, check_format_of, look, mark, sync_directory, unmark,
+    DataDir, DataDirError, FORMAT, Found, check_format_of, look, mark, request_key_in, sync_directory, unmark,
     write_durably,
 };
 use crate::store::log::still::SegmentFile;
@@ -45,10 +46,13 @@ const COMMAND: &str = "backup";
 /// Every frame is checked and every record understood on the way. The earlier backup stays good until the new one is. A
 /// first backup that was cut off is begun anew.
 pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Result<Taken, BackupError> {
+    refuse_unless_apart(target, data_dir)?;
     let (log, lock) = log_of_data_dir(data_dir)?;
     if log.head() == Revision::ZERO {
         return Err(BackupError::NoRecords);
     }
+    // A registry that runs has the key in memory and goes on, but none that is restored without it would start.
+    request_key_in(data_dir)?;
     let earlier = prepare(target)?;
     let mut step = Step { doing: "backing up the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
     let mut copy = Copying { log: &log, target, earlier, tail: Tail::new(), copied: 0, kept: 0 };
@@ -144,10 +148,6 @@ impl Copying<'_> {
         let names = names.iter().filter_map(|entry: &fs::DirEntry| entry.file_name().into_string().ok());
         let mut paths: Vec<_> =
             names.filter(|name| !name.ends_with(".tmp")).map(|name| format!("keys/{name}")).collect();
-        // The registry that runs has it in memory and goes on, but none that is restored without it would start.
-        if !paths.iter().any(|path| path == REQUEST_KEY) {
-            return Err(DataDirError::NoKey(data_dir.join(REQUEST_KEY)).into());
-        }
         paths.sort();
         paths.insert(0, FORMAT.to_owned());
         let copied = paths.into_iter().map(|path| {

@@ -49,8 +49,7 @@ pub enum DataDirError {
     Empty(PathBuf),
     /// The directory holds something else.
     #[error(
-        "no registry here: {} has no FORMAT and holds something else ({name}): name the data directory of a registry, or \
-         an empty one to restore into",
+        "no registry here: {} has no FORMAT and holds something else ({name}): name the data directory of a registry",
         root.display()
     )]
     Foreign {
@@ -79,16 +78,26 @@ pub enum DataDirError {
     /// A new registry must not mix with one that is there.
     #[error("the data directory {} is not empty, it holds a registry: name one that is empty or does not exist", .0.display())]
     HoldsRegistry(PathBuf),
-    /// The key is not 32 bytes long.
-    #[error("{} is not 32 bytes long: copy it from a backup", .0.display())]
-    BadKey(PathBuf),
+    /// Nor with anything else.
+    #[error("the data directory {} is not empty, it holds {holds}: name one that is empty or does not exist", root.display())]
+    NotEmpty {
+        /// The directory.
+        root: PathBuf,
+        /// What is in it.
+        holds: String,
+    },
     /// The key is lost.
     #[error(
-        "{} is missing: copy it from a backup. If no backup has it, start once with `serve --new-request-key`: requests \
+        "{} is {fault}: copy it from a backup. If no backup has it, start once with `serve --new-request-key`: requests \
          that were recorded before and are sent again are refused from then on (REQUEST_ID_REUSED)",
-        .0.display()
+        path.display()
     )]
-    NoKey(PathBuf),
+    NoKey {
+        /// The key's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
     /// The process lacks a permission.
     #[error("{path} may not be {doing} by user {user}: {belongs}: run this command as that user", path = path.display())]
     Forbidden {
@@ -118,8 +127,8 @@ pub enum DataDirError {
 impl DataDirError {
     /// Whether the operator named a directory that is no registry: one that is missing, empty, or something else.
     pub fn is_no_registry(&self) -> bool {
-        use DataDirError::{Empty, Foreign, IsBackup, Missing, Unfinished};
-        matches!(self, Missing(_) | Empty(_) | Foreign { .. } | IsBackup(_) | Unfinished { .. })
+        use DataDirError::{Empty, Foreign, IsBackup, Missing, NotEmpty, Unfinished};
+        matches!(self, Missing(_) | Empty(_) | Foreign { .. } | IsBackup(_) | Unfinished { .. } | NotEmpty { .. })
     }
 }
 

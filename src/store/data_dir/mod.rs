@@ -95,12 +95,7 @@ impl DataDir {
 
     /// The key of the digests that tell a repeated request from another.
     pub fn request_key(&self) -> Result<Key, DataDirError> {
-        let path = self.root.join(REQUEST_KEY);
-        match fs::read(&path) {
-            Ok(bytes) => bytes.try_into().map_err(|_| DataDirError::BadKey(path)),
-            Err(absent) if absent.kind() == io::ErrorKind::NotFound => Err(DataDirError::NoKey(path)),
-            Err(refused) => Err(disk("read", &path)(refused)),
-        }
+        request_key_in(&self.root)
     }
 
     /// Makes that key: the given one, or one that nobody can guess.
@@ -111,6 +106,16 @@ impl DataDir {
         make_directory(&keys).map_err(disk("made", &keys))?;
         write_durably(&path, &key, 0o600).map_err(disk("written", &path))?;
         Ok(key)
+    }
+}
+
+/// The request key of a data directory. Another process may be serving it.
+pub(super) fn request_key_in(root: &Path) -> Result<Key, DataDirError> {
+    let path = root.join(REQUEST_KEY);
+    match fs::read(&path) {
+        Ok(bytes) => bytes.try_into().map_err(|_| DataDirError::NoKey { path, fault: "not 32 bytes long" }),
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => Err(DataDirError::NoKey { path, fault: "missing" }),
+        Err(refused) => Err(disk("read", &path)(refused)),
     }
 }
 
@@ -131,12 +136,16 @@ pub(super) fn refuse_unless_registry(root: &Path) -> Result<(), DataDirError> {
 
 /// Makes sure that a command may fill a directory, without touching it. Whether it was cut off there before.
 fn is_free_for(root: &Path, by: &str) -> Result<bool, DataDirError> {
-    match refuse_unless_registry(root) {
-        Ok(()) => Err(DataDirError::HoldsRegistry(root.to_owned())),
-        Err(DataDirError::Missing(_) | DataDirError::Empty(_)) => Ok(false),
-        Err(DataDirError::Unfinished { by: before, .. }) if before == by => Ok(true),
-        Err(refused) => Err(refused),
-    }
+    let holds = match refuse_unless_registry(root) {
+        Ok(()) => return Err(DataDirError::HoldsRegistry(root.to_owned())),
+        Err(DataDirError::Missing(_) | DataDirError::Empty(_)) => return Ok(false),
+        Err(DataDirError::Unfinished { by: before, .. }) if before == by => return Ok(true),
+        Err(DataDirError::Unfinished { by, .. }) => format!("what `{by}` left when it was cut off"),
+        Err(DataDirError::IsBackup(_)) => "a backup".to_owned(),
+        Err(DataDirError::Foreign { name, .. }) => format!("something else ({name})"),
+        Err(refused) => return Err(refused),
+    };
+    Err(DataDirError::NotEmpty { root: root.to_owned(), holds })
 }
 
 /// Keeps other processes out of a directory.

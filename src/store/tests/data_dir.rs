@@ -58,6 +58,17 @@ fn a_new_registry_is_not_mixed_with_anything() {
         assert!(refused.is_no_registry() && refused.to_string().contains("thesis.odt"), "{refused}");
         assert_eq!(names(&foreign), [foreign.join("thesis.odt")]);
     }
+    // One that is to be filled is not told that it lacks what it is to be filled with.
+    for (name, holds) in
+        [("thesis.odt", "something else (thesis.odt)"), ("MANIFEST", "a backup"), ("UNFINISHED", "what `other` left")]
+    {
+        let taken = scratch.path().join(format!("with {name}"));
+        fs::create_dir(&taken).unwrap();
+        fs::write(taken.join(name), "other\n").unwrap();
+        let refused = open(&taken, NEW).err().unwrap().to_string();
+        let expected = format!("the data directory {} is not empty, it holds {holds}", taken.display());
+        assert!(refused.starts_with(&expected), "{refused}");
+    }
 
     let registry = scratch.path().join("registry");
     fs::create_dir_all(registry.join("lost+found")).unwrap();
@@ -87,7 +98,7 @@ fn a_new_registry_that_was_cut_off_is_told_and_only_its_own_command_begins_anew(
     cut_off(&directory);
     for mode in [OpenMode::Existing, OpenMode::New("another"), OpenMode::ExistingOrNew("another")] {
         let refused = open(&directory, mode).err().unwrap();
-        assert!(matches!(&refused, DataDirError::Unfinished { by, .. } if by == "test"), "{refused}");
+        assert!(refused.is_no_registry() && refused.to_string().contains("`test`"), "{refused}");
         assert!(directory.join("index/half-made").exists());
     }
     open(&directory, OpenMode::ExistingOrNew("test")).unwrap().finish().unwrap();

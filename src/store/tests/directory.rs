@@ -25,7 +25,7 @@ fn a_directory_is_used_by_one_process_and_one_layout() {
         assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::BadFormat(_)))));
     }
     fs::remove_file(directory.path().join("FORMAT")).unwrap();
-    assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::Foreign { .. }))));
+    assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::NotEmpty { .. }))));
 }
 
 #[test]
@@ -36,15 +36,17 @@ fn the_request_key_is_made_once_for_its_owner_alone_and_never_again_unasked() {
     assert_eq!(*open(directory.path()).unwrap().request_key(), key);
     let path = directory.path().join("keys/request.key");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    fs::write(&path, "short").unwrap();
-    assert!(matches!(open(directory.path()), Err(OpenError::DataDir(DataDirError::BadKey(_)))));
-
-    for lost in [path.clone(), directory.path().join("keys")] {
-        let removed = if lost.is_dir() { fs::remove_dir_all(&lost) } else { fs::remove_file(&lost) };
-        removed.unwrap();
+    for (lose, fault) in [
+        ((|key| fs::write(key, "short")) as fn(&Path) -> io::Result<()>, "not 32 bytes long"),
+        (|key| fs::remove_file(key), "missing"),
+        (|key| fs::remove_dir_all(key.parent().unwrap()), "missing"),
+    ] {
+        lose(&path).unwrap();
+        let left = fs::read(&path).ok();
         let refusal = open(directory.path()).err().unwrap().to_string();
-        assert!(refusal.contains("keys/request.key is missing"), "{refusal}");
-        assert!(!path.exists(), "nothing was made");
+        assert!(refusal.contains(&format!("keys/request.key is {fault}")), "{refusal}");
+        assert!(refusal.contains("`serve --new-request-key`"), "{refusal}");
+        assert_eq!(fs::read(&path).ok(), left, "nothing was made");
         let options = StoreOptions { replaces_lost_key: true, ..StoreOptions::default() };
         let new = *Store::open(directory.path(), options, &mut |_| {}).unwrap().request_key();
         assert_ne!(new, key);

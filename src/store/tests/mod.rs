@@ -19,6 +19,7 @@ use crate::store::disk::simulated::SimulatedDisk;
 mod bases;
 mod damage;
 mod data_dir;
+mod directory;
 mod recent;
 mod version;
 

@@ -14,6 +14,7 @@ use super::*;
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::record::{Foreseen, Record};
+use crate::store::check::check;
 use crate::store::log::{LogOptions, ReadLog as _, StillLog};
 use crate::store::{OpenError, OpenMode, Store, StoreOptions, record, registry_id};
 
@@ -226,6 +227,46 @@ fn nothing_is_mixed_with_what_is_there() {
 }
 
 #[test]
+fn a_backup_and_a_data_directory_lie_apart() {
+    let scene = Scene::new();
+    scene.backup();
+    let before = (files(&scene.data()), files(&scene.at("backup")));
+    let link = scene.at("link");
+    std::os::unix::fs::symlink(scene.data(), &link).unwrap();
+    for target in ["data", "data/backup", "data/../data/a/b", "link", "link/a", "", "data2/../data", "data2/../link/a"]
+    {
+        let refused = backup(&scene.data(), &scene.at(target), &mut |_| {}).unwrap_err();
+        assert!(refused.is_usage(), "{target}: {refused}");
+        let (target, data) = (scene.at(target), scene.data());
+        let both = format!("the backup {} and the data directory {} ", target.display(), data.display());
+        assert!(refused.to_string().starts_with(&both), "{refused}");
+    }
+    for name in ["backup", "backup/data", ""] {
+        let refused = scene.restore(name, Cut::Nowhere).unwrap_err();
+        assert!(refused.is_usage(), "{name}: {refused}");
+    }
+    assert_eq!((files(&scene.data()), files(&scene.at("backup"))), before);
+    // A name that begins with the other's is another directory.
+    backup(&scene.data(), &scene.at("data2"), &mut |_| {}).unwrap();
+}
+
+#[test]
+fn a_backup_that_does_not_exist_is_refused_with_its_path() {
+    let scene = Scene::new();
+    let refused = scene.restore("restored", Cut::Nowhere).unwrap_err();
+    let BackupError::Verify(VerifyError::Manifest { source, .. }) = &refused else { panic!("{refused}") };
+    let said = format!("{refused}: {source}");
+    assert_eq!(
+        said,
+        format!("{} cannot be used: it does not exist: is its disk mounted?", scene.at("backup").display())
+    );
+    fs::create_dir(scene.at("backup")).unwrap();
+    let refused = scene.restore("restored", Cut::Nowhere).unwrap_err();
+    let BackupError::Verify(VerifyError::Manifest { source, .. }) = &refused else { panic!("{refused}") };
+    assert!(source.to_string().starts_with("it has no MANIFEST"), "{source}");
+}
+
+#[test]
 fn a_later_backup_into_the_same_directory_copies_what_is_new_alone() {
     let scene = Scene::new();
     let first = scene.backup();
@@ -261,11 +302,23 @@ fn a_later_backup_into_the_same_directory_copies_what_is_new_alone() {
 }
 
 #[test]
-fn a_backup_without_the_key_of_requests_is_not_taken() {
+fn without_the_request_key_nothing_is_copied_or_checked() {
     let scene = Scene::new();
-    fs::remove_file(scene.data().join("keys/request.key")).unwrap();
-    let refused = backup(&scene.data(), &scene.at("backup"), &mut |_| {}).unwrap_err();
-    assert!(matches!(refused, BackupError::DataDir(DataDirError::NoKey(_))), "{refused}");
+    let key = scene.data().join("keys/request.key");
+    for (fault, spoil) in [
+        ("is not 32 bytes long", (|key| fs::write(key, "short")) as fn(&Path) -> io::Result<()>),
+        ("is missing", |key| fs::remove_file(key)),
+    ] {
+        spoil(&key).unwrap();
+        let on_step = &mut |_| panic!("nothing is read before the key is");
+        let not_copied = backup(&scene.data(), &scene.at("backup"), on_step).unwrap_err().to_string();
+        let not_checked = check(&scene.data(), &options(), on_step).unwrap_err().to_string();
+        for refusal in [not_copied, not_checked] {
+            assert!(refusal.starts_with(&format!("{} {fault}: copy it from a backup", key.display())), "{refusal}");
+            assert!(refusal.contains("`serve --new-request-key`"), "{refusal}");
+        }
+        assert!(!scene.at("backup").exists());
+    }
 }
 
 #[test]
