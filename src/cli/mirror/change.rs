@@ -27,9 +27,15 @@ pub enum ApplyError {
     /// A message does not hold together.
     #[error("the feed tells of a day that is none")]
     NoDay,
-    /// The file does not take it.
-    #[error("the file does not take it")]
-    File(#[from] rusqlite::Error),
+    /// SQLite refuses. What it says has its own source in it.
+    #[error("SQLite refuses: {0}")]
+    File(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for ApplyError {
+    fn from(error: rusqlite::Error) -> ApplyError {
+        ApplyError::File(error)
+    }
 }
 
 /// Applies a change. What stands where nothing is told has no row.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
 
 use super::change::{ApplyError, apply, day};
 use crate::proto::v1;
@@ -26,18 +26,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The copy cannot be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// Somebody else's database.
-    #[error("{} is a database of something else: choose another file", .0.display())]
-    NotACopy(PathBuf),
+    /// Somebody else's file.
+    #[error("it is a database of something else, or no SQLite database: name another file")]
+    NotACopy,
     /// A copy of a later program.
-    #[error("{} was written by a newer version of this program: use that one, or start over with --rebuild", .0.display())]
-    Newer(PathBuf),
+    #[error("a newer version of this program wrote it: use that one, or start over with --rebuild")]
+    Newer,
     /// Two keep one copy.
-    #[error("another process keeps {}", .0.display())]
-    KeptByAnother(PathBuf),
-    /// Whoever reads the old copy keeps it from being replaced.
-    #[error("somebody reads {} and does not stop", .0.display())]
-    Busy(PathBuf),
+    #[error("another process keeps it")]
+    KeptByAnother,
+    /// A reader of the old copy keeps it from being replaced.
+    #[error("another process reads it and does not stop")]
+    Busy,
     /// The feed does not go on where it was.
     #[error("the feed goes on with part {part} of revision {revision}, and that is not what comes next")]
     Gap {
@@ -49,12 +49,21 @@ pub enum FileError {
     /// A change is refused.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// SQLite refuses.
-    #[error("the file cannot be used")]
-    Sql(#[from] rusqlite::Error),
+    /// SQLite refuses. What it says has its own source in it.
+    #[error("SQLite refuses: {0}")]
+    Sql(rusqlite::Error),
     /// The disk refuses.
-    #[error("the file cannot be put in place")]
+    #[error("the file cannot be opened or put in place")]
     Disk(#[from] std::io::Error),
+}
+
+impl From<rusqlite::Error> for FileError {
+    fn from(error: rusqlite::Error) -> FileError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => FileError::NotACopy,
+            _ => FileError::Sql(error),
+        }
+    }
 }
 
 /// How far a copy is, and of what it is one.
@@ -74,6 +83,7 @@ pub struct Position {
 
 /// A copy that is being kept.
 pub struct MirrorFile {
+    path: PathBuf,
     connection: Connection,
     /// As in the file, transactions that are not committed included.
     position: Position,
@@ -93,6 +103,8 @@ impl MirrorFile {
 
     fn open_locked(path: &Path, lock: File) -> Result<MirrorFile, FileError> {
         let connection = connect(path)?;
+        // Asked first: it is not changed either.
+        refuse_foreign(&connection)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // After a power cut the last transactions may be gone, each whole: their records are told again.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
@@ -104,8 +116,8 @@ impl MirrorFile {
     /// Begins a copy beside the one at `path`, which it is to take the place of. One begun before is thrown away.
     pub fn begin_anew(path: &Path) -> Result<MirrorFile, FileError> {
         let lock = lock(path)?;
-        if path.exists() && !is_empty(&connect(path)?)? && application(&connect(path)?)? != APPLICATION {
-            return Err(FileError::NotACopy(path.to_owned()));
+        if path.exists() {
+            refuse_foreign(&connect(path)?)?;
         }
         let new = beside(path, ".new");
         for old in [beside(&new, "-journal"), new.clone()] {
@@ -129,7 +141,7 @@ impl MirrorFile {
             let old = connect(path)?;
             let busy: i64 = old.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
             if busy != 0 {
-                return Err(FileError::Busy(path.to_owned()));
+                return Err(FileError::Busy);
             }
         }
         remove(&beside(path, "-wal"))?;
@@ -148,15 +160,17 @@ impl MirrorFile {
             );
             connection.execute_batch(&begin)?;
         }
-        if application(&connection)? != APPLICATION {
-            return Err(FileError::NotACopy(path.to_owned()));
-        }
         let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if version > VERSION {
-            return Err(FileError::Newer(path.to_owned()));
+            return Err(FileError::Newer);
         }
         let position = position(&connection)?;
-        Ok(MirrorFile { connection, position, parts: 0, open: None, _lock: lock })
+        Ok(MirrorFile { path: path.to_owned(), connection, position, parts: 0, open: None, _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// How far it is.
@@ -244,7 +258,7 @@ fn lock(path: &Path) -> Result<File, FileError> {
     let file = File::options().create(true).append(true).open(beside(path, "-lock"))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(FileError::KeptByAnother(path.to_owned())),
+        Err(fs::TryLockError::WouldBlock) => Err(FileError::KeptByAnother),
         Err(fs::TryLockError::Error(error)) => Err(error.into()),
     }
 }
@@ -261,6 +275,12 @@ fn remove(path: &Path) -> Result<(), FileError> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Refuses a database that is no copy. An empty one may become one.
+fn refuse_foreign(connection: &Connection) -> Result<(), FileError> {
+    let is_ours = is_empty(connection)? || application(connection)? == APPLICATION;
+    if is_ours { Ok(()) } else { Err(FileError::NotACopy) }
 }
 
 fn is_empty(connection: &Connection) -> Result<bool, FileError> {

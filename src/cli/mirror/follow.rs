@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::file::{FileError, MirrorFile};
 use super::report::Report;
+use super::unkept;
 use crate::cli::connect::{Connection, Service};
 use crate::cli::failure::Failure;
 use crate::proto::v1;
@@ -45,11 +46,13 @@ enum Broken {
     ForNow(Failure),
     /// Trying again would not help.
     ForGood(Failure),
+    /// The copy takes nothing more.
+    Unkept(FileError),
 }
 
 impl From<FileError> for Broken {
     fn from(error: FileError) -> Broken {
-        Broken::ForGood(Failure::of("cannot keep the copy", &error))
+        Broken::Unkept(error)
     }
 }
 
@@ -69,9 +72,10 @@ pub async fn follow(
         };
         match broken {
             Broken::ForGood(failure) => return Err(failure),
+            Broken::Unkept(error) => return Err(unkept(file.path(), &error)),
             Broken::ForNow(failure) if !plan.is_patient => return Err(failure),
             Broken::ForNow(failure) => {
-                file.roll_back().map_err(|error| Failure::of("cannot keep the copy", &error))?;
+                file.roll_back().map_err(|error| unkept(file.path(), &error))?;
                 if file.position().revision > began_at {
                     wait = FIRST_WAIT;
                 }

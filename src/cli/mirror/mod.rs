@@ -10,7 +10,7 @@ mod follow;
 mod periods;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use self::file::{FileError, MirrorFile};
 use self::follow::{Plan, follow};
@@ -63,7 +63,7 @@ impl Mirror {
             print(ELIGIBILITY)?;
             return Ok(Outcome::Done);
         };
-        let unkept = |error: FileError| Failure::of("cannot keep the copy", &error);
+        let unkept = |error: FileError| unkept(path, &error);
         let mut report = Report::new(self.json);
         let plan = Plan { ends_at_head: self.once, is_patient: !self.once };
         if self.rebuild {
@@ -83,6 +83,10 @@ impl Mirror {
         report.end()?;
         followed
     }
+}
+
+fn unkept(path: &Path, error: &FileError) -> Failure {
+    Failure::of(format!("cannot keep a copy in {}", path.display()), error)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::path::Path;
 use rusqlite::{Connection, named_params};
 use tempfile::TempDir;
 
-use super::ELIGIBILITY;
 use super::file::{FileError, MirrorFile};
+use super::{ELIGIBILITY, unkept};
 use crate::proto::google::r#type::Date;
 use crate::proto::v1;
 use crate::proto::v1::change::Change as Kind;
@@ -127,4 +127,38 @@ fn what_a_copy_is_not_told_it_does_not_say() {
     for (day, designation) in [("2026-3-02", None), ("20260302", None), ("", None), ("2026-03-02", Some("YOUNG"))] {
         assert_eq!(verdict(&reader, NUMBER, EMPLOYER, day, designation), None, "no question: {day} {designation:?}");
     }
+}
+
+#[test]
+fn a_file_that_is_no_copy_is_refused_by_name_and_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = directory.path().join("notdb.db");
+    std::fs::write(&text, "no database, and long enough to have the header of one\n".repeat(40)).unwrap();
+    let other = directory.path().join("other.db");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE thesis (title)").unwrap();
+    for path in [text, other] {
+        let before = std::fs::read(&path).unwrap();
+        for refused in [MirrorFile::open(&path), MirrorFile::begin_anew(&path)] {
+            let failure = unkept(&path, &refused.map(drop).unwrap_err());
+            let said = format!(
+                "error: cannot keep a copy in {}: it is a database of something else, or no SQLite database: name another \
+                 file\n",
+                path.display()
+            );
+            assert_eq!(failure.to_string(), said);
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+}
+
+#[test]
+fn what_sqlite_refuses_is_said_once_with_the_file() {
+    let (directory, mut file, _) = copy(true, None);
+    let error = file.take(&message(1, 1, true, Vec::new())).and_then(|()| {
+        Connection::open(file.path()).unwrap().execute_batch("PRAGMA busy_timeout = 0; DROP TABLE mirror")?;
+        Ok(())
+    });
+    let said = unkept(file.path(), &error.unwrap_err()).to_string();
+    let path = directory.path().join("copy.db");
+    assert_eq!(said, format!("error: cannot keep a copy in {}: SQLite refuses: database is locked\n", path.display()));
 }

@@ -256,7 +256,7 @@ async fn what_is_no_copy_of_this_history_is_refused_and_made_anew_on_demand() {
     refused(one.address(), &foreign, &["--once", "--rebuild"], "something else");
     let text = scratch.path().join("text.db");
     std::fs::write(&text, "not a database, but long enough to look like one\n".repeat(40)).unwrap();
-    refused(one.address(), &text, &["--once"], "not a database");
+    refused(one.address(), &text, &["--once"], "or no SQLite database");
     let keeping = Running::start(&file, one.address());
     let kept = scratch.path().join("copy.db-lock");
     while std::fs::File::open(&kept).unwrap().try_lock().is_ok() {
