@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::rustls;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -75,7 +76,7 @@ pub async fn open(endpoint: &str, shown: &Shown, timeout: Duration) -> Result<Se
     })?;
     let limited = if parsed.uri().scheme_str() == Some("https") {
         let tls = shown.tls()?;
-        parsed.tls_config(tls).map_err(|error| Failure::of("--ca, --cert or --key cannot be used", &error))?
+        parsed.tls_config(tls).map_err(|error| shown.unusable(&error))?
     } else if let Some(flag) = shown.given() {
         // A token or a name would be sent where anyone can read it.
         return Err(wrong(flag, "is for https alone, and the endpoint is http"));
@@ -142,6 +143,21 @@ impl Shown {
         let flags =
             [("--ca", &self.ca), ("--cert", &self.cert), ("--key", &self.key), ("--token-file", &self.token_file)];
         flags.into_iter().find(|(_, path)| path.is_some()).map(|(flag, _)| flag)
+    }
+
+    /// What was to be shown cannot be.
+    fn unusable(&self, error: &(dyn Error + 'static)) -> Failure {
+        let mut reasons = std::iter::successors(Some(error), |&reason| reason.source());
+        let mismatch = rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch);
+        match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) if reasons.any(|reason| reason.downcast_ref() == Some(&mismatch)) => {
+                let (cert, key) = (cert.display(), key.display());
+                let line =
+                    format!("--key: {key} is not the key of the certificate in {cert}: name the two files of one pair");
+                Failure::usage(vec![line])
+            }
+            _ => Failure::of("--ca, --cert or --key cannot be used", error),
+        }
     }
 
     fn tls(&self) -> Result<ClientTlsConfig, Failure> {

@@ -81,15 +81,7 @@ fn configurations() {
 fn certificates() {
     let _alone = alone();
     let scratch = tempfile::tempdir().unwrap();
-    let setup = Setup {
-        hosts: Vec::new(),
-        listen: String::new(),
-        ops_listen: String::new(),
-        data_dir: None,
-        registry: None,
-        days: 1,
-    };
-    setup::set_up(scratch.path(), &setup).unwrap();
+    setup::set_up(scratch.path(), &Setup { days: 1, ..Setup::default() }).unwrap();
     let names = ["server.crt", "server.key", "ca.crt"];
     let whole = names.map(|name| fs::read_to_string(scratch.path().join(name)).unwrap());
     let now = clock::now();

@@ -217,10 +217,7 @@ impl fmt::Display for Mistake {
 impl Config {
     /// The configuration that the flags, and the file that they name, make: or every mistake in them.
     pub fn read(flags: &Flags) -> Result<Config, Vec<Mistake>> {
-        let mut reading = Reading::default();
-        if let Some(path) = &flags.config {
-            reading.read_file(path);
-        }
+        let mut reading = Reading::of_file(flags.config.as_deref())?;
         let data_dir = PathBuf::from(if flags.dev { "./data" } else { "/var/lib/cpss-registry" });
         let disk = LogOptions::default();
         // In the order in which they are shown.
@@ -286,10 +283,7 @@ impl Config {
     }
 
     fn read_one<V>(flags: &Flags, take: impl FnOnce(&mut Reading) -> V) -> Result<V, Vec<Mistake>> {
-        let mut reading = Reading::default();
-        if let Some(path) = &flags.config {
-            reading.read_file(path);
-        }
+        let mut reading = Reading::of_file(flags.config.as_deref())?;
         let value = take(&mut reading);
         if reading.mistakes.is_empty() { Ok(value) } else { Err(reading.mistakes) }
     }

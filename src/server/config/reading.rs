@@ -53,15 +53,23 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Takes in a file, with what is wrong with its form.
-    pub(super) fn read_file(&mut self, path: &str) {
+    /// Takes in a file, with what is wrong with its form. Of a file that cannot be read nothing else is said: what it
+    /// would have given is not missing.
+    pub(super) fn of_file(path: Option<&str>) -> Result<Reading, Vec<Mistake>> {
+        let mut reading = Reading::default();
+        if let Some(path) = path {
+            let content = std::fs::read_to_string(path).map_err(|error| {
+                vec![Mistake { place: "--config".to_owned(), message: format!("cannot read {path}: {error}") }]
+            })?;
+            reading.take_file(path, &content);
+        }
+        Ok(reading)
+    }
+
+    fn take_file(&mut self, path: &str, content: &str) {
         path.clone_into(&mut self.path);
-        let content = match std::fs::read_to_string(path) {
-            Ok(content) => content,
-            Err(error) => return self.mistake("--config", format!("cannot read {path}: {error}")),
-        };
         let line = |at: usize| content.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
-        let (table, errors) = DeTable::parse_recoverable(&content);
+        let (table, errors) = DeTable::parse_recoverable(content);
         let mut broken_lines = BTreeSet::new();
         for error in errors {
             let at = line(error.span().map_or(0, |span| span.start));

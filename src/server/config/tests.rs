@@ -22,15 +22,7 @@ fn some(text: &str) -> Option<String> {
 
 /// Flags of a server that is set up in a directory.
 fn set_up(directory: &Path) -> Flags {
-    let setup = Setup {
-        hosts: Vec::new(),
-        listen: String::new(),
-        ops_listen: String::new(),
-        data_dir: None,
-        registry: None,
-        days: 1,
-    };
-    setup::set_up(directory, &setup).unwrap();
+    setup::set_up(directory, &Setup { days: 1, ..Setup::default() }).unwrap();
     let file = |name: &str| some(directory.join(name).to_str().unwrap());
     Flags {
         tls_cert: file("server.crt"),
@@ -117,6 +109,29 @@ fn the_reserve_is_never_less_than_opening_needs() {
             "--disk-reserve-percent: `91` is not a percentage from 0 to 90",
         ]
     );
+}
+
+#[test]
+fn of_a_file_that_cannot_be_read_one_mistake_is_told_with_its_path() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = |path: &Path| path.display().to_string();
+    let latin = directory.path().join("latin.toml");
+    std::fs::write(&latin, b"# Mu\xf1oz\n").unwrap();
+    for (path, why) in [
+        (directory.path().join("no-such.toml"), "No such file or directory"),
+        (directory.path().to_owned(), "Is a directory"),
+        (latin, "valid UTF-8"),
+    ] {
+        let flags = Flags { config: Some(text(&path)), ..Flags::default() };
+        for mistakes in
+            [Config::read(&flags).map(drop), Config::read_data_dir(&flags).map(drop)].map(Result::unwrap_err)
+        {
+            let [mistake] = &mistakes[..] else { panic!("{mistakes:?}") };
+            let told = mistake.to_string();
+            assert!(told.starts_with(&format!("--config: cannot read {}: ", text(&path))), "{told}");
+            assert!(told.contains(why), "{told}");
+        }
+    }
 }
 
 #[test]

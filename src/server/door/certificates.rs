@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{self, InconsistentKeys, RootCertStore, ServerConfig};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// No file of these is larger.
@@ -88,9 +88,17 @@ pub enum CertificateError {
         /// Its last.
         to: Timestamp,
     },
-    /// The certificate and the key are not a pair, or cannot be used.
-    #[error("{certificate} and {key} cannot be used together")]
+    /// The certificate and the key are not a pair.
+    #[error("{key} is not the key of the certificate in {certificate}: name the two files of one pair")]
     NotAPair {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's.
+        key: PathBuf,
+    },
+    /// The certificate and the key cannot be used.
+    #[error("{certificate} and {key} cannot be used together")]
+    Unusable {
         /// The certificate's file.
         certificate: PathBuf,
         /// The key's.
@@ -115,10 +123,14 @@ impl CertificateFiles {
         let expires = valid_to(&self.certificate, &chain, now)?;
         let key = self.read_key()?;
         let provider = Arc::new(ring::default_provider());
-        let unusable = |source| CertificateError::NotAPair {
-            certificate: self.certificate.clone(),
-            key: self.key.clone(),
-            source,
+        let unusable = |source| {
+            let (certificate, key) = (self.certificate.clone(), self.key.clone());
+            match source {
+                rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                    CertificateError::NotAPair { certificate, key }
+                }
+                source => CertificateError::Unusable { certificate, key, source },
+            }
         };
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&TLS13, &TLS12])

@@ -29,7 +29,7 @@ const CA: &str = "ca";
 const SERVER: &str = "server";
 
 /// What a registry is set up with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Setup {
     /// The names and addresses at which clients reach the server, beside this machine's own.
     pub hosts: Vec<String>,

@@ -74,7 +74,10 @@ fn a_connection_that_fails_says_why_and_what_to_do() {
     let no_key = place.file("no.key");
     std::fs::copy(&key, &no_key).unwrap();
     std::fs::write(&no_key, "no key").unwrap();
+    let server = place.file("server.crt");
     let (ca, key, no_key) = (ca.to_str().unwrap(), key.to_str().unwrap(), no_key.to_str().unwrap());
+    let server = server.to_str().unwrap();
+    let no_pair = format!("--key: {key} is not the key of the certificate in {server}: name the two files of one pair");
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (plain, nothing) = (url.replace("https", "http"), format!("http://{closed}"));
     let ops = format!("https://localhost:{}", place.process.ops().port());
@@ -85,6 +88,7 @@ fn a_connection_that_fails_says_why_and_what_to_do() {
         (vec!["--endpoint", &url, "--ca", key], 2, "is no PEM file with a certificate"),
         (vec!["--endpoint", &url, "--ca", ca, "--cert", ca, "--key", no_key], 2, "is no PEM file with a private key"),
         (vec!["--endpoint", &url, "--ca", env!("CARGO_BIN_EXE_cpss-registry")], 2, "is no PEM file"),
+        (vec!["--endpoint", &url, "--ca", ca, "--cert", server, "--key", key], 2, &no_pair),
     ] {
         let failed = run(&[&["verify", NOT_ON_FILE], &arguments[..]].concat());
         assert_eq!(failed.status.code(), Some(code), "{}", said(&failed));

@@ -23,8 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What `init` makes.
 pub fn set_up(directory: &Path) {
     let any = "127.0.0.1:0".to_owned();
-    let setup =
-        Setup { hosts: Vec::new(), listen: any.clone(), ops_listen: any, data_dir: None, registry: None, days: 30 };
+    let setup = Setup { listen: any.clone(), ops_listen: any, days: 30, ..Setup::default() };
     setup::set_up(directory, &setup).unwrap();
 }
 
