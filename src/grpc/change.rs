@@ -15,7 +15,7 @@ use super::disclosure::{Asker, asker};
 use super::limits::fair;
 use super::page::Room;
 use super::reads::Found;
-use super::{Contract, decode, encode, status, unreadable};
+use super::{Contract, decode, encode, status, unpinned, unreadable};
 use crate::domain::id::{CredentialNumber, Revision};
 use crate::proto::v1;
 use crate::proto::v1::change_service_server::ChangeService;
@@ -100,7 +100,8 @@ impl ChangeService for Contract {
 impl Contract {
     /// The position after which changes are asked for, if it is one of this history.
     async fn position(&self, asked: &ChangesAsked) -> Result<Position, Status> {
-        self.pin_at(KnownAt::Revision(asked.epoch, asked.after)).await?;
+        let pinned = self.registry.pin(KnownAt::Revision(asked.epoch, asked.after)).await;
+        pinned.map_err(|error| unpinned("after", error))?;
         Ok(Position { revision: asked.after, parts: 0 })
     }
 

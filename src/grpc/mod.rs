@@ -98,19 +98,27 @@ impl Contract {
     async fn pin_from(&self, known_at: KnownAt, min_revision: u64) -> Result<Snapshot, Status> {
         let head = self.registry.head_revision();
         if Revision(min_revision) > head {
-            return Err(status::revision_out_of_range(head));
+            return Err(status::revision_out_of_range("min_revision", Revision(min_revision), head));
         }
         self.pin_at(known_at).await
     }
 
     async fn pin_at(&self, known_at: KnownAt) -> Result<Snapshot, Status> {
-        self.registry.pin(known_at).await.map_err(|error| match error {
-            PinError::BeyondHead { head, .. } => status::revision_out_of_range(head),
-            PinError::InTheFuture => status::revision_out_of_range(self.registry.head().revision),
-            PinError::NotKept(error) => not_kept(&error),
-            PinError::HistoryChanged { last_shared } => status::history_changed(last_shared),
-            PinError::Read(error) => unreadable(&error),
-        })
+        self.registry.pin(known_at).await.map_err(|error| unpinned("known_at", error))
+    }
+}
+
+/// What a caller is told when the state of knowledge that a field names cannot be pinned.
+fn unpinned(field: &str, error: PinError) -> Status {
+    match error {
+        PinError::BeyondHead { asked, head } => {
+            status::revision_out_of_range(&format!("{field}.revision"), asked, head)
+        }
+        PinError::InTheFuture => status::time_out_of_range(&format!("{field}.time")),
+        PinError::NotKept(error) => not_kept(&error),
+        PinError::HistoryChanged { last_shared } => status::history_changed(last_shared),
+        PinError::UnknownEpoch => status::unknown_epoch(),
+        PinError::Read(error) => unreadable(&error),
     }
 }
 

@@ -46,6 +46,7 @@ pub fn rejected(rejection: &Rejection) -> Status {
     match rejection {
         Rejection::Invalid(faults) => invalid_argument(faults),
         Rejection::NotFound { kind, id } => not_found(kind, id),
+        Rejection::NoOpenJob { subject, description } => no_resource("employment", subject, description),
         Rejection::Refused { refusal, subject, description } => refused(*refusal, subject, description),
         Rejection::CriteriaUnmet(criteria) => criteria_unmet(criteria),
     }
@@ -98,9 +99,13 @@ pub fn invalid_field(field: &str, description: &str) -> Status {
 
 /// Something named is not on file, or not the caller's to see: the two are told alike.
 pub fn not_found(kind: &str, id: &str) -> Status {
+    no_resource(kind, id, &format!("no such {kind}"))
+}
+
+fn no_resource(kind: &str, id: &str, message: &str) -> Status {
     let mut details = ErrorDetails::new();
     details.set_resource_info(kind, id, "", "not on file, or not yours to see");
-    with_details(Code::NotFound, "NOT_FOUND", format!("no such {kind}"), details)
+    with_details(Code::NotFound, "NOT_FOUND", message, details)
 }
 
 fn refused(refusal: Refusal, subject: &str, description: &str) -> Status {
@@ -133,17 +138,36 @@ fn criteria_unmet(criteria: &[Assessment]) -> Status {
     with_details(Code::FailedPrecondition, "CRITERIA_UNMET", message, details)
 }
 
-/// The state of knowledge asked for is beyond the head.
-pub fn revision_out_of_range(head: Revision) -> Status {
-    let message = format!("this is beyond what the registry knows; its head is revision {head}");
-    status(Code::OutOfRange, "REVISION_OUT_OF_RANGE", message)
+/// The revision that a field names is beyond the head.
+pub fn revision_out_of_range(field: &str, asked: Revision, head: Revision) -> Status {
+    out_of_range(field, format!("{asked} is beyond the head, revision {head}"))
+}
+
+/// The instant that a field names has not come.
+pub fn time_out_of_range(field: &str) -> Status {
+    out_of_range(field, "later than the registry's clock: name an instant that has passed, or none for the head")
+}
+
+fn out_of_range(field: &str, description: impl Into<String>) -> Status {
+    let description = description.into();
+    let message = format!("{field}: {description}");
+    let details = ErrorDetails::with_bad_request_violation(field, description);
+    with_details(Code::OutOfRange, "REVISION_OUT_OF_RANGE", message, details)
 }
 
 /// The epoch asked for was left before the revision asked for.
 pub fn history_changed(last_shared: Revision) -> Status {
-    let message = format!("this epoch was left after revision {last_shared}: what came later is not part of history");
+    other_history(&format!("this epoch was left after revision {last_shared}: what came later is not part of history"))
+}
+
+/// The epoch asked for is of another registry, or of a history that was left before this one began.
+pub fn unknown_epoch() -> Status {
+    other_history("this registry has never had that epoch: name one from an answer of this registry, or none")
+}
+
+fn other_history(message: &str) -> Status {
     let mut details = ErrorDetails::new();
-    details.add_precondition_failure_violation("HISTORY_CHANGED", "epoch", &message);
+    details.add_precondition_failure_violation("HISTORY_CHANGED", "epoch", message);
     with_details(Code::FailedPrecondition, "HISTORY_CHANGED", message, details)
 }
 

@@ -56,6 +56,9 @@ pub enum PinError {
         /// The last revision that is still part of this history.
         last_shared: Revision,
     },
+    /// The epoch is of no history of this registry.
+    #[error("this registry has never had that epoch")]
+    UnknownEpoch,
     /// The facts cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),

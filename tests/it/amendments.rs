@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use cpss_registry::domain::command::{Command, WhichJob, Who};
 use cpss_registry::domain::day::{Day, Period};
-use cpss_registry::domain::decide::Rejection;
+use cpss_registry::domain::decide::{Refusal, Rejection};
 use cpss_registry::domain::fact::{EmploymentEndReason, Fact, Recorded, Role};
 use cpss_registry::domain::id::{EmploymentId, FactId};
 
@@ -16,7 +16,7 @@ use super::model::amendments::Case;
 const FIRST: i32 = 19_000;
 /// Few days, so that reports are about the same ones.
 const DAYS: i32 = 12;
-const POSITIONS: &[&str] = &["Peer support", " peer  SUPPORT ", "Peer", ""];
+const POSITIONS: &[&str] = &["Peer support", " peer  SUPPORT ", "Fußpflege", "FUSSPFLEGE", "FUẞPFLEGE", ""];
 
 fn day(random: &mut Random) -> Day {
     Day::from_number(FIRST + random.between(0, DAYS - 1))
@@ -62,7 +62,7 @@ fn command(random: &mut Random, facts: &[Recorded<Fact>], jobs: &[EmploymentId])
 fn code(rejection: &Rejection) -> &'static str {
     match rejection {
         Rejection::Invalid(_) => "INVALID_ARGUMENT",
-        Rejection::NotFound { .. } => "NOT_FOUND",
+        Rejection::NotFound { .. } | Rejection::NoOpenJob { .. } => "NOT_FOUND",
         Rejection::Refused { refusal, .. } => refusal.code(),
         Rejection::CriteriaUnmet(_) => "CRITERIA_UNMET",
     }
@@ -113,4 +113,72 @@ fn amendments_are_accepted_and_refused_as_the_specification_says() {
     }
     assert!(seen.contains_key(&("registrar", "HAS_DEPENDENTS")), "{seen:?}");
     assert!(!seen.contains_key(&("registrar", "REGISTRAR_MUST_RECORD")), "{seen:?}");
+}
+
+/// A registry of one person, and the office's answers to a provider and to the registrar.
+struct Desk(Office);
+
+impl Desk {
+    fn submit(&mut self, role: Role, command: &Command) -> Result<Vec<Fact>, Rejection> {
+        self.0.is_called_by(role, false);
+        self.0.submit(command)
+    }
+
+    fn start(&mut self, position: &str, first: i32) -> Result<EmploymentId, Rejection> {
+        let start = Command::StartEmployment {
+            who: Who::Specialist(self.0.person.id),
+            provider: "region-1".parse().unwrap(),
+            position: position.to_owned(),
+            supervised: true,
+            days: Period::from_inclusive(Day::from_number(first), None),
+        };
+        self.submit(Role::Provider("region-1".parse().unwrap()), &start)?;
+        Ok(self.0.known().jobs.last().unwrap().employment)
+    }
+}
+
+fn refused(found: Result<impl std::fmt::Debug, Rejection>) -> (Refusal, String) {
+    match found {
+        Err(Rejection::Refused { refusal, description, .. }) => (refusal, description),
+        other => panic!("not refused by a rule: {other:?}"),
+    }
+}
+
+#[test]
+fn a_refusal_to_give_days_back_names_the_first_that_the_registrar_took() {
+    let mut desk = Desk(Office::new("1980-02-29".parse().unwrap()));
+    let employment = desk.start("Peer", FIRST).unwrap();
+    let provider = Role::Provider("region-1".parse().unwrap());
+    let last = |days| Command::EndEmployment {
+        job: WhichJob::Employment(employment),
+        last_day: Day::from_number(FIRST + days),
+        reason: EmploymentEndReason::Resigned,
+    };
+    desk.submit(Role::Registrar, &last(8)).unwrap();
+    // The provider takes days away too, and may give those back.
+    desk.submit(provider.clone(), &last(4)).unwrap();
+    let (refusal, description) = refused(desk.submit(provider, &last(11)));
+    assert_eq!(refusal, Refusal::RegistrarMustRecord);
+    let (taken, own) = (Day::from_number(FIRST + 9).to_string(), Day::from_number(FIRST + 5).to_string());
+    assert!(
+        description.contains(&format!("the first of them {taken}:")) && !description.contains(&own),
+        "{description}"
+    );
+}
+
+#[test]
+fn a_position_in_capitals_is_the_same_position() {
+    for (first, second, is_same) in [
+        ("Straßendienst", "STRASSENDIENST", true),
+        ("Straßendienst", " straẞendienst", true),
+        ("ΣΥΜΒΟΥΛΟΣ", "σύμβουλος", false),
+        ("ΣΥΜΒΟΥΛΟΣ", "συμβουλος", true),
+        ("Straße", "Strase", false),
+    ] {
+        let mut desk = Desk(Office::new("1980-02-29".parse().unwrap()));
+        desk.start(first, FIRST).unwrap();
+        let again = desk.start(second, FIRST);
+        assert_eq!(again.is_err(), is_same, "{first} and {second}");
+        assert!(!is_same || refused(again).0 == Refusal::EmploymentExists);
+    }
 }

@@ -164,17 +164,80 @@ async fn what_is_not_known_yet_is_out_of_range() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let head = registry.head().await;
-    let beyond = (Code::OutOfRange, "REVISION_OUT_OF_RANGE".to_owned());
-    assert_eq!(registry.refusal(verify(NOT_ON_FILE, TODAY, head + 1)).await.told(), beyond);
+    let beyond = |refused: tonic::Status, field: &str, said: &str| {
+        assert_eq!(refused.told(), (Code::OutOfRange, "REVISION_OUT_OF_RANGE".to_owned()));
+        assert_eq!((refused.fields(), refused.message()), (vec![field.to_owned()], &*format!("{field}: {said}")));
+    };
+    let said = format!("{} is beyond the head, revision {head}", head + 1);
+    beyond(registry.refusal(verify(NOT_ON_FILE, TODAY, head + 1)).await, "known_at.revision", &said);
+    let after = Some(v1::ChangePosition { epoch: String::new(), revision: head + 1 });
+    let changes = v1::ListChangesRequest { after, ..Default::default() };
+    beyond(registry.refusal(changes).await, "after.revision", &said);
+    let later = v1::VerifyCredentialRequest { min_revision: head + 1, ..verify(NOT_ON_FILE, TODAY, None) };
+    beyond(registry.refusal(later).await, "min_revision", &said);
     let mut tomorrow = verify(NOT_ON_FILE, TODAY, None);
     let time = prost_types::Timestamp { seconds: 4_102_444_800, nanos: 0 };
     let point = Some(v1::known_at::Point::Time(time));
     tomorrow.known_at = Some(v1::KnownAt { epoch: String::new(), point });
-    assert_eq!(registry.refusal(tomorrow).await.told(), beyond);
+    let said = "later than the registry's clock: name an instant that has passed, or none for the head";
+    beyond(registry.refusal(tomorrow).await, "known_at.time", said);
     registry.verify(NOT_ON_FILE, TODAY, head).await;
     let no_today = registry.refusal(verify(NOT_ON_FILE, None, 0)).await;
     assert_eq!((no_today.code(), no_today.fields()), (Code::InvalidArgument, vec!["item.as_of".to_owned()]));
     registry.verify(NOT_ON_FILE, TODAY, 0).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_epoch_that_this_registry_never_had_is_told_as_one() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let epoch = "5f0c4a51-3a0e-4c5b-9d0e-2f6f7a1f0001".to_owned();
+    let known_at = |point| Some(v1::KnownAt { epoch: epoch.clone(), point: Some(point) });
+    let recorded_at = registry.verify(NOT_ON_FILE, None, None).await.answer.unwrap().known_at_time.unwrap();
+    let question = |known_at| v1::VerifyCredentialRequest { known_at, ..verify(NOT_ON_FILE, TODAY, None) };
+    let after = Some(v1::ChangePosition { epoch: epoch.clone(), revision: 1 });
+    for refused in [
+        registry.refusal(question(known_at(v1::known_at::Point::Revision(1)))).await,
+        registry.refusal(question(known_at(v1::known_at::Point::Time(recorded_at)))).await,
+        registry.refusal(v1::ListChangesRequest { after, ..Default::default() }).await,
+    ] {
+        assert_eq!(refused.told(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
+        let never = "this registry has never had that epoch: name one from an answer of this registry, or none";
+        assert_eq!(refused.message(), never);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn no_open_job_is_told_as_what_it_is() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let [from, to] = [
+        registry.qualified_provider("Tallahatchie Example Center").await,
+        registry.qualified_provider("Yalobusha Example Center").await,
+    ];
+    let person = registry.credentialed("Philippa", "Example-Stone", &[&to]).await;
+    let transfer = v1::TransferEmploymentsRequest {
+        request_id: new_request_id(),
+        from_provider_id: from.provider_id.clone(),
+        to_provider_id: to.provider_id.clone(),
+        last_day: Some(Date { year: 2026, month: 2, day: 28 }),
+        ..Default::default()
+    };
+    let nothing = registry.refusal(transfer).await;
+    assert_eq!(nothing.told(), (Code::NotFound, "NOT_FOUND".to_owned()));
+    assert_eq!(nothing.message(), "no job is open at the provider on 2026-02-28: there is nothing to transfer");
+
+    // A stranger's number and one that is not on file are told alike.
+    let hr = registry.calling_as(&format!("provider:{}", from.provider_id));
+    for number in [NOT_ON_FILE, &person.number] {
+        let job = Some(v1::report_employment_end_request::Job::CredentialNumber(number.to_owned()));
+        let end = v1::ReportEmploymentEndRequest { job, ..end_job("", "2026-02-25") };
+        let none = hr.refusal(end).await;
+        assert_eq!(none.told(), (Code::NotFound, "NOT_FOUND".to_owned()));
+        assert_eq!(none.message(), "no job with this credential number is open, or none that is yours to see");
+    }
     server.stop().await;
 }
 

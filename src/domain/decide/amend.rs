@@ -61,11 +61,11 @@ pub(super) fn refuse_to_give_back<F: Filed>(
             // A day that was there again since then is not missing by this amendment.
             taken = difference(&taken, &known(later.id.revision));
         }
-        let is_taken = |days: &Period| taken.iter().any(|taken| !taken.intersect(*days).is_empty());
-        if let Some(days) = given_back.iter().find(|days| is_taken(days)) {
+        let taken_back = given_back.iter().flat_map(|given| taken.iter().map(|taken| taken.intersect(*given)));
+        if let Some(first) = taken_back.filter(|days| !days.is_empty()).map(|days| days.start).min() {
             let description = format!(
-                "the registrar took days from {} on away: the registrar must record that they are given back",
-                days.start
+                "the registrar took away days that this would give back, the first of them {first}: the registrar must \
+                 record it"
             );
             return Err(Rejection::refused(Refusal::RegistrarMustRecord, amendment.id, description));
         }

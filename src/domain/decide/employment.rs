@@ -62,7 +62,7 @@ fn refuse_same_start(file: &SpecialistFile, known: &Specialist, new: &NewJob<'_>
     };
     let is_same = |job: &&Job| {
         job.provider == *new.provider
-            && without_blanks(&job.position) == without_blanks(new.position)
+            && folded(&job.position) == folded(new.position)
             && (job.days.start == new.days.start || first_reported(job) == Some(new.days.start))
     };
     match known.jobs.iter().find(is_same) {
@@ -76,9 +76,10 @@ fn refuse_same_start(file: &SpecialistFile, known: &Specialist, new: &NewJob<'_>
     }
 }
 
-/// A position as positions are compared: in lower case, and without outer or doubled blanks.
-fn without_blanks(position: &str) -> String {
-    position.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+/// A position as positions are compared: without case, and without outer or doubled blanks. In upper
+/// case ß is SS; its own capital is not, so lower case comes first.
+fn folded(position: &str) -> String {
+    position.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase().to_uppercase()
 }
 
 pub(super) fn end(
@@ -145,7 +146,8 @@ pub(super) fn transfer(
         }
     }
     if facts.is_empty() {
-        return Err(Rejection::not_found("employment", format!("open with {from} on {last_day}")));
+        let description = format!("no job is open at the provider on {last_day}: there is nothing to transfer");
+        return Err(Rejection::no_open_job(from, description));
     }
     Ok(facts)
 }
@@ -175,7 +177,8 @@ fn job_of<'a>(employment: EmploymentId, file: &'a File, desk: &dyn Desk) -> Resu
 
 /// The holder's one open job with the caller.
 fn open_job<'a>(number: CredentialNumber, file: &'a File, desk: &dyn Desk) -> Result<Found<'a>, Rejection> {
-    let not_found = || Rejection::not_found("employment", format!("open of {number}"));
+    let description = "no job with this credential number is open, or none that is yours to see";
+    let not_found = || Rejection::no_open_job(number, description);
     // The same whether the number is not on file, or its holder has no open job with the caller.
     let File::Specialist(file) = file else { return Err(not_found()) };
     let known = file.known_now();

@@ -16,6 +16,13 @@ pub enum Rejection {
         /// Its id, as it was given.
         id: String,
     },
+    /// No job is open that the command is about, or none that is the caller's to see.
+    NoOpenJob {
+        /// What the job was looked for by.
+        subject: String,
+        /// What was looked for, in words.
+        description: String,
+    },
     /// A rule says no.
     Refused {
         /// Which.
@@ -54,6 +61,11 @@ impl Rejection {
     /// Not on file, or not the caller's to see.
     pub(super) fn not_found(kind: &'static str, id: impl Display) -> Rejection {
         Rejection::NotFound { kind, id: id.to_string() }
+    }
+
+    /// No job is open that the command is about.
+    pub(super) fn no_open_job(subject: impl Display, description: impl Into<String>) -> Rejection {
+        Rejection::NoOpenJob { subject: subject.to_string(), description: description.into() }
     }
 
     /// A rule says no.

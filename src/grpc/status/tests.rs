@@ -88,8 +88,10 @@ fn situations_have_the_codes_of_the_contract() {
     let soon = Duration::from_millis(250);
     for (status, code, expected, retries) in [
         (not_found("credential", "CPS-1"), Code::NotFound, "NOT_FOUND", false),
-        (revision_out_of_range(Revision(7)), Code::OutOfRange, "REVISION_OUT_OF_RANGE", false),
+        (revision_out_of_range("after", Revision(8), Revision(7)), Code::OutOfRange, "REVISION_OUT_OF_RANGE", false),
+        (time_out_of_range("known_at.time"), Code::OutOfRange, "REVISION_OUT_OF_RANGE", false),
         (history_changed(Revision(7)), Code::FailedPrecondition, "HISTORY_CHANGED", false),
+        (unknown_epoch(), Code::FailedPrecondition, "HISTORY_CHANGED", false),
         (request_id_reused(uuid::Uuid::nil()), Code::AlreadyExists, "REQUEST_ID_REUSED", false),
         (writer_busy(soon), Code::ResourceExhausted, "WRITER_BUSY", true),
         (too_fast("too many calls", soon), Code::ResourceExhausted, "TOO_FAST", true),

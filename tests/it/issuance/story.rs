@@ -110,6 +110,7 @@ pub fn answered(answer: &Result<Vec<Fact>, Rejection>) -> String {
         },
         Err(Rejection::Invalid(violations)) => format!("INVALID {}", violations[0].field),
         Err(Rejection::NotFound { kind, .. }) => format!("NOT_FOUND {kind}"),
+        Err(Rejection::NoOpenJob { .. }) => "NOT_FOUND employment".into(),
         Err(Rejection::Refused { refusal, .. }) => refusal.code().into(),
         Err(Rejection::CriteriaUnmet(_)) => "CRITERIA_UNMET".into(),
     }

@@ -193,7 +193,7 @@ fn is_registrar(role: &Role) -> bool {
 }
 
 fn plain(position: &str) -> String {
-    let mut plain = position.trim().to_lowercase().replace('\t', " ");
+    let mut plain = position.trim().to_lowercase().replace('ß', "ss").replace('\t', " ");
     while plain.contains("  ") {
         plain = plain.replace("  ", " ");
     }
