@@ -7,6 +7,7 @@ use super::disclosure::Asker;
 use super::encode::Wire;
 use super::reads::Found;
 use super::{answered_from, day_asked, decode, encode, status, unreadable};
+use crate::domain::day::Day;
 use crate::domain::decide::Rejection;
 use crate::proto::v1;
 use crate::registry::question::{Answer, Ask};
@@ -32,8 +33,17 @@ pub(super) trait Item: Send + Sync {
 
 /// A question: about a credential, or about a claim.
 pub(super) trait Question: Send + Sync {
+    /// Whether the provider's peer support service counts too.
+    const IS_BILLING: bool;
+
     /// What it asks of the registry.
     fn ask(&self) -> &Ask<'_>;
+
+    /// The day that it is about.
+    fn day(&self, place: Place, snapshot: &Snapshot) -> Result<Day, Status>;
+
+    /// Writes what was found as a field of a message.
+    fn write(&self, found: &Answer<'_>, snapshot: &Snapshot, asker: &Asker, wire: &mut Wire, field: u8);
 
     /// Answers it from a snapshot, and writes the answer as a field of a message.
     fn answer(
@@ -43,7 +53,18 @@ pub(super) trait Question: Send + Sync {
         asker: &Asker,
         wire: &mut Wire,
         field: u8,
-    ) -> impl Future<Output = Result<Found, Status>> + Send;
+    ) -> impl Future<Output = Result<Found, Status>> + Send {
+        async move {
+            let ask = self.ask();
+            asker.check_provider_asked(place, snapshot, ask.provider.as_ref())?;
+            let day = self.day(place, snapshot)?;
+            let tell = |found: &Answer<'_>| {
+                self.write(found, snapshot, asker, wire, field);
+                ask.noted(found)
+            };
+            snapshot.answer(ask, day, Self::IS_BILLING, tell).await.map_err(|error| unreadable(&error))
+        }
+    }
 }
 
 impl Item for v1::VerificationItem {
@@ -71,50 +92,37 @@ impl Item for v1::EligibilityItem {
 }
 
 impl Question for Ask<'_> {
+    const IS_BILLING: bool = false;
+
     fn ask(&self) -> &Ask<'_> {
         self
     }
 
-    async fn answer(
-        &self,
-        place: Place,
-        snapshot: &Snapshot,
-        asker: &Asker,
-        wire: &mut Wire,
-        field: u8,
-    ) -> Result<Found, Status> {
-        asker.check_provider_asked(place, snapshot, self.provider.as_ref())?;
-        let as_of = day_asked(snapshot, format_args!("{place}.as_of"), self.as_of)?;
-        let tell = |found: &Answer<'_>| {
-            asker.verification(snapshot, self, found).write(wire, field, &answered_from(snapshot));
-            self.noted(found)
-        };
-        snapshot.answer(self, as_of, false, tell).await.map_err(|error| unreadable(&error))
+    fn day(&self, place: Place, snapshot: &Snapshot) -> Result<Day, Status> {
+        day_asked(snapshot, format_args!("{place}.as_of"), self.as_of)
+    }
+
+    fn write(&self, found: &Answer<'_>, snapshot: &Snapshot, asker: &Asker, wire: &mut Wire, field: u8) {
+        asker.verification(snapshot, self, found).write(wire, field, &answered_from(snapshot));
     }
 }
 
 impl Question for Claim<'_> {
+    const IS_BILLING: bool = true;
+
     fn ask(&self) -> &Ask<'_> {
         &self.ask
     }
 
-    async fn answer(
-        &self,
-        place: Place,
-        snapshot: &Snapshot,
-        asker: &Asker,
-        wire: &mut Wire,
-        field: u8,
-    ) -> Result<Found, Status> {
-        asker.check_provider_asked(place, snapshot, self.ask.provider.as_ref())?;
-        let tell = |found: &Answer<'_>| {
-            let Answer { as_of, finding, .. } = *found;
-            let limits = snapshot.coverage_limits(as_of, self.units, encode::is_eligible(finding.verdict));
-            let eligibility = encode::Eligibility { number: self.ask.number(), as_of, finding, limits };
-            eligibility.write(wire, field, &answered_from(snapshot));
-            self.ask.noted(found)
-        };
-        snapshot.answer(&self.ask, self.date_of_service, true, tell).await.map_err(|error| unreadable(&error))
+    fn day(&self, _: Place, _: &Snapshot) -> Result<Day, Status> {
+        Ok(self.date_of_service)
+    }
+
+    fn write(&self, found: &Answer<'_>, snapshot: &Snapshot, _: &Asker, wire: &mut Wire, field: u8) {
+        let Answer { as_of, finding, .. } = *found;
+        let limits = snapshot.coverage_limits(as_of, self.units, encode::is_eligible(finding.verdict));
+        let eligibility = encode::Eligibility { number: self.ask.number(), as_of, finding, limits };
+        eligibility.write(wire, field, &answered_from(snapshot));
     }
 }
 
