@@ -57,16 +57,15 @@ impl Failure {
         self.is_usage
     }
 
-    /// The server refused or failed.
+    /// The server refused or failed: in words, then the reason that programs decide on. What it cannot read was given to
+    /// the command.
     pub fn answered(status: &Status) -> Failure {
         let details = status.get_error_details();
         let code = Code::try_from(status.code() as i32).unwrap_or(Code::Unknown).as_str_name();
-        // Some reasons are the code itself.
-        let reason = details.error_info().map(|info| info.reason.as_str()).filter(|reason| *reason != code);
-        let reason = reason.map_or_else(String::new, |reason| format!(" {reason}"));
+        // The reason says more than the code, and has it in it.
+        let reason = details.error_info().map_or(code, |info| info.reason.as_str());
         let message = status.message();
-        let colon = if message.is_empty() { "" } else { ": " };
-        let mut lines = vec![format!("{code}{reason}{colon}{message}")];
+        let mut lines = vec![if message.is_empty() { reason.to_owned() } else { format!("{message} ({reason})") }];
         let mut tell = |about: &str, description: &str| {
             // A message that says as much is not said again.
             if !message.contains(description) {
@@ -85,7 +84,7 @@ impl Failure {
         if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
             lines.push(format!("try again in {} s", delay.as_secs_f64()));
         }
-        Failure { lines, is_usage: false }
+        Failure { lines, is_usage: status.code() == tonic::Code::InvalidArgument }
     }
 
     /// 2 for wrong usage, 1 for everything else.
@@ -120,7 +119,7 @@ mod tests {
         let mut details = ErrorDetails::new();
         details.set_error_info("NOT_FOUND", "credential.dmh.ms.gov", []);
         let status = Status::with_error_details(tonic::Code::NotFound, "no such credential", details);
-        assert_eq!(Failure::answered(&status).to_string(), "error: NOT_FOUND: no such credential\n");
+        assert_eq!(Failure::answered(&status).to_string(), "error: no such credential (NOT_FOUND)\n");
 
         let mut details = ErrorDetails::new();
         details.set_error_info("HISTORY_CHANGED", "credential.dmh.ms.gov", []).add_precondition_failure_violation(
@@ -130,21 +129,24 @@ mod tests {
         );
         let status = Status::with_error_details(tonic::Code::FailedPrecondition, "this epoch was left", details);
         let told = Failure::answered(&status).to_string();
-        assert_eq!(told, "error: FAILED_PRECONDITION HISTORY_CHANGED: this epoch was left\n");
+        assert_eq!(told, "error: this epoch was left (HISTORY_CHANGED)\n");
     }
 
     #[test]
-    fn a_refusal_is_told_with_code_reason_and_every_violation() {
+    fn a_refusal_is_told_in_words_with_its_reason_and_every_violation() {
         let mut details = ErrorDetails::new();
         details
             .set_error_info("INVALID_FIELDS", "credential.dmh.ms.gov", [])
             .add_bad_request_violation("item.as_of", "incomplete")
             .add_bad_request_violation("item.provider_id", "too long");
         let status = Status::with_error_details(tonic::Code::InvalidArgument, "2 fields are wrong", details);
+        let failure = Failure::answered(&status);
         assert_eq!(
-            Failure::answered(&status).to_string(),
-            "error: INVALID_ARGUMENT INVALID_FIELDS: 2 fields are wrong\n  item.as_of: incomplete\n  \
-             item.provider_id: too long\n"
+            failure.to_string(),
+            "error: 2 fields are wrong (INVALID_FIELDS)\n  item.as_of: incomplete\n  item.provider_id: too long\n"
         );
+        assert!(failure.is_usage(), "the command was given what cannot be read");
+        let gone = Failure::answered(&Status::unavailable(""));
+        assert_eq!((gone.to_string().as_str(), gone.is_usage()), ("error: UNAVAILABLE\n", false));
     }
 }

@@ -44,6 +44,7 @@ mod opening;
 mod pages;
 mod provision;
 mod reask;
+mod refused_commands;
 mod requests;
 mod restart;
 mod rights;

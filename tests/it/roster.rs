@@ -128,3 +128,20 @@ async fn a_list_is_never_shortened_in_silence() {
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
     process.stop();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_is_refused_says_why_on_the_screen() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, _registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let list = scratch.path().join("staff.csv");
+    let refused: String = (0..21).map(|_| format!("{NOT_ON_FILE},?!\n")).collect();
+    fs::write(&list, format!("credential_number,family_name\n{NOT_ON_FILE},Example\n{refused}")).unwrap();
+    let output = roster(&list, &endpoint, &[]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("  REFUSED                21\n\n  row 2 was refused: item.family_name: "), "{said}");
+    assert!(said.contains("\n  row 21 was refused: item.family_name: "), "{said}");
+    assert!(said.contains("\n  and 1 rows more; each has its reason in the column `refused`\n"), "{said}");
+    process.stop();
+}

@@ -74,7 +74,8 @@ impl Export {
                 written => written.map(|()| Outcome::Done).map_err(|error| not_exported(&error)),
             };
         }
-        self.write_file(&log, &mut progress).map_err(|error| not_exported(&error))?;
+        self.write_file(&log, &mut progress)
+            .map_err(|error| not_exported(&error).with_usage(matches!(error, ExportError::IsThere(_))))?;
         drop(progress);
         let report = Report { file: self.file.display().to_string(), head: log.head().0 };
         if self.json {
@@ -91,10 +92,18 @@ impl Export {
         log.map_err(|error| not_exported(&error))
     }
 
+    fn not_made(&self, error: io::Error) -> ExportError {
+        let path = self.file.clone();
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => ExportError::IsThere(path),
+            _ => ExportError::Create(path, error),
+        }
+    }
+
     /// A file that is there is whole.
     fn write_file(&self, log: &StillLog, progress: &mut Progress) -> Result<(), ExportError> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.file);
-        let mut out = BufWriter::new(file.map_err(ExportError::Create)?);
+        let mut out = BufWriter::new(file.map_err(|error| self.not_made(error))?);
         let written =
             write_all(log, &mut out, progress).and_then(|()| out.get_ref().sync_all().map_err(ExportError::Write));
         if written.is_err() {
@@ -111,9 +120,11 @@ fn not_exported(error: &dyn std::error::Error) -> Failure {
 
 #[derive(Debug, thiserror::Error)]
 enum ExportError {
-    #[error("the file could not be made")]
-    Create(#[source] io::Error),
-    #[error("the file could not be written")]
+    #[error("{} is there already: name another file", .0.display())]
+    IsThere(PathBuf),
+    #[error("{} could not be made", .0.display())]
+    Create(PathBuf, #[source] io::Error),
+    #[error("the records could not be written")]
     Write(#[source] io::Error),
     #[error(transparent)]
     Log(#[from] crate::store::log::ReadError),

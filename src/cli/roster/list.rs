@@ -7,6 +7,7 @@ use std::path::Path;
 
 use csv::StringRecord;
 
+use super::why_refused;
 use crate::cli::words::{code, day};
 use crate::proto::v1::verification_result::Outcome as Fared;
 use crate::proto::v1::{Reason, Standing, Verdict, VerificationResult};
@@ -247,26 +248,20 @@ fn not_a_table(bytes: &[u8], error: &csv::Error) -> ListError {
 
 /// The columns of an answer.
 fn answer(result: &VerificationResult) -> [String; 5] {
-    match &result.outcome {
-        Some(Fared::Verification(told)) => {
-            let reasons = told.reasons.iter().map(|reason| code(*reason, Reason::as_str_name, "REASON_"));
-            let as_of = told.answer.as_ref().and_then(|answer| answer.as_of);
-            [
-                code(told.verdict, Verdict::as_str_name, "VERDICT_"),
-                told.standing.map_or(String::new(), |standing| code(standing, Standing::as_str_name, "STANDING_")),
-                reasons.collect::<Vec<_>>().join(" "),
-                as_of.map_or(String::new(), day),
-                String::new(),
-            ]
-        }
-        Some(Fared::Error(status)) => refused(&status.message),
-        None => refused("it was not answered"),
-    }
-}
-
-fn refused(why: &str) -> [String; 5] {
-    let [verdict, standing, reasons, as_of] = [const { String::new() }; 4];
-    [verdict, standing, reasons, as_of, why.to_owned()]
+    let Some(Fared::Verification(told)) = &result.outcome else {
+        let why = why_refused(result).unwrap_or_default().to_owned();
+        let [verdict, standing, reasons, as_of] = [const { String::new() }; 4];
+        return [verdict, standing, reasons, as_of, why];
+    };
+    let reasons = told.reasons.iter().map(|reason| code(*reason, Reason::as_str_name, "REASON_"));
+    let as_of = told.answer.as_ref().and_then(|answer| answer.as_of);
+    [
+        code(told.verdict, Verdict::as_str_name, "VERDICT_"),
+        told.standing.map_or(String::new(), |standing| code(standing, Standing::as_str_name, "STANDING_")),
+        reasons.collect::<Vec<_>>().join(" "),
+        as_of.map_or(String::new(), day),
+        String::new(),
+    ]
 }
 
 #[cfg(test)]

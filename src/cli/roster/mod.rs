@@ -25,6 +25,9 @@ use crate::proto::v1::{
 /// A stream lasts as long as the list is long.
 const TIMEOUT: Duration = Duration::from_secs(3600);
 
+/// How many of the rows that are refused are named on the screen.
+const REFUSED_ROWS: usize = 20;
+
 /// Verify everybody on a staff list: exit 0 if all are confirmed, 3 if somebody is not, 4 if of somebody it is not known
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
@@ -55,6 +58,14 @@ Examples:
 Every row is answered from one state of knowledge. The list is read, and found to be in order, before anything is asked.
 The file of answers is for its reader alone (mode 0600), and replaces no file that is there.";
 
+/// A row whose question was refused.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct RefusedRow {
+    /// Which, from 1, without the row of column names.
+    row: usize,
+    reason: String,
+}
+
 /// How the rows fared.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct Summary {
@@ -64,6 +75,8 @@ struct Summary {
     not_confirmed: usize,
     undetermined: usize,
     refused: usize,
+    /// The first of those refused.
+    refused_rows: Vec<RefusedRow>,
     mistyped: usize,
     /// The provider asked about, where no row's answer says anything about it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -153,6 +166,15 @@ fn is_about_provider(result: &VerificationResult) -> bool {
     matches!(result.outcome, Some(Fared::Verification(_))) && !alone.iter().any(|reason| is_said(result, *reason))
 }
 
+/// Why the question of a row was refused, if it was.
+fn why_refused(result: &VerificationResult) -> Option<&str> {
+    match &result.outcome {
+        Some(Fared::Verification(_)) => None,
+        Some(Fared::Error(status)) => Some(&status.message),
+        None => Some("it was not answered"),
+    }
+}
+
 /// Whether an answer gives a reason.
 fn is_said(result: &VerificationResult, reason: Reason) -> bool {
     let Some(Fared::Verification(verification)) = &result.outcome else { return false };
@@ -174,7 +196,10 @@ impl Summary {
             answers,
             ..Summary::default()
         };
-        for result in results {
+        for (at, result) in results.iter().enumerate() {
+            if let Some(why) = why_refused(result).filter(|_| summary.refused_rows.len() < REFUSED_ROWS) {
+                summary.refused_rows.push(RefusedRow { row: at + 1, reason: why.to_owned() });
+            }
             let count = match &result.outcome {
                 Some(Fared::Verification(verification)) => match verification.verdict() {
                     Verdict::Confirmed => &mut summary.confirmed,
@@ -210,6 +235,14 @@ impl Summary {
         ];
         for (verdict, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             text.push_str(&format!("  {verdict:<21}  {count}\n"));
+        }
+        for RefusedRow { row, reason } in &self.refused_rows {
+            text.push_str(&format!("\n  row {row} was refused: {reason}"));
+        }
+        match self.refused.saturating_sub(self.refused_rows.len()) {
+            _ if self.refused == 0 => {}
+            0 => text.push('\n'),
+            more => text.push_str(&format!("\n  and {more} rows more; each has its reason in the column `refused`\n")),
         }
         if self.mistyped > 0 {
             text.push_str(&format!("\n  {} of the numbers cannot exist: look for typing errors\n", self.mistyped));

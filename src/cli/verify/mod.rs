@@ -5,6 +5,8 @@ mod json;
 
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
+
 use super::connect::Connection;
 use super::failure::Failure;
 use super::question::Question;
@@ -19,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[command(after_help = EXAMPLE)]
 pub struct Verify {
     /// The credential number
-    #[arg(value_name = "NUMBER")]
+    #[arg(value_name = "NUMBER", value_parser = NonEmptyStringValueParser::new())]
     credential_number: String,
     #[command(flatten)]
     question: Question,
