@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_in_words_with_its_reason_and_every_violation() {
+    fn a_refusal_has_words_its_reason_and_every_violation() {
         let mut details = ErrorDetails::new();
         details
             .set_error_info("INVALID_FIELDS", "credential.dmh.ms.gov", [])

@@ -108,7 +108,7 @@ impl Contract {
     }
 }
 
-/// What a caller is told when the state of knowledge that a field names cannot be pinned.
+/// The status for a state of knowledge that cannot be pinned. `field` named it.
 fn unpinned(field: &str, error: PinError) -> Status {
     match error {
         PinError::BeyondHead { asked, head } => {

@@ -189,7 +189,7 @@ async fn what_is_not_known_yet_is_out_of_range() {
 }
 
 #[tokio::test]
-async fn an_epoch_that_this_registry_never_had_is_told_as_one() {
+async fn the_refusal_of_an_unknown_epoch_says_so() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let epoch = "5f0c4a51-3a0e-4c5b-9d0e-2f6f7a1f0001".to_owned();
@@ -210,7 +210,7 @@ async fn an_epoch_that_this_registry_never_had_is_told_as_one() {
 }
 
 #[tokio::test]
-async fn no_open_job_is_told_as_what_it_is() {
+async fn the_refusal_where_no_job_is_open_says_so() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let [from, to] = [
@@ -229,7 +229,7 @@ async fn no_open_job_is_told_as_what_it_is() {
     assert_eq!(nothing.told(), (Code::NotFound, "NOT_FOUND".to_owned()));
     assert_eq!(nothing.message(), "no job is open at the provider on 2026-02-28: there is nothing to transfer");
 
-    // A stranger's number and one that is not on file are told alike.
+    // A stranger's number and one that is not on file have the same answer.
     let hr = registry.calling_as(&format!("provider:{}", from.provider_id));
     for number in [NOT_ON_FILE, &person.number] {
         let job = Some(v1::report_employment_end_request::Job::CredentialNumber(number.to_owned()));

@@ -64,7 +64,7 @@ fn a_path_that_cannot_be_used_is_named_in_one_sentence() {
 }
 
 #[test]
-fn a_question_that_cannot_be_read_is_wrong_usage_and_one_beyond_the_head_is_told_in_words() {
+fn a_malformed_question_is_wrong_usage_and_one_beyond_the_head_is_refused_in_words() {
     let scratch = tempfile::tempdir().unwrap();
     let process = Process::spawn(&scratch.path().join("data"), TODAY);
     let endpoint = format!("http://{}", process.listening());

@@ -142,6 +142,6 @@ async fn a_row_that_is_refused_says_why_on_the_screen() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("  REFUSED                21\n\n  row 2 was refused: item.family_name: "), "{said}");
     assert!(said.contains("\n  row 21 was refused: item.family_name: "), "{said}");
-    assert!(said.contains("\n  and 1 rows more; each has its reason in the column `refused`\n"), "{said}");
+    assert!(said.contains("\n  refused rows not shown: 1; each has its reason in the column `refused`\n"), "{said}");
     process.stop();
 }

@@ -248,16 +248,16 @@ fn not_a_table(bytes: &[u8], error: &csv::Error) -> ListError {
 
 /// The columns of an answer.
 fn answer(result: &VerificationResult) -> [String; 5] {
-    let Some(Fared::Verification(told)) = &result.outcome else {
+    let Some(Fared::Verification(verification)) = &result.outcome else {
         let why = why_refused(result).unwrap_or_default().to_owned();
         let [verdict, standing, reasons, as_of] = [const { String::new() }; 4];
         return [verdict, standing, reasons, as_of, why];
     };
-    let reasons = told.reasons.iter().map(|reason| code(*reason, Reason::as_str_name, "REASON_"));
-    let as_of = told.answer.as_ref().and_then(|answer| answer.as_of);
+    let reasons = verification.reasons.iter().map(|reason| code(*reason, Reason::as_str_name, "REASON_"));
+    let as_of = verification.answer.as_ref().and_then(|answer| answer.as_of);
     [
-        code(told.verdict, Verdict::as_str_name, "VERDICT_"),
-        told.standing.map_or(String::new(), |standing| code(standing, Standing::as_str_name, "STANDING_")),
+        code(verification.verdict, Verdict::as_str_name, "VERDICT_"),
+        verification.standing.map_or(String::new(), |standing| code(standing, Standing::as_str_name, "STANDING_")),
         reasons.collect::<Vec<_>>().join(" "),
         as_of.map_or(String::new(), day),
         String::new(),

@@ -242,7 +242,9 @@ impl Summary {
         match self.refused.saturating_sub(self.refused_rows.len()) {
             _ if self.refused == 0 => {}
             0 => text.push('\n'),
-            more => text.push_str(&format!("\n  and {more} rows more; each has its reason in the column `refused`\n")),
+            more => text.push_str(&format!(
+                "\n  refused rows not shown: {more}; each has its reason in the column `refused`\n"
+            )),
         }
         if self.mistyped > 0 {
             text.push_str(&format!("\n  {} of the numbers cannot exist: look for typing errors\n", self.mistyped));

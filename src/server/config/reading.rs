@@ -53,8 +53,8 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Takes in a file, with what is wrong with its form. Of a file that cannot be read nothing else is said: what it
-    /// would have given is not missing.
+    /// Takes in a file, with what is wrong with its form. A file that cannot be read is the only mistake then: the keys
+    /// that it may have are not missing.
     pub(super) fn of_file(path: Option<&str>) -> Result<Reading, Vec<Mistake>> {
         let mut reading = Reading::default();
         if let Some(path) = path {

@@ -112,7 +112,7 @@ fn the_reserve_is_never_less_than_opening_needs() {
 }
 
 #[test]
-fn of_a_file_that_cannot_be_read_one_mistake_is_told_with_its_path() {
+fn a_file_that_cannot_be_read_is_one_mistake_with_its_path() {
     let directory = tempfile::tempdir().unwrap();
     let text = |path: &Path| path.display().to_string();
     let latin = directory.path().join("latin.toml");
@@ -127,9 +127,9 @@ fn of_a_file_that_cannot_be_read_one_mistake_is_told_with_its_path() {
             [Config::read(&flags).map(drop), Config::read_data_dir(&flags).map(drop)].map(Result::unwrap_err)
         {
             let [mistake] = &mistakes[..] else { panic!("{mistakes:?}") };
-            let told = mistake.to_string();
-            assert!(told.starts_with(&format!("--config: cannot read {}: ", text(&path))), "{told}");
-            assert!(told.contains(why), "{told}");
+            let message = mistake.to_string();
+            assert!(message.starts_with(&format!("--config: cannot read {}: ", text(&path))), "{message}");
+            assert!(message.contains(why), "{message}");
         }
     }
 }

@@ -58,7 +58,7 @@ fn a_new_registry_is_not_mixed_with_anything() {
         assert!(refused.is_no_registry() && refused.to_string().contains("thesis.odt"), "{refused}");
         assert_eq!(names(&foreign), [foreign.join("thesis.odt")]);
     }
-    // One that is to be filled is not told that it lacks what it is to be filled with.
+    // A command that fills a directory does not report that a registry is missing there.
     for (name, holds) in
         [("thesis.odt", "something else (thesis.odt)"), ("MANIFEST", "a backup"), ("UNFINISHED", "what `other` left")]
     {
