@@ -290,7 +290,9 @@ mod tests {
 
     /// The even numbers below a limit, of all numbers below it.
     fn evens(limit: u64, window: Window<Place>) -> Found<Place, u64> {
+        let most_wanted = CANDIDATES.min(window.size + 1);
         let candidates = |last: Option<&Place>, most: usize| {
+            assert!(most <= most_wanted, "{most} candidates are taken from the index at once");
             let from = last.map_or(0, |last| last.of + 1);
             Ok((from..limit).take(most).collect())
         };

@@ -57,3 +57,19 @@ fn mac(key: &Key) -> Hmac<Sha256> {
     block[..key.len()].copy_from_slice(key);
     Hmac::<Sha256>::new(&block)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seal_is_of_one_key_and_of_parts_as_they_are_cut() {
+        let seal =
+            |key: u8, parts: &[&[u8]]| -> [u8; 32] { Sealer::of(&[key; 32]).mac(parts).finalize().into_bytes().into() };
+        let sealed = seal(1, &[b"ab", b"c"]);
+        assert_eq!(sealed, seal(1, &[b"ab", b"c"]));
+        assert_ne!(sealed, seal(2, &[b"ab", b"c"]), "the key of another registry");
+        assert_ne!(sealed, seal(1, &[b"a", b"bc"]), "the same bytes, cut elsewhere");
+        assert_ne!(sealed, seal(1, &[b"ab", b"c", b""]), "one more part");
+    }
+}

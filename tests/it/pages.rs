@@ -132,6 +132,10 @@ async fn a_token_is_good_for_one_question_of_one_client_and_after_a_restart() {
     assert_eq!(registry.call(other_question).await.unwrap_err().told(), malformed, "another question");
     let other_method = v1::ListProvidersRequest { page_token: token.clone(), ..Default::default() };
     assert_eq!(registry.call(other_method).await.unwrap_err().told(), malformed, "another method");
+    // Of both methods this is the question without any field, and a place in both lists has the same form.
+    let of_all = registry.ask(v1::ListCredentialsRequest::default().page(2, "")).await.next_page_token;
+    let same_question = v1::ListChangesRequest { page_token: of_all, ..Default::default() };
+    assert_eq!(registry.call(same_question).await.unwrap_err().told(), malformed, "another method, asked the same");
     for at in 0..token.len() {
         let other = if token.as_bytes()[at] == b'A' { "B" } else { "A" };
         let mut forged = token.clone();
@@ -206,6 +210,8 @@ async fn looked_at(specialists: u32) -> Vec<(&'static str, usize)> {
     let staff = EmploymentFilter { provider: Some(job.clone()), ..EmploymentFilter::default() };
     let staff = snapshot.employments(&staff, Window { after: None, size: 2 }).unwrap();
     assert_eq!(of_one.entries.len(), 1);
+    // The facts of a person count, since all of them are read.
+    assert!(of_one.looked_at > 3 && staff.looked_at > 3, "{} {}", of_one.looked_at, staff.looked_at);
     let counts = vec![
         ("credentials", all.looked_at),
         ("next credentials", next.looked_at),
