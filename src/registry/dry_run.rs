@@ -64,3 +64,62 @@ impl Registry {
         run.await.map_err(|_| interrupted())?
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::command::Command;
+    use crate::domain::fact::Reporter;
+    use crate::domain::name::PersonName;
+    use crate::registry::{Content, Numbers, Opened, Options};
+    use crate::store::{OpenMode, StoreOptions};
+
+    fn registration(request_id: u128, validate_only: bool) -> Submission {
+        let name = PersonName { given: "Mirela".into(), family: "Example-Stone".into(), suffix: String::new() };
+        Submission {
+            reporter: Reporter { client: "a test".into(), role: Role::Registrar },
+            method: "/a/test",
+            request_id: Uuid::from_u128(request_id),
+            content: Content::default(),
+            validate_only,
+            note: String::new(),
+            command: Command::RegisterSpecialist { name, birth_date: "1984-02-29".parse().unwrap() },
+            numbers: Numbers::Random,
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn dry_runs_and_replays_wait_for_their_turn_while_commands_are_decided() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = StoreOptions { mode: OpenMode::ExistingOrNew("a test"), ..StoreOptions::default() };
+        let options = Options {
+            data_dir: directory.path().to_owned(),
+            registry: None,
+            rules_dir: None,
+            today: Some("2026-03-02".parse().unwrap()),
+            open_days_through: None,
+            store,
+        };
+        let Opened { registry, writer } = Registry::open(options, &mut |_| {}).unwrap();
+        let first = registry.submit(registration(1, false)).await.unwrap();
+        let turns = Arc::clone(&registry.dry_runs).acquire_many_owned(u32::try_from(DRY_RUNS).unwrap()).await.unwrap();
+        let mut waiting = [registration(1, false), registration(2, true)].map(|submission| {
+            let registry = registry.clone();
+            tokio::spawn(async move { registry.submit(submission).await.unwrap().revision })
+        });
+        for one in &mut waiting {
+            assert!(tokio::time::timeout(Duration::from_millis(200), one).await.is_err(), "it is not its turn");
+        }
+        let later = registry.submit(registration(3, false)).await.unwrap();
+        drop(turns);
+        let [replay, dry_run] = waiting;
+        assert_eq!((replay.await.unwrap(), dry_run.await.unwrap()), (first.revision, later.revision));
+        registry.close().await;
+        drop(registry);
+        writer.join().unwrap().unwrap().close().unwrap();
+    }
+}

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use cpss_registry::domain::day::Period;
 use cpss_registry::domain::id::CredentialNumber;
 use cpss_registry::proto::v1;
+use cpss_registry::proto::v1::import_records_response::Result as Outcome;
+use cpss_registry::proto::v1::import_row::Command;
 use cpss_registry::registry::SubmitError;
 use cpss_registry::store::StoreOptions;
 
@@ -14,7 +16,7 @@ use super::harness::requests::{
     date, end_period, facts_of_specialist, issue, new_request_id, qualify, register_provider, register_specialist,
     start_job,
 };
-use super::harness::scenes::{EFFECTIVE_FROM, HIRED, Qualified};
+use super::harness::scenes::{EFFECTIVE_FROM, HIRED, Qualified, TERM_LAST_DAY};
 use super::harness::{Client, Mutation, TODAY, TestServer, library};
 
 /// The ids in an answer: `CPS-7K3M-9QRT-X` and the like, and ids of facts.
@@ -78,6 +80,73 @@ async fn a_dry_run_gives_no_id_that_is_not_assigned() {
     server.stop().await;
 }
 
+/// The ids in the answers to these rows of an import.
+async fn imported(registry: &Client, commands: &[Command], validate_only: bool) -> Vec<Vec<String>> {
+    let row = |command: &Command| {
+        let (request_id, command) = (new_request_id(), Some(command.clone()));
+        v1::ImportRecordsRequest {
+            row: Some(v1::ImportRow { request_id, validate_only, command, ..Default::default() }),
+        }
+    };
+    let rows: Vec<_> = commands.iter().map(row).collect();
+    let mut answers = registry.record().import_records(tokio_stream::iter(rows)).await.unwrap().into_inner();
+    let mut told = Vec::new();
+    while let Some(answer) = answers.message().await.unwrap() {
+        let Some(Outcome::Outcome(outcome)) = &answer.result else { panic!("{answer:?}") };
+        told.push(ids(outcome));
+    }
+    told
+}
+
+#[tokio::test]
+async fn a_dry_run_of_an_import_gives_no_id_that_is_not_assigned() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let (west, east) =
+        (registry.qualified_provider("Example West").await, registry.qualified_provider("Example East").await);
+    let mut known = vec![west.provider_id.clone(), east.provider_id.clone()];
+    let hired = registry.specialist("Casimir", "Example-Boone").await;
+    for person in [hired.clone(), registry.specialist("Odalys", "Example-Hart").await] {
+        known.push(registry.job(&person, &west.provider_id, HIRED).await);
+        known.push(person);
+    }
+    let request_id = String::new;
+    let commands = [
+        Command::RegisterSpecialist(v1::RegisterSpecialistRequest {
+            request_id: request_id(),
+            ..register_specialist("Mirela", "Example-Stone")
+        }),
+        Command::RegisterProvider(v1::RegisterProviderRequest {
+            request_id: request_id(),
+            ..register_provider("Example North")
+        }),
+        Command::Transferred(v1::TransferredCredential {
+            specialist_id: hired.clone(),
+            effective_from: Some(date(EFFECTIVE_FROM)),
+            term_last_day: Some(date(TERM_LAST_DAY)),
+            designations: vec![v1::Designation::AdultAndRecovery.into()],
+            ..Default::default()
+        }),
+        Command::ReportEmploymentStart(v1::ReportEmploymentStartRequest {
+            request_id: request_id(),
+            ..start_job(&hired, &east.provider_id, HIRED)
+        }),
+        Command::TransferEmployments(v1::TransferEmploymentsRequest {
+            request_id: request_id(),
+            ..transfer(&west, &east)
+        }),
+    ];
+    let is_new = |id: &String| !known.contains(id);
+    for (at, told) in imported(&registry, &commands, true).await.iter().enumerate() {
+        assert!(!told.iter().any(is_new), "row {at}: {told:?}");
+    }
+    // What is recorded gets its ids, so the answers above had room for some.
+    for (at, told) in imported(&registry, &commands, false).await.iter().enumerate() {
+        assert!(told.iter().filter(|id| is_new(id)).count() > 1, "row {at}: {told:?}");
+    }
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_dry_run_is_judged_without_the_writer() {
     let data = tempfile::tempdir().unwrap();
@@ -104,6 +173,8 @@ async fn a_dry_run_says_at_which_revision_it_was_judged_and_sees_what_was_acknow
     let registry = server.client();
     let closing = registry.qualified_provider("Example Center").await;
     let end = end_period(&closing.qualification, "2026-02-27", "Certification withdrawn");
+    let hired = registry.specialist("Casimir", "Example-Boone").await;
+    let start = start_job(&hired, &closing.provider_id, HIRED);
     let over = Arc::new(AtomicBool::new(false));
     let judging = tokio::spawn({
         let (registry, over) = (server.client(), Arc::clone(&over));
@@ -113,6 +184,10 @@ async fn a_dry_run_says_at_which_revision_it_was_judged_and_sees_what_was_acknow
                 let answer =
                     registry.validate(v1::EndPeriodRequest { request_id: new_request_id(), ..end.clone() }).await;
                 judged.push((answer.revision, answer.specialist_count));
+                // What is recorded meanwhile takes the place that the fact would have had.
+                let start = v1::ReportEmploymentStartRequest { request_id: new_request_id(), ..start.clone() };
+                let job = registry.validate(start).await.employment.unwrap();
+                assert_eq!(job.fact_id, "", "the id is another fact's");
             }
             judged
         }
