@@ -3,8 +3,7 @@
 
 use cpss_registry::proto::google::r#type::Date;
 use cpss_registry::proto::v1::{self, ServiceStatus};
-use jiff::civil;
-
+use jiff::{SignedDuration, civil};
 use tonic::Code;
 use tonic_health::pb::health_check_response::ServingStatus::{NotServing, Serving};
 
@@ -12,6 +11,7 @@ use super::contract::health::asked_on;
 use super::harness::requests::{date, new_request_id, register_provider, register_specialist};
 use super::harness::words::told;
 use super::harness::{Client, NOT_ON_FILE, Process, Refusal as _, TODAY, TestServer};
+use super::semantics::{records, write};
 
 #[tokio::test]
 async fn days_that_were_missed_are_opened_one_by_one() {
@@ -80,17 +80,42 @@ async fn a_day_that_cannot_be_opened_is_said_once_however_many_questions_there_a
     let tomorrow = TODAY.parse::<civil::Date>().unwrap().tomorrow().unwrap();
     let due = registry.on_day(&tomorrow.to_string());
     assert_eq!(due.refusal(v1::ListChangesRequest::default()).await.reason(), "STORE_FULL");
+    ask_and_report(&registry, "STORE_FULL").await;
+    assert_said_once(&process, before, &["the calendar stands still", "a batch was not written"]);
+    process.stop();
+}
+
+#[tokio::test]
+async fn a_calendar_that_is_held_is_said_once_however_many_questions_there_are() {
+    let mut records = records(TestServer::start(TODAY).await.stop().await.path());
+    // The clock is an hour behind what is recorded.
+    for record in &mut records {
+        record.recorded_at += SignedDuration::from_hours(1);
+    }
+    let data = tempfile::tempdir().unwrap();
+    write(data.path(), &records);
+    let (process, registry) = Process::start(data.path(), TODAY);
+    ask_and_report(&registry, "CALENDAR_HELD").await;
+    assert_said_once(&process, 0, &["the calendar stands still", "writes are held"]);
+    process.stop();
+}
+
+/// Asks, and reports something that is refused for this reason, many times.
+async fn ask_and_report(registry: &Client, refused: &str) {
     for _ in 0..200 {
         registry.verify(NOT_ON_FILE, None, None).await;
-        assert_eq!(registry.refusal(register_provider("Example Center")).await.reason(), "STORE_FULL");
+        assert_eq!(registry.refusal(register_provider("Example Center")).await.reason(), refused);
     }
+}
+
+/// Each of these is said once behind so many lines, and not much else.
+fn assert_said_once(process: &Process, before: usize, texts: &[&str]) {
     let said = process.said();
     let lines: Vec<_> = said.lines().skip(before).collect();
-    let count = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
-    assert_eq!(count("the calendar stands still"), 1, "{lines:#?}");
-    assert_eq!(count("a batch was not written"), 1, "{lines:#?}");
-    assert!(lines.len() < 10, "{lines:#?}");
-    process.stop();
+    for text in texts {
+        assert_eq!(lines.iter().filter(|line| line.contains(text)).count(), 1, "{text}: {lines:#?}");
+    }
+    assert!(lines.len() < 20, "{lines:#?}");
 }
 
 /// Today, and how many rule sets are adopted.

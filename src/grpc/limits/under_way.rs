@@ -41,7 +41,23 @@ impl Drop for UnderWay {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
+    use crate::auth::shares::{CALLS_PER_CONNECTION, Limits, Shares};
+
+    #[test]
+    fn calls_that_are_dropped_before_they_are_answered_are_counted_as_cancelled() {
+        let limits = Limits { connections: NonZeroU32::new(1), ..Limits::default() };
+        let peer = Peer::new("127.0.0.1:1".parse().unwrap(), None);
+        Shares::new(limits).seat(&peer, "a").unwrap();
+        // Far more than comes back while the test runs.
+        let many = || (0..10 * CALLS_PER_CONNECTION.get()).map(|_| UnderWay::new(Some(peer.clone()), true));
+        many().for_each(|call| call.answered());
+        assert!(!peer.is_cut_off());
+        many().for_each(drop);
+        assert!(peer.is_cut_off());
+    }
 
     #[test]
     fn a_peer_waits_for_an_answer_until_it_is_there_and_not_for_a_call_that_may_last() {

@@ -17,7 +17,10 @@ use crate::tls::place::{Place, question};
 /// How long a peer is waited for that has to be cut off.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Whether a connection ends under this, written again and again.
+/// How long a flood may go on. After 40 s a peer that answers no ping is taken for gone, whatever it does.
+const FLOOD: Duration = Duration::from_secs(30);
+
+/// Whether a connection ends soon under this, written again and again.
 async fn is_cut_off(mut stream: TlsStream<TcpStream>, mut next: impl FnMut(u32) -> Vec<u8>) -> bool {
     let writing = async {
         for id in (1..2_000_001).step_by(2) {
@@ -27,7 +30,7 @@ async fn is_cut_off(mut stream: TlsStream<TcpStream>, mut next: impl FnMut(u32) 
         }
         false
     };
-    tokio::time::timeout(PATIENCE, writing).await.unwrap_or(false)
+    tokio::time::timeout(FLOOD, writing).await.unwrap_or(false)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
