@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The registry on a disk that fails (errors injected with strace), on one that fills up (a small file system), and on one
-# that turns read-only or loses power (an ext4 in an image, shut down while clients write).
+# The registry on a disk that fails (errors injected with strace), on one that fills up or blocks (a small file system), and
+# on one that turns read-only or loses power (an ext4 in an image, shut down while clients write).
 #
 #     CPSS_DISK_CUTS=100 tests/faults/run.sh target/debug/cpss-registry [NAMES-OF-TESTS]
 #
 # CPSS_DISK_CUTS is how many times the power is cut; without it, 4. Needs strace; file systems are mounted in a mount
 # namespace of their own, which takes root, or a user namespace, and are gone when this ends. What is missing is an error
-# that names it, but for loop devices: where there are none, it says that the tests of power cuts are left out.
+# that names it, but for loop devices: where there are none, it says that the tests of power cuts and of a frozen disk are left out.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 binary=$(realpath "${1:?usage: run.sh PATH-OF-CPSS-REGISTRY [NAMES-OF-TESTS]}")
@@ -43,8 +43,8 @@ export CPSS_BINARY=$binary size_mib tests
         echo "faults: the small disk is ext4 on a loop device"
         mkfs.ext4 -q -m 0 "$work/image"
     elif mount -t tmpfs -o "size=${size_mib}m" small "$work/disk"; then
-        echo "faults: the small disk is tmpfs: there is no loop device for ext4, and NO TEST OF POWER CUTS"
-        skipped=(--skip faults::power)
+        echo "faults: the small disk is tmpfs: there is no loop device for ext4, and NO TEST OF POWER CUTS OR A FROZEN DISK"
+        skipped=(--skip faults::power --skip faults::frozen)
     else
         echo "faults: no small file system can be mounted here, neither ext4 nor tmpfs" >&2
         exit 1

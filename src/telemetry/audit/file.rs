@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -15,6 +17,9 @@ use super::sync::{self, Put, Syncing};
 
 /// How often the file is put on the disk while it grows.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// How long the proof may take that lines can be written.
+pub(super) const PROVED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +50,18 @@ pub enum AuditFileError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Opening, writing or syncing the file does not return.
+    #[error(
+        "{path} could not be opened, written and synced within {} s: its disk blocks. Name another file in audit_file, or \
+         see to the disk",
+        within.as_secs()
+    )]
+    Blocked {
+        /// Which.
+        path: PathBuf,
+        /// How long it was waited for.
+        within: Duration,
     },
     /// A thread does not start.
     #[error("its thread cannot be started")]
@@ -85,7 +102,8 @@ struct Open {
 impl LineFile {
     /// Opens the file, and proves that it can be written by a line that says so, synced.
     pub(super) fn open(place: Place, syncing: Syncing, at: Timestamp) -> Result<LineFile, AuditFileError> {
-        let file = prove(&place.path, &line::event(at, "started"))?;
+        let (path, line) = (place.path.clone(), line::event(at, "started"));
+        let file = in_time(&place.path, PROVED_WITHIN, move || prove(&path, &line))?;
         let open = Open::of(file).map_err(unwritable(&place.path))?;
         Ok(LineFile { place, syncing, open: Some(open) })
     }
@@ -173,6 +191,11 @@ impl Sink for LineFile {
 
 /// Proves that lines can be written to a file, and leaves no file or directory behind that was not there.
 pub fn check(path: &Path, at: Timestamp) -> Result<(), AuditFileError> {
+    let checked = path.to_owned();
+    in_time(path, PROVED_WITHIN, move || check_now(&checked, at))
+}
+
+fn check_now(path: &Path, at: Timestamp) -> Result<(), AuditFileError> {
     let missing: Vec<_> =
         directory_of(path).ancestors().take_while(|directory| !directory.exists()).map(Path::to_owned).collect();
     let is_new = fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
@@ -184,6 +207,21 @@ pub fn check(path: &Path, at: Timestamp) -> Result<(), AuditFileError> {
         fs::remove_dir(made).ok();
     }
     proved
+}
+
+/// Does what a disk may block, on a thread of its own, which is left behind if it takes longer than this.
+pub(super) fn in_time<T: Send + 'static>(
+    path: &Path,
+    within: Duration,
+    work: impl FnOnce() -> Result<T, AuditFileError> + Send + 'static,
+) -> Result<T, AuditFileError> {
+    let (tell, told) = channel();
+    let work = move || tell.send(work()).unwrap_or_default();
+    thread::Builder::new().name("audit check".to_owned()).spawn(work).map_err(AuditFileError::NoThread)?;
+    told.recv_timeout(within).unwrap_or_else(|error| match error {
+        RecvTimeoutError::Timeout => Err(AuditFileError::Blocked { path: path.to_owned(), within }),
+        RecvTimeoutError::Disconnected => Err(unwritable(path)(io::Error::other("the check broke off"))),
+    })
 }
 
 /// Opens a file, writes a line and syncs both the line and the file's name.

@@ -314,3 +314,18 @@ async fn a_thread_that_breaks_off_lets_nothing_through_and_is_noticed() {
     assert!(ended.await.is_err(), "what it held while it was alive is dropped");
     assert_eq!(record(&audit).await, Err(Unwritable));
 }
+
+#[test]
+fn a_proof_that_blocks_is_given_up_and_names_the_file() {
+    let (_held, gate) = mpsc::channel::<()>();
+    let (path, within) = (Path::new("/audit/reads.jsonl"), Duration::from_secs(1));
+    let blocked = file::in_time(path, within, move || {
+        gate.recv().ok();
+        Ok(())
+    });
+    let refused = blocked.unwrap_err().to_string();
+    let expected = "/audit/reads.jsonl could not be opened, written and synced within 1 s: its disk blocks. Name another \
+                    file in audit_file, or see to the disk";
+    assert_eq!(refused, expected);
+    file::in_time(path, file::PROVED_WITHIN, || Ok(())).unwrap();
+}
