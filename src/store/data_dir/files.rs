@@ -11,13 +11,16 @@ pub(in crate::store) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(if directory.as_os_str().is_empty() { here } else { directory })?.sync_all()
 }
 
-/// Puts a file in place whole, or not at all.
+/// Puts a file in place whole, or not at all. Leaves no draft behind.
 pub(in crate::store) fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let draft = path.with_extension("tmp");
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
+    let write = || {
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    };
+    write().inspect_err(|_| drop(fs::remove_file(&draft)))?;
     path.parent().map_or(Ok(()), sync_directory)
 }
 

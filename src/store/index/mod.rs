@@ -17,6 +17,7 @@ mod keys;
 mod layers;
 mod pending;
 mod recent;
+mod room;
 pub(super) mod trust;
 mod view;
 mod whole;
@@ -63,8 +64,8 @@ pub enum IndexError {
     #[error("the index could not be read or written")]
     Disk(#[source] io::Error),
     /// It failed earlier, for this reason.
-    #[error("the index cannot go on")]
-    Failed(#[source] Arc<IndexError>),
+    #[error(transparent)]
+    Failed(Arc<IndexError>),
     /// It holds something that nobody wrote.
     #[error("the index is damaged: {0}")]
     Damaged(&'static str),
@@ -91,12 +92,20 @@ impl IndexError {
             IndexError::Sled(_) | IndexError::Broken | IndexError::OutOfOrder { .. } => false,
         }
     }
+
+    /// Whether the disk had no room.
+    fn is_of_room(&self) -> bool {
+        match self {
+            IndexError::Disk(error) | IndexError::Sled(sled::Error::Io(error)) => room::is_lacking(error),
+            IndexError::Failed(first) => first.is_of_room(),
+            _ => false,
+        }
+    }
 }
 
 /// Whether the disk takes nothing, and may well give what it has.
 fn is_refusal(error: &io::Error) -> bool {
-    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
+    room::is_lacking(error) || error.kind() == io::ErrorKind::ReadOnlyFilesystem
 }
 
 /// The index does not open.
@@ -122,6 +131,16 @@ pub enum OpenIndexError {
     /// The disk refused.
     #[error("the files of the index could not be prepared")]
     Disk(#[from] io::Error),
+    /// The disk has no room for what has to be written.
+    #[error("the index cannot be made: {} needs about {needs_mib} MiB of room", directory.display())]
+    NoRoom {
+        /// The index's directory.
+        directory: PathBuf,
+        /// How much.
+        needs_mib: u64,
+        /// What the disk said.
+        source: Box<OpenIndexError>,
+    },
 }
 
 impl OpenIndexError {
@@ -130,7 +149,19 @@ impl OpenIndexError {
         match self {
             OpenIndexError::Index(error) => error.is_of_bases(),
             OpenIndexError::Disk(error) => !is_refusal(error),
-            OpenIndexError::LostRecords { .. } | OpenIndexError::Log(_) | OpenIndexError::Undecodable(_) => false,
+            OpenIndexError::LostRecords { .. }
+            | OpenIndexError::Log(_)
+            | OpenIndexError::Undecodable(_)
+            | OpenIndexError::NoRoom { .. } => false,
+        }
+    }
+
+    /// Whether the disk had no room.
+    fn is_of_room(&self) -> bool {
+        match self {
+            OpenIndexError::Index(error) => error.is_of_room(),
+            OpenIndexError::Disk(error) => room::is_lacking(error),
+            _ => false,
         }
     }
 }
@@ -190,14 +221,15 @@ impl Index {
         log: &dyn ReadLog,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Index, OpenIndexError> {
-        match Index::open_once(directory, options, log, progress) {
+        let opened = match Index::open_once(directory, options, log, progress) {
             Err(error) if error.is_of_bases() => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the index is damaged and folded again");
                 trust::distrust(directory)?;
                 Index::open_once(directory, options, log, progress)
             }
             opened => opened,
-        }
+        };
+        opened.map_err(|error| if error.is_of_room() { room::lacks(directory, log.head(), error) } else { error })
     }
 
     fn open_once(
@@ -214,6 +246,7 @@ impl Index {
         }
         prepare(directory)?;
         clear(directory, &layers)?;
+        room::clear_memory(directory);
         let from_the_beginning = layers.applied() == Revision::ZERO;
         if head.0 - layers.applied().0 > options.fold_in_place {
             layers = whole::fold_into_base(directory, layers, log, progress)?;
@@ -223,7 +256,16 @@ impl Index {
         let recent = Recent::over(&db, &layers, options.take_together)?;
         let index = Index { recent, db, layers, directory: directory.to_owned(), options };
         index.catch_up(log, from_the_beginning, progress)?;
-        trust::note(directory, head)?;
+        match trust::note(directory, head) {
+            // The next start believes an older note as well, and folds everything where there is none.
+            Err(error) if room::is_lacking(&error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "how far the index goes is not noted beside it"
+                );
+            }
+            noted => noted?,
+        }
         Ok(index)
     }
 
@@ -338,7 +380,8 @@ fn unless_it_panics<T>(read: impl FnOnce() -> sled::Result<T>) -> Result<T, Inde
 /// A sled that holds nothing, under a name that none had before: the threads of an earlier one may write on for a moment.
 /// It is temporary, so that it takes its files away when it is dropped; else it would sync them, and panic if it cannot.
 fn open_sled(directory: &Path, options: IndexOptions) -> Result<sled::Db, IndexError> {
-    let path = directory.join(format!("sled-{:016x}", whole::new_id().0));
+    let place = room::place_of_sled(directory).map_err(IndexError::Disk)?;
+    let path = place.join(format!("sled-{:016x}", whole::new_id().0));
     unless_it_panics(|| sled::Config::new().path(path).temporary(true).cache_capacity(options.cache_bytes).open())
 }
 

@@ -2,7 +2,8 @@
 //!
 //! What the operating system shows after a crash may never have reached the disk; so the last segment is copied, synced
 //! and renamed, and only then is its last frame believed. A torn end is left behind by that copy, and so is room for more
-//! frames, unless the published head was beyond them. Of the segments before, the last frame alone is read here: it
+//! frames, unless the published head was beyond them. On a disk without room for the copy the last segment is cut and
+//! synced where it is, and believed if the medium gives the same bytes. Of the segments before, the last frame alone is read here: it
 //! tells that nothing is missing before the next one. What is wrong further inside a reader finds.
 
 use std::io;
@@ -222,10 +223,38 @@ fn settle(
     ending.refuse_a_loss(published)?;
     bytes.truncate(end);
     let copy = path.with_extension("tmp");
-    let file = shared.disk.create_new(&copy)?;
-    file.write_all_at(&bytes, 0)?;
-    file.sync_data()?;
+    let file = match write_copy(shared, &copy, &bytes) {
+        Err(full) if is_full(&full) => {
+            let error = &full as &dyn std::error::Error;
+            tracing::warn!(error, "the log's last segment stays where it is: the disk has no room for a copy");
+            return Ok((segment, cut_where_it_is(file, &bytes, full)?, next));
+        }
+        written => written?,
+    };
     shared.disk.rename(&copy, &path)?;
     shared.disk.sync_dir(&shared.directory)?;
     Ok((segment, file, next))
+}
+
+/// Writes a copy of a segment, durably. Leaves none behind that is not whole.
+fn write_copy(shared: &Shared, copy: &Path, bytes: &[u8]) -> io::Result<Box<dyn DiskFile>> {
+    let file = shared.disk.create_new(copy)?;
+    let written = file.write_all_at(bytes, 0).and_then(|()| file.sync_data());
+    written.inspect_err(|_| shared.disk.remove(copy).unwrap_or_default())?;
+    Ok(file)
+}
+
+/// Leaves nothing in a segment but its frames, durably, and makes sure that the medium has them. Otherwise the disk's
+/// refusal of a copy is the outcome.
+fn cut_where_it_is(file: Box<dyn DiskFile>, bytes: &[u8], full: io::Error) -> io::Result<Box<dyn DiskFile>> {
+    file.truncate(bytes.len() as u64)?;
+    file.sync_data()?;
+    let mut on_medium = vec![0; bytes.len()];
+    file.read_medium_exact_at(&mut on_medium, 0)?;
+    if on_medium == bytes { Ok(file) } else { Err(full) }
+}
+
+/// Whether there is no room.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -21,16 +21,18 @@ const MIB: u64 = 1024 * 1024;
 struct Ballast(PathBuf);
 
 impl Ballast {
-    /// Takes room until so much is left, or none. How much there is then.
+    /// Takes room until so much is left, or none.
     fn leave(disk: &Path, bytes: u64) -> Ballast {
         let ballast = Ballast(disk.join(format!("ballast-{bytes}")));
         let mut file = File::create(&ballast.0).unwrap();
-        let block = vec![1; 64 * 1024];
-        while free(disk) > bytes {
-            match file.write_all(&block) {
-                Ok(()) => {}
-                Err(full) if full.kind() == io::ErrorKind::StorageFull => break,
-                Err(error) => panic!("{error}"),
+        // The last of it goes in small pieces.
+        for piece in [64 * 1024, 4096, 1] {
+            while free(disk) > bytes {
+                match file.write_all(&vec![1; piece]) {
+                    Ok(()) => {}
+                    Err(full) if full.kind() == io::ErrorKind::StorageFull => break,
+                    Err(error) => panic!("{error}"),
+                }
             }
         }
         file.sync_all().ok();
@@ -152,6 +154,67 @@ async fn a_day_that_begins_on_a_full_disk_is_opened_when_there_is_room() {
     }
     writes_are(&process, Serving).await;
     assert_eq!(client.head().await, head + 1);
+    process.stop();
+    fs::remove_dir_all(&data_dir).unwrap();
+}
+
+/// Every file below a directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a small file system: tests/faults/run.sh"]
+async fn a_disk_without_a_free_byte_keeps_nobody_from_starting() {
+    let disk = small_disk();
+    let data_dir = disk.join("data");
+    let reserve = RESERVE.to_string();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let audit = elsewhere.path().join("reads.jsonl");
+    let audit = audit.to_str().unwrap();
+    let arguments = ["--disk-reserve-bytes", &reserve, "--disk-reserve-percent", "0", "--audit-file", audit];
+    let process = Process::spawn_with(&data_dir, TODAY, &arguments);
+    let client = Client::connect(process.listening());
+    let employer = client.qualified_provider("Example Center").await;
+    let person = client.credentialed("Evangeline", "Example", &[&employer]).await;
+    let mut head = client.head().await;
+    let mut process = process;
+    for (end, tomorrow) in
+        [(Process::stop as fn(Process), "2026-03-03"), (Process::kill, "2026-03-04"), (Process::kill, "2026-03-05")]
+    {
+        end(process);
+        let ballast = Ballast::leave(&disk, 0);
+        println!("{} bytes are free", free(&disk));
+        process = Process::spawn_with(&data_dir, tomorrow, &arguments);
+        let client = Client::connect(process.listening());
+        assert_eq!(told(&client.verify(&person.number, TODAY, None).await), "CONFIRMED");
+        writes_are(&process, NotServing).await;
+        assert_eq!(client.head().await, head, "no day was opened");
+        let drafts: Vec<_> =
+            files(&data_dir).into_iter().filter(|file| file.extension() == Some("tmp".as_ref())).collect();
+        assert!(drafts.is_empty(), "{drafts:?}");
+        drop(ballast);
+        writes_are(&process, Serving).await;
+        while client.head().await == head {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        head += 1;
+        assert_eq!(client.head().await, head);
+    }
+    process.stop();
+
+    // Without an index as well: a small log is folded in memory.
+    fs::remove_dir_all(data_dir.join("index")).unwrap();
+    fs::create_dir(data_dir.join("index")).unwrap();
+    let ballast = Ballast::leave(&disk, 0);
+    let process = Process::spawn_with(&data_dir, "2026-03-05", &arguments);
+    let client = Client::connect(process.listening());
+    assert_eq!(told(&client.verify(&person.number, TODAY, None).await), "CONFIRMED");
+    process.kill();
+    drop(ballast);
+    let (process, client) = Process::start(&data_dir, "2026-03-05");
+    assert_eq!(client.head().await, head, "nothing is lost");
     process.stop();
     fs::remove_dir_all(&data_dir).unwrap();
 }

@@ -134,7 +134,13 @@ fn a_call_that_fails_while_opening_fails_the_opening_and_loses_nothing() {
         for kind in [EIO, ENOSPC] {
             disk.put(&Path::new(DIRECTORY).join("00000000000000000001.tmp"), vec![0; 9]);
             disk.fail(&[Fault::Every(call, kind, 5)]);
-            assert!(matches!(open_on(&disk, 200), Err(OpenLogError::Disk(_))), "{call:?}");
+            match open_on(&disk, 200) {
+                // Without room for a copy the last segment stays where it is.
+                Ok(log) if kind == ENOSPC && matches!(call, Call::Create | Call::Write) => {
+                    assert_eq!(contents(&log), expected, "{call:?}");
+                }
+                opened => assert!(matches!(opened, Err(OpenLogError::Disk(_))), "{call:?}"),
+            }
             disk.fail(&[]);
             assert_eq!(contents(&open_on(&disk, 200).unwrap()), expected, "{call:?}");
         }
