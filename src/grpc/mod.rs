@@ -38,7 +38,7 @@ use tower::Layer as _;
 use self::entrance::Entrance;
 pub(crate) use self::entrance::EntranceLayer;
 use self::health::HealthBoard;
-pub(crate) use self::limits::LimitsLayer;
+pub(crate) use self::limits::{CallsUnderWay, LimitsLayer};
 use self::limits::{Limited, Turns};
 use self::services::Services;
 use crate::domain::day::Day;
@@ -169,8 +169,8 @@ fn unreadable(error: &ReadError) -> Status {
         tracing::error!(times, error = error as &dyn std::error::Error, "stored facts could not be read");
     }
     match error {
-        // An index that has failed ends the process, and the next start makes another.
-        ReadError::Interrupted | ReadError::Index(_) => status::draining(),
+        ReadError::Interrupted => status::draining(),
+        ReadError::Index(_) => status::index_failed(),
         ReadError::Log(_) | ReadError::Undecodable(_) => status::data_loss(),
         ReadError::Rules(_) => status::internal(),
     }

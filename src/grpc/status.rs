@@ -238,6 +238,13 @@ pub fn store_damaged() -> Status {
     status(Code::Unavailable, "STORE_DAMAGED", message)
 }
 
+/// The index has failed. The process ends and the next start makes the index again, as soon as the disk has room for it;
+/// until then only what is in memory is answered.
+pub fn index_failed() -> Status {
+    let message = "the index is damaged, and the registry's next start makes it again: try again";
+    try_later(Code::Unavailable, "STORE_DAMAGED", message, Duration::from_secs(1))
+}
+
 /// Nobody can write down who asks about whom, so nobody is answered.
 pub fn audit_unavailable() -> Status {
     let message = "reads of persons cannot be written down, and are refused until they can: try again";

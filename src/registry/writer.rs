@@ -126,8 +126,8 @@ pub(super) struct Writer {
 
 /// The disk failed in a way after which nothing may be written: the process must end.
 #[derive(Debug, thiserror::Error)]
-#[error("the writer cannot go on")]
-pub struct WriterFailed(#[source] pub SubmitErrorSource);
+#[error(transparent)]
+pub struct WriterFailed(pub SubmitErrorSource);
 
 /// Why the writer cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -138,9 +138,18 @@ pub enum SubmitErrorSource {
     /// The index took no records.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// The index cannot be read.
+    /// The log cannot be read.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(ReadError),
+}
+
+impl From<ReadError> for SubmitErrorSource {
+    fn from(error: ReadError) -> SubmitErrorSource {
+        match error {
+            ReadError::Index(error) => SubmitErrorSource::Index(error),
+            error => SubmitErrorSource::Read(error),
+        }
+    }
 }
 
 /// Why a stage was not committed.
@@ -242,7 +251,8 @@ impl Writer {
     }
 
     /// Refuses a batch, since the index is broken: a disk that fills up breaks it. A restart makes another, and needs
-    /// room for it. Until there is any, what is resident is still answered; then the process has to end.
+    /// room for it. Until there is any, what is resident is still answered; then the process has to end. However it ends,
+    /// the failure is what it ended with.
     fn without_index(&self, batch: Vec<Message>, error: ReadError) -> Result<bool, WriterFailed> {
         let is_full = !self.store.has_room();
         let refusal = || if is_full { SubmitError::StoreFull } else { SubmitError::NotWritten };
@@ -256,7 +266,7 @@ impl Writer {
                 Message::Close => closing = true,
             }
         }
-        if closing || is_full { Ok(closing) } else { Err(WriterFailed(error.into())) }
+        if is_full && !closing { Ok(false) } else { Err(WriterFailed(error.into())) }
     }
 
     /// Stages the preface, if it is due, and every day after today up to `through`.

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use super::door::Connection;
 use super::vital::Alive;
-use crate::grpc::{self, WayIn};
+use crate::grpc::{self, CallsUnderWay, WayIn};
 
 /// How many threads a lane may have at once beside it for what reads the disk. More wait their turn.
 const MOST_BLOCKING: usize = 32;
@@ -126,17 +126,17 @@ impl Lane {
 }
 
 impl Threads {
-    /// Waits until every call has been answered, so long at most, or until `cut`; what is left then is cut off. Says
-    /// whether nothing was.
-    pub(super) async fn end(mut self, within: Duration, cut: impl Future) -> bool {
-        let all = tokio::select! {
-            _ = self.running.recv() => true,
-            () = tokio::time::sleep(within) => false,
-            _ = cut => false,
+    /// Waits until every call has been answered, so long at most, or until `cut`; what is left then is cut off. Returns
+    /// how many of the `calls` that were: connections without one may be left as well.
+    pub(super) async fn end(mut self, within: Duration, cut: impl Future, calls: &CallsUnderWay) -> usize {
+        let left = tokio::select! {
+            _ = self.running.recv() => 0,
+            () = tokio::time::sleep(within) => calls.count(),
+            _ = cut => calls.count(),
         };
         drop(self.cut);
         self.running.recv().await;
-        all
+        left
     }
 }
 
@@ -144,18 +144,23 @@ async fn serve(mut incoming: mpsc::Receiver<Connection>, way_in: WayIn, mut stop
     let stops = stop.clone();
     let mut stopped = pin!(stop.wait_for(|stop| *stop));
     let mut connections = JoinSet::new();
+    let begin = |connection: Connection| {
+        let peer = connection.peer().clone();
+        grpc::http2::serve(connection, peer, way_in.clone(), stops.clone())
+    };
     loop {
         tokio::select! {
-            Some(connection) = incoming.recv() => {
-                let peer = connection.peer().clone();
-                connections.spawn(grpc::http2::serve(connection, peer, way_in.clone(), stops.clone()));
-            }
+            Some(connection) = incoming.recv() => drop(connections.spawn(begin(connection))),
             // A sender that is gone has nothing left to serve either.
             _ = &mut stopped => break,
             Some(_) = connections.join_next() => {}
         }
     }
-    drop(incoming);
+    // One that was handed over just now is told that the server drains, as the others are.
+    incoming.close();
+    while let Some(connection) = incoming.recv().await {
+        connections.spawn(begin(connection));
+    }
     while connections.join_next().await.is_some() {}
 }
 

@@ -95,8 +95,8 @@ pub enum ServeError {
     /// The contract's descriptors cannot be shown.
     #[error("the descriptors of the contract cannot be shown")]
     Reflection(#[source] tonic_reflection::server::Error),
-    /// The writer ended because the disk failed.
-    #[error("the writer ended")]
+    /// The writer ended because the disk or the index failed.
+    #[error(transparent)]
     Writer(#[from] WriterFailed),
     /// The audit of reads does not start.
     #[error("the audit of reads could not be started")]
@@ -165,8 +165,7 @@ pub async fn run(
     let access = AccessLog::start(std::io::stderr(), clock::now, vital.part("access log"));
     let (access, access_thread) = access.map_err(ServeError::Access)?;
     let entrance = EntranceLayer::new(registry.clone(), door.identities.clone(), ops.metrics, access);
-    let (shares, identities) = (door.shares.clone(), door.identities.clone());
-    let limits = LimitsLayer { shares, identities, draining: stop.subscribe() };
+    let limits = LimitsLayer::new(door.shares.clone(), door.identities.clone(), stop.subscribe());
     let (lanes, threads) = start_lanes(&health, &audit, &entrance, &limits, &stop, &vital)?;
     // When it closes the registry is the last of its kind.
     drop(entrance);
@@ -193,8 +192,9 @@ pub async fn run(
     calendar.abort();
     drop(scrub);
     watch.inspect(JoinHandle::abort);
-    if !threads.end(config.drain, signals.next()).await {
-        tracing::warn!("calls were cut off: they did not end before the drain's deadline or a second signal");
+    let calls = threads.end(config.drain, signals.next(), &limits.calls).await;
+    if calls > 0 {
+        tracing::warn!(calls, "calls were cut off: they did not end before the drain's deadline or a second signal");
     }
     ops.registry.store(None);
     registry.close().await;

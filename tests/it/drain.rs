@@ -257,8 +257,25 @@ async fn a_second_signal_cuts_the_drain_short_and_the_store_is_closed_all_the_sa
         let (status, said) = process.wait();
         assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
         assert!(status.success() && said.contains("calls were cut off"), "{status}: {said}");
+        assert!(said.contains(" calls=1\n"), "{said}");
         is_whole(data.path());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_says_nothing_of_calls_where_none_was_open() {
+    let data = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(data.path(), TODAY);
+    registry.head().await;
+    // It has no call, and does not hear that the server drains: it is left for a second.
+    let mut silent = TcpStream::connect(process.listening()).await.unwrap();
+    silent.write_all(&hello()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    process.terminate();
+    until_it_drains(&process).await;
+    process.interrupt();
+    let (status, said) = process.wait();
+    assert!(status.success() && !said.contains("cut off"), "{status}: {said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

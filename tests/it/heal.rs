@@ -10,13 +10,17 @@ use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::verification_item::Subject;
 use cpss_registry::proto::v1::verification_result::Outcome;
 use cpss_registry::server::generate::{Options, generate};
+use h2::client::ResponseFuture;
 use prost::Message as _;
+use prost::bytes::Bytes;
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 use tonic::Code;
 use tonic_health::pb::health_check_response::ServingStatus::NotServing;
 
 use super::contract::health::asked_on;
-use super::harness::requests::{known_at, register_specialist};
+use super::harness::raw::PACKAGE;
+use super::harness::requests::{known_at, register_specialist, verify};
 use super::harness::{Client, Process, Refusal as _, TODAY};
 use super::tls::ops::get;
 
@@ -56,6 +60,29 @@ impl Place {
 
     fn index(&self) -> PathBuf {
         self.data.path().join("index")
+    }
+
+    /// Damages nearly all of the base.
+    fn spoil(&self) {
+        let base = self.index().join("0.base");
+        (1..fs::metadata(&base).unwrap().len() / PAGE).for_each(|page| damage(&base, page));
+    }
+
+    /// One question of many about the past.
+    fn question(&self, at: usize) -> v1::VerifyCredentialRequest {
+        let revision = 1 + at as u64 * 7 % self.head.0;
+        let number = &self.numbers[at % self.numbers.len()];
+        v1::VerifyCredentialRequest { known_at: Some(known_at(revision)), ..verify(number, None, None) }
+    }
+
+    /// The first refusal of questions about the past.
+    async fn refusal(&self, client: &Client) -> tonic::Status {
+        for at in 0..1000 {
+            if let Err(refused) = client.call(self.question(at)).await {
+                return refused;
+            }
+        }
+        panic!("nothing is refused");
     }
 
     /// The answer about everybody, at the head and as known at a third and at two thirds of the history. None: refused.
@@ -113,16 +140,23 @@ impl Place {
     }
 }
 
-/// The caller gets UNAVAILABLE, or finds the connection closed, and the program ends with an exit code that has it started
-/// again.
+/// The caller gets UNAVAILABLE, and the program ends with an exit code that has it started again. A call that the client
+/// library begins on a connection that is ending never reaches the registry: the library says so in codes of its own.
 fn ended_in_order(process: Process, refused: &tonic::Status) {
     let by_the_registry = !refused.details().is_empty();
-    let is_closed = matches!(refused.code(), Code::Unknown | Code::Cancelled) && !by_the_registry;
-    assert!(is_closed || refused.code() == Code::Unavailable, "{refused:?}");
+    let never_sent = matches!(refused.code(), Code::Unknown | Code::Cancelled) && !by_the_registry;
+    assert!(never_sent || refused.code() == Code::Unavailable, "{refused:?}");
+    ended_for_its_index(process);
+}
+
+/// The program ends with an exit code that has it started again, and one line with the cause.
+fn ended_for_its_index(process: Process) {
     let (status, said) = process.wait();
     assert_eq!(status.code(), Some(1), "{said}");
     assert!(said.contains("the index has failed and is made anew at the next start"), "{said}");
-    assert!(said.lines().last().unwrap().starts_with("error: cannot serve: the writer ended"), "{said}");
+    let last = said.lines().last().unwrap();
+    let cause = last.strip_prefix("error: cannot serve: the index ").unwrap_or_else(|| panic!("{said}"));
+    assert!(cause.matches(": ").count() <= 1, "one sentence with its cause: {last}");
 }
 
 /// Every file of an index.
@@ -180,10 +214,9 @@ async fn a_base_that_goes_bad_while_it_is_read_ends_the_program_and_the_next_sta
     process.kill();
     let base = place.index().join("0.base");
     let whole = fs::read(&base).unwrap();
-    let spoil = || (1..whole.len() as u64 / PAGE).for_each(|page| damage(&base, page));
 
     let (process, client) = Process::start(place.data.path(), TODAY);
-    spoil();
+    place.spoil();
     let refused = place.ask(&client).await.1.unwrap();
     ended_in_order(process, &refused);
     assert_eq!(place.heals(&expected, "after the end").await, 1);
@@ -192,8 +225,9 @@ async fn a_base_that_goes_bad_while_it_is_read_ends_the_program_and_the_next_sta
     fs::write(&base, &whole).unwrap();
     let process = Process::spawn_with(place.data.path(), TODAY, &["--disk-reserve-bytes", "900000000000000"]);
     let client = Client::connect(process.listening());
-    spoil();
+    place.spoil();
     assert!(place.ask(&client).await.1.is_some());
+    assert_eq!(place.refusal(&client).await.told(), (Code::Unavailable, "STORE_DAMAGED".to_owned()));
     let began = Instant::now();
     while asked_on(process.ops(), "ms.dmh.credential.v1.CredentialService").await != NotServing
         || !get(process.ops(), "/metrics").await.1.contains("\ncpss_index 0\n")
@@ -203,6 +237,63 @@ async fn a_base_that_goes_bad_while_it_is_read_ends_the_program_and_the_next_sta
     }
     let refused = client.call(register_specialist("Ambrose", "Example")).await.unwrap_err();
     assert_eq!(refused.told(), (Code::ResourceExhausted, "STORE_FULL".to_owned()));
-    process.stop();
+    process.terminate();
+    ended_for_its_index(process);
     assert_eq!(place.heals(&expected, "with room again").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_right_after_the_index_has_failed_does_not_hide_the_failure() {
+    let place = Place::generated(60);
+    let (process, client) = Process::start(place.data.path(), TODAY);
+    place.spoil();
+    assert!(place.ask(&client).await.1.is_some());
+    process.terminate();
+    ended_for_its_index(process);
+}
+
+/// A question about the past on a connection without a client library: what answers it.
+async fn ask_on_the_wire(
+    h2: h2::client::SendRequest<Bytes>,
+    uri: &str,
+    message: &[u8],
+) -> Result<ResponseFuture, h2::Error> {
+    let request = http::Request::post(uri).header("content-type", "application/grpc").header("te", "trailers");
+    let (answer, mut body) = h2.ready().await?.send_request(request.body(()).unwrap(), false)?;
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    body.send_data([&[0][..], &length, message].concat().into(), true)?;
+    Ok(answer)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_index_has_failed_every_call_is_answered_and_the_connection_ends_with_goaway() {
+    let place = Place::generated(60);
+    let process = Process::spawn(place.data.path(), TODAY);
+    let address = process.listening();
+    let (h2, connection) = h2::client::handshake(TcpStream::connect(address).await.unwrap()).await.unwrap();
+    let connection = tokio::spawn(connection);
+    place.spoil();
+    let uri = format!("http://{address}/{PACKAGE}.VerificationService/VerifyCredential");
+    let mut answers = Vec::new();
+    let ended = loop {
+        let message = place.question(answers.len()).encode_to_vec();
+        match ask_on_the_wire(h2.clone(), &uri, &message).await {
+            Ok(answer) => answers.push(tokio::spawn(answer)),
+            Err(ended) => break ended,
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    };
+    assert!(ended.is_go_away() && ended.is_remote() && ended.reason() == Some(h2::Reason::NO_ERROR), "{ended:?}");
+    let (asked, mut refused) = (answers.len(), 0);
+    for answer in answers {
+        let head = answer.await.unwrap().expect("every call that was sent is answered");
+        // The status of a refusal is in the head, that of an answer behind it.
+        if let Some(status) = head.headers().get("grpc-status") {
+            assert!(status == "14" && head.headers().contains_key("grpc-status-details-bin"), "{head:?}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 0, "of {asked}");
+    connection.await.unwrap().unwrap();
+    ended_for_its_index(process);
 }

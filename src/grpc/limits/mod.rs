@@ -29,6 +29,7 @@ pub(super) use self::bounded::{Bounded, LARGEST_PLAIN};
 use self::ends::{Asked, Ends, drained};
 use self::held::{Held, Kept};
 pub(super) use self::turns::Turns;
+pub(crate) use self::under_way::CallsUnderWay;
 use self::under_way::UnderWay;
 use super::disclosure::Asker;
 use super::{is_reflection, status};
@@ -75,6 +76,15 @@ pub(crate) struct LimitsLayer {
     pub(crate) identities: Identities,
     /// Turns true when the server drains: calls that may last end soon after.
     pub(crate) draining: watch::Receiver<bool>,
+    /// How many calls are under way.
+    pub(crate) calls: CallsUnderWay,
+}
+
+impl LimitsLayer {
+    /// No call is under way yet.
+    pub(crate) fn new(shares: Shares, identities: Identities, draining: watch::Receiver<bool>) -> LimitsLayer {
+        LimitsLayer { shares, identities, draining, calls: CallsUnderWay::default() }
+    }
 }
 
 impl<S> Layer<S> for LimitsLayer {
@@ -109,7 +119,8 @@ where
             Err(refusal) => Limiting::Refused { refusal },
             Ok(Admitted { is_plain, place, ends, may_last }) => {
                 let peer = request.extensions().get::<Peer>().cloned();
-                let kept = Kept { _place: place, under_way: UnderWay::new(peer.clone(), !may_last) };
+                let under_way = UnderWay::new(&self.limits.calls, peer.clone(), !may_last);
+                let kept = Kept { _place: place, under_way };
                 let request = request
                     .map(|body| if is_plain { Bounded::plain(body, peer) } else { Bounded::by_message(body, peer) });
                 let longest = self.limits.shares.limits().longest_call.unwrap_or(NO_LIMIT);

@@ -1,12 +1,25 @@
 //! Calls under way: while the server drains, a connection is not closed before its peer has the answers that it waits for;
-//! and calls that are cancelled before they are answered are counted.
+//! calls that are cancelled before they are answered are counted; and so are all that are cut off in the end.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::auth::peer::Peer;
 
+/// How many calls are under way on all connections. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CallsUnderWay(Arc<AtomicUsize>);
+
+impl CallsUnderWay {
+    /// How many there are now.
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// A call under way. Dropped before it is answered, it was cancelled.
 pub(super) struct UnderWay {
+    calls: CallsUnderWay,
     peer: Option<Peer>,
     is_awaited: bool,
     is_answered: AtomicBool,
@@ -14,11 +27,12 @@ pub(super) struct UnderWay {
 
 impl UnderWay {
     /// A call of a peer, which waits for the answer or holds a call that may last.
-    pub(super) fn new(peer: Option<Peer>, is_awaited: bool) -> UnderWay {
+    pub(super) fn new(calls: &CallsUnderWay, peer: Option<Peer>, is_awaited: bool) -> UnderWay {
+        calls.0.fetch_add(1, Ordering::Relaxed);
         if let Some(peer) = peer.as_ref().filter(|_| is_awaited) {
             peer.await_answer();
         }
-        UnderWay { peer, is_awaited, is_answered: AtomicBool::new(false) }
+        UnderWay { calls: calls.clone(), peer, is_awaited, is_answered: AtomicBool::new(false) }
     }
 
     /// It is answered.
@@ -29,6 +43,7 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
+        self.calls.0.fetch_sub(1, Ordering::Relaxed);
         let Some(peer) = &self.peer else { return };
         if self.is_awaited {
             peer.await_no_longer();
@@ -61,14 +76,16 @@ mod tests {
 
     #[test]
     fn a_peer_waits_for_an_answer_until_it_is_there_and_not_for_a_call_that_may_last() {
-        let peer = Peer::new("127.0.0.1:1".parse().unwrap(), None);
-        let call = |is_awaited| UnderWay::new(Some(peer.clone()), is_awaited);
+        let (calls, peer) = (CallsUnderWay::default(), Peer::new("127.0.0.1:1".parse().unwrap(), None));
+        let call = |is_awaited| UnderWay::new(&calls, Some(peer.clone()), is_awaited);
         let (first, second, lasting) = (call(true), call(true), call(false));
+        assert_eq!(calls.count(), 3);
         drop(first);
         assert!(peer.awaits_answers());
         drop(second);
         assert!(!peer.awaits_answers());
         drop(lasting);
         assert!(!peer.awaits_answers());
+        assert_eq!(calls.count(), 0);
     }
 }

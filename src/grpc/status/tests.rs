@@ -104,6 +104,7 @@ fn situations_have_the_codes_of_the_contract() {
         (audit_unavailable(), Code::Unavailable, "AUDIT_UNAVAILABLE", true),
         (calendar_held(), Code::Unavailable, "CALENDAR_HELD", false),
         (store_damaged(), Code::Unavailable, "STORE_DAMAGED", false),
+        (index_failed(), Code::Unavailable, "STORE_DAMAGED", true),
         (outcome_unknown(), Code::Unavailable, "OUTCOME_UNKNOWN", false),
         (data_loss(), Code::DataLoss, "STORED_BYTES_DAMAGED", false),
         (internal(), Code::Internal, "INTERNAL", false),
