@@ -87,6 +87,12 @@ fn serve_refuses_a_directory_without_a_registry_and_makes_nothing_there() {
         assert!(line.contains("no registry here") && line.contains(text(data_dir)) && line.contains(why), "{line}");
         assert_eq!(data_dir.exists().then(|| names(data_dir)), before);
     }
+    let file = foreign.join("thesis.odt");
+    for arguments in [["--config", text(&config)], ["--dev", "--no-sample"]] {
+        let (code, line) = refusal(&[&arguments[..], &["--data-dir", text(&file)]].concat());
+        assert_eq!(code, Some(2), "{line}");
+        assert!(line.ends_with("/thesis.odt is not a directory: name one that is"), "{line}");
+    }
     // A development server begins a registry, but not among what is somebody's.
     let (code, line) = refusal(&["--dev", "--no-sample", "--data-dir", text(&foreign)]);
     assert_eq!((code, names(&foreign).len()), (Some(2), 1), "{line}");

@@ -98,7 +98,7 @@ pub struct Flags {
     /// And so many at once, after it made none for a while [default: 20000, with --dev any]
     #[arg(long, value_name = "COUNT")]
     pub calls_burst: Option<String>,
-    /// Keep so many connections of one client [default: 64]
+    /// Keep so many connections of one client [default: 64, with --dev any]
     #[arg(long, value_name = "COUNT")]
     pub connections_per_client: Option<String>,
     /// Keep so many streams of one client: questions, imports, watchers [default: 64, with --dev any]

@@ -149,7 +149,10 @@ impl Door {
         stream.set_nodelay(true)?;
         let Some(tls) = &self.tls else {
             let peer = Peer::new(address, None);
-            peer.know(Place::without_limit(), None);
+            // Where connections are counted, the first call tells whose this one is.
+            if self.shares.limits().connections.is_none() {
+                peer.know(Place::without_limit(), None);
+            }
             return Ok((Wire::Plain(stream), peer));
         };
         let stream = TlsAcceptor::from(tls.load_full()).accept(stream).await?;

@@ -40,6 +40,9 @@ pub enum DataDirError {
         dir = .0.display()
     )]
     Missing(PathBuf),
+    /// What has the directory's name is no directory.
+    #[error("{} is not a directory: name one that is", .0.display())]
+    NotADirectory(PathBuf),
     /// Nothing is in the directory.
     #[error(
         "no registry here: {dir} is empty: is the disk mounted? (`cpss-registry create --data-dir {dir}` makes a new \
@@ -127,8 +130,9 @@ pub enum DataDirError {
 impl DataDirError {
     /// Whether the operator named a directory that is no registry: one that is missing, empty, or something else.
     pub fn is_no_registry(&self) -> bool {
-        use DataDirError::{Empty, Foreign, IsBackup, Missing, NotEmpty, Unfinished};
-        matches!(self, Missing(_) | Empty(_) | Foreign { .. } | IsBackup(_) | Unfinished { .. } | NotEmpty { .. })
+        use DataDirError::{Empty, Foreign, IsBackup, Missing, NotADirectory, NotEmpty, Unfinished};
+        let is_none = matches!(self, Missing(_) | NotADirectory(_) | Empty(_) | IsBackup(_));
+        is_none || matches!(self, Foreign { .. } | Unfinished { .. } | NotEmpty { .. })
     }
 }
 

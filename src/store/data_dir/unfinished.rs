@@ -40,6 +40,9 @@ pub(in crate::store) fn look(root: &Path, whole: &str) -> Result<Found, DataDirE
     let entries = match fs::read_dir(root).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
         Ok(entries) => entries,
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(Found::Missing),
+        Err(file) if file.kind() == io::ErrorKind::NotADirectory => {
+            return Err(DataDirError::NotADirectory(root.to_owned()));
+        }
         Err(refused) => return Err(disk("read", root)(refused)),
     };
     let mut names: Vec<_> = entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();

@@ -11,7 +11,7 @@ use tonic::Code;
 
 use super::frames::*;
 use super::town::Way;
-use crate::harness::{Client, Refusal as _};
+use crate::harness::{Client, Process, Refusal as _, TODAY};
 use crate::tls::place::{Place, question};
 
 /// How long a peer is waited for that has to be cut off.
@@ -213,6 +213,20 @@ async fn cancelling_all_that_a_connection_may_have_open_does_not_end_it() {
         stream.write_all(&[cancelled, asked].concat()).await.unwrap();
         tokio::time::timeout(PATIENCE, headers_of(&mut stream, last)).await.expect("it is answered");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_development_server_counts_connections_where_it_is_told_to() {
+    let data = tempfile::tempdir().unwrap();
+    let process = Process::spawn_with(data.path(), TODAY, &["--connections-per-client", "2"]);
+    let address = process.listening();
+    let clients = [(); 3].map(|()| Client::connect(address));
+    for allowed in &clients[..2] {
+        allowed.ask(question()).await;
+    }
+    let refused = clients[2].call(question()).await.unwrap_err();
+    assert_eq!(refused.told(), (Code::ResourceExhausted, "TOO_MANY".to_owned()));
+    process.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
