@@ -67,7 +67,8 @@ mod tests {
         let peer = Peer::new("127.0.0.1:1".parse().unwrap(), None);
         Shares::new(limits).seat(&peer, "a").unwrap();
         // Far more than comes back while the test runs.
-        let many = || (0..10 * CALLS_PER_CONNECTION.get()).map(|_| UnderWay::new(Some(peer.clone()), true));
+        let calls = CallsUnderWay::default();
+        let many = || (0..10 * CALLS_PER_CONNECTION.get()).map(|_| UnderWay::new(&calls, Some(peer.clone()), true));
         many().for_each(|call| call.answered());
         assert!(!peer.is_cut_off());
         many().for_each(drop);
