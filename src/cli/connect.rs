@@ -132,7 +132,10 @@ fn remedy(reason: &(dyn Error + 'static)) -> Option<&'static str> {
             "UnknownIssuer",
             "the server's certificate is of another authority than --ca: give the ca.crt of its registry",
         ),
-        ("NotValidForName", "the server's certificate is for another name: ask it by a name that the certificate has"),
+        (
+            "not valid for name",
+            "the server's certificate is for another name: ask it by a name that the certificate has",
+        ),
     ];
     known.into_iter().find(|(words, _)| said.contains(words)).map(|(_, remedy)| remedy)
 }

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use super::place::Place;
+use super::place::{Place, set_up};
 use crate::harness::{NOT_ON_FILE, Process};
 
 fn run(arguments: &[&str]) -> Output {
@@ -81,10 +81,18 @@ fn a_connection_that_fails_says_why_and_what_to_do() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (plain, nothing) = (url.replace("https", "http"), format!("http://{closed}"));
     let ops = format!("https://localhost:{}", place.process.ops().port());
+    // It reaches the same server, and stands in no certificate.
+    let unnamed = url.replace("localhost", "0.0.0.0");
+    let elsewhere = tempfile::tempdir().unwrap();
+    set_up(elsewhere.path());
+    let other_ca = elsewhere.path().join("ca.crt");
+    let other_ca = other_ca.to_str().unwrap();
     for (arguments, code, why) in [
         (vec!["--endpoint", &plain], 1, "this port speaks TLS"),
         (vec!["--endpoint", &nothing], 1, "nothing listens there"),
         (vec!["--endpoint", &ops, "--ca", ca], 1, "does not speak TLS"),
+        (vec!["--endpoint", &url, "--ca", other_ca], 1, "is of another authority than --ca"),
+        (vec!["--endpoint", &unnamed, "--ca", ca], 1, "is for another name"),
         (vec!["--endpoint", &url, "--ca", key], 2, "is no PEM file with a certificate"),
         (vec!["--endpoint", &url, "--ca", ca, "--cert", ca, "--key", no_key], 2, "is no PEM file with a private key"),
         (vec!["--endpoint", &url, "--ca", env!("CARGO_BIN_EXE_cpss-registry")], 2, "is no PEM file"),
