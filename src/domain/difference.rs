@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use smallvec::SmallVec;
 
 use super::day::{Day, Period};
+use super::day_runs::Runs;
 use super::fact::{Designation, Identifier};
 use super::id::{CredentialNumber, ProviderId, SpecialistId};
 use super::provider::{Provider, ProviderTimeline};
 use super::record::{Change, Coverage, Foreseen, ServiceStatus};
-use super::runs::Runs;
 use super::standing::{Reason, Standing};
 use super::timeline::{Providers, Timeline};
 

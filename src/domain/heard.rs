@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::day_runs::Runs;
 use super::difference::{CredentialTold, ProviderTold, Told};
 use super::id::{CredentialNumber, ProviderId};
 use super::record::{Change, Coverage, ServiceStatus};
-use super::runs::Runs;
 use super::standing::{Reason, Standing};
 
 impl Told {

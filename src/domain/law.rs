@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::day::{Day, Period};
+use super::day_runs::{Runs, RunsBuilder};
 use super::evaluation::Requirements;
 use super::fact::QualificationBasis;
-use super::runs::{Runs, RunsBuilder};
 
 /// A set of published rules, with the days on which it is in force.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,6 +9,7 @@
 
 pub mod command;
 pub mod day;
+pub mod day_runs;
 pub mod decide;
 pub mod difference;
 pub mod evaluation;
@@ -21,7 +22,6 @@ pub mod name;
 pub mod npi;
 pub mod provider;
 pub mod record;
-pub mod runs;
 pub mod specialist;
 pub mod standing;
 pub mod timeline;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::day::{Day, Period};
+use super::day_runs::Runs;
 use super::fact::{ProviderFact, ProviderPeriodKind, ProviderRow, Recorded};
 use super::history::{Filed, in_force, last_days};
 use super::id::{FactId, ProviderId, Revision};
 use super::law::Law;
 use super::record::ServiceStatus;
-use super::runs::Runs;
 
 /// Everything on file of a provider, and what follows from it under the law of the day it was filed.
 #[derive(Clone, Debug)]

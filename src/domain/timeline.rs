@@ -10,13 +10,13 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::day::{Day, Period};
+use super::day_runs::{Runs, RunsBuilder, union};
 use super::fact::{Act, CredentialPeriodKind, Designation, RevocationBasis, SuspensionBasis};
 use super::id::{CredentialNumber, ProviderId, SpecialistId};
 use super::law::Law;
 use super::name::HeldNames;
 use super::provider::ProviderTimeline;
 use super::record::Coverage;
-use super::runs::{Runs, RunsBuilder, union};
 use super::specialist::{Credential, Specialist};
 use super::standing::{Reason, Standing};
 use super::verdict::Designations;

@@ -4,10 +4,10 @@ use super::amend::refuse_to_give_back;
 use super::{Desk, File, Refusal, Rejection, provider_on_file, with_facts};
 use crate::domain::command::{WhichJob, Who};
 use crate::domain::day::{Day, Period};
+use crate::domain::day_runs::{difference, union};
 use crate::domain::fact::{EmploymentEndReason, Fact, Role, SpecialistFact};
 use crate::domain::history::retracted_by;
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, Revision};
-use crate::domain::runs::{difference, union};
 use crate::domain::specialist::{Job, Specialist, SpecialistFile};
 
 /// A job that begins.
