@@ -7,8 +7,8 @@ use super::day_runs::Runs;
 use super::fact::{ProviderFact, ProviderPeriodKind, ProviderRow, Recorded};
 use super::history::{Filed, in_force, last_days};
 use super::id::{FactId, ProviderId, Revision};
-use super::law::Law;
 use super::record::ServiceStatus;
+use super::rule_sets::Law;
 
 /// Everything on file of a provider, and what follows from it under the law of the day it was filed.
 #[derive(Clone, Debug)]

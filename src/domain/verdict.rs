@@ -5,9 +5,9 @@
 
 use super::day::{Day, Period};
 use super::fact::Designation;
-use super::law::Law;
 use super::provider::ProviderTimeline;
 use super::record::{Coverage, ServiceStatus};
+use super::rule_sets::Law;
 use super::standing::{Reason, Standing, Verdict, Weight};
 use super::timeline::{CredentialDay, Timeline};
 

@@ -9,7 +9,7 @@ use super::{Contract, answer, day_asked, decode, encode, status, unreadable, who
 use crate::auth::Caller;
 use crate::domain::day::Day;
 use crate::domain::decide::evaluate_application;
-use crate::domain::law::{Law, RuleSet};
+use crate::domain::rule_sets::{Law, RuleSet};
 use crate::proto::v1;
 use crate::proto::v1::credential_service_server::CredentialService;
 use crate::registry::snapshot::KnownAt;

@@ -17,7 +17,7 @@ use super::told::service::VerificationService;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::domain::day::{Day, Period};
 use crate::domain::id::CredentialNumber;
-use crate::domain::law::Law;
+use crate::domain::rule_sets::Law;
 use crate::domain::standing::Reason;
 use crate::domain::timeline::{CredentialDay, Timeline};
 use crate::domain::verdict::Reasons;

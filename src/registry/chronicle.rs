@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::domain::day::Day;
 use crate::domain::fact::{Recorded, RegistryFact};
 use crate::domain::id::Revision;
-use crate::domain::law::{Law, RuleSet};
+use crate::domain::rule_sets::{Law, RuleSet};
 use crate::rules::{self, RuleError};
 
 /// The registry's own history, resident.

@@ -13,9 +13,9 @@ use crate::domain::day::Day;
 use crate::domain::decide::{Desk, File, Grounds, may_amend_providers};
 use crate::domain::fact::{Identifier, ProviderFact, Recorded, Reporter, Role, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
-use crate::domain::law::Law;
 use crate::domain::provider::ProviderFile;
 use crate::domain::record::Record;
+use crate::domain::rule_sets::Law;
 use crate::store::index::View as _;
 
 /// Where new ids come from.

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::chronicle::Chronicle;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
-use crate::domain::law::Law;
 use crate::domain::provider::ProviderFile;
+use crate::domain::rule_sets::Law;
 use crate::domain::timeline::Timeline;
 
 /// The newest state of knowledge that questions are answered from.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use self::file::RuleFile;
-use crate::domain::law::RuleSet;
+use crate::domain::rule_sets::RuleSet;
 
 /// The sets that are part of the program, in the order in which they are adopted.
 const SHIPPED: [(&str, &str); 2] =

@@ -13,8 +13,8 @@ use cpss_registry::domain::fact::{
     QualificationBasis, Recorded, RegistryFact, Reporter, Retraction, RevocationBasis, SpecialistFact, SuspensionBasis,
 };
 use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
-use cpss_registry::domain::law::{InForceBasis, RuleSet, UnitYear};
 use cpss_registry::domain::name::PersonName;
+use cpss_registry::domain::rule_sets::{InForceBasis, RuleSet, UnitYear};
 use jiff::Timestamp;
 use uuid::Uuid;
 

@@ -3,8 +3,8 @@
 use super::{Desk, Holder, Refusal, Rejection, employers, with_facts};
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Act, CredentialPeriodKind, Fact, RevocationBasis, SpecialistFact};
-use crate::domain::law::RuleSet;
 use crate::domain::record::Coverage;
+use crate::domain::rule_sets::RuleSet;
 use crate::domain::specialist::{Credential, Specialist};
 use crate::domain::standing::Standing;
 use crate::domain::timeline::{CredentialDay, Timeline};

@@ -5,8 +5,8 @@ use crate::domain::command::{IssueCredential, TransferCredential};
 use crate::domain::day::{Day, Period};
 use crate::domain::evaluation::{Applicant, Evaluation, evaluate};
 use crate::domain::fact::{CredentialPeriodKind, Designation, Fact, Issuance, IssuanceBasis, SpecialistFact};
-use crate::domain::law::Law;
 use crate::domain::provider::ProviderTimeline;
+use crate::domain::rule_sets::Law;
 use crate::domain::specialist::{Job, Specialist, SpecialistFile};
 
 /// Judges an application as an issuance would: the dry run and the real one cannot differ.

@@ -22,8 +22,8 @@ use super::command::Command;
 use super::day::Day;
 use super::fact::{Fact, Identifier, Recorded, RegistryFact, Reporter, SpecialistFact};
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
-use super::law::Law;
 use super::provider::{ProviderFile, ProviderTimeline};
+use super::rule_sets::Law;
 use super::specialist::{Credential, Specialist, SpecialistFile};
 
 /// What an application is judged by, besides itself.

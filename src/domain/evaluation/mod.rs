@@ -9,7 +9,7 @@ use self::judge::Judge;
 use super::day::Day;
 use super::fact::{Criterion, CriterionOutcome, Designation};
 use super::id::ProviderId;
-use super::law::RuleSet;
+use super::rule_sets::RuleSet;
 use super::vocabulary::listed;
 
 /// What an applicant must fulfil, as a rule set has it.

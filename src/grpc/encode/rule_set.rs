@@ -6,7 +6,7 @@ use crate::domain::day::Day;
 use crate::domain::evaluation::{Applicant, Application, Assessment, Fee, evaluate};
 use crate::domain::fact::CriterionOutcome;
 use crate::domain::id::Revision;
-use crate::domain::law::RuleSet;
+use crate::domain::rule_sets::RuleSet;
 use crate::proto::v1;
 
 /// A rule set as it was adopted.

@@ -5,8 +5,8 @@ use crate::domain::fact::{
     Criterion, CriterionOutcome, Designation, EmploymentEndReason, FacilityType, IdentifierKind, IssuanceBasis,
     QualificationBasis, RevocationBasis, SuspensionBasis,
 };
-use crate::domain::law::{InForceBasis, UnitYear};
 use crate::domain::record::{Coverage, ServiceStatus};
+use crate::domain::rule_sets::{InForceBasis, UnitYear};
 use crate::domain::standing::{Reason, Standing, Verdict};
 use crate::proto::v1;
 

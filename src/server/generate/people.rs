@@ -8,7 +8,7 @@ use crate::domain::command::{Command, IssueCredential, TransferCredential, Which
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{CredentialPeriodKind, Designation, EmploymentEndReason};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, SpecialistId};
-use crate::domain::law::RuleSet;
+use crate::domain::rule_sets::RuleSet;
 use crate::registry::{Receipt, Resource};
 use crate::server::sample::application;
 

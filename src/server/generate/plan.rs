@@ -4,7 +4,7 @@ use super::dice::Dice;
 use super::providers::Employers;
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Act, Designation, SuspensionBasis};
-use crate::domain::law::RuleSet;
+use crate::domain::rule_sets::RuleSet;
 
 use Designation::{AdultAndRecovery, ForensicPeerRecovery, ParentCaregiver, YoungAdult};
 

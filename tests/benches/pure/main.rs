@@ -16,9 +16,9 @@ use cpss_registry::domain::fact::{
     ProviderPeriodKind, ProviderRow, QualificationBasis, Recorded, Reporter, SpecialistFact, SuspensionBasis,
 };
 use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
-use cpss_registry::domain::law::Law;
 use cpss_registry::domain::name::PersonName;
 use cpss_registry::domain::provider::{ProviderFile, ProviderTimeline};
+use cpss_registry::domain::rule_sets::Law;
 use cpss_registry::domain::specialist::SpecialistFile;
 use cpss_registry::domain::timeline::Timeline;
 use cpss_registry::domain::verdict::{AskedProvider, Designations, Found, Known, Question};

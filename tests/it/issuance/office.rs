@@ -12,9 +12,9 @@ use cpss_registry::domain::fact::{
     Reporter, Role, SpecialistFact,
 };
 use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
-use cpss_registry::domain::law::Law;
 use cpss_registry::domain::name::PersonName;
 use cpss_registry::domain::provider::{ProviderFile, ProviderTimeline};
+use cpss_registry::domain::rule_sets::Law;
 use cpss_registry::domain::specialist::{Specialist, SpecialistFile};
 use cpss_registry::domain::standing::Standing;
 use cpss_registry::domain::timeline::Timeline;

@@ -9,7 +9,7 @@ use cpss_registry::domain::fact::{
     Recorded, RegistryFact, SpecialistFact, SuspensionBasis,
 };
 use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
-use cpss_registry::domain::law::RuleSet;
+use cpss_registry::domain::rule_sets::RuleSet;
 
 /// The days of a period, as a form speaks of them: both ends belong to it.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,8 @@
 use cpss_registry::domain::day::Day;
 use cpss_registry::domain::fact::Designation;
 use cpss_registry::domain::id::ProviderId;
-use cpss_registry::domain::law::UnitYear;
 use cpss_registry::domain::record::{Coverage, ServiceStatus};
+use cpss_registry::domain::rule_sets::UnitYear;
 use cpss_registry::domain::standing::{Reason, Standing, Verdict};
 use cpss_registry::domain::verdict::{NameMatch, Units};
 

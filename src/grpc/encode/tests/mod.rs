@@ -18,10 +18,10 @@ use crate::domain::fact::{
     QualificationBasis, Recorded, RegistryFact, Reporter, Retraction, RevocationBasis, SpecialistFact, SuspensionBasis,
 };
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
-use crate::domain::law::{InForceBasis, Law, RuleSet, UnitYear};
 use crate::domain::name::PersonName;
 use crate::domain::provider::{Provider, ProviderTimeline};
 use crate::domain::record::{Change, Coverage, ServiceStatus};
+use crate::domain::rule_sets::{InForceBasis, Law, RuleSet, UnitYear};
 use crate::domain::specialist::{Specialist, SpecialistFile};
 use crate::domain::standing::{Reason, Standing, Verdict};
 use crate::domain::timeline::Timeline;
