@@ -3,7 +3,7 @@
 //! Nothing here waits, reads a clock or touches a disk: time and facts are parameters. In reading order:
 //!
 //! 1. [`day`], [`id`], [`name`], [`npi`]: the small words. [`fact`] (with its [`vocabulary`]) and [`record`]: what is reported, and what is kept of it.
-//! 2. [`history`], [`specialist`], [`provider`], [`rule_sets`]: from facts to what is known at a revision.
+//! 2. [`retraction`], [`specialist`], [`provider`], [`rule_sets`]: from facts to what is known at a revision.
 //! 3. [`timeline`]: the walk, compiled. [`verdict`]: the answer to a question. [`difference`]: what a record changes.
 //! 4. [`command`], [`evaluation`], [`decide`]: what is asked of the registry, and what it refuses.
 
@@ -15,12 +15,12 @@ pub mod difference;
 pub mod evaluation;
 pub mod fact;
 pub mod heard;
-pub mod history;
 pub mod id;
 pub mod name;
 pub mod npi;
 pub mod provider;
 pub mod record;
+pub mod retraction;
 pub mod rule_sets;
 pub mod specialist;
 pub mod standing;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::day::{Day, Period};
 use super::day_runs::Runs;
 use super::fact::{ProviderFact, ProviderPeriodKind, ProviderRow, Recorded};
-use super::history::{Filed, in_force, last_days};
 use super::id::{FactId, ProviderId, Revision};
 use super::record::ServiceStatus;
+use super::retraction::{Filed, in_force, last_days};
 use super::rule_sets::Law;
 
 /// Everything on file of a provider, and what follows from it under the law of the day it was filed.

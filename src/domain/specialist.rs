@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use super::day::{Day, Period};
 use super::fact::{Act, CredentialPeriodKind, Issuance, IssuanceBasis, Recorded, SpecialistFact};
-use super::history::{Filed, in_force, last_days, retracted_by};
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use super::name::PersonName;
+use super::retraction::{Filed, in_force, last_days, retracted_by};
 
 /// Everything on file of a person.
 #[derive(Clone, Debug)]

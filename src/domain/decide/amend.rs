@@ -5,8 +5,8 @@ use super::{Desk, Refusal, Rejection};
 use crate::domain::day::Period;
 use crate::domain::day_runs::{difference, union};
 use crate::domain::fact::{Recorded, Role};
-use crate::domain::history::{Filed, in_force, retracted_by};
 use crate::domain::id::{FactId, Revision};
+use crate::domain::retraction::{Filed, in_force, retracted_by};
 use crate::domain::specialist::SpecialistFile;
 
 /// Whether the facts of providers are a caller's to amend.

@@ -6,8 +6,8 @@ use crate::domain::command::{WhichJob, Who};
 use crate::domain::day::{Day, Period};
 use crate::domain::day_runs::{difference, union};
 use crate::domain::fact::{EmploymentEndReason, Fact, Role, SpecialistFact};
-use crate::domain::history::retracted_by;
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, Revision};
+use crate::domain::retraction::retracted_by;
 use crate::domain::specialist::{Job, Specialist, SpecialistFile};
 
 /// A job that begins.

@@ -6,9 +6,9 @@ use super::provider::refuse_taken;
 use super::{Desk, File, Refusal, Rejection, issue, with_facts};
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Fact, PeriodEnd, ProviderFact, Recorded, Retraction, SpecialistFact};
-use crate::domain::history::{Filed, in_force, last_days, retracted_by};
 use crate::domain::id::{FactId, Revision};
 use crate::domain::provider::{Provider, ProviderFile};
+use crate::domain::retraction::{Filed, in_force, last_days, retracted_by};
 use crate::domain::specialist::SpecialistFile;
 
 pub(super) fn end_period(
