@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::day::{Day, Period};
-use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
-use super::name::PersonName;
-pub use super::vocabulary::{
+pub use super::enums::{
     Criterion, CriterionOutcome, Designation, EmploymentEndReason, FacilityType, IdentifierKind, IssuanceBasis,
     QualificationBasis, RevocationBasis, SuspensionBasis,
 };
+use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
+use super::name::PersonName;
 
 /// Whose file a fact belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,7 +2,7 @@
 //!
 //! Nothing here waits, reads a clock or touches a disk: time and facts are parameters. In reading order:
 //!
-//! 1. [`day`], [`id`], [`name`], [`npi`]: the small words. [`fact`] (with its [`vocabulary`]) and [`record`]: what is reported, and what is kept of it.
+//! 1. [`day`], [`id`], [`name`], [`npi`]: the small words. [`fact`] (with its [`enums`]) and [`record`]: what is reported, and what is kept of it.
 //! 2. [`retraction`], [`specialist`], [`provider`], [`rule_sets`]: from facts to what is known at a revision.
 //! 3. [`timeline`]: the walk, compiled. [`verdict`]: the answer to a question. [`difference`]: what a record changes.
 //! 4. [`command`], [`evaluation`], [`decide`]: what is asked of the registry, and what it refuses.
@@ -12,6 +12,7 @@ pub mod day;
 pub mod day_runs;
 pub mod decide;
 pub mod difference;
+pub mod enums;
 pub mod evaluation;
 pub mod fact;
 pub mod heard;
@@ -26,4 +27,3 @@ pub mod specialist;
 pub mod standing;
 pub mod timeline;
 pub mod verdict;
-pub mod vocabulary;

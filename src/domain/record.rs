@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::day::{Day, Period};
+use super::enums::listed;
 use super::fact::{Designation, Fact, Identifier, Recorded, Reporter};
 use super::id::{CredentialNumber, FactId, ProviderId, Revision};
 use super::standing::{Reason, Standing};
-use super::vocabulary::listed;
 
 /// One accepted request.
 #[derive(Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! The words an answer is made of: standings and reasons, each in the order in which the contract lists them.
 
-use super::vocabulary::listed;
+use super::enums::listed;
 
 listed! {
     /// How a credential stands on a day.

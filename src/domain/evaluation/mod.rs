@@ -7,10 +7,10 @@ mod judge;
 
 use self::judge::Judge;
 use super::day::Day;
+use super::enums::listed;
 use super::fact::{Criterion, CriterionOutcome, Designation};
 use super::id::ProviderId;
 use super::rule_sets::RuleSet;
-use super::vocabulary::listed;
 
 /// What an applicant must fulfil, as a rule set has it.
 #[derive(Clone, Debug, PartialEq)]
