@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::day_runs::Runs;
-use super::difference::{CredentialTold, ProviderTold, Told};
+use super::diff::{CredentialTold, ProviderTold, Told};
 use super::id::{CredentialNumber, ProviderId};
 use super::record::{Change, Coverage, ServiceStatus};
 use super::standing::{Reason, Standing};

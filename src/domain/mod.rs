@@ -4,14 +4,14 @@
 //!
 //! 1. [`day`], [`id`], [`name`], [`npi`]: the small words. [`fact`] (with its [`enums`]) and [`record`]: what is reported, and what is kept of it.
 //! 2. [`retraction`], [`specialist`], [`provider`], [`rule_sets`]: from facts to what is known at a revision.
-//! 3. [`timeline`]: the walk, compiled. [`verdict`]: the answer to a question. [`difference`]: what a record changes.
+//! 3. [`timeline`]: the walk, compiled. [`verdict`]: the answer to a question. [`diff`]: what a record changes.
 //! 4. [`command`], [`evaluation`], [`decide`]: what is asked of the registry, and what it refuses.
 
 pub mod command;
 pub mod day;
 pub mod day_runs;
 pub mod decide;
-pub mod difference;
+pub mod diff;
 pub mod enums;
 pub mod evaluation;
 pub mod fact;

@@ -13,7 +13,7 @@ use super::Shared;
 use super::errors::ReadError;
 use super::head::ResidentCredential;
 use crate::domain::day::Day;
-use crate::domain::difference::Told;
+use crate::domain::diff::Told;
 use crate::domain::fact::{Fact, Recorded, RegistryFact, SpecialistFact};
 use crate::domain::id::{ProviderId, Revision, SpecialistId};
 use crate::domain::provider::ProviderFile;

@@ -12,7 +12,7 @@ use super::Shared;
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
 use super::stage::Stage;
-use crate::domain::difference::{Told, differences};
+use crate::domain::diff::{Told, differences};
 use crate::domain::fact::RegistryFact;
 use crate::domain::id::{ProviderId, Revision};
 use crate::domain::provider::{ProviderFile, ProviderTimeline};

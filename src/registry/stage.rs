@@ -22,7 +22,7 @@ use super::touched::ToldAfter;
 use super::writer::Submission;
 use crate::domain::day::Day;
 use crate::domain::decide::decide;
-use crate::domain::difference::{Told, differences};
+use crate::domain::diff::{Told, differences};
 use crate::domain::fact::{Fact, Identifier, RegistryFact, Reporter};
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::provider::ProviderFile;

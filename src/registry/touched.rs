@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::errors::ReadError;
 use super::stage::Stage;
 use crate::domain::day::Period;
-use crate::domain::difference::Told;
+use crate::domain::diff::Told;
 use crate::domain::fact::{Fact, ProviderFact, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::provider::{ProviderFile, ProviderTimeline};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cpss_registry::domain::day::{Day, Period};
-use cpss_registry::domain::difference::Told;
+use cpss_registry::domain::diff::Told;
 use cpss_registry::domain::fact::{Fact, ProviderFact, ProviderPeriodKind, RegistryFact};
 use cpss_registry::domain::id::{CredentialNumber, Revision};
 use cpss_registry::domain::record::{Change, Record};

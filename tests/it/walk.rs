@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cpss_registry::domain::day::{Day, Period};
-use cpss_registry::domain::difference::{Told, differences};
+use cpss_registry::domain::diff::{Told, differences};
 use cpss_registry::domain::fact::{Designation, Fact, ProviderFact, Recorded, RegistryFact, SpecialistFact};
 use cpss_registry::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
 use cpss_registry::domain::provider::{Provider, ProviderTimeline};

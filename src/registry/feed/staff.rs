@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::day::Day;
-use crate::domain::difference::{Told, differences};
+use crate::domain::diff::{Told, differences};
 use crate::domain::fact::{Designation, Fact, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
 use crate::domain::record::{Change, Record};
