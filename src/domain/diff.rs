@@ -17,15 +17,15 @@ use super::timeline::{Providers, Timeline};
 
 /// Everything that is told of some subjects at one revision.
 #[derive(Debug, Default)]
-pub struct Told {
-    pub(super) credentials: BTreeMap<CredentialNumber, CredentialTold>,
-    pub(super) providers: BTreeMap<ProviderId, ProviderTold>,
+pub struct PublishedState {
+    pub(super) credentials: BTreeMap<CredentialNumber, PublishedCredential>,
+    pub(super) providers: BTreeMap<ProviderId, PublishedProvider>,
     /// The first day with employment on record, if one is set.
     pub records_begin: Option<Day>,
 }
 
 #[derive(Debug)]
-pub(super) struct CredentialTold {
+pub(super) struct PublishedCredential {
     /// The holder; nothing that is heard names one.
     pub(super) specialist: Option<SpecialistId>,
     pub(super) standing: Runs<(Standing, Option<Reason>)>,
@@ -34,15 +34,15 @@ pub(super) struct CredentialTold {
 }
 
 #[derive(Debug)]
-pub(super) struct ProviderTold {
+pub(super) struct PublishedProvider {
     pub(super) identifiers: Option<Vec<Identifier>>,
     pub(super) service: Runs<ServiceStatus>,
 }
 
-impl Told {
+impl PublishedState {
     /// Adds what is told of a credential.
     pub fn add_credential(&mut self, timeline: &Timeline, providers: &impl Providers) {
-        let told = CredentialTold {
+        let told = PublishedCredential {
             specialist: Some(timeline.specialist),
             standing: Runs::from_boundaries(timeline.days.boundaries(), |day| {
                 let on = timeline.days.at(day);
@@ -60,7 +60,7 @@ impl Told {
 
     /// Adds what is told of a provider.
     pub fn add_provider(&mut self, id: &ProviderId, provider: &Provider, timeline: &ProviderTimeline) {
-        let told = ProviderTold {
+        let told = PublishedProvider {
             identifiers: provider.row.as_ref().map(|row| row.identifiers.clone()),
             service: Runs::from_boundaries(timeline.days.boundaries(), |day| timeline.days.at(day).service),
         };
@@ -69,7 +69,7 @@ impl Told {
 
     /// What a copy makes of it that was told the days up to today: what today is stands until something else is told.
     #[must_use]
-    pub fn up_to(mut self, today: Day) -> Told {
+    pub fn up_to(mut self, today: Day) -> PublishedState {
         for told in self.credentials.values_mut() {
             told.standing = told.standing.up_to(today);
             told.coverage.values_mut().for_each(|runs| *runs = runs.up_to(today));
@@ -144,7 +144,7 @@ pub struct Differences {
 }
 
 /// The differences that a record makes.
-pub fn differences(before: &Told, after: &Told) -> Differences {
+pub fn differences(before: &PublishedState, after: &PublishedState) -> Differences {
     let mut differences = Differences::default();
     differences.add_credentials(before, after);
     differences.add_providers(before, after);
@@ -166,7 +166,7 @@ fn pairs<'a, K: Ord, V>(
 }
 
 impl Differences {
-    fn add_credentials(&mut self, before: &Told, after: &Told) {
+    fn add_credentials(&mut self, before: &PublishedState, after: &PublishedState) {
         let unsaid = Runs::constant((Standing::NotIssued, Some(Reason::NotYetEffective)));
         let (uncovered, unheld) = (Runs::constant(Coverage::NotCovered), Runs::constant(false));
         let (no_coverage, no_designations) = (BTreeMap::new(), BTreeMap::new());
@@ -199,7 +199,7 @@ impl Differences {
         self.changes.extend(standings.into_iter().chain(coverages).chain(designations));
     }
 
-    fn add_providers(&mut self, before: &Told, after: &Told) {
+    fn add_providers(&mut self, before: &PublishedState, after: &PublishedState) {
         let unknown = Runs::constant(ServiceStatus::NotKnown);
         let mut rows_of_file = Vec::new();
         for (provider, was, is) in pairs(&before.providers, &after.providers) {
@@ -279,7 +279,7 @@ fn with_days(mut change: Change, other: Period) -> Change {
     change
 }
 
-impl Told {
+impl PublishedState {
     /// What becomes different when `day` is opened: the differences between it and the day before.
     pub fn on_opening(&self, day: Day) -> Vec<Change> {
         let days = Period { start: day, end: Day::FOREVER };

@@ -13,7 +13,7 @@ use super::Shared;
 use super::errors::ReadError;
 use super::head::ResidentCredential;
 use crate::domain::day::Day;
-use crate::domain::diff::Told;
+use crate::domain::diff::PublishedState;
 use crate::domain::fact::{Fact, Recorded, RegistryFact, SpecialistFact};
 use crate::domain::id::{ProviderId, Revision, SpecialistId};
 use crate::domain::provider::ProviderFile;
@@ -153,7 +153,7 @@ impl Shared {
     }
 
     fn date_of_provider(&self, file: &ProviderFile) -> (Entry, Option<Day>) {
-        let mut told = Told::default();
+        let mut told = PublishedState::default();
         told.add_provider(&file.id, &file.state, &file.timeline);
         (Entry::Provider(file.id.clone()), told.next_change_of_provider(&file.id, self.head.load().today))
     }
@@ -161,7 +161,7 @@ impl Shared {
     fn dates_of_person(&self, id: SpecialistId, facts: Vec<Recorded<SpecialistFact>>) -> Vec<(Entry, Option<Day>)> {
         let head = self.head.load();
         let compiled = self.compile(id, facts, &head);
-        let mut told = Told::default();
+        let mut told = PublishedState::default();
         let date_of = |ResidentCredential { timeline, .. }: &ResidentCredential| {
             told.add_credential(timeline, &compiled.employers);
             let due = told.next_change_of_credential(timeline.number, head.today);

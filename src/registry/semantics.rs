@@ -12,7 +12,7 @@ use super::Shared;
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
 use super::stage::Stage;
-use crate::domain::diff::{Told, differences};
+use crate::domain::diff::{PublishedState, differences};
 use crate::domain::fact::RegistryFact;
 use crate::domain::id::{ProviderId, Revision};
 use crate::domain::provider::{ProviderFile, ProviderTimeline};
@@ -38,11 +38,11 @@ pub(super) fn adopt(stage: &mut Stage<'_>, version: u32) -> Result<(), SubmitErr
 }
 
 /// What copies were told, and what is answered now: of whatever these are not the same for. Reads the disk.
-fn what_differs(shared: &Shared, head: &Head) -> Result<(Told, Told), ReadError> {
+fn what_differs(shared: &Shared, head: &Head) -> Result<(PublishedState, PublishedState), ReadError> {
     let mut heard = what_was_told(shared, head.revision)?;
-    let (mut before, mut after) = (Told::default(), Told::default());
+    let (mut before, mut after) = (PublishedState::default(), PublishedState::default());
     after.records_begin = head.law.records_begin();
-    let mut compare = |told: Told| {
+    let mut compare = |told: PublishedState| {
         let told = told.up_to(head.today);
         let heard = heard.take_same(&told);
         if !differences(&heard, &told).is_empty() {
@@ -53,7 +53,7 @@ fn what_differs(shared: &Shared, head: &Head) -> Result<(Told, Told), ReadError>
     let mut providers: HashMap<ProviderId, Arc<ProviderTimeline>> = HashMap::new();
     shared.index.every_provider(&mut |id, facts| {
         let file = ProviderFile::new(id.clone(), facts, &head.law);
-        let mut told = Told::default();
+        let mut told = PublishedState::default();
         told.add_provider(&id, &file.state, &file.timeline);
         compare(told);
         providers.insert(id, file.timeline);
@@ -63,7 +63,7 @@ fn what_differs(shared: &Shared, head: &Head) -> Result<(Told, Told), ReadError>
         let known = SpecialistFile { id, facts }.known_now();
         for credential in &known.credentials {
             let timeline = Timeline::compile(&known, credential, &providers, &head.law);
-            let mut told = Told::default();
+            let mut told = PublishedState::default();
             told.add_credential(&timeline, &providers);
             compare(told);
         }
@@ -75,8 +75,8 @@ fn what_differs(shared: &Shared, head: &Head) -> Result<(Told, Told), ReadError>
 }
 
 /// What every copy holds.
-fn what_was_told(shared: &Shared, through: Revision) -> Result<Told, ReadError> {
-    let mut heard = Told::default();
+fn what_was_told(shared: &Shared, through: Revision) -> Result<PublishedState, ReadError> {
+    let mut heard = PublishedState::default();
     for stored in shared.log.read(Revision::ZERO.next(), through) {
         let (revision, bytes) = stored?;
         record::decode(revision, &bytes)?.changes.iter().for_each(|change| heard.hear(change));

@@ -22,7 +22,7 @@ use super::touched::ToldAfter;
 use super::writer::Submission;
 use crate::domain::day::Day;
 use crate::domain::decide::decide;
-use crate::domain::diff::{Told, differences};
+use crate::domain::diff::{PublishedState, differences};
 use crate::domain::fact::{Fact, Identifier, RegistryFact, Reporter};
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::provider::ProviderFile;
@@ -69,8 +69,8 @@ struct Weighed {
     law: Arc<Law>,
     affected: Affected,
     /// What was told of what is affected, and what would be.
-    before: Told,
-    told: Told,
+    before: PublishedState,
+    told: PublishedState,
     /// The files of the people affected, the draft's facts included.
     files: Vec<Arc<SpecialistFile>>,
     receipt: Receipt,
@@ -228,7 +228,7 @@ impl<'a> Stage<'a> {
 
     /// Stages the opening of a day, with what is due.
     pub(super) fn open_day(&mut self, day: Day, due: Vec<Entry>) -> Result<(), SubmitError> {
-        let mut told = Told::default();
+        let mut told = PublishedState::default();
         for entry in &due {
             match entry {
                 Entry::Credential(number) => {
@@ -280,7 +280,12 @@ impl<'a> Stage<'a> {
     }
 
     /// What is next different on another day than before comes on the agenda of that day.
-    fn moved(&self, affected: &Affected, before: &Told, after: &Told) -> Result<Vec<Moved>, SubmitError> {
+    fn moved(
+        &self,
+        affected: &Affected,
+        before: &PublishedState,
+        after: &PublishedState,
+    ) -> Result<Vec<Moved>, SubmitError> {
         let (was, today) = (self.head.today, affected.today);
         let mut moved = Vec::new();
         for number in affected.timelines.keys() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::errors::ReadError;
 use super::stage::Stage;
 use crate::domain::day::Period;
-use crate::domain::diff::Told;
+use crate::domain::diff::PublishedState;
 use crate::domain::fact::{Fact, ProviderFact, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::provider::{ProviderFile, ProviderTimeline};
@@ -113,8 +113,8 @@ impl Stage<'_> {
         &self,
         timelines: &BTreeMap<CredentialNumber, Arc<Timeline>>,
         files: &HashMap<ProviderId, Arc<ProviderFile>>,
-    ) -> Result<Told, ReadError> {
-        let mut told = Told::default();
+    ) -> Result<PublishedState, ReadError> {
+        let mut told = PublishedState::default();
         told.records_begin = self.head.law.records_begin();
         for timeline in timelines.keys().map(|number| self.timeline(*number)).filter_map(Result::transpose) {
             let timeline = timeline?;
@@ -150,7 +150,7 @@ impl Stage<'_> {
 /// What is told of what is touched, with the states that it was told of.
 #[derive(Default)]
 pub(super) struct ToldAfter {
-    pub(super) told: Told,
+    pub(super) told: PublishedState,
     pub(super) files: Vec<Arc<SpecialistFile>>,
     pub(super) people: BTreeMap<SpecialistId, Specialist>,
     pub(super) timelines: BTreeMap<CredentialNumber, Arc<Timeline>>,

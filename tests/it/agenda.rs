@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cpss_registry::domain::day::{Day, Period};
-use cpss_registry::domain::diff::Told;
+use cpss_registry::domain::diff::PublishedState;
 use cpss_registry::domain::fact::{Fact, ProviderFact, ProviderPeriodKind, RegistryFact};
 use cpss_registry::domain::id::{CredentialNumber, Revision};
 use cpss_registry::domain::record::{Change, Record};
@@ -57,7 +57,7 @@ fn records(data: &Path) -> Vec<Record> {
 
 /// What the opening of a day changes of everything known.
 fn by_looking_at_everything(known: &Snapshot, day: Day) -> Vec<Change> {
-    let mut told = Told::default();
+    let mut told = PublishedState::default();
     for timeline in library::all_credentials(known, day) {
         let employer = |id: &str| known.provider(id).map(|file| (file.id.clone(), Arc::clone(&file.timeline)));
         let employers: HashMap<_, _> = timeline.jobs.iter().filter_map(|(id, _)| employer(id.as_str())).collect();

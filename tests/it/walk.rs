@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cpss_registry::domain::day::{Day, Period};
-use cpss_registry::domain::diff::{Told, differences};
+use cpss_registry::domain::diff::{PublishedState, differences};
 use cpss_registry::domain::fact::{Designation, Fact, ProviderFact, Recorded, RegistryFact, SpecialistFact};
 use cpss_registry::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
 use cpss_registry::domain::provider::{Provider, ProviderTimeline};
@@ -79,7 +79,7 @@ struct Compiled {
     today: Option<Day>,
     providers: HashMap<ProviderId, Arc<ProviderTimeline>>,
     timelines: BTreeMap<CredentialNumber, Timeline>,
-    told: Told,
+    told: PublishedState,
 }
 
 impl Compiled {
@@ -96,7 +96,7 @@ impl Compiled {
             }
         }
         let law = Law::new(sets, records_begin);
-        let (providers, timelines, told) = (HashMap::new(), BTreeMap::new(), Told::default());
+        let (providers, timelines, told) = (HashMap::new(), BTreeMap::new(), PublishedState::default());
         let mut compiled = Compiled { law, today, providers, timelines, told };
         if let Some(law) = &compiled.law {
             compiled.told.records_begin = law.records_begin();

@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::day::Day;
-use crate::domain::diff::{Told, differences};
+use crate::domain::diff::{PublishedState, differences};
 use crate::domain::fact::{Designation, Fact, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
 use crate::domain::record::{Change, Record};
@@ -109,7 +109,7 @@ impl Staff {
         let switches = self.switches.get(&id).map(Box::as_ref).unwrap_or_default();
         let ceased = switches.iter().take_while(|switch| **switch < at).last();
         let before = match ceased {
-            None => Told::default(),
+            None => PublishedState::default(),
             Some(ceased) => {
                 let (told, today) = told_of(shared, id, *ceased)?;
                 told.up_to(today)
@@ -144,9 +144,9 @@ fn switches(facts: &[Recorded<SpecialistFact>], provider: &ProviderId) -> Box<[R
 }
 
 /// Everything that is told of a person as known at a revision, and today of that revision. Reads the disk.
-fn told_of(shared: &Arc<Shared>, id: SpecialistId, at: Revision) -> Result<(Told, Day), ReadError> {
+fn told_of(shared: &Arc<Shared>, id: SpecialistId, at: Revision) -> Result<(PublishedState, Day), ReadError> {
     let snapshot = shared.at(at)?;
-    let mut told = Told::default();
+    let mut told = PublishedState::default();
     if let Some(file) = snapshot.file(id)? {
         let known = file.known_now();
         let employers = snapshot.employers(&known);

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::day_runs::Runs;
-use super::diff::{CredentialTold, ProviderTold, Told};
+use super::diff::{PublishedCredential, PublishedProvider, PublishedState};
 use super::id::{CredentialNumber, ProviderId};
 use super::record::{Change, Coverage, ServiceStatus};
 use super::standing::{Reason, Standing};
 
-impl Told {
+impl PublishedState {
     /// Takes the next change, as a copy does: it stands for its days from now on.
     pub fn hear(&mut self, change: &Change) {
         match change {
@@ -32,8 +32,8 @@ impl Told {
         }
     }
 
-    fn of(&mut self, number: CredentialNumber) -> &mut CredentialTold {
-        self.credentials.entry(number).or_insert_with(|| CredentialTold {
+    fn of(&mut self, number: CredentialNumber) -> &mut PublishedCredential {
+        self.credentials.entry(number).or_insert_with(|| PublishedCredential {
             specialist: None,
             standing: Runs::constant((Standing::NotIssued, Some(Reason::NotYetEffective))),
             coverage: BTreeMap::new(),
@@ -41,22 +41,23 @@ impl Told {
         })
     }
 
-    fn of_provider(&mut self, id: &ProviderId) -> &mut ProviderTold {
-        self.providers
-            .entry(id.clone())
-            .or_insert_with(|| ProviderTold { identifiers: None, service: Runs::constant(ServiceStatus::NotKnown) })
+    fn of_provider(&mut self, id: &ProviderId) -> &mut PublishedProvider {
+        self.providers.entry(id.clone()).or_insert_with(|| PublishedProvider {
+            identifiers: None,
+            service: Runs::constant(ServiceStatus::NotKnown),
+        })
     }
 
     /// Takes out what was told of the credentials and providers that another has something of.
     #[must_use]
-    pub fn take_same(&mut self, other: &Told) -> Told {
+    pub fn take_same(&mut self, other: &PublishedState) -> PublishedState {
         let credentials = other.credentials.keys().filter_map(|number| self.credentials.remove_entry(number));
         let providers = other.providers.keys().filter_map(|id| self.providers.remove_entry(id));
-        Told { credentials: credentials.collect(), providers: providers.collect(), records_begin: None }
+        PublishedState { credentials: credentials.collect(), providers: providers.collect(), records_begin: None }
     }
 
     /// Adds everything of another, which is of other credentials and providers.
-    pub fn add_all(&mut self, other: Told) {
+    pub fn add_all(&mut self, other: PublishedState) {
         self.credentials.extend(other.credentials);
         self.providers.extend(other.providers);
         self.records_begin = self.records_begin.or(other.records_begin);
