@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::store::step::{Step, Unit};
+use crate::store::progress::{Step, Unit};
 
 /// Shows one piece of work after another.
 pub struct Progress {

@@ -9,7 +9,7 @@ use super::{SEMANTICS_VERSION, Shared};
 use crate::rules;
 use crate::store::check::Finding;
 use crate::store::index::View as _;
-use crate::store::step::{OnStep, Step, Unit};
+use crate::store::progress::{OnStep, Step, Unit};
 use crate::store::{CloseError, Store, StoreOptions};
 
 /// What was found of an agenda.

@@ -6,7 +6,7 @@ pub use crate::registry::check::CheckedAgenda;
 use crate::registry::check::{CheckAgendaError, check_agenda};
 use crate::store::StoreOptions;
 use crate::store::check::{self, CheckError, Checked, IndexState};
-use crate::store::step::OnStep;
+use crate::store::progress::OnStep;
 
 /// The registry could not be checked.
 #[derive(Debug, thiserror::Error)]

@@ -12,8 +12,8 @@ use super::data_dir::{DataDir, DataDirError};
 use super::index::{Index, IndexError, OpenIndexError};
 use super::log::still::{Frames, SegmentFile};
 use super::log::{Damage, ReadError, ReadLog as _, StillLog};
+use super::progress::{OnStep, Step, Unit};
 use super::record;
-use super::step::{OnStep, Step, Unit};
 use crate::domain::id::Revision;
 
 /// How many differences of the index are told one by one.

@@ -11,8 +11,8 @@ pub mod check;
 pub mod disk;
 pub mod index;
 pub mod log;
+pub mod progress;
 pub mod record;
-pub mod step;
 pub mod thread;
 pub mod trouble;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::data_dir::{DataDir, DataDirError};
 use super::index::trust;
-use super::step::{OnStep, Step, Unit};
+use super::progress::{OnStep, Step, Unit};
 use super::{CloseError, OpenError, Store, StoreOptions};
 use crate::domain::id::Revision;
 

@@ -25,8 +25,8 @@ use crate::domain::id::Revision;
 use crate::domain::record::Record;
 use crate::store::backup::{BackupError, log_of_backup, log_of_data_dir, verify};
 use crate::store::log::{ReadLog, StillLog};
+use crate::store::progress::{Step, Unit};
 use crate::store::record;
-use crate::store::step::{Step, Unit};
 
 /// Write every record as one line of JSON, with names and birth dates; from a registry, served or not, or a backup
 #[derive(Debug, clap::Args)]

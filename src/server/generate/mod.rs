@@ -33,7 +33,7 @@ use crate::registry::clock::{Clock, NoTimeZone};
 use crate::registry::{Batch, Content, LoadError, LoadOptions, Loader, Numbers, Receipt, Submission, SubmitError};
 use crate::store::StoreOptions;
 use crate::store::index::IndexOptions;
-use crate::store::step::{OnStep, Step, Unit};
+use crate::store::progress::{OnStep, Step, Unit};
 
 /// How many records are made durable at once.
 const BATCH: usize = 4096;

@@ -14,7 +14,7 @@ use crate::domain::id::Revision;
 use crate::store::data_dir::DataDir;
 use crate::store::identity::id_in;
 use crate::store::log::{ReadLog as _, StillLog};
-use crate::store::step::{OnStep, Step, Unit};
+use crate::store::progress::{OnStep, Step, Unit};
 
 /// A registry that was restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

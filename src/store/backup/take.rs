@@ -18,9 +18,9 @@ use crate::store::data_dir::{
 };
 use crate::store::log::still::SegmentFile;
 use crate::store::log::{ReadLog as _, StillLog};
+use crate::store::progress::{OnStep, Step, Unit};
 use crate::store::published_head;
 use crate::store::record::{self, FORMAT_VERSION};
-use crate::store::step::{OnStep, Step, Unit};
 use crate::store::thread::give_way;
 
 /// How much of the log is read before others may go first.

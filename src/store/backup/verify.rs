@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::manifest::{Listed, Manifest, ManifestError, Sha256Text};
 use crate::store::data_dir::{DataDirError, check_format_of, disk};
 use crate::store::log::{ReadError, StillLog};
-use crate::store::step::{OnStep, Step, Unit};
+use crate::store::progress::{OnStep, Step, Unit};
 use crate::store::thread::give_way;
 
 const READ_AT_ONCE: usize = 1024 * 1024;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::super::*;
 use super::{HEAD, Scene, commit, later, options};
-use crate::store::step::OnStep;
+use crate::store::progress::OnStep;
 use crate::store::{OpenError, OpenMode, Store, StoreOptions};
 
 /// Ends a piece of work at its step number `at`, as a kill would; tells whether it had come so far.
