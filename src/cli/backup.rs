@@ -9,7 +9,7 @@ use super::place::Place;
 use super::progress::Progress;
 use super::{Outcome, print, print_json, words};
 use crate::store::backup::{Taken, backup};
-use crate::store::thread::{BESIDE, stand_back};
+use crate::store::priority::{BESIDE, lower_priority};
 
 /// Copy the registry into a directory, also while it is served: consistent, verified, with a manifest of digests
 #[derive(Debug, clap::Args)]
@@ -48,7 +48,7 @@ impl Backup {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let data_dir = self.place.data_dir()?;
         // It has the time; those whom the registry answers meanwhile have not.
-        stand_back(BESIDE);
+        lower_priority(BESIDE);
         let mut progress = Progress::new();
         let taken = backup(&data_dir, &self.target, &mut |step| progress.show(step));
         let taken = taken.map_err(|error| Failure::of("no backup was taken", &error).with_usage(error.is_usage()))?;

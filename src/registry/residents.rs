@@ -34,7 +34,7 @@ use crate::domain::provider::ProviderTimeline;
 use crate::domain::specialist::SpecialistFile;
 use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
-use crate::store::thread::{LAST, restarted, stand_back};
+use crate::store::priority::{LAST, lower_priority, restarted};
 
 /// How long reading in rests after it broke off.
 const REST: Duration = Duration::from_secs(1);
@@ -209,7 +209,7 @@ impl Shared {
         }
         let shared = Arc::clone(self);
         let thread = std::thread::Builder::new().name("timelines".to_owned()).spawn(move || {
-            stand_back(LAST);
+            lower_priority(LAST);
             restarted(|| shared.residents.rest(), || shared.read_in_all_and_settle());
         })?;
         *self.residents.reading_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);

@@ -11,9 +11,9 @@ pub mod check;
 pub mod disk;
 pub mod index;
 pub mod log;
+pub mod priority;
 pub mod progress;
 pub mod record;
-pub mod thread;
 pub mod trouble;
 
 mod answered;

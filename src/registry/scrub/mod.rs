@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::store::log::{ReadError, ReadLog};
-use crate::store::thread::{LAST, restarted, stand_back};
+use crate::store::priority::{LAST, lower_priority, restarted};
 use crate::store::trouble::Trouble;
 
 /// How much is read between two pauses: so little that whoever has a question does not notice.
@@ -87,7 +87,7 @@ impl Scrubber {
     pub(super) fn begin(self, pace: Pace, told: impl Fn(Scrubbed) + Send + 'static) -> io::Result<Scrub> {
         let (goes_on, pause) = mpsc::channel();
         thread::Builder::new().name("scrub".to_owned()).spawn(move || {
-            stand_back(LAST);
+            lower_priority(LAST);
             let (pause, trouble) = (Pause(pause), Trouble::new());
             let rest = || if pause.lasts(pace.rest_after_refusal).is_err() { Break(()) } else { Continue(()) };
             restarted(rest, || self.run(pace, &told, &pause, &trouble));

@@ -18,10 +18,10 @@ use crate::store::data_dir::{
 };
 use crate::store::log::still::SegmentFile;
 use crate::store::log::{ReadLog as _, StillLog};
+use crate::store::priority::yield_now;
 use crate::store::progress::{OnStep, Step, Unit};
 use crate::store::published_head;
 use crate::store::record::{self, FORMAT_VERSION};
-use crate::store::thread::give_way;
 
 /// How much of the log is read before others may go first.
 const PIECE: u64 = 16 * 1024;
@@ -216,7 +216,7 @@ impl Copying<'_> {
             let end = offset + whole.bytes.len() as u64;
             on_bytes(end);
             if offset / PIECE < end / PIECE {
-                give_way();
+                yield_now();
             }
         }
         if is_same { Ok(Sha256Text::of(hashed)) } else { Err(self.other_history()) }

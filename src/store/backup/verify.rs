@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 use super::manifest::{Listed, Manifest, ManifestError, Sha256Text};
 use crate::store::data_dir::{DataDirError, check_format_of, disk};
 use crate::store::log::{ReadError, StillLog};
+use crate::store::priority::yield_now;
 use crate::store::progress::{OnStep, Step, Unit};
-use crate::store::thread::give_way;
 
 const READ_AT_ONCE: usize = 1024 * 1024;
 
@@ -72,7 +72,7 @@ fn digest_of(file: File, bytes: u64) -> io::Result<Option<Sha256Text>> {
             0 => break,
             read => hashed.update(buffer.get(..read).unwrap_or_default()),
         }
-        give_way();
+        yield_now();
     }
     Ok((left.limit() == 0).then(|| Sha256Text::of(hashed)))
 }

@@ -17,7 +17,7 @@ use sled::IVec;
 
 use super::layers::Layers;
 use super::{IndexError, keys};
-use crate::store::thread::{BESIDE, give_way, stand_back};
+use crate::store::priority::{BESIDE, lower_priority, yield_now};
 
 /// Keys with their values. Under an empty value: what is taken out.
 pub(super) type Writes = BTreeMap<IVec, IVec>;
@@ -68,7 +68,7 @@ impl Recent {
         let shared = Arc::<Shared>::default();
         let (ours, db, layers) = (Arc::clone(&shared), db.clone(), Arc::clone(layers));
         let mover = thread::Builder::new().name("index".to_owned()).spawn(move || {
-            stand_back(BESIDE);
+            lower_priority(BESIDE);
             ours.move_on(&db, &layers);
         })?;
         Ok(Recent { shared, together, mover: Some(mover) })
@@ -218,7 +218,7 @@ fn move_into(db: &sled::Db, layers: &Layers, writes: &Writes) -> Result<(), Inde
     let mut marks = sled::Batch::default();
     for (at, (key, value)) in writes.iter().enumerate() {
         if at % PIECE == 0 {
-            give_way();
+            yield_now();
         }
         if keys::is_mark(key) {
             marks.insert(key, value);

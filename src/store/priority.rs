@@ -14,7 +14,7 @@ pub const BESIDE: i32 = 5;
 pub const LAST: i32 = 19;
 
 /// Has this thread stand back. If the system refuses, it is one among the others.
-pub fn stand_back(niceness: i32) {
+pub fn lower_priority(niceness: i32) {
     if let Err(refused) = setpriority_process(Some(gettid()), niceness) {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
         tracing::warn!(error = &refused as &dyn std::error::Error, thread = name, "a thread does not stand back");
@@ -23,7 +23,7 @@ pub fn stand_back(niceness: i32) {
 
 /// Lets those that answer go first: called between pieces of work, none of which anybody would notice to wait for. The
 /// system takes a core away only every few milliseconds, from one that stands back as from any other.
-pub fn give_way() {
+pub fn yield_now() {
     std::thread::yield_now();
 }
 
