@@ -4,7 +4,7 @@
 //! kept whole or not at all; no bad byte is ever taken for a record. The traits are small, so that a database that
 //! people already run can be the log: appending at an expected head is a compare-and-swap.
 
-mod engine;
+mod file_log;
 pub(in crate::store) mod frame;
 mod head;
 mod open;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::domain::id::Revision;
 
-pub use engine::{FileLog, LogOptions};
+pub use file_log::{FileLog, LogOptions};
 pub use head::published_head;
 pub use open::OpenLogError;
 pub use still::StillLog;
