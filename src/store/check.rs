@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::StoreOptions;
 use super::data_dir::{DataDir, DataDirError};
 use super::index::{Index, IndexError, OpenIndexError};
-use super::log::still::{Frames, SegmentFile};
-use super::log::{Damage, ReadError, ReadLog as _, StillLog};
+use super::log::offline_reader::{Frames, SegmentFile};
+use super::log::{Damage, OfflineLog, ReadError, ReadLog as _};
 use super::progress::{OnStep, Step, Unit};
 use super::record;
 use crate::domain::id::Revision;
@@ -87,7 +87,7 @@ pub enum CheckError {
 pub fn check(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) -> Result<Checked, CheckError> {
     let directory = DataDir::open(data_dir)?;
     directory.request_key()?;
-    let mut checked = check_log(&StillLog::listed(&directory.log())?, on_step)?;
+    let mut checked = check_log(&OfflineLog::listed(&directory.log())?, on_step)?;
     if let Ok(Some(published)) = super::published_head(data_dir)
         && published > checked.head
     {
@@ -95,14 +95,14 @@ pub fn check(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) 
         checked.findings.push(Finding { place: "log/head".to_owned(), reason });
     }
     if checked.findings.is_empty() {
-        let log = StillLog::whole(&directory.log())?;
+        let log = OfflineLog::whole(&directory.log())?;
         check_index(&directory, &log, options, &mut checked, on_step)?;
     }
     Ok(checked)
 }
 
 /// Checks every frame of a log, and every record in it.
-pub fn check_log(log: &StillLog, on_step: &mut OnStep<'_>) -> Result<Checked, CheckError> {
+pub fn check_log(log: &OfflineLog, on_step: &mut OnStep<'_>) -> Result<Checked, CheckError> {
     let step = Step { doing: "checking the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
     let mut checking =
         Checking { step, next: Revision(1), recorded_at: Timestamp::MIN, records: 0, findings: Vec::new() };
@@ -189,7 +189,7 @@ impl Checking {
 
 fn check_index(
     directory: &DataDir,
-    log: &StillLog,
+    log: &OfflineLog,
     options: &StoreOptions,
     checked: &mut Checked,
     on_step: &mut OnStep<'_>,

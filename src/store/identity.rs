@@ -6,7 +6,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::data_dir::{DataDirError, refuse_unless_registry};
-use super::log::{ReadError, ReadLog as _, StillLog};
+use super::log::{OfflineLog, ReadError, ReadLog as _};
 use super::record::{self, Undecodable};
 use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::Revision;
@@ -36,11 +36,11 @@ pub fn holds_registry(data_dir: &Path) -> bool {
 /// The id of the registry in a data directory. Another process may be serving it.
 pub fn registry_id(data_dir: &Path) -> Result<Uuid, IdentityError> {
     refuse_unless_registry(data_dir)?;
-    id_in(&StillLog::up_to(&data_dir.join("log"), Revision(1))?)
+    id_in(&OfflineLog::up_to(&data_dir.join("log"), Revision(1))?)
 }
 
 /// The id of the registry with this log.
-pub(super) fn id_in(log: &StillLog) -> Result<Uuid, IdentityError> {
+pub(super) fn id_in(log: &OfflineLog) -> Result<Uuid, IdentityError> {
     let (revision, bytes) = log.read(Revision(1), Revision(1)).next().ok_or(IdentityError::NoEpoch)??;
     let facts = record::decode(revision, &bytes)?.facts;
     let epoch = facts.iter().find_map(|fact| match fact {

@@ -24,7 +24,7 @@ use crate::domain::fact::{Fact, RegistryFact, Role};
 use crate::domain::id::Revision;
 use crate::domain::record::Record;
 use crate::store::backup::{BackupError, log_of_backup, log_of_data_dir, verify};
-use crate::store::log::{ReadLog, StillLog};
+use crate::store::log::{OfflineLog, ReadLog};
 use crate::store::progress::{Step, Unit};
 use crate::store::record;
 
@@ -86,7 +86,7 @@ impl Export {
         Ok(Outcome::Done)
     }
 
-    fn open_backup(&self, backup: &Path, progress: &mut Progress) -> Result<StillLog, Failure> {
+    fn open_backup(&self, backup: &Path, progress: &mut Progress) -> Result<OfflineLog, Failure> {
         let verified = verify(backup, &mut |step| progress.show(step)).map_err(BackupError::from);
         let log = verified.and_then(|manifest| Ok(log_of_backup(backup, &manifest)?));
         log.map_err(|error| not_exported(&error))
@@ -101,7 +101,7 @@ impl Export {
     }
 
     /// A file that is there is whole.
-    fn write_file(&self, log: &StillLog, progress: &mut Progress) -> Result<(), ExportError> {
+    fn write_file(&self, log: &OfflineLog, progress: &mut Progress) -> Result<(), ExportError> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.file);
         let mut out = BufWriter::new(file.map_err(|error| self.not_made(error))?);
         let written =

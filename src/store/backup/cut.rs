@@ -14,7 +14,7 @@ use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::id::Revision;
 use crate::domain::record::{Foreseen, Record, instant_after};
 use crate::store::log::frame;
-use crate::store::log::still::{SegmentFile, WholeFrame};
+use crate::store::log::offline_reader::{SegmentFile, WholeFrame};
 use crate::store::record;
 
 /// The last record of a history that is being read, and the epoch it belongs to.

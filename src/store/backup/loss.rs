@@ -11,8 +11,8 @@ use super::cut::Rewriting;
 use super::{BackupError, Cut, disk};
 use crate::domain::id::Revision;
 use crate::store::data_dir::{DataDir, DataDirError, sync_directory, write_durably};
-use crate::store::log::still::SegmentFile;
-use crate::store::log::{Damage, ReadError, ReadLog as _, StillLog};
+use crate::store::log::offline_reader::SegmentFile;
+use crate::store::log::{Damage, OfflineLog, ReadError, ReadLog as _};
 
 /// What was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub fn accept_loss(data_dir: &Path, after: Revision, now: Timestamp) -> Result<A
     if let Some(set_aside) = accepted_before(data_dir, after)? {
         return Err(LossError::AcceptedBefore { after, set_aside });
     }
-    let log = StillLog::up_to(&directory.log(), after).map_err(BackupError::from)?;
+    let log = OfflineLog::up_to(&directory.log(), after).map_err(BackupError::from)?;
     let epoch = Uuid::new_v4();
     let set_aside = data_dir.join("set-aside").join(epoch.to_string());
     fs::create_dir_all(&set_aside).map_err(disk("made", &set_aside))?;
@@ -92,7 +92,7 @@ pub fn accept_loss(data_dir: &Path, after: Revision, now: Timestamp) -> Result<A
 /// The last record before the first damage, if there is any.
 fn readable(log: &Path) -> Result<(Revision, Option<Damage>), BackupError> {
     let mut next = Revision(1);
-    let log = StillLog::listed(log)?;
+    let log = OfflineLog::listed(log)?;
     for segment in log.segments() {
         let mut frames = log.frames(segment)?;
         if segment.first != next {
@@ -115,7 +115,7 @@ fn readable(log: &Path) -> Result<(Revision, Option<Damage>), BackupError> {
 /// At every moment either the damage is still there, and the registry does not open, or the new epoch is.
 fn rewrite(
     directory: &DataDir,
-    log: &StillLog,
+    log: &OfflineLog,
     set_aside: &Path,
     epoch: Uuid,
     why: &str,
@@ -141,7 +141,7 @@ fn rewrite(
     fs::hard_link(path(last), aside(last)).map_err(disk("set aside", &path(last)))?;
     move_away(&directory.index(), &set_aside.join("index"))?;
     // From the end, so that what is left never looks whole.
-    let listed = StillLog::listed(&directory.log())?;
+    let listed = OfflineLog::listed(&directory.log())?;
     for segment in listed.segments().iter().rev().filter(|segment| segment.first > last.first) {
         fs::rename(path(segment), aside(segment)).map_err(disk("set aside", &path(segment)))?;
     }

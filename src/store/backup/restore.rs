@@ -13,7 +13,7 @@ use super::{BackupError, Cut, disk};
 use crate::domain::id::Revision;
 use crate::store::data_dir::DataDir;
 use crate::store::identity::id_in;
-use crate::store::log::{ReadLog as _, StillLog};
+use crate::store::log::{OfflineLog, ReadLog as _};
 use crate::store::progress::{OnStep, Step, Unit};
 
 /// A registry that was restored.
@@ -80,7 +80,7 @@ fn why(cut: Cut, last: &Revision) -> String {
     }
 }
 
-fn copy(log: &StillLog, to: &Path, cut: Cut, on_step: &mut OnStep<'_>) -> Result<Rewriting, BackupError> {
+fn copy(log: &OfflineLog, to: &Path, cut: Cut, on_step: &mut OnStep<'_>) -> Result<Rewriting, BackupError> {
     let mut step = Step { doing: "restoring the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
     let mut rewriting = Rewriting::new(to, "log", cut);
     for segment in log.segments() {

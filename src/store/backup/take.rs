@@ -16,8 +16,8 @@ use crate::store::data_dir::{
     DataDir, DataDirError, FORMAT, Found, check_format_of, look, mark, request_key_in, sync_directory, unmark,
     write_durably,
 };
-use crate::store::log::still::SegmentFile;
-use crate::store::log::{ReadLog as _, StillLog};
+use crate::store::log::offline_reader::SegmentFile;
+use crate::store::log::{OfflineLog, ReadLog as _};
 use crate::store::priority::yield_now;
 use crate::store::progress::{OnStep, Step, Unit};
 use crate::store::published_head;
@@ -89,14 +89,14 @@ pub struct Held(#[expect(dead_code, reason = "held, not read")] DataDir);
 
 /// The log of a data directory, and what keeps others from changing it: nothing, if a registry runs on it and only adds
 /// to it. Then it is the log up to the head that the registry published last.
-pub fn log_of_data_dir(data_dir: &Path) -> Result<(StillLog, Option<Held>), BackupError> {
+pub fn log_of_data_dir(data_dir: &Path) -> Result<(OfflineLog, Option<Held>), BackupError> {
     match DataDir::open(data_dir) {
-        Ok(directory) => Ok((StillLog::whole(&directory.log())?, Some(Held(directory)))),
+        Ok(directory) => Ok((OfflineLog::whole(&directory.log())?, Some(Held(directory)))),
         Err(DataDirError::InUse { .. }) => {
             check_format_of(data_dir)?;
             let log = data_dir.join("log");
             let published = published_head(data_dir).map_err(disk("read", &log.join("head")))?;
-            Ok((StillLog::up_to(&log, published.ok_or(BackupError::NoPublishedHead)?)?, None))
+            Ok((OfflineLog::up_to(&log, published.ok_or(BackupError::NoPublishedHead)?)?, None))
         }
         Err(refused) => Err(refused.into()),
     }
@@ -128,7 +128,7 @@ fn prepare(target: &Path) -> Result<Option<Manifest>, BackupError> {
 
 /// A copy in the making.
 struct Copying<'a> {
-    log: &'a StillLog,
+    log: &'a OfflineLog,
     target: &'a Path,
     earlier: Option<Manifest>,
     tail: Tail,

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::manifest::{Listed, Manifest, ManifestError, Sha256Text};
 use crate::store::data_dir::{DataDirError, check_format_of, disk};
-use crate::store::log::{ReadError, StillLog};
+use crate::store::log::{OfflineLog, ReadError};
 use crate::store::priority::yield_now;
 use crate::store::progress::{OnStep, Step, Unit};
 
@@ -78,6 +78,6 @@ fn digest_of(file: File, bytes: u64) -> io::Result<Option<Sha256Text>> {
 }
 
 /// The log of a backup whose digests were compared: as much of its segments as the manifest lists.
-pub fn log_of_backup(backup: &Path, manifest: &Manifest) -> Result<StillLog, ReadError> {
-    StillLog::up_to(&backup.join("log"), manifest.head)
+pub fn log_of_backup(backup: &Path, manifest: &Manifest) -> Result<OfflineLog, ReadError> {
+    OfflineLog::up_to(&backup.join("log"), manifest.head)
 }

@@ -7,10 +7,10 @@
 mod file_log;
 pub(in crate::store) mod frame;
 mod head;
+pub(in crate::store) mod offline_reader;
 mod open;
 mod reader;
 mod segment;
-pub(in crate::store) mod still;
 
 use std::io;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::domain::id::Revision;
 
 pub use file_log::{FileLog, LogOptions};
 pub use head::published_head;
+pub use offline_reader::OfflineLog;
 pub use open::OpenLogError;
-pub use still::StillLog;
 
 /// Records as the log keeps them, in order. After an error there is nothing more.
 pub type Records = Box<dyn Iterator<Item = Result<(Revision, Vec<u8>), ReadError>> + Send>;

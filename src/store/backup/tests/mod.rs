@@ -15,7 +15,7 @@ use crate::domain::day::Day;
 use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::record::{Foreseen, Record};
 use crate::store::check::check;
-use crate::store::log::{LogOptions, ReadLog as _, StillLog};
+use crate::store::log::{LogOptions, OfflineLog, ReadLog as _};
 use crate::store::{OpenError, OpenMode, Store, StoreOptions, record, registry_id};
 
 const HEAD: u64 = 20;
@@ -103,7 +103,7 @@ impl Scene {
 }
 
 fn bytes_of(data_dir: &Path) -> Vec<Vec<u8>> {
-    let log = StillLog::whole(&data_dir.join("log")).unwrap();
+    let log = OfflineLog::whole(&data_dir.join("log")).unwrap();
     log.read(Revision(1), Revision::LATEST).map(|read| read.unwrap().1).collect()
 }
 

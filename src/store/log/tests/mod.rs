@@ -181,13 +181,13 @@ fn a_log_that_nobody_closed_is_read_in_place_without_its_room() {
     let whole = fs::read(only_segment(directory.path())).unwrap();
     assert!(frame::is_room(&whole[whole.len() - 900..]));
     let read = |directory: &Path| -> Result<Batch, ReadError> {
-        let log = StillLog::whole(directory)?;
+        let log = OfflineLog::whole(directory)?;
         log.read(Revision(1), log.head()).map(|record| record.map(|(_, bytes)| bytes)).collect()
     };
     for room in [0, 1, 19, 20, 900] {
         fs::write(only_segment(directory.path()), &whole[..whole.len() - 1_000 + room]).unwrap();
         assert_eq!(read(directory.path()).unwrap(), batch(1, 3));
-        let listed = StillLog::listed(directory.path()).unwrap();
+        let listed = OfflineLog::listed(directory.path()).unwrap();
         let mut frames = listed.frames(&listed.segments()[0]).unwrap();
         assert!(frames.read().unwrap().is_some());
         assert!(frames.read().unwrap().is_none(), "{room} zeros are room");

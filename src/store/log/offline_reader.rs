@@ -36,31 +36,31 @@ impl SegmentFile {
 
 /// A log to be read.
 #[derive(Clone, Debug)]
-pub struct StillLog {
+pub struct OfflineLog {
     directory: PathBuf,
     segments: Vec<SegmentFile>,
     head: Revision,
 }
 
-impl StillLog {
+impl OfflineLog {
     /// The log of a directory, whole: up to a torn end, if it has one.
-    pub fn whole(directory: &Path) -> Result<StillLog, ReadError> {
-        StillLog::open(directory, None)
+    pub fn whole(directory: &Path) -> Result<OfflineLog, ReadError> {
+        OfflineLog::open(directory, None)
     }
 
     /// The log of a directory up to a revision that ends a frame, whoever writes behind it.
-    pub fn up_to(directory: &Path, head: Revision) -> Result<StillLog, ReadError> {
-        StillLog::open(directory, Some(head))
+    pub fn up_to(directory: &Path, head: Revision) -> Result<OfflineLog, ReadError> {
+        OfflineLog::open(directory, Some(head))
     }
 
     /// The files of a directory, each to its end, whatever they hold.
-    pub fn listed(directory: &Path) -> Result<StillLog, ReadError> {
-        Ok(StillLog { directory: directory.to_owned(), segments: listed(directory)?, head: Revision::ZERO })
+    pub fn listed(directory: &Path) -> Result<OfflineLog, ReadError> {
+        Ok(OfflineLog { directory: directory.to_owned(), segments: listed(directory)?, head: Revision::ZERO })
     }
 
     /// Reads the last segment alone; what is damaged before it is found by whoever reads it.
-    fn open(directory: &Path, head: Option<Revision>) -> Result<StillLog, ReadError> {
-        let mut log = StillLog::listed(directory)?;
+    fn open(directory: &Path, head: Option<Revision>) -> Result<OfflineLog, ReadError> {
+        let mut log = OfflineLog::listed(directory)?;
         log.segments.retain(|segment| head.is_none_or(|head| segment.first <= head));
         let Some(last) = log.segments.last() else { return Ok(log) };
         let mut frames = log.frames(last)?;
@@ -109,7 +109,7 @@ impl StillLog {
     }
 }
 
-impl ReadLog for StillLog {
+impl ReadLog for OfflineLog {
     fn head(&self) -> Revision {
         self.head
     }
@@ -119,7 +119,7 @@ impl ReadLog for StillLog {
         let to = to.min(self.head);
         let first = self.segments.partition_point(|segment| segment.first <= next).saturating_sub(1);
         let log = self.clone();
-        Box::new(StillRecords { log, segment: first, frames: None, ready: Vec::new().into_iter(), next, to })
+        Box::new(OfflineRecords { log, segment: first, frames: None, ready: Vec::new().into_iter(), next, to })
     }
 }
 
@@ -226,8 +226,8 @@ impl Frames {
 }
 
 /// Records on their way out.
-struct StillRecords {
-    log: StillLog,
+struct OfflineRecords {
+    log: OfflineLog,
     segment: usize,
     frames: Option<Frames>,
     ready: std::vec::IntoIter<(Revision, Vec<u8>)>,
@@ -235,7 +235,7 @@ struct StillRecords {
     to: Revision,
 }
 
-impl StillRecords {
+impl OfflineRecords {
     /// Reads the next frame.
     fn fill(&mut self) -> Result<(), ReadError> {
         let frames = match &mut self.frames {
@@ -264,7 +264,7 @@ impl StillRecords {
     }
 }
 
-impl Iterator for StillRecords {
+impl Iterator for OfflineRecords {
     type Item = Result<(Revision, Vec<u8>), ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
