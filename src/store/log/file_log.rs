@@ -10,7 +10,7 @@ use crate::domain::id::Revision;
 use crate::store::disk::{Disk, DiskFile};
 
 use super::frame;
-use super::head::HeadMarker;
+use super::high_water_mark::HighWaterMark;
 use super::open::{self, BeginError, OpenLogError};
 use super::reader::FileReader;
 use super::segment::{Segment, Shared};
@@ -52,7 +52,7 @@ pub struct FileLog {
     /// How long the active segment's file is: behind the last frame there is nothing but zeros.
     room_end: u64,
     head: Revision,
-    marker: HeadMarker,
+    marker: HighWaterMark,
     /// Set when a sync failed: what is on disk is not known any more.
     outcome_unknown: bool,
 }
@@ -61,7 +61,7 @@ impl FileLog {
     /// Opens the log in a directory that exists, and begins one if there is none.
     pub fn open(disk: Arc<dyn Disk>, directory: &Path, options: LogOptions) -> Result<FileLog, OpenLogError> {
         let open::Opened { shared, active, file, head } = open::open(disk, directory)?;
-        let marker = HeadMarker::open(&*shared.disk, directory, head);
+        let marker = HighWaterMark::open(&*shared.disk, directory, head);
         let room_end = active.end();
         Ok(FileLog { shared, options, active, file, room_end, head, marker, outcome_unknown: false })
     }

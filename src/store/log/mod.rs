@@ -6,7 +6,7 @@
 
 mod file_log;
 pub(in crate::store) mod frame;
-mod head;
+mod high_water_mark;
 pub(in crate::store) mod offline_reader;
 mod open;
 mod reader;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::domain::id::Revision;
 
 pub use file_log::{FileLog, LogOptions};
-pub use head::published_head;
+pub use high_water_mark::published_head;
 pub use offline_reader::OfflineLog;
 pub use open::OpenLogError;
 

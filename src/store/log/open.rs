@@ -15,7 +15,7 @@ use crate::store::disk::{Disk, DiskFile};
 
 use super::Damage;
 use super::frame::{self, Frame};
-use super::head::published_head;
+use super::high_water_mark::published_head;
 use super::segment::{Segment, Shared};
 
 /// How much of the end of a closed segment is read to find its last frame, before all of it is.

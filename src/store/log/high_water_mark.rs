@@ -17,21 +17,21 @@ const NAME: &str = "head";
 const READINGS: u8 = 3;
 
 /// The writing end.
-pub(super) struct HeadMarker {
+pub(super) struct HighWaterMark {
     /// None if the file could not be made.
     file: Option<Box<dyn DiskFile>>,
 }
 
-impl HeadMarker {
+impl HighWaterMark {
     /// Opens the marker, or makes it, and says durably how far a log goes whose every record is durable.
-    pub fn open(disk: &dyn Disk, directory: &Path, head: Revision) -> HeadMarker {
+    pub fn open(disk: &dyn Disk, directory: &Path, head: Revision) -> HighWaterMark {
         let path = directory.join(NAME);
         let opened = disk.open(&path).or_else(|_| {
             let made = disk.create_new(&path)?;
             disk.sync_dir(directory)?;
             Ok(made)
         });
-        let marker = HeadMarker { file: opened.inspect_err(warn).ok() };
+        let marker = HighWaterMark { file: opened.inspect_err(warn).ok() };
         marker.write(head);
         marker.sync();
         marker
