@@ -15,8 +15,8 @@ mod compact;
 mod compare;
 mod keys;
 mod layers;
+mod memtable;
 mod pending;
-mod recent;
 mod room;
 pub(super) mod trust;
 mod view;
@@ -38,9 +38,9 @@ use crate::domain::id::Revision;
 pub use compare::{Difference, HowDifferent};
 pub use keys::Entry;
 use layers::Layers;
+use memtable::Memtable;
 use pending::laid_over;
 pub use pending::{Moved, Pending};
-use recent::Recent;
 pub use view::{Answered, GoOn, Part, View, Visit, VisitFile};
 pub use whole::WholeAgenda;
 
@@ -206,7 +206,7 @@ impl Default for IndexOptions {
 
 /// The log folded. Readers share it while the writer folds.
 pub struct Index {
-    recent: Recent,
+    recent: Memtable,
     db: sled::Db,
     layers: Arc<ArcSwap<Layers>>,
     directory: PathBuf,
@@ -253,7 +253,7 @@ impl Index {
         }
         let db = open_sled(directory, options)?;
         let layers = Arc::new(ArcSwap::from_pointee(layers));
-        let recent = Recent::over(&db, &layers, options.take_together)?;
+        let recent = Memtable::over(&db, &layers, options.take_together)?;
         let index = Index { recent, db, layers, directory: directory.to_owned(), options };
         index.catch_up(log, from_the_beginning, progress)?;
         match trust::note(directory, head) {

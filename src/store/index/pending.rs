@@ -9,7 +9,7 @@ use crate::domain::id::Revision;
 use crate::domain::record::Record;
 
 use super::keys::Entry;
-use super::recent::Writes;
+use super::memtable::Writes;
 use super::view::{GoOn, MORE, View, Visit};
 use super::{Index, IndexError, keys};
 

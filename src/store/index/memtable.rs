@@ -55,23 +55,23 @@ struct Shared {
 }
 
 /// The newest part of an index, and the thread that empties it into sled.
-pub(super) struct Recent {
+pub(super) struct Memtable {
     shared: Arc<Shared>,
     /// How many entries go to sled together.
     together: usize,
     mover: Option<JoinHandle<()>>,
 }
 
-impl Recent {
+impl Memtable {
     /// Nothing yet, on top of a sled that lies on bases and takes so many entries together.
-    pub(super) fn over(db: &sled::Db, layers: &Arc<ArcSwap<Layers>>, together: usize) -> io::Result<Recent> {
+    pub(super) fn over(db: &sled::Db, layers: &Arc<ArcSwap<Layers>>, together: usize) -> io::Result<Memtable> {
         let shared = Arc::<Shared>::default();
         let (ours, db, layers) = (Arc::clone(&shared), db.clone(), Arc::clone(layers));
         let mover = thread::Builder::new().name("index".to_owned()).spawn(move || {
             lower_priority(BESIDE);
             ours.move_on(&db, &layers);
         })?;
-        Ok(Recent { shared, together, mover: Some(mover) })
+        Ok(Memtable { shared, together, mover: Some(mover) })
     }
 
     /// The value under a key.
@@ -123,7 +123,7 @@ impl Recent {
     }
 }
 
-impl Drop for Recent {
+impl Drop for Memtable {
     fn drop(&mut self) {
         self.shared.way().is_over = true;
         self.shared.changed.notify_all();
