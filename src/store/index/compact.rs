@@ -3,8 +3,8 @@
 //! What is in sled is folded again at the next start; what is in a base is there. A process that ends in between leaves
 //! nothing wrong behind: before the base has its name, nobody looks at it, and after, it holds what was folded.
 
-use super::base::BaseWriter;
 use super::layers::Layers;
+use super::sorted_table::BaseWriter;
 use super::view::{MORE, View as _};
 use super::{Index, IndexError, OpenIndexError, whole};
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use sled::IVec;
 
 use super::IndexError;
-use super::base::{Base, BaseId};
 use super::pending::laid_over;
+use super::sorted_table::{SortedTable, TableId};
 use super::view::{GoOn, MORE, Visit};
 use crate::domain::id::Revision;
 
@@ -19,7 +19,7 @@ const MUCH: u64 = 4;
 /// Bases, the lowest first. Each names the one that it lies on, so that none is taken for part of another index.
 #[derive(Default)]
 pub(super) struct Layers {
-    bases: Vec<Base>,
+    bases: Vec<SortedTable>,
 }
 
 impl Layers {
@@ -29,7 +29,7 @@ impl Layers {
         let mut layers = Layers::default();
         loop {
             let path = layers.next_path(directory);
-            match Base::open(&path) {
+            match SortedTable::open(&path) {
                 Ok(Some(base)) if base.lies_on() == layers.top() => layers.bases.push(base),
                 Ok(_) => return layers,
                 Err(error) => {
@@ -63,13 +63,13 @@ impl Layers {
     }
 
     /// The highest base; zero: there is none.
-    pub(super) fn top(&self) -> BaseId {
-        self.bases.last().map_or(BaseId(0), Base::id)
+    pub(super) fn top(&self) -> TableId {
+        self.bases.last().map_or(TableId(0), SortedTable::id)
     }
 
     /// The last record that is in them.
     pub(super) fn applied(&self) -> Revision {
-        self.bases.last().map_or(Revision::ZERO, Base::applied)
+        self.bases.last().map_or(Revision::ZERO, SortedTable::applied)
     }
 
     /// The value under a key. An empty one: it was taken out.
@@ -88,7 +88,7 @@ impl Layers {
     }
 }
 
-fn below(bases: &[Base], from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn {
+fn below(bases: &[SortedTable], from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn {
     let Some((top, rest)) = bases.split_last() else { return MORE };
     laid_over(top.range(from, before), &mut |visit| below(rest, from, before, visit), visit)
 }

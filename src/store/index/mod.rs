@@ -10,7 +10,6 @@
 //! block of a base and each page of sled carries a checksum; where one is wrong, or the disk fails, the index has failed.
 //! The process ends then, and the next start makes the index anew.
 
-mod base;
 mod compact;
 mod compare;
 mod keys;
@@ -18,6 +17,7 @@ mod layers;
 mod memtable;
 mod pending;
 mod room;
+mod sorted_table;
 pub(super) mod trust;
 mod view;
 mod whole;
@@ -249,7 +249,7 @@ impl Index {
         room::clear_memory(directory);
         let from_the_beginning = layers.applied() == Revision::ZERO;
         if head.0 - layers.applied().0 > options.fold_in_place {
-            layers = whole::fold_into_base(directory, layers, log, progress)?;
+            layers = whole::fold_into_table(directory, layers, log, progress)?;
         }
         let db = open_sled(directory, options)?;
         let layers = Arc::new(ArcSwap::from_pointee(layers));

@@ -7,9 +7,9 @@ use std::thread;
 
 use uuid::Uuid;
 
-use super::base::{BaseId, BaseWriter, Sorter};
 use super::keys::{self, Entry};
 use super::layers::Layers;
+use super::sorted_table::{BaseWriter, Sorter, TableId};
 use super::view::View as _;
 use super::{Index, IndexError, OpenIndexError, Progress};
 use crate::domain::day::Day;
@@ -26,13 +26,13 @@ const MOST_THREADS: usize = 8;
 /// Where runs are kept while they are sorted.
 const RUNS: &str = "runs";
 
-pub(super) fn new_id() -> BaseId {
-    BaseId(Uuid::new_v4().as_u64_pair().1)
+pub(super) fn new_id() -> TableId {
+    TableId(Uuid::new_v4().as_u64_pair().1)
 }
 
 /// Writes a base of what follows from the records that are in no base: on top of these bases, or, if they do not take
 /// so much, of all records. Gives the bases that there are then.
-pub(super) fn fold_into_base(
+pub(super) fn fold_into_table(
     directory: &Path,
     layers: Layers,
     log: &dyn ReadLog,

@@ -27,7 +27,7 @@ fn some_base(directory: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
     }
     let mut writer = BaseWriter::begin(&directory.join("base")).unwrap();
     sorter.give_out(&mut |key, value| writer.add(key, value)).unwrap();
-    writer.finish(BaseId(7), BaseId(3), Revision(12)).unwrap();
+    writer.finish(TableId(7), TableId(3), Revision(12)).unwrap();
     expected
 }
 
@@ -35,8 +35,8 @@ fn some_base(directory: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
 fn a_base_gives_what_was_sorted_into_it() {
     let directory = tempfile::tempdir().unwrap();
     let expected = some_base(directory.path());
-    let base = Base::open(&directory.path().join("base")).unwrap().unwrap();
-    assert_eq!((base.id(), base.lies_on(), base.applied()), (BaseId(7), BaseId(3), Revision(12)));
+    let base = SortedTable::open(&directory.path().join("base")).unwrap().unwrap();
+    assert_eq!((base.id(), base.lies_on(), base.applied()), (TableId(7), TableId(3), Revision(12)));
     assert!(base.list.len() > 20);
     for number in 0..12_000 {
         let (mut key, _) = entry(number);
@@ -69,7 +69,7 @@ fn a_flipped_bit_is_never_taken_for_an_entry() {
         flipped[at] ^= 1 << (at % 8);
         fs::write(&path, &flipped).unwrap();
         // Either the base is not believed, or whoever comes across the block is told.
-        let Some(base) = Base::open(&path).unwrap() else { continue };
+        let Some(base) = SortedTable::open(&path).unwrap() else { continue };
         let read: Result<Vec<_>, _> = base.range(&[0], &[255]).collect();
         assert!(read.is_err(), "byte {at} of {}", bytes.len());
         let is_wrong = |(key, value): &(&Vec<u8>, &Vec<u8>)| {
@@ -79,5 +79,5 @@ fn a_flipped_bit_is_never_taken_for_an_entry() {
         assert_eq!(wrong.count(), 0);
     }
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-    assert!(Base::open(&path).unwrap().is_none());
+    assert!(SortedTable::open(&path).unwrap().is_none());
 }

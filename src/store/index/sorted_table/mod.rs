@@ -30,14 +30,14 @@ const FOOTER_BYTES: usize = 56;
 
 /// The bases of one index are told apart by this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BaseId(pub u64);
+pub(super) struct TableId(pub u64);
 
 /// What is at the end of a base.
 #[derive(Clone, Copy, Debug)]
 struct Footer {
-    id: BaseId,
+    id: TableId,
     /// The base that it lies on; zero: none.
-    lies_on: BaseId,
+    lies_on: TableId,
     /// The last record that is in it, or in those below it.
     applied: Revision,
     list_at: u64,
@@ -68,8 +68,8 @@ impl Footer {
         let mut numbers = numbers.as_chunks().0.iter().map(|number| u64::from_be_bytes(*number));
         let mut next = || numbers.next();
         let footer = Footer {
-            id: BaseId(next()?),
-            lies_on: BaseId(next()?),
+            id: TableId(next()?),
+            lies_on: TableId(next()?),
             applied: Revision(next()?),
             list_at: next()?,
             list_bytes: next()?,
@@ -79,15 +79,15 @@ impl Footer {
 }
 
 /// A base, open for any thread.
-pub(super) struct Base {
+pub(super) struct SortedTable {
     file: File,
     footer: Footer,
     list: List,
 }
 
-impl Base {
+impl SortedTable {
     /// Opens a base. None where there is none of this version that is whole.
-    pub(super) fn open(path: &Path) -> io::Result<Option<Base>> {
+    pub(super) fn open(path: &Path) -> io::Result<Option<SortedTable>> {
         // To open a pipe would wait for somebody to write to it.
         if !path.is_file() {
             return Ok(None);
@@ -102,16 +102,16 @@ impl Base {
         }
         let mut list = vec![0; usize::try_from(footer.list_bytes).map_err(io::Error::other)?];
         file.read_exact_at(&mut list, footer.list_at)?;
-        Ok(List::of_bytes(&list).map(|list| Base { file, footer, list }))
+        Ok(List::of_bytes(&list).map(|list| SortedTable { file, footer, list }))
     }
 
     /// Which it is.
-    pub(super) fn id(&self) -> BaseId {
+    pub(super) fn id(&self) -> TableId {
         self.footer.id
     }
 
     /// The one that it lies on.
-    pub(super) fn lies_on(&self) -> BaseId {
+    pub(super) fn lies_on(&self) -> TableId {
         self.footer.lies_on
     }
 
@@ -147,7 +147,7 @@ impl Base {
 
 /// Entries on their way out.
 pub(super) struct Range<'a> {
-    base: &'a Base,
+    base: &'a SortedTable,
     from: &'a [u8],
     before: &'a [u8],
     /// The next block to be read.

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::block::{Block, List};
-use super::{BaseId, Footer};
+use super::{Footer, TableId};
 use crate::domain::id::Revision;
 use crate::store::data_dir::sync_directory;
 
@@ -47,7 +47,7 @@ impl BaseWriter {
     }
 
     /// Makes it durable, and gives it its name.
-    pub(in super::super) fn finish(mut self, id: BaseId, lies_on: BaseId, applied: Revision) -> io::Result<()> {
+    pub(in super::super) fn finish(mut self, id: TableId, lies_on: TableId, applied: Revision) -> io::Result<()> {
         if !self.block.is_empty() {
             self.close_block()?;
         }
