@@ -53,7 +53,7 @@ impl Shared {
         let mut concerned = self.concerned(follows.next(), applied)?;
         concerned.everybody |= !is_by_this_walk;
         if concerned.everybody
-            && let Some(mut agenda) = self.index.whole_agenda()?
+            && let Some(mut agenda) = self.index.bulk_agenda()?
         {
             self.dates_of_everybody(&mut |entry, due| Ok(agenda.schedule(&entry, due)?))?;
             return Ok(agenda.lay()?);

@@ -6,7 +6,7 @@
 use super::layers::Layers;
 use super::sorted_table::BaseWriter;
 use super::view::{MORE, View as _};
-use super::{Index, IndexError, OpenIndexError, whole};
+use super::{Index, IndexError, OpenIndexError, bulk_build};
 
 impl Index {
     /// How many records are in no base.
@@ -28,7 +28,7 @@ impl Index {
                 let (key, value) = entry.map_err(IndexError::Sled)?;
                 writer.add(&key, &value)?;
             }
-            writer.finish(whole::new_id(), layers.top(), applied)?;
+            writer.finish(bulk_build::new_id(), layers.top(), applied)?;
         } else {
             // Under the name of the lowest one. Those on top of that lie on nothing then, and are left behind.
             let mut writer = BaseWriter::begin(&Layers::default().next_path(&self.directory))?;
@@ -41,7 +41,7 @@ impl Index {
             });
             ended.map(drop)?;
             copied?;
-            writer.finish(whole::new_id(), Layers::default().top(), applied)?;
+            writer.finish(bulk_build::new_id(), Layers::default().top(), applied)?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@
 //! block of a base and each page of sled carries a checksum; where one is wrong, or the disk fails, the index has failed.
 //! The process ends then, and the next start makes the index anew.
 
+mod bulk_build;
 mod compact;
 mod compare;
 mod keys;
@@ -20,7 +21,6 @@ mod room;
 mod sorted_table;
 pub(super) mod trust;
 mod view;
-mod whole;
 
 use std::fs;
 use std::io;
@@ -35,6 +35,7 @@ use super::log::{ReadError, ReadLog};
 use super::record::{Undecodable, decode};
 use crate::domain::id::Revision;
 
+pub use bulk_build::BulkAgenda;
 pub use compare::{Difference, HowDifferent};
 pub use keys::Entry;
 use layers::Layers;
@@ -42,7 +43,6 @@ use memtable::Memtable;
 use pending::laid_over;
 pub use pending::{Moved, Pending};
 pub use view::{Answered, GoOn, Part, View, Visit, VisitFile};
-pub use whole::WholeAgenda;
 
 /// How many entries are copied from memory at once for a range: whoever wants the first few does not pay for all.
 const RECENT_AT_ONCE: usize = 512;
@@ -249,7 +249,7 @@ impl Index {
         room::clear_memory(directory);
         let from_the_beginning = layers.applied() == Revision::ZERO;
         if head.0 - layers.applied().0 > options.fold_in_place {
-            layers = whole::fold_into_table(directory, layers, log, progress)?;
+            layers = bulk_build::fold_into_table(directory, layers, log, progress)?;
         }
         let db = open_sled(directory, options)?;
         let layers = Arc::new(ArcSwap::from_pointee(layers));
@@ -381,7 +381,7 @@ fn unless_it_panics<T>(read: impl FnOnce() -> sled::Result<T>) -> Result<T, Inde
 /// It is temporary, so that it takes its files away when it is dropped; else it would sync them, and panic if it cannot.
 fn open_sled(directory: &Path, options: IndexOptions) -> Result<sled::Db, IndexError> {
     let place = room::place_of_sled(directory).map_err(IndexError::Disk)?;
-    let path = place.join(format!("sled-{:016x}", whole::new_id().0));
+    let path = place.join(format!("sled-{:016x}", bulk_build::new_id().0));
     unless_it_panics(|| sled::Config::new().path(path).temporary(true).cache_capacity(options.cache_bytes).open())
 }
 

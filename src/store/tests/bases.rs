@@ -29,13 +29,13 @@ fn an_index_with_a_base_answers_as_one_without() {
     assert!(index.join("0.base").exists() && !index.join("runs").exists());
 
     let entry = Entry::Credential(CredentialNumber::from_number(7));
-    let mut agenda = store.index().whole_agenda().unwrap().unwrap();
+    let mut agenda = store.index().bulk_agenda().unwrap().unwrap();
     agenda.schedule(&entry, Some(Day::from_number(100))).unwrap();
     agenda.schedule(&Entry::Provider(provider(1)), None).unwrap();
     agenda.lay().unwrap();
     assert_eq!(store.index().agenda_follows().unwrap(), Revision(10));
     assert_eq!(store.index().due(Day::BEGINNING, Day::from_number(100)).unwrap(), std::slice::from_ref(&entry));
-    assert!(store.index().whole_agenda().unwrap().is_none(), "there is one");
+    assert!(store.index().bulk_agenda().unwrap().is_none(), "there is one");
 
     // Records on top, and an entry that is moved; then without sled, which holds them.
     commit(&mut store, &[Record { request: None, ..rehire(11) }]);

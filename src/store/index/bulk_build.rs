@@ -115,23 +115,23 @@ fn sort(
 }
 
 /// The agenda of everything, for an index that has none.
-pub struct WholeAgenda<'a> {
+pub struct BulkAgenda<'a> {
     index: &'a Index,
     sorter: Sorter,
 }
 
 impl Index {
     /// Begins the agenda of everything. None where there is one, or where so little is in bases that it need not be in one.
-    pub fn whole_agenda(&self) -> Result<Option<WholeAgenda<'_>>, IndexError> {
+    pub fn bulk_agenda(&self) -> Result<Option<BulkAgenda<'_>>, IndexError> {
         if self.layers.load().applied() == Revision::ZERO || self.agenda_follows()? != Revision::ZERO {
             return Ok(None);
         }
         let sorter = Sorter::new(&self.directory.join(RUNS), 1).map_err(IndexError::Disk)?;
-        Ok(Some(WholeAgenda { index: self, sorter }))
+        Ok(Some(BulkAgenda { index: self, sorter }))
     }
 }
 
-impl WholeAgenda<'_> {
+impl BulkAgenda<'_> {
     /// Puts an entry on the agenda of a day. Each entry once.
     pub fn schedule(&mut self, entry: &Entry, due: Option<Day>) -> Result<(), IndexError> {
         let Some(due) = due else { return Ok(()) };
@@ -142,7 +142,7 @@ impl WholeAgenda<'_> {
 
     /// Lays the agenda on the index: it follows every record in it. Nobody may fold meanwhile.
     pub fn lay(self) -> Result<(), IndexError> {
-        let WholeAgenda { index, mut sorter } = self;
+        let BulkAgenda { index, mut sorter } = self;
         let applied = index.applied()?;
         let layers = index.layers.load_full();
         let write = || {
