@@ -30,7 +30,7 @@ use crate::domain::record::{Change, Foreseen, Record, RequestKey, instant_after}
 use crate::domain::rule_sets::Law;
 use crate::domain::specialist::SpecialistFile;
 use crate::domain::timeline::Timeline;
-use crate::store::index::{Entry, Moved, Pending, View as _};
+use crate::store::index::{Entry, Moved, Overlay, View as _};
 
 /// Records decided on top of a head.
 pub(super) struct Stage<'a> {
@@ -39,7 +39,7 @@ pub(super) struct Stage<'a> {
     /// stage is the writer's own.
     pinned: Snapshot,
     /// The index with the staged records on top, and their agenda.
-    pub(super) pending: Pending<'a>,
+    pub(super) pending: Overlay<'a>,
     /// The files of people that were asked for, staged facts included.
     pub(super) lately: RefCell<Lately>,
     /// The records, in order.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sled::IVec;
 
 use super::IndexError;
-use super::pending::laid_over;
+use super::overlay::laid_over;
 use super::sorted_table::{SortedTable, TableId};
 use super::view::{GoOn, MORE, Visit};
 use crate::domain::id::Revision;

@@ -16,7 +16,7 @@ mod compare;
 mod keys;
 mod layers;
 mod memtable;
-mod pending;
+mod overlay;
 mod room;
 mod sorted_table;
 pub(super) mod trust;
@@ -40,8 +40,8 @@ pub use compare::{Difference, HowDifferent};
 pub use keys::Entry;
 use layers::Layers;
 use memtable::Memtable;
-use pending::laid_over;
-pub use pending::{Moved, Pending};
+use overlay::laid_over;
+pub use overlay::{Moved, Overlay};
 pub use view::{Answered, GoOn, Part, View, Visit, VisitFile};
 
 /// How many entries are copied from memory at once for a range: whoever wants the first few does not pay for all.
@@ -270,12 +270,12 @@ impl Index {
     }
 
     /// A view that records can be laid on top of.
-    pub fn pending(&self) -> Result<Pending<'_>, IndexError> {
-        Pending::new(self)
+    pub fn pending(&self) -> Result<Overlay<'_>, IndexError> {
+        Overlay::new(self)
     }
 
     /// Takes in what a view has on top, at once. The log must have it by then.
-    pub fn fold(&self, pending: Pending<'_>) -> Result<(), IndexError> {
+    pub fn fold(&self, pending: Overlay<'_>) -> Result<(), IndexError> {
         self.recent.add(pending.into_writes())
     }
 

@@ -14,7 +14,7 @@ use super::view::{GoOn, MORE, View, Visit};
 use super::{Index, IndexError, keys};
 
 /// Records on top of an index.
-pub struct Pending<'a> {
+pub struct Overlay<'a> {
     index: &'a Index,
     applied: Revision,
     writes: Writes,
@@ -27,10 +27,10 @@ pub struct Moved {
     due: Option<Day>,
 }
 
-impl<'a> Pending<'a> {
-    pub(super) fn new(index: &'a Index) -> Result<Pending<'a>, IndexError> {
+impl<'a> Overlay<'a> {
+    pub(super) fn new(index: &'a Index) -> Result<Overlay<'a>, IndexError> {
         index.recent.require()?;
-        Ok(Pending { index, applied: index.applied()?, writes: Writes::new() })
+        Ok(Overlay { index, applied: index.applied()?, writes: Writes::new() })
     }
 
     /// Lays the next record on top.
@@ -62,7 +62,7 @@ impl<'a> Pending<'a> {
         self.moved(entry.clone(), due).map(|moved| self.shift(moved))
     }
 
-    /// How an entry comes on the agenda of a day, as [`Pending::schedule`] puts it there. Nothing is written yet, so that
+    /// How an entry comes on the agenda of a day, as [`Overlay::schedule`] puts it there. Nothing is written yet, so that
     /// whoever schedules several can still give up.
     pub fn moved(&self, entry: Entry, due: Option<Day>) -> Result<Moved, IndexError> {
         Ok(Moved { before: self.due_on(&entry)?, entry, due })
@@ -99,7 +99,7 @@ impl<'a> Pending<'a> {
     }
 }
 
-impl View for Pending<'_> {
+impl View for Overlay<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
         let Some(value) = self.writes.get(key) else { return self.index.get(key) };
         Ok((!value.is_empty()).then(|| value.clone()))
