@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::data_dir::{DataDir, DataDirError};
-use super::index::trust;
+use super::index::clean_shutdown;
 use super::progress::{OnStep, Step, Unit};
 use super::{CloseError, OpenError, Store, StoreOptions};
 use crate::domain::id::Revision;
@@ -40,7 +40,7 @@ pub fn rebuild(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>
     store.close()?;
     if !folded_again {
         let directory = DataDir::open(data_dir)?;
-        trust::distrust(&directory.index()).map_err(RebuildError::Disk)?;
+        clean_shutdown::distrust(&directory.index()).map_err(RebuildError::Disk)?;
         drop(directory);
         let mut tell = |progress: super::index::Progress| {
             let (done, total) = (progress.folded.0, progress.head.0);

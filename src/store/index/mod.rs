@@ -11,6 +11,7 @@
 //! The process ends then, and the next start makes the index anew.
 
 mod bulk_build;
+pub(super) mod clean_shutdown;
 mod compact;
 mod compare;
 mod keys;
@@ -19,7 +20,6 @@ mod memtable;
 mod overlay;
 mod room;
 mod sorted_table;
-pub(super) mod trust;
 mod view;
 
 use std::fs;
@@ -224,7 +224,7 @@ impl Index {
         let opened = match Index::open_once(directory, options, log, progress) {
             Err(error) if error.is_of_bases() => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the index is damaged and folded again");
-                trust::distrust(directory)?;
+                clean_shutdown::distrust(directory)?;
                 Index::open_once(directory, options, log, progress)
             }
             opened => opened,
@@ -238,7 +238,7 @@ impl Index {
         log: &dyn ReadLog,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Index, OpenIndexError> {
-        let noted = trust::of(directory);
+        let noted = clean_shutdown::of(directory);
         let mut layers = noted.map_or_else(Layers::default, |_| Layers::open(directory));
         let (applied, head) = (noted.unwrap_or_default().max(layers.applied()), log.head());
         if applied > head {
@@ -256,7 +256,7 @@ impl Index {
         let recent = Memtable::over(&db, &layers, options.take_together)?;
         let index = Index { recent, db, layers, directory: directory.to_owned(), options };
         index.catch_up(log, from_the_beginning, progress)?;
-        match trust::note(directory, head) {
+        match clean_shutdown::note(directory, head) {
             // The next start believes an older note as well, and folds everything where there is none.
             Err(error) if room::is_lacking(&error) => {
                 tracing::warn!(
@@ -286,7 +286,7 @@ impl Index {
         if in_sled >= self.options.leave_in_sled || !self.layers.load().outweigh(in_sled) {
             self.compact()?;
         }
-        Ok(trust::note(&self.directory, applied)?)
+        Ok(clean_shutdown::note(&self.directory, applied)?)
     }
 
     /// An error if the index has failed: it cannot go on, and the process has to end.
@@ -302,7 +302,7 @@ impl Index {
             read => return read,
         };
         if error.is_of_bases()
-            && let Err(refused) = trust::distrust(&self.directory)
+            && let Err(refused) = clean_shutdown::distrust(&self.directory)
         {
             tracing::error!(error = &refused as &dyn std::error::Error, "the index is damaged: delete it");
         }
@@ -399,7 +399,7 @@ fn prepare(directory: &Path) -> io::Result<()> {
 fn clear(directory: &Path, layers: &Layers) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        if (trust::is_note(&path) && path.is_file()) || layers.have(&path, directory) {
+        if (clean_shutdown::is_note(&path) && path.is_file()) || layers.have(&path, directory) {
             continue;
         }
         let is_directory = path.symlink_metadata().is_ok_and(|file| file.is_dir());
