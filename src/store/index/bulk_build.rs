@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::keys::{self, Entry};
 use super::layers::Layers;
+use super::read::View as _;
 use super::sorted_table::{BaseWriter, Sorter, TableId};
-use super::view::View as _;
 use super::{Index, IndexError, OpenIndexError, Progress};
 use crate::domain::day::Day;
 use crate::domain::id::Revision;

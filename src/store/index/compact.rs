@@ -4,8 +4,8 @@
 //! nothing wrong behind: before the base has its name, nobody looks at it, and after, it holds what was folded.
 
 use super::layers::Layers;
+use super::read::{MORE, View as _};
 use super::sorted_table::BaseWriter;
-use super::view::{MORE, View as _};
 use super::{Index, IndexError, OpenIndexError, bulk_build};
 
 impl Index {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::view::{MORE, View as _};
+use super::read::{MORE, View as _};
 use super::{Index, IndexError, keys};
 
 /// An entry that two indexes do not have in common.

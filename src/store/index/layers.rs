@@ -6,8 +6,8 @@ use sled::IVec;
 
 use super::IndexError;
 use super::overlay::laid_over;
+use super::read::{GoOn, MORE, Visit};
 use super::sorted_table::{SortedTable, TableId};
-use super::view::{GoOn, MORE, Visit};
 use crate::domain::id::Revision;
 
 /// How many bases may lie on one another.

@@ -18,9 +18,9 @@ mod keys;
 mod layers;
 mod memtable;
 mod overlay;
+mod read;
 mod room;
 mod sorted_table;
-mod view;
 
 use std::fs;
 use std::io;
@@ -42,7 +42,7 @@ use layers::Layers;
 use memtable::Memtable;
 use overlay::laid_over;
 pub use overlay::{Moved, Overlay};
-pub use view::{Answered, GoOn, Part, View, Visit, VisitFile};
+pub use read::{Answered, GoOn, Part, View, Visit, VisitFile};
 
 /// How many entries are copied from memory at once for a range: whoever wants the first few does not pay for all.
 const RECENT_AT_ONCE: usize = 512;

@@ -10,7 +10,7 @@ use crate::domain::record::Record;
 
 use super::keys::Entry;
 use super::memtable::Writes;
-use super::view::{GoOn, MORE, View, Visit};
+use super::read::{GoOn, MORE, View, Visit};
 use super::{Index, IndexError, keys};
 
 /// Records on top of an index.
