@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::cut::Rewriting;
+use super::rewrite::Rewriting;
 use super::{BackupError, Cut, disk};
 use crate::domain::id::Revision;
 use crate::store::data_dir::{DataDir, DataDirError, sync_directory, write_durably};

@@ -7,10 +7,10 @@
 //! begins a new epoch, always.
 
 mod apart;
-mod cut;
 mod loss;
 mod manifest;
 mod restore;
+mod rewrite;
 mod take;
 mod verify;
 

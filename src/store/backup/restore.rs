@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::apart::refuse_unless_apart;
-use super::cut::{Draft, Rewriting};
+use super::rewrite::{Draft, Rewriting};
 use super::verify::{log_of_backup, verify};
 use super::{BackupError, Cut, disk};
 use crate::domain::id::Revision;

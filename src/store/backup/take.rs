@@ -7,8 +7,8 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::apart::refuse_unless_apart;
-use super::cut::{Draft, Tail};
 use super::manifest::{Listed, MANIFEST, Manifest, Sha256Text};
+use super::rewrite::{Draft, Tail};
 use super::verify::{VerifyError, compare};
 use super::{BackupError, disk};
 use crate::domain::id::Revision;
