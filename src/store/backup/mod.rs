@@ -6,8 +6,8 @@
 //! A restored registry goes on from where the backup ends, and others may remember answers from beyond it. So a restore
 //! begins a new epoch, always.
 
+mod accept_loss;
 mod apart;
-mod loss;
 mod manifest;
 mod restore;
 mod rewrite;
@@ -25,7 +25,7 @@ use super::log::{Damage, ReadError};
 use super::record::Undecodable;
 use crate::domain::id::Revision;
 
-pub use loss::{Accepted, LossError, accept_loss};
+pub use accept_loss::{Accepted, LossError, accept_loss};
 pub(super) use manifest::MANIFEST;
 pub use manifest::{Listed, Manifest, ManifestError};
 pub use restore::{Restored, restore};
