@@ -5,7 +5,7 @@ use crate::domain::id::CredentialNumber;
 use crate::domain::record::Change;
 use crate::proto::storage::{self, change};
 
-use super::lists::listed;
+use super::enum_map::listed;
 use super::parts::{Read, Unreadable, identifiers, missing, period, provider, stored_identifiers};
 
 impl From<&Change> for storage::Change {

@@ -5,8 +5,8 @@
 //! out in `lists`, so that reordering an enum of the domain cannot change what is on disk.
 
 mod change;
+mod enum_map;
 mod fact;
-mod lists;
 mod parts;
 
 use jiff::Timestamp;

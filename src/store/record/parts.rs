@@ -5,7 +5,7 @@ use crate::domain::fact::{Identifier, PeriodEnd, ProviderRow, Reporter, Retracti
 use crate::domain::id::{FactId, ProviderId, Revision};
 use crate::proto::storage::{self, reporter};
 
-use super::lists::listed;
+use super::enum_map::listed;
 
 /// What is wrong with something stored, in words, without contents.
 pub struct Unreadable(pub &'static str);

@@ -5,7 +5,7 @@ use crate::domain::fact::{ProviderFact, ProviderPeriodKind};
 use crate::domain::id::ProviderId;
 use crate::proto::storage::{self, provider_fact as form, provider_fact::period_opened as period_form};
 
-use crate::store::record::lists::listed;
+use crate::store::record::enum_map::listed;
 use crate::store::record::parts::{Read, missing, period};
 
 /// The stored form.

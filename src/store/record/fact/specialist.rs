@@ -7,7 +7,7 @@ use crate::domain::name::PersonName;
 use crate::proto::storage::specialist_fact::{self as form, acted, period_opened};
 use crate::proto::storage::{self, PersonalFields};
 
-use crate::store::record::lists::listed;
+use crate::store::record::enum_map::listed;
 use crate::store::record::parts::{Read, missing, period, provider};
 
 const NO_PERSONAL_FIELDS: &str = "a name or birth date is missing";
