@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::standing::{self, Weight};
-use crate::grpc::encode::Word as _;
+use crate::grpc::encode::WireEnum as _;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1::{Designation, Reason, Standing, Verdict};
 

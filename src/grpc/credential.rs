@@ -220,7 +220,7 @@ impl CredentialService for Contract {
             criteria: evaluation.criteria.iter().map(encode::criterion_result).collect(),
             eligible: evaluation.is_eligible(),
             rule_set_id: evaluation.rule_set.clone(),
-            selection_priority: encode::Word::number(evaluation.selection_priority),
+            selection_priority: encode::WireEnum::number(evaluation.selection_priority),
             fees: evaluation.fees.iter().map(|fee| encode::fee(fee, scholarship)).collect(),
             answer: Some(answer(&snapshot, asked.application.applied_on)),
         }))

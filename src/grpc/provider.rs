@@ -106,7 +106,7 @@ impl ProviderService for Contract {
             provider: Some(encode::provider(&file.id, &file.state, &self.tags())),
             qualifies: on.qualifies,
             suspended: on.suspended,
-            service: encode::Word::number(on.service),
+            service: encode::WireEnum::number(on.service),
             answer: Some(answer(&snapshot, as_of)),
         }))
     }
@@ -154,7 +154,7 @@ impl ProviderService for Contract {
             with_specialist: total.with_specialist + count.with_specialist,
         });
         Ok(Response::new(v1::GetProgramStatisticsResponse {
-            rows: counts.iter().map(|(kind, count)| statistics(encode::Word::number(*kind), *count)).collect(),
+            rows: counts.iter().map(|(kind, count)| statistics(encode::WireEnum::number(*kind), *count)).collect(),
             total: Some(statistics(0, total)),
             answer: Some(answer(&snapshot, as_of)),
         }))

@@ -14,7 +14,7 @@ use crate::domain::decide::{Refusal, Rejection, Violation};
 use crate::domain::evaluation::Assessment;
 use crate::domain::fact::CriterionOutcome;
 use crate::domain::id::Revision;
-use crate::grpc::encode::Word as _;
+use crate::grpc::encode::WireEnum as _;
 use crate::proto::google::rpc;
 use crate::proto::v1;
 

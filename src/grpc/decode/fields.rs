@@ -9,7 +9,7 @@ use crate::domain::day::{Day, Period};
 use crate::domain::decide::{Rejection, Violation};
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
 use crate::domain::name::{PersonName, fold_family};
-use crate::grpc::encode::Word;
+use crate::grpc::encode::WireEnum;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1;
 
@@ -208,7 +208,7 @@ impl Fields {
     }
 
     /// A value of a closed list.
-    pub(super) fn word<W: Word>(&mut self, field: &str, number: i32) -> Option<W> {
+    pub(super) fn word<W: WireEnum>(&mut self, field: &str, number: i32) -> Option<W> {
         if number == 0 {
             self.refuse(field, REQUIRED);
         }
@@ -216,7 +216,7 @@ impl Fields {
     }
 
     /// A value of a closed list, or UNSPECIFIED.
-    pub(super) fn optional_word<W: Word>(&mut self, field: &str, number: i32) -> Option<W> {
+    pub(super) fn optional_word<W: WireEnum>(&mut self, field: &str, number: i32) -> Option<W> {
         let word = W::from_number(number);
         if word.is_none() && number != 0 {
             self.refuse(field, "not a value that this registry knows");
@@ -225,12 +225,12 @@ impl Fields {
     }
 
     /// A value of a closed list, in a list.
-    pub(super) fn word_of<W: Word>(&mut self, list: &str, at: usize, number: i32) -> Option<W> {
+    pub(super) fn word_of<W: WireEnum>(&mut self, list: &str, at: usize, number: i32) -> Option<W> {
         W::from_number(number).or_else(|| self.word(&format!("{list}[{at}]"), number))
     }
 
     /// Values of a closed list, each once.
-    pub(super) fn words<W: Word + PartialEq>(&mut self, field: &str, numbers: &[i32]) -> Vec<W> {
+    pub(super) fn words<W: WireEnum + PartialEq>(&mut self, field: &str, numbers: &[i32]) -> Vec<W> {
         let mut words = Vec::with_capacity(numbers.len());
         for (at, number) in numbers.iter().enumerate() {
             let Some(word) = self.word_of(field, at, *number) else { continue };

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Wire;
+use super::enum_map::WireEnum;
 use super::time::{date, timestamp};
-use super::word::Word;
 use crate::domain::day::Day;
 use crate::domain::id::{CredentialNumber, Revision};
 use crate::domain::standing::{Standing, Verdict};
@@ -100,8 +100,8 @@ impl Verification<'_> {
         if let Some(standing) = finding.standing {
             wire.word(5, standing.number());
         }
-        wire.words(6, finding.reasons.iter().map(Word::number));
-        wire.words(7, finding.missing.iter().map(Word::number));
+        wire.words(6, finding.reasons.iter().map(WireEnum::number));
+        wire.words(7, finding.missing.iter().map(WireEnum::number));
         if let Some((timeline, holder)) = credential {
             super::credential::write(wire, 8, timeline, *as_of, *holder);
         }
@@ -130,7 +130,7 @@ impl Eligibility {
         let begun = wire.begin(field);
         wire.number(1, is_eligible(self.finding.verdict).into());
         wire.word(2, self.finding.verdict.number());
-        wire.words(3, self.finding.reasons.iter().map(Word::number));
+        wire.words(3, self.finding.reasons.iter().map(WireEnum::number));
         let coverage = wire.begin(4);
         if let Some(limits) = &self.limits {
             write_limits(wire, limits);

@@ -1,8 +1,8 @@
 //! What a record changes.
 
+use super::enum_map::WireEnum;
 use super::provider::identifier;
 use super::time::{date, days};
-use super::word::Word;
 use crate::domain::record::Change;
 use crate::proto::v1;
 use crate::proto::v1::change::Change as Wire;
@@ -18,7 +18,7 @@ pub fn change(change: &Change) -> v1::Change {
                 last_day,
                 from_standing: from.number(),
                 to_standing: to.number(),
-                reason: reason.map_or(0, Word::number),
+                reason: reason.map_or(0, WireEnum::number),
             })
         }
         Change::Coverage { number, provider, days: period, coverage } => {

@@ -1,9 +1,9 @@
 //! Credentials, their standings, and the people who hold them.
 
 use super::answer::Holder;
+use super::enum_map::{WireEnum, numbers};
 use super::time::{date, days};
 use super::wire::Wire;
-use super::word::{Word, numbers};
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::Designation;
 use crate::domain::name::PersonName;
@@ -54,7 +54,7 @@ pub(super) fn write(wire: &mut Wire, field: u8, timeline: &Timeline, as_of: Day,
         wire.date(6, day);
     }
     if holder == Holder::Told {
-        wire.words(7, held(timeline, as_of).map(Word::number));
+        wire.words(7, held(timeline, as_of).map(WireEnum::number));
     }
     wire.text(8, timeline.rule_set.as_bytes());
     if let Some(day) = separation_first_day(on) {

@@ -5,10 +5,10 @@ use std::borrow::Borrow;
 use uuid::Uuid;
 
 use super::credential::person_name;
+use super::enum_map::{WireEnum, numbers};
 use super::fact_id::{EpochTags, fact_id};
 use super::provider::identifier;
 use super::time::{date, days, timestamp};
-use super::word::{Word, numbers};
 use crate::domain::fact::{
     Act, CredentialPeriodKind, Fact, Issuance, PeriodEnd, ProviderFact, ProviderPeriodKind, ProviderRow, Recorded,
     RegistryFact, Retraction, SpecialistFact,

@@ -5,25 +5,25 @@ mod answer;
 mod change;
 mod credential;
 mod employment;
+mod enum_map;
 mod fact;
 mod fact_id;
 mod provider;
 mod rule_set;
 mod time;
 mod wire;
-mod word;
 
 pub use self::answer::{AnsweredFrom, Eligibility, Holder, Verification, answer, is_eligible};
 pub use self::change::change;
 pub use self::credential::{credential, credential_without_holder, person_name, specialist, standing_period};
 pub use self::employment::employment;
+pub use self::enum_map::{WireEnum, numbers};
 pub use self::fact::{Around, fact};
 pub use self::fact_id::{EpochTags, epoch_tag, fact_id};
 pub use self::provider::{identifier, provider};
 pub use self::rule_set::{AdoptedRules, criterion_result, fee, rule_set};
 pub use self::time::{date, days, timestamp};
 pub use self::wire::Wire;
-pub use self::word::{Word, numbers};
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 //! Providers.
 
+use super::enum_map::WireEnum;
 use super::fact_id::{EpochTags, fact_id};
 use super::time::{date, days};
-use super::word::Word;
 use crate::domain::fact::{Identifier, ProviderPeriodKind};
 use crate::domain::id::ProviderId;
 use crate::domain::provider::{Provider, ProviderPeriod};

@@ -1,7 +1,7 @@
 //! Rule sets, and how applications are judged by them.
 
+use super::enum_map::{WireEnum, numbers};
 use super::time::date;
-use super::word::{Word, numbers};
 use crate::domain::day::Day;
 use crate::domain::evaluation::{Applicant, Application, Assessment, Fee, evaluate};
 use crate::domain::fact::CriterionOutcome;

@@ -82,7 +82,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "cli",
-        enters: &["server", "proto", "domain::standing", "grpc::encode::Word"],
+        enters: &["server", "proto", "domain::standing", "grpc::encode::WireEnum"],
         uses: AllBut(&["sled"]),
         why: "cli is a client of our own contract like any other, but for the command that serves, and what a reason weighs",
     },

@@ -11,7 +11,7 @@ use crate::domain::standing::{Reason, Standing, Verdict};
 use crate::proto::v1;
 
 /// A value of a closed list. Every value has a number on the wire; the number 0 says nothing and is none of them.
-pub trait Word: Copy + Sized {
+pub trait WireEnum: Copy + Sized {
     /// Its number on the wire.
     fn number(self) -> i32;
 
@@ -23,7 +23,7 @@ pub trait Word: Copy + Sized {
 /// that are spelt differently. A value left out of either does not compile.
 macro_rules! words {
     ($($name:ident: $($same:ident),+ $(; $($here:ident = $wire:ident),+)?.)+) => {$(
-        impl Word for $name {
+        impl WireEnum for $name {
             fn number(self) -> i32 {
                 let word = match self {
                     $($name::$same => v1::$name::$same,)+
@@ -77,8 +77,8 @@ words! {
 }
 
 /// The wire's numbers of some values.
-pub fn numbers<W: Word>(values: impl IntoIterator<Item = W>) -> Vec<i32> {
-    values.into_iter().map(Word::number).collect()
+pub fn numbers<W: WireEnum>(values: impl IntoIterator<Item = W>) -> Vec<i32> {
+    values.into_iter().map(WireEnum::number).collect()
 }
 
 #[cfg(test)]
@@ -99,7 +99,7 @@ mod tests {
     }
 
     /// Every value has a number of its own, in the order of the contract, and every number of the wire is a value's.
-    fn pairs_up<W: Word + Debug + PartialEq>(name: &str, all: &[W]) {
+    fn pairs_up<W: WireEnum + Debug + PartialEq>(name: &str, all: &[W]) {
         let numbers: Vec<i32> = all.iter().map(|value| value.number()).collect();
         assert_eq!(numbers, declared(name), "the numbers of {all:?}, in the order of the contract");
         for value in all {
