@@ -10,6 +10,7 @@
 mod agenda;
 #[cfg(test)]
 mod answered;
+mod bulk_load;
 mod calendar;
 pub mod check;
 pub mod chronicle;
@@ -22,7 +23,6 @@ pub mod feed;
 pub mod head;
 mod lately;
 pub mod list;
-mod loading;
 mod open;
 mod past;
 mod preface;
@@ -50,6 +50,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
+pub use self::bulk_load::{LoadBatch, LoadError, LoadOptions, Loader};
 pub use self::calendar::Held;
 use self::calendar::Standstill;
 use self::clock::Clock;
@@ -57,7 +58,6 @@ pub use self::content::Content;
 pub use self::desk::Numbers;
 pub use self::errors::{OpenError, PinError, ReadError, SubmitError};
 use self::head::{Head, ResidentProvider};
-pub use self::loading::{Batch, LoadError, LoadOptions, Loader};
 pub use self::open::{Opened, Options};
 use self::past::{Past, Span};
 pub use self::receipt::{Receipt, ReportedJob, Resource};

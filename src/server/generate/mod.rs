@@ -30,7 +30,7 @@ use crate::domain::record::Coverage;
 use crate::domain::rule_sets::RuleSet;
 use crate::domain::standing::Standing;
 use crate::registry::clock::{Clock, NoTimeZone};
-use crate::registry::{Batch, Content, LoadError, LoadOptions, Loader, Numbers, Receipt, Submission, SubmitError};
+use crate::registry::{Content, LoadBatch, LoadError, LoadOptions, Loader, Numbers, Receipt, Submission, SubmitError};
 use crate::store::StoreOptions;
 use crate::store::index::IndexOptions;
 use crate::store::progress::{OnStep, Step, Unit};
@@ -161,7 +161,7 @@ pub fn generate(
 }
 
 /// A provider and the last day, up to today, on which a credential is confirmed for it.
-fn confirmed(batch: &Batch<'_, '_>, number: CredentialNumber) -> Option<(ProviderId, Day)> {
+fn confirmed(batch: &LoadBatch<'_, '_>, number: CredentialNumber) -> Option<(ProviderId, Day)> {
     let timeline = batch.timeline(number).ok().flatten()?;
     let today = batch.today();
     let confirmed = timeline.days.iter().filter(|(days, on)| {
@@ -289,7 +289,7 @@ struct Story {
 
 /// A batch, with the story it belongs to.
 struct Telling<'t, 'w, 's> {
-    batch: &'t mut Batch<'w, 's>,
+    batch: &'t mut LoadBatch<'w, 's>,
     story: &'t mut Story,
 }
 

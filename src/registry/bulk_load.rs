@@ -103,13 +103,13 @@ impl Loader {
     /// Records what is told in `tell` as one batch, durable when this returns. Of a batch that fails nothing is recorded.
     pub fn batch<T, E: From<LoadError>>(
         &mut self,
-        tell: impl FnOnce(&mut Batch<'_, '_>) -> Result<T, E>,
+        tell: impl FnOnce(&mut LoadBatch<'_, '_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let shared = Arc::clone(&self.writer.shared);
         let stage = self.writer.stage(&shared).map_err(LoadError::from)?;
-        let mut batch = Batch { writer: &self.writer, stage };
+        let mut batch = LoadBatch { writer: &self.writer, stage };
         let told = tell(&mut batch)?;
-        let Batch { stage, .. } = batch;
+        let LoadBatch { stage, .. } = batch;
         self.writer.commit(stage).map_err(LoadError::from)?;
         Ok(told)
     }
@@ -130,12 +130,12 @@ impl Loader {
 }
 
 /// What is told and not durable yet.
-pub struct Batch<'w, 's> {
+pub struct LoadBatch<'w, 's> {
     writer: &'w Writer,
     stage: Stage<'s>,
 }
 
-impl Batch<'_, '_> {
+impl LoadBatch<'_, '_> {
     /// Tells the time, and opens each day that has begun by then at the instant when it began.
     pub fn at(&mut self, instant: Timestamp) -> Result<(), SubmitError> {
         let clock = &self.writer.shared.clock;
