@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::Shared;
 use super::chronicle::Chronicle;
-use super::desk::{Mint, StageDesk};
+use super::decision_context::{BatchContext, Mint};
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
 use super::lately::Lately;
@@ -177,7 +177,7 @@ impl<'a> Stage<'a> {
     ) -> Result<(Draft, BTreeSet<String>), SubmitError> {
         let Submission { reporter, note, command, numbers, .. } = submission;
         let file = self.file_for(&command, &reporter)?;
-        let mut desk = StageDesk { stage: self, reporter: &reporter, mint: Mint::new(numbers) };
+        let mut desk = BatchContext { stage: self, reporter: &reporter, mint: Mint::new(numbers) };
         let facts = decide(&command, &file, &mut desk)?;
         let minted = desk.mint.finish()?;
         Ok((Draft { reporter, request, note, facts }, minted))

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::content::Content;
-use super::desk::Numbers;
+use super::decision_context::Numbers;
 use super::errors::{ReadError, SubmitError};
 use super::head::{Head, ResidentCredential, ResidentProvider};
 use super::lately::Lately;

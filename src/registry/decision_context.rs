@@ -45,7 +45,7 @@ impl Numbers {
 }
 
 /// A command's desk.
-pub(super) struct StageDesk<'a, 'b> {
+pub(super) struct BatchContext<'a, 'b> {
     pub(super) stage: &'a Stage<'b>,
     pub(super) reporter: &'a Reporter,
     pub(super) mint: Mint,
@@ -90,7 +90,7 @@ impl Mint {
     }
 }
 
-impl Grounds for StageDesk<'_, '_> {
+impl Grounds for BatchContext<'_, '_> {
     fn law(&self) -> &Law {
         &self.stage.head.law
     }
@@ -100,7 +100,7 @@ impl Grounds for StageDesk<'_, '_> {
     }
 }
 
-impl Desk for StageDesk<'_, '_> {
+impl Desk for BatchContext<'_, '_> {
     fn today(&self) -> Day {
         self.stage.head.today
     }
