@@ -13,9 +13,9 @@ use super::SEMANTICS_VERSION;
 use super::clock::{Clock, NoTimeZone};
 use super::errors::{OpenError, ReadError, SubmitError};
 use super::head::Head;
-use super::lately::Lately;
 use super::open::{Options, open_writer};
 use super::receipt::Receipt;
+use super::specialist_cache::SpecialistCache;
 use super::stage::Stage;
 use super::writer::{NotCommitted, Submission, Writer, WriterFailed};
 use crate::domain::day::Day;
@@ -96,7 +96,7 @@ impl Loader {
         let options =
             Options { data_dir, registry: None, rules_dir: None, today: None, open_days_through: None, store };
         let mut writer = open_writer(options, clock, SEMANTICS_VERSION, epoch, &mut |_| {})?;
-        writer.lately = Lately::of_facts(SEEN_LATELY);
+        writer.lately = SpecialistCache::of_facts(SEEN_LATELY);
         Ok(Loader { writer })
     }
 

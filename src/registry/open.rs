@@ -18,12 +18,12 @@ use super::dry_run::DRY_RUNS;
 use super::errors::{OpenError, ReadError, SubmitError};
 use super::feed::Shelf;
 use super::head::{Head, ResidentProvider};
-use super::lately::Lately;
 use super::past::Past;
 use super::preface::Preface;
 use super::residents::Residents;
 use super::scrub::Damage;
 use super::seal::Sealer;
+use super::specialist_cache::SpecialistCache;
 use super::trouble::Trouble;
 use super::writer::{Message, Reply, Writer, WriterFailed};
 use super::{PLACES, QUEUE, Registry, SEMANTICS_VERSION, Shared};
@@ -182,7 +182,7 @@ pub(super) fn open_writer(
     let mut writer = Writer {
         shared: Arc::new(shared),
         store,
-        lately: Lately::of_facts(SEEN_LATELY),
+        lately: SpecialistCache::of_facts(SEEN_LATELY),
         refused_at: None,
         refusals: Trouble::new(),
         preface: Preface { semantics_version, rule_sets },

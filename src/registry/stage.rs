@@ -15,9 +15,9 @@ use super::chronicle::Chronicle;
 use super::decision_context::{BatchContext, Mint};
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
-use super::lately::Lately;
 use super::receipt::{Affected, Receipt};
 use super::snapshot::Snapshot;
+use super::specialist_cache::SpecialistCache;
 use super::touched::ToldAfter;
 use super::writer::Submission;
 use crate::domain::day::Day;
@@ -41,7 +41,7 @@ pub(super) struct Stage<'a> {
     /// The index with the staged records on top, and their agenda.
     pub(super) pending: Overlay<'a>,
     /// The files of people that were asked for, staged facts included.
-    pub(super) lately: RefCell<Lately>,
+    pub(super) lately: RefCell<SpecialistCache>,
     /// The records, in order.
     pub(super) records: Vec<Record>,
     /// The head once they are durable.
@@ -83,7 +83,7 @@ impl<'a> Stage<'a> {
         shared: &'a Arc<Shared>,
         head: Head,
         not_before: Timestamp,
-        lately: Lately,
+        lately: SpecialistCache,
     ) -> Result<Stage<'a>, ReadError> {
         Ok(Stage {
             shared,

@@ -16,9 +16,9 @@ use super::content::Content;
 use super::decision_context::Numbers;
 use super::errors::{ReadError, SubmitError};
 use super::head::{Head, ResidentCredential, ResidentProvider};
-use super::lately::Lately;
 use super::preface::Preface;
 use super::receipt::Receipt;
+use super::specialist_cache::SpecialistCache;
 use super::stage::{Draft, Stage};
 use super::trouble::Trouble;
 use super::{Place, Shared};
@@ -115,7 +115,7 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) store: Store,
     /// The files of people seen lately, as the head has them.
-    pub(super) lately: Lately,
+    pub(super) lately: SpecialistCache,
     /// When the disk last refused a batch, if it has taken none since.
     pub(super) refused_at: Option<Timestamp>,
     /// The disk refuses batches.

@@ -9,7 +9,7 @@ use crate::domain::id::SpecialistId;
 use crate::domain::specialist::SpecialistFile;
 
 /// Files as the batch in work leaves them. Those go that were not seen for the longest; they can be read again.
-pub(super) struct Lately {
+pub(super) struct SpecialistCache {
     /// How many facts are kept at most, in all files. A fact has some 300 bytes.
     most: usize,
     /// The one seen last is the last one.
@@ -18,15 +18,15 @@ pub(super) struct Lately {
     facts: usize,
 }
 
-impl Lately {
+impl SpecialistCache {
     /// None yet, and never more than so many facts, but for those of the file put last.
-    pub(super) fn of_facts(most: usize) -> Lately {
-        Lately { most, files: LinkedHashMap::default(), facts: 0 }
+    pub(super) fn of_facts(most: usize) -> SpecialistCache {
+        SpecialistCache { most, files: LinkedHashMap::default(), facts: 0 }
     }
 
     /// What is here, and leaves none here.
-    pub(super) fn take(&mut self) -> Lately {
-        let none = Lately::of_facts(self.most);
+    pub(super) fn take(&mut self) -> SpecialistCache {
+        let none = SpecialistCache::of_facts(self.most);
         std::mem::replace(self, none)
     }
 
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn who_is_asked_for_stays_and_there_are_never_more_facts_than_may_be() {
         const MOST: usize = 100_000;
-        let mut lately = Lately::of_facts(MOST);
+        let mut lately = SpecialistCache::of_facts(MOST);
         let (often, each) = (file(0, 10), 1_000);
         lately.put(Arc::clone(&often));
         for number in 1..1_000 {
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_is_put_last_counts() {
-        let mut lately = Lately::of_facts(100);
+        let mut lately = SpecialistCache::of_facts(100);
         for facts in [2, 3, 1] {
             lately.put(file(7, facts));
             assert_eq!(lately.get(SpecialistId::from_number(7)).map(|file| file.facts.len()), Some(facts));
