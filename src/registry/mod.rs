@@ -21,9 +21,9 @@ mod dry_run;
 mod errors;
 pub mod feed;
 pub mod head;
+mod historical_cache;
 pub mod list;
 mod open;
-mod past;
 mod preface;
 pub mod question;
 mod receipt;
@@ -58,8 +58,8 @@ pub use self::content::Content;
 pub use self::decision_context::Numbers;
 pub use self::errors::{OpenError, PinError, ReadError, SubmitError};
 use self::head::{Head, ResidentProvider};
+use self::historical_cache::{HistoricalCache, Span};
 pub use self::open::{Opened, Options};
-use self::past::{Past, Span};
 pub use self::receipt::{Receipt, ReportedJob, Resource};
 use self::residents::Residents;
 use self::seal::Sealer;
@@ -110,7 +110,7 @@ pub(crate) struct Shared {
     /// Their ids, in order.
     provider_ids: RwLock<BTreeSet<ProviderId>>,
     /// What was worked out of the past lately.
-    past: Past,
+    past: HistoricalCache,
     /// Every provider that ever had an identifier.
     identifiers: papaya::HashMap<Identifier, Vec<ProviderId>, RandomState>,
 }

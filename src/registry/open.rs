@@ -18,7 +18,7 @@ use super::dry_run::DRY_RUNS;
 use super::errors::{OpenError, ReadError, SubmitError};
 use super::feed::Shelf;
 use super::head::{Head, ResidentProvider};
-use super::past::Past;
+use super::historical_cache::HistoricalCache;
 use super::preface::Preface;
 use super::residents::Residents;
 use super::scrub::Damage;
@@ -237,7 +237,7 @@ pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> R
         residents: Residents::default(),
         providers: papaya::HashMap::default(),
         provider_ids: RwLock::default(),
-        past: Past::default(),
+        past: HistoricalCache::default(),
         identifiers: papaya::HashMap::default(),
         index,
     };

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Shared;
 use super::errors::ReadError;
 use super::head::ResidentCredential;
-use super::past::Span;
+use super::historical_cache::Span;
 use super::residents::Looked;
 use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, Recorded, SpecialistFact};

@@ -23,7 +23,7 @@ const INSTANTS: usize = 65_536;
 const PARTS: usize = 64;
 
 /// Values of the past.
-pub(super) struct Past {
+pub(super) struct HistoricalCache {
     /// Of credentials; none: not on file.
     pub(super) timelines: Kept<CredentialNumber, Option<Arc<Timeline>>>,
     /// Of providers.
@@ -32,9 +32,9 @@ pub(super) struct Past {
     pub(super) instants: Kept<Revision, Timestamp>,
 }
 
-impl Default for Past {
-    fn default() -> Past {
-        Past {
+impl Default for HistoricalCache {
+    fn default() -> HistoricalCache {
+        HistoricalCache {
             timelines: Kept::at_most(TIMELINES),
             providers: Kept::at_most(PROVIDERS),
             instants: Kept::at_most(INSTANTS),
