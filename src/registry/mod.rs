@@ -27,7 +27,6 @@ mod open;
 mod preface;
 pub mod question;
 mod receipt;
-mod residents;
 pub mod scrub;
 pub mod seal;
 pub mod search;
@@ -36,6 +35,7 @@ pub mod snapshot;
 mod specialist_cache;
 mod staff;
 mod stage;
+mod timeline_cache;
 mod touched;
 mod writer;
 
@@ -61,9 +61,9 @@ use self::head::{Head, ResidentProvider};
 use self::historical_cache::{HistoricalCache, Span};
 pub use self::open::{Opened, Options};
 pub use self::receipt::{Receipt, ReportedJob, Resource};
-use self::residents::Residents;
 use self::seal::Sealer;
 use self::snapshot::{KnownAt, Snapshot};
+use self::timeline_cache::TimelineCache;
 use self::writer::{Message, Outcome, Reply};
 pub use self::writer::{Submission, WriterFailed};
 use crate::domain::day::Day;
@@ -105,7 +105,7 @@ pub(crate) struct Shared {
     published: watch::Sender<Revision>,
     /// The newest records, for whoever watches.
     shelf: feed::Shelf,
-    residents: Residents,
+    residents: TimelineCache,
     providers: papaya::HashMap<ProviderId, ResidentProvider, RandomState>,
     /// Their ids, in order.
     provider_ids: RwLock<BTreeSet<ProviderId>>,

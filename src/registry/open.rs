@@ -20,10 +20,10 @@ use super::feed::Shelf;
 use super::head::{Head, ResidentProvider};
 use super::historical_cache::HistoricalCache;
 use super::preface::Preface;
-use super::residents::Residents;
 use super::scrub::Damage;
 use super::seal::Sealer;
 use super::specialist_cache::SpecialistCache;
+use super::timeline_cache::TimelineCache;
 use super::trouble::Trouble;
 use super::writer::{Message, Reply, Writer, WriterFailed};
 use super::{PLACES, QUEUE, Registry, SEMANTICS_VERSION, Shared};
@@ -234,7 +234,7 @@ pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> R
         damage: Damage::default(),
         answered_through: AtomicI64::new(store.answered_through().as_microsecond()),
         is_prefaced: AtomicBool::new(true),
-        residents: Residents::default(),
+        residents: TimelineCache::default(),
         providers: papaya::HashMap::default(),
         provider_ids: RwLock::default(),
         past: HistoricalCache::default(),

@@ -5,8 +5,8 @@ use std::hint::black_box;
 use smallvec::SmallVec;
 
 use super::errors::ReadError;
-use super::residents::Looked;
 use super::snapshot::{FoundHolder, Snapshot};
+use super::timeline_cache::Looked;
 use crate::domain::day::Day;
 use crate::domain::fact::Identifier;
 use crate::domain::id::CredentialNumber;

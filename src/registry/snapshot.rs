@@ -13,7 +13,7 @@ use super::Shared;
 use super::errors::ReadError;
 use super::head::ResidentCredential;
 use super::historical_cache::Span;
-use super::residents::Looked;
+use super::timeline_cache::Looked;
 use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};

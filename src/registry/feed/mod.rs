@@ -19,7 +19,7 @@ use self::shelf::Chunk;
 pub(super) use self::shelf::Shelf;
 use self::staff::Staff;
 use super::errors::ReadError;
-use super::residents::Looked;
+use super::timeline_cache::Looked;
 use super::{Registry, Shared};
 use crate::domain::day::Day;
 use crate::domain::id::{CredentialNumber, ProviderId, Revision};

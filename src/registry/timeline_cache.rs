@@ -41,7 +41,7 @@ const REST: Duration = Duration::from_secs(1);
 
 /// The timelines in memory.
 #[derive(Default)]
-pub(crate) struct Residents {
+pub(crate) struct TimelineCache {
     credentials: papaya::HashMap<CredentialNumber, ResidentCredential, RandomState>,
     are_all_here: AtomicBool,
     is_closing: AtomicBool,
@@ -81,7 +81,7 @@ impl Seen<'_> {
     }
 }
 
-impl Residents {
+impl TimelineCache {
     /// What is here at the moment.
     pub(super) fn see(&self) -> Seen<'_> {
         // In this order: one that is read in between the two questions is not taken for unknown.
