@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::chronicle::Chronicle;
+use super::registry_history::RegistryHistory;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::domain::provider::ProviderFile;
@@ -25,7 +25,7 @@ pub struct Head {
     /// The law.
     pub law: Arc<Law>,
     /// The registry's own history.
-    pub chronicle: Arc<Chronicle>,
+    pub chronicle: Arc<RegistryHistory>,
 }
 
 /// A credential's timeline as of the revision that changed it last.

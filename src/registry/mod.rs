@@ -1,7 +1,7 @@
 //! The registry: the use cases, on top of the store.
 //!
 //! In reading order: [`head`], what is resident and published; [`snapshot`] and [`question`], how questions are answered
-//! from it; the writer and its stage, how commands change it; [`chronicle`] and [`clock`], what day it is and which law
+//! from it; the writer and its stage, how commands change it; [`registry_history`] and [`clock`], what day it is and which law
 //! holds.
 //!
 //! A question pins the published head once and never waits for a write. A command is answered when its batch is durable,
@@ -13,7 +13,6 @@ mod answered;
 mod bulk_load;
 mod calendar;
 pub mod check;
-pub mod chronicle;
 pub mod clock;
 mod content;
 mod decision_context;
@@ -27,6 +26,7 @@ mod open;
 mod preface;
 pub mod question;
 mod receipt;
+pub mod registry_history;
 pub mod scrub;
 pub mod seal;
 pub mod search;

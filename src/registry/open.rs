@@ -12,7 +12,6 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use super::calendar::Standstill;
-use super::chronicle::Chronicle;
 use super::clock::Clock;
 use super::dry_run::DRY_RUNS;
 use super::errors::{OpenError, ReadError, SubmitError};
@@ -20,6 +19,7 @@ use super::feed::Shelf;
 use super::head::{Head, ResidentProvider};
 use super::historical_cache::HistoricalCache;
 use super::preface::Preface;
+use super::registry_history::RegistryHistory;
 use super::scrub::Damage;
 use super::seal::Sealer;
 use super::specialist_cache::SpecialistCache;
@@ -196,7 +196,7 @@ pub(super) fn open_writer(
 }
 
 /// The law to begin with: the one on record, else that of the rule files.
-fn first_law(rule_sets: &[RuleText], chronicle: &Chronicle) -> Result<Arc<Law>, OpenError> {
+fn first_law(rule_sets: &[RuleText], chronicle: &RegistryHistory) -> Result<Arc<Law>, OpenError> {
     for text in rule_sets {
         let known = chronicle.adopted(Revision::LATEST).find(|adopted| adopted.set.id == text.set.id);
         if known.is_some_and(|adopted| adopted.digest != text.digest) {
@@ -211,7 +211,7 @@ fn first_law(rule_sets: &[RuleText], chronicle: &Chronicle) -> Result<Arc<Law>, 
 /// What is kept in memory from the beginning, from the index: everything but the credentials.
 pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> Result<Shared, OpenError> {
     let index = Arc::clone(store.index());
-    let chronicle = Chronicle::of(&index.registry_facts()?)?;
+    let chronicle = RegistryHistory::of(&index.registry_facts()?)?;
     let law = &first_law(rule_sets, &chronicle)?;
     let head = store.head();
     let today = chronicle.today(head).unwrap_or(Day::BEGINNING);

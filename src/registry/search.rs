@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::chronicle::Adopted;
 use super::errors::ReadError;
 use super::list::{Found, Window};
+use super::registry_history::Adopted;
 use super::snapshot::Snapshot;
 use crate::domain::day::Day;
 use crate::domain::decide::{Grounds, may_amend, may_amend_providers};

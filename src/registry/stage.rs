@@ -11,11 +11,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Shared;
-use super::chronicle::Chronicle;
 use super::decision_context::{BatchContext, Mint};
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
 use super::receipt::{Affected, Receipt};
+use super::registry_history::RegistryHistory;
 use super::snapshot::Snapshot;
 use super::specialist_cache::SpecialistCache;
 use super::touched::ToldAfter;
@@ -65,7 +65,7 @@ pub(super) struct Draft {
 /// What a draft would change.
 struct Weighed {
     record: Record,
-    chronicle: Arc<Chronicle>,
+    chronicle: Arc<RegistryHistory>,
     law: Arc<Law>,
     affected: Affected,
     /// What was told of what is affected, and what would be.
@@ -307,7 +307,7 @@ impl<'a> Stage<'a> {
     fn advance(
         &mut self,
         record: Record,
-        chronicle: Arc<Chronicle>,
+        chronicle: Arc<RegistryHistory>,
         law: Arc<Law>,
         today: Day,
         moved: Vec<Moved>,
@@ -321,7 +321,7 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    fn chronicle_after(&self, record: &Record) -> Result<Arc<Chronicle>, SubmitError> {
+    fn chronicle_after(&self, record: &Record) -> Result<Arc<RegistryHistory>, SubmitError> {
         let mut chronicle = Arc::clone(&self.head.chronicle);
         for fact in &record.facts {
             if let Fact::Registry(fact) = fact {

@@ -12,7 +12,7 @@ use crate::rules::{self, RuleError};
 
 /// The registry's own history, resident.
 #[derive(Clone, Debug, Default)]
-pub struct Chronicle {
+pub struct RegistryHistory {
     epochs: Vec<Epoch>,
     days: Vec<(Revision, Day)>,
     laws: Vec<(Revision, Arc<Law>)>,
@@ -43,10 +43,10 @@ pub struct Adopted {
     pub digest: String,
 }
 
-impl Chronicle {
+impl RegistryHistory {
     /// The chronicle of these facts.
-    pub fn of<'a>(facts: impl IntoIterator<Item = &'a Recorded<RegistryFact>>) -> Result<Chronicle, RuleError> {
-        let mut chronicle = Chronicle::default();
+    pub fn of<'a>(facts: impl IntoIterator<Item = &'a Recorded<RegistryFact>>) -> Result<RegistryHistory, RuleError> {
+        let mut chronicle = RegistryHistory::default();
         for recorded in facts {
             chronicle.add(recorded.id.revision, &recorded.fact)?;
         }
