@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::SEMANTICS_VERSION;
+use super::batch::Batch;
 use super::clock::{Clock, NoTimeZone};
 use super::errors::{OpenError, ReadError, SubmitError};
 use super::head::Head;
 use super::open::{Options, open_writer};
 use super::receipt::Receipt;
 use super::specialist_cache::SpecialistCache;
-use super::stage::Stage;
 use super::writer::{NotCommitted, Submission, Writer, WriterFailed};
 use crate::domain::day::Day;
 use crate::domain::id::{CredentialNumber, ProviderId};
@@ -132,7 +132,7 @@ impl Loader {
 /// What is told and not durable yet.
 pub struct LoadBatch<'w, 's> {
     writer: &'w Writer,
-    stage: Stage<'s>,
+    stage: Batch<'s>,
 }
 
 impl LoadBatch<'_, '_> {

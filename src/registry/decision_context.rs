@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::batch::Batch;
 use super::errors::ReadError;
-use super::stage::Stage;
 use crate::domain::command::{Command, Target, Who};
 use crate::domain::day::Day;
 use crate::domain::decide::{Desk, File, Grounds, may_amend_providers};
@@ -46,7 +46,7 @@ impl Numbers {
 
 /// A command's desk.
 pub(super) struct BatchContext<'a, 'b> {
-    pub(super) stage: &'a Stage<'b>,
+    pub(super) stage: &'a Batch<'b>,
     pub(super) reporter: &'a Reporter,
     pub(super) mint: Mint,
 }
@@ -138,7 +138,7 @@ impl Desk for BatchContext<'_, '_> {
     }
 }
 
-impl Stage<'_> {
+impl Batch<'_> {
     /// The file that a command is judged by. What is not the caller's to command is not read, as what is not on file is
     /// not, so that both take as long.
     pub(super) fn file_for(&self, command: &Command, reporter: &Reporter) -> Result<File, ReadError> {

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::batch::Batch;
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
 use super::receipt::Receipt;
 use super::specialist_cache::SpecialistCache;
-use super::stage::Stage;
 use super::writer::Submission;
 use super::{Registry, Shared};
 use crate::domain::fact::Role;
@@ -29,7 +29,7 @@ impl Registry {
     pub(super) async fn validate(&self, submission: Submission) -> Result<Receipt, SubmitError> {
         self.beside_the_writer(|shared| {
             let head = Head::clone(&shared.head.load());
-            let stage = Stage::new(shared, head, Timestamp::UNIX_EPOCH, SpecialistCache::of_facts(FACTS_KEPT))?;
+            let stage = Batch::new(shared, head, Timestamp::UNIX_EPOCH, SpecialistCache::of_facts(FACTS_KEPT))?;
             stage.validate(submission)
         })
         .await

@@ -10,6 +10,7 @@
 mod agenda;
 #[cfg(test)]
 mod answered;
+mod batch;
 mod bulk_load;
 mod calendar;
 pub mod check;
@@ -34,7 +35,6 @@ mod semantics;
 pub mod snapshot;
 mod specialist_cache;
 mod staff;
-mod stage;
 mod timeline_cache;
 mod touched;
 mod writer;

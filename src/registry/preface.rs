@@ -3,10 +3,10 @@
 //! It is recorded at open. Where the disk refuses that, the registry answers questions all the same and takes no
 //! commands: the preface comes first, with the days that are due, as soon as the disk has room.
 
+use super::batch::{Batch, Draft};
 use super::errors::SubmitError;
 use super::head::Head;
 use super::semantics;
-use super::stage::{Draft, Stage};
 use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::id::Revision;
 use crate::rules::RuleText;
@@ -37,7 +37,7 @@ impl Preface {
     }
 
     /// Stages what is not on record.
-    pub(super) fn stage(&self, stage: &mut Stage<'_>) -> Result<(), SubmitError> {
+    pub(super) fn stage(&self, stage: &mut Batch<'_>) -> Result<(), SubmitError> {
         semantics::adopt(stage, self.semantics_version)?;
         let new: Vec<_> = self.new_rule_sets(&stage.head).cloned().collect();
         for adoption in Preface::adoptions(new.into_iter()) {

@@ -9,9 +9,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::Shared;
+use super::batch::Batch;
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
-use super::stage::Stage;
 use crate::domain::diff::{PublishedState, differences};
 use crate::domain::fact::RegistryFact;
 use crate::domain::id::{ProviderId, Revision};
@@ -23,7 +23,7 @@ use crate::store::record;
 
 /// Stages that this version of the walk answers from now on, if an earlier one did so far. Nothing else is on the stage.
 /// Reads all of the log, once in the life of a version.
-pub(super) fn adopt(stage: &mut Stage<'_>, version: u32) -> Result<(), SubmitError> {
+pub(super) fn adopt(stage: &mut Batch<'_>, version: u32) -> Result<(), SubmitError> {
     let known = stage.head.chronicle.semantics_version();
     if known == version {
         return Ok(());

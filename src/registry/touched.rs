@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::batch::Batch;
 use super::errors::ReadError;
-use super::stage::Stage;
 use crate::domain::day::Period;
 use crate::domain::diff::PublishedState;
 use crate::domain::fact::{Fact, ProviderFact, Recorded, SpecialistFact};
@@ -18,7 +18,7 @@ use crate::store::index::View as _;
 
 type People = BTreeMap<SpecialistId, Arc<SpecialistFile>>;
 
-impl Stage<'_> {
+impl Batch<'_> {
     /// The files of the providers that a record touches, as it leaves them; of every provider, when the law changes.
     pub(super) fn providers_after(
         &self,

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use super::batch::{Batch, Draft};
 use super::content::Content;
 use super::decision_context::Numbers;
 use super::errors::{ReadError, SubmitError};
@@ -19,7 +20,6 @@ use super::head::{Head, ResidentCredential, ResidentProvider};
 use super::preface::Preface;
 use super::receipt::Receipt;
 use super::specialist_cache::SpecialistCache;
-use super::stage::{Draft, Stage};
 use super::trouble::Trouble;
 use super::{Place, Shared};
 use crate::domain::command::Command;
@@ -189,9 +189,9 @@ impl Writer {
     }
 
     /// An empty stage on top of what is published. If it is not committed, what was seen lately is read again.
-    pub(super) fn stage<'s>(&mut self, shared: &'s Arc<Shared>) -> Result<Stage<'s>, ReadError> {
+    pub(super) fn stage<'s>(&mut self, shared: &'s Arc<Shared>) -> Result<Batch<'s>, ReadError> {
         let head = Head::clone(&shared.head.load());
-        Stage::new(shared, head, self.store.answered_through(), self.lately.take())
+        Batch::new(shared, head, self.store.answered_through(), self.lately.take())
     }
 
     /// Decides a batch, commits it and answers. True: it was told to close.
@@ -270,7 +270,7 @@ impl Writer {
     }
 
     /// Stages the preface, if it is due, and every day after today up to `through`.
-    fn catch_up(&self, stage: &mut Stage<'_>, through: Day) -> Result<(), SubmitError> {
+    fn catch_up(&self, stage: &mut Batch<'_>, through: Day) -> Result<(), SubmitError> {
         if !self.shared.is_prefaced.load(Ordering::Acquire) {
             // It may be long work, and for nothing.
             if !self.store.has_room() {
@@ -282,7 +282,7 @@ impl Writer {
     }
 
     /// Opens every day after today up to `through`, in order.
-    pub(super) fn open_days(stage: &mut Stage<'_>, through: Day) -> Result<(), SubmitError> {
+    pub(super) fn open_days(stage: &mut Batch<'_>, through: Day) -> Result<(), SubmitError> {
         while stage.head.today < through {
             let day = stage.head.today.next();
             // What was due earlier is not on the agenda any more.
@@ -292,7 +292,7 @@ impl Writer {
     }
 
     /// Decides a command on top of the stage, unless the same request was recorded before.
-    fn submit(&self, stage: &mut Stage<'_>, submission: Submission) -> Result<Outcome, SubmitError> {
+    fn submit(&self, stage: &mut Batch<'_>, submission: Submission) -> Result<Outcome, SubmitError> {
         let Submission { method, request_id, .. } = submission;
         let recorded = stage.pending.request(&submission.reporter.client, method, request_id)?;
         let (key, content) = (self.store.request_key(), &submission.content);
@@ -336,7 +336,7 @@ impl Writer {
     }
 
     /// Makes the stage durable, folds and publishes it.
-    pub(super) fn commit(&mut self, stage: Stage<'_>) -> Result<(), NotCommitted> {
+    pub(super) fn commit(&mut self, stage: Batch<'_>) -> Result<(), NotCommitted> {
         if stage.records.is_empty() {
             self.lately = stage.lately.into_inner();
             return Ok(());
@@ -358,7 +358,7 @@ impl Writer {
                 return Err(NotCommitted::Refused { full: matches!(error, AppendError::DiskFull) });
             }
         }
-        let Stage { pending, records, head, providers, timelines, lately, .. } = stage;
+        let Batch { pending, records, head, providers, timelines, lately, .. } = stage;
         self.lately = lately.into_inner();
         self.shared.index.fold(pending).map_err(|error| failed(error.into()))?;
         for file in providers.into_values() {

@@ -33,7 +33,7 @@ use crate::domain::timeline::Timeline;
 use crate::store::index::{Entry, Moved, Overlay, View as _};
 
 /// Records decided on top of a head.
-pub(super) struct Stage<'a> {
+pub(super) struct Batch<'a> {
     pub(super) shared: &'a Shared,
     /// What is known at the head that the records go on top of. The writer may publish later ones meanwhile, unless the
     /// stage is the writer's own.
@@ -76,7 +76,7 @@ struct Weighed {
     receipt: Receipt,
 }
 
-impl<'a> Stage<'a> {
+impl<'a> Batch<'a> {
     /// An empty stage on top of the head. No record is dated at or before `not_before`. The files seen lately are those
     /// of the head.
     pub(super) fn new(
@@ -84,8 +84,8 @@ impl<'a> Stage<'a> {
         head: Head,
         not_before: Timestamp,
         lately: SpecialistCache,
-    ) -> Result<Stage<'a>, ReadError> {
-        Ok(Stage {
+    ) -> Result<Batch<'a>, ReadError> {
+        Ok(Batch {
             shared,
             pinned: shared.snapshot(&head, head.revision, Some(head.recorded_at)),
             pending: shared.index.pending()?,
