@@ -14,11 +14,11 @@ use super::Shared;
 use super::decision_context::{BatchContext, Mint};
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
+use super::impact::StateAfter;
 use super::receipt::{Affected, Receipt};
 use super::registry_history::RegistryHistory;
 use super::snapshot::Snapshot;
 use super::specialist_cache::SpecialistCache;
-use super::touched::ToldAfter;
 use super::writer::Submission;
 use crate::domain::day::Day;
 use crate::domain::decide::decide;
@@ -215,8 +215,8 @@ impl<'a> Batch<'a> {
 
         let providers = self.providers_after(&record, &law, law_changed);
         let touched = self.touched(&record, &providers, law_changed)?;
-        let ToldAfter { told, files, people, timelines } = self.told_after(touched, &providers, &record, &law);
-        let before = self.told_before(&timelines, &providers)?;
+        let StateAfter { told, files, people, timelines } = self.state_after(touched, &providers, &record, &law);
+        let before = self.state_before(&timelines, &providers)?;
 
         let different = differences(&before, &told);
         record.specialist_count = different.specialist_count();

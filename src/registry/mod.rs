@@ -22,6 +22,7 @@ mod errors;
 pub mod feed;
 pub mod head;
 mod historical_cache;
+mod impact;
 pub mod list;
 mod open;
 mod preface;
@@ -36,7 +37,6 @@ pub mod snapshot;
 mod specialist_cache;
 mod staff;
 mod timeline_cache;
-mod touched;
 mod writer;
 
 use std::collections::BTreeSet;

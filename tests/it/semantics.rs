@@ -36,7 +36,7 @@ pub fn write(data: &Path, records: &[Record]) {
 
 /// The changes as an older walk told them: it knew no suspension, no certificate's date, not what a young adult is, nor
 /// that identifiers matter; and it held everybody for covered where they were certified for services.
-fn told_before(change: &Change) -> Option<Change> {
+fn state_before(change: &Change) -> Option<Change> {
     let mut change = change.clone();
     match &mut change {
         Change::Standing { from, to, reason, .. } => {
@@ -99,7 +99,7 @@ async fn a_release_that_answers_otherwise_tells_every_copy_what_is_different() {
     let before = tempfile::tempdir().unwrap();
     let mut older = right.clone();
     for record in &mut older {
-        record.changes = record.changes.iter().filter_map(told_before).collect();
+        record.changes = record.changes.iter().filter_map(state_before).collect();
     }
     write(before.path(), &older);
     assert!(!same(&copy(&older), &copy(&right)), "the older walk told other things");

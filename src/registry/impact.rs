@@ -77,14 +77,14 @@ impl Batch<'_> {
     }
 
     /// What is told of what is touched, once the record counts.
-    pub(super) fn told_after(
+    pub(super) fn state_after(
         &self,
         touched: People,
         replaced: &HashMap<ProviderId, Arc<ProviderFile>>,
         record: &Record,
         law: &Arc<Law>,
-    ) -> ToldAfter {
-        let mut after = ToldAfter::default();
+    ) -> StateAfter {
+        let mut after = StateAfter::default();
         after.told.records_begin = law.records_begin();
         let mut reported = reported_of_people(record);
         for (id, mut file) in touched {
@@ -109,7 +109,7 @@ impl Batch<'_> {
     }
 
     /// What was told of the same before the record: what is resident, or staged, is compiled already.
-    pub(super) fn told_before(
+    pub(super) fn state_before(
         &self,
         timelines: &BTreeMap<CredentialNumber, Arc<Timeline>>,
         files: &HashMap<ProviderId, Arc<ProviderFile>>,
@@ -149,7 +149,7 @@ impl Batch<'_> {
 
 /// What is told of what is touched, with the states that it was told of.
 #[derive(Default)]
-pub(super) struct ToldAfter {
+pub(super) struct StateAfter {
     pub(super) told: PublishedState,
     pub(super) files: Vec<Arc<SpecialistFile>>,
     pub(super) people: BTreeMap<SpecialistId, Specialist>,
