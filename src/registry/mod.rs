@@ -7,7 +7,6 @@
 //! A question pins the published head once and never waits for a write. A command is answered when its batch is durable,
 //! folded and published, so that whoever was answered reads what was written.
 
-mod agenda;
 #[cfg(test)]
 mod answered;
 mod batch;
@@ -18,6 +17,7 @@ pub mod clock;
 mod content;
 mod decision_context;
 mod dry_run;
+mod due_dates;
 mod errors;
 pub mod feed;
 pub mod head;
