@@ -90,7 +90,7 @@ pub enum SubmitError {
     StoreDamaged,
     /// The calendar is held, and with it every write.
     #[error("the calendar is held")]
-    CalendarHeld(#[source] super::calendar::Held),
+    CalendarHeld(#[source] super::day_rollover::Held),
     /// It may or may not have been recorded: ask again with the same request id.
     #[error("the outcome is not known")]
     OutcomeUnknown,

@@ -11,10 +11,10 @@
 mod answered;
 mod batch;
 mod bulk_load;
-mod calendar;
 pub mod check;
 pub mod clock;
 mod content;
+mod day_rollover;
 mod decision_context;
 mod dry_run;
 mod due_dates;
@@ -51,10 +51,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 pub use self::bulk_load::{LoadBatch, LoadError, LoadOptions, Loader};
-pub use self::calendar::Held;
-use self::calendar::Standstill;
 use self::clock::Clock;
 pub use self::content::Content;
+pub use self::day_rollover::Held;
+use self::day_rollover::Standstill;
 pub use self::decision_context::Numbers;
 pub use self::errors::{OpenError, PinError, ReadError, SubmitError};
 use self::head::{Head, ResidentProvider};

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use super::calendar::Standstill;
 use super::clock::Clock;
+use super::day_rollover::Standstill;
 use super::dry_run::DRY_RUNS;
 use super::errors::{OpenError, ReadError, SubmitError};
 use super::feed::Shelf;
