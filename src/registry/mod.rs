@@ -32,7 +32,7 @@ pub mod registry_history;
 pub mod scrub;
 pub mod seal;
 pub mod search;
-mod semantics;
+mod semantics_upgrade;
 pub mod snapshot;
 mod specialist_cache;
 mod staff;

@@ -6,7 +6,7 @@
 use super::batch::{Batch, Draft};
 use super::errors::SubmitError;
 use super::head::Head;
-use super::semantics;
+use super::semantics_upgrade;
 use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::id::Revision;
 use crate::rules::RuleText;
@@ -38,7 +38,7 @@ impl Preface {
 
     /// Stages what is not on record.
     pub(super) fn stage(&self, stage: &mut Batch<'_>) -> Result<(), SubmitError> {
-        semantics::adopt(stage, self.semantics_version)?;
+        semantics_upgrade::adopt(stage, self.semantics_version)?;
         let new: Vec<_> = self.new_rule_sets(&stage.head).cloned().collect();
         for adoption in Preface::adoptions(new.into_iter()) {
             let draft =
