@@ -104,7 +104,7 @@ pub(crate) struct Shared {
     head: ArcSwap<Head>,
     published: watch::Sender<Revision>,
     /// The newest records, for whoever watches.
-    shelf: feed::Shelf,
+    shelf: feed::RecentRecords,
     residents: TimelineCache,
     providers: papaya::HashMap<ProviderId, ResidentProvider, RandomState>,
     /// Their ids, in order.

@@ -15,7 +15,7 @@ use super::clock::Clock;
 use super::day_rollover::Standstill;
 use super::dry_run::DRY_RUNS;
 use super::errors::{OpenError, ReadError, SubmitError};
-use super::feed::Shelf;
+use super::feed::RecentRecords;
 use super::head::{Head, ResidentProvider};
 use super::historical_cache::HistoricalCache;
 use super::preface::Preface;
@@ -227,7 +227,7 @@ pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> R
             chronicle: Arc::new(chronicle),
         }),
         published: watch::Sender::new(head),
-        shelf: Shelf::default(),
+        shelf: RecentRecords::default(),
         clock,
         open_days_through: Day::BEGINNING,
         standstill: Standstill::default(),

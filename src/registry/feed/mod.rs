@@ -1,11 +1,11 @@
 //! The feed: every record's changes in order, from any record on, whoever asks and however late.
 //!
-//! A feed is pulled. A watcher that is at the head takes the newest records, shared by all, from the `Shelf`; one that
+//! A feed is pulled. A watcher that is at the head takes the newest records, shared by all, from the `RecentRecords`; one that
 //! is behind reads the log from where it is, a chunk at a time, on a thread for such work and in turn with the others.
 //! Whoever reads slowly pulls seldom, and so costs nothing but the chunk that it holds: neither the writer nor another
 //! reader waits for it.
 
-mod shelf;
+mod recent_records;
 mod staff;
 
 use std::collections::{HashSet, VecDeque};
@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use self::shelf::Chunk;
-pub(super) use self::shelf::Shelf;
+use self::recent_records::Chunk;
+pub(super) use self::recent_records::RecentRecords;
 use self::staff::Staff;
 use super::errors::ReadError;
 use super::timeline_cache::Looked;

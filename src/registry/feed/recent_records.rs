@@ -22,19 +22,19 @@ const CHUNK_CHANGES: usize = 4000;
 const READERS: usize = 4;
 
 /// The newest records, and the turns.
-pub(in crate::registry) struct Shelf {
+pub(in crate::registry) struct RecentRecords {
     /// Consecutive; the last one is the head's. Empty until something is recorded.
     newest: ArcSwap<Vec<Arc<Record>>>,
     turns: Arc<Semaphore>,
 }
 
-impl Default for Shelf {
-    fn default() -> Shelf {
-        Shelf { newest: ArcSwap::default(), turns: Arc::new(Semaphore::new(READERS)) }
+impl Default for RecentRecords {
+    fn default() -> RecentRecords {
+        RecentRecords { newest: ArcSwap::default(), turns: Arc::new(Semaphore::new(READERS)) }
     }
 }
 
-impl Shelf {
+impl RecentRecords {
     /// Puts the records of a batch on the shelf, before its head is published. For the writer alone.
     pub(in crate::registry) fn put(&self, batch: Vec<Record>) {
         let mut records = Vec::clone(&self.newest.load());
