@@ -50,8 +50,8 @@ fn serve_written(files: &FileDescriptorSet, name: &str) {
                 .name(snake(method.name()))
                 .route_name(method.name())
                 .input_type(message(method.input_type()))
-                .output_type(format!("crate::grpc::told::Told<{}>", message(method.output_type())))
-                .codec_path("crate::grpc::told::ToldCodec");
+                .output_type(format!("crate::grpc::preencoded::Preencoded<{}>", message(method.output_type())))
+                .codec_path("crate::grpc::preencoded::PreencodedCodec");
             if method.client_streaming() {
                 built = built.client_streaming();
             }

@@ -6,8 +6,8 @@ use tonic::{Response, Status};
 use super::decode::Place;
 use super::disclosure::Asker;
 use super::encode::Wire;
+use super::preencoded::Preencoded;
 use super::question::{Item, TOGETHER, read_together, write_result};
-use super::told::Told;
 use super::verification::USUAL_ANSWER;
 use super::{Contract, reads, status};
 use crate::proto::google::rpc;
@@ -33,7 +33,7 @@ impl Contract {
         method: &'static str,
         options: &v1::StreamOptions,
         items: &[impl Item],
-    ) -> Result<Response<Told<M>>, Status> {
+    ) -> Result<Response<Preencoded<M>>, Status> {
         if items.len() > MOST_ITEMS {
             return Err(status::too_large(format!("a batch has at most {MOST_ITEMS} items: use the stream")));
         }
@@ -56,7 +56,7 @@ impl Contract {
         // The others go on while this one waits.
         drop(work);
         reads::written(tally.close()).await?;
-        Ok(Response::new(Told::written(wire)))
+        Ok(Response::new(Preencoded::written(wire)))
     }
 }
 

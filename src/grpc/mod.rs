@@ -17,6 +17,7 @@ pub(crate) mod http2;
 mod limits;
 mod mutation;
 mod page;
+mod preencoded;
 mod provider;
 mod question;
 mod reads;
@@ -25,7 +26,6 @@ mod roster;
 mod services;
 pub mod status;
 mod stream;
-mod told;
 mod verification;
 
 use std::fmt::Display;

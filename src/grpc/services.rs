@@ -15,7 +15,7 @@ use tower::Service;
 
 use super::health::HealthBoard;
 use super::limits::{Bounded, LARGEST_MESSAGE, LARGEST_PLAIN, Turns};
-use super::told::service::VerificationServiceServer;
+use super::preencoded::service::VerificationServiceServer;
 use super::{Contract, proto, v1};
 use crate::registry::Registry;
 use crate::telemetry::audit::Audit;

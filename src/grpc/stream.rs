@@ -15,9 +15,9 @@ use super::decode::Place;
 use super::disclosure::{Asker, asker};
 use super::encode::Wire;
 use super::limits::fair;
+use super::preencoded::Preencoded;
 use super::question::{Item, TOGETHER, read_together, write_result};
 use super::reads;
-use super::told::Told;
 use super::verification::{Answers, USUAL_ANSWER};
 use super::{Contract, status};
 use crate::proto::v1;
@@ -51,7 +51,7 @@ pub(super) trait Questions: Send + 'static {
 }
 
 /// What goes out next of a stream. None ends it.
-type Ready<A> = VecDeque<Result<Option<Told<A>>, Status>>;
+type Ready<A> = VecDeque<Result<Option<Preencoded<A>>, Status>>;
 
 /// A stream that is being answered.
 struct Answering<Q: Questions> {
@@ -77,7 +77,7 @@ struct Answered<Q: Questions> {
 
 impl<Q: Questions> Answering<Q> {
     /// The answer to the next question; none when there is none.
-    async fn next(&mut self) -> Result<Option<Told<Q::Answer>>, Status> {
+    async fn next(&mut self) -> Result<Option<Preencoded<Q::Answer>>, Status> {
         if self.ready.is_empty() {
             self.next_group().await;
         }
@@ -118,7 +118,7 @@ impl<Q: Questions> Answering<Q> {
                 if reads::add(&mut self.tally, found, None).is_err() {
                     return Answered { answers, end, reported: Err(Unwritable) };
                 }
-                answers.push_back(Ok(Some(Told::written(wire))));
+                answers.push_back(Ok(Some(Preencoded::written(wire))));
             }
             consume_budget().await;
         }
@@ -165,7 +165,7 @@ fn item_of<Q: Questions>(message: Result<Q, Status>) -> Result<Q::Item, Status> 
 pub(super) async fn answered<Q: Questions>(
     contract: Contract,
     request: Request<Streaming<Q>>,
-) -> Result<Response<Answers<Told<Q::Answer>>>, Status> {
+) -> Result<Response<Answers<Preencoded<Q::Answer>>>, Status> {
     let asker = asker(&request)?;
     let mut questions = request.into_inner();
     let first = questions.message().await?.and_then(Questions::read);
@@ -183,7 +183,7 @@ pub(super) async fn answered<Q: Questions>(
     let answers = futures_util::stream::try_unfold(answering, |mut answering| async move {
         Ok(answering.next().await?.map(|told| (told, answering)))
     });
-    let whole = tokio_stream::once(Ok(Told::written(pinned))).chain(answers);
+    let whole = tokio_stream::once(Ok(Preencoded::written(pinned))).chain(answers);
     Ok(Response::new(Box::pin(fair(whole))))
 }
 

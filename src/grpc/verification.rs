@@ -9,11 +9,11 @@ use tonic::{Request, Response, Status, Streaming};
 use super::decode::Place;
 use super::disclosure::{Asker, asker};
 use super::encode::Wire;
+use super::preencoded::Preencoded;
+use super::preencoded::service::VerificationService;
 use super::question::Question as _;
 use super::reads::Found;
 use super::stream::answered;
-use super::told::Told;
-use super::told::service::VerificationService;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::domain::day::{Day, Period};
 use crate::domain::id::CredentialNumber;
@@ -34,7 +34,7 @@ impl VerificationService for Contract {
     async fn verify_credential(
         &self,
         request: Request<v1::VerifyCredentialRequest>,
-    ) -> Result<Response<Told<v1::VerifyCredentialResponse>>, Status> {
+    ) -> Result<Response<Preencoded<v1::VerifyCredentialResponse>>, Status> {
         let asker = asker(&request)?;
         let v1::VerifyCredentialRequest { item, known_at, min_revision, min_token } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
@@ -44,20 +44,20 @@ impl VerificationService for Contract {
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
         let found = ask.answer(Place::Alone, &snapshot, &asker, &mut wire, 1).await?;
         self.note(&asker, "VerificationService/VerifyCredential", &snapshot, found).await?;
-        Ok(Response::new(Told::written(wire)))
+        Ok(Response::new(Preencoded::written(wire)))
     }
 
     async fn batch_verify_credentials(
         &self,
         request: Request<v1::BatchVerifyCredentialsRequest>,
-    ) -> Result<Response<Told<v1::BatchVerifyCredentialsResponse>>, Status> {
+    ) -> Result<Response<Preencoded<v1::BatchVerifyCredentialsResponse>>, Status> {
         let asker = asker(&request)?;
         let v1::BatchVerifyCredentialsRequest { items, known_at, min_revision, min_token } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
         self.batch(&asker, "VerificationService/BatchVerifyCredentials", &options, &items).await
     }
 
-    type StreamVerifyCredentialsStream = Answers<Told<v1::StreamVerifyCredentialsResponse>>;
+    type StreamVerifyCredentialsStream = Answers<Preencoded<v1::StreamVerifyCredentialsResponse>>;
 
     async fn stream_verify_credentials(
         &self,
@@ -69,7 +69,7 @@ impl VerificationService for Contract {
     async fn check_billing_eligibility(
         &self,
         request: Request<v1::CheckBillingEligibilityRequest>,
-    ) -> Result<Response<Told<v1::CheckBillingEligibilityResponse>>, Status> {
+    ) -> Result<Response<Preencoded<v1::CheckBillingEligibilityResponse>>, Status> {
         let asker = asker(&request)?;
         let v1::CheckBillingEligibilityRequest { item, known_at, min_revision, min_token } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
@@ -79,20 +79,20 @@ impl VerificationService for Contract {
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
         let found = claim.answer(Place::Alone, &snapshot, &asker, &mut wire, 1).await?;
         self.note(&asker, "VerificationService/CheckBillingEligibility", &snapshot, found).await?;
-        Ok(Response::new(Told::written(wire)))
+        Ok(Response::new(Preencoded::written(wire)))
     }
 
     async fn batch_check_billing_eligibility(
         &self,
         request: Request<v1::BatchCheckBillingEligibilityRequest>,
-    ) -> Result<Response<Told<v1::BatchCheckBillingEligibilityResponse>>, Status> {
+    ) -> Result<Response<Preencoded<v1::BatchCheckBillingEligibilityResponse>>, Status> {
         let asker = asker(&request)?;
         let v1::BatchCheckBillingEligibilityRequest { items, known_at, min_revision, min_token } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
         self.batch(&asker, "VerificationService/BatchCheckBillingEligibility", &options, &items).await
     }
 
-    type StreamCheckBillingEligibilityStream = Answers<Told<v1::StreamCheckBillingEligibilityResponse>>;
+    type StreamCheckBillingEligibilityStream = Answers<Preencoded<v1::StreamCheckBillingEligibilityResponse>>;
 
     async fn stream_check_billing_eligibility(
         &self,
@@ -104,7 +104,7 @@ impl VerificationService for Contract {
     async fn get_credential(
         &self,
         request: Request<v1::GetCredentialRequest>,
-    ) -> Result<Response<Told<v1::GetCredentialResponse>>, Status> {
+    ) -> Result<Response<Preencoded<v1::GetCredentialResponse>>, Status> {
         let asker = asker(&request)?;
         let request = request.into_inner();
         let asked = decode::get_credential(&request).map_err(|rejection| status::rejected(&rejection))?;
@@ -117,7 +117,7 @@ impl VerificationService for Contract {
         let today = day_asked(&snapshot, "as_of", None)?;
         let found = Found::person(Some(timeline.number), Some(today));
         self.note(&asker, "VerificationService/GetCredential", &snapshot, found).await?;
-        Ok(Response::new(Told::built(&v1::GetCredentialResponse {
+        Ok(Response::new(Preencoded::built(&v1::GetCredentialResponse {
             credential: asker.credential(&timeline, today),
             answer: Some(answer(&snapshot, today)),
         })))
@@ -126,7 +126,7 @@ impl VerificationService for Contract {
     async fn list_standing_periods(
         &self,
         request: Request<v1::ListStandingPeriodsRequest>,
-    ) -> Result<Response<Told<v1::ListStandingPeriodsResponse>>, Status> {
+    ) -> Result<Response<Preencoded<v1::ListStandingPeriodsResponse>>, Status> {
         let asker = asker(&request)?;
         let request = request.into_inner();
         let asked = decode::list_standing_periods(&request).map_err(|rejection| status::rejected(&rejection))?;
@@ -139,7 +139,7 @@ impl VerificationService for Contract {
         let periods = standing_periods(&snapshot, &timeline, range);
         let response = v1::ListStandingPeriodsResponse { periods, answer: Some(answer(&snapshot, today)) };
         let response = whole(response, "ask for fewer days, with first_day and last_day")?;
-        Ok(Response::new(Told::built(&response)))
+        Ok(Response::new(Preencoded::built(&response)))
     }
 }
 

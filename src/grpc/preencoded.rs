@@ -28,43 +28,43 @@ pub(super) use self::generated::verification_service_server as service;
 
 /// An `M`, written.
 #[derive(Debug)]
-pub struct Told<M> {
+pub struct Preencoded<M> {
     bytes: Vec<u8>,
     of: PhantomData<fn() -> M>,
 }
 
-impl<M> Told<M> {
+impl<M> Preencoded<M> {
     /// What was written is an `M`.
-    pub(super) fn written(wire: Wire) -> Told<M> {
-        Told { bytes: wire.into_bytes(), of: PhantomData }
+    pub(super) fn written(wire: Wire) -> Preencoded<M> {
+        Preencoded { bytes: wire.into_bytes(), of: PhantomData }
     }
 }
 
-impl<M: Message> Told<M> {
+impl<M: Message> Preencoded<M> {
     /// A message that was built.
-    pub(super) fn built(message: &M) -> Told<M> {
-        Told { bytes: message.encode_to_vec(), of: PhantomData }
+    pub(super) fn built(message: &M) -> Preencoded<M> {
+        Preencoded { bytes: message.encode_to_vec(), of: PhantomData }
     }
 }
 
 /// Reads requests as they are read everywhere, and sends what is written already.
 #[derive(Debug)]
-pub struct ToldCodec<M, Q>(PhantomData<fn() -> (M, Q)>);
+pub struct PreencodedCodec<M, Q>(PhantomData<fn() -> (M, Q)>);
 
-impl<M, Q> Default for ToldCodec<M, Q> {
+impl<M, Q> Default for PreencodedCodec<M, Q> {
     fn default() -> Self {
-        ToldCodec(PhantomData)
+        PreencodedCodec(PhantomData)
     }
 }
 
-impl<M: 'static, Q: Message + Default + 'static> Codec for ToldCodec<Told<M>, Q> {
-    type Encode = Told<M>;
+impl<M: 'static, Q: Message + Default + 'static> Codec for PreencodedCodec<Preencoded<M>, Q> {
+    type Encode = Preencoded<M>;
     type Decode = Q;
-    type Encoder = ToldCodec<Told<M>, Q>;
+    type Encoder = PreencodedCodec<Preencoded<M>, Q>;
     type Decoder = ProstDecoder<Q>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ToldCodec::default()
+        PreencodedCodec::default()
     }
 
     fn decoder(&mut self) -> Self::Decoder {
@@ -72,11 +72,11 @@ impl<M: 'static, Q: Message + Default + 'static> Codec for ToldCodec<Told<M>, Q>
     }
 }
 
-impl<M, Q> Encoder for ToldCodec<Told<M>, Q> {
-    type Item = Told<M>;
+impl<M, Q> Encoder for PreencodedCodec<Preencoded<M>, Q> {
+    type Item = Preencoded<M>;
     type Error = Status;
 
-    fn encode(&mut self, told: Told<M>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+    fn encode(&mut self, told: Preencoded<M>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
         buffer.reserve(told.bytes.len());
         buffer.put_slice(&told.bytes);
         Ok(())
