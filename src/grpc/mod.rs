@@ -4,6 +4,7 @@
 //! cannot fail; [`status`] is the one place that picks gRPC codes; `disclosure` leaves out of an answer what is not the
 //! caller's to see. The services between them say what is asked of the registry, and nothing else.
 
+mod auth_layer;
 mod batch;
 mod change;
 mod credential;
@@ -11,7 +12,6 @@ pub mod decode;
 mod disclosure;
 mod employment;
 pub mod encode;
-mod entrance;
 pub mod health;
 pub(crate) mod http2;
 mod limits;
@@ -35,8 +35,8 @@ use tokio::sync::watch;
 use tonic::Status;
 use tower::Layer as _;
 
-use self::entrance::Entrance;
-pub(crate) use self::entrance::EntranceLayer;
+pub(crate) use self::auth_layer::AuthLayer;
+use self::auth_layer::AuthService;
 use self::health::HealthBoard;
 pub(crate) use self::limits::{CallsUnderWay, LimitsLayer};
 use self::limits::{Limited, Turns};
@@ -60,13 +60,13 @@ pub(crate) struct Contract {
 }
 
 /// What a call passes: the entrance first, then the limits, then its service.
-pub(crate) type WayIn = Entrance<Limited<Services>>;
+pub(crate) type WayIn = AuthService<Limited<Services>>;
 
 /// The way in to every service, for the connections of one thread: its batches take turns.
 pub(crate) fn way_in(
     health: &HealthBoard,
     audit: &Audit,
-    entrance: &EntranceLayer,
+    entrance: &AuthLayer,
     limits: &LimitsLayer,
 ) -> Result<WayIn, tonic_reflection::server::Error> {
     let services = Services::new(&entrance.registry, audit, health, limits.draining.clone())?;

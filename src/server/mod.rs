@@ -36,7 +36,7 @@ use crate::auth::shares::Shares;
 use crate::domain::day::Day;
 use crate::grpc;
 use crate::grpc::health::{HealthBoard, Serving};
-use crate::grpc::{EntranceLayer, LimitsLayer};
+use crate::grpc::{AuthLayer, LimitsLayer};
 use crate::registry::clock;
 use crate::registry::scrub::{Pace, Scrub};
 use crate::registry::{OpenError, Opened, Registry, WriterFailed};
@@ -164,7 +164,7 @@ pub async fn run(
     ops.registry.store(Some(Arc::new(registry.clone())));
     let access = AccessLog::start(std::io::stderr(), clock::now, vital.part("access log"));
     let (access, access_thread) = access.map_err(ServeError::Access)?;
-    let entrance = EntranceLayer::new(registry.clone(), door.identities.clone(), ops.metrics, access);
+    let entrance = AuthLayer::new(registry.clone(), door.identities.clone(), ops.metrics, access);
     let limits = LimitsLayer::new(door.shares.clone(), door.identities.clone(), stop.subscribe());
     let (lanes, threads) = start_lanes(&health, &audit, &entrance, &limits, &stop, &vital)?;
     // When it closes the registry is the last of its kind.
@@ -240,7 +240,7 @@ fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Door, Option<Watch>)
 fn start_lanes(
     health: &HealthBoard,
     audit: &Audit,
-    entrance: &EntranceLayer,
+    entrance: &AuthLayer,
     limits: &LimitsLayer,
     stop: &watch::Sender<bool>,
     vital: &Vital,

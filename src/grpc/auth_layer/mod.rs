@@ -43,7 +43,7 @@ const HEAD_START: Duration = Duration::from_millis(100);
 
 /// Puts the entrance before the services.
 #[derive(Clone)]
-pub struct EntranceLayer {
+pub struct AuthLayer {
     /// The registry.
     pub registry: Registry,
     /// How callers are told apart.
@@ -56,22 +56,22 @@ pub struct EntranceLayer {
     access: AccessLog,
 }
 
-impl<S> Layer<S> for EntranceLayer {
-    type Service = Entrance<S>;
+impl<S> Layer<S> for AuthLayer {
+    type Service = AuthService<S>;
 
-    fn layer(&self, inner: S) -> Entrance<S> {
-        Entrance { inner, way_in: Arc::new(self.clone()) }
+    fn layer(&self, inner: S) -> AuthService<S> {
+        AuthService { inner, way_in: Arc::new(self.clone()) }
     }
 }
 
 /// The entrance before a service.
 #[derive(Clone)]
-pub struct Entrance<S> {
+pub struct AuthService<S> {
     inner: S,
-    way_in: Arc<EntranceLayer>,
+    way_in: Arc<AuthLayer>,
 }
 
-impl<S> Service<Request<Body>> for Entrance<S>
+impl<S> Service<Request<Body>> for AuthService<S>
 where
     S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
     S::Future: Send,
@@ -221,10 +221,10 @@ fn is_open_to_all(path: &str) -> bool {
     path.starts_with("/grpc.health.") || is_reflection(path)
 }
 
-impl EntranceLayer {
+impl AuthLayer {
     /// Before the services of a registry.
-    pub fn new(registry: Registry, identities: Identities, metrics: Arc<Metrics>, access: AccessLog) -> EntranceLayer {
-        EntranceLayer { registry, identities, metrics, access, request_ids: Arc::new(RequestIds::new()) }
+    pub fn new(registry: Registry, identities: Identities, metrics: Arc<Metrics>, access: AccessLog) -> AuthLayer {
+        AuthLayer { registry, identities, metrics, access, request_ids: Arc::new(RequestIds::new()) }
     }
 
     /// Who asks, and with what right; and the day that is to be moved to before it is answered.

@@ -14,7 +14,7 @@ use prost::bytes::Bytes;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::EntranceLayer;
+use super::AuthLayer;
 use super::frames::Frames;
 use crate::auth::Method;
 use crate::grpc::reads::RequestId;
@@ -27,7 +27,7 @@ static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// What is told of a call when it leaves. Dropped before, its caller went away.
 pub struct Entered {
-    way_in: Arc<EntranceLayer>,
+    way_in: Arc<AuthLayer>,
     pub(super) method: Option<&'static Method>,
     pub(super) client: Option<Arc<dyn Client>>,
     pub(super) request_id: RequestId,
@@ -41,7 +41,7 @@ pub struct Entered {
 
 impl Entered {
     /// A request that has come in, of a client that is not known yet.
-    pub(super) fn new(way_in: &Arc<EntranceLayer>, request: &Request<Body>) -> Entered {
+    pub(super) fn new(way_in: &Arc<AuthLayer>, request: &Request<Body>) -> Entered {
         let given = request.headers().get(&super::REQUEST_ID).and_then(|id| id.to_str().ok());
         Entered {
             way_in: Arc::clone(way_in),
