@@ -9,7 +9,7 @@ use super::encode::Wire;
 use super::preencoded::Preencoded;
 use super::question::{Item, TOGETHER, read_together, write_result};
 use super::verification::USUAL_ANSWER;
-use super::{Contract, reads, status};
+use super::{Contract, read_audit, status};
 use crate::proto::google::rpc;
 use crate::proto::v1;
 
@@ -50,12 +50,12 @@ impl Contract {
                 let before = wire.written();
                 let found = write_result(&snapshot, asker, *item, question, &mut wire, RESULTS).await;
                 let fits = room.keep_or_refuse(item.1, &mut wire, before);
-                reads::add(&mut tally, found.filter(|_| fits), None)?;
+                read_audit::add(&mut tally, found.filter(|_| fits), None)?;
             }
         }
         // The others go on while this one waits.
         drop(work);
-        reads::written(tally.close()).await?;
+        read_audit::written(tally.close()).await?;
         Ok(Response::new(Preencoded::written(wire)))
     }
 }

@@ -14,7 +14,7 @@ use super::decode::{ChangesAbout, ChangesAsked};
 use super::disclosure::{Asker, asker};
 use super::limits::fair;
 use super::page::Room;
-use super::reads::Found;
+use super::read_audit::Found;
 use super::{Contract, decode, encode, status, unpinned, unreadable};
 use crate::domain::id::{CredentialNumber, Revision};
 use crate::proto::v1;

@@ -9,7 +9,7 @@ use tonic::{Request, Status};
 
 use super::decode::Place;
 use super::encode::Holder;
-use super::reads::RequestId;
+use super::read_audit::RequestId;
 use super::{encode, status};
 use crate::auth::{Caller, Fields, Method, Right, Rows};
 use crate::domain::day::Day;

@@ -20,7 +20,7 @@ mod page;
 mod preencoded;
 mod provider;
 mod question;
-mod reads;
+mod read_audit;
 mod record;
 mod roster;
 mod services;

@@ -7,7 +7,7 @@ use tonic::Status;
 
 use super::decode::Asked;
 use super::disclosure::{Asker, Shown};
-use super::reads::Found;
+use super::read_audit::Found;
 use super::{Contract, encode, status};
 use crate::domain::decide::Rejection;
 use crate::domain::id::Revision;

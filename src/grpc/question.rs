@@ -5,7 +5,7 @@ use tonic::Status;
 use super::decode::{Claim, Place};
 use super::disclosure::Asker;
 use super::encode::Wire;
-use super::reads::Found;
+use super::read_audit::Found;
 use super::{answered_from, day_asked, decode, encode, status, unreadable};
 use crate::domain::day::Day;
 use crate::domain::decide::Rejection;

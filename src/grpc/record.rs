@@ -9,7 +9,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use super::disclosure::{Asker, asker};
 use super::limits::fair;
 use super::mutation::{content, mutate};
-use super::reads::Found;
+use super::read_audit::Found;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
 use crate::domain::record::RequestKey;

@@ -17,7 +17,7 @@ use super::encode::Wire;
 use super::limits::fair;
 use super::preencoded::Preencoded;
 use super::question::{Item, TOGETHER, read_together, write_result};
-use super::reads;
+use super::read_audit;
 use super::verification::{Answers, USUAL_ANSWER};
 use super::{Contract, status};
 use crate::proto::v1;
@@ -100,7 +100,7 @@ impl<Q: Questions> Answering<Q> {
         {
             self.answered = Some(self.answer(come).await);
         }
-        self.ready = match reads::written(first.reported).await {
+        self.ready = match read_audit::written(first.reported).await {
             Ok(()) => first.answers,
             Err(refused) => return self.ready.push_back(Err(refused)),
         };
@@ -115,7 +115,7 @@ impl<Q: Questions> Answering<Q> {
             for (item, question) in few().zip(read_together(&self.snapshot, few())) {
                 let mut wire = Wire::with_capacity(USUAL_ANSWER);
                 let found = write_result(&self.snapshot, &self.asker, item, question, &mut wire, 2).await;
-                if reads::add(&mut self.tally, found, None).is_err() {
+                if read_audit::add(&mut self.tally, found, None).is_err() {
                     return Answered { answers, end, reported: Err(Unwritable) };
                 }
                 answers.push_back(Ok(Some(Preencoded::written(wire))));

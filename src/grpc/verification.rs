@@ -12,7 +12,7 @@ use super::encode::Wire;
 use super::preencoded::Preencoded;
 use super::preencoded::service::VerificationService;
 use super::question::Question as _;
-use super::reads::Found;
+use super::read_audit::Found;
 use super::stream::answered;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::domain::day::{Day, Period};

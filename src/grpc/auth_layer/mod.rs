@@ -24,7 +24,7 @@ use self::leaving::{Entered, explained};
 use super::disclosure::Asker;
 use super::http2::{HEADERS_BYTES, form};
 use super::mutation::refused;
-use super::reads::RequestIds;
+use super::read_audit::RequestIds;
 use super::{is_reflection, status};
 use crate::auth::{DEV_CALLER, Identities};
 use crate::domain::day::Day;
