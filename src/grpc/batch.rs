@@ -4,10 +4,10 @@ use smallvec::SmallVec;
 use tonic::{Response, Status};
 
 use super::decode::Place;
-use super::disclosure::Asker;
 use super::encode::Wire;
 use super::preencoded::Preencoded;
 use super::question::{Item, TOGETHER, read_together, write_result};
+use super::redaction::Asker;
 use super::verification::USUAL_ANSWER;
 use super::{Contract, read_audit, status};
 use crate::proto::google::rpc;

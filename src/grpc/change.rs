@@ -11,10 +11,10 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use super::decode::{ChangesAbout, ChangesAsked};
-use super::disclosure::{Asker, asker};
 use super::limits::fair;
 use super::page::Room;
 use super::read_audit::Found;
+use super::redaction::{Asker, asker};
 use super::{Contract, decode, encode, status, unpinned, unreadable};
 use crate::domain::id::{CredentialNumber, Revision};
 use crate::proto::v1;

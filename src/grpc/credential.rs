@@ -2,9 +2,9 @@
 
 use tonic::{Request, Response, Status};
 
-use super::disclosure::asker;
 use super::mutation::mutate;
 use super::read_audit::Found;
+use super::redaction::asker;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::auth::Caller;
 use crate::domain::day::Day;

@@ -6,9 +6,9 @@ use futures_util::stream;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::disclosure::asker;
 use super::limits::fair;
 use super::mutation::mutate;
+use super::redaction::asker;
 use super::roster::Roster;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;

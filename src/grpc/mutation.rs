@@ -6,8 +6,8 @@ use prost::Message;
 use tonic::Status;
 
 use super::decode::Asked;
-use super::disclosure::{Asker, Shown};
 use super::read_audit::Found;
+use super::redaction::{Asker, Shown};
 use super::{Contract, encode, status};
 use crate::domain::decide::Rejection;
 use crate::domain::id::Revision;
@@ -298,7 +298,7 @@ impl Accepted {
 /// Answers a mutation: decodes it, submits it, and writes the response that all of them share around the resource.
 macro_rules! mutate {
     ($contract:ident, $request:ident, $path:literal, $decode:expr, $response:ident { $($resource:ident),+ }) => {{
-        let asker = $crate::grpc::disclosure::asker(&$request)?;
+        let asker = $crate::grpc::redaction::asker(&$request)?;
         let mut message = $request.into_inner();
         let asked = $decode(&message, &*asker.caller);
         message.validate_only = false;

@@ -10,7 +10,7 @@ use prost::Message;
 use tonic::Status;
 use uuid::Uuid;
 
-use super::disclosure::Asker;
+use super::redaction::Asker;
 use super::{Contract, LARGEST_ANSWER, decode, status};
 use crate::domain::id::{FactId, ProviderId, Revision};
 use crate::proto::v1;

@@ -2,8 +2,8 @@
 
 use tonic::{Request, Response, Status};
 
-use super::disclosure::asker;
 use super::mutation::mutate;
+use super::redaction::asker;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
 use crate::proto::v1;

@@ -3,9 +3,9 @@
 use tonic::Status;
 
 use super::decode::{Claim, Place};
-use super::disclosure::Asker;
 use super::encode::Wire;
 use super::read_audit::Found;
+use super::redaction::Asker;
 use super::{answered_from, day_asked, decode, encode, status, unreadable};
 use crate::domain::day::Day;
 use crate::domain::decide::Rejection;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tonic::Status;
 use uuid::Uuid;
 
-use super::disclosure::Asker;
+use super::redaction::Asker;
 use super::{Contract, status};
 use crate::auth::Caller;
 use crate::domain::day::Day;

@@ -6,10 +6,10 @@ use futures_util::future::{Either, ready};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use super::disclosure::{Asker, asker};
 use super::limits::fair;
 use super::mutation::{content, mutate};
 use super::read_audit::Found;
+use super::redaction::{Asker, asker};
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
 use crate::domain::record::RequestKey;

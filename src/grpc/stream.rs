@@ -12,12 +12,12 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::decode::Place;
-use super::disclosure::{Asker, asker};
 use super::encode::Wire;
 use super::limits::fair;
 use super::preencoded::Preencoded;
 use super::question::{Item, TOGETHER, read_together, write_result};
 use super::read_audit;
+use super::redaction::{Asker, asker};
 use super::verification::{Answers, USUAL_ANSWER};
 use super::{Contract, status};
 use crate::proto::v1;

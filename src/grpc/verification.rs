@@ -7,12 +7,12 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::decode::Place;
-use super::disclosure::{Asker, asker};
 use super::encode::Wire;
 use super::preencoded::Preencoded;
 use super::preencoded::service::VerificationService;
 use super::question::Question as _;
 use super::read_audit::Found;
+use super::redaction::{Asker, asker};
 use super::stream::answered;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::domain::day::{Day, Period};

@@ -21,10 +21,10 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use self::leaving::{Entered, explained};
-use super::disclosure::Asker;
 use super::http2::{HEADERS_BYTES, form};
 use super::mutation::refused;
 use super::read_audit::RequestIds;
+use super::redaction::Asker;
 use super::{is_reflection, status};
 use crate::auth::{DEV_CALLER, Identities};
 use crate::domain::day::Day;

@@ -31,7 +31,7 @@ use self::held::{Held, Kept};
 pub(super) use self::turns::Turns;
 pub(crate) use self::under_way::CallsUnderWay;
 use self::under_way::UnderWay;
-use super::disclosure::Asker;
+use super::redaction::Asker;
 use super::{is_reflection, status};
 use crate::auth::Identities;
 use crate::auth::peer::Peer;
