@@ -5,7 +5,7 @@
 
 mod bounded;
 mod ends;
-mod held;
+mod response_guard;
 mod turns;
 mod under_way;
 
@@ -27,7 +27,7 @@ use tower::{Layer, Service};
 
 pub(super) use self::bounded::{Bounded, LARGEST_PLAIN};
 use self::ends::{Asked, Ends, drained};
-use self::held::{Held, Kept};
+use self::response_guard::{Kept, ResponseGuard};
 pub(super) use self::turns::Turns;
 pub(crate) use self::under_way::CallsUnderWay;
 use self::under_way::UnderWay;
@@ -240,7 +240,7 @@ where
 fn told(response: Response<Body>, kept: Option<Kept>, ends: Option<Ends>) -> Response<Body> {
     match (kept, ends) {
         (Some(kept), Some(ends)) if !response.body().is_end_stream() => {
-            response.map(|body| Body::new(Held::new(body, kept, ends)))
+            response.map(|body| Body::new(ResponseGuard::new(body, kept, ends)))
         }
         (kept, _) => {
             // It is whole, or goes out at once.

@@ -85,13 +85,13 @@ pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Resul
 }
 
 /// Keeps others from a data directory, as long as it lives.
-pub struct Held(#[expect(dead_code, reason = "held, not read")] DataDir);
+pub struct ResponseGuard(#[expect(dead_code, reason = "held, not read")] DataDir);
 
 /// The log of a data directory, and what keeps others from changing it: nothing, if a registry runs on it and only adds
 /// to it. Then it is the log up to the head that the registry published last.
-pub fn log_of_data_dir(data_dir: &Path) -> Result<(OfflineLog, Option<Held>), BackupError> {
+pub fn log_of_data_dir(data_dir: &Path) -> Result<(OfflineLog, Option<ResponseGuard>), BackupError> {
     match DataDir::open(data_dir) {
-        Ok(directory) => Ok((OfflineLog::whole(&directory.log())?, Some(Held(directory)))),
+        Ok(directory) => Ok((OfflineLog::whole(&directory.log())?, Some(ResponseGuard(directory)))),
         Err(DataDirError::InUse { .. }) => {
             check_format_of(data_dir)?;
             let log = data_dir.join("log");

@@ -25,7 +25,7 @@ pub(super) struct Kept {
 }
 
 /// The body of the answer.
-pub(super) struct Held {
+pub(super) struct ResponseGuard {
     open: Option<Open>,
 }
 
@@ -47,9 +47,9 @@ impl AsRef<[u8]> for Unsent {
     }
 }
 
-impl Held {
-    pub(super) fn new(body: Body, kept: Kept, ends: Ends) -> Held {
-        Held { open: Some(Open { body, ends, kept: Arc::new(kept) }) }
+impl ResponseGuard {
+    pub(super) fn new(body: Body, kept: Kept, ends: Ends) -> ResponseGuard {
+        ResponseGuard { open: Some(Open { body, ends, kept: Arc::new(kept) }) }
     }
 }
 
@@ -68,7 +68,7 @@ impl Open {
     }
 }
 
-impl http_body::Body for Held {
+impl http_body::Body for ResponseGuard {
     type Data = Bytes;
     type Error = Status;
 
