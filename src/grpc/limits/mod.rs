@@ -5,8 +5,8 @@
 
 mod bounded;
 mod ends;
+mod fair_scheduler;
 mod response_guard;
-mod turns;
 mod under_way;
 
 use std::pin::Pin;
@@ -27,8 +27,8 @@ use tower::{Layer, Service};
 
 pub(super) use self::bounded::{Bounded, LARGEST_PLAIN};
 use self::ends::{Asked, Ends, drained};
+pub(super) use self::fair_scheduler::Turns;
 use self::response_guard::{Kept, ResponseGuard};
-pub(super) use self::turns::Turns;
 pub(crate) use self::under_way::CallsUnderWay;
 use self::under_way::UnderWay;
 use super::redaction::Asker;
