@@ -14,7 +14,7 @@ use tonic_reflection::server::{Builder, Error};
 use tower::Service;
 
 use super::health::HealthBoard;
-use super::limits::{Bounded, LARGEST_MESSAGE, LARGEST_PLAIN, Turns};
+use super::limits::{BodyLimit, LARGEST_MESSAGE, LARGEST_PLAIN, Turns};
 use super::preencoded::service::VerificationServiceServer;
 use super::{Contract, proto, v1};
 use crate::registry::Registry;
@@ -72,17 +72,17 @@ fn reflection() -> Builder<'static> {
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
-impl Service<Request<Bounded>> for Services {
+impl Service<Request<BodyLimit>> for Services {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future =
-        Either<BoxFuture<'static, Result<Response<Body>, Infallible>>, <Routes as Service<Request<Bounded>>>::Future>;
+        Either<BoxFuture<'static, Result<Response<Body>, Infallible>>, <Routes as Service<Request<BodyLimit>>>::Future>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Bounded>) -> Self::Future {
+    fn call(&mut self, request: Request<BodyLimit>) -> Self::Future {
         if is_of::<VerificationServiceServer<Contract>>(request.uri().path()) {
             Either::Left(self.verification.call(request))
         } else {

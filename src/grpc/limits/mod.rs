@@ -3,7 +3,7 @@
 //! They stand between the entrance and the services: who calls is known by then, and a refusal goes out by the entrance,
 //! which writes it into the access log. What a connection may take is said to HTTP/2 itself, by `super::http2`.
 
-mod bounded;
+mod body_limit;
 mod ends;
 mod fair_scheduler;
 mod response_guard;
@@ -25,7 +25,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
-pub(super) use self::bounded::{Bounded, LARGEST_PLAIN};
+pub(super) use self::body_limit::{BodyLimit, LARGEST_PLAIN};
 use self::ends::{Asked, Ends, drained};
 pub(super) use self::fair_scheduler::Turns;
 use self::response_guard::{Kept, ResponseGuard};
@@ -104,7 +104,7 @@ pub(crate) struct Limited<S> {
 
 impl<S> Service<Request<Body>> for Limited<S>
 where
-    S: Service<Request<Bounded>, Response = Response<Body>>,
+    S: Service<Request<BodyLimit>, Response = Response<Body>>,
 {
     type Response = Response<Body>;
     type Error = S::Error;
@@ -121,8 +121,9 @@ where
                 let peer = request.extensions().get::<Peer>().cloned();
                 let under_way = UnderWay::new(&self.limits.calls, peer.clone(), !may_last);
                 let kept = Kept { _place: place, under_way };
-                let request = request
-                    .map(|body| if is_plain { Bounded::plain(body, peer) } else { Bounded::by_message(body, peer) });
+                let request = request.map(|body| {
+                    if is_plain { BodyLimit::plain(body, peer) } else { BodyLimit::by_message(body, peer) }
+                });
                 let longest = self.limits.shares.limits().longest_call.unwrap_or(NO_LIMIT);
                 let call = tokio::time::timeout(longest, self.inner.call(request));
                 Limiting::Admitted { call, kept: Some(kept), ends }

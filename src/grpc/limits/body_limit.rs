@@ -15,26 +15,26 @@ use crate::grpc::status;
 pub(in crate::grpc) const LARGEST_PLAIN: usize = 32 * 1024;
 
 /// The body of a request. It ends with a refusal where it is longer than it may be, and where its caller cancels the call.
-pub(crate) struct Bounded {
+pub(crate) struct BodyLimit {
     body: Body,
     peer: Option<Peer>,
     /// How many bytes more there may be.
     left: usize,
 }
 
-impl Bounded {
+impl BodyLimit {
     /// As long as a plain call's may be.
-    pub(super) fn plain(body: Body, peer: Option<Peer>) -> Bounded {
-        Bounded { body, peer, left: LARGEST_PLAIN }
+    pub(super) fn plain(body: Body, peer: Option<Peer>) -> BodyLimit {
+        BodyLimit { body, peer, left: LARGEST_PLAIN }
     }
 
     /// As long as it is: each of its messages is bounded where it is read.
-    pub(super) fn by_message(body: Body, peer: Option<Peer>) -> Bounded {
-        Bounded { body, peer, left: usize::MAX }
+    pub(super) fn by_message(body: Body, peer: Option<Peer>) -> BodyLimit {
+        BodyLimit { body, peer, left: usize::MAX }
     }
 }
 
-impl http_body::Body for Bounded {
+impl http_body::Body for BodyLimit {
     type Data = Bytes;
     type Error = Status;
 
