@@ -2,8 +2,8 @@
 //!
 //! tonic's own server would do; but most of what it does for a call, a task and six layers, is not needed here.
 
-mod calls;
 pub(crate) mod form;
+mod inline_executor;
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tonic::body::Body;
 use tower::Service;
 
-use self::calls::Calls;
+use self::inline_executor::InlineExecutor;
 use crate::auth::peer::Peer;
 use crate::auth::shares::CALLS_PER_CONNECTION;
 
@@ -63,7 +63,7 @@ pub(crate) async fn serve<S>(
 ) where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + 'static,
 {
-    let calls = Calls::default();
+    let calls = InlineExecutor::default();
     let with_peer = WithPeer { services, peer: peer.clone() };
     let http = builder(&calls).serve_connection(TokioIo::new(connection), with_peer);
     let (mut http, mut stopped) = (pin!(http), pin!(stop.wait_for(|stop| *stop)));
@@ -103,7 +103,7 @@ async fn settled(peer: &Peer) {
     }
 }
 
-fn builder(calls: &Calls) -> Builder<Calls> {
+fn builder(calls: &InlineExecutor) -> Builder<InlineExecutor> {
     let mut builder = Builder::new(calls.clone());
     builder
         .timer(TokioTimer::new())

@@ -13,15 +13,15 @@ type Call = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The calls of a connection that have come and are not begun. Clones share them.
 #[derive(Clone, Default)]
-pub(super) struct Calls(Arc<Mutex<VecDeque<Call>>>);
+pub(super) struct InlineExecutor(Arc<Mutex<VecDeque<Call>>>);
 
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Calls {
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for InlineExecutor {
     fn execute(&self, call: F) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(Box::pin(call));
     }
 }
 
-impl Calls {
+impl InlineExecutor {
     /// Begins them all, in the order in which they came.
     pub(super) fn begin(&self) {
         while let Some(call) = self.next() {
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn what_is_answered_at_once_is_answered_without_a_task() {
-        let (calls, answered) = (Calls::default(), Arc::new(Mutex::new(Vec::new())));
+        let (calls, answered) = (InlineExecutor::default(), Arc::new(Mutex::new(Vec::new())));
         for at in 0..3 {
             let answered = Arc::clone(&answered);
             calls.execute(async move { answered.lock().unwrap().push(at) });
@@ -65,7 +65,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_has_to_wait_goes_on_beside_the_connection() {
-        let calls = Calls::default();
+        let calls = InlineExecutor::default();
         let (go, gone) = oneshot::channel::<()>();
         let (answer, answered) = oneshot::channel();
         calls.execute(async move {
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_call_that_panics_breaks_off_no_other_and_one_may_begin_another() {
-        let (calls, answered) = (Calls::default(), Arc::new(AtomicUsize::new(0)));
+        let (calls, answered) = (InlineExecutor::default(), Arc::new(AtomicUsize::new(0)));
         calls.execute(async { panic!("a test") });
         let (again, count) = (calls.clone(), Arc::clone(&answered));
         calls.execute(async move {
