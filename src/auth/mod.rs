@@ -4,14 +4,14 @@ pub mod clients;
 mod dev;
 mod identities;
 pub mod peer;
+mod permissions;
 pub mod shares;
-mod table;
 pub mod token;
 
 pub use self::dev::BadDevCaller;
 pub(crate) use self::dev::DEV_CALLER;
 pub use self::identities::{Identities, NotIdentified};
-pub use self::table::{Fields, Grant, METHODS, Method, Right, RoleName, Rows, method};
+pub use self::permissions::{Fields, Grant, METHODS, Method, Right, RoleName, Rows, method};
 use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::ProviderId;
 
