@@ -14,7 +14,7 @@ use super::Caller;
 use super::clients::{Clients, RemovesMost};
 use super::dev::{BadDevCaller, DEV_CALLER, dev_caller};
 use super::peer::Peer;
-use super::shares::Shares;
+use super::quotas::Quotas;
 use super::token::{Digest, bearer};
 
 /// How callers are told apart. Clones share the list.
@@ -71,7 +71,7 @@ impl Identities {
     }
 
     /// Knows the other end of a new connection by its certificate, if that is a client's that may have one more.
-    pub fn recognize(&self, peer: &Peer, shares: &Shares) {
+    pub fn recognize(&self, peer: &Peer, shares: &Quotas) {
         if let (Identities::Listed(clients), Some(certificate)) = (self, peer.certificate())
             && let Some(caller) = clients.load().of_uris(&certificate.uris)
         {

@@ -5,7 +5,7 @@ mod dev;
 mod identities;
 pub mod peer;
 mod permissions;
-pub mod shares;
+pub mod quotas;
 pub mod token;
 
 pub use self::dev::BadDevCaller;

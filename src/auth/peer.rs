@@ -9,7 +9,7 @@ use std::time::Instant;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::shares::{Place, Share};
+use super::quotas::{ClientQuota, Place};
 
 /// The other end of a connection. Clones are of the same one.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ struct Shown {
     address: SocketAddr,
     certificate: Option<Certificate>,
     /// The place that it takes of a client's, and that client's share, once a client of the list has called on it.
-    seat: OnceLock<(Place, Option<Arc<Share>>)>,
+    seat: OnceLock<(Place, Option<Arc<ClientQuota>>)>,
     /// How many calls it waits for an answer to, apart from those that may last.
     awaited: AtomicUsize,
     is_cut_off: AtomicBool,
@@ -74,7 +74,7 @@ impl Peer {
 
     /// From now on it is known, and takes this place of the client's; unless it has one. What it cancels is counted in
     /// the client's share.
-    pub fn know(&self, place: Place, share: Option<Arc<Share>>) {
+    pub fn know(&self, place: Place, share: Option<Arc<ClientQuota>>) {
         self.0.seat.set((place, share)).ok();
     }
 

@@ -32,7 +32,7 @@ use self::lanes::{Lanes, Threads};
 use self::ops::Ops;
 use self::vital::{Alive, Vital, restarted};
 use crate::auth::Identities;
-use crate::auth::shares::Shares;
+use crate::auth::quotas::Quotas;
 use crate::domain::day::Day;
 use crate::grpc;
 use crate::grpc::health::{HealthBoard, Serving};
@@ -227,7 +227,7 @@ async fn held<T>(alive: Alive, part: impl Future<Output = T>) -> T {
 
 /// How connections are taken, and what keeps that up to date: nothing does on a development server.
 fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Door, Option<Watch>), ServeError> {
-    let shares = Shares::new(config.limits);
+    let shares = Quotas::new(config.limits);
     let Some(access) = &config.access else {
         return Ok((Door { tls: None, identities: Identities::Dev, shares }, None));
     };

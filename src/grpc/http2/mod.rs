@@ -22,7 +22,7 @@ use tower::Service;
 
 use self::inline_executor::InlineExecutor;
 use crate::auth::peer::Peer;
-use crate::auth::shares::CALLS_PER_CONNECTION;
+use crate::auth::quotas::CALLS_PER_CONNECTION;
 
 /// How often a peer is asked whether it is there, and how long it may take to say so.
 const KEEPALIVE: Duration = Duration::from_secs(20);

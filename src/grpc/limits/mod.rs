@@ -35,7 +35,7 @@ use super::redaction::Asker;
 use super::{is_reflection, status};
 use crate::auth::Identities;
 use crate::auth::peer::Peer;
-use crate::auth::shares::{Exhausted, Place, Shares};
+use crate::auth::quotas::{Exhausted, Place, Quotas};
 
 /// The largest message of a large call: a batch of a thousand questions is a fifth of it.
 pub(super) const LARGEST_MESSAGE: usize = 1024 * 1024;
@@ -71,7 +71,7 @@ pub(super) fn fair<S: Stream>(items: S) -> impl Stream<Item = S::Item> {
 #[derive(Clone)]
 pub(crate) struct LimitsLayer {
     /// What each client takes.
-    pub(crate) shares: Shares,
+    pub(crate) shares: Quotas,
     /// Who calls: those of large calls are asked for again and again.
     pub(crate) identities: Identities,
     /// Turns true when the server drains: calls that may last end soon after.
@@ -82,7 +82,7 @@ pub(crate) struct LimitsLayer {
 
 impl LimitsLayer {
     /// No call is under way yet.
-    pub(crate) fn new(shares: Shares, identities: Identities, draining: watch::Receiver<bool>) -> LimitsLayer {
+    pub(crate) fn new(shares: Quotas, identities: Identities, draining: watch::Receiver<bool>) -> LimitsLayer {
         LimitsLayer { shares, identities, draining, calls: CallsUnderWay::default() }
     }
 }

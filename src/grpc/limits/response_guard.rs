@@ -13,7 +13,7 @@ use tonic::body::Body;
 
 use super::ends::Ends;
 use super::under_way::UnderWay;
-use crate::auth::shares::Place;
+use crate::auth::quotas::Place;
 
 /// What a body gives next.
 type Next = Option<Result<Frame<Bytes>, Status>>;

@@ -59,13 +59,13 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::auth::shares::{CALLS_PER_CONNECTION, Limits, Shares};
+    use crate::auth::quotas::{CALLS_PER_CONNECTION, Limits, Quotas};
 
     #[test]
     fn calls_that_are_dropped_before_they_are_answered_are_counted_as_cancelled() {
         let limits = Limits { connections: NonZeroU32::new(1), ..Limits::default() };
         let peer = Peer::new("127.0.0.1:1".parse().unwrap(), None);
-        Shares::new(limits).seat(&peer, "a").unwrap();
+        Quotas::new(limits).seat(&peer, "a").unwrap();
         // Far more than comes back while the test runs.
         let calls = CallsUnderWay::default();
         let many = || (0..10 * CALLS_PER_CONNECTION.get()).map(|_| UnderWay::new(&calls, Some(peer.clone()), true));

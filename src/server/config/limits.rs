@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Flags;
 use super::reading::Reading;
 use super::value::Count;
-use crate::auth::shares::Limits;
+use crate::auth::quotas::Limits;
 
 /// The limits of a file and of flags. The defaults are for a client that is in order and in a hurry: an hour of a large
 /// HR system's questions fits into a second.

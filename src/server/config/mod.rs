@@ -20,7 +20,7 @@ use self::reading::Reading;
 use self::value::Count;
 pub use self::value::{Bytes, Percent};
 use super::door::certificates::CertificateFiles;
-use crate::auth::shares::Limits;
+use crate::auth::quotas::Limits;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::registry::clock;

@@ -28,7 +28,7 @@ pub(super) use self::reload::Watch;
 use super::lanes::{Lane, Lanes};
 use crate::auth::Identities;
 use crate::auth::peer::{Certificate, Peer};
-use crate::auth::shares::{Place, Shares};
+use crate::auth::quotas::{Place, Quotas};
 use crate::registry::clock;
 use crate::registry::trouble::Trouble;
 
@@ -52,7 +52,7 @@ pub(super) struct Door {
     pub tls: Option<Tls>,
     pub identities: Identities,
     /// What each client takes: connections are counted as soon as their client is known.
-    pub shares: Shares,
+    pub shares: Quotas,
 }
 
 /// The strangers' ends to be told to go, the oldest first.
@@ -225,7 +225,7 @@ mod tests {
         setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let door = Door { tls: None, identities: Identities::Dev, shares: Shares::default() };
+        let door = Door { tls: None, identities: Identities::Dev, shares: Quotas::default() };
         let (lane, mut taken) = Lane::on(Handle::current());
         door.open(listener, Lanes::of(vec![lane]), ()).unwrap();
         let (mut held, mut peers) = (Vec::new(), Vec::new());
@@ -245,7 +245,7 @@ mod tests {
     async fn a_connection_goes_where_the_fewest_are() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let door = Door { tls: None, identities: Identities::Dev, shares: Shares::default() };
+        let door = Door { tls: None, identities: Identities::Dev, shares: Quotas::default() };
         let ((one, mut on_one), (other, mut on_other)) = (Lane::on(Handle::current()), Lane::on(Handle::current()));
         door.open(listener, Lanes::of(vec![one, other]), ()).unwrap();
         let mut peers = Vec::new();

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::auth::shares::Place;
+use crate::auth::quotas::Place;
 
 const LONG: Duration = Duration::from_secs(600);
 

@@ -37,14 +37,14 @@ pub struct Limits {
 
 /// What every client takes. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Shares {
+pub struct Quotas {
     limits: Limits,
-    of: Arc<HashMap<Box<str>, Arc<Share>>>,
+    of: Arc<HashMap<Box<str>, Arc<ClientQuota>>>,
 }
 
 /// What one client takes.
 #[derive(Debug)]
-pub struct Share {
+pub struct ClientQuota {
     calls: Option<DefaultDirectRateLimiter>,
     connections: Option<Arc<Semaphore>>,
     streams: Option<Arc<Semaphore>>,
@@ -79,10 +79,10 @@ impl Place {
     }
 }
 
-impl Shares {
+impl Quotas {
     /// With these limits for each client.
-    pub fn new(limits: Limits) -> Shares {
-        Shares { limits, of: Arc::default() }
+    pub fn new(limits: Limits) -> Quotas {
+        Quotas { limits, of: Arc::default() }
     }
 
     /// The limits.
@@ -91,12 +91,12 @@ impl Shares {
     }
 
     /// What this client takes. Clients are those of the list, so these are few.
-    pub fn of(&self, client: &str) -> Arc<Share> {
+    pub fn of(&self, client: &str) -> Arc<ClientQuota> {
         let shares = self.of.pin();
         if let Some(share) = shares.get(client) {
             return Arc::clone(share);
         }
-        Arc::clone(shares.get_or_insert_with(client.into(), || Arc::new(Share::new(&self.limits))))
+        Arc::clone(shares.get_or_insert_with(client.into(), || Arc::new(ClientQuota::new(&self.limits))))
     }
 
     /// Counts a connection as this client's, unless it is somebody's already. Once it is counted it is known.
@@ -110,8 +110,8 @@ impl Shares {
     }
 }
 
-impl Share {
-    fn new(limits: &Limits) -> Share {
+impl ClientQuota {
+    fn new(limits: &Limits) -> ClientQuota {
         let places = |most: Option<NonZeroU32>| most.map(|most| Arc::new(Semaphore::new(most.get() as usize)));
         let calls = limits.calls_per_second.map(|calls| {
             let burst = limits.calls_burst.unwrap_or(calls);
@@ -122,7 +122,7 @@ impl Share {
             let burst = connections.saturating_mul(CALLS_PER_CONNECTION);
             RateLimiter::direct(Quota::per_second(CANCELS_PER_SECOND).allow_burst(burst))
         });
-        Share { calls, connections: places(limits.connections), streams: places(limits.streams), cancels }
+        ClientQuota { calls, connections: places(limits.connections), streams: places(limits.streams), cancels }
     }
 
     /// Counts a call.
@@ -154,9 +154,9 @@ fn place(places: Option<&Arc<Semaphore>>) -> Option<Place> {
 mod tests {
     use super::*;
 
-    fn shares(most: u32) -> Shares {
+    fn shares(most: u32) -> Quotas {
         let most = NonZeroU32::new(most);
-        Shares::new(Limits {
+        Quotas::new(Limits {
             calls_per_second: NonZeroU32::new(1),
             calls_burst: most,
             connections: most,
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn without_limits_there_is_always_more() {
-        let share = Shares::default().of("a");
+        let share = Quotas::default().of("a");
         assert!((0..10_000).all(|_| share.call().is_ok() && share.large().is_ok() && share.cancel().is_ok()));
     }
 }
