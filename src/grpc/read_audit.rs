@@ -13,7 +13,7 @@ use crate::domain::day::Day;
 use crate::domain::id::CredentialNumber;
 use crate::domain::standing::Verdict;
 use crate::registry::snapshot::Snapshot;
-use crate::telemetry::audit::{Call, Client, Question, Tally, Unwritable, Written};
+use crate::telemetry::audit::{BatchSummary, Call, Client, Question, Unwritable, Written};
 
 impl Client for Caller {
     fn name(&self) -> &str {
@@ -102,7 +102,7 @@ impl Contract {
     }
 
     /// Begins to count a batch or a stream.
-    pub(super) fn tally(&self, asker: &Asker, method: &'static str, snapshot: &Snapshot) -> Tally {
+    pub(super) fn tally(&self, asker: &Asker, method: &'static str, snapshot: &Snapshot) -> BatchSummary {
         self.audit.tally(self.call(asker, method, snapshot))
     }
 
@@ -129,7 +129,11 @@ pub(super) async fn written(reported: Result<Written, Unwritable>) -> Result<(),
 }
 
 /// Writes down one question of a batch or a stream; none: it was at fault.
-pub(super) fn add(tally: &mut Tally, found: Option<Found>, unjudged: Option<&'static str>) -> Result<(), Status> {
+pub(super) fn add(
+    tally: &mut BatchSummary,
+    found: Option<Found>,
+    unjudged: Option<&'static str>,
+) -> Result<(), Status> {
     let number = found.and_then(|found| found.number).map(CredentialNumber::text);
     let verdict = found.and_then(Found::verdict).or(unjudged);
     tally.add(number, verdict).map_err(|_| status::audit_unavailable())

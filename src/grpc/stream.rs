@@ -22,7 +22,7 @@ use super::verification::{Answers, USUAL_ANSWER};
 use super::{Contract, status};
 use crate::proto::v1;
 use crate::registry::snapshot::Snapshot;
-use crate::telemetry::audit::{Tally, Unwritable, Written};
+use crate::telemetry::audit::{BatchSummary, Unwritable, Written};
 
 /// How many items, and about how many bytes of them, are taken in before the first of them is answered. The audit has one
 /// line for all of them.
@@ -58,7 +58,7 @@ struct Answering<Q: Questions> {
     questions: Streaming<Q>,
     snapshot: Snapshot,
     asker: Asker,
-    tally: Tally,
+    tally: BatchSummary,
     /// Answers that may go out.
     ready: Ready<Q::Answer>,
     /// Answers that may go out once the audit has what they are about.

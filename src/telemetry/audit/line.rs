@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::tally::Summary;
+use super::batch_summary::Summary;
 use super::{Call, Entry, Number, Question};
 
 /// An instant as lines have it.

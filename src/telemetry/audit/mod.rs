@@ -8,11 +8,11 @@
 //! A line is in the file when its answer goes out, so a kill of the process takes no line of an answer. The file is put on
 //! the disk about once a second while it grows, so a power cut takes at most the lines of the last second or two.
 
+mod batch_summary;
 mod file;
 mod group;
 mod line;
 mod sync;
-mod tally;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -27,11 +27,11 @@ use jiff::civil::Date;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
+pub use self::batch_summary::BatchSummary;
 use self::file::LineFile;
 pub use self::file::{AuditFileError, Place, check};
 use self::group::Group;
 pub use self::group::Written;
-pub use self::tally::Tally;
 pub use self::writer::AuditThread;
 
 /// How many messages may wait.
@@ -80,14 +80,14 @@ pub struct Question {
 /// A message to the thread.
 enum Entry {
     Question(Question),
-    /// Numbers of a batch or a stream, no more than [`tally::PART`].
+    /// Numbers of a batch or a stream, no more than [`batch_summary::PART`].
     Numbers {
         call: Call,
         part: u32,
         numbers: Vec<Option<Number>>,
     },
     /// A batch or a stream, whole.
-    Summary(Box<tally::Summary>),
+    Summary(Box<batch_summary::Summary>),
 }
 
 /// Nobody can write down who asks: nobody is answered.

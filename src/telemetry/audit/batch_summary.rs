@@ -23,7 +23,7 @@ pub(super) struct Summary {
 }
 
 /// The questions of one batch or stream. Its counts are written down also when it is given up halfway.
-pub struct Tally {
+pub struct BatchSummary {
     audit: Audit,
     call: Call,
     numbers: Vec<Option<Number>>,
@@ -36,8 +36,8 @@ pub struct Tally {
 
 impl Audit {
     /// Begins to count a batch or a stream.
-    pub fn tally(&self, call: Call) -> Tally {
-        Tally {
+    pub fn tally(&self, call: Call) -> BatchSummary {
+        BatchSummary {
             audit: self.clone(),
             call,
             numbers: Vec::new(),
@@ -50,8 +50,8 @@ impl Audit {
     }
 }
 
-impl Tally {
-    /// Takes down a question before it is answered. It may be answered once it is written: see [`Tally::write`].
+impl BatchSummary {
+    /// Takes down a question before it is answered. It may be answered once it is written: see [`BatchSummary::write`].
     pub fn add(&mut self, number: Option<Number>, verdict: Option<&'static str>) -> Result<(), Unwritable> {
         if !self.audit.shared.is_writable() {
             return Err(Unwritable);
@@ -101,7 +101,7 @@ impl Tally {
     }
 }
 
-impl Drop for Tally {
+impl Drop for BatchSummary {
     fn drop(&mut self) {
         if self.questions == 0 {
             return;
