@@ -8,12 +8,12 @@ pub mod check;
 pub mod config;
 pub mod door;
 pub mod generate;
-mod lanes;
 mod open;
 mod ops;
 mod sample;
 pub mod setup;
 mod vital;
+mod workers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,9 +28,9 @@ use tonic::transport::server::TcpIncoming;
 use self::config::{Config, Mistake};
 use self::door::certificates::CertificateError;
 use self::door::{Door, Watch};
-use self::lanes::{Lanes, Threads};
 use self::ops::Ops;
 use self::vital::{Alive, Vital, restarted};
+use self::workers::{Threads, Workers};
 use crate::auth::Identities;
 use crate::auth::quotas::Quotas;
 use crate::domain::day::Day;
@@ -244,11 +244,11 @@ fn start_lanes(
     limits: &LimitsLayer,
     stop: &watch::Sender<bool>,
     vital: &Vital,
-) -> Result<(Lanes, Threads), ServeError> {
+) -> Result<(Workers, Threads), ServeError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let ways_in = (0..cores).map(|_| grpc::way_in(health, audit, entrance, limits));
     let ways_in = ways_in.collect::<Result<_, _>>().map_err(ServeError::Reflection)?;
-    Lanes::start(ways_in, stop, || vital.part("lane")).map_err(ServeError::Door)
+    Workers::start(ways_in, stop, || vital.part("lane")).map_err(ServeError::Door)
 }
 
 async fn keep_calendar(registry: Registry) {

@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 
 use crate::auth::peer::Peer;
-use crate::server::lanes::Seat;
+use crate::server::workers::Seat;
 
 /// How long a connection may be open on which no client of the list has called.
 pub(super) const STRANGERS_TIME: Duration = Duration::from_secs(60);

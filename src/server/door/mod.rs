@@ -25,7 +25,7 @@ pub use self::connection::Connection;
 use self::connection::{STRANGERS_TIME, Stranger, Wire};
 use self::handshakes::Handshakes;
 pub(super) use self::reload::Watch;
-use super::lanes::{Lane, Lanes};
+use super::workers::{Worker, Workers};
 use crate::auth::Identities;
 use crate::auth::peer::{Certificate, Peer};
 use crate::auth::quotas::{Place, Quotas};
@@ -61,7 +61,7 @@ type Strangers = VecDeque<oneshot::Sender<()>>;
 impl Door {
     /// Gives the connections that come to the lanes, from now on until these take no more. `alive` is dropped when none
     /// are taken any more, also where that breaks off.
-    pub(super) fn open(self, listener: TcpListener, lanes: Lanes, alive: impl Send + 'static) -> io::Result<()> {
+    pub(super) fn open(self, listener: TcpListener, lanes: Workers, alive: impl Send + 'static) -> io::Result<()> {
         let handshakes = Handshakes::start()?;
         tokio::spawn(async move {
             let _alive = alive;
@@ -70,7 +70,7 @@ impl Door {
         Ok(())
     }
 
-    async fn take(self, listener: TcpListener, handshakes: Handshakes, lanes: Lanes) {
+    async fn take(self, listener: TcpListener, handshakes: Handshakes, lanes: Workers) {
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         let mut strangers = Strangers::new();
         let (full, exhausted) = (Trouble::new(), Trouble::new());
@@ -125,7 +125,7 @@ impl Door {
         address: SocketAddr,
         mut stranger: Stranger,
         place: OwnedSemaphorePermit,
-        lane: Lane,
+        lane: Worker,
     ) {
         let shaken = tokio::select! {
             shaken = tokio::time::timeout(HANDSHAKE_TIME, self.shake_hands(stream, address)) => shaken,
@@ -174,7 +174,7 @@ fn no_handshake(peer: SocketAddr, error: &io::Error) {
 }
 
 /// Has a connection, and the time that its stranger has, wake the lane that it will be on.
-fn on_lane(lane: &Lane, stream: TcpStream, shown_out: oneshot::Receiver<()>) -> io::Result<(TcpStream, Stranger)> {
+fn on_lane(lane: &Worker, stream: TcpStream, shown_out: oneshot::Receiver<()>) -> io::Result<(TcpStream, Stranger)> {
     let stream = stream.into_std()?;
     let _lane = lane.enter();
     Ok((TcpStream::from_std(stream)?, Stranger::new(STRANGERS_TIME, shown_out)))
@@ -226,8 +226,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let door = Door { tls: None, identities: Identities::Dev, shares: Quotas::default() };
-        let (lane, mut taken) = Lane::on(Handle::current());
-        door.open(listener, Lanes::of(vec![lane]), ()).unwrap();
+        let (lane, mut taken) = Worker::on(Handle::current());
+        door.open(listener, Workers::of(vec![lane]), ()).unwrap();
         let (mut held, mut peers) = (Vec::new(), Vec::new());
         for _ in 0..MOST_CONNECTIONS {
             peers.push(TcpStream::connect(address).await.unwrap());
@@ -246,8 +246,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let door = Door { tls: None, identities: Identities::Dev, shares: Quotas::default() };
-        let ((one, mut on_one), (other, mut on_other)) = (Lane::on(Handle::current()), Lane::on(Handle::current()));
-        door.open(listener, Lanes::of(vec![one, other]), ()).unwrap();
+        let ((one, mut on_one), (other, mut on_other)) = (Worker::on(Handle::current()), Worker::on(Handle::current()));
+        door.open(listener, Workers::of(vec![one, other]), ()).unwrap();
         let mut peers = Vec::new();
         let mut come = async |lane: &mut Receiver<Connection>| {
             peers.push(TcpStream::connect(address).await.unwrap());

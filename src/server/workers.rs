@@ -1,4 +1,4 @@
-//! Lanes: the threads that answer, one for each core.
+//! Workers: the threads that answer, one for each core.
 //!
 //! A connection stays on the lane that it was given, and its calls with it. No thread is woken for the work of another,
 //! and what was used last is still near. Whoever has much to ask has several connections.
@@ -24,11 +24,11 @@ const MOST_BLOCKING: usize = 32;
 
 /// The lanes of a server. Clones are of the same.
 #[derive(Clone)]
-pub(super) struct Lanes(Arc<[Lane]>);
+pub(super) struct Workers(Arc<[Worker]>);
 
 /// One of them. Clones are of the same.
 #[derive(Clone)]
-pub(super) struct Lane {
+pub(super) struct Worker {
     runtime: Handle,
     connections: mpsc::Sender<Connection>,
     seat: Seat,
@@ -45,30 +45,30 @@ pub(super) struct Threads {
     cut: watch::Sender<()>,
 }
 
-impl Lanes {
+impl Workers {
     /// Starts a lane for each way in. They take connections until `stop` turns true. Each holds what `alive` gives while
     /// it runs.
     pub(super) fn start(
         ways_in: Vec<WayIn>,
         stop: &watch::Sender<bool>,
         alive: impl Fn() -> Alive,
-    ) -> io::Result<(Lanes, Threads)> {
+    ) -> io::Result<(Workers, Threads)> {
         let ((runs, running), cut) = (mpsc::channel(1), watch::Sender::new(()));
         let start = |way_in| {
             let stop = stop.subscribe();
-            Lane::start(|incoming| serve(incoming, way_in, stop), cut.subscribe(), (alive(), runs.clone()))
+            Worker::start(|incoming| serve(incoming, way_in, stop), cut.subscribe(), (alive(), runs.clone()))
         };
         let lanes = ways_in.into_iter().map(start).collect::<io::Result<_>>()?;
-        Ok((Lanes::of(lanes), Threads { running, cut }))
+        Ok((Workers::of(lanes), Threads { running, cut }))
     }
 
     /// These.
-    pub(super) fn of(lanes: Vec<Lane>) -> Lanes {
-        Lanes(lanes.into())
+    pub(super) fn of(lanes: Vec<Worker>) -> Workers {
+        Workers(lanes.into())
     }
 
     /// The one with the fewest connections, of those that take any.
-    pub(super) fn emptiest(&self) -> Option<Lane> {
+    pub(super) fn emptiest(&self) -> Option<Worker> {
         let taking = self.0.iter().filter(|lane| !lane.connections.is_closed());
         taking.min_by_key(|lane| Arc::strong_count(&lane.seat)).cloned()
     }
@@ -79,16 +79,16 @@ impl Lanes {
     }
 }
 
-impl Lane {
+impl Worker {
     /// Starts one that does this with the connections that it is given, until it is cut off. `held` is dropped when the
     /// lane ends, also where it breaks off.
     fn start<F: Future<Output = ()>>(
         work: impl FnOnce(mpsc::Receiver<Connection>) -> F + Send + 'static,
         mut cut: watch::Receiver<()>,
         held: impl Send + 'static,
-    ) -> io::Result<Lane> {
+    ) -> io::Result<Worker> {
         let runtime = Builder::new_current_thread().max_blocking_threads(MOST_BLOCKING).enable_all().build()?;
-        let (lane, incoming) = Lane::on(runtime.handle().clone());
+        let (lane, incoming) = Worker::on(runtime.handle().clone());
         thread::Builder::new().name("lane".to_owned()).spawn(move || {
             let _held = held;
             runtime.block_on(async {
@@ -104,9 +104,9 @@ impl Lane {
     }
 
     /// A lane on a runtime, and the connections that it is given.
-    pub(super) fn on(runtime: Handle) -> (Lane, mpsc::Receiver<Connection>) {
+    pub(super) fn on(runtime: Handle) -> (Worker, mpsc::Receiver<Connection>) {
         let (connections, incoming) = mpsc::channel(1);
-        (Lane { runtime, connections, seat: Seat::default() }, incoming)
+        (Worker { runtime, connections, seat: Seat::default() }, incoming)
     }
 
     /// What is made while this is held is woken on this lane.
@@ -180,13 +180,13 @@ mod tests {
                 let _incoming: mpsc::Receiver<Connection> = incoming;
                 std::future::pending::<()>().await;
             };
-            Lane::start(work, cut.subscribe(), vital.part("lane")).unwrap()
+            Worker::start(work, cut.subscribe(), vital.part("lane")).unwrap()
         };
         let (whole, broken) = (start(false), start(true));
         assert_eq!(vital.ended().await, "lane");
         // The whole one has more connections than the one that would take none.
         let _seats = [whole.seat(), whole.seat()];
-        let lanes = Lanes::of(vec![broken, whole.clone()]);
+        let lanes = Workers::of(vec![broken, whole.clone()]);
         let given = lanes.emptiest().unwrap();
         assert!(Arc::ptr_eq(&given.seat, &whole.seat));
         drop(cut);
@@ -197,7 +197,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_blocks_has_so_many_threads_and_no_more() {
         let cut = watch::Sender::new(());
-        let lane = Lane::start(|_| std::future::pending(), cut.subscribe(), ()).unwrap();
+        let lane = Worker::start(|_| std::future::pending(), cut.subscribe(), ()).unwrap();
         let (at_once, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let blocking = (0..2 * MOST_BLOCKING).map(|_| {
             let (at_once, most) = (Arc::clone(&at_once), Arc::clone(&most));
