@@ -6,8 +6,8 @@
 
 pub mod check;
 pub mod config;
-pub mod door;
 pub mod generate;
+pub mod listener;
 mod open;
 mod ops;
 mod sample;
@@ -26,8 +26,8 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::server::TcpIncoming;
 
 use self::config::{Config, Mistake};
-use self::door::certificates::CertificateError;
-use self::door::{Door, Watch};
+use self::listener::certificates::CertificateError;
+use self::listener::{Listener, Watch};
 use self::ops::Ops;
 use self::vital::{Alive, Vital, restarted};
 use self::workers::{Threads, Workers};
@@ -106,7 +106,7 @@ pub enum ServeError {
     Access(#[source] std::io::Error),
     /// The threads of the handshakes and of the lanes do not start.
     #[error("no connection can be taken")]
-    Door(#[source] std::io::Error),
+    Listener(#[source] std::io::Error),
     /// A part of the program broke off.
     #[error("a part of the program broke off")]
     Broken,
@@ -169,7 +169,7 @@ pub async fn run(
     let (lanes, threads) = start_lanes(&health, &audit, &entrance, &limits, &stop, &vital)?;
     // When it closes the registry is the last of its kind.
     drop(entrance);
-    door.open(listener, lanes, vital.part("door")).map_err(ServeError::Door)?;
+    door.open(listener, lanes, vital.part("door")).map_err(ServeError::Listener)?;
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
     health.set(Serving { questions: *audit.watch().borrow(), writes: registry.takes_writes().await });
     let tells = (registry.clone(), audit.watch(), health.clone());
@@ -226,13 +226,13 @@ async fn held<T>(alive: Alive, part: impl Future<Output = T>) -> T {
 }
 
 /// How connections are taken, and what keeps that up to date: nothing does on a development server.
-fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Door, Option<Watch>), ServeError> {
+fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Listener, Option<Watch>), ServeError> {
     let shares = Quotas::new(config.limits);
     let Some(access) = &config.access else {
-        return Ok((Door { tls: None, identities: Identities::Dev, shares }, None));
+        return Ok((Listener { tls: None, identities: Identities::Dev, shares }, None));
     };
     let watch = Watch::begin(access, metrics)?;
-    let door = Door { tls: Some(Arc::clone(&watch.tls)), identities: watch.identities.clone(), shares };
+    let door = Listener { tls: Some(Arc::clone(&watch.tls)), identities: watch.identities.clone(), shares };
     Ok((door, Some(watch)))
 }
 
@@ -248,7 +248,7 @@ fn start_lanes(
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let ways_in = (0..cores).map(|_| grpc::way_in(health, audit, entrance, limits));
     let ways_in = ways_in.collect::<Result<_, _>>().map_err(ServeError::Reflection)?;
-    Workers::start(ways_in, stop, || vital.part("lane")).map_err(ServeError::Door)
+    Workers::start(ways_in, stop, || vital.part("lane")).map_err(ServeError::Listener)
 }
 
 async fn keep_calendar(registry: Registry) {

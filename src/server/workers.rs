@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, EnterGuard, Handle};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::door::Connection;
+use super::listener::Connection;
 use super::vital::Alive;
 use crate::grpc::{self, CallsUnderWay, WayIn};
 

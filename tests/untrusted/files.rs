@@ -7,7 +7,7 @@ use cpss_registry::cli::StaffList;
 use cpss_registry::registry::clock;
 use cpss_registry::rules;
 use cpss_registry::server::config::{Config, Flags};
-use cpss_registry::server::door::certificates::CertificateFiles;
+use cpss_registry::server::listener::certificates::CertificateFiles;
 use cpss_registry::server::setup::{self, Setup};
 use fastrand::Rng;
 

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use self::reading::Reading;
 use self::value::Count;
 pub use self::value::{Bytes, Percent};
-use super::door::certificates::CertificateFiles;
+use super::listener::certificates::CertificateFiles;
 use crate::auth::quotas::Limits;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;

@@ -9,7 +9,7 @@ use super::value::{Form, Value, wanted};
 use super::{Access, Config, Flags, Mistake, Origin, Setting, clients};
 use crate::registry::clock;
 use crate::rules;
-use crate::server::door::certificates::CertificateFiles;
+use crate::server::listener::certificates::CertificateFiles;
 
 /// The keys of a file. What only a development server does is asked for by flags alone.
 const KEYS: &[&str] = &[

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cpss_registry::registry::clock;
-use cpss_registry::server::door::certificates::CertificateFiles;
+use cpss_registry::server::listener::certificates::CertificateFiles;
 use cpss_registry::server::setup::{self, FIRST_CLIENT, Setup};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};

@@ -47,7 +47,7 @@ pub(super) type Tls = Arc<ArcSwap<ServerConfig>>;
 
 /// The way in from the network.
 #[derive(Clone)]
-pub(super) struct Door {
+pub(super) struct Listener {
     /// None on a development server, which speaks plaintext.
     pub tls: Option<Tls>,
     pub identities: Identities,
@@ -58,7 +58,7 @@ pub(super) struct Door {
 /// The strangers' ends to be told to go, the oldest first.
 type Strangers = VecDeque<oneshot::Sender<()>>;
 
-impl Door {
+impl Listener {
     /// Gives the connections that come to the lanes, from now on until these take no more. `alive` is dropped when none
     /// are taken any more, also where that breaks off.
     pub(super) fn open(self, listener: TcpListener, lanes: Workers, alive: impl Send + 'static) -> io::Result<()> {
@@ -225,7 +225,7 @@ mod tests {
         setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let door = Door { tls: None, identities: Identities::Dev, shares: Quotas::default() };
+        let door = Listener { tls: None, identities: Identities::Dev, shares: Quotas::default() };
         let (lane, mut taken) = Worker::on(Handle::current());
         door.open(listener, Workers::of(vec![lane]), ()).unwrap();
         let (mut held, mut peers) = (Vec::new(), Vec::new());
@@ -245,7 +245,7 @@ mod tests {
     async fn a_connection_goes_where_the_fewest_are() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let door = Door { tls: None, identities: Identities::Dev, shares: Quotas::default() };
+        let door = Listener { tls: None, identities: Identities::Dev, shares: Quotas::default() };
         let ((one, mut on_one), (other, mut on_other)) = (Worker::on(Handle::current()), Worker::on(Handle::current()));
         door.open(listener, Workers::of(vec![one, other]), ()).unwrap();
         let mut peers = Vec::new();
