@@ -1,6 +1,6 @@
 //! Names, birth dates and identifiers of nobody.
 
-use super::dice::Dice;
+use super::rng::Rng;
 use crate::domain::day::Day;
 use crate::domain::name::PersonName;
 
@@ -36,14 +36,14 @@ pub(super) const COUNTIES: [&str; 12] = [
 ];
 
 /// A name.
-pub(super) fn name(dice: &mut Dice) -> PersonName {
+pub(super) fn name(dice: &mut Rng) -> PersonName {
     let given = syllables(dice, &GIVEN_ENDINGS);
     let suffix = if dice.percent(3) { dice.one_of(&["Jr", "Sr", "III"], "Jr") } else { "" };
     PersonName { given, family: family(dice), suffix: suffix.to_owned() }
 }
 
 /// A family name.
-pub(super) fn family(dice: &mut Dice) -> String {
+pub(super) fn family(dice: &mut Rng) -> String {
     if dice.percent(4) {
         return dice.one_of(&WRITTEN_ELSEWHERE, "Núñez").to_owned();
     }
@@ -52,11 +52,11 @@ pub(super) fn family(dice: &mut Dice) -> String {
 }
 
 /// The name of a place.
-pub(super) fn place(dice: &mut Dice) -> String {
+pub(super) fn place(dice: &mut Rng) -> String {
     syllables(dice, &FAMILY_ENDINGS)
 }
 
-fn syllables(dice: &mut Dice, endings: &[&str]) -> String {
+fn syllables(dice: &mut Rng, endings: &[&str]) -> String {
     let mut word = dice.one_of(&BEGINNINGS, "Al").to_owned();
     for _ in 0..dice.below(3) {
         word.push_str(dice.one_of(&MIDDLES, "a"));
@@ -66,7 +66,7 @@ fn syllables(dice: &mut Dice, endings: &[&str]) -> String {
 }
 
 /// The birth date of somebody who is hired for the first time on a day.
-pub(super) fn birth_date(dice: &mut Dice, hired: Day) -> Day {
+pub(super) fn birth_date(dice: &mut Rng, hired: Day) -> Day {
     hired.plus(-dice.days(19 * 365 + 5, 62 * 365))
 }
 

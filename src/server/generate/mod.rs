@@ -4,11 +4,11 @@
 //! the same options and the same version of the program: names, ids, dates, instants, the epoch, and the key of the
 //! requests' digests all come from the seed. What the registry refuses is left out and counted.
 
-mod dice;
 mod invented;
 mod people;
 mod plan;
 mod providers;
+mod rng;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -19,9 +19,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use self::dice::Dice;
 use self::people::Person;
 use self::providers::{Employers, Report};
+use self::rng::Rng;
 use crate::domain::command::Command;
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Reporter, Role};
@@ -111,7 +111,7 @@ pub fn generate(
     on_step: &mut OnStep<'_>,
     list: &mut dyn FnMut(Credential) -> io::Result<()>,
 ) -> Result<Summary, GenerateError> {
-    let mut dice = Dice::of(options.seed, REGISTRY, 0);
+    let mut dice = Rng::of(options.seed, REGISTRY, 0);
     let mut key = [0; 32];
     key.chunks_mut(8).for_each(|part| part.copy_from_slice(&dice.draw().to_le_bytes()));
     let registry = uuid::Builder::from_random_bytes(u128::from(dice.draw()).to_le_bytes()).into_uuid();
@@ -122,7 +122,7 @@ pub fn generate(
         seed: options.seed,
         summary: Summary { registry, records: 0, facts: 0, specialists: 0, credentials: 0, refused: 0 },
         step: 0,
-        dice: Dice::of(options.seed, REGISTRY, 1),
+        dice: Rng::of(options.seed, REGISTRY, 1),
         numbers: Vec::new(),
     };
     let mut loader = Loader::begin(LoadOptions {
@@ -190,7 +190,7 @@ struct Cast<'a> {
     options: &'a Options,
     rules: &'a RuleSet,
     employers: Employers,
-    providers: Vec<(Dice, std::vec::IntoIter<(Day, Report)>)>,
+    providers: Vec<(Rng, std::vec::IntoIter<(Day, Report)>)>,
     /// Those whose career has begun and goes on.
     people: HashMap<u32, Person>,
     due: BinaryHeap<Reverse<(Day, Actor)>>,
@@ -205,7 +205,7 @@ impl<'a> Cast<'a> {
     fn new(options: &'a Options, rules: &'a RuleSet) -> Cast<'a> {
         let employers = Employers::new(options.providers as usize, options.specialists as usize);
         let providers = (0..options.providers).map(|provider| {
-            let mut dice = Dice::of(options.seed, PROVIDER, u64::from(provider));
+            let mut dice = Rng::of(options.seed, PROVIDER, u64::from(provider));
             let reports = providers::plan(provider, &mut dice, options.begins_on, options.through);
             (dice, reports.into_iter())
         });
@@ -220,9 +220,9 @@ impl<'a> Cast<'a> {
     }
 
     /// Where a career begins. Some are older than the registry: they are brought over in its first weeks.
-    fn beginning(&self, person: u32) -> (Dice, Day, Option<Day>) {
+    fn beginning(&self, person: u32) -> (Rng, Day, Option<Day>) {
         let Options { seed, begins_on, through, .. } = *self.options;
-        let mut dice = Dice::of(seed, PERSON, u64::from(person));
+        let mut dice = Rng::of(seed, PERSON, u64::from(person));
         if dice.percent(15) {
             let hired = dice.after(begins_on, -3000, -300);
             return (dice, hired, Some(dice.after(begins_on, 1, 30).min(through)));
@@ -283,7 +283,7 @@ struct Story {
     seed: u64,
     summary: Summary,
     step: u64,
-    dice: Dice,
+    dice: Rng,
     numbers: Vec<CredentialNumber>,
 }
 

@@ -1,8 +1,8 @@
 //! People: what is reported of each, told to the registry as it falls due.
 
-use super::dice::Dice;
 use super::plan::{Plan, Step};
 use super::providers::{Employers, id};
+use super::rng::Rng;
 use super::{GenerateError, Telling, invented};
 use crate::domain::command::{Command, IssueCredential, TransferCredential, WhichJob, Who};
 use crate::domain::day::{Day, Period};
@@ -19,7 +19,7 @@ const IN_TIME: i32 = 14;
 
 /// A person whose career has begun.
 pub(super) struct Person {
-    dice: Dice,
+    dice: Rng,
     hired: Day,
     steps: std::vec::IntoIter<(Day, Step)>,
     specialist: Option<SpecialistId>,
@@ -35,7 +35,7 @@ pub(super) struct Person {
 impl Person {
     /// A person whose first job begins on a day, and is reported then or with the earlier records.
     pub(super) fn new(
-        mut dice: Dice,
+        mut dice: Rng,
         employers: &Employers,
         rules: &RuleSet,
         hired: Day,

@@ -1,7 +1,7 @@
 //! What happens to a person, and when it is reported: a career from the first job on, drawn once.
 
-use super::dice::Dice;
 use super::providers::Employers;
+use super::rng::Rng;
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Act, Designation, SuspensionBasis};
 use crate::domain::rule_sets::RuleSet;
@@ -47,7 +47,7 @@ pub(super) enum Step {
 
 /// A career, as it is drawn.
 pub(super) struct Plan<'a> {
-    dice: &'a mut Dice,
+    dice: &'a mut Rng,
     employers: &'a Employers,
     rules: &'a RuleSet,
     through: Day,
@@ -56,7 +56,7 @@ pub(super) struct Plan<'a> {
 }
 
 /// How long a job lasts, in days: most are short.
-fn tenure(dice: &mut Dice) -> i32 {
+fn tenure(dice: &mut Rng) -> i32 {
     let mean = 1100.0;
     #[expect(clippy::cast_possible_truncation, reason = "at most some twenty years")]
     let days = (-(1.0 - dice.part()).ln() * mean).min(9000.0) as i32;
@@ -66,7 +66,7 @@ fn tenure(dice: &mut Dice) -> i32 {
 impl<'a> Plan<'a> {
     /// The reports about a person whose first job begins on a day, in the order in which they are made.
     pub(super) fn draw(
-        dice: &'a mut Dice,
+        dice: &'a mut Rng,
         employers: &'a Employers,
         rules: &'a RuleSet,
         hired: Day,

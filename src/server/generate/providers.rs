@@ -2,8 +2,8 @@
 
 use jiff::civil::date;
 
-use super::dice::Dice;
 use super::invented::{COUNTIES, npi, place};
+use super::rng::Rng;
 use super::{GenerateError, Telling};
 use crate::domain::command::Command;
 use crate::domain::day::{Day, Period};
@@ -45,14 +45,14 @@ impl Employers {
     }
 
     /// An employer, large ones more often.
-    pub(super) fn draw_any(&self, dice: &mut Dice) -> u32 {
+    pub(super) fn draw_any(&self, dice: &mut Rng) -> u32 {
         let part = dice.part();
         let at = self.up_to.partition_point(|up_to| *up_to <= part).min(self.up_to.len().saturating_sub(1));
         u32::try_from(at).unwrap_or(0)
     }
 
     /// An employer within the state mental health system.
-    pub(super) fn draw(&self, dice: &mut Dice) -> u32 {
+    pub(super) fn draw(&self, dice: &mut Rng) -> u32 {
         let drawn = (0..8).map(|_| self.draw_any(dice)).find(|provider| basis(*provider).is_some());
         drawn.unwrap_or(0)
     }
@@ -86,7 +86,7 @@ pub(super) enum Report {
 }
 
 /// Everything that is reported of a provider, in order.
-pub(super) fn plan(provider: u32, dice: &mut Dice, begins_on: Day, through: Day) -> Vec<(Day, Report)> {
+pub(super) fn plan(provider: u32, dice: &mut Rng, begins_on: Day, through: Day) -> Vec<(Day, Report)> {
     let mut reports = vec![(begins_on, Report::Register)];
     let first = |year| Day::from_civil(date(year, 1, 1));
     for year in begins_on.to_civil().year() + 1..=through.to_civil().year() {
@@ -110,7 +110,7 @@ pub(super) fn plan(provider: u32, dice: &mut Dice, begins_on: Day, through: Day)
 pub(super) fn tell(
     telling: &mut Telling<'_, '_, '_>,
     provider: u32,
-    dice: &mut Dice,
+    dice: &mut Rng,
     report: Report,
 ) -> Result<(), GenerateError> {
     match report {
@@ -153,7 +153,7 @@ fn open(
     telling.as_certifier(Command::OpenProviderPeriod { provider, kind, days, valid_through }).map(drop)
 }
 
-fn row(provider: u32, dice: &mut Dice) -> ProviderRow {
+fn row(provider: u32, dice: &mut Rng) -> ProviderRow {
     let number = usize::try_from(provider).unwrap_or(0) + 1;
     let place = place(dice);
     let (facility_type, kind) = match basis(provider) {

@@ -5,13 +5,13 @@ use crate::registry::Numbers;
 
 /// A row of random numbers.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Dice(Numbers);
+pub(super) struct Rng(Numbers);
 
-impl Dice {
+impl Rng {
     /// The dice of one thing among many of a kind, under a seed: what others draw does not change what it draws.
-    pub(super) fn of(seed: u64, kind: u64, which: u64) -> Dice {
+    pub(super) fn of(seed: u64, kind: u64, which: u64) -> Rng {
         let mut of_kind = Numbers::From(seed ^ kind.wrapping_mul(0xd6e8_feb8_6659_fd93));
-        Dice(Numbers::From(of_kind.draw() ^ which.wrapping_mul(0xa076_1d64_78bd_642f)))
+        Rng(Numbers::From(of_kind.draw() ^ which.wrapping_mul(0xa076_1d64_78bd_642f)))
     }
 
     pub(super) fn draw(&mut self) -> u64 {
