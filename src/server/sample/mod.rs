@@ -3,11 +3,11 @@
 //! Nobody in it exists, and no provider. It is told as agencies would tell it, one command after another, with dates
 //! counted back from today, so that it shows the same on any day; and its ids are the same on every machine.
 
+mod load;
 mod people;
 mod providers;
-mod telling;
 
-pub(super) use self::telling::application;
+pub(super) use self::load::application;
 
 use uuid::Uuid;
 
@@ -54,7 +54,7 @@ pub enum SampleError {
 pub async fn load(registry: &Registry) -> Result<Vec<SamplePerson>, SampleError> {
     let mut teller = Teller { registry, today: registry.head().today, step: 0, seed: 0 };
     providers::tell(&mut teller).await?;
-    let people = telling::tell(&mut teller).await?;
+    let people = load::tell(&mut teller).await?;
     for person in &people {
         let credential = person.credential.map(tracing::field::display);
         tracing::info!(credential, specialist = %person.specialist, shows = person.shows, "sample");
