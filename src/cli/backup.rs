@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::place::Place;
 use super::progress::Progress;
-use super::{Outcome, print, print_json, words};
+use super::{Outcome, display_text, print, print_json};
 use crate::store::backup::{Taken, backup};
 use crate::store::priority::{BESIDE, lower_priority};
 
@@ -58,7 +58,7 @@ impl Backup {
             print_json(&report)?;
         } else {
             let Report { backup, head, epoch, bytes, segments_copied, segments_kept, .. } = report;
-            let recorded_at = words::instant(taken.manifest.recorded_at);
+            let recorded_at = display_text::instant(taken.manifest.recorded_at);
             print(&format!(
                 "backed up to {backup}: revisions 1 to {head}\n\n  last record  {recorded_at}\n  epoch        {epoch}\n  \
                  size         {bytes} bytes\n  segments     {segments_copied} copied, {segments_kept} there already\n"

@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod connect;
 mod create;
+mod display_text;
 mod evaluate;
 mod export;
 mod failure;
@@ -23,7 +24,6 @@ mod restore;
 mod roster;
 mod serve;
 mod verify;
-mod words;
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::place::Place;
 use super::progress::Progress;
-use super::{Outcome, print, print_json, words};
+use super::{Outcome, display_text, print, print_json};
 use crate::domain::id::Revision;
 use crate::registry::clock;
 use crate::store::backup::{Cut, restore};
@@ -75,7 +75,7 @@ impl Restore {
             print_json(&report)?;
         } else {
             let Report { data_dir, registry, forked_after, epoch, head, .. } = report;
-            let known_until = words::instant(restored.known_until);
+            let known_until = display_text::instant(restored.known_until);
             print(&format!(
                 "restored to {data_dir}: revisions 1 to {forked_after}\n\n  registry     {registry}\n  last record  {known_until}\n  \
                  new epoch    {epoch}, begun in revision {head}\n"

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::words::code;
+use crate::cli::display_text::code;
 use crate::proto::v1::{
     Criterion, CriterionOutcome, CriterionResult, EvaluateApplicationResponse, Fee, FeeKind, SelectionPriority,
 };

@@ -8,7 +8,7 @@ use std::path::Path;
 use csv::StringRecord;
 
 use super::why_refused;
-use crate::cli::words::{code, day};
+use crate::cli::display_text::{code, day};
 use crate::proto::v1::verification_result::Outcome as Fared;
 use crate::proto::v1::{Reason, Standing, Verdict, VerificationResult};
 

@@ -13,7 +13,7 @@ pub use self::list::StaffList;
 use super::connect::Connection;
 use super::failure::Failure;
 use super::question::Question;
-use super::{Outcome, block_on, json, print, print_aside, words};
+use super::{Outcome, block_on, display_text, json, print, print_aside};
 use crate::proto::v1::stream_verify_credentials_request::Kind as Asked;
 use crate::proto::v1::stream_verify_credentials_response::Kind as Told;
 use crate::proto::v1::verification_result::Outcome as Fared;
@@ -227,10 +227,10 @@ impl Summary {
     fn text(&self) -> String {
         let mut text = format!("{} rows, known at revision {}\n\n", self.rows, self.known_at_revision);
         let counts = [
-            (words::verdict(Verdict::Confirmed), self.confirmed),
-            (words::verdict(Verdict::ConfirmedWithLimits), self.confirmed_with_limits),
-            (words::verdict(Verdict::NotConfirmed), self.not_confirmed),
-            (words::verdict(Verdict::Undetermined), self.undetermined),
+            (display_text::verdict(Verdict::Confirmed), self.confirmed),
+            (display_text::verdict(Verdict::ConfirmedWithLimits), self.confirmed_with_limits),
+            (display_text::verdict(Verdict::NotConfirmed), self.not_confirmed),
+            (display_text::verdict(Verdict::Undetermined), self.undetermined),
             ("REFUSED", self.refused),
         ];
         for (verdict, count) in counts.into_iter().filter(|(_, count)| *count > 0) {

@@ -2,16 +2,16 @@
 
 use jiff::Timestamp;
 
-use crate::cli::words::{self, code, day};
+use crate::cli::display_text::{self, code, day};
 use crate::domain::standing::Weight;
 use crate::proto::v1::{Answer, Credential, Designation, Reason, Verification};
 
 /// The answer as people read it: the verdict, why, and the two points in time that it holds for.
 pub fn text(asked: &str, verification: &Verification) -> String {
     let mut lines = Lines(String::new());
-    lines.0.push_str(&format!("{}  {asked}\n\n", words::verdict(verification.verdict())));
+    lines.0.push_str(&format!("{}  {asked}\n\n", display_text::verdict(verification.verdict())));
     if verification.standing.is_some() {
-        lines.line("standing", words::standing(verification.standing()));
+        lines.line("standing", display_text::standing(verification.standing()));
     }
     if let Some(credential) = &verification.credential {
         lines.credential(credential);
@@ -50,7 +50,7 @@ impl Lines {
             let mut label = label;
             for number in &verification.reasons {
                 let told = match Reason::try_from(*number) {
-                    Ok(reason) => (words::weight(reason), words::reason(reason)),
+                    Ok(reason) => (display_text::weight(reason), display_text::reason(reason)),
                     Err(_) => (Weight::Information, "A reason that this program does not know."),
                 };
                 if told.0 == weight {
@@ -69,7 +69,7 @@ impl Lines {
         let revision = answer.known_at_revision;
         let known_at = instant(answer).map_or_else(
             || format!("revision {revision}"),
-            |recorded_at| format!("revision {revision}, recorded {}", words::instant(recorded_at)),
+            |recorded_at| format!("revision {revision}, recorded {}", display_text::instant(recorded_at)),
         );
         self.line("known at", &known_at);
         let settled = match (answer.settled, answer.settles_on.map(day)) {
@@ -89,7 +89,7 @@ pub(super) fn instant(answer: &Answer) -> Option<Timestamp> {
 
 fn listed(designations: &[i32]) -> String {
     let known = designations.iter().filter_map(|number| Designation::try_from(*number).ok());
-    known.map(words::designation).collect::<Vec<_>>().join(", ")
+    known.map(display_text::designation).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::answer::instant;
-use crate::cli::words::{code, day};
+use crate::cli::display_text::{code, day};
 use crate::proto::v1::{Answer, Credential, Designation, Reason, Standing, Verdict, Verification};
 
 /// The answer. Values of the contract's enums are named as there; one that this program does not know is
