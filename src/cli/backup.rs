@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::data_dir_args::DataDirArgs;
 use super::failure::Failure;
-use super::place::Place;
 use super::progress::Progress;
 use super::{Outcome, display_text, print, print_json};
 use crate::store::backup::{Taken, backup};
@@ -19,7 +19,7 @@ pub struct Backup {
     #[arg(value_name = "DIR")]
     target: PathBuf,
     #[command(flatten)]
-    place: Place,
+    place: DataDirArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,

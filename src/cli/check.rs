@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::data_dir_args::DataDirArgs;
 use super::failure::Failure;
-use super::place::Place;
 use super::progress::Progress;
 use super::{Outcome, print, print_json};
 use crate::server::check::{CheckedAgenda, check};
@@ -20,7 +20,7 @@ pub struct Check {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["data_dir", "config"])]
     backup: Option<PathBuf>,
     #[command(flatten)]
-    place: Place,
+    place: DataDirArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,

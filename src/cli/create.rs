@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::data_dir_args::DataDirArgs;
 use super::failure::Failure;
-use super::place::Place;
 use super::{Outcome, print, print_json};
 use crate::server::setup::create;
 
@@ -12,7 +12,7 @@ use crate::server::setup::create;
 #[command(after_help = EXAMPLE)]
 pub struct Create {
     #[command(flatten)]
-    place: Place,
+    place: DataDirArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::data_dir_args::DataDirArgs;
 use super::failure::Failure;
-use super::place::Place;
 use super::progress::Progress;
 use super::{Outcome, print, print_json};
 use crate::store::{StoreOptions, rebuild};
@@ -13,7 +13,7 @@ use crate::store::{StoreOptions, rebuild};
 #[command(after_help = "Example:\n  cpss-registry rebuild --data-dir /var/lib/cpss-registry")]
 pub struct Rebuild {
     #[command(flatten)]
-    place: Place,
+    place: DataDirArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,

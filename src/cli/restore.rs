@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::data_dir_args::DataDirArgs;
 use super::failure::Failure;
-use super::place::Place;
 use super::progress::Progress;
 use super::{Outcome, display_text, print, print_json};
 use crate::domain::id::Revision;
@@ -27,7 +27,7 @@ pub struct Restore {
     #[arg(long, value_name = "TIME")]
     to_time: Option<Timestamp>,
     #[command(flatten)]
-    place: Place,
+    place: DataDirArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,

@@ -16,8 +16,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use self::fields::{Fields, word};
+use super::data_dir_args::DataDirArgs;
 use super::failure::Failure;
-use super::place::Place;
 use super::progress::Progress;
 use super::{Outcome, print, print_json};
 use crate::domain::fact::{Fact, RegistryFact, Role};
@@ -39,7 +39,7 @@ pub struct Export {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["data_dir", "config"])]
     backup: Option<PathBuf>,
     #[command(flatten)]
-    place: Place,
+    place: DataDirArgs,
     /// Print one JSON object about what was written
     #[arg(long)]
     json: bool,

@@ -8,7 +8,7 @@ use crate::server::config::{Config, Flags};
 
 /// The data directory, named or from the configuration.
 #[derive(Debug, clap::Args)]
-pub struct Place {
+pub struct DataDirArgs {
     /// The data directory [default: that of the configuration, else /var/lib/cpss-registry]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
@@ -17,7 +17,7 @@ pub struct Place {
     config: Option<String>,
 }
 
-impl Place {
+impl DataDirArgs {
     /// The data directory.
     pub fn data_dir(&self) -> Result<PathBuf, Failure> {
         let flags = Flags { data_dir: self.data_dir.clone(), config: self.config.clone(), ..Flags::default() };
