@@ -9,9 +9,9 @@
 //! They share the cores with the server and the others, as no attacker on a network does: without a line, and at the
 //! priority of the others, they would measure who gets a core. So their threads have the lowest priority, too.
 
+mod fixture;
 pub mod frames;
 mod peers;
-mod town;
 
 use std::process::Command;
 use std::sync::Arc;
@@ -22,8 +22,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::AsyncReadExt as _;
 use tokio::runtime::{Builder, Runtime};
 
+use self::fixture::Way;
 use self::peers::Harm;
-use self::town::Way;
 use crate::harness::Client;
 use crate::tls::place::{Place, question};
 

@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::fixture::Way;
 use super::frames::*;
-use super::town::Way;
 
 /// How long a slow peer lets pass between two bytes.
 const SLOWLY: Duration = Duration::from_millis(200);

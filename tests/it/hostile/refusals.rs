@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tonic::Code;
 
+use super::fixture::Way;
 use super::frames::*;
-use super::town::Way;
 use crate::harness::{Client, Process, Refusal as _, TODAY};
 use crate::tls::place::{Place, question};
 

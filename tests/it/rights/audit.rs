@@ -11,7 +11,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::town::Town;
+use super::town::Fixture;
 use crate::harness::requests::{bill, known_at, name, register_provider, verify, verify_with};
 use crate::harness::{Client, NOT_ON_FILE, Process, Refusal as _, TODAY, TestServer};
 
@@ -22,7 +22,7 @@ fn lines(data: &Path) -> Vec<Value> {
 
 #[tokio::test]
 async fn every_question_is_a_line_without_names() {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     let before = town.server.client().head().await + 1;
     town.server.client().specialist("Leopold", "Example-Marsh").await;
     let payer = town.server.client().calling_as("payer");

@@ -5,14 +5,14 @@ use cpss_registry::proto::v1::eligibility_item::BillingProvider;
 use cpss_registry::proto::v1::report_employment_end_request::Job;
 use tonic::Code;
 
-use super::town::{MADE_UP, Town};
+use super::town::{Fixture, MADE_UP};
 use crate::harness::Refusal as _;
 use crate::harness::requests::{bill, end_job, known_at, retract, start_job, verify};
 
 /// Of several credentials that are not a provider's to see, which one is told does not tell which are on file.
 #[tokio::test]
 async fn the_order_of_refusals_tells_nothing() {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     let of = |numbers: [&str; 2]| v1::ListChangesRequest {
         credential_numbers: numbers.map(str::to_owned).to_vec(),
         ..Default::default()
@@ -30,7 +30,7 @@ async fn the_order_of_refusals_tells_nothing() {
 /// The end of a job, reported by number: a number that nobody has, and somebody who never worked here.
 #[tokio::test]
 async fn a_number_without_a_job_here_is_like_none() {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     let mut told = Vec::new();
     for number in [town.south.number.as_str(), MADE_UP] {
         let by_number = Some(Job::CredentialNumber(number.to_owned()));
@@ -47,7 +47,7 @@ async fn a_number_without_a_job_here_is_like_none() {
 /// What would happen if somebody were hired is not told to one who has not hired.
 #[tokio::test]
 async fn a_start_that_is_only_judged_tells_nothing_of_a_stranger() {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     let start = start_job(&town.south.specialist_id, "north", "2026-02-20");
     let judged = town.as_north().validate(start.clone()).await;
     let employment = judged.employment.unwrap();
@@ -75,7 +75,7 @@ const HIRED_LONG_AGO: &str = "2024-07-01";
 /// Whoever was staff by a mistake is staff no more, whatever state of knowledge is asked for.
 #[tokio::test]
 async fn staff_is_who_is_staff_at_the_head() {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     let north = town.as_north();
     let started = north.report(start_job(&town.south.specialist_id, "north", "2026-02-20")).await;
     let get = v1::GetCredentialRequest { credential_number: town.south.number.clone(), ..Default::default() };
@@ -96,7 +96,7 @@ async fn staff_is_who_is_staff_at_the_head() {
 /// Another's identifier and one that nobody has are refused alike; one's own is answered.
 #[tokio::test]
 async fn identifiers_tell_nothing_of_other_providers() {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     let certifier = town.server.client().calling_as("certifier");
     for (id, value) in [("north", "1999999984"), ("south", "1999999976")] {
         let row = v1::UpdateProviderRequest {
@@ -125,7 +125,7 @@ async fn identifiers_tell_nothing_of_other_providers() {
 /// A name that is not the holder's is told alone, to whoever asks.
 #[tokio::test]
 async fn a_name_mismatch_stands_alone() {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     for caller in ["provider:north", "provider:south", "payer", "auditor", "registrar"] {
         let mut question = verify(&town.north.number, None, None);
         question.item.as_mut().unwrap().family_name = "Example-Nobody".to_owned();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tonic::Code;
 
-use super::town::{Row, Town, call};
+use super::town::{Fixture, Row, call};
 use crate::harness::Client;
 
 /// The methods that hide rows from a provider.
@@ -60,8 +60,8 @@ async fn medians<const N: usize>(caller: &Client, method: &str, calls: usize, ro
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn to_hide_takes_no_longer_than_not_to_know() {
-    let town = Town::built().await;
-    let (north, unknown) = (town.as_north(), Town::made_up(&town.south));
+    let town = Fixture::built().await;
+    let (north, unknown) = (town.as_north(), Fixture::made_up(&town.south));
     let (calls, part) = measure();
     let mut apart = Vec::new();
     for method in HIDING {

@@ -3,7 +3,7 @@
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::list_facts_request::Subject;
 
-use super::town::Town;
+use super::town::Fixture;
 use crate::harness::Refusal as _;
 use crate::harness::requests::{
     date, end_job, facts_of_specialist, name, new_request_id, retract, start_job, suspend, suspend_provider, verify,
@@ -19,7 +19,7 @@ fn question(number: &str) -> v1::VerifyCredentialRequest {
 
 #[tokio::test]
 async fn a_provider_is_told_a_verdict_on_others_and_the_credential_of_its_own() {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     let whole = town.server.client().verification_of(question(&town.south.number)).await;
     let own = town.as_north().verification_of(question(&town.north.number)).await;
     let credential = own.credential.expect("of own staff");
@@ -58,7 +58,7 @@ async fn a_provider_is_told_a_verdict_on_others_and_the_credential_of_its_own() 
 
 #[tokio::test]
 async fn a_payer_is_told_verdicts_reasons_standings_and_dates() {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     let payer = town.server.client().calling_as("payer");
     let whole = town.server.client().verification_of(question(&town.south.number)).await;
     let told = payer.verification_of(question(&town.south.number)).await;
@@ -74,7 +74,7 @@ async fn a_payer_is_told_verdicts_reasons_standings_and_dates() {
 
 #[tokio::test]
 async fn a_certifier_is_told_counts() {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     let certifier = town.server.client().calling_as("certifier");
     let end = v1::EndPeriodRequest {
         validate_only: true,
@@ -92,7 +92,7 @@ async fn a_certifier_is_told_counts() {
 
 #[tokio::test]
 async fn facts_are_told_to_whom_they_belong() {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     let registry = town.server.client();
     registry
         .report(v1::LimitCredentialRequest {
@@ -128,7 +128,7 @@ async fn facts_are_told_to_whom_they_belong() {
 /// A fact about its job is a provider's to amend, whoever recorded it: it is told who by role, and no note.
 #[tokio::test]
 async fn an_employer_is_told_the_role_of_another_who_recorded_a_fact_and_no_note() {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     let (north, registrar) = (town.as_north(), town.server.client().calling_as("registrar"));
     let note = "A note of the registrar's".to_owned();
     let second = v1::ReportEmploymentStartRequest {

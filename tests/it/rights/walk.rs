@@ -4,7 +4,7 @@
 use prost::bytes::Bytes;
 use tonic::{Code, Status};
 
-use super::town::{Row, Town, call};
+use super::town::{Fixture, Row, call};
 use crate::harness::raw::methods;
 use crate::harness::{Client, Refusal as _};
 
@@ -95,9 +95,9 @@ fn all_of(status: &Status, named: &Row, made_up: &Row) -> Vec<u8> {
 
 #[tokio::test]
 async fn every_method_by_every_role_on_own_rows_and_on_others() {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     let registry = town.server.client();
-    let made_up = Town::made_up(&town.south);
+    let made_up = Fixture::made_up(&town.south);
     let mut wrong = Vec::new();
     for (method, _) in methods() {
         let nobody = outcome(&registry.calling_as("nobody"), &method, &town.north, "north").await;
@@ -143,7 +143,7 @@ async fn every_method_by_every_role_on_own_rows_and_on_others() {
 
 #[tokio::test]
 async fn a_provider_names_no_other_provider_on_file_or_not() {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     let north = town.as_north();
     for method in [
         "VerificationService/VerifyCredential",

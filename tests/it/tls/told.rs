@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 
 use super::place::{Place, client};
 use crate::harness::{Client, Refusal as _};
-use crate::rights::town::{Row, Town, call};
+use crate::rights::town::{Fixture, Row, call};
 
 const VERIFICATION: [&str; 3] = ["VerifyCredential", "BatchVerifyCredentials", "StreamVerifyCredentials"];
 const ELIGIBILITY: [&str; 3] =
@@ -107,7 +107,7 @@ fn left(whole: Told, role: &str, is_own: bool) -> Told {
 
 /// A registry with two providers and their staff, behind TLS.
 async fn place_with_town() -> (Place, tempfile::TempDir, Row, Row) {
-    let town = Town::built().await;
+    let town = Fixture::built().await;
     let (north, south) = (town.north, town.south);
     let data = town.server.stop().await;
     let registry = registry_id(data.path()).unwrap().to_string();
@@ -163,7 +163,7 @@ async fn who_may_not_ask_is_told_nothing_by_any_way() {
     for method in ["GetCredential", "ListStandingPeriods"] {
         assert!(sent(&provider, method, &north, "north").await.is_ok(), "{method}");
         let hidden = sent(&provider, method, &south, "north").await.unwrap_err();
-        let unknown = sent(&provider, method, &Town::made_up(&south), "north").await.unwrap_err();
+        let unknown = sent(&provider, method, &Fixture::made_up(&south), "north").await.unwrap_err();
         assert_eq!(hidden.told(), (Code::NotFound, "NOT_FOUND".to_owned()), "{method}");
         assert_eq!(hidden.told(), unknown.told(), "{method}");
     }
