@@ -97,13 +97,13 @@ impl Sizes {
 }
 
 /// A registry of long texts.
-struct Town {
+struct Fixture {
     holders: Vec<String>,
     people: Vec<String>,
 }
 
-impl Town {
-    async fn build(client: &Client) -> Town {
+impl Fixture {
+    async fn build(client: &Client) -> Fixture {
         for id in ["from", "to"] {
             client
                 .report(v1::RegisterProviderRequest { provider_id: id.to_owned(), ..register_provider("Merger") })
@@ -131,7 +131,7 @@ impl Town {
             })
         });
         let holders = import(client, transferred.collect()).await;
-        Town { holders: holders.into_iter().map(|outcome| outcome.credential_number).collect(), people }
+        Fixture { holders: holders.into_iter().map(|outcome| outcome.credential_number).collect(), people }
     }
 }
 
@@ -139,7 +139,7 @@ impl Town {
 async fn no_answer_is_larger_than_clients_take() {
     let server = TestServer::start(TODAY).await;
     let client = server.client();
-    let (town, mut sizes) = (Town::build(&client).await, Sizes::default());
+    let (town, mut sizes) = (Fixture::build(&client).await, Sizes::default());
     providers(&client, &mut sizes).await;
     people(&client, &town, &mut sizes).await;
     credentials(&client, &town, &mut sizes).await;
@@ -191,7 +191,7 @@ async fn providers(client: &Client, sizes: &mut Sizes) {
     sizes.of(client, v1::GetProgramStatisticsRequest::default()).await;
 }
 
-async fn people(client: &Client, town: &Town, sizes: &mut Sizes) {
+async fn people(client: &Client, town: &Fixture, sizes: &mut Sizes) {
     let registered = v1::RegisterSpecialistRequest { name: long_name(), ..register_specialist("", "") };
     let registered = sizes.recorded(client, registered).await.specialist.unwrap();
     let change = change_name(&registered.specialist_id, "", "");
@@ -215,7 +215,7 @@ async fn people(client: &Client, town: &Town, sizes: &mut Sizes) {
     sizes.recorded(client, issue(&specialist_id, EFFECTIVE_FROM)).await;
 }
 
-async fn credentials(client: &Client, town: &Town, sizes: &mut Sizes) {
+async fn credentials(client: &Client, town: &Fixture, sizes: &mut Sizes) {
     let number = || town.holders[0].clone();
     /// A command about the first holder's credential.
     macro_rules! of_the_first {
@@ -244,7 +244,7 @@ async fn credentials(client: &Client, town: &Town, sizes: &mut Sizes) {
     of_the_first!(RevokeCredentialRequest { effective_from: on("2025-08-01"), basis: basis });
 }
 
-async fn jobs(client: &Client, town: &Town, sizes: &mut Sizes) {
+async fn jobs(client: &Client, town: &Fixture, sizes: &mut Sizes) {
     let job =
         v1::ReportEmploymentStartRequest { position: long(200), ..start_job(&town.people[0], "from", "2025-12-01") };
     let job = sizes.recorded(client, job).await.employment.unwrap().employment_id;
@@ -279,7 +279,7 @@ async fn jobs(client: &Client, town: &Town, sizes: &mut Sizes) {
     }
 }
 
-async fn questions(client: &Client, town: &Town, sizes: &mut Sizes) {
+async fn questions(client: &Client, town: &Fixture, sizes: &mut Sizes) {
     sizes.of(client, verify(&town.holders[1], None, None)).await;
     sizes.of(client, bill(&town.holders[1], "from", TODAY)).await;
     sizes.of(client, periods(&town.holders[0], None)).await;

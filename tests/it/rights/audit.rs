@@ -11,7 +11,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::town::Fixture;
+use super::fixture::Fixture;
 use crate::harness::requests::{bill, known_at, name, register_provider, verify, verify_with};
 use crate::harness::{Client, NOT_ON_FILE, Process, Refusal as _, TODAY, TestServer};
 

@@ -5,7 +5,7 @@ use cpss_registry::proto::v1::eligibility_item::BillingProvider;
 use cpss_registry::proto::v1::report_employment_end_request::Job;
 use tonic::Code;
 
-use super::town::{Fixture, MADE_UP};
+use super::fixture::{Fixture, MADE_UP};
 use crate::harness::Refusal as _;
 use crate::harness::requests::{bill, end_job, known_at, retract, start_job, verify};
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tonic::Code;
 
-use super::town::{Fixture, Row, call};
+use super::fixture::{Fixture, Row, call};
 use crate::harness::Client;
 
 /// The methods that hide rows from a provider.

@@ -3,7 +3,7 @@
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::list_facts_request::Subject;
 
-use super::town::Fixture;
+use super::fixture::Fixture;
 use crate::harness::Refusal as _;
 use crate::harness::requests::{
     date, end_job, facts_of_specialist, name, new_request_id, retract, start_job, suspend, suspend_provider, verify,

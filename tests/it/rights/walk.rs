@@ -4,7 +4,7 @@
 use prost::bytes::Bytes;
 use tonic::{Code, Status};
 
-use super::town::{Fixture, Row, call};
+use super::fixture::{Fixture, Row, call};
 use crate::harness::raw::methods;
 use crate::harness::{Client, Refusal as _};
 

@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 
 use super::place::{Place, client};
 use crate::harness::{Client, Refusal as _};
-use crate::rights::town::{Fixture, Row, call};
+use crate::rights::fixture::{Fixture, Row, call};
 
 const VERIFICATION: [&str; 3] = ["VerifyCredential", "BatchVerifyCredentials", "StreamVerifyCredentials"];
 const ELIGIBILITY: [&str; 3] =

@@ -26,18 +26,18 @@ pub struct Row {
 pub const MADE_UP: &str = "CPS-0000-0000-0";
 
 /// A registry with two providers and their staff.
-pub struct Town {
+pub struct Fixture {
     pub server: TestServer,
     pub north: Row,
     pub south: Row,
 }
 
-impl Town {
-    pub async fn built() -> Town {
+impl Fixture {
+    pub async fn built() -> Fixture {
         let server = TestServer::start(TODAY).await;
         let north = row(&server.client(), "north", "Rosalind", "Example-Northey").await;
         let south = row(&server.client(), "south", "Ottoline", "Example-Southey").await;
-        Town { server, north, south }
+        Fixture { server, north, south }
     }
 
     /// Somebody and something that is nowhere on file, with ids of the same form as those of a row.
