@@ -10,7 +10,7 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use rusqlite::{Connection, OpenFlags, named_params};
 
-use super::clerk::{Clerk, FIRST, identifiers};
+use super::random_reporter::{FIRST, RandomReporter, identifiers};
 use crate::harness::requests::{date, known_at};
 use crate::harness::{Client, NOT_ON_FILE};
 
@@ -61,7 +61,7 @@ impl Claim {
 
 /// Every claim that a clerk's history could give rise to: every credential and one that is none, every provider by its id
 /// and by every identifier, every day up to today. With `codes`, every designation as well.
-pub fn every_claim(clerk: &Clerk, codes: bool) -> Vec<Claim> {
+pub fn every_claim(clerk: &RandomReporter, codes: bool) -> Vec<Claim> {
     let mut providers: Vec<(&'static str, String)> =
         clerk.providers.iter().map(|id| ("PROVIDER_ID", id.clone())).collect();
     providers.push(("PROVIDER_ID", "not-on-file".to_owned()));

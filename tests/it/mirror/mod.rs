@@ -5,8 +5,8 @@
 //! how often the mirror is killed while the registry is under load.
 
 mod answers;
-mod clerk;
 mod program;
+mod random_reporter;
 mod reconnect;
 mod spellings;
 
@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 use jiff::civil::Date;
 
 use self::answers::{Claim, Reader, compare, every_claim, registry};
-use self::clerk::{BEGINNING, Clerk};
 use self::program::{Running, copy_once, run};
+use self::random_reporter::{BEGINNING, RandomReporter};
 use super::feed::crowd;
 use super::harness::requests::{end_period, retract};
 use super::harness::scenes::Qualified;
@@ -34,7 +34,7 @@ fn setting(name: &str, default: usize) -> usize {
 }
 
 /// Every answer of a copy, against the registry's.
-async fn compare_everything(file: &Path, client: &Client, clerk: &Clerk) -> [usize; 5] {
+async fn compare_everything(file: &Path, client: &Client, clerk: &RandomReporter) -> [usize; 5] {
     let reader = Reader::open(file);
     let mut seen = [0; 5];
     for codes in [false, true] {
@@ -56,7 +56,7 @@ async fn a_copy_built_from_the_feed_answers_every_claim_as_the_registry() {
         let client = server.client();
         let scratch = tempfile::tempdir().unwrap();
         let file = scratch.path().join("copy.db");
-        let mut clerk = Clerk::begin(&client, seed as u64).await;
+        let mut clerk = RandomReporter::begin(&client, seed as u64).await;
         for _ in 0..4 {
             clerk.report_some(45).await;
             copy_once(&file, server.address());
@@ -151,7 +151,7 @@ async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
     let file = scratch.path().join("copy.db");
     let (process, client) = Process::start(data.path(), BEGINNING);
     let address = process.listening();
-    let mut clerk = Clerk::begin(&client, 7).await;
+    let mut clerk = RandomReporter::begin(&client, 7).await;
     clerk.report_some(60).await;
     let mut cascade = Cascade::begin(&client, people).await;
     copy_once(&file, address);
@@ -218,7 +218,7 @@ fn holders(reader: &mut Reader, provider: &str) -> Vec<String> {
     rows.map(Result::unwrap).collect()
 }
 
-fn go_on_reporting(mut clerk: Clerk, enough: Arc<AtomicBool>) -> tokio::task::JoinHandle<Clerk> {
+fn go_on_reporting(mut clerk: RandomReporter, enough: Arc<AtomicBool>) -> tokio::task::JoinHandle<RandomReporter> {
     tokio::spawn(async move {
         while !enough.load(Ordering::Relaxed) {
             clerk.report_some(5).await;
@@ -233,7 +233,7 @@ async fn what_is_no_copy_of_this_history_is_refused_and_made_anew_on_demand() {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("copy.db");
     let (one, other) = (TestServer::start(BEGINNING).await, TestServer::start(BEGINNING).await);
-    let mut clerk = Clerk::begin(&one.client(), 3).await;
+    let mut clerk = RandomReporter::begin(&one.client(), 3).await;
     clerk.report_some(30).await;
     other.client().qualified_provider("Yazoo Example Clinic").await;
     copy_once(&file, one.address());

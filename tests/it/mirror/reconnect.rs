@@ -9,8 +9,8 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::answers::Reader;
-use super::clerk::BEGINNING;
 use super::program::{Running, copy_once};
+use super::random_reporter::BEGINNING;
 use crate::harness::Process;
 
 /// An address that leads to wherever the registry is at the moment.

@@ -6,8 +6,8 @@ use cpss_registry::proto::v1::eligibility_item::BillingProvider;
 use rusqlite::{Connection, named_params};
 
 use super::answers::{Claim, ELIGIBILITY, Reader, compare, registry};
-use super::clerk::BEGINNING;
 use super::program::copy_once;
+use super::random_reporter::BEGINNING;
 use crate::harness::requests::{bill, new_request_id, qualify};
 use crate::harness::{NOT_ON_FILE, Refusal as _, TestServer};
 use crate::histories::Random;

@@ -22,7 +22,7 @@ pub const FIRST: Date = date(2025, 11, 1);
 pub const BEGINNING: &str = "2026-01-05";
 
 /// Who reports, and what is on file.
-pub struct Clerk {
+pub struct RandomReporter {
     random: Random,
     registry: Client,
     /// The registry's today.
@@ -47,10 +47,10 @@ pub fn identifiers() -> Vec<Identifier> {
     vec![medicaid("00220001"), medicaid("00220002"), npi("1234567893"), npi("1245319599")]
 }
 
-impl Clerk {
+impl RandomReporter {
     /// A clerk with some providers and people on file.
-    pub async fn begin(registry: &Client, seed: u64) -> Clerk {
-        let mut clerk = Clerk {
+    pub async fn begin(registry: &Client, seed: u64) -> RandomReporter {
+        let mut clerk = RandomReporter {
             random: Random::new(seed),
             registry: registry.clone(),
             today: BEGINNING.parse().unwrap(),
@@ -109,7 +109,7 @@ impl Clerk {
         (first, self.random.chance(65).then_some(last))
     }
 
-    fn one_of(&mut self, from: fn(&Clerk) -> &Vec<String>) -> String {
+    fn one_of(&mut self, from: fn(&RandomReporter) -> &Vec<String>) -> String {
         let at = self.random.index(from(self).len().max(1));
         from(self).get(at).cloned().unwrap_or_else(|| "nobody".to_owned())
     }
