@@ -10,7 +10,7 @@ use cpss_registry::domain::fact::{EmploymentEndReason, Fact, Recorded, Role};
 use cpss_registry::domain::id::{EmploymentId, FactId};
 
 use super::histories::Random;
-use super::issuance::office::Office;
+use super::issuance::evaluation_fixture::EvaluationFixture;
 use super::model::amendments::Case;
 
 const FIRST: i32 = 19_000;
@@ -74,7 +74,7 @@ fn amendments_are_accepted_and_refused_as_the_specification_says() {
     let mut seen: BTreeMap<(&str, &str), u32> = BTreeMap::new();
     for seed in 0..histories {
         let mut random = Random::new(seed);
-        let mut office = Office::new("1980-02-29".parse().unwrap());
+        let mut office = EvaluationFixture::new("1980-02-29".parse().unwrap());
         let (mut jobs, id) = (Vec::new(), office.person.id);
         for step in 0..40 {
             let (caller, imported) = match random.between(0, 9) {
@@ -116,7 +116,7 @@ fn amendments_are_accepted_and_refused_as_the_specification_says() {
 }
 
 /// A registry of one person, and the office's answers to a provider and to the registrar.
-struct Desk(Office);
+struct Desk(EvaluationFixture);
 
 impl Desk {
     fn submit(&mut self, role: Role, command: &Command) -> Result<Vec<Fact>, Rejection> {
@@ -146,7 +146,7 @@ fn refused(found: Result<impl std::fmt::Debug, Rejection>) -> (Refusal, String) 
 
 #[test]
 fn a_refusal_to_give_days_back_names_the_first_that_the_registrar_took() {
-    let mut desk = Desk(Office::new("1980-02-29".parse().unwrap()));
+    let mut desk = Desk(EvaluationFixture::new("1980-02-29".parse().unwrap()));
     let employment = desk.start("Peer", FIRST).unwrap();
     let provider = Role::Provider("region-1".parse().unwrap());
     let last = |days| Command::EndEmployment {
@@ -175,7 +175,7 @@ fn a_position_in_capitals_is_the_same_position() {
         ("ΣΥΜΒΟΥΛΟΣ", "συμβουλος", true),
         ("Straße", "Strase", false),
     ] {
-        let mut desk = Desk(Office::new("1980-02-29".parse().unwrap()));
+        let mut desk = Desk(EvaluationFixture::new("1980-02-29".parse().unwrap()));
         desk.start(first, FIRST).unwrap();
         let again = desk.start(second, FIRST);
         assert_eq!(again.is_err(), is_same, "{first} and {second}");

@@ -9,11 +9,11 @@ use cpss_registry::domain::decide::{Rejection, evaluate_application};
 use cpss_registry::domain::evaluation::{Application, Education, Evaluation, ExamAttempt, LivedExperience, Training};
 use cpss_registry::domain::fact::Designation;
 
-use super::office::{Office, day, of_word, period};
+use super::evaluation_fixture::{EvaluationFixture, day, of_word, period};
 
 /// An application, and the office where it is made.
 pub struct Case {
-    pub office: Office,
+    pub office: EvaluationFixture,
     pub asked: IssueCredential,
     jobs: Vec<(String, String, bool)>,
     born: Day,
@@ -30,7 +30,7 @@ impl Case {
         };
         let at = |month_and_day: &str| of_year(year, month_and_day);
         let born = day("1990-06-15");
-        let office = Office::new(born);
+        let office = EvaluationFixture::new(born);
         let training = Training {
             completed_on: at("03-09"),
             designation: Some(Designation::AdultAndRecovery),

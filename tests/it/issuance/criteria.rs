@@ -8,7 +8,7 @@ use cpss_registry::domain::evaluation::{Assessment, FeeKind};
 use cpss_registry::domain::fact::{Criterion, CriterionOutcome};
 
 use super::case::Case;
-use super::office::{columns, lines, word};
+use super::evaluation_fixture::{columns, lines, word};
 use super::plain;
 
 /// Holds every line of a table against the evaluation, and the evaluation against the plain reading of the rules.

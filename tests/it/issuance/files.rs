@@ -6,7 +6,7 @@ use cpss_registry::registry::{Options, Registry};
 use cpss_registry::rules;
 use cpss_registry::store::{OpenMode, StoreOptions};
 
-use super::office::{columns, lines, shipped};
+use super::evaluation_fixture::{columns, lines, shipped};
 
 /// What is written in the shipped file | what in its place | the line it is told for, by how it begins | what is told.
 const MISTAKES: &str = r#"

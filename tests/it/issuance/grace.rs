@@ -6,7 +6,7 @@ use cpss_registry::domain::decide::Grounds;
 use cpss_registry::domain::verdict::{AskedProvider, Designations, Finding, Found, Known, Question, Settlement};
 use cpss_registry::rules::{self, RuleText};
 
-use super::office::{Office, columns, day, period, scenes, shipped, word};
+use super::evaluation_fixture::{EvaluationFixture, columns, day, period, scenes, shipped, word};
 use super::story::Story;
 
 /// The first day of the third set.
@@ -65,8 +65,8 @@ const SEPARATIONS: &str = "
         third   | 2027-09-30 SEPARATED, 2027-10-01 LAPSED, 2027-10-16 LAPSED
 ";
 
-fn told(sets: Vec<RuleText>, history: &str) -> Office {
-    let office = Office::under(sets, day("1990-06-15"));
+fn told(sets: Vec<RuleText>, history: &str) -> EvaluationFixture {
+    let office = EvaluationFixture::under(sets, day("1990-06-15"));
     let before = "job 2010-01-01.. region-1; transferred 2019-10-01..2023-09-30; renew hours 20";
     Story::told(office, &format!("{before}; {history}")).office
 }
@@ -97,7 +97,7 @@ fn who_is_separated_keeps_the_credential_and_may_not_practice() {
 }
 
 /// The answer about a day, and whether it is settled, when all days are past.
-fn answer(office: &Office, found: Found<'_>, as_of: Day, provider: Option<&str>) -> (Finding, Settlement) {
+fn answer(office: &EvaluationFixture, found: Found<'_>, as_of: Day, provider: Option<&str>) -> (Finding, Settlement) {
     let known = Known { law: Some(&office.law), today: Some(day("2030-01-01")) };
     let file = provider.and_then(|id| office.provider(&id.parse().unwrap()));
     let provider = provider.map(|id| AskedProvider { id, timeline: file.as_ref().map(|file| file.timeline.as_ref()) });
@@ -148,7 +148,7 @@ fn applications_are_judged_by_it_from_its_first_day() {
         "recovery_only_trained_before = 2020-01-01",
     ]);
     let mut case = super::case::Case::read("cpssp-2025", "hours 150; for RECOVERY_ONLY");
-    case.office.law = Office::under(sets, day("1990-06-15")).law;
+    case.office.law = EvaluationFixture::under(sets, day("1990-06-15")).law;
     for (applied_on, rule_set, hours, before) in
         [("2026-06-30", "cpssp-2025", "100 hours", "2021-05-01"), ("2026-07-01", "third", "200 hours", "2020-01-01")]
     {

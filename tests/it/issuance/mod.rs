@@ -1,13 +1,13 @@
 //! Issuance and renewal by the published rules: sections 7, 8 and 11 of the specification, in tables.
 //!
-//! [`office`] is a registrar's office in memory, [`case`] reads a line about an application, [`story`] a line about a
+//! [`evaluation_fixture`] is a registrar's office in memory, [`case`] reads a line about an application, [`story`] a line about a
 //! credential, and [`plain`] judges an application by the specification's table alone.
 
 mod case;
 mod criteria;
+pub mod evaluation_fixture;
 mod files;
 mod grace;
-pub mod office;
 mod plain;
 mod property;
 mod renewal;

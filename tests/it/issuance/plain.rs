@@ -6,7 +6,7 @@ use cpss_registry::domain::evaluation::Education;
 use cpss_registry::domain::fact::{CriterionOutcome, Designation};
 use cpss_registry::domain::specialist::Job;
 
-use super::office::{day, period};
+use super::evaluation_fixture::{day, period};
 use CriterionOutcome::{Met, NotRequired, Undetermined, Unmet};
 
 /// The ten outcomes, in the order of the table.

@@ -12,7 +12,7 @@ use cpss_registry::domain::evaluation::{Application, Education, Evaluation, Exam
 use cpss_registry::domain::fact::{CredentialPeriodKind, Designation, Fact, Issuance, IssuanceBasis, SpecialistFact};
 use cpss_registry::domain::specialist::Specialist;
 
-use super::office::{Office, day};
+use super::evaluation_fixture::{EvaluationFixture, day};
 use super::plain;
 use super::story::{Story, answered};
 use crate::histories::Random;
@@ -21,7 +21,7 @@ use crate::histories::Random;
 fn issuing_succeeds_exactly_when_the_evaluation_says_so() {
     let count: u64 = std::env::var("CPSS_APPLICATIONS").map_or(5_000, |count| count.parse().unwrap());
     let began = Instant::now();
-    let mut office = Office::new(day("1990-06-15"));
+    let mut office = EvaluationFixture::new(day("1990-06-15"));
     let mut answers: BTreeMap<String, u64> = BTreeMap::new();
     for seed in 0..count {
         let mut random = Random::new(seed);
@@ -110,7 +110,7 @@ fn cohort_date(from: Day) -> Day {
 }
 
 /// A random application, with its applicant put on file. Most of what it says is in order, so that some succeed.
-fn application(random: &mut Random, office: &mut Office) -> IssueCredential {
+fn application(random: &mut Random, office: &mut EvaluationFixture) -> IssueCredential {
     let around = [("2019-03-02", 40), ("2021-05-01", 3), ("2026-03-02", 40), ("2024-02-29", 1)];
     let (middle, spread) = *random.pick(&around);
     let applied_on = day(middle).plus(random.between(-spread, spread));
@@ -152,7 +152,7 @@ fn application(random: &mut Random, office: &mut Office) -> IssueCredential {
 }
 
 /// Jobs, a death, a credential from before.
-fn happenings(random: &mut Random, office: &mut Office, effective_from: Day) {
+fn happenings(random: &mut Random, office: &mut EvaluationFixture, effective_from: Day) {
     for _ in 0..random.between(1, 2) {
         let provider =
             *random.pick(&["region-1", "region-1", "region-1", "region-2", "delta-house", "old-mill", "piney-va"]);

@@ -7,11 +7,11 @@ use cpss_registry::domain::decide::Rejection;
 use cpss_registry::domain::fact::{Fact, SpecialistFact};
 
 use super::case::Case;
-use super::office::{Office, columns, day, lines, scenes, word};
+use super::evaluation_fixture::{EvaluationFixture, columns, day, lines, scenes, word};
 use super::story::{Story, answered};
 
-fn office() -> Office {
-    Office::new(day("1990-06-15"))
+fn office() -> EvaluationFixture {
+    EvaluationFixture::new(day("1990-06-15"))
 }
 
 #[test]

@@ -8,17 +8,17 @@ use cpss_registry::domain::fact::{
     Act, CredentialPeriodKind, Designation, EmploymentEndReason, Fact, RevocationBasis, SpecialistFact, SuspensionBasis,
 };
 
-use super::office::{Office, day, period};
+use super::evaluation_fixture::{EvaluationFixture, day, period};
 
 /// What happened so far.
 #[derive(Clone)]
 pub struct Story {
-    pub office: Office,
+    pub office: EvaluationFixture,
 }
 
 impl Story {
     /// The story of a line, told in an office. Every step is accepted.
-    pub fn told(office: Office, line: &str) -> Story {
+    pub fn told(office: EvaluationFixture, line: &str) -> Story {
         let mut story = Story { office };
         for step in line.split(';').map(str::trim).filter(|step| !step.is_empty()) {
             let answer = story.step(step);

@@ -91,7 +91,7 @@ pub fn shipped() -> Vec<RuleText> {
 
 /// The office.
 #[derive(Clone)]
-pub struct Office {
+pub struct EvaluationFixture {
     pub law: Law,
     pub person: SpecialistFile,
     rule_sets: Vec<RuleText>,
@@ -102,16 +102,16 @@ pub struct Office {
     minted: u64,
 }
 
-impl Office {
+impl EvaluationFixture {
     /// The office under the shipped rules, with a person on file who was born on this day.
-    pub fn new(born: Day) -> Office {
-        Office::under(shipped(), born)
+    pub fn new(born: Day) -> EvaluationFixture {
+        EvaluationFixture::under(shipped(), born)
     }
 
     /// The office under these rules.
-    pub fn under(rule_sets: Vec<RuleText>, born: Day) -> Office {
+    pub fn under(rule_sets: Vec<RuleText>, born: Day) -> EvaluationFixture {
         let id = SpecialistId::from_number(1);
-        let mut office = Office {
+        let mut office = EvaluationFixture {
             law: law(&rule_sets, None),
             person: SpecialistFile { id, facts: Vec::new() },
             rule_sets,
@@ -237,7 +237,7 @@ fn law(rule_sets: &[RuleText], records_begin: Option<Day>) -> Law {
     Law::new(sets, records_begin).unwrap()
 }
 
-impl Grounds for Office {
+impl Grounds for EvaluationFixture {
     fn law(&self) -> &Law {
         &self.law
     }
@@ -247,7 +247,7 @@ impl Grounds for Office {
     }
 }
 
-impl Desk for Office {
+impl Desk for EvaluationFixture {
     fn today(&self) -> Day {
         day("2030-01-01")
     }
