@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use super::harness::{Client, Process, TODAY};
-use super::tls::place::set_up;
+use super::tls::tls_server::set_up;
 
 /// The binary that the tests run.
 const BINARY: &str = env!("CARGO_BIN_EXE_cpss-registry");

@@ -9,7 +9,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
 use super::sandbox::program;
 use crate::harness::NOT_ON_FILE;
-use crate::tls::place::{Place, question};
+use crate::tls::tls_server::{TlsServer, question};
 
 const ROLES: [&str; 5] = ["registrar", "certifier", "provider", "payer", "auditor"];
 
@@ -27,8 +27,8 @@ impl Invited {
 }
 
 /// A server at another address than the one that it was set up with, and a client of each kind.
-async fn place() -> (Place, Vec<Invited>) {
-    let place = Place::start();
+async fn place() -> (TlsServer, Vec<Invited>) {
+    let place = TlsServer::start();
     let address = place.process.listening();
     let config = place.read("config.toml").replacen("127.0.0.1:0", &address.to_string(), 1);
     fs::write(place.file("config.toml"), config).unwrap();

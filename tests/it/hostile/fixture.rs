@@ -16,7 +16,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
-use crate::tls::place::{Place, client};
+use crate::tls::tls_server::{TlsServer, client};
 
 /// About what a connection takes of a line, and its handshake.
 const CONNECTION_BYTES: usize = 256;
@@ -64,7 +64,7 @@ pub struct Way {
 
 impl Way {
     /// The way of strangers, and of one client that is on the list and means harm, over a line of so many Mbit/s.
-    pub async fn to(place: &Place, mbits: u32) -> Way {
+    pub async fn to(place: &TlsServer, mbits: u32) -> Way {
         setup::add_client(place.directory(), &client("greedy", "payer")).unwrap();
         place.hang_up_until("list of clients taken").await;
         Way {
@@ -123,7 +123,7 @@ impl Way {
     }
 }
 
-fn config(place: &Place, name: Option<&str>) -> ClientConfig {
+fn config(place: &TlsServer, name: Option<&str>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(place.read("ca.crt").as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(crypto::ring::default_provider());

@@ -25,7 +25,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::fixture::Way;
 use self::peers::Harm;
 use crate::harness::Client;
-use crate::tls::place::{Place, question};
+use crate::tls::tls_server::{TlsServer, question};
 
 /// How much more memory the server may have while it is attacked: less than a thousand strangers in the middle of their
 /// handshakes, and the connections of one client with all that it does not read.
@@ -83,7 +83,7 @@ struct Met {
 
 impl Met {
     /// Lets clients ask for so long.
-    async fn with(&mut self, place: &Place, clients: &[Client], time: Duration) {
+    async fn with(&mut self, place: &TlsServer, clients: &[Client], time: Duration) {
         let stop = Arc::new(AtomicBool::new(false));
         let asking: Vec<_> =
             clients.iter().map(|client| tokio::spawn(ask(client.clone(), Arc::clone(&stop)))).collect();
@@ -134,7 +134,7 @@ async fn the_others_are_answered_and_memory_is_bounded() {
     let is_full = std::env::var_os("CPSS_HOSTILE_SECONDS").is_some();
     let seconds = Duration::from_secs(number("CPSS_HOSTILE_SECONDS", 3));
     let connections = number("CPSS_HOSTILE_CONNECTIONS", 500);
-    let place = Place::start();
+    let place = TlsServer::start();
     let mbits = u32::try_from(number("CPSS_HOSTILE_MBITS", 100)).unwrap();
     let way = Way::to(&place, mbits).await;
     let token = place.let_in_by_token("medicaid", "payer").await;

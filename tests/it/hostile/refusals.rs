@@ -12,7 +12,7 @@ use tonic::Code;
 use super::fixture::Way;
 use super::frames::*;
 use crate::harness::{Client, Process, Refusal as _, TODAY};
-use crate::tls::place::{Place, question};
+use crate::tls::tls_server::{TlsServer, question};
 
 /// How long a peer is waited for that has to be cut off.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,7 +35,7 @@ async fn is_cut_off(mut stream: TlsStream<TcpStream>, mut next: impl FnMut(u32) 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_compressed_message_is_refused_and_not_inflated() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let way = Way::to(&place, 10_000).await;
     let registrar = place.client("registrar").await;
     let mut request = tonic::Request::new(question());
@@ -62,7 +62,7 @@ async fn a_compressed_message_is_refused_and_not_inflated() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stranger_that_says_much_is_cut_off() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let way = Way::to(&place, 10_000).await;
     let verify = call("VerificationService/VerifyCredential");
     let large = [verify, field("x", &"m".repeat(10_000))].concat();
@@ -79,7 +79,7 @@ async fn a_stranger_that_says_much_is_cut_off() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_has_so_many_calls_and_headers_are_so_large() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let way = Way::to(&place, 10_000).await;
     let (mut h2, connection) = h2::client::handshake(way.client().await.unwrap()).await.unwrap();
     tokio::spawn(connection);
@@ -101,7 +101,7 @@ async fn a_connection_has_so_many_calls_and_headers_are_so_large() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_large_calls_have_large_messages() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let way = Way::to(&place, 10_000).await;
     let item = v1::VerificationItem { correlation_id: "m".repeat(40_000), ..question().item.unwrap() };
     let large = v1::VerifyCredentialRequest { item: Some(item.clone()), ..Default::default() };
@@ -125,7 +125,7 @@ async fn only_large_calls_have_large_messages() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_calls_of_a_client_are_counted_until_their_answers_are_read() {
-    let place = Place::start_with(&["--streams-per-client", "3"]);
+    let place = TlsServer::start_with(&["--streams-per-client", "3"]);
     let registrar = place.client("registrar").await;
     let items = vec![question().item.unwrap(); 1000];
     let batch = v1::BatchVerifyCredentialsRequest { items, ..Default::default() };
@@ -160,7 +160,7 @@ fn path(method: &str) -> http::uri::PathAndQuery {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handshake_is_not_waited_for_for_ever() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let mut silent = TcpStream::connect(place.process.listening()).await.unwrap();
     let read = tokio::time::timeout(PATIENCE, silent.read(&mut [0; 1])).await.expect("it is cut off");
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
@@ -169,7 +169,7 @@ async fn a_handshake_is_not_waited_for_for_ever() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_answers_no_ping_is_taken_for_gone() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let mut silent = Way::to(&place, 10_000).await.client().await.unwrap();
     silent.write_all(&hello()).await.unwrap();
     let to_the_end = async { while silent.read(&mut [0; 1024]).await.is_ok_and(|bytes| bytes > 0) {} };
@@ -192,7 +192,7 @@ async fn headers_of(stream: &mut TlsStream<TcpStream>, id: u32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancelling_all_that_a_connection_may_have_open_does_not_end_it() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let mut stream = Way::to(&place, 10_000).await.client().await.unwrap();
     stream.write_all(&hello()).await.unwrap();
     let verify = call("VerificationService/VerifyCredential");
@@ -231,7 +231,7 @@ async fn a_development_server_counts_connections_where_it_is_told_to() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_floods_is_cut_off() {
-    let place = Place::start_with(&["--connections-per-client", "2"]);
+    let place = TlsServer::start_with(&["--connections-per-client", "2"]);
     let way = Way::to(&place, 10_000).await;
     let verify = call("VerificationService/VerifyCredential");
     let reset = |id: u32| {

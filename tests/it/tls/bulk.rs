@@ -15,7 +15,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::ops::get;
-use super::place::{Place, question};
+use super::tls_server::{TlsServer, question};
 use crate::harness::Client;
 
 /// What one client has under way.
@@ -62,7 +62,7 @@ struct Others {
     ops: Vec<Duration>,
 }
 
-async fn others(place: &Place, registrar: &Client, time: Duration) -> Others {
+async fn others(place: &TlsServer, registrar: &Client, time: Duration) -> Others {
     let (until, mut met) = (Instant::now() + time, Others { questions: vec![], probes: vec![], ops: vec![] });
     let mut health = HealthClient::new(place.stranger().await.service());
     while Instant::now() < until {
@@ -91,7 +91,7 @@ fn told(what: &str, mut times: Vec<Duration>) -> Duration {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clients_bulk_lets_the_others_questions_and_the_probes_go_first() {
     let time = Duration::from_secs(std::env::var("CPSS_BULK_SECONDS").map_or(3, |text| text.parse().unwrap()));
-    let place = Place::start();
+    let place = TlsServer::start();
     let payer = place.let_in_by_token("medicaid", "payer").await;
     let registrar = place.client("registrar").await;
     let quiet = others(&place, &registrar, time / 3).await;

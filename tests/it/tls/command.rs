@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use super::place::{Place, set_up};
+use super::tls_server::{TlsServer, set_up};
 use crate::harness::{NOT_ON_FILE, Process};
 
 fn run(arguments: &[&str]) -> Output {
@@ -51,7 +51,7 @@ fn init_serve_verify_is_a_production_start() {
 
 #[test]
 fn what_would_be_read_by_others_is_not_sent() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let token = place.file("a.token");
     std::fs::write(&token, "cpss_0123456789abcdef0123456789abcdef").unwrap();
     let (url, ca, token) = (place.url(), place.file("ca.crt"), token.to_str().unwrap().to_owned());
@@ -69,7 +69,7 @@ fn what_would_be_read_by_others_is_not_sent() {
 
 #[test]
 fn a_connection_that_fails_says_why_and_what_to_do() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let (url, ca, key) = (place.url(), place.file("ca.crt"), place.file("registrar.key"));
     let no_key = place.file("no.key");
     std::fs::copy(&key, &no_key).unwrap();

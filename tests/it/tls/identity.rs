@@ -8,12 +8,12 @@ use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::place::{Place, client, question, set_up};
+use super::tls_server::{TlsServer, client, question, set_up};
 use crate::harness::{Client, Refusal as _};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_is_who_its_certificate_or_its_token_says() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let token = place.let_in_by_token("medicaid", "payer").await;
     let (registrar, stranger) = (place.client("registrar").await, place.stranger().await);
     registrar.ask(question()).await;
@@ -38,7 +38,7 @@ async fn a_caller_is_who_its_certificate_or_its_token_says() {
 }
 
 /// The code with which a call is refused that shows this certificate, in TLS or behind it.
-async fn refused_at(place: &Place, shown: &(String, String)) -> Code {
+async fn refused_at(place: &TlsServer, shown: &(String, String)) -> Code {
     // In TLS 1.3 the client's side is done before the server has looked: the call is what fails then.
     let Ok(channel) = place.endpoint_with(Some(shown.clone())).connect().await else { return Code::Unavailable };
     let refused = Client::on(channel).refusal(question()).await;
@@ -49,7 +49,7 @@ async fn refused_at(place: &Place, shown: &(String, String)) -> Code {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn certificates_that_have_expired_or_are_of_another_authority_are_refused() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let expired = NewClient { days: 0, ..client("late", "auditor") };
     setup::add_client(place.directory(), &expired).unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
@@ -74,7 +74,7 @@ async fn certificates_that_have_expired_or_are_of_another_authority_are_refused(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn peers_that_say_nothing_keep_nobody_out() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let address = place.process.listening();
     let mut silent = Vec::new();
     // More than there may be strangers, each of which would have ten seconds for its handshake.

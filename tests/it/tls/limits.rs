@@ -8,7 +8,7 @@ use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
 
 use super::ops::get;
-use super::place::{Place, question};
+use super::tls_server::{TlsServer, question};
 use crate::harness::{Client, Refusal as _};
 
 /// How long is waited for an answer that comes after a second.
@@ -43,7 +43,7 @@ async fn until_answered(client: &Client) -> Changes {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_calls_too_often_is_told_when_to_come_back_and_the_others_are_answered() {
-    let place = Place::start_with(&["--calls-per-second", "1", "--calls-burst", "3"]);
+    let place = TlsServer::start_with(&["--calls-per-second", "1", "--calls-burst", "3"]);
     let payer = place.stranger().await.showing(&place.let_in_by_token("medicaid", "payer").await);
     let registrar = place.client("registrar").await;
     for _ in 0..3 {
@@ -64,7 +64,7 @@ async fn who_calls_too_often_is_told_when_to_come_back_and_the_others_are_answer
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_and_connections_of_a_client_are_counted_until_they_end() {
-    let place = Place::start_with(&["--streams-per-client", "2", "--connections-per-client", "1"]);
+    let place = TlsServer::start_with(&["--streams-per-client", "2", "--connections-per-client", "1"]);
     let registrar = place.client("registrar").await;
     let mut held = vec![watch(&registrar).await.unwrap(), watch(&registrar).await.unwrap()];
     let too_many = (Code::ResourceExhausted, "TOO_MANY".to_owned());
@@ -89,7 +89,7 @@ async fn streams_and_connections_of_a_client_are_counted_until_they_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_its_caller_never_finishes_is_given_up() {
-    let place = Place::start_with(&["--longest-call-seconds", "1"]);
+    let place = TlsServer::start_with(&["--longest-call-seconds", "1"]);
     let registrar = place.client("registrar").await;
     let rows = tokio_stream::pending();
     let mut employment = registrar.employment();
@@ -110,7 +110,7 @@ async fn a_call_that_its_caller_never_finishes_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_open_stream_ends_when_its_caller_is_no_client_any_more_or_another() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let others = place.client("registrar").await;
     let mut goes_on = watch(&others).await.unwrap();
     let token = place.let_in_by_token("reader", "auditor").await;

@@ -5,7 +5,7 @@ mod command;
 mod identity;
 mod limits;
 pub mod ops;
-pub mod place;
 mod reload;
 mod roles;
+pub mod tls_server;
 mod told;

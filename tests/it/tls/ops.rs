@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::place::{Place, question};
+use super::tls_server::{TlsServer, question};
 use crate::harness::NOT_ON_FILE;
 
 /// The status line and the body of an answer.
@@ -21,7 +21,7 @@ pub async fn get(ops: SocketAddr, path: &str) -> (String, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn probes_and_metrics_need_no_certificate_and_say_nothing_of_anyone() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let ops = place.process.ops();
     place.client("registrar").await.ask(question()).await;
     place.stranger().await.refusal(question()).await;

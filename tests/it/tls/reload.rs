@@ -12,7 +12,7 @@ use cpss_registry::server::setup;
 use tokio::net::TcpStream;
 use tonic::Code;
 
-use super::place::{Place, client, question};
+use super::tls_server::{TlsServer, client, question};
 use crate::harness::{Client, Refusal as _};
 
 fn reloads() -> u64 {
@@ -36,7 +36,7 @@ struct Load {
 }
 
 impl Load {
-    async fn start(place: &Place) -> Load {
+    async fn start(place: &TlsServer) -> Load {
         let (stop, answered, connections) = (Arc::default(), Arc::default(), Arc::default());
         let mut load = Load { stop, answered, connections, tasks: Vec::new() };
         for _ in 0..4 {
@@ -75,7 +75,7 @@ impl Load {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn certificates_change_under_load_and_no_call_fails() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let load = Load::start(&place).await;
     let started = Instant::now();
     let (mut taken, mut refused) = (0, 0);
@@ -111,7 +111,7 @@ async fn certificates_change_under_load_and_no_call_fails() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_is_noticed_without_being_told() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let before = place.shown().await;
     setup::renew_server(place.directory(), 30).unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -124,7 +124,7 @@ async fn a_change_is_noticed_without_being_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_is_taken_that_was_told_of_while_the_registry_opened() {
-    let place = Place::opening(&[]);
+    let place = TlsServer::opening(&[]);
     // The ops port is there first.
     let deadline = Instant::now() + Duration::from_secs(60);
     while TcpStream::connect(place.process.ops()).await.is_err() {
@@ -139,7 +139,7 @@ async fn a_change_is_taken_that_was_told_of_while_the_registry_opened() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_is_taken_off_is_refused_at_its_next_call_and_a_broken_list_changes_nothing() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let without = place.read("clients.toml");
     setup::add_client(place.directory(), &client("auditor-1", "auditor")).unwrap();
     let with = place.read("clients.toml");
@@ -168,7 +168,7 @@ async fn a_client_that_is_taken_off_is_refused_at_its_next_call_and_a_broken_lis
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_that_would_remove_more_than_half_of_the_clients_is_taken_only_if_it_says_so() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let alone = place.read("clients.toml");
     for name in ["auditor-1", "auditor-2"] {
         setup::add_client(place.directory(), &client(name, "auditor")).unwrap();

@@ -2,13 +2,13 @@
 
 use tonic::Code;
 
-use super::place::Place;
+use super::tls_server::TlsServer;
 use crate::harness::Refusal as _;
 use crate::harness::requests::{end_period, qualify, register_provider};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_id_is_no_way_around_a_role() {
-    let place = Place::start();
+    let place = TlsServer::start();
     let token = place.let_in_by_token("clerk", "certifier").await;
     let clerk = place.stranger().await.showing(&token);
     let registering = register_provider("Sunflower Example Center");

@@ -6,7 +6,7 @@ use cpss_registry::store::registry_id;
 use prost::bytes::Bytes;
 use tonic::{Code, Status};
 
-use super::place::{Place, client};
+use super::tls_server::{TlsServer, client};
 use crate::harness::{Client, Refusal as _};
 use crate::rights::fixture::{Fixture, Row, call};
 
@@ -106,12 +106,12 @@ fn left(whole: Told, role: &str, is_own: bool) -> Told {
 }
 
 /// A registry with two providers and their staff, behind TLS.
-async fn place_with_town() -> (Place, tempfile::TempDir, Row, Row) {
+async fn place_with_town() -> (TlsServer, tempfile::TempDir, Row, Row) {
     let town = Fixture::built().await;
     let (north, south) = (town.north, town.south);
     let data = town.server.stop().await;
     let registry = registry_id(data.path()).unwrap().to_string();
-    let place = Place::start_with(&["--data-dir", data.path().to_str().unwrap(), "--registry", &registry]);
+    let place = TlsServer::start_with(&["--data-dir", data.path().to_str().unwrap(), "--registry", &registry]);
     for role in ["auditor", "payer", "certifier", "provider"] {
         let provider_id = (role == "provider").then(|| "north".to_owned());
         setup::add_client(place.directory(), &NewClient { provider_id, ..client(role, role) }).unwrap();

@@ -41,30 +41,30 @@ pub fn question() -> v1::VerifyCredentialRequest {
 }
 
 /// A registry that `init` has set up, and that serves.
-pub struct Place {
+pub struct TlsServer {
     directory: TempDir,
     pub process: Process,
 }
 
-impl Place {
-    pub fn start() -> Place {
-        Place::start_with(&[])
+impl TlsServer {
+    pub fn start() -> TlsServer {
+        TlsServer::start_with(&[])
     }
 
     /// The same, with more flags than it was set up with.
-    pub fn start_with(flags: &[&str]) -> Place {
-        let place = Place::opening(flags);
+    pub fn start_with(flags: &[&str]) -> TlsServer {
+        let place = TlsServer::opening(flags);
         place.process.listening();
         place
     }
 
     /// The same, and it is not waited for.
-    pub fn opening(flags: &[&str]) -> Place {
+    pub fn opening(flags: &[&str]) -> TlsServer {
         let directory = tempfile::tempdir().unwrap();
         set_up(directory.path());
         let config = directory.path().join("config.toml");
         let process = Process::serve(&[&["--config", config.to_str().unwrap()], flags].concat());
-        Place { directory, process }
+        TlsServer { directory, process }
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
