@@ -13,7 +13,7 @@ use cpss_registry::domain::standing::{Reason, Standing};
 use cpss_registry::registry::{Options, Registry, SEMANTICS_VERSION};
 use cpss_registry::store::{OpenMode, Store, StoreOptions, record};
 
-use super::feed::story::told;
+use super::feed::scenario::told;
 use super::model::told::{Copy, Span};
 
 /// Every record of a data directory.
@@ -79,7 +79,7 @@ async fn open_with(data: &Path, semantics_version: u32, store: StoreOptions) -> 
         data_dir: data.to_owned(),
         registry: None,
         rules_dir: None,
-        today: Some(super::feed::story::END.parse().unwrap()),
+        today: Some(super::feed::scenario::END.parse().unwrap()),
         open_days_through: None,
         store: StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..store },
     };

@@ -7,7 +7,7 @@ use cpss_registry::proto::v1::change::Change as Kind;
 use tonic::Code;
 
 use super::copy::{Copy, number};
-use super::story::{END, told};
+use super::scenario::{END, told};
 use super::{Watcher, list, of_provider, pages};
 use crate::harness::requests::date;
 use crate::harness::words::lines;

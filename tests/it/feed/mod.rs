@@ -6,7 +6,7 @@ mod figures;
 mod filters;
 mod promises;
 mod same_answers;
-pub mod story;
+pub mod scenario;
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::watch_changes_response::Event;

@@ -10,7 +10,7 @@ use tonic::Code;
 
 use super::copy::Copy;
 use super::filters::credential_of;
-use super::story::{END, told};
+use super::scenario::{END, told};
 use super::{Watcher, after, list, of_provider, pages};
 use crate::harness::requests::{change_name, end_job, end_period, known_at, suspend};
 use crate::harness::words::{lines, standing_lines};
@@ -274,7 +274,7 @@ async fn atomic_at_every_record() {
     server.stop().await;
 }
 
-async fn agrees(registry: &Client, copy: &Copy, story: &super::story::Story, day: i32) {
+async fn agrees(registry: &Client, copy: &Copy, story: &super::scenario::Scenario, day: i32) {
     for number in story.numbers() {
         for provider in &story.providers {
             let mut question = crate::harness::requests::verify_with(provider, number, TODAY);

@@ -7,7 +7,7 @@ use cpss_registry::proto::v1::eligibility_item::{self, BillingProvider};
 use cpss_registry::proto::v1::verification_item::Subject;
 
 use super::copy::{Copy, number};
-use super::story::{END, Story, told};
+use super::scenario::{END, Scenario, told};
 use super::{list, pages};
 use crate::harness::Client;
 use crate::harness::requests::{date, periods};
@@ -95,7 +95,7 @@ async fn check(registry: &Client, asked: &[(&str, &str, i32)]) -> Vec<v1::Verdic
 }
 
 /// Designations, on the days around those on which something happened.
-async fn same_designations(registry: &Client, copy: &Copy, story: &Story) {
+async fn same_designations(registry: &Client, copy: &Copy, story: &Scenario) {
     for number in story.numbers() {
         for on in ["2024-06-02", "2024-06-03", "2026-03-02", END] {
             let mut question = crate::harness::requests::verify(number, on, None);

@@ -7,7 +7,7 @@ use cpss_registry::domain::verdict::{AskedProvider, Designations, Finding, Found
 use cpss_registry::rules::{self, RuleText};
 
 use super::evaluation_fixture::{EvaluationFixture, columns, day, period, scenes, shipped, word};
-use super::story::Story;
+use super::story::Scenario;
 
 /// The first day of the third set.
 const FROM: &str = "2026-07-01";
@@ -68,7 +68,7 @@ const SEPARATIONS: &str = "
 fn told(sets: Vec<RuleText>, history: &str) -> EvaluationFixture {
     let office = EvaluationFixture::under(sets, day("1990-06-15"));
     let before = "job 2010-01-01.. region-1; transferred 2019-10-01..2023-09-30; renew hours 20";
-    Story::told(office, &format!("{before}; {history}")).office
+    Scenario::told(office, &format!("{before}; {history}")).office
 }
 
 #[test]

@@ -14,7 +14,7 @@ use cpss_registry::domain::specialist::Specialist;
 
 use super::evaluation_fixture::{EvaluationFixture, day};
 use super::plain;
-use super::story::{Story, answered};
+use super::story::{Scenario, answered};
 use crate::histories::Random;
 
 #[test]
@@ -166,7 +166,7 @@ fn happenings(random: &mut Random, office: &mut EvaluationFixture, effective_fro
     if random.chance(15) {
         let earlier = *random.pick(&["", "; void", "; revoke 2018-01-01"]);
         let transferred = format!("transferred 2016-01-01..2019-09-30{earlier}");
-        *office = Story::told(office.clone(), &transferred).office;
+        *office = Scenario::told(office.clone(), &transferred).office;
     }
 }
 

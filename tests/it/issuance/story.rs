@@ -12,14 +12,14 @@ use super::evaluation_fixture::{EvaluationFixture, day, period};
 
 /// What happened so far.
 #[derive(Clone)]
-pub struct Story {
+pub struct Scenario {
     pub office: EvaluationFixture,
 }
 
-impl Story {
+impl Scenario {
     /// The story of a line, told in an office. Every step is accepted.
-    pub fn told(office: EvaluationFixture, line: &str) -> Story {
-        let mut story = Story { office };
+    pub fn told(office: EvaluationFixture, line: &str) -> Scenario {
+        let mut story = Scenario { office };
         for step in line.split(';').map(str::trim).filter(|step| !step.is_empty()) {
             let answer = story.step(step);
             assert!(answer.is_ok(), "{line}: {step}: {answer:?}");

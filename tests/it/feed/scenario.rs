@@ -13,7 +13,7 @@ use crate::harness::{Client, TODAY, TestServer};
 pub const END: &str = "2026-06-30";
 
 /// What the story is about.
-pub struct Story {
+pub struct Scenario {
     /// In the order of the story: two that qualify for good, one whose certificate has run out, one that a job was
     /// reported to by mistake.
     pub providers: [String; 4],
@@ -25,7 +25,7 @@ pub struct Story {
     pub mistaken_job: [u64; 3],
 }
 
-impl Story {
+impl Scenario {
     /// Every credential's number.
     pub fn numbers(&self) -> impl Iterator<Item = &str> {
         self.people.iter().map(|person| person.number.as_str())
@@ -33,7 +33,7 @@ impl Story {
 }
 
 /// The registry at the end of the story.
-pub async fn told() -> (TestServer, Story) {
+pub async fn told() -> (TestServer, Scenario) {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let mut story = begin(&registry).await;
@@ -41,7 +41,7 @@ pub async fn told() -> (TestServer, Story) {
     (server, story)
 }
 
-async fn begin(registry: &Client) -> Story {
+async fn begin(registry: &Client) -> Scenario {
     let one = registry.qualified_provider("Pearl River Example Mental Health Center").await;
     let two = registry.qualified_provider("Big Black Example Residential Center").await;
     let registered = registry.report(register_provider("Tombigbee Example Outpatient Clinic")).await;
@@ -73,10 +73,10 @@ async fn begin(registry: &Client) -> Story {
     registry.report(retract(&ended.fact_id, "Not that one")).await;
     registry.report(end_period(&two.qualification, "2026-02-25", "Withdrawn")).await;
     let ids = [&one, &two, &three, &four].map(|provider| provider.provider_id.clone());
-    Story { providers: ids, people, silent: Vec::new(), mistaken_job: [0; 3] }
+    Scenario { providers: ids, people, silent: Vec::new(), mistaken_job: [0; 3] }
 }
 
-async fn go_on(registry: &Client, story: &mut Story) {
+async fn go_on(registry: &Client, story: &mut Scenario) {
     let [one, _, _, four] = story.providers.clone();
     let [first, both, second, third, void] = story.people.as_slice() else { panic!("five people") };
 
