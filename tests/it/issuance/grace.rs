@@ -7,7 +7,7 @@ use cpss_registry::domain::verdict::{AskedProvider, Designations, Finding, Found
 use cpss_registry::rules::{self, RuleText};
 
 use super::evaluation_fixture::{EvaluationFixture, columns, day, period, scenes, shipped, word};
-use super::story::Scenario;
+use super::scenario::Scenario;
 
 /// The first day of the third set.
 const FROM: &str = "2026-07-01";

@@ -14,7 +14,7 @@ use cpss_registry::domain::specialist::Specialist;
 
 use super::evaluation_fixture::{EvaluationFixture, day};
 use super::plain;
-use super::story::{Scenario, answered};
+use super::scenario::{Scenario, answered};
 use crate::histories::Random;
 
 #[test]

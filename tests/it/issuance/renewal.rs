@@ -8,7 +8,7 @@ use cpss_registry::domain::fact::{Fact, SpecialistFact};
 
 use super::case::Case;
 use super::evaluation_fixture::{EvaluationFixture, columns, day, lines, scenes, word};
-use super::story::{Scenario, answered};
+use super::scenario::{Scenario, answered};
 
 fn office() -> EvaluationFixture {
     EvaluationFixture::new(day("1990-06-15"))
