@@ -16,7 +16,7 @@ mod amendments;
 mod backup;
 mod calendar;
 mod cascade;
-mod cold;
+mod cold_start;
 mod contract;
 mod drain;
 mod dry_run;
