@@ -9,7 +9,7 @@ use cpss_registry::domain::fact::{Criterion, CriterionOutcome};
 
 use super::case::Case;
 use super::evaluation_fixture::{columns, lines, word};
-use super::plain;
+use super::table;
 
 /// Holds every line of a table against the evaluation, and the evaluation against the plain reading of the rules.
 fn check(criterion: Criterion, table: &str) {
@@ -25,7 +25,7 @@ fn check(criterion: Criterion, table: &str) {
             wrong.push(format!("{line}\n    came to {} | {}", word(assessment.outcome), assessment.found));
         }
         let known = case.office.known();
-        let plain = plain::outcomes(&case.asked, known.birth_date.unwrap(), &known.jobs);
+        let plain = table::outcomes(&case.asked, known.birth_date.unwrap(), &known.jobs);
         let outcomes: Vec<_> = evaluation.criteria.iter().map(|assessment| assessment.outcome).collect();
         assert_eq!(outcomes, plain, "{line}");
         assert_eq!(evaluation.is_eligible(), !plain.contains(&CriterionOutcome::Unmet), "{line}");

@@ -1,14 +1,14 @@
 //! Issuance and renewal by the published rules: sections 7, 8 and 11 of the specification, in tables.
 //!
 //! [`evaluation_fixture`] is a registrar's office in memory, [`case`] reads a line about an application, [`scenario`] a line about a
-//! credential, and [`plain`] judges an application by the specification's table alone.
+//! credential, and [`table`] judges an application by the specification's table alone.
 
 mod case;
 mod criteria;
 pub mod evaluation_fixture;
 mod files;
 mod grace;
-mod plain;
 mod property;
 mod renewal;
 mod scenario;
+mod table;

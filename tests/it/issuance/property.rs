@@ -13,8 +13,8 @@ use cpss_registry::domain::fact::{CredentialPeriodKind, Designation, Fact, Issua
 use cpss_registry::domain::specialist::Specialist;
 
 use super::evaluation_fixture::{EvaluationFixture, day};
-use super::plain;
 use super::scenario::{Scenario, answered};
+use super::table;
 use crate::histories::Random;
 
 #[test]
@@ -31,7 +31,7 @@ fn issuing_succeeds_exactly_when_the_evaluation_says_so() {
         let evaluated = evaluate_application(&asked, &known, &office);
         if let Ok(evaluation) = &evaluated {
             let outcomes: Vec<_> = evaluation.criteria.iter().map(|assessment| assessment.outcome).collect();
-            let plain = plain::outcomes(&asked, known.birth_date.unwrap(), &known.jobs);
+            let plain = table::outcomes(&asked, known.birth_date.unwrap(), &known.jobs);
             assert_eq!(outcomes, plain, "application {seed}: {asked:?}");
         }
         check(&asked, &known, &evaluated, &answer).unwrap_or_else(|wrong| panic!("application {seed}: {wrong}"));
