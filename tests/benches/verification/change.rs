@@ -1,5 +1,5 @@
 //! Reads while what they read changes: records are written, a provider's staff loses its employer, a backup is taken.
-//! Beside the registry, the same of etcd, and of the echo, whose [`keeper`](super::keeper) writes and does nothing else.
+//! Beside the registry, the same of etcd, and of the echo, whose [`sync_writer`](super::sync_writer) writes and does nothing else.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,7 +1,7 @@
 //! The mark: a bare tonic server of the same contract that answers every question with a constant.
 //!
 //! It looks nothing up and knows nobody; what is left is the network stack. Its transport is set as the registry's is. What
-//! is to change it, the [`keeper`](super::keeper) writes to the disk.
+//! is to change it, the [`sync_writer`](super::sync_writer) writes to the disk.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -15,8 +15,8 @@ use prost::Message as _;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::keeper::Keeper;
 use super::secure;
+use super::sync_writer::SyncWriter;
 use super::wire::Failure;
 
 /// As the registry has it.
@@ -68,7 +68,7 @@ pub async fn serve(constants: &Path, place: Option<&Path>) -> Result<(), Failure
         .initial_stream_window_size(64 * 1024)
         .initial_connection_window_size(16 * 1024 * 1024)
         .add_service(VerificationServiceServer::new(echo))
-        .add_service(RecordServiceServer::new(Keeper::start()?));
+        .add_service(RecordServiceServer::new(SyncWriter::start()?));
     let never = std::future::pending();
     match place {
         Some(place) => server.serve_with_incoming_shutdown(secure::incoming(listener, place)?, never).await?,

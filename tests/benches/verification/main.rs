@@ -6,7 +6,7 @@
 //! What is printed are medians over the rounds, and ratios of medians.
 //!
 //! In reading order: [`frames`] and [`wire`], the client; [`load`] and [`rate`], how it drives; [`questions`], what it asks; [`echo`], [`etcd`] and
-//! [`servers`], what it asks it of, [`secure`] over mTLS; [`change`], what happens meanwhile, and [`keeper`], the least of
+//! [`servers`], what it asks it of, [`secure`] over mTLS; [`change`], what happens meanwhile, and [`sync_writer`], the least of
 //! it; [`table`], what it says.
 
 #![allow(missing_docs, reason = "a program, whose parts nobody else uses")]
@@ -23,12 +23,12 @@ mod change;
 mod echo;
 mod etcd;
 mod frames;
-mod keeper;
 mod load;
 mod questions;
 mod rate;
 mod secure;
 mod servers;
+mod sync_writer;
 mod table;
 mod wire;
 

@@ -23,15 +23,15 @@ const ROWS: usize = 64;
 
 /// Keeps what it is called with, and nothing of what it says.
 #[derive(Clone)]
-pub struct Keeper(mpsc::Sender<oneshot::Sender<()>>);
+pub struct SyncWriter(mpsc::Sender<oneshot::Sender<()>>);
 
-impl Keeper {
+impl SyncWriter {
     /// With the thread that writes, to a file that goes when the process does.
-    pub fn start() -> Result<Keeper, Failure> {
+    pub fn start() -> Result<SyncWriter, Failure> {
         let file = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR"))?;
         let (sender, calls) = mpsc::channel(4 * BATCH);
         std::thread::Builder::new().name("keeper".to_owned()).spawn(move || keep(file, calls))?;
-        Ok(Keeper(sender))
+        Ok(SyncWriter(sender))
     }
 }
 
@@ -50,7 +50,7 @@ fn keep(mut file: File, mut calls: mpsc::Receiver<oneshot::Sender<()>>) {
     }
 }
 
-impl Keeper {
+impl SyncWriter {
     /// Hands in what is to be kept. The future waits until it is.
     async fn hand_in(&self) -> Result<impl Future<Output = Result<(), Status>> + use<>, Status> {
         let refused = || Status::unavailable("the disk refused");
@@ -61,7 +61,7 @@ impl Keeper {
 }
 
 #[tonic::async_trait]
-impl RecordService for Keeper {
+impl RecordService for SyncWriter {
     async fn end_period(&self, _: Request<v1::EndPeriodRequest>) -> Result<Response<v1::EndPeriodResponse>, Status> {
         self.hand_in().await?.await?;
         Ok(Response::new(v1::EndPeriodResponse::default()))
