@@ -11,7 +11,7 @@ use cpss_registry::server::listener::certificates::CertificateFiles;
 use cpss_registry::server::setup::{self, Setup};
 use fastrand::Rng;
 
-use super::bend::{any, bent_text};
+use super::mutate::{any, bent_text};
 use super::{again_and_again, alone};
 
 /// Tables and errors are larger than the text that they are of.

@@ -13,9 +13,9 @@
     reason = "a test says what it found, and fails by panicking"
 )]
 
-mod bend;
 mod files;
 mod messages;
+mod mutate;
 mod stored;
 mod wire;
 

@@ -10,7 +10,7 @@ use cpss_registry::store::log::{FileLog, Log as _, LogOptions};
 use cpss_registry::store::record;
 use fastrand::Rng;
 
-use super::bend::{any, bend};
+use super::mutate::{any, mutate};
 use super::{again_and_again, alone};
 
 /// Records of every kind, as they were written.
@@ -32,7 +32,7 @@ fn stored_records() {
             return any(random, 4096);
         }
         let mut bytes = random.choice(&records).unwrap().clone();
-        bend(random, &mut bytes);
+        mutate(random, &mut bytes);
         bytes
     };
     again_and_again("stored records", 1024, make, |bytes| drop(record::decode(Revision(7), bytes)));
@@ -67,7 +67,7 @@ fn segments_of_the_log() {
     let directory = scratch.path().join("bent");
     let make = |random: &mut Rng| {
         let mut bytes = if random.u8(..8) == 0 { any(random, 512) } else { whole.clone() };
-        bend(random, &mut bytes);
+        mutate(random, &mut bytes);
         if random.bool() {
             mend(&mut bytes);
         }

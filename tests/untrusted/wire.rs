@@ -5,8 +5,8 @@ use cpss_registry::grpc::decode;
 use cpss_registry::proto::v1;
 use prost::Message as _;
 
-use super::bend::{any, bend};
 use super::messages::Messages;
+use super::mutate::{any, mutate};
 use super::{again_and_again, alone};
 
 /// How much is allocated for a byte of a message. The worst are lists of empty messages: two bytes each, and a whole
@@ -140,7 +140,7 @@ fn requests() {
             1 => [random.u8(..16) << 3 | 2, 0].repeat(random.usize(..8192)),
             _ => messages.make(random, REQUESTS[usize::from(at)].0),
         };
-        bend(random, &mut bytes);
+        mutate(random, &mut bytes);
         bytes.insert(0, at);
         bytes
     };

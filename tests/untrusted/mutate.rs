@@ -9,7 +9,7 @@ pub fn any(random: &mut Rng, most: usize) -> Vec<u8> {
 }
 
 /// The same bytes with a few faults, or none.
-pub fn bend(random: &mut Rng, bytes: &mut Vec<u8>) {
+pub fn mutate(random: &mut Rng, bytes: &mut Vec<u8>) {
     for _ in 0..random.usize(..4) {
         let at = random.usize(..=bytes.len());
         let to = random.usize(at..=bytes.len().min(at + 64));
@@ -37,6 +37,6 @@ pub fn bend(random: &mut Rng, bytes: &mut Vec<u8>) {
 /// Text in order, with a few faults, or none. It stays text.
 pub fn bent_text(random: &mut Rng, text: &str) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
-    bend(random, &mut bytes);
+    mutate(random, &mut bytes);
     String::from_utf8_lossy(&bytes).into_owned().into_bytes()
 }
