@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use super::harness::TestServer;
 use super::harness::requests::{date, verify_with};
 use super::model::Model;
-use super::model::told::{Copy, Span, Table};
+use super::model::expected_changes::{Copy, Span, Table};
 
 const THROUGH: &str = "2026-03-02";
 

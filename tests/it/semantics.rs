@@ -14,7 +14,7 @@ use cpss_registry::registry::{Options, Registry, SEMANTICS_VERSION};
 use cpss_registry::store::{OpenMode, Store, StoreOptions, record};
 
 use super::feed::scenario::told;
-use super::model::told::{Copy, Span};
+use super::model::expected_changes::{Copy, Span};
 
 /// Every record of a data directory.
 pub fn records(data: &Path) -> Vec<Record> {
@@ -194,7 +194,7 @@ async fn a_full_disk_delays_the_adoption_of_a_walk_and_not_the_start() {
 fn same(one: &Copy, other: &Copy) -> bool {
     let unsaid = (Standing::NotIssued, Some(Reason::NotYetEffective));
     let (one, other) = (&one.table, &other.table);
-    let said = |table: &super::model::told::Table| {
+    let said = |table: &super::model::expected_changes::Table| {
         let standings = table.standings.iter().filter(|(_, line)| line.iter().any(|on| *on != unsaid));
         let coverages = table.coverages.iter().filter(|(_, line)| line.iter().any(|on| *on != Coverage::NotCovered));
         let designations = table.designations.iter().filter(|(_, line)| line.iter().any(|held| *held));

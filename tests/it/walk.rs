@@ -21,11 +21,11 @@ use cpss_registry::domain::verdict::{AskedProvider, Found, Known, NameMatch, Que
 
 use super::histories::{History, Random, history};
 use super::model::Model;
-use super::model::question::{Answer, Asked, Subject};
-use super::model::standing::Walked;
-use super::model::told::{
+use super::model::expected_changes::{
     Copy, Part, Span, Table, changes_of_days, changes_of_files, changes_on_opening, people_in, turns_on,
 };
+use super::model::question::{Answer, Asked, Subject};
+use super::model::standing::Walked;
 
 /// What has been compared.
 #[derive(Default)]
