@@ -1,8 +1,8 @@
 //! Who may do what: the table of the contract, walked with real requests, and what is left out of answers.
 
 mod audit;
+mod expected_fields;
 pub mod fixture;
 mod hidden;
 mod time;
-mod told;
 mod walk;
