@@ -18,12 +18,12 @@
 
 mod command;
 mod disclosed;
+mod expected_answers;
 mod lists;
 mod names;
 mod question;
 mod send;
 mod text;
-mod told;
 mod world;
 
 use tokio::task::JoinSet;

@@ -6,9 +6,9 @@ use cpss_registry::proto::v1::{eligibility_item, known_at, verification_item};
 use prost::Message as _;
 use tonic::Status;
 
+use super::expected_answers;
 use super::names::{Names, designations, person_name};
 use super::text::Clauses;
-use super::told;
 use crate::harness::{Call, Client};
 
 /// A moment that a scenario remembers.
@@ -210,19 +210,19 @@ impl Question {
                 let (answer, bytes) = call(client, request).await?;
                 let found = answer.verification.expect("a verification");
                 pin(&mut request.known_at, found.answer.as_ref());
-                (told::verification(&found, told), bytes)
+                (expected_answers::verification(&found, told), bytes)
             }
             Question::Bill(request) => {
                 let (answer, bytes) = call(client, request).await?;
                 let found = answer.eligibility.expect("an eligibility");
                 pin(&mut request.known_at, found.answer.as_ref());
                 let has_units = request.item.as_ref().is_some_and(|item| item.units.is_some());
-                (told::eligibility(&found, told, has_units), bytes)
+                (expected_answers::eligibility(&found, told, has_units), bytes)
             }
             Question::Periods(request) => {
                 let (answer, bytes) = call(client, request).await?;
                 pin(&mut request.known_at, answer.answer.as_ref());
-                (told::periods(&answer.periods), bytes)
+                (expected_answers::periods(&answer.periods), bytes)
             }
         };
         Ok(Answered { told, bytes, pinned: self })

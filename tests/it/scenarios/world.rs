@@ -5,12 +5,12 @@ use tonic::{Code, Status};
 
 use super::command::command;
 use super::disclosed::{told_nothing_before, written_down};
+use super::expected_answers;
 use super::lists::list_question;
 use super::names::Names;
 use super::question::{Answered, Moment, Question, question};
 use super::send::{Outcome, Sent};
 use super::text::{Clauses, Line};
-use super::told;
 use crate::harness::requests::new_request_id;
 use crate::harness::{Client, Refusal as _, TODAY, TestServer};
 
@@ -156,7 +156,7 @@ impl World {
         } else {
             (&self.last.foreseen, self.last.foreseen_count)
         };
-        let told = told::changes(changes, |line| self.names.told(line));
+        let told = expected_answers::changes(changes, |line| self.names.told(line));
         if usize::try_from(count) != Ok(told.len()) {
             return Err(format!("{count} changes are counted, and {} told", told.len()));
         }
