@@ -2,10 +2,10 @@
 
 mod bulk;
 mod command;
+mod expected_fields;
 mod identity;
 mod limits;
 pub mod ops;
 mod reload;
 mod roles;
 pub mod tls_server;
-mod told;
