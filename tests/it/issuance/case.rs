@@ -11,9 +11,9 @@ use cpss_registry::domain::fact::Designation;
 
 use super::evaluation_fixture::{EvaluationFixture, day, of_word, period};
 
-/// An application, and the office where it is made.
+/// An application, and the fixture where it is made.
 pub struct Case {
-    pub office: EvaluationFixture,
+    pub fixture: EvaluationFixture,
     pub asked: IssueCredential,
     jobs: Vec<(String, String, bool)>,
     born: Day,
@@ -30,7 +30,7 @@ impl Case {
         };
         let at = |month_and_day: &str| of_year(year, month_and_day);
         let born = day("1990-06-15");
-        let office = EvaluationFixture::new(born);
+        let fixture = EvaluationFixture::new(born);
         let training = Training {
             completed_on: at("03-09"),
             designation: Some(Designation::AdultAndRecovery),
@@ -54,7 +54,7 @@ impl Case {
             requests_scholarship: false,
         };
         let asked = IssueCredential {
-            specialist: office.person.id,
+            specialist: fixture.person.id,
             application,
             effective_from: at("04-01"),
             designations: vec![Designation::AdultAndRecovery],
@@ -62,7 +62,7 @@ impl Case {
             waives_criteria: false,
         };
         let jobs = vec![("2018-01-01..".to_owned(), "region-1".to_owned(), true)];
-        Case { office, asked, jobs, born, year }
+        Case { fixture, asked, jobs, born, year }
     }
 
     /// The flawless application with what a line says.
@@ -77,16 +77,16 @@ impl Case {
             }
             case.apply(verb, rest);
         }
-        case.office.meet(case.born);
+        case.fixture.meet(case.born);
         for (days, provider, supervised) in &case.jobs {
-            case.office.hire(provider, period(days), *supervised);
+            case.fixture.hire(provider, period(days), *supervised);
         }
         case
     }
 
     /// The application judged.
     pub fn evaluate(&self) -> Result<Evaluation, Rejection> {
-        evaluate_application(&self.asked, &self.office.known(), &self.office)
+        evaluate_application(&self.asked, &self.fixture.known(), &self.fixture)
     }
 
     fn clear(&mut self, what: &str) {

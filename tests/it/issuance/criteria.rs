@@ -24,7 +24,7 @@ fn check(criterion: Criterion, table: &str) {
         if word(assessment.outcome) != outcome || !assessment.found.contains(found) {
             wrong.push(format!("{line}\n    came to {} | {}", word(assessment.outcome), assessment.found));
         }
-        let known = case.office.known();
+        let known = case.fixture.known();
         let plain = table::outcomes(&case.asked, known.birth_date.unwrap(), &known.jobs);
         let outcomes: Vec<_> = evaluation.criteria.iter().map(|assessment| assessment.outcome).collect();
         assert_eq!(outcomes, plain, "{line}");

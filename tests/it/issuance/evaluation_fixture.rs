@@ -1,4 +1,4 @@
-//! A registrar's office in memory: a law, providers, one person's file, and the desk that commands are judged at.
+//! What an application is evaluated by, in memory: rule sets, providers, the file of one person, and a decision context.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -23,7 +23,7 @@ use jiff::Timestamp;
 
 use ProviderPeriodKind::{Qualified, Suspended};
 
-/// The providers of every office, with the days on which each qualifies, and on which each is suspended.
+/// The providers of every fixture, with the days on which each qualifies, and on which each is suspended.
 const PROVIDERS: &[(&str, &str, &str)] = &[
     ("region-1", "2010-01-01..", ""),
     ("region-2", "2010-01-01..", "2022-06-01..2022-06-30"),
@@ -89,7 +89,7 @@ pub fn shipped() -> Vec<RuleText> {
     rules::shipped().unwrap()
 }
 
-/// The office.
+/// The fixture.
 #[derive(Clone)]
 pub struct EvaluationFixture {
     pub law: Law,
@@ -103,15 +103,15 @@ pub struct EvaluationFixture {
 }
 
 impl EvaluationFixture {
-    /// The office under the shipped rules, with a person on file who was born on this day.
+    /// The fixture under the shipped rules, with a person on file who was born on this day.
     pub fn new(born: Day) -> EvaluationFixture {
         EvaluationFixture::under(shipped(), born)
     }
 
-    /// The office under these rules.
+    /// The fixture under these rules.
     pub fn under(rule_sets: Vec<RuleText>, born: Day) -> EvaluationFixture {
         let id = SpecialistId::from_number(1);
-        let mut office = EvaluationFixture {
+        let mut fixture = EvaluationFixture {
             law: law(&rule_sets, None),
             person: SpecialistFile { id, facts: Vec::new() },
             rule_sets,
@@ -121,9 +121,9 @@ impl EvaluationFixture {
             revision: Revision::ZERO,
             minted: 0,
         };
-        office.open_providers();
-        office.meet(born);
-        office
+        fixture.open_providers();
+        fixture.meet(born);
+        fixture
     }
 
     /// Puts another person in the place of the one on file.

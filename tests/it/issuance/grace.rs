@@ -66,19 +66,19 @@ const SEPARATIONS: &str = "
 ";
 
 fn told(sets: Vec<RuleText>, history: &str) -> EvaluationFixture {
-    let office = EvaluationFixture::under(sets, day("1990-06-15"));
+    let fixture = EvaluationFixture::under(sets, day("1990-06-15"));
     let before = "job 2010-01-01.. region-1; transferred 2019-10-01..2023-09-30; renew hours 20";
-    Scenario::told(office, &format!("{before}; {history}")).office
+    Scenario::told(fixture, &format!("{before}; {history}")).fixture
 }
 
 #[test]
 fn separations_that_begin_in_its_period_have_its_grace() {
     for (history, line) in scenes(SEPARATIONS) {
         let [sets, standings] = columns(line);
-        let office = told(if sets == "third" { with_grace() } else { shipped() }, history);
+        let fixture = told(if sets == "third" { with_grace() } else { shipped() }, history);
         for expected in standings.split(", ") {
             let (date, standing) = expected.split_once(' ').unwrap();
-            assert_eq!(word(office.standing(day(date))), standing, "{history}: {line}: on {date}");
+            assert_eq!(word(fixture.standing(day(date))), standing, "{history}: {line}: on {date}");
         }
     }
     println!("{} lines", scenes(SEPARATIONS).count());
@@ -86,9 +86,9 @@ fn separations_that_begin_in_its_period_have_its_grace() {
 
 #[test]
 fn who_is_separated_keeps_the_credential_and_may_not_practice() {
-    let office = told(with_grace(), "quit 2026-06-30");
-    let timeline = office.timeline();
-    let found = answer(&office, Found::Credential(&timeline), day("2026-07-01"), None);
+    let fixture = told(with_grace(), "quit 2026-06-30");
+    let timeline = fixture.timeline();
+    let found = answer(&fixture, Found::Credential(&timeline), day("2026-07-01"), None);
     let reasons: Vec<String> = found.0.reasons.iter().map(word).collect();
     assert_eq!(reasons, ["SEPARATED_MAY_NOT_PRACTICE", "NO_QUALIFYING_EMPLOYMENT"]);
     assert_eq!((word(found.0.verdict), found.0.may_practice), ("NOT_CONFIRMED".into(), Some(false)));
@@ -97,9 +97,9 @@ fn who_is_separated_keeps_the_credential_and_may_not_practice() {
 }
 
 /// The answer about a day, and whether it is settled, when all days are past.
-fn answer(office: &EvaluationFixture, found: Found<'_>, as_of: Day, provider: Option<&str>) -> (Finding, Settlement) {
-    let known = Known { law: Some(&office.law), today: Some(day("2030-01-01")) };
-    let file = provider.and_then(|id| office.provider(&id.parse().unwrap()));
+fn answer(fixture: &EvaluationFixture, found: Found<'_>, as_of: Day, provider: Option<&str>) -> (Finding, Settlement) {
+    let known = Known { law: Some(&fixture.law), today: Some(day("2030-01-01")) };
+    let file = provider.and_then(|id| fixture.provider(&id.parse().unwrap()));
     let provider = provider.map(|id| AskedProvider { id, timeline: file.as_ref().map(|file| file.timeline.as_ref()) });
     let designations = Designations::default();
     let question = Question { found, as_of, provider, designations, billing: provider.is_some(), name: None };
@@ -116,14 +116,14 @@ fn no_answer_about_a_day_before_it_changes() {
     for (history, line) in scenes(SEPARATIONS).filter(|(_, line)| line.starts_with("third")) {
         let under = |sets| told(sets, history);
         let shipped = under(shipped());
-        for (at, office) in [under(with_grace()), under(with_third(&hostile))].into_iter().enumerate() {
+        for (at, fixture) in [under(with_grace()), under(with_third(&hostile))].into_iter().enumerate() {
             let days = period("2019-09-25..2026-12-31");
             for number in days.start.number()..days.end.number() {
                 let as_of = Day::from_number(number);
                 for provider in [None, Some("region-1"), Some("piney-va")] {
-                    let [before, after] = [&shipped, &office].map(|office| {
-                        let timeline = office.timeline();
-                        (answer(office, Found::Credential(&timeline), as_of, provider), *timeline.days.at(as_of))
+                    let [before, after] = [&shipped, &fixture].map(|fixture| {
+                        let timeline = fixture.timeline();
+                        (answer(fixture, Found::Credential(&timeline), as_of, provider), *timeline.days.at(as_of))
                     });
                     if as_of < day(FROM) {
                         assert_eq!(before, after, "{line}: {as_of}");
@@ -148,7 +148,7 @@ fn applications_are_judged_by_it_from_its_first_day() {
         "recovery_only_trained_before = 2020-01-01",
     ]);
     let mut case = super::case::Case::read("cpssp-2025", "hours 150; for RECOVERY_ONLY");
-    case.office.law = EvaluationFixture::under(sets, day("1990-06-15")).law;
+    case.fixture.law = EvaluationFixture::under(sets, day("1990-06-15")).law;
     for (applied_on, rule_set, hours, before) in
         [("2026-06-30", "cpssp-2025", "100 hours", "2021-05-01"), ("2026-07-01", "third", "200 hours", "2020-01-01")]
     {

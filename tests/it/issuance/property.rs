@@ -21,14 +21,14 @@ use crate::histories::Random;
 fn issuing_succeeds_exactly_when_the_evaluation_says_so() {
     let count: u64 = std::env::var("CPSS_APPLICATIONS").map_or(5_000, |count| count.parse().unwrap());
     let began = Instant::now();
-    let mut office = EvaluationFixture::new(day("1990-06-15"));
+    let mut fixture = EvaluationFixture::new(day("1990-06-15"));
     let mut answers: BTreeMap<String, u64> = BTreeMap::new();
     for seed in 0..count {
         let mut random = Random::new(seed);
-        let asked = application(&mut random, &mut office);
-        let answer = office.judge(&Command::IssueCredential(asked.clone()));
-        let known = office.known();
-        let evaluated = evaluate_application(&asked, &known, &office);
+        let asked = application(&mut random, &mut fixture);
+        let answer = fixture.judge(&Command::IssueCredential(asked.clone()));
+        let known = fixture.known();
+        let evaluated = evaluate_application(&asked, &known, &fixture);
         if let Ok(evaluation) = &evaluated {
             let outcomes: Vec<_> = evaluation.criteria.iter().map(|assessment| assessment.outcome).collect();
             let plain = table::outcomes(&asked, known.birth_date.unwrap(), &known.jobs);
@@ -110,7 +110,7 @@ fn cohort_date(from: Day) -> Day {
 }
 
 /// A random application, with its applicant put on file. Most of what it says is in order, so that some succeed.
-fn application(random: &mut Random, office: &mut EvaluationFixture) -> IssueCredential {
+fn application(random: &mut Random, fixture: &mut EvaluationFixture) -> IssueCredential {
     let around = [("2019-03-02", 40), ("2021-05-01", 3), ("2026-03-02", 40), ("2024-02-29", 1)];
     let (middle, spread) = *random.pick(&around);
     let applied_on = day(middle).plus(random.between(-spread, spread));
@@ -120,14 +120,14 @@ fn application(random: &mut Random, office: &mut EvaluationFixture) -> IssueCred
         1 => day("2008-02-29"),
         _ => day("1990-06-15"),
     };
-    office.meet(born);
-    happenings(random, office, effective_from);
+    fixture.meet(born);
+    happenings(random, fixture, effective_from);
     let designations: Vec<Designation> = Designation::ALL.iter().filter(|_| random.chance(25)).copied().collect();
     let trainings = trainings(random, applied_on, effective_from, &designations);
     let mostly = |random: &mut Random| random.chance(97);
     let education = [Some(Education::Ged), Some(Education::Enrolled), Some(Education::None), None];
     IssueCredential {
-        specialist: office.person.id,
+        specialist: fixture.person.id,
         effective_from,
         decision_note: if random.chance(50) { "the board agreed".into() } else { String::new() },
         waives_criteria: false,
@@ -152,21 +152,21 @@ fn application(random: &mut Random, office: &mut EvaluationFixture) -> IssueCred
 }
 
 /// Jobs, a death, a credential from before.
-fn happenings(random: &mut Random, office: &mut EvaluationFixture, effective_from: Day) {
+fn happenings(random: &mut Random, fixture: &mut EvaluationFixture, effective_from: Day) {
     for _ in 0..random.between(1, 2) {
         let provider =
             *random.pick(&["region-1", "region-1", "region-1", "region-2", "delta-house", "old-mill", "piney-va"]);
         let first = effective_from.plus(*random.pick(&[-400, -400, -100, -100, -1, 0, 0, 1]));
         let last = random.chance(30).then(|| effective_from.plus(random.between(-1, 60)).max(first));
-        office.hire(provider, Period::from_inclusive(first, last), random.chance(85));
+        fixture.hire(provider, Period::from_inclusive(first, last), random.chance(85));
     }
     if random.chance(5) {
-        office.record(SpecialistFact::Died { death_date: effective_from.plus(random.between(-2, 1)) });
+        fixture.record(SpecialistFact::Died { death_date: effective_from.plus(random.between(-2, 1)) });
     }
     if random.chance(15) {
         let earlier = *random.pick(&["", "; void", "; revoke 2018-01-01"]);
         let transferred = format!("transferred 2016-01-01..2019-09-30{earlier}");
-        *office = Scenario::told(office.clone(), &transferred).office;
+        *fixture = Scenario::told(fixture.clone(), &transferred).fixture;
     }
 }
 

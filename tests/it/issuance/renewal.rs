@@ -10,7 +10,7 @@ use super::case::Case;
 use super::evaluation_fixture::{EvaluationFixture, columns, day, lines, scenes, word};
 use super::scenario::{Scenario, answered};
 
-fn office() -> EvaluationFixture {
+fn fixture() -> EvaluationFixture {
     EvaluationFixture::new(day("1990-06-15"))
 }
 
@@ -29,15 +29,15 @@ fn a_first_term_ends_on_the_first_cohort_date() {
     for line in lines(table) {
         let [rule_set, from, ends] = columns(line);
         let mut case = Case::read(rule_set, &format!("effective {from}"));
-        let facts = case.office.judge(&Command::IssueCredential(case.asked)).unwrap();
+        let facts = case.fixture.judge(&Command::IssueCredential(case.asked)).unwrap();
         let Some(Fact::Specialist(_, SpecialistFact::CredentialIssued(issuance))) = facts.first() else {
             panic!("{facts:?}");
         };
         assert_eq!((issuance.term.start, issuance.term.last_day()), (day(from), Some(day(ends))), "{line}");
         assert_eq!(issuance.rule_set, rule_set);
     }
-    let early = Scenario::told(office(), "transferred 2012-02-01..2015-09-30");
-    assert_eq!(early.office.timeline().term_last_day, Some(day("2015-09-30")));
+    let early = Scenario::told(fixture(), "transferred 2012-02-01..2015-09-30");
+    assert_eq!(early.fixture.timeline().term_last_day, Some(day("2015-09-30")));
 }
 
 /// A job since 2010, and what happened: the renewal | the new term, or why not | how the credential stands then.
@@ -102,7 +102,7 @@ fn renewals() {
 fn check_standings(story: &Scenario, standings: &str, line: &str) {
     for expected in standings.split(", ").filter(|expected| !expected.is_empty()) {
         let (date, standing) = expected.split_once(' ').unwrap();
-        assert_eq!(word(story.office.standing(day(date))), standing, "{line}: on {date}");
+        assert_eq!(word(story.fixture.standing(day(date))), standing, "{line}: on {date}");
     }
 }
 
@@ -181,7 +181,7 @@ fn check(before: &str, table: &str) {
     let mut answers = BTreeSet::new();
     for (history, line) in scenes(table) {
         let [command, expected, standings] = columns(line);
-        let mut story = Scenario::told(office(), &format!("{before}{history}"));
+        let mut story = Scenario::told(fixture(), &format!("{before}{history}"));
         let answer = story.step(command);
         assert_eq!(answered(&answer), expected, "{history}: {line}: {answer:?}");
         check_standings(&story, standings, line);
@@ -222,9 +222,9 @@ fn other_commands_on_a_credential() {
     let before = "job 2010-01-01..2019-09-30 region-1; transferred 2016-01-01..2019-09-30";
     check(before, OTHERS);
     for command in lines(OTHERS).map(|line| columns::<3>(line)[0]) {
-        let voided = Scenario::told(office(), &format!("{before}; void")).step(command);
+        let voided = Scenario::told(fixture(), &format!("{before}; void")).step(command);
         assert_eq!(answered(&voided), "CREDENTIAL_VOID", "{command}");
-        let after_death = Scenario::told(office(), &format!("{before}; died 2015-12-30")).step(command);
+        let after_death = Scenario::told(fixture(), &format!("{before}; died 2015-12-30")).step(command);
         let expected = if command.contains("2015-12-31") { "BEFORE_EFFECTIVE_FROM" } else { "AFTER_DEATH" };
         assert_eq!(answered(&after_death), expected, "{command}: the first day comes first");
     }
@@ -256,7 +256,7 @@ fn commands_judged_with_what_they_would_change() {
 
 #[test]
 fn a_refusal_tells_a_registrar_what_to_do() {
-    let told = |history: &str, command: &str| match Scenario::told(office(), history).step(command) {
+    let told = |history: &str, command: &str| match Scenario::told(fixture(), history).step(command) {
         Err(Rejection::Refused { description, .. }) => description,
         other => panic!("{other:?}"),
     };
@@ -276,7 +276,7 @@ fn a_refusal_tells_a_registrar_what_to_do() {
 
 #[test]
 fn issuing_beside_another_credential() {
-    let story = |history: &str| Scenario::told(office(), &format!("job 2010-01-01.. region-1; {history}")).office;
+    let story = |history: &str| Scenario::told(fixture(), &format!("job 2010-01-01.. region-1; {history}")).fixture;
     let mut case = Case::read("cpssp-2025", "-");
     for (history, expected) in [
         ("", "ACCEPTED"),

@@ -13,13 +13,13 @@ use super::evaluation_fixture::{EvaluationFixture, day, period};
 /// What happened so far.
 #[derive(Clone)]
 pub struct Scenario {
-    pub office: EvaluationFixture,
+    pub fixture: EvaluationFixture,
 }
 
 impl Scenario {
-    /// The story of a line, told in an office. Every step is accepted.
-    pub fn told(office: EvaluationFixture, line: &str) -> Scenario {
-        let mut story = Scenario { office };
+    /// The story of a line, told in an fixture. Every step is accepted.
+    pub fn told(fixture: EvaluationFixture, line: &str) -> Scenario {
+        let mut story = Scenario { fixture };
         for step in line.split(';').map(str::trim).filter(|step| !step.is_empty()) {
             let answer = story.step(step);
             assert!(answer.is_ok(), "{line}: {step}: {answer:?}");
@@ -32,27 +32,27 @@ impl Scenario {
         let words: Vec<&str> = step.split(' ').collect();
         match words[..] {
             ["job", days, provider] => {
-                self.office.hire(provider, period(days), true);
+                self.fixture.hire(provider, period(days), true);
                 Ok(Vec::new())
             }
             ["records", first_day] => {
-                self.office.begin_records(day(first_day));
+                self.fixture.begin_records(day(first_day));
                 Ok(Vec::new())
             }
-            _ => self.office.submit(&self.command(&words)),
+            _ => self.fixture.submit(&self.command(&words)),
         }
     }
 
     fn command(&self, words: &[&str]) -> Command {
         if let ["transferred", days] = words {
             return Command::TransferCredential(TransferCredential {
-                specialist: self.office.person.id,
+                specialist: self.fixture.person.id,
                 term: period(days),
                 designations: vec![Designation::AdultAndRecovery],
                 rule_set: None,
             });
         }
-        let known = self.office.known();
+        let known = self.fixture.known();
         match *words {
             ["died", date] => Command::RecordDeath { specialist: known.id, death_date: day(date) },
             ["quit", date] => Command::EndEmployment {
@@ -83,7 +83,7 @@ impl Scenario {
         let after =
             |word: &str| words.chunks(2).find(|pair| pair[0] == word).map(|pair| *pair.get(1).expect("a value"));
         Command::RenewCredential {
-            credential: self.office.number(),
+            credential: self.fixture.number(),
             effective_from: after("from").map(day),
             term_last_day: after("to").map(day),
             continuing_education_hours: after("hours").map_or(0.0, |hours| hours.parse().unwrap()),
@@ -91,11 +91,11 @@ impl Scenario {
     }
 
     fn open(&self, kind: CredentialPeriodKind, days: &str) -> Command {
-        Command::OpenCredentialPeriod { credential: self.office.number(), kind, days: period(days) }
+        Command::OpenCredentialPeriod { credential: self.fixture.number(), kind, days: period(days) }
     }
 
     fn act(&self, act: Act, date: &str) -> Command {
-        Command::Act { credential: self.office.number(), act, effective_from: day(date) }
+        Command::Act { credential: self.fixture.number(), act, effective_from: day(date) }
     }
 }
 

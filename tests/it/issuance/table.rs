@@ -87,7 +87,7 @@ fn has_passed(asked: &IssueCredential) -> bool {
     })
 }
 
-/// The providers of the office, as its table has them. A suspension takes nothing from qualification.
+/// The providers of the fixture, as its table has them. A suspension takes nothing from qualification.
 fn qualifies(job: &Job, on: Day) -> bool {
     match job.provider.as_str() {
         "region-1" | "region-2" => on >= day("2010-01-01"),

@@ -59,11 +59,11 @@ impl Claim {
     }
 }
 
-/// Every claim that a clerk's history could give rise to: every credential and one that is none, every provider by its id
+/// Every claim that a reporter's history could give rise to: every credential and one that is none, every provider by its id
 /// and by every identifier, every day up to today. With `codes`, every designation as well.
-pub fn every_claim(clerk: &RandomReporter, codes: bool) -> Vec<Claim> {
+pub fn every_claim(reporter: &RandomReporter, codes: bool) -> Vec<Claim> {
     let mut providers: Vec<(&'static str, String)> =
-        clerk.providers.iter().map(|id| ("PROVIDER_ID", id.clone())).collect();
+        reporter.providers.iter().map(|id| ("PROVIDER_ID", id.clone())).collect();
     providers.push(("PROVIDER_ID", "not-on-file".to_owned()));
     if !codes {
         providers.extend(identifiers().into_iter().map(|identifier| {
@@ -74,10 +74,10 @@ pub fn every_claim(clerk: &RandomReporter, codes: bool) -> Vec<Claim> {
     let designations: Vec<Option<Designation>> =
         if codes { (1..=5).map(|code| Designation::try_from(code).ok()).collect() } else { vec![None] };
     let mut claims = Vec::new();
-    for number in clerk.numbers.iter().map(String::as_str).chain([NOT_ON_FILE]) {
+    for number in reporter.numbers.iter().map(String::as_str).chain([NOT_ON_FILE]) {
         for (kind, provider) in &providers {
             let mut day = FIRST.saturating_sub(2.days());
-            while day <= clerk.today {
+            while day <= reporter.today {
                 for designation in &designations {
                     let (number, provider) = (number.to_owned(), provider.clone());
                     claims.push(Claim { number, kind, provider, day, designation: *designation });

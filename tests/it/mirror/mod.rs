@@ -34,11 +34,11 @@ fn setting(name: &str, default: usize) -> usize {
 }
 
 /// Every answer of a copy, against the registry's.
-async fn compare_everything(file: &Path, client: &Client, clerk: &RandomReporter) -> [usize; 5] {
+async fn compare_everything(file: &Path, client: &Client, reporter: &RandomReporter) -> [usize; 5] {
     let reader = Reader::open(file);
     let mut seen = [0; 5];
     for codes in [false, true] {
-        let claims = every_claim(clerk, codes);
+        let claims = every_claim(reporter, codes);
         let expected = registry(client, &claims, reader.revision()).await;
         let copied = reader.answers_of_a_table(&claims);
         let more = compare(&claims, &copied, &expected, reader.revision());
@@ -56,19 +56,19 @@ async fn a_copy_built_from_the_feed_answers_every_claim_as_the_registry() {
         let client = server.client();
         let scratch = tempfile::tempdir().unwrap();
         let file = scratch.path().join("copy.db");
-        let mut clerk = RandomReporter::begin(&client, seed as u64).await;
+        let mut reporter = RandomReporter::begin(&client, seed as u64).await;
         for _ in 0..4 {
-            clerk.report_some(45).await;
+            reporter.report_some(45).await;
             copy_once(&file, server.address());
         }
         let reader = Reader::open(&file);
         assert_eq!(reader.revision(), client.head().await, "seed {seed}: all that there is");
-        let seen = compare_everything(&file, &client, &clerk).await;
-        println!("seed {seed}: {:?} recorded and refused, verdicts {seen:?}", clerk.counted);
+        let seen = compare_everything(&file, &client, &reporter).await;
+        println!("seed {seed}: {:?} recorded and refused, verdicts {seen:?}", reporter.counted);
         all.iter_mut().zip(seen).for_each(|(all, seen)| *all += seen);
 
         // One claim at a time it answers as a table of them; and a copy made at once is the copy that grew.
-        let claims: Vec<Claim> = every_claim(&clerk, true).into_iter().step_by(97).collect();
+        let claims: Vec<Claim> = every_claim(&reporter, true).into_iter().step_by(97).collect();
         assert_eq!(reader.answers(&claims).1, reader.answers_of_a_table(&claims));
         let at_once = scratch.path().join("at-once.db");
         copy_once(&at_once, server.address());
@@ -151,8 +151,8 @@ async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
     let file = scratch.path().join("copy.db");
     let (process, client) = Process::start(data.path(), BEGINNING);
     let address = process.listening();
-    let mut clerk = RandomReporter::begin(&client, 7).await;
-    clerk.report_some(60).await;
+    let mut reporter = RandomReporter::begin(&client, 7).await;
+    reporter.report_some(60).await;
     let mut cascade = Cascade::begin(&client, people).await;
     copy_once(&file, address);
     let mut numbers = Reader::open(&file);
@@ -161,7 +161,7 @@ async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
 
     let (enough, seen_enough) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let cascades = cascade.go_on(client.clone(), Arc::clone(&enough));
-    let load = go_on_reporting(clerk, Arc::clone(&enough));
+    let load = go_on_reporting(reporter, Arc::clone(&enough));
     let reading = read_all_the_time(file.clone(), &cascade, Arc::clone(&seen_enough));
     let today: Date = BEGINNING.parse().unwrap();
     let mut random = Random::new(u64::from(std::process::id()));
@@ -182,9 +182,9 @@ async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
         revisions.push(check_after_kill(killed, &client, &claims).await);
     }
     enough.store(true, Ordering::Relaxed);
-    let (cascades, clerk) = (cascades.await.unwrap(), load.await.unwrap());
-    // The clerk's last act may have been to move on to a day on which nothing was reported.
-    client.on_day(&clerk.today.to_string()).head().await;
+    let (cascades, reporter) = (cascades.await.unwrap(), load.await.unwrap());
+    // The reporter's last act may have been to move on to a day on which nothing was reported.
+    client.on_day(&reporter.today.to_string()).head().await;
     copy_once(&file, address);
     seen_enough.store(true, Ordering::Relaxed);
     let seen = reading.join().unwrap();
@@ -194,7 +194,7 @@ async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
     }
     let head = client.head().await;
     assert_eq!(Reader::open(&file).revision(), head);
-    let verdicts = compare_everything(&file, &client, &clerk).await;
+    let verdicts = compare_everything(&file, &client, &reporter).await;
     let anew = scratch.path().join("anew.db");
     copy_once(&anew, address);
     assert_eq!(Reader::open(&anew).everything(), Reader::open(&file).everything(), "as one that nobody killed");
@@ -203,7 +203,7 @@ async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
          {head} after kills, at {} when read; verdicts {verdicts:?}",
         began.elapsed().as_secs_f64(),
         cascades.len(),
-        clerk.counted,
+        reporter.counted,
         revisions.len(),
         seen.len(),
     );
@@ -218,13 +218,13 @@ fn holders(reader: &mut Reader, provider: &str) -> Vec<String> {
     rows.map(Result::unwrap).collect()
 }
 
-fn go_on_reporting(mut clerk: RandomReporter, enough: Arc<AtomicBool>) -> tokio::task::JoinHandle<RandomReporter> {
+fn go_on_reporting(mut reporter: RandomReporter, enough: Arc<AtomicBool>) -> tokio::task::JoinHandle<RandomReporter> {
     tokio::spawn(async move {
         while !enough.load(Ordering::Relaxed) {
-            clerk.report_some(5).await;
-            clerk.today = clerk.today.min(jiff::civil::date(2026, 5, 1));
+            reporter.report_some(5).await;
+            reporter.today = reporter.today.min(jiff::civil::date(2026, 5, 1));
         }
-        clerk
+        reporter
     })
 }
 
@@ -233,8 +233,8 @@ async fn what_is_no_copy_of_this_history_is_refused_and_made_anew_on_demand() {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("copy.db");
     let (one, other) = (TestServer::start(BEGINNING).await, TestServer::start(BEGINNING).await);
-    let mut clerk = RandomReporter::begin(&one.client(), 3).await;
-    clerk.report_some(30).await;
+    let mut reporter = RandomReporter::begin(&one.client(), 3).await;
+    reporter.report_some(30).await;
     other.client().qualified_provider("Yazoo Example Clinic").await;
     copy_once(&file, one.address());
     let before = Reader::open(&file).everything();

@@ -1,4 +1,4 @@
-//! A clerk who reports at random, so that everything collides: few people and providers, a few months, days that pass.
+//! Reports at random, so that everything collides: few people and providers, a few months, days that pass.
 //! What the registry refuses is refused; the rest is a history. `Random` makes it, so that a seed gives it again.
 
 use cpss_registry::proto::v1;
@@ -48,9 +48,9 @@ pub fn identifiers() -> Vec<Identifier> {
 }
 
 impl RandomReporter {
-    /// A clerk with some providers and people on file.
+    /// A reporter with some providers and people on file.
     pub async fn begin(registry: &Client, seed: u64) -> RandomReporter {
-        let mut clerk = RandomReporter {
+        let mut reporter = RandomReporter {
             random: Random::new(seed),
             registry: registry.clone(),
             today: BEGINNING.parse().unwrap(),
@@ -62,12 +62,12 @@ impl RandomReporter {
             counted: (0, 0),
         };
         for _ in 0..3 {
-            clerk.register_provider().await;
+            reporter.register_provider().await;
         }
         for _ in 0..6 {
-            clerk.register_person().await;
+            reporter.register_person().await;
         }
-        clerk
+        reporter
     }
 
     /// Some random reports.
@@ -156,7 +156,7 @@ impl RandomReporter {
         let Some(person) = self.send(Command::RegisterSpecialist(request)).await else { return };
         self.people.push(person.specialist_id.clone());
         for _ in 0..self.random.between(1, 3) {
-            let provider = self.one_of(|clerk| &clerk.providers);
+            let provider = self.one_of(|reporter| &reporter.providers);
             self.start_job(&person.specialist_id, &provider, FIRST, None).await;
         }
         self.issue(&person.specialist_id).await;
@@ -194,7 +194,7 @@ impl RandomReporter {
             10..=29 => self.happen_to_provider().await,
             30..=49 => self.happen_to_job().await,
             50..=58 => {
-                let (fact, day) = (self.one_of(|clerk| &clerk.facts), self.day());
+                let (fact, day) = (self.one_of(|reporter| &reporter.facts), self.day());
                 let request = end_period(&fact, &day.to_string(), "");
                 let request = v1::EndPeriodRequest { request_id: String::new(), ..request };
                 self.send(Command::EndPeriod(request)).await;
@@ -213,7 +213,7 @@ impl RandomReporter {
                 self.send(Command::RecordsBegin(v1::RecordsBegin { first_day })).await;
             }
             74 => {
-                let person = self.one_of(|clerk| &clerk.people);
+                let person = self.one_of(|reporter| &reporter.people);
                 self.issue(&person).await;
             }
             _ => self.happen_to_credential().await,
@@ -221,7 +221,7 @@ impl RandomReporter {
     }
 
     async fn happen_to_provider(&mut self) {
-        let provider_id = self.one_of(|clerk| &clerk.providers);
+        let provider_id = self.one_of(|reporter| &reporter.providers);
         let (first, last) = self.days();
         let (first_day, last_day) = (wire(first), last.and_then(wire));
         let command = match self.random.between(0, 9) {
@@ -261,7 +261,7 @@ impl RandomReporter {
             }
             _ => Command::TransferEmployments(v1::TransferEmploymentsRequest {
                 from_provider_id: provider_id,
-                to_provider_id: self.one_of(|clerk| &clerk.providers),
+                to_provider_id: self.one_of(|reporter| &reporter.providers),
                 last_day: first_day,
                 ..Default::default()
             }),
@@ -271,10 +271,10 @@ impl RandomReporter {
 
     async fn happen_to_job(&mut self) {
         let (first, last) = self.days();
-        let employment_id = self.one_of(|clerk| &clerk.jobs);
+        let employment_id = self.one_of(|reporter| &reporter.jobs);
         match self.random.between(0, 9) {
             0..=4 => {
-                let (person, provider) = (self.one_of(|clerk| &clerk.people), self.one_of(|clerk| &clerk.providers));
+                let (person, provider) = (self.one_of(|reporter| &reporter.people), self.one_of(|reporter| &reporter.providers));
                 self.start_job(&person, &provider, first, last).await;
             }
             5..=7 => {
@@ -295,7 +295,7 @@ impl RandomReporter {
     }
 
     async fn happen_to_credential(&mut self) {
-        let credential_number = self.one_of(|clerk| &clerk.numbers);
+        let credential_number = self.one_of(|reporter| &reporter.numbers);
         let (first, last) = self.days();
         let (first_day, last_day) = (wire(first), last.and_then(wire));
         macro_rules! command {
@@ -324,7 +324,7 @@ impl RandomReporter {
                 RenewCredentialRequest { effective_from: first_day, continuing_education_hours: 100.0 }
             ),
             13 if self.random.chance(20) => Command::RecordDeath(v1::RecordDeathRequest {
-                specialist_id: self.one_of(|clerk| &clerk.people),
+                specialist_id: self.one_of(|reporter| &reporter.people),
                 death_date: wire(first.min(self.today)),
                 ..Default::default()
             }),

@@ -22,13 +22,13 @@ fn lines(data: &Path) -> Vec<Value> {
 
 #[tokio::test]
 async fn every_question_is_a_line_without_names() {
-    let town = Fixture::built().await;
-    let before = town.server.client().head().await + 1;
-    town.server.client().specialist("Leopold", "Example-Marsh").await;
-    let payer = town.server.client().calling_as("payer");
+    let fixture = Fixture::built().await;
+    let before = fixture.server.client().head().await + 1;
+    fixture.server.client().specialist("Leopold", "Example-Marsh").await;
+    let payer = fixture.server.client().calling_as("payer");
     let mut question = Request::new(v1::VerifyCredentialRequest {
         known_at: Some(known_at(before - 1)),
-        ..verify(&town.south.number, TODAY, None)
+        ..verify(&fixture.south.number, TODAY, None)
     });
     let id = "67e55044-10b1-426f-9247-bb680e5fe0c8";
     question.metadata_mut().insert("x-request-id", id.parse().unwrap());
@@ -42,23 +42,23 @@ async fn every_question_is_a_line_without_names() {
     payer.verification_of(by_holder).await;
     let claims = v1::BatchCheckBillingEligibilityRequest {
         items: vec![
-            bill(&town.north.number, "north", TODAY).item.unwrap(),
+            bill(&fixture.north.number, "north", TODAY).item.unwrap(),
             bill(NOT_ON_FILE, "north", TODAY).item.unwrap(),
             v1::EligibilityItem::default(),
         ],
         ..Default::default()
     };
     payer.ask(claims).await;
-    let data = town.server.stop().await;
+    let data = fixture.server.stop().await;
     let lines: Vec<Value> = lines(data.path()).into_iter().filter(|line| line["client"] == "dev:payer").collect();
     assert_eq!(lines.len(), 4, "{lines:#?}");
     let first = &lines[0];
-    assert_eq!((&first["number"], &first["request_id"]), (&town.south.number.clone().into(), &id.into()));
+    assert_eq!((&first["number"], &first["request_id"]), (&fixture.south.number.clone().into(), &id.into()));
     assert_eq!((&first["as_of"], &first["verdict"]), (&TODAY.into(), &"CONFIRMED".into()));
     assert_eq!((first["known_at"].as_u64(), first["revision"].as_u64()), (Some(before - 1), Some(before)));
     assert_eq!(first["method"], "VerificationService/VerifyCredential");
-    assert_eq!(lines[1]["number"], town.south.number.clone(), "found by name, written by number");
-    assert_eq!(lines[2]["numbers"], format!("{} {NOT_ON_FILE} -", town.north.number));
+    assert_eq!(lines[1]["number"], fixture.south.number.clone(), "found by name, written by number");
+    assert_eq!(lines[2]["numbers"], format!("{} {NOT_ON_FILE} -", fixture.north.number));
     assert_eq!((lines[3]["questions"].as_u64(), lines[3]["errors"].as_u64()), (Some(3), Some(1)));
     let text = std::fs::read_to_string(data.path().join("audit/reads.jsonl")).unwrap();
     for personal in ["Rosalind", "Ottoline", "Northey", "Southey", "1984-02-29"] {

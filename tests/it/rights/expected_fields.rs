@@ -19,11 +19,11 @@ fn question(number: &str) -> v1::VerifyCredentialRequest {
 
 #[tokio::test]
 async fn a_provider_is_told_a_verdict_on_others_and_the_credential_of_its_own() {
-    let town = Fixture::built().await;
-    let whole = town.server.client().verification_of(question(&town.south.number)).await;
-    let own = town.as_north().verification_of(question(&town.north.number)).await;
+    let fixture = Fixture::built().await;
+    let whole = fixture.server.client().verification_of(question(&fixture.south.number)).await;
+    let own = fixture.as_north().verification_of(question(&fixture.north.number)).await;
     let credential = own.credential.expect("of own staff");
-    assert_eq!((credential.credential_number, credential.specialist_id), (town.north.number, town.north.specialist_id));
+    assert_eq!((credential.credential_number, credential.specialist_id), (fixture.north.number, fixture.north.specialist_id));
     assert_eq!(credential.display_name, "Rosalind Example-Northey");
     assert!(own.standing.is_some() && own.may_practice.is_some() && !credential.designations.is_empty());
 
@@ -32,16 +32,16 @@ async fn a_provider_is_told_a_verdict_on_others_and_the_credential_of_its_own() 
     let mut by_holder = question("");
     by_holder.item.as_mut().unwrap().subject = Some(v1::verification_item::Subject::Holder(holder));
     let batch = v1::BatchVerifyCredentialsRequest {
-        items: vec![question(&town.south.number).item.unwrap()],
+        items: vec![question(&fixture.south.number).item.unwrap()],
         ..Default::default()
     };
-    let north = town.server.client().calling_as("provider:north");
+    let north = fixture.server.client().calling_as("provider:north");
     let in_batch = match north.ask(batch).await.results.remove(0).outcome {
         Some(v1::verification_result::Outcome::Verification(verification)) => verification,
         other => panic!("{other:?}"),
     };
     for told in
-        [north.verification_of(question(&town.south.number)).await, north.verification_of(by_holder).await, in_batch]
+        [north.verification_of(question(&fixture.south.number)).await, north.verification_of(by_holder).await, in_batch]
     {
         let verdict_only = v1::Verification {
             verdict: whole.verdict,
@@ -53,102 +53,102 @@ async fn a_provider_is_told_a_verdict_on_others_and_the_credential_of_its_own() 
         };
         assert_eq!(told, verdict_only);
     }
-    town.server.stop().await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
 async fn a_payer_is_told_verdicts_reasons_standings_and_dates() {
-    let town = Fixture::built().await;
-    let payer = town.server.client().calling_as("payer");
-    let whole = town.server.client().verification_of(question(&town.south.number)).await;
-    let told = payer.verification_of(question(&town.south.number)).await;
+    let fixture = Fixture::built().await;
+    let payer = fixture.server.client().calling_as("payer");
+    let whole = fixture.server.client().verification_of(question(&fixture.south.number)).await;
+    let told = payer.verification_of(question(&fixture.south.number)).await;
     let credential = told.credential.clone().expect("its dates");
     assert_eq!((credential.display_name.as_str(), credential.specialist_id.as_str()), ("", ""));
     assert!(credential.designations.is_empty() && told.missing_designations.is_empty());
     assert!(credential.effective_from.is_some() && credential.term_last_day.is_some());
     assert_eq!((told.verdict, &told.reasons, told.standing), (whole.verdict, &whole.reasons, whole.standing));
-    let get = v1::GetCredentialRequest { credential_number: town.south.number.clone(), ..Default::default() };
+    let get = v1::GetCredentialRequest { credential_number: fixture.south.number.clone(), ..Default::default() };
     assert_eq!(payer.ask(get).await.credential, Some(credential));
-    town.server.stop().await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
 async fn a_certifier_is_told_counts() {
-    let town = Fixture::built().await;
-    let certifier = town.server.client().calling_as("certifier");
+    let fixture = Fixture::built().await;
+    let certifier = fixture.server.client().calling_as("certifier");
     let end = v1::EndPeriodRequest {
         validate_only: true,
-        ..crate::harness::requests::end_period(&town.north.certificate, "2026-02-20", "Example")
+        ..crate::harness::requests::end_period(&fixture.north.certificate, "2026-02-20", "Example")
     };
-    let whole = town.server.client().calling_as("registrar").ask(end.clone()).await;
+    let whole = fixture.server.client().calling_as("registrar").ask(end.clone()).await;
     let told = certifier.ask(end).await;
     assert!(whole.change_count > 0 && !whole.changes.is_empty());
     assert_eq!((told.change_count, told.specialist_count), (whole.change_count, 1));
     assert!(told.changes.is_empty() && told.foreseen_changes.is_empty(), "no person: {told:?}");
     let suspended = certifier.ask(suspend_provider("north", "2026-02-20", None)).await;
     assert!(suspended.change_count > 0 && suspended.changes.is_empty() && suspended.foreseen_changes.is_empty());
-    town.server.stop().await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
 async fn facts_are_told_to_whom_they_belong() {
-    let town = Fixture::built().await;
-    let registry = town.server.client();
+    let fixture = Fixture::built().await;
+    let registry = fixture.server.client();
     registry
         .report(v1::LimitCredentialRequest {
             request_id: new_request_id(),
-            credential_number: town.north.number.clone(),
+            credential_number: fixture.north.number.clone(),
             text: "An example limitation".to_owned(),
             first_day: Some(date("2026-02-01")),
             ..Default::default()
         })
         .await;
-    registry.report(suspend(&town.north.number, "2026-02-10", Some("2026-02-11"))).await;
-    let north = town.as_north();
+    registry.report(suspend(&fixture.north.number, "2026-02-10", Some("2026-02-11"))).await;
+    let north = fixture.as_north();
     north
         .ask(v1::ReportEmploymentEndRequest {
             note: "Another example note".to_owned(),
-            ..end_job(&town.north.employment_id, "2026-02-25")
+            ..end_job(&fixture.north.employment_id, "2026-02-25")
         })
         .await;
     let kinds = |facts: Vec<v1::Fact>| facts.iter().map(v1::Fact::kind).collect::<Vec<_>>();
-    let told = north.ask(facts_of_specialist(&town.north.specialist_id)).await.facts;
+    let told = north.ask(facts_of_specialist(&fixture.north.specialist_id)).await.facts;
     assert!(told.iter().all(|fact| fact.note.is_empty() && fact.birth_date.is_none() && fact.text.is_empty()));
     assert_eq!(kinds(told), [v1::FactKind::EmploymentStarted, v1::FactKind::EmploymentEnded]);
-    let all = registry.calling_as("auditor").ask(facts_of_specialist(&town.north.specialist_id)).await.facts;
+    let all = registry.calling_as("auditor").ask(facts_of_specialist(&fixture.north.specialist_id)).await.facts;
     assert_eq!(all.iter().filter(|fact| !fact.note.is_empty()).count(), 2, "an auditor reads all");
     assert!(all.iter().any(|fact| fact.birth_date.is_some()) && all.iter().any(|fact| !fact.text.is_empty()));
     let of_provider =
         v1::ListFactsRequest { subject: Some(Subject::ProviderId("north".to_owned())), ..Default::default() };
     let certified = registry.calling_as("certifier").ask(of_provider).await.facts;
     assert_eq!(kinds(certified), [v1::FactKind::ProviderRegistered, v1::FactKind::ProviderQualified]);
-    town.server.stop().await;
+    fixture.server.stop().await;
 }
 
 /// A fact about its job is a provider's to amend, whoever recorded it: it is told who by role, and no note.
 #[tokio::test]
 async fn an_employer_is_told_the_role_of_another_who_recorded_a_fact_and_no_note() {
-    let town = Fixture::built().await;
-    let (north, registrar) = (town.as_north(), town.server.client().calling_as("registrar"));
+    let fixture = Fixture::built().await;
+    let (north, registrar) = (fixture.as_north(), fixture.server.client().calling_as("registrar"));
     let note = "A note of the registrar's".to_owned();
     let second = v1::ReportEmploymentStartRequest {
         note: note.clone(),
-        ..start_job(&town.north.specialist_id, "north", "2026-02-23")
+        ..start_job(&fixture.north.specialist_id, "north", "2026-02-23")
     };
     let second = registrar.report(second).await;
-    registrar.report(v1::ReportEmploymentEndRequest { note, ..end_job(&town.north.employment_id, "2026-02-25") }).await;
-    let told = north.ask(facts_of_specialist(&town.north.specialist_id)).await.facts;
+    registrar.report(v1::ReportEmploymentEndRequest { note, ..end_job(&fixture.north.employment_id, "2026-02-25") }).await;
+    let told = north.ask(facts_of_specialist(&fixture.north.specialist_id)).await.facts;
     assert_eq!(
         told.iter().map(|fact| fact.caller.as_str()).collect::<Vec<_>>(),
         ["dev:provider:north", "registrar", "registrar"]
     );
     assert!(told.iter().all(|fact| fact.note.is_empty()), "{told:?}");
-    let all = registrar.calling_as("auditor").ask(facts_of_specialist(&town.north.specialist_id)).await.facts;
+    let all = registrar.calling_as("auditor").ask(facts_of_specialist(&fixture.north.specialist_id)).await.facts;
     assert_eq!(all.iter().filter(|fact| fact.caller == "dev:registrar" && !fact.note.is_empty()).count(), 2);
 
     let retracted = north.report(retract(&second.fact_id, "Never began")).await.fact.unwrap();
     assert_eq!((retracted.caller.as_str(), retracted.provider_id.as_str()), ("dev:provider:north", ""));
-    let south = town.server.client().calling_as("provider:south");
+    let south = fixture.server.client().calling_as("provider:south");
     assert_eq!(south.refusal(retract(&second.fact_id, "Example")).await.reason(), "NOT_FOUND");
-    town.server.stop().await;
+    fixture.server.stop().await;
 }

@@ -12,62 +12,62 @@ use crate::harness::requests::{bill, end_job, known_at, retract, start_job, veri
 /// Of several credentials that are not a provider's to see, which one is told does not tell which are on file.
 #[tokio::test]
 async fn the_order_of_refusals_tells_nothing() {
-    let town = Fixture::built().await;
+    let fixture = Fixture::built().await;
     let of = |numbers: [&str; 2]| v1::ListChangesRequest {
         credential_numbers: numbers.map(str::to_owned).to_vec(),
         ..Default::default()
     };
-    let hidden = town.south.number.as_str();
+    let hidden = fixture.south.number.as_str();
     for numbers in [[hidden, MADE_UP], [MADE_UP, hidden]] {
-        let refused = town.as_north().refusal(of(numbers)).await;
+        let refused = fixture.as_north().refusal(of(numbers)).await;
         assert_eq!(refused.told(), (Code::NotFound, "NOT_FOUND".to_owned()));
         let told = String::from_utf8_lossy(refused.details()).into_owned();
         assert!(told.contains(numbers[0]) && !told.contains(numbers[1]), "the first, whichever it is: {told}");
     }
-    town.server.stop().await;
+    fixture.server.stop().await;
 }
 
 /// The end of a job, reported by number: a number that nobody has, and somebody who never worked here.
 #[tokio::test]
 async fn a_number_without_a_job_here_is_like_none() {
-    let town = Fixture::built().await;
+    let fixture = Fixture::built().await;
     let mut told = Vec::new();
-    for number in [town.south.number.as_str(), MADE_UP] {
+    for number in [fixture.south.number.as_str(), MADE_UP] {
         let by_number = Some(Job::CredentialNumber(number.to_owned()));
         let report = v1::ReportEmploymentEndRequest { job: by_number, ..end_job("", "2026-02-20") };
-        let refused = town.as_north().refusal(report).await;
+        let refused = fixture.as_north().refusal(report).await;
         let details = String::from_utf8_lossy(refused.details()).replace(number, "N");
         told.push((refused.code(), refused.message().to_owned(), details));
     }
     assert_eq!(told[0], told[1]);
     assert_eq!(told[0].0, Code::NotFound);
-    town.server.stop().await;
+    fixture.server.stop().await;
 }
 
 /// What would happen if somebody were hired is not told to one who has not hired.
 #[tokio::test]
 async fn a_start_that_is_only_judged_tells_nothing_of_a_stranger() {
-    let town = Fixture::built().await;
-    let start = start_job(&town.south.specialist_id, "north", "2026-02-20");
-    let judged = town.as_north().validate(start.clone()).await;
+    let fixture = Fixture::built().await;
+    let start = start_job(&fixture.south.specialist_id, "north", "2026-02-20");
+    let judged = fixture.as_north().validate(start.clone()).await;
     let employment = judged.employment.unwrap();
     assert_eq!((employment.credential_number.as_str(), employment.specialist_id.as_str()), ("", ""));
     assert_eq!((employment.provider_id.as_str(), employment.position.is_empty()), ("north", false), "what was said");
     assert!(judged.changes.is_empty() && judged.foreseen_changes.is_empty());
     assert_eq!((judged.change_count, judged.foreseen_change_count, judged.specialist_count), (0, 0, 0));
-    let late = town.as_north().refusal(start_job(&town.south.specialist_id, "north", HIRED_LONG_AGO)).await;
+    let late = fixture.as_north().refusal(start_job(&fixture.south.specialist_id, "north", HIRED_LONG_AGO)).await;
     assert_eq!(late.reason(), "REGISTRAR_MUST_RECORD");
-    assert!(!String::from_utf8_lossy(late.details()).contains(&town.south.number), "nor by a refusal");
+    assert!(!String::from_utf8_lossy(late.details()).contains(&fixture.south.number), "nor by a refusal");
 
-    let reported = town.as_north().report(start.clone()).await;
-    assert_eq!(reported.employment.as_ref().unwrap().credential_number, town.south.number, "staff now");
+    let reported = fixture.as_north().report(start.clone()).await;
+    assert_eq!(reported.employment.as_ref().unwrap().credential_number, fixture.south.number, "staff now");
     let judged_again =
-        town.as_north().validate(end_job(&reported.employment.unwrap().employment_id, "2026-02-25")).await;
-    assert_eq!(judged_again.employment.unwrap().credential_number, town.south.number);
+        fixture.as_north().validate(end_job(&reported.employment.unwrap().employment_id, "2026-02-25")).await;
+    assert_eq!(judged_again.employment.unwrap().credential_number, fixture.south.number);
     for change in reported.changes.iter().chain(&reported.foreseen_changes).chain(&judged_again.changes) {
         assert!(!format!("{change:?}").contains("south"), "no other employer: {change:?}");
     }
-    town.server.stop().await;
+    fixture.server.stop().await;
 }
 
 const HIRED_LONG_AGO: &str = "2024-07-01";
@@ -75,29 +75,29 @@ const HIRED_LONG_AGO: &str = "2024-07-01";
 /// Whoever was staff by a mistake is staff no more, whatever state of knowledge is asked for.
 #[tokio::test]
 async fn staff_is_who_is_staff_at_the_head() {
-    let town = Fixture::built().await;
-    let north = town.as_north();
-    let started = north.report(start_job(&town.south.specialist_id, "north", "2026-02-20")).await;
-    let get = v1::GetCredentialRequest { credential_number: town.south.number.clone(), ..Default::default() };
+    let fixture = Fixture::built().await;
+    let north = fixture.as_north();
+    let started = north.report(start_job(&fixture.south.specialist_id, "north", "2026-02-20")).await;
+    let get = v1::GetCredentialRequest { credential_number: fixture.south.number.clone(), ..Default::default() };
     assert!(north.ask(get.clone()).await.credential.is_some());
     let list = v1::ListEmploymentsRequest { known_at: Some(known_at(started.revision)), ..Default::default() };
     assert_eq!(north.ask(list.clone()).await.employments.len(), 2);
-    town.server.client().report(retract(&started.fact_id, "Example")).await;
+    fixture.server.client().report(retract(&started.fact_id, "Example")).await;
     let before = v1::GetCredentialRequest { known_at: Some(known_at(started.revision)), ..get.clone() };
     for question in [get, before] {
         assert_eq!(north.refusal(question).await.reason(), "NOT_FOUND");
     }
     assert_eq!(north.ask(list).await.employments.len(), 1);
-    let verification = north.verify(&town.south.number, None, started.revision).await;
+    let verification = north.verify(&fixture.south.number, None, started.revision).await;
     assert_eq!((verification.credential, verification.standing), (None, None));
-    town.server.stop().await;
+    fixture.server.stop().await;
 }
 
 /// Another's identifier and one that nobody has are refused alike; one's own is answered.
 #[tokio::test]
 async fn identifiers_tell_nothing_of_other_providers() {
-    let town = Fixture::built().await;
-    let certifier = town.server.client().calling_as("certifier");
+    let fixture = Fixture::built().await;
+    let certifier = fixture.server.client().calling_as("certifier");
     for (id, value) in [("north", "1999999984"), ("south", "1999999976")] {
         let row = v1::UpdateProviderRequest {
             request_id: crate::harness::requests::new_request_id(),
@@ -111,28 +111,28 @@ async fn identifiers_tell_nothing_of_other_providers() {
         certifier.ask(row).await;
     }
     let by = |npi: &str| {
-        let mut request = bill(&town.north.number, "", "2026-02-20");
+        let mut request = bill(&fixture.north.number, "", "2026-02-20");
         request.item.as_mut().unwrap().billing_provider = Some(BillingProvider::Npi(npi.to_owned()));
         request
     };
-    assert!(town.as_north().ask(by("1999999984")).await.eligibility.unwrap().eligible);
+    assert!(fixture.as_north().ask(by("1999999984")).await.eligibility.unwrap().eligible);
     let (others, nobodys) =
-        (town.as_north().refusal(by("1999999976")).await, town.as_north().refusal(by("1000000004")).await);
+        (fixture.as_north().refusal(by("1999999976")).await, fixture.as_north().refusal(by("1000000004")).await);
     assert_eq!((others.code(), others.details()), (Code::PermissionDenied, nobodys.details()));
-    town.server.stop().await;
+    fixture.server.stop().await;
 }
 
 /// A name that is not the holder's is told alone, to whoever asks.
 #[tokio::test]
 async fn a_name_mismatch_stands_alone() {
-    let town = Fixture::built().await;
+    let fixture = Fixture::built().await;
     for caller in ["provider:north", "provider:south", "payer", "auditor", "registrar"] {
-        let mut question = verify(&town.north.number, None, None);
+        let mut question = verify(&fixture.north.number, None, None);
         question.item.as_mut().unwrap().family_name = "Example-Nobody".to_owned();
-        let told = town.server.client().calling_as(caller).verification_of(question).await;
+        let told = fixture.server.client().calling_as(caller).verification_of(question).await;
         let reasons = [v1::Reason::NameMismatch, v1::Reason::ReportingWindowOpen].map(i32::from);
         assert_eq!(told.reasons, reasons, "{caller}");
         assert_eq!((told.standing, told.credential, told.holds_credential), (None, None, None), "{caller}");
     }
-    town.server.stop().await;
+    fixture.server.stop().await;
 }

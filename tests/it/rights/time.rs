@@ -60,12 +60,12 @@ async fn medians<const N: usize>(caller: &Client, method: &str, calls: usize, ro
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn to_hide_takes_no_longer_than_not_to_know() {
-    let town = Fixture::built().await;
-    let (north, unknown) = (town.as_north(), Fixture::made_up(&town.south));
+    let fixture = Fixture::built().await;
+    let (north, unknown) = (fixture.as_north(), Fixture::made_up(&fixture.south));
     let (calls, part) = measure();
     let mut apart = Vec::new();
     for method in HIDING {
-        let [hidden, one, other] = medians(&north, method, calls, [&town.south, &unknown, &unknown]).await;
+        let [hidden, one, other] = medians(&north, method, calls, [&fixture.south, &unknown, &unknown]).await;
         println!("{method}: hidden {hidden:?}, unknown {one:?} and {other:?}");
         let noise = one.abs_diff(other).max(one / part);
         if hidden.abs_diff(one) > noise + Duration::from_micros(10) {
@@ -73,5 +73,5 @@ async fn to_hide_takes_no_longer_than_not_to_know() {
         }
     }
     assert!(apart.is_empty(), "{}", apart.join("\n"));
-    town.server.stop().await;
+    fixture.server.stop().await;
 }

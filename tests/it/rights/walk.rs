@@ -95,12 +95,12 @@ fn all_of(status: &Status, named: &Row, made_up: &Row) -> Vec<u8> {
 
 #[tokio::test]
 async fn every_method_by_every_role_on_own_rows_and_on_others() {
-    let town = Fixture::built().await;
-    let registry = town.server.client();
-    let made_up = Fixture::made_up(&town.south);
+    let fixture = Fixture::built().await;
+    let registry = fixture.server.client();
+    let made_up = Fixture::made_up(&fixture.south);
     let mut wrong = Vec::new();
     for (method, _) in methods() {
-        let nobody = outcome(&registry.calling_as("nobody"), &method, &town.north, "north").await;
+        let nobody = outcome(&registry.calling_as("nobody"), &method, &fixture.north, "north").await;
         if nobody.as_ref().err().map(Status::code) != Some(Code::Unauthenticated) {
             wrong.push(format!("{method} without an identity: {nobody:?}"));
         }
@@ -108,8 +108,8 @@ async fn every_method_by_every_role_on_own_rows_and_on_others() {
             let caller = registry.calling_as(caller);
             // A provider names itself in its questions; the others name whom they ask about.
             let named = if *role == "provider" { "north" } else { "south" };
-            let own = outcome(&caller, &method, &town.north, "north").await;
-            let others = outcome(&caller, &method, &town.south, named).await;
+            let own = outcome(&caller, &method, &fixture.north, "north").await;
+            let others = outcome(&caller, &method, &fixture.south, named).await;
             let made_up_one = outcome(&caller, &method, &made_up, named).await;
             let code = |answer: &Result<Vec<Bytes>, Status>| answer.as_ref().err().map(Status::code);
             let is_right = match reach(&method, role) {
@@ -126,7 +126,7 @@ async fn every_method_by_every_role_on_own_rows_and_on_others() {
                 match (&others, &made_up_one) {
                     (Err(hidden), Err(unknown)) if hidden.code() == Code::NotFound => {
                         let (hidden, unknown) =
-                            (all_of(hidden, &town.south, &made_up), all_of(unknown, &made_up, &made_up));
+                            (all_of(hidden, &fixture.south, &made_up), all_of(unknown, &made_up, &made_up));
                         if hidden != unknown {
                             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                             wrong.push(format!("{method} as {role}: {} and {}", text(&hidden), text(&unknown)));
@@ -138,13 +138,13 @@ async fn every_method_by_every_role_on_own_rows_and_on_others() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
-    town.server.stop().await;
+    fixture.server.stop().await;
 }
 
 #[tokio::test]
 async fn a_provider_names_no_other_provider_on_file_or_not() {
-    let town = Fixture::built().await;
-    let north = town.as_north();
+    let fixture = Fixture::built().await;
+    let north = fixture.as_north();
     for method in [
         "VerificationService/VerifyCredential",
         "VerificationService/CheckBillingEligibility",
@@ -154,11 +154,11 @@ async fn a_provider_names_no_other_provider_on_file_or_not() {
     ] {
         let mut told = Vec::new();
         for other in ["south", "souts"] {
-            let refused = outcome(&north, method, &town.north, other).await.unwrap_err();
+            let refused = outcome(&north, method, &fixture.north, other).await.unwrap_err();
             assert_eq!(refused.told(), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()), "{method}");
             told.push((refused.message().to_owned(), refused.details().to_vec()));
         }
         assert_eq!(told[0], told[1], "{method}");
     }
-    town.server.stop().await;
+    fixture.server.stop().await;
 }
