@@ -3,8 +3,8 @@
 //! Nothing here waits, reads a clock or touches a disk: time and facts are parameters. In reading order:
 //!
 //! 1. [`day`], [`id`], [`name`], [`npi`]: the small words. [`fact`] (with its [`enums`]) and [`record`]: what is reported, and what is kept of it.
-//! 2. [`retraction`], [`specialist`], [`provider`], [`rule_sets`]: from facts to what is known at a revision.
-//! 3. [`timeline`]: the walk, compiled. [`verdict`]: the answer to a question. [`diff`]: what a record changes.
+//! 2. [`retraction`], [`specialist`], [`provider`], [`rule_sets`] and [`requirements`]: from facts to what is known at a revision.
+//! 3. [`timeline`]: the walk, compiled. [`verdict`] (with its [`sets`]): the answer to a question. [`diff`]: what a record changes.
 //! 4. [`command`], [`evaluation`], [`decide`]: what is asked of the registry, and what it refuses.
 
 pub mod command;
@@ -21,8 +21,10 @@ pub mod npi;
 pub mod provider;
 pub mod record;
 pub mod replica_state;
+pub mod requirements;
 pub mod retraction;
 pub mod rule_sets;
+pub mod sets;
 pub mod specialist;
 pub mod standing;
 pub mod timeline;

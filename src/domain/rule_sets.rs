@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::day::{Day, Period};
 use super::day_runs::{Runs, RunsBuilder};
-use super::evaluation::Requirements;
 use super::fact::QualificationBasis;
+use super::requirements::Requirements;
 
 /// A set of published rules, with the days on which it is in force.
 #[derive(Clone, Debug, PartialEq)]

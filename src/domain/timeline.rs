@@ -17,9 +17,9 @@ use super::name::HeldNames;
 use super::provider::ProviderTimeline;
 use super::record::Coverage;
 use super::rule_sets::Law;
+use super::sets::Designations;
 use super::specialist::{Credential, Specialist};
 use super::standing::{Reason, Standing};
-use super::verdict::Designations;
 
 /// A credential compiled. What most people have of each list is kept in place: a question that looks at all of them then
 /// waits for the memory once, and not for each.

@@ -12,8 +12,9 @@ use crate::domain::fact::Identifier;
 use crate::domain::id::CredentialNumber;
 use crate::domain::name::Holder;
 use crate::domain::provider::ProviderFile;
+use crate::domain::sets::Designations;
 use crate::domain::timeline::Timeline;
-use crate::domain::verdict::{AskedProvider, CoverageLimits, Designations, Finding, Found, NameMatch, Question, Units};
+use crate::domain::verdict::{AskedProvider, CoverageLimits, Finding, Found, NameMatch, Question, Units};
 
 /// A question about one credential on one day.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,8 +5,8 @@ use serde::{Deserialize, Deserializer};
 use toml::value::Datetime;
 
 use crate::domain::day::Day;
-use crate::domain::evaluation::{Fee, FeeKind, LivedExperienceRule, Requirements};
 use crate::domain::fact::{CriterionOutcome, Designation, QualificationBasis};
+use crate::domain::requirements::{Fee, FeeKind, LivedExperienceRule, Requirements};
 use crate::domain::rule_sets::{InForceBasis, RuleSet, UnitYear};
 
 /// A rule file as it is written. Every value checks itself as it is read, so that a mistake has its line.

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use cpss_registry::domain::day::{Day, Period};
-use cpss_registry::domain::evaluation::{LivedExperienceRule, Requirements};
 use cpss_registry::domain::fact::{
     Act, CredentialPeriodKind, CriterionOutcome, Designation, EmploymentEndReason, FacilityType, Fact, Identifier,
     IdentifierKind, Issuance, IssuanceBasis, PeriodEnd, ProviderFact, ProviderPeriodKind, ProviderRow,
@@ -14,6 +13,7 @@ use cpss_registry::domain::fact::{
 };
 use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use cpss_registry::domain::name::PersonName;
+use cpss_registry::domain::requirements::{LivedExperienceRule, Requirements};
 use cpss_registry::domain::rule_sets::{InForceBasis, RuleSet, UnitYear};
 use jiff::Timestamp;
 use uuid::Uuid;

@@ -3,7 +3,8 @@
 //! What is required is said without the application, because a rule set is shown with the same words; what was found
 //! may name its days and numbers, and never lived experience or recovery.
 
-use super::{Applicant, Application, Education, ExamAttempt, LivedExperienceRule, Requirements, Training};
+use super::super::requirements::{LivedExperienceRule, Requirements};
+use super::{Applicant, Application, Education, ExamAttempt, Training};
 use crate::domain::day::Day;
 use crate::domain::fact::{Criterion, CriterionOutcome, Designation};
 

@@ -1,11 +1,12 @@
 //! The closed lists of the contract: each value in the domain's words and in the wire's.
 
-use crate::domain::evaluation::{Education, FeeKind, LivedExperience, SelectionPriority};
+use crate::domain::evaluation::{Education, LivedExperience, SelectionPriority};
 use crate::domain::fact::{
     Criterion, CriterionOutcome, Designation, EmploymentEndReason, FacilityType, IdentifierKind, IssuanceBasis,
     QualificationBasis, RevocationBasis, SuspensionBasis,
 };
 use crate::domain::record::{Coverage, ServiceStatus};
+use crate::domain::requirements::FeeKind;
 use crate::domain::rule_sets::{InForceBasis, UnitYear};
 use crate::domain::standing::{Reason, Standing, Verdict};
 use crate::proto::v1;

@@ -3,9 +3,10 @@
 use super::enum_map::{WireEnum, numbers};
 use super::time::date;
 use crate::domain::day::Day;
-use crate::domain::evaluation::{Applicant, Application, Assessment, Fee, evaluate};
+use crate::domain::evaluation::{Applicant, Application, Assessment, evaluate};
 use crate::domain::fact::CriterionOutcome;
 use crate::domain::id::Revision;
+use crate::domain::requirements::Fee;
 use crate::domain::rule_sets::RuleSet;
 use crate::proto::v1;
 

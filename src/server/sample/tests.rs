@@ -3,8 +3,8 @@
 use tempfile::TempDir;
 
 use super::{SamplePerson, load};
+use crate::domain::sets::Designations;
 use crate::domain::standing::{Standing, Verdict};
-use crate::domain::verdict::Designations;
 use crate::registry::question::{Answer, Ask, AskProvider, AskSubject};
 use crate::registry::{Opened, Options, Registry};
 use crate::store::{OpenMode, StoreOptions};

@@ -19,9 +19,10 @@ use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, Provider
 use cpss_registry::domain::name::PersonName;
 use cpss_registry::domain::provider::{ProviderFile, ProviderTimeline};
 use cpss_registry::domain::rule_sets::Law;
+use cpss_registry::domain::sets::Designations;
 use cpss_registry::domain::specialist::SpecialistFile;
 use cpss_registry::domain::timeline::Timeline;
-use cpss_registry::domain::verdict::{AskedProvider, Designations, Found, Known, Question};
+use cpss_registry::domain::verdict::{AskedProvider, Found, Known, Question};
 use cpss_registry::grpc::{decode, encode};
 use cpss_registry::proto::v1::{self, verification_item};
 use cpss_registry::store::disk::RealDisk;

@@ -4,8 +4,9 @@
 //! found, or a part of it. A date without a year is of the year of the flawless application.
 
 use cpss_registry::domain::decide::Rejection;
-use cpss_registry::domain::evaluation::{Assessment, FeeKind};
+use cpss_registry::domain::evaluation::Assessment;
 use cpss_registry::domain::fact::{Criterion, CriterionOutcome};
+use cpss_registry::domain::requirements::FeeKind;
 
 use super::case::Case;
 use super::evaluation_fixture::{columns, lines, word};

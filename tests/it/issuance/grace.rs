@@ -3,7 +3,8 @@
 
 use cpss_registry::domain::day::Day;
 use cpss_registry::domain::decide::Grounds;
-use cpss_registry::domain::verdict::{AskedProvider, Designations, Finding, Found, Known, Question, Settlement};
+use cpss_registry::domain::sets::Designations;
+use cpss_registry::domain::verdict::{AskedProvider, Finding, Found, Known, Question, Settlement};
 use cpss_registry::rules::{self, RuleText};
 
 use super::evaluation_fixture::{EvaluationFixture, columns, day, period, scenes, shipped, word};

@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::day::{Day, Period};
-use crate::domain::evaluation::{Fee, FeeKind, LivedExperienceRule, Requirements};
 use crate::domain::fact::Criterion;
 use crate::domain::fact::{
     Act, CredentialPeriodKind, CriterionOutcome, Designation, EmploymentEndReason, FacilityType, Fact, Identifier,
@@ -21,11 +20,13 @@ use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revi
 use crate::domain::name::PersonName;
 use crate::domain::provider::{Provider, ProviderTimeline};
 use crate::domain::record::{Change, Coverage, ServiceStatus};
+use crate::domain::requirements::{Fee, FeeKind, LivedExperienceRule, Requirements};
 use crate::domain::rule_sets::{InForceBasis, Law, RuleSet, UnitYear};
+use crate::domain::sets::{Designations, Reasons};
 use crate::domain::specialist::{Specialist, SpecialistFile};
 use crate::domain::standing::{Reason, Standing, Verdict};
 use crate::domain::timeline::Timeline;
-use crate::domain::verdict::{CoverageLimits, Designations, Finding, Known, Reasons, Settlement, Units};
+use crate::domain::verdict::{CoverageLimits, Finding, Known, Settlement, Units};
 use crate::proto::google::r#type::Date;
 use crate::proto::v1::{self, FactKind};
 
