@@ -76,7 +76,7 @@ impl Identities {
             && let Some(caller) = clients.load().of_uris(&certificate.uris)
         {
             // One too many stays a stranger: its calls are told, and it goes.
-            shares.seat(peer, &caller.client).ok();
+            peer.seat(shares, &caller.client).ok();
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::quotas::{ClientQuota, Place};
+use super::quotas::{ClientQuota, Exhausted, Place, Quotas};
 
 /// The other end of a connection. Clones are of the same one.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct Peer(Arc<Shown>);
 struct Shown {
     address: SocketAddr,
     certificate: Option<Certificate>,
-    /// The place that it takes of a client's, and that client's share, once a client of the list has called on it.
+    /// The place that it takes of a client's, and that client's quota, once a client of the list has called on it.
     seat: OnceLock<(Place, Option<Arc<ClientQuota>>)>,
     /// How many calls it waits for an answer to, apart from those that may last.
     awaited: AtomicUsize,
@@ -72,10 +72,19 @@ impl Peer {
         self.0.seat.get().is_some()
     }
 
-    /// From now on it is known, and takes this place of the client's; unless it has one. What it cancels is counted in
-    /// the client's share.
-    pub fn know(&self, place: Place, share: Option<Arc<ClientQuota>>) {
-        self.0.seat.set((place, share)).ok();
+    /// Counts the connection as this client's, unless it is somebody's already. Once it is counted it is known, and what
+    /// it cancels is counted in the client's quota.
+    pub fn seat(&self, quotas: &Quotas, client: &str) -> Result<(), Exhausted> {
+        if !self.is_known() {
+            let (place, quota) = quotas.connection(client)?;
+            self.0.seat.set((place, Some(quota))).ok();
+        }
+        Ok(())
+    }
+
+    /// Makes it known without a limit.
+    pub fn seat_without_limit(&self) {
+        self.0.seat.set((Place::without_limit(), None)).ok();
     }
 
     /// Counts a call that it waits for an answer to.
@@ -110,5 +119,53 @@ impl Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.address.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::auth::quotas::{CALLS_PER_CONNECTION, Limits};
+
+    fn shares(connections: u32) -> Quotas {
+        Quotas::new(Limits { connections: NonZeroU32::new(connections), ..Limits::default() })
+    }
+
+    #[test]
+    fn a_connection_is_counted_once_until_it_ends() {
+        let shares = shares(1);
+        let peer = || Peer::new("127.0.0.1:1".parse().unwrap(), None);
+        let (first, second) = (peer(), peer());
+        first.seat(&shares, "a").unwrap();
+        first.seat(&shares, "a").unwrap();
+        assert_eq!(second.seat(&shares, "a"), Err(Exhausted::Connections));
+        assert!(first.is_known() && !second.is_known());
+        drop(first);
+        second.seat(&shares, "a").unwrap();
+        // A connection that two clients share is the first one's.
+        second.seat(&shares, "b").unwrap();
+        assert!(peer().seat(&shares, "b").is_ok());
+    }
+
+    #[test]
+    fn cancelling_what_its_connections_may_have_under_way_cuts_off_nobody_and_more_does() {
+        let shares = shares(2);
+        let peer = |client| {
+            let peer = Peer::new("127.0.0.1:1".parse().unwrap(), None);
+            peer.seat(&shares, client).unwrap();
+            peer
+        };
+        let (first, second, other) = (peer("a"), peer("a"), peer("b"));
+        let under_way = CALLS_PER_CONNECTION.get();
+        (0..under_way).for_each(|_| first.cancelled());
+        (0..under_way).for_each(|_| second.cancelled());
+        assert!(!first.is_cut_off() && !second.is_cut_off());
+        // It has more again after a while: this is more than comes back while the test runs.
+        (0..10 * under_way).for_each(|_| second.cancelled());
+        assert!(second.is_cut_off(), "what its other connection cancelled counts");
+        other.cancelled();
+        assert!(!first.is_cut_off() && !other.is_cut_off());
     }
 }

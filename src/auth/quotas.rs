@@ -12,8 +12,6 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use papaya::HashMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::peer::Peer;
-
 /// How many calls a connection may have under way.
 pub const CALLS_PER_CONNECTION: NonZeroU32 = NonZeroU32::new(1024).unwrap();
 
@@ -99,14 +97,11 @@ impl Quotas {
         Arc::clone(shares.get_or_insert_with(client.into(), || Arc::new(ClientQuota::new(&self.limits))))
     }
 
-    /// Counts a connection as this client's, unless it is somebody's already. Once it is counted it is known.
-    pub fn seat(&self, peer: &Peer, client: &str) -> Result<(), Exhausted> {
-        if !peer.is_known() {
-            let share = self.of(client);
-            let place = place(share.connections.as_ref()).ok_or(Exhausted::Connections)?;
-            peer.know(place, Some(share));
-        }
-        Ok(())
+    /// Counts a connection as this client's, until the place is dropped.
+    pub fn connection(&self, client: &str) -> Result<(Place, Arc<ClientQuota>), Exhausted> {
+        let quota = self.of(client);
+        let place = place(quota.connections.as_ref()).ok_or(Exhausted::Connections)?;
+        Ok((place, quota))
     }
 }
 
@@ -180,42 +175,6 @@ mod tests {
         assert!(other.large().is_ok());
         drop(held);
         assert!(greedy.large().is_ok());
-    }
-
-    #[test]
-    fn a_connection_is_counted_once_until_it_ends() {
-        let shares = shares(1);
-        let peer = || Peer::new("127.0.0.1:1".parse().unwrap(), None);
-        let (first, second) = (peer(), peer());
-        shares.seat(&first, "a").unwrap();
-        shares.seat(&first, "a").unwrap();
-        assert_eq!(shares.seat(&second, "a"), Err(Exhausted::Connections));
-        assert!(first.is_known() && !second.is_known());
-        drop(first);
-        shares.seat(&second, "a").unwrap();
-        // A connection that two clients share is the first one's.
-        shares.seat(&second, "b").unwrap();
-        assert!(shares.seat(&peer(), "b").is_ok());
-    }
-
-    #[test]
-    fn cancelling_what_its_connections_may_have_under_way_cuts_off_nobody_and_more_does() {
-        let shares = shares(2);
-        let peer = |client| {
-            let peer = Peer::new("127.0.0.1:1".parse().unwrap(), None);
-            shares.seat(&peer, client).unwrap();
-            peer
-        };
-        let (first, second, other) = (peer("a"), peer("a"), peer("b"));
-        let under_way = CALLS_PER_CONNECTION.get();
-        (0..under_way).for_each(|_| first.cancelled());
-        (0..under_way).for_each(|_| second.cancelled());
-        assert!(!first.is_cut_off() && !second.is_cut_off());
-        // It has more again after a while: this is more than comes back while the test runs.
-        (0..10 * under_way).for_each(|_| second.cancelled());
-        assert!(second.is_cut_off(), "what its other connection cancelled counts");
-        other.cancelled();
-        assert!(!first.is_cut_off() && !other.is_cut_off());
     }
 
     #[test]

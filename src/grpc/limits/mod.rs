@@ -155,7 +155,7 @@ impl LimitsLayer {
         let peer = extensions.get::<Peer>();
         let share = self.shares.of(&caller.client);
         if let Some(peer) = peer {
-            self.shares.seat(peer, &caller.client).map_err(refused)?;
+            peer.seat(&self.shares, &caller.client).map_err(refused)?;
         }
         share.call().map_err(refused)?;
         if !LARGE.contains(&request.uri().path()) {

@@ -28,7 +28,7 @@ pub(super) use self::reload::Watch;
 use super::workers::{Worker, Workers};
 use crate::auth::Identities;
 use crate::auth::peer::{Certificate, Peer};
-use crate::auth::quotas::{Place, Quotas};
+use crate::auth::quotas::Quotas;
 use crate::registry::clock;
 use crate::registry::trouble::Trouble;
 
@@ -151,7 +151,7 @@ impl Listener {
             let peer = Peer::new(address, None);
             // Where connections are counted, the first call tells whose this one is.
             if self.shares.limits().connections.is_none() {
-                peer.know(Place::without_limit(), None);
+                peer.seat_without_limit();
             }
             return Ok((Wire::Plain(stream), peer));
         };

@@ -7,7 +7,6 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::auth::quotas::Place;
 
 const LONG: Duration = Duration::from_secs(600);
 
@@ -47,7 +46,7 @@ async fn who_says_much_and_does_not_call_goes_and_a_client_goes_on() {
     for is_known in [false, true] {
         let (mut other, connection, _go, peer) = met(LONG).await;
         if is_known {
-            peer.know(Place::without_limit(), None);
+            peer.seat_without_limit();
         }
         let said = said.clone();
         let saying = tokio::spawn(async move { drop(other.write_all(&said).await) });
@@ -62,7 +61,7 @@ async fn who_says_much_and_does_not_call_goes_and_a_client_goes_on() {
 #[tokio::test]
 async fn others_have_their_turn_however_much_there_is_to_read() {
     let (mut other, mut connection, _go, peer) = met(LONG).await;
-    peer.know(Place::without_limit(), None);
+    peer.seat_without_limit();
     // All of it is there before it is read.
     other.write_all(&vec![7; 8 * READ_AT_ONCE]).await.unwrap();
     let mut most = vec![0; READ_AT_ONCE];
