@@ -5,10 +5,9 @@ use tonic::{Response, Status};
 
 use super::decode::Place;
 use super::encode::Wire;
-use super::preencoded::Preencoded;
+use super::preencoded::{Preencoded, USUAL_ANSWER};
 use super::question::{Item, TOGETHER, read_together, write_result};
 use super::redaction::Asker;
-use super::verification::USUAL_ANSWER;
 use super::{Contract, read_audit, status};
 use crate::proto::google::rpc;
 use crate::proto::v1;

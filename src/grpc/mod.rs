@@ -22,6 +22,7 @@ mod question;
 mod read_audit;
 mod record;
 mod redaction;
+mod request_id;
 mod roster;
 mod services;
 pub mod status;

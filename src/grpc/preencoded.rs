@@ -4,9 +4,11 @@
 //! generated message is built of them. Nothing else differs: the requests, the paths and the bytes are the contract's.
 
 use std::marker::PhantomData;
+use std::pin::Pin;
 
 use prost::Message;
 use prost::bytes::BufMut as _;
+use tokio_stream::Stream;
 use tonic::Status;
 use tonic::codec::{BufferSettings, Codec, EncodeBuf, Encoder};
 use tonic_prost::{ProstCodec, ProstDecoder};
@@ -25,6 +27,12 @@ mod generated {
     tonic::include_proto!("ms.dmh.credential.v1.VerificationService");
 }
 pub(super) use self::generated::verification_service_server as service;
+
+/// About as many bytes as an answer has.
+pub(super) const USUAL_ANSWER: usize = 352;
+
+/// The answers of a stream.
+pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// An `M`, written.
 #[derive(Debug)]

@@ -1,15 +1,13 @@
 //! VerificationService: questions about credentials and claims.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::decode::Place;
 use super::encode::Wire;
-use super::preencoded::Preencoded;
 use super::preencoded::service::VerificationService;
+use super::preencoded::{Answers, Preencoded, USUAL_ANSWER};
 use super::question::Question as _;
 use super::read_audit::Found;
 use super::redaction::{Asker, asker};
@@ -18,16 +16,11 @@ use super::{Contract, answer, day_asked, decode, encode, status, unreadable, who
 use crate::domain::day::{Day, Period};
 use crate::domain::id::CredentialNumber;
 use crate::domain::rule_sets::Law;
+use crate::domain::sets::Reasons;
 use crate::domain::standing::Reason;
 use crate::domain::timeline::{CredentialDay, Timeline};
-use crate::domain::verdict::Reasons;
 use crate::proto::v1;
 use crate::registry::snapshot::Snapshot;
-
-/// About as many bytes as an answer has.
-pub(super) const USUAL_ANSWER: usize = 352;
-
-pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl VerificationService for Contract {

@@ -17,7 +17,7 @@ use tonic::{Code, Status};
 use super::AuthLayer;
 use super::frames::Frames;
 use crate::auth::Method;
-use crate::grpc::read_audit::RequestId;
+use crate::grpc::request_id::RequestId;
 use crate::grpc::status;
 use crate::proto::google::rpc;
 use crate::telemetry::access::{Answered, Messages, Outcome, UserAgent};

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Wire;
+use super::credential::{self, Holder};
 use super::enum_map::WireEnum;
 use super::time::{date, timestamp};
 use crate::domain::day::Day;
@@ -75,15 +76,6 @@ pub struct Verification<'a> {
     pub credential: Option<(&'a Timeline, Holder)>,
 }
 
-/// Whether a credential is told with its holder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holder {
-    /// With the holder and the designations.
-    Told,
-    /// Without either.
-    LeftOut,
-}
-
 impl Verification<'_> {
     /// Writes it as a field of a message.
     pub fn write(&self, wire: &mut Wire, field: u8, from: &AnsweredFrom<'_>) {
@@ -103,7 +95,7 @@ impl Verification<'_> {
         wire.words(6, finding.reasons.iter().map(WireEnum::number));
         wire.words(7, finding.missing.iter().map(WireEnum::number));
         if let Some((timeline, holder)) = credential {
-            super::credential::write(wire, 8, timeline, *as_of, *holder);
+            credential::write(wire, 8, timeline, *as_of, *holder);
         }
         write_answer(wire, 9, from, *as_of, finding.settlement);
         write_number(wire, 10, *number);

@@ -1,17 +1,25 @@
 //! Credentials, their standings, and the people who hold them.
 
-use super::answer::Holder;
 use super::enum_map::{WireEnum, numbers};
 use super::time::{date, days};
 use super::wire::Wire;
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::Designation;
 use crate::domain::name::PersonName;
+use crate::domain::sets::{Designations, Reasons};
 use crate::domain::specialist::Specialist;
 use crate::domain::standing::Standing;
 use crate::domain::timeline::{CredentialDay, Timeline};
-use crate::domain::verdict::{Designations, Reasons};
 use crate::proto::v1;
+
+/// Whether a credential is told with its holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// With the holder and the designations.
+    Told,
+    /// Without either.
+    LeftOut,
+}
 
 /// A credential as of a day, with its holder.
 pub fn credential(timeline: &Timeline, as_of: Day) -> v1::Credential {

@@ -13,9 +13,9 @@ mod rule_set;
 mod time;
 mod wire;
 
-pub use self::answer::{AnsweredFrom, Eligibility, Holder, Verification, answer, is_eligible};
+pub use self::answer::{AnsweredFrom, Eligibility, Verification, answer, is_eligible};
 pub use self::change::change;
-pub use self::credential::{credential, credential_without_holder, person_name, specialist, standing_period};
+pub use self::credential::{Holder, credential, credential_without_holder, person_name, specialist, standing_period};
 pub use self::employment::employment;
 pub use self::enum_map::{WireEnum, numbers};
 pub use self::fact::{Around, fact};
