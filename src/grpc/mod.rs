@@ -158,7 +158,12 @@ fn not_kept(error: &std::io::Error) -> Status {
     static NOT_KEPT: Trouble = Trouble::new();
     if let Some(times) = NOT_KEPT.met() {
         let error = error as &dyn std::error::Error;
-        tracing::warn!(times, error, "questions by time cannot be answered: the instant cannot be kept on the disk");
+        tracing::warn!(
+            event = "answered_time_not_stored",
+            times,
+            error,
+            "questions with known_at.time are refused: the answered time could not be stored on disk"
+        );
     }
     status::not_written(Duration::from_secs(1))
 }
@@ -167,7 +172,12 @@ fn not_kept(error: &std::io::Error) -> Status {
 fn unreadable(error: &ReadError) -> Status {
     static UNREADABLE: Trouble = Trouble::new();
     if let Some(times) = UNREADABLE.met() {
-        tracing::error!(times, error = error as &dyn std::error::Error, "stored facts could not be read");
+        tracing::error!(
+            event = "facts_unreadable",
+            times,
+            error = error as &dyn std::error::Error,
+            "stored facts could not be read"
+        );
     }
     match error {
         ReadError::Interrupted => status::draining(),

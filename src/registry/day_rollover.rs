@@ -53,7 +53,7 @@ impl Standstill {
     pub(super) fn end(&self) {
         if self.trouble.has_ended() {
             *self.refused_at() = None;
-            tracing::info!("the calendar goes on");
+            tracing::info!(event = "civil_day_opened", "the new civil day is open again");
         }
     }
 
@@ -63,7 +63,12 @@ impl Standstill {
         *self.refused_at() = (!is_held).then(Instant::now);
         if let Some(times) = self.trouble.met() {
             let error = error as &dyn std::error::Error;
-            tracing::warn!(times, error, "the calendar stands still: questions are answered by the last opened day");
+            tracing::warn!(
+                event = "civil_day_not_opened",
+                times,
+                error,
+                "cannot open the new civil day: questions are answered as of the last opened day"
+            );
         }
     }
 

@@ -129,7 +129,7 @@ impl Shared {
             for dates in told {
                 looked_at += 1;
                 if looked_at.is_multiple_of(TELL_EVERY) {
-                    tracing::info!(people = looked_at * AT_ONCE, "working out what is due when");
+                    tracing::info!(event = "due_dates_computing", people = looked_at * AT_ONCE, "computing due dates");
                 }
                 for (entry, due) in dates {
                     give_out(entry, due)?;

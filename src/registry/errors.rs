@@ -67,8 +67,8 @@ pub enum PinError {
 /// A command was not accepted, or nobody can say whether it was.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// The rules say no.
-    #[error("the rules say no")]
+    /// A rule rejects it.
+    #[error("rejected by a rule")]
     Rejected(Rejection),
     /// The request id was used for something else.
     #[error("the request id was used with other content")]

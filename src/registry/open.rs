@@ -135,7 +135,7 @@ fn new_writer(
     };
     match open(options.clone()) {
         Err(error) if error.is_of_index() => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the index is opened again");
+            tracing::warn!(event = "index_reopening", error = &error as &dyn std::error::Error, "reopening the index");
             open(options)
         }
         opened => opened,
@@ -279,7 +279,7 @@ fn catch_up(writer: &mut Writer) -> Result<(), OpenError> {
         Ok(None) => return Ok(()),
         Ok(Some(due)) => due,
         Err(held) => {
-            tracing::error!(error = &held as &dyn std::error::Error, "writes are held");
+            tracing::error!(event = "writes_held", error = &held as &dyn std::error::Error, "writes are held");
             head.today
         }
     };
@@ -288,7 +288,11 @@ fn catch_up(writer: &mut Writer) -> Result<(), OpenError> {
     match answered(opened) {
         Err(OpenError::Begin(refusal @ (SubmitError::StoreFull | SubmitError::NotWritten))) => {
             let error = &refusal as &dyn std::error::Error;
-            tracing::error!(error, "the day stands still and writes are refused until the disk takes records");
+            tracing::error!(
+                event = "civil_day_waits_for_disk",
+                error,
+                "cannot open the new civil day, and writes are refused, until the disk has room"
+            );
             Ok(())
         }
         outcome => outcome,

@@ -28,12 +28,17 @@ pub(super) fn adopt(stage: &mut Batch<'_>, version: u32) -> Result<(), SubmitErr
     if known == version {
         return Ok(());
     }
-    tracing::info!(from = known, to = version, "another version of the rules' walk is adopted");
+    tracing::info!(event = "semantics_adopted", from = known, to = version, "adopted a new semantics version");
     let (before, after) = what_differs(stage.shared, &stage.head)?;
     let different = differences(&before, &after);
     let people = different.specialist_count();
     let (changes, _) = different.split(stage.head.today);
-    tracing::info!(changes = changes.len(), people, "copies are told what is answered otherwise");
+    tracing::info!(
+        event = "semantics_changes_published",
+        changes = changes.len(),
+        people,
+        "published the changes of the new semantics version to copies"
+    );
     stage.add_own(RegistryFact::SemanticsAdopted { version }, changes, people, Vec::new())
 }
 

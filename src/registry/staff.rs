@@ -23,7 +23,12 @@ impl Shared {
                 static UNREADABLE: Trouble = Trouble::new();
                 if let Some(times) = UNREADABLE.met() {
                     let error = &error as &dyn std::error::Error;
-                    tracing::error!(times, error, "whether somebody is staff could not be read");
+                    tracing::error!(
+                        event = "staff_unreadable",
+                        times,
+                        error,
+                        "could not read whether a person is staff"
+                    );
                 }
                 false
             }),

@@ -132,7 +132,10 @@ impl TimelineCache {
         if let Some(thread) = reading_in {
             thread.thread().unpark();
             if thread.join().is_err() {
-                tracing::error!("the timelines were not read in: the thread broke off");
+                tracing::error!(
+                    event = "timeline_warm_up_panicked",
+                    "timeline cache warm-up ended: its thread panicked"
+                );
             }
         }
     }
@@ -196,7 +199,11 @@ impl Shared {
             Ok(()) if self.residents.are_all_here() => settle(),
             Ok(()) => {}
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "the timelines could not be read in");
+                tracing::error!(
+                    event = "timeline_warm_up_failed",
+                    error = &error as &dyn std::error::Error,
+                    "timeline cache warm-up failed"
+                );
             }
         }
     }
@@ -222,7 +229,11 @@ impl Shared {
 /// holds up whoever needs it, and everybody whose core that is, for up to 8 ms where the machine is a virtual one.
 fn settle() {
     if let Err(refused) = disable_transparent_huge_pages(true) {
-        tracing::warn!(error = &refused as &dyn std::error::Error, "memory goes on coming in huge pages");
+        tracing::warn!(
+            event = "huge_pages_not_disabled",
+            error = &refused as &dyn std::error::Error,
+            "could not disable huge pages"
+        );
     }
-    tracing::info!("every timeline is in memory");
+    tracing::info!(event = "timeline_cache_warm", "timeline cache is warm");
 }

@@ -346,13 +346,18 @@ impl Writer {
             Ok(_) => {
                 self.refused_at = None;
                 if self.refusals.has_ended() {
-                    tracing::info!("batches are written again");
+                    tracing::info!(event = "commit_recovered", "commits succeed again");
                 }
             }
             Err(error @ AppendError::OutcomeUnknown(_)) => return Err(failed(error.into())),
             Err(error) => {
                 if let Some(times) = self.refusals.met() {
-                    tracing::warn!(times, error = &error as &dyn std::error::Error, "a batch was not written");
+                    tracing::warn!(
+                        event = "commit_failed",
+                        times,
+                        error = &error as &dyn std::error::Error,
+                        "commit failed, nothing was recorded"
+                    );
                 }
                 self.refused_at = Some(self.shared.clock.now());
                 return Err(NotCommitted::Refused { full: matches!(error, AppendError::DiskFull) });

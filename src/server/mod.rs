@@ -105,7 +105,7 @@ pub enum ServeError {
     #[error("the access log could not be started")]
     Access(#[source] std::io::Error),
     /// The threads of the handshakes and of the lanes do not start.
-    #[error("no connection can be taken")]
+    #[error("cannot accept connections")]
     Listener(#[source] std::io::Error),
     /// A part of the program broke off.
     #[error("a part of the program broke off")]
@@ -179,10 +179,10 @@ pub async fn run(
 
     let (mut early, mut broken) = (None, None);
     tokio::select! {
-        _ = signals.next() => tracing::info!("draining"),
+        _ = signals.next() => tracing::info!(event = "draining", "draining"),
         ended = &mut writer => early = Some(ended),
         part = vital.ended() => {
-            tracing::error!(part, "the service ends: it cannot do without this part, which broke off");
+            tracing::error!(event = "vital_thread_died", part, "the process ends: a thread it depends on died");
             broken = Some(part);
         }
     }
@@ -194,7 +194,11 @@ pub async fn run(
     watch.inspect(JoinHandle::abort);
     let calls = threads.end(config.drain, signals.next(), &limits.calls).await;
     if calls > 0 {
-        tracing::warn!(calls, "calls were cut off: they did not end before the drain's deadline or a second signal");
+        tracing::warn!(
+            event = "calls_cut_off",
+            calls,
+            "calls were cut off: they did not end before the drain deadline or a second signal"
+        );
     }
     ops.registry.store(None);
     registry.close().await;
@@ -213,10 +217,22 @@ pub async fn run(
 /// Begins what reads the log and the index while calls are answered.
 fn begin_to_read(registry: &Registry) -> Option<Scrub> {
     if let Err(error) = registry.begin_to_read_in() {
-        tracing::warn!(error = &error as &dyn std::error::Error, "timelines are read in as they are asked for");
+        tracing::warn!(
+            event = "timeline_warm_up_skipped",
+            error = &error as &dyn std::error::Error,
+            "timeline cache warm-up did not start: timelines are loaded on demand"
+        );
     }
     let scrub = registry.begin_scrub(Pace::default());
-    scrub.inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "the log is not read over")).ok()
+    scrub
+        .inspect_err(|error| {
+            tracing::error!(
+                event = "scrub_not_started",
+                error = error as &dyn std::error::Error,
+                "the log scrub did not start"
+            )
+        })
+        .ok()
 }
 
 /// Runs a part that is waited for, which holds what it holds while it runs.
@@ -261,7 +277,7 @@ async fn tell_health((registry, mut is_written_down, health): (Registry, watch::
     loop {
         let writes = registry.takes_writes().await;
         if std::mem::replace(&mut before, writes) != writes {
-            tracing::warn!(writes, "whether writes are served has changed");
+            tracing::warn!(event = "write_health_changed", writes, "write health changed");
         }
         health.set(Serving { questions: *is_written_down.borrow_and_update(), writes });
         tokio::select! {
@@ -274,7 +290,11 @@ async fn tell_health((registry, mut is_written_down, health): (Registry, watch::
 /// Closes the store. An index that is not closed is no loss: it is folded again if the machine goes down.
 fn close(store: Store) {
     if let Err(error) = store.close() {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the index was not closed");
+        tracing::warn!(
+            event = "index_not_closed",
+            error = &error as &dyn std::error::Error,
+            "the index was not closed cleanly: the next start folds it again cleanly: the next start folds it again"
+        );
     }
 }
 

@@ -45,7 +45,10 @@ async fn close(opened: Opened) {
 /// An empty disk in the registry's place is noticed without this, another registry's disk is not.
 fn warn_unless_pinned(config: &Config, registry: &Registry) {
     if let (None, false, Some(id)) = (config.registry, config.dev, registry.id()) {
-        tracing::warn!("the configuration pins no registry: add the line  registry = \"{id}\"");
+        tracing::warn!(
+            event = "registry_not_pinned",
+            "the configuration pins no registry: add the line  registry = \"{id}\""
+        );
     }
 }
 
@@ -79,10 +82,10 @@ fn open_or_accept(config: &Config) -> Result<(Opened, Option<Unfinished>), Serve
             Ok((opened, unfinished))
         }
         Err(OpenError::Store(shown)) if shown.is_a_loss() => {
-            tracing::error!(error = &shown as &dyn Error, "records were lost");
+            tracing::error!(event = "records_lost", error = &shown as &dyn Error, "records were lost");
             refuse_another_registry(config)?;
             let Accepted { forked_after, epoch, set_aside } = accept_loss(&config.data_dir, after, clock::now())?;
-            tracing::warn!(after = forked_after.0, %epoch, set_aside = %set_aside.display(), "the loss is accepted");
+            tracing::warn!(event = "loss_accepted", after = forked_after.0, %epoch, set_aside = %set_aside.display(), "the loss is accepted");
             Ok(Registry::begin(options(config), &mut tell)?)
         }
         Err(refused) => Err(refused.into()),
@@ -104,10 +107,16 @@ fn say_without_effect(after: Revision, registry: &Registry) {
         Some(epoch) => format!("the record goes on after revision {after} in the epoch {epoch}"),
         None => "nothing is lost".to_owned(),
     };
-    tracing::warn!("--accept-loss-after has no effect and should be taken out: {why}");
+    tracing::warn!(event = "accept_loss_has_no_effect", "--accept-loss-after has no effect, remove it: {why}");
 }
 
 fn tell(progress: Progress) {
     let from_the_beginning = progress.from_the_beginning;
-    tracing::info!(folded = progress.folded.0, head = progress.head.0, from_the_beginning, "folding the log");
+    tracing::info!(
+        event = "folding_log",
+        folded = progress.folded.0,
+        head = progress.head.0,
+        from_the_beginning,
+        "folding the log"
+    );
 }

@@ -51,7 +51,12 @@ impl Vital {
 /// Runs a task that goes on for ever, and starts it again after it broke off.
 pub(super) async fn restarted<F: Future<Output = ()>>(part: &'static str, mut run: impl FnMut() -> F) {
     while let Err(reason) = AssertUnwindSafe(async { run().await }).catch_unwind().await {
-        tracing::error!(part, reason = said(&*reason), "a part broke off and is started again");
+        tracing::error!(
+            event = "thread_restarted",
+            part,
+            reason = said(&*reason),
+            "a thread panicked and was restarted"
+        );
         tokio::time::sleep(REST).await;
     }
 }

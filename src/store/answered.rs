@@ -35,7 +35,11 @@ impl Answered {
         let through = read.unwrap_or_else(|error: io::Error| {
             if error.kind() != io::ErrorKind::NotFound {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "ANSWERED cannot be read: a clock that was set back may change answers by time");
+                tracing::warn!(
+                    event = "answered_time_unreadable",
+                    error,
+                    "ANSWERED cannot be read: if the clock was set back, answers with known_at.time may change"
+                );
             }
             Timestamp::UNIX_EPOCH
         });

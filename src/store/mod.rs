@@ -210,8 +210,9 @@ impl Store {
         if let Err(error) = self.answered.close() {
             // What is kept is a little ahead then.
             tracing::warn!(
+                event = "answered_time_not_exact",
                 error = &error as &dyn std::error::Error,
-                "the instant answered for last is not kept exactly"
+                "the last answered time was not stored exactly: the stored one is slightly ahead"
             );
         }
         let index = Arc::into_inner(self.index).ok_or(CloseError::StillRead)?;

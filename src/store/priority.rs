@@ -17,7 +17,12 @@ pub const LAST: i32 = 19;
 pub fn lower_priority(niceness: i32) {
     if let Err(refused) = setpriority_process(Some(gettid()), niceness) {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
-        tracing::warn!(error = &refused as &dyn std::error::Error, thread = name, "a thread does not stand back");
+        tracing::warn!(
+            event = "thread_priority_not_lowered",
+            error = &refused as &dyn std::error::Error,
+            thread = name,
+            "cannot lower thread priority"
+        );
     }
 }
 
@@ -31,7 +36,7 @@ pub fn yield_now() {
 pub fn restarted(mut rest: impl FnMut() -> ControlFlow<()>, mut run: impl FnMut()) {
     while catch_unwind(AssertUnwindSafe(&mut run)).is_err() {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
-        tracing::error!(thread = name, "a thread broke off and goes on again");
+        tracing::error!(event = "thread_restarted", thread = name, "a thread panicked and was restarted");
         if rest().is_break() {
             return;
         }

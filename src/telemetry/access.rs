@@ -146,7 +146,7 @@ impl AccessThread {
         self.shared.is_closing.store(true, Ordering::Release);
         self.thread.thread().unpark();
         if self.thread.join().is_err() {
-            tracing::error!("the access log broke off");
+            tracing::error!(event = "access_log_died", "the access log thread died");
         }
     }
 }

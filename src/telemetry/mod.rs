@@ -24,6 +24,6 @@ pub fn log_panics() {
         let thread = std::thread::current().name().unwrap_or_default().to_owned();
         let place = panic.location().map(ToString::to_string);
         let reason = panic.payload_as_str().unwrap_or_default().replace('\n', " ");
-        tracing::error!(thread, place, reason, "a thread broke off");
+        tracing::error!(event = "thread_panicked", thread, place, reason, "a thread panicked");
     }));
 }

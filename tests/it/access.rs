@@ -133,7 +133,7 @@ fn logs_that_do_not_go_to_a_terminal_have_no_colors() {
     // Nothing in the environment turns colors off.
     let colorful = ["env", "-u", "NO_COLOR", "RUST_LOG=info"].map(str::to_owned);
     let process = Process::spawn_under(&colorful, data.path(), TODAY, &[]);
-    process.wait_until_said("every timeline is in memory", PATIENCE);
+    process.wait_until_said("timeline cache is warm", PATIENCE);
     let said = process.said();
     assert!(!said.contains('\x1b'), "{said:?}");
     process.stop();

@@ -81,7 +81,7 @@ async fn a_day_that_cannot_be_opened_is_said_once_however_many_questions_there_a
     let due = registry.on_day(&tomorrow.to_string());
     assert_eq!(due.refusal(v1::ListChangesRequest::default()).await.reason(), "STORE_FULL");
     ask_and_report(&registry, "STORE_FULL").await;
-    assert_said_once(&process, before, &["the calendar stands still", "a batch was not written"]);
+    assert_said_once(&process, before, &["the calendar stands still", "commit failed, nothing was recorded"]);
     process.stop();
 }
 

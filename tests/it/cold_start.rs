@@ -119,7 +119,7 @@ fn what_comes_into_memory_after_the_timelines_comes_in_small_pages() {
     let directory = tempfile::tempdir().unwrap();
     for _new_and_then_read_in in 0..2 {
         let process = Process::spawn(directory.path(), TODAY);
-        process.wait_until_said("every timeline is in memory", Duration::from_secs(60));
+        process.wait_until_said("timeline cache is warm", Duration::from_secs(60));
         assert_eq!(process.status("THP_enabled"), "0");
         process.stop();
     }

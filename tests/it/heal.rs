@@ -153,7 +153,7 @@ fn ended_in_order(process: Process, refused: &tonic::Status) {
 fn ended_for_its_index(process: Process) {
     let (status, said) = process.wait();
     assert_eq!(status.code(), Some(1), "{said}");
-    assert!(said.contains("the index has failed and is made anew at the next start"), "{said}");
+    assert!(said.contains("the index failed: the next start rebuilds it"), "{said}");
     let last = said.lines().last().unwrap();
     let cause = last.strip_prefix("error: cannot serve: the index ").unwrap_or_else(|| panic!("{said}"));
     assert!(cause.matches(": ").count() <= 1, "one sentence with its cause: {last}");

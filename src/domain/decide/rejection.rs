@@ -1,4 +1,4 @@
-//! Refusals: what a caller is told when the rules say no.
+//! Refusals: what a caller gets when a rule rejects its command.
 
 use std::fmt::Display;
 
@@ -76,7 +76,7 @@ impl Rejection {
 
 macro_rules! refusals {
     ($($(#[$doc:meta])* $variant:ident = $code:literal,)+) => {
-        /// Why the rules say no. The code is part of the contract.
+        /// Why a rule rejects a command. The code is part of the contract.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Refusal { $($(#[$doc])* $variant,)+ }
 

@@ -83,10 +83,10 @@ pub(crate) async fn serve<S>(
         polled
     });
     if peer.is_cut_off() {
-        tracing::info!(%peer, "a connection was cut off: its client cancelled too many calls");
+        tracing::info!(event = "connection_cut_off", %peer, "connection closed: its client canceled too many calls");
     }
     if let Err(error) = ended.await {
-        tracing::debug!(error = &error as &dyn std::error::Error, "a connection broke off");
+        tracing::debug!(event = "connection_broken", error = &error as &dyn std::error::Error, "connection broke");
     }
 }
 

@@ -101,7 +101,10 @@ impl Scrubber {
                 Ok(()) => {
                     told(Scrubbed::Whole);
                     if trouble.has_ended() {
-                        tracing::info!("every closed segment of the log is whole again: writes are taken");
+                        tracing::info!(
+                            event = "scrub_passed",
+                            "scrub passed: every closed log segment is intact again, writes are accepted"
+                        );
                     }
                     pace.rest
                 }
@@ -153,7 +156,7 @@ fn found(error: &ReadError, trouble: &Trouble) -> Scrubbed {
         ReadError::Disk { .. } => (Scrubbed::Unreadable, "the disk cannot read the log, and no write is taken"),
     };
     if let Some(times) = trouble.met() {
-        tracing::error!(times, error = error as &dyn Error, "{advice}");
+        tracing::error!(event = "scrub_failed", times, error = error as &dyn Error, "{advice}");
     }
     found
 }

@@ -358,7 +358,7 @@ impl Telling<'_, '_, '_> {
                 Ok(Some(receipt))
             }
             Err(SubmitError::Rejected(rejection)) => {
-                tracing::debug!(?rejection, "refused");
+                tracing::debug!(event = "generate_refused", ?rejection, "rejected");
                 self.story.summary.refused += 1;
                 Ok(None)
             }

@@ -87,7 +87,12 @@ impl Listener {
                 Err(error) if is_of_the_peer(&error) => continue,
                 Err(error) => {
                     if let Some(times) = exhausted.met() {
-                        tracing::warn!(times, error = &error as &dyn std::error::Error, "no connection can be taken");
+                        tracing::warn!(
+                            event = "accept_failed",
+                            times,
+                            error = &error as &dyn std::error::Error,
+                            "cannot accept connections"
+                        );
                     }
                     tokio::time::sleep(EXHAUSTED).await;
                     continue;
@@ -97,11 +102,16 @@ impl Listener {
             if place.is_none()
                 && let Some(times) = full.met()
             {
-                tracing::warn!(times, most = MOST_CONNECTIONS, "there are too many connections: more are refused");
+                tracing::warn!(
+                    event = "connections_exhausted",
+                    times,
+                    most = MOST_CONNECTIONS,
+                    "connection limit reached: new connections are refused"
+                );
             }
             // Not at the first that ends: another one takes its place at once.
             if places.available_permits() > MOST_CONNECTIONS / 16 && full.has_ended() {
-                tracing::info!("connections are taken again");
+                tracing::info!(event = "connections_recovered", "connections are accepted again");
             }
             let (Some(place), Some(lane)) = (place, lanes.emptiest()) else { continue };
             let shown_out = another(&mut strangers);
@@ -111,7 +121,12 @@ impl Listener {
                 }
                 Err(error) => {
                     if let Some(times) = exhausted.met() {
-                        tracing::warn!(times, error = &error as &dyn std::error::Error, "a connection cannot be taken");
+                        tracing::warn!(
+                            event = "accept_failed",
+                            times,
+                            error = &error as &dyn std::error::Error,
+                            "cannot accept a connection"
+                        );
                     }
                 }
             }
@@ -139,7 +154,7 @@ impl Listener {
             Err(_) => {
                 static TOO_SLOW: Trouble = Trouble::new();
                 if let Some(times) = TOO_SLOW.met() {
-                    tracing::info!(times, peer = %address, "no handshake: it took too long");
+                    tracing::info!(event = "tls_handshake_timeout", times, peer = %address, "TLS handshake timed out");
                 }
             }
         }
@@ -169,7 +184,7 @@ impl Listener {
 fn no_handshake(peer: SocketAddr, error: &io::Error) {
     static FAILED: Trouble = Trouble::new();
     if let Some(times) = FAILED.met() {
-        tracing::info!(times, %peer, error = error as &dyn std::error::Error, "no handshake");
+        tracing::info!(event = "tls_handshake_failed", times, %peer, error = error as &dyn std::error::Error, "TLS handshake failed");
     }
 }
 

@@ -117,13 +117,17 @@ impl Watch {
         match self.files.certificates.read(clock::now()) {
             Ok(certificates) => {
                 self.tls.store(certificates.tls);
-                tracing::info!(expires = %certificates.expires, "certificates taken");
+                tracing::info!(event = "certificates_loaded", expires = %certificates.expires, "loaded the certificates");
                 self.metrics.certificate_expires(certificates.expires.as_second());
                 self.expiry = Expiry::of(certificates.expires);
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "certificates not taken: those in use stay");
+                tracing::error!(
+                    event = "certificates_rejected",
+                    error,
+                    "rejected the new certificates: the old ones stay in use"
+                );
             }
         }
     }
@@ -133,18 +137,21 @@ impl Watch {
             Ok(clients) => {
                 let count = clients.count();
                 match self.identities.replace(clients) {
-                    Ok(()) => tracing::info!(clients = count, "list of clients taken"),
+                    Ok(()) => tracing::info!(event = "clients_loaded", clients = count, "loaded the list of clients"),
                     Err(refused) => {
                         let refused = &refused as &dyn std::error::Error;
-                        tracing::error!(refused, "list of clients not taken: the one in use stays");
+                        tracing::error!(
+                            event = "clients_rejected",
+                            refused,
+                            "rejected the new list of clients: the old one stays in use"
+                        );
                     }
                 }
             }
             Err(mistakes) => {
                 for mistake in mistakes {
-                    tracing::error!(
-                        %mistake,
-                        "list of clients not taken: the one in use stays"
+                    tracing::error!(event = "clients_rejected", %mistake,
+                        "rejected the new list of clients: the old one stays in use"
                     );
                 }
             }
@@ -186,8 +193,12 @@ impl Expiry {
     fn tell(&mut self, now: Timestamp) {
         let expires = self.expires;
         match self.look(now) {
-            Some(Expires::Soon) => tracing::warn!(%expires, "the server's certificate expires soon"),
-            Some(Expires::Already) => tracing::error!(%expires, "the server's certificate has expired: renew it"),
+            Some(Expires::Soon) => {
+                tracing::warn!(event = "certificate_expires_soon", %expires, "the server certificate expires soon")
+            }
+            Some(Expires::Already) => {
+                tracing::error!(event = "certificate_expired", %expires, "the server certificate has expired: renew it")
+            }
             None => {}
         }
     }

@@ -57,7 +57,7 @@ pub async fn load(registry: &Registry) -> Result<Vec<SamplePerson>, SampleError>
     let people = load::tell(&mut teller).await?;
     for person in &people {
         let credential = person.credential.map(tracing::field::display);
-        tracing::info!(credential, specialist = %person.specialist, shows = person.shows, "sample");
+        tracing::info!(event = "sample_person", credential, specialist = %person.specialist, shows = person.shows, "sample");
     }
     Ok(people)
 }

@@ -63,7 +63,7 @@ impl DataDir {
             return Err(taken);
         }
         if was_cut_off {
-            tracing::warn!(data_dir = %root.display(), "`{by}` was cut off here before: it begins anew");
+            tracing::warn!(event = "unfinished_registry_removed", data_dir = %root.display(), "an earlier `{by}` did not finish here: starting over");
         }
         mark(root, by)?;
         let directory = DataDir { root: root.to_owned(), _lock: lock };

@@ -34,7 +34,7 @@ impl Layers {
                 Ok(_) => return layers,
                 Err(error) => {
                     let base = path.display();
-                    tracing::warn!(error = &error as &dyn std::error::Error, %base, "a base cannot be read");
+                    tracing::warn!(event = "index_table_unreadable", error = &error as &dyn std::error::Error, %base, "an index table cannot be read");
                     return layers;
                 }
             }

@@ -130,7 +130,7 @@ impl Drop for Memtable {
         if let Some(mover) = self.mover.take()
             && mover.join().is_err()
         {
-            tracing::error!("the thread that writes the index broke off");
+            tracing::error!(event = "index_thread_died", "the index writer thread died");
         }
     }
 }
@@ -158,8 +158,9 @@ impl Shared {
         let mut way = self.way();
         let first = way.failed.get_or_insert_with(|| {
             tracing::error!(
+                event = "index_failed",
                 error = &error as &dyn std::error::Error,
-                "the index has failed and is made anew at the next start"
+                "the index failed: the next start rebuilds it"
             );
             Arc::new(error)
         });

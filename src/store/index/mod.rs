@@ -66,7 +66,7 @@ pub enum IndexError {
     /// It failed earlier, for this reason.
     #[error(transparent)]
     Failed(Arc<IndexError>),
-    /// It holds something that nobody wrote.
+    /// It is corrupted.
     #[error("the index is damaged: {0}")]
     Damaged(&'static str),
     /// It holds a fact that cannot be read.
@@ -223,7 +223,11 @@ impl Index {
     ) -> Result<Index, OpenIndexError> {
         let opened = match Index::open_once(directory, options, log, progress) {
             Err(error) if error.is_of_bases() => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the index is damaged and folded again");
+                tracing::warn!(
+                    event = "index_damaged",
+                    error = &error as &dyn std::error::Error,
+                    "the index is damaged: rebuilding it from the log"
+                );
                 clean_shutdown::distrust(directory)?;
                 Index::open_once(directory, options, log, progress)
             }
@@ -260,8 +264,9 @@ impl Index {
             // The next start believes an older note as well, and folds everything where there is none.
             Err(error) if room::is_lacking(&error) => {
                 tracing::warn!(
+                    event = "index_note_not_written",
                     error = &error as &dyn std::error::Error,
-                    "how far the index goes is not noted beside it"
+                    "the clean-shutdown note of the index could not be written: the next start folds more of the log"
                 );
             }
             noted => noted?,
@@ -304,7 +309,11 @@ impl Index {
         if error.is_of_bases()
             && let Err(refused) = clean_shutdown::distrust(&self.directory)
         {
-            tracing::error!(error = &refused as &dyn std::error::Error, "the index is damaged: delete it");
+            tracing::error!(
+                event = "index_not_removable",
+                error = &refused as &dyn std::error::Error,
+                "the index is damaged and could not be removed: delete it"
+            );
         }
         Err(IndexError::Failed(self.recent.fail(error)))
     }
@@ -388,7 +397,7 @@ fn open_sled(directory: &Path, options: IndexOptions) -> Result<sled::Db, IndexE
 /// Makes the directory, also where something else has its name: a file, or a link that leads nowhere.
 fn prepare(directory: &Path) -> io::Result<()> {
     if directory.symlink_metadata().is_ok() && !directory.is_dir() {
-        tracing::warn!(path = %directory.display(), "replaced by a new index: it is not a directory");
+        tracing::warn!(event = "index_path_replaced", path = %directory.display(), "not a directory: replaced by a new index");
         fs::remove_file(directory)?;
     }
     fs::create_dir_all(directory)
@@ -406,7 +415,7 @@ fn clear(directory: &Path, layers: &Layers) -> io::Result<()> {
         let removed = if is_directory { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         if let Err(error) = removed {
             let path = path.display();
-            tracing::warn!(error = &error as &dyn std::error::Error, %path, "a file of an earlier index stays");
+            tracing::warn!(event = "index_file_left", error = &error as &dyn std::error::Error, %path, "could not remove a file of an earlier index");
         }
     }
     Ok(())

@@ -34,13 +34,14 @@ pub(super) fn place_of_sled(directory: &Path) -> io::Result<PathBuf> {
     let made = DirBuilder::new().mode(0o700).create(&memory);
     match made {
         Ok(()) => {
-            tracing::warn!(place = %memory.display(), "the disk is full: what is not in a base of the index is in memory");
+            tracing::warn!(event = "index_in_memory", place = %memory.display(), "the disk is full: the part of the index that is in no table yet is kept in memory");
             Ok(memory)
         }
         Err(error) => {
             tracing::warn!(
+                event = "index_not_in_memory",
                 error = &error as &dyn std::error::Error,
-                "the disk is full, and the index cannot be in memory"
+                "the disk is full, and the index cannot be kept in memory"
             );
             Ok(directory.to_owned())
         }

@@ -168,7 +168,7 @@ impl Log for FileLog {
 
     fn close(&mut self) {
         if let Err(error) = self.trim() {
-            tracing::warn!(%error, "the log's last segment keeps the zeros behind its frames");
+            tracing::warn!(event = "log_segment_not_trimmed", %error, "the preallocated tail of the last log segment could not be trimmed");
         }
         self.marker.sync();
     }

@@ -52,7 +52,7 @@ impl HighWaterMark {
 }
 
 fn warn(error: &io::Error) {
-    tracing::warn!(%error, "the published head is not marked beside the log: a loss could go unnoticed");
+    tracing::warn!(event = "high_water_mark_not_written", %error, "the high-water mark of the log could not be written: a loss could go unnoticed");
 }
 
 /// How far the log in a directory was published, as far as that is told. Another process may be writing it.

@@ -98,7 +98,7 @@ pub enum ReadError {
     },
 }
 
-/// Data loss: where the log holds something that nobody wrote.
+/// Data loss: where the log is corrupted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("log segment {segment} is damaged at byte {offset}: {reason}")]
 pub struct Damage {

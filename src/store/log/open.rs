@@ -25,7 +25,7 @@ const END_BYTES: [u64; 2] = [64 * 1024, 1024 * 1024];
 #[derive(Debug, thiserror::Error)]
 pub enum OpenLogError {
     /// Records were lost. Only a restore helps.
-    #[error("the log holds what nobody wrote: restore the registry from a backup")]
+    #[error("the log is corrupted: restore the registry from a backup")]
     Damaged(#[from] Damage),
     /// The log ends before records that were acknowledged. Only a restore helps.
     #[error(
@@ -226,7 +226,11 @@ fn settle(
     let file = match write_copy(shared, &copy, &bytes) {
         Err(full) if is_full(&full) => {
             let error = &full as &dyn std::error::Error;
-            tracing::warn!(error, "the log's last segment stays where it is: the disk has no room for a copy");
+            tracing::warn!(
+                event = "log_segment_cut_in_place",
+                error,
+                "the disk has no room to copy the last log segment: it is cut in place"
+            );
             return Ok((segment, cut_where_it_is(file, &bytes, full)?, next));
         }
         written => written?,

@@ -219,7 +219,10 @@ impl Shared {
             return told.unwrap_or(false);
         }
         if self.set_writable(false) {
-            tracing::error!("a write of the audit does not return: questions about people are refused");
+            tracing::error!(
+                event = "audit_stalled",
+                "a write to the audit file does not return: questions about people are refused"
+            );
         }
         false
     }

@@ -55,7 +55,7 @@ impl Syncing {
     pub(super) fn finish(self) {
         drop(self.files);
         if self.thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the thread that syncs the audit broke off");
+            tracing::error!(event = "audit_sync_died", "the audit sync thread died");
         }
     }
 }
@@ -71,11 +71,15 @@ fn run(files: &Receiver<Put>, under_way: &AtomicUsize) {
         match synced {
             Err(error) if !fails => {
                 let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "the audit cannot be put on the disk: a power cut may take more of it");
+                tracing::error!(
+                    event = "audit_sync_failed",
+                    error,
+                    "the audit file could not be synced: a power cut may take more of it"
+                );
                 fails = true;
             }
             Ok(()) if fails => {
-                tracing::info!("the audit is put on the disk again");
+                tracing::info!(event = "audit_sync_recovered", "the audit file is synced again");
                 fails = false;
             }
             Err(_) | Ok(()) => {}

@@ -36,7 +36,10 @@ impl AuditThread {
         self.shared.is_closing.store(true, Ordering::Release);
         self.shared.wake();
         if self.running.recv_timeout(CLOSING) == Err(RecvTimeoutError::Timeout) {
-            tracing::error!("the audit did not end in time: its last lines may not be on the disk");
+            tracing::error!(
+                event = "audit_close_timeout",
+                "the audit did not close in time: its last lines may not be on disk"
+            );
         }
     }
 }
@@ -61,7 +64,11 @@ pub(super) fn start(
     let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
         let _alive = (Stops(Arc::clone(&writer.shared)), ended, alive);
         if let Err(error) = writer.run() {
-            tracing::error!(error = &error as &dyn std::error::Error, "the audit of reads ends");
+            tracing::error!(
+                event = "audit_ended",
+                error = &error as &dyn std::error::Error,
+                "the audit of reads ended"
+            );
         }
     })?;
     // It is set once, here.
@@ -134,13 +141,17 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
             Ok(()) => {
                 self.lines.clear();
                 if !self.shared.queue().is_full() && self.shared.set_writable(true) {
-                    tracing::info!("reads are written down again");
+                    tracing::info!(event = "audit_recovered", "the audit of reads is written again");
                 }
             }
             Err(error) => {
                 if self.shared.set_writable(false) {
                     let error = &error as &dyn std::error::Error;
-                    tracing::error!(error, "reads cannot be written down: questions about people are refused");
+                    tracing::error!(
+                        event = "audit_failed",
+                        error,
+                        "the audit of reads cannot be written: questions about people are refused"
+                    );
                 }
                 tell(self.shared.queue().waiting.drain(..), false);
             }

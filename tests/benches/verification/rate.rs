@@ -52,8 +52,7 @@ impl Calls {
     pub fn learned(method: &'static str, exchanges: &Arc<[Exchange]>) -> Calls {
         let learned = Arc::clone(exchanges);
         let judge = move |at: usize, answer: &[u8]| compare(answer, &learned[at % learned.len()].answer);
-        Calls::of_list(method, exchanges.iter().map(|exchange| exchange.request.clone()).collect())
-            .judged(judge)
+        Calls::of_list(method, exchanges.iter().map(|exchange| exchange.request.clone()).collect()).judged(judge)
     }
 
     pub fn judged(self, judge: impl Fn(usize, &[u8]) -> Result<(), Failure> + Send + Sync + 'static) -> Calls {

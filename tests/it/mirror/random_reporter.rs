@@ -274,7 +274,8 @@ impl RandomReporter {
         let employment_id = self.one_of(|reporter| &reporter.jobs);
         match self.random.between(0, 9) {
             0..=4 => {
-                let (person, provider) = (self.one_of(|reporter| &reporter.people), self.one_of(|reporter| &reporter.providers));
+                let (person, provider) =
+                    (self.one_of(|reporter| &reporter.people), self.one_of(|reporter| &reporter.providers));
                 self.start_job(&person, &provider, first, last).await;
             }
             5..=7 => {

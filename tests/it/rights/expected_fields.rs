@@ -23,7 +23,10 @@ async fn a_provider_is_told_a_verdict_on_others_and_the_credential_of_its_own() 
     let whole = fixture.server.client().verification_of(question(&fixture.south.number)).await;
     let own = fixture.as_north().verification_of(question(&fixture.north.number)).await;
     let credential = own.credential.expect("of own staff");
-    assert_eq!((credential.credential_number, credential.specialist_id), (fixture.north.number, fixture.north.specialist_id));
+    assert_eq!(
+        (credential.credential_number, credential.specialist_id),
+        (fixture.north.number, fixture.north.specialist_id)
+    );
     assert_eq!(credential.display_name, "Rosalind Example-Northey");
     assert!(own.standing.is_some() && own.may_practice.is_some() && !credential.designations.is_empty());
 
@@ -136,7 +139,9 @@ async fn an_employer_is_told_the_role_of_another_who_recorded_a_fact_and_no_note
         ..start_job(&fixture.north.specialist_id, "north", "2026-02-23")
     };
     let second = registrar.report(second).await;
-    registrar.report(v1::ReportEmploymentEndRequest { note, ..end_job(&fixture.north.employment_id, "2026-02-25") }).await;
+    registrar
+        .report(v1::ReportEmploymentEndRequest { note, ..end_job(&fixture.north.employment_id, "2026-02-25") })
+        .await;
     let told = north.ask(facts_of_specialist(&fixture.north.specialist_id)).await.facts;
     assert_eq!(
         told.iter().map(|fact| fact.caller.as_str()).collect::<Vec<_>>(),

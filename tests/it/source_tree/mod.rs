@@ -269,3 +269,16 @@ fn nothing_is_left_to_do_behind_a_macro() {
         }
     }
 }
+
+#[test]
+fn every_log_line_has_an_event_that_alerts_can_match() {
+    let mut lines = 0;
+    for Source { path, text } in source_tree() {
+        let tokens = tokens(&text);
+        for at in tokens.windows(6).filter(|at| at[0] == "tracing" && at[1] == "::" && at[3] == "!") {
+            lines += 1;
+            assert_eq!(&at[4..], ["(", "event"], "{path}: a line of tracing::{}! does not begin with its event", at[2]);
+        }
+    }
+    assert!(lines > 50, "log lines were not found: {lines}");
+}
