@@ -19,7 +19,7 @@ use super::receipt::{Affected, Receipt};
 use super::registry_history::RegistryHistory;
 use super::snapshot::Snapshot;
 use super::specialist_cache::SpecialistCache;
-use super::writer::Submission;
+use super::submission::Submission;
 use crate::domain::day::Day;
 use crate::domain::decide::decide;
 use crate::domain::diff::{PublishedState, differences};

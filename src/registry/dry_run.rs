@@ -13,7 +13,7 @@ use super::errors::{ReadError, SubmitError};
 use super::head::Head;
 use super::receipt::Receipt;
 use super::specialist_cache::SpecialistCache;
-use super::writer::Submission;
+use super::submission::Submission;
 use super::{Registry, Shared};
 use crate::domain::fact::Role;
 use crate::domain::id::Revision;

@@ -10,19 +10,16 @@ use std::sync::atomic::Ordering;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
-use uuid::Uuid;
 
 use super::batch::{Batch, Draft};
-use super::content::Content;
-use super::decision_context::Numbers;
 use super::errors::{ReadError, SubmitError};
 use super::head::{Head, ResidentCredential, ResidentProvider};
 use super::preface::Preface;
 use super::receipt::Receipt;
 use super::specialist_cache::SpecialistCache;
+use super::submission::Submission;
 use super::trouble::Trouble;
 use super::{Place, Shared};
-use crate::domain::command::Command;
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, Reporter};
 use crate::domain::id::Revision;
@@ -36,27 +33,6 @@ const BATCH: usize = 256;
 
 /// How long a disk that refused a batch is taken to refuse the next one.
 const REFUSES_ON: SignedDuration = SignedDuration::from_secs(5);
-
-/// A command with who asks and how the answer is to be remembered.
-#[derive(Clone, Debug)]
-pub struct Submission {
-    /// Who asks.
-    pub reporter: Reporter,
-    /// The method, in full.
-    pub method: &'static str,
-    /// The caller's id for the request.
-    pub request_id: Uuid,
-    /// What was asked.
-    pub content: Content,
-    /// Whether nothing is to be recorded.
-    pub validate_only: bool,
-    /// What the caller adds in words.
-    pub note: String,
-    /// What is asked.
-    pub command: Command,
-    /// Where new ids come from.
-    pub numbers: Numbers,
-}
 
 /// Takes what becomes of a command to whoever handed it in.
 pub(super) struct Reply {

@@ -192,14 +192,7 @@ pub async fn run(
     calendar.abort();
     drop(scrub);
     watch.inspect(JoinHandle::abort);
-    let calls = threads.end(config.drain, signals.next(), &limits.calls).await;
-    if calls > 0 {
-        tracing::warn!(
-            event = "calls_cut_off",
-            calls,
-            "calls were cut off: they did not end before the drain deadline or a second signal"
-        );
-    }
+    warn_of_calls_cut_off(threads.end(config.drain, signals.next(), &limits.calls).await);
     ops.registry.store(None);
     registry.close().await;
     let ended = match early {
@@ -212,6 +205,16 @@ pub async fn run(
     drop(registry);
     close(ended.map_err(|_| ServeError::Broken)?.map_err(|_| ServeError::Broken)??);
     broken.map_or(Ok(()), |part| Err(ServeError::Ended { part }))
+}
+
+fn warn_of_calls_cut_off(calls: usize) {
+    if calls > 0 {
+        tracing::warn!(
+            event = "calls_cut_off",
+            calls,
+            "calls were cut off: they did not end before the drain deadline or a second signal"
+        );
+    }
 }
 
 /// Begins what reads the log and the index while calls are answered.
@@ -230,7 +233,7 @@ fn begin_to_read(registry: &Registry) -> Option<Scrub> {
                 event = "scrub_not_started",
                 error = error as &dyn std::error::Error,
                 "the log scrub did not start"
-            )
+            );
         })
         .ok()
 }

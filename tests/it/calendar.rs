@@ -81,7 +81,7 @@ async fn a_day_that_cannot_be_opened_is_said_once_however_many_questions_there_a
     let due = registry.on_day(&tomorrow.to_string());
     assert_eq!(due.refusal(v1::ListChangesRequest::default()).await.reason(), "STORE_FULL");
     ask_and_report(&registry, "STORE_FULL").await;
-    assert_said_once(&process, before, &["the calendar stands still", "commit failed, nothing was recorded"]);
+    assert_said_once(&process, before, &["cannot open the new civil day", "commit failed, nothing was recorded"]);
     process.stop();
 }
 
@@ -96,7 +96,7 @@ async fn a_calendar_that_is_held_is_said_once_however_many_questions_there_are()
     write(data.path(), &records);
     let (process, registry) = Process::start(data.path(), TODAY);
     ask_and_report(&registry, "CALENDAR_HELD").await;
-    assert_said_once(&process, 0, &["the calendar stands still", "writes are held"]);
+    assert_said_once(&process, 0, &["cannot open the new civil day", "writes are held"]);
     process.stop();
 }
 

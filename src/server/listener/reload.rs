@@ -194,10 +194,10 @@ impl Expiry {
         let expires = self.expires;
         match self.look(now) {
             Some(Expires::Soon) => {
-                tracing::warn!(event = "certificate_expires_soon", %expires, "the server certificate expires soon")
+                tracing::warn!(event = "certificate_expires_soon", %expires, "the server certificate expires soon");
             }
             Some(Expires::Already) => {
-                tracing::error!(event = "certificate_expired", %expires, "the server certificate has expired: renew it")
+                tracing::error!(event = "certificate_expired", %expires, "the server certificate has expired: renew it");
             }
             None => {}
         }
