@@ -1,11 +1,10 @@
 //! The registry: the use cases, on top of the store.
 //!
-//! In reading order: [`head`], what is resident and published; [`snapshot`] and [`question`], how questions are answered
-//! from it; the writer and its stage, how commands change it; [`registry_history`] and [`clock`], what day it is and which law
-//! holds.
+//! In reading order: [`head`], what is resident and published; [`snapshot`] and [`question`], how questions are answered;
+//! the writer and its batch, how commands change it; [`registry_history`] and [`clock`], the day and the rules that hold.
 //!
 //! A question pins the published head once and never waits for a write. A command is answered when its batch is durable,
-//! folded and published, so that whoever was answered reads what was written.
+//! folded and published: read-your-writes.
 
 #[cfg(test)]
 mod answered;
