@@ -196,7 +196,7 @@ async fn a_sample_that_a_kill_cut_off_is_noticed_and_loaded_whole() {
 
     let process = serve(&data);
     assert_eq!(Client::connect(process.listening()).head().await, records);
-    assert!(process.said().contains("was cut off here before"), "{}", process.said());
+    assert!(process.said().contains("did not finish here"), "{}", process.said());
     process.stop();
 }
 

@@ -164,7 +164,7 @@ async fn a_loss_is_accepted_by_the_operator_with_the_revision_that_is_left() {
     // The option does no harm afterwards, and the registry opens without it.
     let process = Process::spawn_with(&data, TODAY, &["--accept-loss-after", &readable.to_string()]);
     process.listening();
-    assert!(process.said().contains("--accept-loss-after has no effect and should be taken out"), "{}", process.said());
+    assert!(process.said().contains("--accept-loss-after has no effect, remove it"), "{}", process.said());
     process.stop();
     let aside = fs::read_dir(data.join("set-aside")).unwrap().next().unwrap().unwrap().path();
     assert_eq!(fs::read(aside.join("00000000000000000001.log")).unwrap(), whole[..last]);

@@ -46,7 +46,7 @@ async fn place() -> (TlsServer, Vec<Invited>) {
             clients.push(Invited { name, printed: String::from_utf8(output.stdout).unwrap() });
         }
     }
-    place.hang_up_until("list of clients taken").await;
+    place.hang_up_until("loaded the list of clients").await;
     (place, clients)
 }
 

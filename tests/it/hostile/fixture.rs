@@ -66,7 +66,7 @@ impl Way {
     /// The way of strangers, and of one client that is on the list and means harm, over a line of so many Mbit/s.
     pub async fn to(place: &TlsServer, mbits: u32) -> Way {
         setup::add_client(place.directory(), &client("greedy", "payer")).unwrap();
-        place.hang_up_until("list of clients taken").await;
+        place.hang_up_until("loaded the list of clients").await;
         Way {
             address: place.process.listening(),
             stranger: Arc::new(config(place, None)),

@@ -116,7 +116,7 @@ async fn place_with_town() -> (TlsServer, tempfile::TempDir, Row, Row) {
         let provider_id = (role == "provider").then(|| "north".to_owned());
         setup::add_client(place.directory(), &NewClient { provider_id, ..client(role, role) }).unwrap();
     }
-    place.hang_up_until("list of clients taken").await;
+    place.hang_up_until("loaded the list of clients").await;
     (place, data, north, south)
 }
 

@@ -95,7 +95,7 @@ async fn certificates_change_under_load_and_no_call_fails() {
             fs::write(place.file("server.crt"), new_certificate).unwrap();
             write_key(&place.file("server.key"), &new_key);
         }
-        place.hang_up_until("certificates taken").await;
+        place.hang_up_until("loaded the certificates").await;
         assert_eq!(place.shown().await, place.on_disk());
         assert_ne!(place.shown().await, before);
         taken += 1;
@@ -133,7 +133,7 @@ async fn a_change_is_taken_that_was_told_of_while_the_registry_opened() {
     setup::add_client(place.directory(), &client("auditor-1", "auditor")).unwrap();
     place.process.hang_up();
     place.process.listening();
-    place.process.wait_until_said("list of clients taken", Duration::from_secs(60));
+    place.process.wait_until_said("loaded the list of clients", Duration::from_secs(60));
     place.client("auditor-1").await.ask(question()).await;
 }
 
@@ -143,13 +143,13 @@ async fn a_client_that_is_taken_off_is_refused_at_its_next_call_and_a_broken_lis
     let without = place.read("clients.toml");
     setup::add_client(place.directory(), &client("auditor-1", "auditor")).unwrap();
     let with = place.read("clients.toml");
-    place.hang_up_until("list of clients taken").await;
+    place.hang_up_until("loaded the list of clients").await;
     let auditor: Client = place.client("auditor-1").await;
     auditor.ask(question()).await;
 
     let broken = format!("{without}\n[[client]]\nname = \"x\"\nsan_uri = \"urn:x\"\nrole = \"king\"\n");
     fs::write(place.file("clients.toml"), broken).unwrap();
-    place.hang_up_until("list of clients not taken").await;
+    place.hang_up_until("rejected the new list of clients").await;
     auditor.ask(question()).await;
     let line = place.read("clients.toml").lines().count();
     let told = format!("clients.toml:{line}: `king` is no role");
@@ -157,11 +157,11 @@ async fn a_client_that_is_taken_off_is_refused_at_its_next_call_and_a_broken_lis
 
     // Another role is in force at the next call as well.
     fs::write(place.file("clients.toml"), with.replace("\"auditor\"", "\"certifier\"")).unwrap();
-    place.hang_up_until("list of clients taken").await;
+    place.hang_up_until("loaded the list of clients").await;
     assert_eq!(auditor.refusal(question()).await.code(), Code::PermissionDenied);
 
     fs::write(place.file("clients.toml"), without).unwrap();
-    place.hang_up_until("list of clients taken").await;
+    place.hang_up_until("loaded the list of clients").await;
     assert_eq!(auditor.refusal(question()).await.told(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()));
     place.client("registrar").await.ask(question()).await;
 }
@@ -173,16 +173,16 @@ async fn a_list_that_would_remove_more_than_half_of_the_clients_is_taken_only_if
     for name in ["auditor-1", "auditor-2"] {
         setup::add_client(place.directory(), &client(name, "auditor")).unwrap();
     }
-    place.hang_up_until("list of clients taken").await;
+    place.hang_up_until("loaded the list of clients").await;
     let auditor: Client = place.client("auditor-1").await;
     for cut_off in ["", alone.as_str()] {
         fs::write(place.file("clients.toml"), cut_off).unwrap();
-        place.hang_up_until("list of clients not taken").await;
+        place.hang_up_until("rejected the new list of clients").await;
         auditor.ask(question()).await;
     }
     assert!(place.process.said().contains("it would remove 2 of 3 clients"), "{}", place.process.said());
     fs::write(place.file("clients.toml"), format!("remove_more_than_half = true\n{alone}")).unwrap();
-    place.hang_up_until("list of clients taken").await;
+    place.hang_up_until("loaded the list of clients").await;
     assert_eq!(auditor.refusal(question()).await.code(), Code::Unauthenticated);
     place.client("registrar").await.ask(question()).await;
 }

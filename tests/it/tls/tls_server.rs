@@ -89,14 +89,14 @@ impl TlsServer {
         let Credentials::Token { token } = setup::add_client(self.directory(), &client).unwrap() else {
             panic!("no token")
         };
-        self.hang_up_until("list of clients taken").await;
+        self.hang_up_until("loaded the list of clients").await;
         fs::read_to_string(token).unwrap().trim().to_owned()
     }
 
     /// Has the server take this list of clients.
     pub async fn take_list(&self, list: &str) {
         fs::write(self.file("clients.toml"), list).unwrap();
-        self.hang_up_until("list of clients taken").await;
+        self.hang_up_until("loaded the list of clients").await;
     }
 
     /// SIGHUP, until the server says this once more than before.
