@@ -6,7 +6,8 @@ use crate::domain::record::Change;
 use crate::proto::storage::{self, change};
 
 use super::enum_map::listed;
-use super::parts::{Read, Unreadable, identifiers, missing, period, provider, stored_identifiers};
+use super::parts::{identifiers, missing, period, provider, stored_identifiers};
+use super::unreadable::{Read, Unreadable};
 
 impl From<&Change> for storage::Change {
     fn from(domain: &Change) -> storage::Change {

@@ -5,7 +5,7 @@
 use crate::domain::{fact, record, standing};
 use crate::proto::storage;
 
-use super::parts::{Read, Unreadable};
+use super::unreadable::{Read, Unreadable};
 
 /// The value of a closed list with this number.
 pub(super) fn listed<S, D>(number: i32) -> Read<D>

@@ -8,6 +8,7 @@ mod change;
 mod enum_map;
 mod fact;
 mod parts;
+mod unreadable;
 
 use jiff::Timestamp;
 use prost::Message;
@@ -19,7 +20,8 @@ use crate::domain::id::{FactId, Revision};
 use crate::domain::record::{Foreseen, Record, RequestKey};
 use crate::proto::storage::{self, PersonalFields};
 
-use parts::{Read, Unreadable, missing};
+use parts::missing;
+use unreadable::{Read, Unreadable};
 
 /// The version of the stored form that this program writes.
 pub const FORMAT_VERSION: u32 = 1;

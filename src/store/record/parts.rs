@@ -6,12 +6,7 @@ use crate::domain::id::{FactId, ProviderId, Revision};
 use crate::proto::storage::{self, reporter};
 
 use super::enum_map::listed;
-
-/// What is wrong with something stored, in words, without contents.
-pub struct Unreadable(pub &'static str);
-
-/// Something read from its stored form.
-pub type Read<T> = Result<T, Unreadable>;
+use super::unreadable::{Read, Unreadable};
 
 /// Refuses what should be there and is not.
 pub(super) fn missing<T>(value: Option<T>, what: &'static str) -> Read<T> {

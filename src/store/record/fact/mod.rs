@@ -8,7 +8,8 @@ use crate::domain::fact::Fact;
 use crate::domain::id::SpecialistId;
 use crate::proto::storage::{self, fact::Subject};
 
-use super::parts::{Read, missing};
+use super::parts::missing;
+use super::unreadable::Read;
 
 /// The stored form of the fact at this place of its record.
 pub(super) fn stored(at: u32, fact: &Fact) -> (storage::Fact, Option<storage::PersonalFields>) {

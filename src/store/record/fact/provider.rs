@@ -6,7 +6,8 @@ use crate::domain::id::ProviderId;
 use crate::proto::storage::{self, provider_fact as form, provider_fact::period_opened as period_form};
 
 use crate::store::record::enum_map::listed;
-use crate::store::record::parts::{Read, missing, period};
+use crate::store::record::parts::{missing, period};
+use crate::store::record::unreadable::Read;
 
 /// The stored form.
 pub(super) fn stored(id: &ProviderId, fact: &ProviderFact) -> storage::ProviderFact {

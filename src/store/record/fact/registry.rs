@@ -7,7 +7,8 @@ use crate::domain::fact::RegistryFact;
 use crate::domain::id::Revision;
 use crate::proto::storage::{self, registry_fact as form};
 
-use crate::store::record::parts::{Read, Unreadable, missing};
+use crate::store::record::parts::missing;
+use crate::store::record::unreadable::{Read, Unreadable};
 
 /// The stored form.
 pub(super) fn stored(fact: &RegistryFact) -> storage::RegistryFact {

@@ -8,7 +8,8 @@ use crate::proto::storage::specialist_fact::{self as form, acted, period_opened}
 use crate::proto::storage::{self, PersonalFields};
 
 use crate::store::record::enum_map::listed;
-use crate::store::record::parts::{Read, missing, period, provider};
+use crate::store::record::parts::{missing, period, provider};
+use crate::store::record::unreadable::Read;
 
 const NO_PERSONAL_FIELDS: &str = "a name or birth date is missing";
 
