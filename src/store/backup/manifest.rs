@@ -12,9 +12,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::domain::id::Revision;
-
-/// Its name in the directory of a backup.
-pub(in crate::store) const MANIFEST: &str = "MANIFEST";
+use crate::store::data_dir::MANIFEST;
 
 /// The version of its form.
 const VERSION: u32 = 1;

@@ -26,7 +26,6 @@ use super::record::Undecodable;
 use crate::domain::id::Revision;
 
 pub use accept_loss::{Accepted, LossError, accept_loss};
-pub(super) use manifest::MANIFEST;
 pub use manifest::{Listed, Manifest, ManifestError};
 pub use restore::{Restored, restore};
 pub use take::{Taken, backup, log_of_data_dir};

@@ -7,14 +7,14 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::apart::refuse_unless_apart;
-use super::manifest::{Listed, MANIFEST, Manifest, Sha256Text};
+use super::manifest::{Listed, Manifest, Sha256Text};
 use super::rewrite::{Draft, Tail};
 use super::verify::{VerifyError, compare};
 use super::{BackupError, disk};
 use crate::domain::id::Revision;
 use crate::store::data_dir::{
-    DataDir, DataDirError, FORMAT, Found, check_format_of, look, mark, request_key_in, sync_directory, unmark,
-    write_durably,
+    DataDir, DataDirError, FORMAT, Found, MANIFEST, check_format_of, look, mark, request_key_in, sync_directory,
+    unmark, write_durably,
 };
 use crate::store::log::offline_reader::SegmentFile;
 use crate::store::log::{OfflineLog, ReadLog as _};

@@ -15,13 +15,15 @@ use self::files::make_directory;
 pub(super) use self::files::{sync_directory, write_durably};
 pub use self::unfinished::Unfinished;
 pub(super) use self::unfinished::{Found, look, mark, unmark};
-use super::backup::MANIFEST;
 
 /// The version of the directory's layout.
 const LAYOUT_VERSION: u32 = 1;
 
 /// The file that says so: with it a directory is a registry.
 pub(super) const FORMAT: &str = "FORMAT";
+
+/// The file that a backup has: a directory with it is no registry.
+pub(super) const MANIFEST: &str = "MANIFEST";
 
 /// The file that is locked, with the id of the process that locked it last.
 const LOCK: &str = "LOCK";

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sled::IVec;
 
 use super::IndexError;
-use super::overlay::laid_over;
+use super::merge::laid_over;
 use super::read::{GoOn, MORE, Visit};
 use super::sorted_table::{SortedTable, TableId};
 use crate::domain::id::Revision;

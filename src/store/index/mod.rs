@@ -17,6 +17,7 @@ mod compare;
 mod keys;
 mod layers;
 mod memtable;
+mod merge;
 mod overlay;
 mod read;
 mod room;
@@ -40,7 +41,7 @@ pub use compare::{Difference, HowDifferent};
 pub use keys::Entry;
 use layers::Layers;
 use memtable::Memtable;
-use overlay::laid_over;
+use merge::laid_over;
 pub use overlay::{Moved, Overlay};
 pub use read::{Answered, GoOn, Part, View, Visit, VisitFile};
 
