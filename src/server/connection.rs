@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,7 +14,6 @@ use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 
 use crate::auth::peer::Peer;
-use crate::server::workers::Seat;
 
 /// How long a connection may be open on which no client of the list has called.
 pub(super) const STRANGERS_TIME: Duration = Duration::from_secs(60);
@@ -24,14 +24,17 @@ const STRANGERS_BYTES: usize = 128 * 1024;
 /// How much of a connection is read at once: what is at hand already waits until the others have had their turn.
 const READ_AT_ONCE: usize = 8 * 1024;
 
+/// Held by each connection of a worker, so that they can be counted.
+pub(super) type Seat = Arc<()>;
+
 /// A connection that the server speaks HTTP/2 on.
-pub struct Connection {
+pub(super) struct Connection {
     wire: Wire,
     peer: Peer,
     stranger: Option<Stranger>,
     /// How much was read of it since the others had their turn.
     read: usize,
-    /// Its place among those that there may be, and its seat on a lane. They are free again when the connection ends.
+    /// Its place among those that there may be, and its seat at a worker. They are free again when the connection ends.
     _place: (OwnedSemaphorePermit, Seat),
 }
 

@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod config;
+mod connection;
 pub mod generate;
 pub mod listener;
 mod open;

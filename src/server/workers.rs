@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, EnterGuard, Handle};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::listener::Connection;
+use super::connection::{Connection, Seat};
 use super::vital::Alive;
 use crate::grpc::{self, CallsUnderWay, WayIn};
 
@@ -33,9 +33,6 @@ pub(super) struct Worker {
     connections: mpsc::Sender<Connection>,
     seat: Seat,
 }
-
-/// Held by each connection of a lane, so that they can be counted.
-pub(super) type Seat = Arc<()>;
 
 /// The threads of the lanes.
 pub(super) struct Threads {

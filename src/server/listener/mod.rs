@@ -5,7 +5,6 @@
 //! they cannot keep clients out.
 
 pub mod certificates;
-mod connection;
 mod handshakes;
 mod reload;
 
@@ -21,10 +20,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-pub use self::connection::Connection;
-use self::connection::{STRANGERS_TIME, Stranger, Wire};
 use self::handshakes::Handshakes;
 pub(super) use self::reload::Watch;
+use super::connection::{Connection, STRANGERS_TIME, Stranger, Wire};
 use super::workers::{Worker, Workers};
 use crate::auth::Identities;
 use crate::auth::peer::{Certificate, Peer};
