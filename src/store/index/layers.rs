@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sled::IVec;
 
-use super::IndexError;
+use super::error::IndexError;
 use super::merge::laid_over;
 use super::read::{GoOn, MORE, Visit};
 use super::sorted_table::{SortedTable, TableId};

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::IndexError;
+use super::error::IndexError;
 use super::read::{GoOn, MORE, Visit};
 
 /// Visits what is on top and what is below it in one order. What is on top counts; where it is empty, nothing is there.

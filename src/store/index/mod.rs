@@ -14,6 +14,7 @@ mod bulk_build;
 pub(super) mod clean_shutdown;
 mod compact;
 mod compare;
+mod error;
 mod keys;
 mod layers;
 mod memtable;
@@ -32,12 +33,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use sled::IVec;
 
-use super::log::{ReadError, ReadLog};
-use super::record::{Undecodable, decode};
+use super::log::ReadLog;
+use super::record::decode;
 use crate::domain::id::Revision;
 
 pub use bulk_build::BulkAgenda;
 pub use compare::{Difference, HowDifferent};
+pub use error::{IndexError, OpenIndexError};
 pub use keys::Entry;
 use layers::Layers;
 use memtable::Memtable;
@@ -50,122 +52,6 @@ const RECENT_AT_ONCE: usize = 512;
 
 /// How many records are folded at once when the log is ahead.
 const FOLD_AT_ONCE: u64 = 1024;
-
-/// The index cannot answer or take records. Unless a record was offered out of order: end the process, and the next start
-/// makes the index anew.
-#[derive(Debug, thiserror::Error)]
-pub enum IndexError {
-    /// sled refused.
-    #[error("the index could not be read or written")]
-    Sled(#[source] sled::Error),
-    /// sled panicked.
-    #[error("the index broke off")]
-    Broken,
-    /// The disk refused.
-    #[error("the index could not be read or written")]
-    Disk(#[source] io::Error),
-    /// It failed earlier, for this reason.
-    #[error(transparent)]
-    Failed(Arc<IndexError>),
-    /// It is corrupted.
-    #[error("the index is damaged: {0}")]
-    Damaged(&'static str),
-    /// It holds a fact that cannot be read.
-    #[error("the index is damaged")]
-    Undecodable(#[from] Undecodable),
-    /// A record was offered that is not the next one.
-    #[error("the index holds the records up to {applied} and was offered {offered}")]
-    OutOfOrder {
-        /// The last record it holds.
-        applied: Revision,
-        /// The record offered.
-        offered: Revision,
-    },
-}
-
-impl IndexError {
-    /// Whether the bases are not to be believed any more. A disk that is full or read-only says nothing about them.
-    pub(in crate::store) fn is_of_bases(&self) -> bool {
-        match self {
-            IndexError::Damaged(_) | IndexError::Undecodable(_) => true,
-            IndexError::Disk(error) => !is_refusal(error),
-            IndexError::Failed(first) => first.is_of_bases(),
-            IndexError::Sled(_) | IndexError::Broken | IndexError::OutOfOrder { .. } => false,
-        }
-    }
-
-    /// Whether the disk had no room.
-    fn is_of_room(&self) -> bool {
-        match self {
-            IndexError::Disk(error) | IndexError::Sled(sled::Error::Io(error)) => room::is_lacking(error),
-            IndexError::Failed(first) => first.is_of_room(),
-            _ => false,
-        }
-    }
-}
-
-/// Whether the disk takes nothing, and may well give what it has.
-fn is_refusal(error: &io::Error) -> bool {
-    room::is_lacking(error) || error.kind() == io::ErrorKind::ReadOnlyFilesystem
-}
-
-/// The index does not open.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenIndexError {
-    /// The log lost records that it had acknowledged. Only a restore helps.
-    #[error("the index holds the records up to {applied} and the log only those up to {head}: records were lost")]
-    LostRecords {
-        /// The last record in the index.
-        applied: Revision,
-        /// The last record in the log.
-        head: Revision,
-    },
-    /// The log cannot be read.
-    #[error(transparent)]
-    Log(#[from] ReadError),
-    /// The log holds a record that this program does not understand.
-    #[error(transparent)]
-    Undecodable(#[from] Undecodable),
-    /// A new index cannot be written.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-    /// The disk refused.
-    #[error("the files of the index could not be prepared")]
-    Disk(#[from] io::Error),
-    /// The disk has no room for what has to be written.
-    #[error("the index cannot be made: {} needs about {needs_mib} MiB of room", directory.display())]
-    NoRoom {
-        /// The index's directory.
-        directory: PathBuf,
-        /// How much.
-        needs_mib: u64,
-        /// What the disk said.
-        source: Box<OpenIndexError>,
-    },
-}
-
-impl OpenIndexError {
-    /// Whether another index, made of the log alone, may open.
-    fn is_of_bases(&self) -> bool {
-        match self {
-            OpenIndexError::Index(error) => error.is_of_bases(),
-            OpenIndexError::Disk(error) => !is_refusal(error),
-            OpenIndexError::LostRecords { .. }
-            | OpenIndexError::Log(_)
-            | OpenIndexError::Undecodable(_)
-            | OpenIndexError::NoRoom { .. } => false,
-        }
-    }
-
-    /// Whether the disk had no room.
-    fn is_of_room(&self) -> bool {
-        match self {
-            OpenIndexError::Index(error) => error.is_of_room(),
-            OpenIndexError::Disk(error) => room::is_lacking(error),
-            _ => false,
-        }
-    }
-}
 
 /// How far the index is behind the log while the program starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

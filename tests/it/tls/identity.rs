@@ -85,7 +85,10 @@ async fn peers_that_say_nothing_keep_nobody_out() {
     // The oldest had to go; the latest are still waited for.
     let read = silent[0].read(&mut [0; 1]).await;
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
-    assert!(!place.process.said().contains("TLS handshake timed out"), "it went when its time was over, and not before");
+    assert!(
+        !place.process.said().contains("TLS handshake timed out"),
+        "it went when its time was over, and not before"
+    );
     let latest = silent.last_mut().unwrap().try_read(&mut [0; 1]);
     assert_eq!(latest.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }

@@ -87,9 +87,9 @@ async fn certificates_change_under_load_and_no_call_fails() {
             // What a slow writer leaves in between: a pair of two halves, and half a certificate.
             let (new_certificate, new_key) = (place.read("server.crt"), place.read("server.key"));
             write_key(&place.file("server.key"), &key);
-            place.hang_up_until("certificates not taken").await;
+            place.hang_up_until("rejected the new certificates").await;
             fs::write(place.file("server.crt"), &certificate[..certificate.len() / 2]).unwrap();
-            place.hang_up_until("certificates not taken").await;
+            place.hang_up_until("rejected the new certificates").await;
             assert_eq!(place.shown().await, before, "half a pair was taken");
             refused += 2;
             fs::write(place.file("server.crt"), new_certificate).unwrap();

@@ -3,7 +3,7 @@
 //! An entry is: bytes shared with the key before it (1), further bytes of the key (1), bytes of the value (4), the
 //! further bytes, the value. A block and the list end with a checksum.
 
-use super::super::IndexError;
+use super::super::error::IndexError;
 
 /// How many bytes a block has before it is closed.
 const BLOCK_BYTES: usize = 8 * 1024;
