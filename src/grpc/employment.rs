@@ -15,7 +15,7 @@ use crate::auth::Caller;
 use crate::proto::v1;
 use crate::proto::v1::employment_service_server::EmploymentService;
 use crate::proto::v1::reconcile_roster_request::Kind;
-use crate::registry::search::EmploymentFilter;
+use crate::registry::filters::EmploymentFilter;
 
 #[tonic::async_trait]
 impl EmploymentService for Contract {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use jiff::SignedDuration;
 
 use super::Shared;
-use super::errors::SubmitError;
+use super::errors::{Held, SubmitError};
 use super::head::Head;
 use super::trouble::Trouble;
 use crate::domain::day::Day;
@@ -21,17 +21,6 @@ const UNASKED_DAYS: i32 = 7;
 
 /// How far the clock may be behind the last record.
 const BEHIND: SignedDuration = SignedDuration::from_mins(5);
-
-/// Writes wait: the clock cannot be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Held {
-    /// The clock is far ahead of the last record.
-    #[error("the clock is more than 7 days ahead of the last record: if it is right, set open_days_through")]
-    ClockAhead,
-    /// The clock is behind the last record.
-    #[error("the clock is more than 5 minutes behind the last record: set it right")]
-    ClockBehind,
-}
 
 /// How long an opening that was refused is not tried again for the sake of a question.
 const REFUSED_FOR: Duration = Duration::from_secs(3);

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use super::writer::{SubmitErrorSource, WriterFailed};
+use super::clock::NoTimeZone;
 use crate::domain::decide::Rejection;
 use crate::domain::id::Revision;
 use crate::rules::RuleError;
 use crate::store::index::IndexError;
-use crate::store::log::ReadError as LogReadError;
+use crate::store::log::{AppendError, ReadError as LogReadError};
 use crate::store::record::Undecodable;
 use crate::store::{CloseError, DataDirError};
 
@@ -64,6 +64,17 @@ pub enum PinError {
     Read(#[from] ReadError),
 }
 
+/// Writes wait: the clock cannot be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Held {
+    /// The clock is far ahead of the last record.
+    #[error("the clock is more than 7 days ahead of the last record: if it is right, set open_days_through")]
+    ClockAhead,
+    /// The clock is behind the last record.
+    #[error("the clock is more than 5 minutes behind the last record: set it right")]
+    ClockBehind,
+}
+
 /// A command was not accepted, or nobody can say whether it was.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
@@ -90,7 +101,7 @@ pub enum SubmitError {
     StoreDamaged,
     /// The calendar is held, and with it every write.
     #[error("the calendar is held")]
-    CalendarHeld(#[source] super::day_rollover::Held),
+    CalendarHeld(#[source] Held),
     /// It may or may not have been recorded: ask again with the same request id.
     #[error("the outcome is not known")]
     OutcomeUnknown,
@@ -108,6 +119,34 @@ impl From<Rejection> for SubmitError {
 impl From<IndexError> for SubmitError {
     fn from(error: IndexError) -> SubmitError {
         SubmitError::Read(error.into())
+    }
+}
+
+/// The disk failed in a way after which nothing may be written: the process must end.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct WriterFailed(pub SubmitErrorSource);
+
+/// Why the writer cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitErrorSource {
+    /// A sync failed.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The index took no records.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Read(ReadError),
+}
+
+impl From<ReadError> for SubmitErrorSource {
+    fn from(error: ReadError) -> SubmitErrorSource {
+        match error {
+            ReadError::Index(error) => SubmitErrorSource::Index(error),
+            error => SubmitErrorSource::Read(error),
+        }
     }
 }
 
@@ -161,7 +200,7 @@ pub enum OpenError {
     Begin(#[source] SubmitError),
     /// The clock cannot tell civil days.
     #[error(transparent)]
-    Clock(#[from] super::clock::NoTimeZone),
+    Clock(#[from] NoTimeZone),
     /// The writer's thread does not start.
     #[error("the writer could not be started")]
     Writer(#[source] std::io::Error),

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::Shared;
 use super::errors::ReadError;
-use super::search::{CredentialFilter, EmploymentFilter, ProviderFilter};
+use super::filters::{CredentialFilter, EmploymentFilter, ProviderFilter};
 use super::snapshot::Snapshot;
 use crate::domain::day::Day;
 use crate::domain::id::{ProviderId, SpecialistId};
@@ -136,18 +136,6 @@ impl CredentialFilter {
         let named = name.map(|(given, family)| People::Named(FoldedName { given, family }));
         let staff = || self.provider.clone().map(People::StaffOf);
         self.specialist.map(People::One).or(named).or_else(staff)
-    }
-
-    fn lets_through(&self, timeline: &Timeline, as_of: Day) -> bool {
-        self.specialist.is_none_or(|specialist| timeline.specialist == specialist)
-            && self.standing.is_none_or(|standing| timeline.days.at(as_of).standing == standing)
-            && self.provider.as_ref().is_none_or(|provider| timeline.has_job_with(provider.as_str(), as_of))
-            && timeline.names.folded().any(|(given, family)| self.bears(given, family))
-    }
-
-    fn bears(&self, given_name: &str, family_name: &str) -> bool {
-        self.given_name.as_ref().is_none_or(|given| given == given_name)
-            && self.family_name.as_ref().is_none_or(|family| family == family_name)
     }
 }
 

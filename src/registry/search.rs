@@ -11,67 +11,13 @@ use super::registry_history::Adopted;
 use super::snapshot::Snapshot;
 use crate::domain::day::Day;
 use crate::domain::decide::{Grounds, may_amend, may_amend_providers};
-use crate::domain::fact::{FacilityType, Fact, Identifier, ProviderRow, Recorded, Reporter, Role, SpecialistFact};
+use crate::domain::fact::{FacilityType, Fact, Recorded, Reporter, Role, SpecialistFact};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::provider::ProviderFile;
 use crate::domain::retraction::{Filed, retracted_by};
 use crate::domain::rule_sets::Law;
 use crate::domain::specialist::SpecialistFile;
-use crate::domain::standing::Standing;
 use crate::store::index::View as _;
-
-/// Which credentials are looked for. What is not set does not matter.
-#[derive(Clone, Debug, Default)]
-pub struct CredentialFilter {
-    /// The day of the standing and the job; unset: today.
-    pub as_of: Option<Day>,
-    /// How the credential stands.
-    pub standing: Option<Standing>,
-    /// A provider with which the holder has a job on the day.
-    pub provider: Option<ProviderId>,
-    /// The holder.
-    pub specialist: Option<SpecialistId>,
-    /// A given name that the holder holds or held, folded.
-    pub given_name: Option<String>,
-    /// A family name, folded; within one name with the given one.
-    pub family_name: Option<String>,
-    /// The holder's birth date.
-    pub birth_date: Option<Day>,
-}
-
-/// Which providers are looked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ProviderFilter {
-    /// The kind of facility.
-    pub facility_type: Option<FacilityType>,
-    /// The county, in lower case.
-    pub county: Option<String>,
-    /// A number in another registry.
-    pub identifier: Option<Identifier>,
-}
-
-impl ProviderFilter {
-    pub(super) fn lets_through(&self, row: &ProviderRow) -> bool {
-        self.facility_type.is_none_or(|asked| row.facility_type == asked)
-            && self.county.as_ref().is_none_or(|county| row.county.to_lowercase() == *county)
-            && self.identifier.as_ref().is_none_or(|asked| row.identifiers.contains(asked))
-    }
-}
-
-/// Which jobs are looked for.
-#[derive(Clone, Debug, Default)]
-pub struct EmploymentFilter {
-    /// With whom.
-    pub provider: Option<ProviderId>,
-    /// The holder of a credential.
-    pub credential: Option<CredentialNumber>,
-    /// The person.
-    pub specialist: Option<SpecialistId>,
-    /// A day that the job includes.
-    pub as_of: Option<Day>,
-    /// Of this provider's own staff alone, as known at the head.
-    pub own_staff_of: Option<ProviderId>,
-}
 
 /// Whose facts are looked for.
 #[derive(Clone, Debug)]

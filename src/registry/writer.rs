@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{Batch, Draft};
-use super::errors::{ReadError, SubmitError};
+use super::errors::{ReadError, SubmitError, WriterFailed};
 use super::head::{Head, ResidentCredential, ResidentProvider};
 use super::preface::Preface;
 use super::receipt::Receipt;
@@ -25,7 +25,7 @@ use crate::domain::fact::{Fact, Reporter};
 use crate::domain::id::Revision;
 use crate::domain::record::RequestKey;
 use crate::store::Store;
-use crate::store::index::{IndexError, View as _};
+use crate::store::index::View as _;
 use crate::store::log::AppendError;
 
 /// How many messages are decided as one batch.
@@ -98,34 +98,6 @@ pub(super) struct Writer {
     pub(super) refusals: Trouble,
     /// What is recorded before anything else.
     pub(super) preface: Preface,
-}
-
-/// The disk failed in a way after which nothing may be written: the process must end.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct WriterFailed(pub SubmitErrorSource);
-
-/// Why the writer cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum SubmitErrorSource {
-    /// A sync failed.
-    #[error(transparent)]
-    Append(#[from] AppendError),
-    /// The index took no records.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-    /// The log cannot be read.
-    #[error(transparent)]
-    Read(ReadError),
-}
-
-impl From<ReadError> for SubmitErrorSource {
-    fn from(error: ReadError) -> SubmitErrorSource {
-        match error {
-            ReadError::Index(error) => SubmitErrorSource::Index(error),
-            error => SubmitErrorSource::Read(error),
-        }
-    }
 }
 
 /// Why a stage was not committed.

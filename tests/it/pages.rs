@@ -5,8 +5,8 @@ use std::path::Path;
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::list_facts_request::Subject;
+use cpss_registry::registry::filters::{CredentialFilter, EmploymentFilter, ProviderFilter};
 use cpss_registry::registry::list::{LOOKED_AT, Window};
-use cpss_registry::registry::search::{CredentialFilter, EmploymentFilter, ProviderFilter};
 use cpss_registry::server::generate::{Options, generate};
 use cpss_registry::store::StoreOptions;
 use tonic::Code;

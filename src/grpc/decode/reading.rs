@@ -9,7 +9,8 @@ use crate::domain::id::{CredentialNumber, ProviderId};
 use crate::domain::name::fold;
 use crate::proto::v1;
 use crate::proto::v1::list_facts_request::Subject;
-use crate::registry::search::{CredentialFilter, EmploymentFilter, FactsOf, ProviderFilter};
+use crate::registry::filters::{CredentialFilter, EmploymentFilter, ProviderFilter};
+use crate::registry::search::FactsOf;
 use crate::registry::snapshot::KnownAt;
 
 /// The entries of a page, where the request does not say.

@@ -1,0 +1,74 @@
+//! Filters: which credentials, providers and jobs a list is asked for.
+
+use crate::domain::day::Day;
+use crate::domain::fact::{FacilityType, Identifier, ProviderRow};
+use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
+use crate::domain::standing::Standing;
+use crate::domain::timeline::Timeline;
+
+/// Which credentials are looked for. What is not set does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialFilter {
+    /// The day of the standing and the job; unset: today.
+    pub as_of: Option<Day>,
+    /// How the credential stands.
+    pub standing: Option<Standing>,
+    /// A provider with which the holder has a job on the day.
+    pub provider: Option<ProviderId>,
+    /// The holder.
+    pub specialist: Option<SpecialistId>,
+    /// A given name that the holder holds or held, folded.
+    pub given_name: Option<String>,
+    /// A family name, folded; within one name with the given one.
+    pub family_name: Option<String>,
+    /// The holder's birth date.
+    pub birth_date: Option<Day>,
+}
+
+impl CredentialFilter {
+    pub(super) fn lets_through(&self, timeline: &Timeline, as_of: Day) -> bool {
+        self.specialist.is_none_or(|specialist| timeline.specialist == specialist)
+            && self.standing.is_none_or(|standing| timeline.days.at(as_of).standing == standing)
+            && self.provider.as_ref().is_none_or(|provider| timeline.has_job_with(provider.as_str(), as_of))
+            && timeline.names.folded().any(|(given, family)| self.bears(given, family))
+    }
+
+    fn bears(&self, given_name: &str, family_name: &str) -> bool {
+        self.given_name.as_ref().is_none_or(|given| given == given_name)
+            && self.family_name.as_ref().is_none_or(|family| family == family_name)
+    }
+}
+
+/// Which providers are looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProviderFilter {
+    /// The kind of facility.
+    pub facility_type: Option<FacilityType>,
+    /// The county, in lower case.
+    pub county: Option<String>,
+    /// A number in another registry.
+    pub identifier: Option<Identifier>,
+}
+
+impl ProviderFilter {
+    pub(super) fn lets_through(&self, row: &ProviderRow) -> bool {
+        self.facility_type.is_none_or(|asked| row.facility_type == asked)
+            && self.county.as_ref().is_none_or(|county| row.county.to_lowercase() == *county)
+            && self.identifier.as_ref().is_none_or(|asked| row.identifiers.contains(asked))
+    }
+}
+
+/// Which jobs are looked for.
+#[derive(Clone, Debug, Default)]
+pub struct EmploymentFilter {
+    /// With whom.
+    pub provider: Option<ProviderId>,
+    /// The holder of a credential.
+    pub credential: Option<CredentialNumber>,
+    /// The person.
+    pub specialist: Option<SpecialistId>,
+    /// A day that the job includes.
+    pub as_of: Option<Day>,
+    /// Of this provider's own staff alone, as known at the head.
+    pub own_staff_of: Option<ProviderId>,
+}
