@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Shared;
 use super::decision_context::{BatchContext, Mint};
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
 use super::impact::StateAfter;
 use super::receipt::{Affected, Receipt};
 use super::registry_history::RegistryHistory;
+use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::specialist_cache::SpecialistCache;
 use super::submission::Submission;

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use super::SEMANTICS_VERSION;
 use super::clock::Clock;
 use super::errors::OpenError;
 use super::open::resident;
-use super::{SEMANTICS_VERSION, Shared};
+use super::shared::Shared;
 use crate::rules;
 use crate::store::check::Finding;
 use crate::store::index::View as _;

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::Registry;
 use super::batch::Batch;
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
 use super::receipt::Receipt;
+use super::shared::Shared;
 use super::specialist_cache::SpecialistCache;
 use super::submission::Submission;
-use super::{Registry, Shared};
 use crate::domain::fact::Role;
 use crate::domain::id::Revision;
 

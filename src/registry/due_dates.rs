@@ -9,9 +9,9 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 
-use super::Shared;
 use super::errors::ReadError;
 use super::head::ResidentCredential;
+use super::shared::Shared;
 use crate::domain::day::Day;
 use crate::domain::diff::PublishedState;
 use crate::domain::fact::{Fact, Recorded, RegistryFact, SpecialistFact};

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
 
-use super::Shared;
 use super::errors::ReadError;
 use super::filters::{CredentialFilter, EmploymentFilter, ProviderFilter};
+use super::shared::Shared;
 use super::snapshot::Snapshot;
 use crate::domain::day::Day;
 use crate::domain::id::{ProviderId, SpecialistId};

@@ -28,51 +28,45 @@ mod open;
 mod preface;
 pub mod question;
 mod receipt;
+mod recent_records;
 pub mod registry_history;
 pub mod scrub;
 pub mod seal;
 pub mod search;
 mod semantics_upgrade;
+mod shared;
 pub mod snapshot;
 mod specialist_cache;
 mod staff;
+mod standstill;
 mod submission;
 mod timeline_cache;
+mod timeline_loading;
 mod writer;
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use arc_swap::ArcSwap;
-use foldhash::fast::RandomState;
 use futures_util::future::Either;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 pub use self::bulk_load::{LoadBatch, LoadError, LoadOptions, Loader};
 use self::clock::Clock;
 pub use self::content::Content;
-use self::day_rollover::Standstill;
 pub use self::decision_context::Numbers;
 pub use self::errors::{Held, OpenError, PinError, ReadError, SubmitError, WriterFailed};
-use self::head::{Head, ResidentProvider};
-use self::historical_cache::{HistoricalCache, Span};
+use self::head::Head;
 pub use self::open::{Opened, Options};
 pub use self::receipt::{Receipt, ReportedJob, Resource};
-use self::seal::Sealer;
+use self::shared::Shared;
 use self::snapshot::{KnownAt, Snapshot};
 pub use self::submission::Submission;
-use self::timeline_cache::TimelineCache;
 use self::writer::{Message, Outcome, Reply};
 use crate::domain::day::Day;
-use crate::domain::fact::{Identifier, ProviderFact};
-use crate::domain::id::{ProviderId, Revision};
-use crate::domain::record::Record;
-use crate::store::index::{Index, View as _};
-use crate::store::log::ReadLog;
-use crate::store::record;
+use crate::domain::id::Revision;
+use crate::store::index::View as _;
 pub use crate::store::trouble;
 
 /// How many commands may wait for the writer.
@@ -83,103 +77,6 @@ const PLACES: usize = 256;
 
 /// The version of the walk. Answers are byte-equal within one.
 pub const SEMANTICS_VERSION: u32 = 2;
-
-/// What the writer and the readers share.
-pub(crate) struct Shared {
-    index: Arc<Index>,
-    /// What seals page tokens.
-    sealer: Sealer,
-    log: Arc<dyn ReadLog>,
-    clock: Clock,
-    /// The last day that an operator lets the clock open, however far ahead it is.
-    open_days_through: Day,
-    standstill: Standstill,
-    /// What the scrub has found: damage, or a part that cannot be read. Nothing is taken to be recorded meanwhile.
-    damage: scrub::Damage,
-    /// Questions by time were answered up to here, in microseconds since 1970. No later record is dated so, and every one
-    /// that is dated so is published.
-    answered_through: AtomicI64,
-    /// Whether the preface is on record.
-    is_prefaced: AtomicBool,
-    head: ArcSwap<Head>,
-    published: watch::Sender<Revision>,
-    /// The newest records, for whoever watches.
-    shelf: feed::RecentRecords,
-    residents: TimelineCache,
-    providers: papaya::HashMap<ProviderId, ResidentProvider, RandomState>,
-    /// Their ids, in order.
-    provider_ids: RwLock<BTreeSet<ProviderId>>,
-    /// What was worked out of the past lately.
-    past: HistoricalCache,
-    /// Every provider that ever had an identifier.
-    identifiers: papaya::HashMap<Identifier, Vec<ProviderId>, RandomState>,
-}
-
-impl Shared {
-    /// A record, from the log.
-    fn record(&self, revision: Revision) -> Result<Option<Record>, ReadError> {
-        let Some(found) = self.log.read(revision, revision).next() else { return Ok(None) };
-        let (revision, bytes) = found?;
-        Ok(Some(record::decode(revision, &bytes)?))
-    }
-
-    /// What was known at a revision up to the head. Reads the disk.
-    fn at(self: &Arc<Self>, revision: Revision) -> Result<Snapshot, ReadError> {
-        if let Some(snapshot) = self.at_once(revision) {
-            return Ok(snapshot);
-        }
-        let recorded_at = self.index.recorded_at(revision)?;
-        if let Some(instant) = recorded_at {
-            self.past.instants.keep(revision, Span::at(revision), instant);
-        }
-        Ok(self.snapshot(&self.head.load(), revision, recorded_at))
-    }
-
-    /// The same, without the disk; none: it has to be read.
-    fn at_once(self: &Arc<Self>, revision: Revision) -> Option<Snapshot> {
-        let head = self.head.load();
-        let is_head = revision == head.revision;
-        let recorded_at = if is_head { head.recorded_at } else { self.past.instants.get(&revision, revision)? };
-        Some(self.snapshot(&head, revision, Some(recorded_at)))
-    }
-
-    fn snapshot(self: &Arc<Self>, head: &Head, revision: Revision, recorded_at: Option<Timestamp>) -> Snapshot {
-        let chronicle = &head.chronicle;
-        Snapshot {
-            shared: Arc::clone(self),
-            revision,
-            recorded_at,
-            epoch: chronicle.epoch_of(revision).map(|epoch| epoch.id).unwrap_or_default(),
-            today: chronicle.today(revision),
-            law: chronicle.law(revision).cloned(),
-        }
-    }
-
-    fn keep_provider(&self, resident: ResidentProvider) {
-        let identifiers = self.identifiers.pin();
-        for recorded in &resident.file.facts {
-            if let ProviderFact::Registered(row) | ProviderFact::Updated(row) = &recorded.fact {
-                for identifier in &row.identifiers {
-                    let mut bearers = identifiers.get(identifier).cloned().unwrap_or_default();
-                    if !bearers.contains(&resident.file.id) {
-                        bearers.push(resident.file.id.clone());
-                        identifiers.insert(identifier.clone(), bearers);
-                    }
-                }
-            }
-        }
-        let id = resident.file.id.clone();
-        if self.providers.pin().insert(id.clone(), resident).is_none() {
-            self.provider_ids.write().unwrap_or_else(PoisonError::into_inner).insert(id);
-        }
-    }
-
-    fn publish(&self, head: Head) {
-        let revision = head.revision;
-        self.head.store(Arc::new(head));
-        self.published.send_replace(revision);
-    }
-}
 
 /// The registry, as its callers see it. Clones share it.
 #[derive(Clone)]

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::Shared;
 use super::batch::Batch;
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
+use super::shared::Shared;
 use crate::domain::diff::{PublishedState, differences};
 use crate::domain::fact::RegistryFact;
 use crate::domain::id::{ProviderId, Revision};

@@ -9,10 +9,10 @@ use std::sync::{Arc, PoisonError};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::Shared;
 use super::errors::ReadError;
-use super::head::ResidentCredential;
+use super::head::{Head, ResidentCredential};
 use super::historical_cache::Span;
+use super::shared::Shared;
 use super::timeline_cache::Looked;
 use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, Recorded, SpecialistFact};
@@ -247,6 +247,46 @@ impl Snapshot {
                 Ok(FoundHolder::One(number.and_then(|number| self.compile_of(known, number)), *name))
             }
             _ => Ok(FoundHolder::Several),
+        }
+    }
+}
+
+impl Shared {
+    /// What was known at a revision up to the head. Reads the disk.
+    pub(super) fn at(self: &Arc<Self>, revision: Revision) -> Result<Snapshot, ReadError> {
+        if let Some(snapshot) = self.at_once(revision) {
+            return Ok(snapshot);
+        }
+        let recorded_at = self.index.recorded_at(revision)?;
+        if let Some(instant) = recorded_at {
+            self.past.instants.keep(revision, Span::at(revision), instant);
+        }
+        Ok(self.snapshot(&self.head.load(), revision, recorded_at))
+    }
+
+    /// The same, without the disk; none: it has to be read.
+    pub(super) fn at_once(self: &Arc<Self>, revision: Revision) -> Option<Snapshot> {
+        let head = self.head.load();
+        let is_head = revision == head.revision;
+        let recorded_at = if is_head { head.recorded_at } else { self.past.instants.get(&revision, revision)? };
+        Some(self.snapshot(&head, revision, Some(recorded_at)))
+    }
+
+    /// A snapshot of a revision up to a head.
+    pub(super) fn snapshot(
+        self: &Arc<Self>,
+        head: &Head,
+        revision: Revision,
+        recorded_at: Option<Timestamp>,
+    ) -> Snapshot {
+        let chronicle = &head.chronicle;
+        Snapshot {
+            shared: Arc::clone(self),
+            revision,
+            recorded_at,
+            epoch: chronicle.epoch_of(revision).map(|epoch| epoch.id).unwrap_or_default(),
+            today: chronicle.today(revision),
+            law: chronicle.law(revision).cloned(),
         }
     }
 }

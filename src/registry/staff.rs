@@ -4,9 +4,9 @@
 //! longer to refuse than what is not on file.
 
 use super::Registry;
-use super::Shared;
 use super::errors::ReadError;
 use super::head::ResidentCredential;
+use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::timeline_cache::Looked;
 use super::trouble::Trouble;

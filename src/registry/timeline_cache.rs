@@ -15,33 +15,23 @@
 //! Once the thread has been through the index, what was issued before it began is there because it came by, and what was
 //! issued since because the writer put it: a number that is missing is unknown then, and the disk is not asked.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use rustix::thread::disable_transparent_huge_pages;
 
-use super::Shared;
-use super::errors::ReadError;
-use super::head::{Head, ResidentCredential};
-use crate::domain::fact::{Recorded, SpecialistFact};
-use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
-use crate::domain::provider::ProviderTimeline;
-use crate::domain::specialist::SpecialistFile;
-use crate::domain::timeline::Timeline;
-use crate::store::index::View as _;
-use crate::store::priority::{LAST, lower_priority, restarted};
+use super::head::ResidentCredential;
+use crate::domain::id::CredentialNumber;
 
 /// How long reading in rests after it broke off.
 const REST: Duration = Duration::from_secs(1);
 
 /// The timelines in memory.
 #[derive(Default)]
-pub(crate) struct TimelineCache {
+pub(super) struct TimelineCache {
     credentials: papaya::HashMap<CredentialNumber, ResidentCredential, RandomState>,
     are_all_here: AtomicBool,
     is_closing: AtomicBool,
@@ -62,12 +52,6 @@ pub(super) enum Looked<'a> {
     Unknown,
     /// Whoever wants to know has to ask the disk.
     NotHere,
-}
-
-/// A person's credentials, compiled.
-pub(super) struct Compiled {
-    pub(super) employers: HashMap<ProviderId, Arc<ProviderTimeline>>,
-    pub(super) credentials: Vec<ResidentCredential>,
 }
 
 impl Seen<'_> {
@@ -93,8 +77,13 @@ impl TimelineCache {
         self.are_all_here.load(Ordering::Acquire)
     }
 
+    /// A timeline, if it is here.
+    pub(super) fn get(&self, number: CredentialNumber) -> Option<ResidentCredential> {
+        self.credentials.pin().get(&number).cloned()
+    }
+
     /// The numbers that are here.
-    fn numbers(&self) -> Vec<CredentialNumber> {
+    pub(super) fn numbers(&self) -> Vec<CredentialNumber> {
         self.credentials.pin().keys().copied().collect()
     }
 
@@ -120,9 +109,19 @@ impl TimelineCache {
     }
 
     /// Waits a moment before the reading in goes on that broke off.
-    fn rest(&self) -> ControlFlow<()> {
+    pub(super) fn rest(&self) -> ControlFlow<()> {
         std::thread::park_timeout(REST);
-        if self.is_closing.load(Ordering::Acquire) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.is_closing() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Whether the reading in is to end.
+    pub(super) fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire)
+    }
+
+    /// Keeps the thread that reads in, to end it with the registry.
+    pub(super) fn keep(&self, reading_in: JoinHandle<()>) {
+        *self.reading_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading_in);
     }
 
     /// Ends the reading in, and waits until it has ended.
@@ -139,101 +138,4 @@ impl TimelineCache {
             }
         }
     }
-}
-
-impl Shared {
-    /// A credential's timeline, read in if it is not here. None where none was issued. Reads the disk.
-    pub(super) fn resident(&self, number: CredentialNumber) -> Result<Option<ResidentCredential>, ReadError> {
-        match self.residents.see().look(number) {
-            Looked::Here(resident) => return Ok(Some(resident.clone())),
-            Looked::Unknown => return Ok(None),
-            Looked::NotHere => {}
-        }
-        let head = self.head.load_full();
-        let Some(id) = self.index.specialist_of_credential(number)? else { return Ok(None) };
-        self.residents.add(self.compile(id, self.index.specialist_facts(id)?, &head).credentials);
-        Ok(self.residents.credentials.pin().get(&number).cloned())
-    }
-
-    /// The numbers of all credentials ever issued, in any order. Reads the disk until every timeline is here.
-    pub(super) fn credential_numbers(&self) -> Result<Vec<CredentialNumber>, ReadError> {
-        if self.residents.are_all_here() {
-            return Ok(self.residents.numbers());
-        }
-        Ok(self.index.credentials()?.into_iter().map(|(number, _)| number).collect())
-    }
-
-    /// A person's credentials, compiled with the providers that are in memory, under the law of a head.
-    pub(super) fn compile(&self, id: SpecialistId, facts: Vec<Recorded<SpecialistFact>>, head: &Head) -> Compiled {
-        let file = SpecialistFile { id, facts };
-        let known = file.known_now();
-        let providers = self.providers.pin();
-        let residents = || known.jobs.iter().filter_map(|job| providers.get(job.provider.as_str()));
-        let employers: HashMap<_, _> =
-            residents().map(|resident| (resident.file.id.clone(), Arc::clone(&resident.file.timeline))).collect();
-        let changed_by_employers = residents().map(|resident| resident.changed_at).max().unwrap_or_default();
-        let changed_at = file.changed_at().max(changed_by_employers).max(head.chronicle.law_since());
-        let compile = |credential| {
-            let timeline = Arc::new(Timeline::compile(&known, credential, &employers, &head.law));
-            ResidentCredential { changed_at, timeline }
-        };
-        let credentials = known.credentials.iter().map(compile).collect();
-        Compiled { employers, credentials }
-    }
-
-    /// Reads in everything that is not here, until it is all here or the registry closes. Reads the disk.
-    fn read_in_all(&self) -> Result<(), ReadError> {
-        let is_closing = || self.residents.is_closing.load(Ordering::Acquire);
-        self.index.every_specialist(&mut |id, facts| {
-            self.residents.add(self.compile(id, facts, &self.head.load()).credentials);
-            if is_closing() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        if !is_closing() {
-            self.residents.all_are_here();
-        }
-        Ok(())
-    }
-
-    fn read_in_all_and_settle(&self) {
-        match self.read_in_all() {
-            Ok(()) if self.residents.are_all_here() => settle(),
-            Ok(()) => {}
-            Err(error) => {
-                tracing::error!(
-                    event = "timeline_warm_up_failed",
-                    error = &error as &dyn std::error::Error,
-                    "timeline cache warm-up failed"
-                );
-            }
-        }
-    }
-
-    /// Starts to read in everything, at low priority. If it breaks off, questions go on reading in what they need.
-    pub(super) fn begin_to_read_in(self: &Arc<Self>) -> std::io::Result<()> {
-        if self.residents.are_all_here() {
-            settle();
-            return Ok(());
-        }
-        let shared = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("timelines".to_owned()).spawn(move || {
-            lower_priority(LAST);
-            restarted(|| shared.residents.rest(), || shared.read_in_all_and_settle());
-        })?;
-        *self.residents.reading_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
-        Ok(())
-    }
-}
-
-/// Every timeline is in memory, in huge pages where the allocator and the system agree on them, which is what questions
-/// in great number are fastest with. What comes into memory from here on is given in small pages: to clear a huge one
-/// holds up whoever needs it, and everybody whose core that is, for up to 8 ms where the machine is a virtual one.
-fn settle() {
-    if let Err(refused) = disable_transparent_huge_pages(true) {
-        tracing::warn!(
-            event = "huge_pages_not_disabled",
-            error = &refused as &dyn std::error::Error,
-            "could not disable huge pages"
-        );
-    }
-    tracing::info!(event = "timeline_cache_warm", "timeline cache is warm");
 }

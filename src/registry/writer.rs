@@ -11,15 +11,16 @@ use std::sync::atomic::Ordering;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
+use super::Place;
 use super::batch::{Batch, Draft};
 use super::errors::{ReadError, SubmitError, WriterFailed};
 use super::head::{Head, ResidentCredential, ResidentProvider};
 use super::preface::Preface;
 use super::receipt::Receipt;
+use super::shared::Shared;
 use super::specialist_cache::SpecialistCache;
 use super::submission::Submission;
 use super::trouble::Trouble;
-use super::{Place, Shared};
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, Reporter};
 use crate::domain::id::Revision;

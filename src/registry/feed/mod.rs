@@ -5,7 +5,6 @@
 //! Whoever reads slowly pulls seldom, and so costs nothing but the chunk that it holds: neither the writer nor another
 //! reader waits for it.
 
-mod recent_records;
 mod staff;
 
 use std::collections::{HashSet, VecDeque};
@@ -15,12 +14,12 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use self::recent_records::Chunk;
-pub(super) use self::recent_records::RecentRecords;
 use self::staff::Staff;
+use super::Registry;
 use super::errors::ReadError;
+use super::recent_records::Chunk;
+use super::shared::Shared;
 use super::timeline_cache::Looked;
-use super::{Registry, Shared};
 use crate::domain::day::Day;
 use crate::domain::id::{CredentialNumber, ProviderId, Revision};
 use crate::domain::record::{Change, Record};

@@ -16,8 +16,8 @@ use crate::domain::fact::{Designation, Fact, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
 use crate::domain::record::{Change, Record};
 use crate::domain::retraction::in_force;
-use crate::registry::Shared;
 use crate::registry::errors::ReadError;
+use crate::registry::shared::Shared;
 use crate::store::index::View as _;
 
 /// Everybody for whom a job with a provider was ever reported. It grows with the provider, not with the registry.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::errors::ReadError;
 use crate::domain::id::Revision;
 use crate::domain::record::Record;
-use crate::registry::errors::ReadError;
 
 /// How many of the newest records are kept, and how many changes they may have together. The newest one is kept anyway.
 const KEPT: usize = 256;
@@ -22,7 +22,7 @@ const CHUNK_CHANGES: usize = 4000;
 const READERS: usize = 4;
 
 /// The newest records, and the turns.
-pub(in crate::registry) struct RecentRecords {
+pub(super) struct RecentRecords {
     /// Consecutive; the last one is the head's. Empty until something is recorded.
     newest: ArcSwap<Vec<Arc<Record>>>,
     turns: Arc<Semaphore>,
@@ -36,7 +36,7 @@ impl Default for RecentRecords {
 
 impl RecentRecords {
     /// Puts the records of a batch on the shelf, before its head is published. For the writer alone.
-    pub(in crate::registry) fn put(&self, batch: Vec<Record>) {
+    pub(super) fn put(&self, batch: Vec<Record>) {
         let mut records = Vec::clone(&self.newest.load());
         records.extend(batch.into_iter().map(Arc::new));
         let mut changes = 0;

@@ -1,0 +1,69 @@
+//! Why days that are due are not open, and when the next attempt is due.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::errors::SubmitError;
+use super::trouble::Trouble;
+
+/// How long an opening that was refused is not tried again for the sake of a question.
+const REFUSED_FOR: Duration = Duration::from_secs(3);
+
+/// Why days that are due are not open: the calendar is held, or the opening was refused.
+#[derive(Debug, Default)]
+pub(super) struct Standstill {
+    trouble: Trouble,
+    refused_at: Mutex<Option<Instant>>,
+}
+
+impl Standstill {
+    /// Whether the opening of a day was refused so short a time ago that asking again is no use.
+    pub(super) fn was_refused_just_now(&self) -> bool {
+        self.trouble.is_there() && self.refused_at().is_some_and(|at| at.elapsed() < REFUSED_FOR)
+    }
+
+    /// No day is due, or what was due is open.
+    pub(super) fn end(&self) {
+        if self.trouble.has_ended() {
+            *self.refused_at() = None;
+            tracing::info!(event = "civil_day_opened", "the new civil day is open again");
+        }
+    }
+
+    /// A day that is due is not opened. A held calendar asks nobody, so it is not remembered.
+    pub(super) fn meet(&self, error: &SubmitError) {
+        let is_held = matches!(error, SubmitError::CalendarHeld(_));
+        *self.refused_at() = (!is_held).then(Instant::now);
+        if let Some(times) = self.trouble.met() {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(
+                event = "civil_day_not_opened",
+                times,
+                error,
+                "cannot open the new civil day: questions are answered as of the last opened day"
+            );
+        }
+    }
+
+    fn refused_at(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.refused_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::errors::Held;
+
+    #[test]
+    fn an_opening_that_was_refused_is_not_tried_again_at_once_and_a_held_calendar_is_asked_each_time() {
+        let standstill = Standstill::default();
+        assert!(!standstill.was_refused_just_now());
+        standstill.meet(&SubmitError::StoreFull);
+        assert!(standstill.was_refused_just_now());
+        standstill.end();
+        assert!(!standstill.was_refused_just_now());
+        standstill.meet(&SubmitError::CalendarHeld(Held::ClockBehind));
+        assert!(!standstill.was_refused_just_now());
+    }
+}

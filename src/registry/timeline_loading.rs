@@ -1,0 +1,122 @@
+//! How timelines get into memory: one when a question needs it, and all of them in the warm-up after a start.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use rustix::thread::disable_transparent_huge_pages;
+
+use super::errors::ReadError;
+use super::head::{Head, ResidentCredential};
+use super::shared::Shared;
+use super::timeline_cache::Looked;
+use crate::domain::fact::{Recorded, SpecialistFact};
+use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
+use crate::domain::provider::ProviderTimeline;
+use crate::domain::specialist::SpecialistFile;
+use crate::domain::timeline::Timeline;
+use crate::store::index::View as _;
+use crate::store::priority::{LAST, lower_priority, restarted};
+
+/// A person's credentials, compiled.
+pub(super) struct Compiled {
+    pub(super) employers: HashMap<ProviderId, Arc<ProviderTimeline>>,
+    pub(super) credentials: Vec<ResidentCredential>,
+}
+
+impl Shared {
+    /// A credential's timeline, read in if it is not here. None where none was issued. Reads the disk.
+    pub(super) fn resident(&self, number: CredentialNumber) -> Result<Option<ResidentCredential>, ReadError> {
+        match self.residents.see().look(number) {
+            Looked::Here(resident) => return Ok(Some(resident.clone())),
+            Looked::Unknown => return Ok(None),
+            Looked::NotHere => {}
+        }
+        let head = self.head.load_full();
+        let Some(id) = self.index.specialist_of_credential(number)? else { return Ok(None) };
+        self.residents.add(self.compile(id, self.index.specialist_facts(id)?, &head).credentials);
+        Ok(self.residents.get(number))
+    }
+
+    /// The numbers of all credentials ever issued, in any order. Reads the disk until every timeline is here.
+    pub(super) fn credential_numbers(&self) -> Result<Vec<CredentialNumber>, ReadError> {
+        if self.residents.are_all_here() {
+            return Ok(self.residents.numbers());
+        }
+        Ok(self.index.credentials()?.into_iter().map(|(number, _)| number).collect())
+    }
+
+    /// A person's credentials, compiled with the providers that are in memory, under the law of a head.
+    pub(super) fn compile(&self, id: SpecialistId, facts: Vec<Recorded<SpecialistFact>>, head: &Head) -> Compiled {
+        let file = SpecialistFile { id, facts };
+        let known = file.known_now();
+        let providers = self.providers.pin();
+        let residents = || known.jobs.iter().filter_map(|job| providers.get(job.provider.as_str()));
+        let employers: HashMap<_, _> =
+            residents().map(|resident| (resident.file.id.clone(), Arc::clone(&resident.file.timeline))).collect();
+        let changed_by_employers = residents().map(|resident| resident.changed_at).max().unwrap_or_default();
+        let changed_at = file.changed_at().max(changed_by_employers).max(head.chronicle.law_since());
+        let compile = |credential| {
+            let timeline = Arc::new(Timeline::compile(&known, credential, &employers, &head.law));
+            ResidentCredential { changed_at, timeline }
+        };
+        let credentials = known.credentials.iter().map(compile).collect();
+        Compiled { employers, credentials }
+    }
+
+    /// Reads in everything that is not here, until it is all here or the registry closes. Reads the disk.
+    fn read_in_all(&self) -> Result<(), ReadError> {
+        let is_closing = || self.residents.is_closing();
+        self.index.every_specialist(&mut |id, facts| {
+            self.residents.add(self.compile(id, facts, &self.head.load()).credentials);
+            if is_closing() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        if !is_closing() {
+            self.residents.all_are_here();
+        }
+        Ok(())
+    }
+
+    fn read_in_all_and_settle(&self) {
+        match self.read_in_all() {
+            Ok(()) if self.residents.are_all_here() => settle(),
+            Ok(()) => {}
+            Err(error) => {
+                tracing::error!(
+                    event = "timeline_warm_up_failed",
+                    error = &error as &dyn std::error::Error,
+                    "timeline cache warm-up failed"
+                );
+            }
+        }
+    }
+
+    /// Starts to read in everything, at low priority. If it breaks off, questions go on reading in what they need.
+    pub(super) fn begin_to_read_in(self: &Arc<Self>) -> std::io::Result<()> {
+        if self.residents.are_all_here() {
+            settle();
+            return Ok(());
+        }
+        let shared = Arc::clone(self);
+        let thread = std::thread::Builder::new().name("timelines".to_owned()).spawn(move || {
+            lower_priority(LAST);
+            restarted(|| shared.residents.rest(), || shared.read_in_all_and_settle());
+        })?;
+        self.residents.keep(thread);
+        Ok(())
+    }
+}
+
+/// Every timeline is in memory, in huge pages where the allocator and the system agree on them, which is what questions
+/// in great number are fastest with. What comes into memory from here on is given in small pages: to clear a huge one
+/// holds up whoever needs it, and everybody whose core that is, for up to 8 ms where the machine is a virtual one.
+fn settle() {
+    if let Err(refused) = disable_transparent_huge_pages(true) {
+        tracing::warn!(
+            event = "huge_pages_not_disabled",
+            error = &refused as &dyn std::error::Error,
+            "could not disable huge pages"
+        );
+    }
+    tracing::info!(event = "timeline_cache_warm", "timeline cache is warm");
+}
