@@ -9,12 +9,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::SEMANTICS_VERSION;
 use super::batch::Batch;
 use super::clock::{Clock, NoTimeZone};
 use super::errors::{OpenError, ReadError, SubmitError, WriterFailed};
 use super::head::Head;
 use super::open::{Options, open_writer};
+use super::preface::SEMANTICS_VERSION;
 use super::receipt::Receipt;
 use super::specialist_cache::SpecialistCache;
 use super::submission::Submission;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::SEMANTICS_VERSION;
 use super::clock::Clock;
 use super::errors::OpenError;
 use super::open::resident;
+use super::preface::SEMANTICS_VERSION;
 use super::shared::Shared;
 use crate::rules;
 use crate::store::check::Finding;

@@ -7,10 +7,13 @@
 use std::sync::atomic::Ordering;
 
 use jiff::SignedDuration;
+use tokio::sync::oneshot;
 
-use super::errors::Held;
+use super::errors::{Held, ReadError, SubmitError};
+use super::handle::Registry;
 use super::head::Head;
 use super::shared::Shared;
+use super::writer::Message;
 use crate::domain::day::Day;
 
 /// How many days after the last record are opened without asking.
@@ -36,5 +39,48 @@ impl Shared {
         let unasked = self.clock.civil_day_of(head.recorded_at).plus(UNASKED_DAYS);
         let allowed = unasked.max(self.open_days_through).max(set_to);
         if today > allowed { Err(Held::ClockAhead) } else { Ok((today > head.today || preface_due).then_some(today)) }
+    }
+}
+
+impl Registry {
+    /// Opens every day up to this one.
+    pub async fn open_days(&self, through: Day) -> Result<(), SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::OpenDays(through, reply);
+        self.writer.send(message).await.map_err(|_| SubmitError::Read(ReadError::Interrupted))?;
+        answer.await.unwrap_or(Err(SubmitError::OutcomeUnknown))
+    }
+
+    /// Opens the days that have begun since the last one opened.
+    pub(super) async fn keep_up(&self) -> Result<(), SubmitError> {
+        let due = self.shared.due_through(&self.shared.head.load());
+        match due.map_err(SubmitError::CalendarHeld)? {
+            None => Ok(()),
+            Some(due) => self.open_days(due).await,
+        }
+    }
+
+    /// The same for a question: if the registry cannot write, it is answered by the last opened day. An opening that was
+    /// refused is not tried again for some seconds.
+    pub(super) async fn keep_up_or_go_on(&self) {
+        let standstill = &self.shared.standstill;
+        if standstill.was_refused_just_now() {
+            return;
+        }
+        match self.keep_up().await {
+            Ok(()) => standstill.end(),
+            Err(error) => standstill.meet(&error),
+        }
+    }
+
+    /// Opens each civil day as it begins, until the registry closes.
+    pub async fn keep_calendar(&self) {
+        loop {
+            self.keep_up_or_go_on().await;
+            let until_then = self.head().day_ends_at.duration_since(self.shared.clock.now());
+            // Clocks are set: look again now and then. A day that could not be opened is tried again soon.
+            let wait = until_then.clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(60));
+            tokio::time::sleep(wait.unsigned_abs()).await;
+        }
     }
 }

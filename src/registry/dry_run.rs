@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Registry;
 use super::batch::Batch;
 use super::errors::{ReadError, SubmitError};
+use super::handle::Registry;
 use super::head::Head;
 use super::receipt::Receipt;
 use super::shared::Shared;

@@ -14,9 +14,10 @@ use uuid::Uuid;
 use super::clock::Clock;
 use super::dry_run::DRY_RUNS;
 use super::errors::{OpenError, ReadError, SubmitError, WriterFailed};
+use super::handle::Registry;
 use super::head::{Head, ResidentProvider};
 use super::historical_cache::HistoricalCache;
-use super::preface::Preface;
+use super::preface::{Preface, SEMANTICS_VERSION};
 use super::recent_records::RecentRecords;
 use super::registry_history::RegistryHistory;
 use super::scrub::Damage;
@@ -27,7 +28,6 @@ use super::standstill::Standstill;
 use super::timeline_cache::TimelineCache;
 use super::trouble::Trouble;
 use super::writer::{Message, Reply, Writer};
-use super::{PLACES, QUEUE, Registry, SEMANTICS_VERSION};
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::Revision;
@@ -36,6 +36,12 @@ use crate::domain::rule_sets::Law;
 use crate::rules::{self, RuleText};
 use crate::store::index::{Progress, View as _};
 use crate::store::{Store, StoreOptions, Unfinished};
+
+/// How many commands may wait for the writer.
+const QUEUE: usize = 4096;
+
+/// How many of them may be of those who would rather wait than be refused, and have many.
+const PLACES: usize = 256;
 
 /// How many facts of people the writer keeps that it saw lately: some 40 MB.
 const SEEN_LATELY: usize = 128 * 1024;

@@ -11,6 +11,9 @@ use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::id::Revision;
 use crate::rules::RuleText;
 
+/// The version of the walk. Answers are byte-equal within one.
+pub const SEMANTICS_VERSION: u32 = 2;
+
 /// The walk and the rules that this program brings.
 pub(super) struct Preface {
     pub(super) semantics_version: u32,

@@ -3,7 +3,6 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::Registry;
 use crate::store::Key;
 
 /// How many bytes a seal has.
@@ -21,6 +20,19 @@ impl Sealer {
         Sealer(keyed_digest(request_key, PURPOSE))
     }
 
+    /// The seal on some parts.
+    pub(super) fn seal(&self, parts: &[&[u8]]) -> [u8; SEAL_BYTES] {
+        let whole: [u8; 32] = self.mac(parts).finalize().into_bytes().into();
+        let mut seal = [0; SEAL_BYTES];
+        seal.copy_from_slice(&whole[..SEAL_BYTES]);
+        seal
+    }
+
+    /// Whether this is the seal on these parts.
+    pub(super) fn is_sealed(&self, parts: &[&[u8]], seal: &[u8]) -> bool {
+        seal.len() == SEAL_BYTES && self.mac(parts).verify_truncated_left(seal).is_ok()
+    }
+
     /// What is sealed: each part with its length, so that none can pass for the end of the one before.
     fn mac(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
         let mut mac = mac(&self.0);
@@ -29,21 +41,6 @@ impl Sealer {
             mac.update(part);
         }
         mac
-    }
-}
-
-impl Registry {
-    /// The seal on some parts.
-    pub fn seal(&self, parts: &[&[u8]]) -> [u8; SEAL_BYTES] {
-        let whole: [u8; 32] = self.shared.sealer.mac(parts).finalize().into_bytes().into();
-        let mut seal = [0; SEAL_BYTES];
-        seal.copy_from_slice(&whole[..SEAL_BYTES]);
-        seal
-    }
-
-    /// Whether this is the seal on these parts.
-    pub fn is_sealed(&self, parts: &[&[u8]], seal: &[u8]) -> bool {
-        seal.len() == SEAL_BYTES && self.shared.sealer.mac(parts).verify_truncated_left(seal).is_ok()
     }
 }
 

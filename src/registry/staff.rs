@@ -3,8 +3,8 @@
 //! Whether somebody is staff is asked before anything of the person is read, so that what a provider may not see takes no
 //! longer to refuse than what is not on file.
 
-use super::Registry;
 use super::errors::ReadError;
+use super::handle::Registry;
 use super::head::ResidentCredential;
 use super::shared::Shared;
 use super::snapshot::Snapshot;

@@ -1,5 +1,6 @@
 //! A command on its way to the writer.
 
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::content::Content;
@@ -27,3 +28,6 @@ pub struct Submission {
     /// Where new ids come from.
     pub numbers: Numbers,
 }
+
+/// A place among the commands that wait for the writer, for one.
+pub struct Place(#[expect(dead_code, reason = "it is given back where it is dropped")] pub(super) OwnedSemaphorePermit);

@@ -11,7 +11,6 @@ use std::sync::atomic::Ordering;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Place;
 use super::batch::{Batch, Draft};
 use super::errors::{ReadError, SubmitError, WriterFailed};
 use super::head::{Head, ResidentCredential, ResidentProvider};
@@ -19,7 +18,7 @@ use super::preface::Preface;
 use super::receipt::Receipt;
 use super::shared::Shared;
 use super::specialist_cache::SpecialistCache;
-use super::submission::Submission;
+use super::submission::{Place, Submission};
 use super::trouble::Trouble;
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, Reporter};

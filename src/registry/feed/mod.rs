@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::staff::Staff;
-use super::Registry;
 use super::errors::ReadError;
+use super::handle::Registry;
 use super::recent_records::Chunk;
 use super::shared::Shared;
 use super::timeline_cache::Looked;
