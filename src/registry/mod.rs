@@ -48,6 +48,7 @@ mod shared;
 pub mod snapshot;
 mod specialist_cache;
 mod staff;
+mod staging;
 mod standstill;
 mod submission;
 mod timeline_cache;

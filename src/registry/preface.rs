@@ -3,10 +3,11 @@
 //! It is recorded at open. Where the disk refuses that, the registry answers questions all the same and takes no
 //! commands: the preface comes first, with the days that are due, as soon as the disk has room.
 
-use super::batch::{Batch, Draft};
+use super::batch::Batch;
 use super::errors::SubmitError;
 use super::head::Head;
 use super::semantics_upgrade;
+use super::staging::Draft;
 use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::id::Revision;
 use crate::rules::RuleText;

@@ -11,13 +11,14 @@ use std::sync::atomic::Ordering;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
-use super::batch::{Batch, Draft};
+use super::batch::Batch;
 use super::errors::{ReadError, SubmitError, WriterFailed};
 use super::head::{Head, ResidentCredential, ResidentProvider};
 use super::preface::Preface;
 use super::receipt::Receipt;
 use super::shared::Shared;
 use super::specialist_cache::SpecialistCache;
+use super::staging::Draft;
 use super::submission::{Place, Submission};
 use super::trouble::Trouble;
 use crate::domain::day::Day;
