@@ -20,11 +20,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Google's comments hold indented examples, which rustdoc would take for tests.
     tonic_prost_build::configure().disable_comments([".google"]).compile_fds(contract.file_descriptor_set())?;
     serve_written(&contract.file_descriptor_set(), "VerificationService");
+    fs::write(out.join("v1_values.rs"), values_of_enums(&contract.file_descriptor_set(), "ms.dmh.credential.v1"))?;
 
     // `PersonalFields` has a `Debug` of its own that shows nothing.
-    tonic_prost_build::configure()
-        .skip_debug(["ms.dmh.credential.storage.v1.PersonalFields"])
-        .compile_fds(compile(STORED)?.file_descriptor_set())?;
+    let stored = compile(STORED)?.file_descriptor_set();
+    fs::write(out.join("storage_values.rs"), values_of_enums(&stored, "ms.dmh.credential.storage.v1"))?;
+    tonic_prost_build::configure().skip_debug(["ms.dmh.credential.storage.v1.PersonalFields"]).compile_fds(stored)?;
     Ok(())
 }
 
@@ -39,7 +40,7 @@ fn compile(root: &str) -> Result<protox::Compiler, Box<dyn Error>> {
     Ok(compiler)
 }
 
-/// Makes a second server of a service, whose answers are written already (`grpc/told.rs`).
+/// Makes a second server of a service, whose answers are encoded already (`grpc/preencoded.rs`).
 fn serve_written(files: &FileDescriptorSet, name: &str) {
     let services = files.file.iter().flat_map(|file| file.service.iter().map(move |service| (file, service)));
     for (file, service) in services.filter(|(_, service)| service.name() == name) {
@@ -61,6 +62,35 @@ fn serve_written(files: &FileDescriptorSet, name: &str) {
             served = served.method(built.build());
         }
         manual::Builder::new().build_client(false).compile(&[served.build()]);
+    }
+}
+
+/// A macro that gives another one the values of an enum of a package: `values!(Reason => map!(…))` is
+/// `map! { … NameMismatch, … }`. So a map between an enum of the domain and its namesake in a package lists no value.
+fn values_of_enums(files: &FileDescriptorSet, package: &str) -> String {
+    let mut arms = String::new();
+    for list in files.file.iter().filter(|file| file.package() == package).flat_map(|file| &file.enum_type) {
+        let prefix = format!("{}_", snake(list.name()).to_uppercase());
+        let names = list.value.iter().map(|value| camel(value.name().strip_prefix(&prefix).unwrap_or(value.name())));
+        let values: Vec<_> = names.filter(|name| name != "Unspecified").collect();
+        arms += &format!(
+            "({} => $with:ident!($($head:tt)*)) => {{ $with! {{ $($head)* {} }} }};\n",
+            list.name(),
+            values.join(", ")
+        );
+    }
+    format!("macro_rules! values {{\n{arms}}}\npub(crate) use values;\n")
+}
+
+/// The name of a value, as prost makes it of `SO_MANY_WORDS`.
+fn camel(name: &str) -> String {
+    let words = name.split('_').map(|word| {
+        let (first, rest) = word.split_at(1.min(word.len()));
+        first.to_uppercase() + &rest.to_lowercase()
+    });
+    match words.collect::<String>() {
+        keyword if keyword == "Self" => "Self_".to_owned(),
+        name => name,
     }
 }
 

@@ -49,12 +49,14 @@ pub mod ms {
             pub mod v1 {
                 //! The public contract.
                 tonic::include_proto!("ms.dmh.credential.v1");
+                include!(concat!(env!("OUT_DIR"), "/v1_values.rs"));
             }
             pub mod storage {
                 //! The stored form: private to the registry, and held to the same rules of compatibility.
                 pub mod v1 {
                     //! Version 1.
                     tonic::include_proto!("ms.dmh.credential.storage.v1");
+                    include!(concat!(env!("OUT_DIR"), "/storage_values.rs"));
                 }
             }
         }

@@ -17,7 +17,7 @@ listed! {
     /// How the applicant knows recovery.
     LivedExperience {
         /// From the applicant's own life.
-        Own,
+        Self_,
         /// From that of a family member.
         FamilyMember,
     }

@@ -1,4 +1,6 @@
-//! The closed lists of the contract: each value in the domain's words and in the wire's.
+//! Maps between the enums of the domain and those of the contract, value by value of the same name.
+//!
+//! The values come from the descriptors: a value that one side lacks does not compile.
 
 use crate::domain::evaluation::{Education, LivedExperience, SelectionPriority};
 use crate::domain::fact::{
@@ -20,61 +22,33 @@ pub trait WireEnum: Copy + Sized {
     fn from_number(number: i32) -> Option<Self>;
 }
 
-/// Pairs the values of an enum of the domain with those of the wire's enum of the same name; after the semicolon those
-/// that are spelt differently. A value left out of either does not compile.
-macro_rules! words {
-    ($($name:ident: $($same:ident),+ $(; $($here:ident = $wire:ident),+)?.)+) => {$(
+/// Maps an enum of the domain to its namesake in the contract, and back.
+macro_rules! map {
+    ($name:ident: $($value:ident),+) => {
         impl WireEnum for $name {
             fn number(self) -> i32 {
-                let word = match self {
-                    $($name::$same => v1::$name::$same,)+
-                    $($($name::$here => v1::$name::$wire,)+)?
-                };
-                word as i32
+                let value = match self { $($name::$value => v1::$name::$value,)+ };
+                value as i32
             }
 
             fn from_number(number: i32) -> Option<$name> {
-                Some(match v1::$name::try_from(number).ok()? {
-                    v1::$name::Unspecified => return None,
-                    $(v1::$name::$same => $name::$same,)+
-                    $($(v1::$name::$wire => $name::$here,)+)?
-                })
+                match v1::$name::try_from(number).ok()? {
+                    v1::$name::Unspecified => None,
+                    $(v1::$name::$value => Some($name::$value),)+
+                }
             }
         }
-    )+};
+    };
 }
 
-words! {
-    Standing: NotIssued, Void, Deceased, RevokedLossOfEmployment, RevokedDisciplinary, Surrendered, Relinquished,
-        Retired, Lapsed, Suspended, Inactive, Separated, Limited, Current.
-    Verdict: Confirmed, ConfirmedWithLimits, NotConfirmed, Undetermined.
-    Reason: CredentialNotOnFile, NameMismatch, SpecialistAmbiguous, NotYetEffective, Void, Deceased,
-        RevokedLossOfEmployment, RevokedDisciplinary, Surrendered, Relinquished, Retired, Lapsed, Suspended,
-        SuspendedNonDisciplinary, Inactive, SeparatedMayNotPractice, NoQualifyingEmployment, ProviderNotOnFile,
-        NotEmployedByProvider, ProviderNotQualified, ProviderSuspended, DesignationNotHeld, ServiceNotCertified,
-        DateBeforeRecords, ProviderRenewalNotRecorded, DateInFuture, NumberMistyped, Limited, ReportingWindowOpen, TermEndsSoon,
-        NameIsFormer, ServiceHistoryUnknown.
-    Coverage: Covered, NotCovered, NotKnown.
-    ServiceStatus: Certified, NotCertified, NotKnown.
-    Designation: AdultAndRecovery, ParentCaregiver, YoungAdult, ForensicPeerRecovery, RecoveryOnly.
-    FacilityType: PsychiatricHospital, GeneralHospitalPsychiatricUnit, ResidentialTreatmentChildren,
-        ResidentialTreatmentAdults, VeteransAdministrationMedicalCenter, CommunityMentalHealthCenter, DayTreatment,
-        Outpatient, MultiSetting, Other.
-    IdentifierKind: Npi, MedicaidId.
-    QualificationBasis: DmhOperated, DmhCertified, DmhFunded, DmhLicensed.
-    SuspensionBasis: Disciplinary, CeAudit, ExternalOrder.
-    RevocationBasis: Disciplinary, LossOfEmployment.
-    IssuanceBasis: Evaluated, Transferred.
-    EmploymentEndReason: Resigned, Dismissed, PositionEnded, Transferred, Other.
-    Criterion: Residency, LivedExperience, AgeAndEducation, Literacy, Experience, References, Training, Examination,
-        Employment, Designation.
-    CriterionOutcome: Met, Unmet, NotRequired, Undetermined.
-    SelectionPriority: Employed, Sponsored, Marketability.
-    FeeKind: Application, Training.
-    LivedExperience: FamilyMember; Own = Self_.
-    Education: HighSchoolDiploma, Ged, Enrolled, None.
-    InForceBasis: Stated, Inferred, Unknown.
-    UnitYear: StateFiscal, Calendar.
+macro_rules! map_all {
+    ($($name:ident)+) => { $(v1::values!($name => map!($name:));)+ };
+}
+
+map_all! {
+    Coverage Criterion CriterionOutcome Designation Education EmploymentEndReason FacilityType FeeKind IdentifierKind
+    InForceBasis IssuanceBasis LivedExperience QualificationBasis Reason RevocationBasis SelectionPriority ServiceStatus
+    Standing SuspensionBasis UnitYear Verdict
 }
 
 /// The wire's numbers of some values.

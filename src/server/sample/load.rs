@@ -169,7 +169,7 @@ pub(in crate::server) fn application(effective_from: Day, designations: &[Design
     Application {
         applied_on: effective_from.plus(-60),
         mississippi_resident: true,
-        lived_experience: Some(LivedExperience::Own),
+        lived_experience: Some(LivedExperience::Self_),
         recovery_attested: true,
         education: Some(Education::HighSchoolDiploma),
         literate: true,

@@ -1,13 +1,18 @@
-//! The closed lists: each value of the domain with its namesake in the stored form.
+//! Maps between the enums of the domain and those of the stored form, value by value of the same name.
 //!
-//! Each list is named once; the compiler holds it complete in both directions.
+//! The values come from the descriptors: a value that one side lacks does not compile.
 
-use crate::domain::{fact, record, standing};
+use crate::domain::fact::{
+    Criterion, CriterionOutcome, Designation, EmploymentEndReason, FacilityType, IdentifierKind, IssuanceBasis,
+    QualificationBasis, RevocationBasis, SuspensionBasis,
+};
+use crate::domain::record::{Coverage, ServiceStatus};
+use crate::domain::standing::{Reason, Standing};
 use crate::proto::storage;
 
 use super::unreadable::{Read, Unreadable};
 
-/// The value of a closed list with this number.
+/// The value of an enum with this number.
 pub(super) fn listed<S, D>(number: i32) -> Read<D>
 where
     S: TryFrom<i32>,
@@ -16,127 +21,33 @@ where
     S::try_from(number).map_err(|_| Unreadable("a number that its list does not have"))?.try_into()
 }
 
-/// Declares that a list of the domain and one of the stored form are the same.
-macro_rules! same {
-    ($domain:ty, $stored:ty { $($value:ident),+ $(,)? }) => {
-        impl From<$domain> for $stored {
-            fn from(value: $domain) -> $stored {
-                match value { $(<$domain>::$value => <$stored>::$value,)+ }
+/// Maps an enum of the domain to its namesake in the stored form, and back.
+macro_rules! map {
+    ($name:ident: $($value:ident),+) => {
+        impl From<$name> for storage::$name {
+            fn from(value: $name) -> storage::$name {
+                match value { $($name::$value => storage::$name::$value,)+ }
             }
         }
 
-        impl TryFrom<$stored> for $domain {
+        impl TryFrom<storage::$name> for $name {
             type Error = Unreadable;
 
-            fn try_from(value: $stored) -> Read<$domain> {
+            fn try_from(value: storage::$name) -> Read<$name> {
                 match value {
-                    $(<$stored>::$value => Ok(<$domain>::$value),)+
-                    <$stored>::Unspecified => Err(Unreadable("a list's value is not given")),
+                    $(storage::$name::$value => Ok($name::$value),)+
+                    storage::$name::Unspecified => Err(Unreadable("a list's value is not given")),
                 }
             }
         }
     };
 }
 
-same!(
-    fact::FacilityType,
-    storage::FacilityType {
-        PsychiatricHospital,
-        GeneralHospitalPsychiatricUnit,
-        ResidentialTreatmentChildren,
-        ResidentialTreatmentAdults,
-        VeteransAdministrationMedicalCenter,
-        CommunityMentalHealthCenter,
-        DayTreatment,
-        Outpatient,
-        MultiSetting,
-        Other
-    }
-);
-same!(fact::IdentifierKind, storage::IdentifierKind { Npi, MedicaidId });
-same!(fact::QualificationBasis, storage::QualificationBasis { DmhOperated, DmhCertified, DmhFunded, DmhLicensed });
-same!(
-    fact::Designation,
-    storage::Designation { AdultAndRecovery, ParentCaregiver, YoungAdult, ForensicPeerRecovery, RecoveryOnly }
-);
-same!(fact::SuspensionBasis, storage::SuspensionBasis { Disciplinary, CeAudit, ExternalOrder });
-same!(fact::RevocationBasis, storage::RevocationBasis { Disciplinary, LossOfEmployment });
-same!(fact::IssuanceBasis, storage::IssuanceBasis { Evaluated, Transferred });
-same!(
-    fact::EmploymentEndReason,
-    storage::EmploymentEndReason { Resigned, Dismissed, PositionEnded, Transferred, Other }
-);
-same!(
-    fact::Criterion,
-    storage::Criterion {
-        Residency,
-        LivedExperience,
-        AgeAndEducation,
-        Literacy,
-        Experience,
-        References,
-        Training,
-        Examination,
-        Employment,
-        Designation
-    }
-);
-same!(fact::CriterionOutcome, storage::CriterionOutcome { Met, Unmet, NotRequired, Undetermined });
-same!(record::Coverage, storage::Coverage { Covered, NotCovered, NotKnown });
-same!(record::ServiceStatus, storage::ServiceStatus { Certified, NotCertified, NotKnown });
-same!(
-    standing::Standing,
-    storage::Standing {
-        NotIssued,
-        Void,
-        Deceased,
-        RevokedLossOfEmployment,
-        RevokedDisciplinary,
-        Surrendered,
-        Relinquished,
-        Retired,
-        Lapsed,
-        Suspended,
-        Inactive,
-        Separated,
-        Limited,
-        Current
-    }
-);
-same!(
-    standing::Reason,
-    storage::Reason {
-        CredentialNotOnFile,
-        NameMismatch,
-        SpecialistAmbiguous,
-        NotYetEffective,
-        Void,
-        Deceased,
-        RevokedLossOfEmployment,
-        RevokedDisciplinary,
-        Surrendered,
-        Relinquished,
-        Retired,
-        Lapsed,
-        Suspended,
-        SuspendedNonDisciplinary,
-        Inactive,
-        SeparatedMayNotPractice,
-        NoQualifyingEmployment,
-        ProviderNotOnFile,
-        NotEmployedByProvider,
-        ProviderNotQualified,
-        ProviderSuspended,
-        DesignationNotHeld,
-        ServiceNotCertified,
-        DateBeforeRecords,
-        ProviderRenewalNotRecorded,
-        DateInFuture,
-        NumberMistyped,
-        Limited,
-        ReportingWindowOpen,
-        TermEndsSoon,
-        NameIsFormer,
-        ServiceHistoryUnknown
-    }
-);
+macro_rules! map_all {
+    ($($name:ident)+) => { $(storage::values!($name => map!($name:));)+ };
+}
+
+map_all! {
+    Coverage Criterion CriterionOutcome Designation EmploymentEndReason FacilityType IdentifierKind IssuanceBasis
+    QualificationBasis Reason RevocationBasis ServiceStatus Standing SuspensionBasis
+}

@@ -40,7 +40,7 @@ impl Case {
         let application = Application {
             applied_on: at("03-02"),
             mississippi_resident: true,
-            lived_experience: Some(LivedExperience::Own),
+            lived_experience: Some(LivedExperience::Self_),
             recovery_attested: true,
             education: Some(Education::HighSchoolDiploma),
             literate: true,
