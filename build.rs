@@ -40,7 +40,7 @@ fn compile(root: &str) -> Result<protox::Compiler, Box<dyn Error>> {
     Ok(compiler)
 }
 
-/// Makes a second server of a service, whose answers are encoded already (`grpc/preencoded.rs`).
+/// Makes a second server of a service, whose answers are encoded already (`surface/preencoded.rs`).
 fn serve_written(files: &FileDescriptorSet, name: &str) {
     let services = files.file.iter().flat_map(|file| file.service.iter().map(move |service| (file, service)));
     for (file, service) in services.filter(|(_, service)| service.name() == name) {
@@ -51,8 +51,8 @@ fn serve_written(files: &FileDescriptorSet, name: &str) {
                 .name(snake(method.name()))
                 .route_name(method.name())
                 .input_type(message(method.input_type()))
-                .output_type(format!("crate::grpc::preencoded::Preencoded<{}>", message(method.output_type())))
-                .codec_path("crate::grpc::preencoded::PreencodedCodec");
+                .output_type(format!("crate::surface::preencoded::Preencoded<{}>", message(method.output_type())))
+                .codec_path("crate::surface::preencoded::PreencodedCodec");
             if method.client_streaming() {
                 built = built.client_streaming();
             }

@@ -1,8 +1,8 @@
 //! The registry of record for Mississippi's Certified Peer Support Specialists.
 //!
 //! In reading order: [`domain`], what the rules say; [`rules`], the published rules as data; [`store`], what is kept and
-//! how; [`registry`], the use cases; [`grpc`], [`auth`] and [`telemetry`], the way in; [`server`], which puts it all
-//! together; [`cli`], the command line.
+//! how; [`registry`], the use cases; [`surface`], with [`auth`] and [`telemetry`], which every way in calls; [`grpc`], the
+//! listener; [`server`], which puts it all together; [`cli`], the command line.
 
 pub mod auth;
 pub mod cli;
@@ -13,4 +13,5 @@ pub mod registry;
 pub mod rules;
 pub mod server;
 pub mod store;
+pub mod surface;
 pub mod telemetry;

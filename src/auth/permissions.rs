@@ -162,10 +162,13 @@ pub const METHODS: &[Method] = &[
     row("ChangeService", "ListChanges", RECORD),
 ];
 
+/// The package of the contract's services.
+pub const PACKAGE: &str = "ms.dmh.credential.v1";
+
 /// The row of a path (`/package.Service/Method`). None: no method of the contract.
 pub fn method(path: &str) -> Option<&'static Method> {
     static BY_PATH: LazyLock<HashMap<String, &'static Method, RandomState>> = LazyLock::new(|| {
-        let path = |method: &Method| format!("/ms.dmh.credential.v1.{}/{}", method.service, method.name);
+        let path = |method: &Method| format!("/{PACKAGE}.{}/{}", method.service, method.name);
         METHODS.iter().map(|method| (path(method), method)).collect()
     });
     BY_PATH.get(path).copied()

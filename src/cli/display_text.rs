@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use crate::domain::standing::{self, Weight};
-use crate::grpc::encode::WireEnum as _;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1::{Designation, Reason, Standing, Verdict};
+use crate::surface::encode::WireEnum as _;
 
 /// What a reason does to a verdict: what the registry says of it.
 pub fn weight(reason: Reason) -> Weight {

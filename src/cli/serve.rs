@@ -50,7 +50,7 @@ impl Serve {
             Poll::Pending => interrupted.poll_recv(cx),
             signalled => signalled,
         });
-        let serving = server::run(config, signals, move |address| self.say_listening(address));
+        let serving = server::run(config, signals, move |listening| self.say_listening(listening.address));
         serving.await.map_err(|error| Failure::of("cannot serve", &error).with_usage(error.is_wrong_place()))
     }
 

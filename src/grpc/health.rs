@@ -13,7 +13,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use super::status;
+use crate::surface::status;
 
 /// What is served at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

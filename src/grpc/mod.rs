@@ -1,202 +1,82 @@
-//! The wire: the services of the contract on top of the registry.
+//! The gRPC listener: HTTP/2, the form of a call, and its deadline; beside the contract, health and reflection.
 //!
-//! [`decode`] turns requests into the domain's words and names every field at fault; [`encode`] writes answers, and
-//! cannot fail; [`status`] is the one place that picks gRPC codes; `disclosure` leaves out of an answer what is not the
-//! caller's to see. The services between them say what is asked of the registry, and nothing else.
+//! Calls of the contract go to the [`Surface`], which admits and answers them. Health and reflection are open to all,
+//! because they say nothing about anyone.
 
-mod auth_layer;
-mod batch;
-mod change;
-mod credential;
-pub mod decode;
-mod employment;
-pub mod encode;
+mod deadline;
 pub mod health;
 pub(crate) mod http2;
-mod limits;
-mod mutation;
-mod page;
-mod preencoded;
-mod provider;
-mod question;
-mod read_audit;
-mod record;
-mod redaction;
-mod request_id;
-mod roster;
-mod services;
-pub mod status;
-mod stream;
-mod verification;
 
-use std::fmt::Display;
-use std::time::Duration;
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
 
-use tokio::sync::watch;
-use tonic::Status;
-use tower::Layer as _;
+use futures_util::TryFutureExt as _;
+use futures_util::future::{Either, MapOk};
+use http::{Request, Response};
+use tonic::body::Body;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_reflection::server::{Builder, Error};
+use tower::Service;
 
-pub(crate) use self::auth_layer::AuthLayer;
-use self::auth_layer::AuthService;
+use self::deadline::deadline;
 use self::health::HealthBoard;
-pub(crate) use self::limits::{CallsUnderWay, LimitsLayer};
-use self::limits::{Limited, Turns};
-use self::services::Services;
-use crate::domain::day::Day;
-use crate::domain::id::Revision;
-use crate::proto::{self, v1};
-use crate::registry::snapshot::{KnownAt, Snapshot};
-use crate::registry::trouble::Trouble;
-use crate::registry::{PinError, ReadError, Registry, SEMANTICS_VERSION};
-use crate::telemetry::audit::Audit;
+use self::http2::form;
+use crate::proto::DESCRIPTORS;
+use crate::surface::{Answering, LARGEST_PLAIN, Limited, LimitsLayer, Surface, explained, is_reflection};
 
-/// The services of the contract.
+/// What answers the requests of a connection.
 #[derive(Clone)]
-pub(crate) struct Contract {
-    registry: Registry,
-    audit: Audit,
-    turns: Turns,
-    /// Turns true when the server drains: no more rows of an import are taken then.
-    draining: watch::Receiver<bool>,
+pub(crate) struct GrpcListener {
+    surface: Surface,
+    open: Limited<Routes>,
 }
 
-/// What a call passes: the entrance first, then the limits, then its service.
-pub(crate) type WayIn = AuthService<Limited<Services>>;
-
-/// The way in to every service, for the connections of one thread: its batches take turns.
-pub(crate) fn way_in(
-    health: &HealthBoard,
-    audit: &Audit,
-    entrance: &AuthLayer,
-    limits: &LimitsLayer,
-) -> Result<WayIn, tonic_reflection::server::Error> {
-    let services = Services::new(&entrance.registry, audit, health, limits.draining.clone())?;
-    Ok(entrance.layer(limits.layer(services)))
+impl GrpcListener {
+    /// Calls this surface.
+    pub(crate) fn new(surface: Surface, health: &HealthBoard, limits: &LimitsLayer) -> Result<GrpcListener, Error> {
+        let routes = Routes::default()
+            .add_service(HealthServer::new(health.service()).max_decoding_message_size(LARGEST_PLAIN))
+            .add_service(reflection().build_v1()?.max_decoding_message_size(LARGEST_PLAIN))
+            .add_service(reflection().build_v1alpha()?.max_decoding_message_size(LARGEST_PLAIN))
+            .prepare();
+        Ok(GrpcListener { surface, open: limits.open_to_all(routes) })
+    }
 }
 
-/// Whether a path is one of server reflection.
-fn is_reflection(path: &str) -> bool {
-    path.starts_with("/grpc.reflection.")
+fn reflection() -> Builder<'static> {
+    Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
-impl Contract {
-    /// The tags of the epochs of this history.
-    fn tags(&self) -> impl Fn(Revision) -> Option<u32> + use<> {
-        let snapshot = self.registry.pin_head();
-        move |revision| {
-            let known = revision <= snapshot.revision && revision > Revision::ZERO;
-            known.then(|| encode::epoch_tag(snapshot.epoch_of(revision)))
+/// Health and reflection say nothing about anyone.
+fn is_open_to_all(path: &str) -> bool {
+    path.starts_with("/grpc.health.") || is_reflection(path)
+}
+
+type Answer = Result<Response<Body>, Infallible>;
+type Open = MapOk<<Limited<Routes> as Service<Request<Body>>>::Future, fn(Response<Body>) -> Response<Body>>;
+
+impl Service<Request<Body>> for GrpcListener {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Either<Answering, Either<Open, Ready<Answer>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if let Some(refusal) = form::refusal(&request) {
+            self.surface.turned_away(&request, refusal.status());
+            return Either::Right(Either::Right(ready(Ok(refusal))));
         }
-    }
-
-    /// Pins the state of knowledge that a batch or a stream names, if the registry knows at least
-    /// `min_revision`.
-    async fn pin(&self, options: &v1::StreamOptions) -> Result<Snapshot, Status> {
-        let known_at = decode::stream_options(options).map_err(|rejection| status::rejected(&rejection))?;
-        self.pin_from(known_at, options.min_revision).await
-    }
-
-    async fn pin_from(&self, known_at: KnownAt, min_revision: u64) -> Result<Snapshot, Status> {
-        let head = self.registry.head_revision();
-        if Revision(min_revision) > head {
-            return Err(status::revision_out_of_range("min_revision", Revision(min_revision), head));
+        if is_open_to_all(request.uri().path()) {
+            return Either::Right(Either::Left(self.open.call(request).map_ok(explained as fn(_) -> _)));
         }
-        self.pin_at(known_at).await
-    }
-
-    async fn pin_at(&self, known_at: KnownAt) -> Result<Snapshot, Status> {
-        self.registry.pin(known_at).await.map_err(|error| unpinned("known_at", error))
-    }
-}
-
-/// The status for a state of knowledge that cannot be pinned. `field` named it.
-fn unpinned(field: &str, error: PinError) -> Status {
-    match error {
-        PinError::BeyondHead { asked, head } => {
-            status::revision_out_of_range(&format!("{field}.revision"), asked, head)
-        }
-        PinError::InTheFuture => status::time_out_of_range(&format!("{field}.time")),
-        PinError::NotKept(error) => not_kept(&error),
-        PinError::HistoryChanged { last_shared } => status::history_changed(last_shared),
-        PinError::UnknownEpoch => status::unknown_epoch(),
-        PinError::Read(error) => unreadable(&error),
-    }
-}
-
-/// The largest answer of one call, but of a batch: a quarter of what gRPC clients take by default.
-const LARGEST_ANSWER: usize = 1024 * 1024;
-
-/// An answer that is given whole or, where it is too large, not at all.
-fn whole<M: prost::Message>(answer: M, remedy: &str) -> Result<M, Status> {
-    if answer.encoded_len() > LARGEST_ANSWER { Err(status::answer_too_large(remedy)) } else { Ok(answer) }
-}
-
-/// The day, the state of knowledge and the rules of an answer.
-fn answer(snapshot: &Snapshot, as_of: Day) -> v1::Answer {
-    encode::answer(&answered_from(snapshot), as_of)
-}
-
-/// The state of knowledge and the rules of an answer.
-fn answered_from(snapshot: &Snapshot) -> encode::AnsweredFrom<'_> {
-    encode::AnsweredFrom {
-        epoch: snapshot.epoch,
-        revision: snapshot.revision,
-        recorded_at: snapshot.recorded_at,
-        known: snapshot.known(),
-        semantics_version: SEMANTICS_VERSION,
-    }
-}
-
-/// The day that a question is about: the one given, or today.
-fn day_asked(snapshot: &Snapshot, field: impl Display, as_of: Option<Day>) -> Result<Day, Status> {
-    let no_today = "required: the empty registry has no today";
-    snapshot.day_asked(as_of).map_err(|_| status::invalid_field(&field.to_string(), no_today))
-}
-
-/// What a caller is told when it cannot be kept that an instant was answered for: the answer might change then.
-fn not_kept(error: &std::io::Error) -> Status {
-    static NOT_KEPT: Trouble = Trouble::new();
-    if let Some(times) = NOT_KEPT.met() {
-        let error = error as &dyn std::error::Error;
-        tracing::warn!(
-            event = "answered_time_not_stored",
-            times,
-            error,
-            "questions with known_at.time are refused: the answered time could not be stored on disk"
-        );
-    }
-    status::not_written(Duration::from_secs(1))
-}
-
-/// What a caller is told when stored facts cannot be read. The cause goes to the log.
-fn unreadable(error: &ReadError) -> Status {
-    static UNREADABLE: Trouble = Trouble::new();
-    if let Some(times) = UNREADABLE.met() {
-        tracing::error!(
-            event = "facts_unreadable",
-            times,
-            error = error as &dyn std::error::Error,
-            "stored facts could not be read"
-        );
-    }
-    match error {
-        ReadError::Interrupted => status::draining(),
-        ReadError::Index(_) => status::index_failed(),
-        ReadError::Log(_) | ReadError::Undecodable(_) => status::data_loss(),
-        ReadError::Rules(_) => status::internal(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_that_is_too_large_is_refused_with_what_to_do() {
-        let of = |bytes| v1::Answer { rule_set_id: "x".repeat(bytes), ..v1::Answer::default() };
-        assert!(whole(of(LARGEST_ANSWER - 10), "ask for less").is_ok());
-        let refused = whole(of(LARGEST_ANSWER), "ask for less").unwrap_err();
-        assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
-        assert_eq!(refused.message(), "the answer would be too large: ask for less");
+        let deadline = deadline(request.headers());
+        Either::Left(self.surface.answer(request, deadline))
     }
 }

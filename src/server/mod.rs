@@ -35,14 +35,14 @@ use self::workers::{Threads, Workers};
 use crate::auth::Identities;
 use crate::auth::quotas::Quotas;
 use crate::domain::day::Day;
-use crate::grpc;
+use crate::grpc::GrpcListener;
 use crate::grpc::health::{HealthBoard, Serving};
-use crate::grpc::{AuthLayer, LimitsLayer};
 use crate::registry::clock;
 use crate::registry::scrub::{Pace, Scrub};
 use crate::registry::{OpenError, Opened, Registry, WriterFailed};
 use crate::store::Store;
 use crate::store::backup::LossError;
+use crate::surface::{Admission, LimitsLayer, Surface};
 use crate::telemetry;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::audit::{Audit, AuditFileError};
@@ -131,12 +131,20 @@ impl ServeError {
     }
 }
 
+/// A server that takes calls.
+pub struct Listening {
+    /// Where it takes them by gRPC.
+    pub address: SocketAddr,
+    /// What another listener of the same server calls. The server closes its registry in order only once this is dropped.
+    pub surface: Surface,
+}
+
 /// Runs the server until the first of `signals`, or until it cannot go on; the next one cuts the drain short.
-/// `on_listening` is told the address once calls are taken.
+/// `on_listening` is called once calls are taken.
 pub async fn run(
     config: Config,
     signals: impl Stream<Item = ()> + Send,
-    on_listening: impl FnOnce(SocketAddr),
+    on_listening: impl FnOnce(Listening),
 ) -> Result<(), ServeError> {
     telemetry::log_to_stderr();
     let ops = Ops::new(&config.data_dir);
@@ -165,17 +173,18 @@ pub async fn run(
     ops.registry.store(Some(Arc::new(registry.clone())));
     let access = AccessLog::start(std::io::stderr(), clock::now, vital.part("access log"));
     let (access, access_thread) = access.map_err(ServeError::Access)?;
-    let entrance = AuthLayer::new(registry.clone(), door.identities.clone(), ops.metrics, access);
+    let admission = Admission::new(registry.clone(), door.identities.clone(), ops.metrics, access);
     let limits = LimitsLayer::new(door.shares.clone(), door.identities.clone(), stop.subscribe());
-    let (lanes, threads) = start_lanes(&health, &audit, &entrance, &limits, &stop, &vital)?;
+    let (lanes, threads) = start_lanes(&health, &audit, &admission, &limits, &stop, &vital)?;
+    let listening = Listening { address, surface: Surface::new(&audit, &admission, &limits) };
     // When it closes the registry is the last of its kind.
-    drop(entrance);
+    drop(admission);
     door.open(listener, lanes, vital.part("door")).map_err(ServeError::Listener)?;
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
     health.set(Serving { questions: *audit.watch().borrow(), writes: registry.takes_writes().await });
     let tells = (registry.clone(), audit.watch(), health.clone());
     let told = tokio::spawn(restarted("health", move || tell_health(tells.clone())));
-    on_listening(address);
+    on_listening(listening);
     let scrub = begin_to_read(&registry);
 
     let (mut early, mut broken) = (None, None);
@@ -260,15 +269,15 @@ fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Listener, Option<Wat
 fn start_lanes(
     health: &HealthBoard,
     audit: &Audit,
-    entrance: &AuthLayer,
+    admission: &Arc<Admission>,
     limits: &LimitsLayer,
     stop: &watch::Sender<bool>,
     vital: &Vital,
 ) -> Result<(Workers, Threads), ServeError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let ways_in = (0..cores).map(|_| grpc::way_in(health, audit, entrance, limits));
-    let ways_in = ways_in.collect::<Result<_, _>>().map_err(ServeError::Reflection)?;
-    Workers::start(ways_in, stop, || vital.part("lane")).map_err(ServeError::Listener)
+    let listener = |_| GrpcListener::new(Surface::new(audit, admission, limits), health, limits);
+    let listeners = (0..cores).map(listener).collect::<Result<_, _>>().map_err(ServeError::Reflection)?;
+    Workers::start(listeners, stop, || vital.part("lane")).map_err(ServeError::Listener)
 }
 
 async fn keep_calendar(registry: Registry) {

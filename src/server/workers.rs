@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 
 use super::connection::{Connection, Seat};
 use super::vital::Alive;
-use crate::grpc::{self, CallsUnderWay, WayIn};
+use crate::grpc::{self, GrpcListener};
+use crate::surface::CallsUnderWay;
 
 /// How many threads a lane may have at once beside it for what reads the disk. More wait their turn.
 const MOST_BLOCKING: usize = 32;
@@ -43,19 +44,19 @@ pub(super) struct Threads {
 }
 
 impl Workers {
-    /// Starts a lane for each way in. They take connections until `stop` turns true. Each holds what `alive` gives while
+    /// Starts a lane for each listener. They take connections until `stop` turns true. Each holds what `alive` gives while
     /// it runs.
     pub(super) fn start(
-        ways_in: Vec<WayIn>,
+        listeners: Vec<GrpcListener>,
         stop: &watch::Sender<bool>,
         alive: impl Fn() -> Alive,
     ) -> io::Result<(Workers, Threads)> {
         let ((runs, running), cut) = (mpsc::channel(1), watch::Sender::new(()));
-        let start = |way_in| {
+        let start = |listener| {
             let stop = stop.subscribe();
-            Worker::start(|incoming| serve(incoming, way_in, stop), cut.subscribe(), (alive(), runs.clone()))
+            Worker::start(|incoming| serve(incoming, listener, stop), cut.subscribe(), (alive(), runs.clone()))
         };
-        let lanes = ways_in.into_iter().map(start).collect::<io::Result<_>>()?;
+        let lanes = listeners.into_iter().map(start).collect::<io::Result<_>>()?;
         Ok((Workers::of(lanes), Threads { running, cut }))
     }
 
@@ -137,13 +138,13 @@ impl Threads {
     }
 }
 
-async fn serve(mut incoming: mpsc::Receiver<Connection>, way_in: WayIn, mut stop: watch::Receiver<bool>) {
+async fn serve(mut incoming: mpsc::Receiver<Connection>, listener: GrpcListener, mut stop: watch::Receiver<bool>) {
     let stops = stop.clone();
     let mut stopped = pin!(stop.wait_for(|stop| *stop));
     let mut connections = JoinSet::new();
     let begin = |connection: Connection| {
         let peer = connection.peer().clone();
-        grpc::http2::serve(connection, peer, way_in.clone(), stops.clone())
+        grpc::http2::serve(connection, peer, listener.clone(), stops.clone())
     };
     loop {
         tokio::select! {

@@ -1,8 +1,8 @@
 //! Every request of the contract, from bytes to the domain's words.
 
 use cpss_registry::domain::id::{ProviderId, Revision};
-use cpss_registry::grpc::decode;
 use cpss_registry::proto::v1;
+use cpss_registry::surface::decode;
 use prost::Message as _;
 
 use super::messages::Messages;

@@ -35,9 +35,8 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
-/// How large the headers of a call may be, as HTTP/2 counts them. Up to the second they are read, so that the call is
-/// refused in the words of gRPC; beyond it HTTP/2 refuses them (431).
-pub(super) const HEADERS_BYTES: usize = 16 * 1024;
+/// How large headers may be to be read, as HTTP/2 counts them. A call may have half of that: what is between is refused
+/// with a status of gRPC, and what is beyond by HTTP/2 (431).
 const HEADERS_READ: u32 = 32 * 1024;
 
 /// How many streams a peer may reset before they were taken, before its connection ends: all that it may have under way,

@@ -1,10 +1,11 @@
 //! What the tests are told in.
 //!
 //! [`TestServer`] is a registry in this process, [`Process`] one as a program of its own: for tests that kill it. Both
-//! give a [`Client`], which sends any request of the contract, as any caller, on any day. [`library`] opens one that
+//! give a [`Client`], which sends any request of the contract, as any caller, on any day; and [`TestServer`] a [`BytesListener`] as well. [`library`] opens one that
 //! nobody serves. [`requests`] holds a function for each request and [`scenes`] what stands at the beginning of most
 //! stories; [`words`] puts answers into one line of text each; [`refusal`] reads errors as a careful client would.
 
+pub mod bytes_listener;
 pub mod client;
 pub mod library;
 pub mod log;
@@ -16,6 +17,7 @@ pub mod scenes;
 pub mod server;
 pub mod words;
 
+pub use self::bytes_listener::BytesListener;
 pub use self::client::{Accepted, Call, Client, Mutation};
 pub use self::process::Process;
 pub use self::refusal::Refusal;

@@ -5,24 +5,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::thread::JoinHandle;
 
-use cpss_registry::server;
 use cpss_registry::server::config::{Config, Flags};
+use cpss_registry::server::{self, Listening};
 use futures_util::StreamExt as _;
+use http::HeaderMap;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
-use super::Client;
+use super::{BytesListener, Client};
 
 /// A registry that serves until it is stopped or dropped.
 pub struct TestServer {
-    address: SocketAddr,
     client: Client,
     data: Option<TempDir>,
     running: Option<Running>,
 }
 
 struct Running {
+    listening: Listening,
     shutdown: oneshot::Sender<()>,
     thread: JoinHandle<Result<(), String>>,
 }
@@ -48,14 +49,22 @@ impl TestServer {
         TestServer::start_as(data, today, Flags { audit_file: text(audit_file), ..Flags::default() }).await
     }
 
-    async fn start_as(data: TempDir, today: &str, flags: Flags) -> TestServer {
-        let (running, address) = run(data.path(), today, flags).await;
-        TestServer { address, client: Client::connect(address), data: Some(data), running: Some(running) }
+    /// The same, with these flags beside.
+    pub async fn start_as(data: TempDir, today: &str, flags: Flags) -> TestServer {
+        let running = run(data.path(), today, flags).await;
+        let client = Client::connect(running.listening.address);
+        TestServer { client, data: Some(data), running: Some(running) }
     }
 
     /// A caller who is registrar and certifier in one.
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// The same caller by a listener that takes bytes.
+    pub fn bytes_listener(&self) -> BytesListener {
+        let surface = self.running.as_ref().unwrap().listening.surface.clone();
+        BytesListener { surface, headers: HeaderMap::new() }
     }
 
     /// Where its data are.
@@ -65,14 +74,15 @@ impl TestServer {
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.running.as_ref().unwrap().listening.address
     }
 
     /// Drains and waits for the end. Gives back what is on disk.
     pub async fn stop(mut self) -> TempDir {
-        let running = self.running.take().unwrap();
-        running.shutdown.send(()).expect("the server ended before it was told to");
-        let joined = tokio::task::spawn_blocking(|| running.thread.join());
+        let Running { listening, shutdown, thread } = self.running.take().unwrap();
+        drop(listening);
+        shutdown.send(()).expect("the server ended before it was told to");
+        let joined = tokio::task::spawn_blocking(|| thread.join());
         joined.await.unwrap().expect("the server panicked").expect("the server ended well");
         self.data.take().unwrap()
     }
@@ -111,21 +121,21 @@ fn text(path: Option<&Path>) -> Option<String> {
     path.map(|path| path.to_str().unwrap().to_owned())
 }
 
-async fn run(data_dir: &Path, today: &str, flags: Flags) -> (Running, SocketAddr) {
+async fn run(data_dir: &Path, today: &str, flags: Flags) -> Running {
     keep_quiet();
     let config = config(data_dir, today, flags);
     let (shutdown, told) = oneshot::channel();
-    let (listening, address) = oneshot::channel();
+    let (listening, started) = oneshot::channel();
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let shutdown = futures_util::stream::once(async move { drop(told.await) });
         let signals = shutdown.chain(futures_util::stream::pending());
-        let say = move |address| listening.send(address).unwrap();
+        let say = move |ready| drop(listening.send(ready));
         let served = runtime.block_on(server::run(config, signals, say));
         served.map_err(|error| format!("{error}: {error:?}"))
     });
-    match address.await {
-        Ok(address) => (Running { shutdown, thread }, address),
+    match started.await {
+        Ok(listening) => Running { listening, shutdown, thread },
         Err(_) => panic!("the server does not start: {:?}", thread.join()),
     }
 }

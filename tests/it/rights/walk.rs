@@ -1,12 +1,41 @@
 //! Every method of the descriptor set × every role × no identity, the wrong role, the right role, the right role on
-//! someone else's row. No method and no role is excepted.
+//! someone else's row. No method and no role is excepted, and no listener.
 
 use prost::bytes::Bytes;
 use tonic::{Code, Status};
 
 use super::fixture::{Fixture, Row, call};
 use crate::harness::raw::methods;
-use crate::harness::{Client, Refusal as _};
+use crate::harness::{BytesListener, Client, Refusal as _};
+
+/// A way in to the registry.
+trait WayIn: Sized {
+    /// The same as this caller.
+    fn calling_as(&self, caller: &str) -> Self;
+
+    /// Calls a method, and gives as many answers as there were messages, or fewer.
+    async fn answers(&self, method: &str, messages: Vec<Bytes>) -> Result<Vec<Bytes>, Status>;
+}
+
+impl WayIn for Client {
+    fn calling_as(&self, caller: &str) -> Client {
+        Client::calling_as(self, caller)
+    }
+
+    async fn answers(&self, method: &str, messages: Vec<Bytes>) -> Result<Vec<Bytes>, Status> {
+        self.call_messages(method, messages).await
+    }
+}
+
+impl WayIn for BytesListener {
+    fn calling_as(&self, caller: &str) -> BytesListener {
+        self.clone().with("x-dev-caller", caller)
+    }
+
+    async fn answers(&self, method: &str, messages: Vec<Bytes>) -> Result<Vec<Bytes>, Status> {
+        self.answer(method, messages).await
+    }
+}
 
 /// What becomes of a call on someone else's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +87,8 @@ const CALLERS: &[(&str, &str)] = &[
     ("auditor", "auditor"),
 ];
 
-async fn outcome(caller: &Client, method: &str, row: &Row, named: &str) -> Result<Vec<Bytes>, Status> {
-    let answers = caller.call_messages(method, call(method, row, named)).await;
+async fn outcome(caller: &impl WayIn, method: &str, row: &Row, named: &str) -> Result<Vec<Bytes>, Status> {
+    let answers = caller.answers(method, call(method, row, named)).await;
     if let Err(status) = &answers {
         assert!(!status.reason().is_empty());
     }
@@ -96,7 +125,18 @@ fn all_of(status: &Status, named: &Row, made_up: &Row) -> Vec<u8> {
 #[tokio::test]
 async fn every_method_by_every_role_on_own_rows_and_on_others() {
     let fixture = Fixture::built().await;
-    let registry = fixture.server.client();
+    walk(&fixture, &fixture.server.client()).await;
+    fixture.server.stop().await;
+}
+
+#[tokio::test]
+async fn every_method_by_every_role_over_a_listener_that_only_passes_bytes_on() {
+    let fixture = Fixture::built().await;
+    walk(&fixture, &fixture.server.bytes_listener()).await;
+    fixture.server.stop().await;
+}
+
+async fn walk(fixture: &Fixture, registry: &impl WayIn) {
     let made_up = Fixture::made_up(&fixture.south);
     let mut wrong = Vec::new();
     for (method, _) in methods() {
@@ -138,7 +178,6 @@ async fn every_method_by_every_role_on_own_rows_and_on_others() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
-    fixture.server.stop().await;
 }
 
 #[tokio::test]

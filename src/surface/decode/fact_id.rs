@@ -1,8 +1,8 @@
-//! Fact ids as the wire writes them (see [`crate::grpc::encode::fact_id`]).
+//! Fact ids as the wire writes them (see [`crate::surface::encode::fact_id`]).
 
 use super::fields::Fields;
 use crate::domain::id::{FactId, Revision};
-use crate::grpc::encode::EpochTags;
+use crate::surface::encode::EpochTags;
 
 /// The epoch's tag and the fact of a fact id; none for a text that no fact id has.
 pub fn fact_id(text: &str) -> Option<(u32, FactId)> {

@@ -1,4 +1,4 @@
-//! The services of the contract, health and reflection.
+//! The services of the contract. Only the surface reaches them.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -9,14 +9,11 @@ use tokio::sync::watch;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::Routes;
-use tonic_health::pb::health_server::HealthServer;
-use tonic_reflection::server::{Builder, Error};
 use tower::Service;
 
-use super::health::HealthBoard;
-use super::limits::{BodyLimit, LARGEST_MESSAGE, LARGEST_PLAIN, Turns};
+use super::limits::{BodyLimit, LARGEST_MESSAGE, Turns};
 use super::preencoded::service::VerificationServiceServer;
-use super::{Contract, proto, v1};
+use super::{Contract, v1};
 use crate::registry::Registry;
 use crate::telemetry::audit::Audit;
 
@@ -29,17 +26,9 @@ pub(crate) struct Services {
 
 impl Services {
     /// Of a registry. Imports end when `draining` turns true.
-    pub(super) fn new(
-        registry: &Registry,
-        audit: &Audit,
-        health: &HealthBoard,
-        draining: watch::Receiver<bool>,
-    ) -> Result<Services, Error> {
+    pub(super) fn new(registry: &Registry, audit: &Audit, draining: watch::Receiver<bool>) -> Services {
         let contract = Contract { registry: registry.clone(), audit: audit.for_lane(), turns: Turns::new(), draining };
         let others = Routes::default()
-            .add_service(HealthServer::new(health.service()).max_decoding_message_size(LARGEST_PLAIN))
-            .add_service(reflection().build_v1()?.max_decoding_message_size(LARGEST_PLAIN))
-            .add_service(reflection().build_v1alpha()?.max_decoding_message_size(LARGEST_PLAIN))
             .add_service(
                 v1::credential_service_server::CredentialServiceServer::new(contract.clone())
                     .max_decoding_message_size(LARGEST_MESSAGE),
@@ -62,14 +51,8 @@ impl Services {
             )
             .prepare();
         let verification = VerificationServiceServer::new(contract).max_decoding_message_size(LARGEST_MESSAGE);
-        Ok(Services { verification, others })
+        Services { verification, others }
     }
-}
-
-fn reflection() -> Builder<'static> {
-    Builder::configure()
-        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
 impl Service<Request<BodyLimit>> for Services {

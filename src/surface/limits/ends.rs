@@ -11,7 +11,7 @@ use tonic::Status;
 
 use crate::auth::peer::Peer;
 use crate::auth::{Caller, Identities};
-use crate::grpc::status;
+use crate::surface::status;
 
 /// How long an answer goes on without asking again whether its caller may be answered.
 const ASKED_AGAIN: Duration = Duration::from_secs(1);

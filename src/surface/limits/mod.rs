@@ -1,7 +1,7 @@
 //! Limits: what one client may take of the server, so that there is enough for the others; and how long a call may last.
 //!
-//! They stand between the entrance and the services: who calls is known by then, and a refusal goes out by the entrance,
-//! which writes it into the access log. What a connection may take is said to HTTP/2 itself, by `super::http2`.
+//! They stand between admission and the services: who calls is known by then, and a refusal goes out through admission,
+//! which writes it to the access log. A listener sets what one connection may take.
 
 mod body_limit;
 mod ends;
@@ -23,16 +23,17 @@ use tokio::time::Timeout;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::Status;
 use tonic::body::Body;
-use tower::{Layer, Service};
+use tower::Service;
 
-pub(super) use self::body_limit::{BodyLimit, LARGEST_PLAIN};
+pub(super) use self::body_limit::BodyLimit;
+pub(crate) use self::body_limit::LARGEST_PLAIN;
 use self::ends::{Asked, Ends, drained};
 pub(super) use self::fair_scheduler::Turns;
 use self::response_guard::{Kept, ResponseGuard};
 pub(crate) use self::under_way::CallsUnderWay;
 use self::under_way::UnderWay;
-use super::redaction::Asker;
-use super::{is_reflection, status};
+use super::redaction::{Asker, not_admitted};
+use super::status;
 use crate::auth::Identities;
 use crate::auth::peer::Peer;
 use crate::auth::quotas::{Exhausted, Place, Quotas};
@@ -87,19 +88,12 @@ impl LimitsLayer {
     }
 }
 
-impl<S> Layer<S> for LimitsLayer {
-    type Service = Limited<S>;
-
-    fn layer(&self, inner: S) -> Limited<S> {
-        Limited { inner, limits: Arc::new(self.clone()) }
-    }
-}
-
 /// The limits before a service.
 #[derive(Clone)]
 pub(crate) struct Limited<S> {
     inner: S,
     limits: Arc<LimitsLayer>,
+    admit: fn(&LimitsLayer, &Request<Body>) -> Result<Admitted, Status>,
 }
 
 impl<S> Service<Request<Body>> for Limited<S>
@@ -115,7 +109,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Limiting<S::Future> {
-        match self.limits.admit(&request) {
+        match (self.admit)(&self.limits, &request) {
             Err(refusal) => Limiting::Refused { refusal },
             Ok(Admitted { is_plain, place, ends, may_last }) => {
                 let peer = request.extensions().get::<Peer>().cloned();
@@ -146,12 +140,20 @@ struct Admitted {
 }
 
 impl LimitsLayer {
-    /// Counts a call.
+    /// The limits before the services of the contract.
+    pub(super) fn by_client<S>(&self, inner: S) -> Limited<S> {
+        Limited { inner, limits: Arc::new(self.clone()), admit: LimitsLayer::admit }
+    }
+
+    /// The limits before what is open to all: nobody is counted, and the drain ends it.
+    pub(crate) fn open_to_all<S>(&self, inner: S) -> Limited<S> {
+        Limited { inner, limits: Arc::new(self.clone()), admit: |limits, request| Ok(limits.admit_anyone(request)) }
+    }
+
+    /// Counts a call that was admitted.
     fn admit(&self, request: &Request<Body>) -> Result<Admitted, Status> {
         let extensions = request.extensions();
-        let Some(Asker { caller, method, .. }) = extensions.get::<Asker>() else {
-            return Ok(self.open_to_all(request.uri().path()));
-        };
+        let Asker { caller, method, .. } = extensions.get().ok_or_else(not_admitted)?;
         let peer = extensions.get::<Peer>();
         let share = self.shares.of(&caller.client);
         if let Some(peer) = peer {
@@ -179,12 +181,17 @@ impl LimitsLayer {
 
     /// Health and reflection say little. Who watches health is told by it that the server drains; a stream of reflection
     /// would last.
-    fn open_to_all(&self, path: &str) -> Admitted {
-        if !is_reflection(path) {
+    fn admit_anyone(&self, request: &Request<Body>) -> Admitted {
+        if !is_reflection(request.uri().path()) {
             return Admitted { may_last: true, ..Admitted::default() };
         }
         Admitted { ends: Some(Box::pin(drained(self.draining.clone()))), may_last: true, ..Admitted::default() }
     }
+}
+
+/// Whether a path is one of server reflection.
+pub(crate) fn is_reflection(path: &str) -> bool {
+    path.starts_with("/grpc.reflection.")
 }
 
 /// What the first of the two says.

@@ -1,31 +1,30 @@
-//! The entrance: every call passes it once, before any service.
+//! Admission: every call passes it once, before any service.
 //!
-//! It refuses what is not a call, resolves the caller, refuses methods that the caller's role may not call, moves the
-//! civil day of a development server forward, holds the call to its deadline, and leaves one line in the access log.
+//! It identifies the caller, refuses methods that the caller's role may not call, moves the civil day of a development
+//! server forward, holds the call to its deadline, and writes one line to the access log.
 
 mod frames;
 mod leaving;
 
-use std::future::{self, Ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tokio::time::Timeout;
 use tonic::Status;
 use tonic::body::Body;
-use tower::{Layer, Service};
+use tower::Service;
 
-use self::leaving::{Entered, explained};
-use super::http2::{HEADERS_BYTES, form};
+use self::leaving::Entered;
+pub(crate) use self::leaving::explained;
 use super::mutation::refused;
 use super::redaction::Asker;
 use super::request_id::RequestIds;
-use super::{is_reflection, status};
+use super::status;
 use crate::auth::{DEV_CALLER, Identities};
 use crate::domain::day::Day;
 use crate::registry::Registry;
@@ -33,89 +32,62 @@ use crate::telemetry::access::AccessLog;
 use crate::telemetry::audit::Client;
 use crate::telemetry::metrics::Metrics;
 
-static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-static DEV_TODAY: HeaderName = HeaderName::from_static("x-dev-today");
+pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) static DEV_TODAY: HeaderName = HeaderName::from_static("x-dev-today");
+
+/// How large the headers of a call may be, as HTTP/2 counts them.
+pub(super) const HEADERS_BYTES: usize = 16 * 1024;
 
 /// How much earlier than the caller a call is given up, so that the answer still says why: a tenth of the time, at most
 /// this.
 const HEAD_START: Duration = Duration::from_millis(100);
 
-/// Puts the entrance before the services.
-#[derive(Clone)]
-pub struct AuthLayer {
+/// What admission decides by, and where it records what it decided. All listeners share it.
+pub(crate) struct Admission {
     /// The registry.
-    pub registry: Registry,
-    /// How callers are told apart.
-    pub identities: Identities,
+    pub(super) registry: Registry,
+    /// How callers are identified.
+    identities: Identities,
     /// Makes ids for requests that bring none.
-    request_ids: Arc<RequestIds>,
+    request_ids: RequestIds,
     /// Where calls are counted.
-    pub metrics: Arc<Metrics>,
+    metrics: Arc<Metrics>,
     /// Where they leave a line.
     access: AccessLog,
 }
 
-impl<S> Layer<S> for AuthLayer {
-    type Service = AuthService<S>;
-
-    fn layer(&self, inner: S) -> AuthService<S> {
-        AuthService { inner, way_in: Arc::new(self.clone()) }
-    }
-}
-
-/// The entrance before a service.
-#[derive(Clone)]
-pub struct AuthService<S> {
-    inner: S,
-    way_in: Arc<AuthLayer>,
-}
-
-impl<S> Service<Request<Body>> for AuthService<S>
+/// Admits a call to a service: the result is the answer, or the refusal.
+pub(super) fn enter<S>(
+    admission: &Arc<Admission>,
+    services: &mut S,
+    mut request: Request<Body>,
+    deadline: Option<Duration>,
+) -> Entering<S::Future, S::Error>
 where
     S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Send,
 {
-    type Response = Response<Body>;
-    type Error = S::Error;
-    type Future = Entering<S::Future, S::Error>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let way_in = &self.way_in;
-        if let Some(refusal) = form::refusal(&request) {
-            Entered::new(way_in, &request).turn_away(refusal.status());
-            return Entering::NotACall { refusal: future::ready(Ok(refusal)) };
-        }
-        if is_open_to_all(request.uri().path()) {
-            return Entering::Open { call: self.inner.call(request) };
-        }
-        let mut entered = Entered::new(way_in, &request);
-        let deadline = deadline(request.headers());
-        match way_in.admit(&request, &entered) {
-            Err(refusal) => Entering::Refused { refusal, entered: Some(entered) },
-            Ok((asker, today)) => {
-                entered.client = Some(Arc::clone(&asker.caller) as Arc<dyn Client>);
-                request.extensions_mut().insert(asker);
-                let request = entered.follow(request);
-                let entered = Some(entered);
-                let Some(day) = today else {
-                    return Entering::Admitted { call: Call::within(deadline, self.inner.call(request)), entered };
-                };
-                let (clone, way_in) = (self.inner.clone(), Arc::clone(way_in));
-                let mut inner = std::mem::replace(&mut self.inner, clone);
-                let moved = async move {
-                    match way_in.move_to(day).await {
-                        Ok(()) => Call::within(deadline, inner.call(request)).await,
-                        Err(refusal) => Ok(refusal.into_http()),
-                    }
-                };
-                Entering::Moving { moved: Box::pin(moved), entered }
-            }
+    let mut entered = Entered::new(admission, &request);
+    let deadline = deadline.map(ahead_of);
+    match admission.admit(&request, &entered) {
+        Err(refusal) => Entering::Refused { refusal, entered: Some(entered) },
+        Ok((asker, today)) => {
+            entered.client = Some(Arc::clone(&asker.caller) as Arc<dyn Client>);
+            request.extensions_mut().insert(asker);
+            let request = entered.follow(request);
+            let entered = Some(entered);
+            let Some(day) = today else {
+                return Entering::Admitted { call: InTime::within(deadline, services.call(request)), entered };
+            };
+            let (mut services, admission) = (services.clone(), Arc::clone(admission));
+            let moved = async move {
+                match admission.move_to(day).await {
+                    Ok(()) => InTime::within(deadline, services.call(request)).await,
+                    Err(refusal) => Ok(refusal.into_http()),
+                }
+            };
+            Entering::Moving { moved: Box::pin(moved), entered }
         }
     }
 }
@@ -124,16 +96,6 @@ pin_project! {
     /// A call that has come in.
     #[project = Step]
     pub enum Entering<F, E> {
-        /// A request that is not a call.
-        NotACall {
-            #[pin]
-            refusal: Ready<Result<Response<Body>, E>>,
-        },
-        /// One that is open to all.
-        Open {
-            #[pin]
-            call: F,
-        },
         /// One that is not let through.
         Refused {
             refusal: Status,
@@ -142,7 +104,7 @@ pin_project! {
         /// One that is let through.
         Admitted {
             #[pin]
-            call: Call<F>,
+            call: InTime<F>,
             entered: Option<Entered>,
         },
         /// The same, once the day has been moved.
@@ -161,8 +123,6 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (answered, entered) = match self.project() {
-            Step::NotACall { refusal } => return refusal.poll(cx),
-            Step::Open { call } => return call.poll(cx).map_ok(explained),
             Step::Refused { refusal, entered } => (Ok(refusal.clone().into_http()), entered),
             Step::Admitted { call, entered } => (ready!(call.poll(cx)), entered),
             Step::Moving { moved, entered } => (ready!(moved.as_mut().poll(cx)), entered),
@@ -177,7 +137,7 @@ where
 pin_project! {
     /// A call, within the time that its caller gives it.
     #[project = Time]
-    pub enum Call<F> {
+    pub enum InTime<F> {
         /// As long as it takes.
         Endless {
             #[pin]
@@ -191,16 +151,16 @@ pin_project! {
     }
 }
 
-impl<F: Future> Call<F> {
-    fn within(deadline: Option<Duration>, call: F) -> Call<F> {
+impl<F: Future> InTime<F> {
+    fn within(deadline: Option<Duration>, call: F) -> InTime<F> {
         match deadline {
-            None => Call::Endless { call },
-            Some(limit) => Call::Within { call: tokio::time::timeout(limit, call) },
+            None => InTime::Endless { call },
+            Some(limit) => InTime::Within { call: tokio::time::timeout(limit, call) },
         }
     }
 }
 
-impl<F, E> Future for Call<F>
+impl<F, E> Future for InTime<F>
 where
     F: Future<Output = Result<Response<Body>, E>>,
 {
@@ -216,15 +176,20 @@ where
     }
 }
 
-/// Health and reflection say nothing about anyone.
-fn is_open_to_all(path: &str) -> bool {
-    path.starts_with("/grpc.health.") || is_reflection(path)
-}
+impl Admission {
+    /// To the services of a registry.
+    pub(crate) fn new(
+        registry: Registry,
+        identities: Identities,
+        metrics: Arc<Metrics>,
+        access: AccessLog,
+    ) -> Arc<Admission> {
+        Arc::new(Admission { registry, identities, metrics, access, request_ids: RequestIds::new() })
+    }
 
-impl AuthLayer {
-    /// Before the services of a registry.
-    pub fn new(registry: Registry, identities: Identities, metrics: Arc<Metrics>, access: AccessLog) -> AuthLayer {
-        AuthLayer { registry, identities, metrics, access, request_ids: Arc::new(RequestIds::new()) }
+    /// Records a request that a listener refused with a status of HTTP, because it is not a call.
+    pub(super) fn turn_away<B>(self: &Arc<Admission>, request: &Request<B>, status: StatusCode) {
+        Entered::new(self, request).turn_away(status);
     }
 
     /// Who asks, and with what right; and the day that is to be moved to before it is answered.
@@ -276,21 +241,9 @@ fn refuse_large(headers: &HeaderMap) -> Result<(), Status> {
     Err(status::too_large(format!("the headers of a call have at most {HEADERS_BYTES} bytes")))
 }
 
-/// The time that a caller gives a call (`grpc-timeout`: up to eight digits and a unit), less a head start.
-fn deadline(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(&GRPC_TIMEOUT)?.to_str().ok()?;
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let amount: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
-    let limit = match unit {
-        "H" => Duration::from_secs(amount * 3600),
-        "M" => Duration::from_secs(amount * 60),
-        "S" => Duration::from_secs(amount),
-        "m" => Duration::from_millis(amount),
-        "u" => Duration::from_micros(amount),
-        "n" => Duration::from_nanos(amount),
-        _ => return None,
-    };
-    Some(limit - HEAD_START.min(limit / 10))
+/// The time that a caller gives a call, less a head start.
+fn ahead_of(limit: Duration) -> Duration {
+    limit - HEAD_START.min(limit / 10)
 }
 
 #[cfg(test)]
@@ -298,16 +251,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_is_read_and_met_early() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(deadline(&headers), None);
-        for (text, millis) in [("1S", 900), ("250m", 225), ("10m", 9), ("2M", 119_900)] {
-            headers.insert("grpc-timeout", text.parse().unwrap());
-            assert_eq!(deadline(&headers), Some(Duration::from_millis(millis)), "{text}");
-        }
-        for wrong in ["", "S", "1", "123456789S", "-1S", "1x"] {
-            headers.insert("grpc-timeout", wrong.parse().unwrap());
-            assert_eq!(deadline(&headers), None, "{wrong}");
+    fn a_deadline_is_met_early() {
+        for (millis, expected) in [(1000, 900), (250, 225), (10, 9), (120_000, 119_900)] {
+            assert_eq!(ahead_of(Duration::from_millis(millis)), Duration::from_millis(expected));
         }
     }
 }

@@ -298,11 +298,11 @@ impl Accepted {
 /// Answers a mutation: decodes it, submits it, and writes the response that all of them share around the resource.
 macro_rules! mutate {
     ($contract:ident, $request:ident, $path:literal, $decode:expr, $response:ident { $($resource:ident),+ }) => {{
-        let asker = $crate::grpc::redaction::asker(&$request)?;
+        let asker = $crate::surface::redaction::asker(&$request)?;
         let mut message = $request.into_inner();
         let asked = $decode(&message, &*asker.caller);
         message.validate_only = false;
-        let content = $crate::grpc::mutation::content(&mut message, &asked, |message, id| message.request_id = id);
+        let content = $crate::surface::mutation::content(&mut message, &asked, |message, id| message.request_id = id);
         let method = concat!("/ms.dmh.credential.v1.", $path);
         let accepted = $contract.submit(&asker, method, asked, content).await?;
         Ok(tonic::Response::new(v1::$response {

@@ -6,33 +6,33 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::grpc::question::TOGETHER;
+use crate::surface::question::TOGETHER;
 
 /// The turns of a thread. Clones share them.
 #[derive(Clone, Debug)]
-pub(in crate::grpc) struct Turns(Arc<Semaphore>);
+pub(in crate::surface) struct Turns(Arc<Semaphore>);
 
 /// Work that is done in turns.
-pub(in crate::grpc) struct InTurns<'a, I> {
+pub(in crate::surface) struct InTurns<'a, I> {
     turns: &'a Semaphore,
     turn: Option<SemaphorePermit<'a>>,
     items: Chunks<'a, I>,
 }
 
 impl Turns {
-    pub(in crate::grpc) fn new() -> Turns {
+    pub(in crate::surface) fn new() -> Turns {
         Turns(Arc::new(Semaphore::new(1)))
     }
 
     /// Work on many items.
-    pub(in crate::grpc) fn work<'a, I>(&'a self, items: &'a [I]) -> InTurns<'a, I> {
+    pub(in crate::surface) fn work<'a, I>(&'a self, items: &'a [I]) -> InTurns<'a, I> {
         InTurns { turns: &self.0, turn: None, items: items.chunks(TOGETHER) }
     }
 }
 
 impl<'a, I> InTurns<'a, I> {
     /// Gives way, waits for the next turn, and gives the few items that are to be done in it.
-    pub(in crate::grpc) async fn next(&mut self) -> Option<&'a [I]> {
+    pub(in crate::surface) async fn next(&mut self) -> Option<&'a [I]> {
         let items = self.items.next()?;
         if self.turn.take().is_some() {
             tokio::task::yield_now().await;

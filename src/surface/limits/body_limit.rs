@@ -9,10 +9,10 @@ use tonic::Status;
 use tonic::body::Body;
 
 use crate::auth::peer::Peer;
-use crate::grpc::status;
+use crate::surface::status;
 
 /// The largest request of a call that is no large one, in bytes: an application with sixty trainings.
-pub(in crate::grpc) const LARGEST_PLAIN: usize = 32 * 1024;
+pub(crate) const LARGEST_PLAIN: usize = 32 * 1024;
 
 /// The body of a request. It ends with a refusal where it is longer than it may be, and where its caller cancels the call.
 pub(crate) struct BodyLimit {

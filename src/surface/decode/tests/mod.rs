@@ -46,7 +46,7 @@ fn day(text: &str) -> Day {
 }
 
 fn date(text: &str) -> Option<Date> {
-    Some(crate::grpc::encode::date(day(text)))
+    Some(crate::surface::encode::date(day(text)))
 }
 
 fn first_of_march() -> Option<Date> {

@@ -7,8 +7,8 @@ use super::{amendment, credential, employment, issuance, provider, specialist};
 use crate::domain::command::Command;
 use crate::domain::decide::Rejection;
 use crate::domain::id::ProviderId;
-use crate::grpc::encode::EpochTags;
 use crate::proto::v1;
+use crate::surface::encode::EpochTags;
 
 /// A request to record something, as it was read.
 #[derive(Clone, Debug, PartialEq)]

@@ -14,12 +14,12 @@ use prost::bytes::Bytes;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::AuthLayer;
+use super::Admission;
 use super::frames::Frames;
 use crate::auth::Method;
-use crate::grpc::request_id::RequestId;
-use crate::grpc::status;
 use crate::proto::google::rpc;
+use crate::surface::request_id::RequestId;
+use crate::surface::status;
 use crate::telemetry::access::{Answered, Messages, Outcome, UserAgent};
 use crate::telemetry::audit::Client;
 
@@ -27,7 +27,7 @@ static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// What is told of a call when it leaves. Dropped before, its caller went away.
 pub struct Entered {
-    way_in: Arc<AuthLayer>,
+    admission: Arc<Admission>,
     pub(super) method: Option<&'static Method>,
     pub(super) client: Option<Arc<dyn Client>>,
     pub(super) request_id: RequestId,
@@ -41,13 +41,13 @@ pub struct Entered {
 
 impl Entered {
     /// A request that has come in, of a client that is not known yet.
-    pub(super) fn new(way_in: &Arc<AuthLayer>, request: &Request<Body>) -> Entered {
+    pub(super) fn new<B>(admission: &Arc<Admission>, request: &Request<B>) -> Entered {
         let given = request.headers().get(&super::REQUEST_ID).and_then(|id| id.to_str().ok());
         Entered {
-            way_in: Arc::clone(way_in),
+            admission: Arc::clone(admission),
             method: crate::auth::method(request.uri().path()),
             client: None,
-            request_id: way_in.request_ids.of(given),
+            request_id: admission.request_ids.of(given),
             user_agent: UserAgent::of(request.headers().get(USER_AGENT).map(HeaderValue::as_bytes)),
             started: Instant::now(),
             received: None,
@@ -89,10 +89,10 @@ impl Entered {
         let (method, elapsed) = (self.method.map(|method| (method.service, method.name)), self.started.elapsed());
         if let Outcome::Grpc(code) = outcome {
             let name = rpc::Code::try_from(code).unwrap_or(rpc::Code::Unknown).as_str_name();
-            self.way_in.metrics.called(method, name, elapsed);
+            self.admission.metrics.called(method, name, elapsed);
         }
         let received = self.received.as_ref().map(|received| received.load(Ordering::Relaxed));
-        self.way_in.access.answered(Answered {
+        self.admission.access.answered(Answered {
             method,
             client: self.client.take(),
             outcome,
@@ -111,7 +111,7 @@ impl Drop for Entered {
 }
 
 /// The same response; a refusal by the transport has the details that every refusal has.
-pub(super) fn explained(response: Response<Body>) -> Response<Body> {
+pub(crate) fn explained(response: Response<Body>) -> Response<Body> {
     match Status::from_header_map(response.headers()) {
         Some(refused) if refused.code() != Code::Ok && refused.details().is_empty() => {
             status::of_transport(refused).into_http()

@@ -14,9 +14,9 @@ use crate::domain::decide::{Refusal, Rejection, Violation};
 use crate::domain::evaluation::Assessment;
 use crate::domain::fact::CriterionOutcome;
 use crate::domain::id::Revision;
-use crate::grpc::encode::WireEnum as _;
 use crate::proto::google::rpc;
 use crate::proto::v1;
+use crate::surface::encode::WireEnum as _;
 
 /// The domain of every reason.
 pub const DOMAIN: &str = "credential.dmh.ms.gov";

@@ -57,10 +57,14 @@ impl Shown {
     }
 }
 
-/// Who asks, as the entrance resolved it.
+/// Who asks, as admission found it.
 pub(super) fn asker<T>(request: &Request<T>) -> Result<Asker, Status> {
-    let asker = request.extensions().get::<Asker>();
-    asker.cloned().ok_or_else(|| status::unauthenticated("the call did not pass the entrance"))
+    request.extensions().get::<Asker>().cloned().ok_or_else(not_admitted)
+}
+
+/// The refusal of a call that did not pass admission.
+pub(super) fn not_admitted() -> Status {
+    status::unauthenticated("the call was not admitted")
 }
 
 impl Asker {

@@ -114,7 +114,7 @@ fn jobs_are_not_transferred_to_where_they_are() {
 #[test]
 fn fact_ids_are_read_as_they_are_written() {
     let fact = FactId { revision: Revision(17), index: 3 };
-    let text = crate::grpc::encode::fact_id(fact, &tags);
+    let text = crate::surface::encode::fact_id(fact, &tags);
     assert_eq!((text.as_str(), fact_id(&text)), ("1f0c93a2-17-3", Some((TAG, fact))));
     for wrong in [
         "",

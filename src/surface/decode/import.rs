@@ -7,9 +7,9 @@ use super::mutation::Asked;
 use super::{amendment, credential, employment, issuance, provider, specialist};
 use crate::domain::command::Command;
 use crate::domain::decide::Rejection;
-use crate::grpc::encode::EpochTags;
 use crate::proto::v1;
 use crate::proto::v1::import_row::Command as Row;
+use crate::surface::encode::EpochTags;
 
 /// A row of an import. What it says of itself counts for its command, whose own `request_id` must not differ.
 pub fn import_row(row: &v1::ImportRow, epochs: EpochTags<'_>) -> Result<Asked, Rejection> {

@@ -9,9 +9,9 @@ use crate::domain::day::{Day, Period};
 use crate::domain::decide::{Rejection, Violation};
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
 use crate::domain::name::{PersonName, fold_family};
-use crate::grpc::encode::WireEnum;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1;
+use crate::surface::encode::WireEnum;
 
 /// The longest name of a person, provider or position, in characters.
 pub(super) const LONGEST_NAME: usize = 200;

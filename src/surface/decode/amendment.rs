@@ -2,8 +2,8 @@
 
 use super::fields::{Fields, LONGEST_REMARK};
 use crate::domain::command::Command;
-use crate::grpc::encode::EpochTags;
 use crate::proto::v1;
+use crate::surface::encode::EpochTags;
 
 pub(super) fn end_period(
     request: &v1::EndPeriodRequest,

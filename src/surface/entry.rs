@@ -1,0 +1,57 @@
+//! The surface itself: admission, the limits and the services, in this order.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, StatusCode};
+use prost::bytes::Bytes;
+use tokio_stream::Stream;
+use tonic::Status;
+use tonic::body::Body;
+use tower::Service;
+
+use super::admission::{Admission, Entering, enter};
+use super::call::{Answers, Call};
+use super::limits::{Limited, LimitsLayer};
+use super::services::Services;
+use crate::telemetry::audit::Audit;
+
+/// What listeners call. A clone belongs to the same thread: their batches take turns.
+#[derive(Clone)]
+pub struct Surface {
+    admission: Arc<Admission>,
+    services: Limited<Services>,
+}
+
+/// A call that is being answered.
+pub(crate) type Answering = Entering<<Limited<Services> as Service<Request<Body>>>::Future, Infallible>;
+
+impl Surface {
+    /// For the listeners of one thread.
+    pub(crate) fn new(audit: &Audit, admission: &Arc<Admission>, limits: &LimitsLayer) -> Surface {
+        let services = Services::new(&admission.registry, audit, limits.draining.clone());
+        Surface { admission: Arc::clone(admission), services: limits.by_client(services) }
+    }
+
+    /// Answers a call. `messages` are those of the method's request, encoded, and so are the answers: one each where the
+    /// method does not stream.
+    pub async fn call<M>(&self, call: Call<'_>, messages: M) -> Result<Answers, Status>
+    where
+        M: Stream<Item = Bytes> + Send + 'static,
+    {
+        let deadline = call.deadline;
+        let Ok(response) = self.clone().answer(call.request(messages), deadline).await;
+        Answers::of(response)
+    }
+
+    /// Answers a call that has the form of gRPC already.
+    pub(crate) fn answer(&mut self, request: Request<Body>, deadline: Option<Duration>) -> Answering {
+        enter(&self.admission, &mut self.services, request, deadline)
+    }
+
+    /// Records a request that a listener refused with a status of HTTP, because it is not a call.
+    pub(crate) fn turned_away<B>(&self, request: &Request<B>, status: StatusCode) {
+        self.admission.turn_away(request, status);
+    }
+}
