@@ -70,8 +70,9 @@ impl Check {
         match &self.backup {
             None => {
                 let checked = check(&self.place.data_dir()?, on_step);
-                let (checked, agenda) =
-                    checked.map_err(|error| Failure::of("the registry could not be checked", &error))?;
+                let (checked, agenda) = checked.map_err(|error| {
+                    Failure::of("the registry could not be checked", &error).with_usage(error.is_wrong_place())
+                })?;
                 Ok(report(checked, agenda))
             }
             Some(backup) => {

@@ -81,7 +81,7 @@ impl Init {
             (Some(_), None) => return Err(Failure::usage(vec!["--client: say its --role, or --renew".to_owned()])),
             (None, _) => self.set_up(),
         };
-        let cannot = |error: SetupError| Failure::of("cannot set up", &error);
+        let cannot = |error: SetupError| Failure::of("cannot set up", &error).with_usage(error.is_wrong_place());
         let credentials = credentials.map_err(cannot)?;
         let invitation = self.invited().map(|client| setup::invitation(&self.directory, client));
         let invitation = invitation.transpose().map_err(cannot)?;

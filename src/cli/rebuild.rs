@@ -30,7 +30,9 @@ impl Rebuild {
         let data_dir = self.place.data_dir()?;
         let mut progress = Progress::new();
         let head = rebuild(&data_dir, &StoreOptions::default(), &mut |step| progress.show(step));
-        let head = head.map_err(|error| Failure::of("the index was not rebuilt", &error))?.0;
+        let head =
+            head.map_err(|error| Failure::of("the index was not rebuilt", &error).with_usage(error.is_wrong_place()))?;
+        let head = head.0;
         drop(progress);
         let report = Report { data_dir: data_dir.display().to_string(), head };
         if self.json {

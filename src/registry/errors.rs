@@ -207,12 +207,12 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether the operator named a data directory that does not hold the registry: one that is missing or empty, or that
-    /// holds something else.
-    pub fn is_no_registry(&self) -> bool {
+    /// Whether the operator named a data directory that does not hold the registry: one that is missing or empty, that
+    /// holds something else, or whose log is not there.
+    pub fn is_wrong_place(&self) -> bool {
         match self {
             OpenError::AnotherRegistry { .. } => true,
-            OpenError::Store(crate::store::OpenError::DataDir(refused)) => refused.is_no_registry(),
+            OpenError::Store(crate::store::OpenError::DataDir(refused)) => refused.is_wrong_place(),
             _ => false,
         }
     }

@@ -1,7 +1,7 @@
 //! Opening: from the files on disk to a registry that answers.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
@@ -35,7 +35,7 @@ use crate::domain::provider::ProviderFile;
 use crate::domain::rule_sets::Law;
 use crate::rules::{self, RuleText};
 use crate::store::index::{Progress, View as _};
-use crate::store::{Store, StoreOptions, Unfinished};
+use crate::store::{Store, StoreOptions, Unfinished, registry_id};
 
 /// How many commands may wait for the writer.
 const QUEUE: usize = 4096;
@@ -176,14 +176,12 @@ pub(super) fn open_writer(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Writer, OpenError> {
     let rule_sets = rules::load(options.rules_dir.as_deref())?;
+    // Before anything in the directory of another registry is touched. A first record that cannot be read is known from
+    // the index, if at all.
+    refuse_another(&options.data_dir, registry_id(&options.data_dir).ok(), options.registry)?;
     let store = Store::open(&options.data_dir, options.store, progress)?;
     let mut shared = resident(&store, clock, &rule_sets)?;
-    let found = shared.head.load().chronicle.registry_id();
-    if let (Some(found), Some(pinned)) = (found, options.registry)
-        && found != pinned
-    {
-        return Err(OpenError::AnotherRegistry { data_dir: options.data_dir, found, pinned });
-    }
+    refuse_another(&options.data_dir, shared.head.load().chronicle.registry_id(), options.registry)?;
     shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
     shared.catch_up_with_agenda(semantics_version)?;
     let mut writer = Writer {
@@ -200,6 +198,16 @@ pub(super) fn open_writer(
         catch_up(&mut writer)?;
     }
     Ok(writer)
+}
+
+/// Makes sure that the registry that was found is the one that is asked for.
+fn refuse_another(data_dir: &Path, found: Option<Uuid>, pinned: Option<Uuid>) -> Result<(), OpenError> {
+    match (found, pinned) {
+        (Some(found), Some(pinned)) if found != pinned => {
+            Err(OpenError::AnotherRegistry { data_dir: data_dir.to_owned(), found, pinned })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The law to begin with: the one on record, else that of the rule files.

@@ -19,6 +19,13 @@ pub enum CheckRegistryError {
     Agenda(#[from] CheckAgendaError),
 }
 
+impl CheckRegistryError {
+    /// Whether the directory that was named holds no registry, or none with its log.
+    pub fn is_wrong_place(&self) -> bool {
+        matches!(self, CheckRegistryError::Store(refused) if refused.is_wrong_place())
+    }
+}
+
 /// Checks the log, the index, and where both are right the agenda; none where the next start makes another.
 pub fn check(
     data_dir: &Path,

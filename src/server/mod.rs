@@ -124,7 +124,7 @@ impl ServeError {
     /// or to mount the disk.
     pub fn is_wrong_place(&self) -> bool {
         match self {
-            ServeError::Open(refused) => refused.is_no_registry(),
+            ServeError::Open(refused) => refused.is_wrong_place(),
             ServeError::Audit(refused) => matches!(refused, AuditFileError::NotAFile { .. }),
             _ => false,
         }

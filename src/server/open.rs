@@ -12,7 +12,7 @@ use crate::registry::{OpenError, Opened, Options, Registry};
 use crate::store::backup::{Accepted, accept_loss};
 use crate::store::index::Progress;
 use crate::store::log::LogOptions;
-use crate::store::{OpenMode, StoreOptions, Unfinished, registry_id};
+use crate::store::{OpenMode, StoreOptions, Unfinished};
 
 /// Opens the registry of a configuration. A development server begins one where there is none; what it begins is whole
 /// or not there.
@@ -83,22 +83,11 @@ fn open_or_accept(config: &Config) -> Result<(Opened, Option<Unfinished>), Serve
         }
         Err(OpenError::Store(shown)) if shown.is_a_loss() => {
             tracing::error!(event = "records_lost", error = &shown as &dyn Error, "records were lost");
-            refuse_another_registry(config)?;
             let Accepted { forked_after, epoch, set_aside } = accept_loss(&config.data_dir, after, clock::now())?;
             tracing::warn!(event = "loss_accepted", after = forked_after.0, %epoch, set_aside = %set_aside.display(), "the loss is accepted");
             Ok(Registry::begin(options(config), &mut tell)?)
         }
         Err(refused) => Err(refused.into()),
-    }
-}
-
-/// Of a log whose first record cannot be read no loss is accepted either.
-fn refuse_another_registry(config: &Config) -> Result<(), OpenError> {
-    match (registry_id(&config.data_dir), config.registry) {
-        (Ok(found), Some(pinned)) if found != pinned => {
-            Err(OpenError::AnotherRegistry { data_dir: config.data_dir.clone(), found, pinned })
-        }
-        _ => Ok(()),
     }
 }
 

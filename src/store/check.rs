@@ -9,6 +9,8 @@ use jiff::Timestamp;
 
 use super::StoreOptions;
 use super::data_dir::{DataDir, DataDirError};
+use super::disk::RealDisk;
+use super::first_record::open_with_log;
 use super::index::{Index, IndexError, OpenIndexError};
 use super::log::offline_reader::{Frames, SegmentFile};
 use super::log::{Damage, OfflineLog, ReadError, ReadLog as _};
@@ -82,10 +84,17 @@ pub enum CheckError {
     Disk(#[from] io::Error),
 }
 
+impl CheckError {
+    /// Whether the directory that was named holds no registry, or none with its log.
+    pub fn is_wrong_place(&self) -> bool {
+        matches!(self, CheckError::DataDir(refused) if refused.is_wrong_place())
+    }
+}
+
 /// Checks a data directory that nobody serves, but for the agenda: it follows from timelines as well. The fold of the log
 /// that the index is compared with is made beside it and takes as much room.
 pub fn check(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) -> Result<Checked, CheckError> {
-    let directory = DataDir::open(data_dir)?;
+    let directory = open_with_log(&RealDisk, data_dir)?;
     directory.request_key()?;
     let mut checked = check_log(&OfflineLog::listed(&directory.log())?, on_step)?;
     if let Ok(Some(published)) = super::published_head(data_dir)

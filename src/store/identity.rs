@@ -5,7 +5,9 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::data_dir::{DataDirError, refuse_unless_registry};
+use super::data_dir::DataDirError;
+use super::disk::RealDisk;
+use super::first_record::refuse_without_log;
 use super::log::{OfflineLog, ReadError, ReadLog as _};
 use super::record::{self, Undecodable};
 use crate::domain::fact::{Fact, RegistryFact};
@@ -28,14 +30,14 @@ pub enum IdentityError {
     NoEpoch,
 }
 
-/// Whether a directory holds a registry that this process may look at.
+/// Whether a directory holds a registry, with its log, that this process may look at.
 pub fn holds_registry(data_dir: &Path) -> bool {
-    refuse_unless_registry(data_dir).is_ok()
+    refuse_without_log(&RealDisk, data_dir).is_ok()
 }
 
 /// The id of the registry in a data directory. Another process may be serving it.
 pub fn registry_id(data_dir: &Path) -> Result<Uuid, IdentityError> {
-    refuse_unless_registry(data_dir)?;
+    refuse_without_log(&RealDisk, data_dir)?;
     id_in(&OfflineLog::up_to(&data_dir.join("log"), Revision(1))?)
 }
 

@@ -18,6 +18,7 @@ pub mod trouble;
 
 mod answered;
 mod data_dir;
+mod first_record;
 mod identity;
 mod rebuild;
 
@@ -32,6 +33,7 @@ use answered::Answered;
 use data_dir::DataDir;
 pub use data_dir::{DataDirError, Key, Unfinished};
 use disk::{Disk, RealDisk};
+use first_record::open_with_log;
 pub use identity::{IdentityError, holds_registry, registry_id};
 use index::{Index, IndexOptions, OpenIndexError, Progress};
 use log::{AppendError, FileLog, Log, LogOptions, OpenLogError, ReadError, ReadLog};
@@ -137,7 +139,7 @@ impl Store {
         options: StoreOptions,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Store, OpenError> {
-        let (directory, unfinished) = take(directory, options.mode)?;
+        let (directory, unfinished) = take(&*disk, directory, options.mode)?;
         let request_key = match directory.request_key() {
             Err(DataDirError::NoKey { .. }) if unfinished.is_some() || options.replaces_lost_key => {
                 directory.make_request_key(options.new_request_key)?
@@ -220,12 +222,12 @@ impl Store {
     }
 }
 
-fn take(root: &Path, mode: OpenMode) -> Result<(DataDir, Option<Unfinished>), DataDirError> {
+fn take(on: &dyn Disk, root: &Path, mode: OpenMode) -> Result<(DataDir, Option<Unfinished>), DataDirError> {
     let begin = |by| DataDir::begin(root, by).map(|(directory, unfinished)| (directory, Some(unfinished)));
     match mode {
-        OpenMode::Existing => Ok((DataDir::open(root)?, None)),
+        OpenMode::Existing => Ok((open_with_log(on, root)?, None)),
         OpenMode::New(by) => begin(by),
-        OpenMode::ExistingOrNew(by) => match DataDir::open(root) {
+        OpenMode::ExistingOrNew(by) => match open_with_log(on, root) {
             Err(none) if none.is_no_registry() => begin(by),
             opened => Ok((opened?, None)),
         },

@@ -3,7 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use super::data_dir::{DataDir, DataDirError};
+use super::data_dir::DataDirError;
+use super::disk::RealDisk;
+use super::first_record::open_with_log;
 use super::index::clean_shutdown;
 use super::progress::{OnStep, Step, Unit};
 use super::{CloseError, OpenError, Store, StoreOptions};
@@ -26,6 +28,18 @@ pub enum RebuildError {
     Disk(#[source] io::Error),
 }
 
+impl RebuildError {
+    /// Whether the directory that was named holds no registry, or none with its log.
+    pub fn is_wrong_place(&self) -> bool {
+        match self {
+            RebuildError::DataDir(refused) | RebuildError::Open(OpenError::DataDir(refused)) => {
+                refused.is_wrong_place()
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Folds the log of a registry that nobody serves again, and gives the last record. The old index is set aside first and
 /// removed last. It is looked at once more before that: if it knows of records that the log has lost, it stays.
 pub fn rebuild(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) -> Result<Revision, RebuildError> {
@@ -39,7 +53,7 @@ pub fn rebuild(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>
     let head = store.head();
     store.close()?;
     if !folded_again {
-        let directory = DataDir::open(data_dir)?;
+        let directory = open_with_log(&RealDisk, data_dir)?;
         clean_shutdown::distrust(&directory.index()).map_err(RebuildError::Disk)?;
         drop(directory);
         let mut tell = |progress: super::index::Progress| {

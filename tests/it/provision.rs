@@ -109,8 +109,10 @@ fn the_pinned_registry_is_served_and_no_other_one() {
     let found = create(&other);
     let pinned = fs::read_to_string(&config).unwrap().lines().last().unwrap()[12..48].to_owned();
     assert_ne!(pinned, found);
+    let before = contents(&other);
     let (code, line) = refusal(&["--config", text(&config), "--data-dir", text(&other)]);
     assert_eq!(code, Some(2), "{line}");
+    assert_eq!(contents(&other), before, "nothing of another registry is touched");
     assert!(line.contains(&format!("the registry {found}")) && line.contains(&pinned), "{line}");
 
     // Restored, it is the same registry in another epoch.
@@ -133,6 +135,102 @@ fn the_pinned_registry_is_served_and_no_other_one() {
     let line = format!("registry = \"{pinned}\"");
     assert!(process.said().contains("WARN") && process.said().contains(&line), "{}", process.said());
     process.stop();
+}
+
+/// Everything below a directory, and what is in its files.
+fn contents(directory: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+    names(directory)
+        .into_iter()
+        .flat_map(|path| match path.is_dir() {
+            true => [vec![(path.clone(), None)], contents(&path)].concat(),
+            false => vec![(path.clone(), Some(fs::read(&path).unwrap()))],
+        })
+        .collect()
+}
+
+/// What each command says of a data directory that it refuses with exit code 2: one line each. It leaves the directory as
+/// it is.
+fn refused_by_every_command(etc: &Configured, data: &Path) -> Vec<String> {
+    let before = contents(data);
+    let (config, unpinned) = (text(&etc.config), text(&etc.unpinned));
+    let scratch = tempfile::tempdir().unwrap();
+    let [backup, file, other] = ["backup", "export", "etc"].map(|name| scratch.path().join(name));
+    let mut lines = Vec::new();
+    for arguments in [
+        &["--config", config][..],
+        &["--config", unpinned],
+        &["--config", unpinned, "--new-request-key"],
+        &["--config", unpinned, "--accept-loss-after", "1"],
+        &["--dev", "--no-sample"],
+    ] {
+        let (code, line) = refusal(&[arguments, &["--data-dir", text(data)]].concat());
+        assert_eq!(code, Some(2), "{arguments:?}: {line}");
+        lines.push(line);
+    }
+    for command in
+        [&["check"][..], &["rebuild"], &["backup", text(&backup)], &["export", text(&file)], &["init", text(&other)]]
+    {
+        let ended = run(&[command, &["--data-dir", text(data)]].concat());
+        let said = said(&ended);
+        assert_eq!((ended.status.code(), said.lines().count()), (Some(2), 1), "{command:?}: {said}");
+        lines.push(said);
+    }
+    assert!(run(&["config", "--check", "--config", config, "--data-dir", text(data)]).status.success());
+    assert_eq!(contents(data), before);
+    lines
+}
+
+#[test]
+fn a_registry_whose_log_holds_no_record_is_refused_by_every_command_and_left_as_it_is() {
+    let scratch = tempfile::tempdir().unwrap();
+    let etc = configured(&scratch.path().join("etc"));
+    let data = scratch.path().join("etc/data");
+    let (log, segment) = (data.join("log"), data.join("log/00000000000000000001.log"));
+    let first_record = fs::read(&segment).unwrap();
+    let empty_log = || {
+        fs::remove_dir_all(&log).ok();
+        fs::create_dir(&log).unwrap();
+    };
+    fs::remove_dir_all(data.join("index")).unwrap();
+    let accidents: [&dyn Fn(); 7] = [
+        &|| fs::remove_file(log.join("head")).and_then(|()| fs::write(&segment, "")).unwrap(),
+        &|| fs::write(&segment, [0; 4096]).unwrap(),
+        &|| fs::write(&segment, &first_record[..first_record.len() / 2]).unwrap(),
+        &empty_log,
+        &|| fs::create_dir(log.join("lost+found")).unwrap(),
+        &|| fs::remove_dir_all(&log).unwrap(),
+        // FORMAT alone.
+        &|| fs::remove_dir_all(data.join("keys")).and_then(|()| fs::remove_file(data.join("LOCK"))).unwrap(),
+    ];
+    for (at, accident) in accidents.iter().enumerate() {
+        accident();
+        let why = format!("no registry here: {} holds no record: is its disk mounted?", text(&log));
+        for line in refused_by_every_command(&etc, &data) {
+            assert!(line.contains(&why), "accident {at}: {line}");
+        }
+    }
+    assert_eq!(names(&data), [data.join("FORMAT")]);
+}
+
+#[test]
+fn a_log_without_a_record_beside_proof_that_it_had_some_is_told_as_a_loss() {
+    let scratch = tempfile::tempdir().unwrap();
+    let etc = configured(&scratch.path().join("etc"));
+    let data = scratch.path().join("etc/data");
+    let (log, index) = (data.join("log"), data.join("index"));
+    let head = fs::read(log.join("head")).unwrap();
+    let accidents: [&dyn Fn(); 2] = [&|| fs::remove_dir_all(&log).unwrap(), &|| {
+        fs::remove_dir_all(&index).unwrap();
+        fs::create_dir(&log).unwrap();
+        fs::write(log.join("head"), &head).unwrap();
+    }];
+    for accident in accidents {
+        accident();
+        for line in refused_by_every_command(&etc, &data) {
+            assert!(line.contains("records were lost: the records up to "), "{line}");
+            assert!(line.contains(&format!("{} holds no record: is its disk mounted?", text(&log))), "{line}");
+        }
+    }
 }
 
 #[test]

@@ -64,7 +64,8 @@ impl Export {
         // Held until the end: nobody changes what is read.
         let (log, _held) = match &self.backup {
             Some(backup) => (self.open_backup(backup, &mut progress)?, None),
-            None => log_of_data_dir(&self.place.data_dir()?).map_err(|error| not_exported(&error))?,
+            None => log_of_data_dir(&self.place.data_dir()?)
+                .map_err(|error| not_exported(&error).with_usage(error.is_usage()))?,
         };
         if self.file.as_os_str() == "-" {
             let written = write_all(&log, &mut BufWriter::new(io::stdout().lock()), &mut progress);

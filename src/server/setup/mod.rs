@@ -133,6 +133,13 @@ pub enum SetupError {
     },
 }
 
+impl SetupError {
+    /// Whether the data directory that was named holds a registry whose log is not there.
+    pub fn is_wrong_place(&self) -> bool {
+        matches!(self, SetupError::Identity(IdentityError::DataDir(refused)) if refused.is_wrong_place())
+    }
+}
+
 /// Sets up a registry in a directory.
 pub fn set_up(directory: &Path, setup: &Setup) -> Result<Credentials, SetupError> {
     files::make_directory(directory)?;

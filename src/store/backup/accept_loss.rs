@@ -11,6 +11,8 @@ use super::rewrite::Rewriting;
 use super::{BackupError, Cut, disk};
 use crate::domain::id::Revision;
 use crate::store::data_dir::{DataDir, DataDirError, sync_directory, write_durably};
+use crate::store::disk::RealDisk;
+use crate::store::first_record::open_with_log;
 use crate::store::log::offline_reader::SegmentFile;
 use crate::store::log::{Damage, OfflineLog, ReadError, ReadLog as _};
 
@@ -65,7 +67,7 @@ impl From<DataDirError> for LossError {
 /// Gives up the history after a revision: the last one that the log can give. Segments that hold anything behind it, and
 /// the index, are set aside and kept; a new epoch begins.
 pub fn accept_loss(data_dir: &Path, after: Revision, now: Timestamp) -> Result<Accepted, LossError> {
-    let directory = DataDir::open(data_dir)?;
+    let directory = open_with_log(&RealDisk, data_dir)?;
     let (readable, damage) = readable(&directory.log())?;
     if readable == Revision::ZERO {
         return Err(LossError::NothingLeft);

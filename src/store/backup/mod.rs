@@ -101,7 +101,10 @@ pub enum BackupError {
 impl BackupError {
     /// Whether the directories named cannot be used so, whatever they hold.
     pub fn is_usage(&self) -> bool {
-        matches!(self, BackupError::NotApart { .. })
+        match self {
+            BackupError::DataDir(refused) => refused.is_wrong_place(),
+            refused => matches!(refused, BackupError::NotApart { .. }),
+        }
     }
 }
 

@@ -11,13 +11,13 @@ use super::manifest::{Listed, Manifest, Sha256Text};
 use super::rewrite::{Draft, Tail};
 use super::verify::{VerifyError, compare};
 use super::{BackupError, disk};
-use crate::domain::id::Revision;
 use crate::store::data_dir::{
-    DataDir, DataDirError, FORMAT, Found, MANIFEST, check_format_of, look, mark, request_key_in, sync_directory,
-    unmark, write_durably,
+    DataDir, DataDirError, FORMAT, Found, MANIFEST, look, mark, request_key_in, sync_directory, unmark, write_durably,
 };
+use crate::store::disk::RealDisk;
+use crate::store::first_record::open_with_log;
+use crate::store::log::OfflineLog;
 use crate::store::log::offline_reader::SegmentFile;
-use crate::store::log::{OfflineLog, ReadLog as _};
 use crate::store::priority::yield_now;
 use crate::store::progress::{OnStep, Step, Unit};
 use crate::store::published_head;
@@ -48,9 +48,6 @@ const COMMAND: &str = "backup";
 pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Result<Taken, BackupError> {
     refuse_unless_apart(target, data_dir)?;
     let (log, lock) = log_of_data_dir(data_dir)?;
-    if log.head() == Revision::ZERO {
-        return Err(BackupError::NoRecords);
-    }
     // A registry that runs has the key in memory and goes on, but none that is restored without it would start.
     request_key_in(data_dir)?;
     let earlier = prepare(target)?;
@@ -90,10 +87,9 @@ pub struct ResponseGuard(#[expect(dead_code, reason = "held, not read")] DataDir
 /// The log of a data directory, and what keeps others from changing it: nothing, if a registry runs on it and only adds
 /// to it. Then it is the log up to the head that the registry published last.
 pub fn log_of_data_dir(data_dir: &Path) -> Result<(OfflineLog, Option<ResponseGuard>), BackupError> {
-    match DataDir::open(data_dir) {
+    match open_with_log(&RealDisk, data_dir) {
         Ok(directory) => Ok((OfflineLog::whole(&directory.log())?, Some(ResponseGuard(directory)))),
         Err(DataDirError::InUse { .. }) => {
-            check_format_of(data_dir)?;
             let log = data_dir.join("log");
             let published = published_head(data_dir).map_err(disk("read", &log.join("head")))?;
             Ok((OfflineLog::up_to(&log, published.ok_or(BackupError::NoPublishedHead)?)?, None))

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::LAYOUT_VERSION;
+use crate::domain::id::Revision;
 
 /// The data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +79,24 @@ pub enum DataDirError {
         /// The command.
         by: String,
     },
+    /// The log of the registry is not there.
+    #[error(
+        "no registry here: {} holds no record: is its disk mounted? If it is, restore the registry from a backup",
+        .0.display()
+    )]
+    NoRecord(PathBuf),
+    /// The same, and what is beside it proves that there were records.
+    #[error(
+        "records were lost: the records up to {acknowledged} were acknowledged, and {} holds no record: is its disk mounted? \
+         If it is, restore the registry from a backup",
+        log.display()
+    )]
+    LostLog {
+        /// The log's directory.
+        log: PathBuf,
+        /// The last record known to have been acknowledged.
+        acknowledged: Revision,
+    },
     /// A new registry must not mix with one that is there.
     #[error("the data directory {} is not empty, it holds a registry: name one that is empty or does not exist", .0.display())]
     HoldsRegistry(PathBuf),
@@ -133,6 +152,12 @@ impl DataDirError {
         use DataDirError::{Empty, Foreign, IsBackup, Missing, NotADirectory, NotEmpty, Unfinished};
         let is_none = matches!(self, Missing(_) | NotADirectory(_) | Empty(_) | IsBackup(_));
         is_none || matches!(self, Foreign { .. } | Unfinished { .. } | NotEmpty { .. })
+    }
+
+    /// Whether nothing helps but to name another directory, to mount its disk, or to restore a backup: there is no
+    /// registry, or none with its log.
+    pub fn is_wrong_place(&self) -> bool {
+        self.is_no_registry() || matches!(self, DataDirError::NoRecord(_) | DataDirError::LostLog { .. })
     }
 }
 

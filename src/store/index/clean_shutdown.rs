@@ -19,7 +19,7 @@ fn text(applied: Revision) -> String {
 }
 
 /// The last record that the index had. None: nothing of it is to be believed.
-pub(super) fn of(directory: &Path) -> Option<Revision> {
+pub(in crate::store) fn of(directory: &Path) -> Option<Revision> {
     let note = fs::read_to_string(directory.join(NOTE)).ok()?;
     let applied = Revision(note.split_once(' ')?.0.parse().ok()?);
     (note == text(applied)).then_some(applied)

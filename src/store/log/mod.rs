@@ -21,6 +21,7 @@ pub use file_log::{FileLog, LogOptions};
 pub use high_water_mark::published_head;
 pub use offline_reader::OfflineLog;
 pub use open::OpenLogError;
+pub(in crate::store) use open::holds_no_record;
 
 /// Records as the log keeps them, in order. After an error there is nothing more.
 pub type Records = Box<dyn Iterator<Item = Result<(Revision, Vec<u8>), ReadError>> + Send>;

@@ -14,7 +14,7 @@ use crate::domain::id::Revision;
 use crate::store::disk::{Disk, DiskFile};
 
 use super::Damage;
-use super::frame::{self, Frame};
+use super::frame::{self, Frame, HEADER_BYTES, Header};
 use super::high_water_mark::published_head;
 use super::segment::{Segment, Shared};
 
@@ -92,16 +92,42 @@ fn damage(segment: &Segment, offset: u64, reason: &'static str) -> Damage {
 
 /// The first revisions of the segments there are, in order. Copies that were not finished are removed.
 fn segments_in(shared: &Shared) -> io::Result<Vec<Revision>> {
-    let mut firsts = Vec::new();
-    for name in shared.disk.list(&shared.directory)? {
-        if name.ends_with(".tmp") {
-            shared.disk.remove(&shared.directory.join(name))?;
-        } else if let Some(Ok(first)) = name.strip_suffix(".log").map(str::parse) {
-            firsts.push(Revision(first));
-        }
+    let names = shared.disk.list(&shared.directory)?;
+    for name in names.iter().filter(|name| name.ends_with(".tmp")) {
+        shared.disk.remove(&shared.directory.join(name))?;
     }
+    Ok(firsts_of(&names))
+}
+
+/// The first revisions of the segments among these names, in order.
+fn firsts_of(names: &[String]) -> Vec<Revision> {
+    let firsts = names.iter().filter_map(|name| name.strip_suffix(".log")?.parse().ok());
+    let mut firsts: Vec<_> = firsts.map(Revision).collect();
     firsts.sort_unstable();
-    Ok(firsts)
+    firsts
+}
+
+/// Whether the log in a directory holds no record: there is no segment, or only the first, with room and what may be a
+/// write cut short. Touches nothing.
+pub(in crate::store) fn holds_no_record(disk: &dyn Disk, directory: &Path) -> io::Result<bool> {
+    let names = match disk.list(directory) {
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(true),
+        listed => listed?,
+    };
+    let first = match *firsts_of(&names) {
+        [] => return Ok(true),
+        [first @ Revision(1)] => Segment::new(first),
+        _ => return Ok(false),
+    };
+    let file = disk.open(&directory.join(first.name()))?;
+    let size = file.size()?;
+    let header = Header::read(&read(&*file, 0, size.min(HEADER_BYTES as u64))?);
+    let frame = header.map_or(0, |header| size.min(header.size as u64));
+    if Frame::check(&read(&*file, 0, frame)?, first.first).is_ok() {
+        return Ok(false);
+    }
+    let bytes = read(&*file, 0, size)?;
+    Ok(frame::is_room(&bytes) || frame::is_torn(&bytes, first.first))
 }
 
 /// Why a segment was not begun.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::data_dir::DataDirError;
+use super::record;
 use crate::store::{OpenError, OpenMode, Store, StoreOptions};
 
 fn open(directory: &Path, mode: OpenMode) -> Result<Store, DataDirError> {
@@ -21,6 +22,12 @@ fn names(directory: &Path) -> Vec<PathBuf> {
 }
 
 const NEW: OpenMode = OpenMode::New("test");
+
+/// Makes a new registry one that opens again: with its first record.
+fn finish(mut store: Store) {
+    store.commit(&[record(1)]).unwrap();
+    store.finish().unwrap();
+}
 
 /// A registry that was not finished when its process was killed.
 fn cut_off(directory: &Path) {
@@ -72,7 +79,7 @@ fn a_new_registry_is_not_mixed_with_anything() {
 
     let registry = scratch.path().join("registry");
     fs::create_dir_all(registry.join("lost+found")).unwrap();
-    open(&registry, NEW).unwrap().finish().unwrap();
+    finish(open(&registry, NEW).unwrap());
     assert!(registry.join("lost+found").is_dir() && !registry.join("UNFINISHED").exists());
     let refused = open(&registry, NEW).err().unwrap();
     assert!(matches!(refused, DataDirError::HoldsRegistry(_)), "{refused}");
@@ -101,7 +108,7 @@ fn a_new_registry_that_was_cut_off_is_told_and_only_its_own_command_begins_anew(
         assert!(refused.is_no_registry() && refused.to_string().contains("`test`"), "{refused}");
         assert!(directory.join("index/half-made").exists());
     }
-    open(&directory, OpenMode::ExistingOrNew("test")).unwrap().finish().unwrap();
+    finish(open(&directory, OpenMode::ExistingOrNew("test")).unwrap());
     assert!(!directory.join("index/half-made").exists(), "what was half-made is gone");
     open(&directory, OpenMode::Existing).unwrap();
 }

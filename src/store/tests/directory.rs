@@ -5,7 +5,8 @@ use super::*;
 #[test]
 fn a_directory_is_used_by_one_process_and_one_layout() {
     let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path()).unwrap();
+    let mut store = open(directory.path()).unwrap();
+    commit(&mut store, &[record(1)]);
     let refusal = open(directory.path()).err().unwrap().to_string();
     let holder = format!("{} is in use by process {} (", directory.path().display(), std::process::id());
     assert!(refusal.contains(&holder), "{refusal}");
@@ -32,7 +33,10 @@ fn a_directory_is_used_by_one_process_and_one_layout() {
 fn the_request_key_is_made_once_for_its_owner_alone_and_never_again_unasked() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
-    let key = *open(directory.path()).unwrap().request_key();
+    let mut store = open(directory.path()).unwrap();
+    commit(&mut store, &[record(1)]);
+    let key = *store.request_key();
+    drop(store);
     assert_eq!(*open(directory.path()).unwrap().request_key(), key);
     let path = directory.path().join("keys/request.key");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

@@ -321,8 +321,9 @@ fn a_power_cut_leaves_the_store_with_what_was_committed() {
         let directory = tempfile::tempdir().unwrap();
         let disk = SimulatedDisk::new(seed);
         let mut store = open_on(&disk, directory.path()).unwrap();
+        commit(&mut store, &[record(1)]);
         disk.cut_power_at(disk.calls() + 1 + seed * 2);
-        let mut committed = 0;
+        let mut committed = 1;
         loop {
             let index = Arc::clone(store.index());
             let mut pending = index.pending().unwrap();

@@ -49,8 +49,8 @@ async fn a_backup_that_is_not_whole_is_refused_and_so_is_a_directory_that_is_not
     }
     process.stop();
     for command in [&["backup", "x"][..], &["check"], &["rebuild"], &["export", "-"]] {
-        let nowhere = refused(&[command, &["--data-dir", text(&scratch.path().join("nowhere"))]].concat());
-        assert!(nowhere.contains("nowhere does not exist"), "{nowhere}");
+        let nowhere = run(&[command, &["--data-dir", text(&scratch.path().join("nowhere"))]].concat());
+        assert!(nowhere.code == 2 && nowhere.err.contains("nowhere does not exist"), "{}", nowhere.err);
     }
 }
 

@@ -1,0 +1,32 @@
+//! Whether a registry has its log. Its first record is durable before the directory becomes a registry, so a log without
+//! one is not there: its disk is not mounted, or it is lost.
+
+use std::path::Path;
+
+use super::data_dir::{DataDir, DataDirError, check_format_of, disk, refuse_unless_registry};
+use super::disk::Disk;
+use super::index::clean_shutdown;
+use super::log::{holds_no_record, published_head};
+use crate::domain::id::Revision;
+
+/// Takes the directory of a registry, whose log is on this disk. Makes nothing, and leaves a directory that it refuses as
+/// it is.
+pub(super) fn open_with_log(on: &dyn Disk, root: &Path) -> Result<DataDir, DataDirError> {
+    refuse_without_log(on, root)?;
+    DataDir::open(root)
+}
+
+/// Makes sure that a directory holds a registry that this program knows, with its log, without touching it.
+pub(super) fn refuse_without_log(on: &dyn Disk, root: &Path) -> Result<(), DataDirError> {
+    refuse_unless_registry(root)?;
+    check_format_of(root)?;
+    let log = root.join("log");
+    if !holds_no_record(on, &log).map_err(disk("read", &log))? {
+        return Ok(());
+    }
+    let published = published_head(on, &log).ok().flatten().unwrap_or_default();
+    match published.max(clean_shutdown::of(&root.join("index")).unwrap_or_default()) {
+        Revision::ZERO => Err(DataDirError::NoRecord(log)),
+        acknowledged => Err(DataDirError::LostLog { log, acknowledged }),
+    }
+}
