@@ -49,6 +49,31 @@ fn init_serve_verify_is_a_production_start() {
     process.stop();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_was_taken_off_the_list_is_refused_in_words_with_the_reason_once() {
+    let place = TlsServer::start();
+    let without = place.read("clients.toml");
+    let directory = place.directory().to_str().unwrap();
+    let made = run(&["init", directory, "--client", "auditor-1", "--role", "auditor"]);
+    assert!(made.status.success(), "{}", said(&made));
+    place.hang_up_until("loaded the list of clients").await;
+    let [url, ca, cert, key, copy] = [
+        place.url(),
+        format!("{directory}/ca.crt"),
+        format!("{directory}/auditor-1.crt"),
+        format!("{directory}/auditor-1.key"),
+        format!("{directory}/copy.db"),
+    ];
+    let shown = ["--endpoint", &url, "--ca", &ca, "--cert", &cert, "--key", &key];
+    assert_eq!(run(&[&["verify", NOT_ON_FILE], &shown[..]].concat()).status.code(), Some(3));
+    place.take_list(&without).await;
+    for command in [&["verify", NOT_ON_FILE][..], &["mirror", &copy, "--once"]] {
+        let refused = run(&[command, &shown].concat());
+        let line = "error: the certificate is not that of a client of this registry (UNAUTHENTICATED)\n";
+        assert_eq!((refused.status.code(), said(&refused).as_str()), (Some(1), line), "{command:?}");
+    }
+}
+
 #[test]
 fn what_would_be_read_by_others_is_not_sent() {
     let place = TlsServer::start();
