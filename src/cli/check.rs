@@ -43,6 +43,8 @@ struct Report {
     index: &'static str,
     index_entries: Option<u64>,
     agenda_dates: Option<u64>,
+    /// What a scrub of the service found, if no later one has passed.
+    scrub_found: Option<String>,
     findings: Vec<Wrong>,
 }
 
@@ -99,18 +101,30 @@ fn report(checked: Checked, agenda: Option<CheckedAgenda>) -> Report {
     let findings = checked.findings.into_iter().chain(of_agenda.unwrap_or_default());
     let wrong = findings.map(|found| Wrong { place: found.place, reason: found.reason });
     let findings: Vec<_> = wrong.collect();
-    let (records, head, bytes) = (checked.records, checked.head.0, checked.bytes);
-    Report { fine: findings.is_empty(), records, head, bytes, index, index_entries, agenda_dates, findings }
+    Report {
+        fine: findings.is_empty(),
+        records: checked.records,
+        head: checked.head.0,
+        bytes: checked.bytes,
+        index,
+        index_entries,
+        agenda_dates,
+        scrub_found: checked.scrub_found,
+        findings,
+    }
 }
 
 fn text(report: &Report) -> String {
-    let Report { fine, records, bytes, index, index_entries, agenda_dates, findings, .. } = report;
+    let Report { fine, records, bytes, index, index_entries, agenda_dates, scrub_found, findings, .. } = report;
     let entries = index_entries.map_or(String::new(), |entries| format!(", {entries} entries"));
     let agenda = agenda_dates.map_or("not checked".to_owned(), |dates| format!("{dates} dates"));
     let mut text = format!(
         "{}\n\n  records  {records}\n  log      {bytes} bytes\n  index    {index}{entries}\n  agenda   {agenda}\n",
         if *fine { "fine" } else { "NOT FINE" }
     );
+    if let Some(found) = scrub_found {
+        text.push_str(&format!("  DAMAGED: a scrub found: {found}. No write is taken until a scrub passes.\n"));
+    }
     for Wrong { place, reason } in findings {
         text.push_str(&format!("  {place}: {reason}\n"));
     }

@@ -62,8 +62,8 @@ impl Registry {
 
     /// Begins to read the log over. What it finds decides whether writes are taken. An error: there is no thread for it.
     pub fn begin_scrub(&self, pace: Pace) -> io::Result<Scrub> {
-        let damage = self.shared.damage.clone();
-        Scrubber { log: Arc::clone(&self.shared.log) }.begin(pace, move |scrubbed| damage.found(scrubbed))
+        let damage = Arc::clone(&self.shared.damage);
+        Scrubber { log: Arc::clone(&self.shared.log) }.begin(pace, move |scrubbed| damage.take(scrubbed))
     }
 
     /// Starts to read in what questions would otherwise read in one by one.

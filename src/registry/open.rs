@@ -246,7 +246,7 @@ pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> R
         clock,
         open_days_through: Day::BEGINNING,
         standstill: Standstill::default(),
-        damage: Damage::default(),
+        damage: Arc::new(Damage::noted(store.damage_note())),
         answered_through: AtomicI64::new(store.answered_through().as_microsecond()),
         is_prefaced: AtomicBool::new(true),
         residents: TimelineCache::default(),

@@ -38,7 +38,7 @@ pub(super) struct Shared {
     pub(super) open_days_through: Day,
     pub(super) standstill: Standstill,
     /// What the scrub has found: damage, or a part that cannot be read. Nothing is taken to be recorded meanwhile.
-    pub(super) damage: Damage,
+    pub(super) damage: Arc<Damage>,
     /// Questions by time were answered up to here, in microseconds since 1970. No later record is dated so, and every one
     /// that is dated so is published.
     pub(super) answered_through: AtomicI64,

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::StoreOptions;
 use super::data_dir::{DataDir, DataDirError};
 use super::disk::RealDisk;
 use super::first_record::open_with_log;
@@ -16,6 +15,7 @@ use super::log::offline_reader::{Frames, SegmentFile};
 use super::log::{Damage, OfflineLog, ReadError, ReadLog as _};
 use super::progress::{OnStep, Step, Unit};
 use super::record;
+use super::{DamageNote, StoreOptions};
 use crate::domain::id::Revision;
 
 /// How many differences of the index are told one by one.
@@ -60,6 +60,8 @@ pub struct Checked {
     pub bytes: u64,
     /// The index.
     pub index: IndexState,
+    /// What a scrub of the service found, if no later one has passed: no write is taken meanwhile.
+    pub scrub_found: Option<String>,
     /// Everything that is wrong; nothing, if all is well.
     pub findings: Vec<Finding>,
 }
@@ -97,6 +99,7 @@ pub fn check(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) 
     let directory = open_with_log(&RealDisk, data_dir)?;
     directory.request_key()?;
     let mut checked = check_log(&OfflineLog::listed(&directory.log())?, on_step)?;
+    checked.scrub_found = DamageNote::of(data_dir).found();
     if let Ok(Some(published)) = super::published_head(data_dir)
         && published > checked.head
     {
@@ -124,6 +127,7 @@ pub fn check_log(log: &OfflineLog, on_step: &mut OnStep<'_>) -> Result<Checked, 
         head: checking.next.previous(),
         bytes: checking.step.done,
         index: IndexState::NotChecked,
+        scrub_found: None,
         findings: checking.findings,
     })
 }

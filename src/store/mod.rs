@@ -4,7 +4,8 @@
 //! may be deleted at any time; the next start folds it again. Readers share the index and read the log while the writer
 //! goes on.
 //!
-//! `<data_dir>/LOCK`, `FORMAT`, `log/`, `index/`, `keys/`, `ANSWERED` are the files, and `UNFINISHED` while they are made.
+//! `<data_dir>/LOCK`, `FORMAT`, `log/`, `index/`, `keys/`, `ANSWERED` are the files, `UNFINISHED` while they
+//! are made, and `DAMAGED` where the scrub found damage.
 
 pub mod backup;
 pub mod check;
@@ -17,6 +18,7 @@ pub mod record;
 pub mod trouble;
 
 mod answered;
+mod damage_note;
 mod data_dir;
 mod first_record;
 mod identity;
@@ -30,6 +32,7 @@ use crate::domain::id::Revision;
 use crate::domain::record::Record;
 
 use answered::Answered;
+pub use damage_note::DamageNote;
 use data_dir::DataDir;
 pub use data_dir::{DataDirError, Key, Unfinished};
 use disk::{Disk, RealDisk};
@@ -115,8 +118,8 @@ pub struct Store {
     index: Arc<Index>,
     request_key: Key,
     answered: Answered,
-    /// Held until the store is closed: it keeps other processes out.
-    _directory: DataDir,
+    /// It keeps other processes out until the store is closed.
+    directory: DataDir,
     /// Of a new registry. Last, so that nothing of the store is open when it is removed.
     unfinished: Option<Unfinished>,
 }
@@ -151,7 +154,7 @@ impl Store {
         let index = Index::open(&directory.index(), options.index, &*reader, progress)?;
         let answered = Answered::read(directory.root());
         let (log, index) = (Box::new(log), Arc::new(index));
-        Ok(Store { log, index, request_key, answered, _directory: directory, unfinished })
+        Ok(Store { log, index, request_key, answered, directory, unfinished })
     }
 
     /// Makes a new registry one that opens again, durably. Does nothing for one that was there.
@@ -194,6 +197,11 @@ impl Store {
     /// The key for digests of requests.
     pub fn request_key(&self) -> &Key {
         &self.request_key
+    }
+
+    /// What the scrub found before this start, and finds.
+    pub fn damage_note(&self) -> DamageNote {
+        DamageNote::of(self.directory.root())
     }
 
     /// The instant at or before which no record may be dated: questions by time were answered for it.

@@ -1,18 +1,18 @@
 //! Scrub: the closed segments of the log are read over and over, slowly, so that damage is found before somebody needs
 //! what was there, and while a backup still has it.
 
+mod damage;
+
 use std::convert::Infallible;
-use std::error::Error;
 use std::io;
 use std::ops::ControlFlow::{Break, Continue};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+pub(super) use self::damage::Damage;
 use crate::store::log::{ReadError, ReadLog};
 use crate::store::priority::{LAST, lower_priority, restarted};
-use crate::store::trouble::Trouble;
 
 /// How much is read between two pauses: so little that whoever has a question does not notice.
 const CHUNK_BYTES: u64 = 64 * 1024;
@@ -38,33 +38,6 @@ impl Default for Pace {
     }
 }
 
-/// What a scrub has found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scrubbed {
-    /// Every frame of every closed segment is as it was written.
-    Whole,
-    /// The disk cannot read a part of the log. It is tried again.
-    Unreadable,
-    /// A part of the log is not what was written. Only a restore helps; but it is tried again, for it may have been the
-    /// way from the disk that changed it.
-    Damaged,
-}
-
-/// What a scrub has found, for those who take writes. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Damage(Arc<AtomicBool>);
-
-impl Damage {
-    /// Whether the last scrub that came to an end found damage, or a part that cannot be read.
-    pub(super) fn is_there(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-
-    pub(super) fn found(&self, scrubbed: Scrubbed) {
-        self.0.store(scrubbed != Scrubbed::Whole, Ordering::Release);
-    }
-}
-
 /// Reads the log over.
 pub(super) struct Scrubber {
     pub(super) log: Arc<dyn ReadLog>,
@@ -83,33 +56,29 @@ enum Ended {
 }
 
 impl Scrubber {
-    /// Begins a scrub. `told` hears what came of each time that everything was read. An error: there is no thread for it.
-    pub(super) fn begin(self, pace: Pace, told: impl Fn(Scrubbed) + Send + 'static) -> io::Result<Scrub> {
+    /// Begins a scrub. `told` hears what came of each time that everything was read: it was as it was written, or not. What
+    /// cannot be read is tried again, and so is what is damaged: it may have been the way from the disk that changed it. An
+    /// error: there is no thread for it.
+    pub(super) fn begin(self, pace: Pace, told: impl Fn(Result<(), &ReadError>) + Send + 'static) -> io::Result<Scrub> {
         let (goes_on, pause) = mpsc::channel();
         thread::Builder::new().name("scrub".to_owned()).spawn(move || {
             lower_priority(LAST);
-            let (pause, trouble) = (Pause(pause), Trouble::new());
+            let pause = Pause(pause);
             let rest = || if pause.lasts(pace.rest_after_refusal).is_err() { Break(()) } else { Continue(()) };
-            restarted(rest, || self.run(pace, &told, &pause, &trouble));
+            restarted(rest, || self.run(pace, &told, &pause));
         })?;
         Ok(Scrub { _goes_on: goes_on })
     }
 
-    fn run(&self, pace: Pace, told: &impl Fn(Scrubbed), pause: &Pause, trouble: &Trouble) {
+    fn run(&self, pace: Pace, told: &impl Fn(Result<(), &ReadError>), pause: &Pause) {
         loop {
             let rest = match self.read_over(pace, pause) {
                 Ok(()) => {
-                    told(Scrubbed::Whole);
-                    if trouble.has_ended() {
-                        tracing::info!(
-                            event = "scrub_passed",
-                            "scrub passed: every closed log segment is intact again, writes are accepted"
-                        );
-                    }
+                    told(Ok(()));
                     pace.rest
                 }
                 Err(Ended::Failed(error)) => {
-                    told(found(&error, trouble));
+                    told(Err(&error));
                     pace.rest_after_refusal
                 }
                 Err(Ended::Unwanted) => return,
@@ -145,20 +114,6 @@ impl Pause {
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(Ended::Unwanted),
         }
     }
-}
-
-/// What an error means, said to the operator.
-fn found(error: &ReadError, trouble: &Trouble) -> Scrubbed {
-    let (found, advice) = match error {
-        ReadError::Damaged(_) => {
-            (Scrubbed::Damaged, "the log is damaged, and no write is taken: restore the registry from a backup")
-        }
-        ReadError::Disk { .. } => (Scrubbed::Unreadable, "the disk cannot read the log, and no write is taken"),
-    };
-    if let Some(times) = trouble.met() {
-        tracing::error!(event = "scrub_failed", times, error = error as &dyn Error, "{advice}");
-    }
-    found
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::domain::command::Command;
@@ -15,6 +16,15 @@ use crate::store::{OpenMode, StoreOptions};
 
 const PACE: Pace = Pace { bytes_per_second: u64::MAX, rest: Duration::ZERO, rest_after_refusal: Duration::ZERO };
 
+/// What came of a scrub, in a word.
+fn word(scrubbed: Result<(), &ReadError>) -> &'static str {
+    match scrubbed {
+        Ok(()) => "whole",
+        Err(ReadError::Disk { .. }) => "unreadable",
+        Err(ReadError::Damaged(_)) => "damaged",
+    }
+}
+
 #[test]
 fn a_scrub_goes_on_after_damage_and_says_when_all_is_whole_again() {
     let disk = SimulatedDisk::new(1);
@@ -26,16 +36,16 @@ fn a_scrub_goes_on_after_damage_and_says_when_all_is_whole_again() {
     let (tell, told) = mpsc::channel();
     disk.fail(&[Fault::Every(Call::Read, io::ErrorKind::Other, 0)]);
     let scrubber = Scrubber { log: log.reader() };
-    let scrub = scrubber.begin(PACE, move |scrubbed| tell.send(scrubbed).unwrap_or_default()).unwrap();
-    assert_eq!(told.recv(), Ok(Scrubbed::Unreadable));
+    let scrub = scrubber.begin(PACE, move |scrubbed| tell.send(word(scrubbed)).unwrap_or_default()).unwrap();
+    assert_eq!(told.recv(), Ok("unreadable"));
     disk.fail(&[]);
-    while told.recv() != Ok(Scrubbed::Whole) {}
+    while told.recv() != Ok("whole") {}
     let (path, bytes) = disk.files().into_iter().nth(4).unwrap();
     let bent: Vec<_> = bytes.iter().map(|byte| byte ^ u8::from(*byte == 7)).collect();
     disk.put(&path, bent);
-    while told.recv() != Ok(Scrubbed::Damaged) {}
+    while told.recv() != Ok("damaged") {}
     disk.put(&path, bytes);
-    while told.recv() != Ok(Scrubbed::Whole) {}
+    while told.recv() != Ok("whole") {}
     drop(scrub);
     while told.recv().is_ok() {}
 }
@@ -45,8 +55,8 @@ fn a_scrub_that_is_dropped_ends() {
     let log = FileLog::open(Arc::new(SimulatedDisk::new(1)), Path::new("/log"), LogOptions::default()).unwrap();
     let (tell, told) = mpsc::channel();
     let pace = Pace { rest: Duration::from_secs(3600), ..PACE };
-    let scrub = Scrubber { log: log.reader() }.begin(pace, move |scrubbed| tell.send(scrubbed).unwrap()).unwrap();
-    assert_eq!(told.recv(), Ok(Scrubbed::Whole));
+    let scrub = Scrubber { log: log.reader() }.begin(pace, move |scrubbed| tell.send(word(scrubbed)).unwrap()).unwrap();
+    assert_eq!(told.recv(), Ok("whole"));
     drop(scrub);
     assert_eq!(told.recv(), Err(mpsc::RecvError));
 }
@@ -57,15 +67,15 @@ fn a_scrub_that_breaks_off_is_begun_again() {
     let (tell, told) = mpsc::channel();
     let told_once = AtomicBool::new(false);
     let scrub = Scrubber { log: log.reader() }.begin(PACE, move |scrubbed| {
-        tell.send(scrubbed).unwrap_or_default();
+        tell.send(word(scrubbed)).unwrap_or_default();
         assert!(told_once.swap(true, Ordering::AcqRel), "a test");
     });
-    assert_eq!([told.recv(), told.recv()], [Ok(Scrubbed::Whole); 2]);
+    assert_eq!([told.recv(), told.recv()], [Ok("whole"); 2]);
     drop(scrub);
 }
 
-/// A registry whose log has several segments.
-async fn registry(directory: &Path) -> Registry {
+/// The registry in a directory, opened.
+fn open(directory: &Path, mode: OpenMode) -> Opened {
     let log = LogOptions { segment_bytes: 300, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let options = Options {
         data_dir: directory.to_owned(),
@@ -73,14 +83,42 @@ async fn registry(directory: &Path) -> Registry {
         rules_dir: None,
         today: Some("2026-01-01".parse().unwrap()),
         open_days_through: None,
-        store: StoreOptions { mode: OpenMode::New("test"), log, ..StoreOptions::default() },
+        store: StoreOptions { mode, log, ..StoreOptions::default() },
     };
-    let Opened { registry, .. } = Registry::open(options, &mut |_| {}).unwrap();
+    Registry::open(options, &mut |_| {}).unwrap()
+}
+
+async fn close(Opened { registry, writer }: Opened) {
+    registry.close().await;
+    drop(registry);
+    writer.join().unwrap().unwrap().close().unwrap();
+}
+
+/// A new registry whose log has several segments.
+async fn registry(directory: &Path) -> Opened {
+    let opened = open(directory, OpenMode::New("test"));
     for _ in 0..20 {
-        let tomorrow = registry.head().today.next();
-        registry.open_days(tomorrow).await.unwrap();
+        let tomorrow = opened.registry.head().today.next();
+        opened.registry.open_days(tomorrow).await.unwrap();
     }
-    registry
+    opened
+}
+
+/// Waits until writes are taken, or are not.
+async fn wait_until_writes(registry: &Registry, are_taken: bool) {
+    while registry.takes_writes().await != are_taken {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Damages a closed segment. Returns its file, and what it was.
+fn damage(directory: &Path) -> (PathBuf, Vec<u8>) {
+    let segment = second_segment(directory);
+    let whole = fs::read(&segment).unwrap();
+    let mut bent = whole.clone();
+    bent[whole.len() / 2] ^= 4;
+    fs::write(&segment, bent).unwrap();
+    (segment, whole)
 }
 
 fn second_segment(directory: &Path) -> PathBuf {
@@ -110,22 +148,78 @@ async fn is_refused_for_damage(registry: &Registry) -> bool {
 #[tokio::test]
 async fn damage_in_a_closed_segment_refuses_writes_until_a_scrub_has_succeeded_and_no_questions() {
     let directory = tempfile::tempdir().unwrap();
-    let registry = registry(directory.path()).await;
+    let Opened { registry, .. } = registry(directory.path()).await;
     assert!(!is_refused_for_damage(&registry).await && registry.takes_writes().await);
-    let segment = second_segment(directory.path());
-    let whole = fs::read(&segment).unwrap();
-    let mut bent = whole.clone();
-    bent[whole.len() / 2] ^= 4;
-    fs::write(&segment, bent).unwrap();
+    let (segment, whole) = damage(directory.path());
     let _scrub = registry.begin_scrub(PACE).unwrap();
-    while registry.takes_writes().await {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    wait_until_writes(&registry, false).await;
     assert!(is_refused_for_damage(&registry).await);
     registry.pin_head().day_asked(None).unwrap();
     fs::write(&segment, whole).unwrap();
-    while !registry.takes_writes().await {
+    wait_until_writes(&registry, true).await;
+    assert!(!is_refused_for_damage(&registry).await);
+}
+
+#[tokio::test]
+async fn a_start_after_damage_was_found_refuses_writes_until_a_scrub_has_succeeded() {
+    let directory = tempfile::tempdir().unwrap();
+    let note = directory.path().join("DAMAGED");
+    let opened = registry(directory.path()).await;
+    assert!(!note.exists());
+    let (segment, whole) = damage(directory.path());
+    let scrub = opened.registry.begin_scrub(PACE).unwrap();
+    wait_until_writes(&opened.registry, false).await;
+    while !note.exists() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    assert!(!is_refused_for_damage(&registry).await);
+    drop(scrub);
+    close(opened).await;
+    let found = fs::read_to_string(&note).unwrap();
+    assert!(found.contains(segment.file_name().unwrap().to_str().unwrap()), "{found}");
+
+    // No scrub has come to it yet.
+    let opened = open(directory.path(), OpenMode::Existing);
+    assert!(is_refused_for_damage(&opened.registry).await && !opened.registry.takes_writes().await);
+    opened.registry.pin_head().day_asked(None).unwrap();
+    fs::write(&segment, whole).unwrap();
+    let scrub = opened.registry.begin_scrub(PACE).unwrap();
+    wait_until_writes(&opened.registry, true).await;
+    while note.exists() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    drop(scrub);
+    close(opened).await;
+    let opened = open(directory.path(), OpenMode::Existing);
+    assert!(!is_refused_for_damage(&opened.registry).await);
+    close(opened).await;
+}
+
+#[tokio::test]
+async fn a_note_of_damage_that_cannot_be_read_counts_as_damage_and_one_that_cannot_be_written_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let note = directory.path().join("DAMAGED");
+    close(registry(directory.path()).await).await;
+    let unreadable: [&dyn Fn(); 3] =
+        [&|| fs::write(&note, [0xff, 0xfe]).unwrap(), &|| fs::write(&note, "").unwrap(), &|| {
+            fs::create_dir(&note).unwrap();
+        }];
+    for make in unreadable {
+        make();
+        let opened = open(directory.path(), OpenMode::Existing);
+        assert!(is_refused_for_damage(&opened.registry).await);
+        let scrub = opened.registry.begin_scrub(PACE).unwrap();
+        wait_until_writes(&opened.registry, true).await;
+        while note.exists() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        drop(scrub);
+        close(opened).await;
+    }
+    // The draft of the note cannot be made.
+    fs::create_dir(note.with_extension("tmp")).unwrap();
+    let opened = open(directory.path(), OpenMode::Existing);
+    damage(directory.path());
+    let _scrub = opened.registry.begin_scrub(PACE).unwrap();
+    wait_until_writes(&opened.registry, false).await;
+    assert!(is_refused_for_damage(&opened.registry).await && !note.exists());
 }

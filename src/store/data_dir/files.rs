@@ -41,7 +41,7 @@ pub(super) fn make_directory(path: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Removes a directory with everything in it, or a file, if it is there.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn remove(path: &Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
