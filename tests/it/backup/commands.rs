@@ -94,6 +94,23 @@ async fn check_finds_what_is_wrong_and_rebuild_puts_the_index_right() {
     fs::write(&segment, whole).unwrap();
 }
 
+#[test]
+fn what_a_scrub_found_is_shown_by_check_and_is_in_no_backup() {
+    let scratch = tempfile::tempdir().unwrap();
+    let [data, target, copy] = ["data", "backup", "copy"].map(|name| scratch.path().join(name));
+    told(&["create", "--data-dir", text(&data)]);
+    fs::write(data.join("DAMAGED"), "log segment 7 is damaged\n").unwrap();
+    let checked = told(&["check", "--data-dir", text(&data)]);
+    assert_eq!((&checked["fine"], &checked["scrub_found"]), (&true.into(), &"log segment 7 is damaged".into()));
+    let shown = run(&["check", "--data-dir", text(&data)]).out;
+    assert!(shown.contains("DAMAGED: a scrub found: log segment 7 is damaged"), "{shown}");
+
+    told(&["backup", text(&target), "--data-dir", text(&data)]);
+    told(&["restore", text(&target), "--data-dir", text(&copy)]);
+    assert!(!target.join("DAMAGED").exists() && !copy.join("DAMAGED").exists());
+    assert!(told(&["check", "--data-dir", text(&copy)])["scrub_found"].is_null());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_export_is_one_object_for_each_record_and_the_same_each_time() {
     let scratch = tempfile::tempdir().unwrap();
