@@ -4,7 +4,6 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::room;
 use crate::domain::id::Revision;
 use crate::store::log::ReadError;
 use crate::store::record::Undecodable;
@@ -55,16 +54,21 @@ impl IndexError {
     /// Whether the disk had no room.
     pub(super) fn is_of_room(&self) -> bool {
         match self {
-            IndexError::Disk(error) | IndexError::Sled(sled::Error::Io(error)) => room::is_lacking(error),
+            IndexError::Disk(error) | IndexError::Sled(sled::Error::Io(error)) => is_lacking(error),
             IndexError::Failed(first) => first.is_of_room(),
             _ => false,
         }
     }
 }
 
+/// Whether the disk refused for want of room.
+pub(super) fn is_lacking(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// Whether the disk takes nothing, and may well give what it has.
 fn is_refusal(error: &io::Error) -> bool {
-    room::is_lacking(error) || error.kind() == io::ErrorKind::ReadOnlyFilesystem
+    is_lacking(error) || error.kind() == io::ErrorKind::ReadOnlyFilesystem
 }
 
 /// The index does not open.
@@ -119,7 +123,7 @@ impl OpenIndexError {
     pub(super) fn is_of_room(&self) -> bool {
         match self {
             OpenIndexError::Index(error) => error.is_of_room(),
-            OpenIndexError::Disk(error) => room::is_lacking(error),
+            OpenIndexError::Disk(error) => is_lacking(error),
             _ => false,
         }
     }

@@ -149,7 +149,7 @@ impl Index {
         index.catch_up(log, from_the_beginning, progress)?;
         match clean_shutdown::note(directory, head) {
             // The next start believes an older note as well, and folds everything where there is none.
-            Err(error) if room::is_lacking(&error) => {
+            Err(error) if error::is_lacking(&error) => {
                 tracing::warn!(
                     event = "index_note_not_written",
                     error = &error as &dyn std::error::Error,

@@ -22,11 +22,6 @@ const MIB: u64 = 1024 * 1024;
 /// How much of a base one record takes at most, together with what is sorted for it.
 const RECORD_BYTES: u64 = 1024;
 
-/// Whether the disk refused for want of room.
-pub(super) fn is_lacking(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}
-
 /// Where sled's files are made: beside the bases, or in memory while the disk has no room for them.
 pub(super) fn place_of_sled(directory: &Path) -> io::Result<PathBuf> {
     let has_room = RealDisk.space(directory)?.available >= SLED_NEEDS;
