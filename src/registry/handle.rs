@@ -12,7 +12,7 @@ use super::scrub::{Pace, Scrub, Scrubber};
 use super::seal::SEAL_BYTES;
 use super::shared::Shared;
 use super::writer::Message;
-use crate::domain::id::Revision;
+use crate::domain::id::{CredentialNumber, ProviderId, Revision};
 
 /// The registry, as its callers see it. Clones share it.
 #[derive(Clone)]
@@ -58,6 +58,11 @@ impl Registry {
     /// Whether this is the seal on these parts.
     pub fn is_sealed(&self, parts: &[&[u8]], seal: &[u8]) -> bool {
         self.shared.sealer.is_sealed(parts, seal)
+    }
+
+    /// Whether the holder of a credential is staff of a provider. Reads no disk once every timeline is in memory.
+    pub fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
+        self.shared.is_staff(provider, number)
     }
 
     /// Begins to read the log over. What it finds decides whether writes are taken. An error: there is no thread for it.

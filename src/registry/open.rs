@@ -26,7 +26,6 @@ use super::shared::Shared;
 use super::specialist_cache::SpecialistCache;
 use super::standstill::Standstill;
 use super::timeline_cache::TimelineCache;
-use super::trouble::Trouble;
 use super::writer::{Message, Reply, Writer};
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, RegistryFact};
@@ -35,6 +34,7 @@ use crate::domain::provider::ProviderFile;
 use crate::domain::rule_sets::Law;
 use crate::rules::{self, RuleText};
 use crate::store::index::{Progress, View as _};
+use crate::store::trouble::Trouble;
 use crate::store::{Store, StoreOptions, Unfinished, registry_id};
 
 /// How many commands may wait for the writer.

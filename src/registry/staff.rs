@@ -4,18 +4,18 @@
 //! longer to refuse than what is not on file.
 
 use super::errors::ReadError;
-use super::handle::Registry;
 use super::head::ResidentCredential;
 use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::timeline_cache::Looked;
-use super::trouble::Trouble;
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::specialist::SpecialistFile;
 use crate::store::index::View as _;
+use crate::store::trouble::Trouble;
 
 impl Shared {
-    fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
+    /// Whether the holder of a credential is staff of a provider. Reads no disk once every timeline is in memory.
+    pub(super) fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
         match self.residents.see().look(number) {
             Looked::Here(resident) => has_job(resident, provider),
             Looked::Unknown => false,
@@ -47,14 +47,6 @@ impl Shared {
 
 fn has_job(resident: &ResidentCredential, provider: &ProviderId) -> bool {
     resident.timeline.jobs.iter().any(|(employer, _)| employer == provider)
-}
-
-impl Registry {
-    /// Whether the holder of a credential is staff of a provider. Reads no disk
-    /// once every timeline is in memory.
-    pub fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
-        self.shared.is_staff(provider, number)
-    }
 }
 
 impl Snapshot {

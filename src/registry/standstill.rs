@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::errors::SubmitError;
-use super::trouble::Trouble;
+use crate::store::trouble::Trouble;
 
 /// How long an opening that was refused is not tried again for the sake of a question.
 const REFUSED_FOR: Duration = Duration::from_secs(3);

@@ -20,7 +20,6 @@ use super::shared::Shared;
 use super::specialist_cache::SpecialistCache;
 use super::staging::Draft;
 use super::submission::{Place, Submission};
-use super::trouble::Trouble;
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, Reporter};
 use crate::domain::id::Revision;
@@ -28,6 +27,7 @@ use crate::domain::record::RequestKey;
 use crate::store::Store;
 use crate::store::index::View as _;
 use crate::store::log::AppendError;
+use crate::store::trouble::Trouble;
 
 /// How many messages are decided as one batch.
 const BATCH: usize = 256;
