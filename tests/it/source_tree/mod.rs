@@ -1,5 +1,7 @@
 //! The rooms of `src`, and who may enter them; and the rules of form that no compiler holds.
 
+mod imports;
+mod ladder;
 mod paths;
 
 use std::collections::BTreeSet;

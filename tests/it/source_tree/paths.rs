@@ -9,6 +9,19 @@ pub enum Named {
     Foreign(String),
 }
 
+/// A path as a file writes it.
+#[derive(Debug)]
+pub struct Written {
+    /// The module that it stands in.
+    pub module: Vec<String>,
+    /// Its names, `super` and the like among them.
+    pub path: Vec<String>,
+    /// The name that a declaration gives what it names; none: no declaration.
+    pub gives: Option<String>,
+    /// Whether the declaration is a `pub use`.
+    pub is_handed_on: bool,
+}
+
 /// The module of a file: `src/grpc/decode/mod.rs` is `grpc::decode`; of the crate's root: nothing.
 pub fn module_of(path: &str) -> Vec<String> {
     let path = path.strip_prefix("src/").unwrap().strip_suffix(".rs").unwrap();
@@ -81,6 +94,11 @@ fn escaped(text: &str, end: char) -> usize {
 
 /// Every path that a module's tokens name, in declarations and in between.
 pub fn named(tokens: &[String], module: &[String]) -> Vec<Named> {
+    written(tokens, module).iter().filter_map(|written| resolved(&written.path, &written.module)).collect()
+}
+
+/// The same, as they are written.
+pub fn written(tokens: &[String], module: &[String]) -> Vec<Written> {
     let mut module = module.to_vec();
     // The braces that are open, and for each whether it is a module's.
     let mut open = Vec::new();
@@ -89,11 +107,12 @@ pub fn named(tokens: &[String], module: &[String]) -> Vec<Named> {
     while let Some(token) = tokens.get(at) {
         let before = at.checked_sub(1).map(|before| tokens[before].as_str());
         let is_module = token == "mod" && tokens.get(at + 2).is_some_and(|token| token == "{");
+        let is_declared = before == Some("use");
         if is_module {
             module.push(tokens[at + 1].clone());
             open.push(true);
             at += 3;
-        } else if token == "{" && before != Some("use") {
+        } else if token == "{" && !is_declared {
             open.push(false);
             at += 1;
         } else if token == "}" {
@@ -101,11 +120,14 @@ pub fn named(tokens: &[String], module: &[String]) -> Vec<Named> {
                 module.pop();
             }
             at += 1;
-        } else if before == Some("use") || (before != Some("::") && tokens.get(at + 1).is_some_and(|next| next == "::"))
-        {
+        } else if is_declared || (before != Some("::") && tokens.get(at + 1).is_some_and(|next| next == "::")) {
+            let is_handed_on = is_declared && at > 1 && ["pub", ")"].contains(&tokens[at - 2].as_str());
             let mut paths = Vec::new();
             at = read_tree(tokens, at, &[], &mut paths);
-            found.extend(paths.iter().filter_map(|path| resolved(path, &module)));
+            found.extend(paths.into_iter().map(|(path, name)| {
+                let gives = Some(name).filter(|_| is_declared);
+                Written { module: module.clone(), path, gives, is_handed_on }
+            }));
         } else {
             at += 1;
         }
@@ -113,8 +135,8 @@ pub fn named(tokens: &[String], module: &[String]) -> Vec<Named> {
     found
 }
 
-/// Reads a path, or a tree of them, from `at`; gives the place behind it.
-fn read_tree(tokens: &[String], mut at: usize, parent: &[String], paths: &mut Vec<Vec<String>>) -> usize {
+/// Reads a path, or a tree of them, from `at`, each with its last name or the one that `as` gives; gives the place behind.
+fn read_tree(tokens: &[String], mut at: usize, parent: &[String], paths: &mut Vec<(Vec<String>, String)>) -> usize {
     let mut path = parent.to_vec();
     while let Some(token) = tokens.get(at) {
         if token == "{" {
@@ -139,9 +161,11 @@ fn read_tree(tokens: &[String], mut at: usize, parent: &[String], paths: &mut Ve
         }
     }
     if path.len() > parent.len() {
-        paths.push(path);
-        // `as` gives another name, which is no path.
-        return if tokens.get(at).is_some_and(|token| token == "as") { at + 2 } else { at };
+        let renamed = tokens.get(at + 1).filter(|_| tokens[at] == "as");
+        let last = path.iter().rfind(|name| *name != "self");
+        let name = renamed.or(last).cloned().unwrap_or_default();
+        paths.push((path, name));
+        return if renamed.is_some() { at + 2 } else { at };
     }
     at + 1
 }
