@@ -27,12 +27,12 @@ use crate::store::index::{Overlay, View as _};
 pub(super) struct Batch<'a> {
     pub(super) shared: &'a Shared,
     /// What is known at the head that the records go on top of. The writer may publish later ones meanwhile, unless the
-    /// stage is the writer's own.
+    /// batch is the writer's own.
     pinned: Snapshot,
     /// The index with the staged records on top, and their agenda.
     pub(super) pending: Overlay<'a>,
     /// The files of people that were asked for, staged facts included.
-    pub(super) lately: RefCell<SpecialistCache>,
+    pub(super) specialist_cache: RefCell<SpecialistCache>,
     /// The records, in order.
     pub(super) records: Vec<Record>,
     /// The head once they are durable.
@@ -46,19 +46,19 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// An empty stage on top of the head. No record is dated at or before `not_before`. The files seen lately are those
+    /// An empty batch on top of the head. No record is dated at or before `not_before`. The files seen lately are those
     /// of the head.
     pub(super) fn new(
         shared: &'a Arc<Shared>,
         head: Head,
         not_before: Timestamp,
-        lately: SpecialistCache,
+        specialist_cache: SpecialistCache,
     ) -> Result<Batch<'a>, ReadError> {
         Ok(Batch {
             shared,
             pinned: shared.snapshot(&head, head.revision, Some(head.recorded_at)),
             pending: shared.index.pending()?,
-            lately: RefCell::new(lately),
+            specialist_cache: RefCell::new(specialist_cache),
             records: Vec::new(),
             head,
             providers: HashMap::new(),
@@ -83,7 +83,7 @@ impl<'a> Batch<'a> {
 
     /// Everything on file of a person, staged facts included.
     pub(super) fn file(&self, id: SpecialistId) -> Result<Option<Arc<SpecialistFile>>, ReadError> {
-        if let Some(file) = self.lately.borrow_mut().get(id) {
+        if let Some(file) = self.specialist_cache.borrow_mut().get(id) {
             return Ok(Some(file));
         }
         let mut facts = self.pending.specialist_facts(id)?;
@@ -93,7 +93,7 @@ impl<'a> Batch<'a> {
             return Ok(None);
         }
         let file = Arc::new(SpecialistFile { id, facts });
-        self.lately.borrow_mut().put(Arc::clone(&file));
+        self.specialist_cache.borrow_mut().put(Arc::clone(&file));
         Ok(Some(file))
     }
 

@@ -26,7 +26,7 @@ use crate::domain::timeline::Timeline;
 use crate::store::{CloseError, DataDirError, OpenMode, StoreOptions, Unfinished};
 
 /// How many facts of people are kept while a history is told, which comes back to them for years: some 600 MB.
-const SEEN_LATELY: usize = 2 * 1024 * 1024;
+const FACTS_KEPT: usize = 2 * 1024 * 1024;
 
 /// Where a history is loaded, and how it begins.
 #[derive(Clone, Debug)]
@@ -97,7 +97,7 @@ impl Loader {
         let options =
             Options { data_dir, registry: None, rules_dir: None, today: None, open_days_through: None, store };
         let mut writer = open_writer(options, clock, SEMANTICS_VERSION, epoch, &mut |_| {})?;
-        writer.lately = SpecialistCache::of_facts(SEEN_LATELY);
+        writer.specialist_cache = SpecialistCache::of_facts(FACTS_KEPT);
         Ok(Loader { writer })
     }
 
@@ -107,11 +107,11 @@ impl Loader {
         tell: impl FnOnce(&mut LoadBatch<'_, '_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let shared = Arc::clone(&self.writer.shared);
-        let stage = self.writer.stage(&shared).map_err(LoadError::from)?;
-        let mut batch = LoadBatch { writer: &self.writer, stage };
-        let told = tell(&mut batch)?;
-        let LoadBatch { stage, .. } = batch;
-        self.writer.commit(stage).map_err(LoadError::from)?;
+        let batch = self.writer.new_batch(&shared).map_err(LoadError::from)?;
+        let mut load = LoadBatch { writer: &self.writer, batch };
+        let told = tell(&mut load)?;
+        let LoadBatch { batch, .. } = load;
+        self.writer.commit(batch).map_err(LoadError::from)?;
         Ok(told)
     }
 
@@ -133,17 +133,17 @@ impl Loader {
 /// What is told and not durable yet.
 pub struct LoadBatch<'w, 's> {
     writer: &'w Writer,
-    stage: Batch<'s>,
+    batch: Batch<'s>,
 }
 
 impl LoadBatch<'_, '_> {
     /// Tells the time, and opens each day that has begun by then at the instant when it began.
     pub fn at(&mut self, instant: Timestamp) -> Result<(), SubmitError> {
         let clock = &self.writer.shared.clock;
-        while self.stage.head.day_ends_at <= instant {
-            clock.tell(self.stage.head.day_ends_at);
-            let next = self.stage.head.today.next();
-            Writer::open_days(&mut self.stage, next)?;
+        while self.batch.head.day_ends_at <= instant {
+            clock.tell(self.batch.head.day_ends_at);
+            let next = self.batch.head.today.next();
+            Writer::open_days(&mut self.batch, next)?;
         }
         clock.tell(instant);
         Ok(())
@@ -152,26 +152,26 @@ impl LoadBatch<'_, '_> {
     /// Decides a command, whose request id must be new. The receipt holds once the batch is durable.
     pub fn submit(&mut self, submission: Submission) -> Result<Receipt, SubmitError> {
         let request = self.writer.request_key(&submission);
-        self.stage.submit(submission, request)
+        self.batch.submit(submission, request)
     }
 
     /// How many records it has.
     pub fn records(&self) -> usize {
-        self.stage.records.len()
+        self.batch.records.len()
     }
 
     /// Today, as told.
     pub fn today(&self) -> Day {
-        self.stage.head.today
+        self.batch.head.today
     }
 
     /// A credential's timeline, as told so far.
     pub fn timeline(&self, number: CredentialNumber) -> Result<Option<Arc<Timeline>>, ReadError> {
-        self.stage.timeline(number)
+        self.batch.timeline(number)
     }
 
     /// A provider's file, as told so far.
     pub fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>> {
-        self.stage.provider(id)
+        self.batch.provider(id)
     }
 }

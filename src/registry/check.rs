@@ -57,7 +57,7 @@ pub fn check_agenda(
 
 impl Shared {
     fn check_agenda(&self, on_step: &mut OnStep<'_>) -> Result<Option<CheckedAgenda>, OpenError> {
-        let is_by_this_walk = self.head.load().chronicle.semantics_version() == SEMANTICS_VERSION;
+        let is_by_this_walk = self.head.load().history.semantics_version() == SEMANTICS_VERSION;
         if !is_by_this_walk || self.index.agenda_follows()? != self.index.applied()? {
             return Ok(None);
         }

@@ -1,4 +1,4 @@
-//! The desk: what a command is judged by, as the stage has it.
+//! The decision context: what a command is judged by, as the batch has it.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -44,9 +44,9 @@ impl Numbers {
     }
 }
 
-/// A command's desk.
+/// What one command is decided by.
 pub(super) struct BatchContext<'a, 'b> {
-    pub(super) stage: &'a Batch<'b>,
+    pub(super) batch: &'a Batch<'b>,
     pub(super) reporter: &'a Reporter,
     pub(super) mint: Mint,
 }
@@ -92,21 +92,21 @@ impl Mint {
 
 impl Grounds for BatchContext<'_, '_> {
     fn law(&self) -> &Law {
-        &self.stage.head.law
+        &self.batch.head.law
     }
 
     fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>> {
-        self.stage.provider(id)
+        self.batch.provider(id)
     }
 }
 
 impl Desk for BatchContext<'_, '_> {
     fn today(&self) -> Day {
-        self.stage.head.today
+        self.batch.head.today
     }
 
     fn next_revision(&self) -> Revision {
-        self.stage.head.revision.next()
+        self.batch.head.revision.next()
     }
 
     fn reporter(&self) -> &Reporter {
@@ -114,27 +114,27 @@ impl Desk for BatchContext<'_, '_> {
     }
 
     fn owner_of(&self, identifier: &Identifier) -> Option<ProviderId> {
-        self.stage.owner_of(identifier)
+        self.batch.owner_of(identifier)
     }
 
     fn mint_credential(&mut self) -> CredentialNumber {
-        let pending = &self.stage.pending;
+        let pending = &self.batch.pending;
         self.mint.id(CredentialNumber::from_number, |number| Ok(pending.specialist_of_credential(*number)?.is_some()))
     }
 
     fn mint_specialist(&mut self) -> SpecialistId {
-        let stage = self.stage;
-        self.mint.id(SpecialistId::from_number, |id| Ok(stage.file(*id)?.is_some()))
+        let batch = self.batch;
+        self.mint.id(SpecialistId::from_number, |id| Ok(batch.file(*id)?.is_some()))
     }
 
     fn mint_employment(&mut self) -> EmploymentId {
-        let pending = &self.stage.pending;
+        let pending = &self.batch.pending;
         self.mint.id(EmploymentId::from_number, |id| Ok(pending.specialist_of_employment(*id)?.is_some()))
     }
 
     fn mint_provider(&mut self) -> ProviderId {
-        let stage = self.stage;
-        self.mint.id(ProviderId::from_number, |id| Ok(stage.provider(id).is_some()))
+        let batch = self.batch;
+        self.mint.id(ProviderId::from_number, |id| Ok(batch.provider(id).is_some()))
     }
 }
 

@@ -30,8 +30,8 @@ impl Registry {
     pub(super) async fn validate(&self, submission: Submission) -> Result<Receipt, SubmitError> {
         self.beside_the_writer(|shared| {
             let head = Head::clone(&shared.head.load());
-            let stage = Batch::new(shared, head, Timestamp::UNIX_EPOCH, SpecialistCache::of_facts(FACTS_KEPT))?;
-            stage.validate(submission)
+            let batch = Batch::new(shared, head, Timestamp::UNIX_EPOCH, SpecialistCache::of_facts(FACTS_KEPT))?;
+            batch.validate(submission)
         })
         .await
     }

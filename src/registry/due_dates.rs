@@ -46,7 +46,7 @@ impl Shared {
     /// disk.
     pub(super) fn catch_up_with_agenda(&self, semantics_version: u32) -> Result<(), ReadError> {
         let (follows, applied) = (self.index.agenda_follows()?, self.index.applied()?);
-        let is_by_this_walk = self.head.load().chronicle.semantics_version() == semantics_version;
+        let is_by_this_walk = self.head.load().history.semantics_version() == semantics_version;
         if follows == applied && (is_by_this_walk || applied == Revision::ZERO) {
             return Ok(());
         }
@@ -137,7 +137,7 @@ impl Shared {
             }
             parts.into_iter().try_for_each(|part| part.join().unwrap_or(Err(ReadError::Interrupted)))
         })?;
-        self.residents.all_are_here();
+        self.timeline_cache.all_are_here();
         Ok(())
     }
 
@@ -168,7 +168,7 @@ impl Shared {
             (Entry::Credential(timeline.number), due)
         };
         let dates = compiled.credentials.iter().map(date_of).collect();
-        self.residents.add(compiled.credentials);
+        self.timeline_cache.add(compiled.credentials);
         dates
     }
 }

@@ -37,12 +37,12 @@ impl Registry {
 
     /// The id of the registry: the epoch of its first record, which no restore and no accepted loss changes.
     pub fn id(&self) -> Option<Uuid> {
-        self.head().chronicle.registry_id()
+        self.head().history.registry_id()
     }
 
     /// The epoch that begins right after a revision, if one does.
     pub fn epoch_after(&self, revision: Revision) -> Option<Uuid> {
-        self.head().chronicle.epoch_after(revision)
+        self.head().history.epoch_after(revision)
     }
 
     /// The clock.

@@ -25,7 +25,7 @@ pub struct Head {
     /// The law.
     pub law: Arc<Law>,
     /// The registry's own history.
-    pub chronicle: Arc<RegistryHistory>,
+    pub history: Arc<RegistryHistory>,
 }
 
 /// A credential's timeline as of the revision that changed it last.

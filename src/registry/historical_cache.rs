@@ -1,4 +1,4 @@
-//! What was worked out of the past lately, so that the next question about it need not read the disk.
+//! What was computed of the past a short time ago, so that the next question about it need not read the disk.
 //!
 //! What was known at a revision does not change any more, so nothing here is ever out of date. A value holds for a span of
 //! revisions: from the last change that counts for it to the next one, or to the head that it was worked out under.

@@ -44,7 +44,7 @@ const QUEUE: usize = 4096;
 const PLACES: usize = 256;
 
 /// How many facts of people the writer keeps that it saw lately: some 40 MB.
-const SEEN_LATELY: usize = 128 * 1024;
+const FACTS_KEPT: usize = 128 * 1024;
 
 /// Where the registry is and how it is run.
 #[derive(Clone, Debug)]
@@ -120,7 +120,7 @@ impl Registry {
     /// Makes a registry with its first records, and closes it. Returns its id.
     pub fn create(options: Options) -> Result<Uuid, OpenError> {
         let Writer { shared, mut store, .. } = new_writer(options, SEMANTICS_VERSION, &mut |_| {})?;
-        let id = shared.head.load().chronicle.registry_id().unwrap_or_default();
+        let id = shared.head.load().history.registry_id().unwrap_or_default();
         drop(shared);
         let unfinished = store.take_unfinished();
         store.close()?;
@@ -181,13 +181,13 @@ pub(super) fn open_writer(
     refuse_another(&options.data_dir, registry_id(&options.data_dir).ok(), options.registry)?;
     let store = Store::open(&options.data_dir, options.store, progress)?;
     let mut shared = resident(&store, clock, &rule_sets)?;
-    refuse_another(&options.data_dir, shared.head.load().chronicle.registry_id(), options.registry)?;
+    refuse_another(&options.data_dir, shared.head.load().history.registry_id(), options.registry)?;
     shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
     shared.catch_up_with_agenda(semantics_version)?;
     let mut writer = Writer {
         shared: Arc::new(shared),
         store,
-        lately: SpecialistCache::of_facts(SEEN_LATELY),
+        specialist_cache: SpecialistCache::of_facts(FACTS_KEPT),
         refused_at: None,
         refusals: Trouble::new(),
         preface: Preface { semantics_version, rule_sets },
@@ -211,25 +211,25 @@ fn refuse_another(data_dir: &Path, found: Option<Uuid>, pinned: Option<Uuid>) ->
 }
 
 /// The law to begin with: the one on record, else that of the rule files.
-fn first_law(rule_sets: &[RuleText], chronicle: &RegistryHistory) -> Result<Arc<Law>, OpenError> {
+fn first_law(rule_sets: &[RuleText], history: &RegistryHistory) -> Result<Arc<Law>, OpenError> {
     for text in rule_sets {
-        let known = chronicle.adopted(Revision::LATEST).find(|adopted| adopted.set.id == text.set.id);
+        let known = history.adopted(Revision::LATEST).find(|adopted| adopted.set.id == text.set.id);
         if known.is_some_and(|adopted| adopted.digest != text.digest) {
             return Err(OpenError::RuleSetChanged { id: text.set.id.clone() });
         }
     }
     let sets = rule_sets.iter().map(|text| Arc::new(text.set.clone())).collect();
-    let on_record = chronicle.law(Revision::LATEST).cloned();
+    let on_record = history.law(Revision::LATEST).cloned();
     on_record.or_else(|| Law::new(sets, None).map(Arc::new)).ok_or(OpenError::Read(ReadError::Interrupted))
 }
 
 /// What is kept in memory from the beginning, from the index: everything but the credentials.
 pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> Result<Shared, OpenError> {
     let index = Arc::clone(store.index());
-    let chronicle = RegistryHistory::of(&index.registry_facts()?)?;
-    let law = &first_law(rule_sets, &chronicle)?;
+    let history = RegistryHistory::of(&index.registry_facts()?)?;
+    let law = &first_law(rule_sets, &history)?;
     let head = store.head();
-    let today = chronicle.today(head).unwrap_or(Day::BEGINNING);
+    let today = history.today(head).unwrap_or(Day::BEGINNING);
     let shared = Shared {
         sealer: Sealer::of(store.request_key()),
         log: store.log_reader(),
@@ -239,24 +239,24 @@ pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> R
             today,
             day_ends_at: clock.day_ends_at(today),
             law: Arc::clone(law),
-            chronicle: Arc::new(chronicle),
+            history: Arc::new(history),
         }),
         published: watch::Sender::new(head),
-        shelf: RecentRecords::default(),
+        recent_records: RecentRecords::default(),
         clock,
         open_days_through: Day::BEGINNING,
         standstill: Standstill::default(),
         damage: Arc::new(Damage::noted(store.damage_note())),
         answered_through: AtomicI64::new(store.answered_through().as_microsecond()),
         is_prefaced: AtomicBool::new(true),
-        residents: TimelineCache::default(),
+        timeline_cache: TimelineCache::default(),
         providers: papaya::HashMap::default(),
         provider_ids: RwLock::default(),
-        past: HistoricalCache::default(),
+        historical_cache: HistoricalCache::default(),
         identifiers: papaya::HashMap::default(),
         index,
     };
-    let law_since = shared.head.load().chronicle.law_since();
+    let law_since = shared.head.load().history.law_since();
     shared.index.every_provider(&mut |id, facts| {
         let file = Arc::new(ProviderFile::new(id, facts, law));
         shared.keep_provider(ResidentProvider { changed_at: file.changed_at().max(law_since), file });
@@ -283,7 +283,7 @@ fn begin(writer: &mut Writer, epoch: Uuid) -> Result<(), OpenError> {
 /// Records the preface and the days that are due. A disk that refuses does not keep the registry from opening.
 fn catch_up(writer: &mut Writer) -> Result<(), OpenError> {
     let head = writer.shared.head.load_full();
-    let (known, version) = (head.chronicle.semantics_version(), writer.preface.semantics_version);
+    let (known, version) = (head.history.semantics_version(), writer.preface.semantics_version);
     if known > version {
         return Err(OpenError::NewerSemantics { known, version });
     }

@@ -79,7 +79,7 @@ impl Registry {
     /// A revision of an epoch that was left before it is no part of this history.
     fn refuse_other_history(&self, epoch: Option<Uuid>, revision: Revision) -> Result<(), PinError> {
         let Some(epoch) = epoch else { return Ok(()) };
-        match self.head().chronicle.last_shared(epoch) {
+        match self.head().history.last_shared(epoch) {
             // Before the first record all histories are the same.
             None if revision > Revision::ZERO => Err(PinError::UnknownEpoch),
             Some(last_shared) if revision > last_shared => Err(PinError::HistoryChanged { last_shared }),

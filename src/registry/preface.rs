@@ -24,13 +24,13 @@ pub(super) struct Preface {
 impl Preface {
     /// The rule sets that no record adopts, in the order of their adoption.
     fn new_rule_sets(&self, head: &Head) -> impl Iterator<Item = &RuleText> {
-        let adopted: Vec<_> = head.chronicle.adopted(Revision::LATEST).map(|adopted| adopted.set.id.clone()).collect();
+        let adopted: Vec<_> = head.history.adopted(Revision::LATEST).map(|adopted| adopted.set.id.clone()).collect();
         self.rule_sets.iter().filter(move |text| !adopted.contains(&text.set.id))
     }
 
     /// Whether a head has all of it.
     pub(super) fn is_on_record(&self, head: &Head) -> bool {
-        head.chronicle.semantics_version() == self.semantics_version && self.new_rule_sets(head).next().is_none()
+        head.history.semantics_version() == self.semantics_version && self.new_rule_sets(head).next().is_none()
     }
 
     /// The facts that adopt the rule sets.
@@ -40,14 +40,14 @@ impl Preface {
         })
     }
 
-    /// Stages what is not on record.
-    pub(super) fn stage(&self, stage: &mut Batch<'_>) -> Result<(), SubmitError> {
-        semantics_upgrade::adopt(stage, self.semantics_version)?;
-        let new: Vec<_> = self.new_rule_sets(&stage.head).cloned().collect();
+    /// Adds what is not on record to a batch.
+    pub(super) fn add_to(&self, batch: &mut Batch<'_>) -> Result<(), SubmitError> {
+        semantics_upgrade::adopt(batch, self.semantics_version)?;
+        let new: Vec<_> = self.new_rule_sets(&batch.head).cloned().collect();
         for adoption in Preface::adoptions(new.into_iter()) {
             let draft =
                 Draft { reporter: Reporter::registry(), request: None, note: String::new(), facts: vec![adoption] };
-            stage.add(draft)?;
+            batch.add(draft)?;
         }
         Ok(())
     }

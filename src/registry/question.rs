@@ -123,7 +123,7 @@ impl Snapshot {
             }
         };
         {
-            let seen = self.shared.residents.see();
+            let seen = self.shared.timeline_cache.see();
             match seen.look(number) {
                 Looked::Unknown => return Ok(find(LookedUp::Nothing)),
                 Looked::Here(resident) if resident.changed_at <= self.revision => {
@@ -139,7 +139,7 @@ impl Snapshot {
     /// Has the processor fetch what some questions are answered from, as far as it is in memory. Where each would wait for
     /// its own in turn, all wait together. It changes no answer.
     pub fn bring_near<'q>(&self, asks: impl Iterator<Item = &'q Ask<'q>> + Clone) {
-        let (seen, providers) = (self.shared.residents.see(), self.shared.providers.pin());
+        let (seen, providers) = (self.shared.timeline_cache.see(), self.shared.providers.pin());
         let here = |number| match seen.look(number) {
             Looked::Here(resident) => Some(resident.timeline.as_ref()),
             Looked::Unknown | Looked::NotHere => None,

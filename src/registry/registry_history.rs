@@ -44,13 +44,13 @@ pub struct Adopted {
 }
 
 impl RegistryHistory {
-    /// The chronicle of these facts.
+    /// The history of these facts.
     pub fn of<'a>(facts: impl IntoIterator<Item = &'a Recorded<RegistryFact>>) -> Result<RegistryHistory, RuleError> {
-        let mut chronicle = RegistryHistory::default();
+        let mut history = RegistryHistory::default();
         for recorded in facts {
-            chronicle.add(recorded.id.revision, &recorded.fact)?;
+            history.add(recorded.id.revision, &recorded.fact)?;
         }
-        Ok(chronicle)
+        Ok(history)
     }
 
     /// Adds a fact of a revision.

@@ -77,7 +77,7 @@ impl Snapshot {
 
     /// The rule sets known, in the order of adoption.
     pub fn adopted_rules(&self) -> Vec<Adopted> {
-        self.shared.head.load().chronicle.adopted(self.revision).cloned().collect()
+        self.shared.head.load().history.adopted(self.revision).cloned().collect()
     }
 
     /// Per facility type: providers, and those with at least one specialist who may practice there on the day.

@@ -21,25 +21,25 @@ use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
 use crate::store::record;
 
-/// Stages that this version of the walk answers from now on, if an earlier one did so far. Nothing else is on the stage.
+/// Records that this version of the walk answers from now on, if an earlier one did so far. Nothing else is in the batch.
 /// Reads all of the log, once in the life of a version.
-pub(super) fn adopt(stage: &mut Batch<'_>, version: u32) -> Result<(), SubmitError> {
-    let known = stage.head.chronicle.semantics_version();
+pub(super) fn adopt(batch: &mut Batch<'_>, version: u32) -> Result<(), SubmitError> {
+    let known = batch.head.history.semantics_version();
     if known == version {
         return Ok(());
     }
     tracing::info!(event = "semantics_adopted", from = known, to = version, "adopted a new semantics version");
-    let (before, after) = what_differs(stage.shared, &stage.head)?;
+    let (before, after) = what_differs(batch.shared, &batch.head)?;
     let different = differences(&before, &after);
     let people = different.specialist_count();
-    let (changes, _) = different.split(stage.head.today);
+    let (changes, _) = different.split(batch.head.today);
     tracing::info!(
         event = "semantics_changes_published",
         changes = changes.len(),
         people,
         "published the changes of the new semantics version to copies"
     );
-    stage.add_own(RegistryFact::SemanticsAdopted { version }, changes, people, Vec::new())
+    batch.add_own(RegistryFact::SemanticsAdopted { version }, changes, people, Vec::new())
 }
 
 /// What copies were told, and what is answered now: of whatever these are not the same for. Reads the disk.

@@ -77,7 +77,7 @@ impl Snapshot {
 
     /// The epoch that a revision up to this one belongs to.
     pub fn epoch_of(&self, revision: Revision) -> Uuid {
-        self.shared.head.load().chronicle.epoch_of(revision).map_or(self.epoch, |epoch| epoch.id)
+        self.shared.head.load().history.epoch_of(revision).map_or(self.epoch, |epoch| epoch.id)
     }
 
     /// A provider's file, up to the revision. None where no fact of it is known.
@@ -93,7 +93,7 @@ impl Snapshot {
         if resident.changed_at <= self.revision {
             return Some(look(&resident.file));
         }
-        if let Some(file) = self.shared.past.providers.get(id, self.revision) {
+        if let Some(file) = self.shared.historical_cache.providers.get(id, self.revision) {
             return Some(look(&file));
         }
         let span = self.span_of_law();
@@ -104,7 +104,11 @@ impl Snapshot {
             return None;
         }
         let file = Arc::new(ProviderFile::new(resident.file.id.clone(), facts, law));
-        self.shared.past.providers.keep(file.id.clone(), span.between(self.revision, changes(all)), Arc::clone(&file));
+        self.shared.historical_cache.providers.keep(
+            file.id.clone(),
+            span.between(self.revision, changes(all)),
+            Arc::clone(&file),
+        );
         Some(look(&file))
     }
 
@@ -112,7 +116,7 @@ impl Snapshot {
     /// all those of these revisions: what is published was folded before.
     fn span_of_law(&self) -> Span {
         let head = self.shared.head.load();
-        Span::up_to(head.revision).between(self.revision, head.chronicle.law_changes())
+        Span::up_to(head.revision).between(self.revision, head.history.law_changes())
     }
 
     /// The provider that an identifier belonged to at the revision.
@@ -132,7 +136,7 @@ impl Snapshot {
 
     /// What the memory alone tells of a credential.
     pub fn resident(&self, number: CredentialNumber) -> Resident {
-        match self.shared.residents.see().look(number) {
+        match self.shared.timeline_cache.see().look(number) {
             Looked::Unknown => Resident::Unknown,
             Looked::NotHere => Resident::NotHere,
             Looked::Here(resident) => self.of_resident(resident),
@@ -143,7 +147,7 @@ impl Snapshot {
         if resident.changed_at <= self.revision {
             return Resident::Unchanged(Arc::clone(&resident.timeline));
         }
-        match self.shared.past.timelines.get(&resident.timeline.number, self.revision) {
+        match self.shared.historical_cache.timelines.get(&resident.timeline.number, self.revision) {
             Some(Some(timeline)) => Resident::Unchanged(timeline),
             Some(None) => Resident::Unknown,
             None => Resident::Changed(resident.timeline.specialist),
@@ -219,7 +223,7 @@ impl Snapshot {
         let span = employers.fold(span.between(self.revision, changes(&facts)), |span, employer| {
             span.between(self.revision, changes(&employer.file.facts))
         });
-        self.shared.past.timelines.keep(number, span, timeline.clone());
+        self.shared.historical_cache.timelines.keep(number, span, timeline.clone());
         Ok(timeline)
     }
 
@@ -259,7 +263,7 @@ impl Shared {
         }
         let recorded_at = self.index.recorded_at(revision)?;
         if let Some(instant) = recorded_at {
-            self.past.instants.keep(revision, Span::at(revision), instant);
+            self.historical_cache.instants.keep(revision, Span::at(revision), instant);
         }
         Ok(self.snapshot(&self.head.load(), revision, recorded_at))
     }
@@ -268,7 +272,8 @@ impl Shared {
     pub(super) fn at_once(self: &Arc<Self>, revision: Revision) -> Option<Snapshot> {
         let head = self.head.load();
         let is_head = revision == head.revision;
-        let recorded_at = if is_head { head.recorded_at } else { self.past.instants.get(&revision, revision)? };
+        let recorded_at =
+            if is_head { head.recorded_at } else { self.historical_cache.instants.get(&revision, revision)? };
         Some(self.snapshot(&head, revision, Some(recorded_at)))
     }
 
@@ -279,14 +284,14 @@ impl Shared {
         revision: Revision,
         recorded_at: Option<Timestamp>,
     ) -> Snapshot {
-        let chronicle = &head.chronicle;
+        let history = &head.history;
         Snapshot {
             shared: Arc::clone(self),
             revision,
             recorded_at,
-            epoch: chronicle.epoch_of(revision).map(|epoch| epoch.id).unwrap_or_default(),
-            today: chronicle.today(revision),
-            law: chronicle.law(revision).cloned(),
+            epoch: history.epoch_of(revision).map(|epoch| epoch.id).unwrap_or_default(),
+            today: history.today(revision),
+            law: history.law(revision).cloned(),
         }
     }
 }

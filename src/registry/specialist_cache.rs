@@ -1,4 +1,4 @@
-//! The files of people that the writer saw lately, so that who is commanded about again is not read again.
+//! The files of people that the writer read last, so that the next command about one of them need not read it again.
 
 use std::sync::Arc;
 
@@ -80,30 +80,30 @@ mod tests {
     #[test]
     fn who_is_asked_for_stays_and_there_are_never_more_facts_than_may_be() {
         const MOST: usize = 100_000;
-        let mut lately = SpecialistCache::of_facts(MOST);
+        let mut cache = SpecialistCache::of_facts(MOST);
         let (often, each) = (file(0, 10), 1_000);
-        lately.put(Arc::clone(&often));
+        cache.put(Arc::clone(&often));
         for number in 1..1_000 {
-            lately.put(file(number, each));
-            assert_eq!(lately.get(often.id).map(|file| file.facts.len()), Some(10));
-            assert_eq!(lately.files.values().map(|file| file.facts.len()).sum::<usize>(), lately.facts);
-            assert!(lately.facts <= MOST);
+            cache.put(file(number, each));
+            assert_eq!(cache.get(often.id).map(|file| file.facts.len()), Some(10));
+            assert_eq!(cache.files.values().map(|file| file.facts.len()).sum::<usize>(), cache.facts);
+            assert!(cache.facts <= MOST);
         }
-        assert!(lately.facts > MOST - each);
-        assert!(lately.get(SpecialistId::from_number(900)).is_none());
-        lately.put(file(1_000, MOST + 1));
-        assert_eq!(lately.files.len(), 1, "one file that is larger than all may be is kept");
+        assert!(cache.facts > MOST - each);
+        assert!(cache.get(SpecialistId::from_number(900)).is_none());
+        cache.put(file(1_000, MOST + 1));
+        assert_eq!(cache.files.len(), 1, "one file that is larger than all may be is kept");
     }
 
     #[test]
     fn what_is_put_last_counts() {
-        let mut lately = SpecialistCache::of_facts(100);
+        let mut cache = SpecialistCache::of_facts(100);
         for facts in [2, 3, 1] {
-            lately.put(file(7, facts));
-            assert_eq!(lately.get(SpecialistId::from_number(7)).map(|file| file.facts.len()), Some(facts));
+            cache.put(file(7, facts));
+            assert_eq!(cache.get(SpecialistId::from_number(7)).map(|file| file.facts.len()), Some(facts));
         }
-        assert_eq!(lately.facts, 1);
-        lately.let_go(SpecialistId::from_number(7));
-        assert_eq!((lately.get(SpecialistId::from_number(7)).is_none(), lately.facts), (true, 0));
+        assert_eq!(cache.facts, 1);
+        cache.let_go(SpecialistId::from_number(7));
+        assert_eq!((cache.get(SpecialistId::from_number(7)).is_none(), cache.facts), (true, 0));
     }
 }

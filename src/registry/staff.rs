@@ -16,7 +16,7 @@ use crate::store::trouble::Trouble;
 impl Shared {
     /// Whether the holder of a credential is staff of a provider. Reads no disk once every timeline is in memory.
     pub(super) fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
-        match self.residents.see().look(number) {
+        match self.timeline_cache.see().look(number) {
             Looked::Here(resident) => has_job(resident, provider),
             Looked::Unknown => false,
             Looked::NotHere => self.is_staff_on_disk(provider, number).unwrap_or_else(|error| {

@@ -33,7 +33,7 @@ pub(super) struct Draft {
 /// What a draft would change.
 struct Weighed {
     record: Record,
-    chronicle: Arc<RegistryHistory>,
+    history: Arc<RegistryHistory>,
     law: Arc<Law>,
     affected: Affected,
     /// What was told of what is affected, and what would be.
@@ -70,18 +70,18 @@ impl Batch<'_> {
     ) -> Result<(Draft, BTreeSet<String>), SubmitError> {
         let Submission { reporter, note, command, numbers, .. } = submission;
         let file = self.file_for(&command, &reporter)?;
-        let mut desk = BatchContext { stage: self, reporter: &reporter, mint: Mint::new(numbers) };
-        let facts = decide(&command, &file, &mut desk)?;
-        let minted = desk.mint.finish()?;
+        let mut context = BatchContext { batch: self, reporter: &reporter, mint: Mint::new(numbers) };
+        let facts = decide(&command, &file, &mut context)?;
+        let minted = context.mint.finish()?;
         Ok((Draft { reporter, request, note, facts }, minted))
     }
 
     /// Works out what a draft changes, and stages it.
     pub(super) fn add(&mut self, draft: Draft) -> Result<Receipt, SubmitError> {
-        let Weighed { record, chronicle, law, affected, before, told, files, receipt } = self.weigh(draft)?;
+        let Weighed { record, history, law, affected, before, told, files, receipt } = self.weigh(draft)?;
         let moved = self.moved(&affected, &before, &told)?;
-        self.advance(record, chronicle, law, affected.today, moved)?;
-        files.into_iter().for_each(|file| self.lately.get_mut().put(file));
+        self.advance(record, history, law, affected.today, moved)?;
+        files.into_iter().for_each(|file| self.specialist_cache.get_mut().put(file));
         self.timelines.extend(affected.timelines);
         self.providers.extend(affected.providers);
         Ok(receipt)
@@ -101,10 +101,10 @@ impl Batch<'_> {
             foreseen: Foreseen::default(),
             specialist_count: 0,
         };
-        let chronicle = self.chronicle_after(&record)?;
-        let law = chronicle.law(revision).map_or_else(|| Arc::clone(&self.head.law), Arc::clone);
+        let history = self.history_after(&record)?;
+        let law = history.law(revision).map_or_else(|| Arc::clone(&self.head.law), Arc::clone);
         let law_changed = !Arc::ptr_eq(&law, &self.head.law);
-        let today = chronicle.today(revision).unwrap_or(self.head.today);
+        let today = history.today(revision).unwrap_or(self.head.today);
 
         let providers = self.providers_after(&record, &law, law_changed);
         let touched = self.touched(&record, &providers, law_changed)?;
@@ -116,7 +116,7 @@ impl Batch<'_> {
         (record.changes, record.foreseen) = different.split(today);
         let affected = Affected { people, timelines, providers, today };
         let receipt = Receipt::new(&record, &affected);
-        Ok(Weighed { record, chronicle, law, affected, before, told, files, receipt })
+        Ok(Weighed { record, history, law, affected, before, told, files, receipt })
     }
 
     /// Stages the opening of a day, with what is due.
@@ -166,10 +166,10 @@ impl Batch<'_> {
             foreseen: Foreseen::default(),
             specialist_count: people,
         };
-        let chronicle = self.chronicle_after(&record)?;
-        let today = chronicle.today(record.revision).unwrap_or(self.head.today);
+        let history = self.history_after(&record)?;
+        let today = history.today(record.revision).unwrap_or(self.head.today);
         let law = Arc::clone(&self.head.law);
-        self.advance(record, chronicle, law, today, moved)
+        self.advance(record, history, law, today, moved)
     }
 
     /// What is next different on another day than before comes on the agenda of that day.
@@ -200,7 +200,7 @@ impl Batch<'_> {
     fn advance(
         &mut self,
         record: Record,
-        chronicle: Arc<RegistryHistory>,
+        history: Arc<RegistryHistory>,
         law: Arc<Law>,
         today: Day,
         moved: Vec<Moved>,
@@ -209,20 +209,20 @@ impl Batch<'_> {
         let day_ends_at =
             if today == self.head.today { self.head.day_ends_at } else { self.shared.clock.day_ends_at(today) };
         self.head =
-            Head { revision: record.revision, recorded_at: record.recorded_at, today, day_ends_at, law, chronicle };
+            Head { revision: record.revision, recorded_at: record.recorded_at, today, day_ends_at, law, history };
         self.records.push(record);
         Ok(())
     }
 
-    fn chronicle_after(&self, record: &Record) -> Result<Arc<RegistryHistory>, SubmitError> {
-        let mut chronicle = Arc::clone(&self.head.chronicle);
+    fn history_after(&self, record: &Record) -> Result<Arc<RegistryHistory>, SubmitError> {
+        let mut history = Arc::clone(&self.head.history);
         for fact in &record.facts {
             if let Fact::Registry(fact) = fact {
-                Arc::make_mut(&mut chronicle)
+                Arc::make_mut(&mut history)
                     .add(record.revision, fact)
                     .map_err(|error| SubmitError::Read(ReadError::Rules(error)))?;
             }
         }
-        Ok(chronicle)
+        Ok(history)
     }
 }

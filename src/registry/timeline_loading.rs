@@ -27,21 +27,21 @@ pub(super) struct Compiled {
 impl Shared {
     /// A credential's timeline, read in if it is not here. None where none was issued. Reads the disk.
     pub(super) fn resident(&self, number: CredentialNumber) -> Result<Option<ResidentCredential>, ReadError> {
-        match self.residents.see().look(number) {
+        match self.timeline_cache.see().look(number) {
             Looked::Here(resident) => return Ok(Some(resident.clone())),
             Looked::Unknown => return Ok(None),
             Looked::NotHere => {}
         }
         let head = self.head.load_full();
         let Some(id) = self.index.specialist_of_credential(number)? else { return Ok(None) };
-        self.residents.add(self.compile(id, self.index.specialist_facts(id)?, &head).credentials);
-        Ok(self.residents.get(number))
+        self.timeline_cache.add(self.compile(id, self.index.specialist_facts(id)?, &head).credentials);
+        Ok(self.timeline_cache.get(number))
     }
 
     /// The numbers of all credentials ever issued, in any order. Reads the disk until every timeline is here.
     pub(super) fn credential_numbers(&self) -> Result<Vec<CredentialNumber>, ReadError> {
-        if self.residents.are_all_here() {
-            return Ok(self.residents.numbers());
+        if self.timeline_cache.are_all_here() {
+            return Ok(self.timeline_cache.numbers());
         }
         Ok(self.index.credentials()?.into_iter().map(|(number, _)| number).collect())
     }
@@ -55,7 +55,7 @@ impl Shared {
         let employers: HashMap<_, _> =
             residents().map(|resident| (resident.file.id.clone(), Arc::clone(&resident.file.timeline))).collect();
         let changed_by_employers = residents().map(|resident| resident.changed_at).max().unwrap_or_default();
-        let changed_at = file.changed_at().max(changed_by_employers).max(head.chronicle.law_since());
+        let changed_at = file.changed_at().max(changed_by_employers).max(head.history.law_since());
         let compile = |credential| {
             let timeline = Arc::new(Timeline::compile(&known, credential, &employers, &head.law));
             ResidentCredential { changed_at, timeline }
@@ -66,20 +66,20 @@ impl Shared {
 
     /// Reads in everything that is not here, until it is all here or the registry closes. Reads the disk.
     fn read_in_all(&self) -> Result<(), ReadError> {
-        let is_closing = || self.residents.is_closing();
+        let is_closing = || self.timeline_cache.is_closing();
         self.index.every_specialist(&mut |id, facts| {
-            self.residents.add(self.compile(id, facts, &self.head.load()).credentials);
+            self.timeline_cache.add(self.compile(id, facts, &self.head.load()).credentials);
             if is_closing() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if !is_closing() {
-            self.residents.all_are_here();
+            self.timeline_cache.all_are_here();
         }
         Ok(())
     }
 
     fn read_in_all_and_settle(&self) {
         match self.read_in_all() {
-            Ok(()) if self.residents.are_all_here() => settle(),
+            Ok(()) if self.timeline_cache.are_all_here() => settle(),
             Ok(()) => {}
             Err(error) => {
                 tracing::error!(
@@ -93,16 +93,16 @@ impl Shared {
 
     /// Starts to read in everything, at low priority. If it breaks off, questions go on reading in what they need.
     pub(super) fn begin_to_read_in(self: &Arc<Self>) -> std::io::Result<()> {
-        if self.residents.are_all_here() {
+        if self.timeline_cache.are_all_here() {
             settle();
             return Ok(());
         }
         let shared = Arc::clone(self);
         let thread = std::thread::Builder::new().name("timelines".to_owned()).spawn(move || {
             lower_priority(LAST);
-            restarted(|| shared.residents.rest(), || shared.read_in_all_and_settle());
+            restarted(|| shared.timeline_cache.rest(), || shared.read_in_all_and_settle());
         })?;
-        self.residents.keep(thread);
+        self.timeline_cache.keep(thread);
         Ok(())
     }
 }

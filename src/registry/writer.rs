@@ -92,7 +92,7 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) store: Store,
     /// The files of people seen lately, as the head has them.
-    pub(super) lately: SpecialistCache,
+    pub(super) specialist_cache: SpecialistCache,
     /// When the disk last refused a batch, if it has taken none since.
     pub(super) refused_at: Option<Timestamp>,
     /// The disk refuses batches.
@@ -101,7 +101,7 @@ pub(super) struct Writer {
     pub(super) preface: Preface,
 }
 
-/// Why a stage was not committed.
+/// Why a batch was not committed.
 pub(super) enum NotCommitted {
     /// The disk refused and nothing happened: it is full, or something else.
     Refused { full: bool },
@@ -123,60 +123,60 @@ impl Writer {
     /// Runs until it is told to close, or the disk fails. Gives back the store, to be closed.
     pub(super) fn run(mut self, mut mailbox: mpsc::Receiver<Message>) -> Result<Store, WriterFailed> {
         while let Some(first) = mailbox.blocking_recv() {
-            let mut batch = vec![first];
-            while batch.len() < BATCH
+            let mut messages = vec![first];
+            while messages.len() < BATCH
                 && let Ok(message) = mailbox.try_recv()
             {
-                batch.push(message);
+                messages.push(message);
             }
-            if self.process(batch)? {
+            if self.process(messages)? {
                 break;
             }
         }
-        self.shared.residents.close();
+        self.shared.timeline_cache.close();
         Ok(self.store)
     }
 
-    /// An empty stage on top of what is published. If it is not committed, what was seen lately is read again.
-    pub(super) fn stage<'s>(&mut self, shared: &'s Arc<Shared>) -> Result<Batch<'s>, ReadError> {
+    /// An empty batch on top of what is published. If it is not committed, what was seen lately is read again.
+    pub(super) fn new_batch<'s>(&mut self, shared: &'s Arc<Shared>) -> Result<Batch<'s>, ReadError> {
         let head = Head::clone(&shared.head.load());
-        Batch::new(shared, head, self.store.answered_through(), self.lately.take())
+        Batch::new(shared, head, self.store.answered_through(), self.specialist_cache.take())
     }
 
     /// Decides a batch, commits it and answers. True: it was told to close.
-    pub(super) fn process(&mut self, batch: Vec<Message>) -> Result<bool, WriterFailed> {
+    pub(super) fn process(&mut self, messages: Vec<Message>) -> Result<bool, WriterFailed> {
         let shared = Arc::clone(&self.shared);
-        let mut stage = match self.stage(&shared) {
-            Ok(stage) => stage,
-            Err(error) => return self.without_index(batch, error),
+        let mut batch = match self.new_batch(&shared) {
+            Ok(batch) => batch,
+            Err(error) => return self.without_index(messages, error),
         };
-        let mut decided = Vec::with_capacity(batch.len());
+        let mut decided = Vec::with_capacity(messages.len());
         let mut closing = false;
-        for message in batch {
+        for message in messages {
             match message {
                 Message::Submit(submission, reply) => {
-                    let outcome = self.submit(&mut stage, *submission);
+                    let outcome = self.submit(&mut batch, *submission);
                     decided.push(Decided::Command(reply, outcome));
                 }
                 Message::Record(facts, reply) => {
                     let draft = Draft { reporter: Reporter::registry(), request: None, note: String::new(), facts };
-                    let outcome = stage.add(draft).map(|receipt| Outcome::Decided(Box::new(receipt)));
+                    let outcome = batch.add(draft).map(|receipt| Outcome::Decided(Box::new(receipt)));
                     decided.push(Decided::Command(reply, outcome));
                 }
                 Message::OpenDays(through, reply) => {
-                    let opened = self.catch_up(&mut stage, through);
+                    let opened = self.catch_up(&mut batch, through);
                     decided.push(Decided::Opened(reply, opened));
                 }
                 Message::Settle(instant, reply) => {
                     let kept = self.store.advance_answered(instant);
-                    stage.not_before = self.store.answered_through();
+                    batch.not_before = self.store.answered_through();
                     decided.push(Decided::Settled(reply, kept));
                 }
                 Message::Probe(reply) => decided.push(Decided::Probed(reply, self.takes_writes())),
                 Message::Close => closing = true,
             }
         }
-        let committed = self.commit(stage);
+        let committed = self.commit(batch);
         // Whatever is dated before it is published now, or never will be.
         shared.answered_through.store(self.store.answered_through().as_microsecond(), Ordering::Release);
         match committed {
@@ -202,11 +202,11 @@ impl Writer {
     /// Refuses a batch, since the index is broken: a disk that fills up breaks it. A restart makes another, and needs
     /// room for it. Until there is any, what is resident is still answered; then the process has to end. However it ends,
     /// the failure is what it ended with.
-    fn without_index(&self, batch: Vec<Message>, error: ReadError) -> Result<bool, WriterFailed> {
+    fn without_index(&self, messages: Vec<Message>, error: ReadError) -> Result<bool, WriterFailed> {
         let is_full = !self.store.has_room();
         let refusal = || if is_full { SubmitError::StoreFull } else { SubmitError::NotWritten };
         let mut closing = false;
-        for message in batch {
+        for message in messages {
             match message {
                 Message::Submit(_, reply) | Message::Record(_, reply) => reply.send(Err(refusal())),
                 Message::OpenDays(_, reply) => drop(reply.send(Err(refusal()))),
@@ -219,38 +219,38 @@ impl Writer {
     }
 
     /// Stages the preface, if it is due, and every day after today up to `through`.
-    fn catch_up(&self, stage: &mut Batch<'_>, through: Day) -> Result<(), SubmitError> {
+    fn catch_up(&self, batch: &mut Batch<'_>, through: Day) -> Result<(), SubmitError> {
         if !self.shared.is_prefaced.load(Ordering::Acquire) {
             // It may be long work, and for nothing.
             if !self.store.has_room() {
                 return Err(SubmitError::StoreFull);
             }
-            self.preface.stage(stage)?;
+            self.preface.add_to(batch)?;
         }
-        Writer::open_days(stage, through)
+        Writer::open_days(batch, through)
     }
 
     /// Opens every day after today up to `through`, in order.
-    pub(super) fn open_days(stage: &mut Batch<'_>, through: Day) -> Result<(), SubmitError> {
-        while stage.head.today < through {
-            let day = stage.head.today.next();
+    pub(super) fn open_days(batch: &mut Batch<'_>, through: Day) -> Result<(), SubmitError> {
+        while batch.head.today < through {
+            let day = batch.head.today.next();
             // What was due earlier is not on the agenda any more.
-            stage.open_day(day, stage.pending.due(day, day)?)?;
+            batch.open_day(day, batch.pending.due(day, day)?)?;
         }
         Ok(())
     }
 
-    /// Decides a command on top of the stage, unless the same request was recorded before.
-    fn submit(&self, stage: &mut Batch<'_>, submission: Submission) -> Result<Outcome, SubmitError> {
+    /// Decides a command on top of the batch, unless the same request was recorded before.
+    fn submit(&self, batch: &mut Batch<'_>, submission: Submission) -> Result<Outcome, SubmitError> {
         let Submission { method, request_id, .. } = submission;
-        let recorded = stage.pending.request(&submission.reporter.client, method, request_id)?;
+        let recorded = batch.pending.request(&submission.reporter.client, method, request_id)?;
         let (key, content) = (self.store.request_key(), &submission.content);
         match recorded {
             Some((_, digest)) if !content.has_digest(key, &digest, request_id) => Err(SubmitError::RequestIdReused),
             Some((revision, _)) => Ok(Outcome::Recorded(revision)),
             None => {
                 let request = self.request_key(&submission);
-                Ok(Outcome::Decided(Box::new(stage.submit(submission, request)?)))
+                Ok(Outcome::Decided(Box::new(batch.submit(submission, request)?)))
             }
         }
     }
@@ -284,14 +284,14 @@ impl Writer {
         }
     }
 
-    /// Makes the stage durable, folds and publishes it.
-    pub(super) fn commit(&mut self, stage: Batch<'_>) -> Result<(), NotCommitted> {
-        if stage.records.is_empty() {
-            self.lately = stage.lately.into_inner();
+    /// Makes the batch durable, folds and publishes it.
+    pub(super) fn commit(&mut self, batch: Batch<'_>) -> Result<(), NotCommitted> {
+        if batch.records.is_empty() {
+            self.specialist_cache = batch.specialist_cache.into_inner();
             return Ok(());
         }
         let failed = |error| NotCommitted::Failed(WriterFailed(error));
-        match self.store.commit(&stage.records) {
+        match self.store.commit(&batch.records) {
             Ok(_) => {
                 self.refused_at = None;
                 if self.refusals.has_ended() {
@@ -312,16 +312,16 @@ impl Writer {
                 return Err(NotCommitted::Refused { full: matches!(error, AppendError::DiskFull) });
             }
         }
-        let Batch { pending, records, head, providers, timelines, lately, .. } = stage;
-        self.lately = lately.into_inner();
+        let Batch { pending, records, head, providers, timelines, specialist_cache, .. } = batch;
+        self.specialist_cache = specialist_cache.into_inner();
         self.shared.index.fold(pending).map_err(|error| failed(error.into()))?;
         for file in providers.into_values() {
             self.shared.keep_provider(ResidentProvider { changed_at: head.revision, file });
         }
         let timelines = timelines.into_values();
         let changed_at = head.revision;
-        self.shared.residents.replace(timelines.map(|timeline| ResidentCredential { changed_at, timeline }));
-        self.shared.shelf.put(records);
+        self.shared.timeline_cache.replace(timelines.map(|timeline| ResidentCredential { changed_at, timeline }));
+        self.shared.recent_records.put(records);
         if !self.shared.is_prefaced.load(Ordering::Acquire) {
             self.shared.is_prefaced.store(self.preface.is_on_record(&head), Ordering::Release);
         }

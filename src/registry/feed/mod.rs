@@ -145,7 +145,7 @@ impl Registry {
         let staff = match view.provider.clone() {
             None => None,
             Some(provider) => {
-                let turn = shared.shelf.turn().await?;
+                let turn = shared.recent_records.turn().await?;
                 let read = tokio::task::spawn_blocking(move || {
                     let _turn = turn;
                     Staff::of(&shared, provider)
@@ -223,7 +223,7 @@ impl Feed {
             epoch: self.shared.epoch_of(revision),
             revision,
             recorded_at: telling.record.recorded_at,
-            today: self.shared.head.load().chronicle.today(revision),
+            today: self.shared.head.load().history.today(revision),
             part: told + 1,
             is_last,
             changes: &rest[..rest.len().min(PART)],
@@ -233,7 +233,7 @@ impl Feed {
     /// Takes the records after the last one told, some at once.
     async fn fill(&mut self, through: Revision) -> Result<(), ReadError> {
         let from = self.told.revision.next();
-        let newest = self.shared.shelf.newest(from, through);
+        let newest = self.shared.recent_records.newest(from, through);
         let mut lens = self.lens.take().ok_or(ReadError::Interrupted)?;
         if lens.view.is_of_everything()
             && let Some(records) = newest
@@ -242,7 +242,7 @@ impl Feed {
             self.lens = Some(lens);
             return Ok(());
         }
-        let turn = self.shared.shelf.turn().await?;
+        let turn = self.shared.recent_records.turn().await?;
         let shared = Arc::clone(&self.shared);
         let read = tokio::task::spawn_blocking(move || {
             let _turn = turn;
@@ -265,7 +265,7 @@ impl Shared {
     ) -> Result<Option<CredentialNumber>, ReadError> {
         let mut asked = Vec::new();
         for number in numbers {
-            match self.residents.see().look(*number) {
+            match self.timeline_cache.see().look(*number) {
                 Looked::Here(_) => {}
                 Looked::Unknown => return Ok(Some(*number)),
                 Looked::NotHere => asked.push(*number),
@@ -287,7 +287,7 @@ impl Shared {
     }
 
     fn epoch_of(&self, revision: Revision) -> Uuid {
-        self.head.load().chronicle.epoch_of(revision).map(|epoch| epoch.id).unwrap_or_default()
+        self.head.load().history.epoch_of(revision).map(|epoch| epoch.id).unwrap_or_default()
     }
 
     /// Some records from the log: the first, and more as far as they are small.
