@@ -105,7 +105,7 @@ pub enum ServeError {
     /// The access log does not start.
     #[error("the access log could not be started")]
     Access(#[source] std::io::Error),
-    /// The threads of the handshakes and of the lanes do not start.
+    /// The threads of the handshakes and of the workers do not start.
     #[error("cannot accept connections")]
     Listener(#[source] std::io::Error),
     /// A part of the program broke off.
@@ -175,11 +175,11 @@ pub async fn run(
     let (access, access_thread) = access.map_err(ServeError::Access)?;
     let admission = Admission::new(registry.clone(), door.identities.clone(), ops.metrics, access);
     let limits = LimitsLayer::new(door.shares.clone(), door.identities.clone(), stop.subscribe());
-    let (lanes, threads) = start_lanes(&health, &audit, &admission, &limits, &stop, &vital)?;
+    let (workers, threads) = start_workers(&health, &audit, &admission, &limits, &stop, &vital)?;
     let listening = Listening { address, surface: Surface::new(&audit, &admission, &limits) };
     // When it closes the registry is the last of its kind.
     drop(admission);
-    door.open(listener, lanes, vital.part("door")).map_err(ServeError::Listener)?;
+    door.open(listener, workers, vital.part("door")).map_err(ServeError::Listener)?;
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
     health.set(Serving { questions: *audit.watch().borrow(), writes: registry.takes_writes().await });
     let tells = (registry.clone(), audit.watch(), health.clone());
@@ -265,8 +265,8 @@ fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Listener, Option<Wat
     Ok((door, Some(watch)))
 }
 
-/// A lane for each core.
-fn start_lanes(
+/// A worker for each core.
+fn start_workers(
     health: &HealthBoard,
     audit: &Audit,
     admission: &Arc<Admission>,
@@ -277,7 +277,7 @@ fn start_lanes(
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let listener = |_| GrpcListener::new(Surface::new(audit, admission, limits), health, limits);
     let listeners = (0..cores).map(listener).collect::<Result<_, _>>().map_err(ServeError::Reflection)?;
-    Workers::start(listeners, stop, || vital.part("lane")).map_err(ServeError::Listener)
+    Workers::start(listeners, stop, || vital.part("worker")).map_err(ServeError::Listener)
 }
 
 async fn keep_calendar(registry: Registry) {

@@ -1,6 +1,6 @@
 //! Workers: the threads that answer, one for each core.
 //!
-//! A connection stays on the lane that it was given, and its calls with it. No thread is woken for the work of another,
+//! A connection stays on the worker that it was given, and its calls with it. No thread is woken for the work of another,
 //! and what was used last is still near. Whoever has much to ask has several connections.
 
 use std::convert::Infallible;
@@ -20,10 +20,10 @@ use super::vital::Alive;
 use crate::grpc::{self, GrpcListener};
 use crate::surface::CallsUnderWay;
 
-/// How many threads a lane may have at once beside it for what reads the disk. More wait their turn.
+/// How many threads a worker may have at once beside it for what reads the disk. More wait their turn.
 const MOST_BLOCKING: usize = 32;
 
-/// The lanes of a server. Clones are of the same.
+/// The workers of a server. Clones are of the same.
 #[derive(Clone)]
 pub(super) struct Workers(Arc<[Worker]>);
 
@@ -35,7 +35,7 @@ pub(super) struct Worker {
     seat: Seat,
 }
 
-/// The threads of the lanes.
+/// The threads of the workers.
 pub(super) struct Threads {
     /// Nothing comes; it ends when they have.
     running: mpsc::Receiver<Infallible>,
@@ -44,7 +44,7 @@ pub(super) struct Threads {
 }
 
 impl Workers {
-    /// Starts a lane for each listener. They take connections until `stop` turns true. Each holds what `alive` gives while
+    /// Starts a worker for each listener. They take connections until `stop` turns true. Each holds what `alive` gives while
     /// it runs.
     pub(super) fn start(
         listeners: Vec<GrpcListener>,
@@ -56,38 +56,38 @@ impl Workers {
             let stop = stop.subscribe();
             Worker::start(|incoming| serve(incoming, listener, stop), cut.subscribe(), (alive(), runs.clone()))
         };
-        let lanes = listeners.into_iter().map(start).collect::<io::Result<_>>()?;
-        Ok((Workers::of(lanes), Threads { running, cut }))
+        let workers = listeners.into_iter().map(start).collect::<io::Result<_>>()?;
+        Ok((Workers::of(workers), Threads { running, cut }))
     }
 
     /// These.
-    pub(super) fn of(lanes: Vec<Worker>) -> Workers {
-        Workers(lanes.into())
+    pub(super) fn of(workers: Vec<Worker>) -> Workers {
+        Workers(workers.into())
     }
 
     /// The one with the fewest connections, of those that take any.
     pub(super) fn emptiest(&self) -> Option<Worker> {
-        let taking = self.0.iter().filter(|lane| !lane.connections.is_closed());
-        taking.min_by_key(|lane| Arc::strong_count(&lane.seat)).cloned()
+        let taking = self.0.iter().filter(|worker| !worker.connections.is_closed());
+        taking.min_by_key(|worker| Arc::strong_count(&worker.seat)).cloned()
     }
 
     /// Waits until no connection is taken any more.
     pub(super) async fn closed(&self) {
-        join_all(self.0.iter().map(|lane| lane.connections.closed())).await;
+        join_all(self.0.iter().map(|worker| worker.connections.closed())).await;
     }
 }
 
 impl Worker {
     /// Starts one that does this with the connections that it is given, until it is cut off. `held` is dropped when the
-    /// lane ends, also where it breaks off.
+    /// worker ends, also where it breaks off.
     fn start<F: Future<Output = ()>>(
         work: impl FnOnce(mpsc::Receiver<Connection>) -> F + Send + 'static,
         mut cut: watch::Receiver<()>,
         held: impl Send + 'static,
     ) -> io::Result<Worker> {
         let runtime = Builder::new_current_thread().max_blocking_threads(MOST_BLOCKING).enable_all().build()?;
-        let (lane, incoming) = Worker::on(runtime.handle().clone());
-        thread::Builder::new().name("lane".to_owned()).spawn(move || {
+        let (worker, incoming) = Worker::on(runtime.handle().clone());
+        thread::Builder::new().name("worker".to_owned()).spawn(move || {
             let _held = held;
             runtime.block_on(async {
                 tokio::select! {
@@ -98,16 +98,16 @@ impl Worker {
             // What reads the disk just now ends by itself.
             runtime.shutdown_background();
         })?;
-        Ok(lane)
+        Ok(worker)
     }
 
-    /// A lane on a runtime, and the connections that it is given.
+    /// A worker on a runtime, and the connections that it is given.
     pub(super) fn on(runtime: Handle) -> (Worker, mpsc::Receiver<Connection>) {
         let (connections, incoming) = mpsc::channel(1);
         (Worker { runtime, connections, seat: Seat::default() }, incoming)
     }
 
-    /// What is made while this is held is woken on this lane.
+    /// What is made while this is held is woken on this worker.
     pub(super) fn enter(&self) -> EnterGuard<'_> {
         self.runtime.enter()
     }
@@ -178,28 +178,28 @@ mod tests {
                 let _incoming: mpsc::Receiver<Connection> = incoming;
                 std::future::pending::<()>().await;
             };
-            Worker::start(work, cut.subscribe(), vital.part("lane")).unwrap()
+            Worker::start(work, cut.subscribe(), vital.part("worker")).unwrap()
         };
         let (whole, broken) = (start(false), start(true));
-        assert_eq!(vital.ended().await, "lane");
+        assert_eq!(vital.ended().await, "worker");
         // The whole one has more connections than the one that would take none.
         let _seats = [whole.seat(), whole.seat()];
-        let lanes = Workers::of(vec![broken, whole.clone()]);
-        let given = lanes.emptiest().unwrap();
+        let workers = Workers::of(vec![broken, whole.clone()]);
+        let given = workers.emptiest().unwrap();
         assert!(Arc::ptr_eq(&given.seat, &whole.seat));
         drop(cut);
-        assert_eq!(vital.ended().await, "lane");
-        assert!(lanes.emptiest().is_none(), "none is left");
+        assert_eq!(vital.ended().await, "worker");
+        assert!(workers.emptiest().is_none(), "none is left");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_blocks_has_so_many_threads_and_no_more() {
         let cut = watch::Sender::new(());
-        let lane = Worker::start(|_| std::future::pending(), cut.subscribe(), ()).unwrap();
+        let worker = Worker::start(|_| std::future::pending(), cut.subscribe(), ()).unwrap();
         let (at_once, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let blocking = (0..2 * MOST_BLOCKING).map(|_| {
             let (at_once, most) = (Arc::clone(&at_once), Arc::clone(&most));
-            lane.runtime.spawn_blocking(move || {
+            worker.runtime.spawn_blocking(move || {
                 most.fetch_max(at_once.fetch_add(1, Ordering::AcqRel) + 1, Ordering::AcqRel);
                 thread::sleep(Duration::from_millis(20));
                 at_once.fetch_sub(1, Ordering::AcqRel);

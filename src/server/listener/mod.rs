@@ -57,18 +57,18 @@ pub(super) struct Listener {
 type Strangers = VecDeque<oneshot::Sender<()>>;
 
 impl Listener {
-    /// Gives the connections that come to the lanes, from now on until these take no more. `alive` is dropped when none
+    /// Gives the connections that come to the workers, from now on until these take no more. `alive` is dropped when none
     /// are taken any more, also where that breaks off.
-    pub(super) fn open(self, listener: TcpListener, lanes: Workers, alive: impl Send + 'static) -> io::Result<()> {
+    pub(super) fn open(self, listener: TcpListener, workers: Workers, alive: impl Send + 'static) -> io::Result<()> {
         let handshakes = Handshakes::start()?;
         tokio::spawn(async move {
             let _alive = alive;
-            self.take(listener, handshakes, lanes).await;
+            self.take(listener, handshakes, workers).await;
         });
         Ok(())
     }
 
-    async fn take(self, listener: TcpListener, handshakes: Handshakes, lanes: Workers) {
+    async fn take(self, listener: TcpListener, handshakes: Handshakes, workers: Workers) {
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         let mut strangers = Strangers::new();
         let (full, exhausted) = (Trouble::new(), Trouble::new());
@@ -78,7 +78,7 @@ impl Listener {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 // The server drains. Handshakes under way end with this.
-                () = lanes.closed() => return,
+                () = workers.closed() => return,
             };
             let (stream, address) = match accepted {
                 Ok(accepted) => accepted,
@@ -111,11 +111,11 @@ impl Listener {
             if places.available_permits() > MOST_CONNECTIONS / 16 && full.has_ended() {
                 tracing::info!(event = "connections_recovered", "connections are accepted again");
             }
-            let (Some(place), Some(lane)) = (place, lanes.emptiest()) else { continue };
+            let (Some(place), Some(worker)) = (place, workers.emptiest()) else { continue };
             let shown_out = another(&mut strangers);
-            match on_lane(&lane, stream, shown_out) {
+            match on_worker(&worker, stream, shown_out) {
                 Ok((stream, stranger)) => {
-                    handshakes.spawn(self.clone().meet(stream, address, stranger, place, lane));
+                    handshakes.spawn(self.clone().meet(stream, address, stranger, place, worker));
                 }
                 Err(error) => {
                     if let Some(times) = exhausted.met() {
@@ -138,7 +138,7 @@ impl Listener {
         address: SocketAddr,
         mut stranger: Stranger,
         place: OwnedSemaphorePermit,
-        lane: Worker,
+        worker: Worker,
     ) {
         let shaken = tokio::select! {
             shaken = tokio::time::timeout(HANDSHAKE_TIME, self.shake_hands(stream, address)) => shaken,
@@ -146,7 +146,7 @@ impl Listener {
         };
         match shaken {
             Ok(Ok((wire, peer))) => {
-                lane.hand_over(Connection::new(wire, peer, stranger, place, lane.seat())).await;
+                worker.hand_over(Connection::new(wire, peer, stranger, place, worker.seat())).await;
             }
             Ok(Err(error)) => no_handshake(address, &error),
             Err(_) => {
@@ -186,10 +186,14 @@ fn no_handshake(peer: SocketAddr, error: &io::Error) {
     }
 }
 
-/// Has a connection, and the time that its stranger has, wake the lane that it will be on.
-fn on_lane(lane: &Worker, stream: TcpStream, shown_out: oneshot::Receiver<()>) -> io::Result<(TcpStream, Stranger)> {
+/// Has a connection, and the time that its stranger has, wake the worker that it will be on.
+fn on_worker(
+    worker: &Worker,
+    stream: TcpStream,
+    shown_out: oneshot::Receiver<()>,
+) -> io::Result<(TcpStream, Stranger)> {
     let stream = stream.into_std()?;
-    let _lane = lane.enter();
+    let _worker = worker.enter();
     Ok((TcpStream::from_std(stream)?, Stranger::new(STRANGERS_TIME, shown_out)))
 }
 
@@ -239,8 +243,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let door = Listener { tls: None, identities: Identities::Dev, shares: Quotas::default() };
-        let (lane, mut taken) = Worker::on(Handle::current());
-        door.open(listener, Workers::of(vec![lane]), ()).unwrap();
+        let (worker, mut taken) = Worker::on(Handle::current());
+        door.open(listener, Workers::of(vec![worker]), ()).unwrap();
         let (mut held, mut peers) = (Vec::new(), Vec::new());
         for _ in 0..MOST_CONNECTIONS {
             peers.push(TcpStream::connect(address).await.unwrap());
@@ -262,10 +266,10 @@ mod tests {
         let ((one, mut on_one), (other, mut on_other)) = (Worker::on(Handle::current()), Worker::on(Handle::current()));
         door.open(listener, Workers::of(vec![one, other]), ()).unwrap();
         let mut peers = Vec::new();
-        let mut come = async |lane: &mut Receiver<Connection>| {
+        let mut come = async |worker: &mut Receiver<Connection>| {
             peers.push(TcpStream::connect(address).await.unwrap());
-            let taken = tokio::time::timeout(HANDSHAKE_TIME, lane.recv()).await;
-            taken.expect("it is on this lane").unwrap()
+            let taken = tokio::time::timeout(HANDSHAKE_TIME, worker.recv()).await;
+            taken.expect("it is on this worker").unwrap()
         };
         let first = come(&mut on_one).await;
         let _second = come(&mut on_other).await;
