@@ -4,5 +4,6 @@ mod audit;
 mod expected_fields;
 pub mod fixture;
 mod hidden;
+mod listeners;
 mod time;
 mod walk;

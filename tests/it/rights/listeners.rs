@@ -1,0 +1,137 @@
+//! A listener that only passes bytes on names none of the checks, and has them all.
+
+use std::time::Duration;
+
+use cpss_registry::proto::v1;
+use cpss_registry::server::config::Flags;
+use cpss_registry::surface::Call;
+use prost::Message as _;
+use prost::bytes::Bytes;
+use serde_json::Value;
+use tonic::{Code, Status};
+
+use super::fixture::{Fixture, call};
+use crate::harness::requests::verify;
+use crate::harness::{BytesListener, NOT_ON_FILE, Refusal as _, TODAY, TestServer};
+
+/// Reads whose answers depend on who asks.
+const READS: &[&str] = &[
+    "VerificationService/VerifyCredential",
+    "VerificationService/BatchVerifyCredentials",
+    "VerificationService/StreamVerifyCredentials",
+    "VerificationService/CheckBillingEligibility",
+    "VerificationService/GetCredential",
+    "VerificationService/ListStandingPeriods",
+    "RecordService/ListFacts",
+    "EmploymentService/ListEmployments",
+];
+
+/// All of an answer: its messages, or what the refusal says.
+fn all(answer: Result<Vec<Bytes>, Status>) -> Result<Vec<Bytes>, (Code, String, Vec<u8>)> {
+    answer.map_err(|status| (status.code(), status.message().to_owned(), status.details().to_vec()))
+}
+
+fn contains(answer: &Result<Vec<Bytes>, (Code, String, Vec<u8>)>, text: &str) -> bool {
+    answer.iter().flatten().any(|message| message.windows(text.len()).any(|window| window == text.as_bytes()))
+}
+
+#[tokio::test]
+async fn everyone_is_answered_with_the_same_bytes_over_every_listener() {
+    let fixture = Fixture::built().await;
+    for (role, sees_names) in [("registrar", true), ("provider:north", true), ("payer", false), ("auditor", true)] {
+        let grpc = fixture.server.client().calling_as(role);
+        let bytes = fixture.server.bytes_listener().with("x-dev-caller", role);
+        for method in READS {
+            for row in [&fixture.north, &fixture.south] {
+                let messages = call(method, row, "north");
+                let expected = all(grpc.call_messages(method, messages.clone()).await);
+                assert_eq!(all(bytes.answer(method, messages).await), expected, "{method} as {role}");
+            }
+        }
+        let own = all(bytes.answer(READS[0], call(READS[0], &fixture.north, "north")).await);
+        assert_eq!(contains(&own, "Rosalind"), sees_names, "{role}");
+    }
+    fixture.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_read_over_every_listener_is_in_the_audit_before_it_is_answered() {
+    let fixture = Fixture::built().await;
+    let id = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+    let payer = fixture.server.bytes_listener().with("x-dev-caller", "payer").with("x-request-id", id);
+    payer.answer(READS[0], call(READS[0], &fixture.south, "south")).await.unwrap();
+    let reads = std::fs::read_to_string(fixture.server.data_dir().join("audit/reads.jsonl")).unwrap();
+    let last: Value = serde_json::from_str(reads.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["client"], &last["request_id"]), (&"dev:payer".into(), &id.into()));
+    assert_eq!((&last["method"], &last["number"]), (&READS[0].into(), &fixture.south.number.into()));
+    fixture.server.stop().await;
+}
+
+async fn refusal(listener: &BytesListener, method: &str) -> Option<(Code, String)> {
+    let item = verify(NOT_ON_FILE, None, None).item.unwrap();
+    let message = match method {
+        "VerificationService/VerifyCredential" => {
+            v1::VerifyCredentialRequest { item: Some(item), ..Default::default() }.encode_to_vec()
+        }
+        _ => v1::BatchVerifyCredentialsRequest { items: vec![item], ..Default::default() }.encode_to_vec(),
+    };
+    listener.answer(method, vec![message.into()]).await.err().map(|status| status.told())
+}
+
+#[tokio::test]
+async fn calls_by_every_listener_are_counted_together() {
+    let limits =
+        Flags { calls_per_second: Some("1".to_owned()), calls_burst: Some("3".to_owned()), ..Flags::default() };
+    let server = TestServer::start_as(tempfile::tempdir().unwrap(), TODAY, limits).await;
+    let (grpc, bytes) = (server.client().calling_as("payer"), server.bytes_listener().with("x-dev-caller", "payer"));
+    let too_fast = (Code::ResourceExhausted, "TOO_FAST".to_owned());
+    // A burst of its own would be answered three times. What comes back within a second is taken again.
+    let mut refused = None;
+    for _ in 0..3 {
+        for _ in 0..100 {
+            if grpc.call(verify(NOT_ON_FILE, None, None)).await.is_err() {
+                break;
+            }
+        }
+        refused = refused.or(refusal(&bytes, READS[0]).await);
+    }
+    assert_eq!(refused, Some(too_fast));
+    let auditor = bytes.with("x-dev-caller", "auditor");
+    assert_eq!(refusal(&auditor, READS[0]).await, None, "another client has calls of its own");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_large_answer_counts_until_the_listener_drops_its_bytes() {
+    let limits = Flags { streams_per_client: Some("1".to_owned()), ..Flags::default() };
+    let server = TestServer::start_as(tempfile::tempdir().unwrap(), TODAY, limits).await;
+    let bytes = server.bytes_listener();
+    let question = v1::BatchVerifyCredentialsRequest {
+        items: vec![verify(NOT_ON_FILE, None, None).item.unwrap()],
+        ..Default::default()
+    };
+    let (grpc, too_many) = (server.client(), (Code::ResourceExhausted, "TOO_MANY".to_owned()));
+    let held = bytes.answer(READS[1], vec![question.encode_to_vec().into()]).await.unwrap();
+    assert_eq!(refusal(&bytes, READS[1]).await, Some(too_many.clone()));
+    assert_eq!(grpc.refusal(question.clone()).await.told(), too_many);
+    drop(held);
+    assert_eq!(refusal(&bytes, READS[1]).await, None);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_ends_at_its_deadline_and_one_of_no_method_is_refused() {
+    let server = TestServer::start(TODAY).await;
+    let BytesListener { surface, headers } = server.bytes_listener();
+    let of = |method| Call { method, headers: &headers, peer: None, deadline: Some(Duration::from_millis(20)) };
+    let silent = futures_util::stream::pending();
+    let late = surface.call(of("VerificationService/StreamVerifyCredentials"), silent).await.unwrap_err();
+    assert_eq!(late.code(), Code::DeadlineExceeded);
+    for wrong in ["VerificationService/Verify", "verify", "", "no method/at all", "../grpc.health.v1.Health/Check"] {
+        let nothing = futures_util::stream::iter([Bytes::new()]);
+        let call = Call { deadline: None, ..of(wrong) };
+        assert_eq!(surface.call(call, nothing).await.unwrap_err().code(), Code::Unimplemented, "{wrong}");
+    }
+    drop(surface);
+    server.stop().await;
+}
