@@ -121,6 +121,9 @@ async fn speaks(endpoint: &Endpoint, timeout: Duration) -> Option<Speaks> {
     Some(if first == ALERT { Speaks::Tls } else { Speaks::Other })
 }
 
+const OTHER_AUTHORITY: &str =
+    "the server's certificate is of another authority than --ca: give the ca.crt of its registry";
+
 /// What to do about a connection that failed for a reason, where that is known.
 fn remedy(reason: &(dyn Error + 'static)) -> Option<&'static str> {
     let reasons = std::iter::successors(Some(reason), |&reason| reason.source());
@@ -128,10 +131,9 @@ fn remedy(reason: &(dyn Error + 'static)) -> Option<&'static str> {
     let known = [
         ("Connection refused", "nothing listens there: does the server run, and is this its port?"),
         ("InvalidContentType", "what listens there does not speak TLS: is this the right port, or is it http://…?"),
-        (
-            "UnknownIssuer",
-            "the server's certificate is of another authority than --ca: give the ca.crt of its registry",
-        ),
+        ("UnknownIssuer", OTHER_AUTHORITY),
+        // An authority of the same name with another key.
+        ("BadSignature", OTHER_AUTHORITY),
         (
             "not valid for name",
             "the server's certificate is for another name: ask it by a name that the certificate has",

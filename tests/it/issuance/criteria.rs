@@ -103,7 +103,7 @@ fn residency() {
 fn lived_experience() {
     check(
         Criterion::LivedExperience,
-        "cpss-guide | statement OWN; no attestation           | MET   | the statement was made
+        "cpss-guide | statement SELF; no attestation           | MET   | the statement was made
          cpss-guide | statement FAMILY_MEMBER; no attestation | MET   | the statement was made
          cpss-guide | no statement                            | UNMET | the statement was not made
          cpssp-2025 | no statement                            | MET   | the statement was made
@@ -115,7 +115,7 @@ fn lived_experience() {
 #[test]
 fn what_was_found_says_nothing_of_lived_experience_or_recovery() {
     for rule_set in ["cpss-guide", "cpssp-2025"] {
-        let own = Case::read(rule_set, "statement OWN").evaluate().unwrap();
+        let own = Case::read(rule_set, "statement SELF").evaluate().unwrap();
         let family = Case::read(rule_set, "statement FAMILY_MEMBER").evaluate().unwrap();
         assert_eq!(own, family, "the two cannot be told apart");
         let found = own.criteria.iter().map(|assessment| assessment.found.to_lowercase());

@@ -75,7 +75,8 @@ pub fn word(value: impl Debug) -> String {
         }
         word.push(letter.to_ascii_uppercase());
     }
-    word
+    // A value that Rust keeps for itself ends in one.
+    word.trim_end_matches('_').to_owned()
 }
 
 /// The value of a word.
