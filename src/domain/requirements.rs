@@ -39,7 +39,7 @@ pub struct Requirements {
     pub designation: bool,
     /// The day before which RECOVERY_ONLY must have been trained for, as ADULT_AND_RECOVERY.
     pub recovery_only_trained_before: Option<Day>,
-    /// Where each criterion is written, in the order of [`Criterion::ALL`].
+    /// Where each criterion is written, in the order of [`Criterion::ALL`](super::fact::Criterion::ALL).
     pub citations: Vec<String>,
     /// What is charged.
     pub fees: Vec<Fee>,
