@@ -31,5 +31,5 @@ fi
 filtered "$work/without.service"
 start --config "$work/registry/config.toml"
 stop
-grep -q 'WARN.*a thread' "$work/log" || fail "without setpriority it should have told so"
+grep -q 'WARN.*thread_priority_not_lowered' "$work/log" || fail "without setpriority it should have told so"
 echo "$story: nothing to warn of under the filter of ${unit##*/}, and something without setpriority"
