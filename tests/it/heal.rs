@@ -21,7 +21,7 @@ use tonic_health::pb::health_check_response::ServingStatus::NotServing;
 use super::contract::health::asked_on;
 use super::harness::raw::PACKAGE;
 use super::harness::requests::{known_at, register_specialist, verify};
-use super::harness::{Client, Process, Refusal as _, TODAY};
+use super::harness::{Client, Process, Refusal as _, TODAY, files_below};
 use super::tls::ops::get;
 
 const PAGE: u64 = 4096;
@@ -159,13 +159,7 @@ fn ended_for_its_index(process: Process) {
     assert!(cause.matches(": ").count() <= 1, "one sentence with its cause: {last}");
 }
 
-/// Every file of an index.
-fn files(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-}
-
-/// Overwrites a page of a file with what nobody wrote.
+/// Corrupts a page of a file.
 fn damage(path: &Path, page: u64) {
     let file = OpenOptions::new().write(true).open(path).unwrap();
     let size = (file.metadata().unwrap().len() - page * PAGE).min(PAGE);
@@ -180,7 +174,8 @@ async fn with_any_page_of_the_index_damaged_it_starts_and_no_answer_is_wrong() {
     let expected = place.answers(&client).await;
     // As a kill leaves it, with sled's files; the base is that of the generated registry.
     process.kill();
-    let whole: Vec<_> = files(&place.index()).into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    let whole: Vec<_> =
+        files_below(&place.index()).into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
     let pages =
         whole.iter().flat_map(|(path, bytes)| (0..(bytes.len() as u64).div_ceil(PAGE)).map(move |at| (path, at)));
     let pages: Vec<_> = pages.collect();

@@ -111,6 +111,17 @@ async fn wait_until_writes(registry: &Registry, are_taken: bool) {
     }
 }
 
+/// Closes the registry once a scrub has passed: writes are taken, and the note of damage is gone.
+async fn close_once_a_scrub_has_passed(opened: Opened, note: &Path) {
+    let scrub = opened.registry.begin_scrub(PACE).unwrap();
+    wait_until_writes(&opened.registry, true).await;
+    while note.exists() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    drop(scrub);
+    close(opened).await;
+}
+
 /// Damages a closed segment. Returns its file, and what it was.
 fn damage(directory: &Path) -> (PathBuf, Vec<u8>) {
     let segment = second_segment(directory);
@@ -182,13 +193,7 @@ async fn a_start_after_damage_was_found_refuses_writes_until_a_scrub_has_succeed
     assert!(is_refused_for_damage(&opened.registry).await && !opened.registry.takes_writes().await);
     opened.registry.pin_head().day_asked(None).unwrap();
     fs::write(&segment, whole).unwrap();
-    let scrub = opened.registry.begin_scrub(PACE).unwrap();
-    wait_until_writes(&opened.registry, true).await;
-    while note.exists() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    drop(scrub);
-    close(opened).await;
+    close_once_a_scrub_has_passed(opened, &note).await;
     let opened = open(directory.path(), OpenMode::Existing);
     assert!(!is_refused_for_damage(&opened.registry).await);
     close(opened).await;
@@ -207,13 +212,7 @@ async fn a_note_of_damage_that_cannot_be_read_counts_as_damage_and_one_that_cann
         make();
         let opened = open(directory.path(), OpenMode::Existing);
         assert!(is_refused_for_damage(&opened.registry).await);
-        let scrub = opened.registry.begin_scrub(PACE).unwrap();
-        wait_until_writes(&opened.registry, true).await;
-        while note.exists() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        drop(scrub);
-        close(opened).await;
+        close_once_a_scrub_has_passed(opened, &note).await;
     }
     // The draft of the note cannot be made.
     fs::create_dir(note.with_extension("tmp")).unwrap();

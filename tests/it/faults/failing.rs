@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::is_confirmed;
 use super::writers::{Sent, Writers, account};
 use crate::contract::health::asked_on;
 use crate::harness::scenes::Credentialed;
@@ -31,10 +32,6 @@ async fn some_history() -> (TempDir, Credentialed) {
     let person = client.credentialed("Evangeline", "Example", &[&employer]).await;
     process.stop();
     (data, person)
-}
-
-async fn is_confirmed(client: &Client, person: &Credentialed) {
-    assert_eq!(crate::harness::words::told(&client.verify(&person.number, TODAY, None).await), "CONFIRMED");
 }
 
 /// Errors on some writes of the log: who is refused, and how.

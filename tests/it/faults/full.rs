@@ -5,16 +5,19 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tonic_health::pb::health_check_response::ServingStatus::{self, NotServing, Serving};
 
+use super::is_confirmed;
 use super::writers::{Writers, account};
 use crate::contract::health::asked_on;
-use crate::harness::words::told;
-use crate::harness::{Client, Process, TODAY};
+use crate::harness::scenes::Credentialed;
+use crate::harness::{Client, Process, TODAY, files_below};
 
 const WRITES: [&str; 4] = ["CredentialService", "EmploymentService", "ProviderService", "RecordService"];
-/// The reserve in effect: the least that may be configured.
+/// The reserve in effect: the least that may be configured. In bytes, and as flags.
 const RESERVE: u64 = 64 * 1024 * 1024;
+const RESERVED: [&str; 4] = ["--disk-reserve-bytes", "67108864", "--disk-reserve-percent", "0"];
 const MIB: u64 = 1024 * 1024;
 
 /// What else is on the disk.
@@ -51,6 +54,39 @@ fn free(disk: &Path) -> u64 {
     stat.f_bavail * stat.f_frsize
 }
 
+/// A registry on the small disk, with somebody in it.
+struct SmallRegistry {
+    disk: PathBuf,
+    data_dir: PathBuf,
+    /// On the last block of a disk nobody can record who asks either: the audit has a disk of its own.
+    audit: TempDir,
+    person: Credentialed,
+}
+
+impl SmallRegistry {
+    async fn begin() -> (SmallRegistry, Process, Client) {
+        let (disk, audit) = (small_disk(), tempfile::tempdir().unwrap());
+        let data_dir = disk.join("data");
+        let process = serve(&data_dir, &audit, TODAY);
+        let client = Client::connect(process.listening());
+        let employer = client.qualified_provider("Example Center").await;
+        let person = client.credentialed("Evangeline", "Example", &[&employer]).await;
+        (SmallRegistry { disk, data_dir, audit, person }, process, client)
+    }
+
+    fn serve(&self, today: &str) -> (Process, Client) {
+        let process = serve(&self.data_dir, &self.audit, today);
+        let client = Client::connect(process.listening());
+        (process, client)
+    }
+}
+
+fn serve(data_dir: &Path, audit: &TempDir, today: &str) -> Process {
+    let audit = audit.path().join("reads.jsonl");
+    let arguments = [&RESERVED[..], &["--audit-file", audit.to_str().unwrap()]].concat();
+    Process::spawn_with(data_dir, today, &arguments)
+}
+
 fn small_disk() -> PathBuf {
     let disk = PathBuf::from(std::env::var("CPSS_SMALL_DISK").expect("CPSS_SMALL_DISK: a small file system"));
     let stat = rustix::fs::statvfs(&disk).unwrap();
@@ -74,27 +110,16 @@ async fn writes_are(process: &Process, expected: ServingStatus) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a small file system: tests/faults/run.sh"]
 async fn a_disk_that_fills_up_holds_writes_and_nothing_else_until_there_is_room() {
-    let disk = small_disk();
-    let data_dir = disk.join("data");
-    let reserve = RESERVE.to_string();
-    // On the last block of a disk nobody can write down who asks either: the audit has a disk of its own.
-    let elsewhere = tempfile::tempdir().unwrap();
-    let audit = elsewhere.path().join("reads.jsonl");
-    let audit = audit.to_str().unwrap();
-    let arguments = ["--disk-reserve-bytes", &reserve, "--disk-reserve-percent", "0", "--audit-file", audit];
-    let process = Process::spawn_with(&data_dir, TODAY, &arguments);
-    let client = Client::connect(process.listening());
-    let employer = client.qualified_provider("Example Center").await;
-    let person = client.credentialed("Evangeline", "Example", &[&employer]).await;
+    let (registry, process, client) = SmallRegistry::begin().await;
     let before = client.head().await;
-    let is_confirmed = async || assert_eq!(told(&client.verify(&person.number, TODAY, None).await), "CONFIRMED");
+    let is_confirmed = || is_confirmed(&client, &registry.person);
     writes_are(&process, Serving).await;
 
     let mut sent = Vec::new();
     // Down to the floor, by the writers' own load; the second time then to the last block, by somebody else.
     for is_filled_up in [false, true] {
         let writers = Writers::start(&client, 16);
-        let mut ballast = vec![Ballast::leave(&disk, RESERVE + MIB)];
+        let mut ballast = vec![Ballast::leave(&registry.disk, RESERVE + MIB)];
         while writers.count(|_| true) == 0
             || asked_on(process.ops(), "ms.dmh.credential.v1.CredentialService").await == Serving
         {
@@ -104,9 +129,9 @@ async fn a_disk_that_fills_up_holds_writes_and_nothing_else_until_there_is_room(
         if is_filled_up {
             // sled writes out what it holds every half second, and is broken if there is no room for it then.
             tokio::time::sleep(Duration::from_secs(2)).await;
-            ballast.push(Ballast::leave(&disk, 0));
+            ballast.push(Ballast::leave(&registry.disk, 0));
         }
-        let (accepted, room) = (writers.count(|sent| sent.revision.is_some()), free(&disk));
+        let (accepted, room) = (writers.count(|sent| sent.revision.is_some()), free(&registry.disk));
         println!("floor of {} MiB: {accepted} accepted, {} KiB free", RESERVE / MIB, room / 1024);
         for _ in 0..200 {
             is_confirmed().await;
@@ -126,10 +151,10 @@ async fn a_disk_that_fills_up_holds_writes_and_nothing_else_until_there_is_room(
     account(&client, before, &sent).await;
     process.stop();
 
-    let (process, client) = Process::start(&data_dir, TODAY);
+    let (process, client) = Process::start(&registry.data_dir, TODAY);
     account(&client, before, &sent).await;
     process.stop();
-    fs::remove_dir_all(&data_dir).unwrap();
+    fs::remove_dir_all(&registry.data_dir).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -137,14 +162,12 @@ async fn a_disk_that_fills_up_holds_writes_and_nothing_else_until_there_is_room(
 async fn a_day_that_begins_on_a_full_disk_is_opened_when_there_is_room() {
     let disk = small_disk();
     let data_dir = disk.join("data");
-    let reserve = RESERVE.to_string();
-    let arguments = ["--disk-reserve-bytes", &reserve, "--disk-reserve-percent", "0"];
-    let process = Process::spawn_with(&data_dir, TODAY, &arguments);
+    let process = Process::spawn_with(&data_dir, TODAY, &RESERVED);
     let head = Client::connect(process.listening()).head().await;
     process.stop();
 
     let ballast = Ballast::leave(&disk, RESERVE - MIB);
-    let process = Process::spawn_with(&data_dir, "2026-03-03", &arguments);
+    let process = Process::spawn_with(&data_dir, "2026-03-03", &RESERVED);
     let client = Client::connect(process.listening());
     writes_are(&process, NotServing).await;
     assert_eq!(client.head().await, head);
@@ -158,41 +181,26 @@ async fn a_day_that_begins_on_a_full_disk_is_opened_when_there_is_room() {
     fs::remove_dir_all(&data_dir).unwrap();
 }
 
-/// Every file below a directory.
-fn files(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a small file system: tests/faults/run.sh"]
 async fn a_disk_without_a_free_byte_keeps_nobody_from_starting() {
-    let disk = small_disk();
-    let data_dir = disk.join("data");
-    let reserve = RESERVE.to_string();
-    let elsewhere = tempfile::tempdir().unwrap();
-    let audit = elsewhere.path().join("reads.jsonl");
-    let audit = audit.to_str().unwrap();
-    let arguments = ["--disk-reserve-bytes", &reserve, "--disk-reserve-percent", "0", "--audit-file", audit];
-    let process = Process::spawn_with(&data_dir, TODAY, &arguments);
-    let client = Client::connect(process.listening());
-    let employer = client.qualified_provider("Example Center").await;
-    let person = client.credentialed("Evangeline", "Example", &[&employer]).await;
+    let (registry, mut process, client) = SmallRegistry::begin().await;
     let mut head = client.head().await;
-    let mut process = process;
     for (end, tomorrow) in
         [(Process::stop as fn(Process), "2026-03-03"), (Process::kill, "2026-03-04"), (Process::kill, "2026-03-05")]
     {
         end(process);
-        let ballast = Ballast::leave(&disk, 0);
-        println!("{} bytes are free", free(&disk));
-        process = Process::spawn_with(&data_dir, tomorrow, &arguments);
-        let client = Client::connect(process.listening());
-        assert_eq!(told(&client.verify(&person.number, TODAY, None).await), "CONFIRMED");
+        let ballast = Ballast::leave(&registry.disk, 0);
+        println!("{} bytes are free", free(&registry.disk));
+        let client;
+        (process, client) = registry.serve(tomorrow);
+        is_confirmed(&client, &registry.person).await;
         writes_are(&process, NotServing).await;
         assert_eq!(client.head().await, head, "no day was opened");
-        let drafts: Vec<_> =
-            files(&data_dir).into_iter().filter(|file| file.extension() == Some("tmp".as_ref())).collect();
+        let drafts: Vec<_> = files_below(&registry.data_dir)
+            .into_iter()
+            .filter(|file| file.extension() == Some("tmp".as_ref()))
+            .collect();
         assert!(drafts.is_empty(), "{drafts:?}");
         drop(ballast);
         writes_are(&process, Serving).await;
@@ -205,16 +213,15 @@ async fn a_disk_without_a_free_byte_keeps_nobody_from_starting() {
     process.stop();
 
     // Without an index as well: a small log is folded in memory.
-    fs::remove_dir_all(data_dir.join("index")).unwrap();
-    fs::create_dir(data_dir.join("index")).unwrap();
-    let ballast = Ballast::leave(&disk, 0);
-    let process = Process::spawn_with(&data_dir, "2026-03-05", &arguments);
-    let client = Client::connect(process.listening());
-    assert_eq!(told(&client.verify(&person.number, TODAY, None).await), "CONFIRMED");
+    fs::remove_dir_all(registry.data_dir.join("index")).unwrap();
+    fs::create_dir(registry.data_dir.join("index")).unwrap();
+    let ballast = Ballast::leave(&registry.disk, 0);
+    let (process, client) = registry.serve("2026-03-05");
+    is_confirmed(&client, &registry.person).await;
     process.kill();
     drop(ballast);
-    let (process, client) = Process::start(&data_dir, "2026-03-05");
+    let (process, client) = Process::start(&registry.data_dir, "2026-03-05");
     assert_eq!(client.head().await, head, "nothing is lost");
     process.stop();
-    fs::remove_dir_all(&data_dir).unwrap();
+    fs::remove_dir_all(&registry.data_dir).unwrap();
 }

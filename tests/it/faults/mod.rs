@@ -6,3 +6,12 @@ mod frozen;
 mod full;
 mod power;
 mod writers;
+
+use crate::harness::scenes::Credentialed;
+use crate::harness::words::told;
+use crate::harness::{Client, TODAY};
+
+/// Questions are answered, and rightly.
+async fn is_confirmed(client: &Client, person: &Credentialed) {
+    assert_eq!(told(&client.verify(&person.number, TODAY, None).await), "CONFIRMED");
+}

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use super::is_confirmed;
 use super::writers::{Sent, Writers, account};
 use crate::harness::scenes::Credentialed;
-use crate::harness::words::told;
 use crate::harness::{Client, Process, TODAY};
 
 const WRITERS: usize = 16;
@@ -90,7 +90,7 @@ async fn after_a_power_cut_nothing_acknowledged_is_missing_and_nobody_has_to_hel
     for cut in 0..=cuts {
         let disk = Disk::mounted();
         let (process, client) = Process::start(&disk.data(), TODAY);
-        assert_eq!(told(&client.verify(&person.number, TODAY, None).await), "CONFIRMED");
+        is_confirmed(&client, &person).await;
         if cut > 0 {
             settle(&client, before, &mut left).await;
         }
@@ -152,7 +152,7 @@ async fn a_disk_that_turns_read_only_ends_the_program_with_one_line_that_says_so
 
     let disk = Disk::mounted();
     let (process, client) = Process::start(&disk.data(), TODAY);
-    assert_eq!(told(&client.verify(&person.number, TODAY, None).await), "CONFIRMED");
+    is_confirmed(&client, &person).await;
     settle(&client, before, &mut left).await;
     process.stop();
 }

@@ -17,6 +17,9 @@ pub mod scenes;
 pub mod server;
 pub mod words;
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 pub use self::bytes_listener::BytesListener;
 pub use self::client::{Accepted, Call, Client, Mutation};
 pub use self::process::Process;
@@ -28,3 +31,9 @@ pub const TODAY: &str = "2026-03-02";
 
 /// A number that is on no certificate, though it could be.
 pub const NOT_ON_FILE: &str = "CPS-0000-0000-0";
+
+/// Every file below a directory.
+pub fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
