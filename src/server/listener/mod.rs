@@ -84,14 +84,7 @@ impl Listener {
                 Ok(accepted) => accepted,
                 Err(error) if is_of_the_peer(&error) => continue,
                 Err(error) => {
-                    if let Some(times) = exhausted.met() {
-                        tracing::warn!(
-                            event = "accept_failed",
-                            times,
-                            error = &error as &dyn std::error::Error,
-                            "cannot accept connections"
-                        );
-                    }
+                    warn_of_refused_accept(&exhausted, &error);
                     tokio::time::sleep(EXHAUSTED).await;
                     continue;
                 }
@@ -118,14 +111,7 @@ impl Listener {
                     handshakes.spawn(self.clone().meet(stream, address, stranger, place, worker));
                 }
                 Err(error) => {
-                    if let Some(times) = exhausted.met() {
-                        tracing::warn!(
-                            event = "accept_failed",
-                            times,
-                            error = &error as &dyn std::error::Error,
-                            "cannot accept a connection"
-                        );
-                    }
+                    warn_of_refused_accept(&exhausted, &error);
                 }
             }
         }
@@ -225,6 +211,18 @@ fn instant(second: i64) -> Instant {
 fn is_of_the_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// Logs that the machine refuses a connection: now and then, as long as it does.
+fn warn_of_refused_accept(exhausted: &Trouble, error: &io::Error) {
+    if let Some(times) = exhausted.met() {
+        tracing::warn!(
+            event = "accept_failed",
+            times,
+            error = error as &dyn std::error::Error,
+            "cannot accept a connection"
+        );
+    }
 }
 
 #[cfg(test)]
