@@ -154,7 +154,7 @@ impl Init {
                  Ask it as the registrar:\n{call}\
                  Let in another client (--token gives it a token instead of a certificate):\n  \
                  cpss-registry init {directory} --client region-1-hr --role provider --provider region-1-cmhc\n\n\
-                 {directory}/ca.key signs clients: whoever has it can be anyone. Keep it off this machine between times.\n",
+                 {directory}/ca.key signs clients: with it anyone can make a certificate for any client. Keep it off this machine when not in use.\n",
                 indented(&setup::address_and_pin(&self.directory)?)
             ),
         })

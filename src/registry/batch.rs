@@ -46,8 +46,8 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// An empty batch on top of the head. No record is dated at or before `not_before`. The files seen lately are those
-    /// of the head.
+    /// An empty batch on top of the head. No record is dated at or before `not_before`. The cache holds the
+    /// files as the head has them.
     pub(super) fn new(
         shared: &'a Arc<Shared>,
         head: Head,

@@ -17,7 +17,7 @@ impl Registry {
         self.hand_in(submission, None).await?.await
     }
 
-    /// Waits for a place, of those for whoever has many commands. It is taken until the one is answered that it is for.
+    /// Waits for one of the places for callers with many commands. It is taken until its command is answered.
     pub async fn place(&self) -> Option<Place> {
         Arc::clone(&self.places).acquire_owned().await.ok().map(Place)
     }

@@ -46,13 +46,13 @@ pub(super) struct Shared {
     pub(super) is_prefaced: AtomicBool,
     pub(super) head: ArcSwap<Head>,
     pub(super) published: watch::Sender<Revision>,
-    /// The newest records, for whoever watches.
+    /// The newest records, shared by all watchers.
     pub(super) recent_records: RecentRecords,
     pub(super) timeline_cache: TimelineCache,
     pub(super) providers: papaya::HashMap<ProviderId, ResidentProvider, RandomState>,
     /// Their ids, in order.
     pub(super) provider_ids: RwLock<BTreeSet<ProviderId>>,
-    /// What was worked out of the past lately.
+    /// Results about the past, cached.
     pub(super) historical_cache: HistoricalCache,
     /// Every provider that ever had an identifier.
     pub(super) identifiers: papaya::HashMap<Identifier, Vec<ProviderId>, RandomState>,

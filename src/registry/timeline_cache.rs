@@ -50,7 +50,7 @@ pub(super) enum Looked<'a> {
     Here(&'a ResidentCredential),
     /// It was never issued.
     Unknown,
-    /// Whoever wants to know has to ask the disk.
+    /// Only the disk can tell.
     NotHere,
 }
 

@@ -137,7 +137,7 @@ impl Writer {
         Ok(self.store)
     }
 
-    /// An empty batch on top of what is published. If it is not committed, what was seen lately is read again.
+    /// An empty batch on top of what is published. If it is not committed, the cached files are read again.
     pub(super) fn new_batch<'s>(&mut self, shared: &'s Arc<Shared>) -> Result<Batch<'s>, ReadError> {
         let head = Head::clone(&shared.head.load());
         Batch::new(shared, head, self.store.answered_through(), self.specialist_cache.take())

@@ -154,7 +154,7 @@ async fn serve(mut incoming: mpsc::Receiver<Connection>, listener: GrpcListener,
             Some(_) = connections.join_next() => {}
         }
     }
-    // One that was handed over just now is told that the server drains, as the others are.
+    // A connection that was just handed over learns that the server drains, as the others do.
     incoming.close();
     while let Some(connection) = incoming.recv().await {
         connections.spawn(begin(connection));

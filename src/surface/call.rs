@@ -90,7 +90,7 @@ fn framed(message: &Bytes) -> Bytes {
     frame.freeze()
 }
 
-/// The messages that answer a call. Let go of before its end, the call is canceled. A message counts against the client's
+/// The messages that answer a call. Dropping them before the end cancels the call. A message counts against the client's
 /// quota until it is dropped.
 #[derive(Debug)]
 pub struct Answers {

@@ -138,7 +138,7 @@ fn day_asked(snapshot: &Snapshot, field: impl Display, as_of: Option<Day>) -> Re
     snapshot.day_asked(as_of).map_err(|_| status::invalid_field(&field.to_string(), no_today))
 }
 
-/// What a caller is told when it cannot be kept that an instant was answered for: the answer might change then.
+/// The refusal of a question by time whose instant cannot be stored: its answer might change later.
 fn not_kept(error: &std::io::Error) -> Status {
     static NOT_KEPT: Trouble = Trouble::new();
     if let Some(times) = NOT_KEPT.met() {

@@ -1,4 +1,4 @@
-//! What a client is told when it may call. All of it is read from the files, so that it holds also where they were edited.
+//! What a new client needs to call. All of it is read from the files, so that it is right after they were edited.
 
 use std::path::Path;
 

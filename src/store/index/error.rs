@@ -9,7 +9,7 @@ use crate::store::log::ReadError;
 use crate::store::record::Undecodable;
 
 /// The index cannot answer or take records. Unless a record was offered out of order: end the process, and the next start
-/// makes the index anew.
+/// rebuilds the index.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// sled refused.

@@ -8,7 +8,7 @@
 //! sled makes nothing durable and does not notice all damage when it opens its files. So its files are never opened
 //! again: each start makes new ones, and folds what is in no base from the log. What is damaged is never believed. Each
 //! block of a base and each page of sled carries a checksum; where one is wrong, or the disk fails, the index has failed.
-//! The process ends then, and the next start makes the index anew.
+//! The process ends then, and the next start rebuilds the index.
 
 mod bulk_build;
 pub(super) mod clean_shutdown;
