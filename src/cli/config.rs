@@ -5,21 +5,29 @@ use std::collections::BTreeMap;
 
 use super::failure::Failure;
 use super::{Outcome, print, print_json};
-use crate::server::config::{Config, Flags, Mistake};
+use crate::server::config::{Config, Flags, Mistake, example};
 
 /// Print the configuration that `serve` would run with, each value with where it came from
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  cpss-registry config --check --config /etc/cpss-registry/config.toml")]
+#[command(after_help = EXAMPLE)]
 pub struct ShowConfig {
     #[command(flatten)]
     flags: Flags,
     /// Only validate; this also opens, writes and syncs the file of the audit, as serve does
     #[arg(long)]
     check: bool,
+    /// Print an example configuration file instead: every key, with what it means and its default
+    #[arg(long, conflicts_with_all = ["check", "json"])]
+    example: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
+
+const EXAMPLE: &str = "\
+Examples:
+  cpss-registry config --check --config /etc/cpss-registry/config.toml
+  cpss-registry config --example";
 
 #[derive(Serialize)]
 struct Shown<'a> {
@@ -41,6 +49,10 @@ struct Wrong {
 
 impl ShowConfig {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
+        if self.example {
+            print(&example())?;
+            return Ok(Outcome::Done);
+        }
         match Config::read(&self.flags) {
             Ok(config) if self.check => match config.check_audit() {
                 Ok(()) => self.print_check(Vec::new())?,

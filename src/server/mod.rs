@@ -169,7 +169,7 @@ pub async fn run(
     let writer = tokio::task::spawn_blocking(move || writer.join());
     tokio::pin!(writer);
 
-    let (audit, audit_thread) = Audit::start(config.audit.clone(), clock::now, vital.part("audit"))?;
+    let (audit, audit_thread) = Audit::start(config.audit(), clock::now, vital.part("audit"))?;
     ops.registry.store(Some(Arc::new(registry.clone())));
     let access = AccessLog::start(std::io::stderr(), clock::now, vital.part("access log"));
     let (access, access_thread) = access.map_err(ServeError::Access)?;
@@ -202,7 +202,7 @@ pub async fn run(
     calendar.abort();
     drop(scrub);
     watch.inspect(JoinHandle::abort);
-    warn_of_calls_cut_off(threads.end(config.drain, signals.next(), &limits.calls).await);
+    warn_of_calls_cut_off(threads.end(config.drain_seconds, signals.next(), &limits.calls).await);
     ops.registry.store(None);
     registry.close().await;
     let ended = match early {
@@ -256,11 +256,11 @@ async fn held<T>(alive: Alive, part: impl Future<Output = T>) -> T {
 
 /// How connections are taken, and what keeps that up to date: nothing does on a development server.
 fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Listener, Option<Watch>), ServeError> {
-    let shares = Quotas::new(config.limits);
-    let Some(access) = &config.access else {
+    let shares = Quotas::new(config.limits());
+    let Some(access) = config.access() else {
         return Ok((Listener { tls: None, identities: Identities::Dev, shares }, None));
     };
-    let watch = Watch::begin(access, metrics)?;
+    let watch = Watch::begin(&access, metrics)?;
     let door = Listener { tls: Some(Arc::clone(&watch.tls)), identities: watch.identities.clone(), shares };
     Ok((door, Some(watch)))
 }
@@ -306,7 +306,7 @@ fn close(store: Store) {
         tracing::warn!(
             event = "index_not_closed",
             error = &error as &dyn std::error::Error,
-            "the index was not closed cleanly: the next start folds it again cleanly: the next start folds it again"
+            "the index was not closed cleanly: the next start folds it again"
         );
     }
 }

@@ -1,40 +1,12 @@
 //! Putting a configuration together: flags over a file over defaults, every mistake kept.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
 
+use super::key::Key;
 use super::value::{Form, Value, wanted};
-use super::{Access, Config, Flags, Mistake, Origin, Setting, clients};
-use crate::registry::clock;
-use crate::rules;
-use crate::server::listener::certificates::CertificateFiles;
-
-/// The keys of a file. What only a development server does is asked for by flags alone.
-const KEYS: &[&str] = &[
-    "listen",
-    "ops_listen",
-    "tls_cert",
-    "tls_key",
-    "client_ca",
-    "clients",
-    "data_dir",
-    "registry",
-    "rules_dir",
-    "disk_reserve_bytes",
-    "disk_reserve_percent",
-    "drain_seconds",
-    "open_days_through",
-    "audit_file",
-    "audit_file_mib",
-    "audit_files",
-    "calls_per_second",
-    "calls_burst",
-    "connections_per_client",
-    "streams_per_client",
-    "longest_call_seconds",
-];
+use super::{Mistake, Origin, Setting};
 
 /// What a file gives for a key.
 struct Given {
@@ -85,11 +57,9 @@ impl Reading {
         for (line, key, value) in entries {
             let key = key.into_inner().into_owned();
             // A misspelt key is never silently without effect.
-            if !KEYS.contains(&key.as_str()) {
-                self.mistake(
-                    format!("{path}:{line}"),
-                    format!("unknown key `{key}`; the keys are {}", KEYS.join(", ")),
-                );
+            if !Key::NAMES.contains(&key.as_str()) {
+                let message = format!("unknown key `{key}`; the keys are {}", Key::NAMES.join(", "));
+                self.mistake(format!("{path}:{line}"), message);
                 continue;
             }
             let (text, form) = match value.into_inner() {
@@ -102,7 +72,7 @@ impl Reading {
         }
     }
 
-    fn mistake(&mut self, place: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn mistake(&mut self, place: impl Into<String>, message: impl Into<String>) {
         self.mistakes.push(Mistake { place: place.into(), message: message.into() });
     }
 
@@ -133,47 +103,6 @@ impl Reading {
         value
     }
 
-    /// The files that say who may call: all that are needed, or none on a development server.
-    pub(super) fn take_access(&mut self, flags: &Flags) -> Option<Access> {
-        let mistakes = self.mistakes.len();
-        let certificate: Option<PathBuf> = self.take("tls_cert", "--tls-cert", &flags.tls_cert, None);
-        let key: Option<PathBuf> = self.take("tls_key", "--tls-key", &flags.tls_key, None);
-        let client_ca: Option<PathBuf> = self.take("client_ca", "--client-ca", &flags.client_ca, None);
-        let clients: Option<PathBuf> = self.take("clients", "--clients", &flags.clients, None);
-        let given = [("tls_cert", &certificate), ("tls_key", &key), ("client_ca", &client_ca), ("clients", &clients)];
-        if flags.dev {
-            for (name, _) in given.into_iter().filter(|(_, path)| path.is_some()) {
-                self.mistake(self.place_of(name), "not with --dev, which speaks plaintext and knows no clients");
-            }
-            return None;
-        }
-        let is_missing = |(name, path): &(&str, &Option<PathBuf>)| *name != "client_ca" && path.is_none();
-        let missing: Vec<_> = given.into_iter().filter(is_missing).map(|(name, _)| name).collect();
-        if !missing.is_empty() && self.mistakes.len() == mistakes {
-            let message = "needed to serve without --dev; `cpss-registry init DIR` makes all that is";
-            self.mistake(missing.join(", "), message);
-        }
-        Some(Access {
-            certificates: CertificateFiles { certificate: certificate?, key: key?, client_ca },
-            clients: clients?,
-        })
-    }
-
-    /// What is wrong with the files that say who may call.
-    fn check_access(&mut self, access: &Access) {
-        if let Err(error) = access.certificates.read(clock::now()) {
-            self.mistake(self.place_of("tls_cert"), with_source(&error));
-        }
-        match clients::read(&access.clients) {
-            Ok(clients) if clients.has_certificates() && access.certificates.client_ca.is_none() => {
-                let message = "has clients with certificates, and no client_ca says whose certificates are believed";
-                self.mistake(self.place_of("clients"), message);
-            }
-            Ok(_) => {}
-            Err(mistakes) => self.mistakes.extend(mistakes),
-        }
-    }
-
     /// What a flag without a value says. The file has no such keys.
     pub(super) fn take_switch(&mut self, key: &'static str, flag: &'static str, is_on: bool) -> bool {
         let origin = if is_on { Origin::Flag(flag) } else { Origin::Default };
@@ -181,36 +110,8 @@ impl Reading {
         is_on
     }
 
-    /// What no value shows alone.
-    pub(super) fn check(&mut self, config: &Config) {
-        if config.listen == config.ops_listen && config.listen.port() != 0 {
-            self.mistake(self.place_of("ops_listen"), "the same address as listen");
-        }
-        if config.dev {
-            for (key, address) in [("listen", config.listen), ("ops_listen", config.ops_listen)] {
-                if !address.ip().is_loopback() {
-                    let message = format!("{address} is not a loopback address, and --dev serves anyone who connects");
-                    self.mistake(self.place_of(key), message);
-                }
-            }
-        }
-        for (flag, is_given) in [("--today", config.today.is_some()), ("--no-sample", config.no_sample)] {
-            if is_given && !config.dev {
-                self.mistake(flag, "only with --dev");
-            }
-        }
-        if let Some(access) = &config.access {
-            self.check_access(access);
-        }
-        if let Some(directory) = &config.rules_dir
-            && let Err(error) = rules::in_directory(directory)
-        {
-            self.mistake(self.place_of("rules_dir"), with_source(&error));
-        }
-    }
-
     /// Where a value in effect was given.
-    fn place_of(&self, key: &str) -> String {
+    pub(super) fn place_of(&self, key: &str) -> String {
         match self.settings.iter().find(|setting| setting.key == key).map(|setting| &setting.origin) {
             Some(Origin::Flag(flag)) => (*flag).to_owned(),
             Some(Origin::File(_)) => self.place_in_file(key),
@@ -218,12 +119,13 @@ impl Reading {
         }
     }
 
+    /// Whether a file gives a value for a key.
+    pub(super) fn file_gives(&self, key: &str) -> bool {
+        self.given.contains_key(key)
+    }
+
     fn place_in_file(&self, key: &str) -> String {
         let line = self.given.get(key).map_or(1, |given| given.line);
         format!("{}:{line}", self.path)
     }
-}
-
-pub(super) fn with_source(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }

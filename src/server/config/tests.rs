@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::key::Key;
 use super::*;
 use crate::server::setup::{self, Setup};
 
@@ -34,14 +35,36 @@ fn set_up(directory: &Path) -> Flags {
 }
 
 #[test]
+fn the_example_file_is_the_one_that_the_table_gives() {
+    assert!(
+        include_str!("../../../deploy/config.example.toml") == example(),
+        "write it again: cargo run -- config --example > deploy/config.example.toml"
+    );
+}
+
+#[test]
 fn the_example_shows_the_defaults() {
     let directory = tempfile::tempdir().unwrap();
     let flags = set_up(directory.path());
-    let content = include_str!("../../../deploy/config.example.toml");
-    let example = read("example.toml", content, flags.clone()).unwrap();
+    let shown = read("example.toml", &example(), flags.clone()).unwrap();
     let defaults = Config::read(&flags).unwrap();
     let values = |config: &Config| config.settings().iter().map(|s| (s.key, s.value.clone())).collect::<Vec<_>>();
-    assert_eq!(values(&example), values(&defaults));
+    assert_eq!(values(&shown), values(&defaults));
+}
+
+#[test]
+fn the_example_gives_every_key_a_value_that_can_be_read() {
+    let (directory, rules) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // The directories and files of the example are not on this machine.
+    let flags = Flags { rules_dir: some(rules.path().to_str().unwrap()), ..set_up(directory.path()) };
+    let lines = example().lines().map(|line| line.trim_start_matches("# ").to_owned()).collect::<Vec<_>>();
+    let entries: Vec<_> = lines.into_iter().filter(|line| line.contains(" = ")).collect();
+    assert_eq!(entries.len(), Key::NAMES.len());
+    let config = read("example.toml", &entries.join("\n"), flags).unwrap();
+    let of_file = config.settings().iter().filter(|setting| Key::NAMES.contains(&setting.key));
+    let unset: Vec<_> =
+        of_file.filter(|setting| setting.origin == Origin::Default).map(|setting| setting.key).collect();
+    assert_eq!(unset, [""; 0]);
 }
 
 #[test]

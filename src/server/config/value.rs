@@ -1,6 +1,7 @@
 //! The types of values that a configuration has: how each is read, and how it is shown.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,27 +67,16 @@ impl Value for Duration {
     }
 }
 
-/// How many: from 1 to 65,536.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Count(pub(super) u32);
-
-impl Count {
-    /// So many MiB, in bytes.
-    pub(super) fn bytes_of_mib(self) -> u64 {
-        u64::from(self.0) << 20
-    }
-}
-
-impl Value for Count {
+impl Value for NonZeroU32 {
     const FORMS: &'static [Form] = &[Form::Number];
 
     fn read(text: &str) -> Result<Self, String> {
-        let count = text.parse().ok().filter(|count| (1..=65_536).contains(count));
-        count.map(Count).ok_or_else(|| format!("`{text}` is not a number from 1 to 65536"))
+        let count = text.parse().ok().filter(|count: &NonZeroU32| count.get() <= 65_536);
+        count.ok_or_else(|| format!("`{text}` is not a number from 1 to 65536"))
     }
 
     fn show(&self) -> Option<String> {
-        Some(self.0.to_string())
+        Some(self.to_string())
     }
 }
 

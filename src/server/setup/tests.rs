@@ -35,7 +35,7 @@ fn what_is_set_up_can_be_served_with_and_its_secrets_are_the_owners() {
     assert_eq!(config(&directory).map(|config| config.dev), Ok(false));
     add_client(&directory, &client("region-1-hr", "provider", false)).unwrap();
     let token = add_client(&directory, &client("medicaid", "payer", true)).unwrap();
-    let access = config(&directory).unwrap().access.unwrap();
+    let access = config(&directory).unwrap().access().unwrap();
     assert_eq!(Clients::read(&files::read(&access.clients).unwrap()).unwrap().count(), 3);
 
     let Credentials::Token { token } = token else { panic!("a token was asked for: {token:?}") };

@@ -41,7 +41,7 @@ impl TestServer {
 
     /// The same, with the rule files of a directory beside the shipped ones.
     pub async fn start_with(data: TempDir, today: &str, rules: Option<&Path>) -> TestServer {
-        TestServer::start_as(data, today, Flags { rules: text(rules), ..Flags::default() }).await
+        TestServer::start_as(data, today, Flags { rules_dir: text(rules), ..Flags::default() }).await
     }
 
     /// The same, with reads written down elsewhere than in its data directory.

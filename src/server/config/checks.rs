@@ -1,0 +1,78 @@
+//! What no value shows alone: values that must agree, and files that must be readable and fit together.
+
+use super::reading::Reading;
+use super::{Access, Config, Flags, clients};
+use crate::registry::clock;
+use crate::rules;
+
+impl Reading {
+    /// What no value shows alone.
+    pub(super) fn check(&mut self, config: &Config, flags: &Flags) {
+        if config.listen == config.ops_listen && config.listen.port() != 0 {
+            self.mistake(self.place_of("ops_listen"), "the same address as listen");
+        }
+        if config.dev {
+            for (key, address) in [("listen", config.listen), ("ops_listen", config.ops_listen)] {
+                if !address.ip().is_loopback() {
+                    let message = format!("{address} is not a loopback address, and --dev serves anyone who connects");
+                    self.mistake(self.place_of(key), message);
+                }
+            }
+        }
+        for (flag, is_given) in [("--today", config.today.is_some()), ("--no-sample", config.no_sample)] {
+            if is_given && !config.dev {
+                self.mistake(flag, "only with --dev");
+            }
+        }
+        self.check_access(config, flags);
+        if let Some(directory) = &config.rules_dir
+            && let Err(error) = rules::in_directory(directory)
+        {
+            self.mistake(self.place_of("rules_dir"), with_source(&error));
+        }
+    }
+
+    /// The files that say who may call: all that are needed, or none on a development server.
+    fn check_access(&mut self, config: &Config, flags: &Flags) {
+        let keys = [
+            ("tls_cert", &flags.tls_cert),
+            ("tls_key", &flags.tls_key),
+            ("client_ca", &flags.client_ca),
+            ("clients", &flags.clients),
+        ];
+        let (given, missing): (Vec<_>, Vec<_>) =
+            keys.into_iter().partition(|(key, flag)| flag.is_some() || self.file_gives(key));
+        if config.dev {
+            for (key, _) in given {
+                self.mistake(self.place_of(key), "not with --dev, which speaks plaintext and knows no clients");
+            }
+        } else if let Some(access) = config.access() {
+            self.check_access_files(&access);
+        } else {
+            let missing: Vec<_> = missing.into_iter().map(|(key, _)| key).filter(|key| *key != "client_ca").collect();
+            if !missing.is_empty() {
+                let message = "needed to serve without --dev; `cpss-registry init DIR` makes all that is";
+                self.mistake(missing.join(", "), message);
+            }
+        }
+    }
+
+    /// What is wrong with the files that say who may call.
+    fn check_access_files(&mut self, access: &Access) {
+        if let Err(error) = access.certificates.read(clock::now()) {
+            self.mistake(self.place_of("tls_cert"), with_source(&error));
+        }
+        match clients::read(&access.clients) {
+            Ok(clients) if clients.has_certificates() && access.certificates.client_ca.is_none() => {
+                let message = "has clients with certificates, and no client_ca says whose certificates are believed";
+                self.mistake(self.place_of("clients"), message);
+            }
+            Ok(_) => {}
+            Err(mistakes) => self.mistakes.extend(mistakes),
+        }
+    }
+}
+
+pub(super) fn with_source(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
