@@ -22,10 +22,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     serve_written(&contract.file_descriptor_set(), "VerificationService");
     fs::write(out.join("v1_values.rs"), values_of_enums(&contract.file_descriptor_set(), "ms.dmh.credential.v1"))?;
 
-    // `PersonalFields` has a `Debug` of its own that shows nothing.
+    // What can be redacted has a `Debug` of its own that shows nothing.
+    let personal = ["PersonalFields", "PersonalPart", "SealedRecord"];
     let stored = compile(STORED)?.file_descriptor_set();
     fs::write(out.join("storage_values.rs"), values_of_enums(&stored, "ms.dmh.credential.storage.v1"))?;
-    tonic_prost_build::configure().skip_debug(["ms.dmh.credential.storage.v1.PersonalFields"]).compile_fds(stored)?;
+    tonic_prost_build::configure()
+        .skip_debug(personal.map(|message| format!("ms.dmh.credential.storage.v1.{message}")))
+        .compile_fds(stored)?;
     Ok(())
 }
 

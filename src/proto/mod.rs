@@ -68,3 +68,15 @@ impl std::fmt::Debug for storage::PersonalFields {
         f.write_str("PersonalFields(redacted)")
     }
 }
+
+impl std::fmt::Debug for storage::PersonalPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PersonalPart(redacted)")
+    }
+}
+
+impl std::fmt::Debug for storage::SealedRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SealedRecord({})", self.revision)
+    }
+}

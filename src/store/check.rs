@@ -14,7 +14,7 @@ use super::index::{Index, IndexError, OpenIndexError};
 use super::log::offline_reader::{Frames, SegmentFile};
 use super::log::{Damage, OfflineLog, ReadError, ReadLog as _};
 use super::progress::{OnStep, Step, Unit};
-use super::record;
+use super::record::{self, Hash};
 use super::{DamageNote, StoreOptions};
 use crate::domain::id::Revision;
 
@@ -116,10 +116,16 @@ pub fn check(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) 
 /// Checks every frame of a log, and every record in it.
 pub fn check_log(log: &OfflineLog, on_step: &mut OnStep<'_>) -> Result<Checked, CheckError> {
     let step = Step { doing: "checking the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
-    let mut checking =
-        Checking { step, next: Revision(1), recorded_at: Timestamp::MIN, records: 0, findings: Vec::new() };
+    let mut checking = Checking {
+        step,
+        next: Revision(1),
+        chain: None,
+        recorded_at: Timestamp::MIN,
+        records: 0,
+        findings: Vec::new(),
+    };
     for (at, segment) in log.segments().iter().enumerate() {
-        let frames = log.frames(segment)?;
+        let frames = log.frames(segment)?.building_on(checking.chain);
         checking.segment(segment, frames, at + 1 == log.segments().len(), on_step)?;
     }
     Ok(Checked {
@@ -135,6 +141,8 @@ pub fn check_log(log: &OfflineLog, on_step: &mut OnStep<'_>) -> Result<Checked, 
 struct Checking {
     step: Step,
     next: Revision,
+    /// The chain up to the end of the segment before; none behind a damaged one.
+    chain: Option<Hash>,
     recorded_at: Timestamp,
     records: u64,
     findings: Vec<Finding>,
@@ -161,14 +169,10 @@ impl Checking {
             self.damaged(&frames.damaged("the segment does not follow the one before it"));
         }
         loop {
-            let begin = frames.damaged("a record's length is wrong");
             match frames.read() {
                 Ok(Some(whole)) => {
                     self.step.done += whole.bytes.len() as u64;
-                    match whole.records() {
-                        Ok(records) => records.into_iter().for_each(|(revision, bytes)| self.record(revision, bytes)),
-                        Err(_) => self.damaged(&begin),
-                    }
+                    whole.frame.records.into_iter().for_each(|(revision, bytes)| self.record(revision, bytes));
                     on_step(self.step);
                 }
                 Ok(None) => break,
@@ -183,6 +187,7 @@ impl Checking {
             }
         }
         self.next = frames.next();
+        self.chain = frames.chain().filter(|_| self.findings.is_empty());
         Ok(())
     }
 

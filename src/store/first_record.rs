@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::data_dir::{DataDir, DataDirError, check_format_of, disk, refuse_unless_registry};
+use super::data_dir::{DataDir, DataDirError, disk, format_of, refuse_unless_registry};
 use super::disk::Disk;
 use super::index::clean_shutdown;
 use super::log::{holds_no_record, published_head};
@@ -16,10 +16,16 @@ pub(super) fn open_with_log(on: &dyn Disk, root: &Path) -> Result<DataDir, DataD
     DataDir::open(root)
 }
 
+/// The same for a registry that may be in an earlier format.
+pub(super) fn open_with_log_to_upgrade(on: &dyn Disk, root: &Path) -> Result<DataDir, DataDirError> {
+    refuse_without_log(on, root)?;
+    DataDir::open_to_upgrade(root)
+}
+
 /// Makes sure that a directory holds a registry that this program knows, with its log, without touching it.
 pub(super) fn refuse_without_log(on: &dyn Disk, root: &Path) -> Result<(), DataDirError> {
     refuse_unless_registry(root)?;
-    check_format_of(root)?;
+    format_of(root)?;
     let log = root.join("log");
     if !holds_no_record(on, &log).map_err(disk("read", &log))? {
         return Ok(());

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::data_dir::DataDirError;
+use super::data_dir::{DataDirError, log_form_of};
 use super::disk::RealDisk;
 use super::first_record::refuse_without_log;
 use super::log::{OfflineLog, ReadError, ReadLog as _};
@@ -38,7 +38,7 @@ pub fn holds_registry(data_dir: &Path) -> bool {
 /// The id of the registry in a data directory. Another process may be serving it.
 pub fn registry_id(data_dir: &Path) -> Result<Uuid, IdentityError> {
     refuse_without_log(&RealDisk, data_dir)?;
-    id_in(&OfflineLog::up_to(&data_dir.join("log"), Revision(1))?)
+    id_in(&OfflineLog::up_to(&data_dir.join("log"), Revision(1), log_form_of(data_dir)?)?)
 }
 
 /// The id of the registry with this log.

@@ -34,13 +34,17 @@ use crate::domain::record::Record;
 use answered::Answered;
 pub use damage_note::DamageNote;
 use data_dir::DataDir;
+use data_dir::LAYOUT_VERSION;
 pub use data_dir::{DataDirError, Key, Unfinished};
 use disk::{Disk, RealDisk};
-use first_record::open_with_log;
+use first_record::open_with_log_to_upgrade;
 pub use identity::{IdentityError, holds_registry, registry_id};
 use index::{Index, IndexOptions, OpenIndexError, Progress};
+use log::upgrade::UpgradeError;
 use log::{AppendError, FileLog, Log, LogOptions, OpenLogError, ReadError, ReadLog};
 pub use rebuild::{RebuildError, rebuild};
+pub use record::Salts;
+use record::Tip;
 
 /// Which registry is opened. A new one needs an empty directory, or none, and is named for the command that makes it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,6 +70,8 @@ pub struct StoreOptions {
     /// The key for digests of requests that a new registry is given; none: one that nobody can guess. It is for
     /// invented registries, which are to be the same every time.
     pub new_request_key: Option<Key>,
+    /// Where the salts of records come from.
+    pub salts: Salts,
     /// Whether a registry that has lost its key is given a new one.
     pub replaces_lost_key: bool,
 }
@@ -82,6 +88,9 @@ pub enum OpenError {
     /// The index shows a loss, or cannot be made.
     #[error(transparent)]
     Index(#[from] OpenIndexError),
+    /// The log is of format 1 and was not rewritten.
+    #[error("the log is of format 1 and could not be rewritten in the format of this program")]
+    Upgrade(#[from] UpgradeError),
 }
 
 impl OpenError {
@@ -90,6 +99,7 @@ impl OpenError {
         matches!(
             self,
             OpenError::Log(OpenLogError::Damaged(_) | OpenLogError::LostRecords { .. })
+                | OpenError::Upgrade(UpgradeError::Open(OpenLogError::Damaged(_) | OpenLogError::LostRecords { .. }))
                 | OpenError::Index(OpenIndexError::LostRecords { .. } | OpenIndexError::Log(ReadError::Damaged(_)))
         )
     }
@@ -116,6 +126,9 @@ pub fn published_head(data_dir: &Path) -> io::Result<Option<Revision>> {
 pub struct Store {
     log: Box<dyn Log>,
     index: Arc<Index>,
+    /// The last record that was decided on, or found at the start.
+    tip: Tip,
+    salts: Salts,
     request_key: Key,
     answered: Answered,
     /// It keeps other processes out until the store is closed.
@@ -149,12 +162,16 @@ impl Store {
             }
             found => found?,
         };
+        if directory.format() < LAYOUT_VERSION {
+            upgrade(&disk, &directory, &options.salts)?;
+        }
         let log = FileLog::open(disk, &directory.log(), options.log)?;
         let reader = log.reader();
         let index = Index::open(&directory.index(), options.index, &*reader, progress)?;
         let answered = Answered::read(directory.root());
+        let (tip, salts) = (log.tip(), options.salts);
         let (log, index) = (Box::new(log), Arc::new(index));
-        Ok(Store { log, index, request_key, answered, directory, unfinished })
+        Ok(Store { log, index, tip, salts, request_key, answered, directory, unfinished })
     }
 
     /// Makes a new registry one that opens again, durably. Does nothing for one that was there.
@@ -169,14 +186,17 @@ impl Store {
 
     /// The last durable record.
     pub fn head(&self) -> Revision {
-        self.log.head()
+        self.tip.revision
     }
 
     /// Makes consecutive records durable as one batch and gives the new head. Then [`Index::fold`] them.
     pub fn commit(&mut self, records: &[Record]) -> Result<Revision, AppendError> {
         let Some(first) = records.first() else { return Ok(self.head()) };
-        let batch: Vec<_> = records.iter().map(record::encode).collect();
-        self.log.append(first.revision.previous(), &batch)
+        let sealed = |record: &Record| Ok(record::encode(record, &self.salts.salt(record.revision)?));
+        let batch = records.iter().map(sealed).collect::<io::Result<Vec<_>>>().map_err(AppendError::NotWritten)?;
+        let after = Tip { revision: first.revision.previous(), ..self.tip };
+        self.tip = self.log.append(&after, &batch)?;
+        Ok(self.head())
     }
 
     /// Whether there is room for more records.
@@ -230,12 +250,25 @@ impl Store {
     }
 }
 
+/// Rewrites the log of a directory of format 1, once. The index stays: the records are the same. The new format is
+/// written last; what a kill leaves is rewritten from there on.
+fn upgrade(disk: &Arc<dyn Disk>, directory: &DataDir, salts: &Salts) -> Result<(), OpenError> {
+    tracing::info!(event = "log_upgrade_started", "the log is of format 1: rewriting it once");
+    log::upgrade::upgrade(Arc::clone(disk), &directory.log(), &mut |revision, bytes| {
+        let record = record::decode(revision, bytes)?;
+        Ok(record::encode(&record, &salts.salt(revision)?))
+    })?;
+    directory.write_current_format()?;
+    tracing::info!(event = "log_upgraded", "the log was rewritten in format 2");
+    Ok(())
+}
+
 fn take(on: &dyn Disk, root: &Path, mode: OpenMode) -> Result<(DataDir, Option<Unfinished>), DataDirError> {
     let begin = |by| DataDir::begin(root, by).map(|(directory, unfinished)| (directory, Some(unfinished)));
     match mode {
-        OpenMode::Existing => Ok((open_with_log(on, root)?, None)),
+        OpenMode::Existing => Ok((open_with_log_to_upgrade(on, root)?, None)),
         OpenMode::New(by) => begin(by),
-        OpenMode::ExistingOrNew(by) => match open_with_log(on, root) {
+        OpenMode::ExistingOrNew(by) => match open_with_log_to_upgrade(on, root) {
             Err(none) if none.is_no_registry() => begin(by),
             opened => Ok((opened?, None)),
         },

@@ -61,7 +61,7 @@ fn log_bytes(data: &Path) -> Vec<u8> {
 
 fn records(data: &Path) -> Vec<Record> {
     let log = FileLog::open(Arc::new(RealDisk), &data.join("log"), LogOptions::default()).unwrap();
-    let read = log.reader().read(Revision(1), log.head());
+    let read = log.reader().read(Revision(1), log.tip().revision);
     read.map(|record| record.unwrap()).map(|(revision, bytes)| decode(revision, &bytes).unwrap()).collect()
 }
 

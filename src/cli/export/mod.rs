@@ -89,7 +89,7 @@ impl Export {
 
     fn open_backup(&self, backup: &Path, progress: &mut Progress) -> Result<OfflineLog, Failure> {
         let verified = verify(backup, &mut |step| progress.show(step)).map_err(BackupError::from);
-        let log = verified.and_then(|manifest| Ok(log_of_backup(backup, &manifest)?));
+        let log = verified.and_then(|manifest| log_of_backup(backup, &manifest));
         log.map_err(|error| not_exported(&error))
     }
 

@@ -12,6 +12,7 @@ use crate::domain::id::{FactId, Revision};
 use crate::registry::{Content, Numbers, Opened, Options, Registry, Submission, SubmitError};
 use crate::store::disk::simulated::{Call, Fault, SimulatedDisk};
 use crate::store::log::{FileLog, Log as _, LogOptions};
+use crate::store::record::sealed;
 use crate::store::{OpenMode, StoreOptions};
 
 const PACE: Pace = Pace { bytes_per_second: u64::MAX, rest: Duration::ZERO, rest_after_refusal: Duration::ZERO };
@@ -30,8 +31,8 @@ fn a_scrub_goes_on_after_damage_and_says_when_all_is_whole_again() {
     let disk = SimulatedDisk::new(1);
     let options = LogOptions { segment_bytes: 1_000, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let mut log = FileLog::open(Arc::new(disk.clone()), Path::new("/log"), options).unwrap();
-    for revision in 0..100 {
-        log.append(Revision(revision), &[vec![7; 90]]).unwrap();
+    for _ in 0..100 {
+        log.append(&log.tip(), &[sealed(vec![7; 90])]).unwrap();
     }
     let (tell, told) = mpsc::channel();
     disk.fail(&[Fault::Every(Call::Read, io::ErrorKind::Other, 0)]);
@@ -76,7 +77,7 @@ fn a_scrub_that_breaks_off_is_begun_again() {
 
 /// The registry in a directory, opened.
 fn open(directory: &Path, mode: OpenMode) -> Opened {
-    let log = LogOptions { segment_bytes: 300, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
+    let log = LogOptions { segment_bytes: 700, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let options = Options {
         data_dir: directory.to_owned(),
         registry: None,
@@ -124,12 +125,12 @@ async fn close_once_a_scrub_has_passed(opened: Opened, note: &Path) {
     close(opened).await;
 }
 
-/// Damages a closed segment. Returns its file, and what it was.
+/// Damages a closed segment before its last frame. Returns its file, and what it was.
 fn damage(directory: &Path) -> (PathBuf, Vec<u8>) {
     let segment = second_segment(directory);
     let whole = fs::read(&segment).unwrap();
     let mut bent = whole.clone();
-    bent[whole.len() / 2] ^= 4;
+    bent[whole.len() / 4] ^= 4;
     fs::write(&segment, bent).unwrap();
     (segment, whole)
 }

@@ -31,9 +31,9 @@ use crate::domain::rule_sets::RuleSet;
 use crate::domain::standing::Standing;
 use crate::registry::clock::{Clock, NoTimeZone};
 use crate::registry::{Content, LoadBatch, LoadError, LoadOptions, Loader, Numbers, Receipt, Submission, SubmitError};
-use crate::store::StoreOptions;
 use crate::store::index::IndexOptions;
 use crate::store::progress::{OnStep, Step, Unit};
+use crate::store::{Salts, StoreOptions};
 
 /// How many records are made durable at once.
 const BATCH: usize = 4096;
@@ -134,6 +134,7 @@ pub fn generate(
                 ..IndexOptions::default()
             },
             new_request_key: Some(key),
+            salts: Salts::Seeded(key),
             ..StoreOptions::default()
         },
         begins_at: story.clock.day_ends_at(options.begins_on.previous()),

@@ -14,7 +14,7 @@ use crate::store::data_dir::{DataDir, DataDirError, sync_directory, write_durabl
 use crate::store::disk::RealDisk;
 use crate::store::first_record::open_with_log;
 use crate::store::log::offline_reader::SegmentFile;
-use crate::store::log::{Damage, OfflineLog, ReadError, ReadLog as _};
+use crate::store::log::{Damage, Form, OfflineLog, ReadError, ReadLog as _};
 
 /// What was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub fn accept_loss(data_dir: &Path, after: Revision, now: Timestamp) -> Result<A
     if let Some(set_aside) = accepted_before(data_dir, after)? {
         return Err(LossError::AcceptedBefore { after, set_aside });
     }
-    let log = OfflineLog::up_to(&directory.log(), after).map_err(BackupError::from)?;
+    let log = OfflineLog::up_to(&directory.log(), after, Form::Current).map_err(BackupError::from)?;
     let epoch = Uuid::new_v4();
     let set_aside = data_dir.join("set-aside").join(epoch.to_string());
     fs::create_dir_all(&set_aside).map_err(disk("made", &set_aside))?;
@@ -93,17 +93,17 @@ pub fn accept_loss(data_dir: &Path, after: Revision, now: Timestamp) -> Result<A
 
 /// The last record before the first damage, if there is any.
 fn readable(log: &Path) -> Result<(Revision, Option<Damage>), BackupError> {
-    let mut next = Revision(1);
+    let (mut next, mut chain) = (Revision(1), None);
     let log = OfflineLog::listed(log)?;
     for segment in log.segments() {
-        let mut frames = log.frames(segment)?;
+        let mut frames = log.frames(segment)?.building_on(chain);
         if segment.first != next {
             return Ok((next.previous(), Some(frames.damaged("the segment does not follow the one before it"))));
         }
         loop {
             match frames.read() {
                 Ok(Some(_)) => next = frames.next(),
-                Ok(None) => break,
+                Ok(None) => break chain = frames.chain(),
                 Err(ReadError::Damaged(damage)) => return Ok((next.previous(), Some(damage))),
                 Err(error) => return Err(error.into()),
             }

@@ -8,6 +8,7 @@
 
 mod accept_loss;
 mod apart;
+mod earlier_format;
 mod manifest;
 mod restore;
 mod rewrite;
@@ -60,6 +61,9 @@ pub enum BackupError {
     /// The backup is not what its manifest says.
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes for the salts of records")]
+    NoRandomness(#[source] io::Error),
     /// There is nothing to copy.
     #[error("the log holds no record yet")]
     NoRecords,

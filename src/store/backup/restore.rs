@@ -83,8 +83,9 @@ fn why(cut: Cut, last: &Revision) -> String {
 fn copy(log: &OfflineLog, to: &Path, cut: Cut, on_step: &mut OnStep<'_>) -> Result<Rewriting, BackupError> {
     let mut step = Step { doing: "restoring the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
     let mut rewriting = Rewriting::new(to, "log", cut);
+    let mut chain = None;
     for segment in log.segments() {
-        let mut frames = log.frames(segment)?;
+        let mut frames = log.frames(segment)?.building_on(chain);
         if segment.first != rewriting.tail().revision.next() {
             return Err(frames.damaged("the segment does not follow the one before it").into());
         }
@@ -97,6 +98,7 @@ fn copy(log: &OfflineLog, to: &Path, cut: Cut, on_step: &mut OnStep<'_>) -> Resu
                 return Ok(rewriting);
             }
         }
+        chain = frames.chain();
         if rewriting.tail().revision == log.head() {
             break;
         }

@@ -1,5 +1,5 @@
-//! A history written anew: its frames as they were, up to where it is cut, and behind them the record that begins an
-//! epoch.
+//! A history rewritten: its frames as they were, up to where it is cut, and behind them the record that begins an epoch.
+//! Frames of format 1 are rewritten in the current form, record by record.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write as _};
@@ -13,9 +13,10 @@ use super::{BackupError, Cut, disk};
 use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::id::Revision;
 use crate::domain::record::{Foreseen, Record, instant_after};
+use crate::store::log::AppendError;
 use crate::store::log::frame;
 use crate::store::log::offline_reader::{SegmentFile, WholeFrame};
-use crate::store::record;
+use crate::store::record::{self, Salt, Salts, Tip};
 
 /// The last record of a history that is being read, and the epoch it belongs to.
 #[derive(Clone, Debug)]
@@ -79,13 +80,15 @@ pub(super) struct Rewriting {
     cut: Cut,
     draft: Option<Draft>,
     tail: Tail,
+    /// The chain of what was kept.
+    tip: Tip,
     is_cut: bool,
 }
 
 impl Rewriting {
     pub fn new(directory: &Path, extension: &'static str, cut: Cut) -> Rewriting {
         let directory = directory.to_owned();
-        Rewriting { directory, extension, cut, draft: None, tail: Tail::new(), is_cut: false }
+        Rewriting { directory, extension, cut, draft: None, tail: Tail::new(), tip: Tip::ORIGIN, is_cut: false }
     }
 
     /// The last record that was kept.
@@ -100,9 +103,10 @@ impl Rewriting {
 
     /// Takes note of a segment that stays where it is.
     pub fn pass(&mut self, whole: &WholeFrame<'_>) -> Result<(), BackupError> {
-        for (revision, bytes) in records_of(whole)? {
-            self.tail.take(&record::decode(revision, bytes)?);
+        for (revision, bytes) in &whole.frame.records {
+            self.tail.take(&record::decode(*revision, bytes)?);
         }
+        self.tip = reached(whole).unwrap_or(self.tip);
         Ok(())
     }
 
@@ -118,9 +122,9 @@ impl Rewriting {
 
     /// Keeps a frame, or the records of it before the cut: byte for byte as they were, in a frame of their own.
     pub fn keep(&mut self, whole: &WholeFrame<'_>) -> Result<(), BackupError> {
-        let records = records_of(whole)?;
-        let mut kept = 0;
-        for (revision, bytes) in &records {
+        let records = &whole.frame.records;
+        let mut kept = Vec::with_capacity(records.len());
+        for (revision, bytes) in records {
             let record = record::decode(*revision, bytes)?;
             self.is_cut = match self.cut {
                 Cut::Nowhere => false,
@@ -131,37 +135,48 @@ impl Rewriting {
                 break;
             }
             self.tail.take(&record);
-            kept += 1;
+            kept.push(match whole.frame.link {
+                Some(_) => bytes.to_vec(),
+                None => record::encode(&record, &salt_of(record.revision)?),
+            });
         }
-        let Some(draft) = &mut self.draft else { return Ok(()) };
-        if kept == records.len() {
-            return draft.write(whole.bytes);
+        match reached(whole).filter(|_| kept.len() == records.len()) {
+            Some(tip) => {
+                self.tip = tip;
+                self.draft.as_mut().map_or(Ok(()), |draft| draft.write(whole.bytes))
+            }
+            None if kept.is_empty() => Ok(()),
+            None => self.write_frame(&kept),
         }
-        let before: Vec<_> = records.iter().take(kept).map(|(_, bytes)| bytes.to_vec()).collect();
-        match before.is_empty() {
-            true => Ok(()),
-            false => draft.write(&framed(whole.frame.header.first, &before)?),
-        }
+    }
+
+    /// Writes records in a frame of their own, behind what was kept.
+    fn write_frame(&mut self, records: &[Vec<u8>]) -> Result<(), BackupError> {
+        let unwritten = |what| record::Undecodable { revision: self.tip.revision.next(), what };
+        let (frame, tip) = frame::encode(&self.tip, records).map_err(|error| match error {
+            AppendError::NotARecord(what) => unwritten(what),
+            _ => unwritten("it is larger than a frame of the log can be"),
+        })?;
+        self.tip = tip;
+        self.draft.as_mut().map_or(Ok(()), |draft| draft.write(&frame))
     }
 
     /// Writes the record that begins an epoch, and makes the last file durable. Gives the record's revision.
     pub fn begin_epoch(mut self, epoch: Uuid, why: &str, now: Timestamp) -> Result<Revision, BackupError> {
         let record = epoch_record(&self.tail, epoch, why, now);
-        if let Some(mut draft) = self.draft.take() {
-            draft.write(&framed(record.revision, &[record::encode(&record)])?)?;
-            draft.sync()?;
-        }
+        self.write_frame(&[record::encode(&record, &salt_of(record.revision)?)])?;
+        self.draft.take().map_or(Ok(()), Draft::sync)?;
         Ok(record.revision)
     }
 }
 
-fn records_of<'a>(whole: &'a WholeFrame<'_>) -> Result<Vec<(Revision, &'a [u8])>, BackupError> {
-    whole.records().map_err(|what| record::Undecodable { revision: whole.frame.header.first, what }.into())
+/// The tip that a frame leads to; none if it is of format 1.
+fn reached(whole: &WholeFrame<'_>) -> Option<Tip> {
+    whole.frame.link.map(|link| Tip { revision: whole.frame.header.next().previous(), chain: link.chain })
 }
 
-fn framed(first: Revision, batch: &[Vec<u8>]) -> Result<Vec<u8>, BackupError> {
-    let too_large = record::Undecodable { revision: first, what: "it is larger than a frame of the log can be" };
-    frame::encode(first, batch).ok_or(too_large.into())
+fn salt_of(revision: Revision) -> Result<Salt, BackupError> {
+    Salts::Random.salt(revision).map_err(BackupError::NoRandomness)
 }
 
 /// The record that begins an epoch right after a tail, dated after it whatever the clock says.

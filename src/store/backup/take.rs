@@ -7,21 +7,23 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::apart::refuse_unless_apart;
+use super::earlier_format::keep_earlier_format;
 use super::manifest::{Listed, Manifest, Sha256Text};
 use super::rewrite::{Draft, Tail};
 use super::verify::{VerifyError, compare};
 use super::{BackupError, disk};
 use crate::store::data_dir::{
-    DataDir, DataDirError, FORMAT, Found, MANIFEST, look, mark, request_key_in, sync_directory, unmark, write_durably,
+    DataDir, DataDirError, FORMAT, Found, MANIFEST, look, mark, request_key_in, require_current_format, sync_directory,
+    unmark, write_durably,
 };
 use crate::store::disk::RealDisk;
 use crate::store::first_record::open_with_log;
-use crate::store::log::OfflineLog;
 use crate::store::log::offline_reader::SegmentFile;
+use crate::store::log::{Form, OfflineLog};
 use crate::store::priority::yield_now;
 use crate::store::progress::{OnStep, Step, Unit};
 use crate::store::published_head;
-use crate::store::record::{self, FORMAT_VERSION};
+use crate::store::record::{self, FORMAT_VERSION, Hash};
 
 /// How much of the log is read before others may go first.
 const PIECE: u64 = 16 * 1024;
@@ -44,7 +46,8 @@ const COMMAND: &str = "backup";
 
 /// Copies a registry into a directory that is empty, does not exist, or holds an earlier backup of the same history.
 /// Every frame is checked and every record understood on the way. The earlier backup stays good until the new one is. A
-/// first backup that was cut off is begun anew.
+/// first backup that was cut off is begun again. An earlier backup in an earlier format moves to a directory in this one,
+/// and a full backup is taken.
 pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Result<Taken, BackupError> {
     refuse_unless_apart(target, data_dir)?;
     let (log, lock) = log_of_data_dir(data_dir)?;
@@ -52,7 +55,7 @@ pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Resul
     request_key_in(data_dir)?;
     let earlier = prepare(target)?;
     let mut step = Step { doing: "backing up the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
-    let mut copy = Copying { log: &log, target, earlier, tail: Tail::new(), copied: 0, kept: 0 };
+    let mut copy = Copying { log: &log, target, earlier, tail: Tail::new(), chain: None, copied: 0, kept: 0 };
     let mut files = copy.small_files(data_dir)?;
     for segment in log.segments().iter().filter(|segment| segment.bytes > 0) {
         let done = step.done;
@@ -82,17 +85,18 @@ pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Resul
 }
 
 /// Keeps others from a data directory, as long as it lives.
-pub struct ResponseGuard(#[expect(dead_code, reason = "held, not read")] DataDir);
+pub struct DataDirGuard(#[expect(dead_code, reason = "held, not read")] DataDir);
 
 /// The log of a data directory, and what keeps others from changing it: nothing, if a registry runs on it and only adds
 /// to it. Then it is the log up to the head that the registry published last.
-pub fn log_of_data_dir(data_dir: &Path) -> Result<(OfflineLog, Option<ResponseGuard>), BackupError> {
+pub fn log_of_data_dir(data_dir: &Path) -> Result<(OfflineLog, Option<DataDirGuard>), BackupError> {
     match open_with_log(&RealDisk, data_dir) {
-        Ok(directory) => Ok((OfflineLog::whole(&directory.log())?, Some(ResponseGuard(directory)))),
+        Ok(directory) => Ok((OfflineLog::whole(&directory.log())?, Some(DataDirGuard(directory)))),
         Err(DataDirError::InUse { .. }) => {
+            require_current_format(data_dir)?;
             let log = data_dir.join("log");
             let published = published_head(data_dir).map_err(disk("read", &log.join("head")))?;
-            Ok((OfflineLog::up_to(&log, published.ok_or(BackupError::NoPublishedHead)?)?, None))
+            Ok((OfflineLog::up_to(&log, published.ok_or(BackupError::NoPublishedHead)?, Form::Current)?, None))
         }
         Err(refused) => Err(refused.into()),
     }
@@ -104,7 +108,13 @@ fn prepare(target: &Path) -> Result<Option<Manifest>, BackupError> {
     let earlier = match look(target, MANIFEST)? {
         Found::Whole => {
             let earlier = Manifest::read(target);
-            Some(earlier.map_err(|source| VerifyError::Manifest { backup: target.to_owned(), source })?)
+            let earlier = earlier.map_err(|source| VerifyError::Manifest { backup: target.to_owned(), source })?;
+            if earlier.record_format < FORMAT_VERSION {
+                keep_earlier_format(target, &earlier, COMMAND)?;
+                None
+            } else {
+                Some(earlier)
+            }
         }
         Found::Unfinished(by) if by != COMMAND => return Err(BackupError::TargetTaken(target.to_owned())),
         Found::Foreign(_) => return Err(BackupError::TargetTaken(target.to_owned())),
@@ -128,6 +138,8 @@ struct Copying<'a> {
     target: &'a Path,
     earlier: Option<Manifest>,
     tail: Tail,
+    /// The chain up to the end of the segment before.
+    chain: Option<Hash>,
     copied: usize,
     kept: usize,
 }
@@ -189,7 +201,7 @@ impl Copying<'_> {
         mut draft: Option<&mut Draft>,
         on_bytes: &mut dyn FnMut(u64),
     ) -> Result<Sha256Text, BackupError> {
-        let mut frames = self.log.frames(segment)?;
+        let mut frames = self.log.frames(segment)?.building_on(self.chain);
         if segment.first != self.tail.revision.next() {
             return Err(frames.damaged("the segment does not follow the one before it").into());
         }
@@ -200,10 +212,9 @@ impl Copying<'_> {
             if let Some(earlier) = earlier.filter(|earlier| earlier.bytes == offset) {
                 is_same = Sha256Text::of(hashed.clone()) == earlier.sha256;
             }
-            let begin = frames.damaged("a record's length is wrong");
             let Some(whole) = frames.read()? else { break };
-            for (revision, bytes) in whole.records().map_err(|_| begin)? {
-                self.tail.take(&record::decode(revision, bytes)?);
+            for (revision, bytes) in &whole.frame.records {
+                self.tail.take(&record::decode(*revision, bytes)?);
             }
             hashed.update(whole.bytes);
             if let Some(draft) = &mut draft {
@@ -215,6 +226,7 @@ impl Copying<'_> {
                 yield_now();
             }
         }
+        self.chain = frames.chain();
         if is_same { Ok(Sha256Text::of(hashed)) } else { Err(self.other_history()) }
     }
 

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::BackupError;
 use super::manifest::{Listed, Manifest, ManifestError, Sha256Text};
-use crate::store::data_dir::{DataDirError, check_format_of, disk};
-use crate::store::log::{OfflineLog, ReadError};
+use crate::store::data_dir::{DataDirError, disk, format_of, log_form_of};
+use crate::store::log::OfflineLog;
 use crate::store::priority::yield_now;
 use crate::store::progress::{OnStep, Step, Unit};
 
@@ -46,7 +47,7 @@ pub fn verify(backup: &Path, on_step: &mut OnStep<'_>) -> Result<Manifest, Verif
         step.done += listed.bytes;
         on_step(step);
     }
-    check_format_of(backup)?;
+    format_of(backup)?;
     Ok(manifest)
 }
 
@@ -78,6 +79,6 @@ fn digest_of(file: File, bytes: u64) -> io::Result<Option<Sha256Text>> {
 }
 
 /// The log of a backup whose digests were compared: as much of its segments as the manifest lists.
-pub fn log_of_backup(backup: &Path, manifest: &Manifest) -> Result<OfflineLog, ReadError> {
-    OfflineLog::up_to(&backup.join("log"), manifest.head)
+pub fn log_of_backup(backup: &Path, manifest: &Manifest) -> Result<OfflineLog, BackupError> {
+    Ok(OfflineLog::up_to(&backup.join("log"), manifest.head, log_form_of(backup)?)?)
 }

@@ -31,6 +31,18 @@ pub enum DataDirError {
         /// Its version.
         found: u32,
     },
+    /// An earlier release wrote it, and it is still to be rewritten.
+    #[error(
+        "the data directory {} has format {found}: start this release on it once, which rewrites it in format \
+         {LAYOUT_VERSION}; if its log is damaged, restore a backup, or accept the loss with the release that wrote it",
+        root.display()
+    )]
+    EarlierFormat {
+        /// The directory.
+        root: PathBuf,
+        /// Its version.
+        found: u32,
+    },
     /// Its FORMAT is damaged.
     #[error("{} is damaged: restore the registry from a backup", .0.join(super::FORMAT).display())]
     BadFormat(PathBuf),

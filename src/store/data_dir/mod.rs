@@ -15,9 +15,13 @@ use self::files::make_directory;
 pub(super) use self::files::{remove, sync_directory, write_durably};
 pub use self::unfinished::Unfinished;
 pub(super) use self::unfinished::{Found, look, mark, unmark};
+use super::log::Form;
 
-/// The version of the directory's layout.
-const LAYOUT_VERSION: u32 = 1;
+/// The version of the directory's layout. Version 1 is rewritten when its registry is opened, or restored.
+pub(super) const LAYOUT_VERSION: u32 = 2;
+
+/// The oldest version that is rewritten.
+const OLDEST_VERSION: u32 = 1;
 
 /// The file that says so: with it a directory is a registry.
 pub(super) const FORMAT: &str = "FORMAT";
@@ -37,16 +41,24 @@ pub type Key = [u8; 32];
 /// A data directory that no other process uses, as long as this lives.
 pub(super) struct DataDir {
     root: PathBuf,
+    format: u32,
     /// Held, not read: the lock goes when the last holder is dropped.
     _lock: Arc<File>,
 }
 
 impl DataDir {
-    /// Takes the directory of a registry. Makes nothing.
+    /// Takes the directory of a registry in the format of this program. Makes nothing.
     pub fn open(root: &Path) -> Result<DataDir, DataDirError> {
+        let directory = DataDir::open_to_upgrade(root)?;
+        refuse_earlier(root, directory.format)?;
+        Ok(directory)
+    }
+
+    /// Takes the directory of a registry in this format, or in an earlier one.
+    pub fn open_to_upgrade(root: &Path) -> Result<DataDir, DataDirError> {
         refuse_unless_registry(root)?;
-        let directory = DataDir { root: root.to_owned(), _lock: lock(root)? };
-        check_format_of(root)?;
+        let lock = lock(root)?;
+        let directory = DataDir { root: root.to_owned(), format: format_of(root)?, _lock: lock };
         // A kill may have come between the last two steps of the command that filled it.
         unmark(root);
         Ok(directory)
@@ -68,12 +80,22 @@ impl DataDir {
             tracing::warn!(event = "unfinished_registry_removed", data_dir = %root.display(), "an earlier `{by}` did not finish here: starting over");
         }
         mark(root, by)?;
-        let directory = DataDir { root: root.to_owned(), _lock: lock };
+        let directory = DataDir { root: root.to_owned(), format: LAYOUT_VERSION, _lock: lock };
         for part in [directory.log(), directory.keys()] {
             fs::create_dir(&part).map_err(disk("made", &part))?;
         }
         sync_directory(root).map_err(disk("made durable", root))?;
         Ok((directory, unfinished))
+    }
+
+    /// The version of its layout, when it was opened.
+    pub fn format(&self) -> u32 {
+        self.format
+    }
+
+    /// Says that the directory is in the format of this program.
+    pub fn write_current_format(&self) -> Result<(), DataDirError> {
+        write_format(&self.root)
     }
 
     /// Where it is.
@@ -177,15 +199,29 @@ fn holder(lock: &Path) -> String {
     }
 }
 
-/// Makes sure that this program knows the layout of a directory, a data directory or a backup of one.
-pub(super) fn check_format_of(root: &Path) -> Result<(), DataDirError> {
+/// Makes sure that a directory, a data directory or a backup of one, is in the format of this program.
+pub(super) fn require_current_format(root: &Path) -> Result<(), DataDirError> {
+    refuse_earlier(root, format_of(root)?)
+}
+
+fn refuse_earlier(root: &Path, found: u32) -> Result<(), DataDirError> {
+    if found < LAYOUT_VERSION { Err(DataDirError::EarlierFormat { root: root.to_owned(), found }) } else { Ok(()) }
+}
+
+/// The version of the layout of a directory, a data directory or a backup of one: one that this program knows.
+pub(super) fn format_of(root: &Path) -> Result<u32, DataDirError> {
     let path = root.join(FORMAT);
     let text = fs::read_to_string(&path).map_err(disk("read", &path))?;
     match text.trim().parse() {
-        Ok(LAYOUT_VERSION) => Ok(()),
+        Ok(found @ OLDEST_VERSION..=LAYOUT_VERSION) => Ok(found),
         Ok(found) if found > LAYOUT_VERSION => Err(DataDirError::NewerFormat { root: root.to_owned(), found }),
         _ => Err(DataDirError::BadFormat(root.to_owned())),
     }
+}
+
+/// The forms of frames in the log of a directory, a data directory or a backup of one.
+pub(super) fn log_form_of(root: &Path) -> Result<Form, DataDirError> {
+    Ok(if format_of(root)? < LAYOUT_VERSION { Form::OrFirst } else { Form::Current })
 }
 
 fn write_format(root: &Path) -> Result<(), DataDirError> {

@@ -6,10 +6,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::domain::id::Revision;
 use crate::store::disk::{Disk, DiskFile};
+use crate::store::record::Tip;
 
-use super::frame;
+use super::frame::{self, Form};
 use super::high_water_mark::HighWaterMark;
 use super::open::{self, BeginError, OpenLogError};
 use super::reader::FileReader;
@@ -51,7 +51,7 @@ pub struct FileLog {
     file: Box<dyn DiskFile>,
     /// How long the active segment's file is: behind the last frame there is nothing but zeros.
     room_end: u64,
-    head: Revision,
+    tip: Tip,
     marker: HighWaterMark,
     /// Set when a sync failed: what is on disk is not known any more.
     outcome_unknown: bool,
@@ -60,10 +60,10 @@ pub struct FileLog {
 impl FileLog {
     /// Opens the log in a directory that exists, and begins one if there is none.
     pub fn open(disk: Arc<dyn Disk>, directory: &Path, options: LogOptions) -> Result<FileLog, OpenLogError> {
-        let open::Opened { shared, active, file, head } = open::open(disk, directory)?;
-        let marker = HighWaterMark::open(&*shared.disk, directory, head);
+        let open::Opened { shared, active, file, tip } = open::open(disk, directory, Form::Current)?;
+        let marker = HighWaterMark::open(&*shared.disk, directory, tip.revision);
         let room_end = active.end();
-        Ok(FileLog { shared, options, active, file, room_end, head, marker, outcome_unknown: false })
+        Ok(FileLog { shared, options, active, file, room_end, tip, marker, outcome_unknown: false })
     }
 
     /// Refuses before a file is touched, so that what is there stays readable and the program can still start. Gives what
@@ -108,7 +108,7 @@ impl FileLog {
         self.trim().map_err(refused)?;
         self.sync()?;
         self.marker.sync();
-        let (segment, file) = match open::begin(&self.shared, self.head.next()) {
+        let (segment, file) = match open::begin(&self.shared, self.tip.revision.next()) {
             Ok(begun) => begun,
             Err(BeginError::NotBegun(source)) => return Err(refused(source)),
             Err(BeginError::OutcomeUnknown(source)) => return Err(self.give_up(source)),
@@ -131,22 +131,24 @@ impl FileLog {
 }
 
 impl Log for FileLog {
-    fn head(&self) -> Revision {
-        self.head
+    fn tip(&self) -> Tip {
+        self.tip
     }
 
-    fn append(&mut self, expected_head: Revision, batch: &[Vec<u8>]) -> Result<Revision, AppendError> {
+    fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Tip, AppendError> {
         if self.outcome_unknown {
             return Err(AppendError::OutcomeUnknown(io::Error::other("an earlier sync failed")));
         }
-        if expected_head != self.head {
-            return Err(AppendError::HeadMoved { expected: expected_head, head: self.head });
+        if after.revision != self.tip.revision {
+            return Err(AppendError::HeadMoved { expected: after.revision, head: self.tip.revision });
+        }
+        if after.chain != self.tip.chain {
+            return Err(AppendError::Diverged { at: after.revision });
         }
         if batch.is_empty() {
-            return Ok(self.head);
+            return Ok(self.tip);
         }
-        let first = self.head.next();
-        let frame = frame::encode(first, batch).ok_or(AppendError::TooLarge)?;
+        let (frame, tip) = frame::encode(after, batch)?;
         let size = frame.len() as u64;
         let spare = self.require_room(size)?;
         if self.active.end() > 0 && self.active.end() + size > self.options.segment_bytes {
@@ -159,11 +161,11 @@ impl Log for FileLog {
             });
         }
         self.sync()?;
-        self.active.grow(first, size);
-        self.head = Revision(self.head.0 + batch.len() as u64);
-        self.shared.publish(self.head);
-        self.marker.write(self.head);
-        Ok(self.head)
+        self.active.grow(after.revision.next(), size);
+        self.tip = tip;
+        self.shared.publish(tip.revision);
+        self.marker.write(tip.revision);
+        Ok(tip)
     }
 
     fn close(&mut self) {

@@ -1,32 +1,47 @@
 //! Frames: one batch of records, checked as a whole.
 //!
-//! `len · crc32c · first_revision · count · records`, little-endian; `len` counts what follows the checksum, the checksum
-//! covers everything but itself, and each record is preceded by its length.
+//! `len · crc32c · first_revision · count · chain before · chain · records`, little-endian; `len` counts what follows the
+//! checksum, the checksum covers everything but itself. `chain before` is the chain that the frame builds on and `chain`
+//! that of its last record, so that a frame that is read on its own is checked whole. Each record is preceded by its
+//! length and its digest.
+//!
+//! A frame of format 1 has the same first four fields, and behind them each record with its length alone.
 
+use super::AppendError;
 use crate::domain::id::Revision;
+use crate::store::record::{self, Hash, Tip};
 
-/// The bytes before the records.
+/// The bytes that every form begins with.
 pub(in crate::store) const HEADER_BYTES: usize = 20;
 
 /// The bytes that `len` does not count.
 const UNCOUNTED_BYTES: usize = 8;
 
-/// The frame of a batch; none if it would be too large.
-pub(in crate::store) fn encode(first: Revision, batch: &[Vec<u8>]) -> Option<Vec<u8>> {
-    let records: usize = batch.iter().map(|record| 4 + record.len()).sum();
-    let len = u32::try_from(HEADER_BYTES - UNCOUNTED_BYTES + records).ok()?;
-    let mut frame = Vec::with_capacity(HEADER_BYTES + records);
-    frame.extend(len.to_le_bytes());
-    frame.extend([0; 4]);
-    frame.extend(first.0.to_le_bytes());
-    frame.extend(u32::try_from(batch.len()).ok()?.to_le_bytes());
+/// The bytes of a hash.
+const HASH_BYTES: usize = size_of::<Hash>();
+
+/// The frame of a batch that follows a tip, and the tip that it leads to.
+pub(in crate::store) fn encode(after: &Tip, batch: &[Vec<u8>]) -> Result<(Vec<u8>, Tip), AppendError> {
+    let mut tip = *after;
+    let mut records = Vec::with_capacity(batch.iter().map(|record| 4 + HASH_BYTES + record.len()).sum());
     for record in batch {
-        frame.extend(u32::try_from(record.len()).ok()?.to_le_bytes());
-        frame.extend_from_slice(record);
+        let digest = record::digest(record).map_err(AppendError::NotARecord)?;
+        records.extend(u32::try_from(record.len()).map_err(|_| AppendError::TooLarge)?.to_le_bytes());
+        records.extend(digest);
+        records.extend_from_slice(record);
+        tip = tip.follow(&digest);
     }
-    let crc = checksum(&frame)?;
-    frame.get_mut(4..UNCOUNTED_BYTES)?.copy_from_slice(&crc.to_le_bytes());
-    Some(frame)
+    let size = HEADER_BYTES + 2 * HASH_BYTES + records.len();
+    let len = u32::try_from(size - UNCOUNTED_BYTES).map_err(|_| AppendError::TooLarge)?;
+    let count = u32::try_from(batch.len()).map_err(|_| AppendError::TooLarge)?;
+    let mut rest = Vec::with_capacity(size - UNCOUNTED_BYTES);
+    rest.extend(after.revision.next().0.to_le_bytes());
+    rest.extend(count.to_le_bytes());
+    rest.extend(after.chain);
+    rest.extend(tip.chain);
+    rest.extend(records);
+    let crc = checksum(&len.to_le_bytes(), &rest);
+    Ok(([&len.to_le_bytes()[..], &crc.to_le_bytes(), &rest].concat(), tip))
 }
 
 /// What a frame says of itself, not yet checked.
@@ -59,38 +74,121 @@ impl Header {
     }
 }
 
+/// Which forms of a frame are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// That of this program.
+    Current,
+    /// That and the one of format 1, beside each other: a log that is being rewritten.
+    OrFirst,
+}
+
+/// What a frame has to follow.
+#[derive(Clone, Copy)]
+pub(in crate::store) struct Expected {
+    /// The revision it begins with.
+    pub first: Revision,
+    /// The chain that it builds on, where that is known.
+    pub chain: Option<Hash>,
+    /// The forms it may have.
+    pub form: Form,
+}
+
+impl Expected {
+    /// Of the frame that begins with a revision.
+    pub fn at(first: Revision, form: Form) -> Expected {
+        let chain = (first == Tip::ORIGIN.revision.next()).then_some(Tip::ORIGIN.chain);
+        Expected { first, chain, form }
+    }
+}
+
 /// A frame whose every byte was checked.
 pub(in crate::store) struct Frame<'a> {
     /// What it says of itself.
     pub header: Header,
-    records: &'a [u8],
+    /// Its place in the chain; none in format 1.
+    pub link: Option<Link>,
+    /// Its records, each with its revision.
+    pub records: Vec<(Revision, &'a [u8])>,
+}
+
+/// Where a frame is in the chain.
+#[derive(Clone, Copy)]
+pub(in crate::store) struct Link {
+    /// The chain that it builds on.
+    pub before: Hash,
+    /// The chain of its last record.
+    pub chain: Hash,
 }
 
 impl<'a> Frame<'a> {
-    /// The frame that these bytes begin with, when it is whole and begins with the expected revision.
-    pub fn check(bytes: &'a [u8], expected: Revision) -> Result<Frame<'a>, &'static str> {
-        let header = Header::read(bytes).ok_or("the frame's header is cut off")?;
-        let frame = bytes.get(..header.size).ok_or("the frame is cut off")?;
-        let records = frame.get(HEADER_BYTES..).ok_or("the frame is shorter than its header")?;
-        if checksum(frame) != Some(header.crc) {
-            return Err("the checksum is wrong");
-        }
-        if header.first != expected {
+    /// The frame that these bytes begin with, when it is whole, and follows what is expected: the checksum first, then
+    /// the digest of every record, then the chain.
+    pub fn check(bytes: &'a [u8], expected: Expected) -> Result<Frame<'a>, &'static str> {
+        let (header, body) = envelope(bytes)?;
+        if header.first != expected.first {
             return Err("the frame does not follow the one before it");
         }
-        Ok(Frame { header, records })
+        let frame = match Frame::read(header, body) {
+            Err(reason) if expected.form == Form::OrFirst => Frame::read_first(header, body).ok_or(reason)?,
+            read => read?,
+        };
+        match (frame.link, expected.chain) {
+            (Some(link), Some(chain)) if link.before != chain => Err("the chain does not follow the frame before it"),
+            _ => Ok(frame),
+        }
     }
 
-    /// Its records, each with its revision; none in place of one whose length is wrong.
-    pub fn records(&self) -> impl Iterator<Item = Option<(Revision, &'a [u8])>> {
-        let mut rest = self.records;
-        (0..u64::from(self.header.count)).map(move |at| {
-            let (length, tail) = rest.split_first_chunk()?;
-            let (record, tail) = tail.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    fn read(header: Header, body: &'a [u8]) -> Result<Frame<'a>, &'static str> {
+        let (before, rest) = body.split_first_chunk::<HASH_BYTES>().ok_or(WRONG_LENGTH)?;
+        let (chain, mut rest) = rest.split_first_chunk::<HASH_BYTES>().ok_or(WRONG_LENGTH)?;
+        let mut tip = Tip { revision: header.first.previous(), chain: *before };
+        let mut records = Vec::new();
+        for _ in 0..header.count {
+            let (length, tail) = rest.split_first_chunk().ok_or(WRONG_LENGTH)?;
+            let (digest, tail) = tail.split_first_chunk::<HASH_BYTES>().ok_or(WRONG_LENGTH)?;
+            let (bytes, tail) = tail.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or(WRONG_LENGTH)?;
+            if record::digest(bytes)? != *digest {
+                return Err("the digest of a record is wrong");
+            }
+            tip = tip.follow(digest);
+            records.push((tip.revision, bytes));
             rest = tail;
-            Some((Revision(self.header.first.0 + at), record))
-        })
+        }
+        if tip.chain != *chain {
+            return Err("the chain is wrong");
+        }
+        Ok(Frame { header, link: Some(Link { before: *before, chain: *chain }), records })
     }
+
+    /// The frame in the form of format 1, if its records fill it.
+    fn read_first(header: Header, body: &'a [u8]) -> Option<Frame<'a>> {
+        let mut rest = body;
+        let mut records = Vec::new();
+        for at in 0..u64::from(header.count) {
+            let (length, tail) = rest.split_first_chunk()?;
+            let (bytes, tail) = tail.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            records.push((Revision(header.first.0 + at), bytes));
+            rest = tail;
+        }
+        rest.is_empty().then_some(Frame { header, link: None, records })
+    }
+
+    /// What the next frame has to follow.
+    pub fn expects(&self, form: Form) -> Expected {
+        Expected { first: self.header.next(), chain: self.link.map(|link| link.chain), form }
+    }
+}
+
+const WRONG_LENGTH: &str = "a record's length is wrong";
+
+/// What every form of a frame has around its records, when the checksum is right.
+fn envelope(bytes: &[u8]) -> Result<(Header, &[u8]), &'static str> {
+    let header = Header::read(bytes).ok_or("the frame's header is cut off")?;
+    let frame = bytes.get(..header.size).ok_or("the frame is cut off")?;
+    let body = frame.get(HEADER_BYTES..).ok_or("the frame is shorter than its header")?;
+    let (len, rest) = (frame.get(..4).unwrap_or_default(), frame.get(UNCOUNTED_BYTES..).unwrap_or_default());
+    if checksum(len, rest) == header.crc { Ok((header, body)) } else { Err("the checksum is wrong") }
 }
 
 /// Whether these bytes, which should begin with a frame of revision `expected` and do not, are a write cut short.
@@ -101,7 +199,7 @@ pub(in crate::store) fn is_torn(bytes: &[u8], expected: Revision) -> bool {
         let rest = bytes.get(at..).unwrap_or_default();
         Header::read(rest).is_some_and(|header| {
             let distance = header.first.0.wrapping_sub(expected.0);
-            (at == 0 || (1..=u64::from(u32::MAX)).contains(&distance)) && Frame::check(rest, header.first).is_ok()
+            (at == 0 || (1..=u64::from(u32::MAX)).contains(&distance)) && envelope(rest).is_ok()
         })
     })
 }
@@ -111,16 +209,15 @@ pub(in crate::store) fn is_room(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
 }
 
-/// Whether these bytes end with a whole frame that comes right before a revision.
-pub(super) fn ends_before(bytes: &[u8], next: Revision) -> bool {
-    (0..bytes.len()).any(|at| {
+/// The whole frame that these bytes end with and that comes right before a revision, if there is one.
+pub(super) fn last_before(bytes: &[u8], next: Revision, form: Form) -> Option<Frame<'_>> {
+    (0..bytes.len()).find_map(|at| {
         let rest = bytes.get(at..).unwrap_or_default();
-        Header::read(rest).is_some_and(|header| {
-            header.size == rest.len() && header.next() == next && Frame::check(rest, header.first).is_ok()
-        })
+        let header = Header::read(rest).filter(|header| header.size == rest.len() && header.next() == next)?;
+        Frame::check(rest, Expected { chain: None, ..Expected::at(header.first, form) }).ok()
     })
 }
 
-fn checksum(frame: &[u8]) -> Option<u32> {
-    Some(crc32c::crc32c_append(crc32c::crc32c(frame.get(..4)?), frame.get(UNCOUNTED_BYTES..)?))
+fn checksum(len: &[u8], rest: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(len), rest)
 }

@@ -1,7 +1,8 @@
 //! The log: the truth. Every record, in order, durable before it is acknowledged.
 //!
 //! What it promises: revisions are gap-free from 1; what [`Log::append`] has returned survives a power cut; a batch is
-//! kept whole or not at all; no bad byte is ever taken for a record. The traits are small, so that a database that
+//! kept whole or not at all; no bad byte is ever taken for a record; every batch names the history that it builds on, by
+//! its chain. The traits are small, so that a database that
 //! people already run can be the log: appending at an expected head is a compare-and-swap.
 
 mod file_log;
@@ -11,13 +12,16 @@ pub(in crate::store) mod offline_reader;
 mod open;
 mod reader;
 mod segment;
+pub(in crate::store) mod upgrade;
 
 use std::io;
 use std::sync::Arc;
 
+use super::record::Tip;
 use crate::domain::id::Revision;
 
 pub use file_log::{FileLog, LogOptions};
+pub use frame::Form;
 pub use high_water_mark::published_head;
 pub use offline_reader::OfflineLog;
 pub use open::OpenLogError;
@@ -28,11 +32,11 @@ pub type Records = Box<dyn Iterator<Item = Result<(Revision, Vec<u8>), ReadError
 
 /// The writing end. There is one.
 pub trait Log: Send {
-    /// The last record.
-    fn head(&self) -> Revision;
+    /// The last record, and the chain up to it.
+    fn tip(&self) -> Tip;
 
-    /// Makes a batch of encoded records durable as one, right after `expected_head`, and gives the new head.
-    fn append(&mut self, expected_head: Revision, batch: &[Vec<u8>]) -> Result<Revision, AppendError>;
+    /// Makes a batch of encoded records durable as one, right after the tip `after`, and gives the new tip.
+    fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Tip, AppendError>;
 
     /// Whether there is room for more.
     fn has_room(&self) -> bool;
@@ -69,6 +73,16 @@ pub enum AppendError {
         /// The head there is.
         head: Revision,
     },
+    /// The same head with another history before it: whoever decided the batch did so on other records. Nothing was
+    /// appended, and nothing ever can be: end the process.
+    #[error("the log holds another history up to revision {at} than the batch was decided on")]
+    Diverged {
+        /// The head of both.
+        at: Revision,
+    },
+    /// What is to be appended is no record in its stored form; nothing was appended.
+    #[error("the batch holds something that is no record: {0}")]
+    NotARecord(&'static str),
     /// There is too little room; nothing was appended. Try again when there is more.
     #[error("the disk is too full to append to the log")]
     DiskFull,

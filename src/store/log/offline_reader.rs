@@ -7,8 +7,9 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::domain::id::Revision;
+use crate::store::record::Hash;
 
-use super::frame::{self, Frame, HEADER_BYTES, Header};
+use super::frame::{self, Expected, Form, Frame, HEADER_BYTES, Header};
 use super::{Damage, ReadError, ReadLog, Records};
 
 /// How much of a segment is read at once.
@@ -40,31 +41,37 @@ pub struct OfflineLog {
     directory: PathBuf,
     segments: Vec<SegmentFile>,
     head: Revision,
+    form: Form,
 }
 
 impl OfflineLog {
     /// The log of a directory, whole: up to a torn end, if it has one.
     pub fn whole(directory: &Path) -> Result<OfflineLog, ReadError> {
-        OfflineLog::open(directory, None)
+        OfflineLog::open(directory, None, Form::Current)
     }
 
     /// The log of a directory up to a revision that ends a frame, whoever writes behind it.
-    pub fn up_to(directory: &Path, head: Revision) -> Result<OfflineLog, ReadError> {
-        OfflineLog::open(directory, Some(head))
+    pub fn up_to(directory: &Path, head: Revision, form: Form) -> Result<OfflineLog, ReadError> {
+        OfflineLog::open(directory, Some(head), form)
     }
 
     /// The files of a directory, each to its end, whatever they hold.
     pub fn listed(directory: &Path) -> Result<OfflineLog, ReadError> {
-        Ok(OfflineLog { directory: directory.to_owned(), segments: listed(directory)?, head: Revision::ZERO })
+        Ok(OfflineLog {
+            directory: directory.to_owned(),
+            segments: listed(directory)?,
+            head: Revision::ZERO,
+            form: Form::Current,
+        })
     }
 
     /// Reads the last segment alone; what is damaged before it is found by whoever reads it.
-    fn open(directory: &Path, head: Option<Revision>) -> Result<OfflineLog, ReadError> {
-        let mut log = OfflineLog::listed(directory)?;
+    fn open(directory: &Path, head: Option<Revision>, form: Form) -> Result<OfflineLog, ReadError> {
+        let mut log = OfflineLog { form, ..OfflineLog::listed(directory)? };
         log.segments.retain(|segment| head.is_none_or(|head| segment.first <= head));
         let Some(last) = log.segments.last() else { return Ok(log) };
         let mut frames = log.frames(last)?;
-        while head.is_none_or(|head| frames.next < head.next()) {
+        while head.is_none_or(|head| frames.next() < head.next()) {
             match frames.read() {
                 Ok(Some(_)) => {}
                 Ok(None) if head.is_none() => break,
@@ -78,7 +85,7 @@ impl OfflineLog {
                 Err(error) => return Err(error),
             }
         }
-        let (end, next) = (frames.offset, frames.next);
+        let (end, next) = (frames.offset, frames.next());
         if let Some(last) = log.segments.last_mut() {
             last.bytes = end;
         }
@@ -103,7 +110,7 @@ impl OfflineLog {
             file: BufReader::with_capacity(READ_AT_ONCE, file),
             segment: segment.clone(),
             offset: 0,
-            next: segment.first,
+            expected: Expected::at(segment.first, self.form),
             frame: Vec::new(),
         })
     }
@@ -119,7 +126,15 @@ impl ReadLog for OfflineLog {
         let to = to.min(self.head);
         let first = self.segments.partition_point(|segment| segment.first <= next).saturating_sub(1);
         let log = self.clone();
-        Box::new(OfflineRecords { log, segment: first, frames: None, ready: Vec::new().into_iter(), next, to })
+        Box::new(OfflineRecords {
+            log,
+            segment: first,
+            frames: None,
+            chain: None,
+            ready: Vec::new().into_iter(),
+            next,
+            to,
+        })
     }
 }
 
@@ -144,7 +159,7 @@ pub struct Frames {
     file: BufReader<File>,
     segment: SegmentFile,
     offset: u64,
-    next: Revision,
+    expected: Expected,
     frame: Vec<u8>,
 }
 
@@ -154,13 +169,6 @@ pub struct WholeFrame<'a> {
     pub bytes: &'a [u8],
     /// What it holds.
     pub(in crate::store) frame: Frame<'a>,
-}
-
-impl WholeFrame<'_> {
-    /// Its records, each with its revision.
-    pub fn records(&self) -> Result<Vec<(Revision, &[u8])>, &'static str> {
-        self.frame.records().map(|record| record.ok_or("a record's length is wrong")).collect()
-    }
 }
 
 impl Frames {
@@ -180,17 +188,29 @@ impl Frames {
             return Err(self.damaged("the frame is cut off").into());
         }
         self.fill(header.size)?;
-        let (begin, expected) = (self.offset, self.next);
+        let begin = self.offset;
         let damage = |reason| Damage { segment: self.segment.name(), offset: begin, reason };
-        let frame = Frame::check(&self.frame, expected).map_err(damage)?;
+        let frame = Frame::check(&self.frame, self.expected).map_err(damage)?;
         self.offset += header.size as u64;
-        self.next = frame.header.next();
+        self.expected = frame.expects(self.expected.form);
         Ok(Some(WholeFrame { bytes: &self.frame, frame }))
     }
 
     /// The revision after the last frame read.
     pub fn next(&self) -> Revision {
-        self.next
+        self.expected.first
+    }
+
+    /// The chain up to the last frame read, where it is known.
+    pub fn chain(&self) -> Option<Hash> {
+        self.expected.chain
+    }
+
+    /// The same frames, of which the first has to build on this chain.
+    #[must_use]
+    pub fn building_on(mut self, chain: Option<Hash>) -> Frames {
+        self.expected.chain = chain.or(self.expected.chain);
+        self
     }
 
     /// Where the next frame begins, in bytes.
@@ -212,7 +232,7 @@ impl Frames {
 
     /// Whether what could not be read as a frame is a write cut short.
     pub fn ends_torn(&self) -> Result<bool, ReadError> {
-        Ok(frame::is_torn(&self.rest()?, self.next))
+        Ok(frame::is_torn(&self.rest()?, self.expected.first))
     }
 
     /// The bytes behind the last frame read.
@@ -230,6 +250,8 @@ struct OfflineRecords {
     log: OfflineLog,
     segment: usize,
     frames: Option<Frames>,
+    /// The chain up to the end of the segment before.
+    chain: Option<Hash>,
     ready: std::vec::IntoIter<(Revision, Vec<u8>)>,
     next: Revision,
     to: Revision,
@@ -244,21 +266,20 @@ impl OfflineRecords {
                 let nowhere = || Damage { segment: String::new(), offset: 0, reason: "no segment holds the revision" };
                 let segment = self.log.segments.get(self.segment).ok_or_else(nowhere)?;
                 self.segment += 1;
-                self.frames.insert(self.log.frames(segment)?)
+                self.frames.insert(self.log.frames(segment)?.building_on(self.chain))
             }
         };
-        let begin = frames.damaged("a record's length is wrong");
         let Some(whole) = frames.read()? else {
-            let reached = frames.next;
+            let reached = frames.next();
             let follows = self.log.segments.get(self.segment).is_some_and(|segment| segment.first == reached);
             if !follows {
                 return Err(frames.damaged("the next segment does not follow").into());
             }
+            self.chain = frames.chain();
             self.frames = None;
             return Ok(());
         };
-        let records = whole.records().map_err(|reason| Damage { reason, ..begin })?;
-        let wanted = records.into_iter().filter(|(revision, _)| *revision >= self.next);
+        let wanted = whole.frame.records.into_iter().filter(|(revision, _)| *revision >= self.next);
         self.ready = wanted.map(|(revision, bytes)| (revision, bytes.to_vec())).collect::<Vec<_>>().into_iter();
         Ok(())
     }

@@ -12,9 +12,10 @@ use std::sync::Arc;
 
 use crate::domain::id::Revision;
 use crate::store::disk::{Disk, DiskFile};
+use crate::store::record::{Hash, Tip};
 
 use super::Damage;
-use super::frame::{self, Frame, HEADER_BYTES, Header};
+use super::frame::{self, Expected, Form, Frame, HEADER_BYTES, Header};
 use super::high_water_mark::published_head;
 use super::segment::{Segment, Shared};
 
@@ -56,34 +57,39 @@ pub(super) struct Opened {
     pub active: Arc<Segment>,
     /// and its file.
     pub file: Box<dyn DiskFile>,
-    pub head: Revision,
+    /// The last record. Its chain is right where every frame is of the current form.
+    pub tip: Tip,
 }
 
 /// Opens the log in a directory that exists, and begins one if there is none.
-pub(super) fn open(disk: Arc<dyn Disk>, directory: &Path) -> Result<Opened, OpenLogError> {
+pub(super) fn open(disk: Arc<dyn Disk>, directory: &Path, form: Form) -> Result<Opened, OpenLogError> {
     let shared = Arc::new(Shared::new(disk, directory.to_owned()));
     let published = published_head(&*shared.disk, directory)?.unwrap_or_default();
     let firsts = segments_in(&shared)?;
     let Some((last, closed)) = firsts.split_last() else {
         Ending::of_nothing().refuse_a_loss(published)?;
         let (active, file) = begin(&shared, Revision(1))?;
-        return Ok(publish(shared, active, file, Revision::ZERO));
+        return Ok(publish(shared, active, file, Tip::ORIGIN));
     };
     if let Some(first) = firsts.first().filter(|first| **first != Revision(1)) {
         return Err(damage(&Segment::new(*first), 0, "the segments before it are missing").into());
     }
+    let mut expected = Expected::at(Revision(1), form);
     for (first, next) in closed.iter().zip(firsts.iter().skip(1)) {
-        shared.add(Arc::new(closed_segment(&shared, *first, *next)?));
+        let (segment, chain) = closed_segment(&shared, *first, *next, form)?;
+        expected = Expected { first: *next, chain, form };
+        shared.add(Arc::new(segment));
     }
-    let (active, file, next) = settle(&shared, Segment::new(*last), published)?;
-    Ok(publish(shared, active, file, next.previous()))
+    let (active, file, next) = settle(&shared, Segment::new(*last), expected, published)?;
+    let tip = Tip { revision: next.first.previous(), chain: next.chain.unwrap_or(Tip::ORIGIN.chain) };
+    Ok(publish(shared, active, file, tip))
 }
 
-fn publish(shared: Arc<Shared>, active: Segment, file: Box<dyn DiskFile>, head: Revision) -> Opened {
+fn publish(shared: Arc<Shared>, active: Segment, file: Box<dyn DiskFile>, tip: Tip) -> Opened {
     let active = Arc::new(active);
     shared.add(Arc::clone(&active));
-    shared.publish(head);
-    Opened { shared, active, file, head }
+    shared.publish(tip.revision);
+    Opened { shared, active, file, tip }
 }
 
 fn damage(segment: &Segment, offset: u64, reason: &'static str) -> Damage {
@@ -123,7 +129,7 @@ pub(in crate::store) fn holds_no_record(disk: &dyn Disk, directory: &Path) -> io
     let size = file.size()?;
     let header = Header::read(&read(&*file, 0, size.min(HEADER_BYTES as u64))?);
     let frame = header.map_or(0, |header| size.min(header.size as u64));
-    if Frame::check(&read(&*file, 0, frame)?, first.first).is_ok() {
+    if Frame::check(&read(&*file, 0, frame)?, Expected::at(first.first, Form::OrFirst)).is_ok() {
         return Ok(false);
     }
     let bytes = read(&*file, 0, size)?;
@@ -154,29 +160,34 @@ pub(super) fn begin(shared: &Shared, first: Revision) -> Result<(Segment, Box<dy
     Ok((segment, file))
 }
 
-/// A segment with another one behind it: believed if its last frame is whole and leads there.
-fn closed_segment(shared: &Shared, first: Revision, next: Revision) -> Result<Segment, OpenLogError> {
+/// A segment with another one behind it, and the chain up to its end: believed if its last frame is whole and leads there.
+fn closed_segment(
+    shared: &Shared,
+    first: Revision,
+    next: Revision,
+    form: Form,
+) -> Result<(Segment, Option<Hash>), OpenLogError> {
     let segment = Segment::new(first);
     let file = shared.disk.open(&shared.path(&segment))?;
     let size = file.size()?;
     for end in END_BYTES {
         let end = end.min(size);
-        if frame::ends_before(&read(&*file, size - end, end)?, next) {
-            return Ok(Segment::closed(first, size));
+        if let Some(last) = frame::last_before(&read(&*file, size - end, end)?, next, form) {
+            return Ok((Segment::closed(first, size), last.expects(form).chain));
         }
     }
     // Either its last frame is larger than that, or something is wrong: which, and where, the whole of it tells.
-    let ending = Ending::find(&segment, &read(&*file, 0, size)?);
+    let ending = Ending::find(&segment, &read(&*file, 0, size)?, Expected::at(first, form));
     if let Some(reason) = ending.bad_end {
         return Err(damage(&segment, segment.end(), reason).into());
     }
-    if ending.next != next {
+    if ending.next.first != next {
         return Err(damage(&Segment::new(next), 0, "the segment does not follow the one before it").into());
     }
-    Ok(segment)
+    Ok((segment, ending.next.chain))
 }
 
-fn read(file: &dyn DiskFile, offset: u64, size: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read(file: &dyn DiskFile, offset: u64, size: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(size).map_err(io::Error::other)?];
     file.read_exact_at(&mut bytes, offset)?;
     Ok(bytes)
@@ -187,8 +198,8 @@ struct Ending {
     segment: String,
     /// Where its whole frames end.
     offset: u64,
-    /// The revision after the last of them.
-    next: Revision,
+    /// What would follow the last of them.
+    next: Expected,
     /// What is wrong behind them, if anything is there.
     bad_end: Option<&'static str>,
 }
@@ -196,18 +207,19 @@ struct Ending {
 impl Ending {
     /// Of a log without segments.
     fn of_nothing() -> Ending {
-        Ending { segment: Segment::new(Revision(1)).name(), offset: 0, next: Revision(1), bad_end: None }
+        let next = Expected::at(Revision(1), Form::Current);
+        Ending { segment: Segment::new(Revision(1)).name(), offset: 0, next, bad_end: None }
     }
 
     /// Reads every frame of a segment into its extent, up to a bad one, if any.
-    fn find(segment: &Segment, bytes: &[u8]) -> Ending {
-        let mut next = segment.first;
+    fn find(segment: &Segment, bytes: &[u8], expected: Expected) -> Ending {
+        let mut next = Expected { first: segment.first, ..expected };
         let mut rest = bytes;
         let bad_end = loop {
             match Frame::check(rest, next) {
                 Ok(frame) => {
-                    segment.grow(next, frame.header.size as u64);
-                    next = frame.header.next();
+                    segment.grow(next.first, frame.header.size as u64);
+                    next = frame.expects(next.form);
                     rest = rest.get(frame.header.size..).unwrap_or_default();
                 }
                 Err(_) if frame::is_room(rest) => break None,
@@ -219,7 +231,7 @@ impl Ending {
 
     /// The published head beyond the end is proof of a loss.
     fn refuse_a_loss(self, published: Revision) -> Result<(), OpenLogError> {
-        let head = self.next.previous();
+        let head = self.next.first.previous();
         if published <= head {
             return Ok(());
         }
@@ -233,16 +245,17 @@ impl Ending {
 fn settle(
     shared: &Shared,
     segment: Segment,
+    expected: Expected,
     published: Revision,
-) -> Result<(Segment, Box<dyn DiskFile>, Revision), OpenLogError> {
+) -> Result<(Segment, Box<dyn DiskFile>, Expected), OpenLogError> {
     let path = shared.path(&segment);
     let file = shared.disk.open(&path)?;
     let mut bytes = read(&*file, 0, file.size()?)?;
-    let ending = Ending::find(&segment, &bytes);
+    let ending = Ending::find(&segment, &bytes, expected);
     let next = ending.next;
     let end = usize::try_from(ending.offset).map_err(io::Error::other)?;
     if let Some(reason) = ending.bad_end
-        && !frame::is_torn(bytes.get(end..).unwrap_or_default(), next)
+        && !frame::is_torn(bytes.get(end..).unwrap_or_default(), next.first)
     {
         return Err(damage(&segment, ending.offset, reason).into());
     }
@@ -267,7 +280,7 @@ fn settle(
 }
 
 /// Writes a copy of a segment, durably. Leaves none behind that is not whole.
-fn write_copy(shared: &Shared, copy: &Path, bytes: &[u8]) -> io::Result<Box<dyn DiskFile>> {
+pub(super) fn write_copy(shared: &Shared, copy: &Path, bytes: &[u8]) -> io::Result<Box<dyn DiskFile>> {
     let file = shared.disk.create_new(copy)?;
     let written = file.write_all_at(bytes, 0).and_then(|()| file.sync_data());
     written.inspect_err(|_| shared.disk.remove(copy).unwrap_or_default())?;

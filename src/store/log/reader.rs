@@ -1,7 +1,7 @@
 //! Reading the segments of a log while it grows.
 //!
 //! Opening the log believes of a closed segment no more than its end; so every frame is checked here, each time, with
-//! the revision that has to come next.
+//! the revision that has to come next, and the chain where the one before it was read too.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::domain::id::Revision;
 use crate::store::disk::DiskFile;
 
-use super::frame::{Frame, HEADER_BYTES, Header};
+use super::frame::{Expected, Form, Frame, HEADER_BYTES, Header};
 use super::segment::{Marks, Segment, Shared};
 use super::{Damage, ReadError, ReadLog, Records};
 
@@ -40,8 +40,8 @@ impl ReadLog for FileReader {
 
 impl FileReader {
     fn records(&self, next: Revision, to: Revision) -> FileRecords {
-        let (place, ready) = (None, VecDeque::new());
-        FileRecords { shared: Arc::clone(&self.0), next, to, place, ready, from_medium: false }
+        let (place, passed, ready) = (None, None, VecDeque::new());
+        FileRecords { shared: Arc::clone(&self.0), next, to, place, passed, ready, from_medium: false }
     }
 }
 
@@ -51,6 +51,8 @@ struct FileRecords {
     next: Revision,
     to: Revision,
     place: Option<Place>,
+    /// What has to follow the frame that was read last, if one was.
+    passed: Option<Expected>,
     ready: VecDeque<Vec<u8>>,
     /// Whether what the operating system remembers of the files does not count.
     from_medium: bool,
@@ -185,16 +187,14 @@ impl FileRecords {
             place.skip(&header);
             header = place.header()?;
         }
-        let checked = Frame::check(place.bytes(header.size)?, header.first).and_then(|frame| {
-            for record in frame.records() {
-                let (revision, bytes) = record.ok_or("a record's length is wrong")?;
-                if revision >= self.next && revision <= self.to {
-                    self.ready.push_back(bytes.to_vec());
-                }
-            }
-            Ok(())
+        let follows = self.passed.filter(|passed| passed.first == header.first);
+        let expected = follows.unwrap_or_else(|| Expected::at(header.first, Form::Current));
+        let checked = Frame::check(place.bytes(header.size)?, expected).map(|frame| {
+            let wanted = frame.records.iter().filter(|(revision, _)| (self.next..=self.to).contains(revision));
+            self.ready.extend(wanted.map(|(_, bytes)| bytes.to_vec()));
+            frame.expects(Form::Current)
         });
-        checked.map_err(|reason| place.damaged(reason))?;
+        self.passed = Some(checked.map_err(|reason| place.damaged(reason))?);
         place.skip(&header);
         self.place = Some(place);
         Ok(())

@@ -136,6 +136,11 @@ impl Shared {
         segments.keys().next_back().copied().unwrap_or(Revision(1))
     }
 
+    /// Every segment, in order.
+    pub fn segments(&self) -> Vec<Arc<Segment>> {
+        self.segments.read().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
+    }
+
     /// The segment that holds a revision, if one does.
     pub fn segment_of(&self, revision: Revision) -> Option<Arc<Segment>> {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);

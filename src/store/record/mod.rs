@@ -1,13 +1,18 @@
 //! The stored form: domain values to bytes, which always succeeds, and bytes to domain values, which is checked.
 //!
-//! A record's names and birth dates are kept together in one part of it, so that they can be redacted without moving a
-//! revision. The forms are the messages of the private package `ms.dmh.credential.storage.v1`; their numbers are spelled
-//! out in `lists`, so that reordering an enum of the domain cannot change what is on disk.
+//! A record is an envelope around two parts: names, birth dates and free text are in the one that can be redacted, with a
+//! salt of its own; everything else is in the other. The forms are the messages of the private package
+//! `ms.dmh.credential.storage.v1`; their numbers are spelled out in `enum_map`, so that reordering an enum of the domain
+//! cannot change what is on disk.
 
 mod change;
+mod digest;
 mod enum_map;
 mod fact;
+mod first_form;
+mod free_text;
 mod parts;
+mod salts;
 mod unreadable;
 
 use jiff::Timestamp;
@@ -18,17 +23,32 @@ use crate::domain::day::Day;
 use crate::domain::fact::{Fact, Recorded};
 use crate::domain::id::{FactId, Revision};
 use crate::domain::record::{Foreseen, Record, RequestKey};
+use crate::proto::storage::sealed_record::Personal;
 use crate::proto::storage::{self, PersonalFields};
 
+#[cfg(test)]
+pub(crate) use digest::sealed;
+pub use digest::{Hash, Tip, digest};
 use parts::missing;
+pub use salts::Salts;
 use unreadable::{Read, Unreadable};
 
 /// The version of the stored form that this program writes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The birth date of a person whose personal fields were taken out: 1899-12-31, the day before the first that a report
 /// or a question may name. So nobody is found by it.
 pub const REDACTED_BIRTH_DATE: Day = Day::from_number(-25_568);
+
+/// What is read of a fact whose personal fields were taken out.
+const REDACTED_FIELDS: PersonalFields = PersonalFields {
+    fact_index: 0,
+    given: String::new(),
+    family: String::new(),
+    suffix: String::new(),
+    birth_date: Some(REDACTED_BIRTH_DATE.number()),
+    text: String::new(),
+};
 
 /// What whoever starts an older program is told.
 const NEWER: &str = "a newer version of this program wrote it: start the release that wrote it, or a later one";
@@ -43,28 +63,27 @@ pub struct Undecodable {
     pub what: &'static str,
 }
 
+/// The random bytes of a record that keep the hash of its personal part from confirming guesses.
+pub type Salt = [u8; 16];
+
 /// The bytes that the log keeps of a record.
-pub fn encode(record: &Record) -> Vec<u8> {
-    let mut personal = Vec::new();
+pub fn encode(record: &Record, salt: &Salt) -> Vec<u8> {
+    let mut fields = Vec::new();
     let facts = (0_u32..).zip(&record.facts).map(|(at, fact)| {
-        let (stored, fields) = fact::stored(at, fact);
-        personal.extend(fields);
+        let (mut stored, personal) = fact::stored(at, fact);
+        let text = free_text::take(&mut stored);
+        let none = || (!text.is_empty()).then(|| PersonalFields { fact_index: at, ..PersonalFields::default() });
+        fields.extend(personal.or_else(none).map(|fields| PersonalFields { text, ..fields }));
         stored
     });
-    let facts = facts.collect();
-    let stored = storage::Record {
-        format_version: FORMAT_VERSION,
-        revision: record.revision.0,
-        recorded_at_nanos: nanos(record.recorded_at),
+    let public = storage::PublicPart {
+        facts: facts.collect(),
         reporter: Some((&record.reporter).into()),
         request: record.request.as_ref().map(|request| storage::RequestKey {
             method: request.method.clone(),
             request_id: request.request_id.as_bytes().to_vec(),
             digest: request.digest.to_vec(),
         }),
-        note: record.note.clone(),
-        facts,
-        personal: (!personal.is_empty()).then_some(storage::Personal { fields: personal, redacted: false }),
         changes: record.changes.iter().map(Into::into).collect(),
         foreseen: Some(storage::record::Foreseen {
             count: record.foreseen.count,
@@ -72,49 +91,73 @@ pub fn encode(record: &Record) -> Vec<u8> {
         }),
         specialist_count: record.specialist_count,
     };
-    stored.encode_to_vec()
+    let personal = storage::PersonalPart { note: record.note.clone(), fields };
+    let salted = [&salt[..], &personal.encode_to_vec()].concat();
+    let sealed = storage::SealedRecord {
+        format_version: FORMAT_VERSION,
+        revision: record.revision.0,
+        recorded_at_nanos: nanos(record.recorded_at),
+        public_part: public.encode_to_vec(),
+        personal: Some(Personal::PersonalPart(salted)),
+    };
+    sealed.encode_to_vec()
 }
 
 /// The record that the log keeps at this revision.
 pub fn decode(revision: Revision, bytes: &[u8]) -> Result<Record, Undecodable> {
-    let stored = storage::Record::decode(bytes).map_err(|_| Undecodable { revision, what: "not a stored record" })?;
-    let record = read_record(stored).map_err(|unreadable| Undecodable { revision, what: unreadable.0 })?;
+    let record = read_record(bytes).map_err(|unreadable| Undecodable { revision, what: unreadable.0 })?;
     if record.revision != revision {
         return Err(Undecodable { revision, what: "it says that it is another revision" });
     }
     Ok(record)
 }
 
-fn read_record(stored: storage::Record) -> Read<Record> {
-    match stored.format_version {
-        FORMAT_VERSION => {}
-        newer if newer > FORMAT_VERSION => return Err(Unreadable(NEWER)),
-        _ => return Err(Unreadable("its format is not one this program knows")),
+fn read_record(bytes: &[u8]) -> Read<Record> {
+    let sealed = storage::SealedRecord::decode(bytes).map_err(|_| Unreadable("not a stored record"))?;
+    match sealed.format_version {
+        FORMAT_VERSION => read_sealed(sealed),
+        first_form::VERSION => first_form::read(bytes),
+        newer if newer > FORMAT_VERSION => Err(Unreadable(NEWER)),
+        _ => Err(Unreadable("its format is not one this program knows")),
     }
-    let personal = stored.personal.unwrap_or_default();
-    let redacted = PersonalFields { birth_date: Some(REDACTED_BIRTH_DATE.number()), ..PersonalFields::default() };
-    let redacted = personal.redacted.then_some(redacted);
-    let mut personal = personal.fields.into_iter().peekable();
-    let mut facts = Vec::with_capacity(stored.facts.len());
-    for (at, fact) in (0_u32..).zip(stored.facts) {
-        let fields = personal.next_if(|fields| fields.fact_index == at).or_else(|| redacted.clone());
-        facts.push(fact::read(fact, fields)?);
+}
+
+fn read_sealed(sealed: storage::SealedRecord) -> Read<Record> {
+    let public = storage::PublicPart::decode(sealed.public_part.as_slice())
+        .map_err(|_| Unreadable("its public part cannot be read"))?;
+    let (personal, redacted) = match missing(sealed.personal, "neither a personal part nor its hash")? {
+        Personal::PersonalPart(salted) => (read_personal(&salted)?, None),
+        Personal::PersonalHash(_) => (storage::PersonalPart::default(), Some(REDACTED_FIELDS)),
+    };
+    let mut fields = personal.fields.into_iter().peekable();
+    let mut facts = Vec::with_capacity(public.facts.len());
+    for (at, mut fact) in (0_u32..).zip(public.facts) {
+        let mut personal = fields.next_if(|fields| fields.fact_index == at).or_else(|| redacted.clone());
+        if let Some(personal) = &mut personal {
+            free_text::put_back(&mut fact, std::mem::take(&mut personal.text));
+        }
+        facts.push(fact::read(fact, personal)?);
     }
-    let foreseen = stored.foreseen.unwrap_or_default();
+    let foreseen = public.foreseen.unwrap_or_default();
     Ok(Record {
-        revision: Revision(stored.revision),
-        recorded_at: instant(stored.recorded_at_nanos)?,
-        reporter: missing(stored.reporter, "no reporter")?.try_into()?,
-        request: stored.request.map(read_request).transpose()?,
-        note: stored.note,
+        revision: Revision(sealed.revision),
+        recorded_at: instant(sealed.recorded_at_nanos)?,
+        reporter: missing(public.reporter, "no reporter")?.try_into()?,
+        request: public.request.map(read_request).transpose()?,
+        note: personal.note,
         facts,
-        changes: stored.changes.into_iter().map(TryInto::try_into).collect::<Read<_>>()?,
+        changes: public.changes.into_iter().map(TryInto::try_into).collect::<Read<_>>()?,
         foreseen: Foreseen {
             count: foreseen.count,
             first: foreseen.first.into_iter().map(TryInto::try_into).collect::<Read<_>>()?,
         },
-        specialist_count: stored.specialist_count,
+        specialist_count: public.specialist_count,
     })
+}
+
+fn read_personal(salted: &[u8]) -> Read<storage::PersonalPart> {
+    let (_, part) = missing(salted.split_first_chunk::<{ size_of::<Salt>() }>(), "a personal part without its salt")?;
+    storage::PersonalPart::decode(part).map_err(|_| Unreadable("its personal part cannot be read"))
 }
 
 fn read_request(stored: storage::RequestKey) -> Read<RequestKey> {

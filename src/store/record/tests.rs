@@ -1,5 +1,7 @@
 //! Every fact and every change, written and read.
 
+use sha2::Digest as _;
+
 use super::*;
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::*;
@@ -7,6 +9,8 @@ use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId
 use crate::domain::name::PersonName;
 use crate::domain::record::{Change, Coverage, ServiceStatus};
 use crate::domain::standing::{Reason, Standing};
+
+const SALT: Salt = [3; 16];
 
 fn day(number: i32) -> Day {
     Day::from_number(number)
@@ -34,7 +38,7 @@ fn target() -> FactId {
 }
 
 fn end() -> PeriodEnd {
-    PeriodEnd { target: target(), last_day: day(-1), reason: "why".into() }
+    PeriodEnd { target: target(), last_day: day(-1), reason: "withdrawn".into() }
 }
 
 fn retraction() -> Retraction {
@@ -85,7 +89,7 @@ fn issuance(basis: IssuanceBasis) -> SpecialistFact {
         rule_set: "cpssp-2025".into(),
         basis,
         findings: Criterion::ALL.iter().copied().zip(outcomes.copied()).collect(),
-        decision_note: "so".into(),
+        decision_note: "one by telephone".into(),
     })
 }
 
@@ -101,7 +105,7 @@ fn specialist_facts() -> Vec<SpecialistFact> {
         SpecialistFact::Retracted(retraction()),
     ];
     facts.extend(IssuanceBasis::ALL.iter().map(|basis| issuance(*basis)));
-    let mut kinds = vec![CredentialPeriodKind::Inactive, CredentialPeriodKind::Limited(String::new())];
+    let mut kinds = vec![CredentialPeriodKind::Inactive, CredentialPeriodKind::Limited("by day only".into())];
     kinds.extend(Designation::ALL.iter().map(|code| CredentialPeriodKind::Designation(*code)));
     kinds.extend(SuspensionBasis::ALL.iter().map(|basis| CredentialPeriodKind::Suspended(*basis)));
     for kind in kinds {
@@ -113,7 +117,7 @@ fn specialist_facts() -> Vec<SpecialistFact> {
         facts.push(SpecialistFact::Acted { number, act, effective_from: day(1) });
     }
     for days in days() {
-        let (provider, position) = (provider(), "Peer".to_owned());
+        let (provider, position) = (provider(), "A. Peer".to_owned());
         facts.push(SpecialistFact::EmploymentStarted { employment, provider, position, supervised: true, days });
         facts.push(SpecialistFact::EmploymentCorrected { employment, days });
     }
@@ -196,10 +200,10 @@ fn assert_same(left: &Record, right: &Record) {
 fn every_fact_and_every_change_is_read_as_it_was_written() {
     for reporter in reporters() {
         let record = Record { reporter, ..record() };
-        assert_same(&decode(record.revision, &encode(&record)).unwrap(), &record);
+        assert_same(&decode(record.revision, &encode(&record, &SALT)).unwrap(), &record);
     }
     let bare = Record { request: None, facts: vec![], changes: vec![], foreseen: Foreseen::default(), ..record() };
-    assert_same(&decode(bare.revision, &encode(&bare)).unwrap(), &bare);
+    assert_same(&decode(bare.revision, &encode(&bare, &SALT)).unwrap(), &bare);
 }
 
 #[test]
@@ -215,7 +219,7 @@ fn every_fact_is_unfiled_as_it_was_filed() {
 #[test]
 fn what_is_cut_off_or_of_another_form_is_refused_without_showing_it() {
     let record = record();
-    let bytes = encode(&record);
+    let bytes = encode(&record, &SALT);
     for length in 0..bytes.len().min(4000) {
         let Err(refusal) = decode(record.revision, &bytes[..length]) else { continue };
         assert_eq!(refusal.revision, record.revision);
@@ -223,15 +227,55 @@ fn what_is_cut_off_or_of_another_form_is_refused_without_showing_it() {
     assert!(decode(Revision(9), &bytes).is_err(), "the record of another revision");
 }
 
+/// The free text of every record and fact here, and names.
+const PERSONAL: [&str; 7] = ["Example", "Ada", "a note", "by day only", "one by telephone", "withdrawn", "A. Peer"];
+
 #[test]
-fn names_and_birth_dates_are_in_one_place_and_in_no_debug_output() {
-    let mut stored = storage::Record::decode(encode(&record()).as_slice()).unwrap();
-    assert!(!format!("{stored:?}").contains("Example"));
-    stored.personal = None;
-    let redacted = stored.encode_to_vec();
-    for trace in ["Example", "Ada"] {
-        assert!(!redacted.windows(trace.len()).any(|part| part == trace.as_bytes()));
+fn what_can_be_redacted_is_in_one_place_and_in_no_debug_output() {
+    let record = record();
+    let bytes = encode(&record, &SALT);
+    let sealed = storage::SealedRecord::decode(bytes.as_slice()).unwrap();
+    let Some(Personal::PersonalPart(personal)) = &sealed.personal else { panic!("a personal part") };
+    let part = storage::PersonalPart::decode(&personal[16..]).unwrap();
+    let shown = format!("{sealed:?} {part:?} {:?}", part.fields);
+    for trace in PERSONAL {
+        let has = |bytes: &[u8]| bytes.windows(trace.len()).any(|part| part == trace.as_bytes());
+        assert!(has(personal) && !has(&sealed.public_part), "{trace}");
+        assert!(!shown.contains(trace), "{trace}");
     }
-    let refusal = decode(Revision(8), &redacted).unwrap_err();
-    assert_eq!(refusal.to_string(), "the record of revision 8 cannot be read: a name or birth date is missing");
+}
+
+#[test]
+fn a_redaction_takes_the_salt_and_leaves_the_digest() {
+    let record = record();
+    let bytes = encode(&record, &SALT);
+    let mut sealed = storage::SealedRecord::decode(bytes.as_slice()).unwrap();
+    let Some(Personal::PersonalPart(personal)) = sealed.personal.take() else { panic!("a personal part") };
+    sealed.personal = Some(Personal::PersonalHash(sha2::Sha256::digest(&personal).to_vec()));
+    let redacted = sealed.encode_to_vec();
+    assert_eq!(digest(&redacted), digest(&bytes));
+    let read = decode(record.revision, &redacted).unwrap();
+    assert_eq!((read.note.as_str(), read.facts.len(), read.changes == record.changes), ("", record.facts.len(), true));
+    let shown = format!("{:?}", read.facts);
+    assert!(PERSONAL.iter().all(|trace| !shown.contains(trace)));
+    sealed.personal = None;
+    assert!(digest(&sealed.encode_to_vec()).is_err() && decode(record.revision, &sealed.encode_to_vec()).is_err());
+}
+
+#[test]
+fn everything_of_a_record_is_in_its_digest() {
+    let of = |record: &Record, salt: &Salt| digest(&encode(record, salt)).unwrap();
+    let first = record();
+    let mut digests = std::collections::BTreeSet::from([of(&first, &SALT), of(&first, &[4; 16])]);
+    let recorded_at = first.recorded_at + jiff::SignedDuration::from_nanos(1);
+    for other in [
+        Record { revision: Revision(9), ..first.clone() },
+        Record { recorded_at, ..first.clone() },
+        Record { note: "another".into(), ..first.clone() },
+        Record { specialist_count: 4, ..first.clone() },
+        Record { facts: first.facts[1..].to_vec(), ..first.clone() },
+    ] {
+        digests.insert(of(&other, &SALT));
+    }
+    assert_eq!(digests.len(), 7);
 }

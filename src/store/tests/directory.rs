@@ -11,12 +11,12 @@ fn a_directory_is_used_by_one_process_and_one_layout() {
     let holder = format!("{} is in use by process {} (", directory.path().display(), std::process::id());
     assert!(refusal.contains(&holder), "{refusal}");
     drop(store);
-    fs::write(directory.path().join("FORMAT"), "2\n").unwrap();
+    fs::write(directory.path().join("FORMAT"), "3\n").unwrap();
     let refusal = open(directory.path()).err().unwrap();
     assert_eq!(
         refusal.to_string(),
         format!(
-            "the data directory {} has format 2 and this program knows format 1: start the release that wrote it, or a \
+            "the data directory {} has format 3 and this program knows format 2: start the release that wrote it, or a \
              later one",
             directory.path().display()
         )

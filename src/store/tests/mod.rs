@@ -21,6 +21,7 @@ mod damage;
 mod data_dir;
 mod directory;
 mod recent;
+mod upgrade;
 mod version;
 
 const METHOD: &str = "/registry.Test/Report";

@@ -21,7 +21,7 @@ use crate::store::{OpenError, OpenMode, Store, StoreOptions, record, registry_id
 const HEAD: u64 = 20;
 
 fn options() -> StoreOptions {
-    let log = LogOptions { segment_bytes: 600, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
+    let log = LogOptions { segment_bytes: 1_100, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     StoreOptions { log, ..StoreOptions::default() }
 }
 
@@ -115,6 +115,41 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// Salts are drawn for each registry, so that two of the same records are two histories.
+#[test]
+fn a_segment_of_another_history_is_found_by_a_check_a_backup_and_an_accepted_loss() {
+    let (scene, other) = (Scene::new(), Scene::new());
+    let mut segments = files(&scene.data().join("log"));
+    segments.retain(|path| path.extension().is_some());
+    let name = segments[1].file_name().unwrap().to_owned();
+    fs::copy(other.data().join("log").join(&name), &segments[1]).unwrap();
+    let first: u64 = segments[1].file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let checked = check(&scene.data(), &options(), &mut |_| {}).unwrap();
+    let [found] = checked.findings.as_slice() else { panic!("{:?}", checked.findings) };
+    assert_eq!(found.reason, "the chain does not follow the frame before it");
+    let refused = backup(&scene.data(), &scene.at("backup"), &mut |_| {}).unwrap_err();
+    assert!(refused.to_string().contains("chain"), "{refused}");
+    let refused = accept_loss(&scene.data(), Revision(HEAD), later()).unwrap_err();
+    assert!(matches!(refused, LossError::NotTheEnd { readable, .. } if readable == Revision(first - 1)), "{refused}");
+}
+
+#[test]
+fn a_restore_to_a_revision_inside_a_frame_keeps_the_chain() {
+    let scene = Scene::new();
+    scene.backup();
+    let chain = |data_dir: &Path, last: usize| {
+        let digests = bytes_of(data_dir).into_iter().take(last).map(|bytes| record::digest(&bytes).unwrap());
+        digests.fold(record::Tip::ORIGIN, |tip, digest| tip.follow(&digest))
+    };
+    for last in [7, 8, 9, 10] {
+        let name = format!("restored-{last}");
+        scene.restore(&name, Cut::After(Revision(last as u64))).unwrap();
+        assert_eq!(chain(&scene.at(&name), last), chain(&scene.data(), last));
+        let checked = check(&scene.at(&name), &options(), &mut |_| {}).unwrap();
+        assert_eq!(checked.findings, []);
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ enum Told {
     OutcomeUnknown,
 }
 
-fn told(outcome: Result<Revision, AppendError>) -> Told {
+fn told(outcome: Result<Tip, AppendError>) -> Told {
     match outcome {
         Ok(_) => Told::Nothing,
         Err(AppendError::DiskFull) => Told::DiskFull,
@@ -53,11 +53,11 @@ fn whoever_appends_is_told_what_the_disk_refused() {
         for (segment_bytes, expected) in [(1 << 20, *with_room), (100, *at_the_end)] {
             let disk = SimulatedDisk::new(1);
             let mut log = open_on(&disk, segment_bytes).unwrap();
-            log.append(Revision(0), &batch(1, 3)).unwrap();
+            log.append(&log.tip(), &batch(1, 3)).unwrap();
             disk.fail(faults);
-            assert_eq!(told(log.append(Revision(3), &batch(2, 3))), expected, "row {row}");
+            assert_eq!(told(log.append(&log.tip(), &batch(2, 3))), expected, "row {row}");
             disk.fail(&[]);
-            let after = told(log.append(log.head(), &batch(3, 1)));
+            let after = told(log.append(&log.tip(), &batch(3, 1)));
             let kept = [batch(1, 3), if expected == Told::Nothing { batch(2, 3) } else { Vec::new() }].concat();
             if expected == Told::OutcomeUnknown {
                 assert_eq!(after, Told::OutcomeUnknown, "row {row}: nothing more is appended");
@@ -81,11 +81,11 @@ fn a_write_that_was_taken_back_stays_so_in_a_segment_that_is_closed_after_it() {
     for seed in 0..40 {
         let disk = SimulatedDisk::new(seed);
         let mut log = open_on(&disk, 400).unwrap();
-        log.append(Revision(0), &batch(1, 3)).unwrap();
+        log.append(&log.tip(), &batch(1, 3)).unwrap();
         disk.fail(&[Fault::Every(Call::Write, EIO, 30)]);
-        assert_eq!(told(log.append(Revision(3), &batch(2, 3))), Told::NotWritten);
+        assert_eq!(told(log.append(&log.tip(), &batch(2, 3))), Told::NotWritten);
         disk.fail(&[]);
-        log.append(Revision(3), &batch(3, 9)).unwrap();
+        log.append(&log.tip(), &batch(3, 9)).unwrap();
         let shown = contents(&log);
         drop(log);
         disk.after_power_cut();
@@ -99,10 +99,10 @@ fn what_was_refused_is_not_there_after_a_power_cut_whichever_call_failed() {
         let disk = SimulatedDisk::new(seed);
         let options = LogOptions { ahead_bytes: 100, ..options(1 << 20) };
         let mut log = FileLog::open(Arc::new(disk.clone()), Path::new(DIRECTORY), options).unwrap();
-        log.append(Revision(0), &batch(1, 3)).unwrap();
+        log.append(&log.tip(), &batch(1, 3)).unwrap();
         // The disk is asked for its space, and takes room ahead and the frame.
         disk.fail(&[Fault::Number(disk.calls() + call, EIO)]);
-        assert_eq!(told(log.append(Revision(3), &batch(2, 9))), Told::NotWritten);
+        assert_eq!(told(log.append(&log.tip(), &batch(2, 9))), Told::NotWritten);
         drop(log);
         disk.after_power_cut();
         let found = contents(&open_on(&disk, 1 << 20).unwrap());
@@ -115,7 +115,7 @@ fn a_call_that_fails_while_opening_fails_the_opening_and_loses_nothing() {
     let disk = SimulatedDisk::new(1);
     let mut log = open_on(&disk, 200).unwrap();
     for seed in 0..9 {
-        log.append(log.head(), &batch(seed, 3)).unwrap();
+        log.append(&log.tip(), &batch(seed, 3)).unwrap();
     }
     let expected = contents(&log);
     drop(log);
@@ -152,7 +152,7 @@ fn a_reader_is_told_which_segment_the_disk_cannot_read_and_reads_on_when_it_can(
     let disk = SimulatedDisk::new(1);
     let mut log = open_on(&disk, 100).unwrap();
     for seed in 0..3 {
-        log.append(log.head(), &batch(seed, 3)).unwrap();
+        log.append(&log.tip(), &batch(seed, 3)).unwrap();
     }
     drop(log);
     let log = open_on(&disk, 100).unwrap();
@@ -181,18 +181,19 @@ fn a_disk_that_fills_up_takes_nothing_and_goes_on_when_there_is_room() {
     for segment_bytes in [100, 1 << 20] {
         let disk = SimulatedDisk::new(1);
         let mut log = open_on(&disk, segment_bytes).unwrap();
-        log.append(Revision(0), &batch(1, 3)).unwrap();
+        log.append(&log.tip(), &batch(1, 3)).unwrap();
         let used: usize = disk.files().values().map(Vec::len).sum();
-        let (before, size) = (disk.files(), 20 + 3 * 4 + 1 + 8 + 15);
+        let (before, size) =
+            (disk.files(), 84 + batch(2, 3).iter().map(|record| 36 + record.len() as u64).sum::<u64>());
         for room in 0..size {
             disk.set_capacity(used as u64 + room);
-            assert_eq!(told(log.append(Revision(3), &batch(2, 3))), Told::DiskFull, "{room} bytes are left");
+            assert_eq!(told(log.append(&log.tip(), &batch(2, 3))), Told::DiskFull, "{room} bytes are left");
             assert_eq!(contents(&log), batch(1, 3));
             let after: Vec<_> = disk.files().into_values().filter(|bytes| !bytes.is_empty()).collect();
             assert!(after.iter().eq(before.values()), "nothing is touched");
         }
         disk.set_capacity(used as u64 + size);
-        log.append(Revision(3), &batch(2, 3)).unwrap();
+        log.append(&log.tip(), &batch(2, 3)).unwrap();
         assert_eq!(contents(&log), [batch(1, 3), batch(2, 3)].concat());
     }
 }
@@ -205,24 +206,24 @@ fn a_nearly_full_disk_is_refused_before_a_file_is_touched() {
     disk.fail(&[Fault::Every(Call::Write, EIO, 9), Fault::Every(Call::Sync, EIO, 0)]);
     for capacity in [1_050, 1_000, 20] {
         disk.set_capacity(capacity);
-        assert_eq!(told(log.append(Revision(0), &batch(1, 3))), Told::DiskFull);
+        assert_eq!(told(log.append(&log.tip(), &batch(1, 3))), Told::DiskFull);
     }
     disk.fail(&[]);
-    disk.set_capacity(1_100);
-    log.append(Revision(0), &batch(1, 3)).unwrap();
+    disk.set_capacity(1_300);
+    log.append(&log.tip(), &batch(1, 3)).unwrap();
 }
 
 #[test]
 fn a_part_of_the_disk_is_kept_free_and_so_many_bytes() {
-    for (reserve_bytes, reserve_percent, enough) in [(1000, 0, 1100), (0, 80, 400), (1000, 80, 1100), (100, 80, 400)] {
+    for (reserve_bytes, reserve_percent, enough) in [(1000, 0, 1200), (0, 80, 800), (1000, 80, 1200), (100, 80, 800)] {
         let disk = SimulatedDisk::new(1);
         let options = LogOptions { reserve_bytes, reserve_percent, ..options(1 << 20) };
         let mut log = FileLog::open(Arc::new(disk.clone()), Path::new(DIRECTORY), options).unwrap();
-        // The file and the frame take less than 80 bytes.
+        // The file and the frame take less than 160 bytes.
         let mut capacities = (0..=5000).step_by(100);
         let accepting = capacities.find(|capacity| {
             disk.set_capacity(*capacity);
-            log.append(Revision(0), &batch(1, 3)).is_ok()
+            log.append(&log.tip(), &batch(1, 1)).is_ok()
         });
         assert_eq!(accepting, Some(enough), "{reserve_bytes} bytes, {reserve_percent} %");
     }

@@ -1,5 +1,6 @@
 //! What the log keeps, and what it refuses: in files that are cut and bent here, on a disk that fails in the modules.
 
+mod chain;
 mod faults;
 mod flips;
 mod power;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::store::disk::simulated::SimulatedDisk;
 use crate::store::disk::{Disk, RealDisk};
+use crate::store::record::sealed;
 
 /// Where the log is on a simulated disk.
 const DIRECTORY: &str = "/log";
@@ -27,7 +29,7 @@ fn open(directory: &Path) -> Result<FileLog, OpenLogError> {
 }
 
 fn batch(seed: u8, records: u8) -> Batch {
-    (0..records).map(|at| vec![seed; usize::from(at) * 7 + 1]).collect()
+    (0..records).map(|at| sealed(vec![seed; usize::from(at) * 7 + 1])).collect()
 }
 
 fn open_on(disk: &SimulatedDisk, segment_bytes: u64) -> Result<FileLog, OpenLogError> {
@@ -60,7 +62,7 @@ fn three_batches(directory: &Path) -> (Vec<u8>, usize) {
     let mut begin = 0;
     for seed in 1..=3 {
         begin = usize::try_from(fs::metadata(only_segment(directory)).unwrap().len()).unwrap();
-        log.append(Revision(u64::from(seed - 1) * 3), &batch(seed, 3)).unwrap();
+        log.append(&log.tip(), &batch(seed, 3)).unwrap();
     }
     (fs::read(only_segment(directory)).unwrap(), begin)
 }
@@ -69,14 +71,18 @@ fn three_batches(directory: &Path) -> (Vec<u8>, usize) {
 fn a_restart_keeps_everything() {
     let directory = tempfile::tempdir().unwrap();
     let mut log = open(directory.path()).unwrap();
-    assert_eq!(log.head(), Revision::ZERO);
-    assert_eq!(log.append(Revision(0), &batch(1, 2)).unwrap(), Revision(2));
-    assert_eq!(log.append(Revision(2), &batch(2, 1)).unwrap(), Revision(3));
-    assert!(matches!(log.append(Revision(2), &batch(2, 1)), Err(AppendError::HeadMoved { .. })));
+    assert_eq!(log.tip(), Tip::ORIGIN);
+    let two = log.append(&Tip::ORIGIN, &batch(1, 2)).unwrap();
+    assert_eq!(two.revision, Revision(2));
+    let three = log.append(&two, &batch(2, 1)).unwrap();
+    assert_eq!(three.revision, Revision(3));
+    assert!(matches!(log.append(&two, &batch(2, 1)), Err(AppendError::HeadMoved { .. })));
+    let other = Tip { chain: two.chain, ..three };
+    assert!(matches!(log.append(&other, &batch(2, 1)), Err(AppendError::Diverged { at: Revision(3) })));
     drop(log);
     let mut log = open(directory.path()).unwrap();
-    assert_eq!(log.head(), Revision(3));
-    log.append(Revision(3), &batch(3, 1)).unwrap();
+    assert_eq!(log.tip(), three);
+    log.append(&log.tip(), &batch(3, 1)).unwrap();
     assert_eq!(contents(&log), [batch(1, 2), batch(2, 1), batch(3, 1)].concat());
 }
 
@@ -84,7 +90,7 @@ fn a_restart_keeps_everything() {
 fn an_end_torn_anywhere_is_cut_and_what_was_before_stays() {
     let directory = tempfile::tempdir().unwrap();
     let mut log = open(directory.path()).unwrap();
-    log.append(Revision(0), &batch(1, 6)).unwrap();
+    log.append(&log.tip(), &batch(1, 6)).unwrap();
     let published = fs::read(directory.path().join("head")).unwrap();
     fs::remove_file(only_segment(directory.path())).unwrap();
     fs::remove_file(directory.path().join("head")).unwrap();
@@ -106,7 +112,7 @@ fn an_end_torn_anywhere_is_cut_and_what_was_before_stays() {
             fs::write(directory.path().join("head"), &published).unwrap();
             let mut log = open(directory.path()).unwrap();
             assert_eq!(contents(&log), [batch(1, 3), batch(2, 3)].concat(), "torn at {length}");
-            log.append(Revision(6), &batch(9, 3)).unwrap();
+            log.append(&log.tip(), &batch(9, 3)).unwrap();
         }
     }
 }
@@ -139,7 +145,7 @@ fn a_whole_frame_out_of_its_order_is_no_torn_end() {
 #[test]
 fn room_ahead_is_zeros_that_no_reader_takes_for_frames_and_that_are_left_behind() {
     let disk = SimulatedDisk::new(1);
-    let options = LogOptions { ahead_bytes: 1_000, ..options(1_500) };
+    let options = LogOptions { ahead_bytes: 5_000, ..options(7_500) };
     let open = || FileLog::open(Arc::new(disk.clone()), Path::new(DIRECTORY), options.clone()).unwrap();
     let segments = || {
         let files = disk.files().into_iter().filter(|(path, _)| path.extension().is_some());
@@ -150,13 +156,13 @@ fn room_ahead_is_zeros_that_no_reader_takes_for_frames_and_that_are_left_behind(
     let mut lengths = Vec::new();
     let mut expected = Vec::new();
     for seed in 1..=100 {
-        log.append(log.head(), &batch(seed, 3)).unwrap();
+        log.append(&log.tip(), &batch(seed, 3)).unwrap();
         expected.extend(batch(seed, 3));
         assert_eq!(contents(&log), expected);
         lengths.push(segments().last().unwrap().len());
     }
     lengths.dedup();
-    assert!(lengths.len() < 25 && lengths.iter().all(|length| *length <= 1_500), "{lengths:?}");
+    assert!(lengths.len() < 25 && lengths.iter().all(|length| *length <= 7_500), "{lengths:?}");
     let (last, closed) = segments().split_last().map(|(last, closed)| (last.clone(), closed.to_vec())).unwrap();
     assert!(closed.len() > 1 && closed.iter().all(|bytes| frames(bytes) == bytes.len()), "closed without room");
     assert!(frames(&last) < last.len());
@@ -164,7 +170,7 @@ fn room_ahead_is_zeros_that_no_reader_takes_for_frames_and_that_are_left_behind(
     drop(log);
     let mut log = open();
     assert_eq!((contents(&log), segments().last().unwrap().len()), (expected.clone(), frames(&last)));
-    log.append(log.head(), &batch(7, 3)).unwrap();
+    log.append(&log.tip(), &batch(7, 3)).unwrap();
     log.close();
     let closed = segments();
     assert!(closed.iter().all(|bytes| frames(bytes) == bytes.len()));
@@ -177,7 +183,7 @@ fn a_log_that_nobody_closed_is_read_in_place_without_its_room() {
     let directory = tempfile::tempdir().unwrap();
     let options = LogOptions { ahead_bytes: 1_000, ..options(1 << 20) };
     let mut log = FileLog::open(Arc::new(RealDisk), directory.path(), options).unwrap();
-    log.append(Revision(0), &batch(1, 3)).unwrap();
+    log.append(&log.tip(), &batch(1, 3)).unwrap();
     let whole = fs::read(only_segment(directory.path())).unwrap();
     assert!(frame::is_room(&whole[whole.len() - 900..]));
     let read = |directory: &Path| -> Result<Batch, ReadError> {
@@ -198,18 +204,18 @@ fn a_log_that_nobody_closed_is_read_in_place_without_its_room() {
 fn segments_follow_one_another() {
     let directory = tempfile::tempdir().unwrap();
     let reopen = |options| FileLog::open(Arc::new(RealDisk), directory.path(), options);
-    let mut log = reopen(options(200)).unwrap();
+    let mut log = reopen(options(1_000)).unwrap();
     let reader = log.reader();
     let mut expected = Vec::new();
     for seed in 0..30 {
-        log.append(Revision(u64::from(seed) * 3), &batch(seed, 3)).unwrap();
+        log.append(&log.tip(), &batch(seed, 3)).unwrap();
         expected.extend(batch(seed, 3));
-        let last: Vec<_> = reader.read(log.head(), log.head()).map(Result::unwrap).collect();
-        assert_eq!(last, [(log.head(), expected.last().unwrap().clone())]);
+        let last: Vec<_> = reader.read(log.tip().revision, log.tip().revision).map(Result::unwrap).collect();
+        assert_eq!(last, [(log.tip().revision, expected.last().unwrap().clone())]);
     }
     assert!(fs::read_dir(directory.path()).unwrap().count() > 5);
     drop(log);
-    let log = reopen(options(200)).unwrap();
+    let log = reopen(options(1_000)).unwrap();
     for from in (1..=90).rev() {
         let some: Vec<_> = log.reader().read(Revision(from), Revision(80)).map(Result::unwrap).collect();
         assert_eq!(some.len() as u64, 81_u64.saturating_sub(from));
@@ -221,10 +227,10 @@ fn segments_follow_one_another() {
 #[test]
 fn a_segment_that_is_missing_is_refused_at_open() {
     let directory = tempfile::tempdir().unwrap();
-    let reopen = || FileLog::open(Arc::new(RealDisk), directory.path(), options(200));
+    let reopen = || FileLog::open(Arc::new(RealDisk), directory.path(), options(1_000));
     let mut log = reopen().unwrap();
     for seed in 0..30 {
-        log.append(Revision(u64::from(seed) * 3), &batch(seed, 3)).unwrap();
+        log.append(&log.tip(), &batch(seed, 3)).unwrap();
     }
     let mut names: Vec<_> = RealDisk.list(directory.path()).unwrap();
     names.retain(|name| name != "head");
@@ -250,10 +256,10 @@ fn a_segment_that_is_missing_is_refused_at_open() {
 #[test]
 fn a_flipped_bit_in_an_earlier_segment_is_refused_at_open_or_when_read() {
     let directory = tempfile::tempdir().unwrap();
-    let reopen = || FileLog::open(Arc::new(RealDisk), directory.path(), options(100));
+    let reopen = || FileLog::open(Arc::new(RealDisk), directory.path(), options(500));
     let mut log = reopen().unwrap();
     for seed in 0..6 {
-        log.append(Revision(u64::from(seed) * 2), &batch(seed, 2)).unwrap();
+        log.append(&log.tip(), &batch(seed, 2)).unwrap();
     }
     let whole = fs::read(only_segment(directory.path())).unwrap();
     let frame = whole.len() / 2;
@@ -280,15 +286,15 @@ fn a_flipped_bit_in_an_earlier_segment_is_refused_at_open_or_when_read() {
 #[test]
 fn whole_frames_in_another_order_are_refused_when_read() {
     let disk = SimulatedDisk::new(1);
-    let mut log = open_on(&disk, 200).unwrap();
+    let mut log = open_on(&disk, 1_200).unwrap();
     for seed in 0..9 {
-        log.append(log.head(), &batch(seed, 1)).unwrap();
+        log.append(&log.tip(), &batch(seed, 1)).unwrap();
     }
     drop(log);
     let (path, bytes) = disk.files().into_iter().next().unwrap();
-    let frame = 20 + 4 + 1;
+    let frame = 84 + 36 + batch(0, 1)[0].len();
     disk.put(&path, [&bytes[frame..2 * frame], &bytes[..frame], &bytes[2 * frame..]].concat());
-    let log = open_on(&disk, 200).unwrap();
+    let log = open_on(&disk, 1_200).unwrap();
     for from in 1..=4 {
         let read: Vec<_> = log.reader().read(Revision(from), Revision::LATEST).collect();
         assert!(matches!(read.as_slice(), [Err(ReadError::Damaged(Damage { offset: 0, .. }))]), "{read:?}");
@@ -300,8 +306,8 @@ fn whole_frames_in_another_order_are_refused_when_read() {
 fn opening_reads_the_last_frame_of_a_closed_segment_and_no_more() {
     let disk = SimulatedDisk::new(1);
     let mut log = open_on(&disk, 400_000).unwrap();
-    for at in 0..40 {
-        log.append(Revision(at), &[vec![0; 50_000]]).unwrap();
+    for _ in 0..40 {
+        log.append(&log.tip(), &[sealed(vec![0; 50_000])]).unwrap();
     }
     let (files, bytes) = (disk.files(), disk.bytes_read());
     log.close();
@@ -321,9 +327,9 @@ fn the_published_head_is_told_to_others_and_proves_nothing_when_it_is_behind_tor
     assert_eq!(told(), None);
     let mut log = open(directory.path()).unwrap();
     assert_eq!(told(), Some(Revision(0)));
-    log.append(Revision(0), &batch(1, 3)).unwrap();
+    log.append(&log.tip(), &batch(1, 3)).unwrap();
     let behind = fs::read(&marker).unwrap();
-    log.append(Revision(3), &batch(2, 3)).unwrap();
+    log.append(&log.tip(), &batch(2, 3)).unwrap();
     assert_eq!(told(), Some(Revision(6)));
     let now = fs::read(&marker).unwrap();
     let torn = [&now[..6], &behind[6..]].concat();
@@ -333,7 +339,7 @@ fn the_published_head_is_told_to_others_and_proves_nothing_when_it_is_behind_tor
             Some(bytes) => fs::write(&marker, bytes).unwrap(),
             None => fs::remove_file(&marker).unwrap(),
         }
-        assert_eq!(open(directory.path()).unwrap().head(), Revision(6));
+        assert_eq!(open(directory.path()).unwrap().tip().revision, Revision(6));
         assert_eq!(told(), Some(Revision(6)), "it is put right");
     }
 }

@@ -122,8 +122,9 @@ impl Life<'_> {
     fn append(&mut self, log: &mut FileLog, batches: u8) -> Result<(), Loss> {
         for _ in 0..batches {
             let records = self.random.usize(1..=4);
-            let batch: Batch = (0..records).map(|_| vec![self.random.u8(..); self.random.usize(..900)]).collect();
-            match log.append(log.head(), &batch) {
+            let batch: Batch =
+                (0..records).map(|_| sealed(vec![self.random.u8(..); self.random.usize(..900)])).collect();
+            match log.append(&log.tip(), &batch) {
                 Ok(_) => {
                     self.figures.acknowledged_batches += 1;
                     self.acknowledged.extend(batch);

@@ -73,6 +73,7 @@ pub(super) fn personal(at: u32, fact: &SpecialistFact) -> Option<PersonalFields>
         family: name.family.clone(),
         suffix: name.suffix.clone(),
         birth_date,
+        text: String::new(),
     })
 }
 

@@ -1,0 +1,85 @@
+//! A log of format 1 is rewritten: the same records at the same revisions, with digests and the chain.
+//!
+//! Segment by segment, from the first: a copy in the current form is written, synced and renamed. So at every moment each
+//! segment is whole in one form or the other, and what a kill leaves is rewritten from there on.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::domain::id::Revision;
+use crate::store::disk::Disk;
+use crate::store::record::{Tip, Undecodable};
+
+use super::frame::{self, Expected, Form, Frame};
+use super::open::{self, OpenLogError};
+use super::segment::{Segment, Shared};
+use super::{AppendError, Damage};
+
+/// Gives the bytes of a record in the current form.
+pub(in crate::store) type Convert<'a> = dyn FnMut(Revision, &[u8]) -> Result<Vec<u8>, UpgradeError> + 'a;
+
+/// The log was not rewritten, or not to the end: the next start goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum UpgradeError {
+    /// It does not open.
+    #[error(transparent)]
+    Open(#[from] OpenLogError),
+    /// A record cannot be understood.
+    #[error(transparent)]
+    Undecodable(#[from] Undecodable),
+    /// A record does not fit into the current form.
+    #[error("a record could not be rewritten")]
+    NotRewritten(#[from] AppendError),
+    /// The disk refused.
+    #[error("the log could not be rewritten")]
+    Disk(#[from] std::io::Error),
+}
+
+/// Rewrites every segment in a directory that is not in the current form.
+pub(in crate::store) fn upgrade(
+    disk: Arc<dyn Disk>,
+    directory: &Path,
+    convert: &mut Convert<'_>,
+) -> Result<(), UpgradeError> {
+    let shared = open::open(disk, directory, Form::OrFirst)?.shared;
+    let mut tip = Tip::ORIGIN;
+    for segment in shared.segments() {
+        tip = upgrade_segment(&shared, &segment, tip, convert)?;
+    }
+    Ok(())
+}
+
+/// Rewrites a segment that follows a tip, and gives the tip that it leads to.
+fn upgrade_segment(
+    shared: &Shared,
+    segment: &Segment,
+    before: Tip,
+    convert: &mut Convert<'_>,
+) -> Result<Tip, UpgradeError> {
+    let path = shared.path(segment);
+    let bytes = open::read(&*shared.disk.open(&path)?, 0, segment.end())?;
+    let (mut tip, mut rest, mut rewritten) = (before, bytes.as_slice(), Vec::with_capacity(bytes.len()));
+    while !rest.is_empty() {
+        let expected = Expected { first: tip.revision.next(), chain: Some(tip.chain), form: Form::OrFirst };
+        let damage = |reason| Damage { segment: segment.name(), offset: (bytes.len() - rest.len()) as u64, reason };
+        let frame = Frame::check(rest, expected).map_err(damage).map_err(OpenLogError::Damaged)?;
+        let (whole, behind) = rest.split_at_checked(frame.header.size).unwrap_or((rest, &[]));
+        if let Some(link) = frame.link {
+            rewritten.extend_from_slice(whole);
+            tip = Tip { revision: frame.header.next().previous(), chain: link.chain };
+        } else {
+            let records = frame.records.iter().map(|(revision, bytes)| convert(*revision, bytes));
+            let (frame, reached) = frame::encode(&tip, &records.collect::<Result<Vec<_>, _>>()?)?;
+            rewritten.extend(frame);
+            tip = reached;
+        }
+        rest = behind;
+    }
+    if rewritten != bytes {
+        let copy = path.with_extension("tmp");
+        open::write_copy(shared, &copy, &rewritten)?;
+        shared.disk.rename(&copy, &path)?;
+        shared.disk.sync_dir(&shared.directory)?;
+    }
+    Ok(tip)
+}

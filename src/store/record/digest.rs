@@ -1,0 +1,65 @@
+//! The digest of a record, and the chain of digests: what proves a history without showing it.
+//!
+//! `digest = SHA-256(revision ‖ recorded_at ‖ SHA-256(public part) ‖ SHA-256(salt ‖ personal part))`: eight bytes each of the
+//! revision and of the nanoseconds since 1970 (two's complement), both big-endian, and two hashes of 32 bytes. A redaction
+//! removes the personal part with its salt and keeps its hash, so that the digest stays what it was. It is computed from
+//! the envelope alone: neither part is decoded.
+//!
+//! `chain(r) = SHA-256(chain(r − 1) ‖ digest(r))`, and `chain(0)` is 32 zero bytes.
+
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::id::Revision;
+use crate::proto::storage::SealedRecord;
+use crate::proto::storage::sealed_record::Personal;
+
+/// What SHA-256 gives.
+pub type Hash = [u8; 32];
+
+/// A place in a history: a revision, and the chain of every record up to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// The last record.
+    pub revision: Revision,
+    /// The chain up to it.
+    pub chain: Hash,
+}
+
+impl Tip {
+    /// Before the first record.
+    pub const ORIGIN: Tip = Tip { revision: Revision::ZERO, chain: [0; 32] };
+
+    /// One record further.
+    #[must_use]
+    pub fn follow(self, digest: &Hash) -> Tip {
+        let chain = Sha256::new().chain_update(self.chain).chain_update(digest).finalize().into();
+        Tip { revision: self.revision.next(), chain }
+    }
+}
+
+/// The digest of a record in its stored form.
+pub fn digest(sealed: &[u8]) -> Result<Hash, &'static str> {
+    let sealed = SealedRecord::decode(sealed).map_err(|_| "a record cannot be read")?;
+    let personal: Hash = match &sealed.personal {
+        Some(Personal::PersonalPart(part)) => Sha256::digest(part).into(),
+        Some(Personal::PersonalHash(hash)) => {
+            hash.as_slice().try_into().map_err(|_| "the hash of a redacted part is of another length")?
+        }
+        None => return Err("a record has neither a personal part nor its hash"),
+    };
+    let hashed = Sha256::new()
+        .chain_update(sealed.revision.to_be_bytes())
+        .chain_update(sealed.recorded_at_nanos.to_be_bytes())
+        .chain_update(Sha256::digest(&sealed.public_part))
+        .chain_update(personal);
+    Ok(hashed.finalize().into())
+}
+
+/// A record in its stored form that holds these bytes and means nothing.
+#[cfg(test)]
+pub(crate) fn sealed(public_part: Vec<u8>) -> Vec<u8> {
+    let personal = Some(Personal::PersonalPart(vec![9; 16]));
+    SealedRecord { format_version: super::FORMAT_VERSION, public_part, personal, ..SealedRecord::default() }
+        .encode_to_vec()
+}

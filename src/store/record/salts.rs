@@ -1,0 +1,34 @@
+//! Where the salts of records come from.
+
+use std::io;
+
+use sha2::{Digest as _, Sha256};
+
+use super::Salt;
+use crate::domain::id::Revision;
+
+/// Gives each record its salt.
+#[derive(Clone, Debug, Default)]
+pub enum Salts {
+    /// At random.
+    #[default]
+    Random,
+    /// By a seed, for an invented registry that is to be the same every time.
+    Seeded([u8; 32]),
+}
+
+impl Salts {
+    /// The salt of the record at a revision.
+    pub fn salt(&self, revision: Revision) -> io::Result<Salt> {
+        let mut salt = Salt::default();
+        match self {
+            Salts::Random => getrandom::fill(&mut salt).map_err(io::Error::other)?,
+            Salts::Seeded(seed) => {
+                let hash =
+                    Sha256::new().chain_update(b"salt").chain_update(seed).chain_update(revision.0.to_be_bytes());
+                salt.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
+            }
+        }
+        Ok(salt)
+    }
+}

@@ -1,0 +1,230 @@
+//! A registry of format 1 is rewritten once. The files of `format_1` are a backup that commit 9b4af6e took of a generated
+//! registry (`generate --specialists 8 --years 2 --through 2026-11-20`).
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::store::backup::{Cut, Manifest, backup, log_of_backup, restore, verify};
+use crate::store::check::{check, check_log};
+use crate::store::data_dir::{DataDir, DataDirError};
+use crate::store::disk::Disk;
+use crate::store::log::upgrade::UpgradeError;
+use crate::store::log::{Form, OfflineLog};
+use crate::store::record::{digest, encode};
+
+const HEAD: Revision = Revision(796);
+
+fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/tests/format_1")
+}
+
+fn segment(first: u64) -> String {
+    format!("{first:020}.log")
+}
+
+/// Copies the fixture, with a manifest or without.
+fn copy(to: &Path, is_backup: bool) {
+    for directory in ["keys", "log"] {
+        fs::create_dir_all(to.join(directory)).unwrap();
+    }
+    let segment = format!("log/{}", segment(1));
+    for file in ["FORMAT", "keys/request.key", &segment].into_iter().chain(is_backup.then_some("MANIFEST")) {
+        fs::write(to.join(file), fs::read(fixture().join(file)).unwrap()).unwrap();
+    }
+}
+
+fn records_of(log: &dyn ReadLog) -> Vec<Record> {
+    let read = log.read(Revision(1), Revision::LATEST).map(Result::unwrap);
+    read.map(|(revision, bytes)| record::decode(revision, &bytes).unwrap()).collect()
+}
+
+/// The records of the fixture, as they were.
+fn expected() -> Vec<Record> {
+    let records = records_of(&OfflineLog::up_to(&fixture().join("log"), HEAD, Form::OrFirst).unwrap());
+    assert_eq!(records.len() as u64, HEAD.0);
+    records
+}
+
+#[test]
+fn a_registry_of_format_1_is_rewritten_once_and_is_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    copy(root, false);
+    let id = registry_id(root).unwrap();
+    let refused = DataDir::open(root).err().unwrap();
+    assert!(matches!(refused, DataDirError::EarlierFormat { found: 1, .. }), "{refused}");
+    assert!(check(root, &StoreOptions::default(), &mut |_| {}).is_err(), "not before it is rewritten");
+    let path = root.join("log").join(segment(1));
+    let mut rewritten = Vec::new();
+    for time in 0..2 {
+        let store = open(root).unwrap();
+        assert!(records_of(&*store.log_reader()) == expected());
+        store.close().unwrap();
+        assert_eq!(fs::read_to_string(root.join("FORMAT")).unwrap(), "2\n");
+        let bytes = fs::read(&path).unwrap();
+        assert!(time == 0 || bytes == rewritten, "once");
+        rewritten = bytes;
+    }
+    assert_eq!(registry_id(root).unwrap(), id);
+    let checked = check(root, &StoreOptions::default(), &mut |_| {}).unwrap();
+    assert_eq!((checked.head, checked.findings), (HEAD, Vec::new()));
+}
+
+#[test]
+fn what_is_damaged_is_not_rewritten() {
+    let directory = tempfile::tempdir().unwrap();
+    copy(directory.path(), false);
+    let path = directory.path().join("log").join(segment(1));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[30_000] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let refused = open(directory.path()).err().unwrap();
+    assert!(matches!(refused, OpenError::Upgrade(UpgradeError::Open(OpenLogError::Damaged(_)))) && refused.is_a_loss());
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+    assert_eq!(fs::read_to_string(directory.path().join("FORMAT")).unwrap(), "1\n");
+}
+
+/// A frame of format 1.
+fn first_frame(first: u64, records: &[Vec<u8>]) -> Vec<u8> {
+    let mut rest = [&first.to_le_bytes()[..], &u32::try_from(records.len()).unwrap().to_le_bytes()].concat();
+    for record in records {
+        rest.extend(u32::try_from(record.len()).unwrap().to_le_bytes());
+        rest.extend(record);
+    }
+    let len = u32::try_from(rest.len()).unwrap().to_le_bytes();
+    let sum = crc32c::crc32c_append(crc32c::crc32c(&len), &rest).to_le_bytes();
+    [&len[..], &sum, &rest].concat()
+}
+
+/// The first records of the fixture on a disk, in several frames and segments, and what they are.
+fn in_segments(disk: &SimulatedDisk) -> Vec<Record> {
+    const RECORDS: usize = 48;
+    let log = OfflineLog::up_to(&fixture().join("log"), HEAD, Form::OrFirst).unwrap();
+    let records: Vec<_> = log.read(Revision(1), Revision(48)).map(|read| read.unwrap().1).collect();
+    assert_eq!(records.len(), RECORDS);
+    for (at, records) in (0..).zip(records.chunks(12)) {
+        let frames = (0..).zip(records.chunks(4)).map(|(frame, records)| first_frame(at * 12 + frame * 4 + 1, records));
+        disk.put(&Path::new("/log").join(segment(at * 12 + 1)), frames.collect::<Vec<_>>().concat());
+    }
+    expected().into_iter().take(RECORDS).collect()
+}
+
+fn upgrade_on(disk: &SimulatedDisk) -> Result<(), UpgradeError> {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    log::upgrade::upgrade(disk, Path::new("/log"), &mut |revision, bytes| {
+        Ok(encode(&record::decode(revision, bytes)?, &Salts::Random.salt(revision)?))
+    })
+}
+
+/// Cuts the power, or kills the process, at each call of the disk in turn, and goes on.
+#[test]
+fn a_rewriting_cut_off_at_any_call_is_gone_on_with() {
+    let whole = SimulatedDisk::new(0);
+    let expected = in_segments(&whole);
+    let files = whole.files();
+    upgrade_on(&whole).unwrap();
+    for (call, seed) in (1..=whole.calls()).flat_map(|call| [(call, 1), (call, 2), (call, 3)]) {
+        let disk = SimulatedDisk::new(seed);
+        files.iter().for_each(|(path, bytes)| disk.put(path, bytes.clone()));
+        disk.cut_power_at(call);
+        upgrade_on(&disk).unwrap_err();
+        if seed == 1 {
+            disk.after_kill();
+        } else {
+            disk.after_power_cut();
+        }
+        upgrade_on(&disk).unwrap_or_else(|error| panic!("call {call}, seed {seed}: {error:?}"));
+        disk.after_power_cut();
+        let options = LogOptions { reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
+        let log = FileLog::open(Arc::new(disk.clone()), Path::new("/log"), options).unwrap();
+        assert!(records_of(&*log.reader()) == expected, "call {call}, seed {seed}");
+        let read = log.reader().read(Revision(1), Revision::LATEST).map(Result::unwrap);
+        let tip = read.fold(Tip::ORIGIN, |tip, (_, bytes)| tip.follow(&digest(&bytes).unwrap()));
+        assert_eq!(log.tip(), tip);
+        assert!(disk.files().keys().all(|path| path.extension().is_none_or(|extension| extension == "log")));
+    }
+}
+
+#[test]
+fn a_disk_without_room_leaves_a_log_that_is_rewritten_later() {
+    let disk = SimulatedDisk::new(1);
+    let expected = in_segments(&disk);
+    let used: usize = disk.files().values().map(Vec::len).sum();
+    disk.set_capacity(used as u64 + 2_000);
+    assert!(matches!(upgrade_on(&disk), Err(UpgradeError::Disk(_))));
+    disk.set_capacity(1 << 30);
+    upgrade_on(&disk).unwrap();
+    let log =
+        FileLog::open(Arc::new(disk), Path::new("/log"), LogOptions { reserve_bytes: 0, ..LogOptions::default() });
+    assert!(records_of(&*log.unwrap().reader()) == expected);
+}
+
+#[test]
+fn a_backup_of_format_1_is_checked_and_restored_in_the_current_format() {
+    let scratch = tempfile::tempdir().unwrap();
+    let manifest = verify(&fixture(), &mut |_| {}).unwrap();
+    let checked = check_log(&log_of_backup(&fixture(), &manifest).unwrap(), &mut |_| {}).unwrap();
+    assert_eq!((checked.head, checked.findings), (HEAD, Vec::new()));
+    // The second of these lies inside a frame.
+    for (cut, last) in [(Cut::Nowhere, HEAD), (Cut::After(Revision(2)), Revision(2))] {
+        let root = scratch.path().join(last.to_string());
+        let restored = restore(&fixture(), &root, cut, Timestamp::UNIX_EPOCH, &mut |_| {}).unwrap();
+        assert_eq!(restored.head, last.next());
+        let store = open(&root).unwrap();
+        let records = records_of(&*store.log_reader());
+        assert!(records[..records.len() - 1] == expected()[..records.len() - 1]);
+        store.close().unwrap();
+        let checked = check(&root, &StoreOptions::default(), &mut |_| {}).unwrap();
+        assert_eq!((checked.head, checked.findings), (last.next(), Vec::new()));
+    }
+}
+
+#[test]
+fn a_kept_backup_of_format_1_moves_aside_for_a_full_one() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (data, target) = (scratch.path().join("data"), scratch.path().join("backup"));
+    copy(&data, false);
+    copy(&target, true);
+    open(&data).unwrap().close().unwrap();
+    for (copied, kept) in [(1, 0), (0, 1)] {
+        let taken = backup(&data, &target, &mut |_| {}).unwrap();
+        assert_eq!((taken.copied, taken.kept, taken.manifest.head), (copied, kept, HEAD));
+    }
+    assert_eq!(verify(&target, &mut |_| {}).unwrap(), Manifest::read(&target).unwrap());
+    let aside = target.join("format-1");
+    assert_eq!(Manifest::read(&aside).unwrap(), Manifest::read(&fixture()).unwrap());
+    for (from, name) in [(&target, "of-the-new"), (&aside, "of-the-old")] {
+        let restored = restore(from, &scratch.path().join(name), Cut::Nowhere, Timestamp::UNIX_EPOCH, &mut |_| {});
+        assert_eq!(restored.unwrap().forked_after, HEAD);
+    }
+}
+
+#[test]
+fn a_backup_that_was_cut_off_while_the_earlier_one_moved_is_gone_on_with() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    copy(&data, false);
+    open(&data).unwrap().close().unwrap();
+    let segment = format!("log/{}", segment(1));
+    let files = ["FORMAT", "keys/request.key", segment.as_str(), "MANIFEST"];
+    // So many files are linked; at last all are, and those that the mark takes away are gone.
+    for cut_off_at in 0..=files.len() + 1 {
+        let target = scratch.path().join(format!("backup-{cut_off_at}"));
+        copy(&target, true);
+        let aside = target.join("format-1");
+        fs::create_dir_all(aside.join("keys")).unwrap();
+        fs::create_dir_all(aside.join("log")).unwrap();
+        for file in files.iter().take(cut_off_at) {
+            fs::hard_link(target.join(file), aside.join(file)).unwrap();
+        }
+        if cut_off_at > files.len() {
+            for file in &files[..3] {
+                fs::remove_file(target.join(file)).unwrap();
+            }
+        }
+        let taken = backup(&data, &target, &mut |_| {}).unwrap();
+        assert_eq!((taken.copied, taken.manifest.head), (1, HEAD));
+        verify(&target, &mut |_| {}).unwrap();
+        verify(&aside, &mut |_| {}).unwrap();
+    }
+}
