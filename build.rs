@@ -6,10 +6,16 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use tonic_prost_build::{FileDescriptorSet, manual};
+use prost_types::method_options::IdempotencyLevel::NoSideEffects;
+use prost_types::{DescriptorProto, FileDescriptorSet, ServiceDescriptorProto};
+use tonic_prost_build::manual;
 
 /// What clients speak.
 const CONTRACT: &str = "proto";
+/// Its package.
+const PACKAGE: &str = "ms.dmh.credential.v1";
+/// The service whose answers are encoded already (`surface/preencoded.rs`).
+const PREENCODED: &str = "VerificationService";
 /// What is on the disk.
 const STORED: &str = "src/store/proto";
 
@@ -19,8 +25,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("descriptors.bin"), contract.encode_file_descriptor_set())?;
     // Google's comments hold indented examples, which rustdoc would take for tests.
     tonic_prost_build::configure().disable_comments([".google"]).compile_fds(contract.file_descriptor_set())?;
-    serve_written(&contract.file_descriptor_set(), "VerificationService");
-    fs::write(out.join("v1_values.rs"), values_of_enums(&contract.file_descriptor_set(), "ms.dmh.credential.v1"))?;
+    let files = contract.file_descriptor_set();
+    serve_written(&files);
+    fs::write(out.join("v1_values.rs"), values_of_enums(&files, PACKAGE))?;
+    fs::write(out.join("v1_servers.rs"), servers(&files))?;
+    fs::write(out.join("v1_services.rs"), services(&files))?;
 
     // What can be redacted has a `Debug` of its own that shows nothing.
     let personal = ["PersonalFields", "PersonalPart", "SealedRecord"];
@@ -43,12 +52,51 @@ fn compile(root: &str) -> Result<protox::Compiler, Box<dyn Error>> {
     Ok(compiler)
 }
 
-/// Makes a second server of a service, whose answers are encoded already (`surface/preencoded.rs`).
-fn serve_written(files: &FileDescriptorSet, name: &str) {
-    let services = files.file.iter().flat_map(|file| file.service.iter().map(move |service| (file, service)));
-    for (file, service) in services.filter(|(_, service)| service.name() == name) {
+/// The services of the contract.
+fn described(files: &FileDescriptorSet) -> impl Iterator<Item = &ServiceDescriptorProto> {
+    files.file.iter().filter(|file| file.package() == PACKAGE).flat_map(|file| &file.service)
+}
+
+/// A macro that gives another one the generated server of every service but the preencoded one.
+fn servers(files: &FileDescriptorSet) -> String {
+    let names = described(files).map(ServiceDescriptorProto::name).filter(|name| *name != PREENCODED);
+    let servers: Vec<_> = names.map(|name| format!("{}_server::{name}Server", snake(name))).collect();
+    format!(
+        "macro_rules! servers {{\n($with:ident!($($head:tt)*)) => {{ $with! {{ $($head)* {} }} }};\n}}\n\
+         pub(crate) use servers;\n",
+        servers.join(" ")
+    )
+}
+
+/// The services with their methods, as `proto::SERVICES` lists them.
+fn services(files: &FileDescriptorSet) -> String {
+    let messages = files.file.iter().filter(|file| file.package() == PACKAGE).flat_map(|file| &file.message_type);
+    let is_of_many =
+        |message: &&DescriptorProto| message.field.iter().any(|field| ["items", "page_size"].contains(&field.name()));
+    let of_many: Vec<_> = messages.filter(is_of_many).map(|message| format!(".{PACKAGE}.{}", message.name())).collect();
+    let described = described(files).map(|service| {
+        let name = service.name();
+        let methods = service.method.iter().map(|method| {
+            let is_read = method.options.as_ref().is_some_and(|options| options.idempotency_level() == NoSideEffects);
+            format!(
+                "Method {{ path: \"/{PACKAGE}.{name}/{method}\", service: \"{name}\", name: \"{method}\", \
+                 streams: {}, takes_many: {}, writes: {} }},\n",
+                method.client_streaming() || method.server_streaming(),
+                of_many.iter().any(|request| request == method.input_type()),
+                !is_read,
+                method = method.name(),
+            )
+        });
+        format!("Service {{ name: \"{PACKAGE}.{name}\", methods: &[\n{}] }},\n", methods.collect::<String>())
+    });
+    format!("&[\n{}]", described.collect::<String>())
+}
+
+/// Makes a second server of a service, whose answers are encoded already.
+fn serve_written(files: &FileDescriptorSet) {
+    for service in described(files).filter(|service| service.name() == PREENCODED) {
         let message = |full: &str| format!("crate::proto::v1::{}", full.rsplit('.').next().unwrap_or(full));
-        let mut served = manual::Service::builder().name(name).package(file.package());
+        let mut served = manual::Service::builder().name(service.name()).package(PACKAGE);
         for method in &service.method {
             let mut built = manual::Method::builder()
                 .name(snake(method.name()))

@@ -11,7 +11,7 @@ pub mod token;
 pub use self::dev::BadDevCaller;
 pub(crate) use self::dev::DEV_CALLER;
 pub use self::identities::{Identities, NotIdentified};
-pub use self::permissions::{Fields, Grant, METHODS, Method, PACKAGE, Right, RoleName, Rows, method};
+pub use self::permissions::{Fields, Grant, Method, PACKAGE, Right, RoleName, Rows, method, methods};
 use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::ProviderId;
 

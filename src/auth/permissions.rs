@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use foldhash::fast::RandomState;
 
 use crate::domain::fact::Role;
+use crate::proto::SERVICES;
 
 /// A role as the table has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub struct Right {
 /// A role with its right.
 pub type Grant = (RoleName, Right);
 
-/// A row: a method and who may do what by it.
+/// A method of the contract and who may do what by it.
 #[derive(Debug)]
 pub struct Method {
     /// The service, without its package.
@@ -76,6 +77,8 @@ pub struct Method {
     pub name: &'static str,
     /// Whether its requests or its answers are a stream: such a call may last.
     pub streams: bool,
+    /// Whether it may have much in memory until its answers have been read: a stream, a batch or a page.
+    pub is_large: bool,
     /// Who may call it, and what for.
     pub grants: &'static [Grant],
 }
@@ -104,74 +107,84 @@ const CERTIFIERS_READ: &[Grant] = &[REGISTRAR, CERTIFIER, AUDITOR];
 const AMENDMENT: &[Grant] = &[REGISTRAR, may(Certifier, OwnFacts, Counts), may(Provider, OwnFacts, OfAnEmployer)];
 const FACTS: &[Grant] = &[REGISTRAR, may(Certifier, OwnFacts, Counts), may(Provider, OwnFacts, OfAnEmployer), AUDITOR];
 
-const fn row(service: &'static str, name: &'static str, grants: &'static [Grant]) -> Method {
-    Method { service, name, streams: false, grants }
-}
-
-const fn stream(service: &'static str, name: &'static str, grants: &'static [Grant]) -> Method {
-    Method { service, name, streams: true, grants }
-}
-
-/// Every method of the contract.
-pub const METHODS: &[Method] = &[
-    row("VerificationService", "VerifyCredential", QUESTION),
-    row("VerificationService", "BatchVerifyCredentials", QUESTION),
-    stream("VerificationService", "StreamVerifyCredentials", QUESTION),
-    row("VerificationService", "CheckBillingEligibility", QUESTION),
-    row("VerificationService", "BatchCheckBillingEligibility", QUESTION),
-    stream("VerificationService", "StreamCheckBillingEligibility", QUESTION),
-    row("VerificationService", "GetCredential", RECORD),
-    row("VerificationService", "ListStandingPeriods", RECORD),
-    row("CredentialService", "RegisterSpecialist", REGISTRARS),
-    row("CredentialService", "ChangeSpecialistName", REGISTRARS),
-    row("CredentialService", "RecordDeath", REGISTRARS),
-    row("CredentialService", "EvaluateApplication", REGISTRARS_READ),
-    row("CredentialService", "IssueCredential", REGISTRARS),
-    row("CredentialService", "RenewCredential", REGISTRARS),
-    row("CredentialService", "GrantDesignation", REGISTRARS),
-    row("CredentialService", "SuspendCredential", REGISTRARS),
-    row("CredentialService", "LimitCredential", REGISTRARS),
-    row("CredentialService", "GrantInactiveStatus", REGISTRARS),
-    row("CredentialService", "RevokeCredential", REGISTRARS),
-    row("CredentialService", "RecordSurrender", REGISTRARS),
-    row("CredentialService", "RecordRelinquishment", REGISTRARS),
-    row("CredentialService", "RecordRetirement", REGISTRARS),
-    row("CredentialService", "ReinstateCredential", REGISTRARS),
-    row("CredentialService", "ListCredentials", REGISTRARS_READ),
-    row("CredentialService", "ListRuleSets", REGISTRARS_READ),
-    row("EmploymentService", "ReportEmploymentStart", EMPLOYERS),
-    row("EmploymentService", "ReportEmploymentEnd", EMPLOYERS),
-    row("EmploymentService", "CorrectEmployment", EMPLOYERS),
-    row("EmploymentService", "TransferEmployments", REGISTRARS),
-    row("EmploymentService", "ListEmployments", EMPLOYERS_READ),
-    stream("EmploymentService", "ReconcileRoster", EMPLOYERS_READ),
-    row("ProviderService", "RegisterProvider", CERTIFIERS),
-    row("ProviderService", "UpdateProvider", CERTIFIERS),
-    row("ProviderService", "RecordQualification", CERTIFIERS),
-    row("ProviderService", "SuspendProvider", CERTIFIERS),
-    row("ProviderService", "CertifyPeerService", CERTIFIERS),
-    row("ProviderService", "SuspendPeerService", CERTIFIERS),
-    row("ProviderService", "GetProvider", CERTIFIERS_READ),
-    row("ProviderService", "ListProviders", CERTIFIERS_READ),
-    row("ProviderService", "GetProgramStatistics", CERTIFIERS_READ),
-    row("RecordService", "EndPeriod", AMENDMENT),
-    row("RecordService", "RetractFact", AMENDMENT),
-    row("RecordService", "ListFacts", FACTS),
-    stream("RecordService", "ImportRecords", REGISTRARS),
-    stream("ChangeService", "WatchChanges", RECORD),
-    row("ChangeService", "ListChanges", RECORD),
+/// The table: service, method, grants.
+const TABLE: &[(&str, &str, &[Grant])] = &[
+    ("VerificationService", "VerifyCredential", QUESTION),
+    ("VerificationService", "BatchVerifyCredentials", QUESTION),
+    ("VerificationService", "StreamVerifyCredentials", QUESTION),
+    ("VerificationService", "CheckBillingEligibility", QUESTION),
+    ("VerificationService", "BatchCheckBillingEligibility", QUESTION),
+    ("VerificationService", "StreamCheckBillingEligibility", QUESTION),
+    ("VerificationService", "GetCredential", RECORD),
+    ("VerificationService", "ListStandingPeriods", RECORD),
+    ("CredentialService", "RegisterSpecialist", REGISTRARS),
+    ("CredentialService", "ChangeSpecialistName", REGISTRARS),
+    ("CredentialService", "RecordDeath", REGISTRARS),
+    ("CredentialService", "EvaluateApplication", REGISTRARS_READ),
+    ("CredentialService", "IssueCredential", REGISTRARS),
+    ("CredentialService", "RenewCredential", REGISTRARS),
+    ("CredentialService", "GrantDesignation", REGISTRARS),
+    ("CredentialService", "SuspendCredential", REGISTRARS),
+    ("CredentialService", "LimitCredential", REGISTRARS),
+    ("CredentialService", "GrantInactiveStatus", REGISTRARS),
+    ("CredentialService", "RevokeCredential", REGISTRARS),
+    ("CredentialService", "RecordSurrender", REGISTRARS),
+    ("CredentialService", "RecordRelinquishment", REGISTRARS),
+    ("CredentialService", "RecordRetirement", REGISTRARS),
+    ("CredentialService", "ReinstateCredential", REGISTRARS),
+    ("CredentialService", "ListCredentials", REGISTRARS_READ),
+    ("CredentialService", "ListRuleSets", REGISTRARS_READ),
+    ("EmploymentService", "ReportEmploymentStart", EMPLOYERS),
+    ("EmploymentService", "ReportEmploymentEnd", EMPLOYERS),
+    ("EmploymentService", "CorrectEmployment", EMPLOYERS),
+    ("EmploymentService", "TransferEmployments", REGISTRARS),
+    ("EmploymentService", "ListEmployments", EMPLOYERS_READ),
+    ("EmploymentService", "ReconcileRoster", EMPLOYERS_READ),
+    ("ProviderService", "RegisterProvider", CERTIFIERS),
+    ("ProviderService", "UpdateProvider", CERTIFIERS),
+    ("ProviderService", "RecordQualification", CERTIFIERS),
+    ("ProviderService", "SuspendProvider", CERTIFIERS),
+    ("ProviderService", "CertifyPeerService", CERTIFIERS),
+    ("ProviderService", "SuspendPeerService", CERTIFIERS),
+    ("ProviderService", "GetProvider", CERTIFIERS_READ),
+    ("ProviderService", "ListProviders", CERTIFIERS_READ),
+    ("ProviderService", "GetProgramStatistics", CERTIFIERS_READ),
+    ("RecordService", "EndPeriod", AMENDMENT),
+    ("RecordService", "RetractFact", AMENDMENT),
+    ("RecordService", "ListFacts", FACTS),
+    ("RecordService", "ImportRecords", REGISTRARS),
+    ("ChangeService", "WatchChanges", RECORD),
+    ("ChangeService", "ListChanges", RECORD),
 ];
 
 /// The package of the contract's services.
 pub const PACKAGE: &str = "ms.dmh.credential.v1";
 
-/// The row of a path (`/package.Service/Method`). None: no method of the contract.
-pub fn method(path: &str) -> Option<&'static Method> {
-    static BY_PATH: LazyLock<HashMap<String, &'static Method, RandomState>> = LazyLock::new(|| {
-        let path = |method: &Method| format!("/{PACKAGE}.{}/{}", method.service, method.name);
-        METHODS.iter().map(|method| (path(method), method)).collect()
+/// Every method of the contract, by its path.
+static METHODS: LazyLock<HashMap<&'static str, Method, RandomState>> = LazyLock::new(|| {
+    let described = SERVICES.iter().flat_map(|service| service.methods);
+    let methods = described.map(|method| {
+        let mut rows = TABLE.iter().filter(|(service, name, _)| (*service, *name) == (method.service, method.name));
+        let row = Method {
+            service: method.service,
+            name: method.name,
+            streams: method.streams,
+            is_large: method.streams || method.takes_many,
+            grants: rows.next().map_or(&[], |(.., grants)| grants),
+        };
+        (method.path, row)
     });
-    BY_PATH.get(path).copied()
+    methods.collect()
+});
+
+/// Every method of the contract with the roles that may call it, in no order.
+pub fn methods() -> impl Iterator<Item = &'static Method> {
+    METHODS.values()
+}
+
+/// The method of a path (`/package.Service/Method`). None: no method of the contract.
+pub fn method(path: &str) -> Option<&'static Method> {
+    METHODS.get(path)
 }
 
 impl Method {
@@ -190,5 +203,19 @@ impl Method {
             Role::Payer => of(Payer),
             Role::Auditor => of(Auditor),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_every_method_of_the_contract_once() {
+        let mut in_table: Vec<_> = TABLE.iter().map(|(service, name, _)| (*service, *name)).collect();
+        let mut in_contract: Vec<_> = methods().map(|method| (method.service, method.name)).collect();
+        in_table.sort_unstable();
+        in_contract.sort_unstable();
+        assert_eq!(in_table, in_contract, "a method that is not in the table is denied to everyone");
     }
 }

@@ -1,8 +1,8 @@
 //! Health, as `grpc.health.v1` has it: an unknown service is NOT_FOUND on Check, and SERVICE_UNKNOWN with the stream
 //! kept open on Watch.
 //!
-//! `""`, `readiness` and `VerificationService` say whether questions are answered; the services that write say whether
-//! writes are. `liveness` says that the process runs.
+//! `""`, `readiness` and the services that only read say whether questions are answered; the services that write say
+//! whether writes are. `liveness` says that the process runs.
 
 use std::pin::Pin;
 
@@ -13,6 +13,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
+use crate::proto::SERVICES;
 use crate::surface::status;
 
 /// What is served at the moment.
@@ -79,17 +80,15 @@ enum DependsOn {
     Writes,
 }
 
-fn depends_on(service: &str) -> Option<DependsOn> {
-    match service {
+fn depends_on(name: &str) -> Option<DependsOn> {
+    match name {
         "liveness" => Some(DependsOn::Nothing),
-        "" | "readiness" | "ms.dmh.credential.v1.VerificationService" | "ms.dmh.credential.v1.ChangeService" => {
-            Some(DependsOn::Questions)
+        "" | "readiness" => Some(DependsOn::Questions),
+        _ => {
+            let service = SERVICES.iter().find(|service| service.name == name)?;
+            let writes = service.methods.iter().any(|method| method.writes);
+            Some(if writes { DependsOn::Writes } else { DependsOn::Questions })
         }
-        "ms.dmh.credential.v1.CredentialService"
-        | "ms.dmh.credential.v1.EmploymentService"
-        | "ms.dmh.credential.v1.ProviderService"
-        | "ms.dmh.credential.v1.RecordService" => Some(DependsOn::Writes),
-        _ => None,
     }
 }
 

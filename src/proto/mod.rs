@@ -10,6 +10,35 @@ pub use ms::dmh::credential::v1;
 /// The descriptor set of the public contract, with comments: what server reflection shows.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+/// A service of the contract.
+#[derive(Debug)]
+pub struct Service {
+    /// Its full name: `package.Service`.
+    pub name: &'static str,
+    /// Its methods.
+    pub methods: &'static [Method],
+}
+
+/// A method of the contract.
+#[derive(Debug)]
+pub struct Method {
+    /// Its path: `/package.Service/Method`.
+    pub path: &'static str,
+    /// The service, without its package.
+    pub service: &'static str,
+    /// The name of the method.
+    pub name: &'static str,
+    /// Whether its requests or its answers are a stream.
+    pub streams: bool,
+    /// Whether its request is a batch or asks for a page.
+    pub takes_many: bool,
+    /// Whether it may record something.
+    pub writes: bool,
+}
+
+/// Every service of the contract, generated from its descriptor set.
+pub const SERVICES: &[Service] = include!(concat!(env!("OUT_DIR"), "/v1_services.rs"));
+
 #[allow(
     missing_docs,
     unused_qualifications,
@@ -50,6 +79,7 @@ pub mod ms {
                 //! The public contract.
                 tonic::include_proto!("ms.dmh.credential.v1");
                 include!(concat!(env!("OUT_DIR"), "/v1_values.rs"));
+                include!(concat!(env!("OUT_DIR"), "/v1_servers.rs"));
             }
             pub mod storage {
                 //! The stored form: private to the registry, and held to the same rules of compatibility.

@@ -1,4 +1,4 @@
-//! The services of the contract. Only the surface reaches them.
+//! The services of the contract, all that the descriptor set has. Only the surface reaches them.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -24,32 +24,22 @@ pub(crate) struct Services {
     others: Routes,
 }
 
+/// The routes of these servers, which all answer for one contract.
+macro_rules! routes {
+    ($contract:ident $($module:ident::$server:ident)*) => {
+        Routes::default()
+            $(.add_service(
+                v1::$module::$server::new($contract.clone()).max_decoding_message_size(LARGEST_MESSAGE),
+            ))*
+            .prepare()
+    };
+}
+
 impl Services {
     /// Of a registry. Imports end when `draining` turns true.
     pub(super) fn new(registry: &Registry, audit: &Audit, draining: watch::Receiver<bool>) -> Services {
         let contract = Contract { registry: registry.clone(), audit: audit.for_lane(), turns: Turns::new(), draining };
-        let others = Routes::default()
-            .add_service(
-                v1::credential_service_server::CredentialServiceServer::new(contract.clone())
-                    .max_decoding_message_size(LARGEST_MESSAGE),
-            )
-            .add_service(
-                v1::employment_service_server::EmploymentServiceServer::new(contract.clone())
-                    .max_decoding_message_size(LARGEST_MESSAGE),
-            )
-            .add_service(
-                v1::provider_service_server::ProviderServiceServer::new(contract.clone())
-                    .max_decoding_message_size(LARGEST_MESSAGE),
-            )
-            .add_service(
-                v1::record_service_server::RecordServiceServer::new(contract.clone())
-                    .max_decoding_message_size(LARGEST_MESSAGE),
-            )
-            .add_service(
-                v1::change_service_server::ChangeServiceServer::new(contract.clone())
-                    .max_decoding_message_size(LARGEST_MESSAGE),
-            )
-            .prepare();
+        let others = v1::servers!(routes!(contract));
         let verification = VerificationServiceServer::new(contract).max_decoding_message_size(LARGEST_MESSAGE);
         Services { verification, others }
     }

@@ -41,22 +41,6 @@ use crate::auth::quotas::{Exhausted, Place, Quotas};
 /// The largest message of a large call: a batch of a thousand questions is a fifth of it.
 pub(super) const LARGEST_MESSAGE: usize = 1024 * 1024;
 
-/// The methods that may have much in memory until their answers have been read: streams, batches and pages.
-const LARGE: &[&str] = &[
-    "/ms.dmh.credential.v1.ChangeService/ListChanges",
-    "/ms.dmh.credential.v1.ChangeService/WatchChanges",
-    "/ms.dmh.credential.v1.CredentialService/ListCredentials",
-    "/ms.dmh.credential.v1.EmploymentService/ListEmployments",
-    "/ms.dmh.credential.v1.EmploymentService/ReconcileRoster",
-    "/ms.dmh.credential.v1.ProviderService/ListProviders",
-    "/ms.dmh.credential.v1.RecordService/ImportRecords",
-    "/ms.dmh.credential.v1.RecordService/ListFacts",
-    "/ms.dmh.credential.v1.VerificationService/BatchCheckBillingEligibility",
-    "/ms.dmh.credential.v1.VerificationService/BatchVerifyCredentials",
-    "/ms.dmh.credential.v1.VerificationService/StreamCheckBillingEligibility",
-    "/ms.dmh.credential.v1.VerificationService/StreamVerifyCredentials",
-];
-
 /// Longer than any server runs: where there is no limit.
 const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
@@ -160,7 +144,7 @@ impl LimitsLayer {
             peer.seat(&self.shares, &caller.client).map_err(refused)?;
         }
         share.call().map_err(refused)?;
-        if !LARGE.contains(&request.uri().path()) {
+        if !method.is_large {
             return Ok(Admitted { is_plain: true, ..Admitted::default() });
         }
         let place = share.large().map_err(refused)?;

@@ -66,13 +66,13 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "grpc",
-        enters: &["surface", "auth::peer", "auth::quotas", "proto::DESCRIPTORS"],
+        enters: &["surface", "auth::peer", "auth::quotas", "proto::DESCRIPTORS", "proto::SERVICES"],
         uses: AllBut(&["sled", "prost", "prost_types", "clap", "serde", "serde_json", "toml", "rustix"]),
         why: "grpc is a listener: it speaks its protocol, and what it answers with comes from the surface, checked",
     },
     Room {
         name: "auth",
-        enters: &["domain"],
+        enters: &["domain", "proto::SERVICES"],
         uses: AllBut(&["sled", "prost", "prost_types", "clap"]),
         why: "auth says who calls and what the role may call: it must not depend on what is on file",
     },
