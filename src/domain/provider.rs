@@ -8,9 +8,9 @@ use super::fact::{ProviderFact, ProviderPeriodKind, ProviderRow, Recorded};
 use super::id::{FactId, ProviderId, Revision};
 use super::record::ServiceStatus;
 use super::retraction::{Filed, in_force, last_days};
-use super::rule_sets::Law;
+use super::rule_sets::RuleSets;
 
-/// Everything on file of a provider, and what follows from it under the law of the day it was filed.
+/// Everything on file of a provider, and what follows from it under the rule sets of the day it was filed.
 #[derive(Clone, Debug)]
 pub struct ProviderFile {
     /// The provider's id.
@@ -24,10 +24,10 @@ pub struct ProviderFile {
 }
 
 impl ProviderFile {
-    /// The file of these facts, under the law.
-    pub fn new(id: ProviderId, facts: Vec<Recorded<ProviderFact>>, law: &Law) -> ProviderFile {
+    /// The file of these facts, under the rule sets.
+    pub fn new(id: ProviderId, facts: Vec<Recorded<ProviderFact>>, rule_sets: &RuleSets) -> ProviderFile {
         let state = Provider::known_at(&facts, Revision::LATEST);
-        let timeline = Arc::new(state.compile(law));
+        let timeline = Arc::new(state.compile(rule_sets));
         ProviderFile { id, facts, state, timeline }
     }
 
@@ -159,22 +159,22 @@ impl Provider {
         }
     }
 
-    /// What it is on each day, under the law. One that is not on file is nothing on any day.
-    pub fn compile(&self, law: &Law) -> ProviderTimeline {
+    /// What it is on each day, under the rule sets. One that is not on file is nothing on any day.
+    pub fn compile(&self, rule_sets: &RuleSets) -> ProviderTimeline {
         if self.row.is_none() {
             return ProviderTimeline::not_on_file();
         }
-        let mut boundaries: Vec<Day> = law.boundaries().collect();
+        let mut boundaries: Vec<Day> = rule_sets.boundaries().collect();
         for period in &self.periods {
             boundaries.extend([period.days.start, period.days.end]);
             boundaries.extend(period.valid_through.map(Day::next));
         }
-        let days = Runs::from_boundaries(boundaries, |day| self.on(day, law));
+        let days = Runs::from_boundaries(boundaries, |day| self.on(day, rule_sets));
         ProviderTimeline { on_file: true, days }
     }
 
-    fn on(&self, day: Day, law: &Law) -> ProviderDay {
-        let accepted = &law.in_force_on(day).qualifying_bases;
+    fn on(&self, day: Day, rule_sets: &RuleSets) -> ProviderDay {
+        let accepted = &rule_sets.in_force_on(day).qualifying_bases;
         let today = || self.periods.iter().filter(move |period| period.days.includes(day));
         let mut qualifies = false;
         let mut current = false;

@@ -106,9 +106,9 @@ impl RuleSet {
     }
 }
 
-/// The law as known at one revision.
+/// The rule sets as known at one revision.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Law {
+pub struct RuleSets {
     /// The sets, in the order of adoption.
     adopted: Vec<Arc<RuleSet>>,
     /// The one in force on each day.
@@ -119,9 +119,9 @@ pub struct Law {
     ids: Box<[Arc<str>]>,
 }
 
-impl Law {
-    /// The law of these sets, in the order of adoption. None without any: nothing is known before the first record.
-    pub fn new(adopted: Vec<Arc<RuleSet>>, records_begin: Option<Day>) -> Option<Law> {
+impl RuleSets {
+    /// These sets, in the order of adoption. None without any: nothing is known before the first record.
+    pub fn new(adopted: Vec<Arc<RuleSet>>, records_begin: Option<Day>) -> Option<RuleSets> {
         let mut by_day: Vec<Arc<RuleSet>> = adopted.clone();
         by_day.sort_by_key(|set| set.in_force_from);
         let earliest_day = by_day.first()?.in_force_from;
@@ -137,7 +137,7 @@ impl Law {
         }
         let records_begin = records_begin.unwrap_or(Day::BEGINNING);
         let ids = adopted.iter().map(|set| Arc::from(set.id.as_str())).collect();
-        Some(Law { adopted, in_force: runs.finish(), records_begin, ids })
+        Some(RuleSets { adopted, in_force: runs.finish(), records_begin, ids })
     }
 
     /// The set in force on a day: the latest first in-force day not after it; before the first, the earliest.

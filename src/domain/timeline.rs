@@ -1,8 +1,8 @@
 //! The walk of the specification's section 4, compiled: how a credential stands on every day of time.
 //!
-//! Between two days on which anything about a person, an employer or the law changes, the inputs of the walk are the
-//! same every day. So the walk takes its first step into such a stretch by the rules, and the rest of the stretch at
-//! once: the only thing that moves there is the count of separated days, which may pass the grace once.
+//! Between two days on which anything about a person, an employer or the rule sets changes, the inputs of the walk are
+//! the same every day. So the walk takes its first step into such a stretch by the rules, and the rest of the stretch
+//! at once: the only thing that moves there is the count of separated days, which may pass the grace once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use super::id::{CredentialNumber, ProviderId, SpecialistId};
 use super::name::HeldNames;
 use super::provider::ProviderTimeline;
 use super::record::Coverage;
-use super::rule_sets::Law;
+use super::rule_sets::RuleSets;
 use super::sets::Designations;
 use super::specialist::{Credential, Specialist};
 use super::standing::{Reason, Standing};
 
-/// A credential compiled. What most people have of each list is kept in place: a question that looks at all of them then
-/// waits for the memory once, and not for each.
+/// A credential compiled. What most people have of each list is kept in place: a question that looks at all of them
+/// then waits for the memory once, and not for each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timeline {
     /// Its number.
@@ -64,7 +64,7 @@ pub struct CredentialDay {
     pub separated_since: Option<Day>,
 }
 
-/// The providers of a person's jobs, compiled under the same law.
+/// The providers of a person's jobs, compiled under the same rule sets.
 pub trait Providers {
     /// The provider of an id; one that is not on file is nothing on any day.
     fn timeline(&self, provider: &ProviderId) -> Option<&ProviderTimeline>;
@@ -89,9 +89,9 @@ impl Timeline {
         specialist: &Specialist,
         credential: &Credential,
         providers: &impl Providers,
-        law: &Law,
+        rule_sets: &RuleSets,
     ) -> Timeline {
-        let walk = Walk { specialist, credential, employers: employers(specialist, providers), law };
+        let walk = Walk { specialist, credential, employers: employers(specialist, providers), rule_sets };
         let designations = credential.periods.iter().filter_map(|(kind, days)| match kind {
             CredentialPeriodKind::Designation(code) => Some((*code, *days)),
             _ => None,
@@ -102,7 +102,7 @@ impl Timeline {
             void: credential.void,
             effective_from: credential.effective_from,
             term_last_day: credential.last_term().last_day(),
-            rule_set: law.shared_id(&credential.rule_set),
+            rule_set: rule_sets.shared_id(&credential.rule_set),
             days: walk.days(),
             terms: union(credential.terms.iter().copied()).into_iter().collect(),
             jobs: specialist.jobs.iter().map(|job| (providers.shared_id(&job.provider), job.days)).collect(),
@@ -191,7 +191,7 @@ struct Walk<'a> {
     specialist: &'a Specialist,
     credential: &'a Credential,
     employers: Vec<(Period, &'a ProviderTimeline)>,
-    law: &'a Law,
+    rule_sets: &'a RuleSets,
 }
 
 impl Walk<'_> {
@@ -250,7 +250,7 @@ impl Walk<'_> {
         if !inputs.in_term {
             return ended(Standing::Lapsed, Some(Reason::Lapsed));
         }
-        if inputs.employed || inputs.inactive || !self.law.has_records_for(day) {
+        if inputs.employed || inputs.inactive || !self.rule_sets.has_records_for(day) {
             state.separated_days = 0;
             state.separated_since = None;
         } else {
@@ -286,7 +286,7 @@ impl Walk<'_> {
 
     /// The grace of the rule set in force on the first separated day.
     fn grace(&self, state: State) -> u32 {
-        state.separated_since.map_or(0, |first| self.law.in_force_on(first).grace_days)
+        state.separated_since.map_or(0, |first| self.rule_sets.in_force_on(first).grace_days)
     }
 
     /// The days on which anything that the walk reads may change, and those after an act.
@@ -300,7 +300,7 @@ impl Walk<'_> {
         }
         days.extend(self.specialist.death_date.map(Day::next));
         days.extend(self.credential.acts.iter().flat_map(|(day, _)| [*day, day.next()]));
-        days.extend(self.law.records_begin());
+        days.extend(self.rule_sets.records_begin());
         days.sort_unstable();
         days.dedup();
         days.retain(|day| *day < Day::FOREVER);

@@ -5,7 +5,7 @@
 use super::day::{Day, Period};
 use super::provider::ProviderTimeline;
 use super::record::{Coverage, ServiceStatus};
-use super::rule_sets::Law;
+use super::rule_sets::RuleSets;
 use super::sets::{Designations, Reasons};
 use super::standing::{Reason, Standing, Verdict};
 use super::timeline::{CredentialDay, Timeline};
@@ -63,8 +63,8 @@ pub enum NameMatch {
 /// What is known at the revision of a question, apart from its subject.
 #[derive(Clone, Copy, Debug)]
 pub struct Known<'a> {
-    /// The law; none in the empty registry.
-    pub law: Option<&'a Law>,
+    /// The rule sets; none in the empty registry.
+    pub rule_sets: Option<&'a RuleSets>,
     /// Today; none in the empty registry.
     pub today: Option<Day>,
 }
@@ -98,7 +98,7 @@ pub struct Settlement {
 impl Known<'_> {
     /// Whether reports about a day may still come in.
     pub fn settlement(self, day: Day) -> Settlement {
-        let settles_on = self.law.and_then(|law| law.settles_on(day));
+        let settles_on = self.rule_sets.and_then(|rule_sets| rule_sets.settles_on(day));
         let settled = settles_on.zip(self.today).is_some_and(|(settles, today)| today > settles);
         Settlement { settles_on, settled }
     }
@@ -141,7 +141,7 @@ impl Question<'_> {
         if let Some(reason) = day.reason {
             reasons.add(reason);
         }
-        let has_records = known.law.is_none_or(|law| law.has_records_for(self.as_of));
+        let has_records = known.rule_sets.is_none_or(|rule_sets| rule_sets.has_records_for(self.as_of));
         let unemployed = self.as_of >= timeline.effective_from && !day.employed;
         match self.provider {
             Some(provider) => self.look_at_provider(timeline, provider, has_records, reasons),
@@ -160,7 +160,7 @@ impl Question<'_> {
         if !missing.is_empty() {
             reasons.add(Reason::DesignationNotHeld);
         }
-        let notice = known.law.map_or(0, |law| law.in_force_on(self.as_of).term_notice_days);
+        let notice = known.rule_sets.map_or(0, |rule_sets| rule_sets.in_force_on(self.as_of).term_notice_days);
         if day.standing.is_held() && timeline.term_ends_within(self.as_of, notice) {
             reasons.add(Reason::TermEndsSoon);
         }
@@ -239,7 +239,7 @@ pub struct Payable {
     pub yearly_limit_exceeded: bool,
 }
 
-impl Law {
+impl RuleSets {
     /// The limits of a day, and what of the units may be paid.
     pub fn coverage_limits(&self, day: Day, units: Option<Units>, eligible: bool) -> CoverageLimits {
         let rules = self.in_force_on(day);

@@ -15,7 +15,7 @@ use crate::domain::fact::{Identifier, ProviderFact, Recorded, Reporter, Role, Su
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::provider::ProviderFile;
 use crate::domain::record::Record;
-use crate::domain::rule_sets::Law;
+use crate::domain::rule_sets::RuleSets;
 use crate::store::index::View as _;
 
 /// Where new ids come from.
@@ -91,8 +91,8 @@ impl Mint {
 }
 
 impl Grounds for BatchContext<'_, '_> {
-    fn law(&self) -> &Law {
-        &self.batch.head.law
+    fn rule_sets(&self) -> &RuleSets {
+        &self.batch.head.rule_sets
     }
 
     fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>> {

@@ -8,7 +8,7 @@ use super::registry_history::RegistryHistory;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::domain::provider::ProviderFile;
-use crate::domain::rule_sets::Law;
+use crate::domain::rule_sets::RuleSets;
 use crate::domain::timeline::Timeline;
 
 /// The newest state of knowledge that questions are answered from.
@@ -22,8 +22,8 @@ pub struct Head {
     pub today: Day,
     /// When the day after it begins.
     pub day_ends_at: Timestamp,
-    /// The law.
-    pub law: Arc<Law>,
+    /// The rule sets.
+    pub rule_sets: Arc<RuleSets>,
     /// The registry's own history.
     pub history: Arc<RegistryHistory>,
 }
@@ -37,7 +37,7 @@ pub struct ResidentCredential {
     pub timeline: Arc<Timeline>,
 }
 
-/// A provider's file as of the revision that changed it, or the law it stands under, last.
+/// A provider's file as of the revision that changed it, or its rule sets, last.
 #[derive(Debug)]
 pub struct ResidentProvider {
     /// The revision that changed what follows from the file last.

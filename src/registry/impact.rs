@@ -11,7 +11,7 @@ use crate::domain::fact::{Fact, ProviderFact, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::provider::{ProviderFile, ProviderTimeline};
 use crate::domain::record::Record;
-use crate::domain::rule_sets::Law;
+use crate::domain::rule_sets::RuleSets;
 use crate::domain::specialist::{Specialist, SpecialistFile};
 use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
@@ -19,15 +19,16 @@ use crate::store::index::View as _;
 type People = BTreeMap<SpecialistId, Arc<SpecialistFile>>;
 
 impl Batch<'_> {
-    /// The files of the providers that a record touches, as it leaves them; of every provider, when the law changes.
+    /// The files of the providers that a record touches, as it leaves them; of every provider, when the rule sets
+    /// change.
     pub(super) fn providers_after(
         &self,
         record: &Record,
-        law: &Law,
-        law_changed: bool,
+        rule_sets: &RuleSets,
+        rule_sets_changed: bool,
     ) -> HashMap<ProviderId, Arc<ProviderFile>> {
         let mut new_facts: BTreeMap<ProviderId, Vec<Recorded<ProviderFact>>> = BTreeMap::new();
-        if law_changed {
+        if rule_sets_changed {
             new_facts.extend(self.provider_ids().into_iter().map(|id| (id, Vec::new())));
         }
         for recorded in record.recorded_facts() {
@@ -40,7 +41,7 @@ impl Batch<'_> {
             .map(|(id, new)| {
                 let mut facts = self.provider(&id).map(|file| file.facts.clone()).unwrap_or_default();
                 facts.extend(new);
-                (id.clone(), Arc::new(ProviderFile::new(id, facts, law)))
+                (id.clone(), Arc::new(ProviderFile::new(id, facts, rule_sets)))
             })
             .collect()
     }
@@ -51,7 +52,7 @@ impl Batch<'_> {
         &self,
         record: &Record,
         changed_providers: &HashMap<ProviderId, Arc<ProviderFile>>,
-        law_changed: bool,
+        rule_sets_changed: bool,
     ) -> Result<People, ReadError> {
         let mut people: BTreeSet<SpecialistId> = BTreeSet::new();
         for fact in &record.facts {
@@ -59,7 +60,7 @@ impl Batch<'_> {
                 people.insert(*id);
             }
         }
-        if law_changed {
+        if rule_sets_changed {
             people.extend(self.pending.credentials()?.into_iter().map(|(_, specialist)| specialist));
         } else {
             for (id, after) in changed_providers {
@@ -82,10 +83,10 @@ impl Batch<'_> {
         touched: People,
         replaced: &HashMap<ProviderId, Arc<ProviderFile>>,
         record: &Record,
-        law: &Arc<Law>,
+        rule_sets: &Arc<RuleSets>,
     ) -> StateAfter {
         let mut after = StateAfter::default();
-        after.told.records_begin = law.records_begin();
+        after.told.records_begin = rule_sets.records_begin();
         let mut reported = reported_of_people(record);
         for (id, mut file) in touched {
             if let Some(more) = reported.remove(&id) {
@@ -95,7 +96,7 @@ impl Batch<'_> {
             let known = file.known_now();
             let employers = self.employers(known.jobs.iter().map(|job| &job.provider), replaced);
             for credential in &known.credentials {
-                let timeline = Arc::new(Timeline::compile(&known, credential, &employers, law));
+                let timeline = Arc::new(Timeline::compile(&known, credential, &employers, rule_sets));
                 after.told.add_credential(&timeline, &employers);
                 after.timelines.insert(credential.number, timeline);
             }
@@ -115,7 +116,7 @@ impl Batch<'_> {
         files: &HashMap<ProviderId, Arc<ProviderFile>>,
     ) -> Result<PublishedState, ReadError> {
         let mut told = PublishedState::default();
-        told.records_begin = self.head.law.records_begin();
+        told.records_begin = self.head.rule_sets.records_begin();
         for timeline in timelines.keys().map(|number| self.timeline(*number)).filter_map(Result::transpose) {
             let timeline = timeline?;
             told.add_credential(&timeline, &self.employers_of(&timeline, &HashMap::new()));

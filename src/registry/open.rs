@@ -31,7 +31,7 @@ use crate::domain::day::Day;
 use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::Revision;
 use crate::domain::provider::ProviderFile;
-use crate::domain::rule_sets::Law;
+use crate::domain::rule_sets::RuleSets;
 use crate::rules::{self, RuleText};
 use crate::store::index::{Progress, View as _};
 use crate::store::trouble::Trouble;
@@ -129,8 +129,8 @@ impl Registry {
     }
 }
 
-/// The writer by the machine's clock. Where the index fails while the registry is opened, it is opened again: the index is
-/// made anew then.
+/// The writer by the machine's clock. Where the index fails while the registry is opened, it is opened again: the index
+/// is made anew then.
 fn new_writer(
     options: Options,
     semantics_version: u32,
@@ -210,24 +210,24 @@ fn refuse_another(data_dir: &Path, found: Option<Uuid>, pinned: Option<Uuid>) ->
     }
 }
 
-/// The law to begin with: the one on record, else that of the rule files.
-fn first_law(rule_sets: &[RuleText], history: &RegistryHistory) -> Result<Arc<Law>, OpenError> {
-    for text in rule_sets {
+/// The rule sets to begin with: those on record, else those of the rule files.
+fn first_rule_sets(texts: &[RuleText], history: &RegistryHistory) -> Result<Arc<RuleSets>, OpenError> {
+    for text in texts {
         let known = history.adopted(Revision::LATEST).find(|adopted| adopted.set.id == text.set.id);
         if known.is_some_and(|adopted| adopted.digest != text.digest) {
             return Err(OpenError::RuleSetChanged { id: text.set.id.clone() });
         }
     }
-    let sets = rule_sets.iter().map(|text| Arc::new(text.set.clone())).collect();
-    let on_record = history.law(Revision::LATEST).cloned();
-    on_record.or_else(|| Law::new(sets, None).map(Arc::new)).ok_or(OpenError::Read(ReadError::Interrupted))
+    let sets = texts.iter().map(|text| Arc::new(text.set.clone())).collect();
+    let on_record = history.rule_sets(Revision::LATEST).cloned();
+    on_record.or_else(|| RuleSets::new(sets, None).map(Arc::new)).ok_or(OpenError::Read(ReadError::Interrupted))
 }
 
 /// What is kept in memory from the beginning, from the index: everything but the credentials.
-pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> Result<Shared, OpenError> {
+pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Result<Shared, OpenError> {
     let index = Arc::clone(store.index());
     let history = RegistryHistory::of(&index.registry_facts()?)?;
-    let law = &first_law(rule_sets, &history)?;
+    let rule_sets = &first_rule_sets(texts, &history)?;
     let head = store.head();
     let today = history.today(head).unwrap_or(Day::BEGINNING);
     let shared = Shared {
@@ -238,7 +238,7 @@ pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> R
             recorded_at: index.recorded_at(head)?.unwrap_or(Timestamp::UNIX_EPOCH),
             today,
             day_ends_at: clock.day_ends_at(today),
-            law: Arc::clone(law),
+            rule_sets: Arc::clone(rule_sets),
             history: Arc::new(history),
         }),
         published: watch::Sender::new(head),
@@ -256,10 +256,10 @@ pub(super) fn resident(store: &Store, clock: Clock, rule_sets: &[RuleText]) -> R
         identifiers: papaya::HashMap::default(),
         index,
     };
-    let law_since = shared.head.load().history.law_since();
+    let rule_sets_since = shared.head.load().history.rule_sets_since();
     shared.index.every_provider(&mut |id, facts| {
-        let file = Arc::new(ProviderFile::new(id, facts, law));
-        shared.keep_provider(ResidentProvider { changed_at: file.changed_at().max(law_since), file });
+        let file = Arc::new(ProviderFile::new(id, facts, rule_sets));
+        shared.keep_provider(ResidentProvider { changed_at: file.changed_at().max(rule_sets_since), file });
         ControlFlow::Continue(())
     })?;
     Ok(shared)

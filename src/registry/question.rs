@@ -136,8 +136,8 @@ impl Snapshot {
         Ok(find(timeline.as_ref().map_or(LookedUp::Nothing, |timeline| LookedUp::Credential(timeline, None))))
     }
 
-    /// Has the processor fetch what some questions are answered from, as far as it is in memory. Where each would wait for
-    /// its own in turn, all wait together. It changes no answer.
+    /// Has the processor fetch what some questions are answered from, as far as it is in memory. Where each would wait
+    /// for its own in turn, all wait together. It changes no answer.
     pub fn bring_near<'q>(&self, asks: impl Iterator<Item = &'q Ask<'q>> + Clone) {
         let (seen, providers) = (self.shared.timeline_cache.see(), self.shared.providers.pin());
         let here = |number| match seen.look(number) {
@@ -213,7 +213,7 @@ impl Snapshot {
 
     /// The limits beside a claim's verdict; none in the empty registry.
     pub fn coverage_limits(&self, day: Day, units: Option<Units>, eligible: bool) -> Option<CoverageLimits> {
-        self.law().map(|law| law.coverage_limits(day, units, eligible))
+        self.rule_sets().map(|rule_sets| rule_sets.coverage_limits(day, units, eligible))
     }
 }
 

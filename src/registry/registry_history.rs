@@ -1,4 +1,4 @@
-//! What the registry's own facts say at each revision: the epoch, the day, the law.
+//! What the registry's own facts say at each revision: the epoch, the day, the rule sets.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::domain::day::Day;
 use crate::domain::fact::{Recorded, RegistryFact};
 use crate::domain::id::Revision;
-use crate::domain::rule_sets::{Law, RuleSet};
+use crate::domain::rule_sets::{RuleSet, RuleSets};
 use crate::rules::{self, RuleError};
 
 /// The registry's own history, resident.
@@ -15,7 +15,7 @@ use crate::rules::{self, RuleError};
 pub struct RegistryHistory {
     epochs: Vec<Epoch>,
     days: Vec<(Revision, Day)>,
-    laws: Vec<(Revision, Arc<Law>)>,
+    rule_sets: Vec<(Revision, Arc<RuleSets>)>,
     adopted: Vec<Adopted>,
     records_begin: Option<Day>,
     semantics_version: Option<u32>,
@@ -76,8 +76,8 @@ impl RegistryHistory {
 
     fn enact(&mut self, revision: Revision) {
         let sets = self.adopted.iter().map(|adopted| Arc::clone(&adopted.set)).collect();
-        if let Some(law) = Law::new(sets, self.records_begin) {
-            self.laws.push((revision, Arc::new(law)));
+        if let Some(rule_sets) = RuleSets::new(sets, self.records_begin) {
+            self.rule_sets.push((revision, Arc::new(rule_sets)));
         }
     }
 
@@ -86,19 +86,19 @@ impl RegistryHistory {
         last_at(&self.days, known_at).map(|(_, day)| *day)
     }
 
-    /// The law, as known at a revision.
-    pub fn law(&self, known_at: Revision) -> Option<&Arc<Law>> {
-        last_at(&self.laws, known_at).map(|(_, law)| law)
+    /// The rule sets, as known at a revision.
+    pub fn rule_sets(&self, known_at: Revision) -> Option<&Arc<RuleSets>> {
+        last_at(&self.rule_sets, known_at).map(|(_, rule_sets)| rule_sets)
     }
 
-    /// Every revision that made the law another.
-    pub fn law_changes(&self) -> impl Iterator<Item = Revision> {
-        self.laws.iter().map(|(since, _)| *since)
+    /// Every revision that changed the rule sets.
+    pub fn rule_set_changes(&self) -> impl Iterator<Item = Revision> {
+        self.rule_sets.iter().map(|(since, _)| *since)
     }
 
-    /// The revision that made the law what it is.
-    pub fn law_since(&self) -> Revision {
-        self.laws.last().map_or(Revision::ZERO, |(since, _)| *since)
+    /// The revision that changed the rule sets last.
+    pub fn rule_sets_since(&self) -> Revision {
+        self.rule_sets.last().map_or(Revision::ZERO, |(since, _)| *since)
     }
 
     /// The version of the walk that answers were given by last. The first one needed no saying.

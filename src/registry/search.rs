@@ -15,7 +15,7 @@ use crate::domain::fact::{FacilityType, Fact, Recorded, Reporter, Role, Speciali
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::provider::ProviderFile;
 use crate::domain::retraction::{Filed, retracted_by};
-use crate::domain::rule_sets::Law;
+use crate::domain::rule_sets::RuleSets;
 use crate::domain::specialist::SpecialistFile;
 use crate::store::index::View as _;
 
@@ -56,12 +56,12 @@ pub struct FacilityCount {
 #[derive(Debug)]
 pub struct SnapshotGrounds<'a> {
     snapshot: &'a Snapshot,
-    law: &'a Law,
+    rule_sets: &'a RuleSets,
 }
 
 impl Grounds for SnapshotGrounds<'_> {
-    fn law(&self) -> &Law {
-        self.law
+    fn rule_sets(&self) -> &RuleSets {
+        self.rule_sets
     }
 
     fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>> {
@@ -72,7 +72,7 @@ impl Grounds for SnapshotGrounds<'_> {
 impl Snapshot {
     /// What an application is judged by; none in the empty registry.
     pub fn grounds(&self) -> Option<SnapshotGrounds<'_>> {
-        Some(SnapshotGrounds { snapshot: self, law: self.law()? })
+        Some(SnapshotGrounds { snapshot: self, rule_sets: self.rule_sets()? })
     }
 
     /// The rule sets known, in the order of adoption.

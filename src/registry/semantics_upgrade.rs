@@ -21,8 +21,8 @@ use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
 use crate::store::record;
 
-/// Records that this version of the walk answers from now on, if an earlier one did so far. Nothing else is in the batch.
-/// Reads all of the log, once in the life of a version.
+/// Records that this version of the walk answers from now on, if an earlier one did so far. Nothing else is in the
+/// batch. Reads all of the log, once in the life of a version.
 pub(super) fn adopt(batch: &mut Batch<'_>, version: u32) -> Result<(), SubmitError> {
     let known = batch.head.history.semantics_version();
     if known == version {
@@ -46,7 +46,7 @@ pub(super) fn adopt(batch: &mut Batch<'_>, version: u32) -> Result<(), SubmitErr
 fn what_differs(shared: &Shared, head: &Head) -> Result<(PublishedState, PublishedState), ReadError> {
     let mut heard = what_was_told(shared, head.revision)?;
     let (mut before, mut after) = (PublishedState::default(), PublishedState::default());
-    after.records_begin = head.law.records_begin();
+    after.records_begin = head.rule_sets.records_begin();
     let mut compare = |told: PublishedState| {
         let told = told.up_to(head.today);
         let heard = heard.take_same(&told);
@@ -57,7 +57,7 @@ fn what_differs(shared: &Shared, head: &Head) -> Result<(PublishedState, Publish
     };
     let mut providers: HashMap<ProviderId, Arc<ProviderTimeline>> = HashMap::new();
     shared.index.every_provider(&mut |id, facts| {
-        let file = ProviderFile::new(id.clone(), facts, &head.law);
+        let file = ProviderFile::new(id.clone(), facts, &head.rule_sets);
         let mut told = PublishedState::default();
         told.add_provider(&id, &file.state, &file.timeline);
         compare(told);
@@ -67,7 +67,7 @@ fn what_differs(shared: &Shared, head: &Head) -> Result<(PublishedState, Publish
     shared.index.every_specialist(&mut |id, facts| {
         let known = SpecialistFile { id, facts }.known_now();
         for credential in &known.credentials {
-            let timeline = Timeline::compile(&known, credential, &providers, &head.law);
+            let timeline = Timeline::compile(&known, credential, &providers, &head.rule_sets);
             let mut told = PublishedState::default();
             told.add_credential(&timeline, &providers);
             compare(told);

@@ -19,7 +19,7 @@ use crate::domain::fact::{Identifier, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
 use crate::domain::name::Holder;
 use crate::domain::provider::{ProviderFile, ProviderTimeline};
-use crate::domain::rule_sets::Law;
+use crate::domain::rule_sets::RuleSets;
 use crate::domain::specialist::{Specialist, SpecialistFile};
 use crate::domain::timeline::Timeline;
 use crate::domain::verdict::{Known, NameMatch};
@@ -49,8 +49,8 @@ pub struct Snapshot {
     pub epoch: Uuid,
     /// Today, as known then.
     pub today: Option<Day>,
-    /// The law, as known then; none for the empty registry.
-    pub(super) law: Option<Arc<Law>>,
+    /// The rule sets, as known then; none for the empty registry.
+    pub(super) rule_sets: Option<Arc<RuleSets>>,
 }
 
 /// The holder that a name and a birth date lead to.
@@ -67,12 +67,12 @@ pub enum FoundHolder {
 impl Snapshot {
     /// What is known apart from the subject of a question.
     pub fn known(&self) -> Known<'_> {
-        Known { law: self.law(), today: self.today }
+        Known { rule_sets: self.rule_sets(), today: self.today }
     }
 
-    /// The law, as known at the revision; none in the empty registry.
-    pub fn law(&self) -> Option<&Law> {
-        self.law.as_deref()
+    /// The rule sets, as known at the revision; none in the empty registry.
+    pub fn rule_sets(&self) -> Option<&RuleSets> {
+        self.rule_sets.as_deref()
     }
 
     /// The epoch that a revision up to this one belongs to.
@@ -87,7 +87,7 @@ impl Snapshot {
 
     /// Looks at a provider's file, up to the revision. None where no fact of it is known.
     pub(super) fn see_provider<T>(&self, id: &str, look: impl FnOnce(&Arc<ProviderFile>) -> T) -> Option<T> {
-        let law = self.law()?;
+        let rule_sets = self.rule_sets()?;
         let providers = self.shared.providers.pin();
         let resident = providers.get(id)?;
         if resident.changed_at <= self.revision {
@@ -96,14 +96,14 @@ impl Snapshot {
         if let Some(file) = self.shared.historical_cache.providers.get(id, self.revision) {
             return Some(look(&file));
         }
-        let span = self.span_of_law();
+        let span = self.span_of_rule_sets();
         let all = &providers.get(id)?.file.facts;
         let known = |recorded: &&Recorded<_>| recorded.id.revision <= self.revision;
         let facts: Vec<_> = all.iter().filter(known).cloned().collect();
         if facts.is_empty() {
             return None;
         }
-        let file = Arc::new(ProviderFile::new(resident.file.id.clone(), facts, law));
+        let file = Arc::new(ProviderFile::new(resident.file.id.clone(), facts, rule_sets));
         self.shared.historical_cache.providers.keep(
             file.id.clone(),
             span.between(self.revision, changes(all)),
@@ -112,11 +112,11 @@ impl Snapshot {
         Some(look(&file))
     }
 
-    /// The revisions around this one under the same law, up to the head. Facts that are read after this was asked for are
-    /// all those of these revisions: what is published was folded before.
-    fn span_of_law(&self) -> Span {
+    /// The revisions around this one under the same rule sets, up to the head. Facts that are read after this was asked
+    /// for are all those of these revisions: what is published was folded before.
+    fn span_of_rule_sets(&self) -> Span {
         let head = self.shared.head.load();
-        Span::up_to(head.revision).between(self.revision, head.history.law_changes())
+        Span::up_to(head.revision).between(self.revision, head.history.rule_set_changes())
     }
 
     /// The provider that an identifier belonged to at the revision.
@@ -214,7 +214,7 @@ impl Snapshot {
 
     /// A credential's timeline, compiled from the facts and kept for a while. Reads the disk.
     pub fn compile(&self, id: SpecialistId, number: CredentialNumber) -> Result<Option<Arc<Timeline>>, ReadError> {
-        let span = self.span_of_law();
+        let span = self.span_of_rule_sets();
         let facts = self.shared.index.specialist_facts(id)?;
         let known = Specialist::known_at(id, &facts, self.revision);
         let timeline = self.compile_of(&known, number);
@@ -230,7 +230,7 @@ impl Snapshot {
     /// A credential's timeline, compiled for a person as known at the revision.
     pub fn compile_of(&self, known: &Specialist, number: CredentialNumber) -> Option<Arc<Timeline>> {
         let credential = known.credential(number)?;
-        Some(Arc::new(Timeline::compile(known, credential, &self.employers(known), self.law()?)))
+        Some(Arc::new(Timeline::compile(known, credential, &self.employers(known), self.rule_sets()?)))
     }
 
     fn find_holder(&self, holder: &Holder) -> Result<FoundHolder, ReadError> {
@@ -291,7 +291,7 @@ impl Shared {
             recorded_at,
             epoch: history.epoch_of(revision).map(|epoch| epoch.id).unwrap_or_default(),
             today: history.today(revision),
-            law: history.law(revision).cloned(),
+            rule_sets: history.rule_sets(revision).cloned(),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::domain::decide::decide;
 use crate::domain::diff::{PublishedState, differences};
 use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::record::{Change, Foreseen, Record, RequestKey, instant_after};
-use crate::domain::rule_sets::Law;
+use crate::domain::rule_sets::RuleSets;
 use crate::domain::specialist::SpecialistFile;
 use crate::store::index::{Entry, Moved};
 
@@ -34,7 +34,7 @@ pub(super) struct Draft {
 struct Weighed {
     record: Record,
     history: Arc<RegistryHistory>,
-    law: Arc<Law>,
+    rule_sets: Arc<RuleSets>,
     affected: Affected,
     /// What was told of what is affected, and what would be.
     before: PublishedState,
@@ -78,9 +78,9 @@ impl Batch<'_> {
 
     /// Works out what a draft changes, and stages it.
     pub(super) fn add(&mut self, draft: Draft) -> Result<Receipt, SubmitError> {
-        let Weighed { record, history, law, affected, before, told, files, receipt } = self.weigh(draft)?;
+        let Weighed { record, history, rule_sets, affected, before, told, files, receipt } = self.weigh(draft)?;
         let moved = self.moved(&affected, &before, &told)?;
-        self.advance(record, history, law, affected.today, moved)?;
+        self.advance(record, history, rule_sets, affected.today, moved)?;
         files.into_iter().for_each(|file| self.specialist_cache.get_mut().put(file));
         self.timelines.extend(affected.timelines);
         self.providers.extend(affected.providers);
@@ -102,13 +102,13 @@ impl Batch<'_> {
             specialist_count: 0,
         };
         let history = self.history_after(&record)?;
-        let law = history.law(revision).map_or_else(|| Arc::clone(&self.head.law), Arc::clone);
-        let law_changed = !Arc::ptr_eq(&law, &self.head.law);
+        let rule_sets = history.rule_sets(revision).map_or_else(|| Arc::clone(&self.head.rule_sets), Arc::clone);
+        let rule_sets_changed = !Arc::ptr_eq(&rule_sets, &self.head.rule_sets);
         let today = history.today(revision).unwrap_or(self.head.today);
 
-        let providers = self.providers_after(&record, &law, law_changed);
-        let touched = self.touched(&record, &providers, law_changed)?;
-        let StateAfter { told, files, people, timelines } = self.state_after(touched, &providers, &record, &law);
+        let providers = self.providers_after(&record, &rule_sets, rule_sets_changed);
+        let touched = self.touched(&record, &providers, rule_sets_changed)?;
+        let StateAfter { told, files, people, timelines } = self.state_after(touched, &providers, &record, &rule_sets);
         let before = self.state_before(&timelines, &providers)?;
 
         let different = differences(&before, &told);
@@ -116,7 +116,7 @@ impl Batch<'_> {
         (record.changes, record.foreseen) = different.split(today);
         let affected = Affected { people, timelines, providers, today };
         let receipt = Receipt::new(&record, &affected);
-        Ok(Weighed { record, history, law, affected, before, told, files, receipt })
+        Ok(Weighed { record, history, rule_sets, affected, before, told, files, receipt })
     }
 
     /// Stages the opening of a day, with what is due.
@@ -147,7 +147,7 @@ impl Batch<'_> {
         self.add_own(RegistryFact::DayOpened { date: day }, told.on_opening(day), 0, moved)
     }
 
-    /// Stages a record of the registry itself, whose fact leaves the law as it is.
+    /// Stages a record of the registry itself, whose fact leaves the rule sets as they are.
     pub(super) fn add_own(
         &mut self,
         fact: RegistryFact,
@@ -168,8 +168,8 @@ impl Batch<'_> {
         };
         let history = self.history_after(&record)?;
         let today = history.today(record.revision).unwrap_or(self.head.today);
-        let law = Arc::clone(&self.head.law);
-        self.advance(record, history, law, today, moved)
+        let rule_sets = Arc::clone(&self.head.rule_sets);
+        self.advance(record, history, rule_sets, today, moved)
     }
 
     /// What is next different on another day than before comes on the agenda of that day.
@@ -201,7 +201,7 @@ impl Batch<'_> {
         &mut self,
         record: Record,
         history: Arc<RegistryHistory>,
-        law: Arc<Law>,
+        rule_sets: Arc<RuleSets>,
         today: Day,
         moved: Vec<Moved>,
     ) -> Result<(), SubmitError> {
@@ -209,7 +209,7 @@ impl Batch<'_> {
         let day_ends_at =
             if today == self.head.today { self.head.day_ends_at } else { self.shared.clock.day_ends_at(today) };
         self.head =
-            Head { revision: record.revision, recorded_at: record.recorded_at, today, day_ends_at, law, history };
+            Head { revision: record.revision, recorded_at: record.recorded_at, today, day_ends_at, rule_sets, history };
         self.records.push(record);
         Ok(())
     }

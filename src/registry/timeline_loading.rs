@@ -46,7 +46,7 @@ impl Shared {
         Ok(self.index.credentials()?.into_iter().map(|(number, _)| number).collect())
     }
 
-    /// A person's credentials, compiled with the providers that are in memory, under the law of a head.
+    /// A person's credentials, compiled with the providers that are in memory, under the rule sets of a head.
     pub(super) fn compile(&self, id: SpecialistId, facts: Vec<Recorded<SpecialistFact>>, head: &Head) -> Compiled {
         let file = SpecialistFile { id, facts };
         let known = file.known_now();
@@ -55,9 +55,9 @@ impl Shared {
         let employers: HashMap<_, _> =
             residents().map(|resident| (resident.file.id.clone(), Arc::clone(&resident.file.timeline))).collect();
         let changed_by_employers = residents().map(|resident| resident.changed_at).max().unwrap_or_default();
-        let changed_at = file.changed_at().max(changed_by_employers).max(head.history.law_since());
+        let changed_at = file.changed_at().max(changed_by_employers).max(head.history.rule_sets_since());
         let compile = |credential| {
-            let timeline = Arc::new(Timeline::compile(&known, credential, &employers, &head.law));
+            let timeline = Arc::new(Timeline::compile(&known, credential, &employers, &head.rule_sets));
             ResidentCredential { changed_at, timeline }
         };
         let credentials = known.credentials.iter().map(compile).collect();

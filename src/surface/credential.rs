@@ -9,7 +9,7 @@ use super::{Contract, answer, day_asked, decode, encode, status, unreadable, who
 use crate::auth::Caller;
 use crate::domain::day::Day;
 use crate::domain::decide::evaluate_application;
-use crate::domain::rule_sets::{Law, RuleSet};
+use crate::domain::rule_sets::{RuleSet, RuleSets};
 use crate::proto::v1;
 use crate::proto::v1::credential_service_server::CredentialService;
 use crate::registry::snapshot::KnownAt;
@@ -262,7 +262,7 @@ impl CredentialService for Contract {
                 set: &adopted.set,
                 digest: &adopted.digest,
                 revision: adopted.revision,
-                in_force_to: snapshot.law().and_then(|law| in_force_to(&adopted.set, law)),
+                in_force_to: snapshot.rule_sets().and_then(|rule_sets| in_force_to(&adopted.set, rule_sets)),
             })
         });
         let today = day_asked(&snapshot, "as_of", None)?;
@@ -273,6 +273,6 @@ impl CredentialService for Contract {
 }
 
 /// The last day on which a set is in force: the day before the next one is.
-fn in_force_to(set: &RuleSet, law: &Law) -> Option<Day> {
-    law.boundaries().find(|day| *day > set.in_force_from).map(Day::previous)
+fn in_force_to(set: &RuleSet, rule_sets: &RuleSets) -> Option<Day> {
+    rule_sets.boundaries().find(|day| *day > set.in_force_from).map(Day::previous)
 }

@@ -15,7 +15,7 @@ use super::stream::answered;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::domain::day::{Day, Period};
 use crate::domain::id::CredentialNumber;
-use crate::domain::rule_sets::Law;
+use crate::domain::rule_sets::RuleSets;
 use crate::domain::sets::Reasons;
 use crate::domain::standing::Reason;
 use crate::domain::timeline::{CredentialDay, Timeline};
@@ -148,7 +148,7 @@ async fn on_file(snapshot: &Snapshot, asker: &Asker, number: CredentialNumber) -
 
 /// The fewest periods that tell the whole truth about a range.
 fn standing_periods(snapshot: &Snapshot, timeline: &Timeline, asked: Period) -> Vec<v1::StandingPeriod> {
-    let records_begin = snapshot.law().and_then(Law::records_begin);
+    let records_begin = snapshot.rule_sets().and_then(RuleSets::records_begin);
     let mut told: Vec<(Period, &CredentialDay, Reasons)> = Vec::new();
     for (days, day) in timeline.days.iter() {
         let cuts = [days.start, records_begin.unwrap_or(days.start).clamp(days.start, days.end), days.end];

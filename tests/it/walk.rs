@@ -13,7 +13,7 @@ use cpss_registry::domain::fact::{Designation, Fact, ProviderFact, Recorded, Reg
 use cpss_registry::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
 use cpss_registry::domain::provider::{Provider, ProviderTimeline};
 use cpss_registry::domain::record::{Change, Foreseen};
-use cpss_registry::domain::rule_sets::Law;
+use cpss_registry::domain::rule_sets::RuleSets;
 use cpss_registry::domain::specialist::Specialist;
 use cpss_registry::domain::standing::{Reason, Standing};
 use cpss_registry::domain::timeline::Timeline;
@@ -75,7 +75,7 @@ impl Files {
 
 /// What the compiled path makes of the facts up to a revision.
 struct Compiled {
-    law: Option<Law>,
+    rule_sets: Option<RuleSets>,
     today: Option<Day>,
     providers: HashMap<ProviderId, Arc<ProviderTimeline>>,
     timelines: BTreeMap<CredentialNumber, Timeline>,
@@ -95,24 +95,24 @@ impl Compiled {
                 RegistryFact::EpochBegan { .. } | RegistryFact::SemanticsAdopted { .. } => {}
             }
         }
-        let law = Law::new(sets, records_begin);
+        let rule_sets = RuleSets::new(sets, records_begin);
         let (providers, timelines, told) = (HashMap::new(), BTreeMap::new(), PublishedState::default());
-        let mut compiled = Compiled { law, today, providers, timelines, told };
-        if let Some(law) = &compiled.law {
-            compiled.told.records_begin = law.records_begin();
+        let mut compiled = Compiled { rule_sets, today, providers, timelines, told };
+        if let Some(rule_sets) = &compiled.rule_sets {
+            compiled.told.records_begin = rule_sets.records_begin();
             for (id, facts) in &files.providers {
                 if facts.first().is_none_or(|recorded| recorded.id.revision > revision) {
                     continue;
                 }
                 let provider = Provider::known_at(facts, revision);
-                let timeline = provider.compile(law);
+                let timeline = provider.compile(rule_sets);
                 compiled.told.add_provider(id, &provider, &timeline);
                 compiled.providers.insert(id.clone(), Arc::new(timeline));
             }
             for (id, facts) in &files.specialists {
                 let person = Specialist::known_at(*id, facts, revision);
                 for credential in &person.credentials {
-                    let timeline = Timeline::compile(&person, credential, &compiled.providers, law);
+                    let timeline = Timeline::compile(&person, credential, &compiled.providers, rule_sets);
                     compiled.told.add_credential(&timeline, &compiled.providers);
                     compiled.timelines.insert(credential.number, timeline);
                 }
@@ -220,9 +220,9 @@ impl Check<'_> {
 
     /// Every day of the window: rule set, provider days, credential days, designations.
     fn compare_days(&self, compiled: &Compiled, is: &Modelled) {
-        let law = compiled.law.as_ref().unwrap();
+        let rule_sets = compiled.rule_sets.as_ref().unwrap();
         for day in self.span.days() {
-            assert_eq!(law.in_force_on(day).id, is.model.rule_set_on(day).unwrap().id, "rule set on {day}");
+            assert_eq!(rule_sets.in_force_on(day).id, is.model.rule_set_on(day).unwrap().id, "rule set on {day}");
             for (id, timeline) in &compiled.providers {
                 let on = timeline.days.at(day);
                 assert_eq!(on.qualifies, is.model.qualifies(id, day), "{id} qualifies on {day}");
@@ -331,7 +331,7 @@ impl Check<'_> {
 
     /// The verdict, every reason and what stands beside them.
     fn compare_answers(&self, question: &Question<'_>, asked: Asked<'_>, compiled: &Compiled, is: &Modelled) -> Answer {
-        let known = Known { law: compiled.law.as_ref(), today: compiled.today };
+        let known = Known { rule_sets: compiled.rule_sets.as_ref(), today: compiled.today };
         let finding = question.answer(known);
         let answer = is.model.answer(asked);
         let found = Answer {
@@ -356,7 +356,7 @@ impl Check<'_> {
         let (day, mut random) = (question.as_of, Random::new(self.random.clone().next()));
         let mut number = |high| u32::try_from(random.between(0, high)).unwrap();
         let units = Units { claimed: number(9), billed_that_day: number(8), billed_that_year: 180 + number(30) };
-        let limits = compiled.law.as_ref().unwrap().coverage_limits(day, Some(units), answer.is_eligible());
+        let limits = compiled.rule_sets.as_ref().unwrap().coverage_limits(day, Some(units), answer.is_eligible());
         let payable = limits.payable.unwrap();
         let found = (payable.units, payable.daily_limit_exceeded, payable.yearly_limit_exceeded);
         assert_eq!(found, is.model.payable(day, units, answer.is_eligible()), "{units:?} on {day}");

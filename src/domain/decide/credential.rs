@@ -22,7 +22,7 @@ pub(super) fn renew(holder: &Holder<'_>, renewal: &Renewal, desk: &dyn Desk) -> 
     let last_term = credential.last_term();
     let from = renewal.effective_from.unwrap_or(last_term.end);
     refuse_dated("effective_from", from, holder)?;
-    let rules = desk.law().in_force_on(from);
+    let rules = desk.rule_sets().in_force_on(from);
     let due = renewal_last_day(rules, last_term, from);
     if renewal.term_last_day.is_some_and(|given| given != due) {
         let description = format!("the term that follows the last one on record ends on {due}");
@@ -149,12 +149,12 @@ fn has_cover(timeline: &Timeline, credential: &Credential, day: Day, desk: &dyn 
     let is_inactive =
         |(kind, days): &(CredentialPeriodKind, Period)| *kind == CredentialPeriodKind::Inactive && days.includes(day);
     timeline.days.at(day).coverage != Coverage::NotCovered
-        || !desk.law().has_records_for(day)
+        || !desk.rule_sets().has_records_for(day)
         || credential.periods.iter().any(is_inactive)
 }
 
 fn timeline(known: &Specialist, credential: &Credential, desk: &dyn Desk) -> Timeline {
-    Timeline::compile(known, credential, &employers(known, desk), desk.law())
+    Timeline::compile(known, credential, &employers(known, desk), desk.rule_sets())
 }
 
 /// How the credential would stand on a day, with the person as given.

@@ -51,8 +51,8 @@ pub(super) fn start(who: &Who, job: &NewJob<'_>, file: &File, desk: &mut dyn Des
     accept(file, &known, fact, (employment, job.provider), desk)
 }
 
-/// The same start is recorded once, under however many request ids it is reported. Its first day is the same if it is the
-/// day first reported or the day on record now.
+/// The same start is recorded once, under however many request ids it is reported. Its first day is the same if it is
+/// the day first reported or the day on record now.
 fn refuse_same_start(file: &SpecialistFile, known: &Specialist, new: &NewJob<'_>) -> Result<(), Rejection> {
     let first_reported = |job: &Job| {
         file.facts.iter().find(|recorded| recorded.id == job.fact).and_then(|recorded| match &recorded.fact {
@@ -255,8 +255,8 @@ pub(super) fn refuse_late(
 
 /// The first day of a period, by each rule set of its days, whose window for reports has passed.
 fn settled_day(days: Period, desk: &dyn Desk) -> Option<Day> {
-    let starts = desk.law().boundaries().filter(|day| days.includes(*day)).chain([days.start]);
+    let starts = desk.rule_sets().boundaries().filter(|day| days.includes(*day)).chain([days.start]);
     starts
         .filter(|day| days.includes(*day))
-        .find(|day| desk.law().settles_on(*day).is_some_and(|settles| settles < desk.today()))
+        .find(|day| desk.rule_sets().settles_on(*day).is_some_and(|settles| settles < desk.today()))
 }

@@ -6,7 +6,7 @@ use crate::domain::day::{Day, Period};
 use crate::domain::evaluation::{Applicant, Evaluation, evaluate};
 use crate::domain::fact::{CredentialPeriodKind, Designation, Fact, Issuance, IssuanceBasis, SpecialistFact};
 use crate::domain::provider::ProviderTimeline;
-use crate::domain::rule_sets::Law;
+use crate::domain::rule_sets::RuleSets;
 use crate::domain::specialist::{Job, Specialist, SpecialistFile};
 
 /// Judges an application as an issuance would: the dry run and the real one cannot differ.
@@ -40,7 +40,7 @@ pub fn evaluate_application(
         supervised: on_first_day().any(|job| job.supervised),
         employed_when_applying: known.jobs.iter().any(|job| qualifying(&job, application.applied_on)),
     };
-    Ok(evaluate(grounds.law().in_force_on(application.applied_on), application, &applicant))
+    Ok(evaluate(grounds.rule_sets().in_force_on(application.applied_on), application, &applicant))
 }
 
 pub(super) fn issue(
@@ -59,7 +59,7 @@ pub(super) fn issue(
         return Err(Rejection::invalid("decision_note", description));
     }
     refuse_credentialed(&known)?;
-    let last_day = first_term_last_day(desk.law(), asked.effective_from);
+    let last_day = first_term_last_day(desk.rule_sets(), asked.effective_from);
     let issuance = Issuance {
         number: desk.mint_credential(),
         term: Period::from_inclusive(asked.effective_from, Some(last_day)),
@@ -78,8 +78,8 @@ pub(super) fn transfer(
     desk: &mut dyn Desk,
 ) -> Result<Vec<Fact>, Rejection> {
     let known = file.known_now();
-    let rule_set = asked.rule_set.as_ref().unwrap_or(&desk.law().in_force_on(asked.term.start).id).clone();
-    if !desk.law().adopted().iter().any(|set| set.id == rule_set) {
+    let rule_set = asked.rule_set.as_ref().unwrap_or(&desk.rule_sets().in_force_on(asked.term.start).id).clone();
+    if !desk.rule_sets().adopted().iter().any(|set| set.id == rule_set) {
         return Err(Rejection::invalid("rule_set_id", "no rule set of this id has been adopted"));
     }
     refuse_after_death(&known, asked.term.start)?;
@@ -109,8 +109,8 @@ fn with_grants(file: &SpecialistFile, issuance: Issuance) -> Vec<Fact> {
     facts.map(|fact| Fact::Specialist(file.id, fact)).collect()
 }
 
-fn first_term_last_day(law: &Law, effective_from: Day) -> Day {
-    law.in_force_on(effective_from).cohort_date_on_or_after(effective_from)
+fn first_term_last_day(rule_sets: &RuleSets, effective_from: Day) -> Day {
+    rule_sets.in_force_on(effective_from).cohort_date_on_or_after(effective_from)
 }
 
 fn refuse_after_death(known: &Specialist, effective_from: Day) -> Result<(), Rejection> {

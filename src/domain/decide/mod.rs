@@ -23,13 +23,13 @@ use super::day::Day;
 use super::fact::{Fact, Identifier, Recorded, RegistryFact, Reporter, SpecialistFact};
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use super::provider::{ProviderFile, ProviderTimeline};
-use super::rule_sets::Law;
+use super::rule_sets::RuleSets;
 use super::specialist::{Credential, Specialist, SpecialistFile};
 
 /// What an application is judged by, besides itself.
 pub trait Grounds {
-    /// The law as known at the head.
-    fn law(&self) -> &Law;
+    /// The rule sets as known at the head.
+    fn rule_sets(&self) -> &RuleSets;
     /// A provider's file.
     fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>>;
 }

@@ -39,7 +39,8 @@ use crate::store::{Salts, StoreOptions};
 const BATCH: usize = 4096;
 
 /// How many entries of the index come together before sled takes them: those of some 350,000 records. Nobody waits for
-/// an answer after a kill, so the index may be far behind; and of a history that is no longer than that sled sees nothing.
+/// an answer after a kill, so the index may be far behind; and of a history that is no longer than that sled sees
+/// nothing.
 const ENTRIES_IN_MEMORY: usize = 4 * 1024 * 1024;
 
 /// What is generated, and where.
@@ -140,7 +141,7 @@ pub fn generate(
         begins_at: story.clock.day_ends_at(options.begins_on.previous()),
         epoch: registry,
     })?;
-    let rules = Arc::clone(loader.head().law.in_force_on(options.begins_on));
+    let rules = Arc::clone(loader.head().rule_sets.in_force_on(options.begins_on));
     let mut cast = Cast::new(options, &rules);
     let mut more = true;
     while more {

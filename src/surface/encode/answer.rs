@@ -23,7 +23,7 @@ pub struct AnsweredFrom<'a> {
     pub revision: Revision,
     /// When it was recorded; none in the empty registry.
     pub recorded_at: Option<Timestamp>,
-    /// The law and today.
+    /// The rule sets and today.
     pub known: Known<'a>,
     /// The version of the way of working out answers.
     pub semantics_version: u32,
@@ -37,7 +37,7 @@ pub fn answer(from: &AnsweredFrom<'_>, as_of: Day) -> v1::Answer {
         epoch: from.epoch.to_string(),
         known_at_revision: from.revision.0,
         known_at_time: from.recorded_at.map(timestamp),
-        rule_set_id: from.known.law.map_or_else(String::new, |law| law.in_force_on(as_of).id.clone()),
+        rule_set_id: from.known.rule_sets.map_or_else(String::new, |rule_sets| rule_sets.in_force_on(as_of).id.clone()),
         semantics_version: from.semantics_version,
         settled: settlement.settled,
         settles_on: settlement.settles_on.map(date),
@@ -54,7 +54,7 @@ fn write_answer(wire: &mut Wire, field: u8, from: &AnsweredFrom<'_>, as_of: Day,
     if let Some(instant) = from.recorded_at {
         wire.built(4, &timestamp(instant));
     }
-    wire.text(5, from.known.law.map_or("", |law| &law.in_force_on(as_of).id));
+    wire.text(5, from.known.rule_sets.map_or("", |rule_sets| &rule_sets.in_force_on(as_of).id));
     wire.number(6, from.semantics_version.into());
     wire.number(7, settlement.settled.into());
     if let Some(day) = settlement.settles_on {

@@ -1,7 +1,7 @@
 //! The pure parts, one by one: `cargo bench --bench pure`.
 //!
-//! A specialist with 12 facts: a verdict on the resident timeline, the timeline compiled from the facts as they were known
-//! at a revision, a question decoded and an answer written; and a record appended to the log with its fdatasync.
+//! A specialist with 12 facts: a verdict on the resident timeline, the timeline compiled from the facts as they were
+//! known at a revision, a question decoded and an answer written; and a record appended to the log with its fdatasync.
 
 #![allow(missing_docs, reason = "a program, whose parts nobody else uses")]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a benchmark may stop at once")]
@@ -18,7 +18,7 @@ use cpss_registry::domain::fact::{
 use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use cpss_registry::domain::name::PersonName;
 use cpss_registry::domain::provider::{ProviderFile, ProviderTimeline};
-use cpss_registry::domain::rule_sets::Law;
+use cpss_registry::domain::rule_sets::RuleSets;
 use cpss_registry::domain::sets::Designations;
 use cpss_registry::domain::specialist::SpecialistFile;
 use cpss_registry::domain::timeline::Timeline;
@@ -58,9 +58,9 @@ fn recorded<F>(facts: impl IntoIterator<Item = F>) -> Vec<Recorded<F>> {
     (1..).zip(facts).map(recorded).collect()
 }
 
-fn law() -> Law {
+fn rule_sets() -> RuleSets {
     let sets = cpss_registry::rules::shipped().unwrap().into_iter().map(|text| Arc::new(text.set)).collect();
-    Law::new(sets, None).unwrap()
+    RuleSets::new(sets, None).unwrap()
 }
 
 /// Somebody with 12 facts: two names, three jobs, a renewal, a suspension that ended.
@@ -106,7 +106,7 @@ fn a_person() -> SpecialistFile {
     SpecialistFile { id: PERSON, facts: recorded(facts) }
 }
 
-fn a_provider(law: &Law) -> ProviderFile {
+fn a_provider(rule_sets: &RuleSets) -> ProviderFile {
     let row = ProviderRow {
         legal_name: "Region 8".into(),
         facility_type: FacilityType::Outpatient,
@@ -119,12 +119,12 @@ fn a_provider(law: &Law) -> ProviderFile {
         valid_through: Some(day(&format!("{year}-12-31"))),
     };
     let facts = [ProviderFact::Registered(row)].into_iter().chain((2018..2027).map(year));
-    ProviderFile::new(provider_id(), recorded(facts), law)
+    ProviderFile::new(provider_id(), recorded(facts), rule_sets)
 }
 
 /// What questions are answered from.
 struct World {
-    law: Law,
+    rule_sets: RuleSets,
     person: SpecialistFile,
     provider: ProviderFile,
     employers: HashMap<ProviderId, Arc<ProviderTimeline>>,
@@ -132,19 +132,19 @@ struct World {
 
 impl World {
     fn new() -> World {
-        let law = law();
-        let provider = a_provider(&law);
+        let rule_sets = rule_sets();
+        let provider = a_provider(&rule_sets);
         let employers = HashMap::from([(provider_id(), Arc::clone(&provider.timeline))]);
-        World { person: a_person(), provider, employers, law }
+        World { person: a_person(), provider, employers, rule_sets }
     }
 
     fn compile(&self, known_at: Revision) -> Timeline {
         let known = self.person.known_at(known_at);
-        Timeline::compile(&known, &known.credentials[0], &self.employers, &self.law)
+        Timeline::compile(&known, &known.credentials[0], &self.employers, &self.rule_sets)
     }
 
     fn known(&self) -> Known<'_> {
-        Known { law: Some(&self.law), today: Some(day("2026-11-20")) }
+        Known { rule_sets: Some(&self.rule_sets), today: Some(day("2026-11-20")) }
     }
 
     fn question<'a>(&'a self, timeline: &'a Timeline) -> Question<'a> {

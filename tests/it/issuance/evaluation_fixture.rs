@@ -1,4 +1,5 @@
-//! What an application is evaluated by, in memory: rule sets, providers, the file of one person, and a decision context.
+//! What an application is evaluated by, in memory: rule sets, providers, the file of one person, and a decision
+//! context.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -14,7 +15,7 @@ use cpss_registry::domain::fact::{
 use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use cpss_registry::domain::name::PersonName;
 use cpss_registry::domain::provider::{ProviderFile, ProviderTimeline};
-use cpss_registry::domain::rule_sets::Law;
+use cpss_registry::domain::rule_sets::RuleSets;
 use cpss_registry::domain::specialist::{Specialist, SpecialistFile};
 use cpss_registry::domain::standing::Standing;
 use cpss_registry::domain::timeline::Timeline;
@@ -93,9 +94,9 @@ pub fn shipped() -> Vec<RuleText> {
 /// The fixture.
 #[derive(Clone)]
 pub struct EvaluationFixture {
-    pub law: Law,
+    pub rule_sets: RuleSets,
     pub person: SpecialistFile,
-    rule_sets: Vec<RuleText>,
+    texts: Vec<RuleText>,
     providers: HashMap<ProviderId, Arc<ProviderFile>>,
     reporter: Reporter,
     imported: bool,
@@ -110,12 +111,12 @@ impl EvaluationFixture {
     }
 
     /// The fixture under these rules.
-    pub fn under(rule_sets: Vec<RuleText>, born: Day) -> EvaluationFixture {
+    pub fn under(texts: Vec<RuleText>, born: Day) -> EvaluationFixture {
         let id = SpecialistId::from_number(1);
         let mut fixture = EvaluationFixture {
-            law: law(&rule_sets, None),
+            rule_sets: rule_sets(&texts, None),
             person: SpecialistFile { id, facts: Vec::new() },
-            rule_sets,
+            texts,
             providers: HashMap::new(),
             reporter: Reporter { client: "registrar".into(), role: Role::Registrar },
             imported: false,
@@ -141,7 +142,7 @@ impl EvaluationFixture {
 
     /// Says from which day on employment is on record.
     pub fn begin_records(&mut self, first_day: Day) {
-        self.law = law(&self.rule_sets, Some(first_day));
+        self.rule_sets = rule_sets(&self.texts, Some(first_day));
         self.open_providers();
     }
 
@@ -161,7 +162,7 @@ impl EvaluationFixture {
             let facts = periods.map(|(kind, days)| ProviderFact::PeriodOpened { kind, days, valid_through: None });
             let facts = std::iter::once(ProviderFact::Registered(row)).chain(facts);
             let recorded: Vec<_> = facts.map(|fact| self.recorded(fact)).collect();
-            self.providers.insert(id.clone(), Arc::new(ProviderFile::new(id, recorded, &self.law)));
+            self.providers.insert(id.clone(), Arc::new(ProviderFile::new(id, recorded, &self.rule_sets)));
         }
     }
 
@@ -224,7 +225,7 @@ impl EvaluationFixture {
         let credential = known.the_credential().expect("a credential was issued");
         let timelines: HashMap<ProviderId, Arc<ProviderTimeline>> =
             self.providers.iter().map(|(id, file)| (id.clone(), Arc::clone(&file.timeline))).collect();
-        Timeline::compile(&known, credential, &timelines, &self.law)
+        Timeline::compile(&known, credential, &timelines, &self.rule_sets)
     }
 
     /// How the credential stands on a day.
@@ -233,14 +234,14 @@ impl EvaluationFixture {
     }
 }
 
-fn law(rule_sets: &[RuleText], records_begin: Option<Day>) -> Law {
-    let sets = rule_sets.iter().map(|text| Arc::new(text.set.clone())).collect();
-    Law::new(sets, records_begin).unwrap()
+fn rule_sets(texts: &[RuleText], records_begin: Option<Day>) -> RuleSets {
+    let sets = texts.iter().map(|text| Arc::new(text.set.clone())).collect();
+    RuleSets::new(sets, records_begin).unwrap()
 }
 
 impl Grounds for EvaluationFixture {
-    fn law(&self) -> &Law {
-        &self.law
+    fn rule_sets(&self) -> &RuleSets {
+        &self.rule_sets
     }
 
     fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>> {

@@ -99,7 +99,7 @@ fn who_is_separated_keeps_the_credential_and_may_not_practice() {
 
 /// The answer about a day, and whether it is settled, when all days are past.
 fn answer(fixture: &EvaluationFixture, found: Found<'_>, as_of: Day, provider: Option<&str>) -> (Finding, Settlement) {
-    let known = Known { law: Some(&fixture.law), today: Some(day("2030-01-01")) };
+    let known = Known { rule_sets: Some(&fixture.rule_sets), today: Some(day("2030-01-01")) };
     let file = provider.and_then(|id| fixture.provider(&id.parse().unwrap()));
     let provider = provider.map(|id| AskedProvider { id, timeline: file.as_ref().map(|file| file.timeline.as_ref()) });
     let designations = Designations::default();
@@ -149,7 +149,7 @@ fn applications_are_judged_by_it_from_its_first_day() {
         "recovery_only_trained_before = 2020-01-01",
     ]);
     let mut case = super::case::Case::read("cpssp-2025", "hours 150; for RECOVERY_ONLY");
-    case.fixture.law = EvaluationFixture::under(sets, day("1990-06-15")).law;
+    case.fixture.rule_sets = EvaluationFixture::under(sets, day("1990-06-15")).rule_sets;
     for (applied_on, rule_set, hours, before) in
         [("2026-06-30", "cpssp-2025", "100 hours", "2021-05-01"), ("2026-07-01", "third", "200 hours", "2020-01-01")]
     {

@@ -12,12 +12,12 @@ fn finding(reasons: &[Reason], standing: Option<Standing>) -> Finding {
     Finding { verdict: reasons.verdict(), reasons, missing, standing, may_practice, settlement }
 }
 
-fn an_answer_from(law: &Law) -> AnsweredFrom<'_> {
+fn an_answer_from(rule_sets: &RuleSets) -> AnsweredFrom<'_> {
     AnsweredFrom {
         epoch: Uuid::nil(),
         revision: Revision(5),
         recorded_at: Some("2026-03-01T12:00:00Z".parse().unwrap()),
-        known: Known { law: Some(law), today: Some(day("2026-03-27")) },
+        known: Known { rule_sets: Some(rule_sets), today: Some(day("2026-03-27")) },
         semantics_version: 1,
     }
 }
@@ -31,28 +31,28 @@ fn read<M: Message + Default>(wire: Wire) -> M {
 }
 
 fn verification(finding: Finding) -> v1::Verification {
-    let law = Law::new(vec![rules(0).into()], None).unwrap();
+    let rule_sets = RuleSets::new(vec![rules(0).into()], None).unwrap();
     let mut wire = Wire::default();
     let answer = Verification { number: Some(NUMBER), as_of: day("2026-03-06"), finding, credential: None };
-    answer.write(&mut wire, 1, &an_answer_from(&law));
+    answer.write(&mut wire, 1, &an_answer_from(&rule_sets));
     read::<v1::VerifyCredentialResponse>(wire).verification.unwrap()
 }
 
 /// A credential as it is written beside an answer.
 pub(super) fn written(timeline: &Timeline, as_of: Day, holder: Holder) -> v1::Credential {
-    let law = Law::new(vec![rules(0).into()], None).unwrap();
+    let rule_sets = RuleSets::new(vec![rules(0).into()], None).unwrap();
     let mut wire = Wire::default();
     let answer =
         Verification { number: None, as_of, finding: finding(&[], None), credential: Some((timeline, holder)) };
-    answer.write(&mut wire, 1, &an_answer_from(&law));
+    answer.write(&mut wire, 1, &an_answer_from(&rule_sets));
     read::<v1::VerifyCredentialResponse>(wire).verification.unwrap().credential.unwrap()
 }
 
 fn eligibility(finding: Finding, limits: Option<CoverageLimits>) -> v1::Eligibility {
-    let law = Law::new(vec![rules(0).into()], None).unwrap();
+    let rule_sets = RuleSets::new(vec![rules(0).into()], None).unwrap();
     let mut wire = Wire::default();
     let answer = Eligibility { number: Some(NUMBER), as_of: day("2026-03-06"), finding, limits };
-    answer.write(&mut wire, 1, &an_answer_from(&law));
+    answer.write(&mut wire, 1, &an_answer_from(&rule_sets));
     read::<v1::CheckBillingEligibilityResponse>(wire).eligibility.unwrap()
 }
 
@@ -76,16 +76,16 @@ fn a_verification_says_what_is_held_used_and_practiced_and_nothing_beside_a_reas
 
 #[test]
 fn limits_stand_beside_the_verdict() {
-    let law = Law::new(vec![rules(0).into()], None).unwrap();
+    let rule_sets = RuleSets::new(vec![rules(0).into()], None).unwrap();
     let units = Units { claimed: 4, billed_that_day: 3, billed_that_year: 199 };
-    let limits = law.coverage_limits(day("2026-06-30"), Some(units), true);
+    let limits = rule_sets.coverage_limits(day("2026-06-30"), Some(units), true);
     let told = eligibility(finding(&[Reason::Limited], Some(Standing::Limited)), Some(limits));
     assert!(told.eligible);
     assert_eq!(told.credential_number, NUMBER.to_string());
     let coverage = told.coverage.unwrap();
     assert_eq!((coverage.year_first_day, coverage.year_last_day), (wire("2025-07-01"), wire("2026-06-30")));
     assert_eq!((coverage.payable_units, coverage.limit_reasons), (Some(1), vec![1, 2]));
-    let unknown = law.coverage_limits(day("2026-07-01"), None, true);
+    let unknown = rule_sets.coverage_limits(day("2026-07-01"), None, true);
     let unknown = eligibility(finding(&[], None), Some(unknown)).coverage.unwrap();
     assert_eq!((unknown.payable_units, unknown.limit_reasons.len()), (None, 0));
     assert!(is_eligible(Verdict::Confirmed) && !is_eligible(Verdict::Undetermined));
@@ -95,14 +95,14 @@ fn limits_stand_beside_the_verdict() {
 
 #[test]
 fn an_answer_says_what_it_was_given_from() {
-    let law = Law::new(vec![rules(0).into()], None).unwrap();
-    let mut from = an_answer_from(&law);
+    let rule_sets = RuleSets::new(vec![rules(0).into()], None).unwrap();
+    let mut from = an_answer_from(&rule_sets);
     let told = answer(&from, day("2026-03-06"));
     assert_eq!(verification(finding(&[], None)).answer.as_ref(), Some(&told), "written is as built");
     assert_eq!(eligibility(finding(&[], None), None).answer.as_ref(), Some(&told), "written is as built");
     assert_eq!((told.rule_set_id.as_str(), told.settled, told.settles_on), ("the-rules", true, wire("2026-03-26")));
     assert_eq!((told.known_at_revision, told.as_of), (5, wire("2026-03-06")));
-    (from.revision, from.recorded_at, from.known) = (Revision::ZERO, None, Known { law: None, today: None });
+    (from.revision, from.recorded_at, from.known) = (Revision::ZERO, None, Known { rule_sets: None, today: None });
     let empty = answer(&from, day("2026-03-06"));
     assert_eq!((empty.rule_set_id.as_str(), empty.settled, empty.settles_on), ("", false, None));
     assert_eq!((empty.known_at_time, empty.epoch.as_str()), (None, "00000000-0000-0000-0000-000000000000"));

@@ -21,7 +21,7 @@ use crate::domain::name::PersonName;
 use crate::domain::provider::{Provider, ProviderTimeline};
 use crate::domain::record::{Change, Coverage, ServiceStatus};
 use crate::domain::requirements::{Fee, FeeKind, LivedExperienceRule, Requirements};
-use crate::domain::rule_sets::{InForceBasis, Law, RuleSet, UnitYear};
+use crate::domain::rule_sets::{InForceBasis, RuleSet, RuleSets, UnitYear};
 use crate::domain::sets::{Designations, Reasons};
 use crate::domain::specialist::{Specialist, SpecialistFile};
 use crate::domain::standing::{Reason, Standing, Verdict};
@@ -156,7 +156,7 @@ fn a_person() -> Specialist {
 }
 
 fn a_timeline(person: &Specialist, grace_days: u32) -> Timeline {
-    let law = Law::new(vec![rules(grace_days).into()], None).unwrap();
+    let rule_sets = RuleSets::new(vec![rules(grace_days).into()], None).unwrap();
     let provider = Provider {
         row: Some(a_row()),
         periods: vec![crate::domain::provider::ProviderPeriod {
@@ -167,8 +167,8 @@ fn a_timeline(person: &Specialist, grace_days: u32) -> Timeline {
         }],
     };
     let providers: HashMap<ProviderId, std::sync::Arc<ProviderTimeline>> =
-        HashMap::from([(a_provider(), provider.compile(&law).into())]);
-    Timeline::compile(person, &person.credentials[0], &providers, &law)
+        HashMap::from([(a_provider(), provider.compile(&rule_sets).into())]);
+    Timeline::compile(person, &person.credentials[0], &providers, &rule_sets)
 }
 
 fn a_row() -> ProviderRow {
