@@ -10,7 +10,7 @@ use super::batch::Batch;
 use super::errors::ReadError;
 use crate::domain::command::{Command, Target, Who};
 use crate::domain::day::Day;
-use crate::domain::decide::{Desk, File, Grounds, may_amend_providers};
+use crate::domain::decide::{DecisionContext, File, Grounds, may_amend_providers};
 use crate::domain::fact::{Identifier, ProviderFact, Recorded, Reporter, Role, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::provider::ProviderFile;
@@ -100,7 +100,7 @@ impl Grounds for BatchContext<'_, '_> {
     }
 }
 
-impl Desk for BatchContext<'_, '_> {
+impl DecisionContext for BatchContext<'_, '_> {
     fn today(&self) -> Day {
         self.batch.head.today
     }

@@ -1,5 +1,5 @@
-//! Random reports about the jobs of one person, by two providers, the registrar and an import: what is accepted of them,
-//! and what the others are refused with, is compared with the specification read literally.
+//! Random reports about the jobs of one person, by two providers, the registrar and an import: what is accepted of
+//! them, and what the others are refused with, is compared with the specification read literally.
 
 use std::collections::BTreeMap;
 
@@ -116,9 +116,9 @@ fn amendments_are_accepted_and_refused_as_the_specification_says() {
 }
 
 /// A registry of one person, and the office's answers to a provider and to the registrar.
-struct Desk(EvaluationFixture);
+struct DecisionContext(EvaluationFixture);
 
-impl Desk {
+impl DecisionContext {
     fn submit(&mut self, role: Role, command: &Command) -> Result<Vec<Fact>, Rejection> {
         self.0.is_called_by(role, false);
         self.0.submit(command)
@@ -146,18 +146,18 @@ fn refused(found: Result<impl std::fmt::Debug, Rejection>) -> (Refusal, String) 
 
 #[test]
 fn a_refusal_to_give_days_back_names_the_first_that_the_registrar_took() {
-    let mut desk = Desk(EvaluationFixture::new("1980-02-29".parse().unwrap()));
-    let employment = desk.start("Peer", FIRST).unwrap();
+    let mut context = DecisionContext(EvaluationFixture::new("1980-02-29".parse().unwrap()));
+    let employment = context.start("Peer", FIRST).unwrap();
     let provider = Role::Provider("region-1".parse().unwrap());
     let last = |days| Command::EndEmployment {
         job: WhichJob::Employment(employment),
         last_day: Day::from_number(FIRST + days),
         reason: EmploymentEndReason::Resigned,
     };
-    desk.submit(Role::Registrar, &last(8)).unwrap();
+    context.submit(Role::Registrar, &last(8)).unwrap();
     // The provider takes days away too, and may give those back.
-    desk.submit(provider.clone(), &last(4)).unwrap();
-    let (refusal, description) = refused(desk.submit(provider, &last(11)));
+    context.submit(provider.clone(), &last(4)).unwrap();
+    let (refusal, description) = refused(context.submit(provider, &last(11)));
     assert_eq!(refusal, Refusal::RegistrarMustRecord);
     let (taken, own) = (Day::from_number(FIRST + 9).to_string(), Day::from_number(FIRST + 5).to_string());
     assert!(
@@ -175,9 +175,9 @@ fn a_position_in_capitals_is_the_same_position() {
         ("ΣΥΜΒΟΥΛΟΣ", "συμβουλος", true),
         ("Straße", "Strase", false),
     ] {
-        let mut desk = Desk(EvaluationFixture::new("1980-02-29".parse().unwrap()));
-        desk.start(first, FIRST).unwrap();
-        let again = desk.start(second, FIRST);
+        let mut context = DecisionContext(EvaluationFixture::new("1980-02-29".parse().unwrap()));
+        context.start(first, FIRST).unwrap();
+        let again = context.start(second, FIRST);
         assert_eq!(again.is_err(), is_same, "{first} and {second}");
         assert!(!is_same || refused(again).0 == Refusal::EmploymentExists);
     }

@@ -1,7 +1,7 @@
-//! Who may amend a fact: whoever its subject is the business of, also where somebody else recorded it. What the registrar
-//! amended the registrar alone takes back, unless it was imported.
+//! Who may amend a fact: whoever its subject is the business of, also where somebody else recorded it. What the
+//! registrar amended the registrar alone takes back, unless it was imported.
 
-use super::{Desk, Refusal, Rejection};
+use super::{DecisionContext, Refusal, Rejection};
 use crate::domain::day::Period;
 use crate::domain::day_runs::{difference, union};
 use crate::domain::fact::{Recorded, Role};
@@ -31,9 +31,9 @@ fn is_registrars<F: Filed>(recorded: &Recorded<F>) -> bool {
 pub(super) fn refuse_to_retract<F: Filed>(
     target: &Recorded<F>,
     facts: &[Recorded<F>],
-    desk: &dyn Desk,
+    context: &dyn DecisionContext,
 ) -> Result<(), Rejection> {
-    let is_callers = desk.reporter().role.is_registrar() || !is_registrars(target);
+    let is_callers = context.reporter().role.is_registrar() || !is_registrars(target);
     if is_callers || retracted_by(facts, Revision::LATEST).contains_key(&target.id) {
         return Ok(());
     }
@@ -41,17 +41,17 @@ pub(super) fn refuse_to_retract<F: Filed>(
     Err(Rejection::refused(Refusal::RegistrarMustRecord, target.id, description))
 }
 
-/// Another than the registrar gives back no day that an amendment of the registrar's took away. `days_at`: the days of a
-/// period or a job, as known at a revision; `after`: the days that it would have.
+/// Another than the registrar gives back no day that an amendment of the registrar's took away. `days_at`: the days of
+/// a period or a job, as known at a revision; `after`: the days that it would have.
 pub(super) fn refuse_to_give_back<F: Filed>(
     facts: &[Recorded<F>],
     days_at: impl Fn(Revision) -> Option<Period>,
     after: Option<Period>,
-    desk: &dyn Desk,
+    context: &dyn DecisionContext,
 ) -> Result<(), Rejection> {
     let known = |revision| union(days_at(revision));
     let given_back = difference(&union(after), &known(Revision::LATEST));
-    if given_back.is_empty() || desk.reporter().role.is_registrar() {
+    if given_back.is_empty() || context.reporter().role.is_registrar() {
         return Ok(());
     }
     for amendment in in_force(facts, Revision::LATEST).filter(|recorded| is_registrars(recorded)) {

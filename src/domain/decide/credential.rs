@@ -1,6 +1,6 @@
 //! Credentials: renewed, designated, suspended, limited, inactive, revoked, given up, reinstated.
 
-use super::{Desk, Holder, Refusal, Rejection, employers, with_facts};
+use super::{DecisionContext, Holder, Refusal, Rejection, employers, with_facts};
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Act, CredentialPeriodKind, Fact, RevocationBasis, SpecialistFact};
 use crate::domain::record::Coverage;
@@ -16,13 +16,17 @@ pub(super) struct Renewal {
     pub(super) continuing_education_hours: f64,
 }
 
-pub(super) fn renew(holder: &Holder<'_>, renewal: &Renewal, desk: &dyn Desk) -> Result<Vec<Fact>, Rejection> {
+pub(super) fn renew(
+    holder: &Holder<'_>,
+    renewal: &Renewal,
+    context: &dyn DecisionContext,
+) -> Result<Vec<Fact>, Rejection> {
     let number = holder.number;
     let credential = holder.credential()?;
     let last_term = credential.last_term();
     let from = renewal.effective_from.unwrap_or(last_term.end);
     refuse_dated("effective_from", from, holder)?;
-    let rules = desk.rule_sets().in_force_on(from);
+    let rules = context.rule_sets().in_force_on(from);
     let due = renewal_last_day(rules, last_term, from);
     if renewal.term_last_day.is_some_and(|given| given != due) {
         let description = format!("the term that follows the last one on record ends on {due}");
@@ -42,11 +46,11 @@ pub(super) fn renew(holder: &Holder<'_>, renewal: &Renewal, desk: &dyn Desk) -> 
     }
     let term = Period::from_inclusive(from, Some(due));
     let fact = SpecialistFact::CredentialRenewed { number, term };
-    let before = timeline(&holder.known, credential, desk);
+    let before = timeline(&holder.known, credential, context);
     // A revocation by discipline on that very day leaves nothing to restore.
     let disciplined = (from, Act::Revoked(RevocationBasis::Disciplinary));
     if before.days.at(from.previous()).standing == Standing::Lapsed && !credential.acts.contains(&disciplined) {
-        refuse_uncovered(&before, credential, from, desk)?;
+        refuse_uncovered(&before, credential, from, context)?;
     }
     Ok(vec![Fact::Specialist(holder.file.id, fact)])
 }
@@ -66,13 +70,13 @@ pub(super) fn open_period(
     holder: &Holder<'_>,
     kind: &CredentialPeriodKind,
     days: Period,
-    desk: &dyn Desk,
+    context: &dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
     refuse_dated("first_day", days.start, holder)?;
     let fact = SpecialistFact::PeriodOpened { number: holder.number, kind: kind.clone(), days };
     if !matches!(kind, CredentialPeriodKind::Designation(_)) {
-        let with_it = with_facts(holder.file, std::slice::from_ref(&fact), desk);
-        if !on_day(&with_it, holder, days.start, desk)?.standing.is_held() {
+        let with_it = with_facts(holder.file, std::slice::from_ref(&fact), context);
+        if !on_day(&with_it, holder, days.start, context)?.standing.is_held() {
             let description = format!("the credential is not held on {}", days.start);
             return Err(Rejection::refused(Refusal::NotHeld, holder.number, description));
         }
@@ -80,11 +84,16 @@ pub(super) fn open_period(
     Ok(vec![Fact::Specialist(holder.file.id, fact)])
 }
 
-pub(super) fn act(holder: &Holder<'_>, act: Act, from: Day, desk: &dyn Desk) -> Result<Vec<Fact>, Rejection> {
+pub(super) fn act(
+    holder: &Holder<'_>,
+    act: Act,
+    from: Day,
+    context: &dyn DecisionContext,
+) -> Result<Vec<Fact>, Rejection> {
     let number = holder.number;
     refuse_dated("effective_from", from, holder)?;
     let credential = holder.credential()?;
-    let before = timeline(&holder.known, credential, desk);
+    let before = timeline(&holder.known, credential, context);
     let held_the_day_before = from == credential.effective_from || before.days.at(from.previous()).standing.is_held();
     let fact = SpecialistFact::Acted { number, act, effective_from: from };
     match act {
@@ -105,9 +114,9 @@ pub(super) fn act(holder: &Holder<'_>, act: Act, from: Day, desk: &dyn Desk) -> 
                 let description = format!("the credential is held on {}", from.previous());
                 return Err(Rejection::refused(Refusal::AlreadyHeld, number, description));
             }
-            refuse_uncovered(&before, credential, from, desk)?;
-            let with_it = with_facts(holder.file, std::slice::from_ref(&fact), desk);
-            let standing = on_day(&with_it, holder, from, desk)?.standing;
+            refuse_uncovered(&before, credential, from, context)?;
+            let with_it = with_facts(holder.file, std::slice::from_ref(&fact), context);
+            let standing = on_day(&with_it, holder, from, context)?.standing;
             if !standing.is_held() {
                 let description = if standing == Standing::Lapsed {
                     format!("no term of the credential includes {from}: renew it first")
@@ -137,29 +146,39 @@ fn refuse_dated(field: &str, day: Day, holder: &Holder<'_>) -> Result<(), Reject
 
 /// A credential comes back on a day on which some provider covers its holder. Days without records and inactive days
 /// need none.
-fn refuse_uncovered(timeline: &Timeline, credential: &Credential, day: Day, desk: &dyn Desk) -> Result<(), Rejection> {
-    if has_cover(timeline, credential, day, desk) {
+fn refuse_uncovered(
+    timeline: &Timeline,
+    credential: &Credential,
+    day: Day,
+    context: &dyn DecisionContext,
+) -> Result<(), Rejection> {
+    if has_cover(timeline, credential, day, context) {
         return Ok(());
     }
     let description = format!("no provider covers the holder on {day}");
     Err(Rejection::refused(Refusal::NotCovered, credential.number, description))
 }
 
-fn has_cover(timeline: &Timeline, credential: &Credential, day: Day, desk: &dyn Desk) -> bool {
+fn has_cover(timeline: &Timeline, credential: &Credential, day: Day, context: &dyn DecisionContext) -> bool {
     let is_inactive =
         |(kind, days): &(CredentialPeriodKind, Period)| *kind == CredentialPeriodKind::Inactive && days.includes(day);
     timeline.days.at(day).coverage != Coverage::NotCovered
-        || !desk.rule_sets().has_records_for(day)
+        || !context.rule_sets().has_records_for(day)
         || credential.periods.iter().any(is_inactive)
 }
 
-fn timeline(known: &Specialist, credential: &Credential, desk: &dyn Desk) -> Timeline {
-    Timeline::compile(known, credential, &employers(known, desk), desk.rule_sets())
+fn timeline(known: &Specialist, credential: &Credential, context: &dyn DecisionContext) -> Timeline {
+    Timeline::compile(known, credential, &employers(known, context), context.rule_sets())
 }
 
 /// How the credential would stand on a day, with the person as given.
-fn on_day(known: &Specialist, holder: &Holder<'_>, day: Day, desk: &dyn Desk) -> Result<CredentialDay, Rejection> {
+fn on_day(
+    known: &Specialist,
+    holder: &Holder<'_>,
+    day: Day,
+    context: &dyn DecisionContext,
+) -> Result<CredentialDay, Rejection> {
     let credential =
         known.credential(holder.number).ok_or_else(|| Rejection::not_found("credential", holder.number))?;
-    Ok(*timeline(known, credential, desk).days.at(day))
+    Ok(*timeline(known, credential, context).days.at(day))
 }

@@ -1,7 +1,7 @@
 //! Jobs: begun, ended, corrected, moved to another provider.
 
 use super::amend::refuse_to_give_back;
-use super::{Desk, File, Refusal, Rejection, provider_on_file, with_facts};
+use super::{DecisionContext, File, Refusal, Rejection, provider_on_file, with_facts};
 use crate::domain::command::{WhichJob, Who};
 use crate::domain::day::{Day, Period};
 use crate::domain::day_runs::{difference, union};
@@ -18,7 +18,12 @@ pub(super) struct NewJob<'a> {
     pub(super) days: Period,
 }
 
-pub(super) fn start(who: &Who, job: &NewJob<'_>, file: &File, desk: &mut dyn Desk) -> Result<Vec<Fact>, Rejection> {
+pub(super) fn start(
+    who: &Who,
+    job: &NewJob<'_>,
+    file: &File,
+    context: &mut dyn DecisionContext,
+) -> Result<Vec<Fact>, Rejection> {
     let not_found = || match who {
         Who::Specialist(id) => Rejection::not_found("specialist", id),
         Who::Holder(number, _) => Rejection::not_found("credential", number),
@@ -34,13 +39,13 @@ pub(super) fn start(who: &Who, job: &NewJob<'_>, file: &File, desk: &mut dyn Des
     if !is_the_one {
         return Err(not_found());
     }
-    provider_on_file(job.provider, desk)?;
+    provider_on_file(job.provider, context)?;
     if let Who::Holder(number, _) = who {
         // Nothing else of the credential is looked at: people are hired before they are certified.
         super::Holder::of(file, *number)?;
     }
     refuse_same_start(file, &known, job)?;
-    let employment = desk.mint_employment();
+    let employment = context.mint_employment();
     let fact = SpecialistFact::EmploymentStarted {
         employment,
         provider: job.provider.clone(),
@@ -48,7 +53,7 @@ pub(super) fn start(who: &Who, job: &NewJob<'_>, file: &File, desk: &mut dyn Des
         supervised: job.supervised,
         days: job.days,
     };
-    accept(file, &known, fact, (employment, job.provider), desk)
+    accept(file, &known, fact, (employment, job.provider), context)
 }
 
 /// The same start is recorded once, under however many request ids it is reported. Its first day is the same if it is
@@ -87,11 +92,11 @@ pub(super) fn end(
     last_day: Day,
     reason: EmploymentEndReason,
     file: &File,
-    desk: &dyn Desk,
+    context: &dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
     let (by_number, (file, known, job)) = match job {
-        WhichJob::Employment(employment) => (None, job_of(employment, file, desk)?),
-        WhichJob::OpenJobOf(number) => (Some(number), open_job(number, file, desk)?),
+        WhichJob::Employment(employment) => (None, job_of(employment, file, context)?),
+        WhichJob::OpenJobOf(number) => (Some(number), open_job(number, file, context)?),
     };
     if last_day < job.days.start {
         return Err(Rejection::invalid("last_day", format!("before the job's first day, {}", job.days.start)));
@@ -100,18 +105,18 @@ pub(super) fn end(
         super::Holder::of(file, number)?;
     }
     let fact = SpecialistFact::EmploymentEnded { employment: job.employment, last_day, reason };
-    accept(file, &known, fact, (job.employment, &job.provider), desk)
+    accept(file, &known, fact, (job.employment, &job.provider), context)
 }
 
 pub(super) fn correct(
     employment: EmploymentId,
     days: Period,
     file: &File,
-    desk: &dyn Desk,
+    context: &dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
-    let (file, known, job) = job_of(employment, file, desk)?;
+    let (file, known, job) = job_of(employment, file, context)?;
     let fact = SpecialistFact::EmploymentCorrected { employment, days };
-    accept(file, &known, fact, (employment, &job.provider), desk)
+    accept(file, &known, fact, (employment, &job.provider), context)
 }
 
 /// All open jobs end at one provider, and begin at the other the next day.
@@ -120,10 +125,10 @@ pub(super) fn transfer(
     to: &ProviderId,
     last_day: Day,
     file: &File,
-    desk: &mut dyn Desk,
+    context: &mut dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
-    provider_on_file(from, desk)?;
-    provider_on_file(to, desk)?;
+    provider_on_file(from, context)?;
+    provider_on_file(to, context)?;
     if from == to {
         return Err(Rejection::invalid("to_provider_id", "the provider that the jobs are moved from"));
     }
@@ -136,7 +141,7 @@ pub(super) fn transfer(
             let reason = EmploymentEndReason::Transferred;
             let ended = SpecialistFact::EmploymentEnded { employment: job.employment, last_day, reason };
             let started = SpecialistFact::EmploymentStarted {
-                employment: desk.mint_employment(),
+                employment: context.mint_employment(),
                 provider: to.clone(),
                 position: job.position.clone(),
                 supervised: job.supervised,
@@ -155,7 +160,7 @@ pub(super) fn transfer(
 type Found<'a> = (&'a SpecialistFile, Specialist, Job);
 
 /// The job of an id, if it is the caller's to see.
-fn job_of<'a>(employment: EmploymentId, file: &'a File, desk: &dyn Desk) -> Result<Found<'a>, Rejection> {
+fn job_of<'a>(employment: EmploymentId, file: &'a File, context: &dyn DecisionContext) -> Result<Found<'a>, Rejection> {
     let not_found = || Rejection::not_found("employment", employment);
     let File::Specialist(file) = file else { return Err(not_found()) };
     let known = file.known_now();
@@ -163,26 +168,30 @@ fn job_of<'a>(employment: EmploymentId, file: &'a File, desk: &dyn Desk) -> Resu
         let started = |fact: &SpecialistFact| matches!(fact, SpecialistFact::EmploymentStarted { employment: started, .. } if *started == employment);
         let withdrawn = retracted_by(&file.facts, Revision::LATEST);
         return Err(match file.facts.iter().find(|recorded| started(&recorded.fact)) {
-            Some(recorded) if withdrawn.contains_key(&recorded.id) && sees_provider_of(&recorded.fact, desk) => {
+            Some(recorded) if withdrawn.contains_key(&recorded.id) && sees_provider_of(&recorded.fact, context) => {
                 Rejection::refused(Refusal::AlreadyRetracted, employment, "the start of this job was retracted")
             }
             _ => not_found(),
         });
     };
-    if !is_callers(&job.provider, desk) {
+    if !is_callers(&job.provider, context) {
         return Err(not_found());
     }
     Ok((file, known, job))
 }
 
 /// The holder's one open job with the caller.
-fn open_job<'a>(number: CredentialNumber, file: &'a File, desk: &dyn Desk) -> Result<Found<'a>, Rejection> {
+fn open_job<'a>(
+    number: CredentialNumber,
+    file: &'a File,
+    context: &dyn DecisionContext,
+) -> Result<Found<'a>, Rejection> {
     let description = "no job with this credential number is open, or none that is yours to see";
     let not_found = || Rejection::no_open_job(number, description);
     // The same whether the number is not on file, or its holder has no open job with the caller.
     let File::Specialist(file) = file else { return Err(not_found()) };
     let known = file.known_now();
-    let open = |job: &&Job| job.days.end == Day::FOREVER && is_callers(&job.provider, desk);
+    let open = |job: &&Job| job.days.end == Day::FOREVER && is_callers(&job.provider, context);
     let mut jobs = known.jobs.iter().filter(open).cloned();
     let first = jobs.next().ok_or_else(not_found)?;
     let second = jobs.next();
@@ -197,15 +206,15 @@ fn open_job<'a>(number: CredentialNumber, file: &'a File, desk: &dyn Desk) -> Re
     }
 }
 
-fn is_callers(provider: &ProviderId, desk: &dyn Desk) -> bool {
-    match &desk.reporter().role {
+fn is_callers(provider: &ProviderId, context: &dyn DecisionContext) -> bool {
+    match &context.reporter().role {
         Role::Provider(own) => own == provider,
         role => role.is_registrar(),
     }
 }
 
-fn sees_provider_of(fact: &SpecialistFact, desk: &dyn Desk) -> bool {
-    matches!(fact, SpecialistFact::EmploymentStarted { provider, .. } if is_callers(provider, desk))
+fn sees_provider_of(fact: &SpecialistFact, context: &dyn DecisionContext) -> bool {
+    matches!(fact, SpecialistFact::EmploymentStarted { provider, .. } if is_callers(provider, context))
 }
 
 /// The report, unless it is the registrar's to record: so late, or giving back what the registrar took away.
@@ -214,12 +223,12 @@ fn accept(
     known: &Specialist,
     fact: SpecialistFact,
     (employment, provider): (EmploymentId, &ProviderId),
-    desk: &dyn Desk,
+    context: &dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
-    let after = with_facts(file, std::slice::from_ref(&fact), desk);
-    refuse_late(known, &after, provider, desk)?;
+    let after = with_facts(file, std::slice::from_ref(&fact), context);
+    refuse_late(known, &after, provider, context)?;
     let days_of = |known: &Specialist| known.job(employment).map(|job| job.days);
-    refuse_to_give_back(&file.facts, |revision| days_of(&file.known_at(revision)), days_of(&after), desk)?;
+    refuse_to_give_back(&file.facts, |revision| days_of(&file.known_at(revision)), days_of(&after), context)?;
     Ok(vec![Fact::Specialist(file.id, fact)])
 }
 
@@ -228,9 +237,9 @@ pub(super) fn refuse_late(
     before: &Specialist,
     after: &Specialist,
     provider: &ProviderId,
-    desk: &dyn Desk,
+    context: &dyn DecisionContext,
 ) -> Result<(), Rejection> {
-    if !matches!(desk.reporter().role, Role::Provider(_)) {
+    if !matches!(context.reporter().role, Role::Provider(_)) {
         return Ok(());
     }
     let jobs =
@@ -240,7 +249,7 @@ pub(super) fn refuse_late(
     for days in added {
         for credential in credentials() {
             let dependent = days.intersect(Period { start: credential.effective_from, end: Day::FOREVER });
-            if let Some(day) = settled_day(dependent, desk) {
+            if let Some(day) = settled_day(dependent, context) {
                 let description =
                     format!("the window for reports about {day} has passed: the registrar must record it");
                 // The number is told to those alone who have the person on their staff already.
@@ -254,9 +263,9 @@ pub(super) fn refuse_late(
 }
 
 /// The first day of a period, by each rule set of its days, whose window for reports has passed.
-fn settled_day(days: Period, desk: &dyn Desk) -> Option<Day> {
-    let starts = desk.rule_sets().boundaries().filter(|day| days.includes(*day)).chain([days.start]);
+fn settled_day(days: Period, context: &dyn DecisionContext) -> Option<Day> {
+    let starts = context.rule_sets().boundaries().filter(|day| days.includes(*day)).chain([days.start]);
     starts
         .filter(|day| days.includes(*day))
-        .find(|day| desk.rule_sets().settles_on(*day).is_some_and(|settles| settles < desk.today()))
+        .find(|day| context.rule_sets().settles_on(*day).is_some_and(|settles| settles < context.today()))
 }

@@ -1,6 +1,6 @@
 //! Issuance: an application judged, and the credential that comes of it.
 
-use super::{Desk, Grounds, Refusal, Rejection, employers, provider_on_file};
+use super::{DecisionContext, Grounds, Refusal, Rejection, employers, provider_on_file};
 use crate::domain::command::{IssueCredential, TransferCredential};
 use crate::domain::day::{Day, Period};
 use crate::domain::evaluation::{Applicant, Evaluation, evaluate};
@@ -46,10 +46,10 @@ pub fn evaluate_application(
 pub(super) fn issue(
     asked: &IssueCredential,
     file: &SpecialistFile,
-    desk: &mut dyn Desk,
+    context: &mut dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
     let known = file.known_now();
-    let evaluation = evaluate_application(asked, &known, desk)?;
+    let evaluation = evaluate_application(asked, &known, context)?;
     refuse_after_death(&known, asked.effective_from)?;
     if !evaluation.is_eligible() && !asked.waives_criteria {
         return Err(Rejection::CriteriaUnmet(evaluation.criteria));
@@ -59,9 +59,9 @@ pub(super) fn issue(
         return Err(Rejection::invalid("decision_note", description));
     }
     refuse_credentialed(&known)?;
-    let last_day = first_term_last_day(desk.rule_sets(), asked.effective_from);
+    let last_day = first_term_last_day(context.rule_sets(), asked.effective_from);
     let issuance = Issuance {
-        number: desk.mint_credential(),
+        number: context.mint_credential(),
         term: Period::from_inclusive(asked.effective_from, Some(last_day)),
         designations: asked.designations.clone(),
         rule_set: evaluation.rule_set,
@@ -75,17 +75,17 @@ pub(super) fn issue(
 pub(super) fn transfer(
     asked: &TransferCredential,
     file: &SpecialistFile,
-    desk: &mut dyn Desk,
+    context: &mut dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
     let known = file.known_now();
-    let rule_set = asked.rule_set.as_ref().unwrap_or(&desk.rule_sets().in_force_on(asked.term.start).id).clone();
-    if !desk.rule_sets().adopted().iter().any(|set| set.id == rule_set) {
+    let rule_set = asked.rule_set.as_ref().unwrap_or(&context.rule_sets().in_force_on(asked.term.start).id).clone();
+    if !context.rule_sets().adopted().iter().any(|set| set.id == rule_set) {
         return Err(Rejection::invalid("rule_set_id", "no rule set of this id has been adopted"));
     }
     refuse_after_death(&known, asked.term.start)?;
     refuse_credentialed(&known)?;
     let issuance = Issuance {
-        number: desk.mint_credential(),
+        number: context.mint_credential(),
         term: asked.term,
         designations: asked.designations.clone(),
         rule_set,

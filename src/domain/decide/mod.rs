@@ -1,7 +1,7 @@
 //! What the registry accepts and what it refuses: section 8 of the specification, line by line.
 //!
-//! [`decide`] sees a command, the file it is judged by and what else is on the [`Desk`], and answers with the facts to
-//! record or with the first refusal that applies. It changes nothing itself.
+//! [`decide`] sees a command, the file it is judged by and the rest of its [`DecisionContext`], and answers with the
+//! facts to record or with the first refusal that applies. It changes nothing itself.
 
 mod amend;
 mod credential;
@@ -34,8 +34,8 @@ pub trait Grounds {
     fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>>;
 }
 
-/// What is on the table when a command is judged.
-pub trait Desk: Grounds {
+/// What a command is judged by, besides the file that it names.
+pub trait DecisionContext: Grounds {
     /// Today.
     fn today(&self) -> Day;
     /// The revision that the facts would have.
@@ -70,43 +70,43 @@ pub enum File {
 }
 
 /// The facts to record, or the first refusal that applies.
-pub fn decide(command: &Command, file: &File, desk: &mut dyn Desk) -> Result<Vec<Fact>, Rejection> {
+pub fn decide(command: &Command, file: &File, context: &mut dyn DecisionContext) -> Result<Vec<Fact>, Rejection> {
     match command {
-        Command::RegisterProvider { id, row } => provider::register(id.as_ref(), row, file, desk),
-        Command::UpdateProvider { id, row } => provider::update(id, row, desk),
+        Command::RegisterProvider { id, row } => provider::register(id.as_ref(), row, file, context),
+        Command::UpdateProvider { id, row } => provider::update(id, row, context),
         Command::OpenProviderPeriod { provider, kind, days, valid_through } => {
-            provider::open_period(provider, *kind, *days, *valid_through, desk)
+            provider::open_period(provider, *kind, *days, *valid_through, context)
         }
-        Command::RegisterSpecialist { name, birth_date } => specialist::register(name, *birth_date, desk),
+        Command::RegisterSpecialist { name, birth_date } => specialist::register(name, *birth_date, context),
         Command::ChangeSpecialistName { specialist, name } => specialist::rename(person(file, *specialist)?, name),
         Command::RecordDeath { specialist, death_date } => {
-            specialist::record_death(person(file, *specialist)?, *death_date, desk)
+            specialist::record_death(person(file, *specialist)?, *death_date, context)
         }
-        Command::IssueCredential(issue) => issue::issue(issue, person(file, issue.specialist)?, desk),
-        Command::TransferCredential(transfer) => issue::transfer(transfer, person(file, transfer.specialist)?, desk),
+        Command::IssueCredential(issue) => issue::issue(issue, person(file, issue.specialist)?, context),
+        Command::TransferCredential(transfer) => issue::transfer(transfer, person(file, transfer.specialist)?, context),
         Command::RenewCredential { credential, effective_from, term_last_day, continuing_education_hours } => {
             let renewal = credential::Renewal {
                 effective_from: *effective_from,
                 term_last_day: *term_last_day,
                 continuing_education_hours: *continuing_education_hours,
             };
-            credential::renew(&holder(file, *credential)?, &renewal, desk)
+            credential::renew(&holder(file, *credential)?, &renewal, context)
         }
         Command::OpenCredentialPeriod { credential, kind, days } => {
-            credential::open_period(&holder(file, *credential)?, kind, *days, desk)
+            credential::open_period(&holder(file, *credential)?, kind, *days, context)
         }
         Command::Act { credential, act, effective_from } => {
-            credential::act(&holder(file, *credential)?, *act, *effective_from, desk)
+            credential::act(&holder(file, *credential)?, *act, *effective_from, context)
         }
         Command::StartEmployment { who, provider, position, supervised, days } => {
             let job = employment::NewJob { provider, position, supervised: *supervised, days: *days };
-            employment::start(who, &job, file, desk)
+            employment::start(who, &job, file, context)
         }
-        Command::EndEmployment { job, last_day, reason } => employment::end(*job, *last_day, *reason, file, desk),
-        Command::CorrectEmployment { employment, days } => employment::correct(*employment, *days, file, desk),
-        Command::TransferEmployments { from, to, last_day } => employment::transfer(from, to, *last_day, file, desk),
-        Command::EndPeriod { fact, last_day, reason } => retract::end_period(*fact, *last_day, reason, file, desk),
-        Command::RetractFact { fact, reason } => retract::retract(*fact, reason, file, desk),
+        Command::EndEmployment { job, last_day, reason } => employment::end(*job, *last_day, *reason, file, context),
+        Command::CorrectEmployment { employment, days } => employment::correct(*employment, *days, file, context),
+        Command::TransferEmployments { from, to, last_day } => employment::transfer(from, to, *last_day, file, context),
+        Command::EndPeriod { fact, last_day, reason } => retract::end_period(*fact, *last_day, reason, file, context),
+        Command::RetractFact { fact, reason } => retract::retract(*fact, reason, file, context),
         Command::BeginRecords { first_day } => {
             Ok(vec![Fact::Registry(RegistryFact::RecordsBegin { first_day: *first_day })])
         }
@@ -158,13 +158,13 @@ fn provider_on_file(id: &ProviderId, grounds: &dyn Grounds) -> Result<Arc<Provid
 }
 
 /// The person as the facts would have it with some more of them.
-fn with_facts(file: &SpecialistFile, facts: &[SpecialistFact], desk: &dyn Desk) -> Specialist {
+fn with_facts(file: &SpecialistFile, facts: &[SpecialistFact], context: &dyn DecisionContext) -> Specialist {
     let mut all = file.facts.clone();
     for (index, fact) in facts.iter().enumerate() {
         all.push(Recorded {
-            id: FactId { revision: desk.next_revision(), index: u32::try_from(index).unwrap_or(u32::MAX) },
+            id: FactId { revision: context.next_revision(), index: u32::try_from(index).unwrap_or(u32::MAX) },
             recorded_at: jiff::Timestamp::UNIX_EPOCH,
-            reporter: desk.reporter().clone(),
+            reporter: context.reporter().clone(),
             imported: false,
             note: String::new(),
             fact: fact.clone(),

@@ -1,6 +1,6 @@
 //! Providers: registered, updated, certified, suspended.
 
-use super::{Desk, File, Refusal, Rejection, Violation, provider_on_file};
+use super::{DecisionContext, File, Refusal, Rejection, Violation, provider_on_file};
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Fact, Identifier, ProviderFact, ProviderPeriodKind, ProviderRow};
 use crate::domain::id::ProviderId;
@@ -9,22 +9,26 @@ pub(super) fn register(
     proposed: Option<&ProviderId>,
     row: &ProviderRow,
     file: &File,
-    desk: &mut dyn Desk,
+    context: &mut dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
     let exists = matches!(file, File::Provider(file, _) if file.state.row.is_some());
     if let (Some(id), true) = (proposed, exists) {
         return Err(Rejection::refused(Refusal::ProviderExists, id, "a provider is on file under this id"));
     }
     refuse_malformed(&row.identifiers, None)?;
-    let id = proposed.cloned().unwrap_or_else(|| desk.mint_provider());
-    refuse_taken(&row.identifiers, &id, desk)?;
+    let id = proposed.cloned().unwrap_or_else(|| context.mint_provider());
+    refuse_taken(&row.identifiers, &id, context)?;
     Ok(vec![Fact::Provider(id, ProviderFact::Registered(row.clone()))])
 }
 
-pub(super) fn update(id: &ProviderId, row: &ProviderRow, desk: &dyn Desk) -> Result<Vec<Fact>, Rejection> {
-    let file = provider_on_file(id, desk)?;
+pub(super) fn update(
+    id: &ProviderId,
+    row: &ProviderRow,
+    context: &dyn DecisionContext,
+) -> Result<Vec<Fact>, Rejection> {
+    let file = provider_on_file(id, context)?;
     refuse_malformed(&row.identifiers, file.state.row.as_ref())?;
-    refuse_taken(&row.identifiers, id, desk)?;
+    refuse_taken(&row.identifiers, id, context)?;
     Ok(vec![Fact::Provider(id.clone(), ProviderFact::Updated(row.clone()))])
 }
 
@@ -33,14 +37,14 @@ pub(super) fn open_period(
     kind: ProviderPeriodKind,
     days: Period,
     valid_through: Option<Day>,
-    desk: &dyn Desk,
+    context: &dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
-    provider_on_file(id, desk)?;
+    provider_on_file(id, context)?;
     Ok(vec![Fact::Provider(id.clone(), ProviderFact::PeriodOpened { kind, days, valid_through })])
 }
 
-/// An identifier that there cannot be is refused. One that the provider has already is not judged again: it may be older
-/// than this rule.
+/// An identifier that there cannot be is refused. One that the provider has already is not judged again: it may be
+/// older than this rule.
 fn refuse_malformed(identifiers: &[Identifier], on_file: Option<&ProviderRow>) -> Result<(), Rejection> {
     let has = |identifier: &Identifier| on_file.is_some_and(|row| row.identifiers.contains(identifier));
     let judged = identifiers.iter().enumerate().filter(|(_, identifier)| !has(identifier));
@@ -51,9 +55,13 @@ fn refuse_malformed(identifiers: &[Identifier], on_file: Option<&ProviderRow>) -
 }
 
 /// An identifier belongs to one provider.
-pub(super) fn refuse_taken(identifiers: &[Identifier], id: &ProviderId, desk: &dyn Desk) -> Result<(), Rejection> {
+pub(super) fn refuse_taken(
+    identifiers: &[Identifier],
+    id: &ProviderId,
+    context: &dyn DecisionContext,
+) -> Result<(), Rejection> {
     for identifier in identifiers {
-        if desk.owner_of(identifier).is_some_and(|owner| owner != *id) {
+        if context.owner_of(identifier).is_some_and(|owner| owner != *id) {
             let description = "this identifier belongs to another provider";
             return Err(Rejection::refused(Refusal::IdentifierTaken, &identifier.value, description));
         }

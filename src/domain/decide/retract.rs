@@ -3,7 +3,7 @@
 use super::amend::{may_amend, may_amend_providers, refuse_to_give_back, refuse_to_retract};
 use super::employment::refuse_late;
 use super::provider::refuse_taken;
-use super::{Desk, File, Refusal, Rejection, issue, with_facts};
+use super::{DecisionContext, File, Refusal, Rejection, issue, with_facts};
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Fact, PeriodEnd, ProviderFact, Recorded, Retraction, SpecialistFact};
 use crate::domain::id::{FactId, Revision};
@@ -16,7 +16,7 @@ pub(super) fn end_period(
     last_day: Day,
     reason: &str,
     file: &File,
-    desk: &dyn Desk,
+    context: &dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
     let end = PeriodEnd { target, last_day, reason: reason.to_owned() };
     let not_a_period = || {
@@ -29,16 +29,16 @@ pub(super) fn end_period(
     };
     match file {
         File::Provider(file, _) => {
-            let opened = of_provider(target, file, desk)?;
+            let opened = of_provider(target, file, context)?;
             refuse_retracted(target, &file.facts)?;
             let ProviderFact::PeriodOpened { days, .. } = opened.fact else { return Err(not_a_period()) };
             refuse_before(days.start)?;
             let days_at = |revision| period_at(target, &file.facts, days, revision);
-            refuse_to_give_back(&file.facts, days_at, Some(days.ending(Some(last_day))), desk)?;
+            refuse_to_give_back(&file.facts, days_at, Some(days.ending(Some(last_day))), context)?;
             Ok(vec![Fact::Provider(file.id.clone(), ProviderFact::PeriodEnded(end))])
         }
         File::Specialist(file) => {
-            let opened = of_person(target, file, desk)?;
+            let opened = of_person(target, file, context)?;
             refuse_retracted(target, &file.facts)?;
             let SpecialistFact::PeriodOpened { days, .. } = opened.fact else { return Err(not_a_period()) };
             refuse_before(days.start)?;
@@ -49,31 +49,36 @@ pub(super) fn end_period(
     }
 }
 
-pub(super) fn retract(target: FactId, reason: &str, file: &File, desk: &dyn Desk) -> Result<Vec<Fact>, Rejection> {
+pub(super) fn retract(
+    target: FactId,
+    reason: &str,
+    file: &File,
+    context: &dyn DecisionContext,
+) -> Result<Vec<Fact>, Rejection> {
     let retraction = Retraction { target, reason: reason.to_owned() };
     match file {
         File::Provider(file, is_named) => {
-            let withdrawn = of_provider(target, file, desk)?;
-            refuse_to_retract(withdrawn, &file.facts, desk)?;
+            let withdrawn = of_provider(target, file, context)?;
+            refuse_to_retract(withdrawn, &file.facts, context)?;
             let is_registration = matches!(withdrawn.fact, ProviderFact::Registered(_));
             if is_registration && (*is_named || provider_has_dependents(file)) {
                 return Err(has_dependents(target));
             }
             refuse_retracted(target, &file.facts)?;
             let fact = ProviderFact::Retracted(retraction);
-            refuse_restored_provider(file, &fact, desk)?;
+            refuse_restored_provider(file, &fact, context)?;
             Ok(vec![Fact::Provider(file.id.clone(), fact)])
         }
         File::Specialist(file) => {
-            let withdrawn = of_person(target, file, desk)?;
-            refuse_to_retract(withdrawn, &file.facts, desk)?;
+            let withdrawn = of_person(target, file, context)?;
+            refuse_to_retract(withdrawn, &file.facts, context)?;
             let is_registration = matches!(withdrawn.fact, SpecialistFact::Registered { .. });
             if is_registration && specialist_has_dependents(file) {
                 return Err(has_dependents(target));
             }
             refuse_retracted(target, &file.facts)?;
             let fact = SpecialistFact::Retracted(retraction);
-            refuse_restored_credential(file, &fact, desk)?;
+            refuse_restored_credential(file, &fact, context)?;
             Ok(vec![Fact::Specialist(file.id, fact)])
         }
         File::Registry => {
@@ -88,9 +93,9 @@ pub(super) fn retract(target: FactId, reason: &str, file: &File, desk: &dyn Desk
 fn of_provider<'a>(
     target: FactId,
     file: &'a ProviderFile,
-    desk: &dyn Desk,
+    context: &dyn DecisionContext,
 ) -> Result<&'a Recorded<ProviderFact>, Rejection> {
-    let is_callers = may_amend_providers(&desk.reporter().role);
+    let is_callers = may_amend_providers(&context.reporter().role);
     let found = file.facts.iter().find(|recorded| is_callers && recorded.id == target);
     found.ok_or_else(|| Rejection::not_found("fact", target))
 }
@@ -99,9 +104,9 @@ fn of_provider<'a>(
 fn of_person<'a>(
     target: FactId,
     file: &'a SpecialistFile,
-    desk: &dyn Desk,
+    context: &dyn DecisionContext,
 ) -> Result<&'a Recorded<SpecialistFact>, Rejection> {
-    let is_callers = may_amend(&desk.reporter().role, file, target);
+    let is_callers = may_amend(&context.reporter().role, file, target);
     let found = file.facts.iter().find(|recorded| is_callers && recorded.id == target);
     found.ok_or_else(|| Rejection::not_found("fact", target))
 }
@@ -143,12 +148,16 @@ fn specialist_has_dependents(file: &SpecialistFile) -> bool {
 }
 
 /// What comes back into force may not take what another has by now.
-fn refuse_restored_provider(file: &ProviderFile, fact: &ProviderFact, desk: &dyn Desk) -> Result<(), Rejection> {
+fn refuse_restored_provider(
+    file: &ProviderFile,
+    fact: &ProviderFact,
+    context: &dyn DecisionContext,
+) -> Result<(), Rejection> {
     let mut facts = file.facts.clone();
     facts.push(Recorded {
-        id: FactId { revision: desk.next_revision(), index: 0 },
+        id: FactId { revision: context.next_revision(), index: 0 },
         recorded_at: jiff::Timestamp::UNIX_EPOCH,
-        reporter: desk.reporter().clone(),
+        reporter: context.reporter().clone(),
         imported: false,
         note: String::new(),
         fact: fact.clone(),
@@ -161,17 +170,21 @@ fn refuse_restored_provider(file: &ProviderFile, fact: &ProviderFact, desk: &dyn
         return Err(Rejection::refused(Refusal::ProviderExists, &file.id, description));
     }
     let after = Provider::known_at(&facts, Revision::LATEST);
-    after.row.map_or(Ok(()), |row| refuse_taken(&row.identifiers, &file.id, desk))
+    after.row.map_or(Ok(()), |row| refuse_taken(&row.identifiers, &file.id, context))
 }
 
-fn refuse_restored_credential(file: &SpecialistFile, fact: &SpecialistFact, desk: &dyn Desk) -> Result<(), Rejection> {
+fn refuse_restored_credential(
+    file: &SpecialistFile,
+    fact: &SpecialistFact,
+    context: &dyn DecisionContext,
+) -> Result<(), Rejection> {
     let before = file.known_now();
-    let after = with_facts(file, std::slice::from_ref(fact), desk);
+    let after = with_facts(file, std::slice::from_ref(fact), context);
     if after.credentials.iter().filter(|credential| !credential.void).count() > 1 {
         issue::refuse_credentialed(&after)?;
     }
     for job in before.jobs.iter().chain(&after.jobs) {
-        refuse_late(&before, &after, &job.provider, desk)?;
+        refuse_late(&before, &after, &job.provider, context)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cpss_registry::domain::command::Command;
 use cpss_registry::domain::day::{Day, Period};
-use cpss_registry::domain::decide::{Desk, File, Grounds, Rejection, decide};
+use cpss_registry::domain::decide::{DecisionContext, File, Grounds, Rejection, decide};
 use cpss_registry::domain::fact::{
     FacilityType, Fact, Identifier, ProviderFact, ProviderPeriodKind, ProviderRow, QualificationBasis, Recorded,
     Reporter, Role, SpecialistFact,
@@ -249,7 +249,7 @@ impl Grounds for EvaluationFixture {
     }
 }
 
-impl Desk for EvaluationFixture {
+impl DecisionContext for EvaluationFixture {
     fn today(&self) -> Day {
         day("2030-01-01")
     }
