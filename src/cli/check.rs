@@ -8,7 +8,7 @@ use super::data_dir_args::DataDirArgs;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::{Outcome, print, print_json};
-use crate::server::check::{CheckedAgenda, check};
+use crate::server::check::{CheckedDueDates, check};
 use crate::store::backup::{log_of_backup, verify};
 use crate::store::check::{Checked, IndexState, check_log};
 
@@ -32,7 +32,7 @@ Examples:
   cpss-registry check --backup /mnt/backup/cpss-2026-03-02
 
 Beside a data directory's index another one is folded from the log to compare with: it takes as much room meanwhile.
-The agenda, which says what is due on which day, is compared with the timelines of everybody.";
+The due dates, which say what changes on which day, are compared with the timelines of everybody.";
 
 #[derive(Serialize)]
 struct Report {
@@ -42,7 +42,7 @@ struct Report {
     bytes: u64,
     index: &'static str,
     index_entries: Option<u64>,
-    agenda_dates: Option<u64>,
+    due_dates: Option<u64>,
     /// What a scrub of the service found, if no later one has passed.
     scrub_found: Option<String>,
     findings: Vec<Wrong>,
@@ -72,10 +72,10 @@ impl Check {
         match &self.backup {
             None => {
                 let checked = check(&self.place.data_dir()?, on_step);
-                let (checked, agenda) = checked.map_err(|error| {
+                let (checked, due) = checked.map_err(|error| {
                     Failure::of("the registry could not be checked", &error).with_usage(error.is_wrong_place())
                 })?;
-                Ok(report(checked, agenda))
+                Ok(report(checked, due))
             }
             Some(backup) => {
                 let manifest =
@@ -90,15 +90,15 @@ impl Check {
     }
 }
 
-fn report(checked: Checked, agenda: Option<CheckedAgenda>) -> Report {
+fn report(checked: Checked, due: Option<CheckedDueDates>) -> Report {
     let (index, index_entries) = match checked.index {
         IndexState::Equal { entries } => ("equal to the fold of the log", Some(entries)),
         IndexState::Different { entries } => ("different from the fold of the log", Some(entries)),
         IndexState::FoldedAgain => ("folded again, as the next start would have", None),
         IndexState::NotChecked => ("not checked", None),
     };
-    let (agenda_dates, of_agenda) = agenda.map(|agenda| (agenda.dates, agenda.findings)).unzip();
-    let findings = checked.findings.into_iter().chain(of_agenda.unwrap_or_default());
+    let (due_dates, wrong_dates) = due.map(|due| (due.dates, due.findings)).unzip();
+    let findings = checked.findings.into_iter().chain(wrong_dates.unwrap_or_default());
     let wrong = findings.map(|found| Wrong { place: found.place, reason: found.reason });
     let findings: Vec<_> = wrong.collect();
     Report {
@@ -108,18 +108,18 @@ fn report(checked: Checked, agenda: Option<CheckedAgenda>) -> Report {
         bytes: checked.bytes,
         index,
         index_entries,
-        agenda_dates,
+        due_dates,
         scrub_found: checked.scrub_found,
         findings,
     }
 }
 
 fn text(report: &Report) -> String {
-    let Report { fine, records, bytes, index, index_entries, agenda_dates, scrub_found, findings, .. } = report;
+    let Report { fine, records, bytes, index, index_entries, due_dates, scrub_found, findings, .. } = report;
     let entries = index_entries.map_or(String::new(), |entries| format!(", {entries} entries"));
-    let agenda = agenda_dates.map_or("not checked".to_owned(), |dates| format!("{dates} dates"));
+    let due = due_dates.map_or("not checked".to_owned(), |dates| dates.to_string());
     let mut text = format!(
-        "{}\n\n  records  {records}\n  log      {bytes} bytes\n  index    {index}{entries}\n  agenda   {agenda}\n",
+        "{}\n\n  records    {records}\n  log        {bytes} bytes\n  index      {index}{entries}\n  due dates  {due}\n",
         if *fine { "fine" } else { "NOT FINE" }
     );
     if let Some(found) = scrub_found {

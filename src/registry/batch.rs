@@ -29,7 +29,7 @@ pub(super) struct Batch<'a> {
     /// What is known at the head that the records go on top of. The writer may publish later ones meanwhile, unless the
     /// batch is the writer's own.
     pinned: Snapshot,
-    /// The index with the staged records on top, and their agenda.
+    /// The index with the staged records on top, and their due dates.
     pub(super) pending: Overlay<'a>,
     /// The files of people that were asked for, staged facts included.
     pub(super) specialist_cache: RefCell<SpecialistCache>,

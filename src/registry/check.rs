@@ -1,4 +1,4 @@
-//! Checking the agenda of a registry that nobody serves against the timelines that it follows from.
+//! Checking the due dates of a registry that nobody serves against the timelines that they follow from.
 
 use std::path::Path;
 
@@ -13,18 +13,18 @@ use crate::store::index::View as _;
 use crate::store::progress::{OnStep, Step, Unit};
 use crate::store::{CloseError, Store, StoreOptions};
 
-/// What was found of an agenda.
+/// What was found of the due dates.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckedAgenda {
-    /// How many dates it has.
+pub struct CheckedDueDates {
+    /// How many there are.
     pub dates: u64,
     /// The first few of those that are wrong.
     pub findings: Vec<Finding>,
 }
 
-/// The agenda could not be checked.
+/// The due dates could not be checked.
 #[derive(Debug, thiserror::Error)]
-pub enum CheckAgendaError {
+pub enum CheckDueDatesError {
     /// The registry does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -39,33 +39,33 @@ const TELL_EVERY: u64 = 4096;
 /// How many wrong dates are told one by one.
 const TOLD: usize = 20;
 
-/// Compares the agenda with what follows from the timelines. None: it is behind the records, or by another version of
-/// the walk, and the next start makes it right.
-pub fn check_agenda(
+/// Compares the due dates with what follows from the timelines. None: they are behind the records, or by another
+/// version of the walk, and the next start makes them right.
+pub fn check_due_dates(
     data_dir: &Path,
     options: StoreOptions,
     on_step: &mut OnStep<'_>,
-) -> Result<Option<CheckedAgenda>, CheckAgendaError> {
+) -> Result<Option<CheckedDueDates>, CheckDueDatesError> {
     let store = Store::open(data_dir, options, &mut |_| {}).map_err(OpenError::from)?;
     let clock = Clock::new(None).map_err(OpenError::from)?;
     let shared = resident(&store, clock, &rules::load(None).map_err(OpenError::from)?)?;
-    let checked = shared.check_agenda(on_step)?;
+    let checked = shared.check_due_dates(on_step)?;
     drop(shared);
     store.close()?;
     Ok(checked)
 }
 
 impl Shared {
-    fn check_agenda(&self, on_step: &mut OnStep<'_>) -> Result<Option<CheckedAgenda>, OpenError> {
+    fn check_due_dates(&self, on_step: &mut OnStep<'_>) -> Result<Option<CheckedDueDates>, OpenError> {
         let is_by_this_walk = self.head.load().history.semantics_version() == SEMANTICS_VERSION;
-        if !is_by_this_walk || self.index.agenda_follows()? != self.index.applied()? {
+        if !is_by_this_walk || self.index.due_dates_as_of()? != self.index.applied()? {
             return Ok(None);
         }
         let dates = self.index.count_due()?;
         let mut findings = Vec::new();
         let mut wrong = |reason: String| {
             if findings.len() < TOLD {
-                findings.push(Finding { place: "agenda".to_owned(), reason });
+                findings.push(Finding { place: "due dates".to_owned(), reason });
             }
         };
         let mut right = 0;
@@ -77,7 +77,7 @@ impl Shared {
             right += u64::from(due.is_some());
             if right.is_multiple_of(TELL_EVERY) {
                 on_step(Step {
-                    doing: "comparing the agenda",
+                    doing: "comparing the due dates",
                     unit: Unit::Entries,
                     done: right.min(dates),
                     total: dates,
@@ -86,8 +86,8 @@ impl Shared {
             Ok(())
         })?;
         if dates != right {
-            wrong(format!("it has {dates} dates, and {right} follow from the facts"));
+            wrong(format!("the index has {dates}, and {right} follow from the facts"));
         }
-        Ok(Some(CheckedAgenda { dates, findings }))
+        Ok(Some(CheckedDueDates { dates, findings }))
     }
 }

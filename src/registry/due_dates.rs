@@ -1,7 +1,7 @@
-//! The agenda: on which day each credential and each provider next differs from the day before.
+//! Due dates: on which day each credential and each provider next differs from the day before.
 //!
-//! It is part of the index, so that opening a day looks at those alone that are due, and opening the registry at none.
-//! The writer rewrites it with each record. But it follows from timelines, which the store knows nothing of: so what was
+//! They are part of the index, so that opening a day looks only at what is due, and opening the registry at nothing.
+//! The writer updates them with each record. But they follow from timelines, which the store does not know: so what was
 //! folded from the log alone, after a kill or from nothing, is caught up with here.
 
 use std::collections::BTreeSet;
@@ -42,21 +42,21 @@ struct Concerned {
 }
 
 impl Shared {
-    /// Lets the agenda follow every record in the index, by the walk of a version. For when nobody writes yet. Reads the
-    /// disk.
-    pub(super) fn catch_up_with_agenda(&self, semantics_version: u32) -> Result<(), ReadError> {
-        let (follows, applied) = (self.index.agenda_follows()?, self.index.applied()?);
+    /// Brings the due dates up to the last record in the index, by the walk of a version. Nobody may write yet. Reads
+    /// the disk.
+    pub(super) fn catch_up_due_dates(&self, semantics_version: u32) -> Result<(), ReadError> {
+        let (as_of, applied) = (self.index.due_dates_as_of()?, self.index.applied()?);
         let is_by_this_walk = self.head.load().history.semantics_version() == semantics_version;
-        if follows == applied && (is_by_this_walk || applied == Revision::ZERO) {
+        if as_of == applied && (is_by_this_walk || applied == Revision::ZERO) {
             return Ok(());
         }
-        let mut concerned = self.concerned(follows.next(), applied)?;
+        let mut concerned = self.concerned(as_of.next(), applied)?;
         concerned.everybody |= !is_by_this_walk;
         if concerned.everybody
-            && let Some(mut agenda) = self.index.bulk_agenda()?
+            && let Some(mut bulk) = self.index.bulk_due_dates()?
         {
-            self.dates_of_everybody(&mut |entry, due| Ok(agenda.schedule(&entry, due)?))?;
-            return Ok(agenda.lay()?);
+            self.dates_of_everybody(&mut |entry, due| Ok(bulk.schedule(&entry, due)?))?;
+            return Ok(bulk.lay()?);
         }
         let mut pending = self.index.pending()?;
         if concerned.everybody {
@@ -74,7 +74,7 @@ impl Shared {
                 }
             }
         }
-        pending.agenda_is_right();
+        pending.mark_due_dates_current();
         Ok(self.index.fold(pending)?)
     }
 
@@ -110,7 +110,8 @@ impl Shared {
         Ok(concerned)
     }
 
-    /// Gives out when everything there is next differs from the day before. What is compiled for that is kept in memory.
+    /// Gives out when everything there is next differs from the day before. What is compiled for that is kept in
+    /// memory.
     pub(super) fn dates_of_everybody(&self, give_out: &mut Schedule<'_>) -> Result<(), ReadError> {
         for resident in self.providers.pin().values() {
             let (entry, due) = self.date_of_provider(&resident.file);

@@ -183,7 +183,7 @@ pub(super) fn open_writer(
     let mut shared = resident(&store, clock, &rule_sets)?;
     refuse_another(&options.data_dir, shared.head.load().history.registry_id(), options.registry)?;
     shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
-    shared.catch_up_with_agenda(semantics_version)?;
+    shared.catch_up_due_dates(semantics_version)?;
     let mut writer = Writer {
         shared: Arc::new(shared),
         store,

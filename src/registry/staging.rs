@@ -172,7 +172,7 @@ impl Batch<'_> {
         self.advance(record, history, rule_sets, today, moved)
     }
 
-    /// What is next different on another day than before comes on the agenda of that day.
+    /// What next differs on another day than before is due on that day instead.
     fn moved(
         &self,
         affected: &Affected,
@@ -196,7 +196,7 @@ impl Batch<'_> {
         Ok(moved)
     }
 
-    /// Stages a record, with what moves on the agenda. Where that fails nothing of it is staged: the batch goes on.
+    /// Stages a record, with the due dates that it moves. Where that fails nothing of it is staged: the batch goes on.
     fn advance(
         &mut self,
         record: Record,
@@ -205,7 +205,7 @@ impl Batch<'_> {
         today: Day,
         moved: Vec<Moved>,
     ) -> Result<(), SubmitError> {
-        self.pending.add_with_agenda(&record, moved)?;
+        self.pending.add_with_due_dates(&record, moved)?;
         let day_ends_at =
             if today == self.head.today { self.head.day_ends_at } else { self.shared.clock.day_ends_at(today) };
         self.head =

@@ -200,8 +200,8 @@ impl Writer {
     }
 
     /// Refuses a batch, since the index is broken: a disk that fills up breaks it. A restart makes another, and needs
-    /// room for it. Until there is any, what is resident is still answered; then the process has to end. However it ends,
-    /// the failure is what it ended with.
+    /// room for it. Until there is any, what is resident is still answered; then the process has to end. However it
+    /// ends, the failure is what it ended with.
     fn without_index(&self, messages: Vec<Message>, error: ReadError) -> Result<bool, WriterFailed> {
         let is_full = !self.store.has_room();
         let refusal = || if is_full { SubmitError::StoreFull } else { SubmitError::NotWritten };
@@ -234,7 +234,7 @@ impl Writer {
     pub(super) fn open_days(batch: &mut Batch<'_>, through: Day) -> Result<(), SubmitError> {
         while batch.head.today < through {
             let day = batch.head.today.next();
-            // What was due earlier is not on the agenda any more.
+            // What was due earlier is not due any more.
             batch.open_day(day, batch.pending.due(day, day)?)?;
         }
         Ok(())
@@ -264,9 +264,9 @@ impl Writer {
         }
     }
 
-    /// Answers with the disk's refusal from the first on whose outcome depended on the disk: what was refused after it may
-    /// have been refused for what is not there. Those before it are answered as decided, and so is what was recorded long
-    /// ago and asked for again.
+    /// Answers with the disk's refusal from the first on whose outcome depended on the disk: what was refused after it
+    /// may have been refused for what is not there. Those before it are answered as decided, and so is what was
+    /// recorded long ago and asked for again.
     fn refuse(&self, decided: Vec<Decided>, error: impl Fn() -> SubmitError) {
         let durable = self.shared.head.load().revision;
         let mut is_built_on = false;

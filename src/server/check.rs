@@ -1,9 +1,10 @@
-//! Checking a registry that nobody serves: what the store holds, then the agenda, which follows from timelines as well.
+//! Checking a registry that nobody serves: what the store holds, then the due dates, which follow from timelines as
+//! well.
 
 use std::path::Path;
 
-pub use crate::registry::check::CheckedAgenda;
-use crate::registry::check::{CheckAgendaError, check_agenda};
+pub use crate::registry::check::CheckedDueDates;
+use crate::registry::check::{CheckDueDatesError, check_due_dates};
 use crate::store::StoreOptions;
 use crate::store::check::{self, CheckError, Checked, IndexState};
 use crate::store::progress::OnStep;
@@ -14,9 +15,9 @@ pub enum CheckRegistryError {
     /// The log or the index could not be.
     #[error(transparent)]
     Store(#[from] CheckError),
-    /// The agenda could not be.
+    /// The due dates could not be.
     #[error(transparent)]
-    Agenda(#[from] CheckAgendaError),
+    DueDates(#[from] CheckDueDatesError),
 }
 
 impl CheckRegistryError {
@@ -26,16 +27,16 @@ impl CheckRegistryError {
     }
 }
 
-/// Checks the log, the index, and where both are right the agenda; none where the next start makes another.
+/// Checks the log, the index, and where both are right the due dates; none where the next start makes others.
 pub fn check(
     data_dir: &Path,
     on_step: &mut OnStep<'_>,
-) -> Result<(Checked, Option<CheckedAgenda>), CheckRegistryError> {
+) -> Result<(Checked, Option<CheckedDueDates>), CheckRegistryError> {
     let options = StoreOptions::default();
     let checked = check::check(data_dir, &options, on_step)?;
-    let agenda = match checked.index {
-        IndexState::Equal { .. } => check_agenda(data_dir, options, on_step)?,
+    let due = match checked.index {
+        IndexState::Equal { .. } => check_due_dates(data_dir, options, on_step)?,
         _ => None,
     };
-    Ok((checked, agenda))
+    Ok((checked, due))
 }

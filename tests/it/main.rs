@@ -11,7 +11,6 @@
 #![allow(unreachable_pub, reason = "what a helper offers to every test is said with pub")]
 
 mod access;
-mod agenda;
 mod amendments;
 mod backup;
 mod calendar;
@@ -20,6 +19,7 @@ mod cold_start;
 mod contract;
 mod drain;
 mod dry_run;
+mod due_dates;
 mod errors;
 mod examples;
 mod faults;

@@ -84,7 +84,8 @@ fn parts_of(first: Revision, last: Revision, parts: usize) -> impl Iterator<Item
     (0..parts as u64).map(move |part| (Revision(begin(part) + 1).max(first), Revision(begin(part + 1)).min(last)))
 }
 
-/// Sorts what follows from some records. Of those before them, these instants are under the same key as the first one's.
+/// Sorts what follows from some records. Of those before them, these instants are under the same key as the first
+/// one's.
 fn sort(
     log: &dyn ReadLog,
     (first, last): (Revision, Revision),
@@ -115,23 +116,24 @@ fn sort(
 }
 
 /// The agenda of everything, for an index that has none.
-pub struct BulkAgenda<'a> {
+pub struct BulkDueDates<'a> {
     index: &'a Index,
     sorter: Sorter,
 }
 
 impl Index {
-    /// Begins the agenda of everything. None where there is one, or where so little is in bases that it need not be in one.
-    pub fn bulk_agenda(&self) -> Result<Option<BulkAgenda<'_>>, IndexError> {
-        if self.layers.load().applied() == Revision::ZERO || self.agenda_follows()? != Revision::ZERO {
+    /// Begins the agenda of everything. None where there is one, or where so little is in bases that it need not be in
+    /// one.
+    pub fn bulk_due_dates(&self) -> Result<Option<BulkDueDates<'_>>, IndexError> {
+        if self.layers.load().applied() == Revision::ZERO || self.due_dates_as_of()? != Revision::ZERO {
             return Ok(None);
         }
         let sorter = Sorter::new(&self.directory.join(RUNS), 1).map_err(IndexError::Disk)?;
-        Ok(Some(BulkAgenda { index: self, sorter }))
+        Ok(Some(BulkDueDates { index: self, sorter }))
     }
 }
 
-impl BulkAgenda<'_> {
+impl BulkDueDates<'_> {
     /// Puts an entry on the agenda of a day. Each entry once.
     pub fn schedule(&mut self, entry: &Entry, due: Option<Day>) -> Result<(), IndexError> {
         let Some(due) = due else { return Ok(()) };
@@ -142,7 +144,7 @@ impl BulkAgenda<'_> {
 
     /// Lays the agenda on the index: it follows every record in it. Nobody may fold meanwhile.
     pub fn lay(self) -> Result<(), IndexError> {
-        let BulkAgenda { index, mut sorter } = self;
+        let BulkDueDates { index, mut sorter } = self;
         let applied = index.applied()?;
         let layers = index.layers.load_full();
         let write = || {

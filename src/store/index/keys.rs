@@ -15,11 +15,12 @@ use crate::domain::name::FoldedName;
 use crate::domain::record::{Record, RequestKey};
 use crate::store::record::{filed, nanos};
 
-/// Raised whenever keys or values change, the folded form of names included: an index of another version is folded again.
+/// Raised whenever keys or values change, the folded form of names included: an index of another version is folded
+/// again.
 pub(super) const VERSION: u32 = 4;
 
 pub(super) const APPLIED: &[u8] = b"\0applied";
-/// The last record that the agenda follows.
+/// The last record that the due dates account for.
 pub(super) const AGENDA_FOLLOWS: &[u8] = b"\0agenda";
 
 /// The value of a key that says all by being there. An empty value stands for a key that was taken out.

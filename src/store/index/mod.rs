@@ -7,8 +7,8 @@
 //!
 //! sled makes nothing durable and does not notice all damage when it opens its files. So its files are never opened
 //! again: each start makes new ones, and folds what is in no base from the log. What is damaged is never believed. Each
-//! block of a base and each page of sled carries a checksum; where one is wrong, or the disk fails, the index has failed.
-//! The process ends then, and the next start rebuilds the index.
+//! block of a base and each page of sled carries a checksum; where one is wrong, or the disk fails, the index has
+//! failed. The process ends then, and the next start rebuilds the index.
 
 mod bulk_build;
 pub(super) mod clean_shutdown;
@@ -37,7 +37,7 @@ use super::log::ReadLog;
 use super::record::decode;
 use crate::domain::id::Revision;
 
-pub use bulk_build::BulkAgenda;
+pub use bulk_build::BulkDueDates;
 pub use compare::{Difference, HowDifferent};
 pub use error::{IndexError, OpenIndexError};
 pub use keys::Entry;
@@ -72,11 +72,12 @@ pub struct IndexOptions {
     /// How many records may be folded into sled when the log is ahead. Of more, a base is made: that takes longer for
     /// few, and for many a fraction of the time, the memory and the disk.
     pub fold_in_place: u64,
-    /// If fewer records than this are in no base when the index is closed, the next start folds them again. Of more a base
-    /// is made, and of any number that is a large part of all: a close that takes seconds, for openings that do not.
+    /// If fewer records than this are in no base when the index is closed, the next start folds them again. Of more a
+    /// base is made, and of any number that is a large part of all: a close that takes seconds, for openings that do
+    /// not.
     pub leave_in_sled: u64,
-    /// How many entries sled takes together. Up to five times as many are in memory until it has them; after a kill they
-    /// are folded again.
+    /// How many entries sled takes together. Up to five times as many are in memory until it has them; after a kill
+    /// they are folded again.
     pub take_together: usize,
 }
 
@@ -273,8 +274,9 @@ fn unless_it_panics<T>(read: impl FnOnce() -> sled::Result<T>) -> Result<T, Inde
     read.map_err(IndexError::Sled)
 }
 
-/// A sled that holds nothing, under a name that none had before: the threads of an earlier one may write on for a moment.
-/// It is temporary, so that it takes its files away when it is dropped; else it would sync them, and panic if it cannot.
+/// A sled that holds nothing, under a name that none had before: the threads of an earlier one may write on for a
+/// moment. It is temporary, so that it takes its files away when it is dropped; else it would sync them, and panic if
+/// it cannot.
 fn open_sled(directory: &Path, options: IndexOptions) -> Result<sled::Db, IndexError> {
     let place = room::place_of_sled(directory).map_err(IndexError::Disk)?;
     let path = place.join(format!("sled-{:016x}", bulk_build::new_id().0));
@@ -290,8 +292,8 @@ fn prepare(directory: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)
 }
 
-/// Takes away what is not of the index: what sled held, bases that lie on nothing, what was not finished. What cannot be
-/// taken away is in nobody's way.
+/// Takes away what is not of the index: what sled held, bases that lie on nothing, what was not finished. What cannot
+/// be taken away is in nobody's way.
 fn clear(directory: &Path, layers: &Layers) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();

@@ -51,10 +51,10 @@ impl<'a> Overlay<'a> {
     }
 
     /// Lays the next record on top, with the agenda that follows it. Where that fails, nothing of it is there.
-    pub fn add_with_agenda(&mut self, record: &Record, moved: Vec<Moved>) -> Result<(), IndexError> {
+    pub fn add_with_due_dates(&mut self, record: &Record, moved: Vec<Moved>) -> Result<(), IndexError> {
         self.add(record)?;
         moved.into_iter().for_each(|moved| self.shift(moved));
-        self.agenda_is_right();
+        self.mark_due_dates_current();
         Ok(())
     }
 
@@ -63,8 +63,8 @@ impl<'a> Overlay<'a> {
         self.moved(entry.clone(), due).map(|moved| self.shift(moved))
     }
 
-    /// How an entry comes on the agenda of a day, as [`Overlay::schedule`] puts it there. Nothing is written yet, so that
-    /// whoever schedules several can still give up.
+    /// How an entry comes on the agenda of a day, as [`Overlay::schedule`] puts it there. Nothing is written yet, so
+    /// that whoever schedules several can still give up.
     pub fn moved(&self, entry: Entry, due: Option<Day>) -> Result<Moved, IndexError> {
         Ok(Moved { before: self.due_on(&entry)?, entry, due })
     }
@@ -86,7 +86,7 @@ impl<'a> Overlay<'a> {
     }
 
     /// Notes that the agenda follows every record laid on so far.
-    pub fn agenda_is_right(&mut self) {
+    pub fn mark_due_dates_current(&mut self) {
         self.put(keys::AGENDA_FOLLOWS, self.applied.0.to_be_bytes());
     }
 

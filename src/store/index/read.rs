@@ -177,8 +177,8 @@ pub trait View {
         Ok(found)
     }
 
-    /// The last record that the agenda follows.
-    fn agenda_follows(&self) -> Result<Revision, IndexError> {
+    /// The last record that the due dates account for.
+    fn due_dates_as_of(&self) -> Result<Revision, IndexError> {
         self.get(keys::AGENDA_FOLLOWS)?.map_or(Ok(Revision::ZERO), |value| Ok(Revision(number(&value)?)))
     }
 

@@ -29,13 +29,13 @@ fn an_index_with_a_base_answers_as_one_without() {
     assert!(index.join("0.base").exists() && !index.join("runs").exists());
 
     let entry = Entry::Credential(CredentialNumber::from_number(7));
-    let mut agenda = store.index().bulk_agenda().unwrap().unwrap();
+    let mut agenda = store.index().bulk_due_dates().unwrap().unwrap();
     agenda.schedule(&entry, Some(Day::from_number(100))).unwrap();
     agenda.schedule(&Entry::Provider(provider(1)), None).unwrap();
     agenda.lay().unwrap();
-    assert_eq!(store.index().agenda_follows().unwrap(), Revision(10));
+    assert_eq!(store.index().due_dates_as_of().unwrap(), Revision(10));
     assert_eq!(store.index().due(Day::BEGINNING, Day::from_number(100)).unwrap(), std::slice::from_ref(&entry));
-    assert!(store.index().bulk_agenda().unwrap().is_none(), "there is one");
+    assert!(store.index().bulk_due_dates().unwrap().is_none(), "there is one");
 
     // Records on top, and an entry that is moved; then without sled, which holds them.
     commit(&mut store, &[Record { request: None, ..rehire(11) }]);
@@ -118,10 +118,10 @@ fn of_a_record_that_cannot_be_laid_on_top_nothing_is_on_the_agenda() {
     pending.schedule(&entry, Some(Day::from_number(100))).unwrap();
     for (revision, due, follows) in [(12, 100, 0), (11, 200, 11)] {
         let moved = pending.moved(entry.clone(), Some(Day::from_number(200))).unwrap();
-        assert_eq!(pending.add_with_agenda(&rehire(revision), vec![moved]).is_ok(), revision == 11);
+        assert_eq!(pending.add_with_due_dates(&rehire(revision), vec![moved]).is_ok(), revision == 11);
         assert_eq!(pending.due_on(&entry).unwrap(), Some(Day::from_number(due)));
         assert!(pending.is_due(Day::from_number(due), &entry).unwrap());
-        assert_eq!(pending.agenda_follows().unwrap(), Revision(follows));
+        assert_eq!(pending.due_dates_as_of().unwrap(), Revision(follows));
     }
 }
 
@@ -160,14 +160,14 @@ fn what_sled_holds_at_a_close_is_in_bases_at_the_next_opening() {
         let mut pending = store.index().pending().unwrap();
         let due = Day::from_number(i32::try_from(revision).unwrap());
         pending.schedule(&entry, Some(due)).unwrap();
-        pending.agenda_is_right();
+        pending.mark_due_dates_current();
         store.index().fold(pending).unwrap();
         let said = answers(&**store.index());
         store.close().unwrap();
         let store = open_leaving(directory.path(), u64::MAX, 0, &mut |_| panic!("nothing is missing")).unwrap();
         assert_eq!(answers(&**store.index()), said);
         held.push(bases(&index).len());
-        assert_eq!(store.index().agenda_follows().unwrap(), Revision(revision));
+        assert_eq!(store.index().due_dates_as_of().unwrap(), Revision(revision));
         assert_eq!(store.index().due(Day::BEGINNING, due).unwrap(), std::slice::from_ref(&entry));
         assert_eq!(store.index().due(Day::BEGINNING, due.previous()).unwrap(), []);
         store.close().unwrap();

@@ -28,12 +28,12 @@ fn schedule(store: &Store, revision: u64) {
     let entry = Entry::Credential(CredentialNumber::from_number(CREDENTIAL));
     let mut pending = store.index().pending().unwrap();
     pending.schedule(&entry, Some(Day::from_number(i32::try_from(revision).unwrap()))).unwrap();
-    pending.agenda_is_right();
+    pending.mark_due_dates_current();
     store.index().fold(pending).unwrap();
 }
 
 fn agenda(view: &dyn View) -> String {
-    format!("{:?} {:?}", view.due(Day::BEGINNING, Day::FOREVER.previous()), view.agenda_follows())
+    format!("{:?} {:?}", view.due(Day::BEGINNING, Day::FOREVER.previous()), view.due_dates_as_of())
 }
 
 /// All credentials, a few at a time.

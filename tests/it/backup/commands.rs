@@ -66,7 +66,7 @@ async fn check_finds_what_is_wrong_and_rebuild_puts_the_index_right() {
     let index = IndexOptions { leave_in_sled: 0, ..IndexOptions::default() };
     let store = Store::open(&data, StoreOptions { index, ..StoreOptions::default() }, &mut |_| {}).unwrap();
     let mut due = store.index().due(Day::BEGINNING, Day::FOREVER.previous()).unwrap();
-    assert_eq!(checked["agenda_dates"], due.len(), "{checked}");
+    assert_eq!(checked["due_dates"], due.len(), "{checked}");
     let entry = due.remove(0);
     let mut pending = store.index().pending().unwrap();
     pending.schedule(&entry, None).unwrap();

@@ -1,4 +1,4 @@
-//! The agenda: a day that is opened by what is due tells the same as one for which everybody is looked at.
+//! Due dates: a day that is opened by what is due changes the same as one for which everybody is looked at.
 
 use std::collections::HashMap;
 use std::fs;
@@ -188,8 +188,8 @@ async fn history(seed: u64, steps: usize) -> TempDir {
 
 /// It covers the turn of a year; a leap day and the changes of the clock are in `calendar`.
 #[tokio::test]
-async fn a_day_opened_by_the_agenda_tells_what_looking_at_everything_tells() {
-    let seeds: u64 = std::env::var("CPSS_AGENDAS").map_or(3, |text| text.parse().unwrap());
+async fn a_day_opened_by_due_dates_changes_what_looking_at_everything_changes() {
+    let seeds: u64 = std::env::var("CPSS_DUE_DATES").map_or(3, |text| text.parse().unwrap());
     for seed in 0..seeds {
         let data = history(seed, 64).await;
         let (told, otherwise) = openings(data.path()).await;
@@ -220,7 +220,7 @@ fn day(text: &str) -> Day {
 }
 
 #[tokio::test]
-async fn an_entry_that_is_taken_out_of_the_agenda_is_missed() {
+async fn an_entry_without_its_due_date_is_missed() {
     let (data, _) = a_suspension_to_come().await;
     let store = open_store(data.path());
     let due = store.index().due(Day::BEGINNING, day("2027-01-01")).unwrap();
@@ -235,7 +235,7 @@ async fn an_entry_that_is_taken_out_of_the_agenda_is_missed() {
 }
 
 #[tokio::test]
-async fn the_agenda_catches_up_with_what_was_folded_without_it() {
+async fn due_dates_catch_up_with_what_was_folded_without_them() {
     let (data, employer) = a_suspension_to_come().await;
     let last = records(data.path()).pop().unwrap();
     // As it is after a kill between the log and the index: of a record, and of a day.
@@ -314,7 +314,7 @@ fn again(opened: Opened, open: impl FnOnce() -> Opened) -> Opened {
     open()
 }
 
-/// The same index, once with each of those blocks wrong that the agenda is in.
+/// The same index, once with each of the blocks wrong that hold due dates.
 fn with_a_wrong_block(base: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     (2..14).map(|block| {
         let mut read = base.to_vec();
