@@ -212,7 +212,7 @@ pub enum Target {
     Credential(CredentialNumber),
     /// The person who has a job.
     Employment(EmploymentId),
-    /// Whoever a fact is about.
+    /// The subject of a fact.
     Fact(FactId),
     /// Everyone who has a job with a provider.
     Staff(ProviderId),

@@ -1,6 +1,7 @@
 //! What a record changes: the differences between what could be answered before it and what can be answered after it.
 //!
-//! Days up to today are told in the record and in the feed; the days after are foreseen, and told to the caller alone.
+//! Days up to today are published, in the record and in the feed. The days after are foreseen: only the caller sees
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +16,7 @@ use super::record::{Change, Coverage, Foreseen, ServiceStatus};
 use super::standing::{Reason, Standing};
 use super::timeline::{Providers, Timeline};
 
-/// Everything that is told of some subjects at one revision.
+/// Everything that is published of some subjects at one revision.
 #[derive(Debug, Default)]
 pub struct PublishedState {
     pub(super) credentials: BTreeMap<CredentialNumber, PublishedCredential>,
@@ -26,7 +27,7 @@ pub struct PublishedState {
 
 #[derive(Debug)]
 pub(super) struct PublishedCredential {
-    /// The holder; nothing that is heard names one.
+    /// The holder; no change names one.
     pub(super) specialist: Option<SpecialistId>,
     pub(super) standing: Runs<(Standing, Option<Reason>)>,
     pub(super) coverage: BTreeMap<ProviderId, Runs<Coverage>>,
@@ -40,9 +41,9 @@ pub(super) struct PublishedProvider {
 }
 
 impl PublishedState {
-    /// Adds what is told of a credential.
+    /// Adds what is published of a credential.
     pub fn add_credential(&mut self, timeline: &Timeline, providers: &impl Providers) {
-        let told = PublishedCredential {
+        let published = PublishedCredential {
             specialist: Some(timeline.specialist),
             standing: Runs::from_boundaries(timeline.days.boundaries(), |day| {
                 let on = timeline.days.at(day);
@@ -55,41 +56,41 @@ impl PublishedState {
                 .collect(),
             designations: Designation::ALL.iter().map(|code| (*code, designation(timeline, *code))).collect(),
         };
-        self.credentials.insert(timeline.number, told);
+        self.credentials.insert(timeline.number, published);
     }
 
-    /// Adds what is told of a provider.
+    /// Adds what is published of a provider.
     pub fn add_provider(&mut self, id: &ProviderId, provider: &Provider, timeline: &ProviderTimeline) {
-        let told = PublishedProvider {
+        let published = PublishedProvider {
             identifiers: provider.row.as_ref().map(|row| row.identifiers.clone()),
             service: Runs::from_boundaries(timeline.days.boundaries(), |day| timeline.days.at(day).service),
         };
-        self.providers.insert(id.clone(), told);
+        self.providers.insert(id.clone(), published);
     }
 
-    /// What a copy makes of it that was told the days up to today: what today is stands until something else is told.
+    /// What a copy makes of it that got the days up to today: the state of today holds until another change comes.
     #[must_use]
     pub fn up_to(mut self, today: Day) -> PublishedState {
-        for told in self.credentials.values_mut() {
-            told.standing = told.standing.up_to(today);
-            told.coverage.values_mut().for_each(|runs| *runs = runs.up_to(today));
-            told.designations.values_mut().for_each(|runs| *runs = runs.up_to(today));
+        for published in self.credentials.values_mut() {
+            published.standing = published.standing.up_to(today);
+            published.coverage.values_mut().for_each(|runs| *runs = runs.up_to(today));
+            published.designations.values_mut().for_each(|runs| *runs = runs.up_to(today));
         }
-        for told in self.providers.values_mut() {
-            told.service = told.service.up_to(today);
+        for published in self.providers.values_mut() {
+            published.service = published.service.up_to(today);
         }
         self
     }
 
-    /// The next day after `day` on which something told of a credential differs from the day before it.
+    /// The next day after `day` on which something published of a credential differs from the day before it.
     pub fn next_change_of_credential(&self, number: CredentialNumber, day: Day) -> Option<Day> {
-        let told = self.credentials.get(&number)?;
-        let coverage = told.coverage.values().filter_map(|runs| runs.next_change(day));
-        let designations = told.designations.values().filter_map(|runs| runs.next_change(day));
-        coverage.chain(designations).chain(told.standing.next_change(day)).min()
+        let published = self.credentials.get(&number)?;
+        let coverage = published.coverage.values().filter_map(|runs| runs.next_change(day));
+        let designations = published.designations.values().filter_map(|runs| runs.next_change(day));
+        coverage.chain(designations).chain(published.standing.next_change(day)).min()
     }
 
-    /// The next day after `day` on which something told of a provider differs from the day before it.
+    /// The next day after `day` on which something published of a provider differs from the day before it.
     pub fn next_change_of_provider(&self, provider: &ProviderId, day: Day) -> Option<Day> {
         self.providers.get(provider)?.service.next_change(day)
     }
@@ -99,15 +100,16 @@ fn employers_of(timeline: &Timeline) -> impl Iterator<Item = &ProviderId> {
     timeline.jobs.iter().map(|(provider, _)| provider).collect::<BTreeSet<_>>().into_iter()
 }
 
-/// What is told of a provider's coverage of a holder: nothing before the credential takes effect, or when it is void.
+/// What is published of a provider's coverage of a holder: nothing before the credential takes effect, or when it is
+/// void.
 fn coverage(timeline: &Timeline, provider: &ProviderId, on_days: &ProviderTimeline) -> Runs<Coverage> {
     let jobs: SmallVec<[Period; 8]> =
         timeline.jobs.iter().filter(|(id, _)| id == provider).map(|(_, days)| *days).collect();
     let boundaries = on_days.days.boundaries().chain([timeline.effective_from]);
     Runs::from_boundaries(boundaries.chain(jobs.iter().flat_map(|job| [job.start, job.end])), |day| {
         let on = on_days.days.at(day);
-        let told = !timeline.void && day >= timeline.effective_from;
-        match told && on.qualifies && !on.suspended && jobs.iter().any(|job| job.includes(day)) {
+        let is_issued = !timeline.void && day >= timeline.effective_from;
+        match is_issued && on.qualifies && !on.suspended && jobs.iter().any(|job| job.includes(day)) {
             true if on.current => Coverage::Covered,
             true => Coverage::NotKnown,
             false => Coverage::NotCovered,
@@ -136,7 +138,7 @@ fn rows<T: PartialEq, R: PartialEq>(before: &Runs<T>, after: &Runs<T>, row: impl
     rows
 }
 
-/// Differences over all of time, in the order in which they are told.
+/// Differences over all of time, in the order in which they are published.
 #[derive(Debug, Default)]
 pub struct Differences {
     changes: Vec<Change>,
@@ -167,33 +169,36 @@ fn pairs<'a, K: Ord, V>(
 
 impl Differences {
     fn add_credentials(&mut self, before: &PublishedState, after: &PublishedState) {
-        let unsaid = Runs::constant((Standing::NotIssued, Some(Reason::NotYetEffective)));
+        let not_issued = Runs::constant((Standing::NotIssued, Some(Reason::NotYetEffective)));
         let (uncovered, unheld) = (Runs::constant(Coverage::NotCovered), Runs::constant(false));
         let (no_coverage, no_designations) = (BTreeMap::new(), BTreeMap::new());
         let (mut standings, mut coverages, mut designations) = (Vec::new(), Vec::new(), Vec::new());
         for (number, was, is) in pairs(&before.credentials, &after.credentials) {
             let number = *number;
             let rows_before = standings.len() + coverages.len() + designations.len();
-            let (old, new) = (was.map_or(&unsaid, |told| &told.standing), is.map_or(&unsaid, |told| &told.standing));
+            let (old, new) = (
+                was.map_or(&not_issued, |published| &published.standing),
+                is.map_or(&not_issued, |published| &published.standing),
+            );
             for (days, (from, to, reason)) in rows(old, new, |was, is| (was.0, is.0, is.1)) {
                 standings.push(Change::Standing { number, days, from, to, reason });
             }
-            let old = was.map_or(&no_coverage, |told| &told.coverage);
-            let new = is.map_or(&no_coverage, |told| &told.coverage);
+            let old = was.map_or(&no_coverage, |published| &published.coverage);
+            let new = is.map_or(&no_coverage, |published| &published.coverage);
             for (provider, was, is) in pairs(old, new) {
                 for (days, coverage) in rows(was.unwrap_or(&uncovered), is.unwrap_or(&uncovered), |_, is| *is) {
                     coverages.push(Change::Coverage { number, provider: provider.clone(), days, coverage });
                 }
             }
-            let old = was.map_or(&no_designations, |told| &told.designations);
-            let new = is.map_or(&no_designations, |told| &told.designations);
+            let old = was.map_or(&no_designations, |published| &published.designations);
+            let new = is.map_or(&no_designations, |published| &published.designations);
             for (code, was, is) in pairs(old, new) {
                 for (days, held) in rows(was.unwrap_or(&unheld), is.unwrap_or(&unheld), |_, is| *is) {
                     designations.push(Change::Designation { number, code: *code, days, held });
                 }
             }
             if standings.len() + coverages.len() + designations.len() > rows_before {
-                self.specialists.extend(is.or(was).and_then(|told| told.specialist));
+                self.specialists.extend(is.or(was).and_then(|published| published.specialist));
             }
         }
         self.changes.extend(standings.into_iter().chain(coverages).chain(designations));
@@ -203,13 +208,13 @@ impl Differences {
         let unknown = Runs::constant(ServiceStatus::NotKnown);
         let mut rows_of_file = Vec::new();
         for (provider, was, is) in pairs(&before.providers, &after.providers) {
-            let old = was.map_or(&unknown, |told| &told.service);
-            let new = is.map_or(&unknown, |told| &told.service);
+            let old = was.map_or(&unknown, |published| &published.service);
+            let new = is.map_or(&unknown, |published| &published.service);
             for (days, service) in rows(old, new, |_, is| *is) {
                 self.changes.push(Change::Service { provider: provider.clone(), days, service });
             }
-            let old = was.and_then(|told| told.identifiers.as_ref());
-            let new = is.and_then(|told| told.identifiers.as_ref());
+            let old = was.and_then(|published| published.identifiers.as_ref());
+            let new = is.and_then(|published| published.identifiers.as_ref());
             if old != new {
                 rows_of_file.push(Change::Provider {
                     provider: provider.clone(),
@@ -231,14 +236,14 @@ impl Differences {
         u32::try_from(self.specialists.len()).unwrap_or(u32::MAX)
     }
 
-    /// What is told today, and what is foreseen. A run that reaches today is told without a last day.
+    /// What is published today, and what is foreseen. A run that reaches today is published without a last day.
     pub fn split(self, today: Day) -> (Vec<Change>, Foreseen) {
-        let mut told = Vec::new();
+        let mut published = Vec::new();
         let mut foreseen = Foreseen::default();
         let later = Period { start: today.next(), end: Day::FOREVER };
         for change in self.changes {
             let Some(days) = days_of(&change) else {
-                told.push(change);
+                published.push(change);
                 continue;
             };
             let ahead = days.intersect(later);
@@ -250,10 +255,10 @@ impl Differences {
             }
             if days.start <= today {
                 let end = if days.includes(today) { Day::FOREVER } else { days.end };
-                told.push(with_days(change, Period { end, ..days }));
+                published.push(with_days(change, Period { end, ..days }));
             }
         }
-        (told, foreseen)
+        (published, foreseen)
     }
 }
 
@@ -285,12 +290,12 @@ impl PublishedState {
         let days = Period { start: day, end: Day::FOREVER };
         let (mut standings, mut coverages) = (Vec::new(), Vec::new());
         let (mut designations, mut services) = (Vec::new(), Vec::new());
-        for (number, told) in &self.credentials {
+        for (number, published) in &self.credentials {
             let number = *number;
-            if let Some((was, is)) = turn(&told.standing, day) {
+            if let Some((was, is)) = turn(&published.standing, day) {
                 standings.push(Change::Standing { number, days, from: was.0, to: is.0, reason: is.1 });
             }
-            for (provider, runs) in &told.coverage {
+            for (provider, runs) in &published.coverage {
                 let turned = turn(runs, day);
                 coverages.extend(turned.map(|(_, coverage)| Change::Coverage {
                     number,
@@ -299,7 +304,7 @@ impl PublishedState {
                     coverage: *coverage,
                 }));
             }
-            for (code, runs) in &told.designations {
+            for (code, runs) in &published.designations {
                 let turned = turn(runs, day);
                 designations.extend(turned.map(|(_, held)| Change::Designation {
                     number,
@@ -309,8 +314,8 @@ impl PublishedState {
                 }));
             }
         }
-        for (provider, told) in &self.providers {
-            let turned = turn(&told.service, day);
+        for (provider, published) in &self.providers {
+            let turned = turn(&published.service, day);
             services.extend(turned.map(|(_, service)| Change::Service {
                 provider: provider.clone(),
                 days,

@@ -160,7 +160,7 @@ pub enum RegistryFact {
 pub enum ProviderFact {
     /// It came on file.
     Registered(ProviderRow),
-    /// The whole row anew.
+    /// The whole row, which replaces the one before.
     Updated(ProviderRow),
     /// A certificate or a suspension began.
     PeriodOpened {

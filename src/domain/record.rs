@@ -34,7 +34,7 @@ pub struct Record {
     pub specialist_count: u32,
 }
 
-/// The differences a record makes for the days after its today: told to the caller, never in the feed.
+/// The differences a record makes for the days after its today: shown to the caller, never in the feed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Foreseen {
     /// How many there are.
@@ -44,7 +44,7 @@ pub struct Foreseen {
 }
 
 impl Foreseen {
-    /// How many are kept and told.
+    /// How many are kept and shown.
     pub const KEPT: usize = 100;
 }
 

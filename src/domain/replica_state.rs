@@ -1,4 +1,5 @@
-//! What a copy makes of the changes that it was told, in the form of what is told: so that both can be compared.
+//! The state that a copy has after the changes it got, in the form of the published state, so that both can be
+//! compared.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,8 @@ use super::record::{Change, Coverage, ServiceStatus};
 use super::standing::{Reason, Standing};
 
 impl PublishedState {
-    /// Takes the next change, as a copy does: it stands for its days from now on.
-    pub fn hear(&mut self, change: &Change) {
+    /// Applies the next change, as a copy does: it holds for its days from now on.
+    pub fn apply(&mut self, change: &Change) {
         match change {
             Change::Standing { number, days, to, reason, .. } => {
                 self.of(*number).standing.set(*days, (*to, *reason));
@@ -48,7 +49,7 @@ impl PublishedState {
         })
     }
 
-    /// Takes out what was told of the credentials and providers that another has something of.
+    /// Takes out the credentials and providers that another has something of.
     #[must_use]
     pub fn take_same(&mut self, other: &PublishedState) -> PublishedState {
         let credentials = other.credentials.keys().filter_map(|number| self.credentials.remove_entry(number));

@@ -28,7 +28,7 @@ pub struct RuleSet {
     pub holidays: Vec<Day>,
     /// Bases on which a provider is part of the state mental health system.
     pub qualifying_bases: Vec<QualificationBasis>,
-    /// Days before the end of a term that are told.
+    /// How many days before the end of a term answers give notice of it.
     pub term_notice_days: u32,
     /// Units a day that Medicaid covers for a person served.
     pub daily_unit_limit: u32,

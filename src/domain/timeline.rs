@@ -203,20 +203,20 @@ impl Walk<'_> {
         for (at, start) in boundaries.iter().copied().enumerate() {
             let end = boundaries.get(at + 1).copied().unwrap_or(Day::FOREVER);
             let inputs = self.inputs(start);
-            let mut tell = |day: Day, state: State| days.push(day, told(state, inputs));
+            let mut add = |day: Day, state: State| days.push(day, day_of(state, inputs));
             if start < self.credential.effective_from {
-                tell(start, NOT_YET_ISSUED);
+                add(start, NOT_YET_ISSUED);
                 continue;
             }
             state = self.first_step(start, state, inputs);
-            tell(start, state);
+            add(start, state);
             let rest = u32::try_from(i64::from(end.number()) - i64::from(start.number()) - 1).unwrap_or(0);
             if state.separated_days > 0 && state.held {
                 // Every further day of the stretch is one more separated day; the grace may run out in it.
                 let left = self.grace(state).saturating_sub(state.separated_days);
                 if rest > left {
                     state = revoked_for_loss(state);
-                    tell(start.plus(i32::try_from(left).unwrap_or(i32::MAX / 4) + 1), state);
+                    add(start.plus(i32::try_from(left).unwrap_or(i32::MAX / 4) + 1), state);
                 } else {
                     state.separated_days += rest;
                 }
@@ -362,7 +362,7 @@ fn held_standing(state: State, inputs: Inputs) -> (Standing, Option<Reason>) {
     }
 }
 
-fn told(state: State, inputs: Inputs) -> CredentialDay {
+fn day_of(state: State, inputs: Inputs) -> CredentialDay {
     CredentialDay {
         standing: state.standing,
         reason: state.reason,

@@ -16,7 +16,7 @@ fn noon() -> Timestamp {
 
 /// The registry of a data directory, by a clock that shows so many milliseconds after noon.
 fn open(directory: &Path, millis: i64) -> Opened {
-    let clock = Clock::told(after_noon(millis)).unwrap();
+    let clock = Clock::starting_at(after_noon(millis)).unwrap();
     let options = Options {
         data_dir: directory.to_owned(),
         registry: None,
@@ -62,7 +62,7 @@ async fn an_answer_by_time_stays_over_a_restart_by_a_clock_that_was_set_back() {
         let directory = tempfile::tempdir().unwrap();
         let opened = open(directory.path(), 0);
         let head = opened.registry.head_revision();
-        opened.registry.clock().tell(after_noon(30_000));
+        opened.registry.clock().set(after_noon(30_000));
         assert_eq!(known_at(&opened.registry, 30_000).await.unwrap(), head);
         end(opened, in_order).await;
 

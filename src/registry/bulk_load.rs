@@ -1,7 +1,7 @@
-//! Loading: a history told to a new registry on the caller's thread and by the caller's clock.
+//! Loading: a history recorded in a new registry on the caller's thread and by the caller's clock.
 //!
-//! What is told goes the way that everything goes, through the writer: decided command by command, made durable a batch
-//! at a time, folded and published. Only the waiting is left out, and time passes as it is told.
+//! A history goes through the writer, as everything does: decided command by command, made durable a batch at a time,
+//! folded and published. Only the waiting is left out, and the caller sets the time.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::domain::provider::ProviderFile;
 use crate::domain::timeline::Timeline;
 use crate::store::{CloseError, DataDirError, OpenMode, StoreOptions, Unfinished};
 
-/// How many facts of people are kept while a history is told, which comes back to them for years: some 600 MB.
+/// How many facts of people are kept while a history is loaded, which comes back to them for years: some 600 MB.
 const FACTS_KEPT: usize = 2 * 1024 * 1024;
 
 /// Where a history is loaded, and how it begins.
@@ -47,7 +47,7 @@ pub enum LoadError {
     /// The registry does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// What was told was not recorded.
+    /// The commands were not recorded.
     #[error("a batch was not recorded")]
     NotRecorded(#[from] SubmitError),
     /// The disk failed.
@@ -83,7 +83,7 @@ impl From<NotCommitted> for LoadError {
     }
 }
 
-/// A new registry that is being told a history. Dropped before it is closed, it leaves nothing behind.
+/// A new registry into which a history is loaded. Dropped before it is closed, it leaves nothing behind.
 pub struct Loader {
     writer: Writer,
 }
@@ -92,7 +92,7 @@ impl Loader {
     /// Begins a registry in an empty data directory.
     pub fn begin(options: LoadOptions) -> Result<Loader, LoadError> {
         let LoadOptions { data_dir, store, begins_at, epoch } = options;
-        let clock = Clock::told(begins_at)?;
+        let clock = Clock::starting_at(begins_at)?;
         let store = StoreOptions { mode: OpenMode::New("generate"), ..store };
         let options =
             Options { data_dir, registry: None, rules_dir: None, today: None, open_days_through: None, store };
@@ -101,18 +101,19 @@ impl Loader {
         Ok(Loader { writer })
     }
 
-    /// Records what is told in `tell` as one batch, durable when this returns. Of a batch that fails nothing is recorded.
+    /// Records what `submit` submits as one batch, durable when this returns. Of a batch that fails nothing is
+    /// recorded.
     pub fn batch<T, E: From<LoadError>>(
         &mut self,
-        tell: impl FnOnce(&mut LoadBatch<'_, '_>) -> Result<T, E>,
+        submit: impl FnOnce(&mut LoadBatch<'_, '_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let shared = Arc::clone(&self.writer.shared);
         let batch = self.writer.new_batch(&shared).map_err(LoadError::from)?;
         let mut load = LoadBatch { writer: &self.writer, batch };
-        let told = tell(&mut load)?;
+        let submitted = submit(&mut load)?;
         let LoadBatch { batch, .. } = load;
         self.writer.commit(batch).map_err(LoadError::from)?;
-        Ok(told)
+        Ok(submitted)
     }
 
     /// The published head.
@@ -130,22 +131,22 @@ impl Loader {
     }
 }
 
-/// What is told and not durable yet.
+/// What is submitted and not durable yet.
 pub struct LoadBatch<'w, 's> {
     writer: &'w Writer,
     batch: Batch<'s>,
 }
 
 impl LoadBatch<'_, '_> {
-    /// Tells the time, and opens each day that has begun by then at the instant when it began.
+    /// Sets the time, and opens each day that has begun by then at the instant when it began.
     pub fn at(&mut self, instant: Timestamp) -> Result<(), SubmitError> {
         let clock = &self.writer.shared.clock;
         while self.batch.head.day_ends_at <= instant {
-            clock.tell(self.batch.head.day_ends_at);
+            clock.set(self.batch.head.day_ends_at);
             let next = self.batch.head.today.next();
             Writer::open_days(&mut self.batch, next)?;
         }
-        clock.tell(instant);
+        clock.set(instant);
         Ok(())
     }
 
@@ -160,17 +161,17 @@ impl LoadBatch<'_, '_> {
         self.batch.records.len()
     }
 
-    /// Today, as told.
+    /// Today, by the clock that was set.
     pub fn today(&self) -> Day {
         self.batch.head.today
     }
 
-    /// A credential's timeline, as told so far.
+    /// A credential's timeline, as submitted so far.
     pub fn timeline(&self, number: CredentialNumber) -> Result<Option<Arc<Timeline>>, ReadError> {
         self.batch.timeline(number)
     }
 
-    /// A provider's file, as told so far.
+    /// A provider's file, as submitted so far.
     pub fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>> {
         self.batch.provider(id)
     }

@@ -33,11 +33,11 @@ pub enum CheckDueDatesError {
     Close(#[from] CloseError),
 }
 
-/// How many dates lie between two tellings of progress.
-const TELL_EVERY: u64 = 4096;
+/// After how many dates progress is reported.
+const REPORT_EVERY: u64 = 4096;
 
-/// How many wrong dates are told one by one.
-const TOLD: usize = 20;
+/// How many wrong dates are listed one by one.
+const LISTED: usize = 20;
 
 /// Compares the due dates with what follows from the timelines. None: they are behind the records, or by another
 /// version of the walk, and the next start makes them right.
@@ -64,7 +64,7 @@ impl Shared {
         let dates = self.index.count_due()?;
         let mut findings = Vec::new();
         let mut wrong = |reason: String| {
-            if findings.len() < TOLD {
+            if findings.len() < LISTED {
                 findings.push(Finding { place: "due dates".to_owned(), reason });
             }
         };
@@ -75,7 +75,7 @@ impl Shared {
                 wrong(format!("{entry} is not on the day that follows from its facts"));
             }
             right += u64::from(due.is_some());
-            if right.is_multiple_of(TELL_EVERY) {
+            if right.is_multiple_of(REPORT_EVERY) {
                 on_step(Step {
                     doing: "comparing the due dates",
                     unit: Unit::Entries,

@@ -1,6 +1,6 @@
 //! The one place that reads a clock.
 //!
-//! Instants are those of the machine, unless a history is loaded: then whoever tells it tells the time. The civil day is
+//! Instants are those of the machine, unless a history is loaded: then the loader sets the time. The civil day is
 //! that of America/Chicago, unless a development server was given another one.
 
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use crate::domain::day::Day;
 
-/// Tells instants and civil days.
+/// Gives instants and civil days.
 #[derive(Debug)]
 pub struct Clock {
     zone: TimeZone,
@@ -24,8 +24,8 @@ enum Mode {
     Runs,
     /// The machine's instants; the civil day stands still at `set_to`.
     DayStands,
-    /// The instant last told, in microseconds since 1970, and its civil day.
-    Told(AtomicI64),
+    /// The instant last set, in microseconds since 1970, and its civil day.
+    Set(AtomicI64),
 }
 
 /// The time zone database has no America/Chicago.
@@ -48,14 +48,14 @@ impl Clock {
         Ok(Clock { zone, mode, set_to: AtomicI32::new(day.number()) })
     }
 
-    /// A clock that shows what it is told with [`Clock::tell`], and nothing else.
-    pub fn told(first: Timestamp) -> Result<Clock, NoTimeZone> {
-        Ok(Clock { mode: Mode::Told(AtomicI64::new(first.as_microsecond())), ..Clock::new(None)? })
+    /// A clock that shows what is set with [`Clock::set`], and nothing else.
+    pub fn starting_at(first: Timestamp) -> Result<Clock, NoTimeZone> {
+        Ok(Clock { mode: Mode::Set(AtomicI64::new(first.as_microsecond())), ..Clock::new(None)? })
     }
 
-    /// Tells the instant. An earlier one changes nothing, nor does any on a clock that goes by itself.
-    pub fn tell(&self, instant: Timestamp) {
-        if let Mode::Told(micros) = &self.mode {
+    /// Sets the instant. An earlier one changes nothing, nor does any on a clock that runs by itself.
+    pub fn set(&self, instant: Timestamp) {
+        if let Mode::Set(micros) = &self.mode {
             micros.fetch_max(instant.as_microsecond(), Ordering::AcqRel);
         }
     }
@@ -64,7 +64,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.mode {
             Mode::Runs | Mode::DayStands => now(),
-            Mode::Told(micros) => Timestamp::from_microsecond(micros.load(Ordering::Acquire)).unwrap_or(Timestamp::MAX),
+            Mode::Set(micros) => Timestamp::from_microsecond(micros.load(Ordering::Acquire)).unwrap_or(Timestamp::MAX),
         }
     }
 
@@ -73,7 +73,7 @@ impl Clock {
         let set_to = self.set_to();
         match self.mode {
             Mode::DayStands => set_to,
-            Mode::Runs | Mode::Told(_) => set_to.max(self.civil_day_of(self.now())),
+            Mode::Runs | Mode::Set(_) => set_to.max(self.civil_day_of(self.now())),
         }
     }
 
@@ -123,12 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn told_time_is_what_was_told_last_and_never_goes_back() {
-        let clock = Clock::told("2014-01-01T06:00:00Z".parse().unwrap()).unwrap();
+    fn set_time_is_what_was_set_last_and_never_goes_back() {
+        let clock = Clock::starting_at("2014-01-01T06:00:00Z".parse().unwrap()).unwrap();
         assert_eq!(clock.civil_day().to_string(), "2014-01-01");
         let evening = clock.day_ends_at(clock.civil_day());
-        clock.tell(evening);
-        clock.tell("2013-05-05T00:00:00Z".parse().unwrap());
+        clock.set(evening);
+        clock.set("2013-05-05T00:00:00Z".parse().unwrap());
         assert_eq!((clock.now(), clock.civil_day().to_string()), (evening, "2014-01-02".to_owned()));
     }
 

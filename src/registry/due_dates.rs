@@ -23,9 +23,9 @@ use crate::store::record;
 /// How many records may be caught up with one by one. Beyond that everybody is looked at.
 const FEW: u64 = 128 * 1024;
 
-/// How many people's dates are handed over at once, and how many times that lies between two tellings of progress.
+/// How many people's dates are handed over at once, and after how many times that progress is reported.
 const AT_ONCE: usize = 1024;
-const TELL_EVERY: usize = 64;
+const REPORT_EVERY: usize = 64;
 
 /// How many threads compile, at most.
 const MOST_THREADS: usize = 8;
@@ -119,17 +119,17 @@ impl Shared {
         }
         let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS) as u64;
         thread::scope(|scope| {
-            let (tell, told) = mpsc::sync_channel(64);
+            let (sender, receiver) = mpsc::sync_channel(64);
             let parts = (0..threads).map(|at| {
-                let tell = tell.clone();
-                scope.spawn(move || self.dates_of_part(Part { at, of: threads }, &tell))
+                let sender = sender.clone();
+                scope.spawn(move || self.dates_of_part(Part { at, of: threads }, &sender))
             });
             let parts: Vec<_> = parts.collect();
-            drop(tell);
+            drop(sender);
             let mut looked_at = 0_usize;
-            for dates in told {
+            for dates in receiver {
                 looked_at += 1;
-                if looked_at.is_multiple_of(TELL_EVERY) {
+                if looked_at.is_multiple_of(REPORT_EVERY) {
                     tracing::info!(event = "due_dates_computing", people = looked_at * AT_ONCE, "computing due dates");
                 }
                 for (entry, due) in dates {
@@ -142,30 +142,30 @@ impl Shared {
         Ok(())
     }
 
-    fn dates_of_part(&self, part: Part, tell: &SyncSender<Vec<(Entry, Option<Day>)>>) -> Result<(), ReadError> {
+    fn dates_of_part(&self, part: Part, sender: &SyncSender<Vec<(Entry, Option<Day>)>>) -> Result<(), ReadError> {
         let (mut dates, mut looked_at) = (Vec::new(), 0_usize);
         self.index.every_specialist_of_part(part, &mut |id, facts| {
             dates.extend(self.dates_of_person(id, facts));
             looked_at += 1;
-            let is_given_up = looked_at.is_multiple_of(AT_ONCE) && tell.send(std::mem::take(&mut dates)).is_err();
+            let is_given_up = looked_at.is_multiple_of(AT_ONCE) && sender.send(std::mem::take(&mut dates)).is_err();
             if is_given_up { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        tell.send(dates).map_err(|_| ReadError::Interrupted)
+        sender.send(dates).map_err(|_| ReadError::Interrupted)
     }
 
     fn date_of_provider(&self, file: &ProviderFile) -> (Entry, Option<Day>) {
-        let mut told = PublishedState::default();
-        told.add_provider(&file.id, &file.state, &file.timeline);
-        (Entry::Provider(file.id.clone()), told.next_change_of_provider(&file.id, self.head.load().today))
+        let mut published = PublishedState::default();
+        published.add_provider(&file.id, &file.state, &file.timeline);
+        (Entry::Provider(file.id.clone()), published.next_change_of_provider(&file.id, self.head.load().today))
     }
 
     fn dates_of_person(&self, id: SpecialistId, facts: Vec<Recorded<SpecialistFact>>) -> Vec<(Entry, Option<Day>)> {
         let head = self.head.load();
         let compiled = self.compile(id, facts, &head);
-        let mut told = PublishedState::default();
+        let mut published = PublishedState::default();
         let date_of = |ResidentCredential { timeline, .. }: &ResidentCredential| {
-            told.add_credential(timeline, &compiled.employers);
-            let due = told.next_change_of_credential(timeline.number, head.today);
+            published.add_credential(timeline, &compiled.employers);
+            let due = published.next_change_of_credential(timeline.number, head.today);
             (Entry::Credential(timeline.number), due)
         };
         let dates = compiled.credentials.iter().map(date_of).collect();

@@ -217,7 +217,7 @@ impl OpenError {
         }
     }
 
-    /// Whether the index failed while it was read: another attempt makes it anew.
+    /// Whether the index failed while it was read: another attempt makes it again.
     pub(super) fn is_of_index(&self) -> bool {
         matches!(self, OpenError::Read(ReadError::Index(_)) | OpenError::Begin(SubmitError::Read(ReadError::Index(_))))
     }

@@ -65,7 +65,8 @@ impl Registry {
         self.shared.is_staff(provider, number)
     }
 
-    /// Begins to read the log over. What it finds decides whether writes are taken. An error: there is no thread for it.
+    /// Begins to read the log over. What it finds decides whether writes are taken. An error: there is no thread for
+    /// it.
     pub fn begin_scrub(&self, pace: Pace) -> io::Result<Scrub> {
         let damage = Arc::clone(&self.shared.damage);
         Scrubber { log: Arc::clone(&self.shared.log) }.begin(pace, move |scrubbed| damage.take(scrubbed))
@@ -78,7 +79,7 @@ impl Registry {
 
     /// Lets the writer finish what is queued and end.
     pub async fn close(&self) {
-        // A writer that has ended already needs no telling.
+        // A writer that has ended already need not be asked.
         drop(self.writer.send(Message::Close).await);
     }
 }

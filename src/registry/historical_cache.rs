@@ -1,7 +1,7 @@
 //! What was computed of the past a short time ago, so that the next question about it need not read the disk.
 //!
-//! What was known at a revision does not change any more, so nothing here is ever out of date. A value holds for a span of
-//! revisions: from the last change that counts for it to the next one, or to the head that it was worked out under.
+//! What was known at a revision does not change any more, so nothing here is ever out of date. A value holds for a span
+//! of revisions: from the last change that counts for it to the next one, or to the head that it was worked out under.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
@@ -79,7 +79,8 @@ impl Span {
     }
 }
 
-/// Values kept for a while, each for a span of revisions. When there are too many those go that nobody asked for lately.
+/// Values kept for a while, each for a span of revisions. When there are too many, those go that were not asked for
+/// recently.
 pub(super) struct Kept<K, V> {
     parts: Box<[Mutex<Part<K, V>>]>,
     by: RandomState,
@@ -87,16 +88,16 @@ pub(super) struct Kept<K, V> {
     half: usize,
 }
 
-/// A part: what was kept or asked for lately, and what was before that.
+/// A part: what was kept or asked for recently, and what was before that.
 struct Part<K, V> {
-    lately: HashMap<K, Vec<(Span, V)>, RandomState>,
+    recent: HashMap<K, Vec<(Span, V)>, RandomState>,
     before: HashMap<K, Vec<(Span, V)>, RandomState>,
     count: usize,
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Kept<K, V> {
     fn at_most(count: usize) -> Kept<K, V> {
-        let part = |_| Mutex::new(Part { lately: HashMap::default(), before: HashMap::default(), count: 0 });
+        let part = |_| Mutex::new(Part { recent: HashMap::default(), before: HashMap::default(), count: 0 });
         Kept { parts: (0..PARTS).map(part).collect(), by: RandomState::default(), half: count / PARTS / 2 }
     }
 
@@ -116,7 +117,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Kept<K, V> {
             kept.iter().find(|(span, _)| span.includes(revision)).map(|(span, value)| (*span, value.clone()))
         };
         self.with(&key, |part| {
-            if let Some((_, value)) = part.lately.get(key).and_then(found) {
+            if let Some((_, value)) = part.recent.get(key).and_then(found) {
                 return Some(value);
             }
             let (span, value) = part.before.get(key).and_then(found)?;
@@ -137,10 +138,10 @@ impl<K: Eq + Hash + Clone, V: Clone> Kept<K, V> {
 impl<K: Eq + Hash, V> Part<K, V> {
     fn put(&mut self, key: K, span: Span, value: V, half: usize) {
         if self.count >= half {
-            self.before = std::mem::take(&mut self.lately);
+            self.before = std::mem::take(&mut self.recent);
             self.count = 0;
         }
-        let kept = self.lately.entry(key).or_default();
+        let kept = self.recent.entry(key).or_default();
         // Two may have worked it out at the same time.
         if !kept.iter().any(|(known, _)| *known == span) {
             kept.push((span, value));

@@ -1,4 +1,4 @@
-//! What a record touches: the files whose answers it may change, and what is told of them before it and after it.
+//! What a record touches: the files whose answers it may change, and what is published of them before and after it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -77,7 +77,7 @@ impl Batch<'_> {
         people.into_iter().map(|id| Ok((id, self.file(id)?.unwrap_or_else(|| nothing(id))))).collect()
     }
 
-    /// What is told of what is touched, once the record counts.
+    /// What is published of the subjects that are touched, once the record counts.
     pub(super) fn state_after(
         &self,
         touched: People,
@@ -86,7 +86,7 @@ impl Batch<'_> {
         rule_sets: &Arc<RuleSets>,
     ) -> StateAfter {
         let mut after = StateAfter::default();
-        after.told.records_begin = rule_sets.records_begin();
+        after.published.records_begin = rule_sets.records_begin();
         let mut reported = reported_of_people(record);
         for (id, mut file) in touched {
             if let Some(more) = reported.remove(&id) {
@@ -97,34 +97,34 @@ impl Batch<'_> {
             let employers = self.employers(known.jobs.iter().map(|job| &job.provider), replaced);
             for credential in &known.credentials {
                 let timeline = Arc::new(Timeline::compile(&known, credential, &employers, rule_sets));
-                after.told.add_credential(&timeline, &employers);
+                after.published.add_credential(&timeline, &employers);
                 after.timelines.insert(credential.number, timeline);
             }
             after.people.insert(id, known);
             after.files.push(file);
         }
         for (id, file) in replaced {
-            after.told.add_provider(id, &file.state, &file.timeline);
+            after.published.add_provider(id, &file.state, &file.timeline);
         }
         after
     }
 
-    /// What was told of the same before the record: what is resident, or staged, is compiled already.
+    /// What was published of the same subjects before the record. What is resident or staged is compiled already.
     pub(super) fn state_before(
         &self,
         timelines: &BTreeMap<CredentialNumber, Arc<Timeline>>,
         files: &HashMap<ProviderId, Arc<ProviderFile>>,
     ) -> Result<PublishedState, ReadError> {
-        let mut told = PublishedState::default();
-        told.records_begin = self.head.rule_sets.records_begin();
+        let mut published = PublishedState::default();
+        published.records_begin = self.head.rule_sets.records_begin();
         for timeline in timelines.keys().map(|number| self.timeline(*number)).filter_map(Result::transpose) {
             let timeline = timeline?;
-            told.add_credential(&timeline, &self.employers_of(&timeline, &HashMap::new()));
+            published.add_credential(&timeline, &self.employers_of(&timeline, &HashMap::new()));
         }
         for file in files.keys().filter_map(|id| self.provider(id)) {
-            told.add_provider(&file.id, &file.state, &file.timeline);
+            published.add_provider(&file.id, &file.state, &file.timeline);
         }
-        Ok(told)
+        Ok(published)
     }
 
     pub(super) fn employers_of(
@@ -148,10 +148,10 @@ impl Batch<'_> {
     }
 }
 
-/// What is told of what is touched, with the states that it was told of.
+/// What is published of the subjects that are touched, with the states that it follows from.
 #[derive(Default)]
 pub(super) struct StateAfter {
-    pub(super) told: PublishedState,
+    pub(super) published: PublishedState,
     pub(super) files: Vec<Arc<SpecialistFile>>,
     pub(super) people: BTreeMap<SpecialistId, Specialist>,
     pub(super) timelines: BTreeMap<CredentialNumber, Arc<Timeline>>,

@@ -43,7 +43,7 @@ const QUEUE: usize = 4096;
 /// How many of them may be of those who would rather wait than be refused, and have many.
 const PLACES: usize = 256;
 
-/// How many facts of people the writer keeps that it saw lately: some 40 MB.
+/// How many facts of recently used people the writer keeps: some 40 MB.
 const FACTS_KEPT: usize = 128 * 1024;
 
 /// Where the registry is and how it is run.
@@ -67,12 +67,12 @@ pub struct Options {
 pub struct Opened {
     /// The registry.
     pub registry: Registry,
-    /// The writer's thread. It ends when it is told to, with the store to be closed, or when the disk fails.
+    /// The writer's thread. It ends when it is asked to, with the store to be closed, or when the disk fails.
     pub writer: JoinHandle<Result<Store, WriterFailed>>,
 }
 
 impl Registry {
-    /// Opens the registry. Reads the disk for as long as it takes; `progress` is told how far it is.
+    /// Opens the registry. Reads the disk for as long as it takes; `progress` gets how far it is.
     pub fn open(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<Opened, OpenError> {
         Registry::open_as(options, SEMANTICS_VERSION, progress)
     }
@@ -130,7 +130,7 @@ impl Registry {
 }
 
 /// The writer by the machine's clock. Where the index fails while the registry is opened, it is opened again: the index
-/// is made anew then.
+/// is made again then.
 fn new_writer(
     options: Options,
     semantics_version: u32,

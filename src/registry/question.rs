@@ -101,16 +101,16 @@ impl Snapshot {
         as_of.or(self.today).ok_or(NoToday)
     }
 
-    /// Answers a question about a day, and hands the answer to `tell`. `billing`: the provider's peer support service
-    /// counts too. What memory has is answered from there, without copying any of it.
+    /// Answers a question about a day, and hands the answer to `use_answer`. `billing`: the provider's peer support
+    /// service counts too. What memory has is answered from there, without copying any of it.
     pub async fn answer<T>(
         &self,
         ask: &Ask<'_>,
         as_of: Day,
         billing: bool,
-        tell: impl FnOnce(&Answer<'_>) -> T,
+        use_answer: impl FnOnce(&Answer<'_>) -> T,
     ) -> Result<T, ReadError> {
-        let find = |looked_up: LookedUp<'_>| tell(&self.find(ask, as_of, billing, looked_up));
+        let find = |looked_up: LookedUp<'_>| use_answer(&self.find(ask, as_of, billing, looked_up));
         let number = match &ask.subject {
             AskSubject::Number(None) => return Ok(find(LookedUp::Mistyped)),
             AskSubject::Number(Some(number)) => *number,

@@ -1,4 +1,4 @@
-//! Receipts: what a caller is told of a command that was accepted.
+//! Receipts: the answer to a command that was accepted.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::domain::record::{Change, Foreseen, Record};
 use crate::domain::specialist::{Job, Specialist};
 use crate::domain::timeline::Timeline;
 
-/// What a caller is told of an accepted command. The same request again gets the same receipt.
+/// The answer to an accepted command. The same request again gets the same receipt.
 #[derive(Clone, Debug)]
 pub struct Receipt {
     /// The record's revision; of a command that was only validated: the head.
@@ -30,7 +30,8 @@ pub struct Receipt {
     pub specialist_count: u32,
     /// What the command was about.
     pub resource: Resource,
-    /// The ids in it that are nobody's, in text form: those that a command would have been given that was only validated.
+    /// The ids in it that are nobody's, in text form: those that a command would have been given that was only
+    /// validated.
     pub unassigned: BTreeSet<String>,
 }
 

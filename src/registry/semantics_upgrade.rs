@@ -1,7 +1,7 @@
-//! Another version of the walk is adopted: a release that answers recorded facts otherwise says so in a record, before
-//! anything else, and every copy learns from its changes what is answered otherwise now.
+//! Adopting another version of the walk. A release that answers recorded facts differently says so in a record, before
+//! anything else. The changes of that record bring every copy up to date.
 //!
-//! What copies hold is what the feed has told so far, whichever version told it: the changes of all records, applied in
+//! What copies hold is what the feed has published so far, by whichever version: the changes of all records, applied in
 //! order. What is answered now is worked out from the facts. The record carries the difference, for days up to today.
 
 use std::collections::HashMap;
@@ -42,25 +42,25 @@ pub(super) fn adopt(batch: &mut Batch<'_>, version: u32) -> Result<(), SubmitErr
     batch.add_own(RegistryFact::SemanticsAdopted { version }, changes, people, Vec::new())
 }
 
-/// What copies were told, and what is answered now: of whatever these are not the same for. Reads the disk.
+/// What copies hold and what is answered now, for every subject for which the two differ. Reads the disk.
 fn what_differs(shared: &Shared, head: &Head) -> Result<(PublishedState, PublishedState), ReadError> {
-    let mut heard = what_was_told(shared, head.revision)?;
+    let mut copied = state_of_copies(shared, head.revision)?;
     let (mut before, mut after) = (PublishedState::default(), PublishedState::default());
     after.records_begin = head.rule_sets.records_begin();
-    let mut compare = |told: PublishedState| {
-        let told = told.up_to(head.today);
-        let heard = heard.take_same(&told);
-        if !differences(&heard, &told).is_empty() {
-            before.add_all(heard);
-            after.add_all(told);
+    let mut compare = |published: PublishedState| {
+        let published = published.up_to(head.today);
+        let copied = copied.take_same(&published);
+        if !differences(&copied, &published).is_empty() {
+            before.add_all(copied);
+            after.add_all(published);
         }
     };
     let mut providers: HashMap<ProviderId, Arc<ProviderTimeline>> = HashMap::new();
     shared.index.every_provider(&mut |id, facts| {
         let file = ProviderFile::new(id.clone(), facts, &head.rule_sets);
-        let mut told = PublishedState::default();
-        told.add_provider(&id, &file.state, &file.timeline);
-        compare(told);
+        let mut published = PublishedState::default();
+        published.add_provider(&id, &file.state, &file.timeline);
+        compare(published);
         providers.insert(id, file.timeline);
         ControlFlow::Continue(())
     })?;
@@ -68,23 +68,23 @@ fn what_differs(shared: &Shared, head: &Head) -> Result<(PublishedState, Publish
         let known = SpecialistFile { id, facts }.known_now();
         for credential in &known.credentials {
             let timeline = Timeline::compile(&known, credential, &providers, &head.rule_sets);
-            let mut told = PublishedState::default();
-            told.add_credential(&timeline, &providers);
-            compare(told);
+            let mut published = PublishedState::default();
+            published.add_credential(&timeline, &providers);
+            compare(published);
         }
         ControlFlow::Continue(())
     })?;
-    // What is left was told of what there is nothing of.
-    before.add_all(heard);
+    // What is left is of subjects that are not on file any more.
+    before.add_all(copied);
     Ok((before, after))
 }
 
-/// What every copy holds.
-fn what_was_told(shared: &Shared, through: Revision) -> Result<PublishedState, ReadError> {
-    let mut heard = PublishedState::default();
+/// The state that every copy holds.
+fn state_of_copies(shared: &Shared, through: Revision) -> Result<PublishedState, ReadError> {
+    let mut copied = PublishedState::default();
     for stored in shared.log.read(Revision::ZERO.next(), through) {
         let (revision, bytes) = stored?;
-        record::decode(revision, &bytes)?.changes.iter().for_each(|change| heard.hear(change));
+        record::decode(revision, &bytes)?.changes.iter().for_each(|change| copied.apply(change));
     }
-    Ok(heard)
+    Ok(copied)
 }

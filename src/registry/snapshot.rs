@@ -134,7 +134,7 @@ impl Snapshot {
         ids.iter().filter_map(|id| self.provider(id.as_str())).collect()
     }
 
-    /// What the memory alone tells of a credential.
+    /// What memory alone says of a credential.
     pub fn resident(&self, number: CredentialNumber) -> Resident {
         match self.shared.timeline_cache.see().look(number) {
             Looked::Unknown => Resident::Unknown,
@@ -310,7 +310,7 @@ pub enum Resident {
     NotHere,
     /// A timeline that holds for the revision too.
     Unchanged(Arc<Timeline>),
-    /// One that changed after the revision; its holder's facts tell what held then.
+    /// One that changed after the revision; its holder's facts say what held then.
     Changed(SpecialistId),
 }
 

@@ -49,7 +49,7 @@ impl SpecialistCache {
         }
     }
 
-    /// Lets a file go: whoever has it otherwise, and alone, need not copy it to change it.
+    /// Drops a file, so that another owner of it, if it is the only one, need not copy it to change it.
     pub(super) fn let_go(&mut self, id: SpecialistId) {
         self.facts -= self.files.remove(&id).map_or(0, |file| file.facts.len());
     }

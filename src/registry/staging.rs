@@ -36,9 +36,9 @@ struct Weighed {
     history: Arc<RegistryHistory>,
     rule_sets: Arc<RuleSets>,
     affected: Affected,
-    /// What was told of what is affected, and what would be.
+    /// What was published of the subjects affected, and what would be.
     before: PublishedState,
-    told: PublishedState,
+    after: PublishedState,
     /// The files of the people affected, the draft's facts included.
     files: Vec<Arc<SpecialistFile>>,
     receipt: Receipt,
@@ -78,8 +78,8 @@ impl Batch<'_> {
 
     /// Works out what a draft changes, and stages it.
     pub(super) fn add(&mut self, draft: Draft) -> Result<Receipt, SubmitError> {
-        let Weighed { record, history, rule_sets, affected, before, told, files, receipt } = self.weigh(draft)?;
-        let moved = self.moved(&affected, &before, &told)?;
+        let Weighed { record, history, rule_sets, affected, before, after, files, receipt } = self.weigh(draft)?;
+        let moved = self.moved(&affected, &before, &after)?;
         self.advance(record, history, rule_sets, affected.today, moved)?;
         files.into_iter().for_each(|file| self.specialist_cache.get_mut().put(file));
         self.timelines.extend(affected.timelines);
@@ -108,43 +108,44 @@ impl Batch<'_> {
 
         let providers = self.providers_after(&record, &rule_sets, rule_sets_changed);
         let touched = self.touched(&record, &providers, rule_sets_changed)?;
-        let StateAfter { told, files, people, timelines } = self.state_after(touched, &providers, &record, &rule_sets);
+        let StateAfter { published: after, files, people, timelines } =
+            self.state_after(touched, &providers, &record, &rule_sets);
         let before = self.state_before(&timelines, &providers)?;
 
-        let different = differences(&before, &told);
+        let different = differences(&before, &after);
         record.specialist_count = different.specialist_count();
         (record.changes, record.foreseen) = different.split(today);
         let affected = Affected { people, timelines, providers, today };
         let receipt = Receipt::new(&record, &affected);
-        Ok(Weighed { record, history, rule_sets, affected, before, told, files, receipt })
+        Ok(Weighed { record, history, rule_sets, affected, before, after, files, receipt })
     }
 
     /// Stages the opening of a day, with what is due.
     pub(super) fn open_day(&mut self, day: Day, due: Vec<Entry>) -> Result<(), SubmitError> {
-        let mut told = PublishedState::default();
+        let mut published = PublishedState::default();
         for entry in &due {
             match entry {
                 Entry::Credential(number) => {
                     if let Some(timeline) = self.timeline(*number)? {
-                        told.add_credential(&timeline, &self.employers_of(&timeline, &HashMap::new()));
+                        published.add_credential(&timeline, &self.employers_of(&timeline, &HashMap::new()));
                     }
                 }
                 Entry::Provider(id) => {
                     if let Some(file) = self.provider(id) {
-                        told.add_provider(id, &file.state, &file.timeline);
+                        published.add_provider(id, &file.state, &file.timeline);
                     }
                 }
             }
         }
         let moved = due.into_iter().map(|entry| {
             let next = match &entry {
-                Entry::Credential(number) => told.next_change_of_credential(*number, day),
-                Entry::Provider(id) => told.next_change_of_provider(id, day),
+                Entry::Credential(number) => published.next_change_of_credential(*number, day),
+                Entry::Provider(id) => published.next_change_of_provider(id, day),
             };
             self.pending.moved(entry, next)
         });
         let moved = moved.collect::<Result<_, _>>()?;
-        self.add_own(RegistryFact::DayOpened { date: day }, told.on_opening(day), 0, moved)
+        self.add_own(RegistryFact::DayOpened { date: day }, published.on_opening(day), 0, moved)
     }
 
     /// Stages a record of the registry itself, whose fact leaves the rule sets as they are.

@@ -1,19 +1,19 @@
 //! The timelines that are kept in memory, and how they get there.
 //!
-//! Questions do not wait until all are there: one whose credential is missing reads it in, while a thread of low priority
-//! reads in the rest. Three threads write here, and this is why none leaves behind what is out of date:
+//! Questions do not wait until all are there: one whose credential is missing reads it in, while a thread of low
+//! priority reads in the rest. Three threads write here, and this is why none leaves behind what is out of date:
 //!
 //! * The writer folds its records into the index, then replaces every provider and every timeline that they may change,
 //!   then publishes the head. It replaces those that were missing too.
-//! * Whoever reads in adds a timeline only where there is none, and nothing is ever taken out. So of what a record
+//! * A reader adds a timeline only where there is none, and nothing is ever taken out. So of what a record
 //!   changes, what the writer put stays, whether the reader comes first (and is replaced) or last (and adds nothing).
 //! * A reader may see records that are folded and not published yet, and the providers of before or after them. What it
 //!   makes of such a mixture is dated after the head by the person's newest fact or the newest provider, so that nobody
 //!   who has pinned a published head uses it; or it mixes in nothing that counts. Before the head is published, the
 //!   writer has replaced it.
 //!
-//! Once the thread has been through the index, what was issued before it began is there because it came by, and what was
-//! issued since because the writer put it: a number that is missing is unknown then, and the disk is not asked.
+//! Once the thread has been through the index, what was issued before it began is there because it came by, and what
+//! was issued since because the writer put it: a number that is missing is unknown then, and the disk is not asked.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,13 +44,13 @@ pub(super) struct Seen<'a> {
     credentials: papaya::HashMapRef<'a, CredentialNumber, ResidentCredential, RandomState, papaya::LocalGuard<'a>>,
 }
 
-/// What a look at the memory alone tells of a credential.
+/// What memory alone says of a credential.
 pub(super) enum Looked<'a> {
     /// Its timeline.
     Here(&'a ResidentCredential),
     /// It was never issued.
     Unknown,
-    /// Only the disk can tell.
+    /// Only the disk knows.
     NotHere,
 }
 

@@ -108,8 +108,8 @@ impl Shared {
 }
 
 /// Every timeline is in memory, in huge pages where the allocator and the system agree on them, which is what questions
-/// in great number are fastest with. What comes into memory from here on is given in small pages: to clear a huge one
-/// holds up whoever needs it, and everybody whose core that is, for up to 8 ms where the machine is a virtual one.
+/// in great number are fastest with. What comes into memory from here on is given in small pages: clearing a
+/// huge one delays the thread that needs it, and every other on that core, by up to 8 ms on a virtual machine.
 fn settle() {
     if let Err(refused) = disable_transparent_huge_pages(true) {
         tracing::warn!(

@@ -35,7 +35,7 @@ const BATCH: usize = 256;
 /// How long a disk that refused a batch is taken to refuse the next one.
 const REFUSES_ON: SignedDuration = SignedDuration::from_secs(5);
 
-/// Takes what becomes of a command to whoever handed it in.
+/// Sends the outcome of a command to its caller.
 pub(super) struct Reply {
     answer: oneshot::Sender<Result<Outcome, SubmitError>>,
     /// The place that it takes until it is answered, if it had to wait for one.
@@ -45,8 +45,8 @@ pub(super) struct Reply {
 impl Reply {
     /// One, and where it arrives.
     pub(super) fn channel(place: Option<Place>) -> (Reply, oneshot::Receiver<Result<Outcome, SubmitError>>) {
-        let (answer, told) = oneshot::channel();
-        (Reply { answer, _place: place }, told)
+        let (answer, receiver) = oneshot::channel();
+        (Reply { answer, _place: place }, receiver)
     }
 
     /// Answers. A caller that hung up misses nothing but the answer.
@@ -91,7 +91,7 @@ pub(super) enum Decided {
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) store: Store,
-    /// The files of people seen lately, as the head has them.
+    /// The files of people used recently, as the head has them.
     pub(super) specialist_cache: SpecialistCache,
     /// When the disk last refused a batch, if it has taken none since.
     pub(super) refused_at: Option<Timestamp>,
@@ -120,7 +120,7 @@ impl From<NotCommitted> for SubmitError {
 }
 
 impl Writer {
-    /// Runs until it is told to close, or the disk fails. Gives back the store, to be closed.
+    /// Runs until it is asked to close, or the disk fails. Gives back the store, to be closed.
     pub(super) fn run(mut self, mut mailbox: mpsc::Receiver<Message>) -> Result<Store, WriterFailed> {
         while let Some(first) = mailbox.blocking_recv() {
             let mut messages = vec![first];
@@ -143,7 +143,7 @@ impl Writer {
         Batch::new(shared, head, self.store.answered_through(), self.specialist_cache.take())
     }
 
-    /// Decides a batch, commits it and answers. True: it was told to close.
+    /// Decides a batch, commits it and answers. True: it was asked to close.
     pub(super) fn process(&mut self, messages: Vec<Message>) -> Result<bool, WriterFailed> {
         let shared = Arc::clone(&self.shared);
         let mut batch = match self.new_batch(&shared) {

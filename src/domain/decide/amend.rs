@@ -1,5 +1,5 @@
-//! Who may amend a fact: whoever its subject is the business of, also where somebody else recorded it. What the
-//! registrar amended the registrar alone takes back, unless it was imported.
+//! Who may amend a fact: a caller whose business its subject is, also where another one recorded it. Only the registrar
+//! takes back what the registrar amended, unless it was imported.
 
 use super::{DecisionContext, Refusal, Rejection};
 use crate::domain::day::Period;

@@ -252,7 +252,7 @@ pub(super) fn refuse_late(
             if let Some(day) = settled_day(dependent, context) {
                 let description =
                     format!("the window for reports about {day} has passed: the registrar must record it");
-                // The number is told to those alone who have the person on their staff already.
+                // Only a provider that has the person on its staff already sees the number.
                 let is_staff = before.is_staff_of(provider);
                 let subject = if is_staff { credential.number.to_string() } else { after.id.to_string() };
                 return Err(Rejection::refused(Refusal::RegistrarMustRecord, subject, description));

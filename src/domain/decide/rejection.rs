@@ -9,7 +9,7 @@ use crate::domain::evaluation::Assessment;
 pub enum Rejection {
     /// Fields that are malformed, missing or impossible; all that were found.
     Invalid(Vec<Violation>),
-    /// Something the command names is not on file, or not the caller's to see: the two are told alike.
+    /// Something the command names is not on file, or not the caller's to see: the caller cannot tell which.
     NotFound {
         /// What: `credential`, `specialist`, `provider`, `employment` or `fact`.
         kind: &'static str,

@@ -1,8 +1,8 @@
-//! The feed: every record's changes in order, from any record on, whoever asks and however late.
+//! The feed: every record's changes in order, from any record on.
 //!
-//! A feed is pulled. A watcher that is at the head takes the newest records, shared by all, from the `RecentRecords`; one that
-//! is behind reads the log from where it is, a chunk at a time, on a thread for such work and in turn with the others.
-//! Whoever reads slowly pulls seldom, and so costs nothing but the chunk that it holds: neither the writer nor another
+//! A feed is pulled. A watcher that is at the head takes the newest records, shared by all, from the `RecentRecords`;
+//! one that is behind reads the log from where it is, a chunk at a time, on a thread for such work and in turn with the
+//! others. A slow reader pulls seldom, and so costs nothing but the chunk that it holds: neither the writer nor another
 //! reader waits for it.
 
 mod staff;
@@ -45,7 +45,7 @@ impl View {
         self.provider.is_none() && self.credentials.is_none() && !self.without_designations
     }
 
-    /// Whether a change is asked for, whoever's staff it is about.
+    /// Whether a change is asked for, whatever person it is about.
     fn lets_through(&self, change: &Change) -> bool {
         let asked = |number| self.credentials.as_ref().is_none_or(|numbers| numbers.contains(number));
         match change {
@@ -56,12 +56,12 @@ impl View {
     }
 }
 
-/// How far a watcher is: everything of the records up to one is told, and some parts of the next.
+/// How far a watcher is: it got everything of the records up to one, and some parts of the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// The last record told whole.
+    /// The last record sent whole.
     pub revision: Revision,
-    /// How many parts of the next one are told.
+    /// How many parts of the next one were sent.
     pub parts: u32,
 }
 
@@ -102,9 +102,9 @@ pub enum FeedError {
 pub struct Feed {
     shared: Arc<Shared>,
     lens: Option<Lens>,
-    told: Position,
-    /// The records after the last one told, as far as they were taken.
-    ready: VecDeque<Telling>,
+    sent: Position,
+    /// The records after the last one sent, as far as they were taken.
+    ready: VecDeque<Filtered>,
 }
 
 /// What turns a record into what the watcher sees of it.
@@ -114,13 +114,13 @@ struct Lens {
 }
 
 /// A record on its way out.
-struct Telling {
+struct Filtered {
     record: Arc<Record>,
     /// What the watcher sees of it; none: all of it.
     seen: Option<Vec<Change>>,
 }
 
-impl Telling {
+impl Filtered {
     fn changes(&self) -> &[Change] {
         self.seen.as_ref().unwrap_or(&self.record.changes)
     }
@@ -161,7 +161,7 @@ impl Registry {
                 return Err(FeedError::NoSuchCredential(*number));
             }
         }
-        Ok(Feed { shared: Arc::clone(&self.shared), lens: Some(lens), told: after, ready: VecDeque::new() })
+        Ok(Feed { shared: Arc::clone(&self.shared), lens: Some(lens), sent: after, ready: VecDeque::new() })
     }
 
     /// The epoch that a revision belongs to.
@@ -177,9 +177,9 @@ impl Registry {
 
 impl Lens {
     /// What the watcher sees of a record. Reads the disk where somebody becomes staff.
-    fn look(&mut self, shared: &Arc<Shared>, record: Arc<Record>) -> Result<Telling, ReadError> {
+    fn look(&mut self, shared: &Arc<Shared>, record: Arc<Record>) -> Result<Filtered, ReadError> {
         if self.view.is_of_everything() {
-            return Ok(Telling { record, seen: None });
+            return Ok(Filtered { record, seen: None });
         }
         let view = &self.view;
         let seen = match &mut self.staff {
@@ -190,10 +190,10 @@ impl Lens {
             }
             None => record.changes.iter().filter(|change| view.lets_through(change)).cloned().collect(),
         };
-        Ok(Telling { record, seen: Some(seen) })
+        Ok(Filtered { record, seen: Some(seen) })
     }
 
-    fn look_at_all(&mut self, shared: &Arc<Shared>, records: Vec<Arc<Record>>) -> Result<Vec<Telling>, ReadError> {
+    fn look_at_all(&mut self, shared: &Arc<Shared>, records: Vec<Arc<Record>>) -> Result<Vec<Filtered>, ReadError> {
         records.into_iter().map(|record| self.look(shared, record)).collect()
     }
 }
@@ -201,38 +201,38 @@ impl Lens {
 impl Feed {
     /// How far it is.
     pub fn position(&self) -> Position {
-        self.told
+        self.sent
     }
 
-    /// The next part of the records up to one. None: all is told. Whoever gives it up halfway does not ask again.
+    /// The next part of the records up to one. None: all were sent. A caller that drops the future must not ask again.
     pub async fn next(&mut self, through: Revision) -> Result<Option<Part<'_>>, ReadError> {
-        // What is told whole is let go of here: nothing of it is kept while there is nothing to tell.
-        while self.ready.pop_front_if(|telling| telling.record.revision <= self.told.revision).is_some() {}
-        if self.told.revision >= through {
+        // What was sent whole is dropped here: nothing of it is kept while there is nothing to send.
+        while self.ready.pop_front_if(|filtered| filtered.record.revision <= self.sent.revision).is_some() {}
+        if self.sent.revision >= through {
             return Ok(None);
         }
         if self.ready.is_empty() {
             self.fill(through).await?;
         }
-        let Some(telling) = self.ready.front() else { return Err(ReadError::Interrupted) };
-        let (revision, told) = (telling.record.revision, self.told.parts);
-        let is_last = told + 1 >= telling.parts();
-        self.told = if is_last { Position { revision, parts: 0 } } else { Position { parts: told + 1, ..self.told } };
-        let rest = telling.changes().get(told as usize * PART..).unwrap_or_default();
+        let Some(filtered) = self.ready.front() else { return Err(ReadError::Interrupted) };
+        let (revision, parts) = (filtered.record.revision, self.sent.parts);
+        let is_last = parts + 1 >= filtered.parts();
+        self.sent = if is_last { Position { revision, parts: 0 } } else { Position { parts: parts + 1, ..self.sent } };
+        let rest = filtered.changes().get(parts as usize * PART..).unwrap_or_default();
         Ok(Some(Part {
             epoch: self.shared.epoch_of(revision),
             revision,
-            recorded_at: telling.record.recorded_at,
+            recorded_at: filtered.record.recorded_at,
             today: self.shared.head.load().history.today(revision),
-            part: told + 1,
+            part: parts + 1,
             is_last,
             changes: &rest[..rest.len().min(PART)],
         }))
     }
 
-    /// Takes the records after the last one told, some at once.
+    /// Takes the records after the last one sent, some at once.
     async fn fill(&mut self, through: Revision) -> Result<(), ReadError> {
-        let from = self.told.revision.next();
+        let from = self.sent.revision.next();
         let newest = self.shared.recent_records.newest(from, through);
         let mut lens = self.lens.take().ok_or(ReadError::Interrupted)?;
         if lens.view.is_of_everything()
@@ -247,12 +247,12 @@ impl Feed {
         let read = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let records = newest.map_or_else(|| shared.read_some(from, through), Ok)?;
-            let tellings = lens.look_at_all(&shared, records)?;
-            Ok::<_, ReadError>((lens, tellings))
+            let filtered = lens.look_at_all(&shared, records)?;
+            Ok::<_, ReadError>((lens, filtered))
         });
-        let (lens, tellings) = read.await.map_err(|_| ReadError::Interrupted)??;
+        let (lens, filtered) = read.await.map_err(|_| ReadError::Interrupted)??;
         self.lens = Some(lens);
-        self.ready.extend(tellings);
+        self.ready.extend(filtered);
         Ok(())
     }
 }

@@ -1,11 +1,10 @@
-//! A provider's own staff, as a feed tells it.
+//! A provider's own staff, as a feed shows it.
 //!
-//! Who is own staff is decided by what is known at each record, and not once by the head: then a record reads the same
-//! for whoever watched from the beginning, resumes there, or asks again next year, and a copy is never told half of a
-//! story. So the record that retracts somebody's only job with the provider is the last one told of that person (the
-//! copy learns that the provider does not cover them), and nothing later is; should the job come back into force, that
-//! record tells what became different in between. What was recorded while the job counted is told still: the provider
-//! saw it then.
+//! Who is own staff is decided by what is known at each record, not once by the head. So a record reads the same for a
+//! watcher from the beginning, for one that resumes there, and for one that asks again next year, and no copy gets half
+//! of a story. The record that retracts somebody's only job with the provider is the last one that shows that person
+//! (the copy learns that the provider does not cover them). If the job comes back into force, that record has what
+//! became different in between. What was recorded while the job counted is still shown: the provider saw it then.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -103,19 +102,19 @@ impl Staff {
         Ok(())
     }
 
-    /// What is told of somebody who becomes own staff: everything up to today of that record; or, of one who was before,
-    /// what became different since the last that was told.
+    /// What is published of somebody who becomes own staff: everything up to today of that record; or, of one who was
+    /// before, what became different since the last record shown.
     fn so_far(&self, shared: &Arc<Shared>, id: SpecialistId, at: Revision) -> Result<Vec<Change>, ReadError> {
         let switches = self.switches.get(&id).map(Box::as_ref).unwrap_or_default();
         let ceased = switches.iter().take_while(|switch| **switch < at).last();
         let before = match ceased {
             None => PublishedState::default(),
             Some(ceased) => {
-                let (told, today) = told_of(shared, id, *ceased)?;
-                told.up_to(today)
+                let (published, today) = published_of(shared, id, *ceased)?;
+                published.up_to(today)
             }
         };
-        let (after, today) = told_of(shared, id, at)?;
+        let (after, today) = published_of(shared, id, at)?;
         let (mut changes, _) = differences(&before, &after).split(today);
         let is_here = |change: &Change| match change {
             Change::Coverage { provider, .. } => *provider == self.provider,
@@ -143,20 +142,20 @@ fn switches(facts: &[Recorded<SpecialistFact>], provider: &ProviderId) -> Box<[R
     switches.into()
 }
 
-/// Everything that is told of a person as known at a revision, and today of that revision. Reads the disk.
-fn told_of(shared: &Arc<Shared>, id: SpecialistId, at: Revision) -> Result<(PublishedState, Day), ReadError> {
+/// Everything that is published of a person as known at a revision, and today of that revision. Reads the disk.
+fn published_of(shared: &Arc<Shared>, id: SpecialistId, at: Revision) -> Result<(PublishedState, Day), ReadError> {
     let snapshot = shared.at(at)?;
-    let mut told = PublishedState::default();
+    let mut published = PublishedState::default();
     if let Some(file) = snapshot.file(id)? {
         let known = file.known_now();
         let employers = snapshot.employers(&known);
         for credential in &known.credentials {
             if let Some(timeline) = snapshot.compile_of(&known, credential.number) {
-                told.add_credential(&timeline, &employers);
+                published.add_credential(&timeline, &employers);
             }
         }
     }
-    Ok((told, snapshot.today.unwrap_or(Day::BEGINNING)))
+    Ok((published, snapshot.today.unwrap_or(Day::BEGINNING)))
 }
 
 /// Where a change stands among those of its record: by kind, subject and first day.

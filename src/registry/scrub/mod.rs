@@ -14,7 +14,7 @@ pub(super) use self::damage::Damage;
 use crate::store::log::{ReadError, ReadLog};
 use crate::store::priority::{LAST, lower_priority, restarted};
 
-/// How much is read between two pauses: so little that whoever has a question does not notice.
+/// How much is read between two pauses: so little that no question is delayed noticeably.
 const CHUNK_BYTES: u64 = 64 * 1024;
 
 /// How slow a scrub is.
@@ -56,29 +56,33 @@ enum Ended {
 }
 
 impl Scrubber {
-    /// Begins a scrub. `told` hears what came of each time that everything was read: it was as it was written, or not. What
-    /// cannot be read is tried again, and so is what is damaged: it may have been the way from the disk that changed it. An
-    /// error: there is no thread for it.
-    pub(super) fn begin(self, pace: Pace, told: impl Fn(Result<(), &ReadError>) + Send + 'static) -> io::Result<Scrub> {
+    /// Begins a scrub. `on_pass` gets the result of each pass over the log: it was as it was written, or not. What
+    /// cannot be read is tried again, and so is what is damaged: the damage may have happened on the way from the disk.
+    /// An error: there is no thread for it.
+    pub(super) fn begin(
+        self,
+        pace: Pace,
+        on_pass: impl Fn(Result<(), &ReadError>) + Send + 'static,
+    ) -> io::Result<Scrub> {
         let (goes_on, pause) = mpsc::channel();
         thread::Builder::new().name("scrub".to_owned()).spawn(move || {
             lower_priority(LAST);
             let pause = Pause(pause);
             let rest = || if pause.lasts(pace.rest_after_refusal).is_err() { Break(()) } else { Continue(()) };
-            restarted(rest, || self.run(pace, &told, &pause));
+            restarted(rest, || self.run(pace, &on_pass, &pause));
         })?;
         Ok(Scrub { _goes_on: goes_on })
     }
 
-    fn run(&self, pace: Pace, told: &impl Fn(Result<(), &ReadError>), pause: &Pause) {
+    fn run(&self, pace: Pace, on_pass: &impl Fn(Result<(), &ReadError>), pause: &Pause) {
         loop {
             let rest = match self.read_over(pace, pause) {
                 Ok(()) => {
-                    told(Ok(()));
+                    on_pass(Ok(()));
                     pace.rest
                 }
                 Err(Ended::Failed(error)) => {
-                    told(Err(&error));
+                    on_pass(Err(&error));
                     pace.rest_after_refusal
                 }
                 Err(Ended::Unwanted) => return,

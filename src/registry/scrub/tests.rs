@@ -1,5 +1,5 @@
-//! What a scrub says of a disk that cannot read for a while, and of a segment that is bent meanwhile; and what becomes of
-//! writes then.
+//! What a scrub says of a disk that cannot read for a while, and of a segment that is bent meanwhile; and what becomes
+//! of writes then.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,44 +34,45 @@ fn a_scrub_goes_on_after_damage_and_says_when_all_is_whole_again() {
     for _ in 0..100 {
         log.append(&log.tip(), &[sealed(vec![7; 90])]).unwrap();
     }
-    let (tell, told) = mpsc::channel();
+    let (sender, passes) = mpsc::channel();
     disk.fail(&[Fault::Every(Call::Read, io::ErrorKind::Other, 0)]);
     let scrubber = Scrubber { log: log.reader() };
-    let scrub = scrubber.begin(PACE, move |scrubbed| tell.send(word(scrubbed)).unwrap_or_default()).unwrap();
-    assert_eq!(told.recv(), Ok("unreadable"));
+    let scrub = scrubber.begin(PACE, move |scrubbed| sender.send(word(scrubbed)).unwrap_or_default()).unwrap();
+    assert_eq!(passes.recv(), Ok("unreadable"));
     disk.fail(&[]);
-    while told.recv() != Ok("whole") {}
+    while passes.recv() != Ok("whole") {}
     let (path, bytes) = disk.files().into_iter().nth(4).unwrap();
     let bent: Vec<_> = bytes.iter().map(|byte| byte ^ u8::from(*byte == 7)).collect();
     disk.put(&path, bent);
-    while told.recv() != Ok("damaged") {}
+    while passes.recv() != Ok("damaged") {}
     disk.put(&path, bytes);
-    while told.recv() != Ok("whole") {}
+    while passes.recv() != Ok("whole") {}
     drop(scrub);
-    while told.recv().is_ok() {}
+    while passes.recv().is_ok() {}
 }
 
 #[test]
 fn a_scrub_that_is_dropped_ends() {
     let log = FileLog::open(Arc::new(SimulatedDisk::new(1)), Path::new("/log"), LogOptions::default()).unwrap();
-    let (tell, told) = mpsc::channel();
+    let (sender, passes) = mpsc::channel();
     let pace = Pace { rest: Duration::from_secs(3600), ..PACE };
-    let scrub = Scrubber { log: log.reader() }.begin(pace, move |scrubbed| tell.send(word(scrubbed)).unwrap()).unwrap();
-    assert_eq!(told.recv(), Ok("whole"));
+    let scrub =
+        Scrubber { log: log.reader() }.begin(pace, move |scrubbed| sender.send(word(scrubbed)).unwrap()).unwrap();
+    assert_eq!(passes.recv(), Ok("whole"));
     drop(scrub);
-    assert_eq!(told.recv(), Err(mpsc::RecvError));
+    assert_eq!(passes.recv(), Err(mpsc::RecvError));
 }
 
 #[test]
 fn a_scrub_that_breaks_off_is_begun_again() {
     let log = FileLog::open(Arc::new(SimulatedDisk::new(1)), Path::new("/log"), LogOptions::default()).unwrap();
-    let (tell, told) = mpsc::channel();
-    let told_once = AtomicBool::new(false);
+    let (sender, passes) = mpsc::channel();
+    let sent_once = AtomicBool::new(false);
     let scrub = Scrubber { log: log.reader() }.begin(PACE, move |scrubbed| {
-        tell.send(word(scrubbed)).unwrap_or_default();
-        assert!(told_once.swap(true, Ordering::AcqRel), "a test");
+        sender.send(word(scrubbed)).unwrap_or_default();
+        assert!(sent_once.swap(true, Ordering::AcqRel), "a test");
     });
-    assert_eq!([told.recv(), told.recv()], [Ok("whole"); 2]);
+    assert_eq!([passes.recv(), passes.recv()], [Ok("whole"); 2]);
     drop(scrub);
 }
 
