@@ -1,7 +1,7 @@
 //! Workers: the threads that answer, one for each core.
 //!
-//! A connection stays on the worker that it was given, and its calls with it. No thread is woken for the work of another,
-//! and what was used last is still near. Whoever has much to ask has several connections.
+//! A connection stays on the worker that it was given, and its calls with it. No thread is woken for the work of
+//! another, and what was used last is still near. Whoever has much to ask has several connections.
 
 use std::convert::Infallible;
 use std::io;
@@ -44,8 +44,8 @@ pub(super) struct Threads {
 }
 
 impl Workers {
-    /// Starts a worker for each listener. They take connections until `stop` turns true. Each holds what `alive` gives while
-    /// it runs.
+    /// Starts a worker for each listener. They take connections until `stop` turns true. Each holds what `alive` gives
+    /// while it runs.
     pub(super) fn start(
         listeners: Vec<GrpcListener>,
         stop: &watch::Sender<bool>,
@@ -170,7 +170,7 @@ mod tests {
     use crate::server::vital::Vital;
 
     #[tokio::test]
-    async fn a_lane_that_breaks_off_is_noticed_and_given_no_connections() {
+    async fn a_worker_that_breaks_off_is_noticed_and_given_no_connections() {
         let (mut vital, cut) = (Vital::new(), watch::Sender::new(()));
         let start = |breaks_off: bool| {
             let work = move |incoming| async move {

@@ -38,7 +38,8 @@ macro_rules! routes {
 impl Services {
     /// Of a registry. Imports end when `draining` turns true.
     pub(super) fn new(registry: &Registry, audit: &Audit, draining: watch::Receiver<bool>) -> Services {
-        let contract = Contract { registry: registry.clone(), audit: audit.for_lane(), turns: Turns::new(), draining };
+        let contract =
+            Contract { registry: registry.clone(), audit: audit.for_worker(), turns: Turns::new(), draining };
         let others = v1::servers!(routes!(contract));
         let verification = VerificationServiceServer::new(contract).max_decoding_message_size(LARGEST_MESSAGE);
         Services { verification, others }

@@ -1,9 +1,9 @@
-//! The calls of one lane, which wait together until what they reported is written.
+//! The calls of one worker thread, which wait together until what they reported is written.
 //!
-//! The first call that reports something opens a group and spawns a task that flushes it. The runtime runs that task after
-//! the calls that are ready already, so all of them are in the group when it is handed over. What is reported while a group
-//! is being written forms the next one. A group is flushed once, and only its own lane wakes its calls: the thread that
-//! writes wakes each lane once, however many calls wait there.
+//! The first call that reports something opens a group and spawns a task that flushes it. The runtime runs that task
+//! after the calls that are ready already, so all of them are in the group when it is handed over. What is reported
+//! while a group is being written forms the next one. A group is flushed once, and only its own worker wakes its calls:
+//! the thread that writes wakes each worker once, however many calls wait there.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ impl Future for Written {
     type Output = Result<(), Unwritable>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|told| if told == Ok(true) { Ok(()) } else { Err(Unwritable) })
+        Pin::new(&mut self.0).poll(cx).map(|written| if written == Ok(true) { Ok(()) } else { Err(Unwritable) })
     }
 }
 
@@ -37,7 +37,7 @@ struct State {
 }
 
 struct Open {
-    tell: oneshot::Sender<bool>,
+    done: oneshot::Sender<bool>,
     written: Written,
 }
 
@@ -52,9 +52,9 @@ impl Group {
         if let Some(open) = &state.open {
             return open.written.clone();
         }
-        let (tell, told) = oneshot::channel();
-        let written = Written(told.shared());
-        state.open = Some(Open { tell, written: written.clone() });
+        let (done, is_done) = oneshot::channel();
+        let written = Written(is_done.shared());
+        state.open = Some(Open { done, written: written.clone() });
         if !std::mem::replace(&mut state.is_flushing, true) {
             tokio::spawn(self.clone().flush(Arc::clone(shared)));
         }
@@ -62,9 +62,9 @@ impl Group {
     }
 
     async fn flush(self, shared: Arc<Shared>) {
-        while let Some(tell) = self.close() {
-            // Those who have gone meanwhile miss nothing.
-            tell.send(shared.is_written().await).ok();
+        while let Some(done) = self.close() {
+            // A call that has ended meanwhile misses nothing.
+            done.send(shared.is_written().await).ok();
         }
     }
 
@@ -73,6 +73,6 @@ impl Group {
         let mut state = self.state();
         let open = state.open.take();
         state.is_flushing = open.is_some();
-        open.map(|open| open.tell)
+        open.map(|open| open.done)
     }
 }

@@ -1,12 +1,13 @@
 //! The audit of reads: who asked about whom, in a file of its own, written before the answer goes out.
 //!
-//! A question leaves a small message in a bounded queue. A thread of its own makes lines of the messages and writes them.
-//! The call waits until its line is written. All calls of one lane wait together, so that the lane is woken once for all of
-//! them. While the file cannot be written, or a write does not return in time, calls are refused ([`Unwritable`]);
-//! that ends when all lines taken so far are in the file. No name and no birth date has a place in a message.
+//! A question leaves a small message in a bounded queue. A thread of its own makes lines of the messages and writes
+//! them. The call waits until its line is written. All calls of one worker thread wait together, so that it is woken
+//! once for all of them. While the file cannot be written, or a write does not return in time, calls are refused
+//! ([`Unwritable`]); that ends when all lines taken so far are in the file. No name and no birth date has a place in a
+//! message.
 //!
-//! A line is in the file when its answer goes out, so a kill of the process takes no line of an answer. The file is put on
-//! the disk about once a second while it grows, so a power cut takes at most the lines of the last second or two.
+//! A line is in the file when its answer goes out, so a kill of the process takes no line of an answer. The file is put
+//! on the disk about once a second while it grows, so a power cut takes at most the lines of the last second or two.
 
 mod batch_summary;
 mod file;
@@ -127,8 +128,8 @@ impl Queue {
 }
 
 impl Audit {
-    /// Opens the file, proves that it can be written, and starts the thread that writes to it. `now` tells the time of a
-    /// line. The thread drops `alive` when it ends, for whatever reason.
+    /// Opens the file, proves that it can be written, and starts the thread that writes to it. `now` tells the time of
+    /// a line. The thread drops `alive` when it ends, for whatever reason.
     pub fn start(
         place: Place,
         now: impl Fn() -> Timestamp + Send + 'static,
@@ -157,7 +158,7 @@ impl Audit {
 
     /// The same audit for another thread that answers: its calls wait together.
     #[must_use]
-    pub fn for_lane(&self) -> Audit {
+    pub fn for_worker(&self) -> Audit {
         Audit { shared: Arc::clone(&self.shared), group: Group::default() }
     }
 
@@ -209,14 +210,14 @@ impl Shared {
 
     /// Waits until everything taken so far is written. False: it is not, and may never be.
     async fn is_written(&self) -> bool {
-        let (tell, told) = oneshot::channel();
-        self.queue().waiting.push(tell);
+        let (done, is_done) = oneshot::channel();
+        self.queue().waiting.push(done);
         self.wake();
         if !self.is_writable() {
             return false;
         }
-        if let Ok(told) = tokio::time::timeout(STALLED, told).await {
-            return told.unwrap_or(false);
+        if let Ok(written) = tokio::time::timeout(STALLED, is_done).await {
+            return written.unwrap_or(false);
         }
         if self.set_writable(false) {
             tracing::error!(

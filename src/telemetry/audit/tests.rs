@@ -125,11 +125,11 @@ async fn what_may_be_answered_is_in_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("reads.jsonl");
     let (audit, thread) = start(&path, 1 << 20);
-    let lane = audit.for_lane();
+    let worker = audit.for_worker();
     for count in 1..=50 {
         record(&audit).await.unwrap();
         assert_eq!(lines(&path).len(), 4 * count - 3);
-        let together = futures_util::future::join_all((0..3).map(|_| record(&lane)));
+        let together = futures_util::future::join_all((0..3).map(|_| record(&worker)));
         assert_eq!(together.await, [Ok(()); 3]);
         assert_eq!(lines(&path).len(), 4 * count);
     }
