@@ -1,4 +1,4 @@
-//! The caller of a development server: whoever the metadata `x-dev-caller` says.
+//! The caller of a development server: the one that the metadata `x-dev-caller` names.
 
 use std::sync::{Arc, LazyLock};
 

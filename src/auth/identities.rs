@@ -17,7 +17,7 @@ use super::peer::Peer;
 use super::quotas::Quotas;
 use super::token::{Digest, bearer};
 
-/// How callers are told apart. Clones share the list.
+/// How callers are identified. Clones share the list.
 #[derive(Clone, Debug)]
 pub enum Identities {
     /// A development server: by `x-dev-caller`.
@@ -75,7 +75,7 @@ impl Identities {
         if let (Identities::Listed(clients), Some(certificate)) = (self, peer.certificate())
             && let Some(caller) = clients.load().of_uris(&certificate.uris)
         {
-            // One too many stays a stranger: its calls are told, and it goes.
+            // One too many stays a stranger: its calls are refused, and it is closed.
             peer.seat(shares, &caller.client).ok();
         }
     }
@@ -90,7 +90,7 @@ impl Identities {
         let mut tokens = headers.get_all(AUTHORIZATION).iter();
         let caller = match (certificate, tokens.next()) {
             (None, None) => Err(NotIdentified::Nothing),
-            // A client of the list shows a certificate or a token, so whoever shows both is two.
+            // A client of the list shows a certificate or a token, so one that shows both is two.
             (Some(_), Some(_)) => Err(NotIdentified::TwoIdentities),
             (Some(certificate), None) if certificate.expires <= now => Err(NotIdentified::ExpiredCertificate),
             (Some(certificate), None) => clients.of_uris(&certificate.uris).ok_or(NotIdentified::UnknownCertificate),

@@ -41,7 +41,7 @@ pub struct Certificate {
 pub struct NotACertificate;
 
 impl Certificate {
-    /// Reads a certificate in DER. `instant` tells the instant of a second since 1970.
+    /// Reads a certificate in DER. `instant` gives the instant of a second since 1970.
     pub fn read(der: &[u8], instant: impl FnOnce(i64) -> Instant) -> Result<Certificate, NotACertificate> {
         let (_, certificate) = X509Certificate::from_der(der).map_err(|_| NotACertificate)?;
         let names = certificate.subject_alternative_name().map_err(|_| NotACertificate)?;
@@ -72,8 +72,8 @@ impl Peer {
         self.0.seat.get().is_some()
     }
 
-    /// Counts the connection as this client's, unless it is somebody's already. Once it is counted it is known, and what
-    /// it cancels is counted in the client's quota.
+    /// Counts the connection as this client's, unless it is somebody's already. Once it is counted it is known, and
+    /// what it cancels is counted in the client's quota.
     pub fn seat(&self, quotas: &Quotas, client: &str) -> Result<(), Exhausted> {
         if !self.is_known() {
             let (place, quota) = quotas.connection(client)?;

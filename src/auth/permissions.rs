@@ -1,7 +1,7 @@
 //! The table of the contract, "Who may do what": for each method the roles that may call it, the rows that each of them
 //! reaches by it, and the fields that it sees of them. Absent means denied.
 //!
-//! The entrance looks up the [`Right`] of a call here, once; the services ask nothing but that right.
+//! Admission looks up the [`Right`] of a call here, once; the services ask nothing but that right.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -26,7 +26,7 @@ pub enum RoleName {
     Auditor,
 }
 
-/// The rows that a call reaches. What it does not reach and what is not on file are told alike.
+/// The rows that a call reaches. For what it does not reach and what is not on file, the answer is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rows {
     /// Everyone and everything.
@@ -36,8 +36,8 @@ pub enum Rows {
     /// The same; and the verdict, with its reasons, on anyone whose number, or whose name and birth date, the caller
     /// knows. No other provider may be named.
     OwnStaffAndVerdicts,
-    /// Facts of what is the caller's business, whoever reported them: of providers for the certifier, of jobs with it for
-    /// a provider.
+    /// Facts of what is the caller's business, also those that others reported: of providers for the certifier, of jobs
+    /// with it for a provider.
     OwnFacts,
     /// Providers. No person.
     Providers,

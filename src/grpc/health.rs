@@ -28,23 +28,23 @@ pub struct Serving {
 /// Where what is served is written, and read by health.
 #[derive(Clone, Debug, Default)]
 pub struct HealthBoard {
-    told: watch::Sender<Told>,
+    current: watch::Sender<Board>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Told {
+struct Board {
     serving: Serving,
-    /// Whether nothing more will be told: those who watch are told DRAINING, or they would hold up the drain.
+    /// Whether nothing more follows. Watches then end with DRAINING, or they would hold up the drain.
     is_last: bool,
 }
 
 impl HealthBoard {
-    /// Says what is served from now on. Once the end was told this changes nothing.
+    /// Says what is served from now on. After the end this changes nothing.
     pub fn set(&self, serving: Serving) {
-        self.told.send_if_modified(|told| {
-            let is_news = !told.is_last && told.serving != serving;
+        self.current.send_if_modified(|board| {
+            let is_news = !board.is_last && board.serving != serving;
             if is_news {
-                told.serving = serving;
+                board.serving = serving;
             }
             is_news
         });
@@ -52,12 +52,12 @@ impl HealthBoard {
 
     /// Says that nothing is served any more, and ends every watch.
     pub fn end(&self) {
-        self.told.send_replace(Told { is_last: true, ..Told::default() });
+        self.current.send_replace(Board { is_last: true, ..Board::default() });
     }
 
     /// What is served at the moment.
     pub fn serving(&self) -> Serving {
-        self.told.borrow().serving
+        self.current.borrow().serving
     }
 
     /// The health service of this board.
@@ -108,23 +108,23 @@ impl Health for HealthService {
     async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         let service = &request.get_ref().service;
         let known = depends_on(service).ok_or_else(|| status::not_found("service", service))?;
-        Ok(Response::new(response(Some(known), self.board.told.borrow().serving)))
+        Ok(Response::new(response(Some(known), self.board.current.borrow().serving)))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let service = depends_on(&request.get_ref().service);
-        let watch = Some((self.board.told.subscribe(), None));
+        let watch = Some((self.board.current.subscribe(), None));
         let changes = futures_util::stream::unfold(watch, move |watch| async move {
-            let (mut board, said) = watch?;
+            let (mut watched, said) = watch?;
             loop {
-                let told = *board.borrow_and_update();
-                let response = response(service, told.serving);
+                let board = *watched.borrow_and_update();
+                let response = response(service, board.serving);
                 if said != Some(response.status) {
-                    return Some((Ok(response), Some((board, Some(response.status)))));
+                    return Some((Ok(response), Some((watched, Some(response.status)))));
                 }
-                if told.is_last || board.changed().await.is_err() {
+                if board.is_last || watched.changed().await.is_err() {
                     return Some((Err(status::draining()), None));
                 }
             }

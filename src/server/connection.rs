@@ -55,7 +55,7 @@ pub(super) struct Stranger {
 }
 
 impl Stranger {
-    /// One that goes when its time is over, and when the sender says so.
+    /// One that is closed when its time is over, or when the sender says so.
     pub(super) fn new(time: Duration, shown_out: oneshot::Receiver<()>) -> Stranger {
         Stranger { time: Box::pin(tokio::time::sleep(time)), shown_out, sent: 0 }
     }
@@ -66,8 +66,8 @@ impl Stranger {
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let told = self.sent > STRANGERS_BYTES || Pin::new(&mut self.shown_out).poll(cx).is_ready();
-        if told || self.time.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+        let is_shown_out = self.sent > STRANGERS_BYTES || Pin::new(&mut self.shown_out).poll(cx).is_ready();
+        if is_shown_out || self.time.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The server: config → open → bind → serve → drain.
 //!
 //! The ops port is there first, and says NOT_SERVING until the registry is open. At the signal to stop it says so again
-//! before anything else, and goes on to the end. Calls that may last are told DRAINING; the others are answered within the
-//! drain's deadline, or until a second signal. Then the writer ends, and the index is closed.
+//! before anything else, and goes on to the end. Calls that may last end with DRAINING; the others are answered within
+//! the drain's deadline, or until a second signal. Then the writer ends, and the index is closed.
 
 pub mod check;
 pub mod config;
@@ -76,7 +76,7 @@ pub enum ServeError {
     /// The list of clients cannot be used.
     #[error("{0}")]
     Clients(Mistake),
-    /// The signal to take the files anew cannot be listened for.
+    /// The signal to read the files again cannot be listened for.
     #[error("SIGHUP cannot be listened for")]
     Hangup(#[source] std::io::Error),
     /// The loss that the operator would accept is not the one that there is.
@@ -120,8 +120,8 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    /// Whether the directory or the file that was named is not what it has to be: nothing helps but to name another one,
-    /// or to mount the disk.
+    /// Whether the directory or the file that was named is not what it has to be: nothing helps but to name another
+    /// one, or to mount the disk.
     pub fn is_wrong_place(&self) -> bool {
         match self {
             ServeError::Open(refused) => refused.is_wrong_place(),
@@ -135,7 +135,8 @@ impl ServeError {
 pub struct Listening {
     /// Where it takes them by gRPC.
     pub address: SocketAddr,
-    /// What another listener of the same server calls. The server closes its registry in order only once this is dropped.
+    /// What another listener of the same server calls. The server closes its registry in order only once this is
+    /// dropped.
     pub surface: Surface,
 }
 
@@ -182,8 +183,8 @@ pub async fn run(
     door.open(listener, workers, vital.part("door")).map_err(ServeError::Listener)?;
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
     health.set(Serving { questions: *audit.watch().borrow(), writes: registry.takes_writes().await });
-    let tells = (registry.clone(), audit.watch(), health.clone());
-    let told = tokio::spawn(restarted("health", move || tell_health(tells.clone())));
+    let watched = (registry.clone(), audit.watch(), health.clone());
+    let health_task = tokio::spawn(restarted("health", move || report_health(watched.clone())));
     on_listening(listening);
     let scrub = begin_to_read(&registry);
 
@@ -197,7 +198,7 @@ pub async fn run(
         }
     }
     health.end();
-    told.abort();
+    health_task.abort();
     stop.send_replace(true);
     calendar.abort();
     drop(scrub);
@@ -284,8 +285,9 @@ async fn keep_calendar(registry: Registry) {
     registry.keep_calendar().await;
 }
 
-/// Says what is served: questions while they can be written down; writes while the disk has room and the calendar goes on.
-async fn tell_health((registry, mut is_written_down, health): (Registry, watch::Receiver<bool>, HealthBoard)) {
+/// Says what is served: questions while they can be written down; writes while the disk has room and the calendar goes
+/// on.
+async fn report_health((registry, mut is_written_down, health): (Registry, watch::Receiver<bool>, HealthBoard)) {
     let mut before = true;
     loop {
         let writes = registry.takes_writes().await;

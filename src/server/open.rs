@@ -58,7 +58,7 @@ fn options(config: &Config) -> Options {
         registry: config.registry,
         rules_dir: config.rules_dir.clone(),
         today: config.today,
-        // A development server opens whatever day it is told, or finds.
+        // A development server opens any day that it is given, or finds.
         open_days_through: if config.dev { Some(Day::FOREVER) } else { config.open_days_through },
         store: StoreOptions {
             mode: if config.dev { OpenMode::ExistingOrNew("serve --dev") } else { OpenMode::Existing },
@@ -74,7 +74,7 @@ fn options(config: &Config) -> Options {
 }
 
 fn open_or_accept(config: &Config) -> Result<(Opened, Option<Unfinished>), ServeError> {
-    let opened = Registry::begin(options(config), &mut tell);
+    let opened = Registry::begin(options(config), &mut log_progress);
     let Some(after) = config.accept_loss_after else { return Ok(opened?) };
     match opened {
         Ok((opened, unfinished)) => {
@@ -85,7 +85,7 @@ fn open_or_accept(config: &Config) -> Result<(Opened, Option<Unfinished>), Serve
             tracing::error!(event = "records_lost", error = &shown as &dyn Error, "records were lost");
             let Accepted { forked_after, epoch, set_aside } = accept_loss(&config.data_dir, after, clock::now())?;
             tracing::warn!(event = "loss_accepted", after = forked_after.0, %epoch, set_aside = %set_aside.display(), "the loss is accepted");
-            Ok(Registry::begin(options(config), &mut tell)?)
+            Ok(Registry::begin(options(config), &mut log_progress)?)
         }
         Err(refused) => Err(refused.into()),
     }
@@ -99,7 +99,7 @@ fn say_without_effect(after: Revision, registry: &Registry) {
     tracing::warn!(event = "accept_loss_has_no_effect", "--accept-loss-after has no effect, remove it: {why}");
 }
 
-fn tell(progress: Progress) {
+fn log_progress(progress: Progress) {
     let from_the_beginning = progress.from_the_beginning;
     tracing::info!(
         event = "folding_log",

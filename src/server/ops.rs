@@ -1,5 +1,5 @@
-//! The ops port: health by gRPC, and by HTTP `/livez`, `/readyz` and `/metrics`. In plaintext, since probes and scrapers
-//! show no certificates; there is nothing about anyone on it.
+//! The ops port: health by gRPC, and by HTTP `/livez`, `/readyz` and `/metrics`. In plaintext, since probes and
+//! scrapers show no certificates; there is nothing about anyone on it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::grpc::http2::form::CallsOnly;
 use crate::registry::Registry;
 use crate::telemetry::metrics::{self, Metrics, State};
 
-/// What the ops port tells of.
+/// What the ops port reports on.
 #[derive(Clone)]
 pub(super) struct Ops {
     pub health: HealthBoard,

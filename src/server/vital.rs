@@ -1,5 +1,5 @@
-//! Parts that break off. What the service cannot do without ends the process, with a message and an exit code that is not
-//! zero, so that whatever runs it starts it again; the rest is started again here.
+//! Parts that break off. What the service cannot do without ends the process, with a message and an exit code that is
+//! not zero, so that whatever runs it starts it again; the rest is started again here.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -25,7 +25,7 @@ pub(super) struct Alive {
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        // A service that has ended before needs no telling.
+        // A service that has ended already need not be notified.
         self.ends.send(self.part).ok();
     }
 }

@@ -1,7 +1,7 @@
 //! Workers: the threads that answer, one for each core.
 //!
 //! A connection stays on the worker that it was given, and its calls with it. No thread is woken for the work of
-//! another, and what was used last is still near. Whoever has much to ask has several connections.
+//! another, and what was used last is still near. A client with many questions has several connections.
 
 use std::convert::Infallible;
 use std::io;

@@ -1,9 +1,10 @@
 //! The access log: a line for every call that has been answered, for every stream that has ended, and for every request
 //! that was no call.
 //!
-//! Whoever answers a call never waits for its line, and never wakes the thread that writes it: the thread looks every few
-//! milliseconds, and writes what it finds at once. Where calls come faster than lines can be written, lines are left
-//! out, and how many is written in their place. What must not be left out is in the audit of reads, and in the log.
+//! The thread that answers a call never waits for its line, and never wakes the thread that writes it: that one looks
+//! every few milliseconds, and writes what it finds at once. Where calls come faster than lines can be written, lines
+//! are left out, and how many is written in their place. What must not be left out is in the audit of reads, and in the
+//! log.
 
 use std::fmt::{self, Write as _};
 use std::io;
@@ -24,7 +25,7 @@ const QUEUE: usize = 16_384;
 /// How long the thread sleeps before it looks again. If it did not while there are calls, it would write each alone.
 const NAP: Duration = Duration::from_millis(5);
 
-/// How much of what a caller calls its program is told.
+/// How much of the name of a caller's program is logged.
 const AGENT_BYTES: usize = 100;
 
 /// A call that has been answered.
@@ -96,7 +97,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Where answered calls are told. Clones share it.
+/// Where answered calls are reported. Clones share it.
 #[derive(Clone)]
 pub struct AccessLog {
     shared: Arc<Shared>,
@@ -115,7 +116,7 @@ pub struct AccessThread {
 }
 
 impl AccessLog {
-    /// Starts the thread, which writes to `out`. `now` tells the time of a line. The thread drops `alive` when it ends,
+    /// Starts the thread, which writes to `out`. `now` gives the time of a line. The thread drops `alive` when it ends,
     /// also where it breaks off.
     pub fn start(
         out: impl io::Write + Send + 'static,
@@ -124,10 +125,10 @@ impl AccessLog {
     ) -> io::Result<(AccessLog, AccessThread)> {
         let (queue, lines) = sync_channel(QUEUE);
         let shared = Arc::new(Shared { queue, left_out: AtomicU64::new(0), is_closing: AtomicBool::new(false) });
-        let told = Arc::clone(&shared);
+        let of_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("access".to_owned()).spawn(move || {
             let _alive = alive;
-            write(&told, &lines, out, now);
+            write(&of_thread, &lines, out, now);
         })?;
         Ok((AccessLog { shared: Arc::clone(&shared) }, AccessThread { shared, thread }))
     }
@@ -255,10 +256,10 @@ mod tests {
 
     #[test]
     fn a_user_agent_is_cut_and_cannot_end_its_line() {
-        let told = |said: &[u8]| line_of(&Answered { user_agent: UserAgent::of(Some(said)), ..call() });
-        let escaped = told(b"a\" code=13\r\n1970 \xff\\");
+        let line = |agent: &[u8]| line_of(&Answered { user_agent: UserAgent::of(Some(agent)), ..call() });
+        let escaped = line(b"a\" code=13\r\n1970 \xff\\");
         assert!(escaped.ends_with("user_agent=\"a\\\" code=13\\r\\n1970 \\xff\\\\\"\n"), "{escaped}");
-        let long = told(&[b'a'; 5000]);
+        let long = line(&[b'a'; 5000]);
         assert!(long.ends_with(&format!("user_agent=\"{}\"\n", "a".repeat(AGENT_BYTES))), "{long}");
     }
 
@@ -276,10 +277,10 @@ mod tests {
             drop(held);
             thread.close();
             let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
-            let told = text.lines().filter(|line| line.contains("INFO")).count();
+            let written = text.lines().filter(|line| line.contains("INFO")).count();
             let left_out = text.lines().filter_map(|line| line.split_once("left_out=")?.1.parse::<usize>().ok());
-            assert_eq!(told + left_out.sum::<usize>(), calls + 1);
-            assert!(told < calls, "a log that cannot be written holds nobody up");
+            assert_eq!(written + left_out.sum::<usize>(), calls + 1);
+            assert!(written < calls, "a log that cannot be written holds nobody up");
             let first = text.lines().next().unwrap();
             let expected = "1970-01-01T00:00:00.000000Z  INFO access: method=\"VerificationService/VerifyCredential\" \
                             client=\"region-1-hr\" code=0 micros=57 \

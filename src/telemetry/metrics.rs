@@ -1,5 +1,5 @@
-//! Metrics, in the text form that Prometheus and its kin read. What they say of a call is its method and its outcome: never
-//! whom it was about, nor who asked.
+//! Metrics, in the text form that Prometheus and its kin read. What they say of a call is its method and its outcome:
+//! never whom it was about, nor who asked.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ impl Default for Metrics {
             ("log_bytes", "The size of the log on disk", &state.log_bytes),
             ("answers", "Whether questions are answered", &state.answers),
             ("writes", "Whether writes are accepted", &state.writes),
-            ("index", "Whether the index can be read; 0: it is made anew at the next start", &state.index),
+            ("index", "Whether the index can be read; 0: the next start makes it again", &state.index),
             (
                 "certificate_expires",
                 "The second since 1970 in which the certificate expires; 0: none",
@@ -100,8 +100,8 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A call of a method, named with its service, has been answered. What is no method is counted as one, so that nobody
-    /// makes series.
+    /// A call of a method, named with its service, has been answered. What is no method is counted as one, so that
+    /// nobody makes series.
     pub fn called(&self, method: Option<(&'static str, &'static str)>, code: &'static str, elapsed: Duration) {
         let (service, method) = method.unwrap_or(("other", "other"));
         self.calls.get_or_create(&Outcome { service, method, code }).inc();

@@ -8,8 +8,8 @@ use std::io::{IsTerminal as _, stderr};
 
 use tracing_subscriber::EnvFilter;
 
-/// Sends logs to standard error: at `info` and up, unless the environment variable `RUST_LOG` says otherwise. A terminal gets
-/// colors; a file and a log collector get plain text.
+/// Sends logs to standard error: at `info` and up, unless the environment variable `RUST_LOG` says otherwise. A
+/// terminal gets colors; a file and a log collector get plain text.
 pub fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_target(true);
@@ -18,7 +18,7 @@ pub fn log_to_stderr() {
     drop(subscriber.try_init());
 }
 
-/// Logs a panic in one line, in place of a backtrace. Whoever waits for the thread decides what follows.
+/// Logs a panic in one line, in place of a backtrace. The code that waits for the thread decides what follows.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current().name().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Lists, and what is told of the mistakes in them.
+//! Lists, and the mistakes that are reported in them.
 
 use super::*;
 use crate::domain::fact::Role;
@@ -13,7 +13,7 @@ fn list() -> String {
     )
 }
 
-fn told(text: &str) -> Vec<String> {
+fn mistakes(text: &str) -> Vec<String> {
     Clients::read(text).unwrap_err().iter().map(ToString::to_string).collect()
 }
 
@@ -49,7 +49,7 @@ fn every_mistake_is_told_with_its_line() {
                 [[client]]\nname = \"b\"\nsan_uri = \"urn:b\"\ntoken_sha256 = \"00\"\nrole = \"payer\"\nprovider_id = \"p\"\n\
                 [[client]]\nname = \"c\"\ntoken_sha256 = \"00\"\nrole = \"provider\"\nprovider_id = \"a b\"\n";
     assert_eq!(
-        told(text),
+        mistakes(text),
         [
             "2: a name has 1 to 64 letters, digits, '-', '_' or '.'",
             "4: `king` is no role; the roles are registrar, certifier, provider, payer, auditor",
@@ -66,20 +66,20 @@ fn every_mistake_is_told_with_its_line() {
 }
 
 #[test]
-fn what_two_clients_show_is_told() {
+fn what_two_clients_show_is_a_mistake() {
     let twice = list().replace("region-1", "region-2").replace("\"dmh\"", "\"other\"");
-    let told = told(&(list() + &twice));
-    assert_eq!(told, ["13: this URI is also that of `dmh`", "18: this token is also that of `region-1-hr`"]);
+    let mistakes = mistakes(&(list() + &twice));
+    assert_eq!(mistakes, ["13: this URI is also that of `dmh`", "18: this token is also that of `region-1-hr`"]);
 }
 
 #[test]
-fn what_is_no_list_is_told_with_its_line() {
+fn what_is_no_list_is_a_mistake_with_its_line() {
     let unknown = list().replace("role = \"registrar\"", "roles = \"registrar\"");
-    assert!(told(&unknown)[0].starts_with("4: unknown field `roles`"), "{:?}", told(&unknown));
-    assert!(told("[[client]\nname = 1\n")[0].starts_with("1: "));
+    assert!(mistakes(&unknown)[0].starts_with("4: unknown field `roles`"), "{:?}", mistakes(&unknown));
+    assert!(mistakes("[[client]\nname = 1\n")[0].starts_with("1: "));
     // The rest of a file that is being written is no list without its last row.
     let half = &list()[..list().len() - 8];
-    assert!(told(half)[0].starts_with("10: "), "{:?}", told(half));
+    assert!(mistakes(half)[0].starts_with("10: "), "{:?}", mistakes(half));
 }
 
 fn list_of(names: &[&str]) -> String {
@@ -94,10 +94,10 @@ fn a_list_that_would_remove_more_than_half_of_the_clients_has_to_say_so() {
     let in_use = Clients::read(&list_of(&["a", "b", "c", "d"])).unwrap();
     let refuses = |text: &str| in_use.refuse_to_lose_most(&Clients::read(text).unwrap()).map_err(|it| it.to_string());
     assert_eq!(refuses(&list_of(&["c", "d", "e"])), Ok(()), "half of them");
-    let told = refuses(&list_of(&["d", "e", "f", "g", "h"])).unwrap_err();
+    let refusal = refuses(&list_of(&["d", "e", "f", "g", "h"])).unwrap_err();
     assert!(
-        told.starts_with("it would remove 3 of 4 clients") && told.contains("remove_more_than_half = true"),
-        "{told}"
+        refusal.starts_with("it would remove 3 of 4 clients") && refusal.contains("remove_more_than_half = true"),
+        "{refusal}"
     );
     assert!(refuses("").is_err(), "an empty file");
     assert_eq!(refuses(&format!("remove_more_than_half = true\n{}", list_of(&["d"]))), Ok(()), "it says so");

@@ -1,8 +1,9 @@
 //! The server's configuration: what a file and the command line say, checked as a whole.
 //!
 //! The keys and flags are the rows of `table.rs`; everything else about them follows from there. [`Flags`] and a file's
-//! text are not checked; a [`Config`] is only made by [`Config::read`], which reports every mistake at once. Flags win over
-//! the file, the file over the defaults, and each value remembers where it came from. No environment variable plays a part.
+//! text are not checked; a [`Config`] is only made by [`Config::read`], which reports every mistake at once. Flags win
+//! over the file, the file over the defaults, and each value remembers where it came from. No environment variable
+//! plays a part.
 
 mod checks;
 pub mod clients;
@@ -101,7 +102,7 @@ impl Config {
         Config::read_one(flags, Reading::data_dir)
     }
 
-    /// Where the server listens, for clients that are told before it serves: or every mistake in the file.
+    /// Where the server listens, for clients that are set up before it serves: or every mistake in the file.
     pub fn read_listen(flags: &Flags) -> Result<SocketAddr, Vec<Mistake>> {
         Config::read_one(flags, Reading::listen)
     }

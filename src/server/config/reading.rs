@@ -45,7 +45,7 @@ impl Reading {
         let mut broken_lines = BTreeSet::new();
         for error in errors {
             let at = line(error.span().map_or(0, |span| span.start));
-            // The first error of a line tells what the others follow from.
+            // The other errors of a line follow from the first.
             if broken_lines.insert(at) {
                 self.mistake(format!("{path}:{at}"), error.message());
             }
@@ -77,7 +77,7 @@ impl Reading {
     }
 
     /// The value of a key: the flag's, else the file's, else the default. One that cannot be read is a mistake, and the
-    /// default stands in for it until all of them are told.
+    /// default stands in for it until all of them are reported.
     pub(super) fn take<V: Value>(
         &mut self,
         key: &'static str,

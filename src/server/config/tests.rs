@@ -1,4 +1,4 @@
-//! Files, flags, and what is told of the mistakes in them.
+//! Files, flags, and the mistakes that are reported in them.
 
 use std::path::Path;
 
@@ -69,18 +69,18 @@ fn the_example_gives_every_key_a_value_that_can_be_read() {
 
 #[test]
 fn a_server_that_is_not_for_development_needs_to_know_who_calls() {
-    let told = |flags: &Flags| Config::read(flags).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mistakes = |flags: &Flags| Config::read(flags).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>();
     let init = "needed to serve without --dev; `cpss-registry init DIR` makes all that is";
-    assert_eq!(told(&Flags::default()), [format!("tls_cert, tls_key, clients: {init}")]);
+    assert_eq!(mistakes(&Flags::default()), [format!("tls_cert, tls_key, clients: {init}")]);
 
     let directory = tempfile::tempdir().unwrap();
     let flags = set_up(directory.path());
-    assert_eq!(told(&Flags { clients: None, ..flags.clone() }), [format!("clients: {init}")]);
+    assert_eq!(mistakes(&Flags { clients: None, ..flags.clone() }), [format!("clients: {init}")]);
     let without_ca = Flags { client_ca: None, ..flags.clone() };
     let no_ca = "--clients: has clients with certificates, and no client_ca says whose certificates are believed";
-    assert_eq!(told(&without_ca), [no_ca]);
+    assert_eq!(mistakes(&without_ca), [no_ca]);
     let dev = Flags { dev: true, tls_cert: None, tls_key: None, client_ca: None, ..flags };
-    assert_eq!(told(&dev), ["--clients: not with --dev, which speaks plaintext and knows no clients"]);
+    assert_eq!(mistakes(&dev), ["--clients: not with --dev, which speaks plaintext and knows no clients"]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
 }
 
 #[test]
-fn every_mistake_is_told_at_once_with_its_place() {
+fn every_mistake_is_reported_at_once_with_its_place() {
     let content = "listen = \"here\"\nops_liste = \"127.0.0.1:1\"\ndrain_seconds = \"10\"\n\ndata_dir = 5\ntoday = \"2026-03-01\"\n";
     let directory = tempfile::tempdir().unwrap();
     let flags = Flags { open_days_through: some("2026-02-30"), no_sample: true, ..set_up(directory.path()) };
@@ -158,7 +158,7 @@ fn a_file_that_cannot_be_read_is_one_mistake_with_its_path() {
 }
 
 #[test]
-fn what_is_no_toml_is_told_with_its_line() {
+fn what_is_no_toml_is_a_mistake_with_its_line() {
     let dev = Flags { dev: true, ..Flags::default() };
     let mistakes = read("broken.toml", "listen = \"127.0.0.1:1\"\nops_listen = \n", dev).unwrap_err();
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");

@@ -13,14 +13,14 @@ const LONG: Duration = Duration::from_secs(600);
 /// How long is waited for what is to happen at once.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Two ends of a connection, of which one is the server's, what tells it to go, and who it is.
+/// Two ends of a connection, of which one is the server's, what closes it, and who it is.
 async fn met(time: Duration) -> (TcpStream, Connection, oneshot::Sender<()>, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (other, taken) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let (peer, (go, told)) = (Peer::new(address, None), oneshot::channel());
+    let (peer, (go, shown_out)) = (Peer::new(address, None), oneshot::channel());
     let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    let (wire, stranger) = (Wire::Plain(taken.unwrap().0), Stranger::new(time, told));
+    let (wire, stranger) = (Wire::Plain(taken.unwrap().0), Stranger::new(time, shown_out));
     let connection = Connection::new(wire, peer.clone(), stranger, place, Seat::default());
     (other.unwrap(), connection, go, peer)
 }

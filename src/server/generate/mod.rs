@@ -1,7 +1,7 @@
 //! Generating: a registry of any size in which everybody is invented, with histories as agencies would report them.
 //!
-//! It is told to the writer command by command over years of system time, and is the same, to the byte of the log, for
-//! the same options and the same version of the program: names, ids, dates, instants, the epoch, and the key of the
+//! It is submitted to the writer command by command over years of system time, and is the same, to the byte of the log,
+//! for the same options and the same version of the program: names, ids, dates, instants, the epoch, and the key of the
 //! requests' digests all come from the seed. What the registry refuses is left out and counted.
 
 mod invented;
@@ -106,7 +106,7 @@ pub enum GenerateError {
     List(#[from] io::Error),
 }
 
-/// Generates a registry. `on_step` is told how far it is, `list` each credential in the end.
+/// Generates a registry. `on_step` gets how far it is, `list` each credential in the end.
 pub fn generate(
     options: &Options,
     on_step: &mut OnStep<'_>,
@@ -116,7 +116,7 @@ pub fn generate(
     let mut key = [0; 32];
     key.chunks_mut(8).for_each(|part| part.copy_from_slice(&dice.draw().to_le_bytes()));
     let registry = uuid::Builder::from_random_bytes(u128::from(dice.draw()).to_le_bytes()).into_uuid();
-    let mut story = Story {
+    let mut run = Run {
         clock: Clock::new(None)?,
         begins_on: options.begins_on,
         reporting: (options.begins_on, 0),
@@ -138,28 +138,28 @@ pub fn generate(
             salts: Salts::Seeded(key),
             ..StoreOptions::default()
         },
-        begins_at: story.clock.day_ends_at(options.begins_on.previous()),
+        begins_at: run.clock.day_ends_at(options.begins_on.previous()),
         epoch: registry,
     })?;
     let rules = Arc::clone(loader.head().rule_sets.in_force_on(options.begins_on));
     let mut cast = Cast::new(options, &rules);
     let mut more = true;
     while more {
-        more = loader.batch(|batch| cast.tell(&mut Telling { batch, story: &mut story }))?;
-        let (day, _) = story.reporting;
+        more = loader.batch(|batch| cast.record(&mut Recorder { batch, run: &mut run }))?;
+        let (day, _) = run.reporting;
         let days = |through: Day| u64::try_from(through.number() - options.begins_on.number()).unwrap_or(0);
         let (done, total) = (days(day), days(options.through));
-        on_step(Step { doing: "telling the history", unit: Unit::Days, done, total });
+        on_step(Step { doing: "recording the history", unit: Unit::Days, done, total });
     }
     loader.batch(|batch| {
-        Telling { batch, story: &mut story }.begin_day(options.through)?;
-        story.numbers.iter().try_for_each(|number| {
+        Recorder { batch, run: &mut run }.begin_day(options.through)?;
+        run.numbers.iter().try_for_each(|number| {
             list(Credential { number: *number, confirmed: confirmed(batch, *number) }).map_err(GenerateError::from)
         })
     })?;
     let Revision(records) = loader.head().revision;
     loader.close()?;
-    Ok(Summary { records, credentials: story.numbers.len() as u64, ..story.summary })
+    Ok(Summary { records, credentials: run.numbers.len() as u64, ..run.summary })
 }
 
 /// A provider and the last day, up to today, on which a credential is confirmed for it.
@@ -234,32 +234,36 @@ impl<'a> Cast<'a> {
     }
 
     /// Tells one batch of reports. False: there are no more.
-    fn tell(&mut self, telling: &mut Telling<'_, '_, '_>) -> Result<bool, GenerateError> {
-        while telling.batch.records() < BATCH {
+    fn record(&mut self, recorder: &mut Recorder<'_, '_, '_>) -> Result<bool, GenerateError> {
+        while recorder.batch.records() < BATCH {
             let Some(Reverse((day, actor))) = self.due.pop() else { return Ok(false) };
-            telling.begin_day(day)?;
+            recorder.begin_day(day)?;
             let next = match actor {
-                Actor::Provider(provider) => self.tell_of_provider(provider, telling)?,
-                Actor::Person(person) => self.tell_of_person(person, telling)?,
+                Actor::Provider(provider) => self.record_provider(provider, recorder)?,
+                Actor::Person(person) => self.record_person(person, recorder)?,
             };
             self.due.extend(next.map(|day| Reverse((day, actor))));
         }
         Ok(true)
     }
 
-    fn tell_of_provider(
+    fn record_provider(
         &mut self,
         provider: u32,
-        telling: &mut Telling<'_, '_, '_>,
+        recorder: &mut Recorder<'_, '_, '_>,
     ) -> Result<Option<Day>, GenerateError> {
         let Some((dice, reports)) = self.providers.get_mut(provider as usize) else { return Ok(None) };
         if let Some((_, report)) = reports.next() {
-            providers::tell(telling, provider, dice, report)?;
+            providers::record(recorder, provider, dice, report)?;
         }
         Ok(reports.as_slice().first().map(|(day, _)| *day))
     }
 
-    fn tell_of_person(&mut self, number: u32, telling: &mut Telling<'_, '_, '_>) -> Result<Option<Day>, GenerateError> {
+    fn record_person(
+        &mut self,
+        number: u32,
+        recorder: &mut Recorder<'_, '_, '_>,
+    ) -> Result<Option<Day>, GenerateError> {
         let mut person = match self.people.remove(&number) {
             Some(person) => person,
             None => {
@@ -267,7 +271,7 @@ impl<'a> Cast<'a> {
                 Person::new(dice, &self.employers, self.rules, hired, imported_on, self.options.through)
             }
         };
-        person.tell_next(telling)?;
+        person.report_next(recorder)?;
         let due = person.due();
         if due.is_some() {
             self.people.insert(number, person);
@@ -276,11 +280,11 @@ impl<'a> Cast<'a> {
     }
 }
 
-/// What is kept of the telling from batch to batch.
-struct Story {
+/// What is kept from batch to batch.
+struct Run {
     clock: Clock,
     begins_on: Day,
-    /// The day that is told, and how many reports it has had.
+    /// The day that is recorded, and how many reports it has had.
     reporting: (Day, i64),
     seed: u64,
     summary: Summary,
@@ -289,79 +293,79 @@ struct Story {
     numbers: Vec<CredentialNumber>,
 }
 
-/// A batch, with the story it belongs to.
-struct Telling<'t, 'w, 's> {
+/// A batch, with the run it belongs to.
+struct Recorder<'t, 'w, 's> {
     batch: &'t mut LoadBatch<'w, 's>,
-    story: &'t mut Story,
+    run: &'t mut Run,
 }
 
-impl Telling<'_, '_, '_> {
+impl Recorder<'_, '_, '_> {
     fn today(&self) -> Day {
         self.batch.today()
     }
 
     fn begins_on(&self) -> Day {
-        self.story.begins_on
+        self.run.begins_on
     }
 
     fn issued(&mut self, number: CredentialNumber) {
-        self.story.numbers.push(number);
+        self.run.numbers.push(number);
     }
 
     fn as_registrar(&mut self, command: Command) -> Result<Option<Receipt>, GenerateError> {
-        self.tell("dmh-registrar".to_owned(), Role::Registrar, command)
+        self.record("dmh-registrar".to_owned(), Role::Registrar, command)
     }
 
     fn as_certifier(&mut self, command: Command) -> Result<Option<Receipt>, GenerateError> {
-        self.tell("dmh-certifier".to_owned(), Role::Certifier, command)
+        self.record("dmh-certifier".to_owned(), Role::Certifier, command)
     }
 
     fn as_provider(&mut self, provider: u32, command: Command) -> Result<Option<Receipt>, GenerateError> {
         let id = providers::id(provider)?;
-        self.tell(format!("hr-{id}"), Role::Provider(id), command)
+        self.record(format!("hr-{id}"), Role::Provider(id), command)
     }
 
     /// Opens the days up to one whose reports follow.
     fn begin_day(&mut self, day: Day) -> Result<(), GenerateError> {
-        if self.story.reporting.0 < day {
-            self.story.reporting = (day, 0);
+        if self.run.reporting.0 < day {
+            self.run.reporting = (day, 0);
         }
         self.batch.at(self.now()).map_err(GenerateError::NotJudged)
     }
 
     /// Reports come in at eight, and four a second for as long as the offices are open.
     fn now(&self) -> Timestamp {
-        let (day, reports) = self.story.reporting;
-        let midnight = self.story.clock.day_ends_at(day.previous());
+        let (day, reports) = self.run.reporting;
+        let midnight = self.run.clock.day_ends_at(day.previous());
         let since = SignedDuration::from_hours(8) + SignedDuration::from_millis((reports * 250).min(36_000_000));
         midnight.saturating_add(since).unwrap_or(midnight)
     }
 
     /// Reports. None: the registry does not accept it.
-    fn tell(&mut self, client: String, role: Role, command: Command) -> Result<Option<Receipt>, GenerateError> {
-        self.story.reporting.1 += 1;
-        self.story.step += 1;
+    fn record(&mut self, client: String, role: Role, command: Command) -> Result<Option<Receipt>, GenerateError> {
+        self.run.reporting.1 += 1;
+        self.run.step += 1;
         self.batch.at(self.now()).map_err(GenerateError::NotJudged)?;
         let is_registration = matches!(command, Command::RegisterSpecialist { .. });
         let submission = Submission {
             reporter: Reporter { client, role },
             method: "generate",
-            request_id: Uuid::from_u64_pair(self.story.seed, self.story.step),
+            request_id: Uuid::from_u64_pair(self.run.seed, self.run.step),
             content: Content::default(),
             validate_only: false,
             note: String::new(),
             command,
-            numbers: Numbers::From(self.story.dice.draw()),
+            numbers: Numbers::From(self.run.dice.draw()),
         };
         match self.batch.submit(submission) {
             Ok(receipt) => {
-                self.story.summary.facts += receipt.fact_ids.len() as u64;
-                self.story.summary.specialists += u64::from(is_registration);
+                self.run.summary.facts += receipt.fact_ids.len() as u64;
+                self.run.summary.specialists += u64::from(is_registration);
                 Ok(Some(receipt))
             }
             Err(SubmitError::Rejected(rejection)) => {
                 tracing::debug!(event = "generate_refused", ?rejection, "rejected");
-                self.story.summary.refused += 1;
+                self.run.summary.refused += 1;
                 Ok(None)
             }
             Err(error) => Err(GenerateError::NotJudged(error)),

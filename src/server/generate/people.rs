@@ -1,9 +1,9 @@
-//! People: what is reported of each, told to the registry as it falls due.
+//! People: what is reported of each, as it falls due.
 
 use super::plan::{Plan, Step};
 use super::providers::{Employers, id};
 use super::rng::Rng;
-use super::{GenerateError, Telling, invented};
+use super::{GenerateError, Recorder, invented};
 use crate::domain::command::{Command, IssueCredential, TransferCredential, WhichJob, Who};
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{CredentialPeriodKind, Designation, EmploymentEndReason};
@@ -60,30 +60,30 @@ impl Person {
         self.steps.as_slice().first().map(|(day, _)| *day)
     }
 
-    /// Tells the next report. What the registry refuses was no report: somebody was told so, and that was that.
-    pub(super) fn tell_next(&mut self, telling: &mut Telling<'_, '_, '_>) -> Result<(), GenerateError> {
+    /// Submits the next report. One that the registry refuses is left out.
+    pub(super) fn report_next(&mut self, recorder: &mut Recorder<'_, '_, '_>) -> Result<(), GenerateError> {
         let Some((_, step)) = self.steps.next() else { return Ok(()) };
-        let told = match step {
-            Step::Hire { job, provider, from } => self.hire(telling, job, provider, from)?,
-            Step::Leave { job, last_day } => self.leave(telling, job, last_day)?,
+        let receipt = match step {
+            Step::Hire { job, provider, from } => self.hire(recorder, job, provider, from)?,
+            Step::Leave { job, last_day } => self.leave(recorder, job, last_day)?,
             _ => match self.command(step) {
-                Some(command) => telling.as_registrar(command)?,
+                Some(command) => recorder.as_registrar(command)?,
                 None => None,
             },
         };
-        if let Some(receipt) = told {
-            self.remember(step, receipt, telling);
+        if let Some(receipt) = receipt {
+            self.remember(step, receipt, recorder);
         }
         Ok(())
     }
 
-    fn remember(&mut self, step: Step, receipt: Receipt, telling: &mut Telling<'_, '_, '_>) {
+    fn remember(&mut self, step: Step, receipt: Receipt, recorder: &mut Recorder<'_, '_, '_>) {
         let fact = receipt.fact_ids.first().copied();
         match receipt.resource {
             Resource::Specialist(known) => self.specialist = Some(known.id),
             Resource::Credential(timeline) if self.credential.is_none() => {
                 self.credential = Some(timeline.number);
-                telling.issued(timeline.number);
+                recorder.issued(timeline.number);
             }
             Resource::Employments(jobs) => {
                 if let Step::Hire { job, provider, .. } = step {
@@ -101,7 +101,7 @@ impl Person {
 
     fn hire(
         &mut self,
-        telling: &mut Telling<'_, '_, '_>,
+        recorder: &mut Recorder<'_, '_, '_>,
         _job: u8,
         provider: u32,
         from: Day,
@@ -115,16 +115,16 @@ impl Person {
             supervised: true,
             days: Period::from_inclusive(from, None),
         };
-        if from.plus(IN_TIME) >= telling.today() {
-            telling.as_provider(provider, command)
+        if from.plus(IN_TIME) >= recorder.today() {
+            recorder.as_provider(provider, command)
         } else {
-            telling.as_registrar(command)
+            recorder.as_registrar(command)
         }
     }
 
     fn leave(
         &mut self,
-        telling: &mut Telling<'_, '_, '_>,
+        recorder: &mut Recorder<'_, '_, '_>,
         job: u8,
         last_day: Day,
     ) -> Result<Option<Receipt>, GenerateError> {
@@ -133,7 +133,7 @@ impl Person {
         };
         let reason = self.dice.one_of(&[Resigned, Resigned, Resigned, Dismissed, PositionEnded], Other);
         let command = Command::EndEmployment { job: WhichJob::Employment(employment), last_day, reason };
-        telling.as_provider(provider, command)
+        recorder.as_provider(provider, command)
     }
 
     /// What the registrar asks for; nothing where an earlier step was refused that it depends on.

@@ -76,7 +76,7 @@ impl<'a> Plan<'a> {
         let mut plan = Plan { dice, employers, rules, through, jobs: 0, steps: Vec::new() };
         plan.career(hired, imported_on);
         let mut steps = plan.steps;
-        // What is reported later is told later; of one day, in the order in which it was drawn.
+        // Reports come in the order of their days; those of one day in the order in which they were drawn.
         steps.retain(|(reported, _)| *reported <= through);
         steps.sort_by_key(|(reported, _)| *reported);
         steps

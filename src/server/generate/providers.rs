@@ -4,7 +4,7 @@ use jiff::civil::date;
 
 use super::invented::{COUNTIES, npi, place};
 use super::rng::Rng;
-use super::{GenerateError, Telling};
+use super::{GenerateError, Recorder};
 use crate::domain::command::Command;
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{
@@ -107,8 +107,8 @@ pub(super) fn plan(provider: u32, dice: &mut Rng, begins_on: Day, through: Day) 
 }
 
 /// Tells a report.
-pub(super) fn tell(
-    telling: &mut Telling<'_, '_, '_>,
+pub(super) fn record(
+    recorder: &mut Recorder<'_, '_, '_>,
     provider: u32,
     dice: &mut Rng,
     report: Report,
@@ -116,41 +116,41 @@ pub(super) fn tell(
     match report {
         Report::Register => {
             let row = row(provider, dice);
-            telling.as_certifier(Command::RegisterProvider { id: Some(id(provider)?), row })?;
-            let year = telling.today().to_civil().year();
-            certificates(telling, provider, year)
+            recorder.as_certifier(Command::RegisterProvider { id: Some(id(provider)?), row })?;
+            let year = recorder.today().to_civil().year();
+            certificates(recorder, provider, year)
         }
-        Report::Certificates(year) => certificates(telling, provider, year),
-        Report::Suspension(kind, days) => open(telling, provider, kind, days, None),
+        Report::Certificates(year) => certificates(recorder, provider, year),
+        Report::Suspension(kind, days) => open(recorder, provider, kind, days, None),
     }
 }
 
 /// Certificates are dated 31 December. What DMH runs itself needs none to qualify.
-fn certificates(telling: &mut Telling<'_, '_, '_>, provider: u32, year: i16) -> Result<(), GenerateError> {
-    let begins = telling.today().to_civil().year() == telling.begins_on().to_civil().year()
-        && year == telling.today().to_civil().year();
+fn certificates(recorder: &mut Recorder<'_, '_, '_>, provider: u32, year: i16) -> Result<(), GenerateError> {
+    let begins = recorder.today().to_civil().year() == recorder.begins_on().to_civil().year()
+        && year == recorder.today().to_civil().year();
     // The first certificates reach back to before the records that are brought over.
     let from = if begins { date(2000, 1, 1) } else { date(year, 1, 1) };
     let days = Period::from_inclusive(Day::from_civil(from), None);
     let valid_through = Some(Day::from_civil(date(year, 12, 31)));
     match basis(provider) {
-        Some(DmhOperated) if begins => open(telling, provider, Qualified(DmhOperated), days, None)?,
+        Some(DmhOperated) if begins => open(recorder, provider, Qualified(DmhOperated), days, None)?,
         Some(DmhOperated) => {}
-        Some(basis) => open(telling, provider, Qualified(basis), days, valid_through)?,
+        Some(basis) => open(recorder, provider, Qualified(basis), days, valid_through)?,
         None => return Ok(()),
     }
-    open(telling, provider, PeerServiceCertified, days, valid_through)
+    open(recorder, provider, PeerServiceCertified, days, valid_through)
 }
 
 fn open(
-    telling: &mut Telling<'_, '_, '_>,
+    recorder: &mut Recorder<'_, '_, '_>,
     provider: u32,
     kind: ProviderPeriodKind,
     days: Period,
     valid_through: Option<Day>,
 ) -> Result<(), GenerateError> {
     let provider = id(provider)?;
-    telling.as_certifier(Command::OpenProviderPeriod { provider, kind, days, valid_through }).map(drop)
+    recorder.as_certifier(Command::OpenProviderPeriod { provider, kind, days, valid_through }).map(drop)
 }
 
 fn row(provider: u32, dice: &mut Rng) -> ProviderRow {

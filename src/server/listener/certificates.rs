@@ -1,5 +1,5 @@
-//! The certificate that the server shows, its key, and the authority whose clients it believes: read together, and taken
-//! only if they hold together.
+//! The certificate that the server shows, its key, and the authority whose clients it believes: read together, and
+//! taken only if they hold together.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -139,7 +139,7 @@ impl CertificateFiles {
             None => builder.with_no_client_auth(),
             Some(path) => {
                 let roots = Arc::new(read_authorities(path)?);
-                // Optional here, since a token is the alternative: the entrance refuses whoever shows neither.
+                // Optional here, since a token is the alternative: admission refuses a caller that shows neither.
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).allow_unauthenticated();
                 let verifier = verifier.build().map_err(|source| bad_authority(path, source))?;
                 builder.with_client_cert_verifier(verifier)
@@ -147,14 +147,14 @@ impl CertificateFiles {
         };
         let mut tls = builder.with_single_cert(chain, key).map_err(unusable)?;
         tls.alpn_protocols = vec![b"h2".to_vec()];
-        // Every connection shows its certificate anew. A session that is taken up again would not, and gRPC keeps its
-        // connections for so long that there is nothing to gain.
+        // Every connection shows its certificate. A resumed session would not, and gRPC keeps its connections for so
+        // long that there is nothing to gain.
         tls.session_storage = Arc::new(NoServerSessionStorage {});
         tls.send_tls13_tickets = 0;
         Ok(Certificates { tls: Arc::new(tls), expires })
     }
 
-    /// Every file, for whoever watches them.
+    /// Every file, to be watched.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         [&self.certificate, &self.key].into_iter().chain(&self.client_ca).map(PathBuf::as_path)
     }

@@ -1,5 +1,5 @@
 //! The thread that shakes hands. Strangers cost more there than anywhere else, so all of them have one thread, which
-//! stands back when there are calls to answer.
+//! has a lower priority than calls.
 
 use std::io;
 

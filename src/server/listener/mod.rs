@@ -53,12 +53,12 @@ pub(super) struct Listener {
     pub shares: Quotas,
 }
 
-/// The strangers' ends to be told to go, the oldest first.
+/// The senders that close strangers, the oldest first.
 type Strangers = VecDeque<oneshot::Sender<()>>;
 
 impl Listener {
-    /// Gives the connections that come to the workers, from now on until these take no more. `alive` is dropped when none
-    /// are taken any more, also where that breaks off.
+    /// Gives the connections that come to the workers, from now on until these take no more. `alive` is dropped when
+    /// none are taken any more, also where that breaks off.
     pub(super) fn open(self, listener: TcpListener, workers: Workers, alive: impl Send + 'static) -> io::Result<()> {
         let handshakes = Handshakes::start()?;
         tokio::spawn(async move {
@@ -148,7 +148,7 @@ impl Listener {
         stream.set_nodelay(true)?;
         let Some(tls) = &self.tls else {
             let peer = Peer::new(address, None);
-            // Where connections are counted, the first call tells whose this one is.
+            // Where connections are counted, the first call shows whose this one is.
             if self.shares.limits().connections.is_none() {
                 peer.seat_without_limit();
             }
@@ -183,7 +183,7 @@ fn on_worker(
     Ok((TcpStream::from_std(stream)?, Stranger::new(STRANGERS_TIME, shown_out)))
 }
 
-/// Makes room for another stranger, and gives what it is told to go by.
+/// Makes room for another stranger. Its connection is closed when the receiver gets a message.
 fn another(strangers: &mut Strangers) -> oneshot::Receiver<()> {
     if strangers.len() >= MOST_STRANGERS {
         strangers.retain(|stranger| !stranger.is_closed());
@@ -286,8 +286,8 @@ mod tests {
         there.push(another(&mut strangers));
         assert!(there.iter_mut().all(|stranger| stranger.try_recv().is_err()), "nobody had to go");
         there.push(another(&mut strangers));
-        let told: Vec<_> = there.iter_mut().map(|stranger| stranger.try_recv().is_ok()).collect();
-        assert_eq!(told.iter().position(|told| *told), Some(0));
-        assert_eq!(told.iter().filter(|told| **told).count(), 1);
+        let closed: Vec<_> = there.iter_mut().map(|stranger| stranger.try_recv().is_ok()).collect();
+        assert_eq!(closed.iter().position(|closed| *closed), Some(0));
+        assert_eq!(closed.iter().filter(|closed| **closed).count(), 1);
     }
 }

@@ -1,5 +1,5 @@
-//! Certificates and the list of clients, taken anew on SIGHUP and when their files change. What does not hold together
-//! is not taken, and the log says why; what was taken before stays. Connections live on.
+//! Certificates and the list of clients, read again on SIGHUP and when their files change. Files that do not fit
+//! together are not used, and the log says why; what was in use stays. Connections are kept.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -23,7 +23,7 @@ use crate::telemetry::metrics::Metrics;
 /// How often the files are looked at.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Whoever renews a certificate should have done so by now.
+/// How long before its end a certificate should be renewed.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// How often that is looked at.
@@ -68,8 +68,8 @@ impl Seen {
 }
 
 impl Watch {
-    /// Reads them for the first time. What changes from now on, and a SIGHUP from now on, is not missed, however long it
-    /// takes until they are kept up with.
+    /// Reads them for the first time. What changes from now on, and a SIGHUP from now on, is not missed, however long
+    /// it takes until they are kept up with.
     pub(in crate::server) fn begin(files: &Access, metrics: &Arc<Metrics>) -> Result<Watch, ServeError> {
         let hangup = signal(SignalKind::hangup()).map_err(ServeError::Hangup)?;
         let certificates = Seen::taken(look(files.certificates.paths()));
@@ -109,7 +109,7 @@ impl Watch {
                 self.clients.taken = now;
                 self.take_clients();
             }
-            self.expiry.tell(clock::now());
+            self.expiry.warn(clock::now());
         }
     }
 
@@ -190,7 +190,7 @@ impl Expiry {
         }
     }
 
-    fn tell(&mut self, now: Timestamp) {
+    fn warn(&mut self, now: Timestamp) {
         let expires = self.expires;
         match self.look(now) {
             Some(Expires::Soon) => {

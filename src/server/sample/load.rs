@@ -1,9 +1,9 @@
-//! Telling what happened to the people of the sample, as their employers and the registrar would report it.
+//! Recording what happened to the people of the sample, as their employers and the registrar would report it.
 
 use jiff::civil::date;
 
 use super::people::{Event, PEOPLE, Person};
-use super::{SampleError, SamplePerson, Teller};
+use super::{Recorder, SampleError, SamplePerson};
 use crate::domain::command::{Command, IssueCredential, WhichJob, Who};
 use crate::domain::day::{Day, Period};
 use crate::domain::evaluation::{Application, Education, ExamAttempt, LivedExperience, Training};
@@ -15,34 +15,34 @@ use crate::registry::Resource;
 use Designation::{AdultAndRecovery, RecoveryOnly};
 use Event::{Acted, Certified, Died, Hired, Inactive, Left, Limited, Renamed, Renewed, Suspended};
 
-/// Puts every person on file, and tells what happened to them.
-pub(super) async fn tell(teller: &mut Teller<'_>) -> Result<Vec<SamplePerson>, SampleError> {
+/// Puts every person on file, and records what happened to them.
+pub(super) async fn record(recorder: &mut Recorder<'_>) -> Result<Vec<SamplePerson>, SampleError> {
     let mut people = Vec::with_capacity(PEOPLE.len());
     for person in &PEOPLE {
-        people.push(Told::register(teller, person).await?.tell_all(person).await?);
+        people.push(Registered::register(recorder, person).await?.record_events(person).await?);
     }
     Ok(people)
 }
 
 /// A person on file, with what later steps need of earlier ones.
-struct Told<'t, 'a> {
-    teller: &'t mut Teller<'a>,
+struct Registered<'t, 'a> {
+    recorder: &'t mut Recorder<'a>,
     specialist: SpecialistId,
     credential: Option<CredentialNumber>,
     term_last_day: Option<Day>,
     jobs: Vec<(&'static str, EmploymentId)>,
 }
 
-impl<'t, 'a> Told<'t, 'a> {
-    async fn register(teller: &'t mut Teller<'a>, person: &Person) -> Result<Self, SampleError> {
+impl<'t, 'a> Registered<'t, 'a> {
+    async fn register(recorder: &'t mut Recorder<'a>, person: &Person) -> Result<Self, SampleError> {
         let name = name(person, person.family);
         let birth_date = Day::from_civil(person.born);
-        let registered = teller.as_registrar(Command::RegisterSpecialist { name, birth_date }).await?;
-        let Resource::Specialist(known) = registered else { return Err(teller.no_id()) };
-        Ok(Told { teller, specialist: known.id, credential: None, term_last_day: None, jobs: Vec::new() })
+        let registered = recorder.as_registrar(Command::RegisterSpecialist { name, birth_date }).await?;
+        let Resource::Specialist(known) = registered else { return Err(recorder.no_id()) };
+        Ok(Registered { recorder, specialist: known.id, credential: None, term_last_day: None, jobs: Vec::new() })
     }
 
-    async fn tell_all(mut self, person: &Person) -> Result<SamplePerson, SampleError> {
+    async fn record_events(mut self, person: &Person) -> Result<SamplePerson, SampleError> {
         for event in person.events {
             match event {
                 Hired(provider, days_ago) => self.hire(provider, *days_ago).await?,
@@ -56,7 +56,7 @@ impl<'t, 'a> Told<'t, 'a> {
                 Inactive(days_ago) => self.open(CredentialPeriodKind::Inactive, *days_ago).await?,
                 Acted(act, days_ago) => self.act(*act, *days_ago).await?,
                 Died(days_ago) => {
-                    let death_date = self.teller.days_ago(*days_ago);
+                    let death_date = self.recorder.days_ago(*days_ago);
                     self.report(Command::RecordDeath { specialist: self.specialist, death_date }).await?;
                 }
                 Renamed(family) => {
@@ -70,14 +70,14 @@ impl<'t, 'a> Told<'t, 'a> {
 
     /// The registrar's report, with what is to be remembered of it.
     async fn report(&mut self, command: Command) -> Result<(), SampleError> {
-        if let Resource::Credential(timeline) = self.teller.as_registrar(command).await? {
+        if let Resource::Credential(timeline) = self.recorder.as_registrar(command).await? {
             self.credential = Some(timeline.number);
             self.term_last_day = timeline.term_last_day;
         }
         Ok(())
     }
 
-    /// The employer tells of its own staff. Once there is a credential, so late a report would be the registrar's.
+    /// The employer reports its own staff. Once there is a credential, so late a report would be the registrar's.
     async fn hire(&mut self, provider: &'static str, days_ago: i32) -> Result<(), SampleError> {
         let id: ProviderId = provider.parse()?;
         let command = Command::StartEmployment {
@@ -85,31 +85,31 @@ impl<'t, 'a> Told<'t, 'a> {
             provider: id.clone(),
             position: "Peer support specialist".to_owned(),
             supervised: true,
-            days: Period::from_inclusive(self.teller.days_ago(days_ago), None),
+            days: Period::from_inclusive(self.recorder.days_ago(days_ago), None),
         };
         let started = match self.credential {
-            None => self.teller.as_provider(id, command).await?,
-            Some(_) => self.teller.as_registrar(command).await?,
+            None => self.recorder.as_provider(id, command).await?,
+            Some(_) => self.recorder.as_registrar(command).await?,
         };
-        let Resource::Employments(jobs) = started else { return Err(self.teller.no_id()) };
+        let Resource::Employments(jobs) = started else { return Err(self.recorder.no_id()) };
         self.jobs.extend(jobs.into_iter().map(|reported| (provider, reported.job.employment)));
         Ok(())
     }
 
     async fn leave(&mut self, provider: &'static str, days_ago: i32) -> Result<(), SampleError> {
         let job = self.jobs.iter().find(|(employer, _)| *employer == provider);
-        let (_, employment) = job.ok_or_else(|| self.teller.no_id())?;
+        let (_, employment) = job.ok_or_else(|| self.recorder.no_id())?;
         let command = Command::EndEmployment {
             job: WhichJob::Employment(*employment),
-            last_day: self.teller.days_ago(days_ago),
+            last_day: self.recorder.days_ago(days_ago),
             reason: EmploymentEndReason::Resigned,
         };
-        self.teller.as_provider(provider.parse()?, command).await?;
+        self.recorder.as_provider(provider.parse()?, command).await?;
         Ok(())
     }
 
     async fn certify(&mut self, days_ago: i32, designations: &[Designation]) -> Result<(), SampleError> {
-        let effective_from = self.teller.days_ago(days_ago);
+        let effective_from = self.recorder.days_ago(days_ago);
         self.report(Command::IssueCredential(IssueCredential {
             specialist: self.specialist,
             application: application(effective_from, designations),
@@ -123,7 +123,7 @@ impl<'t, 'a> Told<'t, 'a> {
 
     /// Renews whatever ended by now, or soon will: no term of the sample ends within the notice.
     async fn renew(&mut self) -> Result<(), SampleError> {
-        let soon = self.teller.today.plus(180);
+        let soon = self.recorder.today.plus(180);
         while self.term_last_day.is_some_and(|last_day| last_day < soon) {
             self.report(Command::RenewCredential {
                 credential: self.number()?,
@@ -137,17 +137,17 @@ impl<'t, 'a> Told<'t, 'a> {
     }
 
     async fn open(&mut self, kind: CredentialPeriodKind, days_ago: i32) -> Result<(), SampleError> {
-        let days = Period::from_inclusive(self.teller.days_ago(days_ago), None);
+        let days = Period::from_inclusive(self.recorder.days_ago(days_ago), None);
         self.report(Command::OpenCredentialPeriod { credential: self.number()?, kind, days }).await
     }
 
     async fn act(&mut self, act: Act, days_ago: i32) -> Result<(), SampleError> {
-        let effective_from = self.teller.days_ago(days_ago);
+        let effective_from = self.recorder.days_ago(days_ago);
         self.report(Command::Act { credential: self.number()?, act, effective_from }).await
     }
 
     fn number(&self) -> Result<CredentialNumber, SampleError> {
-        self.credential.ok_or_else(|| self.teller.no_id())
+        self.credential.ok_or_else(|| self.recorder.no_id())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The sample data of a development server: a small invented registry with something of everything.
 //!
-//! Nobody in it exists, and no provider. It is told as agencies would tell it, one command after another, with dates
-//! counted back from today, so that it shows the same on any day; and its ids are the same on every machine.
+//! Nobody in it exists, and no provider. It is recorded as agencies would report it, one command after another, with
+//! dates counted back from today, so that it shows the same on any day; and its ids are the same on every machine.
 
 mod load;
 mod people;
@@ -17,7 +17,7 @@ use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::{CredentialNumber, NotAnId, ProviderId, SpecialistId};
 use crate::registry::{Content, Numbers, Registry, Resource, Submission, SubmitError};
 
-/// A person of the sample, for whoever wants to look one up.
+/// A person of the sample, to look up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SamplePerson {
     /// What the person is an example of.
@@ -28,7 +28,7 @@ pub struct SamplePerson {
     pub credential: Option<CredentialNumber>,
 }
 
-/// The sample could not be told to its end.
+/// The sample could not be recorded to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
     /// The registry did not accept a step.
@@ -52,9 +52,9 @@ pub enum SampleError {
 
 /// Tells the whole sample to an empty registry, and says whom to look up.
 pub async fn load(registry: &Registry) -> Result<Vec<SamplePerson>, SampleError> {
-    let mut teller = Teller { registry, today: registry.head().today, step: 0, seed: 0 };
-    providers::tell(&mut teller).await?;
-    let people = load::tell(&mut teller).await?;
+    let mut recorder = Recorder { registry, today: registry.head().today, step: 0, seed: 0 };
+    providers::record(&mut recorder).await?;
+    let people = load::record(&mut recorder).await?;
     for person in &people {
         let credential = person.credential.map(tracing::field::display);
         tracing::info!(event = "sample_person", credential, specialist = %person.specialist, shows = person.shows, "sample");
@@ -62,8 +62,8 @@ pub async fn load(registry: &Registry) -> Result<Vec<SamplePerson>, SampleError>
     Ok(people)
 }
 
-/// Who tells the sample.
-struct Teller<'a> {
+/// Records the sample.
+struct Recorder<'a> {
     registry: &'a Registry,
     today: Day,
     step: u64,
@@ -71,12 +71,12 @@ struct Teller<'a> {
     seed: u64,
 }
 
-impl Teller<'_> {
+impl Recorder<'_> {
     fn days_ago(&self, days: i32) -> Day {
         self.today.plus(-days)
     }
 
-    async fn tell(&mut self, client: String, role: Role, command: Command) -> Result<Resource, SampleError> {
+    async fn record(&mut self, client: String, role: Role, command: Command) -> Result<Resource, SampleError> {
         self.step += 1;
         let step = self.step;
         // How many renewals there are depends on the day, and no id may.
@@ -98,15 +98,15 @@ impl Teller<'_> {
     }
 
     async fn as_certifier(&mut self, command: Command) -> Result<Resource, SampleError> {
-        self.tell("sample-certifier".to_owned(), Role::Certifier, command).await
+        self.record("sample-certifier".to_owned(), Role::Certifier, command).await
     }
 
     async fn as_registrar(&mut self, command: Command) -> Result<Resource, SampleError> {
-        self.tell("sample-registrar".to_owned(), Role::Registrar, command).await
+        self.record("sample-registrar".to_owned(), Role::Registrar, command).await
     }
 
     async fn as_provider(&mut self, provider: ProviderId, command: Command) -> Result<Resource, SampleError> {
-        self.tell(format!("sample-{provider}"), Role::Provider(provider), command).await
+        self.record(format!("sample-{provider}"), Role::Provider(provider), command).await
     }
 
     fn no_id(&self) -> SampleError {

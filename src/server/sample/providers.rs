@@ -4,7 +4,7 @@
 
 use jiff::civil::date;
 
-use super::{SampleError, Teller};
+use super::{Recorder, SampleError};
 use crate::domain::command::Command;
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{
@@ -143,12 +143,12 @@ const PROVIDERS: [Provider; 9] = [
 ];
 
 /// Puts every provider on file, with its certificates and suspensions.
-pub(super) async fn tell(teller: &mut Teller<'_>) -> Result<(), SampleError> {
+pub(super) async fn record(recorder: &mut Recorder<'_>) -> Result<(), SampleError> {
     for provider in &PROVIDERS {
         let id: ProviderId = provider.id.parse()?;
-        teller.as_certifier(Command::RegisterProvider { id: Some(id.clone()), row: row(provider) }).await?;
-        for (kind, days, valid_through) in periods(provider, teller.today) {
-            teller
+        recorder.as_certifier(Command::RegisterProvider { id: Some(id.clone()), row: row(provider) }).await?;
+        for (kind, days, valid_through) in periods(provider, recorder.today) {
+            recorder
                 .as_certifier(Command::OpenProviderPeriod { provider: id.clone(), kind, days, valid_through })
                 .await?;
         }

@@ -1,4 +1,4 @@
-//! The sample, told to a registry in a directory of its own.
+//! The sample, recorded in a registry of its own.
 
 use tempfile::TempDir;
 
@@ -12,14 +12,14 @@ use crate::store::{OpenMode, StoreOptions};
 use Standing::{Current, Deceased, Inactive, Lapsed, Limited, Retired, RevokedLossOfEmployment as Revoked, Suspended};
 use Verdict::{Confirmed, ConfirmedWithLimits, NotConfirmed, Undetermined};
 
-struct Told {
+struct Sample {
     registry: Registry,
     people: Vec<SamplePerson>,
     _directory: TempDir,
 }
 
-impl Told {
-    async fn on(today: &str) -> Told {
+impl Sample {
+    async fn on(today: &str) -> Sample {
         let directory = tempfile::tempdir().unwrap();
         let options = Options {
             data_dir: directory.path().to_owned(),
@@ -31,7 +31,7 @@ impl Told {
         };
         let Opened { registry, .. } = Registry::open(options, &mut |_| {}).unwrap();
         let people = load(&registry).await.unwrap();
-        Told { registry, people, _directory: directory }
+        Sample { registry, people, _directory: directory }
     }
 
     /// How a person's credential stands today, and the verdict on it; with a provider, on a claim by that one.
@@ -45,8 +45,8 @@ impl Told {
         };
         let snapshot = self.registry.pin_head();
         let today = snapshot.day_asked(None).unwrap();
-        let tell = |answer: &Answer<'_>| (answer.finding.standing.unwrap(), answer.finding.verdict);
-        snapshot.answer(&ask, today, provider.is_some(), tell).await.unwrap()
+        let shown = |answer: &Answer<'_>| (answer.finding.standing.unwrap(), answer.finding.verdict);
+        snapshot.answer(&ask, today, provider.is_some(), shown).await.unwrap()
     }
 }
 
@@ -84,12 +84,12 @@ async fn the_sample_shows_the_same_on_any_day() {
         ("revoked on loss of employment", Revoked, NotConfirmed),
     ];
     for today in DAYS {
-        let told = Told::on(today).await;
-        let certified: Vec<_> = told.people.iter().filter(|person| person.credential.is_some()).collect();
-        assert_eq!((certified.len(), told.people.len()), (expected.len(), expected.len() + 1));
+        let sample = Sample::on(today).await;
+        let certified: Vec<_> = sample.people.iter().filter(|person| person.credential.is_some()).collect();
+        assert_eq!((certified.len(), sample.people.len()), (expected.len(), expected.len() + 1));
         for (person, (shows, standing, verdict)) in certified.into_iter().zip(expected) {
             assert_eq!(person.shows, shows);
-            assert_eq!(told.ask(person, None).await, (standing, verdict), "{shows} on {today}");
+            assert_eq!(sample.ask(person, None).await, (standing, verdict), "{shows} on {today}");
         }
     }
 }
@@ -106,16 +106,16 @@ async fn a_claim_depends_on_the_provider_that_bills() {
         ("limited", "blackjack-hill", ConfirmedWithLimits),
     ];
     for today in DAYS {
-        let told = Told::on(today).await;
+        let sample = Sample::on(today).await;
         for (shows, provider, verdict) in expected {
-            let person = told.people.iter().find(|person| person.shows == shows).unwrap();
-            assert_eq!(told.ask(person, Some(provider)).await.1, verdict, "{shows}, {provider} on {today}");
+            let person = sample.people.iter().find(|person| person.shows == shows).unwrap();
+            assert_eq!(sample.ask(person, Some(provider)).await.1, verdict, "{shows}, {provider} on {today}");
         }
     }
 }
 
 #[tokio::test]
 async fn the_sample_has_the_same_ids_on_any_day() {
-    let [early, late] = [Told::on("2026-03-02").await, Told::on("2027-08-30").await];
+    let [early, late] = [Sample::on("2026-03-02").await, Sample::on("2027-08-30").await];
     assert_eq!(early.people, late.people);
 }

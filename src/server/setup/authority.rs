@@ -41,7 +41,7 @@ impl Authority {
     /// A new one, with its own certificate and key.
     pub(super) fn make(now: Timestamp) -> Result<(Authority, Pair), rcgen::Error> {
         let mut params = CertificateParams::default();
-        // Two authorities are told apart by their names, also where both are believed.
+        // Two authorities differ by their names, also where both are trusted.
         params.distinguished_name.push(DnType::CommonName, format!("cpss-registry authority {now:.0}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

@@ -77,12 +77,12 @@ fn what_does_not_hold_together_is_refused_with_its_place() {
     std::fs::copy(second.join("server.key"), first.join("server.key")).unwrap();
     let list = files::read(&first.join(CLIENTS)).unwrap();
     std::fs::write(first.join(CLIENTS), list.replace("role = \"registrar\"", "role = \"king\"")).unwrap();
-    let told = config(&first).unwrap_err();
+    let mistakes = config(&first).unwrap_err();
     assert!(
-        told[0].contains("config.toml:4: ") && told[0].contains("is not the key of the certificate in "),
-        "{told:?}"
+        mistakes[0].contains("config.toml:4: ") && mistakes[0].contains("is not the key of the certificate in "),
+        "{mistakes:?}"
     );
-    assert!(told[1].contains("clients.toml:13: `king` is no role"), "{told:?}");
+    assert!(mistakes[1].contains("clients.toml:13: `king` is no role"), "{mistakes:?}");
 
     let copy = |from: PathBuf, to: PathBuf| std::fs::write(to, std::fs::read(from).unwrap()).unwrap();
     copy(first.join("server.crt"), first.join("server.key"));

@@ -215,10 +215,10 @@ pub(super) fn in_time<T: Send + 'static>(
     within: Duration,
     work: impl FnOnce() -> Result<T, AuditFileError> + Send + 'static,
 ) -> Result<T, AuditFileError> {
-    let (tell, told) = channel();
-    let work = move || tell.send(work()).unwrap_or_default();
+    let (sender, receiver) = channel();
+    let work = move || sender.send(work()).unwrap_or_default();
     thread::Builder::new().name("audit check".to_owned()).spawn(work).map_err(AuditFileError::NoThread)?;
-    told.recv_timeout(within).unwrap_or_else(|error| match error {
+    receiver.recv_timeout(within).unwrap_or_else(|error| match error {
         RecvTimeoutError::Timeout => Err(AuditFileError::Blocked { path: path.to_owned(), within }),
         RecvTimeoutError::Disconnected => Err(unwritable(path)(io::Error::other("the check broke off"))),
     })

@@ -44,7 +44,7 @@ const STALLED: Duration = Duration::from_millis(700);
 /// A credential's number as it is written: `CPS-7K3M-9QRT-X`.
 pub type Number = [u8; 15];
 
-/// Whoever asks, by the name it has in the list of clients. Shared, so that a message costs no copy of it.
+/// The client that asks, by its name in the list of clients. Shared, so that a message costs no copy of it.
 pub trait Client: Send + Sync {
     /// The name.
     fn name(&self) -> &str;
@@ -107,9 +107,9 @@ struct Shared {
     queue: Mutex<Queue>,
     /// The thread that writes, to be woken.
     thread: OnceLock<Thread>,
-    /// Asked for by every question; `told` says the same to those who wait for it.
+    /// Read by every question. `watched` has the same value for those who wait for a change.
     is_writable: AtomicBool,
-    told: watch::Sender<bool>,
+    watched: watch::Sender<bool>,
     is_closing: AtomicBool,
 }
 
@@ -117,7 +117,7 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     entries: Vec<Entry>,
-    /// Told once everything taken with them, and before them, is written (true), or cannot be (false).
+    /// Answered once everything taken with them, and before them, is written (true), or cannot be (false).
     waiting: Vec<oneshot::Sender<bool>>,
 }
 
@@ -128,7 +128,7 @@ impl Queue {
 }
 
 impl Audit {
-    /// Opens the file, proves that it can be written, and starts the thread that writes to it. `now` tells the time of
+    /// Opens the file, proves that it can be written, and starts the thread that writes to it. `now` gives the time of
     /// a line. The thread drops `alive` when it ends, for whatever reason.
     pub fn start(
         place: Place,
@@ -149,7 +149,7 @@ impl Audit {
             queue: Mutex::default(),
             thread: OnceLock::new(),
             is_writable: AtomicBool::new(true),
-            told: watch::Sender::new(true),
+            watched: watch::Sender::new(true),
             is_closing: AtomicBool::new(false),
         });
         let thread = writer::start(sink, Arc::clone(&shared), now, alive)?;
@@ -174,7 +174,7 @@ impl Audit {
 
     /// Whether reads can be written down, now and from now on.
     pub fn watch(&self) -> watch::Receiver<bool> {
-        self.shared.told.subscribe()
+        self.shared.watched.subscribe()
     }
 }
 
@@ -238,7 +238,7 @@ impl Shared {
     fn set_writable(&self, is_writable: bool) -> bool {
         let is_news = self.is_writable.swap(is_writable, Ordering::AcqRel) != is_writable;
         if is_news {
-            self.told.send_replace(is_writable);
+            self.watched.send_replace(is_writable);
         }
         is_news
     }

@@ -49,7 +49,7 @@ fn lines(path: &Path) -> Vec<serde_json::Value> {
 
 /// Waits until the audit says that it can be written, or that it cannot.
 async fn wait(audit: &Audit, until: bool) {
-    audit.watch().wait_for(|told| *told == until).await.unwrap();
+    audit.watch().wait_for(|is_writable| *is_writable == until).await.unwrap();
 }
 
 async fn record(audit: &Audit) -> Result<(), Unwritable> {
@@ -248,8 +248,8 @@ async fn no_answer_goes_out_whose_line_a_full_disk_refuses() {
     let (audit, thread, (gate, written)) = start_gated();
     let asked: Vec<_> = (0..2000).map(|_| audit.report(question()).unwrap()).collect();
     gate.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
-    let told = futures_util::future::join_all(asked).await;
-    assert!(told.iter().all(|told| *told == Err(Unwritable)), "from the first one on");
+    let answered = futures_util::future::join_all(asked).await;
+    assert!(answered.iter().all(|answer| *answer == Err(Unwritable)), "from the first one on");
     assert_eq!(record(&audit).await, Err(Unwritable));
     gate.send(Ok(())).unwrap();
     wait(&audit, true).await;

@@ -13,7 +13,8 @@ use tokio::sync::oneshot;
 use super::file::Sink;
 use super::{Entry, Queue, Shared, line};
 
-/// How long the thread sleeps at most while nobody wakes it: then what is due is put on the disk, and the file is looked at.
+/// How long the thread sleeps at most while nobody wakes it: then what is due is put on the disk, and the file is
+/// looked at.
 const NAP: Duration = Duration::from_millis(250);
 
 /// How long it waits before a file that could not be written is tried again.
@@ -82,11 +83,11 @@ struct Stops(Arc<Shared>);
 impl Drop for Stops {
     fn drop(&mut self) {
         self.0.set_writable(false);
-        tell(self.0.queue().waiting.drain(..), false);
+        answer_all(self.0.queue().waiting.drain(..), false);
     }
 }
 
-fn tell(waiting: impl Iterator<Item = oneshot::Sender<bool>>, is_written: bool) {
+fn answer_all(waiting: impl Iterator<Item = oneshot::Sender<bool>>, is_written: bool) {
     for waiting in waiting {
         // A call that was given up meanwhile misses nothing.
         waiting.send(is_written).ok();
@@ -120,7 +121,7 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
     }
 
     /// Makes lines of what waits; while there are lines that could not be written, of nothing more. Whether there are
-    /// lines to be written, or calls to be told.
+    /// lines to be written, or calls to be answered.
     fn take(&mut self) -> bool {
         if self.lines.is_empty() {
             std::mem::swap(&mut *self.shared.queue(), &mut self.taken);
@@ -132,8 +133,8 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
         !self.lines.is_empty() || !self.taken.waiting.is_empty()
     }
 
-    /// Writes the lines, and tells those who wait. Questions are let through again as soon as the lines are in the file
-    /// and the queue has room.
+    /// Writes the lines, and answers the calls that wait. Questions are let through again as soon as the lines are in
+    /// the file and the queue has room.
     fn settle(&mut self) -> bool {
         let written = if self.lines.is_empty() { self.sink.ensure() } else { self.sink.append(self.lines.as_bytes()) };
         let is_written = written.is_ok();
@@ -153,10 +154,10 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
                         "the audit of reads cannot be written: questions about people are refused"
                     );
                 }
-                tell(self.shared.queue().waiting.drain(..), false);
+                answer_all(self.shared.queue().waiting.drain(..), false);
             }
         }
-        tell(self.taken.waiting.drain(..), is_written);
+        answer_all(self.taken.waiting.drain(..), is_written);
         is_written
     }
 }
