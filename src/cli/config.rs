@@ -90,7 +90,7 @@ impl ShowConfig {
     }
 }
 
-/// What people are told of a configuration with mistakes.
+/// The failure of a configuration with mistakes.
 pub(super) fn refused(mistakes: &[Mistake]) -> Failure {
     let count = mistakes.len();
     let head = format!("the configuration has {count} mistake{}", if count == 1 { "" } else { "s" });

@@ -12,7 +12,7 @@ pub fn weight(reason: Reason) -> Weight {
     standing::Reason::from_number(reason.into()).map_or(Weight::Information, standing::Reason::weight)
 }
 
-/// What a reason says. The list of reasons is open: one that this program does not know is told by its number.
+/// What a reason says. The list of reasons is open: one that this program does not know is shown by its number.
 pub fn reason(reason: Reason) -> &'static str {
     match reason {
         Reason::Unspecified => "No reason was given.",

@@ -1,4 +1,4 @@
-//! What people are told when a command fails.
+//! What a failed command prints.
 
 use std::error::Error;
 use std::fmt;
@@ -23,14 +23,14 @@ impl Failure {
     /// Something failed, for this reason and the reasons behind it.
     pub fn of(what: impl fmt::Display, error: &dyn Error) -> Failure {
         let mut line = format!("{what}: {error}");
-        let mut told = error.to_string();
+        let mut last = error.to_string();
         let mut source = error.source();
         while let Some(reason) = source {
             // Transports repeat the reason below them.
-            if !told.contains(&reason.to_string()) {
-                told = reason.to_string();
+            if !last.contains(&reason.to_string()) {
+                last = reason.to_string();
                 line.push_str(": ");
-                line.push_str(&told);
+                line.push_str(&last);
             }
             source = reason.source();
         }
@@ -57,8 +57,8 @@ impl Failure {
         self.is_usage
     }
 
-    /// The server refused or failed: in words, then the reason that programs decide on. What it cannot read was given to
-    /// the command.
+    /// The server refused or failed: in words, then the reason that programs decide on. What it cannot read was given
+    /// to the command.
     pub fn answered(status: &Status) -> Failure {
         let details = status.get_error_details();
         let code = Code::try_from(status.code() as i32).unwrap_or(Code::Unknown).as_str_name();
@@ -66,17 +66,17 @@ impl Failure {
         let reason = details.error_info().map_or(code, |info| info.reason.as_str());
         let message = status.message();
         let mut lines = vec![if message.is_empty() { reason.to_owned() } else { format!("{message} ({reason})") }];
-        let mut tell = |about: &str, description: &str| {
+        let mut add = |about: &str, description: &str| {
             // A message that says as much is not said again.
             if !message.contains(description) {
                 lines.push(format!("{about}: {description}"));
             }
         };
         if let Some(request) = details.bad_request() {
-            request.field_violations.iter().for_each(|v| tell(&v.field, &v.description));
+            request.field_violations.iter().for_each(|v| add(&v.field, &v.description));
         }
         if let Some(precondition) = details.precondition_failure() {
-            precondition.violations.iter().for_each(|v| tell(&v.subject, &v.description));
+            precondition.violations.iter().for_each(|v| add(&v.subject, &v.description));
         }
         if details.error_info().is_none() && message.contains(NOT_GRPC) {
             lines.push("what answers there is no registry: is it the right port?".to_owned());
@@ -128,8 +128,8 @@ mod tests {
             "this epoch was left",
         );
         let status = Status::with_error_details(tonic::Code::FailedPrecondition, "this epoch was left", details);
-        let told = Failure::answered(&status).to_string();
-        assert_eq!(told, "error: this epoch was left (HISTORY_CHANGED)\n");
+        let printed = Failure::answered(&status).to_string();
+        assert_eq!(printed, "error: this epoch was left (HISTORY_CHANGED)\n");
     }
 
     #[test]

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn off_a_terminal_each_tenth_is_told_once() {
+    fn off_a_terminal_each_tenth_is_printed_once() {
         let mut progress = Progress { on_terminal: false, doing: "", bar: None, tenths: 0 };
         let step = Step { doing: "copying", unit: Unit::Bytes, done: 0, total: 1000 };
         let lines: Vec<_> = (0..=1000).filter_map(|done| progress.line(Step { done, ..step })).collect();

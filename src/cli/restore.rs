@@ -38,7 +38,7 @@ Examples:
   cpss-registry restore /mnt/backup/cpss-2026-03-02 --data-dir /var/lib/cpss-registry
   cpss-registry restore /mnt/backup/cpss-2026-03-02 --data-dir ./as-it-was --to-revision 1800
 
-Clients that remember a position after the last revision kept are told HISTORY_CHANGED, with that revision.";
+Clients that remember a position after the last revision kept get HISTORY_CHANGED, with that revision.";
 
 #[derive(Serialize)]
 struct Report {

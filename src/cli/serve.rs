@@ -1,4 +1,4 @@
-//! `serve`: runs the service until it is told to stop.
+//! `serve`: runs the service until it is stopped.
 
 use std::net::SocketAddr;
 use std::task::Poll;
@@ -12,7 +12,8 @@ use super::{Outcome, config, print, print_json};
 use crate::server;
 use crate::server::config::{Config, Flags};
 
-/// Run the service: prints `listening on ADDR` once it accepts calls, and drains on SIGTERM; a second one cuts that short
+/// Run the service: prints `listening on ADDR` once it accepts calls, and drains on SIGTERM; a second one cuts that
+/// short
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Serve {
@@ -37,7 +38,7 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::of("cannot start", &error))?;
         let served = runtime.block_on(self.serve(config));
-        // Whoever has not ended by now, within the drain's deadline or while opening, is not waited for.
+        // A task that has not ended by now, within the drain's deadline or while opening, is not waited for.
         runtime.shutdown_background();
         served.map(|()| Outcome::Done)
     }
@@ -68,6 +69,6 @@ impl Serve {
 /// Every connection is a descriptor, and shells give a program 1024 of them unless it asks for those that it may have.
 fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
-    // Where it is refused, the door still copes with having no more.
+    // Where it is refused, the listener still copes with having no more.
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
 }

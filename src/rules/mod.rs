@@ -66,7 +66,7 @@ pub fn read(file: &str, content: &str) -> Result<RuleText, RuleError> {
     Ok(RuleText { set: parsed.into_rule_set(), file: file.to_owned(), content: content.to_owned(), digest })
 }
 
-/// The section or the key of the line that a mistake is told for. What is missing is missing from a section.
+/// The section or the key of the line that a mistake is reported for. What is missing is missing from a section.
 fn place<'a>(line: &'a str, what: &str) -> Option<&'a str> {
     let line = line.trim();
     if line.starts_with('[') {

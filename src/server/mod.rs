@@ -149,15 +149,15 @@ pub async fn run(
 ) -> Result<(), ServeError> {
     telemetry::log_to_stderr();
     let ops = Ops::new(&config.data_dir);
-    let (door, watch) = door(&config, &ops.metrics)?;
+    let (listener, watch) = configured_listener(&config, &ops.metrics)?;
     let health = ops.health.clone();
     let (stop, mut vital) = (watch::Sender::new(false), Vital::new());
     let ops_listener = listen(config.ops_listen).await?;
     let ops_server = ops.clone().serve(incoming(ops_listener));
     let ops_server = tokio::spawn(held(vital.part("ops port"), ops_server));
 
-    let listener = listen(config.listen).await?;
-    let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
+    let socket = listen(config.listen).await?;
+    let address = socket.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
     tokio::pin!(signals);
     let opened = tokio::select! {
         opened = open::open(&config) => opened?,
@@ -174,13 +174,13 @@ pub async fn run(
     ops.registry.store(Some(Arc::new(registry.clone())));
     let access = AccessLog::start(std::io::stderr(), clock::now, vital.part("access log"));
     let (access, access_thread) = access.map_err(ServeError::Access)?;
-    let admission = Admission::new(registry.clone(), door.identities.clone(), ops.metrics, access);
-    let limits = LimitsLayer::new(door.shares.clone(), door.identities.clone(), stop.subscribe());
+    let admission = Admission::new(registry.clone(), listener.identities.clone(), ops.metrics, access);
+    let limits = LimitsLayer::new(listener.shares.clone(), listener.identities.clone(), stop.subscribe());
     let (workers, threads) = start_workers(&health, &audit, &admission, &limits, &stop, &vital)?;
     let listening = Listening { address, surface: Surface::new(&audit, &admission, &limits) };
     // When it closes the registry is the last of its kind.
     drop(admission);
-    door.open(listener, workers, vital.part("door")).map_err(ServeError::Listener)?;
+    listener.open(socket, workers, vital.part("listener")).map_err(ServeError::Listener)?;
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
     health.set(Serving { questions: *audit.watch().borrow(), writes: registry.takes_writes().await });
     let watched = (registry.clone(), audit.watch(), health.clone());
@@ -256,14 +256,14 @@ async fn held<T>(alive: Alive, part: impl Future<Output = T>) -> T {
 }
 
 /// How connections are taken, and what keeps that up to date: nothing does on a development server.
-fn door(config: &Config, metrics: &Arc<Metrics>) -> Result<(Listener, Option<Watch>), ServeError> {
+fn configured_listener(config: &Config, metrics: &Arc<Metrics>) -> Result<(Listener, Option<Watch>), ServeError> {
     let shares = Quotas::new(config.limits());
     let Some(access) = config.access() else {
         return Ok((Listener { tls: None, identities: Identities::Dev, shares }, None));
     };
     let watch = Watch::begin(&access, metrics)?;
-    let door = Listener { tls: Some(Arc::clone(&watch.tls)), identities: watch.identities.clone(), shares };
-    Ok((door, Some(watch)))
+    let listener = Listener { tls: Some(Arc::clone(&watch.tls)), identities: watch.identities.clone(), shares };
+    Ok((listener, Some(watch)))
 }
 
 /// A worker for each core.

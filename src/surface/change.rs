@@ -27,7 +27,7 @@ use crate::registry::snapshot::KnownAt;
 /// How many credentials may be asked for by number.
 const MOST_CREDENTIALS: usize = 1000;
 
-/// How often a watcher hears something while there is nothing to tell: well within the 5 seconds of the contract.
+/// How often a watcher gets a message while there is no change: well within the 5 seconds of the contract.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
 
 #[tonic::async_trait]
@@ -80,7 +80,7 @@ impl ChangeService for Contract {
         let mut feed = self.feed(&asker, view, after).await?;
         self.note(&asker, "ChangeService/ListChanges", &self.registry.pin_head(), Found::default()).await?;
         let (mut messages, mut room) = (Vec::new(), Room::of_a_page());
-        let mut told = feed.position();
+        let mut sent = feed.position();
         while messages.len() < size
             && let Some(part) = feed.next(head).await.map_err(|error| unreadable(&error))?
         {
@@ -89,9 +89,9 @@ impl ChangeService for Contract {
                 break;
             }
             messages.push(message);
-            told = feed.position();
+            sent = feed.position();
         }
-        let next_page_token = if told.revision < head { page.token(&told) } else { String::new() };
+        let next_page_token = if sent.revision < head { page.token(&sent) } else { String::new() };
         let progress = Some(progress(&self.registry, head, &scope));
         Ok(Response::new(v1::ListChangesResponse { messages, next_page_token, progress }))
     }
@@ -115,7 +115,7 @@ impl Contract {
                 return Err(status::too_large(format!("at most {MOST_CREDENTIALS} credentials may be named")));
             }
             ChangesAbout::Credentials(numbers) => {
-                // In the order asked: which of several is told must not tell which of them are on file.
+                // In the order asked: which one is named must not reveal which of them are on file.
                 let is_hidden =
                     |number: &&CredentialNumber| own.is_some_and(|own| !self.registry.is_staff(own, **number));
                 if let Some(number) = numbers.iter().find(is_hidden) {
@@ -142,7 +142,7 @@ impl Contract {
     }
 }
 
-/// What a copy of a feed can answer about, as its reader is told with every sign of life.
+/// What a copy of a feed can answer about. Every progress message says it.
 struct Scope {
     designations_withheld: bool,
     provider_id: String,
@@ -161,12 +161,12 @@ struct Watch {
     feed: Feed,
     registry: Registry,
     published: watch::Receiver<Revision>,
-    /// When the next sign of life is due; none: as soon as all is told.
+    /// When the next sign of life is due; none: as soon as everything is sent.
     next_sign: Option<Instant>,
 }
 
 impl Watch {
-    /// What is told next: every part up to the head; then, at once and again and again, that this was all.
+    /// The next event: every part up to the head; then progress, at once and at intervals.
     async fn next(&mut self) -> Result<Event, Status> {
         loop {
             let head = *self.published.borrow_and_update();

@@ -1,13 +1,13 @@
 //! The use-case surface: every way in calls the services of the contract here, and cannot reach them otherwise.
 //!
-//! A listener hands a [`Call`] and the bytes of its messages to [`Surface::call`], and gets bytes or a status. Who calls,
-//! what the role may do, quotas, deadlines, what is left out of an answer, the audit of reads and the access log are
-//! inside, so that no listener can forget one of them.
+//! A listener hands a [`Call`] and the bytes of its messages to [`Surface::call`], and gets bytes or a status. Who
+//! calls, what the role may do, quotas, deadlines, what is left out of an answer, the audit of reads and the access log
+//! are inside, so that no listener can forget one of them.
 //!
 //! `admission` and `limits` decide about a call as a whole. [`decode`] turns requests into the domain's terms and names
 //! every field at fault; [`encode`] writes answers, and cannot fail; [`status`] is the one place that picks codes;
-//! `redaction` leaves out of an answer what is not the caller's to see. The services between them only say what is asked
-//! of the registry.
+//! `redaction` leaves out of an answer what is not the caller's to see. The services between them only say what is
+//! asked of the registry.
 
 mod admission;
 mod batch;
@@ -153,7 +153,7 @@ fn not_kept(error: &std::io::Error) -> Status {
     status::not_written(Duration::from_secs(1))
 }
 
-/// What a caller is told when stored facts cannot be read. The cause goes to the log.
+/// The status when stored facts cannot be read. The cause goes to the log.
 fn unreadable(error: &ReadError) -> Status {
     static UNREADABLE: Trouble = Trouble::new();
     if let Some(times) = UNREADABLE.met() {

@@ -59,7 +59,7 @@ impl Contract {
         self.hand_in(asker, method, asked, content, None).await?.await
     }
 
-    /// Hands in what was asked: what is handed in later is decided later. The future tells what becomes of it.
+    /// Submits a command: what is submitted later is decided later. The future gives the outcome.
     pub(super) async fn hand_in(
         &self,
         asker: &Asker,
@@ -81,7 +81,7 @@ impl Contract {
             let tags = |revision| Some(encode::epoch_tag(snapshot.epoch_of(revision)));
             let mut receipt = submitted.map_err(|error| refused(&named(error, &contract.tags()), request_id))?;
             if validate_only {
-                // What is only judged leaves nothing in the log, and tells as much.
+                // What is only judged leaves nothing in the log, and reveals as much.
                 let method = method.trim_start_matches("/ms.dmh.credential.v1.");
                 contract.note(&asker, method, &snapshot, Found::default()).await?;
             }
@@ -114,7 +114,7 @@ fn named(error: SubmitError, epochs: encode::EpochTags<'_>) -> SubmitError {
     }
 }
 
-/// What a caller is told when nothing was recorded, or when nobody knows.
+/// The status of a command that was not recorded, or of which nobody knows whether it was.
 pub(super) fn refused(error: &SubmitError, request_id: uuid::Uuid) -> Status {
     match error {
         SubmitError::Rejected(rejection) => status::rejected(rejection),

@@ -84,9 +84,9 @@ impl<M, Q> Encoder for PreencodedCodec<Preencoded<M>, Q> {
     type Item = Preencoded<M>;
     type Error = Status;
 
-    fn encode(&mut self, told: Preencoded<M>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.reserve(told.bytes.len());
-        buffer.put_slice(&told.bytes);
+    fn encode(&mut self, answer: Preencoded<M>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.reserve(answer.bytes.len());
+        buffer.put_slice(&answer.bytes);
         Ok(())
     }
 }

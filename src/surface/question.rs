@@ -13,7 +13,7 @@ use crate::proto::v1;
 use crate::registry::question::{Answer, Ask};
 use crate::registry::snapshot::Snapshot;
 
-/// How many questions of a batch or a stream are read before the first of them is answered. A batch gives way after so
+/// How many questions of a batch or a stream are read before the first of them is answered. A batch yields after this
 /// many.
 pub(super) const TOGETHER: usize = 16;
 
@@ -58,11 +58,11 @@ pub(super) trait Question: Send + Sync {
             let ask = self.ask();
             asker.check_provider_asked(place, snapshot, ask.provider.as_ref())?;
             let day = self.day(place, snapshot)?;
-            let tell = |found: &Answer<'_>| {
+            let encoded = |found: &Answer<'_>| {
                 self.write(found, snapshot, asker, wire, field);
                 ask.noted(found)
             };
-            snapshot.answer(ask, day, Self::IS_BILLING, tell).await.map_err(|error| unreadable(&error))
+            snapshot.answer(ask, day, Self::IS_BILLING, encoded).await.map_err(|error| unreadable(&error))
         }
     }
 }

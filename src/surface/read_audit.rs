@@ -54,7 +54,7 @@ impl Contract {
         }
     }
 
-    /// Writes down what was found, before it is told.
+    /// Writes down what was found, before it is answered.
     pub(super) async fn note(
         &self,
         asker: &Asker,

@@ -108,23 +108,24 @@ impl RecordService for Contract {
                 }
             }
         });
-        let told =
-            rows.buffered(ROWS).scan(None, |unrecorded, told| ready(Some(told.map(|told| behind(unrecorded, told)))));
-        Ok(Response::new(Box::pin(fair(told))))
+        let results = rows
+            .buffered(ROWS)
+            .scan(None, |unrecorded, result| ready(Some(result.map(|result| behind(unrecorded, result)))));
+        Ok(Response::new(Box::pin(fair(results))))
     }
 }
 
-/// What is told of a row behind one that could not be recorded, though nothing stood against it: it may have been refused
-/// for what would be there otherwise.
-fn behind(unrecorded: &mut Option<rpc::Status>, mut told: v1::ImportRecordsResponse) -> v1::ImportRecordsResponse {
-    if let Some(Outcome::Error(error)) = &mut told.result {
+/// The result of a row behind one that could not be recorded for a reason that is not its own: the row may have been
+/// refused because that one is missing.
+fn behind(unrecorded: &mut Option<rpc::Status>, mut response: v1::ImportRecordsResponse) -> v1::ImportRecordsResponse {
+    if let Some(Outcome::Error(error)) = &mut response.result {
         match (Code::from(error.code), unrecorded.as_ref()) {
             (Code::ResourceExhausted | Code::Unavailable, _) => *unrecorded = Some(error.clone()),
             (Code::InvalidArgument, _) | (_, None) => {}
             (_, Some(earlier)) => *error = earlier.clone(),
         }
     }
-    told
+    response
 }
 
 impl Contract {

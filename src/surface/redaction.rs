@@ -1,4 +1,4 @@
-//! Disclosure: what a caller is told, as the table of who may do what has it for the call at hand.
+//! Redaction: what a caller sees, by the table of who may do what, for the call at hand.
 //!
 //! The services work out answers whole and pass them through here; nothing else decides what is left out. Whatever is
 //! not the caller's to see is decided before it is read, so that it takes no longer to refuse than what is not on file.
@@ -34,15 +34,15 @@ pub(super) struct Asker {
     pub(super) request_id: RequestId,
 }
 
-/// What is shown of a receipt: how many changes it counts, and of how many people. Of what is left out nothing is counted
-/// either, unless the counts are what the caller may see.
+/// What is shown of a receipt: how many changes it counts, and of how many people. Of what is left out nothing is
+/// counted either, unless the counts are what the caller may see.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shown {
     pub(super) changes: u32,
     pub(super) foreseen: u32,
     pub(super) people: u32,
-    /// Whether it is of a job that was only judged, of somebody who is not the caller's staff: nothing is told then that
-    /// the caller did not say.
+    /// Whether it is of a job that was only judged, of somebody who is not the caller's staff: nothing is shown then
+    /// that the caller did not say.
     of_a_stranger: bool,
 }
 
@@ -81,8 +81,8 @@ impl Asker {
         }
     }
 
-    /// The same for a question. An identifier is the caller's own where it was so at the state of knowledge asked for. A
-    /// malformed identifier is a fault of the question, unless it is on file; a provider cannot learn whether another
+    /// The same for a question. An identifier is the caller's own where it was so at the state of knowledge asked for.
+    /// A malformed identifier is a fault of the question, unless it is on file; a provider cannot learn whether another
     /// provider has it.
     pub(super) fn check_provider_asked(
         &self,
@@ -115,8 +115,8 @@ impl Asker {
         }
     }
 
-    /// The answer to a question about a credential. It echoes the number that was asked about; of a holder that was asked
-    /// about it tells the number to those who reach the credential.
+    /// The answer to a question about a credential. It echoes the number that was asked about; of a holder that was
+    /// asked about it shows the number to those who reach the credential.
     pub(super) fn verification<'a>(
         &self,
         snapshot: &Snapshot,
@@ -139,36 +139,36 @@ impl Asker {
     /// A credential that the caller reaches.
     pub(super) fn credential(&self, timeline: &Timeline, as_of: Day) -> Option<v1::Credential> {
         self.holder().map(|holder| match holder {
-            Holder::Told => encode::credential(timeline, as_of),
+            Holder::Shown => encode::credential(timeline, as_of),
             Holder::LeftOut => encode::credential_without_holder(timeline, as_of),
         })
     }
 
-    /// Whether credentials are told with their holders; none: no credential is told.
+    /// Whether credentials are shown with their holders; none: no credential is shown.
     fn holder(&self) -> Option<Holder> {
         match self.right.fields {
-            Fields::All | Fields::OfAnEmployer => Some(Holder::Told),
+            Fields::All | Fields::OfAnEmployer => Some(Holder::Shown),
             Fields::OfAPayer => Some(Holder::LeftOut),
             Fields::Counts => None,
         }
     }
 
-    /// Whether only facts that the caller may amend are told.
+    /// Whether only facts that the caller may amend are shown.
     pub(super) fn sees_own_facts_only(&self) -> bool {
         self.right.rows != Rows::Everything
     }
 
-    /// Whose own staff alone is told of; none: everyone.
+    /// The provider whose own staff alone is shown; none: everyone.
     pub(super) fn own_staff_of(&self) -> Option<ProviderId> {
         self.own().filter(|_| self.right.rows != Rows::Everything).cloned()
     }
 
-    /// Whether designations are told.
+    /// Whether designations are shown.
     pub(super) fn sees_designations(&self) -> bool {
         matches!(self.right.fields, Fields::All | Fields::OfAnEmployer)
     }
 
-    /// A fact that the caller reaches. An employer is told the role of another who reported it, and no client's name.
+    /// A fact that the caller reaches. An employer sees the role of another who reported it, and no client's name.
     pub(super) fn fact(&self, reporter: &Reporter, fact: v1::Fact) -> v1::Fact {
         match self.right.fields {
             Fields::All => fact,

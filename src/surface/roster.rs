@@ -60,8 +60,8 @@ impl Roster {
             difference_count: differences.len() as u64,
             answer: Some(answer),
         };
-        let told = move |difference| Kind::Difference(self.told(difference, &tags));
-        let messages = differences.into_iter().map(told).chain([Kind::Summary(summary)]);
+        let difference = move |found| Kind::Difference(self.difference(found, &tags));
+        let messages = differences.into_iter().map(difference).chain([Kind::Summary(summary)]);
         messages.map(|kind| v1::ReconcileRosterResponse { kind: Some(kind) })
     }
 
@@ -100,7 +100,7 @@ impl Roster {
         jobs.chain(rows).collect()
     }
 
-    fn told(&self, difference: Difference, tags: EpochTags<'_>) -> v1::RosterDifference {
+    fn difference(&self, difference: Difference, tags: EpochTags<'_>) -> v1::RosterDifference {
         let employment = |job: usize| encode::employment(&self.jobs[job].0, &self.jobs[job].1, tags);
         let name = |job: usize| self.jobs[job].0.names.last().map(PersonName::spoken).unwrap_or_default();
         let row = |row: usize| self.rows[row].0.clone();

@@ -24,7 +24,7 @@ pub const DOMAIN: &str = "credential.dmh.ms.gov";
 /// The header that says which compression the server takes.
 const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
-/// The details travel in a header, for which common clients have 8 KiB; the faults told stay well below it.
+/// The details travel in a header, for which common clients have 8 KiB; the faults that are listed stay well below it.
 const FAULTS_BYTES: usize = 4096;
 
 /// The message that names the fields at fault has no more characters than this.
@@ -41,7 +41,7 @@ fn with_details(code: Code, reason: &str, message: impl Into<String>, mut detail
     Status::with_error_details(code, message, details)
 }
 
-/// What a caller is told when a command or a question is refused.
+/// The status of a refused command or question.
 pub fn rejected(rejection: &Rejection) -> Status {
     match rejection {
         Rejection::Invalid(faults) => invalid_argument(faults),
@@ -97,7 +97,7 @@ pub fn invalid_field(field: &str, description: &str) -> Status {
     invalid_argument(&[Violation::new(field, description)])
 }
 
-/// Something named is not on file, or not the caller's to see: the two are told alike.
+/// Something named is not on file, or not the caller's to see: the answer is the same.
 pub fn not_found(kind: &str, id: &str) -> Status {
     no_resource(kind, id, &format!("no such {kind}"))
 }
@@ -238,8 +238,8 @@ pub fn store_damaged() -> Status {
     status(Code::Unavailable, "STORE_DAMAGED", message)
 }
 
-/// The index has failed. The process ends and the next start makes the index again, as soon as the disk has room for it;
-/// until then only what is in memory is answered.
+/// The index has failed. The process ends and the next start makes the index again, as soon as the disk has room for
+/// it; until then only what is in memory is answered.
 pub fn index_failed() -> Status {
     let message = "the index is damaged, and the registry's next start makes it again: try again";
     try_later(Code::Unavailable, "STORE_DAMAGED", message, Duration::from_secs(1))
@@ -264,12 +264,12 @@ pub fn outcome_unknown() -> Status {
 
 /// Stored bytes fail their check.
 pub fn data_loss() -> Status {
-    status(Code::DataLoss, "STORED_BYTES_DAMAGED", "stored bytes fail their check: the operator has been told")
+    status(Code::DataLoss, "STORED_BYTES_DAMAGED", "stored bytes fail their check: the operator has been notified")
 }
 
 /// A fault of the registry's own.
 pub fn internal() -> Status {
-    status(Code::Internal, "INTERNAL", "the registry is at fault: the operator has been told")
+    status(Code::Internal, "INTERNAL", "the registry is at fault: the operator has been notified")
 }
 
 /// Nobody known calls.
@@ -303,7 +303,7 @@ pub fn of_transport(refused: Status) -> Status {
     if !refused.details().is_empty() {
         return refused;
     }
-    let mut told = match refused.code() {
+    let mut status = match refused.code() {
         Code::OutOfRange | Code::ResourceExhausted => too_large(refused.message()),
         Code::Internal => status(Code::InvalidArgument, "MALFORMED", "the message is not one of this method's request"),
         Code::Unimplemented if refused.message().is_empty() => no_such_method(),
@@ -313,9 +313,9 @@ pub fn of_transport(refused: Status) -> Status {
     };
     // What compression could be used.
     if let Some(accepted) = refused.metadata().get(ACCEPT_ENCODING) {
-        told.metadata_mut().insert(ACCEPT_ENCODING, accepted.clone());
+        status.metadata_mut().insert(ACCEPT_ENCODING, accepted.clone());
     }
-    told
+    status
 }
 
 /// The same status as a message, for an item of a batch or a stream: code, message and details.

@@ -1,6 +1,6 @@
-//! Streams of questions: one snapshot for the whole stream, an answer for each item in order, and no more in memory than
-//! two groups of items that have come together. A peer that reads slowly is asked for no more items: flow control does the
-//! rest. The answers of a group go out once the audit has its numbers; meanwhile the next group is answered.
+//! Streams of questions: one snapshot for the whole stream, an answer for each item in order, and no more in memory
+//! than two groups of items that have come together. A peer that reads slowly is asked for no more items: flow control
+//! does the rest. The answers of a group go out once the audit has its numbers; meanwhile the next group is answered.
 
 use std::collections::VecDeque;
 
@@ -23,8 +23,8 @@ use crate::proto::v1;
 use crate::registry::snapshot::Snapshot;
 use crate::telemetry::audit::{BatchSummary, Unwritable, Written};
 
-/// How many items, and about how many bytes of them, are taken in before the first of them is answered. The audit has one
-/// line for all of them.
+/// How many items, and about how many bytes of them, are taken in before the first of them is answered. The audit has
+/// one line for all of them.
 const GROUP: usize = 8 * TOGETHER;
 const GROUP_BYTES: usize = 16 * 1024;
 
@@ -125,9 +125,8 @@ impl<Q: Questions> Answering<Q> {
     }
 }
 
-/// Waits for an item, and takes those in that have come with it: a group, and few bytes. Giving it up while it waits loses
-/// no item. With them, if no more will come,
-/// how the stream ends behind them.
+/// Waits for an item, and takes those in that have come with it: a group, and few bytes. Giving it up while it waits
+/// loses no item. With them, if no more will come, how the stream ends behind them.
 async fn come_together<Q: Questions>(messages: &mut (impl Stream<Item = Result<Q, Status>> + Unpin)) -> Come<Q::Item> {
     let mut items = Vec::with_capacity(TOGETHER);
     let mut bytes = 0;
@@ -175,12 +174,12 @@ pub(super) async fn answered<Q: Questions>(
     let mut pinned = Wire::default();
     pinned.built(1, &v1::Pinned { epoch: snapshot.epoch.to_string(), revision: snapshot.revision.0 });
     let tally = contract.tally(&asker, Q::METHOD, &snapshot);
-    // The first error ends the stream; the counts are written down when the stream is let go of. In a box, because it is
-    // handed on with every answer.
+    // The first error ends the stream; the counts are written down when the stream is let go of. In a box, because it
+    // is handed on with every answer.
     let answering = Answering { questions, snapshot, asker, tally, ready: Ready::new(), answered: None };
     let answering = Box::new(answering);
     let answers = futures_util::stream::try_unfold(answering, |mut answering| async move {
-        Ok(answering.next().await?.map(|told| (told, answering)))
+        Ok(answering.next().await?.map(|answer| (answer, answering)))
     });
     let whole = tokio_stream::once(Ok(Preencoded::written(pinned))).chain(answers);
     Ok(Response::new(Box::pin(fair(whole))))
@@ -247,7 +246,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_for_an_item_that_has_not_come() {
         let mut messages = come(2, 8).chain(tokio_stream::pending());
-        let (items, end) = poll_immediate(come_together(&mut messages)).await.expect("nobody waits");
+        let (items, end) = poll_immediate(come_together(&mut messages)).await.expect("it is ready");
         assert_eq!((items.len(), end.is_some()), (2, false));
     }
 }

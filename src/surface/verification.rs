@@ -146,10 +146,10 @@ async fn on_file(snapshot: &Snapshot, asker: &Asker, number: CredentialNumber) -
     timeline.ok_or_else(not_found)
 }
 
-/// The fewest periods that tell the whole truth about a range.
+/// The fewest periods that say everything about a range.
 fn standing_periods(snapshot: &Snapshot, timeline: &Timeline, asked: Period) -> Vec<v1::StandingPeriod> {
     let records_begin = snapshot.rule_sets().and_then(RuleSets::records_begin);
-    let mut told: Vec<(Period, &CredentialDay, Reasons)> = Vec::new();
+    let mut periods: Vec<(Period, &CredentialDay, Reasons)> = Vec::new();
     for (days, day) in timeline.days.iter() {
         let cuts = [days.start, records_begin.unwrap_or(days.start).clamp(days.start, days.end), days.end];
         for cut in cuts.windows(2) {
@@ -158,13 +158,13 @@ fn standing_periods(snapshot: &Snapshot, timeline: &Timeline, asked: Period) -> 
                 continue;
             }
             let reasons = period_reasons(timeline, day, days.start, records_begin);
-            match told.last_mut() {
+            match periods.last_mut() {
                 Some((last, same, given)) if same.standing == day.standing && *given == reasons => last.end = days.end,
-                _ => told.push((days, day, reasons)),
+                _ => periods.push((days, day, reasons)),
             }
         }
     }
-    told.into_iter().map(|(days, day, reasons)| encode::standing_period(days, day.standing, reasons)).collect()
+    periods.into_iter().map(|(days, day, reasons)| encode::standing_period(days, day.standing, reasons)).collect()
 }
 
 /// The standing's own reason, and that employment is missing, or was not on record yet.

@@ -43,7 +43,7 @@ fn an_empty_list_is_a_list() {
 }
 
 #[test]
-fn every_mistake_is_told_with_its_line() {
+fn every_mistake_is_reported_with_its_line() {
     let text = "[[client]]\nname = \"a b\"\nsan_uri = \"no uri\"\nrole = \"king\"\n\
                 [[client]]\nname = \"b\"\nrole = \"provider\"\n\
                 [[client]]\nname = \"b\"\nsan_uri = \"urn:b\"\ntoken_sha256 = \"00\"\nrole = \"payer\"\nprovider_id = \"p\"\n\

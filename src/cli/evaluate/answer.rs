@@ -23,7 +23,7 @@ pub fn text(specialist: &str, evaluation: &EvaluateApplicationResponse) -> Strin
     text.push_str(&format!("\n  selection  {}\n", priority(evaluation.selection_priority())));
     let mut label = "fees";
     for fee in &evaluation.fees {
-        text.push_str(&format!("  {label:<9}  {}\n", told(fee)));
+        text.push_str(&format!("  {label:<9}  {}\n", fee_text(fee)));
         label = "";
     }
     text
@@ -86,7 +86,7 @@ fn priority(priority: SelectionPriority) -> &'static str {
     }
 }
 
-fn told(fee: &Fee) -> String {
+fn fee_text(fee: &Fee) -> String {
     let what = match fee.kind() {
         FeeKind::Unspecified => "not said what for",
         FeeKind::Application => "application",

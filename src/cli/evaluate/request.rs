@@ -1,5 +1,5 @@
 //! The file of an application: the request in JSON, with the contract's names in either spelling, and dates as people
-//! write them. Every mistake is told with the field that it is in.
+//! write them. Every mistake is reported with its field.
 
 use serde_json::{Map, Value};
 
@@ -113,7 +113,7 @@ impl<'a> Object<'a> {
     /// Says that a field is missing, unless something is wrong with it already.
     fn require(&mut self, name: &str) {
         let place = format!("{}{name}", self.path);
-        if !self.wrong.iter().any(|told| told.starts_with(&place)) {
+        if !self.wrong.iter().any(|mistake| mistake.starts_with(&place)) {
             self.mistake(name, "required");
         }
     }
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_with_its_field() {
+    fn every_mistake_is_reported_with_its_field() {
         let text = r#"{"specialist_id": 7, "effective_from": "2026-02-30", "designations": ["YOUNG"],
             "application": {"aplied_on": "2026-03-02", "literate": "yes", "references": -1, "experience_hours": "ten",
             "trainings": [{"hours": 34}, 5], "exam_attempts": {}, "education": "NONE", "recovery_attested": true,

@@ -1,4 +1,4 @@
-//! Fields of JSON in the order in which they are told, and the words of the contract.
+//! Fields of JSON in the order in which they are written, and the words of the contract.
 
 use std::fmt::{Debug, Display};
 
@@ -87,9 +87,9 @@ pub(super) fn identifiers(identifiers: &[Identifier]) -> Value {
 pub(super) fn change(change: &Change) -> Fields {
     match change {
         Change::Standing { number, days, from, to, reason } => {
-            let told = Fields::of_kind("STANDING").text("credential_number", number).days(*days);
-            let told = told.word("from", from).word("to", to);
-            reason.map_or(told.clone(), |reason| told.word("reason", reason))
+            let fields = Fields::of_kind("STANDING").text("credential_number", number).days(*days);
+            let fields = fields.word("from", from).word("to", to);
+            reason.map_or(fields.clone(), |reason| fields.word("reason", reason))
         }
         Change::Coverage { number, provider, days, coverage } => Fields::of_kind("COVERAGE")
             .text("credential_number", number)

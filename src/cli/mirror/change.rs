@@ -21,11 +21,11 @@ const SERVICE: Periods = Periods { table: "service", subject: &["provider_id"], 
 /// A change that cannot be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The feed tells what this program does not know: a copy without it would be wrong.
-    #[error("the feed tells of something that this program is too old for: update it, then go on")]
+    /// The feed has what this program does not know: a copy without it would be wrong.
+    #[error("the feed has a change that this program is too old for: update it, then go on")]
     Unknown,
     /// A message does not hold together.
-    #[error("the feed tells of a day that is none")]
+    #[error("the feed has a day that does not exist")]
     NoDay,
     /// SQLite refuses. What it says has its own source in it.
     #[error("SQLite refuses: {0}")]
@@ -38,7 +38,7 @@ impl From<rusqlite::Error> for ApplyError {
     }
 }
 
-/// Applies a change. What stands where nothing is told has no row.
+/// Applies a change. What holds without any change has no row.
 pub fn apply(file: &Connection, change: &v1::Change) -> Result<(), ApplyError> {
     match change.change.as_ref().ok_or(ApplyError::Unknown)? {
         Kind::Standing(it) => {
@@ -47,15 +47,15 @@ pub fn apply(file: &Connection, change: &v1::Change) -> Result<(), ApplyError> {
             let reason = Reason::try_from(it.reason).map_err(|_| ApplyError::Unknown)?;
             let reason = (reason != Reason::Unspecified).then(|| short(reason.as_str_name(), "REASON_"));
             let value = [short(to.as_str_name(), "STANDING_").into(), reason.into()];
-            let is_told = to != Standing::NotIssued;
-            STANDING.set(file, &[it.credential_number.clone().into()], days, is_told.then_some(&value))?;
+            let has_row = to != Standing::NotIssued;
+            STANDING.set(file, &[it.credential_number.clone().into()], days, has_row.then_some(&value))?;
         }
         Kind::Coverage(it) => {
             let coverage = Coverage::try_from(it.coverage).map_err(|_| ApplyError::Unknown)?;
             let value = [short(coverage.as_str_name(), "COVERAGE_").into()];
             let subject = [it.credential_number.clone().into(), it.provider_id.clone().into()];
-            let is_told = coverage != Coverage::NotCovered;
-            COVERAGE.set(file, &subject, days(it.first_day, it.last_day)?, is_told.then_some(&value))?;
+            let has_row = coverage != Coverage::NotCovered;
+            COVERAGE.set(file, &subject, days(it.first_day, it.last_day)?, has_row.then_some(&value))?;
         }
         Kind::Designation(it) => {
             let code = Designation::try_from(it.code).map_err(|_| ApplyError::Unknown)?;
@@ -66,9 +66,9 @@ pub fn apply(file: &Connection, change: &v1::Change) -> Result<(), ApplyError> {
         Kind::Service(it) => {
             let service = ServiceStatus::try_from(it.service).map_err(|_| ApplyError::Unknown)?;
             let value = [short(service.as_str_name(), "SERVICE_STATUS_").into()];
-            let is_told = service != ServiceStatus::NotKnown;
+            let has_row = service != ServiceStatus::NotKnown;
             let subject = [it.provider_id.clone().into()];
-            SERVICE.set(file, &subject, days(it.first_day, it.last_day)?, is_told.then_some(&value))?;
+            SERVICE.set(file, &subject, days(it.first_day, it.last_day)?, has_row.then_some(&value))?;
         }
         Kind::Provider(it) => provider(file, it)?,
         Kind::Records(it) => {

@@ -41,9 +41,9 @@ pub enum FileError {
     /// The feed does not go on where it was.
     #[error("the feed goes on with part {part} of revision {revision}, and that is not what comes next")]
     Gap {
-        /// The record told.
+        /// The record sent.
         revision: u64,
-        /// The part told.
+        /// The part sent.
         part: u32,
     },
     /// A change is refused.
@@ -75,7 +75,7 @@ pub struct Position {
     pub revision: u64,
     /// The registry's today as of that record.
     pub today: Option<String>,
-    /// Whether designations are told.
+    /// Whether designations are shown.
     pub designations_told: bool,
     /// The provider that it is of.
     pub provider_id: Option<String>,
@@ -106,7 +106,7 @@ impl MirrorFile {
         // Asked first: it is not changed either.
         refuse_foreign(&connection)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        // After a power cut the last transactions may be gone, each whole: their records are told again.
+        // After a power cut the last transactions may be gone, each whole: their records are sent again.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         // The files beside it stay when the last reader goes: who may not write the directory can read at any time.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -114,7 +114,7 @@ impl MirrorFile {
     }
 
     /// Begins a copy beside the one at `path`, which it is to take the place of. One begun before is thrown away.
-    pub fn begin_anew(path: &Path) -> Result<MirrorFile, FileError> {
+    pub fn begin_rebuild(path: &Path) -> Result<MirrorFile, FileError> {
         let lock = lock(path)?;
         if path.exists() {
             refuse_foreign(&connect(path)?)?;
@@ -129,7 +129,7 @@ impl MirrorFile {
         MirrorFile::on(&new, connection, lock)
     }
 
-    /// Puts a copy that was begun anew in the place of the one at `path`. Who reads that goes on reading it.
+    /// Puts a rebuilt copy in the place of the one at `path`. A reader of that one goes on reading it.
     pub fn put_in_place(self, path: &Path) -> Result<MirrorFile, FileError> {
         let MirrorFile { connection, _lock: lock, .. } = self;
         connection.close().map_err(|(_, error)| error)?;
@@ -237,7 +237,7 @@ impl MirrorFile {
         Ok(())
     }
 
-    /// Forgets what does not count yet: the feed broke off, and tells it again.
+    /// Forgets what does not count yet: the feed broke off, and sends it again.
     pub fn roll_back(&mut self) -> Result<(), FileError> {
         if self.open.take().is_some() {
             self.connection.execute_batch("ROLLBACK")?;

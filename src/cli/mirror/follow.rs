@@ -95,8 +95,8 @@ async fn watch(connection: &Connection, file: &mut MirrorFile, report: &mut Repo
         channel.map_err(|failure| if failure.is_usage() { Broken::ForGood } else { Broken::ForNow }(failure))?;
     let mut client = ChangeServiceClient::new(channel);
     let mut head = begin(&mut client, file).await?;
-    let told = |error: Failure| Broken::ForGood(error);
-    report.progress(file.position(), head).map_err(told)?;
+    let for_good = |error: Failure| Broken::ForGood(error);
+    report.progress(file.position(), head).map_err(for_good)?;
 
     let request = v1::WatchChangesRequest { after: Some(after(file)), ..Default::default() };
     let mut stream = client.watch_changes(request).await.map_err(|status| broken(&status, file))?.into_inner();
@@ -114,16 +114,16 @@ async fn watch(connection: &Connection, file: &mut MirrorFile, report: &mut Repo
                 if message.last_part && (records >= RECORDS || changes >= CHANGES || since.elapsed() >= AT_MOST) {
                     file.commit()?;
                     since = Instant::now();
-                    report.progress(file.position(), head).map_err(told)?;
+                    report.progress(file.position(), head).map_err(for_good)?;
                 }
             }
-            // Everything up to the head is told.
+            // Everything up to the head was sent.
             Some(Event::Progress(progress)) => {
                 file.commit()?;
                 since = Instant::now();
                 let is_there = progress.head_revision >= head;
                 head = head.max(progress.head_revision);
-                report.progress(file.position(), head).map_err(told)?;
+                report.progress(file.position(), head).map_err(for_good)?;
                 if is_there && plan.ends_at_head {
                     return Ok(());
                 }
@@ -137,7 +137,7 @@ fn after(file: &MirrorFile) -> v1::ChangePosition {
     v1::ChangePosition { epoch: file.position().epoch.clone(), revision: file.position().revision }
 }
 
-/// Makes sure that the feed goes on where the copy is, and that it tells of what the copy is of. Gives the head.
+/// Makes sure that the feed goes on where the copy is, and that it is of what the copy is of. Gives the head.
 async fn begin(client: &mut ChangeServiceClient<Service>, file: &mut MirrorFile) -> Result<u64, Broken> {
     let request = v1::ListChangesRequest { after: Some(after(file)), page_size: 1, ..Default::default() };
     let listed = client.list_changes(request).await.map_err(|status| broken(&status, file))?.into_inner();
@@ -149,7 +149,7 @@ async fn begin(client: &mut ChangeServiceClient<Service>, file: &mut MirrorFile)
         file.begin(designations_told, provider_id)?;
     } else if (position.designations_told, &position.provider_id) != (designations_told, &provider_id) {
         return Err(Broken::ForGood(Failure::said(vec![
-            "the registry tells this caller of other things than this copy is made of".to_owned(),
+            "the registry shows this caller other things than this copy is made of".to_owned(),
             format!("the copy:     {}", scope(position.designations_told, position.provider_id.as_deref())),
             format!("the registry: {}", scope(designations_told, provider_id.as_deref())),
             "call as the one who began the copy, choose another file, or start over with --rebuild".to_owned(),

@@ -1,8 +1,8 @@
 //! `mirror`: keeps a copy of the registry's answers in SQLite, from the feed of changes alone.
 //!
 //! The copy is for systems that ask about every claim and cannot wait for a network: one file beside them, which any
-//! program reads while it is written. `schema.sql` says what is in it, `eligibility.sql` how it answers. The position in
-//! the feed is in the same transaction as the changes up to it, so that the process may be killed at any instant.
+//! program reads while it is written. `schema.sql` says what is in it, `eligibility.sql` how it answers. The position
+//! in the feed is in the same transaction as the changes up to it, so that the process may be killed at any instant.
 
 mod change;
 mod file;
@@ -67,9 +67,9 @@ impl Mirror {
         let mut report = Report::new(self.json);
         let plan = Plan { ends_at_head: self.once, is_patient: !self.once };
         if self.rebuild {
-            let mut anew = MirrorFile::begin_anew(path).map_err(unkept)?;
-            self.follow(&mut anew, &mut report, Plan { ends_at_head: true, ..plan })?;
-            let mut file = anew.put_in_place(path).map_err(unkept)?;
+            let mut rebuilt = MirrorFile::begin_rebuild(path).map_err(unkept)?;
+            self.follow(&mut rebuilt, &mut report, Plan { ends_at_head: true, ..plan })?;
+            let mut file = rebuilt.put_in_place(path).map_err(unkept)?;
             self.follow(&mut file, &mut report, plan)?;
         } else {
             let mut file = MirrorFile::open(path).map_err(unkept)?;

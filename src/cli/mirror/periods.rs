@@ -14,7 +14,7 @@ pub struct Periods {
     pub value: &'static [&'static str],
 }
 
-/// Days, both inclusive; without a last day: until something else is told.
+/// Days, both inclusive; without a last day: until another change comes.
 #[derive(Clone, Copy, Debug)]
 pub struct Days {
     /// The first.

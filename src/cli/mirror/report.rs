@@ -1,4 +1,4 @@
-//! What is told of a copy's progress.
+//! What is printed of a copy's progress.
 
 use std::io::{IsTerminal, stdout};
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::cli::print;
 /// How often there is a new line while the copy goes on. A terminal's one line is always new.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Tells of progress: in one line of a terminal, else in plain lines or in one JSON object a line.
+/// Prints progress: in one line of a terminal, else in plain lines or in one JSON object a line.
 pub struct Report {
     json: bool,
     in_place: bool,
-    /// The last revision told, and when.
-    told: Option<(u64, Instant)>,
+    /// The last revision printed, and when.
+    printed: Option<(u64, Instant)>,
     /// How long the line of the terminal is.
     width: usize,
 }
@@ -31,14 +31,14 @@ enum Line<'a> {
 }
 
 impl Report {
-    /// Tells in JSON, or in words.
+    /// Prints JSON, or words.
     pub fn new(json: bool) -> Report {
-        Report { json, in_place: !json && stdout().is_terminal(), told: None, width: 0 }
+        Report { json, in_place: !json && stdout().is_terminal(), printed: None, width: 0 }
     }
 
     /// Says how far the copy is, if it is time to.
     pub fn progress(&mut self, position: &Position, head: u64) -> Result<(), Failure> {
-        let is_new = self.told.is_none_or(|(revision, at)| {
+        let is_new = self.printed.is_none_or(|(revision, at)| {
             revision != position.revision && (self.in_place || at.elapsed() >= EVERY || head <= position.revision)
         });
         if is_new { self.now(position, head) } else { Ok(()) }
@@ -49,7 +49,7 @@ impl Report {
         let (revision, today) = (*revision, today.as_deref());
         let head = head.max(revision);
         let behind = head - revision;
-        self.told = Some((revision, Instant::now()));
+        self.printed = Some((revision, Instant::now()));
         if self.json {
             return line(&Line::Progress { epoch, revision, head, behind, today });
         }

@@ -106,7 +106,7 @@ fn a_change_that_is_not_understood_is_not_skipped() {
 }
 
 #[test]
-fn what_a_copy_is_not_told_it_does_not_say() {
+fn a_copy_does_not_say_what_it_was_not_sent() {
     let all = || message(1, 1, true, vec![current(), covered(), on_file(EMPLOYER)]);
     let young = Some("YOUNG_ADULT");
 
@@ -114,7 +114,7 @@ fn what_a_copy_is_not_told_it_does_not_say() {
     file.take(&all()).unwrap();
     file.commit().unwrap();
     assert_eq!(verdict(&reader, NUMBER, EMPLOYER, "2026-03-02", None).as_deref(), Some("CONFIRMED"));
-    assert_eq!(verdict(&reader, NUMBER, EMPLOYER, "2026-03-02", young), None, "designations are not told");
+    assert_eq!(verdict(&reader, NUMBER, EMPLOYER, "2026-03-02", young), None, "designations are not shown");
     assert_eq!(verdict(&reader, NUMBER, EMPLOYER, "2026-03-01", young).as_deref(), Some("NOT_CONFIRMED"), "anyway");
 
     let (_directory, mut file, reader) = copy(true, Some(EMPLOYER));
@@ -138,7 +138,7 @@ fn a_file_that_is_no_copy_is_refused_by_name_and_left_as_it_is() {
     Connection::open(&other).unwrap().execute_batch("CREATE TABLE thesis (title)").unwrap();
     for path in [text, other] {
         let before = std::fs::read(&path).unwrap();
-        for refused in [MirrorFile::open(&path), MirrorFile::begin_anew(&path)] {
+        for refused in [MirrorFile::open(&path), MirrorFile::begin_rebuild(&path)] {
             let failure = unkept(&path, &refused.map(drop).unwrap_err());
             let said = format!(
                 "error: cannot keep a copy in {}: it is a database of something else, or no SQLite database: name another \

@@ -293,17 +293,17 @@ mod tests {
             (b"credential_number;family_name\nCPS-X;Doe\n", "semicolons", "separated by commas"),
             (b"credential_number\tfamily_name\nCPS-X\tDoe\n", "tabs", "separated by commas"),
         ] {
-            let told = StaffList::of_bytes(bytes).unwrap_err().to_string();
-            assert!(told.contains(kind) && told.contains(remedy), "{told}");
+            let refusal = StaffList::of_bytes(bytes).unwrap_err().to_string();
+            assert!(refusal.contains(kind) && refusal.contains(remedy), "{refusal}");
         }
         assert!(StaffList::of_bytes(b"credential_number\nCPS-X\n").is_ok(), "one column needs no separator");
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line_and_without_what_it_holds() {
+    fn a_mistake_is_reported_with_its_line_and_without_its_content() {
         for text in ["number\nCPS-X\n", ""] {
-            let told = refusal(text);
-            assert!(told.starts_with("the first row names no column `credential_number`: "), "{told}");
+            let message = refusal(text);
+            assert!(message.starts_with("the first row names no column `credential_number`: "), "{message}");
         }
         assert_eq!(refusal("credential_number,name\nCPS-X,Doe\n\n,Roe\n"), "line 4: credential_number is empty");
         let short = refusal("credential_number,name\nCPS-X,Doe\nCPS-Y\n");

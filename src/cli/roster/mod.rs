@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::question::Question;
 use super::{Outcome, block_on, display_text, json, print, print_aside};
 use crate::proto::v1::stream_verify_credentials_request::Kind as Asked;
-use crate::proto::v1::stream_verify_credentials_response::Kind as Told;
+use crate::proto::v1::stream_verify_credentials_response::Kind as Answered;
 use crate::proto::v1::verification_result::Outcome as Fared;
 use crate::proto::v1::verification_service_client::VerificationServiceClient;
 use crate::proto::v1::{
@@ -28,7 +28,8 @@ const TIMEOUT: Duration = Duration::from_secs(3600);
 /// How many of the rows that are refused are named on the screen.
 const REFUSED_ROWS: usize = 20;
 
-/// Verify everybody on a staff list: exit 0 if all are confirmed, 3 if somebody is not, 4 if of somebody it is not known
+/// Verify everybody on a staff list: exit 0 if all are confirmed, 3 if somebody is not, 4 if of somebody it is not
+/// known
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Roster {
@@ -124,20 +125,20 @@ impl Roster {
             .collect();
         let asked = std::iter::once(Asked::Options(options)).chain(items.into_iter().map(Asked::Item));
         let asked = tokio_stream::iter(asked.map(|kind| StreamVerifyCredentialsRequest { kind: Some(kind) }));
-        let told = VerificationServiceClient::new(channel).stream_verify_credentials(asked).await;
-        let mut told = told.map_err(|status| Failure::answered(&status))?.into_inner();
+        let answers = VerificationServiceClient::new(channel).stream_verify_credentials(asked).await;
+        let mut answers = answers.map_err(|status| Failure::answered(&status))?.into_inner();
         let (mut pinned, mut results) = (None, Vec::with_capacity(list.size()));
-        while let Some(message) = told.next().await {
+        while let Some(message) = answers.next().await {
             match message.map_err(|status| Failure::answered(&status))?.kind {
-                Some(Told::Pinned(to)) => pinned = Some(to),
-                Some(Told::Result(result)) => results.push(result),
+                Some(Answered::Pinned(to)) => pinned = Some(to),
+                Some(Answered::Result(result)) => results.push(result),
                 None => {}
             }
         }
-        let (rows, told) = (list.size(), results.len());
+        let (rows, answered) = (list.size(), results.len());
         match pinned {
-            Some(pinned) if told == rows => Ok((pinned, results)),
-            _ => Err(Failure::said(vec![format!("{rows} rows were asked about and {told} answered")])),
+            Some(pinned) if answered == rows => Ok((pinned, results)),
+            _ => Err(Failure::said(vec![format!("{rows} rows were asked about and {answered} answered")])),
         }
     }
 }

@@ -49,12 +49,12 @@ impl Lines {
         for (weight, label) in [(Weight::Fails, "no"), (Weight::Unknown, "not known"), (Weight::Information, "note")] {
             let mut label = label;
             for number in &verification.reasons {
-                let told = match Reason::try_from(*number) {
+                let (its_weight, text) = match Reason::try_from(*number) {
                     Ok(reason) => (display_text::weight(reason), display_text::reason(reason)),
                     Err(_) => (Weight::Information, "A reason that this program does not know."),
                 };
-                if told.0 == weight {
-                    self.line(label, &format!("{} ({})", told.1, code(*number, Reason::as_str_name, "REASON_")));
+                if its_weight == weight {
+                    self.line(label, &format!("{text} ({})", code(*number, Reason::as_str_name, "REASON_")));
                     label = "";
                 }
             }

@@ -57,13 +57,13 @@ impl Staff {
         }
         let is_new = |id: &SpecialistId| self.includes(*id, at) && !self.includes(*id, at.previous());
         let new: HashSet<SpecialistId> = concerned.into_iter().filter(is_new).collect();
-        let is_told = |number: &CredentialNumber| {
+        let is_shown = |number: &CredentialNumber| {
             let was_or_is = |id: &SpecialistId| self.includes(*id, at.previous()) || self.includes(*id, at);
             self.holders.get(number).is_some_and(|id| !new.contains(id) && was_or_is(id))
         };
         let sees = |change: &&Change| match change {
-            Change::Standing { number, .. } | Change::Designation { number, .. } => is_told(number),
-            Change::Coverage { number, provider, .. } => *provider == self.provider && is_told(number),
+            Change::Standing { number, .. } | Change::Designation { number, .. } => is_shown(number),
+            Change::Coverage { number, provider, .. } => *provider == self.provider && is_shown(number),
             Change::Service { provider, .. } | Change::Provider { provider, .. } => *provider == self.provider,
             Change::Records { .. } => true,
         };

@@ -1,4 +1,4 @@
-//! The door: takes connections, makes their handshakes beside one another, and hands them to the server.
+//! The listener: takes connections, makes their handshakes beside one another, and hands them to the server.
 //!
 //! A peer that says nothing holds up nobody: a handshake runs in a task of its own and has a deadline. Connections on
 //! which no client of the list has called yet are strangers; when there are too many of them the oldest goes, so that
@@ -240,9 +240,9 @@ mod tests {
         setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let door = Listener { tls: None, identities: Identities::Dev, shares: Quotas::default() };
+        let opened = Listener { tls: None, identities: Identities::Dev, shares: Quotas::default() };
         let (worker, mut taken) = Worker::on(Handle::current());
-        door.open(listener, Workers::of(vec![worker]), ()).unwrap();
+        opened.open(listener, Workers::of(vec![worker]), ()).unwrap();
         let (mut held, mut peers) = (Vec::new(), Vec::new());
         for _ in 0..MOST_CONNECTIONS {
             peers.push(TcpStream::connect(address).await.unwrap());
@@ -260,9 +260,9 @@ mod tests {
     async fn a_connection_goes_where_the_fewest_are() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let door = Listener { tls: None, identities: Identities::Dev, shares: Quotas::default() };
+        let opened = Listener { tls: None, identities: Identities::Dev, shares: Quotas::default() };
         let ((one, mut on_one), (other, mut on_other)) = (Worker::on(Handle::current()), Worker::on(Handle::current()));
-        door.open(listener, Workers::of(vec![one, other]), ()).unwrap();
+        opened.open(listener, Workers::of(vec![one, other]), ()).unwrap();
         let mut peers = Vec::new();
         let mut come = async |worker: &mut Receiver<Connection>| {
             peers.push(TcpStream::connect(address).await.unwrap());

@@ -1,5 +1,5 @@
-//! How calls leave: each is counted, and leaves one line in the access log, when it is answered. One that streams does so
-//! when it has ended; one whose caller goes away before is CANCELLED.
+//! How calls leave: each is counted, and leaves one line in the access log, when it is answered. One that streams does
+//! so when it has ended; one whose caller goes away before is CANCELLED.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::telemetry::audit::Client;
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
-/// What is told of a call when it leaves. Dropped before, its caller went away.
+/// What is reported of a call when it leaves. Dropped before that, its caller went away.
 pub struct Entered {
     admission: Arc<Admission>,
     pub(super) method: Option<&'static Method>,
@@ -36,7 +36,7 @@ pub struct Entered {
     /// The messages of a stream: those that have come, and those that have gone.
     received: Option<Arc<AtomicU64>>,
     sent: Frames,
-    is_told: bool,
+    is_reported: bool,
 }
 
 impl Entered {
@@ -52,7 +52,7 @@ impl Entered {
             started: Instant::now(),
             received: None,
             sent: Frames::default(),
-            is_told: false,
+            is_reported: false,
         }
     }
 
@@ -72,18 +72,18 @@ impl Entered {
         if self.received.is_some() && !response.body().is_end_stream() {
             return response.map(|body| Body::new(Answer { body, entered: self }));
         }
-        self.tell(Outcome::Grpc(code(response.headers())));
+        self.report(Outcome::Grpc(code(response.headers())));
         response
     }
 
     /// A request that is not a call is turned away.
     pub(super) fn turn_away(mut self, status: StatusCode) {
-        self.tell(Outcome::Http(status.as_u16()));
+        self.report(Outcome::Http(status.as_u16()));
     }
 
     /// Counts the call and leaves a line of it, once.
-    fn tell(&mut self, outcome: Outcome) {
-        if std::mem::replace(&mut self.is_told, true) {
+    fn report(&mut self, outcome: Outcome) {
+        if std::mem::replace(&mut self.is_reported, true) {
             return;
         }
         let (method, elapsed) = (self.method.map(|method| (method.service, method.name)), self.started.elapsed());
@@ -106,7 +106,7 @@ impl Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.tell(Outcome::Grpc(Code::Cancelled.into()));
+        self.report(Outcome::Grpc(Code::Cancelled.into()));
     }
 }
 
@@ -171,11 +171,11 @@ impl http_body::Body for Answer {
         match &polled {
             Some(Ok(frame)) => match (frame.data_ref(), frame.trailers_ref()) {
                 (Some(bytes), _) => self.entered.sent.take(bytes),
-                (None, Some(trailers)) => self.entered.tell(Outcome::Grpc(code(trailers))),
+                (None, Some(trailers)) => self.entered.report(Outcome::Grpc(code(trailers))),
                 (None, None) => {}
             },
-            Some(Err(status)) => self.entered.tell(Outcome::Grpc(status.code().into())),
-            None => self.entered.tell(Outcome::Grpc(Code::Ok.into())),
+            Some(Err(status)) => self.entered.report(Outcome::Grpc(status.code().into())),
+            None => self.entered.report(Outcome::Grpc(Code::Ok.into())),
         }
         Poll::Ready(polled)
     }

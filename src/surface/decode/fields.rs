@@ -78,7 +78,8 @@ impl Fields {
         self.excusable.push(Violation::new(field, description));
     }
 
-    /// Notes that something named cannot be on file. The first such id is told, and only where no field is at fault.
+    /// Notes that something named cannot be on file. Only the first such id is reported, and only where no field is at
+    /// fault.
     pub(super) fn not_on_file(&mut self, kind: &'static str, id: &str) {
         let id = id.chars().take(LONGEST_ECHO).collect();
         self.not_on_file.get_or_insert(Rejection::NotFound { kind, id });

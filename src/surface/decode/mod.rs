@@ -1,4 +1,4 @@
-//! From the wire to the domain: all that can fail, and all of it told at once.
+//! From the wire to the domain: all that can fail, with every fault reported at once.
 //!
 //! Every function reads a whole message and returns either the domain's own value or the refusal that names every field
 //! at fault. Only where no field is at fault is an id that cannot exist refused as not on file.

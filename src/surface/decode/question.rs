@@ -148,7 +148,7 @@ fn units(item: &v1::EligibilityItem) -> Option<Units> {
     })
 }
 
-/// A question and the state of knowledge to answer it from: the faults of both are told.
+/// A question and the state of knowledge to answer it from: the faults of both are reported.
 pub fn asked_at<T>(question: Result<T, Rejection>, options: &v1::StreamOptions) -> Result<(T, KnownAt), Rejection> {
     match (question, stream_options(options)) {
         (Err(Rejection::Invalid(mut faults)), Err(Rejection::Invalid(more))) => {

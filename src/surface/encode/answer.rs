@@ -72,7 +72,7 @@ pub struct Verification<'a> {
     pub as_of: Day,
     /// The verdict and its reasons.
     pub finding: Finding,
-    /// The credential, if it is told, and whether with its holder.
+    /// The credential, if it is shown, and whether with its holder.
     pub credential: Option<(&'a Timeline, Holder)>,
 }
 

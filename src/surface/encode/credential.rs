@@ -12,11 +12,11 @@ use crate::domain::standing::Standing;
 use crate::domain::timeline::{CredentialDay, Timeline};
 use crate::proto::v1;
 
-/// Whether a credential is told with its holder.
+/// Whether a credential is shown with its holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// With the holder and the designations.
-    Told,
+    Shown,
     /// Without either.
     LeftOut,
 }
@@ -52,7 +52,7 @@ pub(super) fn write(wire: &mut Wire, field: u8, timeline: &Timeline, as_of: Day,
     let on = timeline.days.at(as_of);
     let begun = wire.begin(field);
     wire.text(1, timeline.number.text());
-    if holder == Holder::Told {
+    if holder == Holder::Shown {
         wire.text(2, timeline.specialist.text());
         wire.text(3, timeline.names.spoken());
     }
@@ -61,7 +61,7 @@ pub(super) fn write(wire: &mut Wire, field: u8, timeline: &Timeline, as_of: Day,
     if let Some(day) = timeline.term_last_day {
         wire.date(6, day);
     }
-    if holder == Holder::Told {
+    if holder == Holder::Shown {
         wire.words(7, held(timeline, as_of).map(WireEnum::number));
     }
     wire.text(8, timeline.rule_set.as_bytes());
@@ -89,7 +89,7 @@ pub fn standing_period(period: Period, standing: Standing, reasons: Reasons) -> 
     v1::StandingPeriod { first_day, last_day, standing: standing.number(), reasons: numbers(reasons.iter()) }
 }
 
-/// How many former names of a person are told.
+/// How many former names of a person are shown.
 const MOST_FORMER_NAMES: usize = 100;
 
 /// A person, as the registrar sees one.

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_is_told_apart_and_read_back() {
+    fn every_value_is_distinct_and_read_back() {
         every_list! {
             Standing Verdict Reason Coverage ServiceStatus Designation FacilityType IdentifierKind QualificationBasis
             SuspensionBasis RevocationBasis IssuanceBasis EmploymentEndReason Criterion CriterionOutcome

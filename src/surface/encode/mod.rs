@@ -1,5 +1,5 @@
-//! From the domain to the wire: every function is total, and says everything. What a caller may not see is left out by
-//! whoever knows the caller.
+//! From the domain to the wire: every function is total, and says everything. What a caller may not see is left out
+//! in `surface/redaction.rs`, which knows the caller.
 
 mod answer;
 mod change;

@@ -13,7 +13,7 @@ pub fn identifier(identifier: &Identifier) -> v1::Identifier {
     v1::Identifier { kind: identifier.kind.number(), value: identifier.value.clone() }
 }
 
-/// How many periods of a provider are told.
+/// How many periods of a provider are shown.
 const MOST_PERIODS: usize = 1000;
 
 /// A provider with its first periods, ordered by kind and first day.

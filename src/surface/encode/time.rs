@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_period_is_told_inclusively_and_an_open_one_without_a_last_day() {
+    fn a_period_is_shown_inclusively_and_an_open_one_without_a_last_day() {
         let day = |text: &str| text.parse::<Day>().unwrap();
         let leap_day = Date { year: 2024, month: 2, day: 29 };
         let closed = Period::from_inclusive(day("2023-03-01"), Some(day("2024-02-29")));

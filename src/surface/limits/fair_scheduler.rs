@@ -1,4 +1,4 @@
-//! Turns: work on many items gives way after a few of them, and one at a time goes on. So a question waits for a few items
+//! Turns: work on many items yields after a few of them, and one at a time goes on. So a question waits for a few items
 //! of others, however many batches there are.
 
 use std::slice::Chunks;
@@ -57,7 +57,7 @@ mod tests {
         one.next().await;
         let waiting = tokio::time::timeout(Duration::from_millis(10), other.next()).await;
         assert!(waiting.is_err(), "it is the one's turn");
-        // Who has had its turn has to wait for whoever waits already.
+        // After a turn, work waits for the work that waits already.
         tokio::join!(other.next(), async {
             let again = tokio::time::timeout(Duration::from_millis(10), one.next()).await;
             assert!(again.is_err(), "it was the other's turn");

@@ -1,4 +1,5 @@
-//! Limits: what one client may take of the server, so that there is enough for the others; and how long a call may last.
+//! Limits: what one client may take of the server, so that there is enough for the others; and how long a call may
+//! last.
 //!
 //! They stand between admission and the services: who calls is known by then, and a refusal goes out through admission,
 //! which writes it to the access log. A listener sets what one connection may take.
@@ -163,8 +164,8 @@ impl LimitsLayer {
         Ok(Admitted { is_plain: false, place: Some(place), ends: Some(ends), may_last: method.streams })
     }
 
-    /// Health and reflection say little. Who watches health is told by it that the server drains; a stream of reflection
-    /// would last.
+    /// Health and reflection say little. A watch of health ends by itself when the server drains; a stream of
+    /// reflection would last.
     fn admit_anyone(&self, request: &Request<Body>) -> Admitted {
         if !is_reflection(request.uri().path()) {
             return Admitted { may_last: true, ..Admitted::default() };
@@ -219,17 +220,17 @@ where
             Step::Admitted { call, kept, ends } => {
                 let Poll::Ready(answered) = call.poll(cx) else {
                     let ended = ready!(ends.as_mut().map_or(Poll::Pending, |ends| ends.as_mut().poll(cx)));
-                    return Poll::Ready(Ok(told(ended.into_http(), kept.take(), None)));
+                    return Poll::Ready(Ok(guarded(ended.into_http(), kept.take(), None)));
                 };
                 let answered = answered.unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http()));
-                Poll::Ready(answered.map(|response| told(response, kept.take(), ends.take())))
+                Poll::Ready(answered.map(|response| guarded(response, kept.take(), ends.take())))
             }
         }
     }
 }
 
-/// An answer, which keeps what its call keeps until it has gone out.
-fn told(response: Response<Body>, kept: Option<Kept>, ends: Option<Ends>) -> Response<Body> {
+/// An answer that holds what its call holds until it has gone out.
+fn guarded(response: Response<Body>, kept: Option<Kept>, ends: Option<Ends>) -> Response<Body> {
     match (kept, ends) {
         (Some(kept), Some(ends)) if !response.body().is_end_stream() => {
             response.map(|body| Body::new(ResponseGuard::new(body, kept, ends)))

@@ -58,8 +58,8 @@ impl Open {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(Next, bool)> {
         if let Poll::Ready(refusal) = self.ends.as_mut().poll(cx) {
             let mut trailers = HeaderMap::new();
-            let told = refusal.add_header(&mut trailers).map(|()| Frame::trailers(trailers));
-            return Poll::Ready((Some(told), true));
+            let trailers_frame = refusal.add_header(&mut trailers).map(|()| Frame::trailers(trailers));
+            return Poll::Ready((Some(trailers_frame), true));
         }
         let next = ready!(Pin::new(&mut self.body).poll_frame(cx));
         // Nobody asks for what is behind trailers.

@@ -1,4 +1,4 @@
-//! The list of large calls, and that nobody waits for a stream that always has one more item.
+//! Large calls, calls that may last, and that a stream that always has one more item delays no other task.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

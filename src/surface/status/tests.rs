@@ -3,8 +3,8 @@ use crate::domain::fact::Criterion;
 
 fn reason(status: &Status) -> String {
     let details = to_rpc_status(status).details;
-    let told = details.iter().filter(|any| any.type_url.ends_with("/google.rpc.ErrorInfo"));
-    assert_eq!(told.count(), 1, "exactly one ErrorInfo");
+    let infos = details.iter().filter(|any| any.type_url.ends_with("/google.rpc.ErrorInfo"));
+    assert_eq!(infos.count(), 1, "exactly one ErrorInfo");
     let info = status.get_details_error_info().unwrap();
     assert_eq!(info.domain, DOMAIN);
     info.reason
@@ -28,13 +28,16 @@ fn every_refusal_has_its_code_and_names_what_it_was_applied_to() {
 }
 
 #[test]
-fn every_field_at_fault_is_told() {
+fn every_field_at_fault_is_reported() {
     let faults = ["request_id", "name.family_name"].map(|field| Violation::new(field, "required"));
     let status = rejected(&Rejection::Invalid(faults.to_vec()));
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_ARGUMENT"));
     assert_eq!(status.message(), "request_id: required; name.family_name: required");
-    let told = status.get_details_bad_request().unwrap().field_violations;
-    assert_eq!(told.iter().map(|told| told.field.as_str()).collect::<Vec<_>>(), ["request_id", "name.family_name"]);
+    let violations = status.get_details_bad_request().unwrap().field_violations;
+    assert_eq!(
+        violations.iter().map(|violation| violation.field.as_str()).collect::<Vec<_>>(),
+        ["request_id", "name.family_name"]
+    );
 }
 
 #[test]
@@ -43,8 +46,8 @@ fn a_thousand_faults_still_fit_into_a_header() {
         (0..1000).map(|at| Violation::new(format!("application.trainings[{at}].hours"), "wrong")).collect();
     let status = invalid_argument(&faults);
     assert!(status.details().len() < 6144, "{} bytes", status.details().len());
-    let told = status.get_details_bad_request().unwrap().field_violations;
-    assert_eq!(told.last().unwrap().description, format!("{} more fields are at fault", 1001 - told.len()));
+    let violations = status.get_details_bad_request().unwrap().field_violations;
+    assert_eq!(violations.last().unwrap().description, format!("{} more fields are at fault", 1001 - violations.len()));
     let message = status.message();
     assert!(message.len() <= MESSAGE_CHARACTERS, "{} characters", message.len());
     assert!(message.starts_with("at fault: application.trainings[0].hours, application.trainings[1].hours, "));
@@ -61,7 +64,7 @@ fn fields_are_named_before_they_are_described() {
 }
 
 #[test]
-fn every_unmet_criterion_is_told_and_no_other() {
+fn every_unmet_criterion_is_reported_and_no_other() {
     let criteria = [
         (Criterion::Residency, CriterionOutcome::Unmet),
         (Criterion::Literacy, CriterionOutcome::Met),
@@ -77,10 +80,10 @@ fn every_unmet_criterion_is_told_and_no_other() {
     };
     let status = rejected(&Rejection::CriteriaUnmet(criteria.map(assess).to_vec()));
     assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "CRITERIA_UNMET"));
-    let told = status.get_details_precondition_failure().unwrap().violations;
-    let subjects: Vec<&str> = told.iter().map(|told| told.subject.as_str()).collect();
+    let violations = status.get_details_precondition_failure().unwrap().violations;
+    let subjects: Vec<&str> = violations.iter().map(|violation| violation.subject.as_str()).collect();
     assert_eq!(subjects, ["CRITERION_RESIDENCY", "CRITERION_EXAMINATION"]);
-    assert_eq!(told[0].description, "required: the rule");
+    assert_eq!(violations[0].description, "required: the rule");
 }
 
 #[test]
@@ -120,9 +123,9 @@ fn situations_have_the_codes_of_the_contract() {
 #[test]
 fn an_items_error_is_the_status_that_the_call_would_have_failed_with() {
     let status = invalid_field("item.as_of", "required");
-    let told = to_rpc_status(&status);
-    assert_eq!((told.code, told.message.as_str()), (3, "item.as_of: required"));
-    assert_eq!(told.encode_to_vec(), status.details());
+    let rpc_status = to_rpc_status(&status);
+    assert_eq!((rpc_status.code, rpc_status.message.as_str()), (3, "item.as_of: required"));
+    assert_eq!(rpc_status.encode_to_vec(), status.details());
     let bare = to_rpc_status(&Status::new(Code::Cancelled, "gone"));
     assert_eq!((bare.code, bare.message.as_str(), bare.details.len()), (1, "gone", 0));
 }

@@ -203,7 +203,7 @@ fn the_wire(c: &mut Criterion) {
         number: Some(timeline.number),
         as_of: question.as_of,
         finding,
-        credential: Some((&timeline, encode::Holder::Told)),
+        credential: Some((&timeline, encode::Holder::Shown)),
     };
     c.bench_function("answer written", |b| {
         b.iter(|| {

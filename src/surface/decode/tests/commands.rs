@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn an_empty_request_is_told_everything_that_it_lacks() {
+fn everything_that_an_empty_request_lacks_is_reported() {
     let id = "request_id";
     assert_eq!(faults(register_provider(&Default::default())), [id, "legal_name", "facility_type"]);
     assert_eq!(faults(update_provider(&Default::default())), [id, "provider_id", "legal_name", "facility_type"]);
@@ -50,12 +50,12 @@ fn dates_are_complete_and_exist_and_lie_in_reach() {
         })
     };
     for (year, month, day) in [(2026, 3, 0), (2026, 0, 1), (0, 3, 1), (0, 0, 0)] {
-        let told = descriptions(death(Some(Date { year, month, day })));
-        assert_eq!(told, ["year, month and day must all be given"], "{year}-{month}-{day}");
+        let described = descriptions(death(Some(Date { year, month, day })));
+        assert_eq!(described, ["year, month and day must all be given"], "{year}-{month}-{day}");
     }
     for (year, month, day) in [(2026, 2, 29), (2026, 13, 1), (1899, 12, 31), (2201, 1, 1), (2026, -3, 1)] {
-        let told = descriptions(death(Some(Date { year, month, day })));
-        assert_eq!(told, ["not a day that exists in the years 1900 to 2200"], "{year}-{month}-{day}");
+        let described = descriptions(death(Some(Date { year, month, day })));
+        assert_eq!(described, ["not a day that exists in the years 1900 to 2200"], "{year}-{month}-{day}");
     }
     let read = death(date("2024-02-29")).unwrap();
     let specialist = SpecialistId::from_number(8);
@@ -94,8 +94,8 @@ fn a_family_name_can_be_compared_and_no_name_is_repeated() {
     assert_eq!(faults(register_specialist(&request)), ["name.given_name", "name.family_name", "birth_date"]);
     request.name = Some(v1::PersonName { family_name: "Secret".into(), ..Default::default() });
     assert_eq!(faults(register_specialist(&request)), ["birth_date"], "a person of one name");
-    let told = format!("{:?}", register_specialist(&request));
-    assert!(!told.contains("Secret") && !told.contains("1990"), "{told}");
+    let shown = format!("{:?}", register_specialist(&request));
+    assert!(!shown.contains("Secret") && !shown.contains("1990"), "{shown}");
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn an_id_that_cannot_exist_is_not_on_file_unless_a_field_is_at_fault() {
 }
 
 #[test]
-fn acts_and_periods_of_a_credential_are_told_apart() {
+fn acts_and_periods_of_a_credential_are_distinguished() {
     let (credential, credential_number) = (CredentialNumber::from_number(7), number());
     let days = Period::from_inclusive(day("2026-03-01"), None);
     let limited = limit_credential(&v1::LimitCredentialRequest {

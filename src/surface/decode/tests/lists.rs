@@ -8,7 +8,7 @@ fn pages_hold_a_hundred_entries_or_what_was_asked_for_within_bounds() {
 }
 
 #[test]
-fn filters_are_read_and_every_fault_in_them_is_told() {
+fn filters_are_read_and_every_fault_in_them_is_reported() {
     let mut request = v1::ListCredentialsRequest {
         standing: v1::Standing::Suspended as i32,
         name: Some(v1::PersonName { family_name: "Muñoz".into(), ..Default::default() }),

@@ -50,7 +50,7 @@ fn a_holder_is_asked_for_by_one_name_and_the_birth_date() {
 }
 
 #[test]
-fn what_is_wrong_with_a_question_is_told_under_its_path() {
+fn what_is_wrong_with_a_question_is_reported_under_its_path() {
     assert_eq!(faults(verification_item(Place::Alone, None)), ["item"]);
     let mut item = an_item();
     item.subject = None;

@@ -24,7 +24,7 @@ fn an_application_is_read_alike_for_the_dry_run_and_the_real_one() {
 }
 
 #[test]
-fn everything_wrong_in_an_application_is_told_with_its_path() {
+fn everything_wrong_in_an_application_is_reported_with_its_path() {
     let mut request = an_issuance();
     request.designations = vec![1, 0, 1];
     let application = request.application.as_mut().unwrap();

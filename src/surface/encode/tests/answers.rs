@@ -58,14 +58,14 @@ fn eligibility(finding: Finding, limits: Option<CoverageLimits>) -> v1::Eligibil
 
 #[test]
 fn a_verification_says_what_is_held_used_and_practiced_and_nothing_beside_a_reason_that_stands_alone() {
-    let told = |standing| {
-        let told = verification(finding(&[], Some(standing)));
-        (told.holds_credential, told.may_use_title, told.may_practice)
+    let holds = |standing| {
+        let answer = verification(finding(&[], Some(standing)));
+        (answer.holds_credential, answer.may_use_title, answer.may_practice)
     };
-    assert_eq!(told(Standing::Current), (Some(true), Some(true), Some(true)));
-    assert_eq!(told(Standing::Suspended), (Some(true), Some(false), Some(false)));
-    assert_eq!(told(Standing::Inactive), (Some(true), Some(true), Some(false)));
-    assert_eq!(told(Standing::Lapsed), (Some(false), Some(false), Some(false)));
+    assert_eq!(holds(Standing::Current), (Some(true), Some(true), Some(true)));
+    assert_eq!(holds(Standing::Suspended), (Some(true), Some(false), Some(false)));
+    assert_eq!(holds(Standing::Inactive), (Some(true), Some(true), Some(false)));
+    assert_eq!(holds(Standing::Lapsed), (Some(false), Some(false), Some(false)));
     let alone = verification(finding(&[Reason::NameMismatch, Reason::DateInFuture], None));
     assert_eq!(alone.verdict, v1::Verdict::NotConfirmed as i32);
     assert_eq!(alone.reasons, [v1::Reason::NameMismatch as i32, v1::Reason::DateInFuture as i32]);
@@ -79,10 +79,10 @@ fn limits_stand_beside_the_verdict() {
     let rule_sets = RuleSets::new(vec![rules(0).into()], None).unwrap();
     let units = Units { claimed: 4, billed_that_day: 3, billed_that_year: 199 };
     let limits = rule_sets.coverage_limits(day("2026-06-30"), Some(units), true);
-    let told = eligibility(finding(&[Reason::Limited], Some(Standing::Limited)), Some(limits));
-    assert!(told.eligible);
-    assert_eq!(told.credential_number, NUMBER.to_string());
-    let coverage = told.coverage.unwrap();
+    let answer = eligibility(finding(&[Reason::Limited], Some(Standing::Limited)), Some(limits));
+    assert!(answer.eligible);
+    assert_eq!(answer.credential_number, NUMBER.to_string());
+    let coverage = answer.coverage.unwrap();
     assert_eq!((coverage.year_first_day, coverage.year_last_day), (wire("2025-07-01"), wire("2026-06-30")));
     assert_eq!((coverage.payable_units, coverage.limit_reasons), (Some(1), vec![1, 2]));
     let unknown = rule_sets.coverage_limits(day("2026-07-01"), None, true);
@@ -97,11 +97,11 @@ fn limits_stand_beside_the_verdict() {
 fn an_answer_says_what_it_was_given_from() {
     let rule_sets = RuleSets::new(vec![rules(0).into()], None).unwrap();
     let mut from = an_answer_from(&rule_sets);
-    let told = answer(&from, day("2026-03-06"));
-    assert_eq!(verification(finding(&[], None)).answer.as_ref(), Some(&told), "written is as built");
-    assert_eq!(eligibility(finding(&[], None), None).answer.as_ref(), Some(&told), "written is as built");
-    assert_eq!((told.rule_set_id.as_str(), told.settled, told.settles_on), ("the-rules", true, wire("2026-03-26")));
-    assert_eq!((told.known_at_revision, told.as_of), (5, wire("2026-03-06")));
+    let built = answer(&from, day("2026-03-06"));
+    assert_eq!(verification(finding(&[], None)).answer.as_ref(), Some(&built), "written is as built");
+    assert_eq!(eligibility(finding(&[], None), None).answer.as_ref(), Some(&built), "written is as built");
+    assert_eq!((built.rule_set_id.as_str(), built.settled, built.settles_on), ("the-rules", true, wire("2026-03-26")));
+    assert_eq!((built.known_at_revision, built.as_of), (5, wire("2026-03-06")));
     (from.revision, from.recorded_at, from.known) = (Revision::ZERO, None, Known { rule_sets: None, today: None });
     let empty = answer(&from, day("2026-03-06"));
     assert_eq!((empty.rule_set_id.as_str(), empty.settled, empty.settles_on), ("", false, None));
@@ -109,24 +109,24 @@ fn an_answer_says_what_it_was_given_from() {
 }
 
 #[test]
-fn changes_are_told_with_inclusive_days() {
+fn changes_are_shown_with_inclusive_days() {
     let (number, provider, days) = (NUMBER, a_provider(), between("2026-01-01", "2026-01-31"));
-    let of = |told: Change| change(&told).change.unwrap();
+    let of = |shown: Change| change(&shown).change.unwrap();
     let (from, to) = (Standing::Suspended, Standing::Current);
     let standing = of(Change::Standing { number, days, from, to, reason: None });
-    let v1::change::Change::Standing(told) = standing else { panic!("{standing:?}") };
-    assert_eq!((told.first_day, told.last_day, told.reason), (wire("2026-01-01"), wire("2026-01-31"), 0));
+    let v1::change::Change::Standing(shown) = standing else { panic!("{standing:?}") };
+    assert_eq!((shown.first_day, shown.last_day, shown.reason), (wire("2026-01-01"), wire("2026-01-31"), 0));
     let coverage = of(Change::Coverage { number, provider: provider.clone(), days, coverage: Coverage::NotKnown });
     assert!(
-        matches!(coverage, v1::change::Change::Coverage(told) if told.coverage == 3 && told.provider_id == "region-8")
+        matches!(coverage, v1::change::Change::Coverage(shown) if shown.coverage == 3 && shown.provider_id == "region-8")
     );
     let designation = of(Change::Designation { number, code: Designation::YoungAdult, days, held: true });
-    assert!(matches!(designation, v1::change::Change::Designation(told) if told.held && told.code == 3));
+    assert!(matches!(designation, v1::change::Change::Designation(shown) if shown.held && shown.code == 3));
     let service = of(Change::Service { provider: provider.clone(), days, service: ServiceStatus::NotCertified });
-    assert!(matches!(service, v1::change::Change::Service(told) if told.service == 2));
+    assert!(matches!(service, v1::change::Change::Service(shown) if shown.service == 2));
     let identifiers = a_row().identifiers;
     let row = of(Change::Provider { provider, identifiers, on_file: true });
-    assert!(matches!(row, v1::change::Change::Provider(told) if told.on_file && told.identifiers.len() == 1));
+    assert!(matches!(row, v1::change::Change::Provider(shown) if shown.on_file && shown.identifiers.len() == 1));
     let records = of(Change::Records { first_day: day("2020-01-01") });
-    assert!(matches!(records, v1::change::Change::Records(told) if told.first_day == wire("2020-01-01")));
+    assert!(matches!(records, v1::change::Change::Records(shown) if shown.first_day == wire("2020-01-01")));
 }

@@ -2,25 +2,25 @@
 
 use super::*;
 
-fn told_of(told: Fact, around: Around<'_>) -> v1::Fact {
-    fact(&recorded(20, told), around, &tags)
+fn shown(recorded_fact: Fact, around: Around<'_>) -> v1::Fact {
+    fact(&recorded(20, recorded_fact), around, &tags)
 }
 
-fn of_person(told: SpecialistFact) -> v1::Fact {
-    told_of(Fact::Specialist(PERSON, told), Around::default())
+fn of_person(fact: SpecialistFact) -> v1::Fact {
+    shown(Fact::Specialist(PERSON, fact), Around::default())
 }
 
-fn of_provider(told: ProviderFact) -> v1::Fact {
-    told_of(Fact::Provider(a_provider(), told), Around::default())
+fn of_provider(fact: ProviderFact) -> v1::Fact {
+    shown(Fact::Provider(a_provider(), fact), Around::default())
 }
 
 #[test]
-fn a_fact_is_told_with_where_it_stands_and_whether_it_still_counts() {
+fn a_fact_is_shown_with_where_it_stands_and_whether_it_still_counts() {
     let died = Fact::Specialist(PERSON, SpecialistFact::Died { death_date: day("2026-02-01") });
     let request_id = Some(Uuid::from_u128(1));
     let around = Around { request_id, retracted_by: Some(FactId { revision: Revision(31), index: 4 }), job: None };
     assert_eq!(
-        told_of(died, around),
+        shown(died, around),
         v1::Fact {
             fact_id: "1f0c93a2-20-0".into(),
             kind: FactKind::SpecialistDied as i32,
@@ -39,12 +39,12 @@ fn a_fact_is_told_with_where_it_stands_and_whether_it_still_counts() {
 }
 
 #[test]
-fn each_kind_of_fact_is_told_as_what_it_is() {
+fn each_kind_of_fact_is_shown_as_what_it_is() {
     let (number, days) = (NUMBER, from("2026-01-01"));
     let opened = |kind| of_person(SpecialistFact::PeriodOpened { number, kind, days }).kind();
     let acted = |act| of_person(SpecialistFact::Acted { number, act, effective_from: day("2026-01-01") }).kind();
     let provider_opened = |kind| of_provider(ProviderFact::PeriodOpened { kind, days, valid_through: None }).kind();
-    let registry = |told| told_of(Fact::Registry(told), Around::default()).kind();
+    let registry = |fact| shown(Fact::Registry(fact), Around::default()).kind();
     let end = || PeriodEnd { target: id(3), last_day: day("2026-01-01"), reason: "why".into() };
     let retraction = || Retraction { target: id(3), reason: "why".into() };
     let text = String::new;
@@ -104,18 +104,18 @@ fn ended() -> SpecialistFact {
 fn the_end_of_a_job_names_its_start_and_the_employer() {
     let provider = a_provider();
     let around = Around { job: Some((id(12), &provider)), ..Around::default() };
-    let told = told_of(Fact::Specialist(PERSON, ended()), around);
-    assert_eq!((told.target_fact_id.as_str(), told.provider_id.as_str()), ("1f0c93a2-12-0", "region-8"));
-    assert_eq!((told.end_reason(), told.last_day), (v1::EmploymentEndReason::Resigned, wire("2026-01-31")));
-    let told = of_person(started());
-    assert_eq!((told.supervised, told.target_fact_id.as_str()), (Some(false), ""));
+    let fact = shown(Fact::Specialist(PERSON, ended()), around);
+    assert_eq!((fact.target_fact_id.as_str(), fact.provider_id.as_str()), ("1f0c93a2-12-0", "region-8"));
+    assert_eq!((fact.end_reason(), fact.last_day), (v1::EmploymentEndReason::Resigned, wire("2026-01-31")));
+    let fact = of_person(started());
+    assert_eq!((fact.supervised, fact.target_fact_id.as_str()), (Some(false), ""));
 }
 
 #[test]
 fn an_issuance_keeps_outcomes_and_nothing_of_the_application() {
-    let told = of_person(SpecialistFact::CredentialIssued(issuance()));
+    let fact = of_person(SpecialistFact::CredentialIssued(issuance()));
     let kept = v1::CriterionResult { criterion: 6, outcome: 4, ..v1::CriterionResult::default() };
-    assert_eq!(told.criteria, [kept]);
-    assert_eq!((told.effective_from, told.term_last_day), (wire("2024-01-01"), wire("2027-09-30")));
-    assert_eq!((told.designations, told.decision_note.as_str()), (vec![3, 1], "decided"));
+    assert_eq!(fact.criteria, [kept]);
+    assert_eq!((fact.effective_from, fact.term_last_day), (wire("2024-01-01"), wire("2027-09-30")));
+    assert_eq!((fact.designations, fact.decision_note.as_str()), (vec![3, 1], "decided"));
 }

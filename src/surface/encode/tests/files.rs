@@ -5,19 +5,19 @@ use super::*;
 
 /// A credential as it is built, which is as it is written.
 fn credential(timeline: &Timeline, as_of: Day) -> v1::Credential {
-    let told = super::super::credential(timeline, as_of);
-    assert_eq!(written(timeline, as_of, Holder::Told), told);
+    let built = super::super::credential(timeline, as_of);
+    assert_eq!(written(timeline, as_of, Holder::Shown), built);
     assert_eq!(written(timeline, as_of, Holder::LeftOut), credential_without_holder(timeline, as_of));
-    told
+    built
 }
 
 #[test]
-fn a_credential_is_told_as_of_a_day() {
+fn a_credential_is_shown_as_of_a_day() {
     let person = a_person();
     let timeline = a_timeline(&person, 0);
-    let told = credential(&timeline, day("2024-06-01"));
+    let shown = credential(&timeline, day("2024-06-01"));
     assert_eq!(
-        told,
+        shown,
         v1::Credential {
             credential_number: NUMBER.to_string(),
             specialist_id: PERSON.to_string(),
@@ -33,43 +33,43 @@ fn a_credential_is_told_as_of_a_day() {
     assert_eq!(credential(&timeline, day("2025-01-01")).designations, [v1::Designation::AdultAndRecovery as i32]);
     let bare = credential_without_holder(&timeline, day("2024-06-01"));
     assert_eq!((bare.specialist_id.as_str(), bare.display_name.as_str(), bare.designations.len()), ("", "", 0));
-    assert_eq!(bare.standing, told.standing);
+    assert_eq!(bare.standing, shown.standing);
 }
 
 #[test]
-fn a_separation_is_told_while_it_lasts_and_while_revoked_for_it() {
+fn a_separation_is_shown_while_it_lasts_and_while_revoked_for_it() {
     let mut person = a_person();
-    let told = |person: &Specialist, grace, on| {
-        let told = credential(&a_timeline(person, grace), day(on));
-        (v1::Standing::try_from(told.standing).unwrap(), told.separation_first_day)
+    let standing = |person: &Specialist, grace, on| {
+        let shown = credential(&a_timeline(person, grace), day(on));
+        (v1::Standing::try_from(shown.standing).unwrap(), shown.separation_first_day)
     };
-    assert_eq!(told(&person, 0, "2025-12-31"), (v1::Standing::Current, None));
-    assert_eq!(told(&person, 0, "2026-01-01"), (v1::Standing::RevokedLossOfEmployment, wire("2026-01-01")));
-    assert_eq!(told(&person, 30, "2026-01-30"), (v1::Standing::Separated, wire("2026-01-01")));
-    assert_eq!(told(&person, 30, "2026-02-15"), (v1::Standing::RevokedLossOfEmployment, wire("2026-01-01")));
+    assert_eq!(standing(&person, 0, "2025-12-31"), (v1::Standing::Current, None));
+    assert_eq!(standing(&person, 0, "2026-01-01"), (v1::Standing::RevokedLossOfEmployment, wire("2026-01-01")));
+    assert_eq!(standing(&person, 30, "2026-01-30"), (v1::Standing::Separated, wire("2026-01-01")));
+    assert_eq!(standing(&person, 30, "2026-02-15"), (v1::Standing::RevokedLossOfEmployment, wire("2026-01-01")));
     let suspended = CredentialPeriodKind::Suspended(SuspensionBasis::CeAudit);
     person.credentials[0].periods.push((suspended, between("2026-01-10", "2026-01-12")));
-    assert_eq!(told(&person, 30, "2026-01-11"), (v1::Standing::Suspended, None));
+    assert_eq!(standing(&person, 30, "2026-01-11"), (v1::Standing::Suspended, None));
     let imported = Act::Revoked(RevocationBasis::LossOfEmployment);
     person.credentials[0].acts.push((day("2025-05-01"), imported));
-    assert_eq!(told(&person, 0, "2025-06-01"), (v1::Standing::RevokedLossOfEmployment, None));
+    assert_eq!(standing(&person, 0, "2025-06-01"), (v1::Standing::RevokedLossOfEmployment, None));
 }
 
 #[test]
 fn a_void_credential_holds_no_designation() {
     let mut person = a_person();
     person.credentials[0].void = true;
-    let told = credential(&a_timeline(&person, 0), day("2024-06-01"));
-    assert_eq!((told.standing, told.designations.len()), (v1::Standing::Void as i32, 0));
+    let shown = credential(&a_timeline(&person, 0), day("2024-06-01"));
+    assert_eq!((shown.standing, shown.designations.len()), (v1::Standing::Void as i32, 0));
 }
 
 #[test]
-fn a_person_is_told_with_former_names_and_jobs_with_the_fact_that_began_them() {
+fn a_person_is_shown_with_former_names_and_jobs_with_the_fact_that_began_them() {
     let person = a_person();
-    let told = specialist(&person);
-    assert_eq!(told.name.unwrap().given_name, "Ida");
-    assert_eq!(told.former_names.len(), 1);
-    assert_eq!((told.birth_date, told.death_date), (wire("1990-02-03"), None));
+    let shown = specialist(&person);
+    assert_eq!(shown.name.unwrap().given_name, "Ida");
+    assert_eq!(shown.former_names.len(), 1);
+    assert_eq!((shown.birth_date, shown.death_date), (wire("1990-02-03"), None));
     assert_eq!(
         employment(&person, &person.jobs[0], &tags),
         v1::Employment {
@@ -101,43 +101,43 @@ fn the_periods_of_a_provider_are_ordered_by_kind_and_first_day() {
         period(10, qualified(QualificationBasis::DmhLicensed), "2021-01-01"),
         period(9, ProviderPeriodKind::Suspended, "2019-01-01"),
     ];
-    let told = provider(&a_provider(), &Provider { row: Some(a_row()), periods }, &tags);
-    assert_eq!((told.provider_id.as_str(), told.county.as_str(), told.identifiers.len()), ("region-8", "Rankin", 1));
-    let facts: Vec<&str> = told.periods.iter().map(|period| period.fact_id.as_str()).collect();
+    let shown = provider(&a_provider(), &Provider { row: Some(a_row()), periods }, &tags);
+    assert_eq!((shown.provider_id.as_str(), shown.county.as_str(), shown.identifiers.len()), ("region-8", "Rankin", 1));
+    let facts: Vec<&str> = shown.periods.iter().map(|period| period.fact_id.as_str()).collect();
     assert_eq!(facts, ["1f0c93a2-10-0", "1f0c93a2-11-0", "00abcdef-9-0", "1f0c93a2-12-0"]);
-    assert_eq!(told.periods[0].basis, v1::QualificationBasis::DmhLicensed as i32);
-    assert_eq!((told.periods[2].basis, told.periods[2].valid_through), (0, wire("2026-12-31")));
+    assert_eq!(shown.periods[0].basis, v1::QualificationBasis::DmhLicensed as i32);
+    assert_eq!((shown.periods[2].basis, shown.periods[2].valid_through), (0, wire("2026-12-31")));
 }
 
 #[test]
-fn of_very_many_periods_or_former_names_a_part_is_told_with_their_count() {
+fn of_very_many_periods_or_former_names_a_part_is_shown_with_their_count() {
     let period = crate::domain::provider::ProviderPeriod {
         fact: id(9),
         kind: ProviderPeriodKind::Suspended,
         days: from("2019-01-01"),
         valid_through: None,
     };
-    let told = provider(&a_provider(), &Provider { row: Some(a_row()), periods: vec![period; 1_100] }, &tags);
-    assert_eq!((told.periods.len(), told.period_count), (1_000, 1_100));
+    let shown = provider(&a_provider(), &Provider { row: Some(a_row()), periods: vec![period; 1_100] }, &tags);
+    assert_eq!((shown.periods.len(), shown.period_count), (1_000, 1_100));
     let names = (0..=120).map(|at| a_name(&at.to_string())).collect();
-    let told = specialist(&Specialist { names, ..a_person() });
-    assert_eq!((told.former_names.len(), told.former_name_count), (100, 120));
-    assert_eq!((told.former_names[0].given_name.as_str(), told.name.unwrap().given_name.as_str()), ("20", "120"));
+    let shown = specialist(&Specialist { names, ..a_person() });
+    assert_eq!((shown.former_names.len(), shown.former_name_count), (100, 120));
+    assert_eq!((shown.former_names[0].given_name.as_str(), shown.name.unwrap().given_name.as_str()), ("20", "120"));
 }
 
 #[test]
-fn a_rule_set_tells_every_criterion_in_the_words_of_its_judgements() {
-    let told = rule_set(&AdoptedRules {
+fn a_rule_set_shows_every_criterion_in_the_words_of_its_judgements() {
+    let shown = rule_set(&AdoptedRules {
         set: &rules(0),
         digest: "abc",
         revision: Revision(2),
         in_force_to: Some(day("2021-04-30")),
     });
-    assert_eq!((told.holidays_first_year, told.holidays_last_year), (2012, 2040));
-    assert_eq!((told.in_force_to, told.cohort_date), (wire("2021-04-30"), wire("2015-09-30")));
-    let criteria: Vec<i32> = told.criteria.iter().map(|criterion| criterion.criterion).collect();
+    assert_eq!((shown.holidays_first_year, shown.holidays_last_year), (2012, 2040));
+    assert_eq!((shown.in_force_to, shown.cohort_date), (wire("2021-04-30"), wire("2015-09-30")));
+    let criteria: Vec<i32> = shown.criteria.iter().map(|criterion| criterion.criterion).collect();
     assert_eq!(criteria, (1..=10).collect::<Vec<_>>());
-    let required = |criterion: Criterion| &told.criteria[criterion as usize];
+    let required = |criterion: Criterion| &shown.criteria[criterion as usize];
     assert!(!required(Criterion::Residency).is_required);
     assert!(required(Criterion::References).is_required);
     assert_eq!(
@@ -145,5 +145,5 @@ fn a_rule_set_tells_every_criterion_in_the_words_of_its_judgements() {
         "100 hours of paid or volunteer work before applying, within the last three years"
     );
     assert_eq!(required(Criterion::Examination).citation, "on Examination");
-    assert_eq!((told.fees[0].amount_cents, told.fees[0].scholarship_requested), (5000, false));
+    assert_eq!((shown.fees[0].amount_cents, shown.fees[0].scholarship_requested), (5000, false));
 }

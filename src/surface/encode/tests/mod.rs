@@ -1,4 +1,4 @@
-//! What the wire is told of whole values.
+//! What the wire shows of whole values.
 
 mod answers;
 mod facts;
