@@ -49,8 +49,8 @@ fn item() -> v1::StreamVerifyCredentialsRequest {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_call_leaves_a_line_that_says_how_it_ended() {
     let data = tempfile::tempdir().unwrap();
-    let told = ["env", "RUST_LOG=info"].map(str::to_owned);
-    let process = Process::spawn_under(&told, data.path(), TODAY, &[]);
+    let under = ["env", "RUST_LOG=info"].map(str::to_owned);
+    let process = Process::spawn_under(&under, data.path(), TODAY, &[]);
     let registry = super::harness::Client::connect(process.listening());
     let mut verification = registry.verification();
 
@@ -93,8 +93,8 @@ async fn each_call_leaves_a_line_that_says_how_it_ended() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_that_goes_away_is_cancelled_and_what_is_no_call_has_its_status() {
     let data = tempfile::tempdir().unwrap();
-    let told = ["env", "RUST_LOG=info"].map(str::to_owned);
-    let process = Process::spawn_under(&told, data.path(), TODAY, &[]);
+    let under = ["env", "RUST_LOG=info"].map(str::to_owned);
+    let process = Process::spawn_under(&under, data.path(), TODAY, &[]);
     let address = process.listening();
     let message = verify(NOT_ON_FILE, None, None).encode_to_vec();
     let begin = async |agent: &str, content_type: &str| {

@@ -91,9 +91,9 @@ fn amendments_are_accepted_and_refused_as_the_specification_says() {
             let expected = Case { facts: &facts, caller: &caller, window }.refusal(&command);
             office.is_called_by(caller.clone(), imported);
             let found = office.submit(&command);
-            let told = found.as_ref().err().map(code);
+            let outcome = found.as_ref().err().map(code);
             assert_eq!(
-                told, expected,
+                outcome, expected,
                 "seed {seed}, step {step}: {command:?} by {caller:?}, import {imported}, on {facts:#?}"
             );
             if let (Ok(_), Command::StartEmployment { .. }) = (&found, &command) {
@@ -104,12 +104,12 @@ fn amendments_are_accepted_and_refused_as_the_specification_says() {
                 Role::Certifier => "certifier",
                 _ => "registrar",
             };
-            *seen.entry((who, told.unwrap_or("accepted"))).or_default() += 1;
+            *seen.entry((who, outcome.unwrap_or("accepted"))).or_default() += 1;
         }
     }
     println!("{seen:#?}");
-    for told in ["accepted", "NOT_FOUND", "ALREADY_RETRACTED", "REGISTRAR_MUST_RECORD", "EMPLOYMENT_EXISTS"] {
-        assert!(seen.contains_key(&("provider", told)), "no provider was told {told}: {seen:?}");
+    for outcome in ["accepted", "NOT_FOUND", "ALREADY_RETRACTED", "REGISTRAR_MUST_RECORD", "EMPLOYMENT_EXISTS"] {
+        assert!(seen.contains_key(&("provider", outcome)), "no provider was told {outcome}: {seen:?}");
     }
     assert!(seen.contains_key(&("registrar", "HAS_DEPENDENTS")), "{seen:?}");
     assert!(!seen.contains_key(&("registrar", "REGISTRAR_MUST_RECORD")), "{seen:?}");

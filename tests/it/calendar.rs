@@ -1,5 +1,5 @@
-//! The calendar: every civil day is opened once and in order, over a leap day, both changes of the clock and a year's end,
-//! also after weeks in which nobody was there.
+//! The calendar: every civil day is opened once and in order, over a leap day, both changes of the clock and a year's
+//! end, also after weeks in which nobody was there.
 
 use cpss_registry::proto::google::r#type::Date;
 use cpss_registry::proto::v1::{self, ServiceStatus};
@@ -9,7 +9,7 @@ use tonic_health::pb::health_check_response::ServingStatus::{NotServing, Serving
 
 use super::contract::health::asked_on;
 use super::harness::requests::{date, new_request_id, register_provider, register_specialist};
-use super::harness::words::told;
+use super::harness::words::verdict_line;
 use super::harness::{Client, NOT_ON_FILE, Process, Refusal as _, TODAY, TestServer};
 use super::semantics::{records, write};
 
@@ -148,10 +148,10 @@ async fn on_a_full_disk_a_new_day_and_a_new_rule_set_wait_while_questions_are_an
         let service = format!("ms.dmh.credential.v1.{writing}");
         assert_eq!(asked_on(process.ops(), &service).await, NotServing, "{service}");
     }
-    assert_eq!(told(&client.verify(&person.number, None, None).await), "CONFIRMED");
+    assert_eq!(verdict_line(&client.verify(&person.number, None, None).await), "CONFIRMED");
     assert_eq!(today_and_rule_sets(&client).await, (Some(date(TODAY)), 2), "the last opened day");
     let refused = client.call(register_specialist("Ambrose", "Example")).await.unwrap_err();
-    assert_eq!(refused.told(), (Code::ResourceExhausted, "STORE_FULL".to_owned()));
+    assert_eq!(refused.code_and_reason(), (Code::ResourceExhausted, "STORE_FULL".to_owned()));
     assert_eq!(client.head().await, head);
     process.stop();
 

@@ -139,7 +139,7 @@ async fn every_call_that_may_last_is_told_draining_soon_after_sigterm() {
     process.terminate();
     for (what, end) in lasting {
         let end = tokio::time::timeout(SOON, end).await.unwrap_or_else(|_| panic!("{what} goes on")).unwrap();
-        assert_eq!(end.told(), (Code::Unavailable, "DRAINING".to_owned()), "{what}");
+        assert_eq!(end.code_and_reason(), (Code::Unavailable, "DRAINING".to_owned()), "{what}");
     }
     println!("drain: all were told after {:?}", begun.elapsed());
     let (status, said) = process.wait();
@@ -293,6 +293,6 @@ async fn what_is_not_answered_by_the_end_of_the_drain_is_cut_off_and_the_store_i
 }
 
 fn is_whole(data_dir: &std::path::Path) {
-    let checked = super::backup::told(&["check", "--data-dir", data_dir.to_str().unwrap()]);
+    let checked = super::backup::json_of(&["check", "--data-dir", data_dir.to_str().unwrap()]);
     assert_eq!(checked["index"], "equal to the fold of the log", "{checked}");
 }

@@ -90,12 +90,12 @@ async fn imported(registry: &Client, commands: &[Command], validate_only: bool) 
     };
     let rows: Vec<_> = commands.iter().map(row).collect();
     let mut answers = registry.record().import_records(tokio_stream::iter(rows)).await.unwrap().into_inner();
-    let mut told = Vec::new();
+    let mut new_ids = Vec::new();
     while let Some(answer) = answers.message().await.unwrap() {
         let Some(Outcome::Outcome(outcome)) = &answer.result else { panic!("{answer:?}") };
-        told.push(ids(outcome));
+        new_ids.push(ids(outcome));
     }
-    told
+    new_ids
 }
 
 #[tokio::test]
@@ -137,12 +137,12 @@ async fn a_dry_run_of_an_import_gives_no_id_that_is_not_assigned() {
         }),
     ];
     let is_new = |id: &String| !known.contains(id);
-    for (at, told) in imported(&registry, &commands, true).await.iter().enumerate() {
-        assert!(!told.iter().any(is_new), "row {at}: {told:?}");
+    for (at, new_ids) in imported(&registry, &commands, true).await.iter().enumerate() {
+        assert!(!new_ids.iter().any(is_new), "row {at}: {new_ids:?}");
     }
     // What is recorded gets its ids, so the answers above had room for some.
-    for (at, told) in imported(&registry, &commands, false).await.iter().enumerate() {
-        assert!(told.iter().filter(|id| is_new(id)).count() > 1, "row {at}: {told:?}");
+    for (at, new_ids) in imported(&registry, &commands, false).await.iter().enumerate() {
+        assert!(new_ids.iter().filter(|id| is_new(id)).count() > 1, "row {at}: {new_ids:?}");
     }
     server.stop().await;
 }

@@ -57,16 +57,16 @@ fn records(data: &Path) -> Vec<Record> {
 
 /// What the opening of a day changes of everything known.
 fn by_looking_at_everything(known: &Snapshot, day: Day) -> Vec<Change> {
-    let mut told = PublishedState::default();
+    let mut published = PublishedState::default();
     for timeline in library::all_credentials(known, day) {
         let employer = |id: &str| known.provider(id).map(|file| (file.id.clone(), Arc::clone(&file.timeline)));
         let employers: HashMap<_, _> = timeline.jobs.iter().filter_map(|(id, _)| employer(id.as_str())).collect();
-        told.add_credential(&timeline, &employers);
+        published.add_credential(&timeline, &employers);
     }
     for file in known.providers() {
-        told.add_provider(&file.id, &file.state, &file.timeline);
+        published.add_provider(&file.id, &file.state, &file.timeline);
     }
-    told.on_opening(day)
+    published.on_opening(day)
 }
 
 /// The days opened, with the number of changes told, and those of them on which something else was told than there was.
@@ -79,17 +79,17 @@ async fn openings(data: &Path) -> (Vec<(Day, usize)>, Vec<Day>) {
         _ => None,
     });
     let opened = open(data);
-    let (mut told, mut otherwise) = (Vec::new(), Vec::new());
+    let (mut by_day, mut otherwise) = (Vec::new(), Vec::new());
     for (record, day) in days {
         let before = record.revision.previous();
         let known = opened.registry.pin(KnownAt::Revision(None, before)).await.unwrap();
-        told.push((day, record.changes.len()));
+        by_day.push((day, record.changes.len()));
         if by_looking_at_everything(&known, day) != record.changes {
             otherwise.push(day);
         }
     }
     close(opened).await;
-    (told, otherwise)
+    (by_day, otherwise)
 }
 
 /// A registry in which anything may happen, mostly not today.
@@ -192,10 +192,10 @@ async fn a_day_opened_by_due_dates_changes_what_looking_at_everything_changes() 
     let seeds: u64 = std::env::var("CPSS_DUE_DATES").map_or(3, |text| text.parse().unwrap());
     for seed in 0..seeds {
         let data = history(seed, 64).await;
-        let (told, otherwise) = openings(data.path()).await;
+        let (by_day, otherwise) = openings(data.path()).await;
         assert!(otherwise.is_empty(), "seed {seed}: {otherwise:?} were opened otherwise");
-        assert!(told.windows(2).all(|days| days[0].0.next() == days[1].0), "seed {seed}: each day, in order");
-        assert!(told.iter().filter(|(_, changes)| *changes > 0).count() > 5, "seed {seed}: hardly anything happened");
+        assert!(by_day.windows(2).all(|days| days[0].0.next() == days[1].0), "seed {seed}: each day, in order");
+        assert!(by_day.iter().filter(|(_, changes)| *changes > 0).count() > 5, "seed {seed}: hardly anything happened");
     }
 }
 
@@ -252,9 +252,9 @@ async fn due_dates_catch_up_with_what_was_folded_without_them() {
     store.commit(&[after(last.revision.next(), suspended), after(second, opened)]).unwrap();
     store.close().unwrap();
     let data = open_days_through(data, "2027-01-05").await;
-    let (told, otherwise) = openings(data.path()).await;
+    let (by_day, otherwise) = openings(data.path()).await;
     assert!(otherwise.is_empty(), "{otherwise:?}");
-    let changed: Vec<_> = told.into_iter().filter(|(_, changes)| *changes > 0).map(|(day, _)| day).collect();
+    let changed: Vec<_> = by_day.into_iter().filter(|(_, changes)| *changes > 0).map(|(day, _)| day).collect();
     assert_eq!(changed, ["2026-12-24", "2026-12-27", "2027-01-01", "2027-01-04"].map(day));
     let store = open_store(data.path());
     let mut people = 0;
@@ -341,9 +341,9 @@ async fn a_day_that_the_disk_kept_from_opening_tells_the_same_when_it_opens() {
         refused += usize::from(is_refused);
         opened.registry.open_days(day("2027-03-01")).await.unwrap();
         close(opened).await;
-        let told = records(data.path()).into_iter().map(|record| (record.revision, record.facts, record.changes));
-        let told: Vec<_> = told.collect();
-        assert!(*expected.get_or_insert_with(|| told.clone()) == told, "after {refused} were refused");
+        let by_day = records(data.path()).into_iter().map(|record| (record.revision, record.facts, record.changes));
+        let by_day: Vec<_> = by_day.collect();
+        assert!(*expected.get_or_insert_with(|| by_day.clone()) == by_day, "after {refused} were refused");
     }
     assert!(refused > 1, "{refused}");
 }

@@ -17,7 +17,7 @@ use super::harness::{Call, Client, NOT_ON_FILE, Refusal as _, TODAY, TestServer}
 /// The fields that a request is refused for.
 async fn faults<C: Call>(registry: &Client, request: C) -> Vec<String> {
     let refused = registry.refusal(request).await;
-    assert_eq!(refused.told(), (Code::InvalidArgument, "INVALID_ARGUMENT".to_owned()));
+    assert_eq!(refused.code_and_reason(), (Code::InvalidArgument, "INVALID_ARGUMENT".to_owned()));
     refused.fields()
 }
 
@@ -132,17 +132,17 @@ async fn what_is_not_on_file_is_not_found() {
     let person = registry.specialist("Rosalind", "Example").await;
     let not_found = (Code::NotFound, "NOT_FOUND".to_owned());
     for id in [NOT_ON_FILE, "no number", "CPS-0000-0000-2"] {
-        assert_eq!(registry.refusal(suspend(id, "2026-02-20", None)).await.told(), not_found, "{id}");
-        assert_eq!(registry.refusal(reinstate(id, "2026-02-20")).await.told(), not_found, "{id}");
-        assert_eq!(registry.refusal(periods(id, None)).await.told(), not_found, "{id}");
+        assert_eq!(registry.refusal(suspend(id, "2026-02-20", None)).await.code_and_reason(), not_found, "{id}");
+        assert_eq!(registry.refusal(reinstate(id, "2026-02-20")).await.code_and_reason(), not_found, "{id}");
+        assert_eq!(registry.refusal(periods(id, None)).await.code_and_reason(), not_found, "{id}");
     }
     for id in ["SP-0000-0000-1", "no person"] {
-        assert_eq!(registry.refusal(issue(id, EFFECTIVE_FROM)).await.told(), not_found, "{id}");
-        assert_eq!(registry.refusal(facts_of_specialist(id)).await.told(), not_found, "{id}");
+        assert_eq!(registry.refusal(issue(id, EFFECTIVE_FROM)).await.code_and_reason(), not_found, "{id}");
+        assert_eq!(registry.refusal(facts_of_specialist(id)).await.code_and_reason(), not_found, "{id}");
     }
-    assert_eq!(registry.refusal(start_job(&person, "no-such-center", "2026-02-20")).await.told(), not_found);
-    assert_eq!(registry.refusal(facts_of_provider("no-such-center")).await.told(), not_found);
-    assert_eq!(registry.refusal(end_job("EM-0000-0000-1", "2026-02-20")).await.told(), not_found);
+    assert_eq!(registry.refusal(start_job(&person, "no-such-center", "2026-02-20")).await.code_and_reason(), not_found);
+    assert_eq!(registry.refusal(facts_of_provider("no-such-center")).await.code_and_reason(), not_found);
+    assert_eq!(registry.refusal(end_job("EM-0000-0000-1", "2026-02-20")).await.code_and_reason(), not_found);
     for id in ["no fact", "00000000-999-0", ""] {
         let refused = [
             registry.refusal(end_period(id, "2026-02-20", "Example")).await,
@@ -165,7 +165,7 @@ async fn what_is_not_known_yet_is_out_of_range() {
     let registry = server.client();
     let head = registry.head().await;
     let beyond = |refused: tonic::Status, field: &str, said: &str| {
-        assert_eq!(refused.told(), (Code::OutOfRange, "REVISION_OUT_OF_RANGE".to_owned()));
+        assert_eq!(refused.code_and_reason(), (Code::OutOfRange, "REVISION_OUT_OF_RANGE".to_owned()));
         assert_eq!((refused.fields(), refused.message()), (vec![field.to_owned()], &*format!("{field}: {said}")));
     };
     let said = format!("{} is beyond the head, revision {head}", head + 1);
@@ -202,7 +202,7 @@ async fn the_refusal_of_an_unknown_epoch_says_so() {
         registry.refusal(question(known_at(v1::known_at::Point::Time(recorded_at)))).await,
         registry.refusal(v1::ListChangesRequest { after, ..Default::default() }).await,
     ] {
-        assert_eq!(refused.told(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
+        assert_eq!(refused.code_and_reason(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
         let never = "this registry has never had that epoch: name one from an answer of this registry, or none";
         assert_eq!(refused.message(), never);
     }
@@ -226,7 +226,7 @@ async fn the_refusal_where_no_job_is_open_says_so() {
         ..Default::default()
     };
     let nothing = registry.refusal(transfer).await;
-    assert_eq!(nothing.told(), (Code::NotFound, "NOT_FOUND".to_owned()));
+    assert_eq!(nothing.code_and_reason(), (Code::NotFound, "NOT_FOUND".to_owned()));
     assert_eq!(nothing.message(), "no job is open at the provider on 2026-02-28: there is nothing to transfer");
 
     // A stranger's number and one that is not on file have the same answer.
@@ -235,7 +235,7 @@ async fn the_refusal_where_no_job_is_open_says_so() {
         let job = Some(v1::report_employment_end_request::Job::CredentialNumber(number.to_owned()));
         let end = v1::ReportEmploymentEndRequest { job, ..end_job("", "2026-02-25") };
         let none = hr.refusal(end).await;
-        assert_eq!(none.told(), (Code::NotFound, "NOT_FOUND".to_owned()));
+        assert_eq!(none.code_and_reason(), (Code::NotFound, "NOT_FOUND".to_owned()));
         assert_eq!(none.message(), "no job with this credential number is open, or none that is yours to see");
     }
     server.stop().await;
@@ -286,7 +286,7 @@ async fn one_request_id_is_one_effect_also_for_16_at_once_and_after_a_restart() 
     assert_eq!(registry.report(request.clone()).await, answers[0]);
     let reused = (Code::AlreadyExists, "REQUEST_ID_REUSED".to_owned());
     let other = v1::RegisterProviderRequest { county: "Lamar".to_owned(), ..request.clone() };
-    assert_eq!(registry.refusal(other.clone()).await.told(), reused);
+    assert_eq!(registry.refusal(other.clone()).await.code_and_reason(), reused);
 
     // The id belongs to the caller and the method: another's is another request.
     let elsewhere = registry.report(v1::RegisterSpecialistRequest {
@@ -316,12 +316,12 @@ async fn a_rule_that_says_no_names_what_it_was_applied_to() {
     let employer = registry.qualified_provider("Noxubee Example Center").await;
     let person = registry.credentialed("Ottoline", "Example-Reed", &[&employer]).await;
     let held = registry.refusal(reinstate(&person.number, "2026-02-20")).await;
-    assert_eq!(held.told(), (Code::FailedPrecondition, "ALREADY_HELD".to_owned()));
+    assert_eq!(held.code_and_reason(), (Code::FailedPrecondition, "ALREADY_HELD".to_owned()));
     assert_eq!(held.preconditions(), [("ALREADY_HELD".to_owned(), person.number.clone())]);
     let twice = registry.refusal(issue(&person.specialist_id, EFFECTIVE_FROM)).await;
-    assert_eq!(twice.told(), (Code::FailedPrecondition, "ALREADY_CREDENTIALED".to_owned()));
+    assert_eq!(twice.code_and_reason(), (Code::FailedPrecondition, "ALREADY_CREDENTIALED".to_owned()));
     let taken = v1::RegisterProviderRequest { provider_id: employer.provider_id, ..register_provider("Example") };
-    assert_eq!(registry.refusal(taken).await.told(), (Code::AlreadyExists, "PROVIDER_EXISTS".to_owned()));
+    assert_eq!(registry.refusal(taken).await.code_and_reason(), (Code::AlreadyExists, "PROVIDER_EXISTS".to_owned()));
 
     let unqualified =
         v1::Application { experience_hours: 99.0, references: 0, ..super::harness::requests::application() };
@@ -332,7 +332,7 @@ async fn a_rule_that_says_no_names_what_it_was_applied_to() {
         ..issue(&other, EFFECTIVE_FROM)
     };
     let unmet = registry.refusal(unmet).await;
-    assert_eq!(unmet.told(), (Code::FailedPrecondition, "CRITERIA_UNMET".to_owned()));
+    assert_eq!(unmet.code_and_reason(), (Code::FailedPrecondition, "CRITERIA_UNMET".to_owned()));
     let criteria: Vec<_> = unmet.preconditions().into_iter().map(|(_, subject)| subject).collect();
     assert_eq!(criteria, ["CRITERION_EXPERIENCE", "CRITERION_EMPLOYMENT"], "all of them, and no other");
     server.stop().await;
@@ -348,7 +348,7 @@ async fn a_call_that_waits_too_long_is_told_so() {
     let origin = format!("http://{}", server.address()).parse().unwrap();
     let mut verification = VerificationServiceClient::with_origin(patient, origin);
     let refused = verification.stream_verify_credentials(request).await.unwrap_err();
-    assert_eq!(refused.told(), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+    assert_eq!(refused.code_and_reason(), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
     server.stop().await;
 }
 
@@ -374,7 +374,7 @@ async fn a_min_revision_beyond_the_head_is_out_of_range_at_once() {
         ] {
             let expected = (Code::OutOfRange, "REVISION_OUT_OF_RANGE".to_owned());
             assert_eq!(answer.is_ok(), is_known, "{what} at {min_revision}");
-            assert!(answer.is_ok() || answer.unwrap_err().told() == expected, "{what} at {min_revision}");
+            assert!(answer.is_ok() || answer.unwrap_err().code_and_reason() == expected, "{what} at {min_revision}");
         }
     }
     server.stop().await;
@@ -395,7 +395,7 @@ async fn what_cannot_be_read_at_all_is_refused_with_a_reason_too() {
             "ProviderService/RegisterProvider",
         ] {
             let refused = registry.call_bytes(method, bytes.clone().into()).await.unwrap_err();
-            assert_eq!(refused.told(), expected, "{method}");
+            assert_eq!(refused.code_and_reason(), expected, "{method}");
         }
     }
     server.stop().await;
@@ -411,12 +411,12 @@ async fn a_batch_has_a_thousand_items_at_most() {
         ..Default::default()
     };
     assert_eq!(registry.ask(verifications(1000)).await.results.len(), 1000);
-    assert_eq!(registry.refusal(verifications(1001)).await.told(), too_large);
+    assert_eq!(registry.refusal(verifications(1001)).await.code_and_reason(), too_large);
     let claims = |items| v1::BatchCheckBillingEligibilityRequest {
         items: vec![bill(NOT_ON_FILE, "north", TODAY).item.unwrap(); items],
         ..Default::default()
     };
     assert_eq!(registry.ask(claims(1000)).await.results.len(), 1000);
-    assert_eq!(registry.refusal(claims(1001)).await.told(), too_large);
+    assert_eq!(registry.refusal(claims(1001)).await.code_and_reason(), too_large);
     server.stop().await;
 }

@@ -121,8 +121,8 @@ impl GeneratedRegistry {
         answers
     }
 
-    /// Starts the program, and starts it again where it ends because its index failed, until everything is answered. How
-    /// many times it was started.
+    /// Starts the program, and starts it again where it ends because its index failed, until everything is answered.
+    /// How many times it was started.
     async fn heals(&self, expected: &[Option<Vec<u8>>], where_: &str) -> usize {
         for starts in 1..=3 {
             let (process, client) = Process::start(self.data.path(), TODAY);
@@ -140,8 +140,9 @@ impl GeneratedRegistry {
     }
 }
 
-/// The caller gets UNAVAILABLE, and the program ends with an exit code that has it started again. A call that the client
-/// library begins on a connection that is ending never reaches the registry: the library says so in codes of its own.
+/// The caller gets UNAVAILABLE, and the program ends with an exit code that has it started again. A call that the
+/// client library begins on a connection that is ending never reaches the registry: the library says so in codes of its
+/// own.
 fn ended_in_order(process: Process, refused: &tonic::Status) {
     let by_the_registry = !refused.details().is_empty();
     let never_sent = matches!(refused.code(), Code::Unknown | Code::Cancelled) && !by_the_registry;
@@ -222,7 +223,7 @@ async fn a_base_that_goes_bad_while_it_is_read_ends_the_program_and_the_next_sta
     let client = Client::connect(process.listening());
     place.spoil();
     assert!(place.ask(&client).await.1.is_some());
-    assert_eq!(place.refusal(&client).await.told(), (Code::Unavailable, "STORE_DAMAGED".to_owned()));
+    assert_eq!(place.refusal(&client).await.code_and_reason(), (Code::Unavailable, "STORE_DAMAGED".to_owned()));
     let began = Instant::now();
     while asked_on(process.ops(), "ms.dmh.credential.v1.CredentialService").await != NotServing
         || !get(process.ops(), "/metrics").await.1.contains("\ncpss_index 0\n")
@@ -231,7 +232,7 @@ async fn a_base_that_goes_bad_while_it_is_read_ends_the_program_and_the_next_sta
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let refused = client.call(register_specialist("Ambrose", "Example")).await.unwrap_err();
-    assert_eq!(refused.told(), (Code::ResourceExhausted, "STORE_FULL".to_owned()));
+    assert_eq!(refused.code_and_reason(), (Code::ResourceExhausted, "STORE_FULL".to_owned()));
     process.terminate();
     ended_for_its_index(process);
     assert_eq!(place.heals(&expected, "with room again").await, 1);

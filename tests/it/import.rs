@@ -1,7 +1,8 @@
-//! Imports: rows that are sent without waiting are decided in their order, told in their order, and made durable together;
-//! what a kill cuts off is sent again.
+//! Imports: rows that are sent without waiting are decided in their order, told in their order, and made durable
+//! together; what a kill cuts off is sent again.
 //!
-//! `CPSS_IMPORT_PROVIDERS=10000 cargo test --release --test it import -- --nocapture` sends three rows for each of those.
+//! `CPSS_IMPORT_PROVIDERS=10000 cargo test --release --test it import -- --nocapture` sends three rows for each of
+//! those.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -51,19 +52,19 @@ async fn rows_that_are_not_waited_for_are_decided_in_their_order_and_durable_tog
     let sent: Vec<_> = rows.iter().map(|row| row.row.clone().unwrap().request_id).collect();
     let started = Instant::now();
     let answers = server.client().record().import_records(tokio_stream::iter(rows)).await;
-    let (mut answers, mut told, mut revision) = (answers.unwrap().into_inner(), Vec::new(), 0);
+    let (mut answers, mut received, mut revision) = (answers.unwrap().into_inner(), Vec::new(), 0);
     while let Some(answer) = answers.message().await.unwrap() {
-        match (told.len() % 3, answer.result.unwrap()) {
+        match (received.len() % 3, answer.result.unwrap()) {
             (0 | 1, Outcome::Outcome(recorded)) => {
                 assert!(recorded.revision > revision, "recorded in the order sent");
                 revision = recorded.revision;
             }
             (2, Outcome::Error(error)) => assert_eq!(Code::from(error.code), Code::AlreadyExists),
-            (_, other) => panic!("row {}: {other:?}", told.len()),
+            (_, other) => panic!("row {}: {other:?}", received.len()),
         }
-        told.push(answer.request_id);
+        received.push(answer.request_id);
     }
-    assert_eq!(told, sent, "every row is answered, in the order sent");
+    assert_eq!(received, sent, "every row is answered, in the order sent");
     let seconds = started.elapsed().as_secs_f64();
     println!("import: {} rows in {seconds:.2} s, {:.0} a second", sent.len(), sent.len() as f64 / seconds);
     let data = server.stop().await;
@@ -72,8 +73,8 @@ async fn rows_that_are_not_waited_for_are_decided_in_their_order_and_durable_tog
 }
 
 /// Where the rows were recorded that were not refused.
-fn revisions(told: &[v1::ImportRecordsResponse]) -> impl Iterator<Item = u64> {
-    told.iter().filter_map(|answer| match &answer.result {
+fn revisions(received: &[v1::ImportRecordsResponse]) -> impl Iterator<Item = u64> {
+    received.iter().filter_map(|answer| match &answer.result {
         Some(Outcome::Outcome(recorded)) => Some(recorded.revision),
         _ => None,
     })
@@ -89,24 +90,30 @@ async fn an_import_that_is_killed_is_sent_again_and_goes_on_where_it_was() {
         let (process, client) = Process::start(data.path(), TODAY);
         let durable = client.head().await;
         let began = *began.get_or_insert(durable);
-        assert!(revisions(&known).last().is_none_or(|told| told <= durable), "what was told is on disk");
+        assert!(revisions(&known).last().is_none_or(|received| received <= durable), "what was told is on disk");
         let answers = client.record().import_records(tokio_stream::iter(rows.clone())).await;
-        let (mut answers, mut told) = (answers.unwrap().into_inner(), Vec::new());
+        let (mut answers, mut received) = (answers.unwrap().into_inner(), Vec::new());
         let (mut running, mut killing) = (Some(process), None);
         while let Ok(Some(answer)) = answers.message().await {
-            told.push(answer);
-            if life < LIVES && told.len() == rows.len() * life / LIVES {
+            received.push(answer);
+            if life < LIVES && received.len() == rows.len() * life / LIVES {
                 let (process, soon) = (running.take().unwrap(), Duration::from_millis(random(5)));
                 killing = Some(thread::spawn(move || (thread::sleep(soon), process.kill())));
             }
         }
         // The import may have come to its end before.
         killing.map(|killing| killing.join().unwrap());
-        let different = known.iter().zip(&told).position(|(known, told)| known != told);
-        assert!(told.len() >= known.len() && different.is_none(), "row {different:?} is told otherwise in life {life}");
-        assert!(revisions(&told).eq((began + 1..).take(revisions(&told).count())), "each row once, in the order sent");
-        assert!(revisions(&told).last() >= Some(durable), "what is on disk is told");
-        known = told;
+        let different = known.iter().zip(&received).position(|(known, received)| known != received);
+        assert!(
+            received.len() >= known.len() && different.is_none(),
+            "row {different:?} is told otherwise in life {life}"
+        );
+        assert!(
+            revisions(&received).eq((began + 1..).take(revisions(&received).count())),
+            "each row once, in the order sent"
+        );
+        assert!(revisions(&received).last() >= Some(durable), "what is on disk is told");
+        known = received;
     }
     assert_eq!(known.len(), rows.len());
 }
@@ -147,7 +154,7 @@ async fn a_full_disk_is_all_that_rows_are_refused_for_and_what_is_recorded_is_to
     let calls = (0..64).map(|_| {
         let (client, request_id) = (client.clone(), new_request_id());
         let request = v1::RegisterProviderRequest { request_id, ..same.clone() };
-        tokio::spawn(async move { client.refusal(request).await.told() })
+        tokio::spawn(async move { client.refusal(request).await.code_and_reason() })
     });
     for call in calls.collect::<Vec<_>>() {
         assert_eq!(call.await.unwrap(), (refused, "STORE_FULL".to_owned()));
@@ -180,20 +187,20 @@ async fn an_import_without_an_end_ends_when_the_server_drains() {
     let (process, client) = Process::start(data.path(), TODAY);
     let endless = tokio_stream::iter((0..).map(|at| provider(&format!("example-{at}"))));
     let mut answers = client.record().import_records(endless).await.unwrap().into_inner();
-    let mut told = Vec::new();
+    let mut received = Vec::new();
     let ended = loop {
         match answers.message().await {
-            Ok(answer) => told.extend(answer),
+            Ok(answer) => received.extend(answer),
             Err(ended) => break ended,
         }
-        if told.len() == 100 {
+        if received.len() == 100 {
             process.terminate();
         }
     };
-    assert_eq!(ended.told(), (Code::Unavailable, "DRAINING".to_owned()));
+    assert_eq!(ended.code_and_reason(), (Code::Unavailable, "DRAINING".to_owned()));
     assert!(process.wait().0.success());
     let (_process, client) = Process::start(data.path(), TODAY);
-    assert_eq!(revisions(&told).last(), Some(client.head().await), "what was recorded was told");
+    assert_eq!(revisions(&received).last(), Some(client.head().await), "what was recorded was told");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use prost::Message as _;
 
 use super::harness::requests::{bill, end_job, end_period, known_at, periods, reinstate, retract, verify_with};
 use super::harness::scenes::{EFFECTIVE_FROM, Qualified, TERM_LAST_DAY};
-use super::harness::words::{day, eligible, lines, period_lines, revocation, standing_lines, told};
+use super::harness::words::{day, eligible, lines, period_lines, revocation, standing_lines, verdict_line};
 use super::harness::{Client, TODAY, TestServer};
 
 const CONFIRMED: &str = "CONFIRMED";
@@ -24,7 +24,7 @@ async fn loss_of_employment_revokes_from_the_day_after_the_last_day_worked() {
     let person = registry.credentialed("Odalys", "Abernathy-Example", &[&employer]).await;
 
     let before = registry.verify(&person.number, TODAY, None).await;
-    assert_eq!((told(&before).as_str(), may(&before)), (CONFIRMED, [true; 3]));
+    assert_eq!((verdict_line(&before).as_str(), may(&before)), (CONFIRMED, [true; 3]));
     assert_eq!(before.standing(), Standing::Current);
     let credential = before.credential.clone().unwrap();
     assert_eq!(credential.credential_number, person.number);
@@ -47,11 +47,11 @@ async fn loss_of_employment_revokes_from_the_day_after_the_last_day_worked() {
     assert_eq!((ended.change_count, ended.specialist_count), (2, 1));
 
     let after = registry.verify(&person.number, None, None).await;
-    assert_eq!((told(&after).as_str(), may(&after)), (REVOKED, [false; 3]));
+    assert_eq!((verdict_line(&after).as_str(), may(&after)), (REVOKED, [false; 3]));
     assert_eq!(after.answer.clone().unwrap().known_at_revision, ended.revision, "one revision, not a second step");
-    assert_eq!(told(&registry.verify(&person.number, "2026-02-26", None).await), REVOKED);
+    assert_eq!(verdict_line(&registry.verify(&person.number, "2026-02-26", None).await), REVOKED);
     let last_day = registry.verify(&person.number, "2026-02-25", None).await;
-    assert_eq!((told(&last_day).as_str(), may(&last_day)), (CONFIRMED, [true; 3]));
+    assert_eq!((verdict_line(&last_day).as_str(), may(&last_day)), (CONFIRMED, [true; 3]));
 
     let again = registry.verify(&person.number, TODAY, answer.known_at_revision).await;
     assert_eq!(
@@ -79,19 +79,19 @@ async fn the_end_of_a_qualification_revokes_every_dependent_in_one_revision() {
     let expected: Vec<_> = dependents.iter().map(|number| revocation(number, "2026-02-28")).collect();
     let foretold = registry.validate(end.clone()).await;
     assert_eq!(standing_lines(&foretold.changes), expected, "validate_only tells what would change");
-    assert_eq!(told(&registry.verify(&dependents[0], None, None).await), CONFIRMED, "and changes nothing");
+    assert_eq!(verdict_line(&registry.verify(&dependents[0], None, None).await), CONFIRMED, "and changes nothing");
 
     let ended = registry.report(end).await;
     assert_eq!(ended.revision, foretold.revision + 1);
     assert_eq!(standing_lines(&ended.changes), expected, "all of them in the one revision");
     assert_eq!(ended.specialist_count, 4, "the one who works elsewhere too is touched: this provider covers no more");
     for number in &dependents {
-        assert_eq!(told(&registry.verify(number, None, None).await), REVOKED);
-        assert_eq!(told(&registry.verify(number, "2026-02-27", None).await), CONFIRMED);
-        assert_eq!(told(&registry.verify(number, None, ended.revision - 1).await), CONFIRMED);
+        assert_eq!(verdict_line(&registry.verify(number, None, None).await), REVOKED);
+        assert_eq!(verdict_line(&registry.verify(number, "2026-02-27", None).await), CONFIRMED);
+        assert_eq!(verdict_line(&registry.verify(number, None, ended.revision - 1).await), CONFIRMED);
     }
     let kept = registry.verify(&elsewhere, None, None).await;
-    assert_eq!((told(&kept).as_str(), may(&kept)), (CONFIRMED, [true; 3]));
+    assert_eq!((verdict_line(&kept).as_str(), may(&kept)), (CONFIRMED, [true; 3]));
     server.stop().await;
 }
 
@@ -105,9 +105,9 @@ async fn a_second_employer_keeps_the_credential_and_not_the_first_ones_claims() 
 
     let ended = registry.report(end_job(&person.jobs[0], "2026-02-20")).await;
     assert_eq!(lines(&ended.changes), [format!("{} at {one} 2026-02-21.. NOT_COVERED", person.number)]);
-    assert_eq!(told(&registry.verify(&person.number, None, None).await), CONFIRMED);
+    assert_eq!(verdict_line(&registry.verify(&person.number, None, None).await), CONFIRMED);
     let with_one = registry.verification_of(verify_with(one, &person.number, None)).await;
-    assert_eq!(told(&with_one), "NOT_CONFIRMED NOT_EMPLOYED_BY_PROVIDER");
+    assert_eq!(verdict_line(&with_one), "NOT_CONFIRMED NOT_EMPLOYED_BY_PROVIDER");
     for (provider, day, expected) in [
         (one, "2026-02-20", "CONFIRMED SERVICE_HISTORY_UNKNOWN"),
         (one, "2026-02-21", "NOT_CONFIRMED NOT_EMPLOYED_BY_PROVIDER, SERVICE_HISTORY_UNKNOWN"),
@@ -119,7 +119,7 @@ async fn a_second_employer_keeps_the_credential_and_not_the_first_ones_claims() 
 
     let ended = registry.report(end_job(&person.jobs[1], "2026-02-26")).await;
     assert_eq!(standing_lines(&ended.changes), [revocation(&person.number, "2026-02-27")]);
-    assert_eq!(told(&registry.verify(&person.number, None, None).await), REVOKED);
+    assert_eq!(verdict_line(&registry.verify(&person.number, None, None).await), REVOKED);
     server.stop().await;
 }
 
@@ -136,9 +136,13 @@ async fn from_one_employer_to_the_next_without_a_gap_and_with_one() {
     registry.report(end_job(&moves.jobs[0], "2026-02-20")).await;
     registry.report(end_job(&waits.jobs[0], "2026-02-20")).await;
     registry.job(&waits.specialist_id, &new.provider_id, "2026-02-23").await;
-    assert_eq!(told(&registry.verify(&moves.number, None, None).await), CONFIRMED);
+    assert_eq!(verdict_line(&registry.verify(&moves.number, None, None).await), CONFIRMED);
     let revoked = registry.verify(&waits.number, None, None).await;
-    assert_eq!(told(&revoked), "NOT_CONFIRMED REVOKED_LOSS_OF_EMPLOYMENT", "a new job alone does not restore it");
+    assert_eq!(
+        verdict_line(&revoked),
+        "NOT_CONFIRMED REVOKED_LOSS_OF_EMPLOYMENT",
+        "a new job alone does not restore it"
+    );
 
     let restored = registry.report(reinstate(&waits.number, "2026-02-25")).await;
     assert_eq!(
@@ -175,7 +179,10 @@ async fn a_wrong_report_withdrawn_leaves_three_states_that_can_all_be_asked_for(
     );
     let at_last = registry.verify(&person.number, TODAY, None).await;
 
-    assert_eq!([told(&at_first), told(&revoked), told(&at_last)], [CONFIRMED, REVOKED, CONFIRMED]);
+    assert_eq!(
+        [verdict_line(&at_first), verdict_line(&revoked), verdict_line(&at_last)],
+        [CONFIRMED, REVOKED, CONFIRMED]
+    );
     for state in [at_first, revoked, at_last] {
         let revision = state.answer.as_ref().unwrap().known_at_revision;
         let again = registry.verify(&person.number, TODAY, revision).await;
@@ -199,18 +206,21 @@ async fn days_open_in_order_and_bring_what_was_foreseen() {
             person.number
         )
     );
-    assert_eq!(told(&registry.verify(&person.number, "2026-03-04", None).await), format!("{REVOKED}, DATE_IN_FUTURE"));
-    assert_eq!(told(&registry.verify(&person.number, None, None).await), CONFIRMED);
+    assert_eq!(
+        verdict_line(&registry.verify(&person.number, "2026-03-04", None).await),
+        format!("{REVOKED}, DATE_IN_FUTURE")
+    );
+    assert_eq!(verdict_line(&registry.verify(&person.number, None, None).await), CONFIRMED);
 
     let after = registry.on_day("2026-03-06").verify(&person.number, None, None).await;
     let answer = after.answer.clone().unwrap();
-    assert_eq!((told(&after).as_str(), day(answer.as_of).as_str()), (REVOKED, "2026-03-06"));
+    assert_eq!((verdict_line(&after).as_str(), day(answer.as_of).as_str()), (REVOKED, "2026-03-06"));
     assert_eq!(answer.known_at_revision, ended.revision + 4, "a record for each day from the 3rd to the 6th");
     for (revision, today, expected) in [(1, "2026-03-03", CONFIRMED), (2, "2026-03-04", REVOKED)] {
         let mut question = verify_with("", &person.number, None);
         question.known_at = Some(known_at(ended.revision + revision));
         let then = registry.verification_of(question).await;
-        assert_eq!((day(then.answer.clone().unwrap().as_of).as_str(), told(&then).as_str()), (today, expected));
+        assert_eq!((day(then.answer.clone().unwrap().as_of).as_str(), verdict_line(&then).as_str()), (today, expected));
     }
     let again = registry.on_day("2026-03-06").verify(&person.number, None, None).await;
     assert_eq!(again.encode_to_vec(), after.encode_to_vec(), "a day that is open is not opened again");

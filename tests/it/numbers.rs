@@ -161,9 +161,9 @@ async fn commands_and_lists_read_ids_as_questions_do() {
 
     let not_found = (Code::NotFound, "NOT_FOUND".to_owned());
     let (number, specialist, job) = ("CPS-0000-0000-1", "SP-0000-0000-1", "EM-0000-0000-1");
-    assert_eq!(registry.refusal(suspend(number, "2026-02-20", None)).await.told(), not_found);
-    assert_eq!(registry.refusal(issue(specialist, EFFECTIVE_FROM)).await.told(), not_found);
-    assert_eq!(registry.refusal(end_job(job, "2026-02-20")).await.told(), not_found);
+    assert_eq!(registry.refusal(suspend(number, "2026-02-20", None)).await.code_and_reason(), not_found);
+    assert_eq!(registry.refusal(issue(specialist, EFFECTIVE_FROM)).await.code_and_reason(), not_found);
+    assert_eq!(registry.refusal(end_job(job, "2026-02-20")).await.code_and_reason(), not_found);
     let lower = person.number.to_lowercase().replace('-', "\u{2013}");
     registry.report(suspend(&lower, "2026-02-20", Some("2026-02-21"))).await;
     let job = person.jobs[0].to_lowercase().replace('-', " ");

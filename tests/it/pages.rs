@@ -1,5 +1,5 @@
-//! Lists in pages: together they are the list, whatever the size of the pages and whatever is recorded meanwhile; a page
-//! costs what it returns; a token is good for one question of one client.
+//! Lists in pages: together they are the list, whatever the size of the pages and whatever is recorded meanwhile; a
+//! page costs what it returns; a token is good for one question of one client.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use cpss_registry::server::generate::{Options, generate};
 use cpss_registry::store::StoreOptions;
 use tonic::Code;
 
-use super::backup::told;
+use super::backup::json_of;
 use super::harness::requests::{register_provider, register_specialist, start_job};
 use super::harness::scenes::EFFECTIVE_FROM;
 use super::harness::{Call, Client, Process, Refusal, TODAY, TestServer, library};
@@ -127,21 +127,25 @@ async fn a_token_is_good_for_one_question_of_one_client_and_after_a_restart() {
 
     let malformed = (Code::InvalidArgument, "INVALID_ARGUMENT".to_owned());
     let other_client = registry.calling_as("auditor").call(list.page(2, &token)).await.unwrap_err();
-    assert_eq!(other_client.told(), malformed, "another client");
+    assert_eq!(other_client.code_and_reason(), malformed, "another client");
     let other_question = v1::ListCredentialsRequest { as_of: None, ..list.page(2, &token) };
-    assert_eq!(registry.call(other_question).await.unwrap_err().told(), malformed, "another question");
+    assert_eq!(registry.call(other_question).await.unwrap_err().code_and_reason(), malformed, "another question");
     let other_method = v1::ListProvidersRequest { page_token: token.clone(), ..Default::default() };
-    assert_eq!(registry.call(other_method).await.unwrap_err().told(), malformed, "another method");
+    assert_eq!(registry.call(other_method).await.unwrap_err().code_and_reason(), malformed, "another method");
     // Of both methods this is the question without any field, and a place in both lists has the same form.
     let of_all = registry.ask(v1::ListCredentialsRequest::default().page(2, "")).await.next_page_token;
     let same_question = v1::ListChangesRequest { page_token: of_all, ..Default::default() };
-    assert_eq!(registry.call(same_question).await.unwrap_err().told(), malformed, "another method, asked the same");
+    assert_eq!(
+        registry.call(same_question).await.unwrap_err().code_and_reason(),
+        malformed,
+        "another method, asked the same"
+    );
     for at in 0..token.len() {
         let other = if token.as_bytes()[at] == b'A' { "B" } else { "A" };
         let mut forged = token.clone();
         forged.replace_range(at..=at, other);
         let refusal = registry.call(list.page(2, &forged)).await.unwrap_err();
-        assert_eq!(refusal.told(), malformed, "{at}: {forged}");
+        assert_eq!(refusal.code_and_reason(), malformed, "{at}: {forged}");
     }
 
     assert_eq!(
@@ -166,16 +170,16 @@ async fn a_token_is_good_in_a_restored_registry_up_to_where_it_was_cut() {
     let token = registry.ask(list.page(2, "")).await.next_page_token;
     let second = registry.ask(list.page(2, &token)).await;
     process.stop();
-    told(&["backup", &path(&target), "--data-dir", &path(&data)]);
-    told(&["restore", &path(&target), "--data-dir", &path(&whole)]);
-    told(&["restore", &path(&target), "--data-dir", &path(&cut), "--to-revision", "10"]);
+    json_of(&["backup", &path(&target), "--data-dir", &path(&data)]);
+    json_of(&["restore", &path(&target), "--data-dir", &path(&whole)]);
+    json_of(&["restore", &path(&target), "--data-dir", &path(&cut), "--to-revision", "10"]);
 
     let (process, registry) = Process::start(&whole, TODAY);
     assert_eq!(registry.ask(list.page(2, &token)).await, second);
     process.stop();
     let (process, registry) = Process::start(&cut, TODAY);
     let refusal = registry.call(list.page(2, &token)).await.unwrap_err();
-    assert_eq!(refusal.told(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
+    assert_eq!(refusal.code_and_reason(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
     process.stop();
 }
 

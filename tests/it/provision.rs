@@ -148,8 +148,8 @@ fn contents(directory: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
         .collect()
 }
 
-/// What each command says of a data directory that it refuses with exit code 2: one line each. It leaves the directory as
-/// it is.
+/// What each command says of a data directory that it refuses with exit code 2: one line each. It leaves the directory
+/// as it is.
 fn refused_by_every_command(etc: &Configured, data: &Path) -> Vec<String> {
     let before = contents(data);
     let (config, unpinned) = (text(&etc.config), text(&etc.unpinned));
@@ -343,8 +343,12 @@ fn a_directory_that_may_not_be_read_is_told_with_its_owner_and_mode() {
     for command in [&["check"][..], &["backup", "x"], &["rebuild"], &["export", "-"]] {
         let ended = as_somebody(scratch.path()).args(command).args(["--data-dir", text(&data)]).output().unwrap();
         assert_eq!(ended.status.code(), Some(1), "{}", said(&ended));
-        let told = format!("{} belongs to user ", text(&data));
-        assert!(said(&ended).contains(&told) && said(&ended).contains(&format!("mode {mode:04o}")), "{}", said(&ended));
+        let message = format!("{} belongs to user ", text(&data));
+        assert!(
+            said(&ended).contains(&message) && said(&ended).contains(&format!("mode {mode:04o}")),
+            "{}",
+            said(&ended)
+        );
         assert!(!said(&ended).contains("no registry"), "{}", said(&ended));
     }
     fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
@@ -360,8 +364,8 @@ fn a_directory_in_use_is_told_with_the_process_that_holds_it() {
     for command in [&["check"][..], &["rebuild"]] {
         let ended = run(&[command, &["--data-dir", text(&data)]].concat());
         assert_eq!(ended.status.code(), Some(1), "{}", said(&ended));
-        let told = format!("the data directory {} is in use by process {pid} (", text(&data));
-        assert!(said(&ended).contains(&told) && said(&ended).contains("cpss-registry serve"), "{}", said(&ended));
+        let message = format!("the data directory {} is in use by process {pid} (", text(&data));
+        assert!(said(&ended).contains(&message) && said(&ended).contains("cpss-registry serve"), "{}", said(&ended));
     }
     process.stop();
 }

@@ -1,5 +1,5 @@
-//! The id of a request is a value, whatever text it is sent as; and the instant of a record is one that every client can
-//! hold and send back.
+//! The id of a request is a value, whatever text it is sent as; and the instant of a record is one that every client
+//! can hold and send back.
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::import_records_response::Result as Outcome;
@@ -53,7 +53,7 @@ async fn a_request_sent_again_with_its_id_in_another_form_is_the_same_request() 
         assert_eq!(registry.report(again).await, first, "{form}");
         let other = v1::RegisterSpecialistRequest { request_id: form.clone(), ..register_specialist("Bea", "Example") };
         let refused = registry.refusal(other).await;
-        assert_eq!(refused.told(), (Code::AlreadyExists, "REQUEST_ID_REUSED".to_owned()), "{form}");
+        assert_eq!(refused.code_and_reason(), (Code::AlreadyExists, "REQUEST_ID_REUSED".to_owned()), "{form}");
     }
 
     let id = new_request_id();
@@ -107,7 +107,7 @@ async fn a_start_reported_again_under_another_id_names_the_job_that_is_there() {
             ..start.clone()
         };
         let refused = registry.refusal(again).await;
-        assert_eq!(refused.told(), (Code::AlreadyExists, "EMPLOYMENT_EXISTS".to_owned()));
+        assert_eq!(refused.code_and_reason(), (Code::AlreadyExists, "EMPLOYMENT_EXISTS".to_owned()));
         let named = refused.get_details_resource_info().unwrap();
         assert_eq!((named.resource_type.as_str(), named.resource_name.as_str()), ("employment", job.as_str()));
     }

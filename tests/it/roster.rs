@@ -36,9 +36,9 @@ async fn a_staff_list_is_answered_row_by_row() {
         format!("4,{NOT_ON_FILE},,"),
     ];
     fs::write(&list, format!("badge,credential_number,family_name,where\r\n{}\r\n", rows.join("\r\n"))).unwrap();
-    let told = roster(&list, &endpoint, &["--provider", &employer.provider_id, "--json"]);
-    assert_eq!(told.status.code(), Some(3), "{}", String::from_utf8_lossy(&told.stderr));
-    let summary: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let ended = roster(&list, &endpoint, &["--provider", &employer.provider_id, "--json"]);
+    assert_eq!(ended.status.code(), Some(3), "{}", String::from_utf8_lossy(&ended.stderr));
+    let summary: Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!((&summary["rows"], &summary["confirmed"], &summary["not_confirmed"]), (&4.into(), &1.into(), &3.into()));
     let answers = scratch.path().join("staff.answers.csv");
     let written = fs::read_to_string(&answers).unwrap();

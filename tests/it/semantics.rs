@@ -13,7 +13,7 @@ use cpss_registry::domain::standing::{Reason, Standing};
 use cpss_registry::registry::{Options, Registry, SEMANTICS_VERSION};
 use cpss_registry::store::{OpenMode, Store, StoreOptions, record};
 
-use super::feed::scenario::told;
+use super::feed::scenario::recorded;
 use super::model::expected_changes::{Copy, Span};
 
 /// Every record of a data directory.
@@ -93,7 +93,7 @@ async fn open_with(data: &Path, semantics_version: u32, store: StoreOptions) -> 
 #[tokio::test]
 async fn a_release_that_answers_otherwise_tells_every_copy_what_is_different() {
     let next = SEMANTICS_VERSION + 1;
-    let (server, _) = told().await;
+    let (server, _) = recorded().await;
     let data = server.stop().await;
     let right = records(data.path());
     let before = tempfile::tempdir().unwrap();
@@ -139,7 +139,7 @@ async fn a_release_that_answers_otherwise_tells_every_copy_what_is_different() {
 #[tokio::test]
 async fn a_release_that_answers_the_same_says_so_and_nothing_else() {
     let next = SEMANTICS_VERSION + 1;
-    let (server, _) = told().await;
+    let (server, _) = recorded().await;
     let data = server.stop().await;
     let before = records(data.path()).len();
     open(data.path(), next).await.unwrap();
@@ -157,7 +157,7 @@ async fn a_release_that_answers_the_same_says_so_and_nothing_else() {
 /// This version answers some commands and names otherwise, and walks as version 1 did.
 #[tokio::test]
 async fn a_registry_of_version_1_adopts_this_one_and_tells_copies_nothing() {
-    let (server, _) = told().await;
+    let (server, _) = recorded().await;
     let data = server.stop().await;
     let mut older = records(data.path());
     let is_adoption = |fact: &Fact| matches!(fact, Fact::Registry(RegistryFact::SemanticsAdopted { .. }));
@@ -178,7 +178,7 @@ async fn a_registry_of_version_1_adopts_this_one_and_tells_copies_nothing() {
 #[tokio::test]
 async fn a_full_disk_delays_the_adoption_of_a_walk_and_not_the_start() {
     let next = SEMANTICS_VERSION + 1;
-    let (server, _) = told().await;
+    let (server, _) = recorded().await;
     let data = server.stop().await;
     let before = records(data.path()).len();
     let mut full = StoreOptions::default();

@@ -79,7 +79,7 @@ struct Compiled {
     today: Option<Day>,
     providers: HashMap<ProviderId, Arc<ProviderTimeline>>,
     timelines: BTreeMap<CredentialNumber, Timeline>,
-    told: PublishedState,
+    published: PublishedState,
 }
 
 impl Compiled {
@@ -96,24 +96,24 @@ impl Compiled {
             }
         }
         let rule_sets = RuleSets::new(sets, records_begin);
-        let (providers, timelines, told) = (HashMap::new(), BTreeMap::new(), PublishedState::default());
-        let mut compiled = Compiled { rule_sets, today, providers, timelines, told };
+        let (providers, timelines, published) = (HashMap::new(), BTreeMap::new(), PublishedState::default());
+        let mut compiled = Compiled { rule_sets, today, providers, timelines, published };
         if let Some(rule_sets) = &compiled.rule_sets {
-            compiled.told.records_begin = rule_sets.records_begin();
+            compiled.published.records_begin = rule_sets.records_begin();
             for (id, facts) in &files.providers {
                 if facts.first().is_none_or(|recorded| recorded.id.revision > revision) {
                     continue;
                 }
                 let provider = Provider::known_at(facts, revision);
                 let timeline = provider.compile(rule_sets);
-                compiled.told.add_provider(id, &provider, &timeline);
+                compiled.published.add_provider(id, &provider, &timeline);
                 compiled.providers.insert(id.clone(), Arc::new(timeline));
             }
             for (id, facts) in &files.specialists {
                 let person = Specialist::known_at(*id, facts, revision);
                 for credential in &person.credentials {
                     let timeline = Timeline::compile(&person, credential, &compiled.providers, rule_sets);
-                    compiled.told.add_credential(&timeline, &compiled.providers);
+                    compiled.published.add_credential(&timeline, &compiled.providers);
                     compiled.timelines.insert(credential.number, timeline);
                 }
             }
@@ -173,12 +173,12 @@ impl Check<'_> {
             let (after, changes, foreseen, people) = match self.history.opens_day(revision) {
                 Some(day) => {
                     let after = Compiled { today: Some(day), ..before };
-                    let changes = after.told.on_opening(day);
+                    let changes = after.published.on_opening(day);
                     (after, changes, Foreseen::default(), 0)
                 }
                 None => {
                     let after = Compiled::at(&self.history, &self.files, revision);
-                    let differences = differences(&before.told, &after.told);
+                    let differences = differences(&before.published, &after.published);
                     let people = differences.specialist_count();
                     let (changes, foreseen) = differences.split(after.today.expect("the first record opens a day"));
                     (after, changes, foreseen, people)
@@ -197,8 +197,8 @@ impl Check<'_> {
     }
 
     /// What the record says became different, against the tables before and after it.
-    fn compare_changes(&self, revision: Revision, is: &Modelled, told: (&[Change], &Foreseen, u32)) {
-        let (changes, foreseen, people) = told;
+    fn compare_changes(&self, revision: Revision, is: &Modelled, published: (&[Change], &Foreseen, u32)) {
+        let (changes, foreseen, people) = published;
         let (span, today) = (self.span, is.model.today.unwrap());
         count(&self.compared.revisions, 1);
         count(&self.compared.changes, changes.len());
@@ -263,12 +263,12 @@ impl Check<'_> {
         };
         for number in is.walked.keys() {
             let expected = next(&is.table.of_credential(*number));
-            let found = compiled.told.next_change_of_credential(*number, today);
+            let found = compiled.published.next_change_of_credential(*number, today);
             assert_eq!(found, expected, "the next change of {number} after {today}");
         }
         for id in compiled.providers.keys() {
             let expected = next(&is.table.of_provider(id));
-            let found = compiled.told.next_change_of_provider(id, today);
+            let found = compiled.published.next_change_of_provider(id, today);
             assert_eq!(found, expected, "the next change of {id} after {today}");
         }
     }

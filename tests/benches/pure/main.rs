@@ -199,7 +199,7 @@ fn the_wire(c: &mut Criterion) {
     };
     let question = world.question(&timeline);
     let finding = question.answer(world.known());
-    let told = encode::Verification {
+    let verification = encode::Verification {
         number: Some(timeline.number),
         as_of: question.as_of,
         finding,
@@ -208,7 +208,7 @@ fn the_wire(c: &mut Criterion) {
     c.bench_function("answer written", |b| {
         b.iter(|| {
             let mut wire = encode::Wire::with_capacity(352);
-            black_box(&told).write(&mut wire, 1, &from);
+            black_box(&verification).write(&mut wire, 1, &from);
             wire.into_bytes()
         });
     });

@@ -1,5 +1,6 @@
 //! Reads while what they read changes: records are written, a provider's staff loses its employer, a backup is taken.
-//! Beside the registry, the same of etcd, and of the echo, whose [`sync_writer`](super::sync_writer) writes and does nothing else.
+//! Beside the registry, the same of etcd, and of the echo, whose [`sync_writer`](super::sync_writer) writes and does
+//! nothing else.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -35,7 +36,7 @@ fn verifications(
 ) -> Calls {
     let goods = Arc::clone(asked);
     let calls = Calls::of_list(VERIFY, asked.iter().map(|good| questions::verify(good, None)).collect());
-    calls.judged(move |at, told| judge(&goods[at % goods.len()], told))
+    calls.judged(move |at, answer| judge(&goods[at % goods.len()], answer))
 }
 
 /// A server under change: the questions put to it, and the calls that change it.
@@ -51,7 +52,7 @@ pub struct Changing<'a> {
 impl<'a> Changing<'a> {
     /// The echo, whose other service keeps what it is called with.
     pub fn echo(server: &'a Server, asked: &Arc<[Good]>) -> Changing<'a> {
-        let reads = verifications(asked, |good, told| judge_verify(Answerer::Echo, good, told));
+        let reads = verifications(asked, |good, answer| judge_verify(Answerer::Echo, good, answer));
         let end = framed(&end_of(&v1::Fact { fact_id: "1-0".to_owned(), ..Default::default() }));
         let rows = Some(Calls::new(IMPORT, |at| row(rename("a person", at))).judged(judge_row));
         Changing { name: "echo", server, reads, writes: Calls::of_list(END, vec![end]), rows }
@@ -60,7 +61,7 @@ impl<'a> Changing<'a> {
     /// etcd, with a value for each credential.
     pub fn etcd(server: &'a Server, asked: &Arc<[Good]>) -> Changing<'a> {
         let reads = Calls::of_list(etcd::RANGE, asked.iter().map(etcd::range).collect());
-        let reads = reads.judged(|_, told| etcd::judge(told));
+        let reads = reads.judged(|_, answer| etcd::judge(answer));
         let writes = Calls::of_list(etcd::PUT, asked.iter().map(etcd::put).collect());
         Changing { name: "etcd", server, reads, writes, rows: None }
     }
@@ -144,8 +145,8 @@ impl<'a> Changing<'a> {
 /// The people whom the questions are about.
 fn people(exchanges: &[Exchange]) -> Result<Vec<String>, Failure> {
     let person = |exchange: &Exchange| {
-        let told = unframed::<v1::VerifyCredentialResponse>(&exchange.answer)?.0.verification;
-        Ok(told.and_then(|told| told.credential).ok_or("an answer without a credential")?.specialist_id)
+        let answer = unframed::<v1::VerifyCredentialResponse>(&exchange.answer)?.0.verification;
+        Ok(answer.and_then(|answer| answer.credential).ok_or("an answer without a credential")?.specialist_id)
     };
     exchanges.iter().map(person).collect()
 }
@@ -203,8 +204,8 @@ async fn end_qualification(server: &Server, provider: &str) -> Result<u32, Failu
     let facts = ask::<v1::ListFactsResponse>(server, FACTS, framed(&list)).await?.facts;
     let mut people = 0;
     for fact in facts.iter().filter(|fact| fact.kind() == FactKind::ProviderQualified && !fact.retracted) {
-        let told = ask::<v1::EndPeriodResponse>(server, END, framed(&end_of(fact))).await?;
-        people = people.max(told.specialist_count);
+        let answer = ask::<v1::EndPeriodResponse>(server, END, framed(&end_of(fact))).await?;
+        people = people.max(answer.specialist_count);
     }
     Ok(people)
 }

@@ -1,13 +1,13 @@
 //! Verification beside a bare echo: `cargo bench --bench verification`.
 //!
 //! One run, on one machine: a bare tonic server that answers with constants, and the registry with the people that
-//! `generate` makes, each a process of its own. The same client puts the same questions to both, in turn and several times
-//! over. It decodes and judges the first answer to every question, and compares all later ones with it, byte for byte.
-//! What is printed are medians over the rounds, and ratios of medians.
+//! `generate` makes, each a process of its own. The same client puts the same questions to both, in turn and several
+//! times over. It decodes and judges the first answer to every question, and compares all later ones with it, byte for
+//! byte. What is printed are medians over the rounds, and ratios of medians.
 //!
-//! In reading order: [`frames`] and [`wire`], the client; [`load`] and [`rate`], how it drives; [`questions`], what it asks; [`echo`], [`etcd`] and
-//! [`servers`], what it asks it of, [`secure`] over mTLS; [`change`], what happens meanwhile, and [`sync_writer`], the least of
-//! it; [`table`], what it says.
+//! In reading order: [`frames`] and [`wire`], the client; [`load`] and [`rate`], how it drives; [`questions`], what it
+//! asks; [`echo`], [`etcd`] and [`servers`], what it asks it of, [`secure`] over mTLS; [`change`], what happens
+//! meanwhile, and [`sync_writer`], the least of it; [`table`], what it says.
 
 #![allow(missing_docs, reason = "a program, whose parts nobody else uses")]
 #![allow(
@@ -392,8 +392,8 @@ async fn constants_of(registry: &Server, goods: &[Good]) -> Result<Vec<u8>, Fail
 
 async fn head_of(registry: &Server, goods: &[Good]) -> Result<u64, Failure> {
     let first = goods.first().ok_or("nobody to ask about")?;
-    let told = ask::<v1::VerifyCredentialResponse>(registry, VERIFY, questions::verify(first, None)).await?;
-    Ok(told.verification.and_then(|told| told.answer).map_or(0, |answer| answer.known_at_revision))
+    let response = ask::<v1::VerifyCredentialResponse>(registry, VERIFY, questions::verify(first, None)).await?;
+    Ok(response.verification.and_then(|response| response.answer).map_or(0, |answer| answer.known_at_revision))
 }
 
 async fn ask<M: prost::Message + Default>(

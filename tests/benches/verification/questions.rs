@@ -101,11 +101,11 @@ pub enum Answerer {
     Echo,
 }
 
-fn judge_verification(answerer: Answerer, good: &Good, told: Option<v1::Verification>) -> Result<(), Failure> {
-    let told = told.ok_or("an answer without a verification")?;
-    let number = told.credential.as_ref().map(|credential| credential.credential_number.as_str());
-    if told.verdict() != Verdict::Confirmed {
-        return Err(format!("{} is {:?} on {:?}", good.number, told.reasons().collect::<Vec<_>>(), good.day).into());
+fn judge_verification(answerer: Answerer, good: &Good, found: Option<v1::Verification>) -> Result<(), Failure> {
+    let found = found.ok_or("an answer without a verification")?;
+    let number = found.credential.as_ref().map(|credential| credential.credential_number.as_str());
+    if found.verdict() != Verdict::Confirmed {
+        return Err(format!("{} is {:?} on {:?}", good.number, found.reasons().collect::<Vec<_>>(), good.day).into());
     }
     if answerer == Answerer::Registry && number != Some(good.number.as_str()) {
         return Err(format!("asked about {}, told of {number:?}", good.number).into());
@@ -113,10 +113,10 @@ fn judge_verification(answerer: Answerer, good: &Good, told: Option<v1::Verifica
     Ok(())
 }
 
-fn judge_eligibility(good: &Good, told: Option<v1::Eligibility>) -> Result<(), Failure> {
-    let told = told.ok_or("an answer without an eligibility")?;
-    let payable = told.coverage.and_then(|coverage| coverage.payable_units);
-    if told.eligible && payable == Some(4) {
+fn judge_eligibility(good: &Good, found: Option<v1::Eligibility>) -> Result<(), Failure> {
+    let found = found.ok_or("an answer without an eligibility")?;
+    let payable = found.coverage.and_then(|coverage| coverage.payable_units);
+    if found.eligible && payable == Some(4) {
         return Ok(());
     }
     Err(format!("{} is not eligible with {} on {:?}", good.number, good.provider, good.day).into())
@@ -124,7 +124,7 @@ fn judge_eligibility(good: &Good, told: Option<v1::Eligibility>) -> Result<(), F
 
 fn verification(result: v1::VerificationResult) -> Option<v1::Verification> {
     match result.outcome {
-        Some(v1::verification_result::Outcome::Verification(told)) => Some(told),
+        Some(v1::verification_result::Outcome::Verification(found)) => Some(found),
         _ => None,
     }
 }
@@ -135,8 +135,8 @@ pub fn judge_verify(answerer: Answerer, good: &Good, answer: &[u8]) -> Result<()
 
 /// Judges an answer of a registry that has changed: it is about the same credential.
 pub fn judge_still(good: &Good, answer: &[u8]) -> Result<(), Failure> {
-    let told = unframed::<v1::VerifyCredentialResponse>(answer)?.0.verification;
-    let number = told.and_then(|told| told.credential).map(|credential| credential.credential_number);
+    let found = unframed::<v1::VerifyCredentialResponse>(answer)?.0.verification;
+    let number = found.and_then(|found| found.credential).map(|credential| credential.credential_number);
     if number.as_ref() == Some(&good.number) { Ok(()) } else { Err("an answer about another credential".into()) }
 }
 
@@ -165,23 +165,23 @@ fn eligibility_in_stream(answer: &[u8]) -> Result<(usize, Option<v1::Eligibility
     use v1::stream_check_billing_eligibility_response::Kind;
     let (message, length) = unframed::<v1::StreamCheckBillingEligibilityResponse>(answer)?;
     let Some(Kind::Result(result)) = message.kind else { return Err("a stream message without a result".into()) };
-    let told = match result.outcome {
-        Some(v1::eligibility_result::Outcome::Eligibility(told)) => Some(told),
+    let found = match result.outcome {
+        Some(v1::eligibility_result::Outcome::Eligibility(found)) => Some(found),
         _ => None,
     };
-    Ok((length, told))
+    Ok((length, found))
 }
 
 /// Judges the first answer of a stream, and says how long it is.
 pub fn judge_check_in_stream(good: &Good, answer: &[u8]) -> Result<usize, Failure> {
-    let (length, told) = eligibility_in_stream(answer)?;
-    judge_eligibility(good, told).map(|()| length)
+    let (length, found) = eligibility_in_stream(answer)?;
+    judge_eligibility(good, found).map(|()| length)
 }
 
 /// How long the first answer of a stream is, and whether it says yes.
 pub fn is_eligible_in_stream(answer: &[u8]) -> Result<(usize, bool), Failure> {
-    let (length, told) = eligibility_in_stream(answer)?;
-    Ok((length, told.is_some_and(|told| told.eligible)))
+    let (length, found) = eligibility_in_stream(answer)?;
+    Ok((length, found.is_some_and(|found| found.eligible)))
 }
 
 /// Draws as claims do: a few people are billed for all the time, most now and then (Zipf, exponent 1).

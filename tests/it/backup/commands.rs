@@ -9,7 +9,7 @@ use cpss_registry::store::{Store, StoreOptions};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{kept, refused, run, text, told, written};
+use super::{json_of, kept, refused, run, text, written};
 use crate::harness::requests::register_specialist;
 use crate::harness::{Process, TODAY};
 
@@ -18,8 +18,8 @@ async fn a_backup_that_is_not_whole_is_refused_and_so_is_a_directory_that_is_not
     let scratch = tempfile::tempdir().unwrap();
     let [data, target, copy] = ["data", "backup", "copy"].map(|name| scratch.path().join(name));
     written(&data, 60, || {}).await;
-    told(&["backup", text(&target), "--data-dir", text(&data)]);
-    assert_eq!(told(&["check", "--backup", text(&target)])["fine"], Value::Bool(true));
+    json_of(&["backup", text(&target), "--data-dir", text(&data)]);
+    assert_eq!(json_of(&["check", "--backup", text(&target)])["fine"], Value::Bool(true));
 
     let into_data = refused(&["restore", text(&target), "--data-dir", text(&data)]);
     assert!(into_data.contains("is not empty, it holds a registry"), "{into_data}");
@@ -59,7 +59,7 @@ async fn check_finds_what_is_wrong_and_rebuild_puts_the_index_right() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     written(&data, 60, || {}).await;
-    let checked = told(&["check", "--data-dir", text(&data)]);
+    let checked = json_of(&["check", "--data-dir", text(&data)]);
     assert_eq!(checked["index"], "equal to the fold of the log", "{checked}");
     assert!(checked["index_entries"].as_u64().unwrap() > 100, "{checked}");
 
@@ -77,9 +77,9 @@ async fn check_finds_what_is_wrong_and_rebuild_puts_the_index_right() {
     assert!(found.out.contains("is not on the day that follows from its facts"), "{}", found.out);
 
     let before = kept(&data);
-    let head = told(&["rebuild", "--data-dir", text(&data)])["head"].as_u64().unwrap();
+    let head = json_of(&["rebuild", "--data-dir", text(&data)])["head"].as_u64().unwrap();
     assert_eq!(kept(&data), before);
-    let again = told(&["check", "--data-dir", text(&data)]);
+    let again = json_of(&["check", "--data-dir", text(&data)]);
     assert_eq!((&again["index"], again["head"].as_u64()), (&checked["index"], Some(head)));
 
     let segment = data.join("log/00000000000000000001.log");
@@ -98,17 +98,17 @@ async fn check_finds_what_is_wrong_and_rebuild_puts_the_index_right() {
 fn what_a_scrub_found_is_shown_by_check_and_is_in_no_backup() {
     let scratch = tempfile::tempdir().unwrap();
     let [data, target, copy] = ["data", "backup", "copy"].map(|name| scratch.path().join(name));
-    told(&["create", "--data-dir", text(&data)]);
+    json_of(&["create", "--data-dir", text(&data)]);
     fs::write(data.join("DAMAGED"), "log segment 7 is damaged\n").unwrap();
-    let checked = told(&["check", "--data-dir", text(&data)]);
+    let checked = json_of(&["check", "--data-dir", text(&data)]);
     assert_eq!((&checked["fine"], &checked["scrub_found"]), (&true.into(), &"log segment 7 is damaged".into()));
     let shown = run(&["check", "--data-dir", text(&data)]).out;
     assert!(shown.contains("DAMAGED: a scrub found: log segment 7 is damaged"), "{shown}");
 
-    told(&["backup", text(&target), "--data-dir", text(&data)]);
-    told(&["restore", text(&target), "--data-dir", text(&copy)]);
+    json_of(&["backup", text(&target), "--data-dir", text(&data)]);
+    json_of(&["restore", text(&target), "--data-dir", text(&copy)]);
     assert!(!target.join("DAMAGED").exists() && !copy.join("DAMAGED").exists());
-    assert!(told(&["check", "--data-dir", text(&copy)])["scrub_found"].is_null());
+    assert!(json_of(&["check", "--data-dir", text(&copy)])["scrub_found"].is_null());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -116,7 +116,7 @@ async fn an_export_is_one_object_for_each_record_and_the_same_each_time() {
     let scratch = tempfile::tempdir().unwrap();
     let [data, target, file] = ["data", "backup", "records.jsonl"].map(|name| scratch.path().join(name));
     let people = written(&data, 60, || {}).await;
-    let exported = told(&["export", text(&file), "--data-dir", text(&data)]);
+    let exported = json_of(&["export", text(&file), "--data-dir", text(&data)]);
     let text_of_file = fs::read_to_string(&file).unwrap();
     let records: Vec<Value> = text_of_file.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(records.len() as u64, exported["head"].as_u64().unwrap());
@@ -132,7 +132,7 @@ async fn an_export_is_one_object_for_each_record_and_the_same_each_time() {
     }
 
     assert_eq!(run(&["export", "-", "--data-dir", text(&data)]).out, text_of_file);
-    told(&["backup", text(&target), "--data-dir", text(&data)]);
+    json_of(&["backup", text(&target), "--data-dir", text(&data)]);
     assert_eq!(run(&["export", "-", "--backup", text(&target)]).out, text_of_file);
     let again = run(&["export", text(&file), "--data-dir", text(&data)]);
     let is_there =
@@ -185,7 +185,7 @@ async fn a_loss_is_accepted_by_the_operator_with_the_revision_that_is_left() {
     process.stop();
     let aside = fs::read_dir(data.join("set-aside")).unwrap().next().unwrap().unwrap().path();
     assert_eq!(fs::read(aside.join("00000000000000000001.log")).unwrap(), whole[..last]);
-    assert_eq!(told(&["check", "--data-dir", text(&data)])["fine"], Value::Bool(true));
+    assert_eq!(json_of(&["check", "--data-dir", text(&data)])["fine"], Value::Bool(true));
 }
 
 #[test]
@@ -194,8 +194,8 @@ fn people_read_instants_in_the_time_of_chicago_and_programs_the_exact_ones() {
     let names = ["data", "backup", "exact", "copy"].map(|name| scratch.path().join(name));
     let [data, target, exact, copy] = names.each_ref().map(|path| text(path));
     assert_eq!(run(&["create", "--data-dir", data]).code, 0);
-    let recorded_at = told(&["backup", target, "--data-dir", data])["recorded_at"].as_str().unwrap().to_owned();
-    assert_eq!(told(&["restore", target, "--data-dir", exact])["known_until"], recorded_at);
+    let recorded_at = json_of(&["backup", target, "--data-dir", data])["recorded_at"].as_str().unwrap().to_owned();
+    assert_eq!(json_of(&["restore", target, "--data-dir", exact])["known_until"], recorded_at);
     let instant: Timestamp = recorded_at.parse().unwrap();
     let shown = instant.in_tz("America/Chicago").unwrap().strftime("  last record  %Y-%m-%dT%H:%M:%S%:z\n").to_string();
     for command in [["backup", target, "--data-dir", data], ["restore", target, "--data-dir", copy]] {

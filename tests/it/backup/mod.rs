@@ -30,7 +30,7 @@ fn run(arguments: &[&str]) -> Ended {
 }
 
 /// Runs a command that has to succeed, and gives what it tells as JSON.
-pub fn told(arguments: &[&str]) -> Value {
+pub fn json_of(arguments: &[&str]) -> Value {
     let ended = run(&[arguments, &["--json"]].concat());
     assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.err);
     serde_json::from_str(&ended.out).unwrap()

@@ -9,7 +9,7 @@ use prost::Message as _;
 use serde_json::Value;
 use tonic::Code;
 
-use super::{kept, refused, run, text, told, written};
+use super::{json_of, kept, refused, run, text, written};
 use crate::harness::requests::{bill, facts_of_specialist, known_at, periods, register_specialist, verify};
 use crate::harness::{Client, Process, Refusal as _, TODAY};
 use crate::kill::memory::Person;
@@ -59,8 +59,8 @@ async fn compare(original: &Client, copy: &Client, people: &[Person], revision: 
     confirmed
 }
 
-fn number(told: &Value, field: &str) -> u64 {
-    told[field].as_u64().unwrap()
+fn number(value: &Value, field: &str) -> u64 {
+    value[field].as_u64().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -69,16 +69,16 @@ async fn a_restored_backup_answers_as_the_original_did() {
     let [data, target, copy] = ["data", "backup", "copy"].map(|name| scratch.path().join(name));
     let mut backed_up = Value::Null;
     let people = written(&data, 600, || {
-        told(&["backup", text(&target), "--data-dir", text(&data)]);
-        backed_up = told(&["backup", text(&target), "--data-dir", text(&data)]);
+        json_of(&["backup", text(&target), "--data-dir", text(&data)]);
+        backed_up = json_of(&["backup", text(&target), "--data-dir", text(&data)]);
     });
     let people = people.await;
     assert_eq!(backed_up["online"], Value::Bool(true), "{backed_up}");
     let before = kept(&data);
     let offline = scratch.path().join("offline");
-    assert_eq!(told(&["backup", text(&offline), "--data-dir", text(&data)])["online"], Value::Bool(false));
+    assert_eq!(json_of(&["backup", text(&offline), "--data-dir", text(&data)])["online"], Value::Bool(false));
     assert_eq!(kept(&data), before, "the source is as it was");
-    let restored = told(&["restore", text(&target), "--data-dir", text(&copy)]);
+    let restored = json_of(&["restore", text(&target), "--data-dir", text(&copy)]);
     let revision = number(&backed_up, "head");
     assert_eq!((number(&restored, "forked_after"), number(&restored, "head")), (revision, revision + 1));
 
@@ -95,7 +95,7 @@ async fn a_restored_backup_answers_as_the_original_did() {
     println!("backup: {} questions answered alike, {confirmed} of them confirmed", questions());
     original_process.stop();
     copy_process.stop();
-    let checked = told(&["check", "--data-dir", text(&copy)]);
+    let checked = json_of(&["check", "--data-dir", text(&copy)]);
     assert_eq!((&checked["fine"], number(&checked, "head")), (&Value::Bool(true), revision + 2));
 }
 
@@ -104,7 +104,7 @@ async fn a_history_that_was_cut_tells_those_who_remember_more() {
     let scratch = tempfile::tempdir().unwrap();
     let [data, target, copy] = ["data", "backup", "copy"].map(|name| scratch.path().join(name));
     written(&data, 100, || {}).await;
-    let backed_up = told(&["backup", text(&target), "--data-dir", text(&data)]);
+    let backed_up = json_of(&["backup", text(&target), "--data-dir", text(&data)]);
     let epoch = backed_up["epoch"].as_str().unwrap().to_owned();
     let providers = |page_token: &str| v1::ListProvidersRequest {
         page_size: 1,
@@ -120,7 +120,7 @@ async fn a_history_that_was_cut_tells_those_who_remember_more() {
     let (process, client) = Process::start(&data, TODAY);
     let pages = [client.ask(providers("")).await.next_page_token, client.ask(changes("")).await.next_page_token];
     process.stop();
-    let restored = told(&["restore", text(&target), "--data-dir", text(&copy), "--to-revision", "50"]);
+    let restored = json_of(&["restore", text(&target), "--data-dir", text(&copy), "--to-revision", "50"]);
     assert_eq!((number(&restored, "forked_after"), number(&restored, "head")), (50, 51));
 
     let (process, client) = Process::start(&copy, TODAY);
@@ -134,12 +134,12 @@ async fn a_history_that_was_cut_tells_those_who_remember_more() {
     };
     client.ask(point(50)).await;
     for refusal in [client.refusal(after(51)).await, client.refusal(point(51)).await] {
-        assert_eq!(refusal.told(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
+        assert_eq!(refusal.code_and_reason(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
         assert!(refusal.message().contains("50"), "it says up to where history is shared: {refusal:?}");
     }
     let [of_providers, of_changes] = &pages;
     for refusal in [client.refusal(providers(of_providers)).await, client.refusal(changes(of_changes)).await] {
-        assert_eq!(refusal.told(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
+        assert_eq!(refusal.code_and_reason(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
         assert!(refusal.message().contains("after revision 50"), "the fork, not the head: {refusal:?}");
     }
     process.stop();

@@ -17,7 +17,7 @@ fn the_descriptor_set_holds_the_public_contract_alone() {
 fn every_file_says_where_its_code_goes_in_each_language() {
     for file in descriptors().file.iter().filter(|file| file.package() == PACKAGE) {
         let options = file.options.clone().unwrap_or_default();
-        let told = [
+        let namespaces = [
             options.csharp_namespace(),
             options.go_package(),
             options.java_package(),
@@ -31,7 +31,7 @@ fn every_file_says_where_its_code_goes_in_each_language() {
             "Ms\\Dmh\\Credential\\V1",
             "Ms::Dmh::Credential::V1",
         ];
-        assert_eq!(told, expected, "{}", file.name());
+        assert_eq!(namespaces, expected, "{}", file.name());
         assert!(options.java_multiple_files(), "{}", file.name());
     }
 }

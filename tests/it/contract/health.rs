@@ -33,7 +33,7 @@ async fn once_open_every_service_serves_and_an_unknown_one_is_not_found() {
         assert_eq!(status, ServingStatus::Serving, "{service:?}");
     }
     let unknown = health.check(about("example.NoService")).await.unwrap_err();
-    assert_eq!(unknown.told(), (Code::NotFound, "NOT_FOUND".to_owned()));
+    assert_eq!(unknown.code_and_reason(), (Code::NotFound, "NOT_FOUND".to_owned()));
 
     let mut watch = health.watch(about("example.NoService")).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServiceUnknown);
@@ -101,7 +101,7 @@ async fn the_ops_port_says_when_the_program_serves_and_that_it_drains_before_any
     process.terminate();
     assert_eq!(watch.message().await.unwrap().unwrap().status(), NotServing);
     let end = watch.message().await.expect_err("a watch that went on would hold up the drain");
-    assert_eq!(end.told(), (Code::Unavailable, "DRAINING".to_owned()));
+    assert_eq!(end.code_and_reason(), (Code::Unavailable, "DRAINING".to_owned()));
     let (status, said) = process.wait();
     assert!(status.success(), "{status}: {said}");
 }

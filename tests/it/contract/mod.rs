@@ -123,12 +123,16 @@ async fn an_unknown_method_or_service_is_unimplemented() {
     for caller in ROLES.iter().map(|role| if *role == "provider" { "provider:example-region-9" } else { role }) {
         for method in ["VerificationService/NoMethod", "NoService/VerifyCredential"] {
             let refused = server.client().calling_as(caller).call_empty(method).await.unwrap_err();
-            assert_eq!(refused.told(), (Code::Unimplemented, "UNIMPLEMENTED".to_owned()), "{method} as {caller}");
+            assert_eq!(
+                refused.code_and_reason(),
+                (Code::Unimplemented, "UNIMPLEMENTED".to_owned()),
+                "{method} as {caller}"
+            );
         }
     }
     for path in ["/example.v1.NoService/NoMethod", "/grpc.health.v1.Health/NoMethod", "/grpc.reflection.v2.No/Method"] {
         let refused = server.client().call_path(path, vec![Bytes::new()]).await.unwrap_err();
-        assert_eq!(refused.told(), (Code::Unimplemented, "UNIMPLEMENTED".to_owned()), "{path}");
+        assert_eq!(refused.code_and_reason(), (Code::Unimplemented, "UNIMPLEMENTED".to_owned()), "{path}");
     }
     server.stop().await;
 }
@@ -143,7 +147,7 @@ async fn every_method_is_denied_to_every_role_that_the_table_does_not_allow() {
             let answer = server.client().calling_as(caller).call_empty(method).await;
             let denied = answer.is_err_and(|status| {
                 assert_ne!(status.code(), Code::Unauthenticated, "{method} as {caller}");
-                status.told() == (Code::PermissionDenied, "PERMISSION_DENIED".to_owned())
+                status.code_and_reason() == (Code::PermissionDenied, "PERMISSION_DENIED".to_owned())
             });
             if denied == roles.contains(role) {
                 wrong.push(format!("{method} is {} {role}", if denied { "denied to" } else { "open to" }));
@@ -153,7 +157,11 @@ async fn every_method_is_denied_to_every_role_that_the_table_does_not_allow() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     for nobody in ["registry", "provider:", "Registrar"] {
         let refused = server.client().calling_as(nobody).call_empty("VerificationService/GetCredential").await;
-        assert_eq!(refused.unwrap_err().told(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()), "{nobody:?}");
+        assert_eq!(
+            refused.unwrap_err().code_and_reason(),
+            (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()),
+            "{nobody:?}"
+        );
     }
     server.stop().await;
 }

@@ -7,7 +7,7 @@ use cpss_registry::proto::v1::change::Change as Kind;
 use tonic::Code;
 
 use super::copy::{Copy, number};
-use super::scenario::{END, told};
+use super::scenario::{END, recorded};
 use super::{Watcher, list, of_provider, pages};
 use crate::harness::requests::date;
 use crate::harness::words::lines;
@@ -25,7 +25,7 @@ pub fn credential_of(change: &v1::Change) -> Option<&str> {
 /// What a provider's feed makes known of its own staff is what the registry answers the provider.
 #[tokio::test]
 async fn filtered_to_a_provider_that_its_staff_comes_to_and_leaves() {
-    let (server, story) = told().await;
+    let (server, story) = recorded().await;
     let registry = server.client();
     let [one, _, _, four] = &story.providers;
     let all = Copy::of(&pages(&registry, list(0)).await);
@@ -76,7 +76,7 @@ async fn filtered_to_a_provider_that_its_staff_comes_to_and_leaves() {
 
 #[tokio::test]
 async fn what_is_not_the_callers_to_see_is_refused() {
-    let (server, story) = told().await;
+    let (server, story) = recorded().await;
     let registry = server.client();
     let [one, two, three, _] = &story.providers;
     let of = |number: &str| v1::ListChangesRequest { credential_numbers: vec![number.to_owned()], ..list(0) };
@@ -98,7 +98,7 @@ async fn what_is_not_the_callers_to_see_is_refused() {
     ] {
         let caller = registry.calling_as(caller);
         let status = caller.refusal(question.clone()).await;
-        assert_eq!(status.told(), (code, reason.to_owned()), "{question:?}");
+        assert_eq!(status.code_and_reason(), (code, reason.to_owned()), "{question:?}");
         let watching = Watcher::try_of(&caller, question).await.err().expect("refused as well");
         assert_eq!((watching.code(), watching.message()), (status.code(), status.message()));
         refusals.push(status);

@@ -10,7 +10,7 @@ use tonic::Code;
 
 use super::copy::Copy;
 use super::filters::credential_of;
-use super::scenario::{END, told};
+use super::scenario::{END, recorded};
 use super::{Watcher, after, list, of_provider, pages};
 use crate::harness::requests::{change_name, end_job, end_period, known_at, suspend};
 use crate::harness::words::{lines, standing_lines};
@@ -18,7 +18,7 @@ use crate::harness::{Client, Refusal as _, TODAY, TestServer};
 
 #[tokio::test]
 async fn ordered() {
-    let (server, _) = told().await;
+    let (server, _) = recorded().await;
     let messages = pages(&server.client(), list(0)).await;
     let places: Vec<_> = messages.iter().map(|message| (message.revision, message.part)).collect();
     assert!(places.is_sorted(), "{places:?}");
@@ -31,7 +31,7 @@ async fn ordered() {
 
 #[tokio::test]
 async fn unique() {
-    let (server, _) = told().await;
+    let (server, _) = recorded().await;
     let messages = pages(&server.client(), list(0)).await;
     let places: BTreeSet<_> = messages.iter().map(|message| (message.revision, message.part)).collect();
     assert_eq!(places.len(), messages.len());
@@ -42,7 +42,7 @@ async fn unique() {
 
 #[tokio::test]
 async fn gap_free() {
-    let (server, story) = told().await;
+    let (server, story) = recorded().await;
     let registry = server.client();
     for question in [list(0), of_provider(&story.providers[3])] {
         let messages = pages(&registry, question).await;
@@ -72,8 +72,8 @@ async fn atomic() {
     assert_eq!((ended.change_count, ended.specialist_count), (1040, 520));
 
     let parts = [watcher.message().await, watcher.message().await];
-    let told = parts.each_ref().map(|part| (part.revision, part.part, part.last_part, part.changes.len()));
-    assert_eq!(told, [(ended.revision, 1, false, 1000), (ended.revision, 2, true, 40)]);
+    let shown = parts.each_ref().map(|part| (part.revision, part.part, part.last_part, part.changes.len()));
+    assert_eq!(shown, [(ended.revision, 1, false, 1000), (ended.revision, 2, true, 40)]);
     assert_eq!(parts[0].changes[..100], ended.changes, "as the mutation answered");
 
     let all = pages(&registry, v1::ListChangesRequest { page_size: 70, ..list(0) }).await;
@@ -97,7 +97,7 @@ async fn atomic() {
 
 #[tokio::test]
 async fn resumable() {
-    let (server, _) = told().await;
+    let (server, _) = recorded().await;
     let registry = server.client();
     let all = pages(&registry, list(0)).await;
     let (epoch, head) = (all[0].epoch.clone(), registry.head().await);
@@ -121,7 +121,7 @@ async fn resumable() {
 /// A position can be kept and come back to; one that is none of this history is refused.
 #[tokio::test]
 async fn bookmarkable() {
-    let (server, story) = told().await;
+    let (server, story) = recorded().await;
     let mut registry = server.client();
     let first = registry.ask(v1::ListChangesRequest { page_size: 20, ..list(0) }).await;
     let mut copy = Copy::of(&first.messages);
@@ -153,10 +153,10 @@ async fn bookmarkable() {
         (v1::ListChangesRequest { page_token: "0-0".into(), ..list(0) }, (Code::InvalidArgument, "INVALID_ARGUMENT")),
     ] {
         let status = registry.refusal(question.clone()).await;
-        assert_eq!(status.told(), (refusal.0, refusal.1.to_owned()), "{question:?}");
+        assert_eq!(status.code_and_reason(), (refusal.0, refusal.1.to_owned()), "{question:?}");
         if question.page_token.is_empty() {
             let status = Watcher::try_of(&registry, question).await.err().expect("refused as well");
-            assert_eq!(status.told(), (refusal.0, refusal.1.to_owned()));
+            assert_eq!(status.code_and_reason(), (refusal.0, refusal.1.to_owned()));
         }
     }
     let anew = pages(&registry, at(&elsewhere, 0)).await;
@@ -199,7 +199,7 @@ async fn reliable() {
     let began = Instant::now();
     let stopped = tokio::spawn(server.stop());
     let status = watcher.event().await.expect_err("the stream ends with the registry");
-    assert_eq!(status.told(), (Code::Unavailable, "DRAINING".to_owned()));
+    assert_eq!(status.code_and_reason(), (Code::Unavailable, "DRAINING".to_owned()));
     drop((watcher, registry));
     stopped.await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(10), "nobody who watches holds up the end");
@@ -208,21 +208,21 @@ async fn reliable() {
 /// Of everyone, of some credentials, of a provider and its staff; and of nobody what is not the caller's to see.
 #[tokio::test]
 async fn filtered() {
-    let (server, story) = told().await;
+    let (server, story) = recorded().await;
     let registry = server.client();
     let all = changes(&pages(&registry, list(0)).await);
 
     let asked: Vec<String> = story.numbers().take(2).map(str::to_owned).collect();
     let question = v1::ListChangesRequest { credential_numbers: asked.clone(), ..list(0) };
-    let told = changes(&pages(&registry.calling_as("auditor"), question.clone()).await);
+    let shown = changes(&pages(&registry.calling_as("auditor"), question.clone()).await);
     let expected =
         all.iter().filter(|(_, change)| credential_of(change).is_none_or(|of| asked.iter().any(|a| a == of)));
-    assert!(told.iter().eq(expected), "of two credentials, and what is of none");
-    assert!(told.iter().any(|(_, change)| matches!(change.change, Some(Kind::Service(_)))));
+    assert!(shown.iter().eq(expected), "of two credentials, and what is of none");
+    assert!(shown.iter().any(|(_, change)| matches!(change.change, Some(Kind::Service(_)))));
 
     let is_designation = |change: &v1::Change| matches!(change.change, Some(Kind::Designation(_)));
-    let told = changes(&pages(&registry.calling_as("payer"), list(0)).await);
-    assert!(told.iter().eq(all.iter().filter(|(_, change)| !is_designation(change))), "no designations for payers");
+    let shown = changes(&pages(&registry.calling_as("payer"), list(0)).await);
+    assert!(shown.iter().eq(all.iter().filter(|(_, change)| !is_designation(change))), "no designations for payers");
     for (caller, withheld) in [("payer", true), ("auditor", false)] {
         let (_, progress) = Watcher::of(&registry.calling_as(caller), list(0)).await.caught_up().await;
         assert_eq!(
@@ -242,10 +242,10 @@ async fn filtered() {
     assert!(elsewhere.iter().all(|line| !line.contains(two.as_str())), "no other employer: {elsewhere:#?}");
 
     let mine = v1::ListChangesRequest { credential_numbers: vec![asked[0].clone()], ..list(0) };
-    let told = changes(&pages(&caller, mine.clone()).await);
+    let shown = changes(&pages(&caller, mine.clone()).await);
     let own = changes(&own);
     let expected = own.iter().filter(|(_, change)| credential_of(change).is_none_or(|of| asked[0] == of));
-    assert!(told.iter().eq(expected), "of own staff alone also where credentials are named");
+    assert!(shown.iter().eq(expected), "of own staff alone also where credentials are named");
     server.stop().await;
 }
 
@@ -260,7 +260,7 @@ fn changes(messages: &[v1::ChangeMessage]) -> Vec<(u64, v1::Change)> {
 /// At every record the copy agrees with what was known then.
 #[tokio::test]
 async fn atomic_at_every_record() {
-    let (server, story) = told().await;
+    let (server, story) = recorded().await;
     let registry = server.client();
     let mut copy = Copy::default();
     let day = super::copy::number(&crate::harness::requests::date(TODAY));

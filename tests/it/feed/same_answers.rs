@@ -7,7 +7,7 @@ use cpss_registry::proto::v1::eligibility_item::{self, BillingProvider};
 use cpss_registry::proto::v1::verification_item::Subject;
 
 use super::copy::{Copy, number};
-use super::scenario::{END, Scenario, told};
+use super::scenario::{END, Scenario, recorded};
 use super::{list, pages};
 use crate::harness::Client;
 use crate::harness::requests::{date, periods};
@@ -22,14 +22,14 @@ fn civil(day: i32) -> Date {
 
 #[tokio::test]
 async fn a_copy_built_from_the_feed_alone_gives_the_registrys_answers() {
-    let (server, story) = told().await;
+    let (server, story) = recorded().await;
     let registry = server.client();
     let copy = Copy::of(&pages(&registry, list(0)).await);
     let days = number(&date(FIRST))..=number(&date(END));
     for credential in story.numbers() {
-        let told = registry.ask(periods(credential, None)).await.periods;
+        let shown = registry.ask(periods(credential, None)).await.periods;
         for day in days.clone() {
-            let period = told.iter().find(|period| {
+            let period = shown.iter().find(|period| {
                 let first = period.first_day.as_ref().is_none_or(|first| number(first) <= day);
                 first && period.last_day.as_ref().is_none_or(|last| day <= number(last))
             });

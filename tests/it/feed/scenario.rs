@@ -21,7 +21,8 @@ pub struct Scenario {
     pub people: Vec<Credentialed>,
     /// Records that change nothing.
     pub silent: Vec<u64>,
-    /// The revisions at which the first person's job with the fourth provider is reported, withdrawn, and back in force.
+    /// The revisions at which the first person's job with the fourth provider is reported, withdrawn, and back in
+    /// force.
     pub mistaken_job: [u64; 3],
 }
 
@@ -33,7 +34,7 @@ impl Scenario {
 }
 
 /// The registry at the end of the story.
-pub async fn told() -> (TestServer, Scenario) {
+pub async fn recorded() -> (TestServer, Scenario) {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let mut story = begin(&registry).await;

@@ -137,8 +137,8 @@ impl Client {
         assert!(Uuid::parse_str(epoch).is_ok() && revision > 0, "says its epoch and revision: {response:?}");
         assert_eq!(response.fact_ids().first().map(String::as_str), Some(response.fact_id()), "fact_ids[0] is fact_id");
         for (count, shown) in [response.changes(), response.foreseen()] {
-            let told = if self.is("certifier") { 0 } else { count.min(100) };
-            assert_eq!(shown.len(), told as usize, "as many changes as there are, up to 100: {response:?}");
+            let expected = if self.is("certifier") { 0 } else { count.min(100) };
+            assert_eq!(shown.len(), expected as usize, "as many changes as there are, up to 100: {response:?}");
         }
         response
     }

@@ -77,16 +77,16 @@ impl Client {
         // On the wire a single message is a stream of one.
         let request = Request::new(tokio_stream::iter(messages));
         let mut answers = grpc.streaming(request, parsed, Bare).await?.into_inner();
-        let mut told = Vec::new();
-        while told.len() < most {
+        let mut received = Vec::new();
+        while received.len() < most {
             match tokio::time::timeout(Duration::from_secs(20), answers.message()).await {
-                Ok(Ok(Some(answer))) => told.push(answer),
+                Ok(Ok(Some(answer))) => received.push(answer),
                 Ok(Ok(None)) => break,
                 Ok(Err(status)) => return Err(status),
                 Err(_) => panic!("{path} neither answers nor refuses"),
             }
         }
-        Ok(told)
+        Ok(received)
     }
 }
 

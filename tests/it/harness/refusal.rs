@@ -17,7 +17,7 @@ pub trait Refusal {
     /// What a precondition was applied to, each with the reason.
     fn preconditions(&self) -> Vec<(String, String)>;
     /// The code and the reason.
-    fn told(&self) -> (Code, String);
+    fn code_and_reason(&self) -> (Code, String);
 }
 
 impl Refusal for Status {
@@ -44,7 +44,7 @@ impl Refusal for Status {
         violations.into_iter().map(|violation| (violation.r#type, violation.subject)).collect()
     }
 
-    fn told(&self) -> (Code, String) {
+    fn code_and_reason(&self) -> (Code, String) {
         (self.code(), self.reason())
     }
 }

@@ -124,11 +124,11 @@ fn text(path: Option<&Path>) -> Option<String> {
 async fn run(data_dir: &Path, today: &str, flags: Flags) -> Running {
     keep_quiet();
     let config = config(data_dir, today, flags);
-    let (shutdown, told) = oneshot::channel();
+    let (shutdown, stopped) = oneshot::channel();
     let (listening, started) = oneshot::channel();
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let shutdown = futures_util::stream::once(async move { drop(told.await) });
+        let shutdown = futures_util::stream::once(async move { drop(stopped.await) });
         let signals = shutdown.chain(futures_util::stream::pending());
         let say = move |ready| drop(listening.send(ready));
         let served = runtime.block_on(server::run(config, signals, say));

@@ -32,9 +32,9 @@ word!(coverage, Coverage, "COVERAGE_");
 word!(designation, Designation, "DESIGNATION_");
 word!(service, ServiceStatus, "SERVICE_STATUS_");
 
-/// A verdict with its reasons: `NOT_CONFIRMED LAPSED, NO_QUALIFYING_EMPLOYMENT`. That the reporting window is open is
-/// said of most days that stories are told of, and left out here.
-pub fn told(verification: &v1::Verification) -> String {
+/// A verdict with its reasons: `NOT_CONFIRMED LAPSED, NO_QUALIFYING_EMPLOYMENT`. REPORTING_WINDOW_OPEN is
+/// left out: it is there on most days of a scenario.
+pub fn verdict_line(verification: &v1::Verification) -> String {
     said(verification.verdict, &verification.reasons)
 }
 
@@ -46,9 +46,9 @@ pub fn eligible(eligibility: &v1::Eligibility) -> String {
 
 fn said(number: i32, reasons: &[i32]) -> String {
     let reasons: Vec<_> = reasons.iter().map(|number| reason(*number)).collect();
-    let told = reasons.iter().filter(|reason| **reason != "REPORTING_WINDOW_OPEN");
-    let told = told.copied().collect::<Vec<_>>().join(", ");
-    format!("{} {told}", verdict(number)).trim().to_owned()
+    let shown = reasons.iter().filter(|reason| **reason != "REPORTING_WINDOW_OPEN");
+    let shown = shown.copied().collect::<Vec<_>>().join(", ");
+    format!("{} {shown}", verdict(number)).trim().to_owned()
 }
 
 /// Changes, a line for each.

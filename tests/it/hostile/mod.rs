@@ -1,13 +1,13 @@
 //! Hostile peers, all at once, beside clients that only want their answers.
 //!
 //! `CPSS_HOSTILE_SECONDS=60 CPSS_HOSTILE_CONNECTIONS=10000 cargo test --release --test it hostile::the_others --
-//! --nocapture` is the full measure, and holds times too: the others' p99 is less than twice of what it is without peers,
-//! and of what it is while these hold still.
-//! `CPSS_HOSTILE_ONLY=Pings,RapidReset` sets only these on the server, to see what each of them does.
+//! --nocapture` is the full measure, and holds times too: the others' p99 is less than twice of what it is without
+//! peers, and of what it is while these hold still. `CPSS_HOSTILE_ONLY=Pings,RapidReset` sets only these on the server,
+//! to see what each of them does.
 //!
-//! All peers together have a line of `CPSS_HOSTILE_MBITS` (100 by default), and go as fast as it and the server let them.
-//! They share the cores with the server and the others, as no attacker on a network does: without a line, and at the
-//! priority of the others, they would measure who gets a core. So their threads have the lowest priority, too.
+//! All peers together have a line of `CPSS_HOSTILE_MBITS` (100 by default), and go as fast as it and the server let
+//! them. They share the cores with the server and the others, as no attacker on a network does: without a line, and at
+//! the priority of the others, they would measure who gets a core. So their threads have the lowest priority, too.
 
 mod fixture;
 pub mod frames;
@@ -99,7 +99,7 @@ impl Met {
     }
 
     /// Says it, and gives the p99.
-    fn told(&mut self, when: &str) -> Duration {
+    fn median(&mut self, when: &str) -> Duration {
         self.took.sort();
         let at = |percent: usize| self.took[(self.took.len() - 1) * percent / 100];
         let (count, p50, p99, longest) = (self.took.len(), at(50), at(99), at(100));
@@ -163,7 +163,7 @@ async fn the_others_are_answered_and_memory_is_bounded() {
     tokio::time::sleep(SETTLED).await;
     alone.with(&place, &clients, seconds / 2).await;
     let [alone, without, with] =
-        [alone.told("before and after"), quiet.told("while they hold still"), during.told("while they go on")];
+        [alone.median("before and after"), quiet.median("while they hold still"), during.median("while they go on")];
     println!("hostile: {:?} by the peers", way.done);
     assert!(during.most < before + BOUND, "resident memory grew from {before} to {}", during.most);
     assert!(!is_full || with < 2 * without.min(alone), "p99 grew from {alone:?} and {without:?} to {with:?}");

@@ -41,7 +41,7 @@ async fn a_compressed_message_is_refused_and_not_inflated() {
     let mut request = tonic::Request::new(question());
     request.metadata_mut().insert("grpc-encoding", "gzip".parse().unwrap());
     let refused = registrar.verification().verify_credential(request).await.unwrap_err();
-    assert_eq!(refused.told(), (Code::Unimplemented, "UNIMPLEMENTED".to_owned()));
+    assert_eq!(refused.code_and_reason(), (Code::Unimplemented, "UNIMPLEMENTED".to_owned()));
     assert_eq!(refused.metadata().get("grpc-accept-encoding").unwrap(), "identity");
 
     let before = place.process.resident_bytes();
@@ -106,7 +106,7 @@ async fn only_large_calls_have_large_messages() {
     let item = v1::VerificationItem { correlation_id: "m".repeat(40_000), ..question().item.unwrap() };
     let large = v1::VerifyCredentialRequest { item: Some(item.clone()), ..Default::default() };
     let too_large = (Code::ResourceExhausted, "TOO_LARGE".to_owned());
-    assert_eq!(place.client("greedy").await.refusal(large.clone()).await.told(), too_large);
+    assert_eq!(place.client("greedy").await.refusal(large.clone()).await.code_and_reason(), too_large);
     let batch = v1::BatchVerifyCredentialsRequest { items: vec![item], ..Default::default() };
     assert_eq!(place.client("greedy").await.ask(batch).await.results.len(), 1);
 
@@ -144,13 +144,13 @@ async fn large_calls_of_a_client_are_counted_until_their_answers_are_read() {
     }
     let too_many = (Code::ResourceExhausted, "TOO_MANY".to_owned());
     let refused = registrar.call(batch.clone()).await.map(|answer| answer.results.len());
-    assert_eq!(refused.unwrap_err().told(), too_many);
+    assert_eq!(refused.unwrap_err().code_and_reason(), too_many);
     registrar.ask(question()).await;
     let mut read = unread.pop().unwrap();
     assert_eq!(read.message().await.unwrap().unwrap().results.len(), 1000);
     assert!(read.message().await.unwrap().is_none());
     while let Err(refused) = registrar.call(batch.clone()).await {
-        assert_eq!(refused.told(), too_many);
+        assert_eq!(refused.code_and_reason(), too_many);
     }
 }
 
@@ -225,7 +225,7 @@ async fn a_development_server_counts_connections_where_it_is_told_to() {
         allowed.ask(question()).await;
     }
     let refused = clients[2].call(question()).await.unwrap_err();
-    assert_eq!(refused.told(), (Code::ResourceExhausted, "TOO_MANY".to_owned()));
+    assert_eq!(refused.code_and_reason(), (Code::ResourceExhausted, "TOO_MANY".to_owned()));
     process.stop();
 }
 

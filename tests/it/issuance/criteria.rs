@@ -41,17 +41,17 @@ fn check(criterion: Criterion, table: &str) {
 
 #[test]
 fn the_words_of_a_flawless_application() {
-    let told = |rule_set: &str| {
+    let judged = |rule_set: &str| {
         let evaluation = Case::read(rule_set, "-").evaluate().unwrap();
         assert!(evaluation.is_eligible() && !evaluation.is_undetermined());
-        let told = |assessment: &Assessment| {
+        let judged = |assessment: &Assessment| {
             assert!(assessment.citation.contains("source 00"), "{assessment:?}");
             format!("{} | {} | {}", word(assessment.outcome), assessment.found, assessment.required)
         };
-        evaluation.criteria.iter().map(told).collect::<Vec<_>>()
+        evaluation.criteria.iter().map(judged).collect::<Vec<_>>()
     };
-    assert_eq!(told("cpss-guide"), lines(FLAWLESS_GUIDE).collect::<Vec<_>>());
-    assert_eq!(told("cpssp-2025"), lines(FLAWLESS_2025).collect::<Vec<_>>());
+    assert_eq!(judged("cpss-guide"), lines(FLAWLESS_GUIDE).collect::<Vec<_>>());
+    assert_eq!(judged("cpssp-2025"), lines(FLAWLESS_2025).collect::<Vec<_>>());
 }
 
 const FLAWLESS_GUIDE: &str = "

@@ -60,14 +60,14 @@ fn every_mistake_is_told_with_file_line_and_what_is_wrong() {
     let good = shipped().remove(1).content;
     let mut wrong = Vec::new();
     for line in lines(MISTAKES) {
-        let [written, instead, begins, told] = columns(line);
+        let [written, instead, begins, message] = columns(line);
         assert!(good.contains(written), "{written}");
         let content = good.replacen(written, instead, 1);
         let at =
             content.lines().position(|line| line.trim_start().starts_with(begins) || line.contains(begins)).unwrap();
         let error = rules::read("rules/third.toml", &content).map(|text| text.set.id);
         let error = error.map_or_else(|error| error.to_string(), |id| format!("{id} was read"));
-        if !error.starts_with(&format!("rules/third.toml:{}: ", at + 1)) || !error.contains(told) {
+        if !error.starts_with(&format!("rules/third.toml:{}: ", at + 1)) || !error.contains(message) {
             wrong.push(format!("{line}\n    line {}, told {error}", at + 1));
         }
     }
@@ -102,14 +102,14 @@ fn an_id_stands_for_one_content() {
     let third = good.replace("id = \"cpssp-2025\"", "id = \"third\"");
     let other = third.replace("grace_days = 0", "grace_days = 30");
     let clash = good.replace("grace_days = 0", "grace_days = 30");
-    for (files, told) in [
+    for (files, message) in [
         (vec![("a.toml", &third), ("b.toml", &other)], "b.toml:2: id third is that of "),
         (vec![("a.toml", &clash)], "a.toml:2: id cpssp-2025 is that of cpssp-2025.toml: give other rules another id"),
     ] {
         let files: Vec<(&str, &str)> = files.iter().map(|(name, content)| (*name, content.as_str())).collect();
         let directory = directory(&files);
         let error = rules::load(Some(directory.path())).unwrap_err().to_string();
-        assert!(error.contains(told), "{error}");
+        assert!(error.contains(message), "{error}");
     }
     let copies = directory(&[("a.toml", &third), ("b.toml", &third), ("c.toml", &good)]);
     let sets = rules::load(Some(copies.path())).unwrap();
@@ -156,8 +156,8 @@ fn a_registry_does_not_start_with_rules_that_clash() {
     let fresh = || tempfile::tempdir().unwrap();
 
     let two = directory(&[("a.toml", &third), ("b.toml", &other)]);
-    let told = open(fresh().path(), two.path()).unwrap_err();
-    assert!(told.contains("b.toml:2: id third"), "{told}");
+    let message = open(fresh().path(), two.path()).unwrap_err();
+    assert!(message.contains("b.toml:2: id third"), "{message}");
     let broken = directory(&[("a.toml", "id = 7")]);
     assert!(open(fresh().path(), broken.path()).unwrap_err().contains("a.toml:1: "));
 
@@ -165,8 +165,8 @@ fn a_registry_does_not_start_with_rules_that_clash() {
     assert_eq!(open(data.path(), one.path()), Ok(()));
     assert_eq!(open(data.path(), one.path()), Ok(()), "the same content is known");
     let changed = directory(&[("a.toml", &other)]);
-    let told = open(data.path(), changed.path()).unwrap_err();
-    assert!(told.contains("rule set third was adopted with other content"), "{told}");
+    let message = open(data.path(), changed.path()).unwrap_err();
+    assert!(message.contains("rule set third was adopted with other content"), "{message}");
     assert_eq!(open(data.path(), directory(&[]).path()), Ok(()), "what was adopted is read from the record");
     let again = open(data.path(), two.path()).unwrap_err();
     assert!(again.contains("b.toml:2: id third"), "{again}");

@@ -66,17 +66,17 @@ const SEPARATIONS: &str = "
         third   | 2027-09-30 SEPARATED, 2027-10-01 LAPSED, 2027-10-16 LAPSED
 ";
 
-fn told(sets: Vec<RuleText>, history: &str) -> EvaluationFixture {
+fn fixture_of(sets: Vec<RuleText>, history: &str) -> EvaluationFixture {
     let fixture = EvaluationFixture::under(sets, day("1990-06-15"));
     let before = "job 2010-01-01.. region-1; transferred 2019-10-01..2023-09-30; renew hours 20";
-    Scenario::told(fixture, &format!("{before}; {history}")).fixture
+    Scenario::of(fixture, &format!("{before}; {history}")).fixture
 }
 
 #[test]
 fn separations_that_begin_in_its_period_have_its_grace() {
     for (history, line) in scenes(SEPARATIONS) {
         let [sets, standings] = columns(line);
-        let fixture = told(if sets == "third" { with_grace() } else { shipped() }, history);
+        let fixture = fixture_of(if sets == "third" { with_grace() } else { shipped() }, history);
         for expected in standings.split(", ") {
             let (date, standing) = expected.split_once(' ').unwrap();
             assert_eq!(word(fixture.standing(day(date))), standing, "{history}: {line}: on {date}");
@@ -87,7 +87,7 @@ fn separations_that_begin_in_its_period_have_its_grace() {
 
 #[test]
 fn who_is_separated_keeps_the_credential_and_may_not_practice() {
-    let fixture = told(with_grace(), "quit 2026-06-30");
+    let fixture = fixture_of(with_grace(), "quit 2026-06-30");
     let timeline = fixture.timeline();
     let found = answer(&fixture, Found::Credential(&timeline), day("2026-07-01"), None);
     let reasons: Vec<String> = found.0.reasons.iter().map(word).collect();
@@ -115,7 +115,7 @@ fn no_answer_about_a_day_before_it_changes() {
     let mut same = 0;
     let mut differ = [0, 0];
     for (history, line) in scenes(SEPARATIONS).filter(|(_, line)| line.starts_with("third")) {
-        let under = |sets| told(sets, history);
+        let under = |sets| fixture_of(sets, history);
         let shipped = under(shipped());
         for (at, fixture) in [under(with_grace()), under(with_third(&hostile))].into_iter().enumerate() {
             let days = period("2019-09-25..2026-12-31");

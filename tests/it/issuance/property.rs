@@ -166,7 +166,7 @@ fn happenings(random: &mut Random, fixture: &mut EvaluationFixture, effective_fr
     if random.chance(15) {
         let earlier = *random.pick(&["", "; void", "; revoke 2018-01-01"]);
         let transferred = format!("transferred 2016-01-01..2019-09-30{earlier}");
-        *fixture = Scenario::told(fixture.clone(), &transferred).fixture;
+        *fixture = Scenario::of(fixture.clone(), &transferred).fixture;
     }
 }
 

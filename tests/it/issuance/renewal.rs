@@ -36,7 +36,7 @@ fn a_first_term_ends_on_the_first_cohort_date() {
         assert_eq!((issuance.term.start, issuance.term.last_day()), (day(from), Some(day(ends))), "{line}");
         assert_eq!(issuance.rule_set, rule_set);
     }
-    let early = Scenario::told(fixture(), "transferred 2012-02-01..2015-09-30");
+    let early = Scenario::of(fixture(), "transferred 2012-02-01..2015-09-30");
     assert_eq!(early.fixture.timeline().term_last_day, Some(day("2015-09-30")));
 }
 
@@ -181,7 +181,7 @@ fn check(before: &str, table: &str) {
     let mut answers = BTreeSet::new();
     for (history, line) in scenes(table) {
         let [command, expected, standings] = columns(line);
-        let mut story = Scenario::told(fixture(), &format!("{before}{history}"));
+        let mut story = Scenario::of(fixture(), &format!("{before}{history}"));
         let answer = story.step(command);
         assert_eq!(answered(&answer), expected, "{history}: {line}: {answer:?}");
         check_standings(&story, standings, line);
@@ -222,9 +222,9 @@ fn other_commands_on_a_credential() {
     let before = "job 2010-01-01..2019-09-30 region-1; transferred 2016-01-01..2019-09-30";
     check(before, OTHERS);
     for command in lines(OTHERS).map(|line| columns::<3>(line)[0]) {
-        let voided = Scenario::told(fixture(), &format!("{before}; void")).step(command);
+        let voided = Scenario::of(fixture(), &format!("{before}; void")).step(command);
         assert_eq!(answered(&voided), "CREDENTIAL_VOID", "{command}");
-        let after_death = Scenario::told(fixture(), &format!("{before}; died 2015-12-30")).step(command);
+        let after_death = Scenario::of(fixture(), &format!("{before}; died 2015-12-30")).step(command);
         let expected = if command.contains("2015-12-31") { "BEFORE_EFFECTIVE_FROM" } else { "AFTER_DEATH" };
         assert_eq!(answered(&after_death), expected, "{command}: the first day comes first");
     }
@@ -256,7 +256,7 @@ fn commands_judged_with_what_they_would_change() {
 
 #[test]
 fn a_refusal_tells_a_registrar_what_to_do() {
-    let told = |history: &str, command: &str| match Scenario::told(fixture(), history).step(command) {
+    let remedy = |history: &str, command: &str| match Scenario::of(fixture(), history).step(command) {
         Err(Rejection::Refused { description, .. }) => description,
         other => panic!("{other:?}"),
     };
@@ -269,14 +269,14 @@ fn a_refusal_tells_a_registrar_what_to_do() {
         ("renew", "renew hours 12", "20 hours of continuing education are required over the term being renewed, 12"),
         ("quit 2019-12-31", "renew from 2020-01-01", "no provider covers the holder on 2020-01-01"),
     ] {
-        let description = told(&format!("{job}; {history}"), command);
+        let description = remedy(&format!("{job}; {history}"), command);
         assert!(description.contains(expected), "{description}");
     }
 }
 
 #[test]
 fn issuing_beside_another_credential() {
-    let story = |history: &str| Scenario::told(fixture(), &format!("job 2010-01-01.. region-1; {history}")).fixture;
+    let story = |history: &str| Scenario::of(fixture(), &format!("job 2010-01-01.. region-1; {history}")).fixture;
     let mut case = Case::read("cpssp-2025", "-");
     for (history, expected) in [
         ("", "ACCEPTED"),

@@ -17,8 +17,8 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// The story of a line, told in an fixture. Every step is accepted.
-    pub fn told(fixture: EvaluationFixture, line: &str) -> Scenario {
+    /// The scenario of a line, over a fixture. Every step is accepted.
+    pub fn of(fixture: EvaluationFixture, line: &str) -> Scenario {
         let mut story = Scenario { fixture };
         for step in line.split(';').map(str::trim).filter(|step| !step.is_empty()) {
             let answer = story.step(step);

@@ -8,7 +8,7 @@ use prost::Message as _;
 
 use super::work::Write;
 use crate::harness::requests::{facts_of_provider, facts_of_specialist, known_at, periods, verify};
-use crate::harness::words::told;
+use crate::harness::words::verdict_line;
 use crate::harness::{Client, TODAY};
 
 /// An answer to a request: the whole of it, and what it says.
@@ -122,7 +122,7 @@ impl Person {
         written.sort();
         assert_eq!(listed, written, "the facts on file are those acknowledged");
         if let Some(number) = self.issued() {
-            assert_eq!(told(&client.verify(&number, TODAY, None).await), self.expected(), "{self:?}");
+            assert_eq!(verdict_line(&client.verify(&number, TODAY, None).await), self.expected(), "{self:?}");
         }
     }
 }
@@ -172,8 +172,8 @@ pub async fn check(client: &Client, people: Vec<Person>, what: Check) -> Vec<Per
     Arc::into_inner(people).unwrap()
 }
 
-/// Answers about some people, encoded: their facts, their standing on every day, and the verdict of each of them as known
-/// at each of some revisions; and the facts and the rosters of the providers.
+/// Answers about some people, encoded: their facts, their standing on every day, and the verdict of each of them as
+/// known at each of some revisions; and the facts and the rosters of the providers.
 pub async fn answers(client: &Client, people: &[Person], providers: &[String], states: &[u64]) -> Vec<Vec<u8>> {
     let mut answers = Vec::new();
     for person in people {

@@ -61,10 +61,10 @@ pub async fn write_until_cut(client: Client, providers: Vec<String>, answered: A
     let mut people = Vec::new();
     loop {
         let mut person = Person::default();
-        let told = tell(&client, &providers, &mut person).await;
+        let outcome = tell(&client, &providers, &mut person).await;
         answered.fetch_add(person.acknowledged() as u64, Ordering::Relaxed);
         people.push(person);
-        if let Err(status) = told {
+        if let Err(status) = outcome {
             assert_cut_off(&status);
             return people;
         }
@@ -111,11 +111,11 @@ impl Person {
     /// Sends a request, and remembers it whatever becomes of it.
     async fn write(&mut self, client: &Client, write: Write) -> Result<(), Status> {
         let answer = write.send(client).await;
-        let (acknowledged, told) = match answer {
+        let (acknowledged, outcome) = match answer {
             Ok(acknowledged) => (Some(acknowledged), Ok(())),
             Err(status) => (None, Err(status)),
         };
         self.written.push(Written { write, acknowledged });
-        told
+        outcome
     }
 }

@@ -36,13 +36,13 @@ impl Span {
     }
 }
 
-type StandingTold = (Standing, Option<Reason>);
-const UNSAID: StandingTold = (Standing::NotIssued, Some(Reason::NotYetEffective));
+type PublishedStanding = (Standing, Option<Reason>);
+const NOT_ISSUED: PublishedStanding = (Standing::NotIssued, Some(Reason::NotYetEffective));
 
 /// What is told, day by day. A subject that is missing is as "before anything is said".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    pub standings: BTreeMap<CredentialNumber, Line<StandingTold>>,
+    pub standings: BTreeMap<CredentialNumber, Line<PublishedStanding>>,
     pub coverages: BTreeMap<(CredentialNumber, ProviderId), Line<Coverage>>,
     pub designations: BTreeMap<(CredentialNumber, Designation), Line<bool>>,
     pub services: BTreeMap<ProviderId, Line<ServiceStatus>>,
@@ -71,9 +71,9 @@ impl Table {
             let standing = span.days().map(|day| walk.on(day)).map(|on| (on.standing, on.reason));
             table.standings.insert(number, standing.collect());
             // "Coverage and designations are told for days from `effective_from` of a credential not VOID."
-            let told = |day| !credential.void && day >= credential.effective_from;
+            let is_issued = |day| !credential.void && day >= credential.effective_from;
             for provider in &model.providers {
-                let coverage = span.days().map(|day| match told(day) {
+                let coverage = span.days().map(|day| match is_issued(day) {
                     true => model.coverage_by(&provider.id, person, day),
                     false => Coverage::NotCovered,
                 });
@@ -81,7 +81,7 @@ impl Table {
             }
             for code in Designation::ALL {
                 let granted = |day| credential.designations.iter().any(|(c, days)| c == code && days.include(day));
-                let held = span.days().map(|day| told(day) && granted(day));
+                let held = span.days().map(|day| is_issued(day) && granted(day));
                 table.designations.insert((number, *code), held.collect());
             }
         }
@@ -166,7 +166,7 @@ fn keys<'a, K: Ord, V>(before: &'a BTreeMap<K, V>, after: &'a BTreeMap<K, V>) ->
 /// The changes between two tables, in the order in which they are told, but those of rows on file and of records.
 pub fn changes_of_days(before: &Table, after: &Table, span: Span, part: Part) -> Vec<Change> {
     let at = (span, part);
-    let unsaid = vec![UNSAID; span.len()];
+    let unsaid = vec![NOT_ISSUED; span.len()];
     let uncovered = vec![Coverage::NotCovered; span.len()];
     let unheld = vec![false; span.len()];
     let unknown = vec![ServiceStatus::NotKnown; span.len()];
@@ -274,7 +274,7 @@ impl Copy {
         let (table, len) = (&mut self.table, span.len());
         match change {
             Change::Standing { number, days, from, to, reason } => {
-                let line = table.standings.entry(*number).or_insert_with(|| vec![UNSAID; len]);
+                let line = table.standings.entry(*number).or_insert_with(|| vec![NOT_ISSUED; len]);
                 for day in span.days().filter(|day| days.includes(*day)) {
                     // From a last day on, only what is open stands; nobody has said anything of it yet.
                     assert!(line[span.at(day)].0 == *from || days.last_day().is_none(), "{change:?} on {day}");
@@ -365,7 +365,7 @@ impl Copy {
             })
         }
         let at = (self.span, upto);
-        differing(&self.table.standings, &table.standings, &UNSAID, at)
+        differing(&self.table.standings, &table.standings, &NOT_ISSUED, at)
             .or_else(|| differing(&self.table.coverages, &table.coverages, &Coverage::NotCovered, at))
             .or_else(|| differing(&self.table.designations, &table.designations, &false, at))
             .or_else(|| differing(&self.table.services, &table.services, &ServiceStatus::NotKnown, at))

@@ -87,9 +87,12 @@ async fn nobody_is_answered_while_reads_cannot_be_written_down() {
         items: vec![verify(NOT_ON_FILE, None, None).item.unwrap()],
         ..Default::default()
     };
-    assert_eq!(registry.refusal(verify_with(&center.provider_id, NOT_ON_FILE, None)).await.told(), unavailable);
-    assert_eq!(registry.refusal(numbers).await.told(), unavailable);
-    assert_eq!(registry.refusal(v1::ListChangesRequest::default()).await.told(), unavailable);
+    assert_eq!(
+        registry.refusal(verify_with(&center.provider_id, NOT_ON_FILE, None)).await.code_and_reason(),
+        unavailable
+    );
+    assert_eq!(registry.refusal(numbers).await.code_and_reason(), unavailable);
+    assert_eq!(registry.refusal(v1::ListChangesRequest::default()).await.code_and_reason(), unavailable);
     registry.report(register_provider("Another Example Center")).await;
 
     std::fs::remove_dir(&file).unwrap();

@@ -43,18 +43,18 @@ async fn a_provider_is_told_a_verdict_on_others_and_the_credential_of_its_own() 
         Some(v1::verification_result::Outcome::Verification(verification)) => verification,
         other => panic!("{other:?}"),
     };
-    for told in
+    for shown in
         [north.verification_of(question(&fixture.south.number)).await, north.verification_of(by_holder).await, in_batch]
     {
         let verdict_only = v1::Verification {
             verdict: whole.verdict,
             reasons: whole.reasons.clone(),
             missing_designations: whole.missing_designations.clone(),
-            answer: told.answer.clone(),
-            credential_number: told.credential_number.clone(),
+            answer: shown.answer.clone(),
+            credential_number: shown.credential_number.clone(),
             ..Default::default()
         };
-        assert_eq!(told, verdict_only);
+        assert_eq!(shown, verdict_only);
     }
     fixture.server.stop().await;
 }
@@ -64,12 +64,12 @@ async fn a_payer_is_told_verdicts_reasons_standings_and_dates() {
     let fixture = Fixture::built().await;
     let payer = fixture.server.client().calling_as("payer");
     let whole = fixture.server.client().verification_of(question(&fixture.south.number)).await;
-    let told = payer.verification_of(question(&fixture.south.number)).await;
-    let credential = told.credential.clone().expect("its dates");
+    let shown = payer.verification_of(question(&fixture.south.number)).await;
+    let credential = shown.credential.clone().expect("its dates");
     assert_eq!((credential.display_name.as_str(), credential.specialist_id.as_str()), ("", ""));
-    assert!(credential.designations.is_empty() && told.missing_designations.is_empty());
+    assert!(credential.designations.is_empty() && shown.missing_designations.is_empty());
     assert!(credential.effective_from.is_some() && credential.term_last_day.is_some());
-    assert_eq!((told.verdict, &told.reasons, told.standing), (whole.verdict, &whole.reasons, whole.standing));
+    assert_eq!((shown.verdict, &shown.reasons, shown.standing), (whole.verdict, &whole.reasons, whole.standing));
     let get = v1::GetCredentialRequest { credential_number: fixture.south.number.clone(), ..Default::default() };
     assert_eq!(payer.ask(get).await.credential, Some(credential));
     fixture.server.stop().await;
@@ -84,10 +84,10 @@ async fn a_certifier_is_told_counts() {
         ..crate::harness::requests::end_period(&fixture.north.certificate, "2026-02-20", "Example")
     };
     let whole = fixture.server.client().calling_as("registrar").ask(end.clone()).await;
-    let told = certifier.ask(end).await;
+    let shown = certifier.ask(end).await;
     assert!(whole.change_count > 0 && !whole.changes.is_empty());
-    assert_eq!((told.change_count, told.specialist_count), (whole.change_count, 1));
-    assert!(told.changes.is_empty() && told.foreseen_changes.is_empty(), "no person: {told:?}");
+    assert_eq!((shown.change_count, shown.specialist_count), (whole.change_count, 1));
+    assert!(shown.changes.is_empty() && shown.foreseen_changes.is_empty(), "no person: {shown:?}");
     let suspended = certifier.ask(suspend_provider("north", "2026-02-20", None)).await;
     assert!(suspended.change_count > 0 && suspended.changes.is_empty() && suspended.foreseen_changes.is_empty());
     fixture.server.stop().await;
@@ -115,9 +115,9 @@ async fn facts_are_told_to_whom_they_belong() {
         })
         .await;
     let kinds = |facts: Vec<v1::Fact>| facts.iter().map(v1::Fact::kind).collect::<Vec<_>>();
-    let told = north.ask(facts_of_specialist(&fixture.north.specialist_id)).await.facts;
-    assert!(told.iter().all(|fact| fact.note.is_empty() && fact.birth_date.is_none() && fact.text.is_empty()));
-    assert_eq!(kinds(told), [v1::FactKind::EmploymentStarted, v1::FactKind::EmploymentEnded]);
+    let shown = north.ask(facts_of_specialist(&fixture.north.specialist_id)).await.facts;
+    assert!(shown.iter().all(|fact| fact.note.is_empty() && fact.birth_date.is_none() && fact.text.is_empty()));
+    assert_eq!(kinds(shown), [v1::FactKind::EmploymentStarted, v1::FactKind::EmploymentEnded]);
     let all = registry.calling_as("auditor").ask(facts_of_specialist(&fixture.north.specialist_id)).await.facts;
     assert_eq!(all.iter().filter(|fact| !fact.note.is_empty()).count(), 2, "an auditor reads all");
     assert!(all.iter().any(|fact| fact.birth_date.is_some()) && all.iter().any(|fact| !fact.text.is_empty()));
@@ -142,12 +142,12 @@ async fn an_employer_is_told_the_role_of_another_who_recorded_a_fact_and_no_note
     registrar
         .report(v1::ReportEmploymentEndRequest { note, ..end_job(&fixture.north.employment_id, "2026-02-25") })
         .await;
-    let told = north.ask(facts_of_specialist(&fixture.north.specialist_id)).await.facts;
+    let shown = north.ask(facts_of_specialist(&fixture.north.specialist_id)).await.facts;
     assert_eq!(
-        told.iter().map(|fact| fact.caller.as_str()).collect::<Vec<_>>(),
+        shown.iter().map(|fact| fact.caller.as_str()).collect::<Vec<_>>(),
         ["dev:provider:north", "registrar", "registrar"]
     );
-    assert!(told.iter().all(|fact| fact.note.is_empty()), "{told:?}");
+    assert!(shown.iter().all(|fact| fact.note.is_empty()), "{shown:?}");
     let all = registrar.calling_as("auditor").ask(facts_of_specialist(&fixture.north.specialist_id)).await.facts;
     assert_eq!(all.iter().filter(|fact| fact.caller == "dev:registrar" && !fact.note.is_empty()).count(), 2);
 

@@ -20,9 +20,9 @@ async fn the_order_of_refusals_tells_nothing() {
     let hidden = fixture.south.number.as_str();
     for numbers in [[hidden, MADE_UP], [MADE_UP, hidden]] {
         let refused = fixture.as_north().refusal(of(numbers)).await;
-        assert_eq!(refused.told(), (Code::NotFound, "NOT_FOUND".to_owned()));
-        let told = String::from_utf8_lossy(refused.details()).into_owned();
-        assert!(told.contains(numbers[0]) && !told.contains(numbers[1]), "the first, whichever it is: {told}");
+        assert_eq!(refused.code_and_reason(), (Code::NotFound, "NOT_FOUND".to_owned()));
+        let shown = String::from_utf8_lossy(refused.details()).into_owned();
+        assert!(shown.contains(numbers[0]) && !shown.contains(numbers[1]), "the first, whichever it is: {shown}");
     }
     fixture.server.stop().await;
 }
@@ -31,16 +31,16 @@ async fn the_order_of_refusals_tells_nothing() {
 #[tokio::test]
 async fn a_number_without_a_job_here_is_like_none() {
     let fixture = Fixture::built().await;
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     for number in [fixture.south.number.as_str(), MADE_UP] {
         let by_number = Some(Job::CredentialNumber(number.to_owned()));
         let report = v1::ReportEmploymentEndRequest { job: by_number, ..end_job("", "2026-02-20") };
         let refused = fixture.as_north().refusal(report).await;
         let details = String::from_utf8_lossy(refused.details()).replace(number, "N");
-        told.push((refused.code(), refused.message().to_owned(), details));
+        shown.push((refused.code(), refused.message().to_owned(), details));
     }
-    assert_eq!(told[0], told[1]);
-    assert_eq!(told[0].0, Code::NotFound);
+    assert_eq!(shown[0], shown[1]);
+    assert_eq!(shown[0].0, Code::NotFound);
     fixture.server.stop().await;
 }
 
@@ -129,10 +129,10 @@ async fn a_name_mismatch_stands_alone() {
     for caller in ["provider:north", "provider:south", "payer", "auditor", "registrar"] {
         let mut question = verify(&fixture.north.number, None, None);
         question.item.as_mut().unwrap().family_name = "Example-Nobody".to_owned();
-        let told = fixture.server.client().calling_as(caller).verification_of(question).await;
+        let shown = fixture.server.client().calling_as(caller).verification_of(question).await;
         let reasons = [v1::Reason::NameMismatch, v1::Reason::ReportingWindowOpen].map(i32::from);
-        assert_eq!(told.reasons, reasons, "{caller}");
-        assert_eq!((told.standing, told.credential, told.holds_credential), (None, None, None), "{caller}");
+        assert_eq!(shown.reasons, reasons, "{caller}");
+        assert_eq!((shown.standing, shown.credential, shown.holds_credential), (None, None, None), "{caller}");
     }
     fixture.server.stop().await;
 }

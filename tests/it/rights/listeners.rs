@@ -75,7 +75,7 @@ async fn refusal(listener: &BytesListener, method: &str) -> Option<(Code, String
         }
         _ => v1::BatchVerifyCredentialsRequest { items: vec![item], ..Default::default() }.encode_to_vec(),
     };
-    listener.answer(method, vec![message.into()]).await.err().map(|status| status.told())
+    listener.answer(method, vec![message.into()]).await.err().map(|status| status.code_and_reason())
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn a_large_answer_counts_until_the_listener_drops_its_bytes() {
     let (grpc, too_many) = (server.client(), (Code::ResourceExhausted, "TOO_MANY".to_owned()));
     let held = bytes.answer(READS[1], vec![question.encode_to_vec().into()]).await.unwrap();
     assert_eq!(refusal(&bytes, READS[1]).await, Some(too_many.clone()));
-    assert_eq!(grpc.refusal(question.clone()).await.told(), too_many);
+    assert_eq!(grpc.refusal(question.clone()).await.code_and_reason(), too_many);
     drop(held);
     assert_eq!(refusal(&bytes, READS[1]).await, None);
     server.stop().await;

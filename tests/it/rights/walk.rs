@@ -105,7 +105,7 @@ fn is_let_in(answer: &Result<Vec<Bytes>, Status>) -> bool {
 
 /// All that a refusal tells, with the made-up ids put in the place of the ones that were named.
 fn all_of(status: &Status, named: &Row, made_up: &Row) -> Vec<u8> {
-    let mut told = status.details().to_vec();
+    let mut shown = status.details().to_vec();
     for (id, other) in [
         (&named.number, &made_up.number),
         (&named.specialist_id, &made_up.specialist_id),
@@ -113,13 +113,13 @@ fn all_of(status: &Status, named: &Row, made_up: &Row) -> Vec<u8> {
         (&named.start, &made_up.start),
     ] {
         assert_eq!(id.len(), other.len());
-        let at = |told: &[u8]| told.windows(id.len()).position(|window| window == id.as_bytes());
-        while let Some(at) = at(&told).filter(|_| id != other) {
-            told[at..at + id.len()].copy_from_slice(other.as_bytes());
+        let at = |shown: &[u8]| shown.windows(id.len()).position(|window| window == id.as_bytes());
+        while let Some(at) = at(&shown).filter(|_| id != other) {
+            shown[at..at + id.len()].copy_from_slice(other.as_bytes());
         }
     }
-    told.extend(format!("{:?} {}", status.code(), status.message()).into_bytes());
-    told
+    shown.extend(format!("{:?} {}", status.code(), status.message()).into_bytes());
+    shown
 }
 
 #[tokio::test]
@@ -191,13 +191,13 @@ async fn a_provider_names_no_other_provider_on_file_or_not() {
         "EmploymentService/ListEmployments",
         "EmploymentService/ReconcileRoster",
     ] {
-        let mut told = Vec::new();
+        let mut shown = Vec::new();
         for other in ["south", "souts"] {
             let refused = outcome(&north, method, &fixture.north, other).await.unwrap_err();
-            assert_eq!(refused.told(), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()), "{method}");
-            told.push((refused.message().to_owned(), refused.details().to_vec()));
+            assert_eq!(refused.code_and_reason(), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()), "{method}");
+            shown.push((refused.message().to_owned(), refused.details().to_vec()));
         }
-        assert_eq!(told[0], told[1], "{method}");
+        assert_eq!(shown[0], shown[1], "{method}");
     }
     fixture.server.stop().await;
 }

@@ -4,42 +4,42 @@ use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::change::Change as Kind;
 use cpss_registry::proto::v1::{Standing, Verdict};
 
-use super::question::Told;
+use super::question::Shows;
 use crate::harness::words::{day, designation, reason, standing, verdict};
 
 /// What is asked for of a verification.
-pub fn verification(found: &v1::Verification, told: Told) -> String {
+pub fn verification(found: &v1::Verification, shows: Shows) -> String {
     check_powers(found);
     let answer = found.answer.clone().expect("an answer");
-    match told {
-        Told::Powers => powers(found),
-        Told::Settled => {
+    match shows {
+        Shows::Powers => powers(found),
+        Shows::Settled => {
             let state = if answer.settled { "settled" } else { "open" };
             format!("{}; {state}", answer.settles_on.map_or("never".to_owned(), |settles_on| day(Some(settles_on))))
         }
-        Told::Rules => {
+        Shows::Rules => {
             if answer.rule_set_id.is_empty() {
                 "none".to_owned()
             } else {
                 answer.rule_set_id
             }
         }
-        Told::Day => day(answer.as_of),
+        Shows::Day => day(answer.as_of),
         _ => {
             let said = found.standing.map_or("-", standing);
-            let mut told = with_reasons(format!("{} {said}", verdict(found.verdict)), &found.reasons);
+            let mut shows = with_reasons(format!("{} {said}", verdict(found.verdict)), &found.reasons);
             if !found.missing_designations.is_empty() {
                 let missing = found.missing_designations.iter().map(|code| designation(*code));
-                told.push_str(&format!("; missing {}", missing.collect::<Vec<_>>().join(" ")));
+                shows.push_str(&format!("; missing {}", missing.collect::<Vec<_>>().join(" ")));
             }
-            told
+            shows
         }
     }
 }
 
-fn with_reasons(told: String, reasons: &[i32]) -> String {
+fn with_reasons(shows: String, reasons: &[i32]) -> String {
     let reasons: Vec<&str> = reasons.iter().map(|number| reason(*number)).collect();
-    if reasons.is_empty() { told } else { format!("{told}; {}", reasons.join(" ")) }
+    if reasons.is_empty() { shows } else { format!("{shows}; {}", reasons.join(" ")) }
 }
 
 fn powers(found: &v1::Verification) -> String {
@@ -72,11 +72,11 @@ fn check_powers(found: &v1::Verification) {
 }
 
 /// A claim, or its limits.
-pub fn eligibility(found: &v1::Eligibility, told: Told, has_units: bool) -> String {
+pub fn eligibility(found: &v1::Eligibility, shows: Shows, has_units: bool) -> String {
     let said = verdict(found.verdict);
     assert_eq!(found.eligible, said.starts_with("CONFIRMED"), "{found:?}");
     let limits = found.coverage.clone().expect("the limits beside the verdict");
-    if matches!(told, Told::Limits) {
+    if matches!(shows, Shows::Limits) {
         let (first_day, last_day) = (day(limits.year_first_day), day(limits.year_last_day));
         return format!(
             "{} a day, {} a year; {first_day}..{last_day}",
@@ -84,16 +84,16 @@ pub fn eligibility(found: &v1::Eligibility, told: Told, has_units: bool) -> Stri
         );
     }
     let eligible = if found.eligible { "yes" } else { "no" };
-    let mut told = with_reasons(format!("{eligible} {said}"), &found.reasons);
+    let mut shows = with_reasons(format!("{eligible} {said}"), &found.reasons);
     if has_units {
         let payable = limits.payable_units.map_or("unset".to_owned(), |units| units.to_string());
-        told.push_str(&format!("; payable {payable}"));
+        shows.push_str(&format!("; payable {payable}"));
     }
     for number in limits.limit_reasons {
         let name = v1::LimitReason::try_from(number).unwrap().as_str_name();
-        told.push_str(&format!(" {}", name.strip_prefix("LIMIT_REASON_").unwrap()));
+        shows.push_str(&format!(" {}", name.strip_prefix("LIMIT_REASON_").unwrap()));
     }
-    told
+    shows
 }
 
 /// Standing periods, with a bar between them.

@@ -97,21 +97,21 @@ impl ListQuestion {
             }
             ListQuestion::Facts(request) => {
                 let facts = client.call(request).await?.facts;
-                let told = |fact: &v1::Fact| {
+                let words = |fact: &v1::Fact| {
                     let mark = if fact.retracted { " (retracted)" } else { "" };
                     let kind = fact.kind().as_str_name().trim_start_matches("FACT_KIND_");
                     format!("{kind}{mark}")
                 };
-                bars(&facts.iter().map(told).collect::<Vec<_>>())
+                bars(&facts.iter().map(words).collect::<Vec<_>>())
             }
             ListQuestion::Staff(request) => {
                 let jobs = client.call(request).await?.employments;
-                sorted(jobs.iter().map(|it| names.told(&job(it))).collect())
+                sorted(jobs.iter().map(|it| names.named(&job(it))).collect())
             }
             ListQuestion::Reconcile(messages) => {
                 let answers = client.employment().reconcile_roster(tokio_stream::iter(messages)).await?;
-                let told: Result<Vec<_>, Status> = answers.into_inner().collect().await;
-                reconciled(told?.into_iter().map(|told| told.kind.expect("a kind")).collect(), names)
+                let words: Result<Vec<_>, Status> = answers.into_inner().collect().await;
+                reconciled(words?.into_iter().map(|words| words.kind.expect("a kind")).collect(), names)
             }
             ListQuestion::Statistics(request) => {
                 let answer = client.call(request).await?;
@@ -136,11 +136,11 @@ fn shown(credential: &v1::Credential) -> String {
     let codes: Vec<&str> = credential.designations.iter().map(|code| designation(*code)).collect();
     let (from, to) = (day(credential.effective_from), day(credential.term_last_day));
     let name = &credential.display_name;
-    let mut told = format!("{name}; {}; {from}..{to}; {}", standing(credential.standing), codes.join(" "));
+    let mut words = format!("{name}; {}; {from}..{to}; {}", standing(credential.standing), codes.join(" "));
     if credential.separation_first_day.is_some() {
-        told.push_str(&format!("; separated from {}", day(credential.separation_first_day)));
+        words.push_str(&format!("; separated from {}", day(credential.separation_first_day)));
     }
-    told.trim_end_matches("; ").to_owned()
+    words.trim_end_matches("; ").to_owned()
 }
 
 fn job(job: &v1::Employment) -> String {
@@ -158,7 +158,7 @@ fn reconciled(mut found: Vec<reconcile_roster_response::Kind>, names: &Names) ->
         let Kind::Difference(difference) = found else { panic!("a summary before the end") };
         assert_eq!(difference.display_name.is_empty(), matches!(difference.kind, Some(MissingFromRegistry(_))));
         match difference.kind.expect("a difference") {
-            MissingFromList(employment) => not_listed.push(names.told(&job(&employment))),
+            MissingFromList(employment) => not_listed.push(names.named(&job(&employment))),
             MissingFromRegistry(row) => not_on_file.push(row.correlation_id),
             Differing(it) => {
                 let (row, employment) = (it.row.unwrap_or_default(), it.employment.unwrap_or_default());
@@ -179,22 +179,22 @@ fn reconciled(mut found: Vec<reconcile_roster_response::Kind>, names: &Names) ->
 fn statistic(row: &v1::FacilityTypeStatistics) -> String {
     let facility = v1::FacilityType::try_from(row.facility_type).unwrap().as_str_name();
     let facility = facility.strip_prefix("FACILITY_TYPE_").unwrap().replace("UNSPECIFIED", "");
-    let told = format!(
+    let words = format!(
         "{} of {}, {}%",
         row.provider_with_specialist_count,
         row.provider_count,
         (row.percentage * 10.0).round() / 10.0
     );
-    format!("{facility} {told}").trim().to_owned()
+    format!("{facility} {words}").trim().to_owned()
 }
 
 fn evaluated(found: &v1::EvaluateApplicationResponse) -> String {
     let eligible = if found.eligible { "eligible" } else { "not eligible" };
-    let told = |result: &v1::CriterionResult| {
+    let words = |result: &v1::CriterionResult| {
         let (criterion, outcome) = (result.criterion().as_str_name(), result.outcome().as_str_name());
         let outcome = outcome.strip_prefix("CRITERION_OUTCOME_").unwrap();
         format!("{} {outcome}", criterion.strip_prefix("CRITERION_").unwrap())
     };
     let unlike = found.criteria.iter().filter(|it| it.outcome() != v1::CriterionOutcome::Met);
-    format!("{eligible} by {}; {}", found.rule_set_id, bars(&unlike.map(told).collect::<Vec<_>>()))
+    format!("{eligible} by {}; {}", found.rule_set_id, bars(&unlike.map(words).collect::<Vec<_>>()))
 }

@@ -54,12 +54,12 @@ impl Names {
     }
 
     /// The same text with the scenario's names in the place of ids.
-    pub fn told(&self, text: &str) -> String {
-        let mut told = text.to_owned();
+    pub fn named(&self, text: &str) -> String {
+        let mut named = text.to_owned();
         for (name, id) in self.numbers.iter().chain(&self.people).chain(&self.jobs) {
-            told = told.replace(id, name);
+            named = named.replace(id, name);
         }
-        told
+        named
     }
 }
 

@@ -33,7 +33,7 @@ pub enum Question {
 
 /// What is said of an answer.
 #[derive(Clone, Copy)]
-pub enum Told {
+pub enum Shows {
     /// Verdict, standing and reasons.
     Verdict,
     /// What the holder may do.
@@ -55,7 +55,7 @@ pub enum Told {
 /// An answer: its words, its bytes, and the question pinned to what it stands on.
 pub struct Answered {
     /// In words.
-    pub told: String,
+    pub shows: String,
     /// As it came.
     pub bytes: Vec<u8>,
     /// The same question about the same state of knowledge.
@@ -68,7 +68,7 @@ pub fn question(
     text: &mut Clauses,
     names: &Names,
     moment: impl Fn(&str) -> Result<Moment, String>,
-) -> Result<Option<(Question, Told)>, String> {
+) -> Result<Option<(Question, Shows)>, String> {
     let known_at = text.text("known").map(|text| known(&text, moment)).transpose()?;
     let verify = |item| {
         Question::Verify(v1::VerifyCredentialRequest {
@@ -90,16 +90,16 @@ pub fn question(
         ..Default::default()
     };
     Ok(Some(match head {
-        ["verify", who @ ..] => (verify(item(who, names, text)?), Told::Verdict),
-        ["may", who @ ..] => (verify(item(who, names, text)?), Told::Powers),
-        ["settled"] => (verify(anyone(text.day("on")?)), Told::Settled),
-        ["rule", "set"] => (verify(anyone(text.day("on")?)), Told::Rules),
-        ["today"] => (verify(anyone(None)), Told::Day),
+        ["verify", who @ ..] => (verify(item(who, names, text)?), Shows::Verdict),
+        ["may", who @ ..] => (verify(item(who, names, text)?), Shows::Powers),
+        ["settled"] => (verify(anyone(text.day("on")?)), Shows::Settled),
+        ["rule", "set"] => (verify(anyone(text.day("on")?)), Shows::Rules),
+        ["today"] => (verify(anyone(None)), Shows::Day),
         ["limits"] => {
             let number = crate::harness::NOT_ON_FILE.to_owned();
-            (bill(claim(number, Some("nobody".to_owned()), text)?), Told::Limits)
+            (bill(claim(number, Some("nobody".to_owned()), text)?), Shows::Limits)
         }
-        ["eligible", who] => (bill(claim(names.number(who)?, None, text)?), Told::Claim),
+        ["eligible", who] => (bill(claim(names.number(who)?, None, text)?), Shows::Claim),
         ["periods", who] => {
             let request = v1::ListStandingPeriodsRequest {
                 credential_number: names.number(who)?,
@@ -107,7 +107,7 @@ pub fn question(
                 last_day: text.day("to")?,
                 known_at,
             };
-            (Question::Periods(request), Told::Periods)
+            (Question::Periods(request), Shows::Periods)
         }
         _ => return Ok(None),
     }))
@@ -204,20 +204,20 @@ async fn call<C: Call>(client: &Client, request: &C) -> Result<(C::Response, Vec
 
 impl Question {
     /// Asks.
-    pub async fn ask(mut self, client: &Client, told: Told) -> Result<Answered, Status> {
-        let (told, bytes) = match &mut self {
+    pub async fn ask(mut self, client: &Client, shows: Shows) -> Result<Answered, Status> {
+        let (shows, bytes) = match &mut self {
             Question::Verify(request) => {
                 let (answer, bytes) = call(client, request).await?;
                 let found = answer.verification.expect("a verification");
                 pin(&mut request.known_at, found.answer.as_ref());
-                (expected_answers::verification(&found, told), bytes)
+                (expected_answers::verification(&found, shows), bytes)
             }
             Question::Bill(request) => {
                 let (answer, bytes) = call(client, request).await?;
                 let found = answer.eligibility.expect("an eligibility");
                 pin(&mut request.known_at, found.answer.as_ref());
                 let has_units = request.item.as_ref().is_some_and(|item| item.units.is_some());
-                (expected_answers::eligibility(&found, told, has_units), bytes)
+                (expected_answers::eligibility(&found, shows, has_units), bytes)
             }
             Question::Periods(request) => {
                 let (answer, bytes) = call(client, request).await?;
@@ -225,7 +225,7 @@ impl Question {
                 (expected_answers::periods(&answer.periods), bytes)
             }
         };
-        Ok(Answered { told, bytes, pinned: self })
+        Ok(Answered { shows, bytes, pinned: self })
     }
 }
 

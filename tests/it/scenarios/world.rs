@@ -28,7 +28,7 @@ struct Prefix {
 struct Kept {
     line: usize,
     question: Question,
-    told: super::question::Told,
+    shows: super::question::Shows,
     bytes: Vec<u8>,
 }
 
@@ -156,17 +156,17 @@ impl World {
         } else {
             (&self.last.foreseen, self.last.foreseen_count)
         };
-        let told = expected_answers::changes(changes, |line| self.names.told(line));
-        if usize::try_from(count) != Ok(told.len()) {
-            return Err(format!("{count} changes are counted, and {} told", told.len()));
+        let shows = expected_answers::changes(changes, |line| self.names.named(line));
+        if usize::try_from(count) != Ok(shows.len()) {
+            return Err(format!("{count} changes are counted, and {} told", shows.len()));
         }
         let mut expected: Vec<&str> = expected.split(" | ").map(str::trim).filter(|line| *line != "none").collect();
         if expected.contains(&"...") {
-            expected.retain(|line| *line != "..." && !told.iter().any(|told| told == line));
-            return if expected.is_empty() { Ok(()) } else { same(&expected.join(" | "), &told.join(" | ")) };
+            expected.retain(|line| *line != "..." && !shows.iter().any(|shows| shows == line));
+            return if expected.is_empty() { Ok(()) } else { same(&expected.join(" | "), &shows.join(" | ")) };
         }
         expected.sort_unstable();
-        same(&expected.join("\n              "), &told.join("\n              "))
+        same(&expected.join("\n              "), &shows.join("\n              "))
     }
 
     async fn ask(&mut self, prefix: &Prefix, asked: &str, expected: Option<&str>) -> Result<(), String> {
@@ -180,20 +180,20 @@ impl World {
             return self.judge(prefix, list.ask(&client, &self.names).await, expected);
         }
         let asked = question(&head, &mut text, &self.names, moment)?;
-        let (asked, told) = asked.ok_or(format!("{head:?} is no question"))?;
+        let (asked, shows) = asked.ok_or(format!("{head:?} is no question"))?;
         text.finish()?;
-        let answered = asked.ask(&client, told).await;
+        let answered = asked.ask(&client, shows).await;
         if let (Ok(Answered { bytes, pinned, .. }), None) = (&answered, &prefix.caller) {
             let (line, bytes, question) = (self.line, bytes.clone(), pinned.clone());
-            self.kept.push(Kept { line, question, told, bytes });
+            self.kept.push(Kept { line, question, shows, bytes });
         }
-        self.judge(prefix, answered.map(|answered| answered.told), expected)
+        self.judge(prefix, answered.map(|answered| answered.shows), expected)
     }
 
     fn judge(&self, prefix: &Prefix, answer: Result<String, Status>, expected: Option<&str>) -> Result<(), String> {
         match (answer, &prefix.refused, expected) {
-            (Ok(told), None, Some(expected)) => same(expected, &self.names.told(&told)),
-            (Ok(told), _, _) => Err(format!("had to be refused: {told}")),
+            (Ok(shows), None, Some(expected)) => same(expected, &self.names.named(&shows)),
+            (Ok(shows), _, _) => Err(format!("had to be refused: {shows}")),
             (Err(status), Some(expected), _) => refusal(expected, &status),
             (Err(status), None, _) => Err(format!("is refused: {}", in_words(&status))),
         }
@@ -293,11 +293,11 @@ impl World {
     async fn ask_again(&self) -> Result<(), String> {
         let client = self.client(None);
         for kept in &self.kept {
-            let answered = kept.question.clone().ask(&client, kept.told).await;
+            let answered = kept.question.clone().ask(&client, kept.shows).await;
             let answered =
                 answered.map_err(|status| format!("line {} asked again: {}", kept.line, in_words(&status)))?;
             if answered.bytes != kept.bytes {
-                return Err(format!("line {} asked again has another answer: {}", kept.line, answered.told));
+                return Err(format!("line {} asked again has another answer: {}", kept.line, answered.shows));
             }
             let batch = kept.question.clone().ask_in_a_batch(&client).await.map_err(|status| in_words(&status))?;
             if batch.is_some_and(|bytes| bytes != kept.bytes) {
@@ -375,15 +375,15 @@ fn same(expected: &str, got: &str) -> Result<(), String> {
 
 /// A refusal by its reason, and all it says to be at fault.
 fn in_words(status: &Status) -> String {
-    let mut told = vec![status.reason()];
+    let mut shows = vec![status.reason()];
     let mut fields = status.fields();
     fields.sort();
-    told.extend(fields);
-    if told[0] == "CRITERIA_UNMET" {
+    shows.extend(fields);
+    if shows[0] == "CRITERIA_UNMET" {
         let unmet = status.preconditions().into_iter().map(|(_, criterion)| criterion);
-        told.extend(unmet.map(|criterion| criterion.trim_start_matches("CRITERION_").to_owned()));
+        shows.extend(unmet.map(|criterion| criterion.trim_start_matches("CRITERION_").to_owned()));
     }
-    told.join(" ")
+    shows.join(" ")
 }
 
 /// The reason that is expected, with the code and the details that go with it.

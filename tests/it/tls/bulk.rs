@@ -1,8 +1,8 @@
 //! One client's bulk beside another's questions and the probes.
 //!
 //! `CPSS_BULK_SECONDS=30 cargo test --release --test it tls::bulk -- --nocapture` is the full measure. Times are held
-//! against each other, so that a slow machine is slow in both: among so many batches a question that had to wait for each
-//! of them would take as long as a batch does.
+//! against each other, so that a slow machine is slow in both: among so many batches a question that had to wait for
+//! each of them would take as long as a batch does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -81,7 +81,7 @@ async fn others(place: &TlsServer, registrar: &Client, time: Duration) -> Others
 }
 
 /// The median, said with the rest.
-fn told(what: &str, mut times: Vec<Duration>) -> Duration {
+fn median_of(what: &str, mut times: Vec<Duration>) -> Duration {
     times.sort();
     let at = |percent: usize| times[(times.len() - 1) * percent / 100];
     println!("bulk: {what}: {} times, p50 {:?}, p99 {:?}, longest {:?}", times.len(), at(50), at(99), at(100));
@@ -127,14 +127,14 @@ async fn a_clients_bulk_lets_the_others_questions_and_the_probes_go_first() {
         took.len(),
         bulk.answered.load(Ordering::Relaxed)
     );
-    let batch = told("a batch", took);
+    let batch = median_of("a batch", took);
     for (what, quiet, met) in [
         ("questions", quiet.questions, met.questions),
         ("probes", quiet.probes, met.probes),
         ("probes of the ops port", quiet.ops, met.ops),
     ] {
-        told(&format!("{what} without"), quiet);
-        let median = told(&format!("{what} beside it"), met);
+        median_of(&format!("{what} without"), quiet);
+        let median = median_of(&format!("{what} beside it"), met);
         assert!(median < batch / 4, "{what} take {median:?}, and a batch among {BATCHES} {batch:?}");
     }
     place.process.stop();

@@ -16,7 +16,7 @@ const ELIGIBILITY: [&str; 3] =
 
 /// What one question is answered, however it was asked.
 #[derive(Clone, Debug, PartialEq)]
-enum Told {
+enum Shown {
     Verification(v1::Verification),
     Eligibility(v1::Eligibility),
 }
@@ -25,26 +25,26 @@ fn read<M: prost::Message + Default>(answers: &[Bytes]) -> M {
     M::decode(answers.last().unwrap().as_ref()).unwrap()
 }
 
-fn of_verification(result: v1::VerificationResult) -> Result<Told, Code> {
+fn of_verification(result: v1::VerificationResult) -> Result<Shown, Code> {
     match result.outcome.unwrap() {
-        v1::verification_result::Outcome::Verification(told) => Ok(Told::Verification(told)),
+        v1::verification_result::Outcome::Verification(shown) => Ok(Shown::Verification(shown)),
         v1::verification_result::Outcome::Error(error) => Err(Code::from(error.code)),
     }
 }
 
-fn of_eligibility(result: v1::EligibilityResult) -> Result<Told, Code> {
+fn of_eligibility(result: v1::EligibilityResult) -> Result<Shown, Code> {
     match result.outcome.unwrap() {
-        v1::eligibility_result::Outcome::Eligibility(told) => Ok(Told::Eligibility(told)),
+        v1::eligibility_result::Outcome::Eligibility(shown) => Ok(Shown::Eligibility(shown)),
         v1::eligibility_result::Outcome::Error(error) => Err(Code::from(error.code)),
     }
 }
 
-fn told(method: &str, answers: &[Bytes]) -> Result<Told, Code> {
+fn answer_of(method: &str, answers: &[Bytes]) -> Result<Shown, Code> {
     use v1::stream_check_billing_eligibility_response::Kind as OfClaim;
     use v1::stream_verify_credentials_response::Kind as OfItem;
     match method {
         "VerifyCredential" => {
-            Ok(Told::Verification(read::<v1::VerifyCredentialResponse>(answers).verification.unwrap()))
+            Ok(Shown::Verification(read::<v1::VerifyCredentialResponse>(answers).verification.unwrap()))
         }
         "BatchVerifyCredentials" => {
             of_verification(read::<v1::BatchVerifyCredentialsResponse>(answers).results.remove(0))
@@ -54,7 +54,7 @@ fn told(method: &str, answers: &[Bytes]) -> Result<Told, Code> {
             other => panic!("{other:?}"),
         },
         "CheckBillingEligibility" => {
-            Ok(Told::Eligibility(read::<v1::CheckBillingEligibilityResponse>(answers).eligibility.unwrap()))
+            Ok(Shown::Eligibility(read::<v1::CheckBillingEligibilityResponse>(answers).eligibility.unwrap()))
         }
         "BatchCheckBillingEligibility" => {
             of_eligibility(read::<v1::BatchCheckBillingEligibilityResponse>(answers).results.remove(0))
@@ -73,14 +73,14 @@ async fn sent(caller: &Client, method: &str, row: &Row, named: &str) -> Result<V
 }
 
 /// The answer to one question about a row, or the code with which it is refused.
-async fn asked(caller: &Client, method: &str, row: &Row, named: &str) -> Result<Told, Code> {
-    told(method, &sent(caller, method, row, named).await.map_err(|status| status.code())?)
+async fn asked(caller: &Client, method: &str, row: &Row, named: &str) -> Result<Shown, Code> {
+    answer_of(method, &sent(caller, method, row, named).await.map_err(|status| status.code())?)
 }
 
 /// What is left of a whole answer for a role, as the contract's page has it.
-fn left(whole: Told, role: &str, is_own: bool) -> Told {
-    let Told::Verification(whole) = whole else { return whole };
-    Told::Verification(match role {
+fn left(whole: Shown, role: &str, is_own: bool) -> Shown {
+    let Shown::Verification(whole) = whole else { return whole };
+    Shown::Verification(match role {
         "registrar" | "auditor" => whole,
         "provider" if is_own => whole,
         "provider" => v1::Verification {
@@ -130,11 +130,11 @@ async fn every_way_to_ask_tells_a_role_what_it_may_see_and_no_more() {
             let named = if role == "provider" { "north" } else { row.provider_id.as_str() };
             for method in VERIFICATION.iter().chain(&ELIGIBILITY) {
                 let whole = asked(&registrar, method, row, named).await.unwrap();
-                if let Told::Verification(whole) = &whole {
+                if let Shown::Verification(whole) = &whole {
                     assert!(!whole.credential.as_ref().unwrap().display_name.is_empty() && whole.standing.is_some());
                 }
-                let told = asked(&caller, method, row, named).await.unwrap();
-                assert_eq!(told, left(whole, role, row.provider_id == "north"), "{method} as {role}");
+                let shown = asked(&caller, method, row, named).await.unwrap();
+                assert_eq!(shown, left(whole, role, row.provider_id == "north"), "{method} as {role}");
             }
         }
     }
@@ -149,9 +149,9 @@ async fn who_may_not_ask_is_told_nothing_by_any_way() {
     for method in VERIFICATION.iter().chain(&ELIGIBILITY).chain(&["GetCredential", "ListStandingPeriods"]) {
         for row in [&north, &south] {
             let denied = sent(&certifier, method, row, &row.provider_id).await.unwrap_err();
-            assert_eq!(denied.told(), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()), "{method}");
+            assert_eq!(denied.code_and_reason(), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()), "{method}");
             let nobody = sent(&stranger, method, row, &row.provider_id).await.unwrap_err();
-            assert_eq!(nobody.told(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()), "{method}");
+            assert_eq!(nobody.code_and_reason(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()), "{method}");
         }
     }
     for method in VERIFICATION.iter().chain(&ELIGIBILITY) {
@@ -164,8 +164,8 @@ async fn who_may_not_ask_is_told_nothing_by_any_way() {
         assert!(sent(&provider, method, &north, "north").await.is_ok(), "{method}");
         let hidden = sent(&provider, method, &south, "north").await.unwrap_err();
         let unknown = sent(&provider, method, &Fixture::made_up(&south), "north").await.unwrap_err();
-        assert_eq!(hidden.told(), (Code::NotFound, "NOT_FOUND".to_owned()), "{method}");
-        assert_eq!(hidden.told(), unknown.told(), "{method}");
+        assert_eq!(hidden.code_and_reason(), (Code::NotFound, "NOT_FOUND".to_owned()), "{method}");
+        assert_eq!(hidden.code_and_reason(), unknown.code_and_reason(), "{method}");
     }
     place.process.stop();
 }

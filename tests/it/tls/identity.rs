@@ -25,12 +25,12 @@ async fn a_caller_is_who_its_certificate_or_its_token_says() {
     let unauthenticated = (Code::Unauthenticated, "UNAUTHENTICATED".to_owned());
     let wrong = token.replace(&token[5..7], if &token[5..7] == "00" { "01" } else { "00" });
     for nobody in [stranger.clone(), stranger.showing(&wrong), stranger.showing("short"), registrar.showing(&token)] {
-        assert_eq!(nobody.refusal(question()).await.told(), unauthenticated);
+        assert_eq!(nobody.refusal(question()).await.code_and_reason(), unauthenticated);
     }
     for dev in [registrar.calling_as("certifier"), registrar.on_day("2026-03-02")] {
         assert_eq!(dev.refusal(question()).await.code(), Code::InvalidArgument);
     }
-    assert_eq!(stranger.calling_as("registrar").refusal(question()).await.told(), unauthenticated);
+    assert_eq!(stranger.calling_as("registrar").refusal(question()).await.code_and_reason(), unauthenticated);
     // Health says nothing about anyone.
     let health = HealthClient::new(stranger.service()).check(HealthCheckRequest::default()).await;
     assert!(health.is_ok(), "{health:?}");
@@ -69,7 +69,7 @@ async fn certificates_that_have_expired_or_are_of_another_authority_are_refused(
     std::fs::write(place.file("clients.toml"), list).unwrap();
     place.hang_up_until("loaded the list of clients").await;
     let unlisted = place.client("unlisted").await.refusal(question()).await;
-    assert_eq!(unlisted.told(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()));
+    assert_eq!(unlisted.code_and_reason(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

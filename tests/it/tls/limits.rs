@@ -36,7 +36,7 @@ async fn until_answered(client: &Client) -> Changes {
     loop {
         match watch(client).await {
             Ok(changes) => return changes,
-            Err(refused) => assert_eq!(refused.told(), (Code::ResourceExhausted, "TOO_MANY".to_owned())),
+            Err(refused) => assert_eq!(refused.code_and_reason(), (Code::ResourceExhausted, "TOO_MANY".to_owned())),
         }
     }
 }
@@ -50,7 +50,7 @@ async fn who_calls_too_often_is_told_when_to_come_back_and_the_others_are_answer
         payer.ask(question()).await;
     }
     let refused = payer.refusal(question()).await;
-    assert_eq!(refused.told(), (Code::ResourceExhausted, "TOO_FAST".to_owned()));
+    assert_eq!(refused.code_and_reason(), (Code::ResourceExhausted, "TOO_FAST".to_owned()));
     let wait = refused.get_details_retry_info().unwrap().retry_delay.unwrap();
     assert!(wait > Duration::ZERO && wait <= Duration::from_secs(1), "{wait:?}");
     registrar.ask(question()).await;
@@ -69,7 +69,7 @@ async fn streams_and_connections_of_a_client_are_counted_until_they_end() {
     let mut held = vec![watch(&registrar).await.unwrap(), watch(&registrar).await.unwrap()];
     let too_many = (Code::ResourceExhausted, "TOO_MANY".to_owned());
     let refused = watch(&registrar).await.unwrap_err();
-    assert_eq!(refused.told(), too_many);
+    assert_eq!(refused.code_and_reason(), too_many);
     assert!(refused.get_details_retry_info().is_some(), "says when to come back: {refused:?}");
     // What is no stream is not counted among them.
     registrar.ask(question()).await;
@@ -77,11 +77,11 @@ async fn streams_and_connections_of_a_client_are_counted_until_they_end() {
     held.push(until_answered(&registrar).await);
 
     let second = place.client("registrar").await;
-    assert_eq!(second.refusal(question()).await.told(), too_many);
+    assert_eq!(second.refusal(question()).await.code_and_reason(), too_many);
     let token = place.let_in_by_token("medicaid", "payer").await;
     let payer = place.stranger().await.showing(&token);
     payer.ask(question()).await;
-    assert_eq!(place.stranger().await.showing(&token).refusal(question()).await.told(), too_many);
+    assert_eq!(place.stranger().await.showing(&token).refusal(question()).await.code_and_reason(), too_many);
     // A connection that has ended makes room for another.
     drop((payer, held, registrar));
     while second.call(question()).await.is_err() {}
@@ -95,7 +95,7 @@ async fn a_call_that_its_caller_never_finishes_is_given_up() {
     let mut employment = registrar.employment();
     let answered = tokio::time::timeout(PATIENCE, employment.reconcile_roster(rows)).await;
     let refused = answered.expect("it is given up").unwrap_err();
-    assert_eq!(refused.told(), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+    assert_eq!(refused.code_and_reason(), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
     // What its caller calls a day is no longer than that.
     let mut request = tonic::Request::new(tokio_stream::pending());
     request.set_timeout(Duration::from_secs(86_400));
@@ -104,7 +104,7 @@ async fn a_call_that_its_caller_never_finishes_is_given_up() {
     assert_eq!(refused.code(), Code::DeadlineExceeded);
     // A stream goes on.
     let mut changes = watch(&registrar).await.unwrap();
-    let signs_of_life = async { while changes.next().await.is_some_and(|told| told.is_ok()) {} };
+    let signs_of_life = async { while changes.next().await.is_some_and(|message| message.is_ok()) {} };
     assert!(tokio::time::timeout(Duration::from_secs(3), signs_of_life).await.is_err());
 }
 
@@ -119,7 +119,7 @@ async fn an_open_stream_ends_when_its_caller_is_no_client_any_more_or_another() 
 
     let changes = watch(&reader).await.unwrap();
     place.take_list(&list.replace("role = \"auditor\"", "role = \"payer\"")).await;
-    assert_eq!(end(changes).await.told(), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()));
+    assert_eq!(end(changes).await.code_and_reason(), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()));
 
     // Also where nothing is to be told, because nothing was asked yet.
     let (changes, asked) = (watch(&reader).await.unwrap(), tokio_stream::iter([options()]));
@@ -129,8 +129,8 @@ async fn an_open_stream_ends_when_its_caller_is_no_client_any_more_or_another() 
     let row = list.find("[[client]]\nname = \"reader\"").unwrap();
     place.take_list(&list[..row]).await;
     let nobody = (Code::Unauthenticated, "UNAUTHENTICATED".to_owned());
-    assert_eq!(end(changes).await.told(), nobody);
-    assert_eq!(answers.message().await.unwrap_err().told(), nobody);
+    assert_eq!(end(changes).await.code_and_reason(), nobody);
+    assert_eq!(answers.message().await.unwrap_err().code_and_reason(), nobody);
     assert!(goes_on.message().await.unwrap().is_some());
 }
 

@@ -152,8 +152,8 @@ async fn a_client_that_is_taken_off_is_refused_at_its_next_call_and_a_broken_lis
     place.hang_up_until("rejected the new list of clients").await;
     auditor.ask(question()).await;
     let line = place.read("clients.toml").lines().count();
-    let told = format!("clients.toml:{line}: `king` is no role");
-    assert!(place.process.said().contains(&told), "{told}: {}", place.process.said());
+    let mistake = format!("clients.toml:{line}: `king` is no role");
+    assert!(place.process.said().contains(&mistake), "{mistake}: {}", place.process.said());
 
     // Another role is in force at the next call as well.
     fs::write(place.file("clients.toml"), with.replace("\"auditor\"", "\"certifier\"")).unwrap();
@@ -162,7 +162,10 @@ async fn a_client_that_is_taken_off_is_refused_at_its_next_call_and_a_broken_lis
 
     fs::write(place.file("clients.toml"), without).unwrap();
     place.hang_up_until("loaded the list of clients").await;
-    assert_eq!(auditor.refusal(question()).await.told(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()));
+    assert_eq!(
+        auditor.refusal(question()).await.code_and_reason(),
+        (Code::Unauthenticated, "UNAUTHENTICATED".to_owned())
+    );
     place.client("registrar").await.ask(question()).await;
 }
 

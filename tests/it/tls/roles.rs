@@ -23,9 +23,9 @@ async fn a_request_id_is_no_way_around_a_role() {
     for role in ["payer\"", "auditor\"", "provider\"\nprovider_id = \"region-1-cmhc\""] {
         place.take_list(&list.replace("role = \"certifier\"", &format!("role = \"{role}"))).await;
         let denied = (Code::PermissionDenied, "PERMISSION_DENIED".to_owned());
-        assert_eq!(clerk.refusal(registering.clone()).await.told(), denied, "{role}");
+        assert_eq!(clerk.refusal(registering.clone()).await.code_and_reason(), denied, "{role}");
         // A provider may end periods, too. What a certifier was told of one is not for it to see.
-        assert_eq!(clerk.refusal(ending.clone()).await.told(), denied, "{role}");
+        assert_eq!(clerk.refusal(ending.clone()).await.code_and_reason(), denied, "{role}");
     }
     // With its role it has its answer again.
     place.take_list(&list).await;
