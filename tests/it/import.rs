@@ -1,4 +1,4 @@
-//! Imports: rows that are sent without waiting are decided in their order, told in their order, and made durable
+//! Imports: rows that are sent without waiting are decided in their order, answered in their order, and made durable
 //! together; what a kill cuts off is sent again.
 //!
 //! `CPSS_IMPORT_PROVIDERS=10000 cargo test --release --test it import -- --nocapture` sends three rows for each of
@@ -90,14 +90,19 @@ async fn an_import_that_is_killed_is_sent_again_and_goes_on_where_it_was() {
         let (process, client) = Process::start(data.path(), TODAY);
         let durable = client.head().await;
         let began = *began.get_or_insert(durable);
-        assert!(revisions(&known).last().is_none_or(|received| received <= durable), "what was told is on disk");
+        assert!(revisions(&known).last().is_none_or(|received| received <= durable), "what was answered is on disk");
         let answers = client.record().import_records(tokio_stream::iter(rows.clone())).await;
         let (mut answers, mut received) = (answers.unwrap().into_inner(), Vec::new());
         let (mut running, mut killing) = (Some(process), None);
         while let Ok(Some(answer)) = answers.message().await {
             received.push(answer);
-            if life < LIVES && received.len() == rows.len() * life / LIVES {
-                let (process, soon) = (running.take().unwrap(), Duration::from_millis(random(5)));
+            // On a slow machine more rows were durable before the last kill than this life is due to receive.
+            let is_due = received.len() >= rows.len() * life / LIVES && revisions(&received).last() >= Some(durable);
+            if life < LIVES
+                && is_due
+                && let Some(process) = running.take()
+            {
+                let soon = Duration::from_millis(random(5));
                 killing = Some(thread::spawn(move || (thread::sleep(soon), process.kill())));
             }
         }
@@ -106,19 +111,19 @@ async fn an_import_that_is_killed_is_sent_again_and_goes_on_where_it_was() {
         let different = known.iter().zip(&received).position(|(known, received)| known != received);
         assert!(
             received.len() >= known.len() && different.is_none(),
-            "row {different:?} is told otherwise in life {life}"
+            "row {different:?} is answered differently in life {life}"
         );
         assert!(
             revisions(&received).eq((began + 1..).take(revisions(&received).count())),
             "each row once, in the order sent"
         );
-        assert!(revisions(&received).last() >= Some(durable), "what is on disk is told");
+        assert!(revisions(&received).last() >= Some(durable), "what is on disk is answered");
         known = received;
     }
     assert_eq!(known.len(), rows.len());
 }
 
-/// Sends rows, and gives the code that each is told.
+/// Sends rows, and gives the code of each result.
 async fn codes(client: &Client, rows: Vec<v1::ImportRecordsRequest>) -> Vec<Code> {
     let mut answers = client.record().import_records(tokio_stream::iter(rows)).await.unwrap().into_inner();
     let mut codes = Vec::new();
@@ -200,7 +205,7 @@ async fn an_import_without_an_end_ends_when_the_server_drains() {
     assert_eq!(ended.code_and_reason(), (Code::Unavailable, "DRAINING".to_owned()));
     assert!(process.wait().0.success());
     let (_process, client) = Process::start(data.path(), TODAY);
-    assert_eq!(revisions(&received).last(), Some(client.head().await), "what was recorded was told");
+    assert_eq!(revisions(&received).last(), Some(client.head().await), "what was recorded was answered");
 }
 
 #[tokio::test]
