@@ -82,7 +82,7 @@ impl Check {
                     verify(backup, on_step).map_err(|error| Failure::of("the backup is not good", &error))?;
                 let log = log_of_backup(backup, &manifest);
                 let log = log.map_err(|error| Failure::of("the backup is not good", &error))?;
-                let checked = check_log(&log, on_step);
+                let checked = check_log(&*log, on_step);
                 let checked = checked.map_err(|error| Failure::of("the backup could not be checked", &error))?;
                 Ok(report(checked, None))
             }

@@ -8,11 +8,10 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::data_dir::{DataDir, DataDirError};
-use super::disk::RealDisk;
+use super::engine::log_engine;
 use super::first_record::open_with_log;
 use super::index::{Index, IndexError, OpenIndexError};
-use super::log::offline_reader::{Frames, SegmentFile};
-use super::log::{Damage, OfflineLog, ReadError, ReadLog as _};
+use super::log::{Batches, Damage, Extent, OfflineLog, Part, ReadError};
 use super::progress::{OnStep, Step, Unit};
 use super::record::{self, Hash};
 use super::{DamageNote, StoreOptions};
@@ -96,25 +95,26 @@ impl CheckError {
 /// Checks a data directory that nobody serves, but for the agenda: it follows from timelines as well. The fold of the log
 /// that the index is compared with is made beside it and takes as much room.
 pub fn check(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) -> Result<Checked, CheckError> {
-    let directory = open_with_log(&RealDisk, data_dir)?;
+    let engine = log_engine(data_dir, options.log.clone());
+    let directory = open_with_log(&*engine, data_dir)?;
     directory.request_key()?;
-    let mut checked = check_log(&OfflineLog::listed(&directory.log())?, on_step)?;
+    let mut checked = check_log(&*engine.offline(Extent::Everything)?, on_step)?;
     checked.scrub_found = DamageNote::of(data_dir).found();
-    if let Ok(Some(published)) = super::published_head(data_dir)
+    if let Ok(Some(published)) = engine.published_head()
         && published > checked.head
     {
         let reason = format!("the records up to {published} were acknowledged and the log ends with {}", checked.head);
         checked.findings.push(Finding { place: "log/head".to_owned(), reason });
     }
     if checked.findings.is_empty() {
-        let log = OfflineLog::whole(&directory.log())?;
-        check_index(&directory, &log, options, &mut checked, on_step)?;
+        let log = engine.offline(Extent::Whole)?;
+        check_index(&directory, &*log, options, &mut checked, on_step)?;
     }
     Ok(checked)
 }
 
 /// Checks every frame of a log, and every record in it.
-pub fn check_log(log: &OfflineLog, on_step: &mut OnStep<'_>) -> Result<Checked, CheckError> {
+pub fn check_log(log: &dyn OfflineLog, on_step: &mut OnStep<'_>) -> Result<Checked, CheckError> {
     let step = Step { doing: "checking the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
     let mut checking = Checking {
         step,
@@ -124,9 +124,9 @@ pub fn check_log(log: &OfflineLog, on_step: &mut OnStep<'_>) -> Result<Checked, 
         records: 0,
         findings: Vec::new(),
     };
-    for (at, segment) in log.segments().iter().enumerate() {
-        let frames = log.frames(segment)?.building_on(checking.chain);
-        checking.segment(segment, frames, at + 1 == log.segments().len(), on_step)?;
+    for (at, part) in log.parts().iter().enumerate() {
+        let mut batches = log.batches(part, checking.chain)?;
+        checking.part(part, &mut *batches, at + 1 == log.parts().len(), on_step)?;
     }
     Ok(Checked {
         records: checking.records,
@@ -141,7 +141,7 @@ pub fn check_log(log: &OfflineLog, on_step: &mut OnStep<'_>) -> Result<Checked, 
 struct Checking {
     step: Step,
     next: Revision,
-    /// The chain up to the end of the segment before; none behind a damaged one.
+    /// The chain up to the end of the part before; none behind a damaged one.
     chain: Option<Hash>,
     recorded_at: Timestamp,
     records: u64,
@@ -157,19 +157,19 @@ impl Checking {
         self.found(format!("log/{} at byte {}", damage.segment, damage.offset), damage.reason);
     }
 
-    /// Reads a segment up to its first damage; what lies behind that in it has no place that can be told.
-    fn segment(
+    /// Reads a part up to its first damage; what lies behind that in it has no place that can be told.
+    fn part(
         &mut self,
-        segment: &SegmentFile,
-        mut frames: Frames,
+        part: &Part,
+        batches: &mut dyn Batches,
         is_last: bool,
         on_step: &mut OnStep<'_>,
     ) -> Result<(), ReadError> {
-        if segment.first != self.next && self.findings.is_empty() {
-            self.damaged(&frames.damaged("the segment does not follow the one before it"));
+        if part.first != self.next && self.findings.is_empty() {
+            self.damaged(&batches.damaged("the segment does not follow the one before it"));
         }
         loop {
-            match frames.read() {
+            match batches.read() {
                 Ok(Some(whole)) => {
                     self.step.done += whole.bytes.len() as u64;
                     whole.frame.records.into_iter().for_each(|(revision, bytes)| self.record(revision, bytes));
@@ -178,7 +178,7 @@ impl Checking {
                 Ok(None) => break,
                 Err(ReadError::Damaged(damage)) => {
                     // A write that was cut short was never acknowledged: the next start leaves it behind.
-                    if !is_last || !frames.ends_torn()? {
+                    if !is_last || !batches.ends_torn()? {
                         self.damaged(&damage);
                     }
                     break;
@@ -186,8 +186,8 @@ impl Checking {
                 Err(error) => return Err(error),
             }
         }
-        self.next = frames.next();
-        self.chain = frames.chain().filter(|_| self.findings.is_empty());
+        self.next = batches.next();
+        self.chain = batches.chain().filter(|_| self.findings.is_empty());
         Ok(())
     }
 
@@ -207,7 +207,7 @@ impl Checking {
 
 fn check_index(
     directory: &DataDir,
-    log: &OfflineLog,
+    log: &dyn OfflineLog,
     options: &StoreOptions,
     checked: &mut Checked,
     on_step: &mut OnStep<'_>,

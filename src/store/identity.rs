@@ -5,10 +5,10 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::data_dir::{DataDirError, log_form_of};
-use super::disk::RealDisk;
+use super::data_dir::DataDirError;
+use super::engine::{log_engine, log_engine_to_read};
 use super::first_record::refuse_without_log;
-use super::log::{OfflineLog, ReadError, ReadLog as _};
+use super::log::{Extent, LogOptions, ReadError, ReadLog};
 use super::record::{self, Undecodable};
 use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::Revision;
@@ -32,17 +32,17 @@ pub enum IdentityError {
 
 /// Whether a directory holds a registry, with its log, that this process may look at.
 pub fn holds_registry(data_dir: &Path) -> bool {
-    refuse_without_log(&RealDisk, data_dir).is_ok()
+    refuse_without_log(&*log_engine(data_dir, LogOptions::default()), data_dir).is_ok()
 }
 
 /// The id of the registry in a data directory. Another process may be serving it.
 pub fn registry_id(data_dir: &Path) -> Result<Uuid, IdentityError> {
-    refuse_without_log(&RealDisk, data_dir)?;
-    id_in(&OfflineLog::up_to(&data_dir.join("log"), Revision(1), log_form_of(data_dir)?)?)
+    refuse_without_log(&*log_engine(data_dir, LogOptions::default()), data_dir)?;
+    id_in(&*log_engine_to_read(data_dir)?.offline(Extent::UpTo(Revision(1)))?)
 }
 
 /// The id of the registry with this log.
-pub(super) fn id_in(log: &OfflineLog) -> Result<Uuid, IdentityError> {
+pub(super) fn id_in(log: &dyn ReadLog) -> Result<Uuid, IdentityError> {
     let (revision, bytes) = log.read(Revision(1), Revision(1)).next().ok_or(IdentityError::NoEpoch)??;
     let facts = record::decode(revision, &bytes)?.facts;
     let epoch = facts.iter().find_map(|fact| match fact {

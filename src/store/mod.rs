@@ -20,6 +20,7 @@ pub mod trouble;
 mod answered;
 mod damage_note;
 mod data_dir;
+mod engine;
 mod first_record;
 mod identity;
 mod rebuild;
@@ -36,12 +37,11 @@ pub use damage_note::DamageNote;
 use data_dir::DataDir;
 use data_dir::LAYOUT_VERSION;
 pub use data_dir::{DataDirError, Key, Unfinished};
-use disk::{Disk, RealDisk};
+use engine::log_engine;
 use first_record::open_with_log_to_upgrade;
 pub use identity::{IdentityError, holds_registry, registry_id};
 use index::{Index, IndexOptions, OpenIndexError, Progress};
-use log::upgrade::UpgradeError;
-use log::{AppendError, FileLog, Log, LogOptions, OpenLogError, ReadError, ReadLog};
+use log::{AppendError, Log, LogEngine, LogOptions, OpenLogError, ReadError, ReadLog, UpgradeError};
 pub use rebuild::{RebuildError, rebuild};
 pub use record::Salts;
 use record::Tip;
@@ -116,12 +116,6 @@ pub enum CloseError {
     Index(#[source] OpenIndexError),
 }
 
-/// How far the log of a data directory was published, as far as that is told. Another process may be serving it: its log
-/// can be copied up to there.
-pub fn published_head(data_dir: &Path) -> io::Result<Option<Revision>> {
-    log::published_head(&RealDisk, &data_dir.join("log"))
-}
-
 /// The writer's end of the log and the index.
 pub struct Store {
     log: Box<dyn Log>,
@@ -145,17 +139,17 @@ impl Store {
         options: StoreOptions,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Store, OpenError> {
-        Store::open_on(Arc::new(RealDisk), directory, options, progress)
+        Store::open_with(&*log_engine(directory, options.log.clone()), directory, options, progress)
     }
 
-    /// The same with the log on a disk of its own. The other files are on the machine's.
-    pub fn open_on(
-        disk: Arc<dyn Disk>,
+    /// The same with the log where this engine keeps it. The other files are in the directory.
+    pub fn open_with(
+        engine: &dyn LogEngine,
         directory: &Path,
         options: StoreOptions,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Store, OpenError> {
-        let (directory, unfinished) = take(&*disk, directory, options.mode)?;
+        let (directory, unfinished) = take(engine, directory, options.mode)?;
         let request_key = match directory.request_key() {
             Err(DataDirError::NoKey { .. }) if unfinished.is_some() || options.replaces_lost_key => {
                 directory.make_request_key(options.new_request_key)?
@@ -163,15 +157,14 @@ impl Store {
             found => found?,
         };
         if directory.format() < LAYOUT_VERSION {
-            upgrade(&disk, &directory, &options.salts)?;
+            upgrade(engine, &directory, &options.salts)?;
         }
-        let log = FileLog::open(disk, &directory.log(), options.log)?;
+        let log = engine.open()?;
         let reader = log.reader();
         let index = Index::open(&directory.index(), options.index, &*reader, progress)?;
         let answered = Answered::read(directory.root());
         let (tip, salts) = (log.tip(), options.salts);
-        let (log, index) = (Box::new(log), Arc::new(index));
-        Ok(Store { log, index, tip, salts, request_key, answered, directory, unfinished })
+        Ok(Store { log, index: Arc::new(index), tip, salts, request_key, answered, directory, unfinished })
     }
 
     /// Makes a new registry one that opens again, durably. Does nothing for one that was there.
@@ -252,9 +245,9 @@ impl Store {
 
 /// Rewrites the log of a directory of format 1, once. The index stays: the records are the same. The new format is
 /// written last; what a kill leaves is rewritten from there on.
-fn upgrade(disk: &Arc<dyn Disk>, directory: &DataDir, salts: &Salts) -> Result<(), OpenError> {
+fn upgrade(engine: &dyn LogEngine, directory: &DataDir, salts: &Salts) -> Result<(), OpenError> {
     tracing::info!(event = "log_upgrade_started", "the log is of format 1: rewriting it once");
-    log::upgrade::upgrade(Arc::clone(disk), &directory.log(), &mut |revision, bytes| {
+    engine.upgrade(&mut |revision, bytes| {
         let record = record::decode(revision, bytes)?;
         Ok(record::encode(&record, &salts.salt(revision)?))
     })?;
@@ -263,12 +256,12 @@ fn upgrade(disk: &Arc<dyn Disk>, directory: &DataDir, salts: &Salts) -> Result<(
     Ok(())
 }
 
-fn take(on: &dyn Disk, root: &Path, mode: OpenMode) -> Result<(DataDir, Option<Unfinished>), DataDirError> {
+fn take(engine: &dyn LogEngine, root: &Path, mode: OpenMode) -> Result<(DataDir, Option<Unfinished>), DataDirError> {
     let begin = |by| DataDir::begin(root, by).map(|(directory, unfinished)| (directory, Some(unfinished)));
     match mode {
-        OpenMode::Existing => Ok((open_with_log_to_upgrade(on, root)?, None)),
+        OpenMode::Existing => Ok((open_with_log_to_upgrade(engine, root)?, None)),
         OpenMode::New(by) => begin(by),
-        OpenMode::ExistingOrNew(by) => match open_with_log_to_upgrade(on, root) {
+        OpenMode::ExistingOrNew(by) => match open_with_log_to_upgrade(engine, root) {
             Err(none) if none.is_no_registry() => begin(by),
             opened => Ok((opened?, None)),
         },

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::data_dir::DataDirError;
-use super::disk::RealDisk;
+use super::engine::log_engine;
 use super::first_record::open_with_log;
 use super::index::clean_shutdown;
 use super::progress::{OnStep, Step, Unit};
@@ -53,7 +53,7 @@ pub fn rebuild(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>
     let head = store.head();
     store.close()?;
     if !folded_again {
-        let directory = open_with_log(&RealDisk, data_dir)?;
+        let directory = open_with_log(&*log_engine(data_dir, options.log.clone()), data_dir)?;
         clean_shutdown::distrust(&directory.index()).map_err(RebuildError::Disk)?;
         drop(directory);
         let mut tell = |progress: super::index::Progress| {

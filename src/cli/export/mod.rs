@@ -68,14 +68,14 @@ impl Export {
                 .map_err(|error| not_exported(&error).with_usage(error.is_usage()))?,
         };
         if self.file.as_os_str() == "-" {
-            let written = write_all(&log, &mut BufWriter::new(io::stdout().lock()), &mut progress);
+            let written = write_all(&*log, &mut BufWriter::new(io::stdout().lock()), &mut progress);
             return match written {
                 // A reader that has seen enough and hung up is no failure.
                 Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Done),
                 written => written.map(|()| Outcome::Done).map_err(|error| not_exported(&error)),
             };
         }
-        self.write_file(&log, &mut progress)
+        self.write_file(&*log, &mut progress)
             .map_err(|error| not_exported(&error).with_usage(matches!(error, ExportError::IsThere(_))))?;
         drop(progress);
         let report = Report { file: self.file.display().to_string(), head: log.head().0 };
@@ -87,7 +87,7 @@ impl Export {
         Ok(Outcome::Done)
     }
 
-    fn open_backup(&self, backup: &Path, progress: &mut Progress) -> Result<OfflineLog, Failure> {
+    fn open_backup(&self, backup: &Path, progress: &mut Progress) -> Result<Box<dyn OfflineLog>, Failure> {
         let verified = verify(backup, &mut |step| progress.show(step)).map_err(BackupError::from);
         let log = verified.and_then(|manifest| log_of_backup(backup, &manifest));
         log.map_err(|error| not_exported(&error))
@@ -102,7 +102,7 @@ impl Export {
     }
 
     /// A file that is there is whole.
-    fn write_file(&self, log: &OfflineLog, progress: &mut Progress) -> Result<(), ExportError> {
+    fn write_file(&self, log: &dyn ReadLog, progress: &mut Progress) -> Result<(), ExportError> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.file);
         let mut out = BufWriter::new(file.map_err(|error| self.not_made(error))?);
         let written =

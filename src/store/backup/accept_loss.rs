@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::rewrite::Rewriting;
-use super::{BackupError, Cut, disk};
+use super::rewrite::{Tail, epoch_frame};
+use super::{BackupError, disk};
 use crate::domain::id::Revision;
-use crate::store::data_dir::{DataDir, DataDirError, sync_directory, write_durably};
-use crate::store::disk::RealDisk;
+use crate::store::data_dir::{DataDirError, sync_directory, write_durably};
+use crate::store::engine::log_engine;
 use crate::store::first_record::open_with_log;
-use crate::store::log::offline_reader::SegmentFile;
-use crate::store::log::{Damage, Form, OfflineLog, ReadError, ReadLog as _};
+use crate::store::log::{Damage, Extent, LogEngine, LogOptions, ReadError};
+use crate::store::record::{self, Tip};
 
 /// What was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,21 +64,23 @@ impl From<DataDirError> for LossError {
     }
 }
 
-/// Gives up the history after a revision: the last one that the log can give. Segments that hold anything behind it, and
-/// the index, are set aside and kept; a new epoch begins.
+/// Gives up the history after a revision: the last one that the log can give. What the log holds behind it, and the
+/// index, are set aside and kept; a new epoch begins.
+///
+/// At every moment either the damage is still there, and the registry does not open, or the new epoch is.
 pub fn accept_loss(data_dir: &Path, after: Revision, now: Timestamp) -> Result<Accepted, LossError> {
-    let directory = open_with_log(&RealDisk, data_dir)?;
-    let (readable, damage) = readable(&directory.log())?;
-    if readable == Revision::ZERO {
+    let engine = log_engine(data_dir, LogOptions::default());
+    let directory = open_with_log(&*engine, data_dir)?;
+    let Readable { tail, tip, damage } = readable(&*engine)?;
+    if tail.revision == Revision::ZERO {
         return Err(LossError::NothingLeft);
     }
-    if readable != after {
-        return Err(LossError::NotTheEnd { asked: after, readable });
+    if tail.revision != after {
+        return Err(LossError::NotTheEnd { asked: after, readable: tail.revision });
     }
     if let Some(set_aside) = accepted_before(data_dir, after)? {
         return Err(LossError::AcceptedBefore { after, set_aside });
     }
-    let log = OfflineLog::up_to(&directory.log(), after, Form::Current).map_err(BackupError::from)?;
     let epoch = Uuid::new_v4();
     let set_aside = data_dir.join("set-aside").join(epoch.to_string());
     fs::create_dir_all(&set_aside).map_err(disk("made", &set_aside))?;
@@ -87,74 +89,46 @@ pub fn accept_loss(data_dir: &Path, after: Revision, now: Timestamp) -> Result<A
         Some(damage) => format!("loss accepted: {damage}"),
         None => "loss accepted: the log had lost its last records".to_owned(),
     };
-    rewrite(&directory, &log, &set_aside, epoch, &why, now)?;
+    let end = engine.prepare_end(after, &epoch_frame(&tail, &tip, epoch, &why, now)?).map_err(BackupError::from)?;
+    move_away(&directory.index(), &set_aside.join("index"))?;
+    end.put_in_place(&set_aside).map_err(BackupError::from)?;
+    note_acceptance(&set_aside, after)?;
+    // The proof of the loss goes last. What is interrupted before can be accepted again.
+    engine.withdraw_published_head(&set_aside).map_err(BackupError::from)?;
     Ok(Accepted { forked_after: after, epoch, set_aside })
 }
 
-/// The last record before the first damage, if there is any.
-fn readable(log: &Path) -> Result<(Revision, Option<Damage>), BackupError> {
-    let (mut next, mut chain) = (Revision(1), None);
-    let log = OfflineLog::listed(log)?;
-    for segment in log.segments() {
-        let mut frames = log.frames(segment)?.building_on(chain);
-        if segment.first != next {
-            return Ok((next.previous(), Some(frames.damaged("the segment does not follow the one before it"))));
+/// What a log can give before its first damage.
+struct Readable {
+    tail: Tail,
+    tip: Tip,
+    damage: Option<Damage>,
+}
+
+fn readable(engine: &dyn LogEngine) -> Result<Readable, BackupError> {
+    let log = engine.offline(Extent::Everything)?;
+    let (mut tail, mut tip) = (Tail::new(), Tip::ORIGIN);
+    for part in log.parts() {
+        let mut batches = log.batches(part, Some(tip.chain))?;
+        if part.first != tip.revision.next() {
+            let damage = Some(batches.damaged("the segment does not follow the one before it"));
+            return Ok(Readable { tail, tip, damage });
         }
         loop {
-            match frames.read() {
-                Ok(Some(_)) => next = frames.next(),
-                Ok(None) => break chain = frames.chain(),
-                Err(ReadError::Damaged(damage)) => return Ok((next.previous(), Some(damage))),
+            match batches.read() {
+                Ok(Some(whole)) => {
+                    for (revision, bytes) in &whole.frame.records {
+                        tail.take(&record::decode(*revision, bytes)?);
+                    }
+                    tip = whole.frame.tip().unwrap_or(tip);
+                }
+                Ok(None) => break,
+                Err(ReadError::Damaged(damage)) => return Ok(Readable { tail, tip, damage: Some(damage) }),
                 Err(error) => return Err(error.into()),
             }
         }
     }
-    Ok((next.previous(), None))
-}
-
-/// Puts a last segment with the new epoch in place of everything behind the last good frame.
-///
-/// At every moment either the damage is still there, and the registry does not open, or the new epoch is.
-fn rewrite(
-    directory: &DataDir,
-    log: &OfflineLog,
-    set_aside: &Path,
-    epoch: Uuid,
-    why: &str,
-    now: Timestamp,
-) -> Result<(), BackupError> {
-    let Some((last, before)) = log.segments().split_last() else { return Err(BackupError::NoRecords) };
-    let mut rewriting = Rewriting::new(&directory.log(), "tmp", Cut::Nowhere);
-    for segment in before {
-        let mut frames = log.frames(segment)?;
-        while let Some(whole) = frames.read()? {
-            rewriting.pass(&whole)?;
-        }
-    }
-    rewriting.begin(last)?;
-    let mut frames = log.frames(last)?;
-    while let Some(whole) = frames.read()? {
-        rewriting.keep(&whole)?;
-    }
-    rewriting.begin_epoch(epoch, why, now)?;
-
-    let path = |segment: &SegmentFile| directory.log().join(segment.name());
-    let aside = |segment: &SegmentFile| set_aside.join(segment.name());
-    fs::hard_link(path(last), aside(last)).map_err(disk("set aside", &path(last)))?;
-    move_away(&directory.index(), &set_aside.join("index"))?;
-    // From the end, so that what is left never looks whole.
-    let listed = OfflineLog::listed(&directory.log())?;
-    for segment in listed.segments().iter().rev().filter(|segment| segment.first > last.first) {
-        fs::rename(path(segment), aside(segment)).map_err(disk("set aside", &path(segment)))?;
-    }
-    sync_directory(set_aside).map_err(disk("made durable", set_aside))?;
-    fs::rename(path(last).with_extension("tmp"), path(last)).map_err(disk("put in place", &path(last)))?;
-    sync_directory(&directory.log()).map_err(disk("made durable", &directory.log()))?;
-    note_acceptance(set_aside, log.head())?;
-    // The proof of the loss goes last. What is interrupted before can be accepted again.
-    let published = directory.log().join("head");
-    move_away(&published, &set_aside.join("head"))?;
-    sync_directory(&directory.log()).map_err(disk("made durable", &directory.log()))
+    Ok(Readable { tail, tip, damage: None })
 }
 
 /// The file beside what was set aside that says after which revision the loss was accepted. The record says so too, but

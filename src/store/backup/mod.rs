@@ -22,7 +22,7 @@ use jiff::Timestamp;
 
 use super::data_dir::{self, DataDirError};
 use super::identity::IdentityError;
-use super::log::{Damage, ReadError};
+use super::log::{ChangeError, Damage, ReadError};
 use super::record::Undecodable;
 use crate::domain::id::Revision;
 
@@ -109,6 +109,12 @@ impl BackupError {
             BackupError::DataDir(refused) => refused.is_wrong_place(),
             refused => matches!(refused, BackupError::NotApart { .. }),
         }
+    }
+}
+
+impl From<ChangeError> for BackupError {
+    fn from(ChangeError { path, doing, source }: ChangeError) -> BackupError {
+        disk(doing, &path)(source)
     }
 }
 

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::apart::refuse_unless_apart;
-use super::rewrite::{Draft, Rewriting};
+use super::rewrite::Rewriting;
 use super::verify::{log_of_backup, verify};
 use super::{BackupError, Cut, disk};
 use crate::domain::id::Revision;
-use crate::store::data_dir::DataDir;
+use crate::store::data_dir::{DataDir, write_durably};
+use crate::store::engine::log_engine;
 use crate::store::identity::id_in;
-use crate::store::log::{OfflineLog, ReadLog as _};
+use crate::store::log::{LogDraft, LogOptions, OfflineLog};
 use crate::store::progress::{OnStep, Step, Unit};
 
 /// A registry that was restored.
@@ -49,25 +50,24 @@ pub fn restore(
     {
         return Err(BackupError::NoSuchRevision { asked, head: manifest.head });
     }
-    let (directory, unfinished) = DataDir::begin(data_dir, "restore")?;
+    let (_directory, unfinished) = DataDir::begin(data_dir, "restore")?;
     for listed in &manifest.files {
         if let Some(name) = listed.path.strip_prefix("keys/") {
             let (from, to) = (backup.join(&listed.path), data_dir.join("keys").join(name));
             let bytes = fs::read(&from).map_err(disk("read", &from))?;
-            let mut key = Draft::create(&to)?;
-            key.write(&bytes)?;
-            key.sync()?;
+            write_durably(&to, &bytes, 0o600).map_err(disk("written", &to))?;
         }
     }
     let log = log_of_backup(backup, &manifest)?;
-    let rewriting = copy(&log, &directory.log(), cut, on_step)?;
+    let draft = log_engine(data_dir, LogOptions::default()).fill()?;
+    let rewriting = copy(&*log, draft, cut, on_step)?;
     let tail = rewriting.tail().clone();
     if tail.revision == Revision::ZERO {
         return Err(BackupError::AllLater);
     }
     let epoch = Uuid::new_v4();
     let head = rewriting.begin_epoch(epoch, &why(cut, &tail.revision), now)?;
-    let registry = id_in(&log)?;
+    let registry = id_in(&*log)?;
     unfinished.finish()?;
     Ok(Restored { registry, forked_after: tail.revision, known_until: tail.recorded_at, epoch, head })
 }
@@ -80,17 +80,22 @@ fn why(cut: Cut, last: &Revision) -> String {
     }
 }
 
-fn copy(log: &OfflineLog, to: &Path, cut: Cut, on_step: &mut OnStep<'_>) -> Result<Rewriting, BackupError> {
+fn copy(
+    log: &dyn OfflineLog,
+    to: Box<dyn LogDraft>,
+    cut: Cut,
+    on_step: &mut OnStep<'_>,
+) -> Result<Rewriting, BackupError> {
     let mut step = Step { doing: "restoring the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
-    let mut rewriting = Rewriting::new(to, "log", cut);
+    let mut rewriting = Rewriting::new(to, cut);
     let mut chain = None;
-    for segment in log.segments() {
-        let mut frames = log.frames(segment)?.building_on(chain);
-        if segment.first != rewriting.tail().revision.next() {
-            return Err(frames.damaged("the segment does not follow the one before it").into());
+    for part in log.parts() {
+        let mut batches = log.batches(part, chain)?;
+        if part.first != rewriting.tail().revision.next() {
+            return Err(batches.damaged("the segment does not follow the one before it").into());
         }
-        rewriting.begin(segment)?;
-        while let Some(whole) = frames.read()? {
+        rewriting.begin_part(part.first)?;
+        while let Some(whole) = batches.read()? {
             rewriting.keep(&whole)?;
             step.done += whole.bytes.len() as u64;
             on_step(step);
@@ -98,7 +103,7 @@ fn copy(log: &OfflineLog, to: &Path, cut: Cut, on_step: &mut OnStep<'_>) -> Resu
                 return Ok(rewriting);
             }
         }
-        chain = frames.chain();
+        chain = batches.chain();
         if rewriting.tail().revision == log.head() {
             break;
         }

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::apart::refuse_unless_apart;
 use super::earlier_format::keep_earlier_format;
 use super::manifest::{Listed, Manifest, Sha256Text};
-use super::rewrite::{Draft, Tail};
+use super::rewrite::Tail;
 use super::verify::{VerifyError, compare};
 use super::{BackupError, disk};
 use crate::store::data_dir::{
@@ -17,12 +17,11 @@ use crate::store::data_dir::{
     unmark, write_durably,
 };
 use crate::store::disk::RealDisk;
+use crate::store::engine::log_engine;
 use crate::store::first_record::open_with_log;
-use crate::store::log::offline_reader::SegmentFile;
-use crate::store::log::{Form, OfflineLog};
+use crate::store::log::{Extent, LogOptions, OfflineLog, Part, SegmentDraft, segment_name};
 use crate::store::priority::yield_now;
 use crate::store::progress::{OnStep, Step, Unit};
-use crate::store::published_head;
 use crate::store::record::{self, FORMAT_VERSION, Hash};
 
 /// How much of the log is read before others may go first.
@@ -55,11 +54,11 @@ pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Resul
     request_key_in(data_dir)?;
     let earlier = prepare(target)?;
     let mut step = Step { doing: "backing up the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
-    let mut copy = Copying { log: &log, target, earlier, tail: Tail::new(), chain: None, copied: 0, kept: 0 };
+    let mut copy = Copying { log: &*log, target, earlier, tail: Tail::new(), chain: None, copied: 0, kept: 0 };
     let mut files = copy.small_files(data_dir)?;
-    for segment in log.segments().iter().filter(|segment| segment.bytes > 0) {
+    for part in log.parts().iter().filter(|part| part.bytes > 0) {
         let done = step.done;
-        let listed = copy.segment(segment, &mut |bytes| {
+        let listed = copy.part(part, &mut |bytes| {
             step.done = done + bytes;
             on_step(step);
         })?;
@@ -89,14 +88,14 @@ pub struct DataDirGuard(#[expect(dead_code, reason = "held, not read")] DataDir)
 
 /// The log of a data directory, and what keeps others from changing it: nothing, if a registry runs on it and only adds
 /// to it. Then it is the log up to the head that the registry published last.
-pub fn log_of_data_dir(data_dir: &Path) -> Result<(OfflineLog, Option<DataDirGuard>), BackupError> {
-    match open_with_log(&RealDisk, data_dir) {
-        Ok(directory) => Ok((OfflineLog::whole(&directory.log())?, Some(DataDirGuard(directory)))),
+pub fn log_of_data_dir(data_dir: &Path) -> Result<(Box<dyn OfflineLog>, Option<DataDirGuard>), BackupError> {
+    let engine = log_engine(data_dir, LogOptions::default());
+    match open_with_log(&*engine, data_dir) {
+        Ok(directory) => Ok((engine.offline(Extent::Whole)?, Some(DataDirGuard(directory)))),
         Err(DataDirError::InUse { .. }) => {
             require_current_format(data_dir)?;
-            let log = data_dir.join("log");
-            let published = published_head(data_dir).map_err(disk("read", &log.join("head")))?;
-            Ok((OfflineLog::up_to(&log, published.ok_or(BackupError::NoPublishedHead)?, Form::Current)?, None))
+            let published = engine.published_head().map_err(disk("read", &data_dir.join("log/head")))?;
+            Ok((engine.offline(Extent::UpTo(published.ok_or(BackupError::NoPublishedHead)?))?, None))
         }
         Err(refused) => Err(refused.into()),
     }
@@ -134,11 +133,11 @@ fn prepare(target: &Path) -> Result<Option<Manifest>, BackupError> {
 
 /// A copy in the making.
 struct Copying<'a> {
-    log: &'a OfflineLog,
+    log: &'a dyn OfflineLog,
     target: &'a Path,
     earlier: Option<Manifest>,
     tail: Tail,
-    /// The chain up to the end of the segment before.
+    /// The chain up to the end of the part before.
     chain: Option<Hash>,
     copied: usize,
     kept: usize,
@@ -171,48 +170,48 @@ impl Copying<'_> {
         copied.collect()
     }
 
-    /// Copies a segment, unless it is there and right, and says how it is listed.
-    fn segment(&mut self, segment: &SegmentFile, on_bytes: &mut dyn FnMut(u64)) -> Result<Listed, BackupError> {
-        let path = format!("log/{}", segment.name());
+    /// Copies a part to a segment, unless it is there and right, and says how it is listed.
+    fn part(&mut self, part: &Part, on_bytes: &mut dyn FnMut(u64)) -> Result<Listed, BackupError> {
+        let path = format!("log/{}", segment_name(part.first));
         let to = self.target.join(&path);
         let earlier = self.earlier.as_ref().and_then(|earlier| earlier.file(&path)).cloned();
         let is_there = earlier
             .as_ref()
-            .is_some_and(|earlier| earlier.bytes == segment.bytes && compare(self.target, earlier).is_ok());
+            .is_some_and(|earlier| earlier.bytes == part.bytes && compare(self.target, earlier).is_ok());
         let tmp = to.with_extension("tmp");
-        let mut draft = if is_there { None } else { Some(Draft::create(&tmp)?) };
-        let sha256 = self.read(segment, earlier.as_ref(), draft.as_mut(), on_bytes)?;
+        let mut draft = if is_there { None } else { Some(SegmentDraft::create(&RealDisk, &tmp)?) };
+        let sha256 = self.read(part, earlier.as_ref(), draft.as_mut(), on_bytes)?;
         match draft {
             None => self.kept += 1,
             Some(draft) => {
-                draft.sync()?;
+                draft.finish()?;
                 fs::rename(&tmp, &to).map_err(disk("put in place", &to))?;
                 self.copied += 1;
             }
         }
-        Ok(Listed { path, bytes: segment.bytes, sha256 })
+        Ok(Listed { path, bytes: part.bytes, sha256 })
     }
 
-    /// Reads a segment, which has to begin with what an earlier backup has of it.
+    /// Reads a part, which has to begin with what an earlier backup has of it.
     fn read(
         &mut self,
-        segment: &SegmentFile,
+        part: &Part,
         earlier: Option<&Listed>,
-        mut draft: Option<&mut Draft>,
+        mut draft: Option<&mut SegmentDraft>,
         on_bytes: &mut dyn FnMut(u64),
     ) -> Result<Sha256Text, BackupError> {
-        let mut frames = self.log.frames(segment)?.building_on(self.chain);
-        if segment.first != self.tail.revision.next() {
-            return Err(frames.damaged("the segment does not follow the one before it").into());
+        let mut batches = self.log.batches(part, self.chain)?;
+        if part.first != self.tail.revision.next() {
+            return Err(batches.damaged("the segment does not follow the one before it").into());
         }
         let mut hashed = Sha256::new();
         let mut is_same = earlier.is_none();
         loop {
-            let offset = frames.offset();
+            let offset = batches.offset();
             if let Some(earlier) = earlier.filter(|earlier| earlier.bytes == offset) {
                 is_same = Sha256Text::of(hashed.clone()) == earlier.sha256;
             }
-            let Some(whole) = frames.read()? else { break };
+            let Some(whole) = batches.read()? else { break };
             for (revision, bytes) in &whole.frame.records {
                 self.tail.take(&record::decode(*revision, bytes)?);
             }
@@ -226,7 +225,7 @@ impl Copying<'_> {
                 yield_now();
             }
         }
-        self.chain = frames.chain();
+        self.chain = batches.chain();
         if is_same { Ok(Sha256Text::of(hashed)) } else { Err(self.other_history()) }
     }
 

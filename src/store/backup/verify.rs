@@ -8,8 +8,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::BackupError;
 use super::manifest::{Listed, Manifest, ManifestError, Sha256Text};
-use crate::store::data_dir::{DataDirError, disk, format_of, log_form_of};
-use crate::store::log::OfflineLog;
+use crate::store::data_dir::{DataDirError, disk, format_of};
+use crate::store::engine::log_engine_to_read;
+use crate::store::log::{Extent, OfflineLog};
 use crate::store::priority::yield_now;
 use crate::store::progress::{OnStep, Step, Unit};
 
@@ -79,6 +80,6 @@ fn digest_of(file: File, bytes: u64) -> io::Result<Option<Sha256Text>> {
 }
 
 /// The log of a backup whose digests were compared: as much of its segments as the manifest lists.
-pub fn log_of_backup(backup: &Path, manifest: &Manifest) -> Result<OfflineLog, BackupError> {
-    Ok(OfflineLog::up_to(&backup.join("log"), manifest.head, log_form_of(backup)?)?)
+pub fn log_of_backup(backup: &Path, manifest: &Manifest) -> Result<Box<dyn OfflineLog>, BackupError> {
+    Ok(log_engine_to_read(backup)?.offline(Extent::UpTo(manifest.head))?)
 }

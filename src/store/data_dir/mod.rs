@@ -15,7 +15,6 @@ use self::files::make_directory;
 pub(super) use self::files::{remove, sync_directory, write_durably};
 pub use self::unfinished::Unfinished;
 pub(super) use self::unfinished::{Found, look, mark, unmark};
-use super::log::Form;
 
 /// The version of the directory's layout. Version 1 is rewritten when its registry is opened, or restored.
 pub(super) const LAYOUT_VERSION: u32 = 2;
@@ -104,7 +103,7 @@ impl DataDir {
     }
 
     /// Where the log is.
-    pub fn log(&self) -> PathBuf {
+    fn log(&self) -> PathBuf {
         self.root.join("log")
     }
 
@@ -217,11 +216,6 @@ pub(super) fn format_of(root: &Path) -> Result<u32, DataDirError> {
         Ok(found) if found > LAYOUT_VERSION => Err(DataDirError::NewerFormat { root: root.to_owned(), found }),
         _ => Err(DataDirError::BadFormat(root.to_owned())),
     }
-}
-
-/// The forms of frames in the log of a directory, a data directory or a backup of one.
-pub(super) fn log_form_of(root: &Path) -> Result<Form, DataDirError> {
-    Ok(if format_of(root)? < LAYOUT_VERSION { Form::OrFirst } else { Form::Current })
 }
 
 fn write_format(root: &Path) -> Result<(), DataDirError> {

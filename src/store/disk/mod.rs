@@ -8,7 +8,7 @@ pub(crate) mod simulated;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::num::NonZeroU64;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::Advice;
@@ -20,10 +20,14 @@ const LARGEST_FOLIO_BYTES: u64 = 2 * 1024 * 1024;
 pub trait Disk: Send + Sync {
     /// The names in a directory, in no order.
     fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
-    /// Makes a file that does not exist yet.
+    /// Makes a file that does not exist yet, for its owner alone.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
     /// Opens a file that exists, to read and to write.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Opens a file that exists, to read.
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Gives a file a second name, which does not exist yet.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Gives a file another name, replacing what had it.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
@@ -71,11 +75,19 @@ impl Disk for RealDisk {
     }
 
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(OpenOptions::new().read(true).write(true).create_new(true).open(path)?))
+        Ok(Box::new(OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         Ok(Box::new(OpenOptions::new().read(true).write(true).open(path)?))
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(File::open(path)?))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -112,6 +112,14 @@ pub(in crate::store) struct Frame<'a> {
     pub records: Vec<(Revision, &'a [u8])>,
 }
 
+/// A frame that was checked, and its bytes.
+pub struct WholeFrame<'a> {
+    /// All of it.
+    pub bytes: &'a [u8],
+    /// What it holds.
+    pub(in crate::store) frame: Frame<'a>,
+}
+
 /// Where a frame is in the chain.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct Link {
@@ -174,6 +182,21 @@ impl<'a> Frame<'a> {
         rest.is_empty().then_some(Frame { header, link: None, records })
     }
 
+    /// The chain up to one of its records.
+    pub fn chain_at(&self, revision: Revision) -> Result<Hash, &'static str> {
+        let link = self.link.ok_or("a frame of format 1 has no chain")?;
+        let mut tip = Tip { revision: self.header.first.previous(), chain: link.before };
+        for (_, bytes) in self.records.iter().take_while(|(at, _)| *at <= revision) {
+            tip = tip.follow(&record::digest(bytes)?);
+        }
+        Ok(tip.chain)
+    }
+
+    /// The tip that it leads to; none in format 1.
+    pub fn tip(&self) -> Option<Tip> {
+        self.link.map(|link| Tip { revision: self.header.next().previous(), chain: link.chain })
+    }
+
     /// What the next frame has to follow.
     pub fn expects(&self, form: Form) -> Expected {
         Expected { first: self.header.next(), chain: self.link.map(|link| link.chain), form }
@@ -210,7 +233,7 @@ pub(in crate::store) fn is_room(bytes: &[u8]) -> bool {
 }
 
 /// The whole frame that these bytes end with and that comes right before a revision, if there is one.
-pub(super) fn last_before(bytes: &[u8], next: Revision, form: Form) -> Option<Frame<'_>> {
+pub(in crate::store) fn last_before(bytes: &[u8], next: Revision, form: Form) -> Option<Frame<'_>> {
     (0..bytes.len()).find_map(|at| {
         let rest = bytes.get(at..).unwrap_or_default();
         let header = Header::read(rest).filter(|header| header.size == rest.len() && header.next() == next)?;

@@ -15,6 +15,8 @@ use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Spec
 use crate::domain::name::PersonName;
 use crate::domain::record::{Foreseen, RequestKey};
 use crate::store::disk::simulated::SimulatedDisk;
+use crate::store::disk::{Disk, RealDisk};
+use crate::store::log::{FileEngine, Form};
 
 mod bases;
 mod damage;
@@ -46,7 +48,8 @@ fn open_or_begin(
     tell: &mut dyn FnMut(Progress),
 ) -> Result<Store, OpenError> {
     let options = StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..options };
-    let mut store = Store::open_on(disk, directory, options, tell)?;
+    let engine = FileEngine::new(disk, &directory.join("log"), options.log.clone(), Form::Current);
+    let mut store = Store::open_with(&engine, directory, options, tell)?;
     store.finish()?;
     Ok(store)
 }
@@ -296,7 +299,7 @@ fn an_index_that_knows_more_than_the_log_is_proof_of_a_loss() {
 fn a_published_head_beyond_the_log_is_proof_of_a_loss_without_an_index() {
     let directory = tempfile::tempdir().unwrap();
     let (store, _) = ten_records(directory.path());
-    assert_eq!(published_head(directory.path()).unwrap(), Some(Revision(10)));
+    assert_eq!(log_engine(directory.path(), LogOptions::default()).published_head().unwrap(), Some(Revision(10)));
     store.close().unwrap();
     fs::remove_dir_all(directory.path().join("index")).unwrap();
     let mut segments: Vec<_> = fs::read_dir(directory.path().join("log")).unwrap().map(|e| e.unwrap().path()).collect();

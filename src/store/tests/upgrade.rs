@@ -7,9 +7,8 @@ use super::*;
 use crate::store::backup::{Cut, Manifest, backup, log_of_backup, restore, verify};
 use crate::store::check::{check, check_log};
 use crate::store::data_dir::{DataDir, DataDirError};
-use crate::store::disk::Disk;
-use crate::store::log::upgrade::UpgradeError;
-use crate::store::log::{Form, OfflineLog};
+use crate::store::disk::RealDisk;
+use crate::store::log::{Extent, FileEngine, FileLog, Form, OfflineLog, UpgradeError};
 use crate::store::record::{digest, encode};
 
 const HEAD: Revision = Revision(796);
@@ -38,9 +37,14 @@ fn records_of(log: &dyn ReadLog) -> Vec<Record> {
     read.map(|(revision, bytes)| record::decode(revision, &bytes).unwrap()).collect()
 }
 
+fn log_of_fixture() -> Box<dyn OfflineLog> {
+    let engine = FileEngine::new(Arc::new(RealDisk), &fixture().join("log"), LogOptions::default(), Form::OrFirst);
+    engine.offline(Extent::UpTo(HEAD)).unwrap()
+}
+
 /// The records of the fixture, as they were.
 fn expected() -> Vec<Record> {
-    let records = records_of(&OfflineLog::up_to(&fixture().join("log"), HEAD, Form::OrFirst).unwrap());
+    let records = records_of(&*log_of_fixture());
     assert_eq!(records.len() as u64, HEAD.0);
     records
 }
@@ -99,7 +103,7 @@ fn first_frame(first: u64, records: &[Vec<u8>]) -> Vec<u8> {
 /// The first records of the fixture on a disk, in several frames and segments, and what they are.
 fn in_segments(disk: &SimulatedDisk) -> Vec<Record> {
     const RECORDS: usize = 48;
-    let log = OfflineLog::up_to(&fixture().join("log"), HEAD, Form::OrFirst).unwrap();
+    let log = log_of_fixture();
     let records: Vec<_> = log.read(Revision(1), Revision(48)).map(|read| read.unwrap().1).collect();
     assert_eq!(records.len(), RECORDS);
     for (at, records) in (0..).zip(records.chunks(12)) {
@@ -110,10 +114,8 @@ fn in_segments(disk: &SimulatedDisk) -> Vec<Record> {
 }
 
 fn upgrade_on(disk: &SimulatedDisk) -> Result<(), UpgradeError> {
-    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    log::upgrade::upgrade(disk, Path::new("/log"), &mut |revision, bytes| {
-        Ok(encode(&record::decode(revision, bytes)?, &Salts::Random.salt(revision)?))
-    })
+    let engine = FileEngine::new(Arc::new(disk.clone()), Path::new("/log"), LogOptions::default(), Form::Current);
+    engine.upgrade(&mut |revision, bytes| Ok(encode(&record::decode(revision, bytes)?, &Salts::Random.salt(revision)?)))
 }
 
 /// Cuts the power, or kills the process, at each call of the disk in turn, and goes on.
@@ -163,7 +165,7 @@ fn a_disk_without_room_leaves_a_log_that_is_rewritten_later() {
 fn a_backup_of_format_1_is_checked_and_restored_in_the_current_format() {
     let scratch = tempfile::tempdir().unwrap();
     let manifest = verify(&fixture(), &mut |_| {}).unwrap();
-    let checked = check_log(&log_of_backup(&fixture(), &manifest).unwrap(), &mut |_| {}).unwrap();
+    let checked = check_log(&*log_of_backup(&fixture(), &manifest).unwrap(), &mut |_| {}).unwrap();
     assert_eq!((checked.head, checked.findings), (HEAD, Vec::new()));
     // The second of these lies inside a frame.
     for (cut, last) in [(Cut::Nowhere, HEAD), (Cut::After(Revision(2)), Revision(2))] {

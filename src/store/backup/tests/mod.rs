@@ -15,7 +15,8 @@ use crate::domain::day::Day;
 use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::record::{Foreseen, Record};
 use crate::store::check::check;
-use crate::store::log::{LogOptions, OfflineLog, ReadLog as _};
+use crate::store::engine::log_engine;
+use crate::store::log::{Extent, LogOptions};
 use crate::store::{OpenError, OpenMode, Store, StoreOptions, record, registry_id};
 
 const HEAD: u64 = 20;
@@ -103,7 +104,7 @@ impl Scene {
 }
 
 fn bytes_of(data_dir: &Path) -> Vec<Vec<u8>> {
-    let log = OfflineLog::whole(&data_dir.join("log")).unwrap();
+    let log = log_engine(data_dir, LogOptions::default()).offline(Extent::Whole).unwrap();
     log.read(Revision(1), Revision::LATEST).map(|read| read.unwrap().1).collect()
 }
 

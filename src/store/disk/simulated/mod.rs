@@ -20,6 +20,7 @@ pub enum Call {
     List,
     Create,
     Open,
+    Link,
     Rename,
     Remove,
     SyncDir,
@@ -275,6 +276,16 @@ impl Disk for SimulatedDisk {
         state.look(Call::Open)?;
         let file = state.file_named(path)?;
         Ok(self.opened(file))
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.open(path)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let file = state.file_named(from)?;
+        state.change(Call::Link, Naming::Create(to.to_owned(), file))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -9,10 +9,13 @@ mod without;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::high_water_mark::published_head;
 use super::*;
+use crate::store::disk::RealDisk;
 use crate::store::disk::simulated::SimulatedDisk;
-use crate::store::disk::{Disk, RealDisk};
-use crate::store::record::sealed;
+use crate::store::log::frame;
+use crate::store::log::{AppendError, Damage, ReadLog as _};
+use crate::store::record::{Tip, sealed};
 
 /// Where the log is on a simulated disk.
 const DIRECTORY: &str = "/log";
@@ -186,15 +189,16 @@ fn a_log_that_nobody_closed_is_read_in_place_without_its_room() {
     log.append(&log.tip(), &batch(1, 3)).unwrap();
     let whole = fs::read(only_segment(directory.path())).unwrap();
     assert!(frame::is_room(&whole[whole.len() - 900..]));
+    let offline = |directory: &Path, extent| OfflineFiles::open(Arc::new(RealDisk), directory, extent, Form::Current);
     let read = |directory: &Path| -> Result<Batch, ReadError> {
-        let log = OfflineLog::whole(directory)?;
+        let log = offline(directory, Extent::Whole)?;
         log.read(Revision(1), log.head()).map(|record| record.map(|(_, bytes)| bytes)).collect()
     };
     for room in [0, 1, 19, 20, 900] {
         fs::write(only_segment(directory.path()), &whole[..whole.len() - 1_000 + room]).unwrap();
         assert_eq!(read(directory.path()).unwrap(), batch(1, 3));
-        let listed = OfflineLog::listed(directory.path()).unwrap();
-        let mut frames = listed.frames(&listed.segments()[0]).unwrap();
+        let listed = offline(directory.path(), Extent::Everything).unwrap();
+        let mut frames = listed.batches(&listed.parts()[0], None).unwrap();
         assert!(frames.read().unwrap().is_some());
         assert!(frames.read().unwrap().is_none(), "{room} zeros are room");
     }

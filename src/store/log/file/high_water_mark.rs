@@ -11,7 +11,8 @@ use std::path::Path;
 use crate::domain::id::Revision;
 use crate::store::disk::{Disk, DiskFile};
 
-const NAME: &str = "head";
+/// The name of the file.
+pub(super) const NAME: &str = "head";
 
 /// How often a marker is read before it is taken to be torn.
 const READINGS: u8 = 3;
@@ -56,11 +57,11 @@ fn warn(error: &io::Error) {
 }
 
 /// How far the log in a directory was published, as far as that is told. Another process may be writing it.
-pub fn published_head(disk: &dyn Disk, directory: &Path) -> io::Result<Option<Revision>> {
+pub(super) fn published_head(disk: &dyn Disk, directory: &Path) -> io::Result<Option<Revision>> {
     // Whoever reads what is being written may see a part of it.
     for _ in 0..READINGS {
         let mut bytes = [0; 12];
-        let read = disk.open(&directory.join(NAME)).and_then(|file| file.read_exact_at(&mut bytes, 0));
+        let read = disk.open_to_read(&directory.join(NAME)).and_then(|file| file.read_exact_at(&mut bytes, 0));
         match read {
             Ok(()) => {
                 if let Some(head) = decode(bytes) {

@@ -1,4 +1,4 @@
-//! The log in files: segments of frames, `00000000000000000001.log` and so on, each named after its first revision.
+//! The writing end of the log in files.
 //!
 //! A frame is durable before the next one is written, so that at most the last one can be torn.
 
@@ -6,15 +6,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::store::disk::{Disk, DiskFile};
-use crate::store::record::Tip;
-
-use super::frame::{self, Form};
 use super::high_water_mark::HighWaterMark;
-use super::open::{self, BeginError, OpenLogError};
+use super::open::{self, BeginError};
 use super::reader::FileReader;
 use super::segment::{Segment, Shared};
-use super::{AppendError, Log, ReadLog};
+use crate::store::disk::{Disk, DiskFile};
+use crate::store::log::frame::{self, Form};
+use crate::store::log::{AppendError, Log, OpenLogError, ReadLog};
+use crate::store::record::Tip;
 
 /// How the log uses the disk.
 #[derive(Clone, Debug)]

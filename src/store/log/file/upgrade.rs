@@ -6,41 +6,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::domain::id::Revision;
-use crate::store::disk::Disk;
-use crate::store::record::{Tip, Undecodable};
-
-use super::frame::{self, Expected, Form, Frame};
-use super::open::{self, OpenLogError};
+use super::open;
 use super::segment::{Segment, Shared};
-use super::{AppendError, Damage};
-
-/// Gives the bytes of a record in the current form.
-pub(in crate::store) type Convert<'a> = dyn FnMut(Revision, &[u8]) -> Result<Vec<u8>, UpgradeError> + 'a;
-
-/// The log was not rewritten, or not to the end: the next start goes on.
-#[derive(Debug, thiserror::Error)]
-pub enum UpgradeError {
-    /// It does not open.
-    #[error(transparent)]
-    Open(#[from] OpenLogError),
-    /// A record cannot be understood.
-    #[error(transparent)]
-    Undecodable(#[from] Undecodable),
-    /// A record does not fit into the current form.
-    #[error("a record could not be rewritten")]
-    NotRewritten(#[from] AppendError),
-    /// The disk refused.
-    #[error("the log could not be rewritten")]
-    Disk(#[from] std::io::Error),
-}
+use crate::store::disk::Disk;
+use crate::store::log::frame::{self, Expected, Form, Frame};
+use crate::store::log::{Convert, Damage, OpenLogError, UpgradeError};
+use crate::store::record::Tip;
 
 /// Rewrites every segment in a directory that is not in the current form.
-pub(in crate::store) fn upgrade(
-    disk: Arc<dyn Disk>,
-    directory: &Path,
-    convert: &mut Convert<'_>,
-) -> Result<(), UpgradeError> {
+pub(super) fn upgrade(disk: Arc<dyn Disk>, directory: &Path, convert: &mut Convert<'_>) -> Result<(), UpgradeError> {
     let shared = open::open(disk, directory, Form::OrFirst)?.shared;
     let mut tip = Tip::ORIGIN;
     for segment in shared.segments() {

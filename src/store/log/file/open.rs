@@ -14,41 +14,13 @@ use crate::domain::id::Revision;
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::record::{Hash, Tip};
 
-use super::Damage;
-use super::frame::{self, Expected, Form, Frame, HEADER_BYTES, Header};
 use super::high_water_mark::published_head;
-use super::segment::{Segment, Shared};
+use super::segment::{Segment, Shared, segment_name};
+use crate::store::log::frame::{self, Expected, Form, Frame, HEADER_BYTES, Header};
+use crate::store::log::{Damage, OpenLogError};
 
 /// How much of the end of a closed segment is read to find its last frame, before all of it is.
 const END_BYTES: [u64; 2] = [64 * 1024, 1024 * 1024];
-
-/// The log does not open. Nothing that it holds was touched.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenLogError {
-    /// Records were lost. Only a restore helps.
-    #[error("the log is corrupted: restore the registry from a backup")]
-    Damaged(#[from] Damage),
-    /// The log ends before records that were acknowledged. Only a restore helps.
-    #[error(
-        "the records up to {published} were acknowledged and the log ends with {head}, at byte {offset} of segment \
-         {segment} ({found}): restore the registry from a backup"
-    )]
-    LostRecords {
-        /// The last record known to have been acknowledged.
-        published: Revision,
-        /// The last one in the log.
-        head: Revision,
-        /// The file in the log's directory that ends too early.
-        segment: String,
-        /// Where its whole frames end.
-        offset: u64,
-        /// What is there.
-        found: &'static str,
-    },
-    /// The disk refused.
-    #[error("the log could not be opened")]
-    Disk(#[from] io::Error),
-}
 
 /// A log whose every record is durable.
 pub(super) struct Opened {
@@ -106,7 +78,7 @@ fn segments_in(shared: &Shared) -> io::Result<Vec<Revision>> {
 }
 
 /// The first revisions of the segments among these names, in order.
-fn firsts_of(names: &[String]) -> Vec<Revision> {
+pub(super) fn firsts_of(names: &[String]) -> Vec<Revision> {
     let firsts = names.iter().filter_map(|name| name.strip_suffix(".log")?.parse().ok());
     let mut firsts: Vec<_> = firsts.map(Revision).collect();
     firsts.sort_unstable();
@@ -115,7 +87,7 @@ fn firsts_of(names: &[String]) -> Vec<Revision> {
 
 /// Whether the log in a directory holds no record: there is no segment, or only the first, with room and what may be a
 /// write cut short. Touches nothing.
-pub(in crate::store) fn holds_no_record(disk: &dyn Disk, directory: &Path) -> io::Result<bool> {
+pub(super) fn holds_no_record(disk: &dyn Disk, directory: &Path) -> io::Result<bool> {
     let names = match disk.list(directory) {
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(true),
         listed => listed?,
@@ -125,7 +97,7 @@ pub(in crate::store) fn holds_no_record(disk: &dyn Disk, directory: &Path) -> io
         [first @ Revision(1)] => Segment::new(first),
         _ => return Ok(false),
     };
-    let file = disk.open(&directory.join(first.name()))?;
+    let file = disk.open_to_read(&directory.join(first.name()))?;
     let size = file.size()?;
     let header = Header::read(&read(&*file, 0, size.min(HEADER_BYTES as u64))?);
     let frame = header.map_or(0, |header| size.min(header.size as u64));
@@ -168,7 +140,7 @@ fn closed_segment(
     form: Form,
 ) -> Result<(Segment, Option<Hash>), OpenLogError> {
     let segment = Segment::new(first);
-    let file = shared.disk.open(&shared.path(&segment))?;
+    let file = shared.disk.open_to_read(&shared.path(&segment))?;
     let size = file.size()?;
     for end in END_BYTES {
         let end = end.min(size);
@@ -208,7 +180,7 @@ impl Ending {
     /// Of a log without segments.
     fn of_nothing() -> Ending {
         let next = Expected::at(Revision(1), Form::Current);
-        Ending { segment: Segment::new(Revision(1)).name(), offset: 0, next, bad_end: None }
+        Ending { segment: segment_name(Revision(1)), offset: 0, next, bad_end: None }
     }
 
     /// Reads every frame of a segment into its extent, up to a bad one, if any.

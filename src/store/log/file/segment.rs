@@ -11,6 +11,11 @@ use crate::store::disk::Disk;
 /// How far apart the frames are whose place is remembered.
 const MARK_EVERY_BYTES: u64 = 64 * 1024;
 
+/// The name of the file of the segment that begins with a revision.
+pub(in crate::store) fn segment_name(first: Revision) -> String {
+    format!("{:020}.log", first.0)
+}
+
 /// One file of the log.
 pub(super) struct Segment {
     /// Its first revision, after which it is named.
@@ -52,7 +57,7 @@ impl Segment {
 
     /// The name of its file.
     pub fn name(&self) -> String {
-        format!("{:020}.log", self.first.0)
+        segment_name(self.first)
     }
 
     /// Takes note of a durable frame that begins where the last one ended.

@@ -91,7 +91,7 @@ fn a_log_read_in_place_is_held_to_the_chain_across_its_segments() {
             let bytes = if path == segment(first) { theirs.files()[&path].clone() } else { bytes };
             fs::write(directory.path().join(path.file_name().unwrap()), bytes).unwrap();
         }
-        let log = OfflineLog::whole(directory.path()).unwrap();
+        let log = OfflineFiles::open(Arc::new(RealDisk), directory.path(), Extent::Whole, Form::Current).unwrap();
         let read: Result<Vec<_>, _> = log.read(Revision(1), log.head()).collect();
         assert!(matches!(read, Err(ReadError::Damaged(damage)) if damage.reason.contains("chain")), "{first}");
     }

@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
-use crate::domain::id::Revision;
-use crate::store::disk::DiskFile;
-
-use super::frame::{Expected, Form, Frame, HEADER_BYTES, Header};
 use super::segment::{Marks, Segment, Shared};
-use super::{Damage, ReadError, ReadLog, Records};
+use super::window::Window;
+use crate::domain::id::Revision;
+use crate::store::log::frame::{Expected, Form, Frame, HEADER_BYTES, Header};
+use crate::store::log::{Damage, ReadError, ReadLog, Records};
+use crate::store::record::{Hash, Tip};
 
 /// How much is read at once, unless a frame is larger.
 const READ_BYTES: usize = 64 * 1024;
@@ -35,6 +35,21 @@ impl ReadLog for FileReader {
     fn reread(&self) -> Records {
         let closed = self.records(Revision(1), self.0.active_first().previous());
         Box::new(FileRecords { from_medium: true, ..closed })
+    }
+
+    fn chain_at(&self, revision: Revision) -> Result<Option<Hash>, ReadError> {
+        if revision == Revision::ZERO {
+            return Ok(Some(Tip::ORIGIN.chain));
+        }
+        if revision > self.head() {
+            return Ok(None);
+        }
+        let mut records = self.records(revision, revision);
+        let (mut place, header) = records.find()?;
+        let expected = Expected::at(header.first, Form::Current);
+        let frame = Frame::check(place.bytes(header.size)?, expected);
+        let chain = frame.and_then(|frame| frame.chain_at(revision));
+        chain.map(Some).map_err(|reason| place.damaged(reason))
     }
 }
 
@@ -61,27 +76,19 @@ struct FileRecords {
 /// A place between two frames of a segment.
 struct Place {
     segment: Arc<Segment>,
-    file: Box<dyn DiskFile>,
+    window: Window,
     offset: u64,
     /// The revision that the frame here has to begin with.
     next: Revision,
-    /// Bytes that were read already,
-    window: Vec<u8>,
-    /// and where they begin.
-    window_at: u64,
-    window_bytes: usize,
-    /// Whether what the operating system remembers of the file does not count.
-    from_medium: bool,
 }
 
 impl Place {
     /// The beginning of a segment.
     fn first_of(shared: &Shared, segment: Arc<Segment>) -> Result<Place, ReadError> {
-        match shared.disk.open(&shared.path(&segment)) {
+        match shared.disk.open_to_read(&shared.path(&segment)) {
             Ok(file) => {
-                let (next, window) = (segment.first, Vec::new());
-                let (window_at, window_bytes, from_medium) = (0, READ_BYTES, false);
-                Ok(Place { segment, file, offset: 0, next, window, window_at, window_bytes, from_medium })
+                let next = segment.first;
+                Ok(Place { segment, window: Window::new(file, READ_BYTES), offset: 0, next })
             }
             Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
                 Err(Damage { segment: segment.name(), offset: 0, reason: "the file is gone" }.into())
@@ -96,29 +103,17 @@ impl Place {
 
     /// The next bytes from here.
     fn bytes(&mut self, size: usize) -> Result<&[u8], ReadError> {
-        if self.seen(size).is_none() {
-            let left = usize::try_from(self.segment.end().saturating_sub(self.offset)).unwrap_or(usize::MAX);
-            if left < size {
-                return Err(self.damaged("the frame is cut off"));
-            }
-            self.window.clear();
-            self.window.resize(left.min(size.max(self.window_bytes)), 0);
-            self.window_at = self.offset;
-            let read = match self.from_medium {
-                true => self.file.read_medium_exact_at(&mut self.window, self.offset),
-                false => self.file.read_exact_at(&mut self.window, self.offset),
-            };
-            read.map_err(|source| match source.kind() {
-                io::ErrorKind::UnexpectedEof => self.damaged("the file was cut off while it was open"),
-                _ => ReadError::Disk { segment: self.segment.name(), source },
-            })?;
+        let (offset, end) = (self.offset, self.segment.end());
+        if end.saturating_sub(offset) < size as u64 {
+            return Err(self.damaged("the frame is cut off"));
         }
-        self.seen(size).ok_or_else(|| self.damaged("the frame is cut off"))
-    }
-
-    fn seen(&self, size: usize) -> Option<&[u8]> {
-        let from = usize::try_from(self.offset.checked_sub(self.window_at)?).ok()?;
-        self.window.get(from..from.checked_add(size)?)
+        self.window.read(offset, size, end).map_err(|source| match source.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                let reason = "the file was cut off while it was open";
+                Damage { segment: self.segment.name(), offset, reason }.into()
+            }
+            _ => ReadError::Disk { segment: self.segment.name(), source },
+        })
     }
 
     /// What the frame here says of itself.
@@ -142,7 +137,7 @@ impl Place {
     /// Goes through the whole segment, as far as its frames follow one another. Then everybody finds their way in it.
     fn survey(&mut self) -> Result<(), ReadError> {
         let mut marks = Marks::default();
-        self.window_bytes = SURVEY_BYTES;
+        self.window.piece_bytes = SURVEY_BYTES;
         while self.offset < self.segment.end() {
             match self.header() {
                 Ok(header) => {
@@ -172,21 +167,27 @@ impl FileRecords {
         }
         let near = segment.near(self.next);
         let mut place = Place::first_of(&self.shared, segment)?;
-        place.from_medium = self.from_medium;
+        place.window.from_medium = self.from_medium;
         if let Some((next, offset)) = near {
             (place.next, place.offset) = (next, offset);
         }
         Ok(place)
     }
 
-    /// Reads the frame that holds the next record.
-    fn fill(&mut self) -> Result<(), ReadError> {
+    /// The frame that holds the next record: where it is, and its header.
+    fn find(&mut self) -> Result<(Place, Header), ReadError> {
         let mut place = self.place()?;
         let mut header = place.header()?;
         while header.next() <= self.next {
             place.skip(&header);
             header = place.header()?;
         }
+        Ok((place, header))
+    }
+
+    /// Reads the frame that holds the next record.
+    fn fill(&mut self) -> Result<(), ReadError> {
+        let (mut place, header) = self.find()?;
         let follows = self.passed.filter(|passed| passed.first == header.first);
         let expected = follows.unwrap_or_else(|| Expected::at(header.first, Form::Current));
         let checked = Frame::check(place.bytes(header.size)?, expected).map(|frame| {

@@ -1,0 +1,20 @@
+//! Which engine keeps a log: the one place that names it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::data_dir::{DataDirError, LAYOUT_VERSION, format_of};
+use super::disk::RealDisk;
+use super::log::{FileEngine, Form, LogEngine, LogOptions};
+
+/// The log of the registry in a data directory, in the current format.
+pub(super) fn log_engine(data_dir: &Path, options: LogOptions) -> Box<dyn LogEngine> {
+    Box::new(FileEngine::new(Arc::new(RealDisk), &data_dir.join("log"), options, Form::Current))
+}
+
+/// The log of a backup, or of a data directory that is not upgraded yet: in the format that the directory names, to be
+/// read.
+pub(super) fn log_engine_to_read(root: &Path) -> Result<Box<dyn LogEngine>, DataDirError> {
+    let form = if format_of(root)? < LAYOUT_VERSION { Form::OrFirst } else { Form::Current };
+    Ok(Box::new(FileEngine::new(Arc::new(RealDisk), &root.join("log"), LogOptions::default(), form)))
+}

@@ -1,0 +1,172 @@
+//! The engines, each with what it takes to harm its log.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::store::disk::simulated::{Call, Fault, SimulatedDisk};
+use crate::store::log::memory::{self, MemoryEngine};
+use crate::store::log::{FileEngine, Form, LogEngine, LogOptions, frame};
+
+/// What may go wrong with a log.
+#[derive(Clone, Copy, Debug)]
+pub enum Failure {
+    /// Nothing can be written.
+    Refused,
+    /// There is no room.
+    Full,
+    /// Nobody learns whether what was written is durable.
+    InDoubt,
+    /// Nothing can be read.
+    Unreadable,
+}
+
+/// An engine whose log can be harmed.
+pub trait Rig {
+    /// An empty log.
+    fn new(seed: u64) -> Self
+    where
+        Self: Sized;
+
+    fn engine(&self) -> Box<dyn LogEngine>;
+
+    /// Fails like this from now on, or no longer.
+    fn fail(&self, failure: Option<Failure>);
+
+    /// The machine stops and starts again: what was not durable may be gone.
+    fn restart(&self);
+
+    /// The frames, as they are kept.
+    fn frames(&self) -> Vec<Vec<u8>>;
+
+    /// Keeps these frames instead.
+    fn keep(&self, frames: &[Vec<u8>]);
+
+    /// How many bytes were set aside.
+    fn set_aside(&self) -> usize;
+}
+
+const DIRECTORY: &str = "/log";
+/// Where what was given up is kept.
+pub const ASIDE: &str = "/aside";
+
+/// Segments of a few frames on a disk that fails as it is told to.
+pub struct Files {
+    disk: SimulatedDisk,
+    /// How often it was started again: every second time only the process was killed, and the page cache is left.
+    restarts: Cell<u64>,
+}
+
+impl Files {
+    fn segments(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = self.disk.files();
+        files.retain(|path, _| {
+            path.starts_with(DIRECTORY) && path.extension().is_some_and(|extension| extension == "log")
+        });
+        files
+    }
+}
+
+impl Rig for Files {
+    fn new(seed: u64) -> Files {
+        Files { disk: SimulatedDisk::new(seed), restarts: Cell::default() }
+    }
+
+    fn engine(&self) -> Box<dyn LogEngine> {
+        let options = LogOptions { segment_bytes: 2_000, reserve_bytes: 0, reserve_percent: 0, ahead_bytes: 100 };
+        Box::new(FileEngine::new(Arc::new(self.disk.clone()), Path::new(DIRECTORY), options, Form::Current))
+    }
+
+    fn fail(&self, failure: Option<Failure>) {
+        let used: usize = self.disk.files().values().map(Vec::len).sum();
+        self.disk.set_capacity(if matches!(failure, Some(Failure::Full)) { used as u64 } else { 1 << 40 });
+        let calls: &[Call] = match failure {
+            Some(Failure::Refused) => &[Call::Write],
+            Some(Failure::InDoubt) => &[Call::Sync],
+            Some(Failure::Unreadable) => &[Call::Open, Call::Read],
+            Some(Failure::Full) | None => &[],
+        };
+        let faults = calls.iter().map(|call| Fault::Every(*call, io::ErrorKind::Other, 0));
+        self.disk.fail(&faults.collect::<Vec<_>>());
+    }
+
+    fn restart(&self) {
+        match self.restarts.replace(self.restarts.get() + 1) % 2 {
+            0 => self.disk.after_power_cut(),
+            _ => self.disk.after_kill(),
+        }
+    }
+
+    fn frames(&self) -> Vec<Vec<u8>> {
+        let mut frames = Vec::new();
+        for bytes in self.segments().values() {
+            let mut rest = bytes.as_slice();
+            while let Some(header) = frame::Header::read(rest).filter(|header| header.count > 0) {
+                let (frame, behind) = rest.split_at(header.size);
+                frames.push(frame.to_vec());
+                rest = behind;
+            }
+        }
+        frames
+    }
+
+    /// In segments that begin where they did.
+    fn keep(&self, frames: &[Vec<u8>]) {
+        let mut frames = frames.iter();
+        for (path, bytes) in self.segments() {
+            let mut left = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            let mut kept = Vec::new();
+            while left > 0
+                && let Some(frame) = frames.next()
+            {
+                kept.extend_from_slice(frame);
+                left = left.saturating_sub(frame.len());
+            }
+            if kept.is_empty() { self.disk.take_away(&path) } else { self.disk.put(&path, kept) }
+        }
+    }
+
+    fn set_aside(&self) -> usize {
+        let segments = self.disk.files().into_iter().filter(|(path, _)| path.starts_with(ASIDE));
+        segments.filter(|(path, _)| path.extension().is_some()).map(|(_, bytes)| bytes.len()).sum()
+    }
+}
+
+impl Rig for MemoryEngine {
+    fn new(_: u64) -> MemoryEngine {
+        MemoryEngine::default()
+    }
+
+    fn engine(&self) -> Box<dyn LogEngine> {
+        Box::new(self.clone())
+    }
+
+    fn fail(&self, failure: Option<Failure>) {
+        let is_kept = self.state().frames.len().is_multiple_of(2);
+        MemoryEngine::fail(
+            self,
+            failure.map(|failure| match failure {
+                Failure::Refused => memory::Fault::Refused,
+                Failure::Full => memory::Fault::Full,
+                Failure::InDoubt => memory::Fault::InDoubt { is_kept },
+                Failure::Unreadable => memory::Fault::Unreadable,
+            }),
+        );
+    }
+
+    fn restart(&self) {}
+
+    fn frames(&self) -> Vec<Vec<u8>> {
+        self.state().frames.clone()
+    }
+
+    fn keep(&self, frames: &[Vec<u8>]) {
+        self.state().frames = frames.to_vec();
+    }
+
+    fn set_aside(&self) -> usize {
+        self.state().set_aside.iter().map(Vec::len).sum()
+    }
+}

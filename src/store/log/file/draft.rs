@@ -1,0 +1,87 @@
+//! Segments that are written beside a log, or for one that does not exist yet: in large pieces, and synced once.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::segment::segment_name;
+use crate::domain::id::Revision;
+use crate::store::disk::{Disk, DiskFile};
+use crate::store::log::{ChangeError, LogDraft};
+
+/// How much is written at once.
+const PIECE_BYTES: usize = 1024 * 1024;
+
+/// A segment in the making.
+pub(in crate::store) struct SegmentDraft {
+    path: PathBuf,
+    file: Box<dyn DiskFile>,
+    written: u64,
+    waiting: Vec<u8>,
+}
+
+impl SegmentDraft {
+    /// A new file, in place of one that an earlier try left.
+    pub fn create(disk: &dyn Disk, path: &Path) -> Result<SegmentDraft, ChangeError> {
+        let created = match disk.create_new(path) {
+            Err(left) if left.kind() == io::ErrorKind::AlreadyExists => {
+                disk.remove(path).and_then(|()| disk.create_new(path))
+            }
+            created => created,
+        };
+        let file = created.map_err(ChangeError::of("made", path))?;
+        Ok(SegmentDraft { path: path.to_owned(), file, written: 0, waiting: Vec::new() })
+    }
+
+    /// Takes the bytes of a frame.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), ChangeError> {
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() < PIECE_BYTES { Ok(()) } else { self.flush() }
+    }
+
+    /// Makes it durable under its name. The directory has still to be synced.
+    pub fn finish(mut self) -> Result<(), ChangeError> {
+        self.flush()?;
+        self.file.sync_data().map_err(ChangeError::of("made durable", &self.path))
+    }
+
+    fn flush(&mut self) -> Result<(), ChangeError> {
+        self.file.write_all_at(&self.waiting, self.written).map_err(ChangeError::of("written", &self.path))?;
+        self.written += self.waiting.len() as u64;
+        self.waiting.clear();
+        Ok(())
+    }
+}
+
+/// The segments of a log that does not exist yet.
+pub(super) struct FileDraft {
+    disk: Arc<dyn Disk>,
+    directory: PathBuf,
+    segment: Option<SegmentDraft>,
+}
+
+impl FileDraft {
+    pub fn new(disk: Arc<dyn Disk>, directory: &Path) -> FileDraft {
+        FileDraft { disk, directory: directory.to_owned(), segment: None }
+    }
+}
+
+impl LogDraft for FileDraft {
+    fn begin_part(&mut self, first: Revision) -> Result<(), ChangeError> {
+        self.segment.take().map_or(Ok(()), SegmentDraft::finish)?;
+        self.segment = Some(SegmentDraft::create(&*self.disk, &self.directory.join(segment_name(first)))?);
+        Ok(())
+    }
+
+    fn write(&mut self, frame: &[u8]) -> Result<(), ChangeError> {
+        if self.segment.is_none() {
+            self.begin_part(Revision(1))?;
+        }
+        self.segment.as_mut().map_or(Ok(()), |segment| segment.write(frame))
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), ChangeError> {
+        self.segment.map_or(Ok(()), SegmentDraft::finish)?;
+        self.disk.sync_dir(&self.directory).map_err(ChangeError::of("made durable", &self.directory))
+    }
+}

@@ -1,0 +1,85 @@
+//! The log in files: segments of frames, `00000000000000000001.log` and so on, each named after its first revision, and
+//! beside them the published head.
+
+mod draft;
+mod high_water_mark;
+mod offline_reader;
+mod open;
+mod reader;
+mod replace;
+mod segment;
+mod upgrade;
+mod window;
+mod writer;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{
+    ChangeError, Convert, Extent, Form, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd, ReadError,
+    UpgradeError,
+};
+use crate::domain::id::Revision;
+use crate::store::disk::Disk;
+
+use draft::FileDraft;
+pub(in crate::store) use draft::SegmentDraft;
+use offline_reader::OfflineFiles;
+use replace::DraftedEnd;
+pub(in crate::store) use segment::segment_name;
+pub use writer::{FileLog, LogOptions};
+
+/// The log in the files of a directory that exists.
+pub struct FileEngine {
+    disk: Arc<dyn Disk>,
+    directory: PathBuf,
+    options: LogOptions,
+    /// The forms of frames that are read in place.
+    form: Form,
+}
+
+impl FileEngine {
+    /// The log in a directory. Frames that are read in place may be of this form; a log that is written to is of the
+    /// current one.
+    pub fn new(disk: Arc<dyn Disk>, directory: &Path, options: LogOptions, form: Form) -> FileEngine {
+        FileEngine { disk, directory: directory.to_owned(), options, form }
+    }
+}
+
+impl LogEngine for FileEngine {
+    fn open(&self) -> Result<Box<dyn Log>, OpenLogError> {
+        Ok(Box::new(FileLog::open(Arc::clone(&self.disk), &self.directory, self.options.clone())?))
+    }
+
+    fn holds_no_record(&self) -> io::Result<bool> {
+        open::holds_no_record(&*self.disk, &self.directory)
+    }
+
+    fn published_head(&self) -> io::Result<Option<Revision>> {
+        high_water_mark::published_head(&*self.disk, &self.directory)
+    }
+
+    fn upgrade(&self, convert: &mut Convert<'_>) -> Result<(), UpgradeError> {
+        upgrade::upgrade(Arc::clone(&self.disk), &self.directory, convert)
+    }
+
+    fn offline(&self, extent: Extent) -> Result<Box<dyn OfflineLog>, ReadError> {
+        Ok(Box::new(OfflineFiles::open(Arc::clone(&self.disk), &self.directory, extent, self.form)?))
+    }
+
+    fn fill(&self) -> Result<Box<dyn LogDraft>, ChangeError> {
+        Ok(Box::new(FileDraft::new(Arc::clone(&self.disk), &self.directory)))
+    }
+
+    fn prepare_end(&self, after: Revision, frame: &[u8]) -> Result<Box<dyn PreparedEnd>, ChangeError> {
+        Ok(Box::new(DraftedEnd::write(Arc::clone(&self.disk), &self.directory, after, frame)?))
+    }
+
+    fn withdraw_published_head(&self, set_aside: &Path) -> Result<(), ChangeError> {
+        replace::withdraw_published_head(&*self.disk, &self.directory, set_aside)
+    }
+}
+
+#[cfg(test)]
+mod tests;

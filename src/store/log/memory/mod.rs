@@ -1,0 +1,263 @@
+//! A log in memory, for tests. It keeps the promises of an engine, loses what was never durable when it is restarted, and
+//! fails on demand. Several writers may share one, as replicas share a database.
+
+mod offline;
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use self::offline::{OfflineMemory, place};
+use super::frame;
+use super::{
+    AppendError, ChangeError, Convert, Extent, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd,
+    ReadError, ReadLog, Records, UpgradeError,
+};
+use crate::domain::id::Revision;
+use crate::store::record::{Hash, Tip};
+
+/// What every damage names as its place.
+const NAME: &str = "memory";
+
+/// How the next calls fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing is appended.
+    Refused,
+    /// There is no room.
+    Full,
+    /// Nobody learns what became of an append: it is kept, or it is not.
+    InDoubt {
+        /// Whether it is there after a restart.
+        is_kept: bool,
+    },
+    /// Nothing can be read.
+    Unreadable,
+}
+
+/// The engine. Clones are the same log.
+#[derive(Clone, Default)]
+pub struct MemoryEngine(Arc<Mutex<State>>);
+
+#[derive(Default)]
+pub struct State {
+    /// The frames, as they are kept.
+    pub frames: Vec<Vec<u8>>,
+    /// What was set aside.
+    pub set_aside: Vec<Vec<u8>>,
+    /// How many of the frames are shown to readers.
+    shown: usize,
+    published: Option<Revision>,
+    fault: Option<Fault>,
+}
+
+impl MemoryEngine {
+    /// Fails like this from now on, or no longer.
+    pub fn fail(&self, fault: Option<Fault>) {
+        self.state().fault = fault;
+    }
+
+    /// What it holds.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn offline_as_it_is(&self, is_shown: bool) -> Result<OfflineMemory, ReadError> {
+        let state = self.state();
+        if state.fault == Some(Fault::Unreadable) {
+            return Err(ReadError::Disk { segment: NAME.to_owned(), source: io::Error::other("on demand") });
+        }
+        let count = if is_shown { state.shown } else { state.frames.len() };
+        Ok(OfflineMemory::of(state.frames[..count].to_vec()))
+    }
+}
+
+impl LogEngine for MemoryEngine {
+    fn open(&self) -> Result<Box<dyn Log>, OpenLogError> {
+        let offline = self.offline_as_it_is(false).map_err(|_| io::Error::other("on demand"))?;
+        let (tip, damage) = offline.survey();
+        if let Some(damage) = damage {
+            return Err(damage.into());
+        }
+        let mut state = self.state();
+        let published = state.published.unwrap_or_default();
+        if published > tip.revision {
+            let (segment, head, offset) = (NAME.to_owned(), tip.revision, offline.bytes());
+            let found = "there is nothing behind it";
+            return Err(OpenLogError::LostRecords { published, head, segment, offset, found });
+        }
+        state.shown = state.frames.len();
+        state.published = Some(tip.revision);
+        Ok(Box::new(MemoryLog { engine: self.clone(), tip, is_in_doubt: false }))
+    }
+
+    fn holds_no_record(&self) -> io::Result<bool> {
+        Ok(self.state().frames.is_empty())
+    }
+
+    fn published_head(&self) -> io::Result<Option<Revision>> {
+        Ok(self.state().published)
+    }
+
+    fn upgrade(&self, _: &mut Convert<'_>) -> Result<(), UpgradeError> {
+        // It never was in an earlier form.
+        Ok(())
+    }
+
+    fn offline(&self, extent: Extent) -> Result<Box<dyn OfflineLog>, ReadError> {
+        let offline = self.offline_as_it_is(false)?;
+        let (tip, damage) = offline.survey();
+        let head = match extent {
+            Extent::Everything => Revision::ZERO,
+            Extent::Whole => damage.map_or(Ok(tip.revision), Err)?,
+            Extent::UpTo(head) if head <= tip.revision => head,
+            Extent::UpTo(_) => {
+                return Err(damage.unwrap_or(place(offline.bytes(), "the log ends before its head")).into());
+            }
+        };
+        Ok(Box::new(OfflineMemory { head, ..offline }))
+    }
+
+    fn fill(&self) -> Result<Box<dyn LogDraft>, ChangeError> {
+        Ok(Box::new(MemoryDraft { engine: self.clone(), frames: Vec::new() }))
+    }
+
+    fn prepare_end(&self, after: Revision, frame: &[u8]) -> Result<Box<dyn PreparedEnd>, ChangeError> {
+        let kept = self.offline_as_it_is(false).map_err(|error| refused(io::Error::other(error)))?.batches_up_to(after);
+        Ok(Box::new(MemoryEnd { engine: self.clone(), kept, frame: frame.to_vec() }))
+    }
+
+    fn withdraw_published_head(&self, _: &Path) -> Result<(), ChangeError> {
+        self.state().published = None;
+        Ok(())
+    }
+}
+
+struct MemoryLog {
+    engine: MemoryEngine,
+    tip: Tip,
+    is_in_doubt: bool,
+}
+
+impl Log for MemoryLog {
+    fn tip(&self) -> Tip {
+        self.tip
+    }
+
+    fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Tip, AppendError> {
+        if self.is_in_doubt {
+            return Err(AppendError::OutcomeUnknown(io::Error::other("an earlier append is in doubt")));
+        }
+        let (head, _) = self
+            .engine
+            .offline_as_it_is(true)
+            .map_err(|error| AppendError::NotWritten(io::Error::other(error)))?
+            .survey();
+        if after.revision != head.revision {
+            return Err(AppendError::HeadMoved { expected: after.revision, head: head.revision });
+        }
+        if after.chain != head.chain {
+            return Err(AppendError::Diverged { at: after.revision });
+        }
+        if batch.is_empty() {
+            return Ok(head);
+        }
+        let (frame, tip) = frame::encode(after, batch)?;
+        let mut state = self.engine.state();
+        match state.fault {
+            Some(Fault::Refused) => return Err(AppendError::NotWritten(io::Error::other("on demand"))),
+            Some(Fault::Full) => return Err(AppendError::DiskFull),
+            Some(Fault::InDoubt { is_kept }) => {
+                state.frames.extend(is_kept.then_some(frame));
+                self.is_in_doubt = true;
+                return Err(AppendError::OutcomeUnknown(io::Error::other("on demand")));
+            }
+            Some(Fault::Unreadable) | None => {}
+        }
+        state.frames.push(frame);
+        state.shown = state.frames.len();
+        state.published = Some(tip.revision);
+        self.tip = tip;
+        Ok(tip)
+    }
+
+    fn has_room(&self) -> bool {
+        self.engine.state().fault != Some(Fault::Full)
+    }
+
+    fn reader(&self) -> Arc<dyn ReadLog> {
+        Arc::new(MemoryReader(self.engine.clone()))
+    }
+
+    fn close(&mut self) {}
+}
+
+struct MemoryReader(MemoryEngine);
+
+impl ReadLog for MemoryReader {
+    fn head(&self) -> Revision {
+        let state = self.0.state();
+        state.frames[..state.shown]
+            .last()
+            .and_then(|last| frame::Header::read(last))
+            .map_or(Revision::ZERO, |header| header.next().previous())
+    }
+
+    fn read(&self, from: Revision, to: Revision) -> Records {
+        let head = self.head();
+        match self.0.offline_as_it_is(true) {
+            Ok(offline) => OfflineMemory { head, ..offline }.read(from, to),
+            Err(error) => Box::new([Err(error)].into_iter()),
+        }
+    }
+
+    fn chain_at(&self, revision: Revision) -> Result<Option<Hash>, ReadError> {
+        let head = self.head();
+        OfflineMemory { head, ..self.0.offline_as_it_is(true)? }.chain_at(revision)
+    }
+}
+
+struct MemoryDraft {
+    engine: MemoryEngine,
+    frames: Vec<Vec<u8>>,
+}
+
+impl LogDraft for MemoryDraft {
+    fn begin_part(&mut self, _: Revision) -> Result<(), ChangeError> {
+        Ok(())
+    }
+
+    fn write(&mut self, frame: &[u8]) -> Result<(), ChangeError> {
+        self.frames.push(frame.to_vec());
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), ChangeError> {
+        if self.engine.state().fault == Some(Fault::Full) {
+            return Err(refused(io::ErrorKind::StorageFull.into()));
+        }
+        self.engine.state().frames = self.frames;
+        Ok(())
+    }
+}
+
+struct MemoryEnd {
+    engine: MemoryEngine,
+    /// How many frames stay.
+    kept: usize,
+    frame: Vec<u8>,
+}
+
+impl PreparedEnd for MemoryEnd {
+    fn put_in_place(self: Box<Self>, _: &Path) -> Result<(), ChangeError> {
+        let mut state = self.engine.state();
+        let lost = state.frames.split_off(self.kept);
+        state.set_aside = lost;
+        state.frames.push(self.frame);
+        Ok(())
+    }
+}
+
+fn refused(source: io::Error) -> ChangeError {
+    ChangeError::of("written", Path::new(NAME))(source)
+}
