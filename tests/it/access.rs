@@ -1,4 +1,4 @@
-//! The access log: what is told of each call when it has ended, however it ended.
+//! The access log: what is logged of each call when it has ended, however it ended.
 
 use std::time::Duration;
 

@@ -109,7 +109,7 @@ fn amendments_are_accepted_and_refused_as_the_specification_says() {
     }
     println!("{seen:#?}");
     for outcome in ["accepted", "NOT_FOUND", "ALREADY_RETRACTED", "REGISTRAR_MUST_RECORD", "EMPLOYMENT_EXISTS"] {
-        assert!(seen.contains_key(&("provider", outcome)), "no provider was told {outcome}: {seen:?}");
+        assert!(seen.contains_key(&("provider", outcome)), "no provider got {outcome}: {seen:?}");
     }
     assert!(seen.contains_key(&("registrar", "HAS_DEPENDENTS")), "{seen:?}");
     assert!(!seen.contains_key(&("registrar", "REGISTRAR_MUST_RECORD")), "{seen:?}");

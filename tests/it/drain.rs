@@ -1,4 +1,4 @@
-//! Draining: what may last is told DRAINING, what is under way is answered, and the ops port stays to the end.
+//! Draining: what may last ends with DRAINING, what is under way is answered, and the ops port stays to the end.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ const BEYOND_ALL_OTHERS: Duration = Duration::from_millis(1500);
 /// A call that may last: what it is, and how it ends.
 type Lasting = (&'static str, JoinHandle<Status>);
 
-/// Calls, and reads all that is told until the call ends.
+/// Calls, and reads everything until the call ends.
 fn hold<T: Send + 'static>(
     what: &'static str,
     call: impl Future<Output = Result<Response<Streaming<T>>, Status>> + Send + 'static,
@@ -121,13 +121,13 @@ fn others(registry: &Client, ops: &Client) -> Vec<Lasting> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_call_that_may_last_is_told_draining_soon_after_sigterm() {
+async fn every_call_that_may_last_ends_with_draining_soon_after_sigterm() {
     let data = tempfile::tempdir().unwrap();
     let (process, registry) = Process::start(data.path(), TODAY);
     let ops = Client::connect(process.ops());
     let lasting = questions(&registry).into_iter().chain(others(&registry, &ops));
     let lasting: Vec<_> = lasting.collect();
-    // Peers that cannot be told: one does not read, one is not there any more.
+    // Peers that cannot be notified: one does not read, one is not there any more.
     let narrow = Endpoint::from_shared(format!("http://{}", process.listening())).unwrap();
     let narrow = narrow.initial_stream_window_size(1024).connect().await.unwrap();
     let unread = Client::on(narrow).verification().stream_verify_credentials(endless()).await.unwrap();
@@ -141,7 +141,7 @@ async fn every_call_that_may_last_is_told_draining_soon_after_sigterm() {
         let end = tokio::time::timeout(SOON, end).await.unwrap_or_else(|_| panic!("{what} goes on")).unwrap();
         assert_eq!(end.code_and_reason(), (Code::Unavailable, "DRAINING".to_owned()), "{what}");
     }
-    println!("drain: all were told after {:?}", begun.elapsed());
+    println!("drain: all ended after {:?}", begun.elapsed());
     let (status, said) = process.wait();
     println!("drain: the program ended after {:?}", begun.elapsed());
     assert!(status.success() && !said.contains("calls were cut off"), "{status}: {said}");
@@ -197,7 +197,7 @@ async fn trailers(mut body: RecvStream) -> http::HeaderMap {
     body.trailers().await.unwrap().unwrap()
 }
 
-/// A registration, which nobody finishes until it is told to.
+/// A registration that is not finished until it is asked for.
 async fn unfinished(process: &Process) -> Unfinished {
     let registration = register_specialist("Rosalind", "Example").encode_to_vec();
     Unfinished::begin(process.listening(), "CredentialService/RegisterSpecialist", &registration).await

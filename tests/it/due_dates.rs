@@ -69,7 +69,8 @@ fn by_looking_at_everything(known: &Snapshot, day: Day) -> Vec<Change> {
     published.on_opening(day)
 }
 
-/// The days opened, with the number of changes told, and those of them on which something else was told than there was.
+/// The days opened, with the number of changes, and those of them on which other changes were published than there
+/// were.
 async fn openings(data: &Path) -> (Vec<(Day, usize)>, Vec<Day>) {
     let records = records(data);
     let days = records.iter().filter_map(|record| match record.facts.last() {

@@ -339,7 +339,7 @@ async fn a_rule_that_says_no_names_what_it_was_applied_to() {
 }
 
 #[tokio::test]
-async fn a_call_that_waits_too_long_is_told_so() {
+async fn a_call_that_waits_too_long_is_refused_for_that() {
     let server = TestServer::start(TODAY).await;
     let mut request = tonic::Request::new(tokio_stream::pending());
     request.metadata_mut().insert("grpc-timeout", "2S".parse().unwrap());

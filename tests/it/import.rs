@@ -137,7 +137,7 @@ async fn codes(client: &Client, rows: Vec<v1::ImportRecordsRequest>) -> Vec<Code
 }
 
 #[tokio::test]
-async fn a_full_disk_is_all_that_rows_are_refused_for_and_what_is_recorded_is_told() {
+async fn a_full_disk_is_all_that_rows_are_refused_for_and_what_is_recorded_is_answered() {
     let data = tempfile::tempdir().unwrap();
     let rows: Vec<_> = (0..200).map(|at| provider(&format!("example-{at}"))).collect();
     let (process, client) = Process::start(data.path(), TODAY);

@@ -213,7 +213,7 @@ fn a_registry_whose_log_holds_no_record_is_refused_by_every_command_and_left_as_
 }
 
 #[test]
-fn a_log_without_a_record_beside_proof_that_it_had_some_is_told_as_a_loss() {
+fn a_log_without_a_record_beside_proof_that_it_had_some_is_reported_as_a_loss() {
     let scratch = tempfile::tempdir().unwrap();
     let etc = configured(&scratch.path().join("etc"));
     let data = scratch.path().join("etc/data");
@@ -299,7 +299,7 @@ async fn a_sample_that_a_kill_cut_off_is_noticed_and_loaded_whole() {
 }
 
 #[test]
-fn a_lost_key_of_requests_is_told_and_replaced_only_if_asked_for() {
+fn a_lost_key_of_requests_is_reported_and_replaced_only_if_asked_for() {
     let scratch = tempfile::tempdir().unwrap();
     let Configured { config, .. } = configured(&scratch.path().join("etc"));
     fs::remove_file(scratch.path().join("etc/data/keys/request.key")).unwrap();
@@ -333,7 +333,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn a_directory_that_may_not_be_read_is_told_with_its_owner_and_mode() {
+fn a_directory_that_may_not_be_read_is_reported_with_its_owner_and_mode() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     create(&data);
@@ -355,7 +355,7 @@ fn a_directory_that_may_not_be_read_is_told_with_its_owner_and_mode() {
 }
 
 #[test]
-fn a_directory_in_use_is_told_with_the_process_that_holds_it() {
+fn a_directory_in_use_is_reported_with_the_process_that_holds_it() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let process = Process::spawn(&data, TODAY);

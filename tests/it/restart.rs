@@ -1,4 +1,4 @@
-//! Restarts: what is kept, what is made anew, and what is refused.
+//! Restarts: what is kept, what is made again, and what is refused.
 
 use std::fs;
 use std::path::{Path, PathBuf};

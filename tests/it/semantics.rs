@@ -1,7 +1,7 @@
-//! Another version of the walk: what an older one told otherwise is put right in every copy, by one record.
+//! Another version of the walk: what an older one published differently is put right in every copy, by one record.
 //!
 //! There is no older walk in the tree. What it would have left behind is a log whose records tell other changes of the
-//! same facts: some of the story's changes are told otherwise here, always in the same way, as a program would.
+//! same facts: some of the story's changes are published differently here, always in the same way, as a program would.
 
 use std::path::Path;
 
@@ -34,8 +34,8 @@ pub fn write(data: &Path, records: &[Record]) {
     }
 }
 
-/// The changes as an older walk told them: it knew no suspension, no certificate's date, not what a young adult is, nor
-/// that identifiers matter; and it held everybody for covered where they were certified for services.
+/// The changes as an older walk published them: it knew no suspension, no certificate's date, not what a young adult
+/// is, nor that identifiers matter; and it held everybody for covered where they were certified for services.
 fn state_before(change: &Change) -> Option<Change> {
     let mut change = change.clone();
     match &mut change {
@@ -102,7 +102,7 @@ async fn a_release_that_answers_otherwise_tells_every_copy_what_is_different() {
         record.changes = record.changes.iter().filter_map(state_before).collect();
     }
     write(before.path(), &older);
-    assert!(!same(&copy(&older), &copy(&right)), "the older walk told other things");
+    assert!(!same(&copy(&older), &copy(&right)), "the older walk published other things");
 
     open(before.path(), SEMANTICS_VERSION).await.unwrap();
     assert_eq!(records(before.path()).len(), older.len(), "the version on record is this one: nothing to say");
@@ -123,7 +123,7 @@ async fn a_release_that_answers_otherwise_tells_every_copy_what_is_different() {
         right.len()
     );
     assert!(adopted.specialist_count > 0);
-    // The least that does it: nothing is told that copies have already.
+    // The least that does it: nothing is published that copies have already.
     for change in &adopted.changes {
         let mut without = copy(&older);
         adopted.changes.iter().filter(|other| *other != change).for_each(|change| without.apply(change));

@@ -254,7 +254,7 @@ impl Check<'_> {
         self.compare_next_change(compiled, is);
     }
 
-    /// The next day on which anything told of a subject differs from the day before.
+    /// The next day on which anything published of a subject differs from the day before.
     fn compare_next_change(&self, compiled: &Compiled, is: &Modelled) {
         let today = is.model.today.unwrap();
         let next = |table: &Table| {

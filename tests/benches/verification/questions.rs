@@ -108,7 +108,7 @@ fn judge_verification(answerer: Answerer, good: &Good, found: Option<v1::Verific
         return Err(format!("{} is {:?} on {:?}", good.number, found.reasons().collect::<Vec<_>>(), good.day).into());
     }
     if answerer == Answerer::Registry && number != Some(good.number.as_str()) {
-        return Err(format!("asked about {}, told of {number:?}", good.number).into());
+        return Err(format!("asked about {}, answered about {number:?}", good.number).into());
     }
     Ok(())
 }

@@ -127,7 +127,7 @@ async fn a_history_that_was_cut_tells_those_who_remember_more() {
     let position = |revision| Some(v1::ChangePosition { epoch: epoch.clone(), revision });
     let after = |revision| v1::ListChangesRequest { after: position(revision), ..Default::default() };
     let next = client.ask(after(50)).await.messages;
-    assert_eq!(next[0].revision, 51, "whoever knows what is shared goes on");
+    assert_eq!(next[0].revision, 51, "a client that knows what is shared goes on");
     let point = |revision| {
         let known_at = v1::KnownAt { epoch: epoch.clone(), point: Some(v1::known_at::Point::Revision(revision)) };
         v1::VerifyCredentialRequest { known_at: Some(known_at), ..verify("CPS-0000-0000-1", TODAY, None) }

@@ -44,7 +44,7 @@ async fn once_open_every_service_serves_and_an_unknown_one_is_not_found() {
 }
 
 #[tokio::test]
-async fn nothing_is_served_before_the_registry_is_open_and_a_watch_is_told_when_it_is() {
+async fn nothing_is_served_before_the_registry_is_open_and_a_watch_is_notified_when_it_is() {
     let board = HealthBoard::default();
     let health = board.service();
     let check = async |service: &str| health.check(Request::new(about(service))).await.unwrap().into_inner().status();
@@ -69,7 +69,7 @@ async fn nothing_is_served_before_the_registry_is_open_and_a_watch_is_told_when_
         assert_eq!(check(&format!("{PACKAGE}.{service}")).await, expected, "{service}");
     }
 
-    // The end is the end, whoever still watches the disk.
+    // The end is final, also while the disk is still watched.
     board.end();
     board.set(Serving { questions: true, writes: true });
     assert_eq!(check("readiness").await, NotServing);

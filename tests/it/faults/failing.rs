@@ -111,7 +111,7 @@ async fn failing_sync(fault: &str) {
     let unknown = sent.iter().filter(|sent| sent.refused == ["OUTCOME_UNKNOWN"]).count();
     let others: Vec<_> =
         sent.iter().filter(|sent| !sent.refused.is_empty() && sent.refused != ["OUTCOME_UNKNOWN"]).collect();
-    assert!(unknown > 0, "those of the batch are told: {sent:?}");
+    assert!(unknown > 0, "those of the batch are answered: {sent:?}");
     let accepted = sent.iter().filter(|sent| sent.revision.is_some()).count();
     println!("{fault}: {accepted} accepted, {unknown} OUTCOME_UNKNOWN, others {others:?}");
 

@@ -1,5 +1,5 @@
-//! A disk whose power fails, and one that turns read-only: an ext4 in an image, that `tests/faults/run.sh` makes and names
-//! in `CPSS_DISK_IMAGE`.
+//! A disk whose power fails, and one that turns read-only: an ext4 in an image, that `tests/faults/run.sh` makes and
+//! names in `CPSS_DISK_IMAGE`.
 //!
 //! A power cut shuts the file system down at once (`EXT4_IOC_SHUTDOWN`, without its journal), while 16 clients write.
 //! What had reached the device then, and nothing else, is mounted again. The kernel lives on: the next start finds the
@@ -63,7 +63,7 @@ impl Drop for Disk {
     }
 }
 
-/// Another boot id for whoever reads it from here on, in this namespace.
+/// Another boot id for every reader from here on, in this namespace.
 fn boot_anew(scratch: &Path) {
     let id = scratch.join("boot_id");
     fs::write(&id, format!("{}\n", uuid::Uuid::new_v4())).unwrap();

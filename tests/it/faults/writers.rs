@@ -93,7 +93,7 @@ async fn write(client: &Client, stop: &AtomicBool) -> (Sent, bool) {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
-                // As a client does that is told to try again later.
+                // As a client does that is asked to try again later.
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
         }

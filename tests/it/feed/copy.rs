@@ -34,7 +34,7 @@ impl<T: Clone + PartialEq + Debug> Line<T> {
         let inside: Vec<i32> = self.0.range(first..end.unwrap_or(i32::MAX)).map(|(day, _)| *day).collect();
         for day in inside.iter().chain([&first]) {
             let on = self.on(*day);
-            assert!(*on != value && was(on), "{value:?} is told where {on:?} was");
+            assert!(*on != value && was(on), "{value:?} is sent where {on:?} was");
         }
         let afterwards = end.map(|end| (end, self.on(end).clone()));
         inside.iter().for_each(|day| drop(self.0.remove(day)));
@@ -132,7 +132,7 @@ impl Copy {
             }
             Kind::Provider(it) => {
                 let had = self.providers.remove(&it.provider_id);
-                assert!(had.as_ref() != it.on_file.then_some(&it.identifiers), "told what was told");
+                assert!(had.as_ref() != it.on_file.then_some(&it.identifiers), "sent what was sent");
                 if it.on_file {
                     self.providers.insert(it.provider_id, it.identifiers);
                 }

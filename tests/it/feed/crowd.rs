@@ -77,7 +77,7 @@ async fn a_slow_reader_slows_neither_the_writer_nor_other_readers() {
     let behind = tokio::time::timeout(Duration::from_secs(5), async { while live.message().await.revision < head {} });
     behind.await.expect("who reads is at the head");
 
-    // Whoever stood still goes on where it was, up to the head.
+    // A watcher that stood still goes on where it was, up to the head.
     let mut slow = stalled.pop().unwrap();
     for revision in 2..=head {
         assert_eq!(slow.message().await.revision, revision);
@@ -116,7 +116,7 @@ async fn two_hundred_who_watch_all_see_the_next_record() {
         assert_eq!((message.revision, message.last_part), (ended.revision, true));
         assert_eq!(message.changes, ended.changes);
     }
-    println!("{} watchers were told within {:?}", watchers.len(), began.elapsed());
+    println!("{} watchers were reached within {:?}", watchers.len(), began.elapsed());
     drop((watchers, registry));
     server.stop().await;
 }

@@ -1,6 +1,6 @@
-//! Figures: how soon a cascade is told, and what somebody costs who watches an idle registry. They are printed, and mean
-//! something for many people, cascades and watchers in a release build:
-//! `CPSS_CASCADE=10000 CPSS_CASCADES=30 CPSS_WATCHERS=1000 cargo test --release --test it feed::figures -- --nocapture`.
+//! Figures: how soon a cascade is sent, and what somebody costs who watches an idle registry. They are printed, and
+//! mean something for many people, cascades and watchers in a release build: `CPSS_CASCADE=10000 CPSS_CASCADES=30
+//! CPSS_WATCHERS=1000 cargo test --release --test it feed::figures -- --nocapture`.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ async fn idle_watchers_cost_little() {
             watchers.push(watcher);
         }
     }
-    // Each has been told that there is nothing to tell, once more.
+    // Each has got a sign of life without changes, once more.
     for watcher in &mut watchers {
         assert!(watcher.caught_up().await.0.is_empty());
     }
@@ -40,13 +40,13 @@ async fn idle_watchers_cost_little() {
     println!("{idle} idle watchers cost {cost} KiB");
     assert!(cost < 50 * 1024, "{idle} idle watchers cost {cost} KiB");
 
-    // They are there: each is told of the next record.
+    // They are there: each gets the next record.
     registry.qualified_provider("Big Black Example Residential Center").await;
     let began = Instant::now();
     for watcher in &mut watchers {
         assert_eq!(watcher.message().await.revision, head + 1);
     }
-    println!("all of them were told of the next record within {:?}", began.elapsed());
+    println!("all of them got the next record within {:?}", began.elapsed());
     process.kill();
 }
 
@@ -58,7 +58,7 @@ fn slowest(times: &mut [Duration]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cascade_is_told_whole_and_soon() {
+async fn a_cascade_is_sent_whole_and_soon() {
     let (people, cascades) = (setting("CPSS_CASCADE", 100), setting("CPSS_CASCADES", 10));
     let data = tempfile::tempdir().unwrap();
     let (process, registry) = Process::start(data.path(), TODAY);

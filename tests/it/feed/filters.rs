@@ -1,4 +1,4 @@
-//! Who is told what.
+//! Who sees what.
 
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ async fn filtered_to_a_provider_that_its_staff_comes_to_and_leaves() {
         "C ADULT_AND_RECOVERY 2024-06-03.. held",
     ];
     assert_eq!(at(reported), so_far, "all of it so far");
-    assert_eq!(at(withdrawn), ["C at P 2026-02-02.. NOT_COVERED"], "the last that is told");
+    assert_eq!(at(withdrawn), ["C at P 2026-02-02.. NOT_COVERED"], "the last that is sent");
     assert!(messages.iter().all(|message| {
         let silent = (withdrawn + 1..back).contains(&message.revision) || message.revision < reported;
         !silent || message.changes.iter().all(|change| credential_of(change).is_none())
@@ -103,7 +103,7 @@ async fn what_is_not_the_callers_to_see_is_refused() {
         assert_eq!((watching.code(), watching.message()), (status.code(), status.message()));
         refusals.push(status);
     }
-    assert_eq!(refusals[7].message(), refusals[8].message(), "someone else's and a made-up one are told alike");
+    assert_eq!(refusals[7].message(), refusals[8].message(), "someone else's and a made-up one get the same answer");
     let unborn = registry.calling_as("provider:not-on-file-yet");
     assert!(pages(&unborn, list(0)).await.iter().all(|message| message.changes.is_empty()));
     assert!(pages(&registry, of_provider(three)).await.iter().any(|message| !message.changes.is_empty()));

@@ -159,8 +159,8 @@ async fn bookmarkable() {
             assert_eq!(status.code_and_reason(), (refusal.0, refusal.1.to_owned()));
         }
     }
-    let anew = pages(&registry, at(&elsewhere, 0)).await;
-    assert_eq!(anew[0].revision, 1, "the place before everything is part of every history");
+    let from_start = pages(&registry, at(&elsewhere, 0)).await;
+    assert_eq!(from_start[0].revision, 1, "the place before everything is part of every history");
     server.stop().await;
 }
 

@@ -1,9 +1,10 @@
-//! What the tests are told in.
+//! What the tests are written with.
 //!
 //! [`TestServer`] is a registry in this process, [`Process`] one as a program of its own: for tests that kill it. Both
-//! give a [`Client`], which sends any request of the contract, as any caller, on any day; and [`TestServer`] a [`BytesListener`] as well. [`library`] opens one that
-//! nobody serves. [`requests`] holds a function for each request and [`scenes`] what stands at the beginning of most
-//! stories; [`words`] puts answers into one line of text each; [`refusal`] reads errors as a careful client would.
+//! give a [`Client`], which sends any request of the contract, as any caller, on any day; and [`TestServer`] a
+//! [`BytesListener`] as well. [`library`] opens one that nobody serves. [`requests`] holds a function for each request
+//! and [`scenes`] what stands at the beginning of most stories; [`words`] puts answers into one line of text each;
+//! [`refusal`] reads errors as a careful client would.
 
 pub mod bytes_listener;
 pub mod client;
@@ -26,7 +27,7 @@ pub use self::process::Process;
 pub use self::refusal::Refusal;
 pub use self::server::TestServer;
 
-/// The day on which most stories are told: a Monday.
+/// The day of most scenarios: a Monday.
 pub const TODAY: &str = "2026-03-02";
 
 /// A number that is on no certificate, though it could be.

@@ -1,4 +1,4 @@
-//! A function for each request that stories are told with, each under a new `request_id`. What a story says more of a
+//! A function for each request that scenarios are made of, each under a new `request_id`. What a story says more of a
 //! request it sets in the field: `IssueCredentialRequest { decision_note: "…".into(), ..issue(…) }`.
 
 use cpss_registry::proto::google::r#type::Date;

@@ -81,7 +81,7 @@ impl TestServer {
     pub async fn stop(mut self) -> TempDir {
         let Running { listening, shutdown, thread } = self.running.take().unwrap();
         drop(listening);
-        shutdown.send(()).expect("the server ended before it was told to");
+        shutdown.send(()).expect("the server ended before it was asked to");
         let joined = tokio::task::spawn_blocking(|| thread.join());
         joined.await.unwrap().expect("the server panicked").expect("the server ended well");
         self.data.take().unwrap()

@@ -61,7 +61,7 @@ async fn half_open(way: Way) {
     }
 }
 
-/// Asks until it is told to stop. Every question is answered; how long each took.
+/// Asks until it is stopped. Every question is answered; how long each took.
 async fn ask(client: Client, stop: Arc<AtomicBool>) -> Vec<Duration> {
     let mut took = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -98,8 +98,8 @@ impl Met {
         }
     }
 
-    /// Says it, and gives the p99.
-    fn median(&mut self, when: &str) -> Duration {
+    /// Prints the figures, and gives the p99.
+    fn p99(&mut self, when: &str) -> Duration {
         self.took.sort();
         let at = |percent: usize| self.took[(self.took.len() - 1) * percent / 100];
         let (count, p50, p99, longest) = (self.took.len(), at(50), at(99), at(100));
@@ -163,7 +163,7 @@ async fn the_others_are_answered_and_memory_is_bounded() {
     tokio::time::sleep(SETTLED).await;
     alone.with(&place, &clients, seconds / 2).await;
     let [alone, without, with] =
-        [alone.median("before and after"), quiet.median("while they hold still"), during.median("while they go on")];
+        [alone.p99("before and after"), quiet.p99("while they hold still"), during.p99("while they go on")];
     println!("hostile: {:?} by the peers", way.done);
     assert!(during.most < before + BOUND, "resident memory grew from {before} to {}", during.most);
     assert!(!is_full || with < 2 * without.min(alone), "p99 grew from {alone:?} and {without:?} to {with:?}");

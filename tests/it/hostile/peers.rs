@@ -178,7 +178,7 @@ async fn gzip_bomb(way: &Way, mut stream: TlsStream<TcpStream>, bomb: &[u8]) -> 
             way.send(&mut stream, &frame(DATA, 0, id, part)).await?;
         }
         way.send(&mut stream, &frame(DATA, END_STREAM, id, &[])).await?;
-        // What it is told is not of interest; that it is cut off is.
+        // The status does not matter; that it is cut off does.
         if stream.read(&mut [0; 4096]).await? == 0 {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! What single peers that overdo it are told, or that they are cut off.
+//! How single peers that overdo it are refused, or that they are cut off.
 
 use std::time::Duration;
 
@@ -216,7 +216,7 @@ async fn cancelling_all_that_a_connection_may_have_open_does_not_end_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_development_server_counts_connections_where_it_is_told_to() {
+async fn a_development_server_counts_connections_where_it_is_configured_to() {
     let data = tempfile::tempdir().unwrap();
     let process = Process::spawn_with(data.path(), TODAY, &["--connections-per-client", "2"]);
     let address = process.listening();

@@ -117,7 +117,7 @@ fn what_was_found_says_nothing_of_lived_experience_or_recovery() {
     for rule_set in ["cpss-guide", "cpssp-2025"] {
         let own = Case::read(rule_set, "statement SELF").evaluate().unwrap();
         let family = Case::read(rule_set, "statement FAMILY_MEMBER").evaluate().unwrap();
-        assert_eq!(own, family, "the two cannot be told apart");
+        assert_eq!(own, family, "the two cannot be distinguished");
         let found = own.criteria.iter().map(|assessment| assessment.found.to_lowercase());
         let telling = ["recover", "recipient", "family", "self", "illness", "substance"];
         assert!(found.into_iter().all(|found| telling.iter().all(|word| !found.contains(word))));

@@ -1,4 +1,4 @@
-//! Rule files that are wrong: each mistake is told with its file, its line and what is wrong.
+//! Rule files that are wrong: each mistake is reported with its file, its line and what is wrong.
 
 use std::fs;
 
@@ -8,7 +8,8 @@ use cpss_registry::store::{OpenMode, StoreOptions};
 
 use super::evaluation_fixture::{columns, lines, shipped};
 
-/// What is written in the shipped file | what in its place | the line it is told for, by how it begins | what is told.
+/// What is written in the shipped file | what in its place | the line it is reported for, by how it begins | what is
+/// reported.
 const MISTAKES: &str = r#"
     id = "cpssp-2025" | id = "" | id = | an id is made of letters, digits, '-' and '.'
     id = "cpssp-2025" | id = "a b" | id = | an id is made of letters, digits, '-' and '.'
@@ -56,7 +57,7 @@ const MISTAKES: &str = r#"
 "#;
 
 #[test]
-fn every_mistake_is_told_with_file_line_and_what_is_wrong() {
+fn every_mistake_is_reported_with_file_line_and_what_is_wrong() {
     let good = shipped().remove(1).content;
     let mut wrong = Vec::new();
     for line in lines(MISTAKES) {
@@ -68,7 +69,7 @@ fn every_mistake_is_told_with_file_line_and_what_is_wrong() {
         let error = rules::read("rules/third.toml", &content).map(|text| text.set.id);
         let error = error.map_or_else(|error| error.to_string(), |id| format!("{id} was read"));
         if !error.starts_with(&format!("rules/third.toml:{}: ", at + 1)) || !error.contains(message) {
-            wrong.push(format!("{line}\n    line {}, told {error}", at + 1));
+            wrong.push(format!("{line}\n    line {}, reported {error}", at + 1));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -5,8 +5,8 @@
 //! that was cut short. Every acknowledged request, sent again, gets the same answer byte for byte; every request that
 //! was cut off gets an answer and has one effect; every revision is accounted for; jobs that move together have moved
 //! together or not at all. In some rounds an index folded again from the log has to answer as the one before it; and
-//! every now and then everything is asked for once more, and the story begins anew on an empty disk, so that a thousand
-//! kills take no longer each than the first ones. `CPSS_KILLS` sets how many kills there are.
+//! every now and then everything is asked for once more, and the scenario starts over on an empty disk, so that a
+//! thousand kills take no longer each than the first ones. `CPSS_KILLS` sets how many kills there are.
 
 pub mod memory;
 mod merger;
@@ -39,7 +39,7 @@ const STATES: usize = 200;
 const AT_MOST: u64 = 400;
 /// Of so many rounds one compares the index with one folded again.
 const REBUILT: usize = 20;
-/// So many rounds are told of one data directory.
+/// So many rounds are run on one data directory.
 const ROUNDS: usize = 40;
 
 /// What was done, in numbers.

@@ -86,7 +86,7 @@ impl<'a> Worker<'a> {
                     let returned = (!is_given_up(&action)).then(|| self.now());
                     self.world.history[register].lock().unwrap().push(Operation { invoked, returned, action });
                 }
-                // What a question would have been told binds nobody.
+                // What a question would have been answered binds nobody.
                 Err(CutOff) => self.find_again().await,
             }
         }
@@ -168,7 +168,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Nobody knows the id of a job that nobody was told of: this is asked until it is answered.
+    /// Nobody knows the id of a job that nobody got an answer about: this is asked until it is answered.
     async fn start(&mut self, person: &Person) -> Action {
         // The same start twice is refused, so each has a position of its own.
         let position = format!("Position {}", self.world.positions.fetch_add(1, Ordering::Relaxed));

@@ -1,5 +1,5 @@
-//! Linearizability: what 16 clients are told, while the program is killed under them, is what one registry that does one
-//! thing at a time, and is never killed, could have told them.
+//! Linearizability: what 16 clients are answered, while the program is killed under them, is what one registry that
+//! does one thing at a time, and is never killed, could have answered.
 //!
 //! Questions and writes about a few people, from 16 clients at random, with `kill -9` in between. A write that was cut
 //! off is asked again with its `request_id`, or is given up: then it may have taken effect or not. [`checker`] searches
@@ -44,7 +44,7 @@ struct Counted {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_16_clients_are_told_while_the_program_is_killed_is_linearizable() {
+async fn what_16_clients_are_answered_while_the_program_is_killed_is_linearizable() {
     let operations =
         std::env::var("CPSS_LINEAR_OPS").map_or(AT_ONCE, |it| it.parse().expect("CPSS_LINEAR_OPS: a number"));
     let started = Instant::now();

@@ -1,8 +1,8 @@
 //! The copy that `mirror` keeps: built from the feed alone it answers every claim as the registry does, whenever it is
-//! killed and whoever reads it meanwhile.
+//! killed and one that reads it meanwhile.
 //!
-//! `CPSS_MIRROR_HISTORIES` sets how many random histories are compared, `CPSS_MIRROR_SEED` the first; `CPSS_MIRROR_KILLS`
-//! how often the mirror is killed while the registry is under load.
+//! `CPSS_MIRROR_HISTORIES` sets how many random histories are compared, `CPSS_MIRROR_SEED` the first;
+//! `CPSS_MIRROR_KILLS` how often the mirror is killed while the registry is under load.
 
 mod answers;
 mod program;
@@ -79,7 +79,7 @@ async fn a_copy_built_from_the_feed_answers_every_claim_as_the_registry() {
     assert!(all[1..].iter().filter(|count| **count > 0).count() >= 3, "{all:?}");
 }
 
-/// A provider of so many people that its loss is told in two parts.
+/// A provider of so many people that its loss is sent in two parts.
 struct Cascade {
     employer: Qualified,
     people: usize,
@@ -108,8 +108,8 @@ impl Cascade {
     }
 }
 
-/// Somebody who reads the copy all the time: at which revision it is, and how many people the provider covers. Of a cascade
-/// there is all or nothing.
+/// Somebody who reads the copy all the time: at which revision it is, and how many people the provider covers. Of a
+/// cascade there is all or nothing.
 fn read_all_the_time(file: PathBuf, cascade: &Cascade, enough: Arc<AtomicBool>) -> JoinHandle<BTreeSet<(u64, usize)>> {
     let (provider, people) = (cascade.employer.provider_id.clone(), cascade.people);
     std::thread::spawn(move || {
@@ -128,7 +128,8 @@ fn read_all_the_time(file: PathBuf, cascade: &Cascade, enough: Arc<AtomicBool>) 
     })
 }
 
-/// What a copy says right after a kill is what the registry knew at the copy's revision; before the first record nothing.
+/// What a copy says right after a kill is what the registry knew at the copy's revision; before the first record
+/// nothing.
 async fn check_after_kill(file: &Path, client: &Client, claims: &[Claim]) -> u64 {
     let (revision, copied) = Reader::open(file).answers(claims);
     if revision == 0 {
@@ -167,7 +168,7 @@ async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
     let mut random = Random::new(u64::from(std::process::id()));
     let (began, mut revisions) = (Instant::now(), Vec::new());
     for kill in 0..kills {
-        // The copy of the reader grows from kill to kill; another one begins anew now and then.
+        // The copy of the reader grows from kill to kill; another one starts over now and then.
         let other = scratch.path().join(format!("other-{}.db", kill / 4));
         let killed = if kill % 3 == 2 { &other } else { &file };
         let mirror = Running::start(killed, address);
@@ -195,9 +196,9 @@ async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
     let head = client.head().await;
     assert_eq!(Reader::open(&file).revision(), head);
     let verdicts = compare_everything(&file, &client, &reporter).await;
-    let anew = scratch.path().join("anew.db");
-    copy_once(&anew, address);
-    assert_eq!(Reader::open(&anew).everything(), Reader::open(&file).everything(), "as one that nobody killed");
+    let rebuilt = scratch.path().join("rebuilt.db");
+    copy_once(&rebuilt, address);
+    assert_eq!(Reader::open(&rebuilt).everything(), Reader::open(&file).everything(), "as one that nobody killed");
     println!(
         "{kills} kills in {:.1} s, {} cascades over {people} and {:?} other reports meanwhile, copy at {} revisions up to \
          {head} after kills, at {} when read; verdicts {verdicts:?}",
@@ -269,10 +270,10 @@ async fn what_is_no_copy_of_this_history_is_refused_and_made_anew_on_demand() {
     let output = run(&file, other.address(), &["--once", "--rebuild", "--json"]);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(reader.everything(), before);
-    let anew = Reader::open(&file);
+    let rebuilt = Reader::open(&file);
     let at_once = scratch.path().join("at-once.db");
     copy_once(&at_once, other.address());
-    assert_eq!(anew.everything(), Reader::open(&at_once).everything());
+    assert_eq!(rebuilt.everything(), Reader::open(&at_once).everything());
     let lines = String::from_utf8(output.stdout).unwrap();
     let last: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
     assert_eq!((&last["event"], &last["behind"], &last["today"]), (&"progress".into(), &0.into(), &BEGINNING.into()));

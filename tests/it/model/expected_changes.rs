@@ -1,5 +1,5 @@
-//! Section 9: what is told of each subject on each day, the differences between two tables of that, and a copy that is
-//! built from the differences alone.
+//! Section 9: what is published of each subject on each day, the differences between two tables of that, and a copy
+//! that is built from the differences alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use super::standing::Walked;
 /// A value for every day from the first to the horizon.
 pub type Line<T> = Vec<T>;
 
-/// The days that a table speaks of: nothing is told before the first, and nothing changes after the last.
+/// The days that a table speaks of: nothing is published before the first, and nothing changes after the last.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
     pub first: Day,
@@ -39,7 +39,7 @@ impl Span {
 type PublishedStanding = (Standing, Option<Reason>);
 const NOT_ISSUED: PublishedStanding = (Standing::NotIssued, Some(Reason::NotYetEffective));
 
-/// What is told, day by day. A subject that is missing is as "before anything is said".
+/// What is published, day by day. A subject that is missing is as "before anything is said".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
     pub standings: BTreeMap<CredentialNumber, Line<PublishedStanding>>,
@@ -97,7 +97,7 @@ impl Table {
 }
 
 impl Table {
-    /// What is told of a credential.
+    /// What is published of a credential.
     pub fn of_credential(&self, number: CredentialNumber) -> Table {
         let mut only = Table::empty();
         only.standings.extend(self.standings.get_key_value(&number).map(owned));
@@ -106,7 +106,7 @@ impl Table {
         only
     }
 
-    /// What is told of a provider's service.
+    /// What is published of a provider's service.
     pub fn of_provider(&self, provider: &ProviderId) -> Table {
         let mut only = Table::empty();
         only.services.extend(self.services.get_key_value(provider).map(owned));
@@ -163,7 +163,7 @@ fn keys<'a, K: Ord, V>(before: &'a BTreeMap<K, V>, after: &'a BTreeMap<K, V>) ->
     before.keys().chain(after.keys()).collect()
 }
 
-/// The changes between two tables, in the order in which they are told, but those of rows on file and of records.
+/// The changes between two tables, in the order in which they are published, but those of rows on file and of records.
 pub fn changes_of_days(before: &Table, after: &Table, span: Span, part: Part) -> Vec<Change> {
     let at = (span, part);
     let unsaid = vec![NOT_ISSUED; span.len()];
@@ -219,7 +219,7 @@ pub fn changes_of_files(before: &Table, after: &Table) -> Vec<Change> {
     changes
 }
 
-/// Whether anything told differs between a day and the day before.
+/// Whether anything published differs between a day and the day before.
 pub fn turns_on(table: &Table, span: Span, day: Day) -> bool {
     fn any<K, T: PartialEq>(lines: &BTreeMap<K, Line<T>>, at: usize) -> bool {
         lines.values().any(|line| line[at - 1] != line[at])

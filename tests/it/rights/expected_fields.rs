@@ -1,4 +1,4 @@
-//! What each role is told of the rows that it reaches.
+//! What each role sees of the rows that it reaches.
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::list_facts_request::Subject;
@@ -18,7 +18,7 @@ fn question(number: &str) -> v1::VerifyCredentialRequest {
 }
 
 #[tokio::test]
-async fn a_provider_is_told_a_verdict_on_others_and_the_credential_of_its_own() {
+async fn a_provider_sees_a_verdict_on_others_and_the_credential_of_its_own() {
     let fixture = Fixture::built().await;
     let whole = fixture.server.client().verification_of(question(&fixture.south.number)).await;
     let own = fixture.as_north().verification_of(question(&fixture.north.number)).await;
@@ -60,7 +60,7 @@ async fn a_provider_is_told_a_verdict_on_others_and_the_credential_of_its_own() 
 }
 
 #[tokio::test]
-async fn a_payer_is_told_verdicts_reasons_standings_and_dates() {
+async fn a_payer_sees_verdicts_reasons_standings_and_dates() {
     let fixture = Fixture::built().await;
     let payer = fixture.server.client().calling_as("payer");
     let whole = fixture.server.client().verification_of(question(&fixture.south.number)).await;
@@ -76,7 +76,7 @@ async fn a_payer_is_told_verdicts_reasons_standings_and_dates() {
 }
 
 #[tokio::test]
-async fn a_certifier_is_told_counts() {
+async fn a_certifier_sees_counts() {
     let fixture = Fixture::built().await;
     let certifier = fixture.server.client().calling_as("certifier");
     let end = v1::EndPeriodRequest {
@@ -94,7 +94,7 @@ async fn a_certifier_is_told_counts() {
 }
 
 #[tokio::test]
-async fn facts_are_told_to_whom_they_belong() {
+async fn facts_are_shown_to_those_to_whom_they_belong() {
     let fixture = Fixture::built().await;
     let registry = fixture.server.client();
     registry
@@ -128,9 +128,10 @@ async fn facts_are_told_to_whom_they_belong() {
     fixture.server.stop().await;
 }
 
-/// A fact about its job is a provider's to amend, whoever recorded it: it is told who by role, and no note.
+/// A fact about its job is a provider's to amend, also if another recorded it: it sees the role of that one, and no
+/// note.
 #[tokio::test]
-async fn an_employer_is_told_the_role_of_another_who_recorded_a_fact_and_no_note() {
+async fn an_employer_sees_the_role_of_another_who_recorded_a_fact_and_no_note() {
     let fixture = Fixture::built().await;
     let (north, registrar) = (fixture.as_north(), fixture.server.client().calling_as("registrar"));
     let note = "A note of the registrar's".to_owned();

@@ -9,7 +9,7 @@ use super::fixture::{Fixture, MADE_UP};
 use crate::harness::Refusal as _;
 use crate::harness::requests::{bill, end_job, known_at, retract, start_job, verify};
 
-/// Of several credentials that are not a provider's to see, which one is told does not tell which are on file.
+/// Of several credentials that are not a provider's to see, the one that is named does not reveal which are on file.
 #[tokio::test]
 async fn the_order_of_refusals_tells_nothing() {
     let fixture = Fixture::built().await;
@@ -44,7 +44,7 @@ async fn a_number_without_a_job_here_is_like_none() {
     fixture.server.stop().await;
 }
 
-/// What would happen if somebody were hired is not told to one who has not hired.
+/// What would happen if somebody were hired is not shown to one who has not hired.
 #[tokio::test]
 async fn a_start_that_is_only_judged_tells_nothing_of_a_stranger() {
     let fixture = Fixture::built().await;
@@ -72,7 +72,7 @@ async fn a_start_that_is_only_judged_tells_nothing_of_a_stranger() {
 
 const HIRED_LONG_AGO: &str = "2024-07-01";
 
-/// Whoever was staff by a mistake is staff no more, whatever state of knowledge is asked for.
+/// A person who was staff by a mistake is staff no more, whatever state of knowledge is asked for.
 #[tokio::test]
 async fn staff_is_who_is_staff_at_the_head() {
     let fixture = Fixture::built().await;
@@ -122,7 +122,7 @@ async fn identifiers_tell_nothing_of_other_providers() {
     fixture.server.stop().await;
 }
 
-/// A name that is not the holder's is told alone, to whoever asks.
+/// That a name is not the holder's is the whole answer, for every caller.
 #[tokio::test]
 async fn a_name_mismatch_stands_alone() {
     let fixture = Fixture::built().await;

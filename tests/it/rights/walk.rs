@@ -50,7 +50,7 @@ enum Reach {
     Hidden,
 }
 
-/// The contract's page, told for rows that are not the caller's: registrar, certifier, provider, payer, auditor.
+/// The contract's page, for rows that are not the caller's: registrar, certifier, provider, payer, auditor.
 fn reach(method: &str, role: &str) -> Reach {
     use Reach::{Denied, Hidden, Narrowed, Reached};
     let (service, name) = method.split_once('/').unwrap();

@@ -1,4 +1,4 @@
-//! What a scenario does not disclose: names in the audit of its reads, and what a provider is not told beforehand.
+//! What a scenario does not disclose: names in the audit of its reads, and what a provider does not see beforehand.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -34,7 +34,7 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     words.filter(|word| word.chars().count() > 2).map(str::to_owned)
 }
 
-/// Whether the caller is not told what a command would change: a provider, of somebody who is not on its staff yet.
-pub fn told_nothing_before(sent: &Sent, client: &Client) -> bool {
+/// Whether the caller does not see what a command would change: a provider, of somebody who is not on its staff yet.
+pub fn sees_nothing_before(sent: &Sent, client: &Client) -> bool {
     matches!(sent.command, Command::ReportEmploymentStart(_)) && client.is("provider")
 }

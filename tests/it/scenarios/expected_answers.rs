@@ -102,7 +102,7 @@ pub fn periods(periods: &[v1::StandingPeriod]) -> String {
     if lines.is_empty() { "none".to_owned() } else { lines.join(" | ").replace(", ", ",") }
 }
 
-/// The order that changes are told in: by kind, subject, first day.
+/// The order of changes: by kind, subject, first day.
 fn key(change: &v1::Change) -> (u8, String, String, i32, String) {
     match change.change.clone().expect("a change") {
         Kind::Standing(it) => (0, it.credential_number, String::new(), 0, day(it.first_day)),
@@ -116,7 +116,7 @@ fn key(change: &v1::Change) -> (u8, String, String, i32, String) {
 
 /// Changes, in lines that are sorted by their text, because a scenario does not know which number is first.
 pub fn changes(changes: &[v1::Change], in_words: impl Fn(&str) -> String) -> Vec<String> {
-    assert!(changes.is_sorted_by_key(key), "told in order: {changes:?}");
+    assert!(changes.is_sorted_by_key(key), "in order: {changes:?}");
     let mut lines: Vec<String> = crate::harness::words::lines(changes).iter().map(|line| in_words(line)).collect();
     lines.sort();
     lines

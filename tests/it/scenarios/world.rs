@@ -4,7 +4,7 @@ use cpss_registry::proto::v1::import_row::Command;
 use tonic::{Code, Status};
 
 use super::command::command;
-use super::disclosed::{told_nothing_before, written_down};
+use super::disclosed::{sees_nothing_before, written_down};
 use super::expected_answers;
 use super::lists::list_question;
 use super::names::Names;
@@ -158,7 +158,7 @@ impl World {
         };
         let shows = expected_answers::changes(changes, |line| self.names.named(line));
         if usize::try_from(count) != Ok(shows.len()) {
-            return Err(format!("{count} changes are counted, and {} told", shows.len()));
+            return Err(format!("{count} changes are counted, and {} shown", shows.len()));
         }
         let mut expected: Vec<&str> = expected.split(" | ").map(str::trim).filter(|line| *line != "none").collect();
         if expected.contains(&"...") {
@@ -330,7 +330,7 @@ async fn accept(sent: &Sent, client: &Client) -> Result<Outcome, String> {
     if foretold.revision + 1 != outcome.revision || !foretold.fact_ids.is_empty() {
         return Err(format!("judged at {}, recorded as {}", foretold.revision, outcome.revision));
     }
-    if told_nothing_before(sent, client) {
+    if sees_nothing_before(sent, client) {
         let again = sent.clone().to(client, false).await.map_err(refused)?;
         return if again.bytes == outcome.bytes {
             Ok(outcome)
@@ -401,7 +401,7 @@ fn refusal(expected: &str, status: &Status) -> Result<(), String> {
         return Err(format!("expected {expected} with {code:?}, got {reason} with {:?}", status.code()));
     }
     if code == Code::FailedPrecondition && status.preconditions().iter().any(|(kind, _)| *kind != reason) {
-        return Err(format!("{reason} is told as {:?}", status.preconditions()));
+        return Err(format!("{reason} is reported as {:?}", status.preconditions()));
     }
     if code == Code::OutOfRange { Ok(()) } else { same(expected, &in_words(status)) }
 }

@@ -80,7 +80,7 @@ const ROOMS: &[Room] = &[
         name: "telemetry",
         enters: &[],
         uses: AllBut(&["sled", "prost", "prost_types", "clap"]),
-        why: "telemetry is told what to say: what knows nothing of ours cannot let a name or a birth date slip",
+        why: "telemetry gets what it writes: code that knows nothing of ours cannot let a name or a birth date slip",
     },
     Room {
         name: "server",
@@ -231,7 +231,7 @@ fn a_trespass_is_found_however_it_is_written() {
         let source = Source { path: path.to_owned(), text: text.to_owned() };
         let found = trespasses(&source, &dependencies);
         assert!(
-            found.iter().any(|told| told.contains(&format!("must not name {named}: "))),
+            found.iter().any(|reason| reason.contains(&format!("must not name {named}: "))),
             "{path}: {text}: {found:?}"
         );
     }

@@ -1,4 +1,4 @@
-//! What each role is told over TLS, by every way to ask: one question, a batch, a stream.
+//! What each role sees over TLS, by every way to ask: one question, a batch, a stream.
 
 use cpss_registry::proto::v1;
 use cpss_registry::server::setup::{self, NewClient};
@@ -101,7 +101,7 @@ fn left(whole: Shown, role: &str, is_own: bool) -> Shown {
             }),
             ..whole
         },
-        _ => panic!("{role} is told nothing"),
+        _ => panic!("{role} gets no answer"),
     })
 }
 
@@ -142,7 +142,7 @@ async fn every_way_to_ask_tells_a_role_what_it_may_see_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_may_not_ask_is_told_nothing_by_any_way() {
+async fn who_may_not_ask_gets_no_answer_by_any_way() {
     let (place, _data, north, south) = place_with_town().await;
     let (certifier, stranger) = (place.client("certifier").await, place.stranger().await);
     let provider = place.client("provider").await;

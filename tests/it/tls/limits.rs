@@ -42,7 +42,7 @@ async fn until_answered(client: &Client) -> Changes {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_calls_too_often_is_told_when_to_come_back_and_the_others_are_answered() {
+async fn who_calls_too_often_gets_a_time_to_wait_and_the_others_are_answered() {
     let place = TlsServer::start_with(&["--calls-per-second", "1", "--calls-burst", "3"]);
     let payer = place.stranger().await.showing(&place.let_in_by_token("medicaid", "payer").await);
     let registrar = place.client("registrar").await;
@@ -121,7 +121,7 @@ async fn an_open_stream_ends_when_its_caller_is_no_client_any_more_or_another() 
     place.take_list(&list.replace("role = \"auditor\"", "role = \"payer\"")).await;
     assert_eq!(end(changes).await.code_and_reason(), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()));
 
-    // Also where nothing is to be told, because nothing was asked yet.
+    // Also where there is nothing to answer, because nothing was asked yet.
     let (changes, asked) = (watch(&reader).await.unwrap(), tokio_stream::iter([options()]));
     let questions = asked.chain(tokio_stream::pending());
     let mut answers = reader.verification().stream_verify_credentials(questions).await.unwrap().into_inner();

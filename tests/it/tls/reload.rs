@@ -110,7 +110,7 @@ async fn certificates_change_under_load_and_no_call_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_is_noticed_without_being_told() {
+async fn a_change_is_noticed_without_a_signal() {
     let place = TlsServer::start();
     let before = place.shown().await;
     setup::renew_server(place.directory(), 30).unwrap();
@@ -123,7 +123,7 @@ async fn a_change_is_noticed_without_being_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_is_taken_that_was_told_of_while_the_registry_opened() {
+async fn a_change_is_taken_that_was_signaled_while_the_registry_opened() {
     let place = TlsServer::opening(&[]);
     // The ops port is there first.
     let deadline = Instant::now() + Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! A client that has another role than it had: what it was told before is not told again because it asks again.
+//! A client that has another role than it had: an answer that it got before is not given again because it asks again.
 
 use tonic::Code;
 
@@ -24,7 +24,7 @@ async fn a_request_id_is_no_way_around_a_role() {
         place.take_list(&list.replace("role = \"certifier\"", &format!("role = \"{role}"))).await;
         let denied = (Code::PermissionDenied, "PERMISSION_DENIED".to_owned());
         assert_eq!(clerk.refusal(registering.clone()).await.code_and_reason(), denied, "{role}");
-        // A provider may end periods, too. What a certifier was told of one is not for it to see.
+        // A provider may end periods, too. What a certifier saw of one is not for it to see.
         assert_eq!(clerk.refusal(ending.clone()).await.code_and_reason(), denied, "{role}");
     }
     // With its role it has its answer again.

@@ -17,7 +17,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use crate::harness::{Client, NOT_ON_FILE, Process};
 
-/// How long the program may take to do what it was told.
+/// How long the program may take to do what it was asked.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What `init` makes.
