@@ -45,7 +45,8 @@ impl Registry {
             if record.reporter.role != role && !is_shared {
                 return Err(SubmitError::OtherRights);
             }
-            Ok(shared.at(revision)?.receipt_of(&record)?)
+            let receipt = shared.at(revision)?.receipt_of(&record)?;
+            Ok(Receipt { token: shared.token_at(revision)?, ..receipt })
         })
         .await
     }

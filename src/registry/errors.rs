@@ -56,6 +56,12 @@ pub enum PinError {
         /// The last revision that is still part of this history.
         last_shared: Revision,
     },
+    /// Another record is on file where the token says.
+    #[error("another record is on file at revision {at}")]
+    AnotherRecord {
+        /// The revision.
+        at: Revision,
+    },
     /// The epoch is of no history of this registry.
     #[error("this registry has never had that epoch")]
     UnknownEpoch,

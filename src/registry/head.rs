@@ -5,11 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::registry_history::RegistryHistory;
+use super::token::Token;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::domain::provider::ProviderFile;
 use crate::domain::rule_sets::RuleSets;
 use crate::domain::timeline::Timeline;
+use crate::store::record::Tip;
 
 /// The newest state of knowledge that questions are answered from.
 #[derive(Clone, Debug)]
@@ -26,6 +28,15 @@ pub struct Head {
     pub rule_sets: Arc<RuleSets>,
     /// The registry's own history.
     pub history: Arc<RegistryHistory>,
+    /// The token of the revision; none of a head that is not durable yet.
+    pub token: Option<Token>,
+}
+
+impl Head {
+    /// The token of a place in the history up to this head.
+    pub(super) fn token_of(&self, tip: &Tip) -> Option<Token> {
+        self.history.epoch_of(tip.revision).map(|epoch| Token::of_tip(epoch.id, tip))
+    }
 }
 
 /// A credential's timeline as of the revision that changed it last.

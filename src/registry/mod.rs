@@ -3,7 +3,8 @@
 //! The files are a ladder: each imports only from those below it, and a test over the source tree holds that. From the
 //! ground up:
 //!
-//! * what is kept and said: [`head`], [`registry_history`], [`clock`], [`seal`], the caches, and what can go wrong (`errors`);
+//! * what is kept and said: [`head`], [`registry_history`], [`clock`], [`seal`], [`token`], the caches, and what can go
+//!   wrong (`errors`);
 //! * `shared`, which holds them for the writer and for those who read;
 //! * [`snapshot`], what a question pins, and [`question`], [`list`] and [`search`], how it is answered from there;
 //! * `batch`, the records that are decided and not durable yet; `decision_context` and `impact`, what a command is judged
@@ -53,6 +54,7 @@ mod standstill;
 mod submission;
 mod timeline_cache;
 mod timeline_loading;
+pub mod token;
 mod writer;
 
 pub use self::bulk_load::{LoadBatch, LoadError, LoadOptions, Loader};

@@ -149,7 +149,8 @@ fn new_writer(
     }
 }
 
-fn start(writer: Writer) -> Result<Opened, OpenError> {
+/// A registry with its writer on a thread of its own.
+pub(super) fn start(writer: Writer) -> Result<Opened, OpenError> {
     let shared = Arc::clone(&writer.shared);
     let (sender, mailbox) = mpsc::channel(QUEUE);
     let writer = std::thread::Builder::new()
@@ -230,17 +231,20 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
     let rule_sets = &first_rule_sets(texts, &history)?;
     let head = store.head();
     let today = history.today(head).unwrap_or(Day::BEGINNING);
+    let mut published = Head {
+        revision: head,
+        recorded_at: index.recorded_at(head)?.unwrap_or(Timestamp::UNIX_EPOCH),
+        today,
+        day_ends_at: clock.day_ends_at(today),
+        rule_sets: Arc::clone(rule_sets),
+        history: Arc::new(history),
+        token: None,
+    };
+    published.token = published.token_of(store.tip());
     let shared = Shared {
         sealer: Sealer::of(store.request_key()),
         log: store.log_reader(),
-        head: ArcSwap::from_pointee(Head {
-            revision: head,
-            recorded_at: index.recorded_at(head)?.unwrap_or(Timestamp::UNIX_EPOCH),
-            today,
-            day_ends_at: clock.day_ends_at(today),
-            rule_sets: Arc::clone(rule_sets),
-            history: Arc::new(history),
-        }),
+        head: ArcSwap::from_pointee(published),
         published: watch::Sender::new(head),
         recent_records: RecentRecords::default(),
         clock,

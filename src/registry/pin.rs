@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::errors::{PinError, ReadError};
 use super::handle::Registry;
-use super::snapshot::{KnownAt, Snapshot};
+use super::snapshot::{AtLeast, KnownAt, Snapshot};
+use super::token::Token;
 use super::writer::Message;
 use crate::domain::id::Revision;
 use crate::store::index::View as _;
@@ -22,10 +23,7 @@ impl Registry {
             KnownAt::Head => Ok(self.pin_head()),
             KnownAt::Revision(epoch, revision) => {
                 self.refuse_other_history(epoch, revision)?;
-                let head = self.head_revision();
-                if revision > head {
-                    return Err(PinError::BeyondHead { asked: revision, head });
-                }
+                self.refuse_beyond_head(revision)?;
                 Ok(self.pin_revision(revision).await?)
             }
             KnownAt::Time(epoch, instant) => {
@@ -39,7 +37,36 @@ impl Registry {
     /// Pins the head.
     pub fn pin_head(&self) -> Snapshot {
         let head = self.shared.head.load();
-        self.shared.snapshot(&head, head.revision, Some(head.recorded_at))
+        let snapshot = self.shared.snapshot(&head, head.revision, Some(head.recorded_at));
+        Snapshot { token: head.token, ..snapshot }
+    }
+
+    /// Makes sure that a state of knowledge is part of what is known here. Reads the log for a token of a revision before
+    /// the head.
+    pub async fn require(&self, at_least: AtLeast) -> Result<(), PinError> {
+        match at_least {
+            AtLeast::Revision(asked) => self.refuse_beyond_head(asked),
+            AtLeast::Token(token) if self.head().token == Some(token) => Ok(()),
+            AtLeast::Token(token) => self.require_token(token).await,
+        }
+    }
+
+    async fn require_token(&self, token: Token) -> Result<(), PinError> {
+        let revision = token.revision;
+        self.refuse_other_history(Some(token.epoch), revision)?;
+        self.refuse_beyond_head(revision)?;
+        let shared = Arc::clone(&self.shared);
+        let read = tokio::task::spawn_blocking(move || shared.token_at(revision));
+        let known = read.await.map_err(|_| ReadError::Interrupted)??;
+        if known.is_some_and(|known| known.chain == token.chain) {
+            return Ok(());
+        }
+        Err(PinError::AnotherRecord { at: revision })
+    }
+
+    fn refuse_beyond_head(&self, asked: Revision) -> Result<(), PinError> {
+        let head = self.head_revision();
+        if asked > head { Err(PinError::BeyondHead { asked, head }) } else { Ok(()) }
     }
 
     async fn pin_revision(&self, revision: Revision) -> Result<Snapshot, ReadError> {
@@ -85,5 +112,70 @@ impl Registry {
             Some(last_shared) if revision > last_shared => Err(PinError::HistoryChanged { last_shared }),
             None | Some(_) => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::clock::Clock;
+    use super::super::open::{open_writer, start};
+    use super::super::{Options, SEMANTICS_VERSION};
+    use super::*;
+    use crate::store::log::{Damage, ReadError as LogReadError, ReadLog, Records};
+    use crate::store::record::Hash;
+    use crate::store::{OpenMode, StoreOptions};
+
+    /// A log that cannot be read any more.
+    struct Unreadable(Revision);
+
+    impl Unreadable {
+        fn damage() -> LogReadError {
+            Damage { segment: String::new(), offset: 0, reason: "a test reads it" }.into()
+        }
+    }
+
+    impl ReadLog for Unreadable {
+        fn head(&self) -> Revision {
+            self.0
+        }
+
+        fn read(&self, _: Revision, _: Revision) -> Records {
+            Box::new(std::iter::once(Err(Unreadable::damage())))
+        }
+
+        fn chain_at(&self, _: Revision) -> Result<Option<Hash>, LogReadError> {
+            Err(Unreadable::damage())
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_and_tokens_of_the_head_are_given_and_met_without_the_log() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options {
+            data_dir: directory.path().to_owned(),
+            registry: None,
+            rules_dir: None,
+            today: None,
+            open_days_through: None,
+            store: StoreOptions { mode: OpenMode::New("a test"), ..StoreOptions::default() },
+        };
+        let clock = Clock::starting_at("2026-03-02T18:00:00Z".parse().unwrap()).unwrap();
+        let mut writer = open_writer(options, clock, SEMANTICS_VERSION, Uuid::from_u128(7), &mut |_| {}).unwrap();
+        let log = Arc::new(Unreadable(writer.store.head()));
+        Arc::get_mut(&mut writer.shared).unwrap().log = log;
+        let opened = start(writer).unwrap();
+        let registry = opened.registry;
+        let pinned = async || registry.pin(KnownAt::Head).await.unwrap().token.unwrap();
+        let first = pinned().await;
+        registry.require(AtLeast::Token(first)).await.unwrap();
+        registry.open_days(registry.head().today.next()).await.unwrap();
+        let second = pinned().await;
+        assert_eq!(second.revision, first.revision.next());
+        registry.require(AtLeast::Token(second)).await.unwrap();
+        let read = registry.require(AtLeast::Token(first)).await;
+        assert!(matches!(read, Err(PinError::Read(ReadError::Log(_)))), "an earlier one is compared: {read:?}");
+        registry.close().await;
+        drop(registry);
+        opened.writer.join().unwrap().unwrap();
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::errors::ReadError;
 use super::snapshot::Snapshot;
+use super::token::Token;
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, ProviderFact, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
@@ -18,6 +19,8 @@ use crate::domain::timeline::Timeline;
 pub struct Receipt {
     /// The record's revision; of a command that was only validated: the head.
     pub revision: Revision,
+    /// The token of the record; none before it is durable, and of a command that was only validated.
+    pub token: Option<Token>,
     /// The ids of the facts; none of a command that was only validated.
     pub fact_ids: Vec<FactId>,
     /// Today, when it was accepted.
@@ -75,6 +78,7 @@ impl Receipt {
     pub(super) fn new(record: &Record, affected: &Affected) -> Receipt {
         Receipt {
             revision: record.revision,
+            token: None,
             fact_ids: (0..record.facts.len()).map(|index| record.fact_id(index)).collect(),
             today: affected.today,
             changes: record.changes.clone(),

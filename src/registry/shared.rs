@@ -19,13 +19,14 @@ use super::scrub::Damage;
 use super::seal::Sealer;
 use super::standstill::Standstill;
 use super::timeline_cache::TimelineCache;
+use super::token::Token;
 use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, ProviderFact};
 use crate::domain::id::{ProviderId, Revision};
 use crate::domain::record::Record;
 use crate::store::index::Index;
 use crate::store::log::ReadLog;
-use crate::store::record;
+use crate::store::record::{self, Tip};
 
 /// What the writer and the readers share.
 pub(super) struct Shared {
@@ -64,6 +65,12 @@ impl Shared {
         let Some(found) = self.log.read(revision, revision).next() else { return Ok(None) };
         let (revision, bytes) = found?;
         Ok(Some(record::decode(revision, &bytes)?))
+    }
+
+    /// The token of a revision up to the head. Reads the log.
+    pub(super) fn token_at(&self, revision: Revision) -> Result<Option<Token>, ReadError> {
+        let chain = self.log.chain_at(revision)?;
+        Ok(chain.and_then(|chain| self.head.load().token_of(&Tip { revision, chain })))
     }
 
     pub(super) fn keep_provider(&self, resident: ResidentProvider) {

@@ -14,6 +14,7 @@ use super::head::{Head, ResidentCredential};
 use super::historical_cache::Span;
 use super::shared::Shared;
 use super::timeline_cache::Looked;
+use super::token::Token;
 use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
@@ -37,6 +38,24 @@ pub enum KnownAt {
     Time(Option<Uuid>, Timestamp),
 }
 
+/// What an answer has to know at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtLeast {
+    /// A revision of the current epoch.
+    Revision(Revision),
+    /// What a token stands for.
+    Token(Token),
+}
+
+/// The state of knowledge that a question asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Knowledge {
+    /// Which one it is put to.
+    pub known_at: KnownAt,
+    /// What has to be known here, whichever it is put to.
+    pub at_least: AtLeast,
+}
+
 /// Knowledge pinned at one revision.
 #[derive(Clone)]
 pub struct Snapshot {
@@ -51,6 +70,8 @@ pub struct Snapshot {
     pub today: Option<Day>,
     /// The rule sets, as known then; none for the empty registry.
     pub(super) rule_sets: Option<Arc<RuleSets>>,
+    /// The token of the revision, where it was pinned as the head.
+    pub token: Option<Token>,
 }
 
 /// The holder that a name and a birth date lead to.
@@ -292,6 +313,7 @@ impl Shared {
             epoch: history.epoch_of(revision).map(|epoch| epoch.id).unwrap_or_default(),
             today: history.today(revision),
             rule_sets: history.rule_sets(revision).cloned(),
+            token: None,
         }
     }
 }

@@ -209,8 +209,8 @@ impl Batch<'_> {
         self.pending.add_with_due_dates(&record, moved)?;
         let day_ends_at =
             if today == self.head.today { self.head.day_ends_at } else { self.shared.clock.day_ends_at(today) };
-        self.head =
-            Head { revision: record.revision, recorded_at: record.recorded_at, today, day_ends_at, rule_sets, history };
+        let Record { revision, recorded_at, .. } = record;
+        self.head = Head { revision, recorded_at, today, day_ends_at, rule_sets, history, token: None };
         self.records.push(record);
         Ok(())
     }

@@ -27,6 +27,7 @@ use crate::domain::record::RequestKey;
 use crate::store::Store;
 use crate::store::index::View as _;
 use crate::store::log::AppendError;
+use crate::store::record::Tip;
 use crate::store::trouble::Trouble;
 
 /// How many messages are decided as one batch.
@@ -180,7 +181,10 @@ impl Writer {
         // Whatever is dated before it is published now, or never will be.
         shared.answered_through.store(self.store.answered_through().as_microsecond(), Ordering::Release);
         match committed {
-            Ok(()) => decided.into_iter().for_each(Decided::answer),
+            Ok(tips) => {
+                let head = shared.head.load();
+                decided.into_iter().for_each(|decided| decided.with_token(&head, &tips).answer());
+            }
             Err(NotCommitted::Refused { full }) => {
                 self.refuse(decided, || if full { SubmitError::StoreFull } else { SubmitError::NotWritten });
             }
@@ -284,19 +288,20 @@ impl Writer {
         }
     }
 
-    /// Makes the batch durable, folds and publishes it.
-    pub(super) fn commit(&mut self, batch: Batch<'_>) -> Result<(), NotCommitted> {
+    /// Makes the batch durable, folds and publishes it. Gives the tip of each record.
+    pub(super) fn commit(&mut self, batch: Batch<'_>) -> Result<Vec<Tip>, NotCommitted> {
         if batch.records.is_empty() {
             self.specialist_cache = batch.specialist_cache.into_inner();
-            return Ok(());
+            return Ok(Vec::new());
         }
         let failed = |error| NotCommitted::Failed(WriterFailed(error));
-        match self.store.commit(&batch.records) {
-            Ok(_) => {
+        let tips = match self.store.commit(&batch.records) {
+            Ok(tips) => {
                 self.refused_at = None;
                 if self.refusals.has_ended() {
                     tracing::info!(event = "commit_recovered", "commits succeed again");
                 }
+                tips
             }
             Err(error @ AppendError::OutcomeUnknown(_)) => return Err(failed(error.into())),
             Err(error) => {
@@ -311,7 +316,7 @@ impl Writer {
                 self.refused_at = Some(self.shared.clock.now());
                 return Err(NotCommitted::Refused { full: matches!(error, AppendError::DiskFull) });
             }
-        }
+        };
         let Batch { pending, records, head, providers, timelines, specialist_cache, .. } = batch;
         self.specialist_cache = specialist_cache.into_inner();
         self.shared.index.fold(pending).map_err(|error| failed(error.into()))?;
@@ -325,8 +330,9 @@ impl Writer {
         if !self.shared.is_prefaced.load(Ordering::Acquire) {
             self.shared.is_prefaced.store(self.preface.is_on_record(&head), Ordering::Release);
         }
-        self.shared.publish(head);
-        Ok(())
+        let token = head.token_of(self.store.tip());
+        self.shared.publish(Head { token, ..head });
+        Ok(tips)
     }
 }
 
@@ -343,6 +349,15 @@ impl Decided {
             Decided::Opened(_, opened) => opened.is_ok(),
             Decided::Settled(..) | Decided::Probed(..) => false,
         }
+    }
+
+    /// The same, where the receipt of a record that is durable now has its token.
+    fn with_token(mut self, head: &Head, tips: &[Tip]) -> Decided {
+        if let Decided::Command(_, Ok(Outcome::Decided(receipt))) = &mut self {
+            let at = tips.binary_search_by_key(&receipt.revision, |tip| tip.revision).ok();
+            receipt.token = at.and_then(|at| head.token_of(tips.get(at)?));
+        }
+        self
     }
 
     /// Answers. A caller that hung up misses nothing but the answer.

@@ -182,14 +182,21 @@ impl Store {
         self.tip.revision
     }
 
-    /// Makes consecutive records durable as one batch and gives the new head. Then [`Index::fold`] them.
-    pub fn commit(&mut self, records: &[Record]) -> Result<Revision, AppendError> {
-        let Some(first) = records.first() else { return Ok(self.head()) };
+    /// The last durable record, and the chain up to it.
+    pub fn tip(&self) -> &Tip {
+        &self.tip
+    }
+
+    /// Makes consecutive records durable as one batch and gives the tip of each. Then [`Index::fold`] them.
+    pub fn commit(&mut self, records: &[Record]) -> Result<Vec<Tip>, AppendError> {
+        let Some(first) = records.first() else { return Ok(Vec::new()) };
         let sealed = |record: &Record| Ok(record::encode(record, &self.salts.salt(record.revision)?));
         let batch = records.iter().map(sealed).collect::<io::Result<Vec<_>>>().map_err(AppendError::NotWritten)?;
         let after = Tip { revision: first.revision.previous(), ..self.tip };
+        let mut tips = tips(after, &batch[..batch.len() - 1])?;
         self.tip = self.log.append(&after, &batch)?;
-        Ok(self.head())
+        tips.push(self.tip);
+        Ok(tips)
     }
 
     /// Whether there is room for more records.
@@ -254,6 +261,15 @@ fn upgrade(engine: &dyn LogEngine, directory: &DataDir, salts: &Salts) -> Result
     directory.write_current_format()?;
     tracing::info!(event = "log_upgraded", "the log was rewritten in format 2");
     Ok(())
+}
+
+/// The tip of each record behind a tip.
+fn tips(mut tip: Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError> {
+    let next = |record: &Vec<u8>| {
+        tip = tip.follow(&record::digest(record).map_err(AppendError::NotARecord)?);
+        Ok(tip)
+    };
+    batch.iter().map(next).collect()
 }
 
 fn take(engine: &dyn LogEngine, root: &Path, mode: OpenMode) -> Result<(DataDir, Option<Unfinished>), DataDirError> {

@@ -49,7 +49,7 @@ pub(crate) use self::limits::{CallsUnderWay, LARGEST_PLAIN, Limited, LimitsLayer
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::proto::v1;
-use crate::registry::snapshot::{KnownAt, Snapshot};
+use crate::registry::snapshot::{AtLeast, Knowledge, KnownAt, Snapshot};
 use crate::registry::trouble::Trouble;
 use crate::registry::{PinError, ReadError, Registry, SEMANTICS_VERSION};
 use crate::telemetry::audit::Audit;
@@ -74,23 +74,34 @@ impl Contract {
         }
     }
 
-    /// Pins the state of knowledge that a batch or a stream names, if the registry knows at least
-    /// `min_revision`.
+    /// Pins the state of knowledge that a batch or a stream asks for.
     async fn pin(&self, options: &v1::StreamOptions) -> Result<Snapshot, Status> {
-        let known_at = decode::stream_options(options).map_err(|rejection| status::rejected(&rejection))?;
-        self.pin_from(known_at, options.min_revision).await
+        let asked = decode::stream_options(options).map_err(|rejection| status::rejected(&rejection))?;
+        self.pin_knowing(asked).await
     }
 
-    async fn pin_from(&self, known_at: KnownAt, min_revision: u64) -> Result<Snapshot, Status> {
-        let head = self.registry.head_revision();
-        if Revision(min_revision) > head {
-            return Err(status::revision_out_of_range("min_revision", Revision(min_revision), head));
-        }
-        self.pin_at(known_at).await
+    /// Pins the state of knowledge that a question is put to, if the registry knows what it has to know at least.
+    async fn pin_knowing(&self, asked: Knowledge) -> Result<Snapshot, Status> {
+        self.registry.require(asked.at_least).await.map_err(|error| unmet(asked.at_least, error))?;
+        self.pin_at(asked.known_at).await
     }
 
     async fn pin_at(&self, known_at: KnownAt) -> Result<Snapshot, Status> {
         self.registry.pin(known_at).await.map_err(|error| unpinned("known_at", error))
+    }
+}
+
+/// The status for what has to be known at least, and is not.
+fn unmet(at_least: AtLeast, error: PinError) -> Status {
+    let field = match at_least {
+        AtLeast::Revision(_) => "min_revision",
+        AtLeast::Token(_) => "min_token",
+    };
+    match error {
+        PinError::BeyondHead { asked, head } => status::revision_out_of_range(field, asked, head),
+        PinError::HistoryChanged { last_shared } => status::token_left(last_shared),
+        PinError::UnknownEpoch => status::token_of_unknown_epoch(),
+        error => unpinned(field, error),
     }
 }
 
@@ -103,6 +114,7 @@ fn unpinned(field: &str, error: PinError) -> Status {
         PinError::InTheFuture => status::time_out_of_range(&format!("{field}.time")),
         PinError::NotKept(error) => not_kept(&error),
         PinError::HistoryChanged { last_shared } => status::history_changed(last_shared),
+        PinError::AnotherRecord { at } => status::token_of_another_record(at),
         PinError::UnknownEpoch => status::unknown_epoch(),
         PinError::Read(error) => unreadable(&error),
     }
@@ -129,6 +141,7 @@ fn answered_from(snapshot: &Snapshot) -> encode::AnsweredFrom<'_> {
         recorded_at: snapshot.recorded_at,
         known: snapshot.known(),
         semantics_version: SEMANTICS_VERSION,
+        token: snapshot.token.as_ref(),
     }
 }
 

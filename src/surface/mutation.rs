@@ -166,6 +166,11 @@ impl Accepted {
         self.receipt.revision.0
     }
 
+    /// The token of the record; empty for a command that was only validated.
+    pub(super) fn token(&self) -> String {
+        self.receipt.token.map(|token| token.to_string()).unwrap_or_default()
+    }
+
     pub(super) fn change_count(&self) -> u32 {
         self.shown.changes
     }
@@ -260,6 +265,7 @@ impl Accepted {
         let mut outcome = v1::ImportOutcome {
             fact_id: self.fact_id(),
             revision: self.revision(),
+            token: self.token(),
             change_count: self.change_count(),
             foreseen_change_count: self.foreseen_change_count(),
             specialist_count: self.specialist_count(),
@@ -316,8 +322,8 @@ macro_rules! mutate {
             foreseen_changes: accepted.foreseen_changes(),
             specialist_count: accepted.specialist_count(),
             fact_count: accepted.fact_count,
+            token: accepted.token(),
             fact_ids: accepted.fact_ids,
-            token: String::new(),
         }))
     }};
 }

@@ -1,8 +1,8 @@
 //! Pages of a list: the whole list stands at one revision, which the page token pins.
 //!
-//! A token holds the epoch, the revision and the place that the next page begins after. Its seal covers these, the
-//! method, the client and the question: a token is good for the client that got it, asking the same again, and for
-//! nobody and nothing else.
+//! A page token holds the epoch, the revision, the beginning of its chain, and the place that the next page begins after.
+//! Its seal covers these, the method, the client and the question: a page token is good for the client that got it, asking
+//! the same again, and for nobody and nothing else.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,6 +19,7 @@ use crate::registry::feed::Position;
 use crate::registry::list::{Found, Place, Window};
 use crate::registry::seal::SEAL_BYTES;
 use crate::registry::snapshot::{KnownAt, Snapshot};
+use crate::registry::token::{CHAIN_BYTES, Token};
 
 /// What the fields of an answer around its entries have at most, and the key and length of an entry.
 const AROUND_BYTES: usize = 4096;
@@ -153,15 +154,17 @@ impl Contract {
             question: request.question(),
         };
         let size = decode::page_size(request.page_size());
-        let (known_at, after) = if request.page_token().is_empty() {
-            (known_at, None)
+        let (snapshot, after) = if request.page_token().is_empty() {
+            (self.pin_at(known_at).await?, None)
         } else {
-            let (epoch, revision, place) = tokens
+            let (first, place) = tokens
                 .read(request.page_token())
                 .ok_or_else(|| status::invalid_field("page_token", "was not given to this client for this question"))?;
-            (KnownAt::Revision(Some(epoch), revision), Some(place))
+            let mut snapshot = self.pin_at(KnownAt::Revision(Some(first.epoch), first.revision)).await?;
+            snapshot.token = (known_at == KnownAt::Head).then_some(first);
+            (snapshot, Some(place))
         };
-        Ok(Page { snapshot: self.pin_at(known_at).await?, window: Window { after, size }, tokens })
+        Ok(Page { snapshot, window: Window { after, size }, tokens })
     }
 }
 
@@ -187,8 +190,7 @@ impl<K: Placed> Page<K> {
 
     /// The token of the page that begins after a place.
     pub(super) fn token(&self, place: &K) -> String {
-        let Snapshot { epoch, revision, .. } = &self.snapshot;
-        self.tokens.write(*epoch, *revision, &place.to_bytes())
+        self.tokens.write(&self.snapshot, &place.to_bytes())
     }
 }
 
@@ -216,21 +218,26 @@ impl Room {
 }
 
 impl Tokens {
-    fn write(&self, epoch: Uuid, revision: Revision, place: &[u8]) -> String {
-        let body = [epoch.as_bytes(), revision.0.to_be_bytes().as_slice(), place].concat();
+    fn write(&self, snapshot: &Snapshot, place: &[u8]) -> String {
+        let Snapshot { epoch, revision, token, .. } = snapshot;
+        let chain = token.map_or([0; CHAIN_BYTES], |token| token.chain);
+        let body = [epoch.as_bytes(), revision.0.to_be_bytes().as_slice(), &chain, place].concat();
         let seal = self.registry.seal(&self.sealed(&body));
         URL_SAFE_NO_PAD.encode([body.as_slice(), &seal].concat())
     }
 
-    fn read<K: Placed>(&self, token: &str) -> Option<(Uuid, Revision, K)> {
+    /// What the first page was pinned to, and the place that the next one begins after.
+    fn read<K: Placed>(&self, token: &str) -> Option<(Token, K)> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (body, seal) = bytes.split_at_checked(bytes.len().checked_sub(SEAL_BYTES)?)?;
         if !self.registry.is_sealed(&self.sealed(body), seal) {
             return None;
         }
         let (epoch, rest) = body.split_first_chunk()?;
-        let (revision, place) = rest.split_first_chunk()?;
-        Some((Uuid::from_bytes(*epoch), Revision(u64::from_be_bytes(*revision)), K::of_bytes(place)?))
+        let (revision, rest) = rest.split_first_chunk()?;
+        let (chain, place) = rest.split_first_chunk()?;
+        let pinned = Token::new(Uuid::from_bytes(*epoch), Revision(u64::from_be_bytes(*revision)), *chain);
+        Some((pinned, K::of_bytes(place)?))
     }
 
     fn sealed<'a>(&'a self, body: &'a [u8]) -> [&'a [u8]; 4] {

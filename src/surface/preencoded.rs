@@ -29,7 +29,7 @@ mod generated {
 pub(super) use self::generated::verification_service_server as service;
 
 /// About as many bytes as an answer has.
-pub(super) const USUAL_ANSWER: usize = 352;
+pub(super) const USUAL_ANSWER: usize = 400;
 
 /// The answers of a stream.
 pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;

@@ -157,17 +157,39 @@ fn out_of_range(field: &str, description: impl Into<String>) -> Status {
 
 /// The epoch asked for was left before the revision asked for.
 pub fn history_changed(last_shared: Revision) -> Status {
-    other_history(&format!("this epoch was left after revision {last_shared}: what came later is not part of history"))
+    let message = format!("this epoch was left after revision {last_shared}: what came later is not part of history");
+    other_history("epoch", &message)
 }
 
 /// The epoch asked for is of another registry, or of a history that was left before this one began.
 pub fn unknown_epoch() -> Status {
-    other_history("this registry has never had that epoch: name one from an answer of this registry, or none")
+    other_history("epoch", "this registry has never had that epoch: name one from an answer of this registry, or none")
 }
 
-fn other_history(message: &str) -> Status {
+/// What a client does whose token is of a history that goes on without what the client knows.
+const RECOVER: &str = "ask without min_token, report again what is missing, and use the new tokens";
+
+/// The history of the token was left before the token's revision.
+pub fn token_left(last_shared: Revision) -> Status {
+    let why = format!("the token's epoch was left after revision {last_shared}, and what came later is not on record");
+    other_history("min_token", &format!("min_token: {why}: {RECOVER}"))
+}
+
+/// Another record is on file at the token's revision.
+pub fn token_of_another_record(at: Revision) -> Status {
+    let why = format!("another history is on record up to revision {at} than the token's");
+    other_history("min_token", &format!("min_token: {why}: {RECOVER}"))
+}
+
+/// The token is of another registry, or of a history that was left before this one began.
+pub fn token_of_unknown_epoch() -> Status {
+    let message = "min_token: this registry has never had the token's epoch: send a token of this registry, or none";
+    other_history("min_token", message)
+}
+
+fn other_history(subject: &str, message: &str) -> Status {
     let mut details = ErrorDetails::new();
-    details.add_precondition_failure_violation("HISTORY_CHANGED", "epoch", message);
+    details.add_precondition_failure_violation("HISTORY_CHANGED", subject, message);
     with_details(Code::FailedPrecondition, "HISTORY_CHANGED", message, details)
 }
 

@@ -32,8 +32,8 @@ impl VerificationService for Contract {
         let v1::VerifyCredentialRequest { item, known_at, min_revision, min_token } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
         let asked = decode::asked_at(decode::verification_item(Place::Alone, item.as_ref()), &options);
-        let (ask, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
-        let snapshot = self.pin_from(known_at, min_revision).await?;
+        let (ask, knowledge) = asked.map_err(|rejection| status::rejected(&rejection))?;
+        let snapshot = self.pin_knowing(knowledge).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
         let found = ask.answer(Place::Alone, &snapshot, &asker, &mut wire, 1).await?;
         self.note(&asker, "VerificationService/VerifyCredential", &snapshot, found).await?;
@@ -67,8 +67,8 @@ impl VerificationService for Contract {
         let v1::CheckBillingEligibilityRequest { item, known_at, min_revision, min_token } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
         let asked = decode::asked_at(decode::eligibility_item(Place::Alone, item.as_ref()), &options);
-        let (claim, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
-        let snapshot = self.pin_from(known_at, min_revision).await?;
+        let (claim, knowledge) = asked.map_err(|rejection| status::rejected(&rejection))?;
+        let snapshot = self.pin_knowing(knowledge).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
         let found = claim.answer(Place::Alone, &snapshot, &asker, &mut wire, 1).await?;
         self.note(&asker, "VerificationService/CheckBillingEligibility", &snapshot, found).await?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use cpss_registry::domain::day::{Day, Period};
@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use super::harness::library::{self, close, inactive};
 use super::harness::requests::{date, end_job, end_period, qualify, retract, start_job, suspend, suspend_provider};
 use super::harness::scenes::{Credentialed, Qualified};
-use super::harness::{Client, TODAY, TestServer};
+use super::harness::{Client, TODAY, TestServer, copy_of};
 use super::histories::Random;
 
 const FIRST_DAY: &str = "2026-12-20";
@@ -265,24 +265,6 @@ async fn due_dates_catch_up_with_what_was_folded_without_them() {
     };
     store.index().every_specialist(count).unwrap();
     assert_eq!(people, 1);
-}
-
-/// The same data directory once more, with what is in it and below it.
-fn copy_of(data: &Path) -> TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    let mut directories = vec![PathBuf::new()];
-    while let Some(directory) = directories.pop() {
-        fs::create_dir_all(copy.path().join(&directory)).unwrap();
-        for entry in fs::read_dir(data.join(&directory)).unwrap().map(Result::unwrap) {
-            let name = directory.join(entry.file_name());
-            if entry.path().is_dir() {
-                directories.push(name);
-            } else {
-                fs::copy(entry.path(), copy.path().join(name)).unwrap();
-            }
-        }
-    }
-    copy
 }
 
 /// A registry of many people after half a year, the file that all of its index is in, and a credential that is in use.

@@ -55,5 +55,6 @@ mod sizes;
 mod source_tree;
 mod stream;
 mod tls;
+mod tokens;
 mod walk;
 mod year;

@@ -11,7 +11,7 @@ use super::harness::requests::{
     change_name, date, end_job, end_period, issue, new_request_id, qualify, register_provider, register_specialist,
     reinstate, retract, start_job, suspend, suspend_provider,
 };
-use super::harness::{Call, Client, Mutation, TestServer};
+use super::harness::{Call, Client, Mutation, Promised as _, TestServer};
 use super::histories::Random;
 
 const TODAY: &str = "2026-03-02";
@@ -186,7 +186,7 @@ impl Story {
             let question = v1::VerifyCredentialRequest { item: Some(item), ..v1::VerifyCredentialRequest::default() };
             let answer = client.ask(question.clone()).await;
             let known_at = from(answer.verification.as_ref().unwrap().answer.as_ref().unwrap());
-            Kept::Verified(v1::VerifyCredentialRequest { known_at, ..question }, answer.encode_to_vec())
+            Kept::Verified(v1::VerifyCredentialRequest { known_at, ..question }, answer.promised_bytes())
         } else {
             let item = v1::EligibilityItem {
                 subject: Some(v1::eligibility_item::Subject::CredentialNumber(number)),
@@ -200,7 +200,7 @@ impl Story {
             };
             let answer = client.ask(question.clone()).await;
             let known_at = from(answer.eligibility.as_ref().unwrap().answer.as_ref().unwrap());
-            Kept::Checked(v1::CheckBillingEligibilityRequest { known_at, ..question }, answer.encode_to_vec())
+            Kept::Checked(v1::CheckBillingEligibilityRequest { known_at, ..question }, answer.promised_bytes())
         }
     }
 }

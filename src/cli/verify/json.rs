@@ -45,6 +45,7 @@ struct JsonAnswer<'a> {
     semantics_version: u32,
     settled: bool,
     settles_on: Option<String>,
+    token: &'a str,
 }
 
 impl<'a> Json<'a> {
@@ -92,6 +93,7 @@ impl<'a> JsonAnswer<'a> {
             semantics_version: answer.semantics_version,
             settled: answer.settled,
             settles_on: answer.settles_on.map(day),
+            token: &answer.token,
         }
     }
 }

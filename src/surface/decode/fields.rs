@@ -66,13 +66,6 @@ impl Fields {
         self.faults.push(Violation::new(field, description));
     }
 
-    /// Notes a fault where a field is given that the contract has for a later release.
-    pub(super) fn not_yet_supported(&mut self, field: &str, text: &str) {
-        if !text.is_empty() {
-            self.refuse(field, "not yet supported: leave it empty");
-        }
-    }
-
     /// Notes a fault that data on file may excuse.
     pub(super) fn refuse_unless_on_file(&mut self, field: impl Into<String>, description: impl Into<String>) {
         self.excusable.push(Violation::new(field, description));

@@ -15,7 +15,8 @@ use crate::proto::v1::eligibility_item::{BillingProvider, Subject as Claimed};
 use crate::proto::v1::known_at::Point;
 use crate::proto::v1::verification_item::Subject;
 use crate::registry::question::{Ask, AskProvider, AskSubject};
-use crate::registry::snapshot::KnownAt;
+use crate::registry::snapshot::{AtLeast, Knowledge, KnownAt};
+use crate::registry::token::Token;
 
 /// A question about a credential.
 pub fn verification_item(place: Place, item: Option<&v1::VerificationItem>) -> Result<Ask<'_>, Rejection> {
@@ -149,22 +150,23 @@ fn units(item: &v1::EligibilityItem) -> Option<Units> {
 }
 
 /// A question and the state of knowledge to answer it from: the faults of both are reported.
-pub fn asked_at<T>(question: Result<T, Rejection>, options: &v1::StreamOptions) -> Result<(T, KnownAt), Rejection> {
+pub fn asked_at<T>(question: Result<T, Rejection>, options: &v1::StreamOptions) -> Result<(T, Knowledge), Rejection> {
     match (question, stream_options(options)) {
         (Err(Rejection::Invalid(mut faults)), Err(Rejection::Invalid(more))) => {
             faults.extend(more);
             Err(Rejection::Invalid(faults))
         }
-        (question, known_at) => Ok((question?, known_at?)),
+        (question, knowledge) => Ok((question?, knowledge?)),
     }
 }
 
 /// The state of knowledge that one or many questions are to be answered from.
-pub fn stream_options(options: &v1::StreamOptions) -> Result<KnownAt, Rejection> {
+pub fn stream_options(options: &v1::StreamOptions) -> Result<Knowledge, Rejection> {
     let mut fields = Fields::default();
-    let read = fields.known_at(options.known_at.as_ref());
-    fields.not_yet_supported("min_token", &options.min_token);
-    fields.finish(read)
+    let known_at = fields.known_at(options.known_at.as_ref());
+    let at_least = fields.at_least(options);
+    let both = || Some(Knowledge { known_at: known_at?, at_least: at_least? });
+    fields.finish(both())
 }
 
 /// The state of knowledge that a request asks for, in its field `known_at`.
@@ -175,6 +177,22 @@ pub fn known_at(known_at: Option<&v1::KnownAt>) -> Result<KnownAt, Rejection> {
 }
 
 impl Fields {
+    /// What the answers have to know at least.
+    fn at_least(&mut self, options: &v1::StreamOptions) -> Option<AtLeast> {
+        if options.min_token.is_empty() {
+            return Some(AtLeast::Revision(Revision(options.min_revision)));
+        }
+        if options.min_revision != 0 {
+            self.refuse("min_token", "not together with min_revision: send one of them");
+            return None;
+        }
+        let token = Token::read(&options.min_token);
+        if token.is_none() {
+            self.refuse("min_token", "not a token: send one as an answer or a mutation gave it, or none");
+        }
+        token.map(AtLeast::Token)
+    }
+
     /// The state of knowledge that a request asks for, in its field `known_at`.
     pub(super) fn known_at(&mut self, known_at: Option<&v1::KnownAt>) -> Option<KnownAt> {
         let Some(known_at) = known_at else { return Some(KnownAt::Head) };

@@ -13,6 +13,7 @@ use crate::domain::standing::{Standing, Verdict};
 use crate::domain::timeline::Timeline;
 use crate::domain::verdict::{CoverageLimits, Finding, Known, Payable, Settlement};
 use crate::proto::v1;
+use crate::registry::token::Token;
 
 /// The state of knowledge that an answer is given from.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,8 @@ pub struct AnsweredFrom<'a> {
     pub known: Known<'a>,
     /// The version of the way of working out answers.
     pub semantics_version: u32,
+    /// Its token, where the answer has one.
+    pub token: Option<&'a Token>,
 }
 
 /// Which day, state of knowledge and rules an answer is for.
@@ -41,7 +44,7 @@ pub fn answer(from: &AnsweredFrom<'_>, as_of: Day) -> v1::Answer {
         semantics_version: from.semantics_version,
         settled: settlement.settled,
         settles_on: settlement.settles_on.map(date),
-        token: String::new(),
+        token: from.token.map(Token::to_string).unwrap_or_default(),
     }
 }
 
@@ -59,6 +62,9 @@ fn write_answer(wire: &mut Wire, field: u8, from: &AnsweredFrom<'_>, as_of: Day,
     wire.number(7, settlement.settled.into());
     if let Some(day) = settlement.settles_on {
         wire.date(8, day);
+    }
+    if let Some(token) = from.token {
+        wire.text(9, token.text());
     }
     wire.end(begun);
 }

@@ -24,6 +24,7 @@ use cpss_registry::domain::specialist::SpecialistFile;
 use cpss_registry::domain::timeline::Timeline;
 use cpss_registry::domain::verdict::{AskedProvider, Found, Known, Question};
 use cpss_registry::proto::v1::{self, verification_item};
+use cpss_registry::registry::token::Token;
 use cpss_registry::store::disk::RealDisk;
 use cpss_registry::store::log::{FileLog, Log as _, LogOptions};
 use cpss_registry::surface::{decode, encode};
@@ -190,12 +191,14 @@ fn the_wire(c: &mut Criterion) {
             decode::verification_item(decode::Place::Alone, Some(&item)).unwrap().as_of
         });
     });
+    let token = Token::new(Uuid::new_v4(), Revision(12), [7; 8]);
     let from = encode::AnsweredFrom {
         epoch: Uuid::new_v4(),
         revision: Revision(12),
         recorded_at: Some(jiff::Timestamp::UNIX_EPOCH),
         known: world.known(),
         semantics_version: 1,
+        token: Some(&token),
     };
     let question = world.question(&timeline);
     let finding = question.answer(world.known());

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::net::SocketAddr;
 
 use cpss_registry::proto::v1;
+use cpss_registry::registry::token::Token;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -64,6 +65,8 @@ pub trait Accepted {
     fn fact_ids(&self) -> &[String];
     /// The record's place in history.
     fn position(&self) -> (&str, u64);
+    /// The token of that place.
+    fn token(&self) -> &str;
     /// What became different: how many, and the first of them.
     fn changes(&self) -> (u32, &[v1::Change]);
     /// What is foreseen to become different: how many, and the first of them.
@@ -135,6 +138,8 @@ impl Client {
         let response = self.ask(request).await;
         let (epoch, revision) = response.position();
         assert!(Uuid::parse_str(epoch).is_ok() && revision > 0, "says its epoch and revision: {response:?}");
+        let token = Token::read(response.token()).map(|token| (token.epoch.to_string(), token.revision.0));
+        assert_eq!(token, Some((epoch.to_owned(), revision)), "and gives their token: {response:?}");
         assert_eq!(response.fact_ids().first().map(String::as_str), Some(response.fact_id()), "fact_ids[0] is fact_id");
         for (count, shown) in [response.changes(), response.foreseen()] {
             let expected = if self.is("certifier") { 0 } else { count.min(100) };
@@ -147,6 +152,7 @@ impl Client {
     pub async fn validate<M: Mutation>(&self, request: M) -> M::Response {
         let response = self.ask(request.validated_only()).await;
         assert!(response.fact_ids().is_empty() && response.fact_id().is_empty(), "no fact: {response:?}");
+        assert!(response.token().is_empty(), "no token: {response:?}");
         response
     }
 }
@@ -248,6 +254,10 @@ macro_rules! mutations {
 
             fn position(&self) -> (&str, u64) {
                 (&self.epoch, self.revision)
+            }
+
+            fn token(&self) -> &str {
+                &self.token
             }
 
             fn changes(&self) -> (u32, &[v1::Change]) {

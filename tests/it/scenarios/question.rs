@@ -9,7 +9,7 @@ use tonic::Status;
 use super::expected_answers;
 use super::names::{Names, designations, person_name};
 use super::text::Clauses;
-use crate::harness::{Call, Client};
+use crate::harness::{Call, Client, Promised};
 
 /// A moment that a scenario remembers.
 #[derive(Clone)]
@@ -196,9 +196,9 @@ fn pin(known_at: &mut Option<v1::KnownAt>, answer: Option<&v1::Answer>) {
     }
 }
 
-async fn call<C: Call>(client: &Client, request: &C) -> Result<(C::Response, Vec<u8>), Status> {
+async fn call<C: Call<Response: Promised>>(client: &Client, request: &C) -> Result<(C::Response, Vec<u8>), Status> {
     let answer = client.call(request.clone()).await?;
-    let bytes = answer.encode_to_vec();
+    let bytes = answer.promised_bytes();
     Ok((answer, bytes))
 }
 

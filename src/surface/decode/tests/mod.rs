@@ -24,7 +24,8 @@ use crate::proto::v1::import_row::Command as Row;
 use crate::proto::v1::{eligibility_item, known_at, report_employment_end_request, report_employment_start_request};
 use crate::registry::question::{AskProvider, AskSubject};
 use crate::registry::search::FactsOf;
-use crate::registry::snapshot::KnownAt;
+use crate::registry::snapshot::{AtLeast, KnownAt};
+use crate::registry::token::Token;
 
 const REQUEST_ID: &str = "7b9e52a4-9f0e-4d2c-8f7a-0d3f3c1b2a10";
 const TAG: u32 = 0x1f0c_93a2;

@@ -127,9 +127,25 @@ fn what_a_later_release_brings_is_refused_until_then() {
     let claim = v1::EligibilityItem { subject, ..Default::default() };
     let faulty = faults(eligibility_item(Place::Alone, Some(&claim)));
     assert_eq!(faulty, ["item.prior_number", "item.billing_provider", "item.date_of_service"]);
-    let options = v1::StreamOptions { min_token: "x".into(), ..Default::default() };
-    assert_eq!(faults(stream_options(&options)), ["min_token"]);
-    assert_eq!(stream_options(&Default::default()), Ok(KnownAt::Head));
+}
+
+#[test]
+fn what_has_to_be_known_at_least_is_a_revision_or_a_token() {
+    let at_least = |min_revision, min_token: &str| {
+        let options = v1::StreamOptions { min_revision, min_token: min_token.into(), ..Default::default() };
+        stream_options(&options).map(|asked| asked.at_least)
+    };
+    let token = Token::new(Uuid::from_u128(3), Revision(9), [7; 8]);
+    let text = token.to_string();
+    assert_eq!(at_least(0, ""), Ok(AtLeast::Revision(Revision::ZERO)));
+    assert_eq!(at_least(9, ""), Ok(AtLeast::Revision(Revision(9))));
+    assert_eq!(at_least(0, &text), Ok(AtLeast::Token(token)));
+    for (min_revision, text) in [(9, &*text), (0, &text[1..]), (0, "x"), (0, " ")] {
+        assert_eq!(faults(at_least(min_revision, text)), ["min_token"], "{min_revision} {text}");
+    }
+    let known_at = Some(v1::KnownAt { epoch: "first".into(), point: None });
+    let options = v1::StreamOptions { known_at, min_token: "x".into(), ..Default::default() };
+    assert_eq!(faults(stream_options(&options)), ["known_at.epoch", "min_token"], "the faults of both");
 }
 
 #[test]

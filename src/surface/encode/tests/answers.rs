@@ -1,8 +1,13 @@
 //! Answers and changes.
 
+use std::sync::LazyLock;
+
 use prost::Message;
 
 use super::*;
+use crate::registry::token::Token;
+
+static TOKEN: LazyLock<Token> = LazyLock::new(|| Token::new(Uuid::nil(), Revision(5), [7; 8]));
 
 fn finding(reasons: &[Reason], standing: Option<Standing>) -> Finding {
     let reasons: Reasons = reasons.iter().copied().collect();
@@ -19,6 +24,7 @@ fn an_answer_from(rule_sets: &RuleSets) -> AnsweredFrom<'_> {
         recorded_at: Some("2026-03-01T12:00:00Z".parse().unwrap()),
         known: Known { rule_sets: Some(rule_sets), today: Some(day("2026-03-27")) },
         semantics_version: 1,
+        token: Some(&TOKEN),
     }
 }
 
@@ -102,10 +108,13 @@ fn an_answer_says_what_it_was_given_from() {
     assert_eq!(eligibility(finding(&[], None), None).answer.as_ref(), Some(&built), "written is as built");
     assert_eq!((built.rule_set_id.as_str(), built.settled, built.settles_on), ("the-rules", true, wire("2026-03-26")));
     assert_eq!((built.known_at_revision, built.as_of), (5, wire("2026-03-06")));
+    assert_eq!((built.token, built.epoch), (TOKEN.to_string(), Uuid::nil().to_string()));
+    from.token = None;
     (from.revision, from.recorded_at, from.known) = (Revision::ZERO, None, Known { rule_sets: None, today: None });
     let empty = answer(&from, day("2026-03-06"));
     assert_eq!((empty.rule_set_id.as_str(), empty.settled, empty.settles_on), ("", false, None));
-    assert_eq!((empty.known_at_time, empty.epoch.as_str()), (None, "00000000-0000-0000-0000-000000000000"));
+    assert_eq!((empty.token.as_str(), empty.known_at_time), ("", None));
+    assert_eq!(empty.epoch, Uuid::nil().to_string());
 }
 
 #[test]

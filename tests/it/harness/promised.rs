@@ -1,0 +1,37 @@
+//! The bytes of an answer that are promised: the same question with its `known_at` has the same, for ever.
+
+use cpss_registry::proto::v1;
+use prost::Message;
+
+/// A response with an answer.
+pub trait Promised: Message + Clone {
+    /// What it was answered from.
+    fn answer(&mut self) -> Option<&mut v1::Answer>;
+
+    /// Its bytes without the token, which is no part of the promise.
+    fn promised_bytes(&self) -> Vec<u8> {
+        let mut promised = self.clone();
+        if let Some(answer) = promised.answer() {
+            answer.token.clear();
+        }
+        promised.encode_to_vec()
+    }
+}
+
+impl Promised for v1::VerifyCredentialResponse {
+    fn answer(&mut self) -> Option<&mut v1::Answer> {
+        self.verification.as_mut()?.answer.as_mut()
+    }
+}
+
+impl Promised for v1::CheckBillingEligibilityResponse {
+    fn answer(&mut self) -> Option<&mut v1::Answer> {
+        self.eligibility.as_mut()?.answer.as_mut()
+    }
+}
+
+impl Promised for v1::ListStandingPeriodsResponse {
+    fn answer(&mut self) -> Option<&mut v1::Answer> {
+        self.answer.as_mut()
+    }
+}
