@@ -287,7 +287,11 @@ fn a_log_is_filled_from_another_one(rig: &dyn Rig, copy: &dyn Rig) {
 
 fn another_end_takes_the_place_of_one_that_was_lost(rig: &dyn Rig) {
     let engine = rig.engine();
-    let records = append(&mut *engine.open().unwrap(), 1..12);
+    let mut log = engine.open().unwrap();
+    let records = append(&mut *log, 1..12);
+    // The published head is durable from here on: only its withdrawal lets a shorter log be opened.
+    log.close();
+    drop(log);
     let mut frames = rig.frames();
     let tip = batches(&*engine.offline(Extent::Whole).unwrap()).unwrap()[5];
     frames[6][30] ^= 1;
