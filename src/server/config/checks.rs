@@ -8,17 +8,7 @@ use crate::rules;
 impl Reading {
     /// What no value shows alone.
     pub(super) fn check(&mut self, config: &Config, flags: &Flags) {
-        if config.listen == config.ops_listen && config.listen.port() != 0 {
-            self.mistake(self.place_of("ops_listen"), "the same address as listen");
-        }
-        if config.dev {
-            for (key, address) in [("listen", config.listen), ("ops_listen", config.ops_listen)] {
-                if !address.ip().is_loopback() {
-                    let message = format!("{address} is not a loopback address, and --dev serves anyone who connects");
-                    self.mistake(self.place_of(key), message);
-                }
-            }
-        }
+        self.check_addresses(config);
         for (flag, is_given) in [("--today", config.today.is_some()), ("--no-sample", config.no_sample)] {
             if is_given && !config.dev {
                 self.mistake(flag, "only with --dev");
@@ -29,6 +19,23 @@ impl Reading {
             && let Err(error) = rules::in_directory(directory)
         {
             self.mistake(self.place_of("rules_dir"), with_source(&error));
+        }
+    }
+
+    /// No two listeners have one address, and a development server listens on loopback addresses alone.
+    fn check_addresses(&mut self, config: &Config) {
+        let addresses = config.addresses();
+        for (at, (key, address)) in addresses.iter().enumerate() {
+            let same = addresses.iter().take(at).find(|(_, other)| other == address && address.port() != 0);
+            if let Some((other, _)) = same {
+                self.mistake(self.place_of(key), format!("the same address as {other}"));
+            }
+        }
+        for (key, address) in addresses {
+            if config.dev && !address.ip().is_loopback() {
+                let message = format!("{address} is not a loopback address, and --dev serves anyone who connects");
+                self.mistake(self.place_of(key), message);
+            }
         }
     }
 

@@ -108,6 +108,12 @@ macro_rules! configuration {
                     settings: Vec::new(),
                 }
             }
+
+            /// The addresses to listen on, each with its key: every value of that type, in the order of the table.
+            pub(super) fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+                let values = [$((stringify!($key), self.$key.address())),+];
+                values.into_iter().filter_map(|(key, address)| Some((key, address?))).collect()
+            }
         }
     };
 }

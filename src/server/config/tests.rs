@@ -172,3 +172,19 @@ fn a_development_server_is_refused_beyond_loopback() {
     assert_eq!(mistakes.len(), 1);
     assert!(mistakes[0].to_string().starts_with("--listen: 0.0.0.0:50051 is not a loopback address"));
 }
+
+#[test]
+fn every_address_to_listen_on_is_checked() {
+    let flags = <Flags as clap::Args>::augment_args(clap::Command::new("serve"));
+    let is_address = |flag: &&clap::Arg| flag.get_value_names().is_some_and(|names| names == ["ADDR"]);
+    let keys: Vec<_> = flags.get_arguments().filter(is_address).map(|flag| flag.get_id().to_string()).collect();
+    assert!(keys.len() > 1);
+    let lines = keys.iter().map(|key| format!("{key} = \"0.0.0.0:50051\"\n"));
+    let mistakes = read("open.toml", &lines.collect::<String>(), Flags { dev: true, ..Flags::default() }).unwrap_err();
+    for line in 1..=keys.len() {
+        let reports = |message: &str| mistakes.contains(&format!("open.toml:{line}: {message}"));
+        let message = "0.0.0.0:50051 is not a loopback address, and --dev serves anyone who connects";
+        assert!(reports(message), "{mistakes:?}");
+        assert_eq!(reports("the same address as listen"), line > 1, "{mistakes:?}");
+    }
+}

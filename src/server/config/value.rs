@@ -32,6 +32,11 @@ pub(super) trait Value: Sized {
     fn read(text: &str) -> Result<Self, String>;
     /// The value as people write it; none when it is not set.
     fn show(&self) -> Option<String>;
+
+    /// The address, if the value is one to listen on.
+    fn address(&self) -> Option<SocketAddr> {
+        None
+    }
 }
 
 impl Value for SocketAddr {
@@ -41,6 +46,10 @@ impl Value for SocketAddr {
 
     fn show(&self) -> Option<String> {
         Some(self.to_string())
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        Some(*self)
     }
 }
 
@@ -165,6 +174,10 @@ impl<V: Value> Value for Option<V> {
 
     fn show(&self) -> Option<String> {
         self.as_ref().and_then(V::show)
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        self.as_ref().and_then(V::address)
     }
 }
 
