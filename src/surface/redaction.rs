@@ -15,7 +15,7 @@ use crate::auth::{Caller, Fields, Method, Right, Rows};
 use crate::domain::day::Day;
 use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::{CredentialNumber, ProviderId};
-use crate::domain::record::Change;
+use crate::domain::record::{Change, Foreseen};
 use crate::domain::sets::Designations;
 use crate::domain::specialist::Job;
 use crate::domain::timeline::Timeline;
@@ -52,8 +52,30 @@ impl Shown {
         if !self.of_a_stranger {
             return employment;
         }
-        let nothing = String::new();
-        v1::Employment { specialist_id: nothing.clone(), credential_number: nothing, ..employment }
+        // Every field by name: a new one does not compile until it is decided here.
+        let v1::Employment {
+            fact_id,
+            provider_id,
+            employment_id,
+            position,
+            first_day,
+            last_day,
+            supervised,
+            // Left out.
+            specialist_id: _,
+            credential_number: _,
+        } = employment;
+        v1::Employment {
+            fact_id,
+            provider_id,
+            employment_id,
+            position,
+            first_day,
+            last_day,
+            supervised,
+            specialist_id: String::new(),
+            credential_number: String::new(),
+        }
     }
 }
 
@@ -127,7 +149,9 @@ impl Asker {
         let number = ask.number();
         let Some(timeline) = timeline else { return encode::Verification { number, as_of, finding, credential: None } };
         if !self.reaches(snapshot, timeline.number) {
-            let finding = Finding { standing: None, may_practice: None, ..finding };
+            // Every field by name: a new one does not compile until it is decided here.
+            let Finding { verdict, reasons, missing, settlement, standing: _, may_practice: _ } = finding;
+            let finding = Finding { verdict, reasons, missing, settlement, standing: None, may_practice: None };
             return encode::Verification { number, as_of, finding, credential: None };
         }
         let missing = if self.sees_designations() { finding.missing } else { Designations::default() };
@@ -169,48 +193,102 @@ impl Asker {
     }
 
     /// A fact that the caller reaches. An employer sees the role of another who reported it, and no client's name.
-    pub(super) fn fact(&self, reporter: &Reporter, fact: v1::Fact) -> v1::Fact {
-        match self.right.fields {
-            Fields::All => fact,
-            Fields::OfAnEmployer | Fields::OfAPayer | Fields::Counts => {
-                let without_person = v1::Fact {
-                    birth_date: None,
-                    death_date: None,
-                    text: String::new(),
-                    decision_note: String::new(),
-                    criteria: Vec::new(),
-                    ..fact
-                };
-                // The certifier's notes are about providers.
-                if self.right.fields == Fields::Counts {
-                    return without_person;
-                }
-                let is_callers = reporter.role == self.caller.reporter().role;
-                let caller = if is_callers { without_person.caller } else { role_word(&reporter.role).to_owned() };
-                v1::Fact { caller, note: String::new(), name: None, ..without_person }
+    pub(super) fn fact(&self, reporter: &Reporter, mut fact: v1::Fact) -> v1::Fact {
+        let is_certifier = match self.right.fields {
+            Fields::All => return fact,
+            Fields::Counts => true,
+            Fields::OfAnEmployer | Fields::OfAPayer => false,
+        };
+        // Every field by name: a new one does not compile until it is decided here.
+        let v1::Fact {
+            caller,
+            note,
+            name,
+            birth_date,
+            death_date,
+            text,
+            decision_note,
+            criteria,
+            // Everyone who reaches a fact sees these.
+            fact_id: _,
+            kind: _,
+            revision: _,
+            recorded_at: _,
+            request_id: _,
+            retracted: _,
+            retracted_by_fact_id: _,
+            target_fact_id: _,
+            reason: _,
+            credential_number: _,
+            specialist_id: _,
+            provider_id: _,
+            employment_id: _,
+            first_day: _,
+            last_day: _,
+            valid_through: _,
+            effective_from: _,
+            term_last_day: _,
+            legal_name: _,
+            facility_type: _,
+            county: _,
+            identifiers: _,
+            qualification_basis: _,
+            suspension_basis: _,
+            revocation_basis: _,
+            issuance_basis: _,
+            rule_set_id: _,
+            designations: _,
+            code: _,
+            position: _,
+            supervised: _,
+            end_reason: _,
+        } = &mut fact;
+        (*birth_date, *death_date) = (None, None);
+        text.clear();
+        decision_note.clear();
+        criteria.clear();
+        // The certifier's notes are about providers.
+        if !is_certifier {
+            (*note, *name) = (String::new(), None);
+            if reporter.role != self.caller.reporter().role {
+                role_word(&reporter.role).clone_into(caller);
             }
         }
+        fact
     }
 
     /// Leaves out of a receipt what the caller does not see, and counts what it may know of.
     pub(super) fn narrow(&self, receipt: &mut Receipt, validate_only: bool) -> Shown {
+        let is_of_a_stranger = validate_only && self.is_of_a_stranger(receipt);
+        // Every field by name: a new one does not compile until it is decided here.
+        let Receipt {
+            changes,
+            foreseen: Foreseen { count, first: foreseen },
+            specialist_count,
+            // Every caller of a command sees these. A fact or a job in the resource is narrowed where it is encoded.
+            revision: _,
+            token: _,
+            fact_ids: _,
+            today: _,
+            resource: _,
+            unassigned: _,
+        } = receipt;
         let mut shown = Shown {
-            changes: u32::try_from(receipt.changes.len()).unwrap_or(u32::MAX),
-            foreseen: receipt.foreseen.count,
-            people: receipt.specialist_count,
+            changes: u32::try_from(changes.len()).unwrap_or(u32::MAX),
+            foreseen: *count,
+            people: *specialist_count,
             of_a_stranger: false,
         };
         match self.right.fields {
             Fields::All => {}
             Fields::Counts => {
-                receipt.changes.clear();
-                receipt.foreseen.first.clear();
+                changes.clear();
+                foreseen.clear();
             }
             Fields::OfAnEmployer | Fields::OfAPayer => {
-                shown.of_a_stranger = validate_only && self.is_of_a_stranger(receipt);
+                shown.of_a_stranger = is_of_a_stranger;
                 let sees =
                     |change: &Change| !shown.of_a_stranger && self.own().is_some_and(|own| concerns(change, own));
-                let (changes, foreseen) = (&mut receipt.changes, &mut receipt.foreseen.first);
                 let before = (changes.len(), foreseen.len());
                 changes.retain(sees);
                 foreseen.retain(sees);
