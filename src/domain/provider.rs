@@ -7,7 +7,7 @@ use super::day_runs::Runs;
 use super::fact::{ProviderFact, ProviderPeriodKind, ProviderRow, Recorded};
 use super::id::{FactId, ProviderId, Revision};
 use super::record::ServiceStatus;
-use super::retraction::{Filed, in_force, last_days};
+use super::retraction::{Amendment, Filed, in_force, last_days};
 use super::rule_sets::RuleSets;
 
 /// Everything on file of a provider, and what follows from it under the rule sets of the day it was filed.
@@ -88,22 +88,12 @@ pub struct ProviderTimeline {
 }
 
 impl Filed for ProviderFact {
-    fn retracts(&self) -> Option<FactId> {
+    fn amendment(&self) -> Option<Amendment> {
         match self {
-            ProviderFact::Retracted(retraction) => Some(retraction.target),
-            _ => None,
+            ProviderFact::PeriodEnded(end) => Some(Amendment::PeriodEnd(end.target, end.last_day)),
+            ProviderFact::Retracted(retraction) => Some(Amendment::Retraction(retraction.target)),
+            ProviderFact::Registered(_) | ProviderFact::Updated(_) | ProviderFact::PeriodOpened { .. } => None,
         }
-    }
-
-    fn ends_period(&self) -> Option<(FactId, Day)> {
-        match self {
-            ProviderFact::PeriodEnded(end) => Some((end.target, end.last_day)),
-            _ => None,
-        }
-    }
-
-    fn amends(&self) -> bool {
-        matches!(self, ProviderFact::PeriodEnded(_) | ProviderFact::Retracted(_))
     }
 }
 

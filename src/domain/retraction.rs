@@ -6,16 +6,35 @@ use super::day::Day;
 use super::fact::Recorded;
 use super::id::{FactId, Revision};
 
+/// How a fact changes or takes back what another fact of its file said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amendment {
+    /// It retracts this fact.
+    Retraction(FactId),
+    /// It sets the last day of the period that this fact opened.
+    PeriodEnd(FactId, Day),
+    /// It ends or corrects a job.
+    OfJob,
+}
+
 /// What the files of all subjects have in common.
 pub trait Filed {
+    /// How it amends another fact, if it does.
+    fn amendment(&self) -> Option<Amendment>;
+
     /// The fact that this one retracts, if it is a retraction.
-    fn retracts(&self) -> Option<FactId>;
+    fn retracts(&self) -> Option<FactId> {
+        if let Some(Amendment::Retraction(target)) = self.amendment() { Some(target) } else { None }
+    }
 
     /// The period whose last day this one sets, if it does.
-    fn ends_period(&self) -> Option<(FactId, Day)>;
-
-    /// Whether it changes or takes back what another fact said: an end, a correction or a retraction.
-    fn amends(&self) -> bool;
+    fn ends_period(&self) -> Option<(FactId, Day)> {
+        if let Some(Amendment::PeriodEnd(target, last_day)) = self.amendment() {
+            Some((target, last_day))
+        } else {
+            None
+        }
+    }
 }
 
 /// The facts that are retracted, as known at a revision, each with the retraction in force. A retraction can itself be

@@ -6,7 +6,58 @@ use super::day::{Day, Period};
 use super::fact::{Act, CredentialPeriodKind, Issuance, IssuanceBasis, Recorded, SpecialistFact};
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use super::name::PersonName;
-use super::retraction::{Filed, in_force, last_days, retracted_by};
+use super::retraction::{Amendment, Filed, in_force, last_days, retracted_by};
+
+/// What a fact is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The person.
+    Person,
+    /// A credential.
+    Credential(CredentialNumber),
+    /// A job.
+    Job(EmploymentId),
+    /// Another fact.
+    Fact(FactId),
+}
+
+impl SpecialistFact {
+    /// What it is about.
+    pub fn about(&self) -> About {
+        match self {
+            SpecialistFact::Registered { .. } | SpecialistFact::NameChanged { .. } | SpecialistFact::Died { .. } => {
+                About::Person
+            }
+            SpecialistFact::CredentialIssued(issuance) => About::Credential(issuance.number),
+            SpecialistFact::CredentialRenewed { number, .. }
+            | SpecialistFact::PeriodOpened { number, .. }
+            | SpecialistFact::Acted { number, .. } => About::Credential(*number),
+            SpecialistFact::EmploymentStarted { employment, .. }
+            | SpecialistFact::EmploymentEnded { employment, .. }
+            | SpecialistFact::EmploymentCorrected { employment, .. } => About::Job(*employment),
+            SpecialistFact::PeriodEnded(end) => About::Fact(end.target),
+            SpecialistFact::Retracted(retraction) => About::Fact(retraction.target),
+        }
+    }
+
+    /// The job that it starts, with the employer.
+    pub fn starts_job(&self) -> Option<(EmploymentId, &ProviderId)> {
+        match self {
+            SpecialistFact::EmploymentStarted { employment, provider, .. } => Some((*employment, provider)),
+            SpecialistFact::Registered { .. }
+            | SpecialistFact::NameChanged { .. }
+            | SpecialistFact::Died { .. }
+            | SpecialistFact::CredentialIssued(_)
+            | SpecialistFact::CredentialRenewed { .. }
+            | SpecialistFact::PeriodOpened { .. }
+            | SpecialistFact::Acted { .. }
+            | SpecialistFact::EmploymentEnded { .. }
+            | SpecialistFact::EmploymentCorrected { .. }
+            | SpecialistFact::PeriodEnded(_)
+            | SpecialistFact::Retracted(_) => None,
+        }
+    }
+}
 
 /// Everything on file of a person.
 #[derive(Clone, Debug)]
@@ -31,22 +82,18 @@ impl SpecialistFile {
     /// The employer whose job a fact is about: it starts, ends or corrects that job, or retracts such a fact. None: it is
     /// about no job.
     pub fn employer_of(&self, fact: FactId) -> Option<&ProviderId> {
-        match &self.facts.iter().find(|recorded| recorded.id == fact)?.fact {
-            SpecialistFact::EmploymentStarted { provider, .. } => Some(provider),
-            SpecialistFact::EmploymentEnded { employment, .. }
-            | SpecialistFact::EmploymentCorrected { employment, .. } => self.start_of(*employment).map(|(_, at)| at),
-            SpecialistFact::Retracted(retraction) => self.employer_of(retraction.target),
-            _ => None,
+        match self.facts.iter().find(|recorded| recorded.id == fact)?.fact.about() {
+            About::Job(job) => self.start_of(job).map(|(_, employer)| employer),
+            About::Fact(target) => self.employer_of(target),
+            About::Person | About::Credential(_) => None,
         }
     }
 
     /// The fact that started a job, retracted or not, and the employer.
     pub fn start_of(&self, job: EmploymentId) -> Option<(FactId, &ProviderId)> {
-        self.facts.iter().find_map(|recorded| match &recorded.fact {
-            SpecialistFact::EmploymentStarted { employment, provider, .. } if *employment == job => {
-                Some((recorded.id, provider))
-            }
-            _ => None,
+        self.facts.iter().find_map(|recorded| {
+            let (started, employer) = recorded.fact.starts_job()?;
+            (started == job).then_some((recorded.id, employer))
         })
     }
 
@@ -114,28 +161,22 @@ pub struct Job {
 }
 
 impl Filed for SpecialistFact {
-    fn retracts(&self) -> Option<FactId> {
+    fn amendment(&self) -> Option<Amendment> {
         match self {
-            SpecialistFact::Retracted(retraction) => Some(retraction.target),
-            _ => None,
+            SpecialistFact::EmploymentEnded { .. } | SpecialistFact::EmploymentCorrected { .. } => {
+                Some(Amendment::OfJob)
+            }
+            SpecialistFact::PeriodEnded(end) => Some(Amendment::PeriodEnd(end.target, end.last_day)),
+            SpecialistFact::Retracted(retraction) => Some(Amendment::Retraction(retraction.target)),
+            SpecialistFact::Registered { .. }
+            | SpecialistFact::NameChanged { .. }
+            | SpecialistFact::Died { .. }
+            | SpecialistFact::CredentialIssued(_)
+            | SpecialistFact::CredentialRenewed { .. }
+            | SpecialistFact::PeriodOpened { .. }
+            | SpecialistFact::Acted { .. }
+            | SpecialistFact::EmploymentStarted { .. } => None,
         }
-    }
-
-    fn ends_period(&self) -> Option<(FactId, Day)> {
-        match self {
-            SpecialistFact::PeriodEnded(end) => Some((end.target, end.last_day)),
-            _ => None,
-        }
-    }
-
-    fn amends(&self) -> bool {
-        matches!(
-            self,
-            SpecialistFact::EmploymentEnded { .. }
-                | SpecialistFact::EmploymentCorrected { .. }
-                | SpecialistFact::PeriodEnded(_)
-                | SpecialistFact::Retracted(_)
-        )
     }
 }
 

@@ -143,7 +143,28 @@ impl Reason {
             | Reason::TermEndsSoon
             | Reason::NameIsFormer
             | Reason::ServiceHistoryUnknown => Weight::Information,
-            _ => Weight::Fails,
+            Reason::CredentialNotOnFile
+            | Reason::NameMismatch
+            | Reason::NotYetEffective
+            | Reason::Void
+            | Reason::Deceased
+            | Reason::RevokedLossOfEmployment
+            | Reason::RevokedDisciplinary
+            | Reason::Surrendered
+            | Reason::Relinquished
+            | Reason::Retired
+            | Reason::Lapsed
+            | Reason::Suspended
+            | Reason::SuspendedNonDisciplinary
+            | Reason::Inactive
+            | Reason::SeparatedMayNotPractice
+            | Reason::NoQualifyingEmployment
+            | Reason::ProviderNotOnFile
+            | Reason::NotEmployedByProvider
+            | Reason::ProviderNotQualified
+            | Reason::ProviderSuspended
+            | Reason::DesignationNotHeld
+            | Reason::ServiceNotCertified => Weight::Fails,
         }
     }
 }

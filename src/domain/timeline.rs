@@ -94,7 +94,9 @@ impl Timeline {
         let walk = Walk { specialist, credential, employers: employers(specialist, providers), rule_sets };
         let designations = credential.periods.iter().filter_map(|(kind, days)| match kind {
             CredentialPeriodKind::Designation(code) => Some((*code, *days)),
-            _ => None,
+            CredentialPeriodKind::Suspended(_) | CredentialPeriodKind::Limited(_) | CredentialPeriodKind::Inactive => {
+                None
+            }
         });
         Timeline {
             number: credential.number,
@@ -291,16 +293,21 @@ impl Walk<'_> {
 
     /// The days on which anything that the walk reads may change, and those after an act.
     fn boundaries(&self) -> Vec<Day> {
-        let mut days = vec![Day::BEGINNING, self.credential.effective_from];
-        let periods = self.credential.periods.iter().map(|(_, period)| period);
-        days.extend(periods.chain(&self.credential.terms).flat_map(|period| [period.start, period.end]));
-        for (job, provider) in &self.employers {
+        let Walk { specialist, credential, employers, rule_sets } = self;
+        // Every field by name: a new one does not compile until it is decided here whether days follow from it.
+        let Specialist { death_date, id: _, names: _, birth_date: _, credentials: _, jobs: _ } = specialist;
+        let Credential { effective_from, terms, acts, periods, number: _, fact: _, void: _, rule_set: _, basis: _ } =
+            credential;
+        let mut days = vec![Day::BEGINNING, *effective_from];
+        let periods = periods.iter().map(|(_, period)| period);
+        days.extend(periods.chain(terms).flat_map(|period| [period.start, period.end]));
+        for (job, provider) in employers {
             days.extend([job.start, job.end]);
             days.extend(provider.days.boundaries().filter(|day| job.includes(*day)));
         }
-        days.extend(self.specialist.death_date.map(Day::next));
-        days.extend(self.credential.acts.iter().flat_map(|(day, _)| [*day, day.next()]));
-        days.extend(self.rule_sets.records_begin());
+        days.extend(death_date.map(Day::next));
+        days.extend(acts.iter().flat_map(|(day, _)| [*day, day.next()]));
+        days.extend(rule_sets.records_begin());
         days.sort_unstable();
         days.dedup();
         days.retain(|day| *day < Day::FOREVER);
@@ -324,7 +331,7 @@ impl Walk<'_> {
                 CredentialPeriodKind::Suspended(SuspensionBasis::Disciplinary) => {
                     inputs.suspended = Some(Reason::Suspended);
                 }
-                CredentialPeriodKind::Suspended(_) => {
+                CredentialPeriodKind::Suspended(SuspensionBasis::CeAudit | SuspensionBasis::ExternalOrder) => {
                     inputs.suspended = inputs.suspended.or(Some(Reason::SuspendedNonDisciplinary));
                 }
                 CredentialPeriodKind::Limited(_) => inputs.limited = true,

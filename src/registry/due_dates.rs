@@ -93,7 +93,11 @@ impl Shared {
                     Fact::Registry(RegistryFact::RuleSetAdopted { .. } | RegistryFact::RecordsBegin { .. }) => {
                         concerned.everybody = true;
                     }
-                    Fact::Registry(_) => {}
+                    Fact::Registry(
+                        RegistryFact::EpochBegan { .. }
+                        | RegistryFact::DayOpened { .. }
+                        | RegistryFact::SemanticsAdopted { .. },
+                    ) => {}
                 }
             }
         }

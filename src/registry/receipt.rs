@@ -145,8 +145,8 @@ fn started(record: &Record) -> Vec<(SpecialistId, EmploymentId)> {
     let facts = record.facts.iter();
     facts
         .filter_map(|fact| match fact {
-            Fact::Specialist(id, SpecialistFact::EmploymentStarted { employment, .. }) => Some((*id, *employment)),
-            _ => None,
+            Fact::Specialist(id, fact) => fact.starts_job().map(|(job, _)| (*id, job)),
+            Fact::Registry(_) | Fact::Provider(..) => None,
         })
         .collect()
 }

@@ -16,7 +16,7 @@ use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revi
 use crate::domain::provider::ProviderFile;
 use crate::domain::retraction::{Filed, retracted_by};
 use crate::domain::rule_sets::RuleSets;
-use crate::domain::specialist::SpecialistFile;
+use crate::domain::specialist::{About, SpecialistFile};
 use crate::store::index::View as _;
 
 /// Whose facts are looked for.
@@ -133,7 +133,7 @@ impl Snapshot {
         {
             return Ok(None);
         }
-        let of_person = |file: &SpecialistFile, is_about: &dyn Fn(&SpecialistFact) -> bool| {
+        let of_person = |file: &SpecialistFile, is_about: &dyn Fn(About) -> bool| {
             let mut facts = facts_of_person(file, is_about);
             facts.retain(|filed| only.is_none_or(|caller| may_amend(&caller.role, file, filed.recorded.id)));
             facts
@@ -151,7 +151,7 @@ impl Snapshot {
                 let id = self.shared.index.specialist_of_credential(*number)?;
                 match id.map(|id| self.file(id)).transpose()?.flatten() {
                     Some(file) if file.known_now().credential(*number).is_some() => {
-                        of_person(&file, &|fact| is_about_credential(fact, *number))
+                        of_person(&file, &|about| about == About::Credential(*number))
                     }
                     _ => return Ok(None),
                 }
@@ -160,7 +160,7 @@ impl Snapshot {
                 let id = self.shared.index.specialist_of_employment(*employment)?;
                 match id.map(|id| self.file(id)).transpose()?.flatten() {
                     None => return Ok(None),
-                    Some(file) => of_person(&file, &|fact| employment_of(fact) == Some(*employment)),
+                    Some(file) => of_person(&file, &|about| about == About::Job(*employment)),
                 }
             }
         };
@@ -212,36 +212,19 @@ fn filed<F: Filed + Clone>(
 }
 
 /// The facts of a person that are about something, with what amends them.
-fn facts_of_person(file: &SpecialistFile, is_about: &dyn Fn(&SpecialistFact) -> bool) -> Vec<FiledFact> {
+fn facts_of_person(file: &SpecialistFile, is_about: &dyn Fn(About) -> bool) -> Vec<FiledFact> {
     let mut chosen: BTreeSet<FactId> = BTreeSet::new();
     for recorded in &file.facts {
-        let target = recorded.fact.retracts().or(recorded.fact.ends_period().map(|(target, _)| target));
-        if is_about(&recorded.fact) || target.is_some_and(|target| chosen.contains(&target)) {
+        let about = recorded.fact.about();
+        if is_about(about) || matches!(about, About::Fact(target) if chosen.contains(&target)) {
             chosen.insert(recorded.id);
         }
     }
-    let started = |job| file.start_of(job).map(|(fact, employer)| (fact, employer.clone()));
-    let job = |fact: &SpecialistFact| employment_of(fact).and_then(started);
+    let job = |fact: &SpecialistFact| match fact.about() {
+        About::Job(job) => file.start_of(job).map(|(started, employer)| (started, employer.clone())),
+        About::Person | About::Credential(_) | About::Fact(_) => None,
+    };
     let mut facts = filed(&file.facts, |fact| Fact::Specialist(file.id, fact), job);
     facts.retain(|filed| chosen.contains(&filed.recorded.id));
     facts
-}
-
-fn is_about_credential(fact: &SpecialistFact, asked: CredentialNumber) -> bool {
-    match fact {
-        SpecialistFact::CredentialIssued(issuance) => issuance.number == asked,
-        SpecialistFact::CredentialRenewed { number, .. }
-        | SpecialistFact::PeriodOpened { number, .. }
-        | SpecialistFact::Acted { number, .. } => *number == asked,
-        _ => false,
-    }
-}
-
-fn employment_of(fact: &SpecialistFact) -> Option<EmploymentId> {
-    match fact {
-        SpecialistFact::EmploymentStarted { employment, .. }
-        | SpecialistFact::EmploymentEnded { employment, .. }
-        | SpecialistFact::EmploymentCorrected { employment, .. } => Some(*employment),
-        _ => None,
-    }
 }

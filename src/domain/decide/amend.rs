@@ -24,7 +24,7 @@ pub fn may_amend(role: &Role, file: &SpecialistFile, fact: FactId) -> bool {
 
 /// Whether it is an amendment that the registrar alone takes back.
 fn is_registrars<F: Filed>(recorded: &Recorded<F>) -> bool {
-    recorded.fact.amends() && recorded.reporter.role.is_registrar() && !recorded.imported
+    recorded.fact.amendment().is_some() && recorded.reporter.role.is_registrar() && !recorded.imported
 }
 
 /// Another than the registrar retracts no amendment of the registrar's that is in force.

@@ -165,7 +165,7 @@ fn job_of<'a>(employment: EmploymentId, file: &'a File, context: &dyn DecisionCo
     let File::Specialist(file) = file else { return Err(not_found()) };
     let known = file.known_now();
     let Some(job) = known.job(employment).cloned() else {
-        let started = |fact: &SpecialistFact| matches!(fact, SpecialistFact::EmploymentStarted { employment: started, .. } if *started == employment);
+        let started = |fact: &SpecialistFact| fact.starts_job().is_some_and(|(job, _)| job == employment);
         let withdrawn = retracted_by(&file.facts, Revision::LATEST);
         return Err(match file.facts.iter().find(|recorded| started(&recorded.fact)) {
             Some(recorded) if withdrawn.contains_key(&recorded.id) && sees_provider_of(&recorded.fact, context) => {
@@ -214,7 +214,7 @@ fn is_callers(provider: &ProviderId, context: &dyn DecisionContext) -> bool {
 }
 
 fn sees_provider_of(fact: &SpecialistFact, context: &dyn DecisionContext) -> bool {
-    matches!(fact, SpecialistFact::EmploymentStarted { provider, .. } if is_callers(provider, context))
+    fact.starts_job().is_some_and(|(_, employer)| is_callers(employer, context))
 }
 
 /// The report, unless it is the registrar's to record: so late, or giving back what the registrar took away.

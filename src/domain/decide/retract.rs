@@ -131,19 +131,27 @@ fn has_dependents(target: FactId) -> Rejection {
 }
 
 fn provider_has_dependents(file: &ProviderFile) -> bool {
-    in_force(&file.facts, Revision::LATEST)
-        .any(|recorded| matches!(recorded.fact, ProviderFact::Updated(_) | ProviderFact::PeriodOpened { .. }))
+    in_force(&file.facts, Revision::LATEST).any(|recorded| match recorded.fact {
+        ProviderFact::Updated(_) | ProviderFact::PeriodOpened { .. } => true,
+        ProviderFact::Registered(_) | ProviderFact::PeriodEnded(_) | ProviderFact::Retracted(_) => false,
+    })
 }
 
 fn specialist_has_dependents(file: &SpecialistFile) -> bool {
-    in_force(&file.facts, Revision::LATEST).any(|recorded| {
-        matches!(
-            recorded.fact,
-            SpecialistFact::NameChanged { .. }
-                | SpecialistFact::Died { .. }
-                | SpecialistFact::CredentialIssued(_)
-                | SpecialistFact::EmploymentStarted { .. }
-        )
+    in_force(&file.facts, Revision::LATEST).any(|recorded| match recorded.fact {
+        SpecialistFact::NameChanged { .. }
+        | SpecialistFact::Died { .. }
+        | SpecialistFact::CredentialIssued(_)
+        | SpecialistFact::EmploymentStarted { .. } => true,
+        // What is about a credential or a job stands and falls with its first fact.
+        SpecialistFact::Registered { .. }
+        | SpecialistFact::CredentialRenewed { .. }
+        | SpecialistFact::PeriodOpened { .. }
+        | SpecialistFact::Acted { .. }
+        | SpecialistFact::EmploymentEnded { .. }
+        | SpecialistFact::EmploymentCorrected { .. }
+        | SpecialistFact::PeriodEnded(_)
+        | SpecialistFact::Retracted(_) => false,
     })
 }
 

@@ -14,7 +14,7 @@ use crate::domain::diff::{PublishedState, differences};
 use crate::domain::fact::{Designation, Fact, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
 use crate::domain::record::{Change, Record};
-use crate::domain::retraction::in_force;
+use crate::domain::retraction::{Filed as _, in_force};
 use crate::registry::errors::ReadError;
 use crate::registry::shared::Shared;
 use crate::store::index::View as _;
@@ -86,7 +86,19 @@ impl Staff {
             Fact::Specialist(id, SpecialistFact::Retracted(_) | SpecialistFact::CredentialIssued(_)) => {
                 self.switches.contains_key(id).then_some(*id)
             }
-            _ => None,
+            Fact::Registry(_) | Fact::Provider(..) => None,
+            Fact::Specialist(
+                _,
+                SpecialistFact::Registered { .. }
+                | SpecialistFact::NameChanged { .. }
+                | SpecialistFact::Died { .. }
+                | SpecialistFact::CredentialRenewed { .. }
+                | SpecialistFact::PeriodOpened { .. }
+                | SpecialistFact::Acted { .. }
+                | SpecialistFact::EmploymentEnded { .. }
+                | SpecialistFact::EmploymentCorrected { .. }
+                | SpecialistFact::PeriodEnded(_),
+            ) => None,
         };
         record.facts.iter().filter_map(concerned).collect()
     }
@@ -118,7 +130,11 @@ impl Staff {
         let (mut changes, _) = differences(&before, &after).split(today);
         let is_here = |change: &Change| match change {
             Change::Coverage { provider, .. } => *provider == self.provider,
-            _ => true,
+            Change::Standing { .. }
+            | Change::Designation { .. }
+            | Change::Service { .. }
+            | Change::Provider { .. }
+            | Change::Records { .. } => true,
         };
         changes.retain(is_here);
         Ok(changes)
@@ -127,11 +143,11 @@ impl Staff {
 
 /// The revisions at which a person becomes staff of a provider and ceases to be, in turn.
 fn switches(facts: &[Recorded<SpecialistFact>], provider: &ProviderId) -> Box<[Revision]> {
-    let starts_here = |fact: &SpecialistFact| matches!(fact, SpecialistFact::EmploymentStarted { provider: with, .. } if with == provider);
+    let starts_here = |fact: &SpecialistFact| fact.starts_job().is_some_and(|(_, employer)| employer == provider);
     let mut switches: Vec<Revision> = Vec::new();
     for recorded in facts {
         let at = recorded.id.revision;
-        if !starts_here(&recorded.fact) && !matches!(recorded.fact, SpecialistFact::Retracted(_)) {
+        if !starts_here(&recorded.fact) && recorded.fact.retracts().is_none() {
             continue;
         }
         let is_staff = in_force(facts, at).any(|recorded| starts_here(&recorded.fact));

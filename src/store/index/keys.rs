@@ -315,6 +315,13 @@ fn specialist_writes(id: SpecialistId, fact: &SpecialistFact, put: &mut dyn FnMu
             set(staff(provider));
             put(&employment(*job), &number);
         }
-        _ => {}
+        SpecialistFact::Died { .. }
+        | SpecialistFact::CredentialRenewed { .. }
+        | SpecialistFact::PeriodOpened { .. }
+        | SpecialistFact::Acted { .. }
+        | SpecialistFact::EmploymentEnded { .. }
+        | SpecialistFact::EmploymentCorrected { .. }
+        | SpecialistFact::PeriodEnded(_)
+        | SpecialistFact::Retracted(_) => {}
     }
 }

@@ -65,7 +65,16 @@ pub(super) fn personal(at: u32, fact: &SpecialistFact) -> Option<PersonalFields>
     let (name, birth_date) = match fact {
         SpecialistFact::Registered { name, birth_date } => (name, Some(birth_date.number())),
         SpecialistFact::NameChanged { name } => (name, None),
-        _ => return None,
+        SpecialistFact::Died { .. }
+        | SpecialistFact::CredentialIssued(_)
+        | SpecialistFact::CredentialRenewed { .. }
+        | SpecialistFact::PeriodOpened { .. }
+        | SpecialistFact::Acted { .. }
+        | SpecialistFact::EmploymentStarted { .. }
+        | SpecialistFact::EmploymentEnded { .. }
+        | SpecialistFact::EmploymentCorrected { .. }
+        | SpecialistFact::PeriodEnded(_)
+        | SpecialistFact::Retracted(_) => return None,
     };
     Some(PersonalFields {
         fact_index: at,
