@@ -1,6 +1,7 @@
 //! Compiles the public contract and the stored form, without a `protoc` on the machine.
 //!
-//! The descriptor set of the public contract goes to `OUT_DIR/descriptors.bin`, where server reflection takes it from.
+//! The descriptor set of the public contract goes to `OUT_DIR/descriptors.bin`, where server reflection takes it from. That of
+//! the stored form goes to `OUT_DIR/storage_descriptors.bin`, where a test takes it from.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // What can be redacted has a `Debug` of its own that shows nothing.
     let personal = ["PersonalFields", "PersonalPart", "SealedRecord"];
-    let stored = compile(STORED)?.file_descriptor_set();
+    let compiled = compile(STORED)?;
+    fs::write(out.join("storage_descriptors.bin"), compiled.encode_file_descriptor_set())?;
+    let stored = compiled.file_descriptor_set();
     fs::write(out.join("storage_values.rs"), values_of_enums(&stored, "ms.dmh.credential.storage.v1"))?;
     tonic_prost_build::configure()
         .skip_debug(personal.map(|message| format!("ms.dmh.credential.storage.v1.{message}")))
