@@ -5,5 +5,6 @@ mod expected_fields;
 pub mod fixture;
 mod hidden;
 mod listeners;
+mod reads;
 mod time;
 mod walk;
