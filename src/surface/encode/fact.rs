@@ -104,6 +104,11 @@ fn provider_row(kind: FactKind, row: &ProviderRow) -> v1::Fact {
 }
 
 fn specialist_fact(fact: &SpecialistFact, around: Around<'_>, written: &dyn Fn(FactId) -> String) -> v1::Fact {
+    let of_job = |kind| v1::Fact {
+        target_fact_id: around.job.map_or_else(String::new, |(started, _)| written(started)),
+        provider_id: around.job.map_or_else(String::new, |(_, provider)| provider.to_string()),
+        ..of_kind(kind)
+    };
     match fact {
         SpecialistFact::Registered { name, birth_date } => {
             let (name, birth_date) = (Some(person_name(name)), Some(date(*birth_date)));
@@ -129,9 +134,29 @@ fn specialist_fact(fact: &SpecialistFact, around: Around<'_>, written: &dyn Fn(F
             let effective_from = Some(date(*effective_from));
             v1::Fact { credential_number: number.to_string(), effective_from, ..self::act(*act) }
         }
-        SpecialistFact::EmploymentStarted { .. }
-        | SpecialistFact::EmploymentEnded { .. }
-        | SpecialistFact::EmploymentCorrected { .. } => employment_fact(fact, around, written),
+        SpecialistFact::EmploymentStarted { employment, provider, position, supervised, days: period } => {
+            let (first_day, last_day) = days(*period);
+            v1::Fact {
+                employment_id: employment.to_string(),
+                provider_id: provider.to_string(),
+                position: position.clone(),
+                supervised: Some(*supervised),
+                first_day,
+                last_day,
+                ..of_kind(FactKind::EmploymentStarted)
+            }
+        }
+        SpecialistFact::EmploymentEnded { employment, last_day, reason } => v1::Fact {
+            employment_id: employment.to_string(),
+            last_day: Some(date(*last_day)),
+            end_reason: reason.number(),
+            ..of_job(FactKind::EmploymentEnded)
+        },
+        SpecialistFact::EmploymentCorrected { employment, days: period } => {
+            let (first_day, last_day) = days(*period);
+            let employment_id = employment.to_string();
+            v1::Fact { employment_id, first_day, last_day, ..of_job(FactKind::EmploymentCorrected) }
+        }
         SpecialistFact::PeriodEnded(end) => period_end(end, written),
         SpecialistFact::Retracted(retraction) => self::retraction(retraction, written),
     }
@@ -177,40 +202,6 @@ fn act(act: Act) -> v1::Fact {
         Act::Relinquished => of_kind(FactKind::Relinquished),
         Act::Retired => of_kind(FactKind::Retired),
         Act::Reinstated => of_kind(FactKind::Reinstated),
-    }
-}
-
-fn employment_fact(fact: &SpecialistFact, around: Around<'_>, written: &dyn Fn(FactId) -> String) -> v1::Fact {
-    let of_job = |kind| v1::Fact {
-        target_fact_id: around.job.map_or_else(String::new, |(started, _)| written(started)),
-        provider_id: around.job.map_or_else(String::new, |(_, provider)| provider.to_string()),
-        ..of_kind(kind)
-    };
-    match fact {
-        SpecialistFact::EmploymentStarted { employment, provider, position, supervised, days: period } => {
-            let (first_day, last_day) = days(*period);
-            v1::Fact {
-                employment_id: employment.to_string(),
-                provider_id: provider.to_string(),
-                position: position.clone(),
-                supervised: Some(*supervised),
-                first_day,
-                last_day,
-                ..of_kind(FactKind::EmploymentStarted)
-            }
-        }
-        SpecialistFact::EmploymentEnded { employment, last_day, reason } => v1::Fact {
-            employment_id: employment.to_string(),
-            last_day: Some(date(*last_day)),
-            end_reason: reason.number(),
-            ..of_job(FactKind::EmploymentEnded)
-        },
-        SpecialistFact::EmploymentCorrected { employment, days: period } => {
-            let (first_day, last_day) = days(*period);
-            let employment_id = employment.to_string();
-            v1::Fact { employment_id, first_day, last_day, ..of_job(FactKind::EmploymentCorrected) }
-        }
-        _ => v1::Fact::default(),
     }
 }
 
