@@ -193,9 +193,8 @@ impl Store {
         let sealed = |record: &Record| Ok(record::encode(record, &self.salts.salt(record.revision)?));
         let batch = records.iter().map(sealed).collect::<io::Result<Vec<_>>>().map_err(AppendError::NotWritten)?;
         let after = Tip { revision: first.revision.previous(), ..self.tip };
-        let mut tips = tips(after, &batch[..batch.len() - 1])?;
-        self.tip = self.log.append(&after, &batch)?;
-        tips.push(self.tip);
+        let tips = self.log.append(&after, &batch)?;
+        self.tip = tips.last().copied().unwrap_or(self.tip);
         Ok(tips)
     }
 
@@ -261,15 +260,6 @@ fn upgrade(engine: &dyn LogEngine, directory: &DataDir, salts: &Salts) -> Result
     directory.write_current_format()?;
     tracing::info!(event = "log_upgraded", "the log was rewritten in format 2");
     Ok(())
-}
-
-/// The tip of each record behind a tip.
-fn tips(mut tip: Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError> {
-    let next = |record: &Vec<u8>| {
-        tip = tip.follow(&record::digest(record).map_err(AppendError::NotARecord)?);
-        Ok(tip)
-    };
-    batch.iter().map(next).collect()
 }
 
 fn take(engine: &dyn LogEngine, root: &Path, mode: OpenMode) -> Result<(DataDir, Option<Unfinished>), DataDirError> {

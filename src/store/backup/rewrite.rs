@@ -143,7 +143,8 @@ fn encode(after: &Tip, records: &[Vec<u8>]) -> Result<(Vec<u8>, Tip), BackupErro
         AppendError::NotARecord(what) => unwritten(what),
         _ => unwritten("it is larger than a frame of the log can be"),
     });
-    Ok(encoded?)
+    let (frame, tips) = encoded?;
+    Ok((frame, tips.last().copied().unwrap_or(*after)))
 }
 
 fn salt_of(revision: Revision) -> Result<Salt, BackupError> {

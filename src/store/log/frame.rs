@@ -20,9 +20,9 @@ const UNCOUNTED_BYTES: usize = 8;
 /// The bytes of a hash.
 const HASH_BYTES: usize = size_of::<Hash>();
 
-/// The frame of a batch that follows a tip, and the tip that it leads to.
-pub(in crate::store) fn encode(after: &Tip, batch: &[Vec<u8>]) -> Result<(Vec<u8>, Tip), AppendError> {
-    let mut tip = *after;
+/// The frame of a batch that follows a tip, and the tip of each of its records.
+pub(in crate::store) fn encode(after: &Tip, batch: &[Vec<u8>]) -> Result<(Vec<u8>, Vec<Tip>), AppendError> {
+    let (mut tip, mut tips) = (*after, Vec::with_capacity(batch.len()));
     let mut records = Vec::with_capacity(batch.iter().map(|record| 4 + HASH_BYTES + record.len()).sum());
     for record in batch {
         let digest = record::digest(record).map_err(AppendError::NotARecord)?;
@@ -30,6 +30,7 @@ pub(in crate::store) fn encode(after: &Tip, batch: &[Vec<u8>]) -> Result<(Vec<u8
         records.extend(digest);
         records.extend_from_slice(record);
         tip = tip.follow(&digest);
+        tips.push(tip);
     }
     let size = HEADER_BYTES + 2 * HASH_BYTES + records.len();
     let len = u32::try_from(size - UNCOUNTED_BYTES).map_err(|_| AppendError::TooLarge)?;
@@ -41,7 +42,7 @@ pub(in crate::store) fn encode(after: &Tip, batch: &[Vec<u8>]) -> Result<(Vec<u8
     rest.extend(tip.chain);
     rest.extend(records);
     let crc = checksum(&len.to_le_bytes(), &rest);
-    Ok(([&len.to_le_bytes()[..], &crc.to_le_bytes(), &rest].concat(), tip))
+    Ok(([&len.to_le_bytes()[..], &crc.to_le_bytes(), &rest].concat(), tips))
 }
 
 /// What a frame says of itself, not yet checked.

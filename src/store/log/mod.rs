@@ -75,8 +75,8 @@ pub trait Log: Send {
     /// The last record, and the chain up to it.
     fn tip(&self) -> Tip;
 
-    /// Makes a batch of encoded records durable as one, right after the tip `after`, and gives the new tip.
-    fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Tip, AppendError>;
+    /// Makes a batch of encoded records durable as one, right after the tip `after`, and gives the tip of each record.
+    fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError>;
 
     /// Whether there is room for more.
     fn has_room(&self) -> bool;

@@ -43,9 +43,9 @@ fn upgrade_segment(
             tip = Tip { revision: frame.header.next().previous(), chain: link.chain };
         } else {
             let records = frame.records.iter().map(|(revision, bytes)| convert(*revision, bytes));
-            let (frame, reached) = frame::encode(&tip, &records.collect::<Result<Vec<_>, _>>()?)?;
+            let (frame, tips) = frame::encode(&tip, &records.collect::<Result<Vec<_>, _>>()?)?;
             rewritten.extend(frame);
-            tip = reached;
+            tip = tips.last().copied().unwrap_or(tip);
         }
         rest = behind;
     }

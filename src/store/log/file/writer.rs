@@ -134,7 +134,7 @@ impl Log for FileLog {
         self.tip
     }
 
-    fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Tip, AppendError> {
+    fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError> {
         if self.outcome_unknown {
             return Err(AppendError::OutcomeUnknown(io::Error::other("an earlier sync failed")));
         }
@@ -145,9 +145,9 @@ impl Log for FileLog {
             return Err(AppendError::Diverged { at: after.revision });
         }
         if batch.is_empty() {
-            return Ok(self.tip);
+            return Ok(Vec::new());
         }
-        let (frame, tip) = frame::encode(after, batch)?;
+        let (frame, tips) = frame::encode(after, batch)?;
         let size = frame.len() as u64;
         let spare = self.require_room(size)?;
         if self.active.end() > 0 && self.active.end() + size > self.options.segment_bytes {
@@ -161,10 +161,10 @@ impl Log for FileLog {
         }
         self.sync()?;
         self.active.grow(after.revision.next(), size);
-        self.tip = tip;
-        self.shared.publish(tip.revision);
-        self.marker.write(tip.revision);
-        Ok(tip)
+        self.tip = tips.last().copied().unwrap_or(self.tip);
+        self.shared.publish(self.tip.revision);
+        self.marker.write(self.tip.revision);
+        Ok(tips)
     }
 
     fn close(&mut self) {

@@ -144,7 +144,7 @@ impl Log for MemoryLog {
         self.tip
     }
 
-    fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Tip, AppendError> {
+    fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError> {
         if self.is_in_doubt {
             return Err(AppendError::OutcomeUnknown(io::Error::other("an earlier append is in doubt")));
         }
@@ -160,9 +160,9 @@ impl Log for MemoryLog {
             return Err(AppendError::Diverged { at: after.revision });
         }
         if batch.is_empty() {
-            return Ok(head);
+            return Ok(Vec::new());
         }
-        let (frame, tip) = frame::encode(after, batch)?;
+        let (frame, tips) = frame::encode(after, batch)?;
         let mut state = self.engine.state();
         match state.fault {
             Some(Fault::Refused) => return Err(AppendError::NotWritten(io::Error::other("on demand"))),
@@ -176,9 +176,9 @@ impl Log for MemoryLog {
         }
         state.frames.push(frame);
         state.shown = state.frames.len();
-        state.published = Some(tip.revision);
-        self.tip = tip;
-        Ok(tip)
+        self.tip = tips.last().copied().unwrap_or(head);
+        state.published = Some(self.tip.revision);
+        Ok(tips)
     }
 
     fn has_room(&self) -> bool {

@@ -17,7 +17,7 @@ enum Told {
     OutcomeUnknown,
 }
 
-fn told(outcome: Result<Tip, AppendError>) -> Told {
+fn told(outcome: Result<Vec<Tip>, AppendError>) -> Told {
     match outcome {
         Ok(_) => Told::Nothing,
         Err(AppendError::DiskFull) => Told::DiskFull,

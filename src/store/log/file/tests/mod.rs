@@ -75,9 +75,9 @@ fn a_restart_keeps_everything() {
     let directory = tempfile::tempdir().unwrap();
     let mut log = open(directory.path()).unwrap();
     assert_eq!(log.tip(), Tip::ORIGIN);
-    let two = log.append(&Tip::ORIGIN, &batch(1, 2)).unwrap();
+    let two = log.append(&Tip::ORIGIN, &batch(1, 2)).unwrap()[1];
     assert_eq!(two.revision, Revision(2));
-    let three = log.append(&two, &batch(2, 1)).unwrap();
+    let three = log.append(&two, &batch(2, 1)).unwrap()[0];
     assert_eq!(three.revision, Revision(3));
     assert!(matches!(log.append(&two, &batch(2, 1)), Err(AppendError::HeadMoved { .. })));
     let other = Tip { chain: two.chain, ..three };
