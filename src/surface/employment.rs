@@ -129,7 +129,7 @@ impl EmploymentService for Contract {
         let jobs = search.await.map_err(|error| unreadable(&error))?;
         let numbers = jobs.iter().map(|(person, _)| person.the_credential().map(|held| held.number));
         self.note_all(&asker, "EmploymentService/ReconcileRoster", &snapshot, numbers).await?;
-        let mut roster = Roster::of(jobs);
+        let mut roster = Roster::of(jobs, self.lists.share())?;
         while let Some(message) = list.message().await? {
             let Some(Kind::Row(row)) = message.kind else {
                 return Err(status::invalid_field("row", "required"));

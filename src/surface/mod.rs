@@ -29,6 +29,7 @@ mod record;
 mod redaction;
 mod request_id;
 mod roster;
+mod roster_budget;
 mod services;
 pub mod status;
 mod stream;
@@ -46,6 +47,7 @@ pub(crate) use self::entry::Answering;
 pub use self::entry::Surface;
 use self::limits::Turns;
 pub(crate) use self::limits::{CallsUnderWay, LARGEST_PLAIN, Limited, LimitsLayer, is_reflection};
+use self::roster_budget::RosterBudget;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::proto::v1;
@@ -60,6 +62,8 @@ pub(crate) struct Contract {
     registry: Registry,
     audit: Audit,
     turns: Turns,
+    /// What is left for the staff lists of all clients.
+    lists: RosterBudget,
     /// Turns true when the server drains: no more rows of an import are taken then.
     draining: watch::Receiver<bool>,
 }

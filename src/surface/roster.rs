@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use prost::Message as _;
 use tonic::Status;
 
 use super::decode::{RosterJob, RosterSubject};
 use super::encode::EpochTags;
+use super::roster_budget::RosterShare;
 use super::{encode, status};
 use crate::domain::id::Revision;
 use crate::domain::name::PersonName;
@@ -25,22 +27,46 @@ enum Difference {
 /// How many rows a list may have.
 const LONGEST_LIST: usize = 100_000;
 
+/// How large a list may be, as it is sent.
+const LARGEST_LIST_BYTES: usize = 16 * 1024 * 1024;
+
+/// The memory that a job takes with its person, about.
+const JOB_BYTES: usize = 1024;
+
+/// The memory that a row takes beside its texts.
+const ROW_BYTES: usize = size_of::<(v1::RosterRow, RosterJob)>();
+
 /// The registry's jobs, and the list's rows as they come. Each job and each row is matched at most once.
 pub(super) struct Roster {
     jobs: Vec<(Specialist, Job)>,
     rows: Vec<(v1::RosterRow, RosterJob)>,
+    /// How large the rows are, as they were sent.
+    sent_bytes: usize,
+    share: RosterShare,
 }
 
 impl Roster {
-    /// The registry's side.
-    pub(super) fn of(jobs: Vec<(Specialist, Job)>) -> Roster {
-        Roster { jobs, rows: Vec::new() }
+    /// The registry's side, and the share of the memory that the list may take.
+    pub(super) fn of(jobs: Vec<(Specialist, Job)>, mut share: RosterShare) -> Result<Roster, Status> {
+        if !share.take(jobs.len() * JOB_BYTES) {
+            return Err(too_many_lists());
+        }
+        Ok(Roster { jobs, rows: Vec::new(), sent_bytes: 0, share })
     }
 
     /// Takes a row of the list.
     pub(super) fn take(&mut self, row: v1::RosterRow, job: &RosterJob) -> Result<(), Status> {
         if self.rows.len() >= LONGEST_LIST {
-            return Err(status::too_large(format!("a list has at most {LONGEST_LIST} rows")));
+            return Err(status::too_large(format!("a list has at most {LONGEST_LIST} rows: compare it in parts")));
+        }
+        let bytes = row.encoded_len();
+        self.sent_bytes += bytes;
+        if self.sent_bytes > LARGEST_LIST_BYTES {
+            let most = LARGEST_LIST_BYTES / (1024 * 1024);
+            return Err(status::too_large(format!("a list has at most {most} MiB: compare it in parts")));
+        }
+        if !self.share.take(ROW_BYTES + bytes) {
+            return Err(too_many_lists());
         }
         self.rows.push((row, job.clone()));
         Ok(())
@@ -133,10 +159,58 @@ impl Roster {
     }
 }
 
+fn too_many_lists() -> Status {
+    status::too_many("too many staff lists are compared at a time: try again later")
+}
+
 impl RosterJob {
     /// Whether the row's family name, if it has one, is or was the person's.
     fn names(&self, person: &Specialist) -> bool {
         let named = |family: &String| person.names.iter().any(|name| name.folded().family == *family);
         self.family_name.as_ref().is_none_or(named)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surface::roster_budget::RosterBudget;
+    use tonic_types::StatusExt as _;
+
+    fn row(position: &str) -> (v1::RosterRow, RosterJob) {
+        let row = v1::RosterRow { position: position.to_owned(), ..v1::RosterRow::default() };
+        (row, RosterJob { subject: RosterSubject::Credential(None), family_name: None, first_day: None })
+    }
+
+    /// Takes rows until one is refused: how many were taken, and why no more were.
+    fn fill(roster: &mut Roster, position: &str) -> (usize, String) {
+        let (row, job) = row(position);
+        loop {
+            if let Err(refused) = roster.take(row.clone(), &job) {
+                let reason = refused.get_error_details().error_info().unwrap().reason.clone();
+                return (roster.rows.len(), reason);
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_has_so_many_rows_and_bytes_and_all_lists_so_much_memory() {
+        let budget = RosterBudget::default();
+        let list = || Roster::of(Vec::new(), budget.share()).unwrap();
+        let too_large = "TOO_LARGE".to_owned();
+        assert_eq!(fill(&mut list(), ""), (LONGEST_LIST, too_large.clone()));
+        let text = "x".repeat(253);
+        assert_eq!(fill(&mut list(), &text), (LARGEST_LIST_BYTES / 256, too_large.clone()));
+        let mut lists: Vec<Roster> = Vec::new();
+        let reason = loop {
+            lists.push(list());
+            let (_, reason) = fill(lists.last_mut().unwrap(), &"x".repeat(160));
+            if reason != too_large {
+                break reason;
+            }
+        };
+        assert_eq!((lists.len(), reason.as_str()), (4, "TOO_MANY"));
+        drop(lists);
+        assert_eq!(fill(&mut list(), "").0, LONGEST_LIST, "there is room again");
     }
 }

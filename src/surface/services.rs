@@ -5,13 +5,12 @@ use std::task::{Context, Poll};
 
 use futures_util::future::{BoxFuture, Either};
 use http::{Request, Response};
-use tokio::sync::watch;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tower::Service;
 
-use super::limits::{BodyLimit, LARGEST_MESSAGE, Turns};
+use super::limits::{BodyLimit, LARGEST_MESSAGE, LimitsLayer, Turns};
 use super::preencoded::service::VerificationServiceServer;
 use super::{Contract, v1};
 use crate::registry::Registry;
@@ -36,10 +35,15 @@ macro_rules! routes {
 }
 
 impl Services {
-    /// Of a registry. Imports end when `draining` turns true.
-    pub(super) fn new(registry: &Registry, audit: &Audit, draining: watch::Receiver<bool>) -> Services {
-        let contract =
-            Contract { registry: registry.clone(), audit: audit.for_worker(), turns: Turns::new(), draining };
+    /// Of a registry, under these limits.
+    pub(super) fn new(registry: &Registry, audit: &Audit, limits: &LimitsLayer) -> Services {
+        let contract = Contract {
+            registry: registry.clone(),
+            audit: audit.for_worker(),
+            turns: Turns::new(),
+            lists: limits.lists.clone(),
+            draining: limits.draining.clone(),
+        };
         let others = v1::servers!(routes!(contract));
         let verification = VerificationServiceServer::new(contract).max_decoding_message_size(LARGEST_MESSAGE);
         Services { verification, others }

@@ -8,6 +8,9 @@ use crate::proto::v1;
 use crate::proto::v1::roster_row::Subject;
 use crate::registry::snapshot::KnownAt;
 
+/// The longest id on a list, in characters. Every real one is shorter.
+const LONGEST_ID: usize = 64;
+
 /// How a staff list is to be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RosterAsked {
@@ -84,6 +87,8 @@ fn subject(fields: &mut Fields, row: &v1::RosterRow) -> Option<RosterSubject> {
     if id.is_empty() {
         fields.refuse(field, "required");
     }
+    // An id of another form matches no job, and is kept until the list is compared.
+    fields.optional_text(field, id, LONGEST_ID);
     Some(match subject {
         Subject::EmploymentId(id) => RosterSubject::Employment(id.parse().ok()),
         Subject::CredentialNumber(number) => RosterSubject::Credential(number.parse().ok()),

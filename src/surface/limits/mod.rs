@@ -34,6 +34,7 @@ use self::response_guard::{Kept, ResponseGuard};
 pub(crate) use self::under_way::CallsUnderWay;
 use self::under_way::UnderWay;
 use super::redaction::{Asker, not_admitted};
+use super::roster_budget::RosterBudget;
 use super::status;
 use crate::auth::Identities;
 use crate::auth::peer::Peer;
@@ -64,12 +65,14 @@ pub(crate) struct LimitsLayer {
     pub(crate) draining: watch::Receiver<bool>,
     /// How many calls are under way.
     pub(crate) calls: CallsUnderWay,
+    /// What is left for staff lists.
+    pub(crate) lists: RosterBudget,
 }
 
 impl LimitsLayer {
     /// No call is under way yet.
     pub(crate) fn new(shares: Quotas, identities: Identities, draining: watch::Receiver<bool>) -> LimitsLayer {
-        LimitsLayer { shares, identities, draining, calls: CallsUnderWay::default() }
+        LimitsLayer { shares, identities, draining, calls: CallsUnderWay::default(), lists: RosterBudget::default() }
     }
 }
 

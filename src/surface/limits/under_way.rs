@@ -1,4 +1,4 @@
-//! InlineExecutor under way: while the server drains, a connection is not closed before its peer has the answers that it waits for;
+//! Calls under way: while the server drains, a connection is not closed before its peer has the answers that it waits for;
 //! calls that are cancelled before they are answered are counted; and so are all that are cut off in the end.
 
 use std::sync::Arc;

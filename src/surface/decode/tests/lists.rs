@@ -72,6 +72,15 @@ fn a_row_of_a_staff_list_may_name_nobody_on_file() {
     use v1::roster_row::Subject;
     let mut row = v1::RosterRow { subject: Some(Subject::SpecialistId("nobody".into())), ..Default::default() };
     assert_eq!(roster_row(&row).unwrap().subject, RosterSubject::Specialist(None));
+    for (subject, field) in [
+        (Subject::SpecialistId as fn(String) -> Subject, "row.specialist_id"),
+        (Subject::EmploymentId, "row.employment_id"),
+        (Subject::CredentialNumber, "row.credential_number"),
+    ] {
+        let row = |characters| v1::RosterRow { subject: Some(subject("x".repeat(characters))), ..row.clone() };
+        assert_eq!(faults(roster_row(&row(65))), [field]);
+        roster_row(&row(64)).unwrap();
+    }
     row.subject = Some(Subject::CredentialNumber(String::new()));
     row.first_day = Some(Date::default());
     assert_eq!(faults(roster_row(&row)), ["row.credential_number", "row.first_day"]);

@@ -1,0 +1,63 @@
+//! The memory that the staff lists of all clients may take at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How much all lists together may take, in bytes: three of the largest.
+const ALL_LISTS_BYTES: usize = 128 * 1024 * 1024;
+
+/// What is left for lists. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct RosterBudget(Arc<AtomicUsize>);
+
+impl Default for RosterBudget {
+    fn default() -> RosterBudget {
+        RosterBudget(Arc::new(AtomicUsize::new(ALL_LISTS_BYTES)))
+    }
+}
+
+impl RosterBudget {
+    /// The share of one list, which has taken nothing yet.
+    pub(super) fn share(&self) -> RosterShare {
+        RosterShare { budget: self.clone(), taken: 0 }
+    }
+}
+
+/// What one list has taken, in bytes. It is given back when this is dropped.
+pub(super) struct RosterShare {
+    budget: RosterBudget,
+    taken: usize,
+}
+
+impl RosterShare {
+    /// Takes so much more. Nothing is taken if too little is left.
+    pub(super) fn take(&mut self, bytes: usize) -> bool {
+        let left = |left: usize| left.checked_sub(bytes);
+        let is_taken = self.budget.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok();
+        self.taken += if is_taken { bytes } else { 0 };
+        is_taken
+    }
+}
+
+impl Drop for RosterShare {
+    fn drop(&mut self) {
+        self.budget.0.fetch_add(self.taken, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_list_took_is_there_for_others_when_the_list_is_gone() {
+        let budget = RosterBudget::default();
+        let (mut one, mut other) = (budget.share(), budget.share());
+        assert!(one.take(ALL_LISTS_BYTES - 10) && other.take(10));
+        assert!(!other.take(1) && !one.take(1));
+        drop(one);
+        assert!(other.take(ALL_LISTS_BYTES - 10) && !budget.share().take(1));
+        drop(other);
+        assert!(budget.share().take(ALL_LISTS_BYTES));
+    }
+}
