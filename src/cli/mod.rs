@@ -96,6 +96,8 @@ impl Outcome {
 
 /// Runs the program with these arguments, and says how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Whatever is written is for its owner alone, whichever library makes the file.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let parsed = match Arguments::try_parse_from(arguments) {
         Ok(parsed) => parsed,
         Err(error) => {

@@ -42,6 +42,7 @@ mod names;
 mod numbers;
 mod opening;
 mod pages;
+mod permissions;
 mod provision;
 mod reask;
 mod refused_commands;

@@ -1,8 +1,8 @@
 //! Files that are made once and never overwritten, and the one that grows.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use super::SetupError;
@@ -42,6 +42,8 @@ pub(super) fn write_new(path: &Path, content: &str, readers: Readers) -> Result<
 fn write(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(readers.mode()).open(path)?;
     file.write_all(content.as_bytes())?;
+    // The umask of the process leaves nothing to others.
+    file.set_permissions(Permissions::from_mode(readers.mode()))?;
     file.sync_all()
 }
 
