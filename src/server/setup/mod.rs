@@ -115,6 +115,11 @@ pub enum SetupError {
     /// The configuration cannot be used.
     #[error("{0}")]
     BadConfig(String),
+    /// The client's files would be those of something else.
+    #[error(
+        "`{0}` cannot be the name of a client here: `{CA}` and `{SERVER}` are files of the authority and the server, and a name begins with a letter or a digit"
+    )]
+    ReservedName(String),
     /// What is to be renewed is of no client.
     #[error("{path} has no client `{client}`: add it with --role")]
     NotOnList {
@@ -197,6 +202,7 @@ fn find_or_create(data_dir: &Path) -> Result<Uuid, SetupError> {
 /// Lets another client in.
 pub fn add_client(directory: &Path, client: &NewClient) -> Result<Credentials, SetupError> {
     let directory = absolute(directory)?;
+    refuse_reserved(&client.name)?;
     // A configuration that cannot be used is refused before anything is made.
     invitation::endpoint(&directory)?;
     if client.shows_token {
@@ -217,12 +223,20 @@ pub fn renew_server(directory: &Path, days: u32) -> Result<Credentials, SetupErr
 /// Gives a client another certificate, with another key. Its row stays.
 pub fn renew_client(directory: &Path, name: &str, days: u32) -> Result<Credentials, SetupError> {
     let directory = absolute(directory)?;
+    refuse_reserved(name)?;
     // What is not there is not renewed.
     invitation(&directory, name)?;
     files::read(&directory.join(format!("{name}.crt")))?;
     let uri = uri_of(name);
     let pair = authority(&directory)?.sign(&Subject::Client { name, uri: &uri }, clock::now(), days)?;
     replace_pair(&directory, name, &pair)
+}
+
+/// Refuses a client whose files would be others than its own. What else a name may hold, the list says.
+fn refuse_reserved(client: &str) -> Result<(), SetupError> {
+    let is_reserved = [CA, SERVER].iter().any(|reserved| client.eq_ignore_ascii_case(reserved));
+    let begins_well = client.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if is_reserved || !begins_well { Err(SetupError::ReservedName(client.to_owned())) } else { Ok(()) }
 }
 
 /// The authority of a directory.

@@ -120,3 +120,34 @@ fn what_is_renewed_is_new_and_for_the_same_names() {
     config(directory).unwrap();
     assert!(renew_client(directory, "nobody", 20).is_err());
 }
+
+#[test]
+fn the_files_of_the_authority_and_the_server_are_no_clients() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path();
+    set_up(directory, &setup()).unwrap();
+    // An operator may have written such a row.
+    let mut list = files::read(&directory.join(CLIENTS)).unwrap();
+    for name in ["ca", "server"] {
+        list.push_str(&format!("\n[[client]]\nname = \"{name}\"\nsan_uri = \"urn:x:{name}\"\nrole = \"auditor\"\n"));
+    }
+    files::replace(&directory.join(CLIENTS), &list, Readers::Anyone).unwrap();
+    let contents = || {
+        let names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = names.map(|path| (path.clone(), std::fs::read(path).ok())).collect();
+        files.sort();
+        files
+    };
+    let before = contents();
+    for name in ["ca", "CA", "server", "..", ".hidden", ""] {
+        let refusals = [
+            renew_client(directory, name, 20),
+            add_client(directory, &client(name, "auditor", false)),
+            add_client(directory, &client(name, "auditor", true)),
+        ];
+        for refusal in refusals {
+            assert!(matches!(refusal, Err(SetupError::ReservedName(refused)) if refused == name));
+        }
+    }
+    assert!(contents() == before, "nothing was made or changed");
+}
