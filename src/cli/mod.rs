@@ -33,6 +33,7 @@ use clap::{Parser, Subcommand};
 
 use self::failure::Failure;
 pub use self::roster::StaffList;
+use crate::domain::text::is_hidden;
 use crate::proto::v1::Verdict;
 
 /// The registry of record for Mississippi's Certified Peer Support Specialists.
@@ -143,6 +144,27 @@ fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
 
 /// Prints a text. A reader that has seen enough and hung up is no failure.
 fn print(text: &str) -> Result<(), Failure> {
+    print_raw(&shown(text))
+}
+
+/// A text as a terminal may have it: what is not shown is written out, so that nothing on record commands the terminal.
+fn shown(text: &str) -> String {
+    written_out(text, |character| character.escape_unicode().to_string())
+}
+
+fn written_out(text: &str, escape: impl Fn(char) -> String) -> String {
+    let mut written = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => written.push(character),
+            hidden if is_hidden(hidden) => written.push_str(&escape(hidden)),
+            shown => written.push(shown),
+        }
+    }
+    written
+}
+
+fn print_raw(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::of("cannot print", &error)),
@@ -152,18 +174,19 @@ fn print(text: &str) -> Result<(), Failure> {
 
 /// Prints a text on standard error. A failure to do so is not reported: the exit code still is.
 fn print_aside(text: &str) {
-    drop(std::io::stderr().write_all(text.as_bytes()));
+    drop(std::io::stderr().write_all(shown(text).as_bytes()));
 }
 
 /// One JSON object, as a text.
 fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::of("cannot write JSON", &error))?;
-    Ok(format!("{text}\n"))
+    // All of them are in strings, where four digits name each.
+    Ok(format!("{}\n", written_out(&text, |character| format!("\\u{:04x}", u32::from(character)))))
 }
 
 /// Prints one JSON object.
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    print(&json(value)?)
+    print_raw(&json(value)?)
 }
 
 #[cfg(test)]
@@ -171,6 +194,15 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn what_is_printed_does_not_command_the_terminal() {
+        let text = "Ann\u{1b}[2J\u{202e}\u{9b}\u{200d}\tŻ\n";
+        assert_eq!(shown(text), "Ann\\u{1b}[2J\\u{202e}\\u{9b}\u{200d}\tŻ\n");
+        let json = json(&[text]).unwrap();
+        assert!(!json.chars().any(|character| character != '\n' && is_hidden(character)), "{json}");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&json).unwrap(), [text]);
+    }
 
     #[test]
     fn the_definition_holds_together_and_every_command_shows_an_example() {

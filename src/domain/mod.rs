@@ -27,5 +27,6 @@ pub mod rule_sets;
 pub mod sets;
 pub mod specialist;
 pub mod standing;
+pub mod text;
 pub mod timeline;
 pub mod verdict;

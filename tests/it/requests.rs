@@ -100,7 +100,7 @@ async fn a_start_reported_again_under_another_id_names_the_job_that_is_there() {
     let specialist_id = registry.specialist("Odalys", "Example").await;
     let start = start_job(&specialist_id, &employer.provider_id, "2026-02-20");
     let job = registry.report(start.clone()).await.employment.unwrap().employment_id;
-    for position in ["Peer support specialist", "  peer  support\tSPECIALIST "] {
+    for position in ["Peer support specialist", "  peer  support\u{a0}SPECIALIST "] {
         let again = v1::ReportEmploymentStartRequest {
             request_id: new_request_id(),
             position: position.to_owned(),

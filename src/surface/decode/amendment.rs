@@ -12,7 +12,7 @@ pub(super) fn end_period(
 ) -> Option<Command> {
     let fact = fields.fact("fact_id", &request.fact_id, epochs);
     let last_day = fields.day("last_day", request.last_day);
-    let reason = fields.text("reason", &request.reason, LONGEST_REMARK);
+    let reason = fields.recorded_text("reason", &request.reason, LONGEST_REMARK);
     Some(Command::EndPeriod { fact: fact?, last_day: last_day?, reason: reason? })
 }
 
@@ -22,7 +22,7 @@ pub(super) fn retract_fact(
     epochs: EpochTags<'_>,
 ) -> Option<Command> {
     let fact = fields.fact("fact_id", &request.fact_id, epochs);
-    let reason = fields.text("reason", &request.reason, LONGEST_REMARK);
+    let reason = fields.recorded_text("reason", &request.reason, LONGEST_REMARK);
     Some(Command::RetractFact { fact: fact?, reason: reason? })
 }
 

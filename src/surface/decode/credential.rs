@@ -37,7 +37,7 @@ pub(super) fn suspend_credential(request: &v1::SuspendCredentialRequest, fields:
 
 pub(super) fn limit_credential(request: &v1::LimitCredentialRequest, fields: &mut Fields) -> Option<Command> {
     let credential = fields.id("credential_number", &request.credential_number);
-    let text = fields.text("text", &request.text, LONGEST_REMARK);
+    let text = fields.recorded_text("text", &request.text, LONGEST_REMARK);
     let days = fields.days(request.first_day, request.last_day);
     open(credential, text.map(CredentialPeriodKind::Limited), days)
 }

@@ -18,7 +18,7 @@ pub(super) fn report_employment_start(
         Some(own) if request.provider_id.is_empty() => Some(own.clone()),
         _ => fields.id("provider_id", &request.provider_id),
     };
-    let position = fields.optional_text("position", &request.position, LONGEST_NAME);
+    let position = fields.optional_recorded_text("position", &request.position, LONGEST_NAME);
     let days = fields.days(request.first_day, request.last_day);
     let supervised = request.supervised;
     Some(Command::StartEmployment { who: who?, provider: provider?, position, supervised, days: days? })

@@ -9,6 +9,7 @@ use crate::domain::day::{Day, Period};
 use crate::domain::decide::{Rejection, Violation};
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
 use crate::domain::name::{PersonName, fold_family};
+use crate::domain::text::is_hidden;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1;
 use crate::surface::encode::WireEnum;
@@ -131,6 +132,27 @@ impl Fields {
         text.to_owned()
     }
 
+    /// A text that goes on record and must not be blank.
+    pub(super) fn recorded_text(&mut self, field: &str, text: &str, longest: usize) -> Option<String> {
+        self.refuse_hidden(field, text);
+        self.text(field, text, longest)
+    }
+
+    /// A text that goes on record and may be empty.
+    pub(super) fn optional_recorded_text(&mut self, field: &str, text: &str, longest: usize) -> String {
+        self.refuse_hidden(field, text);
+        self.optional_text(field, text, longest)
+    }
+
+    /// Refuses a text that does not look like what it is. Only what is to be recorded is refused: what is on record can
+    /// be asked for as it is.
+    fn refuse_hidden(&mut self, field: &str, text: &str) {
+        if let Some(hidden) = text.chars().find(|character| is_hidden(*character)) {
+            let code = u32::from(hidden);
+            self.refuse(field, format!("has a character that is not shown (U+{code:04X}): write it without that"));
+        }
+    }
+
     /// A UUID.
     pub(super) fn uuid(&mut self, field: &str, text: &str) -> Option<Uuid> {
         if text.is_empty() {
@@ -244,6 +266,17 @@ impl Fields {
         amount
     }
 
+    /// A person's whole name, to be recorded.
+    pub(super) fn recorded_name(&mut self, field: &str, name: Option<&v1::PersonName>) -> Option<PersonName> {
+        let read = self.name(field, name);
+        self.within(field, |fields| {
+            for (field, text) in name.into_iter().flat_map(parts_of) {
+                fields.refuse_hidden(field, text);
+            }
+        });
+        read
+    }
+
     /// A person's whole name. The given name may be empty.
     pub(super) fn name(&mut self, field: &str, name: Option<&v1::PersonName>) -> Option<PersonName> {
         self.message(field, name, |fields, name| {
@@ -268,4 +301,8 @@ impl Fields {
     pub(super) fn optional_folded_family_name(&mut self, field: &str, name: &str) -> Option<String> {
         (!name.is_empty()).then(|| self.folded_family_name(field, name))
     }
+}
+
+fn parts_of(name: &v1::PersonName) -> [(&'static str, &str); 3] {
+    [("given_name", &name.given_name), ("family_name", &name.family_name), ("suffix", &name.suffix)]
 }

@@ -20,7 +20,7 @@ pub fn evaluate_application(request: &v1::EvaluateApplicationRequest) -> Result<
 pub(super) fn issue_credential(request: &v1::IssueCredentialRequest, fields: &mut Fields) -> Option<Command> {
     let application = request.application.as_ref();
     let asked = issuance(fields, &request.specialist_id, application, request.effective_from, &request.designations);
-    let decision_note = fields.optional_text("decision_note", &request.decision_note, LONGEST_REMARK);
+    let decision_note = fields.optional_recorded_text("decision_note", &request.decision_note, LONGEST_REMARK);
     Some(Command::IssueCredential(IssueCredential { decision_note, ..asked? }))
 }
 

@@ -33,7 +33,7 @@ impl Asked {
     ) -> Result<Asked, Rejection> {
         let mut fields = Fields::default();
         let request_id = fields.uuid("request_id", request_id);
-        let note = fields.optional_text("note", note, LONGEST_REMARK);
+        let note = fields.optional_recorded_text("note", note, LONGEST_REMARK);
         let command = command(&mut fields);
         let asked = request_id.zip(command);
         fields.finish(asked.map(|(request_id, command)| Asked { request_id, validate_only, note, command }))

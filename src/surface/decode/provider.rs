@@ -35,9 +35,9 @@ fn row(
     county: &str,
     identifiers: &[v1::Identifier],
 ) -> Option<ProviderRow> {
-    let legal_name = fields.text("legal_name", legal_name, LONGEST_NAME);
+    let legal_name = fields.recorded_text("legal_name", legal_name, LONGEST_NAME);
     let facility_type = fields.word("facility_type", facility_type);
-    let county = fields.optional_text("county", county, LONGEST_COUNTY);
+    let county = fields.optional_recorded_text("county", county, LONGEST_COUNTY);
     if identifiers.len() > MOST_IDENTIFIERS {
         fields.refuse("identifiers", format!("more than {MOST_IDENTIFIERS}"));
         return None;

@@ -5,7 +5,7 @@ use crate::domain::command::Command;
 use crate::proto::v1;
 
 pub(super) fn register_specialist(request: &v1::RegisterSpecialistRequest, fields: &mut Fields) -> Option<Command> {
-    let name = fields.name("name", request.name.as_ref());
+    let name = fields.recorded_name("name", request.name.as_ref());
     let birth_date = fields.day("birth_date", request.birth_date);
     Some(Command::RegisterSpecialist { name: name?, birth_date: birth_date? })
 }
@@ -15,7 +15,7 @@ pub(super) fn change_specialist_name(
     fields: &mut Fields,
 ) -> Option<Command> {
     let specialist = fields.id("specialist_id", &request.specialist_id);
-    let name = fields.name("name", request.name.as_ref());
+    let name = fields.recorded_name("name", request.name.as_ref());
     Some(Command::ChangeSpecialistName { specialist: specialist?, name: name? })
 }
 

@@ -90,7 +90,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "cli",
-        enters: &["server", "proto", "domain::standing", "surface::encode::WireEnum"],
+        enters: &["server", "proto", "domain::standing", "domain::text", "surface::encode::WireEnum"],
         uses: AllBut(&["sled"]),
         why: "cli is a client of our own contract like any other, but for the command that serves, and what a reason weighs",
     },

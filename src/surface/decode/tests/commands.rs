@@ -240,3 +240,91 @@ fn loss_of_employment_is_a_basis_in_an_import_only() {
     request.basis = v1::RevocationBasis::Disciplinary as i32;
     assert!(revoke_credential(&request).is_ok());
 }
+
+/// The fields at fault in all that is recorded with this text.
+fn refused_in(text: &str) -> Vec<String> {
+    let named =
+        |text: &str| Some(v1::PersonName { given_name: text.into(), family_name: text.into(), suffix: text.into() });
+    let text = || text.to_owned();
+    let (request_id, note) = (REQUEST_ID.to_owned(), text());
+    let specialist = v1::RegisterSpecialistRequest {
+        request_id: request_id.clone(),
+        note,
+        name: named(&text()),
+        birth_date: date("1980-01-02"),
+        ..Default::default()
+    };
+    let provider = v1::RegisterProviderRequest {
+        request_id: request_id.clone(),
+        legal_name: text(),
+        county: text(),
+        facility_type: 1,
+        ..Default::default()
+    };
+    let start = v1::ReportEmploymentStartRequest {
+        request_id: request_id.clone(),
+        person: Some(report_employment_start_request::Person::SpecialistId(person())),
+        provider_id: ProviderId::from_number(1).to_string(),
+        position: text(),
+        first_day: first_of_march(),
+        ..Default::default()
+    };
+    let limit = v1::LimitCredentialRequest {
+        request_id: request_id.clone(),
+        credential_number: number(),
+        text: text(),
+        first_day: first_of_march(),
+        ..Default::default()
+    };
+    let issuance = v1::IssueCredentialRequest { decision_note: text(), ..an_issuance() };
+    let change = v1::ChangeSpecialistNameRequest {
+        request_id: request_id.clone(),
+        specialist_id: person(),
+        name: named(&text()),
+        ..Default::default()
+    };
+    let update = v1::UpdateProviderRequest {
+        request_id: request_id.clone(),
+        provider_id: ProviderId::from_number(1).to_string(),
+        legal_name: text(),
+        county: text(),
+        facility_type: 1,
+        ..Default::default()
+    };
+    [
+        faults(register_specialist(&specialist)),
+        faults(register_provider(&provider)),
+        faults(report_employment_start(&start, None)),
+        faults(limit_credential(&limit)),
+        faults(issue_credential(&issuance)),
+        faults(change_specialist_name(&change)),
+        faults(update_provider(&update)),
+        faults(end_period(
+            &v1::EndPeriodRequest { request_id: request_id.clone(), reason: text(), ..Default::default() },
+            &tags,
+        )),
+        faults(retract_fact(&v1::RetractFactRequest { request_id, reason: text(), ..Default::default() }, &tags)),
+    ]
+    .concat()
+}
+
+#[test]
+fn what_is_not_shown_is_not_recorded() {
+    let shown = refused_in("a b\u{200C}c\u{200D}d Żółć");
+    assert_eq!(shown, ["fact_id", "last_day", "fact_id"], "nothing but what is not there");
+    for hidden in [
+        "\n", "\t", "\u{0}", "\u{7f}", "\u{85}", "\u{200B}", "\u{202E}", "\u{2066}", "\u{2069}", "\u{2060}", "\u{FEFF}",
+    ] {
+        let mut refused = refused_in(&format!("a{hidden}b"));
+        refused.retain(|field| !["fact_id", "last_day"].contains(&field.as_str()));
+        let name = ["name.given_name", "name.family_name", "name.suffix"];
+        let row = ["legal_name", "county"];
+        let expected =
+            [&["note"], &name[..], &row, &["position", "text", "decision_note"], &name, &row, &["reason", "reason"]]
+                .concat();
+        refused.sort();
+        let mut expected = expected.clone();
+        expected.sort_unstable();
+        assert_eq!(refused, expected, "{hidden:?}");
+    }
+}

@@ -41,6 +41,11 @@ fn a_holder_is_asked_for_by_one_name_and_the_birth_date() {
     let ask = verification_item(Place::Alone, Some(&item)).unwrap();
     let AskSubject::Holder(holder) = ask.subject else { panic!("not a holder") };
     assert_eq!((holder.name.family.as_str(), holder.birth_date), ("munoz", day("1990-02-03")));
+    // Of what is not shown nothing is refused in a question: it may be on record.
+    let Some(v1::verification_item::Subject::Holder(asked)) = &mut item.subject else { panic!("not a holder") };
+    asked.name.as_mut().unwrap().family_name = "Mu\u{200B}ñoz\n".into();
+    let AskSubject::Holder(holder) = verification_item(Place::Alone, Some(&item)).unwrap().subject else { panic!() };
+    assert_eq!(holder.name.family, "munoz");
     item.family_name = "?".into();
     assert_eq!(faults(verification_item(Place::Alone, Some(&item))), ["item.family_name", "item.family_name"]);
     item.family_name = "Muñoz".into();
