@@ -6,7 +6,7 @@ use prost::Message as _;
 use super::harness::requests::{bill, end_job, end_period, known_at, periods, reinstate, retract, verify_with};
 use super::harness::scenes::{EFFECTIVE_FROM, Qualified, TERM_LAST_DAY};
 use super::harness::words::{day, eligible, lines, period_lines, revocation, standing_lines, verdict_line};
-use super::harness::{Client, TODAY, TestServer};
+use super::harness::{Client, Promised as _, TODAY, TestServer};
 
 const CONFIRMED: &str = "CONFIRMED";
 const REVOKED: &str = "NOT_CONFIRMED REVOKED_LOSS_OF_EMPLOYMENT, NO_QUALIFYING_EMPLOYMENT";
@@ -55,8 +55,8 @@ async fn loss_of_employment_revokes_from_the_day_after_the_last_day_worked() {
 
     let again = registry.verify(&person.number, TODAY, answer.known_at_revision).await;
     assert_eq!(
-        again.encode_to_vec(),
-        before.encode_to_vec(),
+        again.promised_bytes(),
+        before.promised_bytes(),
         "what was once answered is answered again, byte for byte"
     );
     server.stop().await;
@@ -186,7 +186,7 @@ async fn a_wrong_report_withdrawn_leaves_three_states_that_can_all_be_asked_for(
     for state in [at_first, revoked, at_last] {
         let revision = state.answer.as_ref().unwrap().known_at_revision;
         let again = registry.verify(&person.number, TODAY, revision).await;
-        assert_eq!(again.encode_to_vec(), state.encode_to_vec(), "as known at {revision}");
+        assert_eq!(again.promised_bytes(), state.promised_bytes(), "as known at {revision}");
     }
     server.stop().await;
 }

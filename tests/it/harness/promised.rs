@@ -24,6 +24,12 @@ impl Promised for v1::VerifyCredentialResponse {
     }
 }
 
+impl Promised for v1::Verification {
+    fn answer(&mut self) -> Option<&mut v1::Answer> {
+        self.answer.as_mut()
+    }
+}
+
 impl Promised for v1::CheckBillingEligibilityResponse {
     fn answer(&mut self) -> Option<&mut v1::Answer> {
         self.eligibility.as_mut()?.answer.as_mut()

@@ -53,23 +53,27 @@ impl SegmentDraft {
     }
 }
 
-/// The segments of a log that does not exist yet.
+/// The segments of a log that does not exist yet. They have their names once all of them are durable.
 pub(super) struct FileDraft {
     disk: Arc<dyn Disk>,
     directory: PathBuf,
+    /// Where the segments go, in order.
+    paths: Vec<PathBuf>,
     segment: Option<SegmentDraft>,
 }
 
 impl FileDraft {
     pub fn new(disk: Arc<dyn Disk>, directory: &Path) -> FileDraft {
-        FileDraft { disk, directory: directory.to_owned(), segment: None }
+        FileDraft { disk, directory: directory.to_owned(), paths: Vec::new(), segment: None }
     }
 }
 
 impl LogDraft for FileDraft {
     fn begin_part(&mut self, first: Revision) -> Result<(), ChangeError> {
         self.segment.take().map_or(Ok(()), SegmentDraft::finish)?;
-        self.segment = Some(SegmentDraft::create(&*self.disk, &self.directory.join(segment_name(first)))?);
+        let path = self.directory.join(segment_name(first));
+        self.segment = Some(SegmentDraft::create(&*self.disk, &path.with_extension("tmp"))?);
+        self.paths.push(path);
         Ok(())
     }
 
@@ -82,6 +86,10 @@ impl LogDraft for FileDraft {
 
     fn finish(self: Box<Self>) -> Result<(), ChangeError> {
         self.segment.map_or(Ok(()), SegmentDraft::finish)?;
+        // From the end, so that a part of them never looks whole.
+        for path in self.paths.iter().rev() {
+            self.disk.rename(&path.with_extension("tmp"), path).map_err(ChangeError::of("put in place", path))?;
+        }
         self.disk.sync_dir(&self.directory).map_err(ChangeError::of("made durable", &self.directory))
     }
 }

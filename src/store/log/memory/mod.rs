@@ -115,6 +115,10 @@ impl LogEngine for MemoryEngine {
                 return Err(damage.unwrap_or(place(offline.bytes(), "the log ends before its head")).into());
             }
         };
+        let offline = match extent {
+            Extent::UpTo(head) => offline.up_to(head),
+            Extent::Whole | Extent::Everything => offline,
+        };
         Ok(Box::new(OfflineMemory { head, ..offline }))
     }
 

@@ -55,6 +55,12 @@ impl OfflineMemory {
         }
     }
 
+    /// The frames that lead to a revision alone.
+    pub fn up_to(mut self, revision: Revision) -> OfflineMemory {
+        self.frames.truncate(self.batches_up_to(revision));
+        OfflineMemory::of(self.frames)
+    }
+
     /// How many frames lead to a revision.
     pub fn batches_up_to(&self, revision: Revision) -> usize {
         let mut batches = self.all();

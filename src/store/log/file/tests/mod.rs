@@ -105,6 +105,8 @@ fn an_end_torn_anywhere_is_cut_and_what_was_before_stays() {
                 continue;
             }
             fs::write(only_segment(directory.path()), &torn).unwrap();
+            let in_place = OfflineFiles::open(Arc::new(RealDisk), directory.path(), Extent::Whole, Form::Current);
+            assert_eq!(in_place.unwrap().head(), Revision(6), "the end is left out where it is read in place");
             let refusal = open(directory.path()).err().unwrap();
             let place = (Revision(9), Revision(6), begin as u64);
             assert!(
