@@ -5,7 +5,7 @@
 //! its chain.
 //!
 //! An engine is where the log is kept: files, today. A second one is a folder here that implements the traits of this
-//! file, runs the suite in `conformance`, and is named in `store::engine`. A batch is a [`frame`] in every engine.
+//! file, runs the suite in `conformance`, and is named in `store::engine`. A batch is a `frame` in every engine.
 
 #[cfg(test)]
 mod conformance;
