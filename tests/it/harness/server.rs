@@ -51,7 +51,13 @@ impl TestServer {
 
     /// The same, with these flags beside.
     pub async fn start_as(data: TempDir, today: &str, flags: Flags) -> TestServer {
-        let running = run(data.path(), today, flags).await;
+        let config = config(data.path(), today, flags);
+        TestServer::start_configured(data, config).await
+    }
+
+    /// As a configuration says, which belongs to this directory. Over TLS its client reaches nothing.
+    pub async fn start_configured(data: TempDir, config: Config) -> TestServer {
+        let running = run(config).await;
         let client = Client::connect(running.listening.address);
         TestServer { client, data: Some(data), running: Some(running) }
     }
@@ -121,9 +127,8 @@ fn text(path: Option<&Path>) -> Option<String> {
     path.map(|path| path.to_str().unwrap().to_owned())
 }
 
-async fn run(data_dir: &Path, today: &str, flags: Flags) -> Running {
+async fn run(config: Config) -> Running {
     keep_quiet();
-    let config = config(data_dir, today, flags);
     let (shutdown, stopped) = oneshot::channel();
     let (listening, started) = oneshot::channel();
     let thread = std::thread::spawn(move || {

@@ -1,19 +1,27 @@
 //! A listener that only passes bytes on names none of the checks, and has them all.
 
-use std::time::Duration;
+use std::fs;
+use std::time::{Duration, Instant};
 
+use cpss_registry::auth::peer::{Certificate, Peer};
 use cpss_registry::proto::v1;
-use cpss_registry::server::config::Flags;
+use cpss_registry::server::config::{Config, Flags};
+use cpss_registry::server::setup::{self, NewClient};
 use cpss_registry::surface::Call;
+use futures_util::StreamExt as _;
+use http::HeaderMap;
 use prost::Message as _;
 use prost::bytes::Bytes;
 use serde_json::Value;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tonic::{Code, Status};
 
 use super::fixture::{Fixture, call};
 use super::reads::reads;
 use crate::harness::requests::verify;
 use crate::harness::{BytesListener, NOT_ON_FILE, Refusal as _, TODAY, TestServer};
+use crate::tls::tls_server::{client, question, set_up};
 
 const VERIFY: &str = "VerificationService/VerifyCredential";
 const BATCH_VERIFY: &str = "VerificationService/BatchVerifyCredentials";
@@ -53,7 +61,7 @@ async fn a_read_over_every_listener_is_in_the_audit_before_it_is_answered() {
     let id = "67e55044-10b1-426f-9247-bb680e5fe0c8";
     let payer = fixture.server.bytes_listener().with("x-dev-caller", "payer").with("x-request-id", id);
     payer.answer(VERIFY, call(VERIFY, &fixture.south, "south")).await.unwrap();
-    let reads = std::fs::read_to_string(fixture.server.data_dir().join("audit/reads.jsonl")).unwrap();
+    let reads = fs::read_to_string(fixture.server.data_dir().join("audit/reads.jsonl")).unwrap();
     let last: Value = serde_json::from_str(reads.lines().last().unwrap()).unwrap();
     assert_eq!((&last["client"], &last["request_id"]), (&"dev:payer".into(), &id.into()));
     assert_eq!((&last["method"], &last["number"]), (&VERIFY.into(), &fixture.south.number.into()));
@@ -124,5 +132,48 @@ async fn a_call_ends_at_its_deadline_and_one_of_no_method_is_refused() {
         assert_eq!(surface.call(call, nothing).await.unwrap_err().code(), Code::Unimplemented, "{wrong}");
     }
     drop(surface);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_caller_is_known_by_certificate_or_token_over_every_listener() {
+    let directory = tempfile::tempdir().unwrap();
+    set_up(directory.path());
+    let payer = NewClient { shows_token: true, ..client("medicaid", "payer") };
+    setup::add_client(directory.path(), &payer).unwrap();
+    let token = fs::read_to_string(directory.path().join("medicaid.token")).unwrap();
+    let certificate = fs::read(directory.path().join("registrar.crt")).unwrap();
+    let der = CertificateDer::from_pem_slice(&certificate).unwrap();
+    let path = directory.path().join("config.toml").to_str().unwrap().to_owned();
+    let config = Config::read(&Flags { config: Some(path), ..Flags::default() }).unwrap();
+    let server = TestServer::start_configured(directory, config).await;
+
+    let listener = server.bytes_listener();
+    let question: Bytes = question().encode_to_vec().into();
+    let nobody = listener.answer(VERIFY, vec![question.clone()]).await.unwrap_err();
+    assert_eq!(nobody.code(), Code::Unauthenticated);
+    let with = |token: &str| listener.clone().with("authorization", &format!("Bearer {token}"));
+    let wrong = with("cpss_0123").answer(VERIFY, vec![question.clone()]).await.unwrap_err();
+    assert_eq!(wrong.code(), Code::Unauthenticated);
+    with(token.trim()).answer(VERIFY, vec![question.clone()]).await.unwrap();
+    // A payer may not see who is employed, and nobody is another role by saying so.
+    let jobs = "EmploymentService/ListEmployments";
+    let refused = with(token.trim()).with("x-dev-caller", "registrar").answer(jobs, vec![Bytes::new()]).await;
+    assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
+
+    let headers = HeaderMap::new();
+    for (shown, expected) in [(Some(der), Code::Ok), (None, Code::Unauthenticated)] {
+        let read =
+            |der: CertificateDer<'_>| Certificate::read(&der, |_| Instant::now() + Duration::from_secs(60)).unwrap();
+        let peer = Peer::new("127.0.0.1:1".parse().unwrap(), shown.map(read));
+        let call = Call { method: VERIFY, headers: &headers, peer: Some(&peer), deadline: None };
+        let answered = listener.surface.call(call, tokio_stream::iter([question.clone()])).await;
+        let first = match answered {
+            Ok(mut answers) => answers.next().await.unwrap().err(),
+            Err(refused) => Some(refused),
+        };
+        assert_eq!(first.map_or(Code::Ok, |refused| refused.code()), expected);
+        assert_eq!(peer.is_known(), expected == Code::Ok, "it takes a place of the client's connections");
+    }
     server.stop().await;
 }
