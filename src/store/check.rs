@@ -92,7 +92,7 @@ impl CheckError {
     }
 }
 
-/// Checks a data directory that nobody serves, but for the agenda: it follows from timelines as well. The fold of the log
+/// Checks a data directory that nobody serves, but for the due dates: they follow from timelines as well. The fold of the log
 /// that the index is compared with is made beside it and takes as much room.
 pub fn check(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) -> Result<Checked, CheckError> {
     let engine = log_engine(data_dir, options.log.clone());

@@ -1,4 +1,4 @@
-//! Making much of an index at once: everything that follows from the log, or the whole agenda.
+//! Making much of an index at once: everything that follows from the log, or all due dates.
 
 use std::fs;
 use std::path::Path;
@@ -115,15 +115,15 @@ fn sort(
     Ok(sorter)
 }
 
-/// The agenda of everything, for an index that has none.
+/// The due dates of everything, for an index that has none.
 pub struct BulkDueDates<'a> {
     index: &'a Index,
     sorter: Sorter,
 }
 
 impl Index {
-    /// Begins the agenda of everything. None where there is one, or where so little is in bases that it need not be in
-    /// one.
+    /// Begins the due dates of everything. None where there are some, or where so little is in bases that they need not
+    /// be in one.
     pub fn bulk_due_dates(&self) -> Result<Option<BulkDueDates<'_>>, IndexError> {
         if self.layers.load().applied() == Revision::ZERO || self.due_dates_as_of()? != Revision::ZERO {
             return Ok(None);
@@ -134,21 +134,21 @@ impl Index {
 }
 
 impl BulkDueDates<'_> {
-    /// Puts an entry on the agenda of a day. Each entry once.
+    /// Makes an entry due on a day. Each entry once.
     pub fn schedule(&mut self, entry: &Entry, due: Option<Day>) -> Result<(), IndexError> {
         let Some(due) = due else { return Ok(()) };
         let mut add = |key: &[u8], value: &[u8]| self.sorter.add(key, value).map_err(IndexError::Disk);
-        add(&keys::agenda(due, entry), keys::THERE)?;
+        add(&keys::due_entry(due, entry), keys::THERE)?;
         add(&keys::due(entry), &due.number().to_be_bytes())
     }
 
-    /// Lays the agenda on the index: it follows every record in it. Nobody may fold meanwhile.
+    /// Lays the due dates on the index: they follow every record in it. Nobody may fold meanwhile.
     pub fn lay(self) -> Result<(), IndexError> {
         let BulkDueDates { index, mut sorter } = self;
         let applied = index.applied()?;
         let layers = index.layers.load_full();
         let write = || {
-            sorter.add(keys::AGENDA_FOLLOWS, &applied.0.to_be_bytes())?;
+            sorter.add(keys::DUE_DATES_FOLLOW, &applied.0.to_be_bytes())?;
             let mut writer = BaseWriter::begin(&layers.next_path(&index.directory))?;
             sorter.give_out(&mut |key, value| writer.add(key, value))?;
             // Of the records in sled it holds nothing: without sled, they are folded again.

@@ -51,7 +51,7 @@ const PAGE: usize = 4096;
 /// A key with its value.
 type Entry = (Vec<u8>, Vec<u8>);
 
-/// The entries of an index that follow from the log alone, in order. The agenda follows from timelines as well.
+/// The entries of an index that follow from the log alone, in order. Due dates follow from timelines as well.
 struct Entries<'a> {
     index: &'a Index,
     page: std::vec::IntoIter<Entry>,

@@ -1,7 +1,7 @@
 //! The index's keys, and the one function that turns a record into what is written under them.
 //!
 //! The first byte says what kind of key it is; numbers are big-endian, so that keys sort as what they mean. Facts are
-//! never removed; the only keys that are taken out are those of the agenda.
+//! never removed; the only keys that are taken out are those of due dates.
 
 use std::fmt;
 
@@ -21,12 +21,12 @@ pub(super) const VERSION: u32 = 4;
 
 pub(super) const APPLIED: &[u8] = b"\0applied";
 /// The last record that the due dates account for.
-pub(super) const AGENDA_FOLLOWS: &[u8] = b"\0agenda";
+pub(super) const DUE_DATES_FOLLOW: &[u8] = b"\0agenda";
 
 /// The value of a key that says all by being there. An empty value stands for a key that was taken out.
 pub(super) const THERE: &[u8] = &[1];
 
-const AGENDA: u8 = b'a';
+const DUE_DATE: u8 = b'a';
 const CREDENTIAL: u8 = b'c';
 const DUE: u8 = b'd';
 const EMPLOYMENT: u8 = b'e';
@@ -46,18 +46,18 @@ pub(super) const INSTANTS_AT_ONCE: u64 = 32;
 
 /// Whether what is under a key follows from the log, and from nothing else.
 pub(super) fn follows_from_log(key: &[u8]) -> bool {
-    key != AGENDA_FOLLOWS && scheduled(key).is_none()
+    key != DUE_DATES_FOLLOW && scheduled(key).is_none()
 }
 
 /// Whether a key says how far the others go.
 pub(super) fn is_mark(key: &[u8]) -> bool {
-    key == APPLIED || key == AGENDA_FOLLOWS
+    key == APPLIED || key == DUE_DATES_FOLLOW
 }
 
-/// What is scheduled by a key of the agenda.
+/// What is scheduled by the key of a due date.
 pub(super) fn scheduled(key: &[u8]) -> Option<&[u8]> {
     match key {
-        [AGENDA, _, _, _, _, entry @ ..] | [DUE, entry @ ..] => Some(entry),
+        [DUE_DATE, _, _, _, _, entry @ ..] | [DUE, entry @ ..] => Some(entry),
         _ => None,
     }
 }
@@ -145,27 +145,27 @@ pub(super) fn credentials_from(number: u64) -> Vec<u8> {
     numbered(CREDENTIAL, number)
 }
 
-/// Where the agendas of all days are.
-pub(super) const WHOLE_AGENDA: &[u8] = &[AGENDA];
+/// Where the due dates of all days are.
+pub(super) const ALL_DUE_DATES: &[u8] = &[DUE_DATE];
 
-/// Where the agenda of a day begins.
-pub(super) fn agenda_of(day: Day) -> Vec<u8> {
+/// Where what is due on a day begins.
+pub(super) fn due_on(day: Day) -> Vec<u8> {
     let mut key = Vec::with_capacity(32);
-    key.push(AGENDA);
+    key.push(DUE_DATE);
     // Days before 1970 sort before those after it.
     key.extend((day.number().cast_unsigned() ^ (1 << 31)).to_be_bytes());
     key
 }
 
-/// An entry of the agenda, on a day.
-pub(super) fn agenda(day: Day, entry: &Entry) -> Vec<u8> {
-    let mut key = agenda_of(day);
+/// An entry that is due on a day.
+pub(super) fn due_entry(day: Day, entry: &Entry) -> Vec<u8> {
+    let mut key = due_on(day);
     key.extend(entry.key());
     key
 }
 
-/// The entry that a key of the agenda is about.
-pub(super) fn entry_of_agenda(key: &[u8]) -> Option<Entry> {
+/// The entry that the key of a due date is about.
+pub(super) fn entry_due(key: &[u8]) -> Option<Entry> {
     Entry::of_key(scheduled(key)?)
 }
 

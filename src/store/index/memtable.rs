@@ -28,8 +28,8 @@ const MOST: usize = 4;
 /// After how many entries the thread that brings them lets others go first. One takes some 10 µs.
 const PIECE: usize = 16;
 
-/// How many places on the agenda change in sled at once: whoever reads it waits for them.
-const AGENDA_AT_ONCE: usize = 64;
+/// How many due dates change in sled at once: their readers wait for them.
+const DUE_DATES_AT_ONCE: usize = 64;
 
 /// What is in memory, the newer before the older.
 #[derive(Default)]
@@ -212,10 +212,10 @@ impl Shared {
     }
 }
 
-/// Writes entries into sled: facts first, then the agenda, then how far both go. The places of one entry on the agenda
+/// Writes entries into sled: facts first, then the due dates, then how far both go. The due dates of one entry
 /// change together.
 fn move_into(db: &sled::Db, layers: &Layers, writes: &Writes) -> Result<(), IndexError> {
-    let mut agenda: HashMap<&[u8], Vec<(&IVec, &IVec)>> = HashMap::new();
+    let mut due_dates: HashMap<&[u8], Vec<(&IVec, &IVec)>> = HashMap::new();
     let mut marks = sled::Batch::default();
     for (at, (key, value)) in writes.iter().enumerate() {
         if at % PIECE == 0 {
@@ -224,13 +224,13 @@ fn move_into(db: &sled::Db, layers: &Layers, writes: &Writes) -> Result<(), Inde
         if keys::is_mark(key) {
             marks.insert(key, value);
         } else if let Some(entry) = keys::scheduled(key) {
-            agenda.entry(entry).or_default().push((key, value));
+            due_dates.entry(entry).or_default().push((key, value));
         } else {
             db.insert(key, value).map_err(IndexError::Sled)?;
         }
     }
-    let entries: Vec<_> = agenda.into_values().collect();
-    for some in entries.chunks(AGENDA_AT_ONCE) {
+    let entries: Vec<_> = due_dates.into_values().collect();
+    for some in entries.chunks(DUE_DATES_AT_ONCE) {
         let mut batch = sled::Batch::default();
         for (key, value) in some.iter().flatten() {
             // What is taken out is marked so if a base has it, and gone if none has.

@@ -21,7 +21,7 @@ pub struct Overlay<'a> {
     writes: Writes,
 }
 
-/// An entry on its way from one day of the agenda to another.
+/// An entry on its way from one due date to another.
 pub struct Moved {
     entry: Entry,
     before: Option<Day>,
@@ -50,7 +50,7 @@ impl<'a> Overlay<'a> {
         Ok(())
     }
 
-    /// Lays the next record on top, with the agenda that follows it. Where that fails, nothing of it is there.
+    /// Lays the next record on top, with the due dates that follow it. Where that fails, nothing of it is there.
     pub fn add_with_due_dates(&mut self, record: &Record, moved: Vec<Moved>) -> Result<(), IndexError> {
         self.add(record)?;
         moved.into_iter().for_each(|moved| self.shift(moved));
@@ -58,36 +58,36 @@ impl<'a> Overlay<'a> {
         Ok(())
     }
 
-    /// Puts an entry on the agenda of a day, and of no other; of none: it is not due, as the facts now stand.
+    /// Makes an entry due on a day, and on no other; on none: it is not due, as the facts now stand.
     pub fn schedule(&mut self, entry: &Entry, due: Option<Day>) -> Result<(), IndexError> {
         self.moved(entry.clone(), due).map(|moved| self.shift(moved))
     }
 
-    /// How an entry comes on the agenda of a day, as [`Overlay::schedule`] puts it there. Nothing is written yet, so
+    /// How an entry becomes due on a day, as [`Overlay::schedule`] makes it. Nothing is written yet, so
     /// that whoever schedules several can still give up.
     pub fn moved(&self, entry: Entry, due: Option<Day>) -> Result<Moved, IndexError> {
         Ok(Moved { before: self.due_on(&entry)?, entry, due })
     }
 
-    /// Moves an entry on the agenda.
+    /// Moves an entry to another due date.
     fn shift(&mut self, Moved { entry, before, due }: Moved) {
         if before == due {
             return;
         }
         if let Some(before) = before {
-            self.put(keys::agenda(before, &entry), []);
+            self.put(keys::due_entry(before, &entry), []);
         }
         if let Some(due) = due {
-            self.put(keys::agenda(due, &entry), keys::THERE);
+            self.put(keys::due_entry(due, &entry), keys::THERE);
             self.put(keys::due(&entry), due.number().to_be_bytes());
         } else {
             self.put(keys::due(&entry), []);
         }
     }
 
-    /// Notes that the agenda follows every record laid on so far.
+    /// Notes that the due dates follow every record laid on so far.
     pub fn mark_due_dates_current(&mut self) {
-        self.put(keys::AGENDA_FOLLOWS, self.applied.0.to_be_bytes());
+        self.put(keys::DUE_DATES_FOLLOW, self.applied.0.to_be_bytes());
     }
 
     fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {

@@ -179,36 +179,36 @@ pub trait View {
 
     /// The last record that the due dates account for.
     fn due_dates_as_of(&self) -> Result<Revision, IndexError> {
-        self.get(keys::AGENDA_FOLLOWS)?.map_or(Ok(Revision::ZERO), |value| Ok(Revision(number(&value)?)))
+        self.get(keys::DUE_DATES_FOLLOW)?.map_or(Ok(Revision::ZERO), |value| Ok(Revision(number(&value)?)))
     }
 
-    /// The day that an entry is on the agenda of.
+    /// The day on which an entry is due.
     fn due_on(&self, entry: &Entry) -> Result<Option<Day>, IndexError> {
         let Some(value) = self.get(&keys::due(entry))? else { return Ok(None) };
         let day = value.as_ref().try_into().map_err(|_| IndexError::Damaged("a day of another length"))?;
         Ok(Some(Day::from_number(i32::from_be_bytes(day))))
     }
 
-    /// Whether an entry is on the agenda of a day.
+    /// Whether an entry is due on a day.
     fn is_due(&self, day: Day, entry: &Entry) -> Result<bool, IndexError> {
-        Ok(self.get(&keys::agenda(day, entry))?.is_some())
+        Ok(self.get(&keys::due_entry(day, entry))?.is_some())
     }
 
-    /// How many entries are on the agenda of any day. Counts them.
+    /// How many entries are due on any day. Counts them.
     fn count_due(&self) -> Result<u64, IndexError> {
         let mut count = 0;
-        self.scan(keys::WHOLE_AGENDA, &mut |_, _| {
+        self.scan(keys::ALL_DUE_DATES, &mut |_, _| {
             count += 1;
             MORE
         })?;
         Ok(count)
     }
 
-    /// What is on the agenda from one day to another, both included.
+    /// What is due from one day to another, both included.
     fn due(&self, first: Day, last: Day) -> Result<Vec<Entry>, IndexError> {
         let mut found = Vec::new();
-        self.range(&keys::agenda_of(first), &keys::agenda_of(last.next()), &mut |key, _| {
-            found.push(keys::entry_of_agenda(key).ok_or(IndexError::Damaged("nothing is due"))?);
+        self.range(&keys::due_on(first), &keys::due_on(last.next()), &mut |key, _| {
+            found.push(keys::entry_due(key).ok_or(IndexError::Damaged("nothing is due"))?);
             MORE
         })
         .map(|_| found)

@@ -1,4 +1,4 @@
-//! Indexes of which much is in bases, and the agenda, which may be in one.
+//! Indexes of which much is in bases, and due dates, which may be in one.
 
 use std::fs;
 use std::path::Path;
@@ -29,10 +29,10 @@ fn an_index_with_a_base_answers_as_one_without() {
     assert!(index.join("0.base").exists() && !index.join("runs").exists());
 
     let entry = Entry::Credential(CredentialNumber::from_number(7));
-    let mut agenda = store.index().bulk_due_dates().unwrap().unwrap();
-    agenda.schedule(&entry, Some(Day::from_number(100))).unwrap();
-    agenda.schedule(&Entry::Provider(provider(1)), None).unwrap();
-    agenda.lay().unwrap();
+    let mut due_dates = store.index().bulk_due_dates().unwrap().unwrap();
+    due_dates.schedule(&entry, Some(Day::from_number(100))).unwrap();
+    due_dates.schedule(&Entry::Provider(provider(1)), None).unwrap();
+    due_dates.lay().unwrap();
     assert_eq!(store.index().due_dates_as_of().unwrap(), Revision(10));
     assert_eq!(store.index().due(Day::BEGINNING, Day::from_number(100)).unwrap(), std::slice::from_ref(&entry));
     assert!(store.index().bulk_due_dates().unwrap().is_none(), "there is one");
@@ -110,7 +110,7 @@ fn an_entry_is_due_once_and_on_its_last_date() {
 }
 
 #[test]
-fn of_a_record_that_cannot_be_laid_on_top_nothing_is_on_the_agenda() {
+fn of_a_record_that_cannot_be_laid_on_top_nothing_is_due() {
     let directory = tempfile::tempdir().unwrap();
     let (store, _) = ten_records(directory.path());
     let entry = Entry::Credential(CredentialNumber::from_number(7));

@@ -23,7 +23,7 @@ fn open_taking(directory: &Path, take_together: usize) -> Store {
 
 const CREDENTIAL: u64 = 7;
 
-/// Puts one credential on the agenda of one day after another, as the records come.
+/// Makes one credential due on one day after another, as the records come.
 fn schedule(store: &Store, revision: u64) {
     let entry = Entry::Credential(CredentialNumber::from_number(CREDENTIAL));
     let mut pending = store.index().pending().unwrap();
@@ -32,7 +32,7 @@ fn schedule(store: &Store, revision: u64) {
     store.index().fold(pending).unwrap();
 }
 
-fn agenda(view: &dyn View) -> String {
+fn due_dates(view: &dyn View) -> String {
     format!("{:?} {:?}", view.due(Day::BEGINNING, Day::FOREVER.previous()), view.due_dates_as_of())
 }
 
@@ -82,7 +82,7 @@ fn what_is_on_its_way_to_sled_is_there_all_the_time() {
             schedule(store, revision);
         }
         if revision % 50 == 0 {
-            assert_eq!(agenda(&**moved.index()), agenda(&**kept.index()));
+            assert_eq!(due_dates(&**moved.index()), due_dates(&**kept.index()));
         }
     }
     is_over.store(true, Ordering::Release);
@@ -90,11 +90,11 @@ fn what_is_on_its_way_to_sled_is_there_all_the_time() {
     assert_eq!(answers(&**moved.index()), answers(&**kept.index()));
     assert_eq!(in_pieces(&**kept.index(), 7), kept.index().credentials().unwrap());
     assert_eq!(in_pieces(&**moved.index(), 7), kept.index().credentials().unwrap());
-    let said = (answers(&**kept.index()), agenda(&**kept.index()));
+    let said = (answers(&**kept.index()), due_dates(&**kept.index()));
     drop(kept);
     moved.close().unwrap();
     let reopened = open_taking(moving.path(), 16);
-    assert_eq!((answers(&**reopened.index()), agenda(&**reopened.index())), said, "sled got all of it");
+    assert_eq!((answers(&**reopened.index()), due_dates(&**reopened.index())), said, "sled got all of it");
     reopened.close().unwrap();
     let folded_again = open_taking(still.path(), 16);
     assert_eq!(answers(&**folded_again.index()), said.0, "what sled did not get is folded from the log");
