@@ -146,6 +146,10 @@ mod tests {
         fn chain_at(&self, _: Revision) -> Result<Option<Hash>, LogReadError> {
             Err(Unreadable::damage())
         }
+
+        fn chain_of(&self, _: Revision) -> Result<Hash, LogReadError> {
+            Err(Unreadable::damage())
+        }
     }
 
     #[tokio::test]

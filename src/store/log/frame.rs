@@ -96,6 +96,12 @@ pub(in crate::store) struct Expected {
 }
 
 impl Expected {
+    /// Of the frame that begins with a revision and builds on this chain, where that is known.
+    pub fn building_on(chain: Option<Hash>, first: Revision, form: Form) -> Expected {
+        let expected = Expected::at(first, form);
+        Expected { chain: chain.or(expected.chain), ..expected }
+    }
+
     /// Of the frame that begins with a revision.
     pub fn at(first: Revision, form: Form) -> Expected {
         let chain = (first == Tip::ORIGIN.revision.next()).then_some(Tip::ORIGIN.chain);

@@ -102,7 +102,15 @@ pub trait ReadLog: Send + Sync {
     }
 
     /// The chain up to a revision; none beyond the head.
-    fn chain_at(&self, revision: Revision) -> Result<Option<Hash>, ReadError>;
+    fn chain_at(&self, revision: Revision) -> Result<Option<Hash>, ReadError> {
+        if revision == Tip::ORIGIN.revision {
+            return Ok(Some(Tip::ORIGIN.chain));
+        }
+        if revision > self.head() { Ok(None) } else { self.chain_of(revision).map(Some) }
+    }
+
+    /// The chain up to a record that there is.
+    fn chain_of(&self, revision: Revision) -> Result<Hash, ReadError>;
 }
 
 /// A log that this process does not write to: a backup, one that nobody serves, or the published part of one that is

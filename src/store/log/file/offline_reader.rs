@@ -11,7 +11,7 @@ use crate::domain::id::Revision;
 use crate::store::disk::Disk;
 use crate::store::log::frame::{self, Expected, Form, Frame, HEADER_BYTES, Header};
 use crate::store::log::{Batches, Damage, Extent, OfflineLog, Part, ReadError, ReadLog, Records, WholeFrame};
-use crate::store::record::{Hash, Tip};
+use crate::store::record::Hash;
 
 /// How much of a segment is read at once.
 const PIECE_BYTES: usize = 1024 * 1024;
@@ -27,7 +27,7 @@ pub(super) struct OfflineFiles {
 }
 
 impl OfflineFiles {
-    /// Reads the last segment alone; what is damaged before it is found by whoever reads it.
+    /// Reads the last segment only. Damage before it is found when that part is read.
     pub fn open(disk: Arc<dyn Disk>, directory: &Path, extent: Extent, form: Form) -> Result<OfflineFiles, ReadError> {
         let segments = segments_in(&*disk, directory)?;
         let mut log = OfflineFiles { disk, directory: directory.to_owned(), segments, head: Revision::ZERO, form };
@@ -61,11 +61,15 @@ impl OfflineFiles {
         Ok(log)
     }
 
+    /// The place of the segment that holds a revision.
+    fn segment_of(&self, revision: Revision) -> usize {
+        self.segments.partition_point(|segment| segment.first <= revision).saturating_sub(1)
+    }
+
     fn frames(&self, part: &Part, chain: Option<Hash>) -> Result<FileBatches, ReadError> {
         let opened = self.disk.open_to_read(&self.directory.join(segment_name(part.first)));
         let file = opened.map_err(|source| unreadable(part, source))?;
-        let mut expected = Expected::at(part.first, self.form);
-        expected.chain = chain.or(expected.chain);
+        let expected = Expected::building_on(chain, part.first, self.form);
         Ok(FileBatches { window: Window::new(file, PIECE_BYTES), part: *part, offset: 0, expected })
     }
 }
@@ -78,8 +82,7 @@ impl ReadLog for OfflineFiles {
     fn read(&self, from: Revision, to: Revision) -> Records {
         let next = from.max(Revision(1));
         let to = to.min(self.head);
-        let first = self.segments.partition_point(|segment| segment.first <= next).saturating_sub(1);
-        let log = self.clone();
+        let (log, first) = (self.clone(), self.segment_of(next));
         Box::new(OfflineRecords {
             log,
             segment: first,
@@ -91,21 +94,15 @@ impl ReadLog for OfflineFiles {
         })
     }
 
-    fn chain_at(&self, revision: Revision) -> Result<Option<Hash>, ReadError> {
-        if revision == Revision::ZERO {
-            return Ok(Some(Tip::ORIGIN.chain));
-        }
-        let holds = self.segments.partition_point(|segment| segment.first <= revision).checked_sub(1);
-        let Some(segment) = holds.and_then(|at| self.segments.get(at)).filter(|_| revision <= self.head) else {
-            return Ok(None);
-        };
+    fn chain_of(&self, revision: Revision) -> Result<Hash, ReadError> {
+        let segment = self.segments.get(self.segment_of(revision)).ok_or_else(nowhere)?;
         let mut frames = self.frames(segment, None)?;
         loop {
             let begin = frames.offset;
             let damage = |reason| Damage { segment: segment_name(segment.first), offset: begin, reason };
             let whole = frames.read()?.ok_or_else(|| damage("the log ends before its head"))?;
             if whole.frame.header.next() > revision {
-                return Ok(Some(whole.frame.chain_at(revision).map_err(damage)?));
+                return Ok(whole.frame.chain_at(revision).map_err(damage)?);
             }
         }
     }
@@ -119,6 +116,11 @@ impl OfflineLog for OfflineFiles {
     fn batches(&self, part: &Part, chain: Option<Hash>) -> Result<Box<dyn Batches>, ReadError> {
         Ok(Box::new(self.frames(part, chain)?))
     }
+}
+
+/// The revision is in no segment.
+fn nowhere() -> Damage {
+    Damage { segment: String::new(), offset: 0, reason: "no segment holds the revision" }
 }
 
 fn unreadable(part: &Part, source: io::Error) -> ReadError {
@@ -219,7 +221,6 @@ impl OfflineRecords {
         let frames = match &mut self.frames {
             Some(frames) => frames,
             None => {
-                let nowhere = || Damage { segment: String::new(), offset: 0, reason: "no segment holds the revision" };
                 let segment = self.log.segments.get(self.segment).ok_or_else(nowhere)?;
                 self.segment += 1;
                 self.frames.insert(self.log.frames(segment, self.chain)?)

@@ -12,7 +12,7 @@ use super::window::Window;
 use crate::domain::id::Revision;
 use crate::store::log::frame::{Expected, Form, Frame, HEADER_BYTES, Header};
 use crate::store::log::{Damage, ReadError, ReadLog, Records};
-use crate::store::record::{Hash, Tip};
+use crate::store::record::Hash;
 
 /// How much is read at once, unless a frame is larger.
 const READ_BYTES: usize = 64 * 1024;
@@ -37,19 +37,13 @@ impl ReadLog for FileReader {
         Box::new(FileRecords { from_medium: true, ..closed })
     }
 
-    fn chain_at(&self, revision: Revision) -> Result<Option<Hash>, ReadError> {
-        if revision == Revision::ZERO {
-            return Ok(Some(Tip::ORIGIN.chain));
-        }
-        if revision > self.head() {
-            return Ok(None);
-        }
+    fn chain_of(&self, revision: Revision) -> Result<Hash, ReadError> {
         let mut records = self.records(revision, revision);
         let (mut place, header) = records.find()?;
         let expected = Expected::at(header.first, Form::Current);
         let frame = Frame::check(place.bytes(header.size)?, expected);
         let chain = frame.and_then(|frame| frame.chain_at(revision));
-        chain.map(Some).map_err(|reason| place.damaged(reason))
+        chain.map_err(|reason| place.damaged(reason))
     }
 }
 

@@ -107,19 +107,13 @@ impl LogEngine for MemoryEngine {
     fn offline(&self, extent: Extent) -> Result<Box<dyn OfflineLog>, ReadError> {
         let offline = self.offline_as_it_is(false)?;
         let (tip, damage) = offline.survey();
-        let head = match extent {
-            Extent::Everything => Revision::ZERO,
-            Extent::Whole => damage.map_or(Ok(tip.revision), Err)?,
-            Extent::UpTo(head) if head <= tip.revision => head,
-            Extent::UpTo(_) => {
-                return Err(damage.unwrap_or(place(offline.bytes(), "the log ends before its head")).into());
-            }
-        };
-        let offline = match extent {
-            Extent::UpTo(head) => offline.up_to(head),
-            Extent::Whole | Extent::Everything => offline,
-        };
-        Ok(Box::new(OfflineMemory { head, ..offline }))
+        let ends_early = || place(offline.bytes(), "the log ends before its head");
+        Ok(Box::new(match extent {
+            Extent::Everything => offline,
+            Extent::Whole => OfflineMemory { head: damage.map_or(Ok(tip.revision), Err)?, ..offline },
+            Extent::UpTo(head) if head <= tip.revision => OfflineMemory { head, ..offline.up_to(head) },
+            Extent::UpTo(_) => return Err(damage.unwrap_or_else(ends_early).into()),
+        }))
     }
 
     fn fill(&self) -> Result<Box<dyn LogDraft>, ChangeError> {
@@ -215,9 +209,8 @@ impl ReadLog for MemoryReader {
         }
     }
 
-    fn chain_at(&self, revision: Revision) -> Result<Option<Hash>, ReadError> {
-        let head = self.head();
-        OfflineMemory { head, ..self.0.offline_as_it_is(true)? }.chain_at(revision)
+    fn chain_of(&self, revision: Revision) -> Result<Hash, ReadError> {
+        self.0.offline_as_it_is(true)?.chain_of(revision)
     }
 }
 

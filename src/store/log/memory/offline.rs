@@ -93,17 +93,14 @@ impl ReadLog for OfflineMemory {
         Box::new(read.into_iter())
     }
 
-    fn chain_at(&self, revision: Revision) -> Result<Option<Hash>, ReadError> {
-        if revision == Revision::ZERO || revision > self.head {
-            return Ok((revision == Revision::ZERO).then_some(Tip::ORIGIN.chain));
-        }
+    fn chain_of(&self, revision: Revision) -> Result<Hash, ReadError> {
         let mut batches = self.all();
         while let Some(whole) = batches.read()? {
             if whole.frame.header.next() > revision {
-                return whole.frame.chain_at(revision).map(Some).map_err(|reason| place(0, reason).into());
+                return whole.frame.chain_at(revision).map_err(|reason| place(0, reason).into());
             }
         }
-        Ok(None)
+        Err(place(batches.offset, "the log ends before its head").into())
     }
 }
 
@@ -115,8 +112,7 @@ impl OfflineLog for OfflineMemory {
     fn batches(&self, part: &Part, chain: Option<Hash>) -> Result<Box<dyn Batches>, ReadError> {
         let at = self.parts.iter().position(|known| known == part).unwrap_or_default();
         let frames = self.frames.chunks(PART_FRAMES).nth(at).unwrap_or_default().to_vec();
-        let mut expected = Expected::at(part.first, Form::Current);
-        expected.chain = chain.or(expected.chain);
+        let expected = Expected::building_on(chain, part.first, Form::Current);
         Ok(Box::new(MemoryBatches { frames, at: 0, offset: 0, expected }))
     }
 }
