@@ -48,34 +48,26 @@ pub(super) struct Shown {
 
 impl Shown {
     /// A job in the receipt.
-    pub(super) fn employment(self, employment: v1::Employment) -> v1::Employment {
+    pub(super) fn employment(self, mut employment: v1::Employment) -> v1::Employment {
         if !self.of_a_stranger {
             return employment;
         }
         // Every field by name: a new one does not compile until it is decided here.
         let v1::Employment {
-            fact_id,
-            provider_id,
-            employment_id,
-            position,
-            first_day,
-            last_day,
-            supervised,
-            // Left out.
-            specialist_id: _,
-            credential_number: _,
-        } = employment;
-        v1::Employment {
-            fact_id,
-            provider_id,
-            employment_id,
-            position,
-            first_day,
-            last_day,
-            supervised,
-            specialist_id: String::new(),
-            credential_number: String::new(),
-        }
+            specialist_id,
+            credential_number,
+            // The caller said these.
+            fact_id: _,
+            provider_id: _,
+            employment_id: _,
+            position: _,
+            first_day: _,
+            last_day: _,
+            supervised: _,
+        } = &mut employment;
+        specialist_id.clear();
+        credential_number.clear();
+        employment
     }
 }
 
