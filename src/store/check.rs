@@ -157,7 +157,7 @@ impl Checking {
         self.found(format!("log/{} at byte {}", damage.segment, damage.offset), damage.reason);
     }
 
-    /// Reads a part up to its first damage; what lies behind that in it has no place that can be told.
+    /// Reads a part up to its first damage. Behind it no place in the part can be named.
     fn part(
         &mut self,
         part: &Part,

@@ -63,8 +63,8 @@ impl<'a> Overlay<'a> {
         self.moved(entry.clone(), due).map(|moved| self.shift(moved))
     }
 
-    /// How an entry becomes due on a day, as [`Overlay::schedule`] makes it. Nothing is written yet, so
-    /// that whoever schedules several can still give up.
+    /// How an entry becomes due on a day, as [`Overlay::schedule`] makes it. Writes nothing, so that
+    /// a caller that schedules several can still give up.
     pub fn moved(&self, entry: Entry, due: Option<Day>) -> Result<Moved, IndexError> {
         Ok(Moved { before: self.due_on(&entry)?, entry, due })
     }

@@ -229,8 +229,8 @@ fn a_loss_of_acknowledged_records_is_seen_at_open_and_touches_nothing(rig: &dyn 
         rig.keep(&frames[..left]);
         let kept = rig.frames();
         match engine.open().err().unwrap() {
-            OpenLogError::LostRecords { published: told, head, .. } => {
-                assert_eq!((told, head), (published, engine.offline(Extent::Whole).unwrap().head()));
+            OpenLogError::LostRecords { published: proved, head, .. } => {
+                assert_eq!((proved, head), (published, engine.offline(Extent::Whole).unwrap().head()));
             }
             other => panic!("{other:?}"),
         }

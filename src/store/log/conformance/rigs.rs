@@ -52,7 +52,7 @@ const DIRECTORY: &str = "/log";
 /// Where what was given up is kept.
 pub const ASIDE: &str = "/aside";
 
-/// Segments of a few frames on a disk that fails as it is told to.
+/// Segments of a few frames, on a disk that fails on demand.
 pub struct Files {
     disk: SimulatedDisk,
     /// How often it was started again: every second time only the process was killed, and the page cache is left.

@@ -66,7 +66,7 @@ fn a_frame_of_another_history_is_refused_in_the_segment_and_behind_it() {
     let Err(OpenLogError::Damaged(damage)) = open_on(&ours, 1 << 20) else { panic!("it opens") };
     assert_eq!((damage.offset, damage.reason), (2 * frame as u64, "the chain does not follow the frame before it"));
 
-    // One frame in each segment: opening links the last two, and whoever reads through them the others.
+    // One frame in each segment: opening checks the chain between the last two, and reading between the others.
     for first in [4, 7, 10] {
         let [ours, theirs] = histories(100);
         ours.put(&segment(first), theirs.files()[&segment(first)].clone());

@@ -8,62 +8,62 @@ use crate::store::disk::simulated::{Call, Fault, SimulatedDisk};
 const EIO: io::ErrorKind = io::ErrorKind::Other;
 const ENOSPC: io::ErrorKind = io::ErrorKind::StorageFull;
 
-/// What a caller is told.
+/// How an append ends for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum Ended {
     Nothing,
     DiskFull,
     NotWritten,
     OutcomeUnknown,
 }
 
-fn told(outcome: Result<Vec<Tip>, AppendError>) -> Told {
+fn ended(outcome: Result<Vec<Tip>, AppendError>) -> Ended {
     match outcome {
-        Ok(_) => Told::Nothing,
-        Err(AppendError::DiskFull) => Told::DiskFull,
-        Err(AppendError::NotWritten(_)) => Told::NotWritten,
-        Err(AppendError::OutcomeUnknown(_)) => Told::OutcomeUnknown,
+        Ok(_) => Ended::Nothing,
+        Err(AppendError::DiskFull) => Ended::DiskFull,
+        Err(AppendError::NotWritten(_)) => Ended::NotWritten,
+        Err(AppendError::OutcomeUnknown(_)) => Ended::OutcomeUnknown,
         Err(error) => panic!("{error}"),
     }
 }
 
 /// Calls that fail while a batch is appended to a segment with room, and to one that has to be closed for it.
-const APPENDING: [(&[Fault], Told, Told); 12] = [
-    (&[Fault::Every(Call::Write, EIO, 0)], Told::NotWritten, Told::NotWritten),
-    (&[Fault::Every(Call::Write, EIO, 30)], Told::NotWritten, Told::NotWritten),
-    (&[Fault::Every(Call::Write, ENOSPC, 30)], Told::DiskFull, Told::DiskFull),
-    (&[Fault::Every(Call::Write, io::ErrorKind::QuotaExceeded, 30)], Told::DiskFull, Told::DiskFull),
+const APPENDING: [(&[Fault], Ended, Ended); 12] = [
+    (&[Fault::Every(Call::Write, EIO, 0)], Ended::NotWritten, Ended::NotWritten),
+    (&[Fault::Every(Call::Write, EIO, 30)], Ended::NotWritten, Ended::NotWritten),
+    (&[Fault::Every(Call::Write, ENOSPC, 30)], Ended::DiskFull, Ended::DiskFull),
+    (&[Fault::Every(Call::Write, io::ErrorKind::QuotaExceeded, 30)], Ended::DiskFull, Ended::DiskFull),
     (
         &[Fault::Every(Call::Write, EIO, 9), Fault::Every(Call::Truncate, EIO, 0)],
-        Told::OutcomeUnknown,
-        Told::OutcomeUnknown,
+        Ended::OutcomeUnknown,
+        Ended::OutcomeUnknown,
     ),
-    (&[Fault::Every(Call::Sync, EIO, 0)], Told::OutcomeUnknown, Told::OutcomeUnknown),
-    (&[Fault::Every(Call::Sync, ENOSPC, 0)], Told::OutcomeUnknown, Told::OutcomeUnknown),
-    (&[Fault::Every(Call::Space, EIO, 0)], Told::NotWritten, Told::NotWritten),
-    (&[Fault::Every(Call::Create, EIO, 0)], Told::Nothing, Told::NotWritten),
-    (&[Fault::Every(Call::Create, ENOSPC, 0)], Told::Nothing, Told::DiskFull),
-    (&[Fault::Every(Call::SyncDir, EIO, 0)], Told::Nothing, Told::OutcomeUnknown),
-    (&[Fault::Every(Call::Read, EIO, 0)], Told::Nothing, Told::Nothing),
+    (&[Fault::Every(Call::Sync, EIO, 0)], Ended::OutcomeUnknown, Ended::OutcomeUnknown),
+    (&[Fault::Every(Call::Sync, ENOSPC, 0)], Ended::OutcomeUnknown, Ended::OutcomeUnknown),
+    (&[Fault::Every(Call::Space, EIO, 0)], Ended::NotWritten, Ended::NotWritten),
+    (&[Fault::Every(Call::Create, EIO, 0)], Ended::Nothing, Ended::NotWritten),
+    (&[Fault::Every(Call::Create, ENOSPC, 0)], Ended::Nothing, Ended::DiskFull),
+    (&[Fault::Every(Call::SyncDir, EIO, 0)], Ended::Nothing, Ended::OutcomeUnknown),
+    (&[Fault::Every(Call::Read, EIO, 0)], Ended::Nothing, Ended::Nothing),
 ];
 
 #[test]
-fn whoever_appends_is_told_what_the_disk_refused() {
+fn an_append_says_what_the_disk_refused() {
     for (row, (faults, with_room, at_the_end)) in APPENDING.iter().enumerate() {
         for (segment_bytes, expected) in [(1 << 20, *with_room), (100, *at_the_end)] {
             let disk = SimulatedDisk::new(1);
             let mut log = open_on(&disk, segment_bytes).unwrap();
             log.append(&log.tip(), &batch(1, 3)).unwrap();
             disk.fail(faults);
-            assert_eq!(told(log.append(&log.tip(), &batch(2, 3))), expected, "row {row}");
+            assert_eq!(ended(log.append(&log.tip(), &batch(2, 3))), expected, "row {row}");
             disk.fail(&[]);
-            let after = told(log.append(&log.tip(), &batch(3, 1)));
-            let kept = [batch(1, 3), if expected == Told::Nothing { batch(2, 3) } else { Vec::new() }].concat();
-            if expected == Told::OutcomeUnknown {
-                assert_eq!(after, Told::OutcomeUnknown, "row {row}: nothing more is appended");
+            let after = ended(log.append(&log.tip(), &batch(3, 1)));
+            let kept = [batch(1, 3), if expected == Ended::Nothing { batch(2, 3) } else { Vec::new() }].concat();
+            if expected == Ended::OutcomeUnknown {
+                assert_eq!(after, Ended::OutcomeUnknown, "row {row}: nothing more is appended");
                 assert_eq!(contents(&log), kept, "row {row}: what may not be durable is not shown");
             } else {
-                assert_eq!(after, Told::Nothing, "row {row}: it goes on");
+                assert_eq!(after, Ended::Nothing, "row {row}: it goes on");
                 assert_eq!(contents(&log), [kept, batch(3, 1)].concat(), "row {row}");
             }
             let shown = contents(&log);
@@ -71,7 +71,7 @@ fn whoever_appends_is_told_what_the_disk_refused() {
             disk.after_power_cut();
             let found = contents(&open_on(&disk, segment_bytes).unwrap());
             let unknown = [&shown[..], &batch(2, 3)].concat();
-            assert!(found == shown || (expected == Told::OutcomeUnknown && found == unknown), "row {row}: {found:?}");
+            assert!(found == shown || (expected == Ended::OutcomeUnknown && found == unknown), "row {row}: {found:?}");
         }
     }
 }
@@ -83,7 +83,7 @@ fn a_write_that_was_taken_back_stays_so_in_a_segment_that_is_closed_after_it() {
         let mut log = open_on(&disk, 400).unwrap();
         log.append(&log.tip(), &batch(1, 3)).unwrap();
         disk.fail(&[Fault::Every(Call::Write, EIO, 30)]);
-        assert_eq!(told(log.append(&log.tip(), &batch(2, 3))), Told::NotWritten);
+        assert_eq!(ended(log.append(&log.tip(), &batch(2, 3))), Ended::NotWritten);
         disk.fail(&[]);
         log.append(&log.tip(), &batch(3, 9)).unwrap();
         let shown = contents(&log);
@@ -102,7 +102,7 @@ fn what_was_refused_is_not_there_after_a_power_cut_whichever_call_failed() {
         log.append(&log.tip(), &batch(1, 3)).unwrap();
         // The disk is asked for its space, and takes room ahead and the frame.
         disk.fail(&[Fault::Number(disk.calls() + call, EIO)]);
-        assert_eq!(told(log.append(&log.tip(), &batch(2, 9))), Told::NotWritten);
+        assert_eq!(ended(log.append(&log.tip(), &batch(2, 9))), Ended::NotWritten);
         drop(log);
         disk.after_power_cut();
         let found = contents(&open_on(&disk, 1 << 20).unwrap());
@@ -148,7 +148,7 @@ fn a_call_that_fails_while_opening_fails_the_opening_and_loses_nothing() {
 }
 
 #[test]
-fn a_reader_is_told_which_segment_the_disk_cannot_read_and_reads_on_when_it_can() {
+fn a_read_error_names_the_segment_and_reading_goes_on_when_the_disk_can() {
     let disk = SimulatedDisk::new(1);
     let mut log = open_on(&disk, 100).unwrap();
     for seed in 0..3 {
@@ -187,7 +187,7 @@ fn a_disk_that_fills_up_takes_nothing_and_goes_on_when_there_is_room() {
             (disk.files(), 84 + batch(2, 3).iter().map(|record| 36 + record.len() as u64).sum::<u64>());
         for room in 0..size {
             disk.set_capacity(used as u64 + room);
-            assert_eq!(told(log.append(&log.tip(), &batch(2, 3))), Told::DiskFull, "{room} bytes are left");
+            assert_eq!(ended(log.append(&log.tip(), &batch(2, 3))), Ended::DiskFull, "{room} bytes are left");
             assert_eq!(contents(&log), batch(1, 3));
             let after: Vec<_> = disk.files().into_values().filter(|bytes| !bytes.is_empty()).collect();
             assert!(after.iter().eq(before.values()), "nothing is touched");
@@ -206,7 +206,7 @@ fn a_nearly_full_disk_is_refused_before_a_file_is_touched() {
     disk.fail(&[Fault::Every(Call::Write, EIO, 9), Fault::Every(Call::Sync, EIO, 0)]);
     for capacity in [1_050, 1_000, 20] {
         disk.set_capacity(capacity);
-        assert_eq!(told(log.append(&log.tip(), &batch(1, 3))), Told::DiskFull);
+        assert_eq!(ended(log.append(&log.tip(), &batch(1, 3))), Ended::DiskFull);
     }
     disk.fail(&[]);
     disk.set_capacity(1_300);
