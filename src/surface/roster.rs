@@ -174,12 +174,28 @@ impl RosterJob {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::day::{Day, Period};
+    use crate::domain::id::{EmploymentId, FactId, SpecialistId};
     use crate::surface::roster_budget::RosterBudget;
     use tonic_types::StatusExt as _;
 
     fn row(position: &str) -> (v1::RosterRow, RosterJob) {
         let row = v1::RosterRow { position: position.to_owned(), ..v1::RosterRow::default() };
         (row, RosterJob { subject: RosterSubject::Credential(None), family_name: None, first_day: None })
+    }
+
+    fn job() -> (Specialist, Job) {
+        let specialist = Specialist::known_at(SpecialistId::from_number(1), &[], Revision::LATEST);
+        let days = Period::from_inclusive(Day::from_number(20_000), None);
+        let job = Job {
+            employment: EmploymentId::from_number(1),
+            fact: FactId { revision: Revision(1), index: 0 },
+            provider: "p".parse().unwrap(),
+            position: String::new(),
+            supervised: false,
+            days,
+        };
+        (specialist, job)
     }
 
     /// Takes rows until one is refused: how many were taken, and why no more were.
@@ -201,16 +217,15 @@ mod tests {
         assert_eq!(fill(&mut list(), ""), (LONGEST_LIST, too_large.clone()));
         let text = "x".repeat(253);
         assert_eq!(fill(&mut list(), &text), (LARGEST_LIST_BYTES / 256, too_large.clone()));
-        let mut lists: Vec<Roster> = Vec::new();
-        let reason = loop {
-            lists.push(list());
-            let (_, reason) = fill(lists.last_mut().unwrap(), &"x".repeat(160));
-            if reason != too_large {
-                break reason;
-            }
-        };
-        assert_eq!((lists.len(), reason.as_str()), (4, "TOO_MANY"));
+        let mut lists = [list(), list(), list(), list()];
+        let reasons = lists.each_mut().map(|list| fill(list, &"x".repeat(160)).1);
+        assert_eq!(reasons, ["TOO_LARGE", "TOO_LARGE", "TOO_LARGE", "TOO_MANY"]);
         drop(lists);
         assert_eq!(fill(&mut list(), "").0, LONGEST_LIST, "there is room again");
+        let jobs = |count| Roster::of(vec![job(); count], budget.share());
+        let largest = jobs(128 * 1024).unwrap();
+        assert_eq!(jobs(1).err().unwrap().code(), tonic::Code::ResourceExhausted, "the registry's side counts, too");
+        drop(largest);
+        jobs(1).unwrap();
     }
 }
