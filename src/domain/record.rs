@@ -165,6 +165,18 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The credential that it is about; none: a provider, or the registry.
+    pub fn credential(&self) -> Option<CredentialNumber> {
+        match self {
+            Change::Standing { number, .. } | Change::Coverage { number, .. } | Change::Designation { number, .. } => {
+                Some(*number)
+            }
+            Change::Service { .. } | Change::Provider { .. } | Change::Records { .. } => None,
+        }
+    }
+}
+
 listed! {
     /// Whether a provider covers a specialist on a day.
     Coverage {

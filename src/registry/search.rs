@@ -179,6 +179,18 @@ impl Snapshot {
         Ok(Some(Found { entries, next, looked_at }))
     }
 
+    /// The credential of the person that a subject is or is about.
+    pub fn credential_of(&self, of: &FactsOf) -> Result<Option<CredentialNumber>, ReadError> {
+        let person = match of {
+            FactsOf::Provider(_) => None,
+            FactsOf::Credential(number) => return Ok(Some(*number)),
+            FactsOf::Specialist(id) => Some(*id),
+            FactsOf::Employment(employment) => self.shared.index.specialist_of_employment(*employment)?,
+        };
+        let file = person.map(|id| self.file(id)).transpose()?.flatten();
+        Ok(file.and_then(|file| file.known_now().the_credential().map(|credential| credential.number)))
+    }
+
     /// Whether anything under a subject can be a caller's to amend: known without reading the subject's file.
     fn may_amend_some(&self, caller: &Reporter, of: &FactsOf) -> Result<bool, ReadError> {
         let index = &self.shared.index;

@@ -7,8 +7,9 @@ use super::decode::Place;
 use super::encode::Wire;
 use super::preencoded::{Preencoded, USUAL_ANSWER};
 use super::question::{Item, TOGETHER, read_together, write_result};
+use super::read_audit::{self, Found};
 use super::redaction::Asker;
-use super::{Contract, read_audit, status};
+use super::{Contract, status};
 use crate::proto::google::rpc;
 use crate::proto::v1;
 
@@ -49,7 +50,7 @@ impl Contract {
                 let before = wire.written();
                 let found = write_result(&snapshot, asker, *item, question, &mut wire, RESULTS).await;
                 let fits = room.keep_or_refuse(item.1, &mut wire, before);
-                read_audit::add(&mut tally, found.filter(|_| fits), None)?;
+                read_audit::add(&mut tally, Found { verdict: found.verdict.filter(|_| fits), ..found })?;
             }
         }
         // The others go on while this one waits.

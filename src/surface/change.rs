@@ -1,10 +1,11 @@
 //! ChangeService: the feed of changes.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::stream;
+use prost::Message as _;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_stream::Stream;
@@ -13,19 +14,24 @@ use tonic::{Request, Response, Status};
 use super::decode::{ChangesAbout, ChangesAsked};
 use super::limits::fair;
 use super::page::Room;
-use super::read_audit::Found;
+use super::read_audit::{self, Found};
 use super::redaction::{Asker, asker};
 use super::{Contract, decode, encode, status, unpinned, unreadable};
 use crate::domain::id::{CredentialNumber, Revision};
+use crate::domain::record::Change;
 use crate::proto::v1;
 use crate::proto::v1::change_service_server::ChangeService;
 use crate::proto::v1::watch_changes_response::Event;
 use crate::registry::Registry;
 use crate::registry::feed::{Feed, FeedError, Part, Position, View};
 use crate::registry::snapshot::KnownAt;
+use crate::telemetry::audit::BatchSummary;
 
 /// How many credentials may be asked for by number.
 const MOST_CREDENTIALS: usize = 1000;
+
+/// About how many bytes of messages wait for the audit together.
+const GROUP_BYTES: usize = 16 * 1024;
 
 /// How often a watcher gets a message while there is no change: well within the 5 seconds of the contract.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
@@ -42,13 +48,15 @@ impl ChangeService for Contract {
         let asked = decode::watch_changes(request.get_ref(), asker.own());
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
         let after = self.position(&asked).await?;
-        let view = self.view(&asker, asked)?;
-        self.note(&asker, "ChangeService/WatchChanges", &self.registry.pin_head(), Found::default()).await?;
+        let method = "ChangeService/WatchChanges";
+        let view = self.view(&asker, method, asked).await?;
         let watch = Watch {
             scope: Scope::of(&view),
+            tally: self.tally(&asker, method, &self.registry.pin_head()),
             feed: self.feed(&asker, view, after).await?,
             registry: self.registry.clone(),
             published: self.registry.published(),
+            ready: VecDeque::new(),
             next_sign: None,
         };
         let messages = stream::unfold(Some(watch), |watch| async move {
@@ -75,11 +83,12 @@ impl ChangeService for Contract {
             Some(after) => after,
             None => self.position(&asked).await?,
         };
-        let view = self.view(&asker, asked)?;
+        let method = "ChangeService/ListChanges";
+        let view = self.view(&asker, method, asked).await?;
         let scope = Scope::of(&view);
         let mut feed = self.feed(&asker, view, after).await?;
-        self.note(&asker, "ChangeService/ListChanges", &self.registry.pin_head(), Found::default()).await?;
         let (mut messages, mut room) = (Vec::new(), Room::of_a_page());
+        let mut tally = self.tally(&asker, method, &page.snapshot);
         let mut sent = feed.position();
         while messages.len() < size
             && let Some(part) = feed.next(head).await.map_err(|error| unreadable(&error))?
@@ -88,9 +97,11 @@ impl ChangeService for Contract {
             if !room.takes(&message) {
                 break;
             }
+            note_people(&mut tally, &part)?;
             messages.push(message);
             sent = feed.position();
         }
+        read_audit::written(tally.close()).await?;
         let next_page_token = if sent.revision < head { page.token(&sent) } else { String::new() };
         let progress = Some(progress(&self.registry, head, &scope));
         Ok(Response::new(v1::ListChangesResponse { messages, next_page_token, progress }))
@@ -106,14 +117,20 @@ impl Contract {
     }
 
     /// What a caller asks for, as far as the caller may see it. A provider's feed is of its own staff, also where
-    /// credentials are named.
-    fn view(&self, asker: &Asker, asked: ChangesAsked) -> Result<View, Status> {
+    /// credentials are named. Those are in the audit before they are judged.
+    async fn view(&self, asker: &Asker, method: &'static str, asked: ChangesAsked) -> Result<View, Status> {
         let own = asker.own();
-        let (provider, credentials) = match asked.about {
-            ChangesAbout::Everyone => (None, None),
+        let named = match &asked.about {
             ChangesAbout::Credentials(numbers) if numbers.len() > MOST_CREDENTIALS => {
                 return Err(status::too_large(format!("at most {MOST_CREDENTIALS} credentials may be named")));
             }
+            ChangesAbout::Credentials(numbers) => numbers.as_slice(),
+            ChangesAbout::Everyone | ChangesAbout::Provider(_) => &[],
+        };
+        let numbers = named.iter().copied().map(Some);
+        self.note_all(asker, method, &self.registry.pin_head(), Found::default(), numbers).await?;
+        let (provider, credentials) = match asked.about {
+            ChangesAbout::Everyone => (None, None),
             ChangesAbout::Credentials(numbers) => {
                 // In the order asked: which one is named must not reveal which of them are on file.
                 let is_hidden =
@@ -155,12 +172,16 @@ impl Scope {
     }
 }
 
-/// Someone who watches.
+/// A watcher.
 struct Watch {
     scope: Scope,
+    /// Whom its messages are about, for the audit.
+    tally: BatchSummary,
     feed: Feed,
     registry: Registry,
     published: watch::Receiver<Revision>,
+    /// Messages whose people are in the audit: they may go out.
+    ready: VecDeque<v1::ChangeMessage>,
     /// When the next sign of life is due; none: as soon as everything is sent.
     next_sign: Option<Instant>,
 }
@@ -169,10 +190,14 @@ impl Watch {
     /// The next event: every part up to the head; then progress, at once and at intervals.
     async fn next(&mut self) -> Result<Event, Status> {
         loop {
+            if let Some(message) = self.ready.pop_front() {
+                return Ok(Event::Message(message));
+            }
             let head = *self.published.borrow_and_update();
-            if let Some(part) = self.feed.next(head).await.map_err(|error| unreadable(&error))? {
+            self.read_group(head).await?;
+            if !self.ready.is_empty() {
                 self.next_sign = None;
-                return Ok(Event::Message(message(&part)));
+                continue;
             }
             let Some(next_sign) = self.next_sign.filter(|due| *due > Instant::now()) else {
                 self.next_sign = Some(Instant::now() + SIGN_OF_LIFE);
@@ -185,6 +210,33 @@ impl Watch {
             }
         }
     }
+
+    /// Reads the next messages up to the head, no more than about a group's bytes, and writes whom they are about to the
+    /// audit, once for all of them. A message that waited for the audit by itself would go out in a frame by itself, and
+    /// clients end connections with many small frames that they have not read yet.
+    async fn read_group(&mut self, head: Revision) -> Result<(), Status> {
+        let mut bytes = 0;
+        while bytes < GROUP_BYTES
+            && let Some(part) = self.feed.next(head).await.map_err(|error| unreadable(&error))?
+        {
+            let message = message(&part);
+            note_people(&mut self.tally, &part)?;
+            bytes += message.encoded_len();
+            self.ready.push_back(message);
+        }
+        if bytes == 0 { Ok(()) } else { read_audit::written(self.tally.write()).await }
+    }
+}
+
+/// Adds the people in a message to those whom the audit has, each once.
+fn note_people(tally: &mut BatchSummary, part: &Part<'_>) -> Result<(), Status> {
+    let mut noted = HashSet::new();
+    for number in part.changes.iter().filter_map(Change::credential) {
+        if noted.insert(number) {
+            read_audit::add_listed(tally, Some(number))?;
+        }
+    }
+    Ok(())
 }
 
 fn message(part: &Part<'_>) -> v1::ChangeMessage {

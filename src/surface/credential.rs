@@ -3,13 +3,14 @@
 use tonic::{Request, Response, Status};
 
 use super::mutation::mutate;
-use super::read_audit::Found;
+use super::read_audit::{Found, PersonId};
 use super::redaction::asker;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::auth::Caller;
 use crate::domain::day::Day;
 use crate::domain::decide::evaluate_application;
 use crate::domain::rule_sets::{RuleSet, RuleSets};
+use crate::domain::specialist::Specialist;
 use crate::proto::v1;
 use crate::proto::v1::credential_service_server::CredentialService;
 use crate::registry::snapshot::KnownAt;
@@ -207,14 +208,18 @@ impl CredentialService for Contract {
         let asked = decode::evaluate_application(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(KnownAt::Head).await?;
         let file = snapshot.specialist(asked.specialist).await.map_err(|error| unreadable(&error))?;
-        let known = file.map(|file| file.known_now()).filter(super::super::domain::specialist::Specialist::is_on_file);
+        let known = file.map(|file| file.known_now()).filter(Specialist::is_on_file);
+        let credential = known.as_ref().and_then(Specialist::the_credential);
+        let found = Found {
+            number: credential.map(|credential| credential.number),
+            as_of: Some(asked.application.applied_on),
+            ..Found::named(PersonId::Specialist(asked.specialist))
+        };
+        self.note(&asker, "CredentialService/EvaluateApplication", &snapshot, found).await?;
         let known = known.ok_or_else(|| status::not_found("specialist", &request.specialist_id))?;
         let grounds = snapshot.grounds().ok_or_else(status::internal)?;
         let evaluation =
             evaluate_application(&asked, &known, &grounds).map_err(|rejection| status::rejected(&rejection))?;
-        let number = known.the_credential().map(|credential| credential.number);
-        let found = Found::person(number, Some(asked.application.applied_on));
-        self.note(&asker, "CredentialService/EvaluateApplication", &snapshot, found).await?;
         let scholarship = evaluation.scholarship_requested;
         Ok(Response::new(v1::EvaluateApplicationResponse {
             criteria: evaluation.criteria.iter().map(encode::criterion_result).collect(),
@@ -237,11 +242,12 @@ impl CredentialService for Contract {
         let page = self.page(&asker, &request, known_at).await?;
         let as_of = day_asked(&page.snapshot, "as_of", filter.as_of)?;
         let window = page.window.clone();
+        let about = Found { id: filter.specialist.map(PersonId::Specialist), as_of: Some(as_of), ..Found::default() };
         let search = page.snapshot.off_thread(move |snapshot| snapshot.credentials(&filter, as_of, window));
         let found = search.await.map_err(|error| unreadable(&error))?;
         let cut = page.cut(found, |timeline| encode::credential(timeline, as_of));
         let numbers = cut.entries.iter().map(|timeline| Some(timeline.number));
-        self.note_all(&asker, "CredentialService/ListCredentials", &page.snapshot, numbers).await?;
+        self.note_all(&asker, "CredentialService/ListCredentials", &page.snapshot, about, numbers).await?;
         Ok(Response::new(v1::ListCredentialsResponse {
             credentials: cut.messages,
             next_page_token: cut.next_page_token,

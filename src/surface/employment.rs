@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::limits::fair;
 use super::mutation::mutate;
+use super::read_audit::{Found, PersonId};
 use super::redaction::asker;
 use super::roster::Roster;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
@@ -90,12 +91,14 @@ impl EmploymentService for Contract {
         let as_of = day_asked(&page.snapshot, "as_of", filter.as_of)?;
         filter.as_of = Some(as_of);
         let window = page.window.clone();
+        let id = filter.specialist.map(PersonId::Specialist);
+        let about = Found { id, ..Found::person(filter.credential, Some(as_of)) };
         let search = page.snapshot.off_thread(move |snapshot| snapshot.employments(&filter, window));
         let found = search.await.map_err(|error| unreadable(&error))?;
         let tags = self.tags();
         let cut = page.cut(found, |(person, job)| encode::employment(person, job, &tags));
         let numbers = cut.entries.iter().map(|(person, _)| person.the_credential().map(|held| held.number));
-        self.note_all(&asker, "EmploymentService/ListEmployments", &page.snapshot, numbers).await?;
+        self.note_all(&asker, "EmploymentService/ListEmployments", &page.snapshot, about, numbers).await?;
         Ok(Response::new(v1::ListEmploymentsResponse {
             employments: cut.messages,
             next_page_token: cut.next_page_token,
@@ -128,7 +131,7 @@ impl EmploymentService for Contract {
         let search = snapshot.off_thread(move |snapshot| snapshot.all_employments(&filter));
         let jobs = search.await.map_err(|error| unreadable(&error))?;
         let numbers = jobs.iter().map(|(person, _)| person.the_credential().map(|held| held.number));
-        self.note_all(&asker, "EmploymentService/ReconcileRoster", &snapshot, numbers).await?;
+        self.note_all(&asker, "EmploymentService/ReconcileRoster", &snapshot, Found::default(), numbers).await?;
         let mut roster = Roster::of(jobs, self.lists.share())?;
         while let Some(message) = list.message().await? {
             let Some(Kind::Row(row)) = message.kind else {

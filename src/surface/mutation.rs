@@ -19,6 +19,10 @@ use crate::registry::{Content, Numbers, Place, Receipt, Resource, Submission, Su
 /// How long a caller should wait before a busy writer is asked again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
+/// What the audit has in place of a verdict for a command that is only judged, and for one that is refused.
+const DRY_RUN: &str = "DRY_RUN";
+const REFUSED: &str = "REFUSED";
+
 /// How much an answer shows of what it counts.
 const FIRST: usize = Foreseen::KEPT;
 
@@ -70,21 +74,26 @@ impl Contract {
     ) -> Result<impl Future<Output = Result<Accepted, Status>> + use<>, Status> {
         let Asked { request_id, validate_only, note, command } =
             asked.map_err(|rejection| status::rejected(&rejection))?;
+        let about = Found::of_command(&command.target());
         let reporter = asker.caller.reporter();
         let numbers = Numbers::Random;
         let submission = Submission { reporter, method, request_id, content, validate_only, note, command, numbers };
         let handed_in = self.registry.hand_in(submission, place).await.map_err(|error| refused(&error, request_id))?;
         let (contract, asker) = (self.clone(), asker.clone());
         Ok(async move {
+            let name = method.trim_start_matches("/ms.dmh.credential.v1.");
+            if validate_only {
+                let about = Found { verdict: Some(DRY_RUN), ..about };
+                contract.note(&asker, name, &contract.registry.pin_head(), about).await?;
+            }
             let submitted = handed_in.await;
             let snapshot = contract.registry.pin_head();
+            let is_refused = matches!(submitted, Err(SubmitError::Rejected(_)));
+            if is_refused && !validate_only && about.is_of_a_person() {
+                contract.note(&asker, name, &snapshot, Found { verdict: Some(REFUSED), ..about }).await?;
+            }
             let tags = |revision| Some(encode::epoch_tag(snapshot.epoch_of(revision)));
             let mut receipt = submitted.map_err(|error| refused(&named(error, &contract.tags()), request_id))?;
-            if validate_only {
-                // What is only judged leaves nothing in the log, and reveals as much.
-                let method = method.trim_start_matches("/ms.dmh.credential.v1.");
-                contract.note(&asker, method, &snapshot, Found::default()).await?;
-            }
             let shown = asker.narrow(&mut receipt, validate_only);
             Ok(Accepted {
                 shown,

@@ -4,7 +4,7 @@ use tonic::Status;
 
 use super::decode::{Claim, Place};
 use super::encode::Wire;
-use super::read_audit::Found;
+use super::read_audit::{Found, word};
 use super::redaction::Asker;
 use super::{answered_from, day_asked, decode, encode, status, unreadable};
 use crate::domain::day::Day;
@@ -127,10 +127,15 @@ impl Question for Claim<'_> {
 }
 
 impl Ask<'_> {
-    /// What is written down of an answer: the credential found, or else the one asked about.
+    /// What the audit has of the question where it is not answered.
+    pub(super) fn asked(&self) -> Found {
+        Found::person(self.number(), self.as_of)
+    }
+
+    /// What the audit has of an answer: the credential found, or else the one asked about.
     fn noted(&self, found: &Answer<'_>) -> Found {
         let number = found.timeline.as_ref().map(|timeline| timeline.number).or(self.number());
-        Found { number, as_of: Some(found.as_of), verdict: Some(found.finding.verdict) }
+        Found { verdict: Some(word(found.finding.verdict)), ..Found::person(number, Some(found.as_of)) }
     }
 }
 
@@ -145,6 +150,7 @@ pub(super) fn read_together<'i, I: Item>(
 }
 
 /// Writes the answer to one item as a field of a message: an item at fault has its error, and the others their answers.
+/// What the audit has of it: an item at fault has no verdict.
 pub(super) async fn write_result<I: Item>(
     snapshot: &Snapshot,
     asker: &Asker,
@@ -152,14 +158,15 @@ pub(super) async fn write_result<I: Item>(
     question: Result<I::Question<'_>, Rejection>,
     wire: &mut Wire,
     field: u8,
-) -> Option<Found> {
+) -> Found {
     let begun = wire.begin(field);
     wire.text(1, item.correlation_id());
+    let asked = question.as_ref().map(|question| question.ask().asked()).unwrap_or_default();
     let answered = match question {
         Ok(question) => question.answer(place, snapshot, asker, wire, 2).await,
         Err(rejection) => Err(status::rejected(&rejection)),
     };
-    let found = answered.inspect_err(|error| wire.built(3, &status::to_rpc_status(error))).ok();
+    let found = answered.inspect_err(|error| wire.built(3, &status::to_rpc_status(error))).unwrap_or(asked);
     wire.end(begun);
     found
 }

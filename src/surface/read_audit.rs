@@ -1,17 +1,23 @@
-//! Reads of persons: each is written down before it is answered, or it is not answered.
+//! Reads of persons: each is written to the audit before it is answered, or it is not answered.
+//!
+//! What is asked about is written whether it is answered or refused: a refusal tells the caller something, too. Commands
+//! that record nothing are questions in effect. A dry run is written before it is judged, and a refused command before
+//! the refusal goes out. A command that was recorded has its trace in the log.
 
 use std::sync::Arc;
 
 use tonic::Status;
 
 use super::redaction::Asker;
-use super::{Contract, status};
+use super::{Contract, encode, status};
 use crate::auth::Caller;
+use crate::domain::command::Target;
 use crate::domain::day::Day;
-use crate::domain::id::CredentialNumber;
+use crate::domain::id::{CredentialNumber, EmploymentId, FactId, SpecialistId};
 use crate::domain::standing::Verdict;
+use crate::registry::search::FactsOf;
 use crate::registry::snapshot::Snapshot;
-use crate::telemetry::audit::{BatchSummary, Call, Client, Question, Unwritable, Written};
+use crate::telemetry::audit::{BatchSummary, Call, Client, Named, Question, Unwritable, Written};
 
 impl Client for Caller {
     fn name(&self) -> &str {
@@ -19,27 +25,73 @@ impl Client for Caller {
     }
 }
 
-/// What was found for a question, as far as it is written down.
+/// What became of a person in a list.
+const LISTED: &str = "LISTED";
+
+/// Whom a question is about, and what was found, as far as the audit has it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Found {
     pub(super) number: Option<CredentialNumber>,
+    /// What the question names the person by, where that is no number.
+    pub(super) id: Option<PersonId>,
     pub(super) as_of: Option<Day>,
-    pub(super) verdict: Option<Verdict>,
+    /// The verdict, or what became of the question. None: it has no verdict, or was at fault.
+    pub(super) verdict: Option<&'static str>,
+}
+
+/// An id that leads to a person.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PersonId {
+    Specialist(SpecialistId),
+    Employment(EmploymentId),
+    Fact(FactId),
 }
 
 impl Found {
     /// A read of one person without a verdict.
     pub(super) fn person(number: Option<CredentialNumber>, as_of: Option<Day>) -> Found {
-        Found { number, as_of, verdict: None }
+        Found { number, as_of, ..Found::default() }
     }
 
-    fn verdict(self) -> Option<&'static str> {
-        self.verdict.map(|verdict| match verdict {
-            Verdict::Confirmed => "CONFIRMED",
-            Verdict::ConfirmedWithLimits => "CONFIRMED_WITH_LIMITS",
-            Verdict::NotConfirmed => "NOT_CONFIRMED",
-            Verdict::Undetermined => "UNDETERMINED",
-        })
+    /// A person named by an id.
+    pub(super) fn named(id: PersonId) -> Found {
+        Found { id: Some(id), ..Found::default() }
+    }
+
+    /// Whom a command is about. Commands about providers and the registry are about nobody.
+    pub(super) fn of_command(target: &Target) -> Found {
+        match target {
+            Target::Credential(number) => Found::person(Some(*number), None),
+            Target::Specialist(id) => Found::named(PersonId::Specialist(*id)),
+            Target::Employment(id) => Found::named(PersonId::Employment(*id)),
+            Target::Fact(id) => Found::named(PersonId::Fact(*id)),
+            Target::New | Target::Registry | Target::Provider(_) | Target::Staff(_) => Found::default(),
+        }
+    }
+
+    /// Whom a search for facts is about.
+    pub(super) fn of_facts(of: &FactsOf) -> Found {
+        match of {
+            FactsOf::Credential(number) => Found::person(Some(*number), None),
+            FactsOf::Specialist(id) => Found::named(PersonId::Specialist(*id)),
+            FactsOf::Employment(id) => Found::named(PersonId::Employment(*id)),
+            FactsOf::Provider(_) => Found::default(),
+        }
+    }
+
+    /// Whether it is about somebody.
+    pub(super) fn is_of_a_person(self) -> bool {
+        self.number.is_some() || self.id.is_some()
+    }
+}
+
+/// A verdict in the word that the contract has for it.
+pub(super) fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Confirmed => "CONFIRMED",
+        Verdict::ConfirmedWithLimits => "CONFIRMED_WITH_LIMITS",
+        Verdict::NotConfirmed => "NOT_CONFIRMED",
+        Verdict::Undetermined => "UNDETERMINED",
     }
 }
 
@@ -54,7 +106,16 @@ impl Contract {
         }
     }
 
-    /// Writes down what was found, before it is answered.
+    /// An id in the form of the contract.
+    fn named(&self, id: PersonId) -> Named {
+        match id {
+            PersonId::Specialist(id) => Named { field: "specialist_id", id: id.to_string() },
+            PersonId::Employment(id) => Named { field: "employment_id", id: id.to_string() },
+            PersonId::Fact(id) => Named { field: "fact_id", id: encode::fact_id(id, &self.tags()) },
+        }
+    }
+
+    /// Writes to the audit whom a question is about, before it is answered.
     pub(super) async fn note(
         &self,
         asker: &Asker,
@@ -65,10 +126,25 @@ impl Contract {
         let question = Question {
             call: self.call(asker, method, snapshot),
             number: found.number.map(CredentialNumber::text),
+            named: found.id.map(|id| Box::new(self.named(id))),
             as_of: found.as_of.map(Day::to_civil),
-            verdict: found.verdict(),
+            verdict: found.verdict,
         };
         written(self.audit.report(question)).await
+    }
+
+    /// Writes to the audit whom a question was about, answered or refused, before either goes out.
+    pub(super) async fn note_outcome(
+        &self,
+        asker: &Asker,
+        method: &'static str,
+        snapshot: &Snapshot,
+        asked: Found,
+        outcome: Result<Found, Status>,
+    ) -> Result<(), Status> {
+        let found = outcome.as_ref().copied().unwrap_or(asked);
+        self.note(asker, method, snapshot, found).await?;
+        outcome.map(drop)
     }
 
     /// Begins to count a batch or a stream.
@@ -76,17 +152,22 @@ impl Contract {
         self.audit.tally(self.call(asker, method, snapshot))
     }
 
-    /// Writes down a list of persons.
+    /// Writes to the audit who is in a list, before it is answered. Of an empty list it writes whom the list was asked
+    /// for.
     pub(super) async fn note_all(
         &self,
         asker: &Asker,
         method: &'static str,
         snapshot: &Snapshot,
-        numbers: impl IntoIterator<Item = Option<CredentialNumber>>,
+        asked: Found,
+        numbers: impl ExactSizeIterator<Item = Option<CredentialNumber>>,
     ) -> Result<(), Status> {
+        if numbers.len() == 0 {
+            return self.note(asker, method, snapshot, asked).await;
+        }
         let mut tally = self.tally(asker, method, snapshot);
         for number in numbers {
-            add(&mut tally, Some(Found::person(number, None)), Some("LISTED"))?;
+            add_listed(&mut tally, number)?;
         }
         written(tally.close()).await
     }
@@ -98,13 +179,12 @@ pub(super) async fn written(reported: Result<Written, Unwritable>) -> Result<(),
     written.await.map_err(|_| status::audit_unavailable())
 }
 
-/// Writes down one question of a batch or a stream; none: it was at fault.
-pub(super) fn add(
-    tally: &mut BatchSummary,
-    found: Option<Found>,
-    unjudged: Option<&'static str>,
-) -> Result<(), Status> {
-    let number = found.and_then(|found| found.number).map(CredentialNumber::text);
-    let verdict = found.and_then(Found::verdict).or(unjudged);
-    tally.add(number, verdict).map_err(|_| status::audit_unavailable())
+/// Adds a question to those of a batch or a stream. One without a verdict was at fault.
+pub(super) fn add(tally: &mut BatchSummary, found: Found) -> Result<(), Status> {
+    tally.add(found.number.map(CredentialNumber::text), found.verdict).map_err(|_| status::audit_unavailable())
+}
+
+/// Adds a person to those of a list.
+pub(super) fn add_listed(tally: &mut BatchSummary, number: Option<CredentialNumber>) -> Result<(), Status> {
+    add(tally, Found { number, verdict: Some(LISTED), ..Found::default() })
 }

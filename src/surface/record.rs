@@ -62,13 +62,16 @@ impl RecordService for Contract {
         let page = self.page(&asker, &request, known_at).await?;
         let only = asker.sees_own_facts_only().then(|| asker.caller.reporter());
         let window = page.window.clone();
+        let about = Found::of_facts(&of);
         let search = page.snapshot.off_thread(move |snapshot| {
             let Some(found) = snapshot.facts(&of, only.as_ref(), &window)? else { return Ok(None) };
             let revisions = found.entries.iter().map(|(id, _)| id.revision).collect();
-            Ok(Some((found, snapshot.request_ids(&revisions)?)))
+            Ok(Some((found, snapshot.request_ids(&revisions)?, snapshot.credential_of(&of)?)))
         });
         let found = search.await.map_err(|error| unreadable(&error))?;
-        let (found, requests) = found.ok_or_else(|| not_on_file(request.subject.as_ref()))?;
+        let number = found.as_ref().map_or(about.number, |(.., number)| *number);
+        self.note(&asker, "RecordService/ListFacts", &page.snapshot, Found { number, ..about }).await?;
+        let (found, requests, _) = found.ok_or_else(|| not_on_file(request.subject.as_ref()))?;
         let tags = self.tags();
         let cut = page.cut(found, |filed: &FiledFact| {
             let around = encode::Around {
@@ -78,11 +81,6 @@ impl RecordService for Contract {
             };
             asker.fact(&filed.recorded.reporter, encode::fact(&filed.recorded, around, &tags))
         });
-        let number = match &request.subject {
-            Some(Subject::CredentialNumber(number)) => number.parse().ok(),
-            _ => None,
-        };
-        self.note(&asker, "RecordService/ListFacts", &page.snapshot, Found::person(number, None)).await?;
         let today = day_asked(&page.snapshot, "as_of", None)?;
         Ok(Response::new(v1::ListFactsResponse {
             facts: cut.messages,

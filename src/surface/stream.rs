@@ -114,7 +114,7 @@ impl<Q: Questions> Answering<Q> {
             for (item, question) in few().zip(read_together(&self.snapshot, few())) {
                 let mut wire = Wire::with_capacity(USUAL_ANSWER);
                 let found = write_result(&self.snapshot, &self.asker, item, question, &mut wire, 2).await;
-                if read_audit::add(&mut self.tally, found, None).is_err() {
+                if read_audit::add(&mut self.tally, found).is_err() {
                     return Answered { answers, end, reported: Err(Unwritable) };
                 }
                 answers.push_back(Ok(Some(Preencoded::written(wire))));

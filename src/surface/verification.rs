@@ -35,8 +35,8 @@ impl VerificationService for Contract {
         let (ask, knowledge) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_knowing(knowledge).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
-        let found = ask.answer(Place::Alone, &snapshot, &asker, &mut wire, 1).await?;
-        self.note(&asker, "VerificationService/VerifyCredential", &snapshot, found).await?;
+        let answered = ask.answer(Place::Alone, &snapshot, &asker, &mut wire, 1).await;
+        self.note_outcome(&asker, "VerificationService/VerifyCredential", &snapshot, ask.asked(), answered).await?;
         Ok(Response::new(Preencoded::written(wire)))
     }
 
@@ -70,8 +70,9 @@ impl VerificationService for Contract {
         let (claim, knowledge) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_knowing(knowledge).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
-        let found = claim.answer(Place::Alone, &snapshot, &asker, &mut wire, 1).await?;
-        self.note(&asker, "VerificationService/CheckBillingEligibility", &snapshot, found).await?;
+        let answered = claim.answer(Place::Alone, &snapshot, &asker, &mut wire, 1).await;
+        let method = "VerificationService/CheckBillingEligibility";
+        self.note_outcome(&asker, method, &snapshot, claim.ask.asked(), answered).await?;
         Ok(Response::new(Preencoded::written(wire)))
     }
 
@@ -102,14 +103,14 @@ impl VerificationService for Contract {
         let request = request.into_inner();
         let asked = decode::get_credential(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;
+        let found = Found::person(Some(asked.number), snapshot.today);
+        self.note(&asker, "VerificationService/GetCredential", &snapshot, found).await?;
         let timeline = on_file(&snapshot, &asker, asked.number).await?;
         let is_holder = |family: &String| timeline.names.folded().any(|(_, name)| name == family);
         if !asked.family_name.as_ref().is_none_or(is_holder) {
             return Err(status::not_found("credential", &asked.number.to_string()));
         }
         let today = day_asked(&snapshot, "as_of", None)?;
-        let found = Found::person(Some(timeline.number), Some(today));
-        self.note(&asker, "VerificationService/GetCredential", &snapshot, found).await?;
         Ok(Response::new(Preencoded::built(&v1::GetCredentialResponse {
             credential: asker.credential(&timeline, today),
             answer: Some(answer(&snapshot, today)),
@@ -124,11 +125,11 @@ impl VerificationService for Contract {
         let request = request.into_inner();
         let asked = decode::list_standing_periods(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;
+        let found = Found::person(Some(asked.number), None);
+        self.note(&asker, "VerificationService/ListStandingPeriods", &snapshot, found).await?;
         let timeline = on_file(&snapshot, &asker, asked.number).await?;
         let range = Period::from_inclusive(asked.first_day.unwrap_or(timeline.effective_from), asked.last_day);
         let today = day_asked(&snapshot, "as_of", None)?;
-        let found = Found::person(Some(timeline.number), None);
-        self.note(&asker, "VerificationService/ListStandingPeriods", &snapshot, found).await?;
         let periods = standing_periods(&snapshot, &timeline, range);
         let response = v1::ListStandingPeriodsResponse { periods, answer: Some(answer(&snapshot, today)) };
         let response = whole(response, "ask for fewer days, with first_day and last_day")?;

@@ -20,10 +20,14 @@ pub(super) fn event(at: Timestamp, event: &str) -> String {
 /// Writes an entry as one line. `at` is the instant, as [`instant`] says it.
 pub(super) fn write(line: &mut String, at: &str, entry: &Entry) {
     match entry {
-        Entry::Question(Question { call, number, as_of, verdict }) => {
+        Entry::Question(Question { call, number, named, as_of, verdict }) => {
             begin(line, at, call);
             line.push_str(",\"number\":");
             text(line, number.as_ref().map(said));
+            if let Some(named) = named {
+                put(line, format_args!(",\"{}\":", named.field));
+                text(line, Some(&named.id));
+            }
             line.push_str(",\"as_of\":");
             match as_of {
                 Some(day) => put(line, format_args!("\"{day}\"")),

@@ -72,10 +72,21 @@ pub struct Question {
     pub call: Call,
     /// The credential: the one found, or else the one asked about; none where there is none.
     pub number: Option<Number>,
+    /// What the question names a person by, where that is no number.
+    pub named: Option<Box<Named>>,
     /// The day it was answered for.
     pub as_of: Option<Date>,
-    /// The verdict; none where the answer has none.
+    /// The verdict, or what became of a command that recorded nothing; none where the answer has none.
     pub verdict: Option<&'static str>,
+}
+
+/// An id that leads to a person.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// What it is the id of, as the contract calls the field.
+    pub field: &'static str,
+    /// The id.
+    pub id: String,
 }
 
 /// A message to the thread.

@@ -24,7 +24,7 @@ fn call() -> Call {
 
 fn question() -> Question {
     let as_of = Some(jiff::civil::date(2026, 3, 2));
-    Question { call: call(), number: Some(*b"CPS-28MS-MN2K-Z"), as_of, verdict: Some("CONFIRMED") }
+    Question { call: call(), number: Some(*b"CPS-28MS-MN2K-Z"), named: None, as_of, verdict: Some("CONFIRMED") }
 }
 
 fn place(path: &Path, file_bytes: u64) -> Place {

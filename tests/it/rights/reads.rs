@@ -1,14 +1,17 @@
-//! Every read of people leaves a line in the audit before it is answered, over every listener. The descriptor set says
+//! Whom a call asks about is in the audit before it is answered or refused, over every listener. The descriptor set says
 //! which methods only read; the few exceptions are listed here, each with its reason.
 
 use std::collections::BTreeSet;
 
-use cpss_registry::proto::SERVICES;
+use cpss_registry::proto::v1::watch_changes_response::Event;
+use cpss_registry::proto::{SERVICES, v1};
+use prost::Message as _;
 use prost::bytes::Bytes;
 use serde_json::Value;
 use tonic::{Code, Status};
 
-use super::fixture::{Fixture, call};
+use super::fixture::{Fixture, Row, call};
+use crate::harness::requests::end_job;
 
 /// Reads that leave no line, since no person is in their answers.
 const OF_NO_PERSON: &[&str] = &[
@@ -21,32 +24,35 @@ const OF_NO_PERSON: &[&str] = &[
     "ProviderService/GetProgramStatistics",
 ];
 
-/// Known gaps: reads whose line does not say about whom they are.
-const WITHOUT_NUMBER: &[&str] = &[
-    // The line says that a feed begins. What it will show is not known then.
-    "ChangeService/WatchChanges",
-    "ChangeService/ListChanges",
-    // The request names a person, or a job, and no credential.
-    "RecordService/ListFacts",
-];
-
-/// Known gaps: reads that leave no line where nothing is shown, since the person is not the caller's to see. What is
-/// hidden and what is not on file look the same.
-const HIDDEN_WITHOUT_LINE: &[&str] = &[
-    // Refused.
-    "ChangeService/WatchChanges",
-    "ChangeService/ListChanges",
-    "RecordService/ListFacts",
-    "VerificationService/GetCredential",
-    "VerificationService/ListStandingPeriods",
-    // Answered with an empty list.
-    "EmploymentService/ListEmployments",
+/// Commands that name nobody.
+const COMMANDS_OF_NO_PERSON: &[&str] = &[
+    // The person has no id yet.
+    "CredentialService/RegisterSpecialist",
+    // Everyone who works for a provider.
+    "EmploymentService/TransferEmployments",
+    // Organizations.
+    "ProviderService/CertifyPeerService",
+    "ProviderService/RecordQualification",
+    "ProviderService/RegisterProvider",
+    "ProviderService/SuspendPeerService",
+    "ProviderService/SuspendProvider",
+    "ProviderService/UpdateProvider",
 ];
 
 /// The methods of the contract that only read.
 pub fn reads() -> impl Iterator<Item = String> {
-    let methods = SERVICES.iter().flat_map(|service| service.methods).filter(|method| !method.writes);
+    methods(false)
+}
+
+fn methods(write: bool) -> impl Iterator<Item = String> {
+    let methods = SERVICES.iter().flat_map(|service| service.methods).filter(move |method| method.writes == write);
     methods.map(|method| format!("{}/{}", method.service, method.name))
+}
+
+/// Whether a line says whom a request about a row is about, by the number or by an id in it.
+fn names(line: &Value, row: &Row) -> bool {
+    let text = line.to_string();
+    [&row.number, &row.specialist_id, &row.employment_id, &row.start].into_iter().any(|id| text.contains(id))
 }
 
 fn set(methods: &[&str]) -> BTreeSet<String> {
@@ -93,22 +99,92 @@ async fn every_read_of_people_is_in_the_audit_before_it_is_answered() {
             "a read of people must call `Contract::note`; list one of no person above"
         );
     }
-    assert_eq!(without_number, set(WITHOUT_NUMBER));
+    assert_eq!(without_number, BTreeSet::new());
 }
 
 #[tokio::test]
-async fn a_read_of_anothers_staff_is_in_the_audit_but_where_it_is_known_not_to_be() {
+async fn a_read_of_anothers_staff_or_of_nobody_is_in_the_audit() {
     let fixture = Fixture::built().await;
     let north = fixture.server.bytes_listener().with("x-dev-caller", "provider:north");
+    let auditor = fixture.server.bytes_listener().with("x-dev-caller", "auditor");
+    let nobody = Fixture::made_up(&fixture.south);
     let mut without_line = BTreeSet::new();
-    for method in reads() {
-        let messages = call(&method, &fixture.south, "north");
-        let (answer, lines) = audited(&fixture, ("provider:north", &method), north.answer(&method, messages)).await;
-        let may_call = !matches!(answer, Err(status) if status.code() == Code::PermissionDenied);
-        if may_call && lines.is_empty() {
-            without_line.insert(method);
+    for method in reads().filter(|method| !OF_NO_PERSON.contains(&method.as_str())) {
+        for (caller, listener, row) in [
+            ("provider:north", &north, &fixture.south),
+            ("provider:north", &north, &nobody),
+            ("auditor", &auditor, &nobody),
+        ] {
+            let messages = call(&method, row, "north");
+            let (answer, lines) = audited(&fixture, (caller, &method), listener.answer(&method, messages)).await;
+            let may_call = !matches!(answer, Err(status) if status.code() == Code::PermissionDenied);
+            // A staff list is compared with the provider's own staff, whomever it names.
+            let is_named = method == "EmploymentService/ReconcileRoster" || lines.iter().any(|line| names(line, row));
+            if may_call && (lines.is_empty() || !is_named) {
+                without_line.insert(format!("{method} by {caller} of {}", row.number));
+            }
         }
     }
     fixture.server.stop().await;
-    assert_eq!(without_line, set(HIDDEN_WITHOUT_LINE));
+    assert_eq!(without_line, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn a_dry_run_is_in_the_audit_by_whom_it_names() {
+    let fixture = Fixture::built().await;
+    let mut unnamed = BTreeSet::new();
+    for method in methods(true) {
+        let is_of_a_provider = method.starts_with("ProviderService/");
+        let caller = if is_of_a_provider { "certifier" } else { "registrar" };
+        for (caller, row) in [(caller, &fixture.north), (caller, &Fixture::made_up(&fixture.south))] {
+            let listener = fixture.server.bytes_listener().with("x-dev-caller", caller);
+            let judged = listener.answer(&method, call(&method, row, "north"));
+            let (_, lines) = audited(&fixture, (caller, &method), judged).await;
+            assert!(lines.iter().all(|line| line["verdict"] == "DRY_RUN") && !lines.is_empty(), "{method}: {lines:?}");
+            if !lines.iter().any(|line| names(line, row)) {
+                unnamed.insert(method.clone());
+            }
+        }
+    }
+    fixture.server.stop().await;
+    assert_eq!(unnamed, set(COMMANDS_OF_NO_PERSON));
+}
+
+#[tokio::test]
+async fn a_refused_report_is_in_the_audit_and_a_recorded_one_in_the_log() {
+    let fixture = Fixture::built().await;
+    let north = fixture.as_north();
+    let method = "EmploymentService/ReportEmploymentEnd";
+    let end = |row: &Row| vec![Bytes::from(end_job(&row.employment_id, "2026-02-20").encode_to_vec())];
+    let asked = ("provider:north", method);
+    let (refused, lines) = audited(&fixture, asked, north.call_messages(method, end(&fixture.south))).await;
+    assert_eq!(refused.unwrap_err().code(), Code::NotFound);
+    let [line] = lines.as_slice() else { panic!("one line: {lines:?}") };
+    assert_eq!(line["employment_id"], fixture.south.employment_id.as_str());
+    assert_eq!((&line["number"], &line["verdict"]), (&Value::Null, &"REFUSED".into()));
+    let (recorded, lines) = audited(&fixture, asked, north.call_messages(method, end(&fixture.north))).await;
+    recorded.unwrap();
+    assert_eq!(lines.len(), 1, "the log has it: {lines:?}");
+    fixture.server.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_is_in_a_feed_is_in_the_audit_when_the_message_has_come() {
+    let fixture = Fixture::built().await;
+    let payer = fixture.server.client().calling_as("payer");
+    let mut changes = payer.change().watch_changes(v1::WatchChangesRequest::default()).await.unwrap().into_inner();
+    let mut seen = BTreeSet::new();
+    while seen.len() < 2 {
+        let Some(Event::Message(message)) = changes.message().await.unwrap().unwrap().event else { continue };
+        let text = std::fs::read_to_string(fixture.server.data_dir().join("audit/reads.jsonl")).unwrap();
+        let noted: Vec<&str> = text.lines().filter(|line| line.contains("dev:payer")).collect();
+        for number in [&fixture.north.number, &fixture.south.number] {
+            if format!("{message:?}").contains(number.as_str()) {
+                assert!(noted.iter().any(|line| line.contains(number.as_str())), "{number} in {noted:?}");
+                seen.insert(number.clone());
+            }
+        }
+    }
+    drop(changes);
+    fixture.server.stop().await;
 }
