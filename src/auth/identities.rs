@@ -11,7 +11,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use super::Caller;
-use super::clients::{Clients, RemovesMost};
+use super::clients::{Clients, NotCertified, RemovesMost};
 use super::dev::{BadDevCaller, DEV_CALLER, dev_caller};
 use super::peer::Peer;
 use super::quotas::Quotas;
@@ -35,6 +35,9 @@ pub enum NotIdentified {
     /// The certificate's chain is good, and it is no client's.
     #[error("the certificate is not that of a client of this registry")]
     UnknownCertificate,
+    /// The certificate is a client's, and the list says that it is revoked.
+    #[error("the certificate was revoked: the operator of the registry gives the client another one")]
+    RevokedCertificate,
     /// The connection is older than the certificate was to be.
     #[error("the certificate has expired since the connection was made")]
     ExpiredCertificate,
@@ -47,6 +50,15 @@ pub enum NotIdentified {
     /// The development server's metadata names nobody.
     #[error(transparent)]
     BadDevCaller(#[from] BadDevCaller),
+}
+
+impl From<NotCertified> for NotIdentified {
+    fn from(reason: NotCertified) -> NotIdentified {
+        match reason {
+            NotCertified::Unknown => NotIdentified::UnknownCertificate,
+            NotCertified::Revoked => NotIdentified::RevokedCertificate,
+        }
+    }
 }
 
 impl Identities {
@@ -73,7 +85,7 @@ impl Identities {
     /// Knows the other end of a new connection by its certificate, if that is a client's that may have one more.
     pub fn recognize(&self, peer: &Peer, shares: &Quotas) {
         if let (Identities::Listed(clients), Some(certificate)) = (self, peer.certificate())
-            && let Some(caller) = clients.load().of_uris(&certificate.uris)
+            && let Ok(caller) = clients.load().of_certificate(certificate)
         {
             // One too many stays a stranger: its calls are refused, and it is closed.
             peer.seat(shares, &caller.client).ok();
@@ -93,7 +105,7 @@ impl Identities {
             // A client of the list shows a certificate or a token, so one that shows both is two.
             (Some(_), Some(_)) => Err(NotIdentified::TwoIdentities),
             (Some(certificate), None) if certificate.expires <= now => Err(NotIdentified::ExpiredCertificate),
-            (Some(certificate), None) => clients.of_uris(&certificate.uris).ok_or(NotIdentified::UnknownCertificate),
+            (Some(certificate), None) => clients.of_certificate(certificate).map_err(NotIdentified::from),
             (None, Some(header)) => {
                 let token = bearer(header).filter(|_| tokens.next().is_none());
                 token.and_then(|token| clients.of_token(&Digest::of(token))).ok_or(NotIdentified::UnknownToken)
@@ -108,6 +120,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::peer::Certificate;
+    use super::super::serial::Serial;
     use super::*;
 
     const TOKEN: &str = "cpss_0123456789abcdef0123456789abcdef";
@@ -126,7 +139,8 @@ mod tests {
     }
 
     fn peer(uri: Option<&str>, expires: Instant) -> Peer {
-        let certificate = uri.map(|uri| Certificate { uris: vec![uri.to_owned()], expires });
+        let serial = Serial::of_bytes(&[7]);
+        let certificate = uri.map(|uri| Certificate { uris: vec![uri.to_owned()], serial, expires });
         Peer::new("127.0.0.1:1".parse().unwrap(), certificate)
     }
 
@@ -170,6 +184,26 @@ mod tests {
         identities.replace(list("urn:c")).unwrap();
         let refused = identities.caller(&HeaderMap::new(), Some(&peer), now);
         assert_eq!(refused, Err(NotIdentified::UnknownCertificate));
+    }
+
+    #[test]
+    fn a_certificate_that_was_revoked_is_refused_at_its_next_call_and_another_one_is_taken() {
+        let identities = identities("urn:a");
+        let later = Instant::now() + Duration::from_secs(60);
+        let revoked = peer(Some("urn:a"), later);
+        let certificate =
+            Certificate { uris: vec!["urn:a".to_owned()], serial: Serial::of_bytes(&[8]), expires: later };
+        let other = Peer::new("127.0.0.1:1".parse().unwrap(), Some(certificate));
+        let caller = |peer: &Peer| identities.caller(&HeaderMap::new(), Some(peer), Instant::now());
+        assert!(caller(&revoked).is_ok());
+        let list = "[[client]]\nname = \"a\"\nsan_uri = \"urn:a\"\nrole = \"auditor\"\nrevoked = [\"00:07\"]\n\
+                    [[client]]\nname = \"b\"\nsan_uri = \"urn:b\"\nrole = \"auditor\"\n";
+        identities.replace(Clients::read(list).unwrap()).unwrap();
+        assert_eq!(caller(&revoked), Err(NotIdentified::RevokedCertificate));
+        assert!(caller(&other).is_ok());
+        let again = peer(Some("urn:a"), later);
+        identities.recognize(&again, &Quotas::default());
+        assert!(!again.is_known(), "a handshake with it makes nobody known");
     }
 
     #[test]

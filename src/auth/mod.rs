@@ -6,6 +6,7 @@ mod identities;
 pub mod peer;
 mod permissions;
 pub mod quotas;
+pub mod serial;
 pub mod token;
 
 pub use self::dev::BadDevCaller;

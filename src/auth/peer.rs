@@ -10,6 +10,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::quotas::{ClientQuota, Exhausted, Place, Quotas};
+use super::serial::Serial;
 
 /// The other end of a connection. Clones are of the same one.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ struct Shown {
 pub struct Certificate {
     /// The URIs among its subject's alternative names.
     pub uris: Vec<String>,
+    /// Its serial number.
+    pub serial: Serial,
     /// When it expires.
     pub expires: Instant,
 }
@@ -51,7 +54,8 @@ impl Certificate {
             _ => None,
         });
         let expires = instant(certificate.validity().not_after.timestamp());
-        Ok(Certificate { uris: uris.collect(), expires })
+        let serial = Serial::of_bytes(certificate.raw_serial());
+        Ok(Certificate { uris: uris.collect(), serial, expires })
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::failure::Failure;
 use super::{Outcome, print, print_json};
-use crate::server::setup::{self, Credentials, FIRST_CLIENT, Invitation, NewClient, Setup, SetupError};
+use crate::server::setup::{self, Credentials, FIRST_CLIENT, Invitation, NewClient, Serial, Setup, SetupError};
 
 /// Make a production start: the registry, configuration, certificates, list of clients; or let in another client
 #[derive(Debug, clap::Args)]
@@ -47,6 +47,12 @@ pub struct Init {
     /// Renew the server's certificate, or the client's; a running server takes it by itself
     #[arg(long, conflicts_with_all = ["role", "host"])]
     renew: bool,
+    /// Revoke the certificate of this client: the one in DIR/NAME.crt, so revoke first and renew then
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["client", "renew", "host", "data_dir", "registry"])]
+    revoke: Option<String>,
+    /// Revoke the certificate of this serial number instead, as `openssl x509 -noout -serial` shows it
+    #[arg(long, value_name = "HEX", requires = "revoke", value_parser = serial)]
+    serial: Option<Serial>,
     /// How long certificates are valid
     #[arg(long, value_name = "DAYS", default_value_t = 397, value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: u32,
@@ -60,7 +66,19 @@ Examples:
   cpss-registry init /etc/cpss-registry --host registry.example.org --data-dir /var/lib/cpss-registry
   cpss-registry init /etc/cpss-registry --client region-1-hr --role provider --provider region-1-cmhc
   cpss-registry init /etc/cpss-registry --client medicaid --role payer --token
-  cpss-registry init /etc/cpss-registry --renew";
+  cpss-registry init /etc/cpss-registry --renew
+  cpss-registry init /etc/cpss-registry --revoke region-1-hr";
+
+fn serial(text: &str) -> Result<Serial, &'static str> {
+    Serial::from_hex(text).ok_or("not the serial number of a certificate: hexadecimal digits")
+}
+
+#[derive(Serialize)]
+struct Revoked<'a> {
+    directory: &'a Path,
+    client: &'a str,
+    revoked: String,
+}
 
 #[derive(Serialize)]
 struct Made<'a> {
@@ -74,6 +92,9 @@ struct Made<'a> {
 
 impl Init {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
+        if let Some(client) = &self.revoke {
+            return self.revoke(client);
+        }
         let credentials = match (&self.client, &self.role) {
             (None, _) if self.renew => setup::renew_server(&self.directory, self.days),
             (Some(client), _) if self.renew => setup::renew_client(&self.directory, client, self.days),
@@ -89,6 +110,23 @@ impl Init {
             print_json(&self.made(&credentials, invitation.as_ref()))?;
         } else {
             print(&self.instructions(&credentials, invitation.as_ref()).map_err(cannot)?)?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn revoke(&self, client: &str) -> Result<Outcome, Failure> {
+        let revoked = setup::revoke(&self.directory, client, self.serial.as_ref());
+        let revoked = revoked.map_err(|error| Failure::of("cannot revoke", &error))?.to_string();
+        let directory = &self.directory;
+        if self.json {
+            print_json(&Revoked { directory, client, revoked })?;
+        } else {
+            let directory = directory.display();
+            print(&format!(
+                "The certificate {revoked} of {client} is revoked. A running server reads {directory}/clients.toml within two \
+                 seconds, or on SIGHUP, and refuses it from then on, also on open connections.\nGive {client} another \
+                 one:\n  cpss-registry init {directory} --client {client} --renew\n"
+            ))?;
         }
         Ok(Outcome::Done)
     }

@@ -6,12 +6,14 @@
 //! san_uri = "urn:cpss:client:region-1-hr"    # or token_sha256 = "…", 64 hexadecimal digits
 //! role = "provider"
 //! provider_id = "region-1-cmhc"
+//! revoked = ["3a2f…"]                        # certificates of this client that are refused, by serial number
 //! ```
 //!
 //! A list is taken whole or not at all. One that would remove more than half of the clients from a running server is not
 //! taken unless it begins with `remove_more_than_half = true`.
 
 mod reading;
+mod revoking;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +21,10 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::revoking::{NotRevoked, with_revoked};
 use super::Caller;
+use super::peer::Certificate;
+use super::serial::Serial;
 use super::token::Digest;
 use crate::domain::fact::Role;
 
@@ -30,10 +35,27 @@ use crate::domain::fact::Role;
 /// enough.
 #[derive(Debug, Default)]
 pub struct Clients {
-    by_uri: HashMap<Box<str>, Arc<Caller>>,
+    by_uri: HashMap<Box<str>, Certified>,
     by_token: HashMap<Digest, Arc<Caller>>,
     /// Whether it says that it may take most clients of the list before it away.
     may_remove_most: bool,
+}
+
+/// A client that shows certificates.
+#[derive(Debug)]
+struct Certified {
+    caller: Arc<Caller>,
+    /// The certificates of it that are not believed any more.
+    revoked: Box<[Serial]>,
+}
+
+/// Why a certificate is not that of a client who may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotCertified {
+    /// Its URIs are those of no client, or of several.
+    Unknown,
+    /// It is a client's, and was revoked.
+    Revoked,
 }
 
 /// A list that would remove more than half of the clients, and does not say that it may.
@@ -95,13 +117,18 @@ impl Clients {
     }
 
     fn callers(&self) -> impl Iterator<Item = &Caller> {
-        self.by_uri.values().chain(self.by_token.values()).map(|caller| &**caller)
+        let certified = self.by_uri.values().map(|certified| &certified.caller);
+        certified.chain(self.by_token.values()).map(|caller| &**caller)
     }
 
-    /// Whose certificate names these URIs; nobody's, if they are of several clients.
-    pub(super) fn of_uris(&self, uris: &[String]) -> Option<&Arc<Caller>> {
-        let mut found = uris.iter().filter_map(|uri| self.by_uri.get(uri.as_str()));
-        found.next().filter(|_| found.next().is_none())
+    /// Whose certificate this is.
+    pub(super) fn of_certificate(&self, certificate: &Certificate) -> Result<&Arc<Caller>, NotCertified> {
+        let mut found = certificate.uris.iter().filter_map(|uri| self.by_uri.get(uri.as_str()));
+        let one = found.next().filter(|_| found.next().is_none());
+        match one.ok_or(NotCertified::Unknown)? {
+            certified if certified.revoked.contains(&certificate.serial) => Err(NotCertified::Revoked),
+            certified => Ok(&certified.caller),
+        }
     }
 
     /// Whose token has this digest.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Clients, Mistake};
+use super::{Certified, Clients, Mistake};
 use crate::auth::Caller;
+use crate::auth::serial::Serial;
 use crate::auth::token::Digest;
 use crate::domain::fact::Role;
 use crate::domain::id::ProviderId;
@@ -21,21 +22,22 @@ const LONGEST_URI: usize = 512;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+pub(super) struct File {
     #[serde(default)]
     remove_more_than_half: bool,
     #[serde(default)]
-    client: Vec<Spanned<Row>>,
+    pub(super) client: Vec<Spanned<Row>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Row {
-    name: Spanned<String>,
-    san_uri: Option<Spanned<String>>,
+pub(super) struct Row {
+    pub(super) name: Spanned<String>,
+    pub(super) san_uri: Option<Spanned<String>>,
     token_sha256: Option<Spanned<String>>,
     role: Spanned<String>,
     provider_id: Option<Spanned<String>>,
+    pub(super) revoked: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
 /// A list being read.
@@ -76,8 +78,17 @@ impl Reading<'_> {
         let client = row.name.get_ref().clone();
         let caller = Arc::new(Caller { client, role: role.unwrap_or(Role::Auditor) });
         match (&row.san_uri, &row.token_sha256) {
-            (Some(uri), None) => self.take_uri(uri, caller),
-            (None, Some(digest)) => self.take_token(digest, caller),
+            (Some(uri), None) => {
+                let revoked = self.serials(row.revoked.as_ref().map_or(&[], |revoked| revoked.get_ref()));
+                self.take_uri(uri, Certified { caller, revoked });
+            }
+            (None, Some(digest)) => {
+                if let Some(revoked) = &row.revoked {
+                    let message = "a token has no serial number: to revoke it, take the client off the list";
+                    self.mistake(&revoked.span(), message);
+                }
+                self.take_token(digest, caller);
+            }
             (None, None) => self.mistake(&at, "a client shows something: give san_uri or token_sha256"),
             (Some(_), Some(token)) => {
                 self.mistake(&token.span(), "a client shows one thing: give san_uri or token_sha256, not both");
@@ -127,7 +138,21 @@ impl Reading<'_> {
         Some(role)
     }
 
-    fn take_uri(&mut self, uri: &Spanned<String>, caller: Arc<Caller>) {
+    fn serials(&mut self, revoked: &[Spanned<String>]) -> Box<[Serial]> {
+        let mut serials = Vec::new();
+        for text in revoked {
+            match Serial::from_hex(text.get_ref()) {
+                Some(serial) => serials.push(serial),
+                None => self.mistake(
+                    &text.span(),
+                    "not the serial number of a certificate: hexadecimal digits (openssl x509 -noout -serial -in FILE)",
+                ),
+            }
+        }
+        serials.into()
+    }
+
+    fn take_uri(&mut self, uri: &Spanned<String>, certified: Certified) {
         let text = uri.get_ref();
         let is_uri = text.len() <= LONGEST_URI
             && text.bytes().all(|b| b.is_ascii_graphic())
@@ -135,8 +160,8 @@ impl Reading<'_> {
         if !is_uri {
             self.mistake(&uri.span(), "not a URI, such as urn:cpss:client:region-1-hr");
         }
-        if let Some(other) = self.clients.by_uri.insert(text.as_str().into(), caller) {
-            self.mistake(&uri.span(), format!("this URI is also that of `{}`", other.client));
+        if let Some(other) = self.clients.by_uri.insert(text.as_str().into(), certified) {
+            self.mistake(&uri.span(), format!("this URI is also that of `{}`", other.caller.client));
         }
     }
 

@@ -13,6 +13,11 @@ fn list() -> String {
     )
 }
 
+fn certificate(uris: &[&str], serial: u8) -> Certificate {
+    let uris = uris.iter().map(|uri| (*uri).to_owned()).collect();
+    Certificate { uris, serial: Serial::of_bytes(&[serial]), expires: std::time::Instant::now() }
+}
+
 fn mistakes(text: &str) -> Vec<String> {
     Clients::read(text).unwrap_err().iter().map(ToString::to_string).collect()
 }
@@ -21,10 +26,9 @@ fn mistakes(text: &str) -> Vec<String> {
 fn a_client_is_known_by_what_its_row_says() {
     let clients = Clients::read(&list()).unwrap();
     assert_eq!((clients.count(), clients.has_certificates()), (2, true));
-    let uris = |uris: &[&str]| uris.iter().map(|uri| (*uri).to_owned()).collect::<Vec<_>>();
-    let dmh = clients.of_uris(&uris(&["https://example.org", "urn:cpss:client:dmh"])).unwrap();
+    let dmh = clients.of_certificate(&certificate(&["https://example.org", "urn:cpss:client:dmh"], 7)).unwrap();
     assert_eq!((dmh.client.as_str(), &dmh.role), ("dmh", &Role::Registrar));
-    assert!(clients.of_uris(&uris(&["urn:cpss:client:dm"])).is_none());
+    assert_eq!(clients.of_certificate(&certificate(&["urn:cpss:client:dm"], 7)), Err(NotCertified::Unknown));
     let hr = clients.of_token(&Digest::of(TOKEN)).unwrap();
     assert_eq!((hr.client.as_str(), hr.own_provider().unwrap().as_str()), ("region-1-hr", "region-1"));
     assert!(clients.of_token(&Digest::of("cpss_0123456789abcdef0123456789abcdee")).is_none());
@@ -34,7 +38,20 @@ fn a_client_is_known_by_what_its_row_says() {
 fn a_certificate_of_two_clients_is_nobodys() {
     let second = "[[client]]\nname = \"other\"\nsan_uri = \"urn:other\"\nrole = \"auditor\"\n";
     let clients = Clients::read(&(list() + second)).unwrap();
-    assert!(clients.of_uris(&["urn:cpss:client:dmh".to_owned(), "urn:other".to_owned()]).is_none());
+    let of_two = certificate(&["urn:cpss:client:dmh", "urn:other"], 7);
+    assert_eq!(clients.of_certificate(&of_two), Err(NotCertified::Unknown));
+}
+
+#[test]
+fn a_certificate_is_revoked_by_the_serial_number_in_its_clients_row() {
+    let row = "san_uri = \"urn:cpss:client:dmh\"\n";
+    let clients = Clients::read(&list().replace(row, &format!("{row}revoked = [\"00:07\", \"ff01\"]\n"))).unwrap();
+    let of = |serial: u8| clients.of_certificate(&certificate(&["urn:cpss:client:dmh"], serial)).map(|_| ());
+    assert_eq!((of(7), of(8)), (Err(NotCertified::Revoked), Ok(())));
+    let wrong = list().replace(row, &format!("{row}revoked = [\"07\", \"7g\"]\n"));
+    assert!(mistakes(&wrong)[0].starts_with("4: not the serial number of a certificate"), "{:?}", mistakes(&wrong));
+    let of_a_token = list() + "revoked = [\"07\"]\n";
+    assert!(mistakes(&of_a_token)[0].starts_with("11: a token has no serial number"), "{:?}", mistakes(&of_a_token));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod authority;
 mod files;
 mod invitation;
+mod revocation;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +16,8 @@ use uuid::Uuid;
 use self::authority::{Authority, Pair, Subject};
 use self::files::Readers;
 pub use self::invitation::{Invitation, address_and_pin, invitation, last_row};
-use crate::auth::clients::{Clients, Mistake};
+pub use self::revocation::{Serial, revoke};
+use crate::auth::clients::{Clients, Mistake, NotRevoked};
 use crate::auth::token::Digest;
 use crate::registry::{OpenError, Options, Registry, clock};
 use crate::store::{IdentityError, OpenMode, StoreOptions, registry_id};
@@ -103,8 +105,8 @@ pub enum SetupError {
     /// No certificate could be made.
     #[error("no certificate could be made")]
     Certificate(#[from] rcgen::Error),
-    /// What is to be renewed is no certificate.
-    #[error("{path} is not a server's certificate")]
+    /// What is to be renewed or revoked is no certificate of its kind.
+    #[error("{path} is not a certificate that can be renewed or revoked")]
     NotACertificate {
         /// Which.
         path: PathBuf,
@@ -127,6 +129,14 @@ pub enum SetupError {
         path: PathBuf,
         /// The client.
         client: String,
+    },
+    /// The client has no certificate to revoke.
+    #[error("{path} {reason}")]
+    NotRevoked {
+        /// The list.
+        path: PathBuf,
+        /// Why not.
+        reason: NotRevoked,
     },
     /// The list of clients cannot be used, or could not with the client on it.
     #[error("{path}:{mistake}")]
@@ -348,6 +358,7 @@ const CLIENTS_HEAD: &str = "\
 # token_sha256  the SHA-256 of its token: printf %s \"$TOKEN\" | sha256sum
 # role          registrar, certifier, provider, payer, auditor
 # provider_id   of a provider
+# revoked       serial numbers of its certificates that are refused: cpss-registry init DIR --revoke NAME
 ";
 
 fn configuration(directory: &Path, setup: &Setup, data_dir: &Path, registry: Uuid) -> String {

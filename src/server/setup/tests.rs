@@ -82,7 +82,7 @@ fn what_does_not_hold_together_is_refused_with_its_place() {
         mistakes[0].contains("config.toml:4: ") && mistakes[0].contains("is not the key of the certificate in "),
         "{mistakes:?}"
     );
-    assert!(mistakes[1].contains("clients.toml:13: `king` is no role"), "{mistakes:?}");
+    assert!(mistakes[1].contains("clients.toml:14: `king` is no role"), "{mistakes:?}");
 
     let copy = |from: PathBuf, to: PathBuf| std::fs::write(to, std::fs::read(from).unwrap()).unwrap();
     copy(first.join("server.crt"), first.join("server.key"));
@@ -142,6 +142,7 @@ fn the_files_of_the_authority_and_the_server_are_no_clients() {
     for name in ["ca", "CA", "server", "..", ".hidden", ""] {
         let refusals = [
             renew_client(directory, name, 20),
+            revoke(directory, name, None).map(|_| unreachable!()),
             add_client(directory, &client(name, "auditor", false)),
             add_client(directory, &client(name, "auditor", true)),
         ];

@@ -74,6 +74,41 @@ async fn a_client_that_was_taken_off_the_list_is_refused_in_words_with_the_reaso
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_key_is_revoked_and_replaced_by_two_commands() {
+    let place = TlsServer::start();
+    let directory = place.directory().to_str().unwrap();
+    let [url, ca] = [place.url(), format!("{directory}/ca.crt")];
+    let ask = |name: &str| {
+        let [cert, key] = ["crt", "key"].map(|kind| format!("{directory}/{name}.{kind}"));
+        run(&["verify", NOT_ON_FILE, "--endpoint", &url, "--ca", &ca, "--cert", &cert, "--key", &key])
+    };
+    assert_eq!(ask("registrar").status.code(), Some(3));
+    for kind in ["crt", "key"] {
+        std::fs::copy(place.file(&format!("registrar.{kind}")), place.file(&format!("lost.{kind}"))).unwrap();
+    }
+    let revoked = run(&["init", directory, "--revoke", "registrar", "--json"]);
+    assert!(revoked.status.success(), "{}", said(&revoked));
+    let answer: serde_json::Value = serde_json::from_slice(&revoked.stdout).unwrap();
+    let serial = answer["revoked"].as_str().unwrap();
+    assert!(place.read("clients.toml").contains(&format!("revoked = [\"{serial}\"]")));
+    place.hang_up_until("loaded the list of clients").await;
+    let refused = ask("lost");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("revoked"), "{}", said(&refused));
+    assert!(run(&["init", directory, "--client", "registrar", "--renew"]).status.success());
+    assert_eq!(ask("registrar").status.code(), Some(3));
+
+    for (arguments, why) in [
+        (&["--revoke", "nobody", "--serial", "0a"][..], "has no client `nobody`"),
+        (&["--revoke", "ca"], "cannot be the name of a client"),
+        (&["--revoke", "registrar", "--serial", "x"], "not the serial number of a certificate"),
+    ] {
+        let refused = run(&[&["init", directory], arguments].concat());
+        assert!(!refused.status.success() && said(&refused).contains(why), "{why}: {}", said(&refused));
+    }
+}
+
 #[test]
 fn what_would_be_read_by_others_is_not_sent() {
     let place = TlsServer::start();

@@ -73,6 +73,27 @@ async fn certificates_that_have_expired_or_are_of_another_authority_are_refused(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_was_revoked_is_refused_on_open_connections_and_new_ones_and_another_one_is_taken() {
+    let place = TlsServer::start();
+    setup::add_client(place.directory(), &client("hr", "provider")).unwrap();
+    place.hang_up_until("loaded the list of clients").await;
+    let lost = (place.read("hr.crt"), place.read("hr.key"));
+    let open = place.client("hr").await;
+    open.ask(question()).await;
+    setup::revoke(place.directory(), "hr", None).unwrap();
+    place.hang_up_until("loaded the list of clients").await;
+    let refused = open.refusal(question()).await;
+    assert_eq!(refused.code_and_reason(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()));
+    assert!(refused.message().contains("revoked"), "{refused:?}");
+    let new = Client::on(place.endpoint_with(Some(lost)).connect().await.unwrap()).refusal(question()).await;
+    assert_eq!((new.code(), new.message()), (refused.code(), refused.message()));
+
+    setup::renew_client(place.directory(), "hr", 30).unwrap();
+    place.client("hr").await.ask(question()).await;
+    place.client("registrar").await.ask(question()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn peers_that_say_nothing_keep_nobody_out() {
     let place = TlsServer::start();
     let address = place.process.listening();

@@ -1,0 +1,74 @@
+//! Revoking a certificate: the list with one more serial number in a client's row, everything else as it was written.
+
+use super::reading::File;
+use crate::auth::serial::Serial;
+
+/// Nothing was revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotRevoked {
+    /// The list has no such client.
+    #[error("has no client of this name")]
+    NotOnList,
+    /// The client shows a token.
+    #[error(
+        "has a token for this client, and a token has no serial number: take its row off the list, and let it in again with another token"
+    )]
+    ShowsToken,
+    /// The list cannot be read.
+    #[error("cannot be read")]
+    Unreadable,
+}
+
+/// The list that revokes a certificate of a client. The list must hold.
+pub fn with_revoked(list: &str, client: &str, serial: &Serial) -> Result<String, NotRevoked> {
+    let file: File = toml::from_str(list).map_err(|_| NotRevoked::Unreadable)?;
+    let rows = file.client.iter().map(toml::Spanned::get_ref);
+    let row = rows.into_iter().find(|row| row.name.get_ref() == client).ok_or(NotRevoked::NotOnList)?;
+    let uri = row.san_uri.as_ref().ok_or(NotRevoked::ShowsToken)?;
+    let known = row.revoked.as_ref().map(toml::Spanned::get_ref).into_iter().flatten();
+    let mut serials: Vec<&str> = known.map(|serial| serial.get_ref().as_str()).collect();
+    if serials.iter().any(|known| Serial::from_hex(known).as_ref() == Some(serial)) {
+        return Ok(list.to_owned());
+    }
+    let added = serial.to_string();
+    serials.push(&added);
+    let array = serials.iter().map(|serial| format!("\"{serial}\"")).collect::<Vec<_>>().join(", ");
+    let (at, key) = match &row.revoked {
+        Some(revoked) => (revoked.span(), ""),
+        None => {
+            let rest = list.get(uri.span().end..).unwrap_or_default();
+            let end = uri.span().end + rest.find('\n').unwrap_or(rest.len());
+            (end..end, "\nrevoked = ")
+        }
+    };
+    let mut list = list.to_owned();
+    list.replace_range(at, &format!("{key}[{array}]"));
+    Ok(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = "# The list\n[[client]]\nname = \"hr\"\nsan_uri = \"urn:hr\" # its own\nrole = \"payer\"\n\n\
+                        [[client]]\nname = \"t\"\ntoken_sha256 = \"00\"\nrole = \"payer\"\n";
+
+    fn serial(text: &str) -> Serial {
+        Serial::from_hex(text).unwrap()
+    }
+
+    #[test]
+    fn a_serial_number_is_added_to_the_row_and_nothing_else_changes() {
+        let once = with_revoked(LIST, "hr", &serial("0a01")).unwrap();
+        assert_eq!(once, LIST.replace("# its own\n", "# its own\nrevoked = [\"0a01\"]\n"));
+        let twice = with_revoked(&once, "hr", &serial("ff")).unwrap();
+        assert_eq!(twice, once.replace("[\"0a01\"]", "[\"0a01\", \"ff\"]"));
+        assert_eq!(with_revoked(&twice, "hr", &serial("00:0a:01")).unwrap(), twice, "it is there already");
+    }
+
+    #[test]
+    fn a_client_without_certificates_has_none_to_revoke() {
+        assert_eq!(with_revoked(LIST, "t", &serial("01")), Err(NotRevoked::ShowsToken));
+        assert_eq!(with_revoked(LIST, "h", &serial("01")), Err(NotRevoked::NotOnList));
+    }
+}

@@ -1,0 +1,69 @@
+//! Serial numbers of certificates: what one of several certificates of a client is revoked by.
+
+use std::fmt;
+
+/// The most bytes that a serial number has (RFC 5280, 4.1.2.2).
+const LONGEST: usize = 20;
+
+/// The serial number of a certificate.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Serial(Box<[u8]>);
+
+impl Serial {
+    /// The number that these bytes are, the highest first. Leading zeros do not count.
+    pub fn of_bytes(bytes: &[u8]) -> Serial {
+        let first = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+        Serial(bytes.get(first..).unwrap_or_default().into())
+    }
+
+    /// The number that hexadecimal digits write, in pairs with or without a colon between two: as `openssl x509 -serial`
+    /// and browsers show it.
+    pub fn from_hex(text: &str) -> Option<Serial> {
+        let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
+        let (pairs, rest) = digits.as_chunks::<2>();
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let bytes =
+            pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect::<Option<Vec<_>>>()?;
+        // A certificate may have a byte of zeros in front, so that the number is not negative.
+        let fits = rest.is_empty() && (1..=LONGEST + 1).contains(&bytes.len());
+        fits.then(|| Serial::of_bytes(&bytes))
+    }
+}
+
+impl fmt::Display for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("00");
+        }
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Serial({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_number_is_read_as_it_is_written() {
+        for (written, expected) in [
+            ("3a2f", "3a2f"),
+            ("3A:2F", "3a2f"),
+            ("00ff01", "ff01"),
+            ("00", "00"),
+            ("00ffffffffffffffffffffffffffffffffffffffff", "ffffffffffffffffffffffffffffffffffffffff"),
+        ] {
+            let serial = Serial::from_hex(written).unwrap();
+            assert_eq!(serial.to_string(), expected);
+            assert_eq!(Serial::from_hex(&serial.to_string()), Some(serial));
+        }
+        for wrong in ["", "abc", "0x3a2f", "3a2g", &"ff".repeat(22)] {
+            assert_eq!(Serial::from_hex(wrong), None, "{wrong}");
+        }
+    }
+}

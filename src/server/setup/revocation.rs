@@ -1,0 +1,41 @@
+//! Revoking a client's certificate, whose key is lost or in the wrong hands.
+
+use std::path::Path;
+
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+
+use super::files::{self, Readers};
+use super::{CLIENTS, SetupError, absolute, bad_list, refuse_reserved};
+use crate::auth::clients::{Clients, NotRevoked, with_revoked};
+use crate::auth::peer::Certificate;
+pub use crate::auth::serial::Serial;
+
+/// Revokes a certificate of a client: the one of this serial number, or else the one in the client's file. Its row stays,
+/// and another certificate may be shown. A running server refuses it from the next call on.
+pub fn revoke(directory: &Path, client: &str, serial: Option<&Serial>) -> Result<Serial, SetupError> {
+    let directory = absolute(directory)?;
+    refuse_reserved(client)?;
+    let path = directory.join(CLIENTS);
+    let list = files::read(&path)?;
+    Clients::read(&list).map_err(|mistakes| bad_list(&path, mistakes))?;
+    let serial = match serial {
+        Some(serial) => serial.clone(),
+        None => serial_of(&directory, client)?,
+    };
+    let list = with_revoked(&list, client, &serial).map_err(|reason| match reason {
+        NotRevoked::NotOnList => SetupError::NotOnList { path: path.clone(), client: client.to_owned() },
+        reason => SetupError::NotRevoked { path: path.clone(), reason },
+    })?;
+    Clients::read(&list).map_err(|mistakes| bad_list(&path, mistakes))?;
+    files::replace(&path, &list, Readers::Anyone)?;
+    Ok(serial)
+}
+
+fn serial_of(directory: &Path, client: &str) -> Result<Serial, SetupError> {
+    let path = directory.join(format!("{client}.crt"));
+    let text = files::read(&path)?;
+    let der = CertificateDer::from_pem_slice(text.as_bytes()).ok();
+    let certificate = der.and_then(|der| Certificate::read(&der, |_| std::time::Instant::now()).ok());
+    Ok(certificate.ok_or(SetupError::NotACertificate { path })?.serial)
+}
