@@ -92,6 +92,8 @@ pub enum Command {
     StartEmployment {
         /// Whose.
         who: Who,
+        /// The person's birth date, which must agree with the one on record.
+        birth_date: Option<Day>,
         /// With whom.
         provider: ProviderId,
         /// As what.

@@ -144,16 +144,11 @@ impl Batch<'_> {
     pub(super) fn file_for(&self, command: &Command, reporter: &Reporter) -> Result<File, ReadError> {
         let person = |id: Option<SpecialistId>| -> Result<File, ReadError> {
             let Some(id) = id else { return Ok(File::None) };
-            if is_report(command) && !self.may_command(reporter, id)? {
+            if !self.may_command(reporter, id)? && !self.may_be_started(command)? {
                 return Ok(File::None);
             }
             Ok(self.file(id)?.map_or(File::None, File::Specialist))
         };
-        if let Command::StartEmployment { who: Who::Holder(number, family), .. } = command
-            && !self.timeline(*number)?.is_some_and(|timeline| timeline.names.folded().any(|(_, name)| name == family))
-        {
-            return Ok(File::None);
-        }
         match command.target() {
             Target::New => Ok(File::None),
             Target::Registry => Ok(File::Registry),
@@ -195,6 +190,20 @@ impl Batch<'_> {
         Ok(self.shared.record(id.revision)?.as_ref().and_then(subject))
     }
 
+    /// Whether a command is the start of a job of somebody who may be anyone's to hire: its birth date is given and, where
+    /// the person is named by number, the family name agrees.
+    fn may_be_started(&self, command: &Command) -> Result<bool, ReadError> {
+        match command {
+            Command::StartEmployment { birth_date: None, .. } => Ok(false),
+            Command::StartEmployment { who: Who::Specialist(_), .. } => Ok(true),
+            Command::StartEmployment { who: Who::Holder(number, family), .. } => {
+                let timeline = self.timeline(*number)?;
+                Ok(timeline.is_some_and(|timeline| timeline.names.folded().any(|(_, name)| name == family)))
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// Whether anything of a person can be a caller's to amend.
     fn may_command(&self, reporter: &Reporter, id: SpecialistId) -> Result<bool, ReadError> {
         match &reporter.role {
@@ -203,11 +212,6 @@ impl Batch<'_> {
             _ => Ok(true),
         }
     }
-}
-
-/// Whether a command is about what was reported before, which must be the caller's.
-fn is_report(command: &Command) -> bool {
-    !matches!(command, Command::StartEmployment { .. })
 }
 
 #[cfg(test)]

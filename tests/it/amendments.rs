@@ -13,6 +13,7 @@ use super::histories::Random;
 use super::issuance::evaluation_fixture::EvaluationFixture;
 use super::model::amendments::Case;
 
+const BORN: &str = "1980-02-29";
 const FIRST: i32 = 19_000;
 /// Few days, so that reports are about the same ones.
 const DAYS: i32 = 12;
@@ -38,6 +39,11 @@ fn command(random: &mut Random, facts: &[Recorded<Fact>], jobs: &[EmploymentId])
                 Fact::Specialist(id, _) => *id,
                 other => panic!("not a person's: {other:?}"),
             }),
+            birth_date: match random.between(0, 9) {
+                0 => None,
+                1 => Some(BORN.parse::<Day>().unwrap().next()),
+                _ => Some(BORN.parse().unwrap()),
+            },
             provider,
             position: (*random.pick(POSITIONS)).to_owned(),
             supervised: true,
@@ -74,7 +80,7 @@ fn amendments_are_accepted_and_refused_as_the_specification_says() {
     let mut seen: BTreeMap<(&str, &str), u32> = BTreeMap::new();
     for seed in 0..histories {
         let mut random = Random::new(seed);
-        let mut office = EvaluationFixture::new("1980-02-29".parse().unwrap());
+        let mut office = EvaluationFixture::new(BORN.parse().unwrap());
         let (mut jobs, id) = (Vec::new(), office.person.id);
         for step in 0..40 {
             let (caller, imported) = match random.between(0, 9) {
@@ -108,7 +114,9 @@ fn amendments_are_accepted_and_refused_as_the_specification_says() {
         }
     }
     println!("{seen:#?}");
-    for outcome in ["accepted", "NOT_FOUND", "ALREADY_RETRACTED", "REGISTRAR_MUST_RECORD", "EMPLOYMENT_EXISTS"] {
+    for outcome in
+        ["accepted", "INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_RETRACTED", "REGISTRAR_MUST_RECORD", "EMPLOYMENT_EXISTS"]
+    {
         assert!(seen.contains_key(&("provider", outcome)), "no provider got {outcome}: {seen:?}");
     }
     assert!(seen.contains_key(&("registrar", "HAS_DEPENDENTS")), "{seen:?}");
@@ -127,6 +135,7 @@ impl DecisionContext {
     fn start(&mut self, position: &str, first: i32) -> Result<EmploymentId, Rejection> {
         let start = Command::StartEmployment {
             who: Who::Specialist(self.0.person.id),
+            birth_date: Some(BORN.parse().unwrap()),
             provider: "region-1".parse().unwrap(),
             position: position.to_owned(),
             supervised: true,
@@ -146,7 +155,7 @@ fn refused(found: Result<impl std::fmt::Debug, Rejection>) -> (Refusal, String) 
 
 #[test]
 fn a_refusal_to_give_days_back_names_the_first_that_the_registrar_took() {
-    let mut context = DecisionContext(EvaluationFixture::new("1980-02-29".parse().unwrap()));
+    let mut context = DecisionContext(EvaluationFixture::new(BORN.parse().unwrap()));
     let employment = context.start("Peer", FIRST).unwrap();
     let provider = Role::Provider("region-1".parse().unwrap());
     let last = |days| Command::EndEmployment {
@@ -175,7 +184,7 @@ fn a_position_in_capitals_is_the_same_position() {
         ("ΣΥΜΒΟΥΛΟΣ", "συμβουλος", true),
         ("Straße", "Strase", false),
     ] {
-        let mut context = DecisionContext(EvaluationFixture::new("1980-02-29".parse().unwrap()));
+        let mut context = DecisionContext(EvaluationFixture::new(BORN.parse().unwrap()));
         context.start(first, FIRST).unwrap();
         let again = context.start(second, FIRST);
         assert_eq!(again.is_err(), is_same, "{first} and {second}");

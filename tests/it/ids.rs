@@ -64,6 +64,7 @@ fn jobs_of(receipt: &Receipt) -> Vec<String> {
 fn start(who: SpecialistId, provider: &ProviderId) -> Command {
     Command::StartEmployment {
         who: Who::Specialist(who),
+        birth_date: None,
         provider: provider.clone(),
         position: "Example position".to_owned(),
         supervised: true,

@@ -1,7 +1,7 @@
 //! Jobs: begun, ended, corrected, moved to another provider.
 
 use super::amend::refuse_to_give_back;
-use super::{DecisionContext, File, Refusal, Rejection, provider_on_file, with_facts};
+use super::{DecisionContext, File, Refusal, Rejection, Violation, provider_on_file, with_facts};
 use crate::domain::command::{WhichJob, Who};
 use crate::domain::day::{Day, Period};
 use crate::domain::day_runs::{difference, union};
@@ -20,25 +20,12 @@ pub(super) struct NewJob<'a> {
 
 pub(super) fn start(
     who: &Who,
+    birth_date: Option<Day>,
     job: &NewJob<'_>,
     file: &File,
     context: &mut dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
-    let not_found = || match who {
-        Who::Specialist(id) => Rejection::not_found("specialist", id),
-        Who::Holder(number, _) => Rejection::not_found("credential", number),
-    };
-    let File::Specialist(file) = file else { return Err(not_found()) };
-    let known = file.known_now();
-    let is_the_one = match who {
-        Who::Specialist(_) => known.is_on_file(),
-        Who::Holder(number, family) => {
-            known.credential(*number).is_some() && known.names.iter().any(|name| name.folded().family == *family)
-        }
-    };
-    if !is_the_one {
-        return Err(not_found());
-    }
+    let (file, known) = agreed(who, birth_date, file, context)?;
     provider_on_file(job.provider, context)?;
     if let Who::Holder(number, _) = who {
         // Nothing else of the credential is looked at: people are hired before they are certified.
@@ -54,6 +41,45 @@ pub(super) fn start(
         days: job.days,
     };
     accept(file, &known, fact, (employment, job.provider), context)
+}
+
+/// The file of the person who is named, if everything that is said of the person agrees with it. Nothing else is judged
+/// before: a provider learns nothing more of a person whose birth date it does not know.
+fn agreed<'a>(
+    who: &Who,
+    birth_date: Option<Day>,
+    file: &'a File,
+    context: &dyn DecisionContext,
+) -> Result<(&'a SpecialistFile, Specialist), Rejection> {
+    let found = match file {
+        File::Specialist(file) => Some((&**file, file.known_now())),
+        _ => None,
+    };
+    if let Role::Provider(own) = &context.reporter().role
+        && birth_date.is_none()
+        && !found.as_ref().is_some_and(|(_, known)| known.is_staff_of(own))
+    {
+        return Err(Rejection::Invalid(vec![birth_date_required()]));
+    }
+    let agrees = |known: &Specialist| {
+        birth_date.is_none_or(|day| known.birth_date == Some(day))
+            && match who {
+                Who::Specialist(_) => known.is_on_file(),
+                Who::Holder(number, family) => {
+                    known.credential(*number).is_some()
+                        && known.names.iter().any(|name| name.folded().family == *family)
+                }
+            }
+    };
+    found.filter(|(_, known)| agrees(known)).ok_or_else(|| match who {
+        Who::Specialist(id) => Rejection::not_found("specialist", id),
+        Who::Holder(number, _) => Rejection::not_found("credential", number),
+    })
+}
+
+/// A provider starts the job of somebody who is not its own staff, on file or not, and gives no birth date.
+pub fn birth_date_required() -> Violation {
+    Violation::new("birth_date", "required for a person who is not your own staff")
 }
 
 /// The same start is recorded once, under however many request ids it is reported. Its first day is the same if it is

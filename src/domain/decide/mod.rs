@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use self::amend::{may_amend, may_amend_providers};
+pub use self::employment::birth_date_required;
 pub use self::issue::evaluate_application;
 pub use self::rejection::{Refusal, Rejection, Violation};
 use super::command::Command;
@@ -98,9 +99,9 @@ pub fn decide(command: &Command, file: &File, context: &mut dyn DecisionContext)
         Command::Act { credential, act, effective_from } => {
             credential::act(&holder(file, *credential)?, *act, *effective_from, context)
         }
-        Command::StartEmployment { who, provider, position, supervised, days } => {
+        Command::StartEmployment { who, birth_date, provider, position, supervised, days } => {
             let job = employment::NewJob { provider, position, supervised: *supervised, days: *days };
-            employment::start(who, &job, file, context)
+            employment::start(who, *birth_date, &job, file, context)
         }
         Command::EndEmployment { job, last_day, reason } => employment::end(*job, *last_day, *reason, file, context),
         Command::CorrectEmployment { employment, days } => employment::correct(*employment, *days, file, context),

@@ -23,6 +23,7 @@ pub(super) struct Person {
     hired: Day,
     steps: std::vec::IntoIter<(Day, Step)>,
     specialist: Option<SpecialistId>,
+    birth_date: Option<Day>,
     credential: Option<CredentialNumber>,
     /// The jobs that were reported, by their number in the plan, each with its employer.
     jobs: Vec<(u8, u32, EmploymentId)>,
@@ -48,6 +49,7 @@ impl Person {
             hired,
             steps,
             specialist: None,
+            birth_date: None,
             credential: None,
             jobs: Vec::new(),
             period: None,
@@ -80,7 +82,7 @@ impl Person {
     fn remember(&mut self, step: Step, receipt: Receipt, recorder: &mut Recorder<'_, '_, '_>) {
         let fact = receipt.fact_ids.first().copied();
         match receipt.resource {
-            Resource::Specialist(known) => self.specialist = Some(known.id),
+            Resource::Specialist(known) => (self.specialist, self.birth_date) = (Some(known.id), known.birth_date),
             Resource::Credential(timeline) if self.credential.is_none() => {
                 self.credential = Some(timeline.number);
                 recorder.issued(timeline.number);
@@ -110,6 +112,7 @@ impl Person {
         let provider_id = id(provider)?;
         let command = Command::StartEmployment {
             who: Who::Specialist(specialist),
+            birth_date: self.birth_date,
             provider: provider_id,
             position: self.dice.one_of(&POSITIONS, "Peer support specialist").to_owned(),
             supervised: true,

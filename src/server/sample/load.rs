@@ -28,6 +28,7 @@ pub(super) async fn record(recorder: &mut Recorder<'_>) -> Result<Vec<SamplePers
 struct Registered<'t, 'a> {
     recorder: &'t mut Recorder<'a>,
     specialist: SpecialistId,
+    birth_date: Day,
     credential: Option<CredentialNumber>,
     term_last_day: Option<Day>,
     jobs: Vec<(&'static str, EmploymentId)>,
@@ -39,7 +40,14 @@ impl<'t, 'a> Registered<'t, 'a> {
         let birth_date = Day::from_civil(person.born);
         let registered = recorder.as_registrar(Command::RegisterSpecialist { name, birth_date }).await?;
         let Resource::Specialist(known) = registered else { return Err(recorder.no_id()) };
-        Ok(Registered { recorder, specialist: known.id, credential: None, term_last_day: None, jobs: Vec::new() })
+        Ok(Registered {
+            recorder,
+            specialist: known.id,
+            birth_date,
+            credential: None,
+            term_last_day: None,
+            jobs: Vec::new(),
+        })
     }
 
     async fn record_events(mut self, person: &Person) -> Result<SamplePerson, SampleError> {
@@ -82,6 +90,7 @@ impl<'t, 'a> Registered<'t, 'a> {
         let id: ProviderId = provider.parse()?;
         let command = Command::StartEmployment {
             who: Who::Specialist(self.specialist),
+            birth_date: Some(self.birth_date),
             provider: id.clone(),
             position: "Peer support specialist".to_owned(),
             supervised: true,

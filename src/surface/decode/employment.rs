@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, LONGEST_NAME};
 use crate::domain::command::{Command, WhichJob, Who};
+use crate::domain::decide::birth_date_required;
 use crate::domain::id::ProviderId;
 use crate::proto::v1;
 use crate::proto::v1::report_employment_end_request::Job;
@@ -14,6 +15,11 @@ pub(super) fn report_employment_start(
     own: Option<&ProviderId>,
 ) -> Option<Command> {
     let who = who(request, fields);
+    let birth_date = fields.optional_day("birth_date", request.birth_date);
+    // An id that cannot exist is nobody's on the caller's staff.
+    if own.is_some() && request.birth_date.is_none() && fields.names_what_cannot_be() {
+        fields.violate(birth_date_required());
+    }
     let provider = match own {
         Some(own) if request.provider_id.is_empty() => Some(own.clone()),
         _ => fields.id("provider_id", &request.provider_id),
@@ -21,7 +27,7 @@ pub(super) fn report_employment_start(
     let position = fields.optional_recorded_text("position", &request.position, LONGEST_NAME);
     let days = fields.days(request.first_day, request.last_day);
     let supervised = request.supervised;
-    Some(Command::StartEmployment { who: who?, provider: provider?, position, supervised, days: days? })
+    Some(Command::StartEmployment { who: who?, birth_date, provider: provider?, position, supervised, days: days? })
 }
 
 fn who(request: &v1::ReportEmploymentStartRequest, fields: &mut Fields) -> Option<Who> {

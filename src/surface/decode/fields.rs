@@ -64,7 +64,12 @@ impl OnFile for ProviderId {
 impl Fields {
     /// Notes a fault.
     pub(super) fn refuse(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.faults.push(Violation::new(field, description));
+        self.violate(Violation::new(field, description));
+    }
+
+    /// Notes a fault that the rules have words for.
+    pub(super) fn violate(&mut self, violation: Violation) {
+        self.faults.push(violation);
     }
 
     /// Notes a fault that data on file may excuse.
@@ -77,6 +82,11 @@ impl Fields {
     pub(super) fn not_on_file(&mut self, kind: &'static str, id: &str) {
         let id = id.chars().take(LONGEST_ECHO).collect();
         self.not_on_file.get_or_insert(Rejection::NotFound { kind, id });
+    }
+
+    /// Whether an id that was read so far cannot be on file.
+    pub(super) fn names_what_cannot_be(&self) -> bool {
+        self.not_on_file.is_some()
     }
 
     /// Reads the fields of a message within this one; their paths begin with `parent`.

@@ -127,6 +127,7 @@ impl Caller {
     async fn start(&self, specialist: SpecialistId) -> Option<EmploymentId> {
         let command = Command::StartEmployment {
             who: Who::Specialist(specialist),
+            birth_date: None,
             provider: self.provider.clone(),
             position: "Peer support specialist".to_owned(),
             supervised: true,

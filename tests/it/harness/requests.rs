@@ -58,12 +58,15 @@ pub fn name(given_name: &str, family_name: &str) -> v1::PersonName {
     v1::PersonName { given_name: given_name.to_owned(), family_name: family_name.to_owned(), suffix: String::new() }
 }
 
+/// The birth date of every person whom a test registers without another.
+pub const BORN: &str = "1984-02-29";
+
 /// A person comes on file, born in 1984.
 pub fn register_specialist(given_name: &str, family_name: &str) -> v1::RegisterSpecialistRequest {
     v1::RegisterSpecialistRequest {
         request_id: new_request_id(),
         name: Some(name(given_name, family_name)),
-        birth_date: Some(date("1984-02-29")),
+        birth_date: Some(date(BORN)),
         ..Default::default()
     }
 }
@@ -78,7 +81,7 @@ pub fn change_name(specialist_id: &str, given_name: &str, family_name: &str) -> 
     }
 }
 
-/// A supervised job begins.
+/// A supervised job begins, reported with the birth date of [`register_specialist`].
 pub fn start_job(specialist_id: &str, provider_id: &str, first_day: &str) -> v1::ReportEmploymentStartRequest {
     v1::ReportEmploymentStartRequest {
         request_id: new_request_id(),
@@ -87,6 +90,7 @@ pub fn start_job(specialist_id: &str, provider_id: &str, first_day: &str) -> v1:
         position: "Peer support specialist".to_owned(),
         first_day: Some(date(first_day)),
         supervised: true,
+        birth_date: Some(date(BORN)),
         ..Default::default()
     }
 }

@@ -20,7 +20,12 @@ impl Case<'_> {
     /// The first line of section 8 that refuses a command. None: it is accepted.
     pub fn refusal(&self, command: &Command) -> Option<&'static str> {
         match command {
-            Command::StartEmployment { .. } if !self.is_on_file() => Some("NOT_FOUND"),
+            Command::StartEmployment { birth_date: None, .. } if !self.may_start_without_birth_date() => {
+                Some("INVALID_ARGUMENT")
+            }
+            Command::StartEmployment { birth_date, .. } if !self.is_on_file() || !self.is_born(*birth_date) => {
+                Some("NOT_FOUND")
+            }
             Command::StartEmployment { provider, position, days, .. } => {
                 self.starts(provider, position, days.start).then_some("EMPLOYMENT_EXISTS")
             }
@@ -44,6 +49,28 @@ impl Case<'_> {
     /// A person whose registration is retracted is not.
     fn is_on_file(&self) -> bool {
         self.facts.iter().any(|recorded| registers(&recorded.fact) && !self.is_retracted(recorded.id))
+    }
+
+    /// "A provider that starts a job of somebody who is not its own staff (present or former, at the head) gives
+    /// `birth_date`."
+    fn may_start_without_birth_date(&self) -> bool {
+        let Role::Provider(own) = self.caller else { return true };
+        self.facts.iter().any(|recorded| match &recorded.fact {
+            Fact::Specialist(_, SpecialistFact::EmploymentStarted { provider, .. }) => {
+                provider == own && !self.is_retracted(recorded.id)
+            }
+            _ => false,
+        })
+    }
+
+    /// "Where one disagrees, NOT_FOUND; for own staff it is optional and judged if given."
+    fn is_born(&self, given: Option<Day>) -> bool {
+        given.is_none_or(|given| {
+            self.facts.iter().any(|recorded| match &recorded.fact {
+                Fact::Specialist(_, SpecialistFact::Registered { birth_date, .. }) => *birth_date == given,
+                _ => false,
+            })
+        })
     }
 
     fn start(&self, job: EmploymentId) -> Option<(&Recorded<Fact>, &ProviderId, Days)> {

@@ -7,7 +7,7 @@ use tonic::Code;
 
 use super::fixture::{Fixture, MADE_UP};
 use crate::harness::Refusal as _;
-use crate::harness::requests::{bill, end_job, known_at, retract, start_job, verify};
+use crate::harness::requests::{bill, date, end_job, known_at, new_request_id, retract, start_job, verify};
 
 /// Of several credentials that are not a provider's to see, the one that is named does not reveal which are on file.
 #[tokio::test]
@@ -70,6 +70,42 @@ async fn a_start_that_is_only_judged_tells_nothing_of_a_stranger() {
     fixture.server.stop().await;
 }
 
+/// A start without a birth date, or with a wrong one, is refused alike for another's staff and for nobody, also where the
+/// day is settled or the name is wrong, and also as a dry run.
+#[tokio::test]
+async fn a_start_tells_nothing_of_a_person_whose_birth_date_is_not_known() {
+    use v1::report_employment_start_request::Person;
+    let fixture = Fixture::built().await;
+    let (south, unknown) = (&fixture.south, Fixture::made_up(&fixture.south));
+    let wrong = Some(date("1984-03-01"));
+    for (birth_date, code) in [(None, Code::InvalidArgument), (wrong, Code::NotFound)] {
+        for (first_day, validate_only) in [("2026-02-20", false), ("2026-02-20", true), (HIRED_LONG_AGO, true)] {
+            let mut refused = Vec::new();
+            for row in [south, &unknown] {
+                let by_id = start_job(&row.specialist_id, "north", first_day);
+                let by_id = v1::ReportEmploymentStartRequest { birth_date, validate_only, ..by_id };
+                let by_number = |family_name: &str| v1::ReportEmploymentStartRequest {
+                    person: Some(Person::CredentialNumber(row.number.clone())),
+                    family_name: family_name.to_owned(),
+                    ..by_id.clone()
+                };
+                let reports = [by_number(row.family_name), by_number("Example-Nobody"), by_id.clone()];
+                let mut shown = Vec::new();
+                for report in reports {
+                    let report = v1::ReportEmploymentStartRequest { request_id: new_request_id(), ..report };
+                    let status = fixture.as_north().refusal(report).await;
+                    assert_eq!(status.code(), code, "{status:?}");
+                    let details = String::from_utf8_lossy(status.details()).replace(&row.number, "ID");
+                    shown.push((status.message().to_owned(), details.replace(&row.specialist_id, "ID")));
+                }
+                refused.push(shown);
+            }
+            assert_eq!(refused[0], refused[1], "{first_day}");
+        }
+    }
+    fixture.server.stop().await;
+}
+
 const HIRED_LONG_AGO: &str = "2024-07-01";
 
 /// A person who was staff by a mistake is staff no more, whatever state of knowledge is asked for.
@@ -100,7 +136,7 @@ async fn identifiers_tell_nothing_of_other_providers() {
     let certifier = fixture.server.client().calling_as("certifier");
     for (id, value) in [("north", "1999999984"), ("south", "1999999976")] {
         let row = v1::UpdateProviderRequest {
-            request_id: crate::harness::requests::new_request_id(),
+            request_id: new_request_id(),
             provider_id: id.to_owned(),
             legal_name: "Example Center".to_owned(),
             facility_type: v1::FacilityType::CommunityMentalHealthCenter.into(),

@@ -168,6 +168,7 @@ fn start_job(who: &[&str], names: &Names, text: &mut Clauses) -> Result<Command,
         first_day,
         last_day,
         supervised: !text.has("unsupervised"),
+        birth_date: text.day("born")?,
         ..Default::default()
     }))
 }

@@ -77,6 +77,32 @@ fn a_job_begins_for_a_person_or_for_a_holder_with_a_family_name() {
 }
 
 #[test]
+fn a_birth_date_is_read_where_it_is_given_and_required_from_a_provider_for_an_id_that_cannot_exist() {
+    let own: ProviderId = "region-8".parse().unwrap();
+    let mut request = v1::ReportEmploymentStartRequest {
+        request_id: REQUEST_ID.into(),
+        person: Some(report_employment_start_request::Person::SpecialistId(person())),
+        provider_id: "region-8".into(),
+        first_day: first_of_march(),
+        birth_date: first_of_march(),
+        ..Default::default()
+    };
+    let read = |request: &_| match report_employment_start(request, Some(&own)).unwrap().command {
+        Command::StartEmployment { birth_date, .. } => birth_date.map(Day::to_civil),
+        other => panic!("not a start: {other:?}"),
+    };
+    assert_eq!(read(&request), Some(jiff::civil::date(2026, 3, 1)));
+    request.birth_date = None;
+    assert_eq!(read(&request), None, "whether one is required is decided where it is known whose staff the person is");
+    request.birth_date = Some(Date { year: 1984, month: 2, day: 30 });
+    assert_eq!(faults(report_employment_start(&request, Some(&own))), ["birth_date"]);
+    request.birth_date = None;
+    request.person = Some(report_employment_start_request::Person::SpecialistId("SP-0".into()));
+    assert_eq!(faults(report_employment_start(&request, Some(&own))), ["birth_date"]);
+    assert!(matches!(report_employment_start(&request, None), Err(Rejection::NotFound { kind: "specialist", .. })));
+}
+
+#[test]
 fn a_job_ends_by_id_or_by_its_holder() {
     use report_employment_end_request::Job;
     let mut request = v1::ReportEmploymentEndRequest {
