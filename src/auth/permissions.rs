@@ -152,6 +152,7 @@ const TABLE: &[(&str, &str, &[Grant])] = &[
     ("RecordService", "EndPeriod", AMENDMENT),
     ("RecordService", "RetractFact", AMENDMENT),
     ("RecordService", "ListFacts", FACTS),
+    ("RecordService", "ListReviewItems", REGISTRARS_READ),
     ("RecordService", "ImportRecords", REGISTRARS),
     ("ChangeService", "WatchChanges", RECORD),
     ("ChangeService", "ListChanges", RECORD),

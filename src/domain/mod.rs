@@ -23,6 +23,7 @@ pub mod record;
 pub mod replica_state;
 pub mod requirements;
 pub mod retraction;
+pub mod review;
 pub mod rule_sets;
 pub mod sets;
 pub mod specialist;

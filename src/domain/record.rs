@@ -166,6 +166,17 @@ pub enum Change {
 }
 
 impl Change {
+    /// The days that it is about; none: no days.
+    pub fn days(&self) -> Option<Period> {
+        match self {
+            Change::Standing { days, .. }
+            | Change::Coverage { days, .. }
+            | Change::Designation { days, .. }
+            | Change::Service { days, .. } => Some(*days),
+            Change::Provider { .. } | Change::Records { .. } => None,
+        }
+    }
+
     /// The credential that it is about; none: a provider, or the registry.
     pub fn credential(&self) -> Option<CredentialNumber> {
         match self {

@@ -54,7 +54,7 @@ pub struct Place {
 
 impl Place {
     /// Behind everything that one has.
-    fn end_of(number: u64) -> Place {
+    pub(super) fn end_of(number: u64) -> Place {
         Place { of: number, at: u32::MAX }
     }
 }

@@ -41,6 +41,7 @@ pub mod question;
 mod receipt;
 mod recent_records;
 pub mod registry_history;
+pub mod review;
 pub mod scrub;
 pub mod seal;
 pub mod search;

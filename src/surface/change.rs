@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
-use super::decode::{ChangesAbout, ChangesAsked};
+use super::decode::{After, ChangesAbout, ChangesAsked};
 use super::limits::fair;
 use super::page::Room;
 use super::read_audit::{self, Found};
@@ -47,7 +47,7 @@ impl ChangeService for Contract {
         let asker = asker(&request)?;
         let asked = decode::watch_changes(request.get_ref(), asker.own());
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
-        let after = self.position(&asked).await?;
+        let after = self.position(asked.after).await?;
         let method = "ChangeService/WatchChanges";
         let view = self.view(&asker, method, asked).await?;
         let watch = Watch {
@@ -81,7 +81,7 @@ impl ChangeService for Contract {
         let (head, size) = (page.snapshot.revision, page.window.size);
         let after = match page.window.after {
             Some(after) => after,
-            None => self.position(&asked).await?,
+            None => self.position(asked.after).await?,
         };
         let method = "ChangeService/ListChanges";
         let view = self.view(&asker, method, asked).await?;
@@ -110,10 +110,10 @@ impl ChangeService for Contract {
 
 impl Contract {
     /// The position after which changes are asked for, if it is one of this history.
-    async fn position(&self, asked: &ChangesAsked) -> Result<Position, Status> {
-        let pinned = self.registry.pin(KnownAt::Revision(asked.epoch, asked.after)).await;
+    pub(super) async fn position(&self, after: After) -> Result<Position, Status> {
+        let pinned = self.registry.pin(KnownAt::Revision(after.epoch, after.revision)).await;
         pinned.map_err(|error| unpinned("after", error))?;
-        Ok(Position { revision: asked.after, parts: 0 })
+        Ok(Position { revision: after.revision, parts: 0 })
     }
 
     /// What a caller asks for, as far as the caller may see it. A provider's feed is of its own staff, also where

@@ -63,6 +63,7 @@ paged! {
     ListEmploymentsRequest of "EmploymentService",
     ListFactsRequest of "RecordService",
     ListProvidersRequest of "ProviderService",
+    ListReviewItemsRequest of "RecordService",
 }
 
 /// A place in a list, as a token holds it.

@@ -19,6 +19,7 @@ use crate::proto::v1::import_records_response::Result as Outcome;
 use crate::proto::v1::list_facts_request::Subject;
 use crate::proto::v1::record_service_server::RecordService;
 use crate::registry::search::FiledFact;
+use crate::registry::snapshot::KnownAt;
 
 /// How many rows of an import are under way at most: enough that the disk is hardly waited for, and few enough that
 /// others who report meanwhile wait some milliseconds.
@@ -84,6 +85,32 @@ impl RecordService for Contract {
         let today = day_asked(&page.snapshot, "as_of", None)?;
         Ok(Response::new(v1::ListFactsResponse {
             facts: cut.messages,
+            next_page_token: cut.next_page_token,
+            answer: Some(answer(&page.snapshot, today)),
+        }))
+    }
+
+    async fn list_review_items(
+        &self,
+        request: Request<v1::ListReviewItemsRequest>,
+    ) -> Result<Response<v1::ListReviewItemsResponse>, Status> {
+        let asker = asker(&request)?;
+        let request = request.into_inner();
+        let after = decode::list_review_items(&request).map_err(|rejection| status::rejected(&rejection))?;
+        let page = self.page(&asker, &request, KnownAt::Head).await?;
+        let after = self.position(after).await?.revision;
+        let window = page.window.clone();
+        let search = page.snapshot.off_thread(move |snapshot| snapshot.review_items(after, &window));
+        let found = search.await.map_err(|error| unreadable(&error))?;
+        let tags = self.tags();
+        let cut = page.cut(found, |item| encode::review_item(item, &tags));
+        let people = cut.entries.iter().flat_map(|item| &item.people);
+        let numbers: Vec<_> = people.map(|person| person.credential).collect();
+        let method = "RecordService/ListReviewItems";
+        self.note_all(&asker, method, &page.snapshot, Found::default(), numbers.into_iter()).await?;
+        let today = day_asked(&page.snapshot, "as_of", None)?;
+        Ok(Response::new(v1::ListReviewItemsResponse {
+            review_items: cut.messages,
             next_page_token: cut.next_page_token,
             answer: Some(answer(&page.snapshot, today)),
         }))

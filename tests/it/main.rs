@@ -48,6 +48,7 @@ mod reask;
 mod refused_commands;
 mod requests;
 mod restart;
+mod review;
 mod rights;
 mod roster;
 mod scenarios;

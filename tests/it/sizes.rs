@@ -347,6 +347,9 @@ async fn lists(client: &Client, sizes: &mut Sizes) {
         v1::ListFactsRequest { subject: about_a_merger, page_size: 1_000, ..Default::default() },
         facts
     );
+    let review = v1::ListReviewItemsRequest { page_size: 1_000, ..Default::default() };
+    let page = sizes.of(client, review).await;
+    assert!(!page.next_page_token.is_empty(), "everybody has one name, so more than a page is a likely duplicate");
     let (messages, pages) =
         pages!(sizes, client, v1::ListChangesRequest { page_size: 1_000, ..Default::default() }, messages);
     assert!(messages > 1_000 && pages > 2, "{messages} messages on {pages} pages");

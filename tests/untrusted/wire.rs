@@ -69,6 +69,7 @@ requests! {
     ListProvidersRequest(request) => { drop(decode::list_providers(&request)); }
     GetProgramStatisticsRequest(request) => { drop(decode::get_program_statistics(&request)); }
     ListFactsRequest(request) => { drop(decode::list_facts(&request)); }
+    ListReviewItemsRequest(request) => { drop(decode::list_review_items(&request)); }
     GetCredentialRequest(request) => { drop(decode::get_credential(&request)); }
     ListStandingPeriodsRequest(request) => { drop(decode::list_standing_periods(&request)); }
     VerifyCredentialRequest(request) => {

@@ -10,12 +10,19 @@ use crate::proto::v1;
 /// Which changes are asked for, and from where on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangesAsked {
-    /// The epoch of the position; unset: the current one.
-    pub epoch: Option<Uuid>,
-    /// The record after which to begin.
-    pub after: Revision,
+    /// Where to begin.
+    pub after: After,
     /// Whose.
     pub about: ChangesAbout,
+}
+
+/// A record after which to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct After {
+    /// The epoch of the revision; unset: the current one.
+    pub epoch: Option<Uuid>,
+    /// The record.
+    pub revision: Revision,
 }
 
 /// Whose changes are asked for.
@@ -46,8 +53,7 @@ fn read(
     own: Option<&ProviderId>,
 ) -> Result<ChangesAsked, Rejection> {
     let mut fields = Fields::default();
-    let epoch = after.and_then(|after| fields.within("after", |fields| fields.optional_uuid("epoch", &after.epoch)));
-    let after = Revision(after.map_or(0, |after| after.revision));
+    let after = position(&mut fields, after);
     if !numbers.is_empty() && !provider_id.is_empty() {
         fields.refuse("provider_id", "not together with credential_numbers");
     }
@@ -60,5 +66,17 @@ fn read(
         Some(provider) => ChangesAbout::Provider(provider),
         None => ChangesAbout::Everyone,
     };
-    fields.finish(Some(ChangesAsked { epoch, after, about }))
+    fields.finish(Some(ChangesAsked { after, about }))
+}
+
+/// A `ListReviewItems`, without its page.
+pub fn list_review_items(request: &v1::ListReviewItemsRequest) -> Result<After, Rejection> {
+    let mut fields = Fields::default();
+    let after = position(&mut fields, request.after.as_ref());
+    fields.finish(Some(after))
+}
+
+fn position(fields: &mut Fields, after: Option<&v1::ChangePosition>) -> After {
+    let epoch = after.and_then(|after| fields.within("after", |fields| fields.optional_uuid("epoch", &after.epoch)));
+    After { epoch, revision: Revision(after.map_or(0, |after| after.revision)) }
 }

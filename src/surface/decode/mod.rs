@@ -21,7 +21,7 @@ mod specialist;
 
 pub use self::ask::{Claim, Place};
 pub use self::fact_id::fact_id;
-pub use self::feed::{ChangesAbout, ChangesAsked, list_changes, watch_changes};
+pub use self::feed::{After, ChangesAbout, ChangesAsked, list_changes, list_review_items, watch_changes};
 pub use self::import::{import_row, write_row_id};
 pub use self::issuance::evaluate_application;
 pub use self::mutation::*;

@@ -9,6 +9,7 @@ use crate::domain::fact::{
 };
 use crate::domain::record::{Coverage, ServiceStatus};
 use crate::domain::requirements::FeeKind;
+use crate::domain::review::ReviewReason;
 use crate::domain::rule_sets::{InForceBasis, UnitYear};
 use crate::domain::standing::{Reason, Standing, Verdict};
 use crate::proto::v1;
@@ -47,8 +48,8 @@ macro_rules! map_all {
 
 map_all! {
     Coverage Criterion CriterionOutcome Designation Education EmploymentEndReason FacilityType FeeKind IdentifierKind
-    InForceBasis IssuanceBasis LivedExperience QualificationBasis Reason RevocationBasis SelectionPriority ServiceStatus
-    Standing SuspensionBasis UnitYear Verdict
+    InForceBasis IssuanceBasis LivedExperience QualificationBasis Reason ReviewReason RevocationBasis SelectionPriority
+    ServiceStatus Standing SuspensionBasis UnitYear Verdict
 }
 
 /// The wire's numbers of some values.
@@ -92,7 +93,7 @@ mod tests {
         every_list! {
             Standing Verdict Reason Coverage ServiceStatus Designation FacilityType IdentifierKind QualificationBasis
             SuspensionBasis RevocationBasis IssuanceBasis EmploymentEndReason Criterion CriterionOutcome
-            SelectionPriority FeeKind LivedExperience Education
+            SelectionPriority FeeKind LivedExperience Education ReviewReason
         }
         pairs_up("InForceBasis", &[InForceBasis::Stated, InForceBasis::Inferred, InForceBasis::Unknown]);
         pairs_up("UnitYear", &[UnitYear::StateFiscal, UnitYear::Calendar]);

@@ -78,6 +78,13 @@ impl RecordService for SyncWriter {
         not_echoed()
     }
 
+    async fn list_review_items(
+        &self,
+        _: Request<v1::ListReviewItemsRequest>,
+    ) -> Result<Response<v1::ListReviewItemsResponse>, Status> {
+        not_echoed()
+    }
+
     type ImportRecordsStream = Answers<v1::ImportRecordsResponse>;
 
     async fn import_records(

@@ -271,6 +271,7 @@ fn record(name: &str, row: &Row) -> Vec<Bytes> {
         }
         "RetractFact" => of(v1::RetractFactRequest { validate_only: true, ..retract(&row.start, "Example") }),
         "ListFacts" => of(facts_of_specialist(&row.specialist_id)),
+        "ListReviewItems" => of(v1::ListReviewItemsRequest::default()),
         "ImportRecords" => {
             use v1::import_row::Command;
             let end = end_job(&row.employment_id, "2026-02-20");

@@ -97,7 +97,8 @@ fn the_feed_goes_on_from_a_position() {
         ..Default::default()
     };
     let about = ChangesAbout::Credentials(vec![CredentialNumber::from_number(7)]);
-    assert_eq!(list_changes(&request, None), Ok(ChangesAsked { epoch: Some(epoch), after: Revision(12), about }));
+    let after = After { epoch: Some(epoch), revision: Revision(12) };
+    assert_eq!(list_changes(&request, None), Ok(ChangesAsked { after, about }));
     request.provider_id = "region-8".into();
     request.after = Some(v1::ChangePosition { epoch: "?".into(), revision: 12 });
     request.credential_numbers.push(String::new());

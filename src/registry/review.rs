@@ -1,0 +1,220 @@
+//! What a registrar should look at, in pages: worked out from the records, a bounded number of them for each page.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::errors::ReadError;
+use super::list::{Found, Place, Window};
+use super::snapshot::Snapshot;
+use crate::domain::fact::{Fact, SpecialistFact};
+use crate::domain::id::{CredentialNumber, FactId, Revision, SpecialistId};
+use crate::domain::name::PersonName;
+use crate::domain::record::{Change, Record};
+use crate::domain::retraction::retracted_by;
+use crate::domain::review::{self, ReviewReason};
+use crate::domain::specialist::Specialist;
+use crate::domain::verdict::Known;
+use crate::store::index::View as _;
+use crate::store::record;
+
+/// How many records a page looks at. It ends there, however few entries it has found.
+const RECORDS: u64 = 100_000;
+
+/// How many people an entry names.
+const PEOPLE: usize = 10;
+
+/// A fact that a registrar should look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReviewItem {
+    /// Why.
+    pub reason: ReviewReason,
+    /// The fact.
+    pub fact: FactId,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// The client that reported it.
+    pub client: String,
+    /// Whether it is retracted by now.
+    pub retracted: bool,
+    /// The people it concerns, the person of the fact first; of very many, some.
+    pub people: Vec<ReviewPerson>,
+    /// How many people it concerns.
+    pub people_count: u32,
+}
+
+/// Somebody whom it concerns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReviewPerson {
+    /// The id.
+    pub id: SpecialistId,
+    /// The credential, if there is one.
+    pub credential: Option<CredentialNumber>,
+    /// The current name, as it is spoken.
+    pub name: String,
+}
+
+impl ReviewPerson {
+    fn of(known: &Specialist) -> ReviewPerson {
+        ReviewPerson {
+            id: known.id,
+            credential: known.the_credential().map(|credential| credential.number),
+            name: known.names.last().map(PersonName::spoken).unwrap_or_default(),
+        }
+    }
+}
+
+impl Snapshot {
+    /// What should be looked at of the records after one, in their order. Reads the log and the index.
+    pub fn review_items(&self, after: Revision, window: &Window<Place>) -> Result<Found<Place, ReviewItem>, ReadError> {
+        let first = window.after.map_or(after.next(), |place| Revision(place.of));
+        let last = Revision(first.0.saturating_add(RECORDS - 1)).min(self.revision);
+        let mut found = Found { entries: Vec::new(), next: None, looked_at: 0 };
+        if first > last {
+            return Ok(found);
+        }
+        for read in self.shared.log.read(first, last) {
+            let (revision, bytes) = read?;
+            let items = self.items_of(&record::decode(revision, &bytes)?)?;
+            found.looked_at += 1;
+            for (at, item) in (0..).zip(items) {
+                let place = Place { of: revision.0, at };
+                if window.after.is_some_and(|after| place <= after) {
+                    continue;
+                }
+                if found.entries.len() == window.size {
+                    found.next = found.entries.last().map(|(place, _)| *place);
+                    return Ok(found);
+                }
+                found.entries.push((place, item));
+            }
+        }
+        found.next = (last < self.revision).then(|| Place::end_of(last.0));
+        Ok(found)
+    }
+
+    fn items_of(&self, record: &Record) -> Result<Vec<ReviewItem>, ReadError> {
+        let mut items = Vec::new();
+        for (index, fact) in record.facts.iter().enumerate() {
+            let id = record.fact_id(index);
+            match fact {
+                Fact::Specialist(person, SpecialistFact::Registered { .. }) => {
+                    items.extend(self.duplicate(record, id, *person)?);
+                }
+                Fact::Specialist(person, start @ SpecialistFact::EmploymentStarted { .. }) => {
+                    items.extend(self.doubtful_start(record, id, *person, start)?);
+                }
+                _ => {}
+            }
+        }
+        let amendment = record.facts.iter().position(|fact| review::is_amendment(record, fact));
+        if let Some(index) = amendment
+            && self.changes_settled_days(record)
+        {
+            items.push(self.correction(record, index)?);
+        }
+        Ok(items)
+    }
+
+    fn changes_settled_days(&self, record: &Record) -> bool {
+        let head = self.shared.head.load();
+        let rule_sets = head.history.rule_sets(record.revision).map(AsRef::as_ref);
+        let today = head.history.today(record.revision);
+        review::changes_settled_days(record, Known { rule_sets, today })
+    }
+
+    /// The other people on file by then who have the name and the birth date of one that was registered.
+    fn duplicate(
+        &self,
+        record: &Record,
+        fact: FactId,
+        registered: SpecialistId,
+    ) -> Result<Option<ReviewItem>, ReadError> {
+        let known_then = |id| Ok::<_, ReadError>(self.file(id)?.map(|file| file.known_at(record.revision)));
+        let Some(new) = known_then(registered)? else { return Ok(None) };
+        let mut people = vec![ReviewPerson::of(&new)];
+        let Some(folded) = new.names.last().map(PersonName::folded) else { return Ok(None) };
+        let mut from = 0;
+        while people.len() < PEOPLE {
+            let few = self.shared.index.specialists_named_from(&folded, from, PEOPLE)?;
+            let Some(last) = few.last() else { break };
+            from = last.number().saturating_add(1);
+            for id in few.into_iter().filter(|id| *id != registered) {
+                let Some(other) = known_then(id)? else { continue };
+                let has_name = other.names.iter().any(|name| name.folded() == folded);
+                if has_name && other.birth_date == new.birth_date && people.len() < PEOPLE {
+                    people.push(ReviewPerson::of(&other));
+                }
+            }
+        }
+        if people.len() == 1 {
+            return Ok(None);
+        }
+        self.item(record, fact, ReviewReason::LikelyDuplicate, people).map(Some)
+    }
+
+    fn doubtful_start(
+        &self,
+        record: &Record,
+        fact: FactId,
+        person: SpecialistId,
+        start: &SpecialistFact,
+    ) -> Result<Vec<ReviewItem>, ReadError> {
+        let Some(file) = self.file(person)? else { return Ok(Vec::new()) };
+        let reasons = review::of_start(record, start, &file.known_at(record.revision.previous()));
+        let people = || vec![ReviewPerson::of(&file.known_at(self.revision))];
+        reasons.into_iter().map(|reason| self.item(record, fact, reason, people())).collect()
+    }
+
+    /// A record that amends: whom it changed something for.
+    fn correction(&self, record: &Record, index: usize) -> Result<ReviewItem, ReadError> {
+        let mut people = Vec::new();
+        if let Some(Fact::Specialist(person, _)) = record.facts.get(index)
+            && let Some(file) = self.file(*person)?
+        {
+            people.push(ReviewPerson::of(&file.known_at(self.revision)));
+        }
+        let changed: BTreeSet<CredentialNumber> = record.changes.iter().filter_map(Change::credential).collect();
+        for number in changed {
+            if people.len() == PEOPLE {
+                break;
+            }
+            if let Some(timeline) = self.read_timeline(number)?
+                && people.iter().all(|person| person.id != timeline.specialist)
+            {
+                let name = timeline.names.spoken().to_owned();
+                people.push(ReviewPerson { id: timeline.specialist, credential: Some(number), name });
+            }
+        }
+        self.item(record, record.fact_id(index), ReviewReason::SettledDaysCorrected, people)
+    }
+
+    fn item(
+        &self,
+        record: &Record,
+        fact: FactId,
+        reason: ReviewReason,
+        people: Vec<ReviewPerson>,
+    ) -> Result<ReviewItem, ReadError> {
+        let subject = usize::try_from(fact.index).ok().and_then(|index| record.facts.get(index));
+        let retracted = match subject {
+            Some(Fact::Specialist(id, _)) => {
+                self.file(*id)?.is_some_and(|file| retracted_by(&file.facts, self.revision).contains_key(&fact))
+            }
+            Some(Fact::Provider(id, _)) => self
+                .provider(id.as_str())
+                .is_some_and(|file| retracted_by(&file.facts, self.revision).contains_key(&fact)),
+            Some(Fact::Registry(_)) | None => false,
+        };
+        let named = u32::try_from(people.len()).unwrap_or(u32::MAX);
+        Ok(ReviewItem {
+            reason,
+            fact,
+            recorded_at: record.recorded_at,
+            client: record.reporter.client.clone(),
+            retracted,
+            people_count: named.max(record.specialist_count),
+            people,
+        })
+    }
+}
