@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -24,7 +24,18 @@ struct Shown {
     seat: OnceLock<(Place, Option<Arc<ClientQuota>>)>,
     /// How many calls it waits for an answer to, apart from those that may last.
     awaited: AtomicUsize,
-    is_cut_off: AtomicBool,
+    cut_off: OnceLock<CutOff>,
+}
+
+/// Why a connection is to be cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CutOff {
+    /// Its client cancels too many calls.
+    #[error("its client canceled too many calls")]
+    Cancels,
+    /// It sends too many frames that belong to no call.
+    #[error("it sent too many HTTP/2 frames that belong to no call")]
+    Frames,
 }
 
 /// A certificate whose chain was verified when the connection was made.
@@ -62,8 +73,8 @@ impl Certificate {
 impl Peer {
     /// The other end at this address.
     pub fn new(address: SocketAddr, certificate: Option<Certificate>) -> Peer {
-        let (awaited, is_cut_off) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Peer(Arc::new(Shown { address, certificate, seat: OnceLock::new(), awaited, is_cut_off }))
+        let (seat, awaited, cut_off) = (OnceLock::new(), AtomicUsize::new(0), OnceLock::new());
+        Peer(Arc::new(Shown { address, certificate, seat, awaited, cut_off }))
     }
 
     /// What it showed, if it did.
@@ -110,13 +121,18 @@ impl Peer {
     pub fn cancelled(&self) {
         let share = self.0.seat.get().and_then(|(_, share)| share.as_ref());
         if share.is_some_and(|share| share.cancel().is_err()) {
-            self.0.is_cut_off.store(true, Ordering::Relaxed);
+            self.cut_off(CutOff::Cancels);
         }
     }
 
-    /// Whether the connection is to be cut off.
-    pub fn is_cut_off(&self) -> bool {
-        self.0.is_cut_off.load(Ordering::Relaxed)
+    /// Has the connection cut off. The first reason stays.
+    pub fn cut_off(&self, why: CutOff) {
+        self.0.cut_off.set(why).ok();
+    }
+
+    /// Why the connection is to be cut off, if it is.
+    pub fn is_cut_off(&self) -> Option<CutOff> {
+        self.0.cut_off.get().copied()
     }
 }
 
@@ -165,11 +181,11 @@ mod tests {
         let under_way = CALLS_PER_CONNECTION.get();
         (0..under_way).for_each(|_| first.cancelled());
         (0..under_way).for_each(|_| second.cancelled());
-        assert!(!first.is_cut_off() && !second.is_cut_off());
+        assert!(first.is_cut_off().is_none() && second.is_cut_off().is_none());
         // It has more again after a while: this is more than comes back while the test runs.
         (0..10 * under_way).for_each(|_| second.cancelled());
-        assert!(second.is_cut_off(), "what its other connection cancelled counts");
+        assert_eq!(second.is_cut_off(), Some(CutOff::Cancels), "what its other connection cancelled counts");
         other.cancelled();
-        assert!(!first.is_cut_off() && !other.is_cut_off());
+        assert!(first.is_cut_off().is_none() && other.is_cut_off().is_none());
     }
 }

@@ -7,6 +7,7 @@
 pub mod check;
 pub mod config;
 mod connection;
+mod crowd;
 pub mod generate;
 pub mod listener;
 mod open;

@@ -1,6 +1,12 @@
 //! The ops port: health by gRPC, and by HTTP `/livez`, `/readyz` and `/metrics`. In plaintext, since probes and
 //! scrapers show no certificates; there is nothing about anyone on it.
+//!
+//! Anyone who reaches the port may connect, so what all connections may hold is bounded. When one more comes than there may
+//! be, the oldest is closed: a probe always gets in.
 
+mod connection;
+
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,15 +15,25 @@ use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::pb::health_server::HealthServer;
 
+use self::connection::OpsConnection;
+use super::crowd::Crowd;
 use crate::grpc::health::HealthBoard;
 use crate::grpc::http2::form::CallsOnly;
 use crate::registry::Registry;
 use crate::telemetry::metrics::{self, Metrics, State};
+
+/// How many connections the port has at a time.
+const MOST_CONNECTIONS: usize = 64;
+
+/// What each of them may have under way, and how large the headers of a request may be.
+const STREAMS_PER_CONNECTION: u32 = 8;
+const HEADERS_BYTES: u32 = 8 * 1024;
 
 /// What the ops port reports on.
 #[derive(Clone)]
@@ -42,8 +58,11 @@ impl Ops {
 
     /// Serves the port, also while the server drains.
     pub(super) async fn serve(self, incoming: TcpIncoming) -> Result<(), tonic::transport::Error> {
-        let mut server = Server::builder().accept_http1(true);
-        server.add_routes(self.routes()).serve_with_incoming(incoming).await
+        let mut server = Server::builder()
+            .accept_http1(true)
+            .max_concurrent_streams(STREAMS_PER_CONNECTION)
+            .http2_max_header_list_size(HEADERS_BYTES);
+        server.add_routes(self.routes()).serve_with_incoming(bounded(incoming)).await
     }
 
     /// What is served on the port.
@@ -85,4 +104,10 @@ impl Ops {
         let Ok(segments) = std::fs::read_dir(self.data_dir.join("log")) else { return 0 };
         segments.flatten().filter_map(|segment| segment.metadata().ok()).map(|file| file.len()).sum()
     }
+}
+
+/// The connections that come, of which there are so many at a time.
+fn bounded(incoming: TcpIncoming) -> impl Stream<Item = io::Result<OpsConnection>> {
+    let mut crowd = Crowd::of(MOST_CONNECTIONS);
+    incoming.map(move |stream| stream.map(|stream| OpsConnection::new(stream, crowd.join())))
 }

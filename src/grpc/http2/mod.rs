@@ -3,6 +3,7 @@
 //! tonic's own server would do; but most of what it does for a call, a task and six layers, is not needed here.
 
 pub(crate) mod form;
+mod frame_guard;
 mod inline_executor;
 
 use std::convert::Infallible;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use tonic::body::Body;
 use tower::Service;
 
+use self::frame_guard::FrameGuard;
 use self::inline_executor::InlineExecutor;
 use crate::auth::peer::Peer;
 use crate::auth::quotas::CALLS_PER_CONNECTION;
@@ -64,7 +66,8 @@ pub(crate) async fn serve<S>(
 {
     let calls = InlineExecutor::default();
     let with_peer = WithPeer { services, peer: peer.clone() };
-    let http = builder(&calls).serve_connection(TokioIo::new(connection), with_peer);
+    let connection = TokioIo::new(FrameGuard::new(connection, peer.clone()));
+    let http = builder(&calls).serve_connection(connection, with_peer);
     let (mut http, mut stopped) = (pin!(http), pin!(stop.wait_for(|stop| *stop)));
     let mut is_stopping = false;
     let mut settled = pin!(settled(&peer));
@@ -76,15 +79,21 @@ pub(crate) async fn serve<S>(
         let polled = http.as_mut().poll(cx);
         // What they answer wakes the connection, which sends all of it at once.
         calls.begin();
-        if polled.is_pending() && (peer.is_cut_off() || is_stopping && settled.as_mut().poll(cx).is_ready()) {
+        if polled.is_pending() && (peer.is_cut_off().is_some() || is_stopping && settled.as_mut().poll(cx).is_ready()) {
             return Poll::Ready(Ok(()));
         }
         polled
     });
-    if peer.is_cut_off() {
-        tracing::info!(event = "connection_cut_off", %peer, "connection closed: its client canceled too many calls");
+    let ended = ended.await;
+    match peer.is_cut_off() {
+        // What unidentified connections do must not fill the log.
+        Some(why) if peer.is_known() => {
+            tracing::info!(event = "connection_cut_off", %peer, "connection closed: {why}");
+        }
+        Some(why) => tracing::debug!(event = "connection_cut_off", %peer, "connection closed: {why}"),
+        None => {}
     }
-    if let Err(error) = ended.await {
+    if let Err(error) = ended {
         tracing::debug!(event = "connection_broken", error = &error as &dyn std::error::Error, "connection broke");
     }
 }

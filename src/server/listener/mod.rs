@@ -8,7 +8,6 @@ pub mod certificates;
 mod handshakes;
 mod reload;
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +22,7 @@ use tokio_rustls::rustls::ServerConfig;
 use self::handshakes::Handshakes;
 pub(super) use self::reload::Watch;
 use super::connection::{Connection, STRANGERS_TIME, Stranger, Wire};
+use super::crowd::Crowd;
 use super::workers::{Worker, Workers};
 use crate::auth::Identities;
 use crate::auth::peer::{Certificate, Peer};
@@ -53,9 +53,6 @@ pub(super) struct Listener {
     pub shares: Quotas,
 }
 
-/// The senders that close strangers, the oldest first.
-type Strangers = VecDeque<oneshot::Sender<()>>;
-
 impl Listener {
     /// Gives the connections that come to the workers, from now on until these take no more. `alive` is dropped when
     /// none are taken any more, also where that breaks off.
@@ -70,7 +67,7 @@ impl Listener {
 
     async fn take(self, listener: TcpListener, handshakes: Handshakes, workers: Workers) {
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        let mut strangers = Strangers::new();
+        let mut strangers = Crowd::of(MOST_STRANGERS);
         let (full, exhausted) = (Trouble::new(), Trouble::new());
         loop {
             // However many come at once, calls go first.
@@ -105,7 +102,7 @@ impl Listener {
                 tracing::info!(event = "connections_recovered", "connections are accepted again");
             }
             let (Some(place), Some(worker)) = (place, workers.emptiest()) else { continue };
-            let shown_out = another(&mut strangers);
+            let shown_out = strangers.join();
             match on_worker(&worker, stream, shown_out) {
                 Ok((stream, stranger)) => {
                     handshakes.spawn(self.clone().meet(stream, address, stranger, place, worker));
@@ -181,22 +178,6 @@ fn on_worker(
     let stream = stream.into_std()?;
     let _worker = worker.enter();
     Ok((TcpStream::from_std(stream)?, Stranger::new(STRANGERS_TIME, shown_out)))
-}
-
-/// Makes room for another stranger. Its connection is closed when the receiver gets a message.
-fn another(strangers: &mut Strangers) -> oneshot::Receiver<()> {
-    if strangers.len() >= MOST_STRANGERS {
-        strangers.retain(|stranger| !stranger.is_closed());
-        if strangers.len() >= MOST_STRANGERS
-            && let Some(oldest) = strangers.pop_front()
-        {
-            // It may have gone by itself in this moment.
-            oldest.send(()).ok();
-        }
-    }
-    let (sender, receiver) = oneshot::channel();
-    strangers.push_back(sender);
-    receiver
 }
 
 /// When a second since 1970 is, by the clock as it is now.
@@ -275,19 +256,5 @@ mod tests {
         let _fourth = come(&mut on_other).await;
         drop(first);
         let _fifth = come(&mut on_one).await;
-    }
-
-    #[test]
-    fn when_there_are_too_many_strangers_the_oldest_that_is_still_there_goes() {
-        let mut strangers = Strangers::new();
-        let mut there: Vec<_> = (0..MOST_STRANGERS).map(|_| another(&mut strangers)).collect();
-        // The first is gone by itself, and its place is taken by another.
-        there.remove(0);
-        there.push(another(&mut strangers));
-        assert!(there.iter_mut().all(|stranger| stranger.try_recv().is_err()), "nobody had to go");
-        there.push(another(&mut strangers));
-        let closed: Vec<_> = there.iter_mut().map(|stranger| stranger.try_recv().is_ok()).collect();
-        assert_eq!(closed.iter().position(|closed| *closed), Some(0));
-        assert_eq!(closed.iter().filter(|closed| **closed).count(), 1);
     }
 }

@@ -5,11 +5,18 @@ pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;
+pub const PRIORITY: u8 = 2;
 pub const RST_STREAM: u8 = 3;
 pub const SETTINGS: u8 = 4;
 pub const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
+pub const WINDOW_UPDATE: u8 = 8;
 pub const CONTINUATION: u8 = 9;
+
+/// A kind that no specification defines.
+pub const UNKNOWN: u8 = 0xfe;
+
+pub const ACK: u8 = 1;
 
 pub const END_STREAM: u8 = 1;
 pub const END_HEADERS: u8 = 4;

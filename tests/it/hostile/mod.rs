@@ -174,4 +174,6 @@ async fn the_others_are_answered_and_memory_is_bounded() {
     place.process.stop();
 }
 
+mod floods;
+mod ops;
 mod refusals;

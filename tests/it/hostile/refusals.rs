@@ -15,13 +15,13 @@ use crate::harness::{Client, Process, Refusal as _, TODAY};
 use crate::tls::tls_server::{TlsServer, question};
 
 /// How long a peer is waited for that has to be cut off.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a flood may go on. After 40 s a peer that answers no ping is taken for gone, whatever it does.
 const FLOOD: Duration = Duration::from_secs(30);
 
 /// Whether a connection ends soon under this, written again and again.
-async fn is_cut_off(mut stream: TlsStream<TcpStream>, mut next: impl FnMut(u32) -> Vec<u8>) -> bool {
+pub async fn is_cut_off(mut stream: TlsStream<TcpStream>, mut next: impl FnMut(u32) -> Vec<u8>) -> bool {
     let writing = async {
         for id in (1..2_000_001).step_by(2) {
             if stream.write_all(&next(id)).await.is_err() {
