@@ -14,7 +14,7 @@ const WIDE: [&str; 3] = ["/bin/sh", "-c", "umask 0; exec \"$0\" \"$@\""];
 fn run(arguments: &[&str]) {
     let mut command = Command::new(WIDE[0]);
     command.args(&WIDE[1..]).arg(env!("CARGO_BIN_EXE_cpss-registry")).args(arguments);
-    let output = tokio::task::block_in_place(|| command.output().unwrap());
+    let output = command.output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {output:?}");
 }
 
@@ -34,6 +34,89 @@ fn open_to_others(root: &Path) -> Vec<(PathBuf, u32)> {
     }
     assert!(seen > 1, "{}", root.display());
     found
+}
+
+/// Gives a file or directory this mode.
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// A registry in a directory of its own, with nobody serving it.
+fn registry() -> (tempfile::TempDir, PathBuf) {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    run(&["create", "--data-dir", data.to_str().unwrap()]);
+    (scratch, data)
+}
+
+#[test]
+fn a_data_directory_that_others_may_write_is_refused_and_left_as_it_is() {
+    let (scratch, data) = registry();
+    chmod(&data, 0o707);
+    let before = fs::read(data.join("LOCK")).unwrap();
+    let (status, said) = Process::spawn_with(&data, TODAY, &[]).wait();
+    let expected = format!("every user may write the data directory {} (mode 0707)", data.display());
+    assert!(status.code() == Some(2) && said.contains(&expected) && said.contains("chmod o-w"), "{status}: {said}");
+    assert_eq!(fs::read(data.join("LOCK")).unwrap(), before);
+    let empty = scratch.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    chmod(&empty, 0o777);
+    let create = Command::new(env!("CARGO_BIN_EXE_cpss-registry"))
+        .args(["create", "--data-dir", empty.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8(create.stderr).unwrap().contains("every user may write the data directory"));
+    assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
+    // What is below it is nobody else's.
+    run(&["create", "--data-dir", empty.join("data").to_str().unwrap()]);
+
+    chmod(&data, 0o700);
+    let process = Process::spawn_with(&data, TODAY, &[]);
+    process.listening();
+    process.stop();
+}
+
+#[test]
+fn what_an_earlier_release_left_open_is_narrowed_once_and_what_a_group_is_given_later_stays() {
+    let (_scratch, data) = registry();
+    let segment = data.join("log/00000000000000000001.log");
+    for (path, mode) in [(&data, 0o755), (&data.join("log"), 0o755), (&segment, 0o644), (&data.join("FORMAT"), 0o644)] {
+        chmod(path, mode);
+    }
+    let started = || {
+        let process = Process::spawn_with(&data, TODAY, &[]);
+        process.listening();
+        let said = process.said();
+        process.stop();
+        said
+    };
+    let said = started();
+    assert!(said.contains("data_dir_narrowed") && said.contains("took the access of group and others"), "{said}");
+    assert_eq!(open_to_others(&data), []);
+    let log = data.join("log");
+    chmod(&log, 0o750);
+    let said = started();
+    assert!(!said.contains("data_dir_narrowed"), "{said}");
+    assert_eq!(open_to_others(&data), [(log, 0o750)]);
+}
+
+#[test]
+fn a_group_that_is_not_the_services_own_is_warned_about() {
+    let (_scratch, data) = registry();
+    chmod(&data, 0o750);
+    let warned = || {
+        let process = Process::spawn_with(&data, TODAY, &[]);
+        process.listening();
+        let said = process.said();
+        process.stop();
+        said.contains("data_dir_group_access")
+    };
+    assert!(!warned(), "the group of the process");
+    // Only root may give a file to a group that it is not in.
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&data, None, Some(65_532)).unwrap();
+        assert!(warned());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

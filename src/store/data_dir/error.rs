@@ -132,6 +132,18 @@ pub enum DataDirError {
         /// What is wrong with it.
         fault: &'static str,
     },
+    /// Others than its owner and group may write it.
+    #[error(
+        "every user may write the data directory {dir} (mode {mode:04o}), and so replace the record: `chmod o-w {dir}`, or \
+         name a directory in it that does not exist yet",
+        dir = root.display()
+    )]
+    WritableByOthers {
+        /// The directory.
+        root: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
     /// The process lacks a permission.
     #[error("{path} may not be {doing} by user {user}: {belongs}: run this command as that user", path = path.display())]
     Forbidden {
@@ -166,10 +178,11 @@ impl DataDirError {
         is_none || matches!(self, Foreign { .. } | Unfinished { .. } | NotEmpty { .. })
     }
 
-    /// Whether nothing helps but to name another directory, to mount its disk, or to restore a backup: there is no
-    /// registry, or none with its log.
+    /// Whether nothing helps but to name another directory, to put this one right, to mount its disk, or to restore a
+    /// backup: there is no registry, none with its log, or one that everybody may write.
     pub fn is_wrong_place(&self) -> bool {
-        self.is_no_registry() || matches!(self, DataDirError::NoRecord(_) | DataDirError::LostLog { .. })
+        use DataDirError::{LostLog, NoRecord, WritableByOthers};
+        self.is_no_registry() || matches!(self, NoRecord(_) | LostLog { .. } | WritableByOthers { .. })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod error;
 mod files;
+mod permissions;
 mod unfinished;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -56,7 +57,9 @@ impl DataDir {
     /// Takes the directory of a registry in this format, or in an earlier one.
     pub fn open_to_upgrade(root: &Path) -> Result<DataDir, DataDirError> {
         refuse_unless_registry(root)?;
+        permissions::judge(root)?;
         let lock = lock(root)?;
+        permissions::narrow_once(root)?;
         let directory = DataDir { root: root.to_owned(), format: format_of(root)?, _lock: lock };
         // A kill may have come between the last two steps of the command that filled it.
         unmark(root);
@@ -67,6 +70,7 @@ impl DataDir {
     /// something, unless the same command was cut off there: then it begins anew.
     pub fn begin(root: &Path, by: &str) -> Result<(DataDir, Unfinished), DataDirError> {
         let was_cut_off = is_free_for(root, by)?;
+        permissions::judge(root)?;
         let made = make_directory(root).map_err(disk("made", root))?;
         let lock = lock(root)?;
         let unfinished = Unfinished::new(root, made, Arc::clone(&lock));
@@ -220,7 +224,7 @@ pub(super) fn format_of(root: &Path) -> Result<u32, DataDirError> {
 
 fn write_format(root: &Path) -> Result<(), DataDirError> {
     let path = root.join(FORMAT);
-    write_durably(&path, format!("{LAYOUT_VERSION}\n").as_bytes(), 0o644).map_err(disk("written", &path))
+    write_durably(&path, format!("{LAYOUT_VERSION}\n").as_bytes(), 0o600).map_err(disk("written", &path))
 }
 
 fn random_key() -> io::Result<Key> {
