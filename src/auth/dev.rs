@@ -18,7 +18,7 @@ pub struct BadDevCaller;
 /// The caller that the metadata names; without it, registrar and certifier in one.
 pub(super) fn dev_caller(metadata: Option<&str>) -> Result<Arc<Caller>, BadDevCaller> {
     static ALL: LazyLock<Arc<Caller>> =
-        LazyLock::new(|| Arc::new(Caller { client: "dev:all".to_owned(), role: Role::RegistrarAndCertifier }));
+        LazyLock::new(|| Arc::new(caller("dev:all".to_owned(), Role::RegistrarAndCertifier)));
     let Some(metadata) = metadata else { return Ok(Arc::clone(&ALL)) };
     let role = match metadata {
         "registrar" => Role::Registrar,
@@ -31,7 +31,11 @@ pub(super) fn dev_caller(metadata: Option<&str>) -> Result<Arc<Caller>, BadDevCa
         }
     };
     let client = format!("dev:{metadata}");
-    Ok(Arc::new(Caller { client, role }))
+    Ok(Arc::new(caller(client, role)))
+}
+
+fn caller(client: String, role: Role) -> Caller {
+    Caller { client, role, misses_per_hour: None }
 }
 
 #[cfg(test)]

@@ -3,11 +3,14 @@
 pub mod clients;
 mod dev;
 mod identities;
+pub mod misses;
 pub mod peer;
 mod permissions;
 pub mod quotas;
 pub mod serial;
 pub mod token;
+
+use std::num::NonZeroU32;
 
 pub use self::dev::BadDevCaller;
 pub(crate) use self::dev::DEV_CALLER;
@@ -23,6 +26,8 @@ pub struct Caller {
     pub client: String,
     /// The part it plays.
     pub role: Role,
+    /// How many misses it may have in an hour. None: as many as the configuration says.
+    pub misses_per_hour: Option<NonZeroU32>,
 }
 
 impl Caller {

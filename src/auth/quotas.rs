@@ -12,6 +12,8 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use papaya::HashMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::misses::MissLimits;
+
 /// How many calls a connection may have under way.
 pub const CALLS_PER_CONNECTION: NonZeroU32 = NonZeroU32::new(1024).unwrap();
 
@@ -25,6 +27,13 @@ pub struct Limits {
     pub calls_per_second: Option<NonZeroU32>,
     /// Calls at once, after it made none for a while.
     pub calls_burst: Option<NonZeroU32>,
+    /// Questions in a second, in the long run: items of batches and streams, rows of staff lists, and one for each other
+    /// call.
+    pub questions_per_second: Option<NonZeroU32>,
+    /// Questions at once, after it asked none for a while.
+    pub questions_burst: Option<NonZeroU32>,
+    /// Misses in an hour.
+    pub misses: MissLimits,
     /// Connections at a time.
     pub connections: Option<NonZeroU32>,
     /// Streams, batches and pages at a time, until their answers have been read.
@@ -44,6 +53,7 @@ pub struct Quotas {
 #[derive(Debug)]
 pub struct ClientQuota {
     calls: Option<DefaultDirectRateLimiter>,
+    questions: Option<DefaultDirectRateLimiter>,
     connections: Option<Arc<Semaphore>>,
     streams: Option<Arc<Semaphore>>,
     cancels: Option<DefaultDirectRateLimiter>,
@@ -59,6 +69,9 @@ pub enum Exhausted {
     /// It calls too often.
     #[error("too many calls: the next is taken in {} ms", .0.as_millis())]
     Calls(Duration),
+    /// It asks too much.
+    #[error("too many questions: these are taken in {} ms", .0.as_millis())]
+    Questions(Duration),
     /// It has as many connections as it may.
     #[error("too many connections of this client at a time")]
     Connections,
@@ -108,22 +121,48 @@ impl Quotas {
 impl ClientQuota {
     fn new(limits: &Limits) -> ClientQuota {
         let places = |most: Option<NonZeroU32>| most.map(|most| Arc::new(Semaphore::new(most.get() as usize)));
-        let calls = limits.calls_per_second.map(|calls| {
-            let burst = limits.calls_burst.unwrap_or(calls);
-            RateLimiter::direct(Quota::per_second(calls).allow_burst(burst))
-        });
+        let rate = |per_second: Option<NonZeroU32>, burst: Option<NonZeroU32>| {
+            per_second.map(|rate| RateLimiter::direct(Quota::per_second(rate).allow_burst(burst.unwrap_or(rate))))
+        };
+        let calls = rate(limits.calls_per_second, limits.calls_burst);
+        let questions = rate(limits.questions_per_second, limits.questions_burst);
         // All that its connections may have under way may be cancelled at once.
         let cancels = limits.connections.map(|connections| {
             let burst = connections.saturating_mul(CALLS_PER_CONNECTION);
             RateLimiter::direct(Quota::per_second(CANCELS_PER_SECOND).allow_burst(burst))
         });
-        ClientQuota { calls, connections: places(limits.connections), streams: places(limits.streams), cancels }
+        ClientQuota {
+            calls,
+            questions,
+            connections: places(limits.connections),
+            streams: places(limits.streams),
+            cancels,
+        }
     }
 
     /// Counts a call.
     pub fn call(&self) -> Result<(), Exhausted> {
         let Some(calls) = &self.calls else { return Ok(()) };
         calls.check().map_err(|early| Exhausted::Calls(early.wait_time_from(DefaultClock::default().now())))
+    }
+
+    /// Counts questions: all of them, or none.
+    pub fn questions(&self, count: usize) -> Result<(), Exhausted> {
+        let Some(questions) = &self.questions else { return Ok(()) };
+        let Some(count) = u32::try_from(count).ok().and_then(NonZeroU32::new) else { return Ok(()) };
+        match questions.check_n(count) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(early)) => Err(Exhausted::Questions(early.wait_time_from(DefaultClock::default().now()))),
+            // The configuration allows a whole batch at once.
+            Err(_) => Err(Exhausted::Questions(Duration::from_secs(1))),
+        }
+    }
+
+    /// The same, once they are allowed.
+    pub async fn wait_for_questions(&self, count: usize) {
+        while let Err(Exhausted::Questions(wait)) = self.questions(count) {
+            tokio::time::sleep(wait).await;
+        }
     }
 
     /// Counts a call that was cancelled.
@@ -156,7 +195,7 @@ mod tests {
             calls_burst: most,
             connections: most,
             streams: most,
-            longest_call: None,
+            ..Limits::default()
         })
     }
 
@@ -178,8 +217,26 @@ mod tests {
     }
 
     #[test]
+    fn questions_are_counted_and_not_calls() {
+        let limits = Limits {
+            questions_per_second: NonZeroU32::new(1),
+            questions_burst: NonZeroU32::new(1000),
+            ..Limits::default()
+        };
+        let quota = Quotas::new(limits).of("a");
+        quota.questions(990).unwrap();
+        let Err(Exhausted::Questions(wait)) = quota.questions(1000) else { panic!("a batch over it") };
+        assert!(wait > Duration::ZERO && wait <= Duration::from_secs(990), "{wait:?}");
+        quota.questions(10).unwrap_or_else(|error| panic!("a refused batch takes nothing: {error}"));
+        assert!(quota.call().is_ok() && quota.questions(0).is_ok());
+    }
+
+    #[test]
     fn without_limits_there_is_always_more() {
         let share = Quotas::default().of("a");
-        assert!((0..10_000).all(|_| share.call().is_ok() && share.large().is_ok() && share.cancel().is_ok()));
+        assert!((0..10_000).all(|_| share.call().is_ok()
+            && share.questions(1000).is_ok()
+            && share.large().is_ok()
+            && share.cancel().is_ok()));
     }
 }

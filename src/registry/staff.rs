@@ -8,7 +8,7 @@ use super::head::ResidentCredential;
 use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::timeline_cache::Looked;
-use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
+use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
 use crate::domain::specialist::SpecialistFile;
 use crate::store::index::View as _;
 use crate::store::trouble::Trouble;
@@ -58,11 +58,18 @@ impl Snapshot {
 
     /// Whether a person, credentialed or not, is staff of a provider: at the head, whatever this is a snapshot of. Reads
     /// the disk; the person's file only where a job with the provider was ever reported.
-    pub(super) fn has_on_staff(&self, provider: &ProviderId, id: SpecialistId) -> Result<bool, ReadError> {
+    pub fn has_on_staff(&self, provider: &ProviderId, id: SpecialistId) -> Result<bool, ReadError> {
         if !self.shared.index.was_staff(provider, id)? {
             return Ok(false);
         }
         let file = SpecialistFile { id, facts: self.shared.index.specialist_facts(id)? };
         Ok(file.known_now().is_staff_of(provider))
+    }
+    /// Whether a job is one of a person who is staff of a provider, as [`Snapshot::has_on_staff`].
+    pub fn has_job(&self, provider: &ProviderId, employment: EmploymentId) -> Result<bool, ReadError> {
+        match self.shared.index.specialist_of_employment(employment)? {
+            Some(id) => self.has_on_staff(provider, id),
+            None => Ok(false),
+        }
     }
 }

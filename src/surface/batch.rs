@@ -5,6 +5,7 @@ use tonic::{Response, Status};
 
 use super::decode::Place;
 use super::encode::Wire;
+use super::limits::refused;
 use super::preencoded::{Preencoded, USUAL_ANSWER};
 use super::question::{Item, TOGETHER, read_together, write_result};
 use super::read_audit::{self, Found};
@@ -37,6 +38,7 @@ impl Contract {
         if items.len() > MOST_ITEMS {
             return Err(status::too_large(format!("a batch has at most {MOST_ITEMS} items: use the stream")));
         }
+        self.quotas.of(&asker.caller.client).questions(items.len()).map_err(refused)?;
         let snapshot = self.pin(options).await?;
         let mut wire = Wire::with_capacity(items.len() * USUAL_ANSWER);
         let mut room = Room::for_items(items, LARGEST_RESPONSE);
@@ -48,7 +50,7 @@ impl Contract {
                 items.iter().zip(places.by_ref()).map(|(item, place)| (place, item)).collect();
             for (item, question) in placed.iter().zip(read_together(&snapshot, placed.iter().copied())) {
                 let before = wire.written();
-                let found = write_result(&snapshot, asker, *item, question, &mut wire, RESULTS).await;
+                let found = write_result((self, &snapshot), asker, *item, question, &mut wire, RESULTS).await;
                 let fits = room.keep_or_refuse(item.1, &mut wire, before);
                 read_audit::add(&mut tally, Found { verdict: found.verdict.filter(|_| fits), ..found })?;
             }

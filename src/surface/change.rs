@@ -16,6 +16,7 @@ use super::limits::fair;
 use super::page::Room;
 use super::read_audit::{self, Found};
 use super::redaction::{Asker, asker};
+use super::searches::{Miss, Sought};
 use super::{Contract, decode, encode, status, unpinned, unreadable};
 use crate::domain::id::{CredentialNumber, Revision};
 use crate::domain::record::Change;
@@ -136,6 +137,9 @@ impl Contract {
                 let is_hidden =
                     |number: &&CredentialNumber| own.is_some_and(|own| !self.registry.is_staff(own, **number));
                 if let Some(number) = numbers.iter().find(is_hidden) {
+                    let (snapshot, sought) = (self.registry.pin_head(), Some(Sought::by_number(*number, false)));
+                    let search = self.begin_search(asker, sought, &snapshot).await?;
+                    self.conclude_search(asker, method, search, &snapshot, Some(Miss::NotFound)).await?;
                     return Err(status::not_found("credential", &number.to_string()));
                 }
                 (own.cloned(), Some(HashSet::from_iter(numbers)))

@@ -132,11 +132,13 @@ impl EmploymentService for Contract {
         let jobs = search.await.map_err(|error| unreadable(&error))?;
         let numbers = jobs.iter().map(|(person, _)| person.the_credential().map(|held| held.number));
         self.note_all(&asker, "EmploymentService/ReconcileRoster", &snapshot, Found::default(), numbers).await?;
+        let quota = self.quotas.of(&asker.caller.client);
         let mut roster = Roster::of(jobs, self.lists.share())?;
         while let Some(message) = list.message().await? {
             let Some(Kind::Row(row)) = message.kind else {
                 return Err(status::invalid_field("row", "required"));
             };
+            quota.wait_for_questions(1).await;
             let job = decode::roster_row(&row).map_err(|rejection| status::rejected(&rejection))?;
             roster.take(row, &job)?;
         }

@@ -30,7 +30,7 @@ pub(crate) type Answering = Entering<<Limited<Services> as Service<Request<Body>
 impl Surface {
     /// For the listeners of one thread.
     pub(crate) fn new(audit: &Audit, admission: &Arc<Admission>, limits: &LimitsLayer) -> Surface {
-        let services = Services::new(&admission.registry, audit, limits);
+        let services = Services::new(&admission.registry, audit, &admission.metrics, limits);
         Surface { admission: Arc::clone(admission), services: limits.by_client(services) }
     }
 

@@ -30,12 +30,14 @@ mod redaction;
 mod request_id;
 mod roster;
 mod roster_budget;
+mod searches;
 mod services;
 pub mod status;
 mod stream;
 mod verification;
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -48,6 +50,8 @@ pub use self::entry::Surface;
 use self::limits::Turns;
 pub(crate) use self::limits::{CallsUnderWay, LARGEST_PLAIN, Limited, LimitsLayer, is_reflection};
 use self::roster_budget::RosterBudget;
+use crate::auth::misses::Misses;
+use crate::auth::quotas::Quotas;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::proto::v1;
@@ -55,6 +59,7 @@ use crate::registry::snapshot::{AtLeast, Knowledge, KnownAt, Snapshot};
 use crate::registry::trouble::Trouble;
 use crate::registry::{PinError, ReadError, Registry, SEMANTICS_VERSION};
 use crate::telemetry::audit::Audit;
+use crate::telemetry::metrics::Metrics;
 
 /// The services of the contract.
 #[derive(Clone)]
@@ -64,6 +69,12 @@ pub(crate) struct Contract {
     turns: Turns,
     /// What is left for the staff lists of all clients.
     lists: RosterBudget,
+    /// What each client may ask.
+    quotas: Quotas,
+    /// How often each caller may still miss.
+    misses: Misses,
+    /// Where misses are counted.
+    metrics: Arc<Metrics>,
     /// Turns true when the server drains: no more rows of an import are taken then.
     draining: watch::Receiver<bool>,
 }

@@ -6,8 +6,9 @@ use prost::Message;
 use tonic::Status;
 
 use super::decode::Asked;
-use super::read_audit::Found;
+use super::read_audit::{Found, REFUSED};
 use super::redaction::{Asker, Shown};
+use super::searches::{Miss, Sought};
 use super::{Contract, encode, status};
 use crate::domain::decide::Rejection;
 use crate::domain::id::Revision;
@@ -19,9 +20,8 @@ use crate::registry::{Content, Numbers, Place, Receipt, Resource, Submission, Su
 /// How long a caller should wait before a busy writer is asked again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
-/// What the audit has in place of a verdict for a command that is only judged, and for one that is refused.
+/// What the audit has in place of a verdict for a command that is only judged.
 const DRY_RUN: &str = "DRY_RUN";
-const REFUSED: &str = "REFUSED";
 
 /// How much an answer shows of what it counts.
 const FIRST: usize = Foreseen::KEPT;
@@ -75,13 +75,23 @@ impl Contract {
         let Asked { request_id, validate_only, note, command } =
             asked.map_err(|rejection| status::rejected(&rejection))?;
         let about = Found::of_command(&command.target());
+        let name = method.trim_start_matches("/ms.dmh.credential.v1.");
+        let snapshot = self.registry.pin_head();
+        let search = self.begin_noted_search(asker, name, Sought::by_command(&command), &snapshot).await?;
         let reporter = asker.caller.reporter();
         let numbers = Numbers::Random;
         let submission = Submission { reporter, method, request_id, content, validate_only, note, command, numbers };
-        let handed_in = self.registry.hand_in(submission, place).await.map_err(|error| refused(&error, request_id))?;
+        let handed_in = match self.registry.hand_in(submission, place).await {
+            Ok(handed_in) => handed_in,
+            Err(error) => {
+                if let Some(search) = search {
+                    search.found();
+                }
+                return Err(refused(&error, request_id));
+            }
+        };
         let (contract, asker) = (self.clone(), asker.clone());
         Ok(async move {
-            let name = method.trim_start_matches("/ms.dmh.credential.v1.");
             if validate_only {
                 let about = Found { verdict: Some(DRY_RUN), ..about };
                 contract.note(&asker, name, &contract.registry.pin_head(), about).await?;
@@ -92,6 +102,8 @@ impl Contract {
             if is_refused && !validate_only && about.is_of_a_person() {
                 contract.note(&asker, name, &snapshot, Found { verdict: Some(REFUSED), ..about }).await?;
             }
+            let miss = submitted.as_ref().err().and_then(Miss::of_refusal);
+            contract.conclude_search(&asker, name, search, &snapshot, miss).await?;
             let tags = |revision| Some(encode::epoch_tag(snapshot.epoch_of(revision)));
             let mut receipt = submitted.map_err(|error| refused(&named(error, &contract.tags()), request_id))?;
             let shown = asker.narrow(&mut receipt, validate_only);

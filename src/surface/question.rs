@@ -6,7 +6,8 @@ use super::decode::{Claim, Place};
 use super::encode::Wire;
 use super::read_audit::{Found, word};
 use super::redaction::Asker;
-use super::{answered_from, day_asked, decode, encode, status, unreadable};
+use super::searches::{Miss, Sought};
+use super::{Contract, answered_from, day_asked, decode, encode, status, unreadable};
 use crate::domain::day::Day;
 use crate::domain::decide::Rejection;
 use crate::proto::v1;
@@ -49,7 +50,7 @@ pub(super) trait Question: Send + Sync {
     fn answer(
         &self,
         place: Place,
-        snapshot: &Snapshot,
+        (contract, snapshot): (&Contract, &Snapshot),
         asker: &Asker,
         wire: &mut Wire,
         field: u8,
@@ -58,11 +59,14 @@ pub(super) trait Question: Send + Sync {
             let ask = self.ask();
             asker.check_provider_asked(place, snapshot, ask.provider.as_ref())?;
             let day = self.day(place, snapshot)?;
+            let search = contract.begin_search(asker, Sought::by_ask(ask), snapshot).await?;
             let encoded = |found: &Answer<'_>| {
                 self.write(found, snapshot, asker, wire, field);
-                ask.noted(found)
+                (ask.noted(found), Miss::of_answer(found))
             };
-            snapshot.answer(ask, day, Self::IS_BILLING, encoded).await.map_err(|error| unreadable(&error))
+            let answered = snapshot.answer(ask, day, Self::IS_BILLING, encoded).await;
+            let (found, miss) = answered.map_err(|error| unreadable(&error))?;
+            Ok(Found { miss: contract.end_search(asker, search, snapshot, miss).await?, ..found })
         }
     }
 }
@@ -152,7 +156,7 @@ pub(super) fn read_together<'i, I: Item>(
 /// Writes the answer to one item as a field of a message: an item at fault has its error, and the others their answers.
 /// What the audit has of it: an item at fault has no verdict.
 pub(super) async fn write_result<I: Item>(
-    snapshot: &Snapshot,
+    registry: (&Contract, &Snapshot),
     asker: &Asker,
     (place, item): (Place, &I),
     question: Result<I::Question<'_>, Rejection>,
@@ -163,7 +167,7 @@ pub(super) async fn write_result<I: Item>(
     wire.text(1, item.correlation_id());
     let asked = question.as_ref().map(|question| question.ask().asked()).unwrap_or_default();
     let answered = match question {
-        Ok(question) => question.answer(place, snapshot, asker, wire, 2).await,
+        Ok(question) => question.answer(place, registry, asker, wire, 2).await,
         Err(rejection) => Err(status::rejected(&rejection)),
     };
     let found = answered.inspect_err(|error| wire.built(3, &status::to_rpc_status(error))).unwrap_or(asked);

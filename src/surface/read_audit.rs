@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tonic::Status;
 
 use super::redaction::Asker;
+use super::searches::Miss;
 use super::{Contract, encode, status};
 use crate::auth::Caller;
 use crate::domain::command::Target;
@@ -17,13 +18,16 @@ use crate::domain::id::{CredentialNumber, EmploymentId, FactId, SpecialistId};
 use crate::domain::standing::Verdict;
 use crate::registry::search::FactsOf;
 use crate::registry::snapshot::Snapshot;
-use crate::telemetry::audit::{BatchSummary, Call, Client, Named, Question, Unwritable, Written};
+use crate::telemetry::audit::{BatchSummary, Call, Client, Missed, Named, Question, Unwritable, Written};
 
 impl Client for Caller {
     fn name(&self) -> &str {
         &self.client
     }
 }
+
+/// What became of a command or a search that was refused.
+pub(super) const REFUSED: &str = "REFUSED";
 
 /// What became of a person in a list.
 const LISTED: &str = "LISTED";
@@ -37,6 +41,8 @@ pub(super) struct Found {
     pub(super) as_of: Option<Day>,
     /// The verdict, or what became of the question. None: it has no verdict, or was at fault.
     pub(super) verdict: Option<&'static str>,
+    /// The miss that it is, which has a line of its own.
+    pub(super) miss: Option<Miss>,
 }
 
 /// An id that leads to a person.
@@ -123,6 +129,10 @@ impl Contract {
         snapshot: &Snapshot,
         found: Found,
     ) -> Result<(), Status> {
+        if let Some(miss) = found.miss {
+            // It is in the file when the line behind it is.
+            drop(self.report_miss(asker, method, snapshot, found, miss).map_err(|_| status::audit_unavailable())?);
+        }
         let question = Question {
             call: self.call(asker, method, snapshot),
             number: found.number.map(CredentialNumber::text),
@@ -131,6 +141,34 @@ impl Contract {
             verdict: found.verdict,
         };
         written(self.audit.report(question)).await
+    }
+
+    /// Writes a miss to the audit, before it is answered. The question has its own line.
+    pub(super) async fn note_miss(
+        &self,
+        asker: &Asker,
+        method: &'static str,
+        snapshot: &Snapshot,
+        about: Found,
+        miss: Miss,
+    ) -> Result<(), Status> {
+        written(self.report_miss(asker, method, snapshot, about, miss)).await
+    }
+
+    fn report_miss(
+        &self,
+        asker: &Asker,
+        method: &'static str,
+        snapshot: &Snapshot,
+        about: Found,
+        miss: Miss,
+    ) -> Result<Written, Unwritable> {
+        self.audit.report_miss(Missed {
+            call: self.call(asker, method, snapshot),
+            number: about.number.map(CredentialNumber::text),
+            named: about.id.map(|id| Box::new(self.named(id))),
+            kind: miss.word(),
+        })
     }
 
     /// Writes to the audit whom a question was about, answered or refused, before either goes out.
@@ -181,7 +219,9 @@ pub(super) async fn written(reported: Result<Written, Unwritable>) -> Result<(),
 
 /// Adds a question to those of a batch or a stream. One without a verdict was at fault.
 pub(super) fn add(tally: &mut BatchSummary, found: Found) -> Result<(), Status> {
-    tally.add(found.number.map(CredentialNumber::text), found.verdict).map_err(|_| status::audit_unavailable())
+    let number = found.number.map(CredentialNumber::text);
+    let missed = found.miss.map_or(Ok(()), |miss| tally.missed(number, miss.word()));
+    missed.and_then(|()| tally.add(number, found.verdict)).map_err(|_| status::audit_unavailable())
 }
 
 /// Adds a person to those of a list.

@@ -10,6 +10,7 @@ use super::limits::fair;
 use super::mutation::{content, mutate};
 use super::read_audit::Found;
 use super::redaction::{Asker, asker};
+use super::searches::{Miss, Sought};
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
 use crate::domain::record::RequestKey;
@@ -64,14 +65,18 @@ impl RecordService for Contract {
         let only = asker.sees_own_facts_only().then(|| asker.caller.reporter());
         let window = page.window.clone();
         let about = Found::of_facts(&of);
-        let search = page.snapshot.off_thread(move |snapshot| {
+        let method = "RecordService/ListFacts";
+        let search = self.begin_noted_search(&asker, method, Sought::by_facts(&of), &page.snapshot).await?;
+        let found = page.snapshot.off_thread(move |snapshot| {
             let Some(found) = snapshot.facts(&of, only.as_ref(), &window)? else { return Ok(None) };
             let revisions = found.entries.iter().map(|(id, _)| id.revision).collect();
             Ok(Some((found, snapshot.request_ids(&revisions)?, snapshot.credential_of(&of)?)))
         });
-        let found = search.await.map_err(|error| unreadable(&error))?;
+        let found = found.await.map_err(|error| unreadable(&error))?;
+        let miss = found.is_none().then_some(Miss::NotFound);
+        self.conclude_search(&asker, method, search, &page.snapshot, miss).await?;
         let number = found.as_ref().map_or(about.number, |(.., number)| *number);
-        self.note(&asker, "RecordService/ListFacts", &page.snapshot, Found { number, ..about }).await?;
+        self.note(&asker, method, &page.snapshot, Found { number, ..about }).await?;
         let (found, requests, _) = found.ok_or_else(|| not_on_file(request.subject.as_ref()))?;
         let tags = self.tags();
         let cut = page.cut(found, |filed: &FiledFact| {

@@ -1,6 +1,7 @@
 //! The services of the contract, all that the descriptor set has. Only the surface reaches them.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::{BoxFuture, Either};
@@ -15,6 +16,7 @@ use super::preencoded::service::VerificationServiceServer;
 use super::{Contract, v1};
 use crate::registry::Registry;
 use crate::telemetry::audit::Audit;
+use crate::telemetry::metrics::Metrics;
 
 /// All services. The one that is asked by the million has a way of its own.
 #[derive(Clone)]
@@ -36,12 +38,15 @@ macro_rules! routes {
 
 impl Services {
     /// Of a registry, under these limits.
-    pub(super) fn new(registry: &Registry, audit: &Audit, limits: &LimitsLayer) -> Services {
+    pub(super) fn new(registry: &Registry, audit: &Audit, metrics: &Arc<Metrics>, limits: &LimitsLayer) -> Services {
         let contract = Contract {
             registry: registry.clone(),
             audit: audit.for_worker(),
             turns: Turns::new(),
             lists: limits.lists.clone(),
+            quotas: limits.shares.clone(),
+            misses: limits.misses.clone(),
+            metrics: Arc::clone(metrics),
             draining: limits.draining.clone(),
         };
         let others = v1::servers!(routes!(contract));

@@ -216,6 +216,14 @@ pub fn too_fast(message: impl Into<String>, retry_after: Duration) -> Status {
     with_details(Code::ResourceExhausted, "TOO_FAST", message, details)
 }
 
+/// The caller has asked too often about people who are not there.
+pub fn too_many_misses(retry_after: Duration) -> Status {
+    let details = ErrorDetails::with_retry_info(Some(retry_after));
+    let seconds = retry_after.as_secs() + 1;
+    let message = format!("too many questions about people who were not found: the next is taken in {seconds} s");
+    with_details(Code::ResourceExhausted, "TOO_MANY_MISSES", message, details)
+}
+
 /// The caller has as many connections or streams open as it may: they have to end before it may have another.
 pub fn too_many(message: impl Into<String>) -> Status {
     let details = ErrorDetails::with_retry_info(Some(Duration::from_secs(1)));

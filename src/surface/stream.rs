@@ -3,6 +3,7 @@
 //! does the rest. The answers of a group go out once the audit has its numbers; meanwhile the next group is answered.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use futures_util::future::poll_immediate;
 use prost::Message as _;
@@ -19,6 +20,7 @@ use super::question::{Item, TOGETHER, read_together, write_result};
 use super::read_audit;
 use super::redaction::{Asker, asker};
 use super::{Contract, status};
+use crate::auth::quotas::ClientQuota;
 use crate::proto::v1;
 use crate::registry::snapshot::Snapshot;
 use crate::telemetry::audit::{BatchSummary, Unwritable, Written};
@@ -55,6 +57,8 @@ type Ready<A> = VecDeque<Result<Option<Preencoded<A>>, Status>>;
 /// A stream that is being answered.
 struct Answering<Q: Questions> {
     questions: Streaming<Q>,
+    contract: Contract,
+    quota: Arc<ClientQuota>,
     snapshot: Snapshot,
     asker: Asker,
     tally: BatchSummary,
@@ -108,12 +112,14 @@ impl<Q: Questions> Answering<Q> {
 
     /// Answers a group, and reports it to the audit.
     async fn answer(&mut self, (items, end): Come<Q::Item>) -> Answered<Q> {
+        self.quota.wait_for_questions(items.len()).await;
+        let registry = (&self.contract, &self.snapshot);
         let mut answers = Ready::with_capacity(items.len());
         for few in items.chunks(TOGETHER) {
             let few = || few.iter().map(|item| (Place::Alone, item));
             for (item, question) in few().zip(read_together(&self.snapshot, few())) {
                 let mut wire = Wire::with_capacity(USUAL_ANSWER);
-                let found = write_result(&self.snapshot, &self.asker, item, question, &mut wire, 2).await;
+                let found = write_result(registry, &self.asker, item, question, &mut wire, 2).await;
                 if read_audit::add(&mut self.tally, found).is_err() {
                     return Answered { answers, end, reported: Err(Unwritable) };
                 }
@@ -176,7 +182,9 @@ pub(super) async fn answered<Q: Questions>(
     let tally = contract.tally(&asker, Q::METHOD, &snapshot);
     // The first error ends the stream; the counts are written down when the stream is let go of. In a box, because it
     // is handed on with every answer.
-    let answering = Answering { questions, snapshot, asker, tally, ready: Ready::new(), answered: None };
+    let quota = contract.quotas.of(&asker.caller.client);
+    let answering =
+        Answering { questions, contract, quota, snapshot, asker, tally, ready: Ready::new(), answered: None };
     let answering = Box::new(answering);
     let answers = futures_util::stream::try_unfold(answering, |mut answering| async move {
         Ok(answering.next().await?.map(|answer| (answer, answering)))

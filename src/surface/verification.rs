@@ -11,6 +11,7 @@ use super::preencoded::{Answers, Preencoded, USUAL_ANSWER};
 use super::question::Question as _;
 use super::read_audit::Found;
 use super::redaction::{Asker, asker};
+use super::searches::{Miss, Sought};
 use super::stream::answered;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::domain::day::{Day, Period};
@@ -35,7 +36,7 @@ impl VerificationService for Contract {
         let (ask, knowledge) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_knowing(knowledge).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
-        let answered = ask.answer(Place::Alone, &snapshot, &asker, &mut wire, 1).await;
+        let answered = ask.answer(Place::Alone, (self, &snapshot), &asker, &mut wire, 1).await;
         self.note_outcome(&asker, "VerificationService/VerifyCredential", &snapshot, ask.asked(), answered).await?;
         Ok(Response::new(Preencoded::written(wire)))
     }
@@ -70,7 +71,7 @@ impl VerificationService for Contract {
         let (claim, knowledge) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_knowing(knowledge).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
-        let answered = claim.answer(Place::Alone, &snapshot, &asker, &mut wire, 1).await;
+        let answered = claim.answer(Place::Alone, (self, &snapshot), &asker, &mut wire, 1).await;
         let method = "VerificationService/CheckBillingEligibility";
         self.note_outcome(&asker, method, &snapshot, claim.ask.asked(), answered).await?;
         Ok(Response::new(Preencoded::written(wire)))
@@ -104,12 +105,9 @@ impl VerificationService for Contract {
         let asked = decode::get_credential(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;
         let found = Found::person(Some(asked.number), snapshot.today);
-        self.note(&asker, "VerificationService/GetCredential", &snapshot, found).await?;
-        let timeline = on_file(&snapshot, &asker, asked.number).await?;
-        let is_holder = |family: &String| timeline.names.folded().any(|(_, name)| name == family);
-        if !asked.family_name.as_ref().is_none_or(is_holder) {
-            return Err(status::not_found("credential", &asked.number.to_string()));
-        }
+        let method = "VerificationService/GetCredential";
+        self.note(&asker, method, &snapshot, found).await?;
+        let timeline = self.on_file(&asker, method, &snapshot, asked.number, asked.family_name).await?;
         let today = day_asked(&snapshot, "as_of", None)?;
         Ok(Response::new(Preencoded::built(&v1::GetCredentialResponse {
             credential: asker.credential(&timeline, today),
@@ -126,8 +124,9 @@ impl VerificationService for Contract {
         let asked = decode::list_standing_periods(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;
         let found = Found::person(Some(asked.number), None);
-        self.note(&asker, "VerificationService/ListStandingPeriods", &snapshot, found).await?;
-        let timeline = on_file(&snapshot, &asker, asked.number).await?;
+        let method = "VerificationService/ListStandingPeriods";
+        self.note(&asker, method, &snapshot, found).await?;
+        let timeline = self.on_file(&asker, method, &snapshot, asked.number, None).await?;
         let range = Period::from_inclusive(asked.first_day.unwrap_or(timeline.effective_from), asked.last_day);
         let today = day_asked(&snapshot, "as_of", None)?;
         let periods = standing_periods(&snapshot, &timeline, range);
@@ -137,14 +136,34 @@ impl VerificationService for Contract {
     }
 }
 
-/// The timeline of a number that is on file and the caller's to see.
-async fn on_file(snapshot: &Snapshot, asker: &Asker, number: CredentialNumber) -> Result<Arc<Timeline>, Status> {
-    let not_found = || status::not_found("credential", &number.to_string());
-    if !asker.reaches(snapshot, number) {
-        return Err(not_found());
+impl Contract {
+    /// The timeline of a number that is on file and the caller's to see, if the family name is the holder's.
+    async fn on_file(
+        &self,
+        asker: &Asker,
+        method: &'static str,
+        snapshot: &Snapshot,
+        number: CredentialNumber,
+        family_name: Option<String>,
+    ) -> Result<Arc<Timeline>, Status> {
+        let sought = Sought::by_number(number, family_name.is_some());
+        let search = self.begin_search(asker, Some(sought), snapshot).await?;
+        let timeline = if asker.reaches(snapshot, number) {
+            snapshot.timeline(number).await.map_err(|error| unreadable(&error))?
+        } else {
+            None
+        };
+        let is_holder = |timeline: &Timeline| {
+            family_name.is_none_or(|family| timeline.names.folded().any(|(_, name)| *name == *family))
+        };
+        let found = match timeline {
+            None => Err(Miss::NotFound),
+            Some(timeline) if is_holder(&timeline) => Ok(timeline),
+            Some(_) => Err(Miss::NameMismatch),
+        };
+        self.conclude_search(asker, method, search, snapshot, found.as_ref().err().copied()).await?;
+        found.map_err(|_| status::not_found("credential", &number.to_string()))
     }
-    let timeline = snapshot.timeline(number).await.map_err(|error| unreadable(&error))?;
-    timeline.ok_or_else(not_found)
 }
 
 /// The fewest periods that say everything about a range.

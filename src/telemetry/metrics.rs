@@ -1,5 +1,5 @@
 //! Metrics, in the text form that Prometheus and its kin read. What they say of a call is its method and its outcome:
-//! never whom it was about, nor who asked.
+//! never whom it was about, and only of misses who asked.
 
 use std::time::Duration;
 
@@ -30,12 +30,25 @@ struct Outcome {
     code: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Missed {
+    client: String,
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refused {
+    client: String,
+}
+
 /// What is counted, and what is looked up when somebody asks.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     calls: Family<Outcome, Counter>,
     seconds: Family<Method, Histogram>,
+    misses: Family<Missed, Counter>,
+    misses_refused: Family<Refused, Counter>,
     state: StateGauges,
 }
 
@@ -70,11 +83,19 @@ impl Default for Metrics {
         let mut metrics = Metrics {
             registry: Registry::with_prefix("cpss"),
             calls: Family::default(),
+            misses: Family::default(),
+            misses_refused: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(BOUNDS)),
             state: StateGauges::default(),
         };
-        let Metrics { registry, calls, seconds, state, .. } = &mut metrics;
+        let Metrics { registry, calls, seconds, misses, misses_refused, state } = &mut metrics;
         registry.register("calls", "Calls, by method and gRPC code", calls.clone());
+        registry.register("misses", "Answers that a person is not there, by client and kind", misses.clone());
+        registry.register(
+            "misses_refused",
+            "Questions that were refused because their client had missed too often",
+            misses_refused.clone(),
+        );
         registry.register_with_unit(
             "call",
             "How long calls took until they were answered, and streams until they ended",
@@ -108,6 +129,16 @@ impl Metrics {
         self.seconds.get_or_create(&Method { service, method }).observe(elapsed.as_secs_f64());
     }
 
+    /// A client, one of the list, was answered that a person is not there.
+    pub fn missed(&self, client: &str, kind: &'static str) {
+        self.misses.get_or_create(&Missed { client: client.to_owned(), kind }).inc();
+    }
+
+    /// A question of a client was refused, because it had missed too often.
+    pub fn miss_refused(&self, client: &str) {
+        self.misses_refused.get_or_create(&Refused { client: client.to_owned() }).inc();
+    }
+
     /// The certificate in use expires at this second since 1970.
     pub fn certificate_expires(&self, second: i64) {
         self.state.certificate_expires.set(second);
@@ -138,12 +169,16 @@ mod tests {
         for _ in 0..3 {
             metrics.called(None, "UNIMPLEMENTED", Duration::ZERO);
         }
+        metrics.missed("region-1-hr", "NAME_MISMATCH");
+        metrics.miss_refused("region-1-hr");
         let text = metrics.text(State { head_revision: 57, writes: true, ..State::default() });
         for line in [
             r#"cpss_calls_total{service="VerificationService",method="VerifyCredential",code="OK"} 1"#,
             r#"cpss_calls_total{service="other",method="other",code="UNIMPLEMENTED"} 3"#,
             r#"cpss_call_seconds_bucket{le="0.0005",service="VerificationService",method="VerifyCredential"} 1"#,
             r#"cpss_call_seconds_bucket{le="0.00025",service="VerificationService",method="VerifyCredential"} 0"#,
+            r#"cpss_misses_total{client="region-1-hr",kind="NAME_MISMATCH"} 1"#,
+            r#"cpss_misses_refused_total{client="region-1-hr"} 1"#,
             "cpss_head_revision 57",
             "cpss_writes 1",
             "cpss_answers 0",

@@ -7,6 +7,7 @@
 //! role = "provider"
 //! provider_id = "region-1-cmhc"
 //! revoked = ["3a2f…"]                        # certificates of this client that are refused, by serial number
+//! misses_per_hour = 500                      # optional, for a provider or a payer
 //! ```
 //!
 //! A list is taken whole or not at all. One that would remove more than half of the clients from a running server is not

@@ -1,6 +1,7 @@
 //! Reading the list: the form by its types, and then what no row shows alone, every mistake kept.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub(super) struct Row {
     role: Spanned<String>,
     provider_id: Option<Spanned<String>>,
     pub(super) revoked: Option<Spanned<Vec<Spanned<String>>>>,
+    misses_per_hour: Option<Spanned<NonZeroU32>>,
 }
 
 /// A list being read.
@@ -45,11 +47,19 @@ struct Reading<'a> {
     text: &'a str,
     clients: Clients,
     names: HashMap<String, usize>,
+    /// What the first row of each provider says of its misses, with its line.
+    misses: HashMap<ProviderId, (Option<NonZeroU32>, usize)>,
     mistakes: Vec<Mistake>,
 }
 
 pub(super) fn read(text: &str) -> Result<Clients, Vec<Mistake>> {
-    let mut reading = Reading { text, clients: Clients::default(), names: HashMap::new(), mistakes: Vec::new() };
+    let mut reading = Reading {
+        text,
+        clients: Clients::default(),
+        names: HashMap::new(),
+        misses: HashMap::new(),
+        mistakes: Vec::new(),
+    };
     match toml::from_str::<File>(text) {
         Ok(file) => {
             reading.clients.may_remove_most = file.remove_more_than_half;
@@ -76,7 +86,8 @@ impl Reading<'_> {
         self.take_name(&row.name);
         let role = self.role(row, &at);
         let client = row.name.get_ref().clone();
-        let caller = Arc::new(Caller { client, role: role.unwrap_or(Role::Auditor) });
+        let misses_per_hour = role.as_ref().and_then(|role| self.misses_per_hour(row, role, &at));
+        let caller = Arc::new(Caller { client, role: role.unwrap_or(Role::Auditor), misses_per_hour });
         match (&row.san_uri, &row.token_sha256) {
             (Some(uri), None) => {
                 let revoked = self.serials(row.revoked.as_ref().map_or(&[], |revoked| revoked.get_ref()));
@@ -150,6 +161,27 @@ impl Reading<'_> {
             }
         }
         serials.into()
+    }
+
+    /// How many misses a row allows. The rows of one provider share its misses, so they say the same.
+    fn misses_per_hour(&mut self, row: &Row, role: &Role, at: &Range<usize>) -> Option<NonZeroU32> {
+        let misses = row.misses_per_hour.as_ref().map(|misses| *misses.get_ref());
+        let at = row.misses_per_hour.as_ref().map_or(at.clone(), Spanned::span);
+        match role {
+            Role::Provider(id) => {
+                let line = self.line(at.start);
+                let (first, of) = *self.misses.entry(id.clone()).or_insert((misses, line));
+                if first != misses {
+                    let message =
+                        format!("misses_per_hour is not that of line {of}: the rows of a provider say the same");
+                    self.mistake(&at, message);
+                }
+            }
+            Role::Payer => {}
+            _ if misses.is_some() => self.mistake(&at, "misses_per_hour is for the roles provider and payer"),
+            _ => {}
+        }
+        misses
     }
 
     fn take_uri(&mut self, uri: &Spanned<String>, certified: Certified) {

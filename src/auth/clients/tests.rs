@@ -99,6 +99,26 @@ fn what_is_no_list_is_a_mistake_with_its_line() {
     assert!(mistakes(half)[0].starts_with("10: "), "{:?}", mistakes(half));
 }
 
+#[test]
+fn the_misses_of_a_client_are_those_of_its_provider() {
+    let row = |name: &str, rest: &str| format!("[[client]]\nname = \"{name}\"\nsan_uri = \"urn:{name}\"\n{rest}\n");
+    let provider = "role = \"provider\"\nprovider_id = \"p\"\n";
+    let of =
+        |rest: &str| row("a", &format!("{provider}{rest}")) + &row("b", &format!("{provider}misses_per_hour = 500"));
+    let clients = Clients::read(&of("misses_per_hour = 500")).unwrap();
+    assert!(clients.callers().all(|caller| caller.misses_per_hour == std::num::NonZeroU32::new(500)));
+    let message = "misses_per_hour is not that of line";
+    assert_eq!(
+        mistakes(&of("misses_per_hour = 501")),
+        [format!("12: {message} 6: the rows of a provider say the same")]
+    );
+    assert_eq!(mistakes(&of("")), [format!("12: {message} 1: the rows of a provider say the same")]);
+    assert!(Clients::read(&row("a", "role = \"payer\"\nmisses_per_hour = 9")).is_ok());
+    let registrar = mistakes(&row("a", "role = \"registrar\"\nmisses_per_hour = 9"));
+    assert_eq!(registrar, ["5: misses_per_hour is for the roles provider and payer"]);
+    assert!(mistakes(&row("a", "role = \"payer\"\nmisses_per_hour = 0"))[0].starts_with("5: "));
+}
+
 fn list_of(names: &[&str]) -> String {
     let row = |name: &&str| {
         format!("[[client]]\nname = \"{name}\"\nsan_uri = \"urn:cpss:client:{name}\"\nrole = \"auditor\"\n")

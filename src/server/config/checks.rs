@@ -5,6 +5,9 @@ use super::{Access, Config, Flags, clients};
 use crate::registry::clock;
 use crate::rules;
 
+/// How many questions are counted together at most: those of a batch.
+const MOST_ITEMS: u32 = 1000;
+
 impl Reading {
     /// What no value shows alone.
     pub(super) fn check(&mut self, config: &Config, flags: &Flags) {
@@ -13,6 +16,11 @@ impl Reading {
             if is_given && !config.dev {
                 self.mistake(flag, "only with --dev");
             }
+        }
+        // No batch of a thousand would ever be answered.
+        let burst = config.questions_burst.or(config.questions_per_second);
+        if config.questions_per_second.is_some() && burst.is_some_and(|burst| burst.get() < MOST_ITEMS) {
+            self.mistake(self.place_of("questions_burst"), format!("less than {MOST_ITEMS}, the items of one batch"));
         }
         self.check_access(config, flags);
         if let Some(directory) = &config.rules_dir

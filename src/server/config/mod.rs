@@ -22,6 +22,7 @@ use self::reading::Reading;
 pub use self::table::{Config, Flags};
 pub use self::value::{Bytes, Percent};
 use super::listener::certificates::CertificateFiles;
+use crate::auth::misses::MissLimits;
 use crate::auth::quotas::Limits;
 use crate::registry::clock;
 use crate::store::holds_registry;
@@ -137,6 +138,12 @@ impl Config {
         Limits {
             calls_per_second: self.calls_per_second,
             calls_burst: self.calls_burst,
+            questions_per_second: self.questions_per_second,
+            questions_burst: self.questions_burst,
+            misses: MissLimits {
+                provider_per_hour: self.provider_misses_per_hour,
+                payer_per_hour: self.payer_misses_per_hour,
+            },
             connections: self.connections_per_client,
             streams: self.streams_per_client,
             longest_call: self.longest_call_seconds,

@@ -119,6 +119,32 @@ configuration! {
         /// Take this many calls at once from one client that made none for a while
         calls_burst: Option<NonZeroU32> = NonZeroU32::new(20_000), with --dev None, flag "calls-burst" "COUNT";
 
+        /// Answer this many questions a second of one client, in the long run
+        ///
+        /// Each item of a batch or a stream and each row of a staff list is a question, and so is any other call. A batch
+        /// beyond it is refused with TOO_FAST and the time to wait; a stream waits.
+        questions_per_second: Option<NonZeroU32> = NonZeroU32::new(500_000), with --dev None,
+            flag "questions-per-second" "COUNT";
+
+        /// Answer this many questions at once of one client that asked none for a while; 1000 at least
+        questions_burst: Option<NonZeroU32> = NonZeroU32::new(2_000_000), with --dev None,
+            flag "questions-burst" "COUNT";
+
+        /// Let one provider ask this many times an hour about people who are not found, at once or spread
+        ///
+        /// What is over it is refused with TOO_MANY_MISSES and the time to wait. All clients of one provider share it. Questions
+        /// about its own staff are not counted. `misses_per_hour` in the row of a client overrides it. Each process counts
+        /// for itself.
+        provider_misses_per_hour: Option<NonZeroU32> = NonZeroU32::new(200), with --dev None,
+            flag "provider-misses-per-hour" "COUNT";
+
+        /// Let one payer ask this many times an hour by names that are not found, at once or spread
+        ///
+        /// Questions by number without a name are not counted. `misses_per_hour` in the row of a client overrides it. Each
+        /// process counts for itself.
+        payer_misses_per_hour: Option<NonZeroU32> = NonZeroU32::new(5_000), with --dev None,
+            flag "payer-misses-per-hour" "COUNT";
+
         /// Keep this many connections of one client
         ///
         /// One more is refused with TOO_MANY.

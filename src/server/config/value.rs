@@ -76,12 +76,15 @@ impl Value for Duration {
     }
 }
 
+/// The largest number of anything that is counted.
+const MOST: u32 = 10_000_000;
+
 impl Value for NonZeroU32 {
     const FORMS: &'static [Form] = &[Form::Number];
 
     fn read(text: &str) -> Result<Self, String> {
-        let count = text.parse().ok().filter(|count: &NonZeroU32| count.get() <= 65_536);
-        count.ok_or_else(|| format!("`{text}` is not a number from 1 to 65536"))
+        let count = text.parse().ok().filter(|count: &NonZeroU32| count.get() <= MOST);
+        count.ok_or_else(|| format!("`{text}` is not a number from 1 to {MOST}"))
     }
 
     fn show(&self) -> Option<String> {

@@ -51,7 +51,7 @@ pub(crate) struct Admission {
     /// Makes ids for requests that bring none.
     request_ids: RequestIds,
     /// Where calls are counted.
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     /// Where they leave a line.
     access: AccessLog,
 }

@@ -37,6 +37,7 @@ use super::redaction::{Asker, not_admitted};
 use super::roster_budget::RosterBudget;
 use super::status;
 use crate::auth::Identities;
+use crate::auth::misses::Misses;
 use crate::auth::peer::Peer;
 use crate::auth::quotas::{Exhausted, Place, Quotas};
 
@@ -67,12 +68,16 @@ pub(crate) struct LimitsLayer {
     pub(crate) calls: CallsUnderWay,
     /// What is left for staff lists.
     pub(crate) lists: RosterBudget,
+    /// How often each caller may still miss.
+    pub(crate) misses: Misses,
 }
 
 impl LimitsLayer {
     /// No call is under way yet.
     pub(crate) fn new(shares: Quotas, identities: Identities, draining: watch::Receiver<bool>) -> LimitsLayer {
-        LimitsLayer { shares, identities, draining, calls: CallsUnderWay::default(), lists: RosterBudget::default() }
+        let misses = Misses::new(shares.limits().misses);
+        let (calls, lists) = (CallsUnderWay::default(), RosterBudget::default());
+        LimitsLayer { shares, identities, draining, calls, lists, misses }
     }
 }
 
@@ -149,6 +154,7 @@ impl LimitsLayer {
         }
         share.call().map_err(refused)?;
         if !method.is_large {
+            share.questions(1).map_err(refused)?;
             return Ok(Admitted { is_plain: true, ..Admitted::default() });
         }
         let place = share.large().map_err(refused)?;
@@ -190,9 +196,10 @@ async fn either(one: impl Future<Output = Status>, other: impl Future<Output = S
     }
 }
 
-fn refused(exhausted: Exhausted) -> Status {
+/// The status for what a client has no more of.
+pub(super) fn refused(exhausted: Exhausted) -> Status {
     match exhausted {
-        Exhausted::Calls(wait) => status::too_fast(exhausted.to_string(), wait),
+        Exhausted::Calls(wait) | Exhausted::Questions(wait) => status::too_fast(exhausted.to_string(), wait),
         Exhausted::Connections | Exhausted::Large | Exhausted::Cancels => status::too_many(exhausted.to_string()),
     }
 }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Audit, Call, Entry, Number, Unwritable, Written};
+use super::{Audit, Call, Entry, Missed, Number, Unwritable, Written};
 
 /// How many numbers a line holds.
 pub(super) const PART: usize = 1000;
@@ -70,6 +70,11 @@ impl BatchSummary {
             },
         }
         if self.numbers.len() < PART { Ok(()) } else { self.hand_over() }
+    }
+
+    /// Takes down a miss, in a line of its own.
+    pub fn missed(&mut self, number: Option<Number>, kind: &'static str) -> Result<(), Unwritable> {
+        self.audit.shared.take(Entry::Missed(Missed { call: self.call.clone(), number, named: None, kind }))
     }
 
     /// Has everything added so far written. It may be answered once that is done.

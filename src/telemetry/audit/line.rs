@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::batch_summary::Summary;
-use super::{Call, Entry, Number, Question};
+use super::{Call, Entry, Missed, Named, Number, Question};
 
 /// An instant as lines have it.
 pub(super) fn instant(at: Timestamp) -> String {
@@ -21,13 +21,7 @@ pub(super) fn event(at: Timestamp, event: &str) -> String {
 pub(super) fn write(line: &mut String, at: &str, entry: &Entry) {
     match entry {
         Entry::Question(Question { call, number, named, as_of, verdict }) => {
-            begin(line, at, call);
-            line.push_str(",\"number\":");
-            text(line, number.as_ref().map(said));
-            if let Some(named) = named {
-                put(line, format_args!(",\"{}\":", named.field));
-                text(line, Some(&named.id));
-            }
+            begin_about(line, at, call, number.as_ref(), named.as_deref());
             line.push_str(",\"as_of\":");
             match as_of {
                 Some(day) => put(line, format_args!("\"{day}\"")),
@@ -35,6 +29,10 @@ pub(super) fn write(line: &mut String, at: &str, entry: &Entry) {
             }
             line.push_str(",\"verdict\":");
             text(line, *verdict);
+        }
+        Entry::Missed(Missed { call, number, named, kind }) => {
+            begin_about(line, at, call, number.as_ref(), named.as_deref());
+            put(line, format_args!(",\"miss\":\"{kind}\""));
         }
         Entry::Numbers { call, part, numbers } => {
             begin(line, at, call);
@@ -72,6 +70,17 @@ fn begin(line: &mut String, at: &str, call: &Call) {
     line.push_str("\",\"request_id\":\"");
     line.push_str(request_id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()));
     put(line, format_args!("\",\"known_at\":{known_at},\"revision\":{revision}"));
+}
+
+/// The call, and what it names a person by.
+fn begin_about(line: &mut String, at: &str, call: &Call, number: Option<&Number>, named: Option<&Named>) {
+    begin(line, at, call);
+    line.push_str(",\"number\":");
+    text(line, number.map(said));
+    if let Some(named) = named {
+        put(line, format_args!(",\"{}\":", named.field));
+        text(line, Some(&named.id));
+    }
 }
 
 fn said(number: &Number) -> &str {

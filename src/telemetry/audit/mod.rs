@@ -89,9 +89,23 @@ pub struct Named {
     pub id: String,
 }
 
+/// A question or a command that said that a person is not there.
+#[derive(Clone)]
+pub struct Missed {
+    /// The call.
+    pub call: Call,
+    /// The number that was asked about, if it was one.
+    pub number: Option<Number>,
+    /// What else the person was named by; none for a name.
+    pub named: Option<Box<Named>>,
+    /// What was said.
+    pub kind: &'static str,
+}
+
 /// A message to the thread.
 enum Entry {
     Question(Question),
+    Missed(Missed),
     /// Numbers of a batch or a stream, no more than [`batch_summary::PART`].
     Numbers {
         call: Call,
@@ -176,6 +190,11 @@ impl Audit {
     /// Reports a question. It may be answered once this is written.
     pub fn report(&self, question: Question) -> Result<Written, Unwritable> {
         self.take(Entry::Question(question))
+    }
+
+    /// Reports a miss. It may be answered once this is written.
+    pub fn report_miss(&self, missed: Missed) -> Result<Written, Unwritable> {
+        self.take(Entry::Missed(missed))
     }
 
     fn take(&self, entry: Entry) -> Result<Written, Unwritable> {

@@ -11,6 +11,7 @@
 
 mod fixture;
 pub mod frames;
+mod misses;
 mod peers;
 
 use std::process::Command;

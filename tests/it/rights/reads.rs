@@ -163,7 +163,8 @@ async fn a_refused_report_is_in_the_audit_and_a_recorded_one_in_the_log() {
     let asked = ("provider:north", method);
     let (refused, lines) = audited(&fixture, asked, north.call_messages(method, end(&fixture.south))).await;
     assert_eq!(refused.unwrap_err().code(), Code::NotFound);
-    let [line] = lines.as_slice() else { panic!("one line: {lines:?}") };
+    let [line, miss] = lines.as_slice() else { panic!("the refusal, and the miss that it is: {lines:?}") };
+    assert_eq!((&miss["employment_id"], &miss["miss"]), (&line["employment_id"], &"NOT_FOUND".into()));
     assert_eq!(line["employment_id"], fixture.south.employment_id.as_str());
     assert_eq!((&line["number"], &line["verdict"]), (&Value::Null, &"REFUSED".into()));
     let (recorded, lines) = audited(&fixture, asked, north.call_messages(method, end(&fixture.north))).await;

@@ -1,0 +1,124 @@
+//! Birth dates that agreed with nobody: what they were given for, and when, for a day.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+/// How many wrong birth dates one caller may give for one subject.
+pub(super) const MOST_DATES: usize = 5;
+
+/// In this time, of which every moment counts the same: there is no hour at which all of them are free again.
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How many subjects of one caller are kept, at some 80 bytes each at most. A subject more is refused.
+const MOST_SUBJECTS: usize = 128 * 1024;
+
+/// How often a full table is searched for what is older than a day.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+
+/// The wrong birth dates of one caller.
+#[derive(Debug)]
+pub(super) struct WrongDates {
+    since: Instant,
+    pruned_at: Instant,
+    /// By the keyed hash of a subject, the seconds of its dates, in order.
+    given: HashMap<u64, SmallVec<[u32; MOST_DATES]>>,
+}
+
+impl WrongDates {
+    pub(super) fn since(now: Instant) -> WrongDates {
+        WrongDates { since: now, pruned_at: now, given: HashMap::new() }
+    }
+
+    /// Counts a date. Where that is one too many, how long until one is allowed.
+    pub(super) fn take(&mut self, subject: u64, per_hour: NonZeroU32, now: Instant) -> Result<(), Duration> {
+        let second = self.second(now);
+        if !self.given.contains_key(&subject) {
+            self.make_room(most_subjects(per_hour), now)?;
+        }
+        let given = self.given.entry(subject).or_default();
+        given.retain(|at| !is_over(*at, second));
+        if given.len() >= MOST_DATES {
+            let oldest = given.first().copied().unwrap_or(second);
+            return Err(DAY.saturating_sub(Duration::from_secs(u64::from(second - oldest))));
+        }
+        given.push(second);
+        Ok(())
+    }
+
+    /// A date agreed after all.
+    pub(super) fn give_back(&mut self, subject: u64) {
+        let Some(given) = self.given.get_mut(&subject) else { return };
+        given.pop();
+        if given.is_empty() {
+            self.given.remove(&subject);
+        }
+    }
+
+    fn second(&self, now: Instant) -> u32 {
+        u32::try_from(now.saturating_duration_since(self.since).as_secs()).unwrap_or(u32::MAX)
+    }
+
+    fn make_room(&mut self, most: usize, now: Instant) -> Result<(), Duration> {
+        if self.given.len() < most {
+            return Ok(());
+        }
+        let next = (self.pruned_at + PRUNE_EVERY).saturating_duration_since(now);
+        if next > Duration::ZERO {
+            return Err(next);
+        }
+        self.pruned_at = now;
+        let second = self.second(now);
+        self.given.retain(|_, given| given.iter().any(|at| !is_over(*at, second)));
+        if self.given.len() < most { Ok(()) } else { Err(PRUNE_EVERY) }
+    }
+}
+
+fn is_over(at: u32, now: u32) -> bool {
+    u64::from(now.saturating_sub(at)) >= DAY.as_secs()
+}
+
+/// All that a caller can miss in a day, the burst included; but not more than [`MOST_SUBJECTS`].
+fn most_subjects(per_hour: NonZeroU32) -> usize {
+    (per_hour.get() as usize).saturating_mul(25).min(MOST_SUBJECTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_has_five_wrong_dates_in_any_day() {
+        let began = Instant::now();
+        let at = |hours: u64| began + Duration::from_secs(hours * 3600);
+        let many = NonZeroU32::new(1000).unwrap();
+        let mut dates = WrongDates::since(began);
+        for hour in 0..5 {
+            dates.take(7, many, at(hour)).unwrap();
+        }
+        assert_eq!(dates.take(7, many, at(6)), Err(Duration::from_secs(18 * 3600)), "until the first is a day old");
+        dates.take(8, many, at(6)).unwrap();
+        dates.take(7, many, at(24)).unwrap();
+        assert_eq!(dates.take(7, many, at(24)), Err(Duration::from_secs(3600)), "the second is 23 hours old");
+        dates.give_back(7);
+        dates.take(7, many, at(24)).unwrap();
+    }
+
+    #[test]
+    fn the_subjects_are_bounded_and_what_is_older_than_a_day_makes_room() {
+        let began = Instant::now();
+        let (one, most) = (NonZeroU32::MIN, 25);
+        let mut dates = WrongDates::since(began);
+        for subject in 0..most {
+            dates.take(subject, one, began).unwrap();
+        }
+        assert_eq!(dates.take(most, one, began), Err(PRUNE_EVERY));
+        dates.take(0, one, began).unwrap();
+        assert_eq!(dates.take(most, one, began + PRUNE_EVERY), Err(PRUNE_EVERY), "none of them is old");
+        dates.take(most, one, began + DAY).unwrap();
+        assert_eq!(dates.given.len(), 1);
+        assert_eq!(most_subjects(NonZeroU32::MAX), MOST_SUBJECTS);
+    }
+}

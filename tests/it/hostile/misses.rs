@@ -1,0 +1,334 @@
+//! A provider and a payer that search for people by guessing: names with every birth date, family names beside a number,
+//! numbers, and reports of jobs. Each script runs on a server without a budget, where it finds what it looks for, and on
+//! one with the budget of a production start.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use cpss_registry::domain::day::Day;
+use cpss_registry::domain::id::CredentialNumber;
+use cpss_registry::proto::v1;
+use cpss_registry::proto::v1::stream_verify_credentials_request::Kind;
+use cpss_registry::proto::v1::stream_verify_credentials_response::Kind as Answered;
+use cpss_registry::proto::v1::verification_result::Outcome;
+use serde_json::Value;
+use tempfile::TempDir;
+use tonic::Status;
+use tonic_types::StatusExt as _;
+
+use crate::harness::requests::{
+    BORN, date, issue, name, new_request_id, qualify, register_provider, start_job, verify,
+};
+use crate::harness::scenes::Credentialed;
+use crate::harness::{Client, Process, Refusal as _, TODAY};
+use crate::tls::ops::get;
+
+/// What a production start allows.
+const BUDGET: &[&str] = &["--provider-misses-per-hour", "200", "--payer-misses-per-hour", "50"];
+
+/// What comes back of the budget while a test runs, at most.
+const REFILLED: usize = 10;
+
+const GIVEN: &str = "Ottoline";
+const FAMILY: &str = "Example-Southey";
+
+/// A registry with one person, who works for another provider than the caller, and one who works for it.
+struct Town {
+    data: TempDir,
+    process: Process,
+    registry: Client,
+    hidden: Credentialed,
+    own: Credentialed,
+}
+
+impl Town {
+    async fn begin(flags: &[&str]) -> Town {
+        let data = tempfile::tempdir().unwrap();
+        let process = Process::spawn_with(data.path(), TODAY, flags);
+        let registry = Client::connect(process.listening());
+        let south = registry.qualified_provider("Example South").await;
+        let hidden = registry.credentialed(GIVEN, FAMILY, &[&south]).await;
+        let north =
+            v1::RegisterProviderRequest { provider_id: "north".to_owned(), ..register_provider("Example North") };
+        registry.report(north).await;
+        registry.report(qualify("north", "2020-01-01")).await;
+        let own = registry.specialist("Rosalind", "Example-Northey").await;
+        let job = registry.job(&own, "north", "2024-01-08").await;
+        let issued = registry.report(issue(&own, "2024-06-03")).await;
+        let number = issued.credential.unwrap().credential_number;
+        let own = Credentialed { number, specialist_id: own, jobs: vec![job], revision: issued.revision };
+        Town { data, process, registry, hidden, own }
+    }
+
+    fn as_north(&self) -> Client {
+        self.registry.calling_as("provider:north")
+    }
+
+    /// The lines of the audit of a caller.
+    fn audit(&self, client: &str) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.data.path().join("audit/reads.jsonl")).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["client"] == client).collect()
+    }
+
+    fn misses(&self, client: &str) -> Vec<Value> {
+        self.audit(client).into_iter().filter(|line| line["miss"].is_string()).collect()
+    }
+}
+
+/// What a probe was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Learned {
+    Hit,
+    Miss,
+    Refused,
+}
+
+fn refused(reason: &str, wait: Option<Duration>) -> Learned {
+    assert_eq!(reason, "TOO_MANY_MISSES");
+    assert!(wait.is_some_and(|wait| wait > Duration::ZERO), "says when to come back: {wait:?}");
+    Learned::Refused
+}
+
+fn of_status(status: &Status) -> Learned {
+    if status.code() == tonic::Code::NotFound {
+        return Learned::Miss;
+    }
+    refused(&status.reason(), status.get_details_retry_info().and_then(|info| info.retry_delay))
+}
+
+fn of_verification(verification: &v1::Verification) -> Learned {
+    let misses = [v1::Reason::CredentialNotOnFile, v1::Reason::NameMismatch].map(i32::from);
+    if verification.reasons.iter().any(|reason| misses.contains(reason)) { Learned::Miss } else { Learned::Hit }
+}
+
+/// Asks all of them in batches, and says what each was answered.
+async fn in_batches(client: &Client, items: &[v1::VerificationItem]) -> Vec<Learned> {
+    let mut learned = Vec::new();
+    for items in items.chunks(1000) {
+        let batch = v1::BatchVerifyCredentialsRequest { items: items.to_vec(), ..Default::default() };
+        learned.extend(client.ask(batch).await.results.into_iter().map(|result| match result.outcome.unwrap() {
+            Outcome::Verification(verification) => of_verification(&verification),
+            Outcome::Error(error) => {
+                let status = Status::with_details(
+                    error.code.into(),
+                    error.message.clone(),
+                    prost::Message::encode_to_vec(&error).into(),
+                );
+                of_status(&status)
+            }
+        }));
+    }
+    learned
+}
+
+fn count(learned: &[Learned], of: Learned) -> usize {
+    learned.iter().filter(|one| **one == of).count()
+}
+
+fn by_holder(birth_date: &str) -> v1::VerificationItem {
+    let holder = v1::HolderIdentity { name: Some(name(GIVEN, FAMILY)), birth_date: Some(date(birth_date)) };
+    v1::VerificationItem { subject: Some(v1::verification_item::Subject::Holder(holder)), ..Default::default() }
+}
+
+fn by_number(number: &str, family_name: &str) -> v1::VerificationItem {
+    let item = verify(number, None, None).item.unwrap();
+    v1::VerificationItem { family_name: family_name.to_owned(), ..item }
+}
+
+fn made_up(from: u64, count: u64) -> impl Iterator<Item = String> {
+    (from..from + count).map(|number| CredentialNumber::from_number(number * 7919).to_string())
+}
+
+/// The birth dates of everyone from 18 to 91.
+fn birth_dates() -> Vec<String> {
+    let first: Day = "1935-01-01".parse().unwrap();
+    (0..26_663).map(|days| first.plus(days).to_string()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_all_birth_dates_for_a_name_five_are_answered() {
+    let dates = birth_dates();
+    let right = dates.iter().position(|date| date == BORN).unwrap();
+    let items: Vec<_> = dates.iter().map(|date| by_holder(date)).collect();
+
+    let before = Town::begin(&[]).await;
+    let learned = in_batches(&before.as_north(), &items[right - 1500..right + 500]).await;
+    assert_eq!((count(&learned, Learned::Miss), learned[1500]), (1999, Learned::Hit), "she is found");
+    assert_eq!(before.misses("dev:provider:north").len(), 1999);
+    before.process.stop();
+
+    for caller in ["provider:north", "payer"] {
+        let after = Town::begin(BUDGET).await;
+        let learned = in_batches(&after.registry.calling_as(caller), &items).await;
+        assert_eq!((count(&learned, Learned::Miss), count(&learned, Learned::Hit)), (5, 0), "{caller}");
+        assert_eq!(learned[right], Learned::Refused, "{caller}: a hit is refused like a miss");
+        let misses = after.misses(&format!("dev:{caller}"));
+        assert_eq!(misses.len(), 5, "{misses:?}");
+        assert!(misses.iter().all(|line| line["miss"] == "CREDENTIAL_NOT_ON_FILE" && line["number"].is_null()));
+        let text = format!("{misses:?}");
+        assert!(!text.contains("Southey") && !text.contains("1935"), "no name and no birth date: {text}");
+        let (_, metrics) = get(after.process.ops(), "/metrics").await;
+        let counted = format!(r#"cpss_misses_total{{client="dev:{caller}",kind="CREDENTIAL_NOT_ON_FILE"}} 5"#);
+        assert!(metrics.contains(&counted), "{metrics}");
+        after.process.stop();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_names_for_a_number_and_of_many_numbers_an_hours_budget_is_answered() {
+    let names = |number: &str| -> Vec<_> {
+        (0..600).map(|at| by_number(number, &format!("Guess-{at}"))).chain([by_number(number, FAMILY)]).collect()
+    };
+    let before = Town::begin(&[]).await;
+    let learned = in_batches(&before.as_north(), &names(&before.hidden.number)).await;
+    assert_eq!((count(&learned, Learned::Miss), learned[600]), (600, Learned::Hit));
+    before.process.stop();
+
+    let after = Town::begin(BUDGET).await;
+    for (caller, budget) in [("provider:north", 200), ("payer", 50)] {
+        let client = after.registry.calling_as(caller);
+        let learned = in_batches(&client, &names(&after.hidden.number)).await;
+        let misses = count(&learned, Learned::Miss);
+        assert!((budget..=budget + REFILLED).contains(&misses), "{caller}: {misses}");
+        assert_eq!((count(&learned, Learned::Hit), learned[600]), (0, Learned::Refused), "{caller}");
+        let noted = after.misses(&format!("dev:{caller}"));
+        assert_eq!(noted.len(), misses);
+        assert!(noted.iter().all(|line| line["number"] == *after.hidden.number && line["miss"] == "NAME_MISMATCH"));
+    }
+    // The provider has nothing left for numbers. A payer's numbers without a name are not counted.
+    let numbers: Vec<_> = made_up(1, 1000).collect();
+    let items: Vec<_> = numbers.iter().map(|number| by_number(number, "")).collect();
+    let learned = in_batches(&after.as_north(), &items).await;
+    assert!(count(&learned, Learned::Refused) >= 1000 - REFILLED, "{learned:?}");
+    let payer = in_batches(&after.registry.calling_as("payer"), &items).await;
+    assert_eq!(count(&payer, Learned::Miss), 1000);
+    assert_eq!(
+        after.misses("dev:payer").len(),
+        after.misses("dev:payer").iter().filter(|it| it["miss"] == "NAME_MISMATCH").count()
+    );
+    // Every probe is in the audit by its number, answered or refused.
+    let noted = after.audit("dev:provider:north");
+    let noted: HashSet<_> =
+        noted.iter().filter_map(|line| line["numbers"].as_str()).flat_map(|it| it.split(' ')).collect();
+    assert!(numbers.iter().all(|number| noted.contains(number.as_str())));
+    // Its own staff goes on, also with a wrong name; and a number that cannot exist.
+    let own = &after.own.number;
+    let items: Vec<_> = (0..50).flat_map(|at| [by_number(own, ""), by_number(own, &format!("Guess-{at}"))]).collect();
+    let learned = in_batches(&after.as_north(), &items).await;
+    assert_eq!((count(&learned, Learned::Hit), count(&learned, Learned::Miss)), (50, 50));
+    let mistyped = in_batches(&after.as_north(), &[by_number("CPS-1111-1111-1", "")]).await;
+    assert_eq!(mistyped, [Learned::Miss]);
+    for request in [after.hidden.number.clone(), numbers[0].clone()] {
+        let get = v1::GetCredentialRequest { credential_number: request, ..Default::default() };
+        assert_eq!(of_status(&after.as_north().refusal(get).await), Learned::Refused);
+    }
+    let get = v1::GetCredentialRequest { credential_number: own.clone(), ..Default::default() };
+    assert!(after.as_north().ask(get).await.credential.is_some());
+    after.process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_birth_dates_in_reports_five_are_judged_in_earnest_or_not() {
+    let guess = |town: &Town, birth_date: &str, validate_only: bool| v1::ReportEmploymentStartRequest {
+        request_id: new_request_id(),
+        birth_date: Some(date(birth_date)),
+        validate_only,
+        ..start_job(&town.hidden.specialist_id, "north", "2026-02-20")
+    };
+    let before = Town::begin(&[]).await;
+    for day in 1..=9 {
+        let status = before.as_north().refusal(guess(&before, &format!("1984-03-0{day}"), day % 2 == 0)).await;
+        assert_eq!(of_status(&status), Learned::Miss);
+    }
+    assert!(before.as_north().call(guess(&before, BORN, true)).await.is_ok(), "she is found");
+    before.process.stop();
+
+    let after = Town::begin(BUDGET).await;
+    let mut learned = Vec::new();
+    for day in 1..=9 {
+        let status = after.as_north().refusal(guess(&after, &format!("1984-03-0{day}"), day % 2 == 0)).await;
+        learned.push(of_status(&status));
+    }
+    assert_eq!((count(&learned[..5], Learned::Miss), count(&learned[5..], Learned::Refused)), (5, 4), "{learned:?}");
+    for validate_only in [true, false] {
+        let right = after.as_north().refusal(guess(&after, BORN, validate_only)).await;
+        assert_eq!(of_status(&right), Learned::Refused, "the right one, too");
+    }
+    let missing = v1::ReportEmploymentStartRequest { birth_date: None, ..guess(&after, BORN, true) };
+    assert_eq!(after.as_north().refusal(missing).await.reason(), "INVALID_ARGUMENT", "which tells nothing");
+    let misses = after.misses("dev:provider:north");
+    assert_eq!(misses.len(), 5, "{misses:?}");
+    let by_id = |line: &&Value| line["specialist_id"] == *after.hidden.specialist_id;
+    assert_eq!(misses.iter().filter(by_id).count(), 5);
+    let all = after.audit("dev:provider:north");
+    assert!(all.iter().filter(by_id).filter(|line| line["verdict"] == "REFUSED").count() >= 6, "{all:#?}");
+    // Of its own staff a wrong birth date is no guess.
+    for day in 1..=9 {
+        let own = v1::ReportEmploymentStartRequest {
+            birth_date: Some(date(&format!("1984-03-0{day}"))),
+            ..start_job(&after.own.specialist_id, "north", "2026-02-20")
+        };
+        assert_eq!(of_status(&after.as_north().refusal(own).await), Learned::Miss);
+    }
+    assert_eq!(after.misses("dev:provider:north").len(), 5);
+    after.process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_in_parallel_are_answered_no_more_often() {
+    let town = Town::begin(BUDGET).await;
+    let ask = |number: String| {
+        let client = town.as_north();
+        tokio::spawn(async move {
+            match client
+                .call(v1::VerifyCredentialRequest { item: Some(by_number(&number, "")), ..Default::default() })
+                .await
+            {
+                Ok(answer) => of_verification(&answer.verification.unwrap()),
+                Err(status) => of_status(&status),
+            }
+        })
+    };
+    let asked: Vec<_> = made_up(1, 600).map(ask).collect();
+    let mut learned = Vec::new();
+    for one in asked {
+        learned.push(one.await.unwrap());
+    }
+    let misses = count(&learned, Learned::Miss);
+    assert!((200..=200 + REFILLED).contains(&misses), "{misses}");
+    assert_eq!(town.misses("dev:provider:north").len(), misses);
+    town.process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_over_the_rate_of_questions_is_refused_and_a_stream_waits() {
+    let flags = ["--questions-per-second", "200", "--questions-burst", "1000"];
+    let town = Town::begin(&flags).await;
+    let payer = town.registry.calling_as("payer");
+    let batch = || v1::BatchVerifyCredentialsRequest {
+        items: made_up(1, 1000).map(|number| by_number(&number, "")).collect(),
+        ..Default::default()
+    };
+    payer.ask(batch()).await;
+    let refused = payer.refusal(batch()).await;
+    assert_eq!(refused.reason(), "TOO_FAST");
+    let wait = refused.get_details_retry_info().unwrap().retry_delay.unwrap();
+    assert!(wait > Duration::ZERO && wait <= Duration::from_secs(5), "{wait:?}");
+
+    let message = |kind| v1::StreamVerifyCredentialsRequest { kind: Some(kind) };
+    let items: Vec<_> = [message(Kind::Options(v1::StreamOptions::default()))]
+        .into_iter()
+        .chain(made_up(1, 1100).map(|number| message(Kind::Item(by_number(&number, "")))))
+        .collect();
+    let began = std::time::Instant::now();
+    let mut results =
+        payer.verification().stream_verify_credentials(tokio_stream::iter(items)).await.unwrap().into_inner();
+    let mut answered = 0;
+    while let Some(message) = results.message().await.unwrap() {
+        answered += usize::from(matches!(message.kind, Some(Answered::Result(_))));
+    }
+    assert_eq!(answered, 1100, "all of them, in their time");
+    assert!(began.elapsed() >= Duration::from_millis(400), "a hundred more than at once, at 200 a second");
+    town.process.stop();
+}
