@@ -6,11 +6,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use tokio::sync::Semaphore;
+
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::quotas::{ClientQuota, Exhausted, Place, Quotas};
 use super::serial::Serial;
+
+/// How many requests a connection may send on which nobody is known, and how many of them it may have open.
+const UNIDENTIFIED_REQUESTS: usize = 64;
+const UNIDENTIFIED_STREAMS: usize = 4;
 
 /// The other end of a connection. Clones are of the same one.
 #[derive(Clone, Debug)]
@@ -25,6 +31,9 @@ struct Shown {
     /// How many calls it waits for an answer to, apart from those that may last.
     awaited: AtomicUsize,
     cut_off: OnceLock<CutOff>,
+    /// The requests that it sent while nobody was known on it, and the places of those that are open.
+    unidentified: AtomicUsize,
+    unidentified_open: Arc<Semaphore>,
 }
 
 /// Why a connection is to be cut off.
@@ -36,6 +45,9 @@ pub enum CutOff {
     /// It sends too many frames that belong to no call.
     #[error("it sent too many HTTP/2 frames that belong to no call")]
     Frames,
+    /// It goes on though nobody is known on it.
+    #[error("it sent too many requests that show no client of the list")]
+    Unidentified,
 }
 
 /// A certificate whose chain was verified when the connection was made.
@@ -73,8 +85,15 @@ impl Certificate {
 impl Peer {
     /// The other end at this address.
     pub fn new(address: SocketAddr, certificate: Option<Certificate>) -> Peer {
-        let (seat, awaited, cut_off) = (OnceLock::new(), AtomicUsize::new(0), OnceLock::new());
-        Peer(Arc::new(Shown { address, certificate, seat, awaited, cut_off }))
+        Peer(Arc::new(Shown {
+            address,
+            certificate,
+            seat: OnceLock::new(),
+            awaited: AtomicUsize::new(0),
+            cut_off: OnceLock::new(),
+            unidentified: AtomicUsize::new(0),
+            unidentified_open: Arc::new(Semaphore::new(UNIDENTIFIED_STREAMS)),
+        }))
     }
 
     /// What it showed, if it did.
@@ -100,6 +119,22 @@ impl Peer {
     /// Makes it known without a limit.
     pub fn seat_without_limit(&self) {
         self.0.seat.set((Place::without_limit(), None)).ok();
+    }
+
+    /// Counts a request that shows nobody. On a connection on which somebody is known it is one like any other.
+    pub fn unidentified(&self, quotas: &Quotas) -> Result<(), Exhausted> {
+        if self.is_known() {
+            return Ok(());
+        }
+        if self.0.unidentified.fetch_add(1, Ordering::Relaxed) >= UNIDENTIFIED_REQUESTS {
+            self.cut_off(CutOff::Unidentified);
+        }
+        quotas.unidentified()
+    }
+
+    /// Takes one of the few places for requests that stay open while nobody is known.
+    pub fn open_unidentified(&self) -> Result<Place, Exhausted> {
+        Place::of(&self.0.unidentified_open).ok_or(Exhausted::UnidentifiedStreams)
     }
 
     /// Counts a call that it waits for an answer to.
@@ -167,6 +202,27 @@ mod tests {
         // A connection that two clients share is the first one's.
         second.seat(&shares, "b").unwrap();
         assert!(peer().seat(&shares, "b").is_ok());
+    }
+
+    #[test]
+    fn requests_that_show_nobody_are_few_on_a_connection_and_on_all_together() {
+        let calls_per_second = NonZeroU32::new(1);
+        let shares = Quotas::new(Limits { calls_per_second, connections: calls_per_second, ..Limits::default() });
+        let peer = || Peer::new("127.0.0.1:1".parse().unwrap(), None);
+        let (loud, other, known) = (peer(), peer(), peer());
+        known.seat(&shares, "a").unwrap();
+        let taken = (0..UNIDENTIFIED_REQUESTS).filter(|_| loud.unidentified(&shares).is_ok()).count();
+        assert!((20..UNIDENTIFIED_REQUESTS).contains(&taken), "{taken}: what comes back while this runs is little");
+        assert!(loud.is_cut_off().is_none());
+        assert!(matches!(other.unidentified(&shares), Err(Exhausted::Unidentified(_))), "they share a rate");
+        assert!(loud.unidentified(&shares).is_err());
+        assert_eq!(loud.is_cut_off(), Some(CutOff::Unidentified));
+        assert!((0..1000).all(|_| known.unidentified(&shares).is_ok()) && known.is_cut_off().is_none());
+
+        let open: Vec<_> = (0..UNIDENTIFIED_STREAMS).map(|_| other.open_unidentified().unwrap()).collect();
+        assert_eq!(other.open_unidentified().unwrap_err(), Exhausted::UnidentifiedStreams);
+        drop(open);
+        assert!(other.open_unidentified().is_ok());
     }
 
     #[test]

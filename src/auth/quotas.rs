@@ -7,8 +7,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, NotUntil, Quota, RateLimiter};
 use papaya::HashMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -19,6 +19,9 @@ pub const CALLS_PER_CONNECTION: NonZeroU32 = NonZeroU32::new(1024).unwrap();
 
 /// How many calls a client may cancel in a second, in the long run: what comes back of all that it may cancel at once.
 const CANCELS_PER_SECOND: NonZeroU32 = NonZeroU32::new(128).unwrap();
+
+/// How many requests a second all connections together may send on which nobody is known.
+const UNIDENTIFIED_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
 /// How much of everything. None: as much as it likes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,10 +46,12 @@ pub struct Limits {
 }
 
 /// What every client takes. Clones share it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Quotas {
     limits: Limits,
     of: Arc<HashMap<Box<str>, Arc<ClientQuota>>>,
+    /// None on a server that counts no calls.
+    unidentified: Option<Arc<DefaultDirectRateLimiter>>,
 }
 
 /// What one client takes.
@@ -78,6 +83,12 @@ pub enum Exhausted {
     /// It has as many large calls as it may.
     #[error("too many streams, batches and pages of this client at a time")]
     Large,
+    /// Those whom nobody knows ask too often, all together.
+    #[error("too many requests that show no client of this registry: the next is taken in {} ms", .0.as_millis())]
+    Unidentified(Duration),
+    /// A connection on which nobody is known has as many requests open as it may.
+    #[error("too many requests at a time on a connection that shows no client of this registry")]
+    UnidentifiedStreams,
     /// It cancels too often.
     #[error("too many calls were cancelled")]
     Cancels,
@@ -88,12 +99,27 @@ impl Place {
     pub fn without_limit() -> Place {
         Place(None)
     }
+
+    /// One of these, if there is any left.
+    pub fn of(places: &Arc<Semaphore>) -> Option<Place> {
+        Arc::clone(places).try_acquire_owned().ok().map(|place| Place(Some(place)))
+    }
+}
+
+impl Default for Quotas {
+    fn default() -> Quotas {
+        Quotas::new(Limits::default())
+    }
 }
 
 impl Quotas {
     /// With these limits for each client.
     pub fn new(limits: Limits) -> Quotas {
-        Quotas { limits, of: Arc::default() }
+        let unidentified = limits.calls_per_second.map(|_| {
+            let rate = Quota::per_second(UNIDENTIFIED_PER_SECOND);
+            Arc::new(RateLimiter::direct(rate))
+        });
+        Quotas { limits, of: Arc::default(), unidentified }
     }
 
     /// The limits.
@@ -108,6 +134,12 @@ impl Quotas {
             return Arc::clone(share);
         }
         Arc::clone(shares.get_or_insert_with(client.into(), || Arc::new(ClientQuota::new(&self.limits))))
+    }
+
+    /// Counts a request that shows nobody, on a connection on which nobody is known.
+    pub fn unidentified(&self) -> Result<(), Exhausted> {
+        let Some(unidentified) = &self.unidentified else { return Ok(()) };
+        unidentified.check().map_err(|early| Exhausted::Unidentified(wait(&early)))
     }
 
     /// Counts a connection as this client's, until the place is dropped.
@@ -143,7 +175,7 @@ impl ClientQuota {
     /// Counts a call.
     pub fn call(&self) -> Result<(), Exhausted> {
         let Some(calls) = &self.calls else { return Ok(()) };
-        calls.check().map_err(|early| Exhausted::Calls(early.wait_time_from(DefaultClock::default().now())))
+        calls.check().map_err(|early| Exhausted::Calls(wait(&early)))
     }
 
     /// Counts questions: all of them, or none.
@@ -180,8 +212,12 @@ impl ClientQuota {
 fn place(places: Option<&Arc<Semaphore>>) -> Option<Place> {
     match places {
         None => Some(Place::without_limit()),
-        Some(places) => Arc::clone(places).try_acquire_owned().ok().map(|place| Place(Some(place))),
+        Some(places) => Place::of(places),
     }
+}
+
+fn wait(early: &NotUntil<<DefaultClock as Clock>::Instant>) -> Duration {
+    early.wait_time_from(DefaultClock::default().now())
 }
 
 #[cfg(test)]

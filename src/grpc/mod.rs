@@ -1,7 +1,7 @@
 //! The gRPC listener: HTTP/2, the form of a call, and its deadline; beside the contract, health and reflection.
 //!
-//! Calls of the contract go to the [`Surface`], which admits and answers them. Health and reflection are open to all,
-//! because they say nothing about anyone.
+//! Calls of the contract go to the [`Surface`], which admits and answers them. Health is open to all, because it says
+//! nothing about anyone. Reflection is for clients of the list, whatever their role: what it answers is large.
 
 mod deadline;
 pub mod health;
@@ -24,24 +24,28 @@ use self::deadline::deadline;
 use self::health::HealthBoard;
 use self::http2::form;
 use crate::proto::DESCRIPTORS;
-use crate::surface::{Answering, LARGEST_PLAIN, Limited, LimitsLayer, Surface, explained, is_reflection};
+use crate::surface::{Answering, LARGEST_PLAIN, Limited, LimitsLayer, Surface, explained};
 
 /// What answers the requests of a connection.
 #[derive(Clone)]
 pub(crate) struct GrpcListener {
     surface: Surface,
-    open: Limited<Routes>,
+    health: Limited<Routes>,
+    reflection: Limited<Routes>,
 }
 
 impl GrpcListener {
     /// Calls this surface.
     pub(crate) fn new(surface: Surface, health: &HealthBoard, limits: &LimitsLayer) -> Result<GrpcListener, Error> {
-        let routes = Routes::default()
+        let health = Routes::default()
             .add_service(HealthServer::new(health.service()).max_decoding_message_size(LARGEST_PLAIN))
+            .prepare();
+        let reflection = Routes::default()
             .add_service(reflection().build_v1()?.max_decoding_message_size(LARGEST_PLAIN))
             .add_service(reflection().build_v1alpha()?.max_decoding_message_size(LARGEST_PLAIN))
             .prepare();
-        Ok(GrpcListener { surface, open: limits.open_to_all(routes) })
+        let (health, reflection) = (limits.open_to_all(health), limits.for_clients(reflection));
+        Ok(GrpcListener { surface, health, reflection })
     }
 }
 
@@ -51,9 +55,15 @@ fn reflection() -> Builder<'static> {
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
-/// Health and reflection say nothing about anyone.
-fn is_open_to_all(path: &str) -> bool {
-    path.starts_with("/grpc.health.") || is_reflection(path)
+/// Where a call goes that is none of the contract.
+fn beside_the_contract<'a>(listener: &'a mut GrpcListener, path: &str) -> Option<&'a mut Limited<Routes>> {
+    if path.starts_with("/grpc.health.") {
+        Some(&mut listener.health)
+    } else if path.starts_with("/grpc.reflection.") {
+        Some(&mut listener.reflection)
+    } else {
+        None
+    }
 }
 
 type Answer = Result<Response<Body>, Infallible>;
@@ -73,8 +83,8 @@ impl Service<Request<Body>> for GrpcListener {
             self.surface.turned_away(&request, refusal.status());
             return Either::Right(Either::Right(ready(Ok(refusal))));
         }
-        if is_open_to_all(request.uri().path()) {
-            return Either::Right(Either::Left(self.open.call(request).map_ok(explained as fn(_) -> _)));
+        if let Some(service) = beside_the_contract(self, request.uri().path()) {
+            return Either::Right(Either::Left(service.call(request).map_ok(explained as fn(_) -> _)));
         }
         let deadline = deadline(request.headers());
         Either::Left(self.surface.answer(request, deadline))

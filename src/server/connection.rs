@@ -18,7 +18,8 @@ use crate::auth::peer::Peer;
 /// How long a connection may be open on which no client of the list has called.
 pub(super) const STRANGERS_TIME: Duration = Duration::from_secs(60);
 
-/// How much such a connection may send. It is admitted by its first call, which is a hundredth of it.
+/// How much such a connection may send, and how much may be sent to it. It is admitted by its first call, which is a
+/// hundredth of it.
 const STRANGERS_BYTES: usize = 128 * 1024;
 
 /// How much of a connection is read at once: what is at hand already waits until the others have had their turn.
@@ -52,12 +53,13 @@ pub(super) struct Stranger {
     time: Pin<Box<Sleep>>,
     shown_out: oneshot::Receiver<()>,
     sent: usize,
+    received: usize,
 }
 
 impl Stranger {
     /// One that is closed when its time is over, or when the sender says so.
     pub(super) fn new(time: Duration, shown_out: oneshot::Receiver<()>) -> Stranger {
-        Stranger { time: Box::pin(tokio::time::sleep(time)), shown_out, sent: 0 }
+        Stranger { time: Box::pin(tokio::time::sleep(time)), shown_out, sent: 0, received: 0 }
     }
 
     /// Waits until it is to go.
@@ -66,7 +68,8 @@ impl Stranger {
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let is_shown_out = self.sent > STRANGERS_BYTES || Pin::new(&mut self.shown_out).poll(cx).is_ready();
+        let is_shown_out =
+            self.sent.max(self.received) > STRANGERS_BYTES || Pin::new(&mut self.shown_out).poll(cx).is_ready();
         if is_shown_out || self.time.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
@@ -98,6 +101,18 @@ impl Connection {
 
     fn wire(self: Pin<&mut Self>) -> Pin<&mut Wire> {
         Pin::new(&mut self.get_mut().wire)
+    }
+
+    /// Notes what was written. What is answered to those whom nobody knows is little: one that does not read it is not
+    /// waited for.
+    fn written(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let Some(stranger) = self.stranger.as_mut().filter(|_| !self.peer.is_known()) else { return polled };
+        match &polled {
+            Poll::Ready(Ok(bytes)) => stranger.received += bytes,
+            Poll::Pending => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Ready(Err(_)) => {}
+        }
+        polled
     }
 }
 
@@ -168,16 +183,18 @@ impl AsyncWrite for Wire {
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.wire().poll_write(cx, bytes)
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = self.as_mut().wire().poll_write(cx, bytes);
+        self.written(polled)
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.wire().poll_write_vectored(cx, slices)
+        let polled = self.as_mut().wire().poll_write_vectored(cx, slices);
+        self.written(polled)
     }
 
     fn is_write_vectored(&self) -> bool {

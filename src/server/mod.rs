@@ -175,8 +175,9 @@ pub async fn run(
     ops.registry.store(Some(Arc::new(registry.clone())));
     let access = AccessLog::start(std::io::stderr(), clock::now, vital.part("access log"));
     let (access, access_thread) = access.map_err(ServeError::Access)?;
-    let admission = Admission::new(registry.clone(), listener.identities.clone(), ops.metrics, access);
-    let limits = LimitsLayer::new(listener.shares.clone(), listener.identities.clone(), stop.subscribe());
+    let (identities, shares) = (listener.identities.clone(), listener.shares.clone());
+    let admission = Admission::new(registry.clone(), identities.clone(), shares.clone(), ops.metrics, access);
+    let limits = LimitsLayer::new(shares, identities, stop.subscribe());
     let (workers, threads) = start_workers(&health, &audit, &admission, &limits, &stop, &vital)?;
     let listening = Listening { address, surface: Surface::new(&audit, &admission, &limits) };
     // When it closes the registry is the last of its kind.

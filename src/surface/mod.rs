@@ -48,7 +48,7 @@ pub use self::call::{Answers, Call};
 pub(crate) use self::entry::Answering;
 pub use self::entry::Surface;
 use self::limits::Turns;
-pub(crate) use self::limits::{CallsUnderWay, LARGEST_PLAIN, Limited, LimitsLayer, is_reflection};
+pub(crate) use self::limits::{CallsUnderWay, LARGEST_PLAIN, Limited, LimitsLayer};
 use self::roster_budget::RosterBudget;
 use crate::auth::misses::Misses;
 use crate::auth::quotas::Quotas;

@@ -59,6 +59,33 @@ async fn who_says_much_and_does_not_call_goes_and_a_client_goes_on() {
 }
 
 #[tokio::test]
+async fn who_is_told_much_and_does_not_call_goes_and_a_client_goes_on() {
+    for (is_known, reads) in [(false, true), (false, false), (true, true)] {
+        let (mut other, mut connection, _go, peer) = met(LONG).await;
+        if is_known {
+            peer.seat_without_limit();
+        }
+        let reading = tokio::spawn(async move {
+            if reads {
+                drop(other.read_to_end(&mut Vec::new()).await);
+            } else {
+                std::future::pending::<()>().await;
+            }
+        });
+        // More than all buffers between the two take.
+        let answer = vec![7; 64 * STRANGERS_BYTES];
+        let written = tokio::time::timeout(PATIENCE, connection.write_all(&answer)).await.expect("it ends");
+        // What was written counts when the connection is read next.
+        let mut next = [0; 1];
+        let read =
+            poll_fn(|cx| Poll::Ready(Pin::new(&mut connection).poll_read(cx, &mut ReadBuf::new(&mut next)))).await;
+        let is_over = written.is_err() || matches!(read, Poll::Ready(Err(_)));
+        assert_eq!(is_over, !is_known, "known: {is_known}, reads: {reads}");
+        reading.abort();
+    }
+}
+
+#[tokio::test]
 async fn others_have_their_turn_however_much_there_is_to_read() {
     let (mut other, mut connection, _go, peer) = met(LONG).await;
     peer.seat_without_limit();

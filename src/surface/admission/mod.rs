@@ -21,10 +21,12 @@ use tower::Service;
 
 use self::leaving::Entered;
 pub(crate) use self::leaving::explained;
+use super::limits::unidentified;
 use super::mutation::refused;
 use super::redaction::Asker;
 use super::request_id::RequestIds;
 use super::status;
+use crate::auth::quotas::Quotas;
 use crate::auth::{DEV_CALLER, Identities};
 use crate::domain::day::Day;
 use crate::registry::Registry;
@@ -48,6 +50,8 @@ pub(crate) struct Admission {
     pub(super) registry: Registry,
     /// How callers are identified.
     identities: Identities,
+    /// Where requests that show nobody are counted.
+    shares: Quotas,
     /// Makes ids for requests that bring none.
     request_ids: RequestIds,
     /// Where calls are counted.
@@ -181,23 +185,29 @@ impl Admission {
     pub(crate) fn new(
         registry: Registry,
         identities: Identities,
+        shares: Quotas,
         metrics: Arc<Metrics>,
         access: AccessLog,
     ) -> Arc<Admission> {
-        Arc::new(Admission { registry, identities, metrics, access, request_ids: RequestIds::new() })
+        Arc::new(Admission { registry, identities, shares, metrics, access, request_ids: RequestIds::new() })
     }
 
     /// Records a request that a listener refused with a status of HTTP, because it is not a call.
     pub(super) fn turn_away<B>(self: &Arc<Admission>, request: &Request<B>, status: StatusCode) {
+        // What it says is in the status of HTTP already; where there were too many, the connection ends.
+        drop(unidentified(&self.shares, request.extensions().get()));
         Entered::new(self, request).turn_away(status);
     }
 
     /// Who asks, and with what right; and the day that is to be moved to before it is answered.
     fn admit(&self, request: &Request<Body>, entered: &Entered) -> Result<(Asker, Option<Day>), Status> {
         let headers = request.headers();
+        let peer = request.extensions().get();
+        let caller = self.identities.caller(headers, peer, entered.started).or_else(|nobody| {
+            unidentified(&self.shares, peer)?;
+            Err(status::unauthenticated(nobody.to_string()))
+        })?;
         refuse_large(headers)?;
-        let caller = self.identities.caller(headers, request.extensions().get(), entered.started);
-        let caller = caller.map_err(|nobody| status::unauthenticated(nobody.to_string()))?;
         let method = entered.method.ok_or_else(status::no_such_method)?;
         let denied = || status::permission_denied("the caller's role may not call this method");
         let right = method.right(&caller.role).ok_or_else(denied)?;

@@ -13,7 +13,7 @@ mod under_way;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response};
@@ -36,10 +36,10 @@ use self::under_way::UnderWay;
 use super::redaction::{Asker, not_admitted};
 use super::roster_budget::RosterBudget;
 use super::status;
-use crate::auth::Identities;
 use crate::auth::misses::Misses;
 use crate::auth::peer::Peer;
-use crate::auth::quotas::{Exhausted, Place, Quotas};
+use crate::auth::quotas::{ClientQuota, Exhausted, Place, Quotas};
+use crate::auth::{Caller, Identities, NotIdentified};
 
 /// The largest message of a large call: a batch of a thousand questions is a fifth of it.
 pub(super) const LARGEST_MESSAGE: usize = 1024 * 1024;
@@ -138,54 +138,93 @@ impl LimitsLayer {
         Limited { inner, limits: Arc::new(self.clone()), admit: LimitsLayer::admit }
     }
 
-    /// The limits before what is open to all: nobody is counted, and the drain ends it.
+    /// The limits before what is open to all, which is health: those whom nobody knows may ask little.
     pub(crate) fn open_to_all<S>(&self, inner: S) -> Limited<S> {
-        Limited { inner, limits: Arc::new(self.clone()), admit: |limits, request| Ok(limits.admit_anyone(request)) }
+        Limited { inner, limits: Arc::new(self.clone()), admit: LimitsLayer::admit_anyone }
+    }
+
+    /// The limits before what every client of the list may call, whatever its role, which is reflection.
+    pub(crate) fn for_clients<S>(&self, inner: S) -> Limited<S> {
+        Limited { inner, limits: Arc::new(self.clone()), admit: LimitsLayer::admit_client }
     }
 
     /// Counts a call that was admitted.
     fn admit(&self, request: &Request<Body>) -> Result<Admitted, Status> {
         let extensions = request.extensions();
         let Asker { caller, method, .. } = extensions.get().ok_or_else(not_admitted)?;
-        let peer = extensions.get::<Peer>();
-        let share = self.shares.of(&caller.client);
-        if let Some(peer) = peer {
-            peer.seat(&self.shares, &caller.client).map_err(refused)?;
-        }
-        share.call().map_err(refused)?;
+        let share = self.count(request, caller)?;
         if !method.is_large {
             share.questions(1).map_err(refused)?;
             return Ok(Admitted { is_plain: true, ..Admitted::default() });
         }
+        self.admit_large(request, caller, &share, method.streams)
+    }
+
+    /// Counts a call of a client, and its connection where that is new.
+    fn count(&self, request: &Request<Body>, caller: &Caller) -> Result<Arc<ClientQuota>, Status> {
+        if let Some(peer) = request.extensions().get::<Peer>() {
+            peer.seat(&self.shares, &caller.client).map_err(refused)?;
+        }
+        let share = self.shares.of(&caller.client);
+        share.call().map_err(refused)?;
+        Ok(share)
+    }
+
+    /// Counts a call that may have much in memory, or may last.
+    fn admit_large(
+        &self,
+        request: &Request<Body>,
+        caller: &Arc<Caller>,
+        share: &ClientQuota,
+        streams: bool,
+    ) -> Result<Admitted, Status> {
         let place = share.large().map_err(refused)?;
         let shown = request.headers().get_all(AUTHORIZATION).iter().map(|value| (AUTHORIZATION, value.clone()));
         let asked = Asked {
             identities: self.identities.clone(),
             caller: Arc::clone(caller),
-            peer: peer.cloned(),
+            peer: request.extensions().get::<Peer>().cloned(),
             shown: HeaderMap::from_iter(shown),
         };
-        let ends: Ends = if method.streams {
+        let ends: Ends = if streams {
             Box::pin(either(asked.refused(), drained(self.draining.clone())))
         } else {
             Box::pin(asked.refused())
         };
-        Ok(Admitted { is_plain: false, place: Some(place), ends: Some(ends), may_last: method.streams })
+        Ok(Admitted { is_plain: false, place: Some(place), ends: Some(ends), may_last: streams })
     }
 
-    /// Health and reflection say little. A watch of health ends by itself when the server drains; a stream of
-    /// reflection would last.
-    fn admit_anyone(&self, request: &Request<Body>) -> Admitted {
-        if !is_reflection(request.uri().path()) {
-            return Admitted { may_last: true, ..Admitted::default() };
-        }
-        Admitted { ends: Some(Box::pin(drained(self.draining.clone()))), may_last: true, ..Admitted::default() }
+    /// Who calls, by what the request shows.
+    fn caller(&self, request: &Request<Body>) -> Result<Arc<Caller>, NotIdentified> {
+        self.identities.caller(request.headers(), request.extensions().get(), Instant::now())
+    }
+
+    /// A call of health. A connection on which nobody is known has few of them.
+    fn admit_anyone(&self, request: &Request<Body>) -> Result<Admitted, Status> {
+        let peer = request.extensions().get::<Peer>().filter(|peer| !peer.is_known());
+        let Some(peer) = peer.filter(|_| self.caller(request).is_err()) else {
+            return Ok(Admitted { may_last: true, ..Admitted::default() });
+        };
+        unidentified(&self.shares, Some(peer))?;
+        let place = Some(peer.open_unidentified().map_err(refused)?);
+        let ends: Ends = Box::pin(drained(self.draining.clone()));
+        Ok(Admitted { place, ends: Some(ends), may_last: true, ..Admitted::default() })
+    }
+
+    /// A call of reflection.
+    fn admit_client(&self, request: &Request<Body>) -> Result<Admitted, Status> {
+        let caller = self.caller(request).or_else(|nobody| {
+            unidentified(&self.shares, request.extensions().get())?;
+            Err(status::unauthenticated(nobody.to_string()))
+        })?;
+        let share = self.count(request, &caller)?;
+        self.admit_large(request, &caller, &share, true)
     }
 }
 
-/// Whether a path is one of server reflection.
-pub(crate) fn is_reflection(path: &str) -> bool {
-    path.starts_with("/grpc.reflection.")
+/// Counts a request that shows nobody, if nobody is known on its connection either.
+pub(super) fn unidentified(shares: &Quotas, peer: Option<&Peer>) -> Result<(), Status> {
+    peer.map_or_else(|| shares.unidentified(), |peer| peer.unidentified(shares)).map_err(refused)
 }
 
 /// What the first of the two says.
@@ -199,8 +238,12 @@ async fn either(one: impl Future<Output = Status>, other: impl Future<Output = S
 /// The status for what a client has no more of.
 pub(super) fn refused(exhausted: Exhausted) -> Status {
     match exhausted {
-        Exhausted::Calls(wait) | Exhausted::Questions(wait) => status::too_fast(exhausted.to_string(), wait),
-        Exhausted::Connections | Exhausted::Large | Exhausted::Cancels => status::too_many(exhausted.to_string()),
+        Exhausted::Calls(wait) | Exhausted::Questions(wait) | Exhausted::Unidentified(wait) => {
+            status::too_fast(exhausted.to_string(), wait)
+        }
+        Exhausted::Connections | Exhausted::Large | Exhausted::UnidentifiedStreams | Exhausted::Cancels => {
+            status::too_many(exhausted.to_string())
+        }
     }
 }
 

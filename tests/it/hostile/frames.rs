@@ -69,12 +69,16 @@ pub fn field(name: &str, value: &str) -> Vec<u8> {
 
 /// The header fields of a call of a method (`Service/Method`).
 pub fn call(method: &str) -> Vec<u8> {
-    let path = format!("/ms.dmh.credential.v1.{method}");
+    call_of(&format!("/ms.dmh.credential.v1.{method}"))
+}
+
+/// The header fields of a call of a path.
+pub fn call_of(path: &str) -> Vec<u8> {
     let fields = [
         (":method", "POST"),
         (":scheme", "https"),
         (":authority", "localhost"),
-        (":path", &path),
+        (":path", path),
         ("content-type", "application/grpc"),
         ("te", "trailers"),
     ];

@@ -178,3 +178,4 @@ async fn the_others_are_answered_and_memory_is_bounded() {
 mod floods;
 mod ops;
 mod refusals;
+mod unidentified;

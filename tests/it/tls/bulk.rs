@@ -64,7 +64,7 @@ struct Others {
 
 async fn others(place: &TlsServer, registrar: &Client, time: Duration) -> Others {
     let (until, mut met) = (Instant::now() + time, Others { questions: vec![], probes: vec![], ops: vec![] });
-    let mut health = HealthClient::new(place.stranger().await.service());
+    let mut health = HealthClient::new(place.client("registrar").await.service());
     while Instant::now() < until {
         let began = Instant::now();
         registrar.ask(question()).await;
