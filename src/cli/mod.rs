@@ -3,6 +3,7 @@
 //! Exit codes are part of the contract: 0 done, or yes; 1 failed; 2 wrong usage; 3 the answer is no; 4 the answer is
 //! not known.
 
+mod audit;
 mod backup;
 mod check;
 mod config;
@@ -69,6 +70,7 @@ enum Command {
     Check(check::Check),
     Export(export::Export),
     Rebuild(rebuild::Rebuild),
+    Audit(audit::SearchAudit),
 }
 
 /// How a command ended that did not fail.
@@ -123,6 +125,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Export(export) => export.run(),
         Command::Rebuild(rebuild) => rebuild.run(),
+        Command::Audit(audit) => audit.run(),
     };
     match ended {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
@@ -180,13 +183,23 @@ fn print_aside(text: &str) {
 /// One JSON object, as a text.
 fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::of("cannot write JSON", &error))?;
-    // All of them are in strings, where four digits name each.
-    Ok(format!("{}\n", written_out(&text, |character| format!("\\u{:04x}", u32::from(character)))))
+    Ok(format!("{}\n", escaped_in_json(&text)))
+}
+
+/// JSON as a terminal may have it. What is escaped is in strings, where four digits name each character.
+fn escaped_in_json(text: &str) -> String {
+    written_out(text, |character| format!("\\u{:04x}", u32::from(character)))
 }
 
 /// Prints one JSON object.
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     print_raw(&json(value)?)
+}
+
+/// Prints one JSON object on a line of its own.
+fn print_json_line(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(|error| Failure::of("cannot write JSON", &error))?;
+    print_raw(&format!("{}\n", escaped_in_json(&text)))
 }
 
 #[cfg(test)]

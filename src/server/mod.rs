@@ -43,6 +43,7 @@ use crate::registry::scrub::{Pace, Scrub};
 use crate::registry::{OpenError, Opened, Registry, WriterFailed};
 use crate::store::Store;
 use crate::store::backup::LossError;
+use crate::store::priority::{LAST, lower_priority};
 use crate::surface::{Admission, LimitsLayer, Surface};
 use crate::telemetry;
 use crate::telemetry::access::AccessLog;
@@ -171,7 +172,7 @@ pub async fn run(
     let writer = tokio::task::spawn_blocking(move || writer.join());
     tokio::pin!(writer);
 
-    let (audit, audit_thread) = Audit::start(config.audit(), clock::now, vital.part("audit"))?;
+    let (audit, audit_thread) = Audit::start(config.audit(), clock::now, || lower_priority(LAST), vital.part("audit"))?;
     ops.registry.store(Some(Arc::new(registry.clone())));
     let access = AccessLog::start(std::io::stderr(), clock::now, vital.part("access log"));
     let (access, access_thread) = access.map_err(ServeError::Access)?;

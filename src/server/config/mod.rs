@@ -15,7 +15,7 @@ mod value;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use self::key::example;
 use self::reading::Reading;
@@ -26,7 +26,7 @@ use crate::auth::misses::MissLimits;
 use crate::auth::quotas::Limits;
 use crate::registry::clock;
 use crate::store::holds_registry;
-use crate::telemetry::audit::{self, Place};
+use crate::telemetry::audit::{self, Keep, Place};
 
 /// The files that say who may call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,11 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// Where a data directory has the file of the audit.
+fn audit_file_in(data_dir: &Path) -> PathBuf {
+    data_dir.join("audit/reads.jsonl")
+}
+
 impl Config {
     /// The configuration that the flags, and the file that they name, make: or every mistake in them.
     pub fn read(flags: &Flags) -> Result<Config, Vec<Mistake>> {
@@ -101,6 +106,14 @@ impl Config {
     /// The data directory alone, for who works on it without serving: or every mistake in the file.
     pub fn read_data_dir(flags: &Flags) -> Result<PathBuf, Vec<Mistake>> {
         Config::read_one(flags, Reading::data_dir)
+    }
+
+    /// The file of the audit alone, for who searches it without serving: or every mistake in the file.
+    pub fn read_audit_file(flags: &Flags) -> Result<PathBuf, Vec<Mistake>> {
+        Config::read_one(flags, |reading, flags| {
+            let (file, data_dir) = (reading.audit_file(flags), reading.data_dir(flags));
+            file.unwrap_or_else(|| audit_file_in(&data_dir))
+        })
     }
 
     /// Where the server listens, for clients that are set up before it serves: or every mistake in the file.
@@ -127,9 +140,9 @@ impl Config {
     /// Where reads of persons are written down.
     pub fn audit(&self) -> Place {
         Place {
-            path: self.audit_file.clone().unwrap_or_else(|| self.data_dir.join("audit/reads.jsonl")),
+            path: self.audit_file.clone().unwrap_or_else(|| audit_file_in(&self.data_dir)),
             file_bytes: u64::from(self.audit_file_mib.get()) << 20,
-            files: self.audit_files.get(),
+            keep: Keep { days: self.audit_keep_days.get() },
         }
     }
 

@@ -101,14 +101,15 @@ configuration! {
         /// are refused (AUDIT_UNAVAILABLE).
         audit_file: Option<PathBuf> = None, flag "audit-file" "FILE", Unset "/var/log/cpss-registry/reads.jsonl";
 
-        /// Begin the next file of the audit at this size
+        /// Begin the next file of the audit at this size, and at the latest after a day
+        ///
+        /// The closed file is packed to an eighth of its size or less. `cpss-registry audit` reads packed files.
         audit_file_mib: NonZeroU32 = const { NonZeroU32::new(64).unwrap() }, flag "audit-file-mib" "MIB";
 
-        /// Keep this many files of the audit
+        /// Keep each line of the audit for this many days
         ///
-        /// Then the oldest one is removed. Set size and count to what the law on keeping such records requires, or ship the
-        /// files elsewhere.
-        audit_files: NonZeroU32 = const { NonZeroU32::new(64).unwrap() }, flag "audit-files" "COUNT";
+        /// No file is removed before its last line is that old. Set it to what the law on keeping such records requires.
+        audit_keep_days: NonZeroU32 = const { NonZeroU32::new(400).unwrap() }, flag "audit-keep-days" "DAYS";
 
         /// Take this many calls a second from one client, in the long run
         ///

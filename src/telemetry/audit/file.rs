@@ -1,22 +1,28 @@
-//! The file of lines, and how it is rotated.
+//! The file that is written, and when the next one is begun.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustix::fs::OFlags;
 
+use super::keeper::Keep;
 use super::line;
 use super::sync::{self, Put, Syncing};
+use super::trail::Trail;
+use super::trail::close::span_of;
 
 /// How often the file is put on the disk while it grows.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// A file is closed after this time however small it is, so that lines go soon after they have become old enough.
+const CLOSED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long the proof may take that lines can be written.
 pub(super) const PROVED_WITHIN: Duration = Duration::from_secs(10);
@@ -24,12 +30,12 @@ pub(super) const PROVED_WITHIN: Duration = Duration::from_secs(10);
 /// Where lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The file that is written. Older ones are beside it, with `.1`, `.2` … behind its name, the newest first.
+    /// The file that is written. Closed ones are beside it.
     pub path: PathBuf,
     /// How many bytes a file may have before the next one is begun.
     pub file_bytes: u64,
-    /// How many files are kept, the one that is written among them. The oldest ones are removed.
-    pub files: u32,
+    /// How long lines are kept.
+    pub keep: Keep,
 }
 
 /// The audit cannot be written where it should be.
@@ -73,8 +79,8 @@ pub(super) trait Sink: Send {
     /// Makes sure that lines can be written, as far as that shows without writing any.
     fn ensure(&mut self) -> io::Result<()>;
 
-    /// Writes whole lines.
-    fn append(&mut self, lines: &[u8]) -> io::Result<()>;
+    /// Writes whole lines, the first of them of this instant.
+    fn append(&mut self, at: Timestamp, lines: &[u8]) -> io::Result<()>;
 
     /// Does what is due by now to have written lines on the disk. An error: nothing will be any more.
     fn tend(&mut self, now: Instant) -> io::Result<()>;
@@ -86,6 +92,9 @@ pub(super) trait Sink: Send {
 /// The file that is written.
 pub(super) struct LineFile {
     place: Place,
+    trail: Trail,
+    /// Where it says that a file was closed.
+    closed: Sender<()>,
     syncing: Syncing,
     open: Option<Open>,
 }
@@ -95,17 +104,38 @@ struct Open {
     device: u64,
     inode: u64,
     bytes: u64,
+    /// When its first line was written. None: it has none.
+    first: Option<Timestamp>,
     /// Since when there are lines that may not be on the disk.
     grown_since: Option<Instant>,
 }
 
 impl LineFile {
     /// Opens the file, and proves that it can be written by a line that says so, synced.
-    pub(super) fn open(place: Place, syncing: Syncing, at: Timestamp) -> Result<LineFile, AuditFileError> {
-        let (path, line) = (place.path.clone(), line::event(at, "started"));
-        let file = in_time(&place.path, PROVED_WITHIN, move || prove(&path, &line))?;
-        let open = Open::of(file).map_err(unwritable(&place.path))?;
-        Ok(LineFile { place, syncing, open: Some(open) })
+    pub(super) fn open(
+        place: Place,
+        syncing: Syncing,
+        closed: Sender<()>,
+        at: Timestamp,
+    ) -> Result<LineFile, AuditFileError> {
+        let (trail, line) = (Trail::of(&place.path), line::event(at, "started"));
+        let proved = trail.clone();
+        let file = in_time(&place.path, PROVED_WITHIN, move || {
+            let file = prove(proved.open(), &line)?;
+            proved.take_over().map_err(unwritable(proved.open()))?;
+            Ok(file)
+        })?;
+        let mut open = Open::of(file).map_err(unwritable(&place.path))?;
+        open.first = Some(span_of(&place.path).map_err(unwritable(&place.path))?.first);
+        Ok(LineFile { place, trail, closed, syncing, open: Some(open) })
+    }
+
+    /// Whether the next lines go into the next file.
+    fn is_full(&self, at: Timestamp) -> bool {
+        self.open.as_ref().is_some_and(|open| {
+            let is_old = open.first.is_some_and(|first| at.duration_since(first) >= CLOSED_AFTER);
+            open.bytes >= self.place.file_bytes || is_old
+        })
     }
 
     /// Lets go of the file, which is put on the disk.
@@ -115,17 +145,9 @@ impl LineFile {
 
     fn rotate(&mut self) -> io::Result<()> {
         self.leave()?;
-        let oldest = self.place.files.saturating_sub(1);
-        for number in (0..oldest).rev() {
-            let (from, to) = (older(&self.place.path, number), older(&self.place.path, number + 1));
-            match fs::rename(from, to) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        if oldest == 0 {
-            fs::remove_file(&self.place.path)?;
-        }
+        self.trail.close(&self.place.path)?;
+        // Without the thread that packs files there is none to wake.
+        self.closed.send(()).ok();
         self.ensure()
     }
 }
@@ -133,7 +155,14 @@ impl LineFile {
 impl Open {
     fn of(file: File) -> io::Result<Open> {
         let at = file.metadata()?;
-        Ok(Open { file: Arc::new(file), device: at.dev(), inode: at.ino(), bytes: at.len(), grown_since: None })
+        Ok(Open {
+            file: Arc::new(file),
+            device: at.dev(),
+            inode: at.ino(),
+            bytes: at.len(),
+            first: None,
+            grown_since: None,
+        })
     }
 }
 
@@ -155,14 +184,15 @@ impl Sink for LineFile {
     }
 
     /// After an error the last line may be there in part: it is written again, after a new line.
-    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn append(&mut self, at: Timestamp, lines: &[u8]) -> io::Result<()> {
         self.ensure()?;
-        if self.open.as_ref().is_some_and(|open| open.bytes >= self.place.file_bytes) {
+        if self.is_full(at) {
             self.rotate()?;
         }
         let Some(open) = &mut self.open else { return Err(io::ErrorKind::NotFound.into()) };
         let written = (&*open.file).write_all(lines);
         open.bytes += lines.len() as u64;
+        open.first.get_or_insert(at);
         open.grown_since.get_or_insert_with(Instant::now);
         if written.is_err() {
             // Whatever is wrong with this file, the next try begins with opening it.
@@ -250,19 +280,9 @@ fn open(path: &Path) -> io::Result<Option<File>> {
     Ok(is_regular(&file.metadata()?).then_some(file))
 }
 
-fn directory_of(path: &Path) -> &Path {
+pub(super) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
     }
-}
-
-/// The file that was written `number` rotations ago.
-fn older(path: &Path, number: u32) -> PathBuf {
-    if number == 0 {
-        return path.to_owned();
-    }
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{number}"));
-    name.into()
 }

@@ -1,11 +1,14 @@
 //! Messages as lines of JSON.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
 use super::batch_summary::Summary;
-use super::{Call, Entry, Missed, Named, Number, Question};
+use super::{Call, Entry as Message, Missed, Named, Number, Question};
 
 /// An instant as lines have it.
 pub(super) fn instant(at: Timestamp) -> String {
@@ -18,9 +21,9 @@ pub(super) fn event(at: Timestamp, event: &str) -> String {
 }
 
 /// Writes an entry as one line. `at` is the instant, as [`instant`] says it.
-pub(super) fn write(line: &mut String, at: &str, entry: &Entry) {
+pub(super) fn write(line: &mut String, at: &str, entry: &Message) {
     match entry {
-        Entry::Question(Question { call, number, named, as_of, verdict }) => {
+        Message::Question(Question { call, number, named, as_of, verdict }) => {
             begin_about(line, at, call, number.as_ref(), named.as_deref());
             line.push_str(",\"as_of\":");
             match as_of {
@@ -30,20 +33,23 @@ pub(super) fn write(line: &mut String, at: &str, entry: &Entry) {
             line.push_str(",\"verdict\":");
             text(line, *verdict);
         }
-        Entry::Missed(Missed { call, number, named, kind }) => {
+        Message::Missed(Missed { call, number, named, kind }) => {
             begin_about(line, at, call, number.as_ref(), named.as_deref());
             put(line, format_args!(",\"miss\":\"{kind}\""));
         }
-        Entry::Numbers { call, part, numbers } => {
+        Message::Numbers { call, part, numbers } => {
             begin(line, at, call);
             put(line, format_args!(",\"part\":{part},\"numbers\":\""));
-            for (index, number) in numbers.iter().enumerate() {
+            for (index, (number, count)) in counted(numbers).into_iter().enumerate() {
                 line.push_str(if index == 0 { "" } else { " " });
                 line.push_str(number.as_ref().map_or("-", said));
+                if count > 1 {
+                    put(line, format_args!("*{count}"));
+                }
             }
             line.push('"');
         }
-        Entry::Summary(summary) => {
+        Message::Summary(summary) => {
             let Summary { call, questions, verdicts, errors, parts, digest } = summary.as_ref();
             begin(line, at, call);
             put(line, format_args!(",\"questions\":{questions},\"parts\":{parts},\"verdicts\":{{"));
@@ -57,6 +63,35 @@ pub(super) fn write(line: &mut String, at: &str, entry: &Entry) {
         }
     }
     line.push_str("}\n");
+}
+
+/// Each number once, in the order in which they came first, with how often it came.
+fn counted(numbers: &[Option<Number>]) -> Vec<(Option<Number>, u32)> {
+    let mut counted: Vec<(Option<Number>, u32)> = Vec::with_capacity(numbers.len());
+    let mut places = HashMap::with_capacity_and_hasher(numbers.len(), RandomState::default());
+    for number in numbers {
+        match places.entry(key(number.as_ref())) {
+            Entry::Occupied(place) => {
+                if let Some((_, count)) = counted.get_mut(*place.get()) {
+                    *count += 1;
+                }
+            }
+            Entry::Vacant(place) => {
+                place.insert(counted.len());
+                counted.push((*number, 1));
+            }
+        }
+    }
+    counted
+}
+
+/// A number as one that is hashed at once.
+fn key(number: Option<&Number>) -> u128 {
+    let mut bytes = [0; 16];
+    if let Some(number) = number {
+        bytes[..number.len()].copy_from_slice(number);
+    }
+    u128::from_le_bytes(bytes)
 }
 
 fn begin(line: &mut String, at: &str, call: &Call) {

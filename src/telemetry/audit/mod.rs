@@ -12,13 +12,19 @@
 mod batch_summary;
 mod file;
 mod group;
+mod keeper;
 mod line;
+mod read;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod writer;
 
+use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
@@ -33,6 +39,10 @@ use self::file::LineFile;
 pub use self::file::{AuditFileError, Place, check};
 use self::group::Group;
 pub use self::group::Written;
+pub use self::keeper::Keep;
+pub use self::read::Read;
+use self::trail::Trail;
+pub use self::trail::search::{Bounds, Found, Place as ReadPlace, Query};
 pub use self::writer::AuditThread;
 
 /// How many messages may wait.
@@ -102,6 +112,11 @@ pub struct Missed {
     pub kind: &'static str,
 }
 
+/// Searches the audit whose lines are written to a file. It may be written meanwhile.
+pub fn search(path: &Path, query: &Query, after: Option<ReadPlace>, bounds: Bounds) -> io::Result<Found> {
+    Trail::of(path).search(query, after, bounds, &AtomicBool::new(false))
+}
+
 /// A message to the thread.
 enum Entry {
     Question(Question),
@@ -154,22 +169,28 @@ impl Queue {
 
 impl Audit {
     /// Opens the file, proves that it can be written, and starts the thread that writes to it. `now` gives the time of
-    /// a line. The thread drops `alive` when it ends, for whatever reason.
+    /// a line. The thread drops `alive` when it ends, for whatever reason. `lower_priority` is called on the thread that
+    /// packs files.
     pub fn start(
         place: Place,
-        now: impl Fn() -> Timestamp + Send + 'static,
+        now: impl Fn() -> Timestamp + Clone + Send + 'static,
+        lower_priority: fn(),
         alive: impl Send + 'static,
     ) -> Result<(Audit, AuditThread), AuditFileError> {
         let syncing = sync::Syncing::start().map_err(AuditFileError::NoThread)?;
-        let file = LineFile::open(place, syncing, now())?;
-        Audit::start_on(file, now, alive).map_err(AuditFileError::NoThread)
+        let (trail, keep) = (Trail::of(&place.path), place.keep);
+        let (closed, woken) = channel();
+        let file = LineFile::open(place, syncing, closed, now())?;
+        let (audit, thread) = Audit::start_on(file, now.clone(), alive).map_err(AuditFileError::NoThread)?;
+        let keeping = keeper::start(trail, keep, now, Arc::clone(&audit.shared), woken, lower_priority);
+        Ok((audit, thread.with(keeping.map_err(AuditFileError::NoThread)?)))
     }
 
     fn start_on(
         sink: impl file::Sink + 'static,
         now: impl Fn() -> Timestamp + Send + 'static,
         alive: impl Send + 'static,
-    ) -> Result<(Audit, AuditThread), std::io::Error> {
+    ) -> Result<(Audit, AuditThread), io::Error> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             thread: OnceLock::new(),

@@ -26,17 +26,24 @@ const CLOSING: Duration = Duration::from_secs(1);
 /// The running thread.
 pub struct AuditThread {
     shared: Arc<Shared>,
-    /// Nothing comes; it disconnects when the thread ends.
-    running: Receiver<Infallible>,
+    /// Nothing comes. Each disconnects when one of the threads ends.
+    running: Vec<Receiver<Infallible>>,
 }
 
 impl AuditThread {
+    /// Also waits for this one.
+    pub(super) fn with(mut self, running: Receiver<Infallible>) -> AuditThread {
+        self.running.push(running);
+        self
+    }
+
     /// Has the thread write and sync what is left, and end. A file that cannot be written is tried once more; one that
     /// blocks is not waited for.
     pub fn close(self) {
         self.shared.is_closing.store(true, Ordering::Release);
         self.shared.wake();
-        if self.running.recv_timeout(CLOSING) == Err(RecvTimeoutError::Timeout) {
+        let is_over = |running: &Receiver<Infallible>| running.recv_timeout(CLOSING) != Err(RecvTimeoutError::Timeout);
+        if !self.running.iter().all(is_over) {
             tracing::error!(
                 event = "audit_close_timeout",
                 "the audit did not close in time: its last lines may not be on disk"
@@ -49,8 +56,9 @@ struct Writer<S, N> {
     sink: S,
     shared: Arc<Shared>,
     now: N,
-    /// Lines that are not in the file yet.
+    /// Lines that are not in the file yet, and when they were made.
     lines: String,
+    at: Timestamp,
     taken: Queue,
 }
 
@@ -61,7 +69,14 @@ pub(super) fn start(
     alive: impl Send + 'static,
 ) -> io::Result<AuditThread> {
     let (ended, running) = channel();
-    let writer = Writer { sink, shared: Arc::clone(&shared), now, lines: String::new(), taken: Queue::default() };
+    let writer = Writer {
+        sink,
+        shared: Arc::clone(&shared),
+        now,
+        lines: String::new(),
+        at: Timestamp::UNIX_EPOCH,
+        taken: Queue::default(),
+    };
     let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
         let _alive = (Stops(Arc::clone(&writer.shared)), ended, alive);
         if let Err(error) = writer.run() {
@@ -74,7 +89,7 @@ pub(super) fn start(
     })?;
     // It is set once, here.
     shared.thread.set(thread.thread().clone()).ok();
-    Ok(AuditThread { shared, running })
+    Ok(AuditThread { shared, running: vec![running] })
 }
 
 /// Nothing is let through once the thread has ended, also where it broke off.
@@ -126,7 +141,8 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
         if self.lines.is_empty() {
             std::mem::swap(&mut *self.shared.queue(), &mut self.taken);
             if !self.taken.entries.is_empty() {
-                let at = line::instant((self.now)());
+                self.at = (self.now)();
+                let at = line::instant(self.at);
                 self.taken.entries.drain(..).for_each(|entry: Entry| line::write(&mut self.lines, &at, &entry));
             }
         }
@@ -136,7 +152,8 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
     /// Writes the lines, and answers the calls that wait. Questions are let through again as soon as the lines are in
     /// the file and the queue has room.
     fn settle(&mut self) -> bool {
-        let written = if self.lines.is_empty() { self.sink.ensure() } else { self.sink.append(self.lines.as_bytes()) };
+        let written =
+            if self.lines.is_empty() { self.sink.ensure() } else { self.sink.append(self.at, self.lines.as_bytes()) };
         let is_written = written.is_ok();
         match written {
             Ok(()) => {

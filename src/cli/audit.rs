@@ -1,0 +1,178 @@
+//! `audit`: who asked about a number, what a client asked, by day.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use serde::Serialize;
+
+use super::config;
+use super::failure::Failure;
+use super::{Outcome, print, print_json_line};
+use crate::domain::id::CredentialNumber;
+use crate::server::config::{Config, Flags};
+use crate::telemetry::audit::{Bounds, Query, Read, search};
+
+/// How much of the audit is looked at before what was found is printed.
+const PAGE: Bounds = Bounds { lines: 1000, numbers: 100_000, bytes: 1 << 30 };
+
+/// Search the audit of reads, also while the registry is served: exit 0 if there is a line, 3 if there is none
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct SearchAudit {
+    /// Who asked about this credential
+    #[arg(value_name = "NUMBER")]
+    number: Option<CredentialNumber>,
+    /// What this client asked, by its name in the list of clients
+    #[arg(long, value_name = "NAME")]
+    client: Option<String>,
+    /// From this day on, in America/Chicago
+    #[arg(long, value_name = "DATE")]
+    from: Option<Date>,
+    /// Up to this day and with it, in America/Chicago
+    #[arg(long, value_name = "DATE")]
+    to: Option<Date>,
+    /// The file that the audit is written to [default: that of the configuration]
+    #[arg(long, value_name = "FILE")]
+    audit_file: Option<String>,
+    /// The data directory [default: that of the configuration, else /var/lib/cpss-registry]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Take the file or the data directory from this configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<String>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  cpss-registry audit CPS-28MS-MN2K-Z --config /etc/cpss-registry/config.toml
+  cpss-registry audit --client region-1-hr --from 2026-03-01 --to 2026-03-02 --json
+
+A line of a batch counts how often it asked about a number. Files of which a part cannot be read are named; exit 1 then.";
+
+/// A line as it is printed.
+#[derive(Serialize)]
+struct Line<'a> {
+    at: String,
+    client: &'a str,
+    method: &'a str,
+    request_id: &'a str,
+    known_at: u64,
+    revision: u64,
+    numbers: Vec<Asked>,
+    as_of: Option<String>,
+    outcomes: Vec<Outcomes<'a>>,
+}
+
+#[derive(Serialize)]
+struct Asked {
+    number: String,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct Outcomes<'a> {
+    outcome: &'a str,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct Unreadable<'a> {
+    unreadable_file: &'a str,
+}
+
+impl SearchAudit {
+    pub(super) fn run(self) -> Result<Outcome, Failure> {
+        let (file, zone) = (self.file()?, TimeZone::get("America/Chicago"));
+        let zone = zone.map_err(|error| Failure::of("America/Chicago is not known", &error))?;
+        let query = Query {
+            number: self.number.map(CredentialNumber::text),
+            client: self.client.clone(),
+            from: self.from.map(|day| start_of(day, &zone)).transpose()?,
+            until: self.to.map(|day| start_of(day.saturating_add(1.day()), &zone)).transpose()?,
+        };
+        let (mut after, mut day, mut count, mut unreadable) = (None, None, 0_u64, Vec::new());
+        loop {
+            let found = search(&file, &query, after, PAGE);
+            let found = found.map_err(|error| Failure::of(format!("{} cannot be searched", file.display()), &error))?;
+            for (_, read) in &found.reads {
+                self.print(read, &zone, &mut day)?;
+            }
+            count += found.reads.len() as u64;
+            unreadable.extend(found.unreadable);
+            after = found.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        unreadable.dedup();
+        for file in &unreadable {
+            if self.json {
+                print_json_line(&Unreadable { unreadable_file: file })?;
+            } else {
+                print(&format!("a part of {file} cannot be read: what it holds there is missing above\n"))?;
+            }
+        }
+        Ok(match (unreadable.is_empty(), count) {
+            (false, _) => Outcome::Failed,
+            (true, 0) => Outcome::No,
+            (true, _) => Outcome::Done,
+        })
+    }
+
+    /// The file that the audit is written to.
+    fn file(&self) -> Result<std::path::PathBuf, Failure> {
+        let flags = Flags {
+            audit_file: self.audit_file.clone(),
+            data_dir: self.data_dir.clone(),
+            config: self.config.clone(),
+            ..Flags::default()
+        };
+        Config::read_audit_file(&flags).map_err(|mistakes| config::refused(&mistakes))
+    }
+
+    fn print(&self, read: &Read, zone: &TimeZone, day: &mut Option<Date>) -> Result<(), Failure> {
+        if self.json {
+            return print_json_line(&line(read));
+        }
+        let local = read.at.to_zoned(zone.clone());
+        let heading =
+            if day.replace(local.date()) == Some(local.date()) { String::new() } else { format!("{}\n", local.date()) };
+        print(&format!("{heading}{}\n", text(read, &local.strftime("%H:%M:%S").to_string())))
+    }
+}
+
+fn start_of(day: Date, zone: &TimeZone) -> Result<Timestamp, Failure> {
+    let begin = day.to_zoned(zone.clone()).map_err(|error| Failure::of(format!("{day} has no beginning"), &error))?;
+    Ok(begin.timestamp())
+}
+
+fn line(read: &Read) -> Line<'_> {
+    Line {
+        at: format!("{:.6}", read.at),
+        client: &read.client,
+        method: &read.method,
+        request_id: &read.request_id,
+        known_at: read.known_at,
+        revision: read.revision,
+        numbers: numbers(read).map(|(number, count)| Asked { number, count }).collect(),
+        as_of: read.as_of.map(|day| day.to_string()),
+        outcomes: read.outcomes.iter().map(|(outcome, count)| Outcomes { outcome, count: *count }).collect(),
+    }
+}
+
+fn numbers(read: &Read) -> impl Iterator<Item = (String, u64)> {
+    read.numbers.iter().map(|(number, count)| (String::from_utf8_lossy(number).into_owned(), *count))
+}
+
+/// One line for people.
+fn text(read: &Read, time: &str) -> String {
+    let times = |(what, count): (String, u64)| if count == 1 { what } else { format!("{what} ×{count}") };
+    let outcomes = read.outcomes.iter().map(|(outcome, count)| times((outcome.clone(), *count)));
+    let parts: Vec<_> = numbers(read).map(times).chain(outcomes).collect();
+    let as_of = read.as_of.map_or(String::new(), |day| format!("  as of {day}"));
+    let Read { client, method, request_id, .. } = read;
+    format!("  {time}  {client}  {method}  {}{as_of}  {request_id}", parts.join(" "))
+}

@@ -1,0 +1,74 @@
+//! What a line is found by, whatever kind of line it is: its instant, its client, and every credential number in it.
+
+use jiff::Timestamp;
+use memchr::memmem;
+
+use super::super::Number;
+
+const AT: &[u8] = b"{\"at\":\"";
+const CLIENT: &[u8] = b"\"client\":\"";
+const NUMBER: &[u8] = b"CPS-";
+
+/// The instant of a line.
+pub(in super::super) fn instant(line: &[u8]) -> Option<Timestamp> {
+    let rest = line.strip_prefix(AT)?;
+    let end = memchr::memchr(b'"', rest)?;
+    std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()
+}
+
+/// The name of the client of a line, as JSON has it between its quotes.
+pub(in super::super) fn client(line: &[u8]) -> Option<&[u8]> {
+    let begin = memmem::find(line, CLIENT)? + CLIENT.len();
+    let rest = line.get(begin..)?;
+    let mut end = 0;
+    loop {
+        match rest.get(end)? {
+            b'"' => return rest.get(..end),
+            b'\\' => end += 2,
+            _ => end += 1,
+        }
+    }
+}
+
+/// Every credential number in a text, wherever it stands. What only looks like one is given as well.
+pub(super) fn numbers(text: &[u8]) -> impl Iterator<Item = Number> {
+    memmem::find_iter(text, NUMBER).filter_map(|at| number_at(text, at))
+}
+
+/// The credential numbers of a line, each with how often it was asked about: `CPS-28MS-MN2K-Z*3` is three times.
+pub(in super::super) fn numbers_asked(line: &[u8]) -> Vec<(Number, u64)> {
+    // A client may be named as it likes.
+    let begin = client(line).and_then(|name| Some(memmem::find(line, CLIENT)? + CLIENT.len() + name.len()));
+    let line = line.get(begin.unwrap_or(0)..).unwrap_or_default();
+    let mut asked: Vec<(Number, u64)> = Vec::new();
+    for at in memmem::find_iter(line, NUMBER) {
+        let Some(number) = number_at(line, at) else { continue };
+        let times = line.get(at + number.len()..).and_then(|rest| rest.strip_prefix(b"*")).map_or(1, leading_digits);
+        asked.push((number, times));
+    }
+    asked.sort_unstable();
+    asked.dedup_by(|later, earlier| {
+        let is_same = later.0 == earlier.0;
+        if is_same {
+            earlier.1 += later.1;
+        }
+        is_same
+    });
+    asked
+}
+
+fn leading_digits(text: &[u8]) -> u64 {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |number: u64, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
+}
+
+/// The number that begins here.
+pub(super) fn number_at(text: &[u8], at: usize) -> Option<Number> {
+    let number: Number = text.get(at..at + 15)?.try_into().ok()?;
+    let is_symbol = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'-');
+    let is_one = number.starts_with(NUMBER)
+        && number[8] == b'-'
+        && number[13] == b'-'
+        && [4, 5, 6, 7, 9, 10, 11, 12, 14].iter().all(|at| is_symbol(&number[*at]));
+    is_one.then_some(number)
+}

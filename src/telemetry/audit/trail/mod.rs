@@ -1,0 +1,198 @@
+//! The files of the audit: the one that is written, and the closed ones beside it.
+//!
+//! A closed file carries a serial number and the instants of its first and last line in its name, to the second:
+//! `reads.jsonl.00000042.20261128T161227Z-20261129T161226Z`. The serial numbers give the order of the files, and the
+//! instants their age, whatever was done to the files meanwhile. A packed file has `.packed` behind the same name. Both
+//! forms lie side by side for a moment while a file is packed. The unpacked form then counts, so a crash leaves one form
+//! or both, and never none.
+
+pub(super) mod close;
+mod columns;
+mod filter;
+pub(super) mod line_keys;
+pub(super) mod pack;
+mod packed;
+pub(super) mod search;
+#[cfg(test)]
+mod search_tests;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::file::directory_of;
+
+/// What the name of a packed file ends with, and that of one that is being packed.
+const PACKED: &str = ".packed";
+const UNFINISHED: &str = ".packed.tmp";
+
+/// The form of an instant in a name.
+const INSTANT: &str = "%Y%m%dT%H%M%SZ";
+
+/// Where the files are.
+#[derive(Clone, Debug)]
+pub(super) struct Trail {
+    open: PathBuf,
+    directory: PathBuf,
+    name: String,
+}
+
+/// The instants of the first and the last line of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+}
+
+impl Span {
+    /// Of a file with these lines. One that was written after the clock was set back counts as old as the first.
+    pub(super) fn new(first: Timestamp, last: Timestamp) -> Span {
+        Span { first, last: last.max(first) }
+    }
+}
+
+/// A closed file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Closed {
+    /// Its place in the order of the files.
+    pub(super) serial: u64,
+    pub(super) span: Span,
+    /// The unpacked file.
+    pub(super) plain: PathBuf,
+    /// The bytes of the unpacked file, if it is there.
+    pub(super) plain_bytes: Option<u64>,
+    /// The bytes of the packed file, if it is there.
+    pub(super) packed_bytes: Option<u64>,
+}
+
+impl Closed {
+    /// The packed file.
+    pub(super) fn packed(&self) -> PathBuf {
+        with_ending(&self.plain, PACKED)
+    }
+
+    /// The file that is written while this one is packed.
+    fn unfinished(&self) -> PathBuf {
+        with_ending(&self.plain, UNFINISHED)
+    }
+
+    /// How much disk it takes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.plain_bytes.unwrap_or(0) + self.packed_bytes.unwrap_or(0)
+    }
+}
+
+impl Trail {
+    /// The files that belong to this one, which is written.
+    pub(super) fn of(open: &Path) -> Trail {
+        let name = open.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Trail { open: open.to_owned(), directory: directory_of(open).to_owned(), name }
+    }
+
+    /// The file that is written.
+    pub(super) fn open(&self) -> &Path {
+        &self.open
+    }
+
+    /// The directory of all of them.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// A file beside them.
+    pub(super) fn beside(&self, ending: &str) -> PathBuf {
+        with_ending(&self.open, ending)
+    }
+
+    /// The closed files, in order.
+    pub(super) fn closed(&self) -> io::Result<Vec<Closed>> {
+        let mut files: Vec<Closed> = Vec::new();
+        for (name, bytes) in self.names()? {
+            let (plain, is_packed) = name.strip_suffix(PACKED).map_or((name.as_str(), false), |plain| (plain, true));
+            let Some((serial, span)) = parsed(plain) else { continue };
+            let plain = self.beside(plain);
+            let (plain_bytes, packed_bytes) = if is_packed { (None, Some(bytes)) } else { (Some(bytes), None) };
+            files.push(Closed { serial, span, plain, plain_bytes, packed_bytes });
+        }
+        files.sort_by(|a, b| (a.serial, &a.plain).cmp(&(b.serial, &b.plain)));
+        files.dedup_by(|later, earlier| {
+            let is_same = later.plain == earlier.plain;
+            if is_same {
+                earlier.plain_bytes = earlier.plain_bytes.or(later.plain_bytes);
+                earlier.packed_bytes = earlier.packed_bytes.or(later.packed_bytes);
+            }
+            is_same
+        });
+        Ok(files)
+    }
+
+    /// The files that a crash left half packed.
+    pub(super) fn unfinished(&self) -> io::Result<Vec<PathBuf>> {
+        let names = self.names()?;
+        Ok(names
+            .into_iter()
+            .filter(|(name, _)| name.ends_with(UNFINISHED))
+            .map(|(name, _)| self.beside(&name))
+            .collect())
+    }
+
+    /// Where a file of this span is kept when it is closed.
+    pub(super) fn place(&self, serial: u64, span: Span) -> PathBuf {
+        self.beside(&format!(".{serial:08}.{}-{}", written(span.first), written(span.last)))
+    }
+
+    /// What stands behind the common part of the names of all files but the one that is written, and their sizes.
+    fn names(&self) -> io::Result<Vec<(String, u64)>> {
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(ending) = name.to_str().and_then(|name| name.strip_prefix(&self.name)) else { continue };
+            // A file may go while it is looked at.
+            let Ok(found) = entry.metadata() else { continue };
+            if found.is_file() && !ending.is_empty() {
+                names.push((ending.to_owned(), found.len()));
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// The serial number of the file that is written, once it is closed: the second of its first line, or one more than the
+/// file before.
+fn next_serial(first: Timestamp, closed: &[Closed]) -> u64 {
+    let second = u64::try_from(first.as_second()).unwrap_or(0);
+    closed.last().map_or(second, |file| second.max(file.serial + 1))
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn written(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime(INSTANT).to_string()
+}
+
+/// The serial number and the instants in a name. The last line may be within the second that is named.
+fn parsed(ending: &str) -> Option<(u64, Span)> {
+    let (serial, span) = ending.strip_prefix('.')?.split_once('.')?;
+    let (first, last) = span.split_once('-')?;
+    let last = instant(last)?.checked_add(jiff::SignedDuration::from_secs(1)).ok()?;
+    Some((serial.parse().ok()?, Span { first: instant(first)?, last }))
+}
+
+fn instant(text: &str) -> Option<Timestamp> {
+    let civil = jiff::civil::DateTime::strptime(INSTANT, text).ok()?;
+    Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}

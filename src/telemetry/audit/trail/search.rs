@@ -1,0 +1,277 @@
+//! Searches the files: who asked about a number, what a client asked, by time.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+use memchr::memmem;
+
+use super::super::Number;
+use super::super::read::Read;
+use super::close::span_of;
+use super::filter::{Key, may_hold};
+use super::packed::{BLOCK, LONGEST_LINE, PackReader};
+use super::{Closed, Trail, line_keys, next_serial};
+
+/// What is searched for. What is not given is not looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// The credential that was asked about.
+    pub number: Option<Number>,
+    /// The client that asked.
+    pub client: Option<String>,
+    /// The first instant.
+    pub from: Option<Timestamp>,
+    /// The instant behind the last one.
+    pub until: Option<Timestamp>,
+}
+
+/// A place in the audit: what follows it is the same, whether files are closed and packed meanwhile or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The serial number of the file.
+    pub serial: u64,
+    /// How much of its text lies before.
+    pub offset: u64,
+}
+
+/// How much one search may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How many lines it gives at most.
+    pub lines: usize,
+    /// How many numbers these may hold in all, beside the last line.
+    pub numbers: usize,
+    /// How many bytes it may look at.
+    pub bytes: usize,
+}
+
+/// What was found, in order.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The lines, each with the place behind it.
+    pub reads: Vec<(Place, Read)>,
+    /// Where the search goes on. None: it has come to the end.
+    pub next: Option<Place>,
+    /// The files of which a part could not be read.
+    pub unreadable: Vec<String>,
+}
+
+struct Search<'a> {
+    query: &'a Query,
+    /// The client's name as lines have it.
+    client: Option<Vec<u8>>,
+    bounds: Bounds,
+    is_cancelled: &'a AtomicBool,
+    found: Found,
+}
+
+/// Whether the search goes on.
+type GoesOn = bool;
+
+impl Trail {
+    /// Searches from a place on, oldest lines first.
+    pub(in super::super) fn search(
+        &self,
+        query: &Query,
+        after: Option<Place>,
+        bounds: Bounds,
+        is_cancelled: &AtomicBool,
+    ) -> io::Result<Found> {
+        let client = query.client.as_ref().map(|client| {
+            let quoted = serde_json::Value::from(client.as_str()).to_string();
+            quoted.as_bytes()[1..quoted.len() - 1].to_vec()
+        });
+        let mut search = Search { query, client, bounds, is_cancelled, found: Found::default() };
+        let after = after.unwrap_or(Place { serial: 0, offset: 0 });
+        // The open file first: if it is closed now, it is among the closed ones as well.
+        let open = File::open(self.open());
+        let closed = self.closed()?;
+        for file in closed.iter().filter(|file| file.serial >= after.serial) {
+            let from = if file.serial == after.serial { after.offset } else { 0 };
+            if query.may_be_in(file) && !search.closed(file, from)? {
+                return Ok(search.found);
+            }
+        }
+        let open = match open {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(search.found),
+            open => open?,
+        };
+        let inode = |file: io::Result<std::fs::Metadata>| file.ok().map(|file| (file.dev(), file.ino()));
+        let open_inode = inode(open.metadata());
+        let is_closed = closed.iter().rev().take(2).any(|file| inode(std::fs::metadata(&file.plain)) == open_inode);
+        if !is_closed {
+            let serial = next_serial(span_of(self.open())?.first, &closed);
+            if serial >= after.serial {
+                let from = if serial == after.serial { after.offset } else { 0 };
+                search.plain(open, serial, from)?;
+            }
+        }
+        Ok(search.found)
+    }
+}
+
+impl Query {
+    fn may_be_in(&self, file: &Closed) -> bool {
+        self.from.is_none_or(|from| file.span.last >= from) && self.until.is_none_or(|until| file.span.first < until)
+    }
+}
+
+impl Search<'_> {
+    /// Searches a closed file from an offset of its text on.
+    fn closed(&mut self, file: &Closed, from: u64) -> io::Result<GoesOn> {
+        let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        match File::open(&file.plain) {
+            Ok(plain) => return self.plain(plain, file.serial, from),
+            Err(error) if is_gone(&error) => {}
+            Err(_) => return Ok(self.could_not_read(file)),
+        }
+        match PackReader::open(&file.packed()) {
+            Ok(packed) => self.packed(&packed, file, from),
+            // It was removed because of its age.
+            Err(error) if is_gone(&error) => Ok(true),
+            Err(_) => Ok(self.could_not_read(file)),
+        }
+    }
+
+    fn could_not_read(&mut self, file: &Closed) -> GoesOn {
+        let name = file.packed().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if self.found.unreadable.last() != Some(&name) {
+            self.found.unreadable.push(name);
+        }
+        true
+    }
+
+    fn packed(&mut self, packed: &PackReader, file: &Closed, from: u64) -> io::Result<GoesOn> {
+        self.spend(packed.filter_bytes());
+        if !packed.has_index {
+            tracing::warn!(
+                event = "audit_index_damaged",
+                file = %file.packed().display(),
+                "the index of a packed audit file is damaged: all of its lines are searched"
+            );
+        }
+        for block in &packed.blocks {
+            let end = block.text_offset + u64::from(block.text_length);
+            if end <= from && packed.has_index {
+                continue;
+            }
+            if self.is_cancelled.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let begin = Place { serial: file.serial, offset: block.text_offset.max(from) };
+            if self.is_over(begin) {
+                return Ok(false);
+            }
+            if !self.may_be_between(block.first, block.last) || !self.may_be_in(packed.filter(block)) {
+                continue;
+            }
+            match packed.read(block) {
+                Ok(text) => {
+                    let skipped = usize::try_from(from.saturating_sub(block.text_offset)).map_err(io::Error::other)?;
+                    if !self.lines(text.get(skipped..).unwrap_or_default(), begin) {
+                        return Ok(false);
+                    }
+                }
+                Err(_) => _ = self.could_not_read(file),
+            }
+        }
+        Ok(packed.is_whole || self.could_not_read(file))
+    }
+
+    fn plain(&mut self, mut file: File, serial: u64, from: u64) -> io::Result<GoesOn> {
+        file.seek(SeekFrom::Start(from))?;
+        let (mut lines, mut text) = (BufReader::new(file), Vec::new());
+        let mut begin = Place { serial, offset: from };
+        loop {
+            if self.is_cancelled.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            if self.is_over(begin) {
+                return Ok(false);
+            }
+            text.clear();
+            let mut is_end = false;
+            while text.len() < BLOCK && !is_end {
+                let read = lines.by_ref().take(LONGEST_LINE as u64).read_until(b'\n', &mut text)?;
+                is_end = read == 0;
+            }
+            // What is being written may not be whole yet.
+            let whole = memchr::memrchr(b'\n', &text).map_or(0, |end| end + 1);
+            let whole = if is_end { whole } else { text.len() };
+            if !self.lines(&text[..whole], begin) {
+                return Ok(false);
+            }
+            if is_end {
+                return Ok(true);
+            }
+            begin.offset += whole as u64;
+        }
+    }
+
+    fn may_be_between(&self, first: i64, last: i64) -> bool {
+        let Query { from, until, .. } = self.query;
+        from.is_none_or(|from| last >= from.as_microsecond())
+            && until.is_none_or(|until| first < until.as_microsecond())
+    }
+
+    fn may_be_in(&self, filter: &[u8]) -> bool {
+        let number = self.query.number.as_ref();
+        number.is_none_or(|number| may_hold(filter, Key::Number(number)))
+            && self.client.as_ref().is_none_or(|client| may_hold(filter, Key::Client(client)))
+    }
+
+    fn spend(&mut self, bytes: usize) {
+        self.bounds.bytes = self.bounds.bytes.saturating_sub(bytes);
+    }
+
+    /// Whether it has done what it may. Then it goes on from here the next time.
+    fn is_over(&mut self, here: Place) -> bool {
+        let Bounds { lines, numbers, bytes } = self.bounds;
+        let is_over = lines == 0 || numbers == 0 || bytes == 0;
+        if is_over {
+            self.found.next = Some(here);
+        }
+        is_over
+    }
+
+    /// Searches lines that begin at a place.
+    fn lines(&mut self, text: &[u8], begin: Place) -> GoesOn {
+        self.spend(text.len().max(1));
+        if self.query.number.is_some_and(|number| memmem::find(text, &number).is_none()) {
+            return true;
+        }
+        let mut place = begin;
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            if self.bounds.lines == 0 || self.bounds.numbers == 0 {
+                self.found.next = Some(place);
+                return false;
+            }
+            place.offset += line.len() as u64;
+            if let Some(read) = self.matched(line) {
+                self.bounds.lines -= 1;
+                self.bounds.numbers = self.bounds.numbers.saturating_sub(read.numbers.len().max(1));
+                self.found.reads.push((place, read));
+            }
+        }
+        true
+    }
+
+    fn matched(&self, line: &[u8]) -> Option<Read> {
+        let Query { number, from, until, .. } = self.query;
+        if number.is_some_and(|number| memmem::find(line, &number).is_none()) {
+            return None;
+        }
+        if self.client.as_ref().is_some_and(|client| line_keys::client(line) != Some(client)) {
+            return None;
+        }
+        let mut read = Read::of(line)?;
+        if let Some(number) = number {
+            read.numbers.retain(|(asked, _)| asked == number);
+        }
+        let is_within = from.is_none_or(|from| read.at >= from) && until.is_none_or(|until| read.at < until);
+        (is_within && (number.is_none() || !read.numbers.is_empty())).then_some(read)
+    }
+}

@@ -1,0 +1,228 @@
+//! What a search finds, compared with a plain look at every line.
+
+use std::os::unix::fs::FileExt as _;
+use std::time::Instant;
+
+use super::super::read::Read;
+use super::packed::{BLOCK, PackReader};
+use super::search::{Bounds, Found, Place, Query};
+use super::tests::{Files, Generator, pack};
+use super::*;
+use crate::telemetry::audit::Number;
+
+const ALL: Bounds = Bounds { lines: usize::MAX, numbers: usize::MAX, bytes: usize::MAX };
+
+fn search(trail: &Trail, query: &Query, after: Option<Place>, bounds: Bounds) -> Found {
+    trail.search(query, after, bounds, &std::sync::atomic::AtomicBool::new(false)).unwrap()
+}
+
+/// Some files of a trail, in all forms: packed, packed without an index that can be read, closed, both, and the one that
+/// is written, whose last line is not whole.
+fn mixed() -> (Files, Generator, Vec<Read>) {
+    let (files, mut generator) = (Files::new(), Generator::new(8, 400));
+    let mut all = String::new();
+    for form in 0..5 {
+        let mut text = String::new();
+        while text.len() < 2 * BLOCK {
+            generator.call_lines(&mut text);
+        }
+        all.push_str(&text);
+        if form == 4 {
+            fs::write(files.trail.open(), text + "{\"at\":\"2026-03-02T00").unwrap();
+            break;
+        }
+        let closed = files.close(&text);
+        if form != 2 {
+            pack(&files.trail, &closed).unwrap();
+        }
+        match form {
+            1 => cut_index(&closed.packed()),
+            3 => fs::write(&closed.plain, text).unwrap(),
+            _ => {}
+        }
+    }
+    let reads = all.lines().map(|line| Read::of(line.as_bytes()).unwrap()).collect();
+    (files, generator, reads)
+}
+
+fn cut_index(packed: &Path) {
+    let file = fs::OpenOptions::new().write(true).open(packed).unwrap();
+    let bytes = file.metadata().unwrap().len();
+    file.write_all_at(b"x", bytes - 30).unwrap();
+}
+
+/// What a query finds among all lines.
+fn expected(reads: &[Read], query: &Query) -> Vec<Read> {
+    let of = |read: &Read| {
+        let mut read = read.clone();
+        if let Some(number) = query.number {
+            read.numbers.retain(|(asked, _)| *asked == number);
+        }
+        let is_about = query.number.is_none() || !read.numbers.is_empty();
+        let is_of = query.client.as_ref().is_none_or(|client| read.client == *client);
+        let is_within =
+            query.from.is_none_or(|from| read.at >= from) && query.until.is_none_or(|until| read.at < until);
+        (is_about && is_of && is_within).then_some(read)
+    };
+    reads.iter().filter_map(of).collect()
+}
+
+#[test]
+fn a_search_finds_what_a_look_at_every_line_finds_in_whatever_form_the_files_are() {
+    let (files, mut generator, reads) = mixed();
+    let at = |part: usize| Some(reads[reads.len() * part / 10].at);
+    let mut queries: Vec<Query> =
+        (0..30).map(|_| Query { number: Some(generator.one_of_all()), ..Query::default() }).collect();
+    queries.push(Query { number: Some(*b"CPS-ABCD-ABCD-A"), ..Query::default() });
+    for client in ["region-7-hr", "medicaid-claims", "nobody", "region-7"] {
+        let client = Some(client.to_owned());
+        queries.push(Query { client: client.clone(), ..Query::default() });
+        queries.push(Query { client, number: Some(generator.one_of_all()), from: at(3), until: at(8) });
+    }
+    queries.extend([(at(2), at(3)), (at(9), None), (None, at(1))].map(|(from, until)| Query {
+        from,
+        until,
+        ..Query::default()
+    }));
+    for query in &queries {
+        let found = search(&files.trail, query, None, ALL);
+        let expected = expected(&reads, query);
+        let lines: Vec<_> = found.reads.iter().map(|(_, read)| read.clone()).collect();
+        assert_eq!(lines, expected, "{query:?}");
+        assert_eq!((found.next, found.unreadable), (None, vec![]), "{query:?}");
+
+        // The same by pages, while files are packed in between.
+        let (mut by_pages, mut after, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let page = search(&files.trail, query, after, Bounds { lines: 40, numbers: 900, bytes: 2 * BLOCK });
+            by_pages.extend(page.reads.into_iter().map(|(_, read)| read));
+            pages += 1;
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(by_pages, expected, "{query:?} by pages");
+        assert!(pages > 1 || expected.len() < 40, "{query:?}");
+    }
+}
+
+#[test]
+fn a_page_goes_on_where_the_one_before_ended_though_files_are_closed_and_packed_meanwhile() {
+    let (files, _, reads) = mixed();
+    let query = Query { client: Some("region-7-hr".to_owned()), ..Query::default() };
+    let (mut lines, mut after) = (Vec::new(), None);
+    for pages in 0.. {
+        let page = search(&files.trail, &query, after, Bounds { lines: 50, ..ALL });
+        lines.extend(page.reads.into_iter().map(|(_, read)| read));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+        for file in files.trail.closed().unwrap().iter().filter(|file| file.plain_bytes.is_some()) {
+            pack(&files.trail, file).unwrap();
+        }
+        if pages == 2 {
+            let text = fs::read_to_string(files.trail.open()).unwrap();
+            let whole = text.rfind('\n').unwrap() + 1;
+            files.close(&text[..whole]);
+            fs::write(files.trail.open(), "").unwrap();
+        }
+    }
+    assert_eq!(lines, expected(&reads, &query));
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_is_found() {
+    let (files, mut generator, mut text) = (Files::new(), Generator::new(9, 40), String::new());
+    while text.len() < 4 * BLOCK {
+        generator.call_lines(&mut text);
+    }
+    let closed = files.close(&text);
+    pack(&files.trail, &closed).unwrap();
+    let whole = fs::read(closed.packed()).unwrap();
+    let reads: Vec<_> = text.lines().map(|line| Read::of(line.as_bytes()).unwrap()).collect();
+    let query = Query { client: Some("region-3-hr".to_owned()), ..Query::default() };
+    let all = expected(&reads, &query).len();
+    let mut random = fastrand::Rng::with_seed(1);
+    for round in 0..60 {
+        let mut damaged = whole.clone();
+        match round % 3 {
+            0 => damaged.truncate(random.usize(0..whole.len())),
+            1 => damaged[random.usize(0..whole.len())] ^= 1 << random.u32(0..8),
+            _ => {
+                damaged[random.usize(0..whole.len())] ^= 1;
+                let end = damaged.len();
+                damaged[end - 5] ^= 1;
+            }
+        }
+        fs::write(closed.packed(), &damaged).unwrap();
+        let found = search(&files.trail, &query, None, ALL);
+        let is_named = !found.unreadable.is_empty();
+        assert!(found.reads.len() == all || is_named, "round {round}: {} of {all} are found", found.reads.len());
+        assert!(found.reads.iter().all(|(_, read)| reads.contains(read)), "round {round}");
+    }
+}
+
+#[test]
+fn only_blocks_that_may_hold_what_is_searched_for_are_read() {
+    let (files, mut generator, mut text) = (Files::new(), Generator::new(10, 100_000), String::new());
+    while text.len() < 10 * BLOCK {
+        generator.call_lines(&mut text);
+    }
+    let number = text.find("\"number\":\"").map(|at| &text[at + 10..at + 25]).unwrap();
+    let query = Query { number: number.as_bytes().try_into().ok(), ..Query::default() };
+    let closed = files.close(&text);
+    pack(&files.trail, &closed).unwrap();
+    let filters = PackReader::open(&closed.packed()).unwrap().filter_bytes();
+    let bounds = Bounds { bytes: filters + 3 * BLOCK, ..ALL };
+    let found = search(&files.trail, &query, None, bounds);
+    assert_eq!((found.reads.len(), found.next), (1, None), "it has looked at three blocks at most");
+    cut_index(&closed.packed());
+    assert!(search(&files.trail, &query, None, bounds).next.is_some(), "without an index it looks at all of them");
+}
+
+#[test]
+fn a_line_of_a_kind_that_is_not_known_is_found_by_its_number_and_its_client() {
+    let files = Files::new();
+    let of = |rest: &str| format!("{{\"at\":\"2026-03-02T10:00:00.000000Z\",\"client\":\"CPS-AAAA-AAAA-A\",{rest}}}\n");
+    let lines = of("\"miss\":{\"about\":\"CPS-28MS-MN2K-Z\"},\"known_at\":\"unknown\"") + &of("\"known_at\":7");
+    fs::write(files.trail.open(), &lines).unwrap();
+    let find = |number: &Number| search(&files.trail, &Query { number: Some(*number), ..Query::default() }, None, ALL);
+    assert_eq!(find(b"CPS-28MS-MN2K-Z").reads.len(), 1);
+    assert_eq!(find(b"CPS-AAAA-AAAA-A").reads.len(), 0, "a client's name is no number that was asked about");
+    let query = Query { client: Some("CPS-AAAA-AAAA-A".to_owned()), ..Query::default() };
+    assert_eq!(search(&files.trail, &query, None, ALL).reads.len(), 2);
+}
+
+/// How long a search over days of a million questions takes: `CPSS_AUDIT_DAYS=4 cargo test --release … -- --ignored`.
+#[test]
+#[ignore = "a measurement; CPSS_AUDIT_DAYS says how many days"]
+fn how_long_a_search_takes() {
+    let days: usize = std::env::var("CPSS_AUDIT_DAYS").map_or(1, |days| days.parse().unwrap());
+    let (files, mut generator) = (Files::new(), Generator::new(11, 20_000));
+    let (mut text, mut questions, mut bytes) = (String::new(), 0, 0_u64);
+    let begun = Instant::now();
+    while questions < days * 1_000_000 {
+        text.clear();
+        while text.len() < 64 << 20 {
+            let before = text.len();
+            generator.call_lines(&mut text);
+            // A batch has its numbers and its counts.
+            questions += if text[before..].contains("\"part\"") { 200 } else { 1 };
+        }
+        bytes += text.len() as u64;
+        pack(&files.trail, &files.close(&text)).unwrap();
+    }
+    let packed: u64 = files.trail.closed().unwrap().iter().map(Closed::bytes).sum();
+    println!("{questions} questions: {bytes} bytes, packed {packed}; made and packed in {:?}", begun.elapsed());
+    for query in [
+        Query { number: Some(generator.one_of_all()), ..Query::default() },
+        Query { number: Some(*b"CPS-ABCD-ABCD-A"), ..Query::default() },
+        Query { client: Some("nobody".to_owned()), ..Query::default() },
+    ] {
+        let begun = Instant::now();
+        let found = search(&files.trail, &query, None, ALL);
+        println!("{query:?}: {} lines in {:?}", found.reads.len(), begun.elapsed());
+    }
+}
