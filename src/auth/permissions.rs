@@ -152,6 +152,7 @@ const TABLE: &[(&str, &str, &[Grant])] = &[
     ("RecordService", "EndPeriod", AMENDMENT),
     ("RecordService", "RetractFact", AMENDMENT),
     ("RecordService", "ListFacts", FACTS),
+    ("RecordService", "ListReads", REGISTRARS_READ),
     ("RecordService", "ListReviewItems", REGISTRARS_READ),
     ("RecordService", "ImportRecords", REGISTRARS),
     ("ChangeService", "WatchChanges", RECORD),

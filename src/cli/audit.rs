@@ -62,6 +62,7 @@ struct Line<'a> {
     known_at: u64,
     revision: u64,
     numbers: Vec<Asked>,
+    subject_id: &'a str,
     as_of: Option<String>,
     outcomes: Vec<Outcomes<'a>>,
 }
@@ -158,6 +159,7 @@ fn line(read: &Read) -> Line<'_> {
         known_at: read.known_at,
         revision: read.revision,
         numbers: numbers(read).map(|(number, count)| Asked { number, count }).collect(),
+        subject_id: &read.subject_id,
         as_of: read.as_of.map(|day| day.to_string()),
         outcomes: read.outcomes.iter().map(|(outcome, count)| Outcomes { outcome, count: *count }).collect(),
     }
@@ -171,7 +173,8 @@ fn numbers(read: &Read) -> impl Iterator<Item = (String, u64)> {
 fn text(read: &Read, time: &str) -> String {
     let times = |(what, count): (String, u64)| if count == 1 { what } else { format!("{what} ×{count}") };
     let outcomes = read.outcomes.iter().map(|(outcome, count)| times((outcome.clone(), *count)));
-    let parts: Vec<_> = numbers(read).map(times).chain(outcomes).collect();
+    let subject = Some(read.subject_id.clone()).filter(|id| !id.is_empty());
+    let parts: Vec<_> = numbers(read).map(times).chain(subject).chain(outcomes).collect();
     let as_of = read.as_of.map_or(String::new(), |day| format!("  as of {day}"));
     let Read { client, method, request_id, .. } = read;
     format!("  {time}  {client}  {method}  {}{as_of}  {request_id}", parts.join(" "))

@@ -97,8 +97,12 @@ impl Clock {
         if matches!(self.mode, Mode::DayStands) {
             return Timestamp::MAX;
         }
-        let next = day.next().to_civil().to_zoned(self.zone.clone());
-        next.map_or(Timestamp::MAX, |next| next.timestamp())
+        self.begins(day.next())
+    }
+
+    /// When a civil day begins.
+    pub fn begins(&self, day: Day) -> Timestamp {
+        day.to_civil().to_zoned(self.zone.clone()).map_or(Timestamp::MAX, |begin| begin.timestamp())
     }
 }
 

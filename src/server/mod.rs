@@ -173,6 +173,8 @@ pub async fn run(
     tokio::pin!(writer);
 
     let (audit, audit_thread) = Audit::start(config.audit(), clock::now, || lower_priority(LAST), vital.part("audit"))?;
+    // It is set once, here.
+    ops.audit.set(audit.usage()).ok();
     ops.registry.store(Some(Arc::new(registry.clone())));
     let access = AccessLog::start(std::io::stderr(), clock::now, vital.part("access log"));
     let (access, access_thread) = access.map_err(ServeError::Access)?;

@@ -8,7 +8,7 @@ mod connection;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use axum::Router;
@@ -26,7 +26,8 @@ use super::crowd::Crowd;
 use crate::grpc::health::HealthBoard;
 use crate::grpc::http2::form::CallsOnly;
 use crate::registry::Registry;
-use crate::telemetry::metrics::{self, Metrics, State};
+use crate::telemetry::audit::Usage;
+use crate::telemetry::metrics::{self, AuditState, Metrics, State};
 
 /// How many connections the port has at a time.
 const MOST_CONNECTIONS: usize = 64;
@@ -43,6 +44,8 @@ pub(super) struct Ops {
     /// The registry, from when it is open to when it drains.
     pub registry: Arc<ArcSwapOption<Registry>>,
     pub data_dir: PathBuf,
+    /// How much of the disk the audit takes, from when it is open.
+    pub audit: Arc<OnceLock<Arc<Usage>>>,
 }
 
 impl Ops {
@@ -53,6 +56,7 @@ impl Ops {
             metrics: Arc::default(),
             registry: Arc::default(),
             data_dir: data_dir.to_owned(),
+            audit: Arc::default(),
         }
     }
 
@@ -68,11 +72,12 @@ impl Ops {
     /// What is served on the port.
     fn routes(self) -> Routes {
         let health = self.health.clone();
+        let audit = Arc::clone(&self.audit);
         let ready = move || async move {
             if health.serving().questions {
-                (StatusCode::OK, "ok\n")
+                (StatusCode::OK, format!("ok\n{}", audit.get().map_or(String::new(), |usage| warning(usage))))
             } else {
-                (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+                (StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned())
             }
         };
         let http = Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(ready));
@@ -96,6 +101,11 @@ impl Ops {
             answers: serving.questions,
             writes: serving.writes,
             index: self.registry.load().as_ref().is_some_and(|registry| registry.index_works()),
+            audit: self.audit.get().map(|usage| AuditState {
+                bytes: usage.used(),
+                limit: usage.limit(),
+                seconds_until_full: usage.seconds_until_full(),
+            }),
         }
     }
 
@@ -110,4 +120,12 @@ impl Ops {
 fn bounded(incoming: TcpIncoming) -> impl Stream<Item = io::Result<OpsConnection>> {
     let mut crowd = Crowd::of(MOST_CONNECTIONS);
     incoming.map(move |stream| stream.map(|stream| OpsConnection::new(stream, crowd.join())))
+}
+
+/// Says that the audit's share of the disk is used up soon, while there is time to do something about it.
+fn warning(usage: &Usage) -> String {
+    match usage.days_left() {
+        Some(days) => format!("the audit's share of the disk is used up in {days} days: raise audit_max_bytes\n"),
+        None => String::new(),
+    }
 }

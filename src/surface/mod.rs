@@ -25,6 +25,7 @@ mod preencoded;
 mod provider;
 mod question;
 mod read_audit;
+mod reads;
 mod record;
 mod redaction;
 mod request_id;

@@ -20,6 +20,7 @@ use crate::registry::list::{Found, Place, Window};
 use crate::registry::seal::SEAL_BYTES;
 use crate::registry::snapshot::{KnownAt, Snapshot};
 use crate::registry::token::{CHAIN_BYTES, Token};
+use crate::telemetry::audit::ReadPlace;
 
 /// What the fields of an answer around its entries have at most, and the key and length of an entry.
 const AROUND_BYTES: usize = 4096;
@@ -63,6 +64,7 @@ paged! {
     ListEmploymentsRequest of "EmploymentService",
     ListFactsRequest of "RecordService",
     ListProvidersRequest of "ProviderService",
+    ListReadsRequest of "RecordService",
     ListReviewItemsRequest of "RecordService",
 }
 
@@ -105,6 +107,18 @@ impl Placed for Position {
 
     fn of_bytes(bytes: &[u8]) -> Option<Position> {
         two_numbers(bytes).map(|(revision, parts)| Position { revision: Revision(revision), parts })
+    }
+}
+
+impl Placed for ReadPlace {
+    fn to_bytes(&self) -> Vec<u8> {
+        [self.serial.to_be_bytes(), self.offset.to_be_bytes()].concat()
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Option<ReadPlace> {
+        let (serial, offset) = bytes.split_first_chunk()?;
+        let offset = u64::from_be_bytes(offset.try_into().ok()?);
+        Some(ReadPlace { serial: u64::from_be_bytes(*serial), offset })
     }
 }
 

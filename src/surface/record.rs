@@ -121,6 +121,13 @@ impl RecordService for Contract {
         }))
     }
 
+    async fn list_reads(
+        &self,
+        request: Request<v1::ListReadsRequest>,
+    ) -> Result<Response<v1::ListReadsResponse>, Status> {
+        self.reads(request).await
+    }
+
     type ImportRecordsStream = Pin<Box<dyn Stream<Item = Result<v1::ImportRecordsResponse, Status>> + Send>>;
 
     async fn import_records(

@@ -1,6 +1,7 @@
 //! Metrics, in the text form that Prometheus and its kin read. What they say of a call is its method and its outcome:
 //! never whom it was about, and only of misses who asked.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -65,6 +66,19 @@ pub struct State {
     pub writes: bool,
     /// Whether the index has not failed.
     pub index: bool,
+    /// How much of the disk the audit takes, once it is open.
+    pub audit: Option<AuditState>,
+}
+
+/// The audit's share of the disk.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditState {
+    /// What its files take.
+    pub bytes: u64,
+    /// What they may take.
+    pub limit: u64,
+    /// After how long that is used up. None: never.
+    pub seconds_until_full: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +89,9 @@ struct StateGauges {
     writes: Gauge,
     index: Gauge,
     certificate_expires: Gauge,
+    audit_bytes: Gauge,
+    audit_limit_bytes: Gauge,
+    audit_seconds_until_full: Gauge<f64, AtomicU64>,
 }
 
 impl Default for Metrics {
@@ -105,6 +122,8 @@ impl Default for Metrics {
         for (name, help, gauge) in [
             ("head_revision", "The latest revision: commits are how it grows", &state.head_revision),
             ("log_bytes", "The size of the log on disk", &state.log_bytes),
+            ("audit_bytes", "How many bytes the files of the audit take", &state.audit_bytes),
+            ("audit_limit_bytes", "How many bytes they may take", &state.audit_limit_bytes),
             ("answers", "Whether questions are answered", &state.answers),
             ("writes", "Whether writes are accepted", &state.writes),
             ("index", "Whether the index can be read; 0: the next start makes it again", &state.index),
@@ -116,6 +135,11 @@ impl Default for Metrics {
         ] {
             registry.register(name, help, gauge.clone());
         }
+        registry.register(
+            "audit_seconds_until_full",
+            "In how many seconds the audit has used up its share of the disk, if it grows as in the last days; +Inf: never",
+            state.audit_seconds_until_full.clone(),
+        );
         metrics
     }
 }
@@ -152,6 +176,13 @@ impl Metrics {
         self.state.answers.set(state.answers.into());
         self.state.writes.set(state.writes.into());
         self.state.index.set(state.index.into());
+        if let Some(AuditState { bytes, limit, seconds_until_full }) = state.audit {
+            self.state.audit_bytes.set(amount(bytes));
+            self.state.audit_limit_bytes.set(amount(limit));
+            let seconds =
+                seconds_until_full.map_or(f64::INFINITY, |seconds| Duration::from_secs(seconds).as_secs_f64());
+            self.state.audit_seconds_until_full.set(seconds);
+        }
         let mut text = String::new();
         // A string takes whatever is written to it.
         if encode(&mut text, &self.registry).is_err() { String::new() } else { text }
@@ -171,7 +202,12 @@ mod tests {
         }
         metrics.missed("region-1-hr", "NAME_MISMATCH");
         metrics.miss_refused("region-1-hr");
-        let text = metrics.text(State { head_revision: 57, writes: true, ..State::default() });
+        let text = metrics.text(State {
+            head_revision: 57,
+            writes: true,
+            audit: Some(AuditState { bytes: 5, limit: 9, seconds_until_full: None }),
+            ..State::default()
+        });
         for line in [
             r#"cpss_calls_total{service="VerificationService",method="VerifyCredential",code="OK"} 1"#,
             r#"cpss_calls_total{service="other",method="other",code="UNIMPLEMENTED"} 3"#,
@@ -182,6 +218,9 @@ mod tests {
             "cpss_head_revision 57",
             "cpss_writes 1",
             "cpss_answers 0",
+            "cpss_audit_bytes 5",
+            "cpss_audit_limit_bytes 9",
+            "cpss_audit_seconds_until_full inf",
         ] {
             assert!(text.contains(line), "{line}: {text}");
         }

@@ -12,6 +12,7 @@
 
 mod access;
 mod amendments;
+mod audit_trail;
 mod backup;
 mod calendar;
 mod cascade;

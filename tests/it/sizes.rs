@@ -347,6 +347,8 @@ async fn lists(client: &Client, sizes: &mut Sizes) {
         v1::ListFactsRequest { subject: about_a_merger, page_size: 1_000, ..Default::default() },
         facts
     );
+    let (reads, pages) = pages!(sizes, client, v1::ListReadsRequest { page_size: 1_000, ..Default::default() }, reads);
+    assert!(reads > 10, "{reads} lines of the audit on {pages} pages");
     let review = v1::ListReviewItemsRequest { page_size: 1_000, ..Default::default() };
     let page = sizes.of(client, review).await;
     assert!(!page.next_page_token.is_empty(), "everybody has one name, so more than a page is a likely duplicate");

@@ -68,6 +68,7 @@ requests! {
     GetProviderRequest(request) => { drop(decode::get_provider(&request)); }
     ListProvidersRequest(request) => { drop(decode::list_providers(&request)); }
     GetProgramStatisticsRequest(request) => { drop(decode::get_program_statistics(&request)); }
+    ListReadsRequest(request) => { drop(decode::list_reads(&request)); }
     ListFactsRequest(request) => { drop(decode::list_facts(&request)); }
     ListReviewItemsRequest(request) => { drop(decode::list_review_items(&request)); }
     GetCredentialRequest(request) => { drop(decode::get_credential(&request)); }

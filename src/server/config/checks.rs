@@ -23,6 +23,11 @@ impl Reading {
             self.mistake(self.place_of("questions_burst"), format!("less than {MOST_ITEMS}, the items of one batch"));
         }
         self.check_access(config, flags);
+        let least = 4 * config.audit().file_bytes;
+        if config.audit_max_bytes.is_some_and(|share| share.0 < least) {
+            let message = format!("less than four times audit_file_mib: {least} bytes at least");
+            self.mistake(self.place_of("audit_max_bytes"), message);
+        }
         if let Some(directory) = &config.rules_dir
             && let Err(error) = rules::in_directory(directory)
         {

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 pub use self::key::example;
 use self::reading::Reading;
 pub use self::table::{Config, Flags};
-pub use self::value::{Bytes, Percent};
+pub use self::value::{Bytes, Percent, Share};
 use super::listener::certificates::CertificateFiles;
 use crate::auth::misses::MissLimits;
 use crate::auth::quotas::Limits;
@@ -143,6 +143,7 @@ impl Config {
             path: self.audit_file.clone().unwrap_or_else(|| audit_file_in(&self.data_dir)),
             file_bytes: u64::from(self.audit_file_mib.get()) << 20,
             keep: Keep { days: self.audit_keep_days.get() },
+            max_bytes: self.audit_max_bytes.map(|bytes| bytes.0),
         }
     }
 

@@ -16,7 +16,7 @@ use super::Setting;
 use super::derive::configuration;
 use super::key::{Example, Key, summary};
 use super::reading::Reading;
-use super::value::{Bytes, Form, Percent, Value};
+use super::value::{Bytes, Form, Percent, Share, Value};
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::store::log::LogOptions;
@@ -110,6 +110,13 @@ configuration! {
         ///
         /// No file is removed before its last line is that old. Set it to what the law on keeping such records requires.
         audit_keep_days: NonZeroU32 = const { NonZeroU32::new(400).unwrap() }, flag "audit-keep-days" "DAYS";
+
+        /// Use this much of the disk for the audit, in bytes; unset: half of what was free at the first start
+        ///
+        /// The start writes that half to `FILE.share` beside the audit. From 95 % on, clients that have used more than an
+        /// equal part of the rest are refused (AUDIT_UNAVAILABLE); at 100 % all questions and dry runs are, but no write.
+        /// At least four times `audit_file_mib`.
+        audit_max_bytes: Option<Share> = None, flag "audit-max-bytes" "BYTES", Unset "50000000000";
 
         /// Take this many calls a second from one client, in the long run
         ///

@@ -115,6 +115,23 @@ impl Value for Bytes {
     }
 }
 
+/// A share of a disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share(pub u64);
+
+impl Value for Share {
+    const FORMS: &'static [Form] = &[Form::Number];
+
+    fn read(text: &str) -> Result<Self, String> {
+        let bytes = text.parse().ok().filter(|bytes| *bytes > 0);
+        bytes.map(Share).ok_or_else(|| format!("`{text}` is not a number of bytes, such as 50000000000"))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+}
+
 /// A part of a disk, in percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Percent(pub u8);

@@ -138,6 +138,31 @@ pub fn get_program_statistics(request: &v1::GetProgramStatisticsRequest) -> Resu
     fields.finish(known_at.map(|known_at| (as_of, known_at)))
 }
 
+/// Which lines of the audit are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadsAsked {
+    /// Those about this credential.
+    pub number: Option<CredentialNumber>,
+    /// Those of this client.
+    pub client: Option<String>,
+    /// Those from this day on.
+    pub first_day: Option<Day>,
+    /// Those up to this day and with it.
+    pub last_day: Option<Day>,
+}
+
+/// A `ListReads`, without its page.
+pub fn list_reads(request: &v1::ListReadsRequest) -> Result<ReadsAsked, Rejection> {
+    let mut fields = Fields::default();
+    let number = fields.optional_id(&request.credential_number);
+    let client = fields.optional_text("client", &request.client, LONGEST_NAME);
+    let first_day = fields.optional_day("first_day", request.first_day);
+    let last_day = fields.optional_day("last_day", request.last_day);
+    fields.in_order("last_day", last_day, "first_day", first_day);
+    let client = (!client.is_empty()).then_some(client);
+    fields.finish(Some(ReadsAsked { number, client, first_day, last_day }))
+}
+
 /// A `ListFacts`, without its page.
 pub fn list_facts(request: &v1::ListFactsRequest) -> Result<(FactsOf, KnownAt), Rejection> {
     let mut fields = Fields::default();

@@ -2,6 +2,7 @@
 //! in `surface/redaction.rs`, which knows the caller.
 
 mod answer;
+mod audited_read;
 mod change;
 mod credential;
 mod employment;
@@ -15,6 +16,7 @@ mod time;
 mod wire;
 
 pub use self::answer::{AnsweredFrom, Eligibility, Verification, answer, is_eligible};
+pub use self::audited_read::audited_read;
 pub use self::change::change;
 pub use self::credential::{Holder, credential, credential_without_holder, person_name, specialist, standing_period};
 pub use self::employment::employment;

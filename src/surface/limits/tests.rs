@@ -20,6 +20,7 @@ fn the_large_calls_are_streams_batches_and_pages() {
         "ProviderService/ListProviders",
         "RecordService/ImportRecords",
         "RecordService/ListFacts",
+        "RecordService/ListReads",
         "RecordService/ListReviewItems",
         "VerificationService/BatchCheckBillingEligibility",
         "VerificationService/BatchVerifyCredentials",

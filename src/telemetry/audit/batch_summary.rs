@@ -56,6 +56,7 @@ impl BatchSummary {
         if !self.audit.shared.is_writable() {
             return Err(Unwritable);
         }
+        self.audit.shared.admit(&*self.call.client)?;
         self.questions += 1;
         if let Some(number) = &number {
             self.digest.update(number);

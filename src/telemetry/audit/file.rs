@@ -36,6 +36,8 @@ pub struct Place {
     pub file_bytes: u64,
     /// How long lines are kept.
     pub keep: Keep,
+    /// How many bytes all files may take. None: what was kept at the first start.
+    pub max_bytes: Option<u64>,
 }
 
 /// The audit cannot be written where it should be.

@@ -39,7 +39,8 @@ pub(super) fn seconds_until_full(files: &[Sized], keep: SignedDuration, limit: u
     let seconds = u64::try_from(now.duration_since(since).max(ENOUGH).as_secs()).ok()?;
     let bytes: u64 = recent.map(Sized::packed).sum();
     let after = |grow: u64| u64::try_from(u128::from(grow) * u128::from(seconds) / u128::from(bytes)).ok();
-    let grown = |after: u64| u64::try_from(u128::from(bytes) * u128::from(after) / u128::from(seconds)).unwrap_or(u64::MAX);
+    let grown =
+        |after: u64| u64::try_from(u128::from(bytes) * u128::from(after) / u128::from(seconds)).unwrap_or(u64::MAX);
     let mut left: u64 = files.iter().map(Sized::packed).sum();
     let mut going: Vec<_> = files
         .iter()

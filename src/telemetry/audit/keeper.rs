@@ -14,11 +14,16 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Shared;
-use super::trail::Trail;
+use super::forecast::{self, Sized};
+use super::trail::close::span_of;
+use super::trail::{Span, Trail};
+use super::{Shared, Usage};
 
-/// How often it looks for files that have become old enough.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How often it looks for files that have become old enough, and how much all of them take.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// How often it is said that the share of the disk will be used up soon.
+const WARNED_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long a line is kept at least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,26 +38,33 @@ impl Keep {
     }
 }
 
+/// The files, and what is known of them.
+pub(super) struct Files {
+    pub(super) trail: Trail,
+    pub(super) keep: Keep,
+    pub(super) usage: Arc<Usage>,
+}
+
 struct Keeper<N> {
-    trail: Trail,
-    keep: Keep,
+    files: Files,
     now: N,
     shared: Arc<Shared>,
     fails: bool,
+    /// When it was last said that the share will be used up soon.
+    warned: Option<Timestamp>,
 }
 
 /// Starts the thread. It looks at the files when it is woken, and ends when nobody can wake it any more. What comes back
 /// disconnects then.
 pub(super) fn start(
-    trail: Trail,
-    keep: Keep,
+    files: Files,
     now: impl Fn() -> Timestamp + Send + 'static,
     shared: Arc<Shared>,
     woken: Receiver<()>,
     lower_priority: fn(),
 ) -> io::Result<Receiver<Infallible>> {
     let (ended, running) = channel();
-    let mut keeper = Keeper { trail, keep, now, shared, fails: false };
+    let mut keeper = Keeper { files, now, shared, fails: false, warned: None };
     std::thread::Builder::new().name("audit keep".to_owned()).spawn(move || {
         let _ended = ended;
         lower_priority();
@@ -86,11 +98,38 @@ impl<N: Fn() -> Timestamp> Keeper<N> {
         }
     }
 
-    fn tidy(&self) -> io::Result<()> {
-        remove_old(&self.trail, self.keep, (self.now)())?;
-        self.trail.clean()?;
-        for file in self.trail.closed()?.iter().filter(|file| file.plain_bytes.is_some()) {
-            self.trail.pack(file, &|| self.shared.is_closing.load(Ordering::Acquire))?;
+    fn tidy(&mut self) -> io::Result<()> {
+        let Files { trail, keep, .. } = &self.files;
+        remove_old(trail, *keep, (self.now)())?;
+        trail.clean()?;
+        self.measure()?;
+        let Files { trail, .. } = &self.files;
+        for file in trail.closed()?.iter().filter(|file| file.plain_bytes.is_some()) {
+            trail.pack(file, &|| self.shared.is_closing.load(Ordering::Acquire))?;
+        }
+        self.measure()
+    }
+
+    fn measure(&mut self) -> io::Result<()> {
+        let Files { trail, keep, usage } = &self.files;
+        let (now, used) = ((self.now)(), trail.bytes()?);
+        let mut files: Vec<_> = trail.closed()?.iter().map(Sized::from).collect();
+        if let Ok(span) = span_of(trail.open()) {
+            let bytes = fs::metadata(trail.open())?.len();
+            files.push(Sized { span: Span::new(span.first, now), bytes, is_plain: true });
+        }
+        let until_full = forecast::seconds_until_full(&files, keep.duration(), usage.limit(), now);
+        usage.measured(used, until_full);
+        let is_due = self.warned.is_none_or(|warned| now.duration_since(warned) >= WARNED_EVERY);
+        if let Some(days) = usage.days_left().filter(|_| is_due) {
+            self.warned = Some(now);
+            tracing::warn!(
+                event = "audit_share_ends_soon",
+                used,
+                limit = usage.limit(),
+                days,
+                "the audit's share of the disk will be used up: raise audit_max_bytes, or make room"
+            );
         }
         Ok(())
     }

@@ -20,6 +20,13 @@ pub(super) fn event(at: Timestamp, event: &str) -> String {
     format!("{{\"at\":\"{}\",\"event\":\"{event}\",\"version\":\"{}\"}}\n", instant(at), env!("CARGO_PKG_VERSION"))
 }
 
+/// Writes how many questions of a client were refused because the audit's share of the disk is used up.
+pub(super) fn refusals(line: &mut String, at: Timestamp, client: &str, count: u64) {
+    put(line, format_args!("{{\"at\":\"{}\",\"client\":", instant(at)));
+    text(line, Some(client));
+    put(line, format_args!(",\"event\":\"AUDIT_UNAVAILABLE\",\"count\":{count}}}\n"));
+}
+
 /// Writes an entry as one line. `at` is the instant, as [`instant`] says it.
 pub(super) fn write(line: &mut String, at: &str, entry: &Message) {
     match entry {

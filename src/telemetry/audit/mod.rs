@@ -11,10 +11,13 @@
 
 mod batch_summary;
 mod file;
+mod forecast;
 mod group;
 mod keeper;
 mod line;
 mod read;
+mod searching;
+mod share;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -41,6 +44,9 @@ use self::group::Group;
 pub use self::group::Written;
 pub use self::keeper::Keep;
 pub use self::read::Read;
+use self::searching::Searching;
+pub use self::share::Usage;
+use self::share::{Gates, Ledger, Refused};
 use self::trail::Trail;
 pub use self::trail::search::{Bounds, Found, Place as ReadPlace, Query};
 pub use self::writer::AuditThread;
@@ -131,6 +137,18 @@ enum Entry {
     Summary(Box<batch_summary::Summary>),
 }
 
+impl Entry {
+    fn client(&self) -> &dyn Client {
+        let call = match self {
+            Entry::Question(question) => &question.call,
+            Entry::Missed(missed) => &missed.call,
+            Entry::Numbers { call, .. } => call,
+            Entry::Summary(summary) => &summary.call,
+        };
+        &*call.client
+    }
+}
+
 /// Nobody can write down who asks: nobody is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("reads cannot be written down")]
@@ -141,16 +159,22 @@ pub struct Unwritable;
 pub struct Audit {
     shared: Arc<Shared>,
     group: Group,
+    usage: Arc<Usage>,
+    searching: Searching,
 }
 
 struct Shared {
     queue: Mutex<Queue>,
     /// The thread that writes, to be woken.
     thread: OnceLock<Thread>,
-    /// Read by every question. `watched` has the same value for those who wait for a change.
+    /// Whether lines can be written. Read by every question. `watched` says whether questions are answered.
     is_writable: AtomicBool,
     watched: watch::Sender<bool>,
     is_closing: AtomicBool,
+    /// Whether somebody is refused because the share of the disk is nearly used up, and whether everybody is.
+    refuses_some: AtomicBool,
+    refuses_all: AtomicBool,
+    gates: Gates,
 }
 
 /// What the thread takes: all of it at once.
@@ -178,16 +202,23 @@ impl Audit {
         alive: impl Send + 'static,
     ) -> Result<(Audit, AuditThread), AuditFileError> {
         let syncing = sync::Syncing::start().map_err(AuditFileError::NoThread)?;
-        let (trail, keep) = (Trail::of(&place.path), place.keep);
+        let (trail, keep, path, configured) = (Trail::of(&place.path), place.keep, place.path.clone(), place.max_bytes);
         let (closed, woken) = channel();
         let file = LineFile::open(place, syncing, closed, now())?;
-        let (audit, thread) = Audit::start_on(file, now.clone(), alive).map_err(AuditFileError::NoThread)?;
-        let keeping = keeper::start(trail, keep, now, Arc::clone(&audit.shared), woken, lower_priority);
+        let usage =
+            Arc::new(Usage::of(&trail, configured).map_err(|source| AuditFileError::Unwritable { path, source })?);
+        let searching = Searching::new(trail.clone(), lower_priority);
+        let started = Audit::start_on(file, Arc::clone(&usage), searching, now.clone(), alive);
+        let (audit, thread) = started.map_err(AuditFileError::NoThread)?;
+        let keeping =
+            keeper::start(keeper::Files { trail, keep, usage }, now, Arc::clone(&audit.shared), woken, lower_priority);
         Ok((audit, thread.with(keeping.map_err(AuditFileError::NoThread)?)))
     }
 
     fn start_on(
         sink: impl file::Sink + 'static,
+        usage: Arc<Usage>,
+        searching: Searching,
         now: impl Fn() -> Timestamp + Send + 'static,
         alive: impl Send + 'static,
     ) -> Result<(Audit, AuditThread), io::Error> {
@@ -197,15 +228,29 @@ impl Audit {
             is_writable: AtomicBool::new(true),
             watched: watch::Sender::new(true),
             is_closing: AtomicBool::new(false),
+            refuses_some: AtomicBool::new(false),
+            refuses_all: AtomicBool::new(false),
+            gates: Gates::default(),
         });
-        let thread = writer::start(sink, Arc::clone(&shared), now, alive)?;
-        Ok((Audit { shared, group: Group::default() }, thread))
+        let ledger = Ledger::new(Arc::clone(&usage), shared.gates.clone());
+        let thread = writer::start(sink, Arc::clone(&shared), ledger, now, alive)?;
+        Ok((Audit { shared, group: Group::default(), usage, searching }, thread))
     }
 
     /// The same audit for another thread that answers: its calls wait together.
     #[must_use]
     pub fn for_worker(&self) -> Audit {
-        Audit { shared: Arc::clone(&self.shared), group: Group::default() }
+        Audit { group: Group::default(), ..self.clone() }
+    }
+
+    /// Searches the audit, on a thread of its own.
+    pub async fn search(&self, query: Query, after: Option<ReadPlace>, bounds: Bounds) -> io::Result<Found> {
+        self.searching.search(query, after, bounds).await
+    }
+
+    /// How much of the disk the audit takes.
+    pub fn usage(&self) -> Arc<Usage> {
+        Arc::clone(&self.usage)
     }
 
     /// Reports a question. It may be answered once this is written.
@@ -243,6 +288,7 @@ impl Shared {
         if !self.is_writable() {
             return Err(Unwritable);
         }
+        self.admit(entry.client())?;
         let mut queue = self.queue();
         if !queue.is_full() {
             queue.entries.push(entry);
@@ -252,6 +298,12 @@ impl Shared {
         self.set_writable(false);
         self.wake();
         Err(Unwritable)
+    }
+
+    /// Refuses a client that may not use more of the audit's share of the disk.
+    fn admit(&self, client: &dyn Client) -> Result<(), Unwritable> {
+        let refuses = self.refuses_some.load(Ordering::Acquire) && self.gates.refuses(client);
+        if refuses { Err(Unwritable) } else { Ok(()) }
     }
 
     /// Takes a message about what has been answered. It is never refused.
@@ -288,9 +340,19 @@ impl Shared {
     /// Whether that is news.
     fn set_writable(&self, is_writable: bool) -> bool {
         let is_news = self.is_writable.swap(is_writable, Ordering::AcqRel) != is_writable;
-        if is_news {
-            self.watched.send_replace(is_writable);
-        }
+        self.publish();
         is_news
+    }
+
+    /// Says who is refused from now on because of the share of the disk.
+    fn set_refused(&self, refused: Refused) {
+        self.refuses_some.store(refused.some, Ordering::Release);
+        self.refuses_all.store(refused.all, Ordering::Release);
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let answers = self.is_writable() && !self.refuses_all.load(Ordering::Acquire);
+        self.watched.send_if_modified(|watched| std::mem::replace(watched, answers) != answers);
     }
 }

@@ -26,6 +26,8 @@ pub struct Read {
     pub revision: u64,
     /// The credentials that the line names, and how often each.
     pub numbers: Vec<(Number, u64)>,
+    /// What the question named a person by, where that was no number: the id of a specialist, a job or a fact.
+    pub subject_id: String,
     /// The day that was asked about.
     pub as_of: Option<Date>,
     /// What became of the questions, and of how many.
@@ -40,11 +42,15 @@ struct Fields {
     request_id: String,
     known_at: u64,
     revision: u64,
+    specialist_id: String,
+    employment_id: String,
+    fact_id: String,
     as_of: Option<String>,
     verdict: Option<String>,
     verdicts: BTreeMap<String, u64>,
     errors: u64,
     event: Option<String>,
+    miss: Option<String>,
     count: Option<u64>,
 }
 
@@ -56,7 +62,9 @@ impl Read {
         // A line of a kind that is not known is found all the same, by what all lines have.
         let fields: Fields = serde_json::from_slice(line).unwrap_or_default();
         let mut outcomes: Vec<_> = fields.verdicts.into_iter().collect();
-        outcomes.extend(fields.verdict.or(fields.event).map(|outcome| (outcome, fields.count.unwrap_or(1))));
+        outcomes.extend(
+            fields.verdict.or(fields.miss).or(fields.event).map(|outcome| (outcome, fields.count.unwrap_or(1))),
+        );
         outcomes.extend((fields.errors > 0).then(|| ("ERROR".to_owned(), fields.errors)));
         Some(Read {
             at,
@@ -66,6 +74,7 @@ impl Read {
             known_at: fields.known_at,
             revision: fields.revision,
             numbers: line_keys::numbers_asked(line),
+            subject_id: [fields.specialist_id, fields.employment_id, fields.fact_id].concat(),
             as_of: fields.as_of.and_then(|day| day.parse().ok()),
             outcomes,
         })

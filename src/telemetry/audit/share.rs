@@ -34,8 +34,16 @@ pub struct Usage {
 }
 
 impl Usage {
-    pub(super) fn new(limit: u64, used: u64) -> Usage {
-        Usage { limit, used: AtomicU64::new(used), seconds_until_full: AtomicU64::new(NEVER) }
+    pub(super) fn new(limit: u64) -> Usage {
+        Usage { limit, used: AtomicU64::new(0), seconds_until_full: AtomicU64::new(NEVER) }
+    }
+
+    /// Of these files, with the share that is configured.
+    pub(super) fn of(trail: &Trail, configured: Option<u64>) -> io::Result<Usage> {
+        let used = trail.bytes()?;
+        let usage = Usage::new(limit(trail, configured, used)?);
+        usage.grown(used);
+        Ok(usage)
     }
 
     /// How many bytes all files of the audit may take.
@@ -51,6 +59,11 @@ impl Usage {
     /// After how many seconds the share is used up, if lines come as in the last days. None: never.
     pub fn seconds_until_full(&self) -> Option<u64> {
         Some(self.seconds_until_full.load(Ordering::Relaxed)).filter(|seconds| *seconds != NEVER)
+    }
+
+    /// The same in whole days, where there are less than two weeks left.
+    pub fn days_left(&self) -> Option<u64> {
+        self.seconds_until_full().map(|seconds| seconds / (24 * 3600)).filter(|days| *days < 14)
     }
 
     /// Lines were written.
@@ -80,7 +93,7 @@ impl Usage {
 }
 
 /// The share of the disk: what is configured, or else what was kept at the first start, half of what was free then.
-pub(super) fn limit(trail: &Trail, configured: Option<u64>, used: u64) -> io::Result<u64> {
+fn limit(trail: &Trail, configured: Option<u64>, used: u64) -> io::Result<u64> {
     if let Some(limit) = configured {
         return Ok(limit);
     }
@@ -244,8 +257,16 @@ impl Ledger {
                  are refused. Raise audit_max_bytes"
             ),
             Level::Easing | Level::Roomy => {
-                tracing::info!(event = "audit_share_recovered", used, limit, "the audit's share of the disk has room again");
+                tracing::info!(
+                    event = "audit_share_recovered",
+                    used,
+                    limit,
+                    "the audit's share of the disk has room again"
+                );
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

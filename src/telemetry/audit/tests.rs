@@ -28,7 +28,12 @@ fn question() -> Question {
 }
 
 fn place(path: &Path, file_bytes: u64) -> Place {
-    Place { path: path.to_owned(), file_bytes, keep: Keep { days: 400 } }
+    Place { path: path.to_owned(), file_bytes, keep: Keep { days: 400 }, max_bytes: None }
+}
+
+/// For sinks that keep nothing to search.
+fn searching() -> Searching {
+    Searching::new(Trail::of(Path::new("/nowhere")), || {})
 }
 
 fn now() -> Timestamp {
@@ -85,7 +90,7 @@ type Gate = (mpsc::Sender<io::Result<()>>, Arc<Mutex<Vec<u8>>>);
 fn start_gated() -> (Audit, AuditThread, Gate) {
     let ((open, gate), lines) = (channel(), Arc::default());
     let sink = Gated { gate, lines: Arc::clone(&lines) };
-    let (audit, thread) = Audit::start_on(sink, now, ()).unwrap();
+    let (audit, thread) = Audit::start_on(sink, Arc::new(Usage::new(u64::MAX)), searching(), now, ()).unwrap();
     (audit, thread, (open, lines))
 }
 
@@ -310,7 +315,8 @@ async fn a_file_that_was_moved_away_is_begun_again() {
 async fn a_thread_that_breaks_off_lets_nothing_through_and_is_noticed() {
     let (alive, ended) = oneshot::channel::<()>();
     let gated = Gated { gate: channel().1, lines: Arc::default() };
-    let (audit, _thread) = Audit::start_on(gated, || panic!("a test"), alive).unwrap();
+    let (audit, _thread) =
+        Audit::start_on(gated, Arc::new(Usage::new(u64::MAX)), searching(), || panic!("a test"), alive).unwrap();
     assert_eq!(record(&audit).await, Err(Unwritable));
     assert!(ended.await.is_err(), "what it held while it was alive is dropped");
     assert_eq!(record(&audit).await, Err(Unwritable));

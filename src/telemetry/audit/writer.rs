@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::file::Sink;
-use super::{Entry, Queue, Shared, line};
+use super::share::Ledger;
+use super::{Queue, Shared, line};
 
 /// How long the thread sleeps at most while nobody wakes it: then what is due is put on the disk, and the file is
 /// looked at.
@@ -60,11 +61,13 @@ struct Writer<S, N> {
     lines: String,
     at: Timestamp,
     taken: Queue,
+    ledger: Ledger,
 }
 
 pub(super) fn start(
     sink: impl Sink + 'static,
     shared: Arc<Shared>,
+    ledger: Ledger,
     now: impl Fn() -> Timestamp + Send + 'static,
     alive: impl Send + 'static,
 ) -> io::Result<AuditThread> {
@@ -76,6 +79,7 @@ pub(super) fn start(
         lines: String::new(),
         at: Timestamp::UNIX_EPOCH,
         taken: Queue::default(),
+        ledger,
     };
     let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
         let _alive = (Stops(Arc::clone(&writer.shared)), ended, alive);
@@ -122,6 +126,7 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
             } else {
                 true
             };
+            self.shared.set_refused(self.ledger.settle());
             self.sink.tend(now)?;
             if is_closing && (!has_more || !is_written) {
                 self.sink.finish();
@@ -143,10 +148,26 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
             if !self.taken.entries.is_empty() {
                 self.at = (self.now)();
                 let at = line::instant(self.at);
-                self.taken.entries.drain(..).for_each(|entry: Entry| line::write(&mut self.lines, &at, &entry));
+                for entry in self.taken.entries.drain(..) {
+                    let before = self.lines.len();
+                    line::write(&mut self.lines, &at, &entry);
+                    self.ledger.spend(entry.client(), self.lines.len() - before);
+                }
             }
+            self.take_refusals();
         }
         !self.lines.is_empty() || !self.taken.waiting.is_empty()
+    }
+
+    /// Makes lines of the refusals that are due.
+    fn take_refusals(&mut self) {
+        let refusals = self.ledger.refusals(Instant::now());
+        if !refusals.is_empty() {
+            self.at = (self.now)();
+            for (client, count) in refusals {
+                line::refusals(&mut self.lines, self.at, &client, count);
+            }
+        }
     }
 
     /// Writes the lines, and answers the calls that wait. Questions are let through again as soon as the lines are in
@@ -157,6 +178,7 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
         let is_written = written.is_ok();
         match written {
             Ok(()) => {
+                self.ledger.written(self.lines.len());
                 self.lines.clear();
                 if !self.shared.queue().is_full() && self.shared.set_writable(true) {
                     tracing::info!(event = "audit_recovered", "the audit of reads is written again");

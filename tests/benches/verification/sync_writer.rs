@@ -85,6 +85,10 @@ impl RecordService for SyncWriter {
         not_echoed()
     }
 
+    async fn list_reads(&self, _: Request<v1::ListReadsRequest>) -> Result<Response<v1::ListReadsResponse>, Status> {
+        not_echoed()
+    }
+
     type ImportRecordsStream = Answers<v1::ImportRecordsResponse>;
 
     async fn import_records(

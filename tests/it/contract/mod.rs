@@ -60,6 +60,7 @@ const TABLE: &str = "
   W RecordService/EndPeriod                            registrar certifier provider
   W RecordService/RetractFact                          registrar certifier provider
     RecordService/ListFacts                            registrar certifier provider       auditor
+    RecordService/ListReads                            registrar                                auditor
     RecordService/ListReviewItems                      registrar                                auditor
     RecordService/ImportRecords                        registrar
     ChangeService/WatchChanges                         registrar           provider payer auditor

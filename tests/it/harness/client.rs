@@ -232,6 +232,7 @@ services! {
         end_period(EndPeriodRequest) -> EndPeriodResponse;
         retract_fact(RetractFactRequest) -> RetractFactResponse;
         list_facts(ListFactsRequest) -> ListFactsResponse;
+        list_reads(ListReadsRequest) -> ListReadsResponse;
         list_review_items(ListReviewItemsRequest) -> ListReviewItemsResponse;
     }
     change: change_service_client::ChangeServiceClient {

@@ -271,6 +271,7 @@ fn record(name: &str, row: &Row) -> Vec<Bytes> {
         }
         "RetractFact" => of(v1::RetractFactRequest { validate_only: true, ..retract(&row.start, "Example") }),
         "ListFacts" => of(facts_of_specialist(&row.specialist_id)),
+        "ListReads" => of(v1::ListReadsRequest { credential_number: row.number.clone(), ..Default::default() }),
         "ListReviewItems" => of(v1::ListReviewItemsRequest::default()),
         "ImportRecords" => {
             use v1::import_row::Command;

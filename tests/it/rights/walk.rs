@@ -62,7 +62,7 @@ fn reach(method: &str, role: &str) -> Reach {
         ("ProviderService", ..) | (_, "ImportRecords", "certifier" | "provider" | "payer" | "auditor") => Denied,
         (_, _, "registrar") => Reached,
         ("RecordService", "EndPeriod" | "RetractFact" | "ListFacts", "certifier" | "provider") => Hidden,
-        ("RecordService", "ListFacts" | "ListReviewItems", "auditor") => Reached,
+        ("RecordService", "ListFacts" | "ListReads" | "ListReviewItems", "auditor") => Reached,
         ("RecordService", ..) | (_, _, "certifier") => Denied,
         ("CredentialService", "EvaluateApplication" | "ListCredentials" | "ListRuleSets", "auditor") => Reached,
         ("CredentialService", ..) => Denied,

@@ -131,6 +131,12 @@ impl Trail {
         Ok(files)
     }
 
+    /// How many bytes all files take.
+    pub(super) fn bytes(&self) -> io::Result<u64> {
+        let open = fs::metadata(&self.open).map_or(0, |open| open.len());
+        Ok(open + self.names()?.iter().map(|(_, bytes)| bytes).sum::<u64>())
+    }
+
     /// The files that a crash left half packed.
     pub(super) fn unfinished(&self) -> io::Result<Vec<PathBuf>> {
         let names = self.names()?;

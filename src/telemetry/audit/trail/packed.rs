@@ -14,6 +14,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::columns::{COLUMNS, Columns};
 use super::filter::{Key, Keys};
 use super::line_keys;
@@ -101,7 +103,7 @@ impl<W: Write> PackWriter<W> {
             if let Some(client) = line_keys::client(line) {
                 self.keys.add(Key::Client(client));
             }
-            if let Some(at) = line_keys::instant(line).map(|at| at.as_microsecond()) {
+            if let Some(at) = line_keys::instant(line).map(Timestamp::as_microsecond) {
                 let (first, last) = span.unwrap_or((at, at));
                 span = Some((at.min(first), at.max(last)));
             }

@@ -72,9 +72,9 @@ fn a_search_finds_what_a_look_at_every_line_finds_in_whatever_form_the_files_are
     let (files, mut generator, reads) = mixed();
     let at = |part: usize| Some(reads[reads.len() * part / 10].at);
     let mut queries: Vec<Query> =
-        (0..30).map(|_| Query { number: Some(generator.one_of_all()), ..Query::default() }).collect();
+        (0..6).map(|_| Query { number: Some(generator.one_of_all()), ..Query::default() }).collect();
     queries.push(Query { number: Some(*b"CPS-ABCD-ABCD-A"), ..Query::default() });
-    for client in ["region-7-hr", "medicaid-claims", "nobody", "region-7"] {
+    for client in ["region-7-hr", "medicaid-claims", "region-7"] {
         let client = Some(client.to_owned());
         queries.push(Query { client: client.clone(), ..Query::default() });
         queries.push(Query { client, number: Some(generator.one_of_all()), from: at(3), until: at(8) });
@@ -135,7 +135,7 @@ fn a_page_goes_on_where_the_one_before_ended_though_files_are_closed_and_packed_
 #[test]
 fn what_cannot_be_read_is_named_and_the_rest_is_found() {
     let (files, mut generator, mut text) = (Files::new(), Generator::new(9, 40), String::new());
-    while text.len() < 4 * BLOCK {
+    while text.len() < 3 * BLOCK {
         generator.call_lines(&mut text);
     }
     let closed = files.close(&text);
@@ -145,7 +145,7 @@ fn what_cannot_be_read_is_named_and_the_rest_is_found() {
     let query = Query { client: Some("region-3-hr".to_owned()), ..Query::default() };
     let all = expected(&reads, &query).len();
     let mut random = fastrand::Rng::with_seed(1);
-    for round in 0..60 {
+    for round in 0..30 {
         let mut damaged = whole.clone();
         match round % 3 {
             0 => damaged.truncate(random.usize(0..whole.len())),
@@ -167,7 +167,7 @@ fn what_cannot_be_read_is_named_and_the_rest_is_found() {
 #[test]
 fn only_blocks_that_may_hold_what_is_searched_for_are_read() {
     let (files, mut generator, mut text) = (Files::new(), Generator::new(10, 100_000), String::new());
-    while text.len() < 10 * BLOCK {
+    while text.len() < 6 * BLOCK {
         generator.call_lines(&mut text);
     }
     let number = text.find("\"number\":\"").map(|at| &text[at + 10..at + 25]).unwrap();
