@@ -13,10 +13,11 @@ use tonic::{Request, Response, Status};
 
 use super::decode::{After, ChangesAbout, ChangesAsked};
 use super::limits::fair;
+use super::miss::Miss;
 use super::page::Room;
 use super::read_audit::{self, Found};
 use super::redaction::{Asker, asker};
-use super::searches::{Miss, Sought};
+use super::searches::Sought;
 use super::{Contract, decode, encode, status, unpinned, unreadable};
 use crate::domain::id::{CredentialNumber, Revision};
 use crate::domain::record::Change;

@@ -19,6 +19,7 @@ mod employment;
 pub mod encode;
 mod entry;
 mod limits;
+mod miss;
 mod mutation;
 mod page;
 mod preencoded;

@@ -6,9 +6,10 @@ use prost::Message;
 use tonic::Status;
 
 use super::decode::Asked;
+use super::miss::Miss;
 use super::read_audit::{Found, REFUSED};
 use super::redaction::{Asker, Shown};
-use super::searches::{Miss, Sought};
+use super::searches::Sought;
 use super::{Contract, encode, status};
 use crate::domain::decide::Rejection;
 use crate::domain::id::Revision;

@@ -4,9 +4,10 @@ use tonic::Status;
 
 use super::decode::{Claim, Place};
 use super::encode::Wire;
+use super::miss::Miss;
 use super::read_audit::{Found, word};
 use super::redaction::Asker;
-use super::searches::{Miss, Sought};
+use super::searches::Sought;
 use super::{Contract, answered_from, day_asked, decode, encode, status, unreadable};
 use crate::domain::day::Day;
 use crate::domain::decide::Rejection;

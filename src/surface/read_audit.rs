@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use tonic::Status;
 
+use super::miss::Miss;
 use super::redaction::Asker;
-use super::searches::Miss;
 use super::{Contract, encode, status};
 use crate::auth::Caller;
 use crate::domain::command::Target;

@@ -7,10 +7,11 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::limits::fair;
+use super::miss::Miss;
 use super::mutation::{content, mutate};
 use super::read_audit::Found;
 use super::redaction::{Asker, asker};
-use super::searches::{Miss, Sought};
+use super::searches::Sought;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
 use crate::domain::record::RequestKey;

@@ -11,31 +11,19 @@ use std::time::Instant;
 
 use tonic::Status;
 
+use super::miss::Miss;
 use super::read_audit::{Found, PersonId, REFUSED};
 use super::redaction::Asker;
 use super::{Contract, status, unreadable};
 use crate::auth::misses::{Reservation, TooManyMisses};
 use crate::domain::command::{Command, WhichJob, Who};
-use crate::domain::decide::Rejection;
 use crate::domain::fact::Role;
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
 use crate::domain::name::FoldedName;
-use crate::domain::standing::Reason;
-use crate::registry::question::{Answer, Ask, AskSubject};
+use crate::registry::ReadError;
+use crate::registry::question::{Ask, AskSubject};
 use crate::registry::search::FactsOf;
 use crate::registry::snapshot::Snapshot;
-use crate::registry::{ReadError, SubmitError};
-
-/// An answer that says that a person is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Miss {
-    /// A refusal.
-    NotFound,
-    /// The person has another name.
-    NameMismatch,
-    /// No credential has the number, or nobody has the name and the birth date.
-    CredentialNotOnFile,
-}
 
 /// Who is looked for.
 #[derive(Clone, Copy, Debug)]
@@ -59,38 +47,6 @@ enum Person<'a> {
 pub(super) struct Search<'a> {
     sought: Sought<'a>,
     reservation: Option<Reservation>,
-}
-
-impl Miss {
-    /// The word of the contract for it.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Miss::NotFound => "NOT_FOUND",
-            Miss::NameMismatch => "NAME_MISMATCH",
-            Miss::CredentialNotOnFile => "CREDENTIAL_NOT_ON_FILE",
-        }
-    }
-
-    /// The miss that an answer to a question is, if it is one.
-    pub(super) fn of_answer(answer: &Answer<'_>) -> Option<Miss> {
-        let reasons = answer.finding.reasons;
-        if reasons.contains(Reason::CredentialNotOnFile) {
-            Some(Miss::CredentialNotOnFile)
-        } else {
-            reasons.contains(Reason::NameMismatch).then_some(Miss::NameMismatch)
-        }
-    }
-
-    /// The miss that the refusal of a command is, if it is one.
-    pub(super) fn of_refusal(error: &SubmitError) -> Option<Miss> {
-        match error {
-            SubmitError::Rejected(
-                Rejection::NotFound { kind: "credential" | "specialist" | "employment", .. }
-                | Rejection::NoOpenJob { .. },
-            ) => Some(Miss::NotFound),
-            _ => None,
-        }
-    }
 }
 
 impl<'a> Sought<'a> {

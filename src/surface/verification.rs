@@ -6,12 +6,13 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::decode::Place;
 use super::encode::Wire;
+use super::miss::Miss;
 use super::preencoded::service::VerificationService;
 use super::preencoded::{Answers, Preencoded, USUAL_ANSWER};
 use super::question::Question as _;
 use super::read_audit::Found;
 use super::redaction::{Asker, asker};
-use super::searches::{Miss, Sought};
+use super::searches::Sought;
 use super::stream::answered;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::domain::day::{Day, Period};
