@@ -3,10 +3,12 @@
 //! The descriptor set of the public contract goes to `OUT_DIR/descriptors.bin`, where server reflection takes it from. That of
 //! the stored form goes to `OUT_DIR/storage_descriptors.bin`, where a test takes it from.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::method_options::IdempotencyLevel::NoSideEffects;
 use prost_types::{DescriptorProto, FileDescriptorSet, ServiceDescriptorProto};
 use tonic_prost_build::manual;
@@ -15,6 +17,8 @@ use tonic_prost_build::manual;
 const CONTRACT: &str = "proto";
 /// Its package.
 const PACKAGE: &str = "ms.dmh.credential.v1";
+/// What reads and writes its messages (`proto/bounds.rs`).
+const CODEC: &str = "crate::proto::bounds::BoundedCodec";
 /// The service whose answers are encoded already (`surface/preencoded.rs`).
 const PREENCODED: &str = "VerificationService";
 /// What is on the disk.
@@ -25,12 +29,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), contract.encode_file_descriptor_set())?;
     // Google's comments hold indented examples, which rustdoc would take for tests.
-    tonic_prost_build::configure().disable_comments([".google"]).compile_fds(contract.file_descriptor_set())?;
+    let generator = tonic_prost_build::configure().disable_comments([".google"]).codec_path(CODEC);
+    generator.compile_fds(contract.file_descriptor_set())?;
     let files = contract.file_descriptor_set();
     serve_written(&files);
     fs::write(out.join("v1_values.rs"), values_of_enums(&files, PACKAGE))?;
     fs::write(out.join("v1_servers.rs"), servers(&files))?;
     fs::write(out.join("v1_services.rs"), services(&files))?;
+    fs::write(out.join("v1_shapes.rs"), shapes(&files)?)?;
 
     // What can be redacted has a `Debug` of its own that shows nothing.
     let personal = ["PersonalFields", "PersonalPart", "SealedRecord"];
@@ -93,6 +99,56 @@ fn services(files: &FileDescriptorSet) -> String {
         format!("Service {{ name: \"{PACKAGE}.{name}\", methods: &[\n{}] }},\n", methods.collect::<String>())
     });
     format!("&[\n{}]", described.collect::<String>())
+}
+
+/// The shapes of requests, and of what they hold, as `proto/bounds.rs` judges them; and which messages are requests.
+fn shapes(files: &FileDescriptorSet) -> Result<String, Box<dyn Error>> {
+    let messages: BTreeMap<String, &DescriptorProto> = files
+        .file
+        .iter()
+        .flat_map(|file| {
+            file.message_type.iter().map(move |message| (format!(".{}.{}", file.package(), message.name()), message))
+        })
+        .collect();
+    let requests: BTreeSet<_> =
+        described(files).flat_map(|service| &service.method).map(|method| method.input_type().to_owned()).collect();
+    let mut shapes = String::new();
+    let (mut open, mut seen): (Vec<_>, _) = (requests.iter().cloned().collect(), requests.clone());
+    while let Some(full) = open.pop() {
+        let message = messages.get(&full).ok_or_else(|| format!("{full} is in a request, and no message of a file"))?;
+        shapes += &format!("static {}: Shape = Shape(&[\n{}]);\n", constant(&full), fields(message));
+        let held = message.field.iter().filter(|field| field.r#type() == Type::Message);
+        open.extend(held.map(|field| field.type_name().to_owned()).filter(|held| seen.insert(held.clone())));
+    }
+    for (full, _) in messages.iter().filter(|(full, _)| full.starts_with(&format!(".{PACKAGE}."))) {
+        let shape = if requests.contains(full) { format!("Some(&{})", constant(full)) } else { "None".to_owned() };
+        let name = full.rsplit('.').next().unwrap_or(full);
+        shapes += &format!("impl Bounded for v1::{name} {{ const SHAPE: Option<&'static Shape> = {shape}; }}\n");
+    }
+    Ok(shapes)
+}
+
+/// The fields of a message that are lists or messages.
+fn fields(message: &DescriptorProto) -> String {
+    let mut fields = String::new();
+    for field in &message.field {
+        let is_list = field.label() == Label::Repeated;
+        let holds = match field.r#type() {
+            Type::Message => format!("Message(&{})", constant(field.type_name())),
+            _ if !is_list => continue,
+            Type::String | Type::Bytes => "Texts".to_owned(),
+            _ => "Numbers".to_owned(),
+        };
+        let (number, name) = (field.number(), field.name());
+        fields +=
+            &format!("Field {{ number: {number}, name: \"{name}\", is_list: {is_list}, holds: Holds::{holds} }},\n");
+    }
+    fields
+}
+
+/// The name of a message's shape.
+fn constant(full: &str) -> String {
+    full.trim_start_matches('.').replace('.', "_").to_uppercase()
 }
 
 /// Makes a second server of a service, whose answers are encoded already.

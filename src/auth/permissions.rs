@@ -77,7 +77,8 @@ pub struct Method {
     pub name: &'static str,
     /// Whether its requests or its answers are a stream: such a call may last.
     pub streams: bool,
-    /// Whether it may have much in memory until its answers have been read: a stream, a batch or a page.
+    /// Whether it may have much in memory until its answers have been read, or reads much: a stream, a batch, a page, or
+    /// what reads every credential.
     pub is_large: bool,
     /// Who may call it, and what for.
     pub grants: &'static [Grant],
@@ -159,6 +160,9 @@ const TABLE: &[(&str, &str, &[Grant])] = &[
     ("ChangeService", "ListChanges", RECORD),
 ];
 
+/// What reads every credential, however short its answer is.
+const READS_ALL: &[(&str, &str)] = &[("ProviderService", "GetProgramStatistics")];
+
 /// The package of the contract's services.
 pub const PACKAGE: &str = "ms.dmh.credential.v1";
 
@@ -171,7 +175,7 @@ static METHODS: LazyLock<HashMap<&'static str, Method, RandomState>> = LazyLock:
             service: method.service,
             name: method.name,
             streams: method.streams,
-            is_large: method.streams || method.takes_many,
+            is_large: method.streams || method.takes_many || READS_ALL.contains(&(method.service, method.name)),
             grants: rows.next().map_or(&[], |(.., grants)| grants),
         };
         (method.path, row)

@@ -126,6 +126,11 @@ pub fn fold(text: &str) -> String {
     fold_any(text)
 }
 
+/// Whether a text has more than so many characters once it is decomposed: one may become eighteen.
+pub fn is_long_decomposed(text: &str, longest: usize) -> bool {
+    !text.is_ascii() && text.nfkd().nth(longest).is_some()
+}
+
 fn fold_any(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for c in text.nfkd().filter(|c| is_compared(*c)).flat_map(char::to_lowercase) {

@@ -4,6 +4,8 @@
 //! The modules are nested as the packages are, since the generated code names its neighbours that way. The rest of
 //! the program says [`v1`] for the public contract and [`storage`] for the stored form.
 
+pub mod bounds;
+
 pub use ms::dmh::credential::storage::v1 as storage;
 pub use ms::dmh::credential::v1;
 

@@ -14,9 +14,6 @@ use super::{Contract, status};
 use crate::proto::google::rpc;
 use crate::proto::v1;
 
-/// How many questions a batch may have.
-const MOST_ITEMS: usize = 1000;
-
 /// The largest response, 3.5 MiB: by default gRPC clients refuse messages of more than 4 MiB.
 const LARGEST_RESPONSE: usize = 7 * 512 * 1024;
 
@@ -35,9 +32,6 @@ impl Contract {
         options: &v1::StreamOptions,
         items: &[impl Item],
     ) -> Result<Response<Preencoded<M>>, Status> {
-        if items.len() > MOST_ITEMS {
-            return Err(status::too_large(format!("a batch has at most {MOST_ITEMS} items: use the stream")));
-        }
         self.quotas.of(&asker.caller.client).questions(items.len()).map_err(refused)?;
         let snapshot = self.pin(options).await?;
         let mut wire = Wire::with_capacity(items.len() * USUAL_ANSWER);

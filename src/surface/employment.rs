@@ -3,6 +3,7 @@
 use std::pin::Pin;
 
 use futures_util::stream;
+use tokio::task::coop::consume_budget;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -141,8 +142,11 @@ impl EmploymentService for Contract {
             quota.wait_for_questions(1).await;
             let job = decode::roster_row(&row).map_err(|rejection| status::rejected(&rejection))?;
             roster.take(row, &job)?;
+            consume_budget().await;
         }
-        let compared = roster.compared(self.tags(), answer(&snapshot, as_of));
+        let (tags, answer) = (self.tags(), answer(&snapshot, as_of));
+        let comparison = snapshot.off_thread(move |_| Ok(roster.compared(tags, answer)));
+        let compared = comparison.await.map_err(|error| unreadable(&error))?;
         Ok(Response::new(Box::pin(fair(stream::iter(compared.map(Ok))))))
     }
 }

@@ -39,16 +39,15 @@ pub(super) struct Accepted {
     pub(super) fact_ids: Vec<String>,
 }
 
-/// What a request asks. `write_id` writes its id in another form.
+/// What a request asks; nothing of one that is at fault. `write_id` writes its id in another form.
 pub(super) fn content<M: Message>(
     message: &mut M,
     asked: &Result<Asked, Rejection>,
     write_id: impl FnOnce(&mut M, String),
 ) -> Content {
+    let Ok(asked) = asked else { return Content::default() };
     let as_sent = message.encode_to_vec();
-    if let Ok(asked) = asked {
-        write_id(message, asked.request_id.to_string());
-    }
+    write_id(message, asked.request_id.to_string());
     Content::new(as_sent, message.encode_to_vec())
 }
 

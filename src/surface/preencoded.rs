@@ -10,10 +10,10 @@ use prost::Message;
 use prost::bytes::BufMut as _;
 use tokio_stream::Stream;
 use tonic::Status;
-use tonic::codec::{BufferSettings, Codec, EncodeBuf, Encoder};
-use tonic_prost::{ProstCodec, ProstDecoder};
+use tonic::codec::{Codec, EncodeBuf, Encoder};
 
 use super::encode::Wire;
+use crate::proto::bounds::{Bounded, BoundedDecoder};
 
 #[allow(
     missing_docs,
@@ -65,18 +65,18 @@ impl<M, Q> Default for PreencodedCodec<M, Q> {
     }
 }
 
-impl<M: 'static, Q: Message + Default + 'static> Codec for PreencodedCodec<Preencoded<M>, Q> {
+impl<M: 'static, Q: Bounded> Codec for PreencodedCodec<Preencoded<M>, Q> {
     type Encode = Preencoded<M>;
     type Decode = Q;
     type Encoder = PreencodedCodec<Preencoded<M>, Q>;
-    type Decoder = ProstDecoder<Q>;
+    type Decoder = BoundedDecoder<Q>;
 
     fn encoder(&mut self) -> Self::Encoder {
         PreencodedCodec::default()
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<(), Q>::raw_decoder(BufferSettings::default())
+        BoundedDecoder::default()
     }
 }
 

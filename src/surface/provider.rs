@@ -1,5 +1,6 @@
 //! ProviderService: what the Division of Certification records of providers, and what is read of them.
 
+use tokio::task::yield_now;
 use tonic::{Request, Response, Status};
 
 use super::mutation::mutate;
@@ -126,10 +127,12 @@ impl ProviderService for Contract {
         {
             return Err(status::invalid_field("identifier.value", fault));
         }
-        let matching = page.snapshot.providers_matching(&filter, page.window.clone());
-        let matching = matching.map_err(|error| unreadable(&error))?;
+        let window = page.window.clone();
+        let search = page.snapshot.off_thread(move |snapshot| snapshot.providers_matching(&filter, window));
+        let matching = search.await.map_err(|error| unreadable(&error))?;
         let tags = self.tags();
         let cut = page.cut(matching, |file| encode::provider(&file.id, &file.state, &tags));
+        yield_now().await;
         let today = day_asked(&page.snapshot, "as_of", None)?;
         Ok(Response::new(v1::ListProvidersResponse {
             providers: cut.messages,

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use tokio::task::coop::consume_budget;
 use tonic::Status;
 
 use super::miss::Miss;
@@ -192,22 +193,29 @@ impl Contract {
 
     /// Writes to the audit who is in a list, before it is answered. Of an empty list it writes whom the list was asked
     /// for.
-    pub(super) async fn note_all(
-        &self,
-        asker: &Asker,
+    pub(super) fn note_all<'a, I>(
+        &'a self,
+        asker: &'a Asker,
         method: &'static str,
-        snapshot: &Snapshot,
+        snapshot: &'a Snapshot,
         asked: Found,
-        numbers: impl ExactSizeIterator<Item = Option<CredentialNumber>>,
-    ) -> Result<(), Status> {
-        if numbers.len() == 0 {
-            return self.note(asker, method, snapshot, asked).await;
+        numbers: I,
+    ) -> impl Future<Output = Result<(), Status>> + use<'a, I>
+    where
+        I: IntoIterator<Item = Option<CredentialNumber>>,
+    {
+        let numbers: Vec<_> = numbers.into_iter().collect();
+        async move {
+            if numbers.is_empty() {
+                return self.note(asker, method, snapshot, asked).await;
+            }
+            let mut tally = self.tally(asker, method, snapshot);
+            for number in numbers {
+                consume_budget().await;
+                add_listed(&mut tally, number)?;
+            }
+            written(tally.close()).await
         }
-        let mut tally = self.tally(asker, method, snapshot);
-        for number in numbers {
-            add_listed(&mut tally, number)?;
-        }
-        written(tally.close()).await
     }
 }
 

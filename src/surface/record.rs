@@ -113,7 +113,7 @@ impl RecordService for Contract {
         let people = cut.entries.iter().flat_map(|item| &item.people);
         let numbers: Vec<_> = people.map(|person| person.credential).collect();
         let method = "RecordService/ListReviewItems";
-        self.note_all(&asker, method, &page.snapshot, Found::default(), numbers.into_iter()).await?;
+        self.note_all(&asker, method, &page.snapshot, Found::default(), numbers).await?;
         let today = day_asked(&page.snapshot, "as_of", None)?;
         Ok(Response::new(v1::ListReviewItemsResponse {
             review_items: cut.messages,

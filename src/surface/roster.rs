@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use prost::Message as _;
+use tokio::runtime::Handle;
 use tonic::Status;
 
 use super::decode::{RosterJob, RosterSubject};
@@ -139,6 +140,21 @@ impl Roster {
             }
         };
         v1::RosterDifference { kind: Some(kind), display_name }
+    }
+}
+
+/// So many jobs and rows are let go of where the worker is not kept from other calls.
+const MANY: usize = 1000;
+
+impl Drop for Roster {
+    fn drop(&mut self) {
+        let (jobs, rows) = (std::mem::take(&mut self.jobs), std::mem::take(&mut self.rows));
+        if jobs.len() + rows.len() > MANY
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let share = self.share.hand_over();
+            drop(runtime.spawn_blocking(move || drop((jobs, rows, share))));
+        }
     }
 }
 

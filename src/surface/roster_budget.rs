@@ -37,6 +37,11 @@ impl RosterShare {
         self.taken += if is_taken { bytes } else { 0 };
         is_taken
     }
+
+    /// What it has taken, to be given back elsewhere.
+    pub(super) fn hand_over(&mut self) -> RosterShare {
+        RosterShare { budget: self.budget.clone(), taken: std::mem::take(&mut self.taken) }
+    }
 }
 
 impl Drop for RosterShare {

@@ -10,7 +10,7 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::domain::decide::{Refusal, Rejection, Violation};
+use crate::domain::decide::{Faults, Refusal, Rejection, Violation};
 use crate::domain::evaluation::Assessment;
 use crate::domain::fact::CriterionOutcome;
 use crate::domain::id::Revision;
@@ -53,48 +53,54 @@ pub fn rejected(rejection: &Rejection) -> Status {
 }
 
 /// Fields are malformed, missing or impossible.
-fn invalid_argument(faults: &[Violation]) -> Status {
+fn invalid_argument(faults: &Faults) -> Status {
     let mut details = ErrorDetails::new();
-    let mut bytes = 0;
-    for (at, fault) in faults.iter().enumerate() {
+    let (mut bytes, mut shown) = (0, 0);
+    for fault in faults.listed() {
         bytes += fault.field.len() + fault.description.len();
         if bytes > FAULTS_BYTES {
-            details.add_bad_request_violation("", format!("{} more fields are at fault", faults.len() - at));
             break;
         }
         details.add_bad_request_violation(&fault.field, &fault.description);
+        shown += 1;
+    }
+    if shown < faults.count() {
+        details.add_bad_request_violation("", format!("{} more fields are at fault", faults.count() - shown));
     }
     with_details(Code::InvalidArgument, "INVALID_ARGUMENT", message_of(faults), details)
 }
 
 /// Every fault, where that is short enough; else the fields at fault, as many as there is room for.
-fn message_of(faults: &[Violation]) -> String {
+fn message_of(faults: &Faults) -> String {
     if faults.is_empty() {
         return "the request is malformed".to_owned();
     }
-    let described = faults.iter().map(|fault| format!("{}: {}", fault.field, fault.description));
+    let listed = faults.listed();
+    let described = listed.iter().map(|fault| format!("{}: {}", fault.field, fault.description));
     let described = described.collect::<Vec<_>>().join("; ");
-    if described.chars().count() <= MESSAGE_CHARACTERS {
+    if listed.len() == faults.count() && described.chars().count() <= MESSAGE_CHARACTERS {
         return described;
     }
     let mut message = String::from("at fault: ");
     let mut left = MESSAGE_CHARACTERS - message.len() - AND_MORE;
-    for (at, fault) in faults.iter().enumerate() {
-        let separator = if at == 0 { "" } else { ", " };
-        let Some(then_left) = left.checked_sub(separator.len() + fault.field.chars().count()) else {
-            message.push_str(&format!(" and {} more", faults.len() - at));
-            break;
-        };
+    let mut named = 0;
+    for fault in listed {
+        let separator = if named == 0 { "" } else { ", " };
+        let Some(then_left) = left.checked_sub(separator.len() + fault.field.chars().count()) else { break };
         left = then_left;
         message.push_str(separator);
         message.push_str(&fault.field);
+        named += 1;
+    }
+    if named < faults.count() {
+        message.push_str(&format!(" and {} more", faults.count() - named));
     }
     message
 }
 
 /// One field is malformed, missing or impossible.
 pub fn invalid_field(field: &str, description: &str) -> Status {
-    invalid_argument(&[Violation::new(field, description)])
+    invalid_argument(&Faults::from_iter([Violation::new(field, description)]))
 }
 
 /// Something named is not on file, or not the caller's to see: the answer is the same.

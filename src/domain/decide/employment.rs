@@ -1,7 +1,7 @@
 //! Jobs: begun, ended, corrected, moved to another provider.
 
 use super::amend::refuse_to_give_back;
-use super::{DecisionContext, File, Refusal, Rejection, Violation, provider_on_file, with_facts};
+use super::{DecisionContext, Faults, File, Refusal, Rejection, Violation, provider_on_file, with_facts};
 use crate::domain::command::{WhichJob, Who};
 use crate::domain::day::{Day, Period};
 use crate::domain::day_runs::{difference, union};
@@ -59,7 +59,7 @@ fn agreed<'a>(
         && birth_date.is_none()
         && !found.as_ref().is_some_and(|(_, known)| known.is_staff_of(own))
     {
-        return Err(Rejection::Invalid(vec![birth_date_required()]));
+        return Err(Rejection::Invalid(Faults::from_iter([birth_date_required()])));
     }
     let agrees = |known: &Specialist| {
         birth_date.is_none_or(|day| known.birth_date == Some(day))

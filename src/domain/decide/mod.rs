@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub use self::amend::{may_amend, may_amend_providers};
 pub use self::employment::birth_date_required;
 pub use self::issue::evaluate_application;
-pub use self::rejection::{Refusal, Rejection, Violation};
+pub use self::rejection::{Faults, Refusal, Rejection, Violation};
 use super::command::Command;
 use super::day::Day;
 use super::fact::{Fact, Identifier, Recorded, RegistryFact, Reporter, SpecialistFact};

@@ -1,6 +1,6 @@
 //! Providers: registered, updated, certified, suspended.
 
-use super::{DecisionContext, File, Refusal, Rejection, Violation, provider_on_file};
+use super::{DecisionContext, Faults, File, Refusal, Rejection, Violation, provider_on_file};
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Fact, Identifier, ProviderFact, ProviderPeriodKind, ProviderRow};
 use crate::domain::id::ProviderId;
@@ -50,7 +50,7 @@ fn refuse_malformed(identifiers: &[Identifier], on_file: Option<&ProviderRow>) -
     let judged = identifiers.iter().enumerate().filter(|(_, identifier)| !has(identifier));
     let faults = judged
         .filter_map(|(at, identifier)| Some(Violation::new(format!("identifiers[{at}].value"), identifier.fault()?)));
-    let faults: Vec<Violation> = faults.collect();
+    let faults: Faults = faults.collect();
     if faults.is_empty() { Ok(()) } else { Err(Rejection::Invalid(faults)) }
 }
 

@@ -7,8 +7,8 @@ use crate::domain::evaluation::Assessment;
 /// A command that the registry does not accept.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rejection {
-    /// Fields that are malformed, missing or impossible; all that were found.
-    Invalid(Vec<Violation>),
+    /// Fields that are malformed, missing or impossible.
+    Invalid(Faults),
     /// Something the command names is not on file, or not the caller's to see: the caller cannot tell which.
     NotFound {
         /// What: `credential`, `specialist`, `provider`, `employment` or `fact`.
@@ -52,10 +52,65 @@ impl Violation {
     }
 }
 
+/// The faults of a request: the first that were found, and how many more there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    listed: Vec<Violation>,
+    more: usize,
+}
+
+impl Faults {
+    /// How many are listed at most. The others are counted, and cost nothing.
+    pub const MOST_LISTED: usize = 64;
+
+    /// Notes one.
+    pub fn note(&mut self, fault: impl FnOnce() -> Violation) {
+        if self.listed.len() < Faults::MOST_LISTED {
+            self.listed.push(fault());
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Notes those of another part of the request.
+    pub fn append(&mut self, other: Faults) {
+        other.listed.into_iter().for_each(|fault| self.note(|| fault));
+        self.more += other.more;
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.listed.is_empty()
+    }
+
+    /// The first of them.
+    pub fn listed(&self) -> &[Violation] {
+        &self.listed
+    }
+
+    /// The same, from one of them on.
+    pub fn listed_from(&mut self, at: usize) -> impl Iterator<Item = &mut Violation> {
+        self.listed.iter_mut().skip(at)
+    }
+
+    /// How many there are in all.
+    pub fn count(&self) -> usize {
+        self.listed.len() + self.more
+    }
+}
+
+impl FromIterator<Violation> for Faults {
+    fn from_iter<I: IntoIterator<Item = Violation>>(all: I) -> Faults {
+        let mut faults = Faults::default();
+        all.into_iter().for_each(|fault| faults.note(|| fault));
+        faults
+    }
+}
+
 impl Rejection {
     /// One field is wrong.
     pub(super) fn invalid(field: &str, description: impl Into<String>) -> Rejection {
-        Rejection::Invalid(vec![Violation::new(field, description)])
+        Rejection::Invalid(Faults::from_iter([Violation::new(field, description)]))
     }
 
     /// Not on file, or not the caller's to see.

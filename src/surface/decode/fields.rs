@@ -6,9 +6,10 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::domain::day::{Day, Period};
-use crate::domain::decide::{Rejection, Violation};
+use crate::domain::decide::{Faults, Rejection, Violation};
+use crate::domain::fact::Designation;
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
-use crate::domain::name::{PersonName, fold_family};
+use crate::domain::name::{PersonName, fold_family, is_long_decomposed};
 use crate::domain::text::is_hidden;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1;
@@ -20,6 +21,8 @@ pub(super) const LONGEST_NAME: usize = 200;
 pub(super) const LONGEST_REMARK: usize = 500;
 /// The longest text of the caller's own that is sent back with a result, in characters.
 pub(super) const LONGEST_CORRELATION_ID: usize = 100;
+/// The most designations of a list: more than there are, for a client that names one twice.
+pub(super) const MOST_DESIGNATIONS: usize = 16;
 
 /// An id that cannot exist is repeated to the caller up to here.
 const LONGEST_ECHO: usize = 64;
@@ -33,9 +36,9 @@ const REQUIRED: &str = "required";
 /// or a birth date.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
-    faults: Vec<Violation>,
+    faults: Faults,
     /// Faults that data on file may excuse. They are reported together with other faults; alone they are judged later.
-    excusable: Vec<Violation>,
+    excusable: Faults,
     not_on_file: Option<Rejection>,
 }
 
@@ -64,17 +67,17 @@ impl OnFile for ProviderId {
 impl Fields {
     /// Notes a fault.
     pub(super) fn refuse(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.violate(Violation::new(field, description));
+        self.faults.note(|| Violation::new(field, description));
     }
 
     /// Notes a fault that the rules have words for.
     pub(super) fn violate(&mut self, violation: Violation) {
-        self.faults.push(violation);
+        self.faults.note(|| violation);
     }
 
     /// Notes a fault that data on file may excuse.
     pub(super) fn refuse_unless_on_file(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.excusable.push(Violation::new(field, description));
+        self.excusable.note(|| Violation::new(field, description));
     }
 
     /// Notes that something named cannot be on file. Only the first such id is reported, and only where no field is at
@@ -91,9 +94,9 @@ impl Fields {
 
     /// Reads the fields of a message within this one; their paths begin with `parent`.
     pub(super) fn within<T>(&mut self, parent: impl Display, read: impl FnOnce(&mut Fields) -> T) -> T {
-        let (noted, excusable) = (self.faults.len(), self.excusable.len());
+        let (noted, excusable) = (self.faults.listed().len(), self.excusable.listed().len());
         let value = read(self);
-        for fault in self.faults.iter_mut().skip(noted).chain(self.excusable.iter_mut().skip(excusable)) {
+        for fault in self.faults.listed_from(noted).chain(self.excusable.listed_from(excusable)) {
             fault.field = format!("{parent}.{}", fault.field);
         }
         value
@@ -119,27 +122,46 @@ impl Fields {
             (None, Some(whole)) if self.faults.is_empty() => Ok(whole),
             (Some(not_on_file), _) if self.faults.is_empty() => Err(not_on_file),
             _ => {
-                self.faults.append(&mut self.excusable);
+                self.faults.append(self.excusable);
                 Err(Rejection::Invalid(self.faults))
             }
         }
     }
 
+    /// Whether a list has no more entries than it may have. Judged before any of them is read.
+    pub(super) fn few(&mut self, field: &str, count: usize, most: usize) -> bool {
+        if count > most {
+            self.refuse(field, format!("more than {most}"));
+        }
+        count <= most
+    }
+
+    /// Whether a text is no longer than it may be, in characters, and no more than four times as long once it is
+    /// decomposed, as names are where they are compared. Judged before anything else is done with it.
+    fn short(&mut self, field: &str, text: &str, longest: usize) -> bool {
+        let is_long =
+            text.len() > longest && (text.chars().nth(longest).is_some() || is_long_decomposed(text, 4 * longest));
+        if is_long {
+            self.refuse(field, format!("longer than {longest} characters"));
+        }
+        !is_long
+    }
+
     /// A text that must not be blank.
     pub(super) fn text(&mut self, field: &str, text: &str, longest: usize) -> Option<String> {
+        if !self.short(field, text, longest) {
+            return None;
+        }
         if text.trim().is_empty() {
             self.refuse(field, REQUIRED);
             return None;
         }
-        Some(self.optional_text(field, text, longest))
+        Some(text.to_owned())
     }
 
     /// A text that may be empty.
     pub(super) fn optional_text(&mut self, field: &str, text: &str, longest: usize) -> String {
-        if text.chars().nth(longest).is_some() {
-            self.refuse(field, format!("longer than {longest} characters"));
-        }
-        text.to_owned()
+        if self.short(field, text, longest) { text.to_owned() } else { String::new() }
     }
 
     /// A text that goes on record and must not be blank.
@@ -255,9 +277,12 @@ impl Fields {
         W::from_number(number).or_else(|| self.word(&format!("{list}[{at}]"), number))
     }
 
-    /// Values of a closed list, each once.
-    pub(super) fn words<W: WireEnum + PartialEq>(&mut self, field: &str, numbers: &[i32]) -> Vec<W> {
-        let mut words = Vec::with_capacity(numbers.len());
+    /// Designations, each once.
+    pub(super) fn designations(&mut self, field: &str, numbers: &[i32]) -> Vec<Designation> {
+        let mut words = Vec::new();
+        if !self.few(field, numbers.len(), MOST_DESIGNATIONS) {
+            return words;
+        }
         for (at, number) in numbers.iter().enumerate() {
             let Some(word) = self.word_of(field, at, *number) else { continue };
             if words.contains(&word) {
@@ -300,6 +325,9 @@ impl Fields {
 
     /// A family name in the form in which names are compared. Refused where nothing is left of it.
     pub(super) fn folded_family_name(&mut self, field: &str, name: &str) -> String {
+        if !self.short(field, name, LONGEST_NAME) {
+            return String::new();
+        }
         let folded = fold_family(name);
         if folded.is_empty() {
             self.refuse(field, "without a letter or a digit, which alone are compared");

@@ -8,6 +8,9 @@ use crate::domain::evaluation::{Application, ExamAttempt, Training};
 use crate::proto::google::r#type::Date;
 use crate::proto::v1;
 
+/// The most trainings of an application, and the most attempts at the examination.
+const MOST_LISTED: usize = 100;
+
 /// The application of an `EvaluateApplication`, as the issuance that it would lead to.
 pub fn evaluate_application(request: &v1::EvaluateApplicationRequest) -> Result<IssueCredential, Rejection> {
     let mut fields = Fields::default();
@@ -45,7 +48,7 @@ fn issuance(
     let effective_from = fields.day("effective_from", effective_from);
     let application =
         fields.message("application", application, |fields, message| read(fields, message, effective_from));
-    let designations = fields.words("designations", designations);
+    let designations = fields.designations("designations", designations);
     Some(IssueCredential {
         specialist: specialist?,
         application: application?,
@@ -91,6 +94,9 @@ fn listed<M, T>(
     messages: &[M],
     read: impl Fn(&mut Fields, &M) -> Option<T>,
 ) -> Vec<T> {
+    if !fields.few(list, messages.len(), MOST_LISTED) {
+        return Vec::new();
+    }
     let numbered = messages.iter().enumerate();
     numbered
         .filter_map(|(at, message)| fields.within(format_args!("{list}[{at}]"), |fields| read(fields, message)))
@@ -119,7 +125,7 @@ pub(super) fn transferred(message: &v1::TransferredCredential, fields: &mut Fiel
     let effective_from = fields.day("effective_from", message.effective_from);
     let term_last_day = fields.day("term_last_day", message.term_last_day);
     fields.in_order("term_last_day", term_last_day, "effective_from", effective_from);
-    let designations = fields.words("designations", &message.designations);
+    let designations = fields.designations("designations", &message.designations);
     Some(Command::TransferCredential(TransferCredential {
         specialist: specialist?,
         term: Period::from_inclusive(effective_from?, Some(term_last_day?)),

@@ -38,8 +38,7 @@ fn row(
     let legal_name = fields.recorded_text("legal_name", legal_name, LONGEST_NAME);
     let facility_type = fields.word("facility_type", facility_type);
     let county = fields.optional_recorded_text("county", county, LONGEST_COUNTY);
-    if identifiers.len() > MOST_IDENTIFIERS {
-        fields.refuse("identifiers", format!("more than {MOST_IDENTIFIERS}"));
+    if !fields.few("identifiers", identifiers.len(), MOST_IDENTIFIERS) {
         return None;
     }
     let mut read: Vec<Identifier> = Vec::with_capacity(identifiers.len());

@@ -3,7 +3,7 @@
 //! A number that cannot exist, of a credential or a provider, is answered and not refused: it is not on file.
 
 use super::ask::{Claim, Place};
-use super::fields::{Fields, LONGEST_CORRELATION_ID};
+use super::fields::{Fields, LONGEST_CORRELATION_ID, MOST_DESIGNATIONS};
 use crate::domain::decide::Rejection;
 use crate::domain::fact::{Designation, Identifier, IdentifierKind};
 use crate::domain::id::Revision;
@@ -70,6 +70,9 @@ fn prior_number(fields: &mut Fields) -> Option<AskSubject> {
 
 /// The designations that must all be held: one named twice is asked for once.
 fn designations(fields: &mut Fields, numbers: &[i32]) -> Designations {
+    if !fields.few("designations", numbers.len(), MOST_DESIGNATIONS) {
+        return Designations::default();
+    }
     let numbered = numbers.iter().enumerate();
     numbered.filter_map(|(at, number)| fields.word_of::<Designation>("designations", at, *number)).collect()
 }
@@ -153,7 +156,7 @@ fn units(item: &v1::EligibilityItem) -> Option<Units> {
 pub fn asked_at<T>(question: Result<T, Rejection>, options: &v1::StreamOptions) -> Result<(T, Knowledge), Rejection> {
     match (question, stream_options(options)) {
         (Err(Rejection::Invalid(mut faults)), Err(Rejection::Invalid(more))) => {
-            faults.extend(more);
+            faults.append(more);
             Err(Rejection::Invalid(faults))
         }
         (question, knowledge) => Ok((question?, knowledge?)),

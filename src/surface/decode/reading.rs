@@ -77,7 +77,10 @@ pub fn list_credentials(request: &v1::ListCredentialsRequest) -> Result<(Credent
     let provider = fields.optional_id(&request.provider_id);
     let specialist = fields.optional_id(&request.specialist_id);
     let name = request.name.as_ref();
-    let given_name = name.map(|name| &name.given_name).filter(|given| !given.is_empty()).map(|given| fold(given));
+    let given_name = name
+        .map(|name| &name.given_name)
+        .filter(|given| !given.is_empty())
+        .map(|given| fold(&fields.optional_text("name.given_name", given, LONGEST_NAME)));
     let family_name = name.and_then(|name| fields.optional_folded_family_name("name.family_name", &name.family_name));
     let birth_date = fields.optional_day("birth_date", request.birth_date);
     let as_of = fields.optional_day("as_of", request.as_of);

@@ -7,6 +7,7 @@
 mod body_limit;
 mod ends;
 mod fair_scheduler;
+mod pace;
 mod response_guard;
 mod under_way;
 

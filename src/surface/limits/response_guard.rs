@@ -12,6 +12,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::ends::Ends;
+use super::pace::Pace;
 use super::under_way::UnderWay;
 use crate::auth::quotas::Place;
 
@@ -33,6 +34,7 @@ struct Open {
     body: Body,
     ends: Ends,
     kept: Arc<Kept>,
+    pace: Pace,
 }
 
 /// A part of an answer. HTTP/2 takes more of them than the peer does: what is kept is not free before they have gone.
@@ -49,7 +51,7 @@ impl AsRef<[u8]> for Unsent {
 
 impl ResponseGuard {
     pub(super) fn new(body: Body, kept: Kept, ends: Ends) -> ResponseGuard {
-        ResponseGuard { open: Some(Open { body, ends, kept: Arc::new(kept) }) }
+        ResponseGuard { open: Some(Open { body, ends, kept: Arc::new(kept), pace: Pace::default() }) }
     }
 }
 
@@ -61,7 +63,13 @@ impl Open {
             let trailers_frame = refusal.add_header(&mut trailers).map(|()| Frame::trailers(trailers));
             return Poll::Ready((Some(trailers_frame), true));
         }
-        let next = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        ready!(self.pace.poll(cx));
+        let Poll::Ready(next) = Pin::new(&mut self.body).poll_frame(cx) else {
+            self.pace.waited();
+            return Poll::Pending;
+        };
+        let bytes = next.as_ref().and_then(|next| next.as_ref().ok()?.data_ref()).map_or(0, Bytes::len);
+        self.pace.count(bytes);
         // Nobody asks for what is behind trailers.
         let is_last = next.as_ref().is_none_or(|next| next.as_ref().is_ok_and(Frame::is_trailers));
         Poll::Ready((next, is_last))

@@ -7,7 +7,7 @@ use crate::{auth, proto};
 use prost::Message as _;
 
 #[test]
-fn the_large_calls_are_streams_batches_and_pages() {
+fn the_large_calls_are_streams_batches_pages_and_what_reads_every_credential() {
     let large = auth::methods().filter(|method| method.is_large);
     let mut large: Vec<_> = large.map(|method| format!("{}/{}", method.service, method.name)).collect();
     large.sort_unstable();
@@ -17,6 +17,7 @@ fn the_large_calls_are_streams_batches_and_pages() {
         "CredentialService/ListCredentials",
         "EmploymentService/ListEmployments",
         "EmploymentService/ReconcileRoster",
+        "ProviderService/GetProgramStatistics",
         "ProviderService/ListProviders",
         "RecordService/ImportRecords",
         "RecordService/ListFacts",

@@ -30,7 +30,7 @@ fn every_refusal_has_its_code_and_names_what_it_was_applied_to() {
 #[test]
 fn every_field_at_fault_is_reported() {
     let faults = ["request_id", "name.family_name"].map(|field| Violation::new(field, "required"));
-    let status = rejected(&Rejection::Invalid(faults.to_vec()));
+    let status = rejected(&Rejection::Invalid(Faults::from_iter(faults)));
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_ARGUMENT"));
     assert_eq!(status.message(), "request_id: required; name.family_name: required");
     let violations = status.get_details_bad_request().unwrap().field_violations;
@@ -42,7 +42,7 @@ fn every_field_at_fault_is_reported() {
 
 #[test]
 fn a_thousand_faults_still_fit_into_a_header() {
-    let faults: Vec<Violation> =
+    let faults: Faults =
         (0..1000).map(|at| Violation::new(format!("application.trainings[{at}].hours"), "wrong")).collect();
     let status = invalid_argument(&faults);
     assert!(status.details().len() < 6144, "{} bytes", status.details().len());
@@ -57,10 +57,11 @@ fn a_thousand_faults_still_fit_into_a_header() {
 
 #[test]
 fn fields_are_named_before_they_are_described() {
-    let faults: Vec<Violation> = (0..4).map(|at| Violation::new(format!("items[{at}]"), "x".repeat(85))).collect();
-    assert_eq!(invalid_argument(&faults).message(), "at fault: items[0], items[1], items[2], items[3]");
-    assert!(invalid_argument(&faults[..3]).message().starts_with("items[0]: xxx"));
-    assert_eq!(invalid_argument(&[]).message(), "the request is malformed");
+    let faults =
+        |count| -> Faults { (0..count).map(|at| Violation::new(format!("items[{at}]"), "x".repeat(85))).collect() };
+    assert_eq!(invalid_argument(&faults(4)).message(), "at fault: items[0], items[1], items[2], items[3]");
+    assert!(invalid_argument(&faults(3)).message().starts_with("items[0]: xxx"));
+    assert_eq!(invalid_argument(&faults(0)).message(), "the request is malformed");
 }
 
 #[test]

@@ -325,7 +325,7 @@ fn the_rule_set_is_that_of_the_day_of_application() {
     }
     let late = Case::read("cpssp-2025", "applied 2026-04-02").evaluate();
     let Err(Rejection::Invalid(violations)) = late else { panic!("{late:?}") };
-    assert_eq!(violations[0].field, "application.applied_on");
+    assert_eq!(violations.listed()[0].field, "application.applied_on");
 }
 
 #[test]

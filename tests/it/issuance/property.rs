@@ -68,7 +68,7 @@ fn check(
         Err(Rejection::CriteriaUnmet(criteria)) if *criteria == evaluation.criteria => Ok(()),
         Err(Rejection::Refused { refusal: Refusal::AfterDeath, .. }) if is_dead => Ok(()),
         Err(Rejection::Refused { refusal: Refusal::AlreadyCredentialed, .. }) if is_credentialed => Ok(()),
-        Err(Rejection::Invalid(violations)) if !is_decided && violations[0].field == "decision_note" => Ok(()),
+        Err(Rejection::Invalid(violations)) if !is_decided && violations.listed()[0].field == "decision_note" => Ok(()),
         Err(other) => Err(format!("refused for another reason: {other:?}")),
     }
 }

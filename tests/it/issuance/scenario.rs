@@ -108,7 +108,7 @@ pub fn answered(answer: &Result<Vec<Fact>, Rejection>) -> String {
             }
             _ => "ACCEPTED".into(),
         },
-        Err(Rejection::Invalid(violations)) => format!("INVALID {}", violations[0].field),
+        Err(Rejection::Invalid(violations)) => format!("INVALID {}", violations.listed()[0].field),
         Err(Rejection::NotFound { kind, .. }) => format!("NOT_FOUND {kind}"),
         Err(Rejection::NoOpenJob { .. }) => "NOT_FOUND employment".into(),
         Err(Rejection::Refused { refusal, .. }) => refusal.code().into(),

@@ -61,7 +61,7 @@ fn tags(revision: Revision) -> Option<u32> {
 /// The fields at fault, and nothing but that they are.
 fn faults<T>(read: Result<T, Rejection>) -> Vec<String> {
     match read {
-        Err(Rejection::Invalid(faults)) => faults.into_iter().map(|fault| fault.field).collect(),
+        Err(Rejection::Invalid(faults)) => faults.listed().iter().map(|fault| fault.field.clone()).collect(),
         Err(other) => panic!("{other:?}"),
         Ok(_) => Vec::new(),
     }
@@ -69,7 +69,7 @@ fn faults<T>(read: Result<T, Rejection>) -> Vec<String> {
 
 fn descriptions<T>(read: Result<T, Rejection>) -> Vec<String> {
     match read {
-        Err(Rejection::Invalid(faults)) => faults.into_iter().map(|fault| fault.description).collect(),
+        Err(Rejection::Invalid(faults)) => faults.listed().iter().map(|fault| fault.description.clone()).collect(),
         _ => Vec::new(),
     }
 }
