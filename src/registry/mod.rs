@@ -56,6 +56,7 @@ mod submission;
 mod timeline_cache;
 mod timeline_loading;
 pub mod token;
+mod watchers;
 mod writer;
 
 pub use self::bulk_load::{LoadBatch, LoadError, LoadOptions, Loader};

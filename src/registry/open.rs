@@ -26,6 +26,7 @@ use super::shared::Shared;
 use super::specialist_cache::SpecialistCache;
 use super::standstill::Standstill;
 use super::timeline_cache::TimelineCache;
+use super::watchers::Watchers;
 use super::writer::{Message, Reply, Writer};
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, RegistryFact};
@@ -247,6 +248,7 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
         head: ArcSwap::from_pointee(published),
         published: watch::Sender::new(head),
         recent_records: RecentRecords::default(),
+        watchers: Watchers::default(),
         clock,
         open_days_through: Day::BEGINNING,
         standstill: Standstill::default(),

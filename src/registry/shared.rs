@@ -20,6 +20,7 @@ use super::seal::Sealer;
 use super::standstill::Standstill;
 use super::timeline_cache::TimelineCache;
 use super::token::Token;
+use super::watchers::Watchers;
 use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, ProviderFact};
 use crate::domain::id::{ProviderId, Revision};
@@ -49,6 +50,7 @@ pub(super) struct Shared {
     pub(super) published: watch::Sender<Revision>,
     /// The newest records, shared by all watchers.
     pub(super) recent_records: RecentRecords,
+    pub(super) watchers: Watchers,
     pub(super) timeline_cache: TimelineCache,
     pub(super) providers: papaya::HashMap<ProviderId, ResidentProvider, RandomState>,
     /// Their ids, in order.

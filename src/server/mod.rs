@@ -169,6 +169,8 @@ pub async fn run(
     let Opened { registry, writer } = opened;
     let days = registry.clone();
     let calendar = tokio::spawn(restarted("calendar", move || keep_calendar(days.clone())));
+    let waking = registry.clone();
+    let waking = tokio::spawn(restarted("watchers", move || wake_watchers(waking.clone())));
     let writer = tokio::task::spawn_blocking(move || writer.join());
     tokio::pin!(writer);
 
@@ -206,6 +208,7 @@ pub async fn run(
     health_task.abort();
     stop.send_replace(true);
     calendar.abort();
+    waking.abort();
     drop(scrub);
     watch.inspect(JoinHandle::abort);
     warn_of_calls_cut_off(threads.end(config.drain_seconds, signals.next(), &limits.calls).await);
@@ -252,6 +255,10 @@ fn begin_to_read(registry: &Registry) -> Option<Scrub> {
             );
         })
         .ok()
+}
+
+async fn wake_watchers(registry: Registry) {
+    registry.wake_watchers().await;
 }
 
 /// Runs a part that is waited for, which holds what it holds while it runs.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream;
 use prost::Message as _;
-use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
@@ -25,12 +25,12 @@ use crate::proto::v1;
 use crate::proto::v1::change_service_server::ChangeService;
 use crate::proto::v1::watch_changes_response::Event;
 use crate::registry::Registry;
-use crate::registry::feed::{Feed, FeedError, Part, Position, View};
+use crate::registry::feed::{Feed, FeedError, Part, Position, View, Watcher};
 use crate::registry::snapshot::KnownAt;
 use crate::telemetry::audit::BatchSummary;
 
-/// How many credentials may be asked for by number.
-const MOST_CREDENTIALS: usize = 1000;
+/// How many changes of a page are read before other tasks run.
+const CHANGES_IN_A_TURN: usize = 1000;
 
 /// About how many bytes of messages wait for the audit together.
 const GROUP_BYTES: usize = 16 * 1024;
@@ -52,12 +52,13 @@ impl ChangeService for Contract {
         let after = self.position(asked.after).await?;
         let method = "ChangeService/WatchChanges";
         let view = self.view(&asker, method, asked).await?;
+        let watcher = self.registry.watcher(&view);
         let watch = Watch {
             scope: Scope::of(&view),
             tally: self.tally(&asker, method, &self.registry.pin_head()),
             feed: self.feed(&asker, view, after).await?,
             registry: self.registry.clone(),
-            published: self.registry.published(),
+            watcher,
             ready: VecDeque::new(),
             next_sign: None,
         };
@@ -91,7 +92,7 @@ impl ChangeService for Contract {
         let mut feed = self.feed(&asker, view, after).await?;
         let (mut messages, mut room) = (Vec::new(), Room::of_a_page());
         let mut tally = self.tally(&asker, method, &page.snapshot);
-        let mut sent = feed.position();
+        let (mut sent, mut changes) = (feed.position(), 0);
         while messages.len() < size
             && let Some(part) = feed.next(head).await.map_err(|error| unreadable(&error))?
         {
@@ -100,8 +101,13 @@ impl ChangeService for Contract {
                 break;
             }
             note_people(&mut tally, &part)?;
+            changes += message.changes.len();
             messages.push(message);
             sent = feed.position();
+            if changes >= CHANGES_IN_A_TURN {
+                yield_now().await;
+                changes = 0;
+            }
         }
         read_audit::written(tally.close()).await?;
         let next_page_token = if sent.revision < head { page.token(&sent) } else { String::new() };
@@ -123,9 +129,6 @@ impl Contract {
     async fn view(&self, asker: &Asker, method: &'static str, asked: ChangesAsked) -> Result<View, Status> {
         let own = asker.own();
         let named = match &asked.about {
-            ChangesAbout::Credentials(numbers) if numbers.len() > MOST_CREDENTIALS => {
-                return Err(status::too_large(format!("at most {MOST_CREDENTIALS} credentials may be named")));
-            }
             ChangesAbout::Credentials(numbers) => numbers.as_slice(),
             ChangesAbout::Everyone | ChangesAbout::Provider(_) => &[],
         };
@@ -184,7 +187,7 @@ struct Watch {
     tally: BatchSummary,
     feed: Feed,
     registry: Registry,
-    published: watch::Receiver<Revision>,
+    watcher: Watcher,
     /// Messages whose people are in the audit: they may go out.
     ready: VecDeque<v1::ChangeMessage>,
     /// When the next sign of life is due; none: as soon as everything is sent.
@@ -198,7 +201,7 @@ impl Watch {
             if let Some(message) = self.ready.pop_front() {
                 return Ok(Event::Message(message));
             }
-            let head = *self.published.borrow_and_update();
+            let head = self.registry.head_revision();
             self.read_group(head).await?;
             if !self.ready.is_empty() {
                 self.next_sign = None;
@@ -209,8 +212,7 @@ impl Watch {
                 return Ok(Event::Progress(progress(&self.registry, head, &self.scope)));
             };
             tokio::select! {
-                // The sender does not go away while this is there.
-                changed = self.published.changed() => drop(changed),
+                () = self.watcher.due() => {}
                 () = tokio::time::sleep_until(next_sign) => {}
             }
         }

@@ -1,20 +1,21 @@
 //! The feed: every record's changes in order, from any record on.
 //!
-//! A feed is pulled. A watcher that is at the head takes the newest records, shared by all, from the `RecentRecords`;
+//! A feed is pulled, and `waking` says when. A watcher that is at the head takes the newest records, shared by all, from the `RecentRecords`;
 //! one that is behind reads the log from where it is, a chunk at a time, on a thread for such work and in turn with the
 //! others. A slow reader pulls seldom, and so costs nothing but the chunk that it holds: neither the writer nor another
 //! reader waits for it.
 
 mod staff;
+mod waking;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::staff::Staff;
+pub use self::waking::Watcher;
 use super::errors::ReadError;
 use super::handle::Registry;
 use super::recent_records::Chunk;
@@ -168,11 +169,6 @@ impl Registry {
     pub fn epoch_of(&self, revision: Revision) -> Uuid {
         self.shared.epoch_of(revision)
     }
-
-    /// Tells of each new head.
-    pub fn published(&self) -> watch::Receiver<Revision> {
-        self.shared.published.subscribe()
-    }
 }
 
 impl Lens {
@@ -191,6 +187,11 @@ impl Lens {
             None => record.changes.iter().filter(|change| view.lets_through(change)).cloned().collect(),
         };
         Ok(Filtered { record, seen: Some(seen) })
+    }
+
+    /// Whether it takes the disk to look at some records: it does where they are about who is staff.
+    fn reads_the_disk(&self, records: &[Arc<Record>]) -> bool {
+        self.staff.as_ref().is_some_and(|staff| records.iter().any(|record| staff.is_changed_by(record)))
     }
 
     fn look_at_all(&mut self, shared: &Arc<Shared>, records: Vec<Arc<Record>>) -> Result<Vec<Filtered>, ReadError> {
@@ -235,13 +236,14 @@ impl Feed {
         let from = self.sent.revision.next();
         let newest = self.shared.recent_records.newest(from, through);
         let mut lens = self.lens.take().ok_or(ReadError::Interrupted)?;
-        if lens.view.is_of_everything()
-            && let Some(records) = newest
-        {
-            self.ready.extend(lens.look_at_all(&self.shared, records)?);
-            self.lens = Some(lens);
-            return Ok(());
-        }
+        let newest = match newest {
+            Some(records) if !lens.reads_the_disk(&records) => {
+                self.ready.extend(lens.look_at_all(&self.shared, records)?);
+                self.lens = Some(lens);
+                return Ok(());
+            }
+            newest => newest,
+        };
         let turn = self.shared.recent_records.turn().await?;
         let shared = Arc::clone(&self.shared);
         let read = tokio::task::spawn_blocking(move || {

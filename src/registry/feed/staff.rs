@@ -77,6 +77,11 @@ impl Staff {
         Ok(changes)
     }
 
+    /// Whether a record may change who is staff, or whose credentials are.
+    pub(super) fn is_changed_by(&self, record: &Record) -> bool {
+        !self.concerned(record).is_empty()
+    }
+
     /// The people whose being staff, or whose credentials, a record may change.
     fn concerned(&self, record: &Record) -> BTreeSet<SpecialistId> {
         let concerned = |fact: &Fact| match fact {

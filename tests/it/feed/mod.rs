@@ -7,6 +7,7 @@ mod filters;
 mod promises;
 mod same_answers;
 pub mod scenario;
+mod waking;
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::watch_changes_response::Event;

@@ -1,0 +1,117 @@
+//! Who watches, by what they watch.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::domain::id::{CredentialNumber, ProviderId};
+
+/// What somebody watches.
+#[derive(Clone, Debug)]
+pub(super) enum Watched {
+    /// Every record.
+    Everything,
+    /// Records about these credentials, and about providers.
+    Credentials(HashSet<CredentialNumber>),
+    /// Records about a provider and its staff.
+    Provider(ProviderId),
+}
+
+/// Everyone who watches.
+#[derive(Default)]
+pub(super) struct Watchers(Mutex<Watching>);
+
+/// Each watcher by its number, and by what it watches.
+#[derive(Default)]
+pub(super) struct Watching {
+    last: u64,
+    due: HashMap<u64, Arc<Notify>>,
+    everything: HashSet<u64>,
+    credentials: HashMap<CredentialNumber, HashSet<u64>>,
+    providers: HashMap<ProviderId, HashSet<u64>>,
+}
+
+impl Watchers {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Watching> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watching {
+    /// Counts somebody in: the number, and what is notified when there is something to see.
+    pub(super) fn add(&mut self, watched: &Watched) -> (u64, Arc<Notify>) {
+        self.last += 1;
+        let (number, due) = (self.last, Arc::new(Notify::new()));
+        self.due.insert(number, Arc::clone(&due));
+        match watched {
+            Watched::Everything => self.everything.extend([number]),
+            Watched::Credentials(credentials) => {
+                credentials.iter().for_each(|of| self.credentials.entry(*of).or_default().extend([number]));
+            }
+            Watched::Provider(of) => self.providers.entry(of.clone()).or_default().extend([number]),
+        }
+        (number, due)
+    }
+
+    /// Counts somebody out.
+    pub(super) fn remove(&mut self, number: u64, watched: &Watched) {
+        self.due.remove(&number);
+        match watched {
+            Watched::Everything => {
+                self.everything.remove(&number);
+            }
+            Watched::Credentials(credentials) => {
+                credentials.iter().for_each(|of| take_out(&mut self.credentials, of, number));
+            }
+            Watched::Provider(of) => take_out(&mut self.providers, of, number),
+        }
+    }
+
+    /// Has a watcher look, if it is still there.
+    pub(super) fn notify(&self, number: u64) {
+        if let Some(due) = self.due.get(&number) {
+            due.notify_one();
+        }
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = u64> {
+        self.due.keys().copied()
+    }
+
+    /// Those who watch everything.
+    pub(super) fn of_everything(&self) -> impl Iterator<Item = u64> {
+        self.everything.iter().copied()
+    }
+
+    /// Those who watch a credential.
+    pub(super) fn of_credential(&self, number: CredentialNumber) -> impl Iterator<Item = u64> {
+        self.credentials.get(&number).into_iter().flatten().copied()
+    }
+
+    /// Those who watch any credentials.
+    pub(super) fn of_any_credential(&self) -> impl Iterator<Item = u64> {
+        self.credentials.values().flatten().copied()
+    }
+
+    /// Those who watch a provider.
+    pub(super) fn of_provider(&self, provider: &ProviderId) -> impl Iterator<Item = u64> {
+        self.providers.get(provider).into_iter().flatten().copied()
+    }
+
+    /// Those who watch any provider.
+    pub(super) fn of_any_provider(&self) -> impl Iterator<Item = u64> {
+        self.providers.values().flatten().copied()
+    }
+}
+
+fn take_out<K: Hash + Eq>(watching: &mut HashMap<K, HashSet<u64>>, of: &K, number: u64) {
+    if let Some(watchers) = watching.get_mut(of) {
+        watchers.remove(&number);
+        if watchers.is_empty() {
+            watching.remove(of);
+        }
+    }
+}
