@@ -1,6 +1,7 @@
 //! Batches of questions: answered from one snapshot and in order, in a response that every client takes.
 
 use smallvec::SmallVec;
+use tokio::task::yield_now;
 use tonic::{Response, Status};
 
 use super::decode::Place;
@@ -33,6 +34,10 @@ impl Contract {
         items: &[impl Item],
     ) -> Result<Response<Preencoded<M>>, Status> {
         self.quotas.of(&asker.caller.client).questions(items.len()).map_err(refused)?;
+        // To decode many items took a while already.
+        if items.len() > TOGETHER {
+            yield_now().await;
+        }
         let snapshot = self.pin(options).await?;
         let mut wire = Wire::with_capacity(items.len() * USUAL_ANSWER);
         let mut room = Room::for_items(items, LARGEST_RESPONSE);

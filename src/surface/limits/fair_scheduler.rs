@@ -16,8 +16,6 @@ pub(in crate::surface) struct Turns(Arc<Semaphore>);
 pub(in crate::surface) struct InTurns<'a, I> {
     turns: &'a Semaphore,
     turn: Option<SemaphorePermit<'a>>,
-    /// Whether another task runs before the next turn.
-    yields: bool,
     items: Chunks<'a, I>,
 }
 
@@ -28,8 +26,7 @@ impl Turns {
 
     /// Work on many items.
     pub(in crate::surface) fn work<'a, I>(&'a self, items: &'a [I]) -> InTurns<'a, I> {
-        // To decode many items took a while already.
-        InTurns { turns: &self.0, turn: None, yields: items.len() > TOGETHER, items: items.chunks(TOGETHER) }
+        InTurns { turns: &self.0, turn: None, items: items.chunks(TOGETHER) }
     }
 }
 
@@ -37,8 +34,7 @@ impl<'a, I> InTurns<'a, I> {
     /// Gives way, waits for the next turn, and gives the few items that are to be done in it.
     pub(in crate::surface) async fn next(&mut self) -> Option<&'a [I]> {
         let items = self.items.next()?;
-        drop(self.turn.take());
-        if std::mem::replace(&mut self.yields, true) {
+        if self.turn.take().is_some() {
             tokio::task::yield_now().await;
         }
         // They are never closed.
