@@ -22,6 +22,10 @@ pub struct SearchAudit {
     /// Who asked about this credential
     #[arg(value_name = "NUMBER")]
     number: Option<CredentialNumber>,
+    /// Who asked about this person, job or fact by its id, beside NUMBER; may be repeated. The registry's ListReads knows all
+    /// ids of a person
+    #[arg(long = "id", value_name = "ID")]
+    ids: Vec<String>,
     /// What this client asked, by its name in the list of clients
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
@@ -90,6 +94,7 @@ impl SearchAudit {
         let zone = zone.map_err(|error| Failure::of("America/Chicago is not known", &error))?;
         let query = Query {
             number: self.number.map(CredentialNumber::text),
+            ids: self.ids.clone(),
             client: self.client.clone(),
             from: self.from.map(|day| start_of(day, &zone)).transpose()?,
             until: self.to.map(|day| start_of(day.saturating_add(1.day()), &zone)).transpose()?,

@@ -179,6 +179,12 @@ impl Snapshot {
         Ok(Some(Found { entries, next, looked_at }))
     }
 
+    /// Everything on file of the holder of a credential.
+    pub fn file_of(&self, number: CredentialNumber) -> Result<Option<SpecialistFile>, ReadError> {
+        let person = self.shared.index.specialist_of_credential(number)?;
+        Ok(person.map(|id| self.file(id)).transpose()?.flatten())
+    }
+
     /// The credential of the person that a subject is or is about.
     pub fn credential_of(&self, of: &FactsOf) -> Result<Option<CredentialNumber>, ReadError> {
         let person = match of {

@@ -7,11 +7,11 @@ use tonic::{Request, Response, Status};
 use super::page::Page;
 use super::read_audit::Found;
 use super::redaction::asker;
-use super::{Contract, answer, day_asked, decode, encode, status};
+use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::domain::id::CredentialNumber;
 use crate::proto::v1;
 use crate::registry::list;
-use crate::registry::snapshot::KnownAt;
+use crate::registry::snapshot::{KnownAt, Snapshot};
 use crate::telemetry::audit::{Bounds, Query, Read, ReadPlace};
 
 /// How many numbers the lines of a page hold in all, beside those of the last line.
@@ -32,8 +32,13 @@ impl Contract {
         let asked = decode::list_reads(&request).map_err(|rejection| status::rejected(&rejection))?;
         let page: Page<ReadPlace> = self.page(&asker, &request, KnownAt::Head).await?;
         let clock = self.registry.clock();
+        let ids = match asked.number {
+            Some(number) => self.ids_of(&page.snapshot, number).await?,
+            None => Vec::new(),
+        };
         let query = Query {
             number: asked.number.map(CredentialNumber::text),
+            ids,
             client: asked.client,
             from: asked.first_day.map(|day| clock.begins(day)),
             until: asked.last_day.map(|day| clock.begins(day.next())),
@@ -59,6 +64,19 @@ impl Contract {
             unreadable_files,
             answer: Some(answer(&page.snapshot, today)),
         }))
+    }
+}
+
+impl Contract {
+    /// The ids by which a question may name the holder of a credential: the person's, and those of all jobs and facts.
+    async fn ids_of(&self, snapshot: &Snapshot, number: CredentialNumber) -> Result<Vec<String>, Status> {
+        let file = snapshot.off_thread(move |snapshot| snapshot.file_of(number)).await;
+        let Some(file) = file.map_err(|error| unreadable(&error))? else { return Ok(Vec::new()) };
+        let tags = self.tags();
+        let jobs = file.facts.iter().filter_map(|recorded| recorded.fact.starts_job());
+        let jobs = jobs.map(|(employment, _)| employment.to_string());
+        let facts = file.facts.iter().map(|recorded| encode::fact_id(recorded.id, &tags));
+        Ok(std::iter::once(file.id.to_string()).chain(jobs).chain(facts).collect())
     }
 }
 

@@ -13,7 +13,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::harness::requests::{date, register_provider, register_specialist, verify};
+use crate::harness::requests::{date, end_job, facts_of_specialist, register_provider, register_specialist, verify};
 use crate::harness::{Client, NOT_ON_FILE, Refusal as _, TODAY, TestServer};
 
 const MIB: u64 = 1024 * 1024;
@@ -77,6 +77,15 @@ async fn a_registrar_can_answer_who_asked_about_a_person_and_what_a_client_asked
         (&"dev:registrar".into(), &"RecordService/ListReads".into())
     );
 
+    // Whoever names a job, a fact or the person asks about the credential as well.
+    let employer = registry.calling_as(&format!("provider:{}", center.provider_id));
+    employer.validate(end_job(&person.jobs[0], "2026-02-20")).await;
+    registry.calling_as("auditor").ask(facts_of_specialist(&person.specialist_id)).await;
+    let answer = registrar.ask(about(&person.number)).await;
+    let methods: Vec<_> = answer.reads.iter().map(|read| read.method.split_once('/').unwrap().1).collect();
+    assert_eq!(methods[4..], ["ListReads", "ReportEmploymentEnd", "ListFacts"], "{answer:?}");
+    assert_eq!(answer.reads[5].subject_id, person.jobs[0]);
+
     let all = registrar.ask(of("dev:payer")).await;
     assert_eq!(all.reads.len(), 3, "and the counts of the batch: {all:?}");
     assert_eq!(all.reads[1].numbers.len(), 2);
@@ -109,6 +118,8 @@ async fn a_registrar_can_answer_who_asked_about_a_person_and_what_a_client_asked
     let text = String::from_utf8(audit(data.path(), &[&person.number]).stdout).unwrap();
     assert!(text.contains("dev:payer  VerificationService/VerifyCredential") && text.contains("×3"), "{text}");
     assert_eq!(audit(data.path(), &["--client", "nobody"]).status.code(), Some(3));
+    let of_a_job = String::from_utf8(audit(data.path(), &["--id", &person.jobs[0]]).stdout).unwrap();
+    assert!(of_a_job.contains("EmploymentService/ReportEmploymentEnd"), "{of_a_job}");
 }
 
 fn small(share: Option<u64>) -> Flags {

@@ -11,6 +11,8 @@ pub(super) enum Key<'a> {
     Number(&'a [u8]),
     /// The name of a client, as the lines have it.
     Client(&'a [u8]),
+    /// The id of a specialist, a job or a fact.
+    Id(&'a [u8]),
 }
 
 impl Key<'_> {
@@ -19,6 +21,7 @@ impl Key<'_> {
         let (kind, bytes) = match self {
             Key::Number(bytes) => (b'n', bytes),
             Key::Client(bytes) => (b'c', bytes),
+            Key::Id(bytes) => (b'i', bytes),
         };
         // FNV-1a, then the last steps of MurmurHash3.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;

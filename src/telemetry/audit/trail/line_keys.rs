@@ -1,4 +1,5 @@
-//! What a line is found by, whatever kind of line it is: its instant, its client, and every credential number in it.
+//! What a line is found by, whatever kind of line it is: its instant, its client, every credential number in it, and the
+//! ids that name a person.
 
 use jiff::Timestamp;
 use memchr::memmem;
@@ -8,6 +9,8 @@ use super::super::Number;
 const AT: &[u8] = b"{\"at\":\"";
 const CLIENT: &[u8] = b"\"client\":\"";
 const NUMBER: &[u8] = b"CPS-";
+const ID: &[u8] = b"_id\":\"";
+const FIELDS: [&[u8]; 3] = [b",\"specialist", b",\"employment", b",\"fact"];
 
 /// The instant of a line.
 pub(in super::super) fn instant(line: &[u8]) -> Option<Timestamp> {
@@ -28,6 +31,15 @@ pub(in super::super) fn client(line: &[u8]) -> Option<&[u8]> {
             _ => end += 1,
         }
     }
+}
+
+/// The ids by which a line names a person, where that is no number.
+pub(super) fn ids(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    memmem::find_iter(line, ID).filter_map(|at| {
+        let names_a_person = FIELDS.iter().any(|field| line.get(..at).is_some_and(|before| before.ends_with(field)));
+        let value = line.get(at + ID.len()..).filter(|_| names_a_person)?;
+        value.get(..memchr::memchr(b'"', value)?)
+    })
 }
 
 /// Every credential number in a text, wherever it stands. What only looks like one is given as well.

@@ -103,6 +103,7 @@ impl<W: Write> PackWriter<W> {
             if let Some(client) = line_keys::client(line) {
                 self.keys.add(Key::Client(client));
             }
+            line_keys::ids(line).for_each(|id| self.keys.add(Key::Id(id)));
             if let Some(at) = line_keys::instant(line).map(Timestamp::as_microsecond) {
                 let (first, last) = span.unwrap_or((at, at));
                 span = Some((at.min(first), at.max(last)));

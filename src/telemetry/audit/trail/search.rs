@@ -20,6 +20,8 @@ use super::{Closed, Trail, line_keys, next_serial};
 pub struct Query {
     /// The credential that was asked about.
     pub number: Option<Number>,
+    /// Ids of the specialist, of jobs and of facts: a line that names one of them is as good as one with the number.
+    pub ids: Vec<String>,
     /// The client that asked.
     pub client: Option<String>,
     /// The first instant.
@@ -114,6 +116,19 @@ impl Trail {
 }
 
 impl Query {
+    /// Whether it asks about somebody.
+    fn is_of_a_person(&self) -> bool {
+        self.number.is_some() || !self.ids.is_empty()
+    }
+
+    /// Whether a text may have a line about whom it asks.
+    fn may_be_about(&self, text: &[u8]) -> bool {
+        let has = |what: &[u8]| memmem::find(text, what).is_some();
+        !self.is_of_a_person()
+            || self.number.is_some_and(|number| has(&number))
+            || self.ids.iter().any(|id| has(id.as_bytes()))
+    }
+
     fn may_be_in(&self, file: &Closed) -> bool {
         self.from.is_none_or(|from| file.span.last >= from) && self.until.is_none_or(|until| file.span.first < until)
     }
@@ -218,9 +233,11 @@ impl Search<'_> {
     }
 
     fn may_be_in(&self, filter: &[u8]) -> bool {
-        let number = self.query.number.as_ref();
-        number.is_none_or(|number| may_hold(filter, Key::Number(number)))
-            && self.client.as_ref().is_none_or(|client| may_hold(filter, Key::Client(client)))
+        let Query { number, ids, .. } = self.query;
+        let is_about = !self.query.is_of_a_person()
+            || number.is_some_and(|number| may_hold(filter, Key::Number(&number)))
+            || ids.iter().any(|id| may_hold(filter, Key::Id(id.as_bytes())));
+        is_about && self.client.as_ref().is_none_or(|client| may_hold(filter, Key::Client(client)))
     }
 
     fn spend(&mut self, bytes: usize) {
@@ -240,7 +257,7 @@ impl Search<'_> {
     /// Searches lines that begin at a place.
     fn lines(&mut self, text: &[u8], begin: Place) -> GoesOn {
         self.spend(text.len().max(1));
-        if self.query.number.is_some_and(|number| memmem::find(text, &number).is_none()) {
+        if !self.query.may_be_about(text) {
             return true;
         }
         let mut place = begin;
@@ -260,18 +277,19 @@ impl Search<'_> {
     }
 
     fn matched(&self, line: &[u8]) -> Option<Read> {
-        let Query { number, from, until, .. } = self.query;
-        if number.is_some_and(|number| memmem::find(line, &number).is_none()) {
+        let Query { number, ids, from, until, .. } = self.query;
+        if !self.query.may_be_about(line) {
             return None;
         }
         if self.client.as_ref().is_some_and(|client| line_keys::client(line) != Some(client)) {
             return None;
         }
         let mut read = Read::of(line)?;
-        if let Some(number) = number {
-            read.numbers.retain(|(asked, _)| asked == number);
+        if self.query.is_of_a_person() {
+            read.numbers.retain(|(asked, _)| Some(*asked) == *number);
         }
+        let is_about = !self.query.is_of_a_person() || !read.numbers.is_empty() || ids.contains(&read.subject_id);
         let is_within = from.is_none_or(|from| read.at >= from) && until.is_none_or(|until| read.at < until);
-        (is_within && (number.is_none() || !read.numbers.is_empty())).then_some(read)
+        (is_within && is_about).then_some(read)
     }
 }

@@ -67,8 +67,11 @@ impl Generator {
             let call = self.call(client, "VerificationService/VerifyCredential");
             let as_of = Some(jiff::civil::date(2026, 3, self.random.i8(1..4)));
             let verdict = Some(["CONFIRMED", "CONFIRMED", "CONFIRMED", "NOT_CONFIRMED"][self.random.usize(0..4)]);
-            let number = Some(self.one_of_all());
-            return line::write(lines, &at, &Entry::Question(Question { call, number, named: None, as_of, verdict }));
+            // Of fifty, one names a person by the id of a job.
+            let id = (self.random.u32(0..50) == 0).then(|| format!("EM-{:04}-0000-0", self.random.u32(0..500)));
+            let number = id.is_none().then(|| self.one_of_all());
+            let named = id.map(|id| Box::new(super::super::Named { field: "employment_id", id }));
+            return line::write(lines, &at, &Entry::Question(Question { call, number, named, as_of, verdict }));
         }
         let call = self.call(24, "VerificationService/BatchCheckBillingEligibility");
         // Claims: some people have many.
