@@ -155,10 +155,9 @@ async fn is_serving(client: &Client, service: &str) -> bool {
 
 #[tokio::test]
 async fn a_share_that_is_used_up_refuses_questions_and_dry_runs_and_never_a_write_until_there_is_room() {
-    let data = tempfile::tempdir().unwrap();
+    let data = TestServer::start(TODAY).await.stop().await;
     let ballast = data.path().join("audit/reads.jsonl.ballast");
     let fill = |bytes: u64| {
-        std::fs::create_dir_all(ballast.parent().unwrap()).unwrap();
         std::fs::write(&ballast, vec![0; usize::try_from(bytes).unwrap()]).unwrap();
     };
     fill(4 * MIB * 951 / 1000);

@@ -15,8 +15,8 @@ use rustix::fs::OFlags;
 use super::keeper::Keep;
 use super::line;
 use super::sync::{self, Put, Syncing};
-use super::trail::Trail;
 use super::trail::close::span_of;
+use super::trail::{Trail, directory_of};
 
 /// How often the file is put on the disk while it grows.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -280,11 +280,4 @@ fn open(path: &Path) -> io::Result<Option<File>> {
     let never_waits = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).map_err(io::Error::other)?;
     let file = OpenOptions::new().create(true).append(true).mode(0o600).custom_flags(never_waits).open(path)?;
     Ok(is_regular(&file.metadata()?).then_some(file))
-}
-
-pub(super) fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => directory,
-        _ => Path::new("."),
-    }
 }

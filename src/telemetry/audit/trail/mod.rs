@@ -25,8 +25,6 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::file::directory_of;
-
 /// What the name of a packed file ends with, and that of one that is being packed.
 const PACKED: &str = ".packed";
 const UNFINISHED: &str = ".packed.tmp";
@@ -178,6 +176,14 @@ impl Trail {
 fn next_serial(first: Timestamp, closed: &[Closed]) -> u64 {
     let second = u64::try_from(first.as_second()).unwrap_or(0);
     closed.last().map_or(second, |file| second.max(file.serial + 1))
+}
+
+/// The directory that a file is in.
+pub(super) fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    }
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {
