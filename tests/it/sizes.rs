@@ -289,7 +289,7 @@ async fn questions(client: &Client, town: &Fixture, sizes: &mut Sizes) {
     // Answers as long as they can be, and refusals that name as much as they may.
     let item = |at: usize| v1::VerificationItem {
         correlation_id: long(100),
-        designations: if at.is_multiple_of(4) { Vec::new() } else { vec![99; 500] },
+        designations: if at.is_multiple_of(4) { Vec::new() } else { vec![99; 16] },
         ..verify(&town.holders[at % HOLDERS], None, None).item.unwrap()
     };
     let items = (0..1_000).map(item).collect();
@@ -303,7 +303,7 @@ async fn questions(client: &Client, town: &Fixture, sizes: &mut Sizes) {
         results.iter().filter(with).count()
     };
     assert_eq!(results.len(), 1_000);
-    assert!(refused(Code::InvalidArgument) > 100 && refused(Code::ResourceExhausted) > 50, "both are there");
+    assert_eq!(refused(Code::InvalidArgument), 750, "the others are answered");
 
     let claim = |_| v1::EligibilityItem { correlation_id: long(2_000), ..Default::default() };
     let items: Vec<_> = (0..100).map(claim).collect();

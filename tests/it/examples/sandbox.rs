@@ -229,7 +229,7 @@ fn has_begun(line: &str) -> bool {
 
 /// Whether a command may answer no.
 fn is_question(command: &str) -> bool {
-    ["verify", "roster", "evaluate"].iter().any(|name| command.contains(&format!(" {name} ")))
+    ["verify", "roster", "evaluate", "audit"].iter().any(|name| command.contains(&format!(" {name} ")))
 }
 
 /// The first line of what a page shows that was not printed, in order. Numbers are those of another day.

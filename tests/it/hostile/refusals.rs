@@ -103,12 +103,12 @@ async fn a_connection_has_so_many_calls_and_headers_are_so_large() {
 async fn only_large_calls_have_large_messages() {
     let place = TlsServer::start();
     let way = Way::to(&place, 10_000).await;
-    let item = v1::VerificationItem { correlation_id: "m".repeat(40_000), ..question().item.unwrap() };
-    let large = v1::VerifyCredentialRequest { item: Some(item.clone()), ..Default::default() };
+    let item = |bytes| v1::VerificationItem { correlation_id: "m".repeat(bytes), ..question().item.unwrap() };
+    let large = v1::VerifyCredentialRequest { item: Some(item(40_000)), ..Default::default() };
     let too_large = (Code::ResourceExhausted, "TOO_LARGE".to_owned());
     assert_eq!(place.client("greedy").await.refusal(large.clone()).await.code_and_reason(), too_large);
-    let batch = v1::BatchVerifyCredentialsRequest { items: vec![item], ..Default::default() };
-    assert_eq!(place.client("greedy").await.ask(batch).await.results.len(), 1);
+    let batch = v1::BatchVerifyCredentialsRequest { items: vec![item(10_000); 4], ..Default::default() };
+    assert_eq!(place.client("greedy").await.ask(batch).await.results.len(), 4);
 
     // Nor does the server wait until the message is whole.
     let (h2, connection) = h2::client::handshake(way.client().await.unwrap()).await.unwrap();
