@@ -18,6 +18,10 @@ pub const MOST_ENTRIES: usize = 1000;
 /// The most values of a request: fields of any depth, known or not. A batch of a thousand questions by name has two
 /// thirds of it. Of the elements of packed lists, which are decoded faster, eight count as one.
 pub const MOST_VALUES: usize = 24 * MOST_ENTRIES;
+
+/// The same of a request that is no batch. An application with a hundred trainings and a hundred attempts has a third of
+/// it.
+pub const MOST_VALUES_OF_ONE: usize = 4 * MOST_ENTRIES;
 const PACKED: usize = 8;
 
 /// The longest text of a request, in bytes.
@@ -61,8 +65,8 @@ pub trait Bounded: Message + Default + 'static {
 enum TooMuch {
     #[error("{0} has more than {MOST_ENTRIES} entries: send the others in another request")]
     Entries(&'static str),
-    #[error("the request holds more than {MOST_VALUES} values: send fewer")]
-    Values,
+    #[error("the request holds more than {0} values: send fewer")]
+    Values(usize),
     #[error("the request has a text of more than {LONGEST_TEXT} bytes: send a shorter one")]
     Text,
 }
@@ -75,9 +79,9 @@ enum Stop {
 }
 
 /// A walk over the bytes of a message.
-#[derive(Default)]
 struct Walk {
     values: usize,
+    most: usize,
 }
 
 /// Judges the bytes of a message.
@@ -86,7 +90,9 @@ fn judge(shape: &Shape, message: &[u8]) -> Result<(), TooMuch> {
         return Ok(());
     }
     let mut entries = vec![0; shape.0.len()];
-    let walked = Walk::default().message(shape, message, &mut |at, field| {
+    let is_batch = shape.0.iter().any(|field| field.is_list && matches!(field.holds, Holds::Message(_)));
+    let most = if is_batch { MOST_VALUES } else { MOST_VALUES_OF_ONE };
+    let walked = Walk { values: 0, most }.message(shape, message, &mut |at, field| {
         if field.is_list && !matches!(field.holds, Holds::Numbers) {
             entries[at] += 1;
             if entries[at] > MOST_ENTRIES {
@@ -149,7 +155,7 @@ impl Walk {
 
     fn add(&mut self, values: usize) -> Result<(), Stop> {
         self.values += values;
-        if self.values > MOST_VALUES { Err(Stop::TooMuch(TooMuch::Values)) } else { Ok(()) }
+        if self.values > self.most { Err(Stop::TooMuch(TooMuch::Values(self.most))) } else { Ok(()) }
     }
 }
 
@@ -267,18 +273,18 @@ mod tests {
     fn values_are_counted_however_deep_packed_or_unknown() {
         let packed = |count| batch(vec![v1::VerificationItem { designations: vec![1; count], ..item() }]);
         assert_eq!(judged(&packed(PACKED * (MOST_VALUES - 10))), Ok(()));
-        assert_eq!(judged(&packed(PACKED * MOST_VALUES)), Err(TooMuch::Values));
+        assert_eq!(judged(&packed(PACKED * MOST_VALUES)), Err(TooMuch::Values(MOST_VALUES)));
         let shape = v1::BatchVerifyCredentialsRequest::SHAPE.unwrap();
         let judged = |field: &[u8], count| judge(shape, &field.repeat(count));
         for field in [b"\xf8\x01\x00".as_slice(), b"\xfa\x01\x00", b"\xfb\x01\xfc\x01", b"\x0a\x02\x32\x00"] {
             let most = MOST_VALUES / if field.len() == 3 { 1 } else { 2 };
-            let expected = if field[0] == 0x0a { TooMuch::Entries("items") } else { TooMuch::Values };
+            let expected = if field[0] == 0x0a { TooMuch::Entries("items") } else { TooMuch::Values(MOST_VALUES) };
             assert_eq!(judged(field, most + 1), Err(expected), "{field:x?}");
         }
-        let trainings = vec![v1::Training::default(); MOST_VALUES];
+        let trainings = vec![v1::Training::default(); MOST_VALUES_OF_ONE];
         let application = Some(v1::Application { trainings, ..v1::Application::default() });
         let nested = v1::EvaluateApplicationRequest { application, ..v1::EvaluateApplicationRequest::default() };
-        assert_eq!(self::judged(&nested), Err(TooMuch::Values));
+        assert_eq!(self::judged(&nested), Err(TooMuch::Values(MOST_VALUES_OF_ONE)));
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(super) struct Accepted {
     shown: Shown,
     pub(super) epoch: String,
     pub(super) fact_count: u32,
+    /// How many jobs it is about. The receipt has the first of them.
+    employment_count: u32,
     /// The first of them.
     pub(super) fact_ids: Vec<String>,
 }
@@ -109,6 +111,7 @@ impl Contract {
             let shown = asker.narrow(&mut receipt, validate_only);
             Ok(Accepted {
                 shown,
+                employment_count: keep_first_jobs(&mut receipt.resource),
                 epoch: snapshot.epoch_of(receipt.revision).to_string(),
                 fact_count: count(&receipt.fact_ids),
                 fact_ids: receipt.fact_ids.iter().take(FIRST).map(|id| encode::fact_id(*id, &tags)).collect(),
@@ -117,6 +120,18 @@ impl Contract {
             })
         })
     }
+}
+
+/// Leaves the jobs that are shown, and says how many there are. To let go of the people of ten thousand jobs takes long,
+/// so that is done where no worker is kept from other calls.
+fn keep_first_jobs(resource: &mut Resource) -> u32 {
+    let Resource::Employments(jobs) = resource else { return 0 };
+    let all = count(jobs);
+    if jobs.len() > FIRST {
+        let others = jobs.split_off(FIRST);
+        drop(tokio::task::spawn_blocking(move || drop(others)));
+    }
+    all
 }
 
 fn count<T>(all: &[T]) -> u32 {
@@ -259,10 +274,7 @@ impl Accepted {
     }
 
     pub(super) fn employment_count(&self, _: &Contract) -> u32 {
-        match &self.receipt.resource {
-            Resource::Employments(jobs) => count(jobs),
-            _ => 0,
-        }
+        self.employment_count
     }
 
     pub(super) fn employment(&self, contract: &Contract) -> Option<v1::Employment> {
@@ -313,7 +325,7 @@ impl Accepted {
                 several => {
                     let ids = several.iter().take(FIRST).map(|each| assigned(each.job.employment.to_string()));
                     outcome.employment_ids = ids.filter(|id| !id.is_empty()).collect();
-                    outcome.employment_count = count(several);
+                    outcome.employment_count = self.employment_count;
                 }
             },
             Resource::Fact(_) | Resource::Registry => {}
