@@ -81,6 +81,27 @@ def check_agreement(config, documents):
         fail("TimeoutStopSec must be longer than drain_seconds")
 
 
+def memory_at_most():
+    """What operations.md says that the process holds at most, in MiB."""
+    text = (DEPLOY / "operations.md").read_text()
+    table = text.split("## Limits of memory")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split("|")[-1] for line in table.splitlines() if line.startswith("|")]
+    return sum(int(amount) for amount in rows[2:])
+
+
+def check_memory(documents):
+    (container,) = documents["StatefulSet"]["spec"]["template"]["spec"]["containers"]
+    unit = (DEPLOY / "cpss-registry.service").read_text()
+    (most,) = [line.split("=")[1] for line in unit.splitlines() if line.startswith("MemoryMax=")]
+    needed = memory_at_most()
+    for place, given in (
+        ("the StatefulSet", container["resources"]["limits"]["memory"].removesuffix("i")),
+        ("MemoryMax of the unit", most),
+    ):
+        if not given.endswith("G") or int(given[:-1]) * 1024 < needed:
+            fail(f"{place} gives {given}, and operations.md says that the process holds {needed} MiB at most")
+
+
 def check_creation(config, pinned, documents, creation):
     """The Job makes the registry where the StatefulSet will look for it, with no more rights."""
     (own,) = documents["StatefulSet"]["spec"]["volumeClaimTemplates"]
@@ -106,6 +127,7 @@ def main():
     check_kustomization(EXAMPLE, beside=[CREATE])
     creation = check_manifests(EXAMPLE, [CREATE])
     check_agreement(config, documents)
+    check_memory(documents)
     check_creation(config, pinned, documents, creation)
     count = len(documents) + len(creation)
     print(f"deploy: {count} manifests, 3 configurations and the unit agree (Kubernetes {KUBERNETES} schema)")

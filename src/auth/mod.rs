@@ -3,6 +3,7 @@
 pub mod clients;
 mod dev;
 mod identities;
+pub mod memory;
 pub mod misses;
 pub mod peer;
 mod permissions;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::memory::Share;
 use super::quotas::{ClientQuota, Exhausted, Place, Quotas};
 use super::serial::Serial;
 
@@ -31,6 +32,8 @@ struct Shown {
     /// How many calls it waits for an answer to, apart from those that may last.
     awaited: AtomicUsize,
     cut_off: OnceLock<CutOff>,
+    /// Whether what is written to it has to wait until it reads.
+    is_blocked: AtomicBool,
     /// The requests that it sent while nobody was known on it, and the places of those that are open.
     unidentified: AtomicUsize,
     unidentified_open: Arc<Semaphore>,
@@ -45,6 +48,9 @@ pub enum CutOff {
     /// It sends too many frames that belong to no call.
     #[error("it sent too many HTTP/2 frames that belong to no call")]
     Frames,
+    /// It does not read, and its client holds as much memory as it may.
+    #[error("it does not read its answers, and its client holds too much memory")]
+    Unread,
     /// It goes on though nobody is known on it.
     #[error("it sent too many requests that show no client of the list")]
     Unidentified,
@@ -91,6 +97,7 @@ impl Peer {
             seat: OnceLock::new(),
             awaited: AtomicUsize::new(0),
             cut_off: OnceLock::new(),
+            is_blocked: AtomicBool::new(false),
             unidentified: AtomicUsize::new(0),
             unidentified_open: Arc::new(Semaphore::new(UNIDENTIFIED_STREAMS)),
         }))
@@ -158,6 +165,21 @@ impl Peer {
         if share.is_some_and(|share| share.cancel().is_err()) {
             self.cut_off(CutOff::Cancels);
         }
+    }
+
+    /// What the client's calls hold, if one is known whose memory is counted.
+    pub fn memory(&self) -> Option<&Arc<Share>> {
+        self.0.seat.get()?.1.as_ref().map(|quota| quota.memory())
+    }
+
+    /// Notes whether what is written to it has to wait until it reads.
+    pub fn block(&self, is_blocked: bool) {
+        self.0.is_blocked.store(is_blocked, Ordering::Relaxed);
+    }
+
+    /// Whether what is written to it has to wait until it reads.
+    pub fn is_blocked(&self) -> bool {
+        self.0.is_blocked.load(Ordering::Relaxed)
     }
 
     /// Has the connection cut off. The first reason stays.

@@ -80,6 +80,8 @@ pub struct Method {
     /// Whether it may have much in memory until its answers have been read, or reads much: a stream, a batch, a page, or
     /// what reads every credential.
     pub is_large: bool,
+    /// Whether it may record something.
+    pub writes: bool,
     /// Who may call it, and what for.
     pub grants: &'static [Grant],
 }
@@ -176,6 +178,7 @@ static METHODS: LazyLock<HashMap<&'static str, Method, RandomState>> = LazyLock:
             name: method.name,
             streams: method.streams,
             is_large: method.streams || method.takes_many || READS_ALL.contains(&(method.service, method.name)),
+            writes: method.writes,
             grants: rows.next().map_or(&[], |(.., grants)| grants),
         };
         (method.path, row)

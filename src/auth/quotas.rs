@@ -1,4 +1,4 @@
-//! What one client may take of the server: calls in a second, connections, large calls, cancellations.
+//! What one client may take of the server: calls in a second, connections, large calls, memory, cancellations.
 //!
 //! A client is known by its name in the list, so what it takes by several connections, or by a certificate before it was
 //! renewed and after, is counted as one.
@@ -13,6 +13,8 @@ use papaya::HashMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::misses::MissLimits;
+
+use super::memory::{Held, Memory, Share};
 
 /// How many calls a connection may have under way.
 pub const CALLS_PER_CONNECTION: NonZeroU32 = NonZeroU32::new(1024).unwrap();
@@ -52,6 +54,7 @@ pub struct Quotas {
     of: Arc<HashMap<Box<str>, Arc<ClientQuota>>>,
     /// None on a server that counts no calls.
     unidentified: Option<Arc<DefaultDirectRateLimiter>>,
+    memory: Memory,
 }
 
 /// What one client takes.
@@ -62,6 +65,7 @@ pub struct ClientQuota {
     connections: Option<Arc<Semaphore>>,
     streams: Option<Arc<Semaphore>>,
     cancels: Option<DefaultDirectRateLimiter>,
+    memory: Arc<Share>,
 }
 
 /// A place that a client takes, until this is dropped.
@@ -89,6 +93,9 @@ pub enum Exhausted {
     /// A connection on which nobody is known has as many requests open as it may.
     #[error("too many requests at a time on a connection that shows no client of this registry")]
     UnidentifiedStreams,
+    /// Its calls hold as much memory as they may.
+    #[error("too much of this client is under way, or answered and not read")]
+    Memory,
     /// It cancels too often.
     #[error("too many calls were cancelled")]
     Cancels,
@@ -119,7 +126,7 @@ impl Quotas {
             let rate = Quota::per_second(UNIDENTIFIED_PER_SECOND);
             Arc::new(RateLimiter::direct(rate))
         });
-        Quotas { limits, of: Arc::default(), unidentified }
+        Quotas { limits, of: Arc::default(), unidentified, memory: Memory::default() }
     }
 
     /// The limits.
@@ -133,7 +140,7 @@ impl Quotas {
         if let Some(share) = shares.get(client) {
             return Arc::clone(share);
         }
-        Arc::clone(shares.get_or_insert_with(client.into(), || Arc::new(ClientQuota::new(&self.limits))))
+        Arc::clone(shares.get_or_insert_with(client.into(), || Arc::new(ClientQuota::new(&self.limits, &self.memory))))
     }
 
     /// Counts a request that shows nobody, on a connection on which nobody is known.
@@ -151,7 +158,7 @@ impl Quotas {
 }
 
 impl ClientQuota {
-    fn new(limits: &Limits) -> ClientQuota {
+    fn new(limits: &Limits, memory: &Memory) -> ClientQuota {
         let places = |most: Option<NonZeroU32>| most.map(|most| Arc::new(Semaphore::new(most.get() as usize)));
         let rate = |per_second: Option<NonZeroU32>, burst: Option<NonZeroU32>| {
             per_second.map(|rate| RateLimiter::direct(Quota::per_second(rate).allow_burst(burst.unwrap_or(rate))))
@@ -169,6 +176,7 @@ impl ClientQuota {
             connections: places(limits.connections),
             streams: places(limits.streams),
             cancels,
+            memory: memory.share(),
         }
     }
 
@@ -201,6 +209,16 @@ impl ClientQuota {
     pub fn cancel(&self) -> Result<(), Exhausted> {
         let Some(cancels) = &self.cancels else { return Ok(()) };
         cancels.check().map_err(|_| Exhausted::Cancels)
+    }
+
+    /// Counts the memory of a call.
+    pub fn hold(&self, bytes: usize) -> Result<Held, Exhausted> {
+        self.memory.hold(bytes).ok_or(Exhausted::Memory)
+    }
+
+    /// What its calls hold.
+    pub fn memory(&self) -> &Arc<Share> {
+        &self.memory
     }
 
     /// Counts a large call: a stream, a batch, a page.

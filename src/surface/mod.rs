@@ -18,6 +18,7 @@ pub mod decode;
 mod employment;
 pub mod encode;
 mod entry;
+mod frames;
 mod limits;
 mod miss;
 mod mutation;

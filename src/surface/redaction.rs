@@ -32,6 +32,8 @@ pub(super) struct Asker {
     pub(super) method: &'static Method,
     pub(super) right: Right,
     pub(super) request_id: RequestId,
+    /// What the headers of the call take of memory.
+    pub(super) headers_bytes: usize,
 }
 
 /// What is shown of a receipt: how many changes it counts, and of how many people. Of what is left out nothing is

@@ -46,6 +46,7 @@ impl<C> FrameGuard<C> {
 
     /// Notes what was written of the bytes that were to be.
     fn written(&mut self, polled: &Poll<io::Result<usize>>) {
+        self.peer.block(polled.is_pending());
         if let Poll::Ready(Ok(bytes)) = polled {
             self.frames.answered(*bytes);
         }
@@ -169,7 +170,10 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for FrameGuard<C> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().connection).poll_flush(cx)
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.connection).poll_flush(cx);
+        this.peer.block(polled.is_pending());
+        polled
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

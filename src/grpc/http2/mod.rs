@@ -5,6 +5,7 @@
 pub(crate) mod form;
 mod frame_guard;
 mod inline_executor;
+mod unread;
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -23,6 +24,7 @@ use tower::Service;
 
 use self::frame_guard::FrameGuard;
 use self::inline_executor::InlineExecutor;
+use self::unread::Unread;
 use crate::auth::peer::Peer;
 use crate::auth::quotas::CALLS_PER_CONNECTION;
 
@@ -71,14 +73,17 @@ pub(crate) async fn serve<S>(
     let (mut http, mut stopped) = (pin!(http), pin!(stop.wait_for(|stop| *stop)));
     let mut is_stopping = false;
     let mut settled = pin!(settled(&peer));
+    let mut unread = Unread::new(peer.clone());
     let ended = poll_fn(|cx| {
         if !is_stopping && stopped.as_mut().poll(cx).is_ready() {
             is_stopping = true;
             http.as_mut().graceful_shutdown();
         }
+        let before = calls.answered();
         let polled = http.as_mut().poll(cx);
         // What they answer wakes the connection, which sends all of it at once.
-        calls.begin();
+        calls.begin(|| peer.is_cut_off().is_none());
+        unread.count(before, calls.answered());
         if polled.is_pending() && (peer.is_cut_off().is_some() || is_stopping && settled.as_mut().poll(cx).is_ready()) {
             return Poll::Ready(Ok(()));
         }

@@ -15,9 +15,9 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::Admission;
-use super::frames::Frames;
 use crate::auth::Method;
 use crate::proto::google::rpc;
+use crate::surface::frames::Frames;
 use crate::surface::request_id::RequestId;
 use crate::surface::status;
 use crate::telemetry::access::{Answered, Messages, Outcome, UserAgent};

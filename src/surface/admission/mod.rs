@@ -3,7 +3,6 @@
 //! It identifies the caller, refuses methods that the caller's role may not call, moves the civil day of a development
 //! server forward, holds the call to its deadline, and writes one line to the access log.
 
-mod frames;
 mod leaving;
 
 use std::pin::Pin;
@@ -39,6 +38,9 @@ pub(super) static DEV_TODAY: HeaderName = HeaderName::from_static("x-dev-today")
 
 /// How large the headers of a call may be, as HTTP/2 counts them.
 pub(super) const HEADERS_BYTES: usize = 16 * 1024;
+
+/// What a field of them takes of memory beside what HTTP/2 counts: its entry in a map that grows by doubling.
+const FIELD_BYTES: usize = 160;
 
 /// How much earlier than the caller a call is given up, so that the answer still says why: a tenth of the time, at most
 /// this.
@@ -207,11 +209,11 @@ impl Admission {
             unidentified(&self.shares, peer)?;
             Err(status::unauthenticated(nobody.to_string()))
         })?;
-        refuse_large(headers)?;
+        let headers_bytes = refuse_large(headers)?;
         let method = entered.method.ok_or_else(status::no_such_method)?;
         let denied = || status::permission_denied("the caller's role may not call this method");
         let right = method.right(&caller.role).ok_or_else(denied)?;
-        let asker = Asker { caller, right, method, request_id: entered.request_id };
+        let asker = Asker { caller, right, method, request_id: entered.request_id, headers_bytes };
         if !self.identities.is_dev() {
             refuse_dev_metadata(headers)?;
             return Ok((asker, None));
@@ -242,11 +244,13 @@ fn refuse_dev_metadata(headers: &HeaderMap) -> Result<(), Status> {
     }
 }
 
-/// Refuses headers that are larger than those of a call may be, by the size that HTTP/2 gives them.
-fn refuse_large(headers: &HeaderMap) -> Result<(), Status> {
+/// Refuses headers that are larger than those of a call may be, by the size that HTTP/2 gives them. Gives what they take
+/// of memory.
+fn refuse_large(headers: &HeaderMap) -> Result<usize, Status> {
     let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 32;
-    if headers.iter().map(size).sum::<usize>() <= HEADERS_BYTES {
-        return Ok(());
+    let bytes = headers.iter().map(size).sum::<usize>();
+    if bytes <= HEADERS_BYTES {
+        return Ok(bytes + headers.len() * FIELD_BYTES);
     }
     Err(status::too_large(format!("the headers of a call have at most {HEADERS_BYTES} bytes")))
 }

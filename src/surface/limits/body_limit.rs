@@ -1,6 +1,7 @@
 //! The request of a call: that of a plain call is as small as a plain message, whatever its caller says of its length.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http_body::{Frame, SizeHint};
@@ -9,11 +10,18 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::pace::Pace;
+use super::refused;
+use crate::auth::memory::Held;
 use crate::auth::peer::Peer;
+use crate::auth::quotas::Exhausted;
+use crate::surface::frames::Frames;
 use crate::surface::status;
 
 /// The largest request of a call that is no large one, in bytes: an application with sixty trainings.
 pub(crate) const LARGEST_PLAIN: usize = 32 * 1024;
+
+/// How many bytes of a request are counted with the call itself.
+const INCLUDED_BYTES: usize = 1024;
 
 /// The body of a request. It ends with a refusal where it is longer than it may be, and where its caller cancels the call.
 pub(crate) struct BodyLimit {
@@ -22,17 +30,57 @@ pub(crate) struct BodyLimit {
     /// How many bytes more there may be.
     left: usize,
     pace: Pace,
+    counted: Counted,
+}
+
+/// What the bytes of a request are counted as, while they are in memory.
+enum Counted {
+    /// As the call's, after the first of them, as long as the call holds them.
+    WithTheCall { held: Option<Arc<Held>>, included: usize },
+    /// As a stream's: each message is gone when the next is read.
+    ByMessage { held: Held, frames: Frames },
 }
 
 impl BodyLimit {
     /// As long as a plain call's may be.
-    pub(super) fn plain(body: Body, peer: Option<Peer>) -> BodyLimit {
-        BodyLimit { body, peer, left: LARGEST_PLAIN, pace: Pace::default() }
+    pub(super) fn plain(body: Body, peer: Option<Peer>, held: Option<Arc<Held>>) -> BodyLimit {
+        let counted = Counted::WithTheCall { held, included: INCLUDED_BYTES };
+        BodyLimit { body, peer, left: LARGEST_PLAIN, pace: Pace::default(), counted }
+    }
+
+    /// As long as it is: its message is bounded where it is read.
+    pub(super) fn whole(body: Body, peer: Option<Peer>, held: Option<Arc<Held>>) -> BodyLimit {
+        BodyLimit { left: usize::MAX, ..BodyLimit::plain(body, peer, held) }
     }
 
     /// As long as it is: each of its messages is bounded where it is read.
-    pub(super) fn by_message(body: Body, peer: Option<Peer>) -> BodyLimit {
-        BodyLimit { body, peer, left: usize::MAX, pace: Pace::default() }
+    pub(super) fn by_message(body: Body, peer: Option<Peer>, held: Option<Arc<Held>>) -> BodyLimit {
+        let held = held.map(|held| held.share().hold_anyway(0));
+        match held {
+            None => BodyLimit::whole(body, peer, None),
+            Some(held) => {
+                let counted = Counted::ByMessage { held, frames: Frames::default() };
+                BodyLimit { body, peer, left: usize::MAX, pace: Pace::default(), counted }
+            }
+        }
+    }
+}
+
+impl Counted {
+    /// Counts bytes that have come, if there is room for them.
+    fn take(&mut self, bytes: &[u8]) -> bool {
+        match self {
+            Counted::WithTheCall { held, included } => {
+                let of_these = bytes.len().min(*included);
+                *included -= of_these;
+                let more = bytes.len() - of_these;
+                more == 0 || held.as_ref().is_none_or(|held| held.grow(more))
+            }
+            Counted::ByMessage { held, frames } => {
+                frames.take(bytes);
+                held.set(frames.unfinished())
+            }
+        }
     }
 }
 
@@ -43,8 +91,8 @@ impl http_body::Body for BodyLimit {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         ready!(self.pace.poll(cx));
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        let frame = match &polled {
-            Poll::Ready(Some(Ok(frame))) => frame,
+        let bytes = match &polled {
+            Poll::Ready(Some(Ok(frame))) => frame.data_ref().map_or(&[][..], |bytes| bytes),
             Poll::Pending => {
                 self.pace.waited();
                 return polled;
@@ -57,16 +105,16 @@ impl http_body::Body for BodyLimit {
             }
             Poll::Ready(None) => return polled,
         };
-        let bytes = frame.data_ref().map_or(0, Bytes::len);
-        self.pace.count(bytes);
-        match self.left.checked_sub(bytes) {
-            Some(left) => self.left = left,
-            None => {
-                let refusal = status::too_large(format!("a message of this method has at most {LARGEST_PLAIN} bytes"));
-                return Poll::Ready(Some(Err(refusal)));
+        self.pace.count(bytes.len());
+        let refusal = match self.left.checked_sub(bytes.len()) {
+            None => status::too_large(format!("a message of this method has at most {LARGEST_PLAIN} bytes")),
+            Some(_) if !self.counted.take(bytes) => refused(Exhausted::Memory),
+            Some(left) => {
+                self.left = left;
+                return polled;
             }
-        }
-        polled
+        };
+        Poll::Ready(Some(Err(refusal)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -37,6 +37,7 @@ use self::under_way::UnderWay;
 use super::redaction::{Asker, not_admitted};
 use super::roster_budget::RosterBudget;
 use super::status;
+use crate::auth::memory::Held;
 use crate::auth::misses::Misses;
 use crate::auth::peer::Peer;
 use crate::auth::quotas::{ClientQuota, Exhausted, Place, Quotas};
@@ -44,6 +45,20 @@ use crate::auth::{Caller, Identities, NotIdentified};
 
 /// The largest message of a large call: a batch of a thousand questions is a fifth of it.
 pub(super) const LARGEST_MESSAGE: usize = 1024 * 1024;
+
+/// What a call takes of memory beside its headers and its message: its task, the stream of HTTP/2, and the first KiB of its
+/// message and of its answer.
+const CALL_BYTES: usize = 32 * 1024;
+
+/// The same of a stream, which has more that was read and is not decoded yet.
+const STREAM_BYTES: usize = 64 * 1024;
+
+/// The same of a batch or a page: a thousand items that are decoded, of which each may be two bytes of the message, and their
+/// answers.
+const LARGE_CALL_BYTES: usize = 512 * 1024;
+
+/// What the headers of a call take that is none of the contract: as much as HTTP/2 lets through.
+const ANY_HEADERS_BYTES: usize = 32 * 1024;
 
 /// Longer than any server runs: where there is no limit.
 const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -105,32 +120,47 @@ where
     fn call(&mut self, request: Request<Body>) -> Limiting<S::Future> {
         match (self.admit)(&self.limits, &request) {
             Err(refusal) => Limiting::Refused { refusal },
-            Ok(Admitted { is_plain, place, ends, may_last }) => {
+            Ok(Admitted { form, must_answer, place, held, ends }) => {
                 let peer = request.extensions().get::<Peer>().cloned();
+                let may_last = form == Form::Stream;
                 let under_way = UnderWay::new(&self.limits.calls, peer.clone(), !may_last);
-                let kept = Kept { _place: place, under_way };
-                let request = request.map(|body| {
-                    if is_plain { BodyLimit::plain(body, peer) } else { BodyLimit::by_message(body, peer) }
+                let kept = Kept { _place: place, under_way, held: held.clone() };
+                let request = request.map(|body| match form {
+                    Form::Plain => BodyLimit::plain(body, peer, held),
+                    Form::Large => BodyLimit::whole(body, peer, held),
+                    Form::Stream => BodyLimit::by_message(body, peer, held),
                 });
                 let longest = self.limits.shares.limits().longest_call.unwrap_or(NO_LIMIT);
                 let call = tokio::time::timeout(longest, self.inner.call(request));
-                Limiting::Admitted { call, kept: Some(kept), ends }
+                let answer = AnswerLimit { is_whole: !may_last, must_answer, kept, ends };
+                Limiting::Admitted { call, answer: Some(answer) }
             }
         }
     }
 }
 
+/// What a call may have in memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// A message and an answer, both small.
+    Plain,
+    /// A message and an answer, of which both may be large: a batch or a page.
+    Large,
+    /// A stream: it may last, so that nobody who waits for its end is waited for.
+    Stream,
+}
+
 /// A call that there is room for.
-#[derive(Default)]
 struct Admitted {
-    /// Whether it has little in memory.
-    is_plain: bool,
+    form: Form,
+    /// Whether its answer neither waits nor is refused: what it asked for is recorded by then.
+    must_answer: bool,
     /// What one that may have much holds until its answer has been read.
     place: Option<Place>,
+    /// The memory that it holds. None: its client's is not counted.
+    held: Option<Arc<Held>>,
     /// What ends it, though its answer goes on.
     ends: Option<Ends>,
-    /// Whether it may last: who waits for its end is not waited for.
-    may_last: bool,
 }
 
 impl LimitsLayer {
@@ -152,13 +182,16 @@ impl LimitsLayer {
     /// Counts a call that was admitted.
     fn admit(&self, request: &Request<Body>) -> Result<Admitted, Status> {
         let extensions = request.extensions();
-        let Asker { caller, method, .. } = extensions.get().ok_or_else(not_admitted)?;
+        let Asker { caller, method, headers_bytes, .. } = extensions.get().ok_or_else(not_admitted)?;
         let share = self.count(request, caller)?;
-        if !method.is_large {
-            share.questions(1).map_err(refused)?;
-            return Ok(Admitted { is_plain: true, ..Admitted::default() });
+        if method.is_large {
+            let form = if method.streams { Form::Stream } else { Form::Large };
+            let admitted = self.admit_large(request, caller, &share, (form, *headers_bytes))?;
+            return Ok(Admitted { must_answer: method.writes, ..admitted });
         }
-        self.admit_large(request, caller, &share, method.streams)
+        share.questions(1).map_err(refused)?;
+        let held = Some(Arc::new(share.hold(CALL_BYTES + headers_bytes).map_err(refused)?));
+        Ok(Admitted { form: Form::Plain, must_answer: method.writes, place: None, held, ends: None })
     }
 
     /// Counts a call of a client, and its connection where that is new.
@@ -177,9 +210,11 @@ impl LimitsLayer {
         request: &Request<Body>,
         caller: &Arc<Caller>,
         share: &ClientQuota,
-        streams: bool,
+        (form, headers_bytes): (Form, usize),
     ) -> Result<Admitted, Status> {
         let place = share.large().map_err(refused)?;
+        let bytes = if form == Form::Stream { STREAM_BYTES } else { LARGE_CALL_BYTES };
+        let held = share.hold(bytes + headers_bytes).map_err(refused)?;
         let shown = request.headers().get_all(AUTHORIZATION).iter().map(|value| (AUTHORIZATION, value.clone()));
         let asked = Asked {
             identities: self.identities.clone(),
@@ -187,12 +222,13 @@ impl LimitsLayer {
             peer: request.extensions().get::<Peer>().cloned(),
             shown: HeaderMap::from_iter(shown),
         };
-        let ends: Ends = if streams {
+        let ends: Ends = if form == Form::Stream {
             Box::pin(either(asked.refused(), drained(self.draining.clone())))
         } else {
             Box::pin(asked.refused())
         };
-        Ok(Admitted { is_plain: false, place: Some(place), ends: Some(ends), may_last: streams })
+        let held = Some(Arc::new(held));
+        Ok(Admitted { form, must_answer: false, place: Some(place), held, ends: Some(ends) })
     }
 
     /// Who calls, by what the request shows.
@@ -202,14 +238,17 @@ impl LimitsLayer {
 
     /// A call of health. A connection on which nobody is known has few of them.
     fn admit_anyone(&self, request: &Request<Body>) -> Result<Admitted, Status> {
-        let peer = request.extensions().get::<Peer>().filter(|peer| !peer.is_known());
-        let Some(peer) = peer.filter(|_| self.caller(request).is_err()) else {
-            return Ok(Admitted { may_last: true, ..Admitted::default() });
-        };
-        unidentified(&self.shares, Some(peer))?;
-        let place = Some(peer.open_unidentified().map_err(refused)?);
-        let ends: Ends = Box::pin(drained(self.draining.clone()));
-        Ok(Admitted { place, ends: Some(ends), may_last: true, ..Admitted::default() })
+        let peer = request.extensions().get::<Peer>();
+        let ends: Option<Ends> = Some(Box::pin(drained(self.draining.clone())));
+        let mut admitted = Admitted { form: Form::Stream, must_answer: false, place: None, held: None, ends };
+        if let Some(peer) = peer.filter(|peer| !peer.is_known() && self.caller(request).is_err()) {
+            unidentified(&self.shares, Some(peer))?;
+            admitted.place = Some(peer.open_unidentified().map_err(refused)?);
+        } else if let Some(memory) = peer.and_then(Peer::memory) {
+            let held = memory.hold(CALL_BYTES + ANY_HEADERS_BYTES).ok_or(Exhausted::Memory).map_err(refused)?;
+            admitted.held = Some(Arc::new(held));
+        }
+        Ok(admitted)
     }
 
     /// A call of reflection.
@@ -219,7 +258,7 @@ impl LimitsLayer {
             Err(status::unauthenticated(nobody.to_string()))
         })?;
         let share = self.count(request, &caller)?;
-        self.admit_large(request, &caller, &share, true)
+        self.admit_large(request, &caller, &share, (Form::Stream, ANY_HEADERS_BYTES))
     }
 }
 
@@ -242,9 +281,11 @@ pub(super) fn refused(exhausted: Exhausted) -> Status {
         Exhausted::Calls(wait) | Exhausted::Questions(wait) | Exhausted::Unidentified(wait) => {
             status::too_fast(exhausted.to_string(), wait)
         }
-        Exhausted::Connections | Exhausted::Large | Exhausted::UnidentifiedStreams | Exhausted::Cancels => {
-            status::too_many(exhausted.to_string())
-        }
+        Exhausted::Connections
+        | Exhausted::Large
+        | Exhausted::UnidentifiedStreams
+        | Exhausted::Memory
+        | Exhausted::Cancels => status::too_many(exhausted.to_string()),
     }
 }
 
@@ -256,8 +297,7 @@ pin_project! {
         Admitted {
             #[pin]
             call: Timeout<F>,
-            kept: Option<Kept>,
-            ends: Option<Ends>,
+            answer: Option<AnswerLimit>,
         },
     }
 }
@@ -271,31 +311,51 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             Step::Refused { refusal } => Poll::Ready(Ok(refusal.clone().into_http())),
-            Step::Admitted { call, kept, ends } => {
-                let Poll::Ready(answered) = call.poll(cx) else {
-                    let ended = ready!(ends.as_mut().map_or(Poll::Pending, |ends| ends.as_mut().poll(cx)));
-                    return Poll::Ready(Ok(guarded(ended.into_http(), kept.take(), None)));
+            Step::Admitted { call, answer } => {
+                let answered = match call.poll(cx) {
+                    Poll::Ready(answered) => answered.unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http())),
+                    Poll::Pending => {
+                        let ends = answer.as_mut().and_then(|answer| answer.ends.as_mut());
+                        let ended = ready!(ends.map_or(Poll::Pending, |ends| ends.as_mut().poll(cx)));
+                        Ok(ended.into_http())
+                    }
                 };
-                let answered = answered.unwrap_or_else(|_| Ok(status::deadline_exceeded().into_http()));
-                Poll::Ready(answered.map(|response| guarded(response, kept.take(), ends.take())))
+                Poll::Ready(answered.map(|response| match answer.take() {
+                    Some(answer) => answer.guard(response, cx),
+                    None => response,
+                }))
             }
         }
     }
 }
 
-/// An answer that holds what its call holds until it has gone out.
-fn guarded(response: Response<Body>, kept: Option<Kept>, ends: Option<Ends>) -> Response<Body> {
-    match (kept, ends) {
-        (Some(kept), Some(ends)) if !response.body().is_end_stream() => {
-            response.map(|body| Body::new(ResponseGuard::new(body, kept, ends)))
+/// What there is to know of an answer before it goes out.
+pub(crate) struct AnswerLimit {
+    /// Whether it is one message.
+    is_whole: bool,
+    must_answer: bool,
+    kept: Kept,
+    ends: Option<Ends>,
+}
+
+impl AnswerLimit {
+    /// An answer that holds what its call holds until it has gone out, or the refusal of one that is too much.
+    fn guard(self, response: Response<Body>, cx: &mut Context<'_>) -> Response<Body> {
+        if response.body().is_end_stream() {
+            // It goes out at once.
+            self.kept.under_way.answered();
+            return response;
         }
-        (kept, _) => {
-            // It is whole, or goes out at once.
-            if let Some(kept) = kept {
-                kept.under_way.answered();
-            }
-            response
+        let (head, body) = response.into_parts();
+        let waits = !self.is_whole && !self.must_answer;
+        let mut guard = ResponseGuard::new(body, self.kept, self.ends, waits);
+        if self.is_whole
+            && let Err(exhausted) = guard.take_message(cx, self.must_answer)
+        {
+            guard.give_up();
+            return refused(exhausted).into_http();
         }
+        Response::from_parts(head, Body::new(guard))
     }
 }
 

@@ -1,10 +1,19 @@
-//! Large calls, calls that may last, and that a stream that always has one more item delays no other task.
+//! Large calls, calls that may last, the memory that calls hold, and that a stream that always has one more item delays no
+//! other task.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::*;
-use crate::{auth, proto};
+use futures_util::FutureExt as _;
+use http_body::Frame;
 use prost::Message as _;
+use prost::bytes::Bytes;
+
+use super::*;
+use crate::auth::memory::CALLS_BYTES;
+use crate::surface::request_id::RequestIds;
+use crate::{auth, proto};
 
 #[test]
 fn the_large_calls_are_streams_batches_pages_and_what_reads_every_credential() {
@@ -64,4 +73,133 @@ async fn a_long_stream_lets_others_go_first() {
     assert_eq!(taken_first(items()).await, 1_000_000, "by itself it keeps everyone waiting");
     let taken = taken_first(fair(items())).await;
     assert!(taken < 1000, "{taken}");
+}
+
+/// A request of so many bytes, by a development client.
+fn request(name: &str, bytes: usize) -> Request<Body> {
+    let caller = Identities::Dev.caller(&HeaderMap::new(), None, Instant::now()).unwrap();
+    let method = auth::methods().find(|method| method.name == name).unwrap();
+    let right = method.right(&caller.role).unwrap();
+    let request_id = RequestIds::new().of(None);
+    let mut request = Request::new(body(bytes));
+    request.extensions_mut().insert(Asker { caller, method, right, request_id, headers_bytes: 200 });
+    request
+}
+
+/// A body of a message of so many bytes.
+fn body(bytes: usize) -> Body {
+    let prefix = [&[0][..], &u32::try_from(bytes - 5).unwrap().to_be_bytes()].concat();
+    Body::new(One(Some([prefix, vec![7; bytes - 5]].concat().into())))
+}
+
+/// A body of one part.
+struct One(Option<Bytes>);
+
+impl http_body::Body for One {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+/// Reads one part of a body.
+async fn part<B: http_body::Body<Data = Bytes, Error = Status> + Unpin>(body: &mut B) -> Result<Option<Bytes>, Status> {
+    let next = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await;
+    Ok(next.transpose()?.and_then(|frame| frame.into_data().ok()))
+}
+
+/// The limits before a service that reads the request, and answers with so many bytes.
+fn limited(
+    limits: &LimitsLayer,
+    answer: usize,
+) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible> + use<> {
+    limits.by_client(tower::service_fn(move |request: Request<BodyLimit>| async move {
+        let mut asked = request.into_body();
+        let read = async {
+            while part(&mut asked).await?.is_some() {}
+            Ok(())
+        };
+        Ok::<_, Infallible>(match read.await {
+            Ok(()) => Response::new(body(answer)),
+            Err(status) => Status::into_http(status),
+        })
+    }))
+}
+
+fn limits() -> (LimitsLayer, watch::Sender<bool>, Arc<ClientQuota>) {
+    let (drains, draining) = watch::channel(false);
+    let limits = LimitsLayer::new(Quotas::default(), Identities::Dev, draining);
+    let share = limits.shares.of("dev:all");
+    (limits, drains, share)
+}
+
+/// Whether nothing at all is held: only then can one hold as much as half of the whole.
+fn is_all_free(share: &ClientQuota) -> bool {
+    share.hold(CALLS_BYTES / 2).is_ok()
+}
+
+const METHODS: [&str; 4] =
+    ["VerifyCredential", "BatchVerifyCredentials", "StreamVerifyCredentials", "ReportEmploymentStart"];
+
+#[tokio::test]
+async fn what_a_call_holds_is_free_when_its_answer_has_gone_or_is_dropped() {
+    let (limits, _drains, share) = limits();
+    for name in METHODS {
+        for bytes in [200, 20_000] {
+            let mut response = limited(&limits, bytes).call(request(name, bytes)).await.unwrap();
+            assert!(!is_all_free(&share), "{name}: an answer that nobody has read");
+            let read = part(response.body_mut()).await.unwrap();
+            assert_eq!(read.as_ref().map(Bytes::len), Some(bytes));
+            assert_eq!(part(response.body_mut()).await.unwrap(), None);
+            drop(response);
+            assert!(!is_all_free(&share), "{name}: {bytes} bytes that have not gone");
+            drop(read);
+            assert!(is_all_free(&share), "{name}");
+            // Not begun, not finished, and not read.
+            drop(limited(&limits, bytes).call(request(name, bytes)));
+            assert!(is_all_free(&share), "{name}");
+            drop(limited(&limits, bytes).call(request(name, bytes)).await.unwrap());
+            assert!(is_all_free(&share), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_holds_too_much_is_refused_and_its_writes_are_answered() {
+    let (limits, _drains, share) = limits();
+    for name in METHODS {
+        let (go, come) = watch::channel(false);
+        let mut waiting = limits.by_client(tower::service_fn(move |_: Request<BodyLimit>| {
+            let mut come = come.clone();
+            async move {
+                come.wait_for(|go| *go).await.unwrap();
+                Ok::<_, Infallible>(Response::new(body(20_000)))
+            }
+        }));
+        let code = |response: &Response<Body>| Status::from_header_map(response.headers()).map(|status| status.code());
+        let begun = waiting.call(request(name, 200));
+        let too_much = share.memory().hold_anyway(CALLS_BYTES);
+        let refusal = waiting.call(request(name, 200)).await.unwrap();
+        assert_eq!(code(&refusal), Some(tonic::Code::ResourceExhausted), "{name} does not reach the service");
+        go.send_replace(true);
+        let mut response = begun.await.unwrap();
+        let is_read = matches!(name, "VerifyCredential" | "BatchVerifyCredentials");
+        assert_eq!(code(&response), is_read.then_some(tonic::Code::ResourceExhausted), "{name}");
+        let mut next = Box::pin(part(response.body_mut()));
+        let mut now = next.as_mut().now_or_never();
+        if name == "StreamVerifyCredentials" {
+            assert!(now.is_none(), "a stream waits");
+            drop(too_much);
+            now = Some(next.as_mut().await);
+        } else {
+            drop(too_much);
+        }
+        let length = now.unwrap().unwrap().map_or(0, |bytes| bytes.len());
+        assert_eq!(length, if is_read { 0 } else { 20_000 }, "{name}");
+        drop(next);
+        drop(response);
+        assert!(is_all_free(&share), "{name}");
+    }
 }

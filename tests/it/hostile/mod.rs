@@ -179,3 +179,4 @@ mod floods;
 mod ops;
 mod refusals;
 mod unidentified;
+mod unread;

@@ -66,7 +66,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "grpc",
-        enters: &["surface", "auth::peer", "auth::quotas", "proto::DESCRIPTORS", "proto::SERVICES"],
+        enters: &["surface", "auth::memory", "auth::peer", "auth::quotas", "proto::DESCRIPTORS", "proto::SERVICES"],
         uses: AllBut(&["sled", "prost", "prost_types", "clap", "serde", "serde_json", "toml", "rustix"]),
         why: "grpc is a listener: it speaks its protocol, and what it answers with comes from the surface, checked",
     },

@@ -13,6 +13,8 @@ pub(super) struct Frames {
     length: u32,
     /// How many bytes of a message are missing.
     missing: u32,
+    /// How many bytes of it have gone by.
+    unfinished: usize,
 }
 
 impl Frames {
@@ -22,6 +24,7 @@ impl Frames {
             if self.missing > 0 {
                 let there = u32::try_from(bytes.len()).unwrap_or(u32::MAX).min(self.missing);
                 self.missing -= there;
+                self.unfinished += there as usize;
                 bytes = bytes.get(there as usize..).unwrap_or_default();
             } else {
                 // The first byte says whether the message is compressed, and is pushed out by the length behind it.
@@ -34,8 +37,16 @@ impl Frames {
                 self.prefix = 0;
                 self.missing = std::mem::take(&mut self.length);
             }
-            self.messages += u64::from(self.missing == 0);
+            if self.missing == 0 {
+                self.messages += 1;
+                self.unfinished = 0;
+            }
         }
+    }
+
+    /// How much of a message has gone by that is not whole yet.
+    pub(super) fn unfinished(&self) -> usize {
+        self.unfinished
     }
 
     /// How many messages have gone by, each of them whole.
@@ -59,10 +70,10 @@ mod tests {
         for cut in [1, 2, 3, 5, 7, 64, 1000, bytes.len()] {
             let mut frames = Frames::default();
             bytes.chunks(cut).for_each(|chunk| frames.take(chunk));
-            assert_eq!(frames.messages(), 6, "cut into {cut}");
+            assert_eq!((frames.messages(), frames.unfinished()), (6, 0), "cut into {cut}");
         }
         let mut frames = Frames::default();
         frames.take(&bytes[..bytes.len() - 1]);
-        assert_eq!(frames.messages(), 5, "the last is not whole");
+        assert_eq!((frames.messages(), frames.unfinished()), (5, 69_999), "the last is not whole");
     }
 }
