@@ -30,7 +30,7 @@ use super::histories::Random;
 const FIRST_DAY: &str = "2026-12-20";
 
 fn open_store(data: &Path) -> Store {
-    Store::open(data, in_bases(), &mut |_| {}).unwrap()
+    library::open_store(data, &in_bases())
 }
 
 /// When it is closed, all of its index goes into files that never change.

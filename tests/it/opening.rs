@@ -51,7 +51,7 @@ struct Scribe {
 
 impl Scribe {
     fn open(data: &Path) -> Scribe {
-        let store = Store::open(data, StoreOptions::default(), &mut |_| {}).unwrap();
+        let store = library::open_store(data, &StoreOptions::default());
         let head = store.head();
         let at = store.index().recorded_at(head).unwrap().unwrap();
         Scribe { store, head, at, batch: Vec::new() }

@@ -11,14 +11,15 @@ use cpss_registry::domain::id::Revision;
 use cpss_registry::domain::record::{Change, Coverage, Record};
 use cpss_registry::domain::standing::{Reason, Standing};
 use cpss_registry::registry::{Options, Registry, SEMANTICS_VERSION};
-use cpss_registry::store::{OpenMode, Store, StoreOptions, record};
+use cpss_registry::store::{OpenMode, StoreOptions, record};
 
 use super::feed::scenario::recorded;
+use super::harness::library;
 use super::model::expected_changes::{Copy, Span};
 
 /// Every record of a data directory.
 pub fn records(data: &Path) -> Vec<Record> {
-    let store = Store::open(data, StoreOptions::default(), &mut |_| {}).unwrap();
+    let store = library::open_store(data, &StoreOptions::default());
     let log = store.log_reader();
     let read = log.read(Revision(1), store.head());
     read.map(|stored| stored.map(|(revision, bytes)| record::decode(revision, &bytes).unwrap()).unwrap()).collect()
@@ -27,7 +28,7 @@ pub fn records(data: &Path) -> Vec<Record> {
 /// Writes records into an empty data directory.
 pub fn write(data: &Path, records: &[Record]) {
     let options = StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..StoreOptions::default() };
-    let mut store = Store::open(data, options, &mut |_| {}).unwrap();
+    let mut store = library::open_store(data, &options);
     store.finish().unwrap();
     for batch in records.chunks(20) {
         store.commit(batch).unwrap();

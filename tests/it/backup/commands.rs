@@ -4,14 +4,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use cpss_registry::domain::day::Day;
+use cpss_registry::store::StoreOptions;
 use cpss_registry::store::index::{IndexOptions, View as _};
-use cpss_registry::store::{Store, StoreOptions};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{json_of, kept, refused, run, text, written};
 use crate::harness::requests::register_specialist;
-use crate::harness::{Process, TODAY};
+use crate::harness::{Process, TODAY, library};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_backup_that_is_not_whole_is_refused_and_so_is_a_directory_that_is_not_empty() {
@@ -64,7 +64,7 @@ async fn check_finds_what_is_wrong_and_rebuild_puts_the_index_right() {
     assert!(checked["index_entries"].as_u64().unwrap() > 100, "{checked}");
 
     let index = IndexOptions { leave_in_sled: 0, ..IndexOptions::default() };
-    let store = Store::open(&data, StoreOptions { index, ..StoreOptions::default() }, &mut |_| {}).unwrap();
+    let store = library::open_store(&data, &StoreOptions { index, ..StoreOptions::default() });
     let mut due = store.index().due(Day::BEGINNING, Day::FOREVER.previous()).unwrap();
     assert_eq!(checked["due_dates"], due.len(), "{checked}");
     let entry = due.remove(0);

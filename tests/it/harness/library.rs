@@ -13,7 +13,7 @@ use cpss_registry::registry::filters::CredentialFilter;
 use cpss_registry::registry::list::Window;
 use cpss_registry::registry::snapshot::Snapshot;
 use cpss_registry::registry::{Content, Numbers, OpenError, Opened, Options, Registry, Submission};
-use cpss_registry::store::{self, DataDirError, OpenMode, StoreOptions};
+use cpss_registry::store::{self, DataDirError, OpenMode, Store, StoreOptions};
 use uuid::Uuid;
 
 /// Opens the registry of a data directory, or an empty one, on this day or the last one that it opened.
@@ -22,13 +22,24 @@ pub fn open(data: &Path, today: &str, options: StoreOptions) -> Opened {
     let store = StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..options };
     let options =
         Options { data_dir: data.to_owned(), registry: None, rules_dir: None, today, open_days_through: None, store };
+    let is_in_use =
+        |error: &OpenError| matches!(error, OpenError::Store(store::OpenError::DataDir(DataDirError::InUse { .. })));
+    once_free(|| Registry::open(options.clone(), &mut |_| {}), is_in_use)
+}
+
+/// Opens the store of a data directory.
+pub fn open_store(data: &Path, options: &StoreOptions) -> Store {
+    let is_in_use = |error: &store::OpenError| matches!(error, store::OpenError::DataDir(DataDirError::InUse { .. }));
+    once_free(|| Store::open(data, options.clone(), &mut |_| {}), is_in_use)
+}
+
+/// What is opened once the data directory is free. A program that another test starts at this moment has the lock until it
+/// runs, if this process had it.
+fn once_free<T, E: std::fmt::Debug>(open: impl Fn() -> Result<T, E>, is_in_use: impl Fn(&E) -> bool) -> T {
     let begun = Instant::now();
     loop {
-        match Registry::open(options.clone(), &mut |_| {}) {
-            // A program that another test starts at this moment has the lock until it runs, if this process had it.
-            Err(OpenError::Store(store::OpenError::DataDir(DataDirError::InUse { .. })))
-                if begun.elapsed() < Duration::from_secs(10) =>
-            {
+        match open() {
+            Err(error) if is_in_use(&error) && begun.elapsed() < Duration::from_secs(10) => {
                 std::thread::sleep(Duration::from_millis(5));
             }
             opened => return opened.unwrap(),
