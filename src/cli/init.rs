@@ -213,7 +213,7 @@ impl Init {
             // Every user of the machine can read a command line, but not a pipe.
             Credentials::Token { token } => {
                 let header = format!("printf 'authorization: Bearer %s\\n' \"$(cat {})\"", token.display());
-                format!("  {header} | {buf} --header @- {list}\n")
+                format!("  {header} | {buf} --header @- --reflect-header '*' {list}\n")
             }
         }
     }
