@@ -2,6 +2,7 @@
 
 pub mod clients;
 mod dev;
+mod hex;
 mod identities;
 pub mod memory;
 pub mod misses;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::hex;
+
 /// The most bytes that a serial number has (RFC 5280, 4.1.2.2).
 const LONGEST: usize = 20;
 
@@ -20,13 +22,9 @@ impl Serial {
     /// and browsers show it.
     pub fn from_hex(text: &str) -> Option<Serial> {
         let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
-        let (pairs, rest) = digits.as_chunks::<2>();
-        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let bytes =
-            pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect::<Option<Vec<_>>>()?;
+        let bytes = hex::bytes(&digits)?;
         // A certificate may have a byte of zeros in front, so that the number is not negative.
-        let fits = rest.is_empty() && (1..=LONGEST + 1).contains(&bytes.len());
-        fits.then(|| Serial::of_bytes(&bytes))
+        (1..=LONGEST + 1).contains(&bytes.len()).then(|| Serial::of_bytes(&bytes))
     }
 }
 

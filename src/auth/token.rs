@@ -4,6 +4,8 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use super::hex;
+
 /// The fewest characters in which 128 bits can be written (base64). What is shorter is no token.
 const SHORTEST: usize = 22;
 
@@ -19,10 +21,7 @@ impl Digest {
 
     /// The digest that 64 hexadecimal digits write.
     pub fn from_hex(text: &str) -> Option<Digest> {
-        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect::<Option<Vec<_>>>();
-        bytes.filter(|_| rest.is_empty())?.try_into().ok().map(Digest)
+        hex::bytes(text.as_bytes())?.try_into().ok().map(Digest)
     }
 
     /// The digest in hexadecimal.

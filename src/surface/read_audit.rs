@@ -113,13 +113,14 @@ impl Contract {
         }
     }
 
-    /// An id in the form of the contract.
-    fn named(&self, id: PersonId) -> Named {
-        match id {
+    /// What the question names the person by, in the form of the contract.
+    fn named(&self, found: &Found) -> Option<Box<Named>> {
+        let named = match found.id? {
             PersonId::Specialist(id) => Named { field: "specialist_id", id: id.to_string() },
             PersonId::Employment(id) => Named { field: "employment_id", id: id.to_string() },
             PersonId::Fact(id) => Named { field: "fact_id", id: encode::fact_id(id, &self.tags()) },
-        }
+        };
+        Some(Box::new(named))
     }
 
     /// Writes to the audit whom a question is about, before it is answered.
@@ -137,7 +138,7 @@ impl Contract {
         let question = Question {
             call: self.call(asker, method, snapshot),
             number: found.number.map(CredentialNumber::text),
-            named: found.id.map(|id| Box::new(self.named(id))),
+            named: self.named(&found),
             as_of: found.as_of.map(Day::to_civil),
             verdict: found.verdict,
         };
@@ -167,7 +168,7 @@ impl Contract {
         self.audit.report_miss(Missed {
             call: self.call(asker, method, snapshot),
             number: about.number.map(CredentialNumber::text),
-            named: about.id.map(|id| Box::new(self.named(id))),
+            named: self.named(&about),
             kind: miss.word(),
         })
     }

@@ -22,8 +22,8 @@ pub enum NotRevoked {
 /// The list that revokes a certificate of a client. The list must hold.
 pub fn with_revoked(list: &str, client: &str, serial: &Serial) -> Result<String, NotRevoked> {
     let file: File = toml::from_str(list).map_err(|_| NotRevoked::Unreadable)?;
-    let rows = file.client.iter().map(toml::Spanned::get_ref);
-    let row = rows.into_iter().find(|row| row.name.get_ref() == client).ok_or(NotRevoked::NotOnList)?;
+    let mut rows = file.client.iter().map(toml::Spanned::get_ref);
+    let row = rows.find(|row| row.name.get_ref() == client).ok_or(NotRevoked::NotOnList)?;
     let uri = row.san_uri.as_ref().ok_or(NotRevoked::ShowsToken)?;
     let known = row.revoked.as_ref().map(toml::Spanned::get_ref).into_iter().flatten();
     let mut serials: Vec<&str> = known.map(|serial| serial.get_ref().as_str()).collect();

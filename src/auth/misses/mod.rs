@@ -9,7 +9,7 @@
 //! Beside that, a caller may give five wrong birth dates in a day for one name, number or id. What they were given for
 //! is kept as a keyed hash.
 //!
-//! The counts are those of this process and begin anew when it starts.
+//! The counts are those of this process and start at zero with it.
 
 mod wrong_dates;
 
@@ -68,8 +68,8 @@ pub struct Allowance {
     budget: Arc<Budget>,
 }
 
-/// What a miss costs, taken before anything is looked up. Dropped, it stays taken: whoever cancels a call may learn its
-/// outcome in another way.
+/// What a miss costs, taken before anything is looked up. If it is dropped, it stays spent: a client that cancels a call may
+/// still learn its outcome in another way.
 #[derive(Debug)]
 pub struct Reservation {
     budget: Arc<Budget>,
