@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use super::errors::ReadError;
 use super::list::{Found, Place, Window};
 use super::snapshot::Snapshot;
-use crate::domain::fact::{Fact, SpecialistFact};
+use crate::domain::fact::{Fact, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, FactId, Revision, SpecialistId};
 use crate::domain::name::PersonName;
 use crate::domain::record::{Change, Record};
-use crate::domain::retraction::retracted_by;
+use crate::domain::retraction::{Filed, retracted_by};
 use crate::domain::review::{self, ReviewReason};
 use crate::domain::specialist::Specialist;
 use crate::domain::verdict::Known;
@@ -130,8 +130,8 @@ impl Snapshot {
         fact: FactId,
         registered: SpecialistId,
     ) -> Result<Option<ReviewItem>, ReadError> {
-        let known_then = |id| Ok::<_, ReadError>(self.file(id)?.map(|file| file.known_at(record.revision)));
-        let Some(new) = known_then(registered)? else { return Ok(None) };
+        let Some(file) = self.file(registered)? else { return Ok(None) };
+        let new = file.known_at(record.revision);
         let mut people = vec![ReviewPerson::of(&new)];
         let Some(folded) = new.names.last().map(PersonName::folded) else { return Ok(None) };
         let mut from = 0;
@@ -140,17 +140,16 @@ impl Snapshot {
             let Some(last) = few.last() else { break };
             from = last.number().saturating_add(1);
             for id in few.into_iter().filter(|id| *id != registered) {
-                let Some(other) = known_then(id)? else { continue };
+                let Some(other) = self.file(id)?.map(|file| file.known_at(record.revision)) else { continue };
                 let has_name = other.names.iter().any(|name| name.folded() == folded);
                 if has_name && other.birth_date == new.birth_date && people.len() < PEOPLE {
                     people.push(ReviewPerson::of(&other));
                 }
             }
         }
-        if people.len() == 1 {
-            return Ok(None);
-        }
-        self.item(record, fact, ReviewReason::LikelyDuplicate, people).map(Some)
+        let is_alone = people.len() == 1;
+        let reason = ReviewReason::LikelyDuplicate;
+        Ok((!is_alone).then(|| item(record, fact, reason, people, self.is_retracted(&file.facts, fact))))
     }
 
     fn doubtful_start(
@@ -162,17 +161,28 @@ impl Snapshot {
     ) -> Result<Vec<ReviewItem>, ReadError> {
         let Some(file) = self.file(person)? else { return Ok(Vec::new()) };
         let reasons = review::of_start(record, start, &file.known_at(record.revision.previous()));
-        let people = || vec![ReviewPerson::of(&file.known_at(self.revision))];
-        reasons.into_iter().map(|reason| self.item(record, fact, reason, people())).collect()
+        let of = |reason| {
+            let people = vec![ReviewPerson::of(&file.known_at(self.revision))];
+            item(record, fact, reason, people, self.is_retracted(&file.facts, fact))
+        };
+        Ok(reasons.into_iter().map(of).collect())
     }
 
     /// A record that amends: whom it changed something for.
     fn correction(&self, record: &Record, index: usize) -> Result<ReviewItem, ReadError> {
-        let mut people = Vec::new();
-        if let Some(Fact::Specialist(person, _)) = record.facts.get(index)
-            && let Some(file) = self.file(*person)?
-        {
-            people.push(ReviewPerson::of(&file.known_at(self.revision)));
+        let fact = record.fact_id(index);
+        let (mut people, mut retracted) = (Vec::new(), false);
+        match record.facts.get(index) {
+            Some(Fact::Specialist(person, _)) => {
+                if let Some(file) = self.file(*person)? {
+                    people.push(ReviewPerson::of(&file.known_at(self.revision)));
+                    retracted = self.is_retracted(&file.facts, fact);
+                }
+            }
+            Some(Fact::Provider(id, _)) => {
+                retracted = self.provider(id.as_str()).is_some_and(|file| self.is_retracted(&file.facts, fact));
+            }
+            Some(Fact::Registry(_)) | None => {}
         }
         let changed: BTreeSet<CredentialNumber> = record.changes.iter().filter_map(Change::credential).collect();
         for number in changed {
@@ -186,35 +196,24 @@ impl Snapshot {
                 people.push(ReviewPerson { id: timeline.specialist, credential: Some(number), name });
             }
         }
-        self.item(record, record.fact_id(index), ReviewReason::SettledDaysCorrected, people)
+        Ok(item(record, fact, ReviewReason::SettledDaysCorrected, people, retracted))
     }
 
-    fn item(
-        &self,
-        record: &Record,
-        fact: FactId,
-        reason: ReviewReason,
-        people: Vec<ReviewPerson>,
-    ) -> Result<ReviewItem, ReadError> {
-        let subject = usize::try_from(fact.index).ok().and_then(|index| record.facts.get(index));
-        let retracted = match subject {
-            Some(Fact::Specialist(id, _)) => {
-                self.file(*id)?.is_some_and(|file| retracted_by(&file.facts, self.revision).contains_key(&fact))
-            }
-            Some(Fact::Provider(id, _)) => self
-                .provider(id.as_str())
-                .is_some_and(|file| retracted_by(&file.facts, self.revision).contains_key(&fact)),
-            Some(Fact::Registry(_)) | None => false,
-        };
-        let named = u32::try_from(people.len()).unwrap_or(u32::MAX);
-        Ok(ReviewItem {
-            reason,
-            fact,
-            recorded_at: record.recorded_at,
-            client: record.reporter.client.clone(),
-            retracted,
-            people_count: named.max(record.specialist_count),
-            people,
-        })
+    /// Whether a fact of a file is retracted by now.
+    fn is_retracted<F: Filed>(&self, facts: &[Recorded<F>], fact: FactId) -> bool {
+        retracted_by(facts, self.revision).contains_key(&fact)
+    }
+}
+
+fn item(record: &Record, fact: FactId, reason: ReviewReason, people: Vec<ReviewPerson>, retracted: bool) -> ReviewItem {
+    let named = u32::try_from(people.len()).unwrap_or(u32::MAX);
+    ReviewItem {
+        reason,
+        fact,
+        recorded_at: record.recorded_at,
+        client: record.reporter.client.clone(),
+        retracted,
+        people_count: named.max(record.specialist_count),
+        people,
     }
 }

@@ -143,26 +143,20 @@ impl Snapshot {
                 None => return Ok(None),
                 Some(file) => filed(&file.facts, |fact| Fact::Provider(id.clone(), fact), |_| None),
             },
-            FactsOf::Specialist(id) => match self.file(*id)? {
+            FactsOf::Specialist(_) => match self.file_of(of)? {
                 None => return Ok(None),
                 Some(file) => of_person(&file, &|_| true),
             },
-            FactsOf::Credential(number) => {
-                let id = self.shared.index.specialist_of_credential(*number)?;
-                match id.map(|id| self.file(id)).transpose()?.flatten() {
-                    Some(file) if file.known_now().credential(*number).is_some() => {
-                        of_person(&file, &|about| about == About::Credential(*number))
-                    }
-                    _ => return Ok(None),
+            FactsOf::Credential(number) => match self.file_of(of)? {
+                Some(file) if file.known_now().credential(*number).is_some() => {
+                    of_person(&file, &|about| about == About::Credential(*number))
                 }
-            }
-            FactsOf::Employment(employment) => {
-                let id = self.shared.index.specialist_of_employment(*employment)?;
-                match id.map(|id| self.file(id)).transpose()?.flatten() {
-                    None => return Ok(None),
-                    Some(file) => of_person(&file, &|about| about == About::Job(*employment)),
-                }
-            }
+                _ => return Ok(None),
+            },
+            FactsOf::Employment(employment) => match self.file_of(of)? {
+                None => return Ok(None),
+                Some(file) => of_person(&file, &|about| about == About::Job(*employment)),
+            },
         };
         if facts.is_empty() {
             return Ok(None);
@@ -179,35 +173,38 @@ impl Snapshot {
         Ok(Some(Found { entries, next, looked_at }))
     }
 
-    /// Everything on file of the holder of a credential.
-    pub fn file_of(&self, number: CredentialNumber) -> Result<Option<SpecialistFile>, ReadError> {
-        let person = self.shared.index.specialist_of_credential(number)?;
-        Ok(person.map(|id| self.file(id)).transpose()?.flatten())
+    /// The person that a subject is or is about. None for a provider, and for what is not on file.
+    fn person_of(&self, of: &FactsOf) -> Result<Option<SpecialistId>, ReadError> {
+        let index = &self.shared.index;
+        Ok(match of {
+            FactsOf::Provider(_) => None,
+            FactsOf::Specialist(id) => Some(*id),
+            FactsOf::Credential(number) => index.specialist_of_credential(*number)?,
+            FactsOf::Employment(employment) => index.specialist_of_employment(*employment)?,
+        })
+    }
+
+    /// Everything on file of the person that a subject is or is about.
+    pub fn file_of(&self, of: &FactsOf) -> Result<Option<SpecialistFile>, ReadError> {
+        Ok(self.person_of(of)?.map(|id| self.file(id)).transpose()?.flatten())
     }
 
     /// The credential of the person that a subject is or is about.
     pub fn credential_of(&self, of: &FactsOf) -> Result<Option<CredentialNumber>, ReadError> {
-        let person = match of {
-            FactsOf::Provider(_) => None,
-            FactsOf::Credential(number) => return Ok(Some(*number)),
-            FactsOf::Specialist(id) => Some(*id),
-            FactsOf::Employment(employment) => self.shared.index.specialist_of_employment(*employment)?,
-        };
-        let file = person.map(|id| self.file(id)).transpose()?.flatten();
+        if let FactsOf::Credential(number) = of {
+            return Ok(Some(*number));
+        }
+        let file = self.file_of(of)?;
         Ok(file.and_then(|file| file.known_now().the_credential().map(|credential| credential.number)))
     }
 
     /// Whether anything under a subject can be a caller's to amend: known without reading the subject's file.
     fn may_amend_some(&self, caller: &Reporter, of: &FactsOf) -> Result<bool, ReadError> {
-        let index = &self.shared.index;
-        let person = match of {
-            FactsOf::Provider(_) => return Ok(may_amend_providers(&caller.role)),
-            FactsOf::Specialist(id) => Some(*id),
-            FactsOf::Credential(number) => index.specialist_of_credential(*number)?,
-            FactsOf::Employment(employment) => index.specialist_of_employment(*employment)?,
-        };
-        match (&caller.role, person) {
-            (Role::Provider(own), Some(id)) => Ok(index.was_staff(own, id)?),
+        if let FactsOf::Provider(_) = of {
+            return Ok(may_amend_providers(&caller.role));
+        }
+        match (&caller.role, self.person_of(of)?) {
+            (Role::Provider(own), Some(id)) => Ok(self.shared.index.was_staff(own, id)?),
             (role, _) => Ok(role.is_registrar()),
         }
     }

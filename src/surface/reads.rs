@@ -11,6 +11,7 @@ use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::domain::id::CredentialNumber;
 use crate::proto::v1;
 use crate::registry::list;
+use crate::registry::search::FactsOf;
 use crate::registry::snapshot::{KnownAt, Snapshot};
 use crate::telemetry::audit::{Bounds, Query, Read, ReadPlace};
 
@@ -70,7 +71,7 @@ impl Contract {
 impl Contract {
     /// The ids by which a question may name the holder of a credential: the person's, and those of all jobs and facts.
     async fn ids_of(&self, snapshot: &Snapshot, number: CredentialNumber) -> Result<Vec<String>, Status> {
-        let file = snapshot.off_thread(move |snapshot| snapshot.file_of(number)).await;
+        let file = snapshot.off_thread(move |snapshot| snapshot.file_of(&FactsOf::Credential(number))).await;
         let Some(file) = file.map_err(|error| unreadable(&error))? else { return Ok(Vec::new()) };
         let tags = self.tags();
         let jobs = file.facts.iter().filter_map(|recorded| recorded.fact.starts_job());
