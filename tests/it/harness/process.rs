@@ -3,13 +3,14 @@
 use std::cell::OnceCell;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 use super::Client;
 
@@ -23,6 +24,7 @@ pub struct Process {
     address: OnceCell<SocketAddr>,
     ops: SocketAddr,
     said: PathBuf,
+    _ops_port: TcpSocket,
     _scratch: TempDir,
 }
 
@@ -54,7 +56,8 @@ impl Process {
     fn serve_under(under: &[String], arguments: &[&str]) -> Process {
         let scratch = tempfile::tempdir().unwrap();
         let said = scratch.path().join("stderr");
-        let ops = free_address();
+        let ops_port = reserve_port();
+        let ops = ops_port.local_addr().unwrap();
         let binary = std::env::var("CPSS_BINARY").unwrap_or(env!("CARGO_BIN_EXE_cpss-registry").to_owned());
         let words: Vec<_> = under.iter().chain([&binary]).collect();
         let mut child = Command::new(words[0])
@@ -68,7 +71,7 @@ impl Process {
             .spawn()
             .unwrap();
         let listening = listen_for_address(child.stdout.take().unwrap());
-        Process { child, listening, address: OnceCell::new(), ops, said, _scratch: scratch }
+        Process { child, listening, address: OnceCell::new(), ops, said, _ops_port: ops_port, _scratch: scratch }
     }
 
     /// Starts it, waits until it takes calls, and gives a client of it.
@@ -183,9 +186,12 @@ impl Drop for Process {
     }
 }
 
-/// An address that nobody listens on at the moment.
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// A port that is not used and, while the socket is held, is not given to anybody who does not ask for it by number.
+fn reserve_port() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
 }
 
 /// Reads standard output to its end, and passes on the address in it.
