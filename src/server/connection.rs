@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 
+use super::crowd::Membership;
 use crate::auth::peer::Peer;
 
 /// How long a connection may be open on which no client of the list has called.
@@ -51,15 +52,15 @@ pub(super) enum Wire {
 /// its kind.
 pub(super) struct Stranger {
     time: Pin<Box<Sleep>>,
-    shown_out: oneshot::Receiver<()>,
+    membership: Membership,
     sent: usize,
     received: usize,
 }
 
 impl Stranger {
-    /// One that is closed when its time is over, or when the sender says so.
-    pub(super) fn new(time: Duration, shown_out: oneshot::Receiver<()>) -> Stranger {
-        Stranger { time: Box::pin(tokio::time::sleep(time)), shown_out, sent: 0, received: 0 }
+    /// One that is closed when its time is over, or when too many others came after it.
+    pub(super) fn new(time: Duration, membership: Membership) -> Stranger {
+        Stranger { time: Box::pin(tokio::time::sleep(time)), membership, sent: 0, received: 0 }
     }
 
     /// Waits until it is to go.
@@ -68,8 +69,7 @@ impl Stranger {
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let is_shown_out =
-            self.sent.max(self.received) > STRANGERS_BYTES || Pin::new(&mut self.shown_out).poll(cx).is_ready();
+        let is_shown_out = self.sent.max(self.received) > STRANGERS_BYTES || self.membership.poll_closed(cx).is_ready();
         if is_shown_out || self.time.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
     }
 }

@@ -30,8 +30,8 @@ use tonic::transport::server::TcpIncoming;
 use self::config::{Config, Mistake};
 use self::listener::certificates::CertificateError;
 use self::listener::{Listener, Watch};
-use self::ops::Ops;
-use self::vital::{Alive, Vital, restarted};
+use self::ops::{Ops, OpsServer};
+use self::vital::{Vital, restarted};
 use self::workers::{Threads, Workers};
 use crate::auth::Identities;
 use crate::auth::quotas::Quotas;
@@ -155,8 +155,7 @@ pub async fn run(
     let health = ops.health.clone();
     let (stop, mut vital) = (watch::Sender::new(false), Vital::new());
     let ops_listener = listen(config.ops_listen).await?;
-    let ops_server = ops.clone().serve(incoming(ops_listener));
-    let ops_server = tokio::spawn(held(vital.part("ops port"), ops_server));
+    let ops_server = OpsServer::start(ops.clone(), incoming(ops_listener), vital.part("ops port"));
 
     let socket = listen(config.listen).await?;
     let address = socket.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
@@ -218,7 +217,7 @@ pub async fn run(
         Some(ended) => ended,
         None => writer.await,
     };
-    ops_server.abort();
+    ops_server.end().await;
     // What was answered is written down, before anything else is let go of.
     drop(tokio::task::spawn_blocking(move || (audit_thread.close(), access_thread.close())).await);
     drop(registry);
@@ -259,12 +258,6 @@ fn begin_to_read(registry: &Registry) -> Option<Scrub> {
 
 async fn wake_watchers(registry: Registry) {
     registry.wake_watchers().await;
-}
-
-/// Runs a part that is waited for, which holds what it holds while it runs.
-async fn held<T>(alive: Alive, part: impl Future<Output = T>) -> T {
-    let _alive = alive;
-    part.await
 }
 
 /// How connections are taken, and what keeps that up to date: nothing does on a development server.

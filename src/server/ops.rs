@@ -9,12 +9,15 @@ mod connection;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::service::Routes;
 use tonic::transport::Server;
@@ -23,6 +26,7 @@ use tonic_health::pb::health_server::HealthServer;
 
 use self::connection::OpsConnection;
 use super::crowd::Crowd;
+use super::vital::Alive;
 use crate::grpc::health::HealthBoard;
 use crate::grpc::http2::form::CallsOnly;
 use crate::registry::Registry;
@@ -35,6 +39,9 @@ const MOST_CONNECTIONS: usize = 64;
 /// What each of them may have under way, and how large the headers of a request may be.
 const STREAMS_PER_CONNECTION: u32 = 8;
 const HEADERS_BYTES: u32 = 8 * 1024;
+
+/// How long connections may take, at the end of the server, to read their last answers.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// What the ops port reports on.
 #[derive(Clone)]
@@ -58,15 +65,6 @@ impl Ops {
             data_dir: data_dir.to_owned(),
             audit: Arc::default(),
         }
-    }
-
-    /// Serves the port, also while the server drains.
-    pub(super) async fn serve(self, incoming: TcpIncoming) -> Result<(), tonic::transport::Error> {
-        let mut server = Server::builder()
-            .accept_http1(true)
-            .max_concurrent_streams(STREAMS_PER_CONNECTION)
-            .http2_max_header_list_size(HEADERS_BYTES);
-        server.add_routes(self.routes()).serve_with_incoming(bounded(incoming)).await
     }
 
     /// What is served on the port.
@@ -113,6 +111,35 @@ impl Ops {
     fn log_bytes(&self) -> u64 {
         let Ok(segments) = std::fs::read_dir(self.data_dir.join("log")) else { return 0 };
         segments.flatten().filter_map(|segment| segment.metadata().ok()).map(|file| file.len()).sum()
+    }
+}
+
+/// The port while it is served: also while the server drains.
+pub(super) struct OpsServer {
+    end: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+}
+
+impl OpsServer {
+    /// Serves the port from now on. `alive` is held for as long as it is served.
+    pub(super) fn start(ops: Ops, incoming: TcpIncoming, alive: Alive) -> OpsServer {
+        let mut server = Server::builder()
+            .accept_http1(true)
+            .max_concurrent_streams(STREAMS_PER_CONNECTION)
+            .http2_max_header_list_size(HEADERS_BYTES);
+        let (end, ended) = oneshot::channel();
+        let router = server.add_routes(ops.routes());
+        let served = async move {
+            let _alive = alive;
+            router.serve_with_incoming_shutdown(bounded(incoming), async { drop(ended.await) }).await.ok();
+        };
+        OpsServer { end, served: tokio::spawn(served) }
+    }
+
+    /// Ends it. Watches of health get their last answers first: also where the server drained in no time.
+    pub(super) async fn end(self) {
+        drop(self.end);
+        tokio::time::timeout(LAST_ANSWERS, self.served).await.ok();
     }
 }
 

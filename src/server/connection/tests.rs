@@ -7,22 +7,23 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::*;
+use crate::server::crowd::Crowd;
 
 const LONG: Duration = Duration::from_secs(600);
 
 /// How long is waited for what is to happen at once.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Two ends of a connection, of which one is the server's, what closes it, and who it is.
-async fn met(time: Duration) -> (TcpStream, Connection, oneshot::Sender<()>, Peer) {
+/// Two ends of a connection, of which one is the server's, the crowd of one that it is in, and who it is.
+async fn met(time: Duration) -> (TcpStream, Connection, Crowd, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (other, taken) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let (peer, (go, shown_out)) = (Peer::new(address, None), oneshot::channel());
+    let (peer, mut crowd) = (Peer::new(address, None), Crowd::of(1));
     let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    let (wire, stranger) = (Wire::Plain(taken.unwrap().0), Stranger::new(time, shown_out));
+    let (wire, stranger) = (Wire::Plain(taken.unwrap().0), Stranger::new(time, crowd.join()));
     let connection = Connection::new(wire, peer.clone(), stranger, place, Seat::default());
-    (other.unwrap(), connection, go, peer)
+    (other.unwrap(), connection, crowd, peer)
 }
 
 /// Reads to the end, which there has to be: how much there was, or how it ended.
@@ -33,10 +34,10 @@ async fn read(mut connection: Connection) -> io::Result<usize> {
 
 #[tokio::test]
 async fn who_does_not_call_goes_when_the_time_is_over_or_room_is_needed() {
-    let (_other, connection, _go, _) = met(Duration::from_millis(20)).await;
+    let (_other, connection, _crowd, _) = met(Duration::from_millis(20)).await;
     assert_eq!(read(connection).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
-    let (_other, connection, go, _) = met(LONG).await;
-    go.send(()).unwrap();
+    let (_other, connection, mut crowd, _) = met(LONG).await;
+    let _next = crowd.join();
     assert_eq!(read(connection).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
 }
 
@@ -44,7 +45,7 @@ async fn who_does_not_call_goes_when_the_time_is_over_or_room_is_needed() {
 async fn who_says_much_and_does_not_call_goes_and_a_client_goes_on() {
     let said = vec![7; 4 * STRANGERS_BYTES];
     for is_known in [false, true] {
-        let (mut other, connection, _go, peer) = met(LONG).await;
+        let (mut other, connection, _crowd, peer) = met(LONG).await;
         if is_known {
             peer.seat_without_limit();
         }
@@ -61,7 +62,7 @@ async fn who_says_much_and_does_not_call_goes_and_a_client_goes_on() {
 #[tokio::test]
 async fn who_is_told_much_and_does_not_call_goes_and_a_client_goes_on() {
     for (is_known, reads) in [(false, true), (false, false), (true, true)] {
-        let (mut other, mut connection, _go, peer) = met(LONG).await;
+        let (mut other, mut connection, _crowd, peer) = met(LONG).await;
         if is_known {
             peer.seat_without_limit();
         }
@@ -87,7 +88,7 @@ async fn who_is_told_much_and_does_not_call_goes_and_a_client_goes_on() {
 
 #[tokio::test]
 async fn others_have_their_turn_however_much_there_is_to_read() {
-    let (mut other, mut connection, _go, peer) = met(LONG).await;
+    let (mut other, mut connection, _crowd, peer) = met(LONG).await;
     peer.seat_without_limit();
     // All of it is there before it is read.
     other.write_all(&vec![7; 8 * READ_AT_ONCE]).await.unwrap();

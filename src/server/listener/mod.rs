@@ -15,14 +15,14 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use self::handshakes::Handshakes;
 pub(super) use self::reload::Watch;
 use super::connection::{Connection, STRANGERS_TIME, Stranger, Wire};
-use super::crowd::Crowd;
+use super::crowd::{Crowd, Membership};
 use super::workers::{Worker, Workers};
 use crate::auth::Identities;
 use crate::auth::peer::{Certificate, Peer};
@@ -102,8 +102,8 @@ impl Listener {
                 tracing::info!(event = "connections_recovered", "connections are accepted again");
             }
             let (Some(place), Some(worker)) = (place, workers.emptiest()) else { continue };
-            let shown_out = strangers.join();
-            match on_worker(&worker, stream, shown_out) {
+            let membership = strangers.join();
+            match on_worker(&worker, stream, membership) {
                 Ok((stream, stranger)) => {
                     handshakes.spawn(self.clone().meet(stream, address, stranger, place, worker));
                 }
@@ -170,14 +170,10 @@ fn no_handshake(peer: SocketAddr, error: &io::Error) {
 }
 
 /// Has a connection, and the time that its stranger has, wake the worker that it will be on.
-fn on_worker(
-    worker: &Worker,
-    stream: TcpStream,
-    shown_out: oneshot::Receiver<()>,
-) -> io::Result<(TcpStream, Stranger)> {
+fn on_worker(worker: &Worker, stream: TcpStream, membership: Membership) -> io::Result<(TcpStream, Stranger)> {
     let stream = stream.into_std()?;
     let _worker = worker.enter();
-    Ok((TcpStream::from_std(stream)?, Stranger::new(STRANGERS_TIME, shown_out)))
+    Ok((TcpStream::from_std(stream)?, Stranger::new(STRANGERS_TIME, membership)))
 }
 
 /// When a second since 1970 is, by the clock as it is now.

@@ -6,23 +6,24 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
 use tonic::transport::server::Connected;
 
-/// A connection that ends when its receiver gets a message.
+use crate::server::crowd::Membership;
+
+/// A connection that ends when too many others came after it.
 pub(super) struct OpsConnection {
     stream: TcpStream,
-    closed: oneshot::Receiver<()>,
+    membership: Membership,
 }
 
 impl OpsConnection {
-    pub(super) fn new(stream: TcpStream, closed: oneshot::Receiver<()>) -> OpsConnection {
-        OpsConnection { stream, closed }
+    pub(super) fn new(stream: TcpStream, membership: Membership) -> OpsConnection {
+        OpsConnection { stream, membership }
     }
 
     /// Fails once the connection is to end, whether its peer reads or writes.
     fn still_open(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let is_closed = Pin::new(&mut self.closed).poll(cx).is_ready();
+        let is_closed = self.membership.poll_closed(cx).is_ready();
         if is_closed { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
     }
 }
