@@ -54,6 +54,11 @@ Examples:
   cpss-registry audit CPS-28MS-MN2K-Z --config /etc/cpss-registry/config.toml
   cpss-registry audit --client region-1-hr --from 2026-03-01 --to 2026-03-02 --json
 
+The outcome of a question is its verdict. Other outcomes: REFUSED (beyond a limit or a right), ERROR (a question at fault), DRY_RUN
+(of a report), LISTED (a person in a list or a feed), none (a read that has no verdict). A miss is an answer that the person is
+not there: NOT_FOUND, NAME_MISMATCH or CREDENTIAL_NOT_ON_FILE in a line of its own beside that of the question. A question by name
+and birth date that found nobody has no number.
+
 A line of a batch counts how often it asked about a number. Files of which a part cannot be read are named; exit 1 then.";
 
 /// A line as it is printed.
@@ -120,6 +125,9 @@ impl SearchAudit {
             } else {
                 print(&format!("a part of {file} cannot be read: what it holds there is missing above\n"))?;
             }
+        }
+        if count == 0 && !self.json {
+            print("no line of the audit matches\n")?;
         }
         Ok(match (unreadable.is_empty(), count) {
             (false, _) => Outcome::Failed,

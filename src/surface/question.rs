@@ -1,11 +1,11 @@
 //! Questions about credentials and claims: read, and answered from a snapshot.
 
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::decode::{Claim, Place};
 use super::encode::Wire;
 use super::miss::Miss;
-use super::read_audit::{Found, word};
+use super::read_audit::{Found, REFUSED, word};
 use super::redaction::Asker;
 use super::searches::Sought;
 use super::{Contract, answered_from, day_asked, decode, encode, status, unreadable};
@@ -132,9 +132,11 @@ impl Question for Claim<'_> {
 }
 
 impl Ask<'_> {
-    /// What the audit has of the question where it is not answered.
-    pub(super) fn asked(&self) -> Found {
-        Found::person(self.number(), self.as_of)
+    /// What the audit has of the question where it is not answered: that it was refused, or, without a verdict, that it
+    /// was at fault.
+    pub(super) fn unanswered(&self, error: &Status) -> Found {
+        let is_refusal = matches!(error.code(), Code::ResourceExhausted | Code::PermissionDenied);
+        Found { verdict: is_refusal.then_some(REFUSED), ..Found::person(self.number(), self.as_of) }
     }
 
     /// What the audit has of an answer: the credential found, or else the one asked about.
@@ -166,12 +168,14 @@ pub(super) async fn write_result<I: Item>(
 ) -> Found {
     let begun = wire.begin(field);
     wire.text(1, item.correlation_id());
-    let asked = question.as_ref().map(|question| question.ask().asked()).unwrap_or_default();
-    let answered = match question {
+    let answered = match &question {
         Ok(question) => question.answer(place, registry, asker, wire, 2).await,
-        Err(rejection) => Err(status::rejected(&rejection)),
+        Err(rejection) => Err(status::rejected(rejection)),
     };
-    let found = answered.inspect_err(|error| wire.built(3, &status::to_rpc_status(error))).unwrap_or(asked);
+    let found = answered.unwrap_or_else(|error| {
+        wire.built(3, &status::to_rpc_status(&error));
+        question.map(|question| question.ask().unanswered(&error)).unwrap_or_default()
+    });
     wire.end(begun);
     found
 }

@@ -17,6 +17,7 @@ use crate::domain::command::Target;
 use crate::domain::day::Day;
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, SpecialistId};
 use crate::domain::standing::Verdict;
+use crate::registry::question::Ask;
 use crate::registry::search::FactsOf;
 use crate::registry::snapshot::Snapshot;
 use crate::telemetry::audit::{BatchSummary, Call, Client, Missed, Named, Question, Unwritable, Written};
@@ -27,7 +28,7 @@ impl Client for Caller {
     }
 }
 
-/// What became of a command or a search that was refused.
+/// What became of a question, a command or a search that was refused.
 pub(super) const REFUSED: &str = "REFUSED";
 
 /// What became of a person in a list.
@@ -179,10 +180,10 @@ impl Contract {
         asker: &Asker,
         method: &'static str,
         snapshot: &Snapshot,
-        asked: Found,
+        ask: &Ask<'_>,
         outcome: Result<Found, Status>,
     ) -> Result<(), Status> {
-        let found = outcome.as_ref().copied().unwrap_or(asked);
+        let found = outcome.as_ref().copied().unwrap_or_else(|error| ask.unanswered(error));
         self.note(asker, method, snapshot, found).await?;
         outcome.map(drop)
     }

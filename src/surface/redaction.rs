@@ -144,7 +144,8 @@ impl Asker {
         let Some(timeline) = timeline else { return encode::Verification { number, as_of, finding, credential: None } };
         if !self.reaches(snapshot, timeline.number) {
             // Every field by name: a new one does not compile until it is decided here.
-            let Finding { verdict, reasons, missing, settlement, standing: _, may_practice: _ } = finding;
+            let Finding { verdict, reasons, settlement, missing: _, standing: _, may_practice: _ } = finding;
+            let missing = Designations::default();
             let finding = Finding { verdict, reasons, missing, settlement, standing: None, may_practice: None };
             return encode::Verification { number, as_of, finding, credential: None };
         }

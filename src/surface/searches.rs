@@ -33,7 +33,7 @@ pub(super) struct Sought<'a> {
     with_birth_date: bool,
 }
 
-/// How a person is named. A wrong birth date is counted by this.
+/// How a person is named. Wrong birth dates and names are counted by this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Person<'a> {
     Number(CredentialNumber),
@@ -135,8 +135,9 @@ impl Contract {
         };
         let Some(sought) = sought.filter(counts) else { return Ok(None) };
         let Some(allowance) = self.misses.of(&asker.caller) else { return Ok(None) };
-        let dated = sought.with_birth_date.then_some(sought.person);
-        match allowance.reserve(dated, Instant::now()) {
+        // A payer's claims may have the same wrong name many times a day: it has no limit of its own for one number.
+        let is_guess = sought.with_birth_date || (sought.with_name && asker.own().is_some());
+        match allowance.reserve(is_guess.then_some(sought.person), Instant::now()) {
             Ok(reservation) => Ok(Some(Search { sought, reservation })),
             Err(_) if is_own_staff(asker, sought.person, snapshot).await? => Ok(None),
             Err(TooManyMisses(wait)) => {

@@ -38,7 +38,7 @@ impl VerificationService for Contract {
         let snapshot = self.pin_knowing(knowledge).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
         let answered = ask.answer(Place::Alone, (self, &snapshot), &asker, &mut wire, 1).await;
-        self.note_outcome(&asker, "VerificationService/VerifyCredential", &snapshot, ask.asked(), answered).await?;
+        self.note_outcome(&asker, "VerificationService/VerifyCredential", &snapshot, &ask, answered).await?;
         Ok(Response::new(Preencoded::written(wire)))
     }
 
@@ -74,7 +74,7 @@ impl VerificationService for Contract {
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
         let answered = claim.answer(Place::Alone, (self, &snapshot), &asker, &mut wire, 1).await;
         let method = "VerificationService/CheckBillingEligibility";
-        self.note_outcome(&asker, method, &snapshot, claim.ask.asked(), answered).await?;
+        self.note_outcome(&asker, method, &snapshot, &claim.ask, answered).await?;
         Ok(Response::new(Preencoded::written(wire)))
     }
 

@@ -6,12 +6,12 @@
 //! looked up, and gets it back when the person was found: calls that run in parallel cannot miss more than is left. Once
 //! nothing is left, a question is refused before it is looked up, so that the refusal tells nothing.
 //!
-//! Beside that, a caller may give five wrong birth dates in a day for one name, number or id. What they were given for
-//! is kept as a keyed hash.
+//! Beside that, a caller has five wrong guesses in a day for one name, number or id: birth dates, and a provider's family
+//! names. What they were for is kept as a keyed hash.
 //!
 //! The counts are those of this process and start at zero with it.
 
-mod wrong_dates;
+mod wrong_guesses;
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher as _, Hash, RandomState};
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use papaya::HashMap;
 
-use self::wrong_dates::WrongDates;
+use self::wrong_guesses::WrongGuesses;
 use super::Caller;
 use crate::domain::fact::Role;
 use crate::domain::id::ProviderId;
@@ -58,7 +58,7 @@ struct State {
     /// How many misses are counted at the instant, those among them that are only reserved.
     counted: f64,
     at: Instant,
-    wrong_dates: WrongDates,
+    wrong_guesses: WrongGuesses,
 }
 
 /// A caller's budget, and how much it may have in an hour.
@@ -73,8 +73,8 @@ pub struct Allowance {
 #[derive(Debug)]
 pub struct Reservation {
     budget: Arc<Budget>,
-    /// What the birth date was given for, hashed.
-    dated: Option<u64>,
+    /// What was guessed at, hashed.
+    guessed: Option<u64>,
 }
 
 /// Too many misses: so long until the next is allowed.
@@ -116,18 +116,18 @@ where
 }
 
 impl Allowance {
-    /// Takes what a miss costs. `dated`: what a birth date is given for, if one is.
-    pub fn reserve(&self, dated: Option<impl Hash>, now: Instant) -> Result<Option<Reservation>, TooManyMisses> {
+    /// Takes what a miss costs. `guessed`: what a birth date or a name is given for, if one is.
+    pub fn reserve(&self, guessed: Option<impl Hash>, now: Instant) -> Result<Option<Reservation>, TooManyMisses> {
         let Some(per_hour) = self.per_hour else { return Ok(None) };
-        let dated = dated.map(|subject| self.budget.hasher.hash_one(subject));
-        self.budget.state().take(per_hour, dated, now)?;
-        Ok(Some(Reservation { budget: Arc::clone(&self.budget), dated }))
+        let guessed = guessed.map(|subject| self.budget.hasher.hash_one(subject));
+        self.budget.state().take(per_hour, guessed, now)?;
+        Ok(Some(Reservation { budget: Arc::clone(&self.budget), guessed }))
     }
 }
 
 impl Budget {
     fn new(now: Instant) -> Budget {
-        let state = State { counted: 0.0, at: now, wrong_dates: WrongDates::since(now) };
+        let state = State { counted: 0.0, at: now, wrong_guesses: WrongGuesses::since(now) };
         Budget { hasher: RandomState::new(), state: Mutex::new(state) }
     }
 
@@ -137,7 +137,7 @@ impl Budget {
 }
 
 impl State {
-    fn take(&mut self, per_hour: NonZeroU32, dated: Option<u64>, now: Instant) -> Result<(), TooManyMisses> {
+    fn take(&mut self, per_hour: NonZeroU32, guessed: Option<u64>, now: Instant) -> Result<(), TooManyMisses> {
         let most = f64::from(per_hour.get());
         let per_second = most / REFILL.as_secs_f64();
         let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
@@ -148,8 +148,8 @@ impl State {
         if over > 0.0 {
             return Err(TooManyMisses(Duration::from_secs_f64(over / per_second)));
         }
-        if let Some(dated) = dated {
-            self.wrong_dates.take(dated, per_hour, now).map_err(TooManyMisses)?;
+        if let Some(guessed) = guessed {
+            self.wrong_guesses.take(guessed, per_hour, now).map_err(TooManyMisses)?;
         }
         self.counted += 1.0;
         Ok(())
@@ -161,8 +161,8 @@ impl Reservation {
     pub fn give_back(self) {
         let mut state = self.budget.state();
         state.counted = (state.counted - 1.0).max(0.0);
-        if let Some(dated) = self.dated {
-            state.wrong_dates.give_back(dated);
+        if let Some(guessed) = self.guessed {
+            state.wrong_guesses.give_back(guessed);
         }
     }
 }

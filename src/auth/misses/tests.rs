@@ -14,22 +14,22 @@ fn misses(provider: u32, payer: u32) -> Misses {
     Misses::new(MissLimits { provider_per_hour: NonZeroU32::new(provider), payer_per_hour: NonZeroU32::new(payer) })
 }
 
-const NO_DATE: Option<u8> = None;
+const NO_GUESS: Option<u8> = None;
 
 #[test]
 fn a_budget_is_spent_at_once_and_comes_back_within_the_hour() {
     let (misses, began) = (misses(60, 0), Instant::now());
     let north = misses.of(&provider("north-hr", "north")).unwrap();
     for _ in 0..60 {
-        drop(north.reserve(NO_DATE, began).unwrap().unwrap());
+        drop(north.reserve(NO_GUESS, began).unwrap().unwrap());
     }
-    let refused = north.reserve(NO_DATE, began).unwrap_err();
+    let refused = north.reserve(NO_GUESS, began).unwrap_err();
     assert!(refused.0.abs_diff(Duration::from_secs(60)) < Duration::from_secs(1), "{refused:?}");
-    assert!(north.reserve(NO_DATE, began + Duration::from_secs(58)).is_err());
-    assert!(north.reserve(NO_DATE, began + Duration::from_secs(61)).is_ok());
-    assert!(north.reserve(NO_DATE, began + Duration::from_secs(61)).is_err());
+    assert!(north.reserve(NO_GUESS, began + Duration::from_secs(58)).is_err());
+    assert!(north.reserve(NO_GUESS, began + Duration::from_secs(61)).is_ok());
+    assert!(north.reserve(NO_GUESS, began + Duration::from_secs(61)).is_err());
     let later = began + Duration::from_secs(100 * 3600);
-    let kept: Vec<_> = (0..61).filter_map(|_| north.reserve(NO_DATE, later).ok()).collect();
+    let kept: Vec<_> = (0..61).filter_map(|_| north.reserve(NO_GUESS, later).ok()).collect();
     assert_eq!(kept.len(), 60, "no more than an hour's");
 }
 
@@ -38,18 +38,18 @@ fn what_is_given_back_costs_nothing_and_what_is_reserved_cannot_be_spent_twice()
     let (misses, now) = (misses(2, 0), Instant::now());
     let north = misses.of(&provider("north-hr", "north")).unwrap();
     for _ in 0..1000 {
-        north.reserve(NO_DATE, now).unwrap().unwrap().give_back();
+        north.reserve(NO_GUESS, now).unwrap().unwrap().give_back();
     }
-    let parallel = [north.reserve(NO_DATE, now).unwrap(), north.reserve(NO_DATE, now).unwrap()];
-    assert!(north.reserve(NO_DATE, now).is_err(), "two are under way");
+    let parallel = [north.reserve(NO_GUESS, now).unwrap(), north.reserve(NO_GUESS, now).unwrap()];
+    assert!(north.reserve(NO_GUESS, now).is_err(), "two are under way");
     parallel.into_iter().flatten().for_each(Reservation::give_back);
-    assert!(north.reserve(NO_DATE, now).is_ok());
+    assert!(north.reserve(NO_GUESS, now).is_ok());
 }
 
 #[test]
 fn a_provider_is_counted_once_for_all_its_clients_and_payers_each_for_itself() {
     let (misses, now) = (misses(1, 1), Instant::now());
-    let spends = |caller: &Caller| misses.of(caller).unwrap().reserve(NO_DATE, now).is_ok();
+    let spends = |caller: &Caller| misses.of(caller).unwrap().reserve(NO_GUESS, now).is_ok();
     assert!(spends(&provider("north-hr", "north")));
     assert!(!spends(&provider("north-payroll", "north")), "another client of the same provider");
     assert!(spends(&provider("south-hr", "south")));
@@ -74,10 +74,10 @@ fn five_birth_dates_are_tried_for_one_name_and_the_right_one_is_not_counted() {
     }
     let TooManyMisses(wait) = north.reserve(Some("ada"), now).unwrap_err();
     assert_eq!(wait, Duration::from_secs(24 * 3600));
-    assert!(north.reserve(NO_DATE, now).is_ok() && north.reserve(Some("bea"), now).is_ok());
+    assert!(north.reserve(NO_GUESS, now).is_ok() && north.reserve(Some("bea"), now).is_ok());
     let south = misses.of(&provider("south-hr", "south")).unwrap();
     assert!(south.reserve(Some("ada"), now).is_ok(), "another provider");
     let refused = (0..1000).filter(|_| north.reserve(Some("ada"), now).is_err()).count();
-    let left = (0..200).filter(|_| north.reserve(NO_DATE, now).is_ok()).count();
+    let left = (0..200).filter(|_| north.reserve(NO_GUESS, now).is_ok()).count();
     assert_eq!((refused, left), (1000, 93), "a refusal costs nothing: seven of a hundred are spent");
 }

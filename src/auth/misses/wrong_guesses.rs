@@ -1,4 +1,4 @@
-//! Birth dates that agreed with nobody: what they were given for, and when, for a day.
+//! Birth dates and names that were wrong: what they were given for, and when, for a day.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-/// How many wrong birth dates one caller may give for one subject.
-pub(super) const MOST_DATES: usize = 5;
+/// How many wrong guesses one caller has for one subject.
+pub(super) const MOST_GUESSES: usize = 5;
 
 /// In this time, of which every moment counts the same: there is no hour at which all of them are free again.
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -18,21 +18,21 @@ const MOST_SUBJECTS: usize = 128 * 1024;
 /// How often a full table is searched for what is older than a day.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
-/// The wrong birth dates of one caller.
+/// The wrong guesses of one caller.
 #[derive(Debug)]
-pub(super) struct WrongDates {
+pub(super) struct WrongGuesses {
     since: Instant,
     pruned_at: Instant,
-    /// By the keyed hash of a subject, the seconds of its dates, in order.
-    given: HashMap<u64, SmallVec<[u32; MOST_DATES]>>,
+    /// By the keyed hash of a subject, the seconds of its guesses, in order.
+    given: HashMap<u64, SmallVec<[u32; MOST_GUESSES]>>,
 }
 
-impl WrongDates {
-    pub(super) fn since(now: Instant) -> WrongDates {
-        WrongDates { since: now, pruned_at: now, given: HashMap::new() }
+impl WrongGuesses {
+    pub(super) fn since(now: Instant) -> WrongGuesses {
+        WrongGuesses { since: now, pruned_at: now, given: HashMap::new() }
     }
 
-    /// Counts a date. Where that is one too many, how long until one is allowed.
+    /// Counts a guess. Where that is one too many, how long until one is allowed.
     pub(super) fn take(&mut self, subject: u64, per_hour: NonZeroU32, now: Instant) -> Result<(), Duration> {
         let second = self.second(now);
         if !self.given.contains_key(&subject) {
@@ -40,7 +40,7 @@ impl WrongDates {
         }
         let given = self.given.entry(subject).or_default();
         given.retain(|at| !is_over(*at, second));
-        if given.len() >= MOST_DATES {
+        if given.len() >= MOST_GUESSES {
             let oldest = given.first().copied().unwrap_or(second);
             return Err(DAY.saturating_sub(Duration::from_secs(u64::from(second - oldest))));
         }
@@ -48,7 +48,7 @@ impl WrongDates {
         Ok(())
     }
 
-    /// A date agreed after all.
+    /// It was right.
     pub(super) fn give_back(&mut self, subject: u64) {
         let Some(given) = self.given.get_mut(&subject) else { return };
         given.pop();
@@ -90,35 +90,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subject_has_five_wrong_dates_in_any_day() {
+    fn a_subject_has_five_wrong_guesses_in_any_day() {
         let began = Instant::now();
         let at = |hours: u64| began + Duration::from_secs(hours * 3600);
         let many = NonZeroU32::new(1000).unwrap();
-        let mut dates = WrongDates::since(began);
+        let mut guesses = WrongGuesses::since(began);
         for hour in 0..5 {
-            dates.take(7, many, at(hour)).unwrap();
+            guesses.take(7, many, at(hour)).unwrap();
         }
-        assert_eq!(dates.take(7, many, at(6)), Err(Duration::from_secs(18 * 3600)), "until the first is a day old");
-        dates.take(8, many, at(6)).unwrap();
-        dates.take(7, many, at(24)).unwrap();
-        assert_eq!(dates.take(7, many, at(24)), Err(Duration::from_secs(3600)), "the second is 23 hours old");
-        dates.give_back(7);
-        dates.take(7, many, at(24)).unwrap();
+        assert_eq!(guesses.take(7, many, at(6)), Err(Duration::from_secs(18 * 3600)), "until the first is a day old");
+        guesses.take(8, many, at(6)).unwrap();
+        guesses.take(7, many, at(24)).unwrap();
+        assert_eq!(guesses.take(7, many, at(24)), Err(Duration::from_secs(3600)), "the second is 23 hours old");
+        guesses.give_back(7);
+        guesses.take(7, many, at(24)).unwrap();
     }
 
     #[test]
     fn the_subjects_are_bounded_and_what_is_older_than_a_day_makes_room() {
         let began = Instant::now();
         let (one, most) = (NonZeroU32::MIN, 25);
-        let mut dates = WrongDates::since(began);
+        let mut guesses = WrongGuesses::since(began);
         for subject in 0..most {
-            dates.take(subject, one, began).unwrap();
+            guesses.take(subject, one, began).unwrap();
         }
-        assert_eq!(dates.take(most, one, began), Err(PRUNE_EVERY));
-        dates.take(0, one, began).unwrap();
-        assert_eq!(dates.take(most, one, began + PRUNE_EVERY), Err(PRUNE_EVERY), "none of them is old");
-        dates.take(most, one, began + DAY).unwrap();
-        assert_eq!(dates.given.len(), 1);
+        assert_eq!(guesses.take(most, one, began), Err(PRUNE_EVERY));
+        guesses.take(0, one, began).unwrap();
+        assert_eq!(guesses.take(most, one, began + PRUNE_EVERY), Err(PRUNE_EVERY), "none of them is old");
+        guesses.take(most, one, began + DAY).unwrap();
+        assert_eq!(guesses.given.len(), 1);
         assert_eq!(most_subjects(NonZeroU32::MAX), MOST_SUBJECTS);
     }
 }
