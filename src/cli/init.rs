@@ -180,7 +180,7 @@ impl Init {
         Ok(match &self.client {
             Some(name) if self.renew => format!("{name} has another certificate. Call with it:\n{call}"),
             Some(name) => format!(
-                "{name} may call now. A running server reads {directory}/clients.toml within two seconds. It has:\n{}\n\
+                "{name} may call once a running server has read {directory}/clients.toml, within two seconds. It has:\n{}\n\
                  Call {} as {name}, with files that nobody else should have:\n{call}",
                 indented(&setup::last_row(&self.directory)?),
                 invitation.endpoint

@@ -8,6 +8,7 @@ pub mod check;
 pub mod config;
 mod connection;
 mod crowd;
+mod file_modes;
 pub mod generate;
 pub mod listener;
 mod open;

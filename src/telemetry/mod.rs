@@ -8,10 +8,13 @@ use std::io::{IsTerminal as _, stderr};
 
 use tracing_subscriber::EnvFilter;
 
+/// What is logged by default. `h2` warns of each connection that floods it: those are counted and closed here.
+const FILTER: &str = "info,h2=error";
+
 /// Sends logs to standard error: at `info` and up, unless the environment variable `RUST_LOG` says otherwise. A
 /// terminal gets colors; a file and a log collector get plain text.
 pub fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_target(true);
     let subscriber = subscriber.with_ansi(stderr().is_terminal());
     // A subscriber that is there already, as in tests, stays.

@@ -2,8 +2,7 @@
 //! taken only if they hold together.
 
 use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +14,8 @@ use tokio_rustls::rustls::server::{NoServerSessionStorage, VerifierBuilderError,
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, InconsistentKeys, RootCertStore, ServerConfig};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::server::file_modes::{others_may_use, others_may_write};
 
 /// No file of these is larger.
 const LARGEST: u64 = 1024 * 1024;
@@ -48,7 +49,7 @@ pub enum CertificateError {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A file is larger than any of its kind.
     #[error("{path} is larger than 1 MiB")]
@@ -59,6 +60,12 @@ pub enum CertificateError {
     /// Everyone on the machine can read the key.
     #[error("{path} is a key that everyone can read: chmod 600 {path}")]
     OpenKey {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Everyone on the machine can change which clients are believed.
+    #[error("{path} is an authority that everyone can write: chmod o-w {path}")]
+    OpenAuthority {
         /// Which.
         path: PathBuf,
     },
@@ -161,9 +168,7 @@ impl CertificateFiles {
 
     fn read_key(&self) -> Result<PrivateKeyDer<'static>, CertificateError> {
         let path = &self.key;
-        let unreadable = |source| CertificateError::Unreadable { path: path.clone(), source };
-        let mode = std::fs::metadata(path).map_err(unreadable)?.mode();
-        if mode & 0o007 != 0 {
+        if others_may_use(path).map_err(unreadable(path))? {
             return Err(CertificateError::OpenKey { path: path.clone() });
         }
         PrivateKeyDer::from_pem_slice(&read_bounded(path)?).map_err(|source| CertificateError::NotPem {
@@ -174,6 +179,10 @@ impl CertificateFiles {
     }
 }
 
+fn unreadable(path: &Path) -> impl Fn(io::Error) -> CertificateError {
+    |source| CertificateError::Unreadable { path: path.to_owned(), source }
+}
+
 fn bad_authority(path: &Path, source: VerifierBuilderError) -> CertificateError {
     CertificateError::BadAuthority { path: path.to_owned(), source: source.into() }
 }
@@ -181,7 +190,7 @@ fn bad_authority(path: &Path, source: VerifierBuilderError) -> CertificateError 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, CertificateError> {
     let mut content = Vec::new();
     let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut content));
-    read.map_err(|source| CertificateError::Unreadable { path: path.to_owned(), source })?;
+    read.map_err(unreadable(path))?;
     if content.len() as u64 > LARGEST {
         return Err(CertificateError::TooLarge { path: path.to_owned() });
     }
@@ -197,6 +206,9 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateEr
 }
 
 fn read_authorities(path: &Path) -> Result<RootCertStore, CertificateError> {
+    if others_may_write(path).map_err(unreadable(path))? {
+        return Err(CertificateError::OpenAuthority { path: path.to_owned() });
+    }
     let mut roots = RootCertStore::empty();
     for certificate in read_chain(path)? {
         let added = roots.add(certificate);

@@ -122,8 +122,8 @@ pub enum SetupError {
         "`{0}` cannot be the name of a client here: `{CA}` and `{SERVER}` are files of the authority and the server, and a name begins with a letter or a digit"
     )]
     ReservedName(String),
-    /// What is to be renewed is of no client.
-    #[error("{path} has no client `{client}`: add it with --role")]
+    /// What is to be renewed or revoked is of no client.
+    #[error("{path} has no client `{client}`: --client NAME --role ROLE adds one")]
     NotOnList {
         /// The list.
         path: PathBuf,

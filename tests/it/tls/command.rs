@@ -1,5 +1,7 @@
 //! The same, by the commands that people type.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 
 use super::tls_server::{TlsServer, set_up};
@@ -101,11 +103,31 @@ async fn a_lost_key_is_revoked_and_replaced_by_two_commands() {
 
     for (arguments, why) in [
         (&["--revoke", "nobody", "--serial", "0a"][..], "has no client `nobody`"),
+        (&["--revoke", "nobody"], "has no client `nobody`"),
         (&["--revoke", "ca"], "cannot be the name of a client"),
         (&["--revoke", "registrar", "--serial", "x"], "not the serial number of a certificate"),
     ] {
         let refused = run(&[&["init", directory], arguments].concat());
         assert!(!refused.status.success() && said(&refused).contains(why), "{why}: {}", said(&refused));
+    }
+}
+
+#[test]
+fn files_that_everyone_can_write_do_not_decide_who_may_call() {
+    let directory = tempfile::tempdir().unwrap();
+    set_up(directory.path());
+    let config = directory.path().join("config.toml");
+    for (name, mode, why) in [
+        ("clients.toml", 0o646, "everyone on this machine can add a client to it"),
+        ("ca.crt", 0o646, "is an authority that everyone can write"),
+        ("server.key", 0o604, "is a key that everyone can read"),
+    ] {
+        let file = directory.path().join(name);
+        let before = std::fs::metadata(&file).unwrap().permissions();
+        std::fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        let (status, said) = Process::serve(&["--config", config.to_str().unwrap()]).wait();
+        assert!(!status.success() && said.contains(why), "{name}: {said}");
+        std::fs::set_permissions(&file, before).unwrap();
     }
 }
 
