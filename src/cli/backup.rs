@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::{Outcome, display_text, print, print_json};
 use crate::store::backup::{Taken, backup};
-use crate::store::priority::{BESIDE, lower_priority};
+use crate::store::priority::{BELOW_NORMAL, lower_priority};
 
 /// Copy the registry into a directory, also while it is served: consistent, verified, with a manifest of digests
 #[derive(Debug, clap::Args)]
@@ -48,7 +48,7 @@ impl Backup {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let data_dir = self.place.data_dir()?;
         // It has the time; those whom the registry answers meanwhile have not.
-        lower_priority(BESIDE);
+        lower_priority(BELOW_NORMAL);
         let mut progress = Progress::new();
         let taken = backup(&data_dir, &self.target, &mut |step| progress.show(step));
         let taken = taken.map_err(|error| Failure::of("no backup was taken", &error).with_usage(error.is_usage()))?;

@@ -68,4 +68,4 @@ pub use self::open::{Opened, Options};
 pub use self::preface::SEMANTICS_VERSION;
 pub use self::receipt::{Receipt, ReportedJob, Resource};
 pub use self::submission::{Place, Submission};
-pub use crate::store::trouble;
+pub use crate::store::incident;

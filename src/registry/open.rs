@@ -34,8 +34,8 @@ use crate::domain::id::Revision;
 use crate::domain::provider::ProviderFile;
 use crate::domain::rule_sets::RuleSets;
 use crate::rules::{self, RuleText};
+use crate::store::incident::Incident;
 use crate::store::index::{Progress, View as _};
-use crate::store::trouble::Trouble;
 use crate::store::{Store, StoreOptions, Unfinished, registry_id};
 
 /// How many commands may wait for the writer.
@@ -191,7 +191,7 @@ pub(super) fn open_writer(
         store,
         specialist_cache: SpecialistCache::of_facts(FACTS_KEPT),
         refused_at: None,
-        refusals: Trouble::new(),
+        refusals: Incident::new(),
         preface: Preface { semantics_version, rule_sets },
     };
     if writer.store.head() == Revision::ZERO {

@@ -10,8 +10,8 @@ use super::snapshot::Snapshot;
 use super::timeline_cache::Looked;
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
 use crate::domain::specialist::SpecialistFile;
+use crate::store::incident::Incident;
 use crate::store::index::View as _;
-use crate::store::trouble::Trouble;
 
 impl Shared {
     /// Whether the holder of a credential is staff of a provider. Reads no disk once every timeline is in memory.
@@ -20,8 +20,8 @@ impl Shared {
             Looked::Here(resident) => has_job(resident, provider),
             Looked::Unknown => false,
             Looked::NotHere => self.is_staff_on_disk(provider, number).unwrap_or_else(|error| {
-                static UNREADABLE: Trouble = Trouble::new();
-                if let Some(times) = UNREADABLE.met() {
+                static UNREADABLE: Incident = Incident::new();
+                if let Some(times) = UNREADABLE.occurred() {
                     let error = &error as &dyn std::error::Error;
                     tracing::error!(
                         event = "staff_unreadable",

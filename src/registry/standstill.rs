@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::errors::SubmitError;
-use crate::store::trouble::Trouble;
+use crate::store::incident::Incident;
 
 /// How long an opening that was refused is not tried again for the sake of a question.
 const REFUSED_FOR: Duration = Duration::from_secs(3);
@@ -12,19 +12,19 @@ const REFUSED_FOR: Duration = Duration::from_secs(3);
 /// Why days that are due are not open: the calendar is held, or the opening was refused.
 #[derive(Debug, Default)]
 pub(super) struct Standstill {
-    trouble: Trouble,
+    trouble: Incident,
     refused_at: Mutex<Option<Instant>>,
 }
 
 impl Standstill {
     /// Whether the opening of a day was refused so short a time ago that asking again is no use.
     pub(super) fn was_refused_just_now(&self) -> bool {
-        self.trouble.is_there() && self.refused_at().is_some_and(|at| at.elapsed() < REFUSED_FOR)
+        self.trouble.is_active() && self.refused_at().is_some_and(|at| at.elapsed() < REFUSED_FOR)
     }
 
     /// No day is due, or what was due is open.
     pub(super) fn end(&self) {
-        if self.trouble.has_ended() {
+        if self.trouble.resolve() {
             *self.refused_at() = None;
             tracing::info!(event = "civil_day_opened", "the new civil day is open again");
         }
@@ -34,7 +34,7 @@ impl Standstill {
     pub(super) fn meet(&self, error: &SubmitError) {
         let is_held = matches!(error, SubmitError::CalendarHeld(_));
         *self.refused_at() = (!is_held).then(Instant::now);
-        if let Some(times) = self.trouble.met() {
+        if let Some(times) = self.trouble.occurred() {
             let error = error as &dyn std::error::Error;
             tracing::warn!(
                 event = "civil_day_not_opened",

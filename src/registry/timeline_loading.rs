@@ -16,7 +16,7 @@ use crate::domain::provider::ProviderTimeline;
 use crate::domain::specialist::SpecialistFile;
 use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
-use crate::store::priority::{LAST, lower_priority, restarted};
+use crate::store::priority::{BACKGROUND, lower_priority, restart_on_panic};
 
 /// A person's credentials, compiled.
 pub(super) struct Compiled {
@@ -99,8 +99,8 @@ impl Shared {
         }
         let shared = Arc::clone(self);
         let thread = std::thread::Builder::new().name("timelines".to_owned()).spawn(move || {
-            lower_priority(LAST);
-            restarted(|| shared.timeline_cache.rest(), || shared.read_in_all_and_settle());
+            lower_priority(BACKGROUND);
+            restart_on_panic(|| shared.timeline_cache.rest(), || shared.read_in_all_and_settle());
         })?;
         self.timeline_cache.keep(thread);
         Ok(())

@@ -25,10 +25,10 @@ use crate::domain::fact::{Fact, Reporter};
 use crate::domain::id::Revision;
 use crate::domain::record::RequestKey;
 use crate::store::Store;
+use crate::store::incident::Incident;
 use crate::store::index::View as _;
 use crate::store::log::AppendError;
 use crate::store::record::Tip;
-use crate::store::trouble::Trouble;
 
 /// How many messages are decided as one batch.
 const BATCH: usize = 256;
@@ -97,7 +97,7 @@ pub(super) struct Writer {
     /// When the disk last refused a batch, if it has taken none since.
     pub(super) refused_at: Option<Timestamp>,
     /// The disk refuses batches.
-    pub(super) refusals: Trouble,
+    pub(super) refusals: Incident,
     /// What is recorded before anything else.
     pub(super) preface: Preface,
 }
@@ -298,14 +298,14 @@ impl Writer {
         let tips = match self.store.commit(&batch.records) {
             Ok(tips) => {
                 self.refused_at = None;
-                if self.refusals.has_ended() {
+                if self.refusals.resolve() {
                     tracing::info!(event = "commit_recovered", "commits succeed again");
                 }
                 tips
             }
             Err(error @ AppendError::OutcomeUnknown(_)) => return Err(failed(error.into())),
             Err(error) => {
-                if let Some(times) = self.refusals.met() {
+                if let Some(times) = self.refusals.occurred() {
                     tracing::warn!(
                         event = "commit_failed",
                         times,

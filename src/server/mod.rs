@@ -44,7 +44,7 @@ use crate::registry::scrub::{Pace, Scrub};
 use crate::registry::{OpenError, Opened, Registry, WriterFailed};
 use crate::store::Store;
 use crate::store::backup::LossError;
-use crate::store::priority::{LAST, lower_priority};
+use crate::store::priority::{BACKGROUND, lower_priority};
 use crate::surface::{Admission, LimitsLayer, Surface};
 use crate::telemetry;
 use crate::telemetry::access::AccessLog;
@@ -174,7 +174,8 @@ pub async fn run(
     let writer = tokio::task::spawn_blocking(move || writer.join());
     tokio::pin!(writer);
 
-    let (audit, audit_thread) = Audit::start(config.audit(), clock::now, || lower_priority(LAST), vital.part("audit"))?;
+    let (audit, audit_thread) =
+        Audit::start(config.audit(), clock::now, || lower_priority(BACKGROUND), vital.part("audit"))?;
     // It is set once, here.
     ops.audit.set(audit.usage()).ok();
     ops.registry.store(Some(Arc::new(registry.clone())));

@@ -10,12 +10,12 @@
 pub mod backup;
 pub mod check;
 pub mod disk;
+pub mod incident;
 pub mod index;
 pub mod log;
 pub mod priority;
 pub mod progress;
 pub mod record;
-pub mod trouble;
 
 mod answered;
 mod damage_note;

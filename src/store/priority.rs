@@ -1,4 +1,4 @@
-//! Threads that work beside those that answer.
+//! Priorities of background threads, and their restart after a panic.
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,14 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 
-/// How far a thread stands back whose work somebody waits for in the end: where there is not enough time for all, it has
-/// a third of what one that answers has.
-pub const BESIDE: i32 = 5;
+/// Nice +5, for background threads whose result is eventually needed. On a busy machine such a thread gets about a third
+/// of the CPU time of a thread that answers requests.
+pub const BELOW_NORMAL: i32 = 5;
 
-/// How far a thread stands back that has the time which the others leave.
-pub const LAST: i32 = 19;
+/// Nice +19, for background threads that only use idle CPU time.
+pub const BACKGROUND: i32 = 19;
 
-/// Has this thread stand back. If the system refuses, it is one among the others.
+/// Sets the niceness of the current thread. If the system refuses, the thread keeps its normal priority.
 pub fn lower_priority(niceness: i32) {
     if let Err(refused) = setpriority_process(Some(gettid()), niceness) {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
@@ -26,18 +26,18 @@ pub fn lower_priority(niceness: i32) {
     }
 }
 
-/// Lets those that answer go first: called between pieces of work, none of which anybody would notice to wait for. The
-/// system takes a core away only every few milliseconds, from one that stands back as from any other.
+/// Yields the CPU to threads that answer requests. Background work calls it between short slices, because the scheduler
+/// preempts a running thread only every few milliseconds, even one of low priority.
 pub fn yield_now() {
     std::thread::yield_now();
 }
 
-/// Does what a thread is for, and does it again where it broke off, unless `rest` says that nobody wants it any more.
-pub fn restarted(mut rest: impl FnMut() -> ControlFlow<()>, mut run: impl FnMut()) {
+/// Runs the body of a thread, and runs it again after each panic unless `after_panic` returns `Break`.
+pub fn restart_on_panic(mut after_panic: impl FnMut() -> ControlFlow<()>, mut run: impl FnMut()) {
     while catch_unwind(AssertUnwindSafe(&mut run)).is_err() {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
         tracing::error!(event = "thread_restarted", thread = name, "a thread panicked and was restarted");
-        if rest().is_break() {
+        if after_panic().is_break() {
             return;
         }
     }
@@ -48,18 +48,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_breaks_off_is_done_again_unless_nobody_wants_it() {
-        for (wanted, expected) in [(9, 3), (1, 2)] {
-            let (mut runs, mut rests) = (0, 0);
-            let rest = || {
-                rests += 1;
-                if rests > wanted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    fn a_thread_that_panics_is_restarted_until_it_must_stop() {
+        for (restarts_allowed, expected_runs) in [(9, 3), (1, 2)] {
+            let (mut runs, mut panics) = (0, 0);
+            let after_panic = || {
+                panics += 1;
+                if panics > restarts_allowed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            restarted(rest, || {
+            restart_on_panic(after_panic, || {
                 runs += 1;
                 assert!(runs == 3, "a test");
             });
-            assert_eq!(runs, expected);
+            assert_eq!(runs, expected_runs);
         }
     }
 }

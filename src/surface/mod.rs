@@ -58,8 +58,8 @@ use crate::auth::quotas::Quotas;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::proto::v1;
+use crate::registry::incident::Incident;
 use crate::registry::snapshot::{AtLeast, Knowledge, KnownAt, Snapshot};
-use crate::registry::trouble::Trouble;
 use crate::registry::{PinError, ReadError, Registry, SEMANTICS_VERSION};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::metrics::Metrics;
@@ -171,8 +171,8 @@ fn day_asked(snapshot: &Snapshot, field: impl Display, as_of: Option<Day>) -> Re
 
 /// The refusal of a question by time whose instant cannot be stored: its answer might change later.
 fn not_kept(error: &std::io::Error) -> Status {
-    static NOT_KEPT: Trouble = Trouble::new();
-    if let Some(times) = NOT_KEPT.met() {
+    static NOT_KEPT: Incident = Incident::new();
+    if let Some(times) = NOT_KEPT.occurred() {
         let error = error as &dyn std::error::Error;
         tracing::warn!(
             event = "answered_time_not_stored",
@@ -186,8 +186,8 @@ fn not_kept(error: &std::io::Error) -> Status {
 
 /// The status when stored facts cannot be read. The cause goes to the log.
 fn unreadable(error: &ReadError) -> Status {
-    static UNREADABLE: Trouble = Trouble::new();
-    if let Some(times) = UNREADABLE.met() {
+    static UNREADABLE: Incident = Incident::new();
+    if let Some(times) = UNREADABLE.occurred() {
         tracing::error!(
             event = "facts_unreadable",
             times,

@@ -3,22 +3,22 @@
 use std::error::Error;
 
 use crate::store::DamageNote;
+use crate::store::incident::Incident;
 use crate::store::log::ReadError;
-use crate::store::trouble::Trouble;
 
 /// Whether the log is damaged, or a part of it cannot be read, as far as the scrub knows.
 #[derive(Debug)]
 pub(in crate::registry) struct Damage {
     note: DamageNote,
-    trouble: Trouble,
+    trouble: Incident,
 }
 
 impl Damage {
     /// As the last process left it.
     pub(in crate::registry) fn noted(note: DamageNote) -> Damage {
-        let trouble = Trouble::new();
+        let trouble = Incident::new();
         if let Some(found) = note.found() {
-            trouble.met();
+            trouble.occurred();
             tracing::error!(
                 event = "damage_noted",
                 found,
@@ -31,14 +31,14 @@ impl Damage {
 
     /// Whether the last scrub that came to an end, here or before the start, found damage.
     pub(in crate::registry) fn is_there(&self) -> bool {
-        self.trouble.is_there()
+        self.trouble.is_active()
     }
 
     /// Takes what came of a scrub. Whether the note can be written changes nothing else.
     pub(in crate::registry) fn take(&self, scrubbed: Result<(), &ReadError>) {
         let noted = match scrubbed {
             Ok(()) => {
-                if self.trouble.has_ended() {
+                if self.trouble.resolve() {
                     tracing::info!(
                         event = "scrub_passed",
                         "scrub passed: every closed log segment is intact again, writes are accepted"
@@ -66,7 +66,7 @@ impl Damage {
             ReadError::Damaged(_) => "the log is damaged, and no write is taken: restore the registry from a backup",
             ReadError::Disk { .. } => "the disk cannot read the log, and no write is taken",
         };
-        if let Some(times) = self.trouble.met() {
+        if let Some(times) = self.trouble.occurred() {
             tracing::error!(event = "scrub_failed", times, error = found as &dyn Error, "{advice}");
         }
     }

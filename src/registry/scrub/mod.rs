@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub(super) use self::damage::Damage;
 use crate::store::log::{ReadError, ReadLog};
-use crate::store::priority::{LAST, lower_priority, restarted};
+use crate::store::priority::{BACKGROUND, lower_priority, restart_on_panic};
 
 /// How much is read between two pauses: so little that no question is delayed noticeably.
 const CHUNK_BYTES: u64 = 64 * 1024;
@@ -66,10 +66,10 @@ impl Scrubber {
     ) -> io::Result<Scrub> {
         let (goes_on, pause) = mpsc::channel();
         thread::Builder::new().name("scrub".to_owned()).spawn(move || {
-            lower_priority(LAST);
+            lower_priority(BACKGROUND);
             let pause = Pause(pause);
             let rest = || if pause.lasts(pace.rest_after_refusal).is_err() { Break(()) } else { Continue(()) };
-            restarted(rest, || self.run(pace, &on_pass, &pause));
+            restart_on_panic(rest, || self.run(pace, &on_pass, &pause));
         })?;
         Ok(Scrub { _goes_on: goes_on })
     }

@@ -5,7 +5,7 @@ use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::store::priority::{BESIDE, lower_priority};
+use crate::store::priority::{BELOW_NORMAL, lower_priority};
 
 /// Where handshakes are made. Those under way end with it.
 pub(super) struct Handshakes {
@@ -18,7 +18,7 @@ impl Handshakes {
         let thread = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("handshakes")
-            .on_thread_start(|| lower_priority(BESIDE))
+            .on_thread_start(|| lower_priority(BELOW_NORMAL))
             .enable_time()
             .build()?;
         Ok(Handshakes { thread: Some(thread) })

@@ -28,7 +28,7 @@ use crate::auth::Identities;
 use crate::auth::peer::{Certificate, Peer};
 use crate::auth::quotas::Quotas;
 use crate::registry::clock;
-use crate::registry::trouble::Trouble;
+use crate::registry::incident::Incident;
 
 /// How long a handshake may take.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
@@ -68,7 +68,7 @@ impl Listener {
     async fn take(self, listener: TcpListener, handshakes: Handshakes, workers: Workers) {
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         let mut strangers = Crowd::of(MOST_STRANGERS);
-        let (full, exhausted) = (Trouble::new(), Trouble::new());
+        let (full, exhausted) = (Incident::new(), Incident::new());
         loop {
             // However many come at once, calls go first.
             tokio::task::yield_now().await;
@@ -88,7 +88,7 @@ impl Listener {
             };
             let place = Arc::clone(&places).try_acquire_owned().ok();
             if place.is_none()
-                && let Some(times) = full.met()
+                && let Some(times) = full.occurred()
             {
                 tracing::warn!(
                     event = "connections_exhausted",
@@ -98,7 +98,7 @@ impl Listener {
                 );
             }
             // Not at the first that ends: another one takes its place at once.
-            if places.available_permits() > MOST_CONNECTIONS / 16 && full.has_ended() {
+            if places.available_permits() > MOST_CONNECTIONS / 16 && full.resolve() {
                 tracing::info!(event = "connections_recovered", "connections are accepted again");
             }
             let (Some(place), Some(worker)) = (place, workers.emptiest()) else { continue };
@@ -133,8 +133,8 @@ impl Listener {
             }
             Ok(Err(error)) => no_handshake(address, &error),
             Err(_) => {
-                static TOO_SLOW: Trouble = Trouble::new();
-                if let Some(times) = TOO_SLOW.met() {
+                static TOO_SLOW: Incident = Incident::new();
+                if let Some(times) = TOO_SLOW.occurred() {
                     tracing::info!(event = "tls_handshake_timeout", times, peer = %address, "TLS handshake timed out");
                 }
             }
@@ -163,8 +163,8 @@ impl Listener {
 
 /// Strangers may fail as often as they like: one of them a minute is named, with how many there were.
 fn no_handshake(peer: SocketAddr, error: &io::Error) {
-    static FAILED: Trouble = Trouble::new();
-    if let Some(times) = FAILED.met() {
+    static FAILED: Incident = Incident::new();
+    if let Some(times) = FAILED.occurred() {
         tracing::info!(event = "tls_handshake_failed", times, %peer, error = error as &dyn std::error::Error, "TLS handshake failed");
     }
 }
@@ -191,8 +191,8 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 }
 
 /// Logs that the machine refuses a connection: now and then, as long as it does.
-fn warn_of_refused_accept(exhausted: &Trouble, error: &io::Error) {
-    if let Some(times) = exhausted.met() {
+fn warn_of_refused_accept(exhausted: &Incident, error: &io::Error) {
+    if let Some(times) = exhausted.occurred() {
         tracing::warn!(
             event = "accept_failed",
             times,

@@ -17,7 +17,7 @@ use sled::IVec;
 
 use super::layers::Layers;
 use super::{IndexError, keys};
-use crate::store::priority::{BESIDE, lower_priority, yield_now};
+use crate::store::priority::{BELOW_NORMAL, lower_priority, yield_now};
 
 /// Keys with their values. Under an empty value: what is taken out.
 pub(super) type Writes = BTreeMap<IVec, IVec>;
@@ -68,7 +68,7 @@ impl Memtable {
         let shared = Arc::<Shared>::default();
         let (ours, db, layers) = (Arc::clone(&shared), db.clone(), Arc::clone(layers));
         let mover = thread::Builder::new().name("index".to_owned()).spawn(move || {
-            lower_priority(BESIDE);
+            lower_priority(BELOW_NORMAL);
             ours.move_on(&db, &layers);
         })?;
         Ok(Memtable { shared, together, mover: Some(mover) })

@@ -1,0 +1,86 @@
+//! Rate-limited logging of an ongoing problem: log it when it begins, once a minute while it lasts, and when it ends.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The minimum time between two log lines about the same incident.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
+
+/// One kind of ongoing problem. It logs nothing itself; it returns whether the caller should log.
+#[derive(Debug, Default)]
+pub struct Incident {
+    is_active: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    logged_at: Option<Instant>,
+    /// The number of occurrences since `logged_at`.
+    unlogged: u64,
+}
+
+impl State {
+    const NEW: State = State { logged_at: None, unlogged: 0 };
+}
+
+impl Default for State {
+    fn default() -> State {
+        State::NEW
+    }
+}
+
+impl Incident {
+    /// An incident that has not occurred.
+    pub const fn new() -> Incident {
+        Incident { is_active: AtomicBool::new(false), state: Mutex::new(State::NEW) }
+    }
+
+    /// Counts an occurrence. Returns the number of occurrences since the last log line if the caller should log now, and
+    /// `None` otherwise.
+    pub fn occurred(&self) -> Option<u64> {
+        self.occurred_at(Instant::now())
+    }
+
+    fn occurred_at(&self, now: Instant) -> Option<u64> {
+        self.is_active.store(true, Ordering::Release);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.unlogged += 1;
+        if state.logged_at.is_some_and(|at| now.duration_since(at) < LOG_INTERVAL) {
+            return None;
+        }
+        state.logged_at = Some(now);
+        Some(std::mem::take(&mut state.unlogged))
+    }
+
+    /// True from the first occurrence until [`Incident::resolve`].
+    pub fn is_active(&self) -> bool {
+        self.is_active.load(Ordering::Acquire)
+    }
+
+    /// Ends the incident. Returns true if it was active: the caller should then log its end.
+    pub fn resolve(&self) -> bool {
+        if !self.is_active() || !self.is_active.swap(false, Ordering::AcqRel) {
+            return false;
+        }
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::NEW;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_incident_is_logged_when_it_begins_once_a_minute_and_when_it_ends() {
+        let (incident, begun) = (Incident::new(), Instant::now());
+        let logged: Vec<_> =
+            (0..9000).filter_map(|at| incident.occurred_at(begun + Duration::from_millis(at * 10))).collect();
+        assert_eq!(logged, [1, 6000], "in 90 seconds");
+        assert!(incident.resolve());
+        assert!(!incident.resolve(), "once");
+        assert_eq!(incident.occurred_at(begun + Duration::from_secs(91)), Some(1), "it begins again");
+    }
+}
