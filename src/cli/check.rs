@@ -94,7 +94,7 @@ fn report(checked: Checked, due: Option<CheckedDueDates>) -> Report {
     let (index, index_entries) = match checked.index {
         IndexState::Equal { entries } => ("equal to the fold of the log", Some(entries)),
         IndexState::Different { entries } => ("different from the fold of the log", Some(entries)),
-        IndexState::FoldedAgain => ("folded again, as the next start would have", None),
+        IndexState::Rebuilt => ("rebuilt, as at the next start", None),
         IndexState::NotChecked => ("not checked", None),
     };
     let (due_dates, wrong_dates) = due.map(|due| (due.dates, due.findings)).unzip();

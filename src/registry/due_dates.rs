@@ -56,7 +56,7 @@ impl Shared {
             && let Some(mut bulk) = self.index.bulk_due_dates()?
         {
             self.dates_of_everybody(&mut |entry, due| Ok(bulk.schedule(&entry, due)?))?;
-            return Ok(bulk.lay()?);
+            return Ok(bulk.finish()?);
         }
         let mut pending = self.index.pending()?;
         if concerned.everybody {

@@ -1,8 +1,10 @@
-//! The highest instant that a question by time was answered for, kept where the next start finds it.
+//! The latest instant that a question by time was answered for, stored durably in the data directory.
 //!
-//! No record is dated at or before an instant that was answered, or the answer would change. A clock that was set back over
-//! a restart would date one so. What is kept runs ahead of what was answered by [`STEP`], so that questions about the present
-//! cost one sync in that time, and not one each. A close keeps the exact instant.
+//! No record may be dated at or before an instant that was answered, because the answer would change. Without this
+//! file, a clock that was set back during a restart could date a record so. The stored instant runs ahead of the
+//! answered one by [`STEP`], so that questions about the present cost one fsync per second and not one each. Closing
+//! the store saves the exact instant.
+//!
 
 use std::fs;
 use std::io;
@@ -12,23 +14,23 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::data_dir::write_durably;
 
-/// How far what is kept runs ahead.
+/// How far the stored instant runs ahead.
 const STEP: SignedDuration = SignedDuration::from_secs(1);
 
-/// Its name in the data directory.
+/// The name of the file in the data directory.
 const NAME: &str = "ANSWERED";
 
-/// The instant, in memory and on the disk.
+/// The answered instant, in memory and on disk.
 #[derive(Debug)]
 pub(super) struct Answered {
     path: PathBuf,
     through: Timestamp,
-    kept: Timestamp,
+    stored: Timestamp,
 }
 
 impl Answered {
-    /// What is kept in a data directory. Where it cannot be read it is as if nothing had been answered: the registry
-    /// starts, and says so.
+    /// Reads the instant stored in a data directory. If it cannot be read, a warning is logged and no question counts
+    /// as answered.
     pub(super) fn read(data_dir: &Path) -> Answered {
         let path = data_dir.join(NAME);
         let read = fs::read_to_string(&path).and_then(|text| text.trim().parse().map_err(io::Error::other));
@@ -43,7 +45,7 @@ impl Answered {
             }
             Timestamp::UNIX_EPOCH
         });
-        Answered { path, through, kept: through }
+        Answered { path, through, stored: through }
     }
 
     /// The instant at or before which no record may be dated.
@@ -51,23 +53,23 @@ impl Answered {
         self.through
     }
 
-    /// Questions up to an instant are about to be answered. It is kept when this returns.
+    /// Records that questions up to an instant are about to be answered. It is durable when this returns.
     pub(super) fn advance(&mut self, instant: Timestamp) -> io::Result<()> {
-        if instant > self.kept {
-            self.keep(instant.saturating_add(STEP).unwrap_or(instant))?;
+        if instant > self.stored {
+            self.store(instant.saturating_add(STEP).unwrap_or(instant))?;
         }
         self.through = self.through.max(instant);
         Ok(())
     }
 
-    /// Keeps the exact instant.
+    /// Stores the exact instant.
     pub(super) fn close(&mut self) -> io::Result<()> {
-        if self.kept == self.through { Ok(()) } else { self.keep(self.through) }
+        if self.stored == self.through { Ok(()) } else { self.store(self.through) }
     }
 
-    fn keep(&mut self, instant: Timestamp) -> io::Result<()> {
+    fn store(&mut self, instant: Timestamp) -> io::Result<()> {
         write_durably(&self.path, format!("{instant}\n").as_bytes(), 0o644)?;
-        self.kept = instant;
+        self.stored = instant;
         Ok(())
     }
 }
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_answered_is_found_after_a_kill_and_after_a_close() {
+    fn the_answered_instant_survives_a_kill_and_a_close() {
         let directory = tempfile::tempdir().unwrap();
         let mut answered = Answered::read(directory.path());
         answered.advance(at(100)).unwrap();
@@ -105,13 +107,13 @@ mod tests {
         for micros in 0..1000 {
             answered.advance(at(100) + SignedDuration::from_micros(micros * 1000)).unwrap();
         }
-        assert_eq!(file(), first, "it was not put in place again");
+        assert_eq!(file(), first, "the file was not replaced");
         answered.advance(at(102)).unwrap();
         assert!(Answered::read(directory.path()).through() >= at(102));
     }
 
     #[test]
-    fn what_cannot_be_read_stops_no_start() {
+    fn an_unreadable_file_does_not_prevent_a_start() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join(NAME), "yesterday").unwrap();
         assert_eq!(Answered::read(directory.path()).through(), Timestamp::UNIX_EPOCH);

@@ -1,5 +1,5 @@
-//! Checking a registry that nobody serves: every frame, sequence, checksum and record of the log, and that the index is
-//! what follows from it.
+//! Checks a registry that no process is serving: every frame, sequence, checksum and record of the log, and that the
+//! index matches the log.
 
 use std::fs;
 use std::io;
@@ -17,83 +17,83 @@ use super::record::{self, Hash};
 use super::{DamageNote, StoreOptions};
 use crate::domain::id::Revision;
 
-/// How many differences of the index are told one by one.
-const TOLD: usize = 20;
+/// How many differences of the index are listed one by one.
+const MAX_LISTED_DIFFERENCES: usize = 20;
 
-/// Something that is not as it should be.
+/// A defect that the check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Where: a segment with its byte, a revision, an entry of the index.
+    /// The location: a segment and byte, a revision, or an entry of the index.
     pub place: String,
-    /// What is wrong there, without contents.
+    /// What is wrong, without contents of the record.
     pub reason: String,
 }
 
-/// What became of the index.
+/// The result of the check of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IndexState {
-    /// It has exactly what follows from the log.
+    /// The index contains exactly what follows from the log.
     Equal {
-        /// How many entries were compared.
+        /// The number of entries compared.
         entries: u64,
     },
-    /// It has not: see the findings.
+    /// The index differs from the log: see the findings.
     Different {
-        /// How many entries are missing, extra or changed.
+        /// The number of entries that are missing, extra or changed.
         entries: u64,
     },
-    /// It was not there, or not closed well before the machine stopped, and was folded again: as every start does.
-    FoldedAgain,
-    /// It was not looked at: there is none in a backup, and none can be right while the log is not.
+    /// The index was missing, or was not closed cleanly. It was rebuilt, as at every start.
+    Rebuilt,
+    /// The index was not checked: a backup has none, and it cannot be right if the log is damaged.
     NotChecked,
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
-    /// How many records the log has that can be read.
+    /// The number of readable records in the log.
     pub records: u64,
-    /// The last of them.
+    /// The last readable record.
     pub head: Revision,
-    /// How many bytes of the log were read.
+    /// The number of bytes of the log that were read.
     pub bytes: u64,
-    /// The index.
+    /// The state of the index.
     pub index: IndexState,
-    /// What a scrub of the service found, if no later one has passed: no write is taken meanwhile.
+    /// What the last scrub of the service found, if no later scrub has passed. Until then the service refuses writes.
     pub scrub_found: Option<String>,
-    /// Everything that is wrong; nothing, if all is well.
+    /// All defects. Empty if the registry is intact.
     pub findings: Vec<Finding>,
 }
 
-/// The check could not be carried out.
+/// The reasons why the check could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// The directory is in use, or not one of a registry.
+    /// The directory is in use, or contains no registry.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     /// The log's files cannot be read.
     #[error(transparent)]
     Log(#[from] ReadError),
-    /// The index cannot be opened, and no other be made beside it.
+    /// The index cannot be opened, or the second index cannot be created beside it.
     #[error(transparent)]
     Index(#[from] OpenIndexError),
     /// An index failed while it was read.
     #[error(transparent)]
     Compare(#[from] IndexError),
-    /// The disk refused.
+    /// An I/O operation failed.
     #[error("the files of the index could not be prepared or closed")]
     Disk(#[from] io::Error),
 }
 
 impl CheckError {
-    /// Whether the directory that was named holds no registry, or none with its log.
+    /// True if the given directory contains no registry, or a registry without its log.
     pub fn is_wrong_place(&self) -> bool {
         matches!(self, CheckError::DataDir(refused) if refused.is_wrong_place())
     }
 }
 
-/// Checks a data directory that nobody serves, but for the due dates: they follow from timelines as well. The fold of the log
-/// that the index is compared with is made beside it and takes as much room.
+/// Checks a data directory that no process is serving, except the due dates, which also depend on timelines. The index
+/// is compared with a second one, built from the log beside it, which needs as much disk space.
 pub fn check(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) -> Result<Checked, CheckError> {
     let engine = log_engine(data_dir, options.log.clone());
     let directory = open_with_log(&*engine, data_dir)?;
@@ -141,7 +141,7 @@ pub fn check_log(log: &dyn OfflineLog, on_step: &mut OnStep<'_>) -> Result<Check
 struct Checking {
     step: Step,
     next: Revision,
-    /// The chain up to the end of the part before; none behind a damaged one.
+    /// The chain up to the end of the previous part. `None` after a damaged part.
     chain: Option<Hash>,
     recorded_at: Timestamp,
     records: u64,
@@ -157,7 +157,8 @@ impl Checking {
         self.found(format!("log/{} at byte {}", damage.segment, damage.offset), damage.reason);
     }
 
-    /// Reads a part up to its first damage. Behind it no place in the part can be named.
+    /// Reads a part up to its first damage. The rest of the part cannot be read, because frame boundaries are unknown
+    /// there.
     fn part(
         &mut self,
         part: &Part,
@@ -177,7 +178,7 @@ impl Checking {
                 }
                 Ok(None) => break,
                 Err(ReadError::Damaged(damage)) => {
-                    // A write that was cut short was never acknowledged: the next start leaves it behind.
+                    // A torn write was never acknowledged: the next start discards it.
                     if !is_last || !batches.ends_torn()? {
                         self.damaged(&damage);
                     }
@@ -194,7 +195,7 @@ impl Checking {
     fn record(&mut self, revision: Revision, bytes: &[u8]) {
         match record::decode(revision, bytes) {
             Ok(record) if record.recorded_at <= self.recorded_at => {
-                self.found(format!("revision {revision}"), "it is not dated after the record before it");
+                self.found(format!("revision {revision}"), "its date is not after that of the previous record");
             }
             Ok(record) => {
                 self.recorded_at = record.recorded_at;
@@ -212,49 +213,52 @@ fn check_index(
     checked: &mut Checked,
     on_step: &mut OnStep<'_>,
 ) -> Result<(), CheckError> {
-    let mut step = Step { doing: "folding the log", unit: Unit::Entries, done: 0, total: log.head().0 };
-    let mut folded_again = false;
+    let mut step = Step { doing: "rebuilding the index", unit: Unit::Entries, done: 0, total: log.head().0 };
+    let mut was_rebuilt = false;
     let opened = Index::open(&directory.index(), options.index, log, &mut |progress| {
-        folded_again = progress.from_the_beginning;
+        was_rebuilt = progress.from_the_beginning;
         on_step(Step { done: progress.folded.0, ..step });
     });
     let index = match opened {
         Err(OpenIndexError::LostRecords { applied, head }) => {
-            let reason = format!("it holds the records up to {applied}, and the log ends with {head}");
+            let reason = format!("it contains records up to {applied}, but the log ends with {head}");
             checked.findings.push(Finding { place: "index".to_owned(), reason });
             return Ok(());
         }
         opened => opened?,
     };
-    if folded_again {
-        checked.index = IndexState::FoldedAgain;
+    if was_rebuilt {
+        checked.index = IndexState::Rebuilt;
         return Ok(index.close()?);
     }
     let scratch = directory.index().with_extension("check");
     remove(&scratch)?;
-    let fold = Index::open(&scratch, options.index, log, &mut |progress| {
+    let fresh = Index::open(&scratch, options.index, log, &mut |progress| {
         on_step(Step { done: progress.folded.0, ..step });
     })?;
-    step = Step { doing: "comparing the index", total: fold.count()?, ..step };
+    step = Step { doing: "comparing the index", total: fresh.count()?, ..step };
     let mut different = 0;
-    let compared =
-        index.differences(&fold, &mut |done| on_step(Step { done: done.min(step.total), ..step }), &mut |difference| {
+    let compared = index.differences(
+        &fresh,
+        &mut |done| on_step(Step { done: done.min(step.total), ..step }),
+        &mut |difference| {
             different += 1;
-            if different <= TOLD {
+            if different <= MAX_LISTED_DIFFERENCES {
                 let reason = difference.reason().to_owned();
                 checked.findings.push(Finding { place: difference.to_string(), reason });
             }
-        });
+        },
+    );
     let entries = match compared {
-        Err(damage) if damage.is_of_bases() => {
+        Err(damage) if damage.is_base_damage() => {
             different += 1;
-            let reason = "it is damaged, and folded again at the next start".to_owned();
+            let reason = "it is damaged: the next start rebuilds it".to_owned();
             checked.findings.push(Finding { place: "index".to_owned(), reason });
             0
         }
         compared => compared?,
     };
-    drop(fold);
+    drop(fresh);
     remove(&scratch)?;
     if index.require().is_ok() {
         index.close()?;

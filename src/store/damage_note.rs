@@ -1,7 +1,8 @@
-//! What the scrub found, kept where the next start finds it: `DAMAGED` in the data directory.
+//! The file `DAMAGED` in the data directory: what the scrub found.
 //!
-//! The scrub reads the log slowly. Without the note a registry that was started again would take writes until the scrub
-//! came to the damage once more.
+//! The scrub reads the log slowly. Without this file, a restarted registry would accept writes until the scrub reached
+//! the damage again.
+//!
 
 use std::fs;
 use std::io;
@@ -9,20 +10,21 @@ use std::path::{Path, PathBuf};
 
 use super::data_dir::{remove, sync_directory, write_durably};
 
-/// Its name in the data directory.
+/// The name of the file in the data directory.
 const NAME: &str = "DAMAGED";
 
-/// The note of a data directory.
+/// The damage note of a data directory.
 #[derive(Clone, Debug)]
 pub struct DamageNote(PathBuf);
 
 impl DamageNote {
-    /// That of this data directory.
+    /// The note of this data directory.
     pub(super) fn of(data_dir: &Path) -> DamageNote {
         DamageNote(data_dir.join(NAME))
     }
 
-    /// What was found; none if the last scrub that ended found nothing. A note that cannot be read counts as damage.
+    /// What the scrub found. `None` if the last completed scrub found nothing. A note that cannot be read counts as
+    /// damage.
     pub fn found(&self) -> Option<String> {
         match fs::read_to_string(&self.0) {
             Ok(found) => Some(found.trim_end().to_owned()),
@@ -31,7 +33,7 @@ impl DamageNote {
         }
     }
 
-    /// Notes durably what was found.
+    /// Writes the note durably.
     pub fn keep(&self, found: &str) -> io::Result<()> {
         if self.found().as_deref() == Some(found) {
             return Ok(());
@@ -39,7 +41,7 @@ impl DamageNote {
         write_durably(&self.0, format!("{found}\n").as_bytes(), 0o644)
     }
 
-    /// Takes the note away durably, if it is there.
+    /// Removes the note durably, if there is one.
     pub fn remove(&self) -> io::Result<()> {
         if self.found().is_none() {
             return Ok(());

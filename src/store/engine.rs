@@ -1,4 +1,4 @@
-//! Which engine keeps a log: the one place that names it.
+//! Selects the engine that stores the log. This is the only place that names one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use super::data_dir::{DataDirError, LAYOUT_VERSION, format_of};
 use super::disk::RealDisk;
 use super::log::{FileEngine, Form, LogEngine, LogOptions};
 
-/// The log of the registry in a data directory, in the current format.
+/// The engine for the registry in a data directory, in the current format.
 pub(super) fn log_engine(data_dir: &Path, options: LogOptions) -> Box<dyn LogEngine> {
     Box::new(FileEngine::new(Arc::new(RealDisk), &data_dir.join("log"), options, Form::Current))
 }
 
-/// The log of a backup, or of a data directory that is not upgraded yet: in the format that the directory names, to be
-/// read.
+/// The engine for the log of a backup, or of a data directory that is not yet upgraded: in the format that the
+/// directory declares, for reading only.
 pub(super) fn log_engine_to_read(root: &Path) -> Result<Box<dyn LogEngine>, DataDirError> {
-    let form = if format_of(root)? < LAYOUT_VERSION { Form::OrFirst } else { Form::Current };
+    let form = if format_of(root)? < LAYOUT_VERSION { Form::CurrentOrFormat1 } else { Form::Current };
     Ok(Box::new(FileEngine::new(Arc::new(RealDisk), &root.join("log"), LogOptions::default(), form)))
 }

@@ -1,5 +1,5 @@
-//! Whether a registry has its log. Its first record is durable before the directory becomes a registry, so a log without
-//! one is not there: its disk is not mounted, or it is lost.
+//! Checks that a registry has its log. The first record is durable before the directory becomes a registry. So if the
+//! log has no record, its disk is not mounted or the log is lost.
 
 use std::path::Path;
 
@@ -8,20 +8,20 @@ use super::index::clean_shutdown;
 use super::log::LogEngine;
 use crate::domain::id::Revision;
 
-/// Takes the directory of a registry, whose log this engine keeps. Makes nothing, and leaves a directory that it refuses as
-/// it is.
+/// Opens the directory of a registry whose log this engine stores. Creates nothing. A directory that is refused is not
+/// changed.
 pub(super) fn open_with_log(engine: &dyn LogEngine, root: &Path) -> Result<DataDir, DataDirError> {
     refuse_without_log(engine, root)?;
     DataDir::open(root)
 }
 
-/// The same for a registry that may be in an earlier format.
+/// Like [`open_with_log`], but for a registry that may be in an earlier format.
 pub(super) fn open_with_log_to_upgrade(engine: &dyn LogEngine, root: &Path) -> Result<DataDir, DataDirError> {
     refuse_without_log(engine, root)?;
     DataDir::open_to_upgrade(root)
 }
 
-/// Makes sure that a directory holds a registry that this program knows, with its log, without touching it.
+/// Checks that a directory contains a registry of a known format with its log. Changes nothing.
 pub(super) fn refuse_without_log(engine: &dyn LogEngine, root: &Path) -> Result<(), DataDirError> {
     refuse_unless_registry(root)?;
     format_of(root)?;
@@ -30,7 +30,7 @@ pub(super) fn refuse_without_log(engine: &dyn LogEngine, root: &Path) -> Result<
         return Ok(());
     }
     let published = engine.published_head().ok().flatten().unwrap_or_default();
-    match published.max(clean_shutdown::of(&root.join("index")).unwrap_or_default()) {
+    match published.max(clean_shutdown::read(&root.join("index")).unwrap_or_default()) {
         Revision::ZERO => Err(DataDirError::NoRecord(log)),
         acknowledged => Err(DataDirError::LostLog { log, acknowledged }),
     }

@@ -1,5 +1,5 @@
-//! Which registry a data directory holds. The id is the epoch of the first record: a restore and an accepted loss begin
-//! new epochs, and both keep that record.
+//! The id of the registry in a data directory. The id is the epoch of the first record. A restore and an accepted loss
+//! begin new epochs but keep that record, so the id stays the same.
 
 use std::path::Path;
 
@@ -13,24 +13,24 @@ use super::record::{self, Undecodable};
 use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::Revision;
 
-/// The id of a registry cannot be read.
+/// The reasons why the id of a registry cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    /// There is no registry.
+    /// The directory contains no registry.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] ReadError),
-    /// The first record cannot be understood.
+    /// The first record cannot be decoded.
     #[error(transparent)]
     Undecodable(#[from] Undecodable),
-    /// The first record begins no epoch.
-    #[error("the first record of the log begins no epoch: restore the registry from a backup")]
+    /// The first record does not begin an epoch.
+    #[error("the first record of the log does not begin an epoch: restore the registry from a backup")]
     NoEpoch,
 }
 
-/// Whether a directory holds a registry, with its log, that this process may look at.
+/// True if a directory contains a registry with its log that this process may read.
 pub fn holds_registry(data_dir: &Path) -> bool {
     refuse_without_log(&*log_engine(data_dir, LogOptions::default()), data_dir).is_ok()
 }
@@ -41,7 +41,7 @@ pub fn registry_id(data_dir: &Path) -> Result<Uuid, IdentityError> {
     id_in(&*log_engine_to_read(data_dir)?.offline(Extent::UpTo(Revision(1)))?)
 }
 
-/// The id of the registry with this log.
+/// The id of the registry that this log belongs to.
 pub(super) fn id_in(log: &dyn ReadLog) -> Result<Uuid, IdentityError> {
     let (revision, bytes) = log.read(Revision(1), Revision(1)).next().ok_or(IdentityError::NoEpoch)??;
     let facts = record::decode(revision, &bytes)?.facts;

@@ -1,11 +1,11 @@
-//! The store: a durable log, which is the truth, and an index folded from it, which is asked.
+//! The store: a durable log, which is the source of truth, and an index derived from it, which answers queries.
 //!
-//! A record counts once [`Store::commit`] has returned: its batch is one frame of the log, synced. The index follows and
-//! may be deleted at any time; the next start folds it again. Readers share the index and read the log while the writer
-//! goes on.
+//! A record is committed once [`Store::commit`] has returned: its batch is one frame of the log, fsynced. The index
+//! follows. It may be deleted at any time; the next start rebuilds it from the log. Readers share the index and read
+//! the log while the writer appends.
 //!
-//! `<data_dir>/LOCK`, `FORMAT`, `log/`, `index/`, `keys/`, `ANSWERED` are the files, `UNFINISHED` while they
-//! are made, and `DAMAGED` where the scrub found damage.
+//! The data directory contains `LOCK`, `FORMAT`, `log/`, `index/`, `keys/` and `ANSWERED`. It also contains
+//! `UNFINISHED` while the registry is being created, and `DAMAGED` if a scrub found damage.
 
 pub mod backup;
 pub mod check;
@@ -46,55 +46,56 @@ pub use rebuild::{RebuildError, rebuild};
 pub use record::Salts;
 use record::Tip;
 
-/// Which registry is opened. A new one needs an empty directory, or none, and is named for the command that makes it.
+/// Which registry to open. A new registry needs an empty or missing directory; the string is the command that creates
+/// it.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum OpenMode {
-    /// The one that is there.
+    /// The existing registry.
     #[default]
     Existing,
-    /// A new one.
+    /// A new registry.
     New(&'static str),
-    /// The one that is there, or else a new one.
+    /// The existing registry, or a new one if there is none.
     ExistingOrNew(&'static str),
 }
 
 /// How the store uses the machine.
 #[derive(Clone, Debug, Default)]
 pub struct StoreOptions {
-    /// Which registry is opened.
+    /// Which registry to open.
     pub mode: OpenMode,
-    /// The log's use of the disk.
+    /// How the log uses the disk.
     pub log: LogOptions,
-    /// The index's use of the machine.
+    /// How the index uses the machine.
     pub index: IndexOptions,
-    /// The key for digests of requests that a new registry is given; none: one that nobody can guess. It is for
-    /// invented registries, which are to be the same every time.
+    /// The key for request digests that a new registry gets. `None`: a random key. Sample registries set it, so that
+    /// they are the same each time.
     pub new_request_key: Option<Key>,
-    /// Where the salts of records come from.
+    /// The source of the salts of records.
     pub salts: Salts,
-    /// Whether a registry that has lost its key is given a new one.
+    /// True if a registry that has lost its key gets a new one.
     pub replaces_lost_key: bool,
 }
 
-/// The store does not open.
+/// The reasons why the store does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The directory is not for this process or this program.
+    /// The directory is unusable for this process or this version of the program.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    /// The log is damaged or unreachable.
+    /// The log is damaged or unreadable.
     #[error(transparent)]
     Log(#[from] OpenLogError),
-    /// The index shows a loss, or cannot be made.
+    /// The index proves that records were lost, or it cannot be created.
     #[error(transparent)]
     Index(#[from] OpenIndexError),
-    /// The log is of format 1 and was not rewritten.
-    #[error("the log is of format 1 and could not be rewritten in the format of this program")]
+    /// The log is of format 1 and could not be rewritten.
+    #[error("the log is in format 1 and could not be rewritten in the current format")]
     Upgrade(#[from] UpgradeError),
 }
 
 impl OpenError {
-    /// Whether records were lost that had been acknowledged: then an operator restores, or accepts the loss.
+    /// True if acknowledged records were lost. The operator must restore a backup or accept the loss.
     pub fn is_a_loss(&self) -> bool {
         matches!(
             self,
@@ -105,35 +106,35 @@ impl OpenError {
     }
 }
 
-/// The index will be folded again at the next start; nothing is lost.
+/// The store was not closed cleanly. Nothing is lost: the next start rebuilds the index.
 #[derive(Debug, thiserror::Error)]
 pub enum CloseError {
-    /// Somebody still reads.
+    /// A reader still uses the index.
     #[error("the index is still being read")]
     StillRead,
-    /// The index has failed, or could not be made durable.
+    /// The index failed, or could not be made durable.
     #[error("the index could not be made durable")]
     Index(#[source] OpenIndexError),
 }
 
-/// The writer's end of the log and the index.
+/// The log and the index, as the single writer holds them.
 pub struct Store {
     log: Box<dyn Log>,
     index: Arc<Index>,
-    /// The last record that was decided on, or found at the start.
+    /// The last committed record, or the last one found at the start.
     tip: Tip,
     salts: Salts,
     request_key: Key,
     answered: Answered,
-    /// It keeps other processes out until the store is closed.
+    /// Locks the directory against other processes until the store is closed.
     directory: DataDir,
-    /// Of a new registry. Last, so that nothing of the store is open when it is removed.
+    /// Set for a new registry. It is the last field, so that everything else is closed before it removes the directory.
     unfinished: Option<Unfinished>,
 }
 
 impl Store {
-    /// Takes the data directory, makes sure of the log, and brings the index up to it. A new registry is removed again
-    /// unless it is finished: see [`Store::finish`].
+    /// Locks the data directory, opens the log, and brings the index up to date. A new registry is removed again unless
+    /// [`Store::finish`] is called.
     pub fn open(
         directory: &Path,
         options: StoreOptions,
@@ -142,7 +143,7 @@ impl Store {
         Store::open_with(&*log_engine(directory, options.log.clone()), directory, options, progress)
     }
 
-    /// The same with the log where this engine keeps it. The other files are in the directory.
+    /// Like [`Store::open`], but the given engine stores the log. The other files are in the directory.
     pub fn open_with(
         engine: &dyn LogEngine,
         directory: &Path,
@@ -167,12 +168,12 @@ impl Store {
         Ok(Store { log, index: Arc::new(index), tip, salts, request_key, answered, directory, unfinished })
     }
 
-    /// Makes a new registry one that opens again, durably. Does nothing for one that was there.
+    /// Marks a new registry as complete, durably. Does nothing for an existing registry.
     pub fn finish(&mut self) -> Result<(), DataDirError> {
         self.take_unfinished().map_or(Ok(()), Unfinished::finish)
     }
 
-    /// Hands over what finishes a new registry; none if it was there, or is finished.
+    /// Returns the guard that completes a new registry. `None` for an existing registry and for one that is complete.
     pub fn take_unfinished(&mut self) -> Option<Unfinished> {
         self.unfinished.take()
     }
@@ -187,7 +188,8 @@ impl Store {
         &self.tip
     }
 
-    /// Makes consecutive records durable as one batch and gives the tip of each. Then [`Index::fold`] them.
+    /// Makes consecutive records durable as one batch, and returns the tip of each. The caller then folds them with
+    /// [`Index::fold`].
     pub fn commit(&mut self, records: &[Record]) -> Result<Vec<Tip>, AppendError> {
         let Some(first) = records.first() else { return Ok(Vec::new()) };
         let sealed = |record: &Record| Ok(record::encode(record, &self.salts.salt(record.revision)?));
@@ -198,7 +200,7 @@ impl Store {
         Ok(tips)
     }
 
-    /// Whether there is room for more records.
+    /// True if the disk has space for more records.
     pub fn has_room(&self) -> bool {
         self.log.has_room()
     }
@@ -208,36 +210,36 @@ impl Store {
         &self.index
     }
 
-    /// A reading end of the log, for any thread.
+    /// A reader of the log, for any thread.
     pub fn log_reader(&self) -> Arc<dyn ReadLog> {
         self.log.reader()
     }
 
-    /// The key for digests of requests.
+    /// The key for request digests.
     pub fn request_key(&self) -> &Key {
         &self.request_key
     }
 
-    /// What the scrub found before this start, and finds.
+    /// What the scrub found, before this start and since.
     pub fn damage_note(&self) -> DamageNote {
         DamageNote::of(self.directory.root())
     }
 
-    /// The instant at or before which no record may be dated: questions by time were answered for it.
+    /// No new record may be dated at or before this instant, because questions by time were answered for it.
     pub fn answered_through(&self) -> jiff::Timestamp {
         self.answered.through()
     }
 
-    /// Questions by time are about to be answered up to an instant: also the next start knows it when this returns.
+    /// Records that questions by time are about to be answered up to an instant. It is durable when this returns.
     pub fn advance_answered(&mut self, instant: jiff::Timestamp) -> io::Result<()> {
         self.answered.advance(instant)
     }
 
-    /// Closes the index so that the next start need not fold it again. Readers must have let go of it.
+    /// Closes the index cleanly, so that the next start need not rebuild it. All readers must have been dropped.
     pub fn close(mut self) -> Result<(), CloseError> {
         self.log.close();
         if let Err(error) = self.answered.close() {
-            // What is kept is a little ahead then.
+            // The stored instant is then slightly ahead of the exact one.
             tracing::warn!(
                 event = "answered_time_not_exact",
                 error = &error as &dyn std::error::Error,
@@ -249,10 +251,10 @@ impl Store {
     }
 }
 
-/// Rewrites the log of a directory of format 1, once. The index stays: the records are the same. The new format is
-/// written last; what a kill leaves is rewritten from there on.
+/// Rewrites the log of a directory in format 1, once. The index stays valid, because the records are the same. FORMAT
+/// is written last; if the process is killed before, the next start continues the rewrite.
 fn upgrade(engine: &dyn LogEngine, directory: &DataDir, salts: &Salts) -> Result<(), OpenError> {
-    tracing::info!(event = "log_upgrade_started", "the log is of format 1: rewriting it once");
+    tracing::info!(event = "log_upgrade_started", "the log is in format 1: rewriting it once");
     engine.upgrade(&mut |revision, bytes| {
         let record = record::decode(revision, bytes)?;
         Ok(record::encode(&record, &salts.salt(revision)?))

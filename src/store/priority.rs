@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 
-/// Nice +5, for background threads whose result is eventually needed. On a busy machine such a thread gets about a third
-/// of the CPU time of a thread that answers requests.
+/// Nice +5, for background threads whose result is eventually needed. On a busy machine such a thread gets about a
+/// third of the CPU time of a thread that answers requests.
 pub const BELOW_NORMAL: i32 = 5;
 
 /// Nice +19, for background threads that only use idle CPU time.

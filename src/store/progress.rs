@@ -1,6 +1,6 @@
-//! How far long work is, for whoever shows it.
+//! Progress of long operations, for display.
 
-/// What is counted.
+/// The unit that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Bytes.
@@ -11,18 +11,18 @@ pub enum Unit {
     Days,
 }
 
-/// A moment of long work.
+/// The progress of a long operation at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// What is being done: `copying the log`.
+    /// The operation, for example `copying the log`.
     pub doing: &'static str,
-    /// What is counted.
+    /// The unit that is counted.
     pub unit: Unit,
-    /// How many are done.
+    /// How many units are done.
     pub done: u64,
-    /// How many there are.
+    /// How many units there are.
     pub total: u64,
 }
 
-/// Is told of each step.
+/// Called at each step of a long operation.
 pub type OnStep<'a> = dyn FnMut(Step) + 'a;

@@ -1,4 +1,4 @@
-//! Folding the log again, in place of an index that is there.
+//! Rebuilds an existing index from the log.
 
 use std::io;
 use std::path::Path;
@@ -11,25 +11,25 @@ use super::progress::{OnStep, Step, Unit};
 use super::{CloseError, OpenError, Store, StoreOptions};
 use crate::domain::id::Revision;
 
-/// The index was not made anew.
+/// The reasons why the index was not rebuilt.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
-    /// The directory is in use, or not one of a registry.
+    /// The directory is in use, or contains no registry.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    /// The log or the index shows a loss or damage.
+    /// The log is damaged, or the index proves that records were lost.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The new index could not be made durable.
     #[error(transparent)]
     Close(#[from] CloseError),
-    /// The disk refused.
-    #[error("the old index could not be set aside")]
+    /// An I/O operation failed.
+    #[error("the old index could not be moved away")]
     Disk(#[source] io::Error),
 }
 
 impl RebuildError {
-    /// Whether the directory that was named holds no registry, or none with its log.
+    /// True if the given directory contains no registry, or a registry without its log.
     pub fn is_wrong_place(&self) -> bool {
         match self {
             RebuildError::DataDir(refused) | RebuildError::Open(OpenError::DataDir(refused)) => {
@@ -40,27 +40,28 @@ impl RebuildError {
     }
 }
 
-/// Folds the log of a registry that nobody serves again, and gives the last record. The old index is set aside first and
-/// removed last. It is looked at once more before that: if it knows of records that the log has lost, it stays.
+/// Rebuilds the index of a registry that no process is serving, and returns the last record. The old index is first
+/// moved away and is removed last. Before that the store is opened once, which checks the old index: if it contains
+/// records that the log has lost, it is kept.
 pub fn rebuild(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) -> Result<Revision, RebuildError> {
-    let mut folded_again = false;
-    let mut tell = |progress: super::index::Progress| {
-        folded_again |= progress.from_the_beginning;
+    let mut rebuilt = false;
+    let mut report = |progress: super::index::Progress| {
+        rebuilt |= progress.from_the_beginning;
         let (done, total) = (progress.folded.0, progress.head.0);
-        on_step(Step { doing: "folding the log", unit: Unit::Entries, done, total });
+        on_step(Step { doing: "rebuilding the index", unit: Unit::Entries, done, total });
     };
-    let store = Store::open(data_dir, options.clone(), &mut tell)?;
+    let store = Store::open(data_dir, options.clone(), &mut report)?;
     let head = store.head();
     store.close()?;
-    if !folded_again {
+    if !rebuilt {
         let directory = open_with_log(&*log_engine(data_dir, options.log.clone()), data_dir)?;
-        clean_shutdown::distrust(&directory.index()).map_err(RebuildError::Disk)?;
+        clean_shutdown::invalidate(&directory.index()).map_err(RebuildError::Disk)?;
         drop(directory);
-        let mut tell = |progress: super::index::Progress| {
+        let mut report = |progress: super::index::Progress| {
             let (done, total) = (progress.folded.0, progress.head.0);
-            on_step(Step { doing: "folding the log", unit: Unit::Entries, done, total });
+            on_step(Step { doing: "rebuilding the index", unit: Unit::Entries, done, total });
         };
-        Store::open(data_dir, options.clone(), &mut tell)?.close()?;
+        Store::open(data_dir, options.clone(), &mut report)?.close()?;
     }
     Ok(head)
 }

@@ -55,7 +55,7 @@ fn a_data_directory_that_others_may_write_is_refused_and_left_as_it_is() {
     chmod(&data, 0o707);
     let before = fs::read(data.join("LOCK")).unwrap();
     let (status, said) = Process::spawn_with(&data, TODAY, &[]).wait();
-    let expected = format!("every user may write the data directory {} (mode 0707)", data.display());
+    let expected = format!("every user can write to the data directory {} (mode 0707)", data.display());
     assert!(status.code() == Some(2) && said.contains(&expected) && said.contains("chmod o-w"), "{status}: {said}");
     assert_eq!(fs::read(data.join("LOCK")).unwrap(), before);
     let empty = scratch.path().join("empty");
@@ -65,7 +65,7 @@ fn a_data_directory_that_others_may_write_is_refused_and_left_as_it_is() {
         .args(["create", "--data-dir", empty.to_str().unwrap()])
         .output()
         .unwrap();
-    assert!(String::from_utf8(create.stderr).unwrap().contains("every user may write the data directory"));
+    assert!(String::from_utf8(create.stderr).unwrap().contains("every user can write to the data directory"));
     assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
     // What is below it is nobody else's.
     run(&["create", "--data-dir", empty.join("data").to_str().unwrap()]);
@@ -91,7 +91,7 @@ fn what_an_earlier_release_left_open_is_narrowed_once_and_what_a_group_is_given_
         said
     };
     let said = started();
-    assert!(said.contains("data_dir_narrowed") && said.contains("took the access of group and others"), "{said}");
+    assert!(said.contains("data_dir_narrowed") && said.contains("removed the access of group and others"), "{said}");
     assert_eq!(open_to_others(&data), []);
     let log = data.join("log");
     chmod(&log, 0o750);

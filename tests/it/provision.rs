@@ -78,7 +78,7 @@ fn serve_refuses_a_directory_without_a_registry_and_makes_nothing_there() {
         (&missing, "does not exist: is the disk mounted?"),
         (&empty, "is empty: is the disk mounted?"),
         (&mount, "is empty: is the disk mounted?"),
-        (&foreign, "holds something else (thesis.odt)"),
+        (&foreign, "contains something else (thesis.odt)"),
     ] {
         let before = data_dir.exists().then(|| names(data_dir));
         assert!(run(&["config", "--check", "--config", text(&config), "--data-dir", text(data_dir)]).status.success());
@@ -204,7 +204,7 @@ fn a_registry_whose_log_holds_no_record_is_refused_by_every_command_and_left_as_
     ];
     for (at, accident) in accidents.iter().enumerate() {
         accident();
-        let why = format!("no registry here: {} holds no record: is its disk mounted?", text(&log));
+        let why = format!("no registry here: {} contains no records: is its disk mounted?", text(&log));
         for line in refused_by_every_command(&etc, &data) {
             assert!(line.contains(&why), "accident {at}: {line}");
         }
@@ -228,7 +228,7 @@ fn a_log_without_a_record_beside_proof_that_it_had_some_is_reported_as_a_loss() 
         accident();
         for line in refused_by_every_command(&etc, &data) {
             assert!(line.contains("records were lost: the records up to "), "{line}");
-            assert!(line.contains(&format!("{} holds no record: is its disk mounted?", text(&log))), "{line}");
+            assert!(line.contains(&format!("{} contains no records: is its disk mounted?", text(&log))), "{line}");
         }
     }
 }
@@ -241,7 +241,7 @@ fn create_makes_a_registry_once_and_init_takes_the_one_that_is_there() {
     assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
     let again = run(&["create", "--data-dir", text(&data)]);
     assert_eq!(again.status.code(), Some(1));
-    assert!(said(&again).contains("it holds a registry"), "{}", said(&again));
+    assert!(said(&again).contains("it contains a registry"), "{}", said(&again));
 
     let pin = format!("registry = \"{id}\"");
     assert!(run(&["init", text(&etc), "--data-dir", text(&data)]).status.success());

@@ -25,8 +25,8 @@ fn a_path_that_cannot_be_used_is_named_in_one_sentence() {
     fs::create_dir(foreign).unwrap();
     fs::write(Path::new(foreign).join("thesis.odt"), "mine").unwrap();
     let below = format!("{data}/backup");
-    let apart = "are one directory, or one lies in the other: name directories apart from each other";
-    let not_empty = "is not empty, it holds something else (thesis.odt): name one that is empty or does not exist";
+    let apart = "are the same, or one is inside the other: name separate directories";
+    let not_empty = "is not empty, it contains something else (thesis.odt): name one that is empty or does not exist";
     for (arguments, code, said) in [
         (
             vec!["create", "--data-dir", foreign],

@@ -1,4 +1,4 @@
-//! Going on after a loss: what an operator may decide when the log lost records that it had acknowledged.
+//! Accepting a loss: the operator gives up acknowledged records that the log has lost, and continues without them.
 
 use std::fs;
 use std::io;
@@ -16,44 +16,44 @@ use crate::store::first_record::open_with_log;
 use crate::store::log::{Damage, Extent, LogEngine, LogOptions, ReadError};
 use crate::store::record::{self, Tip};
 
-/// What was accepted.
+/// The result of an accepted loss.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The last record that is left.
+    /// The last record that is kept.
     pub forked_after: Revision,
-    /// The epoch that begins behind it.
+    /// The epoch that begins after that record.
     pub epoch: Uuid,
-    /// Where everything lies that was set aside.
+    /// The directory with everything that was moved away.
     pub set_aside: PathBuf,
 }
 
-/// The loss was not accepted; nothing has changed.
+/// The reasons why the loss was not accepted. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum LossError {
-    /// The log can give more, or less, than the operator would keep.
+    /// The log is readable further, or less far, than the operator said.
     #[error("the log can be read up to revision {readable}, not {asked}: accept the loss after {readable}, or restore")]
     NotTheEnd {
-        /// What the operator would keep.
+        /// The last record that the operator would keep.
         asked: Revision,
-        /// What the log can give.
+        /// The last readable record.
         readable: Revision,
     },
-    /// The same loss was accepted before. It is in the record: what is lost now is another one.
+    /// The same loss was accepted before. The log contains a record of it, so the current loss is another one.
     #[error(
-        "the loss after revision {after} was accepted and recorded before: --accept-loss-after has no effect any more, and \
-         more has been lost since: restore a backup (to give up that, too, move {} away first)",
+        "the loss after revision {after} was accepted before, and more has been lost since: --accept-loss-after has no \
+         effect: restore a backup (to accept this loss too, move {} away first)",
         set_aside.display()
     )]
     AcceptedBefore {
         /// The revision.
         after: Revision,
-        /// What was set aside then.
+        /// The directory with everything that was moved away then.
         set_aside: PathBuf,
     },
-    /// There would be nothing left.
+    /// No record would be kept.
     #[error("no record of the log can be read: restore a backup")]
     NothingLeft,
-    /// The disk refused, or the directory is not free.
+    /// An I/O operation failed, or the directory is in use.
     #[error(transparent)]
     Disk(#[from] BackupError),
 }
@@ -64,10 +64,10 @@ impl From<DataDirError> for LossError {
     }
 }
 
-/// Gives up the history after a revision: the last one that the log can give. What the log holds behind it, and the
-/// index, are set aside and kept; a new epoch begins.
+/// Gives up the records after a revision, which must be the last readable one. The rest of the log and the index are
+/// moved to a directory and kept. A new epoch begins.
 ///
-/// At every moment either the damage is still there, and the registry does not open, or the new epoch is.
+/// At every moment the registry is either still damaged and does not open, or has the new epoch.
 pub fn accept_loss(data_dir: &Path, after: Revision, now: Timestamp) -> Result<Accepted, LossError> {
     let engine = log_engine(data_dir, LogOptions::default());
     let directory = open_with_log(&*engine, data_dir)?;
@@ -93,12 +93,13 @@ pub fn accept_loss(data_dir: &Path, after: Revision, now: Timestamp) -> Result<A
     move_away(&directory.index(), &set_aside.join("index"))?;
     end.put_in_place(&set_aside).map_err(BackupError::from)?;
     note_acceptance(&set_aside, after)?;
-    // The proof of the loss goes last. What is interrupted before can be accepted again.
+    // Move the published head last, because it proves the loss. If this is interrupted before, the loss can be accepted
+    // again.
     engine.withdraw_published_head(&set_aside).map_err(BackupError::from)?;
     Ok(Accepted { forked_after: after, epoch, set_aside })
 }
 
-/// What a log can give before its first damage.
+/// The readable part of a log, up to its first damage.
 struct Readable {
     tail: Tail,
     tip: Tip,
@@ -118,7 +119,7 @@ fn readable(engine: &dyn LogEngine) -> Result<Readable, BackupError> {
             match batches.read() {
                 Ok(Some(whole)) => {
                     for (revision, bytes) in &whole.frame.records {
-                        tail.take(&record::decode(*revision, bytes)?);
+                        tail.advance(&record::decode(*revision, bytes)?);
                     }
                     tip = whole.frame.tip().unwrap_or(tip);
                 }
@@ -131,17 +132,18 @@ fn readable(engine: &dyn LogEngine) -> Result<Readable, BackupError> {
     Ok(Readable { tail, tip, damage: None })
 }
 
-/// The file beside what was set aside that says after which revision the loss was accepted. The record says so too, but
-/// the record is what the next loss may take.
+/// The file among what was moved away that says after which revision the loss was accepted. The log says so too, but a
+/// later loss may destroy that record.
 const ACCEPTED: &str = "accepted-after";
 
-/// Notes beside what was set aside that the loss is recorded.
+/// Stores in the directory that the acceptance is complete.
 fn note_acceptance(set_aside: &Path, after: Revision) -> Result<(), BackupError> {
     let path = set_aside.join(ACCEPTED);
     write_durably(&path, format!("{after}\n").as_bytes(), 0o600).map_err(disk("written", &path))
 }
 
-/// Where it lies what was set aside when the loss after this revision was accepted; none if it never was.
+/// The directory with what was moved away when the loss after this revision was accepted. `None` if it was not
+/// accepted.
 fn accepted_before(data_dir: &Path, after: Revision) -> Result<Option<PathBuf>, BackupError> {
     let all = data_dir.join("set-aside");
     let entries = match fs::read_dir(&all).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
@@ -156,7 +158,7 @@ fn accepted_before(data_dir: &Path, after: Revision) -> Result<Option<PathBuf>, 
     Ok(entries.iter().map(fs::DirEntry::path).find(is_noted))
 }
 
-/// Sets something aside, if it is there.
+/// Moves a file or directory, if it exists.
 fn move_away(from: &Path, to: &Path) -> Result<(), BackupError> {
     match fs::rename(from, to) {
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -1,20 +1,20 @@
-//! A backup and a data directory lie apart: whatever removes the one leaves the other.
+//! Checks that a backup and a data directory are separate, so that deleting one does not delete the other.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::{BackupError, disk};
 
-/// Refuses a backup and a data directory that are one directory, or of which one lies in the other.
+/// Fails if the backup and the data directory are the same, or one contains the other.
 pub(super) fn refuse_unless_apart(backup: &Path, data_dir: &Path) -> Result<(), BackupError> {
-    let (of_backup, of_data_dir) = (resolved(backup)?, resolved(data_dir)?);
-    if of_backup.starts_with(&of_data_dir) || of_data_dir.starts_with(&of_backup) {
+    let (real_backup, real_data_dir) = (resolved(backup)?, resolved(data_dir)?);
+    if real_backup.starts_with(&real_data_dir) || real_data_dir.starts_with(&real_backup) {
         return Err(BackupError::NotApart { backup: backup.to_owned(), data_dir: data_dir.to_owned() });
     }
     Ok(())
 }
 
-/// Where a path leads, through every link, also where its last directories do not exist yet.
+/// Resolves every link in a path. The last directories of the path need not exist.
 fn resolved(path: &Path) -> Result<PathBuf, BackupError> {
     let mut at = PathBuf::new();
     for part in std::path::absolute(path).map_err(disk("found", path))?.components() {

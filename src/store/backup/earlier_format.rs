@@ -1,5 +1,5 @@
-//! A backup of an earlier format, where a new one is to go: its segments cannot be gone on with. It moves, whole, to a
-//! directory in the backup's, `format-1`, and stays one that can be restored; the new backup is a full one.
+//! Moves a backup in an earlier format out of the way of a new one, which cannot add to its segments. It moves to the
+//! subdirectory `format-1` and can still be restored. The new backup is a full one.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use super::{BackupError, disk};
 use crate::store::data_dir::{MANIFEST, mark, sync_directory};
 
 /// Moves an earlier backup, and marks the directory as being filled by a command. At every moment the earlier backup is
-/// whole in one of the two places; what a kill leaves is gone on with.
+/// complete in one of the two places. After a kill, the next call continues.
 pub(super) fn keep_earlier_format(target: &Path, earlier: &Manifest, command: &str) -> Result<(), BackupError> {
     let aside = target.join(format!("format-{}", earlier.record_format));
     for directory in [aside.clone(), aside.join("keys"), aside.join("log")] {

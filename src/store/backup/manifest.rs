@@ -1,7 +1,7 @@
-//! The manifest: what a backup holds. It is written last, so that a directory without one is no backup.
+//! The manifest of a backup. It is written last, so a directory without one is not a complete backup.
 //!
-//! Text, so that an operator can read it, and in the form of `sha256sum`, so that `sha256sum --check MANIFEST` verifies
-//! a backup without this program. Its last line is the digest of the lines before it.
+//! It is text in the format of `sha256sum`, so that an operator can read it and `sha256sum --check MANIFEST` verifies a
+//! backup without this program. Its last line is the digest of the lines before it.
 
 use std::fs;
 use std::io;
@@ -14,15 +14,15 @@ use uuid::Uuid;
 use crate::domain::id::Revision;
 use crate::store::data_dir::MANIFEST;
 
-/// The version of its form.
+/// The version of the manifest's format.
 const VERSION: u32 = 1;
 
-/// A SHA-256 digest, in hexadecimal.
+/// A SHA-256 digest in hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sha256Text(String);
 
 impl Sha256Text {
-    /// The digest of what was hashed.
+    /// The digest of the hashed bytes.
     pub(in crate::store) fn of(hashed: Sha256) -> Sha256Text {
         Sha256Text(hashed.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
@@ -31,58 +31,58 @@ impl Sha256Text {
 /// A file of a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Where it is, from the directory of the backup on.
+    /// The path, relative to the directory of the backup.
     pub path: String,
-    /// How long it is. The file may be longer: see [`Manifest`].
+    /// The number of bytes that belong to the backup. The file may be longer: see [`Manifest`].
     pub bytes: u64,
-    /// The digest of as many bytes.
+    /// The digest of these bytes.
     pub sha256: Sha256Text,
 }
 
-/// What a backup holds.
+/// The contents of a backup.
 ///
-/// A segment of the log may have grown beyond what its manifest says, when a later backup into the same directory was cut
-/// off before its own manifest was written: the log only grows, so the earlier backup is still there, in the beginning
-/// of each file.
+/// A segment of the log may be longer than its manifest says: a later backup into the same directory may have been
+/// interrupted before it wrote its own manifest. The log only grows, so the earlier backup is intact: it is the first
+/// part of each file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     /// The last record.
     pub head: Revision,
-    /// When it was recorded.
+    /// When the last record was committed.
     pub recorded_at: Timestamp,
-    /// The epoch it belongs to.
+    /// The epoch of the last record.
     pub epoch: Uuid,
-    /// The version of the stored form of the newest record.
+    /// The version of the stored form of the last record.
     pub record_format: u32,
-    /// The files, the log's in order.
+    /// The files. Those of the log are in order.
     pub files: Vec<Listed>,
 }
 
-/// A directory does not have the manifest of a backup that can be read.
+/// The reasons why a directory has no readable manifest of a backup.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// There is not even the directory.
+    /// The directory does not exist.
     #[error("it does not exist: is its disk mounted?")]
     NoDirectory,
-    /// There is none.
-    #[error("it has no MANIFEST: it is no backup, or one that was not finished")]
+    /// The directory has no manifest.
+    #[error("it has no MANIFEST: it is not a backup, or an incomplete one")]
     Absent,
-    /// Bytes have changed, or somebody has changed them.
+    /// The bytes were corrupted or edited.
     #[error("its MANIFEST is damaged at line {line}")]
     Damaged {
         /// The line, from 1.
         line: usize,
     },
-    /// A later program wrote it.
+    /// A later version of the program wrote it.
     #[error("its MANIFEST was written by a newer version of this program: use that release, or a later one")]
     Newer,
-    /// The disk refused.
+    /// An I/O operation failed.
     #[error("its MANIFEST could not be read")]
     Disk(#[source] io::Error),
 }
 
 impl Manifest {
-    /// The manifest of a backup.
+    /// Reads the manifest of a backup.
     pub(in crate::store) fn read(backup: &Path) -> Result<Manifest, ManifestError> {
         match fs::read_to_string(backup.join(MANIFEST)) {
             Ok(text) => Manifest::parse(&text),
@@ -95,7 +95,7 @@ impl Manifest {
         }
     }
 
-    /// The text of it.
+    /// The text of the manifest.
     pub(super) fn text(&self) -> String {
         let Manifest { head, recorded_at, epoch, record_format, files } = self;
         let mut text = format!(
@@ -138,12 +138,12 @@ impl Manifest {
         }
     }
 
-    /// The file at a path.
+    /// The entry of a file.
     pub(super) fn file(&self, path: &str) -> Option<&Listed> {
         self.files.iter().find(|file| file.path == path)
     }
 
-    /// How many bytes it lists.
+    /// The total number of bytes of the listed files.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
     }
@@ -197,12 +197,12 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_that_changes_or_is_missing_is_noticed() {
+    fn every_changed_or_missing_byte_is_detected() {
         let text = manifest().text();
         for at in 0..text.len() {
-            let mut turned = text.clone().into_bytes();
-            turned[at] ^= 0x01;
-            let read = String::from_utf8(turned).map(|turned| Manifest::parse(&turned));
+            let mut flipped = text.clone().into_bytes();
+            flipped[at] ^= 0x01;
+            let read = String::from_utf8(flipped).map(|flipped| Manifest::parse(&flipped));
             assert!(!read.is_ok_and(|read| read.is_ok()), "byte {at}");
             if at < text.len() - 1 {
                 assert!(Manifest::parse(&text[..at]).is_err(), "cut at {at}");
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_a_newer_version_says_so() {
+    fn a_manifest_of_a_newer_version_is_refused() {
         let newer = manifest().text().replace("backup 1", "backup 2");
         assert!(matches!(Manifest::parse(&newer), Err(ManifestError::Newer)));
     }

@@ -1,10 +1,10 @@
-//! Backups: a copy of the log and the keys with a manifest of digests, and back into a data directory.
+//! Backups: a copy of the log and the keys with a manifest of digests, and the restore from it.
 //!
-//! A backup is taken while the registry runs and writes: the log only grows, so whatever lies before its published head
-//! stays as it is. Nothing of the source is ever touched. The index is not copied; it is folded again from the log.
+//! A backup can be taken while the registry runs and writes. The log only grows, so the part up to its published head
+//! does not change. The source is never modified. The index is not copied: it is rebuilt from the log.
 //!
-//! A restored registry goes on from where the backup ends, and others may remember answers from beyond it. So a restore
-//! begins a new epoch, always.
+//! A restored registry continues from the end of the backup, but clients may remember answers that were based on later
+//! records. So every restore begins a new epoch.
 
 mod accept_loss;
 mod apart;
@@ -32,54 +32,56 @@ pub use restore::{Restored, restore};
 pub use take::{Taken, backup, log_of_data_dir};
 pub use verify::{VerifyError, log_of_backup, verify};
 
-/// Where a history is cut.
+/// Where a restore cuts the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// Nowhere: all of it is kept.
+    /// Nowhere: the whole history is kept.
     Nowhere,
-    /// After this record, the last to be kept.
+    /// After this record, which is the last one that is kept.
     After(Revision),
     /// After the last record that was committed at or before this instant.
     At(Timestamp),
 }
 
-/// A backup or a restore was not done.
+/// The reasons why a backup or restore failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The data directory or a file cannot be used so.
+    /// The data directory or a file cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    /// The log that is read is damaged, or cannot be read.
+    /// The log is damaged or unreadable.
     #[error(transparent)]
     Log(#[from] ReadError),
-    /// A record of it cannot be understood.
+    /// A record of the log cannot be decoded.
     #[error(transparent)]
     Undecodable(#[from] Undecodable),
     /// The id of the registry cannot be read.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// The backup is not what its manifest says.
+    /// The backup does not match its manifest.
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// The system gives no random bytes.
-    #[error("the system gives no random bytes for the salts of records")]
+    /// The system returned no random bytes.
+    #[error("cannot get random bytes from the system for the salts of records")]
     NoRandomness(#[source] io::Error),
-    /// There is nothing to copy.
-    #[error("the log holds no record yet")]
+    /// The log contains no record.
+    #[error("the log contains no records yet")]
     NoRecords,
-    /// A running registry does not say how far its log is durable.
+    /// The running registry has not published how far its log is durable.
     #[error("the registry that runs on the data directory has not published its head: try again once it serves")]
     NoPublishedHead,
-    /// Something else is where the backup should go.
-    #[error("{} is not empty and holds no backup: name another directory", .0.display())]
+    /// The target directory contains something else.
+    #[error("{} is not empty and contains no backup: name another directory", .0.display())]
     TargetTaken(PathBuf),
-    /// The backup that is there is not an earlier one of this registry.
-    #[error("{} holds a backup of another registry, or of a history that was left: name another directory", .0.display())]
-    OtherHistory(PathBuf),
-    /// A copy in the directory that it is a copy of is lost with it.
+    /// The target contains a backup that is not an earlier one of this registry.
     #[error(
-        "the backup {} and the data directory {} are one directory, or one lies in the other: name directories apart from \
-         each other",
+        "{} contains a backup of another registry, or of an abandoned history: name another directory",
+        .0.display()
+    )]
+    OtherHistory(PathBuf),
+    /// The backup and the data directory overlap, so they could be lost together.
+    #[error(
+        "the backup {} and the data directory {} are the same, or one is inside the other: name separate directories",
         backup.display(),
         data_dir.display()
     )]
@@ -89,21 +91,21 @@ pub enum BackupError {
         /// The data directory.
         data_dir: PathBuf,
     },
-    /// There is no such revision to cut after.
-    #[error("the backup holds the records 1 to {head}, and revision {asked} is not one of them")]
+    /// The backup does not contain the revision to cut after.
+    #[error("the backup contains records 1 to {head}, and revision {asked} is not one of them")]
     NoSuchRevision {
-        /// The revision asked for.
+        /// The requested revision.
         asked: Revision,
-        /// The last one there is.
+        /// The last revision in the backup.
         head: Revision,
     },
-    /// Every record is later.
+    /// Every record is later than the requested time.
     #[error("every record of the backup is later than that time")]
     AllLater,
 }
 
 impl BackupError {
-    /// Whether the directories named cannot be used so, whatever they hold.
+    /// True if the given directories cannot be used together or for this purpose.
     pub fn is_usage(&self) -> bool {
         match self {
             BackupError::DataDir(refused) => refused.is_wrong_place(),
@@ -124,7 +126,7 @@ impl From<Damage> for BackupError {
     }
 }
 
-/// The failure of an operation on a file.
+/// Returns a function that wraps the I/O error of an operation on a file.
 fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BackupError {
     let path = path.to_owned();
     move |source| data_dir::disk(doing, &path)(source).into()

@@ -1,4 +1,4 @@
-//! From a backup to a registry that can be served.
+//! Restores a registry from a backup.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::apart::refuse_unless_apart;
-use super::rewrite::Rewriting;
+use super::rewrite::Rewriter;
 use super::verify::{log_of_backup, verify};
 use super::{BackupError, Cut, disk};
 use crate::domain::id::Revision;
@@ -17,25 +17,25 @@ use crate::store::identity::id_in;
 use crate::store::log::{LogDraft, LogOptions, OfflineLog};
 use crate::store::progress::{OnStep, Step, Unit};
 
-/// A registry that was restored.
+/// The result of a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Restored {
-    /// The id of the registry, which is that of the one that was backed up.
+    /// The id of the registry. It is the same as before the backup.
     pub registry: Uuid,
-    /// The last record that it shares with the one that was backed up.
+    /// The last record that comes from the backup.
     pub forked_after: Revision,
-    /// When that one was recorded.
+    /// When that record was committed.
     pub known_until: Timestamp,
-    /// The epoch that begins behind it.
+    /// The epoch that begins after that record.
     pub epoch: Uuid,
-    /// The record that says so: the head.
+    /// The record that begins the epoch. It is the new head.
     pub head: Revision,
 }
 
 /// Fills an empty data directory from a backup, and begins a new epoch.
 ///
-/// The backup is verified before anything is made. A restore that fails leaves nothing behind; one that is cut off leaves
-/// a directory that does not open, and in which a restore begins anew.
+/// The backup is verified before anything is written. A restore that fails leaves nothing behind. One that is killed
+/// leaves a directory that does not open, in which `restore` can be run again.
 pub fn restore(
     backup: &Path,
     data_dir: &Path,
@@ -60,13 +60,13 @@ pub fn restore(
     }
     let log = log_of_backup(backup, &manifest)?;
     let draft = log_engine(data_dir, LogOptions::default()).fill()?;
-    let rewriting = copy(&*log, draft, cut, on_step)?;
-    let tail = rewriting.tail().clone();
+    let rewriter = copy(&*log, draft, cut, on_step)?;
+    let tail = rewriter.tail().clone();
     if tail.revision == Revision::ZERO {
         return Err(BackupError::AllLater);
     }
     let epoch = Uuid::new_v4();
-    let head = rewriting.begin_epoch(epoch, &why(cut, &tail.revision), now)?;
+    let head = rewriter.begin_epoch(epoch, &why(cut, &tail.revision), now)?;
     let registry = id_in(&*log)?;
     unfinished.finish()?;
     Ok(Restored { registry, forked_after: tail.revision, known_until: tail.recorded_at, epoch, head })
@@ -85,28 +85,28 @@ fn copy(
     to: Box<dyn LogDraft>,
     cut: Cut,
     on_step: &mut OnStep<'_>,
-) -> Result<Rewriting, BackupError> {
+) -> Result<Rewriter, BackupError> {
     let mut step = Step { doing: "restoring the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
-    let mut rewriting = Rewriting::new(to, cut);
+    let mut rewriter = Rewriter::new(to, cut);
     let mut chain = None;
     for part in log.parts() {
         let mut batches = log.batches(part, chain)?;
-        if part.first != rewriting.tail().revision.next() {
+        if part.first != rewriter.tail().revision.next() {
             return Err(batches.damaged("the segment does not follow the one before it").into());
         }
-        rewriting.begin_part(part.first)?;
+        rewriter.begin_part(part.first)?;
         while let Some(whole) = batches.read()? {
-            rewriting.keep(&whole)?;
+            rewriter.keep(&whole)?;
             step.done += whole.bytes.len() as u64;
             on_step(step);
-            if rewriting.is_cut() {
-                return Ok(rewriting);
+            if rewriter.is_cut() {
+                return Ok(rewriter);
             }
         }
         chain = batches.chain();
-        if rewriting.tail().revision == log.head() {
+        if rewriter.tail().revision == log.head() {
             break;
         }
     }
-    Ok(rewriting)
+    Ok(rewriter)
 }

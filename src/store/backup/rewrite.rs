@@ -1,5 +1,5 @@
-//! A history rewritten: its frames as they were, up to where it is cut, and behind them the record that begins an epoch.
-//! Frames of format 1 are rewritten in the current form, record by record.
+//! Rewrites a history: its frames up to the cut, unchanged, and then the record that begins an epoch. Frames of format
+//! 1 are rewritten in the current form, record by record.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -11,25 +11,25 @@ use crate::domain::record::{Foreseen, Record, instant_after};
 use crate::store::log::{AppendError, LogDraft, WholeFrame, frame};
 use crate::store::record::{self, Salt, Salts, Tip};
 
-/// The last record of a history that is being read, and the epoch it belongs to.
+/// The last record read of a history, and its epoch.
 #[derive(Clone, Debug)]
 pub(super) struct Tail {
-    /// Its revision.
+    /// The revision of the record.
     pub revision: Revision,
-    /// When it was recorded.
+    /// When the record was committed.
     pub recorded_at: Timestamp,
-    /// The epoch.
+    /// The epoch that the record belongs to.
     pub epoch: Uuid,
 }
 
 impl Tail {
-    /// Before the first record.
+    /// The state before the first record.
     pub fn new() -> Tail {
         Tail { revision: Revision::ZERO, recorded_at: Timestamp::MIN, epoch: Uuid::nil() }
     }
 
-    /// Goes on to a record, which has to be understood.
-    pub fn take(&mut self, record: &Record) {
+    /// Advances to a record.
+    pub fn advance(&mut self, record: &Record) {
         self.revision = record.revision;
         self.recorded_at = record.recorded_at;
         for fact in &record.facts {
@@ -40,19 +40,19 @@ impl Tail {
     }
 }
 
-/// Writes a history again, frame by frame.
-pub(super) struct Rewriting {
+/// Writes a copy of a history, frame by frame.
+pub(super) struct Rewriter {
     draft: Box<dyn LogDraft>,
     cut: Cut,
     tail: Tail,
-    /// The chain of what was kept.
+    /// The tip of the copy.
     tip: Tip,
     is_cut: bool,
 }
 
-impl Rewriting {
-    pub fn new(draft: Box<dyn LogDraft>, cut: Cut) -> Rewriting {
-        Rewriting { draft, cut, tail: Tail::new(), tip: Tip::ORIGIN, is_cut: false }
+impl Rewriter {
+    pub fn new(draft: Box<dyn LogDraft>, cut: Cut) -> Rewriter {
+        Rewriter { draft, cut, tail: Tail::new(), tip: Tip::ORIGIN, is_cut: false }
     }
 
     /// The last record that was kept.
@@ -60,17 +60,18 @@ impl Rewriting {
         &self.tail
     }
 
-    /// Whether the history was cut: nothing of what follows is kept.
+    /// True once the cut was reached. Later records are not kept.
     pub fn is_cut(&self) -> bool {
         self.is_cut
     }
 
-    /// Goes on to the next part.
+    /// Begins the next part.
     pub fn begin_part(&mut self, first: Revision) -> Result<(), BackupError> {
         Ok(self.draft.begin_part(first)?)
     }
 
-    /// Keeps a frame, or the records of it before the cut: byte for byte as they were, in a frame of their own.
+    /// Keeps a frame. If the cut is inside the frame, only the records before it are kept, with the same bytes, in a
+    /// new frame.
     pub fn keep(&mut self, whole: &WholeFrame<'_>) -> Result<(), BackupError> {
         let records = &whole.frame.records;
         let mut kept = Vec::with_capacity(records.len());
@@ -84,7 +85,7 @@ impl Rewriting {
             if self.is_cut {
                 break;
             }
-            self.tail.take(&record);
+            self.tail.advance(&record);
             kept.push(match whole.frame.link {
                 Some(_) => bytes.to_vec(),
                 None => record::encode(&record, &salt_of(record.revision)?),
@@ -104,7 +105,7 @@ impl Rewriting {
         }
     }
 
-    /// Writes the record that begins an epoch, and makes the history durable. Gives the record's revision.
+    /// Writes the record that begins an epoch, and makes the copy durable. Returns the revision of that record.
     pub fn begin_epoch(mut self, epoch: Uuid, why: &str, now: Timestamp) -> Result<Revision, BackupError> {
         self.draft.write(&epoch_frame(&self.tail, &self.tip, epoch, why, now)?)?;
         self.draft.finish()?;
@@ -112,7 +113,8 @@ impl Rewriting {
     }
 }
 
-/// The frame of the record that begins an epoch right after a tail, dated after it whatever the clock says.
+/// Encodes the frame of the record that begins an epoch after a tail. Its date is later than that of the tail, even if
+/// the clock is behind.
 pub(super) fn epoch_frame(
     tail: &Tail,
     tip: &Tip,
@@ -136,12 +138,12 @@ pub(super) fn epoch_frame(
     Ok(frame)
 }
 
-/// Records in a frame of their own, behind a tip.
+/// Encodes records in a frame of their own that follows a tip.
 fn encode(after: &Tip, records: &[Vec<u8>]) -> Result<(Vec<u8>, Tip), BackupError> {
-    let unwritten = |what| record::Undecodable { revision: after.revision.next(), what };
+    let undecodable = |what| record::Undecodable { revision: after.revision.next(), what };
     let encoded = frame::encode(after, records).map_err(|error| match error {
-        AppendError::NotARecord(what) => unwritten(what),
-        _ => unwritten("it is larger than a frame of the log can be"),
+        AppendError::NotARecord(what) => undecodable(what),
+        _ => undecodable("it is larger than a frame of the log can be"),
     });
     let (frame, tips) = encoded?;
     Ok((frame, tips.last().copied().unwrap_or(*after)))

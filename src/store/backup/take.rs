@@ -1,4 +1,4 @@
-//! Taking a backup: online, beside a registry that writes, or offline.
+//! Takes a backup, of a running or a stopped registry.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -13,8 +13,8 @@ use super::rewrite::Tail;
 use super::verify::{VerifyError, compare};
 use super::{BackupError, disk};
 use crate::store::data_dir::{
-    DataDir, DataDirError, FORMAT, Found, MANIFEST, look, mark, request_key_in, require_current_format, sync_directory,
-    unmark, write_durably,
+    DataDir, DataDirError, FORMAT, Found, MANIFEST, inspect, mark, request_key_in, require_current_format,
+    sync_directory, unmark, write_durably,
 };
 use crate::store::disk::RealDisk;
 use crate::store::engine::log_engine;
@@ -24,37 +24,39 @@ use crate::store::priority::yield_now;
 use crate::store::progress::{OnStep, Step, Unit};
 use crate::store::record::{self, FORMAT_VERSION, Hash};
 
-/// How much of the log is read before others may go first.
-const PIECE: u64 = 16 * 1024;
+/// The number of bytes of the log after which the backup yields the CPU.
+const BYTES_PER_SLICE: u64 = 16 * 1024;
 
-/// A backup that was taken.
+/// The result of a backup.
 #[derive(Clone, Debug)]
 pub struct Taken {
-    /// What it holds.
+    /// The manifest of the backup.
     pub manifest: Manifest,
-    /// How many segments of the log were copied.
+    /// The number of segments that were copied.
     pub copied: usize,
-    /// How many were there from an earlier backup, and still right.
+    /// The number of segments that were kept from an earlier backup.
     pub kept: usize,
-    /// Whether a registry ran on the data directory meanwhile.
+    /// True if a registry was running on the data directory.
     pub is_online: bool,
 }
 
-/// The name by which an unfinished backup is known again.
+/// The command name in the mark of an unfinished backup.
 const COMMAND: &str = "backup";
 
-/// Copies a registry into a directory that is empty, does not exist, or holds an earlier backup of the same history.
-/// Every frame is checked and every record understood on the way. The earlier backup stays good until the new one is. A
-/// first backup that was cut off is begun again. An earlier backup in an earlier format moves to a directory in this one,
-/// and a full backup is taken.
+/// Copies a registry into a directory that is empty, does not exist, or contains an earlier backup of the same history.
+///
+/// Every frame is verified, and every record decoded. An earlier backup stays valid until the new one is complete. A
+/// first backup that was interrupted is started again. An earlier backup in an earlier format is moved to a
+/// subdirectory, and a full backup is taken.
 pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Result<Taken, BackupError> {
     refuse_unless_apart(target, data_dir)?;
     let (log, lock) = log_of_data_dir(data_dir)?;
-    // A registry that runs has the key in memory and goes on, but none that is restored without it would start.
+    // A running registry has the key in memory and would not notice its loss, but a restore without the key would not
+    // start.
     request_key_in(data_dir)?;
     let earlier = prepare(target)?;
     let mut step = Step { doing: "backing up the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
-    let mut copy = Copying { log: &*log, target, earlier, tail: Tail::new(), chain: None, copied: 0, kept: 0 };
+    let mut copy = Copier { log: &*log, target, earlier, tail: Tail::new(), chain: None, copied: 0, kept: 0 };
     let mut files = copy.small_files(data_dir)?;
     for part in log.parts().iter().filter(|part| part.bytes > 0) {
         let done = step.done;
@@ -64,12 +66,12 @@ pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Resul
         })?;
         files.push(listed);
     }
-    copy.refuse_if_left_over(&files)?;
+    copy.refuse_missing_files(&files)?;
     for part in ["keys", "log"] {
         let directory = target.join(part);
         sync_directory(&directory).map_err(disk("made durable", &directory))?;
     }
-    let Copying { tail, copied, kept, .. } = copy;
+    let Copier { tail, copied, kept, .. } = copy;
     let manifest = Manifest {
         head: tail.revision,
         recorded_at: tail.recorded_at,
@@ -83,11 +85,11 @@ pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Resul
     Ok(Taken { manifest, copied, kept, is_online: lock.is_none() })
 }
 
-/// Keeps others from a data directory, as long as it lives.
+/// Locks a data directory as long as it lives.
 pub struct DataDirGuard(#[expect(dead_code, reason = "held, not read")] DataDir);
 
-/// The log of a data directory, and what keeps others from changing it: nothing, if a registry runs on it and only adds
-/// to it. Then it is the log up to the head that the registry published last.
+/// The log of a data directory, and a lock on the directory. If a registry is running on it, there is no lock, and the
+/// log ends at the published head; the registry only appends after it.
 pub fn log_of_data_dir(data_dir: &Path) -> Result<(Box<dyn OfflineLog>, Option<DataDirGuard>), BackupError> {
     let engine = log_engine(data_dir, LogOptions::default());
     match open_with_log(&*engine, data_dir) {
@@ -101,11 +103,11 @@ pub fn log_of_data_dir(data_dir: &Path) -> Result<(Box<dyn OfflineLog>, Option<D
     }
 }
 
-/// Makes the directory ready, and gives what an earlier backup left there.
+/// Prepares the target directory. Returns the manifest of an earlier backup in it.
 fn prepare(target: &Path) -> Result<Option<Manifest>, BackupError> {
     let make = |directory: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    let earlier = match look(target, MANIFEST)? {
-        Found::Whole => {
+    let earlier = match inspect(target, MANIFEST)? {
+        Found::Complete => {
             let earlier = Manifest::read(target);
             let earlier = earlier.map_err(|source| VerifyError::Manifest { backup: target.to_owned(), source })?;
             if earlier.record_format < FORMAT_VERSION {
@@ -131,24 +133,24 @@ fn prepare(target: &Path) -> Result<Option<Manifest>, BackupError> {
     Ok(earlier)
 }
 
-/// A copy in the making.
-struct Copying<'a> {
+/// Copies a registry into a backup.
+struct Copier<'a> {
     log: &'a dyn OfflineLog,
     target: &'a Path,
     earlier: Option<Manifest>,
     tail: Tail,
-    /// The chain up to the end of the part before.
+    /// The chain up to the end of the previous part.
     chain: Option<Hash>,
     copied: usize,
     kept: usize,
 }
 
-impl Copying<'_> {
+impl Copier<'_> {
     fn other_history(&self) -> BackupError {
         BackupError::OtherHistory(self.target.to_owned())
     }
 
-    /// Copies the format and the keys. They never change: the keys tell one registry from another.
+    /// Copies the format and the keys. They never change, so different keys mean another registry.
     fn small_files(&self, data_dir: &Path) -> Result<Vec<Listed>, BackupError> {
         let keys = data_dir.join("keys");
         let names: Vec<_> = fs::read_dir(&keys).and_then(Iterator::collect).map_err(disk("read", &keys))?;
@@ -170,7 +172,7 @@ impl Copying<'_> {
         copied.collect()
     }
 
-    /// Copies a part to a segment, unless it is there and right, and says how it is listed.
+    /// Copies a part to a segment, unless an earlier backup already has it. Returns its entry in the manifest.
     fn part(&mut self, part: &Part, on_bytes: &mut dyn FnMut(u64)) -> Result<Listed, BackupError> {
         let path = format!("log/{}", segment_name(part.first));
         let to = self.target.join(&path);
@@ -192,7 +194,7 @@ impl Copying<'_> {
         Ok(Listed { path, bytes: part.bytes, sha256 })
     }
 
-    /// Reads a part, which has to begin with what an earlier backup has of it.
+    /// Reads a part. It must begin with the bytes that an earlier backup has of it.
     fn read(
         &mut self,
         part: &Part,
@@ -213,7 +215,7 @@ impl Copying<'_> {
             }
             let Some(whole) = batches.read()? else { break };
             for (revision, bytes) in &whole.frame.records {
-                self.tail.take(&record::decode(*revision, bytes)?);
+                self.tail.advance(&record::decode(*revision, bytes)?);
             }
             hashed.update(whole.bytes);
             if let Some(draft) = &mut draft {
@@ -221,7 +223,7 @@ impl Copying<'_> {
             }
             let end = offset + whole.bytes.len() as u64;
             on_bytes(end);
-            if offset / PIECE < end / PIECE {
+            if offset / BYTES_PER_SLICE < end / BYTES_PER_SLICE {
                 yield_now();
             }
         }
@@ -229,8 +231,8 @@ impl Copying<'_> {
         if is_same { Ok(Sha256Text::of(hashed)) } else { Err(self.other_history()) }
     }
 
-    /// An earlier backup that has more than this one is of another history.
-    fn refuse_if_left_over(&self, files: &[Listed]) -> Result<(), BackupError> {
+    /// Fails if an earlier backup has a file that this one lacks: then it is of another history.
+    fn refuse_missing_files(&self, files: &[Listed]) -> Result<(), BackupError> {
         let Some(earlier) = &self.earlier else { return Ok(()) };
         let is_here = |old: &Listed| files.iter().any(|new| new.path == old.path);
         if earlier.files.iter().all(is_here) { Ok(()) } else { Err(self.other_history()) }

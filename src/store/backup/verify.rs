@@ -1,4 +1,4 @@
-//! Whether a backup still is what its manifest says.
+//! Verifies a backup against its manifest.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,24 +16,24 @@ use crate::store::progress::{OnStep, Step, Unit};
 
 const READ_AT_ONCE: usize = 1024 * 1024;
 
-/// A directory is not a backup that can be relied on.
+/// The reasons why a backup cannot be trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// Its manifest cannot be used.
+    /// The manifest cannot be used.
     #[error("{} cannot be used", backup.display())]
     Manifest {
-        /// The directory.
+        /// The directory of the backup.
         backup: PathBuf,
-        /// Why.
+        /// The cause.
         source: ManifestError,
     },
-    /// A later program took it, or a file cannot be read.
+    /// A later version of the program took the backup, or a file cannot be read.
     #[error(transparent)]
     Format(#[from] DataDirError),
-    /// A file's bytes have changed. Use another backup.
+    /// The bytes of a file have changed. Use another backup.
     #[error("{} is not what the MANIFEST says: its digest differs", .0.display())]
     Changed(PathBuf),
-    /// A file has lost its end. Use another backup.
+    /// A file is truncated. Use another backup.
     #[error("{} is shorter than the MANIFEST says", .0.display())]
     Short(PathBuf),
 }
@@ -64,7 +64,7 @@ pub(super) fn compare(backup: &Path, listed: &Listed) -> Result<(), VerifyError>
     }
 }
 
-/// The digest of the beginning of a file; none if the file is shorter.
+/// The digest of the first bytes of a file. `None` if the file is shorter.
 fn digest_of(file: File, bytes: u64) -> io::Result<Option<Sha256Text>> {
     let mut left = file.take(bytes);
     let mut hashed = Sha256::new();
@@ -79,7 +79,7 @@ fn digest_of(file: File, bytes: u64) -> io::Result<Option<Sha256Text>> {
     Ok((left.limit() == 0).then(|| Sha256Text::of(hashed)))
 }
 
-/// The log of a backup whose digests were compared: as much of its segments as the manifest lists.
+/// The log of a verified backup: the parts of its segments that the manifest lists.
 pub fn log_of_backup(backup: &Path, manifest: &Manifest) -> Result<Box<dyn OfflineLog>, BackupError> {
     Ok(log_engine_to_read(backup)?.offline(Extent::UpTo(manifest.head))?)
 }

@@ -1,4 +1,4 @@
-//! Why a data directory cannot be used: in sentences that name the directory and the remedy.
+//! The reasons why a data directory cannot be used. Each message names the directory and the remedy.
 
 use std::fs;
 use std::io;
@@ -8,11 +8,14 @@ use std::path::{Path, PathBuf};
 use super::LAYOUT_VERSION;
 use crate::domain::id::Revision;
 
-/// The data directory cannot be used.
+/// The reasons why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
-    /// Another process uses it. Stop that process, or name another directory.
-    #[error("the data directory {} is in use by {holder}: stop that process, or name another data directory", root.display())]
+    /// Another process uses it. Stop that process, or give another directory.
+    #[error(
+        "the data directory {} is in use by {holder}: stop that process, or name another data directory",
+        root.display()
+    )]
     InUse {
         /// The directory.
         root: PathBuf,
@@ -21,17 +24,17 @@ pub enum DataDirError {
     },
     /// A later release wrote it.
     #[error(
-        "the data directory {} has format {found} and this program knows format {LAYOUT_VERSION}: start the release that \
-         wrote it, or a later one",
+        "the data directory {} has format {found} but this program supports format {LAYOUT_VERSION}: start the release \
+         that wrote it, or a later one",
         root.display()
     )]
     NewerFormat {
         /// The directory.
         root: PathBuf,
-        /// Its version.
+        /// The version found.
         found: u32,
     },
-    /// An earlier release wrote it, and it is still to be rewritten.
+    /// An earlier release wrote it, and it was not rewritten yet.
     #[error(
         "the data directory {} has format {found}: start this release on it once, which rewrites it in format \
          {LAYOUT_VERSION}; if its log is damaged, restore a backup, or accept the loss with the release that wrote it",
@@ -40,32 +43,33 @@ pub enum DataDirError {
     EarlierFormat {
         /// The directory.
         root: PathBuf,
-        /// Its version.
+        /// The version found.
         found: u32,
     },
-    /// Its FORMAT is damaged.
+    /// FORMAT is damaged.
     #[error("{} is damaged: restore the registry from a backup", .0.join(super::FORMAT).display())]
     BadFormat(PathBuf),
     /// The directory does not exist.
     #[error(
-        "no registry here: {dir} does not exist: is the disk mounted? (`cpss-registry create --data-dir {dir}` makes a \
-         new registry)",
+        "no registry here: {dir} does not exist: is the disk mounted? (`cpss-registry create --data-dir {dir}` creates \
+         a new registry)",
         dir = .0.display()
     )]
     Missing(PathBuf),
-    /// What has the directory's name is no directory.
+    /// The path is not a directory.
     #[error("{} is not a directory: name one that is", .0.display())]
     NotADirectory(PathBuf),
-    /// Nothing is in the directory.
+    /// The directory is empty.
     #[error(
-        "no registry here: {dir} is empty: is the disk mounted? (`cpss-registry create --data-dir {dir}` makes a new \
+        "no registry here: {dir} is empty: is the disk mounted? (`cpss-registry create --data-dir {dir}` creates a new \
          registry)",
         dir = .0.display()
     )]
     Empty(PathBuf),
-    /// The directory holds something else.
+    /// The directory contains something else.
     #[error(
-        "no registry here: {} has no FORMAT and holds something else ({name}): name the data directory of a registry",
+        "no registry here: {} has no FORMAT and contains something else ({name}): name the data directory of a \
+         registry",
         root.display()
     )]
     Foreign {
@@ -76,13 +80,13 @@ pub enum DataDirError {
     },
     /// The directory is a backup. Restore it.
     #[error(
-        "no registry here: {dir} is a backup: `cpss-registry restore {dir} --data-dir EMPTY` makes a registry of it",
+        "no registry here: {dir} is a backup: `cpss-registry restore {dir} --data-dir EMPTY` restores it",
         dir = .0.display()
     )]
     IsBackup(PathBuf),
-    /// A command was cut off while it filled the directory.
+    /// A command was interrupted while it filled the directory.
     #[error(
-        "no registry here: `{by}` was cut off before it had filled {}: run it again, or empty the directory",
+        "no registry here: `{by}` was interrupted before it had filled {}: run it again, or empty the directory",
         root.display()
     )]
     Unfinished {
@@ -91,16 +95,16 @@ pub enum DataDirError {
         /// The command.
         by: String,
     },
-    /// The log of the registry is not there.
+    /// The log of the registry contains no record.
     #[error(
-        "no registry here: {} holds no record: is its disk mounted? If it is, restore the registry from a backup",
+        "no registry here: {} contains no records: is its disk mounted? If it is, restore the registry from a backup",
         .0.display()
     )]
     NoRecord(PathBuf),
-    /// The same, and what is beside it proves that there were records.
+    /// The log of the registry contains no record, and other files prove that there were records.
     #[error(
-        "records were lost: the records up to {acknowledged} were acknowledged, and {} holds no record: is its disk mounted? \
-         If it is, restore the registry from a backup",
+        "records were lost: the records up to {acknowledged} were acknowledged, but {} contains no records: is its \
+         disk mounted? If it is, restore the registry from a backup",
         log.display()
     )]
     LostLog {
@@ -109,84 +113,93 @@ pub enum DataDirError {
         /// The last record known to have been acknowledged.
         acknowledged: Revision,
     },
-    /// A new registry must not mix with one that is there.
-    #[error("the data directory {} is not empty, it holds a registry: name one that is empty or does not exist", .0.display())]
+    /// The directory already contains a registry.
+    #[error(
+        "the data directory {} is not empty, it contains a registry: name one that is empty or does not exist",
+        .0.display()
+    )]
     HoldsRegistry(PathBuf),
-    /// Nor with anything else.
-    #[error("the data directory {} is not empty, it holds {holds}: name one that is empty or does not exist", root.display())]
+    /// The directory contains something else.
+    #[error(
+        "the data directory {} is not empty, it contains {contents}: name one that is empty or does not exist",
+        root.display()
+    )]
     NotEmpty {
         /// The directory.
         root: PathBuf,
-        /// What is in it.
-        holds: String,
+        /// What the directory contains.
+        contents: String,
     },
-    /// The key is lost.
+    /// The key is missing or damaged.
     #[error(
-        "{} is {fault}: copy it from a backup. If no backup has it, start once with `serve --new-request-key`: requests \
-         that were recorded before and are sent again are refused from then on (REQUEST_ID_REUSED)",
+        "{} is {fault}: copy it from a backup. If no backup has it, start once with `serve --new-request-key`: after \
+         that, repetitions of earlier requests are refused (REQUEST_ID_REUSED)",
         path.display()
     )]
     NoKey {
         /// The key's file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the key.
         fault: &'static str,
     },
-    /// Others than its owner and group may write it.
+    /// Users other than the owner and group can write to it.
     #[error(
-        "every user may write the data directory {dir} (mode {mode:04o}), and so replace the record: `chmod o-w {dir}`, or \
-         name a directory in it that does not exist yet",
+        "every user can write to the data directory {dir} (mode {mode:04o}) and replace its files: `chmod o-w {dir}`, or \
+         name a new directory inside it",
         dir = root.display()
     )]
     WritableByOthers {
         /// The directory.
         root: PathBuf,
-        /// Its mode.
+        /// The mode of the directory.
         mode: u32,
     },
     /// The process lacks a permission.
-    #[error("{path} may not be {doing} by user {user}: {belongs}: run this command as that user", path = path.display())]
+    #[error(
+        "{path} may not be {doing} by user {user}: {belongs}: run this command as that user",
+        path = path.display()
+    )]
     Forbidden {
         /// The file or directory.
         path: PathBuf,
-        /// What was attempted.
+        /// The operation, as a past participle.
         doing: &'static str,
         /// The user id of this process.
         user: u32,
-        /// Who may, and by which mode.
+        /// The owner and mode of the file.
         belongs: String,
-        /// What the system said.
+        /// The cause.
         source: io::Error,
     },
-    /// The disk refused.
+    /// An I/O operation failed.
     #[error("{} could not be {doing}", path.display())]
     Disk {
         /// The file or directory.
         path: PathBuf,
-        /// What was attempted.
+        /// The operation, as a past participle.
         doing: &'static str,
-        /// What the disk said.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl DataDirError {
-    /// Whether the operator named a directory that is no registry: one that is missing, empty, or something else.
+    /// True if the given directory does not contain a registry: it is missing, empty, or contains something else.
     pub fn is_no_registry(&self) -> bool {
         use DataDirError::{Empty, Foreign, IsBackup, Missing, NotADirectory, NotEmpty, Unfinished};
         let is_none = matches!(self, Missing(_) | NotADirectory(_) | Empty(_) | IsBackup(_));
         is_none || matches!(self, Foreign { .. } | Unfinished { .. } | NotEmpty { .. })
     }
 
-    /// Whether nothing helps but to name another directory, to put this one right, to mount its disk, or to restore a
-    /// backup: there is no registry, none with its log, or one that everybody may write.
+    /// True if the operator must give another directory, fix its permissions, mount its disk, or restore a backup:
+    /// there is no registry, its log is missing, or every user can write to it.
     pub fn is_wrong_place(&self) -> bool {
         use DataDirError::{LostLog, NoRecord, WritableByOthers};
         self.is_no_registry() || matches!(self, NoRecord(_) | LostLog { .. } | WritableByOthers { .. })
     }
 }
 
-/// The failure of an operation on a file or directory.
+/// Returns a function that wraps the I/O error of an operation on a file or directory.
 pub(in crate::store) fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
     let path = path.to_owned();
     move |source| match source.kind() {
@@ -198,7 +211,7 @@ pub(in crate::store) fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io
     }
 }
 
-/// Whose the file is. Where a directory above hides it, or does not have it yet, that directory decides.
+/// The owner and mode of a file. If the file is hidden or missing, those of the nearest readable parent directory.
 fn belongs(path: &Path) -> String {
     for decides in path.ancestors() {
         if let Ok(found) = fs::metadata(decides) {

@@ -1,4 +1,4 @@
-//! Files and directories that are on the disk once they are there.
+//! Durable operations on files and directories.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -11,7 +11,7 @@ pub(in crate::store) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(if directory.as_os_str().is_empty() { here } else { directory })?.sync_all()
 }
 
-/// Puts a file in place whole, or not at all. Leaves no draft behind.
+/// Writes a file atomically and durably. On an error no temporary file is left.
 pub(in crate::store) fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let draft = path.with_extension("tmp");
     let write = || {
@@ -24,8 +24,8 @@ pub(in crate::store) fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> i
     path.parent().map_or(Ok(()), sync_directory)
 }
 
-/// Makes a directory that only its owner can enter, with the directories above it. Returns those that were not there
-/// before, from the top down.
+/// Creates a directory that only its owner can enter, and its missing parents. Returns the directories that were
+/// created, from the top down.
 pub(super) fn make_directory(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut made: Vec<_> = path
         .ancestors()
@@ -40,7 +40,7 @@ pub(super) fn make_directory(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(made)
 }
 
-/// Removes a directory with everything in it, or a file, if it is there.
+/// Removes a file, or a directory with its contents, if it exists.
 pub(in crate::store) fn remove(path: &Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),

@@ -1,4 +1,4 @@
-//! The data directory: who may use it, what it holds, and which programs can read it.
+//! The data directory: its lock, its permissions, its parts, and its format.
 
 mod error;
 mod files;
@@ -15,71 +15,72 @@ pub(super) use self::error::disk;
 use self::files::make_directory;
 pub(super) use self::files::{remove, sync_directory, write_durably};
 pub use self::unfinished::Unfinished;
-pub(super) use self::unfinished::{Found, look, mark, unmark};
+pub(super) use self::unfinished::{Found, inspect, mark, unmark};
 
-/// The version of the directory's layout. Version 1 is rewritten when its registry is opened, or restored.
+/// The version of the directory's layout. A directory of version 1 is rewritten when its registry is opened or
+/// restored.
 pub(super) const LAYOUT_VERSION: u32 = 2;
 
-/// The oldest version that is rewritten.
+/// The oldest version that can be rewritten.
 const OLDEST_VERSION: u32 = 1;
 
-/// The file that says so: with it a directory is a registry.
+/// The file with the layout version. Its presence makes the directory a registry.
 pub(super) const FORMAT: &str = "FORMAT";
 
-/// The file that a backup has: a directory with it is no registry.
+/// The file whose presence makes the directory a backup.
 pub(super) const MANIFEST: &str = "MANIFEST";
 
-/// The file that is locked, with the id of the process that locked it last.
+/// The lock file. It contains the id of the process that locked it last.
 const LOCK: &str = "LOCK";
 
-/// The file of the key for the digests that tell a repeated request from another.
+/// The file of the key for request digests, which identify repeated requests.
 pub(super) const REQUEST_KEY: &str = "keys/request.key";
 
-/// A key that a registry makes once and keeps.
+/// A key that a registry creates once and keeps.
 pub type Key = [u8; 32];
 
-/// A data directory that no other process uses, as long as this lives.
+/// A data directory, locked against other processes as long as this value lives.
 pub(super) struct DataDir {
     root: PathBuf,
     format: u32,
-    /// Held, not read: the lock goes when the last holder is dropped.
+    /// Held, not read: the lock is released when the last holder is dropped.
     _lock: Arc<File>,
 }
 
 impl DataDir {
-    /// Takes the directory of a registry in the format of this program. Makes nothing.
+    /// Opens the directory of a registry in the current format. Creates nothing.
     pub fn open(root: &Path) -> Result<DataDir, DataDirError> {
         let directory = DataDir::open_to_upgrade(root)?;
         refuse_earlier(root, directory.format)?;
         Ok(directory)
     }
 
-    /// Takes the directory of a registry in this format, or in an earlier one.
+    /// Opens the directory of a registry in the current format or an earlier one.
     pub fn open_to_upgrade(root: &Path) -> Result<DataDir, DataDirError> {
         refuse_unless_registry(root)?;
-        permissions::judge(root)?;
+        permissions::check(root)?;
         let lock = lock(root)?;
-        permissions::narrow_once(root)?;
+        permissions::restrict_once(root)?;
         let directory = DataDir { root: root.to_owned(), format: format_of(root)?, _lock: lock };
-        // A kill may have come between the last two steps of the command that filled it.
+        // The command that filled the directory may have been killed before it removed its mark.
         unmark(root);
         Ok(directory)
     }
 
-    /// Takes a directory to fill it with a registry, and makes the directory if it does not exist. Refuses one that holds
-    /// something, unless the same command was cut off there: then it begins anew.
+    /// Locks a directory to create a registry in it, and creates the directory if it does not exist. Fails if the
+    /// directory contains something, unless the same command was interrupted there: then it starts again.
     pub fn begin(root: &Path, by: &str) -> Result<(DataDir, Unfinished), DataDirError> {
-        let was_cut_off = is_free_for(root, by)?;
-        permissions::judge(root)?;
+        let was_interrupted = is_free_for(root, by)?;
+        permissions::check(root)?;
         let made = make_directory(root).map_err(disk("made", root))?;
         let lock = lock(root)?;
         let unfinished = Unfinished::new(root, made, Arc::clone(&lock));
-        // Another process may have been quicker: now that the directory is locked, it cannot be.
+        // Check again: another process may have been faster before the directory was locked.
         if let Err(taken) = is_free_for(root, by) {
-            unfinished.disown();
+            unfinished.release();
             return Err(taken);
         }
-        if was_cut_off {
+        if was_interrupted {
             tracing::warn!(event = "unfinished_registry_removed", data_dir = %root.display(), "an earlier `{by}` did not finish here: starting over");
         }
         mark(root, by)?;
@@ -91,27 +92,27 @@ impl DataDir {
         Ok((directory, unfinished))
     }
 
-    /// The version of its layout, when it was opened.
+    /// The version of the layout at the time of opening.
     pub fn format(&self) -> u32 {
         self.format
     }
 
-    /// Says that the directory is in the format of this program.
+    /// Stores that the directory is in the current format.
     pub fn write_current_format(&self) -> Result<(), DataDirError> {
         write_format(&self.root)
     }
 
-    /// Where it is.
+    /// The path of the directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where the log is.
+    /// The path of the log.
     fn log(&self) -> PathBuf {
         self.root.join("log")
     }
 
-    /// Where the index is.
+    /// The path of the index.
     pub fn index(&self) -> PathBuf {
         self.root.join("index")
     }
@@ -120,23 +121,23 @@ impl DataDir {
         self.root.join("keys")
     }
 
-    /// The key of the digests that tell a repeated request from another.
+    /// The key for request digests.
     pub fn request_key(&self) -> Result<Key, DataDirError> {
         request_key_in(&self.root)
     }
 
-    /// Makes that key: the given one, or one that nobody can guess.
+    /// Creates that key: the given one, or a random one.
     pub fn make_request_key(&self, given: Option<Key>) -> Result<Key, DataDirError> {
         let (keys, path) = (self.keys(), self.root.join(REQUEST_KEY));
         let key = given.map_or_else(random_key, Ok).map_err(disk("made", &path))?;
-        // A key may be lost with its directory.
+        // The directory of keys may be lost together with the key.
         make_directory(&keys).map_err(disk("made", &keys))?;
         write_durably(&path, &key, 0o600).map_err(disk("written", &path))?;
         Ok(key)
     }
 }
 
-/// The request key of a data directory. Another process may be serving it.
+/// The request key in a data directory. Another process may be serving it.
 pub(super) fn request_key_in(root: &Path) -> Result<Key, DataDirError> {
     let path = root.join(REQUEST_KEY);
     match fs::read(&path) {
@@ -146,14 +147,14 @@ pub(super) fn request_key_in(root: &Path) -> Result<Key, DataDirError> {
     }
 }
 
-/// Makes sure that a directory holds a registry, without touching it.
+/// Fails unless a directory contains a registry. Changes nothing.
 pub(super) fn refuse_unless_registry(root: &Path) -> Result<(), DataDirError> {
     let here = || root.to_owned();
     if root.join(MANIFEST).exists() {
         return Err(DataDirError::IsBackup(here()));
     }
-    match look(root, FORMAT)? {
-        Found::Whole => Ok(()),
+    match inspect(root, FORMAT)? {
+        Found::Complete => Ok(()),
         Found::Missing => Err(DataDirError::Missing(here())),
         Found::Empty => Err(DataDirError::Empty(here())),
         Found::Unfinished(by) => Err(DataDirError::Unfinished { root: here(), by }),
@@ -161,21 +162,22 @@ pub(super) fn refuse_unless_registry(root: &Path) -> Result<(), DataDirError> {
     }
 }
 
-/// Makes sure that a command may fill a directory, without touching it. Whether it was cut off there before.
+/// Fails unless a command may fill a directory. Changes nothing. Returns true if the same command was interrupted
+/// there.
 fn is_free_for(root: &Path, by: &str) -> Result<bool, DataDirError> {
-    let holds = match refuse_unless_registry(root) {
+    let contents = match refuse_unless_registry(root) {
         Ok(()) => return Err(DataDirError::HoldsRegistry(root.to_owned())),
         Err(DataDirError::Missing(_) | DataDirError::Empty(_)) => return Ok(false),
         Err(DataDirError::Unfinished { by: before, .. }) if before == by => return Ok(true),
-        Err(DataDirError::Unfinished { by, .. }) => format!("what `{by}` left when it was cut off"),
+        Err(DataDirError::Unfinished { by, .. }) => format!("what `{by}` left when it was interrupted"),
         Err(DataDirError::IsBackup(_)) => "a backup".to_owned(),
         Err(DataDirError::Foreign { name, .. }) => format!("something else ({name})"),
         Err(refused) => return Err(refused),
     };
-    Err(DataDirError::NotEmpty { root: root.to_owned(), holds })
+    Err(DataDirError::NotEmpty { root: root.to_owned(), contents })
 }
 
-/// Keeps other processes out of a directory.
+/// Locks a directory against other processes.
 fn lock(root: &Path) -> Result<Arc<File>, DataDirError> {
     let path = root.join(LOCK);
     let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
@@ -184,16 +186,16 @@ fn lock(root: &Path) -> Result<Arc<File>, DataDirError> {
         TryLockError::WouldBlock => DataDirError::InUse { root: root.to_owned(), holder: holder(&path) },
         TryLockError::Error(source) => disk("locked", &path)(source),
     })?;
-    // For the processes that are refused. Nothing depends on it: the disk may be full.
+    // The process id is only for error messages, so an error is ignored: the disk may be full.
     drop(lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())));
     Ok(Arc::new(lock))
 }
 
-/// The process that has the lock, in words.
+/// Describes the process that holds the lock.
 fn holder(lock: &Path) -> String {
     let id = fs::read_to_string(lock).ok().and_then(|text| text.trim().parse::<u32>().ok());
     let Some(id) = id else { return "another process".to_owned() };
-    // The program and its command. Another container's processes are not to be seen.
+    // The program and its command. They are unavailable if the process runs in another container.
     let words = fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
     let command: Vec<_> = words.split('\0').take(2).filter(|word| !word.is_empty()).collect();
     match command.is_empty() {
@@ -202,7 +204,7 @@ fn holder(lock: &Path) -> String {
     }
 }
 
-/// Makes sure that a directory, a data directory or a backup of one, is in the format of this program.
+/// Fails unless a data directory or backup is in the current format.
 pub(super) fn require_current_format(root: &Path) -> Result<(), DataDirError> {
     refuse_earlier(root, format_of(root)?)
 }
@@ -211,7 +213,7 @@ fn refuse_earlier(root: &Path, found: u32) -> Result<(), DataDirError> {
     if found < LAYOUT_VERSION { Err(DataDirError::EarlierFormat { root: root.to_owned(), found }) } else { Ok(()) }
 }
 
-/// The version of the layout of a directory, a data directory or a backup of one: one that this program knows.
+/// The layout version of a data directory or backup. Fails if this program does not support it.
 pub(super) fn format_of(root: &Path) -> Result<u32, DataDirError> {
     let path = root.join(FORMAT);
     let text = fs::read_to_string(&path).map_err(disk("read", &path))?;

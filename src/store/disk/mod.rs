@@ -1,6 +1,6 @@
-//! What the log asks of a file system, few enough operations that a simulated one can stand in for it.
+//! The operations that the log needs from a file system. They are few, so that a simulated one can replace it in tests.
 //!
-//! Nothing written counts before `sync_data` has returned, and no name before `sync_dir` of its directory has.
+//! Written data is durable only after `sync_data` has returned, and a name only after `sync_dir` of its directory has.
 
 #[cfg(test)]
 pub(crate) mod simulated;
@@ -13,55 +13,56 @@ use std::path::Path;
 
 use rustix::fs::Advice;
 
-/// The largest piece of a file that the system keeps in memory, or forgets, as one. It begins at a multiple of its size.
+/// The largest unit in which the page cache keeps or drops a file. It begins at a multiple of its size.
 const LARGEST_FOLIO_BYTES: u64 = 2 * 1024 * 1024;
 
 /// A file system.
 pub trait Disk: Send + Sync {
-    /// The names in a directory, in no order.
+    /// The names in a directory, in no particular order.
     fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
-    /// Makes a file that does not exist yet, for its owner alone.
+    /// Creates a new file that only its owner can access.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
-    /// Opens a file that exists, to read and to write.
+    /// Opens an existing file for reading and writing.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
-    /// Opens a file that exists, to read.
+    /// Opens an existing file for reading.
     fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
-    /// Gives a file a second name, which does not exist yet.
+    /// Creates a second name for a file. The new name must not exist.
     fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Gives a file another name, replacing what had it.
+    /// Renames a file. An existing file with the new name is replaced.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Makes the names of a directory durable.
+    /// Makes the names in a directory durable.
     fn sync_dir(&self, directory: &Path) -> io::Result<()>;
-    /// How much room there is.
+    /// The space on the file system of a directory.
     fn space(&self, directory: &Path) -> io::Result<Space>;
 }
 
 /// A file of a [`Disk`].
 pub trait DiskFile: Send + Sync {
-    /// Its length in bytes.
+    /// The length in bytes.
     fn size(&self) -> io::Result<u64>;
     /// Fills the buffer with the bytes from `offset` on.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
-    /// The same from the medium and not from memory, as far as the two can be told apart.
+    /// Like `read_exact_at`, but reads from the storage device and not from the page cache, where that is possible.
     fn read_medium_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.read_exact_at(buffer, offset)
     }
     /// Writes the bytes at `offset`. After an error some of them may have been written.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
-    /// Cuts the file to a length.
+    /// Truncates the file to a length.
     fn truncate(&self, length: u64) -> io::Result<()>;
-    /// Makes contents and length durable. After an error nothing is known of what was written since the last success.
+    /// Makes contents and length durable. After an error, everything written since the last success may or may not be
+    /// durable.
     fn sync_data(&self) -> io::Result<()>;
 }
 
-/// The room on a file system, in bytes.
+/// The space on a file system, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Space {
-    /// In all.
+    /// The total space.
     pub total: u64,
-    /// Left for this process.
+    /// The space that is available to this process.
     pub available: u64,
 }
 
@@ -121,7 +122,8 @@ impl DiskFile for File {
     fn read_medium_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         let begin = offset - offset % LARGEST_FOLIO_BYTES;
         let end = (offset + buffer.len() as u64).next_multiple_of(LARGEST_FOLIO_BYTES);
-        // Advice that is not taken makes a reading no worse than any other. Nothing is read ahead: it would be forgotten.
+        // The advice may be ignored; the read then works as usual. `Random` prevents read-ahead into pages that would
+        // be dropped.
         for advice in [Advice::Random, Advice::DontNeed] {
             rustix::fs::fadvise(self, begin, NonZeroU64::new(end - begin), advice).unwrap_or_default();
         }
@@ -145,15 +147,15 @@ impl DiskFile for File {
 mod tests {
     use super::*;
 
-    /// How much this thread had the medium read.
+    /// The number of bytes that this thread has caused to be read from the storage device.
     fn bytes_from_medium() -> u64 {
-        let told = fs::read_to_string("/proc/thread-self/io").unwrap();
-        told.lines().find_map(|line| line.strip_prefix("read_bytes: ")).unwrap().parse().unwrap()
+        let io = fs::read_to_string("/proc/thread-self/io").unwrap();
+        io.lines().find_map(|line| line.strip_prefix("read_bytes: ")).unwrap().parse().unwrap()
     }
 
     #[test]
-    fn what_the_system_remembers_of_a_file_does_not_stand_in_for_the_medium() {
-        // Beside what was built, because a directory for what is temporary may be in memory.
+    fn reading_the_medium_bypasses_the_page_cache() {
+        // Beside the test binary, because the directory for temporary files may be in memory.
         let directory = tempfile::tempdir_in(std::env::current_exe().unwrap().parent().unwrap()).unwrap();
         let file = RealDisk.create_new(&directory.path().join("0.log")).unwrap();
         let bytes: Vec<_> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
@@ -162,7 +164,7 @@ mod tests {
         let mut read = vec![0; 70_000];
         let before = bytes_from_medium();
         file.read_exact_at(&mut read, 100_001).unwrap();
-        assert_eq!(bytes_from_medium(), before, "the system remembers it");
+        assert_eq!(bytes_from_medium(), before, "read from the page cache");
         for time in 1..=2 {
             read.fill(0);
             file.read_medium_exact_at(&mut read, 100_001).unwrap();

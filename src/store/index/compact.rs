@@ -1,28 +1,30 @@
-//! Moving what sled holds into a base.
+//! Moves the contents of sled into a base.
 //!
-//! What is in sled is folded again at the next start; what is in a base is there. A process that ends in between leaves
-//! nothing wrong behind: before the base has its name, nobody looks at it, and after, it holds what was folded.
+//! The contents of sled are lost when the process ends and must be folded again; a base is kept. If the process ends
+//! during the move, nothing is wrong: a base is not read until it has its name, and then it contains everything that
+//! was folded.
 
 use super::layers::Layers;
-use super::read::{MORE, View as _};
+use super::read::{CONTINUE, View as _};
 use super::sorted_table::BaseWriter;
 use super::{Index, IndexError, OpenIndexError, bulk_build};
 
 impl Index {
-    /// How many records are in no base.
+    /// The number of records that are in no base.
     pub(super) fn records_in_sled(&self) -> Result<u64, IndexError> {
         Ok(self.applied()?.0.saturating_sub(self.layers.load().applied().0))
     }
 
-    /// Puts what sled holds into a base. Takes as long as it has entries to write. Nobody may fold any more.
+    /// Moves the contents of sled into a base. The time it takes is proportional to the number of entries it writes.
+    /// The caller must not fold records afterwards.
     pub(super) fn compact(&self) -> Result<(), OpenIndexError> {
-        self.recent.empty()?;
+        self.recent.flush()?;
         if self.db.is_empty() {
             return Ok(());
         }
         let applied = self.applied()?;
         let layers = self.layers.load_full();
-        if layers.take_on_top(self.records_in_sled()?) {
+        if layers.fits_on_top(self.records_in_sled()?) {
             let mut writer = BaseWriter::begin(&layers.next_path(&self.directory))?;
             for entry in self.db.iter() {
                 let (key, value) = entry.map_err(IndexError::Sled)?;
@@ -30,14 +32,15 @@ impl Index {
             }
             writer.finish(bulk_build::new_id(), layers.top(), applied)?;
         } else {
-            // Under the name of the lowest one. Those on top of that lie on nothing then, and are left behind.
+            // Rewrites everything as the lowest base. The former bases above it no longer refer to it, so they are
+            // ignored and later deleted.
             let mut writer = BaseWriter::begin(&Layers::default().next_path(&self.directory))?;
             let mut copied = Ok(());
             let ended = self.range(&[], &[u8::MAX], &mut |key, value| {
                 if copied.is_ok() {
                     copied = writer.add(key, value);
                 }
-                MORE
+                CONTINUE
             });
             ended.map(drop)?;
             copied?;

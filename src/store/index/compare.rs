@@ -1,42 +1,42 @@
-//! Comparing two indexes, entry by entry, in the order of their keys: nothing is held in memory but two entries.
+//! Compares two indexes, entry by entry, in key order. At most one page of entries per index is in memory.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::read::{MORE, View as _};
+use super::read::{CONTINUE, View as _};
 use super::{Index, IndexError, keys};
 
-/// An entry that two indexes do not have in common.
+/// An entry that differs between two indexes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     key: Vec<u8>,
-    how: HowDifferent,
+    kind: DifferenceKind,
 }
 
-/// How the one index differs from the other.
+/// How an entry differs from the expected one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HowDifferent {
-    /// It does not have the entry.
+pub enum DifferenceKind {
+    /// The index lacks the entry.
     Missing,
-    /// It alone has the entry.
+    /// Only the index has the entry.
     Extra,
-    /// It has the entry with another value.
+    /// The index has the entry with another value.
     Changed,
 }
 
 impl Difference {
-    /// How it differs, in words.
+    /// A description for people.
     pub fn reason(&self) -> &'static str {
-        match self.how {
-            HowDifferent::Missing => "the index does not have what follows from the log",
-            HowDifferent::Extra => "the index has what does not follow from the log",
-            HowDifferent::Changed => "the index has another value than follows from the log",
+        match self.kind {
+            DifferenceKind::Missing => "the entry is missing from the index",
+            DifferenceKind::Extra => "the entry does not follow from the log",
+            DifferenceKind::Changed => "the value differs from what follows from the log",
         }
     }
 }
 
-/// The key of the entry: its kind as a letter, the rest in hexadecimal.
+/// The key of the entry: its kind as a letter, then the rest in hexadecimal.
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, rest) = self.key.split_first().map_or((b'?', &[][..]), |(kind, rest)| (*kind, rest));
@@ -45,17 +45,18 @@ impl fmt::Display for Difference {
     }
 }
 
-/// How many entries are read at once.
+/// The number of entries that are read at once.
 const PAGE: usize = 4096;
 
-/// A key with its value.
+/// A key and its value.
 type Entry = (Vec<u8>, Vec<u8>);
 
-/// The entries of an index that follow from the log alone, in order. Due dates follow from timelines as well.
+/// The entries of an index that depend only on the log, in order. Due dates are left out, because they also depend on
+/// timelines.
 struct Entries<'a> {
     index: &'a Index,
     page: std::vec::IntoIter<Entry>,
-    /// Where the next page begins; none: there is none.
+    /// Where the next page begins. `None` if there is no next page.
     next_page: Option<Vec<u8>>,
 }
 
@@ -70,18 +71,18 @@ impl Entries<'_> {
                 return Ok(Some(entry));
             }
             let Some(from) = self.next_page.take() else { return Ok(None) };
-            let (mut page, mut seen) = (Vec::new(), 0);
+            let (mut page, mut read) = (Vec::new(), 0);
             self.index
                 .range(&from, &[u8::MAX], &mut |key, value| {
-                    seen += 1;
-                    if seen > PAGE {
+                    read += 1;
+                    if read > PAGE {
                         self.next_page = Some(key.to_vec());
                         return Ok(ControlFlow::Break(()));
                     }
                     if keys::follows_from_log(key) {
                         page.push((key.to_vec(), value.to_vec()));
                     }
-                    MORE
+                    CONTINUE
                 })
                 .map(|_| self.page = page.into_iter())?;
         }
@@ -89,7 +90,7 @@ impl Entries<'_> {
 }
 
 impl Index {
-    /// How many entries it has that follow from the log. Counts them.
+    /// Counts the entries that depend only on the log.
     pub fn count(&self) -> Result<u64, IndexError> {
         let (mut entries, mut count) = (Entries::of(self), 0);
         while entries.next()?.is_some() {
@@ -98,14 +99,14 @@ impl Index {
         Ok(count)
     }
 
-    /// Tells where this index differs from one that is right, and gives how many entries were compared.
+    /// Calls `found` for each difference between this index and a correct one. Returns the number of entries compared.
     pub fn differences(
         &self,
-        right: &Index,
+        correct: &Index,
         on_entry: &mut dyn FnMut(u64),
         found: &mut dyn FnMut(Difference),
     ) -> Result<u64, IndexError> {
-        let (mut ours, mut theirs) = (Entries::of(self), Entries::of(right));
+        let (mut ours, mut theirs) = (Entries::of(self), Entries::of(correct));
         let (mut our, mut their) = (ours.next()?, theirs.next()?);
         let mut compared = 0;
         loop {
@@ -117,13 +118,13 @@ impl Index {
             };
             let entry = if order == Ordering::Greater { &their } else { &our };
             let key = entry.as_ref().map(|(key, _)| key.clone()).unwrap_or_default();
-            let how = match order {
-                Ordering::Less => Some(HowDifferent::Extra),
-                Ordering::Greater => Some(HowDifferent::Missing),
-                Ordering::Equal => (our != their).then_some(HowDifferent::Changed),
+            let kind = match order {
+                Ordering::Less => Some(DifferenceKind::Extra),
+                Ordering::Greater => Some(DifferenceKind::Missing),
+                Ordering::Equal => (our != their).then_some(DifferenceKind::Changed),
             };
-            if let Some(how) = how {
-                found(Difference { key, how });
+            if let Some(kind) = kind {
+                found(Difference { key, kind });
             }
             if order != Ordering::Greater {
                 our = ours.next()?;

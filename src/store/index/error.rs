@@ -1,4 +1,4 @@
-//! What can go wrong with the index.
+//! The errors of the index.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,74 +8,74 @@ use crate::domain::id::Revision;
 use crate::store::log::ReadError;
 use crate::store::record::Undecodable;
 
-/// The index cannot answer or take records. Unless a record was offered out of order: end the process, and the next start
+/// The index cannot answer or accept records. Except for [`IndexError::OutOfOrder`]: end the process; the next start
 /// rebuilds the index.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
-    /// sled refused.
+    /// sled returned an error.
     #[error("the index could not be read or written")]
     Sled(#[source] sled::Error),
     /// sled panicked.
-    #[error("the index broke off")]
+    #[error("sled panicked")]
     Broken,
-    /// The disk refused.
+    /// An I/O operation failed.
     #[error("the index could not be read or written")]
     Disk(#[source] io::Error),
-    /// It failed earlier, for this reason.
+    /// The index failed earlier, for this reason.
     #[error(transparent)]
     Failed(Arc<IndexError>),
-    /// It is corrupted.
+    /// The index is corrupted.
     #[error("the index is damaged: {0}")]
     Damaged(&'static str),
-    /// It holds a fact that cannot be read.
+    /// The index contains a fact that cannot be decoded.
     #[error("the index is damaged")]
     Undecodable(#[from] Undecodable),
-    /// A record was offered that is not the next one.
-    #[error("the index holds the records up to {applied} and was offered {offered}")]
+    /// The record is not the next one.
+    #[error("the index contains records up to {applied}, and {offered} is not the next one")]
     OutOfOrder {
-        /// The last record it holds.
+        /// The last record in the index.
         applied: Revision,
-        /// The record offered.
+        /// The record that was to be added.
         offered: Revision,
     },
 }
 
 impl IndexError {
-    /// Whether the bases are not to be believed any more. A disk that is full or read-only says nothing about them.
-    pub(in crate::store) fn is_of_bases(&self) -> bool {
+    /// True if the bases can no longer be trusted. An error because the disk is full or read-only does not mean that.
+    pub(in crate::store) fn is_base_damage(&self) -> bool {
         match self {
             IndexError::Damaged(_) | IndexError::Undecodable(_) => true,
-            IndexError::Disk(error) => !is_refusal(error),
-            IndexError::Failed(first) => first.is_of_bases(),
+            IndexError::Disk(error) => !is_write_refusal(error),
+            IndexError::Failed(first) => first.is_base_damage(),
             IndexError::Sled(_) | IndexError::Broken | IndexError::OutOfOrder { .. } => false,
         }
     }
 
-    /// Whether the disk had no room.
-    pub(super) fn is_of_room(&self) -> bool {
+    /// True if the disk was full.
+    pub(super) fn is_disk_full(&self) -> bool {
         match self {
-            IndexError::Disk(error) | IndexError::Sled(sled::Error::Io(error)) => is_lacking(error),
-            IndexError::Failed(first) => first.is_of_room(),
+            IndexError::Disk(error) | IndexError::Sled(sled::Error::Io(error)) => is_full(error),
+            IndexError::Failed(first) => first.is_disk_full(),
             _ => false,
         }
     }
 }
 
-/// Whether the disk refused for want of room.
-pub(super) fn is_lacking(error: &io::Error) -> bool {
+/// True if the disk or the quota is full.
+pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// Whether the disk takes nothing, and may well give what it has.
-fn is_refusal(error: &io::Error) -> bool {
-    is_lacking(error) || error.kind() == io::ErrorKind::ReadOnlyFilesystem
+/// True if the disk accepts no writes but may still be readable.
+fn is_write_refusal(error: &io::Error) -> bool {
+    is_full(error) || error.kind() == io::ErrorKind::ReadOnlyFilesystem
 }
 
-/// The index does not open.
+/// The reasons why the index does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenIndexError {
-    /// The log lost records that it had acknowledged. Only a restore helps.
-    #[error("the index holds the records up to {applied} and the log only those up to {head}: records were lost")]
+    /// The log has lost acknowledged records. The operator must restore a backup.
+    #[error("the index contains records up to {applied}, but the log ends with {head}: records were lost")]
     LostRecords {
         /// The last record in the index.
         applied: Revision,
@@ -85,45 +85,45 @@ pub enum OpenIndexError {
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] ReadError),
-    /// The log holds a record that this program does not understand.
+    /// The log contains a record that this version of the program cannot decode.
     #[error(transparent)]
     Undecodable(#[from] Undecodable),
     /// A new index cannot be written.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// The disk refused.
+    /// An I/O operation failed.
     #[error("the files of the index could not be prepared")]
     Disk(#[from] io::Error),
-    /// The disk has no room for what has to be written.
-    #[error("the index cannot be made: {} needs about {needs_mib} MiB of room", directory.display())]
-    NoRoom {
+    /// The disk has too little space for the index.
+    #[error("the index cannot be built: {} needs about {needs_mib} MiB of free space", directory.display())]
+    NoSpace {
         /// The index's directory.
         directory: PathBuf,
-        /// How much.
+        /// The free space that is needed.
         needs_mib: u64,
-        /// What the disk said.
+        /// The cause.
         source: Box<OpenIndexError>,
     },
 }
 
 impl OpenIndexError {
-    /// Whether another index, made of the log alone, may open.
-    pub(super) fn is_of_bases(&self) -> bool {
+    /// True if an index rebuilt from the log may open.
+    pub(super) fn is_base_damage(&self) -> bool {
         match self {
-            OpenIndexError::Index(error) => error.is_of_bases(),
-            OpenIndexError::Disk(error) => !is_refusal(error),
+            OpenIndexError::Index(error) => error.is_base_damage(),
+            OpenIndexError::Disk(error) => !is_write_refusal(error),
             OpenIndexError::LostRecords { .. }
             | OpenIndexError::Log(_)
             | OpenIndexError::Undecodable(_)
-            | OpenIndexError::NoRoom { .. } => false,
+            | OpenIndexError::NoSpace { .. } => false,
         }
     }
 
-    /// Whether the disk had no room.
-    pub(super) fn is_of_room(&self) -> bool {
+    /// True if the disk was full.
+    pub(super) fn is_disk_full(&self) -> bool {
         match self {
-            OpenIndexError::Index(error) => error.is_of_room(),
-            OpenIndexError::Disk(error) => is_lacking(error),
+            OpenIndexError::Index(error) => error.is_disk_full(),
+            OpenIndexError::Disk(error) => is_full(error),
             _ => false,
         }
     }

@@ -1,7 +1,7 @@
-//! The index's keys, and the one function that turns a record into what is written under them.
+//! The keys of the index, and the function that derives entries from a record.
 //!
-//! The first byte says what kind of key it is; numbers are big-endian, so that keys sort as what they mean. Facts are
-//! never removed; the only keys that are taken out are those of due dates.
+//! The first byte of a key is its kind. Numbers are big-endian, so that keys sort in numeric order. Facts are never
+//! removed. Only the keys of due dates are.
 
 use std::fmt;
 
@@ -13,18 +13,19 @@ use crate::domain::fact::{Fact, SpecialistFact, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::name::FoldedName;
 use crate::domain::record::{Record, RequestKey};
-use crate::store::record::{filed, nanos};
+use crate::store::record::{encode_filed, nanos};
 
-/// Raised whenever keys or values change, the folded form of names included: an index of another version is folded
-/// again.
+/// Increase it whenever keys or values change, including the folded form of names. An index of another version is
+/// rebuilt.
 pub(super) const VERSION: u32 = 4;
 
+/// The last record in the index.
 pub(super) const APPLIED: &[u8] = b"\0applied";
-/// The last record that the due dates account for.
-pub(super) const DUE_DATES_FOLLOW: &[u8] = b"\0agenda";
+/// The last record that the due dates take into account.
+pub(super) const DUE_DATES_APPLIED: &[u8] = b"\0agenda";
 
-/// The value of a key that says all by being there. An empty value stands for a key that was taken out.
-pub(super) const THERE: &[u8] = &[1];
+/// The value of a key that carries all the information itself. An empty value marks a removed key.
+pub(super) const PRESENT: &[u8] = &[1];
 
 const DUE_DATE: u8 = b'a';
 const CREDENTIAL: u8 = b'c';
@@ -38,23 +39,23 @@ const REQUEST: u8 = b'q';
 const SPECIALIST: u8 = b's';
 const STAFF: u8 = b't';
 
-/// Ends a provider's id within a key: no id holds it.
+/// Ends a provider's id within a key. No id contains it.
 const END_OF_ID: u8 = 0;
 
-/// How many revisions have their instants under one key.
-pub(super) const INSTANTS_AT_ONCE: u64 = 32;
+/// The number of revisions whose instants are stored under one key.
+pub(super) const INSTANTS_PER_KEY: u64 = 32;
 
-/// Whether what is under a key follows from the log, and from nothing else.
+/// True if the value of a key depends only on the log.
 pub(super) fn follows_from_log(key: &[u8]) -> bool {
-    key != DUE_DATES_FOLLOW && scheduled(key).is_none()
+    key != DUE_DATES_APPLIED && scheduled(key).is_none()
 }
 
-/// Whether a key says how far the others go.
-pub(super) fn is_mark(key: &[u8]) -> bool {
-    key == APPLIED || key == DUE_DATES_FOLLOW
+/// True if a key stores how far the other keys are up to date.
+pub(super) fn is_watermark(key: &[u8]) -> bool {
+    key == APPLIED || key == DUE_DATES_APPLIED
 }
 
-/// What is scheduled by the key of a due date.
+/// The entry, as key bytes, that a due-date key schedules. `None` for other keys.
 pub(super) fn scheduled(key: &[u8]) -> Option<&[u8]> {
     match key {
         [DUE_DATE, _, _, _, _, entry @ ..] | [DUE, entry @ ..] => Some(entry),
@@ -62,7 +63,7 @@ pub(super) fn scheduled(key: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// What can be due on a day.
+/// Something that can become due on a day.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Entry {
     /// A credential.
@@ -100,9 +101,9 @@ impl Entry {
     }
 }
 
-/// Where all credentials are.
+/// The prefix of all credentials.
 pub(super) const CREDENTIALS: &[u8] = &[CREDENTIAL];
-/// Where the facts of all providers are.
+/// The prefix of the facts of all providers.
 pub(super) const PROVIDERS: &[u8] = &[PROVIDER];
 
 fn numbered(kind: u8, number: u64) -> Vec<u8> {
@@ -120,7 +121,7 @@ fn of_provider(kind: u8, id: &ProviderId) -> Vec<u8> {
     key
 }
 
-/// The place in a scan where the facts of a subject are.
+/// The prefix of the facts of a subject.
 pub(super) fn file(subject: &Subject) -> Vec<u8> {
     match subject {
         Subject::Registry => vec![REGISTRY],
@@ -129,47 +130,48 @@ pub(super) fn file(subject: &Subject) -> Vec<u8> {
     }
 }
 
-/// Where the files of those specialists begin and end whose ids are in one of several parts.
+/// The key range of one of several parts of all specialists, divided by id.
 pub(super) fn specialists_of(part: u64, parts: u64) -> (Vec<u8>, Vec<u8>) {
     // Ids have 40 bits.
     let from = |part: u64| numbered(SPECIALIST, (part << 40) / parts);
     (from(part), from(part + 1))
 }
 
+/// The key of a credential. The value is its holder.
 pub(super) fn credential(number: CredentialNumber) -> Vec<u8> {
     numbered(CREDENTIAL, number.number())
 }
 
-/// Where the credentials from a number on are.
+/// The first key of the credentials from a number on.
 pub(super) fn credentials_from(number: u64) -> Vec<u8> {
     numbered(CREDENTIAL, number)
 }
 
-/// Where the due dates of all days are.
+/// The prefix of the due dates of all days.
 pub(super) const ALL_DUE_DATES: &[u8] = &[DUE_DATE];
 
-/// Where what is due on a day begins.
+/// The prefix of the entries that are due on a day.
 pub(super) fn due_on(day: Day) -> Vec<u8> {
     let mut key = Vec::with_capacity(32);
     key.push(DUE_DATE);
-    // Days before 1970 sort before those after it.
+    // Flipping the sign bit makes days before 1970 sort before later ones.
     key.extend((day.number().cast_unsigned() ^ (1 << 31)).to_be_bytes());
     key
 }
 
-/// An entry that is due on a day.
+/// The key that schedules an entry for a day.
 pub(super) fn due_entry(day: Day, entry: &Entry) -> Vec<u8> {
     let mut key = due_on(day);
     key.extend(entry.key());
     key
 }
 
-/// The entry that the key of a due date is about.
+/// The entry that a due-date key schedules.
 pub(super) fn entry_due(key: &[u8]) -> Option<Entry> {
     Entry::of_key(scheduled(key)?)
 }
 
-/// The day of an entry.
+/// The key under which the due date of an entry is stored.
 pub(super) fn due(entry: &Entry) -> Vec<u8> {
     let mut key = vec![DUE];
     key.extend(entry.key());
@@ -177,67 +179,70 @@ pub(super) fn due(entry: &Entry) -> Vec<u8> {
 }
 
 /// The first key after a key.
-pub(super) fn behind(key: &[u8]) -> Vec<u8> {
+pub(super) fn successor(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()
 }
 
-/// The first key after all that begin so.
-pub(super) fn after(prefix: &[u8]) -> Vec<u8> {
-    let mut after = prefix.to_vec();
-    while let Some(last) = after.pop() {
+/// The first key after all keys with this prefix.
+pub(super) fn prefix_end(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
         if last < u8::MAX {
-            after.push(last + 1);
+            end.push(last + 1);
             break;
         }
     }
-    after
+    end
 }
 
+/// The key of a job. The value is the specialist.
 pub(super) fn employment(id: EmploymentId) -> Vec<u8> {
     numbered(EMPLOYMENT, id.number())
 }
 
-/// Where it is said when a revision was recorded, and others beside it.
+/// The key under which the instant of a revision is stored, together with those of its neighbors.
 pub(super) fn instants(revision: Revision) -> Vec<u8> {
-    numbered(INSTANTS, (revision.0 - 1) / INSTANTS_AT_ONCE)
+    numbered(INSTANTS, (revision.0 - 1) / INSTANTS_PER_KEY)
 }
 
-/// Where among them it begins.
+/// The offset of a revision's instant in the value of that key.
 fn instant_at(revision: Revision) -> usize {
-    // Less than all of them.
-    usize::try_from((revision.0 - 1) % INSTANTS_AT_ONCE).unwrap_or_default() * size_of::<i64>()
+    // The conversion cannot fail: the number is less than `INSTANTS_PER_KEY`.
+    usize::try_from((revision.0 - 1) % INSTANTS_PER_KEY).unwrap_or_default() * size_of::<i64>()
 }
 
-/// When a revision was recorded, of the instants beside it. None: they do not reach so far.
+/// Extracts when a revision was recorded from the value of that key. `None` if the value is too short.
 pub(super) fn instant_of(revision: Revision, instants: &[u8]) -> Option<i64> {
     instants.get(instant_at(revision)..)?.first_chunk().map(|nanos| i64::from_be_bytes(*nanos))
 }
 
-/// The instants of the revisions before a record's, with its own. Others behind them are of records that are not known
-/// any more. None: some are missing.
+/// Appends the instant of a record to those of the revisions before it. Later instants are dropped: they belong to
+/// records that no longer exist. `None` if earlier instants are missing.
 pub(super) fn instants_with(before: &[u8], record: &Record) -> Option<Vec<u8>> {
     let mut instants = before.get(..instant_at(record.revision))?.to_vec();
     instants.extend(nanos(record.recorded_at).to_be_bytes());
     Some(instants)
 }
 
+/// The prefix of the staff of a provider.
 pub(super) fn staff(provider: &ProviderId) -> Vec<u8> {
     of_provider(STAFF, provider)
 }
 
-/// What is there when a job of the specialist with the provider was ever reported.
+/// The key that exists if a job of the specialist with the provider was ever reported.
 pub(super) fn staff_member(provider: &ProviderId, id: SpecialistId) -> Vec<u8> {
     let mut key = staff(provider);
     key.extend(id.number().to_be_bytes());
     key
 }
 
-/// The people of a name: its digest, since a name may be long.
+/// The prefix of the specialists with a name. It is a digest, because names can be long.
 pub(super) fn name(name: &FoldedName) -> Vec<u8> {
     digested(NAME, &[name.given.as_bytes(), name.family.as_bytes()])
 }
 
-/// Where it is said what a request was answered. A row of an import is the same request whichever registrar sends it.
+/// The key of the answer to a request. For an import row the client is left out, because any registrar may send it
+/// again.
 pub(super) fn request(client: &str, method: &str, request_id: Uuid) -> Vec<u8> {
     let client = if method == RequestKey::IMPORT { "" } else { client };
     digested(REQUEST, &[client.as_bytes(), method.as_bytes(), request_id.as_bytes()])
@@ -260,7 +265,7 @@ pub(super) fn trailing_specialist(bytes: &[u8]) -> Option<SpecialistId> {
     bytes.last_chunk().map(|number| SpecialistId::from_number(u64::from_be_bytes(*number)))
 }
 
-/// Divides the key of a filed fact into the key of its file and the fact's id.
+/// Splits the key of a fact into the prefix of its file and the fact's id.
 pub(super) fn split_filed(key: &[u8]) -> Option<(&[u8], FactId)> {
     let (rest, index) = key.split_last_chunk()?;
     let (file, revision) = rest.split_last_chunk()?;
@@ -268,7 +273,7 @@ pub(super) fn split_filed(key: &[u8]) -> Option<(&[u8], FactId)> {
     Some((file, FactId { revision, index: u32::from_be_bytes(*index) }))
 }
 
-/// The subject whose file has this key.
+/// The subject whose file has this prefix.
 pub(super) fn subject_of_file(file: &[u8]) -> Option<Subject> {
     match file {
         [REGISTRY] => Some(Subject::Registry),
@@ -281,7 +286,7 @@ pub(super) fn subject_of_file(file: &[u8]) -> Option<Subject> {
     }
 }
 
-/// What the index holds of a record beside its instant, each key with its value.
+/// Calls `put` with each key and value that follow from a record, except its instant.
 pub(super) fn writes(record: &Record, put: &mut dyn FnMut(&[u8], &[u8])) {
     put(APPLIED, &record.revision.0.to_be_bytes());
     if let Some(asked) = &record.request {
@@ -293,7 +298,7 @@ pub(super) fn writes(record: &Record, put: &mut dyn FnMut(&[u8], &[u8])) {
         let mut key = file(&recorded.fact.subject());
         key.extend(recorded.id.revision.0.to_be_bytes());
         key.extend(recorded.id.index.to_be_bytes());
-        put(&key, &filed(&recorded));
+        put(&key, &encode_filed(&recorded));
         if let Fact::Specialist(id, fact) = recorded.fact {
             specialist_writes(*id, fact, put);
         }
@@ -304,7 +309,7 @@ fn specialist_writes(id: SpecialistId, fact: &SpecialistFact, put: &mut dyn FnMu
     let number = id.number().to_be_bytes();
     let mut set = |mut key: Vec<u8>| {
         key.extend(number);
-        put(&key, THERE);
+        put(&key, PRESENT);
     };
     match fact {
         SpecialistFact::Registered { name: reported, .. } | SpecialistFact::NameChanged { name: reported } => {

@@ -1,8 +1,8 @@
-//! What was folded last, in memory, until it has gone to sled.
+//! The memtable: recently folded entries, in memory until they are in sled.
 //!
-//! sled copies a page for every entry, so whoever commits does not wait for it: a thread of its own brings it what came
-//! together, each key once. What is still on its way is asked first. After a kill it is folded again from the log, so
-//! there is never much of it.
+//! sled copies a page for each entry, so the committing thread does not wait for it. A background thread moves the
+//! entries in batches, each key once. Reads look here first, including at the batch that is being moved. After a kill
+//! the contents are folded from the log again, so their number is limited.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -19,81 +19,81 @@ use super::layers::Layers;
 use super::{IndexError, keys};
 use crate::store::priority::{BELOW_NORMAL, lower_priority, yield_now};
 
-/// Keys with their values. Under an empty value: what is taken out.
+/// Keys and values. An empty value marks a key to be removed.
 pub(super) type Writes = BTreeMap<IVec, IVec>;
 
-/// With so many times as many entries as go to sled together, whoever brings more waits until some have gone.
-const MOST: usize = 4;
+/// Back-pressure: if the memtable contains this many batches, `add` waits until one has been moved.
+const MAX_BATCHES: usize = 4;
 
-/// After how many entries the thread that brings them lets others go first. One takes some 10 µs.
-const PIECE: usize = 16;
+/// After this many entries the mover thread yields the CPU. One entry takes about 10 µs.
+const ENTRIES_PER_SLICE: usize = 16;
 
-/// How many due dates change in sled at once: their readers wait for them.
+/// The number of entries whose due dates change in sled in one batch. Readers of due dates wait meanwhile.
 const DUE_DATES_AT_ONCE: usize = 64;
 
-/// What is in memory, the newer before the older.
+/// The entries in memory. `newest` takes precedence over `moving`.
 #[derive(Default)]
 struct Maps {
     newest: Writes,
-    /// On its way to sled.
-    leaving: Arc<Writes>,
+    /// The batch that is being moved to sled.
+    moving: Arc<Writes>,
 }
 
-/// What keeps the thread that brings sled what is leaving, and those who wait for it, up to date.
+/// The state shared by the mover thread and those that wait for it.
 #[derive(Default)]
-struct Way {
+struct MoverState {
     is_busy: bool,
-    is_over: bool,
+    is_closed: bool,
     failed: Option<Arc<IndexError>>,
 }
 
 #[derive(Default)]
 struct Shared {
     maps: RwLock<Maps>,
-    way: Mutex<Way>,
+    state: Mutex<MoverState>,
     changed: Condvar,
 }
 
-/// The newest part of an index, and the thread that empties it into sled.
+/// The memtable of an index, and the thread that moves its entries to sled.
 pub(super) struct Memtable {
     shared: Arc<Shared>,
-    /// How many entries go to sled together.
-    together: usize,
+    /// The number of entries in a batch.
+    batch_entries: usize,
     mover: Option<JoinHandle<()>>,
 }
 
 impl Memtable {
-    /// Nothing yet, on top of a sled that lies on bases and takes so many entries together.
-    pub(super) fn over(db: &sled::Db, layers: &Arc<ArcSwap<Layers>>, together: usize) -> io::Result<Memtable> {
+    /// Creates an empty memtable above sled and the bases, and starts its thread.
+    pub(super) fn over(db: &sled::Db, layers: &Arc<ArcSwap<Layers>>, batch_entries: usize) -> io::Result<Memtable> {
         let shared = Arc::<Shared>::default();
         let (ours, db, layers) = (Arc::clone(&shared), db.clone(), Arc::clone(layers));
         let mover = thread::Builder::new().name("index".to_owned()).spawn(move || {
             lower_priority(BELOW_NORMAL);
-            ours.move_on(&db, &layers);
+            ours.run_mover(&db, &layers);
         })?;
-        Ok(Memtable { shared, together, mover: Some(mover) })
+        Ok(Memtable { shared, batch_entries, mover: Some(mover) })
     }
 
-    /// The value under a key.
+    /// The value of a key.
     pub(super) fn get(&self, key: &[u8]) -> Option<IVec> {
         let maps = self.shared.maps();
-        maps.newest.get(key).or_else(|| maps.leaving.get(key)).cloned()
+        maps.newest.get(key).or_else(|| maps.moving.get(key)).cloned()
     }
 
-    /// The first entries from a key up to another, the latter not included, in order: no more than so many.
+    /// The entries from `from` up to but not including `before`, in order: the first `most` of them.
     pub(super) fn range(&self, from: &[u8], before: &[u8], most: usize) -> Vec<(IVec, IVec)> {
         let range = (Bound::Included(from), Bound::Excluded(before));
         let maps = self.shared.maps();
         let copy = |(key, value): (&IVec, &IVec)| (key.clone(), value.clone());
-        if maps.leaving.is_empty() {
+        if maps.moving.is_empty() {
             return maps.newest.range::<[u8], _>(range).take(most).map(copy).collect();
         }
-        let mut found: Writes = maps.leaving.range::<[u8], _>(range).take(most).map(copy).collect();
+        let mut found: Writes = maps.moving.range::<[u8], _>(range).take(most).map(copy).collect();
         found.extend(maps.newest.range::<[u8], _>(range).take(most).map(copy));
         found.into_iter().take(most).collect()
     }
 
-    /// Takes in what was folded, at once. Waits while there is too much.
+    /// Adds folded entries, atomically. Waits while there are too many.
     pub(super) fn add(&self, writes: Writes) -> Result<(), IndexError> {
         let mut maps = self.shared.maps_to_write();
         if maps.newest.is_empty() {
@@ -103,21 +103,25 @@ impl Memtable {
         }
         let size = maps.newest.len();
         drop(maps);
-        if size < self.together { self.require() } else { self.shared.hand_over(size >= self.together * MOST) }
+        if size < self.batch_entries {
+            self.require()
+        } else {
+            self.shared.start_move(size >= self.batch_entries * MAX_BATCHES)
+        }
     }
 
-    /// Brings everything to sled.
-    pub(super) fn empty(&self) -> Result<(), IndexError> {
-        self.shared.hand_over(true)?;
+    /// Moves all entries to sled and waits until this is done.
+    pub(super) fn flush(&self) -> Result<(), IndexError> {
+        self.shared.start_move(true)?;
         self.shared.idle().map(drop)
     }
 
-    /// An error if the index has failed: what is here can never go to sled.
+    /// Fails if the index has failed. Then its entries can never be moved to sled.
     pub(super) fn require(&self) -> Result<(), IndexError> {
-        self.shared.way().working().map(drop)
+        self.shared.state().check().map(drop)
     }
 
-    /// Notes that the index has failed, and gives the reason: the first one.
+    /// Marks the index as failed. Returns the first error that was reported.
     pub(super) fn fail(&self, error: IndexError) -> Arc<IndexError> {
         self.shared.fail(error)
     }
@@ -125,18 +129,18 @@ impl Memtable {
 
 impl Drop for Memtable {
     fn drop(&mut self) {
-        self.shared.way().is_over = true;
+        self.shared.state().is_closed = true;
         self.shared.changed.notify_all();
         if let Some(mover) = self.mover.take()
             && mover.join().is_err()
         {
-            tracing::error!(event = "index_thread_died", "the index writer thread died");
+            tracing::error!(event = "index_thread_died", "the index writer thread panicked");
         }
     }
 }
 
-impl Way {
-    fn working(&self) -> Result<&Way, IndexError> {
+impl MoverState {
+    fn check(&self) -> Result<&MoverState, IndexError> {
         self.failed.as_ref().map_or(Ok(self), |error| Err(IndexError::Failed(Arc::clone(error))))
     }
 }
@@ -150,13 +154,13 @@ impl Shared {
         self.maps.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn way(&self) -> MutexGuard<'_, Way> {
-        self.way.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, MoverState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fail(&self, error: IndexError) -> Arc<IndexError> {
-        let mut way = self.way();
-        let first = way.failed.get_or_insert_with(|| {
+        let mut state = self.state();
+        let first = state.failed.get_or_insert_with(|| {
             tracing::error!(
                 event = "index_failed",
                 error = &error as &dyn std::error::Error,
@@ -165,64 +169,66 @@ impl Shared {
             Arc::new(error)
         });
         let first = Arc::clone(first);
-        drop(way);
+        drop(state);
         self.changed.notify_all();
         first
     }
 
-    fn idle(&self) -> Result<MutexGuard<'_, Way>, IndexError> {
-        let is_waited_for = |way: &mut Way| way.is_busy && way.failed.is_none();
-        let way = self.changed.wait_while(self.way(), is_waited_for).unwrap_or_else(PoisonError::into_inner);
-        way.working()?;
-        Ok(way)
+    /// Waits until no batch is being moved.
+    fn idle(&self) -> Result<MutexGuard<'_, MoverState>, IndexError> {
+        let must_wait = |state: &mut MoverState| state.is_busy && state.failed.is_none();
+        let state = self.changed.wait_while(self.state(), must_wait).unwrap_or_else(PoisonError::into_inner);
+        state.check()?;
+        Ok(state)
     }
 
-    /// Sends the newest on its way, as soon as nothing else is, or if nothing else is.
-    fn hand_over(&self, waits: bool) -> Result<(), IndexError> {
-        let mut way = if waits { self.idle()? } else { self.way() };
-        way.working()?;
-        if !way.is_busy {
+    /// Starts to move the newest entries. If a batch is already being moved, it waits for it, or does nothing, as
+    /// `waits` says.
+    fn start_move(&self, waits: bool) -> Result<(), IndexError> {
+        let mut state = if waits { self.idle()? } else { self.state() };
+        state.check()?;
+        if !state.is_busy {
             let mut maps = self.maps_to_write();
-            maps.leaving = Arc::new(mem::take(&mut maps.newest));
-            way.is_busy = true;
+            maps.moving = Arc::new(mem::take(&mut maps.newest));
+            state.is_busy = true;
             self.changed.notify_all();
         }
         Ok(())
     }
 
-    /// Moves what is leaving into sled, again and again.
-    fn move_on(&self, db: &sled::Db, layers: &ArcSwap<Layers>) {
+    /// Moves each batch to sled, until the memtable is closed.
+    fn run_mover(&self, db: &sled::Db, layers: &ArcSwap<Layers>) {
         loop {
-            let waits = |way: &mut Way| !way.is_busy && !way.is_over;
-            let way = self.changed.wait_while(self.way(), waits).unwrap_or_else(PoisonError::into_inner);
-            if way.is_over {
+            let waits = |state: &mut MoverState| !state.is_busy && !state.is_closed;
+            let state = self.changed.wait_while(self.state(), waits).unwrap_or_else(PoisonError::into_inner);
+            if state.is_closed {
                 return;
             }
-            drop(way);
-            let leaving = Arc::clone(&self.maps().leaving);
-            // sled panics where it cannot go on.
-            let moved = catch_unwind(AssertUnwindSafe(|| move_into(db, &layers.load(), &leaving)));
+            drop(state);
+            let moving = Arc::clone(&self.maps().moving);
+            // sled panics instead of returning some errors.
+            let moved = catch_unwind(AssertUnwindSafe(|| move_into(db, &layers.load(), &moving)));
             match moved.unwrap_or(Err(IndexError::Broken)) {
-                Ok(()) => self.maps_to_write().leaving = Arc::default(),
+                Ok(()) => self.maps_to_write().moving = Arc::default(),
                 Err(error) => drop(self.fail(error)),
             }
-            self.way().is_busy = false;
+            self.state().is_busy = false;
             self.changed.notify_all();
         }
     }
 }
 
-/// Writes entries into sled: facts first, then the due dates, then how far both go. The due dates of one entry
-/// change together.
+/// Writes entries to sled: first facts, then due dates, then the watermarks of both. The due-date keys of one entry
+/// change in one batch.
 fn move_into(db: &sled::Db, layers: &Layers, writes: &Writes) -> Result<(), IndexError> {
     let mut due_dates: HashMap<&[u8], Vec<(&IVec, &IVec)>> = HashMap::new();
-    let mut marks = sled::Batch::default();
+    let mut watermarks = sled::Batch::default();
     for (at, (key, value)) in writes.iter().enumerate() {
-        if at % PIECE == 0 {
+        if at % ENTRIES_PER_SLICE == 0 {
             yield_now();
         }
-        if keys::is_mark(key) {
-            marks.insert(key, value);
+        if keys::is_watermark(key) {
+            watermarks.insert(key, value);
         } else if let Some(entry) = keys::scheduled(key) {
             due_dates.entry(entry).or_default().push((key, value));
         } else {
@@ -233,7 +239,7 @@ fn move_into(db: &sled::Db, layers: &Layers, writes: &Writes) -> Result<(), Inde
     for some in entries.chunks(DUE_DATES_AT_ONCE) {
         let mut batch = sled::Batch::default();
         for (key, value) in some.iter().flatten() {
-            // What is taken out is marked so if a base has it, and gone if none has.
+            // A removed key needs a marker only if a base contains it.
             if value.is_empty() && layers.get(key)?.is_none() {
                 batch.remove(*key);
             } else {
@@ -242,5 +248,5 @@ fn move_into(db: &sled::Db, layers: &Layers, writes: &Writes) -> Result<(), Inde
         }
         db.apply_batch(batch).map_err(IndexError::Sled)?;
     }
-    db.apply_batch(marks).map_err(IndexError::Sled)
+    db.apply_batch(watermarks).map_err(IndexError::Sled)
 }

@@ -1,25 +1,26 @@
-//! Two sources of entries read as one: newer entries laid over older ones.
+//! Merges two sources of entries: newer entries take precedence over older ones.
 
 use std::ops::ControlFlow;
 
 use super::error::IndexError;
-use super::read::{GoOn, MORE, Visit};
+use super::read::{CONTINUE, ScanResult, Visit};
 
-/// Visits what is on top and what is below it in one order. What is on top counts; where it is empty, nothing is there.
-pub(super) fn laid_over<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+/// Visits the entries of both sources in key order. If both contain a key, `top` wins. An empty value in `top` removes
+/// the key.
+pub(super) fn merge_over<K: AsRef<[u8]>, V: AsRef<[u8]>>(
     top: impl Iterator<Item = Result<(K, V), IndexError>>,
-    below: &mut dyn FnMut(&mut Visit<'_>) -> GoOn,
+    below: &mut dyn FnMut(&mut Visit<'_>) -> ScanResult,
     visit: &mut Visit<'_>,
-) -> GoOn {
+) -> ScanResult {
     let mut top = top.peekable();
-    let tell =
-        |key: &[u8], value: &[u8], visit: &mut Visit<'_>| if value.is_empty() { MORE } else { visit(key, value) };
+    let visit_present =
+        |key: &[u8], value: &[u8], visit: &mut Visit<'_>| if value.is_empty() { CONTINUE } else { visit(key, value) };
     let ended = below(&mut |key, value| {
         while let Some(ours) = top.next_if(|ours| ours.as_ref().map_or(true, |(ours, _)| ours.as_ref() <= key)) {
             let (ours, newer) = ours?;
-            let goes_on = tell(ours.as_ref(), newer.as_ref(), visit)?;
-            if goes_on.is_break() || ours.as_ref() == key {
-                return Ok(goes_on);
+            let flow = visit_present(ours.as_ref(), newer.as_ref(), visit)?;
+            if flow.is_break() || ours.as_ref() == key {
+                return Ok(flow);
             }
         }
         visit(key, value)
@@ -29,9 +30,9 @@ pub(super) fn laid_over<K: AsRef<[u8]>, V: AsRef<[u8]>>(
     }
     for ours in top {
         let (key, value) = ours?;
-        if tell(key.as_ref(), value.as_ref(), visit)?.is_break() {
+        if visit_present(key.as_ref(), value.as_ref(), visit)?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
-    MORE
+    CONTINUE
 }

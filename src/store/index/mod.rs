@@ -1,19 +1,21 @@
-//! The index: the log folded into what can be asked.
+//! The index: what the log contains, in a form that can be queried.
 //!
-//! What it promises: it holds the records up to [`View::applied`], each whole or not at all, and nothing else. It is in
-//! three parts. The newest is in memory, a few thousand records on their way to sled. sled holds what came since the
-//! program started. Below it are bases: files that are written once, synced and never changed. Of what is held under a
-//! key in several parts, the newest counts.
+//! It contains exactly the records up to [`View::applied`], each completely or not at all. It has three layers:
+//! * a memtable with a few thousand recent records, which a background thread moves to sled;
+//! * sled, with the records since the program started;
+//! * bases, which are files that are written once, synced and never changed.
+//! The newest value of a key takes precedence.
 //!
-//! sled makes nothing durable and does not notice all damage when it opens its files. So its files are never opened
-//! again: each start makes new ones, and folds what is in no base from the log. What is damaged is never believed. Each
-//! block of a base and each page of sled carries a checksum; where one is wrong, or the disk fails, the index has
-//! failed. The process ends then, and the next start rebuilds the index.
+//! sled makes nothing durable, and it does not detect all damage when it opens its files. So its files are never
+//! reopened: each start creates new ones, and folds the records that are in no base from the log. Damaged data is never
+//! used: each block of a base and each page of sled has a checksum. If a checksum is wrong or the disk fails, the index
+//! has failed. The process then ends, and the next start rebuilds the index.
 
 mod bulk_build;
 pub(super) mod clean_shutdown;
 mod compact;
 mod compare;
+mod disk_full;
 mod error;
 mod keys;
 mod layers;
@@ -21,7 +23,6 @@ mod memtable;
 mod merge;
 mod overlay;
 mod read;
-mod room;
 mod sorted_table;
 
 use std::fs;
@@ -38,46 +39,46 @@ use super::record::decode;
 use crate::domain::id::Revision;
 
 pub use bulk_build::BulkDueDates;
-pub use compare::{Difference, HowDifferent};
+pub use compare::{Difference, DifferenceKind};
 pub use error::{IndexError, OpenIndexError};
 pub use keys::Entry;
 use layers::Layers;
 use memtable::Memtable;
-use merge::laid_over;
+use merge::merge_over;
 pub use overlay::{Moved, Overlay};
-pub use read::{Answered, GoOn, Part, View, Visit, VisitFile};
+pub use read::{Answered, Part, ScanResult, View, Visit, VisitFile};
 
-/// How many entries are copied from memory at once for a range: whoever wants the first few does not pay for all.
-const RECENT_AT_ONCE: usize = 512;
+/// The number of entries that a range scan copies from the memtable at once, so that a short scan stays cheap.
+const RECENT_PER_SCAN: usize = 512;
 
-/// How many records are folded at once when the log is ahead.
+/// The number of records that are folded at once while the index catches up with the log.
 const FOLD_AT_ONCE: u64 = 1024;
 
-/// How far the index is behind the log while the program starts.
+/// Progress of the index while it catches up with the log at a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Whether the whole log is folded, and not the part that the index lacks.
+    /// True if the index is rebuilt from the whole log.
     pub from_the_beginning: bool,
     /// The last record folded.
     pub folded: Revision,
-    /// The last record there is.
+    /// The head of the log.
     pub head: Revision,
 }
 
 /// How an index uses the machine.
 #[derive(Clone, Copy, Debug)]
 pub struct IndexOptions {
-    /// Memory that sled may use for its pages; it uses more.
+    /// Memory in bytes for sled's page cache. sled uses more than this.
     pub cache_bytes: u64,
-    /// How many records may be folded into sled when the log is ahead. Of more, a base is made: that takes longer for
-    /// few, and for many a fraction of the time, the memory and the disk.
+    /// The maximum number of records that are folded into sled when the log is ahead. For more records a base is built.
+    /// This takes longer for a few records, but for many it takes a fraction of the time, memory and disk space.
     pub fold_in_place: u64,
-    /// If fewer records than this are in no base when the index is closed, the next start folds them again. Of more a
-    /// base is made, and of any number that is a large part of all: a close that takes seconds, for openings that do
-    /// not.
+    /// The minimum number of records in no base for which a close builds a base. Fewer are folded from the log at the
+    /// next start, unless they are a large part of all records. Building a base takes the close a few seconds and saves
+    /// them at the next start.
     pub leave_in_sled: u64,
-    /// How many entries sled takes together. Up to five times as many are in memory until it has them; after a kill
-    /// they are folded again.
+    /// The number of entries in a batch from the memtable to sled. The memtable contains up to five times as many;
+    /// after a kill they are folded again.
     pub take_together: usize,
 }
 
@@ -92,7 +93,7 @@ impl Default for IndexOptions {
     }
 }
 
-/// The log folded. Readers share it while the writer folds.
+/// The index. Readers share it while the writer folds records.
 pub struct Index {
     recent: Memtable,
     db: sled::Db,
@@ -102,7 +103,8 @@ pub struct Index {
 }
 
 impl Index {
-    /// Opens the index and folds what the bases lack of the log, all of it if they cannot be believed.
+    /// Opens the index and folds the records of the log that are in no base. Rebuilds it if the bases cannot be
+    /// trusted.
     pub fn open(
         directory: &Path,
         options: IndexOptions,
@@ -110,18 +112,20 @@ impl Index {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Index, OpenIndexError> {
         let opened = match Index::open_once(directory, options, log, progress) {
-            Err(error) if error.is_of_bases() => {
+            Err(error) if error.is_base_damage() => {
                 tracing::warn!(
                     event = "index_damaged",
                     error = &error as &dyn std::error::Error,
                     "the index is damaged: rebuilding it from the log"
                 );
-                clean_shutdown::distrust(directory)?;
+                clean_shutdown::invalidate(directory)?;
                 Index::open_once(directory, options, log, progress)
             }
             opened => opened,
         };
-        opened.map_err(|error| if error.is_of_room() { room::lacks(directory, log.head(), error) } else { error })
+        opened.map_err(
+            |error| if error.is_disk_full() { disk_full::no_space(directory, log.head(), error) } else { error },
+        )
     }
 
     fn open_once(
@@ -130,72 +134,72 @@ impl Index {
         log: &dyn ReadLog,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Index, OpenIndexError> {
-        let noted = clean_shutdown::of(directory);
-        let mut layers = noted.map_or_else(Layers::default, |_| Layers::open(directory));
-        let (applied, head) = (noted.unwrap_or_default().max(layers.applied()), log.head());
+        let recorded = clean_shutdown::read(directory);
+        let mut layers = recorded.map_or_else(Layers::default, |_| Layers::open(directory));
+        let (applied, head) = (recorded.unwrap_or_default().max(layers.applied()), log.head());
         if applied > head {
             return Err(OpenIndexError::LostRecords { applied, head });
         }
         prepare(directory)?;
         clear(directory, &layers)?;
-        room::clear_memory(directory);
+        disk_full::remove_memory_directory(directory);
         let from_the_beginning = layers.applied() == Revision::ZERO;
         if head.0 - layers.applied().0 > options.fold_in_place {
-            layers = bulk_build::fold_into_table(directory, layers, log, progress)?;
+            layers = bulk_build::build_base(directory, layers, log, progress)?;
         }
         let db = open_sled(directory, options)?;
         let layers = Arc::new(ArcSwap::from_pointee(layers));
         let recent = Memtable::over(&db, &layers, options.take_together)?;
         let index = Index { recent, db, layers, directory: directory.to_owned(), options };
         index.catch_up(log, from_the_beginning, progress)?;
-        match clean_shutdown::note(directory, head) {
-            // The next start believes an older note as well, and folds everything where there is none.
-            Err(error) if error::is_lacking(&error) => {
+        match clean_shutdown::write(directory, head) {
+            // The next start can use an older file, and rebuilds the index if there is none.
+            Err(error) if error::is_full(&error) => {
                 tracing::warn!(
                     event = "index_note_not_written",
                     error = &error as &dyn std::error::Error,
                     "the clean-shutdown note of the index could not be written: the next start folds more of the log"
                 );
             }
-            noted => noted?,
+            written => written?,
         }
         Ok(index)
     }
 
-    /// A view that records can be laid on top of.
+    /// A view of the index to which records can be added before they are folded.
     pub fn pending(&self) -> Result<Overlay<'_>, IndexError> {
         Overlay::new(self)
     }
 
-    /// Takes in what a view has on top, at once. The log must have it by then.
+    /// Adds the records of an overlay to the index, atomically. The log must already contain them.
     pub fn fold(&self, pending: Overlay<'_>) -> Result<(), IndexError> {
         self.recent.add(pending.into_writes())
     }
 
-    /// Closes the index, so that the next start has little to fold.
+    /// Closes the index, so that the next start has few records to fold.
     pub fn close(self) -> Result<(), OpenIndexError> {
         self.require()?;
         let (applied, in_sled) = (self.applied()?, self.records_in_sled()?);
-        if in_sled >= self.options.leave_in_sled || !self.layers.load().outweigh(in_sled) {
+        if in_sled >= self.options.leave_in_sled || !self.layers.load().far_exceed(in_sled) {
             self.compact()?;
         }
-        Ok(clean_shutdown::note(&self.directory, applied)?)
+        Ok(clean_shutdown::write(&self.directory, applied)?)
     }
 
-    /// An error if the index has failed: it cannot go on, and the process has to end.
+    /// Fails if the index has failed. The process must then end.
     pub fn require(&self) -> Result<(), IndexError> {
         self.recent.require()
     }
 
-    /// Passes on what was read. After an error the index has failed; after one of the bases the next start folds
-    /// everything again.
+    /// Returns the result of a read, and marks the index as failed after an error. If a base is damaged, it also makes
+    /// the next start rebuild the index.
     fn watched<T>(&self, read: Result<T, IndexError>) -> Result<T, IndexError> {
         let error = match read {
             Err(error) if !matches!(error, IndexError::OutOfOrder { .. } | IndexError::Failed(_)) => error,
             read => return read,
         };
-        if error.is_of_bases()
-            && let Err(refused) = clean_shutdown::distrust(&self.directory)
+        if error.is_base_damage()
+            && let Err(refused) = clean_shutdown::invalidate(&self.directory)
         {
             tracing::error!(
                 event = "index_not_removable",
@@ -230,7 +234,7 @@ impl Index {
 impl View for Index {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
         let value = match self.recent.get(key) {
-            None => self.watched(unless_it_panics(|| self.db.get(key)))?,
+            None => self.watched(catching_panics(|| self.db.get(key)))?,
             newer => newer,
         };
         let value = match value {
@@ -240,11 +244,11 @@ impl View for Index {
         Ok(value.filter(|value| !value.is_empty()))
     }
 
-    fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn {
+    fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> ScanResult {
         let mut from = from.to_vec();
         loop {
-            let recent = self.recent.range(&from, before, RECENT_AT_ONCE);
-            let next = recent.last().filter(|_| recent.len() == RECENT_AT_ONCE).map(|(last, _)| keys::behind(last));
+            let recent = self.recent.range(&from, before, RECENT_PER_SCAN);
+            let next = recent.last().filter(|_| recent.len() == RECENT_PER_SCAN).map(|(last, _)| keys::successor(last));
             let ended = self.range_with(recent, &from, next.as_deref().unwrap_or(before), visit)?;
             match next {
                 Some(next) if ended.is_continue() => from = next,
@@ -255,35 +259,35 @@ impl View for Index {
 }
 
 impl Index {
-    /// A part of a range, with what was in memory of it. Memory was read first: what goes to sled meanwhile is in both.
-    fn range_with(&self, recent: Vec<(IVec, IVec)>, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn {
+    /// Scans a part of a range, given its entries from the memtable. These must be read first: entries that move to
+    /// sled meanwhile are then seen twice, never missed.
+    fn range_with(&self, recent: Vec<(IVec, IVec)>, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> ScanResult {
         let in_sled = || {
             let mut entries = self.db.range(from..before);
-            std::iter::from_fn(move || unless_it_panics(|| entries.next().transpose()).transpose())
+            std::iter::from_fn(move || catching_panics(|| entries.next().transpose()).transpose())
         };
         let layers = self.layers.load_full();
         let mut below =
-            |visit: &mut Visit<'_>| laid_over(in_sled(), &mut |visit| layers.range(from, before, visit), visit);
-        self.watched(laid_over(recent.into_iter().map(Ok), &mut below, visit))
+            |visit: &mut Visit<'_>| merge_over(in_sled(), &mut |visit| layers.range(from, before, visit), visit);
+        self.watched(merge_over(recent.into_iter().map(Ok), &mut below, visit))
     }
 }
 
-/// What sled gives. It panics where it cannot go on.
-fn unless_it_panics<T>(read: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
+/// Calls sled, and turns its panics into errors.
+fn catching_panics<T>(read: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
     let read = catch_unwind(AssertUnwindSafe(read)).map_err(|_| IndexError::Broken)?;
     read.map_err(IndexError::Sled)
 }
 
-/// A sled that holds nothing, under a name that none had before: the threads of an earlier one may write on for a
-/// moment. It is temporary, so that it takes its files away when it is dropped; else it would sync them, and panic if
-/// it cannot.
+/// Opens an empty sled under a name that was never used, because the threads of an earlier one may still write for a
+/// moment. It is temporary, so that dropping it deletes its files. Otherwise it would sync them, and panic on an error.
 fn open_sled(directory: &Path, options: IndexOptions) -> Result<sled::Db, IndexError> {
-    let place = room::place_of_sled(directory).map_err(IndexError::Disk)?;
-    let path = place.join(format!("sled-{:016x}", bulk_build::new_id().0));
-    unless_it_panics(|| sled::Config::new().path(path).temporary(true).cache_capacity(options.cache_bytes).open())
+    let parent = disk_full::sled_parent(directory).map_err(IndexError::Disk)?;
+    let path = parent.join(format!("sled-{:016x}", bulk_build::new_id().0));
+    catching_panics(|| sled::Config::new().path(path).temporary(true).cache_capacity(options.cache_bytes).open())
 }
 
-/// Makes the directory, also where something else has its name: a file, or a link that leads nowhere.
+/// Creates the directory. Replaces a file or a dangling link with the same name.
 fn prepare(directory: &Path) -> io::Result<()> {
     if directory.symlink_metadata().is_ok() && !directory.is_dir() {
         tracing::warn!(event = "index_path_replaced", path = %directory.display(), "not a directory: replaced by a new index");
@@ -292,12 +296,12 @@ fn prepare(directory: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)
 }
 
-/// Takes away what is not of the index: what sled held, bases that lie on nothing, what was not finished. What cannot
-/// be taken away is in nobody's way.
+/// Deletes everything in the directory that is not part of the index: files of sled, unusable bases, unfinished files.
+/// A failure is logged and otherwise ignored, because such files do no harm.
 fn clear(directory: &Path, layers: &Layers) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        if (clean_shutdown::is_note(&path) && path.is_file()) || layers.have(&path, directory) {
+        if (clean_shutdown::is_file(&path) && path.is_file()) || layers.contain(&path, directory) {
             continue;
         }
         let is_directory = path.symlink_metadata().is_ok_and(|file| file.is_dir());

@@ -1,4 +1,4 @@
-//! The index with records that are decided and not folded yet: what the next command of a batch sees.
+//! The index together with records that are decided but not folded yet: the view of the next command of a batch.
 
 use std::ops::Bound;
 
@@ -10,8 +10,8 @@ use crate::domain::record::Record;
 
 use super::keys::Entry;
 use super::memtable::Writes;
-use super::merge::laid_over;
-use super::read::{GoOn, View, Visit};
+use super::merge::merge_over;
+use super::read::{ScanResult, View, Visit};
 use super::{Index, IndexError, keys};
 
 /// Records on top of an index.
@@ -21,7 +21,7 @@ pub struct Overlay<'a> {
     writes: Writes,
 }
 
-/// An entry on its way from one due date to another.
+/// A change of the due date of an entry.
 pub struct Moved {
     entry: Entry,
     before: Option<Day>,
@@ -34,7 +34,7 @@ impl<'a> Overlay<'a> {
         Ok(Overlay { index, applied: index.applied()?, writes: Writes::new() })
     }
 
-    /// Lays the next record on top.
+    /// Adds the next record.
     pub fn add(&mut self, record: &Record) -> Result<(), IndexError> {
         if record.revision != self.applied.next() {
             return Err(IndexError::OutOfOrder { applied: self.applied, offered: record.revision });
@@ -50,7 +50,7 @@ impl<'a> Overlay<'a> {
         Ok(())
     }
 
-    /// Lays the next record on top, with the due dates that follow it. Where that fails, nothing of it is there.
+    /// Adds the next record and the changes of due dates that follow from it. On an error nothing is added.
     pub fn add_with_due_dates(&mut self, record: &Record, moved: Vec<Moved>) -> Result<(), IndexError> {
         self.add(record)?;
         moved.into_iter().for_each(|moved| self.shift(moved));
@@ -58,18 +58,18 @@ impl<'a> Overlay<'a> {
         Ok(())
     }
 
-    /// Makes an entry due on a day, and on no other; on none: it is not due, as the facts now stand.
+    /// Sets the due date of an entry. `None`: it is not due on any day.
     pub fn schedule(&mut self, entry: &Entry, due: Option<Day>) -> Result<(), IndexError> {
         self.moved(entry.clone(), due).map(|moved| self.shift(moved))
     }
 
-    /// How an entry becomes due on a day, as [`Overlay::schedule`] makes it. Writes nothing, so that
-    /// a caller that schedules several can still give up.
+    /// Prepares the change of an entry's due date that [`Overlay::schedule`] would make. Writes nothing, so that a
+    /// caller that schedules several entries can still give up.
     pub fn moved(&self, entry: Entry, due: Option<Day>) -> Result<Moved, IndexError> {
         Ok(Moved { before: self.due_on(&entry)?, entry, due })
     }
 
-    /// Moves an entry to another due date.
+    /// Applies a change of a due date.
     fn shift(&mut self, Moved { entry, before, due }: Moved) {
         if before == due {
             return;
@@ -78,23 +78,23 @@ impl<'a> Overlay<'a> {
             self.put(keys::due_entry(before, &entry), []);
         }
         if let Some(due) = due {
-            self.put(keys::due_entry(due, &entry), keys::THERE);
+            self.put(keys::due_entry(due, &entry), keys::PRESENT);
             self.put(keys::due(&entry), due.number().to_be_bytes());
         } else {
             self.put(keys::due(&entry), []);
         }
     }
 
-    /// Notes that the due dates follow every record laid on so far.
+    /// Stores that the due dates take every record into account that was added so far.
     pub fn mark_due_dates_current(&mut self) {
-        self.put(keys::DUE_DATES_FOLLOW, self.applied.0.to_be_bytes());
+        self.put(keys::DUE_DATES_APPLIED, self.applied.0.to_be_bytes());
     }
 
     fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         self.writes.insert(key.as_ref().into(), value.as_ref().into());
     }
 
-    /// What it lays on the index.
+    /// The entries to be added to the index.
     pub(super) fn into_writes(self) -> Writes {
         self.writes
     }
@@ -106,8 +106,8 @@ impl View for Overlay<'_> {
         Ok((!value.is_empty()).then(|| value.clone()))
     }
 
-    fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn {
+    fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> ScanResult {
         let ours = self.writes.range::<[u8], _>((Bound::Included(from), Bound::Excluded(before)));
-        laid_over(ours.map(Ok), &mut |visit| self.index.range(from, before, visit), visit)
+        merge_over(ours.map(Ok), &mut |visit| self.index.range(from, before, visit), visit)
     }
 }

@@ -1,4 +1,4 @@
-//! What can be asked of the index, and in the same words of the index with records that are not folded yet.
+//! The queries of the index, which an [`Overlay`](super::Overlay) answers too.
 
 use std::ops::ControlFlow;
 
@@ -10,56 +10,56 @@ use crate::domain::day::Day;
 use crate::domain::fact::{Fact, ProviderFact, Recorded, RegistryFact, SpecialistFact, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::name::FoldedName;
-use crate::store::record::{instant, unfiled};
+use crate::store::record::{decode_filed, instant};
 
 use super::keys::Entry;
 use super::{IndexError, keys};
 
-/// Whether to go on, or why it cannot be said.
-pub type GoOn = Result<ControlFlow<()>, IndexError>;
+/// Whether to continue a scan, or the error that ended it.
+pub type ScanResult = Result<ControlFlow<()>, IndexError>;
 
-/// Takes what a scan comes across, key and value, and says whether it wants more.
-pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> GoOn + 'a;
+/// Called with each key and value of a scan. Returns whether to continue.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ScanResult + 'a;
 
-/// Takes the file of one subject after another, and says whether it wants more.
+/// Called with each subject and its facts. Returns whether to continue.
 pub type VisitFile<'a, Id, F> = dyn FnMut(Id, Vec<Recorded<F>>) -> ControlFlow<()> + 'a;
 
-/// One of several parts of like size.
+/// One of several parts of about equal size.
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
-    /// Which, from 0.
+    /// The position of the part, from 0.
     pub at: u64,
-    /// How many there are.
+    /// The number of parts.
     pub of: u64,
 }
 
-/// Goes on.
-pub(super) const MORE: GoOn = Ok(ControlFlow::Continue(()));
+/// Continues a scan.
+pub(super) const CONTINUE: ScanResult = Ok(ControlFlow::Continue(()));
 
-/// The record that answered a request, and the digest of what had been asked.
+/// The record that a request led to, and the digest of the request.
 pub type Answered = (Revision, [u8; 32]);
 
-/// The questions. An implementation gives the two lookups on top, `get` and `range`; the others are for everybody else.
+/// The queries. An implementation provides the two basic lookups, `get` and `range`; callers use the others.
 ///
-/// Facts are only ever added, so whoever wants an earlier state leaves out what has a later revision.
+/// Facts are only added. To see an earlier state, ignore facts with a later revision.
 pub trait View {
-    /// The value under a key.
+    /// The value of a key.
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError>;
 
-    /// Everything under the keys from one up to another, the latter not included, in order.
-    fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> GoOn;
+    /// Visits the entries from `from` up to but not including `before`, in order.
+    fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> ScanResult;
 
-    /// Everything under keys that begin so, in order.
+    /// Visits all entries whose keys have this prefix, in order.
     fn scan(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), IndexError> {
-        self.range(prefix, &keys::after(prefix), visit).map(drop)
+        self.range(prefix, &keys::prefix_end(prefix), visit).map(drop)
     }
 
-    /// The last record that is in here.
+    /// The last record in this view.
     fn applied(&self) -> Result<Revision, IndexError> {
         self.get(keys::APPLIED)?.map_or(Ok(Revision::ZERO), |value| Ok(Revision(number(&value)?)))
     }
 
-    /// When a record was committed.
+    /// When a record was committed. `None` if there is no such record.
     fn recorded_at(&self, revision: Revision) -> Result<Option<Timestamp>, IndexError> {
         if revision == Revision::ZERO {
             return Ok(None);
@@ -69,7 +69,7 @@ pub trait View {
         instant(nanos).map(Some).map_err(|_| IndexError::Damaged("an instant out of range"))
     }
 
-    /// The last record committed at or before an instant; zero if there is none.
+    /// The last record committed at or before an instant. Zero if there is none.
     fn revision_at(&self, at: Timestamp) -> Result<Revision, IndexError> {
         let (mut known, mut beyond) = (0, self.applied()?.0 + 1);
         while beyond - known > 1 {
@@ -84,13 +84,13 @@ pub trait View {
         Ok(Revision(known))
     }
 
-    /// The answer that a request of this client already has.
+    /// The stored answer to a request of this client, if there is one.
     fn request(&self, client: &str, method: &str, request_id: Uuid) -> Result<Option<Answered>, IndexError> {
         let Some(value) = self.get(&keys::request(client, method, request_id))? else { return Ok(None) };
         let answered = value
             .split_first_chunk()
             .and_then(|(revision, digest)| Some((Revision(u64::from_be_bytes(*revision)), digest.try_into().ok()?)));
-        answered.map(Some).ok_or(IndexError::Damaged("an answered request of another length"))
+        answered.map(Some).ok_or(IndexError::Damaged("an answer to a request has the wrong length"))
     }
 
     /// The facts of the registry itself.
@@ -98,30 +98,30 @@ pub trait View {
         facts(self, &Subject::Registry, registry_fact)
     }
 
-    /// The facts of a provider; none if it is not on file.
+    /// The facts of a provider. Empty if the provider is not on file.
     fn provider_facts(&self, id: &ProviderId) -> Result<Vec<Recorded<ProviderFact>>, IndexError> {
         facts(self, &Subject::Provider(id.clone()), provider_fact)
     }
 
-    /// The facts of a specialist; none if nobody with this id is on file.
+    /// The facts of a specialist. Empty if no specialist with this id is on file.
     fn specialist_facts(&self, id: SpecialistId) -> Result<Vec<Recorded<SpecialistFact>>, IndexError> {
         facts(self, &Subject::Specialist(id), specialist_fact)
     }
 
-    /// The files of all providers, by id.
+    /// Visits the facts of each provider, by id.
     fn every_provider(&self, visit: &mut VisitFile<'_, ProviderId, ProviderFact>) -> Result<(), IndexError> {
-        every_file(self, keys::PROVIDERS, &keys::after(keys::PROVIDERS), provider_fact, &mut |subject, facts| {
+        every_file(self, keys::PROVIDERS, &keys::prefix_end(keys::PROVIDERS), provider_fact, &mut |subject, facts| {
             let Subject::Provider(id) = subject else { return ControlFlow::Continue(()) };
             visit(id, facts)
         })
     }
 
-    /// The files of all specialists, by id.
+    /// Visits the facts of each specialist, by id.
     fn every_specialist(&self, visit: &mut VisitFile<'_, SpecialistId, SpecialistFact>) -> Result<(), IndexError> {
         self.every_specialist_of_part(Part { at: 0, of: 1 }, visit)
     }
 
-    /// The files of those specialists whose ids are in one of several parts of like size.
+    /// Visits the facts of each specialist in one of several parts of about equal size.
     fn every_specialist_of_part(
         &self,
         part: Part,
@@ -134,12 +134,12 @@ pub trait View {
         })
     }
 
-    /// Who was issued a credential, void or not.
+    /// The specialist to whom a credential was issued, void or not.
     fn specialist_of_credential(&self, number: CredentialNumber) -> Result<Option<SpecialistId>, IndexError> {
         Ok(self.get(&keys::credential(number))?.as_deref().and_then(keys::trailing_specialist))
     }
 
-    /// The first entries of a range, and no more than so many.
+    /// Visits the first entries of a range, at most `most`.
     fn first(
         &self,
         from: &[u8],
@@ -159,94 +159,95 @@ pub trait View {
         ended.map(drop)
     }
 
-    /// Credentials with their holders in the order of the numbers, from a number on, and no more than so many.
+    /// At most `most` credentials and their holders, in the order of their numbers, from a number on.
     fn credentials_from(&self, number: u64, most: usize) -> Result<Vec<(CredentialNumber, SpecialistId)>, IndexError> {
         let mut found = Vec::new();
-        let (from, before) = (keys::credentials_from(number), keys::after(keys::CREDENTIALS));
+        let (from, before) = (keys::credentials_from(number), keys::prefix_end(keys::CREDENTIALS));
         self.first(&from, &before, most, &mut |key, value| found.extend(credential(key, value)))?;
         Ok(found)
     }
 
-    /// Every credential ever issued with its holder, in the order of the numbers.
+    /// Every credential ever issued and its holder, in the order of the numbers.
     fn credentials(&self) -> Result<Vec<(CredentialNumber, SpecialistId)>, IndexError> {
         let mut found = Vec::new();
         self.scan(keys::CREDENTIALS, &mut |key, value| {
             found.extend(credential(key, value));
-            MORE
+            CONTINUE
         })?;
         Ok(found)
     }
 
-    /// The last record that the due dates account for.
+    /// The last record that the due dates take into account.
     fn due_dates_as_of(&self) -> Result<Revision, IndexError> {
-        self.get(keys::DUE_DATES_FOLLOW)?.map_or(Ok(Revision::ZERO), |value| Ok(Revision(number(&value)?)))
+        self.get(keys::DUE_DATES_APPLIED)?.map_or(Ok(Revision::ZERO), |value| Ok(Revision(number(&value)?)))
     }
 
-    /// The day on which an entry is due.
+    /// The day on which an entry is due, if there is one.
     fn due_on(&self, entry: &Entry) -> Result<Option<Day>, IndexError> {
         let Some(value) = self.get(&keys::due(entry))? else { return Ok(None) };
-        let day = value.as_ref().try_into().map_err(|_| IndexError::Damaged("a day of another length"))?;
+        let day = value.as_ref().try_into().map_err(|_| IndexError::Damaged("a day has the wrong length"))?;
         Ok(Some(Day::from_number(i32::from_be_bytes(day))))
     }
 
-    /// Whether an entry is due on a day.
+    /// True if an entry is due on a day.
     fn is_due(&self, day: Day, entry: &Entry) -> Result<bool, IndexError> {
         Ok(self.get(&keys::due_entry(day, entry))?.is_some())
     }
 
-    /// How many entries are due on any day. Counts them.
+    /// Counts the entries that are due on any day.
     fn count_due(&self) -> Result<u64, IndexError> {
         let mut count = 0;
         self.scan(keys::ALL_DUE_DATES, &mut |_, _| {
             count += 1;
-            MORE
+            CONTINUE
         })?;
         Ok(count)
     }
 
-    /// What is due from one day to another, both included.
+    /// The entries that are due from one day to another, inclusive.
     fn due(&self, first: Day, last: Day) -> Result<Vec<Entry>, IndexError> {
         let mut found = Vec::new();
         self.range(&keys::due_on(first), &keys::due_on(last.next()), &mut |key, _| {
-            found.push(keys::entry_due(key).ok_or(IndexError::Damaged("nothing is due"))?);
-            MORE
+            found.push(keys::entry_due(key).ok_or(IndexError::Damaged("a due date without an entry"))?);
+            CONTINUE
         })
         .map(|_| found)
     }
 
-    /// Whose job it is.
+    /// The specialist whose job it is.
     fn specialist_of_employment(&self, id: EmploymentId) -> Result<Option<SpecialistId>, IndexError> {
         Ok(self.get(&keys::employment(id))?.as_deref().and_then(keys::trailing_specialist))
     }
 
-    /// Everybody for whom a job with the provider was ever reported.
+    /// All specialists for whom a job with the provider was ever reported.
     fn staff(&self, provider: &ProviderId) -> Result<Vec<SpecialistId>, IndexError> {
         specialists(self, &keys::staff(provider))
     }
 
-    /// The same in the order of the ids, from an id on, and no more than so many.
+    /// Like [`View::staff`], but in the order of the ids, from an id on, at most `most`.
     fn staff_from(&self, provider: &ProviderId, id: u64, most: usize) -> Result<Vec<SpecialistId>, IndexError> {
         specialists_from(self, &keys::staff(provider), id, most)
     }
 
-    /// Whether a job of the specialist with the provider was ever reported.
+    /// True if a job of the specialist with the provider was ever reported.
     fn was_staff(&self, provider: &ProviderId, id: SpecialistId) -> Result<bool, IndexError> {
         Ok(self.get(&keys::staff_member(provider, id))?.is_some())
     }
 
-    /// Everybody for whom the name was ever reported. Whether it still counts, and the birth date, are for the caller.
+    /// All specialists for whom the name was ever reported. The caller must check that it is current, and the birth
+    /// date.
     fn specialists_named(&self, name: &FoldedName) -> Result<Vec<SpecialistId>, IndexError> {
         specialists(self, &keys::name(name))
     }
 
-    /// The same in the order of the ids, from an id on, and no more than so many.
+    /// Like [`View::specialists_named`], but in the order of the ids, from an id on, at most `most`.
     fn specialists_named_from(&self, name: &FoldedName, id: u64, most: usize) -> Result<Vec<SpecialistId>, IndexError> {
         specialists_from(self, &keys::name(name), id, most)
     }
 }
 
 fn number(value: &[u8]) -> Result<u64, IndexError> {
-    let bytes = value.try_into().map_err(|_| IndexError::Damaged("a number of another length"))?;
+    let bytes = value.try_into().map_err(|_| IndexError::Damaged("a number has the wrong length"))?;
     Ok(u64::from_be_bytes(bytes))
 }
 
@@ -254,7 +255,7 @@ fn specialists<V: View + ?Sized>(view: &V, prefix: &[u8]) -> Result<Vec<Speciali
     let mut found = Vec::new();
     view.scan(prefix, &mut |key, _| {
         found.extend(keys::trailing_specialist(key));
-        MORE
+        CONTINUE
     })?;
     Ok(found)
 }
@@ -267,7 +268,7 @@ fn specialists_from<V: View + ?Sized>(
 ) -> Result<Vec<SpecialistId>, IndexError> {
     let mut found = Vec::new();
     let from = [prefix, &id.to_be_bytes()].concat();
-    view.first(&from, &keys::after(prefix), most, &mut |key, _| found.extend(keys::trailing_specialist(key)))?;
+    view.first(&from, &keys::prefix_end(prefix), most, &mut |key, _| found.extend(keys::trailing_specialist(key)))?;
     Ok(found)
 }
 
@@ -291,8 +292,8 @@ fn specialist_fact(fact: Fact) -> Option<SpecialistFact> {
 }
 
 fn recorded<F>(id: FactId, value: &[u8], narrow: Narrow<F>) -> Result<Recorded<F>, IndexError> {
-    let Recorded { id, recorded_at, reporter, imported, note, fact } = unfiled(id, value)?;
-    let fact = narrow(fact).ok_or(IndexError::Damaged("a fact under another subject than its own"))?;
+    let Recorded { id, recorded_at, reporter, imported, note, fact } = decode_filed(id, value)?;
+    let fact = narrow(fact).ok_or(IndexError::Damaged("a fact is stored under the wrong subject"))?;
     Ok(Recorded { id, recorded_at, reporter, imported, note, fact })
 }
 
@@ -301,7 +302,7 @@ fn facts<V: View + ?Sized, F>(view: &V, subject: &Subject, narrow: Narrow<F>) ->
     view.scan(&keys::file(subject), &mut |key, value| {
         let (_, id) = keys::split_filed(key).ok_or(IndexError::Damaged("a fact without an id"))?;
         found.push(recorded(id, value, narrow)?);
-        MORE
+        CONTINUE
     })?;
     Ok(found)
 }
@@ -316,9 +317,9 @@ fn every_file<V: View + ?Sized, F>(
     let (mut file, mut facts) = (Vec::new(), Vec::new());
     let mut close = |file: &[u8], facts: Vec<Recorded<F>>| {
         if facts.is_empty() {
-            return MORE;
+            return CONTINUE;
         }
-        let subject = keys::subject_of_file(file).ok_or(IndexError::Damaged("a file of no subject"))?;
+        let subject = keys::subject_of_file(file).ok_or(IndexError::Damaged("a file without a subject"))?;
         Ok(visit(subject, facts))
     };
     let mut is_over = false;
@@ -332,7 +333,7 @@ fn every_file<V: View + ?Sized, F>(
             return Ok(ControlFlow::Break(()));
         }
         facts.push(recorded(id, value, narrow)?);
-        MORE
+        CONTINUE
     })?;
     if ended.is_break() { Ok(()) } else { close(&file, facts).map(drop) }
 }

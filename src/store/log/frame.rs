@@ -1,26 +1,26 @@
-//! Frames: one batch of records, checked as a whole.
+//! Frames: one batch of records each, protected by a checksum.
 //!
-//! `len · crc32c · first_revision · count · chain before · chain · records`, little-endian; `len` counts what follows the
-//! checksum, the checksum covers everything but itself. `chain before` is the chain that the frame builds on and `chain`
-//! that of its last record, so that a frame that is read on its own is checked whole. Each record is preceded by its
-//! length and its digest.
+//! The layout is `len · crc32c · first_revision · count · chain before · chain · records`, little-endian. `len` is the
+//! number of bytes after the checksum. The checksum covers everything except itself. `chain before` is the chain that
+//! the frame builds on, and `chain` is that of its last record, so that a frame can be verified on its own. Each record
+//! is preceded by its length and its digest.
 //!
-//! A frame of format 1 has the same first four fields, and behind them each record with its length alone.
+//! A frame of format 1 has the same first four fields. They are followed by the records, each with its length only.
 
 use super::AppendError;
 use crate::domain::id::Revision;
 use crate::store::record::{self, Hash, Tip};
 
-/// The bytes that every form begins with.
+/// The length of the header that every form has.
 pub(in crate::store) const HEADER_BYTES: usize = 20;
 
-/// The bytes that `len` does not count.
+/// The leading bytes that `len` does not count.
 const UNCOUNTED_BYTES: usize = 8;
 
-/// The bytes of a hash.
+/// The length of a hash.
 const HASH_BYTES: usize = size_of::<Hash>();
 
-/// The frame of a batch that follows a tip, and the tip of each of its records.
+/// Encodes a batch that follows a tip. Returns the frame and the tip of each record.
 pub(in crate::store) fn encode(after: &Tip, batch: &[Vec<u8>]) -> Result<(Vec<u8>, Vec<Tip>), AppendError> {
     let (mut tip, mut tips) = (*after, Vec::with_capacity(batch.len()));
     let mut records = Vec::with_capacity(batch.iter().map(|record| 4 + HASH_BYTES + record.len()).sum());
@@ -45,25 +45,25 @@ pub(in crate::store) fn encode(after: &Tip, batch: &[Vec<u8>]) -> Result<(Vec<u8
     Ok(([&len.to_le_bytes()[..], &crc.to_le_bytes(), &rest].concat(), tips))
 }
 
-/// What a frame says of itself, not yet checked.
+/// A frame's header, not yet verified.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct Header {
-    /// The revision of its first record.
+    /// The revision of the first record.
     pub first: Revision,
-    /// How many records it holds.
+    /// The number of records.
     pub count: u32,
-    /// How long it is, header included.
+    /// The length of the frame in bytes, including the header.
     pub size: usize,
     crc: u32,
 }
 
 impl Header {
-    /// The revision after its last record.
+    /// The revision after the last record.
     pub fn next(&self) -> Revision {
         Revision(self.first.0.saturating_add(u64::from(self.count)))
     }
 
-    /// The header that these bytes begin with, if there are enough of them.
+    /// Reads the header at the start of these bytes. `None` if there are too few bytes.
     pub fn read(bytes: &[u8]) -> Option<Header> {
         let len = u32::from_le_bytes(*bytes.first_chunk()?);
         Some(Header {
@@ -75,77 +75,79 @@ impl Header {
     }
 }
 
-/// Which forms of a frame are read.
+/// The forms of a frame that a reader accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// That of this program.
+    /// The current form.
     Current,
-    /// That and the one of format 1, beside each other: a log that is being rewritten.
-    OrFirst,
+    /// The current form and that of format 1: for a log whose rewrite may be incomplete.
+    CurrentOrFormat1,
 }
 
-/// What a frame has to follow.
+/// What the next frame must match.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct Expected {
-    /// The revision it begins with.
+    /// The revision of its first record.
     pub first: Revision,
-    /// The chain that it builds on, where that is known.
+    /// The chain that it builds on, if known.
     pub chain: Option<Hash>,
-    /// The forms it may have.
+    /// The forms that are accepted.
     pub form: Form,
 }
 
 impl Expected {
-    /// Of the frame that begins with a revision and builds on this chain, where that is known.
+    /// Expects a frame that begins with a revision and builds on this chain, if it is known.
     pub fn building_on(chain: Option<Hash>, first: Revision, form: Form) -> Expected {
         let expected = Expected::at(first, form);
         Expected { chain: chain.or(expected.chain), ..expected }
     }
 
-    /// Of the frame that begins with a revision.
+    /// Expects a frame that begins with a revision.
     pub fn at(first: Revision, form: Form) -> Expected {
         let chain = (first == Tip::ORIGIN.revision.next()).then_some(Tip::ORIGIN.chain);
         Expected { first, chain, form }
     }
 }
 
-/// A frame whose every byte was checked.
+/// A frame whose every byte was verified.
 pub(in crate::store) struct Frame<'a> {
-    /// What it says of itself.
+    /// The header.
     pub header: Header,
-    /// Its place in the chain; none in format 1.
+    /// The frame's link in the chain. `None` in format 1.
     pub link: Option<Link>,
-    /// Its records, each with its revision.
+    /// The records, each with its revision.
     pub records: Vec<(Revision, &'a [u8])>,
 }
 
-/// A frame that was checked, and its bytes.
+/// A verified frame and its bytes.
 pub struct WholeFrame<'a> {
-    /// All of it.
+    /// All bytes of the frame.
     pub bytes: &'a [u8],
-    /// What it holds.
+    /// The decoded frame.
     pub(in crate::store) frame: Frame<'a>,
 }
 
-/// Where a frame is in the chain.
+/// A frame's link in the chain.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct Link {
-    /// The chain that it builds on.
+    /// The chain that the frame builds on.
     pub before: Hash,
-    /// The chain of its last record.
+    /// The chain up to its last record.
     pub chain: Hash,
 }
 
 impl<'a> Frame<'a> {
-    /// The frame that these bytes begin with, when it is whole, and follows what is expected: the checksum first, then
-    /// the digest of every record, then the chain.
+    /// Reads and verifies the frame at the start of these bytes: first the checksum, then the digest of each record,
+    /// then the chain and that it follows what is expected.
     pub fn check(bytes: &'a [u8], expected: Expected) -> Result<Frame<'a>, &'static str> {
         let (header, body) = envelope(bytes)?;
         if header.first != expected.first {
             return Err("the frame does not follow the one before it");
         }
         let frame = match Frame::read(header, body) {
-            Err(reason) if expected.form == Form::OrFirst => Frame::read_first(header, body).ok_or(reason)?,
+            Err(reason) if expected.form == Form::CurrentOrFormat1 => {
+                Frame::read_format_1(header, body).ok_or(reason)?
+            }
             read => read?,
         };
         match (frame.link, expected.chain) {
@@ -176,8 +178,8 @@ impl<'a> Frame<'a> {
         Ok(Frame { header, link: Some(Link { before: *before, chain: *chain }), records })
     }
 
-    /// The frame in the form of format 1, if its records fill it.
-    fn read_first(header: Header, body: &'a [u8]) -> Option<Frame<'a>> {
+    /// Reads the frame in format 1. `None` if the records do not fill it exactly.
+    fn read_format_1(header: Header, body: &'a [u8]) -> Option<Frame<'a>> {
         let mut rest = body;
         let mut records = Vec::new();
         for at in 0..u64::from(header.count) {
@@ -189,7 +191,7 @@ impl<'a> Frame<'a> {
         rest.is_empty().then_some(Frame { header, link: None, records })
     }
 
-    /// The chain up to one of its records.
+    /// The chain up to a record of this frame.
     pub fn chain_at(&self, revision: Revision) -> Result<Hash, &'static str> {
         let link = self.link.ok_or("a frame of format 1 has no chain")?;
         let mut tip = Tip { revision: self.header.first.previous(), chain: link.before };
@@ -199,12 +201,12 @@ impl<'a> Frame<'a> {
         Ok(tip.chain)
     }
 
-    /// The tip that it leads to; none in format 1.
+    /// The tip after this frame. `None` in format 1.
     pub fn tip(&self) -> Option<Tip> {
         self.link.map(|link| Tip { revision: self.header.next().previous(), chain: link.chain })
     }
 
-    /// What the next frame has to follow.
+    /// What the next frame must match.
     pub fn expects(&self, form: Form) -> Expected {
         Expected { first: self.header.next(), chain: self.link.map(|link| link.chain), form }
     }
@@ -212,18 +214,19 @@ impl<'a> Frame<'a> {
 
 const WRONG_LENGTH: &str = "a record's length is wrong";
 
-/// What every form of a frame has around its records, when the checksum is right.
+/// Splits off the header and verifies the checksum. This is the same in every form.
 fn envelope(bytes: &[u8]) -> Result<(Header, &[u8]), &'static str> {
-    let header = Header::read(bytes).ok_or("the frame's header is cut off")?;
-    let frame = bytes.get(..header.size).ok_or("the frame is cut off")?;
+    let header = Header::read(bytes).ok_or("the frame's header is truncated")?;
+    let frame = bytes.get(..header.size).ok_or("the frame is truncated")?;
     let body = frame.get(HEADER_BYTES..).ok_or("the frame is shorter than its header")?;
     let (len, rest) = (frame.get(..4).unwrap_or_default(), frame.get(UNCOUNTED_BYTES..).unwrap_or_default());
     if checksum(len, rest) == header.crc { Ok((header, body)) } else { Err("the checksum is wrong") }
 }
 
-/// Whether these bytes, which should begin with a frame of revision `expected` and do not, are a write cut short.
+/// True if these bytes, which should begin with a frame of revision `expected` and do not, are a torn write.
 ///
-/// Every frame is durable before the next one is written; so with a whole frame anywhere in them they are not.
+/// Each frame is durable before the next one is written. So if the bytes contain an intact frame anywhere, they are not
+/// a torn write.
 pub(in crate::store) fn is_torn(bytes: &[u8], expected: Revision) -> bool {
     !(0..bytes.len()).any(|at| {
         let rest = bytes.get(at..).unwrap_or_default();
@@ -234,12 +237,12 @@ pub(in crate::store) fn is_torn(bytes: &[u8], expected: Revision) -> bool {
     })
 }
 
-/// Whether these bytes, which should begin with a frame, are room for frames to come: they are zeros.
-pub(in crate::store) fn is_room(bytes: &[u8]) -> bool {
+/// True if these bytes, which should begin with a frame, are preallocated space: they are all zero.
+pub(in crate::store) fn is_preallocated(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
 }
 
-/// The whole frame that these bytes end with and that comes right before a revision, if there is one.
+/// The intact frame that these bytes end with and whose last record precedes `next`, if there is one.
 pub(in crate::store) fn last_before(bytes: &[u8], next: Revision, form: Form) -> Option<Frame<'_>> {
     (0..bytes.len()).find_map(|at| {
         let rest = bytes.get(at..).unwrap_or_default();

@@ -1,11 +1,15 @@
-//! The log: the truth. Every record, in order, durable before it is acknowledged.
+//! The log: the source of truth. It contains every record, in order, and each is durable before it is acknowledged.
 //!
-//! What it promises: revisions are gap-free from 1; what [`Log::append`] has returned survives a power cut; a batch is
-//! kept whole or not at all; no bad byte is ever taken for a record; every batch names the history that it builds on, by
-//! its chain.
+//! It guarantees that
+//! * revisions have no gaps and begin with 1;
+//! * a batch survives a power failure once [`Log::append`] has returned;
+//! * a batch is stored completely or not at all;
+//! * corrupted bytes are never read as a record;
+//! * every batch names the history that it builds on, by its chain.
 //!
-//! An engine is where the log is kept: files, today. A second one is a folder here that implements the traits of this
-//! file, runs the suite in `conformance`, and is named in `store::engine`. A batch is a `frame` in every engine.
+//! An engine stores a log. Today there is one, which uses files. To add another, implement the traits of this file in a
+//! new folder here, run the suite in `conformance` for it, and select it in `store::engine`. Every engine stores a
+//! batch as a `frame`.
 
 #[cfg(test)]
 mod conformance;
@@ -25,83 +29,88 @@ pub use file::{FileEngine, FileLog, LogOptions};
 pub(in crate::store) use file::{SegmentDraft, segment_name};
 pub use frame::{Form, WholeFrame};
 
-/// Records as the log keeps them, in order. After an error there is nothing more.
+/// Records in log order, as stored. After an error the iterator ends.
 pub type Records = Box<dyn Iterator<Item = Result<(Revision, Vec<u8>), ReadError>> + Send>;
 
-/// Gives the bytes of a record in the form of this program.
+/// Converts the bytes of a record to the current form.
 pub type Convert<'a> = dyn FnMut(Revision, &[u8]) -> Result<Vec<u8>, UpgradeError> + 'a;
 
-/// Where a registry keeps its log: what is done before a process writes to it, and while none does.
+/// Opens, reads and repairs the log of a registry.
 pub trait LogEngine: Send + Sync {
-    /// Opens the log to write to it. Makes sure first that every record of it is durable. Begins a log where there is none.
+    /// Opens the log for writing. Before it returns, every record in the log is durable. Creates a log if there is
+    /// none.
     fn open(&self) -> Result<Box<dyn Log>, OpenLogError>;
 
-    /// Whether the log holds no record, or there is none. Touches nothing.
+    /// True if the log contains no record or does not exist. Changes nothing.
     fn holds_no_record(&self) -> io::Result<bool>;
 
     /// The last record that is known to have been acknowledged. Another process may be writing to the log.
     fn published_head(&self) -> io::Result<Option<Revision>>;
 
-    /// Rewrites every batch that is in an earlier form, once. The next call goes on where one was cut off.
+    /// Rewrites every batch that is in an earlier form, once. If it was interrupted, the next call continues.
     fn upgrade(&self, convert: &mut Convert<'_>) -> Result<(), UpgradeError>;
 
-    /// The log as it lies there, to be read in place.
+    /// Opens the log for reading in place.
     fn offline(&self, extent: Extent) -> Result<Box<dyn OfflineLog>, ReadError>;
 
-    /// Fills a log that does not exist yet.
+    /// Starts to write a log that does not exist yet.
     fn fill(&self) -> Result<Box<dyn LogDraft>, ChangeError>;
 
-    /// Prepares another end for a log that has lost records: a frame, right after a revision that ends a batch. Changes
-    /// nothing yet.
+    /// Prepares a replacement for the end of a log that has lost records: one frame, directly after a revision that
+    /// ends a batch. Changes nothing yet.
     fn prepare_end(&self, after: Revision, frame: &[u8]) -> Result<Box<dyn PreparedEnd>, ChangeError>;
 
-    /// Forgets which records were acknowledged: what was lost is given up. It is kept in the directory `set_aside`.
+    /// Forgets which records were acknowledged, because the loss is accepted. The old value is moved to the directory
+    /// `set_aside`.
     fn withdraw_published_head(&self, set_aside: &Path) -> Result<(), ChangeError>;
 }
 
 /// How much of a log is read in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// All of it, up to a torn end, if it has one.
+    /// The whole log, without a torn end.
     Whole,
-    /// Up to a revision that ends a batch, whoever writes behind it.
+    /// Up to a revision that ends a batch. Another process may be appending after it.
     UpTo(Revision),
-    /// Every byte, whatever it is. The head is not known.
+    /// Every byte, valid or not. The head is unknown.
     Everything,
 }
 
-/// The writing end. There is one.
+/// The single writer of the log.
 pub trait Log: Send {
     /// The last record, and the chain up to it.
     fn tip(&self) -> Tip;
 
-    /// Makes a batch of encoded records durable as one, right after the tip `after`, and gives the tip of each record.
+    /// Makes a batch of encoded records durable, atomically, directly after the tip `after`. Returns the tip of each
+    /// record.
     fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError>;
 
-    /// Whether there is room for more.
+    /// True if the disk has space for more records.
     fn has_room(&self) -> bool;
 
-    /// A reading end, for any thread, while this one goes on.
+    /// A reader for any thread. It can be used while this writer appends.
     fn reader(&self) -> Arc<dyn ReadLog>;
 
-    /// Makes durable what is kept beside the records. Nothing is lost without it, but less of a loss can be proved.
+    /// Makes the data beside the records durable, such as the published head. Without it no record is lost, but a later
+    /// loss may go undetected.
     fn close(&mut self);
 }
 
-/// A reading end. Reading never waits for writing.
+/// A reader of the log. It never waits for the writer.
 pub trait ReadLog: Send + Sync {
-    /// The last record that is durable.
+    /// The last durable record.
     fn head(&self) -> Revision;
 
-    /// The records from `from` to `to`, both included, as far as there are any.
+    /// The records from `from` to `to`, inclusive, as far as they exist.
     fn read(&self, from: Revision, to: Revision) -> Records;
 
-    /// The records that nothing is written beside any more, read from the medium again as far as that is possible.
+    /// The records in segments that are no longer written, read from the storage device and not from the page cache,
+    /// where that is possible.
     fn reread(&self) -> Records {
         self.read(Revision(1), self.head())
     }
 
-    /// The chain up to a revision; none beyond the head.
+    /// The chain up to a revision. `None` beyond the head.
     fn chain_at(&self, revision: Revision) -> Result<Option<Hash>, ReadError> {
         if revision == Tip::ORIGIN.revision {
             return Ok(Some(Tip::ORIGIN.chain));
@@ -109,20 +118,20 @@ pub trait ReadLog: Send + Sync {
         if revision > self.head() { Ok(None) } else { self.chain_of(revision).map(Some) }
     }
 
-    /// The chain up to a record that there is.
+    /// The chain up to an existing record.
     fn chain_of(&self, revision: Revision) -> Result<Hash, ReadError>;
 }
 
-/// A log that this process does not write to: a backup, one that nobody serves, or the published part of one that is
-/// served. It is read in place, every byte checked, and nothing is repaired.
+/// A log that this process does not write to: a backup, the log of a stopped registry, or the published part of a
+/// running one. It is read in place. Every byte is verified, and nothing is repaired.
 pub trait OfflineLog: ReadLog {
-    /// Its parts, in order: the files that a backup of it has.
+    /// The parts, in order. A backup has one file for each.
     fn parts(&self) -> &[Part];
 
-    /// The batches of a part. The first has to build on this chain, where that is known.
+    /// The batches of a part. If `chain` is given, the first batch must build on it.
     fn batches(&self, part: &Part, chain: Option<Hash>) -> Result<Box<dyn Batches>, ReadError>;
 
-    /// How long it is, in bytes.
+    /// The length of the log in bytes.
     fn bytes(&self) -> u64 {
         self.parts().iter().map(|part| part.bytes).sum()
     }
@@ -131,59 +140,59 @@ pub trait OfflineLog: ReadLog {
 /// A part of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Its first revision.
+    /// The first revision of the part.
     pub first: Revision,
-    /// Where its last frame ends, in bytes.
+    /// The offset in bytes where the last frame ends.
     pub bytes: u64,
 }
 
-/// The batches of a part, one after another.
+/// The batches of a part, in order.
 pub trait Batches {
-    /// The next one; none at the end, or where there is nothing but room for more. After damage it fails again.
+    /// The next batch. `None` at the end, and where only preallocated space follows. After damage it fails each time.
     fn read(&mut self) -> Result<Option<WholeFrame<'_>>, ReadError>;
 
     /// The revision after the last batch read.
     fn next(&self) -> Revision;
 
-    /// The chain up to the last batch read, where it is known.
+    /// The chain up to the last batch read, if known.
     fn chain(&self) -> Option<Hash>;
 
-    /// Where the next batch begins, in bytes.
+    /// The offset in bytes where the next batch begins.
     fn offset(&self) -> u64;
 
-    /// Damage where the next batch should begin.
+    /// Describes damage at the place where the next batch should begin.
     fn damaged(&self, reason: &'static str) -> Damage;
 
-    /// Whether what could not be read is a write cut short.
+    /// True if the unreadable rest is a torn write.
     fn ends_torn(&self) -> Result<bool, ReadError>;
 }
 
-/// A log in the making. Nothing of it counts before it is finished.
+/// A log that is being written. Nothing of it counts until [`LogDraft::finish`].
 pub trait LogDraft {
-    /// A part begins here, as in the log that is copied.
+    /// Begins a part with the same first revision as in the log that is copied.
     fn begin_part(&mut self, first: Revision) -> Result<(), ChangeError>;
 
-    /// Takes a frame that follows the last one.
+    /// Appends a frame that follows the previous one.
     fn write(&mut self, frame: &[u8]) -> Result<(), ChangeError>;
 
-    /// Makes all of it durable.
+    /// Makes the whole log durable.
     fn finish(self: Box<Self>) -> Result<(), ChangeError>;
 }
 
-/// Another end of a log, which waits to take the place of the one that it has.
+/// A replacement for the end of a log, not yet in place.
 pub trait PreparedEnd {
-    /// Puts it in place. What lay behind the revision that it follows is kept in the directory `set_aside`, which exists.
-    /// At every moment the log either is damaged, as it was, or ends with the new frame.
+    /// Puts the replacement in place. The records after the revision that it follows are moved to the directory
+    /// `set_aside`, which exists. At every moment the log is either still damaged, or ends with the new frame.
     fn put_in_place(self: Box<Self>, set_aside: &Path) -> Result<(), ChangeError>;
 }
 
-/// The log does not open. Nothing that it holds was touched.
+/// The reasons why the log does not open. Its contents are unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenLogError {
-    /// Records were lost. Only a restore helps.
+    /// Records were lost. The operator must restore a backup.
     #[error("the log is corrupted: restore the registry from a backup")]
     Damaged(#[from] Damage),
-    /// The log ends before records that were acknowledged. Only a restore helps.
+    /// The log ends before records that were acknowledged. The operator must restore a backup.
     #[error(
         "the records up to {published} were acknowledged and the log ends with {head}, at byte {offset} of segment \
          {segment} ({found}): restore the registry from a backup"
@@ -191,114 +200,114 @@ pub enum OpenLogError {
     LostRecords {
         /// The last record known to have been acknowledged.
         published: Revision,
-        /// The last one in the log.
+        /// The last record in the log.
         head: Revision,
-        /// The file in the log's directory that ends too early.
+        /// The segment file that ends too early.
         segment: String,
-        /// Where its whole frames end.
+        /// The offset in bytes where its intact frames end.
         offset: u64,
-        /// What is there.
+        /// What follows the intact frames.
         found: &'static str,
     },
-    /// The disk refused.
+    /// An I/O operation failed.
     #[error("the log could not be opened")]
     Disk(#[from] io::Error),
 }
 
-/// Nothing was appended, or nobody can say whether something was.
+/// The reasons why a batch was not appended, or why the outcome is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// Another head than expected: the batch was decided without knowing every record. Decide again.
+    /// The head is not the expected one: the batch was decided without knowing every record. Decide again.
     #[error("the log's head is {head}, not {expected}")]
     HeadMoved {
-        /// The head it was decided on.
+        /// The head that the batch was decided on.
         expected: Revision,
-        /// The head there is.
+        /// The actual head.
         head: Revision,
     },
-    /// The same head with another history before it: the batch was decided on other records. Nothing was appended, and
-    /// nothing ever can be: end the process.
-    #[error("the log holds another history up to revision {at} than the batch was decided on")]
+    /// The head is the expected one, but the history before it is different: the batch was decided on other records.
+    /// Nothing was appended, and retrying cannot help. End the process.
+    #[error("the log up to revision {at} is not the history that the batch was decided on")]
     Diverged {
-        /// The head of both.
+        /// The head of both histories.
         at: Revision,
     },
-    /// What is to be appended is no record in its stored form; nothing was appended.
-    #[error("the batch holds something that is no record: {0}")]
+    /// The batch contains something that is not an encoded record. Nothing was appended.
+    #[error("the batch contains something that is not a record: {0}")]
     NotARecord(&'static str),
-    /// There is too little room; nothing was appended. Try again when there is more.
+    /// The disk has too little space. Nothing was appended. Retry when there is more space.
     #[error("the disk is too full to append to the log")]
     DiskFull,
-    /// The disk refused; nothing was appended, and the log is as before. Try again.
+    /// An I/O operation failed. Nothing was appended, and the log is unchanged. Retry.
     #[error("nothing could be written to the log")]
     NotWritten(#[source] io::Error),
-    /// The batch is larger than a frame can be; nothing was appended. Split it.
+    /// The batch is larger than a frame can be. Nothing was appended. Split the batch.
     #[error("the batch is larger than a frame of the log can be")]
     TooLarge,
-    /// A sync failed. The batch may or may not survive a restart, and nothing more may be appended: end the process.
+    /// A sync failed. The batch may or may not survive a restart, and nothing more can be appended. End the process.
     #[error("it is not known whether the last batch is durable")]
     OutcomeUnknown(#[source] io::Error),
 }
 
-/// The log cannot be read.
+/// The reasons why the log cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The bytes are there and wrong. Only a restore helps.
+    /// The bytes are corrupted. The operator must restore a backup.
     #[error(transparent)]
     Damaged(#[from] Damage),
-    /// The disk refused.
+    /// An I/O operation failed.
     #[error("log segment {segment} could not be read")]
     Disk {
-        /// The file in the log's directory.
+        /// The segment file.
         segment: String,
-        /// What the disk said.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// Data loss: where the log is corrupted.
+/// Data loss: the place where the log is corrupted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("log segment {segment} is damaged at byte {offset}: {reason}")]
 pub struct Damage {
-    /// The file in the log's directory.
+    /// The segment file.
     pub segment: String,
-    /// Where its first bad frame begins.
+    /// The offset in bytes of its first bad frame.
     pub offset: u64,
-    /// What is wrong with it.
+    /// What is wrong with the frame.
     pub reason: &'static str,
 }
 
-/// The log was not rewritten in the form of this program, or not to the end: the next start goes on.
+/// The reasons why the log was not rewritten, or not completely. The next start continues.
 #[derive(Debug, thiserror::Error)]
 pub enum UpgradeError {
-    /// It does not open.
+    /// The log does not open.
     #[error(transparent)]
     Open(#[from] OpenLogError),
-    /// A record cannot be understood.
+    /// A record cannot be decoded.
     #[error(transparent)]
     Undecodable(#[from] Undecodable),
     /// A record does not fit into the current form.
     #[error("a record could not be rewritten")]
     NotRewritten(#[from] AppendError),
-    /// The disk refused.
+    /// An I/O operation failed.
     #[error("the log could not be rewritten")]
     Disk(#[from] io::Error),
 }
 
-/// A log that nobody writes to could not be changed.
+/// A stopped registry's log could not be changed.
 #[derive(Debug, thiserror::Error)]
 #[error("{} could not be {doing}", path.display())]
 pub struct ChangeError {
     /// The file or directory.
     pub path: PathBuf,
-    /// What was attempted.
+    /// The operation, as a past participle.
     pub doing: &'static str,
-    /// What the disk said.
+    /// The cause.
     pub source: io::Error,
 }
 
 impl ChangeError {
-    /// The failure of an operation on a file.
+    /// Returns a function that wraps the I/O error of an operation on a file.
     fn of(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ChangeError {
         let path = path.to_owned();
         move |source| ChangeError { path, doing, source }

@@ -1,11 +1,11 @@
-//! Changes in their stored form.
+//! The stored form of changes.
 
 use crate::domain::day::Day;
 use crate::domain::id::CredentialNumber;
 use crate::domain::record::Change;
 use crate::proto::storage::{self, change};
 
-use super::enum_map::listed;
+use super::enum_map::enum_value;
 use super::parts::{identifiers, missing, period, provider, stored_identifiers};
 use super::unreadable::{Read, Unreadable};
 
@@ -55,30 +55,30 @@ impl TryFrom<storage::Change> for Change {
     type Error = Unreadable;
 
     fn try_from(stored: storage::Change) -> Read<Change> {
-        Ok(match missing(stored.change, "a change of no kind")? {
+        Ok(match missing(stored.change, "a change has no kind")? {
             change::Change::Standing(c) => Change::Standing {
                 number: CredentialNumber::from_number(c.number),
                 days: period(c.days)?,
-                from: listed::<storage::Standing, _>(c.from)?,
-                to: listed::<storage::Standing, _>(c.to)?,
-                reason: c.reason.map(listed::<storage::Reason, _>).transpose()?,
+                from: enum_value::<storage::Standing, _>(c.from)?,
+                to: enum_value::<storage::Standing, _>(c.to)?,
+                reason: c.reason.map(enum_value::<storage::Reason, _>).transpose()?,
             },
             change::Change::Coverage(c) => Change::Coverage {
                 number: CredentialNumber::from_number(c.number),
                 provider: provider(&c.provider_id)?,
                 days: period(c.days)?,
-                coverage: listed::<storage::Coverage, _>(c.coverage)?,
+                coverage: enum_value::<storage::Coverage, _>(c.coverage)?,
             },
             change::Change::Designation(c) => Change::Designation {
                 number: CredentialNumber::from_number(c.number),
-                code: listed::<storage::Designation, _>(c.code)?,
+                code: enum_value::<storage::Designation, _>(c.code)?,
                 days: period(c.days)?,
                 held: c.held,
             },
             change::Change::Service(c) => Change::Service {
                 provider: provider(&c.provider_id)?,
                 days: period(c.days)?,
-                service: listed::<storage::ServiceStatus, _>(c.service)?,
+                service: enum_value::<storage::ServiceStatus, _>(c.service)?,
             },
             change::Change::Provider(c) => Change::Provider {
                 provider: provider(&c.provider_id)?,

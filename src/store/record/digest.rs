@@ -1,9 +1,9 @@
-//! The digest of a record, and the chain of digests: what proves a history without showing it.
+//! The digest of a record, and the chain of digests. The chain proves a history without revealing it.
 //!
-//! `digest = SHA-256(revision ‖ recorded_at ‖ SHA-256(public part) ‖ SHA-256(salt ‖ personal part))`: eight bytes each of the
-//! revision and of the nanoseconds since 1970 (two's complement), both big-endian, and two hashes of 32 bytes. A redaction
-//! removes the personal part with its salt and keeps its hash, so that the digest stays what it was. It is computed from
-//! the envelope alone: neither part is decoded.
+//! `digest = SHA-256(revision ‖ recorded_at ‖ SHA-256(public part) ‖ SHA-256(salt ‖ personal part))`. The revision and
+//! the nanoseconds since 1970 (two's complement) are eight bytes each, big-endian; the hashes are 32 bytes each. A
+//! redaction removes the personal part with its salt but keeps its hash, so the digest does not change. The digest is
+//! computed from the envelope alone: neither part is decoded.
 //!
 //! `chain(r) = SHA-256(chain(r − 1) ‖ digest(r))`, and `chain(0)` is 32 zero bytes.
 
@@ -14,23 +14,23 @@ use crate::domain::id::Revision;
 use crate::proto::storage::SealedRecord;
 use crate::proto::storage::sealed_record::Personal;
 
-/// What SHA-256 gives.
+/// A SHA-256 hash.
 pub type Hash = [u8; 32];
 
-/// A place in a history: a revision, and the chain of every record up to it.
+/// A point in a history: a revision, and the chain of every record up to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tip {
     /// The last record.
     pub revision: Revision,
-    /// The chain up to it.
+    /// The chain up to the last record.
     pub chain: Hash,
 }
 
 impl Tip {
-    /// Before the first record.
+    /// The point before the first record.
     pub const ORIGIN: Tip = Tip { revision: Revision::ZERO, chain: [0; 32] };
 
-    /// One record further.
+    /// The point one record later.
     #[must_use]
     pub fn follow(self, digest: &Hash) -> Tip {
         let chain = Sha256::new().chain_update(self.chain).chain_update(digest).finalize().into();
@@ -38,13 +38,13 @@ impl Tip {
     }
 }
 
-/// The digest of a record in its stored form.
+/// The digest of an encoded record.
 pub fn digest(sealed: &[u8]) -> Result<Hash, &'static str> {
-    let sealed = SealedRecord::decode(sealed).map_err(|_| "a record cannot be read")?;
+    let sealed = SealedRecord::decode(sealed).map_err(|_| "a record cannot be decoded")?;
     let personal: Hash = match &sealed.personal {
         Some(Personal::PersonalPart(part)) => Sha256::digest(part).into(),
         Some(Personal::PersonalHash(hash)) => {
-            hash.as_slice().try_into().map_err(|_| "the hash of a redacted part is of another length")?
+            hash.as_slice().try_into().map_err(|_| "the hash of a redacted part has the wrong length")?
         }
         None => return Err("a record has neither a personal part nor its hash"),
     };
@@ -56,7 +56,7 @@ pub fn digest(sealed: &[u8]) -> Result<Hash, &'static str> {
     Ok(hashed.finalize().into())
 }
 
-/// A record in its stored form that holds these bytes and means nothing.
+/// An encoded record with these bytes as its public part, for tests of the log. It cannot be decoded further.
 #[cfg(test)]
 pub(crate) fn sealed(public_part: Vec<u8>) -> Vec<u8> {
     let personal = Some(Personal::PersonalPart(vec![9; 16]));

@@ -1,6 +1,6 @@
-//! Maps between the enums of the domain and those of the stored form, value by value of the same name.
+//! Maps the enums of the domain to those of the stored form, and back, by the names of their values.
 //!
-//! The values come from the descriptors: a value that one side lacks does not compile.
+//! The list of values comes from the descriptors, so a value that is missing on one side does not compile.
 
 use crate::domain::fact::{
     Criterion, CriterionOutcome, Designation, EmploymentEndReason, FacilityType, IdentifierKind, IssuanceBasis,
@@ -12,16 +12,16 @@ use crate::proto::storage;
 
 use super::unreadable::{Read, Unreadable};
 
-/// The value of an enum with this number.
-pub(super) fn listed<S, D>(number: i32) -> Read<D>
+/// Decodes an enum value from its number.
+pub(super) fn enum_value<S, D>(number: i32) -> Read<D>
 where
     S: TryFrom<i32>,
     D: TryFrom<S, Error = Unreadable>,
 {
-    S::try_from(number).map_err(|_| Unreadable("a number that its list does not have"))?.try_into()
+    S::try_from(number).map_err(|_| Unreadable("an enum value is unknown"))?.try_into()
 }
 
-/// Maps an enum of the domain to its namesake in the stored form, and back.
+/// Maps an enum of the domain to the enum with the same name in the stored form, and back.
 macro_rules! map {
     ($name:ident: $($value:ident),+) => {
         impl From<$name> for storage::$name {
@@ -36,7 +36,7 @@ macro_rules! map {
             fn try_from(value: storage::$name) -> Read<$name> {
                 match value {
                     $(storage::$name::$value => Ok($name::$value),)+
-                    storage::$name::Unspecified => Err(Unreadable("a list's value is not given")),
+                    storage::$name::Unspecified => Err(Unreadable("an enum value is missing")),
                 }
             }
         }

@@ -1,25 +1,25 @@
-//! The free text of facts, taken out of their stored form and put back: it can be redacted, and so it is kept with the
+//! Moves the free text of facts out of their stored form and back. Free text can be redacted, so it is stored with
 //! names and birth dates.
 
 use crate::proto::storage::specialist_fact::{self, period_opened::Kind};
 use crate::proto::storage::{Fact, fact::Subject, provider_fact};
 
-/// Takes the text out of a fact. Empty if it has none.
+/// Removes the text from a fact and returns it. Empty if the fact has none.
 pub(super) fn take(fact: &mut Fact) -> String {
     text_of(fact).map(std::mem::take).unwrap_or_default()
 }
 
-/// Puts the text back into a fact that has a place for one.
+/// Puts the text back into a fact, if its kind has text.
 pub(super) fn put_back(fact: &mut Fact, text: String) {
-    if let Some(place) = text_of(fact) {
-        *place = text;
+    if let Some(field) = text_of(fact) {
+        *field = text;
     }
 }
 
-/// Where a fact has its free text, if it is of a kind that has one.
+/// The free text of a fact, if its kind has one.
 fn text_of(fact: &mut Fact) -> Option<&mut String> {
     match fact.subject.as_mut()? {
-        // What the registry says of itself, and the rules, are nobody's personal matter.
+        // Facts about the registry and its rules contain no personal data.
         Subject::Registry(_) => None,
         Subject::Provider(fact) => match fact.fact.as_mut()? {
             provider_fact::Fact::PeriodEnded(end) => Some(&mut end.reason),

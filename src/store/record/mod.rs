@@ -1,15 +1,15 @@
-//! The stored form: domain values to bytes, which always succeeds, and bytes to domain values, which is checked.
+//! The stored form of records. Encoding a domain value always succeeds; decoding validates the bytes.
 //!
-//! A record is an envelope around two parts: names, birth dates and free text are in the one that can be redacted, with a
-//! salt of its own; everything else is in the other. The forms are the messages of the private package
-//! `ms.dmh.credential.storage.v1`; their numbers are spelled out in `enum_map`, so that reordering an enum of the domain
-//! cannot change what is on disk.
+//! A record is an envelope around two parts. The personal part contains names, birth dates and free text, and a salt;
+//! it can be redacted. The public part contains everything else. The forms are the messages of the private package
+//! `ms.dmh.credential.storage.v1`. `enum_map` maps enum values by name, so that reordering an enum of the domain cannot
+//! change what is on disk.
 
 mod change;
 mod digest;
 mod enum_map;
 mod fact;
-mod first_form;
+mod format_1;
 mod free_text;
 mod parts;
 mod salts;
@@ -36,11 +36,11 @@ use unreadable::{Read, Unreadable};
 /// The version of the stored form that this program writes.
 pub const FORMAT_VERSION: u32 = 2;
 
-/// The birth date of a person whose personal fields were taken out: 1899-12-31, the day before the first that a report
-/// or a question may name. So nobody is found by it.
+/// The birth date of a specialist whose personal fields were redacted: 1899-12-31, the day before the first that a
+/// report or a question may name. So no question finds the specialist by it.
 pub const REDACTED_BIRTH_DATE: Day = Day::from_number(-25_568);
 
-/// What is read of a fact whose personal fields were taken out.
+/// The personal fields of a redacted fact.
 const REDACTED_FIELDS: PersonalFields = PersonalFields {
     fact_index: 0,
     given: String::new(),
@@ -50,23 +50,23 @@ const REDACTED_FIELDS: PersonalFields = PersonalFields {
     text: String::new(),
 };
 
-/// What whoever starts an older program is told.
-const NEWER: &str = "a newer version of this program wrote it: start the release that wrote it, or a later one";
+/// The error text for a record of a later version.
+const NEWER: &str = "it was written by a newer version: start the release that wrote it, or a later one";
 
-/// What is stored of a record cannot be read: it is damaged, or a later program wrote it.
+/// A stored record cannot be decoded: it is damaged, or a later version of the program wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the record of revision {revision} cannot be read: {what}")]
 pub struct Undecodable {
-    /// The record.
+    /// The revision of the record.
     pub revision: Revision,
-    /// What is wrong with it, in words, without contents.
+    /// What is wrong, in words, without contents.
     pub what: &'static str,
 }
 
-/// The random bytes of a record that keep the hash of its personal part from confirming guesses.
+/// The random bytes of a record. Without them, the hash of the personal part would confirm guesses of its contents.
 pub type Salt = [u8; 16];
 
-/// The bytes that the log keeps of a record.
+/// Encodes a record for the log.
 pub fn encode(record: &Record, salt: &Salt) -> Vec<u8> {
     let mut fields = Vec::new();
     let facts = (0_u32..).zip(&record.facts).map(|(at, fact)| {
@@ -103,29 +103,29 @@ pub fn encode(record: &Record, salt: &Salt) -> Vec<u8> {
     sealed.encode_to_vec()
 }
 
-/// The record that the log keeps at this revision.
+/// Decodes the record that the log contains at this revision.
 pub fn decode(revision: Revision, bytes: &[u8]) -> Result<Record, Undecodable> {
     let record = read_record(bytes).map_err(|unreadable| Undecodable { revision, what: unreadable.0 })?;
     if record.revision != revision {
-        return Err(Undecodable { revision, what: "it says that it is another revision" });
+        return Err(Undecodable { revision, what: "it contains another revision number" });
     }
     Ok(record)
 }
 
 fn read_record(bytes: &[u8]) -> Read<Record> {
-    let sealed = storage::SealedRecord::decode(bytes).map_err(|_| Unreadable("not a stored record"))?;
+    let sealed = storage::SealedRecord::decode(bytes).map_err(|_| Unreadable("the bytes are not a record"))?;
     match sealed.format_version {
         FORMAT_VERSION => read_sealed(sealed),
-        first_form::VERSION => first_form::read(bytes),
+        format_1::VERSION => format_1::read(bytes),
         newer if newer > FORMAT_VERSION => Err(Unreadable(NEWER)),
-        _ => Err(Unreadable("its format is not one this program knows")),
+        _ => Err(Unreadable("its format version is unknown")),
     }
 }
 
 fn read_sealed(sealed: storage::SealedRecord) -> Read<Record> {
     let public = storage::PublicPart::decode(sealed.public_part.as_slice())
-        .map_err(|_| Unreadable("its public part cannot be read"))?;
-    let (personal, redacted) = match missing(sealed.personal, "neither a personal part nor its hash")? {
+        .map_err(|_| Unreadable("its public part cannot be decoded"))?;
+    let (personal, redacted) = match missing(sealed.personal, "the personal part and its hash are missing")? {
         Personal::PersonalPart(salted) => (read_personal(&salted)?, None),
         Personal::PersonalHash(_) => (storage::PersonalPart::default(), Some(REDACTED_FIELDS)),
     };
@@ -142,7 +142,7 @@ fn read_sealed(sealed: storage::SealedRecord) -> Read<Record> {
     Ok(Record {
         revision: Revision(sealed.revision),
         recorded_at: instant(sealed.recorded_at_nanos)?,
-        reporter: missing(public.reporter, "no reporter")?.try_into()?,
+        reporter: missing(public.reporter, "the reporter is missing")?.try_into()?,
         request: public.request.map(read_request).transpose()?,
         note: personal.note,
         facts,
@@ -156,20 +156,21 @@ fn read_sealed(sealed: storage::SealedRecord) -> Read<Record> {
 }
 
 fn read_personal(salted: &[u8]) -> Read<storage::PersonalPart> {
-    let (_, part) = missing(salted.split_first_chunk::<{ size_of::<Salt>() }>(), "a personal part without its salt")?;
-    storage::PersonalPart::decode(part).map_err(|_| Unreadable("its personal part cannot be read"))
+    let (_, part) =
+        missing(salted.split_first_chunk::<{ size_of::<Salt>() }>(), "the salt of the personal part is missing")?;
+    storage::PersonalPart::decode(part).map_err(|_| Unreadable("its personal part cannot be decoded"))
 }
 
 fn read_request(stored: storage::RequestKey) -> Read<RequestKey> {
     Ok(RequestKey {
         method: stored.method,
-        request_id: Uuid::from_slice(&stored.request_id).map_err(|_| Unreadable("a request id that is no UUID"))?,
-        digest: stored.digest.try_into().map_err(|_| Unreadable("a request digest of another length"))?,
+        request_id: Uuid::from_slice(&stored.request_id).map_err(|_| Unreadable("a request id is not a UUID"))?,
+        digest: stored.digest.try_into().map_err(|_| Unreadable("a request digest has the wrong length"))?,
     })
 }
 
-/// The bytes that the index files of a fact.
-pub(super) fn filed(recorded: &Recorded<&Fact>) -> Vec<u8> {
+/// Encodes a fact for the index.
+pub(super) fn encode_filed(recorded: &Recorded<&Fact>) -> Vec<u8> {
     let (fact, personal) = fact::stored(recorded.id.index, recorded.fact);
     let filed = storage::FiledFact {
         fact: Some(fact),
@@ -182,10 +183,10 @@ pub(super) fn filed(recorded: &Recorded<&Fact>) -> Vec<u8> {
     filed.encode_to_vec()
 }
 
-/// The fact that the index filed under this id.
-pub(super) fn unfiled(id: FactId, bytes: &[u8]) -> Result<Recorded<Fact>, Undecodable> {
+/// Decodes a fact from the index.
+pub(super) fn decode_filed(id: FactId, bytes: &[u8]) -> Result<Recorded<Fact>, Undecodable> {
     let undecodable = |what| Undecodable { revision: id.revision, what };
-    let filed = storage::FiledFact::decode(bytes).map_err(|_| undecodable("not a filed fact"))?;
+    let filed = storage::FiledFact::decode(bytes).map_err(|_| undecodable("the bytes are not a filed fact"))?;
     read_filed(id, filed).map_err(|unreadable| undecodable(unreadable.0))
 }
 
@@ -193,20 +194,20 @@ fn read_filed(id: FactId, filed: storage::FiledFact) -> Read<Recorded<Fact>> {
     Ok(Recorded {
         id,
         recorded_at: instant(filed.recorded_at_nanos)?,
-        reporter: missing(filed.reporter, "no reporter")?.try_into()?,
+        reporter: missing(filed.reporter, "the reporter is missing")?.try_into()?,
         imported: filed.imported,
         note: filed.note,
-        fact: fact::read(missing(filed.fact, "no fact")?, filed.personal)?,
+        fact: fact::read(missing(filed.fact, "the fact is missing")?, filed.personal)?,
     })
 }
 
-/// Nanoseconds since 1970; they last until the year 2262.
+/// Nanoseconds since 1970. They can represent instants up to the year 2262.
 pub(super) fn nanos(instant: Timestamp) -> i64 {
     i64::try_from(instant.as_nanosecond()).unwrap_or(i64::MAX)
 }
 
 pub(super) fn instant(nanos: i64) -> Read<Timestamp> {
-    Timestamp::from_nanosecond(i128::from(nanos)).map_err(|_| Unreadable("an instant out of range"))
+    Timestamp::from_nanosecond(i128::from(nanos)).map_err(|_| Unreadable("an instant is out of range"))
 }
 
 #[cfg(test)]

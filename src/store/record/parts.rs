@@ -1,26 +1,26 @@
-//! The parts that facts and changes share.
+//! The stored form of values that facts and changes share.
 
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Identifier, PeriodEnd, ProviderRow, Reporter, Retraction, Role};
 use crate::domain::id::{FactId, ProviderId, Revision};
 use crate::proto::storage::{self, reporter};
 
-use super::enum_map::listed;
+use super::enum_map::enum_value;
 use super::unreadable::{Read, Unreadable};
 
-/// Refuses what should be there and is not.
+/// Fails if a required value is missing.
 pub(super) fn missing<T>(value: Option<T>, what: &'static str) -> Read<T> {
     value.ok_or(Unreadable(what))
 }
 
-/// The provider of this id.
+/// Parses a provider id.
 pub(super) fn provider(id: &str) -> Read<ProviderId> {
-    id.parse().map_err(|_| Unreadable("a provider id that is none"))
+    id.parse().map_err(|_| Unreadable("a provider id is invalid"))
 }
 
-/// The days of a period that has some.
+/// Reads a period, which must have days.
 pub(super) fn period(days: Option<storage::Days>) -> Read<Period> {
-    Ok(missing(days, "a period without days")?.into())
+    Ok(missing(days, "a period has no days")?.into())
 }
 
 impl From<Period> for storage::Days {
@@ -43,7 +43,7 @@ impl From<FactId> for storage::FactId {
 }
 
 fn fact_id(stored: Option<storage::FactId>) -> Read<FactId> {
-    let id = missing(stored, "no target")?;
+    let id = missing(stored, "a target is missing")?;
     Ok(FactId { revision: Revision(id.revision), index: id.index })
 }
 
@@ -77,7 +77,7 @@ impl TryFrom<storage::Retraction> for Retraction {
     }
 }
 
-/// The stored form of identifiers.
+/// Encodes identifiers.
 pub(super) fn stored_identifiers(identifiers: &[Identifier]) -> Vec<storage::Identifier> {
     let stored = |id: &Identifier| storage::Identifier {
         kind: storage::IdentifierKind::from(id.kind).into(),
@@ -86,10 +86,10 @@ pub(super) fn stored_identifiers(identifiers: &[Identifier]) -> Vec<storage::Ide
     identifiers.iter().map(stored).collect()
 }
 
-/// The identifiers of a stored form.
+/// Decodes identifiers.
 pub(super) fn identifiers(stored: Vec<storage::Identifier>) -> Read<Vec<Identifier>> {
     let read = |id: storage::Identifier| {
-        Ok(Identifier { kind: listed::<storage::IdentifierKind, _>(id.kind)?, value: id.value })
+        Ok(Identifier { kind: enum_value::<storage::IdentifierKind, _>(id.kind)?, value: id.value })
     };
     stored.into_iter().map(read).collect()
 }
@@ -111,7 +111,7 @@ impl TryFrom<storage::ProviderRow> for ProviderRow {
     fn try_from(row: storage::ProviderRow) -> Read<ProviderRow> {
         Ok(ProviderRow {
             legal_name: row.legal_name,
-            facility_type: listed::<storage::FacilityType, _>(row.facility_type)?,
+            facility_type: enum_value::<storage::FacilityType, _>(row.facility_type)?,
             county: row.county,
             identifiers: identifiers(row.identifiers)?,
         })
@@ -149,7 +149,7 @@ impl TryFrom<storage::Reporter> for Reporter {
             Ok(reporter::Role::Provider) => Role::Provider(provider(&stored.provider_id)?),
             Ok(reporter::Role::Payer) => Role::Payer,
             Ok(reporter::Role::Auditor) => Role::Auditor,
-            Ok(reporter::Role::Unspecified) | Err(_) => return Err(Unreadable("a reporter without a role")),
+            Ok(reporter::Role::Unspecified) | Err(_) => return Err(Unreadable("a reporter has no role")),
         };
         Ok(Reporter { client: stored.client, role })
     }

@@ -1,4 +1,4 @@
-//! Where the salts of records come from.
+//! The source of the salts of records.
 
 use std::io;
 
@@ -7,13 +7,13 @@ use sha2::{Digest as _, Sha256};
 use super::Salt;
 use crate::domain::id::Revision;
 
-/// Gives each record its salt.
+/// Generates the salt of each record.
 #[derive(Clone, Debug, Default)]
 pub enum Salts {
-    /// At random.
+    /// Random salts.
     #[default]
     Random,
-    /// By a seed, for an invented registry that is to be the same every time.
+    /// Salts derived from a seed, for a sample registry that is the same each time.
     Seeded([u8; 32]),
 }
 

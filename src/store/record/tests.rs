@@ -1,4 +1,4 @@
-//! Every fact and every change, written and read.
+//! Every fact and every change is encoded and decoded.
 
 use sha2::Digest as _;
 
@@ -189,7 +189,7 @@ fn record() -> Record {
     }
 }
 
-/// `Record`'s own `Debug` shows nothing.
+/// Compares two records. `Record` has no `Debug` output that would show a difference.
 fn assert_same(left: &Record, right: &Record) {
     assert_eq!(left.facts, right.facts);
     assert_eq!(left.changes, right.changes);
@@ -207,17 +207,17 @@ fn every_fact_and_every_change_is_read_as_it_was_written() {
 }
 
 #[test]
-fn every_fact_is_unfiled_as_it_was_filed() {
+fn every_fact_is_decoded_from_the_index_as_it_was_encoded() {
     for recorded in record().recorded_facts() {
-        let unfiled = unfiled(recorded.id, &filed(&recorded)).unwrap();
-        assert_eq!(&unfiled.fact, recorded.fact);
-        assert_eq!((unfiled.id, unfiled.recorded_at), (recorded.id, recorded.recorded_at));
-        assert_eq!((unfiled.reporter, unfiled.note), (recorded.reporter, recorded.note));
+        let decoded = decode_filed(recorded.id, &encode_filed(&recorded)).unwrap();
+        assert_eq!(&decoded.fact, recorded.fact);
+        assert_eq!((decoded.id, decoded.recorded_at), (recorded.id, recorded.recorded_at));
+        assert_eq!((decoded.reporter, decoded.note), (recorded.reporter, recorded.note));
     }
 }
 
 #[test]
-fn what_is_cut_off_or_of_another_form_is_refused_without_showing_it() {
+fn truncated_records_are_refused_without_showing_their_contents() {
     let record = record();
     let bytes = encode(&record, &SALT);
     for length in 0..bytes.len().min(4000) {
@@ -227,11 +227,11 @@ fn what_is_cut_off_or_of_another_form_is_refused_without_showing_it() {
     assert!(decode(Revision(9), &bytes).is_err(), "the record of another revision");
 }
 
-/// The free text of every record and fact here, and names.
+/// The names and the free text of every record and fact here.
 const PERSONAL: [&str; 7] = ["Example", "Ada", "a note", "by day only", "one by telephone", "withdrawn", "A. Peer"];
 
 #[test]
-fn what_can_be_redacted_is_in_one_place_and_in_no_debug_output() {
+fn personal_data_is_in_one_part_and_in_no_debug_output() {
     let record = record();
     let bytes = encode(&record, &SALT);
     let sealed = storage::SealedRecord::decode(bytes.as_slice()).unwrap();
@@ -246,7 +246,7 @@ fn what_can_be_redacted_is_in_one_place_and_in_no_debug_output() {
 }
 
 #[test]
-fn a_redaction_takes_the_salt_and_leaves_the_digest() {
+fn a_redaction_removes_the_salt_and_keeps_the_digest() {
     let record = record();
     let bytes = encode(&record, &SALT);
     let mut sealed = storage::SealedRecord::decode(bytes.as_slice()).unwrap();
@@ -263,7 +263,7 @@ fn a_redaction_takes_the_salt_and_leaves_the_digest() {
 }
 
 #[test]
-fn everything_of_a_record_is_in_its_digest() {
+fn every_field_of_a_record_changes_its_digest() {
     let of = |record: &Record, salt: &Salt| digest(&encode(record, salt)).unwrap();
     let first = record();
     let mut digests = std::collections::BTreeSet::from([of(&first, &SALT), of(&first, &[4; 16])]);

@@ -1,7 +1,7 @@
-//! What reading a stored form comes to where it fails.
+//! The error of decoding a stored form.
 
-/// What is wrong with something stored, in words, without contents.
+/// What is wrong with a stored form, in words, without its contents.
 pub struct Unreadable(pub &'static str);
 
-/// Something read from its stored form.
+/// A value decoded from its stored form.
 pub type Read<T> = Result<T, Unreadable>;

@@ -1,4 +1,4 @@
-//! Indexes of which much is in bases, and due dates, which may be in one.
+//! Indexes with large bases, and due dates, which may be in a base of their own.
 
 use std::fs;
 use std::path::Path;
@@ -21,23 +21,23 @@ fn an_index_with_a_base_answers_as_one_without() {
     drop(store);
     let index = directory.path().join("index");
     fs::remove_dir_all(&index).unwrap();
-    let mut told = Vec::new();
-    let mut store = open_folding(directory.path(), 9, &mut |step| told.push(step)).unwrap();
+    let mut steps = Vec::new();
+    let mut store = open_folding(directory.path(), 9, &mut |step| steps.push(step)).unwrap();
     let done = Progress { from_the_beginning: true, folded: Revision(10), head: Revision(10) };
-    assert_eq!((told.pop(), told.pop()), (Some(done), None));
-    assert_eq!(answers(&**store.index()), said, "all of it is in the base");
+    assert_eq!((steps.pop(), steps.pop()), (Some(done), None));
+    assert_eq!(answers(&**store.index()), said, "everything is in the base");
     assert!(index.join("0.base").exists() && !index.join("runs").exists());
 
     let entry = Entry::Credential(CredentialNumber::from_number(7));
     let mut due_dates = store.index().bulk_due_dates().unwrap().unwrap();
     due_dates.schedule(&entry, Some(Day::from_number(100))).unwrap();
     due_dates.schedule(&Entry::Provider(provider(1)), None).unwrap();
-    due_dates.lay().unwrap();
+    due_dates.finish().unwrap();
     assert_eq!(store.index().due_dates_as_of().unwrap(), Revision(10));
     assert_eq!(store.index().due(Day::BEGINNING, Day::from_number(100)).unwrap(), std::slice::from_ref(&entry));
-    assert!(store.index().bulk_due_dates().unwrap().is_none(), "there is one");
+    assert!(store.index().bulk_due_dates().unwrap().is_none(), "there are due dates already");
 
-    // Records on top, and an entry that is moved; then without sled, which holds them.
+    // Add records and move a due date. Then open again, without the contents of sled.
     commit(&mut store, &[Record { request: None, ..rehire(11) }]);
     let mut pending = store.index().pending().unwrap();
     pending.schedule(&entry, Some(Day::from_number(200))).unwrap();
@@ -45,27 +45,27 @@ fn an_index_with_a_base_answers_as_one_without() {
     assert_eq!(store.index().due(Day::BEGINNING, Day::from_number(100)).unwrap(), []);
     let on_top = answers(&**store.index());
     store.close().unwrap();
-    told.clear();
-    let store = open_folding(directory.path(), 9, &mut |step| told.push(step)).unwrap();
+    steps.clear();
+    let store = open_folding(directory.path(), 9, &mut |step| steps.push(step)).unwrap();
     assert_eq!(answers(&**store.index()), on_top);
     assert_eq!(store.index().due_on(&entry).unwrap(), Some(Day::from_number(100)), "as the base has it");
     let rest = Progress { from_the_beginning: false, folded: Revision(11), head: Revision(11) };
-    assert_eq!(told, [rest], "what the base lacks");
+    assert_eq!(steps, [rest], "only what the base lacks is folded");
     store.close().unwrap();
 
-    // Without the note nothing is believed, and all is made anew.
+    // Without the file the bases are not trusted, and the index is rebuilt.
     fs::remove_file(index.join("trust")).unwrap();
-    told.clear();
-    let store = open_folding(directory.path(), 11, &mut |step| told.push(step)).unwrap();
+    steps.clear();
+    let store = open_folding(directory.path(), 11, &mut |step| steps.push(step)).unwrap();
     assert_eq!(answers(&**store.index()), on_top);
     let done = Progress { from_the_beginning: true, folded: Revision(11), head: Revision(11) };
-    assert_eq!(told, [done]);
+    assert_eq!(steps, [done]);
     assert!(!index.join("0.base").exists());
     store.close().unwrap();
     fs::remove_dir_all(&index).unwrap();
     open_folding(directory.path(), 10, &mut |_| {}).unwrap().close().unwrap();
 
-    // What a base that is cut off held is folded again.
+    // A truncated base is ignored, and its records are folded again.
     let path = index.join("0.base");
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
@@ -99,7 +99,7 @@ fn an_entry_is_due_once_and_on_its_last_date() {
     let (none, first, both) = (Vec::new(), vec![one.clone()], vec![other.clone(), one.clone()]);
     let in_turn = [none.clone(), none.clone(), first.clone(), first.clone(), first.clone(), first.clone()];
     assert_eq!(schedule(&[(&one, Some(day(10)))], true), in_turn);
-    // Moved, with another one that is due before 1970, and not kept.
+    // Move it, add another entry that is due before 1970, and drop both changes.
     let moved = [none.clone(), vec![other.clone()], vec![other.clone()], vec![other.clone()], both.clone(), both];
     assert_eq!(schedule(&[(&one, Some(day(12))), (&other, Some(day(-3)))], false), moved);
     assert_eq!(
@@ -110,7 +110,7 @@ fn an_entry_is_due_once_and_on_its_last_date() {
 }
 
 #[test]
-fn of_a_record_that_cannot_be_laid_on_top_nothing_is_due() {
+fn a_record_that_cannot_be_added_changes_no_due_date() {
     let directory = tempfile::tempdir().unwrap();
     let (store, _) = ten_records(directory.path());
     let entry = Entry::Credential(CredentialNumber::from_number(7));
@@ -125,20 +125,20 @@ fn of_a_record_that_cannot_be_laid_on_top_nothing_is_due() {
     }
 }
 
-/// Opens; of more than some records that are in sled, a base is made when the store is closed.
+/// Opens a store. Closing it builds a base if at least `leave_in_sled` records are in sled.
 fn open_leaving(
     directory: &Path,
     fold_in_place: u64,
     leave_in_sled: u64,
-    tell: &mut dyn FnMut(Progress),
+    on_progress: &mut dyn FnMut(Progress),
 ) -> Result<Store, OpenError> {
     let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let index = IndexOptions { cache_bytes: 1 << 20, fold_in_place, leave_in_sled, ..IndexOptions::default() };
     let options = StoreOptions { log, index, ..StoreOptions::default() };
-    super::open_or_begin(Arc::new(RealDisk), directory, options, tell)
+    super::open_or_begin(Arc::new(RealDisk), directory, options, on_progress)
 }
 
-/// The bases in a directory, by their names.
+/// The names of the bases in a directory.
 fn bases(index: &Path) -> Vec<String> {
     let names = fs::read_dir(index).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut bases: Vec<String> = names.filter(|name| name.ends_with(".base")).collect();
@@ -147,7 +147,7 @@ fn bases(index: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_sled_holds_at_a_close_is_in_bases_at_the_next_opening() {
+fn a_close_moves_the_contents_of_sled_into_bases() {
     let directory = tempfile::tempdir().unwrap();
     ten_records(directory.path()).0.close().unwrap();
     let index = directory.path().join("index");
@@ -156,7 +156,7 @@ fn what_sled_holds_at_a_close_is_in_bases_at_the_next_opening() {
     for revision in 11..=20 {
         let mut store = open_leaving(directory.path(), u64::MAX, 0, &mut |_| panic!("nothing is missing")).unwrap();
         commit(&mut store, &[Record { request: None, ..rehire(revision) }]);
-        // What a base has is taken out by what lies on it.
+        // A removed due date is in a lower base, and its removal in a higher one.
         let mut pending = store.index().pending().unwrap();
         let due = Day::from_number(i32::try_from(revision).unwrap());
         pending.schedule(&entry, Some(due)).unwrap();
@@ -172,19 +172,19 @@ fn what_sled_holds_at_a_close_is_in_bases_at_the_next_opening() {
         assert_eq!(store.index().due(Day::BEGINNING, due.previous()).unwrap(), []);
         store.close().unwrap();
     }
-    assert_eq!(held, [2, 3, 4, 1, 2, 3, 4, 1, 2, 3], "in the end one is made of all");
+    assert_eq!(held, [2, 3, 4, 1, 2, 3, 4, 1, 2, 3], "after four bases, one is built from everything");
     open_leaving(directory.path(), u64::MAX, 20, &mut |_| {}).unwrap().close().unwrap();
     assert_eq!(bases(&index), ["0.base", "1.base", "2.base"], "nothing to do");
 }
 
 #[test]
-fn what_an_earlier_process_left_unfinished_is_taken_away() {
+fn what_an_earlier_process_left_unfinished_is_deleted() {
     let directory = tempfile::tempdir().unwrap();
     let (store, said) = ten_records(directory.path());
     drop(store);
     let index = directory.path().join("index");
     fs::write(index.join("0.unfinished"), "half of a base").unwrap();
-    fs::write(index.join("3.base"), "a base that lies on nothing").unwrap();
+    fs::write(index.join("3.base"), "a base without one below it").unwrap();
     fs::create_dir(index.join("runs")).unwrap();
     let store = open(directory.path()).unwrap();
     assert_eq!(answers(&**store.index()), said);
@@ -202,7 +202,7 @@ fn records_that_no_base_has_are_folded_into_another_one_on_top() {
     commit(&mut store, &(2..=200).map(record).collect::<Vec<_>>());
     store.close().unwrap();
     let index = directory.path().join("index");
-    // Up to a place among the instants under one key, and beyond the last of them.
+    // The first time, the records end among the instants under one key; the second time, after the last of them.
     for (last, on_top) in [(210, 1), (250, 2)] {
         let mut store = open(directory.path()).unwrap();
         let first = store.head().0 + 1;
@@ -213,16 +213,16 @@ fn records_that_no_base_has_are_folded_into_another_one_on_top() {
         };
         let dated = instants(&store);
         drop(store);
-        let mut told = Vec::new();
-        let store = open_folding(directory.path(), 5, &mut |step| told.push(step)).unwrap();
-        assert!(told.iter().all(|step| !step.from_the_beginning), "{told:?}");
+        let mut steps = Vec::new();
+        let store = open_folding(directory.path(), 5, &mut |step| steps.push(step)).unwrap();
+        assert!(steps.iter().all(|step| !step.from_the_beginning), "{steps:?}");
         assert_eq!(bases(&index).len(), on_top + 1);
         assert_eq!((answers(&**store.index()), instants(&store)), (said, dated));
     }
 }
 
 #[test]
-fn a_base_that_is_found_to_be_damaged_is_made_anew_at_the_next_start() {
+fn a_damaged_base_is_rebuilt_at_the_next_start() {
     let directory = tempfile::tempdir().unwrap();
     let (store, said) = ten_records(directory.path());
     store.close().unwrap();
@@ -231,23 +231,23 @@ fn a_base_that_is_found_to_be_damaged_is_made_anew_at_the_next_start() {
     let bytes = fs::read(&path).unwrap();
     let mut flipped = bytes.clone();
     flipped[20] ^= 1;
-    // Found while answering, and right again by the next start: it is not believed all the same.
+    // The damage is found during a query, and repaired before the next start. The base is not trusted even so.
     let store = open(directory.path()).unwrap();
     fs::write(&path, &flipped).unwrap();
     let mut nobody = |_, _| std::ops::ControlFlow::Continue(());
     assert!(store.index().every_specialist(&mut nobody).is_err());
     fs::write(&path, &bytes).unwrap();
     assert!(store.index().require().is_err());
-    assert!(store.close().is_err(), "it has failed");
-    // Then found at the start.
+    assert!(store.close().is_err(), "the index has failed");
+    // Then the damage is found at the start.
     for is_flipped in [false, true] {
         if is_flipped {
             fs::write(&path, &flipped).unwrap();
         }
-        let mut told = Vec::new();
-        let store = open_leaving(directory.path(), u64::MAX, 0, &mut |step| told.push(step)).unwrap();
+        let mut steps = Vec::new();
+        let store = open_leaving(directory.path(), u64::MAX, 0, &mut |step| steps.push(step)).unwrap();
         assert_eq!(answers(&**store.index()), said);
-        assert!(told.first().is_some_and(|step| step.from_the_beginning), "{is_flipped}");
+        assert!(steps.first().is_some_and(|step| step.from_the_beginning), "{is_flipped}");
         store.close().unwrap();
     }
 }

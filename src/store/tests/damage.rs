@@ -1,4 +1,4 @@
-//! Damage to the index, byte by byte and while it is read: never a wrong answer, and never an opening that fails.
+//! Damage to the index, at every position and during reads: never a wrong answer, and never a failed start.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -21,7 +21,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Asks everything, as often as a failed index has the process started again: once.
+/// The answers of an index. If it fails, the store is opened once more, as the process would do.
 fn answers_after_a_restart(directory: &Path) -> String {
     let store = open(directory).unwrap();
     let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| answers(&**store.index())));
@@ -39,7 +39,7 @@ fn answers_after_a_restart(directory: &Path) -> String {
 }
 
 #[test]
-fn whatever_byte_of_the_index_is_damaged_the_answers_are_the_same() {
+fn damage_to_any_byte_of_the_index_does_not_change_the_answers() {
     let directory = tempfile::tempdir().unwrap();
     let (store, said) = ten_records(directory.path());
     store.close().unwrap();
@@ -64,21 +64,21 @@ fn whatever_byte_of_the_index_is_damaged_the_answers_are_the_same() {
 }
 
 #[test]
-fn whatever_has_the_name_of_the_index_or_of_a_file_of_it_is_replaced() {
+fn anything_in_place_of_the_index_or_its_files_is_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let (store, said) = ten_records(directory.path());
     store.close().unwrap();
     let index = directory.path().join("index");
-    let note = fs::read(index.join("trust")).unwrap();
+    let trust = fs::read(index.join("trust")).unwrap();
     let trusted = || {
         fs::create_dir(&index).unwrap();
-        fs::write(index.join("trust"), &note).unwrap();
+        fs::write(index.join("trust"), &trust).unwrap();
     };
     let pipe = |path: &Path| mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-    let spoils: [(&str, &dyn Fn()); 5] = [
+    let obstacles: [(&str, &dyn Fn()); 5] = [
         ("a file", &|| fs::write(&index, "hi").unwrap()),
-        ("a link that leads nowhere", &|| std::os::unix::fs::symlink("/nonexistent/index", &index).unwrap()),
-        ("a directory for the note", &|| fs::create_dir_all(index.join("trust")).unwrap()),
+        ("a dangling link", &|| std::os::unix::fs::symlink("/nonexistent/index", &index).unwrap()),
+        ("a directory for the trust file", &|| fs::create_dir_all(index.join("trust")).unwrap()),
         ("a directory for a base", &|| {
             trusted();
             fs::create_dir(index.join("0.base")).unwrap();
@@ -88,19 +88,19 @@ fn whatever_has_the_name_of_the_index_or_of_a_file_of_it_is_replaced() {
             pipe(&index.join("0.base"));
         }),
     ];
-    for (what, spoil) in spoils {
+    for (what, create) in obstacles {
         fs::remove_dir_all(&index).unwrap();
-        spoil();
+        create();
         assert_eq!(answers_after_a_restart(directory.path()), said, "{what}");
     }
 }
 
 #[test]
-fn sled_that_is_damaged_while_it_is_read_gives_no_wrong_answer_and_fails() {
+fn damage_to_sled_during_reads_gives_no_wrong_answer() {
     const RECORDS: u64 = 2_000;
     let directory = tempfile::tempdir().unwrap();
     let log = LogOptions { reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
-    // Little of it fits into sled's cache.
+    // The cache of sled is too small for most of the data.
     let index = IndexOptions { cache_bytes: 128 * 1024, take_together: 64, ..IndexOptions::default() };
     let options = StoreOptions { log, index, ..StoreOptions::default() };
     let disk = Arc::new(RealDisk);

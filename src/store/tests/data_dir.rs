@@ -1,4 +1,4 @@
-//! What a data directory may hold when it is opened, and what is left of a registry that was not finished.
+//! What a data directory may contain when it is opened, and what remains of an unfinished registry.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,23 +23,23 @@ fn names(directory: &Path) -> Vec<PathBuf> {
 
 const NEW: OpenMode = OpenMode::New("test");
 
-/// Makes a new registry one that opens again: with its first record.
+/// Completes a new registry with its first record.
 fn finish(mut store: Store) {
     store.commit(&[record(1)]).unwrap();
     store.finish().unwrap();
 }
 
-/// A registry that was not finished when its process was killed.
-fn cut_off(directory: &Path) {
+/// A registry that was unfinished when its process was killed.
+fn interrupted(directory: &Path) {
     let mut store = open(directory, NEW).unwrap();
     std::mem::forget(store.take_unfinished());
     fs::write(directory.join("index/half-made"), "").unwrap();
-    // The lock of a process goes with it.
+    // A killed process releases its lock.
     fs::remove_file(directory.join("LOCK")).unwrap();
 }
 
 #[test]
-fn only_a_registry_that_is_there_is_opened_and_nothing_is_made() {
+fn opening_requires_a_registry_and_creates_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let missing = scratch.path().join("missing");
     let refused = open(&missing, OpenMode::Existing).err().unwrap();
@@ -55,7 +55,7 @@ fn only_a_registry_that_is_there_is_opened_and_nothing_is_made() {
 }
 
 #[test]
-fn a_new_registry_is_not_mixed_with_anything() {
+fn a_new_registry_needs_an_empty_directory() {
     let scratch = tempfile::tempdir().unwrap();
     let foreign = scratch.path().join("foreign");
     fs::create_dir(&foreign).unwrap();
@@ -65,15 +65,15 @@ fn a_new_registry_is_not_mixed_with_anything() {
         assert!(refused.is_no_registry() && refused.to_string().contains("thesis.odt"), "{refused}");
         assert_eq!(names(&foreign), [foreign.join("thesis.odt")]);
     }
-    // A command that fills a directory does not report that a registry is missing there.
-    for (name, holds) in
+    // A command that creates a registry does not report that one is missing.
+    for (name, contents) in
         [("thesis.odt", "something else (thesis.odt)"), ("MANIFEST", "a backup"), ("UNFINISHED", "what `other` left")]
     {
         let taken = scratch.path().join(format!("with {name}"));
         fs::create_dir(&taken).unwrap();
         fs::write(taken.join(name), "other\n").unwrap();
         let refused = open(&taken, NEW).err().unwrap().to_string();
-        let expected = format!("the data directory {} is not empty, it holds {holds}", taken.display());
+        let expected = format!("the data directory {} is not empty, it contains {contents}", taken.display());
         assert!(refused.starts_with(&expected), "{refused}");
     }
 
@@ -90,7 +90,7 @@ fn a_new_registry_is_not_mixed_with_anything() {
 fn a_new_registry_that_is_not_finished_leaves_nothing_behind() {
     let scratch = tempfile::tempdir().unwrap();
     drop(open(&scratch.path().join("a/b/c"), NEW).unwrap());
-    assert_eq!(names(scratch.path()), [] as [PathBuf; 0], "nor the directories above it");
+    assert_eq!(names(scratch.path()), [] as [PathBuf; 0], "the directories above it are removed too");
 
     let there = scratch.path().join("there");
     fs::create_dir_all(there.join("lost+found")).unwrap();
@@ -99,16 +99,16 @@ fn a_new_registry_that_is_not_finished_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_new_registry_that_was_cut_off_is_told_and_only_its_own_command_begins_anew() {
+fn an_interrupted_registry_is_reported_and_only_the_same_command_starts_again() {
     let scratch = tempfile::tempdir().unwrap();
     let directory = scratch.path().join("data");
-    cut_off(&directory);
+    interrupted(&directory);
     for mode in [OpenMode::Existing, OpenMode::New("another"), OpenMode::ExistingOrNew("another")] {
         let refused = open(&directory, mode).err().unwrap();
         assert!(refused.is_no_registry() && refused.to_string().contains("`test`"), "{refused}");
         assert!(directory.join("index/half-made").exists());
     }
     finish(open(&directory, OpenMode::ExistingOrNew("test")).unwrap());
-    assert!(!directory.join("index/half-made").exists(), "what was half-made is gone");
+    assert!(!directory.join("index/half-made").exists(), "the unfinished part is removed");
     open(&directory, OpenMode::Existing).unwrap();
 }

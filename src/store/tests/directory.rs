@@ -1,9 +1,9 @@
-//! A data directory: whose it is, and the key that is kept in it.
+//! A data directory: its lock, its format, and its key.
 
 use super::*;
 
 #[test]
-fn a_directory_is_used_by_one_process_and_one_layout() {
+fn a_directory_is_for_one_process_and_one_format() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path()).unwrap();
     commit(&mut store, &[record(1)]);
@@ -16,8 +16,8 @@ fn a_directory_is_used_by_one_process_and_one_layout() {
     assert_eq!(
         refusal.to_string(),
         format!(
-            "the data directory {} has format 3 and this program knows format 2: start the release that wrote it, or a \
-             later one",
+            "the data directory {} has format 3 but this program supports format 2: start the release that wrote it, or \
+             a later one",
             directory.path().display()
         )
     );
@@ -30,7 +30,7 @@ fn a_directory_is_used_by_one_process_and_one_layout() {
 }
 
 #[test]
-fn the_request_key_is_made_once_for_its_owner_alone_and_never_again_unasked() {
+fn the_request_key_is_created_once_for_its_owner_only_and_replaced_only_on_request() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path()).unwrap();
@@ -50,7 +50,7 @@ fn the_request_key_is_made_once_for_its_owner_alone_and_never_again_unasked() {
         let refusal = open(directory.path()).err().unwrap().to_string();
         assert!(refusal.contains(&format!("keys/request.key is {fault}")), "{refusal}");
         assert!(refusal.contains("`serve --new-request-key`"), "{refusal}");
-        assert_eq!(fs::read(&path).ok(), left, "nothing was made");
+        assert_eq!(fs::read(&path).ok(), left, "no key was created");
         let options = StoreOptions { replaces_lost_key: true, ..StoreOptions::default() };
         let new = *Store::open(directory.path(), options, &mut |_| {}).unwrap().request_key();
         assert_ne!(new, key);

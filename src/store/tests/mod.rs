@@ -1,4 +1,4 @@
-//! What the store keeps over restarts, rebuilds and accidents.
+//! What the store preserves over restarts, rebuilds and faults.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -32,24 +32,28 @@ fn open(directory: &Path) -> Result<Store, OpenError> {
     open_folding(directory, u64::MAX, &mut |_| {})
 }
 
-/// The same; if more than some records are missing in the index, all of it is made anew.
-fn open_folding(directory: &Path, fold_in_place: u64, tell: &mut dyn FnMut(Progress)) -> Result<Store, OpenError> {
+/// Like `open`, but rebuilds the index if it lacks more than `fold_in_place` records.
+fn open_folding(
+    directory: &Path,
+    fold_in_place: u64,
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<Store, OpenError> {
     let log = LogOptions { segment_bytes: 2000, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let index =
         IndexOptions { cache_bytes: 1 << 20, fold_in_place, leave_in_sled: u64::MAX, ..IndexOptions::default() };
-    open_or_begin(Arc::new(RealDisk), directory, StoreOptions { log, index, ..StoreOptions::default() }, tell)
+    open_or_begin(Arc::new(RealDisk), directory, StoreOptions { log, index, ..StoreOptions::default() }, on_progress)
 }
 
-/// Opens a store, or makes one.
+/// Opens a store, or creates one.
 fn open_or_begin(
     disk: Arc<dyn Disk>,
     directory: &Path,
     options: StoreOptions,
-    tell: &mut dyn FnMut(Progress),
+    on_progress: &mut dyn FnMut(Progress),
 ) -> Result<Store, OpenError> {
     let options = StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..options };
     let engine = FileEngine::new(disk, &directory.join("log"), options.log.clone(), Form::Current);
-    let mut store = Store::open_with(&engine, directory, options, tell)?;
+    let mut store = Store::open_with(&engine, directory, options, on_progress)?;
     store.finish()?;
     Ok(store)
 }
@@ -77,7 +81,7 @@ fn instant(revision: u64) -> Timestamp {
     Timestamp::from_second(1_000 * i64::try_from(revision).unwrap()).unwrap()
 }
 
-/// Record number `n` registers a provider and a person, gives the person a credential and a job, and opens a day.
+/// Record number `n` registers a provider and a specialist with a credential and a job, and opens a day.
 fn record(n: u64) -> Record {
     let days = Period::from_inclusive(Day::from_number(20_000), None);
     let of_person = |fact| Fact::Specialist(specialist(n), fact);
@@ -121,7 +125,7 @@ fn record(n: u64) -> Record {
     }
 }
 
-/// A second job of the first person with the first provider, and a fact of the first provider.
+/// Starts a second job of the first specialist with the first provider, and suspends the provider.
 fn rehire(n: u64) -> Record {
     let facts = record(1).facts;
     let suspended =
@@ -140,7 +144,7 @@ fn commit(store: &mut Store, records: &[Record]) {
     index.fold(pending).unwrap();
 }
 
-/// Everything that can be asked of ten records, in words.
+/// The results of all queries about ten records, as text.
 fn answers(view: &dyn View) -> String {
     let mut said = vec![format!("{:?} {:?}", view.applied(), view.registry_facts())];
     for n in 0..=11 {
@@ -166,7 +170,7 @@ fn answers(view: &dyn View) -> String {
     said.join("\n")
 }
 
-/// Nine records in three batches and a tenth that names what is known; what the index says of them.
+/// Commits nine records in three batches and a tenth about existing subjects. Returns the store and its `answers`.
 fn ten_records(directory: &Path) -> (Store, String) {
     let mut store = open(directory).unwrap();
     for first in [1, 4, 7] {
@@ -209,7 +213,7 @@ fn the_index_answers_what_the_records_say() {
         })
         .unwrap();
     assert_eq!(staff[..2], [(specialist(1), 5), (specialist(2), 4)]);
-    assert_eq!(staff.len(), 7, "it was told to stop there");
+    assert_eq!(staff.len(), 7, "the visit stopped there");
     assert_eq!(index.credentials().unwrap()[8], (CredentialNumber::from_number(9), specialist(9)));
 }
 
@@ -232,12 +236,12 @@ fn a_restart_keeps_everything() {
 }
 
 #[test]
-fn an_index_that_is_gone_or_not_believed_is_folded_again() {
+fn a_missing_or_untrusted_index_is_rebuilt() {
     let directory = tempfile::tempdir().unwrap();
     let (store, said) = ten_records(directory.path());
     store.close().unwrap();
     let index = directory.path().join("index");
-    let accidents: [&dyn Fn(); 7] = [
+    let faults: [&dyn Fn(); 7] = [
         &|| fs::remove_dir_all(&index).unwrap(),
         &|| fs::write(index.join("trust"), "closed").unwrap(),
         &|| fs::write(index.join("trust"), "11 00000000").unwrap(),
@@ -249,19 +253,19 @@ fn an_index_that_is_gone_or_not_believed_is_folded_again() {
         },
         &|| fs::remove_file(index.join("trust")).unwrap(),
     ];
-    for (at, accident) in accidents.iter().enumerate() {
-        accident();
+    for (at, fault) in faults.iter().enumerate() {
+        fault();
         let mut progress = Vec::new();
         let store = Store::open(directory.path(), StoreOptions::default(), &mut |step| progress.push(step)).unwrap();
-        assert_eq!(answers(&**store.index()), said, "accident {at}");
+        assert_eq!(answers(&**store.index()), said, "fault {at}");
         let done = Progress { from_the_beginning: true, folded: Revision(10), head: Revision(10) };
-        assert_eq!(progress, [done], "accident {at}");
+        assert_eq!(progress, [done], "fault {at}");
         store.close().unwrap();
     }
 }
 
 #[test]
-fn an_index_that_is_behind_takes_the_rest() {
+fn an_index_that_is_behind_catches_up() {
     let directory = tempfile::tempdir().unwrap();
     let (mut store, _) = ten_records(directory.path());
     store.commit(&[record(11)]).unwrap();
@@ -274,7 +278,7 @@ fn an_index_that_is_behind_takes_the_rest() {
 }
 
 #[test]
-fn an_index_that_knows_more_than_the_log_is_proof_of_a_loss() {
+fn an_index_that_is_ahead_of_the_log_proves_a_loss() {
     let directory = tempfile::tempdir().unwrap();
     let (store, _) = ten_records(directory.path());
     store.close().unwrap();
@@ -296,7 +300,7 @@ fn an_index_that_knows_more_than_the_log_is_proof_of_a_loss() {
 }
 
 #[test]
-fn a_published_head_beyond_the_log_is_proof_of_a_loss_without_an_index() {
+fn a_published_head_beyond_the_log_proves_a_loss_without_an_index() {
     let directory = tempfile::tempdir().unwrap();
     let (store, _) = ten_records(directory.path());
     assert_eq!(log_engine(directory.path(), LogOptions::default()).published_head().unwrap(), Some(Revision(10)));
@@ -320,7 +324,7 @@ fn a_published_head_beyond_the_log_is_proof_of_a_loss_without_an_index() {
 }
 
 #[test]
-fn a_power_cut_leaves_the_store_with_what_was_committed() {
+fn committed_records_survive_a_power_failure() {
     for seed in 0..12 {
         let directory = tempfile::tempdir().unwrap();
         let disk = SimulatedDisk::new(seed);
@@ -351,7 +355,7 @@ fn a_power_cut_leaves_the_store_with_what_was_committed() {
 }
 
 #[test]
-fn a_batch_sees_itself_before_anybody_else_does() {
+fn a_batch_is_visible_to_itself_before_it_is_folded() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path()).unwrap();
     let index = Arc::clone(store.index());
@@ -369,14 +373,14 @@ fn a_batch_sees_itself_before_anybody_else_does() {
         let seen = answers(&pending);
         assert_eq!(answers(&*index), before);
         assert!(split == 0 || before != empty);
-        assert!(pending.add(&record(12)).is_err(), "a revision is left out");
+        assert!(pending.add(&record(12)).is_err(), "a revision is missing");
         let other = tempfile::tempdir().unwrap();
         assert_eq!(seen, ten_records(other.path()).1, "{split} are folded");
     }
 }
 
 #[test]
-fn an_index_that_is_still_read_is_not_called_clean() {
+fn an_index_that_is_still_read_is_not_closed() {
     let directory = tempfile::tempdir().unwrap();
     let (store, said) = ten_records(directory.path());
     let reader = Arc::clone(store.index());

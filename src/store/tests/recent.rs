@@ -1,4 +1,4 @@
-//! Indexes of which the newest is in memory, on its way to sled.
+//! Indexes whose newest entries are still in the memtable.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::store::disk::RealDisk;
 use crate::store::log::LogOptions;
 use crate::store::{Store, StoreOptions};
 
-/// Opens a store whose sled takes so many entries together.
+/// Opens a store that moves this many entries to sled at once.
 fn open_taking(directory: &Path, take_together: usize) -> Store {
     let log = LogOptions { reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let index = IndexOptions { cache_bytes: 1 << 20, take_together, ..IndexOptions::default() };
@@ -23,7 +23,7 @@ fn open_taking(directory: &Path, take_together: usize) -> Store {
 
 const CREDENTIAL: u64 = 7;
 
-/// Makes one credential due on one day after another, as the records come.
+/// Makes one credential due on the day with the number of the revision.
 fn schedule(store: &Store, revision: u64) {
     let entry = Entry::Credential(CredentialNumber::from_number(CREDENTIAL));
     let mut pending = store.index().pending().unwrap();
@@ -36,7 +36,7 @@ fn due_dates(view: &dyn View) -> String {
     format!("{:?} {:?}", view.due(Day::BEGINNING, Day::FOREVER.previous()), view.due_dates_as_of())
 }
 
-/// All credentials, a few at a time.
+/// All credentials, read in pages.
 fn in_pieces(view: &dyn View, size: usize) -> Vec<(CredentialNumber, SpecialistId)> {
     let mut all: Vec<(CredentialNumber, SpecialistId)> = Vec::new();
     loop {
@@ -51,7 +51,7 @@ fn in_pieces(view: &dyn View, size: usize) -> Vec<(CredentialNumber, SpecialistI
 }
 
 #[test]
-fn what_is_on_its_way_to_sled_is_there_all_the_time() {
+fn entries_stay_visible_while_they_move_to_sled() {
     const RECORDS: u64 = 600;
     let (moving, still) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut moved = open_taking(moving.path(), 16);
@@ -94,8 +94,8 @@ fn what_is_on_its_way_to_sled_is_there_all_the_time() {
     drop(kept);
     moved.close().unwrap();
     let reopened = open_taking(moving.path(), 16);
-    assert_eq!((answers(&**reopened.index()), due_dates(&**reopened.index())), said, "sled got all of it");
+    assert_eq!((answers(&**reopened.index()), due_dates(&**reopened.index())), said, "all entries were moved to sled");
     reopened.close().unwrap();
-    let folded_again = open_taking(still.path(), 16);
-    assert_eq!(answers(&**folded_again.index()), said.0, "what sled did not get is folded from the log");
+    let rebuilt = open_taking(still.path(), 16);
+    assert_eq!(answers(&**rebuilt.index()), said.0, "entries that were not moved are folded from the log");
 }

@@ -1,5 +1,5 @@
-//! A registry of format 1 is rewritten once. The files of `format_1` are a backup that commit 9b4af6e took of a generated
-//! registry (`generate --specialists 8 --years 2 --through 2026-11-20`).
+//! A registry of format 1 is rewritten once. The files in `format_1` are a backup of a generated registry (`generate
+//! --specialists 8 --years 2 --through 2026-11-20`) by the last release of format 1.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ fn segment(first: u64) -> String {
     format!("{first:020}.log")
 }
 
-/// Copies the fixture, with a manifest or without.
+/// Copies the fixture, with or without its manifest.
 fn copy(to: &Path, is_backup: bool) {
     for directory in ["keys", "log"] {
         fs::create_dir_all(to.join(directory)).unwrap();
@@ -38,11 +38,12 @@ fn records_of(log: &dyn ReadLog) -> Vec<Record> {
 }
 
 fn log_of_fixture() -> Box<dyn OfflineLog> {
-    let engine = FileEngine::new(Arc::new(RealDisk), &fixture().join("log"), LogOptions::default(), Form::OrFirst);
+    let engine =
+        FileEngine::new(Arc::new(RealDisk), &fixture().join("log"), LogOptions::default(), Form::CurrentOrFormat1);
     engine.offline(Extent::UpTo(HEAD)).unwrap()
 }
 
-/// The records of the fixture, as they were.
+/// The original records of the fixture.
 fn expected() -> Vec<Record> {
     let records = records_of(&*log_of_fixture());
     assert_eq!(records.len() as u64, HEAD.0);
@@ -50,14 +51,14 @@ fn expected() -> Vec<Record> {
 }
 
 #[test]
-fn a_registry_of_format_1_is_rewritten_once_and_is_the_same() {
+fn a_registry_of_format_1_is_rewritten_once_with_the_same_records() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
     copy(root, false);
     let id = registry_id(root).unwrap();
     let refused = DataDir::open(root).err().unwrap();
     assert!(matches!(refused, DataDirError::EarlierFormat { found: 1, .. }), "{refused}");
-    assert!(check(root, &StoreOptions::default(), &mut |_| {}).is_err(), "not before it is rewritten");
+    assert!(check(root, &StoreOptions::default(), &mut |_| {}).is_err(), "it must be rewritten first");
     let path = root.join("log").join(segment(1));
     let mut rewritten = Vec::new();
     for time in 0..2 {
@@ -75,7 +76,7 @@ fn a_registry_of_format_1_is_rewritten_once_and_is_the_same() {
 }
 
 #[test]
-fn what_is_damaged_is_not_rewritten() {
+fn a_damaged_log_is_not_rewritten() {
     let directory = tempfile::tempdir().unwrap();
     copy(directory.path(), false);
     let path = directory.path().join("log").join(segment(1));
@@ -88,8 +89,8 @@ fn what_is_damaged_is_not_rewritten() {
     assert_eq!(fs::read_to_string(directory.path().join("FORMAT")).unwrap(), "1\n");
 }
 
-/// A frame of format 1.
-fn first_frame(first: u64, records: &[Vec<u8>]) -> Vec<u8> {
+/// Encodes a frame of format 1.
+fn format_1_frame(first: u64, records: &[Vec<u8>]) -> Vec<u8> {
     let mut rest = [&first.to_le_bytes()[..], &u32::try_from(records.len()).unwrap().to_le_bytes()].concat();
     for record in records {
         rest.extend(u32::try_from(record.len()).unwrap().to_le_bytes());
@@ -100,14 +101,15 @@ fn first_frame(first: u64, records: &[Vec<u8>]) -> Vec<u8> {
     [&len[..], &sum, &rest].concat()
 }
 
-/// The first records of the fixture on a disk, in several frames and segments, and what they are.
+/// Writes the first records of the fixture to a disk, in several frames and segments. Returns these records.
 fn in_segments(disk: &SimulatedDisk) -> Vec<Record> {
     const RECORDS: usize = 48;
     let log = log_of_fixture();
     let records: Vec<_> = log.read(Revision(1), Revision(48)).map(|read| read.unwrap().1).collect();
     assert_eq!(records.len(), RECORDS);
     for (at, records) in (0..).zip(records.chunks(12)) {
-        let frames = (0..).zip(records.chunks(4)).map(|(frame, records)| first_frame(at * 12 + frame * 4 + 1, records));
+        let frames =
+            (0..).zip(records.chunks(4)).map(|(frame, records)| format_1_frame(at * 12 + frame * 4 + 1, records));
         disk.put(&Path::new("/log").join(segment(at * 12 + 1)), frames.collect::<Vec<_>>().concat());
     }
     expected().into_iter().take(RECORDS).collect()
@@ -118,9 +120,9 @@ fn upgrade_on(disk: &SimulatedDisk) -> Result<(), UpgradeError> {
     engine.upgrade(&mut |revision, bytes| Ok(encode(&record::decode(revision, bytes)?, &Salts::Random.salt(revision)?)))
 }
 
-/// Cuts the power, or kills the process, at each call of the disk in turn, and goes on.
+/// Cuts the power or kills the process at each disk call in turn. The next call must continue.
 #[test]
-fn a_rewriting_cut_off_at_any_call_is_gone_on_with() {
+fn an_interrupted_rewrite_continues() {
     let whole = SimulatedDisk::new(0);
     let expected = in_segments(&whole);
     let files = whole.files();
@@ -148,7 +150,7 @@ fn a_rewriting_cut_off_at_any_call_is_gone_on_with() {
 }
 
 #[test]
-fn a_disk_without_room_leaves_a_log_that_is_rewritten_later() {
+fn after_a_full_disk_the_log_can_be_rewritten_later() {
     let disk = SimulatedDisk::new(1);
     let expected = in_segments(&disk);
     let used: usize = disk.files().values().map(Vec::len).sum();
@@ -167,7 +169,7 @@ fn a_backup_of_format_1_is_checked_and_restored_in_the_current_format() {
     let manifest = verify(&fixture(), &mut |_| {}).unwrap();
     let checked = check_log(&*log_of_backup(&fixture(), &manifest).unwrap(), &mut |_| {}).unwrap();
     assert_eq!((checked.head, checked.findings), (HEAD, Vec::new()));
-    // The second of these lies inside a frame.
+    // The second cut is inside a frame.
     for (cut, last) in [(Cut::Nowhere, HEAD), (Cut::After(Revision(2)), Revision(2))] {
         let root = scratch.path().join(last.to_string());
         let restored = restore(&fixture(), &root, cut, Timestamp::UNIX_EPOCH, &mut |_| {}).unwrap();
@@ -182,7 +184,7 @@ fn a_backup_of_format_1_is_checked_and_restored_in_the_current_format() {
 }
 
 #[test]
-fn a_kept_backup_of_format_1_moves_aside_for_a_full_one() {
+fn an_earlier_backup_of_format_1_is_moved_and_a_full_one_is_taken() {
     let scratch = tempfile::tempdir().unwrap();
     let (data, target) = (scratch.path().join("data"), scratch.path().join("backup"));
     copy(&data, false);
@@ -202,24 +204,25 @@ fn a_kept_backup_of_format_1_moves_aside_for_a_full_one() {
 }
 
 #[test]
-fn a_backup_that_was_cut_off_while_the_earlier_one_moved_is_gone_on_with() {
+fn a_backup_interrupted_while_the_earlier_one_moves_continues() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     copy(&data, false);
     open(&data).unwrap().close().unwrap();
     let segment = format!("log/{}", segment(1));
     let files = ["FORMAT", "keys/request.key", segment.as_str(), "MANIFEST"];
-    // So many files are linked; at last all are, and those that the mark takes away are gone.
-    for cut_off_at in 0..=files.len() + 1 {
-        let target = scratch.path().join(format!("backup-{cut_off_at}"));
+    // The number of files that were linked before the interruption. In the last case all were, and those that `mark`
+    // removes are gone.
+    for linked in 0..=files.len() + 1 {
+        let target = scratch.path().join(format!("backup-{linked}"));
         copy(&target, true);
         let aside = target.join("format-1");
         fs::create_dir_all(aside.join("keys")).unwrap();
         fs::create_dir_all(aside.join("log")).unwrap();
-        for file in files.iter().take(cut_off_at) {
+        for file in files.iter().take(linked) {
             fs::hard_link(target.join(file), aside.join(file)).unwrap();
         }
-        if cut_off_at > files.len() {
+        if linked > files.len() {
             for file in &files[..3] {
                 fs::remove_file(target.join(file)).unwrap();
             }

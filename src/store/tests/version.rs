@@ -1,14 +1,14 @@
-//! An index that an earlier release made.
+//! An index that an earlier release wrote.
 
 use super::*;
 
-/// How many bytes the footer of a base has.
+/// The length of the footer of a base.
 const FOOTER_BYTES: usize = 56;
 
-/// A release whose keys are others, as those of names are where they are folded otherwise, does not look for its own in
-/// an index that an earlier one made.
+/// If the keys differ between releases, for example because names are folded differently, an index of an earlier
+/// release must be rebuilt.
 #[test]
-fn an_index_of_another_version_is_folded_again() {
+fn an_index_of_another_version_is_rebuilt() {
     let directory = tempfile::tempdir().unwrap();
     let (store, said) = ten_records(directory.path());
     store.close().unwrap();

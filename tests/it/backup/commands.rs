@@ -22,7 +22,7 @@ async fn a_backup_that_is_not_whole_is_refused_and_so_is_a_directory_that_is_not
     assert_eq!(json_of(&["check", "--backup", text(&target)])["fine"], Value::Bool(true));
 
     let into_data = refused(&["restore", text(&target), "--data-dir", text(&data)]);
-    assert!(into_data.contains("is not empty, it holds a registry"), "{into_data}");
+    assert!(into_data.contains("is not empty, it contains a registry"), "{into_data}");
     let segment = target.join("log/00000000000000000001.log");
     let whole = fs::read(&segment).unwrap();
     let mut turned = whole.clone();

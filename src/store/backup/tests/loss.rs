@@ -1,4 +1,4 @@
-//! Losses that are accepted.
+//! Accepted losses.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::domain::fact::{Fact, RegistryFact};
 use crate::store::{Store, record, registry_id};
 
 #[test]
-fn a_loss_is_accepted_where_it_is_and_nowhere_else() {
+fn a_loss_is_accepted_only_after_the_last_readable_record() {
     let scene = Scene::new();
     let before = bytes_of(&scene.data());
     let segments: Vec<_> = files(&scene.data().join("log"))
@@ -26,7 +26,10 @@ fn a_loss_is_accepted_where_it_is_and_nowhere_else() {
     let readable = Revision(first - 1);
     for asked in [Revision(first - 2), Revision(first), Revision(HEAD)] {
         let refused = accept_loss(&scene.data(), asked, later()).unwrap_err();
-        assert!(matches!(refused, LossError::NotTheEnd { readable: told, .. } if told == readable), "{refused}");
+        assert!(
+            matches!(refused, LossError::NotTheEnd { readable: reported, .. } if reported == readable),
+            "{refused}"
+        );
     }
     let accepted = accept_loss(&scene.data(), readable, later()).unwrap();
     assert_eq!(accepted.forked_after, readable);
@@ -37,12 +40,16 @@ fn a_loss_is_accepted_where_it_is_and_nowhere_else() {
     let last = record::decode(readable.next(), &after[kept]).unwrap();
     assert!(matches!(&last.facts[..], [Fact::Registry(RegistryFact::EpochBegan { forked_after, why, .. })]
         if *forked_after == readable && why.contains("damaged at byte 0")));
-    assert_eq!(fs::read(accepted.set_aside.join(damaged.file_name().unwrap())).unwrap(), bytes, "kept for whoever can");
+    assert_eq!(
+        fs::read(accepted.set_aside.join(damaged.file_name().unwrap())).unwrap(),
+        bytes,
+        "the damaged segment is kept"
+    );
     assert!(accepted.set_aside.join("index").is_dir());
     assert_eq!(registry_id(&scene.data()).unwrap(), FIRST_EPOCH, "it is the same registry");
 
-    // The record of the acceptance, and what came behind it, is lost in its turn. The option, left where it was, does
-    // not give that up, too.
+    // Then the record of the acceptance and everything after it is lost. The same option, still set, must not accept
+    // this loss too.
     let last = segments.iter().rfind(|segment| segment.exists()).unwrap();
     let mut bytes = fs::read(last).unwrap();
     let end = bytes.len();
@@ -52,7 +59,7 @@ fn a_loss_is_accepted_where_it_is_and_nowhere_else() {
     assert!(refused.is_err_and(|refused| refused.is_a_loss()));
     let refused = accept_loss(&scene.data(), readable, later()).unwrap_err();
     assert!(matches!(refused, LossError::AcceptedBefore { .. }), "{refused}");
-    // An operator who knows can.
+    // An operator can still accept it deliberately.
     fs::rename(scene.data().join("set-aside"), scene.at("set-aside")).unwrap();
     accept_loss(&scene.data(), readable, later()).unwrap();
 }

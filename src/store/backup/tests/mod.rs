@@ -1,6 +1,6 @@
 //! Backups and restores of a small log in segments of a few frames each.
 
-mod cut_off;
+mod interrupted;
 mod loss;
 
 use std::fs;
@@ -73,7 +73,7 @@ fn commit(data_dir: &Path, batches: &[Vec<Record>]) {
     store.close().unwrap();
 }
 
-/// A registry of twenty records in batches of three, and places for what comes of it.
+/// A registry of twenty records in batches of three, and directories for backups and restores of it.
 struct Scene {
     scratch: TempDir,
 }
@@ -118,9 +118,9 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Salts are drawn for each registry, so that two of the same records are two histories.
+/// Each registry has its own salts, so two registries with the same records have different histories.
 #[test]
-fn a_segment_of_another_history_is_found_by_a_check_a_backup_and_an_accepted_loss() {
+fn a_segment_of_another_history_is_detected_by_a_check_a_backup_and_an_accepted_loss() {
     let (scene, other) = (Scene::new(), Scene::new());
     let mut segments = files(&scene.data().join("log"));
     segments.retain(|path| path.extension().is_some());
@@ -154,7 +154,7 @@ fn a_restore_to_a_revision_inside_a_frame_keeps_the_chain() {
 }
 
 #[test]
-fn what_was_backed_up_is_restored_and_goes_on_in_a_new_epoch() {
+fn a_restored_registry_continues_in_a_new_epoch() {
     let scene = Scene::new();
     let taken = scene.backup();
     assert!(taken.copied > 3 && !taken.is_online, "{taken:?}");
@@ -177,7 +177,7 @@ fn what_was_backed_up_is_restored_and_goes_on_in_a_new_epoch() {
         &[vec![Record { recorded_at: later() + SignedDuration::from_secs(1), ..numbered(22) }]],
     );
     let key = |data_dir: PathBuf| fs::read(data_dir.join("keys/request.key")).unwrap();
-    assert_eq!(key(scene.at("restored")), key(scene.data()), "repeated requests are known again");
+    assert_eq!(key(scene.at("restored")), key(scene.data()), "repeated requests are still recognized");
 }
 
 #[test]
@@ -207,12 +207,12 @@ fn a_history_is_cut_after_any_revision_and_at_any_time() {
     assert!(!too_early.parent().unwrap().exists(), "a restore that fails leaves nothing behind");
     fs::create_dir_all(too_early.join("lost+found")).unwrap();
     assert!(matches!(scene.restore("new/too-early", Cut::At(instant(0))), Err(BackupError::AllLater)));
-    assert_eq!(fs::read_dir(&too_early).unwrap().count(), 1, "and nothing in a directory that was there");
+    assert_eq!(fs::read_dir(&too_early).unwrap().count(), 1, "and nothing in an existing directory");
     scene.restore("new/too-early", Cut::Nowhere).unwrap();
 }
 
 #[test]
-fn a_clock_that_is_behind_dates_the_new_epoch_after_the_last_record() {
+fn the_new_epoch_is_dated_after_the_last_record_even_if_the_clock_is_behind() {
     let scene = Scene::new();
     scene.backup();
     let behind = restore(&scene.at("backup"), &scene.at("behind"), Cut::Nowhere, instant(3), &mut |_| {}).unwrap();
@@ -221,22 +221,22 @@ fn a_clock_that_is_behind_dates_the_new_epoch_after_the_last_record() {
 }
 
 #[test]
-fn a_turned_byte_anywhere_and_a_missing_file_are_refused_by_name() {
+fn a_changed_or_shortened_or_missing_file_is_refused() {
     let scene = Scene::new();
     scene.backup();
     for (at, file) in files(&scene.at("backup")).into_iter().enumerate() {
         let whole = fs::read(&file).unwrap();
-        for place in [0, whole.len() / 2, whole.len() - 1] {
-            let mut turned = whole.clone();
-            turned[place] ^= 0x04;
-            fs::write(&file, turned).unwrap();
-            let refused = scene.restore(&format!("turned-{at}-{place}"), Cut::Nowhere).unwrap_err();
-            assert!(matches!(refused, BackupError::Verify(_)), "{file:?} {place}: {refused}");
+        for offset in [0, whole.len() / 2, whole.len() - 1] {
+            let mut changed = whole.clone();
+            changed[offset] ^= 0x04;
+            fs::write(&file, changed).unwrap();
+            let refused = scene.restore(&format!("changed-{at}-{offset}"), Cut::Nowhere).unwrap_err();
+            assert!(matches!(refused, BackupError::Verify(_)), "{file:?} {offset}: {refused}");
         }
         for shortened in [&whole[..whole.len() - 1], &[]] {
             fs::write(&file, shortened).unwrap();
             let refused = scene.restore(&format!("short-{at}"), Cut::Nowhere);
-            // What is missing of the manifest may be its last line feed.
+            // Only the last line feed of the manifest may be missing.
             assert!(refused.is_err() || file.ends_with("MANIFEST"), "{file:?}");
         }
         fs::remove_file(&file).unwrap();
@@ -248,7 +248,7 @@ fn a_turned_byte_anywhere_and_a_missing_file_are_refused_by_name() {
 }
 
 #[test]
-fn nothing_is_mixed_with_what_is_there() {
+fn a_directory_with_other_contents_is_refused() {
     let scene = Scene::new();
     scene.backup();
     let refused = scene.restore("data", Cut::Nowhere).unwrap_err();
@@ -263,7 +263,7 @@ fn nothing_is_mixed_with_what_is_there() {
 }
 
 #[test]
-fn a_backup_and_a_data_directory_lie_apart() {
+fn a_backup_and_a_data_directory_must_be_separate() {
     let scene = Scene::new();
     scene.backup();
     let before = (files(&scene.data()), files(&scene.at("backup")));
@@ -282,7 +282,7 @@ fn a_backup_and_a_data_directory_lie_apart() {
         assert!(refused.is_usage(), "{name}: {refused}");
     }
     assert_eq!((files(&scene.data()), files(&scene.at("backup"))), before);
-    // A name that begins with the other's is another directory.
+    // A directory whose name only begins like the other's is separate.
     backup(&scene.data(), &scene.at("data2"), &mut |_| {}).unwrap();
 }
 
@@ -291,9 +291,9 @@ fn a_backup_that_does_not_exist_is_refused_with_its_path() {
     let scene = Scene::new();
     let refused = scene.restore("restored", Cut::Nowhere).unwrap_err();
     let BackupError::Verify(VerifyError::Manifest { source, .. }) = &refused else { panic!("{refused}") };
-    let said = format!("{refused}: {source}");
+    let message = format!("{refused}: {source}");
     assert_eq!(
-        said,
+        message,
         format!("{} cannot be used: it does not exist: is its disk mounted?", scene.at("backup").display())
     );
     fs::create_dir(scene.at("backup")).unwrap();
@@ -303,7 +303,7 @@ fn a_backup_that_does_not_exist_is_refused_with_its_path() {
 }
 
 #[test]
-fn a_later_backup_into_the_same_directory_copies_what_is_new_alone() {
+fn a_later_backup_into_the_same_directory_copies_only_what_is_new() {
     let scene = Scene::new();
     let first = scene.backup();
     let manifest = fs::read(scene.at("backup/MANIFEST")).unwrap();
@@ -314,20 +314,20 @@ fn a_later_backup_into_the_same_directory_copies_what_is_new_alone() {
     assert_eq!(later.manifest.head, Revision(HEAD + 12));
     assert!(later.kept >= first.copied - 1 && later.copied >= 1, "{later:?}");
 
-    // A later backup that was cut off before its manifest: the earlier one is still whole.
+    // If a later backup is interrupted before it writes its manifest, the earlier one is still valid.
     let newer = fs::read(scene.at("backup/MANIFEST")).unwrap();
     fs::write(scene.at("backup/MANIFEST"), manifest).unwrap();
     assert_eq!(scene.restore("earlier", Cut::Nowhere).unwrap().forked_after, Revision(HEAD));
     fs::write(scene.at("backup/MANIFEST"), newer).unwrap();
 
-    // What has rotted in the backup is copied again.
-    let rotten = scene.at("backup/log/00000000000000000001.log");
-    let whole = fs::read(&rotten).unwrap();
-    fs::write(&rotten, [&whole[..30], b"?", &whole[31..]].concat()).unwrap();
+    // A file that is corrupted in the backup is copied again.
+    let corrupted = scene.at("backup/log/00000000000000000001.log");
+    let whole = fs::read(&corrupted).unwrap();
+    fs::write(&corrupted, [&whole[..30], b"?", &whole[31..]].concat()).unwrap();
     assert_eq!(scene.backup().copied, 1);
-    assert_eq!(fs::read(&rotten).unwrap(), whole);
+    assert_eq!(fs::read(&corrupted).unwrap(), whole);
 
-    // Another registry, or a history that left this one, is not mixed with it.
+    // A backup of another registry, or of an abandoned history, is refused.
     let other = Scene::new();
     let refused = backup(&other.data(), &scene.at("backup"), &mut |_| {}).unwrap_err();
     assert!(matches!(refused, BackupError::OtherHistory(_)), "{refused}");
@@ -341,11 +341,11 @@ fn a_later_backup_into_the_same_directory_copies_what_is_new_alone() {
 fn without_the_request_key_nothing_is_copied_or_checked() {
     let scene = Scene::new();
     let key = scene.data().join("keys/request.key");
-    for (fault, spoil) in [
+    for (fault, damage) in [
         ("is not 32 bytes long", (|key| fs::write(key, "short")) as fn(&Path) -> io::Result<()>),
         ("is missing", |key| fs::remove_file(key)),
     ] {
-        spoil(&key).unwrap();
+        damage(&key).unwrap();
         let on_step = &mut |_| panic!("nothing is read before the key is");
         let not_copied = backup(&scene.data(), &scene.at("backup"), on_step).unwrap_err().to_string();
         let not_checked = check(&scene.data(), &options(), on_step).unwrap_err().to_string();
@@ -376,5 +376,5 @@ fn a_damaged_source_is_not_backed_up() {
     let name = segment.file_name().unwrap().to_str().unwrap();
     assert_eq!(refused.to_string(), format!("log segment {name} is damaged at byte 0: the checksum is wrong"));
     assert!(matches!(scene.restore("none", Cut::Nowhere), Err(BackupError::Verify(VerifyError::Manifest { .. }))));
-    assert_eq!(fs::read(&segment).unwrap(), bytes, "the source is not touched");
+    assert_eq!(fs::read(&segment).unwrap(), bytes, "the source is unchanged");
 }

@@ -1,18 +1,18 @@
-//! One file of the simulated disk: what is seen of it, what is durable, and what becomes of the difference.
+//! One file of the simulated disk: its visible contents, its durable contents, and the difference between them.
 
-/// What a disk writes as a whole.
+/// The unit that a disk writes atomically.
 const SECTOR: usize = 512;
 
 /// The contents of a file.
 #[derive(Default)]
 pub struct Contents {
-    /// What the operating system shows.
-    seen: Vec<u8>,
-    /// What the last sync made sure of.
+    /// The contents that the operating system shows.
+    visible: Vec<u8>,
+    /// The contents at the last sync.
     durable: Vec<u8>,
-    /// What was done since.
+    /// The changes since the last sync.
     unsynced: Vec<Change>,
-    /// The changes that a failed sync gave up: the operating system shows them and writes them no more.
+    /// The changes that a failed sync gave up: the operating system shows them but never writes them again.
     given_up: Vec<Change>,
 }
 
@@ -46,13 +46,13 @@ impl Change {
 }
 
 impl Contents {
-    /// A file of which everything is durable.
+    /// A file whose contents are all durable.
     pub fn durable(bytes: Vec<u8>) -> Contents {
-        Contents { seen: bytes.clone(), durable: bytes, ..Contents::default() }
+        Contents { visible: bytes.clone(), durable: bytes, ..Contents::default() }
     }
 
-    pub fn seen(&self) -> &[u8] {
-        &self.seen
+    pub fn visible(&self) -> &[u8] {
+        &self.visible
     }
 
     pub fn write(&mut self, offset: usize, bytes: &[u8]) {
@@ -64,14 +64,14 @@ impl Contents {
     }
 
     fn change(&mut self, change: Change) {
-        change.apply(&mut self.seen);
+        change.apply(&mut self.visible);
         self.unsynced.push(change);
     }
 
-    /// Makes everything durable but the sectors that an earlier sync gave up.
+    /// Makes everything durable except the sectors that an earlier sync gave up.
     pub fn sync(&mut self) {
         let unsynced = std::mem::take(&mut self.unsynced);
-        let mut durable = self.seen.clone();
+        let mut durable = self.visible.clone();
         for (sector, bytes) in durable.chunks_mut(SECTOR).enumerate() {
             let touches = |changes: &[Change]| changes.iter().any(|change| change.touches(sector));
             if touches(&self.given_up) && !touches(&unsynced) {
@@ -83,12 +83,12 @@ impl Contents {
         self.durable = durable;
     }
 
-    /// Gives up what is not durable, and goes on showing it.
+    /// Gives up what is not durable, but still shows it.
     pub fn fail_to_sync(&mut self) {
         self.given_up.append(&mut self.unsynced);
     }
 
-    /// Forgets what was not made durable, or keeps some of it: each sector is as it was after one of the changes.
+    /// Drops what was not made durable, or keeps some of it: each sector is as it was after one of the changes.
     pub fn lose_power(&mut self, random: &mut fastrand::Rng) {
         let mut versions = vec![self.durable.clone()];
         for change in &self.unsynced {
@@ -104,13 +104,13 @@ impl Contents {
         if random.bool() && cut > self.durable.len() {
             kept.truncate(cut);
         }
-        // All of the last version, none of it, the part before a place, or any sectors of any version.
-        let (way, place) = (random.u8(..4), random.usize(..=kept.len() / SECTOR));
+        // All of the last version, none of it, the sectors before a position, or random sectors of random versions.
+        let (mode, position) = (random.u8(..4), random.usize(..=kept.len() / SECTOR));
         for (sector, bytes) in kept.chunks_mut(SECTOR).enumerate() {
-            let version = match way {
+            let version = match mode {
                 0 => last,
                 1 => 0,
-                2 => usize::from(sector < place) * last,
+                2 => usize::from(sector < position) * last,
                 _ => random.usize(..=last),
             };
             for (at, byte) in bytes.iter_mut().enumerate() {

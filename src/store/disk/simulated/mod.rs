@@ -1,6 +1,6 @@
-//! A disk in memory that does, by a seed, all that a real one may: it forgets what was not synced, tears it, keeps it out
-//! of order, refuses any call and fills up. A power cut comes at any call; what is there afterwards [`after_power_cut`]
-//! says.
+//! A disk in memory that fails like a real one, controlled by a seed: it loses, tears or reorders what was not synced,
+//! refuses any call, and becomes full. A power failure can happen at any call; [`after_power_cut`] determines what
+//! survives.
 //!
 //! [`after_power_cut`]: SimulatedDisk::after_power_cut
 
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use self::file::Contents;
 use super::{Disk, DiskFile, Space};
 
-/// What is asked of a disk.
+/// The calls of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     List,
@@ -35,63 +35,63 @@ pub enum Call {
 /// Which calls fail, and how.
 #[derive(Clone, Copy)]
 pub enum Fault {
-    /// All of a kind. A write puts down so many bytes before it fails.
+    /// All calls of one kind. A write stores this many bytes before it fails.
     Every(Call, io::ErrorKind, usize),
-    /// The one with this number, whatever it is. A write puts down half.
+    /// The call with this number, of any kind. A write stores half of its bytes.
     Number(u64, io::ErrorKind),
 }
 
-/// The disk. Clones are the same disk.
+/// The disk. All clones are the same disk.
 #[derive(Clone)]
 pub struct SimulatedDisk(Arc<Mutex<State>>);
 
 struct State {
     random: fastrand::Rng,
     files: Vec<Contents>,
-    /// The names as they are seen,
+    /// The names that are visible,
     names: BTreeMap<PathBuf, usize>,
-    /// as they are durable,
+    /// those that are durable,
     durable_names: BTreeMap<PathBuf, usize>,
-    /// and what leads from these to those.
-    unsynced_names: Vec<Naming>,
+    /// and the changes from the durable names to the visible ones.
+    unsynced_names: Vec<NameChange>,
     capacity: u64,
     calls: u64,
     bytes_read: u64,
     faults: Vec<Fault>,
-    /// The call at which the power goes.
+    /// The call at which the power fails.
     power_cut_at: Option<u64>,
 }
 
 #[derive(Clone)]
-enum Naming {
+enum NameChange {
     Create(PathBuf, usize),
     Rename(PathBuf, PathBuf, usize),
     Remove(PathBuf),
 }
 
-impl Naming {
+impl NameChange {
     fn apply(self, names: &mut BTreeMap<PathBuf, usize>) {
         match self {
-            Naming::Create(path, file) => {
+            NameChange::Create(path, file) => {
                 names.insert(path, file);
             }
-            Naming::Rename(from, to, file) => {
+            NameChange::Rename(from, to, file) => {
                 names.remove(&from);
                 names.insert(to, file);
             }
-            Naming::Remove(path) => {
+            NameChange::Remove(path) => {
                 names.remove(&path);
             }
         }
     }
 }
 
-/// What becomes of a call.
-enum Fate {
-    Happens,
-    /// The power goes while it happens: it may have taken effect, but nobody is told.
-    IsLast,
-    /// It fails; a write after so many bytes.
+/// The outcome of a call.
+enum Outcome {
+    Succeeds,
+    /// The power fails during the call. It may have taken effect, but it returns an error.
+    LosesPower,
+    /// The call fails. A write fails after this many bytes.
     Fails(io::Error, usize),
 }
 
@@ -100,41 +100,41 @@ fn no_power() -> io::Error {
 }
 
 impl State {
-    fn begin(&mut self, call: Call) -> Fate {
+    fn begin(&mut self, call: Call) -> Outcome {
         self.calls += 1;
         if let Some(at) = self.power_cut_at {
             if self.calls > at {
-                return Fate::Fails(no_power(), 0);
+                return Outcome::Fails(no_power(), 0);
             }
             if self.calls == at {
-                return Fate::IsLast;
+                return Outcome::LosesPower;
             }
         }
         let fails = self.faults.iter().find_map(|fault| match *fault {
             Fault::Every(which, kind, wrote) => (which == call).then_some((kind, wrote)),
             Fault::Number(at, kind) => (at == self.calls).then_some((kind, usize::MAX)),
         });
-        fails.map_or(Fate::Happens, |(kind, wrote)| Fate::Fails(kind.into(), wrote))
+        fails.map_or(Outcome::Succeeds, |(kind, wrote)| Outcome::Fails(kind.into(), wrote))
     }
 
-    /// A call that only looks.
+    /// A call that changes nothing.
     fn look(&mut self, call: Call) -> io::Result<()> {
         match self.begin(call) {
-            Fate::Happens => Ok(()),
-            Fate::IsLast => Err(no_power()),
-            Fate::Fails(error, _) => Err(error),
+            Outcome::Succeeds => Ok(()),
+            Outcome::LosesPower => Err(no_power()),
+            Outcome::Fails(error, _) => Err(error),
         }
     }
 
     /// A call that changes names.
-    fn change(&mut self, call: Call, naming: Naming) -> io::Result<()> {
-        let fate = self.begin(call);
-        if let Fate::Fails(error, _) = fate {
+    fn change(&mut self, call: Call, change: NameChange) -> io::Result<()> {
+        let outcome = self.begin(call);
+        if let Outcome::Fails(error, _) = outcome {
             return Err(error);
         }
-        naming.clone().apply(&mut self.names);
-        self.unsynced_names.push(naming);
-        if matches!(fate, Fate::IsLast) { Err(no_power()) } else { Ok(()) }
+        change.clone().apply(&mut self.names);
+        self.unsynced_names.push(change);
+        if matches!(outcome, Outcome::LosesPower) { Err(no_power()) } else { Ok(()) }
     }
 
     fn file_named(&self, path: &Path) -> io::Result<usize> {
@@ -142,12 +142,12 @@ impl State {
     }
 
     fn used(&self) -> u64 {
-        self.names.values().map(|file| self.files[*file].seen().len() as u64).sum()
+        self.names.values().map(|file| self.files[*file].visible().len() as u64).sum()
     }
 }
 
 impl SimulatedDisk {
-    /// An empty disk whose accidents follow from the seed.
+    /// An empty disk whose faults are derived from the seed.
     pub fn new(seed: u64) -> SimulatedDisk {
         SimulatedDisk(Arc::new(Mutex::new(State {
             random: fastrand::Rng::with_seed(seed),
@@ -167,50 +167,50 @@ impl SimulatedDisk {
         self.0.lock().unwrap()
     }
 
-    /// Fails these calls from now on, and no others.
+    /// From now on these calls fail, and no others.
     pub fn fail(&self, faults: &[Fault]) {
         self.state().faults = faults.to_vec();
     }
 
-    /// How many calls there have been.
+    /// The number of calls so far.
     pub fn calls(&self) -> u64 {
         self.state().calls
     }
 
-    /// How much was read.
+    /// The number of bytes read so far.
     pub fn bytes_read(&self) -> u64 {
         self.state().bytes_read
     }
 
-    /// Lets the power go at a call: the first is number 1.
+    /// The power fails at this call. The first call has the number 1.
     pub fn cut_power_at(&self, call: u64) {
         self.state().power_cut_at = Some(call);
     }
 
-    /// Whether it is out.
+    /// True after the power has failed.
     pub fn has_no_power(&self) -> bool {
         let state = self.state();
         state.power_cut_at.is_some_and(|at| state.calls >= at)
     }
 
-    /// How many bytes the disk can take in all.
+    /// Sets the capacity of the disk in bytes.
     pub fn set_capacity(&self, bytes: u64) {
         self.state().capacity = bytes;
     }
 
-    /// Goes on after the process alone was killed at the call: what it had written is seen.
+    /// Continues after the process alone was killed at the call: what it had written is visible.
     pub fn after_kill(&self) {
         self.state().power_cut_at = None;
     }
 
-    /// Goes on after a power cut with what has survived: each change of a name that was not synced, or not; of what was
-    /// written and not synced, any sectors.
+    /// Continues after a power failure with what survived: each unsynced change of a name or none of it, and random
+    /// sectors of unsynced writes.
     pub fn after_power_cut(&self) {
         let mut guard = self.state();
         let state = &mut *guard;
-        for naming in std::mem::take(&mut state.unsynced_names) {
+        for change in std::mem::take(&mut state.unsynced_names) {
             if state.random.bool() {
-                naming.apply(&mut state.durable_names);
+                change.apply(&mut state.durable_names);
             }
         }
         state.names = state.durable_names.clone();
@@ -225,13 +225,13 @@ impl SimulatedDisk {
         state.power_cut_at = None;
     }
 
-    /// Every file, by name, as it is seen.
+    /// Every file, by name, with its visible contents.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let state = self.state();
-        state.names.iter().map(|(path, file)| (path.clone(), state.files[*file].seen().to_vec())).collect()
+        state.names.iter().map(|(path, file)| (path.clone(), state.files[*file].visible().to_vec())).collect()
     }
 
-    /// Puts a file in place, durably and whatever the disk refuses to others.
+    /// Creates a file, durably, even if calls are set to fail.
     pub fn put(&self, path: &Path, bytes: Vec<u8>) {
         let mut state = self.state();
         let file = state.files.len();
@@ -240,7 +240,7 @@ impl SimulatedDisk {
         state.durable_names.insert(path.to_owned(), file);
     }
 
-    /// Takes a file away, durably.
+    /// Deletes a file, durably.
     pub fn take_away(&self, path: &Path) {
         let mut state = self.state();
         state.names.remove(path);
@@ -267,7 +267,7 @@ impl Disk for SimulatedDisk {
         }
         let file = state.files.len();
         state.files.push(Contents::default());
-        state.change(Call::Create, Naming::Create(path.to_owned(), file))?;
+        state.change(Call::Create, NameChange::Create(path.to_owned(), file))?;
         Ok(self.opened(file))
     }
 
@@ -285,27 +285,27 @@ impl Disk for SimulatedDisk {
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         let file = state.file_named(from)?;
-        state.change(Call::Link, Naming::Create(to.to_owned(), file))
+        state.change(Call::Link, NameChange::Create(to.to_owned(), file))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         let file = state.file_named(from)?;
-        state.change(Call::Rename, Naming::Rename(from.to_owned(), to.to_owned(), file))
+        state.change(Call::Rename, NameChange::Rename(from.to_owned(), to.to_owned(), file))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.file_named(path)?;
-        state.change(Call::Remove, Naming::Remove(path.to_owned()))
+        state.change(Call::Remove, NameChange::Remove(path.to_owned()))
     }
 
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
         let mut guard = self.state();
         let state = &mut *guard;
         state.look(Call::SyncDir)?;
-        for naming in std::mem::take(&mut state.unsynced_names) {
-            naming.apply(&mut state.durable_names);
+        for change in std::mem::take(&mut state.unsynced_names) {
+            change.apply(&mut state.durable_names);
         }
         Ok(())
     }
@@ -326,7 +326,7 @@ impl DiskFile for SimulatedFile {
     fn size(&self) -> io::Result<u64> {
         let mut state = self.disk.state();
         state.look(Call::Size)?;
-        Ok(state.files[self.file].seen().len() as u64)
+        Ok(state.files[self.file].visible().len() as u64)
     }
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
@@ -334,7 +334,7 @@ impl DiskFile for SimulatedFile {
         state.look(Call::Read)?;
         state.bytes_read += buffer.len() as u64;
         let from = usize::try_from(offset).unwrap();
-        let bytes = state.files[self.file].seen().get(from..from + buffer.len());
+        let bytes = state.files[self.file].visible().get(from..from + buffer.len());
         buffer.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
     }
@@ -342,15 +342,15 @@ impl DiskFile for SimulatedFile {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut state = self.disk.state();
         let offset = usize::try_from(offset).unwrap();
-        let seen = state.files[self.file].seen().len();
+        let visible = state.files[self.file].visible().len();
         let free = usize::try_from(state.capacity.saturating_sub(state.used())).unwrap();
-        let fits = (seen + free).saturating_sub(offset).min(bytes.len());
+        let fits = (visible + free).saturating_sub(offset).min(bytes.len());
         let (wrote, outcome) = match state.begin(Call::Write) {
-            Fate::Happens if fits < bytes.len() => (fits, Err(io::ErrorKind::StorageFull.into())),
-            Fate::Happens => (bytes.len(), Ok(())),
-            Fate::IsLast => (fits, Err(no_power())),
-            Fate::Fails(error, usize::MAX) => (bytes.len() / 2, Err(error)),
-            Fate::Fails(error, wrote) => (wrote.min(bytes.len()), Err(error)),
+            Outcome::Succeeds if fits < bytes.len() => (fits, Err(io::ErrorKind::StorageFull.into())),
+            Outcome::Succeeds => (bytes.len(), Ok(())),
+            Outcome::LosesPower => (fits, Err(no_power())),
+            Outcome::Fails(error, usize::MAX) => (bytes.len() / 2, Err(error)),
+            Outcome::Fails(error, wrote) => (wrote.min(bytes.len()), Err(error)),
         };
         state.files[self.file].write(offset, &bytes[..wrote]);
         outcome
@@ -358,23 +358,23 @@ impl DiskFile for SimulatedFile {
 
     fn truncate(&self, length: u64) -> io::Result<()> {
         let mut state = self.disk.state();
-        let fate = state.begin(Call::Truncate);
-        if let Fate::Fails(error, _) = fate {
+        let outcome = state.begin(Call::Truncate);
+        if let Outcome::Fails(error, _) = outcome {
             return Err(error);
         }
         state.files[self.file].truncate(usize::try_from(length).unwrap());
-        if matches!(fate, Fate::IsLast) { Err(no_power()) } else { Ok(()) }
+        if matches!(outcome, Outcome::LosesPower) { Err(no_power()) } else { Ok(()) }
     }
 
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.disk.state();
         match state.begin(Call::Sync) {
-            Fate::Happens => {
+            Outcome::Succeeds => {
                 state.files[self.file].sync();
                 Ok(())
             }
-            Fate::IsLast => Err(no_power()),
-            Fate::Fails(error, _) => {
+            Outcome::LosesPower => Err(no_power()),
+            Outcome::Fails(error, _) => {
                 state.files[self.file].fail_to_sync();
                 Err(error)
             }

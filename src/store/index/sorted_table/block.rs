@@ -1,14 +1,14 @@
-//! The blocks of a base, and the list of them.
+//! The blocks of a base, and the list of blocks.
 //!
-//! An entry is: bytes shared with the key before it (1), further bytes of the key (1), bytes of the value (4), the
-//! further bytes, the value. A block and the list end with a checksum.
+//! An entry consists of: the number of bytes shared with the previous key (1 byte), the number of further key bytes
+//! (1), the number of value bytes (4), the further key bytes, the value. Each block and the list end with a checksum.
 
 use super::super::error::IndexError;
 
-/// How many bytes a block has before it is closed.
+/// The size in bytes at which a block is closed.
 const BLOCK_BYTES: usize = 8 * 1024;
 
-/// No key is longer.
+/// The maximum length of a key.
 const KEY_BYTES: usize = 255;
 
 /// A block that is being filled.
@@ -19,7 +19,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Adds an entry behind the others. False: its key or value is too long.
+    /// Appends an entry. Returns false if its key or value is too long.
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) -> bool {
         let shared = key.iter().zip(&self.last_key).take_while(|(one, other)| one == other).count();
         let further = &key[shared..];
@@ -47,7 +47,7 @@ impl Block {
         self.bytes.len() >= BLOCK_BYTES
     }
 
-    /// The bytes of the block, which is empty then.
+    /// Returns the bytes of the block and empties it.
     pub(super) fn close(&mut self) -> Vec<u8> {
         self.last_key.clear();
         let mut bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(BLOCK_BYTES + 512));
@@ -56,8 +56,8 @@ impl Block {
     }
 }
 
-/// The bytes without the checksum at their end, if it is right.
-fn checked(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+/// Removes the checksum at the end. `None` if it is wrong.
+fn verified(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     let (rest, sum) = bytes.split_last_chunk()?;
     let is_right = crc32c::crc32c(rest) == u32::from_be_bytes(*sum);
     let size = rest.len();
@@ -65,7 +65,7 @@ fn checked(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     is_right.then_some(bytes)
 }
 
-/// The entries of a block, one after another.
+/// The entries of a block, in order.
 pub(super) struct Entries {
     bytes: Vec<u8>,
     key: Vec<u8>,
@@ -74,26 +74,26 @@ pub(super) struct Entries {
 
 impl Entries {
     pub(super) fn of_block(bytes: Vec<u8>) -> Option<Entries> {
-        checked(bytes).map(|bytes| Entries { bytes, key: Vec::with_capacity(32), value: 0..0 })
+        verified(bytes).map(|bytes| Entries { bytes, key: Vec::with_capacity(32), value: 0..0 })
     }
 
-    /// Goes on to the next entry. False: there is none.
+    /// Moves to the next entry. Returns false at the end.
     pub(super) fn next(&mut self) -> Result<bool, IndexError> {
         let rest = &self.bytes[self.value.end..];
         if rest.is_empty() {
             return Ok(false);
         }
-        let cut_off = || IndexError::Damaged("an entry is cut off");
-        let (head, tail) = rest.split_first_chunk::<6>().ok_or_else(cut_off)?;
+        let truncated = || IndexError::Damaged("an entry is truncated");
+        let (head, tail) = rest.split_first_chunk::<6>().ok_or_else(truncated)?;
         let [shared, more, size @ ..] = *head;
         let size = u32::from_be_bytes(size) as usize;
-        let further = tail.get(..usize::from(more)).ok_or_else(cut_off)?;
+        let further = tail.get(..usize::from(more)).ok_or_else(truncated)?;
         self.key.truncate(usize::from(shared));
         self.key.extend_from_slice(further);
         let start = self.value.end + head.len() + further.len();
         self.value = start..start + size;
         if self.value.end > self.bytes.len() {
-            return Err(cut_off());
+            return Err(truncated());
         }
         Ok(true)
     }
@@ -107,30 +107,30 @@ impl Entries {
     }
 }
 
-/// Where each block is, and the first key in it.
+/// The list of blocks: the position and first key of each.
 #[derive(Default)]
 pub(super) struct List {
-    places: Vec<(u64, u32)>,
-    /// The first keys, one after another, and where each ends.
+    positions: Vec<(u64, u32)>,
+    /// The first keys, concatenated, and the offset where each ends.
     keys: Vec<u8>,
     ends: Vec<u32>,
 }
 
 impl List {
-    /// Adds a block behind the others.
+    /// Appends a block.
     pub(super) fn add(&mut self, first_key: &[u8], at: u64, size: u32) -> Option<()> {
         self.keys.extend_from_slice(first_key);
         self.ends.push(u32::try_from(self.keys.len()).ok()?);
-        self.places.push((at, size));
+        self.positions.push((at, size));
         Some(())
     }
 
     pub(super) fn len(&self) -> usize {
-        self.places.len()
+        self.positions.len()
     }
 
-    pub(super) fn place(&self, block: usize) -> Option<(u64, usize)> {
-        self.places.get(block).map(|(at, size)| (*at, *size as usize))
+    pub(super) fn position(&self, block: usize) -> Option<(u64, usize)> {
+        self.positions.get(block).map(|(at, size)| (*at, *size as usize))
     }
 
     fn first_key(&self, block: usize) -> &[u8] {
@@ -138,7 +138,7 @@ impl List {
         &self.keys[start as usize..self.ends[block] as usize]
     }
 
-    /// The block that a key is in, if it is in any.
+    /// The block that contains a key, if any does.
     pub(super) fn block_of(&self, key: &[u8]) -> Option<usize> {
         let (mut from, mut to) = (0, self.len());
         while from < to {
@@ -151,7 +151,7 @@ impl List {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.len() * 36);
         for block in 0..self.len() {
-            let ((at, size), key) = (self.places[block], self.first_key(block));
+            let ((at, size), key) = (self.positions[block], self.first_key(block));
             bytes.extend(at.to_be_bytes());
             bytes.extend(size.to_be_bytes());
             bytes.push(u8::try_from(key.len()).unwrap_or(u8::MAX));
@@ -162,7 +162,7 @@ impl List {
     }
 
     pub(super) fn of_bytes(bytes: &[u8]) -> Option<List> {
-        let bytes = checked(bytes.to_vec())?;
+        let bytes = verified(bytes.to_vec())?;
         let (mut list, mut rest) = (List::default(), bytes.as_slice());
         while let Some((at, tail)) = rest.split_first_chunk() {
             let (size, tail) = tail.split_first_chunk()?;
@@ -171,7 +171,7 @@ impl List {
             list.add(key, u64::from_be_bytes(*at), u32::from_be_bytes(*size))?;
             rest = tail;
         }
-        list.places.shrink_to_fit();
+        list.positions.shrink_to_fit();
         list.keys.shrink_to_fit();
         list.ends.shrink_to_fit();
         rest.is_empty().then_some(list)

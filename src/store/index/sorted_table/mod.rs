@@ -1,10 +1,11 @@
 //! A base: sorted entries in a file that is written once, synced and never changed.
 //!
-//! sled makes nothing durable, and what it holds costs it time at every opening. So the bulk of an index is in bases, and
-//! sled holds what came since. A base needs no opening but its list of blocks, no memory but that, and no trust: each
-//! block carries a checksum, and the whole was synced before it had its name.
+//! sled makes nothing durable, and its contents must be written again at every start. So most of an index is in bases,
+//! and sled contains only recent records. Opening a base reads only its list of blocks, and only that list stays in
+//! memory. Each block has a checksum, and the whole file was synced before it got its name.
 //!
-//! The file: blocks of entries, each with a checksum; the list of blocks, with a checksum; a footer of fixed size.
+//! The file consists of blocks of entries, each with a checksum; the list of blocks, with a checksum; and a footer of
+//! fixed size.
 
 mod block;
 mod sorter;
@@ -24,21 +25,21 @@ use block::{Entries, List};
 pub(super) use sorter::Sorter;
 pub(super) use writer::BaseWriter;
 
-/// What a footer begins with.
+/// The first bytes of a footer.
 const MAGIC: [u8; 8] = *b"cpssbase";
 const FOOTER_BYTES: usize = 56;
 
-/// The bases of one index are told apart by this.
+/// Identifies a base among those of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TableId(pub u64);
 
-/// What is at the end of a base.
+/// The end of a base.
 #[derive(Clone, Copy, Debug)]
 struct Footer {
     id: TableId,
-    /// The base that it lies on; zero: none.
-    lies_on: TableId,
-    /// The last record that is in it, or in those below it.
+    /// The base directly below. Zero if there is none.
+    below: TableId,
+    /// The last record in this base and those below it.
     applied: Revision,
     list_at: u64,
     list_bytes: u64,
@@ -48,7 +49,7 @@ impl Footer {
     fn to_bytes(self) -> [u8; FOOTER_BYTES] {
         let mut bytes = Vec::with_capacity(FOOTER_BYTES);
         bytes.extend(MAGIC);
-        for number in [self.id.0, self.lies_on.0, self.applied.0, self.list_at, self.list_bytes] {
+        for number in [self.id.0, self.below.0, self.applied.0, self.list_at, self.list_bytes] {
             bytes.extend(number.to_be_bytes());
         }
         bytes.extend(keys::VERSION.to_be_bytes());
@@ -69,7 +70,7 @@ impl Footer {
         let mut next = || numbers.next();
         let footer = Footer {
             id: TableId(next()?),
-            lies_on: TableId(next()?),
+            below: TableId(next()?),
             applied: Revision(next()?),
             list_at: next()?,
             list_bytes: next()?,
@@ -78,7 +79,7 @@ impl Footer {
     }
 }
 
-/// A base, open for any thread.
+/// A base that is open for reading by any thread.
 pub(super) struct SortedTable {
     file: File,
     footer: Footer,
@@ -86,9 +87,9 @@ pub(super) struct SortedTable {
 }
 
 impl SortedTable {
-    /// Opens a base. None where there is none of this version that is whole.
+    /// Opens a base. `None` if there is no intact base of this version.
     pub(super) fn open(path: &Path) -> io::Result<Option<SortedTable>> {
-        // To open a pipe would wait for somebody to write to it.
+        // Opening a pipe would block until another process writes to it.
         if !path.is_file() {
             return Ok(None);
         }
@@ -105,22 +106,22 @@ impl SortedTable {
         Ok(List::of_bytes(&list).map(|list| SortedTable { file, footer, list }))
     }
 
-    /// Which it is.
+    /// The id of this base.
     pub(super) fn id(&self) -> TableId {
         self.footer.id
     }
 
-    /// The one that it lies on.
-    pub(super) fn lies_on(&self) -> TableId {
-        self.footer.lies_on
+    /// The id of the base directly below.
+    pub(super) fn below(&self) -> TableId {
+        self.footer.below
     }
 
-    /// The last record that is in it, or in those below it.
+    /// The last record in this base and those below it.
     pub(super) fn applied(&self) -> Revision {
         self.footer.applied
     }
 
-    /// The value under a key.
+    /// The value of a key.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
         let Some(block) = self.list.block_of(key) else { return Ok(None) };
         let mut entries = self.entries(block)?;
@@ -132,25 +133,25 @@ impl SortedTable {
         Ok(None)
     }
 
-    /// The entries from a key up to another, the latter not included, in order.
+    /// The entries from `from` up to but not including `before`, in order.
     pub(super) fn range<'a>(&'a self, from: &'a [u8], before: &'a [u8]) -> Range<'a> {
         Range { base: self, from, before, block: self.list.block_of(from).unwrap_or(0), entries: None }
     }
 
     fn entries(&self, block: usize) -> Result<Entries, IndexError> {
-        let (at, size) = self.list.place(block).ok_or(IndexError::Damaged("a block that is not listed"))?;
+        let (at, size) = self.list.position(block).ok_or(IndexError::Damaged("the list of blocks is incomplete"))?;
         let mut bytes = vec![0; size];
         self.file.read_exact_at(&mut bytes, at).map_err(IndexError::Disk)?;
         Entries::of_block(bytes).ok_or(IndexError::Damaged("the checksum of a block is wrong"))
     }
 }
 
-/// Entries on their way out.
+/// The iterator over a range of entries.
 pub(super) struct Range<'a> {
     base: &'a SortedTable,
     from: &'a [u8],
     before: &'a [u8],
-    /// The next block to be read.
+    /// The next block to read.
     block: usize,
     entries: Option<Entries>,
 }

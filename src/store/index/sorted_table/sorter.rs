@@ -1,32 +1,32 @@
-//! Sorting more entries than memory holds: runs that are sorted in memory, written, and merged.
+//! Sorts more entries than fit into memory: runs are sorted in memory, written to disk, and merged.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-/// How many bytes of entries are sorted in memory, by all sorters together.
+/// The number of bytes of entries that all sorters together keep in memory.
 const RUN_BYTES: usize = 128 * 1024 * 1024;
 
-/// How much of a run is read at once.
+/// The number of bytes of a run that are read at once.
 const READ_BYTES: usize = 256 * 1024;
 
-/// Takes an entry, key and value.
+/// Called with each key and value.
 pub(in super::super) type Take<'a> = dyn FnMut(&[u8], &[u8]) -> io::Result<()> + 'a;
 
-/// Entries that are to be sorted by their keys. Of several under one key the last one counts.
+/// Sorts entries by key. If a key was added several times, the last value wins.
 pub(in super::super) struct Sorter {
     directory: PathBuf,
-    /// The entries of the current run, in the order in which they came: key, then value.
+    /// The entries of the current run in the order in which they were added: key, then value.
     bytes: Vec<u8>,
     entries: Vec<Entry>,
     runs: Vec<PathBuf>,
     run_bytes: usize,
 }
 
-/// Where an entry is among the bytes.
+/// The position of an entry in `bytes`.
 #[derive(Clone, Copy)]
 struct Entry {
-    /// What the key begins with: most comparisons end here.
+    /// The first bytes of the key, which decide most comparisons.
     head: u64,
     at: u32,
     value_size: u32,
@@ -51,12 +51,12 @@ impl Entry {
 }
 
 impl Sorter {
-    /// No entries. The runs are written in the directory. This is one of `of` sorters that share the memory.
+    /// Creates an empty sorter that writes runs in a directory. It is one of `of` sorters that share the memory.
     pub(in super::super) fn new(directory: &Path, of: usize) -> io::Result<Sorter> {
         Sorter::with_runs_of(directory, RUN_BYTES / of.max(1))
     }
 
-    /// The same, with runs of another size.
+    /// Like [`Sorter::new`], but with runs of another size.
     pub(super) fn with_runs_of(directory: &Path, run_bytes: usize) -> io::Result<Sorter> {
         fs::create_dir_all(directory)?;
         let directory = directory.to_owned();
@@ -77,7 +77,7 @@ impl Sorter {
         if self.bytes.len() >= self.run_bytes { self.write_run() } else { Ok(()) }
     }
 
-    /// The entries of several sorters as those of one, in the order of the sorters.
+    /// Combines several sorters into one. The order of the sorters decides which value of a key is the last.
     pub(in super::super) fn join(sorters: Vec<Sorter>) -> io::Result<Option<Sorter>> {
         let mut joined: Option<Sorter> = None;
         for mut sorter in sorters {
@@ -92,7 +92,7 @@ impl Sorter {
 
     fn write_run(&mut self) -> io::Result<()> {
         let bytes = &self.bytes;
-        // Those under one key stay in the order in which they came.
+        // Entries with the same key keep the order in which they were added.
         let by_key = |one: &Entry, other: &Entry| {
             one.head.cmp(&other.head).then_with(|| one.key(bytes).cmp(other.key(bytes))).then(one.at.cmp(&other.at))
         };
@@ -112,15 +112,15 @@ impl Sorter {
         Ok(())
     }
 
-    /// Gives out the entries, each key once, in order, and takes away the runs.
-    pub(in super::super) fn give_out(mut self, take: &mut Take<'_>) -> io::Result<()> {
+    /// Calls `take` with each key once, in order, and deletes the runs.
+    pub(in super::super) fn merge_into(mut self, take: &mut Take<'_>) -> io::Result<()> {
         if !self.entries.is_empty() {
             self.write_run()?;
         }
         (self.bytes, self.entries) = (Vec::new(), Vec::new());
         let mut runs = self.runs.iter().map(|path| Run::open(path)).collect::<io::Result<Vec<_>>>()?;
         // A heap of the runs that have an entry, the smallest key first.
-        let mut heap: Vec<usize> = (0..runs.len()).filter(|at| !runs[*at].is_over).collect();
+        let mut heap: Vec<usize> = (0..runs.len()).filter(|at| !runs[*at].is_finished).collect();
         for at in (0..heap.len() / 2).rev() {
             sift_down(&mut heap, at, &runs);
         }
@@ -132,7 +132,7 @@ impl Sorter {
             std::mem::swap(&mut key, &mut runs[smallest].key);
             std::mem::swap(&mut value, &mut runs[smallest].value);
             runs[smallest].advance()?;
-            if runs[smallest].is_over {
+            if runs[smallest].is_finished {
                 heap.swap_remove(0);
             }
             sift_down(&mut heap, 0, &runs);
@@ -144,19 +144,19 @@ impl Sorter {
     }
 }
 
-/// A run that is read again.
+/// A run that is being read.
 struct Run {
     file: BufReader<File>,
     head: u64,
     key: Vec<u8>,
     value: Vec<u8>,
-    is_over: bool,
+    is_finished: bool,
 }
 
 impl Run {
     fn open(path: &Path) -> io::Result<Run> {
         let file = BufReader::with_capacity(READ_BYTES, File::open(path)?);
-        let mut run = Run { file, head: 0, key: Vec::new(), value: Vec::new(), is_over: false };
+        let mut run = Run { file, head: 0, key: Vec::new(), value: Vec::new(), is_finished: false };
         run.advance()?;
         Ok(run)
     }
@@ -165,7 +165,7 @@ impl Run {
         let mut sizes = [0; 5];
         match self.file.read_exact(&mut sizes) {
             Err(end) if end.kind() == io::ErrorKind::UnexpectedEof => {
-                self.is_over = true;
+                self.is_finished = true;
                 return Ok(());
             }
             read => read?,
@@ -179,7 +179,7 @@ impl Run {
         Ok(())
     }
 
-    /// Whether this run's entry comes first; of those under one key the earlier run's does.
+    /// True if this run's entry comes first. Of equal keys, that of the earlier run does.
     fn precedes(&self, at: usize, other: &Run, other_at: usize) -> bool {
         self.head.cmp(&other.head).then_with(|| self.key.cmp(&other.key)).then(at.cmp(&other_at)).is_lt()
     }

@@ -1,4 +1,4 @@
-//! What a base keeps, and that it says so where it does not.
+//! A base returns what was written to it, and detects damage.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ fn entry(number: u64) -> (Vec<u8>, Vec<u8>) {
     (key[..1 + size % 8].to_vec(), vec![u8::try_from(number % 251).unwrap(); size * size / 4])
 }
 
-/// A base of many entries, sorted in several runs, and the same in memory.
+/// Writes a base of many entries, sorted in several runs. Returns the expected contents.
 fn some_base(directory: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut expected = BTreeMap::new();
     let mut sorter = Sorter::with_runs_of(&directory.join("runs"), 100_000).unwrap();
@@ -26,17 +26,17 @@ fn some_base(directory: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
         expected.insert(key, value);
     }
     let mut writer = BaseWriter::begin(&directory.join("base")).unwrap();
-    sorter.give_out(&mut |key, value| writer.add(key, value)).unwrap();
+    sorter.merge_into(&mut |key, value| writer.add(key, value)).unwrap();
     writer.finish(TableId(7), TableId(3), Revision(12)).unwrap();
     expected
 }
 
 #[test]
-fn a_base_gives_what_was_sorted_into_it() {
+fn a_base_returns_what_was_sorted_into_it() {
     let directory = tempfile::tempdir().unwrap();
     let expected = some_base(directory.path());
     let base = SortedTable::open(&directory.path().join("base")).unwrap().unwrap();
-    assert_eq!((base.id(), base.lies_on(), base.applied()), (TableId(7), TableId(3), Revision(12)));
+    assert_eq!((base.id(), base.below(), base.applied()), (TableId(7), TableId(3), Revision(12)));
     assert!(base.list.len() > 20);
     for number in 0..12_000 {
         let (mut key, _) = entry(number);
@@ -55,11 +55,11 @@ fn a_base_gives_what_was_sorted_into_it() {
                 .eq(expected.map(|(key, value)| (key.as_slice(), value.as_slice())))
         );
     }
-    assert_eq!(fs::read_dir(directory.path().join("runs")).unwrap().count(), 0, "the runs are taken away");
+    assert_eq!(fs::read_dir(directory.path().join("runs")).unwrap().count(), 0, "the runs are deleted");
 }
 
 #[test]
-fn a_flipped_bit_is_never_taken_for_an_entry() {
+fn a_flipped_bit_is_always_detected() {
     let directory = tempfile::tempdir().unwrap();
     let expected = some_base(directory.path());
     let path = directory.path().join("base");
@@ -68,7 +68,7 @@ fn a_flipped_bit_is_never_taken_for_an_entry() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1 << (at % 8);
         fs::write(&path, &flipped).unwrap();
-        // Either the base is not believed, or whoever comes across the block is told.
+        // The base is refused, or reading the block fails.
         let Some(base) = SortedTable::open(&path).unwrap() else { continue };
         let read: Result<Vec<_>, _> = base.range(&[0], &[255]).collect();
         assert!(read.is_err(), "byte {at} of {}", bytes.len());

@@ -1,4 +1,4 @@
-//! Writing a base.
+//! Writes a base.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
@@ -9,7 +9,7 @@ use super::{Footer, TableId};
 use crate::domain::id::Revision;
 use crate::store::data_dir::sync_directory;
 
-/// A base that is being written. Until it is finished it has another name, under which nobody looks.
+/// A base that is being written. Until it is finished it has a temporary name.
 pub(in super::super) struct BaseWriter {
     out: BufWriter<File>,
     path: PathBuf,
@@ -20,14 +20,14 @@ pub(in super::super) struct BaseWriter {
 }
 
 impl BaseWriter {
-    /// A base without entries that is to have this name.
+    /// Starts a base that gets this path when it is finished.
     pub(in super::super) fn begin(path: &Path) -> io::Result<BaseWriter> {
         let out = BufWriter::with_capacity(1 << 20, File::create(unfinished(path))?);
         let (block, list) = (Block::default(), List::default());
         Ok(BaseWriter { out, path: path.to_owned(), block, first_key: Vec::new(), written: 0, list })
     }
 
-    /// Adds an entry behind the others: its key comes after theirs.
+    /// Appends an entry. Its key must sort after those already added.
     pub(in super::super) fn add(&mut self, key: &[u8], value: &[u8]) -> io::Result<()> {
         if self.block.is_full() {
             self.close_block()?;
@@ -46,13 +46,13 @@ impl BaseWriter {
         self.out.write_all(&bytes)
     }
 
-    /// Makes it durable, and gives it its name.
-    pub(in super::super) fn finish(mut self, id: TableId, lies_on: TableId, applied: Revision) -> io::Result<()> {
+    /// Makes the base durable and renames it to its final path.
+    pub(in super::super) fn finish(mut self, id: TableId, below: TableId, applied: Revision) -> io::Result<()> {
         if !self.block.is_empty() {
             self.close_block()?;
         }
         let list = self.list.to_bytes();
-        let footer = Footer { id, lies_on, applied, list_at: self.written, list_bytes: list.len() as u64 };
+        let footer = Footer { id, below, applied, list_at: self.written, list_bytes: list.len() as u64 };
         self.out.write_all(&list)?;
         self.out.write_all(&footer.to_bytes())?;
         let file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;

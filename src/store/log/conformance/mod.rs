@@ -1,5 +1,5 @@
-//! What every engine of the log promises, tested over each of them. A new engine gets a rig here, and its name in the
-//! list at the end.
+//! The conformance suite: what every engine of the log must guarantee. To test a new engine, implement `Rig` for it and
+//! add it to the list at the end.
 
 mod rigs;
 
@@ -17,7 +17,7 @@ fn batch(seed: u8, records: u8) -> Batch {
     (0..records).map(|at| sealed(vec![seed; usize::from(at) * 17 + 1])).collect()
 }
 
-/// Appends some batches, and gives the records.
+/// Appends some batches. Returns their records.
 fn append(log: &mut dyn Log, seeds: std::ops::Range<u8>) -> Batch {
     let batches: Vec<_> = seeds.map(|seed| batch(seed, seed % 4 + 1)).collect();
     for batch in &batches {
@@ -37,7 +37,7 @@ fn read(log: &dyn ReadLog) -> Batch {
     try_read(log).unwrap()
 }
 
-/// The tips of a history, from before its first record on.
+/// The tips of a history, beginning before its first record.
 fn tips(records: &Batch) -> Vec<Tip> {
     let mut tips = vec![Tip::ORIGIN];
     for record in records {
@@ -46,7 +46,7 @@ fn tips(records: &Batch) -> Vec<Tip> {
     tips
 }
 
-/// Every batch of a log, as far as it can be read: the tip behind each.
+/// The tip after each batch of a log.
 fn batches(log: &dyn OfflineLog) -> Result<Vec<Tip>, ReadError> {
     let (mut chain, mut tips) = (None, Vec::new());
     for part in log.parts() {
@@ -65,7 +65,7 @@ fn batches(log: &dyn OfflineLog) -> Result<Vec<Tip>, ReadError> {
     Ok(tips)
 }
 
-fn a_log_begins_empty(rig: &dyn Rig) {
+fn a_new_log_is_empty(rig: &dyn Rig) {
     let engine = rig.engine();
     assert!(engine.holds_no_record().unwrap());
     assert_eq!(engine.published_head().unwrap(), None);
@@ -75,13 +75,13 @@ fn a_log_begins_empty(rig: &dyn Rig) {
     assert_eq!((log.reader().head(), read(&*log.reader())), (Revision::ZERO, Batch::new()));
     assert_eq!(log.reader().chain_at(Revision::ZERO).unwrap(), Some(Tip::ORIGIN.chain));
     assert_eq!(log.reader().chain_at(Revision(1)).unwrap(), None);
-    assert_eq!(log.append(&Tip::ORIGIN, &[]).unwrap(), [], "a batch of nothing changes nothing");
+    assert_eq!(log.append(&Tip::ORIGIN, &[]).unwrap(), [], "an empty batch changes nothing");
     assert!(engine.holds_no_record().unwrap());
     append(&mut *log, 1..2);
     assert!(!engine.holds_no_record().unwrap());
 }
 
-fn what_was_appended_is_read_and_chained(rig: &dyn Rig) {
+fn appended_records_are_read_with_their_chain(rig: &dyn Rig) {
     let engine = rig.engine();
     let mut log = engine.open().unwrap();
     let reader = log.reader();
@@ -109,13 +109,13 @@ fn what_was_appended_is_read_and_chained(rig: &dyn Rig) {
     for (at, tip) in ends.iter().enumerate() {
         let part = engine.offline(Extent::UpTo(tip.revision)).unwrap();
         assert_eq!((part.head(), read(&*part).len() as u64), (tip.revision, tip.revision.0));
-        assert_eq!(batches(&*part).unwrap(), ends[..=at], "nothing behind it");
+        assert_eq!(batches(&*part).unwrap(), ends[..=at], "nothing after it");
         let frames = rig.frames();
         assert_eq!(part.bytes(), frames[..=at].iter().map(|frame| frame.len() as u64).sum::<u64>());
     }
 }
 
-fn a_batch_on_another_history_is_refused(rig: &dyn Rig) {
+fn a_batch_for_another_history_is_refused(rig: &dyn Rig) {
     let mut log = rig.engine().open().unwrap();
     let records = append(&mut *log, 1..6);
     let (tip, frames) = (log.tip(), rig.frames());
@@ -129,7 +129,7 @@ fn a_batch_on_another_history_is_refused(rig: &dyn Rig) {
     assert_eq!((log.tip(), rig.frames(), read(&*log.reader())), (tip, frames, records));
 }
 
-fn what_is_refused_is_not_there_and_the_log_goes_on(rig: &dyn Rig) {
+fn a_refused_batch_is_absent_and_the_log_accepts_more(rig: &dyn Rig) {
     let engine = rig.engine();
     let mut log = engine.open().unwrap();
     let mut records = append(&mut *log, 1..4);
@@ -151,33 +151,33 @@ fn what_is_refused_is_not_there_and_the_log_goes_on(rig: &dyn Rig) {
     assert_eq!(read(&*engine.open().unwrap().reader()), records);
 }
 
-fn what_is_in_doubt_ends_the_writing_and_is_whole_or_absent_after_a_restart(rig: &dyn Rig) {
+fn after_an_unknown_outcome_nothing_is_appended_and_the_batch_is_complete_or_absent(rig: &dyn Rig) {
     let engine = rig.engine();
     let mut records = Batch::new();
     let mut outcomes = [0; 2];
     for seed in 0..16 {
         let mut log = engine.open().unwrap();
         records.extend(append(&mut *log, seed..seed + 1));
-        rig.fail(Some(Failure::InDoubt));
-        let doubtful = batch(99, seed % 3 + 1);
-        assert!(matches!(log.append(&log.tip(), &doubtful), Err(AppendError::OutcomeUnknown(_))));
+        rig.fail(Some(Failure::OutcomeUnknown));
+        let unknown = batch(99, seed % 3 + 1);
+        assert!(matches!(log.append(&log.tip(), &unknown), Err(AppendError::OutcomeUnknown(_))));
         rig.fail(None);
         assert!(matches!(log.append(&log.tip(), &batch(7, 1)), Err(AppendError::OutcomeUnknown(_))), "no more");
-        assert_eq!(read(&*log.reader()), records, "what is in doubt is not shown");
+        assert_eq!(read(&*log.reader()), records, "readers do not see the batch");
         drop(log);
         rig.restart();
         let log = engine.open().unwrap();
         let found = read(&*log.reader());
         let is_kept = found.len() > records.len();
-        records.extend(if is_kept { doubtful } else { Batch::new() });
-        assert_eq!(found, records, "whole or absent");
+        records.extend(if is_kept { unknown } else { Batch::new() });
+        assert_eq!(found, records, "complete or absent");
         assert_eq!(log.tip(), tips(&records)[records.len()]);
         outcomes[usize::from(is_kept)] += 1;
     }
     assert!(outcomes.iter().all(|times| *times > 0), "{outcomes:?}");
 }
 
-fn what_was_acknowledged_survives_every_restart(rig: &dyn Rig) {
+fn acknowledged_records_survive_every_restart(rig: &dyn Rig) {
     let engine = rig.engine();
     let mut records = Batch::new();
     for seed in (0..40).step_by(4) {
@@ -187,23 +187,23 @@ fn what_was_acknowledged_survives_every_restart(rig: &dyn Rig) {
         drop(log);
         rig.restart();
     }
-    // Every second one is a power cut, which keeps by chance what was not synced.
+    // Every second restart is a power failure, which keeps or drops unsynced data at random.
     for seed in 1..=16 {
         let mut log = engine.open().unwrap();
         records.extend(append(&mut *log, seed..seed + 1));
         log.close();
         drop(log);
         rig.restart();
-        assert_eq!(engine.published_head().unwrap(), Some(Revision(records.len() as u64)), "durable once it is closed");
+        assert_eq!(engine.published_head().unwrap(), Some(Revision(records.len() as u64)), "durable after a close");
     }
 }
 
-fn a_reader_sees_whole_batches_while_others_are_appended(rig: &dyn Rig) {
+fn a_reader_sees_complete_batches_while_others_are_appended(rig: &dyn Rig) {
     let mut log = rig.engine().open().unwrap();
     let reader = log.reader();
     let ends: Vec<u64> = (1..=60).map(|batch| batch * 3).collect();
     thread::scope(|scope| {
-        let looking = scope.spawn(|| {
+        let reading = scope.spawn(|| {
             let mut seen = 0;
             while seen < 180 {
                 let head = reader.head();
@@ -216,11 +216,11 @@ fn a_reader_sees_whole_batches_while_others_are_appended(rig: &dyn Rig) {
         for seed in 0..60 {
             log.append(&log.tip(), &batch(seed, 3)).unwrap();
         }
-        looking.join().unwrap();
+        reading.join().unwrap();
     });
 }
 
-fn a_loss_of_acknowledged_records_is_seen_at_open_and_touches_nothing(rig: &dyn Rig) {
+fn opening_detects_a_loss_of_acknowledged_records_and_changes_nothing(rig: &dyn Rig) {
     let engine = rig.engine();
     let records = append(&mut *engine.open().unwrap(), 1..12);
     let (frames, published) = (rig.frames(), Revision(records.len() as u64));
@@ -239,7 +239,7 @@ fn a_loss_of_acknowledged_records_is_seen_at_open_and_touches_nothing(rig: &dyn 
     }
 }
 
-fn a_flipped_bit_is_never_taken_for_a_record(rig: &dyn Rig) {
+fn a_flipped_bit_is_always_detected(rig: &dyn Rig) {
     let engine = rig.engine();
     let mut log = engine.open().unwrap();
     let records = append(&mut *log, 1..10);
@@ -248,23 +248,23 @@ fn a_flipped_bit_is_never_taken_for_a_record(rig: &dyn Rig) {
     let frames = rig.frames();
     for (at, frame) in frames.iter().enumerate() {
         for bit in (0..frame.len() * 8).step_by(41) {
-            let mut bent = frames.clone();
-            bent[at][bit / 8] ^= 1 << (bit % 8);
-            rig.keep(&bent);
-            let seen = match engine.open() {
+            let mut flipped = frames.clone();
+            flipped[at][bit / 8] ^= 1 << (bit % 8);
+            rig.keep(&flipped);
+            let read = match engine.open() {
                 Ok(log) => try_read(&*log.reader()).map_err(|error| error.to_string()),
                 Err(error) => Err(format!("{error:?}")),
             };
-            assert!(seen.is_err(), "bit {bit} of frame {at} of {}: {} records", frames.len(), records.len());
+            assert!(read.is_err(), "bit {bit} of frame {at} of {}: {} records", frames.len(), records.len());
             let everything = engine.offline(Extent::Everything).unwrap();
-            assert!(batches(&*everything).is_err(), "bit {bit} of frame {at} is found in place");
+            assert!(batches(&*everything).is_err(), "bit {bit} of frame {at} is detected in place");
         }
     }
     rig.keep(&frames);
     assert_eq!(read(&*engine.open().unwrap().reader()), records);
 }
 
-fn what_cannot_be_read_now_can_be_read_later(rig: &dyn Rig) {
+fn reading_works_again_when_the_storage_does(rig: &dyn Rig) {
     let engine = rig.engine();
     let mut log = engine.open().unwrap();
     let records = append(&mut *log, 1..8);
@@ -276,7 +276,7 @@ fn what_cannot_be_read_now_can_be_read_later(rig: &dyn Rig) {
     assert_eq!(read(&*reader), records);
 }
 
-fn a_log_is_filled_from_another_one(rig: &dyn Rig, copy: &dyn Rig) {
+fn a_log_is_copied_from_another_one(rig: &dyn Rig, copy: &dyn Rig) {
     let records = append(&mut *rig.engine().open().unwrap(), 1..14);
     let (from, to) = (rig.engine().offline(Extent::Whole).unwrap(), copy.engine());
     let mut unfinished = to.fill().unwrap();
@@ -284,7 +284,7 @@ fn a_log_is_filled_from_another_one(rig: &dyn Rig, copy: &dyn Rig) {
     unfinished.write(&rig.frames()[0]).unwrap();
     unfinished.begin_part(Revision(3)).unwrap();
     drop(unfinished);
-    assert!(to.holds_no_record().unwrap(), "nothing counts before it is finished");
+    assert!(to.holds_no_record().unwrap(), "an unfinished copy does not count");
     let mut draft = to.fill().unwrap();
     for part in from.parts() {
         draft.begin_part(part.first).unwrap();
@@ -301,11 +301,11 @@ fn a_log_is_filled_from_another_one(rig: &dyn Rig, copy: &dyn Rig) {
     assert_eq!(batches(&*to.offline(Extent::Whole).unwrap()).unwrap().len(), 15);
 }
 
-fn another_end_takes_the_place_of_one_that_was_lost(rig: &dyn Rig) {
+fn the_end_of_a_damaged_log_is_replaced(rig: &dyn Rig) {
     let engine = rig.engine();
     let mut log = engine.open().unwrap();
     let records = append(&mut *log, 1..12);
-    // The published head is durable from here on: only its withdrawal lets a shorter log be opened.
+    // The published head is durable now: a shorter log opens only after it is withdrawn.
     log.close();
     drop(log);
     let mut frames = rig.frames();
@@ -340,7 +340,7 @@ fn a_log_in_the_current_form_is_not_upgraded(rig: &dyn Rig) {
     assert_eq!(rig.frames(), frames);
 }
 
-/// Makes a test of each function, for each rig.
+/// Generates a test of each function for each engine.
 macro_rules! conform {
     ($($rig:ident: $engine:ty { $($test:ident),* })*) => {$(
         mod $rig {
@@ -351,26 +351,26 @@ macro_rules! conform {
             })*
 
             #[test]
-            fn a_log_is_filled_from_another_one() {
-                super::a_log_is_filled_from_another_one(&<$engine>::new(1), &<$engine>::new(2));
-                super::a_log_is_filled_from_another_one(&<$engine>::new(1), &MemoryEngine::new(2));
-                super::a_log_is_filled_from_another_one(&<$engine>::new(1), &Files::new(2));
+            fn a_log_is_copied_from_another_one() {
+                super::a_log_is_copied_from_another_one(&<$engine>::new(1), &<$engine>::new(2));
+                super::a_log_is_copied_from_another_one(&<$engine>::new(1), &MemoryEngine::new(2));
+                super::a_log_is_copied_from_another_one(&<$engine>::new(1), &Files::new(2));
             }
         }
     )*};
     ($($rig:ident: $engine:ty),*) => {
         conform! {$($rig: $engine {
-            a_log_begins_empty,
-            what_was_appended_is_read_and_chained,
-            a_batch_on_another_history_is_refused,
-            what_is_refused_is_not_there_and_the_log_goes_on,
-            what_is_in_doubt_ends_the_writing_and_is_whole_or_absent_after_a_restart,
-            what_was_acknowledged_survives_every_restart,
-            a_reader_sees_whole_batches_while_others_are_appended,
-            a_loss_of_acknowledged_records_is_seen_at_open_and_touches_nothing,
-            a_flipped_bit_is_never_taken_for_a_record,
-            what_cannot_be_read_now_can_be_read_later,
-            another_end_takes_the_place_of_one_that_was_lost,
+            a_new_log_is_empty,
+            appended_records_are_read_with_their_chain,
+            a_batch_for_another_history_is_refused,
+            a_refused_batch_is_absent_and_the_log_accepts_more,
+            after_an_unknown_outcome_nothing_is_appended_and_the_batch_is_complete_or_absent,
+            acknowledged_records_survive_every_restart,
+            a_reader_sees_complete_batches_while_others_are_appended,
+            opening_detects_a_loss_of_acknowledged_records_and_changes_nothing,
+            a_flipped_bit_is_always_detected,
+            reading_works_again_when_the_storage_does,
+            the_end_of_a_damaged_log_is_replaced,
             a_log_in_the_current_form_is_not_upgraded
         })*}
     };
@@ -378,9 +378,9 @@ macro_rules! conform {
 
 conform!(files: Files, in_memory: MemoryEngine);
 
-/// Two writers of one log: the one that decided on an earlier head decides again.
+/// Two writers of one log: the one that decided on an old head must decide again.
 #[test]
-fn of_two_writers_of_one_log_the_later_one_is_refused() {
+fn a_writer_with_an_old_head_is_refused() {
     let engine = MemoryEngine::default();
     let [mut ours, mut theirs] = [engine.open().unwrap(), engine.open().unwrap()];
     let decided_on = ours.tip();

@@ -1,4 +1,4 @@
-//! The engines, each with what it takes to harm its log.
+//! The engines, each with methods to damage its log and to make it fail.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -10,52 +10,52 @@ use crate::store::disk::simulated::{Call, Fault, SimulatedDisk};
 use crate::store::log::memory::{self, MemoryEngine};
 use crate::store::log::{FileEngine, Form, LogEngine, LogOptions, frame};
 
-/// What may go wrong with a log.
+/// How a log can fail.
 #[derive(Clone, Copy, Debug)]
 pub enum Failure {
-    /// Nothing can be written.
+    /// Writes fail.
     Refused,
-    /// There is no room.
+    /// The disk is full.
     Full,
-    /// Nobody learns whether what was written is durable.
-    InDoubt,
-    /// Nothing can be read.
+    /// The outcome of a write is unknown.
+    OutcomeUnknown,
+    /// Reads fail.
     Unreadable,
 }
 
-/// An engine whose log can be harmed.
+/// An engine whose log can be damaged.
 pub trait Rig {
-    /// An empty log.
+    /// Creates an empty log.
     fn new(seed: u64) -> Self
     where
         Self: Sized;
 
     fn engine(&self) -> Box<dyn LogEngine>;
 
-    /// Fails like this from now on, or no longer.
+    /// From now on the log fails like this, or no longer.
     fn fail(&self, failure: Option<Failure>);
 
-    /// The machine stops and starts again: what was not durable may be gone.
+    /// Simulates a restart of the machine: data that is not durable may be lost.
     fn restart(&self);
 
-    /// The frames, as they are kept.
+    /// The stored frames.
     fn frames(&self) -> Vec<Vec<u8>>;
 
-    /// Keeps these frames instead.
+    /// Replaces the stored frames.
     fn keep(&self, frames: &[Vec<u8>]);
 
-    /// How many bytes were set aside.
+    /// The number of bytes that were moved aside.
     fn set_aside(&self) -> usize;
 }
 
 const DIRECTORY: &str = "/log";
-/// Where what was given up is kept.
+/// The directory for what was moved aside.
 pub const ASIDE: &str = "/aside";
 
-/// Segments of a few frames, on a disk that fails on demand.
+/// The file engine with segments of a few frames, on a disk that fails on demand.
 pub struct Files {
     disk: SimulatedDisk,
-    /// How often it was started again: every second time only the process was killed, and the page cache is left.
+    /// The number of restarts. In every second one only the process is killed, so the page cache survives.
     restarts: Cell<u64>,
 }
 
@@ -84,7 +84,7 @@ impl Rig for Files {
         self.disk.set_capacity(if matches!(failure, Some(Failure::Full)) { used as u64 } else { 1 << 40 });
         let calls: &[Call] = match failure {
             Some(Failure::Refused) => &[Call::Write],
-            Some(Failure::InDoubt) => &[Call::Sync],
+            Some(Failure::OutcomeUnknown) => &[Call::Sync],
             Some(Failure::Unreadable) => &[Call::Open, Call::Read],
             Some(Failure::Full) | None => &[],
         };
@@ -112,7 +112,7 @@ impl Rig for Files {
         frames
     }
 
-    /// In segments that begin where they did.
+    /// The segments begin with the same revisions as before.
     fn keep(&self, frames: &[Vec<u8>]) {
         let mut frames = frames.iter();
         for (path, bytes) in self.segments() {
@@ -150,7 +150,7 @@ impl Rig for MemoryEngine {
             failure.map(|failure| match failure {
                 Failure::Refused => memory::Fault::Refused,
                 Failure::Full => memory::Fault::Full,
-                Failure::InDoubt => memory::Fault::InDoubt { is_kept },
+                Failure::OutcomeUnknown => memory::Fault::OutcomeUnknown { is_kept },
                 Failure::Unreadable => memory::Fault::Unreadable,
             }),
         );

@@ -1,4 +1,4 @@
-//! Segments that are written beside a log, or for one that does not exist yet: in large pieces, and synced once.
+//! Writes segments that are not part of a log yet: in large pieces, with one sync at the end.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,19 +9,19 @@ use crate::domain::id::Revision;
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::log::{ChangeError, LogDraft};
 
-/// How much is written at once.
+/// The number of bytes that are written at once.
 const PIECE_BYTES: usize = 1024 * 1024;
 
-/// A segment in the making.
+/// A segment that is being written.
 pub(in crate::store) struct SegmentDraft {
     path: PathBuf,
     file: Box<dyn DiskFile>,
     written: u64,
-    waiting: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl SegmentDraft {
-    /// A new file, in place of one that an earlier try left.
+    /// Creates a new file. Replaces the file that an earlier attempt left behind.
     pub fn create(disk: &dyn Disk, path: &Path) -> Result<SegmentDraft, ChangeError> {
         let created = match disk.create_new(path) {
             Err(left) if left.kind() == io::ErrorKind::AlreadyExists => {
@@ -30,34 +30,34 @@ impl SegmentDraft {
             created => created,
         };
         let file = created.map_err(ChangeError::of("made", path))?;
-        Ok(SegmentDraft { path: path.to_owned(), file, written: 0, waiting: Vec::new() })
+        Ok(SegmentDraft { path: path.to_owned(), file, written: 0, buffer: Vec::new() })
     }
 
-    /// Takes the bytes of a frame.
+    /// Appends the bytes of a frame.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), ChangeError> {
-        self.waiting.extend_from_slice(bytes);
-        if self.waiting.len() < PIECE_BYTES { Ok(()) } else { self.flush() }
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() < PIECE_BYTES { Ok(()) } else { self.flush() }
     }
 
-    /// Makes it durable under its name. The directory has still to be synced.
+    /// Makes the segment durable. The caller must sync the directory.
     pub fn finish(mut self) -> Result<(), ChangeError> {
         self.flush()?;
         self.file.sync_data().map_err(ChangeError::of("made durable", &self.path))
     }
 
     fn flush(&mut self) -> Result<(), ChangeError> {
-        self.file.write_all_at(&self.waiting, self.written).map_err(ChangeError::of("written", &self.path))?;
-        self.written += self.waiting.len() as u64;
-        self.waiting.clear();
+        self.file.write_all_at(&self.buffer, self.written).map_err(ChangeError::of("written", &self.path))?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
         Ok(())
     }
 }
 
-/// The segments of a log that does not exist yet. They have their names once all of them are durable.
+/// The segments of a log that does not exist yet. They get their final names once all of them are durable.
 pub(super) struct FileDraft {
     disk: Arc<dyn Disk>,
     directory: PathBuf,
-    /// Where the segments go, in order.
+    /// The final paths of the segments, in order.
     paths: Vec<PathBuf>,
     segment: Option<SegmentDraft>,
 }
@@ -86,7 +86,7 @@ impl LogDraft for FileDraft {
 
     fn finish(self: Box<Self>) -> Result<(), ChangeError> {
         self.segment.map_or(Ok(()), SegmentDraft::finish)?;
-        // From the end, so that a part of them never looks whole.
+        // Rename from the last to the first, so that an incomplete log never looks complete.
         for path in self.paths.iter().rev() {
             self.disk.rename(&path.with_extension("tmp"), path).map_err(ChangeError::of("put in place", path))?;
         }

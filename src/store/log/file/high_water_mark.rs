@@ -1,9 +1,9 @@
 //! The published head, in a file beside the segments: `log/head`.
 //!
-//! It is written when a batch is durable, so a head in it that is beyond the log's is proof of lost records. It is not
-//! made durable with each batch: one that is behind, torn or missing proves nothing, and no commit depends on it.
+//! It is written when a batch is durable. So if it is beyond the head of the log, it proves that records were lost. It
+//! is not synced with each batch: a head that is behind, torn or missing proves nothing, and no commit depends on it.
 //!
-//! Twelve bytes, little-endian: the revision and the CRC-32C of it.
+//! The file has twelve bytes, little-endian: the revision and its CRC-32C.
 
 use std::io;
 use std::path::Path;
@@ -14,17 +14,17 @@ use crate::store::disk::{Disk, DiskFile};
 /// The name of the file.
 pub(super) const NAME: &str = "head";
 
-/// How often a marker is read before it is taken to be torn.
-const READINGS: u8 = 3;
+/// How often the file is read before it counts as torn.
+const READ_ATTEMPTS: u8 = 3;
 
-/// The writing end.
+/// The writer of the file.
 pub(super) struct HighWaterMark {
-    /// None if the file could not be made.
+    /// `None` if the file could not be created.
     file: Option<Box<dyn DiskFile>>,
 }
 
 impl HighWaterMark {
-    /// Opens the marker, or makes it, and says durably how far a log goes whose every record is durable.
+    /// Opens or creates the file, and stores durably the head of a log whose every record is durable.
     pub fn open(disk: &dyn Disk, directory: &Path, head: Revision) -> HighWaterMark {
         let path = directory.join(NAME);
         let opened = disk.open(&path).or_else(|_| {
@@ -38,14 +38,14 @@ impl HighWaterMark {
         marker
     }
 
-    /// Says that everything up to a revision is durable and published.
+    /// Stores that everything up to a revision is durable and published.
     pub fn write(&self, head: Revision) {
         let Some(file) = &self.file else { return };
-        // A mark that was not made is one that is behind.
+        // An error is ignored: the stored head is then behind, which is allowed.
         drop(file.write_all_at(&encode(head), 0));
     }
 
-    /// Makes what was said last durable.
+    /// Makes the last written head durable.
     pub fn sync(&self) {
         let Some(file) = &self.file else { return };
         drop(file.sync_data().inspect_err(warn));
@@ -56,10 +56,10 @@ fn warn(error: &io::Error) {
     tracing::warn!(event = "high_water_mark_not_written", %error, "the high-water mark of the log could not be written: a loss could go unnoticed");
 }
 
-/// How far the log in a directory was published, as far as that is told. Another process may be writing it.
+/// The stored published head, if the file is readable. Another process may be writing it.
 pub(super) fn published_head(disk: &dyn Disk, directory: &Path) -> io::Result<Option<Revision>> {
-    // Whoever reads what is being written may see a part of it.
-    for _ in 0..READINGS {
+    // A read during a write may return a mix of the old and the new value, so try again.
+    for _ in 0..READ_ATTEMPTS {
         let mut bytes = [0; 12];
         let read = disk.open_to_read(&directory.join(NAME)).and_then(|file| file.read_exact_at(&mut bytes, 0));
         match read {

@@ -1,5 +1,5 @@
-//! The log in files: segments of frames, `00000000000000000001.log` and so on, each named after its first revision, and
-//! beside them the published head.
+//! The log in files: segments of frames, and beside them the published head. Each segment is named after its first
+//! revision, such as `00000000000000000001.log`.
 
 mod draft;
 mod high_water_mark;
@@ -30,18 +30,18 @@ use replace::DraftedEnd;
 pub(in crate::store) use segment::segment_name;
 pub use writer::{FileLog, LogOptions};
 
-/// The log in the files of a directory that exists.
+/// The engine that stores the log in the files of an existing directory.
 pub struct FileEngine {
     disk: Arc<dyn Disk>,
     directory: PathBuf,
     options: LogOptions,
-    /// The forms of frames that are read in place.
+    /// The forms of frames that reading in place accepts.
     form: Form,
 }
 
 impl FileEngine {
-    /// The log in a directory. Frames that are read in place may be of this form; a log that is written to is of the
-    /// current one.
+    /// The engine for a directory. `form` applies to reading in place; a log that is opened for writing must be in the
+    /// current form.
     pub fn new(disk: Arc<dyn Disk>, directory: &Path, options: LogOptions, form: Form) -> FileEngine {
         FileEngine { disk, directory: directory.to_owned(), options, form }
     }

@@ -1,4 +1,4 @@
-//! A log in files that is read in place: see [`OfflineLog`].
+//! Reads a log in files in place: see [`OfflineLog`].
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use crate::store::log::frame::{self, Expected, Form, Frame, HEADER_BYTES, Header
 use crate::store::log::{Batches, Damage, Extent, OfflineLog, Part, ReadError, ReadLog, Records, WholeFrame};
 use crate::store::record::Hash;
 
-/// How much of a segment is read at once.
+/// The number of bytes that are read at once.
 const PIECE_BYTES: usize = 1024 * 1024;
 
-/// The files of a log, as far as they belong to it.
+/// The segment files that belong to the log, up to the extent that was opened.
 #[derive(Clone)]
 pub(super) struct OfflineFiles {
     disk: Arc<dyn Disk>,
@@ -27,7 +27,7 @@ pub(super) struct OfflineFiles {
 }
 
 impl OfflineFiles {
-    /// Reads the last segment only. Damage before it is found when that part is read.
+    /// Opens the log. Only the last segment is read; damage in an earlier one is found when it is read.
     pub fn open(disk: Arc<dyn Disk>, directory: &Path, extent: Extent, form: Form) -> Result<OfflineFiles, ReadError> {
         let segments = segments_in(&*disk, directory)?;
         let mut log = OfflineFiles { disk, directory: directory.to_owned(), segments, head: Revision::ZERO, form };
@@ -61,7 +61,7 @@ impl OfflineFiles {
         Ok(log)
     }
 
-    /// The place of the segment that holds a revision.
+    /// The index in `segments` of the segment that holds a revision.
     fn segment_of(&self, revision: Revision) -> usize {
         self.segments.partition_point(|segment| segment.first <= revision).saturating_sub(1)
     }
@@ -118,7 +118,7 @@ impl OfflineLog for OfflineFiles {
     }
 }
 
-/// The revision is in no segment.
+/// The error for a revision that no segment holds.
 fn nowhere() -> Damage {
     Damage { segment: String::new(), offset: 0, reason: "no segment holds the revision" }
 }
@@ -127,7 +127,7 @@ fn unreadable(part: &Part, source: io::Error) -> ReadError {
     ReadError::Disk { segment: segment_name(part.first), source }
 }
 
-/// The segments in a directory, each as long as its file.
+/// The segments in a directory, with the length of their files.
 pub(super) fn segments_in(disk: &dyn Disk, directory: &Path) -> Result<Vec<Part>, ReadError> {
     let unlisted = |source| ReadError::Disk { segment: directory.display().to_string(), source };
     let names = disk.list(directory).map_err(unlisted)?;
@@ -140,7 +140,7 @@ pub(super) fn segments_in(disk: &dyn Disk, directory: &Path) -> Result<Vec<Part>
     sized.collect()
 }
 
-/// The frames of a segment, one after another.
+/// The frames of a segment, in order.
 struct FileBatches {
     window: Window,
     part: Part,
@@ -158,13 +158,13 @@ impl Batches for FileBatches {
         let part = self.part;
         let seen = usize::try_from(left).map_or(HEADER_BYTES, |left| left.min(HEADER_BYTES));
         let bytes = self.window.read(begin, seen, end).map_err(|source| unreadable(&part, source))?;
-        let (header, may_be_room) = (Header::read(bytes), frame::is_room(bytes));
-        if may_be_room && frame::is_room(&self.rest()?) {
+        let (header, may_be_preallocated) = (Header::read(bytes), frame::is_preallocated(bytes));
+        if may_be_preallocated && frame::is_preallocated(&self.rest()?) {
             return Ok(None);
         }
-        let header = header.ok_or_else(|| self.damaged("the frame's header is cut off"))?;
+        let header = header.ok_or_else(|| self.damaged("the frame's header is truncated"))?;
         if header.size as u64 > left {
-            return Err(self.damaged("the frame is cut off").into());
+            return Err(self.damaged("the frame is truncated").into());
         }
         let bytes = self.window.read(begin, header.size, end).map_err(|source| unreadable(&part, source))?;
         let damage = |reason| Damage { segment: segment_name(part.first), offset: begin, reason };
@@ -196,19 +196,19 @@ impl Batches for FileBatches {
 }
 
 impl FileBatches {
-    /// The bytes behind the last frame read.
+    /// The bytes after the last frame read.
     fn rest(&self) -> Result<Vec<u8>, ReadError> {
-        let rest = self.window.read_apart(self.offset, self.part.bytes);
+        let rest = self.window.read_uncached(self.offset, self.part.bytes);
         rest.map_err(|source| unreadable(&self.part, source))
     }
 }
 
-/// Records on their way out.
+/// The iterator over records.
 struct OfflineRecords {
     log: OfflineFiles,
     segment: usize,
     frames: Option<FileBatches>,
-    /// The chain up to the end of the segment before.
+    /// The chain up to the end of the previous segment.
     chain: Option<Hash>,
     ready: std::vec::IntoIter<(Revision, Vec<u8>)>,
     next: Revision,

@@ -1,10 +1,12 @@
-//! Opening: which segments there are, that they connect, and how far the last one can be believed.
+//! Opens a log: finds its segments, checks that they connect, and determines which part of the last one is valid.
 //!
-//! What the operating system shows after a crash may never have reached the disk; so the last segment is copied, synced
-//! and renamed, and only then is its last frame believed. A torn end is left behind by that copy, and so is room for more
-//! frames, unless the published head was beyond them. On a disk without room for the copy the last segment is cut and
-//! synced where it is, and believed if the medium gives the same bytes. Of the segments before, the last frame alone is read here: it
-//! tells that nothing is missing before the next one. What is wrong further inside a reader finds.
+//! After a crash, the operating system may show data that never reached the disk. So the last segment is copied, synced
+//! and renamed before its last frame is accepted. The copy leaves out a torn end and preallocated space. If the
+//! published head is beyond the last intact frame, the log does not open. If the disk has no space for the copy, the
+//! last segment is truncated and synced in place, and accepted if the storage device returns the same bytes.
+//!
+//! Of each earlier segment only the last frame is read here: it shows that nothing is missing before the next segment.
+//! Readers detect other damage.
 
 use std::io;
 use std::path::Path;
@@ -19,27 +21,27 @@ use super::segment::{Segment, Shared, segment_name};
 use crate::store::log::frame::{self, Expected, Form, Frame, HEADER_BYTES, Header};
 use crate::store::log::{Damage, OpenLogError};
 
-/// How much of the end of a closed segment is read to find its last frame, before all of it is.
+/// How many bytes of the end of a closed segment are searched for its last frame, before the whole segment is read.
 const END_BYTES: [u64; 2] = [64 * 1024, 1024 * 1024];
 
-/// A log whose every record is durable.
+/// An open log. Every record in it is durable.
 pub(super) struct Opened {
     pub shared: Arc<Shared>,
-    /// The segment to append to,
+    /// The segment to append to.
     pub active: Arc<Segment>,
-    /// and its file.
+    /// The file of the active segment.
     pub file: Box<dyn DiskFile>,
-    /// The last record. Its chain is right where every frame is of the current form.
+    /// The last record. Its chain is correct if every frame is in the current form.
     pub tip: Tip,
 }
 
-/// Opens the log in a directory that exists, and begins one if there is none.
+/// Opens the log in an existing directory. Creates a log if there is none.
 pub(super) fn open(disk: Arc<dyn Disk>, directory: &Path, form: Form) -> Result<Opened, OpenLogError> {
     let shared = Arc::new(Shared::new(disk, directory.to_owned()));
     let published = published_head(&*shared.disk, directory)?.unwrap_or_default();
     let firsts = segments_in(&shared)?;
     let Some((last, closed)) = firsts.split_last() else {
-        Ending::of_nothing().refuse_a_loss(published)?;
+        Ending::of_empty_log().refuse_a_loss(published)?;
         let (active, file) = begin(&shared, Revision(1))?;
         return Ok(publish(shared, active, file, Tip::ORIGIN));
     };
@@ -52,7 +54,7 @@ pub(super) fn open(disk: Arc<dyn Disk>, directory: &Path, form: Form) -> Result<
         expected = Expected { first: *next, chain, form };
         shared.add(Arc::new(segment));
     }
-    let (active, file, next) = settle(&shared, Segment::new(*last), expected, published)?;
+    let (active, file, next) = recover_last_segment(&shared, Segment::new(*last), expected, published)?;
     let tip = Tip { revision: next.first.previous(), chain: next.chain.unwrap_or(Tip::ORIGIN.chain) };
     Ok(publish(shared, active, file, tip))
 }
@@ -68,7 +70,7 @@ fn damage(segment: &Segment, offset: u64, reason: &'static str) -> Damage {
     Damage { segment: segment.name(), offset, reason }
 }
 
-/// The first revisions of the segments there are, in order. Copies that were not finished are removed.
+/// The first revisions of all segments, in order. Removes incomplete copies.
 fn segments_in(shared: &Shared) -> io::Result<Vec<Revision>> {
     let names = shared.disk.list(&shared.directory)?;
     for name in names.iter().filter(|name| name.ends_with(".tmp")) {
@@ -77,7 +79,7 @@ fn segments_in(shared: &Shared) -> io::Result<Vec<Revision>> {
     Ok(firsts_of(&names))
 }
 
-/// The first revisions of the segments among these names, in order.
+/// The first revisions of the segments with these names, in order.
 pub(super) fn firsts_of(names: &[String]) -> Vec<Revision> {
     let firsts = names.iter().filter_map(|name| name.strip_suffix(".log")?.parse().ok());
     let mut firsts: Vec<_> = firsts.map(Revision).collect();
@@ -85,8 +87,8 @@ pub(super) fn firsts_of(names: &[String]) -> Vec<Revision> {
     firsts
 }
 
-/// Whether the log in a directory holds no record: there is no segment, or only the first, with room and what may be a
-/// write cut short. Touches nothing.
+/// True if the log in a directory contains no record: there is no segment, or only the first one with preallocated
+/// space or a torn write. Changes nothing.
 pub(super) fn holds_no_record(disk: &dyn Disk, directory: &Path) -> io::Result<bool> {
     let names = match disk.list(directory) {
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(true),
@@ -101,18 +103,18 @@ pub(super) fn holds_no_record(disk: &dyn Disk, directory: &Path) -> io::Result<b
     let size = file.size()?;
     let header = Header::read(&read(&*file, 0, size.min(HEADER_BYTES as u64))?);
     let frame = header.map_or(0, |header| size.min(header.size as u64));
-    if Frame::check(&read(&*file, 0, frame)?, Expected::at(first.first, Form::OrFirst)).is_ok() {
+    if Frame::check(&read(&*file, 0, frame)?, Expected::at(first.first, Form::CurrentOrFormat1)).is_ok() {
         return Ok(false);
     }
     let bytes = read(&*file, 0, size)?;
-    Ok(frame::is_room(&bytes) || frame::is_torn(&bytes, first.first))
+    Ok(frame::is_preallocated(&bytes) || frame::is_torn(&bytes, first.first))
 }
 
-/// Why a segment was not begun.
+/// The reasons why a segment was not begun.
 pub(super) enum BeginError {
-    /// There is no new segment.
+    /// The segment was not created.
     NotBegun(io::Error),
-    /// There may be one.
+    /// The segment may have been created.
     OutcomeUnknown(io::Error),
 }
 
@@ -132,7 +134,8 @@ pub(super) fn begin(shared: &Shared, first: Revision) -> Result<(Segment, Box<dy
     Ok((segment, file))
 }
 
-/// A segment with another one behind it, and the chain up to its end: believed if its last frame is whole and leads there.
+/// Opens a segment that another one follows. It is accepted if its last frame is intact and ends before the next
+/// segment. Returns it with the chain up to its end.
 fn closed_segment(
     shared: &Shared,
     first: Revision,
@@ -148,7 +151,7 @@ fn closed_segment(
             return Ok((Segment::closed(first, size), last.expects(form).chain));
         }
     }
-    // Either its last frame is larger than that, or something is wrong: which, and where, the whole of it tells.
+    // The last frame is larger than that, or something is wrong. Read the whole segment to find out what, and where.
     let ending = Ending::find(&segment, &read(&*file, 0, size)?, Expected::at(first, form));
     if let Some(reason) = ending.bad_end {
         return Err(damage(&segment, segment.end(), reason).into());
@@ -168,22 +171,22 @@ pub(super) fn read(file: &dyn DiskFile, offset: u64, size: u64) -> io::Result<Ve
 /// How a segment ends.
 struct Ending {
     segment: String,
-    /// Where its whole frames end.
+    /// The offset in bytes where the intact frames end.
     offset: u64,
-    /// What would follow the last of them.
+    /// What the next frame must match.
     next: Expected,
-    /// What is wrong behind them, if anything is there.
+    /// What is wrong after the intact frames, if more than preallocated space follows.
     bad_end: Option<&'static str>,
 }
 
 impl Ending {
-    /// Of a log without segments.
-    fn of_nothing() -> Ending {
+    /// The end of a log without segments.
+    fn of_empty_log() -> Ending {
         let next = Expected::at(Revision(1), Form::Current);
         Ending { segment: segment_name(Revision(1)), offset: 0, next, bad_end: None }
     }
 
-    /// Reads every frame of a segment into its extent, up to a bad one, if any.
+    /// Reads every frame of a segment up to the first bad one, and records their extent in the segment.
     fn find(segment: &Segment, bytes: &[u8], expected: Expected) -> Ending {
         let mut next = Expected { first: segment.first, ..expected };
         let mut rest = bytes;
@@ -194,27 +197,27 @@ impl Ending {
                     next = frame.expects(next.form);
                     rest = rest.get(frame.header.size..).unwrap_or_default();
                 }
-                Err(_) if frame::is_room(rest) => break None,
+                Err(_) if frame::is_preallocated(rest) => break None,
                 Err(reason) => break Some(reason),
             }
         };
         Ending { segment: segment.name(), offset: segment.end(), next, bad_end }
     }
 
-    /// The published head beyond the end is proof of a loss.
+    /// Fails if the published head is beyond the end: this proves that records were lost.
     fn refuse_a_loss(self, published: Revision) -> Result<(), OpenLogError> {
         let head = self.next.first.previous();
         if published <= head {
             return Ok(());
         }
         let Ending { segment, offset, bad_end, .. } = self;
-        let found = bad_end.unwrap_or("there is nothing behind it");
+        let found = bad_end.unwrap_or("nothing follows");
         Err(OpenLogError::LostRecords { published, head, segment, offset, found })
     }
 }
 
-/// Makes sure of the last segment: keeps its whole frames, durably, and leaves a torn end behind.
-fn settle(
+/// Recovers the last segment: keeps its intact frames, durably, and discards a torn end.
+fn recover_last_segment(
     shared: &Shared,
     segment: Segment,
     expected: Expected,
@@ -240,9 +243,9 @@ fn settle(
             tracing::warn!(
                 event = "log_segment_cut_in_place",
                 error,
-                "the disk has no room to copy the last log segment: it is cut in place"
+                "the disk has no room to copy the last log segment: it was truncated in place"
             );
-            return Ok((segment, cut_where_it_is(file, &bytes, full)?, next));
+            return Ok((segment, truncate_in_place(file, &bytes, full)?, next));
         }
         written => written?,
     };
@@ -251,7 +254,7 @@ fn settle(
     Ok((segment, file, next))
 }
 
-/// Writes a copy of a segment, durably. Leaves none behind that is not whole.
+/// Writes a durable copy of a segment. Removes the copy if it is incomplete.
 pub(super) fn write_copy(shared: &Shared, copy: &Path, bytes: &[u8]) -> io::Result<Box<dyn DiskFile>> {
     let file = shared.disk.create_new(copy)?;
     let written = file.write_all_at(bytes, 0).and_then(|()| file.sync_data());
@@ -259,9 +262,9 @@ pub(super) fn write_copy(shared: &Shared, copy: &Path, bytes: &[u8]) -> io::Resu
     Ok(file)
 }
 
-/// Leaves nothing in a segment but its frames, durably, and makes sure that the medium has them. Otherwise the disk's
-/// refusal of a copy is the outcome.
-fn cut_where_it_is(file: Box<dyn DiskFile>, bytes: &[u8], full: io::Error) -> io::Result<Box<dyn DiskFile>> {
+/// Truncates a segment to its intact frames, durably, and verifies them on the storage device. If they differ, it
+/// returns the error that prevented the copy.
+fn truncate_in_place(file: Box<dyn DiskFile>, bytes: &[u8], full: io::Error) -> io::Result<Box<dyn DiskFile>> {
     file.truncate(bytes.len() as u64)?;
     file.sync_data()?;
     let mut on_medium = vec![0; bytes.len()];
@@ -269,7 +272,7 @@ fn cut_where_it_is(file: Box<dyn DiskFile>, bytes: &[u8], full: io::Error) -> io
     if on_medium == bytes { Ok(file) } else { Err(full) }
 }
 
-/// Whether there is no room.
+/// True if the disk is full.
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -1,26 +1,26 @@
-//! Reading the segments of a log while it grows.
+//! Reads the segments of a log while it grows.
 //!
-//! Opening the log believes of a closed segment no more than its end; so every frame is checked here, each time, with
-//! the revision that has to come next, and the chain where the one before it was read too.
+//! Opening the log verifies only the end of a closed segment. So each frame is verified here every time it is read: its
+//! bytes and its revision, and its chain if the frame before it was read too.
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
-use super::segment::{Marks, Segment, Shared};
+use super::segment::{FrameOffsets, Segment, Shared};
 use super::window::Window;
 use crate::domain::id::Revision;
 use crate::store::log::frame::{Expected, Form, Frame, HEADER_BYTES, Header};
 use crate::store::log::{Damage, ReadError, ReadLog, Records};
 use crate::store::record::Hash;
 
-/// How much is read at once, unless a frame is larger.
+/// The number of bytes that are read at once, unless a frame is larger.
 const READ_BYTES: usize = 64 * 1024;
 
-/// The same for somebody who goes through a whole segment.
-const SURVEY_BYTES: usize = 1024 * 1024;
+/// The number of bytes that are read at once when a whole segment is scanned.
+const SCAN_BYTES: usize = 1024 * 1024;
 
-/// A reading end of a log in files.
+/// A reader of a log in files.
 pub(super) struct FileReader(pub Arc<Shared>);
 
 impl ReadLog for FileReader {
@@ -39,50 +39,50 @@ impl ReadLog for FileReader {
 
     fn chain_of(&self, revision: Revision) -> Result<Hash, ReadError> {
         let mut records = self.records(revision, revision);
-        let (mut place, header) = records.find()?;
+        let (mut cursor, header) = records.find()?;
         let expected = Expected::at(header.first, Form::Current);
-        let frame = Frame::check(place.bytes(header.size)?, expected);
+        let frame = Frame::check(cursor.bytes(header.size)?, expected);
         let chain = frame.and_then(|frame| frame.chain_at(revision));
-        chain.map_err(|reason| place.damaged(reason))
+        chain.map_err(|reason| cursor.damaged(reason))
     }
 }
 
 impl FileReader {
     fn records(&self, next: Revision, to: Revision) -> FileRecords {
-        let (place, passed, ready) = (None, None, VecDeque::new());
-        FileRecords { shared: Arc::clone(&self.0), next, to, place, passed, ready, from_medium: false }
+        let (cursor, expected, ready) = (None, None, VecDeque::new());
+        FileRecords { shared: Arc::clone(&self.0), next, to, cursor, expected, ready, from_medium: false }
     }
 }
 
-/// Records on their way out.
+/// The iterator over records.
 struct FileRecords {
     shared: Arc<Shared>,
     next: Revision,
     to: Revision,
-    place: Option<Place>,
-    /// What has to follow the frame that was read last, if one was.
-    passed: Option<Expected>,
+    cursor: Option<Cursor>,
+    /// What the next frame must match, if a frame was read before.
+    expected: Option<Expected>,
     ready: VecDeque<Vec<u8>>,
-    /// Whether what the operating system remembers of the files does not count.
+    /// True to bypass the page cache of the operating system.
     from_medium: bool,
 }
 
-/// A place between two frames of a segment.
-struct Place {
+/// A position between two frames of a segment.
+struct Cursor {
     segment: Arc<Segment>,
     window: Window,
     offset: u64,
-    /// The revision that the frame here has to begin with.
+    /// The first revision that the frame here must have.
     next: Revision,
 }
 
-impl Place {
+impl Cursor {
     /// The beginning of a segment.
-    fn first_of(shared: &Shared, segment: Arc<Segment>) -> Result<Place, ReadError> {
+    fn first_of(shared: &Shared, segment: Arc<Segment>) -> Result<Cursor, ReadError> {
         match shared.disk.open_to_read(&shared.path(&segment)) {
             Ok(file) => {
                 let next = segment.first;
-                Ok(Place { segment, window: Window::new(file, READ_BYTES), offset: 0, next })
+                Ok(Cursor { segment, window: Window::new(file, READ_BYTES), offset: 0, next })
             }
             Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
                 Err(Damage { segment: segment.name(), offset: 0, reason: "the file is gone" }.into())
@@ -95,28 +95,28 @@ impl Place {
         Damage { segment: self.segment.name(), offset: self.offset, reason }.into()
     }
 
-    /// The next bytes from here.
+    /// Reads bytes at this position without moving it.
     fn bytes(&mut self, size: usize) -> Result<&[u8], ReadError> {
         let (offset, end) = (self.offset, self.segment.end());
         if end.saturating_sub(offset) < size as u64 {
-            return Err(self.damaged("the frame is cut off"));
+            return Err(self.damaged("the frame is truncated"));
         }
         self.window.read(offset, size, end).map_err(|source| match source.kind() {
             io::ErrorKind::UnexpectedEof => {
-                let reason = "the file was cut off while it was open";
+                let reason = "the file was truncated while it was open";
                 Damage { segment: self.segment.name(), offset, reason }.into()
             }
             _ => ReadError::Disk { segment: self.segment.name(), source },
         })
     }
 
-    /// What the frame here says of itself.
+    /// The header of the frame at this position.
     fn header(&mut self) -> Result<Header, ReadError> {
         if self.offset == self.segment.end() {
             return Err(self.damaged("the segment ends before the next one begins"));
         }
         let bytes = self.bytes(HEADER_BYTES)?;
-        let header = Header::read(bytes).ok_or_else(|| self.damaged("the frame's header is cut off"))?;
+        let header = Header::read(bytes).ok_or_else(|| self.damaged("the frame's header is truncated"))?;
         if header.first != self.next {
             return Err(self.damaged("the frame does not follow the one before it"));
         }
@@ -128,70 +128,70 @@ impl Place {
         self.next = header.next();
     }
 
-    /// Goes through the whole segment, as far as its frames follow one another. Then everybody finds their way in it.
-    fn survey(&mut self) -> Result<(), ReadError> {
-        let mut marks = Marks::default();
-        self.window.piece_bytes = SURVEY_BYTES;
+    /// Scans the whole segment, up to its first bad header, and stores the frame offsets for all readers.
+    fn scan(&mut self) -> Result<(), ReadError> {
+        let mut offsets = FrameOffsets::default();
+        self.window.piece_bytes = SCAN_BYTES;
         while self.offset < self.segment.end() {
             match self.header() {
                 Ok(header) => {
-                    marks.note(header.first, self.offset);
+                    offsets.note(header.first, self.offset);
                     self.skip(&header);
                 }
-                // Whoever needs what is behind it comes across it again.
+                // A reader that needs the records after this position will find the damage again and report it.
                 Err(ReadError::Damaged(_)) => break,
                 Err(error) => return Err(error),
             }
         }
-        self.segment.survey(marks);
+        self.segment.set_offsets(offsets);
         Ok(())
     }
 }
 
 impl FileRecords {
-    /// The place where the next record is, or somewhat before it.
-    fn place(&mut self) -> Result<Place, ReadError> {
-        if let Some(place) = self.place.take_if(|place| place.offset < place.segment.end()) {
-            return Ok(place);
+    /// A position at the next record, or somewhat before it.
+    fn cursor(&mut self) -> Result<Cursor, ReadError> {
+        if let Some(cursor) = self.cursor.take_if(|cursor| cursor.offset < cursor.segment.end()) {
+            return Ok(cursor);
         }
         let nowhere = || Damage { segment: String::new(), offset: 0, reason: "no segment holds the revision" };
         let segment = self.shared.segment_of(self.next).ok_or_else(nowhere)?;
-        if segment.near(self.next).is_none() {
-            Place::first_of(&self.shared, Arc::clone(&segment))?.survey()?;
+        if segment.nearest_frame(self.next).is_none() {
+            Cursor::first_of(&self.shared, Arc::clone(&segment))?.scan()?;
         }
-        let near = segment.near(self.next);
-        let mut place = Place::first_of(&self.shared, segment)?;
-        place.window.from_medium = self.from_medium;
-        if let Some((next, offset)) = near {
-            (place.next, place.offset) = (next, offset);
+        let nearest = segment.nearest_frame(self.next);
+        let mut cursor = Cursor::first_of(&self.shared, segment)?;
+        cursor.window.from_medium = self.from_medium;
+        if let Some((next, offset)) = nearest {
+            (cursor.next, cursor.offset) = (next, offset);
         }
-        Ok(place)
+        Ok(cursor)
     }
 
-    /// The frame that holds the next record: where it is, and its header.
-    fn find(&mut self) -> Result<(Place, Header), ReadError> {
-        let mut place = self.place()?;
-        let mut header = place.header()?;
+    /// Finds the frame that holds the next record. Returns its position and header.
+    fn find(&mut self) -> Result<(Cursor, Header), ReadError> {
+        let mut cursor = self.cursor()?;
+        let mut header = cursor.header()?;
         while header.next() <= self.next {
-            place.skip(&header);
-            header = place.header()?;
+            cursor.skip(&header);
+            header = cursor.header()?;
         }
-        Ok((place, header))
+        Ok((cursor, header))
     }
 
     /// Reads the frame that holds the next record.
     fn fill(&mut self) -> Result<(), ReadError> {
-        let (mut place, header) = self.find()?;
-        let follows = self.passed.filter(|passed| passed.first == header.first);
+        let (mut cursor, header) = self.find()?;
+        let follows = self.expected.filter(|expected| expected.first == header.first);
         let expected = follows.unwrap_or_else(|| Expected::at(header.first, Form::Current));
-        let checked = Frame::check(place.bytes(header.size)?, expected).map(|frame| {
+        let checked = Frame::check(cursor.bytes(header.size)?, expected).map(|frame| {
             let wanted = frame.records.iter().filter(|(revision, _)| (self.next..=self.to).contains(revision));
             self.ready.extend(wanted.map(|(_, bytes)| bytes.to_vec()));
             frame.expects(Form::Current)
         });
-        self.passed = Some(checked.map_err(|reason| place.damaged(reason))?);
-        place.skip(&header);
-        self.place = Some(place);
+        self.expected = Some(checked.map_err(|reason| cursor.damaged(reason))?);
+        cursor.skip(&header);
+        self.cursor = Some(cursor);
         Ok(())
     }
 }

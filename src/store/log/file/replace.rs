@@ -1,4 +1,4 @@
-//! The end of a log in files is given up, and another takes its place.
+//! Replaces the end of a log in files.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::domain::id::Revision;
 use crate::store::disk::Disk;
 use crate::store::log::{ChangeError, Extent, Form, OfflineLog as _, PreparedEnd, ReadError};
 
-/// A last segment beside the one that it replaces.
+/// A new last segment, written beside the one that it replaces.
 pub(super) struct DraftedEnd {
     disk: Arc<dyn Disk>,
     directory: PathBuf,
@@ -21,7 +21,7 @@ pub(super) struct DraftedEnd {
 }
 
 impl DraftedEnd {
-    /// Writes the segment that holds a revision again, up to it, and the frame behind it.
+    /// Writes a copy of the segment that holds a revision, up to that revision, followed by the new frame.
     pub fn write(
         disk: Arc<dyn Disk>,
         directory: &Path,
@@ -45,7 +45,8 @@ impl DraftedEnd {
         Ok(DraftedEnd { disk, directory: directory.to_owned(), first: last.first })
     }
 
-    /// Keeps the segments behind the one that is replaced. From the end, so that what is left never looks whole.
+    /// Moves the later segments to `set_aside`. From the last to the first, so that an incomplete log never looks
+    /// complete.
     fn move_later_segments(&self, set_aside: &Path) -> Result<(), ChangeError> {
         let segments = segments_in(&*self.disk, &self.directory).map_err(|error| unreadable(&self.directory, error))?;
         for later in segments.iter().rev().filter(|segment| segment.first > self.first) {
@@ -69,7 +70,7 @@ impl PreparedEnd for DraftedEnd {
     }
 }
 
-/// Forgets the published head: it is kept in `set_aside`.
+/// Moves the published head to `set_aside`.
 pub(super) fn withdraw_published_head(disk: &dyn Disk, directory: &Path, set_aside: &Path) -> Result<(), ChangeError> {
     let path = directory.join(high_water_mark::NAME);
     match disk.rename(&path, &set_aside.join(high_water_mark::NAME)) {

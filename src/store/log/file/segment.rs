@@ -1,4 +1,4 @@
-//! What is known of the segments in memory: how long each is, and where in it some revisions are.
+//! What is known about the segments in memory: their lengths, and the offsets of some frames.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,37 +8,37 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use crate::domain::id::Revision;
 use crate::store::disk::Disk;
 
-/// How far apart the frames are whose place is remembered.
-const MARK_EVERY_BYTES: u64 = 64 * 1024;
+/// The minimum distance in bytes between frames whose offsets are kept.
+const OFFSET_INTERVAL_BYTES: u64 = 64 * 1024;
 
-/// The name of the file of the segment that begins with a revision.
+/// The file name of the segment that begins with a revision.
 pub(in crate::store) fn segment_name(first: Revision) -> String {
     format!("{:020}.log", first.0)
 }
 
 /// One file of the log.
 pub(super) struct Segment {
-    /// Its first revision, after which it is named.
+    /// The first revision, after which the file is named.
     pub first: Revision,
     extent: Mutex<Extent>,
 }
 
 struct Extent {
-    /// Where its last durable frame ends.
+    /// The offset in bytes where the last durable frame ends.
     end: u64,
-    marks: Marks,
-    /// Whether the marks reach to the end, or nobody has gone through the frames yet.
-    is_surveyed: bool,
+    offsets: FrameOffsets,
+    /// True if the offsets cover the segment up to its end. False until a reader has scanned it.
+    is_scanned: bool,
 }
 
-/// Where some of a segment's frames begin, in order.
+/// A sparse list of frame offsets, in order.
 #[derive(Default)]
-pub(super) struct Marks(Vec<(Revision, u64)>);
+pub(super) struct FrameOffsets(Vec<(Revision, u64)>);
 
-impl Marks {
-    /// Takes note of a frame behind the last one, if it is far enough from the last mark.
+impl FrameOffsets {
+    /// Adds a frame, if it is far enough from the last one in the list.
     pub fn note(&mut self, first: Revision, begin: u64) {
-        if self.0.last().is_none_or(|(_, at)| begin - at >= MARK_EVERY_BYTES) {
+        if self.0.last().is_none_or(|(_, at)| begin - at >= OFFSET_INTERVAL_BYTES) {
             self.0.push((first, begin));
         }
     }
@@ -47,50 +47,50 @@ impl Marks {
 impl Segment {
     /// An empty segment.
     pub fn new(first: Revision) -> Segment {
-        Segment { first, extent: Mutex::new(Extent { end: 0, marks: Marks::default(), is_surveyed: true }) }
+        Segment { first, extent: Mutex::new(Extent { end: 0, offsets: FrameOffsets::default(), is_scanned: true }) }
     }
 
-    /// A segment of which only the length is known.
+    /// A closed segment of which only the length is known.
     pub fn closed(first: Revision, end: u64) -> Segment {
-        Segment { first, extent: Mutex::new(Extent { end, marks: Marks::default(), is_surveyed: false }) }
+        Segment { first, extent: Mutex::new(Extent { end, offsets: FrameOffsets::default(), is_scanned: false }) }
     }
 
-    /// The name of its file.
+    /// The file name.
     pub fn name(&self) -> String {
         segment_name(self.first)
     }
 
-    /// Takes note of a durable frame that begins where the last one ended.
+    /// Adds a durable frame that begins where the last one ended.
     pub fn grow(&self, first: Revision, size: u64) {
         let mut extent = self.extent();
         let begin = extent.end;
-        extent.marks.note(first, begin);
+        extent.offsets.note(first, begin);
         extent.end = begin + size;
     }
 
-    /// Where its last durable frame ends.
+    /// The offset in bytes where the last durable frame ends.
     pub fn end(&self) -> u64 {
         self.extent().end
     }
 
-    /// A frame at or before a revision, as near as is known: its first revision and where it begins.
+    /// The closest known frame at or before a revision: its first revision and its offset.
     ///
-    /// None: somebody has to go through the frames first, and [`Segment::survey`].
-    pub fn near(&self, revision: Revision) -> Option<(Revision, u64)> {
+    /// `None` if the segment must be scanned first: see [`Segment::set_offsets`].
+    pub fn nearest_frame(&self, revision: Revision) -> Option<(Revision, u64)> {
         let extent = self.extent();
-        if !extent.is_surveyed && revision > self.first {
+        if !extent.is_scanned && revision > self.first {
             return None;
         }
-        let after = extent.marks.0.partition_point(|(first, _)| *first <= revision);
-        Some(after.checked_sub(1).and_then(|at| extent.marks.0.get(at)).copied().unwrap_or((self.first, 0)))
+        let after = extent.offsets.0.partition_point(|(first, _)| *first <= revision);
+        Some(after.checked_sub(1).and_then(|at| extent.offsets.0.get(at)).copied().unwrap_or((self.first, 0)))
     }
 
-    /// Takes the marks of somebody who went through the frames.
-    pub fn survey(&self, marks: Marks) {
+    /// Stores the frame offsets that a scan has found.
+    pub fn set_offsets(&self, offsets: FrameOffsets) {
         let mut extent = self.extent();
-        if !extent.is_surveyed {
-            extent.marks = marks;
-            extent.is_surveyed = true;
+        if !extent.is_scanned {
+            extent.offsets = offsets;
+            extent.is_scanned = true;
         }
     }
 
@@ -99,9 +99,9 @@ impl Segment {
     }
 }
 
-/// What the writing end and the reading ends know together.
+/// The state that the writer and the readers share.
 pub(super) struct Shared {
-    /// Where the files are.
+    /// The disk that the files are on.
     pub disk: Arc<dyn Disk>,
     /// The log's directory.
     pub directory: PathBuf,
@@ -115,38 +115,38 @@ impl Shared {
         Shared { disk, directory, segments: RwLock::default(), head: AtomicU64::new(0) }
     }
 
-    /// The file of a segment.
+    /// The path of a segment's file.
     pub fn path(&self, segment: &Segment) -> PathBuf {
         self.directory.join(segment.name())
     }
 
-    /// Adds a segment behind the others.
+    /// Adds a segment after the others.
     pub fn add(&self, segment: Arc<Segment>) {
         self.segments.write().unwrap_or_else(PoisonError::into_inner).insert(segment.first, segment);
     }
 
-    /// Lets readers see the records up to here.
+    /// Makes the records up to `head` visible to readers.
     pub fn publish(&self, head: Revision) {
         self.head.store(head.0, Ordering::Release);
     }
 
-    /// The last record that readers see.
+    /// The last record that is visible to readers.
     pub fn head(&self) -> Revision {
         Revision(self.head.load(Ordering::Acquire))
     }
 
-    /// The first revision of the segment that is written to.
+    /// The first revision of the segment that is being written.
     pub fn active_first(&self) -> Revision {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         segments.keys().next_back().copied().unwrap_or(Revision(1))
     }
 
-    /// Every segment, in order.
+    /// All segments, in order.
     pub fn segments(&self) -> Vec<Arc<Segment>> {
         self.segments.read().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
     }
 
-    /// The segment that holds a revision, if one does.
+    /// The segment that holds a revision, if there is one.
     pub fn segment_of(&self, revision: Revision) -> Option<Arc<Segment>> {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         segments.range(..=revision).next_back().map(|(_, segment)| Arc::clone(segment))

@@ -1,7 +1,7 @@
-//! A log of format 1 is rewritten: the same records at the same revisions, with digests and the chain.
+//! Rewrites a log of format 1: the same records at the same revisions, with digests and the chain.
 //!
-//! Segment by segment, from the first: a copy in the current form is written, synced and renamed. So at every moment each
-//! segment is whole in one form or the other, and what a kill leaves is rewritten from there on.
+//! It starts with the first segment. For each segment a copy in the current form is written, synced and renamed. So at
+//! every moment each segment is complete in one form or the other, and after a kill the next start continues.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::store::record::Tip;
 
 /// Rewrites every segment in a directory that is not in the current form.
 pub(super) fn upgrade(disk: Arc<dyn Disk>, directory: &Path, convert: &mut Convert<'_>) -> Result<(), UpgradeError> {
-    let shared = open::open(disk, directory, Form::OrFirst)?.shared;
+    let shared = open::open(disk, directory, Form::CurrentOrFormat1)?.shared;
     let mut tip = Tip::ORIGIN;
     for segment in shared.segments() {
         tip = upgrade_segment(&shared, &segment, tip, convert)?;
@@ -23,7 +23,7 @@ pub(super) fn upgrade(disk: Arc<dyn Disk>, directory: &Path, convert: &mut Conve
     Ok(())
 }
 
-/// Rewrites a segment that follows a tip, and gives the tip that it leads to.
+/// Rewrites a segment that follows a tip. Returns the tip after the segment.
 fn upgrade_segment(
     shared: &Shared,
     segment: &Segment,
@@ -34,7 +34,7 @@ fn upgrade_segment(
     let bytes = open::read(&*shared.disk.open(&path)?, 0, segment.end())?;
     let (mut tip, mut rest, mut rewritten) = (before, bytes.as_slice(), Vec::with_capacity(bytes.len()));
     while !rest.is_empty() {
-        let expected = Expected { first: tip.revision.next(), chain: Some(tip.chain), form: Form::OrFirst };
+        let expected = Expected { first: tip.revision.next(), chain: Some(tip.chain), form: Form::CurrentOrFormat1 };
         let damage = |reason| Damage { segment: segment.name(), offset: (bytes.len() - rest.len()) as u64, reason };
         let frame = Frame::check(rest, expected).map_err(damage).map_err(OpenLogError::Damaged)?;
         let (whole, behind) = rest.split_at_checked(frame.header.size).unwrap_or((rest, &[]));

@@ -1,4 +1,4 @@
-//! A file that is read in pieces larger than what is asked for at a time.
+//! A buffered reader of a file.
 
 use std::io;
 
@@ -7,12 +7,12 @@ use crate::store::disk::DiskFile;
 /// A file, and the piece of it that was read last.
 pub(super) struct Window {
     file: Box<dyn DiskFile>,
-    /// How much is read at once, unless more is asked for.
+    /// The number of bytes that are read at once, unless more are requested.
     pub piece_bytes: usize,
-    /// Whether the page cache of the operating system does not count.
+    /// True to bypass the page cache of the operating system.
     pub from_medium: bool,
     bytes: Vec<u8>,
-    /// Where these bytes begin.
+    /// The offset in the file where `bytes` begin.
     begin: u64,
 }
 
@@ -22,9 +22,9 @@ impl Window {
         Window { file, piece_bytes, from_medium: false, bytes: Vec::new(), begin: 0 }
     }
 
-    /// So many bytes from an offset on; nothing is read at or behind `end`. They have to end there, or before.
+    /// Reads `size` bytes at an offset. Reads nothing at or after `end`, and fails if the bytes would extend beyond it.
     pub fn read(&mut self, offset: u64, size: usize, end: u64) -> io::Result<&[u8]> {
-        if self.seen(offset, size).is_none() {
+        if self.buffered(offset, size).is_none() {
             let left = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);
             self.bytes.clear();
             self.bytes.resize(left.min(size.max(self.piece_bytes)), 0);
@@ -35,17 +35,17 @@ impl Window {
             };
             read.inspect_err(|_| self.bytes.clear())?;
         }
-        self.seen(offset, size).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        self.buffered(offset, size).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
-    /// All bytes from an offset to another, which do not become the piece read last.
-    pub fn read_apart(&self, offset: u64, end: u64) -> io::Result<Vec<u8>> {
+    /// Reads all bytes from an offset up to `end`, without changing the buffer.
+    pub fn read_uncached(&self, offset: u64, end: u64) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(end.saturating_sub(offset)).map_err(io::Error::other)?];
         self.file.read_exact_at(&mut bytes, offset)?;
         Ok(bytes)
     }
 
-    fn seen(&self, offset: u64, size: usize) -> Option<&[u8]> {
+    fn buffered(&self, offset: u64, size: usize) -> Option<&[u8]> {
         let from = usize::try_from(offset.checked_sub(self.begin)?).ok()?;
         self.bytes.get(from..from.checked_add(size)?)
     }

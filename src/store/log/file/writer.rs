@@ -1,6 +1,6 @@
-//! The writing end of the log in files.
+//! The writer of the log in files.
 //!
-//! A frame is durable before the next one is written, so that at most the last one can be torn.
+//! Each frame is durable before the next one is written, so only the last one can be torn.
 
 use std::io;
 use std::path::Path;
@@ -18,15 +18,15 @@ use crate::store::record::Tip;
 /// How the log uses the disk.
 #[derive(Clone, Debug)]
 pub struct LogOptions {
-    /// A segment that would grow beyond this is closed and another begun.
+    /// The maximum length of a segment in bytes. A frame that would exceed it begins a new segment.
     pub segment_bytes: u64,
-    /// Nothing is appended while less than this is free on the disk,
+    /// Nothing is appended while the disk has fewer free bytes than this,
     pub reserve_bytes: u64,
-    /// or less than this part of it.
+    /// or a smaller percentage of free space than this.
     pub reserve_percent: u8,
-    /// How much of a segment is written with zeros at once, ahead of the frames that will take their place. A frame that
-    /// makes its file no longer needs no change of the file system's own records to be durable, which is a third of what
-    /// a sync costs. Zero: the file grows with each frame.
+    /// How many bytes are preallocated at once, by writing zeros after the last frame. Writing into existing space
+    /// makes fdatasync a third faster, because the file size does not change. Zero: no preallocation; the file grows
+    /// with each frame.
     pub ahead_bytes: u64,
 }
 
@@ -48,25 +48,25 @@ pub struct FileLog {
     options: LogOptions,
     active: Arc<Segment>,
     file: Box<dyn DiskFile>,
-    /// How long the active segment's file is: behind the last frame there is nothing but zeros.
-    room_end: u64,
+    /// The length of the active segment's file. The bytes after the last frame are zero.
+    file_end: u64,
     tip: Tip,
     marker: HighWaterMark,
-    /// Set when a sync failed: what is on disk is not known any more.
+    /// True after a failed sync: it is unknown what is on disk.
     outcome_unknown: bool,
 }
 
 impl FileLog {
-    /// Opens the log in a directory that exists, and begins one if there is none.
+    /// Opens the log in an existing directory. Creates a log if there is none.
     pub fn open(disk: Arc<dyn Disk>, directory: &Path, options: LogOptions) -> Result<FileLog, OpenLogError> {
         let open::Opened { shared, active, file, tip } = open::open(disk, directory, Form::Current)?;
         let marker = HighWaterMark::open(&*shared.disk, directory, tip.revision);
-        let room_end = active.end();
-        Ok(FileLog { shared, options, active, file, room_end, tip, marker, outcome_unknown: false })
+        let file_end = active.end();
+        Ok(FileLog { shared, options, active, file, file_end, tip, marker, outcome_unknown: false })
     }
 
-    /// Refuses before a file is touched, so that what is there stays readable and the program can still start. Gives what
-    /// could be used beyond the frame.
+    /// Fails if the disk has too little space for a frame. It is called before a file is changed, so that the log stays
+    /// readable and the program can still start. Returns the free bytes beyond the frame.
     fn require_room(&self, frame_bytes: u64) -> Result<u64, AppendError> {
         let space = self.shared.disk.space(&self.shared.directory).map_err(AppendError::NotWritten)?;
         let part = space.total / 100 * u64::from(self.options.reserve_percent);
@@ -74,33 +74,33 @@ impl FileLog {
         space.available.checked_sub(reserve.saturating_add(frame_bytes)).ok_or(AppendError::DiskFull)
     }
 
-    /// Writes a frame behind the last one, and zeros where others will follow if it reaches beyond those there are. The
-    /// zeros come first: what is refused must not be whole on disk.
+    /// Writes a frame after the last one. If it exceeds the preallocated space, zeros are written after it first: if
+    /// the disk refuses them, the frame must not be complete on disk.
     fn write(&mut self, frame: &[u8], spare: u64) -> io::Result<()> {
         let begin = self.active.end();
         let end = begin + frame.len() as u64;
-        if end > self.room_end {
+        if end > self.file_end {
             let left = self.options.segment_bytes.saturating_sub(end);
-            let room = self.options.ahead_bytes.min(left).min(spare);
-            if room > 0 {
-                self.file.write_all_at(&vec![0; usize::try_from(room).map_err(io::Error::other)?], end)?;
+            let zeros = self.options.ahead_bytes.min(left).min(spare);
+            if zeros > 0 {
+                self.file.write_all_at(&vec![0; usize::try_from(zeros).map_err(io::Error::other)?], end)?;
             }
-            self.room_end = end + room;
+            self.file_end = end + zeros;
         }
         self.file.write_all_at(frame, begin)
     }
 
-    /// Leaves nothing in the active segment's file but its frames.
-    fn cut(&mut self) -> io::Result<()> {
+    /// Truncates the active segment's file to its frames.
+    fn truncate(&mut self) -> io::Result<()> {
         let end = self.active.end();
         self.file.truncate(end)?;
-        self.room_end = end;
+        self.file_end = end;
         Ok(())
     }
 
-    /// Takes the room away that is left behind the last frame.
+    /// Removes the preallocated space after the last frame.
     fn trim(&mut self) -> io::Result<()> {
-        if self.room_end > self.active.end() { self.cut() } else { Ok(()) }
+        if self.file_end > self.active.end() { self.truncate() } else { Ok(()) }
     }
 
     fn rotate(&mut self) -> Result<(), AppendError> {
@@ -114,7 +114,7 @@ impl FileLog {
         };
         self.active = Arc::new(segment);
         self.file = file;
-        self.room_end = 0;
+        self.file_end = 0;
         self.shared.add(Arc::clone(&self.active));
         Ok(())
     }
@@ -154,7 +154,7 @@ impl Log for FileLog {
             self.rotate()?;
         }
         if let Err(refusal) = self.write(&frame, spare) {
-            return Err(match self.cut() {
+            return Err(match self.truncate() {
                 Ok(()) => refused(refusal),
                 Err(source) => self.give_up(source),
             });

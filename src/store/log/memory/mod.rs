@@ -1,5 +1,5 @@
-//! A log in memory, for tests. It keeps the promises of an engine, loses what was never durable when it is restarted, and
-//! fails on demand. Several writers may share one, as replicas share a database.
+//! A log engine in memory, for tests. It gives the guarantees of an engine, and fails on demand. Several writers may
+//! share one log, as replicas share a database.
 
 mod offline;
 
@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::offline::{OfflineMemory, place};
+use self::offline::{OfflineMemory, damage_at};
 use super::frame;
 use super::{
     AppendError, ChangeError, Convert, Extent, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd,
@@ -16,66 +16,66 @@ use super::{
 use crate::domain::id::Revision;
 use crate::store::record::{Hash, Tip};
 
-/// What every damage names as its place.
+/// The segment name in every damage.
 const NAME: &str = "memory";
 
 /// How the next calls fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing is appended.
+    /// Appends fail.
     Refused,
-    /// There is no room.
+    /// The disk is full.
     Full,
-    /// Nobody learns what became of an append: it is kept, or it is not.
-    InDoubt {
-        /// Whether it is there after a restart.
+    /// The outcome of an append is unknown.
+    OutcomeUnknown {
+        /// True if the batch exists after a restart.
         is_kept: bool,
     },
-    /// Nothing can be read.
+    /// Reads fail.
     Unreadable,
 }
 
-/// The engine. Clones are the same log.
+/// The engine. All clones are the same log.
 #[derive(Clone, Default)]
 pub struct MemoryEngine(Arc<Mutex<State>>);
 
 #[derive(Default)]
 pub struct State {
-    /// The frames, as they are kept.
+    /// The stored frames.
     pub frames: Vec<Vec<u8>>,
-    /// What was set aside.
+    /// What was moved aside.
     pub set_aside: Vec<Vec<u8>>,
-    /// How many of the frames are shown to readers.
-    shown: usize,
+    /// The number of frames that readers see.
+    visible: usize,
     published: Option<Revision>,
     fault: Option<Fault>,
 }
 
 impl MemoryEngine {
-    /// Fails like this from now on, or no longer.
+    /// From now on calls fail like this, or no longer.
     pub fn fail(&self, fault: Option<Fault>) {
         self.state().fault = fault;
     }
 
-    /// What it holds.
+    /// The contents of the log.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn offline_as_it_is(&self, is_shown: bool) -> Result<OfflineMemory, ReadError> {
+    fn snapshot(&self, visible_only: bool) -> Result<OfflineMemory, ReadError> {
         let state = self.state();
         if state.fault == Some(Fault::Unreadable) {
             return Err(ReadError::Disk { segment: NAME.to_owned(), source: io::Error::other("on demand") });
         }
-        let count = if is_shown { state.shown } else { state.frames.len() };
+        let count = if visible_only { state.visible } else { state.frames.len() };
         Ok(OfflineMemory::of(state.frames[..count].to_vec()))
     }
 }
 
 impl LogEngine for MemoryEngine {
     fn open(&self) -> Result<Box<dyn Log>, OpenLogError> {
-        let offline = self.offline_as_it_is(false).map_err(|_| io::Error::other("on demand"))?;
-        let (tip, damage) = offline.survey();
+        let offline = self.snapshot(false).map_err(|_| io::Error::other("on demand"))?;
+        let (tip, damage) = offline.scan();
         if let Some(damage) = damage {
             return Err(damage.into());
         }
@@ -83,12 +83,12 @@ impl LogEngine for MemoryEngine {
         let published = state.published.unwrap_or_default();
         if published > tip.revision {
             let (segment, head, offset) = (NAME.to_owned(), tip.revision, offline.bytes());
-            let found = "there is nothing behind it";
+            let found = "nothing follows";
             return Err(OpenLogError::LostRecords { published, head, segment, offset, found });
         }
-        state.shown = state.frames.len();
+        state.visible = state.frames.len();
         state.published = Some(tip.revision);
-        Ok(Box::new(MemoryLog { engine: self.clone(), tip, is_in_doubt: false }))
+        Ok(Box::new(MemoryLog { engine: self.clone(), tip, outcome_unknown: false }))
     }
 
     fn holds_no_record(&self) -> io::Result<bool> {
@@ -100,14 +100,14 @@ impl LogEngine for MemoryEngine {
     }
 
     fn upgrade(&self, _: &mut Convert<'_>) -> Result<(), UpgradeError> {
-        // It never was in an earlier form.
+        // A log in memory never was in an earlier form.
         Ok(())
     }
 
     fn offline(&self, extent: Extent) -> Result<Box<dyn OfflineLog>, ReadError> {
-        let offline = self.offline_as_it_is(false)?;
-        let (tip, damage) = offline.survey();
-        let ends_early = || place(offline.bytes(), "the log ends before its head");
+        let offline = self.snapshot(false)?;
+        let (tip, damage) = offline.scan();
+        let ends_early = || damage_at(offline.bytes(), "the log ends before its head");
         Ok(Box::new(match extent {
             Extent::Everything => offline,
             Extent::Whole => OfflineMemory { head: damage.map_or(Ok(tip.revision), Err)?, ..offline },
@@ -121,7 +121,7 @@ impl LogEngine for MemoryEngine {
     }
 
     fn prepare_end(&self, after: Revision, frame: &[u8]) -> Result<Box<dyn PreparedEnd>, ChangeError> {
-        let kept = self.offline_as_it_is(false).map_err(|error| refused(io::Error::other(error)))?.batches_up_to(after);
+        let kept = self.snapshot(false).map_err(|error| refused(io::Error::other(error)))?.batches_up_to(after);
         Ok(Box::new(MemoryEnd { engine: self.clone(), kept, frame: frame.to_vec() }))
     }
 
@@ -134,7 +134,7 @@ impl LogEngine for MemoryEngine {
 struct MemoryLog {
     engine: MemoryEngine,
     tip: Tip,
-    is_in_doubt: bool,
+    outcome_unknown: bool,
 }
 
 impl Log for MemoryLog {
@@ -143,14 +143,11 @@ impl Log for MemoryLog {
     }
 
     fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError> {
-        if self.is_in_doubt {
-            return Err(AppendError::OutcomeUnknown(io::Error::other("an earlier append is in doubt")));
+        if self.outcome_unknown {
+            return Err(AppendError::OutcomeUnknown(io::Error::other("the outcome of an earlier append is unknown")));
         }
-        let (head, _) = self
-            .engine
-            .offline_as_it_is(true)
-            .map_err(|error| AppendError::NotWritten(io::Error::other(error)))?
-            .survey();
+        let (head, _) =
+            self.engine.snapshot(true).map_err(|error| AppendError::NotWritten(io::Error::other(error)))?.scan();
         if after.revision != head.revision {
             return Err(AppendError::HeadMoved { expected: after.revision, head: head.revision });
         }
@@ -165,15 +162,15 @@ impl Log for MemoryLog {
         match state.fault {
             Some(Fault::Refused) => return Err(AppendError::NotWritten(io::Error::other("on demand"))),
             Some(Fault::Full) => return Err(AppendError::DiskFull),
-            Some(Fault::InDoubt { is_kept }) => {
+            Some(Fault::OutcomeUnknown { is_kept }) => {
                 state.frames.extend(is_kept.then_some(frame));
-                self.is_in_doubt = true;
+                self.outcome_unknown = true;
                 return Err(AppendError::OutcomeUnknown(io::Error::other("on demand")));
             }
             Some(Fault::Unreadable) | None => {}
         }
         state.frames.push(frame);
-        state.shown = state.frames.len();
+        state.visible = state.frames.len();
         self.tip = tips.last().copied().unwrap_or(head);
         state.published = Some(self.tip.revision);
         Ok(tips)
@@ -195,7 +192,7 @@ struct MemoryReader(MemoryEngine);
 impl ReadLog for MemoryReader {
     fn head(&self) -> Revision {
         let state = self.0.state();
-        state.frames[..state.shown]
+        state.frames[..state.visible]
             .last()
             .and_then(|last| frame::Header::read(last))
             .map_or(Revision::ZERO, |header| header.next().previous())
@@ -203,14 +200,14 @@ impl ReadLog for MemoryReader {
 
     fn read(&self, from: Revision, to: Revision) -> Records {
         let head = self.head();
-        match self.0.offline_as_it_is(true) {
+        match self.0.snapshot(true) {
             Ok(offline) => OfflineMemory { head, ..offline }.read(from, to),
             Err(error) => Box::new([Err(error)].into_iter()),
         }
     }
 
     fn chain_of(&self, revision: Revision) -> Result<Hash, ReadError> {
-        self.0.offline_as_it_is(true)?.chain_of(revision)
+        self.0.snapshot(true)?.chain_of(revision)
     }
 }
 
@@ -240,7 +237,7 @@ impl LogDraft for MemoryDraft {
 
 struct MemoryEnd {
     engine: MemoryEngine,
-    /// How many frames stay.
+    /// The number of frames that are kept.
     kept: usize,
     frame: Vec<u8>,
 }

@@ -1,4 +1,4 @@
-//! A log in memory that is read in place: the frames of a moment.
+//! Reads a snapshot of a log in memory in place.
 
 use super::NAME;
 use crate::domain::id::Revision;
@@ -6,26 +6,26 @@ use crate::store::log::frame::{self, Expected, Form, Frame};
 use crate::store::log::{Batches, Damage, OfflineLog, Part, ReadError, ReadLog, Records, WholeFrame};
 use crate::store::record::{Hash, Tip};
 
-/// How many frames a part has.
+/// The number of frames in a part.
 const PART_FRAMES: usize = 3;
 
-/// The frames of a moment.
+/// A snapshot of the frames.
 pub struct OfflineMemory {
-    /// The frames, as they were.
+    /// The frames.
     pub frames: Vec<Vec<u8>>,
-    /// Its parts.
+    /// The parts of the log.
     pub parts: Vec<Part>,
-    /// The last record that is read.
+    /// The last record that can be read.
     pub head: Revision,
 }
 
-/// Damage at a byte.
-pub fn place(offset: u64, reason: &'static str) -> Damage {
+/// Damage at an offset.
+pub fn damage_at(offset: u64, reason: &'static str) -> Damage {
     Damage { segment: NAME.to_owned(), offset, reason }
 }
 
 impl OfflineMemory {
-    /// Reads these frames, once a head is set.
+    /// Creates a snapshot. The caller must set its head.
     pub fn of(frames: Vec<Vec<u8>>) -> OfflineMemory {
         let parts = frames.chunks(PART_FRAMES).map(|chunk| Part {
             first: chunk
@@ -42,8 +42,8 @@ impl OfflineMemory {
         MemoryBatches { frames: self.frames.clone(), at: 0, offset: 0, expected }
     }
 
-    /// Where its whole frames end, and what is wrong behind them.
-    pub fn survey(&self) -> (Tip, Option<Damage>) {
+    /// The tip after the intact frames, and the damage after them, if any.
+    pub fn scan(&self) -> (Tip, Option<Damage>) {
         let (mut batches, mut tip) = (self.all(), Tip::ORIGIN);
         loop {
             match batches.read() {
@@ -55,13 +55,13 @@ impl OfflineMemory {
         }
     }
 
-    /// The frames that lead to a revision alone.
+    /// The log up to a revision.
     pub fn up_to(mut self, revision: Revision) -> OfflineMemory {
         self.frames.truncate(self.batches_up_to(revision));
         OfflineMemory::of(self.frames)
     }
 
-    /// How many frames lead to a revision.
+    /// The number of frames up to a revision.
     pub fn batches_up_to(&self, revision: Revision) -> usize {
         let mut batches = self.all();
         while batches.next() <= revision && matches!(batches.read(), Ok(Some(_))) {}
@@ -97,10 +97,10 @@ impl ReadLog for OfflineMemory {
         let mut batches = self.all();
         while let Some(whole) = batches.read()? {
             if whole.frame.header.next() > revision {
-                return whole.frame.chain_at(revision).map_err(|reason| place(0, reason).into());
+                return whole.frame.chain_at(revision).map_err(|reason| damage_at(0, reason).into());
             }
         }
-        Err(place(batches.offset, "the log ends before its head").into())
+        Err(damage_at(batches.offset, "the log ends before its head").into())
     }
 }
 
@@ -127,7 +127,7 @@ struct MemoryBatches {
 impl Batches for MemoryBatches {
     fn read(&mut self) -> Result<Option<WholeFrame<'_>>, ReadError> {
         let Some(bytes) = self.frames.get(self.at) else { return Ok(None) };
-        let frame = Frame::check(bytes, self.expected).map_err(|reason| place(self.offset, reason))?;
+        let frame = Frame::check(bytes, self.expected).map_err(|reason| damage_at(self.offset, reason))?;
         self.at += 1;
         self.offset += bytes.len() as u64;
         self.expected = frame.expects(Form::Current);
@@ -147,7 +147,7 @@ impl Batches for MemoryBatches {
     }
 
     fn damaged(&self, reason: &'static str) -> Damage {
-        place(self.offset, reason)
+        damage_at(self.offset, reason)
     }
 
     fn ends_torn(&self) -> Result<bool, ReadError> {

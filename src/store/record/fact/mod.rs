@@ -1,4 +1,4 @@
-//! Facts in their stored form, each with the personal fields that are kept apart from it.
+//! The stored form of facts. The personal fields of a fact are stored separately.
 
 mod provider;
 mod registry;
@@ -11,7 +11,7 @@ use crate::proto::storage::{self, fact::Subject};
 use super::parts::missing;
 use super::unreadable::Read;
 
-/// The stored form of the fact at this place of its record.
+/// Encodes the fact at index `at` of its record, and its personal fields.
 pub(super) fn stored(at: u32, fact: &Fact) -> (storage::Fact, Option<storage::PersonalFields>) {
     let (subject, personal) = match fact {
         Fact::Registry(fact) => (Subject::Registry(registry::stored(fact)), None),
@@ -23,9 +23,9 @@ pub(super) fn stored(at: u32, fact: &Fact) -> (storage::Fact, Option<storage::Pe
     (storage::Fact { subject: Some(subject) }, personal)
 }
 
-/// The fact of a stored form.
+/// Decodes a fact.
 pub(super) fn read(fact: storage::Fact, personal: Option<storage::PersonalFields>) -> Read<Fact> {
-    Ok(match missing(fact.subject, "a fact without a subject")? {
+    Ok(match missing(fact.subject, "a fact has no subject")? {
         Subject::Registry(fact) => Fact::Registry(registry::read(fact)?),
         Subject::Provider(fact) => {
             Fact::Provider(super::parts::provider(&fact.provider_id)?, provider::read(fact.fact)?)

@@ -1,15 +1,15 @@
-//! Facts about providers.
+//! The stored form of facts about providers.
 
 use crate::domain::day::Day;
 use crate::domain::fact::{ProviderFact, ProviderPeriodKind};
 use crate::domain::id::ProviderId;
 use crate::proto::storage::{self, provider_fact as form, provider_fact::period_opened as period_form};
 
-use crate::store::record::enum_map::listed;
+use crate::store::record::enum_map::enum_value;
 use crate::store::record::parts::{missing, period};
 use crate::store::record::unreadable::Read;
 
-/// The stored form.
+/// Encodes a fact.
 pub(super) fn stored(id: &ProviderId, fact: &ProviderFact) -> storage::ProviderFact {
     let fact = match fact {
         ProviderFact::Registered(row) => form::Fact::Registered(row.into()),
@@ -25,13 +25,13 @@ pub(super) fn stored(id: &ProviderId, fact: &ProviderFact) -> storage::ProviderF
     storage::ProviderFact { provider_id: id.as_str().to_owned(), fact: Some(fact) }
 }
 
-/// The fact of a stored form.
+/// Decodes a fact.
 pub(super) fn read(fact: Option<form::Fact>) -> Read<ProviderFact> {
-    Ok(match missing(fact, "a provider fact of no kind")? {
+    Ok(match missing(fact, "a provider fact has no kind")? {
         form::Fact::Registered(row) => ProviderFact::Registered(row.try_into()?),
         form::Fact::Updated(row) => ProviderFact::Updated(row.try_into()?),
         form::Fact::PeriodOpened(opened) => ProviderFact::PeriodOpened {
-            kind: read_kind(missing(opened.kind, "a provider's period of no kind")?)?,
+            kind: read_kind(missing(opened.kind, "a provider's period has no kind")?)?,
             days: period(opened.days)?,
             valid_through: opened.valid_through.map(Day::from_number),
         },
@@ -54,7 +54,7 @@ fn stored_kind(kind: ProviderPeriodKind) -> period_form::Kind {
 fn read_kind(kind: period_form::Kind) -> Read<ProviderPeriodKind> {
     Ok(match kind {
         period_form::Kind::Qualified(basis) => {
-            ProviderPeriodKind::Qualified(listed::<storage::QualificationBasis, _>(basis)?)
+            ProviderPeriodKind::Qualified(enum_value::<storage::QualificationBasis, _>(basis)?)
         }
         period_form::Kind::Suspended(_) => ProviderPeriodKind::Suspended,
         period_form::Kind::PeerServiceCertified(_) => ProviderPeriodKind::PeerServiceCertified,

@@ -1,4 +1,4 @@
-//! Facts about the registry itself.
+//! The stored form of facts about the registry itself.
 
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::proto::storage::{self, registry_fact as form};
 use crate::store::record::parts::missing;
 use crate::store::record::unreadable::{Read, Unreadable};
 
-/// The stored form.
+/// Encodes a fact.
 pub(super) fn stored(fact: &RegistryFact) -> storage::RegistryFact {
     let fact = match fact {
         RegistryFact::EpochBegan { epoch, forked_after, why } => form::Fact::EpochBegan(form::EpochBegan {
@@ -34,11 +34,11 @@ pub(super) fn stored(fact: &RegistryFact) -> storage::RegistryFact {
     storage::RegistryFact { fact: Some(fact) }
 }
 
-/// The fact of a stored form.
+/// Decodes a fact.
 pub(super) fn read(fact: storage::RegistryFact) -> Read<RegistryFact> {
-    Ok(match missing(fact.fact, "a registry fact of no kind")? {
+    Ok(match missing(fact.fact, "a registry fact has no kind")? {
         form::Fact::EpochBegan(fact) => RegistryFact::EpochBegan {
-            epoch: Uuid::from_slice(&fact.epoch).map_err(|_| Unreadable("an epoch that is no UUID"))?,
+            epoch: Uuid::from_slice(&fact.epoch).map_err(|_| Unreadable("an epoch is not a UUID"))?,
             forked_after: Revision(fact.forked_after),
             why: fact.why,
         },

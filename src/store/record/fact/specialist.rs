@@ -1,4 +1,4 @@
-//! Facts about specialists, credentials and jobs.
+//! The stored form of facts about specialists, credentials and jobs.
 
 use crate::domain::day::Day;
 use crate::domain::fact::{Act, CredentialPeriodKind, Issuance, SpecialistFact};
@@ -7,13 +7,13 @@ use crate::domain::name::PersonName;
 use crate::proto::storage::specialist_fact::{self as form, acted, period_opened};
 use crate::proto::storage::{self, PersonalFields};
 
-use crate::store::record::enum_map::listed;
+use crate::store::record::enum_map::enum_value;
 use crate::store::record::parts::{missing, period, provider};
 use crate::store::record::unreadable::Read;
 
 const NO_PERSONAL_FIELDS: &str = "a name or birth date is missing";
 
-/// The stored form, without name and birth date.
+/// Encodes a fact, without its name and birth date.
 pub(super) fn stored(id: SpecialistId, fact: &SpecialistFact) -> storage::SpecialistFact {
     let fact = match fact {
         SpecialistFact::Registered { .. } => form::Fact::Registered(form::Registered {}),
@@ -60,7 +60,7 @@ pub(super) fn stored(id: SpecialistId, fact: &SpecialistFact) -> storage::Specia
     storage::SpecialistFact { specialist_id: id.number(), fact: Some(fact) }
 }
 
-/// The name and birth date of the fact at this place of its record, if it has them.
+/// The name and birth date of the fact at index `at` of its record, if the fact has them.
 pub(super) fn personal(at: u32, fact: &SpecialistFact) -> Option<PersonalFields> {
     let (name, birth_date) = match fact {
         SpecialistFact::Registered { name, birth_date } => (name, Some(birth_date.number())),
@@ -86,9 +86,9 @@ pub(super) fn personal(at: u32, fact: &SpecialistFact) -> Option<PersonalFields>
     })
 }
 
-/// The fact of a stored form and the personal fields kept apart from it.
+/// Decodes a fact and its personal fields, which are stored separately.
 pub(super) fn read(fact: Option<form::Fact>, personal: Option<PersonalFields>) -> Read<SpecialistFact> {
-    Ok(match missing(fact, "a specialist fact of no kind")? {
+    Ok(match missing(fact, "a specialist fact has no kind")? {
         form::Fact::Registered(_) => {
             let personal = missing(personal, NO_PERSONAL_FIELDS)?;
             let birth_date = Day::from_number(missing(personal.birth_date, NO_PERSONAL_FIELDS)?);
@@ -105,12 +105,12 @@ pub(super) fn read(fact: Option<form::Fact>, personal: Option<PersonalFields>) -
         },
         form::Fact::PeriodOpened(opened) => SpecialistFact::PeriodOpened {
             number: CredentialNumber::from_number(opened.number),
-            kind: read_kind(missing(opened.kind, "a credential's period of no kind")?)?,
+            kind: read_kind(missing(opened.kind, "a credential's period has no kind")?)?,
             days: period(opened.days)?,
         },
         form::Fact::Acted(acted) => SpecialistFact::Acted {
             number: CredentialNumber::from_number(acted.number),
-            act: read_act(missing(acted.act, "an act of no kind")?)?,
+            act: read_act(missing(acted.act, "an act has no kind")?)?,
             effective_from: Day::from_number(acted.effective_from),
         },
         form::Fact::EmploymentStarted(started) => SpecialistFact::EmploymentStarted {
@@ -123,7 +123,7 @@ pub(super) fn read(fact: Option<form::Fact>, personal: Option<PersonalFields>) -
         form::Fact::EmploymentEnded(ended) => SpecialistFact::EmploymentEnded {
             employment: EmploymentId::from_number(ended.employment),
             last_day: Day::from_number(ended.last_day),
-            reason: listed::<storage::EmploymentEndReason, _>(ended.reason)?,
+            reason: enum_value::<storage::EmploymentEndReason, _>(ended.reason)?,
         },
         form::Fact::EmploymentCorrected(corrected) => SpecialistFact::EmploymentCorrected {
             employment: EmploymentId::from_number(corrected.employment),
@@ -156,15 +156,19 @@ fn stored_issuance(issuance: &Issuance) -> form::CredentialIssued {
 
 fn read_issuance(issued: form::CredentialIssued) -> Read<Issuance> {
     let finding = |finding: form::Finding| {
-        let criterion = listed::<storage::Criterion, _>(finding.criterion)?;
-        Ok((criterion, listed::<storage::CriterionOutcome, _>(finding.outcome)?))
+        let criterion = enum_value::<storage::Criterion, _>(finding.criterion)?;
+        Ok((criterion, enum_value::<storage::CriterionOutcome, _>(finding.outcome)?))
     };
     Ok(Issuance {
         number: CredentialNumber::from_number(issued.number),
         term: period(issued.term)?,
-        designations: issued.designations.into_iter().map(listed::<storage::Designation, _>).collect::<Read<_>>()?,
+        designations: issued
+            .designations
+            .into_iter()
+            .map(enum_value::<storage::Designation, _>)
+            .collect::<Read<_>>()?,
         rule_set: issued.rule_set,
-        basis: listed::<storage::IssuanceBasis, _>(issued.basis)?,
+        basis: enum_value::<storage::IssuanceBasis, _>(issued.basis)?,
         findings: issued.findings.into_iter().map(finding).collect::<Read<_>>()?,
         decision_note: issued.decision_note,
     })
@@ -186,10 +190,10 @@ fn stored_kind(kind: &CredentialPeriodKind) -> period_opened::Kind {
 fn read_kind(kind: period_opened::Kind) -> Read<CredentialPeriodKind> {
     Ok(match kind {
         period_opened::Kind::Designation(code) => {
-            CredentialPeriodKind::Designation(listed::<storage::Designation, _>(code)?)
+            CredentialPeriodKind::Designation(enum_value::<storage::Designation, _>(code)?)
         }
         period_opened::Kind::Suspended(basis) => {
-            CredentialPeriodKind::Suspended(listed::<storage::SuspensionBasis, _>(basis)?)
+            CredentialPeriodKind::Suspended(enum_value::<storage::SuspensionBasis, _>(basis)?)
         }
         period_opened::Kind::Limited(text) => CredentialPeriodKind::Limited(text),
         period_opened::Kind::Inactive(_) => CredentialPeriodKind::Inactive,
@@ -208,7 +212,7 @@ fn stored_act(act: Act) -> acted::Act {
 
 fn read_act(act: acted::Act) -> Read<Act> {
     Ok(match act {
-        acted::Act::Revoked(basis) => Act::Revoked(listed::<storage::RevocationBasis, _>(basis)?),
+        acted::Act::Revoked(basis) => Act::Revoked(enum_value::<storage::RevocationBasis, _>(basis)?),
         acted::Act::Surrendered(_) => Act::Surrendered,
         acted::Act::Relinquished(_) => Act::Relinquished,
         acted::Act::Retired(_) => Act::Retired,

@@ -1,13 +1,13 @@
-//! What holds the records together beyond checksums: a log that was changed with care, every checksum right, is refused.
+//! Protection beyond checksums: a log that was changed deliberately, with every checksum corrected, is refused.
 
 use super::*;
 
-/// Where the chain that a frame builds on begins, its own chain, and the digest of its first record.
-const PLACES: [(usize, &str); 3] =
+/// The offsets of the chain that a frame builds on, of its own chain, and of the digest of its first record.
+const OFFSETS: [(usize, &str); 3] =
     [(20, "the chain is wrong"), (52, "the chain is wrong"), (84 + 4, "the digest of a record is wrong")];
 
-/// Puts the checksum of the frame right that begins here.
-fn put_right(bytes: &mut [u8], begin: usize) {
+/// Corrects the checksum of the frame that begins here.
+fn correct_checksum(bytes: &mut [u8], begin: usize) {
     let size = 8 + u32::from_le_bytes(*bytes[begin..].first_chunk().unwrap()) as usize;
     let frame = &mut bytes[begin..begin + size];
     let sum = crc32c::crc32c_append(crc32c::crc32c(&frame[..4]), &frame[8..]);
@@ -22,24 +22,24 @@ fn refusal(directory: &Path) -> Damage {
 }
 
 #[test]
-fn a_changed_digest_or_chain_or_record_is_refused_whatever_its_checksum_says() {
+fn a_changed_digest_or_chain_or_record_is_refused_even_with_a_correct_checksum() {
     let directory = tempfile::tempdir().unwrap();
     let (bytes, last) = three_batches(directory.path());
     let record = (84 + 36 + 10, "the digest of a record is wrong");
     for begin in [0, last / 2, last] {
-        for (place, reason) in PLACES.into_iter().chain([record]) {
-            let mut bent = bytes.clone();
-            bent[begin + place] ^= 1;
-            put_right(&mut bent, begin);
-            fs::write(only_segment(directory.path()), &bent).unwrap();
+        for (offset, reason) in OFFSETS.into_iter().chain([record]) {
+            let mut changed = bytes.clone();
+            changed[begin + offset] ^= 1;
+            correct_checksum(&mut changed, begin);
+            fs::write(only_segment(directory.path()), &changed).unwrap();
             let damage = refusal(directory.path());
-            assert_eq!((damage.offset, damage.reason), (begin as u64, reason), "byte {place} of the frame at {begin}");
-            assert_eq!(fs::read(only_segment(directory.path())).unwrap(), bent, "nothing is touched");
+            assert_eq!((damage.offset, damage.reason), (begin as u64, reason), "byte {offset} of the frame at {begin}");
+            assert_eq!(fs::read(only_segment(directory.path())).unwrap(), changed, "the file is unchanged");
         }
     }
 }
 
-/// Two logs of the same shape whose first batches differ, in segments of so many bytes.
+/// Two logs of the same shape whose first batches differ.
 fn histories(segment_bytes: u64) -> [SimulatedDisk; 2] {
     [1, 2].map(|first| {
         let disk = SimulatedDisk::new(1);
@@ -57,7 +57,7 @@ fn segment(first: u64) -> PathBuf {
 }
 
 #[test]
-fn a_frame_of_another_history_is_refused_in_the_segment_and_behind_it() {
+fn a_frame_of_another_history_is_refused_in_the_same_segment_and_in_a_later_one() {
     let [ours, theirs] = histories(1 << 20);
     let (mut bytes, other) = (ours.files()[&segment(1)].clone(), theirs.files()[&segment(1)].clone());
     let frame = bytes.len() / 4;
@@ -66,7 +66,8 @@ fn a_frame_of_another_history_is_refused_in_the_segment_and_behind_it() {
     let Err(OpenLogError::Damaged(damage)) = open_on(&ours, 1 << 20) else { panic!("it opens") };
     assert_eq!((damage.offset, damage.reason), (2 * frame as u64, "the chain does not follow the frame before it"));
 
-    // One frame in each segment: opening checks the chain between the last two, and reading between the others.
+    // One frame in each segment: opening verifies the chain between the last two segments, and reading that between the
+    // others.
     for first in [4, 7, 10] {
         let [ours, theirs] = histories(100);
         ours.put(&segment(first), theirs.files()[&segment(first)].clone());
@@ -83,7 +84,7 @@ fn a_frame_of_another_history_is_refused_in_the_segment_and_behind_it() {
 }
 
 #[test]
-fn a_log_read_in_place_is_held_to_the_chain_across_its_segments() {
+fn reading_in_place_verifies_the_chain_across_segments() {
     let [ours, theirs] = histories(100);
     for first in [4, 7, 10] {
         let directory = tempfile::tempdir().unwrap();

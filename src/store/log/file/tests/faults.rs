@@ -1,4 +1,4 @@
-//! What the caller sees of a disk that refuses, and that nothing is lost by it.
+//! What a caller sees when the disk refuses calls, and that nothing is lost.
 
 use std::path::Path;
 
@@ -8,62 +8,63 @@ use crate::store::disk::simulated::{Call, Fault, SimulatedDisk};
 const EIO: io::ErrorKind = io::ErrorKind::Other;
 const ENOSPC: io::ErrorKind = io::ErrorKind::StorageFull;
 
-/// How an append ends for its caller.
+/// The outcome of an append for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
-    Nothing,
+enum Outcome {
+    Appended,
     DiskFull,
     NotWritten,
     OutcomeUnknown,
 }
 
-fn ended(outcome: Result<Vec<Tip>, AppendError>) -> Ended {
-    match outcome {
-        Ok(_) => Ended::Nothing,
-        Err(AppendError::DiskFull) => Ended::DiskFull,
-        Err(AppendError::NotWritten(_)) => Ended::NotWritten,
-        Err(AppendError::OutcomeUnknown(_)) => Ended::OutcomeUnknown,
+fn outcome(result: Result<Vec<Tip>, AppendError>) -> Outcome {
+    match result {
+        Ok(_) => Outcome::Appended,
+        Err(AppendError::DiskFull) => Outcome::DiskFull,
+        Err(AppendError::NotWritten(_)) => Outcome::NotWritten,
+        Err(AppendError::OutcomeUnknown(_)) => Outcome::OutcomeUnknown,
         Err(error) => panic!("{error}"),
     }
 }
 
-/// Calls that fail while a batch is appended to a segment with room, and to one that has to be closed for it.
-const APPENDING: [(&[Fault], Ended, Ended); 12] = [
-    (&[Fault::Every(Call::Write, EIO, 0)], Ended::NotWritten, Ended::NotWritten),
-    (&[Fault::Every(Call::Write, EIO, 30)], Ended::NotWritten, Ended::NotWritten),
-    (&[Fault::Every(Call::Write, ENOSPC, 30)], Ended::DiskFull, Ended::DiskFull),
-    (&[Fault::Every(Call::Write, io::ErrorKind::QuotaExceeded, 30)], Ended::DiskFull, Ended::DiskFull),
+/// Calls that fail while a batch is appended: the outcome in a segment that the batch fits into, and in one that it
+/// does not.
+const APPENDING: [(&[Fault], Outcome, Outcome); 12] = [
+    (&[Fault::Every(Call::Write, EIO, 0)], Outcome::NotWritten, Outcome::NotWritten),
+    (&[Fault::Every(Call::Write, EIO, 30)], Outcome::NotWritten, Outcome::NotWritten),
+    (&[Fault::Every(Call::Write, ENOSPC, 30)], Outcome::DiskFull, Outcome::DiskFull),
+    (&[Fault::Every(Call::Write, io::ErrorKind::QuotaExceeded, 30)], Outcome::DiskFull, Outcome::DiskFull),
     (
         &[Fault::Every(Call::Write, EIO, 9), Fault::Every(Call::Truncate, EIO, 0)],
-        Ended::OutcomeUnknown,
-        Ended::OutcomeUnknown,
+        Outcome::OutcomeUnknown,
+        Outcome::OutcomeUnknown,
     ),
-    (&[Fault::Every(Call::Sync, EIO, 0)], Ended::OutcomeUnknown, Ended::OutcomeUnknown),
-    (&[Fault::Every(Call::Sync, ENOSPC, 0)], Ended::OutcomeUnknown, Ended::OutcomeUnknown),
-    (&[Fault::Every(Call::Space, EIO, 0)], Ended::NotWritten, Ended::NotWritten),
-    (&[Fault::Every(Call::Create, EIO, 0)], Ended::Nothing, Ended::NotWritten),
-    (&[Fault::Every(Call::Create, ENOSPC, 0)], Ended::Nothing, Ended::DiskFull),
-    (&[Fault::Every(Call::SyncDir, EIO, 0)], Ended::Nothing, Ended::OutcomeUnknown),
-    (&[Fault::Every(Call::Read, EIO, 0)], Ended::Nothing, Ended::Nothing),
+    (&[Fault::Every(Call::Sync, EIO, 0)], Outcome::OutcomeUnknown, Outcome::OutcomeUnknown),
+    (&[Fault::Every(Call::Sync, ENOSPC, 0)], Outcome::OutcomeUnknown, Outcome::OutcomeUnknown),
+    (&[Fault::Every(Call::Space, EIO, 0)], Outcome::NotWritten, Outcome::NotWritten),
+    (&[Fault::Every(Call::Create, EIO, 0)], Outcome::Appended, Outcome::NotWritten),
+    (&[Fault::Every(Call::Create, ENOSPC, 0)], Outcome::Appended, Outcome::DiskFull),
+    (&[Fault::Every(Call::SyncDir, EIO, 0)], Outcome::Appended, Outcome::OutcomeUnknown),
+    (&[Fault::Every(Call::Read, EIO, 0)], Outcome::Appended, Outcome::Appended),
 ];
 
 #[test]
-fn an_append_says_what_the_disk_refused() {
+fn an_append_reports_what_the_disk_refused() {
     for (row, (faults, with_room, at_the_end)) in APPENDING.iter().enumerate() {
         for (segment_bytes, expected) in [(1 << 20, *with_room), (100, *at_the_end)] {
             let disk = SimulatedDisk::new(1);
             let mut log = open_on(&disk, segment_bytes).unwrap();
             log.append(&log.tip(), &batch(1, 3)).unwrap();
             disk.fail(faults);
-            assert_eq!(ended(log.append(&log.tip(), &batch(2, 3))), expected, "row {row}");
+            assert_eq!(outcome(log.append(&log.tip(), &batch(2, 3))), expected, "row {row}");
             disk.fail(&[]);
-            let after = ended(log.append(&log.tip(), &batch(3, 1)));
-            let kept = [batch(1, 3), if expected == Ended::Nothing { batch(2, 3) } else { Vec::new() }].concat();
-            if expected == Ended::OutcomeUnknown {
-                assert_eq!(after, Ended::OutcomeUnknown, "row {row}: nothing more is appended");
-                assert_eq!(contents(&log), kept, "row {row}: what may not be durable is not shown");
+            let after = outcome(log.append(&log.tip(), &batch(3, 1)));
+            let kept = [batch(1, 3), if expected == Outcome::Appended { batch(2, 3) } else { Vec::new() }].concat();
+            if expected == Outcome::OutcomeUnknown {
+                assert_eq!(after, Outcome::OutcomeUnknown, "row {row}: nothing more is appended");
+                assert_eq!(contents(&log), kept, "row {row}: readers do not see what may not be durable");
             } else {
-                assert_eq!(after, Ended::Nothing, "row {row}: it goes on");
+                assert_eq!(after, Outcome::Appended, "row {row}: the log accepts more");
                 assert_eq!(contents(&log), [kept, batch(3, 1)].concat(), "row {row}");
             }
             let shown = contents(&log);
@@ -71,19 +72,22 @@ fn an_append_says_what_the_disk_refused() {
             disk.after_power_cut();
             let found = contents(&open_on(&disk, segment_bytes).unwrap());
             let unknown = [&shown[..], &batch(2, 3)].concat();
-            assert!(found == shown || (expected == Ended::OutcomeUnknown && found == unknown), "row {row}: {found:?}");
+            assert!(
+                found == shown || (expected == Outcome::OutcomeUnknown && found == unknown),
+                "row {row}: {found:?}"
+            );
         }
     }
 }
 
 #[test]
-fn a_write_that_was_taken_back_stays_so_in_a_segment_that_is_closed_after_it() {
+fn a_write_that_was_undone_does_not_return_after_its_segment_is_closed() {
     for seed in 0..40 {
         let disk = SimulatedDisk::new(seed);
         let mut log = open_on(&disk, 400).unwrap();
         log.append(&log.tip(), &batch(1, 3)).unwrap();
         disk.fail(&[Fault::Every(Call::Write, EIO, 30)]);
-        assert_eq!(ended(log.append(&log.tip(), &batch(2, 3))), Ended::NotWritten);
+        assert_eq!(outcome(log.append(&log.tip(), &batch(2, 3))), Outcome::NotWritten);
         disk.fail(&[]);
         log.append(&log.tip(), &batch(3, 9)).unwrap();
         let shown = contents(&log);
@@ -94,15 +98,15 @@ fn a_write_that_was_taken_back_stays_so_in_a_segment_that_is_closed_after_it() {
 }
 
 #[test]
-fn what_was_refused_is_not_there_after_a_power_cut_whichever_call_failed() {
+fn a_refused_batch_is_absent_after_a_power_failure_whichever_call_failed() {
     for (seed, call) in (0..100).flat_map(|seed| [1, 2, 3].map(|call| (seed, call))) {
         let disk = SimulatedDisk::new(seed);
         let options = LogOptions { ahead_bytes: 100, ..options(1 << 20) };
         let mut log = FileLog::open(Arc::new(disk.clone()), Path::new(DIRECTORY), options).unwrap();
         log.append(&log.tip(), &batch(1, 3)).unwrap();
-        // The disk is asked for its space, and takes room ahead and the frame.
+        // The three calls: the query of free space, the preallocation, and the write of the frame.
         disk.fail(&[Fault::Number(disk.calls() + call, EIO)]);
-        assert_eq!(ended(log.append(&log.tip(), &batch(2, 9))), Ended::NotWritten);
+        assert_eq!(outcome(log.append(&log.tip(), &batch(2, 9))), Outcome::NotWritten);
         drop(log);
         disk.after_power_cut();
         let found = contents(&open_on(&disk, 1 << 20).unwrap());
@@ -111,7 +115,7 @@ fn what_was_refused_is_not_there_after_a_power_cut_whichever_call_failed() {
 }
 
 #[test]
-fn a_call_that_fails_while_opening_fails_the_opening_and_loses_nothing() {
+fn opening_fails_if_a_call_fails_and_loses_nothing() {
     let disk = SimulatedDisk::new(1);
     let mut log = open_on(&disk, 200).unwrap();
     for seed in 0..9 {
@@ -135,7 +139,7 @@ fn a_call_that_fails_while_opening_fails_the_opening_and_loses_nothing() {
             disk.put(&Path::new(DIRECTORY).join("00000000000000000001.tmp"), vec![0; 9]);
             disk.fail(&[Fault::Every(call, kind, 5)]);
             match open_on(&disk, 200) {
-                // Without room for a copy the last segment stays where it is.
+                // If there is no space for a copy, the last segment is truncated in place.
                 Ok(log) if kind == ENOSPC && matches!(call, Call::Create | Call::Write) => {
                     assert_eq!(contents(&log), expected, "{call:?}");
                 }
@@ -148,7 +152,7 @@ fn a_call_that_fails_while_opening_fails_the_opening_and_loses_nothing() {
 }
 
 #[test]
-fn a_read_error_names_the_segment_and_reading_goes_on_when_the_disk_can() {
+fn a_read_error_names_the_segment_and_reading_works_again_when_the_disk_does() {
     let disk = SimulatedDisk::new(1);
     let mut log = open_on(&disk, 100).unwrap();
     for seed in 0..3 {
@@ -177,7 +181,7 @@ fn a_read_error_names_the_segment_and_reading_goes_on_when_the_disk_can() {
 }
 
 #[test]
-fn a_disk_that_fills_up_takes_nothing_and_goes_on_when_there_is_room() {
+fn a_full_disk_accepts_nothing_until_there_is_space() {
     for segment_bytes in [100, 1 << 20] {
         let disk = SimulatedDisk::new(1);
         let mut log = open_on(&disk, segment_bytes).unwrap();
@@ -187,10 +191,10 @@ fn a_disk_that_fills_up_takes_nothing_and_goes_on_when_there_is_room() {
             (disk.files(), 84 + batch(2, 3).iter().map(|record| 36 + record.len() as u64).sum::<u64>());
         for room in 0..size {
             disk.set_capacity(used as u64 + room);
-            assert_eq!(ended(log.append(&log.tip(), &batch(2, 3))), Ended::DiskFull, "{room} bytes are left");
+            assert_eq!(outcome(log.append(&log.tip(), &batch(2, 3))), Outcome::DiskFull, "{room} bytes are left");
             assert_eq!(contents(&log), batch(1, 3));
             let after: Vec<_> = disk.files().into_values().filter(|bytes| !bytes.is_empty()).collect();
-            assert!(after.iter().eq(before.values()), "nothing is touched");
+            assert!(after.iter().eq(before.values()), "the files are unchanged");
         }
         disk.set_capacity(used as u64 + size);
         log.append(&log.tip(), &batch(2, 3)).unwrap();
@@ -199,14 +203,14 @@ fn a_disk_that_fills_up_takes_nothing_and_goes_on_when_there_is_room() {
 }
 
 #[test]
-fn a_nearly_full_disk_is_refused_before_a_file_is_touched() {
+fn a_nearly_full_disk_is_refused_before_a_file_is_changed() {
     let disk = SimulatedDisk::new(1);
     let options = LogOptions { reserve_bytes: 1000, reserve_percent: 5, ..options(1 << 20) };
     let mut log = FileLog::open(Arc::new(disk.clone()), Path::new(DIRECTORY), options).unwrap();
     disk.fail(&[Fault::Every(Call::Write, EIO, 9), Fault::Every(Call::Sync, EIO, 0)]);
     for capacity in [1_050, 1_000, 20] {
         disk.set_capacity(capacity);
-        assert_eq!(ended(log.append(&log.tip(), &batch(1, 3))), Ended::DiskFull);
+        assert_eq!(outcome(log.append(&log.tip(), &batch(1, 3))), Outcome::DiskFull);
     }
     disk.fail(&[]);
     disk.set_capacity(1_300);
@@ -214,12 +218,12 @@ fn a_nearly_full_disk_is_refused_before_a_file_is_touched() {
 }
 
 #[test]
-fn a_part_of_the_disk_is_kept_free_and_so_many_bytes() {
+fn a_percentage_of_the_disk_and_a_number_of_bytes_are_kept_free() {
     for (reserve_bytes, reserve_percent, enough) in [(1000, 0, 1200), (0, 80, 800), (1000, 80, 1200), (100, 80, 800)] {
         let disk = SimulatedDisk::new(1);
         let options = LogOptions { reserve_bytes, reserve_percent, ..options(1 << 20) };
         let mut log = FileLog::open(Arc::new(disk.clone()), Path::new(DIRECTORY), options).unwrap();
-        // The file and the frame take less than 160 bytes.
+        // The files and the frame take less than 160 bytes.
         let mut capacities = (0..=5000).step_by(100);
         let accepting = capacities.find(|capacity| {
             disk.set_capacity(*capacity);

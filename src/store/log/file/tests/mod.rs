@@ -1,4 +1,5 @@
-//! What the log keeps, and what it refuses: in files that are cut and bent here, on a disk that fails in the modules.
+//! What the log stores and what it refuses. Here, in truncated and corrupted files; in the modules, on a disk that
+//! fails.
 
 mod chain;
 mod faults;
@@ -17,12 +18,12 @@ use crate::store::log::frame;
 use crate::store::log::{AppendError, Damage, ReadLog as _};
 use crate::store::record::{Tip, sealed};
 
-/// Where the log is on a simulated disk.
+/// The directory of the log on a simulated disk.
 const DIRECTORY: &str = "/log";
 
 type Batch = Vec<Vec<u8>>;
 
-/// A log whose files hold frames and nothing else.
+/// Options for a log whose files contain only frames.
 fn options(segment_bytes: u64) -> LogOptions {
     LogOptions { segment_bytes, reserve_bytes: 0, reserve_percent: 0, ahead_bytes: 0 }
 }
@@ -50,16 +51,17 @@ fn contents(log: &FileLog) -> Batch {
     try_contents(log).unwrap()
 }
 
-/// How often a test repeats what it does at random: as the environment says, or else as often as takes about a second.
-fn times(variable: &str, otherwise: u64) -> u64 {
-    std::env::var(variable).map_or(otherwise, |times| times.parse().unwrap())
+/// How often a test repeats a random step: the value of an environment variable, or a default that takes about a
+/// second.
+fn times(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |times| times.parse().unwrap())
 }
 
 fn only_segment(directory: &Path) -> PathBuf {
     directory.join("00000000000000000001.log")
 }
 
-/// Three batches of three records each: the bytes of the log, and where the last frame begins.
+/// Writes three batches of three records each. Returns the bytes of the log, and the offset of the last frame.
 fn three_batches(directory: &Path) -> (Vec<u8>, usize) {
     let mut log = open(directory).unwrap();
     let mut begin = 0;
@@ -90,7 +92,7 @@ fn a_restart_keeps_everything() {
 }
 
 #[test]
-fn an_end_torn_anywhere_is_cut_and_what_was_before_stays() {
+fn an_end_torn_anywhere_is_removed_and_the_rest_is_kept() {
     let directory = tempfile::tempdir().unwrap();
     let mut log = open(directory.path()).unwrap();
     log.append(&log.tip(), &batch(1, 6)).unwrap();
@@ -106,14 +108,14 @@ fn an_end_torn_anywhere_is_cut_and_what_was_before_stays() {
             }
             fs::write(only_segment(directory.path()), &torn).unwrap();
             let in_place = OfflineFiles::open(Arc::new(RealDisk), directory.path(), Extent::Whole, Form::Current);
-            assert_eq!(in_place.unwrap().head(), Revision(6), "the end is left out where it is read in place");
+            assert_eq!(in_place.unwrap().head(), Revision(6), "reading in place ignores the torn end");
             let refusal = open(directory.path()).err().unwrap();
             let place = (Revision(9), Revision(6), begin as u64);
             assert!(
                 matches!(refusal, OpenLogError::LostRecords { published, head, offset, .. } if (published, head, offset) == place)
             );
-            assert_eq!(fs::read(only_segment(directory.path())).unwrap(), torn, "nothing is touched");
-            // The same before it was acknowledged.
+            assert_eq!(fs::read(only_segment(directory.path())).unwrap(), torn, "the file is unchanged");
+            // The same with a published head from before the torn frame.
             fs::write(directory.path().join("head"), &published).unwrap();
             let mut log = open(directory.path()).unwrap();
             assert_eq!(contents(&log), [batch(1, 3), batch(2, 3)].concat(), "torn at {length}");
@@ -127,18 +129,18 @@ fn a_flipped_bit_before_the_last_frame_is_refused_with_its_place() {
     let directory = tempfile::tempdir().unwrap();
     let (bytes, begin) = three_batches(directory.path());
     for at in 0..begin * 8 {
-        let mut bent = bytes.clone();
-        bent[at / 8] ^= 1 << (at % 8);
-        fs::write(only_segment(directory.path()), &bent).unwrap();
+        let mut flipped = bytes.clone();
+        flipped[at / 8] ^= 1 << (at % 8);
+        fs::write(only_segment(directory.path()), &flipped).unwrap();
         let Err(OpenLogError::Damaged(damage)) = open(directory.path()) else { panic!("bit {at} passes") };
         let frame = if at / 8 < begin / 2 { 0 } else { begin / 2 };
         assert_eq!((damage.segment.as_str(), damage.offset), ("00000000000000000001.log", frame as u64));
-        assert_eq!(fs::read(only_segment(directory.path())).unwrap(), bent, "nothing is touched");
+        assert_eq!(fs::read(only_segment(directory.path())).unwrap(), flipped, "the file is unchanged");
     }
 }
 
 #[test]
-fn a_whole_frame_out_of_its_order_is_no_torn_end() {
+fn an_intact_frame_out_of_order_is_not_a_torn_end() {
     let directory = tempfile::tempdir().unwrap();
     let (bytes, begin) = three_batches(directory.path());
     fs::write(only_segment(directory.path()), [&bytes[..], &bytes[begin..]].concat()).unwrap();
@@ -148,7 +150,7 @@ fn a_whole_frame_out_of_its_order_is_no_torn_end() {
 }
 
 #[test]
-fn room_ahead_is_zeros_that_no_reader_takes_for_frames_and_that_are_left_behind() {
+fn preallocated_zeros_are_never_read_as_frames_and_are_removed() {
     let disk = SimulatedDisk::new(1);
     let options = LogOptions { ahead_bytes: 5_000, ..options(7_500) };
     let open = || FileLog::open(Arc::new(disk.clone()), Path::new(DIRECTORY), options.clone()).unwrap();
@@ -169,9 +171,12 @@ fn room_ahead_is_zeros_that_no_reader_takes_for_frames_and_that_are_left_behind(
     lengths.dedup();
     assert!(lengths.len() < 25 && lengths.iter().all(|length| *length <= 7_500), "{lengths:?}");
     let (last, closed) = segments().split_last().map(|(last, closed)| (last.clone(), closed.to_vec())).unwrap();
-    assert!(closed.len() > 1 && closed.iter().all(|bytes| frames(bytes) == bytes.len()), "closed without room");
+    assert!(
+        closed.len() > 1 && closed.iter().all(|bytes| frames(bytes) == bytes.len()),
+        "closed without preallocated space"
+    );
     assert!(frames(&last) < last.len());
-    // Nobody closed it: the next one to open it does without the room, and goes on.
+    // The log was not closed. The next opening removes the preallocated space.
     drop(log);
     let mut log = open();
     assert_eq!((contents(&log), segments().last().unwrap().len()), (expected.clone(), frames(&last)));
@@ -184,25 +189,25 @@ fn room_ahead_is_zeros_that_no_reader_takes_for_frames_and_that_are_left_behind(
 }
 
 #[test]
-fn a_log_that_nobody_closed_is_read_in_place_without_its_room() {
+fn a_log_that_was_not_closed_is_read_in_place_without_preallocated_space() {
     let directory = tempfile::tempdir().unwrap();
     let options = LogOptions { ahead_bytes: 1_000, ..options(1 << 20) };
     let mut log = FileLog::open(Arc::new(RealDisk), directory.path(), options).unwrap();
     log.append(&log.tip(), &batch(1, 3)).unwrap();
     let whole = fs::read(only_segment(directory.path())).unwrap();
-    assert!(frame::is_room(&whole[whole.len() - 900..]));
+    assert!(frame::is_preallocated(&whole[whole.len() - 900..]));
     let offline = |directory: &Path, extent| OfflineFiles::open(Arc::new(RealDisk), directory, extent, Form::Current);
     let read = |directory: &Path| -> Result<Batch, ReadError> {
         let log = offline(directory, Extent::Whole)?;
         log.read(Revision(1), log.head()).map(|record| record.map(|(_, bytes)| bytes)).collect()
     };
-    for room in [0, 1, 19, 20, 900] {
-        fs::write(only_segment(directory.path()), &whole[..whole.len() - 1_000 + room]).unwrap();
+    for zeros in [0, 1, 19, 20, 900] {
+        fs::write(only_segment(directory.path()), &whole[..whole.len() - 1_000 + zeros]).unwrap();
         assert_eq!(read(directory.path()).unwrap(), batch(1, 3));
         let listed = offline(directory.path(), Extent::Everything).unwrap();
         let mut frames = listed.batches(&listed.parts()[0], None).unwrap();
         assert!(frames.read().unwrap().is_some());
-        assert!(frames.read().unwrap().is_none(), "{room} zeros are room");
+        assert!(frames.read().unwrap().is_none(), "{zeros} zeros are preallocated space");
     }
 }
 
@@ -270,9 +275,9 @@ fn a_flipped_bit_in_an_earlier_segment_is_refused_at_open_or_when_read() {
     let whole = fs::read(only_segment(directory.path())).unwrap();
     let frame = whole.len() / 2;
     for at in 0..whole.len() {
-        let mut bent = whole.clone();
-        bent[at] ^= 1;
-        fs::write(only_segment(directory.path()), bent).unwrap();
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        fs::write(only_segment(directory.path()), flipped).unwrap();
         let is_last = at >= frame;
         let log = match reopen() {
             Ok(log) => log,
@@ -290,7 +295,7 @@ fn a_flipped_bit_in_an_earlier_segment_is_refused_at_open_or_when_read() {
 }
 
 #[test]
-fn whole_frames_in_another_order_are_refused_when_read() {
+fn intact_frames_in_another_order_are_refused_when_read() {
     let disk = SimulatedDisk::new(1);
     let mut log = open_on(&disk, 1_200).unwrap();
     for seed in 0..9 {
@@ -309,7 +314,7 @@ fn whole_frames_in_another_order_are_refused_when_read() {
 }
 
 #[test]
-fn opening_reads_the_last_frame_of_a_closed_segment_and_no_more() {
+fn opening_reads_the_last_frame_of_a_closed_segment_only() {
     let disk = SimulatedDisk::new(1);
     let mut log = open_on(&disk, 400_000).unwrap();
     for _ in 0..40 {
@@ -326,26 +331,26 @@ fn opening_reads_the_last_frame_of_a_closed_segment_and_no_more() {
 }
 
 #[test]
-fn the_published_head_is_told_to_others_and_proves_nothing_when_it_is_behind_torn_or_missing() {
+fn other_processes_can_read_the_published_head_which_proves_nothing_if_it_is_behind_torn_or_missing() {
     let directory = tempfile::tempdir().unwrap();
     let marker = directory.path().join("head");
-    let told = || published_head(&RealDisk, directory.path()).unwrap();
-    assert_eq!(told(), None);
+    let published = || published_head(&RealDisk, directory.path()).unwrap();
+    assert_eq!(published(), None);
     let mut log = open(directory.path()).unwrap();
-    assert_eq!(told(), Some(Revision(0)));
+    assert_eq!(published(), Some(Revision(0)));
     log.append(&log.tip(), &batch(1, 3)).unwrap();
     let behind = fs::read(&marker).unwrap();
     log.append(&log.tip(), &batch(2, 3)).unwrap();
-    assert_eq!(told(), Some(Revision(6)));
+    assert_eq!(published(), Some(Revision(6)));
     let now = fs::read(&marker).unwrap();
     let torn = [&now[..6], &behind[6..]].concat();
-    let bent = [&[now[0] ^ 8], &now[1..]].concat();
-    for proves_nothing in [Some(behind), Some(torn[..11].to_vec()), Some(bent), Some(Vec::new()), None] {
+    let flipped = [&[now[0] ^ 8], &now[1..]].concat();
+    for proves_nothing in [Some(behind), Some(torn[..11].to_vec()), Some(flipped), Some(Vec::new()), None] {
         match proves_nothing {
             Some(bytes) => fs::write(&marker, bytes).unwrap(),
             None => fs::remove_file(&marker).unwrap(),
         }
         assert_eq!(open(directory.path()).unwrap().tip().revision, Revision(6));
-        assert_eq!(told(), Some(Revision(6)), "it is put right");
+        assert_eq!(published(), Some(Revision(6)), "it is corrected");
     }
 }

@@ -1,6 +1,8 @@
-//! Power cuts, kills and failing calls, by the thousand: what was acknowledged is there, whole and in order.
+//! Power failures, kills and failing calls, in large numbers: everything acknowledged must survive, complete and in
+//! order.
 //!
-//! `CPSS_POWER_CUTS` says how many. The same lives are lived with a protection taken out, and have to show a loss.
+//! `CPSS_POWER_CUTS` sets the number of power failures. The same runs are repeated without one of the protections, and
+//! must then show a loss.
 
 use std::path::Path;
 
@@ -9,65 +11,65 @@ use super::*;
 use crate::store::disk::Disk;
 use crate::store::disk::simulated::{Fault, SimulatedDisk};
 
-/// How many calls of the disk an accident is away at most: about a dozen batches.
+/// The maximum number of disk calls until the next fault: about a dozen batches.
 const CALLS: u64 = 70;
 
 const KINDS: [io::ErrorKind; 4] =
     [io::ErrorKind::Other, io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::ReadOnlyFilesystem];
 
-/// What was lost, and how that was noticed.
+/// A loss, and whether it was noticed.
 enum Loss {
-    /// The log does not open or cannot be read, though nothing is wrong with the disk any more.
+    /// The log does not open or cannot be read, although the disk has no faults any more.
     Refused(String),
-    /// It holds something else than was acknowledged.
+    /// The log contains something else than was acknowledged.
     Unnoticed(String),
 }
 
-/// What happened in some lives.
+/// The totals of several runs.
 #[derive(Debug, Default)]
 struct Figures {
-    lives: u64,
+    runs: u64,
     power_cuts: u64,
-    /// Accidents while the log was being opened.
-    openings_cut_off: u64,
+    /// Faults while the log was being opened.
+    interrupted_openings: u64,
     kills: u64,
     faults: u64,
     acknowledged_batches: u64,
-    /// Batches of which nobody could say whether they were durable, and what came of them.
+    /// Batches whose outcome was unknown, by what became of them.
     unknown_kept: u64,
     unknown_gone: u64,
-    lives_with_a_loss_refused: u64,
-    lives_with_a_loss_unnoticed: u64,
+    runs_with_a_refused_loss: u64,
+    runs_with_an_unnoticed_loss: u64,
 }
 
-/// One log from its beginning, over several accidents.
-struct Life<'a> {
+/// A run: one log from its creation, through several faults.
+struct Run<'a> {
     random: fastrand::Rng,
     simulated: SimulatedDisk,
-    /// The simulated disk, perhaps without a protection.
+    /// The simulated disk, possibly without a protection.
     disk: Arc<dyn Disk>,
     acknowledged: Batch,
-    /// The batch after these, if nobody could say what became of it.
+    /// The batch after these, if its outcome is unknown.
     unknown: Option<Batch>,
     figures: &'a mut Figures,
 }
 
-impl Life<'_> {
-    fn live(mut self) -> Result<(), Loss> {
-        self.figures.lives += 1;
+impl Run<'_> {
+    fn execute(mut self) -> Result<(), Loss> {
+        self.figures.runs += 1;
         for _ in 0..self.random.u8(1..=5) {
-            self.until_the_next_accident()?;
+            self.until_the_next_fault()?;
         }
-        // The disk is well from here on: the log opens, holds everything, and goes on.
+        // From here on the disk has no faults: the log must open, contain everything, and accept new batches.
         for _ in 0..2 {
-            let mut log = self.open()?.ok_or_else(|| Loss::Refused("the disk is well".to_owned()))?;
+            let mut log = self.open()?.ok_or_else(|| Loss::Refused("the disk has no faults".to_owned()))?;
             self.append(&mut log, 2)?;
             log.close();
         }
         self.open().map(drop)
     }
 
-    fn until_the_next_accident(&mut self) -> Result<(), Loss> {
+    fn until_the_next_fault(&mut self) -> Result<(), Loss> {
         let call = self.simulated.calls() + self.random.u64(1..=CALLS);
         if self.random.u8(..4) == 0 {
             self.figures.faults += 1;
@@ -78,7 +80,7 @@ impl Life<'_> {
         }
         match self.open()? {
             Some(mut log) => self.append(&mut log, 12)?,
-            None => self.figures.openings_cut_off += u64::from(self.simulated.has_no_power()),
+            None => self.figures.interrupted_openings += u64::from(self.simulated.has_no_power()),
         }
         self.simulated.fail(&[]);
         if self.random.u8(..3) == 0 {
@@ -91,7 +93,7 @@ impl Life<'_> {
         Ok(())
     }
 
-    /// Opens and compares. None: the disk refused, as it was told to.
+    /// Opens the log and compares its contents. `None` if the disk failed as planned.
     fn open(&mut self) -> Result<Option<FileLog>, Loss> {
         let ahead_bytes = [0, 700, 5_000][self.random.usize(..3)];
         let options = LogOptions { ahead_bytes, ..options(3_000) };
@@ -110,13 +112,13 @@ impl Life<'_> {
             self.figures.unknown_gone += u64::from(unknown.is_some());
             return Ok(Some(log));
         }
-        // From here on it is seen by readers, and so has to stay.
+        // Readers can see the batch from here on, so it must not disappear.
         self.acknowledged.extend(unknown.unwrap_or_default());
         self.figures.unknown_kept += 1;
         if kept == self.acknowledged {
             return Ok(Some(log));
         }
-        Err(Loss::Unnoticed(format!("{} records are {}", self.acknowledged.len(), kept.len())))
+        Err(Loss::Unnoticed(format!("{} records became {}", self.acknowledged.len(), kept.len())))
     }
 
     fn append(&mut self, log: &mut FileLog, batches: u8) -> Result<(), Loss> {
@@ -141,8 +143,8 @@ impl Life<'_> {
     }
 }
 
-/// Lives as many lives as it takes for so many power cuts; what was lost goes to `on_loss`.
-fn live(power_cuts: u64, without: Option<Protection>, on_loss: impl Fn(u64, &str)) -> Figures {
+/// Runs until there were enough power failures. Each loss is passed to `on_loss`.
+fn run(power_cuts: u64, without: Option<Protection>, on_loss: impl Fn(u64, &str)) -> Figures {
     let mut figures = Figures::default();
     for seed in 0.. {
         if figures.power_cuts >= power_cuts {
@@ -154,13 +156,13 @@ fn live(power_cuts: u64, without: Option<Protection>, on_loss: impl Fn(u64, &str
             None => Arc::new(simulated.clone()),
         };
         let random = fastrand::Rng::with_seed(!seed);
-        let life = Life { random, simulated, disk, acknowledged: Vec::new(), unknown: None, figures: &mut figures };
-        if let Err(loss) = life.live() {
-            let (Loss::Refused(said) | Loss::Unnoticed(said)) = &loss;
-            on_loss(seed, said);
+        let run = Run { random, simulated, disk, acknowledged: Vec::new(), unknown: None, figures: &mut figures };
+        if let Err(loss) = run.execute() {
+            let (Loss::Refused(what) | Loss::Unnoticed(what)) = &loss;
+            on_loss(seed, what);
             *match loss {
-                Loss::Refused(_) => &mut figures.lives_with_a_loss_refused,
-                Loss::Unnoticed(_) => &mut figures.lives_with_a_loss_unnoticed,
+                Loss::Refused(_) => &mut figures.runs_with_a_refused_loss,
+                Loss::Unnoticed(_) => &mut figures.runs_with_an_unnoticed_loss,
             } += 1;
         }
     }
@@ -172,19 +174,20 @@ fn power_cuts() -> u64 {
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_in_a_power_cut() {
-    let figures = live(power_cuts(), None, |seed, loss| panic!("life {seed}: {loss}"));
-    println!("as it is: {figures:#?}");
-    let met = [figures.openings_cut_off, figures.kills, figures.faults, figures.unknown_kept, figures.unknown_gone];
-    assert!(met.iter().all(|times| *times > 0), "{figures:?}");
+fn nothing_acknowledged_is_lost_in_a_power_failure() {
+    let figures = run(power_cuts(), None, |seed, loss| panic!("run {seed}: {loss}"));
+    println!("with all protections: {figures:#?}");
+    let counts =
+        [figures.interrupted_openings, figures.kills, figures.faults, figures.unknown_kept, figures.unknown_gone];
+    assert!(counts.iter().all(|times| *times > 0), "{figures:?}");
 }
 
 #[test]
 fn without_a_protection_something_is_lost() {
     for protection in [Protection::SyncOfData, Protection::SyncOfNames, Protection::CopyAtOpening] {
-        let figures = live(power_cuts(), Some(protection), |_, _| {});
+        let figures = run(power_cuts(), Some(protection), |_, _| {});
         println!("without {protection:?}: {figures:#?}");
-        let losses = figures.lives_with_a_loss_refused + figures.lives_with_a_loss_unnoticed;
-        assert!(losses > 0, "{protection:?} can be left out and nobody notices");
+        let losses = figures.runs_with_a_refused_loss + figures.runs_with_an_unnoticed_loss;
+        assert!(losses > 0, "no test notices that {protection:?} is missing");
     }
 }

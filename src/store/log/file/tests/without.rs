@@ -1,4 +1,4 @@
-//! The simulated disk as a log without one of its protections would use it.
+//! A disk that behaves as if the log lacked one of its protections.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,14 +7,15 @@ use super::*;
 use crate::store::disk::simulated::SimulatedDisk;
 use crate::store::disk::{Disk, DiskFile, Space};
 
-/// What is left out.
+/// The protection that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protection {
     /// Contents are not synced.
     SyncOfData,
     /// Names are not synced.
     SyncOfNames,
-    /// The last segment is believed as it is seen: cut where it is torn and synced, but not copied.
+    /// The last segment is not copied: it is truncated where it is torn, synced, and accepted as the operating system
+    /// shows it.
     CopyAtOpening,
 }
 
@@ -28,11 +29,11 @@ impl Without {
         Box::new(File {
             file,
             syncs: self.protection != Protection::SyncOfData,
-            shows_the_copied: AtomicBool::new(false),
+            skips_first_write: AtomicBool::new(false),
         })
     }
 
-    fn is_no_copy(&self, path: &Path) -> bool {
+    fn skips_copy(&self, path: &Path) -> bool {
         self.protection == Protection::CopyAtOpening && path.extension().is_some_and(|extension| extension == "tmp")
     }
 }
@@ -42,12 +43,12 @@ impl Disk for Without {
         self.disk.list(directory)
     }
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        if self.is_no_copy(path) {
+        if self.skips_copy(path) {
             let original: PathBuf = path.with_extension("log");
             return Ok(Box::new(File {
                 file: self.disk.open(&original)?,
                 syncs: true,
-                shows_the_copied: AtomicBool::new(true),
+                skips_first_write: AtomicBool::new(true),
             }));
         }
         Ok(self.wrap(self.disk.create_new(path)?))
@@ -62,7 +63,7 @@ impl Disk for Without {
         self.disk.link(from, to)
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        if self.is_no_copy(from) { Ok(()) } else { self.disk.rename(from, to) }
+        if self.skips_copy(from) { Ok(()) } else { self.disk.rename(from, to) }
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.disk.remove(path)
@@ -78,8 +79,9 @@ impl Disk for Without {
 struct File {
     file: Box<dyn DiskFile>,
     syncs: bool,
-    /// Whether this stands for the copy: what is written to it first is there already.
-    shows_the_copied: AtomicBool,
+    /// True if this file stands for the copy of a segment. The first write to it only truncates, because the bytes are
+    /// there.
+    skips_first_write: AtomicBool,
 }
 
 impl DiskFile for File {
@@ -90,7 +92,7 @@ impl DiskFile for File {
         self.file.read_exact_at(buffer, offset)
     }
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        if self.shows_the_copied.swap(false, Ordering::Relaxed) {
+        if self.skips_first_write.swap(false, Ordering::Relaxed) {
             return self.file.truncate(bytes.len() as u64);
         }
         self.file.write_all_at(bytes, offset)

@@ -1,4 +1,4 @@
-//! Records of format 1: read once, when a directory or a backup of that format is rewritten.
+//! Decodes records of format 1. This is used once, when a directory or backup in that format is rewritten.
 
 use prost::Message as _;
 
@@ -10,12 +10,12 @@ use crate::proto::storage;
 use super::parts::missing;
 use super::unreadable::{Read, Unreadable};
 
-/// The version of the form.
+/// The version of this form.
 pub(super) const VERSION: u32 = 1;
 
-/// The record of these bytes.
+/// Decodes a record.
 pub(super) fn read(bytes: &[u8]) -> Read<Record> {
-    let stored = storage::Record::decode(bytes).map_err(|_| Unreadable("not a stored record"))?;
+    let stored = storage::Record::decode(bytes).map_err(|_| Unreadable("the bytes are not a record"))?;
     let personal = stored.personal.unwrap_or_default();
     let redacted = personal.redacted.then_some(REDACTED_FIELDS);
     let mut personal = personal.fields.into_iter().peekable();
@@ -28,7 +28,7 @@ pub(super) fn read(bytes: &[u8]) -> Read<Record> {
     Ok(Record {
         revision: Revision(stored.revision),
         recorded_at: instant(stored.recorded_at_nanos)?,
-        reporter: missing(stored.reporter, "no reporter")?.try_into()?,
+        reporter: missing(stored.reporter, "the reporter is missing")?.try_into()?,
         request: stored.request.map(read_request).transpose()?,
         note: stored.note,
         facts,

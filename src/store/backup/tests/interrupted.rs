@@ -1,4 +1,4 @@
-//! Backups and restores that end before they are whole.
+//! Backups and restores that are interrupted.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,19 +9,19 @@ use super::{HEAD, Scene, commit, later, options};
 use crate::store::progress::OnStep;
 use crate::store::{OpenError, OpenMode, Store, StoreOptions};
 
-/// Ends a piece of work at its step number `at`, as a kill would; tells whether it had come so far.
-fn cut_off(at: usize, work: impl FnOnce(&mut OnStep<'_>)) -> bool {
+/// Interrupts an operation at step number `at`, as a kill would. Returns false if the operation ended before that step.
+fn interrupt(at: usize, work: impl FnOnce(&mut OnStep<'_>)) -> bool {
     let mut steps = 0;
-    let ended = catch_unwind(AssertUnwindSafe(|| {
+    let result = catch_unwind(AssertUnwindSafe(|| {
         work(&mut |_| {
             steps += 1;
-            assert!(steps <= at, "cut off");
+            assert!(steps <= at, "interrupted");
         });
     }));
-    ended.is_err()
+    result.is_err()
 }
 
-/// Copies a directory as it is, if it is there.
+/// Copies a directory, if it exists.
 fn copy(from: &Path, to: &Path) {
     let Ok(entries) = fs::read_dir(from) else { return };
     fs::create_dir_all(to).unwrap();
@@ -35,12 +35,12 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_backup_that_was_cut_off_at_any_step_is_no_backup_and_is_begun_anew() {
+fn a_backup_interrupted_at_any_step_is_incomplete_and_can_be_repeated() {
     let scene = Scene::new();
     let mut cuts = 0;
     for at in 0.. {
         let target = scene.at(&format!("backup-{at}"));
-        if !cut_off(at, |on_step| drop(backup(&scene.data(), &target, on_step))) {
+        if !interrupt(at, |on_step| drop(backup(&scene.data(), &target, on_step))) {
             break;
         }
         let refused = restore(&target, &scene.at("never"), Cut::Nowhere, later(), &mut |_| {}).unwrap_err();
@@ -55,16 +55,16 @@ fn a_backup_that_was_cut_off_at_any_step_is_no_backup_and_is_begun_anew() {
 }
 
 #[test]
-fn a_restore_that_was_cut_off_at_any_step_is_no_registry_and_is_begun_anew() {
+fn a_restore_interrupted_at_any_step_is_incomplete_and_can_be_repeated() {
     let scene = Scene::new();
     scene.backup();
     let mut cuts = 0;
     for at in 0.. {
         let (data_dir, killed) = (scene.at(&format!("failed-{at}")), scene.at(&format!("killed-{at}")));
         let mut steps = 0;
-        let went_so_far = cut_off(at, |on_step| {
+        let was_interrupted = interrupt(at, |on_step| {
             let on_step = &mut |step| {
-                // What a kill would leave at this step.
+                // The directory as a kill at this step would leave it.
                 if steps == at {
                     copy(&data_dir, &killed);
                 }
@@ -73,10 +73,10 @@ fn a_restore_that_was_cut_off_at_any_step_is_no_registry_and_is_begun_anew() {
             };
             drop(restore(&scene.at("backup"), &data_dir, Cut::Nowhere, later(), on_step));
         });
-        if !went_so_far {
+        if !was_interrupted {
             break;
         }
-        assert!(!data_dir.exists(), "a restore that breaks off leaves nothing behind");
+        assert!(!data_dir.exists(), "a restore that fails leaves nothing behind");
         if !killed.exists() {
             continue;
         }
