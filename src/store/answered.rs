@@ -1,9 +1,9 @@
 //! The latest instant that a question by time was answered for, stored durably in the data directory.
 //!
 //! No record may be dated at or before an instant that was answered, because the answer would change. Without this
-//! file, a clock that was set back during a restart could date a record so. The stored instant runs ahead of the
-//! answered one by [`STEP`], so that questions about the present cost one fsync per second and not one each. Closing
-//! the store saves the exact instant.
+//! file, a record could be dated too early after a restart with a clock that was set back. The stored instant runs
+//! ahead of the answered one by [`STEP`], so that questions about the present cost one fsync per second and not one
+//! each. Closing the store saves the exact instant.
 //!
 
 use std::fs;

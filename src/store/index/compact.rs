@@ -32,8 +32,8 @@ impl Index {
             }
             writer.finish(bulk_build::new_id(), layers.top(), applied)?;
         } else {
-            // Rewrites everything as the lowest base. The former bases above it no longer refer to it, so they are
-            // ignored and later deleted.
+            // Rewrite everything as the lowest base. The former bases above it name another base below them, so they
+            // are ignored and later deleted.
             let mut writer = BaseWriter::begin(&Layers::default().next_path(&self.directory))?;
             let mut copied = Ok(());
             let ended = self.range(&[], &[u8::MAX], &mut |key, value| {
