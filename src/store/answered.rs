@@ -4,7 +4,6 @@
 //! file, a record could be dated too early after a restart with a clock that was set back. The stored instant runs
 //! ahead of the answered one by [`STEP`], so that questions about the present cost one fsync per second and not one
 //! each. Closing the store saves the exact instant.
-//!
 
 use std::fs;
 use std::io;

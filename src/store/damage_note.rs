@@ -2,7 +2,6 @@
 //!
 //! The scrub reads the log slowly. Without this file, a restarted registry would accept writes until the scrub reached
 //! the damage again.
-//!
 
 use std::fs;
 use std::io;
