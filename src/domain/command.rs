@@ -1,4 +1,4 @@
-//! Commands: what callers ask the registry to record, in the imperative, already checked for form.
+//! Commands: requests to record something, in the imperative, already validated for form.
 
 use super::day::{Day, Period};
 use super::evaluation::Application;
@@ -6,147 +6,147 @@ use super::fact::{Act, CredentialPeriodKind, Designation, EmploymentEndReason, P
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, SpecialistId};
 use super::name::PersonName;
 
-/// What a caller asks the registry to record.
+/// A command.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// Put a provider on file.
+    /// Register a provider.
     RegisterProvider {
-        /// The id the certifier proposes, if any.
+        /// The id that the certifier proposes, if any.
         id: Option<ProviderId>,
-        /// What is to be on file.
+        /// The provider's data.
         row: ProviderRow,
     },
-    /// Replace what is on file of a provider.
+    /// Replace a provider's data.
     UpdateProvider {
-        /// Which.
+        /// The provider.
         id: ProviderId,
-        /// The whole row.
+        /// The complete new data.
         row: ProviderRow,
     },
     /// Record a provider's certificate or suspension.
     OpenProviderPeriod {
-        /// Whose.
+        /// The provider.
         provider: ProviderId,
-        /// Which.
+        /// The kind of period.
         kind: ProviderPeriodKind,
         /// Its days.
         days: Period,
-        /// The date on the certificate.
+        /// The expiry date on the certificate.
         valid_through: Option<Day>,
     },
-    /// Put a person on file.
+    /// Register a person.
     RegisterSpecialist {
         /// The name.
         name: PersonName,
         /// The birth date.
         birth_date: Day,
     },
-    /// Give a person another name.
+    /// Change a person's name.
     ChangeSpecialistName {
-        /// Who.
+        /// The person.
         specialist: SpecialistId,
-        /// The name from now on.
+        /// The new name.
         name: PersonName,
     },
     /// Record a death.
     RecordDeath {
-        /// Who.
+        /// The person.
         specialist: SpecialistId,
-        /// When.
+        /// The day of death.
         death_date: Day,
     },
     /// Issue a credential.
     IssueCredential(IssueCredential),
-    /// Bring a credential over from an agency's earlier records.
+    /// Import a credential from an agency's earlier records.
     TransferCredential(TransferCredential),
-    /// Give a credential another term.
+    /// Renew a credential for another term.
     RenewCredential {
-        /// Which.
+        /// The credential.
         credential: CredentialNumber,
-        /// The first day of the new term; unset: the day after the last term.
+        /// The first day of the new term. `None`: the day after the last term.
         effective_from: Option<Day>,
-        /// The last day of the new term; unset: as the rules have it.
+        /// The last day of the new term. `None`: computed by the rules.
         term_last_day: Option<Day>,
-        /// Hours of continuing education over the term that is renewed.
+        /// Hours of continuing education over the term that is being renewed.
         continuing_education_hours: f64,
     },
     /// Grant a designation or inactive status, suspend or limit.
     OpenCredentialPeriod {
-        /// Which credential.
+        /// The credential.
         credential: CredentialNumber,
-        /// What.
+        /// The kind of period.
         kind: CredentialPeriodKind,
         /// Its days.
         days: Period,
     },
-    /// Revoke, reinstate, or record that a credential was given up.
+    /// Revoke or reinstate a credential, or record that it was given up.
     Act {
-        /// On which credential.
+        /// The credential.
         credential: CredentialNumber,
-        /// What.
+        /// The kind of act.
         act: Act,
-        /// From which day.
+        /// The first day of its effect.
         effective_from: Day,
     },
     /// Report that a job began.
     StartEmployment {
-        /// Whose.
+        /// The employee.
         who: Who,
-        /// The person's birth date, which must agree with the one on record.
+        /// The person's birth date. It must equal the one on record.
         birth_date: Option<Day>,
-        /// With whom.
+        /// The employer.
         provider: ProviderId,
-        /// As what.
+        /// The position.
         position: String,
-        /// Under the supervision of a mental health professional.
+        /// Whether a mental health professional supervises the work.
         supervised: bool,
         /// Its days.
         days: Period,
     },
     /// Report that a job ended.
     EndEmployment {
-        /// Which.
+        /// The job.
         job: WhichJob,
         /// The last day worked.
         last_day: Day,
-        /// Why.
+        /// The reason.
         reason: EmploymentEndReason,
     },
-    /// Report that a job had other days all along.
+    /// Correct both days of a job.
     CorrectEmployment {
-        /// Which.
+        /// The job.
         employment: EmploymentId,
-        /// The whole new spell.
+        /// The correct days.
         days: Period,
     },
-    /// End all open jobs at one provider, and begin them at another the next day.
+    /// End all open jobs with one provider, and start them with another on the next day.
     TransferEmployments {
-        /// From whom.
+        /// The provider whose jobs end.
         from: ProviderId,
-        /// To whom.
+        /// The provider that the jobs move to.
         to: ProviderId,
-        /// The last day with the first.
+        /// The last day with the first provider.
         last_day: Day,
     },
-    /// Give a period another last day.
+    /// Change the last day of a period.
     EndPeriod {
-        /// The fact that opened it.
+        /// The fact that opened the period.
         fact: FactId,
-        /// Its last day.
+        /// The new last day.
         last_day: Day,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// Read a fact as if it had never been reported.
+    /// Retract a fact, so that it counts as never reported.
     RetractFact {
         /// The fact.
         fact: FactId,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// Say from which day on employment is on record.
+    /// Record the first day for which employment records are complete.
     BeginRecords {
-        /// That day.
+        /// The first day.
         first_day: Day,
     },
 }
@@ -154,55 +154,56 @@ pub enum Command {
 /// The issuance of a credential.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IssueCredential {
-    /// To whom.
+    /// The applicant.
     pub specialist: SpecialistId,
     /// The application.
     pub application: Application,
     /// The first day.
     pub effective_from: Day,
-    /// What for.
+    /// The requested designations.
     pub designations: Vec<Designation>,
-    /// Why open questions are decided for the applicant.
+    /// Why the credential is issued although a criterion is undetermined.
     pub decision_note: String,
-    /// Whether an unfulfilled criterion is no reason to refuse: of an agency's earlier records.
+    /// Whether unmet criteria are accepted. True only for imports of earlier records.
     pub waives_criteria: bool,
 }
 
-/// A credential as an agency's earlier records have it.
+/// A credential in an agency's earlier records.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TransferCredential {
-    /// Whose.
+    /// The holder.
     pub specialist: SpecialistId,
-    /// The days of its first term.
+    /// The days of the first term.
     pub term: Period,
-    /// What for.
+    /// The designations held.
     pub designations: Vec<Designation>,
-    /// The rule set it was issued under; unset: the one in force on the first day.
+    /// The rule set that the credential was issued under. `None`: the one in force on the first day.
     pub rule_set: Option<String>,
 }
 
-/// A person whose job begins.
+/// How a command names an employee.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
     /// By id.
     Specialist(SpecialistId),
-    /// By number, with a family name that must be the holder's (folded).
+    /// By credential number, with the holder's family name (folded).
     Holder(CredentialNumber, String),
 }
 
-/// A job that ends.
+/// How a command names a job that ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhichJob {
     /// By id.
     Employment(EmploymentId),
-    /// The holder's one open job with the caller; with anyone, where the caller is no provider.
+    /// By credential: the holder's only open job with the calling provider, or with any provider if the caller is not a
+    /// provider.
     OpenJobOf(CredentialNumber),
 }
 
-/// How the file that a command is judged by is found.
+/// The file that is needed to judge a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// Nothing that is on file yet.
+    /// A new file.
     New,
     /// The registry itself.
     Registry,
@@ -216,12 +217,12 @@ pub enum Target {
     Employment(EmploymentId),
     /// The subject of a fact.
     Fact(FactId),
-    /// Everyone who has a job with a provider.
+    /// The files of everyone who has a job with a provider.
     Staff(ProviderId),
 }
 
 impl Command {
-    /// How the file that it is judged by is found.
+    /// The file that is needed to judge the command.
     pub fn target(&self) -> Target {
         match self {
             Command::RegisterProvider { id, .. } => id.clone().map_or(Target::New, Target::Provider),

@@ -1,8 +1,8 @@
-//! Civil dates and the periods between them: the valid-time axis.
+//! Civil dates and periods: valid time.
 //!
-//! A [`Day`] is a civil date in America/Chicago, kept as a count so that the walk can do arithmetic on it.
-//! A [`Period`] is half-open inside the program; the wire speaks inclusive dates, and [`Period::from_inclusive`] and
-//! [`Period::last_day`] are the only places where the one becomes the other.
+//! A [`Day`] is a civil date in America/Chicago, stored as a number so that the walk can do arithmetic on it.
+//! A [`Period`] is half-open inside the program. The wire format uses inclusive dates; only
+//! [`Period::from_inclusive`] and [`Period::last_day`] convert between the two.
 
 use std::fmt;
 
@@ -10,25 +10,25 @@ use jiff::civil::{Date, date};
 
 const UNIX_EPOCH: Date = date(1970, 1, 1);
 
-/// As weekdays are counted.
+/// The weekday number of Friday. Monday is 0.
 const FRIDAY: i32 = 4;
 
-/// The days of 400 years, after which the calendar repeats itself.
+/// The number of days in 400 years, after which the calendar repeats.
 const DAYS_OF_CYCLE: i32 = 146_097;
-/// The days from 1 March of the year 0 to 1970-01-01.
+/// The number of days from March 1 of the year 0 to 1970-01-01.
 const FROM_YEAR_0_TO_1970: i32 = 719_468;
-/// The ends of the date library's calendar.
+/// The first and the last date of the date library.
 const FIRST_CIVIL: Day = Day::of_calendar(-9999, 1, 1);
 const LAST_CIVIL: Day = Day::of_calendar(9999, 12, 31);
 
-/// A civil date, counted in days from 1970-01-01.
+/// A civil date, stored as the number of days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(i32);
 
 impl Day {
-    /// Before every date a fact may carry.
+    /// A day before every date that a fact may contain.
     pub const BEGINNING: Day = Day(i32::MIN / 2);
-    /// After every date a fact may carry: the end of a period without a last day.
+    /// A day after every date that a fact may contain. The end of a period without a last day.
     pub const FOREVER: Day = Day(i32::MAX / 2);
 
     /// The date `days` days after 1970-01-01.
@@ -41,19 +41,21 @@ impl Day {
         self.0
     }
 
-    /// The date of a year, month and day that exist, in the years 1900 to 2200 that a fact may speak of.
+    /// The date of a year, month and day, in the years 1900 to 2200 that a fact may contain. `None` if there is no such
+    /// date.
     pub fn from_ymd(year: i32, month: i32, day: i32) -> Option<Day> {
         if !((1900..=2200).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day)) {
             return None;
         }
         let counted = Day::of_calendar(year, month, day);
-        // What does not exist is counted as another date.
+        // A date that does not exist is counted as another date.
         (counted.ymd() == (year, month, day)).then_some(counted)
     }
 
-    /// The count of a date that exists.
+    /// Converts a date that exists to its number.
     pub(super) const fn of_calendar(year: i32, month: i32, day: i32) -> Day {
-        // Years begin in March here, so that a leap day is the last of its year. The cycle is 400 years.
+        // In this computation a year begins in March, so that a leap day is its last day. The calendar repeats after
+        // 400 years.
         let year = if month <= 2 { year - 1 } else { year };
         let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
         let (cycle, of_cycle) = (year.div_euclid(400), year.rem_euclid(400));
@@ -67,8 +69,8 @@ impl Day {
     /// unit in its upper half.
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of a product")]
     pub fn ymd(self) -> (i32, i32, i32) {
-        // So many cycles earlier that no day is negative, in years that begin in March, and in quarters of days, of which
-        // a year has 1461.
+        // So many cycles earlier that no day is negative, in years that begin in March, and in quarters of days, of
+        // which a year has 1461.
         const CYCLES: i32 = 25;
         let days = self.0.clamp(FIRST_CIVIL.0, LAST_CIVIL.0) + FROM_YEAR_0_TO_1970 + CYCLES * DAYS_OF_CYCLE;
         let quarters = 4 * days.cast_unsigned() + 3;
@@ -83,17 +85,18 @@ impl Day {
         (year, (month - 12 * is_next).cast_signed(), day.cast_signed())
     }
 
-    /// The same date, as the date library has it.
+    /// Converts from a date of the date library.
     pub fn from_civil(civil: Date) -> Day {
         Day::of_calendar(civil.year().into(), civil.month().into(), civil.day().into())
     }
 
-    /// The date library's date; the ends of time are given as its own ends.
+    /// Converts to a date of the date library. [`Day::BEGINNING`] and [`Day::FOREVER`] become the library's first and
+    /// last date.
     pub fn to_civil(self) -> Date {
         UNIX_EPOCH.saturating_add(jiff::SignedDuration::from_hours(i64::from(self.0) * 24))
     }
 
-    /// The day `days` later (earlier, if negative). The ends of time stay where they are.
+    /// The day `days` later (earlier, if negative). [`Day::BEGINNING`] and [`Day::FOREVER`] do not change.
     #[must_use]
     pub fn plus(self, days: i32) -> Day {
         if self == Day::FOREVER || self == Day::BEGINNING { self } else { Day(self.0 + days) }
@@ -111,7 +114,7 @@ impl Day {
         self.plus(-1)
     }
 
-    /// The same day of the year `years` later; 29 February falls on 1 March in a common year.
+    /// The same date `years` later. February 29 becomes March 1 in a common year.
     #[must_use]
     pub fn plus_years(self, years: i16) -> Day {
         let civil = self.to_civil();
@@ -125,13 +128,13 @@ impl Day {
         self.weekday() > FRIDAY
     }
 
-    /// The day so many Mondays to Fridays later; none later: the same day.
+    /// The day that is `days` working days (Monday to Friday) later. For 0, the same day.
     #[must_use]
     pub fn plus_working_days(self, days: u32) -> Day {
         if days == 0 {
             return self;
         }
-        // From a weekend as from the Friday before it.
+        // From a weekend, count as from the Friday before it.
         let weekday = self.weekday().min(FRIDAY);
         let days = i32::try_from(days).unwrap_or(i32::MAX / 4);
         let (weeks, rest) = (days / 5, days % 5);
@@ -172,12 +175,12 @@ impl std::str::FromStr for Day {
 #[error("not a date of the form 2026-03-01 in the years 1900 to 2200")]
 pub struct NotADate;
 
-/// The days from `start` up to, and without, `end`.
+/// The days from `start` up to but not including `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Period {
     /// The first day.
     pub start: Day,
-    /// The day after the last one; [`Day::FOREVER`] when there is no last day.
+    /// The day after the last one, or [`Day::FOREVER`] if there is no last day.
     pub end: Day,
 }
 
@@ -185,7 +188,7 @@ impl Period {
     /// All of time.
     pub const ALWAYS: Period = Period { start: Day::BEGINNING, end: Day::FOREVER };
 
-    /// The period a form speaks of: both days belong to it, and no last day means that it goes on.
+    /// Converts from inclusive dates: both days belong to the period, and without a last day it has no end.
     pub fn from_inclusive(first_day: Day, last_day: Option<Day>) -> Period {
         Period { start: first_day, end: last_day.map_or(Day::FOREVER, Day::next) }
     }
@@ -195,17 +198,17 @@ impl Period {
         (self.end != Day::FOREVER).then(|| self.end.previous())
     }
 
-    /// Whether the day belongs to the period.
+    /// Whether the period includes the day.
     pub fn includes(self, day: Day) -> bool {
         self.start <= day && day < self.end
     }
 
-    /// Whether no day belongs to it.
+    /// Whether the period has no days.
     pub fn is_empty(self) -> bool {
         self.end <= self.start
     }
 
-    /// The days that belong to both.
+    /// The days in both periods.
     #[must_use]
     pub fn intersect(self, other: Period) -> Period {
         Period { start: self.start.max(other.start), end: self.end.min(other.end) }
@@ -227,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_dates_and_back() {
+    fn a_date_converts_to_a_number_and_back() {
         for text in ["1900-01-01", "1970-01-01", "2024-02-29", "2200-12-31"] {
             assert_eq!(day(text).to_string(), text);
         }
@@ -254,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_birthday_on_29_february_falls_on_1_march_in_a_common_year() {
+    fn a_birthday_on_february_29_falls_on_march_1_in_a_common_year() {
         assert_eq!(day("2008-02-29").plus_years(16), day("2024-02-29"));
         assert_eq!(day("2004-02-29").plus_years(17), day("2021-03-01"));
     }
@@ -268,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn working_days_are_counted_as_by_hand() {
+    fn working_days_match_a_count_day_by_day() {
         for start in (20_000..20_014).map(Day) {
             let mut by_hand = start;
             for days in 0..40 {
@@ -282,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn the_edge_converts_once() {
+    fn inclusive_dates_convert_both_ways() {
         let week = Period::from_inclusive(day("2026-03-02"), Some(day("2026-03-08")));
         assert!(week.includes(day("2026-03-08")) && !week.includes(day("2026-03-09")));
         assert_eq!(week.last_day(), Some(day("2026-03-08")));

@@ -1,16 +1,16 @@
-//! A value for every day, kept as the days on which it changes.
+//! A value for every day, stored as the days on which it changes.
 
 use smallvec::{SmallVec, smallvec};
 
 use super::day::{Day, Period};
 
-/// How many runs need no memory of their own.
+/// The number of runs that are stored without a heap allocation.
 const IN_PLACE: usize = 6;
 
-/// A value for every day of time: equal neighbours are one run.
+/// A value for every day. Consecutive days with equal values are one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runs<T> {
-    /// The first starts at the beginning of time; each ends where the next starts.
+    /// The first run starts at [`Day::BEGINNING`]. Each run ends where the next one starts.
     runs: SmallVec<[(Day, T); IN_PLACE]>,
 }
 
@@ -20,8 +20,8 @@ impl<T: PartialEq> Runs<T> {
         Runs { runs: smallvec![(Day::BEGINNING, value)] }
     }
 
-    /// The values that `value_on` gives, for which it is enough to ask on the days where it may change: `boundaries`, in
-    /// any order, and the beginning of time.
+    /// Builds the runs by calling `value_on` on the days where the value may change: [`Day::BEGINNING`] and
+    /// `boundaries`, in any order.
     pub fn from_boundaries(boundaries: impl IntoIterator<Item = Day>, mut value_on: impl FnMut(Day) -> T) -> Runs<T> {
         let mut boundaries: SmallVec<[Day; 32]> = boundaries.into_iter().chain([Day::BEGINNING]).collect();
         boundaries.sort_unstable();
@@ -44,7 +44,7 @@ impl<T: PartialEq> Runs<T> {
         [self.runs.first(), self.runs.last()].into_iter().flatten().fold(0, |seen, (start, _)| seen ^ start.number())
     }
 
-    /// How many runs there are.
+    /// The number of runs.
     pub fn count(&self) -> usize {
         self.runs.len()
     }
@@ -57,7 +57,7 @@ impl<T: PartialEq> Runs<T> {
         })
     }
 
-    /// The days on which a run starts, without the beginning of time.
+    /// The days on which a run starts, except [`Day::BEGINNING`].
     pub fn boundaries(&self) -> impl Iterator<Item = Day> {
         self.runs.iter().skip(1).map(|(start, _)| *start)
     }
@@ -68,7 +68,7 @@ impl<T: PartialEq> Runs<T> {
         self.runs.get(after).map(|(start, _)| *start)
     }
 
-    /// Gives some days another value.
+    /// Sets the value on some days.
     pub fn set(&mut self, days: Period, value: T)
     where
         T: Clone,
@@ -85,7 +85,7 @@ impl<T: PartialEq> Runs<T> {
         *self = builder.finish();
     }
 
-    /// The same up to a day, whose value stands for ever after.
+    /// Copies the runs up to a day. The value of that day applies to all later days.
     #[must_use]
     pub fn up_to(&self, day: Day) -> Runs<T>
     where
@@ -94,7 +94,7 @@ impl<T: PartialEq> Runs<T> {
         Runs { runs: self.runs.iter().take_while(|(start, _)| *start <= day).cloned().collect() }
     }
 
-    /// The runs of both, cut at the boundaries of both.
+    /// Iterates over both in parallel, in runs cut at the boundaries of both.
     pub fn zip<'a, U: PartialEq>(&'a self, other: &'a Runs<U>) -> impl Iterator<Item = (Period, &'a T, &'a U)> {
         let mut left = self.iter().peekable();
         let mut right = other.iter().peekable();
@@ -112,7 +112,7 @@ impl<T: PartialEq> Runs<T> {
     }
 }
 
-/// Builds [`Runs`] from values in the order of their days.
+/// Builds [`Runs`] from values in ascending order of days.
 #[derive(Debug)]
 pub struct RunsBuilder<T> {
     runs: SmallVec<[(Day, T); IN_PLACE]>,
@@ -125,14 +125,14 @@ impl<T> Default for RunsBuilder<T> {
 }
 
 impl<T: PartialEq> RunsBuilder<T> {
-    /// The value from `start` on. The first start must be the beginning of time; the others must ascend.
+    /// Adds the value from `start` on. The first start must be [`Day::BEGINNING`]; the others must ascend.
     pub fn push(&mut self, start: Day, value: T) {
         if self.runs.last().is_none_or(|(_, last)| *last != value) {
             self.runs.push((start, value));
         }
     }
 
-    /// What was pushed.
+    /// Returns the runs.
     pub fn finish(self) -> Runs<T> {
         let mut runs = self.runs;
         if runs.spilled() {
@@ -142,7 +142,7 @@ impl<T: PartialEq> RunsBuilder<T> {
     }
 }
 
-/// The days that belong to any of the periods, as the fewest periods, in order.
+/// The days that belong to any of the periods, as the fewest possible periods, in order.
 pub fn union(periods: impl IntoIterator<Item = Period>) -> Vec<Period> {
     let mut sorted: Vec<Period> = periods.into_iter().filter(|period| !period.is_empty()).collect();
     sorted.sort_unstable();
@@ -156,7 +156,7 @@ pub fn union(periods: impl IntoIterator<Item = Period>) -> Vec<Period> {
     merged
 }
 
-/// The days of `periods` that are none of `without`; both as [`union`] gives them.
+/// The days of `periods` that are not in `without`. Both must be in the form that [`union`] returns.
 pub fn difference(periods: &[Period], without: &[Period]) -> Vec<Period> {
     let mut left = Vec::new();
     for period in periods {

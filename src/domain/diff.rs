@@ -1,7 +1,7 @@
-//! What a record changes: the differences between what could be answered before it and what can be answered after it.
+//! The changes that a record makes: the differences between the answers before it and after it.
 //!
-//! Days up to today are published, in the record and in the feed. The days after are foreseen: only the caller sees
-//! them.
+//! Changes to days up to today are published, in the record and in the feed. Changes to later days are foreseen: only
+//! the caller gets them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,18 +16,18 @@ use super::record::{Change, Coverage, Foreseen, ServiceStatus};
 use super::standing::{Reason, Standing};
 use super::timeline::{Providers, Timeline};
 
-/// Everything that is published of some subjects at one revision.
+/// The published state of some subjects at a revision.
 #[derive(Debug, Default)]
 pub struct PublishedState {
     pub(super) credentials: BTreeMap<CredentialNumber, PublishedCredential>,
     pub(super) providers: BTreeMap<ProviderId, PublishedProvider>,
-    /// The first day with employment on record, if one is set.
+    /// The first day with complete employment records, if one is set.
     pub records_begin: Option<Day>,
 }
 
 #[derive(Debug)]
 pub(super) struct PublishedCredential {
-    /// The holder; no change names one.
+    /// The holder. Not part of any change.
     pub(super) specialist: Option<SpecialistId>,
     pub(super) standing: Runs<(Standing, Option<Reason>)>,
     pub(super) coverage: BTreeMap<ProviderId, Runs<Coverage>>,
@@ -41,7 +41,7 @@ pub(super) struct PublishedProvider {
 }
 
 impl PublishedState {
-    /// Adds what is published of a credential.
+    /// Adds the published state of a credential.
     pub fn add_credential(&mut self, timeline: &Timeline, providers: &impl Providers) {
         let published = PublishedCredential {
             specialist: Some(timeline.specialist),
@@ -59,7 +59,7 @@ impl PublishedState {
         self.credentials.insert(timeline.number, published);
     }
 
-    /// Adds what is published of a provider.
+    /// Adds the published state of a provider.
     pub fn add_provider(&mut self, id: &ProviderId, provider: &Provider, timeline: &ProviderTimeline) {
         let published = PublishedProvider {
             identifiers: provider.row.as_ref().map(|row| row.identifiers.clone()),
@@ -68,7 +68,7 @@ impl PublishedState {
         self.providers.insert(id.clone(), published);
     }
 
-    /// What a copy makes of it that got the days up to today: the state of today holds until another change comes.
+    /// Restricts the state to the days that a copy knows: today's values apply to all later days.
     #[must_use]
     pub fn up_to(mut self, today: Day) -> PublishedState {
         for published in self.credentials.values_mut() {
@@ -82,7 +82,7 @@ impl PublishedState {
         self
     }
 
-    /// The next day after `day` on which something published of a credential differs from the day before it.
+    /// The next day after `day` on which the published state of a credential differs from that of the previous day.
     pub fn next_change_of_credential(&self, number: CredentialNumber, day: Day) -> Option<Day> {
         let published = self.credentials.get(&number)?;
         let coverage = published.coverage.values().filter_map(|runs| runs.next_change(day));
@@ -90,7 +90,7 @@ impl PublishedState {
         coverage.chain(designations).chain(published.standing.next_change(day)).min()
     }
 
-    /// The next day after `day` on which something published of a provider differs from the day before it.
+    /// The next day after `day` on which the published state of a provider differs from that of the previous day.
     pub fn next_change_of_provider(&self, provider: &ProviderId, day: Day) -> Option<Day> {
         self.providers.get(provider)?.service.next_change(day)
     }
@@ -100,8 +100,7 @@ fn employers_of(timeline: &Timeline) -> impl Iterator<Item = &ProviderId> {
     timeline.jobs.iter().map(|(provider, _)| provider).collect::<BTreeSet<_>>().into_iter()
 }
 
-/// What is published of a provider's coverage of a holder: nothing before the credential takes effect, or when it is
-/// void.
+/// The published coverage of a holder by a provider. None on days before the credential takes effect, or if it is void.
 fn coverage(timeline: &Timeline, provider: &ProviderId, on_days: &ProviderTimeline) -> Runs<Coverage> {
     let jobs: SmallVec<[Period; 8]> =
         timeline.jobs.iter().filter(|(id, _)| id == provider).map(|(_, days)| *days).collect();
@@ -125,7 +124,7 @@ fn designation(timeline: &Timeline, code: Designation) -> Runs<bool> {
     })
 }
 
-/// The rows of one subject that differ, neighbours that read alike as one.
+/// The runs on which the values of one subject differ. Adjacent runs with equal rows are merged.
 fn rows<T: PartialEq, R: PartialEq>(before: &Runs<T>, after: &Runs<T>, row: impl Fn(&T, &T) -> R) -> Vec<(Period, R)> {
     let mut rows: Vec<(Period, R)> = Vec::new();
     for (days, was, is) in before.zip(after).filter(|(_, was, is)| was != is) {
@@ -138,14 +137,14 @@ fn rows<T: PartialEq, R: PartialEq>(before: &Runs<T>, after: &Runs<T>, row: impl
     rows
 }
 
-/// Differences over all of time, in the order in which they are published.
+/// Differences over all days, in the order in which they are published.
 #[derive(Debug, Default)]
 pub struct Differences {
     changes: Vec<Change>,
     specialists: BTreeSet<SpecialistId>,
 }
 
-/// The differences that a record makes.
+/// The differences between the states before and after a record.
 pub fn differences(before: &PublishedState, after: &PublishedState) -> Differences {
     let mut differences = Differences::default();
     differences.add_credentials(before, after);
@@ -158,7 +157,7 @@ pub fn differences(before: &PublishedState, after: &PublishedState) -> Differenc
     differences
 }
 
-/// The keys of both maps, in order, each with what either has under it.
+/// The keys of both maps, in order, each with its values in both.
 fn pairs<'a, K: Ord, V>(
     before: &'a BTreeMap<K, V>,
     after: &'a BTreeMap<K, V>,
@@ -226,17 +225,18 @@ impl Differences {
         self.changes.append(&mut rows_of_file);
     }
 
-    /// Whether nothing is different on any day.
+    /// Whether there are no differences.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
 
-    /// How many people have a standing, coverage or designation that differs.
+    /// The number of people whose standing, coverage or designations differ.
     pub fn specialist_count(&self) -> u32 {
         u32::try_from(self.specialists.len()).unwrap_or(u32::MAX)
     }
 
-    /// What is published today, and what is foreseen. A run that reaches today is published without a last day.
+    /// Splits the differences into those published today and those foreseen. A run that includes today is published
+    /// without a last day.
     pub fn split(self, today: Day) -> (Vec<Change>, Foreseen) {
         let mut published = Vec::new();
         let mut foreseen = Foreseen::default();
@@ -262,7 +262,7 @@ impl Differences {
     }
 }
 
-/// The days that a change speaks of; none where it speaks of no days.
+/// The days of a change. `None` if it has no days.
 fn days_of(change: &Change) -> Option<Period> {
     match change {
         Change::Standing { days, .. }
@@ -285,7 +285,7 @@ fn with_days(mut change: Change, other: Period) -> Change {
 }
 
 impl PublishedState {
-    /// What becomes different when `day` is opened: the differences between it and the day before.
+    /// The changes when `day` is opened: the differences between `day` and the previous day.
     pub fn on_opening(&self, day: Day) -> Vec<Change> {
         let days = Period { start: day, end: Day::FOREVER };
         let (mut standings, mut coverages) = (Vec::new(), Vec::new());
@@ -326,7 +326,7 @@ impl PublishedState {
     }
 }
 
-/// The values of the day before and of the day, where they differ.
+/// The values of the previous day and of the day, if they differ.
 fn turn<T: PartialEq>(runs: &Runs<T>, day: Day) -> Option<(&T, &T)> {
     let (was, is) = (runs.at(day.previous()), runs.at(day));
     (was != is).then_some((was, is))

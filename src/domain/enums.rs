@@ -1,6 +1,6 @@
-//! The closed lists of the contract, each in the contract's order.
+//! The enumerations of the contract, each in the contract's order.
 
-/// Declares a closed list of the contract: an enum whose order is the contract's.
+/// Declares an enum of the contract whose order is the contract's.
 macro_rules! listed {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident,)+ }) => {
         $(#[$doc])*
@@ -36,12 +36,12 @@ listed! {
         Outpatient,
         /// Multi-setting mental health facility.
         MultiSetting,
-        /// Any other.
+        /// Any other type.
         Other,
     }
 }
 listed! {
-    /// Other registries that number providers.
+    /// The other registries that assign numbers to providers.
     IdentifierKind {
         /// National Provider Identifier: ten digits, the last a check digit.
         Npi,
@@ -50,9 +50,10 @@ listed! {
     }
 }
 listed! {
-    /// Why a provider is part of the state mental health system (source 002: "DMH-funded/certified/licensed program").
+    /// The relation to DMH by which a provider is part of the state mental health system (source 002:
+    /// "DMH-funded/certified/licensed program").
     QualificationBasis {
-        /// Run by DMH.
+        /// Operated by DMH.
         DmhOperated,
         /// Certified by DMH.
         DmhCertified,
@@ -78,59 +79,60 @@ listed! {
     }
 }
 listed! {
-    /// Why a credential is suspended.
+    /// The basis of a suspension.
     SuspensionBasis {
         /// Discipline.
         Disciplinary,
-        /// Continuing education under audit.
+        /// An audit of continuing education.
         CeAudit,
-        /// The order of another authority.
+        /// An order of another authority.
         ExternalOrder,
     }
 }
 listed! {
-    /// Why a credential is revoked by an act.
+    /// The basis of a recorded revocation.
     RevocationBasis {
         /// Discipline.
         Disciplinary,
-        /// Loss of employment, as an agency's earlier records have it. Import only: the registry works it out itself.
+        /// Loss of employment, according to an agency's earlier records. Import only: the registry derives this
+        /// revocation itself.
         LossOfEmployment,
     }
 }
 listed! {
-    /// How a credential came on file.
+    /// How a credential was added to the registry.
     IssuanceBasis {
-        /// Judged by this registry.
+        /// Evaluated by this registry.
         Evaluated,
-        /// Brought over from an agency's earlier records, without evaluation.
+        /// Imported from an agency's earlier records, without evaluation.
         Transferred,
     }
 }
 listed! {
     /// Why a job ended.
     EmploymentEndReason {
-        /// The employee left.
+        /// The employee resigned.
         Resigned,
-        /// The employer ended it.
+        /// The employer dismissed the employee.
         Dismissed,
         /// The position ended.
         PositionEnded,
-        /// Moved to another provider.
+        /// The employee moved to another provider.
         Transferred,
-        /// Anything else.
+        /// Any other reason.
         Other,
     }
 }
 listed! {
-    /// What an applicant is judged on.
+    /// The criteria that an application is judged by.
     Criterion {
-        /// Lives in Mississippi.
+        /// Residency in Mississippi.
         Residency,
         /// Lived experience.
         LivedExperience,
         /// Age and education.
         AgeAndEducation,
-        /// Reads and writes.
+        /// Literacy.
         Literacy,
         /// Work or volunteer experience.
         Experience,
@@ -142,20 +144,20 @@ listed! {
         Examination,
         /// Employment in the state mental health system.
         Employment,
-        /// Designations applied for.
+        /// Designations requested.
         Designation,
     }
 }
 listed! {
-    /// What was found of a criterion.
+    /// The outcome of a criterion.
     CriterionOutcome {
-        /// Fulfilled.
+        /// Met.
         Met,
-        /// Not fulfilled.
+        /// Not met.
         Unmet,
-        /// Not asked by this rule set.
+        /// Not required by the rule set.
         NotRequired,
-        /// The sources leave it open.
+        /// Some information is missing, or the sources of the rule do not say.
         Undetermined,
     }
 }

@@ -1,7 +1,7 @@
-//! Facts: what agencies report, in the past tense, one Rust variant for each line of the specification's table.
+//! Facts: what agencies report, in the past tense. Each variant is one row of the specification's table.
 //!
-//! Every fact is filed under one subject, the registry itself, a provider or a specialist, and everything that the
-//! subject's state depends on is in its own file: a correction or a retraction goes where its target is.
+//! Every fact belongs to the file of one subject: the registry itself, a provider or a specialist. A file holds
+//! everything that the subject's state depends on. A correction or a retraction is in the same file as its target.
 
 use std::fmt;
 
@@ -16,18 +16,18 @@ pub use super::enums::{
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use super::name::PersonName;
 
-/// Whose file a fact belongs to.
+/// The subject whose file a fact belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// The registry itself.
     Registry,
     /// A provider.
     Provider(ProviderId),
-    /// A specialist, with credentials and jobs.
+    /// A specialist, with all credentials and jobs.
     Specialist(SpecialistId),
 }
 
-/// A fact, under its subject.
+/// A fact and its subject.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
     /// About the registry itself.
@@ -39,7 +39,7 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// Whose file it belongs to.
+    /// The subject whose file the fact belongs to.
     pub fn subject(&self) -> Subject {
         match self {
             Fact::Registry(_) => Subject::Registry,
@@ -49,25 +49,25 @@ impl Fact {
     }
 }
 
-/// A fact with where it stands and who reported it.
+/// A fact with its id, time and reporter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded<F> {
-    /// Its id.
+    /// The id of the fact.
     pub id: FactId,
-    /// When the registry learned it.
+    /// When the fact was committed.
     pub recorded_at: Timestamp,
-    /// Who reported it.
+    /// The client that reported the fact.
     pub reporter: Reporter,
-    /// Whether it came as a row of an import.
+    /// Whether the fact was imported.
     pub imported: bool,
-    /// What the reporter added in words.
+    /// The reporter's note.
     pub note: String,
-    /// What was reported.
+    /// The fact itself.
     pub fact: F,
 }
 
 impl<F> Recorded<F> {
-    /// The same record of another fact.
+    /// Copies everything except the fact, which is replaced.
     pub fn with<G>(&self, fact: G) -> Recorded<G> {
         let Recorded { id, recorded_at, reporter, imported, note, .. } = self;
         let (reporter, note) = (reporter.clone(), note.clone());
@@ -75,12 +75,12 @@ impl<F> Recorded<F> {
     }
 }
 
-/// Who reports: what the rules need to know of a caller.
+/// The client that reports, with what the rules need to know about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reporter {
     /// The client's name in the list of clients.
     pub client: String,
-    /// What it may do.
+    /// The client's role.
     pub role: Role,
 }
 
@@ -92,13 +92,13 @@ impl Reporter {
 }
 
 impl Role {
-    /// Whether it is the registrar's, who may amend every fact.
+    /// Whether the role is the registrar's. The registrar may amend every fact.
     pub fn is_registrar(&self) -> bool {
         matches!(self, Role::Registrar | Role::RegistrarAndCertifier)
     }
 }
 
-/// The part a caller plays.
+/// The role of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The registry itself.
@@ -107,7 +107,7 @@ pub enum Role {
     Registrar,
     /// The DMH Division of Certification.
     Certifier,
-    /// Registrar and certifier in one: the default caller of a development server.
+    /// Registrar and certifier combined: the default caller of a development server.
     RegistrarAndCertifier,
     /// The HR system of one provider.
     Provider(ProviderId),
@@ -117,16 +117,16 @@ pub enum Role {
     Auditor,
 }
 
-/// About the registry itself.
+/// A fact about the registry itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistryFact {
-    /// A line of history begins: the first start, a restore, or a loss that an operator accepted.
+    /// An epoch began: at the first start, after a restore, or when an operator accepted a loss of records.
     EpochBegan {
         /// The epoch.
         epoch: Uuid,
-        /// The last revision it shares with the epoch before.
+        /// The last revision that this epoch shares with the previous one.
         forked_after: Revision,
-        /// Why, in words.
+        /// The reason, as text.
         why: String,
     },
     /// A civil day began.
@@ -134,140 +134,140 @@ pub enum RegistryFact {
         /// The day.
         date: Day,
     },
-    /// A rule set is known from here on.
+    /// A rule set was adopted.
     RuleSetAdopted {
-        /// Its id, never given to other content.
+        /// The id. It is never reused for other content.
         id: String,
         /// SHA-256 of the content, in hexadecimal.
         digest: String,
-        /// The rule file, to the letter.
+        /// The rule file, verbatim.
         content: String,
     },
-    /// The walk itself changed.
+    /// The evaluation logic changed.
     SemanticsAdopted {
-        /// The version of the walk from here on.
+        /// The version of the evaluation logic from this record on.
         version: u32,
     },
-    /// Employment is on record from this day on only. The last such fact counts.
+    /// Employment records are complete only from this day on. The last such fact applies.
     RecordsBegin {
-        /// The first day with records.
+        /// The first day with complete records.
         first_day: Day,
     },
 }
 
-/// About a provider.
+/// A fact about a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProviderFact {
-    /// It came on file.
+    /// The provider was registered.
     Registered(ProviderRow),
-    /// The whole row, which replaces the one before.
+    /// The provider's data was replaced.
     Updated(ProviderRow),
     /// A certificate or a suspension began.
     PeriodOpened {
-        /// Which.
+        /// The kind of certificate or suspension.
         kind: ProviderPeriodKind,
         /// Its days.
         days: Period,
-        /// The date on the certificate. Its passing ends nothing.
+        /// The expiry date on the certificate. The period does not end on it.
         valid_through: Option<Day>,
     },
-    /// A period has another last day.
+    /// The last day of a period changed.
     PeriodEnded(PeriodEnd),
-    /// A fact is to be read as if never reported.
+    /// A fact was retracted and counts as never reported.
     Retracted(Retraction),
 }
 
-/// What is on file of a provider.
+/// The registration data of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderRow {
-    /// Its name before the law.
+    /// The legal name.
     pub legal_name: String,
     /// The kind of facility (source 000).
     pub facility_type: FacilityType,
-    /// The county it is in.
+    /// The county.
     pub county: String,
-    /// Its numbers in other registries.
+    /// The provider's numbers in other registries.
     pub identifiers: Vec<Identifier>,
 }
 
-/// A number in another registry. It belongs to one provider.
+/// A number in another registry. It belongs to at most one provider.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identifier {
-    /// Which registry.
+    /// The registry that issued the number.
     pub kind: IdentifierKind,
     /// The number.
     pub value: String,
 }
 
-/// What kind of period a provider's fact opens.
+/// The kind of period that a provider's fact opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProviderPeriodKind {
-    /// Part of the state mental health system, on this basis.
+    /// The provider is part of the state mental health system, on this basis.
     Qualified(QualificationBasis),
-    /// May not deliver peer support for now.
+    /// The provider is suspended.
     Suspended,
-    /// Its peer support service is certified.
+    /// The provider's peer support service is certified.
     PeerServiceCertified,
-    /// The certification of the service is suspended.
+    /// The certification of the peer support service is suspended.
     PeerServiceSuspended,
 }
 
-/// About a specialist, a credential or a job.
+/// A fact about a specialist, a credential or a job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SpecialistFact {
-    /// A person came on file.
+    /// A person was registered.
     Registered {
-        /// The name then.
+        /// The name at that time.
         name: PersonName,
         /// The birth date.
         birth_date: Day,
     },
-    /// The person has another name.
+    /// The person's name changed.
     NameChanged {
-        /// The name from now on.
+        /// The new name.
         name: PersonName,
     },
-    /// The person died. Again: the date is corrected.
+    /// The person died. A second report corrects the date.
     Died {
-        /// The day of death, which still counts.
+        /// The day of death. The credential can still be held on this day.
         death_date: Day,
     },
     /// A credential was issued.
     CredentialIssued(Issuance),
-    /// A credential has another term.
+    /// A credential was renewed.
     CredentialRenewed {
-        /// Which.
+        /// The credential.
         number: CredentialNumber,
         /// The days of the new term.
         term: Period,
     },
     /// A designation, suspension, limitation or inactive status began.
     PeriodOpened {
-        /// Of which credential.
+        /// The credential.
         number: CredentialNumber,
-        /// What.
+        /// The kind of period.
         kind: CredentialPeriodKind,
         /// Its days.
         days: Period,
     },
-    /// Something took effect on a day.
+    /// A credential was revoked, given up or reinstated from a day on.
     Acted {
-        /// On which credential.
+        /// The credential.
         number: CredentialNumber,
-        /// What.
+        /// The kind of act.
         act: Act,
-        /// From which day.
+        /// The first day of its effect.
         effective_from: Day,
     },
     /// A job began.
     EmploymentStarted {
         /// The job.
         employment: EmploymentId,
-        /// With whom.
+        /// The employer.
         provider: ProviderId,
-        /// As what.
+        /// The position.
         position: String,
-        /// Under the supervision of a mental health professional.
+        /// Whether a mental health professional supervises the work.
         supervised: bool,
         /// Its days.
         days: Period,
@@ -278,86 +278,87 @@ pub enum SpecialistFact {
         employment: EmploymentId,
         /// The last day worked.
         last_day: Day,
-        /// Why.
+        /// The reason.
         reason: EmploymentEndReason,
     },
-    /// A job had other days all along.
+    /// Both days of a job were corrected.
     EmploymentCorrected {
         /// The job.
         employment: EmploymentId,
-        /// Its days.
+        /// The correct days.
         days: Period,
     },
-    /// A period has another last day.
+    /// The last day of a period changed.
     PeriodEnded(PeriodEnd),
-    /// A fact is to be read as if never reported.
+    /// A fact was retracted and counts as never reported.
     Retracted(Retraction),
 }
 
-/// The issuance of a credential. The application itself is judged and not kept.
+/// The issuance of a credential. The application itself is judged but not stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Issuance {
-    /// The number given.
+    /// The assigned number.
     pub number: CredentialNumber,
     /// The days of the first term.
     pub term: Period,
-    /// What the applicant was found to be trained for; the grants beside this fact are what is read.
+    /// The designations that the applicant was trained for. For information only: the grants recorded with this fact
+    /// apply.
     pub designations: Vec<Designation>,
-    /// The rule set it was judged by.
+    /// The rule set that the application was judged by.
     pub rule_set: String,
-    /// Judged here, or brought over.
+    /// Whether the credential was evaluated here or imported.
     pub basis: IssuanceBasis,
     /// Each criterion with its outcome.
     pub findings: Vec<(Criterion, CriterionOutcome)>,
-    /// Why an open question was decided for the applicant.
+    /// Why the credential was issued although a criterion was undetermined.
     pub decision_note: String,
 }
 
-/// A period ends on another day than its fact says.
+/// A new last day for a period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeriodEnd {
     /// The fact that opened the period.
     pub target: FactId,
-    /// Its last day.
+    /// The last day.
     pub last_day: Day,
-    /// Why, in words.
+    /// The reason, as text.
     pub reason: String,
 }
 
-/// A fact is withdrawn.
+/// The retraction of a fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retraction {
-    /// The fact.
+    /// The fact to retract.
     pub target: FactId,
-    /// Why, in words.
+    /// The reason, as text.
     pub reason: String,
 }
 
-/// What kind of period a credential's fact opens.
+/// The kind of period that a credential's fact opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialPeriodKind {
     /// A designation is held.
     Designation(Designation),
     /// The credential is suspended.
     Suspended(SuspensionBasis),
-    /// A limitation stands, in words that only the registrar, an auditor and the employer's regulator see.
+    /// The credential is limited. Only registrars and auditors see the text.
     Limited(String),
-    /// Inactive status was granted: held without employment.
+    /// Inactive status was granted: the credential is held without employment.
     Inactive,
 }
 
-/// What takes effect on a day, in the order in which the walk looks for it.
+/// An act that takes effect on a day. The order is the walk's order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Act {
-    /// Taken away.
+    /// Revoked.
     Revoked(RevocationBasis),
-    /// Given up while under question.
+    /// Surrendered.
     Surrendered,
-    /// Given up.
+    /// Relinquished.
     Relinquished,
-    /// Retired from.
+    /// Ended by retirement.
     Retired,
-    /// Given back.
+    /// Reinstated.
     Reinstated,
 }
 

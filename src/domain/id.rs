@@ -1,9 +1,8 @@
-//! Identifiers: what a person can read over the telephone, and the program can compare in one instruction.
+//! Identifiers that people can read over the telephone and the program can compare as one integer.
 //!
 //! The registry's own ids are 40 random bits in Crockford's base 32 with a check character (Luhn, modulus 32), grouped
-//! for reading: `CPS-7K3M-9QRT-X`. People write them with other dashes, with blanks, in lower case, with O, I and L for
-//! digits, without the prefix: all of that is folded when an id is read. A wrong check character is an error. A provider
-//! may bring an id of its own.
+//! for reading: `CPS-7K3M-9QRT-X`. Parsing accepts how people write them: other dashes, spaces, lower case, O, I and L
+//! for digits, and no prefix. A wrong check character is an error. A provider may have an id of the certifier's choice.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,19 +13,19 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 const SYMBOLS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const DIGITS: u32 = 8;
 
-/// An id has no more characters than this, those that are left out included.
+/// The maximum number of characters of an id as written, including ignored ones.
 const LONGEST_WRITTEN: usize = 64;
 
-/// An ASCII character without meaning in an id: a blank or the hyphen.
-const LEFT_OUT: u8 = 32;
-/// An ASCII character that no id has.
-const IN_NO_ID: u8 = 33;
+/// The meaning of an ignored ASCII character: whitespace or the hyphen.
+const IGNORED: u8 = 32;
+/// The meaning of an ASCII character that is not allowed in an id.
+const NOT_ALLOWED: u8 = 33;
 
-/// What each ASCII character means in an id: the value of a symbol, `LEFT_OUT` or `IN_NO_ID`.
+/// The meaning of each ASCII character: the value of a symbol, `IGNORED` or `NOT_ALLOWED`.
 const MEANING: [u8; 128] = {
-    let mut meaning = [IN_NO_ID; 128];
+    let mut meaning = [NOT_ALLOWED; 128];
     let mut value = 0_u8;
-    while value < LEFT_OUT {
+    while value < IGNORED {
         let symbol = SYMBOLS[value as usize];
         meaning[symbol as usize] = value;
         meaning[symbol.to_ascii_lowercase() as usize] = value;
@@ -36,31 +35,31 @@ const MEANING: [u8; 128] = {
     (meaning[b'O' as usize], meaning[b'o' as usize]) = (zero, zero);
     (meaning[b'I' as usize], meaning[b'i' as usize]) = (one, one);
     (meaning[b'L' as usize], meaning[b'l' as usize]) = (one, one);
-    let left_out = b"\t\n\x0b\x0c\r -";
+    let ignored = b"\t\n\x0b\x0c\r -";
     let mut at = 0;
-    while at < left_out.len() {
-        meaning[left_out[at] as usize] = LEFT_OUT;
+    while at < ignored.len() {
+        meaning[ignored[at] as usize] = IGNORED;
         at += 1;
     }
     meaning
 };
 
-/// What a character means in an id, as in `MEANING`.
+/// The meaning of any character, as in `MEANING`.
 fn meaning_of(letter: char) -> u8 {
     if let Some(meaning) = MEANING.get(letter as usize) {
         return *meaning;
     }
     let is_dash = || matches!(letter.general_category(), GeneralCategory::DashPunctuation | GeneralCategory::Format);
-    // The minus sign and the hyphen bullet look like dashes, and have other categories.
-    let is_left_out = letter.is_whitespace() || matches!(letter, '\u{2212}' | '\u{2043}') || is_dash();
-    if is_left_out { LEFT_OUT } else { IN_NO_ID }
+    // The minus sign and the hyphen bullet look like dashes but have other categories.
+    let is_ignored = letter.is_whitespace() || matches!(letter, '\u{2212}' | '\u{2043}') || is_dash();
+    if is_ignored { IGNORED } else { NOT_ALLOWED }
 }
 
 fn digit(number: u64, place: u32) -> u32 {
     ((number >> (5 * place)) & 31) as u32
 }
 
-/// The Luhn check digit, modulus 32: one wrong symbol is always found, two neighbours exchanged nearly always.
+/// The Luhn check digit, modulus 32. It detects every single wrong symbol and nearly every swap of two adjacent ones.
 fn check_digit(number: u64) -> u32 {
     let sum: u32 = (0..DIGITS)
         .map(|place| {
@@ -83,7 +82,7 @@ fn write_grouped(f: &mut fmt::Formatter<'_>, prefix: &str, number: u64) -> fmt::
     f.write_str(std::str::from_utf8(&text).unwrap_or_default())
 }
 
-/// A number as it is written, without going through a formatter. `LENGTH` is that of the prefix and twelve more.
+/// The text of an id, without using a formatter. `LENGTH` must be the length of the prefix plus twelve.
 fn text_of<const LENGTH: usize>(prefix: &str, number: u64) -> [u8; LENGTH] {
     let mut text = [b'-'; LENGTH];
     let behind = prefix.len() + 1;
@@ -96,7 +95,7 @@ fn text_of<const LENGTH: usize>(prefix: &str, number: u64) -> [u8; LENGTH] {
     text
 }
 
-/// Reads an id as people write it, without memory of its own. The prefix may be missing.
+/// Parses an id as people write it, without allocating. The prefix may be missing.
 fn read_grouped(prefix: &str, text: &str) -> Option<u64> {
     let (mut symbols, mut seen) = (0_u64, 0);
     for (at, letter) in text.chars().enumerate() {
@@ -104,12 +103,12 @@ fn read_grouped(prefix: &str, text: &str) -> Option<u64> {
             return None;
         }
         match meaning_of(letter) {
-            LEFT_OUT => {}
-            IN_NO_ID => return None,
+            IGNORED => {}
+            NOT_ALLOWED => return None,
             value => {
                 symbols = symbols << 5 | u64::from(value);
                 seen += 1;
-                // Twelve symbols of five bits each.
+                // At most twelve symbols of five bits each fit.
                 if seen > prefix.len() + WITHOUT_PREFIX {
                     return None;
                 }
@@ -122,7 +121,7 @@ fn read_grouped(prefix: &str, text: &str) -> Option<u64> {
     ((has_prefix || seen == WITHOUT_PREFIX) && check == check_digit(number)).then_some(number)
 }
 
-/// The symbols of an id without its prefix: the digits and the check character.
+/// The number of symbols without the prefix: the digits and the check character.
 const WITHOUT_PREFIX: usize = DIGITS as usize + 1;
 
 /// The symbols of a prefix, five bits each.
@@ -130,7 +129,7 @@ fn symbols_of(prefix: &str) -> u64 {
     prefix.chars().fold(0, |symbols, letter| symbols << 5 | u64::from(meaning_of(letter)))
 }
 
-/// The text does not have the form of the id it should be.
+/// The text is not an id of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not {0}")]
 pub struct NotAnId(pub &'static str);
@@ -142,17 +141,17 @@ macro_rules! grouped_id {
         pub struct $name(u64);
 
         impl $name {
-            /// The id of 40 random bits; higher bits are ignored.
+            /// The id with these 40 bits. Higher bits are ignored.
             pub const fn from_number(number: u64) -> Self {
                 Self(number & ((1 << (5 * DIGITS)) - 1))
             }
 
-            /// Its 40 bits.
+            /// The 40 bits.
             pub const fn number(self) -> u64 {
                 self.0
             }
 
-            /// The id as it is written.
+            /// The id in text form.
             pub fn text(self) -> [u8; $prefix.len() + 12] {
                 text_of($prefix, self.0)
             }
@@ -186,20 +185,20 @@ grouped_id!(
 );
 
 grouped_id!(
-    /// A person on file, credentialed or not: `SP-…`.
+    /// The id of a person, with or without a credential: `SP-…`.
     SpecialistId, "SP", "a specialist id (like SP-7K3M-9QRT-X)"
 );
 grouped_id!(
-    /// One job of one person with one provider: `EM-…`.
+    /// The id of one job of one person with one provider: `EM-…`.
     EmploymentId, "EM", "an employment id (like EM-7K3M-9QRT-X)"
 );
 
-/// A provider's id: the certifier's own, or one the registry made (`PR-…`).
+/// A provider's id, chosen by the certifier or assigned by the registry (`PR-…`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderId(Arc<str>);
 
 impl ProviderId {
-    /// An id of the registry's making.
+    /// An id assigned by the registry, from 40 random bits.
     pub fn from_number(number: u64) -> ProviderId {
         struct Grouped(u64);
         impl fmt::Display for Grouped {
@@ -210,7 +209,7 @@ impl ProviderId {
         ProviderId(Grouped(number & ((1 << (5 * DIGITS)) - 1)).to_string().into())
     }
 
-    /// The id as it was given.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -246,23 +245,23 @@ impl fmt::Debug for ProviderId {
     }
 }
 
-/// The position of a record: gap-free from 1. Zero is the empty registry.
+/// The revision of a record: numbered without gaps from 1. Zero is the empty registry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
 impl Revision {
     /// The empty registry.
     pub const ZERO: Revision = Revision(0);
-    /// Later than every record.
+    /// A value after every revision.
     pub const LATEST: Revision = Revision(u64::MAX);
 
-    /// The revision that follows.
+    /// The next revision.
     #[must_use]
     pub fn next(self) -> Revision {
         Revision(self.0 + 1)
     }
 
-    /// The revision before; zero stays zero.
+    /// The previous revision. Zero stays zero.
     #[must_use]
     pub fn previous(self) -> Revision {
         Revision(self.0.saturating_sub(1))
@@ -275,12 +274,12 @@ impl fmt::Display for Revision {
     }
 }
 
-/// Where a fact stands: its record, and its place in it.
+/// The id of a fact: its record, and its index in the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FactId {
-    /// The record that brought it.
+    /// The revision of the record.
     pub revision: Revision,
-    /// Its place in that record, from 0.
+    /// The index in the record, starting at 0.
     pub index: u32,
 }
 
@@ -289,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_survives_writing_and_reading() {
+    fn an_id_can_be_written_and_parsed() {
         for number in [0, 1, 31, 32, (1 << 40) - 1, 0x12_3456_789a] {
             let id = CredentialNumber::from_number(number);
             assert_eq!(id.to_string().parse(), Ok(id));
@@ -299,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_read_as_people_write_it() {
+    fn an_id_is_parsed_as_people_write_it() {
         let id = CredentialNumber::from_number(0x12_3456_0020);
         let text = id.to_string();
         assert_eq!(text, "CPS-28T5-C010-X");
@@ -325,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_an_id_is_not_read() {
+    fn a_text_that_is_not_an_id_is_an_error() {
         let id = CredentialNumber::from_number(0x12_3456_0020);
         for written in [
             "",
@@ -350,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_symbol_is_found() {
+    fn a_wrong_symbol_is_detected() {
         let id = CredentialNumber::from_number(0x12_3456_789a);
         let text = id.to_string();
         for at in 4..text.len() {
@@ -368,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_sort_as_their_texts_do() {
+    fn ids_sort_like_their_texts() {
         let numbers = [5_u64, 0x12_3456_789a, 77, 1 << 39, 31, 32];
         let mut ids: Vec<_> = numbers.map(CredentialNumber::from_number).to_vec();
         ids.sort();

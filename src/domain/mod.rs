@@ -1,11 +1,14 @@
-//! The domain: facts, and the pure functions that turn them into standings, verdicts and refusals.
+//! The domain: facts, and the pure functions that derive standings, verdicts and rejections from them.
 //!
-//! Nothing here waits, reads a clock or touches a disk: time and facts are parameters. In reading order:
+//! Nothing here blocks, reads a clock or accesses a disk: time and facts are parameters. In reading order:
 //!
-//! 1. [`day`], [`id`], [`name`], [`npi`]: the small words. [`fact`] (with its [`enums`]) and [`record`]: what is reported, and what is kept of it.
-//! 2. [`retraction`], [`specialist`], [`provider`], [`rule_sets`] and [`requirements`]: from facts to what is known at a revision.
-//! 3. [`timeline`]: the walk, compiled. [`verdict`] (with its [`sets`]): the answer to a question. [`diff`]: what a record changes.
-//! 4. [`command`], [`evaluation`], [`decide`]: what is asked of the registry, and what it refuses.
+//! 1. [`day`], [`id`], [`name`], [`npi`]: basic types. [`fact`] (with its [`enums`]) and [`record`]: what is reported
+//!    and what the registry stores.
+//! 2. [`retraction`], [`specialist`], [`provider`], [`rule_sets`] and [`requirements`]: from facts to the state known
+//!    at a revision.
+//! 3. [`timeline`]: the compiled walk. [`verdict`] (with its [`sets`]): the answer to a question. [`diff`]: the changes
+//!    that a record makes.
+//! 4. [`command`], [`evaluation`], [`decide`]: the commands, and which of them the registry rejects.
 
 pub mod command;
 pub mod day;

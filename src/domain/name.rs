@@ -1,6 +1,6 @@
-//! Names of people: how they are kept, and when two of them are the same.
+//! People's names: storing and comparing them.
 //!
-//! A name never reaches a log: `Debug` says that there is one, and `Display` does not exist.
+//! A name must never reach a log: `Debug` prints no name, and `Display` is not implemented.
 
 use std::fmt;
 
@@ -10,19 +10,19 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
 use super::day::Day;
 
-/// A person's name, as it was reported.
+/// A person's name, as reported.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct PersonName {
-    /// Given names. Empty: the person has one name only.
+    /// Given names. Empty for a person with a single name.
     pub given: String,
     /// Family name.
     pub family: String,
-    /// Jr, Sr, II and the like; plays no part in matching.
+    /// Jr, Sr, II and the like. Not compared.
     pub suffix: String,
 }
 
 impl PersonName {
-    /// The name in the order in which it is spoken.
+    /// The full name, given names first.
     pub fn spoken(&self) -> String {
         let parts = [&self.given, &self.family, &self.suffix];
         parts.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ")
@@ -55,17 +55,17 @@ impl fmt::Debug for FoldedName {
     }
 }
 
-/// The names of a person in little room: the current one as it is spoken, and every one ever held, folded.
+/// The names of a person in compact form: the current name in full, and all names folded.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HeldNames {
-    /// Given and family name of each, folded, every one with a NUL behind it, which no folded name has; then the current
-    /// one as it is spoken.
+    /// The given and family name of each name, folded, each followed by a NUL (which no folded name contains); then the
+    /// full current name.
     text: Box<str>,
     spoken_at: usize,
 }
 
 impl HeldNames {
-    /// Of names of which the last is the current one.
+    /// Builds from names in order; the last one is the current one.
     pub fn of(names: &[PersonName]) -> HeldNames {
         let mut text = String::new();
         for FoldedName { given, family } in names.iter().map(PersonName::folded) {
@@ -84,12 +84,12 @@ impl HeldNames {
         self.text.as_bytes().get(self.spoken_at).copied().map_or(0, i32::from)
     }
 
-    /// The current one as it is spoken; empty if there is none.
+    /// The full current name. Empty if there is none.
     pub fn spoken(&self) -> &str {
         &self.text[self.spoken_at..]
     }
 
-    /// Given and family name of each, folded, the current one last.
+    /// The given and family name of each name, folded, the current one last.
     pub fn folded(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut parts = self.text[..self.spoken_at].split_terminator('\0');
         std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
@@ -102,10 +102,10 @@ impl fmt::Debug for HeldNames {
     }
 }
 
-/// How a person is asked for without a number.
+/// A question about a person without a credential number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// A name the person holds or held.
+    /// A current or former name of the person.
     pub name: FoldedName,
     /// The birth date.
     pub birth_date: Day,
@@ -117,16 +117,16 @@ impl fmt::Debug for Holder {
     }
 }
 
-/// Decomposed, without marks and modifier letters, case folded, letters and digits only.
+/// Folds a text: decomposes it, removes marks and modifier letters, folds case, and keeps letters and digits only.
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
-        // Most names: there is nothing to take apart.
+        // Most names are ASCII and need no decomposition.
         return text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     }
     fold_any(text)
 }
 
-/// Whether a text has more than so many characters once it is decomposed: one may become eighteen.
+/// Whether a text has more than `longest` characters after decomposition. One character may become eighteen.
 pub fn is_long_decomposed(text: &str, longest: usize) -> bool {
     !text.is_ascii() && text.nfkd().nth(longest).is_some()
 }
@@ -148,13 +148,13 @@ fn fold_any(text: &str) -> String {
     folded
 }
 
-/// Whether a character of a decomposed text counts: a letter or a digit. A modifier letter does not: one person writes
-/// the ʻokina of a name so, another with an apostrophe, a third not at all.
+/// Whether a character of a decomposed text is compared: letters and digits are. Modifier letters are not, because the
+/// ʻokina of a name is also written as an apostrophe or left out.
 fn is_compared(c: char) -> bool {
     c.is_alphanumeric() && !is_combining_mark(c) && c.general_category() != GeneralCategory::ModifierLetter
 }
 
-/// A family name folded, its trailing Jr, Sr, II, III or IV dropped.
+/// Folds a family name without a trailing Jr, Sr, II, III or IV.
 pub fn fold_family(family: &str) -> String {
     let words = family.trim_end_matches(|c: char| !std::iter::once(c).nfkd().any(is_compared));
     if let Some(at) = words.rfind(|c: char| c.is_whitespace() || c == ',') {
@@ -190,20 +190,21 @@ mod tests {
     }
 
     #[test]
-    fn an_apostrophe_or_a_modifier_letter_makes_no_difference() {
-        // As a typewriter, a word processor, a Hawaiian, a Ukrainian, and a Turk write them; and full width, and primes.
+    fn apostrophes_and_modifier_letters_are_ignored() {
+        // Signs of a typewriter, a word processor, and of Hawaiian, Ukrainian and Turkish spelling; also full width and
+        // primes.
         for sign in "'\u{2018}\u{2019}\u{201b}\u{2bb}\u{2bc}\u{2bd}\u{2be}\u{2bf}\u{2b9}\u{2c8}\u{2ee}\u{55a}\u{7f4}`\u{b4}\u{2032}\u{ff07}".chars() {
             for name in [format!("Ka{sign}ahumanu"), format!("Kaahumanu{sign}"), format!("{sign}Kaahumanu")] {
                 assert_eq!(fold(&name), "kaahumanu", "U+{:04X}", u32::from(sign));
                 assert_eq!(fold_family(&name), "kaahumanu", "U+{:04X}", u32::from(sign));
             }
         }
-        // A compatibility form of a letter is that letter.
+        // A compatibility form of a letter counts as the letter.
         assert_eq!(fold("Mª 2ᵃ"), "ma2a");
     }
 
     #[test]
-    fn folding_twice_is_folding_once() {
+    fn folding_is_idempotent() {
         for c in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
             let once = fold(&c.to_string());
             assert_eq!(fold(&once), once, "U+{:04X}", u32::from(c));
@@ -211,14 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_stay_apart() {
+    fn different_names_stay_different() {
         assert_ne!(fold_family("Ii"), fold_family(""));
         assert_ne!(fold_family("Smith"), fold_family("Smyth"));
-        assert_eq!(fold_family("Jr"), "jr", "a family name that is nothing else is kept");
+        assert_eq!(fold_family("Jr"), "jr", "a family name that is only a suffix is kept");
     }
 
     #[test]
-    fn ascii_is_folded_as_anything_is() {
+    fn the_ascii_path_gives_the_same_result() {
         let ascii: String = (0..=127).map(char::from).collect();
         for at in 0..ascii.len() {
             let text = [&ascii[at..], &ascii[..at]].concat();
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn held_names_are_those_that_went_in() {
+    fn held_names_return_the_names_put_in() {
         let name = |given: &str, family: &str| PersonName {
             given: given.into(),
             family: family.into(),

@@ -1,23 +1,23 @@
-//! National Provider Identifiers: what can be one.
+//! National Provider Identifiers: checking the form.
 
 use super::fact::{Identifier, IdentifierKind};
 
-/// What an NPI must be.
+/// The error text for an invalid NPI.
 const NOT_AN_NPI: &str = "not an NPI: ten digits, of which the last is a check digit; look for a typing error";
 
-/// The check digit of an NPI is that of the number behind this prefix, which says that it is a card for health (80) of the
-/// United States (840).
+/// The check digit is computed over the NPI with this prefix, which stands for a health (80) card of the United States
+/// (840).
 const PREFIX: [u8; 5] = *b"80840";
 const DIGITS: usize = 10;
 
 impl Identifier {
-    /// What is wrong with its value, if anything is. Of a Medicaid number nothing is known.
+    /// What is wrong with the value, if anything. Medicaid numbers have no check.
     pub fn fault(&self) -> Option<&'static str> {
         (self.kind == IdentifierKind::Npi && !is_npi(&self.value)).then_some(NOT_AN_NPI)
     }
 }
 
-/// Whether there can be such an NPI: the sum of its digits by Luhn's rule, its prefix included, ends with 0.
+/// Whether the text is a possible NPI: by the Luhn algorithm, the checksum of its digits with the prefix ends with 0.
 fn is_npi(text: &str) -> bool {
     if text.len() != DIGITS || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn an_npi_has_ten_digits_and_its_check_digit() {
-        // The first is the example of the standard's own text.
+        // The first value is the example in the standard.
         for value in ["1234567893", "1245319599", "2000000010"] {
             assert_eq!(fault(IdentifierKind::Npi, value), None, "{value}");
             for last in '0'..='9' {

@@ -1,4 +1,4 @@
-//! A provider: from its facts to what it is on each day.
+//! A provider: from its facts to its state on each day.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use super::record::ServiceStatus;
 use super::retraction::{Amendment, Filed, in_force, last_days};
 use super::rule_sets::RuleSets;
 
-/// Everything on file of a provider, and what follows from it under the rule sets of the day it was filed.
+/// A provider's facts, and the state derived from them under the current rule sets.
 #[derive(Clone, Debug)]
 pub struct ProviderFile {
     /// The provider's id.
     pub id: ProviderId,
     /// The facts, in the order in which they were recorded.
     pub facts: Vec<Recorded<ProviderFact>>,
-    /// The provider as known now.
+    /// The provider as of the latest fact.
     pub state: Provider,
-    /// The same, compiled.
+    /// The state, compiled.
     pub timeline: Arc<ProviderTimeline>,
 }
 
 impl ProviderFile {
-    /// The file of these facts, under the rule sets.
+    /// Builds the file from its facts under the rule sets.
     pub fn new(id: ProviderId, facts: Vec<Recorded<ProviderFact>>, rule_sets: &RuleSets) -> ProviderFile {
         let state = Provider::known_at(&facts, Revision::LATEST);
         let timeline = Arc::new(state.compile(rule_sets));
@@ -37,18 +37,18 @@ impl ProviderFile {
         usize::from(self.state.row.is_some()) ^ self.timeline.days.count() ^ self.id.as_str().len()
     }
 
-    /// The revision that touched it last.
+    /// The revision of the last fact.
     pub fn changed_at(&self) -> Revision {
         self.facts.last().map_or(Revision::ZERO, |recorded| recorded.id.revision)
     }
 }
 
-/// A provider as known at one revision.
+/// A provider as known at a revision.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Provider {
-    /// What is on file of it; none when it is not on file.
+    /// The registration data. `None` if the provider is not on file.
     pub row: Option<ProviderRow>,
-    /// Its certificates and suspensions, with the days that they have after every end and replacement.
+    /// The certificates and suspensions, with their days after all ends and replacements.
     pub periods: Vec<ProviderPeriod>,
 }
 
@@ -57,33 +57,33 @@ pub struct Provider {
 pub struct ProviderPeriod {
     /// The fact that opened it.
     pub fact: FactId,
-    /// Which.
+    /// The kind of period.
     pub kind: ProviderPeriodKind,
     /// Its days.
     pub days: Period,
-    /// The date on the certificate.
+    /// The expiry date on the certificate.
     pub valid_through: Option<Day>,
 }
 
-/// What a provider is on a day.
+/// The state of a provider on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProviderDay {
-    /// Part of the state mental health system, on a basis that the rules of the day accept.
+    /// Whether the provider qualifies, on a basis that the rule set in force accepts.
     pub qualifies: bool,
-    /// By a certificate whose date has not passed.
+    /// Whether it qualifies by a certificate that has not expired.
     pub current: bool,
-    /// May not deliver peer support.
+    /// Whether the provider is suspended.
     pub suspended: bool,
-    /// Whether its peer support service is certified.
+    /// Whether the peer support service is certified.
     pub service: ServiceStatus,
 }
 
-/// A provider compiled: what it is on each day.
+/// A compiled provider: its state on each day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProviderTimeline {
-    /// Whether it is on file.
+    /// Whether the provider is on file.
     pub on_file: bool,
-    /// What it is on each day.
+    /// The state on each day.
     pub days: Runs<ProviderDay>,
 }
 
@@ -98,7 +98,7 @@ impl Filed for ProviderFact {
 }
 
 impl Provider {
-    /// What the facts up to a revision say.
+    /// The provider according to the facts up to a revision.
     pub fn known_at(facts: &[Recorded<ProviderFact>], known_at: Revision) -> Provider {
         let mut provider = Provider::default();
         let mut registered = false;
@@ -128,7 +128,8 @@ impl Provider {
         provider
     }
 
-    /// Of certificates of one kind from one day only the last counts; an open one ends before the next begins.
+    /// Applies replacement: of several certificates of one kind from the same day only the last applies, and an open
+    /// one ends before the next begins.
     fn replace_certificates(&mut self) {
         use ProviderPeriodKind::{PeerServiceCertified, Qualified};
         let is_certificate = |kind| matches!(kind, Qualified(_) | PeerServiceCertified);
@@ -149,7 +150,8 @@ impl Provider {
         }
     }
 
-    /// What it is on each day, under the rule sets. One that is not on file is nothing on any day.
+    /// Compiles the state on each day under the rule sets. A provider that is not on file has the empty state on every
+    /// day.
     pub fn compile(&self, rule_sets: &RuleSets) -> ProviderTimeline {
         if self.row.is_none() {
             return ProviderTimeline::not_on_file();
@@ -200,15 +202,15 @@ impl Provider {
 }
 
 impl ProviderTimeline {
-    /// From the first to the last day on which a job with the one may be something else than a job with the other. The
-    /// service is nothing to the staff.
+    /// The period from the first to the last day on which the two timelines differ in a way that matters to staff. The
+    /// service certification does not matter to staff.
     pub fn days_unlike_for_staff(&self, other: &ProviderTimeline) -> Option<Period> {
         let to_staff = |day: &ProviderDay| (day.qualifies, day.current, day.suspended);
         let unlike = self.days.zip(&other.days).filter(|(_, one, another)| to_staff(one) != to_staff(another));
         unlike.map(|(days, ..)| days).reduce(|first, last| Period { end: last.end, ..first })
     }
 
-    /// A provider that nobody registered.
+    /// The timeline of a provider that is not on file.
     pub fn not_on_file() -> ProviderTimeline {
         let nothing =
             ProviderDay { qualifies: false, current: false, suspended: false, service: ServiceStatus::NotKnown };

@@ -1,4 +1,4 @@
-//! Records: one accepted request, one revision, with its facts and the differences that they make.
+//! Records: each is one accepted request at one revision, with its facts and the changes that they make.
 
 use std::fmt;
 
@@ -14,53 +14,53 @@ use super::standing::{Reason, Standing};
 /// One accepted request.
 #[derive(Clone, PartialEq)]
 pub struct Record {
-    /// Its position.
+    /// The revision of the record.
     pub revision: Revision,
-    /// When it was committed: strictly after the record before it.
+    /// The time of the commit. Strictly after that of the previous record.
     pub recorded_at: Timestamp,
-    /// Who asked.
+    /// The client that sent the request.
     pub reporter: Reporter,
-    /// The request it answers; none for what the registry does by itself.
+    /// The key of the request. `None` for records that the registry makes itself.
     pub request: Option<RequestKey>,
-    /// What the caller added in words.
+    /// The caller's note.
     pub note: String,
     /// The facts, in the order of their ids.
     pub facts: Vec<Fact>,
-    /// What became different, for days up to today.
+    /// The changes to days up to today.
     pub changes: Vec<Change>,
-    /// What is foreseen to become different after today.
+    /// The changes to days after today, according to the facts on record.
     pub foreseen: Foreseen,
-    /// How many people have a row in either list.
+    /// The number of people affected by the changes in either list.
     pub specialist_count: u32,
 }
 
-/// The differences a record makes for the days after its today: shown to the caller, never in the feed.
+/// The changes that a record makes to days after its today. Returned to the caller, never sent in the feed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Foreseen {
-    /// How many there are.
+    /// The number of changes.
     pub count: u32,
-    /// The first of them, no more than [`Foreseen::KEPT`].
+    /// The first changes, at most [`Foreseen::KEPT`].
     pub first: Vec<Change>,
 }
 
 impl Foreseen {
-    /// How many are kept and shown.
+    /// The maximum number of changes that are stored and returned.
     pub const KEPT: usize = 100;
 }
 
-/// What makes a request the same request.
+/// The key by which a repeated request is recognized.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestKey {
-    /// The method, in full: `/package.Service/Method`.
+    /// The full method name: `/package.Service/Method`.
     pub method: String,
-    /// The caller's id for it.
+    /// The request id that the caller chose.
     pub request_id: Uuid,
-    /// Keyed digest of what was asked; the content itself is not kept.
+    /// Keyed digest of the request. The request itself is not stored.
     pub digest: [u8; 32],
 }
 
-/// The instant of the next record: `now` in whole microseconds, and strictly after the last record. Databases and
-/// languages that count microseconds hold it exactly.
+/// The commit time of the next record: `now` in whole microseconds, and strictly after the last record. Databases and
+/// languages with microsecond resolution store it exactly.
 pub fn instant_after(last: Timestamp, now: Timestamp) -> Timestamp {
     let whole = |instant: Timestamp| Timestamp::from_microsecond(instant.as_microsecond()).unwrap_or(instant);
     let next = whole(last).saturating_add(SignedDuration::from_micros(1)).unwrap_or(last);
@@ -68,22 +68,22 @@ pub fn instant_after(last: Timestamp, now: Timestamp) -> Timestamp {
 }
 
 impl RequestKey {
-    /// The method by which an agency's earlier records are brought over.
+    /// The method that imports an agency's earlier records.
     pub const IMPORT: &str = "/ms.dmh.credential.v1.RecordService/ImportRecords";
 }
 
 impl Record {
-    /// The id of its fact number `index`.
+    /// The id of the fact at `index`.
     pub fn fact_id(&self, index: usize) -> FactId {
         FactId { revision: self.revision, index: u32::try_from(index).unwrap_or(u32::MAX) }
     }
 
-    /// Whether it is a row of an import.
+    /// Whether the record is a row of an import.
     pub fn is_imported(&self) -> bool {
         self.request.as_ref().is_some_and(|request| request.method == RequestKey::IMPORT)
     }
 
-    /// Its facts, each with where it stands and who reported it.
+    /// The facts, each with its id, time and reporter.
     pub fn recorded_facts(&self) -> impl Iterator<Item = Recorded<&Fact>> {
         self.facts.iter().enumerate().map(|(index, fact)| Recorded {
             id: self.fact_id(index),
@@ -102,23 +102,23 @@ impl fmt::Debug for Record {
     }
 }
 
-/// A difference for one subject over a run of days.
+/// A change of one subject for a run of days.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A credential stands otherwise.
+    /// The standing of a credential changes.
     Standing {
         /// The credential.
         number: CredentialNumber,
-        /// The days. Without end where they reach today.
+        /// The days. Without an end if they include today.
         days: Period,
-        /// How it stood.
+        /// The previous standing.
         from: Standing,
-        /// How it stands.
+        /// The new standing.
         to: Standing,
-        /// The reason of its own that the new standing has, if any.
+        /// The reason of the new standing itself, if it has one.
         reason: Option<Reason>,
     },
-    /// A provider covers a credential's holder otherwise.
+    /// The coverage of a credential's holder by a provider changes.
     Coverage {
         /// The credential.
         number: CredentialNumber,
@@ -126,47 +126,47 @@ pub enum Change {
         provider: ProviderId,
         /// The days.
         days: Period,
-        /// What is known of it now.
+        /// The new coverage.
         coverage: Coverage,
     },
-    /// A designation is held or not.
+    /// A designation becomes held or stops being held.
     Designation {
         /// The credential.
         number: CredentialNumber,
-        /// Which.
+        /// The designation.
         code: Designation,
         /// The days.
         days: Period,
-        /// Whether it is held now.
+        /// Whether it is now held.
         held: bool,
     },
-    /// A provider's peer support service is certified otherwise.
+    /// The certification of a provider's peer support service changes.
     Service {
         /// The provider.
         provider: ProviderId,
         /// The days.
         days: Period,
-        /// What is known of it now.
+        /// The new certification status.
         service: ServiceStatus,
     },
-    /// A provider is on file with these identifiers, or is not.
+    /// A provider is added or removed, or its identifiers change.
     Provider {
         /// The provider.
         provider: ProviderId,
-        /// Its numbers in other registries.
+        /// The provider's numbers in other registries.
         identifiers: Vec<Identifier>,
-        /// Whether it is on file.
+        /// Whether the provider is on file.
         on_file: bool,
     },
-    /// Employment is on record from this day on only.
+    /// Employment records are complete only from this day on.
     Records {
-        /// The first day with records.
+        /// The first day with complete records.
         first_day: Day,
     },
 }
 
 impl Change {
-    /// The days that it is about; none: no days.
+    /// The days of the change. `None` if the change has no days.
     pub fn days(&self) -> Option<Period> {
         match self {
             Change::Standing { days, .. }
@@ -177,7 +177,7 @@ impl Change {
         }
     }
 
-    /// The credential that it is about; none: a provider, or the registry.
+    /// The credential. `None` if the change is about a provider or the registry.
     pub fn credential(&self) -> Option<CredentialNumber> {
         match self {
             Change::Standing { number, .. } | Change::Coverage { number, .. } | Change::Designation { number, .. } => {
@@ -191,11 +191,11 @@ impl Change {
 listed! {
     /// Whether a provider covers a specialist on a day.
     Coverage {
-        /// A job with a provider that qualifies and is not suspended.
+        /// The specialist has a job with the provider, which qualifies and is not suspended.
         Covered,
-        /// No such job.
+        /// There is no such job.
         NotCovered,
-        /// Covered, but by certificates alone whose date has passed unrenewed.
+        /// Covered, but only by certificates that have expired and are not renewed on record.
         NotKnown,
     }
 }
@@ -204,9 +204,9 @@ listed! {
     ServiceStatus {
         /// Certified and not suspended.
         Certified,
-        /// Suspended, or after a certification that ended.
+        /// Suspended, or a certification ended before the day.
         NotCertified,
-        /// Before the first certification, or with none on record.
+        /// Before the first certification, or none on record.
         NotKnown,
     }
 }
@@ -216,12 +216,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_are_dated_in_whole_microseconds_each_after_the_last() {
+    fn commit_times_are_whole_microseconds_and_strictly_increasing() {
         for (last, now, next) in [
             ("2026-03-02T15:00:00Z", "2026-03-02T15:00:01.123456789Z", "2026-03-02T15:00:01.123456Z"),
             ("2026-03-02T15:00:01.123456Z", "2026-03-02T15:00:01.123456789Z", "2026-03-02T15:00:01.123457Z"),
             ("2026-03-02T15:00:01.123456Z", "2026-03-02T15:00:01.123457Z", "2026-03-02T15:00:01.123457Z"),
-            // The last record is of a release that counted nanoseconds.
+            // The last record was written by a release with nanosecond resolution.
             ("2026-03-02T15:00:01.123456789Z", "2026-03-02T15:00:01.1234568Z", "2026-03-02T15:00:01.123457Z"),
             // The clock was set back.
             ("2026-03-02T15:00:01.123456Z", "2026-03-02T14:00:00Z", "2026-03-02T15:00:01.123457Z"),

@@ -1,5 +1,4 @@
-//! The state that a copy has after the changes it got, in the form of the published state, so that both can be
-//! compared.
+//! The state of a copy after applying changes, in the form of the published state, so that the two can be compared.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +9,7 @@ use super::record::{Change, Coverage, ServiceStatus};
 use super::standing::{Reason, Standing};
 
 impl PublishedState {
-    /// Applies the next change, as a copy does: it holds for its days from now on.
+    /// Applies the next change as a copy does: it replaces the previous value on its days.
     pub fn apply(&mut self, change: &Change) {
         match change {
             Change::Standing { number, days, to, reason, .. } => {
@@ -49,7 +48,7 @@ impl PublishedState {
         })
     }
 
-    /// Takes out the credentials and providers that another has something of.
+    /// Removes the credentials and providers that also occur in `other`, and returns them.
     #[must_use]
     pub fn take_same(&mut self, other: &PublishedState) -> PublishedState {
         let credentials = other.credentials.keys().filter_map(|number| self.credentials.remove_entry(number));
@@ -57,7 +56,7 @@ impl PublishedState {
         PublishedState { credentials: credentials.collect(), providers: providers.collect(), records_begin: None }
     }
 
-    /// Adds everything of another, which is of other credentials and providers.
+    /// Adds everything in `other`, which must hold other credentials and providers.
     pub fn add_all(&mut self, other: PublishedState) {
         self.credentials.extend(other.credentials);
         self.providers.extend(other.providers);

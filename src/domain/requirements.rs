@@ -1,54 +1,54 @@
-//! What a rule set requires of an applicant, and what it charges.
+//! What a rule set requires of an applicant, and its fees.
 
 use super::day::Day;
 use super::enums::listed;
 use super::fact::{CriterionOutcome, Designation};
 
-/// What an applicant must fulfil, as a rule set has it.
+/// What a rule set requires of an applicant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Requirements {
-    /// Lives in Mississippi.
+    /// Whether residency in Mississippi is required.
     pub residency: bool,
-    /// How lived experience is shown.
+    /// How lived experience must be stated.
     pub lived_experience: LivedExperienceRule,
-    /// Years of age on the day of application.
+    /// The minimum age in years on the day of the application.
     pub minimum_age: u16,
-    /// The one designation that an applicant still in school may apply for; none: any.
+    /// The only designation that an applicant still in school may request. `None`: any.
     pub enrolled_only_for: Option<Designation>,
-    /// Reads and writes.
+    /// Whether proficiency in reading and writing is required.
     pub literacy: bool,
     /// Hours of work or volunteer experience.
     pub experience_hours: f64,
-    /// Whether the hours must be of the last three years.
+    /// Whether the hours must be within the last three years.
     pub experience_within_three_years: bool,
-    /// Whether a college year within three years stands for the hours.
+    /// Whether a college year within three years replaces the hours.
     pub college_year_counts: bool,
-    /// How many references.
+    /// The required number of references.
     pub references: u32,
-    /// What fewer of them mean.
+    /// The outcome if there are fewer references.
     pub fewer_references: CriterionOutcome,
-    /// Hours of one training.
+    /// The minimum number of hours of one training.
     pub training_hours: f64,
-    /// Whether the training must come with the online pre-training.
+    /// Whether the online pre-training is required.
     pub pre_training: bool,
-    /// The score that passes.
+    /// The minimum score to pass.
     pub passing_score: f64,
-    /// Attempts after a training.
+    /// The number of attempts that count after a training.
     pub attempts_per_training: u32,
-    /// Whether at least one designation must be applied for, each trained for.
+    /// Whether at least one designation must be requested, with a training for each.
     pub designation: bool,
-    /// The day before which RECOVERY_ONLY must have been trained for, as ADULT_AND_RECOVERY.
+    /// The day before which an applicant for RECOVERY_ONLY must have completed the ADULT_AND_RECOVERY training.
     pub recovery_only_trained_before: Option<Day>,
-    /// Where each criterion is written, in the order of [`Criterion::ALL`](super::fact::Criterion::ALL).
+    /// The source of each criterion, in the order of [`Criterion::ALL`](super::fact::Criterion::ALL).
     pub citations: Vec<String>,
-    /// What is charged.
+    /// The fees.
     pub fees: Vec<Fee>,
 }
 
-/// How lived experience is shown.
+/// How lived experience must be stated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LivedExperienceRule {
-    /// The applicant says to be a recipient of services, or a family member of one.
+    /// The applicant identifies as a recipient of services or as a family member of one.
     SelfIdentified,
     /// The applicant attests to 6 of the last 12 months in self-directed recovery.
     RecoveryAttested,
@@ -57,16 +57,16 @@ pub enum LivedExperienceRule {
 /// A fee.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fee {
-    /// What for.
+    /// The kind of fee.
     pub kind: FeeKind,
-    /// How much, in cents.
+    /// The amount in cents.
     pub amount_cents: u32,
-    /// Where it is written.
+    /// The source.
     pub citation: String,
 }
 
 listed! {
-    /// What a fee is for.
+    /// The kinds of fee.
     FeeKind {
         /// The application.
         Application,

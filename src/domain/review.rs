@@ -1,6 +1,6 @@
-//! What a registrar should look at: facts that were accepted and may be wrong, or that changed what others relied on.
+//! Facts that a registrar should review: they were accepted but may be wrong, or they changed settled days.
 //!
-//! All of it follows from the record and the person's file, so nothing is kept.
+//! The list is derived from the record and the person's file; it is not stored.
 
 use super::enums::listed;
 use super::fact::{Fact, ProviderFact, Role, SpecialistFact};
@@ -10,11 +10,12 @@ use super::standing::Standing;
 use super::verdict::Known;
 
 listed! {
-    /// Why a fact should be looked at.
+    /// Why a fact should be reviewed.
     ReviewReason {
-        /// A provider reported a start that revived a credential, which was revoked when another employer's job was lost.
+        /// A provider reported a start that revived a credential which was revoked when a job with another employer was
+        /// lost.
         RevokedCredentialRevived,
-        /// A person was registered whose name and birth date are those of somebody on file.
+        /// A person was registered with the name and birth date of another person on file.
         LikelyDuplicate,
         /// A start was reported for days after a death on record.
         StartAfterDeath,
@@ -23,7 +24,7 @@ listed! {
     }
 }
 
-/// Why a start should be looked at. `before` is the person as known before the record.
+/// Why a start should be reviewed. `before` is the person as known before the record.
 pub fn of_start(record: &Record, start: &SpecialistFact, before: &Specialist) -> Vec<ReviewReason> {
     let SpecialistFact::EmploymentStarted { days, .. } = start else { return Vec::new() };
     let outlives = before.death_date.is_some_and(|death| days.end > death.next());
@@ -37,14 +38,14 @@ pub fn of_start(record: &Record, start: &SpecialistFact, before: &Specialist) ->
     reasons
 }
 
-/// Whether the reporter is a provider, and not the one whose job lasted longest.
+/// Whether the reporter is a provider other than the one whose job lasted longest.
 fn is_by_another_employer(record: &Record, before: &Specialist) -> bool {
     let Role::Provider(own) = &record.reporter.role else { return false };
     let last = before.jobs.iter().map(|job| job.days.end).max();
     !before.jobs.iter().any(|job| Some(job.days.end) == last && job.provider == *own)
 }
 
-/// Whether a credential that was revoked for loss of employment is held again, on any day.
+/// Whether a credential that was revoked for loss of employment is held again on any day.
 fn revives(record: &Record) -> bool {
     let mut changes = record.changes.iter().chain(&record.foreseen.first);
     changes.any(
@@ -52,7 +53,7 @@ fn revives(record: &Record) -> bool {
     )
 }
 
-/// Whether a fact amends what was reported before, by hand: the rows of an import are earlier records.
+/// Whether a fact is an amendment. Imported rows are earlier records and do not count.
 pub fn is_amendment(record: &Record, fact: &Fact) -> bool {
     let amends = match fact {
         Fact::Specialist(_, fact) => matches!(
@@ -68,7 +69,7 @@ pub fn is_amendment(record: &Record, fact: &Fact) -> bool {
     amends && !record.is_imported()
 }
 
-/// Whether a record changed a day that had settled. `known` is what was known then.
+/// Whether a record changed a settled day. `known` is the state at that record.
 pub fn changes_settled_days(record: &Record, known: Known<'_>) -> bool {
     let first_days = record.changes.iter().filter_map(|change| change.days().map(|days| days.start));
     first_days.min().is_some_and(|day| known.settlement(day).settled)

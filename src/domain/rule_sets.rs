@@ -1,4 +1,4 @@
-//! What holds on a day apart from the facts of a person: the rule set in force, and whether employment was on record.
+//! What applies on a day regardless of any person: the rule set in force, and whether employment records are complete.
 
 use std::sync::Arc;
 
@@ -10,64 +10,64 @@ use super::requirements::Requirements;
 /// A set of published rules, with the days on which it is in force.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleSet {
-    /// Its id, never given to other content.
+    /// The id. It is never reused for other content.
     pub id: String,
-    /// What it is, for people.
+    /// A human-readable title.
     pub title: String,
-    /// The first day on which it is in force.
+    /// The first day in force.
     pub in_force_from: Day,
-    /// How sure the in-force dates are.
+    /// How certain the days in force are.
     pub in_force_basis: InForceBasis,
-    /// Where its rules are written.
+    /// The sources of the rules.
     pub citations: Vec<String>,
-    /// Days without employment that a credential outlives.
+    /// The number of days that a person may be without employment before the credential is revoked.
     pub grace_days: u32,
-    /// Working days that a report may take.
+    /// The length of the reporting window in working days.
     pub reporting_window_working_days: u32,
-    /// Working days that are holidays, in order.
+    /// The holidays, in order. They are not working days.
     pub holidays: Vec<Day>,
-    /// Bases on which a provider is part of the state mental health system.
+    /// The bases on which a provider qualifies.
     pub qualifying_bases: Vec<QualificationBasis>,
-    /// How many days before the end of a term answers give notice of it.
+    /// The number of days before the end of a term in which answers give notice of it.
     pub term_notice_days: u32,
-    /// Units a day that Medicaid covers for a person served.
+    /// Units per day that Medicaid covers for a person served.
     pub daily_unit_limit: u32,
-    /// Units a year that Medicaid covers for a person served.
+    /// Units per year that Medicaid covers for a person served.
     pub yearly_unit_limit: u32,
-    /// Which year that is.
+    /// The year that the yearly limit applies to.
     pub unit_year: UnitYear,
-    /// The first last day of terms; the others follow by `cohort_years`.
+    /// The first cohort date. Terms end on cohort dates; the others follow every `cohort_years`.
     pub first_cohort_date: Day,
     /// Years between cohort dates.
     pub cohort_years: i16,
-    /// Hours of continuing education for each whole year of a term.
+    /// Hours of continuing education required for each whole year of a term.
     pub continuing_education_hours_per_year: f64,
-    /// What an applicant must fulfil.
+    /// What the rule set requires of an applicant.
     pub requirements: Requirements,
 }
 
-/// How sure the in-force dates of a rule set are.
+/// How certain the days in force of a rule set are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InForceBasis {
     /// The source states them.
     Stated,
-    /// They follow from what the sources say.
+    /// They are inferred from the sources.
     Inferred,
-    /// Nobody knows.
+    /// The sources do not say.
     Unknown,
 }
 
-/// The year of a yearly limit.
+/// The year that a yearly limit applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnitYear {
-    /// The state's fiscal year, from 1 July.
+    /// The state's fiscal year, from July 1.
     StateFiscal,
     /// The calendar year.
     Calendar,
 }
 
 impl UnitYear {
-    /// The first and the last day of the year that a day is in.
+    /// The first and the last day of the year that includes a day.
     pub fn around(self, day: Day) -> Period {
         let (year, month, _) = day.ymd();
         let (year, month) = match self {
@@ -81,8 +81,7 @@ impl UnitYear {
 }
 
 impl RuleSet {
-    /// The day by which reports about `day` are in: the last of the working days that a report may take. None where the
-    /// list of holidays does not reach.
+    /// The last day of the reporting window of `day`. `None` if the list of holidays does not reach that far.
     pub fn settles_on(&self, day: Day) -> Option<Day> {
         let known_through = self.holidays.last()?;
         let first = self.holidays.partition_point(|holiday| *holiday <= day);
@@ -106,21 +105,22 @@ impl RuleSet {
     }
 }
 
-/// The rule sets as known at one revision.
+/// The rule sets as known at a revision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleSets {
-    /// The sets, in the order of adoption.
+    /// The rule sets, in the order of adoption.
     adopted: Vec<Arc<RuleSet>>,
-    /// The one in force on each day.
+    /// The rule set in force on each day.
     in_force: Runs<Arc<RuleSet>>,
-    /// The first day with employment on record.
+    /// The first day with complete employment records.
     records_begin: Day,
-    /// The ids of the sets, each once.
+    /// The ids of the rule sets, each once.
     ids: Box<[Arc<str>]>,
 }
 
 impl RuleSets {
-    /// These sets, in the order of adoption. None without any: nothing is known before the first record.
+    /// Builds the rule sets from `adopted`, in the order of adoption. `None` if there are none, as before the first
+    /// record.
     pub fn new(adopted: Vec<Arc<RuleSet>>, records_begin: Option<Day>) -> Option<RuleSets> {
         let mut by_day: Vec<Arc<RuleSet>> = adopted.clone();
         by_day.sort_by_key(|set| set.in_force_from);
@@ -129,9 +129,9 @@ impl RuleSets {
         let earliest = by_day.iter().rfind(|set| set.in_force_from == earliest_day)?;
         runs.push(Day::BEGINNING, Arc::clone(earliest));
         for (at, set) in by_day.iter().enumerate() {
-            // Of several sets from one day the one adopted last counts, and the sort kept their order.
-            let replaced_at_once = by_day.get(at + 1).is_some_and(|next| next.in_force_from == set.in_force_from);
-            if !replaced_at_once {
+            // If several sets are in force from the same day, the one adopted last applies. The sort is stable.
+            let replaced = by_day.get(at + 1).is_some_and(|next| next.in_force_from == set.in_force_from);
+            if !replaced {
                 runs.push(set.in_force_from, Arc::clone(set));
             }
         }
@@ -140,17 +140,17 @@ impl RuleSets {
         Some(RuleSets { adopted, in_force: runs.finish(), records_begin, ids })
     }
 
-    /// The set in force on a day: the latest first in-force day not after it; before the first, the earliest.
+    /// The set in force on a day: the one with the latest first day not after it. Before all of them: the earliest.
     pub fn in_force_on(&self, day: Day) -> &Arc<RuleSet> {
         self.in_force.at(day)
     }
 
-    /// Every set known, in the order of adoption.
+    /// All known sets, in the order of adoption.
     pub fn adopted(&self) -> &[Arc<RuleSet>] {
         &self.adopted
     }
 
-    /// The id of a set in the memory that others have it in too.
+    /// The shared allocation of a set's id.
     pub fn shared_id(&self, id: &str) -> Arc<str> {
         self.ids.iter().find(|shared| shared.as_ref() == id).map_or_else(|| Arc::from(id), Arc::clone)
     }
@@ -160,17 +160,17 @@ impl RuleSets {
         self.in_force.boundaries()
     }
 
-    /// Whether employment is on record for a day.
+    /// Whether employment records are complete for a day.
     pub fn has_records_for(&self, day: Day) -> bool {
         day >= self.records_begin
     }
 
-    /// The first day with employment on record, if it is not all of time.
+    /// The first day with complete employment records. `None` if they are complete from the beginning.
     pub fn records_begin(&self) -> Option<Day> {
         (self.records_begin != Day::BEGINNING).then_some(self.records_begin)
     }
 
-    /// The day by which reports about `day` are in, if the holidays are known so far.
+    /// The last day of the reporting window of `day`. `None` if the list of holidays does not reach that far.
     pub fn settles_on(&self, day: Day) -> Option<Day> {
         self.in_force_on(day).settles_on(day)
     }

@@ -1,9 +1,9 @@
-//! Sets of reasons and of designations: one bit for each value, in the order of the contract.
+//! Sets of reasons and of designations: bit sets in the order of the contract.
 
 use super::fact::Designation;
 use super::standing::{Reason, Verdict, Weight};
 
-/// A set of reasons, in the order in which they are said.
+/// A set of reasons, iterated in the order of the contract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reasons(u32);
 
@@ -13,7 +13,7 @@ impl Reasons {
         self.0 |= 1 << reason as u32;
     }
 
-    /// Whether the reason is given.
+    /// Whether the set contains the reason.
     pub fn contains(self, reason: Reason) -> bool {
         self.0 & (1 << reason as u32) != 0
     }
@@ -23,8 +23,8 @@ impl Reasons {
         ones(self.0).filter_map(|at| Reason::ALL.get(at).copied())
     }
 
-    /// Those that weigh so.
-    const fn that(weight: Weight) -> Reasons {
+    /// The reasons of a given weight.
+    const fn of_weight(weight: Weight) -> Reasons {
         let mut set = 0;
         let mut at = 0;
         while at < Reason::ALL.len() {
@@ -36,10 +36,11 @@ impl Reasons {
         Reasons(set)
     }
 
-    /// Any failure: no. Else anything unknown: not known. Else yes, perhaps with a limitation.
+    /// The verdict: not confirmed if any reason fails; otherwise undetermined if any is unknown; otherwise confirmed,
+    /// with limits if the credential is limited.
     pub fn verdict(self) -> Verdict {
-        const FAILS: Reasons = Reasons::that(Weight::Fails);
-        const UNKNOWN: Reasons = Reasons::that(Weight::Unknown);
+        const FAILS: Reasons = Reasons::of_weight(Weight::Fails);
+        const UNKNOWN: Reasons = Reasons::of_weight(Weight::Unknown);
         if self.0 & FAILS.0 != 0 {
             Verdict::NotConfirmed
         } else if self.0 & UNKNOWN.0 != 0 {
@@ -60,7 +61,7 @@ impl FromIterator<Reason> for Reasons {
     }
 }
 
-/// A set of designations, in the contract's order.
+/// A set of designations, iterated in the order of the contract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Designations(u8);
 
@@ -70,17 +71,17 @@ impl Designations {
         self.0 |= 1 << code as u8;
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether it is in the set.
+    /// Whether the set contains the designation.
     pub fn contains(self, code: Designation) -> bool {
         self.0 & (1 << code as u8) != 0
     }
 
-    /// Those that are not in the other set.
+    /// The designations that are not in `other`.
     #[must_use]
     pub fn without(self, other: Designations) -> Designations {
         Designations(self.0 & !other.0)
@@ -100,7 +101,7 @@ impl FromIterator<Designation> for Designations {
     }
 }
 
-/// The places of the bits that are set, in order.
+/// The positions of the set bits, in ascending order.
 fn ones(mut bits: u32) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let at = bits.trailing_zeros();

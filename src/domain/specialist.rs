@@ -8,7 +8,7 @@ use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, Sp
 use super::name::PersonName;
 use super::retraction::{Amendment, Filed, in_force, last_days, retracted_by};
 
-/// What a fact is about.
+/// The subject of a fact within a person's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
     /// The person.
@@ -22,7 +22,7 @@ pub enum About {
 }
 
 impl SpecialistFact {
-    /// What it is about.
+    /// The subject of the fact.
     pub fn about(&self) -> About {
         match self {
             SpecialistFact::Registered { .. } | SpecialistFact::NameChanged { .. } | SpecialistFact::Died { .. } => {
@@ -40,7 +40,7 @@ impl SpecialistFact {
         }
     }
 
-    /// The job that it starts, with the employer.
+    /// If the fact starts a job: the job and the employer.
     pub fn starts_job(&self) -> Option<(EmploymentId, &ProviderId)> {
         match self {
             SpecialistFact::EmploymentStarted { employment, provider, .. } => Some((*employment, provider)),
@@ -59,7 +59,7 @@ impl SpecialistFact {
     }
 }
 
-/// Everything on file of a person.
+/// All facts about a person.
 #[derive(Clone, Debug)]
 pub struct SpecialistFile {
     /// The person's id.
@@ -74,13 +74,13 @@ impl SpecialistFile {
         Specialist::known_at(self.id, &self.facts, known_at)
     }
 
-    /// The revision that touched it last.
+    /// The revision of the last fact.
     pub fn changed_at(&self) -> Revision {
         self.facts.last().map_or(Revision::ZERO, |recorded| recorded.id.revision)
     }
 
-    /// The employer whose job a fact is about: it starts, ends or corrects that job, or retracts such a fact. None: it is
-    /// about no job.
+    /// The employer in the job that a fact is about: the fact starts, ends or corrects the job, or retracts such a
+    /// fact. `None` if the fact is not about a job.
     pub fn employer_of(&self, fact: FactId) -> Option<&ProviderId> {
         match self.facts.iter().find(|recorded| recorded.id == fact)?.fact.about() {
             About::Job(job) => self.start_of(job).map(|(_, employer)| employer),
@@ -89,7 +89,7 @@ impl SpecialistFile {
         }
     }
 
-    /// The fact that started a job, retracted or not, and the employer.
+    /// The fact that started a job, even if retracted, and the employer.
     pub fn start_of(&self, job: EmploymentId) -> Option<(FactId, &ProviderId)> {
         self.facts.iter().find_map(|recorded| {
             let (started, employer) = recorded.fact.starts_job()?;
@@ -97,33 +97,33 @@ impl SpecialistFile {
         })
     }
 
-    /// The person as known now.
+    /// The person as of the latest fact.
     pub fn known_now(&self) -> Specialist {
         self.known_at(Revision::LATEST)
     }
 }
 
-/// A person as known at one revision.
+/// A person as known at a revision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Specialist {
     /// The person's id.
     pub id: SpecialistId,
-    /// Every name ever held, the current one last. Empty when the person is not on file.
+    /// All names, the current one last. Empty if the person is not on file.
     pub names: Vec<PersonName>,
     /// The birth date.
     pub birth_date: Option<Day>,
     /// The day of death.
     pub death_date: Option<Day>,
-    /// Credentials in the order of issuance, those that are void among them.
+    /// Credentials in the order of issuance, including void ones.
     pub credentials: Vec<Credential>,
     /// Jobs in the order in which they were reported.
     pub jobs: Vec<Job>,
 }
 
-/// A credential as known at one revision.
+/// A credential as known at a revision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Credential {
-    /// Its number.
+    /// The credential number.
     pub number: CredentialNumber,
     /// The fact that issued it.
     pub fact: FactId,
@@ -131,30 +131,30 @@ pub struct Credential {
     pub void: bool,
     /// The first day of the first term.
     pub effective_from: Day,
-    /// The rule set it was issued under.
+    /// The rule set that the credential was issued under.
     pub rule_set: String,
-    /// Judged here, or brought over.
+    /// Whether the credential was evaluated here or imported.
     pub basis: IssuanceBasis,
-    /// The terms, that of the issuance first.
+    /// The terms, starting with that of the issuance.
     pub terms: Vec<Period>,
-    /// What took effect on a day.
+    /// Acts with the first day of their effect.
     pub acts: Vec<(Day, Act)>,
     /// Designations, suspensions, limitations and inactive status.
     pub periods: Vec<(CredentialPeriodKind, Period)>,
 }
 
-/// A job as known at one revision.
+/// A job as known at a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// The job.
+    /// The id of the job.
     pub employment: EmploymentId,
     /// The fact that started it.
     pub fact: FactId,
-    /// With whom.
+    /// The employer.
     pub provider: ProviderId,
-    /// As what.
+    /// The position.
     pub position: String,
-    /// Under the supervision of a mental health professional.
+    /// Whether a mental health professional supervises the work.
     pub supervised: bool,
     /// Its days.
     pub days: Period,
@@ -181,12 +181,12 @@ impl Filed for SpecialistFact {
 }
 
 impl Specialist {
-    /// Whether a job with the provider includes one of the days.
+    /// Whether any job with the provider includes one of the days.
     pub fn works_for(&self, provider: &ProviderId, days: Period) -> bool {
         self.jobs.iter().any(|job| job.provider == *provider && !job.days.intersect(days).is_empty())
     }
 
-    /// What the facts up to a revision say.
+    /// The person according to the facts up to a revision.
     pub fn known_at(id: SpecialistId, facts: &[Recorded<SpecialistFact>], known_at: Revision) -> Specialist {
         let mut specialist = Specialist {
             id,
@@ -261,36 +261,36 @@ impl Specialist {
         self.birth_date.is_some()
     }
 
-    /// The credential of a number.
+    /// The credential with a given number.
     pub fn credential(&self, number: CredentialNumber) -> Option<&Credential> {
         self.credentials.iter().find(|credential| credential.number == number)
     }
 
-    /// The holder's credential: the one that is not void, else the last issued.
+    /// The holder's credential: the one that is not void, or otherwise the last one issued.
     pub fn the_credential(&self) -> Option<&Credential> {
         self.credentials.iter().find(|credential| !credential.void).or(self.credentials.last())
     }
 
-    /// The job of an id.
+    /// The job with a given id.
     pub fn job(&self, employment: EmploymentId) -> Option<&Job> {
         self.jobs.iter().find(|job| job.employment == employment)
     }
 
-    /// Whether the person has, or had, a job with a provider that is not retracted.
+    /// Whether the person has or had a job with a provider that is not retracted.
     pub fn is_staff_of(&self, provider: &ProviderId) -> bool {
         self.jobs.iter().any(|job| job.provider == *provider)
     }
 }
 
 impl Credential {
-    /// The last term: the one that ends last.
+    /// The term that ends last.
     pub fn last_term(&self) -> Period {
         let first = Period { start: self.effective_from, end: self.effective_from };
         self.terms.iter().copied().fold(first, |last, term| if term.end >= last.end { term } else { last })
     }
 }
 
-/// Credentials whose issuance is known, whether it still counts or not.
+/// The known credentials, including those whose issuance was retracted.
 fn issuances(facts: &[Recorded<SpecialistFact>], known_at: Revision) -> Vec<Credential> {
     let retracted = retracted_by(facts, known_at);
     let known = facts.iter().filter(|recorded| recorded.id.revision <= known_at);

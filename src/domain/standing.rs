@@ -1,37 +1,37 @@
-//! The words an answer is made of: standings and reasons, each in the order in which the contract lists them.
+//! The vocabulary of answers: standings, reasons and verdicts, each in the order of the contract.
 
 use super::enums::listed;
 
 listed! {
-    /// How a credential stands on a day.
+    /// The standing of a credential on a day.
     Standing {
-        /// Before it takes effect.
+        /// The day is before the credential takes effect.
         NotIssued,
         /// The issuance was retracted.
         Void,
         /// The holder has died.
         Deceased,
-        /// Employment in the state mental health system was lost (sources 000, 002).
+        /// Revoked because employment in the state mental health system was lost (sources 000, 002).
         RevokedLossOfEmployment,
-        /// Taken away by discipline.
+        /// Revoked as discipline.
         RevokedDisciplinary,
-        /// Given up while under question.
+        /// Surrendered by the holder.
         Surrendered,
-        /// Given up.
+        /// Relinquished by the holder.
         Relinquished,
-        /// Retired from.
+        /// Ended because the holder retired.
         Retired,
         /// No term includes the day.
         Lapsed,
-        /// Held, and suspended.
+        /// Held, but suspended.
         Suspended,
-        /// Held, and inactive.
+        /// Held, with inactive status.
         Inactive,
-        /// Held without employment, within grace.
+        /// Held without employment, within the grace period.
         Separated,
         /// Held, with a limitation.
         Limited,
-        /// Held in full.
+        /// Held, without restriction.
         Current,
     }
 }
@@ -42,20 +42,20 @@ impl Standing {
         self >= Standing::Suspended
     }
 
-    /// Whether the standing, taken alone, lets its holder work as a peer specialist.
+    /// Whether the standing allows practice. The holder must also be covered.
     pub fn allows_practice(self) -> bool {
         matches!(self, Standing::Current | Standing::Limited)
     }
 }
 
 listed! {
-    /// What is said of a verdict, in the order in which it is said.
+    /// The reasons for a verdict, in the order in which they are returned.
     Reason {
-        /// Alone: no such credential, or nobody of that name and birth date holds one.
+        /// Fails, alone: no such credential, or nobody with that name and birth date has one.
         CredentialNotOnFile,
-        /// Alone: the family name is not the holder's.
+        /// Fails, alone: the holder never had this family name.
         NameMismatch,
-        /// Alone, unknown: several people match.
+        /// Unknown, alone: several people match.
         SpecialistAmbiguous,
         /// Fails: the day is before the credential takes effect.
         NotYetEffective,
@@ -63,9 +63,9 @@ listed! {
         Void,
         /// Fails: the holder has died.
         Deceased,
-        /// Fails: revoked on loss of employment.
+        /// Fails: revoked for loss of employment.
         RevokedLossOfEmployment,
-        /// Fails: revoked by discipline.
+        /// Fails: revoked as discipline.
         RevokedDisciplinary,
         /// Fails: surrendered.
         Surrendered,
@@ -75,62 +75,62 @@ listed! {
         Retired,
         /// Fails: no term includes the day.
         Lapsed,
-        /// Fails: suspended by discipline.
+        /// Fails: suspended as discipline.
         Suspended,
-        /// Fails: suspended, and not by discipline.
+        /// Fails: suspended, but not as discipline.
         SuspendedNonDisciplinary,
         /// Fails: inactive.
         Inactive,
-        /// Fails: held within grace, without employment.
+        /// Fails: without employment, within the grace period.
         SeparatedMayNotPractice,
-        /// Fails: no job that day with a provider that qualifies.
+        /// Fails: no job with a qualifying provider on that day.
         NoQualifyingEmployment,
-        /// Fails: the provider named is not on file.
+        /// Fails: the provider in the question is not on file.
         ProviderNotOnFile,
-        /// Fails: no job with that provider that day.
+        /// Fails: no job with that provider on that day.
         NotEmployedByProvider,
-        /// Fails: that provider does not qualify that day.
+        /// Fails: that provider does not qualify on that day.
         ProviderNotQualified,
-        /// Fails: that provider, or every qualifying employer, is suspended that day.
+        /// Fails: that provider, or every qualifying employer, is suspended on that day.
         ProviderSuspended,
-        /// Fails: a designation asked for is not held.
+        /// Fails: a requested designation is not held.
         DesignationNotHeld,
-        /// Fails: the provider's peer support service is not certified that day.
+        /// Fails: the provider's peer support service is not certified on that day.
         ServiceNotCertified,
-        /// Unknown: employment was not on record yet.
+        /// Unknown: the day is before the registry's employment records begin.
         DateBeforeRecords,
-        /// Unknown: covered by certificates alone whose date has passed.
+        /// Unknown: covered only by certificates that have expired.
         ProviderRenewalNotRecorded,
         /// Unknown: the day is after today.
         DateInFuture,
-        /// Information, beside `CredentialNotOnFile` alone: the number asked about cannot exist.
+        /// Information, only with `CredentialNotOnFile`: the number in the question cannot exist.
         NumberMistyped,
-        /// Information: a limitation stands.
+        /// Information: the credential is limited.
         Limited,
-        /// Information: reports about the day may still come in.
+        /// Information: employers may still report about the day.
         ReportingWindowOpen,
-        /// Information: the term ends within the notice.
+        /// Information: the term ends within the notice period.
         TermEndsSoon,
-        /// Information: the name given is a former one.
+        /// Information: the name in the question is a former name.
         NameIsFormer,
-        /// Information: no certification of the service is on record up to that day.
+        /// Information: no certification of the service is on record for that day or earlier.
         ServiceHistoryUnknown,
     }
 }
 
-/// What a reason does to a verdict.
+/// The effect of a reason on the verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
-    /// The answer is no.
+    /// The verdict is not confirmed.
     Fails,
-    /// The answer is not known.
+    /// The verdict is undetermined, unless another reason fails.
     Unknown,
-    /// It changes nothing but `LIMITED`, which shows in the verdict.
+    /// No effect, except that `LIMITED` changes confirmed to confirmed with limits.
     Information,
 }
 
 impl Reason {
-    /// What it does to a verdict.
+    /// The effect of the reason on the verdict.
     pub const fn weight(self) -> Weight {
         match self {
             Reason::SpecialistAmbiguous
@@ -174,7 +174,7 @@ listed! {
     Verdict {
         /// Yes.
         Confirmed,
-        /// Yes, and a limitation stands.
+        /// Yes, but the credential is limited.
         ConfirmedWithLimits,
         /// No.
         NotConfirmed,

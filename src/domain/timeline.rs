@@ -1,8 +1,9 @@
-//! The walk of the specification's section 4, compiled: how a credential stands on every day of time.
+//! The walk (section 4 of the specification), compiled: the standing of a credential on every day.
 //!
-//! Between two days on which anything about a person, an employer or the rule sets changes, the inputs of the walk are
-//! the same every day. So the walk takes its first step into such a stretch by the rules, and the rest of the stretch
-//! at once: the only thing that moves there is the count of separated days, which may pass the grace once.
+//! Between two days on which anything about the person, an employer or the rule sets changes, the inputs of the walk
+//! are the same on every day. The walk therefore evaluates only the first day of such a run by the rules, and the rest
+//! of the run in one step. The only thing that changes within a run is the number of separated days, which may exceed
+//! the grace period once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,13 +22,13 @@ use super::sets::Designations;
 use super::specialist::{Credential, Specialist};
 use super::standing::{Reason, Standing};
 
-/// A credential compiled. What most people have of each list is kept in place: a question that looks at all of them
-/// then waits for the memory once, and not for each.
+/// A compiled credential. The lists are stored in place up to the length that most people need, so that reading all of
+/// them costs one memory access instead of one for each list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timeline {
-    /// Its number.
+    /// The credential number.
     pub number: CredentialNumber,
-    /// Its holder.
+    /// The holder.
     pub specialist: SpecialistId,
     /// Whether the issuance is retracted.
     pub void: bool,
@@ -35,11 +36,11 @@ pub struct Timeline {
     pub effective_from: Day,
     /// The last day of the last term.
     pub term_last_day: Option<Day>,
-    /// The rule set it was issued under.
+    /// The rule set that the credential was issued under.
     pub rule_set: Arc<str>,
-    /// How it stands on each day.
+    /// The state on each day.
     pub days: Runs<CredentialDay>,
-    /// The days of all terms.
+    /// The days of all terms, merged.
     pub terms: SmallVec<[Period; 2]>,
     /// The holder's jobs.
     pub jobs: SmallVec<[(ProviderId, Period); 2]>,
@@ -49,27 +50,27 @@ pub struct Timeline {
     pub names: HeldNames,
 }
 
-/// How a credential stands on a day.
+/// The state of a credential on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CredentialDay {
     /// The standing.
     pub standing: Standing,
-    /// The standing's own reason.
+    /// The reason of the standing itself.
     pub reason: Option<Reason>,
-    /// A job that day with a provider that qualifies.
+    /// Whether a job with a qualifying provider includes the day.
     pub employed: bool,
-    /// Whether any provider covers the holder that day.
+    /// Whether any provider covers the holder on the day.
     pub coverage: Coverage,
-    /// The first day of the separation that lasts, or that led to the revocation.
+    /// The first day of the current separation, or of the one that led to the revocation.
     pub separated_since: Option<Day>,
 }
 
 /// The providers of a person's jobs, compiled under the same rule sets.
 pub trait Providers {
-    /// The provider of an id; one that is not on file is nothing on any day.
+    /// The timeline of a provider. `None` if the registry has no provider with this id.
     fn timeline(&self, provider: &ProviderId) -> Option<&ProviderTimeline>;
 
-    /// The id in the memory that others have it in too, so that a million timelines hold it once.
+    /// The shared allocation of a provider id, so that a million timelines store it once.
     fn shared_id(&self, provider: &ProviderId) -> ProviderId;
 }
 
@@ -84,7 +85,7 @@ impl Providers for HashMap<ProviderId, Arc<ProviderTimeline>> {
 }
 
 impl Timeline {
-    /// The timeline of one of a person's credentials.
+    /// Compiles the timeline of one of a person's credentials.
     pub fn compile(
         specialist: &Specialist,
         credential: &Credential,
@@ -135,7 +136,7 @@ impl Timeline {
         self.designations.iter().filter(|(_, days)| days.includes(day)).map(|(code, _)| *code).collect()
     }
 
-    /// Whether a day of the `notice` days after this one is in no term.
+    /// Whether any of the `notice` days after `day` is in no term.
     pub fn term_ends_within(&self, day: Day, notice: u32) -> bool {
         let last = day.plus(i32::try_from(notice).unwrap_or(i32::MAX / 4));
         let term = self.terms.iter().find(|term| term.includes(day.next()));
@@ -153,7 +154,7 @@ fn employers<'a>(specialist: &Specialist, providers: &'a impl Providers) -> Vec<
     jobs.filter_map(|job| Some((job.days, providers.timeline(&job.provider)?))).collect()
 }
 
-/// Whether the person is employed on a day, and covered, and by current certificates.
+/// Whether the person is employed on a day, and the coverage by any provider.
 pub fn employment_on(jobs: &[(Period, &ProviderTimeline)], day: Day) -> (bool, Coverage) {
     let mut employed = false;
     let mut coverage = Coverage::NotCovered;
@@ -167,7 +168,7 @@ pub fn employment_on(jobs: &[(Period, &ProviderTimeline)], day: Day) -> (bool, C
     (employed, coverage)
 }
 
-/// What the walk reads of a day, the same on every day of a stretch.
+/// The inputs of the walk on a day. They are the same on every day of a run.
 #[derive(Clone, Copy)]
 struct Inputs {
     employed: bool,
@@ -179,7 +180,7 @@ struct Inputs {
     limited: bool,
 }
 
-/// What the walk carries from a day to the next.
+/// The state that the walk carries from one day to the next.
 #[derive(Clone, Copy)]
 struct State {
     standing: Standing,
@@ -214,7 +215,7 @@ impl Walk<'_> {
             add(start, state);
             let rest = u32::try_from(i64::from(end.number()) - i64::from(start.number()) - 1).unwrap_or(0);
             if state.separated_days > 0 && state.held {
-                // Every further day of the stretch is one more separated day; the grace may run out in it.
+                // Every further day of the run is one more separated day. The grace period may end within the run.
                 let left = self.grace(state).saturating_sub(state.separated_days);
                 if rest > left {
                     state = revoked_for_loss(state);
@@ -227,7 +228,7 @@ impl Walk<'_> {
         days.finish()
     }
 
-    /// One day by the rules, from the day before it.
+    /// Evaluates one day by the rules, from the state of the previous day.
     fn first_step(&self, day: Day, yesterday: State, inputs: Inputs) -> State {
         let ended =
             |standing, reason| State { standing, reason, held: false, separated_days: 0, separated_since: None };
@@ -266,7 +267,7 @@ impl Walk<'_> {
         State { standing, reason, ..state }
     }
 
-    /// What the acts of a day make of the credential, the first that has an effect.
+    /// The result of the first act of the day that has an effect.
     fn act_on(&self, day: Day, held: bool) -> Option<(Standing, Reason)> {
         let mut acts: Vec<Act> =
             self.credential.acts.iter().filter(|(from, _)| *from == day).map(|(_, act)| *act).collect();
@@ -286,15 +287,16 @@ impl Walk<'_> {
         })
     }
 
-    /// The grace of the rule set in force on the first separated day.
+    /// The grace period of the rule set in force on the first separated day.
     fn grace(&self, state: State) -> u32 {
         state.separated_since.map_or(0, |first| self.rule_sets.in_force_on(first).grace_days)
     }
 
-    /// The days on which anything that the walk reads may change, and those after an act.
+    /// The days on which any input of the walk may change, and the days after an act.
     fn boundaries(&self) -> Vec<Day> {
         let Walk { specialist, credential, employers, rule_sets } = self;
-        // Every field by name: a new one does not compile until it is decided here whether days follow from it.
+        // The patterns name every field, so that a new field does not compile until someone decides here whether it has
+        // days.
         let Specialist { death_date, id: _, names: _, birth_date: _, credentials: _, jobs: _ } = specialist;
         let Credential { effective_from, terms, acts, periods, number: _, fact: _, void: _, rule_set: _, basis: _ } =
             credential;

@@ -1,6 +1,6 @@
-//! The verdict on a credential, and a claim's eligibility: sections 5 and 6 of the specification.
+//! The verdict on a credential, and the eligibility of a claim: sections 5 and 6 of the specification.
 //!
-//! Everything here is worked out from compiled timelines without allocating.
+//! Everything here is computed from compiled timelines, without allocating.
 
 use super::day::{Day, Period};
 use super::provider::ProviderTimeline;
@@ -10,62 +10,62 @@ use super::sets::{Designations, Reasons};
 use super::standing::{Reason, Standing, Verdict};
 use super::timeline::{CredentialDay, Timeline};
 
-/// What a question finds before any day is looked at.
+/// The result of the lookup of a question's subject, before any day is evaluated.
 #[derive(Clone, Copy, Debug)]
 pub enum Found<'a> {
     /// A credential.
     Credential(&'a Timeline),
-    /// No such credential, or nobody of that name and birth date holds one.
+    /// No such credential, or nobody with that name and birth date has one.
     Nothing,
-    /// No such credential: there can be no such number.
+    /// No such credential, and no such number can exist.
     Mistyped,
     /// Several people match.
     Several,
 }
 
-/// The provider a question names.
+/// The provider in a question.
 #[derive(Clone, Copy, Debug)]
 pub struct AskedProvider<'a> {
-    /// Its id; empty when an identifier names nobody.
+    /// The id. Empty if no provider has the identifier in the question.
     pub id: &'a str,
-    /// What it is on each day; none when it is not on file.
+    /// The provider's timeline. `None` if it is not on file.
     pub timeline: Option<&'a ProviderTimeline>,
 }
 
 /// A question about one day.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
-    /// What was found.
+    /// The result of the lookup.
     pub found: Found<'a>,
     /// The day.
     pub as_of: Day,
-    /// The provider it names, if any.
+    /// The provider in the question, if any.
     pub provider: Option<AskedProvider<'a>>,
-    /// The designations it asks for.
+    /// The designations in the question.
     pub designations: Designations,
-    /// Whether a billing question: then the provider's peer support service counts too.
+    /// Whether this is a billing question. If so, the certification of the provider's peer support service counts too.
     pub billing: bool,
-    /// How the name given beside it compares with the holder's, if one was given.
+    /// How the name in the question compares with the holder's names, if a name was given.
     pub name: Option<NameMatch>,
 }
 
-/// How a name compares with those of a holder.
+/// How a name compares with the names of a holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameMatch {
-    /// The current one.
+    /// It is the current name.
     Current,
-    /// One held before.
+    /// It is a former name.
     Former,
-    /// None ever held.
+    /// The holder never had this name.
     Never,
 }
 
-/// What is known at the revision of a question, apart from its subject.
+/// The state at the revision of a question, except for the subject.
 #[derive(Clone, Copy, Debug)]
 pub struct Known<'a> {
-    /// The rule sets; none in the empty registry.
+    /// The rule sets. `None` in the empty registry.
     pub rule_sets: Option<&'a RuleSets>,
-    /// Today; none in the empty registry.
+    /// Today. `None` in the empty registry.
     pub today: Option<Day>,
 }
 
@@ -74,29 +74,29 @@ pub struct Known<'a> {
 pub struct Finding {
     /// The verdict.
     pub verdict: Verdict,
-    /// Every reason.
+    /// All reasons.
     pub reasons: Reasons,
-    /// The designations asked for and not held.
+    /// The requested designations that are not held.
     pub missing: Designations,
-    /// How the credential stands; none beside a reason that stands alone.
+    /// The standing. `None` if a reason stands alone.
     pub standing: Option<Standing>,
-    /// Whether the holder may work as a peer specialist; none beside a reason that stands alone.
+    /// Whether the holder may practice. `None` if a reason stands alone.
     pub may_practice: Option<bool>,
-    /// Whether reports about the day may still come in.
+    /// The reporting window of the day.
     pub settlement: Settlement,
 }
 
-/// Whether reports about a day may still come in.
+/// The reporting window of a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settlement {
-    /// The last day for reports, if the holidays are known so far.
+    /// The last day for reports. `None` if the list of holidays does not reach that far.
     pub settles_on: Option<Day>,
-    /// Whether it has passed.
+    /// Whether the last day for reports has passed.
     pub settled: bool,
 }
 
 impl Known<'_> {
-    /// Whether reports about a day may still come in.
+    /// The reporting window of a day.
     pub fn settlement(self, day: Day) -> Settlement {
         let settles_on = self.rule_sets.and_then(|rule_sets| rule_sets.settles_on(day));
         let settled = settles_on.zip(self.today).is_some_and(|(settles, today)| today > settles);
@@ -105,7 +105,7 @@ impl Known<'_> {
 }
 
 impl Question<'_> {
-    /// The answer.
+    /// Evaluates the question.
     pub fn answer(&self, known: Known<'_>) -> Finding {
         let mut reasons = Reasons::default();
         let mut missing = Designations::default();
@@ -123,7 +123,7 @@ impl Question<'_> {
                 let day = *timeline.days.at(self.as_of);
                 standing = Some(day.standing);
                 may_practice = Some(day.standing.allows_practice() && day.coverage != Coverage::NotCovered);
-                missing = self.look(timeline, day, known, &mut reasons);
+                missing = self.add_reasons(timeline, day, known, &mut reasons);
             }
         }
         if known.today.is_some_and(|today| self.as_of > today) {
@@ -136,15 +136,21 @@ impl Question<'_> {
         Finding { verdict: reasons.verdict(), reasons, missing, standing, may_practice, settlement }
     }
 
-    /// Adds every reason that the timeline gives, and returns the designations that are missing.
-    fn look(&self, timeline: &Timeline, day: CredentialDay, known: Known<'_>, reasons: &mut Reasons) -> Designations {
+    /// Adds the reasons that follow from the timeline, and returns the designations that are missing.
+    fn add_reasons(
+        &self,
+        timeline: &Timeline,
+        day: CredentialDay,
+        known: Known<'_>,
+        reasons: &mut Reasons,
+    ) -> Designations {
         if let Some(reason) = day.reason {
             reasons.add(reason);
         }
         let has_records = known.rule_sets.is_none_or(|rule_sets| rule_sets.has_records_for(self.as_of));
         let unemployed = self.as_of >= timeline.effective_from && !day.employed;
         match self.provider {
-            Some(provider) => self.look_at_provider(timeline, provider, has_records, reasons),
+            Some(provider) => self.add_provider_reasons(timeline, provider, has_records, reasons),
             None => match day.coverage {
                 Coverage::Covered => {}
                 Coverage::NotKnown => reasons.add(Reason::ProviderRenewalNotRecorded),
@@ -170,8 +176,9 @@ impl Question<'_> {
         missing
     }
 
-    /// What the provider named has to say: exactly one failure, or that it is not known, or nothing.
-    fn look_at_provider(
+    /// Adds the reasons that follow from the provider in the question: exactly one that fails or is unknown, or none;
+    /// for billing, also that of the service.
+    fn add_provider_reasons(
         &self,
         timeline: &Timeline,
         provider: AskedProvider<'_>,
@@ -204,43 +211,44 @@ impl Question<'_> {
     }
 }
 
-/// The units a claim speaks of.
+/// The numbers of units in a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Units {
-    /// Those of the claim.
+    /// Units claimed.
     pub claimed: u32,
-    /// Those already billed for the person served on that day.
+    /// Units already billed for the person served on that day.
     pub billed_that_day: u32,
-    /// Those already billed for the person served in that year.
+    /// Units already billed for the person served in that year.
     pub billed_that_year: u32,
 }
 
-/// What Medicaid covers beside the verdict (source 000: 6 units a day, 200 a year, no copayment).
+/// The limits of Medicaid coverage, which do not affect the verdict (source 000: 6 units a day, 200 a year, no
+/// copayment).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CoverageLimits {
-    /// Units a day.
+    /// Units per day.
     pub daily: u32,
-    /// Units a year.
+    /// Units per year.
     pub yearly: u32,
     /// The year.
     pub year: Period,
-    /// What may be paid and which limits are passed, when the claim gave its numbers.
+    /// The payable units and the limits exceeded, if the claim gave its numbers.
     pub payable: Option<Payable>,
 }
 
-/// What may be paid of a claim.
+/// The payable part of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Payable {
-    /// Units.
+    /// The payable units.
     pub units: u32,
-    /// More than the day has left.
+    /// Whether the claim exceeds the rest of the daily limit.
     pub daily_limit_exceeded: bool,
-    /// More than the year has left.
+    /// Whether the claim exceeds the rest of the yearly limit.
     pub yearly_limit_exceeded: bool,
 }
 
 impl RuleSets {
-    /// The limits of a day, and what of the units may be paid.
+    /// The coverage limits on a day, and the payable units.
     pub fn coverage_limits(&self, day: Day, units: Option<Units>, eligible: bool) -> CoverageLimits {
         let rules = self.in_force_on(day);
         let payable = units.map(|units| {

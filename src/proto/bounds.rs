@@ -1,8 +1,9 @@
-//! How much a request may hold, judged by its bytes before anything of it is decoded.
+//! Limits on the size of a request, checked on its bytes before it is decoded.
 //!
-//! A message of 1 MiB has room for half a million empty messages. To decode them takes a worker from the other callers
-//! for a second, and hundreds of megabytes. So the codec of every service first walks over the bytes, without memory of
-//! its own, and refuses what no honest request holds. What a single field may hold is judged where it is decoded.
+//! A message of 1 MiB has room for half a million empty messages. Decoding them would occupy a worker thread for a
+//! second and allocate hundreds of megabytes. The codec of every service therefore first walks over the bytes, without
+//! allocating, and refuses a request that no honest client sends. The limits of single fields are checked where the
+//! fields are decoded.
 
 use std::marker::PhantomData;
 
@@ -12,29 +13,30 @@ use tonic::Status;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
 use tonic_prost::{ProstCodec, ProstEncoder};
 
-/// The most entries of a list at the top of a request: items, numbers.
+/// The maximum number of entries in a top-level list of a request (items, numbers).
 pub const MOST_ENTRIES: usize = 1000;
 
-/// The most values of a request: fields of any depth, known or not. A batch of a thousand questions by name has two
-/// thirds of it. Of the elements of packed lists, which are decoded faster, eight count as one.
+/// The maximum number of values in a batch request: fields at any depth, known or unknown. A batch of a thousand
+/// questions by name uses two thirds of it. Eight elements of a packed list count as one value, because they are
+/// decoded faster.
 pub const MOST_VALUES: usize = 24 * MOST_ENTRIES;
 
-/// The same of a request that is no batch. An application with a hundred trainings and a hundred attempts has a third of
-/// it.
+/// The maximum number of values in a request that is not a batch. An application with a hundred trainings and a hundred
+/// attempts uses a third of it.
 pub const MOST_VALUES_OF_ONE: usize = 4 * MOST_ENTRIES;
 const PACKED: usize = 8;
 
-/// The longest text of a request, in bytes.
+/// The maximum length of a text in a request, in bytes.
 pub const LONGEST_TEXT: usize = 16 * 1024;
 
-/// A request that is no longer than this is within all bounds: an entry of a list has two bytes.
-const WITHIN_ALL: usize = 2 * MOST_ENTRIES;
+/// A request of at most this many bytes is within all limits, because a list entry takes at least two bytes.
+const ALWAYS_WITHIN: usize = 2 * MOST_ENTRIES;
 
-/// The fields of a message that are lists or messages. All others hold one value.
+/// The fields of a message that are lists or messages. Every other field holds one value.
 #[derive(Debug)]
 pub struct Shape(pub(super) &'static [Field]);
 
-/// A field that is a list, a message or both.
+/// A field that is a list, a message, or a list of messages.
 #[derive(Debug)]
 pub(super) struct Field {
     pub(super) number: u64,
@@ -43,24 +45,24 @@ pub(super) struct Field {
     pub(super) holds: Holds,
 }
 
-/// What a field holds.
+/// The type of a field's elements.
 #[derive(Debug)]
 pub(super) enum Holds {
-    /// A message.
+    /// Messages.
     Message(&'static Shape),
     /// Numbers, which may be packed.
     Numbers,
-    /// Texts.
+    /// Strings or bytes.
     Texts,
 }
 
-/// A message of the contract.
+/// A message of the contract that the codec can check.
 pub trait Bounded: Message + Default + 'static {
-    /// Its shape, if it is a request.
+    /// The shape of the message if it is a request; otherwise `None`.
     const SHAPE: Option<&'static Shape>;
 }
 
-/// Why a request is refused by its bytes.
+/// Why a request is refused because of its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum TooMuch {
     #[error("{0} has more than {MOST_ENTRIES} entries: send the others in another request")]
@@ -71,22 +73,22 @@ enum TooMuch {
     Text,
 }
 
-/// Where a walk ends before the end of the message.
+/// Why a walk ends before the end of the message.
 enum Stop {
     TooMuch(TooMuch),
-    /// The decoder comes to the same place, and says what is wrong.
+    /// The message is malformed. The decoder fails at the same place and reports the error.
     Malformed,
 }
 
-/// A walk over the bytes of a message.
+/// The state of a walk over the bytes of a message.
 struct Walk {
     values: usize,
     most: usize,
 }
 
-/// Judges the bytes of a message.
-fn judge(shape: &Shape, message: &[u8]) -> Result<(), TooMuch> {
-    if message.len() <= WITHIN_ALL {
+/// Checks the bytes of a message against the limits.
+fn check(shape: &Shape, message: &[u8]) -> Result<(), TooMuch> {
+    if message.len() <= ALWAYS_WITHIN {
         return Ok(());
     }
     let mut entries = vec![0; shape.0.len()];
@@ -108,14 +110,14 @@ fn judge(shape: &Shape, message: &[u8]) -> Result<(), TooMuch> {
 }
 
 impl Walk {
-    /// Walks over a message. `count` is given each of its own lists and messages.
+    /// Walks over a message. Calls `count` for each of the message's own lists and messages.
     fn message(
         &mut self,
         shape: &Shape,
         mut bytes: &[u8],
         count: &mut dyn FnMut(usize, &Field) -> Result<(), TooMuch>,
     ) -> Result<(), Stop> {
-        // Within a group nothing is of the contract.
+        // Fields within a group are not part of the contract.
         let mut groups = 0_usize;
         while !bytes.is_empty() {
             let key = varint(&mut bytes)?;
@@ -142,11 +144,11 @@ impl Walk {
         Ok(())
     }
 
-    /// Walks over a value that has a length.
+    /// Walks over a length-delimited value.
     fn value(&mut self, holds: Option<&Holds>, value: &[u8]) -> Result<(), Stop> {
         match holds {
             Some(Holds::Message(shape)) => self.message(shape, value, &mut |_, _| Ok(())),
-            // The last byte of a packed number has no bit for another one behind it.
+            // Only the last byte of each packed number is below 0x80.
             Some(Holds::Numbers) => self.add(value.iter().filter(|byte| **byte < 0x80).count() / PACKED),
             Some(Holds::Texts) | None if value.len() > LONGEST_TEXT => Err(Stop::TooMuch(TooMuch::Text)),
             Some(Holds::Texts) | None => Ok(()),
@@ -178,7 +180,7 @@ fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Result<&'a [u8], Stop> {
     Ok(value)
 }
 
-/// The codec of the contract: what prost does, within bounds.
+/// The codec of the contract: prost's codec with the limits of this module.
 #[derive(Debug)]
 pub struct BoundedCodec<T, U>(PhantomData<fn() -> (T, U)>);
 
@@ -203,7 +205,7 @@ impl<T: Message + 'static, U: Bounded> Codec for BoundedCodec<T, U> {
     }
 }
 
-/// Decodes what is within bounds.
+/// Decodes messages that are within the limits.
 #[derive(Debug)]
 pub struct BoundedDecoder<U>(PhantomData<fn() -> U>);
 
@@ -218,10 +220,11 @@ impl<U: Bounded> Decoder for BoundedDecoder<U> {
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
-        // The buffer is in one piece, which is decoded faster than a buffer that could have several.
+        // The buffer is one contiguous slice. Decoding a slice is faster than decoding a buffer that may have several
+        // chunks.
         let message = buffer.chunk();
         if let Some(shape) = U::SHAPE {
-            judge(shape, message).map_err(|refused| Status::resource_exhausted(refused.to_string()))?;
+            check(shape, message).map_err(|refused| Status::resource_exhausted(refused.to_string()))?;
         }
         let decoded = U::decode(message).map_err(|malformed| Status::internal(malformed.to_string()))?;
         buffer.advance(buffer.remaining());
@@ -242,8 +245,8 @@ mod tests {
     use super::*;
     use crate::proto::v1;
 
-    fn judged<M: Bounded>(message: &M) -> Result<(), TooMuch> {
-        judge(M::SHAPE.unwrap(), &message.encode_to_vec())
+    fn checked<M: Bounded>(message: &M) -> Result<(), TooMuch> {
+        check(M::SHAPE.unwrap(), &message.encode_to_vec())
     }
 
     fn item() -> v1::VerificationItem {
@@ -255,53 +258,53 @@ mod tests {
     }
 
     #[test]
-    fn a_list_has_so_many_entries_whatever_they_are() {
+    fn a_list_has_a_maximum_number_of_entries() {
         let numbers = |count| v1::WatchChangesRequest {
             credential_numbers: vec!["CPS-0000-0000-0".to_owned(); count],
             ..v1::WatchChangesRequest::default()
         };
-        assert_eq!(judged(&batch(vec![item(); MOST_ENTRIES])), Ok(()));
-        assert_eq!(judged(&batch(vec![item(); MOST_ENTRIES + 1])), Err(TooMuch::Entries("items")));
-        assert_eq!(judged(&numbers(MOST_ENTRIES)), Ok(()));
-        assert_eq!(judged(&numbers(MOST_ENTRIES + 1)), Err(TooMuch::Entries("credential_numbers")));
-        // The shortest message that has one too many is not too short to be judged.
+        assert_eq!(checked(&batch(vec![item(); MOST_ENTRIES])), Ok(()));
+        assert_eq!(checked(&batch(vec![item(); MOST_ENTRIES + 1])), Err(TooMuch::Entries("items")));
+        assert_eq!(checked(&numbers(MOST_ENTRIES)), Ok(()));
+        assert_eq!(checked(&numbers(MOST_ENTRIES + 1)), Err(TooMuch::Entries("credential_numbers")));
+        // The shortest message with one entry too many is long enough to be checked.
         let empty = batch(vec![v1::VerificationItem::default(); MOST_ENTRIES + 1]);
-        assert_eq!(judged(&empty), Err(TooMuch::Entries("items")));
+        assert_eq!(checked(&empty), Err(TooMuch::Entries("items")));
     }
 
     #[test]
     fn values_are_counted_however_deep_packed_or_unknown() {
         let packed = |count| batch(vec![v1::VerificationItem { designations: vec![1; count], ..item() }]);
-        assert_eq!(judged(&packed(PACKED * (MOST_VALUES - 10))), Ok(()));
-        assert_eq!(judged(&packed(PACKED * MOST_VALUES)), Err(TooMuch::Values(MOST_VALUES)));
+        assert_eq!(checked(&packed(PACKED * (MOST_VALUES - 10))), Ok(()));
+        assert_eq!(checked(&packed(PACKED * MOST_VALUES)), Err(TooMuch::Values(MOST_VALUES)));
         let shape = v1::BatchVerifyCredentialsRequest::SHAPE.unwrap();
-        let judged = |field: &[u8], count| judge(shape, &field.repeat(count));
+        let checked = |field: &[u8], count| check(shape, &field.repeat(count));
         for field in [b"\xf8\x01\x00".as_slice(), b"\xfa\x01\x00", b"\xfb\x01\xfc\x01", b"\x0a\x02\x32\x00"] {
             let most = MOST_VALUES / if field.len() == 3 { 1 } else { 2 };
             let expected = if field[0] == 0x0a { TooMuch::Entries("items") } else { TooMuch::Values(MOST_VALUES) };
-            assert_eq!(judged(field, most + 1), Err(expected), "{field:x?}");
+            assert_eq!(checked(field, most + 1), Err(expected), "{field:x?}");
         }
         let trainings = vec![v1::Training::default(); MOST_VALUES_OF_ONE];
         let application = Some(v1::Application { trainings, ..v1::Application::default() });
         let nested = v1::EvaluateApplicationRequest { application, ..v1::EvaluateApplicationRequest::default() };
-        assert_eq!(self::judged(&nested), Err(TooMuch::Values(MOST_VALUES_OF_ONE)));
+        assert_eq!(self::checked(&nested), Err(TooMuch::Values(MOST_VALUES_OF_ONE)));
     }
 
     #[test]
-    fn a_text_has_so_many_bytes() {
+    fn a_text_has_a_maximum_length() {
         let item = |bytes| v1::VerificationItem { correlation_id: "c".repeat(bytes), ..item() };
-        assert_eq!(judged(&batch(vec![item(LONGEST_TEXT)])), Ok(()));
-        assert_eq!(judged(&batch(vec![item(LONGEST_TEXT + 1)])), Err(TooMuch::Text));
+        assert_eq!(checked(&batch(vec![item(LONGEST_TEXT)])), Ok(()));
+        assert_eq!(checked(&batch(vec![item(LONGEST_TEXT + 1)])), Err(TooMuch::Text));
     }
 
     #[test]
-    fn what_is_malformed_is_left_to_the_decoder() {
+    fn a_malformed_message_is_left_to_the_decoder() {
         let shape = v1::BatchVerifyCredentialsRequest::SHAPE.unwrap();
         let whole = batch(vec![item(); 500]).encode_to_vec();
         for bytes in
             [&whole[..whole.len() - 1], &[b"\x0a\xff".as_slice(), &whole].concat(), &[0xff; 4000], &[0x0c; 4000]]
         {
-            assert_eq!(judge(shape, bytes), Ok(()));
+            assert_eq!(check(shape, bytes), Ok(()));
             assert!(v1::BatchVerifyCredentialsRequest::decode(bytes).is_err());
         }
     }

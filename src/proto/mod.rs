@@ -1,40 +1,40 @@
-//! The generated code of the contract under `proto/`, with the client and the server of every service, and of the stored
-//! form under `src/store/proto/`.
+//! The generated code of the contract under `proto/`, with a client and a server for every service, and of the storage
+//! format under `src/store/proto/`.
 //!
-//! The modules are nested as the packages are, since the generated code names its neighbours that way. The rest of
-//! the program says [`v1`] for the public contract and [`storage`] for the stored form.
+//! The modules are nested like the packages, because the generated code uses those paths. The rest of the program uses
+//! [`v1`] for the public contract and [`storage`] for the storage format.
 
 pub mod bounds;
 
 pub use ms::dmh::credential::storage::v1 as storage;
 pub use ms::dmh::credential::v1;
 
-/// The descriptor set of the public contract, with comments: what server reflection shows.
+/// The descriptor set of the public contract, with comments. Server reflection returns it.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// A service of the contract.
 #[derive(Debug)]
 pub struct Service {
-    /// Its full name: `package.Service`.
+    /// The full name: `package.Service`.
     pub name: &'static str,
-    /// Its methods.
+    /// The methods of the service.
     pub methods: &'static [Method],
 }
 
 /// A method of the contract.
 #[derive(Debug)]
 pub struct Method {
-    /// Its path: `/package.Service/Method`.
+    /// The path: `/package.Service/Method`.
     pub path: &'static str,
-    /// The service, without its package.
+    /// The name of the service, without its package.
     pub service: &'static str,
     /// The name of the method.
     pub name: &'static str,
-    /// Whether its requests or its answers are a stream.
+    /// Whether the requests or the responses are a stream.
     pub streams: bool,
-    /// Whether its request is a batch or asks for a page.
+    /// Whether the request is a batch or asks for a page.
     pub takes_many: bool,
-    /// Whether it may record something.
+    /// Whether the method may record facts.
     pub writes: bool,
 }
 
@@ -51,9 +51,9 @@ pub const SERVICES: &[Service] = include!(concat!(env!("OUT_DIR"), "/v1_services
     reason = "generated"
 )]
 pub mod google {
-    //! Messages that every gRPC service shares.
+    //! Google's common messages.
     pub mod rpc {
-        //! Statuses and their details.
+        //! Status and error details.
         tonic::include_proto!("google.rpc");
     }
     pub mod r#type {
@@ -84,7 +84,7 @@ pub mod ms {
                 include!(concat!(env!("OUT_DIR"), "/v1_servers.rs"));
             }
             pub mod storage {
-                //! The stored form: private to the registry, and held to the same rules of compatibility.
+                //! The storage format: private to the registry, with the same compatibility rules as the contract.
                 pub mod v1 {
                     //! Version 1.
                     tonic::include_proto!("ms.dmh.credential.storage.v1");

@@ -1,5 +1,5 @@
-//! Who may amend a fact: a caller whose business its subject is, also where another one recorded it. Only the registrar
-//! takes back what the registrar amended, unless it was imported.
+//! Who may amend a fact: the callers responsible for its subject, regardless of who recorded it. An amendment by the
+//! registrar can be undone only by the registrar, unless it was imported.
 
 use super::{DecisionContext, Refusal, Rejection};
 use crate::domain::day::Period;
@@ -9,12 +9,12 @@ use crate::domain::id::{FactId, Revision};
 use crate::domain::retraction::{Filed, in_force, retracted_by};
 use crate::domain::specialist::SpecialistFile;
 
-/// Whether the facts of providers are a caller's to amend.
+/// Whether a role may amend the facts of providers.
 pub fn may_amend_providers(role: &Role) -> bool {
     role.is_registrar() || *role == Role::Certifier
 }
 
-/// Whether a fact of a person is a caller's to amend.
+/// Whether a role may amend a fact of a person.
 pub fn may_amend(role: &Role, file: &SpecialistFile, fact: FactId) -> bool {
     match role {
         Role::Provider(own) => file.employer_of(fact) == Some(own),
@@ -22,12 +22,12 @@ pub fn may_amend(role: &Role, file: &SpecialistFile, fact: FactId) -> bool {
     }
 }
 
-/// Whether it is an amendment that the registrar alone takes back.
+/// Whether the fact is an amendment that only the registrar may undo.
 fn is_registrars<F: Filed>(recorded: &Recorded<F>) -> bool {
     recorded.fact.amendment().is_some() && recorded.reporter.role.is_registrar() && !recorded.imported
 }
 
-/// Another than the registrar retracts no amendment of the registrar's that is in force.
+/// Refuses to let anyone but the registrar retract an amendment of the registrar that is in force.
 pub(super) fn refuse_to_retract<F: Filed>(
     target: &Recorded<F>,
     facts: &[Recorded<F>],
@@ -41,8 +41,8 @@ pub(super) fn refuse_to_retract<F: Filed>(
     Err(Rejection::refused(Refusal::RegistrarMustRecord, target.id, description))
 }
 
-/// Another than the registrar gives back no day that an amendment of the registrar's took away. `days_at`: the days of
-/// a period or a job, as known at a revision; `after`: the days that it would have.
+/// Refuses to let anyone but the registrar restore a day that an amendment of the registrar removed. `days_at` returns
+/// the days of a period or job as known at a revision; `after` are the days it would have.
 pub(super) fn refuse_to_give_back<F: Filed>(
     facts: &[Recorded<F>],
     days_at: impl Fn(Revision) -> Option<Period>,
@@ -58,7 +58,7 @@ pub(super) fn refuse_to_give_back<F: Filed>(
         let revision = amendment.id.revision;
         let mut taken = difference(&known(revision.previous()), &known(revision));
         for later in facts.iter().filter(|recorded| recorded.id.revision > revision) {
-            // A day that was there again since then is not missing by this amendment.
+            // If a later fact restored a day, this amendment is not why it is missing.
             taken = difference(&taken, &known(later.id.revision));
         }
         let taken_back = given_back.iter().flat_map(|given| taken.iter().map(|taken| taken.intersect(*given)));

@@ -1,4 +1,5 @@
-//! Credentials: renewed, designated, suspended, limited, inactive, revoked, given up, reinstated.
+//! Commands about a credential: renew, grant a designation, suspend, limit, grant inactive status, revoke, give up,
+//! reinstate.
 
 use super::{DecisionContext, Holder, Refusal, Rejection, employers, with_facts};
 use crate::domain::day::{Day, Period};
@@ -9,7 +10,7 @@ use crate::domain::specialist::{Credential, Specialist};
 use crate::domain::standing::Standing;
 use crate::domain::timeline::{CredentialDay, Timeline};
 
-/// What a renewal asks for.
+/// The content of a renewal command.
 pub(super) struct Renewal {
     pub(super) effective_from: Option<Day>,
     pub(super) term_last_day: Option<Day>,
@@ -47,7 +48,7 @@ pub(super) fn renew(
     let term = Period::from_inclusive(from, Some(due));
     let fact = SpecialistFact::CredentialRenewed { number, term };
     let before = timeline(&holder.known, credential, context);
-    // A revocation by discipline on that very day leaves nothing to restore.
+    // If the credential is also revoked as discipline on that day, there is nothing to restore.
     let disciplined = (from, Act::Revoked(RevocationBasis::Disciplinary));
     if before.days.at(from.previous()).standing == Standing::Lapsed && !credential.acts.contains(&disciplined) {
         refuse_uncovered(&before, credential, from, context)?;
@@ -57,11 +58,11 @@ pub(super) fn renew(
 
 /// The last day of the term that follows the last one on record.
 fn renewal_last_day(rules: &RuleSet, last_term: Period, from: Day) -> Day {
-    // The first cohort date after the last term, and on or after the renewal's first day.
+    // The first cohort date after the last term and on or after the first day of the renewal.
     rules.cohort_date_on_or_after(from.max(last_term.end))
 }
 
-/// Whole years from the first day of a term to the day after its last.
+/// The number of whole years from the first day of a term to the day after its last.
 fn whole_years(term: Period) -> u16 {
     (1..).take_while(|years| term.start.plus_years(*years) <= term.end).last().map_or(0, i16::unsigned_abs)
 }
@@ -99,7 +100,7 @@ pub(super) fn act(
     match act {
         Act::Revoked(_) => {
             if before.days.at(from).standing == Standing::RevokedDisciplinary {
-                let description = format!("the credential is revoked by discipline on {from} already");
+                let description = format!("the credential is already revoked as discipline on {from}");
                 return Err(Rejection::refused(Refusal::AlreadyRevoked, number, description));
             }
         }
@@ -121,7 +122,7 @@ pub(super) fn act(
                 let description = if standing == Standing::Lapsed {
                     format!("no term of the credential includes {from}: renew it first")
                 } else {
-                    format!("reinstated, the credential would still not be held on {from}: it is revoked that very day")
+                    format!("even if reinstated, the credential is not held on {from}: it is revoked on that day")
                 };
                 return Err(Rejection::refused(Refusal::NotReinstatable, number, description));
             }
@@ -130,7 +131,7 @@ pub(super) fn act(
     Ok(vec![Fact::Specialist(holder.file.id, fact)])
 }
 
-/// Nothing on a credential is dated before it takes effect or after its holder's death.
+/// Refuses a day before the credential takes effect or after the holder's death.
 fn refuse_dated(field: &str, day: Day, holder: &Holder<'_>) -> Result<(), Rejection> {
     let effective_from = holder.credential()?.effective_from;
     if day < effective_from {
@@ -144,8 +145,8 @@ fn refuse_dated(field: &str, day: Day, holder: &Holder<'_>) -> Result<(), Reject
     Ok(())
 }
 
-/// A credential comes back on a day on which some provider covers its holder. Days without records and inactive days
-/// need none.
+/// Refuses to restore a credential on a day on which no provider covers the holder. Not checked for days before records
+/// begin or with inactive status.
 fn refuse_uncovered(
     timeline: &Timeline,
     credential: &Credential,
@@ -171,7 +172,7 @@ fn timeline(known: &Specialist, credential: &Credential, context: &dyn DecisionC
     Timeline::compile(known, credential, &employers(known, context), context.rule_sets())
 }
 
-/// How the credential would stand on a day, with the person as given.
+/// The state of the credential on a day, with the person as given.
 fn on_day(
     known: &Specialist,
     holder: &Holder<'_>,

@@ -1,4 +1,4 @@
-//! Jobs: begun, ended, corrected, moved to another provider.
+//! Commands about jobs: start, end, correct, transfer to another provider.
 
 use super::amend::refuse_to_give_back;
 use super::{DecisionContext, Faults, File, Refusal, Rejection, Violation, provider_on_file, with_facts};
@@ -10,7 +10,7 @@ use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, Revision};
 use crate::domain::retraction::retracted_by;
 use crate::domain::specialist::{Job, Specialist, SpecialistFile};
 
-/// A job that begins.
+/// The content of a start command.
 pub(super) struct NewJob<'a> {
     pub(super) provider: &'a ProviderId,
     pub(super) position: &'a str,
@@ -25,10 +25,10 @@ pub(super) fn start(
     file: &File,
     context: &mut dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
-    let (file, known) = agreed(who, birth_date, file, context)?;
+    let (file, known) = matching_person(who, birth_date, file, context)?;
     provider_on_file(job.provider, context)?;
     if let Who::Holder(number, _) = who {
-        // Nothing else of the credential is looked at: people are hired before they are certified.
+        // Nothing else about the credential is checked: people are hired before they are certified.
         super::Holder::of(file, *number)?;
     }
     refuse_same_start(file, &known, job)?;
@@ -43,9 +43,9 @@ pub(super) fn start(
     accept(file, &known, fact, (employment, job.provider), context)
 }
 
-/// The file of the person who is named, if everything that is said of the person agrees with it. Nothing else is judged
-/// before: a provider learns nothing more of a person whose birth date it does not know.
-fn agreed<'a>(
+/// The file of the person in the command, if everything said about the person matches it. Nothing is checked before
+/// this, so that a provider learns nothing about a person whose birth date it does not know.
+fn matching_person<'a>(
     who: &Who,
     birth_date: Option<Day>,
     file: &'a File,
@@ -77,13 +77,13 @@ fn agreed<'a>(
     })
 }
 
-/// A provider starts the job of somebody who is not its own staff, on file or not, and gives no birth date.
+/// A provider reports the start of a job of a person who is not its own staff, on file or not, without a birth date.
 pub fn birth_date_required() -> Violation {
     Violation::new("birth_date", "required for a person who is not your own staff")
 }
 
-/// The same start is recorded once, under however many request ids it is reported. Its first day is the same if it is
-/// the day first reported or the day on record now.
+/// Refuses a start that is already on record, under whatever request id. The first day is the same if it equals the day
+/// first reported or the day now on record.
 fn refuse_same_start(file: &SpecialistFile, known: &Specialist, new: &NewJob<'_>) -> Result<(), Rejection> {
     let first_reported = |job: &Job| {
         file.facts.iter().find(|recorded| recorded.id == job.fact).and_then(|recorded| match &recorded.fact {
@@ -107,8 +107,8 @@ fn refuse_same_start(file: &SpecialistFile, known: &Specialist, new: &NewJob<'_>
     }
 }
 
-/// A position as positions are compared: without case, and without outer or doubled blanks. In upper
-/// case ß is SS; its own capital is not, so lower case comes first.
+/// The form in which positions are compared: without case, surrounding spaces or repeated spaces. The upper case of ß
+/// is SS but that of ẞ is not, so the text is converted to lower case first.
 fn folded(position: &str) -> String {
     position.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase().to_uppercase()
 }
@@ -145,7 +145,7 @@ pub(super) fn correct(
     accept(file, &known, fact, (employment, &job.provider), context)
 }
 
-/// All open jobs end at one provider, and begin at the other the next day.
+/// Ends all open jobs with one provider and starts them with the other on the next day.
 pub(super) fn transfer(
     from: &ProviderId,
     to: &ProviderId,
@@ -156,7 +156,7 @@ pub(super) fn transfer(
     provider_on_file(from, context)?;
     provider_on_file(to, context)?;
     if from == to {
-        return Err(Rejection::invalid("to_provider_id", "the provider that the jobs are moved from"));
+        return Err(Rejection::invalid("to_provider_id", "the same provider as from_provider_id"));
     }
     let File::Staff(files) = file else { return Err(Rejection::not_found("provider", from)) };
     let mut facts = Vec::new();
@@ -185,7 +185,7 @@ pub(super) fn transfer(
 
 type Found<'a> = (&'a SpecialistFile, Specialist, Job);
 
-/// The job of an id, if it is the caller's to see.
+/// The job with the given id, if the caller may see it.
 fn job_of<'a>(employment: EmploymentId, file: &'a File, context: &dyn DecisionContext) -> Result<Found<'a>, Rejection> {
     let not_found = || Rejection::not_found("employment", employment);
     let File::Specialist(file) = file else { return Err(not_found()) };
@@ -206,7 +206,7 @@ fn job_of<'a>(employment: EmploymentId, file: &'a File, context: &dyn DecisionCo
     Ok((file, known, job))
 }
 
-/// The holder's one open job with the caller.
+/// The holder's only open job with the caller.
 fn open_job<'a>(
     number: CredentialNumber,
     file: &'a File,
@@ -214,7 +214,7 @@ fn open_job<'a>(
 ) -> Result<Found<'a>, Rejection> {
     let description = "no job with this credential number is open, or none that is yours to see";
     let not_found = || Rejection::no_open_job(number, description);
-    // The same whether the number is not on file, or its holder has no open job with the caller.
+    // The answer is the same if the number is not on file and if its holder has no open job with the caller.
     let File::Specialist(file) = file else { return Err(not_found()) };
     let known = file.known_now();
     let open = |job: &&Job| job.days.end == Day::FOREVER && is_callers(&job.provider, context);
@@ -243,7 +243,8 @@ fn sees_provider_of(fact: &SpecialistFact, context: &dyn DecisionContext) -> boo
     fact.starts_job().is_some_and(|(_, employer)| is_callers(employer, context))
 }
 
-/// The report, unless it is the registrar's to record: so late, or giving back what the registrar took away.
+/// Accepts the report, unless the registrar must record it: because it is late, or because it restores days that the
+/// registrar removed.
 fn accept(
     file: &SpecialistFile,
     known: &Specialist,
@@ -258,7 +259,7 @@ fn accept(
     Ok(vec![Fact::Specialist(file.id, fact)])
 }
 
-/// A provider's report may not add a day of employment whose window for reports has passed.
+/// Refuses a provider's report that adds a day of employment whose reporting window has passed.
 pub(super) fn refuse_late(
     before: &Specialist,
     after: &Specialist,
@@ -278,7 +279,7 @@ pub(super) fn refuse_late(
             if let Some(day) = settled_day(dependent, context) {
                 let description =
                     format!("the window for reports about {day} has passed: the registrar must record it");
-                // Only a provider that has the person on its staff already sees the number.
+                // Only a provider that already has the person on its staff may see the number.
                 let is_staff = before.is_staff_of(provider);
                 let subject = if is_staff { credential.number.to_string() } else { after.id.to_string() };
                 return Err(Rejection::refused(Refusal::RegistrarMustRecord, subject, description));
@@ -288,7 +289,7 @@ pub(super) fn refuse_late(
     Ok(())
 }
 
-/// The first day of a period, by each rule set of its days, whose window for reports has passed.
+/// The first day of a period, by each rule set of its days, whose reporting window has passed.
 fn settled_day(days: Period, context: &dyn DecisionContext) -> Option<Day> {
     let starts = context.rule_sets().boundaries().filter(|day| days.includes(*day)).chain([days.start]);
     starts

@@ -1,4 +1,4 @@
-//! Issuance: an application judged, and the credential that comes of it.
+//! Issuing a credential after judging an application, and importing one.
 
 use super::{DecisionContext, Grounds, Refusal, Rejection, employers, provider_on_file};
 use crate::domain::command::{IssueCredential, TransferCredential};
@@ -9,7 +9,7 @@ use crate::domain::provider::ProviderTimeline;
 use crate::domain::rule_sets::RuleSets;
 use crate::domain::specialist::{Job, Specialist, SpecialistFile};
 
-/// Judges an application as an issuance would: the dry run and the real one cannot differ.
+/// Judges an application exactly as an issuance does.
 pub fn evaluate_application(
     asked: &IssueCredential,
     known: &Specialist,
@@ -120,7 +120,7 @@ fn refuse_after_death(known: &Specialist, effective_from: Day) -> Result<(), Rej
     Ok(())
 }
 
-/// A person has at most one credential that is not void.
+/// Refuses if the person has a credential that is not void.
 pub(super) fn refuse_credentialed(known: &Specialist) -> Result<(), Rejection> {
     if known.credentials.iter().any(|credential| !credential.void) {
         let description = "the person has a credential that is not void: renew or reinstate it";

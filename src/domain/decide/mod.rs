@@ -1,7 +1,7 @@
-//! What the registry accepts and what it refuses: section 8 of the specification, line by line.
+//! What the registry accepts and what it rejects: section 8 of the specification.
 //!
-//! [`decide`] sees a command, the file it is judged by and the rest of its [`DecisionContext`], and answers with the
-//! facts to record or with the first refusal that applies. It changes nothing itself.
+//! [`decide`] takes a command, the file that it is judged by and a [`DecisionContext`]. It returns the facts to record,
+//! or the first refusal that applies. It changes nothing itself.
 
 mod amend;
 mod credential;
@@ -27,7 +27,7 @@ use super::provider::{ProviderFile, ProviderTimeline};
 use super::rule_sets::RuleSets;
 use super::specialist::{Credential, Specialist, SpecialistFile};
 
-/// What an application is judged by, besides itself.
+/// The state that an application is judged by.
 pub trait Grounds {
     /// The rule sets as known at the head.
     fn rule_sets(&self) -> &RuleSets;
@@ -35,42 +35,42 @@ pub trait Grounds {
     fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>>;
 }
 
-/// What a command is judged by, besides the file that it names.
+/// The state that a command is judged by, in addition to the file.
 pub trait DecisionContext: Grounds {
     /// Today.
     fn today(&self) -> Day;
-    /// The revision that the facts would have.
+    /// The revision that the new facts would have.
     fn next_revision(&self) -> Revision;
-    /// Who asks.
+    /// The caller.
     fn reporter(&self) -> &Reporter;
-    /// The provider that an identifier belongs to.
+    /// The provider that has an identifier.
     fn owner_of(&self, identifier: &Identifier) -> Option<ProviderId>;
-    /// A number that no credential has.
+    /// Returns an unused credential number.
     fn mint_credential(&mut self) -> CredentialNumber;
-    /// An id that no specialist has.
+    /// Returns an unused specialist id.
     fn mint_specialist(&mut self) -> SpecialistId;
-    /// An id that no job has.
+    /// Returns an unused employment id.
     fn mint_employment(&mut self) -> EmploymentId;
-    /// An id that no provider has.
+    /// Returns an unused provider id.
     fn mint_provider(&mut self) -> ProviderId;
 }
 
-/// The file that a command is judged by, as the target of the command names it.
+/// The file that a command is judged by, selected by the target of the command.
 #[derive(Debug)]
 pub enum File {
-    /// Nothing is on file under the target.
+    /// Nothing is on file for the target.
     None,
-    /// The registry's own.
+    /// The file of the registry itself.
     Registry,
-    /// A provider's, and whether any job that is not retracted names it.
+    /// A provider's file, and whether any job that is not retracted refers to the provider.
     Provider(Arc<ProviderFile>, bool),
-    /// A person's.
+    /// A person's file.
     Specialist(Arc<SpecialistFile>),
-    /// Those of everyone who has a job with a provider.
+    /// The files of everyone who has a job with a provider.
     Staff(Vec<Arc<SpecialistFile>>),
 }
 
-/// The facts to record, or the first refusal that applies.
+/// Returns the facts to record, or the first refusal that applies.
 pub fn decide(command: &Command, file: &File, context: &mut dyn DecisionContext) -> Result<Vec<Fact>, Rejection> {
     match command {
         Command::RegisterProvider { id, row } => provider::register(id.as_ref(), row, file, context),
@@ -114,7 +114,7 @@ pub fn decide(command: &Command, file: &File, context: &mut dyn DecisionContext)
     }
 }
 
-/// A credential that a command names, with its holder.
+/// The credential in a command, with its holder.
 struct Holder<'a> {
     file: &'a SpecialistFile,
     known: Specialist,
@@ -137,7 +137,7 @@ impl<'a> Holder<'a> {
     }
 }
 
-/// The holder of a credential that a command names.
+/// The holder of the credential in a command.
 fn holder(file: &File, number: CredentialNumber) -> Result<Holder<'_>, Rejection> {
     match file {
         File::Specialist(file) => Holder::of(file, number),
@@ -145,7 +145,7 @@ fn holder(file: &File, number: CredentialNumber) -> Result<Holder<'_>, Rejection
     }
 }
 
-/// The file of a person who is on file.
+/// The file of a person who is registered.
 fn person(file: &File, id: SpecialistId) -> Result<&SpecialistFile, Rejection> {
     match file {
         File::Specialist(file) if file.known_now().is_on_file() => Ok(file),
@@ -153,12 +153,12 @@ fn person(file: &File, id: SpecialistId) -> Result<&SpecialistFile, Rejection> {
     }
 }
 
-/// A provider that is on file.
+/// The file of a provider that is registered.
 fn provider_on_file(id: &ProviderId, grounds: &dyn Grounds) -> Result<Arc<ProviderFile>, Rejection> {
     grounds.provider(id).filter(|file| file.state.row.is_some()).ok_or_else(|| Rejection::not_found("provider", id))
 }
 
-/// The person as the facts would have it with some more of them.
+/// The person with additional facts.
 fn with_facts(file: &SpecialistFile, facts: &[SpecialistFact], context: &dyn DecisionContext) -> Specialist {
     let mut all = file.facts.clone();
     for (index, fact) in facts.iter().enumerate() {

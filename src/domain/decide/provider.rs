@@ -1,4 +1,4 @@
-//! Providers: registered, updated, certified, suspended.
+//! Commands about providers: register, update, certify, suspend.
 
 use super::{DecisionContext, Faults, File, Refusal, Rejection, Violation, provider_on_file};
 use crate::domain::day::{Day, Period};
@@ -43,7 +43,7 @@ pub(super) fn open_period(
     Ok(vec![Fact::Provider(id.clone(), ProviderFact::PeriodOpened { kind, days, valid_through })])
 }
 
-/// An identifier that there cannot be is refused. One that the provider has already is not judged again: it may be
+/// Refuses malformed identifiers. An identifier that the provider already has is not checked again, because it may be
 /// older than this rule.
 fn refuse_malformed(identifiers: &[Identifier], on_file: Option<&ProviderRow>) -> Result<(), Rejection> {
     let has = |identifier: &Identifier| on_file.is_some_and(|row| row.identifiers.contains(identifier));
@@ -54,7 +54,7 @@ fn refuse_malformed(identifiers: &[Identifier], on_file: Option<&ProviderRow>) -
     if faults.is_empty() { Ok(()) } else { Err(Rejection::Invalid(faults)) }
 }
 
-/// An identifier belongs to one provider.
+/// Refuses identifiers that belong to another provider.
 pub(super) fn refuse_taken(
     identifiers: &[Identifier],
     id: &ProviderId,

@@ -1,58 +1,58 @@
-//! Refusals: what a caller gets when a rule rejects its command.
+//! Rejections of commands.
 
 use std::fmt::Display;
 
 use crate::domain::evaluation::Assessment;
 
-/// A command that the registry does not accept.
+/// Why the registry rejects a command.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rejection {
-    /// Fields that are malformed, missing or impossible.
+    /// Fields are malformed, missing or impossible.
     Invalid(Faults),
-    /// Something the command names is not on file, or not the caller's to see: the caller cannot tell which.
+    /// Something in the command is not on file, or the caller may not see it. The caller cannot tell which.
     NotFound {
-        /// What: `credential`, `specialist`, `provider`, `employment` or `fact`.
+        /// The kind: `credential`, `specialist`, `provider`, `employment` or `fact`.
         kind: &'static str,
-        /// Its id, as it was given.
+        /// The id, as given.
         id: String,
     },
-    /// No job is open that the command is about, or none that is the caller's to see.
+    /// There is no matching open job, or the caller may not see it.
     NoOpenJob {
-        /// What the job was looked for by.
+        /// The id by which the job was looked up.
         subject: String,
-        /// What was looked for, in words.
+        /// What was looked up, as text.
         description: String,
     },
-    /// A rule says no.
+    /// A rule refuses the command.
     Refused {
-        /// Which.
+        /// The rule.
         refusal: Refusal,
-        /// What the rule was applied to.
+        /// The id of the subject that the rule was applied to.
         subject: String,
-        /// Why, and what to do, in words.
+        /// The reason and the remedy, as text.
         description: String,
     },
-    /// The application does not fulfil every criterion.
+    /// The application does not meet every criterion.
     CriteriaUnmet(Vec<Assessment>),
 }
 
 /// A field that is malformed, missing or impossible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The field, by its path in the request.
+    /// The path of the field in the request.
     pub field: String,
-    /// What is wrong with it, in words.
+    /// What is wrong with the field, as text.
     pub description: String,
 }
 
 impl Violation {
-    /// A field and what is wrong with it.
+    /// A violation of a field.
     pub fn new(field: impl Into<String>, description: impl Into<String>) -> Violation {
         Violation { field: field.into(), description: description.into() }
     }
 }
 
-/// The faults of a request: the first that were found, and how many more there are.
+/// The violations in a request: the first ones in full, and the number of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     listed: Vec<Violation>,
@@ -60,10 +60,10 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// How many are listed at most. The others are counted, and cost nothing.
+    /// The maximum number of violations listed. Further ones are only counted.
     pub const MOST_LISTED: usize = 64;
 
-    /// Notes one.
+    /// Adds a violation.
     pub fn note(&mut self, fault: impl FnOnce() -> Violation) {
         if self.listed.len() < Faults::MOST_LISTED {
             self.listed.push(fault());
@@ -72,28 +72,28 @@ impl Faults {
         }
     }
 
-    /// Notes those of another part of the request.
+    /// Adds the violations of another part of the request.
     pub fn append(&mut self, other: Faults) {
         other.listed.into_iter().for_each(|fault| self.note(|| fault));
         self.more += other.more;
     }
 
-    /// Whether there is none.
+    /// Whether there are no violations.
     pub fn is_empty(&self) -> bool {
         self.listed.is_empty()
     }
 
-    /// The first of them.
+    /// The listed violations.
     pub fn listed(&self) -> &[Violation] {
         &self.listed
     }
 
-    /// The same, from one of them on.
+    /// The listed violations from index `at` on, mutable.
     pub fn listed_from(&mut self, at: usize) -> impl Iterator<Item = &mut Violation> {
         self.listed.iter_mut().skip(at)
     }
 
-    /// How many there are in all.
+    /// The total number of violations.
     pub fn count(&self) -> usize {
         self.listed.len() + self.more
     }
@@ -108,22 +108,22 @@ impl FromIterator<Violation> for Faults {
 }
 
 impl Rejection {
-    /// One field is wrong.
+    /// A violation of one field.
     pub(super) fn invalid(field: &str, description: impl Into<String>) -> Rejection {
         Rejection::Invalid(Faults::from_iter([Violation::new(field, description)]))
     }
 
-    /// Not on file, or not the caller's to see.
+    /// Something is not on file, or the caller may not see it.
     pub(super) fn not_found(kind: &'static str, id: impl Display) -> Rejection {
         Rejection::NotFound { kind, id: id.to_string() }
     }
 
-    /// No job is open that the command is about.
+    /// There is no matching open job.
     pub(super) fn no_open_job(subject: impl Display, description: impl Into<String>) -> Rejection {
         Rejection::NoOpenJob { subject: subject.to_string(), description: description.into() }
     }
 
-    /// A rule says no.
+    /// A rule refuses the command.
     pub(super) fn refused(refusal: Refusal, subject: impl Display, description: impl Into<String>) -> Rejection {
         Rejection::Refused { refusal, subject: subject.to_string(), description: description.into() }
     }
@@ -131,15 +131,15 @@ impl Rejection {
 
 macro_rules! refusals {
     ($($(#[$doc:meta])* $variant:ident = $code:literal,)+) => {
-        /// Why a rule rejects a command. The code is part of the contract.
+        /// The rules that refuse commands. The codes are part of the contract.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Refusal { $($(#[$doc])* $variant,)+ }
 
         impl Refusal {
-            /// Every refusal.
+            /// All refusals.
             pub const ALL: &'static [Refusal] = &[$(Refusal::$variant,)+];
 
-            /// The stable code that clients decide on.
+            /// The stable code that clients use.
             pub fn code(self) -> &'static str {
                 match self { $(Refusal::$variant => $code,)+ }
             }
@@ -150,48 +150,48 @@ macro_rules! refusals {
 refusals! {
     /// The credential is void.
     CredentialVoid = "CREDENTIAL_VOID",
-    /// Dated before the credential takes effect.
+    /// The date is before the credential takes effect.
     BeforeEffectiveFrom = "BEFORE_EFFECTIVE_FROM",
-    /// Dated after the holder's death.
+    /// The date is after the holder's death.
     AfterDeath = "AFTER_DEATH",
     /// The credential is not held.
     NotHeld = "NOT_HELD",
-    /// Already revoked by discipline.
+    /// The credential is already revoked as discipline.
     AlreadyRevoked = "ALREADY_REVOKED",
-    /// Held the day before.
+    /// The credential is held on the day before.
     AlreadyHeld = "ALREADY_HELD",
-    /// No provider covers the holder that day.
+    /// No provider covers the holder on that day.
     NotCovered = "NOT_COVERED",
-    /// Reinstatement alone would not bring the credential back.
+    /// The credential would not be held even with the reinstatement.
     NotReinstatable = "NOT_REINSTATABLE",
-    /// The term is not the one that follows.
+    /// The term is not the next one.
     TermNotExtended = "TERM_NOT_EXTENDED",
     /// Too few hours of continuing education.
     ContinuingEducation = "CONTINUING_EDUCATION",
     /// The person has a credential that is not void.
     AlreadyCredentialed = "ALREADY_CREDENTIALED",
-    /// So late a report is the registrar's to record.
+    /// The registrar must record the report.
     RegistrarMustRecord = "REGISTRAR_MUST_RECORD",
-    /// A fact of the registry itself.
+    /// The fact is one of the registry itself.
     NotRetractable = "NOT_RETRACTABLE",
-    /// Something that is not retracted names the registration.
+    /// A fact that is not retracted refers to the registration.
     HasDependents = "HAS_DEPENDENTS",
-    /// The fact is retracted.
+    /// The fact is already retracted.
     AlreadyRetracted = "ALREADY_RETRACTED",
-    /// The fact opens no period that could be ended.
+    /// The fact opens no period.
     NotAPeriod = "NOT_A_PERIOD",
-    /// Several open jobs; the report must name one.
+    /// Several jobs are open; the report must name one.
     EmploymentAmbiguous = "EMPLOYMENT_AMBIGUOUS",
     /// The same start of a job is on record.
     EmploymentExists = "EMPLOYMENT_EXISTS",
-    /// The provider's id is taken.
+    /// The provider id is already in use.
     ProviderExists = "PROVIDER_EXISTS",
     /// The identifier belongs to another provider.
     IdentifierTaken = "IDENTIFIER_TAKEN",
 }
 
 impl Refusal {
-    /// Whether something that is there already stands in the way.
+    /// Whether the refusal means that something already exists.
     pub fn is_already_exists(self) -> bool {
         matches!(self, Refusal::EmploymentExists | Refusal::ProviderExists | Refusal::IdentifierTaken)
     }

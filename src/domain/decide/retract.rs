@@ -1,4 +1,4 @@
-//! Amendments: a period that ends on another day, a fact that is withdrawn.
+//! Commands that amend facts: end a period, retract a fact.
 
 use super::amend::{may_amend, may_amend_providers, refuse_to_give_back, refuse_to_retract};
 use super::employment::refuse_late;
@@ -20,7 +20,7 @@ pub(super) fn end_period(
 ) -> Result<Vec<Fact>, Rejection> {
     let end = PeriodEnd { target, last_day, reason: reason.to_owned() };
     let not_a_period = || {
-        let description = "this fact opens no period that could be ended (a job's end is reported as such)";
+        let description = "this fact opens no period (report the end of a job with ReportEmploymentEnd)";
         Rejection::refused(Refusal::NotAPeriod, target, description)
     };
     let refuse_before = |first_day: Day| {
@@ -89,7 +89,7 @@ pub(super) fn retract(
     }
 }
 
-/// A provider's fact that is on file, and the caller's to amend.
+/// A fact of a provider that is on file and that the caller may amend.
 fn of_provider<'a>(
     target: FactId,
     file: &'a ProviderFile,
@@ -100,7 +100,7 @@ fn of_provider<'a>(
     found.ok_or_else(|| Rejection::not_found("fact", target))
 }
 
-/// The same of a person.
+/// A fact of a person that is on file and that the caller may amend.
 fn of_person<'a>(
     target: FactId,
     file: &'a SpecialistFile,
@@ -118,7 +118,7 @@ fn refuse_retracted<F: Filed>(target: FactId, facts: &[Recorded<F>]) -> Result<(
     Ok(())
 }
 
-/// The days of a period as known at a revision: none where the fact that opened it is not known, or is retracted.
+/// The days of a period as known at a revision. `None` if the fact that opened it is not known or is retracted.
 fn period_at<F: Filed>(target: FactId, facts: &[Recorded<F>], opened: Period, revision: Revision) -> Option<Period> {
     let is_known = in_force(facts, revision).any(|recorded| recorded.id == target);
     let ending = || last_days(facts, revision).get(&target).map_or(opened, |last_day| opened.ending(Some(*last_day)));
@@ -126,7 +126,7 @@ fn period_at<F: Filed>(target: FactId, facts: &[Recorded<F>], opened: Period, re
 }
 
 fn has_dependents(target: FactId) -> Rejection {
-    let description = "facts that are not retracted name this registration: retract them first";
+    let description = "facts that are not retracted refer to this registration: retract them first";
     Rejection::refused(Refusal::HasDependents, target, description)
 }
 
@@ -143,7 +143,7 @@ fn specialist_has_dependents(file: &SpecialistFile) -> bool {
         | SpecialistFact::Died { .. }
         | SpecialistFact::CredentialIssued(_)
         | SpecialistFact::EmploymentStarted { .. } => true,
-        // What is about a credential or a job stands and falls with its first fact.
+        // Facts about a credential or a job depend on its first fact, which is checked instead.
         SpecialistFact::Registered { .. }
         | SpecialistFact::CredentialRenewed { .. }
         | SpecialistFact::PeriodOpened { .. }
@@ -155,7 +155,7 @@ fn specialist_has_dependents(file: &SpecialistFile) -> bool {
     })
 }
 
-/// What comes back into force may not take what another has by now.
+/// Refuses to restore an id or identifier that another provider has by now.
 fn refuse_restored_provider(
     file: &ProviderFile,
     fact: &ProviderFact,

@@ -1,4 +1,4 @@
-//! People: registered, renamed, deceased.
+//! Commands about people: register, change the name, record a death.
 
 use super::{DecisionContext, Rejection};
 use crate::domain::day::Day;

@@ -1,7 +1,7 @@
-//! How each criterion is looked at, and the words for it: an applicant reads them.
+//! Evaluating each criterion, with texts for the applicant.
 //!
-//! What is required is said without the application, because a rule set is shown with the same words; what was found
-//! may name its days and numbers, and never lived experience or recovery.
+//! The text of a requirement does not depend on the application, because rule sets are shown with the same text. The
+//! text of a finding may contain days and numbers of the application, but never lived experience or recovery.
 
 use super::super::requirements::{LivedExperienceRule, Requirements};
 use super::{Applicant, Application, Education, ExamAttempt, Training};
@@ -10,10 +10,10 @@ use crate::domain::fact::{Criterion, CriterionOutcome, Designation};
 
 use CriterionOutcome::{Met, NotRequired, Undetermined, Unmet};
 
-/// What came of a criterion: the outcome, what was found, what is required.
+/// The result for a criterion: the outcome, what was found, what is required.
 pub(super) type Judgement = (CriterionOutcome, String, String);
 
-/// An application before the requirements of a rule set.
+/// An application, with the requirements of a rule set.
 pub(super) struct Judge<'a> {
     pub(super) requirements: &'a Requirements,
     pub(super) application: &'a Application,
@@ -21,7 +21,7 @@ pub(super) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Looks at one criterion.
+    /// Evaluates one criterion.
     pub(super) fn criterion(&self, criterion: Criterion) -> Judgement {
         match criterion {
             Criterion::Residency => self.residency(),
@@ -138,7 +138,7 @@ impl Judge<'_> {
         (outcome, counted(given, "reference"), format!("{}{left_open}", counted(least, "reference")))
     }
 
-    /// The trainings completed by the day the credential would take effect.
+    /// The trainings completed by the first day of the credential.
     fn trainings(&self) -> impl Iterator<Item = &Training> {
         let by = self.applicant.effective_from;
         self.application.trainings.iter().filter(move |training| training.completed_on <= by)
@@ -196,7 +196,7 @@ impl Judge<'_> {
         let by = self.applicant.effective_from;
         let mut attempts: Vec<&ExamAttempt> =
             self.application.exam_attempts.iter().filter(|attempt| attempt.taken_on <= by).collect();
-        // The sort leaves the attempts of one day in the order listed.
+        // The sort is stable: attempts on the same day keep their order.
         attempts.sort_by_key(|attempt| attempt.taken_on);
         let training_before = |day: Day| self.trainings().map(|t| t.completed_on).filter(|done| *done <= day).max();
         let mut scores = Vec::new();
@@ -278,7 +278,7 @@ fn hours_of(hours: f64) -> String {
     counted(hours, "hour")
 }
 
-/// A designation as source 002 has it.
+/// The name of a designation in source 002.
 fn name(code: Designation) -> &'static str {
     match code {
         Designation::AdultAndRecovery => "Adult and Recovery",

@@ -1,7 +1,7 @@
-//! Judging an application: every criterion of the rule set in force on the day of application, none left out.
+//! Evaluating an application against every criterion of the rule set in force on the day of the application.
 //!
-//! The requirements are data of the rule set; `judge` is how each is looked at. The words that come back never echo
-//! lived experience or recovery.
+//! The rule set defines the requirements; `judge` evaluates each criterion. The returned texts never repeat lived
+//! experience or recovery.
 
 mod judge;
 
@@ -14,16 +14,16 @@ use super::requirements::Fee;
 use super::rule_sets::RuleSet;
 
 listed! {
-    /// How the applicant knows recovery.
+    /// The applicant's lived experience.
     LivedExperience {
-        /// From the applicant's own life.
+        /// As a recipient of services.
         Self_,
-        /// From that of a family member.
+        /// As a family member of a recipient.
         FamilyMember,
     }
 }
 listed! {
-    /// What school the applicant has finished.
+    /// The applicant's education.
     Education {
         /// High school diploma.
         HighSchoolDiploma,
@@ -31,14 +31,14 @@ listed! {
         Ged,
         /// Enrolled in school or a GED program.
         Enrolled,
-        /// None of these.
+        /// None of the above.
         None,
     }
 }
 listed! {
-    /// Who is selected for a training first (source 001).
+    /// The priority in the selection for training (source 001).
     SelectionPriority {
-        /// Employed by a provider of the system.
+        /// Employed by a provider of the state mental health system.
         Employed,
         /// Sponsored by a provider for possible hire.
         Sponsored,
@@ -47,47 +47,47 @@ listed! {
     }
 }
 
-/// An application. It is judged and not kept.
+/// An application. It is judged but not stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Application {
-    /// The day it was made.
+    /// The day of the application.
     pub applied_on: Day,
-    /// Lives in Mississippi.
+    /// Whether the applicant is a resident of Mississippi.
     pub mississippi_resident: bool,
-    /// How the applicant knows recovery.
+    /// The applicant's lived experience.
     pub lived_experience: Option<LivedExperience>,
-    /// Attests to 6 of the last 12 months in self-directed recovery.
+    /// Whether the applicant attests to 6 of the last 12 months in self-directed recovery.
     pub recovery_attested: bool,
-    /// School.
+    /// Education.
     pub education: Option<Education>,
-    /// Reads and writes proficiently.
+    /// Whether the applicant is proficient in reading and writing.
     pub literate: bool,
     /// Hours of work or volunteer experience.
     pub experience_hours: f64,
-    /// Whether they are of the last three years.
+    /// Whether the hours are within the last three years.
     pub experience_within_three_years: bool,
-    /// Whether a college year is of the last three years.
+    /// Whether a college year was completed within the last three years.
     pub college_year_within_three_years: bool,
-    /// How many references were given.
+    /// The number of references.
     pub references: u32,
-    /// Trainings.
+    /// The completed trainings.
     pub trainings: Vec<Training>,
-    /// Attempts at the examination, as listed.
+    /// Attempts at the examination, in the order given.
     pub exam_attempts: Vec<ExamAttempt>,
-    /// Who sponsors the applicant for possible hire.
+    /// The provider that sponsors the applicant for possible hire.
     pub sponsoring_provider: Option<ProviderId>,
-    /// Whether a scholarship is asked for.
+    /// Whether the applicant asks for a scholarship.
     pub requests_scholarship: bool,
 }
 
-/// A training.
+/// A completed training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Training {
-    /// The day it was completed.
+    /// The day of completion.
     pub completed_on: Day,
-    /// What it was for.
+    /// The designation that the training was for.
     pub designation: Option<Designation>,
-    /// Its hours.
+    /// The length in hours.
     pub hours: f64,
     /// Whether the online pre-training was completed.
     pub pre_training_completed: bool,
@@ -96,72 +96,72 @@ pub struct Training {
 /// An attempt at the examination.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExamAttempt {
-    /// The day.
+    /// The day of the attempt.
     pub taken_on: Day,
     /// The score, in percent.
     pub score: f64,
 }
 
-/// What is known of the applicant apart from the application.
+/// What the registry knows about the applicant, apart from the application.
 #[derive(Clone, Copy, Debug)]
 pub struct Applicant<'a> {
     /// The birth date on file.
     pub birth_date: Day,
-    /// When the credential would take effect.
+    /// The first day of the credential, if issued.
     pub effective_from: Day,
-    /// The designations applied for.
+    /// The requested designations.
     pub designations: &'a [Designation],
-    /// Employed on `effective_from` with a provider that qualifies.
+    /// Whether the applicant is employed on `effective_from` with a provider that qualifies.
     pub employed: bool,
-    /// In such a job, supervised by a mental health professional.
+    /// Whether such a job is supervised by a mental health professional.
     pub supervised: bool,
-    /// Employed on the day of application.
+    /// Whether the applicant is employed with a qualifying provider on the day of the application.
     pub employed_when_applying: bool,
 }
 
-/// What was found of one criterion.
+/// The result for one criterion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assessment {
     /// The criterion.
     pub criterion: Criterion,
-    /// Whether it is fulfilled.
+    /// The outcome.
     pub outcome: CriterionOutcome,
-    /// What was found, in words.
+    /// What was found, as text.
     pub found: String,
-    /// What is required, in words.
+    /// What is required, as text.
     pub required: String,
-    /// Where it is written.
+    /// The source of the rule.
     pub citation: String,
 }
 
-/// An application judged.
+/// The result of an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evaluation {
-    /// Every criterion, in order.
+    /// The results for all criteria, in order.
     pub criteria: Vec<Assessment>,
-    /// The rule set that judged.
+    /// The rule set that was applied.
     pub rule_set: String,
-    /// Who is selected for a training first.
+    /// The priority in the selection for training.
     pub selection_priority: SelectionPriority,
-    /// What is charged.
+    /// The fees.
     pub fees: Vec<Fee>,
-    /// Whether a scholarship is asked for.
+    /// Whether the applicant asks for a scholarship.
     pub scholarship_requested: bool,
 }
 
 impl Evaluation {
-    /// Whether nothing is unfulfilled.
+    /// Whether no criterion is unmet.
     pub fn is_eligible(&self) -> bool {
         self.criteria.iter().all(|assessment| assessment.outcome != CriterionOutcome::Unmet)
     }
 
-    /// Whether a question is left open that a registrar must decide.
+    /// Whether any criterion is undetermined, so that the registrar must decide.
     pub fn is_undetermined(&self) -> bool {
         self.criteria.iter().any(|assessment| assessment.outcome == CriterionOutcome::Undetermined)
     }
 }
 
-/// Judges an application by a rule set.
+/// Evaluates an application against a rule set.
 pub fn evaluate(rules: &RuleSet, application: &Application, applicant: &Applicant<'_>) -> Evaluation {
     let requirements = &rules.requirements;
     let judge = Judge { requirements, application, applicant };

@@ -263,7 +263,7 @@ fn a_refusal_tells_a_registrar_what_to_do() {
     let job = "job 2010-01-01.. region-1; transferred 2015-10-01..2019-09-30";
     for (history, command, expected) in [
         ("", "reinstate 2019-10-02", "no term of the credential includes 2019-10-02: renew it first"),
-        ("surrender 2018-01-01; revoke 2018-03-01", "reinstate 2018-03-01", "it is revoked that very day"),
+        ("surrender 2018-01-01; revoke 2018-03-01", "reinstate 2018-03-01", "it is revoked on that day"),
         ("", "renew to 2024-09-30", "the term that follows the last one on record ends on 2023-09-30"),
         ("", "renew from 2015-10-01", "a renewal takes effect after the first day of the last term, 2015-10-01"),
         ("renew", "renew hours 12", "20 hours of continuing education are required over the term being renewed, 12"),
