@@ -1,4 +1,4 @@
-//! `audit`: who asked about a number, what a client asked, by day.
+//! `audit`: searches the audit of reads by credential number, client and day.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -12,39 +12,39 @@ use crate::domain::id::CredentialNumber;
 use crate::server::config::{Config, Flags};
 use crate::telemetry::audit::{Bounds, Query, Read, search};
 
-/// How much of the audit is looked at before what was found is printed.
+/// The limits of one page of the search. Each page is printed before the next one is read.
 const PAGE: Bounds = Bounds { lines: 1000, numbers: 100_000, bytes: 1 << 30 };
 
-/// Search the audit of reads, also while the registry is served: exit 0 if there is a line, 3 if there is none
+/// Search the audit of reads, also while the registry is running: exit 0 if a line matches, 3 if none does
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct SearchAudit {
     /// Who asked about this credential
     #[arg(value_name = "NUMBER")]
     number: Option<CredentialNumber>,
-    /// Who asked about this person, job or fact by its id, beside NUMBER; may be repeated. The registry's ListReads knows all
-    /// ids of a person
+    /// Also lines that name this person, job or fact by its id, in addition to NUMBER; may be repeated. The RPC
+    /// ListReads finds all ids of a person by itself
     #[arg(long = "id", value_name = "ID")]
     ids: Vec<String>,
-    /// What this client asked, by its name in the list of clients
+    /// What this client asked; the client's name in the list of clients
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
-    /// From this day on, in America/Chicago
+    /// Only lines on or after this day, in America/Chicago
     #[arg(long, value_name = "DATE")]
     from: Option<Date>,
-    /// Up to this day and with it, in America/Chicago
+    /// Only lines on or before this day, in America/Chicago
     #[arg(long, value_name = "DATE")]
     to: Option<Date>,
-    /// The file that the audit is written to [default: that of the configuration]
+    /// The audit file [default: the one in the configuration]
     #[arg(long, value_name = "FILE")]
     audit_file: Option<String>,
-    /// The data directory [default: that of the configuration, else /var/lib/cpss-registry]
+    /// The data directory [default: the one in the configuration, or /var/lib/cpss-registry]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Take the file or the data directory from this configuration file
+    /// Read the audit file or the data directory from this configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<String>,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
@@ -54,14 +54,15 @@ Examples:
   cpss-registry audit CPS-28MS-MN2K-Z --config /etc/cpss-registry/config.toml
   cpss-registry audit --client region-1-hr --from 2026-03-01 --to 2026-03-02 --json
 
-The outcome of a question is its verdict. Other outcomes: REFUSED (beyond a limit or a right), ERROR (a question at fault), DRY_RUN
-(of a report), LISTED (a person in a list or a feed), none (a read that has no verdict). A miss is an answer that the person is
-not there: NOT_FOUND, NAME_MISMATCH or CREDENTIAL_NOT_ON_FILE in a line of its own beside that of the question. A question by name
-and birth date that found nobody has no number.
+The outcome of a question is its verdict. Other outcomes: REFUSED (over a limit, or not permitted), ERROR (an invalid
+question), DRY_RUN (a report with validate_only), LISTED (a person in a list or a feed), none (a read without a
+verdict). A miss is an answer that the person was not found: NOT_FOUND, NAME_MISMATCH or CREDENTIAL_NOT_ON_FILE, in an
+additional line. The line of a question by name and birth date that found nobody has no number.
 
-A line of a batch counts how often it asked about a number. Files of which a part cannot be read are named; exit 1 then.";
+A line of a batch counts the questions about each number. Files that cannot be read completely are listed; the exit
+code is then 1.";
 
-/// A line as it is printed.
+/// A line in JSON output.
 #[derive(Serialize)]
 struct Line<'a> {
     at: String,
@@ -123,7 +124,7 @@ impl SearchAudit {
             if self.json {
                 print_json_line(&Unreadable { unreadable_file: file })?;
             } else {
-                print(&format!("a part of {file} cannot be read: what it holds there is missing above\n"))?;
+                print(&format!("{file} cannot be read completely: some of its lines are missing above\n"))?;
             }
         }
         if count == 0 && !self.json {
@@ -136,7 +137,7 @@ impl SearchAudit {
         })
     }
 
-    /// The file that the audit is written to.
+    /// The audit file.
     fn file(&self) -> Result<std::path::PathBuf, Failure> {
         let flags = Flags {
             audit_file: self.audit_file.clone(),
@@ -159,7 +160,7 @@ impl SearchAudit {
 }
 
 fn start_of(day: Date, zone: &TimeZone) -> Result<Timestamp, Failure> {
-    let begin = day.to_zoned(zone.clone()).map_err(|error| Failure::of(format!("{day} has no beginning"), &error))?;
+    let begin = day.to_zoned(zone.clone()).map_err(|error| Failure::of(format!("{day} has no start"), &error))?;
     Ok(begin.timestamp())
 }
 
@@ -182,7 +183,7 @@ fn numbers(read: &Read) -> impl Iterator<Item = (String, u64)> {
     read.numbers.iter().map(|(number, count)| (String::from_utf8_lossy(number).into_owned(), *count))
 }
 
-/// One line for people.
+/// A line in text output.
 fn text(read: &Read, time: &str) -> String {
     let times = |(what, count): (String, u64)| if count == 1 { what } else { format!("{what} ×{count}") };
     let outcomes = read.outcomes.iter().map(|(outcome, count)| times((outcome.clone(), *count)));

@@ -1,4 +1,4 @@
-//! `backup`: a copy of the registry, taken while it runs.
+//! `backup`: copies the registry, also while it is running.
 
 use std::path::PathBuf;
 
@@ -11,11 +11,12 @@ use super::{Outcome, display_text, print, print_json};
 use crate::store::backup::{Taken, backup};
 use crate::store::priority::{BELOW_NORMAL, lower_priority};
 
-/// Copy the registry into a directory, also while it is served: consistent, verified, with a manifest of digests
+/// Copy the registry into a directory, also while it is running: consistent, verified, with a manifest of digests
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Backup {
-    /// Where to: empty, not there yet, or with an earlier backup of the same registry, which is then brought up to date
+    /// The target: an empty directory, a new one, or one with an earlier backup of the same registry, which is then
+    /// updated
     #[arg(value_name = "DIR")]
     target: PathBuf,
     #[command(flatten)]
@@ -30,7 +31,7 @@ Examples:
   cpss-registry backup /mnt/backup/cpss-2026-03-02 --config /etc/cpss-registry/config.toml
   cd /mnt/backup/cpss-2026-03-02 && sha256sum --check MANIFEST
 
-The backup holds personal data and the key of the registry: keep it as safe as the registry.";
+The backup contains personal data and the key of the registry. Protect it like the registry.";
 
 #[derive(Serialize)]
 struct Report {
@@ -47,11 +48,11 @@ struct Report {
 impl Backup {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let data_dir = self.place.data_dir()?;
-        // It has the time; those whom the registry answers meanwhile have not.
+        // The backup may take its time; requests to the registry should not have to wait for it.
         lower_priority(BELOW_NORMAL);
         let mut progress = Progress::new();
         let taken = backup(&data_dir, &self.target, &mut |step| progress.show(step));
-        let taken = taken.map_err(|error| Failure::of("no backup was taken", &error).with_usage(error.is_usage()))?;
+        let taken = taken.map_err(|error| Failure::of("the backup failed", &error).with_usage(error.is_usage()))?;
         drop(progress);
         let report = self.report(&taken);
         if self.json {
@@ -61,7 +62,7 @@ impl Backup {
             let recorded_at = display_text::instant(taken.manifest.recorded_at);
             print(&format!(
                 "backed up to {backup}: revisions 1 to {head}\n\n  last record  {recorded_at}\n  epoch        {epoch}\n  \
-                 size         {bytes} bytes\n  segments     {segments_copied} copied, {segments_kept} there already\n"
+                 size         {bytes} bytes\n  segments     {segments_copied} copied, {segments_kept} unchanged\n"
             ))?;
         }
         Ok(Outcome::Done)

@@ -1,4 +1,4 @@
-//! `check`: whether what is on disk is what was written.
+//! `check`: verifies the data on disk.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,8 @@ use crate::server::check::{CheckedDueDates, check};
 use crate::store::backup::{log_of_backup, verify};
 use crate::store::check::{Checked, IndexState, check_log};
 
-/// Check every frame and record of a registry that is not served, and that its index follows from them: exit 0 if so
+/// Check every frame and record of a registry that is not running, and its index against the log: exit 0 if all are
+/// good
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Check {
@@ -31,8 +32,8 @@ Examples:
   cpss-registry check --data-dir /var/lib/cpss-registry
   cpss-registry check --backup /mnt/backup/cpss-2026-03-02
 
-Beside a data directory's index another one is folded from the log to compare with: it takes as much room meanwhile.
-The due dates, which say what changes on which day, are compared with the timelines of everybody.";
+The check builds a second index from the log and compares the two. It needs as much disk space as the index.
+It also compares the due dates (what changes on which day) with the timelines of all people.";
 
 #[derive(Serialize)]
 struct Report {
@@ -43,7 +44,7 @@ struct Report {
     index: &'static str,
     index_entries: Option<u64>,
     due_dates: Option<u64>,
-    /// What a scrub of the service found, if no later one has passed.
+    /// The result of the last scrub by the service, if it found damage and no later scrub passed.
     scrub_found: Option<String>,
     findings: Vec<Wrong>,
 }
@@ -78,10 +79,9 @@ impl Check {
                 Ok(report(checked, due))
             }
             Some(backup) => {
-                let manifest =
-                    verify(backup, on_step).map_err(|error| Failure::of("the backup is not good", &error))?;
+                let manifest = verify(backup, on_step).map_err(|error| Failure::of("the backup is damaged", &error))?;
                 let log = log_of_backup(backup, &manifest);
-                let log = log.map_err(|error| Failure::of("the backup is not good", &error))?;
+                let log = log.map_err(|error| Failure::of("the backup is damaged", &error))?;
                 let checked = check_log(&*log, on_step);
                 let checked = checked.map_err(|error| Failure::of("the backup could not be checked", &error))?;
                 Ok(report(checked, None))
@@ -123,7 +123,7 @@ fn text(report: &Report) -> String {
         if *fine { "fine" } else { "NOT FINE" }
     );
     if let Some(found) = scrub_found {
-        text.push_str(&format!("  DAMAGED: a scrub found: {found}. No write is taken until a scrub passes.\n"));
+        text.push_str(&format!("  DAMAGED: a scrub found: {found}. Writes are refused until a scrub passes.\n"));
     }
     for Wrong { place, reason } in findings {
         text.push_str(&format!("  {place}: {reason}\n"));

@@ -1,4 +1,4 @@
-//! `config`: what `serve` would run with, and who said so.
+//! `config`: prints the effective configuration of `serve`, and the source of each value.
 
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -7,16 +7,16 @@ use super::failure::Failure;
 use super::{Outcome, print, print_json};
 use crate::server::config::{Config, Flags, Mistake, example};
 
-/// Print the configuration that `serve` would run with, each value with where it came from
+/// Print the effective configuration of `serve`, each value with its source
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct ShowConfig {
     #[command(flatten)]
     flags: Flags,
-    /// Only validate; this also opens, writes and syncs the file of the audit, as serve does
+    /// Only validate; like serve, this opens, writes and syncs the audit file
     #[arg(long)]
     check: bool,
-    /// Print an example configuration file instead: every key, with what it means and its default
+    /// Print an example configuration file instead, with an explanation and the default of every key
     #[arg(long, conflicts_with_all = ["check", "json"])]
     example: bool,
     /// Print one JSON object
@@ -90,14 +90,14 @@ impl ShowConfig {
     }
 }
 
-/// The failure of a configuration with mistakes.
+/// The failure for a configuration with mistakes.
 pub(super) fn refused(mistakes: &[Mistake]) -> Failure {
     let count = mistakes.len();
     let head = format!("the configuration has {count} mistake{}", if count == 1 { "" } else { "s" });
     Failure::usage(std::iter::once(head).chain(mistakes.iter().map(ToString::to_string)).collect())
 }
 
-/// One line for each value, in columns.
+/// One line per value, in columns.
 fn table(config: &Config) -> String {
     let rows = config.settings().iter().map(|s| (s.key, s.value.as_deref().unwrap_or("-"), s.origin.to_string()));
     let rows: Vec<_> = rows.collect();

@@ -1,4 +1,4 @@
-//! `create`: makes a registry.
+//! `create`: creates a registry.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::{Outcome, print, print_json};
 use crate::server::setup::create;
 
-/// Make a registry in an empty data directory, and print the line that a configuration pins it with
+/// Create a registry in an empty data directory, and print the configuration line that pins it
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Create {
@@ -23,7 +23,7 @@ Example:
   cpss-registry create --data-dir /var/lib/cpss-registry
 
 `init` does this and everything else that a production start needs. With the line in its configuration, `serve` refuses a
-data directory that holds another registry; and it never begins one by itself.";
+data directory with another registry, and it never creates one.";
 
 #[derive(Serialize)]
 struct Report {
@@ -34,7 +34,7 @@ struct Report {
 impl Create {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let data_dir = self.place.data_dir()?;
-        let registry = create(&data_dir).map_err(|error| Failure::of("no registry was made", &error))?;
+        let registry = create(&data_dir).map_err(|error| Failure::of("the registry was not created", &error))?;
         let report = Report { data_dir: data_dir.display().to_string(), registry: registry.to_string() };
         if self.json {
             print_json(&report)?;

@@ -1,4 +1,4 @@
-//! Where a registry is that a command works on by itself.
+//! The data directory of commands that work without a server.
 
 use std::path::PathBuf;
 
@@ -6,13 +6,13 @@ use super::config;
 use super::failure::Failure;
 use crate::server::config::{Config, Flags};
 
-/// The data directory, named or from the configuration.
+/// The flags for the data directory.
 #[derive(Debug, clap::Args)]
 pub struct DataDirArgs {
-    /// The data directory [default: that of the configuration, else /var/lib/cpss-registry]
+    /// The data directory [default: the one in the configuration, or /var/lib/cpss-registry]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Take the data directory from this configuration file
+    /// Read the data directory from this configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The words of the contract, in sentences for people.
+//! The values of the contract as text for people.
 
 use jiff::Timestamp;
 
@@ -7,12 +7,12 @@ use crate::proto::google::r#type::Date;
 use crate::proto::v1::{Designation, Reason, Standing, Verdict};
 use crate::surface::encode::WireEnum as _;
 
-/// What a reason does to a verdict: what the registry says of it.
+/// The effect of a reason on the verdict, as the registry defines it.
 pub fn weight(reason: Reason) -> Weight {
     standing::Reason::from_number(reason.into()).map_or(Weight::Information, standing::Reason::weight)
 }
 
-/// What a reason says. The list of reasons is open: one that this program does not know is shown by its number.
+/// The text of a reason. The list of reasons is open: a reason that this program does not know is shown by number.
 pub fn reason(reason: Reason) -> &'static str {
     match reason {
         Reason::Unspecified => "No reason was given.",
@@ -37,32 +37,32 @@ pub fn reason(reason: Reason) -> &'static str {
         Reason::NotEmployedByProvider => "Not employed by that provider that day.",
         Reason::ProviderNotQualified => "The provider was not in the state mental health system that day.",
         Reason::ProviderSuspended => "The provider was suspended that day.",
-        Reason::DesignationNotHeld => "A designation that was asked for is not held.",
+        Reason::DesignationNotHeld => "A requested designation is not held.",
         Reason::ServiceNotCertified => "The provider's peer support service was not certified that day.",
         Reason::DateBeforeRecords => "Employment on that day is older than the registry's records.",
-        Reason::ProviderRenewalNotRecorded => "The employer's certificate has expired, no renewal on record.",
-        Reason::DateInFuture => "The day has not come yet: anything may still happen.",
+        Reason::ProviderRenewalNotRecorded => "The employer's certificate has expired and no renewal is on record.",
+        Reason::DateInFuture => "The day is in the future: the answer may change.",
         Reason::NumberMistyped => "The number cannot exist. Look for a typing error.",
-        Reason::Limited => "A limitation stands. Ask the registrar what it is.",
+        Reason::Limited => "The credential is limited. Ask the registrar for the limitation.",
         Reason::ReportingWindowOpen => "So far: employers may still report about that day.",
         Reason::TermEndsSoon => "The term ends soon and is not renewed yet.",
-        Reason::NameIsFormer => "The name given is one the holder had before.",
-        Reason::ServiceHistoryUnknown => "No certification of the service is on record by that day.",
+        Reason::NameIsFormer => "The name given is a former name of the holder.",
+        Reason::ServiceHistoryUnknown => "No certification of the service is on record for that day or earlier.",
     }
 }
 
-/// The contract's name of a value, without what every name in its list begins with. One that this program does not know
-/// is its number.
+/// The contract's name of a value, without the prefix of its enum. A value that this program does not know is shown by
+/// number.
 pub fn code<E: TryFrom<i32>>(number: i32, name: fn(&E) -> &'static str, prefix: &str) -> String {
     E::try_from(number).map_or_else(|_| number.to_string(), |value| name(&value).trim_start_matches(prefix).to_owned())
 }
 
-/// A date as people write it.
+/// A date in ISO format.
 pub fn day(date: Date) -> String {
     format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
 }
 
-/// An instant as people read it, and as flags take it: to the second, in the time of Chicago.
+/// An instant for people, in a form that the flags accept: to the second, in Chicago time.
 pub fn instant(instant: Timestamp) -> String {
     match instant.in_tz("America/Chicago") {
         Ok(local) => local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
@@ -70,10 +70,10 @@ pub fn instant(instant: Timestamp) -> String {
     }
 }
 
-/// The word of a standing.
+/// The text of a standing.
 pub fn standing(standing: Standing) -> &'static str {
     match standing {
-        Standing::Unspecified => "not said",
+        Standing::Unspecified => "not set",
         Standing::NotIssued => "not issued yet",
         Standing::Void => "void",
         Standing::Deceased => "holder deceased",
@@ -91,10 +91,10 @@ pub fn standing(standing: Standing) -> &'static str {
     }
 }
 
-/// The word of a verdict.
+/// The text of a verdict.
 pub fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Unspecified => "NOT SAID",
+        Verdict::Unspecified => "NOT SET",
         Verdict::Confirmed => "CONFIRMED",
         Verdict::ConfirmedWithLimits => "CONFIRMED WITH LIMITS",
         Verdict::NotConfirmed => "NOT CONFIRMED",
@@ -105,7 +105,7 @@ pub fn verdict(verdict: Verdict) -> &'static str {
 /// The name of a designation.
 pub fn designation(designation: Designation) -> &'static str {
     match designation {
-        Designation::Unspecified => "not said",
+        Designation::Unspecified => "not set",
         Designation::AdultAndRecovery => "Adult and Recovery",
         Designation::ParentCaregiver => "Parent/Caregiver",
         Designation::YoungAdult => "Young Adult",
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instant_is_shown_to_the_second_in_the_time_of_chicago() {
+    fn an_instant_is_shown_to_the_second_in_chicago_time() {
         for (exact, shown) in [
             ("2026-03-01T15:04:05.000000123Z", "2026-03-01T09:04:05-06:00"),
             ("2026-07-01T04:59:59.999999Z", "2026-06-30T23:59:59-05:00"),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_weighs_for_people_what_it_weighs_for_the_registry() {
+    fn a_reason_has_the_same_effect_here_as_in_the_registry() {
         for known in standing::Reason::ALL {
             let reason = Reason::try_from(known.number()).unwrap();
             assert_eq!(weight(reason), known.weight(), "{reason:?}");

@@ -9,10 +9,10 @@ use tonic_types::StatusExt;
 
 use crate::proto::google::rpc::Code;
 
-/// What the transport says of an answer that is none of a gRPC server.
+/// The transport's message for a response that is not from a gRPC server.
 const NOT_GRPC: &str = "grpc-status header missing";
 
-/// A command that failed, in words: one line each, the first of them the failure itself.
+/// A command that failed. The first line is the failure itself; the others add details.
 #[derive(Debug)]
 pub struct Failure {
     lines: Vec<String>,
@@ -20,13 +20,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Something failed, for this reason and the reasons behind it.
+    /// A failure with its error and the chain of causes.
     pub fn of(what: impl fmt::Display, error: &dyn Error) -> Failure {
         let mut line = format!("{what}: {error}");
         let mut last = error.to_string();
         let mut source = error.source();
         while let Some(reason) = source {
-            // Transports repeat the reason below them.
+            // Transports repeat the message of their cause.
             if !last.contains(&reason.to_string()) {
                 last = reason.to_string();
                 line.push_str(": ");
@@ -37,37 +37,37 @@ impl Failure {
         Failure { lines: vec![line], is_usage: false }
     }
 
-    /// The command was given what it cannot do, for these reasons.
+    /// A usage error: the command was given something invalid.
     pub fn usage(lines: Vec<String>) -> Failure {
         Failure { lines, is_usage: true }
     }
 
-    /// The same, if the command was given what it cannot do.
+    /// Marks the failure as a usage error, if `is_usage`.
     pub fn with_usage(self, is_usage: bool) -> Failure {
         Failure { is_usage, ..self }
     }
 
-    /// Something failed, in these words.
+    /// A failure with these lines.
     pub fn said(lines: Vec<String>) -> Failure {
         Failure { lines, is_usage: false }
     }
 
-    /// Whether the command was given what it cannot do.
+    /// Whether this is a usage error.
     pub fn is_usage(&self) -> bool {
         self.is_usage
     }
 
-    /// The server refused or failed: in words, then the reason that programs decide on. What it cannot read was given
-    /// to the command.
+    /// A failure status from the server: the message, and the reason for programs. INVALID_ARGUMENT counts as a usage
+    /// error.
     pub fn answered(status: &Status) -> Failure {
         let details = status.get_error_details();
         let code = Code::try_from(status.code() as i32).unwrap_or(Code::Unknown).as_str_name();
-        // The reason says more than the code, and has it in it.
+        // The reason is more specific than the code.
         let reason = details.error_info().map_or(code, |info| info.reason.as_str());
         let message = status.message();
         let mut lines = vec![if message.is_empty() { reason.to_owned() } else { format!("{message} ({reason})") }];
         let mut add = |about: &str, description: &str| {
-            // A message that says as much is not said again.
+            // Details that the message already contains are not repeated.
             if !message.contains(description) {
                 lines.push(format!("{about}: {description}"));
             }
@@ -79,7 +79,7 @@ impl Failure {
             precondition.violations.iter().for_each(|v| add(&v.subject, &v.description));
         }
         if details.error_info().is_none() && message.contains(NOT_GRPC) {
-            lines.push("what answers there is no registry: is it the right port?".to_owned());
+            lines.push("the server there is not a registry: is this the right port?".to_owned());
         }
         if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
             lines.push(format!("try again in {} s", delay.as_secs_f64()));
@@ -87,12 +87,12 @@ impl Failure {
         Failure { lines, is_usage: status.code() == tonic::Code::InvalidArgument }
     }
 
-    /// 2 for wrong usage, 1 for everything else.
+    /// 2 for a usage error, 1 for any other failure.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(if self.is_usage { 2 } else { 1 })
     }
 
-    /// The same, with a line that says what to do.
+    /// Adds a line that says what to do.
     #[must_use]
     pub fn with_remedy(mut self, remedy: &str) -> Failure {
         self.lines.push(remedy.to_owned());
@@ -115,7 +115,7 @@ mod tests {
     use tonic_types::ErrorDetails;
 
     #[test]
-    fn nothing_is_said_twice() {
+    fn nothing_is_printed_twice() {
         let mut details = ErrorDetails::new();
         details.set_error_info("NOT_FOUND", "credential.dmh.ms.gov", []);
         let status = Status::with_error_details(tonic::Code::NotFound, "no such credential", details);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_has_words_its_reason_and_every_violation() {
+    fn a_refusal_shows_the_message_the_reason_and_every_violation() {
         let mut details = ErrorDetails::new();
         details
             .set_error_info("INVALID_FIELDS", "credential.dmh.ms.gov", [])
@@ -145,7 +145,7 @@ mod tests {
             failure.to_string(),
             "error: 2 fields are wrong (INVALID_FIELDS)\n  item.as_of: incomplete\n  item.provider_id: too long\n"
         );
-        assert!(failure.is_usage(), "the command was given what cannot be read");
+        assert!(failure.is_usage(), "an invalid argument is a usage error");
         let gone = Failure::answered(&Status::unavailable(""));
         assert_eq!((gone.to_string().as_str(), gone.is_usage()), ("error: UNAVAILABLE\n", false));
     }

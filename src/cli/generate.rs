@@ -1,4 +1,4 @@
-//! `generate`: makes a registry of invented people, of any size, for tests and measurements.
+//! `generate`: creates a registry of synthetic people, of any size, for tests and measurements.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -13,32 +13,33 @@ use super::progress::Progress;
 use super::{Outcome, print, print_json};
 use crate::server::generate::{Credential, Options, Summary, generate};
 
-/// Make a registry of invented people in an empty data directory: the same one for the same options, every time
+/// Create a registry of synthetic people in an empty data directory. The same options always give the same registry
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
   cpss-registry generate --data-dir ./data --specialists 10000 --through 2026-11-20
   cpss-registry serve --dev --no-sample --data-dir ./data --today 2026-11-20")]
 pub struct Generate {
-    /// Make it here; the directory must be empty, or not exist
+    /// The data directory; it must be empty or not exist
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
-    /// How many people come on file
+    /// The number of people
     #[arg(long, value_name = "N")]
     specialists: u32,
-    /// How many providers [default: one for each 100 people, and 5 at least]
+    /// The number of providers [default: one per 100 people, and at least 5]
     #[arg(long, value_name = "N")]
     providers: Option<u32>,
-    /// What chance begins with: the same seed makes the same registry, to the byte
+    /// The seed of the random numbers: the same seed gives the same registry, byte for byte
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
-    /// The last day of its history
+    /// The last day of the history
     #[arg(long, value_name = "DATE")]
     through: Date,
-    /// How many years of history
+    /// The length of the history in years
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u8).range(1..=50))]
     years: u8,
-    /// Write every credential number here, a line each: number,provider,date, the last two a question that is CONFIRMED
+    /// Write every credential number to this file, one line each: number,provider,date; the last two are a question
+    /// that is CONFIRMED
     #[arg(long, value_name = "FILE")]
     numbers: Option<PathBuf>,
     /// Print the summary as one JSON object
@@ -80,7 +81,7 @@ impl Generate {
         if let Some(file) = &mut numbers {
             file.flush().map_err(|error| Failure::of("cannot write the numbers", &error))?;
         }
-        self.say(made, options.providers, began)?;
+        self.print(made, options.providers, began)?;
         Ok(Outcome::Done)
     }
 
@@ -94,9 +95,9 @@ impl Generate {
     fn options(&self) -> Result<Options, Failure> {
         let years = jiff::Span::new().years(self.years);
         let begins_on =
-            self.through.checked_sub(years).map_err(|error| Failure::of("cannot go back so far", &error))?;
+            self.through.checked_sub(years).map_err(|error| Failure::of("cannot go back that far", &error))?;
         if begins_on.year() < 1950 || self.through.year() > 2199 {
-            return Err(Failure::usage(vec!["--through and --years go beyond 1950 to 2199".to_owned()]));
+            return Err(Failure::usage(vec!["--through and --years must stay within 1950 to 2199".to_owned()]));
         }
         Ok(Options {
             data_dir: self.data_dir.clone(),
@@ -109,7 +110,7 @@ impl Generate {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate is shown to whole records")]
-    fn say(&self, made: Summary, providers: u32, began: Instant) -> Result<(), Failure> {
+    fn print(&self, made: Summary, providers: u32, began: Instant) -> Result<(), Failure> {
         let seconds = began.elapsed().as_secs_f64();
         let Summary { registry, records, facts, specialists, credentials, refused } = made;
         let rate = records as f64 / seconds;
@@ -131,7 +132,7 @@ impl Generate {
         }
         print(&format!(
             "registry = \"{registry}\"\n{records} records with {facts} facts, {specialists} people, {credentials} credentials, {providers} \
-             providers, through {}\n{seconds:.1} s, {rate:.0} records a second; {refused} reports were not accepted\n",
+             providers, through {}\n{seconds:.1} s, {rate:.0} records per second; {refused} reports were refused\n",
             self.through
         ))
     }

@@ -1,4 +1,4 @@
-//! `healthcheck`: asks `grpc.health.v1`, for probes that can only run a program.
+//! `healthcheck`: calls `grpc.health.v1`, for probes that can only run a program.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use super::{Outcome, block_on, connect, print, print_json};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Ask a server whether it serves: exit 0 if so, else 1
+/// Check whether a server is serving: exit 0 if so, 1 if not
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cpss-registry healthcheck --service readiness")]
 pub struct Healthcheck {
-    /// The server's address for health
+    /// The server's address for health checks
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090")]
     endpoint: String,
     #[command(flatten)]
     shown: Shown,
-    /// What to ask about: liveness, readiness, or a service by its full name; empty: the whole server
+    /// What to check: liveness, readiness, or a service by its full name; empty: the whole server
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     service: String,
     /// Print one JSON object

@@ -1,4 +1,4 @@
-//! `init`: everything that a production start needs, in one step; and another client for it.
+//! `init`: sets up everything that a production start needs, and adds clients.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,47 +10,47 @@ use super::failure::Failure;
 use super::{Outcome, print, print_json};
 use crate::server::setup::{self, Credentials, FIRST_CLIENT, Invitation, NewClient, Serial, Setup, SetupError};
 
-/// Make a production start: the registry, configuration, certificates, list of clients; or let in another client
+/// Set up for production: the registry, configuration, certificates, list of clients; or add a client
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Init {
-    /// The directory to make, or to add a client to
+    /// The directory to create, or to add a client to
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// A name or address at which clients reach the server, beside this machine's own; may be repeated
+    /// A name or address at which clients reach the server, in addition to those of this machine; may be repeated
     #[arg(long, value_name = "HOST", conflicts_with = "client")]
     host: Vec<String>,
-    /// Where the server will listen
+    /// The address that the server will listen on
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:50051", conflicts_with = "client")]
     listen: SocketAddr,
-    /// Where it will serve health
+    /// The address that the server will serve health checks on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9090", conflicts_with = "client")]
     ops_listen: SocketAddr,
-    /// Where it will keep the record: a registry is made there, unless there is one [default: DIR/data]
+    /// The data directory of the server. A registry is created there unless it exists [default: DIR/data]
     #[arg(long, value_name = "DIR", conflicts_with = "client")]
     data_dir: Option<PathBuf>,
-    /// The id of a registry that is kept on another machine: no registry is made here
+    /// The id of a registry on another machine: no registry is created here
     #[arg(long, value_name = "UUID", conflicts_with_all = ["client", "data_dir"])]
     registry: Option<Uuid>,
-    /// Let in a client of this name
+    /// Add a client with this name
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
-    /// Its role: registrar, certifier, provider, payer, auditor
+    /// The client's role: registrar, certifier, provider, payer, auditor
     #[arg(long, value_name = "ROLE", requires = "client")]
     role: Option<String>,
-    /// The provider that it is the HR system of
+    /// The provider whose HR system the client is
     #[arg(long, value_name = "ID", requires = "client")]
     provider: Option<String>,
-    /// Give it a token instead of a certificate
+    /// Give the client a token instead of a certificate
     #[arg(long, requires = "client")]
     token: bool,
-    /// Renew the server's certificate, or the client's; a running server takes it by itself
+    /// Renew the certificate of the server or of the client; a running server loads it by itself
     #[arg(long, conflicts_with_all = ["role", "host"])]
     renew: bool,
-    /// Revoke the certificate of this client: the one in DIR/NAME.crt, so revoke first and renew then
+    /// Revoke the certificate of this client: the one in DIR/NAME.crt, so revoke first and renew afterwards
     #[arg(long, value_name = "NAME", conflicts_with_all = ["client", "renew", "host", "data_dir", "registry"])]
     revoke: Option<String>,
-    /// Revoke the certificate of this serial number instead, as `openssl x509 -noout -serial` shows it
+    /// Revoke the certificate with this serial number instead, as printed by `openssl x509 -noout -serial`
     #[arg(long, value_name = "HEX", requires = "revoke", value_parser = serial)]
     serial: Option<Serial>,
     /// How long certificates are valid
@@ -99,7 +99,7 @@ impl Init {
             (None, _) if self.renew => setup::renew_server(&self.directory, self.days),
             (Some(client), _) if self.renew => setup::renew_client(&self.directory, client, self.days),
             (Some(client), Some(role)) => self.add(client, role),
-            (Some(_), None) => return Err(Failure::usage(vec!["--client: say its --role, or --renew".to_owned()])),
+            (Some(_), None) => return Err(Failure::usage(vec!["--client: needs --role or --renew".to_owned()])),
             (None, _) => self.set_up(),
         };
         let cannot = |error: SetupError| Failure::of("cannot set up", &error).with_usage(error.is_wrong_place());
@@ -123,15 +123,15 @@ impl Init {
         } else {
             let directory = directory.display();
             print(&format!(
-                "The certificate {revoked} of {client} is revoked. A running server reads {directory}/clients.toml within two \
-                 seconds, or on SIGHUP, and refuses it from then on, also on open connections.\nGive {client} another \
-                 one:\n  cpss-registry init {directory} --client {client} --renew\n"
+                "The certificate {revoked} of {client} is revoked. A running server reads {directory}/clients.toml \
+                 within two seconds, or on SIGHUP, and then refuses the certificate, also on open connections.\n\
+                 Give {client} a new one:\n  cpss-registry init {directory} --client {client} --renew\n"
             ))?;
         }
         Ok(Outcome::Done)
     }
 
-    /// The client that gets something; none: the server does.
+    /// The client that gets credentials. `None`: the server gets them.
     fn invited(&self) -> Option<&str> {
         self.client.as_deref().or_else(|| (!self.renew).then_some(FIRST_CLIENT))
     }
@@ -168,37 +168,40 @@ impl Init {
         Made { directory: &self.directory, endpoint, client: self.invited(), certificate, key, token }
     }
 
-    /// What to do with what was made.
+    /// Instructions for using what was created.
     fn instructions(&self, credentials: &Credentials, invitation: Option<&Invitation>) -> Result<String, SetupError> {
         let directory = self.directory.display();
         let Some(invitation) = invitation else {
             let text =
-                "The server's certificate is renewed. A running server takes it within two seconds, or on SIGHUP.\n";
+                "The server's certificate is renewed. A running server loads it within two seconds, or on SIGHUP.\n";
             return Ok(text.to_owned());
         };
         let call = self.first_call(credentials, invitation);
         Ok(match &self.client {
-            Some(name) if self.renew => format!("{name} has another certificate. Call with it:\n{call}"),
+            Some(name) if self.renew => format!("{name} has a new certificate. Call with it:\n{call}"),
             Some(name) => format!(
-                "{name} may call once a running server has read {directory}/clients.toml, within two seconds. It has:\n{}\n\
-                 Call {} as {name}, with files that nobody else should have:\n{call}",
+                "{name} may call once a running server has read {directory}/clients.toml, within two seconds. \
+                 The entry is:\n{}\n\
+                 Call {} as {name}, with files that must be kept secret:\n{call}",
                 indented(&setup::last_row(&self.directory)?),
                 invitation.endpoint
             ),
             None => format!(
-                "{directory} holds a configuration, an authority, the server's certificate and the first client's.\n\n\
-                 {directory}/config.toml has the address and the registry:\n{}\n\
+                "{directory} contains a configuration, an authority, and certificates of the server and the first \
+                 client.\n\n\
+                 {directory}/config.toml sets the address and the registry:\n{}\n\
                  Start the service:\n  cpss-registry serve --config {directory}/config.toml\n\
-                 Ask it as the registrar:\n{call}\
-                 Let in another client (--token gives it a token instead of a certificate):\n  \
+                 Call it as the registrar:\n{call}\
+                 Add another client (--token gives it a token instead of a certificate):\n  \
                  cpss-registry init {directory} --client region-1-hr --role provider --provider region-1-cmhc\n\n\
-                 {directory}/ca.key signs clients: with it anyone can make a certificate for any client. Keep it off this machine when not in use.\n",
+                 {directory}/ca.key signs client certificates: anyone who has it can create one for any client. Keep it \
+                 off this machine when not in use.\n",
                 indented(&setup::address_and_pin(&self.directory)?)
             ),
         })
     }
 
-    /// A command that the client's role may call, to try what it was given.
+    /// A command that the client's role may run, to try the new credentials.
     fn first_call(&self, credentials: &Credentials, Invitation { endpoint, may_verify }: &Invitation) -> String {
         let ca = format!("{}/ca.crt", self.directory.display());
         let verify = format!("cpss-registry verify NUMBER --endpoint {endpoint} --ca {ca}");

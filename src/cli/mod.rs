@@ -1,6 +1,6 @@
 //! The command line: one file per command.
 //!
-//! Exit codes are part of the contract: 0 done, or yes; 1 failed; 2 wrong usage; 3 the answer is no; 4 the answer is
+//! Exit codes are part of the contract: 0 done, or yes; 1 failed; 2 usage error; 3 the answer is no; 4 the answer is
 //! not known.
 
 mod audit;
@@ -51,7 +51,7 @@ Examples:
   cpss-registry verify CPS-28MS-MN2K-Z --provider region-1-cmhc
 
 Exit codes:
-  0 done, or yes   1 failed   2 wrong usage   3 the answer is no   4 the answer is not known";
+  0 done, or yes   1 failed   2 usage error   3 the answer is no   4 the answer is not known";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -73,12 +73,12 @@ enum Command {
     Audit(audit::SearchAudit),
 }
 
-/// How a command ended that did not fail.
+/// The result of a command that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     /// Done, or the answer is yes.
     Done,
-    /// What was asked about is not in order; everything there is to say was printed.
+    /// Something is wrong with what the command checked. All output was printed.
     Failed,
     /// The answer is no.
     No,
@@ -87,7 +87,7 @@ enum Outcome {
 }
 
 impl Outcome {
-    /// How a command ends that was given this verdict.
+    /// The result of a command with this verdict.
     fn of(verdict: Verdict) -> Outcome {
         match verdict {
             Verdict::Confirmed | Verdict::ConfirmedWithLimits => Outcome::Done,
@@ -97,14 +97,14 @@ impl Outcome {
     }
 }
 
-/// Runs the program with these arguments, and says how it ended.
+/// Runs the program with these arguments and returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    // Whatever is written is for its owner alone, whichever library makes the file.
+    // All files are created for their owner only, whichever library creates them.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let parsed = match Arguments::try_parse_from(arguments) {
         Ok(parsed) => parsed,
         Err(error) => {
-            // A stream that nobody reads is no reason to fail: the exit code says as much.
+            // If printing fails, the exit code still reports the result.
             drop(error.print());
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
@@ -139,18 +139,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Runs a command's future on one thread.
+/// Runs a command's future on the current thread.
 fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::of("cannot start", &error))?.block_on(future)
 }
 
-/// Prints a text. A reader that has seen enough and hung up is no failure.
+/// Prints a text. A closed pipe is not a failure.
 fn print(text: &str) -> Result<(), Failure> {
     print_raw(&shown(text))
 }
 
-/// A text as a terminal may have it: what is not shown is written out, so that nothing on record commands the terminal.
+/// Escapes invisible characters, so that nothing on record can control the terminal.
 fn shown(text: &str) -> String {
     written_out(text, |character| character.escape_unicode().to_string())
 }
@@ -175,18 +175,18 @@ fn print_raw(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Prints a text on standard error. A failure to do so is not reported: the exit code still is.
+/// Prints a text to standard error. A failure to do so is ignored: the exit code still reports the result.
 fn print_aside(text: &str) {
     drop(std::io::stderr().write_all(shown(text).as_bytes()));
 }
 
-/// One JSON object, as a text.
+/// A value as formatted JSON text.
 fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::of("cannot write JSON", &error))?;
     Ok(format!("{}\n", escaped_in_json(&text)))
 }
 
-/// JSON as a terminal may have it. What is escaped is in strings, where four digits name each character.
+/// Escapes invisible characters in JSON. They occur only in strings, and four hexadecimal digits encode each of them.
 fn escaped_in_json(text: &str) -> String {
     written_out(text, |character| format!("\\u{:04x}", u32::from(character)))
 }
@@ -196,7 +196,7 @@ fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     print_raw(&json(value)?)
 }
 
-/// Prints one JSON object on a line of its own.
+/// Prints one JSON object on one line.
 fn print_json_line(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value).map_err(|error| Failure::of("cannot write JSON", &error))?;
     print_raw(&format!("{}\n", escaped_in_json(&text)))
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_printed_does_not_command_the_terminal() {
+    fn printed_text_cannot_control_the_terminal() {
         let text = "Ann\u{1b}[2J\u{202e}\u{9b}\u{200d}\tŻ\n";
         assert_eq!(shown(text), "Ann\\u{1b}[2J\\u{202e}\\u{9b}\u{200d}\tŻ\n");
         let json = json(&[text]).unwrap();
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_holds_together_and_every_command_shows_an_example() {
+    fn the_command_definition_is_valid_and_every_command_has_an_example() {
         let mut command = Arguments::command();
         command.build();
         command.clone().debug_assert();

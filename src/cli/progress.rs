@@ -1,4 +1,4 @@
-//! How far long work is: a bar on a terminal, a line now and then elsewhere, both on standard error.
+//! The progress of long commands, on standard error: a bar on a terminal, otherwise occasional lines.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::store::progress::{Step, Unit};
 
-/// Shows one piece of work after another.
+/// Shows the steps of a command.
 pub struct Progress {
     on_terminal: bool,
     doing: &'static str,
@@ -15,12 +15,12 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// On standard error, as it is.
+    /// Detects whether standard error is a terminal.
     pub fn new() -> Progress {
         Progress { on_terminal: std::io::stderr().is_terminal(), doing: "", bar: None, tenths: 0 }
     }
 
-    /// Shows a step.
+    /// Shows the progress of a step.
     pub fn show(&mut self, step: Step) {
         if step.doing != self.doing {
             self.end();
@@ -31,12 +31,12 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.set_position(step.done);
         } else if let Some(line) = self.line(step) {
-            // Nobody has to watch.
+            // A failure to print progress is ignored.
             drop(writeln!(std::io::stderr(), "{line}"));
         }
     }
 
-    /// A line for each tenth of the work.
+    /// The line to print when another tenth of the step is done.
     fn line(&mut self, step: Step) -> Option<String> {
         let tenths = (u128::from(step.done) * 10).checked_div(u128::from(step.total)).unwrap_or(10);
         let tenths = u64::try_from(tenths).unwrap_or(10);
@@ -71,7 +71,7 @@ fn bar(step: Step) -> ProgressBar {
         Unit::Entries | Unit::Days => "{msg} {wide_bar} {human_pos}/{human_len}, {eta} left",
     };
     let bar = ProgressBar::new(step.total).with_message(step.doing);
-    // A template that is not understood leaves the bar without its figures.
+    // With an invalid template, the bar has the default style.
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
 }

@@ -8,16 +8,16 @@ use crate::proto::v1::known_at::Point;
 use crate::proto::v1::verification_item::Subject;
 use crate::proto::v1::{Designation, KnownAt, VerificationItem};
 
-/// What is asked about a credential, and from which state of knowledge.
+/// A question about a credential, and the state of knowledge to answer from.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Question {
-    /// The day asked about, such as 2026-03-01 [default: today]
+    /// The day of the question, such as 2026-03-01 [default: today]
     #[arg(long, value_name = "DATE", value_parser = read_date)]
     as_of: Option<Date>,
-    /// What the registry knew at a revision, or at an instant such as 2026-03-01T09:00:00-06:00 [default: now]
+    /// The state of knowledge at a revision, or at an instant such as 2026-03-01T09:00:00-06:00 [default: now]
     #[arg(long, value_name = "REVISION|TIME", value_parser = read_point)]
     known_at: Option<Point>,
-    /// The provider where the holder works: only it is looked at
+    /// The provider where the holder works: only jobs with it count
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     provider: Option<String>,
     /// A designation that must be held, such as YOUNG_ADULT; may be repeated
@@ -37,12 +37,12 @@ impl Question {
         }
     }
 
-    /// The provider that is named; empty: none.
+    /// The provider in the question. Empty: none.
     pub fn provider(&self) -> &str {
         self.provider.as_deref().unwrap_or_default()
     }
 
-    /// The state of knowledge; none: the head.
+    /// The state of knowledge. `None`: the head.
     pub fn known_at(&self) -> Option<KnownAt> {
         self.known_at.map(|point| KnownAt { epoch: String::new(), point: Some(point) })
     }
@@ -59,7 +59,7 @@ fn read_point(text: &str) -> Result<Point, String> {
     }
     let instant: Timestamp =
         text.parse().map_err(|_| "neither a revision such as 57 nor an instant such as 2026-03-01T15:00:00Z")?;
-    // Nanoseconds are from 0 up in the message, also before 1970.
+    // In the message nanoseconds count up from the second, also before 1970.
     let (seconds, nanos) = (instant.as_second(), instant.subsec_nanosecond());
     let (seconds, nanos) = if nanos < 0 { (seconds - 1, nanos + 1_000_000_000) } else { (seconds, nanos) };
     Ok(Point::Time(prost_types::Timestamp { seconds, nanos }))
@@ -79,16 +79,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_point_in_knowledge_is_a_revision_or_an_instant() {
+    fn known_at_is_a_revision_or_an_instant() {
         assert_eq!(read_point("57"), Ok(Point::Revision(57)));
         let time = |seconds, nanos| Ok(Point::Time(prost_types::Timestamp { seconds, nanos }));
         assert_eq!(read_point("1970-01-01T00:00:01.5Z"), time(1, 500_000_000));
         assert_eq!(read_point("1969-12-31T23:59:59.5Z"), time(-1, 500_000_000));
-        assert!(read_point("2026-03-01").is_err(), "a day is no instant");
+        assert!(read_point("2026-03-01").is_err(), "a day is not an instant");
     }
 
     #[test]
-    fn a_designation_is_named_as_the_contract_or_as_people_do() {
+    fn a_designation_is_parsed_by_its_contract_name_or_a_short_form() {
         for text in ["YOUNG_ADULT", "young-adult", "DESIGNATION_YOUNG_ADULT"] {
             assert_eq!(read_designation(text), Ok(Designation::YoungAdult), "{text}");
         }

@@ -1,4 +1,4 @@
-//! `rebuild`: folds the log again, in place of the index there is.
+//! `rebuild`: builds the index again from the log.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::progress::Progress;
 use super::{Outcome, print, print_json};
 use crate::store::{StoreOptions, rebuild};
 
-/// Throw the index of a registry that is not served away and fold the log again; nothing that was recorded is touched
+/// Delete the index of a registry that is not running and build it again from the log; no record is changed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cpss-registry rebuild --data-dir /var/lib/cpss-registry")]
 pub struct Rebuild {
@@ -38,7 +38,7 @@ impl Rebuild {
         if self.json {
             print_json(&report)?;
         } else {
-            print(&format!("folded revisions 1 to {head} of {} again\n", report.data_dir))?;
+            print(&format!("rebuilt the index of {} from revisions 1 to {head}\n", report.data_dir))?;
         }
         Ok(Outcome::Done)
     }

@@ -1,4 +1,4 @@
-//! `restore`: from a backup to a registry that can be served.
+//! `restore`: creates a registry from a backup.
 
 use std::path::PathBuf;
 
@@ -20,10 +20,10 @@ pub struct Restore {
     /// The backup
     #[arg(value_name = "DIR")]
     backup: PathBuf,
-    /// Give up everything after this revision
+    /// Discard everything after this revision
     #[arg(long, value_name = "REVISION", conflicts_with = "to_time")]
     to_revision: Option<u64>,
-    /// Give up everything recorded after this instant, such as 2026-03-01T09:00:00-06:00
+    /// Discard everything recorded after this instant, such as 2026-03-01T09:00:00-06:00
     #[arg(long, value_name = "TIME")]
     to_time: Option<Timestamp>,
     #[command(flatten)]
@@ -38,7 +38,7 @@ Examples:
   cpss-registry restore /mnt/backup/cpss-2026-03-02 --data-dir /var/lib/cpss-registry
   cpss-registry restore /mnt/backup/cpss-2026-03-02 --data-dir ./as-it-was --to-revision 1800
 
-Clients that remember a position after the last revision kept get HISTORY_CHANGED, with that revision.";
+Clients with a position after the last restored revision get HISTORY_CHANGED, with that revision.";
 
 #[derive(Serialize)]
 struct Report {

@@ -12,8 +12,8 @@ use super::{Outcome, config, print, print_json};
 use crate::server;
 use crate::server::config::{Config, Flags};
 
-/// Run the service: prints `listening on ADDR` once it accepts calls, and drains on SIGTERM; a second one cuts that
-/// short
+/// Run the service: prints `listening on ADDR` once it accepts calls. SIGTERM drains it; a second SIGTERM stops it at
+/// once
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Serve {
@@ -38,7 +38,7 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::of("cannot start", &error))?;
         let served = runtime.block_on(self.serve(config));
-        // A task that has not ended by now, within the drain's deadline or while opening, is not waited for.
+        // Tasks that are still running after the drain deadline, or while opening, are abandoned.
         runtime.shutdown_background();
         served.map(|()| Outcome::Done)
     }
@@ -51,24 +51,24 @@ impl Serve {
             Poll::Pending => interrupted.poll_recv(cx),
             signalled => signalled,
         });
-        let serving = server::run(config, signals, move |listening| self.say_listening(listening.address));
+        let serving = server::run(config, signals, move |listening| self.print_listening(listening.address));
         serving.await.map_err(|error| Failure::of("cannot serve", &error).with_usage(error.is_wrong_place()))
     }
 
-    fn say_listening(&self, address: SocketAddr) {
+    fn print_listening(&self, address: SocketAddr) {
         let said = if self.json {
             print_json(&serde_json::json!({ "listening_on": address }))
         } else {
             print(&format!("listening on {address}\n"))
         };
-        // A service goes on though nobody reads what it says.
+        // A failure to print must not stop the service.
         drop(said);
     }
 }
 
-/// Every connection is a descriptor, and shells give a program 1024 of them unless it asks for those that it may have.
+/// Raises the limit of open files to the maximum allowed. Each connection needs one, and shells set the limit to 1024.
 fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
-    // Where it is refused, the listener still copes with having no more.
+    // If this fails, the listener still handles running out of them.
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
 }

@@ -1,4 +1,4 @@
-//! What is said of a command that cannot be carried out: once, with the file, the directory or the field at fault.
+//! The errors of failed commands: printed once, with the file, the directory or the field.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::harness::{NOT_ON_FILE, Process, TODAY};
 
-/// Runs the program, and gives its code and what it says on standard error.
+/// Runs the program. Returns the exit code and standard error.
 fn run(arguments: &[&str]) -> (i32, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_cpss-registry")).args(arguments).output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
@@ -31,22 +31,22 @@ fn a_path_that_cannot_be_used_is_named_in_one_sentence() {
         (
             vec!["create", "--data-dir", foreign],
             1,
-            format!("no registry was made: the data directory {foreign} {not_empty}"),
+            format!("the registry was not created: the data directory {foreign} {not_empty}"),
         ),
         (
             vec!["backup", data, "--data-dir", data],
             2,
-            format!("no backup was taken: the backup {data} and the data directory {data} {apart}"),
+            format!("the backup failed: the backup {data} and the data directory {data} {apart}"),
         ),
         (
             vec!["backup", &below, "--data-dir", data],
             2,
-            format!("no backup was taken: the backup {below} and the data directory {data} {apart}"),
+            format!("the backup failed: the backup {below} and the data directory {data} {apart}"),
         ),
         (
             vec!["backup", text(scratch.path()), "--data-dir", data],
             2,
-            format!("no backup was taken: the backup {} and the data directory {data} {apart}", text(scratch.path())),
+            format!("the backup failed: the backup {} and the data directory {data} {apart}", text(scratch.path())),
         ),
         (
             vec!["restore", nope, "--data-dir", copy],
@@ -64,7 +64,7 @@ fn a_path_that_cannot_be_used_is_named_in_one_sentence() {
 }
 
 #[test]
-fn a_malformed_question_is_wrong_usage_and_one_beyond_the_head_is_refused_in_words() {
+fn a_malformed_question_is_a_usage_error_and_one_beyond_the_head_is_refused() {
     let scratch = tempfile::tempdir().unwrap();
     let process = Process::spawn(&scratch.path().join("data"), TODAY);
     let endpoint = format!("http://{}", process.listening());

@@ -1,4 +1,4 @@
-//! `roster`: a staff list verified by the program itself.
+//! `roster`: verifying a staff list with the program itself.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::harness::requests::end_job;
 use super::harness::{NOT_ON_FILE, Process, TODAY};
 
-/// Lets the program verify a list, on a thread where it may wait.
+/// Runs `roster` on a blocking thread.
 fn roster(list: &Path, endpoint: &str, more: &[&str]) -> Output {
     tokio::task::block_in_place(|| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
@@ -60,7 +60,7 @@ async fn a_staff_list_is_answered_row_by_row() {
     assert_eq!(roster(&list, &endpoint, &out).status.code(), Some(3));
     assert!(fs::read_to_string(&before).unwrap().lines().nth(2).unwrap().contains(",CONFIRMED,"), "a day before that");
 
-    // As spreadsheets write them: another dash, blanks, no prefix.
+    // Spreadsheet spellings: another dash, spaces, no prefix.
     let dashed = here.number.replace('-', "\u{2013}");
     let (spaced, bare) = (here.number.replace('-', " "), here.number[4..].to_lowercase());
     let dashes = scratch.path().join("dashes.csv");
@@ -85,7 +85,7 @@ async fn a_staff_list_is_answered_row_by_row() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_list_is_never_shortened_in_silence() {
+async fn a_list_is_never_shortened_silently() {
     let scratch = tempfile::tempdir().unwrap();
     let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
     let endpoint = format!("http://{}", process.listening());
@@ -99,7 +99,7 @@ async fn a_list_is_never_shortened_in_silence() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(why), "{why}: {said}");
-        assert!(!answers.exists(), "nobody is answered for");
+        assert!(!answers.exists(), "no answers were written");
     };
     let never_closed = format!("credential_number,notes\n{number},\"starts 9/1\n{number},ok\n{number},ok\n");
     refused(&never_closed, &[], "line 2: a quote is never closed");
@@ -122,7 +122,7 @@ async fn a_list_is_never_shortened_in_silence() {
     let output = roster(&list, &endpoint, &["--provider", "region-1-cmch"]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(3));
-    assert!(said.contains("nothing says whether the provider `region-1-cmch` is on file: check --provider"), "{said}");
+    assert!(said.contains("not known whether the provider `region-1-cmch` is on file: check --provider"), "{said}");
     fs::remove_file(&answers).unwrap();
     let output = roster(&list, &endpoint, &["--provider", ""]);
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
@@ -130,7 +130,7 @@ async fn a_list_is_never_shortened_in_silence() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_that_is_refused_says_why_on_the_screen() {
+async fn a_refused_row_is_printed_with_its_reason() {
     let scratch = tempfile::tempdir().unwrap();
     let (process, _registry) = Process::start(&scratch.path().join("data"), TODAY);
     let endpoint = format!("http://{}", process.listening());
@@ -142,6 +142,6 @@ async fn a_row_that_is_refused_says_why_on_the_screen() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("  REFUSED                21\n\n  row 2 was refused: item.family_name: "), "{said}");
     assert!(said.contains("\n  row 21 was refused: item.family_name: "), "{said}");
-    assert!(said.contains("\n  refused rows not shown: 1; each has its reason in the column `refused`\n"), "{said}");
+    assert!(said.contains("\n  refused rows not shown: 1; the column `refused` has the reasons\n"), "{said}");
     process.stop();
 }

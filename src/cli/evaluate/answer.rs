@@ -1,4 +1,4 @@
-//! An evaluation on the screen, and for programs.
+//! The text and JSON output of an evaluation.
 
 use serde::Serialize;
 
@@ -7,13 +7,13 @@ use crate::proto::v1::{
     Criterion, CriterionOutcome, CriterionResult, EvaluateApplicationResponse, Fee, FeeKind, SelectionPriority,
 };
 
-/// The columns of the table, with their widths.
+/// The columns of the table with their widths.
 const COLUMNS: [(&str, usize); 5] =
     [("criterion", 17), ("outcome", 12), ("found", 24), ("required", 27), ("citation", 30)];
 
-/// The evaluation as people read it.
+/// The evaluation as text.
 pub fn text(specialist: &str, evaluation: &EvaluateApplicationResponse) -> String {
-    let mut text = format!("{}  {specialist}, by the rules of {}\n\n", heading(evaluation), evaluation.rule_set_id);
+    let mut text = format!("{}  {specialist}, under rule set {}\n\n", heading(evaluation), evaluation.rule_set_id);
     let rule = COLUMNS.map(|(_, width)| "-".repeat(width));
     let mut rows = vec![COLUMNS.map(|(name, _)| name.to_owned()), rule];
     rows.extend(evaluation.criteria.iter().map(cells));
@@ -30,7 +30,7 @@ pub fn text(specialist: &str, evaluation: &EvaluateApplicationResponse) -> Strin
 }
 
 fn heading(evaluation: &EvaluateApplicationResponse) -> &'static str {
-    match (evaluation.eligible, super::is_left_open(evaluation)) {
+    match (evaluation.eligible, super::is_undetermined(evaluation)) {
         (true, false) => "ELIGIBLE",
         (true, true) => "ELIGIBLE, IF THE REGISTRAR DECIDES SO",
         (false, _) => "NOT ELIGIBLE",
@@ -47,7 +47,7 @@ fn cells(result: &CriterionResult) -> [String; 5] {
     ]
 }
 
-/// Writes the cells of a row side by side, each broken into lines of its column's width.
+/// Writes the cells of a row side by side, each wrapped to the width of its column.
 fn write_row(text: &mut String, row: &[String; 5]) {
     let mut columns = COLUMNS.iter().zip(row).map(|((_, width), cell)| (*width, broken(cell, *width)));
     let columns: [(usize, Vec<String>); 5] = std::array::from_fn(|_| columns.next().unwrap_or_default());
@@ -62,7 +62,7 @@ fn write_row(text: &mut String, row: &[String; 5]) {
     }
 }
 
-/// A text in lines of no more than so many characters, broken between words; a word that is longer stands whole.
+/// Wraps a text into lines of at most `width` characters, between words. A longer word is not split.
 fn broken(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -79,7 +79,7 @@ fn broken(text: &str, width: usize) -> Vec<String> {
 
 fn priority(priority: SelectionPriority) -> &'static str {
     match priority {
-        SelectionPriority::Unspecified => "not said",
+        SelectionPriority::Unspecified => "not set",
         SelectionPriority::Employed => "first: employed with a provider (EMPLOYED)",
         SelectionPriority::Sponsored => "second: sponsored for possible hire (SPONSORED)",
         SelectionPriority::Marketability => "third: seeking to be more marketable (MARKETABILITY)",
@@ -88,15 +88,15 @@ fn priority(priority: SelectionPriority) -> &'static str {
 
 fn fee_text(fee: &Fee) -> String {
     let what = match fee.kind() {
-        FeeKind::Unspecified => "not said what for",
+        FeeKind::Unspecified => "unknown fee",
         FeeKind::Application => "application",
         FeeKind::Training => "training",
     };
-    let scholarship = if fee.scholarship_requested { ", scholarship asked for" } else { "" };
+    let scholarship = if fee.scholarship_requested { ", scholarship requested" } else { "" };
     format!("${}.{:02} {what}{scholarship} ({})", fee.amount_cents / 100, fee.amount_cents % 100, fee.citation)
 }
 
-/// The evaluation as one JSON object whose keys and names are the contract's.
+/// The evaluation as one JSON object, with the contract's names for keys and values.
 #[derive(Serialize)]
 pub struct Json<'a> {
     criteria: Vec<JsonCriterion<'a>>,
@@ -125,7 +125,7 @@ struct JsonFee<'a> {
 }
 
 impl<'a> Json<'a> {
-    /// The evaluation.
+    /// Builds the JSON object.
     pub fn of(evaluation: &'a EvaluateApplicationResponse) -> Json<'a> {
         let criterion = |result: &'a CriterionResult| JsonCriterion {
             criterion: code(result.criterion, Criterion::as_str_name, ""),
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn an_evaluation_is_a_table() {
         let expected = "\
-ELIGIBLE, IF THE REGISTRAR DECIDES SO  SP-1, by the rules of cpssp-2025
+ELIGIBLE, IF THE REGISTRAR DECIDES SO  SP-1, under rule set cpssp-2025
 
   criterion          outcome       found                     required                     citation
   -----------------  ------------  ------------------------  ---------------------------  ------------------------------
@@ -194,13 +194,13 @@ ELIGIBLE, IF THE REGISTRAR DECIDES SO  SP-1, by the rules of cpssp-2025
                                                                                           and at some length”
 
   selection  first: employed with a provider (EMPLOYED)
-  fees       $30.05 application, scholarship asked for (source 001)
+  fees       $30.05 application, scholarship requested (source 001)
 ";
         assert_eq!(text("SP-1", &evaluation()), expected);
     }
 
     #[test]
-    fn programs_get_the_contracts_names() {
+    fn json_uses_the_contracts_names() {
         let json = serde_json::to_value(Json::of(&evaluation())).unwrap();
         assert_eq!(json["criteria"][1]["criterion"], "CRITERION_REFERENCES");
         assert_eq!(json["criteria"][1]["outcome"], "CRITERION_OUTCOME_UNDETERMINED");

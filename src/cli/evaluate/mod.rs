@@ -1,4 +1,4 @@
-//! `evaluate`: asks a server how an application would be judged, and records nothing.
+//! `evaluate`: asks a server to judge an application, without recording anything.
 
 mod answer;
 mod request;
@@ -14,7 +14,7 @@ use crate::proto::v1::{CriterionOutcome, EvaluateApplicationRequest, EvaluateApp
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Try an application: exit 0 if eligible, 3 if not, 4 if a question is left to the registrar
+/// Evaluate an application: exit 0 if eligible, 3 if not, 4 if the registrar must decide
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Evaluate {
@@ -32,7 +32,7 @@ const EXAMPLE: &str = r#"Examples:
   cpss-registry evaluate application.json
   cpss-registry evaluate application.json --endpoint http://127.0.0.1:50051 --json
 
-The file has the fields of EvaluateApplicationRequest; what it leaves out is not stated:
+The file has the fields of EvaluateApplicationRequest. A missing field means that the applicant did not state it:
   {
     "specialist_id": "SP-4RQY-PVMN-B",
     "effective_from": "2026-04-01",
@@ -90,15 +90,15 @@ impl Evaluate {
 fn outcome(evaluation: &EvaluateApplicationResponse) -> Outcome {
     if !evaluation.eligible {
         Outcome::No
-    } else if is_left_open(evaluation) {
+    } else if is_undetermined(evaluation) {
         Outcome::NotKnown
     } else {
         Outcome::Done
     }
 }
 
-/// Whether a question is left open that the registrar must decide.
-fn is_left_open(evaluation: &EvaluateApplicationResponse) -> bool {
+/// Whether any criterion is undetermined, so that the registrar must decide.
+fn is_undetermined(evaluation: &EvaluateApplicationResponse) -> bool {
     evaluation.criteria.iter().any(|result| result.outcome() == CriterionOutcome::Undetermined)
 }
 
@@ -108,7 +108,7 @@ mod tests {
     use crate::proto::v1::{CriterionResult, Designation};
 
     #[test]
-    fn the_file_that_the_help_shows_can_be_read() {
+    fn the_file_in_the_help_can_be_read() {
         let shown = &EXAMPLE[EXAMPLE.find("  {").unwrap()..];
         let request = request::read(shown).unwrap();
         assert_eq!(request.designations, [Designation::AdultAndRecovery as i32]);

@@ -1,5 +1,5 @@
-//! The file of an application: the request in JSON, with the contract's names in either spelling, and dates as people
-//! write them. Every mistake is reported with its field.
+//! Parsing the file of an application: the request in JSON, with field names in snake case or camel case, and dates in
+//! ISO format. Every mistake is reported with its field.
 
 use serde_json::{Map, Value};
 
@@ -8,7 +8,7 @@ use crate::proto::v1::{
     Application, Designation, Education, EvaluateApplicationRequest, ExamAttempt, LivedExperience, Training,
 };
 
-/// The request that a file holds, or everything that is wrong with it.
+/// Parses the file, or returns everything that is wrong with it.
 pub fn read(text: &str) -> Result<EvaluateApplicationRequest, Vec<String>> {
     let value: Value = serde_json::from_str(text).map_err(|error| vec![format!("not JSON: {error}")])?;
     let mut wrong = Vec::new();
@@ -86,9 +86,9 @@ fn exam_attempt(mut object: Object<'_>) -> ExamAttempt {
     attempt
 }
 
-/// An object of the file. What is read of it is taken out, so that what is left is what nobody asked for.
+/// An object of the file. Reading a field removes it, so that the remaining fields are unknown ones.
 struct Object<'a> {
-    /// Where it stands, with a dot behind it: `application.trainings[0].`
+    /// The path of the object, followed by a dot: `application.trainings[0].`
     path: String,
     fields: Map<String, Value>,
     wrong: &'a mut Vec<String>,
@@ -110,7 +110,7 @@ impl<'a> Object<'a> {
         self.wrong.push(format!("{}{name}: {what}", self.path));
     }
 
-    /// Says that a field is missing, unless something is wrong with it already.
+    /// Reports a missing field, unless another mistake was reported for it.
     fn require(&mut self, name: &str) {
         let place = format!("{}{name}", self.path);
         if !self.wrong.iter().any(|mistake| mistake.starts_with(&place)) {
@@ -118,7 +118,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Takes a field out, by its name or in camel case. One that is null is not given.
+    /// Removes and returns a field, by its name in snake case or camel case. Null counts as missing.
     fn take(&mut self, name: &str) -> Option<Value> {
         let given = [self.fields.remove(name), self.fields.remove(&camel_case(name))];
         if name.contains('_') && given.iter().all(Option::is_some) {
@@ -127,7 +127,7 @@ impl<'a> Object<'a> {
         given.into_iter().flatten().find(|value| !value.is_null())
     }
 
-    /// Takes a field out and reads it.
+    /// Removes a field and parses it.
     fn read<T: Default>(&mut self, name: &str, what: &str, read: impl FnOnce(&Value) -> Option<T>) -> T {
         let Some(value) = self.take(name) else { return T::default() };
         read(&value).unwrap_or_else(|| {
@@ -168,7 +168,7 @@ impl<'a> Object<'a> {
         numbered.map(|(at, value)| self.word_of(&format!("{name}[{at}]"), value, prefix, name_of)).collect()
     }
 
-    /// The number of a value of an enum, named in full or without the enum's name.
+    /// The number of an enum value, given with or without the prefix of its enum.
     fn word_of<E: TryFrom<i32>>(
         &mut self,
         name: &str,
@@ -193,7 +193,7 @@ impl<'a> Object<'a> {
         self.read(name, "not a list in brackets", |value| value.as_array().cloned())
     }
 
-    /// The objects of a list, or one that stands by itself.
+    /// The objects in a list, or a single object.
     fn objects<T>(&mut self, name: &str, is_list: bool, read: fn(Object<'_>) -> T) -> Vec<T> {
         let values = if is_list { self.list(name) } else { self.take(name).into_iter().collect() };
         let mut objects = Vec::with_capacity(values.len());
@@ -205,13 +205,13 @@ impl<'a> Object<'a> {
         objects
     }
 
-    /// What is left is no field of the request: a misspelt one would else be read as not stated.
+    /// Reports the remaining fields as unknown, so that a misspelled field is not taken as not stated.
     fn finish(self) {
         self.wrong.extend(self.fields.keys().map(|name| format!("{}{name}: no such field", self.path)));
     }
 }
 
-/// `2026-03-01`, or an object of year, month and day.
+/// Parses `2026-03-01`, or an object with year, month and day.
 fn date(value: &Value) -> Option<Date> {
     if let Value::Object(fields) = value {
         let part = |name: &str| i32::try_from(fields.get(name)?.as_i64()?).ok();
@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_spellings_and_both_forms_of_a_name_are_read() {
+    fn both_spellings_of_fields_and_values_are_parsed() {
         let snake = r#"{"specialist_id": "SP-1", "effective_from": "2026-04-01", "designations": ["YOUNG_ADULT"],
             "application": {"applied_on": "2026-03-02", "experience_hours": 99.5, "references": 2,
             "exam_attempts": [{"taken_on": "2026-03-16", "score": 75}], "education": "GED"}}"#;

@@ -1,4 +1,4 @@
-//! Facts as they are exported: each with its kind, as the contract names it, and named fields.
+//! The JSON form of a fact: its kind, as in the contract, and its fields.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::domain::fact::{
 use crate::domain::id::FactId;
 use crate::domain::name::PersonName;
 
-/// A fact.
+/// The fields of a fact.
 pub(super) fn fields(id: FactId, fact: &Fact, epochs: &Epochs) -> Fields {
     let written = |id: FactId| fact_id(id, epochs);
     let (subject, said) = match fact {
@@ -22,12 +22,12 @@ pub(super) fn fields(id: FactId, fact: &Fact, epochs: &Epochs) -> Fields {
     Fields::default().with("fact_id", written(id)).and(said.0).and(subject).and(said.1)
 }
 
-/// The id of a fact as the contract writes it.
+/// The id of a fact as in the contract.
 fn fact_id(id: FactId, epochs: &Epochs) -> String {
     format!("{:08x}-{}-{}", epochs.of(id.revision).as_fields().0, id.revision, id.index)
 }
 
-/// The kind, and what is said beside it.
+/// The kind of a fact, and its other fields.
 type Said = (Fields, Fields);
 
 fn said(kind: &str, fields: Fields) -> Said {
@@ -129,7 +129,7 @@ fn specialist(fact: &SpecialistFact, written: &dyn Fn(FactId) -> String) -> Said
     }
 }
 
-/// Whether the name was taken out of the record: no report can have an empty one.
+/// Whether the name was redacted from the record: no report can have an empty name.
 fn is_redacted(name: &PersonName) -> bool {
     name.given.is_empty() && name.family.is_empty()
 }

@@ -1,4 +1,4 @@
-//! Fields of JSON in the order in which they are written, and the words of the contract.
+//! JSON fields in a fixed order, and the contract's names of values.
 
 use std::fmt::{Debug, Display};
 
@@ -9,12 +9,12 @@ use crate::domain::day::{Day, Period};
 use crate::domain::fact::Identifier;
 use crate::domain::record::Change;
 
-/// The fields of one object. What is not set is left out.
+/// The fields of one object. Unset fields are omitted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
-    /// An object of a kind.
+    /// An object with a kind.
     pub fn of_kind(kind: &str) -> Fields {
         Fields::default().with("kind", kind)
     }
@@ -25,19 +25,19 @@ impl Fields {
         self
     }
 
-    /// An id, a number or a date, as people write it.
+    /// Adds an id, a number or a date as text.
     #[must_use]
     pub fn text(self, name: &'static str, value: impl Display) -> Fields {
         self.with(name, value.to_string())
     }
 
-    /// A value of a closed list, as the contract writes it, without the name of the list.
+    /// Adds an enum value by its contract name, without the prefix of the enum.
     #[must_use]
     pub fn word(self, name: &'static str, value: impl Debug) -> Fields {
         self.with(name, word(value))
     }
 
-    /// A day, if there is one.
+    /// Adds a day, if there is one.
     #[must_use]
     pub fn day(self, name: &'static str, day: Option<Day>) -> Fields {
         match day {
@@ -46,7 +46,7 @@ impl Fields {
         }
     }
 
-    /// The first and the last day of a period, both included.
+    /// Adds the first and the last day of a period, both inclusive.
     #[must_use]
     pub fn days(self, days: Period) -> Fields {
         self.text("first_day", days.start).day("last_day", days.last_day())
@@ -65,7 +65,7 @@ impl Serialize for Fields {
     }
 }
 
-/// `DmhOperated` as `DMH_OPERATED`. The contract's words are made so from the domain's; a test compares them all.
+/// Converts `DmhOperated` to `DMH_OPERATED`. A test compares all results with the contract.
 pub(super) fn word(value: impl Debug) -> String {
     let name = format!("{value:?}");
     let mut word = String::with_capacity(name.len() + 4);
@@ -78,12 +78,12 @@ pub(super) fn word(value: impl Debug) -> String {
     word
 }
 
-/// Numbers in other registries.
+/// The numbers of a provider in other registries.
 pub(super) fn identifiers(identifiers: &[Identifier]) -> Value {
     identifiers.iter().map(|id| json!({ "kind": word(id.kind), "value": id.value })).collect()
 }
 
-/// A difference that a record made, for days up to its today.
+/// The JSON form of a change.
 pub(super) fn change(change: &Change) -> Fields {
     match change {
         Change::Standing { number, days, from, to, reason } => {

@@ -1,8 +1,8 @@
-//! `export`: every record as a line of JSON that other tools can read.
+//! `export`: writes every record as a line of JSON.
 //!
-//! One object per record, in order, each with its facts and the differences that it made. Names, dates and everything
-//! else that was reported are in it, birth dates too: it is the agency's own data, and as confidential as the registry.
-//! The same log gives the same bytes.
+//! One object per record, in order, with its facts and the changes that they made. The output contains names, birth
+//! dates and everything else that was reported. It is the agency's own data, and as confidential as the registry. The
+//! same log always gives the same bytes.
 
 mod fact;
 mod fields;
@@ -28,7 +28,8 @@ use crate::store::log::{OfflineLog, ReadLog};
 use crate::store::progress::{Step, Unit};
 use crate::store::record;
 
-/// Write every record as one line of JSON, with names and birth dates; from a registry, served or not, or a backup
+/// Write every record as one line of JSON, including names and birth dates; from a registry, running or not, or a
+/// backup
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Export {
@@ -40,7 +41,7 @@ pub struct Export {
     backup: Option<PathBuf>,
     #[command(flatten)]
     place: DataDirArgs,
-    /// Print one JSON object about what was written
+    /// Print a summary as one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -50,7 +51,7 @@ Examples:
   cpss-registry export records.jsonl --config /etc/cpss-registry/config.toml
   cpss-registry export - --backup /mnt/backup/cpss-2026-03-02 | jq -c '.facts[] | select(.kind == \"REVOKED\")'
 
-The file holds personal data; only its owner can read it (mode 0600).";
+The file contains personal data. Only its owner can read it (mode 0600).";
 
 #[derive(Serialize)]
 struct Report {
@@ -61,7 +62,7 @@ struct Report {
 impl Export {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let mut progress = Progress::new();
-        // Held until the end: nobody changes what is read.
+        // Hold the lock until the end, so that the log cannot change.
         let (log, _held) = match &self.backup {
             Some(backup) => (self.open_backup(backup, &mut progress)?, None),
             None => log_of_data_dir(&self.place.data_dir()?)
@@ -70,7 +71,7 @@ impl Export {
         if self.file.as_os_str() == "-" {
             let written = write_all(&*log, &mut BufWriter::new(io::stdout().lock()), &mut progress);
             return match written {
-                // A reader that has seen enough and hung up is no failure.
+                // A closed pipe is not a failure.
                 Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Done),
                 written => written.map(|()| Outcome::Done).map_err(|error| not_exported(&error)),
             };
@@ -101,14 +102,14 @@ impl Export {
         }
     }
 
-    /// A file that is there is whole.
+    /// Writes the file, or removes it if writing fails.
     fn write_file(&self, log: &dyn ReadLog, progress: &mut Progress) -> Result<(), ExportError> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.file);
         let mut out = BufWriter::new(file.map_err(|error| self.not_made(error))?);
         let written =
             write_all(log, &mut out, progress).and_then(|()| out.get_ref().sync_all().map_err(ExportError::Write));
         if written.is_err() {
-            // What is left of it, if it cannot be removed either, is a whole line each but the last.
+            // If removing fails too, only the last line of the file is incomplete.
             drop(fs::remove_file(&self.file));
         }
         written
@@ -121,9 +122,9 @@ fn not_exported(error: &dyn std::error::Error) -> Failure {
 
 #[derive(Debug, thiserror::Error)]
 enum ExportError {
-    #[error("{} is there already: name another file", .0.display())]
+    #[error("{} already exists: use another file", .0.display())]
     IsThere(PathBuf),
-    #[error("{} could not be made", .0.display())]
+    #[error("{} could not be created", .0.display())]
     Create(PathBuf, #[source] io::Error),
     #[error("the records could not be written")]
     Write(#[source] io::Error),
@@ -148,7 +149,7 @@ fn write_all(log: &dyn ReadLog, out: &mut impl Write, progress: &mut Progress) -
     out.flush().map_err(ExportError::Write)
 }
 
-/// Which epoch each revision belongs to.
+/// The epoch of each revision.
 #[derive(Default)]
 struct Epochs(Vec<(Revision, Uuid)>);
 
@@ -167,7 +168,7 @@ impl Epochs {
     }
 }
 
-/// A record as it is written.
+/// The JSON form of a record.
 #[derive(Serialize)]
 struct Line {
     revision: u64,
@@ -195,7 +196,7 @@ impl Line {
         };
         Line {
             revision: record.revision.0,
-            // Always to the nanosecond, so that texts sort as instants do.
+            // Always nine digits, so that the texts sort like the instants.
             recorded_at: format!("{:.9}", record.recorded_at),
             epoch: epochs.of(record.revision).to_string(),
             caller: record.reporter.client.clone(),

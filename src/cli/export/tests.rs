@@ -1,4 +1,4 @@
-//! The words of an export are the contract's.
+//! Tests that the export uses the contract's names.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -13,13 +13,13 @@ fn ours<D: Debug>(all: &[D]) -> BTreeSet<String> {
     all.iter().map(word).collect()
 }
 
-/// The names that the contract gives the values of a list, without the list's own.
+/// The contract's names of the values of an enum, without the prefix of the enum.
 fn theirs(prefix: &str, name_of: impl Fn(i32) -> Option<&'static str>) -> BTreeSet<String> {
     (1..200).filter_map(name_of).map(|name| name.strip_prefix(prefix).unwrap().to_owned()).collect()
 }
 
 #[test]
-fn every_word_is_the_contracts() {
+fn every_value_has_the_contracts_name() {
     macro_rules! same {
         ($($list:ident $prefix:literal)+) => {$(
             let expected = theirs($prefix, |number| Some(v1::$list::try_from(number).ok()?.as_str_name()));
@@ -45,7 +45,7 @@ fn every_word_is_the_contracts() {
 }
 
 #[test]
-fn every_kind_of_fact_that_the_export_names_is_the_contracts() {
+fn the_export_has_every_fact_kind_of_the_contract() {
     let named = include_str!("fact.rs");
     for kind in theirs("FACT_KIND_", |number| Some(v1::FactKind::try_from(number).ok()?.as_str_name())) {
         assert!(named.contains(&format!("\"{kind}\"")), "{kind}");

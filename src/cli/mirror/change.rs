@@ -1,4 +1,4 @@
-//! A change of the feed, applied to the copy.
+//! Applying a change from the feed to the copy.
 
 use jiff::civil::Date;
 use rusqlite::types::Value;
@@ -18,17 +18,17 @@ const DESIGNATION: Periods =
     Periods { table: "designation", subject: &["credential_number", "designation"], value: &["held"] };
 const SERVICE: Periods = Periods { table: "service", subject: &["provider_id"], value: &["service"] };
 
-/// A change that cannot be applied.
+/// Why a change cannot be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The feed has what this program does not know: a copy without it would be wrong.
-    #[error("the feed has a change that this program is too old for: update it, then go on")]
+    /// The feed has a value that this program does not know. A copy without it would be wrong.
+    #[error("this program is too old for a change in the feed: update the program and run it again")]
     Unknown,
-    /// A message does not hold together.
-    #[error("the feed has a day that does not exist")]
+    /// The message contains an impossible date.
+    #[error("the feed contains a date that does not exist")]
     NoDay,
-    /// SQLite refuses. What it says has its own source in it.
-    #[error("SQLite refuses: {0}")]
+    /// SQLite failed. Its message already contains its cause.
+    #[error("SQLite error: {0}")]
     File(rusqlite::Error),
 }
 
@@ -38,7 +38,7 @@ impl From<rusqlite::Error> for ApplyError {
     }
 }
 
-/// Applies a change. What holds without any change has no row.
+/// Applies a change. The state before any change has no row.
 pub fn apply(file: &Connection, change: &v1::Change) -> Result<(), ApplyError> {
     match change.change.as_ref().ok_or(ApplyError::Unknown)? {
         Kind::Standing(it) => {
@@ -98,7 +98,7 @@ fn provider(file: &Connection, it: &v1::ProviderChange) -> Result<(), ApplyError
     Ok(())
 }
 
-/// A word of the contract without the name of its list.
+/// A contract name without the prefix of its enum.
 fn short(word: &str, list: &str) -> String {
     word.trim_start_matches(list).to_owned()
 }
@@ -107,7 +107,7 @@ fn days(first: Option<WireDate>, last: Option<WireDate>) -> Result<Days, ApplyEr
     Ok(Days { first: day(first.ok_or(ApplyError::NoDay)?)?, last: last.map(day).transpose()? })
 }
 
-/// A day of the wire.
+/// Converts a date of the contract.
 pub fn day(date: WireDate) -> Result<Date, ApplyError> {
     let part = |number: i32| i8::try_from(number).map_err(|_| ApplyError::NoDay);
     let year = i16::try_from(date.year).map_err(|_| ApplyError::NoDay)?;

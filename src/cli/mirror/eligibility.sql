@@ -1,25 +1,25 @@
--- Could this person's service be billed by this provider on this day, by what the copy knows? As CheckBillingEligibility
--- answers at `known_at_revision`, without a family name. For a table of claims put it in the place of `claim`.
+-- Can this person's service be billed by this provider on this day, according to the copy? The answer is that of
+-- CheckBillingEligibility at `known_at_revision`, without a family name. To check a table of claims, replace `claim`.
 --
---   :credential_number  as on the certificate: 'CPS-28MS-MN2K-Z'. It is read as the registry reads it: dashes, blanks and
---                       invisible characters are left out, case is ignored, O is 0, I and L are 1, CPS may be missing
---   :provider_kind      'PROVIDER_ID', 'NPI' or 'MEDICAID_ID'; :provider its value
+--   :credential_number  as on the certificate: 'CPS-28MS-MN2K-Z'. It is read as the registry reads it: dashes, spaces and
+--                       invisible characters are ignored, case is ignored, O is 0, I and L are 1, CPS may be missing
+--   :provider_kind      'PROVIDER_ID', 'NPI' or 'MEDICAID_ID'; :provider is the value
 --   :day                the date of service: '2026-03-02'
---   :designation        'YOUNG_ADULT', …; NULL: none is asked for
+--   :designation        'YOUNG_ADULT', …; NULL: none required
 --
 -- verdict      CONFIRMED, CONFIRMED_WITH_LIMITS, NOT_CONFIRMED, or UNDETERMINED: not known yet, ask again later.
---              NULL: this copy cannot say, ask the registry. Such are a designation where designations are not this
---              reader's to see, another provider or a stranger in a copy of one provider, and a question that is none:
---              without a number or a provider, with a wrong day or a wrong word, or with an NPI that cannot exist.
--- eligible     1 for the two that confirm, else 0; NULL with the verdict.
--- A day after `today` is never eligible: what it brings is not told before it has come. Until 14 working days after a day
--- employers may still report about it: ask again then, or ask the registry, which says when an answer is settled.
+--              NULL: this copy cannot answer, ask the registry. This is the case for a designation, if this client may
+--              not see designations; for another provider or an unknown person, if the copy is limited to one provider;
+--              and for an invalid question: no number or no provider, an invalid day or value, or an impossible NPI.
+-- eligible     1 for the two verdicts that confirm, otherwise 0; NULL with the verdict.
+-- A day after `today` is never eligible: changes to it are not sent before the day comes. Until 14 working days after a
+-- day employers may still report about it: ask again then, or ask the registry, which says when an answer is settled.
 WITH RECURSIVE claim (credential_number, provider_kind, provider, day, designation) AS (
     VALUES (:credential_number, :provider_kind, :provider, :day, :designation)
 ),
--- The characters that are left out of a number, from one code point to another: blanks (White_Space), dashes (category
--- Pd, U+2043, U+2212) and invisible characters (category Cf).
-left_out (first, last) AS (VALUES
+-- The ignored characters of a number, as ranges of code points: spaces (White_Space), dashes (category Pd, U+2043,
+-- U+2212) and invisible characters (category Cf).
+ignored (first, last) AS (VALUES
     (9, 13), (32, 32), (45, 45), (133, 133), (160, 160), (173, 173), (1418, 1418), (1470, 1470), (1536, 1541),
     (1564, 1564), (1757, 1757), (1807, 1807), (2192, 2193), (2274, 2274), (5120, 5120), (5760, 5760), (6150, 6150),
     (6158, 6158), (8192, 8213), (8232, 8239), (8259, 8259), (8287, 8292), (8294, 8303), (8722, 8722), (11799, 11799),
@@ -28,14 +28,14 @@ left_out (first, last) AS (VALUES
     (68974, 68974), (69293, 69293), (69821, 69821), (69837, 69837), (78896, 78911), (113824, 113827), (119155, 119162),
     (917505, 917505), (917536, 917631)
 ),
--- Numbers that are not on file as they are written, folded one character after the other.
+-- Numbers that are not on file as written, folded character by character.
 folding (written, place, symbols) AS (
     SELECT DISTINCT credential_number, 1, '' FROM claim
     WHERE NOT EXISTS (SELECT 1 FROM standing AS it WHERE it.credential_number = claim.credential_number)
         AND length(credential_number) <= 64 AND instr(CAST(credential_number AS BLOB), x'00') = 0
     UNION ALL
     SELECT written, place + 1, symbols || CASE
-        WHEN EXISTS (SELECT 1 FROM left_out WHERE unicode(substr(written, place, 1)) BETWEEN first AND last) THEN ''
+        WHEN EXISTS (SELECT 1 FROM ignored WHERE unicode(substr(written, place, 1)) BETWEEN first AND last) THEN ''
         ELSE replace(replace(replace(upper(substr(written, place, 1)), 'O', '0'), 'I', '1'), 'L', '1')
     END
     FROM folding WHERE place <= length(written)
@@ -60,8 +60,8 @@ billed AS (
     END AS provider_id
     FROM asked
 ),
--- The places of an NPI's digits. Every other digit counts double, and its prefix 80840 counts 24: with both the sum ends
--- with 0.
+-- The positions of an NPI's digits. The Luhn checksum doubles every other digit and adds 24 for the prefix 80840. The
+-- sum must end with 0.
 digits (at) AS (VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)),
 found AS (
     SELECT billed.*,

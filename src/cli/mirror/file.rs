@@ -1,4 +1,4 @@
-//! The copy as a file: SQLite in WAL mode, so that others read while it is written.
+//! The SQLite file of the copy, in WAL mode so that others can read it while it is written.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -14,46 +14,46 @@ use crate::proto::v1;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
-/// Says in the file's header whose it is: "CPSm".
+/// The application id in the file's header: "CPSm".
 const APPLICATION: i32 = 0x4350_536d;
 
-/// The version of the tables.
+/// The version of the schema.
 const VERSION: i32 = 1;
 
-/// How long is waited for readers and other writers.
+/// How long to wait for readers and other writers.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The copy cannot be kept.
+/// Why the copy cannot be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// Somebody else's file.
-    #[error("it is a database of something else, or no SQLite database: name another file")]
+    /// The file is not a copy of a registry.
+    #[error("it is another database, or not an SQLite database: use another file")]
     NotACopy,
-    /// A copy of a later program.
-    #[error("a newer version of this program wrote it: use that one, or start over with --rebuild")]
+    /// A newer program wrote the file.
+    #[error("a newer version of this program wrote it: use that version, or start over with --rebuild")]
     Newer,
-    /// Two keep one copy.
-    #[error("another process keeps it")]
+    /// Another process writes the copy.
+    #[error("another process is writing it")]
     KeptByAnother,
-    /// A reader of the old copy keeps it from being replaced.
-    #[error("another process reads it and does not stop")]
+    /// A reader of the old copy prevents replacing it.
+    #[error("another process is reading it and does not stop")]
     Busy,
-    /// The feed does not go on where it was.
-    #[error("the feed goes on with part {part} of revision {revision}, and that is not what comes next")]
+    /// The message is not the next one.
+    #[error("the feed continued with part {part} of revision {revision}, which is not the next message")]
     Gap {
-        /// The record sent.
+        /// The revision of the message.
         revision: u64,
-        /// The part sent.
+        /// The part of the message.
         part: u32,
     },
-    /// A change is refused.
+    /// A change could not be applied.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// SQLite refuses. What it says has its own source in it.
-    #[error("SQLite refuses: {0}")]
+    /// SQLite failed. Its message already contains its cause.
+    #[error("SQLite error: {0}")]
     Sql(rusqlite::Error),
-    /// The disk refuses.
-    #[error("the file cannot be opened or put in place")]
+    /// The file system failed.
+    #[error("the file cannot be opened or replaced")]
     Disk(#[from] std::io::Error),
 }
 
@@ -66,54 +66,54 @@ impl From<rusqlite::Error> for FileError {
     }
 }
 
-/// How far a copy is, and of what it is one.
+/// The position of a copy in the feed, and what the copy contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The epoch; empty before the first record.
+    /// The epoch. Empty before the first record.
     pub epoch: String,
-    /// The last record copied, whole.
+    /// The last record that was copied completely.
     pub revision: u64,
     /// The registry's today as of that record.
     pub today: Option<String>,
-    /// Whether designations are shown.
+    /// Whether the copy contains designations.
     pub designations_told: bool,
-    /// The provider that it is of.
+    /// The provider that the copy is limited to.
     pub provider_id: Option<String>,
 }
 
-/// A copy that is being kept.
+/// A copy that this process writes.
 pub struct MirrorFile {
     path: PathBuf,
     connection: Connection,
-    /// As in the file, transactions that are not committed included.
+    /// The position, including uncommitted transactions.
     position: Position,
-    /// The parts of the next record that were taken.
+    /// The number of parts of the next record taken so far.
     parts: u32,
-    /// How many records, and changes, the open transaction has; none: none is open.
+    /// The numbers of records and changes in the open transaction. `None`: no transaction is open.
     open: Option<(usize, usize)>,
-    /// Keeps other processes from keeping this copy. Readers do not ask for it.
+    /// Prevents other processes from writing this copy. Readers do not use this lock.
     _lock: File,
 }
 
 impl MirrorFile {
-    /// Opens a copy, or begins one where there is no file.
+    /// Opens a copy, or creates one if there is no file.
     pub fn open(path: &Path) -> Result<MirrorFile, FileError> {
         MirrorFile::open_locked(path, lock(path)?)
     }
 
     fn open_locked(path: &Path, lock: File) -> Result<MirrorFile, FileError> {
         let connection = connect(path)?;
-        // Asked first: it is not changed either.
+        // Check this first: it does not change the file.
         refuse_foreign(&connection)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        // After a power cut the last transactions may be gone, each whole: their records are sent again.
+        // After a power failure the last transactions may be missing, each completely. Their records are sent again.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
-        // The files beside it stay when the last reader goes: who may not write the directory can read at any time.
+        // Keep the WAL files when the last connection closes, so that users who may not write the directory can read.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         MirrorFile::on(path, connection, lock)
     }
 
-    /// Begins a copy beside the one at `path`, which it is to take the place of. One begun before is thrown away.
+    /// Begins a new copy next to the one at `path`, to replace it later. Deletes an earlier unfinished one.
     pub fn begin_rebuild(path: &Path) -> Result<MirrorFile, FileError> {
         let lock = lock(path)?;
         if path.exists() {
@@ -124,20 +124,20 @@ impl MirrorFile {
             remove(&old)?;
         }
         let connection = connect(&new)?;
-        // It counts once it is in place, and is synced before that.
+        // The file is used only after it is in place, and is synced before that.
         connection.pragma_update(None, "synchronous", "OFF")?;
         MirrorFile::on(&new, connection, lock)
     }
 
-    /// Puts a rebuilt copy in the place of the one at `path`. A reader of that one goes on reading it.
+    /// Replaces the copy at `path` with a rebuilt one. Existing readers of the old copy can go on reading it.
     pub fn put_in_place(self, path: &Path) -> Result<MirrorFile, FileError> {
         let MirrorFile { connection, _lock: lock, .. } = self;
         connection.close().map_err(|(_, error)| error)?;
         let new = beside(path, ".new");
         File::open(&new)?.sync_all()?;
         if path.exists() {
-            // What is still in the log of the old copy goes into the old copy: until the new one has its name, a crash
-            // leaves that whole.
+            // Move the WAL of the old copy into the old file. Until the new file has the name, a crash leaves the old
+            // copy complete.
             let old = connect(path)?;
             let busy: i64 = old.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
             if busy != 0 {
@@ -168,17 +168,17 @@ impl MirrorFile {
         Ok(MirrorFile { path: path.to_owned(), connection, position, parts: 0, open: None, _lock: lock })
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How far it is.
+    /// The position of the copy.
     pub fn position(&self) -> &Position {
         &self.position
     }
 
-    /// Says of what it is a copy, before the first record.
+    /// Sets what the copy contains, before the first record.
     pub fn begin(&mut self, designations_told: bool, provider_id: Option<String>) -> Result<(), FileError> {
         let sql = "UPDATE mirror SET designations_told = ?, provider_id = ?";
         self.connection.execute(sql, params![designations_told, provider_id])?;
@@ -186,7 +186,7 @@ impl MirrorFile {
         Ok(())
     }
 
-    /// Takes the next part of the feed. It counts with the commit of the whole record.
+    /// Takes the next message of the feed. It takes effect when the whole record is committed.
     pub fn take(&mut self, message: &v1::ChangeMessage) -> Result<(), FileError> {
         let (revision, part) = (message.revision, message.part);
         if (revision, part) != (self.position.revision + 1, self.parts + 1) {
@@ -210,7 +210,7 @@ impl MirrorFile {
         Ok(())
     }
 
-    /// Writes the position, into the transaction that holds the record's changes.
+    /// Writes the position in the same transaction as the changes of the record.
     fn move_to(&mut self, message: &v1::ChangeMessage) -> Result<(), FileError> {
         let recorded_at = message.recorded_at.and_then(|at| Timestamp::new(at.seconds, at.nanos).ok());
         let recorded_at = recorded_at.map(|at| at.to_string());
@@ -224,12 +224,12 @@ impl MirrorFile {
         Ok(())
     }
 
-    /// How many whole records, and changes, wait to be committed.
+    /// The numbers of complete records and of changes that are not committed yet.
     pub fn waiting(&self) -> (usize, usize) {
         self.open.unwrap_or_default()
     }
 
-    /// Makes everything taken count. Of a record that is not whole yet nothing counts: it is not the time.
+    /// Commits everything taken. Does nothing within an incomplete record.
     pub fn commit(&mut self) -> Result<(), FileError> {
         if self.parts == 0 && self.open.take().is_some() {
             self.connection.execute_batch("COMMIT")?;
@@ -237,7 +237,7 @@ impl MirrorFile {
         Ok(())
     }
 
-    /// Forgets what does not count yet: the feed broke off, and sends it again.
+    /// Discards everything that is not committed, because the feed broke off and will send it again.
     pub fn roll_back(&mut self) -> Result<(), FileError> {
         if self.open.take().is_some() {
             self.connection.execute_batch("ROLLBACK")?;
@@ -263,7 +263,7 @@ fn lock(path: &Path) -> Result<File, FileError> {
     }
 }
 
-/// The file of this name and an ending.
+/// The path with a suffix.
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
@@ -277,7 +277,7 @@ fn remove(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Refuses a database that is no copy. An empty one may become one.
+/// Refuses a database that is not a copy. An empty database is accepted.
 fn refuse_foreign(connection: &Connection) -> Result<(), FileError> {
     let is_ours = is_empty(connection)? || application(connection)? == APPLICATION;
     if is_ours { Ok(()) } else { Err(FileError::NotACopy) }

@@ -1,4 +1,4 @@
-//! Following the feed: from where the copy is, for as long as it takes, through every lost connection.
+//! Following the feed from the position of the copy, reconnecting when the connection is lost.
 
 use std::time::Duration;
 
@@ -16,37 +16,37 @@ use crate::proto::v1;
 use crate::proto::v1::change_service_client::ChangeServiceClient;
 use crate::proto::v1::watch_changes_response::Event;
 
-/// How long a connection may take, and a first answer on it.
+/// The timeout for connecting and for the first response.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The registry gives a sign of life every 5 seconds: after this long without one it is gone.
+/// The registry sends a heartbeat every 5 seconds. After this long without one, the connection counts as lost.
 const SILENCE: Duration = Duration::from_secs(20);
 
-/// While the copy is behind, as many records or changes are one transaction, or as many as come in this time.
+/// Limits of one transaction while the copy catches up: records, changes and time.
 const RECORDS: usize = 1000;
 const CHANGES: usize = 20_000;
 const AT_MOST: Duration = Duration::from_secs(1);
 
-/// The first wait before the connection is tried again, and the longest.
+/// The first and the longest delay before reconnecting.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// How long the feed is followed.
+/// How long to follow the feed.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Until everything is copied that there was when it was asked; else until the process is ended.
+    /// Whether to end when the copy has reached the head. Otherwise it follows until the process is ended.
     pub ends_at_head: bool,
-    /// Whether a connection that is lost is tried again; else it is a failure.
-    pub is_patient: bool,
+    /// Whether to reconnect when the connection is lost. Otherwise that is a failure.
+    pub reconnects: bool,
 }
 
 /// Why the feed broke off.
 enum Broken {
-    /// It may be there again soon.
+    /// A temporary failure.
     ForNow(Failure),
-    /// Trying again would not help.
+    /// A permanent failure.
     ForGood(Failure),
-    /// The copy takes nothing more.
+    /// The copy cannot be written.
     Unkept(FileError),
 }
 
@@ -73,13 +73,13 @@ pub async fn follow(
         match broken {
             Broken::ForGood(failure) => return Err(failure),
             Broken::Unkept(error) => return Err(unkept(file.path(), &error)),
-            Broken::ForNow(failure) if !plan.is_patient => return Err(failure),
+            Broken::ForNow(failure) if !plan.reconnects => return Err(failure),
             Broken::ForNow(failure) => {
                 file.roll_back().map_err(|error| unkept(file.path(), &error))?;
                 if file.position().revision > began_at {
                     wait = FIRST_WAIT;
                 }
-                // Not all of those that watched come back in the same moment.
+                // Random jitter, so that not all clients reconnect at the same moment.
                 let wait_for = wait.mul_f64(0.5 + f64::from(Uuid::new_v4().as_bytes()[0]) / 512.0);
                 report.lost(&failure, wait_for)?;
                 tokio::time::sleep(wait_for).await;
@@ -103,7 +103,7 @@ async fn watch(connection: &Connection, file: &mut MirrorFile, report: &mut Repo
     let mut since = Instant::now();
     loop {
         let next = timeout(SILENCE, stream.message()).await;
-        let silent = |_| Broken::ForNow(Failure::answered(&Status::unavailable("the registry says nothing any more")));
+        let silent = |_| Broken::ForNow(Failure::answered(&Status::unavailable("the registry has stopped sending")));
         let next = next.map_err(silent)?.map_err(|status| broken(&status, file))?;
         let Some(event) = next else { return Err(broken(&Status::unavailable("the stream ended"), file)) };
         match event.event {
@@ -117,7 +117,7 @@ async fn watch(connection: &Connection, file: &mut MirrorFile, report: &mut Repo
                     report.progress(file.position(), head).map_err(for_good)?;
                 }
             }
-            // Everything up to the head was sent.
+            // The registry has sent everything up to the head.
             Some(Event::Progress(progress)) => {
                 file.commit()?;
                 since = Instant::now();
@@ -137,7 +137,7 @@ fn after(file: &MirrorFile) -> v1::ChangePosition {
     v1::ChangePosition { epoch: file.position().epoch.clone(), revision: file.position().revision }
 }
 
-/// Makes sure that the feed goes on where the copy is, and that it is of what the copy is of. Gives the head.
+/// Checks that the feed can continue at the position of the copy and has the same contents. Returns the head.
 async fn begin(client: &mut ChangeServiceClient<Service>, file: &mut MirrorFile) -> Result<u64, Broken> {
     let request = v1::ListChangesRequest { after: Some(after(file)), page_size: 1, ..Default::default() };
     let listed = client.list_changes(request).await.map_err(|status| broken(&status, file))?.into_inner();
@@ -149,10 +149,10 @@ async fn begin(client: &mut ChangeServiceClient<Service>, file: &mut MirrorFile)
         file.begin(designations_told, provider_id)?;
     } else if (position.designations_told, &position.provider_id) != (designations_told, &provider_id) {
         return Err(Broken::ForGood(Failure::said(vec![
-            "the registry shows this caller other things than this copy is made of".to_owned(),
+            "this caller gets other contents from the registry than this copy has".to_owned(),
             format!("the copy:     {}", scope(position.designations_told, position.provider_id.as_deref())),
             format!("the registry: {}", scope(designations_told, provider_id.as_deref())),
-            "call as the one who began the copy, choose another file, or start over with --rebuild".to_owned(),
+            "use the credentials of the client that began the copy, or another file, or --rebuild".to_owned(),
         ])));
     }
     Ok(progress.head_revision)
@@ -163,23 +163,22 @@ fn scope(designations_told: bool, provider_id: Option<&str>) -> String {
     format!("{of}, {} designations", if designations_told { "with" } else { "without" })
 }
 
-/// What a refusal of the registry means for the copy.
+/// The meaning of an error status for the copy.
 fn broken(status: &Status, file: &MirrorFile) -> Broken {
     let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
     let position = file.position();
-    let start_over = "its answers can no longer be relied on; start over with --rebuild".to_owned();
+    let start_over = "its answers are no longer reliable; start over with --rebuild".to_owned();
     let copied = format!("the copy is at revision {} of epoch {}", position.revision, position.epoch);
     match (status.code(), reason.as_str()) {
         (Code::FailedPrecondition, "HISTORY_CHANGED") => Broken::ForGood(Failure::said(vec![
-            "the registry's history is not that of this copy: it was restored to an earlier state, or is another one"
+            "the registry has another history than this copy: it was restored to an earlier state, or is another one"
                 .to_owned(),
             status.message().to_owned(),
             copied,
             start_over,
         ])),
         (Code::OutOfRange, _) => Broken::ForGood(Failure::said(vec![
-            "the copy knows more than the registry: records were lost there, or it is a backup that is served"
-                .to_owned(),
+            "the copy is ahead of the registry: records were lost there, or the registry is a backup".to_owned(),
             status.message().to_owned(),
             copied,
             start_over,

@@ -1,8 +1,9 @@
-//! `mirror`: keeps a copy of the registry's answers in SQLite, from the feed of changes alone.
+//! `mirror`: keeps a copy of the registry's answers in SQLite, built from the change feed alone.
 //!
-//! The copy is for systems that ask about every claim and cannot wait for a network: one file beside them, which any
-//! program reads while it is written. `schema.sql` says what is in it, `eligibility.sql` how it answers. The position
-//! in the feed is in the same transaction as the changes up to it, so that the process may be killed at any instant.
+//! The copy is for systems that check every claim and cannot wait for the network. It is one local file that any
+//! program can read while it is written. `schema.sql` documents the tables, and `eligibility.sql` answers questions
+//! from them. The position in the feed is written in the same transaction as the changes up to it, so the process may
+//! be killed at any time.
 
 mod change;
 mod file;
@@ -19,20 +20,20 @@ use super::connect::Connection;
 use super::failure::Failure;
 use super::{Outcome, block_on, print};
 
-/// The question about eligibility.
+/// The SQL for the eligibility question.
 const ELIGIBILITY: &str = include_str!("eligibility.sql");
 
-/// Keep a copy of the registry's answers in an SQLite file, and go on where it was left
+/// Keep a copy of the registry's answers in an SQLite file, continuing where it stopped
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Mirror {
-    /// The copy: made where there is none
+    /// The file of the copy; created if it does not exist
     #[arg(value_name = "FILE.db", required_unless_present = "query")]
     file: Option<PathBuf>,
-    /// End when everything up to now is copied, or the connection is lost
+    /// End when the copy has reached the head, or when the connection is lost
     #[arg(long)]
     once: bool,
-    /// Make a fresh copy beside the old one, and put it in its place when it is whole
+    /// Build a new copy next to the old one, and replace the old one when the new one is complete
     #[arg(long)]
     rebuild: bool,
     /// Print the SQL that answers whether a claim is eligible, and end
@@ -40,22 +41,22 @@ pub struct Mirror {
     query: bool,
     #[command(flatten)]
     connection: Connection,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
 
 const EXAMPLE: &str = "\
 Examples:
-  cpss-registry mirror cpss.db                     # goes on until it is ended, at any instant
+  cpss-registry mirror cpss.db                     # runs until it is ended; safe at any time
   cpss-registry mirror cpss.db --once              # from cron
   cpss-registry mirror --query >eligibility.sql
   sqlite3 -readonly cpss.db \".param set :credential_number \\\"'CPS-28MS-MN2K-Z'\\\"\" \\
       \".param set :provider_kind NPI\" \".param set :provider \\\"'2000000010'\\\"\" \\
       \".param set :day \\\"'2026-03-02'\\\"\" '.read eligibility.sql'
 
-The file says what is in it: sqlite3 cpss.db .schema. Read it at any time; write nothing into it. Make a copy of it with
-sqlite3's .backup, or take FILE.db-wal along with it.";
+The schema documents the file: sqlite3 cpss.db .schema. Read it at any time, but do not write to it. To copy it, use
+sqlite3's .backup, or copy FILE.db-wal with it.";
 
 impl Mirror {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
@@ -65,7 +66,7 @@ impl Mirror {
         };
         let unkept = |error: FileError| unkept(path, &error);
         let mut report = Report::new(self.json);
-        let plan = Plan { ends_at_head: self.once, is_patient: !self.once };
+        let plan = Plan { ends_at_head: self.once, reconnects: !self.once };
         if self.rebuild {
             let mut rebuilt = MirrorFile::begin_rebuild(path).map_err(unkept)?;
             self.follow(&mut rebuilt, &mut report, Plan { ends_at_head: true, ..plan })?;

@@ -1,12 +1,12 @@
-//! Periods as rows: a value for some days takes the place of what these days had.
+//! Periods as rows: setting a value on some days replaces the previous values of these days.
 
 use jiff::civil::Date;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Result, params_from_iter};
 
-/// A table of periods: the columns that name a subject, and those of its value.
+/// A table of periods: the columns of the subject and those of the value.
 pub struct Periods {
-    /// Its name.
+    /// The name of the table.
     pub table: &'static str,
     /// The columns of the subject.
     pub subject: &'static [&'static str],
@@ -14,18 +14,19 @@ pub struct Periods {
     pub value: &'static [&'static str],
 }
 
-/// Days, both inclusive; without a last day: until another change comes.
+/// A run of days, both ends inclusive. Without a last day, it lasts until a later change.
 #[derive(Clone, Copy, Debug)]
 pub struct Days {
-    /// The first.
+    /// The first day.
     pub first: Date,
-    /// The last.
+    /// The last day.
     pub last: Option<Date>,
 }
 
 impl Periods {
-    /// Lets a subject have a value on some days; none: what stands where there is no row. Rows that reach into the days
-    /// are cut, and neighbours of the same value become one, so that there is one way only to say the same.
+    /// Sets the value of a subject on some days. `None`: no row, which means the state before any change. Rows that
+    /// overlap the days are cut, and adjacent rows with the same value are merged, so that each state has exactly one
+    /// representation.
     pub fn set(&self, file: &Connection, subject: &[Value], days: Days, value: Option<&[Value]>) -> Result<()> {
         let Days { first, last } = days;
         let before = Value::from(text(first.yesterday().unwrap_or(first)));
@@ -34,7 +35,7 @@ impl Periods {
 
         let is_subject = all_equal(self.subject);
         if let Some(after) = after.clone() {
-            // What reaches beyond the days goes on after them.
+            // The part of a row after the days is kept.
             let (columns, values) = (self.subject.join(", "), self.value.join(", "));
             let sql = format!(
                 "INSERT INTO {table} ({columns}, first_day, last_day, {values}) \
@@ -61,7 +62,7 @@ impl Periods {
         }
     }
 
-    /// Inserts a row, and draws neighbours of the same value into it.
+    /// Inserts a row, and merges adjacent rows with the same value.
     fn insert(
         &self,
         file: &Connection,
@@ -71,7 +72,7 @@ impl Periods {
         [mut last, after]: [Option<String>; 2],
     ) -> Result<()> {
         let (is_subject, is_value) = (all_equal(self.subject), all_equal(self.value));
-        let drawn_in = |column: &str, at: Value| -> Result<Option<(String, Option<String>)>> {
+        let merged = |column: &str, at: Value| -> Result<Option<(String, Option<String>)>> {
             let sql = format!(
                 "DELETE FROM {} WHERE {is_subject} AND {is_value} AND {column} = ? RETURNING first_day, last_day",
                 self.table
@@ -80,11 +81,11 @@ impl Periods {
             let mut rows = statement.query(params_from_iter(subject.iter().chain(value).chain([&at])))?;
             rows.next()?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
         };
-        if let Some((earlier, _)) = drawn_in("last_day", before)? {
+        if let Some((earlier, _)) = merged("last_day", before)? {
             first = earlier.into();
         }
         if let Some(after) = after
-            && let Some((_, later)) = drawn_in("first_day", after.into())?
+            && let Some((_, later)) = merged("first_day", after.into())?
         {
             last = later;
         }
@@ -130,9 +131,9 @@ mod tests {
         statement.query_map([], row).unwrap().map(Result::unwrap).collect()
     }
 
-    /// Some thousand settings of days, against a list with a value for each day.
+    /// Sets values on random days several thousand times, and compares with a list of days.
     #[test]
-    fn rows_say_what_a_list_of_days_says_in_the_fewest_periods() {
+    fn rows_match_a_list_of_days_in_the_fewest_periods() {
         let file = Connection::open_in_memory().unwrap();
         file.execute_batch(
             "CREATE TABLE t (subject TEXT, first_day TEXT, last_day TEXT, value TEXT, PRIMARY KEY (subject, first_day))",
@@ -145,7 +146,7 @@ mod tests {
             (state >> 33) % limit
         };
         for _ in 0..3000 {
-            // Days from 39 on are set only all at once: the last day of the list stands for them.
+            // Days from 39 on are always set together: the last day of the list represents them.
             let first = random(40);
             let last = (first < 39 && random(3) > 0).then(|| first + random(39 - first));
             let value = ["a", "b"].get(usize::try_from(random(3)).unwrap()).copied();

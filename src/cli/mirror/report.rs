@@ -1,4 +1,4 @@
-//! What is printed of a copy's progress.
+//! Printing the progress of a copy.
 
 use std::io::{IsTerminal, stdout};
 use std::time::Duration;
@@ -10,16 +10,16 @@ use super::file::Position;
 use crate::cli::failure::Failure;
 use crate::cli::print;
 
-/// How often there is a new line while the copy goes on. A terminal's one line is always new.
+/// The interval between progress lines. On a terminal the line is updated in place.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Prints progress: in one line of a terminal, else in plain lines or in one JSON object a line.
+/// Prints progress: one updated line on a terminal, otherwise plain lines or one JSON object per line.
 pub struct Report {
     json: bool,
     in_place: bool,
     /// The last revision printed, and when.
     printed: Option<(u64, Instant)>,
-    /// How long the line of the terminal is.
+    /// The length of the line on the terminal.
     width: usize,
 }
 
@@ -31,12 +31,12 @@ enum Line<'a> {
 }
 
 impl Report {
-    /// Prints JSON, or words.
+    /// Prints JSON or text.
     pub fn new(json: bool) -> Report {
         Report { json, in_place: !json && stdout().is_terminal(), printed: None, width: 0 }
     }
 
-    /// Says how far the copy is, if it is time to.
+    /// Prints the progress of the copy, at most once per interval.
     pub fn progress(&mut self, position: &Position, head: u64) -> Result<(), Failure> {
         let is_new = self.printed.is_none_or(|(revision, at)| {
             revision != position.revision && (self.in_place || at.elapsed() >= EVERY || head <= position.revision)
@@ -54,24 +54,24 @@ impl Report {
             return line(&Line::Progress { epoch, revision, head, behind, today });
         }
         let today = today.map(|today| format!(", today {today}")).unwrap_or_default();
-        self.say(&match behind {
-            0 => format!("revision {revision}, all there is{today}"),
+        self.print(&match behind {
+            0 => format!("revision {revision}, up to date{today}"),
             _ => format!("revision {revision} of {head}, {behind} behind{today}"),
         })
     }
 
-    /// Says that the connection is lost, and what happens next.
+    /// Prints that the connection is lost, and when it will be retried.
     pub fn lost(&mut self, failure: &Failure, wait: Duration) -> Result<(), Failure> {
         let error = failure.to_string();
         let error = error.trim_end().trim_start_matches("error: ");
         if self.json {
             return line(&Line::Lost { error, retry_in_seconds: wait.as_secs_f64() });
         }
-        self.say(&format!("{error}; trying again in {:.1} s", wait.as_secs_f64()))?;
+        self.print(&format!("{error}; trying again in {:.1} s", wait.as_secs_f64()))?;
         self.end()
     }
 
-    /// Leaves the line of the terminal as it is.
+    /// Ends the updated line on the terminal.
     pub fn end(&mut self) -> Result<(), Failure> {
         if self.in_place && self.width > 0 {
             self.width = 0;
@@ -80,7 +80,7 @@ impl Report {
         Ok(())
     }
 
-    fn say(&mut self, text: &str) -> Result<(), Failure> {
+    fn print(&mut self, text: &str) -> Result<(), Failure> {
         if !self.in_place {
             return print(&format!("{text}\n"));
         }

@@ -1,34 +1,34 @@
 CREATE TABLE mirror (
-    -- One row: how far this copy is, and of what it is a copy. It is written in the transaction that writes the changes
-    -- of a record, so that the other tables are always exactly those of this revision.
+    -- One row: the position of this copy in the feed, and what the copy contains. It is written in the same transaction
+    -- as the changes of a record, so the other tables are always exactly those of this revision.
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-    epoch TEXT NOT NULL,                 -- the line of history; '' before the first record
-    revision INTEGER NOT NULL,           -- the last record copied, whole; 0 before the first
-    recorded_at TEXT,                    -- when it was recorded, UTC
-    today TEXT,                          -- the last day that the registry had opened then; of later days nothing is known
-    records_begin TEXT,                  -- the first day of complete employment records; NULL: complete from the beginning
-    designations_told INTEGER NOT NULL,  -- 1: `designation` is kept; 0: it is not this reader's to see, and empty
-    provider_id TEXT                     -- the one provider, and its own staff, that this is a copy of; NULL: of all
+    epoch TEXT NOT NULL,                 -- '' before the first record
+    revision INTEGER NOT NULL,           -- the last record that was copied completely; 0 before the first
+    recorded_at TEXT,                    -- when that record was committed, UTC
+    today TEXT,                          -- the last day opened by then; nothing is known about later days
+    records_begin TEXT,                  -- the first day of complete employment records; NULL: the beginning
+    designations_told INTEGER NOT NULL,  -- 1: `designation` is filled; 0: this client may not see designations
+    provider_id TEXT                     -- the provider whose own staff this copy is limited to; NULL: not limited
 ) STRICT;
 
 CREATE TABLE standing (
-    -- How a credential stands, in periods that do not overlap. Days without a row: NOT_ISSUED.
+    -- The standing of each credential, in periods that do not overlap. Days without a row: NOT_ISSUED.
     credential_number TEXT NOT NULL,
-    first_day TEXT NOT NULL,             -- inclusive, as all days here: '2026-03-02'
-    last_day TEXT,                       -- inclusive; NULL: until something else is told
+    first_day TEXT NOT NULL,             -- inclusive, like all days here: '2026-03-02'
+    last_day TEXT,                       -- inclusive; NULL: until a later change
     standing TEXT NOT NULL,              -- CURRENT and LIMITED allow practice
-    reason TEXT,                         -- the standing's own; NULL for CURRENT
+    reason TEXT,                         -- the reason of the standing; NULL for CURRENT
     PRIMARY KEY (credential_number, first_day)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE coverage (
-    -- Which provider covers the holder of a credential: employs them, qualifies and is not suspended. Days without a
-    -- row: NOT_COVERED; before records begin: not known.
+    -- Which providers cover the holder of a credential: they employ the holder, qualify and are not suspended. Days
+    -- without a row: NOT_COVERED; before records begin: not known.
     credential_number TEXT NOT NULL,
     provider_id TEXT NOT NULL,
     first_day TEXT NOT NULL,
     last_day TEXT,
-    coverage TEXT NOT NULL,              -- COVERED; NOT_KNOWN: the provider's renewed certificate is not on record
+    coverage TEXT NOT NULL,              -- COVERED; NOT_KNOWN: the renewal of the provider's certificate is not recorded
     PRIMARY KEY (credential_number, provider_id, first_day)
 ) STRICT, WITHOUT ROWID;
 
@@ -43,7 +43,8 @@ CREATE TABLE designation (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE service (
-    -- Whether a provider is certified for peer support services. Days without a row: NOT_KNOWN, which refuses nothing.
+    -- Whether a provider is certified for peer support services. Days without a row: NOT_KNOWN, which
+    -- does not affect eligibility.
     provider_id TEXT NOT NULL,
     first_day TEXT NOT NULL,
     last_day TEXT,
@@ -52,12 +53,12 @@ CREATE TABLE service (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE provider (
-    -- The providers on file, on whatever day is asked about.
+    -- The providers on file. This does not depend on the day.
     provider_id TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE provider_identifier (
-    -- Their numbers in other registries.
+    -- The providers' numbers in other registries.
     kind TEXT NOT NULL,                  -- NPI, MEDICAID_ID
     value TEXT NOT NULL,
     provider_id TEXT NOT NULL,

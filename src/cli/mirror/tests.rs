@@ -1,4 +1,4 @@
-//! What a copy takes, and what it cannot say.
+//! Tests of what a copy accepts and what it can answer.
 
 use std::path::Path;
 
@@ -76,7 +76,7 @@ fn verdict(reader: &Connection, number: &str, provider: &str, day: &str, designa
 }
 
 #[test]
-fn a_record_counts_when_it_is_whole() {
+fn a_record_takes_effect_when_it_is_complete() {
     let (_directory, mut file, reader) = copy(true, None);
     let said = || verdict(&reader, NUMBER, EMPLOYER, "2026-03-02", None);
     file.take(&message(1, 1, true, vec![on_file(EMPLOYER)])).unwrap();
@@ -84,7 +84,7 @@ fn a_record_counts_when_it_is_whole() {
     assert_eq!(said().as_deref(), Some("NOT_CONFIRMED"));
     file.take(&message(2, 1, false, vec![current()])).unwrap();
     file.commit().unwrap();
-    assert_eq!(said().as_deref(), Some("NOT_CONFIRMED"), "the first part counts for nothing yet");
+    assert_eq!(said().as_deref(), Some("NOT_CONFIRMED"), "the first part has no effect yet");
     file.roll_back().unwrap();
     assert_eq!(file.position().revision, 1);
     for (revision, part) in [(1, 1), (2, 2), (3, 1)] {
@@ -99,14 +99,14 @@ fn a_record_counts_when_it_is_whole() {
 }
 
 #[test]
-fn a_change_that_is_not_understood_is_not_skipped() {
+fn an_unknown_change_is_not_skipped() {
     let (_directory, mut file, _) = copy(true, None);
     let unknown = v1::ChangeMessage { changes: vec![v1::Change { change: None }], ..message(1, 1, true, Vec::new()) };
     assert!(matches!(file.take(&unknown), Err(FileError::Apply(_))));
 }
 
 #[test]
-fn a_copy_does_not_say_what_it_was_not_sent() {
+fn a_copy_does_not_answer_what_it_was_not_sent() {
     let all = || message(1, 1, true, vec![current(), covered(), on_file(EMPLOYER)]);
     let young = Some("YOUNG_ADULT");
 
@@ -123,14 +123,14 @@ fn a_copy_does_not_say_what_it_was_not_sent() {
     assert_eq!(verdict(&reader, NUMBER, EMPLOYER, "2026-03-02", None).as_deref(), Some("CONFIRMED"));
     assert_eq!(verdict(&reader, NUMBER, EMPLOYER, "2026-03-02", young).as_deref(), Some("NOT_CONFIRMED"));
     assert_eq!(verdict(&reader, NUMBER, "region-2-cmhc", "2026-03-02", None), None, "of another provider");
-    assert_eq!(verdict(&reader, "CPS-0000-0000-1", EMPLOYER, "2026-03-02", None), None, "of a stranger");
+    assert_eq!(verdict(&reader, "CPS-0000-0000-1", EMPLOYER, "2026-03-02", None), None, "of an unknown person");
     for (day, designation) in [("2026-3-02", None), ("20260302", None), ("", None), ("2026-03-02", Some("YOUNG"))] {
-        assert_eq!(verdict(&reader, NUMBER, EMPLOYER, day, designation), None, "no question: {day} {designation:?}");
+        assert_eq!(verdict(&reader, NUMBER, EMPLOYER, day, designation), None, "not a question: {day} {designation:?}");
     }
 }
 
 #[test]
-fn a_file_that_is_no_copy_is_refused_by_name_and_left_as_it_is() {
+fn a_file_that_is_not_a_copy_is_refused_by_name_and_not_changed() {
     let directory = tempfile::tempdir().unwrap();
     let text = directory.path().join("notdb.db");
     std::fs::write(&text, "no database, and long enough to have the header of one\n".repeat(40)).unwrap();
@@ -141,7 +141,7 @@ fn a_file_that_is_no_copy_is_refused_by_name_and_left_as_it_is() {
         for refused in [MirrorFile::open(&path), MirrorFile::begin_rebuild(&path)] {
             let failure = unkept(&path, &refused.map(drop).unwrap_err());
             let said = format!(
-                "error: cannot keep a copy in {}: it is a database of something else, or no SQLite database: name another \
+                "error: cannot keep a copy in {}: it is another database, or not an SQLite database: use another \
                  file\n",
                 path.display()
             );
@@ -152,7 +152,7 @@ fn a_file_that_is_no_copy_is_refused_by_name_and_left_as_it_is() {
 }
 
 #[test]
-fn what_sqlite_refuses_is_said_once_with_the_file() {
+fn an_sqlite_error_is_printed_once_with_the_file() {
     let (directory, mut file, _) = copy(true, None);
     let error = file.take(&message(1, 1, true, Vec::new())).and_then(|()| {
         Connection::open(file.path()).unwrap().execute_batch("PRAGMA busy_timeout = 0; DROP TABLE mirror")?;
@@ -160,5 +160,5 @@ fn what_sqlite_refuses_is_said_once_with_the_file() {
     });
     let said = unkept(file.path(), &error.unwrap_err()).to_string();
     let path = directory.path().join("copy.db");
-    assert_eq!(said, format!("error: cannot keep a copy in {}: SQLite refuses: database is locked\n", path.display()));
+    assert_eq!(said, format!("error: cannot keep a copy in {}: SQLite error: database is locked\n", path.display()));
 }

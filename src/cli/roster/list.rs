@@ -1,4 +1,4 @@
-//! A staff list: rows of columns, of which two are known and the others are somebody else's.
+//! A staff list: a table with two known columns; other columns are kept unchanged.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -15,62 +15,62 @@ use crate::proto::v1::{Reason, Standing, Verdict, VerificationResult};
 const NUMBER: &str = "credential_number";
 const FAMILY_NAME: &str = "family_name";
 
-/// The columns that a row's answer goes into.
+/// The columns added for the answers.
 const ANSWER: [&str; 5] = ["verdict", "standing", "reasons", "as_of", "refused"];
 
-/// A list is not longer: everything is in memory until it is answered.
+/// The maximum size of a list. The whole list is held in memory until it is answered.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
-/// A staff list cannot be read.
+/// Why a staff list cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
-    /// The file cannot be.
+    /// The file cannot be read.
     #[error(transparent)]
     File(#[from] io::Error),
-    /// It is longer than anybody's staff.
-    #[error("it has {0} bytes, and a staff list no more than {MOST_BYTES}")]
+    /// The file is too long.
+    #[error("it has {0} bytes; the maximum is {MOST_BYTES}")]
     TooLong(u64),
-    /// It is no table. What it holds is not repeated: it may be a name.
+    /// The file is not a valid table. Its content is not printed, because it may be a name.
     #[error("line {line}: {what}")]
     NotATable {
-        /// The line, from 1.
+        /// The line number, starting at 1.
         line: u64,
         /// What is wrong with it.
         what: &'static str,
     },
-    /// It is a file of another kind.
-    #[error("it is {0}, and no table in CSV: {1}")]
+    /// The file has another format.
+    #[error("it is {0}, not a CSV table: {1}")]
     OtherKind(&'static str, &'static str),
     /// A column is missing.
     #[error(
-        "the first row names no column `{NUMBER}`: a staff list names its columns in the first row, \
-         `{NUMBER}` and, if there is one, `{FAMILY_NAME}` among them"
+        "the first row has no column `{NUMBER}`: the first row of a staff list holds the column names, \
+         including `{NUMBER}` and optionally `{FAMILY_NAME}`"
     )]
     NoNumbers,
-    /// A column is named twice, or as one that is written.
-    #[error("the first row names the column `{0}`, which {1}")]
+    /// A column occurs twice, or has the name of an answer column.
+    #[error("the first row has the column `{0}`, which {1}")]
     Column(String, &'static str),
-    /// A row is of nobody.
+    /// A row has no number.
     #[error("line {0}: {NUMBER} is empty")]
     NoNumber(u64),
-    /// Nobody is on it.
+    /// The list is empty.
     #[error("the list has no rows")]
     NoRows,
 }
 
 impl ListError {
-    /// Whether the list is wrong, and not the disk.
+    /// Whether the content is wrong, as opposed to a disk error.
     pub fn is_of_content(&self) -> bool {
         !matches!(self, ListError::File(_))
     }
 }
 
-/// What is asked of a row.
+/// The question of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row<'a> {
-    /// The number, as it is written there.
+    /// The number, as written in the list.
     pub credential_number: &'a str,
-    /// The family name to check; empty: none.
+    /// The family name to check. Empty: none.
     pub family_name: &'a str,
 }
 
@@ -83,12 +83,12 @@ pub struct StaffList {
     family_name: Option<usize>,
 }
 
-/// The kind of a file that is known not to be a table in CSV, and what to do about it.
+/// The format of a file that is recognized as not CSV, and the remedy.
 fn other_kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     const EXPORT: &str = "open it, and save it as CSV (UTF-8, separated by commas)";
     let begins: [(&[u8], &str, &str); 6] = [
         (b"PK\x03\x04", "a spreadsheet or another archive", EXPORT),
-        (b"\xd0\xcf\x11\xe0", "a spreadsheet of an old form", EXPORT),
+        (b"\xd0\xcf\x11\xe0", "a spreadsheet in an old format", EXPORT),
         (b"%PDF", "a PDF", "ask for the list as CSV"),
         (b"\xff\xfe", "UTF-16", EXPORT),
         (b"\xfe\xff", "UTF-16", EXPORT),
@@ -106,7 +106,7 @@ fn other_kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 }
 
 impl StaffList {
-    /// Reads a list: UTF-8, separated by commas, the names of the columns first.
+    /// Reads a list: UTF-8, separated by commas, with column names in the first row.
     pub fn read(path: &Path) -> Result<StaffList, ListError> {
         let size = fs::metadata(path)?.len();
         if size > MOST_BYTES {
@@ -115,9 +115,9 @@ impl StaffList {
         StaffList::of_bytes(&fs::read(path)?)
     }
 
-    /// The same of what was read.
+    /// Parses the content of a list.
     pub fn of_bytes(bytes: &[u8]) -> Result<StaffList, ListError> {
-        // Spreadsheets put a byte order mark first.
+        // Spreadsheets begin with a byte order mark.
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         if let Some((kind, remedy)) = other_kind(bytes) {
             return Err(ListError::OtherKind(kind, remedy));
@@ -128,10 +128,10 @@ impl StaffList {
         let place = |name: &str| columns.iter().position(|column| column == name);
         for (at, column) in columns.iter().enumerate() {
             if place(column) != Some(at) {
-                return Err(ListError::Column(column.to_owned(), "it has already"));
+                return Err(ListError::Column(column.to_owned(), "occurs twice"));
             }
             if ANSWER.contains(&column) {
-                return Err(ListError::Column(column.to_owned(), "is for the answers"));
+                return Err(ListError::Column(column.to_owned(), "is reserved for the answers"));
             }
         }
         let (number, family_name) = (place(NUMBER).ok_or(ListError::NoNumbers)?, place(FAMILY_NAME));
@@ -154,12 +154,12 @@ impl StaffList {
         Ok(StaffList { columns, rows, number, family_name })
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn size(&self) -> usize {
         self.rows.len()
     }
 
-    /// What is asked of each row, in order.
+    /// The questions of the rows, in order.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.rows.iter().map(|row| Row {
             credential_number: row.get(self.number).unwrap_or_default(),
@@ -167,14 +167,14 @@ impl StaffList {
         })
     }
 
-    /// Writes each row with its answer, for the reader alone, into a file that is not there yet.
+    /// Writes the rows with their answers to a new file that only the owner can read.
     pub fn write(&self, path: &Path, results: &[VerificationResult]) -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(self.text(results)?.as_bytes())?;
         file.sync_all()
     }
 
-    /// Each row with its answer.
+    /// The rows with their answers, as CSV.
     pub fn text(&self, results: &[VerificationResult]) -> io::Result<String> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(self.columns.iter().chain(ANSWER))?;
@@ -187,7 +187,7 @@ impl StaffList {
     }
 }
 
-/// The line that a row begins on. The reader counts it from before the empty lines that it passes over.
+/// The line number of a row. The reader's position is before the empty lines that it skips.
 fn line(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
     let before = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(0).min(bytes.len());
     let empty = bytes[before..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
@@ -198,10 +198,10 @@ fn line_at(bytes: &[u8], place: usize) -> u64 {
     bytes[..place].iter().filter(|byte| **byte == b'\n').count() as u64 + 1
 }
 
-/// Refuses quotes that would shorten the list: where one is never closed, the reader takes all rows behind it for one
-/// cell, and where text follows a closed one, the next quote in the file may have been meant to open a cell.
+/// Refuses quotes that would hide rows. If a quote is never closed, the reader takes all rows after it as one cell. If
+/// text follows a closed quote, the next quote in the file may have been meant to open a cell.
 fn check_quotes(bytes: &[u8]) -> Result<(), ListError> {
-    /// Where the reader is; in a quoted cell with the place of its quote.
+    /// The state of the scan. In a quoted cell, with the position of its opening quote.
     #[derive(Clone, Copy)]
     enum At {
         Begin,
@@ -216,7 +216,7 @@ fn check_quotes(bytes: &[u8]) -> Result<(), ListError> {
         at = match (at, byte) {
             (At::Begin, b'"') => At::Quoted(place),
             (At::Quoted(from), b'"') => At::Closed(from),
-            // Doubled, which stands for one.
+            // A doubled quote stands for one quote.
             (At::Closed(from), b'"') => At::Quoted(from),
             (At::Quoted(from), _) => At::Quoted(from),
             (_, b',' | b'\r' | b'\n') => At::Begin,
@@ -230,7 +230,7 @@ fn check_quotes(bytes: &[u8]) -> Result<(), ListError> {
     if let At::Quoted(from) = at { wrong(from, "a quote is never closed") } else { Ok(()) }
 }
 
-/// Whether a cell goes on over lines that look like rows of the list.
+/// Whether a cell contains line breaks followed by text that looks like rows.
 fn holds_rows(cell: &str) -> bool {
     let is_number = |cell: &str| cell.trim().get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case("CPS"));
     cell.split(['\r', '\n']).skip(1).any(|line| line.split([',', ';', '\t']).any(is_number))
@@ -240,13 +240,13 @@ fn not_a_table(bytes: &[u8], error: &csv::Error) -> ListError {
     let line = line(bytes, error.position());
     let what = match error.kind() {
         csv::ErrorKind::Utf8 { .. } => "it is not UTF-8",
-        csv::ErrorKind::UnequalLengths { .. } => "it has another number of columns than the first row",
+        csv::ErrorKind::UnequalLengths { .. } => "it does not have the same number of columns as the first row",
         _ => "it is not a row of a table",
     };
     ListError::NotATable { line, what }
 }
 
-/// The columns of an answer.
+/// The answer columns of a result.
 fn answer(result: &VerificationResult) -> [String; 5] {
     let Some(Fared::Verification(verification)) = &result.outcome else {
         let why = why_refused(result).unwrap_or_default().to_owned();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_read_as_spreadsheets_write_it() {
+    fn a_list_from_a_spreadsheet_is_read() {
         let text =
             "\u{feff}badge, credential_number ,family_name\r\n7,CPS-0000-0001-Y,\"O'Neal, Jr\"\r\n8, CPS-X ,\r\n";
         let list = StaffList::of_bytes(text.as_bytes()).unwrap();
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_the_wrong_kind_is_refused_with_the_remedy() {
+    fn a_list_in_another_format_is_refused_with_the_remedy() {
         for (bytes, kind, remedy) in [
             (&b"PK\x03\x04\x14\0"[..], "a spreadsheet", "save it as CSV"),
             (b"\xff\xfec\0r\0", "UTF-16", "save it as CSV"),
@@ -303,14 +303,14 @@ mod tests {
     fn a_mistake_is_reported_with_its_line_and_without_its_content() {
         for text in ["number\nCPS-X\n", ""] {
             let message = refusal(text);
-            assert!(message.starts_with("the first row names no column `credential_number`: "), "{message}");
+            assert!(message.starts_with("the first row has no column `credential_number`: "), "{message}");
         }
         assert_eq!(refusal("credential_number,name\nCPS-X,Doe\n\n,Roe\n"), "line 4: credential_number is empty");
         let short = refusal("credential_number,name\nCPS-X,Doe\nCPS-Y\n");
-        assert_eq!(short, "line 3: it has another number of columns than the first row");
+        assert_eq!(short, "line 3: it does not have the same number of columns as the first row");
         let twice = refusal("credential_number,credential_number\n");
-        assert_eq!(twice, "the first row names the column `credential_number`, which it has already");
-        assert!(refusal("credential_number,verdict\n").ends_with("which is for the answers"));
+        assert_eq!(twice, "the first row names the column `credential_number`, which occurs twice");
+        assert!(refusal("credential_number,verdict\n").ends_with("which is reserved for the answers"));
         assert_eq!(refusal("credential_number,name\r\n"), "the list has no rows");
         let latin = StaffList::of_bytes(b"credential_number,name\nCPS-X,Mu\xf1oz\n").unwrap_err();
         assert_eq!(latin.to_string(), "line 2: it is not UTF-8");

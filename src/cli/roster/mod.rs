@@ -1,4 +1,4 @@
-//! `roster`: verifies everybody on a staff list, and writes the answers beside the rows.
+//! `roster`: verifies everyone on a staff list, and writes the answers next to the rows.
 
 mod list;
 
@@ -22,22 +22,21 @@ use crate::proto::v1::{
     Pinned, Reason, StreamOptions, StreamVerifyCredentialsRequest, Verdict, VerificationItem, VerificationResult,
 };
 
-/// A stream lasts as long as the list is long.
+/// The timeout of the stream; long lists take long.
 const TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// How many of the rows that are refused are named on the screen.
+/// The maximum number of refused rows that are printed.
 const REFUSED_ROWS: usize = 20;
 
-/// Verify everybody on a staff list: exit 0 if all are confirmed, 3 if somebody is not, 4 if of somebody it is not
-/// known
+/// Verify everyone on a staff list: exit 0 if all are confirmed, 3 if anyone is not, 4 if anyone is undetermined
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Roster {
-    /// The list, with a first row of column names: credential_number, and family_name if names are to be checked. Other
-    /// columns are kept as they are
+    /// The list. The first row holds the column names: credential_number, and family_name if names are to be checked.
+    /// Other columns are kept unchanged
     #[arg(value_name = "FILE.csv")]
     file: PathBuf,
-    /// Where the rows and their answers go; - for standard output, with the summary on standard error [default:
+    /// The file for the rows with their answers; - for standard output, with the summary on standard error [default:
     /// FILE.answers.csv]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -56,18 +55,18 @@ Examples:
   cpss-registry roster staff.csv --as-of 2026-03-01 --out march.csv
   cpss-registry roster staff.csv --out - | grep -v ',CONFIRMED,'
 
-Every row is answered from one state of knowledge. The list is read, and found to be in order, before anything is asked.
-The file of answers is for its reader alone (mode 0600), and replaces no file that is there.";
+All rows are answered from one state of knowledge. The whole list is validated before the first question is sent.
+Only its owner can read the file of answers (mode 0600). An existing file is not replaced.";
 
 /// A row whose question was refused.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct RefusedRow {
-    /// Which, from 1, without the row of column names.
+    /// The row number, starting at 1, without the row of column names.
     row: usize,
     reason: String,
 }
 
-/// How the rows fared.
+/// The counts of the results.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct Summary {
     rows: usize,
@@ -76,10 +75,10 @@ struct Summary {
     not_confirmed: usize,
     undetermined: usize,
     refused: usize,
-    /// The first of those refused.
+    /// The first refused rows.
     refused_rows: Vec<RefusedRow>,
     mistyped: usize,
-    /// The provider asked about, where no row's answer says anything about it.
+    /// The provider in the question, if no answer says whether it is on file.
     #[serde(skip_serializing_if = "Option::is_none")]
     unjudged_provider: Option<String>,
     epoch: String,
@@ -93,7 +92,7 @@ impl Roster {
         let answers = self.out.clone().unwrap_or_else(|| self.file.with_extension("answers.csv"));
         if !is_stdout(&answers) && answers.exists() {
             let path = answers.display();
-            return Err(Failure::usage(vec![format!("{path} is there already: name another with --out")]));
+            return Err(Failure::usage(vec![format!("{path} already exists: use another file with --out")]));
         }
         let (pinned, results) = block_on(self.ask(&list))?;
         self.refuse_unknown_provider(&pinned, &results)?;
@@ -138,15 +137,15 @@ impl Roster {
         let (rows, answered) = (list.size(), results.len());
         match pinned {
             Some(pinned) if answered == rows => Ok((pinned, results)),
-            _ => Err(Failure::said(vec![format!("{rows} rows were asked about and {answered} answered")])),
+            _ => Err(Failure::said(vec![format!("{rows} rows were sent and {answered} answered")])),
         }
     }
 }
 
 impl Roster {
-    /// A provider that is not on file is a typing error of the one who asks, and no answer about anybody on the list.
+    /// Refuses a provider that is not on file: that is a typing error in the command, not an answer about the people.
     fn refuse_unknown_provider(&self, pinned: &Pinned, results: &[VerificationResult]) -> Result<(), Failure> {
-        if !results.iter().any(|result| is_said(result, Reason::ProviderNotOnFile)) {
+        if !results.iter().any(|result| has_reason(result, Reason::ProviderNotOnFile)) {
             return Ok(());
         }
         let (provider, revision) = (self.question.provider(), pinned.revision);
@@ -156,15 +155,15 @@ impl Roster {
     }
 }
 
-/// Whether answers go to standard output.
+/// Whether the answers go to standard output.
 fn is_stdout(answers: &Path) -> bool {
     answers.as_os_str() == "-"
 }
 
-/// Whether an answer is also about the provider asked about: none of its reasons stands alone.
+/// Whether an answer depends on the provider in the question: none of its reasons stands alone.
 fn is_about_provider(result: &VerificationResult) -> bool {
     let alone = [Reason::CredentialNotOnFile, Reason::NameMismatch, Reason::SpecialistAmbiguous];
-    matches!(result.outcome, Some(Fared::Verification(_))) && !alone.iter().any(|reason| is_said(result, *reason))
+    matches!(result.outcome, Some(Fared::Verification(_))) && !alone.iter().any(|reason| has_reason(result, *reason))
 }
 
 /// Why the question of a row was refused, if it was.
@@ -176,8 +175,8 @@ fn why_refused(result: &VerificationResult) -> Option<&str> {
     }
 }
 
-/// Whether an answer gives a reason.
-fn is_said(result: &VerificationResult, reason: Reason) -> bool {
+/// Whether an answer has a reason.
+fn has_reason(result: &VerificationResult, reason: Reason) -> bool {
     let Some(Fared::Verification(verification)) = &result.outcome else { return false };
     verification.reasons.contains(&reason.into())
 }
@@ -191,7 +190,7 @@ impl Summary {
     fn of(results: &[VerificationResult], pinned: Pinned, answers: PathBuf) -> Summary {
         let mut summary = Summary {
             rows: results.len(),
-            mistyped: results.iter().filter(|result| is_said(result, Reason::NumberMistyped)).count(),
+            mistyped: results.iter().filter(|result| has_reason(result, Reason::NumberMistyped)).count(),
             epoch: pinned.epoch,
             known_at_revision: pinned.revision,
             answers,
@@ -215,7 +214,7 @@ impl Summary {
         summary
     }
 
-    /// The worst that befell a row.
+    /// The worst outcome of any row.
     fn outcome(&self) -> Outcome {
         match self {
             Summary { refused: 1.., .. } => Outcome::Failed,
@@ -243,19 +242,19 @@ impl Summary {
         match self.refused.saturating_sub(self.refused_rows.len()) {
             _ if self.refused == 0 => {}
             0 => text.push('\n'),
-            more => text.push_str(&format!(
-                "\n  refused rows not shown: {more}; each has its reason in the column `refused`\n"
-            )),
+            more => {
+                text.push_str(&format!("\n  refused rows not shown: {more}; the column `refused` has the reasons\n"))
+            }
         }
         if self.mistyped > 0 {
             text.push_str(&format!("\n  {} of the numbers cannot exist: look for typing errors\n", self.mistyped));
         }
         if let Some(provider) = &self.unjudged_provider {
-            let nobody = "no row has an answer about a person, so nothing says whether the provider";
-            text.push_str(&format!("\n  {nobody} `{provider}` is on file: check --provider\n"));
+            let unknown = "no row has an answer about a person, so it is not known whether the provider";
+            text.push_str(&format!("\n  {unknown} `{provider}` is on file: check --provider\n"));
         }
         if !is_stdout(&self.answers) {
-            text.push_str(&format!("\n  each row with its answer: {}\n", self.answers.display()));
+            text.push_str(&format!("\n  rows with answers: {}\n", self.answers.display()));
         }
         text
     }

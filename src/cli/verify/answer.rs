@@ -1,4 +1,4 @@
-//! An answer on the screen.
+//! The text output of an answer.
 
 use jiff::Timestamp;
 
@@ -6,7 +6,7 @@ use crate::cli::display_text::{self, code, day};
 use crate::domain::standing::Weight;
 use crate::proto::v1::{Answer, Credential, Designation, Reason, Verification};
 
-/// The answer as people read it: the verdict, why, and the two points in time that it holds for.
+/// The answer as text: the verdict, the reasons, the day, and the state of knowledge.
 pub fn text(asked: &str, verification: &Verification) -> String {
     let mut lines = Lines(String::new());
     lines.0.push_str(&format!("{}  {asked}\n\n", display_text::verdict(verification.verdict())));
@@ -44,14 +44,14 @@ impl Lines {
         }
     }
 
-    /// Every reason, under a label that says what it does to the verdict.
+    /// Adds all reasons, labeled by their effect on the verdict.
     fn reasons(&mut self, verification: &Verification) {
         for (weight, label) in [(Weight::Fails, "no"), (Weight::Unknown, "not known"), (Weight::Information, "note")] {
             let mut label = label;
             for number in &verification.reasons {
                 let (its_weight, text) = match Reason::try_from(*number) {
                     Ok(reason) => (display_text::weight(reason), display_text::reason(reason)),
-                    Err(_) => (Weight::Information, "A reason that this program does not know."),
+                    Err(_) => (Weight::Information, "This program does not know this reason."),
                 };
                 if its_weight == weight {
                     self.line(label, &format!("{text} ({})", code(*number, Reason::as_str_name, "REASON_")));
@@ -82,7 +82,7 @@ impl Lines {
     }
 }
 
-/// When the registry recorded the last thing that an answer knows.
+/// When the record `known_at_revision` was recorded.
 pub(super) fn instant(answer: &Answer) -> Option<Timestamp> {
     answer.known_at_time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok())
 }
@@ -141,10 +141,10 @@ NOT CONFIRMED  CPS-0000-0001-Y
   designations  Adult and Recovery, Parent/Caregiver
   term          to 2027-09-30
   no            Not employed by that provider that day. (NOT_EMPLOYED_BY_PROVIDER)
-                A designation that was asked for is not held. (DESIGNATION_NOT_HELD)
+                A requested designation is not held. (DESIGNATION_NOT_HELD)
   not held      Young Adult
   note          So far: employers may still report about that day. (REPORTING_WINDOW_OPEN)
-                A reason that this program does not know. (99)
+                This program does not know this reason. (99)
 
   as of         2026-03-01
   known at      revision 57, recorded 2026-03-01T09:04:05-06:00

@@ -1,4 +1,4 @@
-//! An answer for programs: one JSON object whose keys are the contract's.
+//! The JSON output of an answer, with the contract's names as keys.
 
 use serde::Serialize;
 
@@ -6,8 +6,8 @@ use super::answer::instant;
 use crate::cli::display_text::{code, day};
 use crate::proto::v1::{Answer, Credential, Designation, Reason, Standing, Verdict, Verification};
 
-/// The answer. Values of the contract's enums are named as there; one that this program does not know is
-/// its number.
+/// The JSON form of an answer. Enum values have the contract's names; a value that this program does not know is a
+/// number.
 #[derive(Serialize)]
 pub struct Json<'a> {
     credential_number: &'a str,
@@ -49,7 +49,7 @@ struct JsonAnswer<'a> {
 }
 
 impl<'a> Json<'a> {
-    /// An answer. The number is that asked about in its canonical form; empty: it cannot exist.
+    /// Converts an answer. The number is in canonical form, or empty if no such number can exist.
     pub fn of(verification: &'a Verification) -> Json<'a> {
         Json {
             credential_number: &verification.credential_number,

@@ -16,7 +16,7 @@ use crate::proto::v1::{Verification, VerifyCredentialRequest};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Ask whether a credential is good: exit 0 if so, 3 if not, 4 if it is not known
+/// Check whether a credential is good: exit 0 if it is, 3 if not, 4 if it is undetermined
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Verify {
@@ -43,7 +43,7 @@ impl Verify {
         if self.json {
             print_json(&json::Json::of(&verification))?;
         } else {
-            // One that cannot exist is not echoed.
+            // A number that cannot exist has no canonical form; print it as given.
             let canonical = Some(&verification.credential_number).filter(|number| !number.is_empty());
             print(&answer::text(canonical.unwrap_or(&self.credential_number), &verification))?;
         }

@@ -135,13 +135,12 @@ async fn an_export_is_one_object_for_each_record_and_the_same_each_time() {
     json_of(&["backup", text(&target), "--data-dir", text(&data)]);
     assert_eq!(run(&["export", "-", "--backup", text(&target)]).out, text_of_file);
     let again = run(&["export", text(&file), "--data-dir", text(&data)]);
-    let is_there =
-        format!("error: the records were not exported: {} is there already: name another file\n", text(&file));
+    let is_there = format!("error: the records were not exported: {} already exists: use another file\n", text(&file));
     assert_eq!((again.code, again.err), (2, is_there));
     let nowhere = scratch.path().join("no-such/records.jsonl");
     let not_made = refused(&["export", text(&nowhere), "--data-dir", text(&data)]);
     assert!(
-        not_made.contains(&format!("{} could not be made: No such file or directory", text(&nowhere))),
+        not_made.contains(&format!("{} could not be created: No such file or directory", text(&nowhere))),
         "{not_made}"
     );
 }

@@ -224,7 +224,7 @@ fn is_endless(command: &str) -> bool {
 }
 
 fn has_begun(line: &str) -> bool {
-    line.starts_with("listening on ") || line.contains("all there is")
+    line.starts_with("listening on ") || line.contains("up to date")
 }
 
 /// Whether a command may answer no.

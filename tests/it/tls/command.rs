@@ -138,7 +138,7 @@ fn what_would_be_read_by_others_is_not_sent() {
     std::fs::write(&token, "cpss_0123456789abcdef0123456789abcdef").unwrap();
     let (url, ca, token) = (place.url(), place.file("ca.crt"), token.to_str().unwrap().to_owned());
     let plain = url.replace("https", "http");
-    for (endpoint, why) in [(&plain, "for https alone"), (&url, "everyone can read")] {
+    for (endpoint, why) in [(&plain, "requires https"), (&url, "all users can read")] {
         let mut arguments = vec!["verify", NOT_ON_FILE, "--endpoint", endpoint, "--token-file", &token];
         if endpoint == &url {
             arguments.extend(["--ca", ca.to_str().unwrap()]);
@@ -159,7 +159,7 @@ fn a_connection_that_fails_says_why_and_what_to_do() {
     let server = place.file("server.crt");
     let (ca, key, no_key) = (ca.to_str().unwrap(), key.to_str().unwrap(), no_key.to_str().unwrap());
     let server = server.to_str().unwrap();
-    let no_pair = format!("--key: {key} is not the key of the certificate in {server}: name the two files of one pair");
+    let no_pair = format!("--key: {key} is not the key of the certificate in {server}: the two files must be a pair");
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (plain, nothing) = (url.replace("https", "http"), format!("http://{closed}"));
     let ops = format!("https://localhost:{}", place.process.ops().port());
@@ -173,11 +173,15 @@ fn a_connection_that_fails_says_why_and_what_to_do() {
         (vec!["--endpoint", &plain], 1, "this port speaks TLS"),
         (vec!["--endpoint", &nothing], 1, "nothing listens there"),
         (vec!["--endpoint", &ops, "--ca", ca], 1, "does not speak TLS"),
-        (vec!["--endpoint", &url, "--ca", other_ca], 1, "is of another authority than --ca"),
+        (vec!["--endpoint", &url, "--ca", other_ca], 1, "is from an authority other than --ca"),
         (vec!["--endpoint", &unnamed, "--ca", ca], 1, "is for another name"),
-        (vec!["--endpoint", &url, "--ca", key], 2, "is no PEM file with a certificate"),
-        (vec!["--endpoint", &url, "--ca", ca, "--cert", ca, "--key", no_key], 2, "is no PEM file with a private key"),
-        (vec!["--endpoint", &url, "--ca", env!("CARGO_BIN_EXE_cpss-registry")], 2, "is no PEM file"),
+        (vec!["--endpoint", &url, "--ca", key], 2, "is not a PEM file with a certificate"),
+        (
+            vec!["--endpoint", &url, "--ca", ca, "--cert", ca, "--key", no_key],
+            2,
+            "is not a PEM file with a private key",
+        ),
+        (vec!["--endpoint", &url, "--ca", env!("CARGO_BIN_EXE_cpss-registry")], 2, "is not a PEM file"),
         (vec!["--endpoint", &url, "--ca", ca, "--cert", server, "--key", key], 2, &no_pair),
     ] {
         let failed = run(&[&["verify", NOT_ON_FILE], &arguments[..]].concat());
@@ -185,5 +189,5 @@ fn a_connection_that_fails_says_why_and_what_to_do() {
         assert!(said(&failed).contains(why), "{why}: {}", said(&failed));
     }
     let wrong_port = run(&["verify", NOT_ON_FILE, "--endpoint", &format!("http://{}", place.process.ops())]);
-    assert!(said(&wrong_port).contains("is it the right port?"), "{}", said(&wrong_port));
+    assert!(said(&wrong_port).contains("is this the right port?"), "{}", said(&wrong_port));
 }
