@@ -82,9 +82,9 @@ def check_agreement(config, documents):
 
 
 def memory_at_most():
-    """What operations.md says that the process holds at most, in MiB."""
-    text = (DEPLOY / "operations.md").read_text()
-    table = text.split("## Limits of memory")[1].split("\n## ")[0]
+    """The memory that the process holds at most, in MiB, by the table of README.md."""
+    text = (DEPLOY / "README.md").read_text()
+    table = text.split("\n## Memory\n")[1].split("\n## ")[0]
     rows = [line.strip("| ").split("|")[-1] for line in table.splitlines() if line.startswith("|")]
     return sum(int(amount) for amount in rows[2:])
 
@@ -99,7 +99,7 @@ def check_memory(documents):
         ("MemoryMax of the unit", most),
     ):
         if not given.endswith("G") or int(given[:-1]) * 1024 < needed:
-            fail(f"{place} gives {given}, and operations.md says that the process holds {needed} MiB at most")
+            fail(f"{place} gives {given}, and deploy/README.md says that the process holds {needed} MiB at most")
 
 
 def check_creation(config, pinned, documents, creation):

@@ -2,6 +2,7 @@
 
 mod imports;
 mod ladder;
+mod operations;
 mod paths;
 
 use std::collections::BTreeSet;

@@ -1,0 +1,39 @@
+//! The operations guide has every metric, and every event that is logged as a warning or an error.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use cpss_registry::telemetry::metrics::{Metrics, State};
+
+use super::source_tree;
+
+/// The first cells of a section's tables, without backticks.
+fn first_cells(heading: &str) -> BTreeSet<String> {
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/README.md")).unwrap();
+    let start = format!("\n{heading}\n");
+    let section = guide.split(&start).nth(1).unwrap().split("\n## ").next().unwrap();
+    section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_operations_guide_lists_every_metric_and_no_other() {
+    let page = Metrics::default().text(State::default());
+    let names = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let metrics: BTreeSet<String> =
+        names.map(|(name, kind)| if kind == "counter" { format!("{name}_total") } else { name.to_owned() }).collect();
+    assert_eq!(first_cells("## Metrics and alerts"), metrics);
+}
+
+#[test]
+fn the_operations_guide_lists_every_event_that_an_operator_may_have_to_act_on() {
+    let mut events = BTreeSet::new();
+    for source in source_tree().iter().filter(|source| !source.path.contains("/tests")) {
+        for level in ["tracing::error!", "tracing::warn!"] {
+            let lines = source.text.split(level).skip(1);
+            let named = lines.filter_map(|line| line.split_once("event = \"")?.1.split('"').next());
+            events.extend(named.map(str::to_owned));
+        }
+    }
+    assert_eq!(first_cells("### Log events"), events);
+}
