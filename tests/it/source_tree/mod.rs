@@ -1,9 +1,11 @@
 //! The rooms of `src`, and who may enter them; and the rules of form that no compiler holds.
 
+mod guides;
 mod imports;
 mod ladder;
 mod operations;
 mod paths;
+mod settings;
 
 use std::collections::BTreeSet;
 use std::fs;
