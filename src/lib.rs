@@ -1,8 +1,9 @@
 //! The registry of record for Mississippi's Certified Peer Support Specialists.
 //!
-//! In reading order: [`domain`], what the rules say; [`rules`], the published rules as data; [`store`], what is kept and
-//! how; [`registry`], the use cases; [`surface`], with [`auth`] and [`telemetry`], which every way in calls; [`grpc`], the
-//! listener; [`server`], which puts it all together; [`cli`], the command line.
+//! Modules in reading order: [`domain`] (the rules of the program), [`rules`] (the published rule sets as data),
+//! [`store`] (the log and the index), [`registry`] (the use cases), [`surface`] (the operations of the API, independent
+//! of the transport), [`auth`], [`telemetry`], [`grpc`] (the listener's protocol), [`server`] (which assembles
+//! everything), [`cli`] (the command line).
 
 pub mod auth;
 pub mod cli;

@@ -1,8 +1,8 @@
-//! The program `cpss-registry`: parses, runs, exits.
+//! The program `cpss-registry`: parses its command line, runs the command, and exits.
 
 use std::process::ExitCode;
 
-/// A command is made on one thread and done with on another: the system's allocator has such threads wait for each other.
+/// A command is allocated on one thread and freed on another. The system's allocator makes such threads contend.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,4 @@
-//! The caller of a development server: the one that the metadata `x-dev-caller` names.
+//! The caller on a development server, named by the metadata `x-dev-caller`.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,15 +7,15 @@ use http::HeaderName;
 use super::Caller;
 use crate::domain::fact::Role;
 
-/// The metadata.
+/// The metadata key.
 pub(crate) static DEV_CALLER: HeaderName = HeaderName::from_static("x-dev-caller");
 
 /// The metadata does not name a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("x-dev-caller is none of registrar, certifier, provider:ID, payer, auditor")]
+#[error("x-dev-caller is not one of registrar, certifier, provider:ID, payer, auditor")]
 pub struct BadDevCaller;
 
-/// The caller that the metadata names; without it, registrar and certifier in one.
+/// Returns the caller that the metadata names. Without metadata, the caller is both registrar and certifier.
 pub(super) fn dev_caller(metadata: Option<&str>) -> Result<Arc<Caller>, BadDevCaller> {
     static ALL: LazyLock<Arc<Caller>> =
         LazyLock::new(|| Arc::new(caller("dev:all".to_owned(), Role::RegistrarAndCertifier)));

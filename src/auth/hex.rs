@@ -1,6 +1,6 @@
-//! Hexadecimal digits, as people and other programs write digests and serial numbers.
+//! Hexadecimal digits of digests and serial numbers.
 
-/// The bytes that pairs of digits write, in upper or lower case.
+/// Decodes pairs of hexadecimal digits, in upper or lower case.
 pub(super) fn bytes(digits: &[u8]) -> Option<Vec<u8>> {
     let (pairs, rest) = digits.as_chunks::<2>();
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());

@@ -1,7 +1,7 @@
-//! Who calls: by certificate or token and the list of clients, or on a development server by what the call says.
+//! Identifies callers: by certificate or token and the list of clients, or on a development server by request metadata.
 //!
-//! A certificate is read once, when its connection is made. What each call costs is one look into the list as it is at
-//! that moment, so that a client that was taken off it, or has another role now, is treated so at its next call.
+//! A certificate is decoded once, when its connection is made. Each call then needs one lookup in the current list. So
+//! a client that was removed from the list, or has a new role, is treated accordingly at its next call.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +17,7 @@ use super::peer::Peer;
 use super::quotas::Quotas;
 use super::token::{Digest, bearer};
 
-/// How callers are identified. Clones share the list.
+/// How callers are identified. Clones share the list of clients.
 #[derive(Clone, Debug)]
 pub enum Identities {
     /// A development server: by `x-dev-caller`.
@@ -26,28 +26,28 @@ pub enum Identities {
     Listed(Arc<ArcSwap<Clients>>),
 }
 
-/// Nobody can be said to call. The words are for the caller, and repeat nothing of what was shown.
+/// The caller cannot be identified. The texts go to the caller and repeat nothing of what it presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotIdentified {
-    /// Nothing was shown.
-    #[error("show a client certificate, or a token (authorization: Bearer ...)")]
+    /// It presented neither a certificate nor a token.
+    #[error("present a client certificate, or a token (authorization: Bearer ...)")]
     Nothing,
-    /// The certificate's chain is good, and it is no client's.
-    #[error("the certificate is not that of a client of this registry")]
+    /// The certificate's chain is valid, but it belongs to no client.
+    #[error("the certificate does not belong to a client of this registry")]
     UnknownCertificate,
-    /// The certificate is a client's, and the list says that it is revoked.
-    #[error("the certificate was revoked: the operator of the registry gives the client another one")]
+    /// The certificate belongs to a client, and the list says that it is revoked.
+    #[error("the certificate was revoked: ask the operator of the registry for a new one")]
     RevokedCertificate,
-    /// The connection is older than the certificate was to be.
+    /// The certificate has expired since the connection was made.
     #[error("the certificate has expired since the connection was made")]
     ExpiredCertificate,
-    /// The authorization is not of the form, or its token is no client's.
-    #[error("the token is not that of a client of this registry")]
+    /// The authorization header is malformed, or its token belongs to no client.
+    #[error("the token does not belong to a client of this registry")]
     UnknownToken,
-    /// A certificate and a token are those of two clients.
-    #[error("the certificate and the token are not those of one client: show one of them")]
+    /// A certificate and a token were both presented.
+    #[error("present a certificate or a token, not both")]
     TwoIdentities,
-    /// The development server's metadata names nobody.
+    /// The development server's metadata names no caller.
     #[error(transparent)]
     BadDevCaller(#[from] BadDevCaller),
 }
@@ -62,18 +62,18 @@ impl From<NotCertified> for NotIdentified {
 }
 
 impl Identities {
-    /// By this list, until it is replaced.
+    /// Identifies callers by this list, until it is replaced.
     pub fn listed(clients: Clients) -> Identities {
         Identities::Listed(Arc::new(ArcSwap::from_pointee(clients)))
     }
 
-    /// Whether this is a development server.
+    /// True on a development server.
     pub fn is_dev(&self) -> bool {
         matches!(self, Identities::Dev)
     }
 
-    /// Takes another list in place of the one so far, for every connection there is; unless it would remove more than
-    /// half of the clients and does not say that it may.
+    /// Replaces the list, for all connections. Refuses a list that would remove more than half of the clients, unless
+    /// it says that it may.
     pub fn replace(&self, clients: Clients) -> Result<(), RemovesMost> {
         if let Identities::Listed(current) = self {
             current.load().refuse_to_lose_most(&clients)?;
@@ -82,17 +82,17 @@ impl Identities {
         Ok(())
     }
 
-    /// Knows the other end of a new connection by its certificate, if that is a client's that may have one more.
-    pub fn recognize(&self, peer: &Peer, shares: &Quotas) {
+    /// Authenticates a new connection by its certificate, if its client may open one more.
+    pub fn recognize(&self, peer: &Peer, quotas: &Quotas) {
         if let (Identities::Listed(clients), Some(certificate)) = (self, peer.certificate())
             && let Ok(caller) = clients.load().of_certificate(certificate)
         {
-            // One too many stays a stranger: its calls are refused, and it is closed.
-            peer.seat(shares, &caller.client).ok();
+            // A connection over the limit stays unauthenticated: its calls are refused, and it is closed.
+            peer.admit(quotas, &caller.client).ok();
         }
     }
 
-    /// Who calls, at this instant.
+    /// Returns the caller of a request at `now`.
     pub fn caller(&self, headers: &HeaderMap, peer: Option<&Peer>, now: Instant) -> Result<Arc<Caller>, NotIdentified> {
         let Identities::Listed(clients) = self else {
             return Ok(dev_caller(headers.get(&DEV_CALLER).map(|value| value.to_str().unwrap_or_default()))?);
@@ -102,7 +102,7 @@ impl Identities {
         let mut tokens = headers.get_all(AUTHORIZATION).iter();
         let caller = match (certificate, tokens.next()) {
             (None, None) => Err(NotIdentified::Nothing),
-            // A client of the list shows a certificate or a token, so one that shows both is two.
+            // Each client of the list has either a certificate or a token, so both cannot identify one client.
             (Some(_), Some(_)) => Err(NotIdentified::TwoIdentities),
             (Some(certificate), None) if certificate.expires <= now => Err(NotIdentified::ExpiredCertificate),
             (Some(certificate), None) => clients.of_certificate(certificate).map_err(NotIdentified::from),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_shows_a_certificate_or_a_token_that_is_on_the_list() {
+    fn a_caller_is_identified_by_a_certificate_or_a_token_of_the_list() {
         use NotIdentified::{ExpiredCertificate, Nothing, TwoIdentities, UnknownCertificate, UnknownToken};
         let identities = identities("urn:a");
         let now = Instant::now();
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_was_taken_off_the_list_is_refused_at_its_next_call() {
+    fn a_client_that_was_removed_from_the_list_is_refused_at_its_next_call() {
         let identities = identities("urn:a");
         let (peer, now) = (peer(Some("urn:a"), Instant::now() + Duration::from_secs(60)), Instant::now());
         assert!(identities.caller(&HeaderMap::new(), Some(&peer), now).is_ok());
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_was_revoked_is_refused_at_its_next_call_and_another_one_is_taken() {
+    fn a_revoked_certificate_is_refused_at_its_next_call_and_another_one_accepted() {
         let identities = identities("urn:a");
         let later = Instant::now() + Duration::from_secs(60);
         let revoked = peer(Some("urn:a"), later);
@@ -203,11 +203,11 @@ mod tests {
         assert!(caller(&other).is_ok());
         let again = peer(Some("urn:a"), later);
         identities.recognize(&again, &Quotas::default());
-        assert!(!again.is_known(), "a handshake with it makes nobody known");
+        assert!(!again.is_known(), "a revoked certificate does not authenticate a connection");
     }
 
     #[test]
-    fn a_listed_server_takes_nobodys_word() {
+    fn a_server_with_a_list_ignores_development_metadata() {
         let mut headers = HeaderMap::new();
         headers.insert("x-dev-caller", "registrar".parse().unwrap());
         let peer = peer(None, Instant::now());

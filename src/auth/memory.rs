@@ -1,27 +1,27 @@
-//! The memory that calls hold: what they brought, and what was answered and not read yet. It is counted in bytes, for each
-//! client and for all together.
+//! The memory held by calls: requests in progress, and responses not yet read by the client. It is counted in bytes,
+//! per client and for all clients together.
 //!
-//! A client may hold as much as half of what is free. So nobody can take all of it, and there is always room for one more:
-//! a client alone gets a third of the whole; of ten, each gets a twelfth, and two twelfths stay free.
+//! A client may hold as much as half of what is free. So no client can take everything, and there is always room for
+//! one more: a single client gets a third of the total; ten clients get a twelfth each, and two twelfths stay free.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How much all calls together may hold, in bytes.
+/// The maximum memory of all calls together, in bytes.
 pub const CALLS_BYTES: usize = 256 * 1024 * 1024;
 
-/// What all calls hold. Clones share it.
+/// The memory held by all calls. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Memory(Arc<AtomicUsize>);
 
-/// What the calls of one client hold.
+/// The memory held by the calls of one client.
 #[derive(Debug)]
 pub struct Share {
     memory: Memory,
     held: AtomicUsize,
 }
 
-/// What is held for one purpose, until this is dropped.
+/// Memory held for one purpose. Dropping it releases the memory.
 #[derive(Debug)]
 pub struct Held {
     share: Arc<Share>,
@@ -29,20 +29,20 @@ pub struct Held {
 }
 
 impl Memory {
-    /// The share of another client.
+    /// Creates the share of a new client.
     pub fn share(&self) -> Arc<Share> {
         Arc::new(Share { memory: self.clone(), held: AtomicUsize::new(0) })
     }
 }
 
 impl Share {
-    /// Whether there is room for so much more.
+    /// True if the client may hold this many more bytes.
     fn has_room(&self, bytes: usize) -> bool {
         let free = CALLS_BYTES.saturating_sub(self.memory.0.load(Ordering::Relaxed));
         self.held.load(Ordering::Relaxed).saturating_add(bytes) <= free / 2
     }
 
-    /// Whether the client holds more than it may by now.
+    /// True if the client holds more than it now may.
     pub fn is_over(&self) -> bool {
         !self.has_room(0)
     }
@@ -57,12 +57,12 @@ impl Share {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Holds so much, if there is room for it.
+    /// Holds this many bytes, if there is room.
     pub fn hold(self: &Arc<Share>, bytes: usize) -> Option<Held> {
         self.has_room(bytes).then(|| self.hold_anyway(bytes))
     }
 
-    /// Holds so much though there may be no room: it is in memory already, and goes out.
+    /// Holds this many bytes even without room, because they are already in memory and about to be sent.
     pub fn hold_anyway(self: &Arc<Share>, bytes: usize) -> Held {
         self.add(bytes);
         Held { share: Arc::clone(self), bytes: AtomicUsize::new(bytes) }
@@ -70,12 +70,12 @@ impl Share {
 }
 
 impl Held {
-    /// Whose it is.
+    /// The client's share that it belongs to.
     pub fn share(&self) -> &Arc<Share> {
         &self.share
     }
 
-    /// Holds so much more, if there is room for it.
+    /// Holds this many more bytes, if there is room. Returns false if there is not.
     pub fn grow(&self, bytes: usize) -> bool {
         let has_room = self.share.has_room(bytes);
         if has_room {
@@ -85,7 +85,7 @@ impl Held {
         has_room
     }
 
-    /// Holds so much instead, if there is room for what it is more.
+    /// Changes the held amount to this many bytes. An increase needs room; returns false if there is none.
     pub fn set(&self, bytes: usize) -> bool {
         let before = self.bytes.load(Ordering::Relaxed);
         if let Some(more) = bytes.checked_sub(before) {
@@ -107,7 +107,7 @@ impl Drop for Held {
 mod tests {
     use super::*;
 
-    /// Takes as much as there is, in small steps.
+    /// Takes all that is available, in small steps.
     fn take_all(share: &Arc<Share>) -> usize {
         let held = share.hold(0).unwrap();
         while held.grow(64 * 1024) {}
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn however_many_take_all_that_they_get_there_is_as_much_for_one_more() {
+    fn there_is_always_memory_for_one_more_client() {
         let memory = Memory::default();
         let alone = take_all(&memory.share());
         assert!((CALLS_BYTES / 3 - CALLS_BYTES / 50..=CALLS_BYTES / 3).contains(&alone), "{alone}");
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_held_is_free_again() {
+    fn held_memory_is_released() {
         let memory = Memory::default();
         let (one, other) = (memory.share(), memory.share());
         let held = one.hold(1000).unwrap();

@@ -1,4 +1,4 @@
-//! Who asks, and what each role may call, reach and see.
+//! Authentication of callers, and the permissions of each role.
 
 pub mod clients;
 mod dev;
@@ -21,24 +21,24 @@ pub use self::permissions::{Fields, Grant, Method, PACKAGE, Right, RoleName, Row
 use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::ProviderId;
 
-/// A caller, resolved.
+/// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The client's name in the list of clients.
     pub client: String,
-    /// The part it plays.
+    /// Its role.
     pub role: Role,
-    /// How many misses it may have in an hour. None: as many as the configuration says.
+    /// The number of misses per hour that its row allows. None: the configured default.
     pub misses_per_hour: Option<NonZeroU32>,
 }
 
 impl Caller {
-    /// What the rules need to know of it.
+    /// The caller as the domain rules need it.
     pub fn reporter(&self) -> Reporter {
         Reporter { client: self.client.clone(), role: self.role.clone() }
     }
 
-    /// The provider that it is the HR system of, if it is one.
+    /// The provider whose HR system it is, if it is one.
     pub fn own_provider(&self) -> Option<&ProviderId> {
         match &self.role {
             Role::Provider(id) => Some(id),

@@ -1,4 +1,4 @@
-//! The other end of a connection: what it showed when the connection was made, and what it does with its calls.
+//! The client side of a connection: its certificate, and the use that it makes of its calls.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,34 +12,34 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::memory::Share;
-use super::quotas::{ClientQuota, Exhausted, Place, Quotas};
+use super::quotas::{ClientQuota, Exhausted, Permit, Quotas};
 use super::serial::Serial;
 
-/// How many requests a connection may send on which nobody is known, and how many of them it may have open.
-const UNIDENTIFIED_REQUESTS: usize = 64;
-const UNIDENTIFIED_STREAMS: usize = 4;
+/// The maximum number of requests on an unauthenticated connection, and of those that are open at once.
+const UNAUTHENTICATED_REQUESTS: usize = 64;
+const UNAUTHENTICATED_STREAMS: usize = 4;
 
-/// The other end of a connection. Clones are of the same one.
+/// The client side of a connection. Clones refer to the same connection.
 #[derive(Clone, Debug)]
-pub struct Peer(Arc<Shown>);
+pub struct Peer(Arc<PeerState>);
 
 #[derive(Debug)]
-struct Shown {
+struct PeerState {
     address: SocketAddr,
     certificate: Option<Certificate>,
-    /// The place that it takes of a client's, and that client's quota, once a client of the list has called on it.
-    seat: OnceLock<(Place, Option<Arc<ClientQuota>>)>,
-    /// How many calls it waits for an answer to, apart from those that may last.
+    /// The permit among its client's connections and that client's quota, once a client of the list has called on it.
+    client: OnceLock<(Permit, Option<Arc<ClientQuota>>)>,
+    /// The number of calls that it awaits an answer to, except long-lived calls.
     awaited: AtomicUsize,
     cut_off: OnceLock<CutOff>,
-    /// Whether what is written to it has to wait until it reads.
+    /// True while writing to it blocks until it reads.
     is_blocked: AtomicBool,
-    /// The requests that it sent while nobody was known on it, and the places of those that are open.
-    unidentified: AtomicUsize,
-    unidentified_open: Arc<Semaphore>,
+    /// The number of requests before the connection was authenticated, and the permits of those that are open.
+    unauthenticated: AtomicUsize,
+    unauthenticated_open: Arc<Semaphore>,
 }
 
-/// Why a connection is to be cut off.
+/// Why a connection must be cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CutOff {
     /// Its client cancels too many calls.
@@ -48,12 +48,12 @@ pub enum CutOff {
     /// It sends too many frames that belong to no call.
     #[error("it sent too many HTTP/2 frames that belong to no call")]
     Frames,
-    /// It does not read, and its client holds as much memory as it may.
-    #[error("it does not read its answers, and its client holds too much memory")]
+    /// It does not read its responses, and its client holds too much memory.
+    #[error("it does not read its responses, and its client holds too much memory")]
     Unread,
-    /// It goes on though nobody is known on it.
-    #[error("it sent too many requests that show no client of the list")]
-    Unidentified,
+    /// It keeps sending requests without authenticating.
+    #[error("it sent too many unauthenticated requests")]
+    Unauthenticated,
 }
 
 /// A certificate whose chain was verified when the connection was made.
@@ -63,17 +63,17 @@ pub struct Certificate {
     pub uris: Vec<String>,
     /// Its serial number.
     pub serial: Serial,
-    /// When it expires.
+    /// The time at which it expires.
     pub expires: Instant,
 }
 
-/// A certificate whose form is not that of X.509.
+/// The data are not an X.509 certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an X.509 certificate")]
 pub struct NotACertificate;
 
 impl Certificate {
-    /// Reads a certificate in DER. `instant` gives the instant of a second since 1970.
+    /// Decodes a DER certificate. `instant` converts seconds since 1970 to an instant.
     pub fn read(der: &[u8], instant: impl FnOnce(i64) -> Instant) -> Result<Certificate, NotACertificate> {
         let (_, certificate) = X509Certificate::from_der(der).map_err(|_| NotACertificate)?;
         let names = certificate.subject_alternative_name().map_err(|_| NotACertificate)?;
@@ -89,105 +89,105 @@ impl Certificate {
 }
 
 impl Peer {
-    /// The other end at this address.
+    /// Creates the peer at this address.
     pub fn new(address: SocketAddr, certificate: Option<Certificate>) -> Peer {
-        Peer(Arc::new(Shown {
+        Peer(Arc::new(PeerState {
             address,
             certificate,
-            seat: OnceLock::new(),
+            client: OnceLock::new(),
             awaited: AtomicUsize::new(0),
             cut_off: OnceLock::new(),
             is_blocked: AtomicBool::new(false),
-            unidentified: AtomicUsize::new(0),
-            unidentified_open: Arc::new(Semaphore::new(UNIDENTIFIED_STREAMS)),
+            unauthenticated: AtomicUsize::new(0),
+            unauthenticated_open: Arc::new(Semaphore::new(UNAUTHENTICATED_STREAMS)),
         }))
     }
 
-    /// What it showed, if it did.
+    /// Its certificate, if it presented one.
     pub fn certificate(&self) -> Option<&Certificate> {
         self.0.certificate.as_ref()
     }
 
-    /// Whether it has been admitted at least once.
+    /// True if a client of the list has been admitted on this connection.
     pub fn is_known(&self) -> bool {
-        self.0.seat.get().is_some()
+        self.0.client.get().is_some()
     }
 
-    /// Counts the connection as this client's, unless it is somebody's already. Once it is counted it is known, and
-    /// what it cancels is counted in the client's quota.
-    pub fn seat(&self, quotas: &Quotas, client: &str) -> Result<(), Exhausted> {
+    /// Counts the connection as this client's, unless it already belongs to a client. From then on the connection is
+    /// authenticated, and its cancellations count against the client's quota.
+    pub fn admit(&self, quotas: &Quotas, client: &str) -> Result<(), Exhausted> {
         if !self.is_known() {
-            let (place, quota) = quotas.connection(client)?;
-            self.0.seat.set((place, Some(quota))).ok();
+            let (permit, quota) = quotas.connection(client)?;
+            self.0.client.set((permit, Some(quota))).ok();
         }
         Ok(())
     }
 
-    /// Makes it known without a limit.
-    pub fn seat_without_limit(&self) {
-        self.0.seat.set((Place::without_limit(), None)).ok();
+    /// Marks the connection as authenticated without counting it.
+    pub fn admit_without_limit(&self) {
+        self.0.client.set((Permit::without_limit(), None)).ok();
     }
 
-    /// Counts a request that shows nobody. On a connection on which somebody is known it is one like any other.
-    pub fn unidentified(&self, quotas: &Quotas) -> Result<(), Exhausted> {
+    /// Counts an unauthenticated request. On an authenticated connection it is not counted.
+    pub fn unauthenticated(&self, quotas: &Quotas) -> Result<(), Exhausted> {
         if self.is_known() {
             return Ok(());
         }
-        if self.0.unidentified.fetch_add(1, Ordering::Relaxed) >= UNIDENTIFIED_REQUESTS {
-            self.cut_off(CutOff::Unidentified);
+        if self.0.unauthenticated.fetch_add(1, Ordering::Relaxed) >= UNAUTHENTICATED_REQUESTS {
+            self.cut_off(CutOff::Unauthenticated);
         }
-        quotas.unidentified()
+        quotas.unauthenticated()
     }
 
-    /// Takes one of the few places for requests that stay open while nobody is known.
-    pub fn open_unidentified(&self) -> Result<Place, Exhausted> {
-        Place::of(&self.0.unidentified_open).ok_or(Exhausted::UnidentifiedStreams)
+    /// Takes one of the few permits for unauthenticated requests that stay open.
+    pub fn open_unauthenticated(&self) -> Result<Permit, Exhausted> {
+        Permit::of(&self.0.unauthenticated_open).ok_or(Exhausted::UnauthenticatedStreams)
     }
 
-    /// Counts a call that it waits for an answer to.
+    /// Counts a call that the peer awaits an answer to.
     pub fn await_answer(&self) {
         self.0.awaited.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes back one [`Peer::await_answer`].
+    /// Undoes one [`Peer::await_answer`].
     pub fn await_no_longer(&self) {
         self.0.awaited.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Whether it waits for an answer to any call that was counted.
+    /// True if the peer awaits an answer to any counted call.
     pub fn awaits_answers(&self) -> bool {
         self.0.awaited.load(Ordering::Relaxed) > 0
     }
 
-    /// Counts a call that it cancelled. When its client has cancelled too many, the connection is to be cut off.
-    pub fn cancelled(&self) {
-        let share = self.0.seat.get().and_then(|(_, share)| share.as_ref());
+    /// Counts a canceled call. Cuts the connection off if its client has canceled too many.
+    pub fn canceled(&self) {
+        let share = self.0.client.get().and_then(|(_, share)| share.as_ref());
         if share.is_some_and(|share| share.cancel().is_err()) {
             self.cut_off(CutOff::Cancels);
         }
     }
 
-    /// What the client's calls hold, if one is known whose memory is counted.
+    /// The memory that the client's calls hold. None if the connection is unauthenticated or has no quota.
     pub fn memory(&self) -> Option<&Arc<Share>> {
-        self.0.seat.get()?.1.as_ref().map(|quota| quota.memory())
+        self.0.client.get()?.1.as_ref().map(|quota| quota.memory())
     }
 
-    /// Notes whether what is written to it has to wait until it reads.
+    /// Records whether writing to the peer blocks until it reads.
     pub fn block(&self, is_blocked: bool) {
         self.0.is_blocked.store(is_blocked, Ordering::Relaxed);
     }
 
-    /// Whether what is written to it has to wait until it reads.
+    /// True while writing to the peer blocks until it reads.
     pub fn is_blocked(&self) -> bool {
         self.0.is_blocked.load(Ordering::Relaxed)
     }
 
-    /// Has the connection cut off. The first reason stays.
+    /// Marks the connection to be cut off. The first reason is kept.
     pub fn cut_off(&self, why: CutOff) {
         self.0.cut_off.set(why).ok();
     }
 
-    /// Why the connection is to be cut off, if it is.
+    /// Why the connection must be cut off, if it must.
     pub fn is_cut_off(&self) -> Option<CutOff> {
         self.0.cut_off.get().copied()
     }
@@ -206,64 +206,64 @@ mod tests {
     use super::*;
     use crate::auth::quotas::{CALLS_PER_CONNECTION, Limits};
 
-    fn shares(connections: u32) -> Quotas {
+    fn quotas(connections: u32) -> Quotas {
         Quotas::new(Limits { connections: NonZeroU32::new(connections), ..Limits::default() })
     }
 
     #[test]
     fn a_connection_is_counted_once_until_it_ends() {
-        let shares = shares(1);
+        let quotas = quotas(1);
         let peer = || Peer::new("127.0.0.1:1".parse().unwrap(), None);
         let (first, second) = (peer(), peer());
-        first.seat(&shares, "a").unwrap();
-        first.seat(&shares, "a").unwrap();
-        assert_eq!(second.seat(&shares, "a"), Err(Exhausted::Connections));
+        first.admit(&quotas, "a").unwrap();
+        first.admit(&quotas, "a").unwrap();
+        assert_eq!(second.admit(&quotas, "a"), Err(Exhausted::Connections));
         assert!(first.is_known() && !second.is_known());
         drop(first);
-        second.seat(&shares, "a").unwrap();
-        // A connection that two clients share is the first one's.
-        second.seat(&shares, "b").unwrap();
-        assert!(peer().seat(&shares, "b").is_ok());
+        second.admit(&quotas, "a").unwrap();
+        // A connection that two clients share counts as the first one's.
+        second.admit(&quotas, "b").unwrap();
+        assert!(peer().admit(&quotas, "b").is_ok());
     }
 
     #[test]
-    fn requests_that_show_nobody_are_few_on_a_connection_and_on_all_together() {
+    fn unauthenticated_requests_are_limited_per_connection_and_in_total() {
         let calls_per_second = NonZeroU32::new(1);
-        let shares = Quotas::new(Limits { calls_per_second, connections: calls_per_second, ..Limits::default() });
+        let quotas = Quotas::new(Limits { calls_per_second, connections: calls_per_second, ..Limits::default() });
         let peer = || Peer::new("127.0.0.1:1".parse().unwrap(), None);
         let (loud, other, known) = (peer(), peer(), peer());
-        known.seat(&shares, "a").unwrap();
-        let taken = (0..UNIDENTIFIED_REQUESTS).filter(|_| loud.unidentified(&shares).is_ok()).count();
-        assert!((20..UNIDENTIFIED_REQUESTS).contains(&taken), "{taken}: what comes back while this runs is little");
+        known.admit(&quotas, "a").unwrap();
+        let taken = (0..UNAUTHENTICATED_REQUESTS).filter(|_| loud.unauthenticated(&quotas).is_ok()).count();
+        assert!((20..UNAUTHENTICATED_REQUESTS).contains(&taken), "{taken}: little is refilled while this runs");
         assert!(loud.is_cut_off().is_none());
-        assert!(matches!(other.unidentified(&shares), Err(Exhausted::Unidentified(_))), "they share a rate");
-        assert!(loud.unidentified(&shares).is_err());
-        assert_eq!(loud.is_cut_off(), Some(CutOff::Unidentified));
-        assert!((0..1000).all(|_| known.unidentified(&shares).is_ok()) && known.is_cut_off().is_none());
+        assert!(matches!(other.unauthenticated(&quotas), Err(Exhausted::Unauthenticated(_))), "they share a rate");
+        assert!(loud.unauthenticated(&quotas).is_err());
+        assert_eq!(loud.is_cut_off(), Some(CutOff::Unauthenticated));
+        assert!((0..1000).all(|_| known.unauthenticated(&quotas).is_ok()) && known.is_cut_off().is_none());
 
-        let open: Vec<_> = (0..UNIDENTIFIED_STREAMS).map(|_| other.open_unidentified().unwrap()).collect();
-        assert_eq!(other.open_unidentified().unwrap_err(), Exhausted::UnidentifiedStreams);
+        let open: Vec<_> = (0..UNAUTHENTICATED_STREAMS).map(|_| other.open_unauthenticated().unwrap()).collect();
+        assert_eq!(other.open_unauthenticated().unwrap_err(), Exhausted::UnauthenticatedStreams);
         drop(open);
-        assert!(other.open_unidentified().is_ok());
+        assert!(other.open_unauthenticated().is_ok());
     }
 
     #[test]
-    fn cancelling_what_its_connections_may_have_under_way_cuts_off_nobody_and_more_does() {
-        let shares = shares(2);
+    fn canceling_more_calls_than_connections_may_have_cuts_them_off() {
+        let quotas = quotas(2);
         let peer = |client| {
             let peer = Peer::new("127.0.0.1:1".parse().unwrap(), None);
-            peer.seat(&shares, client).unwrap();
+            peer.admit(&quotas, client).unwrap();
             peer
         };
         let (first, second, other) = (peer("a"), peer("a"), peer("b"));
         let under_way = CALLS_PER_CONNECTION.get();
-        (0..under_way).for_each(|_| first.cancelled());
-        (0..under_way).for_each(|_| second.cancelled());
+        (0..under_way).for_each(|_| first.canceled());
+        (0..under_way).for_each(|_| second.canceled());
         assert!(first.is_cut_off().is_none() && second.is_cut_off().is_none());
-        // It has more again after a while: this is more than comes back while the test runs.
-        (0..10 * under_way).for_each(|_| second.cancelled());
-        assert_eq!(second.is_cut_off(), Some(CutOff::Cancels), "what its other connection cancelled counts");
-        other.cancelled();
+        // The limit refills over time: this is more than refills while the test runs.
+        (0..10 * under_way).for_each(|_| second.canceled());
+        assert_eq!(second.is_cut_off(), Some(CutOff::Cancels), "the cancellations of both connections count");
+        other.canceled();
         assert!(first.is_cut_off().is_none() && other.is_cut_off().is_none());
     }
 }

@@ -1,7 +1,7 @@
-//! The table of the contract, "Who may do what": for each method the roles that may call it, the rows that each of them
-//! reaches by it, and the fields that it sees of them. Absent means denied.
+//! The permission table of the contract ("Who may do what"): for each method, the roles that may call it, the rows that
+//! they reach, and the fields that they see. A missing entry means denied.
 //!
-//! Admission looks up the [`Right`] of a call here, once; the services ask nothing but that right.
+//! Admission looks up the [`Right`] of a call once. The services check nothing else.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use crate::domain::fact::Role;
 use crate::proto::SERVICES;
 
-/// A role as the table has it.
+/// A role as named in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoleName {
     /// The DMH credentialing division.
@@ -22,24 +22,24 @@ pub enum RoleName {
     Provider,
     /// A Medicaid system.
     Payer,
-    /// Reads everything.
+    /// An auditor, who reads everything.
     Auditor,
 }
 
-/// The rows that a call reaches. For what it does not reach and what is not on file, the answer is the same.
+/// The rows that a call reaches. A row out of reach gets the same answer as one that is not on file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rows {
-    /// Everyone and everything.
+    /// All rows.
     Everything,
-    /// People with a job with the caller, past or present, not retracted, as known at the head.
+    /// People with a job at the caller, past or present, not retracted, as known at the head.
     OwnStaff,
-    /// The same; and the verdict, with its reasons, on anyone whose number, or whose name and birth date, the caller
-    /// knows. No other provider may be named.
+    /// Like [`Rows::OwnStaff`], and in addition the verdict, with its reasons, on anyone whose number, or name and
+    /// birth date, the caller knows. The caller may not name another provider.
     OwnStaffAndVerdicts,
-    /// Facts of what is the caller's business, also those that others reported: of providers for the certifier, of jobs
-    /// with it for a provider.
+    /// Facts in the caller's responsibility, including those that others reported: about providers for the certifier,
+    /// about jobs at the caller for a provider.
     OwnFacts,
-    /// Providers. No person.
+    /// Providers, but no people.
     Providers,
 }
 
@@ -48,41 +48,41 @@ pub enum Rows {
 pub enum Fields {
     /// All of them.
     All,
-    /// No other employer, no note, no limitation's text, no birth date.
+    /// All except other employers, notes, texts of limitations, and birth dates.
     OfAnEmployer,
-    /// Verdicts, reasons, standings and dates: no name, designation or note.
+    /// Verdicts, reasons, standings and dates, but no names, designations or notes.
     OfAPayer,
-    /// No person: how many changes there are, and of how many people, and not which.
+    /// No people: only how many changes there are, and how many people they affect.
     Counts,
 }
 
-/// What a role may do by a method.
+/// What a role may do with a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Right {
-    /// What it reaches.
+    /// The rows that it reaches.
     pub rows: Rows,
-    /// What it sees of that.
+    /// The fields that it sees of them.
     pub fields: Fields,
 }
 
 /// A role with its right.
 pub type Grant = (RoleName, Right);
 
-/// A method of the contract and who may do what by it.
+/// A method of the contract, with its grants.
 #[derive(Debug)]
 pub struct Method {
     /// The service, without its package.
     pub service: &'static str,
     /// The method.
     pub name: &'static str,
-    /// Whether its requests or its answers are a stream: such a call may last.
+    /// True if its requests or its responses are a stream. Such a call may be long-lived.
     pub streams: bool,
-    /// Whether it may have much in memory until its answers have been read, or reads much: a stream, a batch, a page, or
-    /// what reads every credential.
+    /// True if it may hold much memory until its response has been read, or reads much: a stream, a batch, a page, or a
+    /// method that reads every credential.
     pub is_large: bool,
-    /// Whether it may record something.
+    /// True if it may record a fact.
     pub writes: bool,
-    /// Who may call it, and what for.
+    /// The roles that may call it, with their rights.
     pub grants: &'static [Grant],
 }
 
@@ -110,7 +110,7 @@ const CERTIFIERS_READ: &[Grant] = &[REGISTRAR, CERTIFIER, AUDITOR];
 const AMENDMENT: &[Grant] = &[REGISTRAR, may(Certifier, OwnFacts, Counts), may(Provider, OwnFacts, OfAnEmployer)];
 const FACTS: &[Grant] = &[REGISTRAR, may(Certifier, OwnFacts, Counts), may(Provider, OwnFacts, OfAnEmployer), AUDITOR];
 
-/// The table: service, method, grants.
+/// The permission table: service, method, grants.
 const TABLE: &[(&str, &str, &[Grant])] = &[
     ("VerificationService", "VerifyCredential", QUESTION),
     ("VerificationService", "BatchVerifyCredentials", QUESTION),
@@ -162,7 +162,7 @@ const TABLE: &[(&str, &str, &[Grant])] = &[
     ("ChangeService", "ListChanges", RECORD),
 ];
 
-/// What reads every credential, however short its answer is.
+/// Methods that read every credential, although the response is short.
 const READS_ALL: &[(&str, &str)] = &[("ProviderService", "GetProgramStatistics")];
 
 /// The package of the contract's services.
@@ -186,25 +186,25 @@ static METHODS: LazyLock<HashMap<&'static str, Method, RandomState>> = LazyLock:
     methods.collect()
 });
 
-/// Every method of the contract with the roles that may call it, in no order.
+/// Every method of the contract with the roles that may call it, in no particular order.
 pub fn methods() -> impl Iterator<Item = &'static Method> {
     METHODS.values()
 }
 
-/// The method of a path (`/package.Service/Method`). None: no method of the contract.
+/// Returns the method at a path (`/package.Service/Method`). None if the contract has no such method.
 pub fn method(path: &str) -> Option<&'static Method> {
     METHODS.get(path)
 }
 
 impl Method {
-    /// What a role may do by it. None: nothing.
+    /// Returns what a role may do with this method. None if it may not call it.
     pub fn right(&self, role: &Role) -> Option<Right> {
         let of = |asked: RoleName| self.grants.iter().find(|(role, _)| *role == asked).map(|(_, right)| *right);
         match role {
             Role::Registry => None,
             Role::Registrar => of(Registrar),
             Role::Certifier => of(Certifier),
-            // What either may do, with a registrar's sight.
+            // Everything that either role may do, with the registrar's rows and fields.
             Role::RegistrarAndCertifier => {
                 of(Registrar).or(of(Certifier)).map(|_| Right { rows: Everything, fields: All })
             }

@@ -1,7 +1,7 @@
-//! What one client may take of the server: calls in a second, connections, large calls, memory, cancellations.
+//! The quotas of one client: calls per second, connections, large calls, memory, cancellations.
 //!
-//! A client is known by its name in the list, so what it takes by several connections, or by a certificate before it was
-//! renewed and after, is counted as one.
+//! A client is identified by its name in the list. All its connections share one quota, also across the renewal of its
+//! certificate.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -16,48 +16,48 @@ use super::misses::MissLimits;
 
 use super::memory::{Held, Memory, Share};
 
-/// How many calls a connection may have under way.
+/// The maximum number of concurrent calls on a connection.
 pub const CALLS_PER_CONNECTION: NonZeroU32 = NonZeroU32::new(1024).unwrap();
 
-/// How many calls a client may cancel in a second, in the long run: what comes back of all that it may cancel at once.
+/// The sustained number of calls that a client may cancel per second. Its burst refills at this rate.
 const CANCELS_PER_SECOND: NonZeroU32 = NonZeroU32::new(128).unwrap();
 
-/// How many requests a second all connections together may send on which nobody is known.
-const UNIDENTIFIED_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
+/// The number of unauthenticated requests per second that all connections together may send.
+const UNAUTHENTICATED_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
-/// How much of everything. None: as much as it likes.
+/// The limits of one client. None means unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls in a second, in the long run.
+    /// Sustained calls per second.
     pub calls_per_second: Option<NonZeroU32>,
-    /// Calls at once, after it made none for a while.
+    /// Calls at once after a pause.
     pub calls_burst: Option<NonZeroU32>,
-    /// Questions in a second, in the long run: items of batches and streams, rows of staff lists, and one for each other
-    /// call.
+    /// Sustained questions per second. Items of batches and streams, rows of staff lists, and other calls count as one
+    /// question each.
     pub questions_per_second: Option<NonZeroU32>,
-    /// Questions at once, after it asked none for a while.
+    /// Questions at once after a pause.
     pub questions_burst: Option<NonZeroU32>,
-    /// Misses in an hour.
+    /// Misses per hour.
     pub misses: MissLimits,
-    /// Connections at a time.
+    /// Concurrent connections.
     pub connections: Option<NonZeroU32>,
-    /// Streams, batches and pages at a time, until their answers have been read.
+    /// Concurrent streams, batches and pages. Each counts until its response has been read.
     pub streams: Option<NonZeroU32>,
-    /// The longest time that a call is answered in, whatever time its caller gives it. A stream has begun by then.
+    /// The maximum duration of a call, even if its caller allows more. A stream must start within it.
     pub longest_call: Option<Duration>,
 }
 
-/// What every client takes. Clones share it.
+/// The quotas of all clients. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Quotas {
     limits: Limits,
     of: Arc<HashMap<Box<str>, Arc<ClientQuota>>>,
-    /// None on a server that counts no calls.
-    unidentified: Option<Arc<DefaultDirectRateLimiter>>,
+    /// None if calls are not limited.
+    unauthenticated: Option<Arc<DefaultDirectRateLimiter>>,
     memory: Memory,
 }
 
-/// What one client takes.
+/// The quota of one client.
 #[derive(Debug)]
 pub struct ClientQuota {
     calls: Option<DefaultDirectRateLimiter>,
@@ -68,48 +68,48 @@ pub struct ClientQuota {
     memory: Arc<Share>,
 }
 
-/// A place that a client takes, until this is dropped.
+/// RAII permit for one of a client's concurrency slots.
 #[derive(Debug)]
-pub struct Place(#[expect(dead_code, reason = "it is held, and never asked")] Option<OwnedSemaphorePermit>);
+pub struct Permit(#[expect(dead_code, reason = "it is held, and never read")] Option<OwnedSemaphorePermit>);
 
-/// There is no more for this client.
+/// A quota is exhausted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Exhausted {
-    /// It calls too often.
-    #[error("too many calls: the next is taken in {} ms", .0.as_millis())]
+    /// The client makes too many calls.
+    #[error("too many calls: retry in {} ms", .0.as_millis())]
     Calls(Duration),
-    /// It asks too much.
-    #[error("too many questions: these are taken in {} ms", .0.as_millis())]
+    /// The client asks too many questions.
+    #[error("too many questions: retry in {} ms", .0.as_millis())]
     Questions(Duration),
-    /// It has as many connections as it may.
-    #[error("too many connections of this client at a time")]
+    /// The client has its maximum number of connections.
+    #[error("this client has too many connections")]
     Connections,
-    /// It has as many large calls as it may.
-    #[error("too many streams, batches and pages of this client at a time")]
+    /// The client has its maximum number of large calls.
+    #[error("this client has too many streams, batches and pages in progress")]
     Large,
-    /// Those whom nobody knows ask too often, all together.
-    #[error("too many requests that show no client of this registry: the next is taken in {} ms", .0.as_millis())]
-    Unidentified(Duration),
-    /// A connection on which nobody is known has as many requests open as it may.
-    #[error("too many requests at a time on a connection that shows no client of this registry")]
-    UnidentifiedStreams,
-    /// Its calls hold as much memory as they may.
-    #[error("too much of this client is under way, or answered and not read")]
+    /// All unauthenticated requests together are too many.
+    #[error("too many unauthenticated requests: retry in {} ms", .0.as_millis())]
+    Unauthenticated(Duration),
+    /// An unauthenticated connection has its maximum number of open requests.
+    #[error("this unauthenticated connection has too many requests in progress")]
+    UnauthenticatedStreams,
+    /// The client's calls hold their maximum amount of memory.
+    #[error("too much data of this client is in progress, or answered and not yet read")]
     Memory,
-    /// It cancels too often.
-    #[error("too many calls were cancelled")]
+    /// The client cancels too many calls.
+    #[error("this client canceled too many calls")]
     Cancels,
 }
 
-impl Place {
-    /// One that nobody counts.
-    pub fn without_limit() -> Place {
-        Place(None)
+impl Permit {
+    /// A permit without a limit.
+    pub fn without_limit() -> Permit {
+        Permit(None)
     }
 
-    /// One of these, if there is any left.
-    pub fn of(places: &Arc<Semaphore>) -> Option<Place> {
-        Arc::clone(places).try_acquire_owned().ok().map(|place| Place(Some(place)))
+    /// Takes a permit, if there is one left.
+    pub fn of(permits: &Arc<Semaphore>) -> Option<Permit> {
+        Arc::clone(permits).try_acquire_owned().ok().map(|permit| Permit(Some(permit)))
     }
 }
 
@@ -120,13 +120,13 @@ impl Default for Quotas {
 }
 
 impl Quotas {
-    /// With these limits for each client.
+    /// Creates the quotas with these limits for each client.
     pub fn new(limits: Limits) -> Quotas {
-        let unidentified = limits.calls_per_second.map(|_| {
-            let rate = Quota::per_second(UNIDENTIFIED_PER_SECOND);
+        let unauthenticated = limits.calls_per_second.map(|_| {
+            let rate = Quota::per_second(UNAUTHENTICATED_PER_SECOND);
             Arc::new(RateLimiter::direct(rate))
         });
-        Quotas { limits, of: Arc::default(), unidentified, memory: Memory::default() }
+        Quotas { limits, of: Arc::default(), unauthenticated, memory: Memory::default() }
     }
 
     /// The limits.
@@ -134,38 +134,38 @@ impl Quotas {
         &self.limits
     }
 
-    /// What this client takes. Clients are those of the list, so these are few.
+    /// Returns the quota of a client. Clients are those of the list, so there are few.
     pub fn of(&self, client: &str) -> Arc<ClientQuota> {
-        let shares = self.of.pin();
-        if let Some(share) = shares.get(client) {
-            return Arc::clone(share);
+        let quotas = self.of.pin();
+        if let Some(quota) = quotas.get(client) {
+            return Arc::clone(quota);
         }
-        Arc::clone(shares.get_or_insert_with(client.into(), || Arc::new(ClientQuota::new(&self.limits, &self.memory))))
+        Arc::clone(quotas.get_or_insert_with(client.into(), || Arc::new(ClientQuota::new(&self.limits, &self.memory))))
     }
 
-    /// Counts a request that shows nobody, on a connection on which nobody is known.
-    pub fn unidentified(&self) -> Result<(), Exhausted> {
-        let Some(unidentified) = &self.unidentified else { return Ok(()) };
-        unidentified.check().map_err(|early| Exhausted::Unidentified(wait(&early)))
+    /// Counts an unauthenticated request.
+    pub fn unauthenticated(&self) -> Result<(), Exhausted> {
+        let Some(unauthenticated) = &self.unauthenticated else { return Ok(()) };
+        unauthenticated.check().map_err(|early| Exhausted::Unauthenticated(wait(&early)))
     }
 
-    /// Counts a connection as this client's, until the place is dropped.
-    pub fn connection(&self, client: &str) -> Result<(Place, Arc<ClientQuota>), Exhausted> {
+    /// Counts a connection as this client's, until the permit is dropped.
+    pub fn connection(&self, client: &str) -> Result<(Permit, Arc<ClientQuota>), Exhausted> {
         let quota = self.of(client);
-        let place = place(quota.connections.as_ref()).ok_or(Exhausted::Connections)?;
-        Ok((place, quota))
+        let permit = permit(quota.connections.as_ref()).ok_or(Exhausted::Connections)?;
+        Ok((permit, quota))
     }
 }
 
 impl ClientQuota {
     fn new(limits: &Limits, memory: &Memory) -> ClientQuota {
-        let places = |most: Option<NonZeroU32>| most.map(|most| Arc::new(Semaphore::new(most.get() as usize)));
+        let permits = |most: Option<NonZeroU32>| most.map(|most| Arc::new(Semaphore::new(most.get() as usize)));
         let rate = |per_second: Option<NonZeroU32>, burst: Option<NonZeroU32>| {
             per_second.map(|rate| RateLimiter::direct(Quota::per_second(rate).allow_burst(burst.unwrap_or(rate))))
         };
         let calls = rate(limits.calls_per_second, limits.calls_burst);
         let questions = rate(limits.questions_per_second, limits.questions_burst);
-        // All that its connections may have under way may be cancelled at once.
+        // A client may cancel all calls in progress on all its connections at once.
         let cancels = limits.connections.map(|connections| {
             let burst = connections.saturating_mul(CALLS_PER_CONNECTION);
             RateLimiter::direct(Quota::per_second(CANCELS_PER_SECOND).allow_burst(burst))
@@ -173,8 +173,8 @@ impl ClientQuota {
         ClientQuota {
             calls,
             questions,
-            connections: places(limits.connections),
-            streams: places(limits.streams),
+            connections: permits(limits.connections),
+            streams: permits(limits.streams),
             cancels,
             memory: memory.share(),
         }
@@ -186,51 +186,51 @@ impl ClientQuota {
         calls.check().map_err(|early| Exhausted::Calls(wait(&early)))
     }
 
-    /// Counts questions: all of them, or none.
+    /// Counts questions: all of them, or none if they exceed the quota.
     pub fn questions(&self, count: usize) -> Result<(), Exhausted> {
         let Some(questions) = &self.questions else { return Ok(()) };
         let Some(count) = u32::try_from(count).ok().and_then(NonZeroU32::new) else { return Ok(()) };
         match questions.check_n(count) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(early)) => Err(Exhausted::Questions(early.wait_time_from(DefaultClock::default().now()))),
-            // The configuration allows a whole batch at once.
+            // Does not happen: the configuration allows a whole batch at once.
             Err(_) => Err(Exhausted::Questions(Duration::from_secs(1))),
         }
     }
 
-    /// The same, once they are allowed.
+    /// Like [`ClientQuota::questions`], but waits until the quota allows them.
     pub async fn wait_for_questions(&self, count: usize) {
         while let Err(Exhausted::Questions(wait)) = self.questions(count) {
             tokio::time::sleep(wait).await;
         }
     }
 
-    /// Counts a call that was cancelled.
+    /// Counts a canceled call.
     pub fn cancel(&self) -> Result<(), Exhausted> {
         let Some(cancels) = &self.cancels else { return Ok(()) };
         cancels.check().map_err(|_| Exhausted::Cancels)
     }
 
-    /// Counts the memory of a call.
+    /// Counts memory of a call.
     pub fn hold(&self, bytes: usize) -> Result<Held, Exhausted> {
         self.memory.hold(bytes).ok_or(Exhausted::Memory)
     }
 
-    /// What its calls hold.
+    /// The memory that the client's calls hold.
     pub fn memory(&self) -> &Arc<Share> {
         &self.memory
     }
 
     /// Counts a large call: a stream, a batch, a page.
-    pub fn large(&self) -> Result<Place, Exhausted> {
-        place(self.streams.as_ref()).ok_or(Exhausted::Large)
+    pub fn large(&self) -> Result<Permit, Exhausted> {
+        permit(self.streams.as_ref()).ok_or(Exhausted::Large)
     }
 }
 
-fn place(places: Option<&Arc<Semaphore>>) -> Option<Place> {
-    match places {
-        None => Some(Place::without_limit()),
-        Some(places) => Place::of(places),
+fn permit(permits: Option<&Arc<Semaphore>>) -> Option<Permit> {
+    match permits {
+        None => Some(Permit::without_limit()),
+        Some(permits) => Permit::of(permits),
     }
 }
 
@@ -242,7 +242,7 @@ fn wait(early: &NotUntil<<DefaultClock as Clock>::Instant>) -> Duration {
 mod tests {
     use super::*;
 
-    fn shares(most: u32) -> Quotas {
+    fn quotas(most: u32) -> Quotas {
         let most = NonZeroU32::new(most);
         Quotas::new(Limits {
             calls_per_second: NonZeroU32::new(1),
@@ -254,13 +254,13 @@ mod tests {
     }
 
     #[test]
-    fn a_client_takes_no_more_than_its_share_and_nothing_of_anothers() {
-        let shares = shares(2);
-        let (greedy, other) = (shares.of("greedy"), shares.of("other"));
+    fn a_client_is_limited_to_its_quota_and_does_not_use_anothers() {
+        let quotas = quotas(2);
+        let (greedy, other) = (quotas.of("greedy"), quotas.of("other"));
         assert!(greedy.call().is_ok() && greedy.call().is_ok());
-        let Err(Exhausted::Calls(wait)) = greedy.call() else { panic!("a third call in a burst of two") };
+        let Err(Exhausted::Calls(wait)) = greedy.call() else { panic!("three calls in a burst of two") };
         assert!(wait > Duration::ZERO && wait <= Duration::from_secs(1), "{wait:?}");
-        assert!(shares.of("greedy").call().is_err(), "it is the same share");
+        assert!(quotas.of("greedy").call().is_err(), "it is the same quota");
         assert!(other.call().is_ok());
 
         let held = [greedy.large().unwrap(), greedy.large().unwrap()];
@@ -279,14 +279,14 @@ mod tests {
         };
         let quota = Quotas::new(limits).of("a");
         quota.questions(990).unwrap();
-        let Err(Exhausted::Questions(wait)) = quota.questions(1000) else { panic!("a batch over it") };
+        let Err(Exhausted::Questions(wait)) = quota.questions(1000) else { panic!("the batch exceeds the quota") };
         assert!(wait > Duration::ZERO && wait <= Duration::from_secs(990), "{wait:?}");
-        quota.questions(10).unwrap_or_else(|error| panic!("a refused batch takes nothing: {error}"));
+        quota.questions(10).unwrap_or_else(|error| panic!("a refused batch must count nothing: {error}"));
         assert!(quota.call().is_ok() && quota.questions(0).is_ok());
     }
 
     #[test]
-    fn without_limits_there_is_always_more() {
+    fn without_limits_nothing_is_refused() {
         let share = Quotas::default().of("a");
         assert!((0..10_000).all(|_| share.call().is_ok()
             && share.questions(1000).is_ok()

@@ -1,10 +1,10 @@
-//! Serial numbers of certificates: what one of several certificates of a client is revoked by.
+//! Serial numbers of certificates. One of a client's certificates is revoked by its serial number.
 
 use std::fmt;
 
 use super::hex;
 
-/// The most bytes that a serial number has (RFC 5280, 4.1.2.2).
+/// The maximum length of a serial number in bytes (RFC 5280, 4.1.2.2).
 const LONGEST: usize = 20;
 
 /// The serial number of a certificate.
@@ -12,18 +12,18 @@ const LONGEST: usize = 20;
 pub struct Serial(Box<[u8]>);
 
 impl Serial {
-    /// The number that these bytes are, the highest first. Leading zeros do not count.
+    /// Creates a serial number from big-endian bytes. Leading zeros are ignored.
     pub fn of_bytes(bytes: &[u8]) -> Serial {
         let first = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
         Serial(bytes.get(first..).unwrap_or_default().into())
     }
 
-    /// The number that hexadecimal digits write, in pairs with or without a colon between two: as `openssl x509 -serial`
-    /// and browsers show it.
+    /// Parses hexadecimal digits, in pairs with or without colons between them, as shown by `openssl x509 -serial` and
+    /// browsers.
     pub fn from_hex(text: &str) -> Option<Serial> {
         let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
         let bytes = hex::bytes(&digits)?;
-        // A certificate may have a byte of zeros in front, so that the number is not negative.
+        // A certificate may have a leading zero byte, to keep the number positive.
         (1..=LONGEST + 1).contains(&bytes.len()).then(|| Serial::of_bytes(&bytes))
     }
 }

@@ -1,4 +1,4 @@
-//! Bearer tokens. The registry keeps their digests alone, and no token is ever logged.
+//! Bearer tokens. The registry stores only their digests, and never logs a token.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::hex;
 
-/// The fewest characters in which 128 bits can be written (base64). What is shorter is no token.
+/// The minimum length of a token: 128 bits take this many characters in base64.
 const SHORTEST: usize = 22;
 
 /// The SHA-256 of a token.
@@ -14,12 +14,12 @@ const SHORTEST: usize = 22;
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest of a token, as it is sent.
+    /// Computes the digest of a token, as sent.
     pub fn of(token: &str) -> Digest {
         Digest(Sha256::digest(token).into())
     }
 
-    /// The digest that 64 hexadecimal digits write.
+    /// Parses a digest of 64 hexadecimal digits.
     pub fn from_hex(text: &str) -> Option<Digest> {
         hex::bytes(text.as_bytes())?.try_into().ok().map(Digest)
     }
@@ -36,7 +36,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The token of an `authorization` header, `Bearer TOKEN`.
+/// Extracts the token from an `authorization` header of the form `Bearer TOKEN`.
 pub(super) fn bearer(header: &http::HeaderValue) -> Option<&str> {
     let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_guessed_is_no_token() {
+    fn a_short_token_is_refused() {
         let token_of = |text: &str| bearer(&text.parse().unwrap()).map(str::to_owned);
         let token = "0123456789abcdef012345";
         assert_eq!(token_of(&format!("bearer {token}")).as_deref(), Some(token));

@@ -1,4 +1,4 @@
-//! The time that a caller gives a call: the header `grpc-timeout`, up to eight digits and a unit.
+//! The deadline of a call: the header `grpc-timeout`, which has up to eight digits and a unit.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName};
 
 static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// Reads it. What is not of the form counts as no deadline.
+/// Parses the header. A malformed header counts as no deadline.
 pub(super) fn deadline(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(&GRPC_TIMEOUT)?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;

@@ -1,8 +1,8 @@
-//! Health, as `grpc.health.v1` has it: an unknown service is NOT_FOUND on Check, and SERVICE_UNKNOWN with the stream
-//! kept open on Watch.
+//! The `grpc.health.v1` service. An unknown service is NOT_FOUND on Check; on Watch it is SERVICE_UNKNOWN, and the
+//! stream stays open.
 //!
-//! `""`, `readiness` and the services that only read say whether questions are answered; the services that write say
-//! whether writes are. `liveness` says that the process runs.
+//! `""`, `readiness` and the services that only read report whether questions are answered. The services that write
+//! report whether writes are possible. `liveness` reports that the process runs.
 
 use std::pin::Pin;
 
@@ -16,16 +16,16 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use crate::proto::SERVICES;
 use crate::surface::status;
 
-/// What is served at the moment.
+/// What the server currently serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Serving {
-    /// Whether questions are answered.
+    /// True if questions are answered.
     pub questions: bool,
-    /// Whether writes are.
+    /// True if writes are possible.
     pub writes: bool,
 }
 
-/// Where what is served is written, and read by health.
+/// The current health, set by the server and read by the health service.
 #[derive(Clone, Debug, Default)]
 pub struct HealthBoard {
     current: watch::Sender<Board>,
@@ -34,12 +34,12 @@ pub struct HealthBoard {
 #[derive(Clone, Copy, Debug, Default)]
 struct Board {
     serving: Serving,
-    /// Whether nothing more follows. Watches then end with DRAINING, or they would hold up the drain.
+    /// True if no more changes follow. Watches then end with DRAINING, so that they do not delay the drain.
     is_last: bool,
 }
 
 impl HealthBoard {
-    /// Says what is served from now on. After the end this changes nothing.
+    /// Sets what is served. Has no effect after [`HealthBoard::end`].
     pub fn set(&self, serving: Serving) {
         self.current.send_if_modified(|board| {
             let is_news = !board.is_last && board.serving != serving;
@@ -50,17 +50,17 @@ impl HealthBoard {
         });
     }
 
-    /// Says that nothing is served any more, and ends every watch.
+    /// Reports that nothing is served any more, and ends every watch.
     pub fn end(&self) {
         self.current.send_replace(Board { is_last: true, ..Board::default() });
     }
 
-    /// What is served at the moment.
+    /// Returns what is currently served.
     pub fn serving(&self) -> Serving {
         self.current.borrow().serving
     }
 
-    /// The health service of this board.
+    /// Returns a health service that reads this board.
     pub fn service(&self) -> HealthService {
         HealthService { board: self.clone() }
     }
@@ -72,7 +72,7 @@ pub struct HealthService {
     board: HealthBoard,
 }
 
-/// What a service's health depends on.
+/// The condition that a service's health depends on.
 #[derive(Clone, Copy)]
 enum DependsOn {
     Nothing,

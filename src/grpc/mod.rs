@@ -1,7 +1,8 @@
-//! The gRPC listener: HTTP/2, the form of a call, and its deadline; beside the contract, health and reflection.
+//! The gRPC listener: HTTP/2, request validation, and deadlines. It serves the contract, health and reflection.
 //!
-//! Calls of the contract go to the [`Surface`], which admits and answers them. Health is open to all, because it says
-//! nothing about anyone. Reflection is for clients of the list, whatever their role: what it answers is large.
+//! Calls of the contract go to the [`Surface`], which admits and answers them. Health is open to everyone, because it
+//! contains no personal data. Reflection is for clients of the list, whatever their role, because its responses are
+//! large.
 
 mod deadline;
 pub mod health;
@@ -26,7 +27,7 @@ use self::http2::form;
 use crate::proto::DESCRIPTORS;
 use crate::surface::{Answering, LARGEST_PLAIN, Limited, LimitsLayer, Surface, explained};
 
-/// What answers the requests of a connection.
+/// The service that answers the requests of a connection.
 #[derive(Clone)]
 pub(crate) struct GrpcListener {
     surface: Surface,
@@ -35,7 +36,7 @@ pub(crate) struct GrpcListener {
 }
 
 impl GrpcListener {
-    /// Calls this surface.
+    /// Creates a listener that calls this surface.
     pub(crate) fn new(surface: Surface, health: &HealthBoard, limits: &LimitsLayer) -> Result<GrpcListener, Error> {
         let health = Routes::default()
             .add_service(HealthServer::new(health.service()).max_decoding_message_size(LARGEST_PLAIN))
@@ -55,8 +56,8 @@ fn reflection() -> Builder<'static> {
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
-/// Where a call goes that is none of the contract.
-fn beside_the_contract<'a>(listener: &'a mut GrpcListener, path: &str) -> Option<&'a mut Limited<Routes>> {
+/// Returns the service of a call that is not part of the contract.
+fn other_service<'a>(listener: &'a mut GrpcListener, path: &str) -> Option<&'a mut Limited<Routes>> {
     if path.starts_with("/grpc.health.") {
         Some(&mut listener.health)
     } else if path.starts_with("/grpc.reflection.") {
@@ -83,7 +84,7 @@ impl Service<Request<Body>> for GrpcListener {
             self.surface.turned_away(&request, refusal.status());
             return Either::Right(Either::Right(ready(Ok(refusal))));
         }
-        if let Some(service) = beside_the_contract(self, request.uri().path()) {
+        if let Some(service) = other_service(self, request.uri().path()) {
             return Either::Right(Either::Left(service.call(request).map_ok(explained as fn(_) -> _)));
         }
         let deadline = deadline(request.headers());

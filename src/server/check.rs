@@ -1,5 +1,5 @@
-//! Checking a registry that nobody serves: what the store holds, then the due dates, which follow from timelines as
-//! well.
+//! Checks a registry that is not being served: first the log and the index, then the due dates, which are derived from
+//! timelines.
 
 use std::path::Path;
 
@@ -9,25 +9,26 @@ use crate::store::StoreOptions;
 use crate::store::check::{self, CheckError, Checked, IndexState};
 use crate::store::progress::OnStep;
 
-/// The registry could not be checked.
+/// The registry cannot be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckRegistryError {
-    /// The log or the index could not be.
+    /// The log or the index cannot be checked.
     #[error(transparent)]
     Store(#[from] CheckError),
-    /// The due dates could not be.
+    /// The due dates cannot be checked.
     #[error(transparent)]
     DueDates(#[from] CheckDueDatesError),
 }
 
 impl CheckRegistryError {
-    /// Whether the directory that was named holds no registry, or none with its log.
+    /// True if the named directory holds no registry, or a registry without its log.
     pub fn is_wrong_place(&self) -> bool {
         matches!(self, CheckRegistryError::Store(refused) if refused.is_wrong_place())
     }
 }
 
-/// Checks the log, the index, and where both are right the due dates; none where the next start makes others.
+/// Checks the log and the index, and then the due dates if both are valid. Returns no due dates if the next start
+/// recomputes them.
 pub fn check(
     data_dir: &Path,
     on_step: &mut OnStep<'_>,

@@ -1,4 +1,4 @@
-//! A connection, in plaintext or in TLS, with what is known of its other end.
+//! A connection, in plaintext or TLS, with what is known about its peer.
 
 use std::future::poll_fn;
 use std::io;
@@ -13,64 +13,63 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 
-use super::crowd::Membership;
+use super::connection_set::Slot;
 use crate::auth::peer::Peer;
 
-/// How long a connection may be open on which no client of the list has called.
-pub(super) const STRANGERS_TIME: Duration = Duration::from_secs(60);
+/// How long a connection may stay open before a client of the list calls on it.
+pub(super) const UNAUTHENTICATED_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How much such a connection may send, and how much may be sent to it. It is admitted by its first call, which is a
-/// hundredth of it.
-const STRANGERS_BYTES: usize = 128 * 1024;
+/// How many bytes an unauthenticated connection may send, and how many may be sent to it. A first call, which
+/// authenticates the connection, takes about a hundredth of this.
+const UNAUTHENTICATED_BYTES: usize = 128 * 1024;
 
-/// How much of a connection is read at once: what is at hand already waits until the others have had their turn.
+/// How many bytes are read from one connection before the others get their turn.
 const READ_AT_ONCE: usize = 8 * 1024;
 
-/// Held by each connection of a worker, so that they can be counted.
-pub(super) type Seat = Arc<()>;
+/// Held by each connection of a worker, so that the worker's connections can be counted.
+pub(super) type WorkerSlot = Arc<()>;
 
-/// A connection that the server speaks HTTP/2 on.
+/// A connection on which the server speaks HTTP/2.
 pub(super) struct Connection {
     wire: Wire,
     peer: Peer,
-    stranger: Option<Stranger>,
-    /// How much was read of it since the others had their turn.
+    unauthenticated: Option<Unauthenticated>,
+    /// Bytes read since the other connections had their turn.
     read: usize,
-    /// Its place among those that there may be, and its seat at a worker. They are free again when the connection ends.
-    _place: (OwnedSemaphorePermit, Seat),
+    /// Its permit among all connections and its slot on a worker. Both are released when the connection ends.
+    _permits: (OwnedSemaphorePermit, WorkerSlot),
 }
 
-/// What it is made of. TLS is much the larger, and every connection but those of development is one.
+/// The transport. The TLS state is boxed because it is much larger. Every connection outside of development uses TLS.
 pub(super) enum Wire {
-    /// As it is.
+    /// Plaintext.
     Plain(TcpStream),
-    /// In TLS.
+    /// TLS.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// A connection whose other end nobody knows yet: it has so long, may send so much, and goes when there are too many of
-/// its kind.
-pub(super) struct Stranger {
+/// The limits of an unauthenticated connection: its time, its bytes, and its slot among the connections of its kind.
+pub(super) struct Unauthenticated {
     time: Pin<Box<Sleep>>,
-    membership: Membership,
+    slot: Slot,
     sent: usize,
     received: usize,
 }
 
-impl Stranger {
-    /// One that is closed when its time is over, or when too many others came after it.
-    pub(super) fn new(time: Duration, membership: Membership) -> Stranger {
-        Stranger { time: Box::pin(tokio::time::sleep(time)), membership, sent: 0, received: 0 }
+impl Unauthenticated {
+    /// Creates limits that end after `time`, or when too many newer connections of the kind arrive.
+    pub(super) fn new(time: Duration, slot: Slot) -> Unauthenticated {
+        Unauthenticated { time: Box::pin(tokio::time::sleep(time)), slot, sent: 0, received: 0 }
     }
 
-    /// Waits until it is to go.
-    pub(super) async fn gone(&mut self) {
-        poll_fn(|cx| self.poll_gone(cx)).await;
+    /// Waits until the connection must be closed.
+    pub(super) async fn expired(&mut self) {
+        poll_fn(|cx| self.poll_expired(cx)).await;
     }
 
-    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let is_shown_out = self.sent.max(self.received) > STRANGERS_BYTES || self.membership.poll_closed(cx).is_ready();
-        if is_shown_out || self.time.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let must_close = self.sent.max(self.received) > UNAUTHENTICATED_BYTES || self.slot.poll_closed(cx).is_ready();
+        if must_close || self.time.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
@@ -78,37 +77,39 @@ impl Connection {
     pub(super) fn new(
         wire: Wire,
         peer: Peer,
-        stranger: Stranger,
-        place: OwnedSemaphorePermit,
-        seat: Seat,
+        unauthenticated: Unauthenticated,
+        permit: OwnedSemaphorePermit,
+        worker_slot: WorkerSlot,
     ) -> Connection {
-        let stranger = (!peer.is_known()).then_some(stranger);
-        Connection { wire, stranger, peer, read: 0, _place: (place, seat) }
+        let unauthenticated = (!peer.is_known()).then_some(unauthenticated);
+        Connection { wire, unauthenticated, peer, read: 0, _permits: (permit, worker_slot) }
     }
 
-    /// Its other end.
+    /// Who is connected.
     pub(in crate::server) fn peer(&self) -> &Peer {
         &self.peer
     }
 
-    /// Whether it is to end because nobody known has called on it.
-    fn is_shown_out(&mut self, cx: &mut Context<'_>) -> bool {
+    /// True if the connection must be closed because no authenticated client has called on it.
+    fn must_close(&mut self, cx: &mut Context<'_>) -> bool {
         if self.peer.is_known() {
-            self.stranger = None;
+            self.unauthenticated = None;
         }
-        self.stranger.as_mut().is_some_and(|stranger| stranger.poll_gone(cx).is_ready())
+        self.unauthenticated.as_mut().is_some_and(|unauthenticated| unauthenticated.poll_expired(cx).is_ready())
     }
 
     fn wire(self: Pin<&mut Self>) -> Pin<&mut Wire> {
         Pin::new(&mut self.get_mut().wire)
     }
 
-    /// Notes what was written. What is answered to those whom nobody knows is little: one that does not read it is not
-    /// waited for.
+    /// Counts the bytes written. An unauthenticated client receives little; if it does not read that, the connection
+    /// fails instead of waiting.
     fn written(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        let Some(stranger) = self.stranger.as_mut().filter(|_| !self.peer.is_known()) else { return polled };
+        let Some(unauthenticated) = self.unauthenticated.as_mut().filter(|_| !self.peer.is_known()) else {
+            return polled;
+        };
         match &polled {
-            Poll::Ready(Ok(bytes)) => stranger.received += bytes,
+            Poll::Ready(Ok(bytes)) => unauthenticated.received += bytes,
             Poll::Pending => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Ready(Err(_)) => {}
         }
@@ -119,7 +120,7 @@ impl Connection {
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.is_shown_out(cx) {
+        if this.must_close(cx) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         if this.read >= READ_AT_ONCE {
@@ -134,8 +135,8 @@ impl AsyncRead for Connection {
         };
         let read = into.filled().len() - before;
         this.read = if polled.is_ready() { this.read + read } else { 0 };
-        if let Some(stranger) = &mut this.stranger {
-            stranger.sent += read;
+        if let Some(unauthenticated) = &mut this.unauthenticated {
+            unauthenticated.sent += read;
         }
         polled
     }

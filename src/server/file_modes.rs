@@ -1,15 +1,15 @@
-//! Who else on the machine may use the files that decide who may call.
+//! Permissions of the files that decide which clients may call.
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// Whether others than the owner and the group may write a file.
+/// True if users other than the owner and the group may write the file.
 pub(super) fn others_may_write(path: &Path) -> io::Result<bool> {
     Ok(others(path)? & 0o2 != 0)
 }
 
-/// Whether others than the owner and the group may do anything with a file.
+/// True if users other than the owner and the group may access the file in any way.
 pub(super) fn others_may_use(path: &Path) -> io::Result<bool> {
     Ok(others(path)? != 0)
 }

@@ -1,13 +1,13 @@
-//! The server: config → open → bind → serve → drain.
+//! The server's life cycle: load the configuration, open the registry, bind the ports, serve, drain.
 //!
-//! The ops port is there first, and says NOT_SERVING until the registry is open. At the signal to stop it says so again
-//! before anything else, and goes on to the end. Calls that may last end with DRAINING; the others are answered within
-//! the drain's deadline, or until a second signal. Then the writer ends, and the index is closed.
+//! The ops port opens first and reports NOT_SERVING until the registry is open. On a stop signal the server first
+//! reports NOT_SERVING again. Long-lived calls then end with DRAINING. Other calls are answered until the drain
+//! deadline or a second signal. Finally the writer stops and the index is closed.
 
 pub mod check;
 pub mod config;
 mod connection;
-mod crowd;
+mod connection_set;
 mod file_modes;
 pub mod generate;
 pub mod listener;
@@ -53,78 +53,78 @@ use crate::telemetry::metrics::Metrics;
 
 pub use crate::telemetry::log_panics;
 
-/// How often a peer that says nothing is asked whether it is there, and how long it may take to say so.
+/// The interval of TCP keep-alive probes on idle connections.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
-/// How often it is asked whether writes are possible: that fast does their health follow.
-const WRITES_WATCHED: Duration = Duration::from_secs(1);
+/// The interval at which the server checks whether writes are possible. Write health is at most this stale.
+const WRITE_HEALTH_PERIOD: Duration = Duration::from_secs(1);
 
-/// The server cannot start or go on.
+/// The server cannot start or cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// An address cannot be listened on.
+    /// The server cannot listen on an address.
     #[error("cannot listen on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The registry does not open.
-    #[error("the registry does not open")]
+    /// The registry cannot be opened.
+    #[error("cannot open the registry")]
     Open(#[from] OpenError),
-    /// The server's certificate, or the authority of its clients', cannot be used.
-    #[error("the certificates cannot be used")]
+    /// The server's certificate or the authority of client certificates cannot be used.
+    #[error("cannot use the certificates")]
     Certificates(#[from] CertificateError),
     /// The list of clients cannot be used.
     #[error("{0}")]
     Clients(Mistake),
-    /// The signal to read the files again cannot be listened for.
-    #[error("SIGHUP cannot be listened for")]
+    /// The handler of the reload signal (SIGHUP) cannot be installed.
+    #[error("cannot listen for SIGHUP")]
     Hangup(#[source] std::io::Error),
-    /// The loss that the operator would accept is not the one that there is.
+    /// The loss that the operator accepts differs from the loss found.
     #[error("the loss was not accepted")]
     Loss(#[from] LossError),
-    /// The sample data were not accepted.
+    /// The sample data were rejected.
     #[error(
-        "the sample data could not be loaded on {today}, and nothing of them was kept: try a later day (--today), or leave \
-         them out (--no-sample)"
+        "cannot load the sample data on {today}; nothing of them was kept: try a later day (--today), or leave them out \
+             (--no-sample)"
     )]
     Sample {
-        /// The civil day.
+        /// The civil day on which they were loaded.
         today: Day,
-        /// Why.
+        /// The cause.
         source: sample::SampleError,
     },
-    /// The contract's descriptors cannot be shown.
-    #[error("the descriptors of the contract cannot be shown")]
+    /// The descriptors of the contract cannot be served by reflection.
+    #[error("cannot serve the descriptors of the contract")]
     Reflection(#[source] tonic_reflection::server::Error),
     /// The writer ended because the disk or the index failed.
     #[error(transparent)]
     Writer(#[from] WriterFailed),
-    /// The audit of reads does not start.
-    #[error("the audit of reads could not be started")]
+    /// The audit of reads cannot be started.
+    #[error("cannot start the audit of reads")]
     Audit(#[from] AuditFileError),
-    /// The access log does not start.
-    #[error("the access log could not be started")]
+    /// The access log cannot be started.
+    #[error("cannot start the access log")]
     Access(#[source] std::io::Error),
-    /// The threads of the handshakes and of the workers do not start.
+    /// The handshake thread or the worker threads cannot be started.
     #[error("cannot accept connections")]
     Listener(#[source] std::io::Error),
-    /// A part of the program broke off.
-    #[error("a part of the program broke off")]
+    /// A background task panicked.
+    #[error("a background task panicked")]
     Broken,
-    /// A part ended that the service cannot do without.
-    #[error("a part that the service cannot do without broke off: {part}")]
+    /// A thread ended that the service depends on.
+    #[error("a thread that the service depends on ended: {part}")]
     Ended {
-        /// Which.
+        /// The name of the thread.
         part: &'static str,
     },
 }
 
 impl ServeError {
-    /// Whether the directory or the file that was named is not what it has to be: nothing helps but to name another
-    /// one, or to mount the disk.
+    /// True if the named directory or file is the wrong one. A retry does not help: the operator must name another
+    /// path, or mount the disk.
     pub fn is_wrong_place(&self) -> bool {
         match self {
             ServeError::Open(refused) => refused.is_wrong_place(),
@@ -134,17 +134,17 @@ impl ServeError {
     }
 }
 
-/// A server that takes calls.
+/// A server that accepts calls.
 pub struct Listening {
-    /// Where it takes them by gRPC.
+    /// The address of the gRPC port.
     pub address: SocketAddr,
-    /// What another listener of the same server calls. The server closes its registry in order only once this is
-    /// dropped.
+    /// The operations, for another listener of the same server. The server closes its registry cleanly only after this
+    /// is dropped.
     pub surface: Surface,
 }
 
-/// Runs the server until the first of `signals`, or until it cannot go on; the next one cuts the drain short.
-/// `on_listening` is called once calls are taken.
+/// Runs the server until the first of `signals`, or until it cannot continue. The second signal cuts the drain short.
+/// Calls `on_listening` once the server accepts calls.
 pub async fn run(
     config: Config,
     signals: impl Stream<Item = ()> + Send,
@@ -163,7 +163,7 @@ pub async fn run(
     tokio::pin!(signals);
     let opened = tokio::select! {
         opened = open::open(&config) => opened?,
-        // What was being opened is as it would be after a kill: nothing has been acknowledged.
+        // An interrupted start leaves the same state as a kill: nothing has been acknowledged.
         _ = signals.next() => return Ok(()),
     };
     let Opened { registry, writer } = opened;
@@ -176,17 +176,17 @@ pub async fn run(
 
     let (audit, audit_thread) =
         Audit::start(config.audit(), clock::now, || lower_priority(BACKGROUND), vital.part("audit"))?;
-    // It is set once, here.
+    // Set once, here.
     ops.audit.set(audit.usage()).ok();
     ops.registry.store(Some(Arc::new(registry.clone())));
     let access = AccessLog::start(std::io::stderr(), clock::now, vital.part("access log"));
     let (access, access_thread) = access.map_err(ServeError::Access)?;
-    let (identities, shares) = (listener.identities.clone(), listener.shares.clone());
-    let admission = Admission::new(registry.clone(), identities.clone(), shares.clone(), ops.metrics, access);
-    let limits = LimitsLayer::new(shares, identities, stop.subscribe());
+    let (identities, quotas) = (listener.identities.clone(), listener.quotas.clone());
+    let admission = Admission::new(registry.clone(), identities.clone(), quotas.clone(), ops.metrics, access);
+    let limits = LimitsLayer::new(quotas, identities, stop.subscribe());
     let (workers, threads) = start_workers(&health, &audit, &admission, &limits, &stop, &vital)?;
     let listening = Listening { address, surface: Surface::new(&audit, &admission, &limits) };
-    // When it closes the registry is the last of its kind.
+    // `registry.close` needs every other handle to be dropped.
     drop(admission);
     listener.open(socket, workers, vital.part("listener")).map_err(ServeError::Listener)?;
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
@@ -194,7 +194,7 @@ pub async fn run(
     let watched = (registry.clone(), audit.watch(), health.clone());
     let health_task = tokio::spawn(restarted("health", move || report_health(watched.clone())));
     on_listening(listening);
-    let scrub = begin_to_read(&registry);
+    let scrub = start_background_reads(&registry);
 
     let (mut early, mut broken) = (None, None);
     tokio::select! {
@@ -220,7 +220,7 @@ pub async fn run(
         None => writer.await,
     };
     ops_server.end().await;
-    // What was answered is written down, before anything else is let go of.
+    // Write the audit and the access log of all answered calls before the store is closed.
     drop(tokio::task::spawn_blocking(move || (audit_thread.close(), access_thread.close())).await);
     drop(registry);
     close(ended.map_err(|_| ServeError::Broken)?.map_err(|_| ServeError::Broken)??);
@@ -237,8 +237,8 @@ fn warn_of_calls_cut_off(calls: usize) {
     }
 }
 
-/// Begins what reads the log and the index while calls are answered.
-fn begin_to_read(registry: &Registry) -> Option<Scrub> {
+/// Starts the background reads of the log and the index: the timeline warm-up and the scrub.
+fn start_background_reads(registry: &Registry) -> Option<Scrub> {
     if let Err(error) = registry.begin_to_read_in() {
         tracing::warn!(
             event = "timeline_warm_up_skipped",
@@ -262,18 +262,18 @@ async fn wake_watchers(registry: Registry) {
     registry.wake_watchers().await;
 }
 
-/// How connections are taken, and what keeps that up to date: nothing does on a development server.
+/// Returns the listener, and the watch that reloads its files. A development server has no files to reload.
 fn configured_listener(config: &Config, metrics: &Arc<Metrics>) -> Result<(Listener, Option<Watch>), ServeError> {
-    let shares = Quotas::new(config.limits());
+    let quotas = Quotas::new(config.limits());
     let Some(access) = config.access() else {
-        return Ok((Listener { tls: None, identities: Identities::Dev, shares }, None));
+        return Ok((Listener { tls: None, identities: Identities::Dev, quotas }, None));
     };
     let watch = Watch::begin(&access, metrics)?;
-    let listener = Listener { tls: Some(Arc::clone(&watch.tls)), identities: watch.identities.clone(), shares };
+    let listener = Listener { tls: Some(Arc::clone(&watch.tls)), identities: watch.identities.clone(), quotas };
     Ok((listener, Some(watch)))
 }
 
-/// A worker for each core.
+/// Starts one worker thread per core.
 fn start_workers(
     health: &HealthBoard,
     audit: &Audit,
@@ -292,24 +292,25 @@ async fn keep_calendar(registry: Registry) {
     registry.keep_calendar().await;
 }
 
-/// Says what is served: questions while they can be written down; writes while the disk has room and the calendar goes
-/// on.
-async fn report_health((registry, mut is_written_down, health): (Registry, watch::Receiver<bool>, HealthBoard)) {
+/// Keeps the reported health up to date: reads are served while the audit can record them, and writes while the disk
+/// has room and the calendar advances.
+async fn report_health((registry, mut audit_works, health): (Registry, watch::Receiver<bool>, HealthBoard)) {
     let mut before = true;
     loop {
         let writes = registry.takes_writes().await;
         if std::mem::replace(&mut before, writes) != writes {
             tracing::warn!(event = "write_health_changed", writes, "write health changed");
         }
-        health.set(Serving { questions: *is_written_down.borrow_and_update(), writes });
+        health.set(Serving { questions: *audit_works.borrow_and_update(), writes });
         tokio::select! {
-            () = tokio::time::sleep(WRITES_WATCHED) => {}
-            changed = is_written_down.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(WRITE_HEALTH_PERIOD) => {}
+            changed = audit_works.changed() => if changed.is_err() { return },
         }
     }
 }
 
-/// Closes the store. An index that is not closed is no loss: it is folded again if the machine goes down.
+/// Closes the store. If the index is not closed cleanly, nothing is lost: after a crash of the machine it is folded
+/// again.
 fn close(store: Store) {
     if let Err(error) = store.close() {
         tracing::warn!(

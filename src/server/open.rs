@@ -1,5 +1,5 @@
-//! Opening the registry, with the sample data of a new development server, and going on after a loss if the operator
-//! said so.
+//! Opens the registry: loads sample data on a new development server, and continues after a loss that the operator
+//! accepts.
 
 use std::error::Error;
 
@@ -14,8 +14,8 @@ use crate::store::index::Progress;
 use crate::store::log::LogOptions;
 use crate::store::{OpenMode, StoreOptions, Unfinished};
 
-/// Opens the registry of a configuration. A development server begins one where there is none; what it begins is whole
-/// or not there.
+/// Opens the registry of a configuration. A development server creates one if there is none. A registry that cannot be
+/// created completely is removed.
 pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let blocking = config.clone();
     let opened = tokio::task::spawn_blocking(move || open_or_accept(&blocking));
@@ -33,21 +33,22 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     Ok(opened)
 }
 
-/// Ends the writer and lets go of the store.
+/// Ends the writer and closes the store.
 async fn close(opened: Opened) {
     let Opened { registry, writer } = opened;
     registry.close().await;
     drop(registry);
-    // How it ends matters to nobody: what it wrote is removed.
+    // The result does not matter: the new registry is removed.
     drop(tokio::task::spawn_blocking(move || writer.join()).await);
 }
 
-/// An empty disk in the registry's place is noticed without this, another registry's disk is not.
+/// Warns if the configuration does not pin the registry. Without the pin, an empty disk in its place is noticed, but
+/// another registry's disk is not.
 fn warn_unless_pinned(config: &Config, registry: &Registry) {
     if let (None, false, Some(id)) = (config.registry, config.dev, registry.id()) {
         tracing::warn!(
             event = "registry_not_pinned",
-            "the configuration pins no registry: add the line  registry = \"{id}\""
+            "the configuration does not pin the registry: add the line  registry = \"{id}\""
         );
     }
 }
@@ -58,7 +59,7 @@ fn options(config: &Config) -> Options {
         registry: config.registry,
         rules_dir: config.rules_dir.clone(),
         today: config.today,
-        // A development server opens any day that it is given, or finds.
+        // A development server opens any day.
         open_days_through: if config.dev { Some(Day::FOREVER) } else { config.open_days_through },
         store: StoreOptions {
             mode: if config.dev { OpenMode::ExistingOrNew("serve --dev") } else { OpenMode::Existing },
@@ -78,7 +79,7 @@ fn open_or_accept(config: &Config) -> Result<(Opened, Option<Unfinished>), Serve
     let Some(after) = config.accept_loss_after else { return Ok(opened?) };
     match opened {
         Ok((opened, unfinished)) => {
-            say_without_effect(after, &opened.registry);
+            warn_of_no_effect(after, &opened.registry);
             Ok((opened, unfinished))
         }
         Err(OpenError::Store(shown)) if shown.is_a_loss() => {
@@ -91,9 +92,9 @@ fn open_or_accept(config: &Config) -> Result<(Opened, Option<Unfinished>), Serve
     }
 }
 
-fn say_without_effect(after: Revision, registry: &Registry) {
+fn warn_of_no_effect(after: Revision, registry: &Registry) {
     let why = match registry.epoch_after(after) {
-        Some(epoch) => format!("the record goes on after revision {after} in the epoch {epoch}"),
+        Some(epoch) => format!("the record already continues after revision {after} in the epoch {epoch}"),
         None => "nothing is lost".to_owned(),
     };
     tracing::warn!(event = "accept_loss_has_no_effect", "--accept-loss-after has no effect, remove it: {why}");

@@ -1,8 +1,8 @@
-//! The ops port: health by gRPC, and by HTTP `/livez`, `/readyz` and `/metrics`. In plaintext, since probes and
-//! scrapers show no certificates; there is nothing about anyone on it.
+//! The ops port: health over gRPC, and `/livez`, `/readyz` and `/metrics` over HTTP. It is plaintext, since probes and
+//! scrapers have no certificates. It serves no personal data.
 //!
-//! Anyone who reaches the port may connect, so what all connections may hold is bounded. When one more comes than there may
-//! be, the oldest is closed: a probe always gets in.
+//! Anyone who can reach the port may connect, so the resources of its connections are bounded. At the limit, a new
+//! connection closes the oldest one: a probe is always accepted.
 
 mod connection;
 
@@ -25,7 +25,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::pb::health_server::HealthServer;
 
 use self::connection::OpsConnection;
-use super::crowd::Crowd;
+use super::connection_set::ConnectionSet;
 use super::vital::Alive;
 use crate::grpc::health::HealthBoard;
 use crate::grpc::http2::form::CallsOnly;
@@ -33,30 +33,30 @@ use crate::registry::Registry;
 use crate::telemetry::audit::Usage;
 use crate::telemetry::metrics::{self, AuditState, Metrics, State};
 
-/// How many connections the port has at a time.
-const MOST_CONNECTIONS: usize = 64;
+/// The maximum number of connections.
+const MAX_CONNECTIONS: usize = 64;
 
-/// What each of them may have under way, and how large the headers of a request may be.
+/// The maximum number of concurrent streams per connection, and the maximum size of a request's headers in bytes.
 const STREAMS_PER_CONNECTION: u32 = 8;
 const HEADERS_BYTES: u32 = 8 * 1024;
 
-/// How long connections may take, at the end of the server, to read their last answers.
+/// How long clients may take to read their last answers when the server ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
-/// What the ops port reports on.
+/// What the ops port reports.
 #[derive(Clone)]
 pub(super) struct Ops {
     pub health: HealthBoard,
     pub metrics: Arc<Metrics>,
-    /// The registry, from when it is open to when it drains.
+    /// The registry, while it is open and not draining.
     pub registry: Arc<ArcSwapOption<Registry>>,
     pub data_dir: PathBuf,
-    /// How much of the disk the audit takes, from when it is open.
+    /// The audit's disk usage, once the audit is started.
     pub audit: Arc<OnceLock<Arc<Usage>>>,
 }
 
 impl Ops {
-    /// Of a registry that is not open yet.
+    /// Creates the state for a registry that is not open yet.
     pub(super) fn new(data_dir: &Path) -> Ops {
         Ops {
             health: HealthBoard::default(),
@@ -67,7 +67,7 @@ impl Ops {
         }
     }
 
-    /// What is served on the port.
+    /// The routes of the port.
     fn routes(self) -> Routes {
         let health = self.health.clone();
         let audit = Arc::clone(&self.audit);
@@ -85,7 +85,7 @@ impl Ops {
     }
 
     async fn scrape(self) -> Result<([(http::HeaderName, &'static str); 1], String), StatusCode> {
-        // The disk is asked.
+        // Reading the disk usage may block.
         let text = tokio::task::spawn_blocking(move || self.metrics.text(self.state())).await;
         let text = text.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
         Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
@@ -107,21 +107,21 @@ impl Ops {
         }
     }
 
-    /// The size of the log. A segment that goes while it is asked for counts nothing.
+    /// The size of the log in bytes. A segment that is removed during the count is skipped.
     fn log_bytes(&self) -> u64 {
         let Ok(segments) = std::fs::read_dir(self.data_dir.join("log")) else { return 0 };
         segments.flatten().filter_map(|segment| segment.metadata().ok()).map(|file| file.len()).sum()
     }
 }
 
-/// The port while it is served: also while the server drains.
+/// The running ops port. It is served during the drain as well.
 pub(super) struct OpsServer {
     end: oneshot::Sender<()>,
     served: JoinHandle<()>,
 }
 
 impl OpsServer {
-    /// Serves the port from now on. `alive` is held for as long as it is served.
+    /// Starts serving the port. `alive` is held while it is served.
     pub(super) fn start(ops: Ops, incoming: TcpIncoming, alive: Alive) -> OpsServer {
         let mut server = Server::builder()
             .accept_http1(true)
@@ -136,23 +136,23 @@ impl OpsServer {
         OpsServer { end, served: tokio::spawn(served) }
     }
 
-    /// Ends it. Watches of health get their last answers first: also where the server drained in no time.
+    /// Ends the port. Health watches receive their last answers first, even if the drain took no time.
     pub(super) async fn end(self) {
         drop(self.end);
         tokio::time::timeout(LAST_ANSWERS, self.served).await.ok();
     }
 }
 
-/// The connections that come, of which there are so many at a time.
+/// Limits the incoming connections to the maximum number.
 fn bounded(incoming: TcpIncoming) -> impl Stream<Item = io::Result<OpsConnection>> {
-    let mut crowd = Crowd::of(MOST_CONNECTIONS);
-    incoming.map(move |stream| stream.map(|stream| OpsConnection::new(stream, crowd.join())))
+    let mut set = ConnectionSet::with_limit(MAX_CONNECTIONS);
+    incoming.map(move |stream| stream.map(|stream| OpsConnection::new(stream, set.add())))
 }
 
-/// Says that the audit's share of the disk is used up soon, while there is time to do something about it.
+/// Warns that the audit's share of the disk will soon be used up. Empty if it will not.
 fn warning(usage: &Usage) -> String {
     match usage.days_left() {
-        Some(days) => format!("the audit's share of the disk is used up in {days} days: raise audit_max_bytes\n"),
+        Some(days) => format!("the audit's share of the disk will be used up in {days} days: raise audit_max_bytes\n"),
         None => String::new(),
     }
 }

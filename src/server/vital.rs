@@ -1,5 +1,5 @@
-//! Parts that break off. What the service cannot do without ends the process, with a message and an exit code that is
-//! not zero, so that whatever runs it starts it again; the rest is started again here.
+//! Supervision of threads and tasks. If one ends that the service depends on, the process exits with a message and a
+//! nonzero code, so that its supervisor restarts it. Other tasks are restarted here.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -8,16 +8,16 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 
-/// How long a part that broke off rests before it is started again.
-const REST: Duration = Duration::from_secs(1);
+/// The delay before a task that panicked is restarted.
+const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// The parts that the service cannot do without.
+/// The threads that the service depends on.
 pub(super) struct Vital {
     ends: mpsc::UnboundedSender<&'static str>,
     ended: mpsc::UnboundedReceiver<&'static str>,
 }
 
-/// Held by a part for as long as it runs: dropped, it says that the part has ended.
+/// Held by a thread while it runs. Dropping it reports that the thread has ended.
 pub(super) struct Alive {
     part: &'static str,
     ends: mpsc::UnboundedSender<&'static str>,
@@ -25,7 +25,7 @@ pub(super) struct Alive {
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        // A service that has ended already need not be notified.
+        // If the service has already ended, there is no one to notify.
         self.ends.send(self.part).ok();
     }
 }
@@ -36,33 +36,33 @@ impl Vital {
         Vital { ends, ended }
     }
 
-    /// What a part holds.
+    /// Creates the guard that a thread holds.
     pub(super) fn part(&self, part: &'static str) -> Alive {
         Alive { part, ends: self.ends.clone() }
     }
 
-    /// Waits until a part has ended: which.
+    /// Waits until a thread ends. Returns its name.
     pub(super) async fn ended(&mut self) -> &'static str {
-        // It holds a sender itself: there is always one that may speak.
+        // The channel never closes, because this struct holds a sender.
         self.ended.recv().await.unwrap_or("-")
     }
 }
 
-/// Runs a task that goes on for ever, and starts it again after it broke off.
+/// Runs an endless task, and restarts it after a panic.
 pub(super) async fn restarted<F: Future<Output = ()>>(part: &'static str, mut run: impl FnMut() -> F) {
     while let Err(reason) = AssertUnwindSafe(async { run().await }).catch_unwind().await {
         tracing::error!(
             event = "thread_restarted",
             part,
-            reason = said(&*reason),
+            reason = panic_message(&*reason),
             "a thread panicked and was restarted"
         );
-        tokio::time::sleep(REST).await;
+        tokio::time::sleep(RESTART_DELAY).await;
     }
 }
 
-/// What a panic said.
-fn said(reason: &(dyn Any + Send)) -> &str {
+/// The message of a panic.
+fn panic_message(reason: &(dyn Any + Send)) -> &str {
     let owned = reason.downcast_ref::<String>().map(String::as_str);
     owned.or_else(|| reason.downcast_ref::<&str>().copied()).unwrap_or("-")
 }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_part_that_breaks_off_is_noticed_by_name() {
+    async fn a_thread_that_ends_is_reported_by_name() {
         let mut vital = Vital::new();
         let (one, other) = (vital.part("one"), vital.part("other"));
         let thread = std::thread::spawn(move || {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_that_breaks_off_is_started_again_until_it_comes_to_its_end() {
+    async fn a_task_that_panics_is_restarted_until_it_returns() {
         let runs = Cell::new(0);
         restarted("a test", || async {
             runs.set(runs.get() + 1);

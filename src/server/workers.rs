@@ -1,7 +1,7 @@
-//! Workers: the threads that answer, one for each core.
+//! Worker threads: the threads that answer calls, one per core.
 //!
-//! A connection stays on the worker that it was given, and its calls with it. No thread is woken for the work of
-//! another, and what was used last is still near. A client with many questions has several connections.
+//! A connection and its calls stay on one worker. No thread wakes another for its work, and recently used data stay in
+//! the core's cache. A client with many calls opens several connections.
 
 use std::convert::Infallible;
 use std::io;
@@ -15,37 +15,37 @@ use tokio::runtime::{Builder, EnterGuard, Handle};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::connection::{Connection, Seat};
+use super::connection::{Connection, WorkerSlot};
 use super::vital::Alive;
 use crate::grpc::{self, GrpcListener};
 use crate::surface::CallsUnderWay;
 
-/// How many threads a worker may have at once beside it for what reads the disk. More wait their turn.
-const MOST_BLOCKING: usize = 32;
+/// The maximum number of blocking threads that a worker has for disk reads. Further reads wait.
+const MAX_BLOCKING: usize = 32;
 
-/// The workers of a server. Clones are of the same.
+/// The workers of a server. Clones refer to the same workers.
 #[derive(Clone)]
 pub(super) struct Workers(Arc<[Worker]>);
 
-/// One of them. Clones are of the same.
+/// One worker. Clones refer to the same worker.
 #[derive(Clone)]
 pub(super) struct Worker {
     runtime: Handle,
     connections: mpsc::Sender<Connection>,
-    seat: Seat,
+    slot: WorkerSlot,
 }
 
-/// The threads of the workers.
+/// The worker threads, to wait for.
 pub(super) struct Threads {
-    /// Nothing comes; it ends when they have.
+    /// Receives nothing. It closes when all workers have ended.
     running: mpsc::Receiver<Infallible>,
-    /// Dropped when no call is waited for any longer.
+    /// Dropped to cut off the calls that are left.
     cut: watch::Sender<()>,
 }
 
 impl Workers {
-    /// Starts a worker for each listener. They take connections until `stop` turns true. Each holds what `alive` gives
-    /// while it runs.
+    /// Starts one worker per listener. They accept connections until `stop` turns true. Each worker holds a value of
+    /// `alive` while it runs.
     pub(super) fn start(
         listeners: Vec<GrpcListener>,
         stop: &watch::Sender<bool>,
@@ -60,32 +60,32 @@ impl Workers {
         Ok((Workers::of(workers), Threads { running, cut }))
     }
 
-    /// These.
+    /// Groups these workers.
     pub(super) fn of(workers: Vec<Worker>) -> Workers {
         Workers(workers.into())
     }
 
-    /// The one with the fewest connections, of those that take any.
-    pub(super) fn emptiest(&self) -> Option<Worker> {
+    /// Returns the worker with the fewest connections, among those that accept connections.
+    pub(super) fn least_loaded(&self) -> Option<Worker> {
         let taking = self.0.iter().filter(|worker| !worker.connections.is_closed());
-        taking.min_by_key(|worker| Arc::strong_count(&worker.seat)).cloned()
+        taking.min_by_key(|worker| Arc::strong_count(&worker.slot)).cloned()
     }
 
-    /// Waits until no connection is taken any more.
+    /// Waits until no worker accepts connections.
     pub(super) async fn closed(&self) {
         join_all(self.0.iter().map(|worker| worker.connections.closed())).await;
     }
 }
 
 impl Worker {
-    /// Starts one that does this with the connections that it is given, until it is cut off. `held` is dropped when the
-    /// worker ends, also where it breaks off.
+    /// Starts a worker that runs `work` on its connections, until `cut` fires. `held` is dropped when the worker ends,
+    /// also after a panic.
     fn start<F: Future<Output = ()>>(
         work: impl FnOnce(mpsc::Receiver<Connection>) -> F + Send + 'static,
         mut cut: watch::Receiver<()>,
         held: impl Send + 'static,
     ) -> io::Result<Worker> {
-        let runtime = Builder::new_current_thread().max_blocking_threads(MOST_BLOCKING).enable_all().build()?;
+        let runtime = Builder::new_current_thread().max_blocking_threads(MAX_BLOCKING).enable_all().build()?;
         let (worker, incoming) = Worker::on(runtime.handle().clone());
         thread::Builder::new().name("worker".to_owned()).spawn(move || {
             let _held = held;
@@ -95,37 +95,37 @@ impl Worker {
                     _ = cut.changed() => {}
                 }
             });
-            // What reads the disk just now ends by itself.
+            // Disk reads in progress end by themselves.
             runtime.shutdown_background();
         })?;
         Ok(worker)
     }
 
-    /// A worker on a runtime, and the connections that it is given.
+    /// Creates a worker on a runtime. Returns it with the receiver of its connections.
     pub(super) fn on(runtime: Handle) -> (Worker, mpsc::Receiver<Connection>) {
         let (connections, incoming) = mpsc::channel(1);
-        (Worker { runtime, connections, seat: Seat::default() }, incoming)
+        (Worker { runtime, connections, slot: WorkerSlot::default() }, incoming)
     }
 
-    /// What is made while this is held is woken on this worker.
+    /// Enters the worker's runtime: resources created while the guard is held wake this worker.
     pub(super) fn enter(&self) -> EnterGuard<'_> {
         self.runtime.enter()
     }
 
-    /// A seat on it.
-    pub(super) fn seat(&self) -> Seat {
-        Arc::clone(&self.seat)
+    /// A slot on the worker, which counts one connection.
+    pub(super) fn slot(&self) -> WorkerSlot {
+        Arc::clone(&self.slot)
     }
 
-    /// Hands over a connection, unless the server drains.
+    /// Hands over a connection. The connection is dropped if the server drains.
     pub(super) async fn hand_over(&self, connection: Connection) {
         drop(self.connections.send(connection).await);
     }
 }
 
 impl Threads {
-    /// Waits until every call has been answered, so long at most, or until `cut`; what is left then is cut off. Returns
-    /// how many of the `calls` that were: connections without one may be left as well.
+    /// Waits until every call has been answered, for at most `within`, or until `cut`. Calls that are left are cut off.
+    /// Returns how many of `calls` that were; idle connections do not count.
     pub(super) async fn end(mut self, within: Duration, cut: impl Future, calls: &CallsUnderWay) -> usize {
         let left = tokio::select! {
             _ = self.running.recv() => 0,
@@ -149,12 +149,12 @@ async fn serve(mut incoming: mpsc::Receiver<Connection>, listener: GrpcListener,
     loop {
         tokio::select! {
             Some(connection) = incoming.recv() => drop(connections.spawn(begin(connection))),
-            // A sender that is gone has nothing left to serve either.
+            // If the sender was dropped, there is nothing left to serve either.
             _ = &mut stopped => break,
             Some(_) = connections.join_next() => {}
         }
     }
-    // A connection that was just handed over learns that the server drains, as the others do.
+    // Connections that were just handed over drain like the others.
     incoming.close();
     while let Some(connection) = incoming.recv().await {
         connections.spawn(begin(connection));
@@ -170,7 +170,7 @@ mod tests {
     use crate::server::vital::Vital;
 
     #[tokio::test]
-    async fn a_worker_that_breaks_off_is_noticed_and_given_no_connections() {
+    async fn a_worker_that_panics_is_reported_and_gets_no_connections() {
         let (mut vital, cut) = (Vital::new(), watch::Sender::new(()));
         let start = |breaks_off: bool| {
             let work = move |incoming| async move {
@@ -182,22 +182,22 @@ mod tests {
         };
         let (whole, broken) = (start(false), start(true));
         assert_eq!(vital.ended().await, "worker");
-        // The whole one has more connections than the one that would take none.
-        let _seats = [whole.seat(), whole.seat()];
+        // The healthy worker has more connections than the broken one.
+        let _slots = [whole.slot(), whole.slot()];
         let workers = Workers::of(vec![broken, whole.clone()]);
-        let given = workers.emptiest().unwrap();
-        assert!(Arc::ptr_eq(&given.seat, &whole.seat));
+        let given = workers.least_loaded().unwrap();
+        assert!(Arc::ptr_eq(&given.slot, &whole.slot));
         drop(cut);
         assert_eq!(vital.ended().await, "worker");
-        assert!(workers.emptiest().is_none(), "none is left");
+        assert!(workers.least_loaded().is_none(), "no worker is left");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn what_blocks_has_so_many_threads_and_no_more() {
+    async fn the_number_of_blocking_threads_is_bounded() {
         let cut = watch::Sender::new(());
         let worker = Worker::start(|_| std::future::pending(), cut.subscribe(), ()).unwrap();
         let (at_once, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let blocking = (0..2 * MOST_BLOCKING).map(|_| {
+        let blocking = (0..2 * MAX_BLOCKING).map(|_| {
             let (at_once, most) = (Arc::clone(&at_once), Arc::clone(&most));
             worker.runtime.spawn_blocking(move || {
                 most.fetch_max(at_once.fetch_add(1, Ordering::AcqRel) + 1, Ordering::AcqRel);
@@ -206,6 +206,6 @@ mod tests {
             })
         });
         assert!(join_all(blocking.collect::<Vec<_>>()).await.iter().all(Result::is_ok));
-        assert!((2..=MOST_BLOCKING).contains(&most.load(Ordering::Acquire)), "{most:?} at once");
+        assert!((2..=MAX_BLOCKING).contains(&most.load(Ordering::Acquire)), "{most:?} at once");
     }
 }

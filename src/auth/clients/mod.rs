@@ -1,4 +1,5 @@
-//! The list of clients (`clients.toml`): one row for each, with what it shows, its role and, for a provider, its id.
+//! The list of clients (`clients.toml`): one row per client, with its certificate URI or token, its role and, for a
+//! provider, its id.
 //!
 //! ```toml
 //! [[client]]
@@ -6,12 +7,12 @@
 //! san_uri = "urn:cpss:client:region-1-hr"    # or token_sha256 = "…", 64 hexadecimal digits
 //! role = "provider"
 //! provider_id = "region-1-cmhc"
-//! revoked = ["3a2f…"]                        # certificates of this client that are refused, by serial number
+//! revoked = ["3a2f…"]                        # serial numbers of this client's revoked certificates
 //! misses_per_hour = 500                      # optional, for a provider or a payer
 //! ```
 //!
-//! A list is taken whole or not at all. One that would remove more than half of the clients from a running server is not
-//! taken unless it begins with `remove_more_than_half = true`.
+//! A list is accepted completely or not at all. On a running server, a list that would remove more than half of the
+//! clients is refused, unless it begins with `remove_more_than_half = true`.
 
 mod reading;
 mod revoking;
@@ -29,40 +30,40 @@ use super::serial::Serial;
 use super::token::Digest;
 use crate::domain::fact::Role;
 
-/// Everyone who may call.
+/// All clients that may call.
 ///
-/// Looking a client up takes as long as it takes to hash what it showed, which for a token is the digest of a guess: how
-/// far two digests agree tells nobody how to make a token of at least 128 random bits, so plain equality is constant
-/// enough.
+/// A lookup takes as long as hashing the presented value; for a token that value is its digest. How many bytes two
+/// digests have in common does not help an attacker find a token of at least 128 random bits, so a plain comparison is
+/// safe.
 #[derive(Debug, Default)]
 pub struct Clients {
     by_uri: HashMap<Box<str>, Certified>,
     by_token: HashMap<Digest, Arc<Caller>>,
-    /// Whether it says that it may take most clients of the list before it away.
+    /// True if the list says that it may remove most of the clients of the previous list.
     may_remove_most: bool,
 }
 
-/// A client that shows certificates.
+/// A client that presents certificates.
 #[derive(Debug)]
 struct Certified {
     caller: Arc<Caller>,
-    /// The certificates of it that are not believed any more.
+    /// Its revoked certificates.
     revoked: Box<[Serial]>,
 }
 
-/// Why a certificate is not that of a client who may call.
+/// Why a certificate does not identify a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotCertified {
-    /// Its URIs are those of no client, or of several.
+    /// Its URIs belong to no client, or to several.
     Unknown,
-    /// It is a client's, and was revoked.
+    /// It belongs to a client, but is revoked.
     Revoked,
 }
 
-/// A list that would remove more than half of the clients, and does not say that it may.
+/// The list would remove more than half of the clients, and does not say that it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "it would remove {removed} of {of} clients; if that is meant, put the line `{REMOVE_MOST} = true` above the first \
+    "it would remove {removed} of {of} clients; if this is intended, put the line `{REMOVE_MOST} = true` above the first \
      client, or restart"
 )]
 pub struct RemovesMost {
@@ -70,13 +71,13 @@ pub struct RemovesMost {
     of: usize,
 }
 
-/// The key of a list that may remove most clients.
+/// The key that allows a list to remove most clients.
 const REMOVE_MOST: &str = "remove_more_than_half";
 
-/// Something that is wrong with a list.
+/// A mistake in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// The line, from 1.
+    /// The line, starting at 1.
     pub line: usize,
     /// What is wrong, and what would be right.
     pub message: String,
@@ -89,22 +90,22 @@ impl fmt::Display for Mistake {
 }
 
 impl Clients {
-    /// The list that a text is, or every mistake in it.
+    /// Parses a list. Returns every mistake in it.
     pub fn read(text: &str) -> Result<Clients, Vec<Mistake>> {
         reading::read(text)
     }
 
-    /// How many there are.
+    /// The number of clients.
     pub fn count(&self) -> usize {
         self.by_uri.len() + self.by_token.len()
     }
 
-    /// Whether any of them shows a certificate.
+    /// True if any client presents certificates.
     pub fn has_certificates(&self) -> bool {
         !self.by_uri.is_empty()
     }
 
-    /// Refuses to be replaced by a list that lacks more than half of these clients, by name, unless that list says so.
+    /// Refuses a new list that lacks more than half of these clients, by name, unless that list allows it.
     pub fn refuse_to_lose_most(&self, next: &Clients) -> Result<(), RemovesMost> {
         let kept: HashSet<&str> = next.callers().map(|caller| caller.client.as_str()).collect();
         let of = self.count();
@@ -112,7 +113,7 @@ impl Clients {
         if removed * 2 > of && !next.may_remove_most { Err(RemovesMost { removed, of }) } else { Ok(()) }
     }
 
-    /// The role of the client of this name.
+    /// The role of the client with this name.
     pub fn role_of(&self, name: &str) -> Option<&Role> {
         self.callers().find(|caller| caller.client == name).map(|caller| &caller.role)
     }
@@ -122,7 +123,7 @@ impl Clients {
         certified.chain(self.by_token.values()).map(|caller| &**caller)
     }
 
-    /// Whose certificate this is.
+    /// Returns the client that a certificate belongs to.
     pub(super) fn of_certificate(&self, certificate: &Certificate) -> Result<&Arc<Caller>, NotCertified> {
         let mut found = certificate.uris.iter().filter_map(|uri| self.by_uri.get(uri.as_str()));
         let one = found.next().filter(|_| found.next().is_none());
@@ -132,7 +133,7 @@ impl Clients {
         }
     }
 
-    /// Whose token has this digest.
+    /// Returns the client whose token has this digest.
     pub(super) fn of_token(&self, digest: &Digest) -> Option<&Arc<Caller>> {
         self.by_token.get(digest)
     }

@@ -1,4 +1,4 @@
-//! Reading the list: the form by its types, and then what no row shows alone, every mistake kept.
+//! Parses the list of clients: first the TOML form, then the checks across rows. Collects every mistake.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -15,7 +15,7 @@ use crate::auth::token::Digest;
 use crate::domain::fact::Role;
 use crate::domain::id::ProviderId;
 
-/// The roles, as a row names them.
+/// The names of the roles in a row.
 const ROLES: &str = "registrar, certifier, provider, payer, auditor";
 
 const LONGEST_NAME: usize = 64;
@@ -42,12 +42,12 @@ pub(super) struct Row {
     misses_per_hour: Option<Spanned<NonZeroU32>>,
 }
 
-/// A list being read.
+/// A list that is being parsed.
 struct Reading<'a> {
     text: &'a str,
     clients: Clients,
     names: HashMap<String, usize>,
-    /// What the first row of each provider says of its misses, with its line.
+    /// The misses per hour in the first row of each provider, with its line.
     misses: HashMap<ProviderId, (Option<NonZeroU32>, usize)>,
     mistakes: Vec<Mistake>,
 }
@@ -100,9 +100,9 @@ impl Reading<'_> {
                 }
                 self.take_token(digest, caller);
             }
-            (None, None) => self.mistake(&at, "a client shows something: give san_uri or token_sha256"),
+            (None, None) => self.mistake(&at, "give san_uri or token_sha256"),
             (Some(_), Some(token)) => {
-                self.mistake(&token.span(), "a client shows one thing: give san_uri or token_sha256, not both");
+                self.mistake(&token.span(), "give san_uri or token_sha256, not both");
             }
         }
     }
@@ -112,12 +112,12 @@ impl Reading<'_> {
         let fits = (1..=LONGEST_NAME).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
         if !fits {
-            let message = format!("a name has 1 to {LONGEST_NAME} letters, digits, '-', '_' or '.'");
+            let message = format!("a name consists of 1 to {LONGEST_NAME} letters, digits, '-', '_' or '.'");
             self.mistake(&name.span(), message);
         }
         let line = self.line(name.span().start);
         if let Some(first) = self.names.insert(text.clone(), line) {
-            self.mistake(&name.span(), format!("the name `{text}` is also that of line {first}"));
+            self.mistake(&name.span(), format!("the name `{text}` is already used in line {first}"));
         }
     }
 
@@ -131,7 +131,7 @@ impl Reading<'_> {
                 }
             },
             ("provider", None) => {
-                self.mistake(at, "a provider has a provider_id");
+                self.mistake(at, "the role provider needs a provider_id");
                 return None;
             }
             ("registrar", _) => Role::Registrar,
@@ -139,12 +139,12 @@ impl Reading<'_> {
             ("payer", _) => Role::Payer,
             ("auditor", _) => Role::Auditor,
             (other, _) => {
-                self.mistake(&row.role.span(), format!("`{other}` is no role; the roles are {ROLES}"));
+                self.mistake(&row.role.span(), format!("`{other}` is not a role; the roles are {ROLES}"));
                 return None;
             }
         };
         if let Some(id) = &row.provider_id {
-            self.mistake(&id.span(), "provider_id is for the role provider alone");
+            self.mistake(&id.span(), "provider_id is only for the role provider");
         }
         Some(role)
     }
@@ -163,7 +163,7 @@ impl Reading<'_> {
         serials.into()
     }
 
-    /// How many misses a row allows. The rows of one provider share its misses, so they say the same.
+    /// Returns the misses per hour of a row. The rows of one provider share its budget, so they must agree.
     fn misses_per_hour(&mut self, row: &Row, role: &Role, at: &Range<usize>) -> Option<NonZeroU32> {
         let misses = row.misses_per_hour.as_ref().map(|misses| *misses.get_ref());
         let at = row.misses_per_hour.as_ref().map_or(at.clone(), Spanned::span);
@@ -172,8 +172,9 @@ impl Reading<'_> {
                 let line = self.line(at.start);
                 let (first, of) = *self.misses.entry(id.clone()).or_insert((misses, line));
                 if first != misses {
-                    let message =
-                        format!("misses_per_hour is not that of line {of}: the rows of a provider say the same");
+                    let message = format!(
+                        "misses_per_hour differs from line {of}: all rows of a provider must have the same value"
+                    );
                     self.mistake(&at, message);
                 }
             }
@@ -193,7 +194,7 @@ impl Reading<'_> {
             self.mistake(&uri.span(), "not a URI, such as urn:cpss:client:region-1-hr");
         }
         if let Some(other) = self.clients.by_uri.insert(text.as_str().into(), certified) {
-            self.mistake(&uri.span(), format!("this URI is also that of `{}`", other.caller.client));
+            self.mistake(&uri.span(), format!("this URI already belongs to `{}`", other.caller.client));
         }
     }
 
@@ -203,10 +204,10 @@ impl Reading<'_> {
             return;
         };
         if known == Digest::of("") {
-            self.mistake(&digest.span(), "the SHA-256 of nothing: the token was left out when it was made");
+            self.mistake(&digest.span(), "this is the SHA-256 of an empty text: the token is missing");
         }
         if let Some(other) = self.clients.by_token.insert(known, caller) {
-            self.mistake(&digest.span(), format!("this token is also that of `{}`", other.client));
+            self.mistake(&digest.span(), format!("this token already belongs to `{}`", other.client));
         }
     }
 }

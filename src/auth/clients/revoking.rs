@@ -1,17 +1,17 @@
-//! Revoking a certificate: the list with one more serial number in a client's row, everything else as it was written.
+//! Revokes a certificate: adds its serial number to the client's row, and leaves the rest of the list as it is.
 
 use super::reading::File;
 use crate::auth::serial::Serial;
 
-/// Nothing was revoked.
+/// The certificate was not revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotRevoked {
     /// The list has no such client.
-    #[error("has no client of this name")]
+    #[error("has no client with this name")]
     NotOnList,
-    /// The client shows a token.
+    /// The client uses a token.
     #[error(
-        "has a token for this client, and a token has no serial number: take its row off the list, and let it in again with another token"
+        "has a token for this client, and a token has no serial number: remove its row, and add a row with another token"
     )]
     ShowsToken,
     /// The list cannot be read.
@@ -19,7 +19,7 @@ pub enum NotRevoked {
     Unreadable,
 }
 
-/// The list that revokes a certificate of a client. The list must hold.
+/// Returns the list with one more revoked certificate of a client. The list must be valid.
 pub fn with_revoked(list: &str, client: &str, serial: &Serial) -> Result<String, NotRevoked> {
     let file: File = toml::from_str(list).map_err(|_| NotRevoked::Unreadable)?;
     let mut rows = file.client.iter().map(toml::Spanned::get_ref);
@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(once, LIST.replace("# its own\n", "# its own\nrevoked = [\"0a01\"]\n"));
         let twice = with_revoked(&once, "hr", &serial("ff")).unwrap();
         assert_eq!(twice, once.replace("[\"0a01\"]", "[\"0a01\", \"ff\"]"));
-        assert_eq!(with_revoked(&twice, "hr", &serial("00:0a:01")).unwrap(), twice, "it is there already");
+        assert_eq!(with_revoked(&twice, "hr", &serial("00:0a:01")).unwrap(), twice, "it is already there");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Lists, and the mistakes that are reported in them.
+//! Lists of clients, and the mistakes that are reported in them.
 
 use super::*;
 use crate::domain::fact::Role;
@@ -23,7 +23,7 @@ fn mistakes(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_client_is_known_by_what_its_row_says() {
+fn a_client_is_identified_by_its_row() {
     let clients = Clients::read(&list()).unwrap();
     assert_eq!((clients.count(), clients.has_certificates()), (2, true));
     let dmh = clients.of_certificate(&certificate(&["https://example.org", "urn:cpss:client:dmh"], 7)).unwrap();
@@ -35,7 +35,7 @@ fn a_client_is_known_by_what_its_row_says() {
 }
 
 #[test]
-fn a_certificate_of_two_clients_is_nobodys() {
+fn a_certificate_of_two_clients_identifies_none() {
     let second = "[[client]]\nname = \"other\"\nsan_uri = \"urn:other\"\nrole = \"auditor\"\n";
     let clients = Clients::read(&(list() + second)).unwrap();
     let of_two = certificate(&["urn:cpss:client:dmh", "urn:other"], 7);
@@ -55,7 +55,7 @@ fn a_certificate_is_revoked_by_the_serial_number_in_its_clients_row() {
 }
 
 #[test]
-fn an_empty_list_is_a_list() {
+fn an_empty_list_is_valid() {
     assert_eq!(Clients::read("# nobody yet\n").unwrap().count(), 0);
 }
 
@@ -68,14 +68,14 @@ fn every_mistake_is_reported_with_its_line() {
     assert_eq!(
         mistakes(text),
         [
-            "2: a name has 1 to 64 letters, digits, '-', '_' or '.'",
-            "4: `king` is no role; the roles are registrar, certifier, provider, payer, auditor",
+            "2: a name consists of 1 to 64 letters, digits, '-', '_' or '.'",
+            "4: `king` is not a role; the roles are registrar, certifier, provider, payer, auditor",
             "3: not a URI, such as urn:cpss:client:region-1-hr",
-            "5: a provider has a provider_id",
-            "5: a client shows something: give san_uri or token_sha256",
-            "9: the name `b` is also that of line 6",
-            "13: provider_id is for the role provider alone",
-            "11: a client shows one thing: give san_uri or token_sha256, not both",
+            "5: the role provider needs a provider_id",
+            "5: give san_uri or token_sha256",
+            "9: the name `b` is already used in line 6",
+            "13: provider_id is only for the role provider",
+            "11: give san_uri or token_sha256, not both",
             "18: not a provider id (1 to 64 letters, digits, '-', '_' or '.', the first a letter or digit)",
             "16: not a SHA-256: 64 hexadecimal digits (printf %s TOKEN | sha256sum)",
         ]
@@ -83,18 +83,18 @@ fn every_mistake_is_reported_with_its_line() {
 }
 
 #[test]
-fn what_two_clients_show_is_a_mistake() {
+fn two_clients_cannot_share_a_certificate_uri_or_token() {
     let twice = list().replace("region-1", "region-2").replace("\"dmh\"", "\"other\"");
     let mistakes = mistakes(&(list() + &twice));
-    assert_eq!(mistakes, ["13: this URI is also that of `dmh`", "18: this token is also that of `region-1-hr`"]);
+    assert_eq!(mistakes, ["13: this URI already belongs to `dmh`", "18: this token already belongs to `region-1-hr`"]);
 }
 
 #[test]
-fn what_is_no_list_is_a_mistake_with_its_line() {
+fn a_malformed_list_is_a_mistake_with_its_line() {
     let unknown = list().replace("role = \"registrar\"", "roles = \"registrar\"");
     assert!(mistakes(&unknown)[0].starts_with("4: unknown field `roles`"), "{:?}", mistakes(&unknown));
     assert!(mistakes("[[client]\nname = 1\n")[0].starts_with("1: "));
-    // The rest of a file that is being written is no list without its last row.
+    // A file that is still being written is not a list without its last row.
     let half = &list()[..list().len() - 8];
     assert!(mistakes(half)[0].starts_with("10: "), "{:?}", mistakes(half));
 }
@@ -107,12 +107,12 @@ fn the_misses_of_a_client_are_those_of_its_provider() {
         |rest: &str| row("a", &format!("{provider}{rest}")) + &row("b", &format!("{provider}misses_per_hour = 500"));
     let clients = Clients::read(&of("misses_per_hour = 500")).unwrap();
     assert!(clients.callers().all(|caller| caller.misses_per_hour == std::num::NonZeroU32::new(500)));
-    let message = "misses_per_hour is not that of line";
+    let message = "misses_per_hour differs from line";
     assert_eq!(
         mistakes(&of("misses_per_hour = 501")),
-        [format!("12: {message} 6: the rows of a provider say the same")]
+        [format!("12: {message} 6: all rows of a provider must have the same value")]
     );
-    assert_eq!(mistakes(&of("")), [format!("12: {message} 1: the rows of a provider say the same")]);
+    assert_eq!(mistakes(&of("")), [format!("12: {message} 1: all rows of a provider must have the same value")]);
     assert!(Clients::read(&row("a", "role = \"payer\"\nmisses_per_hour = 9")).is_ok());
     let registrar = mistakes(&row("a", "role = \"registrar\"\nmisses_per_hour = 9"));
     assert_eq!(registrar, ["5: misses_per_hour is for the roles provider and payer"]);
@@ -127,7 +127,7 @@ fn list_of(names: &[&str]) -> String {
 }
 
 #[test]
-fn a_list_that_would_remove_more_than_half_of_the_clients_has_to_say_so() {
+fn a_list_that_removes_more_than_half_of_the_clients_must_allow_it() {
     let in_use = Clients::read(&list_of(&["a", "b", "c", "d"])).unwrap();
     let refuses = |text: &str| in_use.refuse_to_lose_most(&Clients::read(text).unwrap()).map_err(|it| it.to_string());
     assert_eq!(refuses(&list_of(&["c", "d", "e"])), Ok(()), "half of them");

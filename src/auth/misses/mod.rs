@@ -1,15 +1,15 @@
-//! The budget of misses: how often a caller may ask about people who are not there, so that nobody finds a person by
-//! trying.
+//! The budget of misses: it limits how often a caller may ask about people who are not on file, so that nobody finds a
+//! person by trial and error.
 //!
-//! A miss is an answer that says that a person is not on file, or has another name. It is counted by provider, or by
-//! client for a payer, never by connection or by row of the list. A caller takes what a miss costs before the person is
-//! looked up, and gets it back when the person was found: calls that run in parallel cannot miss more than is left. Once
-//! nothing is left, a question is refused before it is looked up, so that the refusal tells nothing.
+//! A miss is an answer that says that a person is not on file, or has another name. Misses are counted per provider,
+//! and per client for payers; never per connection or per row of the list. A caller reserves the cost of a miss before
+//! the lookup, and gets it back if the person was found. So parallel calls cannot miss more often than the budget
+//! allows. When the budget is exhausted, a question is refused before the lookup, so that the refusal reveals nothing.
 //!
-//! Beside that, a caller has five wrong guesses in a day for one name, number or id: birth dates, and a provider's family
-//! names. What they were for is kept as a keyed hash.
+//! In addition, a caller has five wrong guesses per day for one name, number or id. A guess is a birth date, or a
+//! family name that a provider gives. The subject of a guess is kept as a keyed hash.
 //!
-//! The counts are those of this process and start at zero with it.
+//! The counts belong to this process, and start at zero.
 
 mod wrong_guesses;
 
@@ -26,15 +26,15 @@ use super::Caller;
 use crate::domain::fact::Role;
 use crate::domain::id::ProviderId;
 
-/// What a budget fills again in.
+/// The time in which an exhausted budget refills.
 const REFILL: Duration = Duration::from_secs(3600);
 
-/// How many misses in an hour each role may have, where the client's row says nothing. None: as many as it likes.
+/// The default misses per hour of each role, if the client's row does not set them. None: unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MissLimits {
-    /// A provider.
+    /// The limit of a provider.
     pub provider_per_hour: Option<NonZeroU32>,
-    /// A payer.
+    /// The limit of a payer.
     pub payer_per_hour: Option<NonZeroU32>,
 }
 
@@ -46,7 +46,7 @@ pub struct Misses {
     clients: Arc<HashMap<Box<str>, Arc<Budget>>>,
 }
 
-/// What one provider or client has missed.
+/// The misses of one provider or client.
 #[derive(Debug)]
 pub struct Budget {
     hasher: RandomState,
@@ -55,39 +55,40 @@ pub struct Budget {
 
 #[derive(Debug)]
 struct State {
-    /// How many misses are counted at the instant, those among them that are only reserved.
+    /// The number of counted misses at `at`, including reserved ones.
     counted: f64,
     at: Instant,
     wrong_guesses: WrongGuesses,
 }
 
-/// A caller's budget, and how much it may have in an hour.
+/// A caller's budget, with its limit per hour.
 #[derive(Clone, Debug)]
 pub struct Allowance {
     per_hour: Option<NonZeroU32>,
     budget: Arc<Budget>,
 }
 
-/// What a miss costs, taken before anything is looked up. If it is dropped, it stays spent: a client that cancels a call may
-/// still learn its outcome in another way.
+/// A reserved miss, taken before the lookup. If it is dropped, the miss stays counted: a client that cancels a call may
+/// learn its outcome in another way.
 #[derive(Debug)]
 pub struct Reservation {
     budget: Arc<Budget>,
-    /// What was guessed at, hashed.
+    /// The keyed hash of the subject of the guess.
     guessed: Option<u64>,
 }
 
-/// Too many misses: so long until the next is allowed.
+/// The budget is exhausted. The value is the time until the next miss is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyMisses(pub Duration);
 
 impl Misses {
-    /// With these limits.
+    /// Creates budgets with these limits.
     pub fn new(limits: MissLimits) -> Misses {
         Misses { limits, ..Misses::default() }
     }
 
-    /// The budget of a caller. Callers are those of the list, so these are few. None: its misses are not counted.
+    /// Returns the budget of a caller. Callers are those of the list, so there are few. None if its misses are not
+    /// limited.
     pub fn of(&self, caller: &Caller) -> Option<Allowance> {
         let (budget, default) = match &caller.role {
             Role::Provider(id) => (of(&self.providers, id, || id.clone()), self.limits.provider_per_hour),
@@ -116,7 +117,7 @@ where
 }
 
 impl Allowance {
-    /// Takes what a miss costs. `guessed`: what a birth date or a name is given for, if one is.
+    /// Reserves a miss. `guessed` is the subject of a birth date or name, if one is given.
     pub fn reserve(&self, guessed: Option<impl Hash>, now: Instant) -> Result<Option<Reservation>, TooManyMisses> {
         let Some(per_hour) = self.per_hour else { return Ok(None) };
         let guessed = guessed.map(|subject| self.budget.hasher.hash_one(subject));
@@ -141,7 +142,7 @@ impl State {
         let most = f64::from(per_hour.get());
         let per_second = most / REFILL.as_secs_f64();
         let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
-        // Where the limit was lowered meanwhile, what is over it does not have to be waited for.
+        // After the limit was lowered, the excess does not have to be waited for.
         self.counted = (self.counted - elapsed * per_second).clamp(0.0, most);
         self.at = self.at.max(now);
         let over = self.counted + 1.0 - most;
@@ -157,7 +158,7 @@ impl State {
 }
 
 impl Reservation {
-    /// The person was found, or nothing was looked up: it was no miss.
+    /// Returns the reserved miss: the person was found, or nothing was looked up.
     pub fn give_back(self) {
         let mut state = self.budget.state();
         state.counted = (state.counted - 1.0).max(0.0);

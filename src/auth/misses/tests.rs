@@ -1,4 +1,4 @@
-//! What a caller may miss, by a clock that the test moves.
+//! Budgets of misses, with a clock that the test controls.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn misses(provider: u32, payer: u32) -> Misses {
 const NO_GUESS: Option<u8> = None;
 
 #[test]
-fn a_budget_is_spent_at_once_and_comes_back_within_the_hour() {
+fn a_budget_can_be_spent_at_once_and_refills_within_the_hour() {
     let (misses, began) = (misses(60, 0), Instant::now());
     let north = misses.of(&provider("north-hr", "north")).unwrap();
     for _ in 0..60 {
@@ -34,20 +34,20 @@ fn a_budget_is_spent_at_once_and_comes_back_within_the_hour() {
 }
 
 #[test]
-fn what_is_given_back_costs_nothing_and_what_is_reserved_cannot_be_spent_twice() {
+fn a_returned_reservation_costs_nothing_and_reservations_count_while_they_are_held() {
     let (misses, now) = (misses(2, 0), Instant::now());
     let north = misses.of(&provider("north-hr", "north")).unwrap();
     for _ in 0..1000 {
         north.reserve(NO_GUESS, now).unwrap().unwrap().give_back();
     }
     let parallel = [north.reserve(NO_GUESS, now).unwrap(), north.reserve(NO_GUESS, now).unwrap()];
-    assert!(north.reserve(NO_GUESS, now).is_err(), "two are under way");
+    assert!(north.reserve(NO_GUESS, now).is_err(), "two are in progress");
     parallel.into_iter().flatten().for_each(Reservation::give_back);
     assert!(north.reserve(NO_GUESS, now).is_ok());
 }
 
 #[test]
-fn a_provider_is_counted_once_for_all_its_clients_and_payers_each_for_itself() {
+fn clients_of_a_provider_share_a_budget_and_each_payer_has_its_own() {
     let (misses, now) = (misses(1, 1), Instant::now());
     let spends = |caller: &Caller| misses.of(caller).unwrap().reserve(NO_GUESS, now).is_ok();
     assert!(spends(&provider("north-hr", "north")));
@@ -65,7 +65,7 @@ fn a_provider_is_counted_once_for_all_its_clients_and_payers_each_for_itself() {
 }
 
 #[test]
-fn five_birth_dates_are_tried_for_one_name_and_the_right_one_is_not_counted() {
+fn five_wrong_birth_dates_are_allowed_for_one_name_and_the_right_one_is_not_counted() {
     let (misses, now) = (misses(100, 0), Instant::now());
     let north = misses.of(&provider("north-hr", "north")).unwrap();
     for _ in 0..5 {
@@ -79,5 +79,5 @@ fn five_birth_dates_are_tried_for_one_name_and_the_right_one_is_not_counted() {
     assert!(south.reserve(Some("ada"), now).is_ok(), "another provider");
     let refused = (0..1000).filter(|_| north.reserve(Some("ada"), now).is_err()).count();
     let left = (0..200).filter(|_| north.reserve(NO_GUESS, now).is_ok()).count();
-    assert_eq!((refused, left), (1000, 93), "a refusal costs nothing: seven of a hundred are spent");
+    assert_eq!((refused, left), (1000, 93), "a refusal is not counted: seven of a hundred are spent");
 }

@@ -1,4 +1,4 @@
-//! Birth dates and names that were wrong: what they were given for, and when, for a day.
+//! Wrong birth dates and names: the subject and time of each guess, kept for one day.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-/// How many wrong guesses one caller has for one subject.
-pub(super) const MOST_GUESSES: usize = 5;
+/// The maximum number of wrong guesses of one caller for one subject per day.
+pub(super) const MAX_GUESSES: usize = 5;
 
-/// In this time, of which every moment counts the same: there is no hour at which all of them are free again.
+/// The sliding window: there is no hour at which all guesses become available again.
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How many subjects of one caller are kept, at some 80 bytes each at most. A subject more is refused.
-const MOST_SUBJECTS: usize = 128 * 1024;
+/// The maximum number of subjects kept per caller, at up to about 80 bytes each. A further subject is refused.
+const MAX_SUBJECTS: usize = 128 * 1024;
 
-/// How often a full table is searched for what is older than a day.
+/// How often a full table is searched for entries older than a day.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 /// The wrong guesses of one caller.
@@ -23,8 +23,8 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct WrongGuesses {
     since: Instant,
     pruned_at: Instant,
-    /// By the keyed hash of a subject, the seconds of its guesses, in order.
-    given: HashMap<u64, SmallVec<[u32; MOST_GUESSES]>>,
+    /// The times of the guesses in seconds, in order, by the keyed hash of their subject.
+    given: HashMap<u64, SmallVec<[u32; MAX_GUESSES]>>,
 }
 
 impl WrongGuesses {
@@ -32,15 +32,15 @@ impl WrongGuesses {
         WrongGuesses { since: now, pruned_at: now, given: HashMap::new() }
     }
 
-    /// Counts a guess. Where that is one too many, how long until one is allowed.
+    /// Counts a guess. If it exceeds the limit, returns the time until one is allowed.
     pub(super) fn take(&mut self, subject: u64, per_hour: NonZeroU32, now: Instant) -> Result<(), Duration> {
         let second = self.second(now);
         if !self.given.contains_key(&subject) {
-            self.make_room(most_subjects(per_hour), now)?;
+            self.make_room(max_subjects(per_hour), now)?;
         }
         let given = self.given.entry(subject).or_default();
         given.retain(|at| !is_over(*at, second));
-        if given.len() >= MOST_GUESSES {
+        if given.len() >= MAX_GUESSES {
             let oldest = given.first().copied().unwrap_or(second);
             return Err(DAY.saturating_sub(Duration::from_secs(u64::from(second - oldest))));
         }
@@ -48,7 +48,7 @@ impl WrongGuesses {
         Ok(())
     }
 
-    /// It was right.
+    /// Takes back a guess that was right.
     pub(super) fn give_back(&mut self, subject: u64) {
         let Some(given) = self.given.get_mut(&subject) else { return };
         given.pop();
@@ -80,9 +80,9 @@ fn is_over(at: u32, now: u32) -> bool {
     u64::from(now.saturating_sub(at)) >= DAY.as_secs()
 }
 
-/// All that a caller can miss in a day, the burst included; but not more than [`MOST_SUBJECTS`].
-fn most_subjects(per_hour: NonZeroU32) -> usize {
-    (per_hour.get() as usize).saturating_mul(25).min(MOST_SUBJECTS)
+/// The maximum number of misses of a caller in a day, including the burst, up to [`MAX_SUBJECTS`].
+fn max_subjects(per_hour: NonZeroU32) -> usize {
+    (per_hour.get() as usize).saturating_mul(25).min(MAX_SUBJECTS)
 }
 
 #[cfg(test)]
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_subjects_are_bounded_and_what_is_older_than_a_day_makes_room() {
+    fn the_number_of_subjects_is_bounded_and_old_ones_are_removed() {
         let began = Instant::now();
         let (one, most) = (NonZeroU32::MIN, 25);
         let mut guesses = WrongGuesses::since(began);
@@ -119,6 +119,6 @@ mod tests {
         assert_eq!(guesses.take(most, one, began + PRUNE_EVERY), Err(PRUNE_EVERY), "none of them is old");
         guesses.take(most, one, began + DAY).unwrap();
         assert_eq!(guesses.given.len(), 1);
-        assert_eq!(most_subjects(NonZeroU32::MAX), MOST_SUBJECTS);
+        assert_eq!(max_subjects(NonZeroU32::MAX), MAX_SUBJECTS);
     }
 }

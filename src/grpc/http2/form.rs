@@ -1,7 +1,7 @@
-//! The form of a call: a POST with a content type of gRPC.
+//! Validates the form of a call: a POST with a gRPC content type.
 //!
-//! A browser sends other forms without asking first, and shows its user's certificate with them. So a request of another
-//! form is refused before anything else looks at it, and nothing is carried out.
+//! A browser may send other kinds of requests without a preflight request, and presents its user's certificate with
+//! them. So a request of another form is refused before anything else processes it.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -14,10 +14,10 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 
-/// What every content type of gRPC begins with.
+/// The prefix of every gRPC content type.
 const GRPC: &[u8] = b"application/grpc";
 
-/// The answer to a request that is not a call; none: it is one.
+/// Returns the refusal of a request that is not a gRPC call. None if it is one.
 pub(crate) fn refusal<B>(request: &Request<B>) -> Option<Response<Body>> {
     let mut response = Response::new(Body::empty());
     if request.method() != Method::POST {
@@ -35,7 +35,7 @@ fn is_of_grpc(content_type: &HeaderValue) -> bool {
     content_type.as_bytes().get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
 }
 
-/// A service that only calls reach.
+/// A service that only receives gRPC calls.
 #[derive(Clone)]
 pub(crate) struct CallsOnly<S>(pub(crate) S);
 

@@ -1,8 +1,9 @@
-//! What HTTP/2 takes and gives on a connection: frames that belong to no call must not outnumber the work.
+//! Limits HTTP/2 frames that belong to no call: they must not outnumber useful work.
 //!
-//! SETTINGS, PING, PRIORITY, WINDOW_UPDATE, resets, empty frames and frames of unknown kinds cost the server time and its
-//! peer next to nothing, and neither HTTP/2 nor a quota bounds all of them. So each of them is paid for: by the frames of
-//! calls, by the bytes that were answered, and by time. A connection that owes more than it may is ended.
+//! SETTINGS, PING, PRIORITY, WINDOW_UPDATE, resets, empty frames and frames of unknown types cost the server time, but
+//! cost the client almost nothing. Neither HTTP/2 nor a quota limits all of them. So each such frame needs credit,
+//! which a connection earns by frames of calls, by bytes of responses, and over time. A connection without credit is
+//! closed.
 
 use std::io;
 use std::pin::Pin;
@@ -14,17 +15,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::auth::peer::{CutOff, Peer};
 use crate::auth::quotas::CALLS_PER_CONNECTION;
 
-/// How many frames without a call a connection may send at once, after it sent none for a while: as many as reset all the
-/// calls that it may have under way, and others.
-const MOST: i64 = 4 * CALLS_PER_CONNECTION.get() as i64;
+/// The burst of frames without a call: enough to reset all calls that may be in progress, and more.
+const MAX_BURST: i64 = 4 * CALLS_PER_CONNECTION.get() as i64;
 
-/// How many of them each second is worth, each frame of a call, and so many bytes of answers. A client sends two
-/// WINDOW_UPDATEs and a PING for a DATA frame at most, and the smallest answer has more bytes.
+/// The credit per second, per frame of a call, and per this many bytes of responses. A client sends at most two
+/// WINDOW_UPDATEs and one PING per DATA frame, and the smallest response is larger than this.
 const PER_SECOND: u64 = 20;
 const PER_CALL_FRAME: i64 = 4;
 const BYTES_ANSWERED: usize = 64;
 
-/// What comes before the first frame.
+/// The length of the connection preface, which precedes the first frame.
 const PREFACE: u32 = 24;
 
 const HEADER: usize = 9;
@@ -44,7 +44,7 @@ impl<C> FrameGuard<C> {
         FrameGuard { connection, peer, frames: Frames::new(Instant::now()) }
     }
 
-    /// Notes what was written of the bytes that were to be.
+    /// Records the result of a write.
     fn written(&mut self, polled: &Poll<io::Result<usize>>) {
         self.peer.block(polled.is_pending());
         if let Poll::Ready(Ok(bytes)) = polled {
@@ -53,25 +53,25 @@ impl<C> FrameGuard<C> {
     }
 }
 
-/// The frames that a peer sends, and how many more of those that belong to no call it may send.
+/// The frames that a peer sends, and its remaining credit for frames that belong to no call.
 struct Frames {
-    /// How many bytes of a payload are still to come.
+    /// The number of payload bytes still expected.
     payload: u32,
-    /// The header of the next frame, as far as it has come.
+    /// The part of the next frame header that has arrived.
     header: [u8; HEADER],
     come: usize,
     left: i64,
-    /// The bytes of answers that are not credited yet.
+    /// Bytes of responses not yet credited.
     answered: usize,
     since: Instant,
 }
 
 impl Frames {
     fn new(now: Instant) -> Frames {
-        Frames { payload: PREFACE, header: [0; HEADER], come: 0, left: MOST, answered: 0, since: now }
+        Frames { payload: PREFACE, header: [0; HEADER], come: 0, left: MAX_BURST, answered: 0, since: now }
     }
 
-    /// Takes in what was read.
+    /// Parses the bytes that were read.
     fn take(&mut self, mut bytes: &[u8]) {
         loop {
             let skipped = bytes.len().min(self.payload as usize);
@@ -106,18 +106,18 @@ impl Frames {
             DATA => self.payload > 0 || flags & END_STREAM != 0,
             _ => false,
         };
-        self.left = if is_of_a_call { MOST.min(self.left + PER_CALL_FRAME) } else { self.left - 1 };
+        self.left = if is_of_a_call { MAX_BURST.min(self.left + PER_CALL_FRAME) } else { self.left - 1 };
     }
 
-    /// Credits bytes of answers.
+    /// Credits bytes of responses.
     fn answered(&mut self, bytes: usize) {
         self.answered += bytes;
-        let credit = i64::try_from(self.answered / BYTES_ANSWERED).unwrap_or(MOST);
+        let credit = i64::try_from(self.answered / BYTES_ANSWERED).unwrap_or(MAX_BURST);
         self.answered %= BYTES_ANSWERED;
-        self.left = MOST.min(self.left + credit);
+        self.left = MAX_BURST.min(self.left + credit);
     }
 
-    /// Whether there were too many frames that belong to no call.
+    /// True if the peer sent too many frames that belong to no call.
     fn is_flood(&mut self, now: impl FnOnce() -> Instant) -> bool {
         if self.left >= 0 {
             return false;
@@ -126,7 +126,7 @@ impl Frames {
         let seconds = now.saturating_duration_since(self.since).as_secs();
         if seconds > 0 {
             self.since = now;
-            self.left = MOST.min(self.left.saturating_add_unsigned(seconds.saturating_mul(PER_SECOND)));
+            self.left = MAX_BURST.min(self.left.saturating_add_unsigned(seconds.saturating_mul(PER_SECOND)));
         }
         self.left < 0
     }
@@ -197,7 +197,7 @@ mod tests {
         frame
     }
 
-    /// The frames of a connection that has sent its preface.
+    /// A connection that has sent its preface.
     fn begun(now: Instant) -> Frames {
         let mut frames = Frames::new(now);
         frames.take(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
@@ -205,19 +205,19 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_counted_however_their_bytes_are_cut() {
+    fn frames_are_counted_across_any_split_of_their_bytes() {
         let sent =
             [frame(PING, 0, 8), frame(DATA, 0, 300), frame(4, 0, 0), frame(0xfe, 0xff, 70_000)].concat().repeat(50);
         for cut in [1, 3, 9, 10, 64, 8192, sent.len()] {
             let mut frames = begun(Instant::now());
             frames.left = 0;
             sent.chunks(cut).for_each(|bytes| frames.take(bytes));
-            assert_eq!(frames.left, 50, "of each four one pays for four, cut into {cut}");
+            assert_eq!(frames.left, 50, "one frame of four pays for all four, cut into {cut}");
         }
     }
 
     #[test]
-    fn a_flood_of_any_kind_that_belongs_to_no_call_is_found() {
+    fn a_flood_of_any_frames_without_a_call_is_detected() {
         let now = Instant::now();
         for (what, flood) in [
             ("settings", frame(4, 0, 0)),
@@ -232,7 +232,7 @@ mod tests {
             ("unknown frames", frame(0xfe, 0, 16)),
         ] {
             let mut frames = begun(now);
-            frames.take(&flood.repeat(usize::try_from(MOST).unwrap()));
+            frames.take(&flood.repeat(usize::try_from(MAX_BURST).unwrap()));
             assert!(!frames.is_flood(|| now), "{what}");
             frames.take(&flood);
             assert!(frames.is_flood(|| now), "{what}");
@@ -240,23 +240,23 @@ mod tests {
     }
 
     #[test]
-    fn what_honest_clients_send_is_none() {
+    fn normal_clients_are_not_a_flood() {
         let now = Instant::now();
         let (ping, window) = (frame(PING, 0, 8), frame(WINDOW_UPDATE, 0, 4));
-        // A ping every second for a day, on a connection without a call.
+        // One ping per second for a day, on a connection without calls.
         let mut idle = begun(now);
         for second in 0..86_400 {
             idle.take(&ping);
             assert!(!idle.is_flood(|| now + Duration::from_secs(second)));
         }
-        // A long answer in small frames: two windows and a ping for each of them.
+        // A long response in small frames: two window updates and a ping for each.
         let mut reads = begun(now);
         for _ in 0..100_000 {
             reads.answered(HEADER + 200);
             reads.take(&[&ping[..], &window, &window].concat());
             assert!(!reads.is_flood(|| now));
         }
-        // Calls, each with a window, a ping and a reset.
+        // Calls, each with window updates, a ping and a reset.
         let mut calls = begun(now);
         for _ in 0..100_000 {
             calls.take(&[frame(HEADERS, 4, 20), frame(DATA, END_STREAM, 60)].concat());

@@ -1,5 +1,5 @@
-//! Calls that are answered at once need no task of their own, and most are: each is begun where its connection is read,
-//! and only what has to wait goes on beside it.
+//! Runs calls inline. Most calls are answered at once and need no task of their own. Each call is started where its
+//! connection is polled, and only a call that must wait becomes a task.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,9 +18,9 @@ pub(super) struct InlineExecutor(Arc<Calls>);
 
 #[derive(Default)]
 struct Calls {
-    /// Those that have come and are not begun.
+    /// Calls that have arrived and are not started.
     come: Mutex<VecDeque<Call>>,
-    /// How many have been answered: HTTP/2 has all of their answers.
+    /// The number of answered calls, whose responses HTTP/2 has received.
     answered: AtomicUsize,
 }
 
@@ -31,23 +31,23 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for InlineExecutor {
 }
 
 impl InlineExecutor {
-    /// Begins them, in the order in which they came, as long as the connection goes on.
+    /// Starts the calls in the order of arrival, while `goes_on` returns true.
     pub(super) fn begin(&self, goes_on: impl Fn() -> bool) {
         while goes_on()
             && let Some(call) = self.next()
         {
-            // As in a task of its own: a call that panics is broken off, and no other one with it.
+            // As with a task, a panic ends only this call.
             drop(catch_unwind(AssertUnwindSafe(|| self.begin_one(call))));
         }
     }
 
-    /// How many have been answered so far.
+    /// The number of calls answered so far.
     pub(super) fn answered(&self) -> usize {
         self.0.answered.load(Ordering::Relaxed)
     }
 
     fn begin_one(&self, mut call: Call) {
-        // A task asks for itself, whatever was asked for here: nothing that wakes it is missed.
+        // The task polls the call again with its own waker, so that no wake-up is lost.
         if call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
             self.0.answered.fetch_add(1, Ordering::Relaxed);
             return;
@@ -71,21 +71,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_answered_at_once_is_answered_without_a_task() {
+    fn calls_that_are_answered_at_once_need_no_task() {
         let (calls, answered) = (InlineExecutor::default(), Arc::new(Mutex::new(Vec::new())));
         for at in 0..3 {
             let answered = Arc::clone(&answered);
             calls.execute(async move { answered.lock().unwrap().push(at) });
         }
         assert!(answered.lock().unwrap().is_empty());
-        // There is no runtime for tasks.
+        // There is no runtime, so no task could be spawned.
         calls.begin(|| true);
         assert_eq!(*answered.lock().unwrap(), [0, 1, 2]);
         assert_eq!(calls.answered(), 3);
     }
 
     #[test]
-    fn nothing_is_begun_on_a_connection_that_is_cut_off() {
+    fn no_call_is_started_on_a_connection_that_is_cut_off() {
         let (calls, begun) = (InlineExecutor::default(), Arc::new(AtomicUsize::new(0)));
         for _ in 0..3 {
             let begun = Arc::clone(&begun);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_to_wait_goes_on_beside_the_connection() {
+    async fn a_call_that_waits_becomes_a_task() {
         let calls = InlineExecutor::default();
         let (go, gone) = oneshot::channel::<()>();
         let (answer, answered) = oneshot::channel();
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_panics_breaks_off_no_other_and_one_may_begin_another() {
+    fn a_panic_ends_only_its_own_call_and_a_call_may_start_another() {
         let (calls, answered) = (InlineExecutor::default(), Arc::new(AtomicUsize::new(0)));
         calls.execute(async { panic!("a test") });
         let (again, count) = (calls.clone(), Arc::clone(&answered));

@@ -1,6 +1,6 @@
-//! HTTP/2 on a connection: what it may take, how its calls are begun, and how it ends.
+//! HTTP/2 on a connection: its limits, how calls are started, and how it ends.
 //!
-//! tonic's own server would do; but most of what it does for a call, a task and six layers, is not needed here.
+//! This replaces tonic's server, which uses a task and six layers per call that are not needed here.
 
 pub(crate) mod form;
 mod frame_guard;
@@ -28,36 +28,36 @@ use self::unread::Unread;
 use crate::auth::peer::Peer;
 use crate::auth::quotas::CALLS_PER_CONNECTION;
 
-/// How often a peer is asked whether it is there, and how long it may take to say so.
+/// The interval of HTTP/2 keep-alive pings, and the deadline of their answer.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
-/// What a stream may send before it is read, and a connection all in all.
+/// The flow-control windows of a stream and of a connection.
 ///
-/// h2 ends a connection whose unread DATA frames are many and small: their overhead, up to 256 bytes each, may take half
-/// of the connection's window. A stream of questions is nothing but small frames, so a stream's window is kept so small
-/// beside the connection's that a caller who is held back is held back, and not cut off.
+/// h2 closes a connection that has many small unread DATA frames: their overhead, up to 256 bytes each, may use at most
+/// half of the connection's window. A stream of questions consists of small frames. So the window of a stream is small
+/// compared to the connection's: a fast caller gets back-pressure, and its connection is not closed.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
-/// How large headers may be to be read, as HTTP/2 counts them. A call may have half of that: what is between is refused
-/// with a status of gRPC, and what is beyond by HTTP/2 (431).
-const HEADERS_READ: u32 = 32 * 1024;
+/// The maximum header size that HTTP/2 reads, by its own measure. A call may use half of it. A larger header is refused
+/// with a gRPC status, and one beyond this limit by HTTP/2 (431).
+const MAX_HEADERS: u32 = 32 * 1024;
 
-/// How many streams a peer may reset before they were taken, before its connection ends: all that it may have under way,
-/// and others that it began in their place. Floods of resets are counted by client where calls are begun.
-const RESETS_BEFORE_TAKEN: usize = 4 * CALLS_PER_CONNECTION.get() as usize;
+/// The number of streams that a peer may reset before they are accepted; beyond it, its connection ends. It allows for
+/// all calls in progress and for those that replace them. Reset floods are counted per client when calls are started.
+const RESETS_BEFORE_ACCEPT: usize = 4 * CALLS_PER_CONNECTION.get() as usize;
 
-/// How many streams a peer may break off by its own faults before its connection ends. Without this there is no end to
-/// them.
+/// The number of streams that may fail by a protocol error of the peer before its connection ends. h2 has no limit by
+/// default.
 const RESETS_BY_FAULT: usize = 256;
 
-/// How long a connection may go on while the server drains, though its peer waits for no answer any more: it takes
-/// nothing, or is not there.
-const SETTLED: Duration = Duration::from_secs(1);
-const SETTLED_CHECKED: Duration = Duration::from_millis(100);
+/// During a drain, how long a connection stays open whose peer awaits no answer but does not close it, and how often
+/// that is checked.
+const SETTLE_TIME: Duration = Duration::from_secs(1);
+const SETTLE_CHECK_PERIOD: Duration = Duration::from_millis(100);
 
-/// Answers the calls of a connection until its peer ends it, or cancels too much; once it is to stop, until those under
-/// way are answered.
+/// Serves the calls of a connection until the peer closes it or is cut off. After `stop`, finishes the calls in
+/// progress.
 pub(crate) async fn serve<S>(
     connection: impl AsyncRead + AsyncWrite + Unpin,
     peer: Peer,
@@ -81,7 +81,7 @@ pub(crate) async fn serve<S>(
         }
         let before = calls.answered();
         let polled = http.as_mut().poll(cx);
-        // What they answer wakes the connection, which sends all of it at once.
+        // The responses wake the connection, which then sends all of them at once.
         calls.begin(|| peer.is_cut_off().is_none());
         unread.count(before, calls.answered());
         if polled.is_pending() && (peer.is_cut_off().is_some() || is_stopping && settled.as_mut().poll(cx).is_ready()) {
@@ -91,7 +91,7 @@ pub(crate) async fn serve<S>(
     });
     let ended = ended.await;
     match peer.is_cut_off() {
-        // What unidentified connections do must not fill the log.
+        // Unauthenticated connections must not fill the log.
         Some(why) if peer.is_known() => {
             tracing::info!(event = "connection_cut_off", %peer, "connection closed: {why}");
         }
@@ -103,13 +103,13 @@ pub(crate) async fn serve<S>(
     }
 }
 
-/// Waits until the peer of a connection that is to stop has had its time, and waits for no answer.
+/// Waits until the peer of a draining connection has had its time, and awaits no answer.
 async fn settled(peer: &Peer) {
-    tokio::time::sleep(SETTLED).await;
+    tokio::time::sleep(SETTLE_TIME).await;
     loop {
         let awaited = peer.awaits_answers();
-        // What was answered just now has yet to be sent.
-        tokio::time::sleep(SETTLED_CHECKED).await;
+        // A response that was just given must still be sent.
+        tokio::time::sleep(SETTLE_CHECK_PERIOD).await;
         if !awaited && !peer.awaits_answers() {
             return;
         }
@@ -125,13 +125,13 @@ fn builder(calls: &InlineExecutor) -> Builder<InlineExecutor> {
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(CALLS_PER_CONNECTION.get())
-        .max_header_list_size(HEADERS_READ)
-        .max_pending_accept_reset_streams(RESETS_BEFORE_TAKEN)
+        .max_header_list_size(MAX_HEADERS)
+        .max_pending_accept_reset_streams(RESETS_BEFORE_ACCEPT)
         .max_local_error_reset_streams(RESETS_BY_FAULT);
     builder
 }
 
-/// Has each call say which connection it came by.
+/// Adds the peer of the connection to each request.
 struct WithPeer<S> {
     services: S,
     peer: Peer,

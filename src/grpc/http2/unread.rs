@@ -1,19 +1,19 @@
-//! Answers that HTTP/2 has taken and the peer has not: the head of each, and the body of a small one. Their calls are
-//! over, and HTTP/2 keeps them as long as the peer does not read.
+//! Responses not yet read by the client: the headers of each, and the body if it is small. Their calls have ended, but
+//! HTTP/2 keeps them until the client reads.
 
 use crate::auth::memory::Held;
 use crate::auth::peer::{CutOff, Peer};
 
-/// How many of them are counted with the connection itself.
+/// The number of unread responses that are not counted.
 const INCLUDED: usize = 16;
 
-/// What one takes at most: a body of 1 KiB, a head, and the stream of HTTP/2.
+/// The maximum memory of one response in bytes: a body of 1 KiB, headers, and the HTTP/2 stream.
 const ANSWER_BYTES: usize = 3 * 1024;
 
-/// The answers of a connection that its peer has not read. A connection whose client holds too much is to be cut off.
+/// The unread responses of a connection. If its client holds too much memory, the connection is cut off.
 pub(super) struct Unread {
     peer: Peer,
-    /// How many answers had been given when all of them had been written.
+    /// The number of responses given when all had last been written.
     written: usize,
     held: Option<Held>,
 }
@@ -23,7 +23,8 @@ impl Unread {
         Unread { peer, written: 0, held: None }
     }
 
-    /// Counts again after the connection was polled. So many answers had been given before that, and so many have now.
+    /// Updates the count after the connection was polled. `before` and `now` are the numbers of responses given before
+    /// and after that.
     pub(super) fn count(&mut self, before: usize, now: usize) {
         if !self.peer.is_blocked() {
             self.written = before;
@@ -41,7 +42,7 @@ impl Unread {
                     self.held = share.hold(bytes);
                     self.held.is_some()
                 }
-                // Nobody is known on it, and it has few requests; or nothing is counted.
+                // The connection is unauthenticated and limited to few requests, or memory is not counted.
                 None => true,
             },
         };
@@ -62,13 +63,13 @@ mod tests {
         let quotas = Quotas::default();
         let peer = |client| {
             let peer = Peer::new("127.0.0.1:1".parse().unwrap(), None);
-            peer.seat(&quotas, client).unwrap();
+            peer.admit(&quotas, client).unwrap();
             peer
         };
         let (greedy, other) = (peer("greedy"), peer("other"));
         let (mut unread, mut read) = (Unread::new(greedy.clone()), Unread::new(other.clone()));
         let many = CALLS_BYTES / ANSWER_BYTES / 4;
-        // As many as one likes, as long as they are written.
+        // Responses that are written at once are not limited.
         for round in 1..10 {
             read.count(many * round, many * round);
         }
@@ -78,7 +79,7 @@ mod tests {
         assert!(greedy.is_cut_off().is_none());
         unread.count(many, 2 * many);
         assert_eq!(greedy.is_cut_off(), Some(CutOff::Unread));
-        // Once it reads, they are counted no longer.
+        // Once the client reads, they are no longer counted.
         greedy.block(false);
         unread.count(2 * many, 2 * many);
         assert!(unread.held.is_none());

@@ -1,4 +1,4 @@
-//! Reading the list of clients from its file.
+//! Reads the list of clients from its file.
 
 use std::path::Path;
 
@@ -6,13 +6,13 @@ use super::Mistake;
 use crate::auth::clients::Clients;
 use crate::server::file_modes::others_may_write;
 
-/// The list of a file, or every mistake in it.
+/// Reads the list of clients. Returns every mistake in it.
 pub fn read(path: &Path) -> Result<Clients, Vec<Mistake>> {
     let file = path.display();
     let mistake = |message| vec![Mistake { place: file.to_string(), message }];
     let unreadable = |error| mistake(format!("cannot be read: {error}"));
     if others_may_write(path).map_err(unreadable)? {
-        return Err(mistake("everyone on this machine can add a client to it: chmod o-w takes that away".to_owned()));
+        return Err(mistake("everyone on this machine can add a client to it: run chmod o-w on it".to_owned()));
     }
     let content = std::fs::read_to_string(path).map_err(unreadable)?;
     Clients::read(&content).map_err(|mistakes| {

@@ -1,6 +1,7 @@
-//! What follows from the rows of the table: flags, reading, the typed configuration, help, and the example file.
+//! Code generated from the rows of the table: flags, parsing, the typed configuration, help, and the example file.
 
-/// Makes [`Flags`](super::Flags), [`Config`](super::Config) and [`Key`](super::key::Key)s of the rows in `table.rs`.
+/// Generates [`Flags`](super::Flags), [`Config`](super::Config) and [`Key`](super::key::Key)s from the rows in
+/// `table.rs`.
 macro_rules! configuration {
     (
         keys { $(
@@ -17,10 +18,10 @@ macro_rules! configuration {
             $switch:ident, flag $switch_name:literal;
         )+ }
     ) => {
-        /// What the command line says, not yet checked. Every key of the file has a flag.
+        /// The command line, not yet checked. Every key of the file has a flag.
         #[derive(Clone, Debug, Default, clap::Args)]
         pub struct Flags {
-            /// Read the configuration from this file (TOML); flags win over it
+            /// Read the configuration from this file (TOML); flags override it
             #[arg(long, value_name = "FILE")]
             pub config: Option<String>,
             $(
@@ -34,7 +35,7 @@ macro_rules! configuration {
                 pub $flag: Option<String>,
             )+
             $(
-                #[doc = concat!("Whether `--", $switch_name, "` is given.")]
+                #[doc = concat!("True if `--", $switch_name, "` is given.")]
                 #[arg(long = $switch_name, help = summary(&[$($switch_doc),+]))]
                 pub $switch: bool,
             )+
@@ -49,7 +50,7 @@ macro_rules! configuration {
             pub(super) settings: Vec<Setting>,
         }
 
-        /// The defaults, which may differ on a development server.
+        /// The defaults. Those of a development server may differ.
         struct Defaults {
             is_dev: bool,
         }
@@ -66,10 +67,10 @@ macro_rules! configuration {
         }
 
         impl Key {
-            /// The keys of a file, in the order of the table.
+            /// The keys of the file, in the order of the table.
             pub(super) const NAMES: &[&str] = &[$(stringify!($key)),+];
 
-            /// Every key of a file, in the order of the table.
+            /// Every key of the file, in the order of the table.
             pub(super) fn all() -> Vec<Key> {
                 vec![$(Key::$key()),+]
             }
@@ -99,7 +100,7 @@ macro_rules! configuration {
         }
 
         impl Config {
-            /// Every value: the flag's, else the file's, else the default.
+            /// Reads every value: the flag, else the file, else the default.
             pub(super) fn take(reading: &mut Reading, flags: &Flags) -> Config {
                 Config {
                     $($key: reading.$key(flags),)+
@@ -109,7 +110,7 @@ macro_rules! configuration {
                 }
             }
 
-            /// The addresses to listen on, each with its key: every value of that type, in the order of the table.
+            /// The addresses to listen on, with their keys, in the order of the table.
             pub(super) fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
                 let values = [$((stringify!($key), self.$key.address())),+];
                 values.into_iter().filter_map(|(key, address)| Some((key, address?))).collect()

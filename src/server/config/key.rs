@@ -1,23 +1,23 @@
-//! A key of the configuration, described for people: its help on the command line and its entry in the example file.
+//! A key of the configuration as shown to people: its command-line help and its entry in the example file.
 
 const WIDTH: usize = 120;
 
 const HEAD: &str =
     "Configuration of `cpss-registry serve --config FILE`. `cpss-registry config --example` prints this file.";
 
-const RULES: &str = "Every key has a flag, which wins over the file. A key that is left out has the default shown here. A key \
-                     that the program does not know is refused at start. No environment variable changes any of this. The \
-                     file holds no secrets: it has the paths of the files that do.";
+const RULES: &str = "Every key has a flag, which overrides the file. A key that is left out has the default shown here. An \
+                     unknown key is refused at start. Environment variables are not read. The file contains no secrets, only \
+                     the paths of files that do.";
 
-/// A key of the file, with its flag.
+/// A key of the configuration file, with its flag.
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) flag: &'static str,
-    /// The lines of its documentation. The first paragraph is the help of the flag.
+    /// The lines of its documentation. The first paragraph is the flag's help.
     pub(super) doc: &'static [&'static str],
-    /// Whether a file gives it in quotes.
+    /// True if the file writes the value in quotes.
     pub(super) is_text: bool,
-    /// None: it is not set.
+    /// The default. None if the key is not set by default.
     pub(super) default: Option<String>,
     pub(super) dev_default: Option<String>,
     pub(super) example: Option<Example>,
@@ -25,14 +25,14 @@ pub(super) struct Key {
 
 /// A value that the example file shows for a key without a default.
 pub(super) enum Example {
-    /// As a line in effect.
+    /// Shown as a line in effect.
     Set(&'static str),
-    /// As a comment.
+    /// Shown as a comment.
     Unset(&'static str),
 }
 
 impl Key {
-    /// What `--help` says of its flag.
+    /// The text of the flag in `--help`.
     pub(super) fn help(&self) -> String {
         let summary = summary(self.doc);
         let none = || "none".to_owned();
@@ -47,7 +47,7 @@ impl Key {
         format!("{summary} [default: {default}]")
     }
 
-    /// What the example file says of it.
+    /// The key's entry in the example file.
     fn entry(&self) -> String {
         let Key { name, flag, .. } = self;
         let more = paragraph(self.doc.iter().skip_while(|line| !line.is_empty()));
@@ -63,13 +63,13 @@ impl Key {
     }
 }
 
-/// The example file: every key, with what it means and its default.
+/// The example file: every key, with its meaning and its default.
 pub fn example() -> String {
     let entries: String = Key::all().iter().map(Key::entry).collect();
     format!("{}#\n{}{entries}", comments(HEAD), comments(RULES))
 }
 
-/// The first paragraph of a documentation.
+/// The first paragraph of a doc comment.
 pub(super) fn summary(doc: &[&str]) -> String {
     paragraph(doc.iter().take_while(|line| !line.is_empty()))
 }
@@ -78,7 +78,7 @@ fn paragraph<'a>(lines: impl Iterator<Item = &'a &'a str>) -> String {
     lines.map(|line| line.trim()).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// A text as comments of TOML, no line of them wider than a page.
+/// Formats a text as TOML comments, wrapped at the page width.
 fn comments(text: &str) -> String {
     let mut lines = String::from("#");
     let mut width = 1;

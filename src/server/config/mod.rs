@@ -1,9 +1,9 @@
-//! The server's configuration: what a file and the command line say, checked as a whole.
+//! The server's configuration: the configuration file and the command line, checked as a whole.
 //!
-//! The keys and flags are the rows of `table.rs`; everything else about them follows from there. [`Flags`] and a file's
-//! text are not checked; a [`Config`] is only made by [`Config::read`], which reports every mistake at once. Flags win
-//! over the file, the file over the defaults, and each value remembers where it came from. No environment variable
-//! plays a part.
+//! The keys and flags are the rows of `table.rs`; everything else about them is derived from those rows. [`Flags`] and
+//! the text of a file are unchecked. A [`Config`] is only made by [`Config::read`], which reports every mistake at
+//! once. Flags override the file, and the file overrides the defaults. Each value remembers its origin. Environment
+//! variables are not read.
 
 mod checks;
 pub mod clients;
@@ -28,21 +28,21 @@ use crate::registry::clock;
 use crate::store::holds_registry;
 use crate::telemetry::audit::{self, Keep, Place};
 
-/// The files that say who may call.
+/// The files that decide who may call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// The server's certificate, and the authority of its clients'.
+    /// The server's certificate, and the authority of client certificates.
     pub certificates: CertificateFiles,
     /// The list of clients.
     pub clients: PathBuf,
 }
 
-/// A value in effect, for people.
+/// A value in effect, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// Its key in the file.
     pub key: &'static str,
-    /// The value; none when it is not set.
+    /// The value. None if it is not set.
     pub value: Option<String>,
     /// Where it came from.
     pub origin: Origin,
@@ -51,7 +51,7 @@ pub struct Setting {
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody said anything.
+    /// The default value.
     Default,
     /// The configuration file.
     File(String),
@@ -69,10 +69,10 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Something that is wrong with the configuration.
+/// A mistake in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// A flag, or a file with its line.
+    /// The place: a flag, or a file with its line.
     pub place: String,
     /// What is wrong, and what would be right.
     pub message: String,
@@ -84,13 +84,13 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Where a data directory has the file of the audit.
+/// Returns the default path of the audit file in a data directory.
 fn audit_file_in(data_dir: &Path) -> PathBuf {
     data_dir.join("audit/reads.jsonl")
 }
 
 impl Config {
-    /// The configuration that the flags, and the file that they name, make: or every mistake in them.
+    /// Reads the configuration from the flags and the file that they name. Returns every mistake in them.
     pub fn read(flags: &Flags) -> Result<Config, Vec<Mistake>> {
         let mut reading = Reading::of_file(flags.config.as_deref())?;
         let mut config = Config::take(&mut reading, flags);
@@ -103,12 +103,12 @@ impl Config {
         }
     }
 
-    /// The data directory alone, for who works on it without serving: or every mistake in the file.
+    /// Reads only the data directory, for commands that work on it without serving. Returns every mistake in the file.
     pub fn read_data_dir(flags: &Flags) -> Result<PathBuf, Vec<Mistake>> {
         Config::read_one(flags, Reading::data_dir)
     }
 
-    /// The file of the audit alone, for who searches it without serving: or every mistake in the file.
+    /// Reads only the audit file, for commands that search it without serving. Returns every mistake in the file.
     pub fn read_audit_file(flags: &Flags) -> Result<PathBuf, Vec<Mistake>> {
         Config::read_one(flags, |reading, flags| {
             let (file, data_dir) = (reading.audit_file(flags), reading.data_dir(flags));
@@ -116,7 +116,7 @@ impl Config {
         })
     }
 
-    /// Where the server listens, for clients that are set up before it serves: or every mistake in the file.
+    /// Reads only the server's address, for setting up clients before it serves. Returns every mistake in the file.
     pub fn read_listen(flags: &Flags) -> Result<SocketAddr, Vec<Mistake>> {
         Config::read_one(flags, Reading::listen)
     }
@@ -127,7 +127,7 @@ impl Config {
         if reading.mistakes.is_empty() { Ok(value) } else { Err(reading.mistakes) }
     }
 
-    /// Who may call, and how that is known. None on a development server, and only there.
+    /// The files that decide who may call. None on a development server, and only there.
     pub fn access(&self) -> Option<Access> {
         let certificates = CertificateFiles {
             certificate: self.tls_cert.clone()?,
@@ -137,7 +137,7 @@ impl Config {
         Some(Access { certificates, clients: self.clients.clone()? })
     }
 
-    /// Where reads of persons are written down.
+    /// Where the audit of reads is written.
     pub fn audit(&self) -> Place {
         Place {
             path: self.audit_file.clone().unwrap_or_else(|| audit_file_in(&self.data_dir)),
@@ -147,7 +147,7 @@ impl Config {
         }
     }
 
-    /// What one client may take.
+    /// The quotas of one client.
     pub fn limits(&self) -> Limits {
         Limits {
             calls_per_second: self.calls_per_second,
@@ -164,8 +164,8 @@ impl Config {
         }
     }
 
-    /// Proves that reads can be written down: opens the file, writes a line and syncs it. In a data directory without a
-    /// registry nothing is made: the start refuses it, or proves it then.
+    /// Checks that the audit can be written: opens the file, writes a line, and syncs it. In a data directory without a
+    /// registry it creates nothing, because the start refuses that directory, or checks the audit itself.
     pub fn check_audit(&self) -> Result<(), Mistake> {
         let Place { path, .. } = self.audit();
         if path.starts_with(&self.data_dir) && !holds_registry(&self.data_dir) {
@@ -179,7 +179,7 @@ impl Config {
         })
     }
 
-    /// Every value in effect, with where it came from.
+    /// Every value in effect, with its origin.
     pub fn settings(&self) -> &[Setting] {
         &self.settings
     }

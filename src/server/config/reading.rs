@@ -1,4 +1,4 @@
-//! Putting a configuration together: flags over a file over defaults, every mistake kept.
+//! Builds a configuration from flags, the file, and the defaults, and collects every mistake.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,14 +8,14 @@ use super::key::Key;
 use super::value::{Form, Value, wanted};
 use super::{Mistake, Origin, Setting};
 
-/// What a file gives for a key.
+/// The value that the file gives for a key.
 struct Given {
     text: String,
     form: Form,
     line: usize,
 }
 
-/// A configuration being put together.
+/// A configuration that is being built.
 #[derive(Default)]
 pub(super) struct Reading {
     path: String,
@@ -25,8 +25,8 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Takes in a file, with what is wrong with its form. A file that cannot be read is the only mistake then: the keys
-    /// that it may have are not missing.
+    /// Reads a file and collects mistakes in its form. If the file cannot be read, that is the only mistake: the keys
+    /// that it may contain are not reported as missing.
     pub(super) fn of_file(path: Option<&str>) -> Result<Reading, Vec<Mistake>> {
         let mut reading = Reading::default();
         if let Some(path) = path {
@@ -45,7 +45,7 @@ impl Reading {
         let mut broken_lines = BTreeSet::new();
         for error in errors {
             let at = line(error.span().map_or(0, |span| span.start));
-            // The other errors of a line follow from the first.
+            // Later errors on the same line follow from the first one.
             if broken_lines.insert(at) {
                 self.mistake(format!("{path}:{at}"), error.message());
             }
@@ -56,7 +56,7 @@ impl Reading {
         entries.sort_by_key(|(line, ..)| *line);
         for (line, key, value) in entries {
             let key = key.into_inner().into_owned();
-            // A misspelt key is never silently without effect.
+            // A misspelled key must not be ignored silently.
             if !Key::NAMES.contains(&key.as_str()) {
                 let message = format!("unknown key `{key}`; the keys are {}", Key::NAMES.join(", "));
                 self.mistake(format!("{path}:{line}"), message);
@@ -76,8 +76,8 @@ impl Reading {
         self.mistakes.push(Mistake { place: place.into(), message: message.into() });
     }
 
-    /// The value of a key: the flag's, else the file's, else the default. One that cannot be read is a mistake, and the
-    /// default stands in for it until all of them are reported.
+    /// Returns the value of a key: the flag, else the file, else the default. An invalid value is recorded as a
+    /// mistake, and the default stands in for it until all mistakes are reported.
     pub(super) fn take<V: Value>(
         &mut self,
         key: &'static str,
@@ -103,14 +103,14 @@ impl Reading {
         value
     }
 
-    /// What a flag without a value says. The file has no such keys.
+    /// Records a switch, which is a flag without a value. The file has no switches.
     pub(super) fn take_switch(&mut self, key: &'static str, flag: &'static str, is_on: bool) -> bool {
         let origin = if is_on { Origin::Flag(flag) } else { Origin::Default };
         self.settings.push(Setting { key, value: Some(is_on.to_string()), origin });
         is_on
     }
 
-    /// Where a value in effect was given.
+    /// The place where a value in effect was given.
     pub(super) fn place_of(&self, key: &str) -> String {
         match self.settings.iter().find(|setting| setting.key == key).map(|setting| &setting.origin) {
             Some(Origin::Flag(flag)) => (*flag).to_owned(),
@@ -119,7 +119,7 @@ impl Reading {
         }
     }
 
-    /// Whether a file gives a value for a key.
+    /// True if the file gives a value for a key.
     pub(super) fn file_gives(&self, key: &str) -> bool {
         self.given.contains_key(key)
     }

@@ -1,4 +1,4 @@
-//! Files, flags, and the mistakes that are reported in them.
+//! Configuration files, flags, and the mistakes that are reported in them.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::key::Key;
 use super::*;
 use crate::server::setup::{self, Setup};
 
-/// Reads a file of this content, with these flags beside it. The mistakes name it without its directory.
+/// Reads a file of this content together with these flags. The mistakes name the file without its directory.
 fn read(file: &str, content: &str, flags: Flags) -> Result<Config, Vec<String>> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(file);
@@ -21,7 +21,7 @@ fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// Flags of a server that is set up in a directory.
+/// The flags of a server that is set up in a directory.
 fn set_up(directory: &Path) -> Flags {
     setup::set_up(directory, &Setup { days: 1, ..Setup::default() }).unwrap();
     let file = |name: &str| some(directory.join(name).to_str().unwrap());
@@ -35,10 +35,10 @@ fn set_up(directory: &Path) -> Flags {
 }
 
 #[test]
-fn the_example_file_is_the_one_that_the_table_gives() {
+fn the_example_file_is_up_to_date() {
     assert!(
         include_str!("../../../deploy/config.example.toml") == example(),
-        "write it again: cargo run -- config --example > deploy/config.example.toml"
+        "regenerate it: cargo run -- config --example > deploy/config.example.toml"
     );
 }
 
@@ -55,7 +55,7 @@ fn the_example_shows_the_defaults() {
 #[test]
 fn the_example_gives_every_key_a_value_that_can_be_read() {
     let (directory, rules) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    // The directories and files of the example are not on this machine.
+    // The directories and files of the example do not exist on this machine.
     let flags = Flags { rules_dir: some(rules.path().to_str().unwrap()), ..set_up(directory.path()) };
     let lines = example().lines().map(|line| line.trim_start_matches("# ").to_owned()).collect::<Vec<_>>();
     let entries: Vec<_> = lines.into_iter().filter(|line| line.contains(" = ")).collect();
@@ -68,19 +68,20 @@ fn the_example_gives_every_key_a_value_that_can_be_read() {
 }
 
 #[test]
-fn a_server_that_is_not_for_development_needs_to_know_who_calls() {
+fn a_server_requires_certificates_and_clients_unless_it_is_for_development() {
     let mistakes = |flags: &Flags| Config::read(flags).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>();
-    let init = "needed to serve without --dev; `cpss-registry init DIR` makes all that is";
+    let init = "required without --dev; `cpss-registry init DIR` creates these files";
     assert_eq!(mistakes(&Flags::default()), [format!("tls_cert, tls_key, clients: {init}")]);
 
     let directory = tempfile::tempdir().unwrap();
     let flags = set_up(directory.path());
     assert_eq!(mistakes(&Flags { clients: None, ..flags.clone() }), [format!("clients: {init}")]);
     let without_ca = Flags { client_ca: None, ..flags.clone() };
-    let no_ca = "--clients: has clients with certificates, and no client_ca says whose certificates are believed";
+    let no_ca =
+        "--clients: lists clients with certificates, but client_ca, the authority of their certificates, is not set";
     assert_eq!(mistakes(&without_ca), [no_ca]);
     let dev = Flags { dev: true, tls_cert: None, tls_key: None, client_ca: None, ..flags };
-    assert_eq!(mistakes(&dev), ["--clients: not with --dev, which speaks plaintext and knows no clients"]);
+    assert_eq!(mistakes(&dev), ["--clients: not allowed with --dev, which uses plaintext and has no list of clients"]);
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn every_mistake_is_reported_at_once_with_its_place() {
 }
 
 #[test]
-fn the_reserve_is_never_less_than_opening_needs() {
+fn the_reserve_has_a_minimum() {
     let content = "disk_reserve_bytes = 0\n";
     let flags = Flags { disk_reserve_percent: some("91"), dev: true, ..Flags::default() };
     assert_eq!(
@@ -159,7 +160,7 @@ fn a_file_that_cannot_be_read_is_one_mistake_with_its_path() {
 }
 
 #[test]
-fn what_is_no_toml_is_a_mistake_with_its_line() {
+fn invalid_toml_is_a_mistake_with_its_line() {
     let dev = Flags { dev: true, ..Flags::default() };
     let mistakes = read("broken.toml", "listen = \"127.0.0.1:1\"\nops_listen = \n", dev).unwrap_err();
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
@@ -184,7 +185,7 @@ fn every_address_to_listen_on_is_checked() {
     let mistakes = read("open.toml", &lines.collect::<String>(), Flags { dev: true, ..Flags::default() }).unwrap_err();
     for line in 1..=keys.len() {
         let reports = |message: &str| mistakes.contains(&format!("open.toml:{line}: {message}"));
-        let message = "0.0.0.0:50051 is not a loopback address, and --dev serves anyone who connects";
+        let message = "0.0.0.0:50051 is not a loopback address, and --dev accepts calls from anyone";
         assert!(reports(message), "{mistakes:?}");
         assert_eq!(reports("the same address as listen"), line > 1, "{mistakes:?}");
     }

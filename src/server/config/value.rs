@@ -1,4 +1,4 @@
-//! The types of values that a configuration has: how each is read, and how it is shown.
+//! The types of configuration values: how each is parsed and displayed.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 
-/// In which form of TOML a value is written.
+/// The TOML form of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     /// A string.
@@ -19,21 +19,21 @@ pub(super) enum Form {
     Number,
     /// A date without quotes.
     Date,
-    /// Anything else: no value is written so.
+    /// Any other form. No value is written this way.
     Other,
 }
 
-/// A type of value: how it is read and shown.
+/// A type of value.
 pub(super) trait Value: Sized {
-    /// The forms in which a file may give it.
+    /// The TOML forms that a file may use.
     const FORMS: &'static [Form] = &[Form::Text];
 
-    /// The value of a text, or what is wrong with it.
+    /// Parses a text. Returns the error message if it is not a value of this type.
     fn read(text: &str) -> Result<Self, String>;
-    /// The value as people write it; none when it is not set.
+    /// The value as people write it. None if it is not set.
     fn show(&self) -> Option<String>;
 
-    /// The address, if the value is one to listen on.
+    /// The address, if this is an address to listen on.
     fn address(&self) -> Option<SocketAddr> {
         None
     }
@@ -55,7 +55,7 @@ impl Value for SocketAddr {
 
 impl Value for PathBuf {
     fn read(text: &str) -> Result<Self, String> {
-        if text.is_empty() { Err("an empty path names nothing".into()) } else { Ok(text.into()) }
+        if text.is_empty() { Err("the path is empty".into()) } else { Ok(text.into()) }
     }
 
     fn show(&self) -> Option<String> {
@@ -76,15 +76,15 @@ impl Value for Duration {
     }
 }
 
-/// The largest number of anything that is counted.
-const MOST: u32 = 10_000_000;
+/// The maximum of every count.
+const MAX: u32 = 10_000_000;
 
 impl Value for NonZeroU32 {
     const FORMS: &'static [Form] = &[Form::Number];
 
     fn read(text: &str) -> Result<Self, String> {
-        let count = text.parse().ok().filter(|count: &NonZeroU32| count.get() <= MOST);
-        count.ok_or_else(|| format!("`{text}` is not a number from 1 to {MOST}"))
+        let count = text.parse().ok().filter(|count: &NonZeroU32| count.get() <= MAX);
+        count.ok_or_else(|| format!("`{text}` is not a number from 1 to {MAX}"))
     }
 
     fn show(&self) -> Option<String> {
@@ -92,21 +92,21 @@ impl Value for NonZeroU32 {
     }
 }
 
-/// An amount of room on a disk, in bytes.
+/// An amount of disk space, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bytes(pub u64);
 
-/// The least room that is kept free: opening copies the last segment of the log, and the index, which breaks when it
-/// cannot write, needs its own.
-const LEAST_RESERVE: u64 = 64 * 1024 * 1024;
+/// The minimum reserve in bytes. Opening copies the last segment of the log, and the index needs space of its own: it
+/// breaks when it cannot write.
+const MIN_RESERVE: u64 = 64 * 1024 * 1024;
 
 impl Value for Bytes {
     const FORMS: &'static [Form] = &[Form::Number];
 
     fn read(text: &str) -> Result<Self, String> {
-        let bytes = text.parse().ok().filter(|bytes| *bytes >= LEAST_RESERVE);
+        let bytes = text.parse().ok().filter(|bytes| *bytes >= MIN_RESERVE);
         bytes.map(Bytes).ok_or_else(|| {
-            format!("`{text}` is not a number of bytes from {LEAST_RESERVE}: opening copies a segment of the log")
+            format!("`{text}` is not a number of bytes from {MIN_RESERVE}: opening copies a segment of the log")
         })
     }
 
@@ -176,8 +176,7 @@ impl Value for Revision {
 
 impl Value for Uuid {
     fn read(text: &str) -> Result<Self, String> {
-        text.parse()
-            .map_err(|_| format!("`{text}` is not the id of a registry, such as `cpss-registry create` prints it"))
+        text.parse().map_err(|_| format!("`{text}` is not the id of a registry, as printed by `cpss-registry create`"))
     }
 
     fn show(&self) -> Option<String> {
@@ -201,7 +200,7 @@ impl<V: Value> Value for Option<V> {
     }
 }
 
-/// How a value of these forms is written, in words.
+/// Describes how a value of these forms is written.
 pub(super) fn wanted(forms: &[Form]) -> &'static str {
     match forms {
         [Form::Number, ..] => "a whole number",

@@ -1,4 +1,4 @@
-//! Strangers: how long they may stay, and how much they may say.
+//! Unauthenticated connections: how long they may stay open, and how many bytes they may carry.
 
 use std::sync::Arc;
 
@@ -7,52 +7,52 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::server::crowd::Crowd;
+use crate::server::connection_set::ConnectionSet;
 
 const LONG: Duration = Duration::from_secs(600);
 
-/// How long is waited for what is to happen at once.
+/// The deadline of what should happen at once.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Two ends of a connection, of which one is the server's, the crowd of one that it is in, and who it is.
-async fn met(time: Duration) -> (TcpStream, Connection, Crowd, Peer) {
+/// Returns the client's end of a connection, the server's end, the one-connection set that it belongs to, and its peer.
+async fn connect(time: Duration) -> (TcpStream, Connection, ConnectionSet, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (other, taken) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let (peer, mut crowd) = (Peer::new(address, None), Crowd::of(1));
-    let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    let (wire, stranger) = (Wire::Plain(taken.unwrap().0), Stranger::new(time, crowd.join()));
-    let connection = Connection::new(wire, peer.clone(), stranger, place, Seat::default());
-    (other.unwrap(), connection, crowd, peer)
+    let (peer, mut set) = (Peer::new(address, None), ConnectionSet::with_limit(1));
+    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let (wire, unauthenticated) = (Wire::Plain(taken.unwrap().0), Unauthenticated::new(time, set.add()));
+    let connection = Connection::new(wire, peer.clone(), unauthenticated, permit, WorkerSlot::default());
+    (other.unwrap(), connection, set, peer)
 }
 
-/// Reads to the end, which there has to be: how much there was, or how it ended.
+/// Reads to the end of the connection. Returns the number of bytes, or the error that it ended with.
 async fn read(mut connection: Connection) -> io::Result<usize> {
     let mut said = Vec::new();
     tokio::time::timeout(PATIENCE, connection.read_to_end(&mut said)).await.expect("it ends")
 }
 
 #[tokio::test]
-async fn who_does_not_call_goes_when_the_time_is_over_or_room_is_needed() {
-    let (_other, connection, _crowd, _) = met(Duration::from_millis(20)).await;
+async fn an_unauthenticated_connection_is_closed_at_its_timeout_or_when_room_is_needed() {
+    let (_other, connection, _set, _) = connect(Duration::from_millis(20)).await;
     assert_eq!(read(connection).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
-    let (_other, connection, mut crowd, _) = met(LONG).await;
-    let _next = crowd.join();
+    let (_other, connection, mut set, _) = connect(LONG).await;
+    let _next = set.add();
     assert_eq!(read(connection).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
 }
 
 #[tokio::test]
-async fn who_says_much_and_does_not_call_goes_and_a_client_goes_on() {
-    let said = vec![7; 4 * STRANGERS_BYTES];
+async fn an_unauthenticated_connection_that_sends_too_much_is_closed() {
+    let said = vec![7; 4 * UNAUTHENTICATED_BYTES];
     for is_known in [false, true] {
-        let (mut other, connection, _crowd, peer) = met(LONG).await;
+        let (mut other, connection, _set, peer) = connect(LONG).await;
         if is_known {
-            peer.seat_without_limit();
+            peer.admit_without_limit();
         }
         let said = said.clone();
         let saying = tokio::spawn(async move { drop(other.write_all(&said).await) });
         match read(connection).await {
-            Ok(bytes) => assert!(is_known && bytes == 4 * STRANGERS_BYTES, "{bytes}"),
+            Ok(bytes) => assert!(is_known && bytes == 4 * UNAUTHENTICATED_BYTES, "{bytes}"),
             Err(error) => assert!(!is_known && error.kind() == io::ErrorKind::TimedOut, "{error}"),
         }
         saying.await.unwrap();
@@ -60,11 +60,11 @@ async fn who_says_much_and_does_not_call_goes_and_a_client_goes_on() {
 }
 
 #[tokio::test]
-async fn who_is_told_much_and_does_not_call_goes_and_a_client_goes_on() {
+async fn an_unauthenticated_connection_to_which_too_much_is_sent_is_closed() {
     for (is_known, reads) in [(false, true), (false, false), (true, true)] {
-        let (mut other, mut connection, _crowd, peer) = met(LONG).await;
+        let (mut other, mut connection, _set, peer) = connect(LONG).await;
         if is_known {
-            peer.seat_without_limit();
+            peer.admit_without_limit();
         }
         let reading = tokio::spawn(async move {
             if reads {
@@ -73,10 +73,10 @@ async fn who_is_told_much_and_does_not_call_goes_and_a_client_goes_on() {
                 std::future::pending::<()>().await;
             }
         });
-        // More than all buffers between the two take.
-        let answer = vec![7; 64 * STRANGERS_BYTES];
+        // More than all buffers on the way hold.
+        let answer = vec![7; 64 * UNAUTHENTICATED_BYTES];
         let written = tokio::time::timeout(PATIENCE, connection.write_all(&answer)).await.expect("it ends");
-        // What was written counts when the connection is read next.
+        // Bytes written count when the connection is read next.
         let mut next = [0; 1];
         let read =
             poll_fn(|cx| Poll::Ready(Pin::new(&mut connection).poll_read(cx, &mut ReadBuf::new(&mut next)))).await;
@@ -87,10 +87,10 @@ async fn who_is_told_much_and_does_not_call_goes_and_a_client_goes_on() {
 }
 
 #[tokio::test]
-async fn others_have_their_turn_however_much_there_is_to_read() {
-    let (mut other, mut connection, _crowd, peer) = met(LONG).await;
-    peer.seat_without_limit();
-    // All of it is there before it is read.
+async fn a_connection_with_much_to_read_yields_to_the_others() {
+    let (mut other, mut connection, _set, peer) = connect(LONG).await;
+    peer.admit_without_limit();
+    // All of it arrives before it is read.
     other.write_all(&vec![7; 8 * READ_AT_ONCE]).await.unwrap();
     let mut most = vec![0; READ_AT_ONCE];
     let mut turns = 0;

@@ -1,5 +1,5 @@
-//! The certificate that the server shows, its key, and the authority whose clients it believes: read together, and
-//! taken only if they hold together.
+//! The server's certificate, its key, and the authority of client certificates. They are read together, and used only
+//! if they are consistent.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -17,82 +17,82 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::server::file_modes::{others_may_use, others_may_write};
 
-/// No file of these is larger.
+/// The maximum size of a file, in bytes.
 const LARGEST: u64 = 1024 * 1024;
 
-/// Where the files are.
+/// The paths of the certificate files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFiles {
-    /// The server's certificate and what leads from it to its authority.
+    /// The server's certificate chain: the certificate and its intermediates.
     pub certificate: PathBuf,
-    /// The certificate's key.
+    /// The certificate's private key.
     pub key: PathBuf,
-    /// The authorities of clients' certificates. Without it no client shows one.
+    /// The authorities that sign client certificates. Without it, clients cannot authenticate by certificate.
     pub client_ca: Option<PathBuf>,
 }
 
-/// Files that hold together.
+/// Certificates that were read and are consistent.
 #[derive(Clone, Debug)]
 pub struct Certificates {
-    /// What handshakes are made with.
+    /// The TLS configuration for handshakes.
     pub tls: Arc<ServerConfig>,
     /// When the server's certificate expires.
     pub expires: Timestamp,
 }
 
-/// Files that do not.
+/// The certificate files cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A file cannot be read.
     #[error("cannot read {path}")]
     Unreadable {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A file is larger than any of its kind.
+    /// A file is larger than the maximum.
     #[error("{path} is larger than 1 MiB")]
     TooLarge {
-        /// Which.
+        /// The file.
         path: PathBuf,
     },
     /// Everyone on the machine can read the key.
     #[error("{path} is a key that everyone can read: chmod 600 {path}")]
     OpenKey {
-        /// Which.
+        /// The file.
         path: PathBuf,
     },
-    /// Everyone on the machine can change which clients are believed.
+    /// Everyone on the machine can change the authority, and with it the clients that are trusted.
     #[error("{path} is an authority that everyone can write: chmod o-w {path}")]
     OpenAuthority {
-        /// Which.
+        /// The file.
         path: PathBuf,
     },
-    /// A file is not whole, or not PEM of its kind.
+    /// A file is incomplete, or is not PEM of the expected kind.
     #[error("{path} does not hold {wanted} in PEM")]
     NotPem {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What it was to hold.
+        /// What the file must contain.
         wanted: &'static str,
-        /// Why not.
+        /// The cause.
         source: pem::Error,
     },
-    /// A certificate is not one.
-    #[error("{path} holds a certificate that cannot be read")]
+    /// A certificate cannot be decoded.
+    #[error("{path} contains a certificate that cannot be decoded")]
     NotACertificate {
-        /// In which file.
+        /// The file.
         path: PathBuf,
     },
-    /// The server's certificate is not valid today.
-    #[error("the certificate in {path} is valid from {from} to {to}")]
+    /// The server's certificate is not valid now.
+    #[error("the certificate in {path} is valid only from {from} to {to}")]
     NotValidNow {
-        /// In which file.
+        /// The file.
         path: PathBuf,
-        /// Its first instant.
+        /// The start of its validity.
         from: Timestamp,
-        /// Its last.
+        /// The end of its validity.
         to: Timestamp,
     },
     /// The certificate and the key are not a pair.
@@ -100,7 +100,7 @@ pub enum CertificateError {
     NotAPair {
         /// The certificate's file.
         certificate: PathBuf,
-        /// The key's.
+        /// The key's file.
         key: PathBuf,
     },
     /// The certificate and the key cannot be used.
@@ -108,23 +108,23 @@ pub enum CertificateError {
     Unusable {
         /// The certificate's file.
         certificate: PathBuf,
-        /// The key's.
+        /// The key's file.
         key: PathBuf,
-        /// Why not.
+        /// The cause.
         source: rustls::Error,
     },
-    /// The authority cannot be used.
+    /// The authority of client certificates cannot be used.
     #[error("{path} cannot be used as an authority")]
     BadAuthority {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
 impl CertificateFiles {
-    /// Reads them, at this instant.
+    /// Reads and checks the files. The certificate must be valid at `now`.
     pub fn read(&self, now: Timestamp) -> Result<Certificates, CertificateError> {
         let chain = read_chain(&self.certificate)?;
         let expires = valid_to(&self.certificate, &chain, now)?;
@@ -146,7 +146,7 @@ impl CertificateFiles {
             None => builder.with_no_client_auth(),
             Some(path) => {
                 let roots = Arc::new(read_authorities(path)?);
-                // Optional here, since a token is the alternative: admission refuses a caller that shows neither.
+                // Optional here, because a client may send a token instead. Admission refuses a caller with neither.
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).allow_unauthenticated();
                 let verifier = verifier.build().map_err(|source| bad_authority(path, source))?;
                 builder.with_client_cert_verifier(verifier)
@@ -154,14 +154,14 @@ impl CertificateFiles {
         };
         let mut tls = builder.with_single_cert(chain, key).map_err(unusable)?;
         tls.alpn_protocols = vec![b"h2".to_vec()];
-        // Every connection shows its certificate. A resumed session would not, and gRPC keeps its connections for so
-        // long that there is nothing to gain.
+        // Every connection presents its certificate. A resumed session would not, and gRPC connections live so long
+        // that resumption gains nothing.
         tls.session_storage = Arc::new(NoServerSessionStorage {});
         tls.send_tls13_tickets = 0;
         Ok(Certificates { tls: Arc::new(tls), expires })
     }
 
-    /// Every file, to be watched.
+    /// The paths of all files.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         [&self.certificate, &self.key].into_iter().chain(&self.client_ca).map(PathBuf::as_path)
     }
@@ -197,7 +197,7 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, CertificateError> {
     Ok(content)
 }
 
-/// The certificates of a file: at least one, and no half.
+/// Reads the certificates of a file. There must be at least one, and every one must be complete.
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let not_pem = |source| CertificateError::NotPem { path: path.to_owned(), wanted: "a certificate", source };
     let content = read_bounded(path)?;
@@ -217,7 +217,7 @@ fn read_authorities(path: &Path) -> Result<RootCertStore, CertificateError> {
     Ok(roots)
 }
 
-/// The last instant of a chain's first certificate, which is valid now.
+/// Returns the end of validity of a chain's first certificate, which must be valid now.
 fn valid_to(path: &Path, chain: &[CertificateDer<'_>], now: Timestamp) -> Result<Timestamp, CertificateError> {
     let unreadable = || CertificateError::NotACertificate { path: path.to_owned() };
     let leaf = chain.first().ok_or_else(unreadable)?;

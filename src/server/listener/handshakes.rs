@@ -1,5 +1,5 @@
-//! The thread that shakes hands. Strangers cost more there than anywhere else, so all of them have one thread, which
-//! has a lower priority than calls.
+//! The TLS handshake thread. Handshakes are the most expensive thing that an unauthenticated client can cause. They all
+//! run on one thread, at a lower priority than calls.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::store::priority::{BELOW_NORMAL, lower_priority};
 
-/// Where handshakes are made. Those under way end with it.
+/// The handshake thread. Dropping it cancels the handshakes in progress.
 pub(super) struct Handshakes {
     thread: Option<Runtime>,
 }
@@ -24,7 +24,7 @@ impl Handshakes {
         Ok(Handshakes { thread: Some(thread) })
     }
 
-    /// Makes one beside the others.
+    /// Starts a handshake. Handshakes run concurrently.
     pub(super) fn spawn(&self, handshake: impl Future<Output = ()> + Send + 'static) {
         if let Some(thread) = &self.thread {
             thread.spawn(handshake);
@@ -34,7 +34,7 @@ impl Handshakes {
 
 impl Drop for Handshakes {
     fn drop(&mut self) {
-        // Nobody waits for the thread: this runs on one of those that answer.
+        // Shut down in the background: this destructor runs on a thread that answers calls.
         if let Some(thread) = self.thread.take() {
             thread.shutdown_background();
         }

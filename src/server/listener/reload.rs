@@ -1,5 +1,5 @@
-//! Certificates and the list of clients, read again on SIGHUP and when their files change. Files that do not fit
-//! together are not used, and the log says why; what was in use stays. Connections are kept.
+//! Reloads the certificates and the list of clients, on SIGHUP and when their files change. Files that are not
+//! consistent are rejected and logged, and the old ones stay in use. Connections stay open.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -20,16 +20,16 @@ use crate::server::config::{Access, clients};
 use crate::server::vital::restarted;
 use crate::telemetry::metrics::Metrics;
 
-/// How often the files are looked at.
+/// The interval at which the files are checked.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How long before its end a certificate should be renewed.
+/// A certificate that expires sooner than this should be renewed.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// How often that is looked at.
-const LOOKED_AT: SignedDuration = SignedDuration::from_hours(24);
+/// The interval at which the expiry is checked.
+const EXPIRY_CHECK_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
-/// Keeps up with the files.
+/// Watches the files.
 pub(in crate::server) struct Watch {
     files: Access,
     metrics: Arc<Metrics>,
@@ -37,29 +37,29 @@ pub(in crate::server) struct Watch {
     certificates: Seen,
     clients: Seen,
     expiry: Expiry,
-    /// What is in use of them.
+    /// The current TLS configuration and list of clients.
     pub tls: Tls,
     pub identities: Identities,
 }
 
-/// What a file looked like: when it was written, its size, and which it is.
+/// A file's metadata: modification time (seconds, nanoseconds), size, and inode. None if the file is missing.
 type Look = Option<(i64, i64, u64, u64)>;
 
-/// Files that were looked at.
+/// The observed state of a group of files.
 struct Seen {
-    /// What they looked like when they were read.
+    /// The metadata when the files were last read.
     taken: Vec<Look>,
     last: Vec<Look>,
 }
 
 impl Seen {
-    /// They are about to be read.
+    /// The state of files that are about to be read.
     fn taken(now: Vec<Look>) -> Seen {
         Seen { taken: now, last: Vec::new() }
     }
 
-    /// Whether they are others than those that were read, and have been so since the last look: what is being written
-    /// changes from one look to the next.
+    /// True if the files differ from those that were read, and did not change since the previous check. A file that is
+    /// being written changes between two checks.
     fn is_settled(&mut self, now: Vec<Look>) -> bool {
         let settled = now != self.taken && now == self.last;
         self.last = now;
@@ -68,8 +68,8 @@ impl Seen {
 }
 
 impl Watch {
-    /// Reads them for the first time. What changes from now on, and a SIGHUP from now on, is not missed, however long
-    /// it takes until they are kept up with.
+    /// Reads the files for the first time. A change or a SIGHUP after this call is not missed, however long it takes
+    /// until [`Watch::keep`] runs.
     pub(in crate::server) fn begin(files: &Access, metrics: &Arc<Metrics>) -> Result<Watch, ServeError> {
         let hangup = signal(SignalKind::hangup()).map_err(ServeError::Hangup)?;
         let certificates = Seen::taken(look(files.certificates.paths()));
@@ -84,7 +84,7 @@ impl Watch {
         Ok(Watch { files, metrics, hangup, certificates, clients, expiry, tls, identities })
     }
 
-    /// Keeps up with them until it is dropped, also after it broke off.
+    /// Reloads the files when needed. Runs until it is dropped, and restarts after a panic.
     pub(in crate::server) async fn keep(self) {
         let watch = Mutex::new(self);
         restarted("certificates and clients", || async { watch.lock().await.keep_up().await }).await;
@@ -98,7 +98,7 @@ impl Watch {
                 _ = self.hangup.recv() => true,
                 _ = period.tick() => false,
             };
-            // Looked at before they are read, so that a change in between is seen at the next look.
+            // Metadata are taken before the files are read, so that a change in between is noticed at the next check.
             let now = look(self.files.certificates.paths());
             if self.certificates.is_settled(now.clone()) || asked {
                 self.certificates.taken = now;
@@ -159,13 +159,13 @@ impl Watch {
     }
 }
 
-/// When the certificate in use expires, looked at when it is taken and every day from then on.
+/// The expiry of the certificate in use. It is checked when the certificate is loaded, and every day after that.
 struct Expiry {
     expires: Timestamp,
     looked_at: Option<Timestamp>,
 }
 
-/// What there is to say of it.
+/// A warning about the expiry.
 #[derive(Debug, PartialEq, Eq)]
 enum Expires {
     Soon,
@@ -177,9 +177,9 @@ impl Expiry {
         Expiry { expires, looked_at: None }
     }
 
-    /// What there is to say, if it is time to look.
+    /// Returns the warning, if one is due now.
     fn look(&mut self, now: Timestamp) -> Option<Expires> {
-        if self.looked_at.is_some_and(|at| now.duration_since(at).abs() < LOOKED_AT) {
+        if self.looked_at.is_some_and(|at| now.duration_since(at).abs() < EXPIRY_CHECK_PERIOD) {
             return None;
         }
         self.looked_at = Some(now);
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_that_are_being_written_are_left_alone() {
+    fn files_that_are_being_written_are_not_read() {
         let look = |size| vec![Some((0, 0, size, 1))];
         let mut seen = Seen { taken: look(1), last: look(1) };
         let settled: Vec<_> = [1, 2, 3, 4, 4].into_iter().map(|size| seen.is_settled(look(size))).collect();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_expiry_is_looked_at_when_a_certificate_is_taken_and_every_day() {
+    fn the_expiry_is_checked_when_a_certificate_is_loaded_and_every_day() {
         let hours = |hours: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
         let mut expiry = Expiry::of(hours(20 * 24));
         let said: Vec<_> = (0..22 * 24).filter_map(|hour| Some((hour / 24, expiry.look(hours(hour))?))).collect();

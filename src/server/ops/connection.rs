@@ -1,4 +1,4 @@
-//! A connection of the ops port: as it is, until it is to be closed.
+//! A connection of the ops port: plaintext, and closed when there are too many.
 
 use std::io;
 use std::pin::Pin;
@@ -8,22 +8,22 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tonic::transport::server::Connected;
 
-use crate::server::crowd::Membership;
+use crate::server::connection_set::Slot;
 
-/// A connection that ends when too many others came after it.
+/// A connection that is closed when too many newer ones arrive.
 pub(super) struct OpsConnection {
     stream: TcpStream,
-    membership: Membership,
+    slot: Slot,
 }
 
 impl OpsConnection {
-    pub(super) fn new(stream: TcpStream, membership: Membership) -> OpsConnection {
-        OpsConnection { stream, membership }
+    pub(super) fn new(stream: TcpStream, slot: Slot) -> OpsConnection {
+        OpsConnection { stream, slot }
     }
 
-    /// Fails once the connection is to end, whether its peer reads or writes.
+    /// Fails once the connection must be closed, on reads and on writes.
     fn still_open(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let is_closed = self.membership.poll_closed(cx).is_ready();
+        let is_closed = self.slot.poll_closed(cx).is_ready();
         if is_closed { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
     }
 }

@@ -82,7 +82,7 @@ fn what_does_not_hold_together_is_refused_with_its_place() {
         mistakes[0].contains("config.toml:4: ") && mistakes[0].contains("is not the key of the certificate in "),
         "{mistakes:?}"
     );
-    assert!(mistakes[1].contains("clients.toml:14: `king` is no role"), "{mistakes:?}");
+    assert!(mistakes[1].contains("clients.toml:14: `king` is not a role"), "{mistakes:?}");
 
     let copy = |from: PathBuf, to: PathBuf| std::fs::write(to, std::fs::read(from).unwrap()).unwrap();
     copy(first.join("server.crt"), first.join("server.key"));
@@ -99,7 +99,7 @@ fn what_does_not_hold_together_is_refused_with_its_place() {
 fn a_certificate_that_has_expired_is_not_taken() {
     let scratch = tempfile::tempdir().unwrap();
     set_up(scratch.path(), &Setup { days: 0, ..setup() }).unwrap();
-    assert!(config(scratch.path()).unwrap_err()[0].contains("is valid from"));
+    assert!(config(scratch.path()).unwrap_err()[0].contains("is valid only from"));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use tower::Service;
 
 use self::leaving::Entered;
 pub(crate) use self::leaving::explained;
-use super::limits::unidentified;
+use super::limits::unauthenticated;
 use super::mutation::refused;
 use super::redaction::Asker;
 use super::request_id::RequestIds;
@@ -197,7 +197,7 @@ impl Admission {
     /// Records a request that a listener refused with a status of HTTP, because it is not a call.
     pub(super) fn turn_away<B>(self: &Arc<Admission>, request: &Request<B>, status: StatusCode) {
         // What it says is in the status of HTTP already; where there were too many, the connection ends.
-        drop(unidentified(&self.shares, request.extensions().get()));
+        drop(unauthenticated(&self.shares, request.extensions().get()));
         Entered::new(self, request).turn_away(status);
     }
 
@@ -206,7 +206,7 @@ impl Admission {
         let headers = request.headers();
         let peer = request.extensions().get();
         let caller = self.identities.caller(headers, peer, entered.started).or_else(|nobody| {
-            unidentified(&self.shares, peer)?;
+            unauthenticated(&self.shares, peer)?;
             Err(status::unauthenticated(nobody.to_string()))
         })?;
         let headers_bytes = refuse_large(headers)?;

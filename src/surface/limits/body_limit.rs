@@ -99,7 +99,7 @@ impl http_body::Body for BodyLimit {
             }
             Poll::Ready(Some(Err(_))) => {
                 if let Some(peer) = self.peer.take() {
-                    peer.cancelled();
+                    peer.canceled();
                 }
                 return Poll::Ready(Some(Err(status::broken_off())));
             }

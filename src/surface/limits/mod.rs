@@ -40,7 +40,7 @@ use super::status;
 use crate::auth::memory::Held;
 use crate::auth::misses::Misses;
 use crate::auth::peer::Peer;
-use crate::auth::quotas::{ClientQuota, Exhausted, Place, Quotas};
+use crate::auth::quotas::{ClientQuota, Exhausted, Permit, Quotas};
 use crate::auth::{Caller, Identities, NotIdentified};
 
 /// The largest message of a large call: a batch of a thousand questions is a fifth of it.
@@ -156,7 +156,7 @@ struct Admitted {
     /// Whether its answer neither waits nor is refused: what it asked for is recorded by then.
     must_answer: bool,
     /// What one that may have much holds until its answer has been read.
-    place: Option<Place>,
+    place: Option<Permit>,
     /// The memory that it holds. None: its client's is not counted.
     held: Option<Arc<Held>>,
     /// What ends it, though its answer goes on.
@@ -197,7 +197,7 @@ impl LimitsLayer {
     /// Counts a call of a client, and its connection where that is new.
     fn count(&self, request: &Request<Body>, caller: &Caller) -> Result<Arc<ClientQuota>, Status> {
         if let Some(peer) = request.extensions().get::<Peer>() {
-            peer.seat(&self.shares, &caller.client).map_err(refused)?;
+            peer.admit(&self.shares, &caller.client).map_err(refused)?;
         }
         let share = self.shares.of(&caller.client);
         share.call().map_err(refused)?;
@@ -242,8 +242,8 @@ impl LimitsLayer {
         let ends: Option<Ends> = Some(Box::pin(drained(self.draining.clone())));
         let mut admitted = Admitted { form: Form::Stream, must_answer: false, place: None, held: None, ends };
         if let Some(peer) = peer.filter(|peer| !peer.is_known() && self.caller(request).is_err()) {
-            unidentified(&self.shares, Some(peer))?;
-            admitted.place = Some(peer.open_unidentified().map_err(refused)?);
+            unauthenticated(&self.shares, Some(peer))?;
+            admitted.place = Some(peer.open_unauthenticated().map_err(refused)?);
         } else if let Some(memory) = peer.and_then(Peer::memory) {
             let held = memory.hold(CALL_BYTES + ANY_HEADERS_BYTES).ok_or(Exhausted::Memory).map_err(refused)?;
             admitted.held = Some(Arc::new(held));
@@ -254,7 +254,7 @@ impl LimitsLayer {
     /// A call of reflection.
     fn admit_client(&self, request: &Request<Body>) -> Result<Admitted, Status> {
         let caller = self.caller(request).or_else(|nobody| {
-            unidentified(&self.shares, request.extensions().get())?;
+            unauthenticated(&self.shares, request.extensions().get())?;
             Err(status::unauthenticated(nobody.to_string()))
         })?;
         let share = self.count(request, &caller)?;
@@ -263,8 +263,8 @@ impl LimitsLayer {
 }
 
 /// Counts a request that shows nobody, if nobody is known on its connection either.
-pub(super) fn unidentified(shares: &Quotas, peer: Option<&Peer>) -> Result<(), Status> {
-    peer.map_or_else(|| shares.unidentified(), |peer| peer.unidentified(shares)).map_err(refused)
+pub(super) fn unauthenticated(shares: &Quotas, peer: Option<&Peer>) -> Result<(), Status> {
+    peer.map_or_else(|| shares.unauthenticated(), |peer| peer.unauthenticated(shares)).map_err(refused)
 }
 
 /// What the first of the two says.
@@ -278,12 +278,12 @@ async fn either(one: impl Future<Output = Status>, other: impl Future<Output = S
 /// The status for what a client has no more of.
 pub(super) fn refused(exhausted: Exhausted) -> Status {
     match exhausted {
-        Exhausted::Calls(wait) | Exhausted::Questions(wait) | Exhausted::Unidentified(wait) => {
+        Exhausted::Calls(wait) | Exhausted::Questions(wait) | Exhausted::Unauthenticated(wait) => {
             status::too_fast(exhausted.to_string(), wait)
         }
         Exhausted::Connections
         | Exhausted::Large
-        | Exhausted::UnidentifiedStreams
+        | Exhausted::UnauthenticatedStreams
         | Exhausted::Memory
         | Exhausted::Cancels => status::too_many(exhausted.to_string()),
     }

@@ -17,7 +17,7 @@ use super::ends::Ends;
 use super::pace::Pace;
 use super::under_way::UnderWay;
 use crate::auth::memory::Held;
-use crate::auth::quotas::{Exhausted, Place};
+use crate::auth::quotas::{Exhausted, Permit};
 
 /// How many bytes of an answer are counted with the call itself.
 const INCLUDED_BYTES: usize = 1024;
@@ -30,7 +30,7 @@ type Next = Option<Result<Frame<Bytes>, Status>>;
 
 /// What a call keeps until its answer has gone out.
 pub(super) struct Kept {
-    pub(super) _place: Option<Place>,
+    pub(super) _place: Option<Permit>,
     pub(super) under_way: UnderWay,
     /// The memory of its client that it holds. None: it is no client's.
     pub(super) held: Option<Arc<Held>>,

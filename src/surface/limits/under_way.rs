@@ -49,7 +49,7 @@ impl Drop for UnderWay {
             peer.await_no_longer();
         }
         if !*self.is_answered.get_mut() {
-            peer.cancelled();
+            peer.canceled();
         }
     }
 }
@@ -65,7 +65,7 @@ mod tests {
     fn calls_that_are_dropped_before_they_are_answered_are_counted_as_cancelled() {
         let limits = Limits { connections: NonZeroU32::new(1), ..Limits::default() };
         let peer = Peer::new("127.0.0.1:1".parse().unwrap(), None);
-        peer.seat(&Quotas::new(limits), "a").unwrap();
+        peer.admit(&Quotas::new(limits), "a").unwrap();
         // Far more than comes back while the test runs.
         let calls = CallsUnderWay::default();
         let many = || (0..10 * CALLS_PER_CONNECTION.get()).map(|_| UnderWay::new(&calls, Some(peer.clone()), true));

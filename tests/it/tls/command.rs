@@ -71,7 +71,7 @@ async fn a_client_that_was_taken_off_the_list_is_refused_in_words_with_the_reaso
     place.take_list(&without).await;
     for command in [&["verify", NOT_ON_FILE][..], &["mirror", &copy, "--once"]] {
         let refused = run(&[command, &shown].concat());
-        let line = "error: the certificate is not that of a client of this registry (UNAUTHENTICATED)\n";
+        let line = "error: the certificate does not belong to a client of this registry (UNAUTHENTICATED)\n";
         assert_eq!((refused.status.code(), said(&refused).as_str()), (Some(1), line), "{command:?}");
     }
 }

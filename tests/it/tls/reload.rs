@@ -152,7 +152,7 @@ async fn a_client_that_is_taken_off_is_refused_at_its_next_call_and_a_broken_lis
     place.hang_up_until("rejected the new list of clients").await;
     auditor.ask(question()).await;
     let line = place.read("clients.toml").lines().count();
-    let mistake = format!("clients.toml:{line}: `king` is no role");
+    let mistake = format!("clients.toml:{line}: `king` is not a role");
     assert!(place.process.said().contains(&mistake), "{mistake}: {}", place.process.said());
 
     // Another role is in force at the next call as well.
