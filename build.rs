@@ -1,7 +1,7 @@
-//! Compiles the public contract and the stored form, without a `protoc` on the machine.
+//! Compiles the public contract and the storage format. No `protoc` is needed.
 //!
-//! The descriptor set of the public contract goes to `OUT_DIR/descriptors.bin`, where server reflection takes it from. That of
-//! the stored form goes to `OUT_DIR/storage_descriptors.bin`, where a test takes it from.
+//! The descriptor set of the contract goes to `OUT_DIR/descriptors.bin`, for server reflection. That of the storage
+//! format goes to `OUT_DIR/storage_descriptors.bin`, for a test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -13,22 +13,22 @@ use prost_types::method_options::IdempotencyLevel::NoSideEffects;
 use prost_types::{DescriptorProto, FileDescriptorSet, ServiceDescriptorProto};
 use tonic_prost_build::manual;
 
-/// What clients speak.
+/// The public contract.
 const CONTRACT: &str = "proto";
-/// Its package.
+/// The package of the contract.
 const PACKAGE: &str = "ms.dmh.credential.v1";
-/// What reads and writes its messages (`proto/bounds.rs`).
+/// The codec of its messages (`proto/bounds.rs`).
 const CODEC: &str = "crate::proto::bounds::BoundedCodec";
 /// The service whose answers are encoded already (`surface/preencoded.rs`).
 const PREENCODED: &str = "VerificationService";
-/// What is on the disk.
+/// The storage format.
 const STORED: &str = "src/store/proto";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let contract = compile(CONTRACT)?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), contract.encode_file_descriptor_set())?;
-    // Google's comments hold indented examples, which rustdoc would take for tests.
+    // Google's comments contain indented examples, which rustdoc would run as tests.
     let generator = tonic_prost_build::configure().disable_comments([".google"]).codec_path(CODEC);
     generator.compile_fds(contract.file_descriptor_set())?;
     let files = contract.file_descriptor_set();
@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("v1_services.rs"), services(&files))?;
     fs::write(out.join("v1_shapes.rs"), shapes(&files)?)?;
 
-    // What can be redacted has a `Debug` of its own that shows nothing.
+    // Messages with personal data get a `Debug` of their own that prints none.
     let personal = ["PersonalFields", "PersonalPart", "SealedRecord"];
     let compiled = compile(STORED)?;
     fs::write(out.join("storage_descriptors.bin"), compiled.encode_file_descriptor_set())?;
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Compiles every file of a root, with its comments.
+/// Compiles all proto files of a root directory, with their comments.
 fn compile(root: &str) -> Result<protox::Compiler, Box<dyn Error>> {
     println!("cargo:rerun-if-changed={root}");
     let mut files = Vec::new();
@@ -66,7 +66,7 @@ fn described(files: &FileDescriptorSet) -> impl Iterator<Item = &ServiceDescript
     files.file.iter().filter(|file| file.package() == PACKAGE).flat_map(|file| &file.service)
 }
 
-/// A macro that gives another one the generated server of every service but the preencoded one.
+/// Generates a macro that passes the generated server of every service, except the preencoded one, to another macro.
 fn servers(files: &FileDescriptorSet) -> String {
     let names = described(files).map(ServiceDescriptorProto::name).filter(|name| *name != PREENCODED);
     let servers: Vec<_> = names.map(|name| format!("{}_server::{name}Server", snake(name))).collect();
@@ -77,7 +77,7 @@ fn servers(files: &FileDescriptorSet) -> String {
     )
 }
 
-/// The services with their methods, as `proto::SERVICES` lists them.
+/// Generates the list of services with their methods (`proto::SERVICES`).
 fn services(files: &FileDescriptorSet) -> String {
     let messages = files.file.iter().filter(|file| file.package() == PACKAGE).flat_map(|file| &file.message_type);
     let is_of_many =
@@ -101,7 +101,8 @@ fn services(files: &FileDescriptorSet) -> String {
     format!("&[\n{}]", described.collect::<String>())
 }
 
-/// The shapes of requests, and of what they hold, as `proto/bounds.rs` judges them; and which messages are requests.
+/// Generates the shapes of requests and of the messages in them, for `proto/bounds.rs`, and marks which messages are
+/// requests.
 fn shapes(files: &FileDescriptorSet) -> Result<String, Box<dyn Error>> {
     let messages: BTreeMap<String, &DescriptorProto> = files
         .file
@@ -115,7 +116,8 @@ fn shapes(files: &FileDescriptorSet) -> Result<String, Box<dyn Error>> {
     let mut shapes = String::new();
     let (mut open, mut seen): (Vec<_>, _) = (requests.iter().cloned().collect(), requests.clone());
     while let Some(full) = open.pop() {
-        let message = messages.get(&full).ok_or_else(|| format!("{full} is in a request, and no message of a file"))?;
+        let message =
+            messages.get(&full).ok_or_else(|| format!("{full} is used in a request, but no file defines it"))?;
         shapes += &format!("static {}: Shape = Shape(&[\n{}]);\n", constant(&full), fields(message));
         let held = message.field.iter().filter(|field| field.r#type() == Type::Message);
         open.extend(held.map(|field| field.type_name().to_owned()).filter(|held| seen.insert(held.clone())));
@@ -128,7 +130,7 @@ fn shapes(files: &FileDescriptorSet) -> Result<String, Box<dyn Error>> {
     Ok(shapes)
 }
 
-/// The fields of a message that are lists or messages.
+/// Generates the fields of a message that are lists or messages.
 fn fields(message: &DescriptorProto) -> String {
     let mut fields = String::new();
     for field in &message.field {
@@ -151,7 +153,7 @@ fn constant(full: &str) -> String {
     full.trim_start_matches('.').replace('.', "_").to_uppercase()
 }
 
-/// Makes a second server of a service, whose answers are encoded already.
+/// Generates a second server for a service, whose responses are already encoded.
 fn serve_written(files: &FileDescriptorSet) {
     for service in described(files).filter(|service| service.name() == PREENCODED) {
         let message = |full: &str| format!("crate::proto::v1::{}", full.rsplit('.').next().unwrap_or(full));
@@ -175,8 +177,9 @@ fn serve_written(files: &FileDescriptorSet) {
     }
 }
 
-/// A macro that gives another one the values of an enum of a package: `values!(Reason => map!(…))` is
-/// `map! { … NameMismatch, … }`. So a map between an enum of the domain and its namesake in a package lists no value.
+/// Generates a macro that passes the values of an enum to another macro: `values!(Reason => map!(…))` becomes `map! { …
+/// NameMismatch, … }`. So a mapping between an enum of the domain and its counterpart in a package need not list the
+/// values.
 fn values_of_enums(files: &FileDescriptorSet, package: &str) -> String {
     let mut arms = String::new();
     for list in files.file.iter().filter(|file| file.package() == package).flat_map(|file| &file.enum_type) {
@@ -192,7 +195,7 @@ fn values_of_enums(files: &FileDescriptorSet, package: &str) -> String {
     format!("macro_rules! values {{\n{arms}}}\npub(crate) use values;\n")
 }
 
-/// The name of a value, as prost makes it of `SO_MANY_WORDS`.
+/// The name that prost gives to a value such as `SO_MANY_WORDS`.
 fn camel(name: &str) -> String {
     let words = name.split('_').map(|word| {
         let (first, rest) = word.split_at(1.min(word.len()));
@@ -204,7 +207,7 @@ fn camel(name: &str) -> String {
     }
 }
 
-/// A name in the style of functions.
+/// Converts a name to snake case.
 fn snake(name: &str) -> String {
     let mut snake = String::new();
     for letter in name.chars() {
@@ -216,7 +219,7 @@ fn snake(name: &str) -> String {
     snake
 }
 
-/// Finds the contracts, so that a new file needs no line here.
+/// Finds all proto files, so that a new file needs no change here.
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();

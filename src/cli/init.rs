@@ -141,7 +141,7 @@ impl Init {
             name: client.to_owned(),
             role: role.to_owned(),
             provider_id: self.provider.clone(),
-            shows_token: self.token,
+            uses_token: self.token,
             days: self.days,
         };
         setup::add_client(&self.directory, &client)

@@ -117,11 +117,11 @@ impl Health for HealthService {
         let service = depends_on(&request.get_ref().service);
         let watch = Some((self.board.current.subscribe(), None));
         let changes = futures_util::stream::unfold(watch, move |watch| async move {
-            let (mut watched, said) = watch?;
+            let (mut watched, last) = watch?;
             loop {
                 let board = *watched.borrow_and_update();
                 let response = response(service, board.serving);
-                if said != Some(response.status) {
+                if last != Some(response.status) {
                     return Some((Ok(response), Some((watched, Some(response.status)))));
                 }
                 if board.is_last || watched.changed().await.is_err() {

@@ -1,4 +1,4 @@
-//! The form of a rule file, and how it becomes a rule set.
+//! The format of a rule file, and its conversion to a rule set.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -9,7 +9,7 @@ use crate::domain::fact::{CriterionOutcome, Designation, QualificationBasis};
 use crate::domain::requirements::{Fee, FeeKind, LivedExperienceRule, Requirements};
 use crate::domain::rule_sets::{InForceBasis, RuleSet, UnitYear};
 
-/// A rule file as it is written. Every value checks itself as it is read, so that a mistake has its line.
+/// A parsed rule file. Every value is checked as it is parsed, so that a mistake is reported with its line.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RuleFile {
@@ -161,7 +161,7 @@ struct FeeEntry {
     citation: Text,
 }
 
-/// Declares the words that a file may use for the values of a domain type.
+/// Defines the words that a file may use for the values of a domain type.
 macro_rules! words {
     ($name:ident for $domain:ty { $($word:ident = $value:expr,)+ }) => {
         #[derive(Clone, Copy, Debug, Deserialize)]
@@ -212,7 +212,7 @@ words!(DesignationWord for Designation {
     RecoveryOnly = Designation::RecoveryOnly,
 });
 
-/// A date as TOML has it, without a time.
+/// A TOML date without a time.
 #[derive(Clone, Copy, Debug)]
 struct Date(Day);
 
@@ -225,7 +225,7 @@ impl<'de> Deserialize<'de> for Date {
     }
 }
 
-/// Declares a value of which more must be true than its type says.
+/// Defines a value type with an additional check.
 macro_rules! checked {
     ($name:ident($value:ty), $holds:expr, $mistake:literal) => {
         #[derive(Debug)]
@@ -244,24 +244,24 @@ macro_rules! checked {
 checked!(
     Id(String),
     |id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'),
-    "an id is made of letters, digits, '-' and '.'"
+    "an id consists of letters, digits, '-' and '.'"
 );
-checked!(Text(String), |text| !text.trim().is_empty(), "empty: a person must be able to read where this comes from");
+checked!(Text(String), |text| !text.trim().is_empty(), "empty: state the source of this rule");
 checked!(Citations(Vec<Text>), |list| !list.is_empty(), "empty: name the sources of the rules");
 checked!(Bases(Vec<QualificationWord>), |list| !list.is_empty(), "empty: no provider would qualify");
-checked!(Window(u32), |days| *days <= 366, "more than a year of working days");
+checked!(Window(u32), |days| *days <= 366, "more than 366 working days");
 checked!(Years(i16), |years| (1..=100).contains(years), "not a number of years from 1 to 100");
 checked!(Age(u16), |years| *years <= 150, "not an age");
 checked!(Hours(f64), |hours| hours.is_finite() && *hours >= 0.0, "not a number of hours, 0 or more");
 checked!(Percent(f64), |score| (0.0..=100.0).contains(score), "not a score from 0 to 100");
-checked!(Attempts(u32), |attempts| *attempts >= 1, "at least 1, or nobody could pass");
+checked!(Attempts(u32), |attempts| *attempts >= 1, "must be at least 1: otherwise nobody could pass");
 checked!(
     CohortDate(Date),
     |date| (date.0.to_civil().month(), date.0.to_civil().day()) != (2, 29),
-    "29 February does not come every year: terms end on a day that does"
+    "29 February does not exist in every year: choose a day that does"
 );
 
-/// Working days that are holidays, in order.
+/// Holidays that fall on a weekday, in order.
 #[derive(Debug)]
 struct Holidays(Vec<Day>);
 
@@ -269,16 +269,17 @@ impl<'de> Deserialize<'de> for Holidays {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Holidays, D::Error> {
         let days: Vec<Day> = Vec::<Date>::deserialize(deserializer)?.into_iter().map(|date| date.0).collect();
         match days.windows(2).find(|pair| pair[0] >= pair[1]) {
-            Some(pair) => {
-                Err(D::Error::custom(format!("{} after {}: holidays are in order, each once", pair[1], pair[0])))
-            }
+            Some(pair) => Err(D::Error::custom(format!(
+                "{} after {}: list the holidays in order, each one once",
+                pair[1], pair[0]
+            ))),
             None => Ok(Holidays(days)),
         }
     }
 }
 
 impl RuleFile {
-    /// The rule set that the file describes.
+    /// Converts the file to a rule set.
     pub(super) fn into_rule_set(self) -> RuleSet {
         let cited = [
             self.in_force.citation,

@@ -1,7 +1,7 @@
-//! Rule sets as data: one TOML file each, with the citation of every rule.
+//! Rule sets as data: one TOML file per rule set, with the citation of every rule.
 //!
-//! Two are part of the program; a directory can add more. The registry records the content of each when it adopts it,
-//! and from then on reads the record: a file that changes later changes nothing that was adopted.
+//! Two rule sets are built in. A directory can add more. When the registry adopts a rule set, it records the content of
+//! the file. From then on it uses the record, so a later change of the file has no effect on an adopted rule set.
 
 mod file;
 
@@ -12,42 +12,42 @@ use sha2::{Digest, Sha256};
 use self::file::RuleFile;
 use crate::domain::rule_sets::RuleSet;
 
-/// The sets that are part of the program, in the order in which they are adopted.
+/// The built-in rule sets, in the order of adoption.
 const SHIPPED: [(&str, &str); 2] =
     [("cpss-guide.toml", include_str!("cpss-guide.toml")), ("cpssp-2025.toml", include_str!("cpssp-2025.toml"))];
 
-/// A rule set as it was read.
+/// A rule set with its file.
 #[derive(Clone, Debug)]
 pub struct RuleText {
-    /// What the file says.
+    /// The rule set.
     pub set: RuleSet,
     /// The file's name.
     pub file: String,
-    /// The file, to the letter.
+    /// The content of the file, unchanged.
     pub content: String,
     /// SHA-256 of the content, in hexadecimal.
     pub digest: String,
 }
 
-/// A rule file that cannot be used.
+/// A rule file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RuleError {
     /// The directory or a file in it cannot be read.
     #[error("cannot read rules at {path}")]
     Unreadable {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A file is not what a rule file should be.
+    /// A file is not a valid rule file.
     #[error("{file}:{line}: {message}")]
     Malformed {
-        /// Which file.
+        /// The file.
         file: String,
-        /// The line, from 1.
+        /// The line, starting at 1.
         line: usize,
-        /// What is wrong.
+        /// The mistake.
         message: String,
     },
 }
@@ -66,7 +66,7 @@ pub fn read(file: &str, content: &str) -> Result<RuleText, RuleError> {
     Ok(RuleText { set: parsed.into_rule_set(), file: file.to_owned(), content: content.to_owned(), digest })
 }
 
-/// The section or the key of the line that a mistake is reported for. What is missing is missing from a section.
+/// Returns the section or key to name in an error. A missing field is reported for its section.
 fn place<'a>(line: &'a str, what: &str) -> Option<&'a str> {
     let line = line.trim();
     if line.starts_with('[') {
@@ -76,14 +76,14 @@ fn place<'a>(line: &'a str, what: &str) -> Option<&'a str> {
     key.filter(|_| !what.starts_with("missing field"))
 }
 
-/// The sets to start with: those that are part of the program, then those of a directory.
+/// Loads the rule sets to start with: the built-in ones, then those of a directory.
 pub fn load(directory: Option<&Path>) -> Result<Vec<RuleText>, RuleError> {
     let mut texts = shipped()?;
     texts.extend(directory.map(in_directory).transpose()?.unwrap_or_default());
     each_once(texts)
 }
 
-/// An id stands for one content: the same twice is one set, and other content is refused.
+/// Removes duplicates. A rule set with the same id but other content is an error.
 fn each_once(texts: Vec<RuleText>) -> Result<Vec<RuleText>, RuleError> {
     let mut kept: Vec<RuleText> = Vec::with_capacity(texts.len());
     for text in texts {
@@ -92,7 +92,8 @@ fn each_once(texts: Vec<RuleText>) -> Result<Vec<RuleText>, RuleError> {
             Some(known) if known.digest == text.digest => {}
             Some(known) => {
                 let line = text.content.lines().position(|line| line.trim_start().starts_with("id"));
-                let message = format!("id {} is that of {}: give other rules another id", known.set.id, known.file);
+                let message =
+                    format!("the id {} is already used by {}: give these rules another id", known.set.id, known.file);
                 return Err(RuleError::Malformed { file: text.file, line: line.unwrap_or(0) + 1, message });
             }
         }
@@ -100,12 +101,12 @@ fn each_once(texts: Vec<RuleText>) -> Result<Vec<RuleText>, RuleError> {
     Ok(kept)
 }
 
-/// The sets that are part of the program.
+/// The built-in rule sets.
 pub fn shipped() -> Result<Vec<RuleText>, RuleError> {
     SHIPPED.iter().map(|(file, content)| read(file, content)).collect()
 }
 
-/// The sets of a directory's `*.toml` files, in the order of their names.
+/// Reads the rule sets of a directory's `*.toml` files, in the order of the file names.
 pub fn in_directory(directory: &Path) -> Result<Vec<RuleText>, RuleError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shipped_sets_read_and_no_credential_outlives_employment_under_them() {
+    fn the_built_in_rule_sets_are_valid_and_have_no_grace_days() {
         let sets = shipped().unwrap();
         assert_eq!(sets.iter().map(|text| text.set.id.as_str()).collect::<Vec<_>>(), ["cpss-guide", "cpssp-2025"]);
         assert!(sets.iter().all(|text| text.set.grace_days == 0 && text.set.holidays.len() == 290));
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_named_with_file_and_line() {
+    fn a_mistake_is_reported_with_file_and_line() {
         let content = SHIPPED[1].1.replace("grace_days = 0", "grace_days = \"none\"");
         let line = content.lines().position(|line| line.starts_with("grace_days")).unwrap() + 1;
         let error = read("third.toml", &content).unwrap_err().to_string();

@@ -1,10 +1,9 @@
-//! The access log: a line for every call that has been answered, for every stream that has ended, and for every request
-//! that was no call.
+//! The access log: one line for every answered call, every ended stream, and every request that is not a call.
 //!
-//! The thread that answers a call never waits for its line, and never wakes the thread that writes it: that one looks
-//! every few milliseconds, and writes what it finds at once. Where calls come faster than lines can be written, lines
-//! are left out, and how many is written in their place. What must not be left out is in the audit of reads, and in the
-//! log.
+//! The thread that answers a call never waits for the log and never wakes the log's thread. That thread polls every few
+//! milliseconds and writes all pending lines at once. If calls arrive faster than lines can be written, lines are
+//! dropped, and the number of dropped lines is logged. Anything that must not be lost is in the audit of reads or in
+//! the log of records.
 
 use std::fmt::{self, Write as _};
 use std::io;
@@ -19,43 +18,43 @@ use uuid::Uuid;
 
 use super::audit::Client;
 
-/// How many lines may wait: far more than a busy server has calls in one nap.
+/// The maximum number of pending lines: far more than a busy server produces in one nap.
 const QUEUE: usize = 16_384;
 
-/// How long the thread sleeps before it looks again. If it did not while there are calls, it would write each alone.
+/// How long the thread sleeps between polls, so that it writes lines in groups.
 const NAP: Duration = Duration::from_millis(5);
 
-/// How much of the name of a caller's program is logged.
-const AGENT_BYTES: usize = 100;
+/// The maximum number of bytes of a user agent that are logged.
+const MAX_AGENT_BYTES: usize = 100;
 
 /// A call that has been answered.
 pub struct Answered {
-    /// The method, without its package; none of the contract's: none.
+    /// The method and its service, without the package. None if it is not a method of the contract.
     pub method: Option<(&'static str, &'static str)>,
-    /// Who called; nobody known: none.
+    /// The caller. None if it is not identified.
     pub client: Option<Arc<dyn Client>>,
-    /// How it was answered.
+    /// The outcome.
     pub outcome: Outcome,
-    /// How long it took until it was answered; a stream: until it ended.
+    /// The time until the call was answered, or until the stream ended.
     pub elapsed: Duration,
     /// The messages of a stream.
     pub messages: Option<Messages>,
     /// The id of the request.
     pub request_id: Uuid,
-    /// What its caller calls its program.
+    /// The user agent of the caller.
     pub user_agent: UserAgent,
 }
 
-/// How a request was answered.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A call, with this gRPC code.
+    /// A call that ended with this gRPC code.
     Grpc(i32),
-    /// What is no call, with this status of HTTP.
+    /// A request that is not a call, answered with this HTTP status.
     Http(u16),
 }
 
-/// How many messages of a stream there were.
+/// The number of messages of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Messages {
     /// From the caller.
@@ -64,25 +63,25 @@ pub struct Messages {
     pub sent: u64,
 }
 
-/// The beginning of what a caller calls its program.
+/// The beginning of a user agent.
 #[derive(Clone, Copy, Debug)]
 pub struct UserAgent {
-    bytes: [u8; AGENT_BYTES],
+    bytes: [u8; MAX_AGENT_BYTES],
     length: usize,
 }
 
 impl UserAgent {
-    /// Of what a request says, if it says anything.
-    pub fn of(said: Option<&[u8]>) -> UserAgent {
-        let said = said.unwrap_or_default();
-        let (mut bytes, length) = ([0; AGENT_BYTES], said.len().min(AGENT_BYTES));
-        bytes[..length].copy_from_slice(&said[..length]);
+    /// Truncates the user agent of a request, if it has one.
+    pub fn of(agent: Option<&[u8]>) -> UserAgent {
+        let agent = agent.unwrap_or_default();
+        let (mut bytes, length) = ([0; MAX_AGENT_BYTES], agent.len().min(MAX_AGENT_BYTES));
+        bytes[..length].copy_from_slice(&agent[..length]);
         UserAgent { bytes, length }
     }
 }
 
 impl fmt::Display for UserAgent {
-    /// In quotes; what could end a line, or be taken for another part of it, is escaped.
+    /// Formats the user agent in quotes. Escapes characters that could end the line or be taken for another field.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.bytes[..self.length].escape_ascii())
     }
@@ -97,7 +96,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Where answered calls are reported. Clones share it.
+/// The access log. Clones share it.
 #[derive(Clone)]
 pub struct AccessLog {
     shared: Arc<Shared>,
@@ -117,7 +116,7 @@ pub struct AccessThread {
 
 impl AccessLog {
     /// Starts the thread, which writes to `out`. `now` gives the time of a line. The thread drops `alive` when it ends,
-    /// also where it breaks off.
+    /// also after a panic.
     pub fn start(
         out: impl io::Write + Send + 'static,
         now: impl Fn() -> Timestamp + Send + 'static,
@@ -133,7 +132,7 @@ impl AccessLog {
         Ok((AccessLog { shared: Arc::clone(&shared) }, AccessThread { shared, thread }))
     }
 
-    /// Takes down a call, unless the log's filter leaves the target `access` out.
+    /// Logs a call, unless the log filter excludes the target `access`.
     pub fn answered(&self, call: Answered) {
         if tracing::enabled!(target: "access", tracing::Level::INFO) && self.shared.queue.try_send(call).is_err() {
             self.shared.left_out.fetch_add(1, Ordering::Relaxed);
@@ -162,12 +161,12 @@ fn write(shared: &Shared, calls: &Receiver<Answered>, mut out: impl io::Write, n
         }
         let left_out = shared.left_out.swap(0, Ordering::Relaxed);
         if left_out > 0 {
-            say(&mut lines, format_args!("{at}  WARN access: lines were left out left_out={left_out}"));
+            put_line(&mut lines, format_args!("{at}  WARN access: log lines were dropped left_out={left_out}"));
         }
         if is_closing && lines.is_empty() {
             return;
         }
-        // A reader that has hung up misses the lines, and nothing else happens.
+        // If standard error is closed, the lines are lost, and nothing else happens.
         drop(out.write_all(lines.as_bytes()));
         lines.clear();
         if !is_closing {
@@ -185,15 +184,15 @@ fn line(lines: &mut String, at: &str, call: &Answered) {
     let tail = format_args!("micros={micros} request_id={request_id} user_agent={user_agent}");
     match call.messages {
         Some(Messages { received, sent }) => {
-            say(lines, format_args!("{head} received={received} sent={sent} {tail}"));
+            put_line(lines, format_args!("{head} received={received} sent={sent} {tail}"));
         }
-        None => say(lines, format_args!("{head} {tail}")),
+        None => put_line(lines, format_args!("{head} {tail}")),
     }
 }
 
-fn say(lines: &mut String, said: fmt::Arguments<'_>) {
-    // A string takes whatever is written to it.
-    if lines.write_fmt(said).is_ok() {
+fn put_line(lines: &mut String, text: fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    if lines.write_fmt(text).is_ok() {
         lines.push('\n');
     }
 }
@@ -204,7 +203,7 @@ mod tests {
 
     use super::*;
 
-    /// What was written, and a gate before it.
+    /// The written bytes. The test holds the lock to block the writer.
     #[derive(Clone, Default)]
     struct Out(Arc<Mutex<Vec<u8>>>);
 
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_messages_of_a_stream_and_the_status_of_what_is_no_call() {
+    fn a_line_has_the_messages_of_a_stream_and_the_status_of_a_request_that_is_not_a_call() {
         let stream = Answered { messages: Some(Messages { received: 3, sent: 4 }), ..call() };
         assert!(line_of(&stream).contains(" code=0 received=3 sent=4 micros=57 "), "{}", line_of(&stream));
         let no_call = Answered { method: None, client: None, outcome: Outcome::Http(415), ..call() };
@@ -255,16 +254,16 @@ mod tests {
     }
 
     #[test]
-    fn a_user_agent_is_cut_and_cannot_end_its_line() {
+    fn a_user_agent_is_truncated_and_cannot_end_its_line() {
         let line = |agent: &[u8]| line_of(&Answered { user_agent: UserAgent::of(Some(agent)), ..call() });
         let escaped = line(b"a\" code=13\r\n1970 \xff\\");
         assert!(escaped.ends_with("user_agent=\"a\\\" code=13\\r\\n1970 \\xff\\\\\"\n"), "{escaped}");
         let long = line(&[b'a'; 5000]);
-        assert!(long.ends_with(&format!("user_agent=\"{}\"\n", "a".repeat(AGENT_BYTES))), "{long}");
+        assert!(long.ends_with(&format!("user_agent=\"{}\"\n", "a".repeat(MAX_AGENT_BYTES))), "{long}");
     }
 
     #[test]
-    fn every_call_has_a_line_or_is_counted() {
+    fn every_call_is_logged_or_counted_as_dropped() {
         tracing::subscriber::with_default(tracing_subscriber::fmt().with_writer(io::sink).finish(), || {
             let out = Out::default();
             let (log, thread) = AccessLog::start(out.clone(), || Timestamp::UNIX_EPOCH, ()).unwrap();
@@ -280,7 +279,7 @@ mod tests {
             let written = text.lines().filter(|line| line.contains("INFO")).count();
             let left_out = text.lines().filter_map(|line| line.split_once("left_out=")?.1.parse::<usize>().ok());
             assert_eq!(written + left_out.sum::<usize>(), calls + 1);
-            assert!(written < calls, "a log that cannot be written holds nobody up");
+            assert!(written < calls, "a blocked log must not block calls");
             let first = text.lines().next().unwrap();
             let expected = "1970-01-01T00:00:00.000000Z  INFO access: method=\"VerificationService/VerifyCredential\" \
                             client=\"region-1-hr\" code=0 micros=57 \

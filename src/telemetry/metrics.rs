@@ -1,5 +1,5 @@
-//! Metrics, in the text form that Prometheus and its kin read. What they say of a call is its method and its outcome:
-//! never whom it was about, and only of misses who asked.
+//! Metrics in the OpenMetrics text format, as read by Prometheus. A call is described by its method and outcome, never
+//! by its subject. Only misses are labeled with the caller.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 /// The content type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds of the times that calls are counted by, in seconds.
+/// The upper bounds of the call duration histogram, in seconds.
 const BOUNDS: [f64; 11] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -42,7 +42,7 @@ struct Refused {
     client: String,
 }
 
-/// What is counted, and what is looked up when somebody asks.
+/// All metrics. Counters are updated by calls; gauges are set when the metrics are scraped.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -53,31 +53,31 @@ pub struct Metrics {
     state: StateGauges,
 }
 
-/// Where the registry stands.
+/// The state of the registry, for the gauges.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct State {
     /// The latest revision.
     pub head_revision: u64,
-    /// The size of the log on disk.
+    /// The size of the log on disk, in bytes.
     pub log_bytes: u64,
-    /// Whether questions are answered.
+    /// True if questions are answered.
     pub answers: bool,
-    /// Whether writes are.
+    /// True if writes are accepted.
     pub writes: bool,
-    /// Whether the index has not failed.
+    /// True if the index has not failed.
     pub index: bool,
-    /// How much of the disk the audit takes, once it is open.
+    /// The audit's disk usage, once the audit is open.
     pub audit: Option<AuditState>,
 }
 
 /// The audit's share of the disk.
 #[derive(Clone, Copy, Debug)]
 pub struct AuditState {
-    /// What its files take.
+    /// The size of its files, in bytes.
     pub bytes: u64,
-    /// What they may take.
+    /// The limit of that size, in bytes.
     pub limit: u64,
-    /// After how long that is used up. None: never.
+    /// The time until the limit is reached. None: never.
     pub seconds_until_full: Option<u64>,
 }
 
@@ -95,7 +95,7 @@ struct StateGauges {
 }
 
 impl Default for Metrics {
-    /// Of a process that has just begun.
+    /// Creates the metrics of a new process.
     fn default() -> Metrics {
         let mut metrics = Metrics {
             registry: Registry::with_prefix("cpss"),
@@ -107,29 +107,29 @@ impl Default for Metrics {
         };
         let Metrics { registry, calls, seconds, misses, misses_refused, state } = &mut metrics;
         registry.register("calls", "Calls, by method and gRPC code", calls.clone());
-        registry.register("misses", "Answers that a person is not there, by client and kind", misses.clone());
+        registry.register("misses", "Answers that a person is not on file, by client and kind", misses.clone());
         registry.register(
             "misses_refused",
-            "Questions that were refused because their client had missed too often",
+            "Questions refused because their client had too many misses",
             misses_refused.clone(),
         );
         registry.register_with_unit(
             "call",
-            "How long calls took until they were answered, and streams until they ended",
+            "Duration of calls until they were answered, and of streams until they ended",
             Unit::Seconds,
             seconds.clone(),
         );
         for (name, help, gauge) in [
-            ("head_revision", "The latest revision: commits are how it grows", &state.head_revision),
+            ("head_revision", "The latest revision; it grows with each commit", &state.head_revision),
             ("log_bytes", "The size of the log on disk", &state.log_bytes),
-            ("audit_bytes", "How many bytes the files of the audit take", &state.audit_bytes),
-            ("audit_limit_bytes", "How many bytes they may take", &state.audit_limit_bytes),
-            ("answers", "Whether questions are answered", &state.answers),
-            ("writes", "Whether writes are accepted", &state.writes),
-            ("index", "Whether the index can be read; 0: the next start makes it again", &state.index),
+            ("audit_bytes", "The size of the audit files in bytes", &state.audit_bytes),
+            ("audit_limit_bytes", "The maximum size of the audit files in bytes", &state.audit_limit_bytes),
+            ("answers", "1 if questions are answered, else 0", &state.answers),
+            ("writes", "1 if writes are accepted, else 0", &state.writes),
+            ("index", "1 if the index can be read; 0: the next start rebuilds it", &state.index),
             (
                 "certificate_expires",
-                "The second since 1970 in which the certificate expires; 0: none",
+                "The expiry of the server certificate, in seconds since 1970; 0: no certificate",
                 &state.certificate_expires,
             ),
         ] {
@@ -137,7 +137,7 @@ impl Default for Metrics {
         }
         registry.register(
             "audit_seconds_until_full",
-            "In how many seconds the audit has used up its share of the disk, if it grows as in the last days; +Inf: never",
+            "Seconds until the audit has used up its share of the disk, at the rate of the last days; +Inf: never",
             state.audit_seconds_until_full.clone(),
         );
         metrics
@@ -145,30 +145,30 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A call of a method, named with its service, has been answered. What is no method is counted as one, so that
-    /// nobody makes series.
+    /// Counts an answered call of a method, given with its service. Unknown methods share one series, so that callers
+    /// cannot create new series.
     pub fn called(&self, method: Option<(&'static str, &'static str)>, code: &'static str, elapsed: Duration) {
         let (service, method) = method.unwrap_or(("other", "other"));
         self.calls.get_or_create(&Outcome { service, method, code }).inc();
         self.seconds.get_or_create(&Method { service, method }).observe(elapsed.as_secs_f64());
     }
 
-    /// A client, one of the list, was answered that a person is not there.
+    /// Counts an answer to a client of the list that a person is not on file.
     pub fn missed(&self, client: &str, kind: &'static str) {
         self.misses.get_or_create(&Missed { client: client.to_owned(), kind }).inc();
     }
 
-    /// A question of a client was refused, because it had missed too often.
+    /// Counts a refused question of a client that had too many misses.
     pub fn miss_refused(&self, client: &str) {
         self.misses_refused.get_or_create(&Refused { client: client.to_owned() }).inc();
     }
 
-    /// The certificate in use expires at this second since 1970.
+    /// Sets the expiry of the server certificate, in seconds since 1970.
     pub fn certificate_expires(&self, second: i64) {
         self.state.certificate_expires.set(second);
     }
 
-    /// Everything, with the registry standing so.
+    /// Encodes all metrics, with this state of the registry.
     pub fn text(&self, state: State) -> String {
         let amount = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.state.head_revision.set(amount(state.head_revision));
@@ -184,7 +184,7 @@ impl Metrics {
             self.state.audit_seconds_until_full.set(seconds);
         }
         let mut text = String::new();
-        // A string takes whatever is written to it.
+        // Writing to a string cannot fail.
         if encode(&mut text, &self.registry).is_err() { String::new() } else { text }
     }
 }
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_are_counted_by_method_and_code_and_no_caller_makes_series() {
+    fn calls_are_counted_by_method_and_code_and_callers_cannot_create_series() {
         let metrics = Metrics::default();
         metrics.called(Some(("VerificationService", "VerifyCredential")), "OK", Duration::from_micros(300));
         for _ in 0..3 {

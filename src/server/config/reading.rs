@@ -82,7 +82,7 @@ impl Reading {
         &mut self,
         key: &'static str,
         flag: &'static str,
-        said: &Option<String>,
+        flag_text: &Option<String>,
         default: V,
     ) -> V {
         let given = self.given.get(key).map(|given| {
@@ -93,8 +93,9 @@ impl Reading {
             }
         });
         let given = given.and_then(|read| read.map_err(|message| self.mistake(self.place_in_file(key), message)).ok());
-        let said = said.as_deref().and_then(|text| V::read(text).map_err(|message| self.mistake(flag, message)).ok());
-        let (value, origin) = match (said, given) {
+        let flag_text =
+            flag_text.as_deref().and_then(|text| V::read(text).map_err(|message| self.mistake(flag, message)).ok());
+        let (value, origin) = match (flag_text, given) {
             (Some(value), _) => (value, Origin::Flag(flag)),
             (None, Some(value)) => (value, Origin::File(self.path.clone())),
             (None, None) => (default, Origin::Default),

@@ -28,8 +28,8 @@ async fn connect(time: Duration) -> (TcpStream, Connection, ConnectionSet, Peer)
 
 /// Reads to the end of the connection. Returns the number of bytes, or the error that it ended with.
 async fn read(mut connection: Connection) -> io::Result<usize> {
-    let mut said = Vec::new();
-    tokio::time::timeout(PATIENCE, connection.read_to_end(&mut said)).await.expect("it ends")
+    let mut bytes = Vec::new();
+    tokio::time::timeout(PATIENCE, connection.read_to_end(&mut bytes)).await.expect("it ends")
 }
 
 #[tokio::test]
@@ -43,19 +43,19 @@ async fn an_unauthenticated_connection_is_closed_at_its_timeout_or_when_room_is_
 
 #[tokio::test]
 async fn an_unauthenticated_connection_that_sends_too_much_is_closed() {
-    let said = vec![7; 4 * UNAUTHENTICATED_BYTES];
+    let bytes = vec![7; 4 * UNAUTHENTICATED_BYTES];
     for is_known in [false, true] {
         let (mut other, connection, _set, peer) = connect(LONG).await;
         if is_known {
             peer.admit_without_limit();
         }
-        let said = said.clone();
-        let saying = tokio::spawn(async move { drop(other.write_all(&said).await) });
+        let bytes = bytes.clone();
+        let sending = tokio::spawn(async move { drop(other.write_all(&bytes).await) });
         match read(connection).await {
             Ok(bytes) => assert!(is_known && bytes == 4 * UNAUTHENTICATED_BYTES, "{bytes}"),
             Err(error) => assert!(!is_known && error.kind() == io::ErrorKind::TimedOut, "{error}"),
         }
-        saying.await.unwrap();
+        sending.await.unwrap();
     }
 }
 

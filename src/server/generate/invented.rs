@@ -1,4 +1,4 @@
-//! Names, birth dates and identifiers of nobody.
+//! Fictional names, birth dates and identifiers.
 
 use super::rng::Rng;
 use crate::domain::day::Day;
@@ -16,10 +16,10 @@ const FAMILY_ENDINGS: [&str; 20] = [
     "bert", "bridge", "by", "dale", "den", "field", "ford", "ham", "heim", "ler", "ley", "man", "mont", "more", "ner",
     "son", "stad", "ton", "well", "worth",
 ];
-/// Few people's names need folding; each of these does.
-const WRITTEN_ELSEWHERE: [&str; 8] = ["Núñez", "Sørensen", "Łukasik", "Weiß", "O'Dell", "D’Arby", "Nguyễn", "Šimić"];
+/// Few names need folding of letters. Each of these does.
+const SPECIAL_NAMES: [&str; 8] = ["Núñez", "Sørensen", "Łukasik", "Weiß", "O'Dell", "D’Arby", "Nguyễn", "Šimić"];
 
-/// The counties of the providers: real ones.
+/// The counties of the providers. These are real.
 pub(super) const COUNTIES: [&str; 12] = [
     "Adams",
     "Coahoma",
@@ -35,42 +35,42 @@ pub(super) const COUNTIES: [&str; 12] = [
     "Washington",
 ];
 
-/// A name.
-pub(super) fn name(dice: &mut Rng) -> PersonName {
-    let given = syllables(dice, &GIVEN_ENDINGS);
-    let suffix = if dice.percent(3) { dice.one_of(&["Jr", "Sr", "III"], "Jr") } else { "" };
-    PersonName { given, family: family(dice), suffix: suffix.to_owned() }
+/// Generates a name.
+pub(super) fn name(rng: &mut Rng) -> PersonName {
+    let given = syllables(rng, &GIVEN_ENDINGS);
+    let suffix = if rng.percent(3) { rng.one_of(&["Jr", "Sr", "III"], "Jr") } else { "" };
+    PersonName { given, family: family(rng), suffix: suffix.to_owned() }
 }
 
-/// A family name.
-pub(super) fn family(dice: &mut Rng) -> String {
-    if dice.percent(4) {
-        return dice.one_of(&WRITTEN_ELSEWHERE, "Núñez").to_owned();
+/// Generates a family name.
+pub(super) fn family(rng: &mut Rng) -> String {
+    if rng.percent(4) {
+        return rng.one_of(&SPECIAL_NAMES, "Núñez").to_owned();
     }
-    let family = syllables(dice, &FAMILY_ENDINGS);
-    if dice.percent(5) { format!("{family}-{}", syllables(dice, &FAMILY_ENDINGS)) } else { family }
+    let family = syllables(rng, &FAMILY_ENDINGS);
+    if rng.percent(5) { format!("{family}-{}", syllables(rng, &FAMILY_ENDINGS)) } else { family }
 }
 
-/// The name of a place.
-pub(super) fn place(dice: &mut Rng) -> String {
-    syllables(dice, &FAMILY_ENDINGS)
+/// Generates the name of a place.
+pub(super) fn place(rng: &mut Rng) -> String {
+    syllables(rng, &FAMILY_ENDINGS)
 }
 
-fn syllables(dice: &mut Rng, endings: &[&str]) -> String {
-    let mut word = dice.one_of(&BEGINNINGS, "Al").to_owned();
-    for _ in 0..dice.below(3) {
-        word.push_str(dice.one_of(&MIDDLES, "a"));
+fn syllables(rng: &mut Rng, endings: &[&str]) -> String {
+    let mut word = rng.one_of(&BEGINNINGS, "Al").to_owned();
+    for _ in 0..rng.below(3) {
+        word.push_str(rng.one_of(&MIDDLES, "a"));
     }
-    word.push_str(dice.one_of(endings, "a"));
+    word.push_str(rng.one_of(endings, "a"));
     word
 }
 
-/// The birth date of somebody who is hired for the first time on a day.
-pub(super) fn birth_date(dice: &mut Rng, hired: Day) -> Day {
-    hired.plus(-dice.days(19 * 365 + 5, 62 * 365))
+/// Generates the birth date of a person who is first hired on this day.
+pub(super) fn birth_date(rng: &mut Rng, hired: Day) -> Day {
+    hired.plus(-rng.days(19 * 365 + 5, 62 * 365))
 }
 
-/// A National Provider Identifier with its check digit, of those that begin with 2: none was ever given out.
+/// Generates a National Provider Identifier with its check digit. It begins with 2: no assigned identifier does.
 pub(super) fn npi(number: usize) -> String {
     let digits = format!("2{number:08}");
     // The check digit covers the prefix 80840, which adds 24.
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_identifier_has_the_check_digit_of_the_sample_s() {
+    fn identifiers_have_the_check_digits_of_the_sample_data() {
         assert_eq!([npi(1), npi(2), npi(9)], ["2000000010", "2000000028", "2000000093"]);
     }
 }

@@ -1,8 +1,9 @@
-//! Generating: a registry of any size in which everybody is invented, with histories as agencies would report them.
+//! Generates a registry of any size with fictional people, whose histories are reported as agencies would report them.
 //!
-//! It is submitted to the writer command by command over years of system time, and is the same, to the byte of the log,
-//! for the same options and the same version of the program: names, ids, dates, instants, the epoch, and the key of the
-//! requests' digests all come from the seed. What the registry refuses is left out and counted.
+//! The commands are submitted to the writer one by one, over years of system time. The result is deterministic, down to
+//! the bytes of the log, for the same options and the same version of the program: names, ids, dates, instants, the
+//! epoch, and the key of the request digests all derive from the seed. Commands that the registry rejects are skipped
+//! and counted.
 
 mod invented;
 mod people;
@@ -35,24 +36,24 @@ use crate::store::index::IndexOptions;
 use crate::store::progress::{OnStep, Step, Unit};
 use crate::store::{Salts, StoreOptions};
 
-/// How many records are made durable at once.
+/// The number of records per durable batch.
 const BATCH: usize = 4096;
 
-/// How many entries of the index come together before sled takes them: those of some 350,000 records. Nobody waits for
-/// an answer after a kill, so the index may be far behind; and of a history that is no longer than that sled sees
-/// nothing.
-const ENTRIES_IN_MEMORY: usize = 4 * 1024 * 1024;
+/// How many index entries are collected before they are written to sled: those of about 350,000 records. The index may
+/// lag far behind the log, because nothing depends on a fast restart after a kill. A shorter history never reaches sled
+/// during generation.
+const MAX_ENTRIES_IN_MEMORY: usize = 4 * 1024 * 1024;
 
-/// What is generated, and where.
+/// The options of a generated registry.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The data directory. It must be empty, or not exist.
+    /// The data directory. It must be empty or not exist.
     pub data_dir: PathBuf,
-    /// How many people.
+    /// The number of people.
     pub specialists: u32,
-    /// How many providers.
+    /// The number of providers.
     pub providers: u32,
-    /// What chance begins with.
+    /// The seed of the random numbers.
     pub seed: u64,
     /// The first day of the registry.
     pub begins_on: Day,
@@ -60,62 +61,62 @@ pub struct Options {
     pub through: Day,
 }
 
-/// What was generated.
+/// A summary of a generated registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// The id of the registry.
     pub registry: Uuid,
-    /// The records.
+    /// The number of records.
     pub records: u64,
-    /// The facts in them.
+    /// The number of facts.
     pub facts: u64,
-    /// The people on file.
+    /// The number of people.
     pub specialists: u64,
-    /// The credentials issued or brought over.
+    /// The number of credentials issued or imported.
     pub credentials: u64,
-    /// The reports that the registry did not accept.
+    /// The number of commands that the registry rejected.
     pub refused: u64,
 }
 
-/// A credential, with a question that is answered with yes.
+/// A credential, with a question that is answered CONFIRMED.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// Its number.
     pub number: CredentialNumber,
-    /// A provider, and the last day up to the end on which the credential is CONFIRMED for it; none if there is none.
+    /// A provider, and the last day on which the credential is CONFIRMED for it. None if there is no such day.
     pub confirmed: Option<(ProviderId, Day)>,
 }
 
 /// A registry could not be generated.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
-    /// The registry takes no more.
+    /// The registry accepts no more commands.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The registry could not judge a report.
-    #[error("a report could not be judged")]
+    /// The registry could not decide whether to accept a command.
+    #[error("cannot process a command")]
     NotJudged(#[source] SubmitError),
-    /// A provider's id is not one.
+    /// The id of a provider is malformed.
     #[error("a provider has a malformed id")]
     BadId(#[from] NotAnId),
-    /// The clock cannot tell civil days.
+    /// The clock cannot determine civil days.
     #[error(transparent)]
     Clock(#[from] NoTimeZone),
-    /// The list of credentials could not be written.
-    #[error("the list of credentials could not be written")]
+    /// The list of credentials cannot be written.
+    #[error("cannot write the list of credentials")]
     List(#[from] io::Error),
 }
 
-/// Generates a registry. `on_step` gets how far it is, `list` each credential in the end.
+/// Generates a registry. Calls `on_step` with the progress, and `list` with each credential at the end.
 pub fn generate(
     options: &Options,
     on_step: &mut OnStep<'_>,
     list: &mut dyn FnMut(Credential) -> io::Result<()>,
 ) -> Result<Summary, GenerateError> {
-    let mut dice = Rng::of(options.seed, REGISTRY, 0);
+    let mut rng = Rng::of(options.seed, REGISTRY, 0);
     let mut key = [0; 32];
-    key.chunks_mut(8).for_each(|part| part.copy_from_slice(&dice.draw().to_le_bytes()));
-    let registry = uuid::Builder::from_random_bytes(u128::from(dice.draw()).to_le_bytes()).into_uuid();
+    key.chunks_mut(8).for_each(|part| part.copy_from_slice(&rng.draw().to_le_bytes()));
+    let registry = uuid::Builder::from_random_bytes(u128::from(rng.draw()).to_le_bytes()).into_uuid();
     let mut run = Run {
         clock: Clock::new(None)?,
         begins_on: options.begins_on,
@@ -123,7 +124,7 @@ pub fn generate(
         seed: options.seed,
         summary: Summary { registry, records: 0, facts: 0, specialists: 0, credentials: 0, refused: 0 },
         step: 0,
-        dice: Rng::of(options.seed, REGISTRY, 1),
+        rng: Rng::of(options.seed, REGISTRY, 1),
         numbers: Vec::new(),
     };
     let mut loader = Loader::begin(LoadOptions {
@@ -131,7 +132,7 @@ pub fn generate(
         store: StoreOptions {
             index: IndexOptions {
                 cache_bytes: 1024 * 1024 * 1024,
-                take_together: ENTRIES_IN_MEMORY,
+                take_together: MAX_ENTRIES_IN_MEMORY,
                 ..IndexOptions::default()
             },
             new_request_key: Some(key),
@@ -142,10 +143,10 @@ pub fn generate(
         epoch: registry,
     })?;
     let rules = Arc::clone(loader.head().rule_sets.in_force_on(options.begins_on));
-    let mut cast = Cast::new(options, &rules);
+    let mut population = Population::new(options, &rules);
     let mut more = true;
     while more {
-        more = loader.batch(|batch| cast.record(&mut Recorder { batch, run: &mut run }))?;
+        more = loader.batch(|batch| population.record(&mut Recorder { batch, run: &mut run }))?;
         let (day, _) = run.reporting;
         let days = |through: Day| u64::try_from(through.number() - options.begins_on.number()).unwrap_or(0);
         let (done, total) = (days(day), days(options.through));
@@ -162,7 +163,7 @@ pub fn generate(
     Ok(Summary { records, credentials: run.numbers.len() as u64, ..run.summary })
 }
 
-/// A provider and the last day, up to today, on which a credential is confirmed for it.
+/// Returns a provider and the last day, up to today, on which a credential is confirmed for it.
 fn confirmed(batch: &LoadBatch<'_, '_>, number: CredentialNumber) -> Option<(ProviderId, Day)> {
     let timeline = batch.timeline(number).ok().flatten()?;
     let today = batch.today();
@@ -180,60 +181,63 @@ fn confirmed(batch: &LoadBatch<'_, '_>, number: CredentialNumber) -> Option<(Pro
     timeline.jobs.iter().find(covers).map(|(provider, _)| (provider.clone(), day))
 }
 
-/// Who reports next.
+/// The subject of the next report.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Actor {
     Provider(u32),
     Person(u32),
 }
 
-/// Everybody there will be, and when the next report about each is due.
-struct Cast<'a> {
+/// All providers and people, and when the next report about each is due.
+struct Population<'a> {
     options: &'a Options,
     rules: &'a RuleSet,
     employers: Employers,
     providers: Vec<(Rng, std::vec::IntoIter<(Day, Report)>)>,
-    /// Those whose career has begun and goes on.
+    /// The people whose career has begun and continues.
     people: HashMap<u32, Person>,
     due: BinaryHeap<Reverse<(Day, Actor)>>,
 }
 
-/// Whose dice they are.
+/// The kinds of random number streams.
 const REGISTRY: u64 = 0;
 const PERSON: u64 = 1;
 const PROVIDER: u64 = 2;
 
-impl<'a> Cast<'a> {
-    fn new(options: &'a Options, rules: &'a RuleSet) -> Cast<'a> {
+impl<'a> Population<'a> {
+    fn new(options: &'a Options, rules: &'a RuleSet) -> Population<'a> {
         let employers = Employers::new(options.providers as usize, options.specialists as usize);
         let providers = (0..options.providers).map(|provider| {
-            let mut dice = Rng::of(options.seed, PROVIDER, u64::from(provider));
-            let reports = providers::plan(provider, &mut dice, options.begins_on, options.through);
-            (dice, reports.into_iter())
+            let mut rng = Rng::of(options.seed, PROVIDER, u64::from(provider));
+            let reports = providers::plan(provider, &mut rng, options.begins_on, options.through);
+            (rng, reports.into_iter())
         });
         let providers: Vec<_> = providers.collect();
-        let mut cast = Cast { options, rules, employers, providers, people: HashMap::new(), due: BinaryHeap::new() };
-        cast.due.extend((0..options.providers).map(|provider| Reverse((options.begins_on, Actor::Provider(provider)))));
+        let mut population =
+            Population { options, rules, employers, providers, people: HashMap::new(), due: BinaryHeap::new() };
+        population
+            .due
+            .extend((0..options.providers).map(|provider| Reverse((options.begins_on, Actor::Provider(provider)))));
         for person in 0..options.specialists {
-            let (_, hired, imported_on) = cast.beginning(person);
-            cast.due.push(Reverse((imported_on.unwrap_or(hired), Actor::Person(person))));
+            let (_, hired, imported_on) = population.beginning(person);
+            population.due.push(Reverse((imported_on.unwrap_or(hired), Actor::Person(person))));
         }
-        cast
+        population
     }
 
-    /// Where a career begins. Some are older than the registry: they are brought over in its first weeks.
+    /// The start of a career. Careers that are older than the registry are imported in its first weeks.
     fn beginning(&self, person: u32) -> (Rng, Day, Option<Day>) {
         let Options { seed, begins_on, through, .. } = *self.options;
-        let mut dice = Rng::of(seed, PERSON, u64::from(person));
-        if dice.percent(15) {
-            let hired = dice.after(begins_on, -3000, -300);
-            return (dice, hired, Some(dice.after(begins_on, 1, 30).min(through)));
+        let mut rng = Rng::of(seed, PERSON, u64::from(person));
+        if rng.percent(15) {
+            let hired = rng.after(begins_on, -3000, -300);
+            return (rng, hired, Some(rng.after(begins_on, 1, 30).min(through)));
         }
-        let hired = dice.after(begins_on, 2, (through.number() - begins_on.number() - 30).max(2));
-        (dice, hired.min(through), None)
+        let hired = rng.after(begins_on, 2, (through.number() - begins_on.number() - 30).max(2));
+        (rng, hired.min(through), None)
     }
 
-    /// Tells one batch of reports. False: there are no more.
+    /// Records one batch of reports. Returns false if there are no more.
     fn record(&mut self, recorder: &mut Recorder<'_, '_, '_>) -> Result<bool, GenerateError> {
         while recorder.batch.records() < BATCH {
             let Some(Reverse((day, actor))) = self.due.pop() else { return Ok(false) };
@@ -252,9 +256,9 @@ impl<'a> Cast<'a> {
         provider: u32,
         recorder: &mut Recorder<'_, '_, '_>,
     ) -> Result<Option<Day>, GenerateError> {
-        let Some((dice, reports)) = self.providers.get_mut(provider as usize) else { return Ok(None) };
+        let Some((rng, reports)) = self.providers.get_mut(provider as usize) else { return Ok(None) };
         if let Some((_, report)) = reports.next() {
-            providers::record(recorder, provider, dice, report)?;
+            providers::record(recorder, provider, rng, report)?;
         }
         Ok(reports.as_slice().first().map(|(day, _)| *day))
     }
@@ -267,8 +271,8 @@ impl<'a> Cast<'a> {
         let mut person = match self.people.remove(&number) {
             Some(person) => person,
             None => {
-                let (dice, hired, imported_on) = self.beginning(number);
-                Person::new(dice, &self.employers, self.rules, hired, imported_on, self.options.through)
+                let (rng, hired, imported_on) = self.beginning(number);
+                Person::new(rng, &self.employers, self.rules, hired, imported_on, self.options.through)
             }
         };
         person.report_next(recorder)?;
@@ -280,20 +284,20 @@ impl<'a> Cast<'a> {
     }
 }
 
-/// What is kept from batch to batch.
+/// The state that is kept across batches.
 struct Run {
     clock: Clock,
     begins_on: Day,
-    /// The day that is recorded, and how many reports it has had.
+    /// The day being recorded, and the number of reports on it so far.
     reporting: (Day, i64),
     seed: u64,
     summary: Summary,
     step: u64,
-    dice: Rng,
+    rng: Rng,
     numbers: Vec<CredentialNumber>,
 }
 
-/// A batch, with the run it belongs to.
+/// A batch, with the state of the run.
 struct Recorder<'t, 'w, 's> {
     batch: &'t mut LoadBatch<'w, 's>,
     run: &'t mut Run,
@@ -325,7 +329,7 @@ impl Recorder<'_, '_, '_> {
         self.record(format!("hr-{id}"), Role::Provider(id), command)
     }
 
-    /// Opens the days up to one whose reports follow.
+    /// Opens all days through this one.
     fn begin_day(&mut self, day: Day) -> Result<(), GenerateError> {
         if self.run.reporting.0 < day {
             self.run.reporting = (day, 0);
@@ -333,7 +337,7 @@ impl Recorder<'_, '_, '_> {
         self.batch.at(self.now()).map_err(GenerateError::NotJudged)
     }
 
-    /// Reports come in at eight, and four a second for as long as the offices are open.
+    /// Reports arrive from eight in the morning, four per second, for ten hours.
     fn now(&self) -> Timestamp {
         let (day, reports) = self.run.reporting;
         let midnight = self.run.clock.day_ends_at(day.previous());
@@ -341,7 +345,7 @@ impl Recorder<'_, '_, '_> {
         midnight.saturating_add(since).unwrap_or(midnight)
     }
 
-    /// Reports. None: the registry does not accept it.
+    /// Submits a command. Returns None if the registry rejects it.
     fn record(&mut self, client: String, role: Role, command: Command) -> Result<Option<Receipt>, GenerateError> {
         self.run.reporting.1 += 1;
         self.run.step += 1;
@@ -355,7 +359,7 @@ impl Recorder<'_, '_, '_> {
             validate_only: false,
             note: String::new(),
             command,
-            numbers: Numbers::From(self.run.dice.draw()),
+            numbers: Numbers::From(self.run.rng.draw()),
         };
         match self.batch.submit(submission) {
             Ok(receipt) => {

@@ -1,4 +1,4 @@
-//! People: what is reported of each, as it falls due.
+//! People: the reports about each of them, as they fall due.
 
 use super::plan::{Plan, Step};
 use super::providers::{Employers, id};
@@ -14,38 +14,38 @@ use crate::server::sample::application;
 
 use EmploymentEndReason::{Dismissed, Other, PositionEnded, Resigned};
 
-/// How many days an employer's report may take so that it is surely accepted.
+/// The maximum delay in days with which an employer's report is certain to be accepted.
 const IN_TIME: i32 = 14;
 
 /// A person whose career has begun.
 pub(super) struct Person {
-    dice: Rng,
+    rng: Rng,
     hired: Day,
     steps: std::vec::IntoIter<(Day, Step)>,
     specialist: Option<SpecialistId>,
     birth_date: Option<Day>,
     credential: Option<CredentialNumber>,
-    /// The jobs that were reported, by their number in the plan, each with its employer.
+    /// The reported jobs, by their number in the plan, with their employers.
     jobs: Vec<(u8, u32, EmploymentId)>,
-    /// The fact that opened a period last.
+    /// The fact that most recently opened a period.
     period: Option<FactId>,
-    /// The fact that a report by mistake would be about.
+    /// The fact that a mistaken report would be about.
     withdrawable: Option<FactId>,
 }
 
 impl Person {
-    /// A person whose first job begins on a day, and is reported then or with the earlier records.
+    /// Creates a person whose first job begins on a day, and is reported then or with the imported records.
     pub(super) fn new(
-        mut dice: Rng,
+        mut rng: Rng,
         employers: &Employers,
         rules: &RuleSet,
         hired: Day,
         imported_on: Option<Day>,
         through: Day,
     ) -> Person {
-        let steps = Plan::draw(&mut dice, employers, rules, hired, imported_on, through).into_iter();
+        let steps = Plan::draw(&mut rng, employers, rules, hired, imported_on, through).into_iter();
         Person {
-            dice,
+            rng,
             hired,
             steps,
             specialist: None,
@@ -62,7 +62,7 @@ impl Person {
         self.steps.as_slice().first().map(|(day, _)| *day)
     }
 
-    /// Submits the next report. One that the registry refuses is left out.
+    /// Submits the next report. A rejected report is skipped.
     pub(super) fn report_next(&mut self, recorder: &mut Recorder<'_, '_, '_>) -> Result<(), GenerateError> {
         let Some((_, step)) = self.steps.next() else { return Ok(()) };
         let receipt = match step {
@@ -114,7 +114,7 @@ impl Person {
             who: Who::Specialist(specialist),
             birth_date: self.birth_date,
             provider: provider_id,
-            position: self.dice.one_of(&POSITIONS, "Peer support specialist").to_owned(),
+            position: self.rng.one_of(&POSITIONS, "Peer support specialist").to_owned(),
             supervised: true,
             days: Period::from_inclusive(from, None),
         };
@@ -134,16 +134,16 @@ impl Person {
         let Some((_, provider, employment)) = self.jobs.iter().find(|(number, ..)| *number == job).copied() else {
             return Ok(None);
         };
-        let reason = self.dice.one_of(&[Resigned, Resigned, Resigned, Dismissed, PositionEnded], Other);
+        let reason = self.rng.one_of(&[Resigned, Resigned, Resigned, Dismissed, PositionEnded], Other);
         let command = Command::EndEmployment { job: WhichJob::Employment(employment), last_day, reason };
         recorder.as_provider(provider, command)
     }
 
-    /// What the registrar asks for; nothing where an earlier step was refused that it depends on.
+    /// The registrar's command. None if it depends on an earlier step that was rejected.
     fn command(&mut self, step: Step) -> Option<Command> {
         if step == Step::Register {
-            let name = invented::name(&mut self.dice);
-            let birth_date = invented::birth_date(&mut self.dice, self.hired);
+            let name = invented::name(&mut self.rng);
+            let birth_date = invented::birth_date(&mut self.rng, self.hired);
             return Some(Command::RegisterSpecialist { name, birth_date });
         }
         let specialist = self.specialist?;
@@ -156,7 +156,7 @@ impl Person {
                 rule_set: None,
             }),
             Step::Rename => {
-                let name = invented::name(&mut self.dice);
+                let name = invented::name(&mut self.rng);
                 Command::ChangeSpecialistName { specialist, name }
             }
             Step::Die(death_date) => Command::RecordDeath { specialist, death_date },
@@ -209,7 +209,7 @@ impl Person {
     fn designations(&mut self) -> Vec<Designation> {
         let mut designations = vec![Designation::AdultAndRecovery];
         let more = [Designation::ParentCaregiver, Designation::YoungAdult, Designation::ForensicPeerRecovery];
-        designations.extend(more.into_iter().filter(|_| self.dice.percent(20)));
+        designations.extend(more.into_iter().filter(|_| self.rng.percent(20)));
         designations
     }
 }

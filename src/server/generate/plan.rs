@@ -1,4 +1,4 @@
-//! What happens to a person, and when it is reported: a career from the first job on, drawn once.
+//! The plan of a person's career, from the first job on: what happens, and when it is reported.
 
 use super::providers::Employers;
 use super::rng::Rng;
@@ -11,43 +11,43 @@ use Designation::{AdultAndRecovery, ForensicPeerRecovery, ParentCaregiver, Young
 /// A report about a person.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Step {
-    /// The person comes on file.
+    /// The person is registered.
     Register,
     /// A job begins.
     Hire { job: u8, provider: u32, from: Day },
     /// A job ends.
     Leave { job: u8, last_day: Day },
-    /// A job had other days all along.
+    /// The days of a job are corrected.
     Correct { job: u8, days: Period },
-    /// The last end of a job, or the last period, was reported by mistake.
+    /// The last end of a job, or the last period, is retracted because it was reported by mistake.
     Withdraw,
     /// The credential is issued.
     Certify { from: Day },
-    /// It is brought over from earlier records.
+    /// The credential is imported from earlier records.
     Transfer { term: Period },
-    /// It has another term.
+    /// The credential is renewed for another term.
     Renew,
     /// A designation is granted.
     Designate(Designation, Day),
     /// The credential is suspended.
     Suspend(SuspensionBasis, Day),
-    /// It is limited.
+    /// The credential is limited.
     Limit(Day),
-    /// It is inactive.
+    /// The credential is inactive.
     Inactive(Day),
-    /// The period opened last ends.
+    /// The most recently opened period ends.
     End(Day),
-    /// Something takes effect.
+    /// An act takes effect.
     Act(Act, Day),
     /// The family name changes.
     Rename,
-    /// The person died.
+    /// The person dies.
     Die(Day),
 }
 
-/// A career, as it is drawn.
+/// A career that is being planned.
 pub(super) struct Plan<'a> {
-    dice: &'a mut Rng,
+    rng: &'a mut Rng,
     employers: &'a Employers,
     rules: &'a RuleSet,
     through: Day,
@@ -55,28 +55,28 @@ pub(super) struct Plan<'a> {
     steps: Vec<(Day, Step)>,
 }
 
-/// How long a job lasts, in days: most are short.
-fn tenure(dice: &mut Rng) -> i32 {
+/// The duration of a job in days. Most jobs are short.
+fn tenure(rng: &mut Rng) -> i32 {
     let mean = 1100.0;
     #[expect(clippy::cast_possible_truncation, reason = "at most some twenty years")]
-    let days = (-(1.0 - dice.part()).ln() * mean).min(9000.0) as i32;
+    let days = (-(1.0 - rng.part()).ln() * mean).min(9000.0) as i32;
     days + 45
 }
 
 impl<'a> Plan<'a> {
-    /// The reports about a person whose first job begins on a day, in the order in which they are made.
+    /// Plans the reports about a person whose first job begins on a day, in the order in which they are made.
     pub(super) fn draw(
-        dice: &'a mut Rng,
+        rng: &'a mut Rng,
         employers: &'a Employers,
         rules: &'a RuleSet,
         hired: Day,
         imported_on: Option<Day>,
         through: Day,
     ) -> Vec<(Day, Step)> {
-        let mut plan = Plan { dice, employers, rules, through, jobs: 0, steps: Vec::new() };
+        let mut plan = Plan { rng, employers, rules, through, jobs: 0, steps: Vec::new() };
         plan.career(hired, imported_on);
         let mut steps = plan.steps;
-        // Reports come in the order of their days; those of one day in the order in which they were drawn.
+        // Reports are in the order of their days. Those of one day are in the order in which they were planned.
         steps.retain(|(reported, _)| *reported <= through);
         steps.sort_by_key(|(reported, _)| *reported);
         steps
@@ -88,74 +88,74 @@ impl<'a> Plan<'a> {
 
     /// Most reports are made within days, some far too late.
     fn lateness(&mut self) -> i32 {
-        if self.dice.percent(6) { self.dice.days(25, 160) } else { self.dice.days(0, 11) }
+        if self.rng.percent(6) { self.rng.days(25, 160) } else { self.rng.days(0, 11) }
     }
 
     fn career(&mut self, hired: Day, imported_on: Option<Day>) {
-        let employer = self.employers.draw(self.dice);
+        let employer = self.employers.draw(self.rng);
         let first_report = imported_on.unwrap_or(hired);
         self.steps.push((first_report, Step::Register));
         self.steps.push((first_report, Step::Hire { job: 0, provider: employer, from: hired }));
         self.jobs = 1;
         let certified = match imported_on {
             Some(imported) => {
-                let from = self.dice.after(hired, 30, 200).min(imported.plus(-1));
+                let from = self.rng.after(hired, 30, 200).min(imported.plus(-1));
                 let term = Period::from_inclusive(from, Some(self.rules.cohort_date_on_or_after(imported)));
                 self.steps.push((imported, Step::Transfer { term }));
                 from
             }
             None => {
-                let from = self.dice.after(hired, 75, 240);
-                let late = self.dice.days(0, 20);
+                let from = self.rng.after(hired, 75, 240);
+                let late = self.rng.days(0, 20);
                 self.report(from, late, Step::Certify { from });
                 from
             }
         };
-        let mut left = hired.plus(tenure(self.dice)).max(certified.plus(60)).max(first_report.plus(60));
+        let mut left = hired.plus(tenure(self.rng)).max(certified.plus(60)).max(first_report.plus(60));
         let mut held_until = left;
         let mut job = 0;
         while left < self.through {
             let late = self.lateness();
-            match self.dice.below(10) {
+            match self.rng.below(10) {
                 0..3 => return self.exit(job, left, certified),
-                // A gap: the credential is revoked, and given back after the next job has begun.
+                // A gap: the credential is revoked, and reinstated after the next job has begun.
                 3..5 => {
                     self.report(left, late, Step::Leave { job, last_day: left });
-                    let from = self.dice.after(left, 8, 220);
-                    let employer = self.employers.draw(self.dice);
-                    let late = late.max(self.dice.days(0, 9));
+                    let from = self.rng.after(left, 8, 220);
+                    let employer = self.employers.draw(self.rng);
+                    let late = late.max(self.rng.days(0, 9));
                     self.hire(employer, from, late);
-                    let reinstated = self.dice.after(from, 3, 40);
+                    let reinstated = self.rng.after(from, 3, 40);
                     self.report(reinstated, late, Step::Act(Act::Reinstated, reinstated));
-                    left = reinstated.plus(tenure(self.dice));
+                    left = reinstated.plus(tenure(self.rng));
                 }
                 // The next job begins before this one ends, or the day after.
                 5..8 => {
-                    let overlap = self.dice.days(0, 60).min(20);
-                    let employer = self.employers.draw(self.dice);
+                    let overlap = self.rng.days(0, 60).min(20);
+                    let employer = self.employers.draw(self.rng);
                     self.hire(employer, left.plus(1 - overlap), 0);
                     self.report(left, late, Step::Leave { job, last_day: left });
-                    left = left.plus(tenure(self.dice));
+                    left = left.plus(tenure(self.rng));
                 }
-                // The end was reported by mistake, and is withdrawn.
+                // The end was reported by mistake, and is retracted.
                 8 => {
                     self.report(left, late, Step::Leave { job, last_day: left });
                     self.report(left, late, Step::Withdraw);
-                    left = left.plus(tenure(self.dice));
+                    left = left.plus(tenure(self.rng));
                     held_until = left;
                     continue;
                 }
-                // The end was another day.
+                // The end was on another day.
                 _ => {
-                    let from = self.dice.days(1, 9);
-                    let employer = self.employers.draw(self.dice);
+                    let from = self.rng.days(1, 9);
+                    let employer = self.employers.draw(self.rng);
                     self.hire(employer, left.plus(1 - from), 0);
                     self.report(left, late, Step::Leave { job, last_day: left });
                     let days =
                         Period::from_inclusive(self.started(job).unwrap_or(hired), Some(left.plus(-1).max(hired)));
-                    let corrected = self.dice.days(12, 60);
+                    let corrected = self.rng.days(12, 60);
                     self.report(left, late + corrected, Step::Correct { job, days });
-                    left = left.plus(tenure(self.dice));
+                    left = left.plus(tenure(self.rng));
                 }
             }
             job = self.jobs - 1;
@@ -180,10 +180,10 @@ impl<'a> Plan<'a> {
         self.jobs += 1;
     }
 
-    /// The last job ends for good.
+    /// Plans the final end of the last job.
     fn exit(&mut self, job: u8, left: Day, certified: Day) {
         let late = self.lateness();
-        match self.dice.below(12) {
+        match self.rng.below(12) {
             0 => {
                 let death = left.plus(-1).max(certified);
                 self.report(death, late, Step::Die(death));
@@ -198,70 +198,70 @@ impl<'a> Plan<'a> {
         self.renewals(certified, left);
     }
 
-    /// A renewal for every term that ends while the credential is held. Some come late.
+    /// Plans a renewal for every term that ends while the credential is held. Some are late.
     fn renewals(&mut self, from: Day, until: Day) {
         let mut ends = self.rules.cohort_date_on_or_after(from);
         while ends < until {
-            let late = if self.dice.percent(5) { self.dice.days(1, 90) } else { -self.dice.days(5, 120) };
+            let late = if self.rng.percent(5) { self.rng.days(1, 90) } else { -self.rng.days(5, 120) };
             self.report(ends, late, Step::Renew);
             ends = self.rules.cohort_date_on_or_after(ends.next());
         }
     }
 
-    /// What happens along the way.
+    /// Plans the events during a career.
     fn incidents(&mut self, from: Day, until: Day) {
         let span = until.number() - from.number();
         if span < 200 {
             return;
         }
-        let sometime = |plan: &mut Self| from.plus(plan.dice.days(10, span - 150));
-        if self.dice.percent(45) {
+        let sometime = |plan: &mut Self| from.plus(plan.rng.days(10, span - 150));
+        if self.rng.percent(45) {
             let day = sometime(self);
-            let code = self.dice.one_of(&[ParentCaregiver, YoungAdult, ForensicPeerRecovery], AdultAndRecovery);
+            let code = self.rng.one_of(&[ParentCaregiver, YoungAdult, ForensicPeerRecovery], AdultAndRecovery);
             self.report(day, 0, Step::Designate(code, day));
         }
-        if self.dice.percent(30) {
-            // A second job beside the first.
+        if self.rng.percent(30) {
+            // A second job in parallel.
             let day = sometime(self);
-            let provider = self.employers.draw_any(self.dice);
+            let provider = self.employers.draw_any(self.rng);
             self.second_job(provider, day);
         }
-        if self.dice.percent(12) {
+        if self.rng.percent(12) {
             let day = sometime(self);
             self.report(day, 0, Step::Rename);
         }
-        if self.dice.percent(6) {
+        if self.rng.percent(6) {
             let day = sometime(self);
             let bases = [SuspensionBasis::Disciplinary, SuspensionBasis::CeAudit, SuspensionBasis::ExternalOrder];
-            let basis = self.dice.one_of(&bases, SuspensionBasis::CeAudit);
+            let basis = self.rng.one_of(&bases, SuspensionBasis::CeAudit);
             self.passing(day, Step::Suspend(basis, day));
         }
-        if self.dice.percent(4) {
+        if self.rng.percent(4) {
             let day = sometime(self);
             self.passing(day, Step::Limit(day));
         }
-        if self.dice.percent(3) {
+        if self.rng.percent(3) {
             let day = sometime(self);
             self.passing(day, Step::Inactive(day));
         }
     }
 
-    /// Something that lasts for some months.
+    /// Plans a period of some months.
     fn passing(&mut self, day: Day, step: Step) {
         self.report(day, 0, step);
-        if self.dice.percent(10) {
+        if self.rng.percent(10) {
             self.report(day, 5, Step::Withdraw);
             return;
         }
-        let last_day = self.dice.after(day, 20, 120);
-        let late = self.dice.days(-10, 3);
+        let last_day = self.rng.after(day, 20, 120);
+        let late = self.rng.days(-10, 3);
         self.report(last_day, late, Step::End(last_day));
     }
 
     fn second_job(&mut self, provider: u32, from: Day) {
         self.hire(provider, from, 3);
         let job = self.jobs - 1;
-        let last_day = self.dice.after(from, 60, 900);
+        let last_day = self.rng.after(from, 60, 900);
         let late = self.lateness();
         self.report(last_day, late.max(4), Step::Leave { job, last_day });
     }

@@ -1,4 +1,4 @@
-//! Providers: how large they are, and what is reported of them year by year.
+//! Providers: their sizes, and the reports about them year by year.
 
 use jiff::civil::date;
 
@@ -15,22 +15,22 @@ use crate::domain::id::ProviderId;
 use ProviderPeriodKind::{PeerServiceCertified, PeerServiceSuspended, Qualified, Suspended};
 use QualificationBasis::{DmhCertified, DmhFunded, DmhLicensed, DmhOperated};
 
-/// No provider has more staff than about this.
+/// The approximate maximum staff of a provider.
 const LARGEST: f64 = 10_000.0;
 
-/// The providers, by how many people work for them.
+/// The providers, weighted by their staff.
 pub(super) struct Employers {
-    /// The part of all staff that works for each or for one before it.
+    /// The cumulative share of all staff, up to and including each provider.
     up_to: Vec<f64>,
 }
 
 impl Employers {
-    /// So many providers for so many people: a few large ones, and many with a handful of staff.
+    /// Creates this many providers for this many people: a few large ones, and many with a handful of staff.
     #[expect(clippy::cast_precision_loss, reason = "parts of a whole, to draw from")]
     pub(super) fn new(providers: usize, specialists: usize) -> Employers {
         let most = LARGEST / specialists.max(1) as f64;
         let mut parts: Vec<f64> = (1..=providers).map(|rank| 1.0 / rank as f64).collect();
-        // What is cut from the largest goes to the others, which may then be too large as well.
+        // The excess of the largest providers is distributed to the others, which may then be too large as well.
         for _ in 0..20 {
             let sum: f64 = parts.iter().sum();
             parts.iter_mut().for_each(|part| *part = (*part / sum).min(most));
@@ -44,21 +44,21 @@ impl Employers {
         Employers { up_to: up_to.collect() }
     }
 
-    /// An employer, large ones more often.
-    pub(super) fn draw_any(&self, dice: &mut Rng) -> u32 {
-        let part = dice.part();
+    /// Draws an employer, weighted by staff.
+    pub(super) fn draw_any(&self, rng: &mut Rng) -> u32 {
+        let part = rng.part();
         let at = self.up_to.partition_point(|up_to| *up_to <= part).min(self.up_to.len().saturating_sub(1));
         u32::try_from(at).unwrap_or(0)
     }
 
-    /// An employer within the state mental health system.
-    pub(super) fn draw(&self, dice: &mut Rng) -> u32 {
-        let drawn = (0..8).map(|_| self.draw_any(dice)).find(|provider| basis(*provider).is_some());
+    /// Draws an employer within the state mental health system.
+    pub(super) fn draw(&self, rng: &mut Rng) -> u32 {
+        let drawn = (0..8).map(|_| self.draw_any(rng)).find(|provider| basis(*provider).is_some());
         drawn.unwrap_or(0)
     }
 }
 
-/// What a provider is part of the system by. A few are not.
+/// The basis on which a provider is part of the state mental health system. A few are not part of it.
 fn basis(provider: u32) -> Option<QualificationBasis> {
     match provider % 23 {
         1 | 9 => Some(DmhOperated),
@@ -74,29 +74,29 @@ pub(super) fn id(provider: u32) -> Result<ProviderId, GenerateError> {
     Ok(format!("provider-{:05}", provider + 1).parse()?)
 }
 
-/// What is reported of a provider.
+/// A report about a provider.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Report {
-    /// It comes on file, with its first certificates.
+    /// It is registered, with its first certificates.
     Register,
-    /// Its certificates of a year.
+    /// Its certificates for a year.
     Certificates(i16),
-    /// It is suspended for some weeks, or its peer support service is.
+    /// It, or its peer support service, is suspended for some weeks.
     Suspension(ProviderPeriodKind, Period),
 }
 
-/// Everything that is reported of a provider, in order.
-pub(super) fn plan(provider: u32, dice: &mut Rng, begins_on: Day, through: Day) -> Vec<(Day, Report)> {
+/// Plans everything that is reported about a provider, in order.
+pub(super) fn plan(provider: u32, rng: &mut Rng, begins_on: Day, through: Day) -> Vec<(Day, Report)> {
     let mut reports = vec![(begins_on, Report::Register)];
     let first = |year| Day::from_civil(date(year, 1, 1));
     for year in begins_on.to_civil().year() + 1..=through.to_civil().year() {
-        // Most certificates are recorded before those of the year before run out, and some in January.
-        let recorded = if dice.percent(85) { -dice.days(3, 40) } else { dice.days(1, 45) };
+        // Most certificates are recorded before those of the previous year expire, and some in January.
+        let recorded = if rng.percent(85) { -rng.days(3, 40) } else { rng.days(1, 45) };
         reports.push((first(year).plus(recorded), Report::Certificates(year)));
         for (kind, percent) in [(Suspended, 2), (PeerServiceSuspended, 2)] {
-            if provider > 2 && dice.percent(percent) {
-                let from = first(year).plus(dice.days(20, 300));
-                let days = Period::from_inclusive(from, Some(dice.after(from, 5, 40)));
+            if provider > 2 && rng.percent(percent) {
+                let from = first(year).plus(rng.days(20, 300));
+                let days = Period::from_inclusive(from, Some(rng.after(from, 5, 40)));
                 reports.push((from, Report::Suspension(kind, days)));
             }
         }
@@ -106,16 +106,16 @@ pub(super) fn plan(provider: u32, dice: &mut Rng, begins_on: Day, through: Day) 
     reports
 }
 
-/// Tells a report.
+/// Records a report.
 pub(super) fn record(
     recorder: &mut Recorder<'_, '_, '_>,
     provider: u32,
-    dice: &mut Rng,
+    rng: &mut Rng,
     report: Report,
 ) -> Result<(), GenerateError> {
     match report {
         Report::Register => {
-            let row = row(provider, dice);
+            let row = row(provider, rng);
             recorder.as_certifier(Command::RegisterProvider { id: Some(id(provider)?), row })?;
             let year = recorder.today().to_civil().year();
             certificates(recorder, provider, year)
@@ -125,11 +125,11 @@ pub(super) fn record(
     }
 }
 
-/// Certificates are dated 31 December. What DMH runs itself needs none to qualify.
+/// Certificates end on 31 December. A facility that DMH operates qualifies without one.
 fn certificates(recorder: &mut Recorder<'_, '_, '_>, provider: u32, year: i16) -> Result<(), GenerateError> {
     let begins = recorder.today().to_civil().year() == recorder.begins_on().to_civil().year()
         && year == recorder.today().to_civil().year();
-    // The first certificates reach back to before the records that are brought over.
+    // The first certificates begin before the imported records.
     let from = if begins { date(2000, 1, 1) } else { date(year, 1, 1) };
     let days = Period::from_inclusive(Day::from_civil(from), None);
     let valid_through = Some(Day::from_civil(date(year, 12, 31)));
@@ -153,9 +153,9 @@ fn open(
     recorder.as_certifier(Command::OpenProviderPeriod { provider, kind, days, valid_through }).map(drop)
 }
 
-fn row(provider: u32, dice: &mut Rng) -> ProviderRow {
+fn row(provider: u32, rng: &mut Rng) -> ProviderRow {
     let number = usize::try_from(provider).unwrap_or(0) + 1;
-    let place = place(dice);
+    let place = place(rng);
     let (facility_type, kind) = match basis(provider) {
         Some(DmhOperated) => (FacilityType::PsychiatricHospital, "State Hospital"),
         Some(DmhLicensed) => (FacilityType::ResidentialTreatmentAdults, "Residential Center"),
@@ -166,7 +166,7 @@ fn row(provider: u32, dice: &mut Rng) -> ProviderRow {
     ProviderRow {
         legal_name: format!("{place} {kind}"),
         facility_type,
-        county: dice.one_of(&COUNTIES, "Hinds").to_owned(),
+        county: rng.one_of(&COUNTIES, "Hinds").to_owned(),
         identifiers: vec![
             Identifier { kind: IdentifierKind::Npi, value: npi(number) },
             Identifier { kind: IdentifierKind::MedicaidId, value: format!("99{number:06}") },

@@ -228,9 +228,9 @@ mod tests {
     fn the_expiry_is_checked_when_a_certificate_is_loaded_and_every_day() {
         let hours = |hours: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
         let mut expiry = Expiry::of(hours(20 * 24));
-        let said: Vec<_> = (0..22 * 24).filter_map(|hour| Some((hour / 24, expiry.look(hours(hour))?))).collect();
+        let warnings: Vec<_> = (0..22 * 24).filter_map(|hour| Some((hour / 24, expiry.look(hours(hour))?))).collect();
         let expected = (7..20).map(|day| (day, Expires::Soon)).chain([20, 21].map(|day| (day, Expires::Already)));
-        assert_eq!(said, expected.collect::<Vec<_>>());
+        assert_eq!(warnings, expected.collect::<Vec<_>>());
         assert_eq!(Expiry::of(hours(24)).look(hours(0)), Some(Expires::Soon), "at once");
     }
 }

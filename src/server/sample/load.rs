@@ -1,4 +1,4 @@
-//! Recording what happened to the people of the sample, as their employers and the registrar would report it.
+//! Records the history of the sample people, as their employers and the registrar would report it.
 
 use jiff::civil::date;
 
@@ -15,7 +15,7 @@ use crate::registry::Resource;
 use Designation::{AdultAndRecovery, RecoveryOnly};
 use Event::{Acted, Certified, Died, Hired, Inactive, Left, Limited, Renamed, Renewed, Suspended};
 
-/// Puts every person on file, and records what happened to them.
+/// Registers every person, and records the person's history.
 pub(super) async fn record(recorder: &mut Recorder<'_>) -> Result<Vec<SamplePerson>, SampleError> {
     let mut people = Vec::with_capacity(PEOPLE.len());
     for person in &PEOPLE {
@@ -24,7 +24,7 @@ pub(super) async fn record(recorder: &mut Recorder<'_>) -> Result<Vec<SamplePers
     Ok(people)
 }
 
-/// A person on file, with what later steps need of earlier ones.
+/// A registered person, with the results of earlier steps that later ones need.
 struct Registered<'t, 'a> {
     recorder: &'t mut Recorder<'a>,
     specialist: SpecialistId,
@@ -76,7 +76,7 @@ impl<'t, 'a> Registered<'t, 'a> {
         Ok(SamplePerson { shows: person.shows, specialist: self.specialist, credential: self.credential })
     }
 
-    /// The registrar's report, with what is to be remembered of it.
+    /// Submits a report by the registrar, and remembers its result.
     async fn report(&mut self, command: Command) -> Result<(), SampleError> {
         if let Resource::Credential(timeline) = self.recorder.as_registrar(command).await? {
             self.credential = Some(timeline.number);
@@ -85,7 +85,7 @@ impl<'t, 'a> Registered<'t, 'a> {
         Ok(())
     }
 
-    /// The employer reports its own staff. Once there is a credential, so late a report would be the registrar's.
+    /// Employers report their own staff. Once there is a credential, a report this late must come from the registrar.
     async fn hire(&mut self, provider: &'static str, days_ago: i32) -> Result<(), SampleError> {
         let id: ProviderId = provider.parse()?;
         let command = Command::StartEmployment {
@@ -130,7 +130,7 @@ impl<'t, 'a> Registered<'t, 'a> {
         .await
     }
 
-    /// Renews whatever ended by now, or soon will: no term of the sample ends within the notice.
+    /// Renews all terms that have ended or soon will, so that no term of the sample ends within the notice period.
     async fn renew(&mut self) -> Result<(), SampleError> {
         let soon = self.recorder.today.plus(180);
         while self.term_last_day.is_some_and(|last_day| last_day < soon) {
@@ -164,11 +164,11 @@ fn name(person: &Person, family: &str) -> PersonName {
     PersonName { given: person.given.to_owned(), family: family.to_owned(), suffix: person.suffix.to_owned() }
 }
 
-/// An application that every rule set shipped so far accepts, since the day decides which of them judges it.
+/// An application that satisfies every built-in rule set. The day of the application decides which one applies.
 pub(in crate::server) fn application(effective_from: Day, designations: &[Designation]) -> Application {
     let trained_on = effective_from.plus(-45);
     let training = |code: &Designation| {
-        // Recovery only is for those who were trained before May 2021.
+        // Recovery only is for people who were trained before May 2021.
         let (designation, completed_on) = match code {
             RecoveryOnly => (AdultAndRecovery, trained_on.min(Day::from_civil(date(2020, 11, 13)))),
             other => (*other, trained_on),

@@ -1,7 +1,8 @@
-//! The sample data of a development server: a small invented registry with something of everything.
+//! The sample data of a development server: a small fictional registry with examples of everything.
 //!
-//! Nobody in it exists, and no provider. It is recorded as agencies would report it, one command after another, with
-//! dates counted back from today, so that it shows the same on any day; and its ids are the same on every machine.
+//! All people and providers are fictional. The data are recorded as agencies would report them, one command at a time.
+//! Their dates are relative to today, so that the examples are the same on any day. The ids are the same on every
+//! machine.
 
 mod load;
 mod people;
@@ -17,40 +18,40 @@ use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::{CredentialNumber, NotAnId, ProviderId, SpecialistId};
 use crate::registry::{Content, Numbers, Registry, Resource, Submission, SubmitError};
 
-/// A person of the sample, to look up.
+/// A person of the sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SamplePerson {
     /// What the person is an example of.
     pub shows: &'static str,
     /// The person.
     pub specialist: SpecialistId,
-    /// The credential, of those who have one.
+    /// The credential, if the person has one.
     pub credential: Option<CredentialNumber>,
 }
 
-/// The sample could not be recorded to its end.
+/// The sample data could not be recorded completely.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
-    /// The registry did not accept a step.
-    #[error("step {step} was not accepted")]
+    /// The registry rejected a step.
+    #[error("step {step} was rejected")]
     NotAccepted {
-        /// Which, counted from 1.
+        /// The step, counted from 1.
         step: u64,
-        /// Why.
+        /// The cause.
         source: SubmitError,
     },
-    /// A step was accepted, and did not answer with the id that a later one needs.
-    #[error("step {step} left no id for a later one")]
+    /// A step was accepted, but did not return the id that a later step needs.
+    #[error("step {step} returned no id for a later step")]
     NoId {
-        /// Which, counted from 1.
+        /// The step, counted from 1.
         step: u64,
     },
-    /// A provider's id is not one.
+    /// The id of a provider is malformed.
     #[error("a provider has a malformed id")]
     BadId(#[from] NotAnId),
 }
 
-/// Tells the whole sample to an empty registry, and says whom to look up.
+/// Records the sample data in an empty registry. Returns the people in it.
 pub async fn load(registry: &Registry) -> Result<Vec<SamplePerson>, SampleError> {
     let mut recorder = Recorder { registry, today: registry.head().today, step: 0, seed: 0 };
     providers::record(&mut recorder).await?;
@@ -62,12 +63,12 @@ pub async fn load(registry: &Registry) -> Result<Vec<SamplePerson>, SampleError>
     Ok(people)
 }
 
-/// Records the sample.
+/// Records the sample data.
 struct Recorder<'a> {
     registry: &'a Registry,
     today: Day,
     step: u64,
-    /// What the ids of the next step come from.
+    /// The seed of the ids in the next step.
     seed: u64,
 }
 
@@ -79,7 +80,7 @@ impl Recorder<'_> {
     async fn record(&mut self, client: String, role: Role, command: Command) -> Result<Resource, SampleError> {
         self.step += 1;
         let step = self.step;
-        // How many renewals there are depends on the day, and no id may.
+        // The number of renewals depends on the day, but the ids must not.
         if !matches!(command, Command::RenewCredential { .. }) {
             self.seed += 1;
         }

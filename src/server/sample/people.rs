@@ -1,4 +1,4 @@
-//! People of the sample: who they are, and what happened to them.
+//! The people of the sample data, and their histories.
 
 use jiff::civil::{Date, date};
 
@@ -7,7 +7,7 @@ use crate::domain::fact::{Act, Designation, SuspensionBasis};
 use Designation::{AdultAndRecovery, ForensicPeerRecovery, ParentCaregiver, RecoveryOnly, YoungAdult};
 use Event::{Acted, Certified, Died, Hired, Inactive, Left, Limited, Renamed, Renewed, Suspended};
 
-/// A person of the sample.
+/// A person of the sample data.
 pub(super) struct Person {
     /// What the person is an example of.
     pub(super) shows: &'static str,
@@ -18,7 +18,7 @@ pub(super) struct Person {
     pub(super) events: &'static [Event],
 }
 
-/// What happened, and how many days ago.
+/// An event in a history, and how many days ago it happened.
 pub(super) enum Event {
     /// A job began.
     Hired(&'static str, i32),
@@ -26,15 +26,15 @@ pub(super) enum Event {
     Left(&'static str, i32),
     /// The credential was issued.
     Certified(i32, &'static [Designation]),
-    /// It was renewed as often as a term ended.
+    /// The credential was renewed each time a term ended.
     Renewed,
-    /// It is suspended since.
+    /// The credential has been suspended since then.
     Suspended(SuspensionBasis, i32),
-    /// It is limited since.
+    /// The credential has been limited since then.
     Limited(&'static str, i32),
-    /// It is inactive since.
+    /// The credential has been inactive since then.
     Inactive(i32),
-    /// Something took effect.
+    /// An act took effect.
     Acted(Act, i32),
     /// The person died.
     Died(i32),
@@ -42,7 +42,7 @@ pub(super) enum Event {
     Renamed(&'static str),
 }
 
-/// The last step of all is a loss of employment: the revision before it still answers that all was well.
+/// The last step of all is a loss of employment. At the revision before it, the credential is still current.
 pub(super) const PEOPLE: [Person; 15] = [
     Person {
         shows: "current",
@@ -163,7 +163,7 @@ pub(super) const PEOPLE: [Person; 15] = [
             Left("longleaf-hospital", 100),
         ],
     },
-    // More than four years, and never renewed: the term has ended, whatever the day.
+    // Issued more than four years ago and never renewed: the term has ended, whatever the day.
     Person {
         shows: "lapsed",
         given: "Delphine",

@@ -1,6 +1,6 @@
-//! Providers of the sample: the kinds of facility of source 000, with invented names in real counties.
+//! The providers of the sample data: the kinds of facility of source 000, with fictional names in real counties.
 //!
-//! The identifiers belong to nobody: no National Provider Identifier that was ever given out begins with 2.
+//! The identifiers are fictional: no National Provider Identifier that was ever assigned begins with 2.
 
 use jiff::civil::date;
 
@@ -26,16 +26,16 @@ struct Provider {
     npi: &'static str,
     medicaid_id: &'static str,
     basis: Option<QualificationBasis>,
-    /// Whether this year's certificate is on record, or last year's only.
+    /// True if this year's certificate is on record; otherwise only last year's is.
     is_renewed: bool,
     has_peer_service: bool,
-    /// Days ago.
+    /// The first and last day, as days ago.
     suspended: Option<(i32, i32)>,
-    /// Days ago, and still.
+    /// The first day, as days ago. The suspension continues.
     peer_service_suspended: Option<i32>,
 }
 
-/// A center like most: certified by DMH, with a peer support service.
+/// A typical center: certified by DMH, with a peer support service.
 const CENTER: Provider = Provider {
     id: "",
     legal_name: "",
@@ -77,7 +77,7 @@ const PROVIDERS: [Provider; 9] = [
         medicaid_id: "00990003",
         ..CENTER
     },
-    // Its peer support service is suspended: holding is untouched, claims are refused.
+    // Its peer support service is suspended: credentials are unaffected, claims are refused.
     Provider {
         id: "region-4-cmhc",
         legal_name: "Pearl Bluff Community Mental Health Center",
@@ -128,7 +128,7 @@ const PROVIDERS: [Provider; 9] = [
         basis: Some(DmhLicensed),
         ..CENTER
     },
-    // Not a part of the state mental health system: a job here covers nobody.
+    // Not part of the state mental health system: a job here gives no coverage.
     Provider {
         id: "piney-woods-va",
         legal_name: "Piney Woods Veterans Medical Center",
@@ -142,7 +142,7 @@ const PROVIDERS: [Provider; 9] = [
     },
 ];
 
-/// Puts every provider on file, with its certificates and suspensions.
+/// Registers every provider, with its certificates and suspensions.
 pub(super) async fn record(recorder: &mut Recorder<'_>) -> Result<(), SampleError> {
     for provider in &PROVIDERS {
         let id: ProviderId = provider.id.parse()?;
@@ -169,7 +169,7 @@ fn row(provider: &Provider) -> ProviderRow {
     }
 }
 
-/// Certificates begin on 1 January and are dated 31 December. What DMH runs itself needs none to qualify.
+/// Certificates begin on 1 January and end on 31 December. A facility that DMH operates qualifies without one.
 fn periods(provider: &Provider, today: Day) -> Vec<(ProviderPeriodKind, Period, Option<Day>)> {
     use ProviderPeriodKind::{PeerServiceCertified, PeerServiceSuspended, Qualified, Suspended};
     let year = today.to_civil().year();

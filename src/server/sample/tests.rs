@@ -1,4 +1,4 @@
-//! The sample, recorded in a registry of its own.
+//! The sample data, recorded in a test registry.
 
 use tempfile::TempDir;
 
@@ -34,7 +34,7 @@ impl Sample {
         Sample { registry, people, _directory: directory }
     }
 
-    /// How a person's credential stands today, and the verdict on it; with a provider, on a claim by that one.
+    /// The current standing of a person's credential and the verdict, optionally for a claim by a provider.
     async fn ask(&self, person: &SamplePerson, provider: Option<&str>) -> (Standing, Verdict) {
         let ask = Ask {
             subject: AskSubject::Number(person.credential),

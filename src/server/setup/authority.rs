@@ -1,4 +1,4 @@
-//! The authority that signs the server's certificate and those of clients, and what it signs.
+//! The certificate authority, which signs the certificates of the server and of clients.
 
 use std::net::IpAddr;
 
@@ -12,13 +12,13 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// How long the authority lives.
+/// The lifetime of the authority's certificate, in days.
 const AUTHORITY_DAYS: u32 = 3650;
 
-/// Certificates are valid from a little before they are made: clocks differ.
+/// How long before its creation a certificate becomes valid, because clocks differ.
 const EARLIER: SignedDuration = SignedDuration::from_hours(1);
 
-/// What signs.
+/// A certificate authority.
 pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
@@ -29,19 +29,19 @@ pub(super) struct Pair {
     pub key: String,
 }
 
-/// What a certificate is for.
+/// The subject of a certificate.
 pub(super) enum Subject<'a> {
-    /// The server, at these host names and addresses.
+    /// The server, with its host names and addresses.
     Server { hosts: &'a [String] },
-    /// A client of this name, known by this URI.
+    /// A client with this name, identified by this URI.
     Client { name: &'a str, uri: &'a str },
 }
 
 impl Authority {
-    /// A new one, with its own certificate and key.
+    /// Creates an authority, with its certificate and key.
     pub(super) fn make(now: Timestamp) -> Result<(Authority, Pair), rcgen::Error> {
         let mut params = CertificateParams::default();
-        // Two authorities differ by their names, also where both are trusted.
+        // The names of two authorities differ, even if both are trusted.
         params.distinguished_name.push(DnType::CommonName, format!("cpss-registry authority {now:.0}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -51,13 +51,13 @@ impl Authority {
         Ok((Authority { issuer: Issuer::new(params, key) }, pair))
     }
 
-    /// The one that was made before.
+    /// Loads an authority from its certificate and key.
     pub(super) fn read(pair: &Pair) -> Result<Authority, rcgen::Error> {
         let key = KeyPair::from_pem(&pair.key)?;
         Ok(Authority { issuer: Issuer::from_ca_cert_pem(&pair.certificate, key)? })
     }
 
-    /// Signs a certificate with a new key, for so many days.
+    /// Signs a certificate with a new key, valid for this many days.
     pub(super) fn sign(&self, subject: &Subject<'_>, now: Timestamp, days: u32) -> Result<Pair, rcgen::Error> {
         let mut params = match subject {
             Subject::Server { hosts } => CertificateParams::new(*hosts)?,
@@ -81,7 +81,7 @@ impl Authority {
     }
 }
 
-/// The host names and addresses that a server's certificate in PEM is for; none, if it is no certificate.
+/// Returns the host names and addresses of a server certificate in PEM. None if it is not a certificate.
 pub(super) fn hosts_of(pem: &str) -> Option<Vec<String>> {
     let der = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
     let (_, certificate) = X509Certificate::from_der(&der).ok()?;

@@ -1,4 +1,4 @@
-//! Files that are made once and never overwritten, and the one that grows.
+//! Files that are created once and never overwritten, and the list of clients, which is replaced.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -12,7 +12,7 @@ use super::SetupError;
 pub(super) enum Readers {
     /// The owner.
     Owner,
-    /// Anyone who gets to its directory.
+    /// Everyone who can access its directory.
     Anyone,
 }
 
@@ -25,13 +25,13 @@ impl Readers {
     }
 }
 
-/// Makes a directory that is the owner's alone, unless it is there.
+/// Creates a directory that only the owner can access, unless it exists.
 pub(super) fn make_directory(path: &Path) -> Result<(), SetupError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|source| SetupError::Disk { path: path.to_owned(), source })
 }
 
-/// Writes a file that must not be there yet.
+/// Writes a file that must not exist yet.
 pub(super) fn write_new(path: &Path, content: &str, readers: Readers) -> Result<(), SetupError> {
     write(path, content, readers).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => SetupError::AlreadyThere { path: path.to_owned() },
@@ -42,16 +42,16 @@ pub(super) fn write_new(path: &Path, content: &str, readers: Readers) -> Result<
 fn write(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(readers.mode()).open(path)?;
     file.write_all(content.as_bytes())?;
-    // The umask of the process leaves nothing to others.
+    // The process's umask removes all permissions of others.
     file.set_permissions(Permissions::from_mode(readers.mode()))?;
     file.sync_all()
 }
 
-/// Puts a file in the place of another, whole or not at all.
+/// Replaces a file atomically.
 pub(super) fn replace(path: &Path, content: &str, readers: Readers) -> Result<(), SetupError> {
     let disk = |source| SetupError::Disk { path: path.to_owned(), source };
     let beside = path.with_added_extension("new");
-    // What an earlier attempt left.
+    // Remove what an earlier attempt left.
     fs::remove_file(&beside).or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => Ok(()),
         _ => Err(disk(error)),

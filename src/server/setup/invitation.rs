@@ -1,4 +1,5 @@
-//! What a new client needs to call. All of it is read from the files, so that it is right after they were edited.
+//! The information that a new client needs to call. It is read from the files, so that it is correct after they were
+//! edited.
 
 use std::path::Path;
 
@@ -10,16 +11,16 @@ use crate::server::config::{Config, Flags};
 const CLIENT: &str = "[[client]]";
 const VERIFY: &str = "/ms.dmh.credential.v1.VerificationService/VerifyCredential";
 
-/// How a client calls.
+/// How a client calls the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
-    /// Where the server of the configuration is reached from this machine.
+    /// The address of the configured server, as seen from this machine.
     pub endpoint: String,
-    /// Whether its role may verify credentials.
+    /// True if the client's role may verify credentials.
     pub may_verify: bool,
 }
 
-/// How a client on the list calls.
+/// Returns how a client of the list calls the server.
 pub fn invitation(directory: &Path, client: &str) -> Result<Invitation, SetupError> {
     let path = directory.join(CLIENTS);
     let clients = Clients::read(&files::read(&path)?).map_err(|mistakes| bad_list(&path, mistakes))?;
@@ -30,7 +31,7 @@ pub fn invitation(directory: &Path, client: &str) -> Result<Invitation, SetupErr
     Ok(Invitation { endpoint: endpoint(directory)?, may_verify })
 }
 
-/// Where the server of the configuration is reached from this machine, by a name in its certificate.
+/// Returns the address of the configured server as seen from this machine, with a name from its certificate.
 pub(super) fn endpoint(directory: &Path) -> Result<String, SetupError> {
     let config = Some(directory.join(CONFIG).display().to_string());
     let listen = Config::read_listen(&Flags { config, ..Flags::default() });
@@ -40,13 +41,13 @@ pub(super) fn endpoint(directory: &Path) -> Result<String, SetupError> {
     Ok(if is_local { format!("https://localhost:{}", listen.port()) } else { format!("https://{listen}") })
 }
 
-/// The row of the client that was let in last, as the list has it.
+/// Returns the row of the most recently added client.
 pub fn last_row(directory: &Path) -> Result<String, SetupError> {
     let list = files::read(&directory.join(CLIENTS))?;
     Ok(list.rfind(CLIENT).map_or("", |at| list[at..].trim_end()).to_owned())
 }
 
-/// The lines that say where the server listens and which registry it serves, as the configuration has them.
+/// Returns the lines of the configuration with the server's address and the id of its registry.
 pub fn address_and_pin(directory: &Path) -> Result<String, SetupError> {
     let config = files::read(&directory.join(CONFIG))?;
     let keys = ["listen = ", "registry = "];

@@ -1,5 +1,5 @@
-//! What a production start needs, made in one step: the registry, a configuration, an authority, the server's certificate, the list of
-//! clients and the first of them. Nothing that is there is overwritten.
+//! Sets up a production server in one step: the registry, a configuration, a certificate authority, the server's
+//! certificate, the list of clients, and the first client. Existing files are never overwritten.
 
 mod authority;
 mod files;
@@ -22,7 +22,7 @@ use crate::auth::token::Digest;
 use crate::registry::{OpenError, Options, Registry, clock};
 use crate::store::{IdentityError, OpenMode, StoreOptions, registry_id};
 
-/// The first client: everything else can be recorded by it and by those whom it lets in.
+/// The first client. It can record everything that a registrar may record.
 pub const FIRST_CLIENT: &str = "registrar";
 
 const CONFIG: &str = "config.toml";
@@ -30,39 +30,39 @@ const CLIENTS: &str = "clients.toml";
 const CA: &str = "ca";
 const SERVER: &str = "server";
 
-/// What a registry is set up with.
+/// The options of a setup.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
-    /// The names and addresses at which clients reach the server, beside this machine's own.
+    /// The names and addresses at which clients reach the server, in addition to this machine's own.
     pub hosts: Vec<String>,
-    /// Where the server listens.
+    /// The address of the gRPC port.
     pub listen: String,
-    /// Where it serves health.
+    /// The address of the ops port.
     pub ops_listen: String,
-    /// Where the record is kept; in the directory itself, if it is not said.
+    /// The data directory. None: a directory in the configuration directory.
     pub data_dir: Option<PathBuf>,
-    /// The id of a registry that is kept on another machine; none: a registry is made here.
+    /// The id of a registry on another machine. None: a registry is created here.
     pub registry: Option<Uuid>,
-    /// How long certificates are valid.
+    /// How long certificates are valid, in days.
     pub days: u32,
 }
 
-/// A client to be let in.
+/// A client to be added.
 #[derive(Clone, Debug)]
 pub struct NewClient {
     /// Its name.
     pub name: String,
-    /// The role that it plays, as the list names it.
+    /// Its role, as named in the list.
     pub role: String,
-    /// The provider that it is the HR system of.
+    /// The provider whose HR system it is.
     pub provider_id: Option<String>,
-    /// Whether it shows a token instead of a certificate.
-    pub shows_token: bool,
-    /// How long its certificate is valid.
+    /// True if it uses a token instead of a certificate.
+    pub uses_token: bool,
+    /// How long its certificate is valid, in days.
     pub days: u32,
 }
 
-/// What a client shows, and where it was written.
+/// The client's certificate or token, with its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
     /// A certificate.
@@ -79,50 +79,50 @@ pub enum Credentials {
     },
 }
 
-/// Nothing more was made.
+/// The setup failed. Nothing more was created.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// It is there: nothing is overwritten.
-    #[error("{path} is there already, and nothing is overwritten")]
+    /// A file exists already.
+    #[error("{path} exists already, and nothing is overwritten")]
     AlreadyThere {
-        /// What is.
+        /// The file.
         path: PathBuf,
     },
-    /// The disk refused.
+    /// A file cannot be written or read.
     #[error("{path} cannot be written or read")]
     Disk {
-        /// What.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The registry could not be made.
-    #[error("the registry could not be made")]
+    /// The registry cannot be created.
+    #[error("cannot create the registry")]
     Create(#[from] OpenError),
-    /// The registry that is there already cannot be read.
-    #[error("the registry in the data directory cannot be read")]
+    /// The existing registry cannot be read.
+    #[error("cannot read the registry in the data directory")]
     Identity(#[from] IdentityError),
-    /// No certificate could be made.
-    #[error("no certificate could be made")]
+    /// A certificate cannot be created.
+    #[error("cannot create a certificate")]
     Certificate(#[from] rcgen::Error),
-    /// What is to be renewed or revoked is no certificate of its kind.
+    /// The certificate to be renewed or revoked is not of the expected kind.
     #[error("{path} is not a certificate that can be renewed or revoked")]
     NotACertificate {
-        /// Which.
+        /// The file.
         path: PathBuf,
     },
-    /// No random bytes could be had.
-    #[error("the machine gives no random bytes")]
+    /// The operating system provides no random bytes.
+    #[error("the operating system provides no random bytes")]
     Random(#[source] getrandom::Error),
     /// The configuration cannot be used.
     #[error("{0}")]
     BadConfig(String),
-    /// The client's files would be those of something else.
+    /// The name would use the files of something else.
     #[error(
-        "`{0}` cannot be the name of a client here: `{CA}` and `{SERVER}` are files of the authority and the server, and a name begins with a letter or a digit"
+        "`{0}` cannot be the name of a client: `{CA}` and `{SERVER}` are the files of the authority and the server, and a name begins with a letter or a digit"
     )]
     ReservedName(String),
-    /// What is to be renewed or revoked is of no client.
+    /// The client to be renewed or revoked is not on the list.
     #[error("{path} has no client `{client}`: --client NAME --role ROLE adds one")]
     NotOnList {
         /// The list.
@@ -135,21 +135,21 @@ pub enum SetupError {
     NotRevoked {
         /// The list.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         reason: NotRevoked,
     },
-    /// The list of clients cannot be used, or could not with the client on it.
+    /// The list of clients is invalid, or would be with the new client.
     #[error("{path}:{mistake}")]
     BadList {
         /// The list.
         path: PathBuf,
-        /// What would be wrong.
+        /// The mistake.
         mistake: String,
     },
 }
 
 impl SetupError {
-    /// Whether the data directory that was named holds a registry whose log is not there.
+    /// True if the named data directory holds a registry whose log is missing.
     pub fn is_wrong_place(&self) -> bool {
         matches!(self, SetupError::Identity(IdentityError::DataDir(refused)) if refused.is_wrong_place())
     }
@@ -161,7 +161,7 @@ pub fn set_up(directory: &Path, setup: &Setup) -> Result<Credentials, SetupError
     let directory = absolute(directory)?;
     let names = [CONFIG.to_owned(), CLIENTS.to_owned()].into_iter();
     let pairs = [CA, SERVER, FIRST_CLIENT].map(|name| [format!("{name}.crt"), format!("{name}.key")]);
-    // Asked before anything is made, so that a refusal leaves nothing behind.
+    // Checked first, so that a refusal leaves nothing behind.
     if let Some(name) = names.chain(pairs.into_iter().flatten()).find(|name| directory.join(name).exists()) {
         return Err(SetupError::AlreadyThere { path: directory.join(name) });
     }
@@ -180,16 +180,16 @@ pub fn set_up(directory: &Path, setup: &Setup) -> Result<Credentials, SetupError
         name: FIRST_CLIENT.to_owned(),
         role: "registrar".to_owned(),
         provider_id: None,
-        shows_token: false,
+        uses_token: false,
         days: setup.days,
     };
-    let credentials = let_in(&directory, &registrar, &authority)?;
-    // Last: with it everything is there.
+    let credentials = add_with_certificate(&directory, &registrar, &authority)?;
+    // Written last: once the configuration exists, the setup is complete.
     files::write_new(&directory.join(CONFIG), &configuration(&directory, setup, &data_dir, registry), Readers::Anyone)?;
     Ok(credentials)
 }
 
-/// Makes a registry in an empty data directory, and returns its id: what a configuration pins.
+/// Creates a registry in an empty data directory. Returns its id, which a configuration pins.
 pub fn create(data_dir: &Path) -> Result<Uuid, OpenError> {
     Registry::create(Options {
         data_dir: data_dir.to_owned(),
@@ -201,7 +201,7 @@ pub fn create(data_dir: &Path) -> Result<Uuid, OpenError> {
     })
 }
 
-/// The registry that is there, such as a restored one, or else a new one.
+/// Returns the existing registry, such as a restored one, or else creates one.
 fn find_or_create(data_dir: &Path) -> Result<Uuid, SetupError> {
     match registry_id(data_dir) {
         Err(IdentityError::DataDir(none)) if none.is_no_registry() => Ok(create(data_dir)?),
@@ -209,19 +209,19 @@ fn find_or_create(data_dir: &Path) -> Result<Uuid, SetupError> {
     }
 }
 
-/// Lets another client in.
+/// Adds a client.
 pub fn add_client(directory: &Path, client: &NewClient) -> Result<Credentials, SetupError> {
     let directory = absolute(directory)?;
     refuse_reserved(&client.name)?;
-    // A configuration that cannot be used is refused before anything is made.
+    // An invalid configuration is refused before anything is created.
     invitation::endpoint(&directory)?;
-    if client.shows_token {
-        return give_token(&directory, client);
+    if client.uses_token {
+        return add_with_token(&directory, client);
     }
-    let_in(&directory, client, &authority(&directory)?)
+    add_with_certificate(&directory, client, &authority(&directory)?)
 }
 
-/// Gives the server another certificate, with another key, for the same names. A running server takes it by itself.
+/// Renews the server's certificate for the same names, with a new key. A running server loads it automatically.
 pub fn renew_server(directory: &Path, days: u32) -> Result<Credentials, SetupError> {
     let directory = absolute(directory)?;
     let path = directory.join(format!("{SERVER}.crt"));
@@ -230,11 +230,11 @@ pub fn renew_server(directory: &Path, days: u32) -> Result<Credentials, SetupErr
     replace_pair(&directory, SERVER, &pair)
 }
 
-/// Gives a client another certificate, with another key. Its row stays.
+/// Renews a client's certificate, with a new key. Its row in the list does not change.
 pub fn renew_client(directory: &Path, name: &str, days: u32) -> Result<Credentials, SetupError> {
     let directory = absolute(directory)?;
     refuse_reserved(name)?;
-    // What is not there is not renewed.
+    // The client must be on the list and have a certificate.
     invitation(&directory, name)?;
     files::read(&directory.join(format!("{name}.crt")))?;
     let uri = uri_of(name);
@@ -242,14 +242,14 @@ pub fn renew_client(directory: &Path, name: &str, days: u32) -> Result<Credentia
     replace_pair(&directory, name, &pair)
 }
 
-/// Refuses a client whose files would be others than its own. What else a name may hold, the list says.
+/// Refuses a name whose files would be those of something else. The list checks all other rules for names.
 fn refuse_reserved(client: &str) -> Result<(), SetupError> {
     let is_reserved = [CA, SERVER].iter().any(|reserved| client.eq_ignore_ascii_case(reserved));
     let begins_well = client.starts_with(|first: char| first.is_ascii_alphanumeric());
     if is_reserved || !begins_well { Err(SetupError::ReservedName(client.to_owned())) } else { Ok(()) }
 }
 
-/// The authority of a directory.
+/// Loads the authority of a directory.
 fn authority(directory: &Path) -> Result<Authority, SetupError> {
     let file = |kind: &str| files::read(&directory.join(format!("{CA}.{kind}")));
     Ok(Authority::read(&Pair { certificate: file("crt")?, key: file("key")? })?)
@@ -263,12 +263,12 @@ fn absolute(directory: &Path) -> Result<PathBuf, SetupError> {
     directory.canonicalize().map_err(|source| SetupError::Disk { path: directory.to_owned(), source })
 }
 
-/// A path that names the same whatever directory the server is started in.
+/// Makes a path absolute, so that it does not depend on the directory in which the server is started.
 fn absolute_path(path: &Path) -> Result<PathBuf, SetupError> {
     std::path::absolute(path).map_err(|source| SetupError::Disk { path: path.to_owned(), source })
 }
 
-/// Where the server is reached: this machine, the address that it listens on, and what was said.
+/// The names and addresses of the server: this machine's, the listening address, and the given ones.
 fn hosts(setup: &Setup) -> Vec<String> {
     let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), own.trim().to_owned()];
@@ -291,7 +291,7 @@ fn write_pair(directory: &Path, name: &str, pair: &Pair) -> Result<Credentials, 
     Ok(Credentials::Certificate { certificate, key })
 }
 
-/// Between the two a reader finds a key and a certificate that are no pair, and takes neither.
+/// Between the two writes, a reader finds a key and a certificate that do not match, and rejects both.
 fn replace_pair(directory: &Path, name: &str, pair: &Pair) -> Result<Credentials, SetupError> {
     let (certificate, key) = (directory.join(format!("{name}.crt")), directory.join(format!("{name}.key")));
     files::replace(&key, &pair.key, Readers::Owner)?;
@@ -299,30 +299,34 @@ fn replace_pair(directory: &Path, name: &str, pair: &Pair) -> Result<Credentials
     Ok(Credentials::Certificate { certificate, key })
 }
 
-/// Signs a client's certificate, and writes the client down.
-fn let_in(directory: &Path, client: &NewClient, authority: &Authority) -> Result<Credentials, SetupError> {
+/// Signs a client's certificate, and adds the client to the list.
+fn add_with_certificate(
+    directory: &Path,
+    client: &NewClient,
+    authority: &Authority,
+) -> Result<Credentials, SetupError> {
     let uri = uri_of(&client.name);
-    let list = list_with(directory, client, "san_uri", &uri)?;
+    let list = with_client(directory, client, "san_uri", &uri)?;
     let pair = authority.sign(&Subject::Client { name: &client.name, uri: &uri }, clock::now(), client.days)?;
     let credentials = write_pair(directory, &client.name, &pair)?;
     files::replace(&directory.join(CLIENTS), &list, Readers::Anyone)?;
     Ok(credentials)
 }
 
-/// Makes a client's token, and writes the client down with its digest.
-fn give_token(directory: &Path, client: &NewClient) -> Result<Credentials, SetupError> {
+/// Creates a client's token, and adds the client to the list with the token's digest.
+fn add_with_token(directory: &Path, client: &NewClient) -> Result<Credentials, SetupError> {
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(SetupError::Random)?;
     let token = format!("cpss_{}", random.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-    let list = list_with(directory, client, "token_sha256", &Digest::of(&token).to_hex())?;
+    let list = with_client(directory, client, "token_sha256", &Digest::of(&token).to_hex())?;
     let path = directory.join(format!("{}.token", client.name));
     files::write_new(&path, &format!("{token}\n"), Readers::Owner)?;
     files::replace(&directory.join(CLIENTS), &list, Readers::Anyone)?;
     Ok(Credentials::Token { token: path })
 }
 
-/// The list with another client on it, which has to hold before anything is made for the client.
-fn list_with(directory: &Path, client: &NewClient, shows: &str, what: &str) -> Result<String, SetupError> {
+/// Returns the list with another client. The new list must be valid before anything is created.
+fn with_client(directory: &Path, client: &NewClient, shows: &str, what: &str) -> Result<String, SetupError> {
     let path = directory.join(CLIENTS);
     let mut list = files::read(&path)?;
     let provider = client.provider_id.iter().map(|id| format!("provider_id = {}\n", quoted(id)));
@@ -344,28 +348,28 @@ fn bad_list(path: &Path, mistakes: Vec<Mistake>) -> SetupError {
     SetupError::BadList { path: path.to_owned(), mistake }
 }
 
-/// A text as TOML quotes it, which is how JSON does.
+/// Quotes a text for TOML, whose strings are like those of JSON.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
 const CLIENTS_HEAD: &str = "\
-# Who may call: one row for each client, taken whole or not at all, at once when this file changes or on SIGHUP.
-# A client that is taken off is refused at its next call.
+# The clients that may call: one row per client. The file is loaded when it changes and on SIGHUP, completely or not at all.
+# A client that is removed is refused at its next call.
 #
-# name          stands in the log and in the record
+# name          appears in the log and in the record
 # san_uri       a URI among its certificate's subject alternative names; or
 # token_sha256  the SHA-256 of its token: printf %s \"$TOKEN\" | sha256sum
 # role          registrar, certifier, provider, payer, auditor
-# provider_id   of a provider
-# revoked       serial numbers of its certificates that are refused: cpss-registry init DIR --revoke NAME
+# provider_id   for the role provider
+# revoked       serial numbers of revoked certificates: cpss-registry init DIR --revoke NAME
 ";
 
 fn configuration(directory: &Path, setup: &Setup, data_dir: &Path, registry: Uuid) -> String {
     let path = |name: &str| quoted(&directory.join(name).display().to_string());
     let data_dir = quoted(&data_dir.display().to_string());
     format!(
-        "# Configuration of `cpss-registry serve --config FILE`; `cpss-registry config` shows what is in effect.\n\
+        "# Configuration of `cpss-registry serve --config FILE`; `cpss-registry config` shows the values in effect.\n\
          listen = {}\nops_listen = {}\ntls_cert = {}\ntls_key = {}\nclient_ca = {}\nclients = {}\n\
          data_dir = {data_dir}\nregistry = \"{registry}\"\n",
         quoted(&setup.listen),

@@ -1,4 +1,4 @@
-//! Revoking a client's certificate, whose key is lost or in the wrong hands.
+//! Revokes a client's certificate, for example because its key is lost or stolen.
 
 use std::path::Path;
 
@@ -11,15 +11,16 @@ use crate::auth::clients::{Clients, with_revoked};
 use crate::auth::peer::Certificate;
 pub use crate::auth::serial::Serial;
 
-/// Revokes a certificate of a client: the one of this serial number, or else the one in the client's file. Its row stays,
-/// and another certificate may be shown. A running server refuses it from the next call on.
+/// Revokes a certificate of a client: the one with this serial number, or else the one in the client's file. The
+/// client's row stays, and the client may present another certificate. A running server refuses the revoked one from
+/// the next call on.
 pub fn revoke(directory: &Path, client: &str, serial: Option<&Serial>) -> Result<Serial, SetupError> {
     let directory = absolute(directory)?;
     refuse_reserved(client)?;
     let path = directory.join(CLIENTS);
     let list = files::read(&path)?;
     let clients = Clients::read(&list).map_err(|mistakes| bad_list(&path, mistakes))?;
-    // Asked before its certificate, which is not there either.
+    // Checked before the certificate's file, which an unknown client does not have either.
     if clients.role_of(client).is_none() {
         return Err(SetupError::NotOnList { path, client: client.to_owned() });
     }

@@ -1,4 +1,4 @@
-//! What is set up can be served with, and nothing is overwritten.
+//! A setup can be served, and nothing is overwritten.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -16,9 +16,9 @@ fn setup() -> Setup {
     }
 }
 
-fn client(name: &str, role: &str, shows_token: bool) -> NewClient {
+fn client(name: &str, role: &str, uses_token: bool) -> NewClient {
     let provider_id = (role == "provider").then(|| "region-1-cmhc".to_owned());
-    NewClient { name: name.to_owned(), role: role.to_owned(), provider_id, shows_token, days: 10 }
+    NewClient { name: name.to_owned(), role: role.to_owned(), provider_id, uses_token, days: 10 }
 }
 
 fn config(directory: &Path) -> Result<Config, Vec<String>> {
@@ -28,7 +28,7 @@ fn config(directory: &Path) -> Result<Config, Vec<String>> {
 }
 
 #[test]
-fn what_is_set_up_can_be_served_with_and_its_secrets_are_the_owners() {
+fn a_setup_can_be_served_and_its_secrets_are_readable_by_the_owner_only() {
     let scratch = tempfile::tempdir().unwrap();
     let directory = scratch.path().join("registry");
     set_up(&directory, &setup()).unwrap();
@@ -69,7 +69,7 @@ fn nothing_is_overwritten_and_a_refusal_leaves_nothing_behind() {
 }
 
 #[test]
-fn what_does_not_hold_together_is_refused_with_its_place() {
+fn inconsistent_files_are_refused_with_their_place() {
     let scratch = tempfile::tempdir().unwrap();
     let (first, second) = (scratch.path().join("first"), scratch.path().join("second"));
     set_up(&first, &setup()).unwrap();
@@ -96,14 +96,14 @@ fn what_does_not_hold_together_is_refused_with_its_place() {
 }
 
 #[test]
-fn a_certificate_that_has_expired_is_not_taken() {
+fn an_expired_certificate_is_refused() {
     let scratch = tempfile::tempdir().unwrap();
     set_up(scratch.path(), &Setup { days: 0, ..setup() }).unwrap();
     assert!(config(scratch.path()).unwrap_err()[0].contains("is valid only from"));
 }
 
 #[test]
-fn what_is_renewed_is_new_and_for_the_same_names() {
+fn a_renewed_certificate_is_new_and_has_the_same_names() {
     let scratch = tempfile::tempdir().unwrap();
     let directory = scratch.path();
     set_up(directory, &Setup { hosts: vec!["registry.example.org".to_owned(), "::1".to_owned()], ..setup() }).unwrap();
@@ -122,7 +122,7 @@ fn what_is_renewed_is_new_and_for_the_same_names() {
 }
 
 #[test]
-fn the_files_of_the_authority_and_the_server_are_no_clients() {
+fn the_files_of_the_authority_and_the_server_cannot_be_clients() {
     let scratch = tempfile::tempdir().unwrap();
     let directory = scratch.path();
     set_up(directory, &setup()).unwrap();

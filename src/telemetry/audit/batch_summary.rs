@@ -1,28 +1,29 @@
-//! Batches and streams: counted, and their numbers written down by the thousand.
+//! Batches and streams in the audit: one summary line for each, and lines of up to 1,000 numbers.
 
 use sha2::{Digest as _, Sha256};
 
 use super::{Audit, Call, Entry, Missed, Number, Unwritable, Written};
 
-/// How many numbers a line holds.
+/// The maximum number of credential numbers in a line.
 pub(super) const PART: usize = 1000;
 
-/// A batch or a stream, whole.
+/// The summary of a batch or a stream.
 pub(super) struct Summary {
     pub(super) call: Call,
-    /// How many questions were answered, those at fault among them.
+    /// The number of answered questions, including invalid ones.
     pub(super) questions: u64,
-    /// How many had each verdict.
+    /// The number of answers per verdict.
     pub(super) verdicts: Vec<(&'static str, u64)>,
-    /// How many were at fault.
+    /// The number of invalid questions.
     pub(super) errors: u64,
-    /// How many lines hold the numbers.
+    /// The number of lines with credential numbers.
     pub(super) parts: u32,
-    /// SHA-256 of the numbers in their order, each with a new line behind it; a question without one is a lone new line.
+    /// SHA-256 of the numbers in order, each followed by a newline. A question without a number contributes only the
+    /// newline.
     pub(super) digest: [u8; 32],
 }
 
-/// The questions of one batch or stream. Its counts are written down also when it is given up halfway.
+/// The questions of one batch or stream. The summary is also written if the call is abandoned.
 pub struct BatchSummary {
     audit: Audit,
     call: Call,
@@ -35,7 +36,7 @@ pub struct BatchSummary {
 }
 
 impl Audit {
-    /// Begins to count a batch or a stream.
+    /// Starts the summary of a batch or a stream.
     pub fn tally(&self, call: Call) -> BatchSummary {
         BatchSummary {
             audit: self.clone(),
@@ -51,7 +52,7 @@ impl Audit {
 }
 
 impl BatchSummary {
-    /// Takes down a question before it is answered. It may be answered once it is written: see [`BatchSummary::write`].
+    /// Records a question before it is answered. It may be answered once it is written: see [`BatchSummary::write`].
     pub fn add(&mut self, number: Option<Number>, verdict: Option<&'static str>) -> Result<(), Unwritable> {
         if !self.audit.shared.is_writable() {
             return Err(Unwritable);
@@ -73,22 +74,22 @@ impl BatchSummary {
         if self.numbers.len() < PART { Ok(()) } else { self.hand_over() }
     }
 
-    /// Takes down a miss, in a line of its own.
+    /// Records a miss, in a line of its own.
     pub fn missed(&mut self, number: Option<Number>, kind: &'static str) -> Result<(), Unwritable> {
         self.audit.shared.take(Entry::Missed(Missed { call: self.call.clone(), number, named: None, kind }))
     }
 
-    /// Has everything added so far written. It may be answered once that is done.
+    /// Writes all questions added so far. They may be answered when the returned future completes.
     pub fn write(&mut self) -> Result<Written, Unwritable> {
         self.hand_over()?;
         Ok(self.audit.group.wait(&self.audit.shared))
     }
 
-    /// Has everything written, and the counts behind it. It may be answered once that is done.
+    /// Writes all questions and the summary. They may be answered when the returned future completes.
     pub fn close(mut self) -> Result<Written, Unwritable> {
         self.hand_over()?;
         let audit = self.audit.clone();
-        // The counts are taken where this is dropped.
+        // Dropping `self` queues the summary.
         drop(self);
         Ok(audit.group.wait(&audit.shared))
     }
@@ -114,7 +115,7 @@ impl Drop for BatchSummary {
         }
         if !self.numbers.is_empty() {
             let part = self.part();
-            self.audit.shared.take_late(part);
+            self.audit.shared.take_answered(part);
         }
         let summary = Summary {
             call: self.call.clone(),
@@ -124,6 +125,6 @@ impl Drop for BatchSummary {
             parts: self.parts,
             digest: std::mem::take(&mut self.digest).finalize().into(),
         };
-        self.audit.shared.take_late(Entry::Summary(Box::new(summary)));
+        self.audit.shared.take_answered(Entry::Summary(Box::new(summary)));
     }
 }

@@ -1,4 +1,4 @@
-//! The file that is written, and when the next one is begun.
+//! The open audit file, and its rotation.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
@@ -18,84 +18,84 @@ use super::sync::{self, Put, Syncing};
 use super::trail::close::span_of;
 use super::trail::{Trail, directory_of};
 
-/// How often the file is put on the disk while it grows.
-const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// How often a growing file is synced.
+const SYNC_PERIOD: Duration = Duration::from_secs(1);
 
-/// A file is closed after this time however small it is, so that lines go soon after they have become old enough.
-const CLOSED_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// A file is closed at this age even if it is small, so that lines are removed soon after their retention period.
+const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long the proof may take that lines can be written.
-pub(super) const PROVED_WITHIN: Duration = Duration::from_secs(10);
+/// The deadline of the check that lines can be written.
+pub(super) const CHECK_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Where lines go.
+/// The location and limits of the audit files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The file that is written. Closed ones are beside it.
+    /// The open file. Closed files are in the same directory.
     pub path: PathBuf,
-    /// How many bytes a file may have before the next one is begun.
+    /// The size in bytes at which the next file is started.
     pub file_bytes: u64,
     /// How long lines are kept.
     pub keep: Keep,
-    /// How many bytes all files may take. None: what was kept at the first start.
+    /// The maximum size of all files in bytes. None: the share that was stored at the first start.
     pub max_bytes: Option<u64>,
 }
 
-/// The audit cannot be written where it should be.
+/// The audit cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditFileError {
-    /// Something else is there.
-    #[error("{path} is not a regular file: name one in audit_file, or a path at which one can be made")]
+    /// The path is not a regular file.
+    #[error("{path} is not a regular file: set audit_file to a regular file, or to a path where one can be created")]
     NotAFile {
-        /// Where.
+        /// The path.
         path: PathBuf,
     },
     /// The file cannot be opened, written or synced.
     #[error(
-        "{path} cannot be opened, written and synced: name another file in audit_file, or make room and set its rights"
+        "{path} cannot be opened, written and synced: set audit_file to another file, or free disk space and check its permissions"
     )]
     Unwritable {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// Opening, writing or syncing the file does not return.
+    /// Opening, writing or syncing the file does not return in time.
     #[error(
-        "{path} could not be opened, written and synced within {} s: its disk blocks. Name another file in audit_file, or \
-         see to the disk",
+        "{path} could not be opened, written and synced within {} s: its disk blocks. Set audit_file to another file, or check \
+         the disk",
         within.as_secs()
     )]
     Blocked {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// How long it was waited for.
+        /// The deadline that was missed.
         within: Duration,
     },
-    /// A thread does not start.
-    #[error("its thread cannot be started")]
+    /// A thread cannot be started.
+    #[error("cannot start a thread of the audit")]
     NoThread(#[source] io::Error),
 }
 
-/// What lines are written to.
+/// The destination of audit lines.
 pub(super) trait Sink: Send {
-    /// Makes sure that lines can be written, as far as that shows without writing any.
+    /// Checks that lines can be written, as far as possible without writing one.
     fn ensure(&mut self) -> io::Result<()>;
 
-    /// Writes whole lines, the first of them of this instant.
+    /// Writes complete lines, the first of which has this time.
     fn append(&mut self, at: Timestamp, lines: &[u8]) -> io::Result<()>;
 
-    /// Does what is due by now to have written lines on the disk. An error: nothing will be any more.
+    /// Starts a sync of written lines if one is due. An error means that lines can no longer be synced.
     fn tend(&mut self, now: Instant) -> io::Result<()>;
 
-    /// Puts everything on the disk, and waits for that.
+    /// Syncs everything, and waits for it.
     fn finish(self);
 }
 
-/// The file that is written.
+/// The open audit file.
 pub(super) struct LineFile {
     place: Place,
     trail: Trail,
-    /// Where it says that a file was closed.
+    /// Notifies the thread that packs closed files.
     closed: Sender<()>,
     syncing: Syncing,
     open: Option<Open>,
@@ -106,14 +106,14 @@ struct Open {
     device: u64,
     inode: u64,
     bytes: u64,
-    /// When its first line was written. None: it has none.
+    /// The time of its first line. None if it is empty.
     first: Option<Timestamp>,
-    /// Since when there are lines that may not be on the disk.
+    /// Since when there are lines that may not be synced.
     grown_since: Option<Instant>,
 }
 
 impl LineFile {
-    /// Opens the file, and proves that it can be written by a line that says so, synced.
+    /// Opens the file. To check that it is writable, writes a start line and syncs it.
     pub(super) fn open(
         place: Place,
         syncing: Syncing,
@@ -121,10 +121,10 @@ impl LineFile {
         at: Timestamp,
     ) -> Result<LineFile, AuditFileError> {
         let (trail, line) = (Trail::of(&place.path), line::event(at, "started"));
-        let proved = trail.clone();
-        let file = in_time(&place.path, PROVED_WITHIN, move || {
-            let file = prove(proved.open(), &line)?;
-            proved.take_over().map_err(unwritable(proved.open()))?;
+        let checked = trail.clone();
+        let file = with_deadline(&place.path, CHECK_DEADLINE, move || {
+            let file = check_writable(checked.open(), &line)?;
+            checked.take_over().map_err(unwritable(checked.open()))?;
             Ok(file)
         })?;
         let mut open = Open::of(file).map_err(unwritable(&place.path))?;
@@ -132,15 +132,15 @@ impl LineFile {
         Ok(LineFile { place, trail, closed, syncing, open: Some(open) })
     }
 
-    /// Whether the next lines go into the next file.
+    /// True if the next lines belong in a new file.
     fn is_full(&self, at: Timestamp) -> bool {
         self.open.as_ref().is_some_and(|open| {
-            let is_old = open.first.is_some_and(|first| at.duration_since(first) >= CLOSED_AFTER);
+            let is_old = open.first.is_some_and(|first| at.duration_since(first) >= MAX_AGE);
             open.bytes >= self.place.file_bytes || is_old
         })
     }
 
-    /// Lets go of the file, which is put on the disk.
+    /// Closes the file, and syncs it in the background.
     fn leave(&mut self) -> io::Result<()> {
         self.open.take().map_or(Ok(()), |open| self.syncing.put(Put::File(open.file)))
     }
@@ -148,7 +148,7 @@ impl LineFile {
     fn rotate(&mut self) -> io::Result<()> {
         self.leave()?;
         self.trail.close(&self.place.path)?;
-        // Without the thread that packs files there is none to wake.
+        // If the thread that packs files has ended, there is no one to notify.
         self.closed.send(()).ok();
         self.ensure()
     }
@@ -169,7 +169,7 @@ impl Open {
 }
 
 impl Sink for LineFile {
-    /// A file that was moved or removed is begun again.
+    /// Creates the file again if it was moved or removed.
     fn ensure(&mut self) -> io::Result<()> {
         let is_there = self.open.as_ref().is_some_and(|open| {
             fs::metadata(&self.place.path).is_ok_and(|at| (at.dev(), at.ino()) == (open.device, open.inode))
@@ -185,7 +185,7 @@ impl Sink for LineFile {
         self.syncing.put(Put::Names(directory.to_owned()))
     }
 
-    /// After an error the last line may be there in part: it is written again, after a new line.
+    /// After an error, the last line may be incomplete. It is written again after a newline.
     fn append(&mut self, at: Timestamp, lines: &[u8]) -> io::Result<()> {
         self.ensure()?;
         if self.is_full(at) {
@@ -197,7 +197,7 @@ impl Sink for LineFile {
         open.first.get_or_insert(at);
         open.grown_since.get_or_insert_with(Instant::now);
         if written.is_err() {
-            // Whatever is wrong with this file, the next try begins with opening it.
+            // The next attempt reopens the file.
             let _line_is_ended = (&*open.file).write_all(b"\n");
             self.leave()?;
         }
@@ -206,7 +206,7 @@ impl Sink for LineFile {
 
     fn tend(&mut self, now: Instant) -> io::Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
-        let is_due = open.grown_since.is_some_and(|since| now.duration_since(since) >= SYNC_EVERY);
+        let is_due = open.grown_since.is_some_and(|since| now.duration_since(since) >= SYNC_PERIOD);
         if !is_due || self.syncing.is_busy() {
             return Ok(());
         }
@@ -215,34 +215,34 @@ impl Sink for LineFile {
     }
 
     fn finish(mut self) {
-        // Without the thread that syncs there is nothing to wait for.
+        // If the sync thread has ended, there is nothing to wait for.
         self.leave().ok();
         self.syncing.finish();
     }
 }
 
-/// Proves that lines can be written to a file, and leaves no file or directory behind that was not there.
+/// Checks that lines can be written to a file. Removes any file or directory that the check creates.
 pub fn check(path: &Path, at: Timestamp) -> Result<(), AuditFileError> {
     let checked = path.to_owned();
-    in_time(path, PROVED_WITHIN, move || check_now(&checked, at))
+    with_deadline(path, CHECK_DEADLINE, move || check_now(&checked, at))
 }
 
 fn check_now(path: &Path, at: Timestamp) -> Result<(), AuditFileError> {
     let missing: Vec<_> =
         directory_of(path).ancestors().take_while(|directory| !directory.exists()).map(Path::to_owned).collect();
     let is_new = fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    let proved = prove(path, &line::event(at, "checked")).map(drop);
+    let checked = check_writable(path, &line::event(at, "checked")).map(drop);
     if is_new {
         fs::remove_file(path).ok();
     }
     for made in missing {
         fs::remove_dir(made).ok();
     }
-    proved
+    checked
 }
 
-/// Does what a disk may block, on a thread of its own, which is left behind if it takes longer than this.
-pub(super) fn in_time<T: Send + 'static>(
+/// Runs work that a blocked disk may delay, on its own thread. After the deadline, the thread is abandoned.
+pub(super) fn with_deadline<T: Send + 'static>(
     path: &Path,
     within: Duration,
     work: impl FnOnce() -> Result<T, AuditFileError> + Send + 'static,
@@ -252,12 +252,12 @@ pub(super) fn in_time<T: Send + 'static>(
     thread::Builder::new().name("audit check".to_owned()).spawn(work).map_err(AuditFileError::NoThread)?;
     receiver.recv_timeout(within).unwrap_or_else(|error| match error {
         RecvTimeoutError::Timeout => Err(AuditFileError::Blocked { path: path.to_owned(), within }),
-        RecvTimeoutError::Disconnected => Err(unwritable(path)(io::Error::other("the check broke off"))),
+        RecvTimeoutError::Disconnected => Err(unwritable(path)(io::Error::other("the check panicked"))),
     })
 }
 
-/// Opens a file, writes a line and syncs both the line and the file's name.
-fn prove(path: &Path, line: &str) -> Result<File, AuditFileError> {
+/// Opens a file, writes a line, and syncs both the line and the file's directory entry.
+fn check_writable(path: &Path, line: &str) -> Result<File, AuditFileError> {
     let unwritable = unwritable(path);
     fs::create_dir_all(directory_of(path)).map_err(&unwritable)?;
     let file = open(path).map_err(&unwritable)?.ok_or_else(|| AuditFileError::NotAFile { path: path.to_owned() })?;
@@ -270,8 +270,8 @@ fn unwritable(path: &Path) -> impl Fn(io::Error) -> AuditFileError {
     move |source| AuditFileError::Unwritable { path: path.to_owned(), source }
 }
 
-/// Opens a regular file to write behind its end, and makes it if it is not there. None: something else is there. It
-/// never waits, as it would for the reader of a pipe.
+/// Opens a regular file for appending, and creates it if it does not exist. Returns None if the path is not a regular
+/// file. Never blocks, as opening a pipe would.
 fn open(path: &Path) -> io::Result<Option<File>> {
     let is_regular = |found: &Metadata| found.is_file();
     if fs::metadata(path).is_ok_and(|found| !is_regular(&found)) {

@@ -1,9 +1,9 @@
-//! The calls of one worker thread, which wait together until what they reported is written.
+//! Group commit for the calls of one worker thread: they wait together until their lines are written.
 //!
 //! The first call that reports something opens a group and spawns a task that flushes it. The runtime runs that task
-//! after the calls that are ready already, so all of them are in the group when it is handed over. What is reported
-//! while a group is being written forms the next one. A group is flushed once, and only its own worker wakes its calls:
-//! the thread that writes wakes each worker once, however many calls wait there.
+//! after the calls that are already ready, so all of them join the group. Whatever is reported while a group is being
+//! written forms the next group. A group is flushed once, and its own worker wakes its calls: the writer thread wakes
+//! each worker once, however many calls wait there.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::{Shared, Unwritable};
 
-/// Completes when what was reported is written, or with [`Unwritable`] when it cannot be.
+/// Completes when the reported lines are written, or with [`Unwritable`] if they cannot be.
 #[derive(Clone, Debug)]
 pub struct Written(futures_util::future::Shared<oneshot::Receiver<bool>>);
 
@@ -26,7 +26,7 @@ impl Future for Written {
     }
 }
 
-/// The group that is open. Clones share it.
+/// The open group. Clones share it.
 #[derive(Clone, Default)]
 pub(super) struct Group(Arc<Mutex<State>>);
 
@@ -46,7 +46,7 @@ impl Group {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What to wait for after something was reported.
+    /// Returns the future to wait for after a report.
     pub(super) fn wait(&self, shared: &Arc<Shared>) -> Written {
         let mut state = self.state();
         if let Some(open) = &state.open {
@@ -63,12 +63,12 @@ impl Group {
 
     async fn flush(self, shared: Arc<Shared>) {
         while let Some(done) = self.close() {
-            // A call that has ended meanwhile misses nothing.
+            // A call that has already ended does not need the result.
             done.send(shared.is_written().await).ok();
         }
     }
 
-    /// Closes the open group. None: nobody waits, and the flush ends.
+    /// Closes the open group. None: no call waits, and the flush ends.
     fn close(&self) -> Option<oneshot::Sender<bool>> {
         let mut state = self.state();
         let open = state.open.take();

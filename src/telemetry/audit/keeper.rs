@@ -1,7 +1,8 @@
-//! The thread that looks after the closed files: it removes those that are old enough, and packs the others.
+//! The thread that maintains the closed files: it removes those that are past their retention period, and packs the
+//! others.
 //!
-//! It has a low priority. Nobody waits for it but the end of the process, and then for no more than the block that it is
-//! packing.
+//! It runs in the background at low priority. Only the end of the process waits for it, and only for the block that it
+//! is packing.
 
 use std::convert::Infallible;
 use std::fs;
@@ -19,13 +20,13 @@ use super::trail::close::span_of;
 use super::trail::{Span, Trail};
 use super::{Shared, Usage};
 
-/// How often it looks for files that have become old enough, and how much all of them take.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// How often it checks for files to remove, and measures the size of all files.
+const LOOK_PERIOD: Duration = Duration::from_secs(10);
 
-/// How often it is said that the share of the disk will be used up soon.
-const WARNED_EVERY: SignedDuration = SignedDuration::from_hours(24);
+/// How often it warns that the share of the disk will soon be used up.
+const WARNING_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long a line is kept at least.
+/// The minimum retention period of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
     /// In days.
@@ -38,7 +39,7 @@ impl Keep {
     }
 }
 
-/// The files, and what is known of them.
+/// The audit files and their settings.
 pub(super) struct Files {
     pub(super) trail: Trail,
     pub(super) keep: Keep,
@@ -50,12 +51,12 @@ struct Keeper<N> {
     now: N,
     shared: Arc<Shared>,
     fails: bool,
-    /// When it was last said that the share will be used up soon.
+    /// When it last warned that the share will be used up.
     warned: Option<Timestamp>,
 }
 
-/// Starts the thread. It looks at the files when it is woken, and ends when nobody can wake it any more. What comes back
-/// disconnects then.
+/// Starts the thread. It checks the files when it is woken, and ends when all wakers are dropped. The returned channel
+/// then disconnects.
 pub(super) fn start(
     files: Files,
     now: impl Fn() -> Timestamp + Send + 'static,
@@ -70,7 +71,7 @@ pub(super) fn start(
         lower_priority();
         loop {
             keeper.look();
-            if woken.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Disconnected) {
+            if woken.recv_timeout(LOOK_PERIOD) == Err(RecvTimeoutError::Disconnected) {
                 return;
             }
         }
@@ -79,7 +80,7 @@ pub(super) fn start(
 }
 
 impl<N: Fn() -> Timestamp> Keeper<N> {
-    /// Does what is due. What fails is tried again the next time.
+    /// Runs the maintenance that is due. Failed work is retried at the next check.
     fn look(&mut self) {
         match self.tidy() {
             Err(error) if error.kind() != io::ErrorKind::Interrupted && !self.fails => {
@@ -120,7 +121,7 @@ impl<N: Fn() -> Timestamp> Keeper<N> {
         }
         let until_full = forecast::seconds_until_full(&files, keep.duration(), usage.limit(), now);
         usage.measured(used, until_full);
-        let is_due = self.warned.is_none_or(|warned| now.duration_since(warned) >= WARNED_EVERY);
+        let is_due = self.warned.is_none_or(|warned| now.duration_since(warned) >= WARNING_PERIOD);
         if let Some(days) = usage.days_left().filter(|_| is_due) {
             self.warned = Some(now);
             tracing::warn!(
@@ -135,13 +136,13 @@ impl<N: Fn() -> Timestamp> Keeper<N> {
     }
 }
 
-/// Removes the files whose last line is as old as lines have to become.
+/// Removes the files whose last line is past the retention period.
 pub(super) fn remove_old(trail: &Trail, keep: Keep, now: Timestamp) -> io::Result<()> {
     let Ok(kept_from) = now.checked_sub(keep.duration()) else { return Ok(()) };
     for file in trail.closed()?.iter().filter(|file| file.span.last < kept_from) {
         remove(&file.plain)?;
         remove(&file.packed())?;
-        tracing::info!(event = "audit_file_removed", file = %file.plain.display(), "an audit file became older than audit_keep_days");
+        tracing::info!(event = "audit_file_removed", file = %file.plain.display(), "removed an audit file older than audit_keep_days");
     }
     Ok(())
 }

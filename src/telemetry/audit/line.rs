@@ -1,4 +1,4 @@
-//! Messages as lines of JSON.
+//! Formats audit messages as lines of JSON.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,24 +10,24 @@ use jiff::Timestamp;
 use super::batch_summary::Summary;
 use super::{Call, Entry as Message, Missed, Named, Number, Question};
 
-/// An instant as lines have it.
+/// Formats an instant as in the lines.
 pub(super) fn instant(at: Timestamp) -> String {
     format!("{at:.6}")
 }
 
-/// A line about the audit itself: it was started, or checked, by this version of the program.
+/// Formats a line about the audit itself: this version of the program started or checked it.
 pub(super) fn event(at: Timestamp, event: &str) -> String {
     format!("{{\"at\":\"{}\",\"event\":\"{event}\",\"version\":\"{}\"}}\n", instant(at), env!("CARGO_PKG_VERSION"))
 }
 
-/// Writes how many questions of a client were refused because the audit's share of the disk is used up.
+/// Writes the number of a client's questions that were refused because the audit's share of the disk is used up.
 pub(super) fn refusals(line: &mut String, at: Timestamp, client: &str, count: u64) {
     put(line, format_args!("{{\"at\":\"{}\",\"client\":", instant(at)));
     text(line, Some(client));
     put(line, format_args!(",\"event\":\"AUDIT_UNAVAILABLE\",\"count\":{count}}}\n"));
 }
 
-/// Writes an entry as one line. `at` is the instant, as [`instant`] says it.
+/// Writes a message as one line. `at` is the instant, formatted by [`instant`].
 pub(super) fn write(line: &mut String, at: &str, entry: &Message) {
     match entry {
         Message::Question(Question { call, number, named, as_of, verdict }) => {
@@ -49,7 +49,7 @@ pub(super) fn write(line: &mut String, at: &str, entry: &Message) {
             put(line, format_args!(",\"part\":{part},\"numbers\":\""));
             for (index, (number, count)) in counted(numbers).into_iter().enumerate() {
                 line.push_str(if index == 0 { "" } else { " " });
-                line.push_str(number.as_ref().map_or("-", said));
+                line.push_str(number.as_ref().map_or("-", number_text));
                 if count > 1 {
                     put(line, format_args!("*{count}"));
                 }
@@ -72,7 +72,7 @@ pub(super) fn write(line: &mut String, at: &str, entry: &Message) {
     line.push_str("}\n");
 }
 
-/// Each number once, in the order in which they came first, with how often it came.
+/// Returns each number once, in the order of first occurrence, with its count.
 fn counted(numbers: &[Option<Number>]) -> Vec<(Option<Number>, u32)> {
     let mut counted: Vec<(Option<Number>, u32)> = Vec::with_capacity(numbers.len());
     let mut places = HashMap::with_capacity_and_hasher(numbers.len(), RandomState::default());
@@ -92,7 +92,7 @@ fn counted(numbers: &[Option<Number>]) -> Vec<(Option<Number>, u32)> {
     counted
 }
 
-/// A number as one that is hashed at once.
+/// Converts a number to an integer, for fast hashing.
 fn key(number: Option<&Number>) -> u128 {
     let mut bytes = [0; 16];
     if let Some(number) = number {
@@ -114,25 +114,25 @@ fn begin(line: &mut String, at: &str, call: &Call) {
     put(line, format_args!("\",\"known_at\":{known_at},\"revision\":{revision}"));
 }
 
-/// The call, and what it names a person by.
+/// Writes the fields of the call, and the fields that identify a person.
 fn begin_about(line: &mut String, at: &str, call: &Call, number: Option<&Number>, named: Option<&Named>) {
     begin(line, at, call);
     line.push_str(",\"number\":");
-    text(line, number.map(said));
+    text(line, number.map(number_text));
     if let Some(named) = named {
         put(line, format_args!(",\"{}\":", named.field));
         text(line, Some(&named.id));
     }
 }
 
-fn said(number: &Number) -> &str {
+fn number_text(number: &Number) -> &str {
     std::str::from_utf8(number).unwrap_or("-")
 }
 
 fn text(line: &mut String, text: Option<&str>) {
     match text {
         None => line.push_str("null"),
-        // Most of what is said needs no escape.
+        // Most texts need no escaping.
         Some(text) if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') => {
             line.push('"');
             line.push_str(text);
@@ -142,7 +142,7 @@ fn text(line: &mut String, text: Option<&str>) {
     }
 }
 
-/// A text takes whatever is written to it.
+/// Writes to a string, which cannot fail.
 fn put(line: &mut String, what: std::fmt::Arguments<'_>) {
     line.write_fmt(what).unwrap_or_default();
 }

@@ -1,13 +1,12 @@
-//! The audit of reads: who asked about whom, in a file of its own, written before the answer goes out.
+//! The audit of reads: who asked about whom, in a separate file, written before the answer is sent.
 //!
-//! A question leaves a small message in a bounded queue. A thread of its own makes lines of the messages and writes
-//! them. The call waits until its line is written. All calls of one worker thread wait together, so that it is woken
-//! once for all of them. While the file cannot be written, or a write does not return in time, calls are refused
-//! ([`Unwritable`]); that ends when all lines taken so far are in the file. No name and no birth date has a place in a
-//! message.
+//! A question puts a small message into a bounded queue. The writer thread formats the messages as lines and writes
+//! them. The call waits until its line is written. All calls of one worker thread wait together, so that the worker is
+//! woken once for all of them. While the file cannot be written, or a write does not return in time, calls are refused
+//! ([`Unwritable`]) until all queued lines are in the file. Messages cannot contain names or birth dates.
 //!
-//! A line is in the file when its answer goes out, so a kill of the process takes no line of an answer. The file is put
-//! on the disk about once a second while it grows, so a power cut takes at most the lines of the last second or two.
+//! A line is in the file before its answer is sent, so killing the process loses no line of an answer. While the file
+//! grows it is synced about once a second, so a power failure loses at most the lines of the last second or two.
 
 mod batch_summary;
 mod file;
@@ -51,89 +50,89 @@ use self::trail::Trail;
 pub use self::trail::search::{Bounds, Found, Place as ReadPlace, Query};
 pub use self::writer::AuditThread;
 
-/// How many messages may wait.
+/// The maximum number of queued messages.
 const QUEUE: usize = 32_768;
 
-/// How long a write may take before the file counts as one that cannot be written.
+/// The deadline of a write. After it, the file counts as not writable.
 const STALLED: Duration = Duration::from_millis(700);
 
-/// A credential's number as it is written: `CPS-7K3M-9QRT-X`.
+/// A credential number in its written form: `CPS-7K3M-9QRT-X`.
 pub type Number = [u8; 15];
 
-/// The client that asks, by its name in the list of clients. Shared, so that a message costs no copy of it.
+/// The client that asks, identified by its name in the list of clients. It is shared, so that messages need no copy.
 pub trait Client: Send + Sync {
-    /// The name.
+    /// The client's name.
     fn name(&self) -> &str;
 }
 
-/// A read of persons, as far as all of them are alike.
+/// The fields that all reads of a call have in common.
 #[derive(Clone)]
 pub struct Call {
-    /// Who asks.
+    /// The caller.
     pub client: Arc<dyn Client>,
     /// The method: `Service/Method`.
     pub method: &'static str,
-    /// The request's id: the caller's own, or one that was made for it.
+    /// The request id: the caller's own, or a generated one.
     pub request_id: Uuid,
-    /// The last record that the answer knows.
+    /// The latest record that the answer takes into account.
     pub known_at: u64,
-    /// The head's revision when it was answered.
+    /// The head revision when the call was answered.
     pub revision: u64,
 }
 
-/// One question, answered.
+/// An answered question.
 #[derive(Clone)]
 pub struct Question {
     /// The call.
     pub call: Call,
-    /// The credential: the one found, or else the one asked about; none where there is none.
+    /// The credential: the one found, or else the one asked about. None if there is neither.
     pub number: Option<Number>,
-    /// What the question names a person by, where that is no number.
+    /// What identifies the person in the question, if not a number.
     pub named: Option<Box<Named>>,
-    /// The day it was answered for.
+    /// The day that the question was answered for.
     pub as_of: Option<Date>,
-    /// The verdict, or what became of a command that recorded nothing; none where the answer has none.
+    /// The verdict, or the outcome of a command that recorded nothing. None if the answer has neither.
     pub verdict: Option<&'static str>,
 }
 
-/// An id that leads to a person.
+/// An id that identifies a person.
 #[derive(Clone, Debug)]
 pub struct Named {
-    /// What it is the id of, as the contract calls the field.
+    /// The kind of id: the name of the field in the contract.
     pub field: &'static str,
     /// The id.
     pub id: String,
 }
 
-/// A question or a command that said that a person is not there.
+/// A question or command that was answered with a miss: the person is not on file.
 #[derive(Clone)]
 pub struct Missed {
     /// The call.
     pub call: Call,
-    /// The number that was asked about, if it was one.
+    /// The number that was asked about, if one was given.
     pub number: Option<Number>,
-    /// What else the person was named by; none for a name.
+    /// Other identification of the person. None for a name.
     pub named: Option<Box<Named>>,
-    /// What was said.
+    /// The kind of miss.
     pub kind: &'static str,
 }
 
-/// Searches the audit whose lines are written to a file. It may be written meanwhile.
+/// Searches the audit files at a path. They may be written at the same time.
 pub fn search(path: &Path, query: &Query, after: Option<ReadPlace>, bounds: Bounds) -> io::Result<Found> {
     Trail::of(path).search(query, after, bounds, &AtomicBool::new(false))
 }
 
-/// A message to the thread.
+/// A message to the writer thread.
 enum Entry {
     Question(Question),
     Missed(Missed),
-    /// Numbers of a batch or a stream, no more than [`batch_summary::PART`].
+    /// Numbers of a batch or a stream, at most [`batch_summary::PART`].
     Numbers {
         call: Call,
         part: u32,
         numbers: Vec<Option<Number>>,
     },
-    /// A batch or a stream, whole.
+    /// The summary of a batch or a stream.
     Summary(Box<batch_summary::Summary>),
 }
 
@@ -149,12 +148,12 @@ impl Entry {
     }
 }
 
-/// Nobody can write down who asks: nobody is answered.
+/// The audit cannot record who asks, so the question is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("reads cannot be written down")]
+#[error("the audit of reads cannot be written")]
 pub struct Unwritable;
 
-/// Where reads are reported. Clones share it, and their calls wait together.
+/// A handle to the audit. Clones share it, and their calls wait together.
 #[derive(Clone)]
 pub struct Audit {
     shared: Arc<Shared>,
@@ -165,23 +164,23 @@ pub struct Audit {
 
 struct Shared {
     queue: Mutex<Queue>,
-    /// The thread that writes, to be woken.
+    /// The writer thread, to wake it.
     thread: OnceLock<Thread>,
-    /// Whether lines can be written. Read by every question. `watched` says whether questions are answered.
+    /// True if lines can be written. Every question reads this. `watched` reports whether questions are answered.
     is_writable: AtomicBool,
     watched: watch::Sender<bool>,
     is_closing: AtomicBool,
-    /// Whether somebody is refused because the share of the disk is nearly used up, and whether everybody is.
+    /// True if some clients, or all clients, are refused because the share of the disk is nearly used up.
     refuses_some: AtomicBool,
     refuses_all: AtomicBool,
     gates: Gates,
 }
 
-/// What the thread takes: all of it at once.
+/// The queue of the writer thread, which takes everything at once.
 #[derive(Default)]
 struct Queue {
     entries: Vec<Entry>,
-    /// Answered once everything taken with them, and before them, is written (true), or cannot be (false).
+    /// Completed when all messages queued so far are written (true), or cannot be (false).
     waiting: Vec<oneshot::Sender<bool>>,
 }
 
@@ -192,9 +191,9 @@ impl Queue {
 }
 
 impl Audit {
-    /// Opens the file, proves that it can be written, and starts the thread that writes to it. `now` gives the time of
-    /// a line. The thread drops `alive` when it ends, for whatever reason. `lower_priority` is called on the thread that
-    /// packs files.
+    /// Opens the file, checks that it can be written, and starts the writer thread. `now` gives the time of a line. The
+    /// thread drops `alive` when it ends, for whatever reason. `lower_priority` is called on the threads that pack and
+    /// search files.
     pub fn start(
         place: Place,
         now: impl Fn() -> Timestamp + Clone + Send + 'static,
@@ -237,28 +236,28 @@ impl Audit {
         Ok((Audit { shared, group: Group::default(), usage, searching }, thread))
     }
 
-    /// The same audit for another thread that answers: its calls wait together.
+    /// Returns a handle for another worker thread, whose calls wait together.
     #[must_use]
     pub fn for_worker(&self) -> Audit {
         Audit { group: Group::default(), ..self.clone() }
     }
 
-    /// Searches the audit, on a thread of its own.
+    /// Searches the audit on a separate thread.
     pub async fn search(&self, query: Query, after: Option<ReadPlace>, bounds: Bounds) -> io::Result<Found> {
         self.searching.search(query, after, bounds).await
     }
 
-    /// How much of the disk the audit takes.
+    /// The audit's disk usage.
     pub fn usage(&self) -> Arc<Usage> {
         Arc::clone(&self.usage)
     }
 
-    /// Reports a question. It may be answered once this is written.
+    /// Reports a question. It may be answered when the returned future completes.
     pub fn report(&self, question: Question) -> Result<Written, Unwritable> {
         self.take(Entry::Question(question))
     }
 
-    /// Reports a miss. It may be answered once this is written.
+    /// Reports a miss. It may be answered when the returned future completes.
     pub fn report_miss(&self, missed: Missed) -> Result<Written, Unwritable> {
         self.take(Entry::Missed(missed))
     }
@@ -268,7 +267,7 @@ impl Audit {
         Ok(self.group.wait(&self.shared))
     }
 
-    /// Whether reads can be written down, now and from now on.
+    /// Watches whether reads can be recorded.
     pub fn watch(&self) -> watch::Receiver<bool> {
         self.shared.watched.subscribe()
     }
@@ -283,7 +282,7 @@ impl Shared {
         self.is_writable.load(Ordering::Acquire)
     }
 
-    /// Takes a message about what is to be answered.
+    /// Queues a message about a question that is not answered yet.
     fn take(&self, entry: Entry) -> Result<(), Unwritable> {
         if !self.is_writable() {
             return Err(Unwritable);
@@ -300,18 +299,18 @@ impl Shared {
         Err(Unwritable)
     }
 
-    /// Refuses a client that may not use more of the audit's share of the disk.
+    /// Refuses a client that has used its part of the audit's share of the disk.
     fn admit(&self, client: &dyn Client) -> Result<(), Unwritable> {
         let refuses = self.refuses_some.load(Ordering::Acquire) && self.gates.refuses(client);
         if refuses { Err(Unwritable) } else { Ok(()) }
     }
 
-    /// Takes a message about what has been answered. It is never refused.
-    fn take_late(&self, entry: Entry) {
+    /// Queues a message about a question that has been answered. It is never refused.
+    fn take_answered(&self, entry: Entry) {
         self.queue().entries.push(entry);
     }
 
-    /// Waits until everything taken so far is written. False: it is not, and may never be.
+    /// Waits until everything queued so far is written. Returns false if it is not, and may never be.
     async fn is_written(&self) -> bool {
         let (done, is_done) = oneshot::channel();
         self.queue().waiting.push(done);
@@ -337,14 +336,14 @@ impl Shared {
         }
     }
 
-    /// Whether that is news.
+    /// Sets whether lines can be written. Returns true if that is a change.
     fn set_writable(&self, is_writable: bool) -> bool {
         let is_news = self.is_writable.swap(is_writable, Ordering::AcqRel) != is_writable;
         self.publish();
         is_news
     }
 
-    /// Says who is refused from now on because of the share of the disk.
+    /// Sets which clients are refused because of the share of the disk.
     fn set_refused(&self, refused: Refused) {
         self.refuses_some.store(refused.some, Ordering::Release);
         self.refuses_all.store(refused.all, Ordering::Release);

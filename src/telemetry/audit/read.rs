@@ -1,4 +1,4 @@
-//! Lines of the audit, read again.
+//! Parses lines of the audit.
 
 use std::collections::BTreeMap;
 
@@ -9,28 +9,28 @@ use serde::Deserialize;
 use super::Number;
 use super::trail::line_keys;
 
-/// A line about what a client asked.
+/// A line about a client's questions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
     /// When the line was written.
     pub at: Timestamp,
-    /// Who asked.
+    /// The client.
     pub client: String,
-    /// The method: `Service/Method`. Empty: the line is about no single call.
+    /// The method: `Service/Method`. Empty if the line is not about a single call.
     pub method: String,
-    /// The id of the request. Empty as above.
+    /// The id of the request. Empty if the line is not about a single call.
     pub request_id: String,
-    /// The last record that the answer knew.
+    /// The latest record that the answer took into account.
     pub known_at: u64,
     /// The head's revision.
     pub revision: u64,
-    /// The credentials that the line names, and how often each.
+    /// The credentials in the line, with the number of times each was asked about.
     pub numbers: Vec<(Number, u64)>,
-    /// What the question named a person by, where that was no number: the id of a specialist, a job or a fact.
+    /// What identified the person if not a number: the id of a specialist, a job or a fact.
     pub subject_id: String,
     /// The day that was asked about.
     pub as_of: Option<Date>,
-    /// What became of the questions, and of how many.
+    /// The outcomes of the questions, with the number of each.
     pub outcomes: Vec<(String, u64)>,
 }
 
@@ -55,11 +55,11 @@ struct Fields {
 }
 
 impl Read {
-    /// What a line says. None: it is about no client, or it was cut short.
+    /// Parses a line. None if it is not about a client, or is incomplete.
     pub(super) fn of(line: &[u8]) -> Option<Read> {
         let quoted = [b"\"", line_keys::client(line)?, b"\""].concat();
         let (at, client) = (line_keys::instant(line)?, serde_json::from_slice(&quoted).ok()?);
-        // A line of a kind that is not known is found all the same, by what all lines have.
+        // A line of an unknown kind is still found, by the fields that all lines have.
         let fields: Fields = serde_json::from_slice(line).unwrap_or_default();
         let mut outcomes: Vec<_> = fields.verdicts.into_iter().collect();
         outcomes.extend(

@@ -1,4 +1,4 @@
-//! Searches while the audit is written: a few at a time, each on a thread of low priority.
+//! Searches of the audit while it is written: a few at a time, each on a low-priority thread.
 
 use std::io;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use tokio::sync::{Semaphore, oneshot};
 use super::trail::Trail;
 use super::{Bounds, Found, Query, ReadPlace};
 
-/// How many searches run at a time.
-const AT_A_TIME: usize = 2;
+/// The maximum number of concurrent searches.
+const MAX_SEARCHES: usize = 2;
 
-/// What searches need.
+/// Runs searches. Clones share the limit.
 #[derive(Clone)]
 pub(super) struct Searching {
     trail: Trail,
@@ -20,11 +20,11 @@ pub(super) struct Searching {
     lower_priority: fn(),
 }
 
-/// Tells a search that nobody waits for it any more.
+/// Cancels a search when its caller no longer waits for it.
 #[derive(Default)]
-struct Wanted(Arc<AtomicBool>);
+struct CancelOnDrop(Arc<AtomicBool>);
 
-impl Drop for Wanted {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -32,19 +32,19 @@ impl Drop for Wanted {
 
 impl Searching {
     pub(super) fn new(trail: Trail, lower_priority: fn()) -> Searching {
-        Searching { trail, turns: Arc::new(Semaphore::new(AT_A_TIME)), lower_priority }
+        Searching { trail, turns: Arc::new(Semaphore::new(MAX_SEARCHES)), lower_priority }
     }
 
-    /// Searches the files. The search ends soon after this is dropped.
+    /// Searches the files. If the returned future is dropped, the search ends soon after.
     pub(super) async fn search(&self, query: Query, after: Option<ReadPlace>, bounds: Bounds) -> io::Result<Found> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(io::Error::other)?;
-        let (wanted, (done, is_done)) = (Wanted::default(), oneshot::channel());
-        let (trail, lower_priority, is_cancelled) = (self.trail.clone(), self.lower_priority, Arc::clone(&wanted.0));
+        let (wanted, (done, is_done)) = (CancelOnDrop::default(), oneshot::channel());
+        let (trail, lower_priority, is_canceled) = (self.trail.clone(), self.lower_priority, Arc::clone(&wanted.0));
         std::thread::Builder::new().name("audit search".to_owned()).spawn(move || {
             let _turn = turn;
             lower_priority();
-            // One that is not waited for any more is of no use to anybody.
-            done.send(trail.search(&query, after, bounds, &is_cancelled)).ok();
+            // A caller that no longer waits does not need the result.
+            done.send(trail.search(&query, after, bounds, &is_canceled)).ok();
         })?;
         is_done.await.map_err(io::Error::other)?
     }

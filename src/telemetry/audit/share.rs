@@ -1,7 +1,8 @@
-//! The audit's own share of the disk, and who is refused when it is nearly used up.
+//! The audit's share of the disk, and which clients are refused when it is nearly used up.
 //!
-//! From 95 % on each client may use an equal part of what is left. What is refused takes no line of its own, or refusals
-//! would fill the disk: they are counted, and each client gets one line a minute, from a reserve that answers do not use.
+//! From 95 % on, each client may use an equal part of the rest. A refusal does not get its own line, because refusals
+//! would then fill the disk. They are counted, and each client gets one line per minute, from a reserve that answers do
+//! not use.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
@@ -13,19 +14,19 @@ use std::time::{Duration, Instant};
 use super::trail::Trail;
 use super::{Client, sync};
 
-/// What the name of the file ends with in which the share is kept.
+/// The suffix of the file that stores the share.
 const SHARE: &str = ".share";
 
-/// An equal part is one of at least this many.
+/// The rest is divided into at least this many parts.
 const PARTS: usize = 8;
 
-/// How often a client's refusals get a line.
-const REFUSALS_EVERY: Duration = Duration::from_secs(60);
+/// How often a line with a client's refusals is written.
+const REFUSALS_PERIOD: Duration = Duration::from_secs(60);
 
-/// Later than any forecast.
+/// No forecast.
 const NEVER: u64 = u64::MAX;
 
-/// How much of the disk the audit takes, and how much it may.
+/// The audit's disk usage and its limit.
 #[derive(Debug)]
 pub struct Usage {
     limit: u64,
@@ -38,7 +39,7 @@ impl Usage {
         Usage { limit, used: AtomicU64::new(0), seconds_until_full: AtomicU64::new(NEVER) }
     }
 
-    /// Of these files, with the share that is configured.
+    /// Measures these files, and determines the limit from the configured share.
     pub(super) fn of(trail: &Trail, configured: Option<u64>) -> io::Result<Usage> {
         let used = trail.bytes()?;
         let usage = Usage::new(limit(trail, configured, used)?);
@@ -46,32 +47,32 @@ impl Usage {
         Ok(usage)
     }
 
-    /// How many bytes all files of the audit may take.
+    /// The maximum size of all audit files, in bytes.
     pub fn limit(&self) -> u64 {
         self.limit
     }
 
-    /// How many they take.
+    /// The current size of all audit files, in bytes.
     pub fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// After how many seconds the share is used up, if lines come as in the last days. None: never.
+    /// The number of seconds until the share is used up, at the rate of the last days. None: never.
     pub fn seconds_until_full(&self) -> Option<u64> {
         Some(self.seconds_until_full.load(Ordering::Relaxed)).filter(|seconds| *seconds != NEVER)
     }
 
-    /// The same in whole days, where there are less than two weeks left.
+    /// Like [`Usage::seconds_until_full`], but in whole days. None if at least two weeks are left.
     pub fn days_left(&self) -> Option<u64> {
         self.seconds_until_full().map(|seconds| seconds / (24 * 3600)).filter(|days| *days < 14)
     }
 
-    /// Lines were written.
+    /// Adds written bytes.
     pub(super) fn grown(&self, bytes: u64) {
         self.used.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// The files were looked at.
+    /// Sets the measured size and forecast.
     pub(super) fn measured(&self, used: u64, seconds_until_full: Option<u64>) {
         self.used.store(used, Ordering::Relaxed);
         self.seconds_until_full.store(seconds_until_full.unwrap_or(NEVER), Ordering::Relaxed);
@@ -84,7 +85,7 @@ impl Usage {
         } else if used >= percent * 95 {
             Level::Tight
         } else if used >= percent * 90 && before != Level::Roomy {
-            // What clients have used of their parts is not forgotten as soon as a file is packed.
+            // What clients have used is not reset as soon as one file is packed.
             Level::Easing
         } else {
             Level::Roomy
@@ -92,7 +93,8 @@ impl Usage {
     }
 }
 
-/// The share of the disk: what is configured, or else what was kept at the first start, half of what was free then.
+/// Determines the share: the configured one, or else the one stored at the first start, which is half of what was free
+/// then.
 fn limit(trail: &Trail, configured: Option<u64>, used: u64) -> io::Result<u64> {
     if let Some(limit) = configured {
         return Ok(limit);
@@ -100,7 +102,7 @@ fn limit(trail: &Trail, configured: Option<u64>, used: u64) -> io::Result<u64> {
     let path = trail.beside(SHARE);
     match fs::read_to_string(&path) {
         Ok(kept) => {
-            let no_number = |_| io::Error::new(io::ErrorKind::InvalidData, "it must hold a number of bytes");
+            let no_number = |_| io::Error::new(io::ErrorKind::InvalidData, "it must contain a number of bytes");
             return kept.trim().parse().map_err(no_number);
         }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -117,29 +119,29 @@ fn limit(trail: &Trail, configured: Option<u64>, used: u64) -> io::Result<u64> {
     Ok(limit)
 }
 
-/// How far the share is used up.
+/// How much of the share is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Level {
     #[default]
     Roomy,
-    /// Everybody is answered, as in `Roomy`, but it is remembered who used how much.
+    /// All clients are answered, as in `Roomy`, but what each one uses is still counted.
     Easing,
     /// Clients above an equal part are refused.
     Tight,
-    /// Everybody is refused.
+    /// All clients are refused.
     Full,
 }
 
-/// Who is refused. Asked only while somebody is.
+/// The clients that are refused. Consulted only while some are.
 #[derive(Default)]
 struct Gate {
     is_full: bool,
     above: HashSet<String>,
-    /// How many refusals have no line yet.
+    /// The number of refusals per client that have no line yet.
     refused: BTreeMap<String, u64>,
 }
 
-/// Who is refused, shared by those who ask and the thread that writes.
+/// The refused clients, shared by the calls and the writer thread.
 #[derive(Clone, Default)]
 pub(super) struct Gates(Arc<Mutex<Gate>>);
 
@@ -148,7 +150,7 @@ impl Gates {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a client is refused, which is counted.
+    /// True if a client is refused. Counts the refusal.
     pub(super) fn refuses(&self, client: &dyn Client) -> bool {
         let mut gate = self.gate();
         let refuses = gate.is_full || gate.above.contains(client.name());
@@ -159,22 +161,22 @@ impl Gates {
     }
 }
 
-/// What the thread that writes knows of the share.
+/// The writer thread's accounting of the share.
 pub(super) struct Ledger {
     usage: Arc<Usage>,
     gates: Gates,
     level: Level,
-    /// What clients have used since the share became tight.
+    /// Bytes per client since the share became tight.
     parts: HashMap<String, u64>,
     refusals_written: Option<Instant>,
 }
 
-/// Who is refused now.
+/// The extent of refusals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refused {
-    /// Whether anybody is.
+    /// True if any client is refused.
     pub(super) some: bool,
-    /// Whether everybody is.
+    /// True if all clients are refused.
     pub(super) all: bool,
 }
 
@@ -183,7 +185,7 @@ impl Ledger {
         Ledger { usage, gates, level: Level::Roomy, parts: HashMap::new(), refusals_written: None }
     }
 
-    /// A client's lines are about to be written.
+    /// Counts a client's lines that are about to be written.
     pub(super) fn spend(&mut self, client: &dyn Client, bytes: usize) {
         if self.level == Level::Roomy {
             return;
@@ -194,16 +196,16 @@ impl Ledger {
         }
     }
 
-    /// Lines were written.
+    /// Counts written bytes.
     pub(super) fn written(&self, bytes: usize) {
         self.usage.grown(bytes as u64);
     }
 
-    /// Looks how far the share is used up, and says who is refused from now on.
+    /// Updates the level of usage, and determines which clients are refused.
     pub(super) fn settle(&mut self) -> Refused {
         let level = self.usage.level(self.level);
         if level != self.level {
-            self.tell(level);
+            self.log_change(level);
             self.level = level;
         }
         let refused = match level {
@@ -227,9 +229,9 @@ impl Ledger {
         refused
     }
 
-    /// Refusals that are due to be written, while the reserve has room for them.
+    /// Returns the refusals that are due to be written, while the reserve has room for them.
     pub(super) fn refusals(&mut self, now: Instant) -> BTreeMap<String, u64> {
-        let is_due = self.refusals_written.is_none_or(|at| now.duration_since(at) >= REFUSALS_EVERY);
+        let is_due = self.refusals_written.is_none_or(|at| now.duration_since(at) >= REFUSALS_PERIOD);
         if !is_due || self.usage.used() >= self.usage.limit {
             return BTreeMap::new();
         }
@@ -240,7 +242,7 @@ impl Ledger {
         refused
     }
 
-    fn tell(&self, level: Level) {
+    fn log_change(&self, level: Level) {
         let (used, limit) = (self.usage.used(), self.usage.limit);
         match level {
             Level::Full => tracing::error!(

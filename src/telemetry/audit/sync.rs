@@ -1,5 +1,5 @@
-//! The thread that puts the audit on the disk. The thread that writes does not wait for it: that takes the disk up to
-//! seconds, in which questions would have to be refused.
+//! The thread that syncs the audit. A sync can take the disk seconds. The writer thread does not wait for it, because
+//! questions would have to be refused in the meantime.
 
 use std::fs::File;
 use std::io;
@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-/// What is put on the disk.
+/// What to sync.
 pub(super) enum Put {
-    /// What a file holds.
+    /// The contents of a file.
     File(Arc<File>),
-    /// The names in a directory.
+    /// The directory entries of a directory.
     Names(PathBuf),
 }
 
-/// The thread, to be handed files.
+/// A handle to the sync thread.
 pub(super) struct Syncing {
     files: Sender<Put>,
     under_way: Arc<AtomicUsize>,
@@ -34,24 +34,24 @@ impl Syncing {
         Ok(syncing)
     }
 
-    /// One that puts nothing on the disk by itself, and where what it is handed arrives.
+    /// Creates a handle without a thread. Returns it with the receiver of what is to be synced.
     pub(super) fn without_thread() -> (Syncing, Receiver<Put>) {
         let (files, taken) = channel();
         (Syncing { files, under_way: Arc::default(), thread: None }, taken)
     }
 
-    /// Hands something over. An error: the thread has ended.
+    /// Queues a sync. Fails if the thread has ended.
     pub(super) fn put(&self, put: Put) -> io::Result<()> {
         self.under_way.fetch_add(1, Ordering::AcqRel);
         self.files.send(put).map_err(|_| io::Error::other("the thread that syncs the audit has ended"))
     }
 
-    /// Whether something handed over is not on the disk yet.
+    /// True if a queued sync has not finished.
     pub(super) fn is_busy(&self) -> bool {
         self.under_way.load(Ordering::Acquire) > 0
     }
 
-    /// Waits until everything handed over is on the disk.
+    /// Waits until all queued syncs have finished.
     pub(super) fn finish(self) {
         drop(self.files);
         if self.thread.is_some_and(|thread| thread.join().is_err()) {
@@ -74,7 +74,7 @@ fn run(files: &Receiver<Put>, under_way: &AtomicUsize) {
                 tracing::error!(
                     event = "audit_sync_failed",
                     error,
-                    "the audit file could not be synced: a power cut may take more of it"
+                    "cannot sync the audit file: a power failure may lose more of its lines"
                 );
                 fails = true;
             }
@@ -87,7 +87,7 @@ fn run(files: &Receiver<Put>, under_way: &AtomicUsize) {
     }
 }
 
-/// Puts the names in a directory on the disk.
+/// Syncs the entries of a directory.
 pub(super) fn names(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }

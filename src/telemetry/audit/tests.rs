@@ -1,4 +1,4 @@
-//! Lines, rotation, and what happens when there is no room for them.
+//! Lines, rotation, and behavior while lines cannot be written.
 
 use std::io;
 use std::path::Path;
@@ -44,7 +44,7 @@ fn start(path: &Path, file_bytes: u64) -> (Audit, AuditThread) {
     Audit::start(place(path, file_bytes), now, || {}, ()).unwrap()
 }
 
-/// The lines of a file behind the one that says that the audit was started.
+/// The lines of a file after the start line.
 fn lines(path: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(path).unwrap();
     let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -52,7 +52,7 @@ fn lines(path: &Path) -> Vec<serde_json::Value> {
     lines[1..].to_vec()
 }
 
-/// Waits until the audit says that it can be written, or that it cannot.
+/// Waits until the audit reports that it can be written, or that it cannot.
 async fn wait(audit: &Audit, until: bool) {
     audit.watch().wait_for(|is_writable| *is_writable == until).await.unwrap();
 }
@@ -61,7 +61,7 @@ async fn record(audit: &Audit) -> Result<(), Unwritable> {
     audit.report(question())?.await
 }
 
-/// A sink that takes lines when it is let, and keeps them.
+/// A sink that accepts lines when the gate opens, and keeps them.
 struct Gated {
     gate: mpsc::Receiver<io::Result<()>>,
     lines: Arc<Mutex<Vec<u8>>>,
@@ -95,7 +95,7 @@ fn start_gated() -> (Audit, AuditThread, Gate) {
 }
 
 #[tokio::test]
-async fn a_question_is_a_line_and_a_stream_its_counts_and_numbers() {
+async fn a_question_is_a_line_and_a_stream_has_lines_of_numbers_and_a_summary() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit/reads.jsonl");
     let (audit, thread) = start(&path, 1 << 20);
@@ -126,7 +126,7 @@ async fn a_question_is_a_line_and_a_stream_its_counts_and_numbers() {
 }
 
 #[tokio::test]
-async fn what_may_be_answered_is_in_the_file() {
+async fn a_line_is_in_the_file_before_its_answer_is_sent() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("reads.jsonl");
     let (audit, thread) = start(&path, 1 << 20);
@@ -142,11 +142,11 @@ async fn what_may_be_answered_is_in_the_file() {
     for part in 1..=5 {
         tally.add(None, Some("CONFIRMED")).unwrap();
         tally.write().unwrap().await.unwrap();
-        assert_eq!(lines(&path).len(), 200 + part, "a stream's numbers are written before its answers go out");
+        assert_eq!(lines(&path).len(), 200 + part, "a stream's numbers are written before its answers are sent");
     }
     drop(tally);
     thread.close();
-    assert_eq!(lines(&path).last().unwrap()["questions"], 5, "its counts are written when it is given up");
+    assert_eq!(lines(&path).last().unwrap()["questions"], 5, "its summary is written when it is abandoned");
 }
 
 #[tokio::test]
@@ -167,7 +167,7 @@ async fn a_full_file_is_closed_and_none_is_removed() {
 }
 
 #[test]
-fn a_file_that_grows_is_put_on_the_disk_every_second_and_nobody_waits_for_it() {
+fn a_growing_file_is_synced_every_second_in_the_background() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("reads.jsonl");
     let (syncing, handed_over) = Syncing::without_thread();
@@ -177,14 +177,14 @@ fn a_file_that_grows_is_put_on_the_disk_every_second_and_nobody_waits_for_it() {
     file.tend(begun).unwrap();
     assert!(handed_over.try_recv().is_err(), "not yet");
     file.tend(begun + Duration::from_secs(2)).unwrap();
-    let Ok(Put::File(handed)) = handed_over.try_recv() else { panic!("nothing was put on the disk") };
+    let Ok(Put::File(handed)) = handed_over.try_recv() else { panic!("nothing was queued for a sync") };
     assert_eq!(handed.metadata().unwrap().len(), path.metadata().unwrap().len());
     file.tend(begun + Duration::from_secs(9)).unwrap();
     assert!(handed_over.try_recv().is_err(), "it has not grown since");
 }
 
 #[test]
-fn a_rotated_file_is_put_on_the_disk_and_nobody_waits_for_it() {
+fn a_rotated_file_is_synced_in_the_background() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("reads.jsonl");
     let (syncing, handed_over) = Syncing::without_thread();
@@ -195,8 +195,8 @@ fn a_rotated_file_is_put_on_the_disk_and_nobody_waits_for_it() {
     assert!(matches!(handed_over.try_recv(), Ok(Put::Names(names)) if names == directory.path()));
 }
 
-/// A pipe, a device, a directory.
-fn no_files(directory: &Path) -> [std::path::PathBuf; 3] {
+/// A pipe, a device, and a directory.
+fn not_regular_files(directory: &Path) -> [std::path::PathBuf; 3] {
     let pipe = directory.join("pipe");
     let mode = rustix::fs::Mode::from_raw_mode(0o600);
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
@@ -204,9 +204,9 @@ fn no_files(directory: &Path) -> [std::path::PathBuf; 3] {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_at_start_and_by_a_check() {
+fn a_path_that_is_not_a_regular_file_is_refused_at_start_and_by_a_check() {
     let directory = tempfile::tempdir().unwrap();
-    for path in no_files(directory.path()) {
+    for path in not_regular_files(directory.path()) {
         let started = Audit::start(place(&path, 1 << 20), now, || {}, ()).map(drop);
         for refused in [started, check(&path, now())] {
             let is_right = matches!(&refused, Err(AuditFileError::NotAFile { path: named }) if *named == path);
@@ -216,7 +216,7 @@ fn what_is_no_regular_file_is_refused_at_start_and_by_a_check() {
 }
 
 #[test]
-fn a_check_writes_to_the_file_and_leaves_none_behind_that_was_not_there() {
+fn a_check_writes_to_the_file_and_removes_what_it_created() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a/b/reads.jsonl");
     check(&path, now()).unwrap();
@@ -233,7 +233,7 @@ fn a_check_writes_to_the_file_and_leaves_none_behind_that_was_not_there() {
 }
 
 #[tokio::test]
-async fn nothing_is_let_through_while_lines_cannot_be_written() {
+async fn all_questions_are_refused_while_lines_cannot_be_written() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("reads.jsonl");
     let (audit, thread) = start(&path, 1 << 20);
@@ -250,7 +250,7 @@ async fn nothing_is_let_through_while_lines_cannot_be_written() {
 }
 
 #[tokio::test]
-async fn no_answer_goes_out_whose_line_a_full_disk_refuses() {
+async fn no_answer_is_sent_if_its_line_cannot_be_written_to_a_full_disk() {
     let (audit, thread, (gate, written)) = start_gated();
     let asked: Vec<_> = (0..2000).map(|_| audit.report(question()).unwrap()).collect();
     gate.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
@@ -262,11 +262,11 @@ async fn no_answer_goes_out_whose_line_a_full_disk_refuses() {
     drop(gate);
     record(&audit).await.unwrap();
     thread.close();
-    assert_eq!(written.lock().unwrap().split(|byte| *byte == b'\n').count(), 2002, "none is lost, none is twice");
+    assert_eq!(written.lock().unwrap().split(|byte| *byte == b'\n').count(), 2002, "no line is lost or written twice");
 }
 
 #[tokio::test]
-async fn a_sink_that_blocks_is_as_one_that_fails_and_nobody_hangs() {
+async fn a_sink_that_blocks_is_treated_like_one_that_fails_and_no_call_hangs() {
     let begun = Instant::now();
     let (audit, thread, (gate, _)) = start_gated();
     let earlier = audit.report(question()).unwrap();
@@ -281,12 +281,12 @@ async fn a_sink_that_blocks_is_as_one_that_fails_and_nobody_hangs() {
     let closing = Instant::now();
     thread.close();
     assert!(refused < Duration::from_secs(3), "{refused:?}");
-    assert!(closing.elapsed() < Duration::from_secs(3), "the end does not wait for it: {:?}", closing.elapsed());
+    assert!(closing.elapsed() < Duration::from_secs(3), "closing does not wait for it: {:?}", closing.elapsed());
     drop(gate);
 }
 
 #[tokio::test]
-async fn a_full_queue_refuses_and_is_emptied_again() {
+async fn a_full_queue_refuses_questions_until_it_is_drained() {
     let (audit, thread, (gate, written)) = start_gated();
     let mut taken = 0;
     while audit.report(question()).is_ok() {
@@ -297,11 +297,15 @@ async fn a_full_queue_refuses_and_is_emptied_again() {
     wait(&audit, true).await;
     record(&audit).await.unwrap();
     thread.close();
-    assert_eq!(written.lock().unwrap().split(|byte| *byte == b'\n').count(), taken + 2, "none is lost, none is twice");
+    assert_eq!(
+        written.lock().unwrap().split(|byte| *byte == b'\n').count(),
+        taken + 2,
+        "no line is lost or written twice"
+    );
 }
 
 #[tokio::test]
-async fn a_file_that_was_moved_away_is_begun_again() {
+async fn a_file_that_was_moved_away_is_created_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("reads.jsonl");
     let (audit, thread) = start(&path, 1 << 20);
@@ -312,27 +316,27 @@ async fn a_file_that_was_moved_away_is_begun_again() {
 }
 
 #[tokio::test]
-async fn a_thread_that_breaks_off_lets_nothing_through_and_is_noticed() {
+async fn a_writer_thread_that_panics_refuses_all_questions_and_is_reported() {
     let (alive, ended) = oneshot::channel::<()>();
     let gated = Gated { gate: channel().1, lines: Arc::default() };
     let (audit, _thread) =
         Audit::start_on(gated, Arc::new(Usage::new(u64::MAX)), searching(), || panic!("a test"), alive).unwrap();
     assert_eq!(record(&audit).await, Err(Unwritable));
-    assert!(ended.await.is_err(), "what it held while it was alive is dropped");
+    assert!(ended.await.is_err(), "the thread's guard is dropped");
     assert_eq!(record(&audit).await, Err(Unwritable));
 }
 
 #[test]
-fn a_proof_that_blocks_is_given_up_and_names_the_file() {
+fn a_check_that_blocks_is_abandoned_and_names_the_file() {
     let (_held, gate) = channel::<()>();
     let (path, within) = (Path::new("/audit/reads.jsonl"), Duration::from_secs(1));
-    let blocked = file::in_time(path, within, move || {
+    let blocked = file::with_deadline(path, within, move || {
         gate.recv().ok();
         Ok(())
     });
     let refused = blocked.unwrap_err().to_string();
-    let expected = "/audit/reads.jsonl could not be opened, written and synced within 1 s: its disk blocks. Name another \
-                    file in audit_file, or see to the disk";
+    let expected = "/audit/reads.jsonl could not be opened, written and synced within 1 s: its disk blocks. Set audit_file \
+                    to another file, or check the disk";
     assert_eq!(refused, expected);
-    file::in_time(path, file::PROVED_WITHIN, || Ok(())).unwrap();
+    file::with_deadline(path, file::CHECK_DEADLINE, || Ok(())).unwrap();
 }

@@ -1,4 +1,4 @@
-//! The thread that writes.
+//! The writer thread of the audit.
 
 use std::convert::Infallible;
 use std::io;
@@ -14,32 +14,31 @@ use super::file::Sink;
 use super::share::Ledger;
 use super::{Queue, Shared, line};
 
-/// How long the thread sleeps at most while nobody wakes it: then what is due is put on the disk, and the file is
-/// looked at.
+/// The maximum time that the thread sleeps. It then syncs what is due, and checks the file.
 const NAP: Duration = Duration::from_millis(250);
 
-/// How long it waits before a file that could not be written is tried again.
+/// The delay before writing is retried after an error.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// How long the end of the thread is waited for.
+/// How long the end of each thread is awaited.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// The running thread.
+/// The running threads.
 pub struct AuditThread {
     shared: Arc<Shared>,
-    /// Nothing comes. Each disconnects when one of the threads ends.
+    /// Receive nothing. Each disconnects when its thread ends.
     running: Vec<Receiver<Infallible>>,
 }
 
 impl AuditThread {
-    /// Also waits for this one.
+    /// Adds another thread to wait for.
     pub(super) fn with(mut self, running: Receiver<Infallible>) -> AuditThread {
         self.running.push(running);
         self
     }
 
-    /// Has the thread write and sync what is left, and end. A file that cannot be written is tried once more; one that
-    /// blocks is not waited for.
+    /// Writes and syncs the remaining lines, and ends the threads. A file that cannot be written is tried once more. A
+    /// blocked file is not waited for.
     pub fn close(self) {
         self.shared.is_closing.store(true, Ordering::Release);
         self.shared.wake();
@@ -57,7 +56,7 @@ struct Writer<S, N> {
     sink: S,
     shared: Arc<Shared>,
     now: N,
-    /// Lines that are not in the file yet, and when they were made.
+    /// Lines that are not in the file yet, and the time when they were formatted.
     lines: String,
     at: Timestamp,
     taken: Queue,
@@ -91,12 +90,12 @@ pub(super) fn start(
             );
         }
     })?;
-    // It is set once, here.
+    // Set once, here.
     shared.thread.set(thread.thread().clone()).ok();
     Ok(AuditThread { shared, running: vec![running] })
 }
 
-/// Nothing is let through once the thread has ended, also where it broke off.
+/// Refuses all questions once the thread has ended, also after a panic.
 struct Stops(Arc<Shared>);
 
 impl Drop for Stops {
@@ -108,7 +107,7 @@ impl Drop for Stops {
 
 fn answer_all(waiting: impl Iterator<Item = oneshot::Sender<bool>>, is_written: bool) {
     for waiting in waiting {
-        // A call that was given up meanwhile misses nothing.
+        // A call that was abandoned does not need the result.
         waiting.send(is_written).ok();
     }
 }
@@ -140,8 +139,8 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
         }
     }
 
-    /// Makes lines of what waits; while there are lines that could not be written, of nothing more. Whether there are
-    /// lines to be written, or calls to be answered.
+    /// Formats the queued messages as lines. While earlier lines could not be written, takes no more messages. Returns
+    /// true if there are lines to write or calls to complete.
     fn take(&mut self) -> bool {
         if self.lines.is_empty() {
             std::mem::swap(&mut *self.shared.queue(), &mut self.taken);
@@ -159,7 +158,7 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
         !self.lines.is_empty() || !self.taken.waiting.is_empty()
     }
 
-    /// Makes lines of the refusals that are due.
+    /// Formats the refusals that are due.
     fn take_refusals(&mut self) {
         let refusals = self.ledger.refusals(Instant::now());
         if !refusals.is_empty() {
@@ -170,8 +169,8 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
         }
     }
 
-    /// Writes the lines, and answers the calls that wait. Questions are let through again as soon as the lines are in
-    /// the file and the queue has room.
+    /// Writes the lines, and completes the waiting calls. Questions are accepted again as soon as the lines are in the
+    /// file and the queue has room.
     fn settle(&mut self) -> bool {
         let written =
             if self.lines.is_empty() { self.sink.ensure() } else { self.sink.append(self.at, self.lines.as_bytes()) };

@@ -11,8 +11,8 @@ use super::evaluation_fixture::{columns, lines, shipped};
 /// What is written in the shipped file | what in its place | the line it is reported for, by how it begins | what is
 /// reported.
 const MISTAKES: &str = r#"
-    id = "cpssp-2025" | id = "" | id = | an id is made of letters, digits, '-' and '.'
-    id = "cpssp-2025" | id = "a b" | id = | an id is made of letters, digits, '-' and '.'
+    id = "cpssp-2025" | id = "" | id = | an id consists of letters, digits, '-' and '.'
+    id = "cpssp-2025" | id = "a b" | id = | an id consists of letters, digits, '-' and '.'
     id = "cpssp-2025" | name = "third" | name = | unknown field `name`
     title = | title = 7 # | title = | invalid type: integer `7`, expected a string
     title = | title = " " # | title = | empty
@@ -30,11 +30,11 @@ const MISTAKES: &str = r#"
     grace_days = 0 | grace = 0 | grace = | unknown field `grace`
     qualifying_bases = [ | qualifying_bases = [] # | qualifying_bases | no provider would qualify
     "DMH_FUNDED" | "DMH_FRIENDLY" | qualifying_bases | unknown variant `DMH_FRIENDLY`
-    window_working_days = 14 | window_working_days = 4000 | window_working_days | more than a year
-    2012-01-02, 2012-01-16 | 2012-01-16, 2012-01-02 | holidays = [ | 2012-01-02 after 2012-01-16: holidays are in order, each once
+    window_working_days = 14 | window_working_days = 4000 | window_working_days | more than 366 working days
+    2012-01-02, 2012-01-16 | 2012-01-16, 2012-01-02 | holidays = [ | 2012-01-02 after 2012-01-16: list the holidays in order, each one once
     2012-01-02, 2012-01-16 | 2012-01-02, 2012-01-02 | holidays = [ | 2012-01-02 after 2012-01-02
     2012-01-02, 2012-01-16 | 2012-01-02, "2012-01-16" | "2012-01-16" | expected a TOML datetime
-    cohort_date = 2015-09-30 | cohort_date = 2016-02-29 | cohort_date | 29 February does not come every year
+    cohort_date = 2015-09-30 | cohort_date = 2016-02-29 | cohort_date | 29 February does not exist in every year
     cohort_interval_years = 4 | cohort_interval_years = 0 | cohort_interval_years | not a number of years
     hours_per_year = 5 | hours_per_year = -5 | continuing_ | not a number of hours, 0 or more
     hours_per_year = 5 | hours_per_year = nan | continuing_ | not a number of hours, 0 or more
@@ -104,8 +104,11 @@ fn an_id_stands_for_one_content() {
     let other = third.replace("grace_days = 0", "grace_days = 30");
     let clash = good.replace("grace_days = 0", "grace_days = 30");
     for (files, message) in [
-        (vec![("a.toml", &third), ("b.toml", &other)], "b.toml:2: id third is that of "),
-        (vec![("a.toml", &clash)], "a.toml:2: id cpssp-2025 is that of cpssp-2025.toml: give other rules another id"),
+        (vec![("a.toml", &third), ("b.toml", &other)], "b.toml:2: the id third is already used by "),
+        (
+            vec![("a.toml", &clash)],
+            "a.toml:2: the id cpssp-2025 is already used by cpssp-2025.toml: give these rules another id",
+        ),
     ] {
         let files: Vec<(&str, &str)> = files.iter().map(|(name, content)| (*name, content.as_str())).collect();
         let directory = directory(&files);

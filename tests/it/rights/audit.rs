@@ -143,7 +143,7 @@ fn an_audit_that_is_no_regular_file_is_refused_at_start_and_by_a_check() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     for file in no_files(directory.path()) {
-        let expected = format!("{file} is not a regular file: name one in audit_file");
+        let expected = format!("{file} is not a regular file: set audit_file");
         let (status, said) = Process::spawn_with(&data, TODAY, &["--audit-file", &file]).wait();
         assert!(status.code() == Some(2) && said.contains(&expected), "{status}: {said}");
         let check = Command::new(env!("CARGO_BIN_EXE_cpss-registry"))

@@ -139,7 +139,7 @@ async fn a_call_ends_at_its_deadline_and_one_of_no_method_is_refused() {
 async fn a_caller_is_known_by_certificate_or_token_over_every_listener() {
     let directory = tempfile::tempdir().unwrap();
     set_up(directory.path());
-    let payer = NewClient { shows_token: true, ..client("medicaid", "payer") };
+    let payer = NewClient { uses_token: true, ..client("medicaid", "payer") };
     setup::add_client(directory.path(), &payer).unwrap();
     let token = fs::read_to_string(directory.path().join("medicaid.token")).unwrap();
     let certificate = fs::read(directory.path().join("registrar.crt")).unwrap();

@@ -30,7 +30,7 @@ pub fn set_up(directory: &Path) {
 /// A client to be let in.
 pub fn client(name: &str, role: &str) -> NewClient {
     let provider_id = (role == "provider").then(|| "region-1-cmhc".to_owned());
-    NewClient { name: name.to_owned(), role: role.to_owned(), provider_id, shows_token: false, days: 30 }
+    NewClient { name: name.to_owned(), role: role.to_owned(), provider_id, uses_token: false, days: 30 }
 }
 
 /// A question that everyone who may ask gets an answer to.
@@ -85,7 +85,7 @@ impl TlsServer {
 
     /// Lets in a client that shows a token, and gives the token. The server has taken the list when this is done.
     pub async fn let_in_by_token(&self, name: &str, role: &str) -> String {
-        let client = NewClient { shows_token: true, ..client(name, role) };
+        let client = NewClient { uses_token: true, ..client(name, role) };
         let Credentials::Token { token } = setup::add_client(self.directory(), &client).unwrap() else {
             panic!("no token")
         };

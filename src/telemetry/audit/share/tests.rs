@@ -1,4 +1,4 @@
-//! Who is refused when, and what that leaves.
+//! Refusals at each level of disk usage.
 
 use super::*;
 
@@ -25,28 +25,28 @@ fn write(ledger: &mut Ledger, client: &dyn Client, bytes: usize) -> Refused {
 }
 
 #[test]
-fn below_95_percent_nobody_is_refused() {
+fn below_95_percent_no_client_is_refused() {
     let (mut ledger, _, gates) = ledger();
     assert_eq!(write(&mut ledger, &LARGE, 94_000), Refused { some: false, all: false });
     assert!(!gates.refuses(&LARGE));
 }
 
 #[test]
-fn from_95_percent_on_a_client_has_an_equal_part_of_the_rest_and_then_nobody_is_answered() {
+fn from_95_percent_on_a_client_has_an_equal_part_and_at_100_percent_all_are_refused() {
     let (mut ledger, usage, gates) = ledger();
     assert_eq!(write(&mut ledger, &LARGE, 95_000), Refused { some: true, all: false });
     assert!(!gates.refuses(&LARGE), "what it has used before does not count");
     write(&mut ledger, &LARGE, 625);
     assert!(!gates.refuses(&LARGE));
     write(&mut ledger, &LARGE, 1);
-    assert!(gates.refuses(&LARGE) && !gates.refuses(&SMALL), "an eighth of five percent is its part");
+    assert!(gates.refuses(&LARGE) && !gates.refuses(&SMALL), "its part is an eighth of five percent");
     assert_eq!(write(&mut ledger, &SMALL, 3_874), Refused { some: true, all: true });
     assert!(gates.refuses(&SMALL) && gates.refuses(&Named("another")));
     assert!(usage.used() < usage.limit(), "there is a reserve");
 }
 
 #[test]
-fn what_was_used_is_forgotten_when_there_is_room_again_and_not_as_soon_as_a_file_is_packed() {
+fn usage_is_reset_when_there_is_room_again_but_not_as_soon_as_a_file_is_packed() {
     let (mut ledger, usage, gates) = ledger();
     write(&mut ledger, &LARGE, 95_000);
     write(&mut ledger, &LARGE, 1_000);
@@ -66,7 +66,7 @@ fn refusals_are_counted_and_written_once_a_minute_from_a_reserve() {
     let (mut ledger, usage, gates) = ledger();
     write(&mut ledger, &LARGE, 99_600);
     let begun = Instant::now();
-    assert!(ledger.refusals(begun).is_empty(), "nobody was refused");
+    assert!(ledger.refusals(begun).is_empty(), "no client was refused");
     (0..5).for_each(|_| assert!(gates.refuses(&LARGE)));
     assert_eq!(ledger.refusals(begun), BTreeMap::from([("large".to_owned(), 5)]));
     (0..2_000).for_each(|_| assert!(gates.refuses(&LARGE)));
@@ -80,13 +80,13 @@ fn refusals_are_counted_and_written_once_a_minute_from_a_reserve() {
 }
 
 #[test]
-fn half_of_what_is_free_at_the_first_start_is_the_share_unless_one_is_configured() {
+fn the_default_share_is_half_of_the_free_space_at_the_first_start() {
     let directory = tempfile::tempdir().unwrap();
     let trail = Trail::of(&directory.path().join("reads.jsonl"));
     let disk = rustix::fs::statvfs(directory.path()).unwrap();
     let first = limit(&trail, None, 1_000).unwrap();
     assert!(first.abs_diff(1_000 + disk.f_bavail * disk.f_frsize / 2) < disk.f_blocks * disk.f_frsize / 10);
-    assert_eq!(limit(&trail, None, 5_000).unwrap(), first, "it is kept");
+    assert_eq!(limit(&trail, None, 5_000).unwrap(), first, "it is stored");
     assert_eq!(limit(&trail, Some(7), 0).unwrap(), 7);
     fs::write(trail.beside(SHARE), "half").unwrap();
     assert_eq!(limit(&trail, None, 0).unwrap_err().kind(), io::ErrorKind::InvalidData);

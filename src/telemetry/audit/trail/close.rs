@@ -1,5 +1,4 @@
-//! How a file gets the name of a closed one; also those of earlier releases, which were named `.1`, `.2` … with the
-//! newest first.
+//! Names closed files. Also renames files of earlier releases, which were named `.1`, `.2` …, newest first.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -9,11 +8,11 @@ use jiff::Timestamp;
 
 use super::{Span, Trail, line_keys, next_serial};
 
-/// How much of a file's end is read to find its last line.
+/// How many bytes at the start and at the end of a file are read to find its first and last line.
 const TAIL: u64 = 256 * 1024;
 
 impl Trail {
-    /// Gives the files of earlier releases names by the present rule.
+    /// Renames the files of earlier releases to the current naming scheme.
     pub(in super::super) fn take_over(&self) -> io::Result<()> {
         let old = |ending: &str| ending.strip_prefix('.')?.parse::<u32>().ok();
         let mut numbers: Vec<_> = self.names()?.iter().filter_map(|(ending, _)| old(ending)).collect();
@@ -24,14 +23,14 @@ impl Trail {
         Ok(())
     }
 
-    /// Gives a file that is not written any more the name of a closed one.
+    /// Renames a file that is no longer written to the name of a closed file.
     pub(in super::super) fn close(&self, path: &Path) -> io::Result<()> {
         let span = span_of(path)?;
         fs::rename(path, self.place(next_serial(span.first, &self.closed()?), span))
     }
 }
 
-/// The span of a file: what its first and last lines say, or else when it was last written.
+/// Returns the span of a file: the times of its first and last line, or else its modification time.
 pub(in super::super) fn span_of(path: &Path) -> io::Result<Span> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();

@@ -1,14 +1,14 @@
-//! Lines taken apart into columns of like things, which compress far better than the lines do.
+//! Splits lines into columns of similar data, which compress far better than the lines do.
 //!
-//! The text keeps a mark in place of what is taken out of it: instants, UUIDs, digests and credential numbers. Nothing
-//! depends on the kind of a line, and every text comes back byte for byte, also one that is not JSON.
+//! The text keeps a mark in place of each extracted value: instants, UUIDs, digests and credential numbers. This works
+//! for any kind of line. Every text is restored byte for byte, even if it is not JSON.
 
 use jiff::Timestamp;
 
 use super::super::{Number, line};
 use super::line_keys;
 
-/// The marks. JSON has none of these bytes. Where they are in the text all the same, `ESCAPE` stands before them.
+/// The marks. JSON contains none of these bytes. If one occurs in the text, `ESCAPE` precedes it.
 const ESCAPE: u8 = 0;
 const INSTANT: u8 = 1;
 const UUID: u8 = 2;
@@ -19,38 +19,38 @@ const INSTANT_CHARS: usize = 27;
 const UUID_CHARS: usize = 36;
 const DIGEST_CHARS: usize = 64;
 
-/// Where a UUID has its dashes, and a number its symbols.
+/// The positions of the dashes in a UUID, and of the symbols in a number.
 const DASHES: [usize; 4] = [8, 13, 18, 23];
 const SYMBOLS: [usize; 9] = [4, 5, 6, 7, 9, 10, 11, 12, 14];
 
-/// How many columns there are.
+/// The number of columns.
 pub(super) const COLUMNS: usize = 5;
 
 /// Lines in columns.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Columns {
-    /// The text, with marks in it.
+    /// The text, with marks.
     pub(super) text: Vec<u8>,
-    /// The instants, each by how many microseconds it lies after the one before.
+    /// The instants, each as the difference in microseconds to the previous one.
     pub(super) instants: Vec<u8>,
     pub(super) uuids: Vec<u8>,
     pub(super) digests: Vec<u8>,
-    /// The numbers, without what all of them share.
+    /// The credential numbers, without their fixed characters.
     pub(super) numbers: Vec<u8>,
 }
 
 impl Columns {
-    /// All columns, in the order in which they are stored.
+    /// All columns, in the order of storage.
     pub(super) fn all(&self) -> [&[u8]; COLUMNS] {
         [&self.text, &self.instants, &self.uuids, &self.digests, &self.numbers]
     }
 
-    /// The same, of what was stored.
+    /// Assembles columns that were read from storage.
     pub(super) fn of([text, instants, uuids, digests, numbers]: [Vec<u8>; COLUMNS]) -> Columns {
         Columns { text, instants, uuids, digests, numbers }
     }
 
-    /// Takes lines apart.
+    /// Splits lines into columns.
     pub(super) fn split(lines: &[u8]) -> Columns {
         let mut columns = Columns::default();
         let (mut at, mut before) = (0, 0);
@@ -69,7 +69,7 @@ impl Columns {
         columns
     }
 
-    /// Takes out what begins here, if it is of a kind that has a column. Its length comes back.
+    /// Extracts the value that begins here, if it has a column. Returns its length.
     fn take_out(&mut self, rest: &[u8], before: &mut i64) -> Option<usize> {
         if let Some(number) = line_keys::number_at(rest, 0) {
             self.text.push(NUMBER);
@@ -93,7 +93,7 @@ impl Columns {
         Some(DIGEST_CHARS)
     }
 
-    /// The lines again. None: the columns do not belong together.
+    /// Restores the lines. None if the columns are inconsistent.
     pub(super) fn join(&self) -> Option<Vec<u8>> {
         let mut lines = Vec::with_capacity(self.text.len() * 4);
         let [mut text, mut instants, mut uuids, mut digests, mut numbers] = self.all();
@@ -134,7 +134,7 @@ fn take<'a, const N: usize>(column: &mut &'a [u8]) -> Option<&'a [u8; N]> {
     Some(first)
 }
 
-/// The microseconds of an instant, if it is written as [`line::instant`] writes it.
+/// Parses an instant in the form of [`line::instant`], to microseconds.
 fn instant(text: &[u8]) -> Option<i64> {
     if text.last() != Some(&b'Z') || !text[0].is_ascii_digit() {
         return None;
@@ -154,7 +154,7 @@ fn uuid(text: &[u8]) -> Option<[u8; 16]> {
     hex(&digits)?.try_into().ok()
 }
 
-/// The bytes of digits as lines have them: in lower case.
+/// Decodes hexadecimal digits in lower case, as lines contain them.
 fn hex(digits: &[u8]) -> Option<Vec<u8>> {
     let value = |digit: &u8| match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -168,7 +168,7 @@ fn digit(value: u8) -> u8 {
     if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 
-/// A number as one to ten bytes, fewer for a small one of either sign.
+/// Encodes an integer in one to ten bytes (zigzag varint).
 fn push_varint(column: &mut Vec<u8>, number: i64) {
     let mut left = ((number << 1) ^ (number >> 63)).cast_unsigned();
     loop {
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_comes_back_byte_for_byte() {
+    fn every_text_is_restored_byte_for_byte() {
         let line = "{\"at\":\"2026-11-28T16:12:27.123456Z\",\"request_id\":\"67e55044-10b1-426f-9247-bb680e5fe0c8\",\
                     \"number\":\"CPS-28MS-MN2K-Z\",\"numbers\":\"CPS-28MS-MN2K-Z*3 - CPS-28MS-MN2K-X\"}\n";
         let columns = Columns::split(line.as_bytes());
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_that_do_not_belong_together_are_noticed() {
+    fn inconsistent_columns_are_detected() {
         let mut columns = Columns::split(b"\"CPS-28MS-MN2K-Z\" \"2026-11-28T16:12:27.123456Z\"");
         columns.numbers.pop();
         assert_eq!(columns.join(), None);

@@ -1,22 +1,21 @@
-//! A Bloom filter: which keys a block of lines may hold. It never denies a key that is there.
+//! A Bloom filter of the keys in a block of lines. It has no false negatives.
 
-/// Bits for each key, and how many of them are set: one in a hundred keys that are absent is taken for one that is
-/// there.
+/// The bits per key, and the number of probes. The false positive rate is one percent.
 const BITS: usize = 10;
 const PROBES: u64 = 7;
 
-/// What a block is found by.
+/// A key that a block is searched by.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Key<'a> {
     Number(&'a [u8]),
-    /// The name of a client, as the lines have it.
+    /// The name of a client, escaped as in the lines.
     Client(&'a [u8]),
     /// The id of a specialist, a job or a fact.
     Id(&'a [u8]),
 }
 
 impl Key<'_> {
-    /// The same in every process: the filters are on disk.
+    /// The hash is stable across processes, because the filters are stored on disk.
     fn hash(self) -> u64 {
         let (kind, bytes) = match self {
             Key::Number(bytes) => (b'n', bytes),
@@ -43,7 +42,7 @@ impl Keys {
         self.0.push(key.hash());
     }
 
-    /// The filter of all keys so far, which are forgotten.
+    /// Returns the filter of all keys so far, and clears them.
     pub(super) fn take(&mut self) -> Vec<u8> {
         let mut hashes = std::mem::take(&mut self.0);
         hashes.sort_unstable();
@@ -58,12 +57,12 @@ impl Keys {
     }
 }
 
-/// Whether a block with this filter may hold a key.
+/// True if a block with this filter may contain a key.
 pub(super) fn may_hold(filter: &[u8], key: Key<'_>) -> bool {
     filter.is_empty() || probes(key.hash(), filter.len()).all(|(byte, bit)| filter[byte] & bit != 0)
 }
 
-/// The bits of a hash: their bytes, and where in them.
+/// The bits of a hash, as byte index and mask.
 fn probes(hash: u64, bytes: usize) -> impl Iterator<Item = (usize, u8)> {
     let bits = bytes as u64 * 8;
     let step = (hash >> 32) | 1;
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_is_there_is_never_denied_and_one_that_is_absent_rarely_taken_for_one() {
+    fn there_are_no_false_negatives_and_few_false_positives() {
         let name = |at: u32| format!("CPS-{at:04}-0000-0").into_bytes();
         let mut keys = Keys::default();
         (0..5000).for_each(|at| keys.add(Key::Number(&name(at))));
@@ -87,6 +86,6 @@ mod tests {
         let taken = (5000..15_000).filter(|at| may_hold(&filter, Key::Number(&name(*at)))).count();
         assert!(taken < 200, "{taken} of 10,000");
         let clients = (0..5000).filter(|at| may_hold(&filter, Key::Client(&name(*at)))).count();
-        assert!(clients < 200, "a client is no number: {clients}");
+        assert!(clients < 200, "a client is not a number: {clients}");
     }
 }

@@ -1,5 +1,5 @@
-//! What a line is found by, whatever kind of line it is: its instant, its client, every credential number in it, and the
-//! ids that name a person.
+//! Extracts the search keys of a line, whatever its kind: the instant, the client, every credential number, and the ids
+//! that identify a person.
 
 use jiff::Timestamp;
 use memchr::memmem;
@@ -19,7 +19,7 @@ pub(in super::super) fn instant(line: &[u8]) -> Option<Timestamp> {
     std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()
 }
 
-/// The name of the client of a line, as JSON has it between its quotes.
+/// The name of the client of a line, still escaped as JSON.
 pub(in super::super) fn client(line: &[u8]) -> Option<&[u8]> {
     let begin = memmem::find(line, CLIENT)? + CLIENT.len();
     let rest = line.get(begin..)?;
@@ -33,7 +33,7 @@ pub(in super::super) fn client(line: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The ids by which a line names a person, where that is no number.
+/// The ids in a line that identify a person, other than numbers.
 pub(super) fn ids(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     memmem::find_iter(line, ID).filter_map(|at| {
         let names_a_person = FIELDS.iter().any(|field| line.get(..at).is_some_and(|before| before.ends_with(field)));
@@ -42,14 +42,15 @@ pub(super) fn ids(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Every credential number in a text, wherever it stands. What only looks like one is given as well.
+/// Every credential number anywhere in a text, including texts that only look like one.
 pub(super) fn numbers(text: &[u8]) -> impl Iterator<Item = Number> {
     memmem::find_iter(text, NUMBER).filter_map(|at| number_at(text, at))
 }
 
-/// The credential numbers of a line, each with how often it was asked about: `CPS-28MS-MN2K-Z*3` is three times.
+/// The credential numbers of a line, with the number of times each was asked about: `CPS-28MS-MN2K-Z*3` means three
+/// times.
 pub(in super::super) fn numbers_asked(line: &[u8]) -> Vec<(Number, u64)> {
-    // A client may be named as it likes.
+    // Skip the client name, which may look like a number.
     let begin = client(line).and_then(|name| Some(memmem::find(line, CLIENT)? + CLIENT.len() + name.len()));
     let line = line.get(begin.unwrap_or(0)..).unwrap_or_default();
     let mut asked: Vec<(Number, u64)> = Vec::new();
@@ -74,7 +75,7 @@ fn leading_digits(text: &[u8]) -> u64 {
     digits.fold(0, |number: u64, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
 }
 
-/// The number that begins here.
+/// The number that begins at this offset.
 pub(super) fn number_at(text: &[u8], at: usize) -> Option<Number> {
     let number: Number = text.get(at..at + 15)?.try_into().ok()?;
     let is_symbol = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'-');

@@ -1,10 +1,10 @@
-//! The files of the audit: the one that is written, and the closed ones beside it.
+//! The files of the audit: the open one, and the closed ones in the same directory.
 //!
-//! A closed file carries a serial number and the instants of its first and last line in its name, to the second:
+//! The name of a closed file contains a serial number and the times of its first and last line, to the second:
 //! `reads.jsonl.00000042.20261128T161227Z-20261129T161226Z`. The serial numbers give the order of the files, and the
-//! instants their age, whatever was done to the files meanwhile. A packed file has `.packed` behind the same name. Both
-//! forms lie side by side for a moment while a file is packed. The unpacked form then counts, so a crash leaves one form
-//! or both, and never none.
+//! times their age, whatever was done to the files in between. A packed file has the suffix `.packed`. Both forms exist
+//! for a moment while a file is packed. The unpacked form then takes precedence, so a crash leaves one form or both,
+//! but never none.
 
 pub(super) mod close;
 mod columns;
@@ -25,14 +25,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// What the name of a packed file ends with, and that of one that is being packed.
+/// The suffix of a packed file, and of one that is being packed.
 const PACKED: &str = ".packed";
 const UNFINISHED: &str = ".packed.tmp";
 
-/// The form of an instant in a name.
+/// The format of an instant in a name.
 const INSTANT: &str = "%Y%m%dT%H%M%SZ";
 
-/// Where the files are.
+/// The location of the audit files.
 #[derive(Clone, Debug)]
 pub(super) struct Trail {
     open: PathBuf,
@@ -48,7 +48,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// Of a file with these lines. One that was written after the clock was set back counts as old as the first.
+    /// Creates the span of a file. If the clock was set back, the last instant is that of the first line.
     pub(super) fn new(first: Timestamp, last: Timestamp) -> Span {
         Span { first, last: last.max(first) }
     }
@@ -57,52 +57,52 @@ impl Span {
 /// A closed file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Closed {
-    /// Its place in the order of the files.
+    /// Its position in the order of the files.
     pub(super) serial: u64,
     pub(super) span: Span,
     /// The unpacked file.
     pub(super) plain: PathBuf,
-    /// The bytes of the unpacked file, if it is there.
+    /// The size of the unpacked file, if it exists.
     pub(super) plain_bytes: Option<u64>,
-    /// The bytes of the packed file, if it is there.
+    /// The size of the packed file, if it exists.
     pub(super) packed_bytes: Option<u64>,
 }
 
 impl Closed {
-    /// The packed file.
+    /// The path of the packed file.
     pub(super) fn packed(&self) -> PathBuf {
         with_ending(&self.plain, PACKED)
     }
 
-    /// The file that is written while this one is packed.
+    /// The temporary file that is written while this one is packed.
     fn unfinished(&self) -> PathBuf {
         with_ending(&self.plain, UNFINISHED)
     }
 
-    /// How much disk it takes.
+    /// Its size on disk, in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.plain_bytes.unwrap_or(0) + self.packed_bytes.unwrap_or(0)
     }
 }
 
 impl Trail {
-    /// The files that belong to this one, which is written.
+    /// The audit files that belong to this open file.
     pub(super) fn of(open: &Path) -> Trail {
         let name = open.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Trail { open: open.to_owned(), directory: directory_of(open).to_owned(), name }
     }
 
-    /// The file that is written.
+    /// The open file.
     pub(super) fn open(&self) -> &Path {
         &self.open
     }
 
-    /// The directory of all of them.
+    /// The directory of the files.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// A file beside them.
+    /// A file in the same directory, with this suffix.
     pub(super) fn beside(&self, ending: &str) -> PathBuf {
         with_ending(&self.open, ending)
     }
@@ -129,13 +129,13 @@ impl Trail {
         Ok(files)
     }
 
-    /// How many bytes all files take.
+    /// The size of all files, in bytes.
     pub(super) fn bytes(&self) -> io::Result<u64> {
         let open = fs::metadata(&self.open).map_or(0, |open| open.len());
         Ok(open + self.names()?.iter().map(|(_, bytes)| bytes).sum::<u64>())
     }
 
-    /// The files that a crash left half packed.
+    /// The temporary files that a crash left behind.
     pub(super) fn unfinished(&self) -> io::Result<Vec<PathBuf>> {
         let names = self.names()?;
         Ok(names
@@ -145,12 +145,12 @@ impl Trail {
             .collect())
     }
 
-    /// Where a file of this span is kept when it is closed.
+    /// The path of a file with this span once it is closed.
     pub(super) fn place(&self, serial: u64, span: Span) -> PathBuf {
         self.beside(&format!(".{serial:08}.{}-{}", written(span.first), written(span.last)))
     }
 
-    /// What stands behind the common part of the names of all files but the one that is written, and their sizes.
+    /// The suffixes of all files except the open one, with their sizes.
     fn names(&self) -> io::Result<Vec<(String, u64)>> {
         let entries = match fs::read_dir(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -161,7 +161,7 @@ impl Trail {
             let entry = entry?;
             let name = entry.file_name();
             let Some(ending) = name.to_str().and_then(|name| name.strip_prefix(&self.name)) else { continue };
-            // A file may go while it is looked at.
+            // A file may disappear during the listing.
             let Ok(found) = entry.metadata() else { continue };
             if found.is_file() && !ending.is_empty() {
                 names.push((ending.to_owned(), found.len()));
@@ -171,14 +171,14 @@ impl Trail {
     }
 }
 
-/// The serial number of the file that is written, once it is closed: the second of its first line, or one more than the
-/// file before.
+/// The serial number of the open file once it is closed: the second of its first line, or one more than the previous
+/// file's.
 fn next_serial(first: Timestamp, closed: &[Closed]) -> u64 {
     let second = u64::try_from(first.as_second()).unwrap_or(0);
     closed.last().map_or(second, |file| second.max(file.serial + 1))
 }
 
-/// The directory that a file is in.
+/// The directory that contains a file.
 pub(super) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
@@ -196,7 +196,7 @@ fn written(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime(INSTANT).to_string()
 }
 
-/// The serial number and the instants in a name. The last line may be within the second that is named.
+/// Parses the serial number and the instants in a name. The last line may lie anywhere within the named second.
 fn parsed(ending: &str) -> Option<(u64, Span)> {
     let (serial, span) = ending.strip_prefix('.')?.split_once('.')?;
     let (first, last) = span.split_once('-')?;

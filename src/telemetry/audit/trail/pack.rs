@@ -1,4 +1,5 @@
-//! Packs a closed file: the packed form is written beside it, compared with it, and then takes its place.
+//! Packs a closed file: writes the packed form to a temporary file, compares it with the original, and replaces the
+//! original.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
@@ -6,17 +7,17 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use super::super::sync;
-use super::packed::{BLOCK, LONGEST_LINE, PackReader, PackWriter};
+use super::packed::{BLOCK, MAX_LINE, PackReader, PackWriter};
 use super::{Closed, Trail};
 
 impl Trail {
-    /// Removes what a crash left half packed.
+    /// Removes the temporary files that a crash left behind.
     pub(in super::super) fn clean(&self) -> io::Result<()> {
         self.unfinished()?.iter().try_for_each(fs::remove_file)
     }
 
-    /// Packs a file. Whatever happens, one whole form of it is there: the plain one goes when the packed one is on the
-    /// disk by its name.
+    /// Packs a file. At every moment at least one complete form exists: the original is removed only after the packed
+    /// file and its directory entry are synced.
     pub(in super::super) fn pack(&self, file: &Closed, is_closing: &dyn Fn() -> bool) -> io::Result<()> {
         let unfinished = file.unfinished();
         let packed = write(&file.plain, &unfinished, is_closing).and_then(|()| compare(&file.plain, &unfinished));
@@ -36,7 +37,7 @@ fn write(plain: &Path, packed: &Path, is_closing: &dyn Fn() -> bool) -> io::Resu
     let mut lines = BufReader::new(File::open(plain)?);
     let mut block = Vec::new();
     loop {
-        let is_end = lines.by_ref().take(LONGEST_LINE as u64).read_until(b'\n', &mut block)? == 0;
+        let is_end = lines.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut block)? == 0;
         if block.len() >= BLOCK || (is_end && !block.is_empty()) {
             writer.add(&block)?;
             block.clear();
@@ -53,7 +54,7 @@ fn write(plain: &Path, packed: &Path, is_closing: &dyn Fn() -> bool) -> io::Resu
     out.get_ref().sync_all()
 }
 
-/// Reads the packed file as every reader does, and compares it with the plain one byte for byte.
+/// Reads the packed file as every reader does, and compares it with the original byte for byte.
 fn compare(plain: &Path, packed: &Path) -> io::Result<()> {
     let (mut expected, reader) = (BufReader::new(File::open(plain)?), PackReader::open(packed)?);
     let mut piece = Vec::new();

@@ -1,13 +1,13 @@
-//! The form of a packed file: blocks of whole lines, each compressed by itself, and an index behind them.
+//! The format of a packed file: separately compressed blocks of complete lines, followed by an index.
 //!
 //! ```text
-//! block…  "CPSB", then for each column its length and its packed length (u32), then the columns, each a zstd frame
+//! block…  "CPSB", then the length and packed length (u32) of each column, then the columns, each a zstd frame
 //!         with a checksum
-//! index   "CPSI", then for each block an entry, then the filters of all blocks
+//! index   "CPSI", then an entry per block, then the filters of all blocks
 //! footer  offset (u64), length (u32) and CRC-32C (u32) of the index, "CPSAUD1\n"
 //! ```
 //!
-//! All numbers are little-endian. Blocks can be read without the index, only slower.
+//! All numbers are little-endian. Blocks can be read without the index, but more slowly.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -22,10 +22,10 @@ use super::line_keys;
 
 /// A block ends with the line in which it reaches this many bytes of text.
 pub(super) const BLOCK: usize = 256 * 1024;
-/// A line that is longer is cut, so that no block has more than `BLOCK` and this.
-pub(super) const LONGEST_LINE: usize = 1024 * 1024;
+/// A longer line is split, so that no block exceeds `BLOCK` plus this.
+pub(super) const MAX_LINE: usize = 1024 * 1024;
 
-/// Beyond this level the columns hardly become smaller.
+/// The compression level. Higher levels hardly make the columns smaller.
 const LEVEL: i32 = 15;
 
 const BLOCK_MAGIC: &[u8; 4] = b"CPSB";
@@ -35,16 +35,16 @@ const HEADER: usize = 4 + COLUMNS * 8;
 const ENTRY: usize = 44;
 const FOOTER: usize = 24;
 
-/// A block, as the index has it.
+/// A block, as listed in the index.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
-    /// Where it begins in the file, and how long it is.
+    /// Its offset and length in the file.
     offset: u64,
     length: u32,
-    /// Where its lines begin in the text of all blocks, and how long they are.
+    /// The offset and length of its lines in the text of all blocks.
     pub(super) text_offset: u64,
     pub(super) text_length: u32,
-    /// Microseconds of its earliest and its latest line.
+    /// The times of its earliest and latest line, in microseconds.
     pub(super) first: i64,
     pub(super) last: i64,
     filter: (usize, usize),
@@ -69,7 +69,7 @@ impl<W: Write> PackWriter<W> {
         Ok(PackWriter { out, packer, offset: 0, text_offset: 0, entries, filters, keys: Keys::default() })
     }
 
-    /// Adds whole lines as a block.
+    /// Adds complete lines as a block.
     pub(super) fn add(&mut self, lines: &[u8]) -> io::Result<()> {
         let columns = Columns::split(lines);
         let (mut block, mut payload) = (BLOCK_MAGIC.to_vec(), Vec::new());
@@ -96,7 +96,7 @@ impl<W: Write> PackWriter<W> {
         Ok(())
     }
 
-    /// Notes what the lines are found by. The microseconds of the earliest and the latest come back.
+    /// Collects the search keys of the lines. Returns the times of the earliest and the latest line in microseconds.
     fn take_keys(&mut self, lines: &[u8]) -> (i64, i64) {
         let mut span = None;
         for line in lines.split(|byte| *byte == b'\n') {
@@ -113,7 +113,7 @@ impl<W: Write> PackWriter<W> {
         span.unwrap_or((i64::MIN, i64::MAX))
     }
 
-    /// Writes the index. What was written to comes back.
+    /// Writes the index. Returns the underlying writer.
     pub(super) fn finish(mut self) -> io::Result<W> {
         let index = [self.entries, self.filters].concat();
         self.out.write_all(&index)?;
@@ -129,14 +129,14 @@ fn length(bytes: usize) -> io::Result<u32> {
     u32::try_from(bytes).map_err(io::Error::other)
 }
 
-/// A packed file, to be read.
+/// A reader of a packed file.
 pub(super) struct PackReader {
     file: File,
     pub(super) blocks: Vec<Block>,
     filters: Vec<u8>,
-    /// Whether the index was read. Without it every block may hold anything.
+    /// True if the index was read. Without it, every block may contain anything.
     pub(super) has_index: bool,
-    /// Whether `blocks` are all blocks, as far as can be known.
+    /// True if `blocks` is known to contain all blocks.
     pub(super) is_whole: bool,
 }
 
@@ -151,13 +151,13 @@ impl PackReader {
         Ok(PackReader { file, blocks, filters: Vec::new(), has_index: false, is_whole })
     }
 
-    /// The filter of a block. Empty: there is none.
+    /// The filter of a block. Empty if there is none.
     pub(super) fn filter(&self, block: &Block) -> &[u8] {
         let (from, to) = block.filter;
         self.filters.get(from..to).unwrap_or_default()
     }
 
-    /// How many bytes the filters take.
+    /// The size of the filters, in bytes.
     pub(super) fn filter_bytes(&self) -> usize {
         self.filters.len()
     }
@@ -183,7 +183,7 @@ fn damaged() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "a block of a packed audit file is damaged")
 }
 
-/// The lengths of the columns of a block, as they are and packed. None: no block begins here.
+/// The lengths of the columns of a block, unpacked and packed. None if no block begins here.
 fn lengths(header: &[u8; HEADER]) -> Option<[(usize, usize); COLUMNS]> {
     let lengths = header.strip_prefix(BLOCK_MAGIC)?;
     let mut found = [(0, 0); COLUMNS];
@@ -191,14 +191,14 @@ fn lengths(header: &[u8; HEADER]) -> Option<[(usize, usize); COLUMNS]> {
         let (length, packed) = pair.split_first_chunk()?;
         let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
         *found = (length, usize::try_from(u32::from_le_bytes(packed.try_into().ok()?)).ok()?);
-        if length > BLOCK + LONGEST_LINE {
+        if length > BLOCK + MAX_LINE {
             return None;
         }
     }
     Some(found)
 }
 
-/// The blocks and the filters that the index names. None: there is no index, or it is damaged.
+/// Reads the blocks and the filters from the index. None if there is no index, or it is damaged.
 fn read_index(file: &File, bytes: u64) -> io::Result<Option<(Vec<Block>, Vec<u8>)>> {
     let mut footer = [0; FOOTER];
     let Some(footer_at) = bytes.checked_sub(FOOTER as u64) else { return Ok(None) };
@@ -218,7 +218,7 @@ fn read_index(file: &File, bytes: u64) -> io::Result<Option<(Vec<Block>, Vec<u8>
     })())
 }
 
-/// The entries of an index of blocks that end here, and their filters.
+/// Parses the entries of an index whose blocks end at `end`, and their filters.
 fn entries(mut rest: &[u8], end: u64) -> Option<(Vec<Block>, Vec<u8>)> {
     let (mut blocks, mut next, mut filters) = (Vec::new(), 0, 0);
     while next < end {
@@ -247,7 +247,7 @@ fn entries(mut rest: &[u8], end: u64) -> Option<(Vec<Block>, Vec<u8>)> {
     (rest.len() == filters).then(|| (blocks, rest.to_vec()))
 }
 
-/// Finds the blocks one after another, without the index. Whether the last of them is the one before the index: else
+/// Finds the blocks one by one, without the index. Returns true if the last one is directly before the index; otherwise
 /// there may be more that cannot be found.
 fn walk(file: &File, bytes: u64) -> io::Result<(Vec<Block>, bool)> {
     let (mut blocks, mut offset, mut text_offset) = (Vec::new(), 0, 0);
@@ -272,7 +272,7 @@ fn walk(file: &File, bytes: u64) -> io::Result<(Vec<Block>, bool)> {
         if offset > bytes {
             return Ok((blocks, false));
         }
-        // How long the lines are is known once they are read.
+        // The length of the lines is only known after reading them.
         let reader = PackReader {
             file: file.try_clone()?,
             blocks: Vec::new(),
@@ -286,7 +286,7 @@ fn walk(file: &File, bytes: u64) -> io::Result<(Vec<Block>, bool)> {
         text_offset += u64::from(block.text_length);
         blocks.push(block);
         if !is_readable {
-            // The offsets of what follows are not known.
+            // The text offsets of the following blocks are unknown.
             return Ok((blocks, false));
         }
     }

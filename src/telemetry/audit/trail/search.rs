@@ -1,4 +1,4 @@
-//! Searches the files: who asked about a number, what a client asked, by time.
+//! Searches the audit files by credential number, client, and time.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
@@ -12,83 +12,83 @@ use super::super::Number;
 use super::super::read::Read;
 use super::close::span_of;
 use super::filter::{Key, may_hold};
-use super::packed::{BLOCK, LONGEST_LINE, PackReader};
+use super::packed::{BLOCK, MAX_LINE, PackReader};
 use super::{Closed, Trail, line_keys, next_serial};
 
-/// What is searched for. What is not given is not looked at.
+/// A search query. An absent criterion matches everything.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
     /// The credential that was asked about.
     pub number: Option<Number>,
-    /// Ids of the specialist, of jobs and of facts: a line that names one of them is as good as one with the number.
+    /// Ids of the specialist, of jobs and of facts. A line that contains one of them matches like one with the number.
     pub ids: Vec<String>,
     /// The client that asked.
     pub client: Option<String>,
-    /// The first instant.
+    /// The first instant, inclusive.
     pub from: Option<Timestamp>,
-    /// The instant behind the last one.
+    /// The last instant, exclusive.
     pub until: Option<Timestamp>,
 }
 
-/// A place in the audit: what follows it is the same, whether files are closed and packed meanwhile or not.
+/// A position in the audit. It stays valid when files are closed and packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The serial number of the file.
     pub serial: u64,
-    /// How much of its text lies before.
+    /// The offset in the text of the file, in bytes.
     pub offset: u64,
 }
 
-/// How much one search may do.
+/// The limits of one search.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// How many lines it gives at most.
+    /// The maximum number of lines returned.
     pub lines: usize,
-    /// How many numbers these may hold in all, beside the last line.
+    /// The maximum count of numbers in these lines, not counting the last line.
     pub numbers: usize,
-    /// How many bytes it may look at.
+    /// The maximum number of bytes scanned.
     pub bytes: usize,
 }
 
-/// What was found, in order.
+/// The result of a search, in order.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// The lines, each with the place behind it.
+    /// The matching lines, each with the position after it.
     pub reads: Vec<(Place, Read)>,
-    /// Where the search goes on. None: it has come to the end.
+    /// Where the search continues. None if it has reached the end.
     pub next: Option<Place>,
-    /// The files of which a part could not be read.
+    /// The files that could not be read completely.
     pub unreadable: Vec<String>,
 }
 
 struct Search<'a> {
     query: &'a Query,
-    /// The client's name as lines have it.
+    /// The client's name, escaped as in the lines.
     client: Option<Vec<u8>>,
     bounds: Bounds,
-    is_cancelled: &'a AtomicBool,
+    is_canceled: &'a AtomicBool,
     found: Found,
 }
 
-/// Whether the search goes on.
-type GoesOn = bool;
+/// True if the search continues.
+type Continues = bool;
 
 impl Trail {
-    /// Searches from a place on, oldest lines first.
+    /// Searches from a position on, oldest lines first.
     pub(in super::super) fn search(
         &self,
         query: &Query,
         after: Option<Place>,
         bounds: Bounds,
-        is_cancelled: &AtomicBool,
+        is_canceled: &AtomicBool,
     ) -> io::Result<Found> {
         let client = query.client.as_ref().map(|client| {
             let quoted = serde_json::Value::from(client.as_str()).to_string();
             quoted.as_bytes()[1..quoted.len() - 1].to_vec()
         });
-        let mut search = Search { query, client, bounds, is_cancelled, found: Found::default() };
+        let mut search = Search { query, client, bounds, is_canceled, found: Found::default() };
         let after = after.unwrap_or(Place { serial: 0, offset: 0 });
-        // The open file first: if it is closed now, it is among the closed ones as well.
+        // The open file is opened first: if it is closed now, it is listed among the closed files as well.
         let open = File::open(self.open());
         let closed = self.closed()?;
         for file in closed.iter().filter(|file| file.serial >= after.serial) {
@@ -116,15 +116,15 @@ impl Trail {
 }
 
 impl Query {
-    /// Whether it asks about somebody.
-    fn is_of_a_person(&self) -> bool {
+    /// True if the query is about a person.
+    fn is_about_a_person(&self) -> bool {
         self.number.is_some() || !self.ids.is_empty()
     }
 
-    /// Whether a text may have a line about whom it asks.
+    /// True if a text may contain a line about the person.
     fn may_be_about(&self, text: &[u8]) -> bool {
         let has = |what: &[u8]| memmem::find(text, what).is_some();
-        !self.is_of_a_person()
+        !self.is_about_a_person()
             || self.number.is_some_and(|number| has(&number))
             || self.ids.iter().any(|id| has(id.as_bytes()))
     }
@@ -135,23 +135,23 @@ impl Query {
 }
 
 impl Search<'_> {
-    /// Searches a closed file from an offset of its text on.
-    fn closed(&mut self, file: &Closed, from: u64) -> io::Result<GoesOn> {
+    /// Searches a closed file from an offset of its text.
+    fn closed(&mut self, file: &Closed, from: u64) -> io::Result<Continues> {
         let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         match File::open(&file.plain) {
             Ok(plain) => return self.plain(plain, file.serial, from),
             Err(error) if is_gone(&error) => {}
-            Err(_) => return Ok(self.could_not_read(file)),
+            Err(_) => return Ok(self.note_unreadable(file)),
         }
         match PackReader::open(&file.packed()) {
             Ok(packed) => self.packed(&packed, file, from),
             // It was removed because of its age.
             Err(error) if is_gone(&error) => Ok(true),
-            Err(_) => Ok(self.could_not_read(file)),
+            Err(_) => Ok(self.note_unreadable(file)),
         }
     }
 
-    fn could_not_read(&mut self, file: &Closed) -> GoesOn {
+    fn note_unreadable(&mut self, file: &Closed) -> Continues {
         let name = file.packed().file_name().unwrap_or_default().to_string_lossy().into_owned();
         if self.found.unreadable.last() != Some(&name) {
             self.found.unreadable.push(name);
@@ -159,7 +159,7 @@ impl Search<'_> {
         true
     }
 
-    fn packed(&mut self, packed: &PackReader, file: &Closed, from: u64) -> io::Result<GoesOn> {
+    fn packed(&mut self, packed: &PackReader, file: &Closed, from: u64) -> io::Result<Continues> {
         self.spend(packed.filter_bytes());
         if !packed.has_index {
             tracing::warn!(
@@ -173,7 +173,7 @@ impl Search<'_> {
             if end <= from && packed.has_index {
                 continue;
             }
-            if self.is_cancelled.load(Ordering::Relaxed) {
+            if self.is_canceled.load(Ordering::Relaxed) {
                 return Err(io::ErrorKind::Interrupted.into());
             }
             let begin = Place { serial: file.serial, offset: block.text_offset.max(from) };
@@ -190,18 +190,18 @@ impl Search<'_> {
                         return Ok(false);
                     }
                 }
-                Err(_) => _ = self.could_not_read(file),
+                Err(_) => _ = self.note_unreadable(file),
             }
         }
-        Ok(packed.is_whole || self.could_not_read(file))
+        Ok(packed.is_whole || self.note_unreadable(file))
     }
 
-    fn plain(&mut self, mut file: File, serial: u64, from: u64) -> io::Result<GoesOn> {
+    fn plain(&mut self, mut file: File, serial: u64, from: u64) -> io::Result<Continues> {
         file.seek(SeekFrom::Start(from))?;
         let (mut lines, mut text) = (BufReader::new(file), Vec::new());
         let mut begin = Place { serial, offset: from };
         loop {
-            if self.is_cancelled.load(Ordering::Relaxed) {
+            if self.is_canceled.load(Ordering::Relaxed) {
                 return Err(io::ErrorKind::Interrupted.into());
             }
             if self.is_over(begin) {
@@ -210,10 +210,10 @@ impl Search<'_> {
             text.clear();
             let mut is_end = false;
             while text.len() < BLOCK && !is_end {
-                let read = lines.by_ref().take(LONGEST_LINE as u64).read_until(b'\n', &mut text)?;
+                let read = lines.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut text)?;
                 is_end = read == 0;
             }
-            // What is being written may not be whole yet.
+            // A line that is being written may be incomplete.
             let whole = memchr::memrchr(b'\n', &text).map_or(0, |end| end + 1);
             let whole = if is_end { whole } else { text.len() };
             if !self.lines(&text[..whole], begin) {
@@ -234,7 +234,7 @@ impl Search<'_> {
 
     fn may_be_in(&self, filter: &[u8]) -> bool {
         let Query { number, ids, .. } = self.query;
-        let is_about = !self.query.is_of_a_person()
+        let is_about = !self.query.is_about_a_person()
             || number.is_some_and(|number| may_hold(filter, Key::Number(&number)))
             || ids.iter().any(|id| may_hold(filter, Key::Id(id.as_bytes())));
         is_about && self.client.as_ref().is_none_or(|client| may_hold(filter, Key::Client(client)))
@@ -244,7 +244,7 @@ impl Search<'_> {
         self.bounds.bytes = self.bounds.bytes.saturating_sub(bytes);
     }
 
-    /// Whether it has done what it may. Then it goes on from here the next time.
+    /// True if a limit is reached. The next search then continues from here.
     fn is_over(&mut self, here: Place) -> bool {
         let Bounds { lines, numbers, bytes } = self.bounds;
         let is_over = lines == 0 || numbers == 0 || bytes == 0;
@@ -254,8 +254,8 @@ impl Search<'_> {
         is_over
     }
 
-    /// Searches lines that begin at a place.
-    fn lines(&mut self, text: &[u8], begin: Place) -> GoesOn {
+    /// Searches lines that begin at a position.
+    fn lines(&mut self, text: &[u8], begin: Place) -> Continues {
         self.spend(text.len().max(1));
         if !self.query.may_be_about(text) {
             return true;
@@ -285,10 +285,10 @@ impl Search<'_> {
             return None;
         }
         let mut read = Read::of(line)?;
-        if self.query.is_of_a_person() {
+        if self.query.is_about_a_person() {
             read.numbers.retain(|(asked, _)| Some(*asked) == *number);
         }
-        let is_about = !self.query.is_of_a_person() || !read.numbers.is_empty() || ids.contains(&read.subject_id);
+        let is_about = !self.query.is_about_a_person() || !read.numbers.is_empty() || ids.contains(&read.subject_id);
         let is_within = from.is_none_or(|from| read.at >= from) && until.is_none_or(|until| read.at < until);
         (is_within && is_about).then_some(read)
     }

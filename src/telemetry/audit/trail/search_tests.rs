@@ -1,4 +1,4 @@
-//! What a search finds, compared with a plain look at every line.
+//! Searches, compared with a scan of every line.
 
 use std::os::unix::fs::FileExt as _;
 use std::time::Instant;
@@ -16,8 +16,8 @@ fn search(trail: &Trail, query: &Query, after: Option<Place>, bounds: Bounds) ->
     trail.search(query, after, bounds, &std::sync::atomic::AtomicBool::new(false)).unwrap()
 }
 
-/// Some files of a trail, in all forms: packed, packed without an index that can be read, closed, both, and the one that
-/// is written, whose last line is not whole.
+/// A trail with files in all forms: packed, packed with a damaged index, closed, both, and an open one with an
+/// incomplete last line.
 fn mixed() -> (Files, Generator, Vec<Read>) {
     let (files, mut generator) = (Files::new(), Generator::new(8, 400));
     let mut all = String::new();
@@ -36,7 +36,7 @@ fn mixed() -> (Files, Generator, Vec<Read>) {
             pack(&files.trail, &closed).unwrap();
         }
         match form {
-            1 => cut_index(&closed.packed()),
+            1 => damage_index(&closed.packed()),
             3 => fs::write(&closed.plain, text).unwrap(),
             _ => {}
         }
@@ -45,19 +45,19 @@ fn mixed() -> (Files, Generator, Vec<Read>) {
     (files, generator, reads)
 }
 
-fn cut_index(packed: &Path) {
+fn damage_index(packed: &Path) {
     let file = fs::OpenOptions::new().write(true).open(packed).unwrap();
     let bytes = file.metadata().unwrap().len();
     file.write_all_at(b"x", bytes - 30).unwrap();
 }
 
-/// What a query finds among all lines.
+/// The reads that match a query, by scanning all lines.
 fn expected(reads: &[Read], query: &Query) -> Vec<Read> {
     let of = |read: &Read| {
         let mut read = read.clone();
-        let is_of_a_person = query.number.is_some() || !query.ids.is_empty();
-        read.numbers.retain(|(asked, _)| !is_of_a_person || Some(*asked) == query.number);
-        let is_about = !is_of_a_person || !read.numbers.is_empty() || query.ids.contains(&read.subject_id);
+        let is_about_a_person = query.number.is_some() || !query.ids.is_empty();
+        read.numbers.retain(|(asked, _)| !is_about_a_person || Some(*asked) == query.number);
+        let is_about = !is_about_a_person || !read.numbers.is_empty() || query.ids.contains(&read.subject_id);
         let is_of = query.client.as_ref().is_none_or(|client| read.client == *client);
         let is_within =
             query.from.is_none_or(|from| read.at >= from) && query.until.is_none_or(|until| read.at < until);
@@ -67,7 +67,7 @@ fn expected(reads: &[Read], query: &Query) -> Vec<Read> {
 }
 
 #[test]
-fn a_search_finds_what_a_look_at_every_line_finds_in_whatever_form_the_files_are() {
+fn a_search_finds_the_same_as_a_full_scan_in_files_of_any_form() {
     let (files, mut generator, reads) = mixed();
     let at = |part: usize| Some(reads[reads.len() * part / 10].at);
     let mut queries: Vec<Query> =
@@ -100,7 +100,7 @@ fn a_search_finds_what_a_look_at_every_line_finds_in_whatever_form_the_files_are
         assert_eq!(lines, expected, "{query:?}");
         assert_eq!((found.next, found.unreadable), (None, vec![]), "{query:?}");
 
-        // The same by pages, while files are packed in between.
+        // The same in pages, while files are packed in between.
         let (mut by_pages, mut after, mut pages) = (Vec::new(), None, 0);
         loop {
             let page = search(&files.trail, query, after, Bounds { lines: 40, numbers: 900, bytes: 2 * BLOCK });
@@ -117,7 +117,7 @@ fn a_search_finds_what_a_look_at_every_line_finds_in_whatever_form_the_files_are
 }
 
 #[test]
-fn a_page_goes_on_where_the_one_before_ended_though_files_are_closed_and_packed_meanwhile() {
+fn pages_continue_while_files_are_closed_and_packed() {
     let (files, _, reads) = mixed();
     let query = Query { client: Some("region-7-hr".to_owned()), ..Query::default() };
     let (mut lines, mut after) = (Vec::new(), None);
@@ -142,7 +142,7 @@ fn a_page_goes_on_where_the_one_before_ended_though_files_are_closed_and_packed_
 }
 
 #[test]
-fn what_cannot_be_read_is_named_and_the_rest_is_found() {
+fn unreadable_files_are_named_and_the_rest_is_found() {
     let (files, mut generator, mut text) = (Files::new(), Generator::new(9, 40), String::new());
     while text.len() < 3 * BLOCK {
         generator.call_lines(&mut text);
@@ -174,7 +174,7 @@ fn what_cannot_be_read_is_named_and_the_rest_is_found() {
 }
 
 #[test]
-fn only_blocks_that_may_hold_what_is_searched_for_are_read() {
+fn only_blocks_that_may_match_are_read() {
     let (files, mut generator, mut text) = (Files::new(), Generator::new(10, 100_000), String::new());
     while text.len() < 6 * BLOCK {
         generator.call_lines(&mut text);
@@ -187,28 +187,28 @@ fn only_blocks_that_may_hold_what_is_searched_for_are_read() {
     let bounds = Bounds { bytes: filters + 3 * BLOCK, ..ALL };
     let found = search(&files.trail, &query, None, bounds);
     let lines = text.lines().filter(|line| line.contains(number)).count();
-    assert_eq!((found.reads.len(), found.next), (lines, None), "it has looked at three blocks at most");
-    cut_index(&closed.packed());
-    assert!(search(&files.trail, &query, None, bounds).next.is_some(), "without an index it looks at all of them");
+    assert_eq!((found.reads.len(), found.next), (lines, None), "it has read at most three blocks");
+    damage_index(&closed.packed());
+    assert!(search(&files.trail, &query, None, bounds).next.is_some(), "without an index it reads all blocks");
 }
 
 #[test]
-fn a_line_of_a_kind_that_is_not_known_is_found_by_its_number_and_its_client() {
+fn a_line_of_an_unknown_kind_is_found_by_its_number_and_its_client() {
     let files = Files::new();
     let of = |rest: &str| format!("{{\"at\":\"2026-03-02T10:00:00.000000Z\",\"client\":\"CPS-AAAA-AAAA-A\",{rest}}}\n");
     let lines = of("\"miss\":{\"about\":\"CPS-28MS-MN2K-Z\"},\"known_at\":\"unknown\"") + &of("\"known_at\":7");
     fs::write(files.trail.open(), &lines).unwrap();
     let find = |number: &Number| search(&files.trail, &Query { number: Some(*number), ..Query::default() }, None, ALL);
     assert_eq!(find(b"CPS-28MS-MN2K-Z").reads.len(), 1);
-    assert_eq!(find(b"CPS-AAAA-AAAA-A").reads.len(), 0, "a client's name is no number that was asked about");
+    assert_eq!(find(b"CPS-AAAA-AAAA-A").reads.len(), 0, "a client's name is not a number that was asked about");
     let query = Query { client: Some("CPS-AAAA-AAAA-A".to_owned()), ..Query::default() };
     assert_eq!(search(&files.trail, &query, None, ALL).reads.len(), 2);
 }
 
-/// How long a search over days of a million questions takes: `CPSS_AUDIT_DAYS=4 cargo test --release … -- --ignored`.
+/// Measures a search over days of a million questions: `CPSS_AUDIT_DAYS=4 cargo test --release … -- --ignored`.
 #[test]
-#[ignore = "a measurement; CPSS_AUDIT_DAYS says how many days"]
-fn how_long_a_search_takes() {
+#[ignore = "a measurement; CPSS_AUDIT_DAYS sets the number of days"]
+fn search_duration() {
     let days: usize = std::env::var("CPSS_AUDIT_DAYS").map_or(1, |days| days.parse().unwrap());
     let (files, mut generator) = (Files::new(), Generator::new(11, 20_000));
     let (mut text, mut questions, mut bytes) = (String::new(), 0, 0_u64);
@@ -218,7 +218,7 @@ fn how_long_a_search_takes() {
         while text.len() < 64 << 20 {
             let before = text.len();
             generator.call_lines(&mut text);
-            // A batch has its numbers and its counts.
+            // A batch has a line of numbers and a summary line.
             questions += if text[before..].contains("\"part\"") { 200 } else { 1 };
         }
         bytes += text.len() as u64;

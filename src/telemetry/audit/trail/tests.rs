@@ -1,4 +1,4 @@
-//! Closing, packing, age, and what a crash leaves.
+//! Closing, packing, retention, and crashes.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,10 +11,10 @@ use super::super::keeper::remove_old;
 use super::super::{Call, Client, Entry, Keep, Number, Question, line};
 use super::*;
 
-/// Some lines as clients leave them.
+/// Generates lines like those of clients.
 pub(super) struct Generator {
     random: fastrand::Rng,
-    /// Microseconds.
+    /// The current time in microseconds.
     pub(super) now: i64,
     numbers: Vec<Number>,
     clients: Vec<Arc<dyn Client>>,
@@ -31,7 +31,7 @@ impl Client for Named {
 }
 
 impl Generator {
-    /// Of lines about so many people, beginning on a day.
+    /// Creates a generator of lines about this many people.
     pub(super) fn new(seed: u64, people: usize) -> Generator {
         let mut random = fastrand::Rng::with_seed(seed);
         let numbers = (0..people).map(|_| number(&mut random)).collect();
@@ -43,7 +43,7 @@ impl Generator {
 
     fn call(&mut self, client: usize, method: &'static str) -> Call {
         self.made += 1;
-        // Every other client makes its ids itself, at random.
+        // Every other client uses random request ids of its own.
         let request_id = if client.is_multiple_of(2) {
             Uuid::from_u128(self.random.u128(..))
         } else {
@@ -58,7 +58,7 @@ impl Generator {
         self.numbers[self.random.usize(0..self.numbers.len())]
     }
 
-    /// Writes the lines of one call: of a hundred, one is a batch.
+    /// Writes the lines of one call. One call in a hundred is a batch.
     pub(super) fn call_lines(&mut self, lines: &mut String) {
         self.now += self.random.i64(1..170_000);
         let at = line::instant(Timestamp::from_microsecond(self.now).unwrap());
@@ -67,7 +67,7 @@ impl Generator {
             let call = self.call(client, "VerificationService/VerifyCredential");
             let as_of = Some(jiff::civil::date(2026, 3, self.random.i8(1..4)));
             let verdict = Some(["CONFIRMED", "CONFIRMED", "CONFIRMED", "NOT_CONFIRMED"][self.random.usize(0..4)]);
-            // Of fifty, one names a person by the id of a job.
+            // One question in fifty identifies a person by the id of a job.
             let id = (self.random.u32(0..50) == 0).then(|| format!("EM-{:04}-0000-0", self.random.u32(0..500)));
             let number = id.is_none().then(|| self.one_of_all());
             let named = id.map(|id| Box::new(super::super::Named { field: "employment_id", id }));
@@ -98,7 +98,7 @@ pub(super) fn pack(trail: &Trail, file: &Closed) -> io::Result<()> {
     trail.pack(file, &|| false)
 }
 
-/// A trail with a file that is not written any more.
+/// A trail in a temporary directory.
 pub(super) struct Files {
     _directory: tempfile::TempDir,
     pub(super) trail: Trail,
@@ -129,7 +129,7 @@ fn day(text: &str) -> String {
 }
 
 #[test]
-fn a_packed_file_takes_an_eighth_of_what_it_held_or_less() {
+fn a_packed_file_has_an_eighth_of_its_size_or_less() {
     let files = Files::new();
     let (mut generator, mut text) = (Generator::new(3, 5000), String::new());
     while text.len() < 3 << 20 {
@@ -144,7 +144,7 @@ fn a_packed_file_takes_an_eighth_of_what_it_held_or_less() {
 }
 
 #[test]
-fn a_file_is_named_after_its_lines_and_removed_when_the_last_of_them_is_old_enough() {
+fn a_file_is_named_after_its_lines_and_removed_after_the_retention_of_the_last() {
     let files = Files::new();
     files.close(&(day("2025-01-01") + &day("2025-01-31")));
     files.close(&(day("2025-01-30") + &day("2025-02-01")));
@@ -160,11 +160,11 @@ fn a_file_is_named_after_its_lines_and_removed_when_the_last_of_them_is_old_enou
     assert_eq!(left("2026-03-07T10:00:02Z"), 2);
     pack(&files.trail, &files.trail.closed().unwrap()[0]).unwrap();
     assert_eq!(left("2026-03-08T10:00:00Z"), 2);
-    assert_eq!(left("2026-03-09T10:00:00Z"), 1, "what is written is never removed");
+    assert_eq!(left("2026-03-09T10:00:00Z"), 1, "the open file is never removed");
 }
 
 #[test]
-fn files_of_earlier_releases_are_taken_over_in_their_order() {
+fn files_of_earlier_releases_are_renamed_in_their_order() {
     let files = Files::new();
     for (number, at) in [(1, "2026-03-03"), (2, "2026-03-02"), (10, "2026-03-01")] {
         fs::write(files.trail.beside(&format!(".{number}")), day(at)).unwrap();
@@ -175,7 +175,7 @@ fn files_of_earlier_releases_are_taken_over_in_their_order() {
     assert_eq!(files.names().len(), 3, "{:?}", files.names());
 }
 
-/// What is read of a closed file, whatever form it has.
+/// The text of the last closed file, in whatever form.
 fn text_of(files: &Files) -> String {
     let file = files.trail.closed().unwrap().pop().unwrap();
     if file.plain_bytes.is_some() {
@@ -187,7 +187,7 @@ fn text_of(files: &Files) -> String {
 }
 
 #[test]
-fn a_crash_at_any_step_of_packing_leaves_every_line_and_the_next_start_packs_again() {
+fn a_crash_at_any_step_of_packing_loses_no_line_and_the_next_start_packs_again() {
     let (mut generator, mut text) = (Generator::new(4, 50), String::new());
     (0..3000).for_each(|_| generator.call_lines(&mut text));
     write!(text, "a line that was cut").unwrap();
@@ -197,7 +197,7 @@ fn a_crash_at_any_step_of_packing_leaves_every_line_and_the_next_start_packs_aga
         pack(&files.trail, &closed).unwrap();
         fs::read(closed.packed()).unwrap()
     };
-    // Half written, written, renamed, renamed and damaged by the disk, and the plain file removed.
+    // The states: half written, written, renamed, renamed and damaged by the disk, and the original removed.
     type Crash = fn(&Closed, &[u8]);
     let crashes: [Crash; 5] = [
         |file, whole| fs::write(file.unfinished(), &whole[..whole.len() / 2]).unwrap(),
@@ -224,7 +224,7 @@ fn a_crash_at_any_step_of_packing_leaves_every_line_and_the_next_start_packs_aga
 }
 
 #[test]
-fn packing_that_fails_or_is_broken_off_keeps_the_plain_file() {
+fn packing_that_fails_or_is_interrupted_keeps_the_plain_file() {
     let files = Files::new();
     let (mut generator, mut text) = (Generator::new(5, 50), String::new());
     (0..3000).for_each(|_| generator.call_lines(&mut text));
