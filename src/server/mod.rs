@@ -53,7 +53,7 @@ use crate::telemetry::metrics::Metrics;
 
 pub use crate::telemetry::log_panics;
 
-/// The interval of TCP keep-alive probes on idle connections.
+/// The idle time before a TCP keep-alive probe on the ops port.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// The interval at which the server checks whether writes are possible. Write health is at most this stale.
@@ -88,7 +88,7 @@ pub enum ServeError {
     /// The sample data were rejected.
     #[error(
         "cannot load the sample data on {today}; nothing of them was kept: try a later day (--today), or leave them out \
-             (--no-sample)"
+         (--no-sample)"
     )]
     Sample {
         /// The civil day on which they were loaded.

@@ -63,8 +63,8 @@ pub enum NotCertified {
 /// The list would remove more than half of the clients, and does not say that it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "it would remove {removed} of {of} clients; if this is intended, put the line `{REMOVE_MOST} = true` above the first \
-     client, or restart"
+    "it would remove {removed} of {of} clients; if this is intended, put the line `{REMOVE_MOST} = true` above the \
+     first client, or restart"
 )]
 pub struct RemovesMost {
     removed: usize,

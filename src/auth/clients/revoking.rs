@@ -11,7 +11,8 @@ pub enum NotRevoked {
     NotOnList,
     /// The client uses a token.
     #[error(
-        "has a token for this client, and a token has no serial number: remove its row, and add a row with another token"
+        "has a token for this client, and a token has no serial number: remove its row, and add a \
+         row with another token"
     )]
     ShowsToken,
     /// The list cannot be read.

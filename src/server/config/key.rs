@@ -5,9 +5,9 @@ const WIDTH: usize = 120;
 const HEAD: &str =
     "Configuration of `cpss-registry serve --config FILE`. `cpss-registry config --example` prints this file.";
 
-const RULES: &str = "Every key has a flag, which overrides the file. A key that is left out has the default shown here. An \
-                     unknown key is refused at start. Environment variables are not read. The file contains no secrets, only \
-                     the paths of files that do.";
+const RULES: &str = "Every key has a flag, which overrides the file. A key that is left out has the default shown here. \
+                     An unknown key is refused at start. Environment variables are not read. The file contains no secrets, \
+                     only the paths of files that do.";
 
 /// A key of the configuration file, with its flag.
 pub(super) struct Key {

@@ -119,7 +119,8 @@ pub enum SetupError {
     BadConfig(String),
     /// The name would use the files of something else.
     #[error(
-        "`{0}` cannot be the name of a client: `{CA}` and `{SERVER}` are the files of the authority and the server, and a name begins with a letter or a digit"
+        "`{0}` cannot be the name of a client: `{CA}` and `{SERVER}` are the files of the authority and the server, \
+         and a name begins with a letter or a digit"
     )]
     ReservedName(String),
     /// The client to be renewed or revoked is not on the list.
@@ -354,7 +355,7 @@ fn quoted(text: &str) -> String {
 }
 
 const CLIENTS_HEAD: &str = "\
-# The clients that may call: one row per client. The file is loaded when it changes and on SIGHUP, completely or not at all.
+# The clients that may call, one row each. The file is loaded when it changes and on SIGHUP, completely or not at all.
 # A client that is removed is refused at its next call.
 #
 # name          appears in the log and in the record

@@ -51,7 +51,8 @@ pub enum AuditFileError {
     },
     /// The file cannot be opened, written or synced.
     #[error(
-        "{path} cannot be opened, written and synced: set audit_file to another file, or free disk space and check its permissions"
+        "{path} cannot be opened, written and synced: set audit_file to another file, or free disk space and \
+         check its permissions"
     )]
     Unwritable {
         /// The file.
@@ -61,8 +62,8 @@ pub enum AuditFileError {
     },
     /// Opening, writing or syncing the file does not return in time.
     #[error(
-        "{path} could not be opened, written and synced within {} s: its disk blocks. Set audit_file to another file, or check \
-         the disk",
+        "{path} could not be opened, written and synced within {} s: its disk blocks. Set audit_file to another file, or \
+         check the disk",
         within.as_secs()
     )]
     Blocked {
