@@ -47,8 +47,7 @@ const MAX_HEADERS: u32 = 32 * 1024;
 /// all calls in progress and for those that replace them. Reset floods are counted per client when calls are started.
 const RESETS_BEFORE_ACCEPT: usize = 4 * CALLS_PER_CONNECTION.get() as usize;
 
-/// The number of streams that may fail by a protocol error of the peer before its connection ends. h2 has no limit by
-/// default.
+/// The number of streams that may fail by a protocol error of the peer before its connection ends.
 const RESETS_BY_FAULT: usize = 256;
 
 /// During a drain, how long a connection stays open whose peer awaits no answer but does not close it, and how often
