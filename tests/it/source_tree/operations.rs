@@ -43,3 +43,20 @@ fn the_operations_guide_lists_every_event_that_an_operator_may_have_to_act_on() 
     }
     assert_eq!(first_cells("### Log events"), events);
 }
+
+#[test]
+fn the_refusals_at_start_are_quoted_as_the_program_prints_them() {
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/README.md")).unwrap();
+    let section = guide.split("\n## Refusals at start\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let quotes: Vec<&str> = cells.flat_map(|cell| cell.trim_end_matches('`').split("` or `")).collect();
+    assert!(quotes.len() > 10, "{quotes:?}");
+    let sources: String = source_tree().into_iter().map(|source| source.text).collect();
+    // A string that goes on in the next line ends with a backslash.
+    let joined: String = sources.split("\\\n").map(|line| line.trim_start_matches(' ')).collect();
+    for quote in quotes {
+        let missing: Vec<&str> =
+            quote.split('…').map(str::trim).filter(|part| part.len() > 2 && !joined.contains(part)).collect();
+        assert!(missing.is_empty(), "`{quote}` is quoted, and nothing prints {missing:?}");
+    }
+}
