@@ -59,7 +59,7 @@ pub fn restore(
         }
     }
     let log = log_of_backup(backup, &manifest)?;
-    let draft = log_engine(data_dir, LogOptions::default()).fill()?;
+    let draft = log_engine(data_dir, LogOptions::default()).new_draft()?;
     let rewriter = copy(&*log, draft, cut, on_step)?;
     let tail = rewriter.tail().clone();
     if tail.revision == Revision::ZERO {

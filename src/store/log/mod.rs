@@ -54,7 +54,7 @@ pub trait LogEngine: Send + Sync {
     fn offline(&self, extent: Extent) -> Result<Box<dyn OfflineLog>, ReadError>;
 
     /// Starts to write a log that does not exist yet.
-    fn fill(&self) -> Result<Box<dyn LogDraft>, ChangeError>;
+    fn new_draft(&self) -> Result<Box<dyn LogDraft>, ChangeError>;
 
     /// Prepares a replacement for the end of a log that has lost records: one frame, directly after a revision that
     /// ends a batch. Changes nothing yet.

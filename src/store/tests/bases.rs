@@ -17,7 +17,7 @@ use crate::store::{OpenError, Store, StoreOptions};
 #[test]
 fn an_index_with_a_base_answers_as_one_without() {
     let directory = tempfile::tempdir().unwrap();
-    let (store, said) = ten_records(directory.path());
+    let (store, expected) = ten_records(directory.path());
     drop(store);
     let index = directory.path().join("index");
     fs::remove_dir_all(&index).unwrap();
@@ -25,7 +25,7 @@ fn an_index_with_a_base_answers_as_one_without() {
     let mut store = open_folding(directory.path(), 9, &mut |step| steps.push(step)).unwrap();
     let done = Progress { from_the_beginning: true, folded: Revision(10), head: Revision(10) };
     assert_eq!((steps.pop(), steps.pop()), (Some(done), None));
-    assert_eq!(answers(&**store.index()), said, "everything is in the base");
+    assert_eq!(answers(&**store.index()), expected, "everything is in the base");
     assert!(index.join("0.base").exists() && !index.join("runs").exists());
 
     let entry = Entry::Credential(CredentialNumber::from_number(7));
@@ -162,10 +162,10 @@ fn a_close_moves_the_contents_of_sled_into_bases() {
         pending.schedule(&entry, Some(due)).unwrap();
         pending.mark_due_dates_current();
         store.index().fold(pending).unwrap();
-        let said = answers(&**store.index());
+        let expected = answers(&**store.index());
         store.close().unwrap();
         let store = open_leaving(directory.path(), u64::MAX, 0, &mut |_| panic!("nothing is missing")).unwrap();
-        assert_eq!(answers(&**store.index()), said);
+        assert_eq!(answers(&**store.index()), expected);
         held.push(bases(&index).len());
         assert_eq!(store.index().due_dates_as_of().unwrap(), Revision(revision));
         assert_eq!(store.index().due(Day::BEGINNING, due).unwrap(), std::slice::from_ref(&entry));
@@ -180,14 +180,14 @@ fn a_close_moves_the_contents_of_sled_into_bases() {
 #[test]
 fn what_an_earlier_process_left_unfinished_is_deleted() {
     let directory = tempfile::tempdir().unwrap();
-    let (store, said) = ten_records(directory.path());
+    let (store, expected) = ten_records(directory.path());
     drop(store);
     let index = directory.path().join("index");
     fs::write(index.join("0.unfinished"), "half of a base").unwrap();
     fs::write(index.join("3.base"), "a base without one below it").unwrap();
     fs::create_dir(index.join("runs")).unwrap();
     let store = open(directory.path()).unwrap();
-    assert_eq!(answers(&**store.index()), said);
+    assert_eq!(answers(&**store.index()), expected);
     let left = fs::read_dir(&index).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let left: Vec<_> = left.filter(|name| !name.starts_with("sled-")).collect();
     assert_eq!(left, ["trust"]);
@@ -207,7 +207,7 @@ fn records_that_no_base_has_are_folded_into_another_one_on_top() {
         let mut store = open(directory.path()).unwrap();
         let first = store.head().0 + 1;
         commit(&mut store, &(first..=last).map(record).collect::<Vec<_>>());
-        let said = answers(&**store.index());
+        let expected = answers(&**store.index());
         let instants = |store: &Store| -> Vec<_> {
             (1..=last).map(|revision| store.index().recorded_at(Revision(revision)).unwrap()).collect()
         };
@@ -217,14 +217,14 @@ fn records_that_no_base_has_are_folded_into_another_one_on_top() {
         let store = open_folding(directory.path(), 5, &mut |step| steps.push(step)).unwrap();
         assert!(steps.iter().all(|step| !step.from_the_beginning), "{steps:?}");
         assert_eq!(bases(&index).len(), on_top + 1);
-        assert_eq!((answers(&**store.index()), instants(&store)), (said, dated));
+        assert_eq!((answers(&**store.index()), instants(&store)), (expected, dated));
     }
 }
 
 #[test]
 fn a_damaged_base_is_rebuilt_at_the_next_start() {
     let directory = tempfile::tempdir().unwrap();
-    let (store, said) = ten_records(directory.path());
+    let (store, expected) = ten_records(directory.path());
     store.close().unwrap();
     open_leaving(directory.path(), u64::MAX, 0, &mut |_| {}).unwrap().close().unwrap();
     let path = directory.path().join("index/0.base");
@@ -246,7 +246,7 @@ fn a_damaged_base_is_rebuilt_at_the_next_start() {
         }
         let mut steps = Vec::new();
         let store = open_leaving(directory.path(), u64::MAX, 0, &mut |step| steps.push(step)).unwrap();
-        assert_eq!(answers(&**store.index()), said);
+        assert_eq!(answers(&**store.index()), expected);
         assert!(steps.first().is_some_and(|step| step.from_the_beginning), "{is_flipped}");
         store.close().unwrap();
     }

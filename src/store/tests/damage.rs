@@ -24,24 +24,24 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 /// The answers of an index. If it fails, the store is opened once more, as the process would do.
 fn answers_after_a_restart(directory: &Path) -> String {
     let store = open(directory).unwrap();
-    let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| answers(&**store.index())));
-    if let Ok(said) = said
+    let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| answers(&**store.index())));
+    if let Ok(answered) = answered
         && store.index().require().is_ok()
     {
         store.close().unwrap();
-        return said;
+        return answered;
     }
     drop(store);
     let store = open(directory).unwrap();
-    let said = answers(&**store.index());
+    let answered = answers(&**store.index());
     store.close().unwrap();
-    said
+    answered
 }
 
 #[test]
 fn damage_to_any_byte_of_the_index_does_not_change_the_answers() {
     let directory = tempfile::tempdir().unwrap();
-    let (store, said) = ten_records(directory.path());
+    let (store, expected) = ten_records(directory.path());
     store.close().unwrap();
     let index = directory.path().join("index");
     let whole: Vec<_> = files(&index).into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
@@ -56,7 +56,7 @@ fn damage_to_any_byte_of_the_index_does_not_change_the_answers() {
             }
             let file = OpenOptions::new().write(true).open(path).unwrap();
             file.write_all_at(&[bytes[at] ^ 0x40], at as u64).unwrap();
-            assert_eq!(answers_after_a_restart(directory.path()), said, "{} at {at}", path.display());
+            assert_eq!(answers_after_a_restart(directory.path()), expected, "{} at {at}", path.display());
             damaged += 1;
         }
     }
@@ -66,7 +66,7 @@ fn damage_to_any_byte_of_the_index_does_not_change_the_answers() {
 #[test]
 fn anything_in_place_of_the_index_or_its_files_is_replaced() {
     let directory = tempfile::tempdir().unwrap();
-    let (store, said) = ten_records(directory.path());
+    let (store, expected) = ten_records(directory.path());
     store.close().unwrap();
     let index = directory.path().join("index");
     let trust = fs::read(index.join("trust")).unwrap();
@@ -91,7 +91,7 @@ fn anything_in_place_of_the_index_or_its_files_is_replaced() {
     for (what, create) in obstacles {
         fs::remove_dir_all(&index).unwrap();
         create();
-        assert_eq!(answers_after_a_restart(directory.path()), said, "{what}");
+        assert_eq!(answers_after_a_restart(directory.path()), expected, "{what}");
     }
 }
 

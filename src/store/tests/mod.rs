@@ -146,28 +146,28 @@ fn commit(store: &mut Store, records: &[Record]) {
 
 /// The results of all queries about ten records, as text.
 fn answers(view: &dyn View) -> String {
-    let mut said = vec![format!("{:?} {:?}", view.applied(), view.registry_facts())];
+    let mut lines = vec![format!("{:?} {:?}", view.applied(), view.registry_facts())];
     for n in 0..=11 {
         let credential = view.specialist_of_credential(CredentialNumber::from_number(n));
         let job = view.specialist_of_employment(EmploymentId::from_number(n));
-        said.push(format!("{credential:?} {job:?} {:?}", view.staff(&provider(n))));
-        said.push(format!("{:?} {:?}", view.specialist_facts(specialist(n)), view.provider_facts(&provider(n))));
-        said.push(format!("{:?} {:?}", view.recorded_at(Revision(n)), view.revision_at(instant(n))));
-        said.push(format!("{:?}", view.request("desk", METHOD, Uuid::from_u128(n.into()))));
-        said.push(format!("{:?}", view.specialists_named(&name(&format!("Ada{n}")).folded())));
+        lines.push(format!("{credential:?} {job:?} {:?}", view.staff(&provider(n))));
+        lines.push(format!("{:?} {:?}", view.specialist_facts(specialist(n)), view.provider_facts(&provider(n))));
+        lines.push(format!("{:?} {:?}", view.recorded_at(Revision(n)), view.revision_at(instant(n))));
+        lines.push(format!("{:?}", view.request("desk", METHOD, Uuid::from_u128(n.into()))));
+        lines.push(format!("{:?}", view.specialists_named(&name(&format!("Ada{n}")).folded())));
     }
-    said.push(format!("{:?}", view.specialists_named(&name("ADA").folded())));
+    lines.push(format!("{:?}", view.specialists_named(&name("ADA").folded())));
     view.every_provider(&mut |id, facts| {
-        said.push(format!("{id} {facts:?}"));
+        lines.push(format!("{id} {facts:?}"));
         ControlFlow::Continue(())
     })
     .unwrap();
     view.every_specialist(&mut |id, facts| {
-        said.push(format!("{id} {facts:?}"));
+        lines.push(format!("{id} {facts:?}"));
         ControlFlow::Continue(())
     })
     .unwrap();
-    said.join("\n")
+    lines.join("\n")
 }
 
 /// Commits nine records in three batches and a tenth about existing subjects. Returns the store and its `answers`.
@@ -177,8 +177,8 @@ fn ten_records(directory: &Path) -> (Store, String) {
         commit(&mut store, &[record(first), record(first + 1), record(first + 2)]);
     }
     commit(&mut store, &[rehire(10)]);
-    let said = answers(&**store.index());
-    (store, said)
+    let expected = answers(&**store.index());
+    (store, expected)
 }
 
 #[test]
@@ -220,25 +220,25 @@ fn the_index_answers_what_the_records_say() {
 #[test]
 fn a_restart_keeps_everything() {
     let directory = tempfile::tempdir().unwrap();
-    let (store, said) = ten_records(directory.path());
+    let (store, expected) = ten_records(directory.path());
     let key = *store.request_key();
     store.close().unwrap();
     let store = open(directory.path()).unwrap();
-    assert_eq!(answers(&**store.index()), said, "after a clean close");
+    assert_eq!(answers(&**store.index()), expected, "after a clean close");
     assert_eq!((store.head(), *store.request_key()), (Revision(10), key));
     drop(store);
     let store = open(directory.path()).unwrap();
-    assert_eq!(answers(&**store.index()), said, "after the process was gone");
+    assert_eq!(answers(&**store.index()), expected, "after the process was gone");
     let read = store.log_reader().read(Revision(1), Revision::LATEST).map(Result::unwrap);
     let decoded = read.map(|(revision, bytes)| record::decode(revision, &bytes).unwrap());
-    let expected = (1..10).map(record).chain([rehire(10)]);
-    assert!(decoded.eq(expected));
+    let records = (1..10).map(record).chain([rehire(10)]);
+    assert!(decoded.eq(records));
 }
 
 #[test]
 fn a_missing_or_untrusted_index_is_rebuilt() {
     let directory = tempfile::tempdir().unwrap();
-    let (store, said) = ten_records(directory.path());
+    let (store, expected) = ten_records(directory.path());
     store.close().unwrap();
     let index = directory.path().join("index");
     let faults: [&dyn Fn(); 7] = [
@@ -257,7 +257,7 @@ fn a_missing_or_untrusted_index_is_rebuilt() {
         fault();
         let mut progress = Vec::new();
         let store = Store::open(directory.path(), StoreOptions::default(), &mut |step| progress.push(step)).unwrap();
-        assert_eq!(answers(&**store.index()), said, "fault {at}");
+        assert_eq!(answers(&**store.index()), expected, "fault {at}");
         let done = Progress { from_the_beginning: true, folded: Revision(10), head: Revision(10) };
         assert_eq!(progress, [done], "fault {at}");
         store.close().unwrap();
@@ -382,9 +382,9 @@ fn a_batch_is_visible_to_itself_before_it_is_folded() {
 #[test]
 fn an_index_that_is_still_read_is_not_closed() {
     let directory = tempfile::tempdir().unwrap();
-    let (store, said) = ten_records(directory.path());
+    let (store, expected) = ten_records(directory.path());
     let reader = Arc::clone(store.index());
     assert!(matches!(store.close(), Err(CloseError::StillRead)));
     drop(reader);
-    assert_eq!(answers(&**open(directory.path()).unwrap().index()), said);
+    assert_eq!(answers(&**open(directory.path()).unwrap().index()), expected);
 }

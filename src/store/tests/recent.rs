@@ -90,12 +90,16 @@ fn entries_stay_visible_while_they_move_to_sled() {
     assert_eq!(answers(&**moved.index()), answers(&**kept.index()));
     assert_eq!(in_pieces(&**kept.index(), 7), kept.index().credentials().unwrap());
     assert_eq!(in_pieces(&**moved.index(), 7), kept.index().credentials().unwrap());
-    let said = (answers(&**kept.index()), due_dates(&**kept.index()));
+    let expected = (answers(&**kept.index()), due_dates(&**kept.index()));
     drop(kept);
     moved.close().unwrap();
     let reopened = open_taking(moving.path(), 16);
-    assert_eq!((answers(&**reopened.index()), due_dates(&**reopened.index())), said, "all entries were moved to sled");
+    assert_eq!(
+        (answers(&**reopened.index()), due_dates(&**reopened.index())),
+        expected,
+        "all entries were moved to sled"
+    );
     reopened.close().unwrap();
     let rebuilt = open_taking(still.path(), 16);
-    assert_eq!(answers(&**rebuilt.index()), said.0, "entries that were not moved are folded from the log");
+    assert_eq!(answers(&**rebuilt.index()), expected.0, "entries that were not moved are folded from the log");
 }

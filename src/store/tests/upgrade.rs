@@ -1,5 +1,5 @@
 //! A registry of format 1 is rewritten once. The files in `format_1` are a backup of a generated registry (`generate
-//! --specialists 8 --years 2 --through 2026-11-20`) by the last release of format 1.
+//! --specialists 8 --years 2 --through 2026-11-20`) by a release of format 1.
 
 use std::path::PathBuf;
 

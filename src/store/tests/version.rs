@@ -10,7 +10,7 @@ const FOOTER_BYTES: usize = 56;
 #[test]
 fn an_index_of_another_version_is_rebuilt() {
     let directory = tempfile::tempdir().unwrap();
-    let (store, said) = ten_records(directory.path());
+    let (store, expected) = ten_records(directory.path());
     store.close().unwrap();
     // The version and the checksum of a base's footer are its last eight bytes.
     let path = directory.path().join("index/0.base");
@@ -23,6 +23,6 @@ fn an_index_of_another_version_is_rebuilt() {
     let mut folded = Vec::new();
     let store = open_folding(directory.path(), u64::MAX, &mut |progress| folded.push(progress)).unwrap();
     assert!(folded.first().is_some_and(|progress| progress.from_the_beginning), "{folded:?}");
-    assert_eq!(answers(&**store.index()), said);
+    assert_eq!(answers(&**store.index()), expected);
     store.close().unwrap();
 }

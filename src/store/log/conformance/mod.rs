@@ -279,13 +279,13 @@ fn reading_works_again_when_the_storage_does(rig: &dyn Rig) {
 fn a_log_is_copied_from_another_one(rig: &dyn Rig, copy: &dyn Rig) {
     let records = append(&mut *rig.engine().open().unwrap(), 1..14);
     let (from, to) = (rig.engine().offline(Extent::Whole).unwrap(), copy.engine());
-    let mut unfinished = to.fill().unwrap();
+    let mut unfinished = to.new_draft().unwrap();
     unfinished.begin_part(Revision(1)).unwrap();
     unfinished.write(&rig.frames()[0]).unwrap();
     unfinished.begin_part(Revision(3)).unwrap();
     drop(unfinished);
     assert!(to.holds_no_record().unwrap(), "an unfinished copy does not count");
-    let mut draft = to.fill().unwrap();
+    let mut draft = to.new_draft().unwrap();
     for part in from.parts() {
         draft.begin_part(part.first).unwrap();
         let mut batches = from.batches(part, None).unwrap();

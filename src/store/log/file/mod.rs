@@ -68,7 +68,7 @@ impl LogEngine for FileEngine {
         Ok(Box::new(OfflineFiles::open(Arc::clone(&self.disk), &self.directory, extent, self.form)?))
     }
 
-    fn fill(&self) -> Result<Box<dyn LogDraft>, ChangeError> {
+    fn new_draft(&self) -> Result<Box<dyn LogDraft>, ChangeError> {
         Ok(Box::new(FileDraft::new(Arc::clone(&self.disk), &self.directory)))
     }
 

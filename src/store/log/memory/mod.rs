@@ -116,7 +116,7 @@ impl LogEngine for MemoryEngine {
         }))
     }
 
-    fn fill(&self) -> Result<Box<dyn LogDraft>, ChangeError> {
+    fn new_draft(&self) -> Result<Box<dyn LogDraft>, ChangeError> {
         Ok(Box::new(MemoryDraft { engine: self.clone(), frames: Vec::new() }))
     }
 
