@@ -98,9 +98,11 @@ impl Columns {
         let mut lines = Vec::with_capacity(self.text.len() * 4);
         let [mut text, mut instants, mut uuids, mut digests, mut numbers] = self.all();
         let mut before = 0_i64;
-        while let Some((byte, rest)) = text.split_first() {
-            text = rest;
-            match *byte {
+        loop {
+            let literal = text.iter().position(|byte| *byte <= NUMBER).unwrap_or(text.len());
+            lines.extend_from_slice(text.split_off(..literal)?);
+            let Some(mark) = text.split_off_first() else { break };
+            match *mark {
                 ESCAPE => lines.push(*text.split_off_first()?),
                 INSTANT => {
                     before = before.wrapping_add(take_varint(&mut instants)?);
@@ -115,13 +117,12 @@ impl Columns {
                     let bytes: &[u8; 32] = take(&mut digests)?;
                     lines.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
                 }
-                NUMBER => {
+                _ => {
                     let symbols: &[u8; 9] = take(&mut numbers)?;
                     let mut number: Number = *b"CPS-0000-0000-0";
                     SYMBOLS.iter().zip(symbols).for_each(|(at, symbol)| number[*at] = *symbol);
                     lines.extend(number);
                 }
-                byte => lines.push(byte),
             }
         }
         Some(lines)

@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::thread;
 
 use jiff::Timestamp;
 
@@ -160,6 +161,21 @@ impl PackReader {
     /// The size of the filters, in bytes.
     pub(super) fn filter_bytes(&self) -> usize {
         self.filters.len()
+    }
+
+    /// Reads several blocks, each on its own thread. Decompression takes most of the time of a search.
+    pub(super) fn read_in_parallel(&self, blocks: &[&Block]) -> Vec<io::Result<Vec<u8>>> {
+        let Some((first, rest)) = blocks.split_first() else { return Vec::new() };
+        thread::scope(|scope| {
+            let spawn = |block: &&Block| {
+                let block = **block;
+                thread::Builder::new().name("audit search".to_owned()).spawn_scoped(scope, move || self.read(&block))
+            };
+            let others: Vec<_> = rest.iter().map(spawn).collect();
+            let first = self.read(first);
+            let joined = |other: io::Result<thread::ScopedJoinHandle<'_, _>>| other?.join().map_err(|_| damaged())?;
+            std::iter::once(first).chain(others.into_iter().map(joined)).collect()
+        })
     }
 
     /// The lines of a block.

@@ -12,8 +12,11 @@ use super::super::Number;
 use super::super::read::Read;
 use super::close::span_of;
 use super::filter::{Key, may_hold};
-use super::packed::{BLOCK, MAX_LINE, PackReader};
+use super::packed::{BLOCK, Block, MAX_LINE, PackReader};
 use super::{Closed, Trail, line_keys, next_serial};
+
+/// The most threads that decompress blocks for one search.
+const MAX_THREADS: usize = 4;
 
 /// A search query. An absent criterion matches everything.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +70,8 @@ struct Search<'a> {
     client: Option<Vec<u8>>,
     bounds: Bounds,
     is_canceled: &'a AtomicBool,
+    /// How many threads decompress blocks.
+    threads: usize,
     found: Found,
 }
 
@@ -86,7 +91,7 @@ impl Trail {
             let quoted = serde_json::Value::from(client.as_str()).to_string();
             quoted.as_bytes()[1..quoted.len() - 1].to_vec()
         });
-        let mut search = Search { query, client, bounds, is_canceled, found: Found::default() };
+        let mut search = Search { query, client, bounds, is_canceled, threads: threads(), found: Found::default() };
         let after = after.unwrap_or(Place { serial: 0, offset: 0 });
         // The open file is opened first: if it is closed now, it is listed among the closed files as well.
         let open = File::open(self.open());
@@ -113,6 +118,11 @@ impl Trail {
         }
         Ok(search.found)
     }
+}
+
+/// One thread for each core, up to [`MAX_THREADS`].
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS))
 }
 
 impl Query {
@@ -168,29 +178,35 @@ impl Search<'_> {
                 "the index of a packed audit file is damaged: all of its lines are searched"
             );
         }
-        for block in &packed.blocks {
-            let end = block.text_offset + u64::from(block.text_length);
-            if end <= from && packed.has_index {
-                continue;
-            }
+        if self.is_over(Place { serial: file.serial, offset: from }) {
+            return Ok(false);
+        }
+        let end = |block: &Block| block.text_offset + u64::from(block.text_length);
+        let is_candidate = |block: &&Block| {
+            (end(block) > from || !packed.has_index)
+                && self.may_be_between(block.first, block.last)
+                && self.may_be_in(packed.filter(block))
+        };
+        let candidates: Vec<_> = packed.blocks.iter().filter(is_candidate).collect();
+        for blocks in candidates.chunks(self.threads) {
             if self.is_canceled.load(Ordering::Relaxed) {
                 return Err(io::ErrorKind::Interrupted.into());
             }
-            let begin = Place { serial: file.serial, offset: block.text_offset.max(from) };
-            if self.is_over(begin) {
-                return Ok(false);
-            }
-            if !self.may_be_between(block.first, block.last) || !self.may_be_in(packed.filter(block)) {
-                continue;
-            }
-            match packed.read(block) {
-                Ok(text) => {
-                    let skipped = usize::try_from(from.saturating_sub(block.text_offset)).map_err(io::Error::other)?;
-                    if !self.lines(text.get(skipped..).unwrap_or_default(), begin) {
-                        return Ok(false);
-                    }
+            for (block, text) in blocks.iter().zip(packed.read_in_parallel(blocks)) {
+                let begin = Place { serial: file.serial, offset: block.text_offset.max(from) };
+                if self.is_over(begin) {
+                    return Ok(false);
                 }
-                Err(_) => _ = self.note_unreadable(file),
+                match text {
+                    Ok(text) => {
+                        let skipped = from.saturating_sub(block.text_offset);
+                        let skipped = usize::try_from(skipped).map_err(io::Error::other)?;
+                        if !self.lines(text.get(skipped..).unwrap_or_default(), begin) {
+                            return Ok(false);
+                        }
+                    }
+                    Err(_) => _ = self.note_unreadable(file),
+                }
             }
         }
         Ok(packed.is_whole || self.note_unreadable(file))
