@@ -243,7 +243,7 @@ impl Summary {
             _ if self.refused == 0 => {}
             0 => text.push('\n'),
             more => {
-                text.push_str(&format!("\n  refused rows not shown: {more}; the column `refused` has the reasons\n"))
+                text.push_str(&format!("\n  refused rows not shown: {more}; the column `refused` has the reasons\n"));
             }
         }
         if self.mistyped > 0 {

@@ -4,6 +4,7 @@
 //! * a memtable with a few thousand recent records, which a background thread moves to sled;
 //! * sled, with the records since the program started;
 //! * bases, which are files that are written once, synced and never changed.
+//!
 //! The newest value of a key takes precedence.
 //!
 //! sled makes nothing durable, and it does not detect all damage when it opens its files. So its files are never

@@ -14,7 +14,7 @@ enum Outcome {
     Appended,
     DiskFull,
     NotWritten,
-    OutcomeUnknown,
+    Unknown,
 }
 
 fn outcome(result: Result<Vec<Tip>, AppendError>) -> Outcome {
@@ -22,7 +22,7 @@ fn outcome(result: Result<Vec<Tip>, AppendError>) -> Outcome {
         Ok(_) => Outcome::Appended,
         Err(AppendError::DiskFull) => Outcome::DiskFull,
         Err(AppendError::NotWritten(_)) => Outcome::NotWritten,
-        Err(AppendError::OutcomeUnknown(_)) => Outcome::OutcomeUnknown,
+        Err(AppendError::OutcomeUnknown(_)) => Outcome::Unknown,
         Err(error) => panic!("{error}"),
     }
 }
@@ -34,17 +34,13 @@ const APPENDING: [(&[Fault], Outcome, Outcome); 12] = [
     (&[Fault::Every(Call::Write, EIO, 30)], Outcome::NotWritten, Outcome::NotWritten),
     (&[Fault::Every(Call::Write, ENOSPC, 30)], Outcome::DiskFull, Outcome::DiskFull),
     (&[Fault::Every(Call::Write, io::ErrorKind::QuotaExceeded, 30)], Outcome::DiskFull, Outcome::DiskFull),
-    (
-        &[Fault::Every(Call::Write, EIO, 9), Fault::Every(Call::Truncate, EIO, 0)],
-        Outcome::OutcomeUnknown,
-        Outcome::OutcomeUnknown,
-    ),
-    (&[Fault::Every(Call::Sync, EIO, 0)], Outcome::OutcomeUnknown, Outcome::OutcomeUnknown),
-    (&[Fault::Every(Call::Sync, ENOSPC, 0)], Outcome::OutcomeUnknown, Outcome::OutcomeUnknown),
+    (&[Fault::Every(Call::Write, EIO, 9), Fault::Every(Call::Truncate, EIO, 0)], Outcome::Unknown, Outcome::Unknown),
+    (&[Fault::Every(Call::Sync, EIO, 0)], Outcome::Unknown, Outcome::Unknown),
+    (&[Fault::Every(Call::Sync, ENOSPC, 0)], Outcome::Unknown, Outcome::Unknown),
     (&[Fault::Every(Call::Space, EIO, 0)], Outcome::NotWritten, Outcome::NotWritten),
     (&[Fault::Every(Call::Create, EIO, 0)], Outcome::Appended, Outcome::NotWritten),
     (&[Fault::Every(Call::Create, ENOSPC, 0)], Outcome::Appended, Outcome::DiskFull),
-    (&[Fault::Every(Call::SyncDir, EIO, 0)], Outcome::Appended, Outcome::OutcomeUnknown),
+    (&[Fault::Every(Call::SyncDir, EIO, 0)], Outcome::Appended, Outcome::Unknown),
     (&[Fault::Every(Call::Read, EIO, 0)], Outcome::Appended, Outcome::Appended),
 ];
 
@@ -60,8 +56,8 @@ fn an_append_reports_what_the_disk_refused() {
             disk.fail(&[]);
             let after = outcome(log.append(&log.tip(), &batch(3, 1)));
             let kept = [batch(1, 3), if expected == Outcome::Appended { batch(2, 3) } else { Vec::new() }].concat();
-            if expected == Outcome::OutcomeUnknown {
-                assert_eq!(after, Outcome::OutcomeUnknown, "row {row}: nothing more is appended");
+            if expected == Outcome::Unknown {
+                assert_eq!(after, Outcome::Unknown, "row {row}: nothing more is appended");
                 assert_eq!(contents(&log), kept, "row {row}: readers do not see what may not be durable");
             } else {
                 assert_eq!(after, Outcome::Appended, "row {row}: the log accepts more");
@@ -72,10 +68,7 @@ fn an_append_reports_what_the_disk_refused() {
             disk.after_power_cut();
             let found = contents(&open_on(&disk, segment_bytes).unwrap());
             let unknown = [&shown[..], &batch(2, 3)].concat();
-            assert!(
-                found == shown || (expected == Outcome::OutcomeUnknown && found == unknown),
-                "row {row}: {found:?}"
-            );
+            assert!(found == shown || (expected == Outcome::Unknown && found == unknown), "row {row}: {found:?}");
         }
     }
 }
