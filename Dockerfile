@@ -1,10 +1,10 @@
-# The service in an image with nothing else in it: no shell, no package manager, no root.
-# Keep the Rust tag at Cargo.toml's rust-version, and both stages on the same Debian: the binary links its glibc.
+# An image that contains only the service: no shell, no package manager, no root.
+# Keep the Rust tag equal to rust-version in Cargo.toml, and both stages on the same Debian: the binary links its glibc.
 
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 COPY . .
-# The cache mounts live beside the layers, so the binary has to be copied out before the step ends.
+# The cache mounts are not part of the layer, so copy the binary out before the step ends.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --profile dist --locked --bin cpss-registry \
@@ -16,20 +16,20 @@ LABEL org.opencontainers.image.title="cpss-registry" \
       org.opencontainers.image.description="Registry of record for Mississippi's Certified Peer Support Specialists" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /out/cpss-registry /usr/local/bin/cpss-registry
-# Empty directories that nonroot owns, so that fresh volumes mounted here are writable.
+# Empty directories that nonroot owns, so that new volumes mounted here are writable.
 COPY --from=build --chown=65532:65532 /out/data /var/lib/cpss-registry
 COPY --from=build --chown=65532:65532 /out/data /etc/cpss-registry
 # nonroot, by number: Kubernetes checks runAsNonRoot against a number, and hosts may not know the name.
 USER 65532:65532
 VOLUME /var/lib/cpss-registry /etc/cpss-registry
-# 50051: the contract. 9090: health (grpc.health.v1); no personal data, not for the outside.
+# 50051: the contract. 9090: health and metrics, without personal data. Do not expose 9090 to clients.
 EXPOSE 50051 9090
 STOPSIGNAL SIGTERM
-# No shell to run a probe in, so the binary asks its own health service.
+# There is no shell to run a probe in, so the binary probes itself.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
     CMD ["/usr/local/bin/cpss-registry", "healthcheck", "--endpoint", "http://127.0.0.1:9090"]
 ENTRYPOINT ["/usr/local/bin/cpss-registry"]
-# Once, into both volumes: it makes the registry as well.
+# Run once; it fills both volumes and makes the registry:
 #   docker run --rm -v cpss-etc:/etc/cpss-registry -v cpss-data:/var/lib/cpss-registry cpss-registry \
 #       init /etc/cpss-registry --host registry.example.org --data-dir /var/lib/cpss-registry
 CMD ["serve", "--config", "/etc/cpss-registry/config.toml", "--listen", "0.0.0.0:50051", "--ops-listen", "0.0.0.0:9090"]

@@ -1,5 +1,5 @@
-"""Checks deploy/: every manifest against the Kubernetes schema, the kustomization against the files beside it, the
-configuration files against the example, and what has to agree between files."""
+"""Checks deploy/: manifests against the Kubernetes schema, kustomizations against their files, configuration files against
+the example, and values that must agree between files."""
 
 import pathlib
 import sys
@@ -20,7 +20,7 @@ def fail(sentence):
 
 
 def example_keys():
-    """Every key of the example configuration, the commented-out ones too."""
+    """Returns every key of the example configuration, including the commented-out ones."""
     text = (DEPLOY / "config.example.toml").read_text()
     tomllib.loads(text)
     return {line.removeprefix("# ").split(" = ")[0] for line in text.splitlines() if " = " in line}
@@ -37,7 +37,7 @@ def check_kustomization(directory, beside=()):
     kustomization = yaml.safe_load((directory / "kustomization.yaml").read_text())
     generated = [name for entry in kustomization["configMapGenerator"] for name in entry["files"]]
     if absent := [name for name in kustomization["resources"] if not (directory / name).exists()]:
-        fail(f"{directory}/kustomization.yaml names resources that are not there: {absent}")
+        fail(f"{directory}/kustomization.yaml names resources that do not exist: {absent}")
     own = {name for name in kustomization["resources"] if not name.startswith("..")}
     named = own | set(generated) | {"kustomization.yaml"} | set(beside)
     present = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
@@ -67,7 +67,7 @@ def check_agreement(config, documents):
             fail(f"the container's port {name} is {ports[name]}, but config.toml has {key} = {config[key]!r}")
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         if container[probe]["grpc"]["port"] != ports["ops"]:
-            fail(f"the {probe} does not ask the ops port")
+            fail(f"the {probe} does not probe the ops port")
     if pod["terminationGracePeriodSeconds"] <= config["drain_seconds"]:
         fail("terminationGracePeriodSeconds must be longer than drain_seconds")
     mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
@@ -82,7 +82,7 @@ def check_agreement(config, documents):
 
 
 def memory_at_most():
-    """The memory that the process holds at most, in MiB, by the table of README.md."""
+    """Returns the most memory that the process uses, in MiB: the sum of the table in README.md."""
     text = (DEPLOY / "README.md").read_text()
     table = text.split("\n## Memory\n")[1].split("\n## ")[0]
     rows = [line.strip("| ").split("|")[-1] for line in table.splitlines() if line.startswith("|")]
@@ -99,26 +99,26 @@ def check_memory(documents):
         ("MemoryMax of the unit", most),
     ):
         if not given.endswith("G") or int(given[:-1]) * 1024 < needed:
-            fail(f"{place} gives {given}, and deploy/README.md says that the process holds {needed} MiB at most")
+            fail(f"{place} gives {given}, but deploy/README.md says that the process uses up to {needed} MiB")
 
 
 def check_creation(config, pinned, documents, creation):
-    """The Job makes the registry where the StatefulSet will look for it, with no more rights."""
+    """Checks that the Job makes the registry where the StatefulSet expects it, with no more rights."""
     (own,) = documents["StatefulSet"]["spec"]["volumeClaimTemplates"]
     claim, pod = creation["PersistentVolumeClaim"], creation["Job"]["spec"]["template"]["spec"]
     expected = f"{own['metadata']['name']}-{documents['StatefulSet']['metadata']['name']}-0"
     if claim["metadata"]["name"] != expected or claim["spec"] != own["spec"]:
-        fail(f"{CREATE}: the claim is not the one that the StatefulSet would make, {expected}")
+        fail(f"{CREATE}: the claim differs from the one that the StatefulSet would make, {expected}")
     if pod["volumes"][0]["persistentVolumeClaim"]["claimName"] != expected:
         fail(f"{CREATE}: the Job does not use the claim {expected}")
     (container,), served = pod["containers"], documents["StatefulSet"]["spec"]["template"]["spec"]
     for mine, its in ((pod, served), (container, served["containers"][0])):
         if mine["securityContext"] != its["securityContext"]:
-            fail(f"{CREATE}: the securityContext is not that of the StatefulSet")
+            fail(f"{CREATE}: the securityContext differs from that of the StatefulSet")
     if container["args"] != ["create", "--data-dir", config["data_dir"]]:
         fail(f"{CREATE}: the Job does not create the registry in {config['data_dir']}")
     if {key: value for key, value in pinned.items() if key != "registry"} != config or "registry" not in pinned:
-        fail("the example overlay's config.toml is not that of the base with a registry pinned")
+        fail("the example overlay's config.toml differs from that of the base in more than `registry`")
 
 
 def main():

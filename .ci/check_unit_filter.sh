@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts the service once under the system call filter of its unit, and asks that it has no warning to tell; then once
-# with setpriority taken out of the filter, and asks that it does: what this looks for is found.
+# Starts the service under the system call filter of its unit and fails if it logs a warning. Then starts it without
+# setpriority in the filter and fails if it logs none, which proves that the check works.
 #
 #     .ci/check_unit_filter.sh target/debug/cpss-registry deploy/cpss-registry.service
 set -euo pipefail
@@ -11,7 +11,7 @@ story="unit filter"
 # shellcheck source=tests/clients/server.sh
 source "$here/../tests/clients/server.sh"
 
-# The server's command goes through the filter, and nothing else does.
+# Only the server's command runs under the filter.
 filtered() {
     printf '#!/bin/sh\nexec python3 -B "%s" "%s" "%s" "$@"\n' "$here/run_under_unit_filter.py" "$1" "$registry" >"$work/run"
     chmod +x "$work/run"
@@ -24,12 +24,12 @@ filtered "$unit"
 start --config "$work/registry/config.toml"
 stop
 if grep -E 'WARN|ERROR' "$work/log"; then
-    fail "it tells of the above under the filter of $unit"
+    fail "it logs the lines above under the filter of $unit"
 fi
 
 { cat "$unit" && echo 'SystemCallFilter=~setpriority'; } >"$work/without.service"
 filtered "$work/without.service"
 start --config "$work/registry/config.toml"
 stop
-grep -q 'WARN.*thread_priority_not_lowered' "$work/log" || fail "without setpriority it should have told so"
-echo "$story: nothing to warn of under the filter of ${unit##*/}, and something without setpriority"
+grep -q 'WARN.*thread_priority_not_lowered' "$work/log" || fail "without setpriority it should log a warning"
+echo "$story: no warning under the filter of ${unit##*/}, and one without setpriority"

@@ -3,8 +3,8 @@
     run_under_unit_filter.py UNIT COMMAND...
 
 Reads SystemCallFilter= and SystemCallErrorNumber= of the unit as systemd does (systemd.exec(5)), expands the sets with
-`systemd-analyze syscall-filter`, and loads the filter with libseccomp, which systemd itself uses and brings along. Of the
-unit's other settings none is applied."""
+`systemd-analyze syscall-filter`, and loads the filter with libseccomp, which comes with systemd. Applies none of the unit's
+other settings."""
 
 import ctypes
 import errno
@@ -20,7 +20,7 @@ def refuse_with(error):
 
 
 def members(name):
-    """The system calls of a set, those of the sets in it too."""
+    """Returns the system calls of a set, including those of nested sets."""
     if not name.startswith("@"):
         return {name}
     listed = subprocess.run(
@@ -36,7 +36,7 @@ def settings(unit, key):
 
 
 def allowed(unit):
-    """The calls that the unit's lines leave, one after the other. The first line makes it a list of what is allowed."""
+    """Returns the calls that the unit allows. Its lines apply in order; the first one must be an allow list."""
     calls = set()
     lines = settings(unit, "SystemCallFilter")
     if not lines or lines[0].startswith("~"):
@@ -48,7 +48,7 @@ def allowed(unit):
 
 
 def load(unit):
-    """As systemd: a call that systemd does not know is ENOSYS, so that the C library tries another one."""
+    """Loads the filter as systemd does. An unknown call gets ENOSYS, so that the C library tries another one."""
     library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     library.seccomp_init.restype = ctypes.c_void_p
     (number,) = settings(unit, "SystemCallErrorNumber")
@@ -57,7 +57,7 @@ def load(unit):
     for name in members("@known") | calls:
         call = library.seccomp_syscall_resolve_name(name.encode())
         if call < 0:
-            continue  # not of this machine's architecture
+            continue  # not on this architecture
         action = ALLOW if name in calls else refuse_with(getattr(errno, number))
         if library.seccomp_rule_add_array(context, ctypes.c_uint32(action), call, 0, None) != 0:
             sys.exit(f"no rule can be made for {name}")
