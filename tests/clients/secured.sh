@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets a registry up with `init`, lets in a client for each role that the story needs, starts it on a free port with TLS,
-# runs a client's command with the directory and the endpoint behind it, and stops the registry with SIGTERM.
+# Sets up a registry with `init`, adds a client for each role that the story needs, starts the registry on a free port with
+# TLS, runs a client's command with the directory and the endpoint as arguments, and stops the registry with SIGTERM.
 #
 #     tests/clients/secured.sh target/debug/cpss-registry node tests/clients/node/secured_job.cjs
 set -euo pipefail

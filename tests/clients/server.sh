@@ -1,5 +1,5 @@
-# What the stories of clients have in common, for scripts that source this with `binary` and `story` set: a registry that is
-# started on a free port, or where `listen` says, and asked at the end to go by itself.
+# Functions for the scripts of client stories, which source this file with `binary` and `story` set. They start a registry
+# on a free port, or at `listen`, and stop it with SIGTERM.
 # shellcheck shell=bash
 start_seconds=60
 stop_seconds=30
@@ -22,7 +22,7 @@ fail() {
     exit 1
 }
 
-# Starts the registry with these flags and waits until it takes calls; `address` is where.
+# Starts the registry with these flags and waits until it accepts calls. Sets `address`.
 start() {
     : >"$work/log" # there before the first look at it, whichever process is quicker
     "$binary" serve "$@" --listen "$listen" --ops-listen 127.0.0.1:0 >>"$work/log" 2>&1 </dev/null &
@@ -36,7 +36,7 @@ start() {
     fail "the server was not listening within $start_seconds s"
 }
 
-# Stops the registry with SIGTERM: it has to end by itself with 0.
+# Stops the registry with SIGTERM. It must end with exit code 0.
 stop() {
     kill -TERM "$server"
     for ((tick = 0; tick < stop_seconds * 10; tick++)); do

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The registry on a disk that fails (errors injected with strace), on one that fills up or blocks (a small file system), and
-# on one that turns read-only or loses power (an ext4 in an image, shut down while clients write).
+# Runs the registry on a disk that fails (errors injected with strace), that fills up or blocks (a small file system), and
+# that turns read-only or loses power (an ext4 in an image, shut down while clients write).
 #
 #     CPSS_DISK_CUTS=100 tests/faults/run.sh target/debug/cpss-registry [NAMES-OF-TESTS]
 #
-# CPSS_DISK_CUTS is how many times the power is cut; without it, 4. Needs strace; file systems are mounted in a mount
-# namespace of their own, which takes root, or a user namespace, and are gone when this ends. What is missing is an error
-# that names it, but for loop devices: where there are none, it says that the tests of power cuts and of a frozen disk are left out.
+# CPSS_DISK_CUTS is the number of power cuts (default: 4). Needs strace, and root or a user namespace: file systems are
+# mounted in a separate mount namespace, which ends with this script. A missing prerequisite is an error, except loop
+# devices: without them, the tests of power cuts and of a frozen disk are skipped with a message.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 binary=$(realpath "${1:?usage: run.sh PATH-OF-CPSS-REGISTRY [NAMES-OF-TESTS]}")
@@ -21,7 +21,7 @@ missing() {
 command -v strace >/dev/null || missing "strace is not installed (Debian: apt-get install strace)"
 strace -qq -o /dev/null true 2>/dev/null || missing "strace may not trace here: the kernel or the container forbids ptrace"
 
-# Built before the namespace is entered: what is in it sees this user as root.
+# Build before entering the namespace, in which this user is root.
 cargo test --locked --test it --no-run --quiet
 
 namespace=(unshare --mount --propagation private)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Lets the Node client do its job against a registry that `init` has set up.
+# Runs the Node client against a registry that `init` has set up.
 #
 #     tests/clients/node/run.sh target/debug/cpss-registry
 #
-# NODE_PATH names the node_modules that package-lock.json was installed to (`npm ci`); without it, those beside this.
+# NODE_PATH is the node_modules directory of package-lock.json (`npm ci`). Default: the one beside this script.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export NODE_PATH=${NODE_PATH:-$here/node_modules}

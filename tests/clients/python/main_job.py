@@ -59,7 +59,7 @@ def days(count):
 
 
 def promised(verification):
-    """The bytes of an answer that are the same for ever: all but the token, which an answer by `known_at` has not."""
+    """Returns the bytes of an answer that never change: all but the token, which an answer by `known_at` lacks."""
     copy = type(verification)()
     copy.CopyFrom(verification)
     copy.answer.ClearField("token")

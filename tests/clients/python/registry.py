@@ -1,4 +1,4 @@
-"""A client of the registry that was given nothing but its address: it learns the contract by server reflection."""
+"""A client of the registry that knows only its address: it learns the contract by server reflection."""
 
 import grpc
 from google.protobuf import json_format, message_factory
@@ -16,7 +16,7 @@ CALL_SECONDS = 20
 
 
 class Refusal(Exception):
-    """A call that was answered with an error, its details decoded as a careful client would."""
+    """An error answer, with its details decoded as a careful client decodes them."""
 
     def __init__(self, error):
         self.code = error.code()

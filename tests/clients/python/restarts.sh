@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Restarts a registry again and again under the load of a client that retries as tests/clients/service-config.json says:
-# none of its calls may fail, and no write may be lost or done twice.
+# Restarts a registry repeatedly under the load of a client that retries as in tests/clients/service-config.json. No call may
+# fail, and no write may be lost or recorded twice.
 #
 #     CPSS_RESTARTS=20 tests/clients/python/restarts.sh target/release/cpss-registry
 #
-# PYTHON names an interpreter that has requirements.txt installed; .ci/run passes its own.
+# PYTHON is an interpreter with requirements.txt installed. .ci/run passes its own.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 binary=${1:?usage: restarts.sh PATH-OF-CPSS-REGISTRY}
 python=${PYTHON:-python3}
 restarts=${CPSS_RESTARTS:-3}
-pause_seconds=10 # longer than a call is retried, so that none meets with two restarts
+pause_seconds=10 # longer than a call is retried, so that no call meets two restarts
 story=restarts
 # shellcheck source=tests/clients/server.sh
 source "$here/../server.sh"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Starts an empty registry on a free port, lets the Python client do the main job, stops the registry with SIGTERM and
-# asks that it ends by itself with 0.
+# Starts an empty registry on a free port, runs the main job with the Python client, and stops the registry with SIGTERM.
+# It must end with exit code 0.
 #
 #     tests/clients/python/run.sh target/debug/cpss-registry
 #
-# PYTHON names an interpreter that has requirements.txt installed; .ci/run passes its own.
+# PYTHON is an interpreter with requirements.txt installed. .ci/run passes its own.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 binary=${1:?usage: run.sh PATH-OF-CPSS-REGISTRY}
