@@ -1,4 +1,4 @@
-//! Questions by time keep their answers over a restart by a clock that was set back.
+//! Tests: answers by time stay the same across a restart, even if the clock was set back.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ fn noon() -> Timestamp {
     "2026-03-02T18:00:00Z".parse().unwrap()
 }
 
-/// The registry of a data directory, by a clock that shows so many milliseconds after noon.
+/// Opens the registry of a data directory, with a clock that is `millis` milliseconds past noon.
 fn open(directory: &Path, millis: i64) -> Opened {
     let clock = Clock::starting_at(after_noon(millis)).unwrap();
     let options = Options {
@@ -36,14 +36,14 @@ async fn known_at(registry: &Registry, millis: i64) -> Result<Revision, PinError
     Ok(registry.pin(KnownAt::Time(None, after_noon(millis))).await?.revision)
 }
 
-/// Records something: the opening of the next day.
+/// Records something: opens the next day.
 async fn record(registry: &Registry) -> Timestamp {
     let tomorrow = registry.head().today.next();
     registry.open_days(tomorrow).await.unwrap();
     registry.head().recorded_at
 }
 
-/// Ends a registry: in order, or as a kill does.
+/// Ends a registry: with a clean shutdown, or like a kill.
 async fn end(opened: Opened, in_order: bool) {
     let Opened { registry, writer, .. } = opened;
     if in_order {
@@ -70,12 +70,12 @@ async fn an_answer_by_time_stays_over_a_restart_by_a_clock_that_was_set_back() {
         assert_eq!(
             known_at(&opened.registry, 30_000).await.unwrap(),
             head,
-            "it is answered for by the earlier clock, too"
+            "an instant once answered for stays answered"
         );
         assert!(matches!(known_at(&opened.registry, 40_000).await, Err(PinError::InTheFuture)));
         let recorded_at = record(&opened.registry).await;
         assert!(recorded_at > after_noon(30_000), "{recorded_at}");
-        assert!(recorded_at <= after_noon(31_001), "no later than it has to be: {recorded_at}");
+        assert!(recorded_at <= after_noon(31_001), "no later than necessary: {recorded_at}");
         assert_eq!(known_at(&opened.registry, 30_000).await.unwrap(), head);
         end(opened, true).await;
     }

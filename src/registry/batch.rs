@@ -1,8 +1,8 @@
-//! The batch: records that are decided and not durable yet, and what is on file once they are.
+//! The batch: records that are decided but not durable yet, and the state that results from them.
 //!
-//! A batch is decided command by command, each seeing the commands before it. What a record changes, in the files of
-//! providers and in timelines, stays in the batch until the log has it; if the log refuses, the batch is dropped and
-//! nothing has happened.
+//! Commands are decided one by one, and each sees the commands before it. The provider files and timelines that they
+//! change stay in the batch until the log has the records. If the log refuses the batch, it is dropped and nothing has
+//! changed.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -23,31 +23,31 @@ use crate::domain::specialist::SpecialistFile;
 use crate::domain::timeline::Timeline;
 use crate::store::index::{Overlay, View as _};
 
-/// Records decided on top of a head.
+/// Records that are decided on top of a head.
 pub(super) struct Batch<'a> {
     pub(super) shared: &'a Shared,
-    /// What is known at the head that the records go on top of. The writer may publish later ones meanwhile, unless the
+    /// The snapshot of the head that the batch builds on. Later heads may be published in the meantime, unless the
     /// batch is the writer's own.
     pinned: Snapshot,
-    /// The index with the staged records on top, and their due dates.
+    /// The index with the staged records and their due dates on top.
     pub(super) pending: Overlay<'a>,
-    /// The files of people that were asked for, staged facts included.
+    /// The people's files that were read, including staged facts.
     pub(super) specialist_cache: RefCell<SpecialistCache>,
-    /// The records, in order.
+    /// The staged records, in order.
     pub(super) records: Vec<Record>,
-    /// The head once they are durable.
+    /// The head once the records are durable.
     pub(super) head: Head,
-    /// Files of providers that changed.
+    /// The provider files that changed.
     pub(super) providers: HashMap<ProviderId, Arc<ProviderFile>>,
-    /// Timelines that changed.
+    /// The timelines that changed.
     pub(super) timelines: HashMap<CredentialNumber, Arc<Timeline>>,
-    /// No record is dated at or before this instant.
+    /// Records must be dated after this instant.
     pub(super) not_before: Timestamp,
 }
 
 impl<'a> Batch<'a> {
-    /// An empty batch on top of the head. No record is dated at or before `not_before`. The cache holds the
-    /// files as the head has them.
+    /// Returns an empty batch on top of `head`. Its records are dated after `not_before`. The cache must hold files as
+    /// of `head`.
     pub(super) fn new(
         shared: &'a Arc<Shared>,
         head: Head,
@@ -67,13 +67,13 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// A provider's file, as the staged records leave it.
+    /// Returns a provider's file, including staged records.
     pub(super) fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>> {
         let staged = self.providers.get(id).cloned();
         staged.or_else(|| self.pinned.provider(id.as_str()))
     }
 
-    /// A credential's timeline, as the staged records leave it.
+    /// Returns a credential's timeline, including staged records.
     pub(super) fn timeline(&self, number: CredentialNumber) -> Result<Option<Arc<Timeline>>, ReadError> {
         if let Some(staged) = self.timelines.get(&number) {
             return Ok(Some(Arc::clone(staged)));
@@ -81,13 +81,13 @@ impl<'a> Batch<'a> {
         self.pinned.read_timeline(number)
     }
 
-    /// Everything on file of a person, staged facts included.
+    /// Returns a person's file, including staged facts.
     pub(super) fn file(&self, id: SpecialistId) -> Result<Option<Arc<SpecialistFile>>, ReadError> {
         if let Some(file) = self.specialist_cache.borrow_mut().get(id) {
             return Ok(Some(file));
         }
         let mut facts = self.pending.specialist_facts(id)?;
-        // The index may be ahead of what is pinned.
+        // The index may be ahead of the pinned head.
         facts.retain(|recorded| recorded.id.revision <= self.head.revision);
         if facts.is_empty() {
             return Ok(None);
@@ -97,7 +97,7 @@ impl<'a> Batch<'a> {
         Ok(Some(file))
     }
 
-    /// The provider that an identifier belongs to, as the staged records leave it.
+    /// Returns the provider that an identifier belongs to, including staged records.
     pub(super) fn owner_of(&self, identifier: &Identifier) -> Option<ProviderId> {
         let bears =
             |file: &ProviderFile| file.state.row.as_ref().is_some_and(|row| row.identifiers.contains(identifier));
@@ -108,14 +108,14 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// Everyone who has, or had, a job with a provider.
+    /// Returns the files of everyone who has or had a job with a provider.
     pub(super) fn staff(&self, provider: &ProviderId) -> Result<Vec<Arc<SpecialistFile>>, ReadError> {
         let ids = self.pending.staff(provider)?;
         let files = ids.into_iter().map(|id| self.file(id));
         files.filter_map(Result::transpose).collect()
     }
 
-    /// The providers on file, as the staged records leave them.
+    /// Returns the ids of all providers on file, including staged records.
     pub(super) fn provider_ids(&self) -> BTreeSet<ProviderId> {
         let on_file = self.pinned.providers().into_iter().map(|file| file.id.clone());
         on_file.chain(self.providers.keys().cloned()).collect()

@@ -1,7 +1,7 @@
-//! Loading: a history recorded in a new registry on the caller's thread and by the caller's clock.
+//! Bulk loading: records a history in a new registry, on the caller's thread and with a clock that the caller sets.
 //!
-//! A history goes through the writer, as everything does: decided command by command, made durable a batch at a time,
-//! folded and published. Only the waiting is left out, and the caller sets the time.
+//! The history goes through the same writer as any command: it is decided command by command, made durable in batches,
+//! folded and published. Only the queue is left out.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,29 +25,30 @@ use crate::domain::provider::ProviderFile;
 use crate::domain::timeline::Timeline;
 use crate::store::{CloseError, DataDirError, OpenMode, StoreOptions, Unfinished};
 
-/// How many facts of people are kept while a history is loaded, which comes back to them for years: some 600 MB.
+/// The number of facts of people that are cached during a load, which returns to the same people over years: about 600
+/// MB.
 const FACTS_KEPT: usize = 2 * 1024 * 1024;
 
-/// Where a history is loaded, and how it begins.
+/// Where to load a history, and how it begins.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
-    /// The data directory. It must be empty, or not exist.
+    /// The data directory. It must be empty or not exist.
     pub data_dir: PathBuf,
-    /// How the store uses the machine.
+    /// The options of the store.
     pub store: StoreOptions,
     /// The instant of the first record.
     pub begins_at: Timestamp,
-    /// The epoch that begins.
+    /// The id of the first epoch.
     pub epoch: Uuid,
 }
 
 /// A history could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The registry does not open.
+    /// The registry could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The commands were not recorded.
+    /// A batch was not recorded.
     #[error("a batch was not recorded")]
     NotRecorded(#[from] SubmitError),
     /// The disk failed.
@@ -83,13 +84,13 @@ impl From<NotCommitted> for LoadError {
     }
 }
 
-/// A new registry into which a history is loaded. Dropped before it is closed, it leaves nothing behind.
+/// A new registry into which a history is loaded. If it is dropped before [`Loader::close`], the registry is deleted.
 pub struct Loader {
     writer: Writer,
 }
 
 impl Loader {
-    /// Begins a registry in an empty data directory.
+    /// Creates a registry in an empty data directory.
     pub fn begin(options: LoadOptions) -> Result<Loader, LoadError> {
         let LoadOptions { data_dir, store, begins_at, epoch } = options;
         let clock = Clock::starting_at(begins_at)?;
@@ -101,8 +102,8 @@ impl Loader {
         Ok(Loader { writer })
     }
 
-    /// Records what `submit` submits as one batch, durable when this returns. Of a batch that fails nothing is
-    /// recorded.
+    /// Records everything that `submit` submits as one batch. The batch is durable when this returns. If the batch
+    /// fails, nothing is recorded.
     pub fn batch<T, E: From<LoadError>>(
         &mut self,
         submit: impl FnOnce(&mut LoadBatch<'_, '_>) -> Result<T, E>,
@@ -116,12 +117,12 @@ impl Loader {
         Ok(submitted)
     }
 
-    /// The published head.
+    /// Returns the published head.
     pub fn head(&self) -> Arc<Head> {
         self.writer.shared.head.load_full()
     }
 
-    /// Closes the registry, so that it opens at once. It is one from then on: without this nothing is left behind.
+    /// Closes the registry and completes it, so that it opens quickly.
     pub fn close(self) -> Result<(), LoadError> {
         let Writer { shared, mut store, .. } = self.writer;
         drop(shared);
@@ -131,14 +132,14 @@ impl Loader {
     }
 }
 
-/// What is submitted and not durable yet.
+/// A batch in progress. It is not durable yet.
 pub struct LoadBatch<'w, 's> {
     writer: &'w Writer,
     batch: Batch<'s>,
 }
 
 impl LoadBatch<'_, '_> {
-    /// Sets the time, and opens each day that has begun by then at the instant when it began.
+    /// Sets the time, and opens each day that has begun by then, dated at the beginning of that day.
     pub fn at(&mut self, instant: Timestamp) -> Result<(), SubmitError> {
         let clock = &self.writer.shared.clock;
         while self.batch.head.day_ends_at <= instant {
@@ -150,28 +151,28 @@ impl LoadBatch<'_, '_> {
         Ok(())
     }
 
-    /// Decides a command, whose request id must be new. The receipt holds once the batch is durable.
+    /// Decides a command, whose request id must be new. The receipt is valid once the batch is durable.
     pub fn submit(&mut self, submission: Submission) -> Result<Receipt, SubmitError> {
         let request = self.writer.request_key(&submission);
         self.batch.submit(submission, request)
     }
 
-    /// How many records it has.
+    /// Returns the number of records in the batch.
     pub fn records(&self) -> usize {
         self.batch.records.len()
     }
 
-    /// Today, by the clock that was set.
+    /// Returns today, according to the clock that was set.
     pub fn today(&self) -> Day {
         self.batch.head.today
     }
 
-    /// A credential's timeline, as submitted so far.
+    /// Returns a credential's timeline, including the batch so far.
     pub fn timeline(&self, number: CredentialNumber) -> Result<Option<Arc<Timeline>>, ReadError> {
         self.batch.timeline(number)
     }
 
-    /// A provider's file, as submitted so far.
+    /// Returns a provider's file, including the batch so far.
     pub fn provider(&self, id: &ProviderId) -> Option<Arc<ProviderFile>> {
         self.batch.provider(id)
     }

@@ -1,4 +1,4 @@
-//! Checking the due dates of a registry that nobody serves against the timelines that they follow from.
+//! Checks the due dates of an offline registry against its timelines.
 
 use std::path::Path;
 
@@ -13,19 +13,19 @@ use crate::store::index::View as _;
 use crate::store::progress::{OnStep, Step, Unit};
 use crate::store::{CloseError, Store, StoreOptions};
 
-/// What was found of the due dates.
+/// The result of the check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedDueDates {
-    /// How many there are.
+    /// The number of due dates.
     pub dates: u64,
-    /// The first few of those that are wrong.
+    /// The first wrong ones.
     pub findings: Vec<Finding>,
 }
 
 /// The due dates could not be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckDueDatesError {
-    /// The registry does not open.
+    /// The registry could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The index could not be closed.
@@ -33,14 +33,14 @@ pub enum CheckDueDatesError {
     Close(#[from] CloseError),
 }
 
-/// After how many dates progress is reported.
+/// The number of dates between progress reports.
 const REPORT_EVERY: u64 = 4096;
 
-/// How many wrong dates are listed one by one.
+/// The maximum number of wrong dates that are listed.
 const LISTED: usize = 20;
 
-/// Compares the due dates with what follows from the timelines. None: they are behind the records, or by another
-/// version of the walk, and the next start makes them right.
+/// Compares the due dates with the dates computed from the timelines. Returns `None` if the due dates are behind the
+/// records or were computed by another semantics version; the next start then corrects them.
 pub fn check_due_dates(
     data_dir: &Path,
     options: StoreOptions,

@@ -1,7 +1,7 @@
-//! The one place that reads a clock.
+//! The only place that reads a clock.
 //!
-//! Instants are those of the machine, unless a history is loaded: then the loader sets the time. The civil day is
-//! that of America/Chicago, unless a development server was given another one.
+//! Instants come from the machine's clock, except while a history is loaded: then the loader sets them. The civil day
+//! is the day in America/Chicago, unless a development server was started with a fixed day.
 
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use crate::domain::day::Day;
 
-/// Gives instants and civil days.
+/// A source of instants and civil days.
 #[derive(Debug)]
 pub struct Clock {
     zone: TimeZone,
@@ -20,27 +20,27 @@ pub struct Clock {
 
 #[derive(Debug)]
 enum Mode {
-    /// The machine's instants; the civil day is never before `set_to`.
+    /// Instants from the machine; the civil day is never before `set_to`.
     Runs,
-    /// The machine's instants; the civil day stands still at `set_to`.
+    /// Instants from the machine; the civil day is fixed at `set_to`.
     DayStands,
-    /// The instant last set, in microseconds since 1970, and its civil day.
+    /// The instant that was last set, in microseconds since 1970, and its civil day.
     Set(AtomicI64),
 }
 
-/// The time zone database has no America/Chicago.
+/// The time zone database does not contain America/Chicago.
 #[derive(Debug, thiserror::Error)]
 #[error("the time zone America/Chicago is not known")]
 pub struct NoTimeZone(#[source] jiff::Error);
 
-/// This instant, on the machine's clock.
+/// Returns the current instant of the machine's clock.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads a clock")]
 pub fn now() -> Timestamp {
     Timestamp::now()
 }
 
 impl Clock {
-    /// The machine's clock; the civil day stands still at `set_to`, if it is given.
+    /// Returns the machine's clock. If `set_to` is given, the civil day is fixed at it.
     pub fn new(set_to: Option<Day>) -> Result<Clock, NoTimeZone> {
         let zone = TimeZone::get("America/Chicago").map_err(NoTimeZone)?;
         let day = set_to.unwrap_or(Day::BEGINNING);
@@ -48,19 +48,19 @@ impl Clock {
         Ok(Clock { zone, mode, set_to: AtomicI32::new(day.number()) })
     }
 
-    /// A clock that shows what is set with [`Clock::set`], and nothing else.
+    /// Returns a clock that shows only what is set with [`Clock::set`].
     pub fn starting_at(first: Timestamp) -> Result<Clock, NoTimeZone> {
         Ok(Clock { mode: Mode::Set(AtomicI64::new(first.as_microsecond())), ..Clock::new(None)? })
     }
 
-    /// Sets the instant. An earlier one changes nothing, nor does any on a clock that runs by itself.
+    /// Sets the instant. Ignores an earlier instant, and does nothing on a clock that runs by itself.
     pub fn set(&self, instant: Timestamp) {
         if let Mode::Set(micros) = &self.mode {
             micros.fetch_max(instant.as_microsecond(), Ordering::AcqRel);
         }
     }
 
-    /// This instant.
+    /// Returns the current instant.
     pub fn now(&self) -> Timestamp {
         match &self.mode {
             Mode::Runs | Mode::DayStands => now(),
@@ -68,7 +68,7 @@ impl Clock {
         }
     }
 
-    /// The civil day that it is.
+    /// Returns the current civil day.
     pub fn civil_day(&self) -> Day {
         let set_to = self.set_to();
         match self.mode {
@@ -77,22 +77,22 @@ impl Clock {
         }
     }
 
-    /// The day that somebody set it to; the beginning of time, if nobody did.
+    /// Returns the day that the clock was set to; the beginning of time if it was not set.
     pub fn set_to(&self) -> Day {
         Day::from_number(self.set_to.load(Ordering::Acquire))
     }
 
-    /// The civil day of an instant.
+    /// Returns the civil day of an instant.
     pub fn civil_day_of(&self, instant: Timestamp) -> Day {
         Day::from_civil(self.zone.to_datetime(instant).date())
     }
 
-    /// Moves the civil day forward. An earlier day changes nothing.
+    /// Moves the civil day forward. Ignores an earlier day.
     pub fn move_to(&self, day: Day) {
         self.set_to.fetch_max(day.number(), Ordering::AcqRel);
     }
 
-    /// When the civil day after `day` begins; the end of time while the civil day stands still.
+    /// Returns when the civil day after `day` begins; the end of time if the civil day is fixed.
     pub fn day_ends_at(&self, day: Day) -> Timestamp {
         if matches!(self.mode, Mode::DayStands) {
             return Timestamp::MAX;
@@ -100,7 +100,7 @@ impl Clock {
         self.begins(day.next())
     }
 
-    /// When a civil day begins.
+    /// Returns when a civil day begins.
     pub fn begins(&self, day: Day) -> Timestamp {
         day.to_civil().to_zoned(self.zone.clone()).map_or(Timestamp::MAX, |begin| begin.timestamp())
     }
@@ -116,7 +116,8 @@ mod tests {
         for (instant, day) in [
             ("2026-03-08T05:59:59Z", "2026-03-07"),
             ("2026-03-08T06:00:00Z", "2026-03-08"),
-            // Summer time began at 2026-03-08 02:00: midnight is an hour earlier in Greenwich from the next day on.
+            // Daylight saving time begins at 2026-03-08 02:00: from the next day on, midnight is an hour earlier in
+            // UTC.
             ("2026-03-09T04:59:59Z", "2026-03-08"),
             ("2026-03-09T05:00:00Z", "2026-03-09"),
             ("2026-11-02T05:59:59Z", "2026-11-01"),

@@ -1,4 +1,4 @@
-//! Commands: how they are handed to the writer, and answered.
+//! Commands: submitting them to the writer, and receiving their outcome.
 
 use std::sync::Arc;
 
@@ -12,18 +12,20 @@ use super::submission::{Place, Submission};
 use super::writer::{Message, Outcome, Reply};
 
 impl Registry {
-    /// Records what a command asks for, unless the rules or the disk refuse.
+    /// Records a command, unless the rules or the disk refuse it.
     pub async fn submit(&self, submission: Submission) -> Result<Receipt, SubmitError> {
         self.hand_in(submission, None).await?.await
     }
 
-    /// Waits for one of the places for callers with many commands. It is taken until its command is answered.
+    /// Waits for one of the queue slots that are set aside for bulk callers. The slot is held until its command is
+    /// answered.
     pub async fn place(&self) -> Option<Place> {
         Arc::clone(&self.places).acquire_owned().await.ok().map(Place)
     }
 
-    /// Hands a command in, to be decided after those handed in before it; the next one need not wait for the future. A
-    /// command that is only to be validated never comes to the writer: it is judged by the published head.
+    /// Queues a command, to be decided after those queued before it. The caller may queue the next command before it
+    /// awaits the returned future. A command with `validate_only` does not go to the writer: it is decided against the
+    /// published head.
     pub async fn hand_in(
         &self,
         submission: Submission,
@@ -51,7 +53,8 @@ impl Registry {
         }))
     }
 
-    /// Whether a command would be taken at the moment, by the calendar, by the disk, and by what the scrub has found.
+    /// True if a command would be accepted now: the calendar is not held, the disk accepts writes, and the scrub found
+    /// no damage.
     pub async fn takes_writes(&self) -> bool {
         let is_held = self.shared.due_through(&self.shared.head.load()).is_err() || self.shared.damage.is_there();
         let (reply, answer) = oneshot::channel();

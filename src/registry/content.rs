@@ -1,35 +1,35 @@
-//! What a request asks, in the form in which it is compared with an earlier request of the same id.
+//! The content of a request, in the form that is compared with an earlier request with the same id.
 
 use uuid::Uuid;
 
 use super::seal::keyed_digest;
 
-/// How a message begins whose first field is a text of 36 bytes, such as the canonical form of a UUID.
+/// The first bytes of an encoded message whose first field is a 36-byte string, such as a UUID in canonical form.
 const BEFORE_THE_ID: [u8; 2] = [FIRST_FIELD, 36];
 const FIRST_FIELD: u8 = 0x0a;
 
-/// What a request asks. Its digest is kept, and nothing else of it.
+/// The content of a request. Only its digest is stored.
 #[derive(Clone, Debug, Default)]
 pub struct Content {
-    /// The request, encoded the same way every time, with its id in canonical form.
+    /// The request in a deterministic encoding, with its id in canonical form.
     canonical: Vec<u8>,
-    /// The request as it was sent, where that is something else.
+    /// The request as it was sent, if that is different.
     as_sent: Option<Vec<u8>>,
 }
 
 impl Content {
-    /// Of a request as it was sent, and with its id in canonical form.
+    /// Takes a request as it was sent, and in canonical form.
     pub fn new(as_sent: Vec<u8>, canonical: Vec<u8>) -> Content {
         Content { as_sent: (as_sent != canonical).then_some(as_sent), canonical }
     }
 
-    /// A keyed digest of it.
+    /// Returns the keyed digest of the canonical form.
     pub(super) fn digest(&self, key: &[u8; 32]) -> [u8; 32] {
         keyed_digest(key, &self.canonical)
     }
 
-    /// Whether a digest on record is that of the same request. Earlier releases digested requests as they were sent, with
-    /// the id in whatever form the client wrote it.
+    /// True if the digest on record is that of the same request. Earlier releases digested requests as they were sent,
+    /// with the id in whatever form the client wrote it.
     pub(super) fn has_digest(&self, key: &[u8; 32], on_record: &[u8; 32], id: Uuid) -> bool {
         let is_recorded = |content: &[u8]| keyed_digest(key, content) == *on_record;
         is_recorded(&self.canonical)
@@ -37,14 +37,14 @@ impl Content {
             || forms(id).iter().filter_map(|form| self.with_id(form)).any(|content| is_recorded(&content))
     }
 
-    /// The request with its id in another form. None: it does not begin with an id.
+    /// Returns the request with its id in another form; `None` if it does not begin with an id.
     fn with_id(&self, form: &str) -> Option<Vec<u8>> {
         let rest = self.canonical.strip_prefix(&BEFORE_THE_ID)?.get(usize::from(BEFORE_THE_ID[1])..)?;
         Some([&[FIRST_FIELD, u8::try_from(form.len()).ok()?], form.as_bytes(), rest].concat())
     }
 }
 
-/// The forms of a UUID that are read, but the canonical one.
+/// Returns the accepted forms of a UUID other than the canonical one.
 fn forms(id: Uuid) -> [String; 7] {
     [
         format!("{id:X}"),

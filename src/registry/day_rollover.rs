@@ -1,8 +1,8 @@
-//! The calendar: which days may be opened, and when writes must wait because the clock cannot be believed.
+//! The calendar: which days may be opened, and when writes are held because the clock is implausible.
 //!
-//! A clock that leaps ahead would open days that have not been, and what is opened stays opened. So days further ahead
-//! than a week are opened only if an operator says so; until then questions are answered by the last opened day, and
-//! writes are held. A clock that fell behind the last record holds writes too.
+//! A clock that jumps ahead would open days that have not begun, and opening a day cannot be undone. Days more than a
+//! week ahead are therefore opened only if an operator allows it. Until then questions are answered as of the last
+//! opened day, and writes are held. A clock that is behind the last record also holds writes.
 
 use std::sync::atomic::Ordering;
 
@@ -16,15 +16,15 @@ use super::shared::Shared;
 use super::writer::Message;
 use crate::domain::day::Day;
 
-/// How many days after the last record are opened without asking.
+/// The number of days after the last record that are opened without an operator's consent.
 const UNASKED_DAYS: i32 = 7;
 
 /// How far the clock may be behind the last record.
 const BEHIND: SignedDuration = SignedDuration::from_mins(5);
 
 impl Shared {
-    /// The last day that is to be opened now; none while the last one opened goes on. Where the preface is not on record
-    /// it is due as well, though no day is.
+    /// Returns the last day that must be opened now; `None` if the current day has not ended. If the preface is not
+    /// recorded, returns the current day, because opening days also records the preface.
     pub(super) fn due_through(&self, head: &Head) -> Result<Option<Day>, Held> {
         let now = self.clock.now();
         if now.saturating_add(BEHIND).unwrap_or(now) < head.recorded_at {
@@ -43,7 +43,7 @@ impl Shared {
 }
 
 impl Registry {
-    /// Opens every day up to this one.
+    /// Opens every day up to `through`.
     pub async fn open_days(&self, through: Day) -> Result<(), SubmitError> {
         let (reply, answer) = oneshot::channel();
         let message = Message::OpenDays(through, reply);
@@ -51,7 +51,7 @@ impl Registry {
         answer.await.unwrap_or(Err(SubmitError::OutcomeUnknown))
     }
 
-    /// Opens the days that have begun since the last one opened.
+    /// Opens the days that have begun since the last opened one.
     pub(super) async fn keep_up(&self) -> Result<(), SubmitError> {
         let due = self.shared.due_through(&self.shared.head.load());
         match due.map_err(SubmitError::CalendarHeld)? {
@@ -60,8 +60,8 @@ impl Registry {
         }
     }
 
-    /// The same for a question: if the registry cannot write, it is answered by the last opened day. An opening that was
-    /// refused is not tried again for some seconds.
+    /// Like [`Registry::keep_up`], for a question: if the registry cannot write, the question is answered as of the
+    /// last opened day. After a refusal, the next attempt is made some seconds later.
     pub(super) async fn keep_up_or_go_on(&self) {
         let standstill = &self.shared.standstill;
         if standstill.was_refused_just_now() {
@@ -73,12 +73,12 @@ impl Registry {
         }
     }
 
-    /// Opens each civil day as it begins, until the registry closes.
+    /// Opens each civil day when it begins. Never returns.
     pub async fn keep_calendar(&self) {
         loop {
             self.keep_up_or_go_on().await;
             let until_then = self.head().day_ends_at.duration_since(self.shared.clock.now());
-            // Clocks are set: look again now and then. A day that could not be opened is tried again soon.
+            // Check at least once a minute, because the clock may be set. Retry soon if a day could not be opened.
             let wait = until_then.clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(60));
             tokio::time::sleep(wait.unsigned_abs()).await;
         }

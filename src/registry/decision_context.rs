@@ -1,4 +1,4 @@
-//! The decision context: what a command is judged by, as the batch has it.
+//! The decision context: the state of the batch that a command is decided against.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -18,18 +18,18 @@ use crate::domain::record::Record;
 use crate::domain::rule_sets::RuleSets;
 use crate::store::index::View as _;
 
-/// Where new ids come from.
+/// The source of new ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Numbers {
-    /// The machine's random numbers.
+    /// Random numbers from the machine.
     #[default]
     Random,
-    /// A sequence that is the same every time, for sample data.
+    /// A reproducible sequence, for sample data.
     From(u64),
 }
 
 impl Numbers {
-    /// The next number.
+    /// Returns the next number.
     pub fn draw(&mut self) -> u64 {
         match self {
             Numbers::Random => Uuid::new_v4().as_u64_pair().1,
@@ -44,20 +44,20 @@ impl Numbers {
     }
 }
 
-/// What one command is decided by.
+/// The state that one command is decided against.
 pub(super) struct BatchContext<'a, 'b> {
     pub(super) batch: &'a Batch<'b>,
     pub(super) reporter: &'a Reporter,
     pub(super) mint: Mint,
 }
 
-/// What makes the new ids of one command. It gives none twice, and none that is on record.
+/// Makes the new ids of one command. Never returns an id twice, or one that is on record.
 #[derive(Default)]
 pub(super) struct Mint {
     numbers: Numbers,
-    /// The ids given, in text form. None of them is assigned before the record is durable.
+    /// The ids returned so far, in text form. None of them is assigned until the record is durable.
     given: BTreeSet<String>,
-    /// The first lookup that failed. The id it was for is not to be used.
+    /// The first lookup that failed. The id that it was for must not be used.
     failed: Option<ReadError>,
 }
 
@@ -66,7 +66,7 @@ impl Mint {
         Mint { numbers, ..Mint::default() }
     }
 
-    /// A new id: drawn again while it is on record or was given before.
+    /// Draws a new id, and draws again while the id is on record or was returned before.
     fn id<I: Display>(
         &mut self,
         from_number: impl Fn(u64) -> I,
@@ -84,7 +84,7 @@ impl Mint {
         }
     }
 
-    /// The ids given, if it is certain that each is new.
+    /// Returns the ids drawn, or the error if a lookup failed and an id might not be new.
     pub(super) fn finish(self) -> Result<BTreeSet<String>, ReadError> {
         self.failed.map_or(Ok(self.given), Err)
     }
@@ -139,8 +139,8 @@ impl DecisionContext for BatchContext<'_, '_> {
 }
 
 impl Batch<'_> {
-    /// The file that a command is judged by. What is not the caller's to command is not read, as what is not on file is
-    /// not, so that both take as long.
+    /// Returns the file that a command is decided against. A file that the caller may not change is not read, as if it
+    /// were not on file, so that both cases take the same time.
     pub(super) fn file_for(&self, command: &Command, reporter: &Reporter) -> Result<File, ReadError> {
         let person = |id: Option<SpecialistId>| -> Result<File, ReadError> {
             let Some(id) = id else { return Ok(File::None) };
@@ -168,7 +168,7 @@ impl Batch<'_> {
                     let registers = |recorded: &Recorded<ProviderFact>| {
                         recorded.id == fact && matches!(recorded.fact, ProviderFact::Registered(_))
                     };
-                    // Only a registration is asked whether anybody's job names it.
+                    // Only the retraction of a registration depends on whether any job names the provider.
                     let is_named = file.facts.iter().any(registers)
                         && self.staff(&id)?.iter().any(|file| file.known_now().is_staff_of(&id));
                     Ok(File::Provider(file, is_named))
@@ -177,7 +177,7 @@ impl Batch<'_> {
         }
     }
 
-    /// Whose file a fact is in.
+    /// Returns the subject of a fact.
     fn subject_of_fact(&self, id: FactId) -> Result<Option<Subject>, ReadError> {
         let subject =
             |record: &Record| record.recorded_facts().find(|fact| fact.id == id).map(|fact| fact.fact.subject());
@@ -190,8 +190,8 @@ impl Batch<'_> {
         Ok(self.shared.record(id.revision)?.as_ref().and_then(subject))
     }
 
-    /// Whether a command is the start of a job of somebody who may be anyone's to hire: its birth date is given and, where
-    /// the person is named by number, the family name agrees.
+    /// True if the command starts a job for a person whom any provider may hire: it gives the birth date and, if it
+    /// names the person by number, a family name that matches.
     fn may_be_started(&self, command: &Command) -> Result<bool, ReadError> {
         match command {
             Command::StartEmployment { birth_date: None, .. } => Ok(false),
@@ -204,7 +204,7 @@ impl Batch<'_> {
         }
     }
 
-    /// Whether anything of a person can be a caller's to amend.
+    /// True if the caller may amend anything of the person's.
     fn may_command(&self, reporter: &Reporter, id: SpecialistId) -> Result<bool, ReadError> {
         match &reporter.role {
             Role::Provider(own) => Ok(self.pending.was_staff(own, id)?),

@@ -1,8 +1,8 @@
-//! Dry runs and replays: they read the record and leave it as it is, so they do not need the writer.
+//! Dry runs and replays: they only read, so they run outside the writer.
 //!
-//! A dry run judges a command by the published head, as the writer would judge it there. A replay works out the receipt
-//! of a request that was recorded before. Either may take seconds for a provider with a large staff: they run on threads
-//! for blocking work, a few at a time, and the writer goes on meanwhile.
+//! A dry run decides a command against the published head, as the writer would. A replay rebuilds the receipt of a
+//! request that was recorded before. Either may take seconds for a provider with a large staff, so they run on the
+//! blocking thread pool, a few at a time, without delaying the writer.
 
 use std::sync::Arc;
 
@@ -19,14 +19,14 @@ use super::submission::Submission;
 use crate::domain::fact::Role;
 use crate::domain::id::Revision;
 
-/// How many run at once; others wait.
+/// The maximum number that run at once; further ones wait.
 pub(super) const DRY_RUNS: usize = 4;
 
-/// How many facts of people a dry run keeps in memory: some 40 MB.
+/// The number of facts of people that a dry run caches: about 40 MB.
 const FACTS_KEPT: usize = 128 * 1024;
 
 impl Registry {
-    /// Judges a command by the published head. Nothing is recorded.
+    /// Decides a command against the published head. Records nothing.
     pub(super) async fn validate(&self, submission: Submission) -> Result<Receipt, SubmitError> {
         self.beside_the_writer(|shared| {
             let head = Head::clone(&shared.head.load());
@@ -36,11 +36,11 @@ impl Registry {
         .await
     }
 
-    /// The receipt of a request that was recorded before, for a caller in the role that it was recorded in.
+    /// Returns the receipt of a request that was recorded before, if the caller has the role that recorded it.
     pub(super) async fn answer_again(&self, revision: Revision, role: Role) -> Result<Receipt, SubmitError> {
         self.beside_the_writer(move |shared| {
             let record = shared.record(revision)?.ok_or(ReadError::Interrupted)?;
-            // A row of an import is the same request whichever registrar sends it.
+            // An import row is the same request regardless of which registrar sends it.
             let is_shared = record.is_imported() && role.is_registrar();
             if record.reporter.role != role && !is_shared {
                 return Err(SubmitError::OtherRights);
@@ -51,7 +51,7 @@ impl Registry {
         .await
     }
 
-    /// Runs work on a thread for blocking work, once it is its turn.
+    /// Waits for its turn, then runs work on the blocking thread pool.
     async fn beside_the_writer(
         &self,
         work: impl FnOnce(&Arc<Shared>) -> Result<Receipt, SubmitError> + Send + 'static,

@@ -1,8 +1,9 @@
-//! Due dates: on which day each credential and each provider next differs from the day before.
+//! Due dates: the next day on which each credential and each provider differs from the day before.
 //!
-//! They are part of the index, so that opening a day looks only at what is due, and opening the registry at nothing.
-//! The writer updates them with each record. But they follow from timelines, which the store does not know: so what was
-//! folded from the log alone, after a kill or from nothing, is caught up with here.
+//! Due dates are part of the index, so that opening a day examines only what is due, and opening the registry examines
+//! nothing. The writer updates them with each record. They depend on timelines, which the store does not know: after
+//! the store has folded records from the log alone (after a kill, or when the index is rebuilt), this file brings them
+//! up to date.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -20,20 +21,20 @@ use crate::domain::provider::ProviderFile;
 use crate::store::index::{Entry, Part, View as _};
 use crate::store::record;
 
-/// How many records may be caught up with one by one. Beyond that everybody is looked at.
+/// The maximum number of records that are caught up one by one. Beyond it, all due dates are computed again.
 const FEW: u64 = 128 * 1024;
 
-/// How many people's dates are handed over at once, and after how many times that progress is reported.
+/// The number of people whose dates are sent at once, and the number of such messages between progress reports.
 const AT_ONCE: usize = 1024;
 const REPORT_EVERY: usize = 64;
 
-/// How many threads compile, at most.
+/// The maximum number of threads that compile timelines.
 const MOST_THREADS: usize = 8;
 
-/// Takes an entry with its date.
+/// Receives an entry and its due date.
 type Schedule<'a> = dyn FnMut(Entry, Option<Day>) -> Result<(), ReadError> + 'a;
 
-/// What some records may have changed the dates of.
+/// The subjects whose due dates some records may have changed.
 #[derive(Default)]
 struct Concerned {
     people: BTreeSet<SpecialistId>,
@@ -42,8 +43,8 @@ struct Concerned {
 }
 
 impl Shared {
-    /// Brings the due dates up to the last record in the index, by the walk of a version. Nobody may write yet. Reads
-    /// the disk.
+    /// Brings the due dates up to the last record in the index, according to a semantics version. No other thread may
+    /// write meanwhile. Reads the disk.
     pub(super) fn catch_up_due_dates(&self, semantics_version: u32) -> Result<(), ReadError> {
         let (as_of, applied) = (self.index.due_dates_as_of()?, self.index.applied()?);
         let is_by_this_walk = self.head.load().history.semantics_version() == semantics_version;
@@ -104,7 +105,7 @@ impl Shared {
         for id in &concerned.providers {
             concerned.people.extend(self.index.staff(id)?);
         }
-        // Of days that were opened meanwhile.
+        // Include entries whose due days were opened in the meantime.
         for entry in self.index.due(Day::BEGINNING, self.head.load().today)? {
             match entry {
                 Entry::Provider(id) => drop(concerned.providers.insert(id)),
@@ -114,8 +115,8 @@ impl Shared {
         Ok(concerned)
     }
 
-    /// Gives out when everything there is next differs from the day before. What is compiled for that is kept in
-    /// memory.
+    /// Computes the due dates of all credentials and providers, and passes them to `give_out`. Keeps the compiled
+    /// timelines in memory.
     pub(super) fn dates_of_everybody(&self, give_out: &mut Schedule<'_>) -> Result<(), ReadError> {
         for resident in self.providers.pin().values() {
             let (entry, due) = self.date_of_provider(&resident.file);

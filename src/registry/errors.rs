@@ -1,4 +1,4 @@
-//! What can go wrong, named for what a caller can do about it.
+//! The errors of the registry, distinguished by what a caller can do about them.
 
 use std::path::PathBuf;
 
@@ -16,19 +16,19 @@ use crate::store::{CloseError, DataDirError};
 /// A question could not be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The index cannot answer.
-    #[error("the index could not answer")]
+    /// The index could not be read.
+    #[error("the index could not be read")]
     Index(#[from] IndexError),
-    /// The log cannot answer.
-    #[error("the log could not answer")]
+    /// The log could not be read.
+    #[error("the log could not be read")]
     Log(#[from] LogReadError),
-    /// A stored record cannot be understood.
-    #[error("a stored record could not be understood")]
+    /// A stored record could not be decoded.
+    #[error("a stored record could not be decoded")]
     Undecodable(#[from] Undecodable),
-    /// A stored rule set cannot be read.
+    /// A stored rule set could not be read.
     #[error("a stored rule set could not be read")]
     Rules(#[from] RuleError),
-    /// The work was given up: the process is ending.
+    /// The process is shutting down.
     #[error("the registry is shutting down")]
     Interrupted,
 }
@@ -36,10 +36,10 @@ pub enum ReadError {
 /// The state of knowledge that a question names cannot be pinned.
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
-    /// The revision is not there yet.
+    /// The revision has not been recorded yet.
     #[error("revision {asked} is beyond the head, {head}")]
     BeyondHead {
-        /// What was asked for.
+        /// The revision that was asked for.
         asked: Revision,
         /// The head.
         head: Revision,
@@ -47,22 +47,22 @@ pub enum PinError {
     /// The instant is later than the clock.
     #[error("the instant is later than the registry's clock")]
     InTheFuture,
-    /// That the instant was answered for cannot be kept, so the answer might change.
-    #[error("the instant cannot be kept on the disk")]
+    /// The answer for the instant could not be made final, because the instant could not be written to the disk.
+    #[error("the instant cannot be written to the disk")]
     NotKept(#[source] std::io::Error),
-    /// The epoch was left before the revision: its history is not this registry's.
+    /// History forked from the epoch before the revision, so the revision is not part of this history.
     #[error("history changed after revision {last_shared}")]
     HistoryChanged {
         /// The last revision that is still part of this history.
         last_shared: Revision,
     },
-    /// Another record is on file where the token says.
+    /// The record at the token's revision is not the one that the token names.
     #[error("another record is on file at revision {at}")]
     AnotherRecord {
         /// The revision.
         at: Revision,
     },
-    /// The epoch is of no history of this registry.
+    /// The epoch has never been part of this registry's history.
     #[error("this registry has never had that epoch")]
     UnknownEpoch,
     /// The facts cannot be read.
@@ -70,48 +70,48 @@ pub enum PinError {
     Read(#[from] ReadError),
 }
 
-/// Writes wait: the clock cannot be believed.
+/// Why writes are held: the clock is implausible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Held {
     /// The clock is far ahead of the last record.
-    #[error("the clock is more than 7 days ahead of the last record: if it is right, set open_days_through")]
+    #[error("the clock is more than 7 days ahead of the last record: if the clock is right, set open_days_through")]
     ClockAhead,
     /// The clock is behind the last record.
-    #[error("the clock is more than 5 minutes behind the last record: set it right")]
+    #[error("the clock is more than 5 minutes behind the last record: correct the clock")]
     ClockBehind,
 }
 
-/// A command was not accepted, or nobody can say whether it was.
+/// A command was not accepted, or its outcome is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
     /// A rule rejects it.
     #[error("rejected by a rule")]
     Rejected(Rejection),
-    /// The request id was used for something else.
-    #[error("the request id was used with other content")]
+    /// The request id was already used for different content.
+    #[error("the request id was already used with different content")]
     RequestIdReused,
-    /// The request was answered in another role, and its answer is not this one's to see.
-    #[error("the request was answered in another role")]
+    /// The request was recorded under another role, and the caller's present role may not see its receipt.
+    #[error("the request was recorded under another role")]
     OtherRights,
-    /// Too many commands wait. Try again.
+    /// The queue is full. Retry.
     #[error("too many commands are waiting")]
     Busy,
-    /// The disk is too full. Try again when there is room.
+    /// The disk is too full. Retry when it has room.
     #[error("the store is full: its disk has less left than disk_reserve_bytes and disk_reserve_percent keep free")]
     StoreFull,
-    /// The disk refused; nothing was recorded. Try again.
+    /// The disk refused; nothing was recorded. Retry.
     #[error("nothing could be written")]
     NotWritten,
-    /// The scrub found damage in the log. Nothing is recorded until it has succeeded.
+    /// The scrub found damage in the log. Writes are refused until a scrub succeeds.
     #[error("the log is damaged, or a part of it cannot be read: restore the registry from a backup")]
     StoreDamaged,
-    /// The calendar is held, and with it every write.
+    /// The calendar is held, and every write with it.
     #[error("the calendar is held")]
     CalendarHeld(#[source] Held),
-    /// It may or may not have been recorded: ask again with the same request id.
-    #[error("the outcome is not known")]
+    /// The command may or may not have been recorded. Retry with the same request id.
+    #[error("the outcome is unknown")]
     OutcomeUnknown,
-    /// What the command needs to be judged cannot be read.
+    /// The data that the command is decided against cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
 }
@@ -128,21 +128,21 @@ impl From<IndexError> for SubmitError {
     }
 }
 
-/// The disk failed in a way after which nothing may be written: the process must end.
+/// The disk failed in a way after which nothing may be written. The process must end.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct WriterFailed(pub SubmitErrorSource);
 
-/// Why the writer cannot go on.
+/// Why the writer cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitErrorSource {
-    /// A sync failed.
+    /// An append failed and its outcome is unknown.
     #[error(transparent)]
     Append(#[from] AppendError),
-    /// The index took no records.
+    /// The index did not accept the records.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// The log cannot be read.
+    /// The index or the log could not be read.
     #[error(transparent)]
     Read(ReadError),
 }
@@ -156,15 +156,15 @@ impl From<ReadError> for SubmitErrorSource {
     }
 }
 
-/// The registry does not open.
+/// The registry cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The store does not open.
+    /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] crate::store::OpenError),
-    /// The data directory holds another registry than the configuration asks for.
+    /// The data directory holds a different registry than the configuration names.
     #[error(
-        "the data directory {} holds the registry {found}, and the configuration asks for {pinned}: is the right disk \
+        "the data directory {} holds the registry {found}, but the configuration names {pinned}: is the right disk \
          mounted?",
         data_dir.display()
     )]
@@ -173,27 +173,27 @@ pub enum OpenError {
         data_dir: PathBuf,
         /// The id of the registry in it.
         found: Uuid,
-        /// The id that the configuration asks for.
+        /// The id that the configuration names.
         pinned: Uuid,
     },
     /// The new registry could not be closed.
     #[error(transparent)]
     Close(#[from] CloseError),
-    /// What is stored cannot be read.
+    /// Stored facts could not be read.
     #[error("the stored facts could not be read")]
     Read(#[from] ReadError),
-    /// A rule file is wrong.
+    /// A rule file is invalid.
     #[error(transparent)]
     Rules(#[from] RuleError),
-    /// A rule file has the id of a set that was adopted with other content.
-    #[error("rule set {id} was adopted with other content: give the changed rules another id")]
+    /// A rule file has the id of a set that was adopted with different content.
+    #[error("rule set {id} was adopted with different content: give the changed rules another id")]
     RuleSetChanged {
         /// The id.
         id: String,
     },
-    /// A later version of the walk has answered.
+    /// A newer version of this program has answered from this data.
     #[error(
-        "a newer version of this program has answered here (semantics {known}, this one has {version}): use that one"
+        "a newer version of this program has served this data (semantics {known}; this program has {version}): use that version"
     )]
     NewerSemantics {
         /// The version on record.
@@ -204,17 +204,17 @@ pub enum OpenError {
     /// The first records could not be written.
     #[error("the first records could not be written")]
     Begin(#[source] SubmitError),
-    /// The clock cannot tell civil days.
+    /// The clock has no America/Chicago time zone.
     #[error(transparent)]
     Clock(#[from] NoTimeZone),
-    /// The writer's thread does not start.
+    /// The writer's thread could not be started.
     #[error("the writer could not be started")]
     Writer(#[source] std::io::Error),
 }
 
 impl OpenError {
-    /// Whether the operator named a data directory that does not hold the registry: one that is missing or empty, that
-    /// holds something else, or whose log is not there.
+    /// True if the data directory is not the one that holds the registry: it is missing, empty or holds something else,
+    /// or its log is missing.
     pub fn is_wrong_place(&self) -> bool {
         match self {
             OpenError::AnotherRegistry { .. } => true,
@@ -223,7 +223,7 @@ impl OpenError {
         }
     }
 
-    /// Whether the index failed while it was read: another attempt makes it again.
+    /// True if the index failed while it was read. Another attempt rebuilds it.
     pub(super) fn is_of_index(&self) -> bool {
         matches!(self, OpenError::Read(ReadError::Index(_)) | OpenError::Begin(SubmitError::Read(ReadError::Index(_))))
     }

@@ -1,4 +1,4 @@
-//! Filters: which credentials, providers and jobs a list is asked for.
+//! Filters: which credentials, providers and jobs a list contains.
 
 use crate::domain::day::Day;
 use crate::domain::fact::{FacilityType, Identifier, ProviderRow};
@@ -6,20 +6,20 @@ use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::standing::Standing;
 use crate::domain::timeline::Timeline;
 
-/// Which credentials are looked for. What is not set does not matter.
+/// Selects credentials. An unset field matches everything.
 #[derive(Clone, Debug, Default)]
 pub struct CredentialFilter {
-    /// The day of the standing and the job; unset: today.
+    /// The day on which the standing and the job are checked; `None` means today.
     pub as_of: Option<Day>,
-    /// How the credential stands.
+    /// The credential's standing on the day.
     pub standing: Option<Standing>,
     /// A provider with which the holder has a job on the day.
     pub provider: Option<ProviderId>,
     /// The holder.
     pub specialist: Option<SpecialistId>,
-    /// A given name that the holder holds or held, folded.
+    /// A present or former given name of the holder, folded.
     pub given_name: Option<String>,
-    /// A family name, folded; within one name with the given one.
+    /// A present or former family name, folded; together with `given_name`, both must be of the same name.
     pub family_name: Option<String>,
     /// The holder's birth date.
     pub birth_date: Option<Day>,
@@ -39,14 +39,14 @@ impl CredentialFilter {
     }
 }
 
-/// Which providers are looked for.
+/// Selects providers. An unset field matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProviderFilter {
-    /// The kind of facility.
+    /// The facility type.
     pub facility_type: Option<FacilityType>,
     /// The county, in lower case.
     pub county: Option<String>,
-    /// A number in another registry.
+    /// An identifier in another registry.
     pub identifier: Option<Identifier>,
 }
 
@@ -58,17 +58,17 @@ impl ProviderFilter {
     }
 }
 
-/// Which jobs are looked for.
+/// Selects jobs. An unset field matches everything.
 #[derive(Clone, Debug, Default)]
 pub struct EmploymentFilter {
-    /// With whom.
+    /// The employer.
     pub provider: Option<ProviderId>,
     /// The holder of a credential.
     pub credential: Option<CredentialNumber>,
-    /// The person.
+    /// The employee.
     pub specialist: Option<SpecialistId>,
     /// A day that the job includes.
     pub as_of: Option<Day>,
-    /// Of this provider's own staff alone, as known at the head.
+    /// If set, only jobs of this provider's own staff, as known at the head.
     pub own_staff_of: Option<ProviderId>,
 }

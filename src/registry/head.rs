@@ -1,4 +1,4 @@
-//! The published head, and the timelines that are kept resident for it.
+//! The published head, and the timelines and provider files that are resident for it.
 
 use std::sync::Arc;
 
@@ -20,38 +20,38 @@ pub struct Head {
     pub revision: Revision,
     /// When it was recorded.
     pub recorded_at: Timestamp,
-    /// The last day opened.
+    /// The last opened day.
     pub today: Day,
-    /// When the day after it begins.
+    /// When the day after `today` begins.
     pub day_ends_at: Timestamp,
     /// The rule sets.
     pub rule_sets: Arc<RuleSets>,
     /// The registry's own history.
     pub history: Arc<RegistryHistory>,
-    /// The token of the revision; none of a head that is not durable yet.
+    /// The token of the revision; `None` while the revision is not durable.
     pub token: Option<Token>,
 }
 
 impl Head {
-    /// The token of a place in the history up to this head.
+    /// Returns the token of a record up to this head.
     pub(super) fn token_of(&self, tip: &Tip) -> Option<Token> {
         self.history.epoch_of(tip.revision).map(|epoch| Token::of_tip(epoch.id, tip))
     }
 }
 
-/// A credential's timeline as of the revision that changed it last.
+/// A credential's timeline, with the revision that last changed it.
 #[derive(Clone, Debug)]
 pub struct ResidentCredential {
-    /// The revision that changed it last. A question about an earlier one does not use it.
+    /// The revision that last changed it. Questions about an earlier revision must not use it.
     pub changed_at: Revision,
     /// The timeline.
     pub timeline: Arc<Timeline>,
 }
 
-/// A provider's file as of the revision that changed it, or its rule sets, last.
+/// A provider's file, with the revision that last changed it or its rule sets.
 #[derive(Debug)]
 pub struct ResidentProvider {
-    /// The revision that changed what follows from the file last.
+    /// The revision that last changed the file or the rule sets it was compiled with.
     pub changed_at: Revision,
     /// The file.
     pub file: Arc<ProviderFile>,

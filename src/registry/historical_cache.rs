@@ -1,7 +1,7 @@
-//! What was computed of the past a short time ago, so that the next question about it need not read the disk.
+//! A cache of recent results about the past, so that the next question about them does not read the disk.
 //!
-//! What was known at a revision does not change any more, so nothing here is ever out of date. A value holds for a span
-//! of revisions: from the last change that counts for it to the next one, or to the head that it was worked out under.
+//! What was known at a revision never changes, so no entry is ever stale. A value is valid for a span of revisions:
+//! from the last change that affects it to the next one, or to the head that it was computed under.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
@@ -14,21 +14,21 @@ use crate::domain::id::{CredentialNumber, ProviderId, Revision};
 use crate::domain::provider::ProviderFile;
 use crate::domain::timeline::Timeline;
 
-/// How many values are kept of each kind, all in all.
+/// The maximum number of values of each kind.
 const TIMELINES: usize = 32_768;
 const PROVIDERS: usize = 8_192;
 const INSTANTS: usize = 65_536;
 
-/// In how many parts they are kept, so that who asks for one seldom waits for who asks for another.
+/// The number of parts of each cache, each with its own lock, to reduce contention.
 const PARTS: usize = 64;
 
-/// Values of the past.
+/// Cached results about the past.
 pub(super) struct HistoricalCache {
-    /// Of credentials; none: not on file.
+    /// The timelines of credentials; `None` if the credential is not on file.
     pub(super) timelines: Kept<CredentialNumber, Option<Arc<Timeline>>>,
-    /// Of providers.
+    /// The files of providers.
     pub(super) providers: Kept<ProviderId, Arc<ProviderFile>>,
-    /// When a revision was recorded.
+    /// When each revision was recorded.
     pub(super) instants: Kept<Revision, Timestamp>,
 }
 
@@ -42,27 +42,27 @@ impl Default for HistoricalCache {
     }
 }
 
-/// Revisions in a row.
+/// A range of consecutive revisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
-    /// The first.
+    /// The first revision.
     from: Revision,
-    /// The one after the last.
+    /// The revision after the last.
     until: Revision,
 }
 
 impl Span {
-    /// One revision.
+    /// Returns the span of one revision.
     pub(super) fn at(revision: Revision) -> Span {
         Span { from: revision, until: revision.next() }
     }
 
-    /// Every revision up to one.
+    /// Returns the span of all revisions up to `last`.
     pub(super) fn up_to(last: Revision) -> Span {
         Span { from: Revision::ZERO, until: last.next() }
     }
 
-    /// Those around a revision over which none of these changes comes about.
+    /// Narrows the span to the revisions around `revision` that no change separates from it.
     #[must_use]
     pub(super) fn between(self, revision: Revision, changes: impl Iterator<Item = Revision>) -> Span {
         changes.fold(self, |Span { from, until }, change| {
@@ -79,16 +79,16 @@ impl Span {
     }
 }
 
-/// Values kept for a while, each for a span of revisions. When there are too many, those go that were not asked for
-/// recently.
+/// Cached values, each valid for a span of revisions. When a part is full, values that were not used recently are
+/// evicted.
 pub(super) struct Kept<K, V> {
     parts: Box<[Mutex<Part<K, V>>]>,
     by: RandomState,
-    /// The most values in half of a part.
+    /// The maximum number of values in half of a part.
     half: usize,
 }
 
-/// A part: what was kept or asked for recently, and what was before that.
+/// A part: the recently used values, and the generation before them.
 struct Part<K, V> {
     recent: HashMap<K, Vec<(Span, V)>, RandomState>,
     before: HashMap<K, Vec<(Span, V)>, RandomState>,
@@ -107,7 +107,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Kept<K, V> {
         Some(act(&mut part.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    /// The value of a revision.
+    /// Returns the value at a revision, if it is cached.
     pub(super) fn get<Q>(&self, key: &Q, revision: Revision) -> Option<V>
     where
         K: std::borrow::Borrow<Q>,
@@ -128,7 +128,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Kept<K, V> {
         })?
     }
 
-    /// Keeps a value that holds for a span of revisions.
+    /// Caches a value for the span in which it is valid.
     pub(super) fn keep(&self, key: K, span: Span, value: V) {
         let half = self.half;
         self.with(&key.clone(), |part| part.put(key, span, value, half));
@@ -142,7 +142,7 @@ impl<K: Eq + Hash, V> Part<K, V> {
             self.count = 0;
         }
         let kept = self.recent.entry(key).or_default();
-        // Two may have worked it out at the same time.
+        // Two threads may have computed it at the same time.
         if !kept.iter().any(|(known, _)| *known == span) {
             kept.push((span, value));
             self.count += 1;

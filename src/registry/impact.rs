@@ -1,4 +1,4 @@
-//! What a record touches: the files whose answers it may change, and what is published of them before and after it.
+//! The impact of a record: the files whose answers it may change, and their published state before and after it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::store::index::View as _;
 type People = BTreeMap<SpecialistId, Arc<SpecialistFile>>;
 
 impl Batch<'_> {
-    /// The files of the providers that a record touches, as it leaves them; of every provider, when the rule sets
-    /// change.
+    /// Returns the provider files that a record changes, as they are after it. If it changes the rule sets, returns all
+    /// of them.
     pub(super) fn providers_after(
         &self,
         record: &Record,
@@ -46,8 +46,8 @@ impl Batch<'_> {
             .collect()
     }
 
-    /// The files of the people whose answers a record may change, as they are before it. Of a provider's staff that is
-    /// who was there on days on which it becomes something else.
+    /// Returns the files of the people whose answers a record may change, as they are before it. For a provider, these
+    /// are the people employed on days on which the record changes the provider's effect on its staff.
     pub(super) fn touched(
         &self,
         record: &Record,
@@ -77,7 +77,7 @@ impl Batch<'_> {
         people.into_iter().map(|id| Ok((id, self.file(id)?.unwrap_or_else(|| nothing(id))))).collect()
     }
 
-    /// What is published of the subjects that are touched, once the record counts.
+    /// Returns the published state of the touched subjects after the record.
     pub(super) fn state_after(
         &self,
         touched: People,
@@ -109,7 +109,8 @@ impl Batch<'_> {
         after
     }
 
-    /// What was published of the same subjects before the record. What is resident or staged is compiled already.
+    /// Returns the published state of the same subjects before the record, from timelines that are resident, staged or
+    /// read from the index.
     pub(super) fn state_before(
         &self,
         timelines: &BTreeMap<CredentialNumber, Arc<Timeline>>,
@@ -148,7 +149,7 @@ impl Batch<'_> {
     }
 }
 
-/// What is published of the subjects that are touched, with the states that it follows from.
+/// The published state of the touched subjects, and the data it was computed from.
 #[derive(Default)]
 pub(super) struct StateAfter {
     pub(super) published: PublishedState,

@@ -1,5 +1,5 @@
-//! Lists in pages. A page goes on behind the last entry of the page before it and looks at a bounded number of entries of
-//! the index, so that it costs what it returns, however long the list is.
+//! Lists in pages. A page continues after the last entry of the page before it, and examines a bounded number of index
+//! entries, so that its cost does not depend on the length of the list.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -17,54 +17,54 @@ use crate::domain::specialist::{Job, Specialist};
 use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
 
-/// How many entries of the index a page looks at. It ends there, however few entries it has found.
+/// The number of index entries that a page examines. It ends there, even if it has found few entries.
 pub const LOOKED_AT: usize = 20_000;
 
-/// How many candidates are taken from the index at once.
+/// The number of candidates that are read from the index at once.
 const CANDIDATES: usize = 512;
 
-/// Where a page begins, and how many entries it may have.
+/// Where a page begins, and its maximum number of entries.
 #[derive(Clone, Debug)]
 pub struct Window<K> {
-    /// The place of the last entry of the page before; none: the page is the first one.
+    /// The position of the last entry of the page before; `None` for the first page.
     pub after: Option<K>,
-    /// The most entries.
+    /// The maximum number of entries.
     pub size: usize,
 }
 
 /// A page of a list.
 #[derive(Debug)]
 pub struct Found<K, T> {
-    /// The entries, each with its place in the list.
+    /// The entries, each with its position in the list.
     pub entries: Vec<(K, T)>,
-    /// The place after which the next page begins; none: the list ends here.
+    /// The position after which the next page begins; `None` if the list ends here.
     pub next: Option<K>,
-    /// How many entries of the index were looked at.
+    /// The number of index entries that were examined.
     pub looked_at: usize,
 }
 
-/// A place in a list of what people or credentials have.
+/// A position in a list that has several entries per person or credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The number of the credential or the person.
+    /// The number of the person or credential.
     pub of: u64,
-    /// Which of those that it has.
+    /// The index among its entries.
     pub at: u32,
 }
 
 impl Place {
-    /// Behind everything that one has.
+    /// Returns the position after all entries of `number`.
     pub(super) fn end_of(number: u64) -> Place {
         Place { of: number, at: u32::MAX }
     }
 }
 
-/// What a list has of one candidate.
+/// The list entries of one candidate.
 struct Candidate<K, T> {
     entries: Vec<(K, T)>,
-    /// The place behind all that it could have.
+    /// The position after all entries that it could have.
     end: K,
-    /// How many entries of the index were looked at, besides the candidate itself.
+    /// The number of index entries that were examined, in addition to the candidate itself.
     looked_at: usize,
 }
 
@@ -74,8 +74,8 @@ impl<K, T> Found<K, T> {
     }
 }
 
-/// Goes through candidates in order until the page is full, the list ends, or enough was looked at. `candidates` gives
-/// those at or behind a place: as many as asked for, or all that are left.
+/// Examines candidates in order until the page is full, the list ends, or the limit is reached. `candidates` returns
+/// candidates at or after a position: as many as asked for, or all that are left.
 fn page<C, K: Ord + Clone, T>(
     window: Window<K>,
     candidates: impl Fn(Option<&K>, usize) -> Result<Vec<C>, ReadError>,
@@ -111,7 +111,7 @@ fn page<C, K: Ord + Clone, T>(
     }
 }
 
-/// People whom the index finds, in the order of their ids.
+/// People that the index can find, in the order of ids.
 enum People {
     One(SpecialistId),
     Named(FoldedName),
@@ -119,7 +119,7 @@ enum People {
 }
 
 impl People {
-    /// Those from an id on.
+    /// Returns the people whose id is at least `id`, at most `most` of them.
     fn from(&self, shared: &Shared, id: u64, most: usize) -> Result<Vec<SpecialistId>, ReadError> {
         match self {
             People::One(one) => Ok((one.number() >= id).then_some(*one).into_iter().collect()),
@@ -130,7 +130,7 @@ impl People {
 }
 
 impl CredentialFilter {
-    /// The people among whom the holders are, if the index can find them.
+    /// Returns a set of people that includes the holders, if the index can find it.
     fn people(&self) -> Option<People> {
         let name = self.given_name.clone().zip(self.family_name.clone());
         let named = name.map(|(given, family)| People::Named(FoldedName { given, family }));
@@ -140,8 +140,8 @@ impl CredentialFilter {
 }
 
 impl Snapshot {
-    /// The credentials that a filter lets through: in the order of their numbers; where the filter names a person, a
-    /// whole name or a provider, in the order of their holders' ids.
+    /// Returns the credentials that match a filter, in the order of numbers; if the filter names a person, a full name
+    /// or a provider, in the order of the holders' ids.
     pub fn credentials(
         &self,
         filter: &CredentialFilter,
@@ -178,8 +178,8 @@ impl Snapshot {
         })
     }
 
-    /// The jobs that a filter lets through, each with whose it is: in the order of the people's ids, those of one person
-    /// in the order in which they were reported.
+    /// Returns the jobs that match a filter, each with its person, in the order of the people's ids. The jobs of one
+    /// person are in the order in which they were reported.
     pub fn employments(
         &self,
         filter: &EmploymentFilter,
@@ -203,7 +203,7 @@ impl Snapshot {
         })
     }
 
-    /// All jobs that a filter lets through.
+    /// Returns all jobs that match a filter.
     pub fn all_employments(&self, filter: &EmploymentFilter) -> Result<Vec<(Specialist, Job)>, ReadError> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
@@ -216,7 +216,8 @@ impl Snapshot {
         }
     }
 
-    /// What people have, `each` in its order. `own`: only of this provider's own staff, as known at the head.
+    /// Returns what `each` finds for each of some people, in order. With `own`, only for this provider's own staff, as
+    /// known at the head.
     fn of_people<T>(
         &self,
         people: &People,
@@ -244,7 +245,7 @@ impl Snapshot {
         })
     }
 
-    /// The providers on file that a filter lets through, in the order of their ids.
+    /// Returns the providers on file that match a filter, in the order of ids.
     pub fn providers_matching(
         &self,
         filter: &ProviderFilter,
@@ -276,7 +277,7 @@ impl Snapshot {
 mod tests {
     use super::*;
 
-    /// The even numbers below a limit, of all numbers below it.
+    /// Lists the even numbers below a limit; the candidates are all numbers below it.
     fn evens(limit: u64, window: Window<Place>) -> Found<Place, u64> {
         let most_wanted = CANDIDATES.min(window.size + 1);
         let candidates = |last: Option<&Place>, most: usize| {

@@ -1,17 +1,20 @@
-//! The registry: the use cases, on top of the store.
+//! The registry: the use cases, built on the store.
 //!
-//! The files are a ladder: each imports only from those below it, and a test over the source tree holds that. From the
-//! ground up:
+//! The files form layers: each file imports only from the layers below it, and a test over the source tree checks this.
+//! From the bottom up:
 //!
-//! * what is kept and said: [`head`], [`registry_history`], [`clock`], [`seal`], [`token`], the caches, and what can go
-//!   wrong (`errors`);
-//! * `shared`, which holds them for the writer and for those who read;
-//! * [`snapshot`], what a question pins, and [`question`], [`list`] and [`search`], how it is answered from there;
-//! * `batch`, the records that are decided and not durable yet; `decision_context` and `impact`, what a command is judged
-//!   by and what a record changes; `staging`, which decides and adds them; `writer`, which makes them durable;
-//! * `handle`, the registry as its callers hold it, and its uses: `pin`, `commands`, `day_rollover`, [`feed`], `open`.
+//! * state and errors: [`head`], [`registry_history`], [`clock`], [`seal`], [`token`], the caches, and the error types
+//!   (`errors`);
+//! * `shared`: the state that the writer and the readers share;
+//! * [`snapshot`]: the revision that a question pins; [`question`], [`list`] and [`search`]: how a snapshot answers;
+//! * `batch`: records that are decided but not yet durable; `decision_context`: the state that commands are decided
+//!   against; `impact`: what a record changes; `staging`: decides commands and adds their records to the batch;
+//!   `writer`: makes the batch durable;
+//! * `handle`: the registry as callers hold it; its operations are in `pin`, `commands`, `day_rollover`, [`feed`] and
+//!   `open`.
 //!
-//! A question pins the published head once and never waits for a write. A command is answered when its batch is durable,
+//! A question pins the published head once and never waits for a write. A command is answered after its batch is
+//! durable, folded into the index and published, so its caller reads its own writes.
 //! folded and published, so that its caller reads what was written.
 
 #[cfg(test)]

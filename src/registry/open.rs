@@ -1,4 +1,4 @@
-//! Opening: from the files on disk to a registry that answers.
+//! Opening a registry from the files on disk.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -38,47 +38,48 @@ use crate::store::incident::Incident;
 use crate::store::index::{Progress, View as _};
 use crate::store::{Store, StoreOptions, Unfinished, registry_id};
 
-/// How many commands may wait for the writer.
+/// The maximum number of commands that wait for the writer.
 const QUEUE: usize = 4096;
 
-/// How many of them may be of those who would rather wait than be refused, and have many.
+/// The part of the queue that is set aside for bulk callers, which wait for a slot instead of being refused.
 const PLACES: usize = 256;
 
-/// How many facts of recently used people the writer keeps: some 40 MB.
+/// The number of facts of recently used people that the writer caches: about 40 MB.
 const FACTS_KEPT: usize = 128 * 1024;
 
-/// Where the registry is and how it is run.
+/// Where the registry is, and how to run it.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The data directory.
     pub data_dir: PathBuf,
-    /// The id of the registry that must be there; none: any.
+    /// The id that the registry must have; `None` accepts any.
     pub registry: Option<Uuid>,
-    /// A directory with more rule files.
+    /// A directory with additional rule files.
     pub rules_dir: Option<PathBuf>,
-    /// The civil day to stand still at, in place of the clock's.
+    /// A fixed civil day, instead of the clock's.
     pub today: Option<Day>,
-    /// The last day that the clock may open, however far ahead of the last record it is.
+    /// The last day that the calendar may open, however far ahead of the last record it is.
     pub open_days_through: Option<Day>,
-    /// How the store uses the machine.
+    /// The options of the store.
     pub store: StoreOptions,
 }
 
-/// An open registry, with its writer.
+/// An open registry and its writer.
 pub struct Opened {
     /// The registry.
     pub registry: Registry,
-    /// The writer's thread. It ends when it is asked to, with the store to be closed, or when the disk fails.
+    /// The writer's thread. It ends on [`Registry::close`], returning the store for the caller to close, or when the
+    /// disk fails.
     pub writer: JoinHandle<Result<Store, WriterFailed>>,
 }
 
 impl Registry {
-    /// Opens the registry. Reads the disk for as long as it takes; `progress` gets how far it is.
+    /// Opens the registry. Reads the disk and may take long; reports progress to `progress`.
     pub fn open(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<Opened, OpenError> {
         Registry::open_as(options, SEMANTICS_VERSION, progress)
     }
 
-    /// The same as a release would whose walk has another version.
+    /// Like [`Registry::open`], but with the semantics version of another release.
     pub fn open_as(
         options: Options,
         semantics_version: u32,
@@ -89,7 +90,7 @@ impl Registry {
         start(writer)
     }
 
-    /// The same by this clock.
+    /// Like [`Registry::open_as`], but with the given clock.
     #[cfg(test)]
     pub(super) fn open_by(
         clock: Clock,
@@ -102,13 +103,13 @@ impl Registry {
         start(writer)
     }
 
-    /// Whether the index has not failed. After it has, the process has to end.
+    /// False once the index has failed. The process must then end.
     pub fn index_works(&self) -> bool {
         self.shared.index.require().is_ok()
     }
 
-    /// Begins a registry that is still to be filled. It is one once what comes with it is finished, and gone if that is
-    /// dropped.
+    /// Creates a registry that is filled afterwards. It is complete once the returned [`Unfinished`] is finished; if
+    /// that is dropped, the registry is deleted.
     pub fn begin(
         options: Options,
         progress: &mut dyn FnMut(Progress),
@@ -118,7 +119,7 @@ impl Registry {
         Ok((start(writer)?, unfinished))
     }
 
-    /// Makes a registry with its first records, and closes it. Returns its id.
+    /// Creates a registry with its first records, and closes it. Returns its id.
     pub fn create(options: Options) -> Result<Uuid, OpenError> {
         let Writer { shared, mut store, .. } = new_writer(options, SEMANTICS_VERSION, &mut |_| {})?;
         let id = shared.head.load().history.registry_id().unwrap_or_default();
@@ -130,8 +131,8 @@ impl Registry {
     }
 }
 
-/// The writer by the machine's clock. Where the index fails while the registry is opened, it is opened again: the index
-/// is made again then.
+/// Opens the writer with the machine's clock. If the index fails while the registry is opened, opens it a second time,
+/// which rebuilds the index.
 fn new_writer(
     options: Options,
     semantics_version: u32,
@@ -150,7 +151,7 @@ fn new_writer(
     }
 }
 
-/// A registry with its writer on a thread of its own.
+/// Starts the writer on its own thread.
 pub(super) fn start(writer: Writer) -> Result<Opened, OpenError> {
     let shared = Arc::clone(&writer.shared);
     let (sender, mailbox) = mpsc::channel(QUEUE);
@@ -169,7 +170,7 @@ pub(super) fn start(writer: Writer) -> Result<Opened, OpenError> {
     })
 }
 
-/// The writer of a registry with everything that must stand before anything else. A new registry begins with `epoch`.
+/// Opens the store and the writer, and records everything that must come first. A new registry begins with `epoch`.
 pub(super) fn open_writer(
     options: Options,
     clock: Clock,
@@ -178,8 +179,8 @@ pub(super) fn open_writer(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Writer, OpenError> {
     let rule_sets = rules::load(options.rules_dir.as_deref())?;
-    // Before anything in the directory of another registry is touched. A first record that cannot be read is known from
-    // the index, if at all.
+    // Check before touching anything in the directory of another registry. If the first record cannot be read, only the
+    // index can tell the id, and it is checked after the store is open.
     refuse_another(&options.data_dir, registry_id(&options.data_dir).ok(), options.registry)?;
     let store = Store::open(&options.data_dir, options.store, progress)?;
     let mut shared = resident(&store, clock, &rule_sets)?;
@@ -202,7 +203,7 @@ pub(super) fn open_writer(
     Ok(writer)
 }
 
-/// Makes sure that the registry that was found is the one that is asked for.
+/// Returns an error if the registry that was found is not the pinned one.
 fn refuse_another(data_dir: &Path, found: Option<Uuid>, pinned: Option<Uuid>) -> Result<(), OpenError> {
     match (found, pinned) {
         (Some(found), Some(pinned)) if found != pinned => {
@@ -212,7 +213,7 @@ fn refuse_another(data_dir: &Path, found: Option<Uuid>, pinned: Option<Uuid>) ->
     }
 }
 
-/// The rule sets to begin with: those on record, else those of the rule files.
+/// Returns the rule sets to start with: those on record, or else those of the rule files.
 fn first_rule_sets(texts: &[RuleText], history: &RegistryHistory) -> Result<Arc<RuleSets>, OpenError> {
     for text in texts {
         let known = history.adopted(Revision::LATEST).find(|adopted| adopted.set.id == text.set.id);
@@ -225,7 +226,7 @@ fn first_rule_sets(texts: &[RuleText], history: &RegistryHistory) -> Result<Arc<
     on_record.or_else(|| RuleSets::new(sets, None).map(Arc::new)).ok_or(OpenError::Read(ReadError::Interrupted))
 }
 
-/// What is kept in memory from the beginning, from the index: everything but the credentials.
+/// Loads what is always in memory from the index: everything except the credentials.
 pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Result<Shared, OpenError> {
     let index = Arc::clone(store.index());
     let history = RegistryHistory::of(&index.registry_facts()?)?;
@@ -271,7 +272,7 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
     Ok(shared)
 }
 
-/// Records what a registry begins with.
+/// Records the first records of a new registry.
 fn begin(writer: &mut Writer, epoch: Uuid) -> Result<(), OpenError> {
     let Preface { semantics_version, rule_sets } = &writer.preface;
     let began = RegistryFact::EpochBegan { epoch, forked_after: Revision::ZERO, why: "the registry began".to_owned() };
@@ -286,7 +287,7 @@ fn begin(writer: &mut Writer, epoch: Uuid) -> Result<(), OpenError> {
     answered(recorded)
 }
 
-/// Records the preface and the days that are due. A disk that refuses does not keep the registry from opening.
+/// Records the preface and the due days. If the disk refuses, the registry still opens.
 fn catch_up(writer: &mut Writer) -> Result<(), OpenError> {
     let head = writer.shared.head.load_full();
     let (known, version) = (head.history.semantics_version(), writer.preface.semantics_version);
@@ -294,7 +295,7 @@ fn catch_up(writer: &mut Writer) -> Result<(), OpenError> {
         return Err(OpenError::NewerSemantics { known, version });
     }
     writer.shared.is_prefaced.store(writer.preface.is_on_record(&head), Ordering::Release);
-    // A civil day that was moved forward before the restart stays where it was.
+    // Keep a civil day that was moved forward before the restart.
     writer.shared.clock.move_to(head.today);
     let through = match writer.shared.due_through(&head) {
         Ok(None) => return Ok(()),
@@ -324,7 +325,7 @@ fn handle(writer: &mut Writer, message: Message) -> Result<(), OpenError> {
     Ok(writer.process(vec![message]).map(drop)?)
 }
 
-/// The answer of a writer that has just handled its message.
+/// Returns the outcome of a message that the writer has just processed.
 fn answered<T>(mut answer: oneshot::Receiver<Result<T, SubmitError>>) -> Result<(), OpenError> {
     answer.try_recv().unwrap_or(Err(SubmitError::OutcomeUnknown)).map(drop).map_err(OpenError::Begin)
 }

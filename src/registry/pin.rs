@@ -1,4 +1,4 @@
-//! Pinning: from the state of knowledge that a question names to a snapshot of it.
+//! Pinning: resolves the state of knowledge that a question names to a snapshot.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -41,8 +41,8 @@ impl Registry {
         Snapshot { token: head.token, ..snapshot }
     }
 
-    /// Makes sure that a state of knowledge is part of what is known here. Reads the log for a token of a revision before
-    /// the head.
+    /// Returns an error unless a state of knowledge is part of this registry's history. Reads the log for a token of a
+    /// revision before the head.
     pub async fn require(&self, at_least: AtLeast) -> Result<(), PinError> {
         match at_least {
             AtLeast::Revision(asked) => self.refuse_beyond_head(asked),
@@ -78,8 +78,8 @@ impl Registry {
         read.await.map_err(|_| ReadError::Interrupted)?
     }
 
-    /// The last record at or before an instant. Once this is answered no later record is dated so, nor after a restart: an
-    /// instant that was answered for once is answered for by a clock that was set back, too.
+    /// Returns the last record at or before an instant. From then on no record is dated at or before that instant, even
+    /// after a restart or if the clock is set back: an instant that was once answered for stays answered.
     async fn revision_at(&self, instant: Timestamp) -> Result<Revision, PinError> {
         if instant.as_microsecond() > self.shared.answered_through.load(Ordering::Acquire) {
             self.settle(instant).await?;
@@ -89,7 +89,7 @@ impl Registry {
         Ok(read.await.map_err(|_| ReadError::Interrupted)?.map_err(ReadError::from)?)
     }
 
-    /// Has no later record dated at or before an instant.
+    /// Ensures that no later record is dated at or before an instant.
     async fn settle(&self, instant: Timestamp) -> Result<(), PinError> {
         if instant > self.shared.clock.now() {
             return Err(PinError::InTheFuture);
@@ -103,11 +103,12 @@ impl Registry {
         settled.await.map_err(|_| ReadError::Interrupted)?.map_err(PinError::NotKept)
     }
 
-    /// A revision of an epoch that was left before it is no part of this history.
+    /// Refuses a revision that this history does not contain: one of an unknown epoch, or one of an earlier epoch after
+    /// history forked from it.
     fn refuse_other_history(&self, epoch: Option<Uuid>, revision: Revision) -> Result<(), PinError> {
         let Some(epoch) = epoch else { return Ok(()) };
         match self.head().history.last_shared(epoch) {
-            // Before the first record all histories are the same.
+            // Before the first record all histories are identical.
             None if revision > Revision::ZERO => Err(PinError::UnknownEpoch),
             Some(last_shared) if revision > last_shared => Err(PinError::HistoryChanged { last_shared }),
             None | Some(_) => Ok(()),
@@ -125,7 +126,7 @@ mod tests {
     use crate::store::record::Hash;
     use crate::store::{OpenMode, StoreOptions};
 
-    /// A log that cannot be read any more.
+    /// A log whose every read fails.
     struct Unreadable(Revision);
 
     impl Unreadable {

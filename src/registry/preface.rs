@@ -1,7 +1,7 @@
-//! The preface: what this program records before anything else, such as rule sets that are new.
+//! The preface: what this program records before anything else, such as new rule sets.
 //!
-//! It is recorded at open. Where the disk refuses that, the registry answers questions all the same and takes no
-//! commands: the preface comes first, with the days that are due, as soon as the disk has room.
+//! It is recorded when the registry opens. If the disk refuses, the registry answers questions but accepts no commands.
+//! The preface is then recorded first, with the due days, as soon as the disk has room.
 
 use super::batch::Batch;
 use super::errors::SubmitError;
@@ -12,35 +12,35 @@ use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::id::Revision;
 use crate::rules::RuleText;
 
-/// The version of the walk. Answers are byte-equal within one.
+/// The version of the walk. Within one version, answers are byte-identical.
 pub const SEMANTICS_VERSION: u32 = 2;
 
-/// The walk and the rules that this program brings.
+/// The semantics version and the rule sets of this program.
 pub(super) struct Preface {
     pub(super) semantics_version: u32,
     pub(super) rule_sets: Vec<RuleText>,
 }
 
 impl Preface {
-    /// The rule sets that no record adopts, in the order of their adoption.
+    /// Returns the rule sets that are not adopted yet, in the order in which to adopt them.
     fn new_rule_sets(&self, head: &Head) -> impl Iterator<Item = &RuleText> {
         let adopted: Vec<_> = head.history.adopted(Revision::LATEST).map(|adopted| adopted.set.id.clone()).collect();
         self.rule_sets.iter().filter(move |text| !adopted.contains(&text.set.id))
     }
 
-    /// Whether a head has all of it.
+    /// True if everything in the preface is recorded at the head.
     pub(super) fn is_on_record(&self, head: &Head) -> bool {
         head.history.semantics_version() == self.semantics_version && self.new_rule_sets(head).next().is_none()
     }
 
-    /// The facts that adopt the rule sets.
+    /// Returns the facts that adopt some rule sets.
     pub(super) fn adoptions(rule_sets: impl Iterator<Item = RuleText>) -> impl Iterator<Item = Fact> {
         rule_sets.map(|text| {
             Fact::Registry(RegistryFact::RuleSetAdopted { id: text.set.id, digest: text.digest, content: text.content })
         })
     }
 
-    /// Adds what is not on record to a batch.
+    /// Adds what is not recorded yet to a batch.
     pub(super) fn add_to(&self, batch: &mut Batch<'_>) -> Result<(), SubmitError> {
         semantics_upgrade::adopt(batch, self.semantics_version)?;
         let new: Vec<_> = self.new_rule_sets(&batch.head).cloned().collect();

@@ -1,4 +1,4 @@
-//! Questions: what is asked of a snapshot, and what it answers.
+//! Questions: what a caller asks of a snapshot, and the answer.
 
 use std::hint::black_box;
 
@@ -19,22 +19,22 @@ use crate::domain::verdict::{AskedProvider, CoverageLimits, Finding, Found, Name
 /// A question about one credential on one day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ask<'a> {
-    /// Whose credential.
+    /// The credential that the question is about.
     pub subject: AskSubject,
-    /// A family name that must be the holder's, folded.
+    /// A family name that must match the holder's, folded.
     pub family_name: Option<String>,
-    /// The day; unset: today.
+    /// The day; `None` means today.
     pub as_of: Option<Day>,
-    /// The provider that the question names.
+    /// The provider that the question names, if any.
     pub provider: Option<AskProvider<'a>>,
-    /// The designations that it asks for.
+    /// The designations that the question requires.
     pub designations: Designations,
 }
 
-/// Whose credential a question is about.
+/// How a question identifies the credential.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AskSubject {
-    /// By number; none: a number that cannot exist.
+    /// By number; `None` for a number that cannot exist.
     Number(Option<CredentialNumber>),
     /// By name and birth date.
     Holder(Holder),
@@ -43,29 +43,29 @@ pub enum AskSubject {
 /// How a question names a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AskProvider<'a> {
-    /// By id, as it was given.
+    /// By id, as the caller wrote it.
     Id(&'a str),
-    /// By its number in another registry.
+    /// By its identifier in another registry.
     Identifier(Identifier),
 }
 
 /// An answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
-    /// The day it is about.
+    /// The day that the answer is about.
     pub as_of: Day,
     /// The verdict and its reasons.
     pub finding: Finding,
-    /// The credential, unless a reason stands alone.
+    /// The credential; `None` if the answer has a reason that is given alone.
     pub timeline: Option<&'a Timeline>,
 }
 
-/// The day of a question is not given, and there is no today yet.
+/// The question names no day, and the empty registry has no today.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("as_of must be given: the empty registry has no today")]
 pub struct NoToday;
 
-/// What was looked up for a question.
+/// The result of the lookup for a question.
 #[derive(Clone, Copy, Debug)]
 enum LookedUp<'a> {
     Credential(&'a Timeline, Option<NameMatch>),
@@ -74,11 +74,11 @@ enum LookedUp<'a> {
     Several,
 }
 
-/// As many as questions are brought near together.
+/// Holds as many items as `bring_near` prefetches at once, without allocating.
 type Several<T> = SmallVec<[T; 16]>;
 
 impl Ask<'_> {
-    /// The number that it asks about, if it asks by number and there can be such a number.
+    /// Returns the number that the question asks about, if it asks by a number that can exist.
     pub fn number(&self) -> Option<CredentialNumber> {
         match &self.subject {
             AskSubject::Number(number) => *number,
@@ -86,7 +86,7 @@ impl Ask<'_> {
         }
     }
 
-    /// The id of the provider that it names, if it names one by its id.
+    /// Returns the id of the provider that the question names, if it names one by id.
     fn provider_id(&self) -> Option<&str> {
         match self.provider {
             Some(AskProvider::Id(id)) => Some(id),
@@ -96,13 +96,13 @@ impl Ask<'_> {
 }
 
 impl Snapshot {
-    /// The day that a question is about.
+    /// Returns the day that a question is about.
     pub fn day_asked(&self, as_of: Option<Day>) -> Result<Day, NoToday> {
         as_of.or(self.today).ok_or(NoToday)
     }
 
-    /// Answers a question about a day, and hands the answer to `use_answer`. `billing`: the provider's peer support
-    /// service counts too. What memory has is answered from there, without copying any of it.
+    /// Answers a question about a day and passes the answer to `use_answer`. If `billing` is set, the provider's peer
+    /// support service counts too. Answers from memory if possible, without copying.
     pub async fn answer<T>(
         &self,
         ask: &Ask<'_>,
@@ -136,8 +136,8 @@ impl Snapshot {
         Ok(find(timeline.as_ref().map_or(LookedUp::Nothing, |timeline| LookedUp::Credential(timeline, None))))
     }
 
-    /// Has the processor fetch what some questions are answered from, as far as it is in memory. Where each would wait
-    /// for its own in turn, all wait together. It changes no answer.
+    /// Prefetches into the processor cache what these questions are answered from, as far as it is in memory, so that
+    /// the memory latencies overlap. Does not change any answer.
     pub fn bring_near<'q>(&self, asks: impl Iterator<Item = &'q Ask<'q>> + Clone) {
         let (seen, providers) = (self.shared.timeline_cache.see(), self.shared.providers.pin());
         let here = |number| match seen.look(number) {
@@ -147,7 +147,7 @@ impl Snapshot {
         let timelines: Several<&Timeline> = asks.clone().filter_map(Ask::number).filter_map(here).collect();
         let files: Several<&ProviderFile> =
             asks.filter_map(Ask::provider_id).filter_map(|id| Some(providers.get(id)?.file.as_ref())).collect();
-        // One after another: what the second glance is at lies where the first one finds out.
+        // In two passes: the first loads the pointers that the second follows.
         black_box(timelines.iter().fold(0, |seen, timeline| timeline.glance() ^ seen));
         black_box(files.iter().fold(0, |seen, file| file.glance() ^ seen));
         black_box(timelines.iter().fold(0, |seen, timeline| timeline.glance_beyond() ^ seen));
@@ -211,7 +211,7 @@ impl Snapshot {
         question.answer(self.known())
     }
 
-    /// The limits beside a claim's verdict; none in the empty registry.
+    /// Returns the limits that accompany a claim's verdict; `None` for the empty registry.
     pub fn coverage_limits(&self, day: Day, units: Option<Units>, eligible: bool) -> Option<CoverageLimits> {
         self.rule_sets().map(|rule_sets| rule_sets.coverage_limits(day, units, eligible))
     }

@@ -14,31 +14,31 @@ use crate::domain::record::{Change, Foreseen, Record};
 use crate::domain::specialist::{Job, Specialist};
 use crate::domain::timeline::Timeline;
 
-/// The answer to an accepted command. The same request again gets the same receipt.
+/// The answer to an accepted command. A repeated request gets the same receipt.
 #[derive(Clone, Debug)]
 pub struct Receipt {
-    /// The record's revision; of a command that was only validated: the head.
+    /// The record's revision; for a command that was only validated, the head.
     pub revision: Revision,
-    /// The token of the record; none before it is durable, and of a command that was only validated.
+    /// The record's token; `None` before the record is durable, and for a command that was only validated.
     pub token: Option<Token>,
-    /// The ids of the facts; none of a command that was only validated.
+    /// The ids of the facts; empty for a command that was only validated.
     pub fact_ids: Vec<FactId>,
-    /// Today, when it was accepted.
+    /// Today, when the command was accepted.
     pub today: Day,
-    /// What became different, for days up to today.
+    /// The differences for days up to today.
     pub changes: Vec<Change>,
-    /// What is foreseen to become different after today.
+    /// The foreseen differences for days after today.
     pub foreseen: Foreseen,
-    /// How many people have a row in either list.
+    /// The number of people in either list.
     pub specialist_count: u32,
-    /// What the command was about.
+    /// The resource that the command was about.
     pub resource: Resource,
-    /// The ids in it that are nobody's, in text form: those that a command would have been given that was only
-    /// validated.
+    /// The ids in the receipt that are not assigned, in text form: those that a command that was only validated would
+    /// have created.
     pub unassigned: BTreeSet<String>,
 }
 
-/// What a command was about, as it left it.
+/// The resource that a command was about, as the command left it.
 #[derive(Clone, Debug)]
 pub enum Resource {
     /// A person.
@@ -55,7 +55,7 @@ pub enum Resource {
     Registry,
 }
 
-/// A job with whose it is.
+/// A job and its person.
 #[derive(Clone, Debug)]
 pub struct ReportedJob {
     /// The job.
@@ -64,7 +64,7 @@ pub struct ReportedJob {
     pub person: Specialist,
 }
 
-/// The states that a record leaves behind, of what it touches.
+/// The state after a record, for the subjects it touches.
 #[derive(Debug)]
 pub(super) struct Affected {
     pub(super) people: BTreeMap<SpecialistId, Specialist>,
@@ -74,7 +74,7 @@ pub(super) struct Affected {
 }
 
 impl Receipt {
-    /// The receipt for a record.
+    /// Returns the receipt for a record.
     pub(super) fn new(record: &Record, affected: &Affected) -> Receipt {
         Receipt {
             revision: record.revision,
@@ -89,7 +89,7 @@ impl Receipt {
         }
     }
 
-    /// The receipt of a command that was only validated.
+    /// Returns the receipt of a command that was only validated.
     pub(super) fn for_validation(self, head: Revision, unassigned: BTreeSet<String>) -> Receipt {
         Receipt { revision: head, fact_ids: Vec::new(), unassigned, ..self }
     }
@@ -140,7 +140,7 @@ fn specialist_resource(
     }
 }
 
-/// The jobs that a record starts.
+/// Returns the jobs that a record starts.
 fn started(record: &Record) -> Vec<(SpecialistId, EmploymentId)> {
     let facts = record.facts.iter();
     facts
@@ -157,7 +157,7 @@ fn reported_job(id: SpecialistId, employment: EmploymentId, affected: &Affected)
 }
 
 impl Snapshot {
-    /// The receipt that a record's caller was given, from a snapshot of the record's own revision. Reads the disk.
+    /// Rebuilds the receipt of a record, from a snapshot of the record's own revision. Reads the disk.
     pub(super) fn receipt_of(&self, record: &Record) -> Result<Receipt, ReadError> {
         let mut affected = Affected {
             people: BTreeMap::new(),

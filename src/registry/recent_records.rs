@@ -1,4 +1,4 @@
-//! What all feeds share: the newest records, and the turns for reading the log.
+//! What all feeds share: the newest records, and the permits for reading the log.
 
 use std::sync::Arc;
 
@@ -9,21 +9,22 @@ use super::errors::ReadError;
 use crate::domain::id::Revision;
 use crate::domain::record::Record;
 
-/// How many of the newest records are kept, and how many changes they may have together. The newest one is kept anyway.
+/// The maximum number of newest records that are kept, and of their changes in total. The newest record is always kept.
 const KEPT: usize = 256;
 const KEPT_CHANGES: usize = 50_000;
 
-/// How many records a feed takes at once, and how many changes they may have together. The first one is taken anyway.
+/// The maximum number of records that a feed takes at once, and of their changes in total. The first record is always
+/// taken.
 const CHUNK: usize = 256;
 const CHUNK_CHANGES: usize = 4000;
 
-/// How many feeds read the log, or look at what is theirs, at the same time. More would not be faster, and the threads
-/// for such work serve questions about the past too.
+/// The number of feeds that read the log, or filter records with disk access, at the same time. More would not be
+/// faster, and the blocking thread pool also serves questions about the past.
 const READERS: usize = 4;
 
-/// The newest records, and the turns.
+/// The newest records, and the permits for reading the log.
 pub(super) struct RecentRecords {
-    /// Consecutive; the last one is the head's. Empty until something is recorded.
+    /// Consecutive records up to the head. Empty until something is recorded.
     newest: ArcSwap<Vec<Arc<Record>>>,
     turns: Arc<Semaphore>,
 }
@@ -35,7 +36,7 @@ impl Default for RecentRecords {
 }
 
 impl RecentRecords {
-    /// Puts the records of a batch on the shelf, before its head is published. For the writer alone.
+    /// Adds the records of a batch before its head is published. Only the writer may call this.
     pub(super) fn put(&self, batch: Vec<Record>) {
         let mut records = Vec::clone(&self.newest.load());
         records.extend(batch.into_iter().map(Arc::new));
@@ -49,7 +50,7 @@ impl RecentRecords {
         self.newest.store(Arc::new(records));
     }
 
-    /// Some records from one up to another, if the first of them is here.
+    /// Returns some records from `from` up to `through`; `None` if the first of them is not here.
     pub(super) fn newest(&self, from: Revision, through: Revision) -> Option<Vec<Arc<Record>>> {
         let newest = self.newest.load();
         let at = newest.binary_search_by_key(&from, |record| record.revision).ok()?;
@@ -63,13 +64,13 @@ impl RecentRecords {
         Some(some.records)
     }
 
-    /// Waits for a turn to do what takes a thread.
+    /// Waits for a permit to read the log on the blocking thread pool.
     pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, ReadError> {
         Arc::clone(&self.turns).acquire_owned().await.map_err(|_| ReadError::Interrupted)
     }
 }
 
-/// What a feed takes at once.
+/// Records that a feed takes at once.
 #[derive(Default)]
 pub(super) struct Chunk {
     pub(super) records: Vec<Arc<Record>>,
@@ -77,7 +78,7 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// Takes a record. False: it was the last one.
+    /// Adds a record. Returns false if the chunk is now full.
     pub(super) fn takes(&mut self, record: &Arc<Record>) -> bool {
         self.changes += record.changes.len();
         self.records.push(Arc::clone(record));

@@ -1,4 +1,4 @@
-//! What the registry's own facts say at each revision: the epoch, the day, the rule sets.
+//! The registry's own history: the epoch, the day and the rule sets at each revision.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::domain::id::Revision;
 use crate::domain::rule_sets::{RuleSet, RuleSets};
 use crate::rules::{self, RuleError};
 
-/// The registry's own history, resident.
+/// The registry's own history, in memory.
 #[derive(Clone, Debug, Default)]
 pub struct RegistryHistory {
     epochs: Vec<Epoch>,
@@ -21,30 +21,30 @@ pub struct RegistryHistory {
     semantics_version: Option<u32>,
 }
 
-/// A line of history.
+/// An epoch: one continuous line of history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epoch {
-    /// Its id.
+    /// The epoch's id.
     pub id: Uuid,
     /// The first revision that belongs to it.
     pub first_revision: Revision,
-    /// The last revision that it shares with the epoch before.
+    /// The last revision that this epoch shares with the one before it.
     pub forked_after: Revision,
 }
 
 /// A rule set as it was adopted.
 #[derive(Clone, Debug)]
 pub struct Adopted {
-    /// The record that adopted it.
+    /// The record that adopted the set.
     pub revision: Revision,
-    /// The set.
+    /// The rule set.
     pub set: Arc<RuleSet>,
-    /// SHA-256 of its file, in hexadecimal.
+    /// SHA-256 of the rule file, in hexadecimal.
     pub digest: String,
 }
 
 impl RegistryHistory {
-    /// The history of these facts.
+    /// Builds the history from the registry's facts.
     pub fn of<'a>(facts: impl IntoIterator<Item = &'a Recorded<RegistryFact>>) -> Result<RegistryHistory, RuleError> {
         let mut history = RegistryHistory::default();
         for recorded in facts {
@@ -81,53 +81,53 @@ impl RegistryHistory {
         }
     }
 
-    /// Today, as known at a revision.
+    /// Returns today, as known at a revision.
     pub fn today(&self, known_at: Revision) -> Option<Day> {
         last_at(&self.days, known_at).map(|(_, day)| *day)
     }
 
-    /// The rule sets, as known at a revision.
+    /// Returns the rule sets, as known at a revision.
     pub fn rule_sets(&self, known_at: Revision) -> Option<&Arc<RuleSets>> {
         last_at(&self.rule_sets, known_at).map(|(_, rule_sets)| rule_sets)
     }
 
-    /// Every revision that changed the rule sets.
+    /// Returns every revision that changed the rule sets.
     pub fn rule_set_changes(&self) -> impl Iterator<Item = Revision> {
         self.rule_sets.iter().map(|(since, _)| *since)
     }
 
-    /// The revision that changed the rule sets last.
+    /// Returns the last revision that changed the rule sets.
     pub fn rule_sets_since(&self) -> Revision {
         self.rule_sets.last().map_or(Revision::ZERO, |(since, _)| *since)
     }
 
-    /// The version of the walk that answers were given by last. The first one needed no saying.
+    /// Returns the semantics version of the walk that last answered. Version 1 is not recorded.
     pub fn semantics_version(&self) -> u32 {
         self.semantics_version.unwrap_or(1)
     }
 
-    /// The id of the registry: the first epoch, which no later one replaces.
+    /// Returns the id of the registry: the id of its first epoch, which never changes.
     pub fn registry_id(&self) -> Option<Uuid> {
         self.epochs.first().map(|epoch| epoch.id)
     }
 
-    /// The epoch that begins right after a revision, if one does.
+    /// Returns the epoch that forked after a revision, if there is one.
     pub fn epoch_after(&self, revision: Revision) -> Option<Uuid> {
         self.epochs.iter().find(|epoch| epoch.forked_after == revision).map(|epoch| epoch.id)
     }
 
-    /// The epoch that a revision belongs to.
+    /// Returns the epoch that a revision belongs to.
     pub fn epoch_of(&self, revision: Revision) -> Option<&Epoch> {
         self.epochs.iter().rev().find(|epoch| epoch.first_revision <= revision).or(self.epochs.first())
     }
 
-    /// The last revision of an epoch that is still part of this history; none for an epoch that never was.
+    /// Returns the last revision of an epoch that is still part of this history; `None` for an unknown epoch.
     pub fn last_shared(&self, epoch: Uuid) -> Option<Revision> {
         let at = self.epochs.iter().position(|known| known.id == epoch)?;
         Some(self.epochs.get(at + 1).map_or(Revision::LATEST, |next| next.forked_after))
     }
 
-    /// Every rule set adopted up to a revision, in the order of adoption.
+    /// Returns every rule set adopted up to a revision, in the order of adoption.
     pub fn adopted(&self, known_at: Revision) -> impl Iterator<Item = &Adopted> {
         self.adopted.iter().filter(move |adopted| adopted.revision <= known_at)
     }

@@ -1,4 +1,4 @@
-//! What a registrar should look at, in pages: worked out from the records, a bounded number of them for each page.
+//! The review list for registrars, in pages. It is computed from the records, a bounded number of them per page.
 
 use std::collections::BTreeSet;
 
@@ -18,16 +18,16 @@ use crate::domain::verdict::Known;
 use crate::store::index::View as _;
 use crate::store::record;
 
-/// How many records a page looks at. It ends there, however few entries it has found.
+/// The number of records that a page examines. It ends there, even if it has found few entries.
 const RECORDS: u64 = 100_000;
 
-/// How many people an entry names.
+/// The maximum number of people that an entry names.
 const PEOPLE: usize = 10;
 
-/// A fact that a registrar should look at.
+/// A fact that a registrar should review.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReviewItem {
-    /// Why.
+    /// The reason for the review.
     pub reason: ReviewReason,
     /// The fact.
     pub fact: FactId,
@@ -35,22 +35,22 @@ pub struct ReviewItem {
     pub recorded_at: Timestamp,
     /// The client that reported it.
     pub client: String,
-    /// Whether it is retracted by now.
+    /// True if the fact has been retracted since.
     pub retracted: bool,
-    /// The people it concerns, the person of the fact first; of very many, some.
+    /// The people that it concerns, the subject of the fact first; at most ten.
     pub people: Vec<ReviewPerson>,
-    /// How many people it concerns.
+    /// The number of people that it concerns.
     pub people_count: u32,
 }
 
-/// Somebody whom it concerns.
+/// A person whom the entry concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReviewPerson {
-    /// The id.
+    /// The person's id.
     pub id: SpecialistId,
-    /// The credential, if there is one.
+    /// The person's credential, if there is one.
     pub credential: Option<CredentialNumber>,
-    /// The current name, as it is spoken.
+    /// The current name, in spoken order.
     pub name: String,
 }
 
@@ -65,7 +65,7 @@ impl ReviewPerson {
 }
 
 impl Snapshot {
-    /// What should be looked at of the records after one, in their order. Reads the log and the index.
+    /// Returns the review entries of the records after one, in order. Reads the log and the index.
     pub fn review_items(&self, after: Revision, window: &Window<Place>) -> Result<Found<Place, ReviewItem>, ReadError> {
         let first = window.after.map_or(after.next(), |place| Revision(place.of));
         let last = Revision(first.0.saturating_add(RECORDS - 1)).min(self.revision);
@@ -123,7 +123,8 @@ impl Snapshot {
         review::changes_settled_days(record, Known { rule_sets, today })
     }
 
-    /// The other people on file by then who have the name and the birth date of one that was registered.
+    /// Returns an entry if other people were on file by then with the name and birth date of the person that was
+    /// registered.
     fn duplicate(
         &self,
         record: &Record,
@@ -168,7 +169,7 @@ impl Snapshot {
         Ok(reasons.into_iter().map(of).collect())
     }
 
-    /// A record that amends: whom it changed something for.
+    /// Returns the entry for a record that amends settled days, with the people it changed something for.
     fn correction(&self, record: &Record, index: usize) -> Result<ReviewItem, ReadError> {
         let fact = record.fact_id(index);
         let (mut people, mut retracted) = (Vec::new(), false);
@@ -199,7 +200,7 @@ impl Snapshot {
         Ok(item(record, fact, ReviewReason::SettledDaysCorrected, people, retracted))
     }
 
-    /// Whether a fact of a file is retracted by now.
+    /// True if a fact of a file has been retracted since.
     fn is_retracted<F: Filed>(&self, facts: &[Recorded<F>], fact: FactId) -> bool {
         retracted_by(facts, self.revision).contains_key(&fact)
     }

@@ -1,26 +1,26 @@
-//! The seal: by it the registry knows again what it gave out itself, after a restart and on every replica.
+//! Seals: with them the registry recognizes what it issued itself, even after a restart and on every replica.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::store::Key;
 
-/// How many bytes a seal has.
+/// The length of a seal in bytes.
 pub const SEAL_BYTES: usize = 16;
 
-/// What the key of seals is derived by.
+/// The domain separator for deriving the seal key.
 const PURPOSE: &[u8] = b"cpss-registry page tokens 1";
 
-/// The key of seals.
+/// The key for seals.
 pub(super) struct Sealer(Key);
 
 impl Sealer {
-    /// The key that is derived from the registry's own.
+    /// Derives the seal key from the registry's own key.
     pub(super) fn of(request_key: &Key) -> Sealer {
         Sealer(keyed_digest(request_key, PURPOSE))
     }
 
-    /// The seal on some parts.
+    /// Computes the seal of some parts.
     pub(super) fn seal(&self, parts: &[&[u8]]) -> [u8; SEAL_BYTES] {
         let whole: [u8; 32] = self.mac(parts).finalize().into_bytes().into();
         let mut seal = [0; SEAL_BYTES];
@@ -28,12 +28,12 @@ impl Sealer {
         seal
     }
 
-    /// Whether this is the seal on these parts.
+    /// True if `seal` is the seal of these parts.
     pub(super) fn is_sealed(&self, parts: &[&[u8]], seal: &[u8]) -> bool {
         seal.len() == SEAL_BYTES && self.mac(parts).verify_truncated_left(seal).is_ok()
     }
 
-    /// What is sealed: each part with its length, so that none can pass for the end of the one before.
+    /// Authenticates each part with its length, so that bytes cannot move from one part to another.
     fn mac(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
         let mut mac = mac(&self.0);
         for part in parts {
@@ -44,7 +44,7 @@ impl Sealer {
     }
 }
 
-/// A keyed digest of some content.
+/// Returns a keyed digest of some content.
 pub(super) fn keyed_digest(key: &Key, content: &[u8]) -> [u8; 32] {
     mac(key).chain_update(content).finalize().into_bytes().into()
 }

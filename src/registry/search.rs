@@ -1,4 +1,4 @@
-//! Searches: lists of what is on file, as known at a snapshot. They read the disk where the past is asked for.
+//! Searches: lists of what is on file, as known at a snapshot. Searches of the past read the disk.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -19,40 +19,40 @@ use crate::domain::rule_sets::RuleSets;
 use crate::domain::specialist::{About, SpecialistFile};
 use crate::store::index::View as _;
 
-/// Whose facts are looked for.
+/// The subject whose facts are searched.
 #[derive(Clone, Debug)]
 pub enum FactsOf {
-    /// Of a credential, and of its holder.
+    /// A credential.
     Credential(CredentialNumber),
-    /// Of a person.
+    /// A person.
     Specialist(SpecialistId),
-    /// Of a provider.
+    /// A provider.
     Provider(ProviderId),
-    /// Of a job.
+    /// A job.
     Employment(EmploymentId),
 }
 
-/// A fact with what is on file around it.
+/// A fact with related facts.
 #[derive(Clone, Debug)]
 pub struct FiledFact {
     /// The fact.
     pub recorded: Recorded<Fact>,
-    /// The retraction in force, if it is retracted.
+    /// The retraction in force, if the fact is retracted.
     pub retracted_by: Option<FactId>,
-    /// Of a job's end or correction: the fact that started the job, and the employer.
+    /// For a job's end or correction: the fact that started the job, and the employer.
     pub job: Option<(FactId, ProviderId)>,
 }
 
 /// A row of the program's statistics (the table of source 000).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FacilityCount {
-    /// Providers on file.
+    /// The number of providers on file.
     pub providers: u32,
-    /// Those with at least one specialist who may practice there.
+    /// The number of those with at least one specialist who may practice there.
     pub with_specialist: u32,
 }
 
-/// What an application is judged by, at a snapshot.
+/// The grounds on which an application is decided, as known at a snapshot.
 #[derive(Debug)]
 pub struct SnapshotGrounds<'a> {
     snapshot: &'a Snapshot,
@@ -70,17 +70,18 @@ impl Grounds for SnapshotGrounds<'_> {
 }
 
 impl Snapshot {
-    /// What an application is judged by; none in the empty registry.
+    /// Returns the grounds on which an application is decided; `None` for the empty registry.
     pub fn grounds(&self) -> Option<SnapshotGrounds<'_>> {
         Some(SnapshotGrounds { snapshot: self, rule_sets: self.rule_sets()? })
     }
 
-    /// The rule sets known, in the order of adoption.
+    /// Returns the known rule sets, in the order of adoption.
     pub fn adopted_rules(&self) -> Vec<Adopted> {
         self.shared.head.load().history.adopted(self.revision).cloned().collect()
     }
 
-    /// Per facility type: providers, and those with at least one specialist who may practice there on the day.
+    /// Returns, per facility type, the number of providers, and of those with at least one specialist who may practice
+    /// there on the day.
     pub fn program_statistics(&self, day: Day) -> Result<Vec<(FacilityType, FacilityCount)>, ReadError> {
         let files = self.providers();
         let takes_part = |file: &&Arc<ProviderFile>| {
@@ -110,7 +111,7 @@ impl Snapshot {
         Ok(counts.into_iter().collect())
     }
 
-    /// The request that each of some records answers.
+    /// Returns the request id of each of some records, if it has one.
     pub fn request_ids(&self, revisions: &BTreeSet<Revision>) -> Result<BTreeMap<Revision, Uuid>, ReadError> {
         let mut ids = BTreeMap::new();
         for revision in revisions {
@@ -120,8 +121,8 @@ impl Snapshot {
         Ok(ids)
     }
 
-    /// The facts on file under a subject, in the order in which they were recorded: all of them, or those that a caller
-    /// may amend. None where the subject is not on file, or nothing of it is the caller's.
+    /// Returns the facts about a subject in the order in which they were recorded: all of them, or with `only`, those
+    /// that the caller may amend. Returns `None` if the subject is not on file or the caller may amend nothing of it.
     pub fn facts(
         &self,
         of: &FactsOf,
@@ -173,7 +174,7 @@ impl Snapshot {
         Ok(Some(Found { entries, next, looked_at }))
     }
 
-    /// The person that a subject is or is about. None for a provider, and for what is not on file.
+    /// Returns the person that a subject is or is about; `None` for a provider, and if the subject is not on file.
     fn person_of(&self, of: &FactsOf) -> Result<Option<SpecialistId>, ReadError> {
         let index = &self.shared.index;
         Ok(match of {
@@ -184,12 +185,12 @@ impl Snapshot {
         })
     }
 
-    /// Everything on file of the person that a subject is or is about.
+    /// Returns the file of the person that a subject is or is about.
     pub fn file_of(&self, of: &FactsOf) -> Result<Option<SpecialistFile>, ReadError> {
         Ok(self.person_of(of)?.map(|id| self.file(id)).transpose()?.flatten())
     }
 
-    /// The credential of the person that a subject is or is about.
+    /// Returns the credential of the person that a subject is or is about.
     pub fn credential_of(&self, of: &FactsOf) -> Result<Option<CredentialNumber>, ReadError> {
         if let FactsOf::Credential(number) = of {
             return Ok(Some(*number));
@@ -198,7 +199,7 @@ impl Snapshot {
         Ok(file.and_then(|file| file.known_now().the_credential().map(|credential| credential.number)))
     }
 
-    /// Whether anything under a subject can be a caller's to amend: known without reading the subject's file.
+    /// True if the caller could amend anything about the subject. Does not read the subject's file.
     fn may_amend_some(&self, caller: &Reporter, of: &FactsOf) -> Result<bool, ReadError> {
         if let FactsOf::Provider(_) = of {
             return Ok(may_amend_providers(&caller.role));
@@ -226,7 +227,7 @@ fn filed<F: Filed + Clone>(
         .collect()
 }
 
-/// The facts of a person that are about something, with what amends them.
+/// Returns the facts of a person that are about something, with the facts that amend them.
 fn facts_of_person(file: &SpecialistFile, is_about: &dyn Fn(About) -> bool) -> Vec<FiledFact> {
     let mut chosen: BTreeSet<FactId> = BTreeSet::new();
     for recorded in &file.facts {

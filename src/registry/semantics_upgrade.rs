@@ -1,8 +1,8 @@
-//! Adopting another version of the walk. A release that answers recorded facts differently says so in a record, before
-//! anything else. The changes of that record bring every copy up to date.
+//! Adopting a new semantics version. A release that answers recorded facts differently adopts its version in a record,
+//! before anything else. The changes of that record bring every client's copy up to date.
 //!
-//! What copies hold is what the feed has published so far, by whichever version: the changes of all records, applied in
-//! order. What is answered now is worked out from the facts. The record carries the difference, for days up to today.
+//! A copy holds the state that results from applying the changes of all records in order, whichever version published
+//! them. The new state is computed from the facts. The record carries the difference, for days up to today.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -21,8 +21,8 @@ use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
 use crate::store::record;
 
-/// Records that this version of the walk answers from now on, if an earlier one did so far. Nothing else is in the
-/// batch. Reads all of the log, once in the life of a version.
+/// Records the adoption of this semantics version, if an earlier one is in force. The batch must be empty. Reads the
+/// whole log, once per version.
 pub(super) fn adopt(batch: &mut Batch<'_>, version: u32) -> Result<(), SubmitError> {
     let known = batch.head.history.semantics_version();
     if known == version {
@@ -42,7 +42,7 @@ pub(super) fn adopt(batch: &mut Batch<'_>, version: u32) -> Result<(), SubmitErr
     batch.add_own(RegistryFact::SemanticsAdopted { version }, changes, people, Vec::new())
 }
 
-/// What copies hold and what is answered now, for every subject for which the two differ. Reads the disk.
+/// Returns the state that copies hold and the state now, for every subject for which they differ. Reads the disk.
 fn what_differs(shared: &Shared, head: &Head) -> Result<(PublishedState, PublishedState), ReadError> {
     let mut copied = state_of_copies(shared, head.revision)?;
     let (mut before, mut after) = (PublishedState::default(), PublishedState::default());
@@ -74,12 +74,12 @@ fn what_differs(shared: &Shared, head: &Head) -> Result<(PublishedState, Publish
         }
         ControlFlow::Continue(())
     })?;
-    // What is left is of subjects that are not on file any more.
+    // The rest belongs to subjects that are not on file any more.
     before.add_all(copied);
     Ok((before, after))
 }
 
-/// The state that every copy holds.
+/// Returns the state that every copy holds.
 fn state_of_copies(shared: &Shared, through: Revision) -> Result<PublishedState, ReadError> {
     let mut copied = PublishedState::default();
     for stored in shared.log.read(Revision::ZERO.next(), through) {

@@ -1,6 +1,6 @@
-//! What the writer and those who read share: the store's index and log, and what is kept in memory.
+//! The state that the writer and the readers share: the store's index and log, and the caches in memory.
 //!
-//! Only what the parts are is named here. What works on them stands above this file, each use in its own.
+//! This file only defines the parts. The operations on them are in files of the layers above.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicI64};
@@ -29,22 +29,22 @@ use crate::store::index::Index;
 use crate::store::log::ReadLog;
 use crate::store::record::{self, Tip};
 
-/// What the writer and the readers share.
+/// The state that the writer and the readers share.
 pub(super) struct Shared {
     pub(super) index: Arc<Index>,
-    /// What seals page tokens.
+    /// Seals page tokens.
     pub(super) sealer: Sealer,
     pub(super) log: Arc<dyn ReadLog>,
     pub(super) clock: Clock,
-    /// The last day that an operator lets the clock open, however far ahead it is.
+    /// The last day that an operator lets the calendar open, however far ahead the clock is.
     pub(super) open_days_through: Day,
     pub(super) standstill: Standstill,
-    /// What the scrub has found: damage, or a part that cannot be read. Nothing is taken to be recorded meanwhile.
+    /// The damage that the scrub found, if any. Writes are refused until a scrub passes.
     pub(super) damage: Arc<Damage>,
-    /// Questions by time were answered up to here, in microseconds since 1970. No later record is dated so, and every one
-    /// that is dated so is published.
+    /// Questions by time were answered up to this instant, in microseconds since 1970. No later record is dated at or
+    /// before it, and every record that is dated so is published.
     pub(super) answered_through: AtomicI64,
-    /// Whether the preface is on record.
+    /// True if the preface is on record.
     pub(super) is_prefaced: AtomicBool,
     pub(super) head: ArcSwap<Head>,
     pub(super) published: watch::Sender<Revision>,
@@ -53,23 +53,23 @@ pub(super) struct Shared {
     pub(super) watchers: Watchers,
     pub(super) timeline_cache: TimelineCache,
     pub(super) providers: papaya::HashMap<ProviderId, ResidentProvider, RandomState>,
-    /// Their ids, in order.
+    /// The ids of all providers, in order.
     pub(super) provider_ids: RwLock<BTreeSet<ProviderId>>,
-    /// Results about the past, cached.
+    /// The cache of results about the past.
     pub(super) historical_cache: HistoricalCache,
-    /// Every provider that ever had an identifier.
+    /// For each identifier, every provider that ever had it.
     pub(super) identifiers: papaya::HashMap<Identifier, Vec<ProviderId>, RandomState>,
 }
 
 impl Shared {
-    /// A record, from the log.
+    /// Reads a record from the log.
     pub(super) fn record(&self, revision: Revision) -> Result<Option<Record>, ReadError> {
         let Some(found) = self.log.read(revision, revision).next() else { return Ok(None) };
         let (revision, bytes) = found?;
         Ok(Some(record::decode(revision, &bytes)?))
     }
 
-    /// The token of a revision up to the head. Reads the log.
+    /// Returns the token of a revision up to the head. Reads the log.
     pub(super) fn token_at(&self, revision: Revision) -> Result<Option<Token>, ReadError> {
         let chain = self.log.chain_at(revision)?;
         Ok(chain.and_then(|chain| self.head.load().token_of(&Tip { revision, chain })))

@@ -1,7 +1,7 @@
-//! Pinned knowledge: everything a call, a batch or a stream answers from.
+//! Snapshots: everything a call, a batch or a stream answers from.
 //!
-//! A snapshot pins one revision. A resident timeline that changed later is not used; its answer is compiled from the
-//! facts up to the pinned revision, the same path as any question about the past.
+//! A snapshot pins one revision. It does not use a resident timeline that changed after that revision; it compiles the
+//! timeline from the facts up to the pinned revision, as for any question about the past.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -26,87 +26,87 @@ use crate::domain::timeline::Timeline;
 use crate::domain::verdict::{Known, NameMatch};
 use crate::store::index::View as _;
 
-/// The state of knowledge that a question is put to.
+/// The state of knowledge that a question is asked against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KnownAt {
     /// Everything known when the call is served.
     #[default]
     Head,
-    /// Everything up to a revision, of an epoch or of the current one.
+    /// Everything up to a revision, of the given epoch or else of the current one.
     Revision(Option<Uuid>, Revision),
-    /// Everything recorded up to an instant.
+    /// Everything recorded up to an instant, in the given epoch or else in any.
     Time(Option<Uuid>, Timestamp),
 }
 
-/// What an answer has to know at least.
+/// The minimum state of knowledge that an answer must include.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtLeast {
     /// A revision of the current epoch.
     Revision(Revision),
-    /// What a token stands for.
+    /// The revision that a token names.
     Token(Token),
 }
 
-/// The state of knowledge that a question asks for.
+/// The state of knowledge that a question names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Knowledge {
-    /// Which one it is put to.
+    /// The state to answer from.
     pub known_at: KnownAt,
-    /// What has to be known here, whichever it is put to.
+    /// The state that the registry must have reached, regardless of `known_at`.
     pub at_least: AtLeast,
 }
 
-/// Knowledge pinned at one revision.
+/// The registry as known at one revision.
 #[derive(Clone)]
 pub struct Snapshot {
     pub(super) shared: Arc<Shared>,
-    /// The revision.
+    /// The pinned revision.
     pub revision: Revision,
-    /// When it was recorded; none for the empty registry.
+    /// When the revision was recorded; `None` for the empty registry.
     pub recorded_at: Option<Timestamp>,
     /// The epoch that the revision belongs to.
     pub epoch: Uuid,
-    /// Today, as known then.
+    /// Today, as known at the revision.
     pub today: Option<Day>,
-    /// The rule sets, as known then; none for the empty registry.
+    /// The rule sets, as known at the revision; `None` for the empty registry.
     pub(super) rule_sets: Option<Arc<RuleSets>>,
-    /// The token of the revision, where it was pinned as the head.
+    /// The token of the revision, if it was pinned as the head.
     pub token: Option<Token>,
 }
 
-/// The holder that a name and a birth date lead to.
+/// The result of a lookup by name and birth date.
 #[derive(Debug)]
 pub enum FoundHolder {
-    /// Nobody.
+    /// Nobody matches.
     Nobody,
-    /// Several people.
+    /// Several people match.
     Several,
-    /// One person: the credential, if there is one, and how the name compares.
+    /// One person matches: the timeline of the credential, if there is one, and how the name compares.
     One(Option<Arc<Timeline>>, NameMatch),
 }
 
 impl Snapshot {
-    /// What is known apart from the subject of a question.
+    /// Returns the knowledge that does not depend on the subject of a question.
     pub fn known(&self) -> Known<'_> {
         Known { rule_sets: self.rule_sets(), today: self.today }
     }
 
-    /// The rule sets, as known at the revision; none in the empty registry.
+    /// Returns the rule sets as known at the revision; `None` for the empty registry.
     pub fn rule_sets(&self) -> Option<&RuleSets> {
         self.rule_sets.as_deref()
     }
 
-    /// The epoch that a revision up to this one belongs to.
+    /// Returns the epoch that a revision up to this one belongs to.
     pub fn epoch_of(&self, revision: Revision) -> Uuid {
         self.shared.head.load().history.epoch_of(revision).map_or(self.epoch, |epoch| epoch.id)
     }
 
-    /// A provider's file, up to the revision. None where no fact of it is known.
+    /// Returns a provider's file as of the revision; `None` if no fact about it is known.
     pub fn provider(&self, id: &str) -> Option<Arc<ProviderFile>> {
         self.see_provider(id, Arc::clone)
     }
 
-    /// Looks at a provider's file, up to the revision. None where no fact of it is known.
+    /// Calls `look` with a provider's file as of the revision; returns `None` if no fact about it is known.
     pub(super) fn see_provider<T>(&self, id: &str, look: impl FnOnce(&Arc<ProviderFile>) -> T) -> Option<T> {
         let rule_sets = self.rule_sets()?;
         let providers = self.shared.providers.pin();
@@ -133,14 +133,15 @@ impl Snapshot {
         Some(look(&file))
     }
 
-    /// The revisions around this one under the same rule sets, up to the head. Facts that are read after this was asked
-    /// for are all those of these revisions: what is published was folded before.
+    /// Returns the revisions around this one that have the same rule sets, up to the head. Load the head before reading
+    /// facts: the index then contains every fact of these revisions, because records are folded before they are
+    /// published.
     fn span_of_rule_sets(&self) -> Span {
         let head = self.shared.head.load();
         Span::up_to(head.revision).between(self.revision, head.history.rule_set_changes())
     }
 
-    /// The provider that an identifier belonged to at the revision.
+    /// Returns the provider that an identifier belonged to at the revision.
     pub fn provider_with(&self, identifier: &Identifier) -> Option<Arc<ProviderFile>> {
         let bearers = self.shared.identifiers.pin().get(identifier).cloned().unwrap_or_default();
         bearers
@@ -149,13 +150,13 @@ impl Snapshot {
             .find(|file| file.state.row.as_ref().is_some_and(|row| row.identifiers.contains(identifier)))
     }
 
-    /// Every provider with a fact up to the revision, in the order of their ids.
+    /// Returns every provider with a fact up to the revision, in the order of ids.
     pub fn providers(&self) -> Vec<Arc<ProviderFile>> {
         let ids = self.shared.provider_ids.read().unwrap_or_else(PoisonError::into_inner).clone();
         ids.iter().filter_map(|id| self.provider(id.as_str())).collect()
     }
 
-    /// What memory alone says of a credential.
+    /// Looks a credential up in memory, without disk access.
     pub fn resident(&self, number: CredentialNumber) -> Resident {
         match self.shared.timeline_cache.see().look(number) {
             Looked::Unknown => Resident::Unknown,
@@ -175,7 +176,7 @@ impl Snapshot {
         }
     }
 
-    /// A credential's timeline. None where it is not on file.
+    /// Returns a credential's timeline; `None` if it is not on file.
     pub async fn timeline(&self, number: CredentialNumber) -> Result<Option<Arc<Timeline>>, ReadError> {
         match self.resident(number) {
             Resident::Unknown => Ok(None),
@@ -186,7 +187,7 @@ impl Snapshot {
         }
     }
 
-    /// The same. Reads the disk where it must.
+    /// Like [`Snapshot::timeline`], but on the calling thread. Reads the disk if the timeline is not in memory.
     pub(super) fn read_timeline(&self, number: CredentialNumber) -> Result<Option<Arc<Timeline>>, ReadError> {
         let Some(resident) = self.shared.resident(number)? else { return Ok(None) };
         match self.of_resident(&resident) {
@@ -197,17 +198,17 @@ impl Snapshot {
         }
     }
 
-    /// The person that a name and a birth date lead to.
+    /// Finds the person with a name and a birth date.
     pub async fn holder(&self, holder: Holder) -> Result<FoundHolder, ReadError> {
         self.off_thread(move |snapshot| snapshot.find_holder(&holder)).await
     }
 
-    /// Everything on file of a person up to the revision. None where there is nothing.
+    /// Returns a person's file up to the revision; `None` if it is empty.
     pub async fn specialist(&self, id: SpecialistId) -> Result<Option<SpecialistFile>, ReadError> {
         self.off_thread(move |snapshot| snapshot.file(id)).await
     }
 
-    /// Runs what reads the disk away from the threads that answer calls.
+    /// Runs a read of the disk on the blocking thread pool.
     pub async fn off_thread<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Snapshot) -> Result<T, ReadError> + Send + 'static,
@@ -216,14 +217,14 @@ impl Snapshot {
         tokio::task::spawn_blocking(move || read(&snapshot)).await.map_err(|_| ReadError::Interrupted)?
     }
 
-    /// Everything on file of a person up to the revision. Reads the disk.
+    /// Returns a person's file up to the revision; `None` if it is empty. Reads the disk.
     pub fn file(&self, id: SpecialistId) -> Result<Option<SpecialistFile>, ReadError> {
         let mut facts: Vec<Recorded<SpecialistFact>> = self.shared.index.specialist_facts(id)?;
         facts.retain(|recorded| recorded.id.revision <= self.revision);
         Ok((!facts.is_empty()).then_some(SpecialistFile { id, facts }))
     }
 
-    /// The compiled providers of a person's jobs.
+    /// Returns the compiled timelines of a person's employers.
     pub fn employers(&self, specialist: &Specialist) -> HashMap<ProviderId, Arc<ProviderTimeline>> {
         let jobs = specialist.jobs.iter();
         jobs.filter_map(|job| {
@@ -233,7 +234,7 @@ impl Snapshot {
         .collect()
     }
 
-    /// A credential's timeline, compiled from the facts and kept for a while. Reads the disk.
+    /// Compiles a credential's timeline from the facts and caches it. Reads the disk.
     pub fn compile(&self, id: SpecialistId, number: CredentialNumber) -> Result<Option<Arc<Timeline>>, ReadError> {
         let span = self.span_of_rule_sets();
         let facts = self.shared.index.specialist_facts(id)?;
@@ -248,7 +249,7 @@ impl Snapshot {
         Ok(timeline)
     }
 
-    /// A credential's timeline, compiled for a person as known at the revision.
+    /// Compiles a credential's timeline for a person as known at the revision.
     pub fn compile_of(&self, known: &Specialist, number: CredentialNumber) -> Option<Arc<Timeline>> {
         let credential = known.credential(number)?;
         Some(Arc::new(Timeline::compile(known, credential, &self.employers(known), self.rule_sets()?)))
@@ -277,7 +278,7 @@ impl Snapshot {
 }
 
 impl Shared {
-    /// What was known at a revision up to the head. Reads the disk.
+    /// Returns the snapshot of a revision up to the head. Reads the disk.
     pub(super) fn at(self: &Arc<Self>, revision: Revision) -> Result<Snapshot, ReadError> {
         if let Some(snapshot) = self.at_once(revision) {
             return Ok(snapshot);
@@ -289,7 +290,7 @@ impl Shared {
         Ok(self.snapshot(&self.head.load(), revision, recorded_at))
     }
 
-    /// The same, without the disk; none: it has to be read.
+    /// Like [`Shared::at`], but from memory alone; `None` if the disk must be read.
     pub(super) fn at_once(self: &Arc<Self>, revision: Revision) -> Option<Snapshot> {
         let head = self.head.load();
         let is_head = revision == head.revision;
@@ -298,7 +299,7 @@ impl Shared {
         Some(self.snapshot(&head, revision, Some(recorded_at)))
     }
 
-    /// A snapshot of a revision up to a head.
+    /// Returns the snapshot of a revision up to `head`.
     pub(super) fn snapshot(
         self: &Arc<Self>,
         head: &Head,
@@ -318,21 +319,21 @@ impl Shared {
     }
 }
 
-/// The revisions that brought facts.
+/// Returns the revision of each fact.
 fn changes<F>(facts: &[Recorded<F>]) -> impl Iterator<Item = Revision> {
     facts.iter().map(|recorded| recorded.id.revision)
 }
 
-/// What is resident of a credential.
+/// What memory holds of a credential.
 #[derive(Debug)]
 pub enum Resident {
-    /// Nothing: it was never issued, or not yet.
+    /// The credential was not issued, or not before the pinned revision.
     Unknown,
-    /// Nothing yet: the disk knows.
+    /// The timeline is not resident and must be read from the disk.
     NotHere,
-    /// A timeline that holds for the revision too.
+    /// A timeline that is valid for the pinned revision.
     Unchanged(Arc<Timeline>),
-    /// One that changed after the revision; its holder's facts say what held then.
+    /// The timeline changed after the pinned revision; compile it from the facts of this holder.
     Changed(SpecialistId),
 }
 

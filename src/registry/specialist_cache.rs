@@ -1,4 +1,5 @@
-//! The files of people that the writer read last, so that the next command about one of them need not read it again.
+//! A cache of the people's files that the writer read recently, so that the next command about one of them does not
+//! read it again.
 
 use std::sync::Arc;
 
@@ -8,35 +9,35 @@ use hashlink::LinkedHashMap;
 use crate::domain::id::SpecialistId;
 use crate::domain::specialist::SpecialistFile;
 
-/// Files as the batch in work leaves them. Those go that were not seen for the longest; they can be read again.
+/// An LRU cache of files, including the facts of the batch in progress. Evicted files are read again when needed.
 pub(super) struct SpecialistCache {
-    /// How many facts are kept at most, in all files. A fact has some 300 bytes.
+    /// The maximum number of facts in all files. A fact takes about 300 bytes.
     most: usize,
-    /// The one seen last is the last one.
+    /// The most recently used file is last.
     files: LinkedHashMap<SpecialistId, Arc<SpecialistFile>, RandomState>,
-    /// In all files.
+    /// The number of facts in all files.
     facts: usize,
 }
 
 impl SpecialistCache {
-    /// None yet, and never more than so many facts, but for those of the file put last.
+    /// Returns an empty cache of at most `most` facts. A single larger file is kept alone.
     pub(super) fn of_facts(most: usize) -> SpecialistCache {
         SpecialistCache { most, files: LinkedHashMap::default(), facts: 0 }
     }
 
-    /// What is here, and leaves none here.
+    /// Returns the contents, and leaves the cache empty.
     pub(super) fn take(&mut self) -> SpecialistCache {
         let none = SpecialistCache::of_facts(self.most);
         std::mem::replace(self, none)
     }
 
-    /// A file, if it is here.
+    /// Returns a file, if it is cached.
     pub(super) fn get(&mut self, id: SpecialistId) -> Option<Arc<SpecialistFile>> {
         self.files.to_back(&id).map(|file| Arc::clone(file))
     }
 
-    /// Keeps a file in place of an earlier one of the same person. A few others go for it: never many at once, which
-    /// those would notice who wait for the writer.
+    /// Inserts a file and replaces the earlier one of the same person. Evicts as few files as necessary, so that no
+    /// command waits long for it.
     pub(super) fn put(&mut self, file: Arc<SpecialistFile>) {
         self.facts += file.facts.len();
         let earlier = self.files.insert(file.id, file);
@@ -49,7 +50,7 @@ impl SpecialistCache {
         }
     }
 
-    /// Drops a file, so that another owner of it, if it is the only one, need not copy it to change it.
+    /// Removes a file, so that its remaining owner can change it without copying.
     pub(super) fn let_go(&mut self, id: SpecialistId) {
         self.facts -= self.files.remove(&id).map_or(0, |file| file.facts.len());
     }
@@ -92,7 +93,7 @@ mod tests {
         assert!(cache.facts > MOST - each);
         assert!(cache.get(SpecialistId::from_number(900)).is_none());
         cache.put(file(1_000, MOST + 1));
-        assert_eq!(cache.files.len(), 1, "one file that is larger than all may be is kept");
+        assert_eq!(cache.files.len(), 1, "a single file over the limit is kept");
     }
 
     #[test]

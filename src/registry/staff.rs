@@ -1,7 +1,7 @@
-//! A provider's own staff: people with a job with it, past or present, not retracted, as known at the head.
+//! A provider's own staff: people with a past or present job with it that is not retracted, as known at the head.
 //!
-//! Whether somebody is staff is asked before anything of the person is read, so that what a provider may not see takes no
-//! longer to refuse than what is not on file.
+//! Staff membership is checked before anything about the person is read, so that refusing a person whom the caller may
+//! not see takes no longer than answering for one who is not on file.
 
 use super::errors::ReadError;
 use super::head::ResidentCredential;
@@ -14,7 +14,8 @@ use crate::store::incident::Incident;
 use crate::store::index::View as _;
 
 impl Shared {
-    /// Whether the holder of a credential is staff of a provider. Reads no disk once every timeline is in memory.
+    /// True if the holder of a credential is staff of a provider. Does not read the disk once every timeline is in
+    /// memory.
     pub(super) fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
         match self.timeline_cache.see().look(number) {
             Looked::Here(resident) => has_job(resident, provider),
@@ -27,7 +28,7 @@ impl Shared {
                         event = "staff_unreadable",
                         times,
                         error,
-                        "could not read whether a person is staff"
+                        "could not determine whether a person is staff"
                     );
                 }
                 false
@@ -35,7 +36,8 @@ impl Shared {
         }
     }
 
-    /// The same before the timeline is in memory. A person of whom no job with the provider was ever reported is not read.
+    /// Like [`Shared::is_staff`], from the disk. Does not read the file of a person who never had a reported job with
+    /// the provider.
     fn is_staff_on_disk(&self, provider: &ProviderId, number: CredentialNumber) -> Result<bool, ReadError> {
         let Some(id) = self.index.specialist_of_credential(number)? else { return Ok(false) };
         if !self.index.was_staff(provider, id)? {
@@ -50,14 +52,14 @@ fn has_job(resident: &ResidentCredential, provider: &ProviderId) -> bool {
 }
 
 impl Snapshot {
-    /// Whether the holder of a credential is staff of a provider: at the head, whatever this is a snapshot of. Reads no
-    /// disk once every timeline is in memory.
+    /// True if the holder of a credential is staff of a provider, as known at the head rather than at this snapshot.
+    /// Does not read the disk once every timeline is in memory.
     pub fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
         self.shared.is_staff(provider, number)
     }
 
-    /// Whether a person, credentialed or not, is staff of a provider: at the head, whatever this is a snapshot of. Reads
-    /// the disk; the person's file only where a job with the provider was ever reported.
+    /// True if a person, credentialed or not, is staff of a provider, as known at the head rather than at this
+    /// snapshot. Reads the disk, but the person's file only if a job with the provider was ever reported.
     pub fn has_on_staff(&self, provider: &ProviderId, id: SpecialistId) -> Result<bool, ReadError> {
         if !self.shared.index.was_staff(provider, id)? {
             return Ok(false);
@@ -65,7 +67,8 @@ impl Snapshot {
         let file = SpecialistFile { id, facts: self.shared.index.specialist_facts(id)? };
         Ok(file.known_now().is_staff_of(provider))
     }
-    /// Whether a job is one of a person who is staff of a provider, as [`Snapshot::has_on_staff`].
+
+    /// True if a job belongs to a person who is staff of the provider, as in [`Snapshot::has_on_staff`].
     pub fn has_job(&self, provider: &ProviderId, employment: EmploymentId) -> Result<bool, ReadError> {
         match self.shared.index.specialist_of_employment(employment)? {
             Some(id) => self.has_on_staff(provider, id),

@@ -1,4 +1,4 @@
-//! Staging: deciding commands, working out what their records change, and adding these to the batch.
+//! Staging: decides commands, computes what their records change, and adds the records to the batch.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -30,22 +30,22 @@ pub(super) struct Draft {
     pub(super) facts: Vec<Fact>,
 }
 
-/// What a draft would change.
+/// The effects of a draft, computed but not staged.
 struct Weighed {
     record: Record,
     history: Arc<RegistryHistory>,
     rule_sets: Arc<RuleSets>,
     affected: Affected,
-    /// What was published of the subjects affected, and what would be.
+    /// The published state of the affected subjects, before and after the draft.
     before: PublishedState,
     after: PublishedState,
-    /// The files of the people affected, the draft's facts included.
+    /// The files of the affected people, including the draft's facts.
     files: Vec<Arc<SpecialistFile>>,
     receipt: Receipt,
 }
 
 impl Batch<'_> {
-    /// The instant of the next record.
+    /// Returns the instant of the next record.
     fn next_instant(&self) -> Timestamp {
         instant_after(self.head.recorded_at.max(self.not_before), self.shared.clock.now())
     }
@@ -56,13 +56,13 @@ impl Batch<'_> {
         self.add(draft)
     }
 
-    /// Decides a command and says what its record would change. Nothing is staged.
+    /// Decides a command and returns the receipt that its record would have. Stages nothing.
     pub(super) fn validate(&self, submission: Submission) -> Result<Receipt, SubmitError> {
         let (draft, unassigned) = self.decide(submission, None)?;
         Ok(self.weigh(draft)?.receipt.for_validation(self.head.revision, unassigned))
     }
 
-    /// The record that a command asks for, with the ids that are new in it.
+    /// Decides a command. Returns the record to stage, and the ids that it would newly assign.
     fn decide(
         &self,
         submission: Submission,
@@ -76,7 +76,7 @@ impl Batch<'_> {
         Ok((Draft { reporter, request, note, facts }, minted))
     }
 
-    /// Works out what a draft changes, and stages it.
+    /// Computes what a draft changes, and stages it.
     pub(super) fn add(&mut self, draft: Draft) -> Result<Receipt, SubmitError> {
         let Weighed { record, history, rule_sets, affected, before, after, files, receipt } = self.weigh(draft)?;
         let moved = self.moved(&affected, &before, &after)?;
@@ -87,7 +87,7 @@ impl Batch<'_> {
         Ok(receipt)
     }
 
-    /// Works out what a draft changes.
+    /// Computes what a draft changes.
     fn weigh(&self, draft: Draft) -> Result<Weighed, SubmitError> {
         let revision = self.head.revision.next();
         let mut record = Record {
@@ -120,7 +120,7 @@ impl Batch<'_> {
         Ok(Weighed { record, history, rule_sets, affected, before, after, files, receipt })
     }
 
-    /// Stages the opening of a day, with what is due.
+    /// Stages the opening of a day, with the changes that are due on it.
     pub(super) fn open_day(&mut self, day: Day, due: Vec<Entry>) -> Result<(), SubmitError> {
         let mut published = PublishedState::default();
         for entry in &due {
@@ -148,7 +148,7 @@ impl Batch<'_> {
         self.add_own(RegistryFact::DayOpened { date: day }, published.on_opening(day), 0, moved)
     }
 
-    /// Stages a record of the registry itself, whose fact leaves the rule sets as they are.
+    /// Stages a record of the registry itself whose fact does not change the rule sets.
     pub(super) fn add_own(
         &mut self,
         fact: RegistryFact,
@@ -173,7 +173,8 @@ impl Batch<'_> {
         self.advance(record, history, rule_sets, today, moved)
     }
 
-    /// What next differs on another day than before is due on that day instead.
+    /// Returns the due dates that change: those of the affected subjects whose next change falls on another day than
+    /// before.
     fn moved(
         &self,
         affected: &Affected,
@@ -197,7 +198,8 @@ impl Batch<'_> {
         Ok(moved)
     }
 
-    /// Stages a record, with the due dates that it moves. Where that fails nothing of it is staged: the batch goes on.
+    /// Stages a record and the due dates that it changes. If this fails, nothing is staged and the batch continues
+    /// without it.
     fn advance(
         &mut self,
         record: Record,

@@ -1,4 +1,4 @@
-//! Why days that are due are not open, and when the next attempt is due.
+//! Tracks why due days are not open, and when the next attempt may be made.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::errors::SubmitError;
 use crate::store::incident::Incident;
 
-/// How long an opening that was refused is not tried again for the sake of a question.
+/// How long questions do not retry after the opening of a day was refused.
 const REFUSED_FOR: Duration = Duration::from_secs(3);
 
-/// Why days that are due are not open: the calendar is held, or the opening was refused.
+/// Tracks why due days are not open: the calendar is held, or the disk refused.
 #[derive(Debug, Default)]
 pub(super) struct Standstill {
     trouble: Incident,
@@ -17,12 +17,12 @@ pub(super) struct Standstill {
 }
 
 impl Standstill {
-    /// Whether the opening of a day was refused so short a time ago that asking again is no use.
+    /// True if the opening of a day was refused within [`REFUSED_FOR`].
     pub(super) fn was_refused_just_now(&self) -> bool {
         self.trouble.is_active() && self.refused_at().is_some_and(|at| at.elapsed() < REFUSED_FOR)
     }
 
-    /// No day is due, or what was due is open.
+    /// Call when no day is due, or when the due days were opened.
     pub(super) fn end(&self) {
         if self.trouble.resolve() {
             *self.refused_at() = None;
@@ -30,7 +30,7 @@ impl Standstill {
         }
     }
 
-    /// A day that is due is not opened. A held calendar asks nobody, so it is not remembered.
+    /// Call when a due day could not be opened. A held calendar is not remembered, because checking it costs nothing.
     pub(super) fn meet(&self, error: &SubmitError) {
         let is_held = matches!(error, SubmitError::CalendarHeld(_));
         *self.refused_at() = (!is_held).then(Instant::now);

@@ -1,4 +1,4 @@
-//! A command on its way to the writer.
+//! A command for the writer.
 
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
@@ -8,26 +8,26 @@ use super::decision_context::Numbers;
 use crate::domain::command::Command;
 use crate::domain::fact::Reporter;
 
-/// A command with who asks and how the answer is to be remembered.
+/// A command, its caller, and the data for recognizing a repeated request.
 #[derive(Clone, Debug)]
 pub struct Submission {
-    /// Who asks.
+    /// The caller.
     pub reporter: Reporter,
-    /// The method, in full.
+    /// The full method name.
     pub method: &'static str,
     /// The caller's id for the request.
     pub request_id: Uuid,
-    /// What was asked.
+    /// The content of the request.
     pub content: Content,
-    /// Whether nothing is to be recorded.
+    /// True if nothing must be recorded.
     pub validate_only: bool,
-    /// What the caller adds in words.
+    /// The caller's note.
     pub note: String,
-    /// What is asked.
+    /// The command.
     pub command: Command,
-    /// Where new ids come from.
+    /// The source of new ids.
     pub numbers: Numbers,
 }
 
-/// A place among the commands that wait for the writer, for one.
+/// A permit for one of the queue slots that are set aside for bulk callers. Dropping it frees the slot.
 pub struct Place(#[expect(dead_code, reason = "it is given back where it is dropped")] pub(super) OwnedSemaphorePermit);

@@ -1,19 +1,20 @@
-//! The timelines that are kept in memory, and how they get there.
+//! The cache of timelines in memory.
 //!
-//! Questions do not wait until all are there: one whose credential is missing reads it in, while a thread of low
-//! priority reads in the rest. Three threads write here, and this is why none leaves behind what is out of date:
+//! Questions do not wait for the warm-up: a question whose credential is missing loads it, while a low-priority thread
+//! loads the rest. Three kinds of threads write to the cache. None of them leaves a stale entry behind, because:
 //!
 //! * The writer folds its records into the index, then replaces every provider and every timeline that they may change,
-//!   then publishes the head. It replaces those that were missing too.
-//! * A reader adds a timeline only where there is none, and nothing is ever taken out. So of what a record
-//!   changes, what the writer put stays, whether the reader comes first (and is replaced) or last (and adds nothing).
-//! * A reader may see records that are folded and not published yet, and the providers of before or after them. What it
-//!   makes of such a mixture is dated after the head by the person's newest fact or the newest provider, so that nobody
-//!   who has pinned a published head uses it; or it mixes in nothing that counts. Before the head is published, the
-//!   writer has replaced it.
+//!   then publishes the head. It also inserts timelines that were missing.
+//! * A reader only inserts missing timelines, and entries are never evicted. So the writer's version always wins,
+//!   whether the reader inserts before it (and is overwritten) or after it (and does nothing).
+//! * A reader may see records that are folded but not yet published, and the providers from before or after them. If
+//!   that affects the timeline, its `changed_at` is that of the person's newest fact or of the newest provider, which
+//!   is later than the published head, so no question that has pinned a published head uses it. The writer replaces it
+//!   before it publishes the head.
 //!
-//! Once the thread has been through the index, what was issued before it began is there because it came by, and what
-//! was issued since because the writer put it: a number that is missing is unknown then, and the disk is not asked.
+//! After the warm-up has read the whole index, every credential issued before it started is in memory because the
+//! warm-up loaded it, and every later one because the writer inserted it. From then on a missing number was never
+//! issued, and the disk is not read.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +27,7 @@ use foldhash::fast::RandomState;
 use super::head::ResidentCredential;
 use crate::domain::id::CredentialNumber;
 
-/// How long reading in rests after it broke off.
+/// The pause before a failed warm-up restarts.
 const REST: Duration = Duration::from_secs(1);
 
 /// The timelines in memory.
@@ -38,24 +39,24 @@ pub(super) struct TimelineCache {
     reading_in: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// The timelines in memory while they are looked at. It must not be kept for long: what is replaced meanwhile stays.
+/// A pinned view of the cache. Do not hold it for long: replaced entries are not freed in the meantime.
 pub(super) struct Seen<'a> {
     are_all_here: bool,
     credentials: papaya::HashMapRef<'a, CredentialNumber, ResidentCredential, RandomState, papaya::LocalGuard<'a>>,
 }
 
-/// What memory alone says of a credential.
+/// The result of a lookup in memory.
 pub(super) enum Looked<'a> {
-    /// Its timeline.
+    /// The timeline is in memory.
     Here(&'a ResidentCredential),
-    /// It was never issued.
+    /// The credential was never issued.
     Unknown,
-    /// Only the disk knows.
+    /// The timeline is not in memory; only the disk can tell.
     NotHere,
 }
 
 impl Seen<'_> {
-    /// Looks without asking the disk.
+    /// Looks a credential up without reading the disk.
     pub(super) fn look(&self, number: CredentialNumber) -> Looked<'_> {
         match self.credentials.get(&number) {
             Some(resident) => Looked::Here(resident),
@@ -66,28 +67,28 @@ impl Seen<'_> {
 }
 
 impl TimelineCache {
-    /// What is here at the moment.
+    /// Pins the current contents.
     pub(super) fn see(&self) -> Seen<'_> {
-        // In this order: one that is read in between the two questions is not taken for unknown.
+        // Load the flag first: otherwise a timeline that is inserted between the two loads would be taken for unknown.
         Seen { are_all_here: self.are_all_here(), credentials: self.credentials.pin() }
     }
 
-    /// Whether everything published is here.
+    /// True if every published timeline is in memory.
     pub(super) fn are_all_here(&self) -> bool {
         self.are_all_here.load(Ordering::Acquire)
     }
 
-    /// A timeline, if it is here.
+    /// Returns a timeline, if it is in memory.
     pub(super) fn get(&self, number: CredentialNumber) -> Option<ResidentCredential> {
         self.credentials.pin().get(&number).cloned()
     }
 
-    /// The numbers that are here.
+    /// Returns the numbers of the credentials in memory.
     pub(super) fn numbers(&self) -> Vec<CredentialNumber> {
         self.credentials.pin().keys().copied().collect()
     }
 
-    /// Puts timelines in the place of those that there may be. For the writer alone.
+    /// Inserts timelines and overwrites existing ones. Only the writer may call this.
     pub(super) fn replace(&self, residents: impl Iterator<Item = ResidentCredential>) {
         let credentials = self.credentials.pin();
         for resident in residents {
@@ -95,7 +96,7 @@ impl TimelineCache {
         }
     }
 
-    /// Puts timelines where there are none.
+    /// Inserts timelines that are missing, and keeps existing ones.
     pub(super) fn add(&self, residents: Vec<ResidentCredential>) {
         let credentials = self.credentials.pin();
         for resident in residents {
@@ -103,28 +104,28 @@ impl TimelineCache {
         }
     }
 
-    /// Notes that everything published is here.
+    /// Marks the warm-up as complete.
     pub(super) fn all_are_here(&self) {
         self.are_all_here.store(true, Ordering::Release);
     }
 
-    /// Waits a moment before the reading in goes on that broke off.
+    /// Pauses before a failed warm-up restarts. Breaks if the registry closes.
     pub(super) fn rest(&self) -> ControlFlow<()> {
         std::thread::park_timeout(REST);
         if self.is_closing() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    /// Whether the reading in is to end.
+    /// True if the warm-up must stop.
     pub(super) fn is_closing(&self) -> bool {
         self.is_closing.load(Ordering::Acquire)
     }
 
-    /// Keeps the thread that reads in, to end it with the registry.
+    /// Keeps the handle of the warm-up thread, so that it can be stopped with the registry.
     pub(super) fn keep(&self, reading_in: JoinHandle<()>) {
         *self.reading_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading_in);
     }
 
-    /// Ends the reading in, and waits until it has ended.
+    /// Stops the warm-up, and waits until its thread has ended.
     pub(super) fn close(&self) {
         self.is_closing.store(true, Ordering::Release);
         let reading_in = self.reading_in.lock().unwrap_or_else(PoisonError::into_inner).take();

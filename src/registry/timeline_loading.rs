@@ -1,4 +1,4 @@
-//! How timelines get into memory: one when a question needs it, and all of them in the warm-up after a start.
+//! Loading timelines into memory: one when a question needs it, and all of them in the warm-up after a start.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -18,14 +18,15 @@ use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
 use crate::store::priority::{BACKGROUND, lower_priority, restart_on_panic};
 
-/// A person's credentials, compiled.
+/// A person's compiled credentials.
 pub(super) struct Compiled {
     pub(super) employers: HashMap<ProviderId, Arc<ProviderTimeline>>,
     pub(super) credentials: Vec<ResidentCredential>,
 }
 
 impl Shared {
-    /// A credential's timeline, read in if it is not here. None where none was issued. Reads the disk.
+    /// Returns a credential's timeline and loads it into memory if necessary; `None` if it was never issued. Reads the
+    /// disk.
     pub(super) fn resident(&self, number: CredentialNumber) -> Result<Option<ResidentCredential>, ReadError> {
         match self.timeline_cache.see().look(number) {
             Looked::Here(resident) => return Ok(Some(resident.clone())),
@@ -38,7 +39,7 @@ impl Shared {
         Ok(self.timeline_cache.get(number))
     }
 
-    /// The numbers of all credentials ever issued, in any order. Reads the disk until every timeline is here.
+    /// Returns the numbers of all issued credentials, in any order. Reads the disk until the warm-up is complete.
     pub(super) fn credential_numbers(&self) -> Result<Vec<CredentialNumber>, ReadError> {
         if self.timeline_cache.are_all_here() {
             return Ok(self.timeline_cache.numbers());
@@ -46,7 +47,7 @@ impl Shared {
         Ok(self.index.credentials()?.into_iter().map(|(number, _)| number).collect())
     }
 
-    /// A person's credentials, compiled with the providers that are in memory, under the rule sets of a head.
+    /// Compiles a person's credentials with the providers in memory, under the rule sets of a head.
     pub(super) fn compile(&self, id: SpecialistId, facts: Vec<Recorded<SpecialistFact>>, head: &Head) -> Compiled {
         let file = SpecialistFile { id, facts };
         let known = file.known_now();
@@ -64,7 +65,7 @@ impl Shared {
         Compiled { employers, credentials }
     }
 
-    /// Reads in everything that is not here, until it is all here or the registry closes. Reads the disk.
+    /// Loads every timeline that is not in memory, until all are or the registry closes. Reads the disk.
     fn read_in_all(&self) -> Result<(), ReadError> {
         let is_closing = || self.timeline_cache.is_closing();
         self.index.every_specialist(&mut |id, facts| {
@@ -91,7 +92,8 @@ impl Shared {
         }
     }
 
-    /// Starts to read in everything, at low priority. If it breaks off, questions go on reading in what they need.
+    /// Starts the warm-up on a low-priority thread. Until it completes, and if it fails, questions load the timelines
+    /// they need.
     pub(super) fn begin_to_read_in(self: &Arc<Self>) -> std::io::Result<()> {
         if self.timeline_cache.are_all_here() {
             settle();
@@ -107,9 +109,9 @@ impl Shared {
     }
 }
 
-/// Every timeline is in memory, in huge pages where the allocator and the system agree on them, which is what questions
-/// in great number are fastest with. What comes into memory from here on is given in small pages: clearing a
-/// huge one delays the thread that needs it, and every other on that core, by up to 8 ms on a virtual machine.
+/// Called once every timeline is in memory. By then the timelines are in huge pages, if the allocator and the system
+/// provide them, which is fastest under load. Later allocations use small pages: clearing a huge page delays the thread
+/// that needs it, and every other thread on that core, by up to 8 ms on a virtual machine.
 fn settle() {
     if let Err(refused) = disable_transparent_huge_pages(true) {
         tracing::warn!(

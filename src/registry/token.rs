@@ -1,7 +1,7 @@
-//! Tokens: a state of knowledge as opaque text, for a question that has to know at least as much.
+//! Tokens: a state of knowledge as opaque text. A question with a token must be answered from at least that state.
 //!
-//! A token holds the epoch, the revision and the first bytes of the chain up to it. It has no MAC: it claims nothing that
-//! is not compared with the history on record.
+//! A token holds the epoch, the revision and the first bytes of the hash chain at that revision. It has no MAC, because
+//! everything that it claims is compared with the history on record.
 
 use std::fmt;
 
@@ -12,32 +12,32 @@ use uuid::Uuid;
 use crate::domain::id::Revision;
 use crate::store::record::Tip;
 
-/// How many bytes of the chain a token has.
+/// The number of bytes of the hash chain in a token.
 pub const CHAIN_BYTES: usize = 8;
 
 /// The first byte of a token.
 const VERSION: u8 = 1;
 
-/// The bytes of a token: version, epoch, revision, chain.
+/// The length of a token in bytes: version, epoch, revision, chain.
 const BYTES: usize = 1 + size_of::<Uuid>() + size_of::<Revision>() + CHAIN_BYTES;
 
-/// The characters of its text, URL-safe base64 without padding.
+/// The length of a token's text: URL-safe base64 without padding.
 const CHARACTERS: usize = BYTES / 3 * 4;
 
-/// A state of knowledge. It carries its text, which is encoded once and sent many times.
+/// A state of knowledge. It contains its text, which is encoded once and sent many times.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Token {
     /// The epoch of the revision.
     pub epoch: Uuid,
-    /// The last record that is known.
+    /// The last record that is included.
     pub revision: Revision,
-    /// The beginning of the chain up to it.
+    /// The first bytes of the hash chain up to that record.
     pub chain: [u8; CHAIN_BYTES],
     text: [u8; CHARACTERS],
 }
 
 impl Token {
-    /// The token of a revision.
+    /// Returns the token of a revision.
     pub fn new(epoch: Uuid, revision: Revision, chain: [u8; CHAIN_BYTES]) -> Token {
         let bytes = [&[VERSION], epoch.as_bytes().as_slice(), &revision.0.to_be_bytes(), &chain].concat();
         let mut text = [0; CHARACTERS];
@@ -45,14 +45,14 @@ impl Token {
         Token { epoch, revision, chain, text }
     }
 
-    /// The token of a place in the history.
+    /// Returns the token of a tip.
     pub(super) fn of_tip(epoch: Uuid, tip: &Tip) -> Token {
         let mut chain = [0; CHAIN_BYTES];
         chain.copy_from_slice(&tip.chain[..CHAIN_BYTES]);
         Token::new(epoch, tip.revision, chain)
     }
 
-    /// Reads a text; none where it is no token.
+    /// Parses a token; `None` if the text is not one.
     pub fn read(text: &str) -> Option<Token> {
         let bytes: [u8; BYTES] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (version, rest) = bytes.split_first()?;
@@ -63,7 +63,7 @@ impl Token {
         (*version == VERSION).then_some(token)
     }
 
-    /// Its text.
+    /// Returns the text.
     pub fn text(&self) -> &[u8] {
         &self.text
     }

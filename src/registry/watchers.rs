@@ -1,4 +1,4 @@
-//! Who watches, by what they watch.
+//! The registered watchers, indexed by what they watch.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -8,22 +8,22 @@ use tokio::sync::Notify;
 
 use crate::domain::id::{CredentialNumber, ProviderId};
 
-/// What somebody watches.
+/// What a watcher watches.
 #[derive(Clone, Debug)]
 pub(super) enum Watched {
     /// Every record.
     Everything,
-    /// Records about these credentials, and about providers.
+    /// Records about these credentials, and about any provider.
     Credentials(HashSet<CredentialNumber>),
     /// Records about a provider and its staff.
     Provider(ProviderId),
 }
 
-/// Everyone who watches.
+/// All registered watchers.
 #[derive(Default)]
 pub(super) struct Watchers(Mutex<Watching>);
 
-/// Each watcher by its number, and by what it watches.
+/// Watchers by number, and by what they watch.
 #[derive(Default)]
 pub(super) struct Watching {
     last: u64,
@@ -40,7 +40,7 @@ impl Watchers {
 }
 
 impl Watching {
-    /// Counts somebody in: the number, and what is notified when there is something to see.
+    /// Registers a watcher. Returns its number, and the signal that wakes it.
     pub(super) fn add(&mut self, watched: &Watched) -> (u64, Arc<Notify>) {
         self.last += 1;
         let (number, due) = (self.last, Arc::new(Notify::new()));
@@ -55,7 +55,7 @@ impl Watching {
         (number, due)
     }
 
-    /// Counts somebody out.
+    /// Unregisters a watcher.
     pub(super) fn remove(&mut self, number: u64, watched: &Watched) {
         self.due.remove(&number);
         match watched {
@@ -69,39 +69,39 @@ impl Watching {
         }
     }
 
-    /// Has a watcher look, if it is still there.
+    /// Wakes a watcher, if it is still registered.
     pub(super) fn notify(&self, number: u64) {
         if let Some(due) = self.due.get(&number) {
             due.notify_one();
         }
     }
 
-    /// All of them.
+    /// Returns all watchers.
     pub(super) fn all(&self) -> impl Iterator<Item = u64> {
         self.due.keys().copied()
     }
 
-    /// Those who watch everything.
+    /// Returns the watchers of everything.
     pub(super) fn of_everything(&self) -> impl Iterator<Item = u64> {
         self.everything.iter().copied()
     }
 
-    /// Those who watch a credential.
+    /// Returns the watchers of a credential.
     pub(super) fn of_credential(&self, number: CredentialNumber) -> impl Iterator<Item = u64> {
         self.credentials.get(&number).into_iter().flatten().copied()
     }
 
-    /// Those who watch any credentials.
+    /// Returns the watchers of any credential.
     pub(super) fn of_any_credential(&self) -> impl Iterator<Item = u64> {
         self.credentials.values().flatten().copied()
     }
 
-    /// Those who watch a provider.
+    /// Returns the watchers of a provider.
     pub(super) fn of_provider(&self, provider: &ProviderId) -> impl Iterator<Item = u64> {
         self.providers.get(provider).into_iter().flatten().copied()
     }
 
-    /// Those who watch any provider.
+    /// Returns the watchers of any provider.
     pub(super) fn of_any_provider(&self) -> impl Iterator<Item = u64> {
         self.providers.values().flatten().copied()
     }

@@ -1,8 +1,8 @@
-//! The writer: the one thread that changes anything.
+//! The writer: the only thread that changes the registry.
 //!
-//! It drains a bounded queue, decides each command against everything before it, makes the batch durable as one frame
-//! of the log, folds it into the index and the timelines, publishes the head, and answers. A caller that hangs up does
-//! not undo a commit.
+//! The writer drains a bounded queue and decides each command against all earlier records. It then makes the batch
+//! durable as one frame of the log, folds it into the index and the timelines, publishes the head, and replies. A
+//! caller that disconnects does not undo a commit.
 
 use std::io;
 use std::sync::Arc;
@@ -30,57 +30,57 @@ use crate::store::index::View as _;
 use crate::store::log::AppendError;
 use crate::store::record::Tip;
 
-/// How many messages are decided as one batch.
+/// The maximum number of messages that are decided as one batch.
 const BATCH: usize = 256;
 
-/// How long a disk that refused a batch is taken to refuse the next one.
+/// How long after a refused batch a probe reports that the disk does not accept writes.
 const REFUSES_ON: SignedDuration = SignedDuration::from_secs(5);
 
 /// Sends the outcome of a command to its caller.
 pub(super) struct Reply {
     answer: oneshot::Sender<Result<Outcome, SubmitError>>,
-    /// The place that it takes until it is answered, if it had to wait for one.
+    /// The queue slot that the command holds until it is answered; `None` if it did not have to wait for one.
     _place: Option<Place>,
 }
 
 impl Reply {
-    /// One, and where it arrives.
+    /// Returns a reply and the receiver of its outcome.
     pub(super) fn channel(place: Option<Place>) -> (Reply, oneshot::Receiver<Result<Outcome, SubmitError>>) {
         let (answer, receiver) = oneshot::channel();
         (Reply { answer, _place: place }, receiver)
     }
 
-    /// Answers. A caller that hung up misses nothing but the answer.
+    /// Sends the outcome. It is dropped if the caller has disconnected.
     fn send(self, outcome: Result<Outcome, SubmitError>) {
         drop(self.answer.send(outcome));
     }
 }
 
-/// What became of a command that was not refused.
+/// The outcome of a command that was not refused.
 pub(super) enum Outcome {
-    /// It is recorded now.
+    /// The command is recorded now.
     Decided(Box<Receipt>),
-    /// The same request was recorded before, at this revision. Its receipt is worked out elsewhere.
+    /// The same request was recorded before, at this revision. Its receipt is rebuilt outside the writer.
     Recorded(Revision),
 }
 
-/// What the writer is asked.
+/// A message to the writer.
 pub(super) enum Message {
     /// Decide a command.
     Submit(Box<Submission>, Reply),
     /// Record facts of the registry itself.
     Record(Vec<Fact>, Reply),
-    /// Open the days up to this one.
+    /// Open every day up to this one.
     OpenDays(Day, oneshot::Sender<Result<(), SubmitError>>),
-    /// Let no later record have this instant or an earlier one, also after a restart.
+    /// Ensure that no later record is dated at or before this instant, even after a restart.
     Settle(Timestamp, oneshot::Sender<io::Result<()>>),
-    /// Say whether a command would be recorded.
+    /// Report whether a command would be recorded.
     Probe(oneshot::Sender<bool>),
-    /// Finish what is queued and end.
+    /// Process the queued messages, then end.
     Close,
 }
 
-/// What has been decided and waits for the disk.
+/// A decided message that waits for the commit of its batch.
 pub(super) enum Decided {
     Command(Reply, Result<Outcome, SubmitError>),
     Opened(oneshot::Sender<Result<(), SubmitError>>, Result<(), SubmitError>),
@@ -88,25 +88,25 @@ pub(super) enum Decided {
     Probed(oneshot::Sender<bool>, bool),
 }
 
-/// The writer's own state.
+/// The writer thread and its state.
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) store: Store,
-    /// The files of people used recently, as the head has them.
+    /// The files of recently used people, as of the head.
     pub(super) specialist_cache: SpecialistCache,
-    /// When the disk last refused a batch, if it has taken none since.
+    /// When the disk last refused a batch; `None` once it has accepted one since.
     pub(super) refused_at: Option<Timestamp>,
-    /// The disk refuses batches.
+    /// Counts the batches that the disk refuses, for the log.
     pub(super) refusals: Incident,
-    /// What is recorded before anything else.
+    /// The facts to record before anything else.
     pub(super) preface: Preface,
 }
 
 /// Why a batch was not committed.
 pub(super) enum NotCommitted {
-    /// The disk refused and nothing happened: it is full, or something else.
+    /// The disk refused the batch and nothing was recorded. `full`: because it has no room.
     Refused { full: bool },
-    /// Nothing may be written any more.
+    /// The writer must not write any more.
     Failed(WriterFailed),
 }
 
@@ -121,7 +121,7 @@ impl From<NotCommitted> for SubmitError {
 }
 
 impl Writer {
-    /// Runs until it is asked to close, or the disk fails. Gives back the store, to be closed.
+    /// Runs until it receives [`Message::Close`] or the disk fails. Returns the store, for the caller to close.
     pub(super) fn run(mut self, mut mailbox: mpsc::Receiver<Message>) -> Result<Store, WriterFailed> {
         while let Some(first) = mailbox.blocking_recv() {
             let mut messages = vec![first];
@@ -138,13 +138,14 @@ impl Writer {
         Ok(self.store)
     }
 
-    /// An empty batch on top of what is published. If it is not committed, the cached files are read again.
+    /// Returns an empty batch on top of the published head. The batch takes the cached files; unless it is committed,
+    /// they are read from the index again.
     pub(super) fn new_batch<'s>(&mut self, shared: &'s Arc<Shared>) -> Result<Batch<'s>, ReadError> {
         let head = Head::clone(&shared.head.load());
         Batch::new(shared, head, self.store.answered_through(), self.specialist_cache.take())
     }
 
-    /// Decides a batch, commits it and answers. True: it was asked to close.
+    /// Decides a batch, commits it and replies. Returns true if the writer was asked to close.
     pub(super) fn process(&mut self, messages: Vec<Message>) -> Result<bool, WriterFailed> {
         let shared = Arc::clone(&self.shared);
         let mut batch = match self.new_batch(&shared) {
@@ -178,7 +179,7 @@ impl Writer {
             }
         }
         let committed = self.commit(batch);
-        // Whatever is dated before it is published now, or never will be.
+        // Every record dated at or before this instant is published now; none will be added later.
         shared.answered_through.store(self.store.answered_through().as_microsecond(), Ordering::Release);
         match committed {
             Ok(tips) => {
@@ -196,16 +197,16 @@ impl Writer {
         Ok(closing)
     }
 
-    /// Whether the disk has room, and has not refused just now.
+    /// True if the disk has room and has not refused a batch within [`REFUSES_ON`].
     fn takes_writes(&self) -> bool {
         let now = self.shared.clock.now();
         let refuses = self.refused_at.is_some_and(|refused| now.duration_since(refused) < REFUSES_ON);
         !refuses && self.store.has_room()
     }
 
-    /// Refuses a batch, since the index is broken: a disk that fills up breaks it. A restart makes another, and needs
-    /// room for it. Until there is any, what is resident is still answered; then the process has to end. However it
-    /// ends, the failure is what it ended with.
+    /// Refuses a batch because the index is broken. A disk that runs full breaks the index; only a restart rebuilds it,
+    /// and the rebuild needs room. While the disk is full the process stays up and answers from memory. Once there is
+    /// room, or on close, the process must end, and it ends with this error.
     fn without_index(&self, messages: Vec<Message>, error: ReadError) -> Result<bool, WriterFailed> {
         let is_full = !self.store.has_room();
         let refusal = || if is_full { SubmitError::StoreFull } else { SubmitError::NotWritten };
@@ -222,10 +223,10 @@ impl Writer {
         if is_full && !closing { Ok(false) } else { Err(WriterFailed(error.into())) }
     }
 
-    /// Stages the preface, if it is due, and every day after today up to `through`.
+    /// Stages the preface, unless it is recorded, and every day after today up to `through`.
     fn catch_up(&self, batch: &mut Batch<'_>, through: Day) -> Result<(), SubmitError> {
         if !self.shared.is_prefaced.load(Ordering::Acquire) {
-            // It may be long work, and for nothing.
+            // Staging the preface can take long; do not start if it could not be written.
             if !self.store.has_room() {
                 return Err(SubmitError::StoreFull);
             }
@@ -238,7 +239,7 @@ impl Writer {
     pub(super) fn open_days(batch: &mut Batch<'_>, through: Day) -> Result<(), SubmitError> {
         while batch.head.today < through {
             let day = batch.head.today.next();
-            // What was due earlier is not due any more.
+            // Changes that were due on an earlier day are already recorded.
             batch.open_day(day, batch.pending.due(day, day)?)?;
         }
         Ok(())
@@ -259,7 +260,7 @@ impl Writer {
         }
     }
 
-    /// How the answer to a command is to be found again.
+    /// Returns the key under which a repeated request finds its receipt.
     pub(super) fn request_key(&self, submission: &Submission) -> RequestKey {
         RequestKey {
             method: submission.method.to_owned(),
@@ -268,9 +269,9 @@ impl Writer {
         }
     }
 
-    /// Answers with the disk's refusal from the first on whose outcome depended on the disk: what was refused after it
-    /// may have been refused for what is not there. Those before it are answered as decided, and so is what was
-    /// recorded long ago and asked for again.
+    /// Replies after the disk refused a batch. From the first granted change on, every outcome becomes the disk error:
+    /// a later rejection may have depended on a record that was not written. Earlier outcomes are sent as decided, and
+    /// so are requests whose records were durable before.
     fn refuse(&self, decided: Vec<Decided>, error: impl Fn() -> SubmitError) {
         let durable = self.shared.head.load().revision;
         let mut is_built_on = false;
@@ -288,7 +289,7 @@ impl Writer {
         }
     }
 
-    /// Makes the batch durable, folds and publishes it. Gives the tip of each record.
+    /// Makes the batch durable, folds it and publishes the head. Returns the tip of each record.
     pub(super) fn commit(&mut self, batch: Batch<'_>) -> Result<Vec<Tip>, NotCommitted> {
         if batch.records.is_empty() {
             self.specialist_cache = batch.specialist_cache.into_inner();
@@ -337,12 +338,12 @@ impl Writer {
 }
 
 impl Decided {
-    /// Whether it was recorded before, and is durable.
+    /// True if the request was recorded before and its record is durable.
     fn is_of_record(&self, durable: Revision) -> bool {
         matches!(self, Decided::Command(_, Ok(Outcome::Recorded(revision))) if *revision <= durable)
     }
 
-    /// Whether it asked for a change, and nothing stood against it.
+    /// True if it asked for a change and was accepted.
     fn is_granted(&self) -> bool {
         match self {
             Decided::Command(_, outcome) => outcome.is_ok(),
@@ -351,7 +352,7 @@ impl Decided {
         }
     }
 
-    /// The same, where the receipt of a record that is durable now has its token.
+    /// Adds the token to the receipt of a record that is durable now.
     fn with_token(mut self, head: &Head, tips: &[Tip]) -> Decided {
         if let Decided::Command(_, Ok(Outcome::Decided(receipt))) = &mut self {
             let at = tips.binary_search_by_key(&receipt.revision, |tip| tip.revision).ok();
@@ -360,7 +361,7 @@ impl Decided {
         self
     }
 
-    /// Answers. A caller that hung up misses nothing but the answer.
+    /// Replies. The outcome is dropped if the caller has disconnected.
     fn answer(self) {
         match self {
             Decided::Command(reply, outcome) => reply.send(outcome),

@@ -1,9 +1,9 @@
-//! The feed: every record's changes in order, from any record on.
+//! The feed: the changes of every record in order, starting after any record.
 //!
-//! A feed is pulled, and `waking` says when. A watcher that is at the head takes the newest records, shared by all, from the `RecentRecords`;
-//! one that is behind reads the log from where it is, a chunk at a time, on a thread for such work and in turn with the
-//! others. A slow reader pulls seldom, and so costs nothing but the chunk that it holds: neither the writer nor another
-//! reader waits for it.
+//! Watchers pull the feed; `waking` tells them when to pull. A watcher at the head takes the newest records from
+//! `RecentRecords`, which all watchers share. A watcher that is behind reads the log from its position, one chunk at a
+//! time, on the blocking thread pool; watchers take turns there. A slow reader holds only its current chunk: it delays
+//! neither the writer nor other readers.
 
 mod staff;
 mod waking;
@@ -27,17 +27,17 @@ use crate::domain::record::{Change, Record};
 use crate::store::index::View as _;
 use crate::store::record;
 
-/// The most changes of a part.
+/// The maximum number of changes in a part.
 const PART: usize = 1000;
 
-/// Whose changes a watcher asks for, and may see.
+/// The changes that a watcher asks for and may see.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    /// Of this provider and its staff only.
+    /// If set, only changes of this provider and its staff.
     pub provider: Option<ProviderId>,
-    /// Of these credentials only, and what is of no credential.
+    /// If set, only changes of these credentials, and changes that concern no credential.
     pub credentials: Option<HashSet<CredentialNumber>>,
-    /// Without designations.
+    /// True to leave out designations.
     pub without_designations: bool,
 }
 
@@ -46,7 +46,7 @@ impl View {
         self.provider.is_none() && self.credentials.is_none() && !self.without_designations
     }
 
-    /// Whether a change is asked for, whatever person it is about.
+    /// True if the change is requested, regardless of whose staff it concerns.
     fn lets_through(&self, change: &Change) -> bool {
         let asked = |number| self.credentials.as_ref().is_none_or(|numbers| numbers.contains(number));
         match change {
@@ -57,16 +57,16 @@ impl View {
     }
 }
 
-/// How far a watcher is: it got everything of the records up to one, and some parts of the next.
+/// A watcher's position: it has all records up to one, and some parts of the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// The last record sent whole.
+    /// The last record that was sent completely.
     pub revision: Revision,
-    /// How many parts of the next one were sent.
+    /// The number of parts of the next record that were sent.
     pub parts: u32,
 }
 
-/// The changes of a record, or a part of them.
+/// The changes of a record, or one part of them.
 #[derive(Debug)]
 pub struct Part<'a> {
     /// The epoch that the record belongs to.
@@ -77,21 +77,21 @@ pub struct Part<'a> {
     pub recorded_at: Timestamp,
     /// Today, as known at the record.
     pub today: Option<Day>,
-    /// Which part it is, from 1.
+    /// The part's number, starting from 1.
     pub part: u32,
-    /// Whether there is none after it.
+    /// True if this is the record's last part.
     pub is_last: bool,
     /// The changes.
     pub changes: &'a [Change],
 }
 
-/// A feed cannot begin.
+/// The feed cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    /// No such credential, or one that is not the caller's to see.
-    #[error("credential {0} is not on file, or not the caller's to see")]
+    /// The credential is not on file, or the caller may not see it.
+    #[error("credential {0} is not on file, or the caller may not see it")]
     NoSuchCredential(CredentialNumber),
-    /// No such provider.
+    /// The provider is not on file.
     #[error("provider {0} is not on file")]
     NoSuchProvider(ProviderId),
     /// The facts cannot be read.
@@ -99,25 +99,25 @@ pub enum FeedError {
     Read(#[from] ReadError),
 }
 
-/// A watcher's place in the history of changes.
+/// A watcher's position in the history of changes, and the records to send next.
 pub struct Feed {
     shared: Arc<Shared>,
     lens: Option<Lens>,
     sent: Position,
-    /// The records after the last one sent, as far as they were taken.
+    /// The records after the last one sent, as far as they are loaded.
     ready: VecDeque<Filtered>,
 }
 
-/// What turns a record into what the watcher sees of it.
+/// Filters records down to what the watcher may see and asked for.
 struct Lens {
     view: View,
     staff: Option<Staff>,
 }
 
-/// A record on its way out.
+/// A record to be sent.
 struct Filtered {
     record: Arc<Record>,
-    /// What the watcher sees of it; none: all of it.
+    /// The changes that the watcher sees; `None` if it sees all of them.
     seen: Option<Vec<Change>>,
 }
 
@@ -132,7 +132,8 @@ impl Filtered {
 }
 
 impl Registry {
-    /// A feed of what comes after a position up to the head. `own`: the caller is the provider, on file or not.
+    /// Returns a feed of the changes after a position. With `own`, the view's provider is the caller itself and need
+    /// not be on file.
     pub async fn feed(&self, after: Position, view: View, own: bool) -> Result<Feed, FeedError> {
         let shared = Arc::clone(&self.shared);
         if let Some(provider) = view.provider.as_ref().filter(|_| !own)
@@ -165,14 +166,14 @@ impl Registry {
         Ok(Feed { shared: Arc::clone(&self.shared), lens: Some(lens), sent: after, ready: VecDeque::new() })
     }
 
-    /// The epoch that a revision belongs to.
+    /// Returns the epoch that a revision belongs to.
     pub fn epoch_of(&self, revision: Revision) -> Uuid {
         self.shared.epoch_of(revision)
     }
 }
 
 impl Lens {
-    /// What the watcher sees of a record. Reads the disk where somebody becomes staff.
+    /// Filters a record. Reads the disk if the record may change who is staff.
     fn look(&mut self, shared: &Arc<Shared>, record: Arc<Record>) -> Result<Filtered, ReadError> {
         if self.view.is_of_everything() {
             return Ok(Filtered { record, seen: None });
@@ -189,7 +190,7 @@ impl Lens {
         Ok(Filtered { record, seen: Some(seen) })
     }
 
-    /// Whether it takes the disk to look at some records: it does where they are about who is staff.
+    /// True if filtering these records reads the disk: some of them may change who is staff.
     fn reads_the_disk(&self, records: &[Arc<Record>]) -> bool {
         self.staff.as_ref().is_some_and(|staff| records.iter().any(|record| staff.is_changed_by(record)))
     }
@@ -200,14 +201,15 @@ impl Lens {
 }
 
 impl Feed {
-    /// How far it is.
+    /// Returns the position.
     pub fn position(&self) -> Position {
         self.sent
     }
 
-    /// The next part of the records up to one. None: all were sent. A caller that drops the future must not ask again.
+    /// Returns the next part of the records up to `through`; `None` if all were sent. If the caller drops this future
+    /// before it completes, it must not call again.
     pub async fn next(&mut self, through: Revision) -> Result<Option<Part<'_>>, ReadError> {
-        // What was sent whole is dropped here: nothing of it is kept while there is nothing to send.
+        // Drop records that were sent completely, so that an idle watcher holds no memory.
         while self.ready.pop_front_if(|filtered| filtered.record.revision <= self.sent.revision).is_some() {}
         if self.sent.revision >= through {
             return Ok(None);
@@ -231,7 +233,7 @@ impl Feed {
         }))
     }
 
-    /// Takes the records after the last one sent, some at once.
+    /// Loads some of the records after the last one sent.
     async fn fill(&mut self, through: Revision) -> Result<(), ReadError> {
         let from = self.sent.revision.next();
         let newest = self.shared.recent_records.newest(from, through);
@@ -260,7 +262,7 @@ impl Feed {
 }
 
 impl Shared {
-    /// One of some credentials that was never issued.
+    /// Returns one of the credentials that was never issued, if there is one.
     async fn unknown_among(
         self: &Arc<Self>,
         numbers: impl Iterator<Item = &CredentialNumber>,
@@ -292,7 +294,7 @@ impl Shared {
         self.head.load().history.epoch_of(revision).map(|epoch| epoch.id).unwrap_or_default()
     }
 
-    /// Some records from the log: the first, and more as far as they are small.
+    /// Reads some records from the log: the first one, and more while they are small.
     fn read_some(&self, from: Revision, through: Revision) -> Result<Vec<Arc<Record>>, ReadError> {
         let mut some = Chunk::default();
         for stored in self.log.read(from, through) {

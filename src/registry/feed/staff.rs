@@ -1,10 +1,11 @@
 //! A provider's own staff, as a feed shows it.
 //!
-//! Who is own staff is decided by what is known at each record, not once by the head. So a record reads the same for a
-//! watcher from the beginning, for one that resumes there, and for one that asks again next year, and no copy gets half
-//! of a story. The record that retracts somebody's only job with the provider is the last one that shows that person
-//! (the copy learns that the provider does not cover them). If the job comes back into force, that record has what
-//! became different in between. What was recorded while the job counted is still shown: the provider saw it then.
+//! Who is own staff is decided by what is known at each record, not by what is known at the head. A record therefore
+//! reads the same for a watcher that starts from the beginning, for one that resumes there, and for one that asks again
+//! next year; no client's copy has gaps. The record that retracts a person's only job with the provider is the last
+//! record that shows that person: it tells the client that the provider does not cover the person. If the job comes
+//! back into force, that record contains the differences that arose in between. Records from the time when the job
+//! counted are still shown, because the provider could see them then.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -19,16 +20,16 @@ use crate::registry::errors::ReadError;
 use crate::registry::shared::Shared;
 use crate::store::index::View as _;
 
-/// Everybody for whom a job with a provider was ever reported. It grows with the provider, not with the registry.
+/// Everyone for whom a job with a provider was ever reported. Its size depends on the provider, not on the registry.
 pub(super) struct Staff {
     provider: ProviderId,
-    /// The revisions at which each became, ceased to be, became again … own staff.
+    /// The revisions at which each person alternately became own staff and stopped being own staff.
     switches: HashMap<SpecialistId, Box<[Revision]>>,
     holders: HashMap<CredentialNumber, SpecialistId>,
 }
 
 impl Staff {
-    /// The staff of a provider, as known now. Reads the disk.
+    /// Returns the staff of a provider, as known now. Reads the disk.
     pub(super) fn of(shared: &Shared, provider: ProviderId) -> Result<Staff, ReadError> {
         let people = shared.index.staff(&provider)?;
         let mut staff = Staff { provider, switches: HashMap::new(), holders: HashMap::new() };
@@ -38,17 +39,17 @@ impl Staff {
         Ok(staff)
     }
 
-    /// Whether somebody is own staff as known at a revision.
+    /// True if the person is own staff, as known at a revision.
     fn includes(&self, id: SpecialistId, at: Revision) -> bool {
         self.switches.get(&id).is_some_and(|switches| switches.partition_point(|switch| *switch <= at) % 2 == 1)
     }
 
-    /// Whether the holder of a credential is own staff as known at a revision.
+    /// True if the holder of the credential is own staff, as known at a revision.
     pub(super) fn has(&self, number: CredentialNumber, at: Revision) -> bool {
         self.holders.get(&number).is_some_and(|id| self.includes(*id, at))
     }
 
-    /// What the provider sees of a record. Reads the disk where it is about who is staff.
+    /// Returns the changes of a record that the provider sees. Reads the disk if the record may change who is staff.
     pub(super) fn changes(&mut self, shared: &Arc<Shared>, record: &Record) -> Result<Vec<Change>, ReadError> {
         let at = record.revision;
         let concerned = self.concerned(record);
@@ -77,12 +78,12 @@ impl Staff {
         Ok(changes)
     }
 
-    /// Whether a record may change who is staff, or whose credentials are.
+    /// True if a record may change who is staff, or which credentials the staff hold.
     pub(super) fn is_changed_by(&self, record: &Record) -> bool {
         !self.concerned(record).is_empty()
     }
 
-    /// The people whose being staff, or whose credentials, a record may change.
+    /// Returns the people whose staff status or credentials a record may change.
     fn concerned(&self, record: &Record) -> BTreeSet<SpecialistId> {
         let concerned = |fact: &Fact| match fact {
             Fact::Specialist(id, SpecialistFact::EmploymentStarted { provider, .. }) => {
@@ -119,8 +120,8 @@ impl Staff {
         Ok(())
     }
 
-    /// What is published of somebody who becomes own staff: everything up to today of that record; or, of one who was
-    /// before, what became different since the last record shown.
+    /// Returns the changes to show for a person who becomes own staff: everything published up to the record's today,
+    /// or, if the person was own staff before, the differences since the last record shown.
     fn so_far(&self, shared: &Arc<Shared>, id: SpecialistId, at: Revision) -> Result<Vec<Change>, ReadError> {
         let switches = self.switches.get(&id).map(Box::as_ref).unwrap_or_default();
         let ceased = switches.iter().take_while(|switch| **switch < at).last();
@@ -146,7 +147,7 @@ impl Staff {
     }
 }
 
-/// The revisions at which a person becomes staff of a provider and ceases to be, in turn.
+/// Returns the revisions at which a person alternately becomes staff of a provider and stops being staff.
 fn switches(facts: &[Recorded<SpecialistFact>], provider: &ProviderId) -> Box<[Revision]> {
     let starts_here = |fact: &SpecialistFact| fact.starts_job().is_some_and(|(_, employer)| employer == provider);
     let mut switches: Vec<Revision> = Vec::new();
@@ -163,7 +164,7 @@ fn switches(facts: &[Recorded<SpecialistFact>], provider: &ProviderId) -> Box<[R
     switches.into()
 }
 
-/// Everything that is published of a person as known at a revision, and today of that revision. Reads the disk.
+/// Returns the published state of a person as known at a revision, and that revision's today. Reads the disk.
 fn published_of(shared: &Arc<Shared>, id: SpecialistId, at: Revision) -> Result<(PublishedState, Day), ReadError> {
     let snapshot = shared.at(at)?;
     let mut published = PublishedState::default();
@@ -179,7 +180,7 @@ fn published_of(shared: &Arc<Shared>, id: SpecialistId, at: Revision) -> Result<
     Ok((published, snapshot.today.unwrap_or(Day::BEGINNING)))
 }
 
-/// Where a change stands among those of its record: by kind, subject and first day.
+/// The sort key of a change within its record: kind, subject, first day.
 type Place<'a> = (u8, Option<CredentialNumber>, Option<&'a ProviderId>, Option<Designation>, Option<Day>);
 
 fn place(change: &Change) -> Place<'_> {

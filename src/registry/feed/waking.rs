@@ -1,8 +1,8 @@
-//! Waking those who watch.
+//! Wakes watchers.
 //!
-//! A record wakes those whose business it is: who watches everything, one of its credentials, one of its providers, or
-//! a provider whose staff it is about. All others learn of it with their next sign of life. Those who are due are woken
-//! a few at a time, so that a commit, and the caller who waits for it, goes before thousands of watchers.
+//! A record wakes the watchers that it concerns: those that watch everything, one of its credentials, one of its
+//! providers, or a provider whose staff it is about. Other watchers learn the new head with their next heartbeat.
+//! Watchers are woken a few at a time, so that thousands of them do not delay a commit and its caller.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -19,12 +19,12 @@ use crate::registry::shared::Shared;
 use crate::registry::timeline_cache::Looked;
 use crate::registry::watchers::{Watched, Watching};
 
-/// How many watchers are woken at a time, and how long it takes until the next are: 32,000 a second, each of which takes
-/// some 20 microseconds of a worker.
+/// The number of watchers woken at a time, and the pause before the next: 32,000 per second, each of which costs a
+/// worker thread about 20 µs.
 const AT_ONCE: usize = 32;
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Somebody who watches, until this is dropped.
+/// A registered watcher. Dropping it unregisters it.
 pub struct Watcher {
     shared: Arc<Shared>,
     number: u64,
@@ -33,7 +33,7 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Waits for a record that is this watcher's business, or returns at once if one came since it waited last.
+    /// Waits for a record that concerns this watcher. Returns at once if one was published since the last wait.
     pub async fn due(&self) {
         self.due.notified().await;
     }
@@ -46,7 +46,7 @@ impl Drop for Watcher {
 }
 
 impl View {
-    /// What is watched by it. Who sees the staff of a provider and names credentials watches those.
+    /// Returns what the view watches. A view of a provider's staff that names credentials watches those credentials.
     fn watched(&self) -> Watched {
         match self {
             View { credentials: Some(credentials), .. } => Watched::Credentials(credentials.clone()),
@@ -56,7 +56,8 @@ impl View {
     }
 }
 
-/// Those whose business a record is, besides those who watch everything. None: it is everyone's.
+/// Returns the watchers that a record concerns, apart from those that watch everything; `None` if it concerns all
+/// watchers.
 fn concerned(watching: &Watching, shared: &Shared, record: &Record) -> Option<HashSet<u64>> {
     let mut concerned = HashSet::new();
     let seen = shared.timeline_cache.see();
@@ -69,7 +70,7 @@ fn concerned(watching: &Watching, shared: &Shared, record: &Record) -> Option<Ha
         };
         concerned.extend(provider.into_iter().flat_map(|provider| watching.of_provider(provider)));
         let Some(number) = number else {
-            // Who watches credentials sees every provider.
+            // Watchers of credentials also see every provider's changes.
             concerned.extend(watching.of_any_credential());
             continue;
         };
@@ -79,7 +80,7 @@ fn concerned(watching: &Watching, shared: &Shared, record: &Record) -> Option<Ha
                 let employers = resident.timeline.jobs.iter().map(|(employer, _)| employer);
                 concerned.extend(employers.flat_map(|employer| watching.of_provider(employer)));
             }
-            // Only the disk knows whose staff it is.
+            // The employers are only on the disk, so wake the watchers of all providers.
             Looked::NotHere => concerned.extend(watching.of_any_provider()),
             Looked::Unknown => {}
         }
@@ -89,7 +90,7 @@ fn concerned(watching: &Watching, shared: &Shared, record: &Record) -> Option<Ha
             Fact::Specialist(_, SpecialistFact::EmploymentStarted { provider, .. }) => {
                 concerned.extend(watching.of_provider(provider));
             }
-            // Somebody may be staff no longer, or again.
+            // A retraction may change who is staff.
             Fact::Specialist(_, SpecialistFact::Retracted(_)) => concerned.extend(watching.of_any_provider()),
             Fact::Registry(_) | Fact::Provider(..) | Fact::Specialist(..) => {}
         }
@@ -97,7 +98,7 @@ fn concerned(watching: &Watching, shared: &Shared, record: &Record) -> Option<Ha
     Some(concerned)
 }
 
-/// Those who are due, each once: first who watches something that changed, then who watches everything.
+/// The watchers to wake, each once: first those that watch something that changed, then those that watch everything.
 #[derive(Default)]
 struct Queue {
     in_order: VecDeque<u64>,
@@ -121,7 +122,7 @@ impl Queue {
         self.in_order.extend(numbers.filter(|number| self.queued.insert(*number)));
     }
 
-    /// Wakes the first few.
+    /// Wakes the first [`AT_ONCE`].
     fn wake_some(&mut self, shared: &Shared) {
         let watching = shared.watchers.lock();
         for number in self.in_order.drain(..AT_ONCE.min(self.in_order.len())) {
@@ -132,14 +133,14 @@ impl Queue {
 }
 
 impl Registry {
-    /// Counts in somebody who watches what is in a view. What is published from now on wakes it.
+    /// Registers a watcher of a view. It is woken by records that are published from now on.
     pub fn watcher(&self, view: &View) -> Watcher {
         let watched = view.watched();
         let (number, due) = self.shared.watchers.lock().add(&watched);
         Watcher { shared: Arc::clone(&self.shared), number, watched, due }
     }
 
-    /// Wakes those who watch, as long as the registry publishes.
+    /// Wakes watchers until the registry stops publishing.
     pub async fn wake_watchers(&self) {
         let mut published = self.shared.published.subscribe();
         let (mut seen, mut queue) = (*published.borrow(), Queue::default());
@@ -160,14 +161,14 @@ impl Registry {
         }
     }
 
-    /// Queues up those who are due by some records, and gives the last of these.
+    /// Queues the watchers that some records concern. Returns the last of these records.
     fn queue_up(&self, queue: &mut Queue, seen: Revision, head: Revision) -> Revision {
         match self.shared.recent_records.newest(seen.next(), head) {
             Some(records) => {
                 records.iter().for_each(|record| queue.add(&self.shared, record));
                 records.last().map_or(head, |record| record.revision)
             }
-            // They came faster than they were looked at.
+            // More records were published than `RecentRecords` holds, so wake everyone.
             None => {
                 queue.add_last(self.shared.watchers.lock().all());
                 head

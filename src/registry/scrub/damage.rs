@@ -1,4 +1,5 @@
-//! What the scrub has found, for those who take writes and for the operator; and in a note, for the next start.
+//! The damage that the scrub found: refuses writes, is logged for the operator, and is kept in a note for the next
+//! start.
 
 use std::error::Error;
 
@@ -6,7 +7,7 @@ use crate::store::DamageNote;
 use crate::store::incident::Incident;
 use crate::store::log::ReadError;
 
-/// Whether the log is damaged, or a part of it cannot be read, as far as the scrub knows.
+/// Whether the log is known to be damaged or unreadable in part.
 #[derive(Debug)]
 pub(in crate::registry) struct Damage {
     note: DamageNote,
@@ -14,7 +15,7 @@ pub(in crate::registry) struct Damage {
 }
 
 impl Damage {
-    /// As the last process left it.
+    /// Restores the state that the last process left in the note.
     pub(in crate::registry) fn noted(note: DamageNote) -> Damage {
         let trouble = Incident::new();
         if let Some(found) = note.found() {
@@ -22,19 +23,19 @@ impl Damage {
             tracing::error!(
                 event = "damage_noted",
                 found,
-                "a scrub found damage before this start, and no write is taken until a scrub passes: restore the registry \
-                 from a backup"
+                "a scrub found damage before this start, and writes are refused until a scrub passes: restore the \
+                 registry from a backup"
             );
         }
         Damage { note, trouble }
     }
 
-    /// Whether the last scrub that came to an end, here or before the start, found damage.
+    /// True if the last completed scrub, here or before this start, found damage.
     pub(in crate::registry) fn is_there(&self) -> bool {
         self.trouble.is_active()
     }
 
-    /// Takes what came of a scrub. Whether the note can be written changes nothing else.
+    /// Takes the result of a scrub. It takes effect even if the note cannot be written.
     pub(in crate::registry) fn take(&self, scrubbed: Result<(), &ReadError>) {
         let noted = match scrubbed {
             Ok(()) => {
@@ -55,16 +56,16 @@ impl Damage {
             tracing::error!(
                 event = "damage_note_not_written",
                 error = &error as &dyn Error,
-                "DAMAGED could not be written or removed: the next start does not know what the scrub found"
+                "DAMAGED could not be written or removed: the next start will not know the result of this scrub"
             );
         }
     }
 
-    /// What was found means for the operator.
+    /// Logs the damage with advice for the operator.
     fn say(&self, found: &ReadError) {
         let advice = match found {
-            ReadError::Damaged(_) => "the log is damaged, and no write is taken: restore the registry from a backup",
-            ReadError::Disk { .. } => "the disk cannot read the log, and no write is taken",
+            ReadError::Damaged(_) => "the log is damaged, and writes are refused: restore the registry from a backup",
+            ReadError::Disk { .. } => "the disk cannot read the log, and writes are refused",
         };
         if let Some(times) = self.trouble.occurred() {
             tracing::error!(event = "scrub_failed", times, error = found as &dyn Error, "{advice}");

@@ -1,5 +1,5 @@
-//! Scrub: the closed segments of the log are read over and over, slowly, so that damage is found before somebody needs
-//! what was there, and while a backup still has it.
+//! The scrub: reads the closed segments of the log again and again, slowly, so that damage is found before the data is
+//! needed and while a backup still has it.
 
 mod damage;
 
@@ -14,17 +14,17 @@ pub(super) use self::damage::Damage;
 use crate::store::log::{ReadError, ReadLog};
 use crate::store::priority::{BACKGROUND, lower_priority, restart_on_panic};
 
-/// How much is read between two pauses: so little that no question is delayed noticeably.
+/// The number of bytes read between two pauses. It is small, so that the scrub does not noticeably delay questions.
 const CHUNK_BYTES: u64 = 64 * 1024;
 
-/// How slow a scrub is.
+/// The speed of a scrub.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// At most so many bytes a second.
+    /// The maximum read rate, in bytes per second.
     pub bytes_per_second: u64,
-    /// How long to rest after everything was read.
+    /// The pause after a complete pass.
     pub rest: Duration,
-    /// How long to rest after the disk could not read something.
+    /// The pause after a pass that failed.
     pub rest_after_refusal: Duration,
 }
 
@@ -38,17 +38,17 @@ impl Default for Pace {
     }
 }
 
-/// Reads the log over.
+/// Reads the log again.
 pub(super) struct Scrubber {
     pub(super) log: Arc<dyn ReadLog>,
 }
 
-/// A scrub that goes on, on a thread of its own, until this is dropped.
+/// A running scrub on a thread of its own. Dropping it ends the scrub.
 pub struct Scrub {
     _goes_on: mpsc::Sender<Infallible>,
 }
 
-/// Why not everything was read.
+/// Why a pass was not completed.
 enum Ended {
     /// The scrub was dropped.
     Unwanted,
@@ -56,9 +56,9 @@ enum Ended {
 }
 
 impl Scrubber {
-    /// Begins a scrub. `on_pass` gets the result of each pass over the log: it was as it was written, or not. What
-    /// cannot be read is tried again, and so is what is damaged: the damage may have happened on the way from the disk.
-    /// An error: there is no thread for it.
+    /// Starts the scrub. `on_pass` receives the result of each pass over the log. A segment that could not be read, or
+    /// is damaged, is read again in the next pass: the damage may have happened on the way from the disk. Fails if the
+    /// thread cannot be started.
     pub(super) fn begin(
         self,
         pace: Pace,
@@ -107,11 +107,11 @@ impl Scrubber {
     }
 }
 
-/// What a scrub waits with.
+/// Waits between reads.
 struct Pause(mpsc::Receiver<Infallible>);
 
 impl Pause {
-    /// Waits so long, unless the scrub is dropped.
+    /// Waits for `time`, unless the scrub is dropped.
     fn lasts(&self, time: Duration) -> Result<(), Ended> {
         match self.0.recv_timeout(time) {
             Err(mpsc::RecvTimeoutError::Timeout) => Ok(()),

@@ -1,5 +1,4 @@
-//! What a scrub says of a disk that cannot read for a while, and of a segment that is bent meanwhile; and what becomes
-//! of writes then.
+//! Tests of the scrub: a disk that temporarily cannot be read, a segment that is damaged, and the effect on writes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,7 @@ use crate::store::{OpenMode, StoreOptions};
 
 const PACE: Pace = Pace { bytes_per_second: u64::MAX, rest: Duration::ZERO, rest_after_refusal: Duration::ZERO };
 
-/// What came of a scrub, in a word.
+/// Names the result of a scrub.
 fn word(scrubbed: Result<(), &ReadError>) -> &'static str {
     match scrubbed {
         Ok(()) => "whole",
@@ -76,7 +75,7 @@ fn a_scrub_that_breaks_off_is_begun_again() {
     drop(scrub);
 }
 
-/// The registry in a directory, opened.
+/// Opens the registry in a directory.
 fn open(directory: &Path, mode: OpenMode) -> Opened {
     let log = LogOptions { segment_bytes: 700, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let options = Options {
@@ -96,7 +95,7 @@ async fn close(Opened { registry, writer }: Opened) {
     writer.join().unwrap().unwrap().close().unwrap();
 }
 
-/// A new registry whose log has several segments.
+/// Creates a registry whose log has several segments.
 async fn registry(directory: &Path) -> Opened {
     let opened = open(directory, OpenMode::New("test"));
     for _ in 0..20 {
@@ -106,16 +105,16 @@ async fn registry(directory: &Path) -> Opened {
     opened
 }
 
-/// Waits until writes are taken, or are not.
+/// Waits until writes are accepted, or are refused.
 async fn wait_until_writes(registry: &Registry, are_taken: bool) {
     while registry.takes_writes().await != are_taken {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
-/// Closes the registry once a scrub has passed: writes are taken, and the note of damage is gone.
+/// Closes the registry once a scrub has passed: writes are accepted and the damage note is gone.
 async fn close_once_a_scrub_has_passed(opened: Opened, note: &Path) {
-    // It rests behind the first pass. One that went on could take away the next note after the registry is closed.
+    // The scrub pauses after the first pass. Further passes could remove the next note after the registry is closed.
     let pace = Pace { rest: Duration::from_secs(3600), ..PACE };
     let scrub = opened.registry.begin_scrub(pace).unwrap();
     wait_until_writes(&opened.registry, true).await;
@@ -126,7 +125,7 @@ async fn close_once_a_scrub_has_passed(opened: Opened, note: &Path) {
     close(opened).await;
 }
 
-/// Damages a closed segment before its last frame. Returns its file, and what it was.
+/// Damages a closed segment before its last frame. Returns its path and the original bytes.
 fn damage(directory: &Path) -> (PathBuf, Vec<u8>) {
     let segment = second_segment(directory);
     let whole = fs::read(&segment).unwrap();
@@ -145,7 +144,7 @@ fn second_segment(directory: &Path) -> PathBuf {
     segments.swap_remove(1)
 }
 
-/// Whether a write was refused for damage; any other outcome is one that was decided.
+/// True if a write was refused for damage; false for any other outcome.
 async fn is_refused_for_damage(registry: &Registry) -> bool {
     let submission = Submission {
         reporter: Reporter { client: "a test".into(), role: Role::Registrar },
@@ -192,7 +191,7 @@ async fn a_start_after_damage_was_found_refuses_writes_until_a_scrub_has_succeed
     let found = fs::read_to_string(&note).unwrap();
     assert!(found.contains(segment.file_name().unwrap().to_str().unwrap()), "{found}");
 
-    // No scrub has come to it yet.
+    // The scrub has not found it in this process yet.
     let opened = open(directory.path(), OpenMode::Existing);
     assert!(is_refused_for_damage(&opened.registry).await && !opened.registry.takes_writes().await);
     opened.registry.pin_head().day_asked(None).unwrap();
@@ -218,7 +217,7 @@ async fn a_note_of_damage_that_cannot_be_read_counts_as_damage_and_one_that_cann
         assert!(is_refused_for_damage(&opened.registry).await);
         close_once_a_scrub_has_passed(opened, &note).await;
     }
-    // The draft of the note cannot be made.
+    // Prevent the note's temporary file from being created.
     fs::create_dir(note.with_extension("tmp")).unwrap();
     let opened = open(directory.path(), OpenMode::Existing);
     damage(directory.path());

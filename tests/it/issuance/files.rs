@@ -170,7 +170,7 @@ fn a_registry_does_not_start_with_rules_that_clash() {
     assert_eq!(open(data.path(), one.path()), Ok(()), "the same content is known");
     let changed = directory(&[("a.toml", &other)]);
     let message = open(data.path(), changed.path()).unwrap_err();
-    assert!(message.contains("rule set third was adopted with other content"), "{message}");
+    assert!(message.contains("rule set third was adopted with different content"), "{message}");
     assert_eq!(open(data.path(), directory(&[]).path()), Ok(()), "what was adopted is read from the record");
     let again = open(data.path(), two.path()).unwrap_err();
     assert!(again.contains("b.toml:2: id third"), "{again}");
