@@ -98,7 +98,7 @@ impl Loader {
         let options =
             Options { data_dir, registry: None, rules_dir: None, today: None, open_days_through: None, store };
         let mut writer = open_writer(options, clock, SEMANTICS_VERSION, epoch, &mut |_| {})?;
-        writer.specialist_cache = SpecialistCache::of_facts(FACTS_KEPT);
+        writer.specialist_cache = SpecialistCache::with_capacity(FACTS_KEPT);
         Ok(Loader { writer })
     }
 

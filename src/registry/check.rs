@@ -69,7 +69,7 @@ impl Shared {
             }
         };
         let mut right = 0;
-        self.dates_of_everybody(&mut |entry, due| {
+        self.all_due_dates(&mut |entry, due| {
             let is_there = due.map_or(Ok(true), |day| self.index.is_due(day, &entry))?;
             if !is_there || self.index.due_on(&entry)? != due {
                 wrong(format!("{entry} is not on the day that follows from its facts"));

@@ -21,9 +21,9 @@ pub struct Clock {
 #[derive(Debug)]
 enum Mode {
     /// Instants from the machine; the civil day is never before `set_to`.
-    Runs,
+    Running,
     /// Instants from the machine; the civil day is fixed at `set_to`.
-    DayStands,
+    FixedDay,
     /// The instant that was last set, in microseconds since 1970, and its civil day.
     Set(AtomicI64),
 }
@@ -44,7 +44,7 @@ impl Clock {
     pub fn new(set_to: Option<Day>) -> Result<Clock, NoTimeZone> {
         let zone = TimeZone::get("America/Chicago").map_err(NoTimeZone)?;
         let day = set_to.unwrap_or(Day::BEGINNING);
-        let mode = if set_to.is_some() { Mode::DayStands } else { Mode::Runs };
+        let mode = if set_to.is_some() { Mode::FixedDay } else { Mode::Running };
         Ok(Clock { zone, mode, set_to: AtomicI32::new(day.number()) })
     }
 
@@ -63,7 +63,7 @@ impl Clock {
     /// Returns the current instant.
     pub fn now(&self) -> Timestamp {
         match &self.mode {
-            Mode::Runs | Mode::DayStands => now(),
+            Mode::Running | Mode::FixedDay => now(),
             Mode::Set(micros) => Timestamp::from_microsecond(micros.load(Ordering::Acquire)).unwrap_or(Timestamp::MAX),
         }
     }
@@ -72,8 +72,8 @@ impl Clock {
     pub fn civil_day(&self) -> Day {
         let set_to = self.set_to();
         match self.mode {
-            Mode::DayStands => set_to,
-            Mode::Runs | Mode::Set(_) => set_to.max(self.civil_day_of(self.now())),
+            Mode::FixedDay => set_to,
+            Mode::Running | Mode::Set(_) => set_to.max(self.civil_day_of(self.now())),
         }
     }
 
@@ -94,7 +94,7 @@ impl Clock {
 
     /// Returns when the civil day after `day` begins; the end of time if the civil day is fixed.
     pub fn day_ends_at(&self, day: Day) -> Timestamp {
-        if matches!(self.mode, Mode::DayStands) {
+        if matches!(self.mode, Mode::FixedDay) {
             return Timestamp::MAX;
         }
         self.begins(day.next())

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::errors::{ReadError, SubmitError};
 use super::handle::Registry;
 use super::receipt::Receipt;
-use super::submission::{Place, Submission};
+use super::submission::{QueueSlot, Submission};
 use super::writer::{Message, Outcome, Reply};
 
 impl Registry {
@@ -19,8 +19,8 @@ impl Registry {
 
     /// Waits for one of the queue slots that are set aside for bulk callers. The slot is held until its command is
     /// answered.
-    pub async fn place(&self) -> Option<Place> {
-        Arc::clone(&self.places).acquire_owned().await.ok().map(Place)
+    pub async fn queue_slot(&self) -> Option<QueueSlot> {
+        Arc::clone(&self.bulk_slots).acquire_owned().await.ok().map(QueueSlot)
     }
 
     /// Queues a command, to be decided after those queued before it. The caller may queue the next command before it
@@ -29,18 +29,18 @@ impl Registry {
     pub async fn hand_in(
         &self,
         submission: Submission,
-        place: Option<Place>,
+        slot: Option<QueueSlot>,
     ) -> Result<impl Future<Output = Result<Receipt, SubmitError>> + use<>, SubmitError> {
-        if self.shared.damage.is_there() {
+        if self.shared.damage.is_present() {
             return Err(SubmitError::StoreDamaged);
         }
-        self.keep_up().await?;
+        self.open_due_days().await?;
         let registry = self.clone();
         if submission.validate_only {
-            return Ok(Either::Left(async move { (registry.validate(submission).await, place).0 }));
+            return Ok(Either::Left(async move { (registry.validate(submission).await, slot).0 }));
         }
         let role = submission.reporter.role.clone();
-        let (reply, answer) = Reply::channel(place);
+        let (reply, answer) = Reply::channel(slot);
         self.writer.try_send(Message::Submit(Box::new(submission), reply)).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
             mpsc::error::TrySendError::Closed(_) => SubmitError::Read(ReadError::Interrupted),
@@ -48,7 +48,7 @@ impl Registry {
         Ok(Either::Right(async move {
             match answer.await.unwrap_or(Err(SubmitError::OutcomeUnknown))? {
                 Outcome::Decided(receipt) => Ok(*receipt),
-                Outcome::Recorded(revision) => registry.answer_again(revision, role).await,
+                Outcome::Recorded(revision) => registry.replay(revision, role).await,
             }
         }))
     }
@@ -56,7 +56,7 @@ impl Registry {
     /// True if a command would be accepted now: the calendar is not held, the disk accepts writes, and the scrub found
     /// no damage.
     pub async fn takes_writes(&self) -> bool {
-        let is_held = self.shared.due_through(&self.shared.head.load()).is_err() || self.shared.damage.is_there();
+        let is_held = self.shared.due_through(&self.shared.head.load()).is_err() || self.shared.damage.is_present();
         let (reply, answer) = oneshot::channel();
         let asked = self.writer.send(Message::Probe(reply)).await;
         !is_held && asked.is_ok() && answer.await.unwrap_or(false)

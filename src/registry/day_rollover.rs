@@ -52,7 +52,7 @@ impl Registry {
     }
 
     /// Opens the days that have begun since the last opened one.
-    pub(super) async fn keep_up(&self) -> Result<(), SubmitError> {
+    pub(super) async fn open_due_days(&self) -> Result<(), SubmitError> {
         let due = self.shared.due_through(&self.shared.head.load());
         match due.map_err(SubmitError::CalendarHeld)? {
             None => Ok(()),
@@ -60,23 +60,23 @@ impl Registry {
         }
     }
 
-    /// Like [`Registry::keep_up`], for a question: if the registry cannot write, the question is answered as of the
-    /// last opened day. After a refusal, the next attempt is made some seconds later.
-    pub(super) async fn keep_up_or_go_on(&self) {
-        let standstill = &self.shared.standstill;
-        if standstill.was_refused_just_now() {
+    /// Like [`Registry::open_due_days`], for a question: if the registry cannot write, the question is answered as of
+    /// the last opened day. After a refusal, the next attempt is made some seconds later.
+    pub(super) async fn try_to_open_due_days(&self) {
+        let opening_backoff = &self.shared.opening_backoff;
+        if opening_backoff.is_active() {
             return;
         }
-        match self.keep_up().await {
-            Ok(()) => standstill.end(),
-            Err(error) => standstill.meet(&error),
+        match self.open_due_days().await {
+            Ok(()) => opening_backoff.reset(),
+            Err(error) => opening_backoff.record_failure(&error),
         }
     }
 
     /// Opens each civil day when it begins. Never returns.
     pub async fn keep_calendar(&self) {
         loop {
-            self.keep_up_or_go_on().await;
+            self.try_to_open_due_days().await;
             let until_then = self.head().day_ends_at.duration_since(self.shared.clock.now());
             // Check at least once a minute, because the clock may be set. Retry soon if a day could not be opened.
             let wait = until_then.clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(60));

@@ -28,17 +28,17 @@ const FACTS_KEPT: usize = 128 * 1024;
 impl Registry {
     /// Decides a command against the published head. Records nothing.
     pub(super) async fn validate(&self, submission: Submission) -> Result<Receipt, SubmitError> {
-        self.beside_the_writer(|shared| {
+        self.run_outside_writer(|shared| {
             let head = Head::clone(&shared.head.load());
-            let batch = Batch::new(shared, head, Timestamp::UNIX_EPOCH, SpecialistCache::of_facts(FACTS_KEPT))?;
+            let batch = Batch::new(shared, head, Timestamp::UNIX_EPOCH, SpecialistCache::with_capacity(FACTS_KEPT))?;
             batch.validate(submission)
         })
         .await
     }
 
     /// Returns the receipt of a request that was recorded before, if the caller has the role that recorded it.
-    pub(super) async fn answer_again(&self, revision: Revision, role: Role) -> Result<Receipt, SubmitError> {
-        self.beside_the_writer(move |shared| {
+    pub(super) async fn replay(&self, revision: Revision, role: Role) -> Result<Receipt, SubmitError> {
+        self.run_outside_writer(move |shared| {
             let record = shared.record(revision)?.ok_or(ReadError::Interrupted)?;
             // An import row is the same request regardless of which registrar sends it.
             let is_shared = record.is_imported() && role.is_registrar();
@@ -52,15 +52,15 @@ impl Registry {
     }
 
     /// Waits for its turn, then runs work on the blocking thread pool.
-    async fn beside_the_writer(
+    async fn run_outside_writer(
         &self,
         work: impl FnOnce(&Arc<Shared>) -> Result<Receipt, SubmitError> + Send + 'static,
     ) -> Result<Receipt, SubmitError> {
         let interrupted = || SubmitError::Read(ReadError::Interrupted);
-        let turn = Arc::clone(&self.dry_runs).acquire_owned().await.map_err(|_| interrupted())?;
+        let permit = Arc::clone(&self.dry_runs).acquire_owned().await.map_err(|_| interrupted())?;
         let shared = Arc::clone(&self.shared);
         let run = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+            let _permit = permit;
             work(&shared)
         });
         run.await.map_err(|_| interrupted())?
@@ -108,7 +108,8 @@ mod tests {
         };
         let Opened { registry, writer } = Registry::open(options, &mut |_| {}).unwrap();
         let first = registry.submit(registration(1, false)).await.unwrap();
-        let turns = Arc::clone(&registry.dry_runs).acquire_many_owned(u32::try_from(DRY_RUNS).unwrap()).await.unwrap();
+        let permits =
+            Arc::clone(&registry.dry_runs).acquire_many_owned(u32::try_from(DRY_RUNS).unwrap()).await.unwrap();
         let mut waiting = [registration(1, false), registration(2, true)].map(|submission| {
             let registry = registry.clone();
             tokio::spawn(async move { registry.submit(submission).await.unwrap().revision })
@@ -117,7 +118,7 @@ mod tests {
             assert!(tokio::time::timeout(Duration::from_millis(200), one).await.is_err(), "it is not its turn");
         }
         let later = registry.submit(registration(3, false)).await.unwrap();
-        drop(turns);
+        drop(permits);
         let [replay, dry_run] = waiting;
         assert_eq!((replay.await.unwrap(), dry_run.await.unwrap()), (first.revision, later.revision));
         registry.close().await;

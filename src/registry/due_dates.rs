@@ -22,14 +22,14 @@ use crate::store::index::{Entry, Part, View as _};
 use crate::store::record;
 
 /// The maximum number of records that are caught up one by one. Beyond it, all due dates are computed again.
-const FEW: u64 = 128 * 1024;
+const MAX_ONE_BY_ONE: u64 = 128 * 1024;
 
 /// The number of people whose dates are sent at once, and the number of such messages between progress reports.
-const AT_ONCE: usize = 1024;
+const PEOPLE_PER_MESSAGE: usize = 1024;
 const REPORT_EVERY: usize = 64;
 
 /// The maximum number of threads that compile timelines.
-const MOST_THREADS: usize = 8;
+const MAX_THREADS: usize = 8;
 
 /// Receives an entry and its due date.
 type Schedule<'a> = dyn FnMut(Entry, Option<Day>) -> Result<(), ReadError> + 'a;
@@ -39,7 +39,7 @@ type Schedule<'a> = dyn FnMut(Entry, Option<Day>) -> Result<(), ReadError> + 'a;
 struct Concerned {
     people: BTreeSet<SpecialistId>,
     providers: BTreeSet<ProviderId>,
-    everybody: bool,
+    everyone: bool,
 }
 
 impl Shared {
@@ -52,16 +52,16 @@ impl Shared {
             return Ok(());
         }
         let mut concerned = self.concerned(as_of.next(), applied)?;
-        concerned.everybody |= !is_by_this_walk;
-        if concerned.everybody
+        concerned.everyone |= !is_by_this_walk;
+        if concerned.everyone
             && let Some(mut bulk) = self.index.bulk_due_dates()?
         {
-            self.dates_of_everybody(&mut |entry, due| Ok(bulk.schedule(&entry, due)?))?;
+            self.all_due_dates(&mut |entry, due| Ok(bulk.schedule(&entry, due)?))?;
             return Ok(bulk.finish()?);
         }
         let mut pending = self.index.pending()?;
-        if concerned.everybody {
-            self.dates_of_everybody(&mut |entry, due| Ok(pending.schedule(&entry, due)?))?;
+        if concerned.everyone {
+            self.all_due_dates(&mut |entry, due| Ok(pending.schedule(&entry, due)?))?;
         } else {
             for id in &concerned.providers {
                 if let Some(resident) = self.providers.pin().get(id) {
@@ -81,8 +81,8 @@ impl Shared {
 
     fn concerned(&self, first: Revision, last: Revision) -> Result<Concerned, ReadError> {
         let mut concerned = Concerned::default();
-        if first == Revision(1) || last.0.saturating_sub(first.0) > FEW {
-            concerned.everybody = true;
+        if first == Revision(1) || last.0.saturating_sub(first.0) > MAX_ONE_BY_ONE {
+            concerned.everyone = true;
             return Ok(concerned);
         }
         for stored in self.log.read(first, last) {
@@ -92,7 +92,7 @@ impl Shared {
                     Fact::Specialist(id, _) => drop(concerned.people.insert(id)),
                     Fact::Provider(id, _) => drop(concerned.providers.insert(id)),
                     Fact::Registry(RegistryFact::RuleSetAdopted { .. } | RegistryFact::RecordsBegin { .. }) => {
-                        concerned.everybody = true;
+                        concerned.everyone = true;
                     }
                     Fact::Registry(
                         RegistryFact::EpochBegan { .. }
@@ -115,14 +115,14 @@ impl Shared {
         Ok(concerned)
     }
 
-    /// Computes the due dates of all credentials and providers, and passes them to `give_out`. Keeps the compiled
+    /// Computes the due dates of all credentials and providers, and passes them to `schedule`. Keeps the compiled
     /// timelines in memory.
-    pub(super) fn dates_of_everybody(&self, give_out: &mut Schedule<'_>) -> Result<(), ReadError> {
+    pub(super) fn all_due_dates(&self, schedule: &mut Schedule<'_>) -> Result<(), ReadError> {
         for resident in self.providers.pin().values() {
             let (entry, due) = self.date_of_provider(&resident.file);
-            give_out(entry, due)?;
+            schedule(entry, due)?;
         }
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS) as u64;
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS) as u64;
         thread::scope(|scope| {
             let (sender, receiver) = mpsc::sync_channel(64);
             let parts = (0..threads).map(|at| {
@@ -135,15 +135,19 @@ impl Shared {
             for dates in receiver {
                 looked_at += 1;
                 if looked_at.is_multiple_of(REPORT_EVERY) {
-                    tracing::info!(event = "due_dates_computing", people = looked_at * AT_ONCE, "computing due dates");
+                    tracing::info!(
+                        event = "due_dates_computing",
+                        people = looked_at * PEOPLE_PER_MESSAGE,
+                        "computing due dates"
+                    );
                 }
                 for (entry, due) in dates {
-                    give_out(entry, due)?;
+                    schedule(entry, due)?;
                 }
             }
             parts.into_iter().try_for_each(|part| part.join().unwrap_or(Err(ReadError::Interrupted)))
         })?;
-        self.timeline_cache.all_are_here();
+        self.timeline_cache.mark_complete();
         Ok(())
     }
 
@@ -152,8 +156,9 @@ impl Shared {
         self.index.every_specialist_of_part(part, &mut |id, facts| {
             dates.extend(self.dates_of_person(id, facts));
             looked_at += 1;
-            let is_given_up = looked_at.is_multiple_of(AT_ONCE) && sender.send(std::mem::take(&mut dates)).is_err();
-            if is_given_up { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            let receiver_is_gone =
+                looked_at.is_multiple_of(PEOPLE_PER_MESSAGE) && sender.send(std::mem::take(&mut dates)).is_err();
+            if receiver_is_gone { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         sender.send(dates).map_err(|_| ReadError::Interrupted)
     }

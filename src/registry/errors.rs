@@ -193,7 +193,8 @@ pub enum OpenError {
     },
     /// A newer version of this program has answered from this data.
     #[error(
-        "a newer version of this program has served this data (semantics {known}; this program has {version}): use that version"
+        "a newer version of this program has served this data (semantics {known}; this program has {version}): use that \
+         version"
     )]
     NewerSemantics {
         /// The version on record.
@@ -224,7 +225,7 @@ impl OpenError {
     }
 
     /// True if the index failed while it was read. Another attempt rebuilds it.
-    pub(super) fn is_of_index(&self) -> bool {
+    pub(super) fn is_index_failure(&self) -> bool {
         matches!(self, OpenError::Read(ReadError::Index(_)) | OpenError::Begin(SubmitError::Read(ReadError::Index(_))))
     }
 }

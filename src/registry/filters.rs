@@ -26,7 +26,7 @@ pub struct CredentialFilter {
 }
 
 impl CredentialFilter {
-    pub(super) fn lets_through(&self, timeline: &Timeline, as_of: Day) -> bool {
+    pub(super) fn matches(&self, timeline: &Timeline, as_of: Day) -> bool {
         self.specialist.is_none_or(|specialist| timeline.specialist == specialist)
             && self.standing.is_none_or(|standing| timeline.days.at(as_of).standing == standing)
             && self.provider.as_ref().is_none_or(|provider| timeline.has_job_with(provider.as_str(), as_of))
@@ -51,7 +51,7 @@ pub struct ProviderFilter {
 }
 
 impl ProviderFilter {
-    pub(super) fn lets_through(&self, row: &ProviderRow) -> bool {
+    pub(super) fn matches(&self, row: &ProviderRow) -> bool {
         self.facility_type.is_none_or(|asked| row.facility_type == asked)
             && self.county.as_ref().is_none_or(|county| row.county.to_lowercase() == *county)
             && self.identifier.as_ref().is_none_or(|asked| row.identifiers.contains(asked))

@@ -19,7 +19,7 @@ use crate::domain::id::{CredentialNumber, ProviderId, Revision};
 pub struct Registry {
     pub(super) shared: Arc<Shared>,
     pub(super) writer: mpsc::Sender<Message>,
-    pub(super) places: Arc<Semaphore>,
+    pub(super) bulk_slots: Arc<Semaphore>,
     /// Limits concurrent dry runs and replays.
     pub(super) dry_runs: Arc<Semaphore>,
 }
@@ -75,8 +75,8 @@ impl Registry {
     }
 
     /// Starts the warm-up: a background thread loads every timeline, so that questions do not have to.
-    pub fn begin_to_read_in(&self) -> io::Result<()> {
-        self.shared.begin_to_read_in()
+    pub fn start_warm_up(&self) -> io::Result<()> {
+        self.shared.start_warm_up()
     }
 
     /// Asks the writer to process its queue and end.

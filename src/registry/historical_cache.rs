@@ -25,19 +25,19 @@ const PARTS: usize = 64;
 /// Cached results about the past.
 pub(super) struct HistoricalCache {
     /// The timelines of credentials; `None` if the credential is not on file.
-    pub(super) timelines: Kept<CredentialNumber, Option<Arc<Timeline>>>,
+    pub(super) timelines: SpanCache<CredentialNumber, Option<Arc<Timeline>>>,
     /// The files of providers.
-    pub(super) providers: Kept<ProviderId, Arc<ProviderFile>>,
+    pub(super) providers: SpanCache<ProviderId, Arc<ProviderFile>>,
     /// When each revision was recorded.
-    pub(super) instants: Kept<Revision, Timestamp>,
+    pub(super) instants: SpanCache<Revision, Timestamp>,
 }
 
 impl Default for HistoricalCache {
     fn default() -> HistoricalCache {
         HistoricalCache {
-            timelines: Kept::at_most(TIMELINES),
-            providers: Kept::at_most(PROVIDERS),
-            instants: Kept::at_most(INSTANTS),
+            timelines: SpanCache::with_capacity(TIMELINES),
+            providers: SpanCache::with_capacity(PROVIDERS),
+            instants: SpanCache::with_capacity(INSTANTS),
         }
     }
 }
@@ -81,7 +81,7 @@ impl Span {
 
 /// Cached values, each valid for a span of revisions. When a part is full, values that were not used recently are
 /// evicted.
-pub(super) struct Kept<K, V> {
+pub(super) struct SpanCache<K, V> {
     parts: Box<[Mutex<Part<K, V>>]>,
     by: RandomState,
     /// The maximum number of values in half of a part.
@@ -91,14 +91,14 @@ pub(super) struct Kept<K, V> {
 /// A part: the recently used values, and the generation before them.
 struct Part<K, V> {
     recent: HashMap<K, Vec<(Span, V)>, RandomState>,
-    before: HashMap<K, Vec<(Span, V)>, RandomState>,
+    previous: HashMap<K, Vec<(Span, V)>, RandomState>,
     count: usize,
 }
 
-impl<K: Eq + Hash + Clone, V: Clone> Kept<K, V> {
-    fn at_most(count: usize) -> Kept<K, V> {
-        let part = |_| Mutex::new(Part { recent: HashMap::default(), before: HashMap::default(), count: 0 });
-        Kept { parts: (0..PARTS).map(part).collect(), by: RandomState::default(), half: count / PARTS / 2 }
+impl<K: Eq + Hash + Clone, V: Clone> SpanCache<K, V> {
+    fn with_capacity(count: usize) -> SpanCache<K, V> {
+        let part = |_| Mutex::new(Part { recent: HashMap::default(), previous: HashMap::default(), count: 0 });
+        SpanCache { parts: (0..PARTS).map(part).collect(), by: RandomState::default(), half: count / PARTS / 2 }
     }
 
     fn with<T>(&self, key: &impl Hash, act: impl FnOnce(&mut Part<K, V>) -> T) -> Option<T> {
@@ -120,8 +120,8 @@ impl<K: Eq + Hash + Clone, V: Clone> Kept<K, V> {
             if let Some((_, value)) = part.recent.get(key).and_then(found) {
                 return Some(value);
             }
-            let (span, value) = part.before.get(key).and_then(found)?;
-            let (key, _) = part.before.get_key_value(key)?;
+            let (span, value) = part.previous.get(key).and_then(found)?;
+            let (key, _) = part.previous.get_key_value(key)?;
             let key = key.clone();
             part.put(key, span, value.clone(), self.half);
             Some(value)
@@ -129,7 +129,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Kept<K, V> {
     }
 
     /// Caches a value for the span in which it is valid.
-    pub(super) fn keep(&self, key: K, span: Span, value: V) {
+    pub(super) fn insert(&self, key: K, span: Span, value: V) {
         let half = self.half;
         self.with(&key.clone(), |part| part.put(key, span, value, half));
     }
@@ -138,7 +138,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Kept<K, V> {
 impl<K: Eq + Hash, V> Part<K, V> {
     fn put(&mut self, key: K, span: Span, value: V, half: usize) {
         if self.count >= half {
-            self.before = std::mem::take(&mut self.recent);
+            self.previous = std::mem::take(&mut self.recent);
             self.count = 0;
         }
         let kept = self.recent.entry(key).or_default();
@@ -156,12 +156,12 @@ mod tests {
 
     #[test]
     fn a_value_is_that_of_the_revisions_between_two_changes() {
-        let kept: Kept<u64, &str> = Kept::at_most(PARTS * 8);
+        let kept: SpanCache<u64, &str> = SpanCache::with_capacity(PARTS * 8);
         let changes = || [3, 7, 12].into_iter().map(Revision);
         let span = Span::up_to(Revision(20)).between(Revision(9), changes());
-        kept.keep(1, span, "nine");
-        kept.keep(1, Span::up_to(Revision(20)).between(Revision(15), changes()), "fifteen");
-        kept.keep(2, Span::at(Revision(5)), "five");
+        kept.insert(1, span, "nine");
+        kept.insert(1, Span::up_to(Revision(20)).between(Revision(15), changes()), "fifteen");
+        kept.insert(2, Span::at(Revision(5)), "five");
         let at = |key: u64, revision| kept.get(&key, Revision(revision));
         assert_eq!([6, 7, 11, 12, 20, 21].map(|revision| at(1, revision)), {
             [None, Some("nine"), Some("nine"), Some("fifteen"), Some("fifteen"), None]
@@ -171,9 +171,9 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_stays_and_the_rest_goes() {
-        let kept: Kept<u64, u64> = Kept::at_most(PARTS * 64);
+        let kept: SpanCache<u64, u64> = SpanCache::with_capacity(PARTS * 64);
         for key in 0..100_000 {
-            kept.keep(key, Span::at(Revision(1)), key);
+            kept.insert(key, Span::at(Revision(1)), key);
             assert_eq!(kept.get(&0, Revision(1)), Some(0));
         }
         let left = (0..100_000).filter(|key| kept.get(key, Revision(1)).is_some()).count();

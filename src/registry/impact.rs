@@ -90,7 +90,7 @@ impl Batch<'_> {
         let mut reported = reported_of_people(record);
         for (id, mut file) in touched {
             if let Some(more) = reported.remove(&id) {
-                self.specialist_cache.borrow_mut().let_go(id);
+                self.specialist_cache.borrow_mut().remove(id);
                 Arc::make_mut(&mut file).facts.extend(more);
             }
             let known = file.known_now();

@@ -18,7 +18,7 @@ use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
 
 /// The number of index entries that a page examines. It ends there, even if it has found few entries.
-pub const LOOKED_AT: usize = 20_000;
+pub const MAX_EXAMINED: usize = 20_000;
 
 /// The number of candidates that are read from the index at once.
 const CANDIDATES: usize = 512;
@@ -40,7 +40,7 @@ pub struct Found<K, T> {
     /// The position after which the next page begins; `None` if the list ends here.
     pub next: Option<K>,
     /// The number of index entries that were examined.
-    pub looked_at: usize,
+    pub examined: usize,
 }
 
 /// A position in a list that has several entries per person or credential.
@@ -65,12 +65,12 @@ struct Candidate<K, T> {
     /// The position after all entries that it could have.
     end: K,
     /// The number of index entries that were examined, in addition to the candidate itself.
-    looked_at: usize,
+    examined: usize,
 }
 
 impl<K, T> Found<K, T> {
     fn nothing() -> Found<K, T> {
-        Found { entries: Vec::new(), next: None, looked_at: 0 }
+        Found { entries: Vec::new(), next: None, examined: 0 }
     }
 }
 
@@ -88,11 +88,11 @@ fn page<C, K: Ord + Clone, T>(
         let some = candidates(last.as_ref(), wanted)?;
         let are_all = some.len() < wanted;
         for candidate in some {
-            if found.entries.len() == size || found.looked_at >= LOOKED_AT {
+            if found.entries.len() == size || found.examined >= MAX_EXAMINED {
                 return Ok(Found { next: last, ..found });
             }
-            let Candidate { entries, end, looked_at } = look(candidate)?;
-            found.looked_at += looked_at + 1;
+            let Candidate { entries, end, examined } = look(candidate)?;
+            found.examined += examined + 1;
             for (place, entry) in entries {
                 if last.as_ref().is_some_and(|last| place <= *last) {
                     continue;
@@ -154,7 +154,7 @@ impl Snapshot {
                     return Ok(Vec::new());
                 }
                 let timelines = known.credentials.iter().map(|credential| self.read_timeline(credential.number));
-                let timelines = timelines.map(|read| Ok(read?.filter(|it| filter.lets_through(it, as_of))));
+                let timelines = timelines.map(|read| Ok(read?.filter(|it| filter.matches(it, as_of))));
                 timelines.collect()
             });
         }
@@ -163,12 +163,12 @@ impl Snapshot {
         };
         page(window, candidates, |(number, holder)| {
             let place = Place::end_of(number.number());
-            let mut candidate = Candidate { entries: Vec::new(), end: place, looked_at: 0 };
-            let timeline = self.read_timeline(number)?.filter(|it| filter.lets_through(it, as_of));
+            let mut candidate = Candidate { entries: Vec::new(), end: place, examined: 0 };
+            let timeline = self.read_timeline(number)?.filter(|it| filter.matches(it, as_of));
             let Some(timeline) = timeline else { return Ok(candidate) };
             if let Some(asked) = filter.birth_date {
                 let Some(file) = self.file(holder)? else { return Ok(candidate) };
-                candidate.looked_at += file.facts.len();
+                candidate.examined += file.facts.len();
                 if file.known_now().birth_date != Some(asked) {
                     return Ok(candidate);
                 }
@@ -230,14 +230,14 @@ impl Snapshot {
             people.from(&self.shared, from, most)
         };
         page(window, candidates, |id| {
-            let mut candidate = Candidate { entries: Vec::new(), end: Place::end_of(id.number()), looked_at: 0 };
+            let mut candidate = Candidate { entries: Vec::new(), end: Place::end_of(id.number()), examined: 0 };
             if let Some(own) = own
                 && !self.has_on_staff(own, id)?
             {
                 return Ok(candidate);
             }
             let Some(file) = self.file(id)? else { return Ok(candidate) };
-            candidate.looked_at += file.facts.len();
+            candidate.examined += file.facts.len();
             let places = (0..).map(|at| Place { of: id.number(), at });
             let entries = places.zip(each(&file.known_now())?);
             candidate.entries.extend(entries.filter_map(|(place, entry)| Some((place, entry?))));
@@ -267,8 +267,8 @@ impl Snapshot {
         };
         page(window, candidates, |id: ProviderId| {
             let file = self.provider(id.as_str());
-            let file = file.filter(|file| file.state.row.as_ref().is_some_and(|row| filter.lets_through(row)));
-            Ok(Candidate { entries: file.map(|file| (id.clone(), file)).into_iter().collect(), end: id, looked_at: 0 })
+            let file = file.filter(|file| file.state.row.as_ref().is_some_and(|row| filter.matches(row)));
+            Ok(Candidate { entries: file.map(|file| (id.clone(), file)).into_iter().collect(), end: id, examined: 0 })
         })
     }
 }
@@ -288,7 +288,7 @@ mod tests {
         let look = |number: u64| {
             let place = Place::end_of(number);
             let entries = (number.is_multiple_of(2)).then_some((place, number)).into_iter().collect();
-            Ok(Candidate { entries, end: place, looked_at: 0 })
+            Ok(Candidate { entries, end: place, examined: 0 })
         };
         page(window, candidates, look).unwrap()
     }
@@ -299,7 +299,7 @@ mod tests {
             let (mut all, mut after) = (Vec::new(), None);
             loop {
                 let found = evens(limit, Window { after, size });
-                assert!(found.entries.len() <= size && found.looked_at <= 2 * size + 1, "{limit} {size}");
+                assert!(found.entries.len() <= size && found.examined <= 2 * size + 1, "{limit} {size}");
                 all.extend(found.entries.into_iter().map(|(_, number)| number));
                 after = found.next;
                 if after.is_none() {
@@ -321,19 +321,19 @@ mod tests {
                 Ok((last.map_or(0, |last| last.of + 1)..50_000).take(most).collect())
             };
             let look =
-                |number| Ok(Candidate::<Place, u64> { entries: Vec::new(), end: Place::end_of(number), looked_at: 0 });
+                |number| Ok(Candidate::<Place, u64> { entries: Vec::new(), end: Place::end_of(number), examined: 0 });
             page(window, candidates, look).unwrap()
         };
         let mut after = None;
-        let mut looked_at = Vec::new();
+        let mut examined = Vec::new();
         loop {
             let found = nothing(Window { after, size: 10 });
-            looked_at.push(found.looked_at);
+            examined.push(found.examined);
             after = found.next;
             if after.is_none() {
                 break;
             }
         }
-        assert_eq!(looked_at, [LOOKED_AT, LOOKED_AT, 10_000]);
+        assert_eq!(examined, [MAX_EXAMINED, MAX_EXAMINED, 10_000]);
     }
 }

@@ -15,10 +15,9 @@
 //!
 //! A question pins the published head once and never waits for a write. A command is answered after its batch is
 //! durable, folded into the index and published, so its caller reads its own writes.
-//! folded and published, so that its caller reads what was written.
 
 #[cfg(test)]
-mod answered;
+mod answers_by_time;
 mod batch;
 mod bulk_load;
 pub mod check;
@@ -38,6 +37,7 @@ mod historical_cache;
 mod impact;
 pub mod list;
 mod open;
+mod opening_backoff;
 mod pin;
 mod preface;
 pub mod question;
@@ -54,7 +54,6 @@ pub mod snapshot;
 mod specialist_cache;
 mod staff;
 mod staging;
-mod standstill;
 mod submission;
 mod timeline_cache;
 mod timeline_loading;
@@ -70,5 +69,5 @@ pub use self::handle::Registry;
 pub use self::open::{Opened, Options};
 pub use self::preface::SEMANTICS_VERSION;
 pub use self::receipt::{Receipt, ReportedJob, Resource};
-pub use self::submission::{Place, Submission};
+pub use self::submission::{QueueSlot, Submission};
 pub use crate::store::incident;

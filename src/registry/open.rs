@@ -17,6 +17,7 @@ use super::errors::{OpenError, ReadError, SubmitError, WriterFailed};
 use super::handle::Registry;
 use super::head::{Head, ResidentProvider};
 use super::historical_cache::HistoricalCache;
+use super::opening_backoff::OpeningBackoff;
 use super::preface::{Preface, SEMANTICS_VERSION};
 use super::recent_records::RecentRecords;
 use super::registry_history::RegistryHistory;
@@ -24,7 +25,6 @@ use super::scrub::Damage;
 use super::seal::Sealer;
 use super::shared::Shared;
 use super::specialist_cache::SpecialistCache;
-use super::standstill::Standstill;
 use super::timeline_cache::TimelineCache;
 use super::watchers::Watchers;
 use super::writer::{Message, Reply, Writer};
@@ -42,7 +42,7 @@ use crate::store::{Store, StoreOptions, Unfinished, registry_id};
 const QUEUE: usize = 4096;
 
 /// The part of the queue that is set aside for bulk callers, which wait for a slot instead of being refused.
-const PLACES: usize = 256;
+const BULK_SLOTS: usize = 256;
 
 /// The number of facts of recently used people that the writer caches: about 40 MB.
 const FACTS_KEPT: usize = 128 * 1024;
@@ -143,7 +143,7 @@ fn new_writer(
         open_writer(options, clock, semantics_version, Uuid::new_v4(), progress)
     };
     match open(options.clone()) {
-        Err(error) if error.is_of_index() => {
+        Err(error) if error.is_index_failure() => {
             tracing::warn!(event = "index_reopening", error = &error as &dyn std::error::Error, "reopening the index");
             open(options)
         }
@@ -163,7 +163,7 @@ pub(super) fn start(writer: Writer) -> Result<Opened, OpenError> {
         registry: Registry {
             shared,
             writer: sender,
-            places: Arc::new(Semaphore::new(PLACES)),
+            bulk_slots: Arc::new(Semaphore::new(BULK_SLOTS)),
             dry_runs: Arc::new(Semaphore::new(DRY_RUNS)),
         },
         writer,
@@ -181,16 +181,16 @@ pub(super) fn open_writer(
     let rule_sets = rules::load(options.rules_dir.as_deref())?;
     // Check before touching anything in the directory of another registry. If the first record cannot be read, only the
     // index can tell the id, and it is checked after the store is open.
-    refuse_another(&options.data_dir, registry_id(&options.data_dir).ok(), options.registry)?;
+    check_registry_id(&options.data_dir, registry_id(&options.data_dir).ok(), options.registry)?;
     let store = Store::open(&options.data_dir, options.store, progress)?;
     let mut shared = resident(&store, clock, &rule_sets)?;
-    refuse_another(&options.data_dir, shared.head.load().history.registry_id(), options.registry)?;
+    check_registry_id(&options.data_dir, shared.head.load().history.registry_id(), options.registry)?;
     shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
     shared.catch_up_due_dates(semantics_version)?;
     let mut writer = Writer {
         shared: Arc::new(shared),
         store,
-        specialist_cache: SpecialistCache::of_facts(FACTS_KEPT),
+        specialist_cache: SpecialistCache::with_capacity(FACTS_KEPT),
         refused_at: None,
         refusals: Incident::new(),
         preface: Preface { semantics_version, rule_sets },
@@ -204,7 +204,7 @@ pub(super) fn open_writer(
 }
 
 /// Returns an error if the registry that was found is not the pinned one.
-fn refuse_another(data_dir: &Path, found: Option<Uuid>, pinned: Option<Uuid>) -> Result<(), OpenError> {
+fn check_registry_id(data_dir: &Path, found: Option<Uuid>, pinned: Option<Uuid>) -> Result<(), OpenError> {
     match (found, pinned) {
         (Some(found), Some(pinned)) if found != pinned => {
             Err(OpenError::AnotherRegistry { data_dir: data_dir.to_owned(), found, pinned })
@@ -252,7 +252,7 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
         watchers: Watchers::default(),
         clock,
         open_days_through: Day::BEGINNING,
-        standstill: Standstill::default(),
+        opening_backoff: OpeningBackoff::default(),
         damage: Arc::new(Damage::noted(store.damage_note())),
         answered_through: AtomicI64::new(store.answered_through().as_microsecond()),
         is_prefaced: AtomicBool::new(true),
@@ -266,7 +266,7 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
     let rule_sets_since = shared.head.load().history.rule_sets_since();
     shared.index.every_provider(&mut |id, facts| {
         let file = Arc::new(ProviderFile::new(id, facts, rule_sets));
-        shared.keep_provider(ResidentProvider { changed_at: file.changed_at().max(rule_sets_since), file });
+        shared.insert_provider(ResidentProvider { changed_at: file.changed_at().max(rule_sets_since), file });
         ControlFlow::Continue(())
     })?;
     Ok(shared)

@@ -18,7 +18,7 @@ use crate::store::index::View as _;
 impl Registry {
     /// Pins the state of knowledge that a question names.
     pub async fn pin(&self, known_at: KnownAt) -> Result<Snapshot, PinError> {
-        self.keep_up_or_go_on().await;
+        self.try_to_open_due_days().await;
         match known_at {
             KnownAt::Head => Ok(self.pin_head()),
             KnownAt::Revision(epoch, revision) => {
@@ -70,7 +70,7 @@ impl Registry {
     }
 
     async fn pin_revision(&self, revision: Revision) -> Result<Snapshot, ReadError> {
-        if let Some(snapshot) = self.shared.at_once(revision) {
+        if let Some(snapshot) = self.shared.at_from_memory(revision) {
             return Ok(snapshot);
         }
         let shared = Arc::clone(&self.shared);

@@ -26,12 +26,12 @@ const READERS: usize = 4;
 pub(super) struct RecentRecords {
     /// Consecutive records up to the head. Empty until something is recorded.
     newest: ArcSwap<Vec<Arc<Record>>>,
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Default for RecentRecords {
     fn default() -> RecentRecords {
-        RecentRecords { newest: ArcSwap::default(), turns: Arc::new(Semaphore::new(READERS)) }
+        RecentRecords { newest: ArcSwap::default(), permits: Arc::new(Semaphore::new(READERS)) }
     }
 }
 
@@ -57,7 +57,7 @@ impl RecentRecords {
         let mut some = Chunk::default();
         let up_to = newest[at..].iter().take_while(|record| record.revision <= through);
         for record in up_to {
-            if !some.takes(record) {
+            if !some.push(record) {
                 break;
             }
         }
@@ -65,8 +65,8 @@ impl RecentRecords {
     }
 
     /// Waits for a permit to read the log on the blocking thread pool.
-    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, ReadError> {
-        Arc::clone(&self.turns).acquire_owned().await.map_err(|_| ReadError::Interrupted)
+    pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, ReadError> {
+        Arc::clone(&self.permits).acquire_owned().await.map_err(|_| ReadError::Interrupted)
     }
 }
 
@@ -79,7 +79,7 @@ pub(super) struct Chunk {
 
 impl Chunk {
     /// Adds a record. Returns false if the chunk is now full.
-    pub(super) fn takes(&mut self, record: &Arc<Record>) -> bool {
+    pub(super) fn push(&mut self, record: &Arc<Record>) -> bool {
         self.changes += record.changes.len();
         self.records.push(Arc::clone(record));
         self.records.len() < CHUNK && self.changes < CHUNK_CHANGES

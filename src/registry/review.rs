@@ -69,14 +69,14 @@ impl Snapshot {
     pub fn review_items(&self, after: Revision, window: &Window<Place>) -> Result<Found<Place, ReviewItem>, ReadError> {
         let first = window.after.map_or(after.next(), |place| Revision(place.of));
         let last = Revision(first.0.saturating_add(RECORDS - 1)).min(self.revision);
-        let mut found = Found { entries: Vec::new(), next: None, looked_at: 0 };
+        let mut found = Found { entries: Vec::new(), next: None, examined: 0 };
         if first > last {
             return Ok(found);
         }
         for read in self.shared.log.read(first, last) {
             let (revision, bytes) = read?;
             let items = self.items_of(&record::decode(revision, &bytes)?)?;
-            found.looked_at += 1;
+            found.examined += 1;
             for (at, item) in (0..).zip(items) {
                 let place = Place { of: revision.0, at };
                 if window.after.is_some_and(|after| place <= after) {

@@ -162,7 +162,7 @@ impl Snapshot {
         if facts.is_empty() {
             return Ok(None);
         }
-        let looked_at = facts.len();
+        let examined = facts.len();
         let mut entries: Vec<(FactId, FiledFact)> = facts
             .into_iter()
             .map(|filed| (filed.recorded.id, filed))
@@ -171,7 +171,7 @@ impl Snapshot {
         let is_more = entries.len() > window.size;
         entries.truncate(window.size);
         let next = entries.last().map(|(id, _)| *id).filter(|_| is_more);
-        Ok(Some(Found { entries, next, looked_at }))
+        Ok(Some(Found { entries, next, examined }))
     }
 
     /// Returns the person that a subject is or is about; `None` for a provider, and if the subject is not on file.

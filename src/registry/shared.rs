@@ -14,10 +14,10 @@ use super::clock::Clock;
 use super::errors::ReadError;
 use super::head::{Head, ResidentProvider};
 use super::historical_cache::HistoricalCache;
+use super::opening_backoff::OpeningBackoff;
 use super::recent_records::RecentRecords;
 use super::scrub::Damage;
 use super::seal::Sealer;
-use super::standstill::Standstill;
 use super::timeline_cache::TimelineCache;
 use super::token::Token;
 use super::watchers::Watchers;
@@ -38,7 +38,7 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     /// The last day that an operator lets the calendar open, however far ahead the clock is.
     pub(super) open_days_through: Day,
-    pub(super) standstill: Standstill,
+    pub(super) opening_backoff: OpeningBackoff,
     /// The damage that the scrub found, if any. Writes are refused until a scrub passes.
     pub(super) damage: Arc<Damage>,
     /// Questions by time were answered up to this instant, in microseconds since 1970. No later record is dated at or
@@ -75,7 +75,7 @@ impl Shared {
         Ok(chain.and_then(|chain| self.head.load().token_of(&Tip { revision, chain })))
     }
 
-    pub(super) fn keep_provider(&self, resident: ResidentProvider) {
+    pub(super) fn insert_provider(&self, resident: ResidentProvider) {
         let identifiers = self.identifiers.pin();
         for recorded in &resident.file.facts {
             if let ProviderFact::Registered(row) | ProviderFact::Updated(row) = &recorded.fact {

@@ -125,7 +125,7 @@ impl Snapshot {
             return None;
         }
         let file = Arc::new(ProviderFile::new(resident.file.id.clone(), facts, rule_sets));
-        self.shared.historical_cache.providers.keep(
+        self.shared.historical_cache.providers.insert(
             file.id.clone(),
             span.between(self.revision, changes(all)),
             Arc::clone(&file),
@@ -245,7 +245,7 @@ impl Snapshot {
         let span = employers.fold(span.between(self.revision, changes(&facts)), |span, employer| {
             span.between(self.revision, changes(&employer.file.facts))
         });
-        self.shared.historical_cache.timelines.keep(number, span, timeline.clone());
+        self.shared.historical_cache.timelines.insert(number, span, timeline.clone());
         Ok(timeline)
     }
 
@@ -280,18 +280,18 @@ impl Snapshot {
 impl Shared {
     /// Returns the snapshot of a revision up to the head. Reads the disk.
     pub(super) fn at(self: &Arc<Self>, revision: Revision) -> Result<Snapshot, ReadError> {
-        if let Some(snapshot) = self.at_once(revision) {
+        if let Some(snapshot) = self.at_from_memory(revision) {
             return Ok(snapshot);
         }
         let recorded_at = self.index.recorded_at(revision)?;
         if let Some(instant) = recorded_at {
-            self.historical_cache.instants.keep(revision, Span::at(revision), instant);
+            self.historical_cache.instants.insert(revision, Span::at(revision), instant);
         }
         Ok(self.snapshot(&self.head.load(), revision, recorded_at))
     }
 
     /// Like [`Shared::at`], but from memory alone; `None` if the disk must be read.
-    pub(super) fn at_once(self: &Arc<Self>, revision: Revision) -> Option<Snapshot> {
+    pub(super) fn at_from_memory(self: &Arc<Self>, revision: Revision) -> Option<Snapshot> {
         let head = self.head.load();
         let is_head = revision == head.revision;
         let recorded_at =

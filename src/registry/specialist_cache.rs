@@ -12,7 +12,7 @@ use crate::domain::specialist::SpecialistFile;
 /// An LRU cache of files, including the facts of the batch in progress. Evicted files are read again when needed.
 pub(super) struct SpecialistCache {
     /// The maximum number of facts in all files. A fact takes about 300 bytes.
-    most: usize,
+    capacity: usize,
     /// The most recently used file is last.
     files: LinkedHashMap<SpecialistId, Arc<SpecialistFile>, RandomState>,
     /// The number of facts in all files.
@@ -20,14 +20,14 @@ pub(super) struct SpecialistCache {
 }
 
 impl SpecialistCache {
-    /// Returns an empty cache of at most `most` facts. A single larger file is kept alone.
-    pub(super) fn of_facts(most: usize) -> SpecialistCache {
-        SpecialistCache { most, files: LinkedHashMap::default(), facts: 0 }
+    /// Returns an empty cache of at most `capacity` facts. A single larger file is kept alone.
+    pub(super) fn with_capacity(capacity: usize) -> SpecialistCache {
+        SpecialistCache { capacity, files: LinkedHashMap::default(), facts: 0 }
     }
 
     /// Returns the contents, and leaves the cache empty.
     pub(super) fn take(&mut self) -> SpecialistCache {
-        let none = SpecialistCache::of_facts(self.most);
+        let none = SpecialistCache::with_capacity(self.capacity);
         std::mem::replace(self, none)
     }
 
@@ -42,7 +42,7 @@ impl SpecialistCache {
         self.facts += file.facts.len();
         let earlier = self.files.insert(file.id, file);
         self.facts -= earlier.map_or(0, |file| file.facts.len());
-        while self.facts > self.most
+        while self.facts > self.capacity
             && self.files.len() > 1
             && let Some((_, file)) = self.files.pop_front()
         {
@@ -51,7 +51,7 @@ impl SpecialistCache {
     }
 
     /// Removes a file, so that its remaining owner can change it without copying.
-    pub(super) fn let_go(&mut self, id: SpecialistId) {
+    pub(super) fn remove(&mut self, id: SpecialistId) {
         self.facts -= self.files.remove(&id).map_or(0, |file| file.facts.len());
     }
 }
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn who_is_asked_for_stays_and_there_are_never_more_facts_than_may_be() {
         const MOST: usize = 100_000;
-        let mut cache = SpecialistCache::of_facts(MOST);
+        let mut cache = SpecialistCache::with_capacity(MOST);
         let (often, each) = (file(0, 10), 1_000);
         cache.put(Arc::clone(&often));
         for number in 1..1_000 {
@@ -98,13 +98,13 @@ mod tests {
 
     #[test]
     fn what_is_put_last_counts() {
-        let mut cache = SpecialistCache::of_facts(100);
+        let mut cache = SpecialistCache::with_capacity(100);
         for facts in [2, 3, 1] {
             cache.put(file(7, facts));
             assert_eq!(cache.get(SpecialistId::from_number(7)).map(|file| file.facts.len()), Some(facts));
         }
         assert_eq!(cache.facts, 1);
-        cache.let_go(SpecialistId::from_number(7));
+        cache.remove(SpecialistId::from_number(7));
         assert_eq!((cache.get(SpecialistId::from_number(7)).is_none(), cache.facts), (true, 0));
     }
 }

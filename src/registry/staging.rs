@@ -31,7 +31,7 @@ pub(super) struct Draft {
 }
 
 /// The effects of a draft, computed but not staged.
-struct Weighed {
+struct Evaluated {
     record: Record,
     history: Arc<RegistryHistory>,
     rule_sets: Arc<RuleSets>,
@@ -59,7 +59,7 @@ impl Batch<'_> {
     /// Decides a command and returns the receipt that its record would have. Stages nothing.
     pub(super) fn validate(&self, submission: Submission) -> Result<Receipt, SubmitError> {
         let (draft, unassigned) = self.decide(submission, None)?;
-        Ok(self.weigh(draft)?.receipt.for_validation(self.head.revision, unassigned))
+        Ok(self.evaluate(draft)?.receipt.for_validation(self.head.revision, unassigned))
     }
 
     /// Decides a command. Returns the record to stage, and the ids that it would newly assign.
@@ -78,7 +78,7 @@ impl Batch<'_> {
 
     /// Computes what a draft changes, and stages it.
     pub(super) fn add(&mut self, draft: Draft) -> Result<Receipt, SubmitError> {
-        let Weighed { record, history, rule_sets, affected, before, after, files, receipt } = self.weigh(draft)?;
+        let Evaluated { record, history, rule_sets, affected, before, after, files, receipt } = self.evaluate(draft)?;
         let moved = self.moved(&affected, &before, &after)?;
         self.advance(record, history, rule_sets, affected.today, moved)?;
         files.into_iter().for_each(|file| self.specialist_cache.get_mut().put(file));
@@ -88,7 +88,7 @@ impl Batch<'_> {
     }
 
     /// Computes what a draft changes.
-    fn weigh(&self, draft: Draft) -> Result<Weighed, SubmitError> {
+    fn evaluate(&self, draft: Draft) -> Result<Evaluated, SubmitError> {
         let revision = self.head.revision.next();
         let mut record = Record {
             revision,
@@ -117,7 +117,7 @@ impl Batch<'_> {
         (record.changes, record.foreseen) = different.split(today);
         let affected = Affected { people, timelines, providers, today };
         let receipt = Receipt::new(&record, &affected);
-        Ok(Weighed { record, history, rule_sets, affected, before, after, files, receipt })
+        Ok(Evaluated { record, history, rule_sets, affected, before, after, files, receipt })
     }
 
     /// Stages the opening of a day, with the changes that are due on it.

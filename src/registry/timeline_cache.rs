@@ -28,20 +28,20 @@ use super::head::ResidentCredential;
 use crate::domain::id::CredentialNumber;
 
 /// The pause before a failed warm-up restarts.
-const REST: Duration = Duration::from_secs(1);
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// The timelines in memory.
 #[derive(Default)]
 pub(super) struct TimelineCache {
     credentials: papaya::HashMap<CredentialNumber, ResidentCredential, RandomState>,
-    are_all_here: AtomicBool,
+    is_complete: AtomicBool,
     is_closing: AtomicBool,
-    reading_in: Mutex<Option<JoinHandle<()>>>,
+    warm_up: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// A pinned view of the cache. Do not hold it for long: replaced entries are not freed in the meantime.
 pub(super) struct Seen<'a> {
-    are_all_here: bool,
+    is_complete: bool,
     credentials: papaya::HashMapRef<'a, CredentialNumber, ResidentCredential, RandomState, papaya::LocalGuard<'a>>,
 }
 
@@ -60,7 +60,7 @@ impl Seen<'_> {
     pub(super) fn look(&self, number: CredentialNumber) -> Looked<'_> {
         match self.credentials.get(&number) {
             Some(resident) => Looked::Here(resident),
-            None if self.are_all_here => Looked::Unknown,
+            None if self.is_complete => Looked::Unknown,
             None => Looked::NotHere,
         }
     }
@@ -70,12 +70,12 @@ impl TimelineCache {
     /// Pins the current contents.
     pub(super) fn see(&self) -> Seen<'_> {
         // Load the flag first: otherwise a timeline that is inserted between the two loads would be taken for unknown.
-        Seen { are_all_here: self.are_all_here(), credentials: self.credentials.pin() }
+        Seen { is_complete: self.is_complete(), credentials: self.credentials.pin() }
     }
 
     /// True if every published timeline is in memory.
-    pub(super) fn are_all_here(&self) -> bool {
-        self.are_all_here.load(Ordering::Acquire)
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_complete.load(Ordering::Acquire)
     }
 
     /// Returns a timeline, if it is in memory.
@@ -105,13 +105,13 @@ impl TimelineCache {
     }
 
     /// Marks the warm-up as complete.
-    pub(super) fn all_are_here(&self) {
-        self.are_all_here.store(true, Ordering::Release);
+    pub(super) fn mark_complete(&self) {
+        self.is_complete.store(true, Ordering::Release);
     }
 
     /// Pauses before a failed warm-up restarts. Breaks if the registry closes.
-    pub(super) fn rest(&self) -> ControlFlow<()> {
-        std::thread::park_timeout(REST);
+    pub(super) fn pause_before_retry(&self) -> ControlFlow<()> {
+        std::thread::park_timeout(RETRY_PAUSE);
         if self.is_closing() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
@@ -121,15 +121,15 @@ impl TimelineCache {
     }
 
     /// Keeps the handle of the warm-up thread, so that it can be stopped with the registry.
-    pub(super) fn keep(&self, reading_in: JoinHandle<()>) {
-        *self.reading_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading_in);
+    pub(super) fn set_warm_up_thread(&self, warm_up: JoinHandle<()>) {
+        *self.warm_up.lock().unwrap_or_else(PoisonError::into_inner) = Some(warm_up);
     }
 
     /// Stops the warm-up, and waits until its thread has ended.
     pub(super) fn close(&self) {
         self.is_closing.store(true, Ordering::Release);
-        let reading_in = self.reading_in.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = reading_in {
+        let warm_up = self.warm_up.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = warm_up {
             thread.thread().unpark();
             if thread.join().is_err() {
                 tracing::error!(

@@ -41,7 +41,7 @@ impl Shared {
 
     /// Returns the numbers of all issued credentials, in any order. Reads the disk until the warm-up is complete.
     pub(super) fn credential_numbers(&self) -> Result<Vec<CredentialNumber>, ReadError> {
-        if self.timeline_cache.are_all_here() {
+        if self.timeline_cache.is_complete() {
             return Ok(self.timeline_cache.numbers());
         }
         Ok(self.index.credentials()?.into_iter().map(|(number, _)| number).collect())
@@ -66,21 +66,21 @@ impl Shared {
     }
 
     /// Loads every timeline that is not in memory, until all are or the registry closes. Reads the disk.
-    fn read_in_all(&self) -> Result<(), ReadError> {
+    fn load_all(&self) -> Result<(), ReadError> {
         let is_closing = || self.timeline_cache.is_closing();
         self.index.every_specialist(&mut |id, facts| {
             self.timeline_cache.add(self.compile(id, facts, &self.head.load()).credentials);
             if is_closing() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if !is_closing() {
-            self.timeline_cache.all_are_here();
+            self.timeline_cache.mark_complete();
         }
         Ok(())
     }
 
-    fn read_in_all_and_settle(&self) {
-        match self.read_in_all() {
-            Ok(()) if self.timeline_cache.are_all_here() => settle(),
+    fn load_all_and_settle(&self) {
+        match self.load_all() {
+            Ok(()) if self.timeline_cache.is_complete() => settle(),
             Ok(()) => {}
             Err(error) => {
                 tracing::error!(
@@ -94,17 +94,17 @@ impl Shared {
 
     /// Starts the warm-up on a low-priority thread. Until it completes, and if it fails, questions load the timelines
     /// they need.
-    pub(super) fn begin_to_read_in(self: &Arc<Self>) -> std::io::Result<()> {
-        if self.timeline_cache.are_all_here() {
+    pub(super) fn start_warm_up(self: &Arc<Self>) -> std::io::Result<()> {
+        if self.timeline_cache.is_complete() {
             settle();
             return Ok(());
         }
         let shared = Arc::clone(self);
         let thread = std::thread::Builder::new().name("timelines".to_owned()).spawn(move || {
             lower_priority(BACKGROUND);
-            restart_on_panic(|| shared.timeline_cache.rest(), || shared.read_in_all_and_settle());
+            restart_on_panic(|| shared.timeline_cache.pause_before_retry(), || shared.load_all_and_settle());
         })?;
-        self.timeline_cache.keep(thread);
+        self.timeline_cache.set_warm_up_thread(thread);
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ use super::receipt::Receipt;
 use super::shared::Shared;
 use super::specialist_cache::SpecialistCache;
 use super::staging::Draft;
-use super::submission::{Place, Submission};
+use super::submission::{QueueSlot, Submission};
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, Reporter};
 use crate::domain::id::Revision;
@@ -40,14 +40,14 @@ const REFUSES_ON: SignedDuration = SignedDuration::from_secs(5);
 pub(super) struct Reply {
     answer: oneshot::Sender<Result<Outcome, SubmitError>>,
     /// The queue slot that the command holds until it is answered; `None` if it did not have to wait for one.
-    _place: Option<Place>,
+    _slot: Option<QueueSlot>,
 }
 
 impl Reply {
     /// Returns a reply and the receiver of its outcome.
-    pub(super) fn channel(place: Option<Place>) -> (Reply, oneshot::Receiver<Result<Outcome, SubmitError>>) {
+    pub(super) fn channel(slot: Option<QueueSlot>) -> (Reply, oneshot::Receiver<Result<Outcome, SubmitError>>) {
         let (answer, receiver) = oneshot::channel();
-        (Reply { answer, _place: place }, receiver)
+        (Reply { answer, _slot: slot }, receiver)
     }
 
     /// Sends the outcome. It is dropped if the caller has disconnected.
@@ -150,7 +150,7 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let mut batch = match self.new_batch(&shared) {
             Ok(batch) => batch,
-            Err(error) => return self.without_index(messages, error),
+            Err(error) => return self.refuse_all(messages, error),
         };
         let mut decided = Vec::with_capacity(messages.len());
         let mut closing = false;
@@ -207,7 +207,7 @@ impl Writer {
     /// Refuses a batch because the index is broken. A disk that runs full breaks the index; only a restart rebuilds it,
     /// and the rebuild needs room. While the disk is full the process stays up and answers from memory. Once there is
     /// room, or on close, the process must end, and it ends with this error.
-    fn without_index(&self, messages: Vec<Message>, error: ReadError) -> Result<bool, WriterFailed> {
+    fn refuse_all(&self, messages: Vec<Message>, error: ReadError) -> Result<bool, WriterFailed> {
         let is_full = !self.store.has_room();
         let refusal = || if is_full { SubmitError::StoreFull } else { SubmitError::NotWritten };
         let mut closing = false;
@@ -276,7 +276,7 @@ impl Writer {
         let durable = self.shared.head.load().revision;
         let mut is_built_on = false;
         for decided in decided {
-            if decided.is_of_record(durable) {
+            if decided.was_recorded_before(durable) {
                 decided.answer();
                 continue;
             }
@@ -322,7 +322,7 @@ impl Writer {
         self.specialist_cache = specialist_cache.into_inner();
         self.shared.index.fold(pending).map_err(|error| failed(error.into()))?;
         for file in providers.into_values() {
-            self.shared.keep_provider(ResidentProvider { changed_at: head.revision, file });
+            self.shared.insert_provider(ResidentProvider { changed_at: head.revision, file });
         }
         let timelines = timelines.into_values();
         let changed_at = head.revision;
@@ -339,7 +339,7 @@ impl Writer {
 
 impl Decided {
     /// True if the request was recorded before and its record is durable.
-    fn is_of_record(&self, durable: Revision) -> bool {
+    fn was_recorded_before(&self, durable: Revision) -> bool {
         matches!(self, Decided::Command(_, Ok(Outcome::Recorded(revision))) if *revision <= durable)
     }
 

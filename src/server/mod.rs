@@ -239,7 +239,7 @@ fn warn_of_calls_cut_off(calls: usize) {
 
 /// Starts the background reads of the log and the index: the timeline warm-up and the scrub.
 fn start_background_reads(registry: &Registry) -> Option<Scrub> {
-    if let Err(error) = registry.begin_to_read_in() {
+    if let Err(error) = registry.start_warm_up() {
         tracing::warn!(
             event = "timeline_warm_up_skipped",
             error = &error as &dyn std::error::Error,

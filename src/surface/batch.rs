@@ -1,67 +1,67 @@
-//! Batches of questions: answered from one snapshot and in order, in a response that every client takes.
+//! Batches of questions: answered in order from one snapshot, in a response of a size that every client accepts.
 
 use smallvec::SmallVec;
 use tokio::task::yield_now;
 use tonic::{Response, Status};
 
-use super::decode::Place;
+use super::decode::ItemPath;
 use super::encode::Wire;
 use super::limits::refused;
 use super::preencoded::{Preencoded, USUAL_ANSWER};
 use super::question::{Item, TOGETHER, read_together, write_result};
-use super::read_audit::{self, Found};
-use super::redaction::Asker;
+use super::read_audit::{self, AuditEntry};
+use super::redaction::CallContext;
 use super::{Contract, status};
 use crate::proto::google::rpc;
 use crate::proto::v1;
 
-/// The largest response, 3.5 MiB: by default gRPC clients refuse messages of more than 4 MiB.
+/// The maximum size of a response, 3.5 MiB: by default, gRPC clients refuse messages of more than 4 MiB.
 const LARGEST_RESPONSE: usize = 7 * 512 * 1024;
 
-/// The field of the response that holds the results.
+/// The field of the response that contains the results.
 const RESULTS: u8 = 1;
 
-/// What the keys and lengths around a refusal have at most.
+/// The maximum size of the keys and lengths around a refusal.
 const AROUND_REFUSAL: usize = 16;
 
 impl Contract {
     /// Answers a batch.
     pub(super) async fn batch<M>(
         &self,
-        asker: &Asker,
+        context: &CallContext,
         method: &'static str,
         options: &v1::StreamOptions,
         items: &[impl Item],
     ) -> Result<Response<Preencoded<M>>, Status> {
-        self.quotas.of(&asker.caller.client).questions(items.len()).map_err(refused)?;
-        // To decode many items took a while already.
+        self.quotas.of(&context.caller.client).questions(items.len()).map_err(refused)?;
+        // Decoding many items has already taken time.
         if items.len() > TOGETHER {
             yield_now().await;
         }
         let snapshot = self.pin(options).await?;
         let mut wire = Wire::with_capacity(items.len() * USUAL_ANSWER);
         let mut room = Room::for_items(items, LARGEST_RESPONSE);
-        let mut tally = self.tally(asker, method, &snapshot);
-        let mut work = self.turns.work(items);
-        let mut places = (0..).map(Place::Of);
+        let mut tally = self.tally(context, method, &snapshot);
+        let mut work = self.scheduler.work(items);
+        let mut paths = (0..).map(ItemPath::Indexed);
         while let Some(items) = work.next().await {
-            let placed: SmallVec<[_; TOGETHER]> =
-                items.iter().zip(places.by_ref()).map(|(item, place)| (place, item)).collect();
-            for (item, question) in placed.iter().zip(read_together(&snapshot, placed.iter().copied())) {
+            let located: SmallVec<[_; TOGETHER]> =
+                items.iter().zip(paths.by_ref()).map(|(item, path)| (path, item)).collect();
+            for (item, question) in located.iter().zip(read_together(&snapshot, located.iter().copied())) {
                 let before = wire.written();
-                let found = write_result((self, &snapshot), asker, *item, question, &mut wire, RESULTS).await;
+                let found = write_result((self, &snapshot), context, *item, question, &mut wire, RESULTS).await;
                 let fits = room.keep_or_refuse(item.1, &mut wire, before);
-                read_audit::add(&mut tally, Found { verdict: found.verdict.filter(|_| fits), ..found })?;
+                read_audit::add(&mut tally, AuditEntry { verdict: found.verdict.filter(|_| fits), ..found })?;
             }
         }
-        // The others go on while this one waits.
+        // Release the turn, so that other batches continue while this one waits for the audit.
         drop(work);
         read_audit::written(tally.close()).await?;
         Ok(Response::new(Preencoded::written(wire)))
     }
 }
 
-/// The room of a response. Every item that is still to come has room for a refusal.
+/// The space of a response. A refusal of each remaining item always fits.
 struct Room {
     largest: usize,
     reserved: usize,
@@ -78,7 +78,7 @@ impl Room {
         Room { largest, reserved, refusal, refusal_bytes }
     }
 
-    /// Keeps the result that was written behind `before` if there is room for it, and puts a refusal in its place if not.
+    /// Keeps the result that was written after `before` if it fits; otherwise replaces it with a refusal.
     fn keep_or_refuse(&mut self, item: &impl Item, wire: &mut Wire, before: usize) -> bool {
         self.reserved -= self.refusal_bytes + item.correlation_id().len();
         let fits = wire.written() + self.reserved <= self.largest;
@@ -104,7 +104,7 @@ mod tests {
         v1::VerificationItem { correlation_id, ..v1::VerificationItem::default() }
     }
 
-    /// A response of at most `largest` bytes to items, each with an answer of `bytes`.
+    /// Returns a response of at most `largest` bytes to items, each with an answer of the given size.
     fn response(largest: usize, items: &[(v1::VerificationItem, usize)]) -> v1::BatchVerifyCredentialsResponse {
         let asked: Vec<_> = items.iter().map(|(item, _)| item.clone()).collect();
         let (mut wire, mut room) = (Wire::default(), Room::for_items(&asked, largest));

@@ -1,7 +1,7 @@
-//! A call by bytes, for a listener whose protocol is not gRPC.
+//! A call in bytes, for listeners whose protocol is not gRPC.
 //!
-//! The services take and give messages as gRPC frames them: a byte that says whether the message is compressed, which it
-//! never is here, its length in four bytes, and the message. Listeners never see this form.
+//! The services exchange messages in gRPC frames: one byte that says whether the message is compressed (never, here),
+//! four bytes of length, and the message. Listeners do not see the frames.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -22,31 +22,31 @@ use super::status;
 use crate::auth::peer::Peer;
 use crate::auth::{DEV_CALLER, PACKAGE};
 
-/// How many bytes come before each message.
+/// The number of bytes before each message.
 const PREFIX: usize = 5;
 
-/// What a listener knows of a call.
+/// A call as a listener received it.
 #[derive(Clone, Debug)]
 pub struct Call<'a> {
     /// `Service/Method`.
     pub method: &'a str,
-    /// The headers that the call came with. Those that identify the caller, the request and the program are used.
+    /// The headers of the call. Only those that identify the caller, the request and the client program are used.
     pub headers: &'a HeaderMap,
-    /// The other end of the connection, with the certificate that it showed. None: there is no connection.
+    /// The peer of the connection, with its certificate; `None` if there is no connection.
     pub peer: Option<&'a Peer>,
     /// How long the caller waits for an answer.
     pub deadline: Option<Duration>,
 }
 
 impl Call<'_> {
-    /// The same call in the form of the services.
+    /// Converts the call into a request to the services.
     pub(super) fn request<M>(&self, messages: M) -> Request<Body>
     where
         M: Stream<Item = Bytes> + Send + 'static,
     {
         let mut request = Request::new(Body::new(Framed { messages }));
         *request.method_mut() = Method::POST;
-        // A name that cannot be a path is that of no method either.
+        // A method name that is not a valid path matches no method.
         *request.uri_mut() = format!("/{PACKAGE}.{}", self.method).parse().unwrap_or_default();
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
@@ -81,7 +81,7 @@ impl<M: Stream<Item = Bytes>> http_body::Body for Framed<M> {
 }
 
 fn framed(message: &Bytes) -> Bytes {
-    // No service takes a message of 4 GiB: its length does not matter where it does not fit.
+    // No service accepts a message of 4 GiB, so a truncated length does no harm.
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     let mut frame = BytesMut::with_capacity(PREFIX + message.len());
     frame.put_u8(0);
@@ -90,30 +90,30 @@ fn framed(message: &Bytes) -> Bytes {
     frame.freeze()
 }
 
-/// The messages that answer a call. Dropping them before the end cancels the call. A message counts against the client's
-/// quota until it is dropped.
+/// The response messages of a call. Dropping them early cancels the call. A message counts against the client's quota
+/// until it is dropped.
 #[derive(Debug)]
 pub struct Answers {
     body: Body,
-    /// What has come and was not given yet.
-    come: Bytes,
+    /// Bytes that were received but not returned yet.
+    received: Bytes,
     is_over: bool,
 }
 
 impl Answers {
-    /// The answers in a response, or its refusal.
+    /// Returns the answers in a response, or its refusal.
     pub(super) fn of(response: Response<Body>) -> Result<Answers, Status> {
         let refused = Status::from_header_map(response.headers());
         let is_over = refused.is_some();
         match refused.filter(|status| status.code() != Code::Ok) {
             Some(refusal) => Err(refusal),
-            None => Ok(Answers { body: response.into_body(), come: Bytes::new(), is_over }),
+            None => Ok(Answers { body: response.into_body(), received: Bytes::new(), is_over }),
         }
     }
 
-    /// Takes in what comes next.
+    /// Processes the next frame.
     fn take(&mut self, next: Option<Result<Frame<Bytes>, Status>>) -> Result<(), Status> {
-        // Trailers come at the end of every answer, so one without them was cut off.
+        // Every complete answer ends with trailers, so an answer without them was cut off.
         let frame = next.unwrap_or_else(|| Err(status::internal()))?;
         let frame = match frame.into_trailers() {
             Ok(trailers) => {
@@ -124,7 +124,7 @@ impl Answers {
             Err(frame) => frame,
         };
         let data = frame.into_data().unwrap_or_default();
-        self.come = if self.come.is_empty() { data } else { Bytes::from([&self.come[..], &data].concat()) };
+        self.received = if self.received.is_empty() { data } else { Bytes::from([&self.received[..], &data].concat()) };
         Ok(())
     }
 }
@@ -135,7 +135,7 @@ impl Stream for Answers {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         let answers = self.get_mut();
         loop {
-            if let Some(message) = first_message(&mut answers.come) {
+            if let Some(message) = first_message(&mut answers.received) {
                 return Poll::Ready(Some(Ok(message)));
             }
             if answers.is_over {
@@ -150,10 +150,10 @@ impl Stream for Answers {
     }
 }
 
-/// Takes the first message off, if all of it has come.
-fn first_message(come: &mut Bytes) -> Option<Bytes> {
-    let length = come.get(1..PREFIX)?.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
-    let mut message = (come.len() >= PREFIX + length).then(|| come.split_to(PREFIX + length))?;
+/// Removes and returns the first message, if it is complete.
+fn first_message(received: &mut Bytes) -> Option<Bytes> {
+    let length = received.get(1..PREFIX)?.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+    let mut message = (received.len() >= PREFIX + length).then(|| received.split_to(PREFIX + length))?;
     message.advance(PREFIX);
     Some(message)
 }
@@ -164,7 +164,7 @@ mod tests {
 
     use super::*;
 
-    /// The body of an answer: these bytes, in such pieces, and then these trailers.
+    /// A response body with the given frames.
     struct Given(Vec<Frame<Bytes>>);
 
     impl http_body::Body for Given {
@@ -220,10 +220,14 @@ mod tests {
         let call =
             Call { method: "VerificationService/Verify Credential", headers: &headers, peer: None, deadline: None };
         let request = call.request(tokio_stream::empty());
-        assert_eq!(request.uri().path(), "/", "no path, and so no method");
+        assert_eq!(request.uri().path(), "/", "not a valid path, and therefore no method");
         let mut passed: Vec<_> = request.headers().keys().map(http::HeaderName::as_str).collect();
         passed.sort_unstable();
         assert_eq!(passed, ["authorization", "content-type", "user-agent", "x-request-id"]);
-        assert_eq!(request.headers().get_all(AUTHORIZATION).iter().count(), 2, "two are refused, and not one chosen");
+        assert_eq!(
+            request.headers().get_all(AUTHORIZATION).iter().count(),
+            2,
+            "both are passed on, so that the call is refused"
+        );
     }
 }

@@ -15,9 +15,9 @@ use super::decode::{After, ChangesAbout, ChangesAsked};
 use super::limits::fair;
 use super::miss::Miss;
 use super::page::Room;
-use super::read_audit::{self, Found};
-use super::redaction::{Asker, asker};
-use super::searches::Sought;
+use super::read_audit::{self, AuditEntry};
+use super::redaction::{CallContext, context};
+use super::searches::SearchTarget;
 use super::{Contract, decode, encode, status, unpinned, unreadable};
 use crate::domain::id::{CredentialNumber, Revision};
 use crate::domain::record::Change;
@@ -29,14 +29,14 @@ use crate::registry::feed::{Feed, FeedError, Part, Position, View, Watcher};
 use crate::registry::snapshot::KnownAt;
 use crate::telemetry::audit::BatchSummary;
 
-/// How many changes of a page are read before other tasks run.
+/// The number of changes of a page that are read before other tasks run.
 const CHANGES_IN_A_TURN: usize = 1000;
 
-/// About how many bytes of messages wait for the audit together.
+/// The approximate size of the messages that wait for the audit together.
 const GROUP_BYTES: usize = 16 * 1024;
 
-/// How often a watcher gets a message while there is no change: well within the 5 seconds of the contract.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
+/// The heartbeat interval of a watcher without changes: well within the 5 seconds that the contract promises.
+const HEARTBEAT: Duration = Duration::from_secs(4);
 
 #[tonic::async_trait]
 impl ChangeService for Contract {
@@ -46,21 +46,21 @@ impl ChangeService for Contract {
         &self,
         request: Request<v1::WatchChangesRequest>,
     ) -> Result<Response<Self::WatchChangesStream>, Status> {
-        let asker = asker(&request)?;
-        let asked = decode::watch_changes(request.get_ref(), asker.own());
+        let context = context(&request)?;
+        let asked = decode::watch_changes(request.get_ref(), context.own());
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
         let after = self.position(asked.after).await?;
         let method = "ChangeService/WatchChanges";
-        let view = self.view(&asker, method, asked).await?;
+        let view = self.view(&context, method, asked).await?;
         let watcher = self.registry.watcher(&view);
         let watch = Watch {
             scope: Scope::of(&view),
-            tally: self.tally(&asker, method, &self.registry.pin_head()),
-            feed: self.feed(&asker, view, after).await?,
+            tally: self.tally(&context, method, &self.registry.pin_head()),
+            feed: self.feed(&context, view, after).await?,
             registry: self.registry.clone(),
             watcher,
             ready: VecDeque::new(),
-            next_sign: None,
+            next_heartbeat: None,
         };
         let messages = stream::unfold(Some(watch), |watch| async move {
             let mut watch = watch?;
@@ -76,22 +76,22 @@ impl ChangeService for Contract {
         &self,
         request: Request<v1::ListChangesRequest>,
     ) -> Result<Response<v1::ListChangesResponse>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let request = request.into_inner();
-        let asked = decode::list_changes(&request, asker.own());
+        let asked = decode::list_changes(&request, context.own());
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
-        let page = self.page(&asker, &request, KnownAt::Head).await?;
+        let page = self.page(&context, &request, KnownAt::Head).await?;
         let (head, size) = (page.snapshot.revision, page.window.size);
         let after = match page.window.after {
             Some(after) => after,
             None => self.position(asked.after).await?,
         };
         let method = "ChangeService/ListChanges";
-        let view = self.view(&asker, method, asked).await?;
+        let view = self.view(&context, method, asked).await?;
         let scope = Scope::of(&view);
-        let mut feed = self.feed(&asker, view, after).await?;
+        let mut feed = self.feed(&context, view, after).await?;
         let (mut messages, mut room) = (Vec::new(), Room::of_a_page());
-        let mut tally = self.tally(&asker, method, &page.snapshot);
+        let mut tally = self.tally(&context, method, &page.snapshot);
         let (mut sent, mut changes) = (feed.position(), 0);
         while messages.len() < size
             && let Some(part) = feed.next(head).await.map_err(|error| unreadable(&error))?
@@ -117,48 +117,49 @@ impl ChangeService for Contract {
 }
 
 impl Contract {
-    /// The position after which changes are asked for, if it is one of this history.
+    /// Returns the position after which the changes begin, if it is in this history.
     pub(super) async fn position(&self, after: After) -> Result<Position, Status> {
         let pinned = self.registry.pin(KnownAt::Revision(after.epoch, after.revision)).await;
         pinned.map_err(|error| unpinned("after", error))?;
         Ok(Position { revision: after.revision, parts: 0 })
     }
 
-    /// What a caller asks for, as far as the caller may see it. A provider's feed is of its own staff, also where
-    /// credentials are named. Those are in the audit before they are judged.
-    async fn view(&self, asker: &Asker, method: &'static str, asked: ChangesAsked) -> Result<View, Status> {
-        let own = asker.own();
+    /// Returns the changes that a caller asks for, as far as it may see them. A provider's feed only contains its own
+    /// staff, even if it names credentials. Named credentials are in the audit before they are checked.
+    async fn view(&self, context: &CallContext, method: &'static str, asked: ChangesAsked) -> Result<View, Status> {
+        let own = context.own();
         let named = match &asked.about {
             ChangesAbout::Credentials(numbers) => numbers.as_slice(),
             ChangesAbout::Everyone | ChangesAbout::Provider(_) => &[],
         };
         let numbers = named.iter().copied().map(Some);
-        self.note_all(asker, method, &self.registry.pin_head(), Found::default(), numbers).await?;
+        self.audit_list(context, method, &self.registry.pin_head(), AuditEntry::default(), numbers).await?;
         let (provider, credentials) = match asked.about {
             ChangesAbout::Everyone => (None, None),
             ChangesAbout::Credentials(numbers) => {
-                // In the order asked: which one is named must not reveal which of them are on file.
+                // Check in the order of the request, so that the number that is refused does not reveal which others
+                // are on file.
                 let is_hidden =
                     |number: &&CredentialNumber| own.is_some_and(|own| !self.registry.is_staff(own, **number));
                 if let Some(number) = numbers.iter().find(is_hidden) {
-                    let (snapshot, sought) = (self.registry.pin_head(), Some(Sought::by_number(*number, false)));
-                    let search = self.begin_search(asker, sought, &snapshot).await?;
-                    self.conclude_search(asker, method, search, &snapshot, Some(Miss::NotFound)).await?;
+                    let (snapshot, target) = (self.registry.pin_head(), Some(SearchTarget::by_number(*number, false)));
+                    let search = self.begin_search(context, target, &snapshot).await?;
+                    self.conclude_search(context, method, search, &snapshot, Some(Miss::NotFound)).await?;
                     return Err(status::not_found("credential", &number.to_string()));
                 }
                 (own.cloned(), Some(HashSet::from_iter(numbers)))
             }
             ChangesAbout::Provider(provider) => {
-                asker.refuse_other(Some(provider.as_str()))?;
+                context.refuse_other(Some(provider.as_str()))?;
                 (Some(provider), None)
             }
         };
-        Ok(View { provider, credentials, without_designations: !asker.sees_designations() })
+        Ok(View { provider, credentials, without_designations: !context.sees_designations() })
     }
 
-    /// The feed that a caller asks for.
-    async fn feed(&self, asker: &Asker, view: View, after: Position) -> Result<Feed, Status> {
-        let is_own = asker.own().is_some();
+    /// Opens the feed for a view.
+    async fn feed(&self, context: &CallContext, view: View, after: Position) -> Result<Feed, Status> {
+        let is_own = context.own().is_some();
         self.registry.feed(after, view, is_own).await.map_err(|error| match error {
             FeedError::NoSuchCredential(number) => status::not_found("credential", &number.to_string()),
             FeedError::NoSuchProvider(provider) => status::not_found("provider", provider.as_str()),
@@ -167,7 +168,7 @@ impl Contract {
     }
 }
 
-/// What a copy of a feed can answer about. Every progress message says it.
+/// What a copy of the feed can answer about. Every progress message repeats it.
 struct Scope {
     designations_withheld: bool,
     provider_id: String,
@@ -180,22 +181,22 @@ impl Scope {
     }
 }
 
-/// A watcher.
+/// A `WatchChanges` stream.
 struct Watch {
     scope: Scope,
-    /// Whom its messages are about, for the audit.
+    /// The people in its messages, for the audit.
     tally: BatchSummary,
     feed: Feed,
     registry: Registry,
     watcher: Watcher,
-    /// Messages whose people are in the audit: they may go out.
+    /// Messages whose people are in the audit, so that they may be sent.
     ready: VecDeque<v1::ChangeMessage>,
-    /// When the next sign of life is due; none: as soon as everything is sent.
-    next_sign: Option<Instant>,
+    /// When the next heartbeat is due; `None`: as soon as all changes are sent.
+    next_heartbeat: Option<Instant>,
 }
 
 impl Watch {
-    /// The next event: every part up to the head; then progress, at once and at intervals.
+    /// Returns the next event: every part up to the head, then a progress message, which is repeated at intervals.
     async fn next(&mut self) -> Result<Event, Status> {
         loop {
             if let Some(message) = self.ready.pop_front() {
@@ -204,23 +205,23 @@ impl Watch {
             let head = self.registry.head_revision();
             self.read_group(head).await?;
             if !self.ready.is_empty() {
-                self.next_sign = None;
+                self.next_heartbeat = None;
                 continue;
             }
-            let Some(next_sign) = self.next_sign.filter(|due| *due > Instant::now()) else {
-                self.next_sign = Some(Instant::now() + SIGN_OF_LIFE);
+            let Some(next_heartbeat) = self.next_heartbeat.filter(|due| *due > Instant::now()) else {
+                self.next_heartbeat = Some(Instant::now() + HEARTBEAT);
                 return Ok(Event::Progress(progress(&self.registry, head, &self.scope)));
             };
             tokio::select! {
                 () = self.watcher.due() => {}
-                () = tokio::time::sleep_until(next_sign) => {}
+                () = tokio::time::sleep_until(next_heartbeat) => {}
             }
         }
     }
 
-    /// Reads the next messages up to the head, no more than about a group's bytes, and writes whom they are about to the
-    /// audit, once for all of them. A message that waited for the audit by itself would go out in a frame by itself, and
-    /// clients end connections with many small frames that they have not read yet.
+    /// Reads the next messages up to the head, about one group, and writes their people to the audit together. If each
+    /// message waited for the audit separately, each would be sent in its own small frame, and clients close
+    /// connections with many small unread frames.
     async fn read_group(&mut self, head: Revision) -> Result<(), Status> {
         let mut bytes = 0;
         while bytes < GROUP_BYTES
@@ -235,7 +236,7 @@ impl Watch {
     }
 }
 
-/// Adds the people in a message to those whom the audit has, each once.
+/// Adds the people in a message to the tally, each once.
 fn note_people(tally: &mut BatchSummary, part: &Part<'_>) -> Result<(), Status> {
     let mut noted = HashSet::new();
     for number in part.changes.iter().filter_map(Change::credential) {

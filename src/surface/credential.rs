@@ -1,10 +1,10 @@
-//! CredentialService: the registrar's acts on people and credentials, and what the registrar reads.
+//! CredentialService: the registrar's commands about people and credentials, and the registrar's queries.
 
 use tonic::{Request, Response, Status};
 
 use super::mutation::mutate;
-use super::read_audit::{Found, PersonId};
-use super::redaction::asker;
+use super::read_audit::{AuditEntry, PersonId};
+use super::redaction::context;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::auth::Caller;
 use crate::domain::day::Day;
@@ -203,19 +203,19 @@ impl CredentialService for Contract {
         &self,
         request: Request<v1::EvaluateApplicationRequest>,
     ) -> Result<Response<v1::EvaluateApplicationResponse>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let request = request.into_inner();
         let asked = decode::evaluate_application(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(KnownAt::Head).await?;
         let file = snapshot.specialist(asked.specialist).await.map_err(|error| unreadable(&error))?;
         let known = file.map(|file| file.known_now()).filter(Specialist::is_on_file);
         let credential = known.as_ref().and_then(Specialist::the_credential);
-        let found = Found {
+        let found = AuditEntry {
             number: credential.map(|credential| credential.number),
             as_of: Some(asked.application.applied_on),
-            ..Found::named(PersonId::Specialist(asked.specialist))
+            ..AuditEntry::named(PersonId::Specialist(asked.specialist))
         };
-        self.note(&asker, "CredentialService/EvaluateApplication", &snapshot, found).await?;
+        self.audit_read(&context, "CredentialService/EvaluateApplication", &snapshot, found).await?;
         let known = known.ok_or_else(|| status::not_found("specialist", &request.specialist_id))?;
         let grounds = snapshot.grounds().ok_or_else(status::internal)?;
         let evaluation =
@@ -235,19 +235,20 @@ impl CredentialService for Contract {
         &self,
         request: Request<v1::ListCredentialsRequest>,
     ) -> Result<Response<v1::ListCredentialsResponse>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let request = request.into_inner();
         let asked = decode::list_credentials(&request);
         let (filter, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
-        let page = self.page(&asker, &request, known_at).await?;
+        let page = self.page(&context, &request, known_at).await?;
         let as_of = day_asked(&page.snapshot, "as_of", filter.as_of)?;
         let window = page.window.clone();
-        let about = Found { id: filter.specialist.map(PersonId::Specialist), as_of: Some(as_of), ..Found::default() };
+        let about =
+            AuditEntry { id: filter.specialist.map(PersonId::Specialist), as_of: Some(as_of), ..AuditEntry::default() };
         let search = page.snapshot.off_thread(move |snapshot| snapshot.credentials(&filter, as_of, window));
         let found = search.await.map_err(|error| unreadable(&error))?;
         let cut = page.cut(found, |timeline| encode::credential(timeline, as_of));
         let numbers = cut.entries.iter().map(|timeline| Some(timeline.number));
-        self.note_all(&asker, "CredentialService/ListCredentials", &page.snapshot, about, numbers).await?;
+        self.audit_list(&context, "CredentialService/ListCredentials", &page.snapshot, about, numbers).await?;
         Ok(Response::new(v1::ListCredentialsResponse {
             credentials: cut.messages,
             next_page_token: cut.next_page_token,
@@ -278,7 +279,7 @@ impl CredentialService for Contract {
     }
 }
 
-/// The last day on which a set is in force: the day before the next one is.
+/// Returns the last day on which a set is in force: the day before the next set begins.
 fn in_force_to(set: &RuleSet, rule_sets: &RuleSets) -> Option<Day> {
     rule_sets.boundaries().find(|day| *day > set.in_force_from).map(Day::previous)
 }

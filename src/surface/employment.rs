@@ -1,4 +1,4 @@
-//! EmploymentService: what employers report, and their rosters.
+//! EmploymentService: employment reports, and the comparison of staff lists.
 
 use std::pin::Pin;
 
@@ -9,8 +9,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::limits::fair;
 use super::mutation::mutate;
-use super::read_audit::{Found, PersonId};
-use super::redaction::asker;
+use super::read_audit::{AuditEntry, PersonId};
+use super::redaction::context;
 use super::roster::Roster;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
@@ -26,7 +26,7 @@ impl EmploymentService for Contract {
         request: Request<v1::ReportEmploymentStartRequest>,
     ) -> Result<Response<v1::ReportEmploymentStartResponse>, Status> {
         let named = Some(request.get_ref().provider_id.as_str()).filter(|id| !id.is_empty());
-        asker(&request)?.refuse_other(named)?;
+        context(&request)?.refuse_other(named)?;
         mutate!(
             self,
             request,
@@ -82,24 +82,24 @@ impl EmploymentService for Contract {
         &self,
         request: Request<v1::ListEmploymentsRequest>,
     ) -> Result<Response<v1::ListEmploymentsResponse>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let request = request.into_inner();
-        asker.refuse_other(Some(request.provider_id.as_str()).filter(|id| !id.is_empty()))?;
-        let asked = decode::list_employments(&request, asker.own());
+        context.refuse_other(Some(request.provider_id.as_str()).filter(|id| !id.is_empty()))?;
+        let asked = decode::list_employments(&request, context.own());
         let (mut filter, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
-        filter.own_staff_of = asker.own_staff_of();
-        let page = self.page(&asker, &request, known_at).await?;
+        filter.own_staff_of = context.own_staff_of();
+        let page = self.page(&context, &request, known_at).await?;
         let as_of = day_asked(&page.snapshot, "as_of", filter.as_of)?;
         filter.as_of = Some(as_of);
         let window = page.window.clone();
         let id = filter.specialist.map(PersonId::Specialist);
-        let about = Found { id, ..Found::person(filter.credential, Some(as_of)) };
+        let about = AuditEntry { id, ..AuditEntry::person(filter.credential, Some(as_of)) };
         let search = page.snapshot.off_thread(move |snapshot| snapshot.employments(&filter, window));
         let found = search.await.map_err(|error| unreadable(&error))?;
         let tags = self.tags();
         let cut = page.cut(found, |(person, job)| encode::employment(person, job, &tags));
         let numbers = cut.entries.iter().map(|(person, _)| person.the_credential().map(|held| held.number));
-        self.note_all(&asker, "EmploymentService/ListEmployments", &page.snapshot, about, numbers).await?;
+        self.audit_list(&context, "EmploymentService/ListEmployments", &page.snapshot, about, numbers).await?;
         Ok(Response::new(v1::ListEmploymentsResponse {
             employments: cut.messages,
             next_page_token: cut.next_page_token,
@@ -113,27 +113,28 @@ impl EmploymentService for Contract {
         &self,
         request: Request<Streaming<v1::ReconcileRosterRequest>>,
     ) -> Result<Response<Self::ReconcileRosterStream>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let mut list = request.into_inner();
         let Some(Kind::Options(options)) = list.message().await?.and_then(|message| message.kind) else {
             return Err(status::invalid_field("options", "required: the first message of the stream"));
         };
-        asker.refuse_other(Some(options.provider_id.as_str()).filter(|id| !id.is_empty()))?;
-        let asked = decode::roster_options(&options, asker.own());
+        context.refuse_other(Some(options.provider_id.as_str()).filter(|id| !id.is_empty()))?;
+        let asked = decode::roster_options(&options, context.own());
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;
         let as_of = day_asked(&snapshot, "as_of", asked.as_of)?;
         let filter = EmploymentFilter {
             provider: Some(asked.provider),
             as_of: Some(as_of),
-            own_staff_of: asker.own_staff_of(),
+            own_staff_of: context.own_staff_of(),
             ..EmploymentFilter::default()
         };
         let search = snapshot.off_thread(move |snapshot| snapshot.all_employments(&filter));
         let jobs = search.await.map_err(|error| unreadable(&error))?;
         let numbers = jobs.iter().map(|(person, _)| person.the_credential().map(|held| held.number));
-        self.note_all(&asker, "EmploymentService/ReconcileRoster", &snapshot, Found::default(), numbers).await?;
-        let quota = self.quotas.of(&asker.caller.client);
+        self.audit_list(&context, "EmploymentService/ReconcileRoster", &snapshot, AuditEntry::default(), numbers)
+            .await?;
+        let quota = self.quotas.of(&context.caller.client);
         let mut roster = Roster::of(jobs, self.lists.share())?;
         while let Some(message) = list.message().await? {
             let Some(Kind::Row(row)) = message.kind else {

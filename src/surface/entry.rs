@@ -1,4 +1,4 @@
-//! The surface itself: admission, the limits and the services, in this order.
+//! The entry to the surface: admission, the limits and the services, in this order.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::limits::{Limited, LimitsLayer};
 use super::services::Services;
 use crate::telemetry::audit::Audit;
 
-/// What listeners call. A clone belongs to the same thread: their batches take turns.
+/// What listeners call. Clones belong to the same worker thread, whose batches take turns.
 #[derive(Clone)]
 pub struct Surface {
     admission: Arc<Admission>,
@@ -28,14 +28,14 @@ pub struct Surface {
 pub(crate) type Answering = Entering<<Limited<Services> as Service<Request<Body>>>::Future, Infallible>;
 
 impl Surface {
-    /// For the listeners of one thread.
+    /// Creates the surface for the listeners of one thread.
     pub(crate) fn new(audit: &Audit, admission: &Arc<Admission>, limits: &LimitsLayer) -> Surface {
         let services = Services::new(&admission.registry, audit, &admission.metrics, limits);
         Surface { admission: Arc::clone(admission), services: limits.by_client(services) }
     }
 
-    /// Answers a call. `messages` are those of the method's request, encoded, and so are the answers: one each where the
-    /// method does not stream.
+    /// Answers a call. `messages` are the encoded request messages of the method, and the result contains the encoded
+    /// responses: one of each unless the method streams.
     pub async fn call<M>(&self, call: Call<'_>, messages: M) -> Result<Answers, Status>
     where
         M: Stream<Item = Bytes> + Send + 'static,
@@ -45,12 +45,12 @@ impl Surface {
         Answers::of(response)
     }
 
-    /// Answers a call that has the form of gRPC already.
+    /// Answers a call that is already in gRPC form.
     pub(crate) fn answer(&mut self, request: Request<Body>, deadline: Option<Duration>) -> Answering {
         enter(&self.admission, &mut self.services, request, deadline)
     }
 
-    /// Records a request that a listener refused with a status of HTTP, because it is not a call.
+    /// Records a request that a listener refused with an HTTP status because it is not a call.
     pub(crate) fn turned_away<B>(&self, request: &Request<B>, status: StatusCode) {
         self.admission.turn_away(request, status);
     }

@@ -1,24 +1,24 @@
-//! How many messages a body has: each is a byte, the length of the message in four bytes, and the message.
+//! Counts the messages in a body. Each is a flag byte, the length of the message in four bytes, and the message.
 
-/// What comes before each message.
+/// The number of bytes before each message.
 const PREFIX: u8 = 5;
 
-/// Counts messages as their bytes go by.
+/// Counts messages as their bytes pass.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
-    /// How many have gone by.
+    /// The number of complete messages.
     messages: u64,
-    /// How much of a prefix has, and the length as far as it is known.
+    /// The number of prefix bytes that have passed, and the length as far as it is known.
     prefix: u8,
     length: u32,
-    /// How many bytes of a message are missing.
+    /// The number of bytes that the current message still lacks.
     missing: u32,
-    /// How many bytes of it have gone by.
+    /// The number of its bytes that have passed.
     unfinished: usize,
 }
 
 impl Frames {
-    /// Takes in the next bytes.
+    /// Counts the next bytes.
     pub(super) fn take(&mut self, mut bytes: &[u8]) {
         while let Some((byte, rest)) = bytes.split_first() {
             if self.missing > 0 {
@@ -27,7 +27,7 @@ impl Frames {
                 self.unfinished += there as usize;
                 bytes = bytes.get(there as usize..).unwrap_or_default();
             } else {
-                // The first byte says whether the message is compressed, and is pushed out by the length behind it.
+                // The first byte is the compression flag. Shifting in the four length bytes pushes it out.
                 self.length = self.length << 8 | u32::from(*byte);
                 self.prefix += 1;
                 bytes = rest;
@@ -44,12 +44,12 @@ impl Frames {
         }
     }
 
-    /// How much of a message has gone by that is not whole yet.
+    /// Returns the number of bytes of the incomplete message.
     pub(super) fn unfinished(&self) -> usize {
         self.unfinished
     }
 
-    /// How many messages have gone by, each of them whole.
+    /// Returns the number of complete messages.
     pub(super) fn messages(&self) -> u64 {
         self.messages
     }
@@ -74,6 +74,6 @@ mod tests {
         }
         let mut frames = Frames::default();
         frames.take(&bytes[..bytes.len() - 1]);
-        assert_eq!((frames.messages(), frames.unfinished()), (5, 69_999), "the last is not whole");
+        assert_eq!((frames.messages(), frames.unfinished()), (5, 69_999), "the last is incomplete");
     }
 }

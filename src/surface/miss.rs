@@ -1,24 +1,24 @@
-//! What a miss is: an answer or a refusal that says that a person is not there.
+//! Misses: answers and refusals that say that a person was not found.
 
 use crate::domain::decide::Rejection;
 use crate::domain::standing::Reason;
 use crate::registry::SubmitError;
 use crate::registry::question::Answer;
 
-/// An answer that says that a person is not there.
+/// An answer that says that a person was not found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Miss {
-    /// A refusal.
+    /// A command or query was refused as not found.
     NotFound,
-    /// The person has another name.
+    /// The person has a different name.
     NameMismatch,
     /// No credential has the number, or nobody has the name and the birth date.
     CredentialNotOnFile,
 }
 
 impl Miss {
-    /// The word of the contract for it.
-    pub(super) fn word(self) -> &'static str {
+    /// Returns the name of the miss, as in the contract.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Miss::NotFound => "NOT_FOUND",
             Miss::NameMismatch => "NAME_MISMATCH",
@@ -26,7 +26,7 @@ impl Miss {
         }
     }
 
-    /// The miss that an answer to a question is, if it is one.
+    /// Returns the miss that an answer to a question represents, if any.
     pub(super) fn of_answer(answer: &Answer<'_>) -> Option<Miss> {
         let reasons = answer.finding.reasons;
         if reasons.contains(Reason::CredentialNotOnFile) {
@@ -36,7 +36,7 @@ impl Miss {
         }
     }
 
-    /// The miss that the refusal of a command is, if it is one.
+    /// Returns the miss that the refusal of a command represents, if any.
     pub(super) fn of_refusal(error: &SubmitError) -> Option<Miss> {
         match error {
             SubmitError::Rejected(

@@ -1,13 +1,13 @@
-//! The use-case surface: every way in calls the services of the contract here, and cannot reach them otherwise.
+//! The surface: the only way into the services of the contract. Every listener calls them here.
 //!
-//! A listener hands a [`Call`] and the bytes of its messages to [`Surface::call`], and gets bytes or a status. Who
-//! calls, what the role may do, quotas, deadlines, what is left out of an answer, the audit of reads and the access log
-//! are inside, so that no listener can forget one of them.
+//! A listener passes a [`Call`] and the bytes of its messages to [`Surface::call`], and receives bytes or a status.
+//! Authentication, permissions, quotas, deadlines, redaction, the audit of reads and the access log are inside the
+//! surface, so that no listener can bypass one of them.
 //!
-//! `admission` and `limits` decide about a call as a whole. [`decode`] turns requests into the domain's terms and names
-//! every field at fault; [`encode`] writes answers, and cannot fail; [`status`] is the one place that picks codes;
-//! `redaction` leaves out of an answer what is not the caller's to see. The services between them only say what is
-//! asked of the registry.
+//! `admission` and `limits` decide about a call as a whole. [`decode`] turns requests into domain types and names every
+//! invalid field. [`encode`] writes answers, and cannot fail. [`status`] is the only place that chooses codes.
+//! `redaction` removes from an answer what the caller may not see. The services in between only translate between
+//! requests and the registry.
 
 mod admission;
 mod batch;
@@ -50,7 +50,7 @@ pub(crate) use self::admission::{Admission, explained};
 pub use self::call::{Answers, Call};
 pub(crate) use self::entry::Answering;
 pub use self::entry::Surface;
-use self::limits::Turns;
+use self::limits::FairScheduler;
 pub(crate) use self::limits::{CallsUnderWay, LARGEST_PLAIN, Limited, LimitsLayer};
 use self::roster_budget::RosterBudget;
 use crate::auth::misses::Misses;
@@ -64,26 +64,26 @@ use crate::registry::{PinError, ReadError, Registry, SEMANTICS_VERSION};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::metrics::Metrics;
 
-/// The services of the contract.
+/// The state that the services of the contract share.
 #[derive(Clone)]
 pub(crate) struct Contract {
     registry: Registry,
     audit: Audit,
-    turns: Turns,
-    /// What is left for the staff lists of all clients.
+    scheduler: FairScheduler,
+    /// The memory budget for the staff lists of all clients.
     lists: RosterBudget,
-    /// What each client may ask.
+    /// The quotas of each client.
     quotas: Quotas,
-    /// How often each caller may still miss.
+    /// The misses that each caller has left.
     misses: Misses,
-    /// Where misses are counted.
+    /// Counts misses.
     metrics: Arc<Metrics>,
-    /// Turns true when the server drains: no more rows of an import are taken then.
+    /// True once the server drains: no more import rows are accepted then.
     draining: watch::Receiver<bool>,
 }
 
 impl Contract {
-    /// The tags of the epochs of this history.
+    /// Returns a function from a revision to the tag of its epoch.
     fn tags(&self) -> impl Fn(Revision) -> Option<u32> + use<> {
         let snapshot = self.registry.pin_head();
         move |revision| {
@@ -98,7 +98,7 @@ impl Contract {
         self.pin_knowing(asked).await
     }
 
-    /// Pins the state of knowledge that a question is put to, if the registry knows what it has to know at least.
+    /// Pins the state of knowledge that a question names, if the registry has reached the minimum that it requires.
     async fn pin_knowing(&self, asked: Knowledge) -> Result<Snapshot, Status> {
         self.registry.require(asked.at_least).await.map_err(|error| unmet(asked.at_least, error))?;
         self.pin_at(asked.known_at).await
@@ -109,7 +109,7 @@ impl Contract {
     }
 }
 
-/// The status for what has to be known at least, and is not.
+/// Returns the status for a minimum state of knowledge that the registry has not reached.
 fn unmet(at_least: AtLeast, error: PinError) -> Status {
     let field = match at_least {
         AtLeast::Revision(_) => "min_revision",
@@ -123,7 +123,7 @@ fn unmet(at_least: AtLeast, error: PinError) -> Status {
     }
 }
 
-/// The status for a state of knowledge that cannot be pinned. `field` named it.
+/// Returns the status for a state of knowledge that cannot be pinned. `field` is the request field that named it.
 fn unpinned(field: &str, error: PinError) -> Status {
     match error {
         PinError::BeyondHead { asked, head } => {
@@ -138,20 +138,20 @@ fn unpinned(field: &str, error: PinError) -> Status {
     }
 }
 
-/// The largest answer of one call, but of a batch: a quarter of what gRPC clients take by default.
+/// The maximum size of an answer other than a batch: a quarter of the default limit of gRPC clients.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
-/// An answer that is given whole or, where it is too large, not at all.
+/// Returns the answer, or a refusal that names the remedy if it is too large.
 fn whole<M: prost::Message>(answer: M, remedy: &str) -> Result<M, Status> {
     if answer.encoded_len() > LARGEST_ANSWER { Err(status::answer_too_large(remedy)) } else { Ok(answer) }
 }
 
-/// The day, the state of knowledge and the rules of an answer.
+/// Returns the day, the state of knowledge and the rules of an answer.
 fn answer(snapshot: &Snapshot, as_of: Day) -> v1::Answer {
     encode::answer(&answered_from(snapshot), as_of)
 }
 
-/// The state of knowledge and the rules of an answer.
+/// Returns the state of knowledge and the rules of an answer.
 fn answered_from(snapshot: &Snapshot) -> encode::AnsweredFrom<'_> {
     encode::AnsweredFrom {
         epoch: snapshot.epoch,
@@ -163,13 +163,13 @@ fn answered_from(snapshot: &Snapshot) -> encode::AnsweredFrom<'_> {
     }
 }
 
-/// The day that a question is about: the one given, or today.
+/// Returns the day that a question is about: the given one, or today.
 fn day_asked(snapshot: &Snapshot, field: impl Display, as_of: Option<Day>) -> Result<Day, Status> {
     let no_today = "required: the empty registry has no today";
     snapshot.day_asked(as_of).map_err(|_| status::invalid_field(&field.to_string(), no_today))
 }
 
-/// The refusal of a question by time whose instant cannot be stored: its answer might change later.
+/// Refuses a question by time whose instant cannot be stored: its answer might change later.
 fn not_kept(error: &std::io::Error) -> Status {
     static NOT_KEPT: Incident = Incident::new();
     if let Some(times) = NOT_KEPT.occurred() {
@@ -178,13 +178,13 @@ fn not_kept(error: &std::io::Error) -> Status {
             event = "answered_time_not_stored",
             times,
             error,
-            "questions with known_at.time are refused: the answered time could not be stored on disk"
+            "questions with known_at.time are refused: the instant could not be stored on disk"
         );
     }
     status::not_written(Duration::from_secs(1))
 }
 
-/// The status when stored facts cannot be read. The cause goes to the log.
+/// Returns the status for stored facts that cannot be read. Logs the cause.
 fn unreadable(error: &ReadError) -> Status {
     static UNREADABLE: Incident = Incident::new();
     if let Some(times) = UNREADABLE.occurred() {

@@ -1,4 +1,4 @@
-//! Mutations: from a request to a receipt, the same way for all of them.
+//! Mutations: from a request to a receipt, in the same way for all of them.
 
 use std::time::Duration;
 
@@ -7,41 +7,41 @@ use tonic::Status;
 
 use super::decode::Asked;
 use super::miss::Miss;
-use super::read_audit::{Found, REFUSED};
-use super::redaction::{Asker, Shown};
-use super::searches::Sought;
+use super::read_audit::{AuditEntry, REFUSED};
+use super::redaction::{CallContext, Shown};
+use super::searches::SearchTarget;
 use super::{Contract, encode, status};
 use crate::domain::decide::Rejection;
 use crate::domain::id::Revision;
 use crate::domain::record::{Change, Foreseen};
 use crate::proto::v1;
 use crate::proto::v1::change::Change as Of;
-use crate::registry::{Content, Numbers, Place, Receipt, Resource, Submission, SubmitError};
+use crate::registry::{Content, Numbers, QueueSlot, Receipt, Resource, Submission, SubmitError};
 
-/// How long a caller should wait before a busy writer is asked again.
+/// How long a caller should wait before retrying when the writer is busy.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
-/// What the audit has in place of a verdict for a command that is only judged.
+/// The outcome in the audit for a command that is only validated.
 const DRY_RUN: &str = "DRY_RUN";
 
-/// How much an answer shows of what it counts.
+/// The number of changes, jobs and fact ids that a response lists; it counts the rest.
 const FIRST: usize = Foreseen::KEPT;
 
-/// A mutation that was accepted, in the words of the wire.
+/// An accepted mutation, with everything that its response needs.
 pub(super) struct Accepted {
     receipt: Receipt,
-    /// What the caller sees of it.
-    asker: Asker,
+    /// The caller, and what it may see of the receipt.
+    context: CallContext,
     shown: Shown,
     pub(super) epoch: String,
     pub(super) fact_count: u32,
-    /// How many jobs it is about. The receipt has the first of them.
+    /// The number of jobs that it concerns. The receipt has the first ones.
     employment_count: u32,
-    /// The first of them.
+    /// The ids of the first facts.
     pub(super) fact_ids: Vec<String>,
 }
 
-/// What a request asks; nothing of one that is at fault. `write_id` writes its id in another form.
+/// Returns the content of a valid request, for comparison with a repeated one. `write_id` replaces the request's id.
 pub(super) fn content<M: Message>(
     message: &mut M,
     asked: &Result<Asked, Rejection>,
@@ -54,36 +54,37 @@ pub(super) fn content<M: Message>(
 }
 
 impl Contract {
-    /// Records what was asked, unless the rules or the disk refuse.
+    /// Records a command, unless the rules or the disk refuse it.
     pub(super) async fn submit(
         &self,
-        asker: &Asker,
+        context: &CallContext,
         method: &'static str,
         asked: Result<Asked, Rejection>,
         content: Content,
     ) -> Result<Accepted, Status> {
-        self.hand_in(asker, method, asked, content, None).await?.await
+        self.hand_in(context, method, asked, content, None).await?.await
     }
 
-    /// Submits a command: what is submitted later is decided later. The future gives the outcome.
+    /// Queues a command. Commands are decided in the order in which they are queued. The returned future resolves to
+    /// the outcome.
     pub(super) async fn hand_in(
         &self,
-        asker: &Asker,
+        context: &CallContext,
         method: &'static str,
         asked: Result<Asked, Rejection>,
         content: Content,
-        place: Option<Place>,
+        slot: Option<QueueSlot>,
     ) -> Result<impl Future<Output = Result<Accepted, Status>> + use<>, Status> {
         let Asked { request_id, validate_only, note, command } =
             asked.map_err(|rejection| status::rejected(&rejection))?;
-        let about = Found::of_command(&command.target());
+        let about = AuditEntry::of_command(&command.target());
         let name = method.trim_start_matches("/ms.dmh.credential.v1.");
         let snapshot = self.registry.pin_head();
-        let search = self.begin_noted_search(asker, name, Sought::by_command(&command), &snapshot).await?;
-        let reporter = asker.caller.reporter();
+        let search = self.begin_audited_search(context, name, SearchTarget::by_command(&command), &snapshot).await?;
+        let reporter = context.caller.reporter();
         let numbers = Numbers::Random;
         let submission = Submission { reporter, method, request_id, content, validate_only, note, command, numbers };
-        let handed_in = match self.registry.hand_in(submission, place).await {
+        let handed_in = match self.registry.hand_in(submission, slot).await {
             Ok(handed_in) => handed_in,
             Err(error) => {
                 if let Some(search) = search {
@@ -92,23 +93,24 @@ impl Contract {
                 return Err(refused(&error, request_id));
             }
         };
-        let (contract, asker) = (self.clone(), asker.clone());
+        let (contract, context) = (self.clone(), context.clone());
         Ok(async move {
             if validate_only {
-                let about = Found { verdict: Some(DRY_RUN), ..about };
-                contract.note(&asker, name, &contract.registry.pin_head(), about).await?;
+                let about = AuditEntry { verdict: Some(DRY_RUN), ..about };
+                contract.audit_read(&context, name, &contract.registry.pin_head(), about).await?;
             }
             let submitted = handed_in.await;
             let snapshot = contract.registry.pin_head();
             let is_refused = matches!(submitted, Err(SubmitError::Rejected(_)));
-            if is_refused && !validate_only && about.is_of_a_person() {
-                contract.note(&asker, name, &snapshot, Found { verdict: Some(REFUSED), ..about }).await?;
+            if is_refused && !validate_only && about.is_about_person() {
+                contract.audit_read(&context, name, &snapshot, AuditEntry { verdict: Some(REFUSED), ..about }).await?;
             }
             let miss = submitted.as_ref().err().and_then(Miss::of_refusal);
-            contract.conclude_search(&asker, name, search, &snapshot, miss).await?;
+            contract.conclude_search(&context, name, search, &snapshot, miss).await?;
             let tags = |revision| Some(encode::epoch_tag(snapshot.epoch_of(revision)));
-            let mut receipt = submitted.map_err(|error| refused(&named(error, &contract.tags()), request_id))?;
-            let shown = asker.narrow(&mut receipt, validate_only);
+            let mut receipt =
+                submitted.map_err(|error| refused(&with_wire_fact_id(error, &contract.tags()), request_id))?;
+            let shown = context.redact_receipt(&mut receipt, validate_only);
             Ok(Accepted {
                 shown,
                 employment_count: keep_first_jobs(&mut receipt.resource),
@@ -116,14 +118,14 @@ impl Contract {
                 fact_count: count(&receipt.fact_ids),
                 fact_ids: receipt.fact_ids.iter().take(FIRST).map(|id| encode::fact_id(*id, &tags)).collect(),
                 receipt,
-                asker,
+                context,
             })
         })
     }
 }
 
-/// Leaves the jobs that are shown, and says how many there are. To let go of the people of ten thousand jobs takes long,
-/// so that is done where no worker is kept from other calls.
+/// Keeps the jobs that are shown, and returns the number of all. Dropping the data of ten thousand jobs takes long, so
+/// it is done on the blocking thread pool.
 fn keep_first_jobs(resource: &mut Resource) -> u32 {
     let Resource::Employments(jobs) = resource else { return 0 };
     let all = count(jobs);
@@ -138,8 +140,8 @@ fn count<T>(all: &[T]) -> u32 {
     u32::try_from(all.len()).unwrap_or(u32::MAX)
 }
 
-/// A fact that is not on file, or not the caller's to amend, is named as the wire names facts.
-fn named(error: SubmitError, epochs: encode::EpochTags<'_>) -> SubmitError {
+/// Converts the fact id in a NOT_FOUND error to its form on the wire.
+fn with_wire_fact_id(error: SubmitError, epochs: encode::EpochTags<'_>) -> SubmitError {
     match error {
         SubmitError::Rejected(Rejection::NotFound { kind: "fact", id }) => {
             let revision = id.split_once('-').and_then(|(revision, _)| revision.parse().ok()).map(Revision);
@@ -150,13 +152,13 @@ fn named(error: SubmitError, epochs: encode::EpochTags<'_>) -> SubmitError {
     }
 }
 
-/// The status of a command that was not recorded, or of which nobody knows whether it was.
+/// Returns the status of a command that was not recorded, or whose outcome is unknown.
 pub(super) fn refused(error: &SubmitError, request_id: uuid::Uuid) -> Status {
     match error {
         SubmitError::Rejected(rejection) => status::rejected(rejection),
         SubmitError::RequestIdReused => status::request_id_reused(request_id),
         SubmitError::OtherRights => status::permission_denied(
-            "this request was answered in another role, whose answers are not this one's to see",
+            "this request was recorded under another role, and the caller's role may not see its receipt",
         ),
         SubmitError::Busy => status::writer_busy(RETRY_AFTER),
         SubmitError::StoreFull => status::store_full(),
@@ -169,12 +171,12 @@ pub(super) fn refused(error: &SubmitError, request_id: uuid::Uuid) -> Status {
 }
 
 impl Accepted {
-    /// An id; empty for one that nobody has been given.
+    /// Returns an id; empty if it is not assigned.
     fn assigned(&self, id: String) -> String {
         if self.receipt.unassigned.contains(&id) { String::new() } else { id }
     }
 
-    /// The tags of the epochs, as far as facts are on record: what was only validated has no ids.
+    /// Returns the tags of the epochs for facts on record only: a command that was only validated has no fact ids.
     fn tags(&self, contract: &Contract) -> impl Fn(Revision) -> Option<u32> + use<> {
         let (tags, last) = (contract.tags(), self.receipt.revision);
         move |revision| tags(revision).filter(|_| revision <= last)
@@ -202,7 +204,7 @@ impl Accepted {
         self.receipt.revision.0
     }
 
-    /// The token of the record; empty for a command that was only validated.
+    /// Returns the token of the record; empty for a command that was only validated.
     pub(super) fn token(&self) -> String {
         self.receipt.token.map(|token| token.to_string()).unwrap_or_default()
     }
@@ -284,8 +286,8 @@ impl Accepted {
     pub(super) fn fact(&self, contract: &Contract) -> Option<v1::Fact> {
         match &self.receipt.resource {
             Resource::Fact(recorded) if !self.fact_ids.is_empty() => {
-                let fact = encode::fact(recorded, encode::Around::default(), &contract.tags());
-                Some(self.asker.fact(&recorded.reporter, fact))
+                let fact = encode::fact(recorded, encode::FactRelations::default(), &contract.tags());
+                Some(self.context.fact(&recorded.reporter, fact))
             }
             _ => None,
         }
@@ -293,7 +295,7 @@ impl Accepted {
 }
 
 impl Accepted {
-    /// What became of a row of an import, with the ids that it touches.
+    /// Returns the outcome of an import row, with the ids that it concerns.
     pub(super) fn import_outcome(self) -> v1::ImportOutcome {
         let mut outcome = v1::ImportOutcome {
             fact_id: self.fact_id(),
@@ -334,16 +336,17 @@ impl Accepted {
     }
 }
 
-/// Answers a mutation: decodes it, submits it, and writes the response that all of them share around the resource.
+/// Answers a mutation: decodes the request, submits it, and builds the response from the common fields and the
+/// resource.
 macro_rules! mutate {
     ($contract:ident, $request:ident, $path:literal, $decode:expr, $response:ident { $($resource:ident),+ }) => {{
-        let asker = $crate::surface::redaction::asker(&$request)?;
+        let context = $crate::surface::redaction::context(&$request)?;
         let mut message = $request.into_inner();
-        let asked = $decode(&message, &*asker.caller);
+        let asked = $decode(&message, &*context.caller);
         message.validate_only = false;
         let content = $crate::surface::mutation::content(&mut message, &asked, |message, id| message.request_id = id);
         let method = concat!("/ms.dmh.credential.v1.", $path);
-        let accepted = $contract.submit(&asker, method, asked, content).await?;
+        let accepted = $contract.submit(&context, method, asked, content).await?;
         Ok(tonic::Response::new(v1::$response {
             $($resource: accepted.$resource($contract),)+
             fact_id: accepted.fact_id(),

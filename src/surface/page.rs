@@ -1,8 +1,8 @@
-//! Pages of a list: the whole list stands at one revision, which the page token pins.
+//! Pages of a list. All pages of a list are read at one revision, which the page token pins.
 //!
-//! A page token holds the epoch, the revision, the beginning of its chain, and the place that the next page begins after.
-//! Its seal covers these, the method, the client and the question: a page token is good for the client that got it, asking
-//! the same again, and for nobody and nothing else.
+//! A page token holds the epoch, the revision, the first bytes of its hash chain, and the position after which the next
+//! page begins. Its seal covers these, the method, the client and the query: a page token is valid only for the client
+//! that received it, with the same query.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +10,7 @@ use prost::Message;
 use tonic::Status;
 use uuid::Uuid;
 
-use super::redaction::Asker;
+use super::redaction::CallContext;
 use super::{Contract, LARGEST_ANSWER, decode, status};
 use crate::domain::id::{FactId, ProviderId, Revision};
 use crate::proto::v1;
@@ -22,19 +22,19 @@ use crate::registry::snapshot::{KnownAt, Snapshot};
 use crate::registry::token::{CHAIN_BYTES, Token};
 use crate::telemetry::audit::ReadPlace;
 
-/// What the fields of an answer around its entries have at most, and the key and length of an entry.
+/// The maximum size of the fields around the entries of an answer, and of the key and length of an entry.
 const AROUND_BYTES: usize = 4096;
 const AROUND_ENTRY_BYTES: usize = 8;
 
 /// A request for a page of a list.
 pub(super) trait Paged: Message + Clone {
-    /// Its method.
+    /// The name of the request.
     const METHOD: &'static str;
-    /// The most entries asked for.
+    /// The requested page size.
     fn page_size(&self) -> u32;
-    /// The token of the page before.
+    /// The page token of the request.
     fn page_token(&self) -> &str;
-    /// What is asked, whatever the page.
+    /// Returns the encoded query, without the page.
     fn question(&self) -> Vec<u8>;
 }
 
@@ -68,19 +68,19 @@ paged! {
     ListReviewItemsRequest of "RecordService",
 }
 
-/// A place in a list, as a token holds it.
-pub(super) trait Placed: Sized {
+/// A position in a list, as a page token contains it.
+pub(super) trait TokenPosition: Sized {
     fn to_bytes(&self) -> Vec<u8>;
     fn of_bytes(bytes: &[u8]) -> Option<Self>;
 }
 
-/// A number with a smaller one behind it.
+/// Reads a 64-bit number followed by a 32-bit number.
 fn two_numbers(bytes: &[u8]) -> Option<(u64, u32)> {
     let (first, second) = bytes.split_first_chunk()?;
     Some((u64::from_be_bytes(*first), u32::from_be_bytes(second.try_into().ok()?)))
 }
 
-impl Placed for Place {
+impl TokenPosition for Place {
     fn to_bytes(&self) -> Vec<u8> {
         [self.of.to_be_bytes().as_slice(), &self.at.to_be_bytes()].concat()
     }
@@ -90,7 +90,7 @@ impl Placed for Place {
     }
 }
 
-impl Placed for FactId {
+impl TokenPosition for FactId {
     fn to_bytes(&self) -> Vec<u8> {
         [self.revision.0.to_be_bytes().as_slice(), &self.index.to_be_bytes()].concat()
     }
@@ -100,7 +100,7 @@ impl Placed for FactId {
     }
 }
 
-impl Placed for Position {
+impl TokenPosition for Position {
     fn to_bytes(&self) -> Vec<u8> {
         [self.revision.0.to_be_bytes().as_slice(), &self.parts.to_be_bytes()].concat()
     }
@@ -110,7 +110,7 @@ impl Placed for Position {
     }
 }
 
-impl Placed for ReadPlace {
+impl TokenPosition for ReadPlace {
     fn to_bytes(&self) -> Vec<u8> {
         [self.serial.to_be_bytes(), self.offset.to_be_bytes()].concat()
     }
@@ -122,7 +122,7 @@ impl Placed for ReadPlace {
     }
 }
 
-impl Placed for ProviderId {
+impl TokenPosition for ProviderId {
     fn to_bytes(&self) -> Vec<u8> {
         self.as_str().as_bytes().to_vec()
     }
@@ -132,14 +132,14 @@ impl Placed for ProviderId {
     }
 }
 
-/// A page that is asked for.
+/// A requested page.
 pub(super) struct Page<K> {
     pub(super) snapshot: Snapshot,
     pub(super) window: Window<K>,
     tokens: Tokens,
 }
 
-/// What gives the tokens of one question.
+/// Issues and reads the page tokens of one query.
 struct Tokens {
     registry: Registry,
     method: &'static str,
@@ -147,7 +147,7 @@ struct Tokens {
     question: Vec<u8>,
 }
 
-/// The entries of a page, as they are and as the wire has them.
+/// The entries of a page, also as encoded messages.
 pub(super) struct Entries<T, M> {
     pub(super) entries: Vec<T>,
     pub(super) messages: Vec<M>,
@@ -155,17 +155,17 @@ pub(super) struct Entries<T, M> {
 }
 
 impl Contract {
-    /// The page that a request asks for. A token stands for the state of knowledge of the first page.
-    pub(super) async fn page<R: Paged, K: Placed>(
+    /// Returns the requested page. A page token pins the state of knowledge of the first page.
+    pub(super) async fn page<R: Paged, K: TokenPosition>(
         &self,
-        asker: &Asker,
+        context: &CallContext,
         request: &R,
         known_at: KnownAt,
     ) -> Result<Page<K>, Status> {
         let tokens = Tokens {
             registry: self.registry.clone(),
             method: R::METHOD,
-            client: asker.caller.client.clone(),
+            client: context.caller.client.clone(),
             question: request.question(),
         };
         let size = decode::page_size(request.page_size());
@@ -174,7 +174,7 @@ impl Contract {
         } else {
             let (first, place) = tokens
                 .read(request.page_token())
-                .ok_or_else(|| status::invalid_field("page_token", "was not given to this client for this question"))?;
+                .ok_or_else(|| status::invalid_field("page_token", "was not issued to this client for this query"))?;
             let mut snapshot = self.pin_at(KnownAt::Revision(Some(first.epoch), first.revision)).await?;
             snapshot.token = (known_at == KnownAt::Head).then_some(first);
             (snapshot, Some(place))
@@ -183,8 +183,8 @@ impl Contract {
     }
 }
 
-impl<K: Placed> Page<K> {
-    /// The entries that fit on this page, and the token of the next one.
+impl<K: TokenPosition> Page<K> {
+    /// Returns the entries that fit on this page, and the token of the next page.
     pub(super) fn cut<T, M: Message>(&self, found: Found<K, T>, encode: impl Fn(&T) -> M) -> Entries<T, M> {
         let Found { entries: all, mut next, .. } = found;
         let (mut entries, mut messages) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
@@ -203,13 +203,13 @@ impl<K: Placed> Page<K> {
         Entries { entries, messages, next_page_token }
     }
 
-    /// The token of the page that begins after a place.
+    /// Returns the token of the page that begins after a position.
     pub(super) fn token(&self, place: &K) -> String {
         self.tokens.write(&self.snapshot, &place.to_bytes())
     }
 }
 
-/// What is left of the bytes of a page.
+/// The space left on a page.
 pub(super) struct Room {
     left: usize,
     is_empty: bool,
@@ -220,7 +220,7 @@ impl Room {
         Room { left: LARGEST_ANSWER - AROUND_BYTES, is_empty: true }
     }
 
-    /// Whether there is room for an entry, which it has then. There always is for the first one.
+    /// Takes the space for an entry. Returns false if it does not fit; the first entry always fits.
     pub(super) fn takes(&mut self, entry: &impl Message) -> bool {
         let left = self.left.checked_sub(entry.encoded_len() + AROUND_ENTRY_BYTES);
         if left.is_none() && !self.is_empty {
@@ -241,8 +241,8 @@ impl Tokens {
         URL_SAFE_NO_PAD.encode([body.as_slice(), &seal].concat())
     }
 
-    /// What the first page was pinned to, and the place that the next one begins after.
-    fn read<K: Placed>(&self, token: &str) -> Option<(Token, K)> {
+    /// Returns what the first page was pinned to, and the position after which the next page begins.
+    fn read<K: TokenPosition>(&self, token: &str) -> Option<(Token, K)> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (body, seal) = bytes.split_at_checked(bytes.len().checked_sub(SEAL_BYTES)?)?;
         if !self.registry.is_sealed(&self.sealed(body), seal) {

@@ -1,7 +1,7 @@
-//! What VerificationService answers with: messages that are written already.
+//! Responses of VerificationService that are already encoded.
 //!
-//! Its answers are the ones that are given by the million. They are written once, into the bytes that go out, and no
-//! generated message is built of them. Nothing else differs: the requests, the paths and the bytes are the contract's.
+//! This is the hot path. Its answers are written once, directly into the bytes that are sent, without building
+//! generated messages. Requests, paths and bytes are the same as with generated code.
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -28,13 +28,13 @@ mod generated {
 }
 pub(super) use self::generated::verification_service_server as service;
 
-/// About as many bytes as an answer has.
+/// The approximate size of an answer in bytes.
 pub(super) const USUAL_ANSWER: usize = 400;
 
-/// The answers of a stream.
+/// The responses of a stream.
 pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// An `M`, written.
+/// An encoded message of type `M`.
 #[derive(Debug)]
 pub struct Preencoded<M> {
     bytes: Vec<u8>,
@@ -42,20 +42,20 @@ pub struct Preencoded<M> {
 }
 
 impl<M> Preencoded<M> {
-    /// What was written is an `M`.
+    /// Wraps a written message, which must be an `M`.
     pub(super) fn written(wire: Wire) -> Preencoded<M> {
         Preencoded { bytes: wire.into_bytes(), of: PhantomData }
     }
 }
 
 impl<M: Message> Preencoded<M> {
-    /// A message that was built.
+    /// Encodes a generated message.
     pub(super) fn built(message: &M) -> Preencoded<M> {
         Preencoded { bytes: message.encode_to_vec(), of: PhantomData }
     }
 }
 
-/// Reads requests as they are read everywhere, and sends what is written already.
+/// Decodes requests as usual, and sends responses that are already encoded.
 #[derive(Debug)]
 pub struct PreencodedCodec<M, Q>(PhantomData<fn() -> (M, Q)>);
 

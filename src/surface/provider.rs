@@ -1,10 +1,10 @@
-//! ProviderService: what the Division of Certification records of providers, and what is read of them.
+//! ProviderService: what the Division of Certification records about providers, and queries about them.
 
 use tokio::task::yield_now;
 use tonic::{Request, Response, Status};
 
 use super::mutation::mutate;
-use super::redaction::asker;
+use super::redaction::context;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
 use crate::proto::v1;
@@ -116,11 +116,11 @@ impl ProviderService for Contract {
         &self,
         request: Request<v1::ListProvidersRequest>,
     ) -> Result<Response<v1::ListProvidersResponse>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let request = request.into_inner();
         let asked = decode::list_providers(&request);
         let (filter, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
-        let page = self.page(&asker, &request, known_at).await?;
+        let page = self.page(&context, &request, known_at).await?;
         let malformed = filter.identifier.as_ref().and_then(|identifier| Some((identifier, identifier.fault()?)));
         if let Some((identifier, fault)) = malformed
             && page.snapshot.provider_with(identifier).is_none()

@@ -1,8 +1,9 @@
-//! Reads of persons: each is written to the audit before it is answered, or it is not answered.
+//! The audit of reads of persons: each read is written to the audit before it is answered; if it cannot be written, it
+//! is not answered.
 //!
-//! What is asked about is written whether it is answered or refused: a refusal tells the caller something, too. Commands
-//! that record nothing are questions in effect. A dry run is written before it is judged, and a refused command before
-//! the refusal goes out. A command that was recorded has its trace in the log.
+//! The subject of a question is written whether the question is answered or refused, because a refusal also tells the
+//! caller something. A command that records nothing is treated as a question: a dry run is written before it is
+//! decided, and a refused command before the refusal is sent. A recorded command is documented by the log.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use tokio::task::coop::consume_budget;
 use tonic::Status;
 
 use super::miss::Miss;
-use super::redaction::Asker;
+use super::redaction::CallContext;
 use super::{Contract, encode, status};
 use crate::auth::Caller;
 use crate::domain::command::Target;
@@ -28,26 +29,26 @@ impl Client for Caller {
     }
 }
 
-/// What became of a question, a command or a search that was refused.
+/// The outcome of a refused question, command or search.
 pub(super) const REFUSED: &str = "REFUSED";
 
-/// What became of a person in a list.
+/// The outcome of a person in a list.
 const LISTED: &str = "LISTED";
 
-/// Whom a question is about, and what was found, as far as the audit has it.
+/// The subject and the outcome of a question, for the audit.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Found {
+pub(super) struct AuditEntry {
     pub(super) number: Option<CredentialNumber>,
-    /// What the question names the person by, where that is no number.
+    /// The id by which the question names the person, if not by number.
     pub(super) id: Option<PersonId>,
     pub(super) as_of: Option<Day>,
-    /// The verdict, or what became of the question. None: it has no verdict, or was at fault.
+    /// The verdict or another outcome; `None` if the question has no verdict or was invalid.
     pub(super) verdict: Option<&'static str>,
-    /// The miss that it is, which has a line of its own.
+    /// The miss, if the question was one. It has a line of its own.
     pub(super) miss: Option<Miss>,
 }
 
-/// An id that leads to a person.
+/// An id that identifies a person.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum PersonId {
     Specialist(SpecialistId),
@@ -55,46 +56,46 @@ pub(super) enum PersonId {
     Fact(FactId),
 }
 
-impl Found {
-    /// A read of one person without a verdict.
-    pub(super) fn person(number: Option<CredentialNumber>, as_of: Option<Day>) -> Found {
-        Found { number, as_of, ..Found::default() }
+impl AuditEntry {
+    /// A read of one person, without a verdict.
+    pub(super) fn person(number: Option<CredentialNumber>, as_of: Option<Day>) -> AuditEntry {
+        AuditEntry { number, as_of, ..AuditEntry::default() }
     }
 
     /// A person named by an id.
-    pub(super) fn named(id: PersonId) -> Found {
-        Found { id: Some(id), ..Found::default() }
+    pub(super) fn named(id: PersonId) -> AuditEntry {
+        AuditEntry { id: Some(id), ..AuditEntry::default() }
     }
 
-    /// Whom a command is about. Commands about providers and the registry are about nobody.
-    pub(super) fn of_command(target: &Target) -> Found {
+    /// Returns the subject of a command; empty for commands about providers and the registry.
+    pub(super) fn of_command(target: &Target) -> AuditEntry {
         match target {
-            Target::Credential(number) => Found::person(Some(*number), None),
-            Target::Specialist(id) => Found::named(PersonId::Specialist(*id)),
-            Target::Employment(id) => Found::named(PersonId::Employment(*id)),
-            Target::Fact(id) => Found::named(PersonId::Fact(*id)),
-            Target::New | Target::Registry | Target::Provider(_) | Target::Staff(_) => Found::default(),
+            Target::Credential(number) => AuditEntry::person(Some(*number), None),
+            Target::Specialist(id) => AuditEntry::named(PersonId::Specialist(*id)),
+            Target::Employment(id) => AuditEntry::named(PersonId::Employment(*id)),
+            Target::Fact(id) => AuditEntry::named(PersonId::Fact(*id)),
+            Target::New | Target::Registry | Target::Provider(_) | Target::Staff(_) => AuditEntry::default(),
         }
     }
 
-    /// Whom a search for facts is about.
-    pub(super) fn of_facts(of: &FactsOf) -> Found {
+    /// Returns the subject of a search for facts.
+    pub(super) fn of_facts(of: &FactsOf) -> AuditEntry {
         match of {
-            FactsOf::Credential(number) => Found::person(Some(*number), None),
-            FactsOf::Specialist(id) => Found::named(PersonId::Specialist(*id)),
-            FactsOf::Employment(id) => Found::named(PersonId::Employment(*id)),
-            FactsOf::Provider(_) => Found::default(),
+            FactsOf::Credential(number) => AuditEntry::person(Some(*number), None),
+            FactsOf::Specialist(id) => AuditEntry::named(PersonId::Specialist(*id)),
+            FactsOf::Employment(id) => AuditEntry::named(PersonId::Employment(*id)),
+            FactsOf::Provider(_) => AuditEntry::default(),
         }
     }
 
-    /// Whether it is about somebody.
-    pub(super) fn is_of_a_person(self) -> bool {
+    /// True if the subject is a person.
+    pub(super) fn is_about_person(self) -> bool {
         self.number.is_some() || self.id.is_some()
     }
 }
 
-/// A verdict in the word that the contract has for it.
-pub(super) fn word(verdict: Verdict) -> &'static str {
+/// Returns the name of a verdict in the contract.
+pub(super) fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Confirmed => "CONFIRMED",
         Verdict::ConfirmedWithLimits => "CONFIRMED_WITH_LIMITS",
@@ -104,18 +105,18 @@ pub(super) fn word(verdict: Verdict) -> &'static str {
 }
 
 impl Contract {
-    fn call(&self, asker: &Asker, method: &'static str, snapshot: &Snapshot) -> Call {
+    fn call(&self, context: &CallContext, method: &'static str, snapshot: &Snapshot) -> Call {
         Call {
-            client: Arc::clone(&asker.caller) as Arc<dyn Client>,
+            client: Arc::clone(&context.caller) as Arc<dyn Client>,
             method,
-            request_id: asker.request_id.0,
+            request_id: context.request_id.0,
             known_at: snapshot.revision.0,
             revision: self.registry.head_revision().0,
         }
     }
 
-    /// What the question names the person by, in the form of the contract.
-    fn named(&self, found: &Found) -> Option<Box<Named>> {
+    /// Returns the id by which the question names the person, as the contract writes it.
+    fn named(&self, found: &AuditEntry) -> Option<Box<Named>> {
         let named = match found.id? {
             PersonId::Specialist(id) => Named { field: "specialist_id", id: id.to_string() },
             PersonId::Employment(id) => Named { field: "employment_id", id: id.to_string() },
@@ -124,20 +125,20 @@ impl Contract {
         Some(Box::new(named))
     }
 
-    /// Writes to the audit whom a question is about, before it is answered.
-    pub(super) async fn note(
+    /// Writes the subject of a question to the audit, before the question is answered.
+    pub(super) async fn audit_read(
         &self,
-        asker: &Asker,
+        context: &CallContext,
         method: &'static str,
         snapshot: &Snapshot,
-        found: Found,
+        found: AuditEntry,
     ) -> Result<(), Status> {
         if let Some(miss) = found.miss {
-            // It is in the file when the line behind it is.
-            drop(self.report_miss(asker, method, snapshot, found, miss).map_err(|_| status::audit_unavailable())?);
+            // Lines are written in order, so this one is in the file once the next one is.
+            drop(self.report_miss(context, method, snapshot, found, miss).map_err(|_| status::audit_unavailable())?);
         }
         let question = Question {
-            call: self.call(asker, method, snapshot),
+            call: self.call(context, method, snapshot),
             number: found.number.map(CredentialNumber::text),
             named: self.named(&found),
             as_of: found.as_of.map(Day::to_civil),
@@ -146,61 +147,61 @@ impl Contract {
         written(self.audit.report(question)).await
     }
 
-    /// Writes a miss to the audit, before it is answered. The question has its own line.
-    pub(super) async fn note_miss(
+    /// Writes a miss to the audit, before the answer is sent. The question itself has its own line.
+    pub(super) async fn audit_miss(
         &self,
-        asker: &Asker,
+        context: &CallContext,
         method: &'static str,
         snapshot: &Snapshot,
-        about: Found,
+        about: AuditEntry,
         miss: Miss,
     ) -> Result<(), Status> {
-        written(self.report_miss(asker, method, snapshot, about, miss)).await
+        written(self.report_miss(context, method, snapshot, about, miss)).await
     }
 
     fn report_miss(
         &self,
-        asker: &Asker,
+        context: &CallContext,
         method: &'static str,
         snapshot: &Snapshot,
-        about: Found,
+        about: AuditEntry,
         miss: Miss,
     ) -> Result<Written, Unwritable> {
         self.audit.report_miss(Missed {
-            call: self.call(asker, method, snapshot),
+            call: self.call(context, method, snapshot),
             number: about.number.map(CredentialNumber::text),
             named: self.named(&about),
-            kind: miss.word(),
+            kind: miss.name(),
         })
     }
 
-    /// Writes to the audit whom a question was about, answered or refused, before either goes out.
-    pub(super) async fn note_outcome(
+    /// Writes the subject and the outcome of a question to the audit, before the answer or refusal is sent.
+    pub(super) async fn audit_outcome(
         &self,
-        asker: &Asker,
+        context: &CallContext,
         method: &'static str,
         snapshot: &Snapshot,
         ask: &Ask<'_>,
-        outcome: Result<Found, Status>,
+        outcome: Result<AuditEntry, Status>,
     ) -> Result<(), Status> {
-        let found = outcome.as_ref().copied().unwrap_or_else(|error| ask.unanswered(error));
-        self.note(asker, method, snapshot, found).await?;
+        let found = outcome.as_ref().copied().unwrap_or_else(|error| ask.refused_entry(error));
+        self.audit_read(context, method, snapshot, found).await?;
         outcome.map(drop)
     }
 
-    /// Begins to count a batch or a stream.
-    pub(super) fn tally(&self, asker: &Asker, method: &'static str, snapshot: &Snapshot) -> BatchSummary {
-        self.audit.tally(self.call(asker, method, snapshot))
+    /// Starts the audit summary of a batch or a stream.
+    pub(super) fn tally(&self, context: &CallContext, method: &'static str, snapshot: &Snapshot) -> BatchSummary {
+        self.audit.tally(self.call(context, method, snapshot))
     }
 
-    /// Writes to the audit who is in a list, before it is answered. Of an empty list it writes whom the list was asked
-    /// for.
-    pub(super) fn note_all<'a, I>(
+    /// Writes the people in a list to the audit, before the list is sent. For an empty list, writes the subject that
+    /// was asked for.
+    pub(super) fn audit_list<'a, I>(
         &'a self,
-        asker: &'a Asker,
+        context: &'a CallContext,
         method: &'static str,
         snapshot: &'a Snapshot,
-        asked: Found,
+        asked: AuditEntry,
         numbers: I,
     ) -> impl Future<Output = Result<(), Status>> + use<'a, I>
     where
@@ -209,9 +210,9 @@ impl Contract {
         let numbers: Vec<_> = numbers.into_iter().collect();
         async move {
             if numbers.is_empty() {
-                return self.note(asker, method, snapshot, asked).await;
+                return self.audit_read(context, method, snapshot, asked).await;
             }
-            let mut tally = self.tally(asker, method, snapshot);
+            let mut tally = self.tally(context, method, snapshot);
             for number in numbers {
                 consume_budget().await;
                 add_listed(&mut tally, number)?;
@@ -221,20 +222,20 @@ impl Contract {
     }
 }
 
-/// Waits until what was reported is in the file.
+/// Waits until the audit line is in the file.
 pub(super) async fn written(reported: Result<Written, Unwritable>) -> Result<(), Status> {
     let written = async { reported?.await };
     written.await.map_err(|_| status::audit_unavailable())
 }
 
-/// Adds a question to those of a batch or a stream. One without a verdict was at fault.
-pub(super) fn add(tally: &mut BatchSummary, found: Found) -> Result<(), Status> {
+/// Adds a question to the summary of a batch or a stream. A question without a verdict was invalid.
+pub(super) fn add(tally: &mut BatchSummary, found: AuditEntry) -> Result<(), Status> {
     let number = found.number.map(CredentialNumber::text);
-    let missed = found.miss.map_or(Ok(()), |miss| tally.missed(number, miss.word()));
+    let missed = found.miss.map_or(Ok(()), |miss| tally.missed(number, miss.name()));
     missed.and_then(|()| tally.add(number, found.verdict)).map_err(|_| status::audit_unavailable())
 }
 
-/// Adds a person to those of a list.
+/// Adds a person to the summary of a list.
 pub(super) fn add_listed(tally: &mut BatchSummary, number: Option<CredentialNumber>) -> Result<(), Status> {
-    add(tally, Found { number, verdict: Some(LISTED), ..Found::default() })
+    add(tally, AuditEntry { number, verdict: Some(LISTED), ..AuditEntry::default() })
 }

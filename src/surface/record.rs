@@ -1,4 +1,4 @@
-//! RecordService: amendments of what was reported, and the facts themselves.
+//! RecordService: amendments, imports, and the facts themselves.
 
 use std::pin::Pin;
 
@@ -9,9 +9,9 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use super::limits::fair;
 use super::miss::Miss;
 use super::mutation::{content, mutate};
-use super::read_audit::Found;
-use super::redaction::{Asker, asker};
-use super::searches::Sought;
+use super::read_audit::AuditEntry;
+use super::redaction::{CallContext, context};
+use super::searches::SearchTarget;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
 use crate::domain::record::RequestKey;
@@ -23,8 +23,8 @@ use crate::proto::v1::record_service_server::RecordService;
 use crate::registry::search::FiledFact;
 use crate::registry::snapshot::KnownAt;
 
-/// How many rows of an import are under way at most: enough that the disk is hardly waited for, and few enough that
-/// others who report meanwhile wait some milliseconds.
+/// The maximum number of rows of an import in progress: enough to keep the disk busy, and few enough that other writers
+/// wait only some milliseconds.
 const ROWS: usize = 64;
 
 #[tonic::async_trait]
@@ -59,15 +59,15 @@ impl RecordService for Contract {
         &self,
         request: Request<v1::ListFactsRequest>,
     ) -> Result<Response<v1::ListFactsResponse>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let request = request.into_inner();
         let (of, known_at) = decode::list_facts(&request).map_err(|rejection| status::rejected(&rejection))?;
-        let page = self.page(&asker, &request, known_at).await?;
-        let only = asker.sees_own_facts_only().then(|| asker.caller.reporter());
+        let page = self.page(&context, &request, known_at).await?;
+        let only = context.sees_own_facts_only().then(|| context.caller.reporter());
         let window = page.window.clone();
-        let about = Found::of_facts(&of);
+        let about = AuditEntry::of_facts(&of);
         let method = "RecordService/ListFacts";
-        let search = self.begin_noted_search(&asker, method, Sought::by_facts(&of), &page.snapshot).await?;
+        let search = self.begin_audited_search(&context, method, SearchTarget::by_facts(&of), &page.snapshot).await?;
         let found = page.snapshot.off_thread(move |snapshot| {
             let Some(found) = snapshot.facts(&of, only.as_ref(), &window)? else { return Ok(None) };
             let revisions = found.entries.iter().map(|(id, _)| id.revision).collect();
@@ -75,18 +75,18 @@ impl RecordService for Contract {
         });
         let found = found.await.map_err(|error| unreadable(&error))?;
         let miss = found.is_none().then_some(Miss::NotFound);
-        self.conclude_search(&asker, method, search, &page.snapshot, miss).await?;
+        self.conclude_search(&context, method, search, &page.snapshot, miss).await?;
         let number = found.as_ref().map_or(about.number, |(.., number)| *number);
-        self.note(&asker, method, &page.snapshot, Found { number, ..about }).await?;
+        self.audit_read(&context, method, &page.snapshot, AuditEntry { number, ..about }).await?;
         let (found, requests, _) = found.ok_or_else(|| not_on_file(request.subject.as_ref()))?;
         let tags = self.tags();
         let cut = page.cut(found, |filed: &FiledFact| {
-            let around = encode::Around {
+            let relations = encode::FactRelations {
                 request_id: requests.get(&filed.recorded.id.revision).copied(),
                 retracted_by: filed.retracted_by,
                 job: filed.job.as_ref().map(|(fact, provider)| (*fact, provider)),
             };
-            asker.fact(&filed.recorded.reporter, encode::fact(&filed.recorded, around, &tags))
+            context.fact(&filed.recorded.reporter, encode::fact(&filed.recorded, relations, &tags))
         });
         let today = day_asked(&page.snapshot, "as_of", None)?;
         Ok(Response::new(v1::ListFactsResponse {
@@ -100,10 +100,10 @@ impl RecordService for Contract {
         &self,
         request: Request<v1::ListReviewItemsRequest>,
     ) -> Result<Response<v1::ListReviewItemsResponse>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let request = request.into_inner();
         let after = decode::list_review_items(&request).map_err(|rejection| status::rejected(&rejection))?;
-        let page = self.page(&asker, &request, KnownAt::Head).await?;
+        let page = self.page(&context, &request, KnownAt::Head).await?;
         let after = self.position(after).await?.revision;
         let window = page.window.clone();
         let search = page.snapshot.off_thread(move |snapshot| snapshot.review_items(after, &window));
@@ -113,7 +113,7 @@ impl RecordService for Contract {
         let people = cut.entries.iter().flat_map(|item| &item.people);
         let numbers: Vec<_> = people.map(|person| person.credential).collect();
         let method = "RecordService/ListReviewItems";
-        self.note_all(&asker, method, &page.snapshot, Found::default(), numbers).await?;
+        self.audit_list(&context, method, &page.snapshot, AuditEntry::default(), numbers).await?;
         let today = day_asked(&page.snapshot, "as_of", None)?;
         Ok(Response::new(v1::ListReviewItemsResponse {
             review_items: cut.messages,
@@ -135,13 +135,13 @@ impl RecordService for Contract {
         &self,
         request: Request<Streaming<v1::ImportRecordsRequest>>,
     ) -> Result<Response<Self::ImportRecordsStream>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let rows = stream::unfold(Some((self.clone(), request.into_inner())), move |rows| {
-            let asker = asker.clone();
+            let context = context.clone();
             async move {
                 let (mut contract, mut rows) = rows?;
                 match contract.next_row(&mut rows).await.transpose()? {
-                    Ok(row) => Some((Either::Left(contract.import(&asker, row).await), Some((contract, rows)))),
+                    Ok(row) => Some((Either::Left(contract.import(&context, row).await), Some((contract, rows)))),
                     Err(status) => Some((Either::Right(ready(Err(status))), None)),
                 }
             }
@@ -153,8 +153,8 @@ impl RecordService for Contract {
     }
 }
 
-/// The result of a row behind one that could not be recorded for a reason that is not its own: the row may have been
-/// refused because that one is missing.
+/// Once an import row fails because the disk is full or the registry is unavailable, rows already in flight behind it
+/// get the same error, because their validation may depend on the missing row.
 fn behind(unrecorded: &mut Option<rpc::Status>, mut response: v1::ImportRecordsResponse) -> v1::ImportRecordsResponse {
     if let Some(Outcome::Error(error)) = &mut response.result {
         match (Code::from(error.code), unrecorded.as_ref()) {
@@ -167,7 +167,7 @@ fn behind(unrecorded: &mut Option<rpc::Status>, mut response: v1::ImportRecordsR
 }
 
 impl Contract {
-    /// The next row of an import, if there is one, and if this server is not about to stop.
+    /// Returns the next row of an import; `None` at the end. Fails if the server drains.
     async fn next_row(
         &mut self,
         rows: &mut Streaming<v1::ImportRecordsRequest>,
@@ -181,18 +181,18 @@ impl Contract {
         message.row.ok_or_else(|| status::invalid_field("row", "required")).map(Some)
     }
 
-    /// Hands in one row, as the RPC of the same name would, and says what became of it.
+    /// Submits a row, like the RPC of the same name. The returned future resolves to the result.
     async fn import(
         &self,
-        asker: &Asker,
+        context: &CallContext,
         mut row: v1::ImportRow,
     ) -> impl Future<Output = Result<v1::ImportRecordsResponse, Status>> + use<> {
         let asked = decode::import_row(&row, &self.tags());
         row.validate_only = false;
         let request_id = row.request_id.clone();
         let content = content(&mut row, &asked, decode::write_row_id);
-        let place = self.registry.place().await;
-        let handed_in = self.hand_in(asker, RequestKey::IMPORT, asked, content, place).await;
+        let slot = self.registry.queue_slot().await;
+        let handed_in = self.hand_in(context, RequestKey::IMPORT, asked, content, slot).await;
         async move {
             let result = match async { handed_in?.await }.await {
                 Ok(accepted) => Outcome::Outcome(accepted.import_outcome()),

@@ -1,13 +1,14 @@
-//! Redaction: what a caller sees, by the table of who may do what, for the call at hand.
+//! Redaction: what a caller may see of an answer, according to its right for the call.
 //!
-//! The services work out answers whole and pass them through here; nothing else decides what is left out. Whatever is
-//! not the caller's to see is decided before it is read, so that it takes no longer to refuse than what is not on file.
+//! The services compute complete answers and pass them through here; no other file removes anything from an answer.
+//! Where the caller may not see a person, this is checked before anything about the person is read, so that a refusal
+//! takes no longer than one for a person who is not on file.
 
 use std::sync::Arc;
 
 use tonic::{Request, Status};
 
-use super::decode::Place;
+use super::decode::ItemPath;
 use super::encode::Holder;
 use super::request_id::RequestId;
 use super::{encode, status};
@@ -25,40 +26,40 @@ use crate::registry::question::{Answer, Ask, AskProvider};
 use crate::registry::snapshot::Snapshot;
 use crate::registry::{Receipt, Resource};
 
-/// A caller with its right for the call at hand.
+/// The caller of a call, with its right for the call, as resolved by admission.
 #[derive(Clone, Debug)]
-pub(super) struct Asker {
+pub(super) struct CallContext {
     pub(super) caller: Arc<Caller>,
     pub(super) method: &'static Method,
     pub(super) right: Right,
     pub(super) request_id: RequestId,
-    /// What the headers of the call take of memory.
+    /// The memory that the call's headers take.
     pub(super) headers_bytes: usize,
 }
 
-/// What is shown of a receipt: how many changes it counts, and of how many people. Of what is left out nothing is
-/// counted either, unless the counts are what the caller may see.
+/// The counts in a receipt that the caller may see: of changes, and of people. What is removed from the receipt is not
+/// counted either, unless the caller's right is to see the counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shown {
     pub(super) changes: u32,
     pub(super) foreseen: u32,
     pub(super) people: u32,
-    /// Whether it is of a job that was only judged, of somebody who is not the caller's staff: nothing is shown then
-    /// that the caller did not say.
-    of_a_stranger: bool,
+    /// True for a validate_only employment report about someone who is not the caller's staff; the response then
+    /// contains only what the caller sent.
+    echo_only: bool,
 }
 
 impl Shown {
-    /// A job in the receipt.
+    /// Redacts a job in the receipt.
     pub(super) fn employment(self, mut employment: v1::Employment) -> v1::Employment {
-        if !self.of_a_stranger {
+        if !self.echo_only {
             return employment;
         }
-        // Every field by name: a new one does not compile until it is decided here.
+        // Every field is listed, so that a new field does not compile until it is handled here.
         let v1::Employment {
             specialist_id,
             credential_number,
-            // The caller said these.
+            // The caller sent these.
             fact_id: _,
             provider_id: _,
             employment_id: _,
@@ -73,23 +74,23 @@ impl Shown {
     }
 }
 
-/// Who asks, as admission found it.
-pub(super) fn asker<T>(request: &Request<T>) -> Result<Asker, Status> {
-    request.extensions().get::<Asker>().cloned().ok_or_else(not_admitted)
+/// Returns the caller, as resolved by admission.
+pub(super) fn context<T>(request: &Request<T>) -> Result<CallContext, Status> {
+    request.extensions().get::<CallContext>().cloned().ok_or_else(not_admitted)
 }
 
-/// The refusal of a call that did not pass admission.
+/// Returns the refusal of a call that did not pass admission.
 pub(super) fn not_admitted() -> Status {
     status::unauthenticated("the call was not admitted")
 }
 
-impl Asker {
-    /// The provider that the caller is, if it is one.
+impl CallContext {
+    /// Returns the caller's provider, if the caller is one.
     pub(super) fn own(&self) -> Option<&ProviderId> {
         self.caller.own_provider()
     }
 
-    /// Refuses a caller that names another provider than the one it is, on file or not.
+    /// Refuses a provider that names another provider, whether that is on file or not.
     pub(super) fn refuse_other(&self, provider: Option<&str>) -> Result<(), Status> {
         match (self.own(), provider) {
             (Some(own), Some(named)) if own.as_str() != named => Err(other_provider()),
@@ -97,12 +98,12 @@ impl Asker {
         }
     }
 
-    /// The same for a question. An identifier is the caller's own where it was so at the state of knowledge asked for.
-    /// A malformed identifier is a fault of the question, unless it is on file; a provider cannot learn whether another
-    /// provider has it.
+    /// Like [`CallContext::refuse_other`], but for a question. An identifier is the caller's own if it was so at the pinned
+    /// revision. A malformed identifier is a fault of the question unless it is on file; a provider cannot learn
+    /// whether another provider has it.
     pub(super) fn check_provider_asked(
         &self,
-        place: Place,
+        path: ItemPath,
         snapshot: &Snapshot,
         asked: Option<&AskProvider<'_>>,
     ) -> Result<(), Status> {
@@ -119,10 +120,10 @@ impl Asker {
         if bearer.is_some_and(|file| own.is_none_or(|own| file.id == *own)) {
             return Ok(());
         }
-        Err(fault.map_or_else(other_provider, |fault| status::invalid_field(&format!("{place}.npi"), fault)))
+        Err(fault.map_or_else(other_provider, |fault| status::invalid_field(&format!("{path}.npi"), fault)))
     }
 
-    /// Whether the holder of a credential is the caller's to see: decided at the head, without reading the disk.
+    /// True if the caller may see the holder of a credential. Decided at the head, usually without reading the disk.
     pub(super) fn reaches(&self, snapshot: &Snapshot, number: CredentialNumber) -> bool {
         match self.right.rows {
             Rows::Everything => true,
@@ -131,8 +132,8 @@ impl Asker {
         }
     }
 
-    /// The answer to a question about a credential. It echoes the number that was asked about; of a holder that was
-    /// asked about it shows the number to those who reach the credential.
+    /// Redacts the answer to a question about a credential. It repeats the number that was asked about. For a question
+    /// by holder, only callers that may see the credential receive its number.
     pub(super) fn verification<'a>(
         &self,
         snapshot: &Snapshot,
@@ -143,7 +144,7 @@ impl Asker {
         let number = ask.number();
         let Some(timeline) = timeline else { return encode::Verification { number, as_of, finding, credential: None } };
         if !self.reaches(snapshot, timeline.number) {
-            // Every field by name: a new one does not compile until it is decided here.
+            // Every field is listed, so that a new field does not compile until it is handled here.
             let Finding { verdict, reasons, settlement, missing: _, standing: _, may_practice: _ } = finding;
             let missing = Designations::default();
             let finding = Finding { verdict, reasons, missing, settlement, standing: None, may_practice: None };
@@ -155,7 +156,7 @@ impl Asker {
         encode::Verification { number, as_of, finding, credential }
     }
 
-    /// A credential that the caller reaches.
+    /// Encodes a credential that the caller may see; `None` if the caller sees no credentials.
     pub(super) fn credential(&self, timeline: &Timeline, as_of: Day) -> Option<v1::Credential> {
         self.holder().map(|holder| match holder {
             Holder::Shown => encode::credential(timeline, as_of),
@@ -163,7 +164,7 @@ impl Asker {
         })
     }
 
-    /// Whether credentials are shown with their holders; none: no credential is shown.
+    /// Returns whether credentials are shown with their holders; `None` if no credential is shown.
     fn holder(&self) -> Option<Holder> {
         match self.right.fields {
             Fields::All | Fields::OfAnEmployer => Some(Holder::Shown),
@@ -172,29 +173,30 @@ impl Asker {
         }
     }
 
-    /// Whether only facts that the caller may amend are shown.
+    /// True if the caller only sees facts that it may amend.
     pub(super) fn sees_own_facts_only(&self) -> bool {
         self.right.rows != Rows::Everything
     }
 
-    /// The provider whose own staff alone is shown; none: everyone.
+    /// Returns the provider to whose own staff the caller is restricted; `None` if it sees everyone.
     pub(super) fn own_staff_of(&self) -> Option<ProviderId> {
         self.own().filter(|_| self.right.rows != Rows::Everything).cloned()
     }
 
-    /// Whether designations are shown.
+    /// True if the caller sees designations.
     pub(super) fn sees_designations(&self) -> bool {
         matches!(self.right.fields, Fields::All | Fields::OfAnEmployer)
     }
 
-    /// A fact that the caller reaches. An employer sees the role of another who reported it, and no client's name.
+    /// Redacts a fact that the caller may see. If someone else reported it, an employer sees the reporter's role
+    /// instead of the client's name.
     pub(super) fn fact(&self, reporter: &Reporter, mut fact: v1::Fact) -> v1::Fact {
         let is_certifier = match self.right.fields {
             Fields::All => return fact,
             Fields::Counts => true,
             Fields::OfAnEmployer | Fields::OfAPayer => false,
         };
-        // Every field by name: a new one does not compile until it is decided here.
+        // Every field is listed, so that a new field does not compile until it is handled here.
         let v1::Fact {
             caller,
             note,
@@ -204,7 +206,7 @@ impl Asker {
             text,
             decision_note,
             criteria,
-            // Everyone who reaches a fact sees these.
+            // Everyone who may see the fact sees these.
             fact_id: _,
             kind: _,
             revision: _,
@@ -242,7 +244,7 @@ impl Asker {
         text.clear();
         decision_note.clear();
         criteria.clear();
-        // The certifier's notes are about providers.
+        // The certifier sees notes, because its facts are about providers.
         if !is_certifier {
             (*note, *name) = (String::new(), None);
             if reporter.role != self.caller.reporter().role {
@@ -252,15 +254,15 @@ impl Asker {
         fact
     }
 
-    /// Leaves out of a receipt what the caller does not see, and counts what it may know of.
-    pub(super) fn narrow(&self, receipt: &mut Receipt, validate_only: bool) -> Shown {
-        let is_of_a_stranger = validate_only && self.is_of_a_stranger(receipt);
-        // Every field by name: a new one does not compile until it is decided here.
+    /// Removes from a receipt what the caller may not see, and counts the rest.
+    pub(super) fn redact_receipt(&self, receipt: &mut Receipt, validate_only: bool) -> Shown {
+        let is_about_non_staff = validate_only && self.is_about_non_staff(receipt);
+        // Every field is listed, so that a new field does not compile until it is handled here.
         let Receipt {
             changes,
             foreseen: Foreseen { count, first: foreseen },
             specialist_count,
-            // Every caller of a command sees these. A fact or a job in the resource is narrowed where it is encoded.
+            // Every caller of a command sees these. A fact or a job in the resource is redacted where it is encoded.
             revision: _,
             token: _,
             fact_ids: _,
@@ -272,7 +274,7 @@ impl Asker {
             changes: u32::try_from(changes.len()).unwrap_or(u32::MAX),
             foreseen: *count,
             people: *specialist_count,
-            of_a_stranger: false,
+            echo_only: false,
         };
         match self.right.fields {
             Fields::All => {}
@@ -281,9 +283,8 @@ impl Asker {
                 foreseen.clear();
             }
             Fields::OfAnEmployer | Fields::OfAPayer => {
-                shown.of_a_stranger = is_of_a_stranger;
-                let sees =
-                    |change: &Change| !shown.of_a_stranger && self.own().is_some_and(|own| concerns(change, own));
+                shown.echo_only = is_about_non_staff;
+                let sees = |change: &Change| !shown.echo_only && self.own().is_some_and(|own| concerns(change, own));
                 let before = (changes.len(), foreseen.len());
                 changes.retain(sees);
                 foreseen.retain(sees);
@@ -298,15 +299,15 @@ impl Asker {
         shown
     }
 
-    /// Whether a receipt is of a job of somebody who has none with the caller up to the receipt's revision.
-    fn is_of_a_stranger(&self, receipt: &Receipt) -> bool {
+    /// True if a receipt is about a person who has no job with the caller up to the receipt's revision.
+    fn is_about_non_staff(&self, receipt: &Receipt) -> bool {
         let (Resource::Employments(jobs), Some(own)) = (&receipt.resource, self.own()) else { return false };
         let is_known = |job: &Job| job.provider == *own && job.fact.revision <= receipt.revision;
         jobs.iter().any(|reported| !reported.person.jobs.iter().any(is_known))
     }
 }
 
-/// A role in the word that the list of clients has for it.
+/// Returns the role's name in the list of clients.
 fn role_word(role: &Role) -> &'static str {
     match role {
         Role::Registry => "registry",
@@ -318,7 +319,7 @@ fn role_word(role: &Role) -> &'static str {
     }
 }
 
-/// Whether a change, of a report of a provider's own, is that provider's to see: no other employer.
+/// True if a change that resulted from a provider's own report concerns that provider, and no other employer.
 fn concerns(change: &Change, own: &ProviderId) -> bool {
     match change {
         Change::Standing { .. } | Change::Designation { .. } | Change::Records { .. } => true,
@@ -329,5 +330,5 @@ fn concerns(change: &Change, own: &ProviderId) -> bool {
 }
 
 fn other_provider() -> Status {
-    status::permission_denied("a provider may name no other provider")
+    status::permission_denied("a provider may not name another provider")
 }

@@ -1,17 +1,17 @@
-//! The ids of requests: each call has one, in logs and in the audit of reads.
+//! Request ids: each call has one, in the logs and in the audit of reads.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
-/// The id of a request in logs: the caller's own, where it is a UUID and so cannot be a name; else one that is made for it.
+/// The id of a request: the caller's own if it is a UUID, which cannot contain a name; otherwise a generated one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RequestId(pub(super) Uuid);
 
-/// Makes ids for requests that bring none.
+/// Generates ids for requests without one.
 #[derive(Debug)]
 pub(super) struct RequestIds {
-    /// Of this process.
+    /// Random, and fixed for the life of the process.
     prefix: u64,
     next: AtomicU64,
 }
@@ -21,7 +21,7 @@ impl RequestIds {
         RequestIds { prefix: Uuid::new_v4().as_u64_pair().0, next: AtomicU64::new(0) }
     }
 
-    /// The id that a caller gave, or the next one.
+    /// Returns the id that the caller gave, or else the next generated one.
     pub(super) fn of(&self, given: Option<&str>) -> RequestId {
         let made = || {
             let next = self.next.fetch_add(1, Ordering::Relaxed);

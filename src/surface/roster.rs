@@ -1,4 +1,4 @@
-//! A provider's staff list beside the registry's: what either has that the other lacks.
+//! Compares a provider's staff list with the registry: reports what either has that the other lacks.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::proto::v1;
 use crate::proto::v1::reconcile_roster_response::Kind;
 use crate::proto::v1::roster_difference::Kind as Found;
 
-/// A job or a row, by its place, that the other side lacks.
+/// A difference, by the indexes of its job and row.
 #[derive(Clone, Copy)]
 enum Difference {
     MissingFromList(usize),
@@ -25,29 +25,29 @@ enum Difference {
     Differing { row: usize, job: usize },
 }
 
-/// How many rows a list may have.
+/// The maximum number of rows in a list.
 const LONGEST_LIST: usize = 100_000;
 
-/// How large a list may be, as it is sent.
+/// The maximum size of a list, as it is sent.
 const LARGEST_LIST_BYTES: usize = 16 * 1024 * 1024;
 
-/// The memory that a job takes with its person, about.
+/// The approximate memory that a job and its person take.
 const JOB_BYTES: usize = 1024;
 
-/// The memory that a row takes beside its texts.
+/// The memory that a row takes, apart from its texts.
 const ROW_BYTES: usize = size_of::<(v1::RosterRow, RosterJob)>();
 
-/// The registry's jobs, and the list's rows as they come. Each job and each row is matched at most once.
+/// The registry's jobs, and the list's rows as they arrive. Each job and each row is matched at most once.
 pub(super) struct Roster {
     jobs: Vec<(Specialist, Job)>,
     rows: Vec<(v1::RosterRow, RosterJob)>,
-    /// How large the rows are, as they were sent.
+    /// The size of the rows as they were sent.
     sent_bytes: usize,
     share: RosterShare,
 }
 
 impl Roster {
-    /// The registry's side, and the share of the memory that the list may take.
+    /// Starts a comparison with the registry's jobs, within a share of the memory budget.
     pub(super) fn of(jobs: Vec<(Specialist, Job)>, mut share: RosterShare) -> Result<Roster, Status> {
         if !share.take(jobs.len() * JOB_BYTES) {
             return Err(too_many_lists());
@@ -55,16 +55,16 @@ impl Roster {
         Ok(Roster { jobs, rows: Vec::new(), sent_bytes: 0, share })
     }
 
-    /// Takes a row of the list.
+    /// Adds a row of the list.
     pub(super) fn take(&mut self, row: v1::RosterRow, job: &RosterJob) -> Result<(), Status> {
         if self.rows.len() >= LONGEST_LIST {
-            return Err(status::too_large(format!("a list has at most {LONGEST_LIST} rows: compare it in parts")));
+            return Err(status::too_large(format!("a list may have at most {LONGEST_LIST} rows: compare it in parts")));
         }
         let bytes = row.encoded_len();
         self.sent_bytes += bytes;
         if self.sent_bytes > LARGEST_LIST_BYTES {
             let most = LARGEST_LIST_BYTES / (1024 * 1024);
-            return Err(status::too_large(format!("a list has at most {most} MiB: compare it in parts")));
+            return Err(status::too_large(format!("a list may have at most {most} MiB: compare it in parts")));
         }
         if !self.share.take(ROW_BYTES + bytes) {
             return Err(too_many_lists());
@@ -73,7 +73,7 @@ impl Roster {
         Ok(())
     }
 
-    /// The differences, one by one, and then the summary.
+    /// Returns the differences, and then the summary.
     pub(super) fn compared(
         self,
         tags: impl Fn(Revision) -> Option<u32>,
@@ -92,7 +92,7 @@ impl Roster {
         messages.map(|kind| v1::ReconcileRosterResponse { kind: Some(kind) })
     }
 
-    /// The job that each row matches. Rows that agree on the first day are matched before those that do not.
+    /// Returns the job that each row matches. Rows with an equal first day are matched first.
     fn matched(&self) -> Vec<Option<usize>> {
         let jobs_of = self.jobs_by_subject();
         let mut matched = vec![None; self.rows.len()];
@@ -112,7 +112,7 @@ impl Roster {
         matched
     }
 
-    /// The jobs that no row matches, and then the rows that match none, or one with another first day.
+    /// Returns the jobs that no row matches, then the rows that match no job or differ in the first day.
     fn differences(&self, matched: &[Option<usize>]) -> Vec<Difference> {
         let mut listed = vec![false; self.jobs.len()];
         matched.iter().flatten().for_each(|job| listed[*job] = true);
@@ -143,13 +143,13 @@ impl Roster {
     }
 }
 
-/// So many jobs and rows are let go of where the worker is not kept from other calls.
-const MANY: usize = 1000;
+/// Above this number of jobs and rows, the memory is freed on the blocking thread pool, so as not to delay other calls.
+const FREE_IN_BACKGROUND: usize = 1000;
 
 impl Drop for Roster {
     fn drop(&mut self) {
         let (jobs, rows) = (std::mem::take(&mut self.jobs), std::mem::take(&mut self.rows));
-        if jobs.len() + rows.len() > MANY
+        if jobs.len() + rows.len() > FREE_IN_BACKGROUND
             && let Ok(runtime) = Handle::try_current()
         {
             let share = self.share.hand_over();
@@ -159,7 +159,7 @@ impl Drop for Roster {
 }
 
 impl Roster {
-    /// The jobs that a row may mean, by each way of naming them.
+    /// Indexes the jobs by every way in which a row can name them.
     fn jobs_by_subject(&self) -> HashMap<RosterSubject, Vec<usize>> {
         let mut jobs_of: HashMap<RosterSubject, Vec<usize>> = HashMap::new();
         for (at, (person, job)) in self.jobs.iter().enumerate() {
@@ -176,11 +176,11 @@ impl Roster {
 }
 
 fn too_many_lists() -> Status {
-    status::too_many("too many staff lists are compared at a time: try again later")
+    status::too_many("too many staff lists are being compared: try again later")
 }
 
 impl RosterJob {
-    /// Whether the row's family name, if it has one, is or was the person's.
+    /// True if the row's family name, if it has one, is a present or former name of the person.
     fn names(&self, person: &Specialist) -> bool {
         let named = |family: &String| person.names.iter().any(|name| name.folded().family == *family);
         self.family_name.as_ref().is_none_or(named)
@@ -214,7 +214,7 @@ mod tests {
         (specialist, job)
     }
 
-    /// Takes rows until one is refused: how many were taken, and why no more were.
+    /// Adds rows until one is refused. Returns the number of rows added, and the reason.
     fn fill(roster: &mut Roster, position: &str) -> (usize, String) {
         let (row, job) = row(position);
         loop {
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(fill(&mut list(), "").0, LONGEST_LIST, "there is room again");
         let jobs = |count| Roster::of(vec![job(); count], budget.share());
         let largest = jobs(128 * 1024).unwrap();
-        assert_eq!(jobs(1).err().unwrap().code(), tonic::Code::ResourceExhausted, "the registry's side counts, too");
+        assert_eq!(jobs(1).err().unwrap().code(), tonic::Code::ResourceExhausted, "the registry's side counts too");
         drop(largest);
         jobs(1).unwrap();
     }

@@ -1,12 +1,12 @@
-//! The memory that the staff lists of all clients may take at a time.
+//! The memory budget for the staff lists of all clients.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How much all lists together may take, in bytes: three of the largest.
+/// The memory that all lists together may take, in bytes: three of the largest.
 const ALL_LISTS_BYTES: usize = 128 * 1024 * 1024;
 
-/// What is left for lists. Clones share it.
+/// The budget that is left for lists. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct RosterBudget(Arc<AtomicUsize>);
 
@@ -17,20 +17,20 @@ impl Default for RosterBudget {
 }
 
 impl RosterBudget {
-    /// The share of one list, which has taken nothing yet.
+    /// Returns the share of one list. It is empty at first.
     pub(super) fn share(&self) -> RosterShare {
         RosterShare { budget: self.clone(), taken: 0 }
     }
 }
 
-/// What one list has taken, in bytes. It is given back when this is dropped.
+/// The memory that one list has taken, in bytes. Dropping it returns the memory.
 pub(super) struct RosterShare {
     budget: RosterBudget,
     taken: usize,
 }
 
 impl RosterShare {
-    /// Takes so much more. Nothing is taken if too little is left.
+    /// Takes `bytes` more. Returns false and takes nothing if too little is left.
     pub(super) fn take(&mut self, bytes: usize) -> bool {
         let left = |left: usize| left.checked_sub(bytes);
         let is_taken = self.budget.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok();
@@ -38,7 +38,7 @@ impl RosterShare {
         is_taken
     }
 
-    /// What it has taken, to be given back elsewhere.
+    /// Moves everything taken into a new share, which can be dropped elsewhere.
     pub(super) fn hand_over(&mut self) -> RosterShare {
         RosterShare { budget: self.budget.clone(), taken: std::mem::take(&mut self.taken) }
     }

@@ -1,19 +1,20 @@
-//! Searches for people who may not be there: which questions and commands are one, and what a miss costs its caller
+//! Searches for people who may not be on file: which questions and commands count as one, and the charge for a miss
 //! (`auth::misses`).
 //!
-//! A provider searches wherever it names a person. A payer searches where it asks by name: by holder, or with a family
-//! name beside a number. Its questions by number alone are its daily work. Nobody searches among its own staff, nor for a
-//! number that cannot exist. A fact's id names no person: the answer to another's fact and to none is the same.
+//! A provider searches whenever it names a person. A payer searches when it asks by name: by holder, or by number with
+//! a family name. Its questions by number alone are its normal work and do not count. Nobody searches among its own
+//! staff, or for a number that cannot exist. A fact's id does not identify a person to the caller: the answer for
+//! someone else's fact is the same as for no fact.
 //!
-//! A search begins before anything is looked up, and ends before it is answered.
+//! A search begins before anything is looked up, and ends before its answer is sent.
 
 use std::time::Instant;
 
 use tonic::Status;
 
 use super::miss::Miss;
-use super::read_audit::{Found, PersonId, REFUSED};
-use super::redaction::Asker;
+use super::read_audit::{AuditEntry, PersonId, REFUSED};
+use super::redaction::CallContext;
 use super::{Contract, status, unreadable};
 use crate::auth::misses::{Reservation, TooManyMisses};
 use crate::domain::command::{Command, WhichJob, Who};
@@ -25,15 +26,15 @@ use crate::registry::question::{Ask, AskSubject};
 use crate::registry::search::FactsOf;
 use crate::registry::snapshot::Snapshot;
 
-/// Who is looked for.
+/// The person that is searched for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sought<'a> {
+pub(super) struct SearchTarget<'a> {
     person: Person<'a>,
     with_name: bool,
     with_birth_date: bool,
 }
 
-/// How a person is named. Wrong birth dates and names are counted by this.
+/// How the search names the person. Wrong birth dates and names are counted per value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Person<'a> {
     Number(CredentialNumber),
@@ -42,77 +43,81 @@ enum Person<'a> {
     Employment(EmploymentId),
 }
 
-/// A search that has begun. Dropped before its end, it costs what a miss costs.
+/// A search in progress. If it is dropped before [`Contract::end_search`], it is charged as a miss.
 #[must_use]
 pub(super) struct Search<'a> {
-    sought: Sought<'a>,
+    target: SearchTarget<'a>,
     reservation: Option<Reservation>,
 }
 
-impl<'a> Sought<'a> {
-    /// Whom a question looks for; nobody, if there can be no such number.
-    pub(super) fn by_ask(ask: &'a Ask<'_>) -> Option<Sought<'a>> {
+impl<'a> SearchTarget<'a> {
+    /// Returns the person that a question searches for; `None` if the number cannot exist.
+    pub(super) fn by_ask(ask: &'a Ask<'_>) -> Option<SearchTarget<'a>> {
         match &ask.subject {
-            AskSubject::Number(number) => Some(Sought::by_number((*number)?, ask.family_name.is_some())),
+            AskSubject::Number(number) => Some(SearchTarget::by_number((*number)?, ask.family_name.is_some())),
             AskSubject::Holder(holder) => {
-                Some(Sought { person: Person::Name(&holder.name), with_name: true, with_birth_date: true })
+                Some(SearchTarget { person: Person::Name(&holder.name), with_name: true, with_birth_date: true })
             }
         }
     }
 }
 
-impl Sought<'_> {
-    /// What the audit has of it.
-    fn noted(&self) -> Found {
+impl SearchTarget<'_> {
+    /// Returns the audit entry of the search.
+    fn audit_entry(&self) -> AuditEntry {
         match self.person {
-            Person::Number(number) => Found::person(Some(number), None),
-            Person::Name(_) => Found::default(),
-            Person::Specialist(id) => Found::named(PersonId::Specialist(id)),
-            Person::Employment(id) => Found::named(PersonId::Employment(id)),
+            Person::Number(number) => AuditEntry::person(Some(number), None),
+            Person::Name(_) => AuditEntry::default(),
+            Person::Specialist(id) => AuditEntry::named(PersonId::Specialist(id)),
+            Person::Employment(id) => AuditEntry::named(PersonId::Employment(id)),
         }
     }
 }
 
-impl Sought<'static> {
-    /// The holder of a credential.
-    pub(super) fn by_number(number: CredentialNumber, with_name: bool) -> Sought<'static> {
-        Sought { person: Person::Number(number), with_name, with_birth_date: false }
+impl SearchTarget<'static> {
+    /// Searches for the holder of a credential.
+    pub(super) fn by_number(number: CredentialNumber, with_name: bool) -> SearchTarget<'static> {
+        SearchTarget { person: Person::Number(number), with_name, with_birth_date: false }
     }
 
-    fn by_id(person: Person<'static>) -> Sought<'static> {
-        Sought { person, with_name: false, with_birth_date: false }
+    fn by_id(person: Person<'static>) -> SearchTarget<'static> {
+        SearchTarget { person, with_name: false, with_birth_date: false }
     }
 
-    /// Whom a command of an employer looks for.
-    pub(super) fn by_command(command: &Command) -> Option<Sought<'static>> {
+    /// Returns the person that an employer's command searches for.
+    pub(super) fn by_command(command: &Command) -> Option<SearchTarget<'static>> {
         match command {
             Command::StartEmployment { who, birth_date, .. } => {
-                let sought = match who {
-                    Who::Specialist(id) => Sought::by_id(Person::Specialist(*id)),
-                    Who::Holder(number, _) => Sought::by_number(*number, true),
+                let target = match who {
+                    Who::Specialist(id) => SearchTarget::by_id(Person::Specialist(*id)),
+                    Who::Holder(number, _) => SearchTarget::by_number(*number, true),
                 };
-                Some(Sought { with_birth_date: birth_date.is_some(), ..sought })
+                Some(SearchTarget { with_birth_date: birth_date.is_some(), ..target })
             }
-            Command::EndEmployment { job: WhichJob::OpenJobOf(number), .. } => Some(Sought::by_number(*number, false)),
+            Command::EndEmployment { job: WhichJob::OpenJobOf(number), .. } => {
+                Some(SearchTarget::by_number(*number, false))
+            }
             Command::EndEmployment { job: WhichJob::Employment(employment), .. }
-            | Command::CorrectEmployment { employment, .. } => Some(Sought::by_id(Person::Employment(*employment))),
+            | Command::CorrectEmployment { employment, .. } => {
+                Some(SearchTarget::by_id(Person::Employment(*employment)))
+            }
             _ => None,
         }
     }
 
-    /// Whose facts are looked for.
-    pub(super) fn by_facts(of: &FactsOf) -> Option<Sought<'static>> {
+    /// Returns the person whose facts are searched for.
+    pub(super) fn by_facts(of: &FactsOf) -> Option<SearchTarget<'static>> {
         match of {
-            FactsOf::Credential(number) => Some(Sought::by_number(*number, false)),
-            FactsOf::Specialist(id) => Some(Sought::by_id(Person::Specialist(*id))),
-            FactsOf::Employment(id) => Some(Sought::by_id(Person::Employment(*id))),
+            FactsOf::Credential(number) => Some(SearchTarget::by_number(*number, false)),
+            FactsOf::Specialist(id) => Some(SearchTarget::by_id(Person::Specialist(*id))),
+            FactsOf::Employment(id) => Some(SearchTarget::by_id(Person::Employment(*id))),
             FactsOf::Provider(_) => None,
         }
     }
 }
 
 impl Search<'_> {
-    /// The person was found, or nothing was looked up.
+    /// Ends the search without a charge: the person was found, or nothing was looked up.
     pub(super) fn found(self) {
         if let Some(reservation) = self.reservation {
             reservation.give_back();
@@ -121,44 +126,44 @@ impl Search<'_> {
 }
 
 impl Contract {
-    /// Begins a search, if the caller may miss once more. None: it is not one that is counted.
+    /// Begins a search, if the caller has a miss left. Returns `None` if the search does not count.
     pub(super) async fn begin_search<'a>(
         &self,
-        asker: &Asker,
-        sought: Option<Sought<'a>>,
+        context: &CallContext,
+        target: Option<SearchTarget<'a>>,
         snapshot: &Snapshot,
     ) -> Result<Option<Search<'a>>, Status> {
-        let counts = |sought: &Sought<'_>| match &asker.caller.role {
+        let counts = |target: &SearchTarget<'_>| match &context.caller.role {
             Role::Provider(_) => true,
-            Role::Payer => sought.with_name,
+            Role::Payer => target.with_name,
             _ => false,
         };
-        let Some(sought) = sought.filter(counts) else { return Ok(None) };
-        let Some(allowance) = self.misses.of(&asker.caller) else { return Ok(None) };
-        // A payer's claims may have the same wrong name many times a day: it has no limit of its own for one number.
-        let is_guess = sought.with_birth_date || (sought.with_name && asker.own().is_some());
-        match allowance.reserve(is_guess.then_some(sought.person), Instant::now()) {
-            Ok(reservation) => Ok(Some(Search { sought, reservation })),
-            Err(_) if is_own_staff(asker, sought.person, snapshot).await? => Ok(None),
+        let Some(target) = target.filter(counts) else { return Ok(None) };
+        let Some(allowance) = self.misses.of(&context.caller) else { return Ok(None) };
+        // Payers have no separate limit per number: their claims may repeat the same wrong name many times a day.
+        let is_guess = target.with_birth_date || (target.with_name && context.own().is_some());
+        match allowance.reserve(is_guess.then_some(target.person), Instant::now()) {
+            Ok(reservation) => Ok(Some(Search { target, reservation })),
+            Err(_) if is_own_staff(context, target.person, snapshot).await? => Ok(None),
             Err(TooManyMisses(wait)) => {
-                self.metrics.miss_refused(&asker.caller.client);
+                self.metrics.miss_refused(&context.caller.client);
                 Err(status::too_many_misses(wait))
             }
         }
     }
 
-    /// Ends a search. What it missed is counted, unless it is about the caller's own staff. The audit must have it before
-    /// the answer goes out.
+    /// Ends a search. Counts a miss, unless it concerns the caller's own staff. The returned miss must be in the audit
+    /// before the answer is sent.
     pub(super) async fn end_search(
         &self,
-        asker: &Asker,
+        context: &CallContext,
         search: Option<Search<'_>>,
         snapshot: &Snapshot,
         miss: Option<Miss>,
     ) -> Result<Option<Miss>, Status> {
         let Some(search) = search else { return Ok(None) };
-        let is_counted = |miss: &Miss| match (&asker.caller.role, search.sought.person) {
-            // That no credential has a number says nothing of the name beside it.
+        let is_counted = |miss: &Miss| match (&context.caller.role, search.target.person) {
+            // A number without a credential reveals nothing about the name.
             (Role::Payer, Person::Number(_)) => *miss == Miss::NameMismatch,
             _ => true,
         };
@@ -167,54 +172,55 @@ impl Contract {
             search.found();
             return Ok(None);
         };
-        if is_own_staff(asker, search.sought.person, snapshot).await? {
+        if is_own_staff(context, search.target.person, snapshot).await? {
             search.found();
             return Ok(None);
         }
-        self.metrics.missed(&asker.caller.client, miss.word());
+        self.metrics.missed(&context.caller.client, miss.name());
         Ok(Some(miss))
     }
 }
 
 impl Contract {
-    /// The same as [`Contract::begin_search`]; the audit has whom a refused search is about.
-    pub(super) async fn begin_noted_search<'a>(
+    /// Like [`Contract::begin_search`], and writes a refused search to the audit.
+    pub(super) async fn begin_audited_search<'a>(
         &self,
-        asker: &Asker,
+        context: &CallContext,
         method: &'static str,
-        sought: Option<Sought<'a>>,
+        target: Option<SearchTarget<'a>>,
         snapshot: &Snapshot,
     ) -> Result<Option<Search<'a>>, Status> {
-        let begun = self.begin_search(asker, sought, snapshot).await;
-        if let (Err(_), Some(sought)) = (&begun, &sought) {
-            self.note(asker, method, snapshot, Found { verdict: Some(REFUSED), ..sought.noted() }).await?;
+        let begun = self.begin_search(context, target, snapshot).await;
+        if let (Err(_), Some(target)) = (&begun, &target) {
+            self.audit_read(context, method, snapshot, AuditEntry { verdict: Some(REFUSED), ..target.audit_entry() })
+                .await?;
         }
         begun
     }
 
-    /// Ends a search, and writes what it missed to the audit.
+    /// Ends a search, and writes its miss to the audit.
     pub(super) async fn conclude_search(
         &self,
-        asker: &Asker,
+        context: &CallContext,
         method: &'static str,
         search: Option<Search<'_>>,
         snapshot: &Snapshot,
         miss: Option<Miss>,
     ) -> Result<(), Status> {
-        let about = search.as_ref().map(|search| search.sought.noted()).unwrap_or_default();
-        match self.end_search(asker, search, snapshot, miss).await? {
-            Some(miss) => self.note_miss(asker, method, snapshot, about, miss).await,
+        let about = search.as_ref().map(|search| search.target.audit_entry()).unwrap_or_default();
+        match self.end_search(context, search, snapshot, miss).await? {
+            Some(miss) => self.audit_miss(context, method, snapshot, about, miss).await,
             None => Ok(()),
         }
     }
 }
 
-/// Whether a person is the caller's own staff: at the head, whatever the snapshot is of.
-async fn is_own_staff(asker: &Asker, person: Person<'_>, snapshot: &Snapshot) -> Result<bool, Status> {
-    let Some(own) = asker.own() else { return Ok(false) };
+/// True if a person is the caller's own staff, as known at the head rather than at the snapshot.
+async fn is_own_staff(context: &CallContext, person: Person<'_>, snapshot: &Snapshot) -> Result<bool, Status> {
+    let Some(own) = context.own() else { return Ok(false) };
     match person {
         Person::Number(number) => Ok(snapshot.is_staff(own, number)),
-        // Who it is would have to be looked up first.
+        // Checking this would require the search itself.
         Person::Name(_) => Ok(false),
         Person::Specialist(id) => off_thread(own, snapshot, move |own, snapshot| snapshot.has_on_staff(own, id)).await,
         Person::Employment(id) => off_thread(own, snapshot, move |own, snapshot| snapshot.has_job(own, id)).await,

@@ -1,4 +1,4 @@
-//! The services of the contract, all that the descriptor set has. Only the surface reaches them.
+//! All services of the contract, as listed in the descriptor set. Only the surface can reach them.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 use tower::Service;
 
-use super::limits::{BodyLimit, LARGEST_MESSAGE, LimitsLayer, Turns};
+use super::limits::{BodyLimit, FairScheduler, LARGEST_MESSAGE, LimitsLayer};
 use super::preencoded::service::VerificationServiceServer;
 use super::{Contract, v1};
 use crate::registry::Registry;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::metrics::Metrics;
 
-/// All services. The one that is asked by the million has a way of its own.
+/// All gRPC services. VerificationService is dispatched separately because it is the hot path.
 #[derive(Clone)]
 pub(crate) struct Services {
     verification: VerificationServiceServer<Contract>,
     others: Routes,
 }
 
-/// The routes of these servers, which all answer for one contract.
+/// Returns the routes of some servers, which all share one [`Contract`].
 macro_rules! routes {
     ($contract:ident $($module:ident::$server:ident)*) => {
         Routes::default()
@@ -37,12 +37,12 @@ macro_rules! routes {
 }
 
 impl Services {
-    /// Of a registry, under these limits.
+    /// Creates the services of a registry, under these limits.
     pub(super) fn new(registry: &Registry, audit: &Audit, metrics: &Arc<Metrics>, limits: &LimitsLayer) -> Services {
         let contract = Contract {
             registry: registry.clone(),
             audit: audit.for_worker(),
-            turns: Turns::new(),
+            scheduler: FairScheduler::new(),
             lists: limits.lists.clone(),
             quotas: limits.shares.clone(),
             misses: limits.misses.clone(),
@@ -74,7 +74,7 @@ impl Service<Request<BodyLimit>> for Services {
     }
 }
 
-/// Whether a path is one of a service's methods.
+/// True if a path is a method of the service.
 fn is_of<S: NamedService>(path: &str) -> bool {
     path.strip_prefix('/').and_then(|path| path.strip_prefix(S::NAME)).is_some_and(|path| path.starts_with('/'))
 }

@@ -1,7 +1,7 @@
-//! Errors: the one place that picks gRPC codes.
+//! Errors: the only place that chooses gRPC codes.
 //!
-//! Every status carries exactly one `ErrorInfo` with a reason that clients may decide on, and the detail that fits. No
-//! message repeats a name or a date of birth.
+//! Every status carries exactly one `ErrorInfo`, with a reason that clients may branch on, and the matching detail. No
+//! message repeats a name or a birth date.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,15 +21,15 @@ use crate::surface::encode::WireEnum as _;
 /// The domain of every reason.
 pub const DOMAIN: &str = "credential.dmh.ms.gov";
 
-/// The header that says which compression the server takes.
+/// The header that lists the compressions that the server accepts.
 const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
-/// The details travel in a header, for which common clients have 8 KiB; the faults that are listed stay well below it.
+/// The total size of the listed faults. Details are sent in a header, and common clients limit headers to 8 KiB.
 const FAULTS_BYTES: usize = 4096;
 
-/// The message that names the fields at fault has no more characters than this.
+/// The maximum length of the message that names the invalid fields.
 const MESSAGE_CHARACTERS: usize = 300;
-/// The room in it for how many fields there are beside those named.
+/// Space in the message for the number of fields that are not named.
 const AND_MORE: usize = " and 1000000 more".len();
 
 fn status(code: Code, reason: &str, message: impl Into<String>) -> Status {
@@ -52,7 +52,7 @@ pub fn rejected(rejection: &Rejection) -> Status {
     }
 }
 
-/// Fields are malformed, missing or impossible.
+/// The status for fields that are malformed, missing or impossible.
 fn invalid_argument(faults: &Faults) -> Status {
     let mut details = ErrorDetails::new();
     let (mut bytes, mut shown) = (0, 0);
@@ -65,12 +65,12 @@ fn invalid_argument(faults: &Faults) -> Status {
         shown += 1;
     }
     if shown < faults.count() {
-        details.add_bad_request_violation("", format!("{} more fields are at fault", faults.count() - shown));
+        details.add_bad_request_violation("", format!("{} more fields are invalid", faults.count() - shown));
     }
     with_details(Code::InvalidArgument, "INVALID_ARGUMENT", message_of(faults), details)
 }
 
-/// Every fault, where that is short enough; else the fields at fault, as many as there is room for.
+/// Describes every fault if that fits; otherwise names as many of the invalid fields as fit.
 fn message_of(faults: &Faults) -> String {
     if faults.is_empty() {
         return "the request is malformed".to_owned();
@@ -81,7 +81,7 @@ fn message_of(faults: &Faults) -> String {
     if listed.len() == faults.count() && described.chars().count() <= MESSAGE_CHARACTERS {
         return described;
     }
-    let mut message = String::from("at fault: ");
+    let mut message = String::from("invalid fields: ");
     let mut left = MESSAGE_CHARACTERS - message.len() - AND_MORE;
     let mut named = 0;
     for fault in listed {
@@ -98,19 +98,19 @@ fn message_of(faults: &Faults) -> String {
     message
 }
 
-/// One field is malformed, missing or impossible.
+/// The status for one field that is malformed, missing or impossible.
 pub fn invalid_field(field: &str, description: &str) -> Status {
     invalid_argument(&Faults::from_iter([Violation::new(field, description)]))
 }
 
-/// Something named is not on file, or not the caller's to see: the answer is the same.
+/// The status for something that is not on file or that the caller may not see. The two cases look the same.
 pub fn not_found(kind: &str, id: &str) -> Status {
     no_resource(kind, id, &format!("no such {kind}"))
 }
 
 fn no_resource(kind: &str, id: &str, message: &str) -> Status {
     let mut details = ErrorDetails::new();
-    details.set_resource_info(kind, id, "", "not on file, or not yours to see");
+    details.set_resource_info(kind, id, "", "not on file, or you may not see it");
     with_details(Code::NotFound, "NOT_FOUND", message, details)
 }
 
@@ -144,14 +144,14 @@ fn criteria_unmet(criteria: &[Assessment]) -> Status {
     with_details(Code::FailedPrecondition, "CRITERIA_UNMET", message, details)
 }
 
-/// The revision that a field names is beyond the head.
+/// The revision in a field is beyond the head.
 pub fn revision_out_of_range(field: &str, asked: Revision, head: Revision) -> Status {
     out_of_range(field, format!("{asked} is beyond the head, revision {head}"))
 }
 
-/// The instant that a field names has not come.
+/// The instant in a field is in the future.
 pub fn time_out_of_range(field: &str) -> Status {
-    out_of_range(field, "later than the registry's clock: name an instant that has passed, or none for the head")
+    out_of_range(field, "later than the registry's clock: give an instant in the past, or none for the head")
 }
 
 fn out_of_range(field: &str, description: impl Into<String>) -> Status {
@@ -161,33 +161,34 @@ fn out_of_range(field: &str, description: impl Into<String>) -> Status {
     with_details(Code::OutOfRange, "REVISION_OUT_OF_RANGE", message, details)
 }
 
-/// The epoch asked for was left before the revision asked for.
+/// History forked from the requested epoch before the requested revision.
 pub fn history_changed(last_shared: Revision) -> Status {
-    let message = format!("this epoch was left after revision {last_shared}: what came later is not part of history");
+    let message =
+        format!("history forked after revision {last_shared} of this epoch: later revisions are not part of it");
     other_history("epoch", &message)
 }
 
-/// The epoch asked for is of another registry, or of a history that was left before this one began.
+/// The requested epoch belongs to another registry, or to a history that was abandoned before this one began.
 pub fn unknown_epoch() -> Status {
-    other_history("epoch", "this registry has never had that epoch: name one from an answer of this registry, or none")
+    other_history("epoch", "this registry has never had that epoch: use one from an answer of this registry, or none")
 }
 
-/// What a client does whose token is of a history that goes on without what the client knows.
+/// What a client must do if its token belongs to a history that no longer continues here.
 const RECOVER: &str = "ask without min_token, report again what is missing, and use the new tokens";
 
-/// The history of the token was left before the token's revision.
+/// History forked from the token's epoch before the token's revision.
 pub fn token_left(last_shared: Revision) -> Status {
-    let why = format!("the token's epoch was left after revision {last_shared}, and what came later is not on record");
+    let why = format!("history forked after revision {last_shared} of its epoch, and later records are not on record");
     other_history("min_token", &format!("min_token: {why}: {RECOVER}"))
 }
 
-/// Another record is on file at the token's revision.
+/// The record at the token's revision is not the one that the token names.
 pub fn token_of_another_record(at: Revision) -> Status {
-    let why = format!("another history is on record up to revision {at} than the token's");
+    let why = format!("the record at revision {at} is not the one that the token names");
     other_history("min_token", &format!("min_token: {why}: {RECOVER}"))
 }
 
-/// The token is of another registry, or of a history that was left before this one began.
+/// The token belongs to another registry, or to a history that was abandoned before this one began.
 pub fn token_of_unknown_epoch() -> Status {
     let message = "min_token: this registry has never had the token's epoch: send a token of this registry, or none";
     other_history("min_token", message)
@@ -199,9 +200,9 @@ fn other_history(subject: &str, message: &str) -> Status {
     with_details(Code::FailedPrecondition, "HISTORY_CHANGED", message, details)
 }
 
-/// A request id came again with other content.
+/// A request id was used again with different content.
 pub fn request_id_reused(request_id: uuid::Uuid) -> Status {
-    let message = "this request_id was used with other content: choose another";
+    let message = "this request_id was already used with different content: choose another";
     let mut details = ErrorDetails::new();
     details.set_resource_info("request", request_id.to_string(), "", message);
     with_details(Code::AlreadyExists, "REQUEST_ID_REUSED", message, details)
@@ -216,99 +217,99 @@ pub fn writer_busy(retry_after: Duration) -> Status {
     try_later(Code::ResourceExhausted, "WRITER_BUSY", "too many commands are waiting: try again", retry_after)
 }
 
-/// The caller calls more often than it may.
+/// The caller exceeds its rate limit.
 pub fn too_fast(message: impl Into<String>, retry_after: Duration) -> Status {
     let details = ErrorDetails::with_retry_info(Some(retry_after));
     with_details(Code::ResourceExhausted, "TOO_FAST", message, details)
 }
 
-/// The caller has asked too often about people who are not there.
+/// The caller has asked too often about people who were not found.
 pub fn too_many_misses(retry_after: Duration) -> Status {
     let details = ErrorDetails::with_retry_info(Some(retry_after));
     let seconds = retry_after.as_secs() + 1;
-    let message = format!("too many questions about people who were not found: the next is taken in {seconds} s");
+    let message = format!("too many questions about people who were not found: try again in {seconds} s");
     with_details(Code::ResourceExhausted, "TOO_MANY_MISSES", message, details)
 }
 
-/// The caller has as many connections or streams open as it may: they have to end before it may have another.
+/// The caller has reached its limit of open connections or streams. One must end before another can be opened.
 pub fn too_many(message: impl Into<String>) -> Status {
     let details = ErrorDetails::with_retry_info(Some(Duration::from_secs(1)));
     with_details(Code::ResourceExhausted, "TOO_MANY", message, details)
 }
 
-/// A batch, a list or a message holds more than it may.
+/// A batch, a list or a message is too large.
 pub fn too_large(message: impl Into<String>) -> Status {
     status(Code::ResourceExhausted, "TOO_LARGE", message)
 }
 
-/// An answer would be larger than clients take.
+/// The answer would be larger than clients accept.
 pub fn answer_too_large(remedy: &str) -> Status {
     status(Code::ResourceExhausted, "ANSWER_TOO_LARGE", format!("the answer would be too large: {remedy}"))
 }
 
-/// The disk is below its floor. Questions are answered still.
+/// The disk is below its reserve. Questions are still answered.
 pub fn store_full() -> Status {
-    status(Code::ResourceExhausted, "STORE_FULL", "the disk is too full to record anything; questions are answered")
+    status(Code::ResourceExhausted, "STORE_FULL", "the disk is too full to record anything; reads still work")
 }
 
-/// The time that the caller gave has passed.
+/// The caller's deadline has passed.
 pub fn deadline_exceeded() -> Status {
     status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "the call's deadline has passed")
 }
 
-/// The registry is going down.
+/// The registry is shutting down.
 pub fn draining() -> Status {
-    let message = "the registry is shutting down: ask again";
+    let message = "the registry is shutting down: try again";
     try_later(Code::Unavailable, "DRAINING", message, Duration::from_secs(1))
 }
 
-/// The calendar is held, and with it every write.
+/// The calendar is held, and every write with it.
 pub fn calendar_held() -> Status {
     status(Code::Unavailable, "CALENDAR_HELD", "the calendar is held until an operator releases it")
 }
 
-/// What is recorded is damaged: what would be recorded now would have to be thrown away by a restore.
+/// The log is damaged. Anything recorded now would be lost when a backup is restored.
 pub fn store_damaged() -> Status {
     let message =
-        "a part of the record is damaged or cannot be read: nothing is recorded until it can; questions are answered";
+        "a part of the log is damaged or unreadable: nothing is recorded until it is restored; reads still work";
     status(Code::Unavailable, "STORE_DAMAGED", message)
 }
 
-/// The index has failed. The process ends and the next start makes the index again, as soon as the disk has room for
-/// it; until then only what is in memory is answered.
+/// The index has failed. The process ends, and the next start rebuilds the index as soon as the disk has room for it.
+/// Until then, questions are answered from memory only.
 pub fn index_failed() -> Status {
-    let message = "the index is damaged, and the registry's next start makes it again: try again";
+    let message = "the index is damaged and will be rebuilt when the registry restarts: try again";
     try_later(Code::Unavailable, "STORE_DAMAGED", message, Duration::from_secs(1))
 }
 
-/// Nobody can write down who asks about whom, so nobody is answered.
+/// Reads cannot be written to the audit, so they are not answered.
 pub fn audit_unavailable() -> Status {
-    let message = "reads of persons cannot be written down, and are refused until they can: try again";
+    let message = "reads of persons cannot be written to the audit, and are refused until they can: try again";
     try_later(Code::Unavailable, "AUDIT_UNAVAILABLE", message, Duration::from_secs(1))
 }
 
-/// The disk refused, and nothing was recorded.
+/// The disk refused the write; nothing was recorded.
 pub fn not_written(retry_after: Duration) -> Status {
-    try_later(Code::Unavailable, "NOT_WRITTEN", "nothing could be recorded, and nothing was: try again", retry_after)
+    try_later(Code::Unavailable, "NOT_WRITTEN", "the write failed and nothing was recorded: try again", retry_after)
 }
 
 /// A command may or may not have been recorded.
 pub fn outcome_unknown() -> Status {
-    let message = "nobody can say yet whether this was recorded: ask again with the same request_id";
+    let message = "it is not known whether this was recorded: send it again with the same request_id";
     status(Code::Unavailable, "OUTCOME_UNKNOWN", message)
 }
 
-/// Stored bytes fail their check.
+/// Stored bytes fail their checksum.
 pub fn data_loss() -> Status {
-    status(Code::DataLoss, "STORED_BYTES_DAMAGED", "stored bytes fail their check: the operator has been notified")
+    status(Code::DataLoss, "STORED_BYTES_DAMAGED", "stored bytes fail their checksum: the operator has been notified")
 }
 
-/// A fault of the registry's own.
+/// An internal error of the registry.
 pub fn internal() -> Status {
-    status(Code::Internal, "INTERNAL", "the registry is at fault: the operator has been notified")
+    status(Code::Internal, "INTERNAL", "internal error of the registry: the operator has been notified")
 }
 
-/// Nobody known calls.
+/// The caller could not be identified.
 pub fn unauthenticated(message: impl Into<String>) -> Status {
     status(Code::Unauthenticated, "UNAUTHENTICATED", message)
 }
@@ -323,38 +324,38 @@ pub fn no_such_method() -> Status {
     unimplemented("the contract has no such method or service")
 }
 
-/// What a request ends with that its caller does not finish: it cancelled the call, or went away. Nobody reads it.
+/// Ends a request that its caller does not complete, because it cancelled the call or disconnected. Nobody receives it.
 pub fn broken_off() -> Status {
-    // Of a request that ends with CANCELLED tonic says that it is whole.
+    // Not CANCELLED: tonic treats a request that ends with CANCELLED as complete.
     Status::new(Code::Unknown, "the caller cancelled the call")
 }
 
-/// There is no such thing here.
+/// The requested method or feature does not exist.
 pub fn unimplemented(message: impl Into<String>) -> Status {
     status(Code::Unimplemented, "UNIMPLEMENTED", message)
 }
 
-/// What the transport refuses before a service sees it, said as every other refusal is.
+/// Converts a refusal by the transport, before any service, into one with the usual details.
 pub fn of_transport(refused: Status) -> Status {
     if !refused.details().is_empty() {
         return refused;
     }
     let mut status = match refused.code() {
         Code::OutOfRange | Code::ResourceExhausted => too_large(refused.message()),
-        Code::Internal => status(Code::InvalidArgument, "MALFORMED", "the message is not one of this method's request"),
+        Code::Internal => status(Code::InvalidArgument, "MALFORMED", "the message is not a request of this method"),
         Code::Unimplemented if refused.message().is_empty() => no_such_method(),
         Code::Unimplemented => unimplemented(refused.message()),
         Code::Unknown => status(Code::Cancelled, "CANCELLED", refused.message()),
         _ => return refused,
     };
-    // What compression could be used.
+    // Keep the list of supported compressions.
     if let Some(accepted) = refused.metadata().get(ACCEPT_ENCODING) {
         status.metadata_mut().insert(ACCEPT_ENCODING, accepted.clone());
     }
     status
 }
 
-/// The same status as a message, for an item of a batch or a stream: code, message and details.
+/// Returns the status as a message with code, text and details, for an item of a batch or a stream.
 pub fn to_rpc_status(status: &Status) -> rpc::Status {
     let details = rpc::Status::decode(status.details()).map(|whole| whole.details).unwrap_or_default();
     rpc::Status { code: status.code().into(), message: status.message().to_owned(), details }

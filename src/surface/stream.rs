@@ -1,6 +1,6 @@
-//! Streams of questions: one snapshot for the whole stream, an answer for each item in order, and no more in memory
-//! than two groups of items that have come together. A peer that reads slowly is asked for no more items: flow control
-//! does the rest. The answers of a group go out once the audit has its numbers; meanwhile the next group is answered.
+//! Streams of questions: all answers come from one snapshot, one for each item in order. At most two groups of items
+//! are in memory. If the client reads slowly, no more items are read, and HTTP/2 flow control stops the client. The
+//! answers of a group are sent once the audit has its numbers; the next group is answered in the meantime.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,46 +12,46 @@ use tokio::task::yield_now;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::decode::Place;
+use super::decode::ItemPath;
 use super::encode::Wire;
 use super::limits::fair;
 use super::preencoded::{Answers, Preencoded, USUAL_ANSWER};
 use super::question::{Item, TOGETHER, read_together, write_result};
 use super::read_audit;
-use super::redaction::{Asker, asker};
+use super::redaction::{CallContext, context};
 use super::{Contract, status};
 use crate::auth::quotas::ClientQuota;
 use crate::proto::v1;
 use crate::registry::snapshot::Snapshot;
 use crate::telemetry::audit::{BatchSummary, Unwritable, Written};
 
-/// How many items, and about how many bytes of them, are taken in before the first of them is answered. The audit has
-/// one line for all of them.
+/// The maximum number of items, and their approximate maximum size in bytes, that are read before the first of them is
+/// answered. The audit has one line per group.
 const GROUP: usize = 8 * TOGETHER;
 const GROUP_BYTES: usize = 16 * 1024;
 
 /// A message of a stream of questions.
 pub(super) enum Incoming<I> {
-    /// How the stream is to be answered: the first message, and no other.
+    /// The options of the stream: in the first message, and no other.
     Options(v1::StreamOptions),
     /// A question.
     Item(I),
 }
 
-/// A message of a stream of questions.
+/// A request message of a stream of questions.
 pub(super) trait Questions: Send + 'static {
     /// `Service/Method`.
     const METHOD: &'static str;
-    /// A question.
+    /// The item of a message.
     type Item: Item + prost::Message;
-    /// A message of the answering stream: field 1 says what it is answered from, field 2 is a result.
+    /// The response message. Its field 1 is the pinned revision, and its field 2 a result.
     type Answer: Send + 'static;
 
-    /// What a message is; none when it is neither.
+    /// Returns the content of the message; `None` if it is empty.
     fn read(self) -> Option<Incoming<Self::Item>>;
 }
 
-/// What goes out next of a stream. None ends it.
+/// The messages to send next. `None` ends the stream.
 type Ready<A> = VecDeque<Result<Option<Preencoded<A>>, Status>>;
 
 /// A stream that is being answered.
@@ -60,26 +60,26 @@ struct Answering<Q: Questions> {
     contract: Contract,
     quota: Arc<ClientQuota>,
     snapshot: Snapshot,
-    asker: Asker,
+    context: CallContext,
     tally: BatchSummary,
-    /// Answers that may go out.
+    /// Answers that may be sent.
     ready: Ready<Q::Answer>,
-    /// Answers that may go out once the audit has what they are about.
-    answered: Option<Answered<Q>>,
+    /// Answers that may be sent once the audit has their numbers.
+    answered: Option<AnsweredGroup<Q>>,
 }
 
-/// Items that have come together, and how the stream ends behind them, if it does.
-type Come<I> = (Vec<I>, Option<Result<(), Status>>);
+/// Items that arrived together, and how the stream ends after them, if it does.
+type Arrived<I> = (Vec<I>, Option<Result<(), Status>>);
 
-/// The answers to a group, before they go out.
-struct Answered<Q: Questions> {
+/// The answers to a group, before they may be sent.
+struct AnsweredGroup<Q: Questions> {
     answers: Ready<Q::Answer>,
     end: Option<Result<(), Status>>,
     reported: Result<Written, Unwritable>,
 }
 
 impl<Q: Questions> Answering<Q> {
-    /// The answer to the next question; none when there is none.
+    /// Returns the answer to the next question; `None` at the end.
     async fn next(&mut self) -> Result<Option<Preencoded<Q::Answer>>, Status> {
         if self.ready.is_empty() {
             self.next_group().await;
@@ -87,21 +87,21 @@ impl<Q: Questions> Answering<Q> {
         self.ready.pop_front().unwrap_or(Ok(None))
     }
 
-    /// Waits until the next answers may go out.
+    /// Waits until the next answers may be sent.
     async fn next_group(&mut self) {
         let first = match self.answered.take() {
             Some(answered) => answered,
             None => {
-                let come = come_together(&mut self.questions).await;
-                self.answer(come).await
+                let arrived = next_arrived(&mut self.questions).await;
+                self.answer(arrived).await
             }
         };
-        // What was reported is handed over to the audit now, so that it is written while the next group is answered.
+        // Yield, so that the audit starts to write this report while the next group is answered.
         yield_now().await;
         if first.end.is_none()
-            && let Some(come) = poll_immediate(come_together(&mut self.questions)).await
+            && let Some(arrived) = poll_immediate(next_arrived(&mut self.questions)).await
         {
-            self.answered = Some(self.answer(come).await);
+            self.answered = Some(self.answer(arrived).await);
         }
         self.ready = match read_audit::written(first.reported).await {
             Ok(()) => first.answers,
@@ -111,29 +111,31 @@ impl<Q: Questions> Answering<Q> {
     }
 
     /// Answers a group, and reports it to the audit.
-    async fn answer(&mut self, (items, end): Come<Q::Item>) -> Answered<Q> {
+    async fn answer(&mut self, (items, end): Arrived<Q::Item>) -> AnsweredGroup<Q> {
         self.quota.wait_for_questions(items.len()).await;
         let registry = (&self.contract, &self.snapshot);
         let mut answers = Ready::with_capacity(items.len());
         for few in items.chunks(TOGETHER) {
-            let few = || few.iter().map(|item| (Place::Alone, item));
+            let few = || few.iter().map(|item| (ItemPath::Single, item));
             for (item, question) in few().zip(read_together(&self.snapshot, few())) {
                 let mut wire = Wire::with_capacity(USUAL_ANSWER);
-                let found = write_result(registry, &self.asker, item, question, &mut wire, 2).await;
+                let found = write_result(registry, &self.context, item, question, &mut wire, 2).await;
                 if read_audit::add(&mut self.tally, found).is_err() {
-                    return Answered { answers, end, reported: Err(Unwritable) };
+                    return AnsweredGroup { answers, end, reported: Err(Unwritable) };
                 }
                 answers.push_back(Ok(Some(Preencoded::written(wire))));
             }
             consume_budget().await;
         }
-        Answered { answers, end, reported: self.tally.write() }
+        AnsweredGroup { answers, end, reported: self.tally.write() }
     }
 }
 
-/// Waits for an item, and takes those in that have come with it: a group, and few bytes. Giving it up while it waits
-/// loses no item. With them, if no more will come, how the stream ends behind them.
-async fn come_together<Q: Questions>(messages: &mut (impl Stream<Item = Result<Q, Status>> + Unpin)) -> Come<Q::Item> {
+/// Waits for an item, and takes the items that have arrived with it, up to a group. If no more can follow, also returns
+/// how the stream ends. Cancel-safe: dropping the future while it waits loses no item.
+async fn next_arrived<Q: Questions>(
+    messages: &mut (impl Stream<Item = Result<Q, Status>> + Unpin),
+) -> Arrived<Q::Item> {
     let mut items = Vec::with_capacity(TOGETHER);
     let mut bytes = 0;
     let mut message = messages.next().await;
@@ -156,21 +158,21 @@ async fn come_together<Q: Questions>(messages: &mut (impl Stream<Item = Result<Q
     }
 }
 
-/// The item of a message behind the first.
+/// Returns the item of a message after the first.
 fn item_of<Q: Questions>(message: Result<Q, Status>) -> Result<Q::Item, Status> {
     match message.map_err(status::of_transport)?.read() {
         Some(Incoming::Item(item)) => Ok(item),
-        Some(Incoming::Options(_)) => Err(status::invalid_field("options", "the first message alone has them")),
+        Some(Incoming::Options(_)) => Err(status::invalid_field("options", "allowed only in the first message")),
         None => Err(status::invalid_field("item", "required")),
     }
 }
 
-/// Answers a stream: first what it is answered from, then every item in order.
+/// Answers a stream: first the pinned revision, then every item in order.
 pub(super) async fn answered<Q: Questions>(
     contract: Contract,
     request: Request<Streaming<Q>>,
 ) -> Result<Response<Answers<Preencoded<Q::Answer>>>, Status> {
-    let asker = asker(&request)?;
+    let context = context(&request)?;
     let mut questions = request.into_inner();
     let first = questions.message().await?.and_then(Questions::read);
     let Some(Incoming::Options(options)) = first else {
@@ -179,12 +181,12 @@ pub(super) async fn answered<Q: Questions>(
     let snapshot = contract.pin(&options).await?;
     let mut pinned = Wire::default();
     pinned.built(1, &v1::Pinned { epoch: snapshot.epoch.to_string(), revision: snapshot.revision.0 });
-    let tally = contract.tally(&asker, Q::METHOD, &snapshot);
-    // The first error ends the stream; the counts are written down when the stream is let go of. In a box, because it
-    // is handed on with every answer.
-    let quota = contract.quotas.of(&asker.caller.client);
+    let tally = contract.tally(&context, Q::METHOD, &snapshot);
+    // The first error ends the stream. The tally writes its counts when it is dropped. The state is boxed because it is
+    // moved with every answer.
+    let quota = contract.quotas.of(&context.caller.client);
     let answering =
-        Answering { questions, contract, quota, snapshot, asker, tally, ready: Ready::new(), answered: None };
+        Answering { questions, contract, quota, snapshot, context, tally, ready: Ready::new(), answered: None };
     let answering = Box::new(answering);
     let answers = futures_util::stream::try_unfold(answering, |mut answering| async move {
         Ok(answering.next().await?.map(|answer| (answer, answering)))
@@ -227,34 +229,34 @@ mod tests {
 
     type Message = v1::StreamVerifyCredentialsRequest;
 
-    /// Messages that have all come, each with so many bytes of an id of the caller's own.
-    fn come(count: usize, bytes: usize) -> impl Stream<Item = Result<Message, Status>> + Unpin {
+    /// Returns messages that have all arrived, each with a correlation id of `bytes` bytes.
+    fn arrived(count: usize, bytes: usize) -> impl Stream<Item = Result<Message, Status>> + Unpin {
         let item = v1::VerificationItem { correlation_id: "i".repeat(bytes), ..v1::VerificationItem::default() };
         let message = Message { kind: Some(v1::stream_verify_credentials_request::Kind::Item(item)) };
         futures_util::stream::iter(vec![Ok(message); count])
     }
 
     #[tokio::test]
-    async fn a_few_of_those_that_have_come_are_taken_in_together() {
-        let mut messages = come(2 * GROUP + 3, 8);
+    async fn items_that_have_arrived_are_taken_in_groups() {
+        let mut messages = arrived(2 * GROUP + 3, 8);
         for (expected, is_end) in [(GROUP, false), (GROUP, false), (3, true)] {
-            let (items, end) = come_together(&mut messages).await;
+            let (items, end) = next_arrived(&mut messages).await;
             assert_eq!((items.len(), end.is_some()), (expected, is_end));
         }
     }
 
     #[tokio::test]
-    async fn no_more_bytes_are_taken_in_than_a_few_items_have() {
+    async fn a_group_is_limited_in_bytes() {
         for (bytes, expected) in [(GROUP_BYTES / 4, 4), (GROUP_BYTES, 1), (1, GROUP)] {
-            let (items, end) = come_together(&mut come(GROUP, bytes)).await;
+            let (items, end) = next_arrived(&mut arrived(GROUP, bytes)).await;
             assert_eq!((items.len(), end.is_some()), (expected, false), "items of {bytes} bytes");
         }
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_an_item_that_has_not_come() {
-        let mut messages = come(2, 8).chain(tokio_stream::pending());
-        let (items, end) = poll_immediate(come_together(&mut messages)).await.expect("it is ready");
+    async fn a_group_does_not_wait_for_items_that_have_not_arrived() {
+        let mut messages = arrived(2, 8).chain(tokio_stream::pending());
+        let (items, end) = poll_immediate(next_arrived(&mut messages)).await.expect("it is ready");
         assert_eq!((items.len(), end.is_some()), (2, false));
     }
 }

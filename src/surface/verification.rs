@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status, Streaming};
 
-use super::decode::Place;
+use super::decode::ItemPath;
 use super::encode::Wire;
 use super::miss::Miss;
 use super::preencoded::service::VerificationService;
 use super::preencoded::{Answers, Preencoded, USUAL_ANSWER};
 use super::question::Question as _;
-use super::read_audit::Found;
-use super::redaction::{Asker, asker};
-use super::searches::Sought;
+use super::read_audit::AuditEntry;
+use super::redaction::{CallContext, context};
+use super::searches::SearchTarget;
 use super::stream::answered;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::domain::day::{Day, Period};
@@ -30,15 +30,15 @@ impl VerificationService for Contract {
         &self,
         request: Request<v1::VerifyCredentialRequest>,
     ) -> Result<Response<Preencoded<v1::VerifyCredentialResponse>>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let v1::VerifyCredentialRequest { item, known_at, min_revision, min_token } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
-        let asked = decode::asked_at(decode::verification_item(Place::Alone, item.as_ref()), &options);
+        let asked = decode::asked_at(decode::verification_item(ItemPath::Single, item.as_ref()), &options);
         let (ask, knowledge) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_knowing(knowledge).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
-        let answered = ask.answer(Place::Alone, (self, &snapshot), &asker, &mut wire, 1).await;
-        self.note_outcome(&asker, "VerificationService/VerifyCredential", &snapshot, &ask, answered).await?;
+        let answered = ask.answer(ItemPath::Single, (self, &snapshot), &context, &mut wire, 1).await;
+        self.audit_outcome(&context, "VerificationService/VerifyCredential", &snapshot, &ask, answered).await?;
         Ok(Response::new(Preencoded::written(wire)))
     }
 
@@ -46,10 +46,10 @@ impl VerificationService for Contract {
         &self,
         request: Request<v1::BatchVerifyCredentialsRequest>,
     ) -> Result<Response<Preencoded<v1::BatchVerifyCredentialsResponse>>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let v1::BatchVerifyCredentialsRequest { items, known_at, min_revision, min_token } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
-        self.batch(&asker, "VerificationService/BatchVerifyCredentials", &options, &items).await
+        self.batch(&context, "VerificationService/BatchVerifyCredentials", &options, &items).await
     }
 
     type StreamVerifyCredentialsStream = Answers<Preencoded<v1::StreamVerifyCredentialsResponse>>;
@@ -65,16 +65,16 @@ impl VerificationService for Contract {
         &self,
         request: Request<v1::CheckBillingEligibilityRequest>,
     ) -> Result<Response<Preencoded<v1::CheckBillingEligibilityResponse>>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let v1::CheckBillingEligibilityRequest { item, known_at, min_revision, min_token } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
-        let asked = decode::asked_at(decode::eligibility_item(Place::Alone, item.as_ref()), &options);
+        let asked = decode::asked_at(decode::eligibility_item(ItemPath::Single, item.as_ref()), &options);
         let (claim, knowledge) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_knowing(knowledge).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
-        let answered = claim.answer(Place::Alone, (self, &snapshot), &asker, &mut wire, 1).await;
+        let answered = claim.answer(ItemPath::Single, (self, &snapshot), &context, &mut wire, 1).await;
         let method = "VerificationService/CheckBillingEligibility";
-        self.note_outcome(&asker, method, &snapshot, &claim.ask, answered).await?;
+        self.audit_outcome(&context, method, &snapshot, &claim.ask, answered).await?;
         Ok(Response::new(Preencoded::written(wire)))
     }
 
@@ -82,10 +82,10 @@ impl VerificationService for Contract {
         &self,
         request: Request<v1::BatchCheckBillingEligibilityRequest>,
     ) -> Result<Response<Preencoded<v1::BatchCheckBillingEligibilityResponse>>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let v1::BatchCheckBillingEligibilityRequest { items, known_at, min_revision, min_token } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
-        self.batch(&asker, "VerificationService/BatchCheckBillingEligibility", &options, &items).await
+        self.batch(&context, "VerificationService/BatchCheckBillingEligibility", &options, &items).await
     }
 
     type StreamCheckBillingEligibilityStream = Answers<Preencoded<v1::StreamCheckBillingEligibilityResponse>>;
@@ -101,17 +101,17 @@ impl VerificationService for Contract {
         &self,
         request: Request<v1::GetCredentialRequest>,
     ) -> Result<Response<Preencoded<v1::GetCredentialResponse>>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let request = request.into_inner();
         let asked = decode::get_credential(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;
-        let found = Found::person(Some(asked.number), snapshot.today);
+        let found = AuditEntry::person(Some(asked.number), snapshot.today);
         let method = "VerificationService/GetCredential";
-        self.note(&asker, method, &snapshot, found).await?;
-        let timeline = self.on_file(&asker, method, &snapshot, asked.number, asked.family_name).await?;
+        self.audit_read(&context, method, &snapshot, found).await?;
+        let timeline = self.on_file(&context, method, &snapshot, asked.number, asked.family_name).await?;
         let today = day_asked(&snapshot, "as_of", None)?;
         Ok(Response::new(Preencoded::built(&v1::GetCredentialResponse {
-            credential: asker.credential(&timeline, today),
+            credential: context.credential(&timeline, today),
             answer: Some(answer(&snapshot, today)),
         })))
     }
@@ -120,14 +120,14 @@ impl VerificationService for Contract {
         &self,
         request: Request<v1::ListStandingPeriodsRequest>,
     ) -> Result<Response<Preencoded<v1::ListStandingPeriodsResponse>>, Status> {
-        let asker = asker(&request)?;
+        let context = context(&request)?;
         let request = request.into_inner();
         let asked = decode::list_standing_periods(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;
-        let found = Found::person(Some(asked.number), None);
+        let found = AuditEntry::person(Some(asked.number), None);
         let method = "VerificationService/ListStandingPeriods";
-        self.note(&asker, method, &snapshot, found).await?;
-        let timeline = self.on_file(&asker, method, &snapshot, asked.number, None).await?;
+        self.audit_read(&context, method, &snapshot, found).await?;
+        let timeline = self.on_file(&context, method, &snapshot, asked.number, None).await?;
         let range = Period::from_inclusive(asked.first_day.unwrap_or(timeline.effective_from), asked.last_day);
         let today = day_asked(&snapshot, "as_of", None)?;
         let periods = standing_periods(&snapshot, &timeline, range);
@@ -138,18 +138,19 @@ impl VerificationService for Contract {
 }
 
 impl Contract {
-    /// The timeline of a number that is on file and the caller's to see, if the family name is the holder's.
+    /// Returns the timeline of a number that is on file, if the caller may see it and the family name, if given, is the
+    /// holder's.
     async fn on_file(
         &self,
-        asker: &Asker,
+        context: &CallContext,
         method: &'static str,
         snapshot: &Snapshot,
         number: CredentialNumber,
         family_name: Option<String>,
     ) -> Result<Arc<Timeline>, Status> {
-        let sought = Sought::by_number(number, family_name.is_some());
-        let search = self.begin_search(asker, Some(sought), snapshot).await?;
-        let timeline = if asker.reaches(snapshot, number) {
+        let target = SearchTarget::by_number(number, family_name.is_some());
+        let search = self.begin_search(context, Some(target), snapshot).await?;
+        let timeline = if context.reaches(snapshot, number) {
             snapshot.timeline(number).await.map_err(|error| unreadable(&error))?
         } else {
             None
@@ -162,12 +163,12 @@ impl Contract {
             Some(timeline) if is_holder(&timeline) => Ok(timeline),
             Some(_) => Err(Miss::NameMismatch),
         };
-        self.conclude_search(asker, method, search, snapshot, found.as_ref().err().copied()).await?;
+        self.conclude_search(context, method, search, snapshot, found.as_ref().err().copied()).await?;
         found.map_err(|_| status::not_found("credential", &number.to_string()))
     }
 }
 
-/// The fewest periods that say everything about a range.
+/// Returns the smallest list of periods that describes a range.
 fn standing_periods(snapshot: &Snapshot, timeline: &Timeline, asked: Period) -> Vec<v1::StandingPeriod> {
     let records_begin = snapshot.rule_sets().and_then(RuleSets::records_begin);
     let mut periods: Vec<(Period, &CredentialDay, Reasons)> = Vec::new();
@@ -188,7 +189,7 @@ fn standing_periods(snapshot: &Snapshot, timeline: &Timeline, asked: Period) -> 
     periods.into_iter().map(|(days, day, reasons)| encode::standing_period(days, day.standing, reasons)).collect()
 }
 
-/// The standing's own reason, and that employment is missing, or was not on record yet.
+/// Returns the standing's own reason, and whether employment is missing or was not on record yet.
 fn period_reasons(timeline: &Timeline, day: &CredentialDay, from: Day, records_begin: Option<Day>) -> Reasons {
     let unemployed = !day.employed && from >= timeline.effective_from;
     let missing = match records_begin {

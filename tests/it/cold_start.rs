@@ -41,7 +41,7 @@ async fn nothing_is_unknown_because_it_is_not_read_in() {
         let opened = open(data.path());
         let registry = &opened.registry;
         if is_read_in {
-            registry.begin_to_read_in().unwrap();
+            registry.start_warm_up().unwrap();
         }
         let snapshot = registry.pin_head();
         for number in &numbers {
@@ -96,7 +96,7 @@ async fn what_is_read_in_while_it_changes_is_not_out_of_date() {
                 }
             }));
         }
-        opened.registry.begin_to_read_in().unwrap();
+        opened.registry.start_warm_up().unwrap();
         for number in numbers.iter().rev() {
             opened.registry.submit(inactive(*number, round)).await.unwrap();
         }

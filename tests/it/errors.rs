@@ -179,7 +179,7 @@ async fn what_is_not_known_yet_is_out_of_range() {
     let time = prost_types::Timestamp { seconds: 4_102_444_800, nanos: 0 };
     let point = Some(v1::known_at::Point::Time(time));
     tomorrow.known_at = Some(v1::KnownAt { epoch: String::new(), point });
-    let said = "later than the registry's clock: name an instant that has passed, or none for the head";
+    let said = "later than the registry's clock: give an instant in the past, or none for the head";
     beyond(registry.refusal(tomorrow).await, "known_at.time", said);
     registry.verify(NOT_ON_FILE, TODAY, head).await;
     let no_today = registry.refusal(verify(NOT_ON_FILE, None, 0)).await;
@@ -203,7 +203,7 @@ async fn the_refusal_of_an_unknown_epoch_says_so() {
         registry.refusal(v1::ListChangesRequest { after, ..Default::default() }).await,
     ] {
         assert_eq!(refused.code_and_reason(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
-        let never = "this registry has never had that epoch: name one from an answer of this registry, or none";
+        let never = "this registry has never had that epoch: use one from an answer of this registry, or none";
         assert_eq!(refused.message(), never);
     }
     server.stop().await;

@@ -6,7 +6,7 @@ use std::path::Path;
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::list_facts_request::Subject;
 use cpss_registry::registry::filters::{CredentialFilter, EmploymentFilter, ProviderFilter};
-use cpss_registry::registry::list::{LOOKED_AT, Window};
+use cpss_registry::registry::list::{MAX_EXAMINED, Window};
 use cpss_registry::server::generate::{Options, generate};
 use cpss_registry::store::StoreOptions;
 use tonic::Code;
@@ -232,6 +232,6 @@ async fn looked_at(specialists: u32) -> Vec<(&'static str, usize)> {
 async fn a_page_of_a_long_list_looks_at_no_more_entries_than_one_of_a_short_list() {
     for (few, many) in looked_at(150).await.into_iter().zip(looked_at(1500).await) {
         // A person has a few facts more or less.
-        assert!(few.1 <= 60 && many.1 <= 60, "{few:?}, {many:?} of {LOOKED_AT}");
+        assert!(few.1 <= 60 && many.1 <= 60, "{few:?}, {many:?} of {MAX_EXAMINED}");
     }
 }

@@ -114,9 +114,10 @@ async fn what_is_no_token_of_this_registry_is_refused() {
     let token = Token::read(&text).unwrap();
     let malformed = (Code::InvalidArgument, "INVALID_ARGUMENT");
     for bad in ["x", &text[1..], &format!("{text}="), &text.to_lowercase().replace('a', "+")] {
-        refused(&registry, bad, 0, malformed, "not a token: send one as an answer or a mutation gave it").await;
+        refused(&registry, bad, 0, malformed, "not a token: send one exactly as an answer or a mutation returned it")
+            .await;
     }
-    refused(&registry, &text, 1, malformed, "not together with min_revision: send one of them").await;
+    refused(&registry, &text, 1, malformed, "must not be set together with min_revision").await;
 
     let beyond = Token::new(token.epoch, token.revision.next(), token.chain).to_string();
     let said = format!("{} is beyond the head, revision {}", token.revision.next(), token.revision);
@@ -282,7 +283,8 @@ async fn a_restored_registry_meets_tokens_up_to_where_it_was_cut() {
         met(&registry, &first.token).await;
         assert_eq!(registry.report(request.clone()).await.token, first.token, "the request is on record");
     }
-    let said = format!("left after revision {fork}, and what came later is not on record: ask without min_token");
+    let said =
+        format!("after revision {fork} of its epoch, and later records are not on record: ask without min_token");
     for left in &written[3..] {
         refused(&registry, &left.token, 0, CHANGED, &said).await;
     }
@@ -308,7 +310,7 @@ async fn a_copy_that_went_another_way_refuses_the_tokens_of_the_original() {
     assert_eq!((here.revision, &here.epoch), (there.revision, &there.epoch));
     for (registry, token) in [(&one.client(), &there.token), (&other.client(), &here.token)] {
         met(registry, &shared.token).await;
-        let said = format!("another history is on record up to revision {} than the token's", here.revision);
+        let said = format!("the record at revision {} is not the one that the token names", here.revision);
         refused(registry, token, 0, CHANGED, &said).await;
         registry.report(register_specialist("Mirela", "Example")).await;
         refused(registry, token, 0, CHANGED, &said).await;

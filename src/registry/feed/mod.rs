@@ -42,12 +42,12 @@ pub struct View {
 }
 
 impl View {
-    fn is_of_everything(&self) -> bool {
+    fn is_unrestricted(&self) -> bool {
         self.provider.is_none() && self.credentials.is_none() && !self.without_designations
     }
 
     /// True if the change is requested, regardless of whose staff it concerns.
-    fn lets_through(&self, change: &Change) -> bool {
+    fn matches(&self, change: &Change) -> bool {
         let asked = |number| self.credentials.as_ref().is_none_or(|numbers| numbers.contains(number));
         match change {
             Change::Standing { number, .. } | Change::Coverage { number, .. } => asked(number),
@@ -102,14 +102,14 @@ pub enum FeedError {
 /// A watcher's position in the history of changes, and the records to send next.
 pub struct Feed {
     shared: Arc<Shared>,
-    lens: Option<Lens>,
+    filter: Option<ChangeFilter>,
     sent: Position,
     /// The records after the last one sent, as far as they are loaded.
     ready: VecDeque<Filtered>,
 }
 
 /// Filters records down to what the watcher may see and asked for.
-struct Lens {
+struct ChangeFilter {
     view: View,
     staff: Option<Staff>,
 }
@@ -118,12 +118,12 @@ struct Lens {
 struct Filtered {
     record: Arc<Record>,
     /// The changes that the watcher sees; `None` if it sees all of them.
-    seen: Option<Vec<Change>>,
+    visible: Option<Vec<Change>>,
 }
 
 impl Filtered {
     fn changes(&self) -> &[Change] {
-        self.seen.as_ref().unwrap_or(&self.record.changes)
+        self.visible.as_ref().unwrap_or(&self.record.changes)
     }
 
     fn parts(&self) -> u32 {
@@ -147,23 +147,23 @@ impl Registry {
         let staff = match view.provider.clone() {
             None => None,
             Some(provider) => {
-                let turn = shared.recent_records.turn().await?;
+                let permit = shared.recent_records.permit().await?;
                 let read = tokio::task::spawn_blocking(move || {
-                    let _turn = turn;
+                    let _permit = permit;
                     Staff::of(&shared, provider)
                 });
                 Some(read.await.map_err(|_| ReadError::Interrupted)??)
             }
         };
-        let lens = Lens { view, staff };
-        if let Lens { view, staff: Some(staff) } = &lens {
+        let filter = ChangeFilter { view, staff };
+        if let ChangeFilter { view, staff: Some(staff) } = &filter {
             let head = self.head().revision;
-            let mut unseen = view.credentials.iter().flatten().filter(|number| !staff.has(**number, head));
-            if let Some(number) = unseen.next() {
+            let mut hidden = view.credentials.iter().flatten().filter(|number| !staff.has(**number, head));
+            if let Some(number) = hidden.next() {
                 return Err(FeedError::NoSuchCredential(*number));
             }
         }
-        Ok(Feed { shared: Arc::clone(&self.shared), lens: Some(lens), sent: after, ready: VecDeque::new() })
+        Ok(Feed { shared: Arc::clone(&self.shared), filter: Some(filter), sent: after, ready: VecDeque::new() })
     }
 
     /// Returns the epoch that a revision belongs to.
@@ -172,22 +172,22 @@ impl Registry {
     }
 }
 
-impl Lens {
+impl ChangeFilter {
     /// Filters a record. Reads the disk if the record may change who is staff.
-    fn look(&mut self, shared: &Arc<Shared>, record: Arc<Record>) -> Result<Filtered, ReadError> {
-        if self.view.is_of_everything() {
-            return Ok(Filtered { record, seen: None });
+    fn apply(&mut self, shared: &Arc<Shared>, record: Arc<Record>) -> Result<Filtered, ReadError> {
+        if self.view.is_unrestricted() {
+            return Ok(Filtered { record, visible: None });
         }
         let view = &self.view;
-        let seen = match &mut self.staff {
+        let visible = match &mut self.staff {
             Some(staff) => {
-                let mut seen = staff.changes(shared, &record)?;
-                seen.retain(|change| view.lets_through(change));
-                seen
+                let mut visible = staff.changes(shared, &record)?;
+                visible.retain(|change| view.matches(change));
+                visible
             }
-            None => record.changes.iter().filter(|change| view.lets_through(change)).cloned().collect(),
+            None => record.changes.iter().filter(|change| view.matches(change)).cloned().collect(),
         };
-        Ok(Filtered { record, seen: Some(seen) })
+        Ok(Filtered { record, visible: Some(visible) })
     }
 
     /// True if filtering these records reads the disk: some of them may change who is staff.
@@ -195,8 +195,8 @@ impl Lens {
         self.staff.as_ref().is_some_and(|staff| records.iter().any(|record| staff.is_changed_by(record)))
     }
 
-    fn look_at_all(&mut self, shared: &Arc<Shared>, records: Vec<Arc<Record>>) -> Result<Vec<Filtered>, ReadError> {
-        records.into_iter().map(|record| self.look(shared, record)).collect()
+    fn apply_to_all(&mut self, shared: &Arc<Shared>, records: Vec<Arc<Record>>) -> Result<Vec<Filtered>, ReadError> {
+        records.into_iter().map(|record| self.apply(shared, record)).collect()
     }
 }
 
@@ -237,25 +237,25 @@ impl Feed {
     async fn fill(&mut self, through: Revision) -> Result<(), ReadError> {
         let from = self.sent.revision.next();
         let newest = self.shared.recent_records.newest(from, through);
-        let mut lens = self.lens.take().ok_or(ReadError::Interrupted)?;
+        let mut filter = self.filter.take().ok_or(ReadError::Interrupted)?;
         let newest = match newest {
-            Some(records) if !lens.reads_the_disk(&records) => {
-                self.ready.extend(lens.look_at_all(&self.shared, records)?);
-                self.lens = Some(lens);
+            Some(records) if !filter.reads_the_disk(&records) => {
+                self.ready.extend(filter.apply_to_all(&self.shared, records)?);
+                self.filter = Some(filter);
                 return Ok(());
             }
             newest => newest,
         };
-        let turn = self.shared.recent_records.turn().await?;
+        let permit = self.shared.recent_records.permit().await?;
         let shared = Arc::clone(&self.shared);
         let read = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+            let _permit = permit;
             let records = newest.map_or_else(|| shared.read_some(from, through), Ok)?;
-            let filtered = lens.look_at_all(&shared, records)?;
-            Ok::<_, ReadError>((lens, filtered))
+            let filtered = filter.apply_to_all(&shared, records)?;
+            Ok::<_, ReadError>((filter, filtered))
         });
-        let (lens, filtered) = read.await.map_err(|_| ReadError::Interrupted)??;
-        self.lens = Some(lens);
+        let (filter, filtered) = read.await.map_err(|_| ReadError::Interrupted)??;
+        self.filter = Some(filter);
         self.ready.extend(filtered);
         Ok(())
     }
@@ -299,7 +299,7 @@ impl Shared {
         let mut some = Chunk::default();
         for stored in self.log.read(from, through) {
             let (revision, bytes) = stored?;
-            if !some.takes(&Arc::new(record::decode(revision, &bytes)?)) {
+            if !some.push(&Arc::new(record::decode(revision, &bytes)?)) {
                 break;
             }
         }

@@ -71,9 +71,9 @@ impl Staff {
         let mut changes: Vec<Change> = record.changes.iter().filter(sees).cloned().collect();
         if !new.is_empty() {
             for id in new {
-                changes.extend(self.so_far(shared, id, at)?);
+                changes.extend(self.changes_on_joining(shared, id, at)?);
             }
-            changes.sort_by(|one, other| place(one).cmp(&place(other)));
+            changes.sort_by(|one, other| sort_key(one).cmp(&sort_key(other)));
         }
         Ok(changes)
     }
@@ -122,7 +122,12 @@ impl Staff {
 
     /// Returns the changes to show for a person who becomes own staff: everything published up to the record's today,
     /// or, if the person was own staff before, the differences since the last record shown.
-    fn so_far(&self, shared: &Arc<Shared>, id: SpecialistId, at: Revision) -> Result<Vec<Change>, ReadError> {
+    fn changes_on_joining(
+        &self,
+        shared: &Arc<Shared>,
+        id: SpecialistId,
+        at: Revision,
+    ) -> Result<Vec<Change>, ReadError> {
         let switches = self.switches.get(&id).map(Box::as_ref).unwrap_or_default();
         let ceased = switches.iter().take_while(|switch| **switch < at).last();
         let before = match ceased {
@@ -181,9 +186,9 @@ fn published_of(shared: &Arc<Shared>, id: SpecialistId, at: Revision) -> Result<
 }
 
 /// The sort key of a change within its record: kind, subject, first day.
-type Place<'a> = (u8, Option<CredentialNumber>, Option<&'a ProviderId>, Option<Designation>, Option<Day>);
+type SortKey<'a> = (u8, Option<CredentialNumber>, Option<&'a ProviderId>, Option<Designation>, Option<Day>);
 
-fn place(change: &Change) -> Place<'_> {
+fn sort_key(change: &Change) -> SortKey<'_> {
     match change {
         Change::Standing { number, days, .. } => (0, Some(*number), None, None, Some(days.start)),
         Change::Coverage { number, provider, days, .. } => (1, Some(*number), Some(provider), None, Some(days.start)),

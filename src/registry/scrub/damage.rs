@@ -31,7 +31,7 @@ impl Damage {
     }
 
     /// True if the last completed scrub, here or before this start, found damage.
-    pub(in crate::registry) fn is_there(&self) -> bool {
+    pub(in crate::registry) fn is_present(&self) -> bool {
         self.trouble.is_active()
     }
 
@@ -48,7 +48,7 @@ impl Damage {
                 self.note.remove()
             }
             Err(found) => {
-                self.say(found);
+                self.log_damage(found);
                 self.note.keep(&found.to_string())
             }
         };
@@ -62,7 +62,7 @@ impl Damage {
     }
 
     /// Logs the damage with advice for the operator.
-    fn say(&self, found: &ReadError) {
+    fn log_damage(&self, found: &ReadError) {
         let advice = match found {
             ReadError::Damaged(_) => "the log is damaged, and writes are refused: restore the registry from a backup",
             ReadError::Disk { .. } => "the disk cannot read the log, and writes are refused",

@@ -45,13 +45,13 @@ pub(super) struct Scrubber {
 
 /// A running scrub on a thread of its own. Dropping it ends the scrub.
 pub struct Scrub {
-    _goes_on: mpsc::Sender<Infallible>,
+    _running: mpsc::Sender<Infallible>,
 }
 
 /// Why a pass was not completed.
 enum Ended {
     /// The scrub was dropped.
-    Unwanted,
+    Dropped,
     Failed(ReadError),
 }
 
@@ -64,19 +64,19 @@ impl Scrubber {
         pace: Pace,
         on_pass: impl Fn(Result<(), &ReadError>) + Send + 'static,
     ) -> io::Result<Scrub> {
-        let (goes_on, pause) = mpsc::channel();
+        let (running, pause) = mpsc::channel();
         thread::Builder::new().name("scrub".to_owned()).spawn(move || {
             lower_priority(BACKGROUND);
             let pause = Pause(pause);
-            let rest = || if pause.lasts(pace.rest_after_refusal).is_err() { Break(()) } else { Continue(()) };
+            let rest = || if pause.wait(pace.rest_after_refusal).is_err() { Break(()) } else { Continue(()) };
             restart_on_panic(rest, || self.run(pace, &on_pass, &pause));
         })?;
-        Ok(Scrub { _goes_on: goes_on })
+        Ok(Scrub { _running: running })
     }
 
     fn run(&self, pace: Pace, on_pass: &impl Fn(Result<(), &ReadError>), pause: &Pause) {
         loop {
-            let rest = match self.read_over(pace, pause) {
+            let rest = match self.read_all(pace, pause) {
                 Ok(()) => {
                     on_pass(Ok(()));
                     pace.rest
@@ -85,21 +85,21 @@ impl Scrubber {
                     on_pass(Err(&error));
                     pace.rest_after_refusal
                 }
-                Err(Ended::Unwanted) => return,
+                Err(Ended::Dropped) => return,
             };
-            if pause.lasts(rest).is_err() {
+            if pause.wait(rest).is_err() {
                 return;
             }
         }
     }
 
-    fn read_over(&self, pace: Pace, pause: &Pause) -> Result<(), Ended> {
+    fn read_all(&self, pace: Pace, pause: &Pause) -> Result<(), Ended> {
         let mut bytes = 0;
         for record in self.log.reread() {
             bytes += record.map_err(Ended::Failed)?.1.len() as u64;
             if bytes >= CHUNK_BYTES {
                 let nanos = bytes.saturating_mul(1_000_000_000) / pace.bytes_per_second.max(1);
-                pause.lasts(Duration::from_nanos(nanos))?;
+                pause.wait(Duration::from_nanos(nanos))?;
                 bytes = 0;
             }
         }
@@ -112,10 +112,10 @@ struct Pause(mpsc::Receiver<Infallible>);
 
 impl Pause {
     /// Waits for `time`, unless the scrub is dropped.
-    fn lasts(&self, time: Duration) -> Result<(), Ended> {
+    fn wait(&self, time: Duration) -> Result<(), Ended> {
         match self.0.recv_timeout(time) {
             Err(mpsc::RecvTimeoutError::Timeout) => Ok(()),
-            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Ended::Unwanted),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Ended::Dropped),
         }
     }
 }

@@ -17,9 +17,9 @@ use crate::store::{OpenMode, StoreOptions};
 const PACE: Pace = Pace { bytes_per_second: u64::MAX, rest: Duration::ZERO, rest_after_refusal: Duration::ZERO };
 
 /// Names the result of a scrub.
-fn word(scrubbed: Result<(), &ReadError>) -> &'static str {
+fn name_of(scrubbed: Result<(), &ReadError>) -> &'static str {
     match scrubbed {
-        Ok(()) => "whole",
+        Ok(()) => "intact",
         Err(ReadError::Disk { .. }) => "unreadable",
         Err(ReadError::Damaged(_)) => "damaged",
     }
@@ -36,16 +36,16 @@ fn a_scrub_goes_on_after_damage_and_says_when_all_is_whole_again() {
     let (sender, passes) = mpsc::channel();
     disk.fail(&[Fault::Every(Call::Read, io::ErrorKind::Other, 0)]);
     let scrubber = Scrubber { log: log.reader() };
-    let scrub = scrubber.begin(PACE, move |scrubbed| sender.send(word(scrubbed)).unwrap_or_default()).unwrap();
+    let scrub = scrubber.begin(PACE, move |scrubbed| sender.send(name_of(scrubbed)).unwrap_or_default()).unwrap();
     assert_eq!(passes.recv(), Ok("unreadable"));
     disk.fail(&[]);
-    while passes.recv() != Ok("whole") {}
+    while passes.recv() != Ok("intact") {}
     let (path, bytes) = disk.files().into_iter().nth(4).unwrap();
-    let bent: Vec<_> = bytes.iter().map(|byte| byte ^ u8::from(*byte == 7)).collect();
-    disk.put(&path, bent);
+    let damaged: Vec<_> = bytes.iter().map(|byte| byte ^ u8::from(*byte == 7)).collect();
+    disk.put(&path, damaged);
     while passes.recv() != Ok("damaged") {}
     disk.put(&path, bytes);
-    while passes.recv() != Ok("whole") {}
+    while passes.recv() != Ok("intact") {}
     drop(scrub);
     while passes.recv().is_ok() {}
 }
@@ -56,8 +56,8 @@ fn a_scrub_that_is_dropped_ends() {
     let (sender, passes) = mpsc::channel();
     let pace = Pace { rest: Duration::from_secs(3600), ..PACE };
     let scrub =
-        Scrubber { log: log.reader() }.begin(pace, move |scrubbed| sender.send(word(scrubbed)).unwrap()).unwrap();
-    assert_eq!(passes.recv(), Ok("whole"));
+        Scrubber { log: log.reader() }.begin(pace, move |scrubbed| sender.send(name_of(scrubbed)).unwrap()).unwrap();
+    assert_eq!(passes.recv(), Ok("intact"));
     drop(scrub);
     assert_eq!(passes.recv(), Err(mpsc::RecvError));
 }
@@ -68,10 +68,10 @@ fn a_scrub_that_breaks_off_is_begun_again() {
     let (sender, passes) = mpsc::channel();
     let sent_once = AtomicBool::new(false);
     let scrub = Scrubber { log: log.reader() }.begin(PACE, move |scrubbed| {
-        sender.send(word(scrubbed)).unwrap_or_default();
+        sender.send(name_of(scrubbed)).unwrap_or_default();
         assert!(sent_once.swap(true, Ordering::AcqRel), "a test");
     });
-    assert_eq!([passes.recv(), passes.recv()], [Ok("whole"); 2]);
+    assert_eq!([passes.recv(), passes.recv()], [Ok("intact"); 2]);
     drop(scrub);
 }
 
@@ -128,11 +128,11 @@ async fn close_once_a_scrub_has_passed(opened: Opened, note: &Path) {
 /// Damages a closed segment before its last frame. Returns its path and the original bytes.
 fn damage(directory: &Path) -> (PathBuf, Vec<u8>) {
     let segment = second_segment(directory);
-    let whole = fs::read(&segment).unwrap();
-    let mut bent = whole.clone();
-    bent[whole.len() / 4] ^= 4;
-    fs::write(&segment, bent).unwrap();
-    (segment, whole)
+    let intact = fs::read(&segment).unwrap();
+    let mut damaged = intact.clone();
+    damaged[intact.len() / 4] ^= 4;
+    fs::write(&segment, damaged).unwrap();
+    (segment, intact)
 }
 
 fn second_segment(directory: &Path) -> PathBuf {
@@ -164,12 +164,12 @@ async fn damage_in_a_closed_segment_refuses_writes_until_a_scrub_has_succeeded_a
     let directory = tempfile::tempdir().unwrap();
     let Opened { registry, .. } = registry(directory.path()).await;
     assert!(!is_refused_for_damage(&registry).await && registry.takes_writes().await);
-    let (segment, whole) = damage(directory.path());
+    let (segment, intact) = damage(directory.path());
     let _scrub = registry.begin_scrub(PACE).unwrap();
     wait_until_writes(&registry, false).await;
     assert!(is_refused_for_damage(&registry).await);
     registry.pin_head().day_asked(None).unwrap();
-    fs::write(&segment, whole).unwrap();
+    fs::write(&segment, intact).unwrap();
     wait_until_writes(&registry, true).await;
     assert!(!is_refused_for_damage(&registry).await);
 }
@@ -180,7 +180,7 @@ async fn a_start_after_damage_was_found_refuses_writes_until_a_scrub_has_succeed
     let note = directory.path().join("DAMAGED");
     let opened = registry(directory.path()).await;
     assert!(!note.exists());
-    let (segment, whole) = damage(directory.path());
+    let (segment, intact) = damage(directory.path());
     let scrub = opened.registry.begin_scrub(PACE).unwrap();
     wait_until_writes(&opened.registry, false).await;
     while !note.exists() {
@@ -195,7 +195,7 @@ async fn a_start_after_damage_was_found_refuses_writes_until_a_scrub_has_succeed
     let opened = open(directory.path(), OpenMode::Existing);
     assert!(is_refused_for_damage(&opened.registry).await && !opened.registry.takes_writes().await);
     opened.registry.pin_head().day_asked(None).unwrap();
-    fs::write(&segment, whole).unwrap();
+    fs::write(&segment, intact).unwrap();
     close_once_a_scrub_has_passed(opened, &note).await;
     let opened = open(directory.path(), OpenMode::Existing);
     assert!(!is_refused_for_damage(&opened.registry).await);

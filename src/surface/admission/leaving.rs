@@ -1,5 +1,5 @@
-//! How calls leave: each is counted, and leaves one line in the access log, when it is answered. One that streams does
-//! so when it has ended; one whose caller goes away before is CANCELLED.
+//! How calls leave: when a call is answered, it is counted and writes one line to the access log. A streaming call does
+//! so when its stream ends. A call whose caller disconnects first is reported as CANCELLED.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,25 +25,25 @@ use crate::telemetry::audit::Client;
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
-/// What is reported of a call when it leaves. Dropped before that, its caller went away.
-pub struct Entered {
+/// What is reported about a call when it leaves. If it is dropped before, the caller has disconnected.
+pub struct TrackedCall {
     admission: Arc<Admission>,
     pub(super) method: Option<&'static Method>,
     pub(super) client: Option<Arc<dyn Client>>,
     pub(super) request_id: RequestId,
     user_agent: UserAgent,
     pub(super) started: Instant,
-    /// The messages of a stream: those that have come, and those that have gone.
+    /// The number of messages received and sent, for a streaming call.
     received: Option<Arc<AtomicU64>>,
     sent: Frames,
     is_reported: bool,
 }
 
-impl Entered {
-    /// A request that has come in, of a client that is not known yet.
-    pub(super) fn new<B>(admission: &Arc<Admission>, request: &Request<B>) -> Entered {
+impl TrackedCall {
+    /// Starts tracking a request that has arrived. Its client is not known yet.
+    pub(super) fn new<B>(admission: &Arc<Admission>, request: &Request<B>) -> TrackedCall {
         let given = request.headers().get(&super::REQUEST_ID).and_then(|id| id.to_str().ok());
-        Entered {
+        TrackedCall {
             admission: Arc::clone(admission),
             method: crate::auth::method(request.uri().path()),
             client: None,
@@ -56,32 +56,32 @@ impl Entered {
         }
     }
 
-    /// The same request; the messages of one that streams are counted.
+    /// Returns the request, with a body that counts messages if the call streams.
     pub(super) fn follow(&mut self, request: Request<Body>) -> Request<Body> {
         if !self.method.is_some_and(|method| method.streams) {
             return request;
         }
         let received = Arc::new(AtomicU64::new(0));
         self.received = Some(Arc::clone(&received));
-        request.map(|body| Body::new(Asked { body, frames: Frames::default(), received }))
+        request.map(|body| Body::new(CountedRequest { body, frames: Frames::default(), received }))
     }
 
-    /// An answer goes out; one that streams is followed to its end.
+    /// Reports an answer when it is sent; a streaming answer when it ends.
     pub(super) fn leave(mut self, response: Response<Body>) -> Response<Body> {
         let response = explained(response);
         if self.received.is_some() && !response.body().is_end_stream() {
-            return response.map(|body| Body::new(Answer { body, entered: self }));
+            return response.map(|body| Body::new(CountedResponse { body, tracked: self }));
         }
         self.report(Outcome::Grpc(code(response.headers())));
         response
     }
 
-    /// A request that is not a call is turned away.
+    /// Reports a request that was refused because it is not a call.
     pub(super) fn turn_away(mut self, status: StatusCode) {
         self.report(Outcome::Http(status.as_u16()));
     }
 
-    /// Counts the call and leaves a line of it, once.
+    /// Counts the call and writes its access log line, once.
     fn report(&mut self, outcome: Outcome) {
         if std::mem::replace(&mut self.is_reported, true) {
             return;
@@ -104,13 +104,13 @@ impl Entered {
     }
 }
 
-impl Drop for Entered {
+impl Drop for TrackedCall {
     fn drop(&mut self) {
         self.report(Outcome::Grpc(Code::Cancelled.into()));
     }
 }
 
-/// The same response; a refusal by the transport has the details that every refusal has.
+/// Adds the standard error details to a refusal by the transport. Returns other responses unchanged.
 pub(crate) fn explained(response: Response<Body>) -> Response<Body> {
     match Status::from_header_map(response.headers()) {
         Some(refused) if refused.code() != Code::Ok && refused.details().is_empty() => {
@@ -120,25 +120,25 @@ pub(crate) fn explained(response: Response<Body>) -> Response<Body> {
     }
 }
 
-/// The gRPC code of a response's head, or of its trailers.
+/// Returns the gRPC code from a response's headers or trailers.
 fn code(headers: &HeaderMap) -> i32 {
     headers.get(&GRPC_STATUS).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0)
 }
 
-/// The request of a call that streams.
-struct Asked {
+/// The request body of a streaming call.
+struct CountedRequest {
     body: Body,
     frames: Frames,
     received: Arc<AtomicU64>,
 }
 
-/// The answer of a call that streams.
-struct Answer {
+/// The response body of a streaming call.
+struct CountedResponse {
     body: Body,
-    entered: Entered,
+    tracked: TrackedCall,
 }
 
-impl http_body::Body for Asked {
+impl http_body::Body for CountedRequest {
     type Data = Bytes;
     type Error = Status;
 
@@ -162,7 +162,7 @@ impl http_body::Body for Asked {
     }
 }
 
-impl http_body::Body for Answer {
+impl http_body::Body for CountedResponse {
     type Data = Bytes;
     type Error = Status;
 
@@ -170,12 +170,12 @@ impl http_body::Body for Answer {
         let polled = ready!(Pin::new(&mut self.body).poll_frame(cx));
         match &polled {
             Some(Ok(frame)) => match (frame.data_ref(), frame.trailers_ref()) {
-                (Some(bytes), _) => self.entered.sent.take(bytes),
-                (None, Some(trailers)) => self.entered.report(Outcome::Grpc(code(trailers))),
+                (Some(bytes), _) => self.tracked.sent.take(bytes),
+                (None, Some(trailers)) => self.tracked.report(Outcome::Grpc(code(trailers))),
                 (None, None) => {}
             },
-            Some(Err(status)) => self.entered.report(Outcome::Grpc(status.code().into())),
-            None => self.entered.report(Outcome::Grpc(Code::Ok.into())),
+            Some(Err(status)) => self.tracked.report(Outcome::Grpc(status.code().into())),
+            None => self.tracked.report(Outcome::Grpc(Code::Ok.into())),
         }
         Poll::Ready(polled)
     }

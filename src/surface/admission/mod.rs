@@ -1,7 +1,7 @@
-//! Admission: every call passes it once, before any service.
+//! Admission: every call passes through it once, before any service.
 //!
 //! It identifies the caller, refuses methods that the caller's role may not call, moves the civil day of a development
-//! server forward, holds the call to its deadline, and writes one line to the access log.
+//! server forward, enforces the call's deadline, and writes one line to the access log.
 
 mod leaving;
 
@@ -18,11 +18,11 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
-use self::leaving::Entered;
+use self::leaving::TrackedCall;
 pub(crate) use self::leaving::explained;
 use super::limits::unauthenticated;
 use super::mutation::refused;
-use super::redaction::Asker;
+use super::redaction::CallContext;
 use super::request_id::RequestIds;
 use super::status;
 use crate::auth::quotas::Quotas;
@@ -36,33 +36,33 @@ use crate::telemetry::metrics::Metrics;
 pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) static DEV_TODAY: HeaderName = HeaderName::from_static("x-dev-today");
 
-/// How large the headers of a call may be, as HTTP/2 counts them.
+/// The maximum size of a call's headers, as HTTP/2 counts it.
 pub(super) const HEADERS_BYTES: usize = 16 * 1024;
 
-/// What a field of them takes of memory beside what HTTP/2 counts: its entry in a map that grows by doubling.
+/// The memory that a header field takes beyond what HTTP/2 counts: its entry in a map that grows by doubling.
 const FIELD_BYTES: usize = 160;
 
-/// How much earlier than the caller a call is given up, so that the answer still says why: a tenth of the time, at most
-/// this.
+/// How long before the caller's deadline a call is aborted, so that the caller still receives the reason: a tenth of
+/// the time, at most this.
 const HEAD_START: Duration = Duration::from_millis(100);
 
-/// What admission decides by, and where it records what it decided. All listeners share it.
+/// The state that admission needs. All listeners share it.
 pub(crate) struct Admission {
     /// The registry.
     pub(super) registry: Registry,
-    /// How callers are identified.
+    /// Identifies callers.
     identities: Identities,
-    /// Where requests that show nobody are counted.
+    /// Counts unauthenticated requests.
     shares: Quotas,
-    /// Makes ids for requests that bring none.
+    /// Generates ids for requests without one.
     request_ids: RequestIds,
-    /// Where calls are counted.
+    /// Counts calls.
     pub(super) metrics: Arc<Metrics>,
-    /// Where they leave a line.
+    /// The access log.
     access: AccessLog,
 }
 
-/// Admits a call to a service: the result is the answer, or the refusal.
+/// Admits a call to the services. Returns its answer, or a refusal.
 pub(super) fn enter<S>(
     admission: &Arc<Admission>,
     services: &mut S,
@@ -74,17 +74,17 @@ where
     S::Future: Send,
     S::Error: Send,
 {
-    let mut entered = Entered::new(admission, &request);
+    let mut tracked = TrackedCall::new(admission, &request);
     let deadline = deadline.map(ahead_of);
-    match admission.admit(&request, &entered) {
-        Err(refusal) => Entering::Refused { refusal, entered: Some(entered) },
-        Ok((asker, today)) => {
-            entered.client = Some(Arc::clone(&asker.caller) as Arc<dyn Client>);
-            request.extensions_mut().insert(asker);
-            let request = entered.follow(request);
-            let entered = Some(entered);
+    match admission.admit(&request, &tracked) {
+        Err(refusal) => Entering::Refused { refusal, tracked: Some(tracked) },
+        Ok((context, today)) => {
+            tracked.client = Some(Arc::clone(&context.caller) as Arc<dyn Client>);
+            request.extensions_mut().insert(context);
+            let request = tracked.follow(request);
+            let tracked = Some(tracked);
             let Some(day) = today else {
-                return Entering::Admitted { call: InTime::within(deadline, services.call(request)), entered };
+                return Entering::Admitted { call: InTime::within(deadline, services.call(request)), tracked };
             };
             let (mut services, admission) = (services.clone(), Arc::clone(admission));
             let moved = async move {
@@ -93,30 +93,30 @@ where
                     Err(refusal) => Ok(refusal.into_http()),
                 }
             };
-            Entering::Moving { moved: Box::pin(moved), entered }
+            Entering::Moving { moved: Box::pin(moved), tracked }
         }
     }
 }
 
 pin_project! {
-    /// A call that has come in.
+    /// A call from its arrival to its answer.
     #[project = Step]
     pub enum Entering<F, E> {
-        /// One that is not let through.
+        /// The call was refused.
         Refused {
             refusal: Status,
-            entered: Option<Entered>,
+            tracked: Option<TrackedCall>,
         },
-        /// One that is let through.
+        /// The call was admitted.
         Admitted {
             #[pin]
             call: InTime<F>,
-            entered: Option<Entered>,
+            tracked: Option<TrackedCall>,
         },
-        /// The same, once the day has been moved.
+        /// The call was admitted, and moves the civil day first.
         Moving {
             moved: BoxFuture<'static, Result<Response<Body>, E>>,
-            entered: Option<Entered>,
+            tracked: Option<TrackedCall>,
         },
     }
 }
@@ -128,28 +128,28 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (answered, entered) = match self.project() {
-            Step::Refused { refusal, entered } => (Ok(refusal.clone().into_http()), entered),
-            Step::Admitted { call, entered } => (ready!(call.poll(cx)), entered),
-            Step::Moving { moved, entered } => (ready!(moved.as_mut().poll(cx)), entered),
+        let (answered, tracked) = match self.project() {
+            Step::Refused { refusal, tracked } => (Ok(refusal.clone().into_http()), tracked),
+            Step::Admitted { call, tracked } => (ready!(call.poll(cx)), tracked),
+            Step::Moving { moved, tracked } => (ready!(moved.as_mut().poll(cx)), tracked),
         };
-        Poll::Ready(answered.map(|response| match entered.take() {
-            Some(entered) => entered.leave(response),
+        Poll::Ready(answered.map(|response| match tracked.take() {
+            Some(tracked) => tracked.leave(response),
             None => response,
         }))
     }
 }
 
 pin_project! {
-    /// A call, within the time that its caller gives it.
+    /// A call with its deadline.
     #[project = Time]
     pub enum InTime<F> {
-        /// As long as it takes.
+        /// The caller set no deadline.
         Endless {
             #[pin]
             call: F,
         },
-        /// So long.
+        /// The caller set a deadline.
         Within {
             #[pin]
             call: Timeout<F>,
@@ -183,7 +183,7 @@ where
 }
 
 impl Admission {
-    /// To the services of a registry.
+    /// Creates the admission to the services of a registry.
     pub(crate) fn new(
         registry: Registry,
         identities: Identities,
@@ -194,41 +194,41 @@ impl Admission {
         Arc::new(Admission { registry, identities, shares, metrics, access, request_ids: RequestIds::new() })
     }
 
-    /// Records a request that a listener refused with a status of HTTP, because it is not a call.
+    /// Records a request that a listener refused with an HTTP status because it is not a call.
     pub(super) fn turn_away<B>(self: &Arc<Admission>, request: &Request<B>, status: StatusCode) {
-        // What it says is in the status of HTTP already; where there were too many, the connection ends.
+        // The HTTP status already says why. The connection closes itself when there were too many such requests.
         drop(unauthenticated(&self.shares, request.extensions().get()));
-        Entered::new(self, request).turn_away(status);
+        TrackedCall::new(self, request).turn_away(status);
     }
 
-    /// Who asks, and with what right; and the day that is to be moved to before it is answered.
-    fn admit(&self, request: &Request<Body>, entered: &Entered) -> Result<(Asker, Option<Day>), Status> {
+    /// Returns the caller with its right, and the day to move to before the call is answered.
+    fn admit(&self, request: &Request<Body>, tracked: &TrackedCall) -> Result<(CallContext, Option<Day>), Status> {
         let headers = request.headers();
         let peer = request.extensions().get();
-        let caller = self.identities.caller(headers, peer, entered.started).or_else(|nobody| {
+        let caller = self.identities.caller(headers, peer, tracked.started).or_else(|nobody| {
             unauthenticated(&self.shares, peer)?;
             Err(status::unauthenticated(nobody.to_string()))
         })?;
         let headers_bytes = refuse_large(headers)?;
-        let method = entered.method.ok_or_else(status::no_such_method)?;
+        let method = tracked.method.ok_or_else(status::no_such_method)?;
         let denied = || status::permission_denied("the caller's role may not call this method");
         let right = method.right(&caller.role).ok_or_else(denied)?;
-        let asker = Asker { caller, right, method, request_id: entered.request_id, headers_bytes };
+        let context = CallContext { caller, right, method, request_id: tracked.request_id, headers_bytes };
         if !self.identities.is_dev() {
             refuse_dev_metadata(headers)?;
-            return Ok((asker, None));
+            return Ok((context, None));
         }
         let day = headers.get(&DEV_TODAY).map(|day| day.to_str().unwrap_or_default().parse());
         let not_a_day = |_| status::invalid_field(DEV_TODAY.as_str(), "not a date of the form 2026-03-01");
-        Ok((asker, day.transpose().map_err(not_a_day)?))
+        Ok((context, day.transpose().map_err(not_a_day)?))
     }
 
-    /// Opens every day up to the one given, before the call is answered.
+    /// Opens every day up to the given one.
     async fn move_to(&self, day: Day) -> Result<(), Status> {
         if day < self.registry.head().today {
             return Err(status::invalid_field(
                 DEV_TODAY.as_str(),
-                "before the last day opened: days open forward only",
+                "before the last opened day: days can only be opened forward",
             ));
         }
         self.registry.clock().move_to(day);
@@ -236,26 +236,25 @@ impl Admission {
     }
 }
 
-/// What only a development server does is never silently left undone.
+/// Refuses headers that only a development server honors, rather than ignoring them.
 fn refuse_dev_metadata(headers: &HeaderMap) -> Result<(), Status> {
     match [&DEV_CALLER, &DEV_TODAY].into_iter().find(|name| headers.contains_key(*name)) {
-        Some(name) => Err(status::invalid_field(name.as_str(), "only a development server (serve --dev) takes it")),
+        Some(name) => Err(status::invalid_field(name.as_str(), "only a development server (serve --dev) accepts it")),
         None => Ok(()),
     }
 }
 
-/// Refuses headers that are larger than those of a call may be, by the size that HTTP/2 gives them. Gives what they take
-/// of memory.
+/// Refuses headers above the size limit, as HTTP/2 counts it. Returns the memory that they take.
 fn refuse_large(headers: &HeaderMap) -> Result<usize, Status> {
     let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 32;
     let bytes = headers.iter().map(size).sum::<usize>();
     if bytes <= HEADERS_BYTES {
         return Ok(bytes + headers.len() * FIELD_BYTES);
     }
-    Err(status::too_large(format!("the headers of a call have at most {HEADERS_BYTES} bytes")))
+    Err(status::too_large(format!("the headers of a call may have at most {HEADERS_BYTES} bytes")))
 }
 
-/// The time that a caller gives a call, less a head start.
+/// Returns the caller's time limit less the head start.
 fn ahead_of(limit: Duration) -> Duration {
     limit - HEAD_START.min(limit / 10)
 }

@@ -1,4 +1,4 @@
-//! Periods that end on another day, facts that are withdrawn, and where records begin.
+//! Decodes period ends, retractions, and the day on which records begin.
 
 use super::fields::{Fields, LONGEST_REMARK};
 use crate::domain::command::Command;

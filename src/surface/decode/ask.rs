@@ -1,4 +1,4 @@
-//! Questions about claims, as they were read, and where a question stands in its request.
+//! Decoded questions about claims, and the position of a question in its request.
 
 use std::fmt;
 
@@ -6,28 +6,28 @@ use crate::domain::day::Day;
 use crate::domain::verdict::Units;
 use crate::registry::question::Ask;
 
-/// Where a question stands in its request.
+/// The position of a question in its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// It is the only one of its message.
-    Alone,
-    /// Its index in a batch.
-    Of(usize),
+pub enum ItemPath {
+    /// The only question of its message.
+    Single,
+    /// The index of the question in a batch.
+    Indexed(usize),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ItemPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Alone => f.write_str("item"),
-            Place::Of(index) => write!(f, "items[{index}]"),
+            ItemPath::Single => f.write_str("item"),
+            ItemPath::Indexed(index) => write!(f, "items[{index}]"),
         }
     }
 }
 
-/// A question about a claim: the credential on the date of service with the billing provider, and the units.
+/// A question about a claim: the credential on the date of service, the billing provider, and the units.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim<'a> {
-    /// The question; its day and its provider are set.
+    /// The question. Its day and its provider are set.
     pub ask: Ask<'a>,
     /// The date of service.
     pub date_of_service: Day,

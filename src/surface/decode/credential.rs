@@ -1,4 +1,4 @@
-//! What the registrar asks to be recorded of a credential.
+//! Decodes the registrar's commands about credentials.
 
 use super::fields::{Fields, LONGEST_REMARK};
 use crate::domain::command::Command;
@@ -23,14 +23,14 @@ pub(super) fn renew_credential(request: &v1::RenewCredentialRequest, fields: &mu
 
 pub(super) fn grant_designation(request: &v1::GrantDesignationRequest, fields: &mut Fields) -> Option<Command> {
     let credential = fields.id("credential_number", &request.credential_number);
-    let code = fields.word("code", request.code);
+    let code = fields.enum_value("code", request.code);
     let days = fields.days(request.first_day, request.last_day);
     open(credential, code.map(CredentialPeriodKind::Designation), days)
 }
 
 pub(super) fn suspend_credential(request: &v1::SuspendCredentialRequest, fields: &mut Fields) -> Option<Command> {
     let credential = fields.id("credential_number", &request.credential_number);
-    let basis = fields.word("basis", request.basis);
+    let basis = fields.enum_value("basis", request.basis);
     let days = fields.days(request.first_day, request.last_day);
     open(credential, basis.map(CredentialPeriodKind::Suspended), days)
 }
@@ -64,9 +64,9 @@ pub(super) fn revoke_credential(request: &v1::RevokeCredentialRequest, fields: &
     import_revocation(request, fields)
 }
 
-/// A revocation of an agency's earlier records, on either basis.
+/// Decodes an imported revocation, which may have either basis.
 pub(super) fn import_revocation(request: &v1::RevokeCredentialRequest, fields: &mut Fields) -> Option<Command> {
-    let basis = fields.word::<RevocationBasis>("basis", request.basis);
+    let basis = fields.enum_value::<RevocationBasis>("basis", request.basis);
     act(fields, &request.credential_number, basis.map(Act::Revoked), request.effective_from)
 }
 

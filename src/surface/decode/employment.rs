@@ -1,4 +1,4 @@
-//! What employers report about their staff.
+//! Decodes employment reports.
 
 use super::fields::{Fields, LONGEST_NAME};
 use crate::domain::command::{Command, WhichJob, Who};
@@ -8,7 +8,7 @@ use crate::proto::v1;
 use crate::proto::v1::report_employment_end_request::Job;
 use crate::proto::v1::report_employment_start_request::Person;
 
-/// `own`: the provider that the caller is, if it is one; it stands where the request names none.
+/// Decodes a report. `own`: the caller's provider, if the caller is one; used if the request names no provider.
 pub(super) fn report_employment_start(
     request: &v1::ReportEmploymentStartRequest,
     fields: &mut Fields,
@@ -16,8 +16,8 @@ pub(super) fn report_employment_start(
 ) -> Option<Command> {
     let who = who(request, fields);
     let birth_date = fields.optional_day("birth_date", request.birth_date);
-    // An id that cannot exist is nobody's on the caller's staff.
-    if own.is_some() && request.birth_date.is_none() && fields.names_what_cannot_be() {
+    // An id that cannot exist does not belong to the caller's staff.
+    if own.is_some() && request.birth_date.is_none() && fields.has_impossible_id() {
         fields.violate(birth_date_required());
     }
     let provider = match own {
@@ -38,7 +38,7 @@ fn who(request: &v1::ReportEmploymentStartRequest, fields: &mut Fields) -> Optio
         }
         Some(Person::SpecialistId(id)) => {
             if !request.family_name.is_empty() {
-                fields.refuse("family_name", "not together with specialist_id");
+                fields.refuse("family_name", "must not be set together with specialist_id");
             }
             fields.id("specialist_id", id).map(Who::Specialist)
         }
@@ -61,7 +61,7 @@ pub(super) fn report_employment_end(request: &v1::ReportEmploymentEndRequest, fi
         Some(Job::CredentialNumber(number)) => fields.id("credential_number", number).map(WhichJob::OpenJobOf),
     };
     let last_day = fields.day("last_day", request.last_day);
-    let reason = fields.word("reason", request.reason);
+    let reason = fields.enum_value("reason", request.reason);
     Some(Command::EndEmployment { job: job?, last_day: last_day?, reason: reason? })
 }
 

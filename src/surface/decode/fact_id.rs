@@ -1,10 +1,10 @@
-//! Fact ids as the wire writes them (see [`crate::surface::encode::fact_id`]).
+//! Decodes fact ids (see [`crate::surface::encode::fact_id`]).
 
 use super::fields::Fields;
 use crate::domain::id::{FactId, Revision};
 use crate::surface::encode::EpochTags;
 
-/// The epoch's tag and the fact of a fact id; none for a text that no fact id has.
+/// Parses a fact id into the epoch's tag and the fact; `None` if the text is not a fact id.
 pub fn fact_id(text: &str) -> Option<(u32, FactId)> {
     let mut parts = text.split('-');
     let (tag, revision, index) = (parts.next()?, parts.next()?, parts.next()?);
@@ -19,7 +19,7 @@ pub fn fact_id(text: &str) -> Option<(u32, FactId)> {
 }
 
 impl Fields {
-    /// The id of a fact. One of another history is not on file.
+    /// Reads the id of a fact. An id from another history is not on file.
     pub(super) fn fact(&mut self, field: &str, text: &str, epochs: EpochTags<'_>) -> Option<FactId> {
         if text.is_empty() {
             self.refuse(field, "required");

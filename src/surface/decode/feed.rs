@@ -1,4 +1,4 @@
-//! Requests for the feed of changes.
+//! Decodes requests for the feed of changes.
 
 use uuid::Uuid;
 
@@ -7,41 +7,41 @@ use crate::domain::decide::Rejection;
 use crate::domain::id::{CredentialNumber, ProviderId, Revision};
 use crate::proto::v1;
 
-/// Which changes are asked for, and from where on.
+/// The requested changes, and where they begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangesAsked {
     /// Where to begin.
     pub after: After,
-    /// Whose.
+    /// The subjects of the changes.
     pub about: ChangesAbout,
 }
 
-/// A record after which to begin.
+/// The record after which to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct After {
-    /// The epoch of the revision; unset: the current one.
+    /// The epoch of the revision; `None` means the current one.
     pub epoch: Option<Uuid>,
     /// The record.
     pub revision: Revision,
 }
 
-/// Whose changes are asked for.
+/// The subjects whose changes are requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangesAbout {
-    /// Everyone's.
+    /// All subjects.
     Everyone,
-    /// Those of these credentials.
+    /// These credentials.
     Credentials(Vec<CredentialNumber>),
-    /// Those of this provider and its staff.
+    /// This provider and its staff.
     Provider(ProviderId),
 }
 
-/// A `WatchChanges`. `own` is the provider that the caller is, if it is one.
+/// Decodes a `WatchChanges`. `own`: the caller's provider, if the caller is one.
 pub fn watch_changes(request: &v1::WatchChangesRequest, own: Option<&ProviderId>) -> Result<ChangesAsked, Rejection> {
     read(request.after.as_ref(), &request.credential_numbers, &request.provider_id, own)
 }
 
-/// A `ListChanges`, without its page. `own` is the provider that the caller is, if it is one.
+/// Decodes a `ListChanges`, without its page. `own`: the caller's provider, if the caller is one.
 pub fn list_changes(request: &v1::ListChangesRequest, own: Option<&ProviderId>) -> Result<ChangesAsked, Rejection> {
     read(request.after.as_ref(), &request.credential_numbers, &request.provider_id, own)
 }
@@ -55,7 +55,7 @@ fn read(
     let mut fields = Fields::default();
     let after = position(&mut fields, after);
     if !numbers.is_empty() && !provider_id.is_empty() {
-        fields.refuse("provider_id", "not together with credential_numbers");
+        fields.refuse("provider_id", "must not be set together with credential_numbers");
     }
     let numbered = numbers.iter().enumerate();
     let credentials: Vec<CredentialNumber> =
@@ -69,7 +69,7 @@ fn read(
     fields.finish(Some(ChangesAsked { after, about }))
 }
 
-/// A `ListReviewItems`, without its page.
+/// Decodes a `ListReviewItems`, without its page.
 pub fn list_review_items(request: &v1::ListReviewItemsRequest) -> Result<After, Rejection> {
     let mut fields = Fields::default();
     let after = position(&mut fields, request.after.as_ref());

@@ -1,4 +1,4 @@
-//! Reading the fields of a message: every fault is noted, none stops the reading.
+//! Reading the fields of a message. Reading continues after a fault, so that all faults are reported at once.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -19,32 +19,33 @@ use crate::surface::encode::WireEnum;
 pub(super) const LONGEST_NAME: usize = 200;
 /// The longest remark, reason or text of a limitation, in characters.
 pub(super) const LONGEST_REMARK: usize = 500;
-/// The longest text of the caller's own that is sent back with a result, in characters.
+/// The longest correlation id, in characters.
 pub(super) const LONGEST_CORRELATION_ID: usize = 100;
-/// The most designations of a list: more than there are, for a client that names one twice.
-pub(super) const MOST_DESIGNATIONS: usize = 16;
+/// The maximum number of designations in a list: more than exist, so that a duplicate is accepted.
+pub(super) const MAX_DESIGNATIONS: usize = 16;
 
-/// An id that cannot exist is repeated to the caller up to here.
+/// The maximum length of an id that is repeated in an error, in characters.
 const LONGEST_ECHO: usize = 64;
 
 const REQUIRED: &str = "required";
 
 /// The faults found so far in a message.
 ///
-/// What a reading method returns is of use only if nothing was found by the end: read every field first, put the value
-/// together with `?` last, and let [`Fields::finish`] decide. No description repeats what was sent, which may be a name
-/// or a birth date.
+/// A value that a reading method returns may only be used if no fault is found in the whole message. Read every field
+/// first, combine the values with `?` last, and let [`Fields::finish`] decide. No description repeats what the caller
+/// sent, because it may be a name or a birth date.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     faults: Faults,
-    /// Faults that data on file may excuse. They are reported together with other faults; alone they are judged later.
+    /// Faults that data on file may excuse. They are reported here only together with other faults; alone they are
+    /// checked later.
     excusable: Faults,
     not_on_file: Option<Rejection>,
 }
 
-/// An id of something on file. One that does not have the form of its kind is not on file.
+/// An id of something on file. An id of the wrong form is treated as not on file.
 pub(super) trait OnFile: FromStr {
-    /// What it is the id of.
+    /// The kind of thing that the id names.
     const KIND: &'static str;
 }
 
@@ -65,34 +66,33 @@ impl OnFile for ProviderId {
 }
 
 impl Fields {
-    /// Notes a fault.
+    /// Records a fault.
     pub(super) fn refuse(&mut self, field: impl Into<String>, description: impl Into<String>) {
         self.faults.note(|| Violation::new(field, description));
     }
 
-    /// Notes a fault that the rules have words for.
+    /// Records a fault that the domain has worded.
     pub(super) fn violate(&mut self, violation: Violation) {
         self.faults.note(|| violation);
     }
 
-    /// Notes a fault that data on file may excuse.
+    /// Records a fault that data on file may excuse.
     pub(super) fn refuse_unless_on_file(&mut self, field: impl Into<String>, description: impl Into<String>) {
         self.excusable.note(|| Violation::new(field, description));
     }
 
-    /// Notes that something named cannot be on file. Only the first such id is reported, and only where no field is at
-    /// fault.
+    /// Records that an id cannot be on file. Only the first such id is reported, and only if no field is invalid.
     pub(super) fn not_on_file(&mut self, kind: &'static str, id: &str) {
         let id = id.chars().take(LONGEST_ECHO).collect();
         self.not_on_file.get_or_insert(Rejection::NotFound { kind, id });
     }
 
-    /// Whether an id that was read so far cannot be on file.
-    pub(super) fn names_what_cannot_be(&self) -> bool {
+    /// True if an id that was read cannot be on file.
+    pub(super) fn has_impossible_id(&self) -> bool {
         self.not_on_file.is_some()
     }
 
-    /// Reads the fields of a message within this one; their paths begin with `parent`.
+    /// Reads the fields of a nested message. The paths of their faults begin with `parent`.
     pub(super) fn within<T>(&mut self, parent: impl Display, read: impl FnOnce(&mut Fields) -> T) -> T {
         let (noted, excusable) = (self.faults.listed().len(), self.excusable.listed().len());
         let value = read(self);
@@ -102,7 +102,7 @@ impl Fields {
         value
     }
 
-    /// Reads a message within this one that must be set.
+    /// Reads a required nested message.
     pub(super) fn message<'m, M, T>(
         &mut self,
         field: impl Display,
@@ -116,7 +116,7 @@ impl Fields {
         self.within(field, |fields| read(fields, message))
     }
 
-    /// The value that was read, if no field is at fault and every id can exist.
+    /// Returns the value, if no field is invalid and every id can exist.
     pub(super) fn finish<T>(mut self, whole: Option<T>) -> Result<T, Rejection> {
         match (self.not_on_file, whole) {
             (None, Some(whole)) if self.faults.is_empty() => Ok(whole),
@@ -128,17 +128,17 @@ impl Fields {
         }
     }
 
-    /// Whether a list has no more entries than it may have. Judged before any of them is read.
-    pub(super) fn few(&mut self, field: &str, count: usize, most: usize) -> bool {
+    /// Checks the length of a list. Call it before reading the entries.
+    pub(super) fn check_count(&mut self, field: &str, count: usize, most: usize) -> bool {
         if count > most {
             self.refuse(field, format!("more than {most}"));
         }
         count <= most
     }
 
-    /// Whether a text is no longer than it may be, in characters, and no more than four times as long once it is
-    /// decomposed, as names are where they are compared. Judged before anything else is done with it.
-    fn short(&mut self, field: &str, text: &str, longest: usize) -> bool {
+    /// Checks the length of a text, in characters. Its decomposed form, in which names are compared, may be four times
+    /// as long. Call it before any other use of the text.
+    fn check_length(&mut self, field: &str, text: &str, longest: usize) -> bool {
         let is_long =
             text.len() > longest && (text.chars().nth(longest).is_some() || is_long_decomposed(text, 4 * longest));
         if is_long {
@@ -147,9 +147,9 @@ impl Fields {
         !is_long
     }
 
-    /// A text that must not be blank.
+    /// Reads a text that must not be blank.
     pub(super) fn text(&mut self, field: &str, text: &str, longest: usize) -> Option<String> {
-        if !self.short(field, text, longest) {
+        if !self.check_length(field, text, longest) {
             return None;
         }
         if text.trim().is_empty() {
@@ -159,33 +159,33 @@ impl Fields {
         Some(text.to_owned())
     }
 
-    /// A text that may be empty.
+    /// Reads a text that may be empty.
     pub(super) fn optional_text(&mut self, field: &str, text: &str, longest: usize) -> String {
-        if self.short(field, text, longest) { text.to_owned() } else { String::new() }
+        if self.check_length(field, text, longest) { text.to_owned() } else { String::new() }
     }
 
-    /// A text that goes on record and must not be blank.
+    /// Reads a text that will be recorded and must not be blank.
     pub(super) fn recorded_text(&mut self, field: &str, text: &str, longest: usize) -> Option<String> {
         self.refuse_hidden(field, text);
         self.text(field, text, longest)
     }
 
-    /// A text that goes on record and may be empty.
+    /// Reads a text that will be recorded and may be empty.
     pub(super) fn optional_recorded_text(&mut self, field: &str, text: &str, longest: usize) -> String {
         self.refuse_hidden(field, text);
         self.optional_text(field, text, longest)
     }
 
-    /// Refuses a text that does not look like what it is. Only what is to be recorded is refused: what is on record can
-    /// be asked for as it is.
+    /// Refuses a text with invisible characters. Applies only to text that will be recorded, so that text already on
+    /// record can still be used in queries.
     fn refuse_hidden(&mut self, field: &str, text: &str) {
         if let Some(hidden) = text.chars().find(|character| is_hidden(*character)) {
             let code = u32::from(hidden);
-            self.refuse(field, format!("has a character that is not shown (U+{code:04X}): write it without that"));
+            self.refuse(field, format!("contains an invisible character (U+{code:04X}): remove it"));
         }
     }
 
-    /// A UUID.
+    /// Reads a UUID.
     pub(super) fn uuid(&mut self, field: &str, text: &str) -> Option<Uuid> {
         if text.is_empty() {
             self.refuse(field, REQUIRED);
@@ -198,12 +198,12 @@ impl Fields {
         uuid
     }
 
-    /// A UUID, or nothing.
+    /// Reads a UUID that may be empty.
     pub(super) fn optional_uuid(&mut self, field: &str, text: &str) -> Option<Uuid> {
         if text.is_empty() { None } else { self.uuid(field, text) }
     }
 
-    /// An id of something on file.
+    /// Reads the id of something on file.
     pub(super) fn id<T: OnFile>(&mut self, field: &str, text: &str) -> Option<T> {
         if text.is_empty() {
             self.refuse(field, REQUIRED);
@@ -211,7 +211,7 @@ impl Fields {
         self.optional_id(text)
     }
 
-    /// An id of something on file, or nothing.
+    /// Reads the id of something on file that may be empty.
     pub(super) fn optional_id<T: OnFile>(&mut self, text: &str) -> Option<T> {
         let id = text.parse().ok();
         if id.is_none() && !text.is_empty() {
@@ -220,7 +220,7 @@ impl Fields {
         id
     }
 
-    /// A date.
+    /// Reads a date.
     pub(super) fn day(&mut self, field: &str, date: Option<Date>) -> Option<Day> {
         if date.is_none() {
             self.refuse(field, REQUIRED);
@@ -228,7 +228,7 @@ impl Fields {
         self.optional_day(field, date)
     }
 
-    /// A date, or none.
+    /// Reads a date that may be unset.
     pub(super) fn optional_day(&mut self, field: &str, date: Option<Date>) -> Option<Day> {
         let date = date?;
         let day = Day::from_ymd(date.year, date.month, date.day);
@@ -240,7 +240,7 @@ impl Fields {
         day
     }
 
-    /// The days from `first_day` to `last_day`, if there is a last one.
+    /// Reads the days from `first_day` to `last_day`, or without end.
     pub(super) fn days(&mut self, first_day: Option<Date>, last_day: Option<Date>) -> Option<Period> {
         let first_day = self.day("first_day", first_day);
         let last_day = self.optional_day("last_day", last_day);
@@ -248,23 +248,23 @@ impl Fields {
         Some(Period::from_inclusive(first_day?, last_day))
     }
 
-    /// Notes a fault if the first of two days is before the second, which it must not be.
+    /// Records a fault if `day` is before `earliest`.
     pub(super) fn in_order(&mut self, field: &str, day: Option<Day>, earliest_field: &str, earliest: Option<Day>) {
         if day.zip(earliest).is_some_and(|(day, earliest)| day < earliest) {
             self.refuse(field, format!("before {earliest_field}"));
         }
     }
 
-    /// A value of a closed list.
-    pub(super) fn word<W: WireEnum>(&mut self, field: &str, number: i32) -> Option<W> {
+    /// Reads an enum value.
+    pub(super) fn enum_value<W: WireEnum>(&mut self, field: &str, number: i32) -> Option<W> {
         if number == 0 {
             self.refuse(field, REQUIRED);
         }
-        self.optional_word(field, number)
+        self.optional_enum_value(field, number)
     }
 
-    /// A value of a closed list, or UNSPECIFIED.
-    pub(super) fn optional_word<W: WireEnum>(&mut self, field: &str, number: i32) -> Option<W> {
+    /// Reads an enum value that may be UNSPECIFIED.
+    pub(super) fn optional_enum_value<W: WireEnum>(&mut self, field: &str, number: i32) -> Option<W> {
         let word = W::from_number(number);
         if word.is_none() && number != 0 {
             self.refuse(field, "not a value that this registry knows");
@@ -272,19 +272,19 @@ impl Fields {
         word
     }
 
-    /// A value of a closed list, in a list.
-    pub(super) fn word_of<W: WireEnum>(&mut self, list: &str, at: usize, number: i32) -> Option<W> {
-        W::from_number(number).or_else(|| self.word(&format!("{list}[{at}]"), number))
+    /// Reads an enum value in a list.
+    pub(super) fn enum_value_in<W: WireEnum>(&mut self, list: &str, at: usize, number: i32) -> Option<W> {
+        W::from_number(number).or_else(|| self.enum_value(&format!("{list}[{at}]"), number))
     }
 
-    /// Designations, each once.
+    /// Reads a list of distinct designations.
     pub(super) fn designations(&mut self, field: &str, numbers: &[i32]) -> Vec<Designation> {
         let mut words = Vec::new();
-        if !self.few(field, numbers.len(), MOST_DESIGNATIONS) {
+        if !self.check_count(field, numbers.len(), MAX_DESIGNATIONS) {
             return words;
         }
         for (at, number) in numbers.iter().enumerate() {
-            let Some(word) = self.word_of(field, at, *number) else { continue };
+            let Some(word) = self.enum_value_in(field, at, *number) else { continue };
             if words.contains(&word) {
                 self.refuse(format!("{field}[{at}]"), "given twice");
             }
@@ -293,7 +293,7 @@ impl Fields {
         words
     }
 
-    /// A number that counts or measures something.
+    /// Reads a nonnegative quantity.
     pub(super) fn amount(&mut self, field: &str, amount: f64) -> f64 {
         if !amount.is_finite() || amount < 0.0 {
             self.refuse(field, "not a finite number, 0 or more");
@@ -301,7 +301,7 @@ impl Fields {
         amount
     }
 
-    /// A person's whole name, to be recorded.
+    /// Reads a person's full name that will be recorded.
     pub(super) fn recorded_name(&mut self, field: &str, name: Option<&v1::PersonName>) -> Option<PersonName> {
         let read = self.name(field, name);
         self.within(field, |fields| {
@@ -312,7 +312,7 @@ impl Fields {
         read
     }
 
-    /// A person's whole name. The given name may be empty.
+    /// Reads a person's full name. The given name may be empty.
     pub(super) fn name(&mut self, field: &str, name: Option<&v1::PersonName>) -> Option<PersonName> {
         self.message(field, name, |fields, name| {
             let given = fields.optional_text("given_name", &name.given_name, LONGEST_NAME);
@@ -323,19 +323,19 @@ impl Fields {
         })
     }
 
-    /// A family name in the form in which names are compared. Refused where nothing is left of it.
+    /// Folds a family name for comparison. Refuses a name that is empty when folded.
     pub(super) fn folded_family_name(&mut self, field: &str, name: &str) -> String {
-        if !self.short(field, name, LONGEST_NAME) {
+        if !self.check_length(field, name, LONGEST_NAME) {
             return String::new();
         }
         let folded = fold_family(name);
         if folded.is_empty() {
-            self.refuse(field, "without a letter or a digit, which alone are compared");
+            self.refuse(field, "contains no letter or digit, and only these are compared");
         }
         folded
     }
 
-    /// The same, or nothing where the field is empty.
+    /// Like [`Fields::folded_family_name`], but returns `None` for an empty field.
     pub(super) fn optional_folded_family_name(&mut self, field: &str, name: &str) -> Option<String> {
         (!name.is_empty()).then(|| self.folded_family_name(field, name))
     }

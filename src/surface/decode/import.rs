@@ -1,4 +1,4 @@
-//! Rows of an import: each is one command, read as the RPC of the same name reads it.
+//! Decodes import rows: each contains one command, which is decoded like the RPC of the same name.
 
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::proto::v1;
 use crate::proto::v1::import_row::Command as Row;
 use crate::surface::encode::EpochTags;
 
-/// A row of an import. What it says of itself counts for its command, whose own `request_id` must not differ.
+/// Decodes an import row. The fields of the row apply to its command, whose own `request_id` must not differ.
 pub fn import_row(row: &v1::ImportRow, epochs: EpochTags<'_>) -> Result<Asked, Rejection> {
     Asked::read(&row.request_id, row.validate_only, &row.note, |fields| {
         let Some(command) = &row.command else {
@@ -20,13 +20,13 @@ pub fn import_row(row: &v1::ImportRow, epochs: EpochTags<'_>) -> Result<Asked, R
         };
         let (own_request_id, command) = read(command, fields, epochs);
         if !own_request_id.is_empty() && !is_same(own_request_id, &row.request_id) {
-            fields.refuse("request_id", "differs from the one in the command, which is to be left unset");
+            fields.refuse("request_id", "differs from the request_id of the command, which should be left unset");
         }
         command
     })
 }
 
-/// Writes the id of a row in another form; and that of its command, if it has one.
+/// Writes the id of a row in another form, and the id of its command, if that has one.
 pub fn write_row_id(row: &mut v1::ImportRow, id: String) {
     if let Some(own) = row.command.as_mut().and_then(own_request_id).filter(|own| !own.is_empty()) {
         own.clone_from(&id);
@@ -54,7 +54,7 @@ fn is_same(left: &str, right: &str) -> bool {
     left == right || matches!((Uuid::parse_str(left), Uuid::parse_str(right)), (Ok(left), Ok(right)) if left == right)
 }
 
-/// The command's own request id, and the command.
+/// Returns the command's own request id, and the command.
 fn read<'a>(row: &'a Row, fields: &mut Fields, epochs: EpochTags<'_>) -> (&'a str, Option<Command>) {
     macro_rules! command {
         ($module:ident::$name:ident($request:ident $(, $more:expr)?)) => {

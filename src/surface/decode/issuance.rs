@@ -1,4 +1,4 @@
-//! Applications, issuances, and credentials taken over from earlier records.
+//! Decodes applications, issuances, and credentials transferred from earlier records.
 
 use super::fields::{Fields, LONGEST_REMARK};
 use crate::domain::command::{Command, IssueCredential, TransferCredential};
@@ -8,10 +8,10 @@ use crate::domain::evaluation::{Application, ExamAttempt, Training};
 use crate::proto::google::r#type::Date;
 use crate::proto::v1;
 
-/// The most trainings of an application, and the most attempts at the examination.
-const MOST_LISTED: usize = 100;
+/// The maximum number of trainings, and of exam attempts, in an application.
+const MAX_LISTED: usize = 100;
 
-/// The application of an `EvaluateApplication`, as the issuance that it would lead to.
+/// Decodes the application of an `EvaluateApplication`, as the issuance that it would lead to.
 pub fn evaluate_application(request: &v1::EvaluateApplicationRequest) -> Result<IssueCredential, Rejection> {
     let mut fields = Fields::default();
     let application = request.application.as_ref();
@@ -27,7 +27,7 @@ pub(super) fn issue_credential(request: &v1::IssueCredentialRequest, fields: &mu
     Some(Command::IssueCredential(IssueCredential { decision_note, ..asked? }))
 }
 
-/// An issuance of an agency's earlier records: an unfulfilled criterion does not refuse it.
+/// Decodes an imported issuance. An unmet criterion does not refuse it.
 pub(super) fn import_issuance(request: &v1::IssueCredentialRequest, fields: &mut Fields) -> Option<Command> {
     match issue_credential(request, fields)? {
         Command::IssueCredential(issue) => {
@@ -64,8 +64,8 @@ fn read(fields: &mut Fields, application: &v1::Application, effective_from: Opti
     if applied_on.zip(effective_from).is_some_and(|(applied_on, from)| applied_on > from) {
         fields.refuse("applied_on", "after effective_from: an application precedes the credential");
     }
-    let lived_experience = fields.optional_word("lived_experience", application.lived_experience);
-    let education = fields.optional_word("education", application.education);
+    let lived_experience = fields.optional_enum_value("lived_experience", application.lived_experience);
+    let education = fields.optional_enum_value("education", application.education);
     let experience_hours = fields.amount("experience_hours", application.experience_hours);
     let trainings = listed(fields, "trainings", &application.trainings, training);
     let exam_attempts = listed(fields, "exam_attempts", &application.exam_attempts, exam_attempt);
@@ -94,7 +94,7 @@ fn listed<M, T>(
     messages: &[M],
     read: impl Fn(&mut Fields, &M) -> Option<T>,
 ) -> Vec<T> {
-    if !fields.few(list, messages.len(), MOST_LISTED) {
+    if !fields.check_count(list, messages.len(), MAX_LISTED) {
         return Vec::new();
     }
     let numbered = messages.iter().enumerate();
@@ -105,7 +105,7 @@ fn listed<M, T>(
 
 fn training(fields: &mut Fields, training: &v1::Training) -> Option<Training> {
     let completed_on = fields.day("completed_on", training.completed_on);
-    let designation = fields.optional_word("designation", training.designation);
+    let designation = fields.optional_enum_value("designation", training.designation);
     let hours = fields.amount("hours", training.hours);
     let pre_training_completed = training.pre_training_completed;
     Some(Training { completed_on: completed_on?, designation, hours, pre_training_completed })

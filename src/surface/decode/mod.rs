@@ -1,7 +1,7 @@
-//! From the wire to the domain: all that can fail, with every fault reported at once.
+//! Decoding: from the wire to the domain. Everything that can fail is here, and all faults are reported at once.
 //!
-//! Every function reads a whole message and returns either the domain's own value or the refusal that names every field
-//! at fault. Only where no field is at fault is an id that cannot exist refused as not on file.
+//! Each function reads a whole message and returns either a domain value or a refusal that names every invalid field.
+//! An id that cannot exist is refused as not on file, but only if no field is invalid.
 
 mod amendment;
 mod ask;
@@ -19,7 +19,7 @@ mod reading;
 mod roster;
 mod specialist;
 
-pub use self::ask::{Claim, Place};
+pub use self::ask::{Claim, ItemPath};
 pub use self::fact_id::fact_id;
 pub use self::feed::{After, ChangesAbout, ChangesAsked, list_changes, list_review_items, watch_changes};
 pub use self::import::{import_row, write_row_id};

@@ -1,4 +1,4 @@
-//! Requests to record something: what all of them have in common, and one function for each.
+//! Decodes commands: the fields that all of them have, and one function for each.
 
 use uuid::Uuid;
 
@@ -10,21 +10,21 @@ use crate::domain::id::ProviderId;
 use crate::proto::v1;
 use crate::surface::encode::EpochTags;
 
-/// A request to record something, as it was read.
+/// A decoded command.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asked {
-    /// The caller's id for it.
+    /// The caller's id for the request.
     pub request_id: Uuid,
-    /// Whether it is to be judged only.
+    /// True if the command is only validated, not recorded.
     pub validate_only: bool,
-    /// A remark to keep with the facts.
+    /// A note to record with the facts.
     pub note: String,
-    /// What is asked for.
+    /// The command.
     pub command: Command,
 }
 
 impl Asked {
-    /// Reads the three fields that every such request has, and then its command.
+    /// Reads the three fields that every command has, and then the command.
     pub(super) fn read(
         request_id: &str,
         validate_only: bool,
@@ -40,7 +40,7 @@ impl Asked {
     }
 }
 
-/// A function for each request: the common fields, and the command as its module reads it.
+/// Defines one function per request: it reads the common fields, and the command with its module's function.
 macro_rules! mutations {
     ($($(#[$doc:meta])* $module:ident::$name:ident($request:ident $(, $more:ident: $type:ty)?);)+) => {$(
         $(#[$doc])*
@@ -53,56 +53,56 @@ macro_rules! mutations {
 }
 
 mutations! {
-    /// A provider comes on file.
+    /// Registers a provider.
     provider::register_provider(RegisterProviderRequest);
-    /// A provider's row is replaced.
+    /// Replaces a provider's row.
     provider::update_provider(UpdateProviderRequest);
-    /// A provider qualifies.
+    /// Records a provider's qualification.
     provider::record_qualification(RecordQualificationRequest);
-    /// A provider is suspended.
+    /// Suspends a provider.
     provider::suspend_provider(SuspendProviderRequest);
-    /// A provider's peer support service is certified.
+    /// Certifies a provider's peer support service.
     provider::certify_peer_service(CertifyPeerServiceRequest);
-    /// That certification is suspended.
+    /// Suspends the certification of a peer support service.
     provider::suspend_peer_service(SuspendPeerServiceRequest);
-    /// A person comes on file.
+    /// Registers a person.
     specialist::register_specialist(RegisterSpecialistRequest);
-    /// A person has another name.
+    /// Changes a person's name.
     specialist::change_specialist_name(ChangeSpecialistNameRequest);
-    /// A person died.
+    /// Records a person's death.
     specialist::record_death(RecordDeathRequest);
-    /// A credential is issued.
+    /// Issues a credential.
     issuance::issue_credential(IssueCredentialRequest);
-    /// A credential gets a further term.
+    /// Renews a credential for another term.
     credential::renew_credential(RenewCredentialRequest);
-    /// A designation is granted.
+    /// Grants a designation.
     credential::grant_designation(GrantDesignationRequest);
-    /// A credential is suspended.
+    /// Suspends a credential.
     credential::suspend_credential(SuspendCredentialRequest);
-    /// A credential is limited.
+    /// Limits a credential.
     credential::limit_credential(LimitCredentialRequest);
-    /// Inactive status is granted.
+    /// Grants inactive status.
     credential::grant_inactive_status(GrantInactiveStatusRequest);
-    /// A credential is revoked as discipline.
+    /// Revokes a credential as discipline.
     credential::revoke_credential(RevokeCredentialRequest);
-    /// A credential was surrendered.
+    /// Records the surrender of a credential.
     credential::record_surrender(RecordSurrenderRequest);
-    /// A credential was relinquished.
+    /// Records the relinquishment of a credential.
     credential::record_relinquishment(RecordRelinquishmentRequest);
-    /// The holder retired.
+    /// Records the holder's retirement.
     credential::record_retirement(RecordRetirementRequest);
-    /// A credential is held again.
+    /// Reinstates a credential.
     credential::reinstate_credential(ReinstateCredentialRequest);
-    /// A job began. `own` is the provider that the caller is, if it is one.
+    /// Reports the start of a job. `own`: the caller's provider, if the caller is one.
     employment::report_employment_start(ReportEmploymentStartRequest, own: Option<&ProviderId>);
-    /// A job ended.
+    /// Reports the end of a job.
     employment::report_employment_end(ReportEmploymentEndRequest);
-    /// A job had other days all along.
+    /// Corrects the days of a job.
     employment::correct_employment(CorrectEmploymentRequest);
-    /// All open jobs move from one provider to another.
+    /// Transfers all open jobs from one provider to another.
     employment::transfer_employments(TransferEmploymentsRequest);
-    /// A period ends on another day.
+    /// Ends a period on another day.
     amendment::end_period(EndPeriodRequest, epochs: EpochTags<'_>);
-    /// A fact is withdrawn.
+    /// Retracts a fact.
     amendment::retract_fact(RetractFactRequest, epochs: EpochTags<'_>);
 }

@@ -1,4 +1,4 @@
-//! What the certifier asks to be recorded of providers.
+//! Decodes the certifier's commands about providers.
 
 use super::fields::{Fields, LONGEST_NAME};
 use crate::domain::command::Command;
@@ -9,11 +9,11 @@ use crate::proto::v1;
 
 const LONGEST_COUNTY: usize = 100;
 const LONGEST_IDENTIFIER: usize = 64;
-/// The most identifiers of a provider.
-const MOST_IDENTIFIERS: usize = 100;
+/// The maximum number of identifiers of a provider.
+const MAX_IDENTIFIERS: usize = 100;
 
 pub(super) fn register_provider(request: &v1::RegisterProviderRequest, fields: &mut Fields) -> Option<Command> {
-    // A proposed id is none of anything on file, so one of the wrong form is a fault of the request.
+    // A proposed id does not name anything on file, so a malformed one is a fault of the request.
     let id = (!request.provider_id.is_empty()).then(|| request.provider_id.parse());
     if let Some(Err(not_an_id)) = &id {
         fields.refuse("provider_id", format!("{not_an_id}"));
@@ -36,9 +36,9 @@ fn row(
     identifiers: &[v1::Identifier],
 ) -> Option<ProviderRow> {
     let legal_name = fields.recorded_text("legal_name", legal_name, LONGEST_NAME);
-    let facility_type = fields.word("facility_type", facility_type);
+    let facility_type = fields.enum_value("facility_type", facility_type);
     let county = fields.optional_recorded_text("county", county, LONGEST_COUNTY);
-    if !fields.few("identifiers", identifiers.len(), MOST_IDENTIFIERS) {
+    if !fields.check_count("identifiers", identifiers.len(), MAX_IDENTIFIERS) {
         return None;
     }
     let mut read: Vec<Identifier> = Vec::with_capacity(identifiers.len());
@@ -53,9 +53,9 @@ fn row(
     Some(ProviderRow { legal_name: legal_name?, facility_type: facility_type?, county, identifiers: read })
 }
 
-/// A number in another registry, written without spaces but for those around it.
+/// Reads an identifier in another registry. Surrounding spaces are removed; inner spaces are a fault.
 pub(super) fn identifier(fields: &mut Fields, identifier: &v1::Identifier) -> Option<Identifier> {
-    let kind = fields.word("kind", identifier.kind);
+    let kind = fields.enum_value("kind", identifier.kind);
     let value = fields.text("value", identifier.value.trim(), LONGEST_IDENTIFIER);
     let has_spaces = value.as_ref().is_some_and(|value| value.contains(char::is_whitespace));
     if has_spaces {
@@ -70,7 +70,7 @@ pub(super) fn identifier(fields: &mut Fields, identifier: &v1::Identifier) -> Op
 
 pub(super) fn record_qualification(request: &v1::RecordQualificationRequest, fields: &mut Fields) -> Option<Command> {
     let provider = fields.id("provider_id", &request.provider_id);
-    let basis = fields.word("basis", request.basis);
+    let basis = fields.enum_value("basis", request.basis);
     let days = fields.days(request.first_day, request.last_day);
     let valid_through = fields.optional_day("valid_through", request.valid_through);
     open(provider, basis.map(ProviderPeriodKind::Qualified), days, valid_through)

@@ -1,9 +1,9 @@
-//! Questions about credentials and claims.
+//! Decodes questions about credentials and claims.
 //!
-//! A number that cannot exist, of a credential or a provider, is answered and not refused: it is not on file.
+//! A credential number or provider id that cannot exist is not refused: the question is answered, as not on file.
 
-use super::ask::{Claim, Place};
-use super::fields::{Fields, LONGEST_CORRELATION_ID, MOST_DESIGNATIONS};
+use super::ask::{Claim, ItemPath};
+use super::fields::{Fields, LONGEST_CORRELATION_ID, MAX_DESIGNATIONS};
 use crate::domain::decide::Rejection;
 use crate::domain::fact::{Designation, Identifier, IdentifierKind};
 use crate::domain::id::Revision;
@@ -18,10 +18,10 @@ use crate::registry::question::{Ask, AskProvider, AskSubject};
 use crate::registry::snapshot::{AtLeast, Knowledge, KnownAt};
 use crate::registry::token::Token;
 
-/// A question about a credential.
-pub fn verification_item(place: Place, item: Option<&v1::VerificationItem>) -> Result<Ask<'_>, Rejection> {
+/// Decodes a question about a credential.
+pub fn verification_item(path: ItemPath, item: Option<&v1::VerificationItem>) -> Result<Ask<'_>, Rejection> {
     let mut fields = Fields::default();
-    let ask = fields.message(place, item, |fields, item| {
+    let ask = fields.message(path, item, |fields, item| {
         let subject = subject(fields, item);
         let as_of = fields.optional_day("as_of", item.as_of);
         let designations = designations(fields, &item.designations);
@@ -43,7 +43,7 @@ fn subject(fields: &mut Fields, item: &v1::VerificationItem) -> Option<AskSubjec
         Some(Subject::PriorNumber(_)) => prior_number(fields),
         Some(Subject::Holder(holder)) => {
             if !item.family_name.is_empty() {
-                fields.refuse("family_name", "not together with holder");
+                fields.refuse("family_name", "must not be set together with holder");
             }
             fields.within("holder", |fields| {
                 let name = fields.name("name", holder.name.as_ref());
@@ -68,13 +68,13 @@ fn prior_number(fields: &mut Fields) -> Option<AskSubject> {
     None
 }
 
-/// The designations that must all be held: one named twice is asked for once.
+/// Reads the designations that must all be held. Duplicates are ignored.
 fn designations(fields: &mut Fields, numbers: &[i32]) -> Designations {
-    if !fields.few("designations", numbers.len(), MOST_DESIGNATIONS) {
+    if !fields.check_count("designations", numbers.len(), MAX_DESIGNATIONS) {
         return Designations::default();
     }
     let numbered = numbers.iter().enumerate();
-    numbered.filter_map(|(at, number)| fields.word_of::<Designation>("designations", at, *number)).collect()
+    numbered.filter_map(|(at, number)| fields.enum_value_in::<Designation>("designations", at, *number)).collect()
 }
 
 fn correlation_id(fields: &mut Fields, text: &str) {
@@ -83,14 +83,14 @@ fn correlation_id(fields: &mut Fields, text: &str) {
     }
 }
 
-/// A question about a claim.
-pub fn eligibility_item(place: Place, item: Option<&v1::EligibilityItem>) -> Result<Claim<'_>, Rejection> {
+/// Decodes a question about a claim.
+pub fn eligibility_item(path: ItemPath, item: Option<&v1::EligibilityItem>) -> Result<Claim<'_>, Rejection> {
     let mut fields = Fields::default();
-    let claim = fields.message(place, item, |fields, item| {
+    let claim = fields.message(path, item, |fields, item| {
         let subject = claimed_for(fields, item);
         let provider = billing_provider(fields, item.billing_provider.as_ref());
         let date_of_service = fields.day("date_of_service", item.date_of_service);
-        let designation = fields.optional_word::<Designation>("designation", item.designation);
+        let designation = fields.optional_enum_value::<Designation>("designation", item.designation);
         correlation_id(fields, &item.correlation_id);
         let family_name = fields.optional_folded_family_name("family_name", &item.family_name);
         let ask = Ask {
@@ -143,7 +143,7 @@ fn billing_provider<'a>(fields: &mut Fields, provider: Option<&'a BillingProvide
     })
 }
 
-/// The units of a claim; without all three numbers they are not judged.
+/// Returns the units of a claim; `None` unless all three numbers are given.
 fn units(item: &v1::EligibilityItem) -> Option<Units> {
     Some(Units {
         claimed: item.units?,
@@ -152,7 +152,7 @@ fn units(item: &v1::EligibilityItem) -> Option<Units> {
     })
 }
 
-/// A question and the state of knowledge to answer it from: the faults of both are reported.
+/// Combines a question with the state of knowledge to answer from. Reports the faults of both.
 pub fn asked_at<T>(question: Result<T, Rejection>, options: &v1::StreamOptions) -> Result<(T, Knowledge), Rejection> {
     match (question, stream_options(options)) {
         (Err(Rejection::Invalid(mut faults)), Err(Rejection::Invalid(more))) => {
@@ -163,7 +163,7 @@ pub fn asked_at<T>(question: Result<T, Rejection>, options: &v1::StreamOptions) 
     }
 }
 
-/// The state of knowledge that one or many questions are to be answered from.
+/// Decodes the state of knowledge for one or more questions.
 pub fn stream_options(options: &v1::StreamOptions) -> Result<Knowledge, Rejection> {
     let mut fields = Fields::default();
     let known_at = fields.known_at(options.known_at.as_ref());
@@ -172,7 +172,7 @@ pub fn stream_options(options: &v1::StreamOptions) -> Result<Knowledge, Rejectio
     fields.finish(both())
 }
 
-/// The state of knowledge that a request asks for, in its field `known_at`.
+/// Decodes the state of knowledge in a request's field `known_at`.
 pub fn known_at(known_at: Option<&v1::KnownAt>) -> Result<KnownAt, Rejection> {
     let mut fields = Fields::default();
     let read = fields.known_at(known_at);
@@ -180,23 +180,23 @@ pub fn known_at(known_at: Option<&v1::KnownAt>) -> Result<KnownAt, Rejection> {
 }
 
 impl Fields {
-    /// What the answers have to know at least.
+    /// Reads the minimum state of knowledge.
     fn at_least(&mut self, options: &v1::StreamOptions) -> Option<AtLeast> {
         if options.min_token.is_empty() {
             return Some(AtLeast::Revision(Revision(options.min_revision)));
         }
         if options.min_revision != 0 {
-            self.refuse("min_token", "not together with min_revision: send one of them");
+            self.refuse("min_token", "must not be set together with min_revision");
             return None;
         }
         let token = Token::read(&options.min_token);
         if token.is_none() {
-            self.refuse("min_token", "not a token: send one as an answer or a mutation gave it, or none");
+            self.refuse("min_token", "not a token: send one exactly as an answer or a mutation returned it");
         }
         token.map(AtLeast::Token)
     }
 
-    /// The state of knowledge that a request asks for, in its field `known_at`.
+    /// Reads the state of knowledge in a request's field `known_at`.
     pub(super) fn known_at(&mut self, known_at: Option<&v1::KnownAt>) -> Option<KnownAt> {
         let Some(known_at) = known_at else { return Some(KnownAt::Head) };
         self.within("known_at", |fields| {
@@ -209,7 +209,7 @@ impl Fields {
         })
     }
 
-    /// An instant.
+    /// Reads an instant.
     pub(super) fn instant(&mut self, field: &str, instant: prost_types::Timestamp) -> Option<jiff::Timestamp> {
         let is_whole = (0..1_000_000_000).contains(&instant.nanos);
         let read = jiff::Timestamp::new(instant.seconds, instant.nanos).ok().filter(|_| is_whole);

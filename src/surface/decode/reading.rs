@@ -1,6 +1,6 @@
-//! Requests to read what is on file: lists, their filters and their pages.
+//! Decodes requests to read what is on file: lists, their filters and their pages.
 //!
-//! An id that a filter names, and that cannot exist, is not on file.
+//! A filter id that cannot exist is refused as not on file.
 
 use super::fields::{Fields, LONGEST_NAME};
 use crate::domain::day::Day;
@@ -13,29 +13,29 @@ use crate::registry::filters::{CredentialFilter, EmploymentFilter, ProviderFilte
 use crate::registry::search::FactsOf;
 use crate::registry::snapshot::KnownAt;
 
-/// The entries of a page, where the request does not say.
+/// The default page size.
 const USUAL_PAGE: u32 = 100;
-/// The most entries of a page.
+/// The maximum page size.
 const LARGEST_PAGE: u32 = 1000;
 
-/// The entries to put on a page: what was asked for, within bounds.
+/// Returns the page size for a request, within bounds.
 pub fn page_size(asked: u32) -> usize {
     let size = if asked == 0 { USUAL_PAGE } else { asked.min(LARGEST_PAGE) };
     usize::try_from(size).unwrap_or(usize::MAX)
 }
 
-/// A credential asked for by number.
+/// A decoded request for a credential by number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CredentialAsked {
     /// The number.
     pub number: CredentialNumber,
-    /// A family name that must be the holder's, folded.
+    /// A family name that must match the holder's, folded.
     pub family_name: Option<String>,
     /// The state of knowledge.
     pub known_at: KnownAt,
 }
 
-/// A `GetCredential`.
+/// Decodes a `GetCredential`.
 pub fn get_credential(request: &v1::GetCredentialRequest) -> Result<CredentialAsked, Rejection> {
     let mut fields = Fields::default();
     let number = fields.id("credential_number", &request.credential_number);
@@ -45,20 +45,20 @@ pub fn get_credential(request: &v1::GetCredentialRequest) -> Result<CredentialAs
     fields.finish(asked.map(|(number, known_at)| CredentialAsked { number, family_name, known_at }))
 }
 
-/// The standings of a credential over a range of days.
+/// A decoded request for the standings of a credential over a range of days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StandingsAsked {
     /// The credential.
     pub number: CredentialNumber,
-    /// The first day of the range; unset: the credential's first day.
+    /// The first day of the range; `None` means the credential's first day.
     pub first_day: Option<Day>,
-    /// The last day of the range; unset: for ever.
+    /// The last day of the range; `None` means without end.
     pub last_day: Option<Day>,
     /// The state of knowledge.
     pub known_at: KnownAt,
 }
 
-/// A `ListStandingPeriods`.
+/// Decodes a `ListStandingPeriods`.
 pub fn list_standing_periods(request: &v1::ListStandingPeriodsRequest) -> Result<StandingsAsked, Rejection> {
     let mut fields = Fields::default();
     let number = fields.id("credential_number", &request.credential_number);
@@ -70,10 +70,10 @@ pub fn list_standing_periods(request: &v1::ListStandingPeriodsRequest) -> Result
     fields.finish(asked.map(|(number, known_at)| StandingsAsked { number, first_day, last_day, known_at }))
 }
 
-/// A `ListCredentials`, without its page.
+/// Decodes a `ListCredentials`, without its page.
 pub fn list_credentials(request: &v1::ListCredentialsRequest) -> Result<(CredentialFilter, KnownAt), Rejection> {
     let mut fields = Fields::default();
-    let standing = fields.optional_word("standing", request.standing);
+    let standing = fields.optional_enum_value("standing", request.standing);
     let provider = fields.optional_id(&request.provider_id);
     let specialist = fields.optional_id(&request.specialist_id);
     let name = request.name.as_ref();
@@ -89,7 +89,7 @@ pub fn list_credentials(request: &v1::ListCredentialsRequest) -> Result<(Credent
     fields.finish(known_at.map(|known_at| (filter, known_at)))
 }
 
-/// A `ListEmployments`, without its page. `own` is the provider that the caller is, if it is one.
+/// Decodes a `ListEmployments`, without its page. `own`: the caller's provider, if the caller is one.
 pub fn list_employments(
     request: &v1::ListEmploymentsRequest,
     own: Option<&ProviderId>,
@@ -109,7 +109,7 @@ pub fn list_employments(
     fields.finish(known_at.map(|known_at| (filter, known_at)))
 }
 
-/// A `GetProvider`: which, on which day, and the state of knowledge.
+/// Decodes a `GetProvider`: the provider, the day, and the state of knowledge.
 pub fn get_provider(request: &v1::GetProviderRequest) -> Result<(ProviderId, Option<Day>, KnownAt), Rejection> {
     let mut fields = Fields::default();
     let provider = fields.id("provider_id", &request.provider_id);
@@ -119,10 +119,10 @@ pub fn get_provider(request: &v1::GetProviderRequest) -> Result<(ProviderId, Opt
     fields.finish(asked.map(|(provider, known_at)| (provider, as_of, known_at)))
 }
 
-/// A `ListProviders`, without its page.
+/// Decodes a `ListProviders`, without its page.
 pub fn list_providers(request: &v1::ListProvidersRequest) -> Result<(ProviderFilter, KnownAt), Rejection> {
     let mut fields = Fields::default();
-    let facility_type = fields.optional_word("facility_type", request.facility_type);
+    let facility_type = fields.optional_enum_value("facility_type", request.facility_type);
     let county = fields.optional_text("county", &request.county, LONGEST_NAME).to_lowercase();
     let identifier = request.identifier.as_ref();
     let identifier = identifier
@@ -133,7 +133,7 @@ pub fn list_providers(request: &v1::ListProvidersRequest) -> Result<(ProviderFil
     fields.finish(known_at.map(|known_at| (filter, known_at)))
 }
 
-/// A `GetProgramStatistics`: on which day, and the state of knowledge.
+/// Decodes a `GetProgramStatistics`: the day, and the state of knowledge.
 pub fn get_program_statistics(request: &v1::GetProgramStatisticsRequest) -> Result<(Option<Day>, KnownAt), Rejection> {
     let mut fields = Fields::default();
     let as_of = fields.optional_day("as_of", request.as_of);
@@ -141,20 +141,20 @@ pub fn get_program_statistics(request: &v1::GetProgramStatisticsRequest) -> Resu
     fields.finish(known_at.map(|known_at| (as_of, known_at)))
 }
 
-/// Which lines of the audit are asked for.
+/// A decoded request for lines of the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadsAsked {
-    /// Those about this credential.
+    /// Only lines about this credential.
     pub number: Option<CredentialNumber>,
-    /// Those of this client.
+    /// Only lines of this client.
     pub client: Option<String>,
-    /// Those from this day on.
+    /// Only lines from this day on.
     pub first_day: Option<Day>,
-    /// Those up to this day and with it.
+    /// Only lines up to and including this day.
     pub last_day: Option<Day>,
 }
 
-/// A `ListReads`, without its page.
+/// Decodes a `ListReads`, without its page.
 pub fn list_reads(request: &v1::ListReadsRequest) -> Result<ReadsAsked, Rejection> {
     let mut fields = Fields::default();
     let number = fields.optional_id(&request.credential_number);
@@ -166,7 +166,7 @@ pub fn list_reads(request: &v1::ListReadsRequest) -> Result<ReadsAsked, Rejectio
     fields.finish(Some(ReadsAsked { number, client, first_day, last_day }))
 }
 
-/// A `ListFacts`, without its page.
+/// Decodes a `ListFacts`, without its page.
 pub fn list_facts(request: &v1::ListFactsRequest) -> Result<(FactsOf, KnownAt), Rejection> {
     let mut fields = Fields::default();
     let about = match &request.subject {

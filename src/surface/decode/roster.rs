@@ -1,4 +1,4 @@
-//! A provider's staff list, to be compared with the registry.
+//! Decodes a provider's staff list for comparison with the registry.
 
 use super::fields::{Fields, LONGEST_CORRELATION_ID, LONGEST_NAME};
 use crate::domain::day::Day;
@@ -8,43 +8,43 @@ use crate::proto::v1;
 use crate::proto::v1::roster_row::Subject;
 use crate::registry::snapshot::KnownAt;
 
-/// The longest id on a list, in characters. Every real one is shorter.
+/// The longest id in a list, in characters. Every real id is shorter.
 const LONGEST_ID: usize = 64;
 
-/// How a staff list is to be compared.
+/// The options of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RosterAsked {
-    /// Whose list it is.
+    /// The provider whose list it is.
     pub provider: ProviderId,
-    /// The day it is for; unset: today.
+    /// The day of the list; `None` means today.
     pub as_of: Option<Day>,
     /// The state of knowledge.
     pub known_at: KnownAt,
 }
 
-/// A job on a staff list, as far as it is compared.
+/// The compared fields of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RosterJob {
-    /// Whose job it is.
+    /// The job or person that the row names.
     pub subject: RosterSubject,
-    /// The family name on the list, folded.
+    /// The family name in the list, folded.
     pub family_name: Option<String>,
-    /// The first day on the list.
+    /// The first day in the list.
     pub first_day: Option<Day>,
 }
 
-/// Whose job a row is about. None: an id that cannot exist, and matches no job.
+/// What a row names. `None` stands for an id that cannot exist and therefore matches no job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RosterSubject {
-    /// The job itself.
+    /// The job.
     Employment(Option<EmploymentId>),
-    /// A holder.
+    /// The holder of a credential.
     Credential(Option<CredentialNumber>),
     /// A person.
     Specialist(Option<SpecialistId>),
 }
 
-/// The options that a comparison begins with. `own` is the provider that the caller is, if it is one.
+/// Decodes the options of a comparison. `own`: the caller's provider, if the caller is one.
 pub fn roster_options(options: &v1::RosterOptions, own: Option<&ProviderId>) -> Result<RosterAsked, Rejection> {
     let mut fields = Fields::default();
     let asked = fields.within("options", |fields| {
@@ -59,7 +59,7 @@ pub fn roster_options(options: &v1::RosterOptions, own: Option<&ProviderId>) -> 
     fields.finish(asked)
 }
 
-/// A job on the list.
+/// Decodes a row of the list.
 pub fn roster_row(row: &v1::RosterRow) -> Result<RosterJob, Rejection> {
     let mut fields = Fields::default();
     let job = fields.within("row", |fields| {
@@ -87,7 +87,7 @@ fn subject(fields: &mut Fields, row: &v1::RosterRow) -> Option<RosterSubject> {
     if id.is_empty() {
         fields.refuse(field, "required");
     }
-    // An id of another form matches no job, and is kept until the list is compared.
+    // A malformed id matches no job. It is kept until the list is compared, so limit its length.
     fields.optional_text(field, id, LONGEST_ID);
     Some(match subject {
         Subject::EmploymentId(id) => RosterSubject::Employment(id.parse().ok()),

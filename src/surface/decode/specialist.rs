@@ -1,4 +1,4 @@
-//! What the registrar asks to be recorded of people.
+//! Decodes the registrar's commands about people.
 
 use super::fields::Fields;
 use crate::domain::command::Command;

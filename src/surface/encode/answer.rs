@@ -1,4 +1,4 @@
-//! Answers to questions about credentials and claims.
+//! Encodes answers to questions about credentials and claims.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -15,24 +15,24 @@ use crate::domain::verdict::{CoverageLimits, Finding, Known, Payable, Settlement
 use crate::proto::v1;
 use crate::registry::token::Token;
 
-/// The state of knowledge that an answer is given from.
+/// The state of knowledge that an answer is based on.
 #[derive(Clone, Copy, Debug)]
 pub struct AnsweredFrom<'a> {
     /// The epoch of the revision.
     pub epoch: Uuid,
-    /// The last record known.
+    /// The last known record.
     pub revision: Revision,
-    /// When it was recorded; none in the empty registry.
+    /// When that record was recorded; `None` in the empty registry.
     pub recorded_at: Option<Timestamp>,
     /// The rule sets and today.
     pub known: Known<'a>,
-    /// The version of the way of working out answers.
+    /// The semantics version.
     pub semantics_version: u32,
-    /// Its token, where the answer has one.
+    /// The token of the revision, if the answer contains one.
     pub token: Option<&'a Token>,
 }
 
-/// Which day, state of knowledge and rules an answer is for.
+/// Encodes the day, the state of knowledge and the rules of an answer.
 pub fn answer(from: &AnsweredFrom<'_>, as_of: Day) -> v1::Answer {
     let settlement = from.known.settlement(as_of);
     v1::Answer {
@@ -48,7 +48,7 @@ pub fn answer(from: &AnsweredFrom<'_>, as_of: Day) -> v1::Answer {
     }
 }
 
-/// The same, written.
+/// Like [`answer`], but writes the message as a field.
 fn write_answer(wire: &mut Wire, field: u8, from: &AnsweredFrom<'_>, as_of: Day, settlement: Settlement) {
     let begun = wire.begin(field);
     wire.date(1, as_of);
@@ -69,21 +69,21 @@ fn write_answer(wire: &mut Wire, field: u8, from: &AnsweredFrom<'_>, as_of: Day,
     wire.end(begun);
 }
 
-/// The answer to a question about a credential, as much of it as the caller may see.
+/// The answer to a question about a credential, as far as the caller may see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Verification<'a> {
-    /// The number that it echoes, if there is one.
+    /// The number to repeat, if there is one.
     pub number: Option<CredentialNumber>,
-    /// The day it is about.
+    /// The day that the answer is about.
     pub as_of: Day,
     /// The verdict and its reasons.
     pub finding: Finding,
-    /// The credential, if it is shown, and whether with its holder.
+    /// The credential, if it is shown, and whether its holder is shown.
     pub credential: Option<(&'a Timeline, Holder)>,
 }
 
 impl Verification<'_> {
-    /// Writes it as a field of a message.
+    /// Writes the answer as a field of a message.
     pub fn write(&self, wire: &mut Wire, field: u8, from: &AnsweredFrom<'_>) {
         let Verification { number, as_of, finding, credential } = self;
         let begun = wire.begin(field);
@@ -112,18 +112,18 @@ impl Verification<'_> {
 /// The answer to a question about a claim.
 #[derive(Clone, Copy, Debug)]
 pub struct Eligibility {
-    /// The number that it echoes, if there is one.
+    /// The number to repeat, if there is one.
     pub number: Option<CredentialNumber>,
-    /// The day it is about.
+    /// The day that the answer is about.
     pub as_of: Day,
     /// The verdict and its reasons.
     pub finding: Finding,
-    /// What Medicaid covers; none in the empty registry, which has no rules.
+    /// The units that Medicaid covers; `None` in the empty registry, which has no rules.
     pub limits: Option<CoverageLimits>,
 }
 
 impl Eligibility {
-    /// Writes it as a field of a message.
+    /// Writes the answer as a field of a message.
     pub fn write(&self, wire: &mut Wire, field: u8, from: &AnsweredFrom<'_>) {
         let begun = wire.begin(field);
         wire.number(1, is_eligible(self.finding.verdict).into());
@@ -146,12 +146,12 @@ fn write_number(wire: &mut Wire, field: u8, number: Option<CredentialNumber>) {
     }
 }
 
-/// Whether a claim with this verdict meets what the registry knows.
+/// True if a claim with this verdict meets the requirements that the registry can check.
 pub fn is_eligible(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Confirmed | Verdict::ConfirmedWithLimits)
 }
 
-/// What Medicaid covers, and what of it is left.
+/// Writes the units that Medicaid covers, and how many of them are payable.
 fn write_limits(wire: &mut Wire, limits: &CoverageLimits) {
     wire.number(1, limits.daily.into());
     wire.number(2, limits.yearly.into());

@@ -1,11 +1,11 @@
-//! Lines of the audit of reads.
+//! Encodes lines of the audit of reads.
 
 use super::time::{date, timestamp};
 use crate::domain::day::Day;
 use crate::proto::v1;
 use crate::telemetry::audit::Read;
 
-/// A line of the audit.
+/// Encodes a line of the audit.
 pub fn audited_read(read: &Read) -> v1::AuditedRead {
     let number = |(number, count): &([u8; 15], u64)| v1::AuditedNumber {
         credential_number: String::from_utf8_lossy(number).into_owned(),

@@ -1,4 +1,4 @@
-//! What a record changes.
+//! Encodes the changes of a record.
 
 use super::enum_map::WireEnum;
 use super::provider::identifier;
@@ -7,7 +7,7 @@ use crate::domain::record::Change;
 use crate::proto::v1;
 use crate::proto::v1::change::Change as Wire;
 
-/// A difference.
+/// Encodes a change.
 pub fn change(change: &Change) -> v1::Change {
     let change = match change {
         Change::Standing { number, days: period, from, to, reason } => {

@@ -1,4 +1,4 @@
-//! Credentials, their standings, and the people who hold them.
+//! Encodes credentials, standings and people.
 
 use super::enum_map::{WireEnum, numbers};
 use super::time::{date, days};
@@ -17,11 +17,11 @@ use crate::proto::v1;
 pub enum Holder {
     /// With the holder and the designations.
     Shown,
-    /// Without either.
+    /// Without the holder and the designations.
     LeftOut,
 }
 
-/// A credential as of a day, with its holder.
+/// Encodes a credential as of a day, with its holder.
 pub fn credential(timeline: &Timeline, as_of: Day) -> v1::Credential {
     v1::Credential {
         specialist_id: timeline.specialist.to_string(),
@@ -31,7 +31,7 @@ pub fn credential(timeline: &Timeline, as_of: Day) -> v1::Credential {
     }
 }
 
-/// A credential as of a day, as a payer sees it: without the person and the designations.
+/// Encodes a credential as of a day, as a payer sees it: without the person and the designations.
 pub fn credential_without_holder(timeline: &Timeline, as_of: Day) -> v1::Credential {
     let on = timeline.days.at(as_of);
     v1::Credential {
@@ -47,7 +47,7 @@ pub fn credential_without_holder(timeline: &Timeline, as_of: Day) -> v1::Credent
     }
 }
 
-/// The same, written as a field of a message.
+/// Like [`credential`] and [`credential_without_holder`], but writes the message as a field.
 pub(super) fn write(wire: &mut Wire, field: u8, timeline: &Timeline, as_of: Day, holder: Holder) {
     let on = timeline.days.at(as_of);
     let begun = wire.begin(field);
@@ -71,28 +71,28 @@ pub(super) fn write(wire: &mut Wire, field: u8, timeline: &Timeline, as_of: Day,
     wire.end(begun);
 }
 
-/// The designations held on a day.
+/// Returns the designations held on a day.
 fn held(timeline: &Timeline, as_of: Day) -> impl Iterator<Item = Designation> {
     let held = if timeline.void { Designations::default() } else { timeline.designations_on(as_of) };
     held.iter()
 }
 
-/// The first day of the current separation, or of the one that the revocation followed from.
+/// Returns the first day of the current separation, or of the separation that led to the revocation.
 fn separation_first_day(on: &CredentialDay) -> Option<Day> {
     let is_separation = matches!(on.standing, Standing::Separated | Standing::RevokedLossOfEmployment);
     on.separated_since.filter(|_| is_separation)
 }
 
-/// Days in a row with one standing, for one set of reasons.
+/// Encodes a range of days with the same standing and reasons.
 pub fn standing_period(period: Period, standing: Standing, reasons: Reasons) -> v1::StandingPeriod {
     let (first_day, last_day) = days(period);
     v1::StandingPeriod { first_day, last_day, standing: standing.number(), reasons: numbers(reasons.iter()) }
 }
 
-/// How many former names of a person are shown.
+/// The maximum number of former names that are shown for a person.
 const MOST_FORMER_NAMES: usize = 100;
 
-/// A person, as the registrar sees one.
+/// Encodes a person, as the registrar sees one.
 pub fn specialist(specialist: &Specialist) -> v1::Specialist {
     let (name, former) = specialist.names.split_last().unzip();
     let former = former.unwrap_or_default();
@@ -107,7 +107,7 @@ pub fn specialist(specialist: &Specialist) -> v1::Specialist {
     }
 }
 
-/// A person's name.
+/// Encodes a person's name.
 pub fn person_name(name: &PersonName) -> v1::PersonName {
     v1::PersonName { given_name: name.given.clone(), family_name: name.family.clone(), suffix: name.suffix.clone() }
 }

@@ -1,11 +1,11 @@
-//! Jobs.
+//! Encodes jobs.
 
 use super::fact_id::{EpochTags, fact_id};
 use super::time::days;
 use crate::domain::specialist::{Job, Specialist};
 use crate::proto::v1;
 
-/// A job of a person.
+/// Encodes a job of a person.
 pub fn employment(person: &Specialist, job: &Job, epochs: EpochTags<'_>) -> v1::Employment {
     let (first_day, last_day) = days(job.days);
     v1::Employment {

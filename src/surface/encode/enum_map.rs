@@ -1,6 +1,6 @@
-//! Maps between the enums of the domain and those of the contract, value by value of the same name.
+//! Maps between the enums of the domain and of the contract, by the names of their values.
 //!
-//! The values come from the descriptors: a value that one side lacks does not compile.
+//! The names come from the descriptors: a value that is missing on one side does not compile.
 
 use crate::domain::evaluation::{Education, LivedExperience, SelectionPriority};
 use crate::domain::fact::{
@@ -14,16 +14,16 @@ use crate::domain::rule_sets::{InForceBasis, UnitYear};
 use crate::domain::standing::{Reason, Standing, Verdict};
 use crate::proto::v1;
 
-/// A value of a closed list. Every value has a number on the wire; the number 0 says nothing and is none of them.
+/// An enum with a number for each value on the wire. The number 0 means UNSPECIFIED and is not a value.
 pub trait WireEnum: Copy + Sized {
-    /// Its number on the wire.
+    /// Returns the number on the wire.
     fn number(self) -> i32;
 
-    /// The value of a number; none for 0, and for numbers that this version of the contract does not have.
+    /// Returns the value of a number; `None` for 0, and for numbers that this version of the contract does not have.
     fn from_number(number: i32) -> Option<Self>;
 }
 
-/// Maps an enum of the domain to its namesake in the contract, and back.
+/// Maps an enum of the domain to the enum of the same name in the contract, and back.
 macro_rules! map {
     ($name:ident: $($value:ident),+) => {
         impl WireEnum for $name {
@@ -52,7 +52,7 @@ map_all! {
     ServiceStatus Standing SuspensionBasis UnitYear Verdict
 }
 
-/// The wire's numbers of some values.
+/// Returns the numbers of some values on the wire.
 pub fn numbers<W: WireEnum>(values: impl IntoIterator<Item = W>) -> Vec<i32> {
     values.into_iter().map(WireEnum::number).collect()
 }
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
     use crate::proto;
 
-    /// The numbers of a list in the order in which the contract declares its values.
+    /// Returns the numbers of an enum, in the order in which the contract declares its values.
     fn declared(name: &str) -> Vec<i32> {
         let descriptors = prost_types::FileDescriptorSet::decode(proto::DESCRIPTORS).unwrap();
         let mut lists = descriptors.file.iter().filter(|file| file.package() == "ms.dmh.credential.v1");
@@ -74,7 +74,8 @@ mod tests {
         list.value.iter().map(prost_types::EnumValueDescriptorProto::number).filter(|number| *number != 0).collect()
     }
 
-    /// Every value has a number of its own, in the order of the contract, and every number of the wire is a value's.
+    /// Checks that the values have the contract's numbers in the contract's order, and that each number maps back to
+    /// its value.
     fn pairs_up<W: WireEnum + Debug + PartialEq>(name: &str, all: &[W]) {
         let numbers: Vec<i32> = all.iter().map(|value| value.number()).collect();
         assert_eq!(numbers, declared(name), "the numbers of {all:?}, in the order of the contract");

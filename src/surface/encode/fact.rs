@@ -1,4 +1,4 @@
-//! Facts, as they were reported.
+//! Encodes facts.
 
 use std::borrow::Borrow;
 
@@ -17,19 +17,19 @@ use crate::domain::id::{FactId, ProviderId};
 use crate::proto::v1;
 use crate::proto::v1::FactKind;
 
-/// What the registry knows around a fact, and the fact does not say.
+/// Related data that is not part of a fact itself.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Around<'a> {
-    /// The request that it was reported with.
+pub struct FactRelations<'a> {
+    /// The request that recorded the fact.
     pub request_id: Option<Uuid>,
-    /// The retraction in force, if it is retracted.
+    /// The retraction in force, if the fact is retracted.
     pub retracted_by: Option<FactId>,
-    /// For the end or the correction of a job: the fact that started it, and the employer.
+    /// For the end or the correction of a job: the fact that started the job, and the employer.
     pub job: Option<(FactId, &'a ProviderId)>,
 }
 
-/// A fact with everything that is on record of it.
-pub fn fact<F: Borrow<Fact>>(recorded: &Recorded<F>, around: Around<'_>, epochs: EpochTags<'_>) -> v1::Fact {
+/// Encodes a fact with everything on record about it.
+pub fn fact<F: Borrow<Fact>>(recorded: &Recorded<F>, relations: FactRelations<'_>, epochs: EpochTags<'_>) -> v1::Fact {
     let written = |id: FactId| fact_id(id, epochs);
     let said = match recorded.fact.borrow() {
         Fact::Registry(fact) => registry_fact(fact),
@@ -37,7 +37,7 @@ pub fn fact<F: Borrow<Fact>>(recorded: &Recorded<F>, around: Around<'_>, epochs:
             v1::Fact { provider_id: provider.to_string(), ..provider_fact(fact, &written) }
         }
         Fact::Specialist(specialist, fact) => {
-            v1::Fact { specialist_id: specialist.to_string(), ..specialist_fact(fact, around, &written) }
+            v1::Fact { specialist_id: specialist.to_string(), ..specialist_fact(fact, relations, &written) }
         }
     };
     v1::Fact {
@@ -45,10 +45,10 @@ pub fn fact<F: Borrow<Fact>>(recorded: &Recorded<F>, around: Around<'_>, epochs:
         revision: recorded.id.revision.0,
         recorded_at: Some(timestamp(recorded.recorded_at)),
         caller: recorded.reporter.client.clone(),
-        request_id: around.request_id.map_or_else(String::new, |id| id.to_string()),
+        request_id: relations.request_id.map_or_else(String::new, |id| id.to_string()),
         note: recorded.note.clone(),
-        retracted: around.retracted_by.is_some(),
-        retracted_by_fact_id: around.retracted_by.map_or_else(String::new, written),
+        retracted: relations.retracted_by.is_some(),
+        retracted_by_fact_id: relations.retracted_by.map_or_else(String::new, written),
         ..said
     }
 }
@@ -103,10 +103,14 @@ fn provider_row(kind: FactKind, row: &ProviderRow) -> v1::Fact {
     }
 }
 
-fn specialist_fact(fact: &SpecialistFact, around: Around<'_>, written: &dyn Fn(FactId) -> String) -> v1::Fact {
+fn specialist_fact(
+    fact: &SpecialistFact,
+    relations: FactRelations<'_>,
+    written: &dyn Fn(FactId) -> String,
+) -> v1::Fact {
     let of_job = |kind| v1::Fact {
-        target_fact_id: around.job.map_or_else(String::new, |(started, _)| written(started)),
-        provider_id: around.job.map_or_else(String::new, |(_, provider)| provider.to_string()),
+        target_fact_id: relations.job.map_or_else(String::new, |(started, _)| written(started)),
+        provider_id: relations.job.map_or_else(String::new, |(_, provider)| provider.to_string()),
         ..of_kind(kind)
     };
     match fact {

@@ -1,5 +1,5 @@
-//! From the domain to the wire: every function is total, and says everything. What a caller may not see is left out
-//! in `surface/redaction.rs`, which knows the caller.
+//! Encoding: from the domain to the wire. No function can fail, and none redacts: `surface/redaction.rs`, which knows
+//! the caller, removes what the caller may not see.
 
 mod answer;
 mod audited_read;
@@ -21,7 +21,7 @@ pub use self::change::change;
 pub use self::credential::{Holder, credential, credential_without_holder, person_name, specialist, standing_period};
 pub use self::employment::employment;
 pub use self::enum_map::{WireEnum, numbers};
-pub use self::fact::{Around, fact};
+pub use self::fact::{FactRelations, fact};
 pub use self::fact_id::{EpochTags, epoch_tag, fact_id};
 pub use self::provider::{identifier, provider};
 pub use self::review::review_item;

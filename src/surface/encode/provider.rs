@@ -1,4 +1,4 @@
-//! Providers.
+//! Encodes providers.
 
 use super::enum_map::WireEnum;
 use super::fact_id::{EpochTags, fact_id};
@@ -8,15 +8,15 @@ use crate::domain::id::ProviderId;
 use crate::domain::provider::{Provider, ProviderPeriod};
 use crate::proto::v1;
 
-/// A number in another registry.
+/// Encodes an identifier in another registry.
 pub fn identifier(identifier: &Identifier) -> v1::Identifier {
     v1::Identifier { kind: identifier.kind.number(), value: identifier.value.clone() }
 }
 
-/// How many periods of a provider are shown.
+/// The maximum number of periods that are shown for a provider.
 const MOST_PERIODS: usize = 1000;
 
-/// A provider with its first periods, ordered by kind and first day.
+/// Encodes a provider with its first periods, ordered by kind and first day.
 pub fn provider(id: &ProviderId, provider: &Provider, epochs: EpochTags<'_>) -> v1::Provider {
     let mut periods: Vec<&ProviderPeriod> = provider.periods.iter().collect();
     periods.sort_by_key(|period| (kind(period.kind), period.days.start, period.fact));

@@ -1,4 +1,4 @@
-//! What a registrar should look at.
+//! Encodes the review list for registrars.
 
 use super::enum_map::WireEnum as _;
 use super::fact_id::{EpochTags, fact_id};
@@ -6,7 +6,7 @@ use super::time::timestamp;
 use crate::proto::v1;
 use crate::registry::review::{ReviewItem, ReviewPerson};
 
-/// A fact that should be looked at.
+/// Encodes a review entry.
 pub fn review_item(item: &ReviewItem, tags: EpochTags<'_>) -> v1::ReviewItem {
     v1::ReviewItem {
         reason: item.reason.number(),

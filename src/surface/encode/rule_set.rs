@@ -1,4 +1,4 @@
-//! Rule sets, and how applications are judged by them.
+//! Encodes rule sets, and the results of evaluating applications by them.
 
 use super::enum_map::{WireEnum, numbers};
 use super::time::date;
@@ -10,20 +10,20 @@ use crate::domain::requirements::Fee;
 use crate::domain::rule_sets::RuleSet;
 use crate::proto::v1;
 
-/// A rule set as it was adopted.
+/// An adopted rule set.
 #[derive(Clone, Copy, Debug)]
 pub struct AdoptedRules<'a> {
-    /// The set.
+    /// The rule set.
     pub set: &'a RuleSet,
     /// SHA-256 of its content, in hexadecimal.
     pub digest: &'a str,
     /// The record that adopted it.
     pub revision: Revision,
-    /// The last day on which it is in force, if another set follows.
+    /// The last day on which the set is in force, if another set follows.
     pub in_force_to: Option<Day>,
 }
 
-/// A rule set.
+/// Encodes a rule set.
 pub fn rule_set(rules: &AdoptedRules<'_>) -> v1::RuleSet {
     let set = rules.set;
     let year = |day: Option<&Day>| day.map_or(0, |day| day.to_civil().year().unsigned_abs().into());
@@ -54,8 +54,8 @@ pub fn rule_set(rules: &AdoptedRules<'_>) -> v1::RuleSet {
     }
 }
 
-/// What a set asks for, read off its judgement of an application that states nothing: the words are those of every
-/// judgement, and cannot come to differ from them.
+/// Derives the criteria of a rule set from its evaluation of an empty application, so that their wording cannot differ
+/// from that of evaluations.
 fn criteria(set: &RuleSet) -> Vec<v1::RuleSetCriterion> {
     let day = set.in_force_from;
     let blank = Application {
@@ -91,7 +91,7 @@ fn criteria(set: &RuleSet) -> Vec<v1::RuleSetCriterion> {
     evaluate(set, &blank, &nobody).criteria.into_iter().map(asked_for).collect()
 }
 
-/// A criterion as judged.
+/// Encodes the result of a criterion.
 pub fn criterion_result(assessment: &Assessment) -> v1::CriterionResult {
     v1::CriterionResult {
         criterion: assessment.criterion.number(),
@@ -102,7 +102,7 @@ pub fn criterion_result(assessment: &Assessment) -> v1::CriterionResult {
     }
 }
 
-/// A fee. `scholarship_requested`: by the application that it comes with.
+/// Encodes a fee. `scholarship_requested`: whether the application requests a scholarship for it.
 pub fn fee(fee: &Fee, scholarship_requested: bool) -> v1::Fee {
     v1::Fee {
         kind: fee.kind.number(),

@@ -1,26 +1,26 @@
-//! Days, periods and instants.
+//! Encodes days, periods and instants.
 
 use jiff::Timestamp;
 
 use crate::domain::day::{Day, Period};
 use crate::proto::google::r#type::Date;
 
-/// A civil date.
+/// Encodes a civil date.
 pub fn date(day: Day) -> Date {
     let (year, month, day) = day.ymd();
     Date { year, month, day }
 }
 
-/// The first day of a period, and the last one if there is one: what the wire calls `first_day` and `last_day`.
+/// Encodes a period: `first_day`, and `last_day` if the period ends.
 pub fn days(period: Period) -> (Option<Date>, Option<Date>) {
     (Some(date(period.start)), period.last_day().map(date))
 }
 
-/// An instant, to the nanosecond.
+/// Encodes an instant, to the nanosecond.
 pub fn timestamp(instant: Timestamp) -> prost_types::Timestamp {
     let (seconds, nanos) = (instant.as_second(), instant.subsec_nanosecond());
     if nanos < 0 {
-        // The wire counts nanoseconds forward also before 1970.
+        // On the wire, nanoseconds count forward even before 1970.
         return prost_types::Timestamp { seconds: seconds - 1, nanos: nanos + 1_000_000_000 };
     }
     prost_types::Timestamp { seconds, nanos }

@@ -1,8 +1,8 @@
-//! Messages written as they go out, without being built first.
+//! Writes messages directly in their encoded form, without building the generated types.
 //!
-//! What is asked for by the million is written this way: the answers of VerificationService. Everything else is built of
-//! the generated messages. Both give the same bytes: fields in the order of their numbers, and nothing of a field that
-//! has its default value. Field numbers are below 16 here, so that each field's key is one byte.
+//! This is the hot path: the answers of VerificationService are written this way; everything else uses the generated
+//! messages. Both produce the same bytes: fields in the order of their numbers, without fields that have their default
+//! value. All field numbers are below 16 here, so that the key of each field is one byte.
 
 use prost::Message;
 use prost::encoding::{WireType, encode_varint};
@@ -16,28 +16,28 @@ pub struct Wire {
     bytes: Vec<u8>,
 }
 
-/// Where a message within the message begins.
+/// The start of a nested message that is being written.
 #[derive(Debug)]
-#[must_use = "what is begun has no length until it is ended"]
+#[must_use = "the length of a nested message is missing until it is ended"]
 pub struct Begun(usize);
 
 impl Wire {
-    /// Nothing yet, with room for so many bytes.
+    /// Returns an empty message with room for `bytes` bytes.
     pub fn with_capacity(bytes: usize) -> Wire {
         Wire { bytes: Vec::with_capacity(bytes) }
     }
 
-    /// What has been written.
+    /// Returns the encoded message.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
-    /// How many bytes have been written.
+    /// Returns the number of bytes written so far.
     pub fn written(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Takes back what was written behind so many bytes.
+    /// Removes everything after the first `bytes` bytes.
     pub fn truncate(&mut self, bytes: usize) {
         self.bytes.truncate(bytes);
     }
@@ -53,25 +53,25 @@ impl Wire {
         }
     }
 
-    /// A number, also if it is 0: a field that is there or not.
+    /// Writes a number, even if it is 0, for a field with explicit presence.
     pub fn present(&mut self, field: u8, number: u64) {
         self.key(field, WireType::Varint);
         self.varint(number);
     }
 
-    /// A number.
+    /// Writes a number.
     pub fn number(&mut self, field: u8, number: u64) {
         if number != 0 {
             self.present(field, number);
         }
     }
 
-    /// A value of a closed list, or a 32-bit number with a sign.
+    /// Writes an enum value or a signed 32-bit number.
     pub fn word(&mut self, field: u8, number: i32) {
         self.number(field, i64::from(number).cast_unsigned());
     }
 
-    /// A list of values of closed lists.
+    /// Writes a packed list of enum values.
     pub fn words(&mut self, field: u8, numbers: impl Iterator<Item = i32>) {
         let begun = self.begin(field);
         let from = self.bytes.len();
@@ -83,7 +83,7 @@ impl Wire {
         }
     }
 
-    /// A text.
+    /// Writes a text.
     pub fn text(&mut self, field: u8, text: impl AsRef<[u8]>) {
         let text = text.as_ref();
         if !text.is_empty() {
@@ -93,13 +93,13 @@ impl Wire {
         }
     }
 
-    /// A date.
+    /// Writes a date.
     pub fn date(&mut self, field: u8, day: Day) {
         let (year, month, day) = day.ymd();
         if let (Ok(years @ 128..16_384), Ok(month), Ok(day)) =
             (u16::try_from(year), u8::try_from(month), u8::try_from(day))
         {
-            // Every date that a fact may have, at once.
+            // Fast path for every date that a fact may have.
             let [high, low] = (years << 1).to_be_bytes();
             let length = key(field, WireType::LengthDelimited);
             let [of_year, of_month, of_day] = [1, 2, 3].map(|field| key(field, WireType::Varint));
@@ -109,24 +109,24 @@ impl Wire {
         self.built(field, &Date { year, month, day });
     }
 
-    /// A message that was built.
+    /// Writes a generated message.
     pub fn built(&mut self, field: u8, message: &impl Message) {
         self.key(field, WireType::LengthDelimited);
         encode_varint(message.encoded_len() as u64, &mut self.bytes);
         message.encode_raw(&mut self.bytes);
     }
 
-    /// Begins a message: what is written until it is ended belongs to it.
+    /// Starts a nested message. Everything written until [`Wire::end`] belongs to it.
     pub fn begin(&mut self, field: u8) -> Begun {
         self.key(field, WireType::LengthDelimited);
         self.bytes.push(0);
         Begun(self.bytes.len())
     }
 
-    /// Ends the message begun last.
+    /// Ends the nested message that was started last.
     pub fn end(&mut self, Begun(from): Begun) {
         let length = self.bytes.len() - from;
-        // Most lengths are one byte, and that is kept free. The content makes room for the others.
+        // One byte is reserved for the length, which is usually enough. For a longer length, the content is moved.
         let more = prost::encoding::encoded_len_varint(length as u64) - 1;
         if more > 0 {
             self.bytes.resize(from + length + more, 0);
@@ -142,7 +142,7 @@ const fn key(field: u8, kind: WireType) -> u8 {
     field << 3 | kind as u8
 }
 
-/// The key and the length of a message without content.
+/// The size of the key and length of an empty message.
 const EMPTY_MESSAGE: usize = 2;
 
 #[cfg(test)]

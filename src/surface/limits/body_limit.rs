@@ -1,4 +1,4 @@
-//! The request of a call: that of a plain call is as small as a plain message, whatever its caller says of its length.
+//! The request body of a call: counts its memory, and limits its size regardless of the declared length.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,43 +17,43 @@ use crate::auth::quotas::Exhausted;
 use crate::surface::frames::Frames;
 use crate::surface::status;
 
-/// The largest request of a call that is no large one, in bytes: an application with sixty trainings.
+/// The largest request of a plain call, in bytes: an application with sixty trainings.
 pub(crate) const LARGEST_PLAIN: usize = 32 * 1024;
 
-/// How many bytes of a request are counted with the call itself.
+/// The bytes of a request that are already counted with the call itself.
 const INCLUDED_BYTES: usize = 1024;
 
-/// The body of a request. It ends with a refusal where it is longer than it may be, and where its caller cancels the call.
+/// The body of a request. It ends with a refusal if it is too long, or if the caller cancels the call.
 pub(crate) struct BodyLimit {
     body: Body,
     peer: Option<Peer>,
-    /// How many bytes more there may be.
+    /// The number of bytes that may still come.
     left: usize,
     pace: Pace,
     counted: Counted,
 }
 
-/// What the bytes of a request are counted as, while they are in memory.
+/// How the bytes of a request are counted while they are in memory.
 enum Counted {
-    /// As the call's, after the first of them, as long as the call holds them.
+    /// Charged to the call, apart from the included ones, for as long as the call holds its memory.
     WithTheCall { held: Option<Arc<Held>>, included: usize },
-    /// As a stream's: each message is gone when the next is read.
+    /// Charged per message of a stream: each message is freed when the next one is read.
     ByMessage { held: Held, frames: Frames },
 }
 
 impl BodyLimit {
-    /// As long as a plain call's may be.
+    /// Limits the body to the size of a plain call.
     pub(super) fn plain(body: Body, peer: Option<Peer>, held: Option<Arc<Held>>) -> BodyLimit {
         let counted = Counted::WithTheCall { held, included: INCLUDED_BYTES };
         BodyLimit { body, peer, left: LARGEST_PLAIN, pace: Pace::default(), counted }
     }
 
-    /// As long as it is: its message is bounded where it is read.
+    /// Does not limit the body: its message is limited where it is decoded.
     pub(super) fn whole(body: Body, peer: Option<Peer>, held: Option<Arc<Held>>) -> BodyLimit {
         BodyLimit { left: usize::MAX, ..BodyLimit::plain(body, peer, held) }
     }
 
-    /// As long as it is: each of its messages is bounded where it is read.
+    /// Does not limit the body: each message is limited where it is decoded.
     pub(super) fn by_message(body: Body, peer: Option<Peer>, held: Option<Arc<Held>>) -> BodyLimit {
         let held = held.map(|held| held.share().hold_anyway(0));
         match held {
@@ -67,7 +67,7 @@ impl BodyLimit {
 }
 
 impl Counted {
-    /// Counts bytes that have come, if there is room for them.
+    /// Counts received bytes. Returns false if there is no memory for them.
     fn take(&mut self, bytes: &[u8]) -> bool {
         match self {
             Counted::WithTheCall { held, included } => {
@@ -107,7 +107,7 @@ impl http_body::Body for BodyLimit {
         };
         self.pace.count(bytes.len());
         let refusal = match self.left.checked_sub(bytes.len()) {
-            None => status::too_large(format!("a message of this method has at most {LARGEST_PLAIN} bytes")),
+            None => status::too_large(format!("a message of this method may have at most {LARGEST_PLAIN} bytes")),
             Some(_) if !self.counted.take(bytes) => refused(Exhausted::Memory),
             Some(left) => {
                 self.left = left;

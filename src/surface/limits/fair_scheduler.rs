@@ -1,5 +1,5 @@
-//! Turns: work on many items yields after a few of them, and one at a time goes on. So a question waits for a few items
-//! of others, however many batches there are.
+//! FairScheduler: work on many items yields after a few of them, and only one task per thread works at a time. A question
+//! therefore waits for a few items of other calls, regardless of how many batches are in progress.
 
 use std::slice::Chunks;
 use std::sync::Arc;
@@ -8,37 +8,37 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::surface::question::TOGETHER;
 
-/// The turns of a thread. Clones share them.
+/// The turns of a worker thread. Clones share them.
 #[derive(Clone, Debug)]
-pub(in crate::surface) struct Turns(Arc<Semaphore>);
+pub(in crate::surface) struct FairScheduler(Arc<Semaphore>);
 
-/// Work that is done in turns.
-pub(in crate::surface) struct InTurns<'a, I> {
-    turns: &'a Semaphore,
+/// Work that is done in scheduler.
+pub(in crate::surface) struct FairWork<'a, I> {
+    scheduler: &'a Semaphore,
     turn: Option<SemaphorePermit<'a>>,
     items: Chunks<'a, I>,
 }
 
-impl Turns {
-    pub(in crate::surface) fn new() -> Turns {
-        Turns(Arc::new(Semaphore::new(1)))
+impl FairScheduler {
+    pub(in crate::surface) fn new() -> FairScheduler {
+        FairScheduler(Arc::new(Semaphore::new(1)))
     }
 
-    /// Work on many items.
-    pub(in crate::surface) fn work<'a, I>(&'a self, items: &'a [I]) -> InTurns<'a, I> {
-        InTurns { turns: &self.0, turn: None, items: items.chunks(TOGETHER) }
+    /// Splits work on many items into scheduler.
+    pub(in crate::surface) fn work<'a, I>(&'a self, items: &'a [I]) -> FairWork<'a, I> {
+        FairWork { scheduler: &self.0, turn: None, items: items.chunks(TOGETHER) }
     }
 }
 
-impl<'a, I> InTurns<'a, I> {
-    /// Gives way, waits for the next turn, and gives the few items that are to be done in it.
+impl<'a, I> FairWork<'a, I> {
+    /// Yields, waits for the next turn, and returns the items to process in it.
     pub(in crate::surface) async fn next(&mut self) -> Option<&'a [I]> {
         let items = self.items.next()?;
         if self.turn.take().is_some() {
             tokio::task::yield_now().await;
         }
-        // They are never closed.
-        self.turn = self.turns.acquire().await.ok();
+        // The semaphore is never closed.
+        self.turn = self.scheduler.acquire().await.ok();
         Some(items)
     }
 }
@@ -51,24 +51,24 @@ mod tests {
 
     #[tokio::test]
     async fn one_goes_on_at_a_time_and_then_the_one_that_waits() {
-        let turns = Turns::new();
-        let work = || turns.work(&[(); 2 * TOGETHER]);
+        let scheduler = FairScheduler::new();
+        let work = || scheduler.work(&[(); 2 * TOGETHER]);
         let (mut one, mut other) = (work(), work());
         one.next().await;
         let waiting = tokio::time::timeout(Duration::from_millis(10), other.next()).await;
-        assert!(waiting.is_err(), "it is the one's turn");
-        // After a turn, work waits for the work that waits already.
+        assert!(waiting.is_err(), "it is the first one's turn");
+        // After a turn, work waits for work that is already waiting.
         tokio::join!(other.next(), async {
             let again = tokio::time::timeout(Duration::from_millis(10), one.next()).await;
-            assert!(again.is_err(), "it was the other's turn");
+            assert!(again.is_err(), "it is the other's turn");
         });
     }
 
     #[tokio::test]
     async fn work_gives_way_after_each_few_items() {
-        let turns = Turns::new();
+        let scheduler = FairScheduler::new();
         let items: Vec<_> = (0..2 * TOGETHER + 3).collect();
-        let (mut work, mut done) = (turns.work(&items), Vec::<usize>::new());
+        let (mut work, mut done) = (scheduler.work(&items), Vec::<usize>::new());
         let mut other = tokio::spawn(async {});
         while let Some(few) = work.next().await {
             assert!(few.len() <= TOGETHER);

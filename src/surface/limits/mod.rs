@@ -1,8 +1,7 @@
-//! Limits: what one client may take of the server, so that there is enough for the others; and how long a call may
-//! last.
+//! Limits: what one client may use of the server, so that enough is left for the others, and how long a call may take.
 //!
-//! They stand between admission and the services: who calls is known by then, and a refusal goes out through admission,
-//! which writes it to the access log. A listener sets what one connection may take.
+//! Limits are applied between admission and the services: the caller is known by then, and a refusal still passes
+//! through admission, which writes it to the access log. Limits per connection belong to the listeners.
 
 mod body_limit;
 mod ends;
@@ -29,12 +28,12 @@ use tower::Service;
 
 pub(super) use self::body_limit::BodyLimit;
 pub(crate) use self::body_limit::LARGEST_PLAIN;
-use self::ends::{Asked, Ends, drained};
-pub(super) use self::fair_scheduler::Turns;
-use self::response_guard::{Kept, ResponseGuard};
+use self::ends::{CallerCheck, Ends, drained};
+pub(super) use self::fair_scheduler::FairScheduler;
+use self::response_guard::{CallResources, ResponseGuard};
 pub(crate) use self::under_way::CallsUnderWay;
 use self::under_way::UnderWay;
-use super::redaction::{Asker, not_admitted};
+use super::redaction::{CallContext, not_admitted};
 use super::roster_budget::RosterBudget;
 use super::status;
 use crate::auth::memory::Held;
@@ -43,27 +42,27 @@ use crate::auth::peer::Peer;
 use crate::auth::quotas::{ClientQuota, Exhausted, Permit, Quotas};
 use crate::auth::{Caller, Identities, NotIdentified};
 
-/// The largest message of a large call: a batch of a thousand questions is a fifth of it.
+/// The largest message of a large call: five times the size of a batch of a thousand questions.
 pub(super) const LARGEST_MESSAGE: usize = 1024 * 1024;
 
-/// What a call takes of memory beside its headers and its message: its task, the stream of HTTP/2, and the first KiB of its
+/// The memory of a call, apart from its headers and its message: its task, its HTTP/2 stream, and the first KiB of its
 /// message and of its answer.
 const CALL_BYTES: usize = 32 * 1024;
 
-/// The same of a stream, which has more that was read and is not decoded yet.
+/// The same for a stream, which buffers data that is read but not decoded yet.
 const STREAM_BYTES: usize = 64 * 1024;
 
-/// The same of a batch or a page: a thousand items that are decoded, of which each may be two bytes of the message, and their
-/// answers.
+/// The same for a batch or a page: up to a thousand decoded items, each possibly from two bytes of the message, and
+/// their answers.
 const LARGE_CALL_BYTES: usize = 512 * 1024;
 
-/// What the headers of a call take that is none of the contract: as much as HTTP/2 lets through.
+/// The memory for the headers of a call outside the contract: as much as HTTP/2 accepts.
 const ANY_HEADERS_BYTES: usize = 32 * 1024;
 
-/// Longer than any server runs: where there is no limit.
+/// Stands for no limit: longer than any server runs.
 const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// Lets other work go first every now and then, however many items there are to be had at once.
+/// Yields to other tasks now and then, even if many items are ready at once.
 pub(super) fn fair<S: Stream>(items: S) -> impl Stream<Item = S::Item> {
     items.then(|item| async {
         tokio::task::coop::consume_budget().await;
@@ -71,25 +70,25 @@ pub(super) fn fair<S: Stream>(items: S) -> impl Stream<Item = S::Item> {
     })
 }
 
-/// Puts the limits before the services.
+/// Applies the limits before the services.
 #[derive(Clone)]
 pub(crate) struct LimitsLayer {
-    /// What each client takes.
+    /// The quotas of each client.
     pub(crate) shares: Quotas,
-    /// Who calls: those of large calls are asked for again and again.
+    /// Identifies callers again during large calls.
     pub(crate) identities: Identities,
-    /// Turns true when the server drains: calls that may last end soon after.
+    /// True once the server drains: calls that may last end soon after.
     pub(crate) draining: watch::Receiver<bool>,
-    /// How many calls are under way.
+    /// The number of calls in progress.
     pub(crate) calls: CallsUnderWay,
-    /// What is left for staff lists.
+    /// The memory budget for staff lists.
     pub(crate) lists: RosterBudget,
-    /// How often each caller may still miss.
+    /// The misses that each caller has left.
     pub(crate) misses: Misses,
 }
 
 impl LimitsLayer {
-    /// No call is under way yet.
+    /// Creates the limits; no call is in progress yet.
     pub(crate) fn new(shares: Quotas, identities: Identities, draining: watch::Receiver<bool>) -> LimitsLayer {
         let misses = Misses::new(shares.limits().misses);
         let (calls, lists) = (CallsUnderWay::default(), RosterBudget::default());
@@ -97,7 +96,7 @@ impl LimitsLayer {
     }
 }
 
-/// The limits before a service.
+/// A service behind the limits.
 #[derive(Clone)]
 pub(crate) struct Limited<S> {
     inner: S,
@@ -120,11 +119,11 @@ where
     fn call(&mut self, request: Request<Body>) -> Limiting<S::Future> {
         match (self.admit)(&self.limits, &request) {
             Err(refusal) => Limiting::Refused { refusal },
-            Ok(Admitted { form, must_answer, place, held, ends }) => {
+            Ok(Admitted { form, must_answer, permit, held, ends }) => {
                 let peer = request.extensions().get::<Peer>().cloned();
                 let may_last = form == Form::Stream;
                 let under_way = UnderWay::new(&self.limits.calls, peer.clone(), !may_last);
-                let kept = Kept { _place: place, under_way, held: held.clone() };
+                let resources = CallResources { _permit: permit, under_way, held: held.clone() };
                 let request = request.map(|body| match form {
                     Form::Plain => BodyLimit::plain(body, peer, held),
                     Form::Large => BodyLimit::whole(body, peer, held),
@@ -132,57 +131,57 @@ where
                 });
                 let longest = self.limits.shares.limits().longest_call.unwrap_or(NO_LIMIT);
                 let call = tokio::time::timeout(longest, self.inner.call(request));
-                let answer = AnswerLimit { is_whole: !may_last, must_answer, kept, ends };
+                let answer = AnswerLimit { is_whole: !may_last, must_answer, resources, ends };
                 Limiting::Admitted { call, answer: Some(answer) }
             }
         }
     }
 }
 
-/// What a call may have in memory.
+/// The size class of a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// A message and an answer, both small.
     Plain,
-    /// A message and an answer, of which both may be large: a batch or a page.
+    /// A message and an answer that may both be large: a batch or a page.
     Large,
-    /// A stream: it may last, so that nobody who waits for its end is waited for.
+    /// A stream. It may last, so draining does not wait for its end.
     Stream,
 }
 
-/// A call that there is room for.
+/// A call that was admitted.
 struct Admitted {
     form: Form,
-    /// Whether its answer neither waits nor is refused: what it asked for is recorded by then.
+    /// True if the answer must be sent without waiting or refusal, because the call has recorded something.
     must_answer: bool,
-    /// What one that may have much holds until its answer has been read.
-    place: Option<Permit>,
-    /// The memory that it holds. None: its client's is not counted.
+    /// The permit of a large call, held until its answer has been read.
+    permit: Option<Permit>,
+    /// The memory that the call holds; `None` if it is not charged to a client.
     held: Option<Arc<Held>>,
-    /// What ends it, though its answer goes on.
+    /// Ends the call before its answer is complete.
     ends: Option<Ends>,
 }
 
 impl LimitsLayer {
-    /// The limits before the services of the contract.
+    /// Applies the limits for the services of the contract.
     pub(super) fn by_client<S>(&self, inner: S) -> Limited<S> {
         Limited { inner, limits: Arc::new(self.clone()), admit: LimitsLayer::admit }
     }
 
-    /// The limits before what is open to all, which is health: those whom nobody knows may ask little.
+    /// Applies the limits for health, which is open to all: unauthenticated connections may make few calls.
     pub(crate) fn open_to_all<S>(&self, inner: S) -> Limited<S> {
         Limited { inner, limits: Arc::new(self.clone()), admit: LimitsLayer::admit_anyone }
     }
 
-    /// The limits before what every client of the list may call, whatever its role, which is reflection.
+    /// Applies the limits for reflection, which every known client may call, regardless of its role.
     pub(crate) fn for_clients<S>(&self, inner: S) -> Limited<S> {
         Limited { inner, limits: Arc::new(self.clone()), admit: LimitsLayer::admit_client }
     }
 
-    /// Counts a call that was admitted.
+    /// Counts an admitted call.
     fn admit(&self, request: &Request<Body>) -> Result<Admitted, Status> {
         let extensions = request.extensions();
-        let Asker { caller, method, headers_bytes, .. } = extensions.get().ok_or_else(not_admitted)?;
+        let CallContext { caller, method, headers_bytes, .. } = extensions.get().ok_or_else(not_admitted)?;
         let share = self.count(request, caller)?;
         if method.is_large {
             let form = if method.streams { Form::Stream } else { Form::Large };
@@ -191,10 +190,10 @@ impl LimitsLayer {
         }
         share.questions(1).map_err(refused)?;
         let held = Some(Arc::new(share.hold(CALL_BYTES + headers_bytes).map_err(refused)?));
-        Ok(Admitted { form: Form::Plain, must_answer: method.writes, place: None, held, ends: None })
+        Ok(Admitted { form: Form::Plain, must_answer: method.writes, permit: None, held, ends: None })
     }
 
-    /// Counts a call of a client, and its connection where that is new.
+    /// Counts a call of a client, and its connection if that is new.
     fn count(&self, request: &Request<Body>, caller: &Caller) -> Result<Arc<ClientQuota>, Status> {
         if let Some(peer) = request.extensions().get::<Peer>() {
             peer.admit(&self.shares, &caller.client).map_err(refused)?;
@@ -204,7 +203,7 @@ impl LimitsLayer {
         Ok(share)
     }
 
-    /// Counts a call that may have much in memory, or may last.
+    /// Counts a call that may use much memory, or may last.
     fn admit_large(
         &self,
         request: &Request<Body>,
@@ -212,35 +211,35 @@ impl LimitsLayer {
         share: &ClientQuota,
         (form, headers_bytes): (Form, usize),
     ) -> Result<Admitted, Status> {
-        let place = share.large().map_err(refused)?;
+        let permit = share.large().map_err(refused)?;
         let bytes = if form == Form::Stream { STREAM_BYTES } else { LARGE_CALL_BYTES };
         let held = share.hold(bytes + headers_bytes).map_err(refused)?;
         let shown = request.headers().get_all(AUTHORIZATION).iter().map(|value| (AUTHORIZATION, value.clone()));
-        let asked = Asked {
+        let check = CallerCheck {
             identities: self.identities.clone(),
             caller: Arc::clone(caller),
             peer: request.extensions().get::<Peer>().cloned(),
             shown: HeaderMap::from_iter(shown),
         };
         let ends: Ends = if form == Form::Stream {
-            Box::pin(either(asked.refused(), drained(self.draining.clone())))
+            Box::pin(first_of(check.refused(), drained(self.draining.clone())))
         } else {
-            Box::pin(asked.refused())
+            Box::pin(check.refused())
         };
         let held = Some(Arc::new(held));
-        Ok(Admitted { form, must_answer: false, place: Some(place), held, ends: Some(ends) })
+        Ok(Admitted { form, must_answer: false, permit: Some(permit), held, ends: Some(ends) })
     }
 
-    /// Who calls, by what the request shows.
+    /// Identifies the caller from the request.
     fn caller(&self, request: &Request<Body>) -> Result<Arc<Caller>, NotIdentified> {
         self.identities.caller(request.headers(), request.extensions().get(), Instant::now())
     }
 
-    /// A call of health. A connection on which nobody is known has few of them.
+    /// Admits a call of health. An unauthenticated connection may make few of them.
     fn admit_anyone(&self, request: &Request<Body>) -> Result<Admitted, Status> {
         let peer = request.extensions().get::<Peer>();
         let ends: Option<Ends> = Some(Box::pin(drained(self.draining.clone())));
-        let mut admitted = Admitted { form: Form::Stream, must_answer: false, place: None, held: None, ends };
+        let mut admitted = Admitted { form: Form::Stream, must_answer: false, permit: None, held: None, ends };
         if let Some(peer) = peer.filter(|peer| !peer.is_known() && self.caller(request).is_err()) {
             unauthenticated(&self.shares, Some(peer))?;
             admitted.place = Some(peer.open_unauthenticated().map_err(refused)?);
@@ -251,7 +250,7 @@ impl LimitsLayer {
         Ok(admitted)
     }
 
-    /// A call of reflection.
+    /// Admits a call of reflection.
     fn admit_client(&self, request: &Request<Body>) -> Result<Admitted, Status> {
         let caller = self.caller(request).or_else(|nobody| {
             unauthenticated(&self.shares, request.extensions().get())?;
@@ -262,20 +261,20 @@ impl LimitsLayer {
     }
 }
 
-/// Counts a request that shows nobody, if nobody is known on its connection either.
+/// Counts an unauthenticated request, unless its connection is authenticated.
 pub(super) fn unauthenticated(shares: &Quotas, peer: Option<&Peer>) -> Result<(), Status> {
     peer.map_or_else(|| shares.unauthenticated(), |peer| peer.unauthenticated(shares)).map_err(refused)
 }
 
-/// What the first of the two says.
-async fn either(one: impl Future<Output = Status>, other: impl Future<Output = Status>) -> Status {
+/// Returns the status of the future that completes first.
+async fn first_of(one: impl Future<Output = Status>, other: impl Future<Output = Status>) -> Status {
     tokio::select! {
         status = one => status,
         status = other => status,
     }
 }
 
-/// The status for what a client has no more of.
+/// Returns the status for an exhausted quota.
 pub(super) fn refused(exhausted: Exhausted) -> Status {
     match exhausted {
         Exhausted::Calls(wait) | Exhausted::Questions(wait) | Exhausted::Unauthenticated(wait) => {
@@ -329,26 +328,27 @@ where
     }
 }
 
-/// What there is to know of an answer before it goes out.
+/// The limits on an answer.
 pub(crate) struct AnswerLimit {
-    /// Whether it is one message.
+    /// True if the answer is a single message.
     is_whole: bool,
     must_answer: bool,
-    kept: Kept,
+    resources: CallResources,
     ends: Option<Ends>,
 }
 
 impl AnswerLimit {
-    /// An answer that holds what its call holds until it has gone out, or the refusal of one that is too much.
+    /// Returns an answer that holds the call's resources until it has been sent, or the refusal of an answer that
+    /// exceeds the quota.
     fn guard(self, response: Response<Body>, cx: &mut Context<'_>) -> Response<Body> {
         if response.body().is_end_stream() {
-            // It goes out at once.
-            self.kept.under_way.answered();
+            // It is sent at once.
+            self.resources.under_way.answered();
             return response;
         }
         let (head, body) = response.into_parts();
         let waits = !self.is_whole && !self.must_answer;
-        let mut guard = ResponseGuard::new(body, self.kept, self.ends, waits);
+        let mut guard = ResponseGuard::new(body, self.resources, self.ends, waits);
         if self.is_whole
             && let Err(exhausted) = guard.take_message(cx, self.must_answer)
         {

@@ -1,18 +1,18 @@
-//! Pace: a body that always has more lets the other tasks of its worker run after some bytes.
+//! Pacing: a body that always has more data lets the other tasks of its worker thread run after some bytes.
 
 use std::task::{Context, Poll};
 
-/// How many bytes a body moves before it yields.
+/// The number of bytes that a body moves before it yields.
 const TURN_BYTES: usize = 64 * 1024;
 
-/// How far a body is in its turn.
+/// The progress of a body in its turn.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     moved: usize,
 }
 
 impl Pace {
-    /// Pending where the body has had its turn. Its task is woken at once, and goes on behind the others.
+    /// Returns `Pending` if the body has used up its turn. Its task is woken at once, and runs after the other tasks.
     pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
         if self.moved < TURN_BYTES {
             return Poll::Ready(());
@@ -22,12 +22,12 @@ impl Pace {
         Poll::Pending
     }
 
-    /// Counts what was moved.
+    /// Counts bytes that were moved.
     pub(super) fn count(&mut self, bytes: usize) {
         self.moved += bytes;
     }
 
-    /// The body waits: its next turn is a new one.
+    /// The body waits for data, so its next turn starts from zero.
     pub(super) fn waited(&mut self) {
         self.moved = 0;
     }

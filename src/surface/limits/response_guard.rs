@@ -1,5 +1,5 @@
-//! The answer of a call: it holds what the call holds until it has gone out, its bytes are counted as its client's until
-//! they have, and it ends when the call is to end.
+//! The response body of a call: it holds the call's resources until it has been sent, charges its bytes to the client
+//! until then, and ends when the call must end.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,45 +19,46 @@ use super::under_way::UnderWay;
 use crate::auth::memory::Held;
 use crate::auth::quotas::{Exhausted, Permit};
 
-/// How many bytes of an answer are counted with the call itself.
+/// The bytes of an answer that are already counted with the call itself.
 const INCLUDED_BYTES: usize = 1024;
 
-/// How long a stream waits before it looks again whether its client has read enough.
+/// How often a stream checks whether its client has read enough.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What a body gives next.
+/// The next frame of a body.
 type Next = Option<Result<Frame<Bytes>, Status>>;
 
-/// What a call keeps until its answer has gone out.
-pub(super) struct Kept {
-    pub(super) _place: Option<Permit>,
+/// The resources that a call holds until its answer has been sent.
+pub(super) struct CallResources {
+    pub(super) _permit: Option<Permit>,
     pub(super) under_way: UnderWay,
-    /// The memory of its client that it holds. None: it is no client's.
+    /// The memory that is charged to the client; `None` if there is no client to charge.
     pub(super) held: Option<Arc<Held>>,
 }
 
-/// The body of the answer.
+/// The guarded response body.
 pub(super) struct ResponseGuard {
     open: Option<Open>,
 }
 
 struct Open {
     body: Body,
-    /// What was taken of the body before it was asked for.
+    /// The frame that was taken from the body ahead of time.
     taken: Option<Next>,
-    /// Whether it waits while its client holds more than it may.
+    /// True if the body waits while its client holds more memory than it may.
     waits: bool,
     ends: Option<Ends>,
-    kept: Arc<Kept>,
+    resources: Arc<CallResources>,
     pace: Pace,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-/// A part of an answer. HTTP/2 takes more of them than the peer does: what is kept is not free before they have gone.
+/// A part of an answer. HTTP/2 may take it before the peer has received it, so it holds its resources until it is
+/// dropped.
 struct Unsent {
     bytes: Bytes,
     _held: Option<Held>,
-    _kept: Arc<Kept>,
+    _resources: Arc<CallResources>,
 }
 
 impl AsRef<[u8]> for Unsent {
@@ -67,28 +68,30 @@ impl AsRef<[u8]> for Unsent {
 }
 
 impl ResponseGuard {
-    /// The body of an answer: its parts are counted as they come. Those of a stream that reads may wait.
-    pub(super) fn new(body: Body, kept: Kept, ends: Option<Ends>, waits: bool) -> ResponseGuard {
+    /// Guards the body of an answer, and counts its parts as they come. `waits`: parts may be delayed, as in a stream
+    /// of reads.
+    pub(super) fn new(body: Body, resources: CallResources, ends: Option<Ends>, waits: bool) -> ResponseGuard {
         ResponseGuard {
             open: Some(Open {
                 body,
                 taken: None,
                 waits,
                 ends,
-                kept: Arc::new(kept),
+                resources: Arc::new(resources),
                 pace: Pace::default(),
                 pause: None,
             }),
         }
     }
 
-    /// Takes the message of an answer that is no stream, and counts it. It is in memory, whether it is read or not.
+    /// Takes the single message of an answer and counts it. The message is in memory, whether the client reads it or
+    /// not.
     pub(super) fn take_message(&mut self, cx: &mut Context<'_>, must_go_out: bool) -> Result<(), Exhausted> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let Poll::Ready(next) = Pin::new(&mut open.body).poll_frame(cx) else { return Ok(()) };
         let bytes = next.as_ref().and_then(|next| next.as_ref().ok()?.data_ref()).map_or(0, Bytes::len);
-        let kept = &open.kept;
-        let held = match &kept.held {
+        let resources = &open.resources;
+        let held = match &resources.held {
             Some(held) if bytes > INCLUDED_BYTES => {
                 let share = held.share();
                 let held = if must_go_out { Some(share.hold_anyway(bytes)) } else { share.hold(bytes) };
@@ -96,26 +99,26 @@ impl ResponseGuard {
             }
             _ => None,
         };
-        open.taken = Some(next.map(|next| next.map(|frame| frame.map_data(|bytes| counted(bytes, held, kept)))));
+        open.taken = Some(next.map(|next| next.map(|frame| frame.map_data(|bytes| counted(bytes, held, resources)))));
         Ok(())
     }
 
-    /// It is answered with something else.
+    /// Marks the call as answered, because something else is sent instead of this body.
     pub(super) fn give_up(self) {
         if let Some(open) = self.open {
-            open.kept.under_way.answered();
+            open.resources.under_way.answered();
         }
     }
 }
 
-/// Bytes that are counted until they have gone. Small ones are counted with their call, which HTTP/2 may have taken whole
-/// though the peer takes none of it.
-fn counted(bytes: Bytes, held: Option<Held>, kept: &Arc<Kept>) -> Bytes {
-    Bytes::from_owner(Unsent { bytes, _held: held, _kept: Arc::clone(kept) })
+/// Wraps bytes so that they stay counted until they have been sent. Small answers are counted with their call: HTTP/2
+/// may have taken them completely even if the peer receives nothing.
+fn counted(bytes: Bytes, held: Option<Held>, resources: &Arc<CallResources>) -> Bytes {
+    Bytes::from_owner(Unsent { bytes, _held: held, _resources: Arc::clone(resources) })
 }
 
 impl Open {
-    /// What comes next; and whether it is the last.
+    /// Returns the next frame, and whether it is the last.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(Next, bool)> {
         if let Some(ends) = &mut self.ends
             && let Poll::Ready(refusal) = ends.as_mut().poll(cx)
@@ -128,15 +131,15 @@ impl Open {
             Some(taken) => taken,
             None => ready!(self.poll_counted(cx)),
         };
-        // Nobody asks for what is behind trailers.
+        // The body is not polled again after trailers.
         let is_last = next.as_ref().is_none_or(|next| next.as_ref().is_ok_and(Frame::is_trailers));
         Poll::Ready((next, is_last))
     }
 
-    /// What the body gives next, counted. As long as the client holds more than it may, nothing more is made of an answer
-    /// that can wait.
+    /// Returns the next frame of the body, counted. If the answer may wait, it produces nothing while the client holds
+    /// more memory than it may.
     fn poll_counted(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        let share = self.kept.held.as_ref().map(|held| held.share());
+        let share = self.resources.held.as_ref().map(|held| held.share());
         let is_over = || share.is_some_and(|share| share.is_over());
         if self.waits && is_over() {
             let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(PAUSE)));
@@ -150,11 +153,11 @@ impl Open {
             self.pace.waited();
             return Poll::Pending;
         };
-        let (kept, pace) = (&self.kept, &mut self.pace);
+        let (resources, pace) = (&self.resources, &mut self.pace);
         let count = |bytes: Bytes| {
             pace.count(bytes.len());
             let held = share.map(|share| share.hold_anyway(bytes.len()));
-            counted(bytes, held, kept)
+            counted(bytes, held, resources)
         };
         Poll::Ready(next.map(|next| next.map(|frame| frame.map_data(count))))
     }
@@ -168,7 +171,7 @@ impl http_body::Body for ResponseGuard {
         let Some(open) = &mut self.open else { return Poll::Ready(None) };
         let (next, is_last) = ready!(open.poll_next(cx));
         if is_last {
-            open.kept.under_way.answered();
+            open.resources.under_way.answered();
             self.open = None;
         }
         Poll::Ready(next)

@@ -1,5 +1,5 @@
-//! Large calls, calls that may last, the memory that calls hold, and that a stream that always has one more item delays no
-//! other task.
+//! Tests: large calls, calls that may last, the memory that calls hold, and that a stream with many ready items does
+//! not delay other tasks.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -51,7 +51,7 @@ fn the_calls_that_may_last_are_those_that_stream() {
     }
 }
 
-/// How many items are taken, all of them there from the beginning, before a task gets its turn that is ready, too.
+/// Counts the items, all of them ready, that are taken before another ready task runs.
 async fn taken_first(items: impl Stream<Item = u32>) -> u32 {
     let had_its_turn = Arc::new(AtomicBool::new(false));
     let other = tokio::spawn({
@@ -70,23 +70,23 @@ async fn taken_first(items: impl Stream<Item = u32>) -> u32 {
 #[tokio::test]
 async fn a_long_stream_lets_others_go_first() {
     let items = || futures_util::stream::iter(0..1_000_000);
-    assert_eq!(taken_first(items()).await, 1_000_000, "by itself it keeps everyone waiting");
+    assert_eq!(taken_first(items()).await, 1_000_000, "without it, other tasks wait");
     let taken = taken_first(fair(items())).await;
     assert!(taken < 1000, "{taken}");
 }
 
-/// A request of so many bytes, by a development client.
+/// Returns a request of `bytes` bytes from a development client.
 fn request(name: &str, bytes: usize) -> Request<Body> {
     let caller = Identities::Dev.caller(&HeaderMap::new(), None, Instant::now()).unwrap();
     let method = auth::methods().find(|method| method.name == name).unwrap();
     let right = method.right(&caller.role).unwrap();
     let request_id = RequestIds::new().of(None);
     let mut request = Request::new(body(bytes));
-    request.extensions_mut().insert(Asker { caller, method, right, request_id, headers_bytes: 200 });
+    request.extensions_mut().insert(CallContext { caller, method, right, request_id, headers_bytes: 200 });
     request
 }
 
-/// A body of a message of so many bytes.
+/// Returns a body with one message of `bytes` bytes in total.
 fn body(bytes: usize) -> Body {
     let prefix = [&[0][..], &u32::try_from(bytes - 5).unwrap().to_be_bytes()].concat();
     Body::new(One(Some([prefix, vec![7; bytes - 5]].concat().into())))
@@ -110,7 +110,7 @@ async fn part<B: http_body::Body<Data = Bytes, Error = Status> + Unpin>(body: &m
     Ok(next.transpose()?.and_then(|frame| frame.into_data().ok()))
 }
 
-/// The limits before a service that reads the request, and answers with so many bytes.
+/// Returns the limits in front of a service that reads the request and answers with `answer` bytes.
 fn limited(
     limits: &LimitsLayer,
     answer: usize,
@@ -135,7 +135,7 @@ fn limits() -> (LimitsLayer, watch::Sender<bool>, Arc<ClientQuota>) {
     (limits, drains, share)
 }
 
-/// Whether nothing at all is held: only then can one hold as much as half of the whole.
+/// True if no memory is held: only then can half of the total be held.
 fn is_all_free(share: &ClientQuota) -> bool {
     share.hold(CALLS_BYTES / 2).is_ok()
 }
@@ -149,15 +149,15 @@ async fn what_a_call_holds_is_free_when_its_answer_has_gone_or_is_dropped() {
     for name in METHODS {
         for bytes in [200, 20_000] {
             let mut response = limited(&limits, bytes).call(request(name, bytes)).await.unwrap();
-            assert!(!is_all_free(&share), "{name}: an answer that nobody has read");
+            assert!(!is_all_free(&share), "{name}: an answer that has not been read");
             let read = part(response.body_mut()).await.unwrap();
             assert_eq!(read.as_ref().map(Bytes::len), Some(bytes));
             assert_eq!(part(response.body_mut()).await.unwrap(), None);
             drop(response);
-            assert!(!is_all_free(&share), "{name}: {bytes} bytes that have not gone");
+            assert!(!is_all_free(&share), "{name}: {bytes} bytes that have not been sent");
             drop(read);
             assert!(is_all_free(&share), "{name}");
-            // Not begun, not finished, and not read.
+            // Calls that are dropped before they begin, before they finish, and before they are read.
             drop(limited(&limits, bytes).call(request(name, bytes)));
             assert!(is_all_free(&share), "{name}");
             drop(limited(&limits, bytes).call(request(name, bytes)).await.unwrap());

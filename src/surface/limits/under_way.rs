@@ -1,23 +1,23 @@
-//! Calls under way: while the server drains, a connection is not closed before its peer has the answers that it waits for;
-//! calls that are cancelled before they are answered are counted; and so are all that are cut off in the end.
+//! Calls in progress: while the server drains, a connection stays open until its peer has the answers that it waits
+//! for. Calls that are cancelled before they are answered are counted, and so are those that are cut off in the end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::auth::peer::Peer;
 
-/// How many calls are under way on all connections. Clones share it.
+/// The number of calls in progress on all connections. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallsUnderWay(Arc<AtomicUsize>);
 
 impl CallsUnderWay {
-    /// How many there are now.
+    /// Returns the number of calls in progress.
     pub(crate) fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// A call under way. Dropped before it is answered, it was cancelled.
+/// A call in progress. If it is dropped before it is answered, it was cancelled.
 pub(super) struct UnderWay {
     calls: CallsUnderWay,
     peer: Option<Peer>,
@@ -26,7 +26,7 @@ pub(super) struct UnderWay {
 }
 
 impl UnderWay {
-    /// A call of a peer, which waits for the answer or holds a call that may last.
+    /// Starts a call of a peer. `is_awaited`: the peer waits for the answer, because the call does not last.
     pub(super) fn new(calls: &CallsUnderWay, peer: Option<Peer>, is_awaited: bool) -> UnderWay {
         calls.0.fetch_add(1, Ordering::Relaxed);
         if let Some(peer) = peer.as_ref().filter(|_| is_awaited) {
@@ -35,7 +35,7 @@ impl UnderWay {
         UnderWay { calls: calls.clone(), peer, is_awaited, is_answered: AtomicBool::new(false) }
     }
 
-    /// It is answered.
+    /// Marks the call as answered.
     pub(super) fn answered(&self) {
         self.is_answered.store(true, Ordering::Relaxed);
     }
@@ -66,7 +66,7 @@ mod tests {
         let limits = Limits { connections: NonZeroU32::new(1), ..Limits::default() };
         let peer = Peer::new("127.0.0.1:1".parse().unwrap(), None);
         peer.admit(&Quotas::new(limits), "a").unwrap();
-        // Far more than comes back while the test runs.
+        // Far more than the allowance regained while the test runs.
         let calls = CallsUnderWay::default();
         let many = || (0..10 * CALLS_PER_CONNECTION.get()).map(|_| UnderWay::new(&calls, Some(peer.clone()), true));
         many().for_each(|call| call.answered());

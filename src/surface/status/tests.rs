@@ -47,10 +47,10 @@ fn a_thousand_faults_still_fit_into_a_header() {
     let status = invalid_argument(&faults);
     assert!(status.details().len() < 6144, "{} bytes", status.details().len());
     let violations = status.get_details_bad_request().unwrap().field_violations;
-    assert_eq!(violations.last().unwrap().description, format!("{} more fields are at fault", 1001 - violations.len()));
+    assert_eq!(violations.last().unwrap().description, format!("{} more fields are invalid", 1001 - violations.len()));
     let message = status.message();
     assert!(message.len() <= MESSAGE_CHARACTERS, "{} characters", message.len());
-    assert!(message.starts_with("at fault: application.trainings[0].hours, application.trainings[1].hours, "));
+    assert!(message.starts_with("invalid fields: application.trainings[0].hours, application.trainings[1].hours, "));
     let named = message.matches("].hours").count();
     assert!(message.ends_with(&format!(" and {} more", 1000 - named)), "{message}");
 }
@@ -59,7 +59,7 @@ fn a_thousand_faults_still_fit_into_a_header() {
 fn fields_are_named_before_they_are_described() {
     let faults =
         |count| -> Faults { (0..count).map(|at| Violation::new(format!("items[{at}]"), "x".repeat(85))).collect() };
-    assert_eq!(invalid_argument(&faults(4)).message(), "at fault: items[0], items[1], items[2], items[3]");
+    assert_eq!(invalid_argument(&faults(4)).message(), "invalid fields: items[0], items[1], items[2], items[3]");
     assert!(invalid_argument(&faults(3)).message().starts_with("items[0]: xxx"));
     assert_eq!(invalid_argument(&faults(0)).message(), "the request is malformed");
 }

@@ -1,4 +1,4 @@
-//! Commands, and what they are refused for.
+//! Tests of decoding commands.
 
 use super::*;
 
@@ -241,7 +241,7 @@ fn loss_of_employment_is_a_basis_in_an_import_only() {
     assert!(revoke_credential(&request).is_ok());
 }
 
-/// The fields at fault in all that is recorded with this text.
+/// Returns the invalid fields of all commands that record a text, with the given text.
 fn refused_in(text: &str) -> Vec<String> {
     let named =
         |text: &str| Some(v1::PersonName { given_name: text.into(), family_name: text.into(), suffix: text.into() });
@@ -309,9 +309,9 @@ fn refused_in(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_not_shown_is_not_recorded() {
+fn invisible_characters_are_not_recorded() {
     let shown = refused_in("a b\u{200C}c\u{200D}d Żółć");
-    assert_eq!(shown, ["fact_id", "last_day", "fact_id"], "nothing but what is not there");
+    assert_eq!(shown, ["fact_id", "last_day", "fact_id"], "only the fields that are missing");
     for hidden in [
         "\n", "\t", "\u{0}", "\u{7f}", "\u{85}", "\u{200B}", "\u{202E}", "\u{2066}", "\u{2069}", "\u{2060}", "\u{FEFF}",
     ] {

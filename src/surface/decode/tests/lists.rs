@@ -1,4 +1,4 @@
-//! Lists, staff lists and the feed.
+//! Tests of decoding lists, staff lists and the feed.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What is read of the wire, and what is refused.
+//! Tests of decoding: values and refusals.
 
 mod commands;
 mod lists;
@@ -58,7 +58,7 @@ fn tags(revision: Revision) -> Option<u32> {
     (revision <= Revision(40)).then_some(TAG)
 }
 
-/// The fields at fault, and nothing but that they are.
+/// Returns the invalid fields; fails if the request is refused for another reason.
 fn faults<T>(read: Result<T, Rejection>) -> Vec<String> {
     match read {
         Err(Rejection::Invalid(faults)) => faults.listed().iter().map(|fault| fault.field.clone()).collect(),

@@ -1,4 +1,4 @@
-//! Questions about credentials and claims.
+//! Tests of decoding questions about credentials and claims.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn an_item() -> v1::VerificationItem {
 #[test]
 fn a_question_is_read_as_it_was_put() {
     let item = an_item();
-    let ask = verification_item(Place::Alone, Some(&item)).unwrap();
+    let ask = verification_item(ItemPath::Single, Some(&item)).unwrap();
     assert_eq!(ask.subject, AskSubject::Number(Some(CredentialNumber::from_number(7))));
     assert_eq!((ask.family_name.as_deref(), ask.as_of), (Some("obrien"), Some(day("2026-03-01"))));
     assert_eq!(ask.provider, Some(AskProvider::Id("region-8")));
@@ -28,7 +28,7 @@ fn a_question_is_read_as_it_was_put() {
 fn a_number_that_cannot_exist_is_a_question_still() {
     let subject = Some(v1::verification_item::Subject::CredentialNumber("12345".into()));
     let item = v1::VerificationItem { subject, provider_id: "not an id".into(), ..Default::default() };
-    let ask = verification_item(Place::Alone, Some(&item)).unwrap();
+    let ask = verification_item(ItemPath::Single, Some(&item)).unwrap();
     assert_eq!((ask.subject, ask.as_of, ask.family_name), (AskSubject::Number(None), None, None));
     assert_eq!(ask.provider, Some(AskProvider::Id("not an id")));
 }
@@ -38,25 +38,27 @@ fn a_holder_is_asked_for_by_one_name_and_the_birth_date() {
     let holder = v1::HolderIdentity { name: a_name(), birth_date: date("1990-02-03") };
     let subject = Some(v1::verification_item::Subject::Holder(holder));
     let mut item = v1::VerificationItem { subject, ..Default::default() };
-    let ask = verification_item(Place::Alone, Some(&item)).unwrap();
+    let ask = verification_item(ItemPath::Single, Some(&item)).unwrap();
     let AskSubject::Holder(holder) = ask.subject else { panic!("not a holder") };
     assert_eq!((holder.name.family.as_str(), holder.birth_date), ("munoz", day("1990-02-03")));
-    // Of what is not shown nothing is refused in a question: it may be on record.
+    // A question may contain invisible characters, because a name on record may contain them.
     let Some(v1::verification_item::Subject::Holder(asked)) = &mut item.subject else { panic!("not a holder") };
     asked.name.as_mut().unwrap().family_name = "Mu\u{200B}ñoz\n".into();
-    let AskSubject::Holder(holder) = verification_item(Place::Alone, Some(&item)).unwrap().subject else { panic!() };
+    let AskSubject::Holder(holder) = verification_item(ItemPath::Single, Some(&item)).unwrap().subject else {
+        panic!()
+    };
     assert_eq!(holder.name.family, "munoz");
     item.family_name = "?".into();
-    assert_eq!(faults(verification_item(Place::Alone, Some(&item))), ["item.family_name", "item.family_name"]);
+    assert_eq!(faults(verification_item(ItemPath::Single, Some(&item))), ["item.family_name", "item.family_name"]);
     item.family_name = "Muñoz".into();
     item.subject = Some(v1::verification_item::Subject::Holder(v1::HolderIdentity::default()));
     let expected = ["item.family_name", "item.holder.name", "item.holder.birth_date"];
-    assert_eq!(faults(verification_item(Place::Alone, Some(&item))), expected);
+    assert_eq!(faults(verification_item(ItemPath::Single, Some(&item))), expected);
 }
 
 #[test]
 fn what_is_wrong_with_a_question_is_reported_under_its_path() {
-    assert_eq!(faults(verification_item(Place::Alone, None)), ["item"]);
+    assert_eq!(faults(verification_item(ItemPath::Single, None)), ["item"]);
     let mut item = an_item();
     item.subject = None;
     item.as_of = Some(Date { year: 2026, month: 3, day: 0 });
@@ -69,10 +71,10 @@ fn what_is_wrong_with_a_question_is_reported_under_its_path() {
         "items[3].designations[2]",
         "items[3].correlation_id",
     ];
-    assert_eq!(faults(verification_item(Place::Of(3), Some(&item))), expected);
+    assert_eq!(faults(verification_item(ItemPath::Indexed(3), Some(&item))), expected);
     item = an_item();
     item.subject = Some(v1::verification_item::Subject::CredentialNumber(String::new()));
-    assert_eq!(faults(verification_item(Place::Alone, Some(&item))), ["item.credential_number"]);
+    assert_eq!(faults(verification_item(ItemPath::Single, Some(&item))), ["item.credential_number"]);
 }
 
 #[test]
@@ -87,18 +89,18 @@ fn a_claim_names_its_day_and_who_bills() {
         units_billed_that_day: Some(0),
         ..Default::default()
     };
-    let claim = eligibility_item(Place::Alone, Some(&item)).unwrap();
+    let claim = eligibility_item(ItemPath::Single, Some(&item)).unwrap();
     let npi = Identifier { kind: IdentifierKind::Npi, value: "1234567893".into() };
     assert_eq!(claim.ask.provider, Some(AskProvider::Identifier(npi)));
     assert_eq!((claim.date_of_service, claim.ask.as_of), (day("2026-03-01"), Some(day("2026-03-01"))));
     assert_eq!(claim.units, None);
     item.units_billed_that_year = Some(7);
     let units = Units { claimed: 4, billed_that_day: 0, billed_that_year: 7 };
-    assert_eq!(eligibility_item(Place::Alone, Some(&item)).unwrap().units, Some(units));
+    assert_eq!(eligibility_item(ItemPath::Single, Some(&item)).unwrap().units, Some(units));
     item = v1::EligibilityItem { billing_provider: Some(BillingProvider::ProviderId(String::new())), ..item };
-    assert_eq!(faults(eligibility_item(Place::Alone, Some(&item))), ["item.provider_id"]);
+    assert_eq!(faults(eligibility_item(ItemPath::Single, Some(&item))), ["item.provider_id"]);
     let expected = ["item.subject", "item.billing_provider", "item.date_of_service"];
-    assert_eq!(faults(eligibility_item(Place::Alone, Some(&Default::default()))), expected);
+    assert_eq!(faults(eligibility_item(ItemPath::Single, Some(&Default::default()))), expected);
 }
 
 #[test]
@@ -115,22 +117,25 @@ fn a_malformed_npi_is_named_among_the_faults_and_left_to_what_is_on_file_without
         Some(AskProvider::Identifier(identifier))
     };
     let blanks = by("\u{a0}1234567893 \t");
-    assert_eq!(eligibility_item(Place::Alone, Some(&blanks)).unwrap().ask.provider, asked("1234567893"));
+    assert_eq!(eligibility_item(ItemPath::Single, Some(&blanks)).unwrap().ask.provider, asked("1234567893"));
     let malformed = by("1234567890");
-    assert_eq!(eligibility_item(Place::Alone, Some(&malformed)).unwrap().ask.provider, asked("1234567890"));
+    assert_eq!(eligibility_item(ItemPath::Single, Some(&malformed)).unwrap().ask.provider, asked("1234567890"));
     let undated = v1::EligibilityItem { date_of_service: None, ..malformed };
-    assert_eq!(faults(eligibility_item(Place::Of(7), Some(&undated))), ["items[7].date_of_service", "items[7].npi"]);
-    assert_eq!(faults(eligibility_item(Place::Alone, Some(&by("  ")))), ["item.npi"]);
+    assert_eq!(
+        faults(eligibility_item(ItemPath::Indexed(7), Some(&undated))),
+        ["items[7].date_of_service", "items[7].npi"]
+    );
+    assert_eq!(faults(eligibility_item(ItemPath::Single, Some(&by("  ")))), ["item.npi"]);
 }
 
 #[test]
 fn what_a_later_release_brings_is_refused_until_then() {
     use v1::verification_item::Subject;
     let item = v1::VerificationItem { subject: Some(Subject::PriorNumber("1234".into())), ..an_item() };
-    assert_eq!(faults(verification_item(Place::Alone, Some(&item))), ["item.prior_number"]);
+    assert_eq!(faults(verification_item(ItemPath::Single, Some(&item))), ["item.prior_number"]);
     let subject = Some(eligibility_item::Subject::PriorNumber("1234".into()));
     let claim = v1::EligibilityItem { subject, ..Default::default() };
-    let faulty = faults(eligibility_item(Place::Alone, Some(&claim)));
+    let faulty = faults(eligibility_item(ItemPath::Single, Some(&claim)));
     assert_eq!(faulty, ["item.prior_number", "item.billing_provider", "item.date_of_service"]);
 }
 

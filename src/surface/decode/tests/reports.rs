@@ -1,4 +1,4 @@
-//! Applications, jobs, amendments and rows of an import.
+//! Tests of decoding applications, jobs, amendments and import rows.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Answers and changes.
+//! Tests of encoding answers and changes.
 
 use std::sync::LazyLock;
 
@@ -28,7 +28,7 @@ fn an_answer_from(rule_sets: &RuleSets) -> AnsweredFrom<'_> {
     }
 }
 
-/// What is read of what was written is all that was written.
+/// Decodes a written message, and checks that nothing is lost.
 fn read<M: Message + Default>(wire: Wire) -> M {
     let bytes = wire.into_bytes();
     let message = M::decode(bytes.as_slice()).unwrap();
@@ -44,7 +44,7 @@ fn verification(finding: Finding) -> v1::Verification {
     read::<v1::VerifyCredentialResponse>(wire).verification.unwrap()
 }
 
-/// A credential as it is written beside an answer.
+/// Returns a credential as written with an answer.
 pub(super) fn written(timeline: &Timeline, as_of: Day, holder: Holder) -> v1::Credential {
     let rule_sets = RuleSets::new(vec![rules(0).into()], None).unwrap();
     let mut wire = Wire::default();

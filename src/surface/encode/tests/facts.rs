@@ -1,24 +1,25 @@
-//! Facts.
+//! Tests of encoding facts.
 
 use super::*;
 
-fn shown(recorded_fact: Fact, around: Around<'_>) -> v1::Fact {
+fn shown(recorded_fact: Fact, around: FactRelations<'_>) -> v1::Fact {
     fact(&recorded(20, recorded_fact), around, &tags)
 }
 
 fn of_person(fact: SpecialistFact) -> v1::Fact {
-    shown(Fact::Specialist(PERSON, fact), Around::default())
+    shown(Fact::Specialist(PERSON, fact), FactRelations::default())
 }
 
 fn of_provider(fact: ProviderFact) -> v1::Fact {
-    shown(Fact::Provider(a_provider(), fact), Around::default())
+    shown(Fact::Provider(a_provider(), fact), FactRelations::default())
 }
 
 #[test]
 fn a_fact_is_shown_with_where_it_stands_and_whether_it_still_counts() {
     let died = Fact::Specialist(PERSON, SpecialistFact::Died { death_date: day("2026-02-01") });
     let request_id = Some(Uuid::from_u128(1));
-    let around = Around { request_id, retracted_by: Some(FactId { revision: Revision(31), index: 4 }), job: None };
+    let around =
+        FactRelations { request_id, retracted_by: Some(FactId { revision: Revision(31), index: 4 }), job: None };
     assert_eq!(
         shown(died, around),
         v1::Fact {
@@ -44,7 +45,7 @@ fn each_kind_of_fact_is_shown_as_what_it_is() {
     let opened = |kind| of_person(SpecialistFact::PeriodOpened { number, kind, days }).kind();
     let acted = |act| of_person(SpecialistFact::Acted { number, act, effective_from: day("2026-01-01") }).kind();
     let provider_opened = |kind| of_provider(ProviderFact::PeriodOpened { kind, days, valid_through: None }).kind();
-    let registry = |fact| shown(Fact::Registry(fact), Around::default()).kind();
+    let registry = |fact| shown(Fact::Registry(fact), FactRelations::default()).kind();
     let end = || PeriodEnd { target: id(3), last_day: day("2026-01-01"), reason: "why".into() };
     let retraction = || Retraction { target: id(3), reason: "why".into() };
     let text = String::new;
@@ -103,7 +104,7 @@ fn ended() -> SpecialistFact {
 #[test]
 fn the_end_of_a_job_names_its_start_and_the_employer() {
     let provider = a_provider();
-    let around = Around { job: Some((id(12), &provider)), ..Around::default() };
+    let around = FactRelations { job: Some((id(12), &provider)), ..FactRelations::default() };
     let fact = shown(Fact::Specialist(PERSON, ended()), around);
     assert_eq!((fact.target_fact_id.as_str(), fact.provider_id.as_str()), ("1f0c93a2-12-0", "region-8"));
     assert_eq!((fact.end_reason(), fact.last_day), (v1::EmploymentEndReason::Resigned, wire("2026-01-31")));

@@ -1,9 +1,9 @@
-//! Credentials, people, jobs, providers and rule sets.
+//! Tests of encoding credentials, people, jobs, providers and rule sets.
 
 use super::answers::written;
 use super::*;
 
-/// A credential as it is built, which is as it is written.
+/// Encodes a credential, and checks that the written form is the same.
 fn credential(timeline: &Timeline, as_of: Day) -> v1::Credential {
     let built = super::super::credential(timeline, as_of);
     assert_eq!(written(timeline, as_of, Holder::Shown), built);

@@ -1,4 +1,4 @@
-//! What the wire shows of whole values.
+//! Tests of encoding.
 
 mod answers;
 mod facts;
@@ -130,7 +130,7 @@ fn issuance() -> Issuance {
     }
 }
 
-/// A person with a credential from 2024 on, and a job to the end of 2025.
+/// Returns a person with a credential from 2024 on, and a job until the end of 2025.
 fn a_person() -> Specialist {
     let grant = |code, days| SpecialistFact::PeriodOpened {
         number: NUMBER,

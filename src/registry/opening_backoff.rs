@@ -11,19 +11,19 @@ const REFUSED_FOR: Duration = Duration::from_secs(3);
 
 /// Tracks why due days are not open: the calendar is held, or the disk refused.
 #[derive(Debug, Default)]
-pub(super) struct Standstill {
+pub(super) struct OpeningBackoff {
     trouble: Incident,
     refused_at: Mutex<Option<Instant>>,
 }
 
-impl Standstill {
+impl OpeningBackoff {
     /// True if the opening of a day was refused within [`REFUSED_FOR`].
-    pub(super) fn was_refused_just_now(&self) -> bool {
+    pub(super) fn is_active(&self) -> bool {
         self.trouble.is_active() && self.refused_at().is_some_and(|at| at.elapsed() < REFUSED_FOR)
     }
 
     /// Call when no day is due, or when the due days were opened.
-    pub(super) fn end(&self) {
+    pub(super) fn reset(&self) {
         if self.trouble.resolve() {
             *self.refused_at() = None;
             tracing::info!(event = "civil_day_opened", "the new civil day is open again");
@@ -31,7 +31,7 @@ impl Standstill {
     }
 
     /// Call when a due day could not be opened. A held calendar is not remembered, because checking it costs nothing.
-    pub(super) fn meet(&self, error: &SubmitError) {
+    pub(super) fn record_failure(&self, error: &SubmitError) {
         let is_held = matches!(error, SubmitError::CalendarHeld(_));
         *self.refused_at() = (!is_held).then(Instant::now);
         if let Some(times) = self.trouble.occurred() {
@@ -57,13 +57,13 @@ mod tests {
 
     #[test]
     fn an_opening_that_was_refused_is_not_tried_again_at_once_and_a_held_calendar_is_asked_each_time() {
-        let standstill = Standstill::default();
-        assert!(!standstill.was_refused_just_now());
-        standstill.meet(&SubmitError::StoreFull);
-        assert!(standstill.was_refused_just_now());
-        standstill.end();
-        assert!(!standstill.was_refused_just_now());
-        standstill.meet(&SubmitError::CalendarHeld(Held::ClockBehind));
-        assert!(!standstill.was_refused_just_now());
+        let opening_backoff = OpeningBackoff::default();
+        assert!(!opening_backoff.is_active());
+        opening_backoff.record_failure(&SubmitError::StoreFull);
+        assert!(opening_backoff.is_active());
+        opening_backoff.reset();
+        assert!(!opening_backoff.is_active());
+        opening_backoff.record_failure(&SubmitError::CalendarHeld(Held::ClockBehind));
+        assert!(!opening_backoff.is_active());
     }
 }
