@@ -57,7 +57,7 @@ async fn end(opened: Opened, in_order: bool) {
 }
 
 #[tokio::test]
-async fn an_answer_by_time_stays_over_a_restart_by_a_clock_that_was_set_back() {
+async fn an_answer_by_time_survives_a_restart_with_a_clock_that_was_set_back() {
     for in_order in [true, false] {
         let directory = tempfile::tempdir().unwrap();
         let opened = open(directory.path(), 0);

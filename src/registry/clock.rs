@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_civil_day_is_chicagos_and_not_greenwichs() {
+    fn the_civil_day_is_that_of_chicago_and_not_of_utc() {
         let clock = Clock::new(None).unwrap();
         for (instant, day) in [
             ("2026-03-08T05:59:59Z", "2026-03-07"),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn set_time_is_what_was_set_last_and_never_goes_back() {
+    fn a_set_time_never_goes_back() {
         let clock = Clock::starting_at("2014-01-01T06:00:00Z".parse().unwrap()).unwrap();
         assert_eq!(clock.civil_day().to_string(), "2014-01-01");
         let evening = clock.day_ends_at(clock.civil_day());

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_recorded_by_an_earlier_release_is_found_however_its_id_was_and_is_written() {
+    fn a_request_of_an_earlier_release_is_recognized_in_every_form_of_its_id() {
         let (id, key) = (Uuid::from_u128(0x5f0c_4a51_3a0e_4c5b_9d0e_2f6f_7a1f_0001), [7; 32]);
         let canonical = sent(&id.to_string(), "same");
         let mut written = forms(id).to_vec();

@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_command_is_given_no_id_twice_and_none_that_is_on_record() {
+    fn new_ids_are_neither_repeated_nor_on_record() {
         let mut mint = Mint::new(Numbers::From(7));
         // A source of numbers that repeats itself: of eight numbers, two are on record.
         let ids: BTreeSet<u64> = (0..6).map(|_| mint.id(|number| number % 8, |id| Ok(*id < 2))).collect();

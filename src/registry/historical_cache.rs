@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_that_of_the_revisions_between_two_changes() {
+    fn a_value_is_valid_between_two_changes() {
         let kept: SpanCache<u64, &str> = SpanCache::with_capacity(PARTS * 8);
         let changes = || [3, 7, 12].into_iter().map(Revision);
         let span = Span::up_to(Revision(20)).between(Revision(9), changes());
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_stays_and_the_rest_goes() {
+    fn used_values_stay_and_others_are_evicted() {
         let kept: SpanCache<u64, u64> = SpanCache::with_capacity(PARTS * 64);
         for key in 0..100_000 {
             kept.insert(key, Span::at(Revision(1)), key);

@@ -56,7 +56,7 @@ mod tests {
     use crate::registry::errors::Held;
 
     #[test]
-    fn an_opening_that_was_refused_is_not_tried_again_at_once_and_a_held_calendar_is_asked_each_time() {
+    fn a_refused_opening_backs_off_and_a_held_calendar_does_not() {
         let opening_backoff = OpeningBackoff::default();
         assert!(!opening_backoff.is_active());
         opening_backoff.record_failure(&SubmitError::StoreFull);

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_and_tokens_of_the_head_are_given_and_met_without_the_log() {
+    async fn answers_and_tokens_of_the_head_do_not_read_the_log() {
         let directory = tempfile::tempdir().unwrap();
         let options = Options {
             data_dir: directory.path().to_owned(),

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seal_is_of_one_key_and_of_parts_as_they_are_cut() {
+    fn a_seal_depends_on_the_key_and_on_how_the_parts_are_split() {
         let seal =
             |key: u8, parts: &[&[u8]]| -> [u8; 32] { Sealer::of(&[key; 32]).mac(parts).finalize().into_bytes().into() };
         let sealed = seal(1, &[b"ab", b"c"]);

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_asked_for_stays_and_there_are_never_more_facts_than_may_be() {
+    fn recently_used_files_stay_and_the_limit_holds() {
         const MOST: usize = 100_000;
         let mut cache = SpecialistCache::with_capacity(MOST);
         let (often, each) = (file(0, 10), 1_000);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_last_counts() {
+    fn a_file_replaces_the_earlier_one_of_the_same_person() {
         let mut cache = SpecialistCache::with_capacity(100);
         for facts in [2, 3, 1] {
             cache.put(file(7, facts));

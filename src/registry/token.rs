@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_not_read() {
+    fn malformed_tokens_are_not_parsed() {
         let text = Token::new(Uuid::from_u128(7), Revision(9), [8; 8]).to_string();
         let other_version = URL_SAFE_NO_PAD.encode([2; BYTES]);
         let padded = format!("{text}=");

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn messages_are_whole_however_their_bytes_are_cut() {
+    async fn messages_are_complete_however_their_bytes_are_split() {
         let messages = [vec![], vec![1], vec![7; 300], vec![], vec![9; 70_000]].map(Bytes::from);
         let bytes: Vec<u8> = messages.iter().flat_map(framed).collect();
         for cut in [1, 4, 5, 6, 1000, bytes.len()] {

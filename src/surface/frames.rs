@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_counted_however_their_bytes_are_cut() {
+    fn messages_are_counted_however_their_bytes_are_split() {
         let mut bytes = Vec::new();
         for length in [0_u32, 1, 5, 300, 0, 70_000] {
             bytes.push(1);

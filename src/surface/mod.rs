@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_that_is_too_large_is_refused_with_what_to_do() {
+    fn an_answer_that_is_too_large_is_refused_with_a_remedy() {
         let of = |bytes| v1::Answer { rule_set_id: "x".repeat(bytes), ..v1::Answer::default() };
         assert!(whole(of(LARGEST_ANSWER - 10), "ask for less").is_ok());
         let refused = whole(of(LARGEST_ANSWER), "ask for less").unwrap_err();

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_has_so_many_rows_and_bytes_and_all_lists_so_much_memory() {
+    fn a_list_is_limited_in_rows_and_bytes_and_all_lists_in_memory() {
         let budget = RosterBudget::default();
         let list = || Roster::of(Vec::new(), budget.share()).unwrap();
         let too_large = "TOO_LARGE".to_owned();

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_list_took_is_there_for_others_when_the_list_is_gone() {
+    fn the_memory_of_a_dropped_list_is_available_again() {
         let budget = RosterBudget::default();
         let (mut one, mut other) = (budget.share(), budget.share());
         assert!(one.take(ALL_LISTS_BYTES - 10) && other.take(10));

@@ -26,7 +26,7 @@ fn name_of(scrubbed: Result<(), &ReadError>) -> &'static str {
 }
 
 #[test]
-fn a_scrub_goes_on_after_damage_and_says_when_all_is_whole_again() {
+fn a_scrub_continues_after_damage_and_reports_when_the_log_is_intact_again() {
     let disk = SimulatedDisk::new(1);
     let options = LogOptions { segment_bytes: 1_000, reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     let mut log = FileLog::open(Arc::new(disk.clone()), Path::new("/log"), options).unwrap();
@@ -63,7 +63,7 @@ fn a_scrub_that_is_dropped_ends() {
 }
 
 #[test]
-fn a_scrub_that_breaks_off_is_begun_again() {
+fn a_scrub_that_panics_is_restarted() {
     let log = FileLog::open(Arc::new(SimulatedDisk::new(1)), Path::new("/log"), LogOptions::default()).unwrap();
     let (sender, passes) = mpsc::channel();
     let sent_once = AtomicBool::new(false);
@@ -160,7 +160,7 @@ async fn is_refused_for_damage(registry: &Registry) -> bool {
 }
 
 #[tokio::test]
-async fn damage_in_a_closed_segment_refuses_writes_until_a_scrub_has_succeeded_and_no_questions() {
+async fn damage_in_a_closed_segment_refuses_writes_but_not_questions_until_a_scrub_passes() {
     let directory = tempfile::tempdir().unwrap();
     let Opened { registry, .. } = registry(directory.path()).await;
     assert!(!is_refused_for_damage(&registry).await && registry.takes_writes().await);
@@ -175,7 +175,7 @@ async fn damage_in_a_closed_segment_refuses_writes_until_a_scrub_has_succeeded_a
 }
 
 #[tokio::test]
-async fn a_start_after_damage_was_found_refuses_writes_until_a_scrub_has_succeeded() {
+async fn a_start_after_damage_was_found_refuses_writes_until_a_scrub_passes() {
     let directory = tempfile::tempdir().unwrap();
     let note = directory.path().join("DAMAGED");
     let opened = registry(directory.path()).await;
@@ -203,7 +203,7 @@ async fn a_start_after_damage_was_found_refuses_writes_until_a_scrub_has_succeed
 }
 
 #[tokio::test]
-async fn a_note_of_damage_that_cannot_be_read_counts_as_damage_and_one_that_cannot_be_written_changes_nothing() {
+async fn an_unreadable_damage_note_counts_as_damage_and_an_unwritable_one_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let note = directory.path().join("DAMAGED");
     close(registry(directory.path()).await).await;

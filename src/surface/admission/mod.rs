@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_is_met_early() {
+    fn a_call_ends_before_its_deadline() {
         for (millis, expected) in [(1000, 900), (250, 225), (10, 9), (120_000, 119_900)] {
             assert_eq!(ahead_of(Duration::from_millis(millis)), Duration::from_millis(expected));
         }

@@ -21,7 +21,7 @@ pub(super) const LONGEST_NAME: usize = 200;
 pub(super) const LONGEST_REMARK: usize = 500;
 /// The longest correlation id, in characters.
 pub(super) const LONGEST_CORRELATION_ID: usize = 100;
-/// The maximum number of designations in a list: more than exist, so that a duplicate is accepted.
+/// The maximum number of designations in a list: more than exist, so that a duplicate alone does not exceed it.
 pub(super) const MAX_DESIGNATIONS: usize = 16;
 
 /// The maximum length of an id that is repeated in an error, in characters.

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_goes_on_at_a_time_and_then_the_one_that_waits() {
+    async fn one_task_works_at_a_time_and_then_the_waiting_one() {
         let scheduler = FairScheduler::new();
         let work = || scheduler.work(&[(); 2 * TOGETHER]);
         let (mut one, mut other) = (work(), work());
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_gives_way_after_each_few_items() {
+    async fn work_yields_after_each_turn() {
         let scheduler = FairScheduler::new();
         let items: Vec<_> = (0..2 * TOGETHER + 3).collect();
         let (mut work, mut done) = (scheduler.work(&items), Vec::<usize>::new());

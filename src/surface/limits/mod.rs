@@ -242,7 +242,7 @@ impl LimitsLayer {
         let mut admitted = Admitted { form: Form::Stream, must_answer: false, permit: None, held: None, ends };
         if let Some(peer) = peer.filter(|peer| !peer.is_known() && self.caller(request).is_err()) {
             unauthenticated(&self.shares, Some(peer))?;
-            admitted.place = Some(peer.open_unauthenticated().map_err(refused)?);
+            admitted.permit = Some(peer.open_unauthenticated().map_err(refused)?);
         } else if let Some(memory) = peer.and_then(Peer::memory) {
             let held = memory.hold(CALL_BYTES + ANY_HEADERS_BYTES).ok_or(Exhausted::Memory).map_err(refused)?;
             admitted.held = Some(Arc::new(held));

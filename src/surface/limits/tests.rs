@@ -16,7 +16,7 @@ use crate::surface::request_id::RequestIds;
 use crate::{auth, proto};
 
 #[test]
-fn the_large_calls_are_streams_batches_pages_and_what_reads_every_credential() {
+fn the_large_calls_are_streams_batches_pages_and_program_statistics() {
     let large = auth::methods().filter(|method| method.is_large);
     let mut large: Vec<_> = large.map(|method| format!("{}/{}", method.service, method.name)).collect();
     large.sort_unstable();
@@ -68,7 +68,7 @@ async fn taken_first(items: impl Stream<Item = u32>) -> u32 {
 }
 
 #[tokio::test]
-async fn a_long_stream_lets_others_go_first() {
+async fn a_long_stream_yields_to_other_tasks() {
     let items = || futures_util::stream::iter(0..1_000_000);
     assert_eq!(taken_first(items()).await, 1_000_000, "without it, other tasks wait");
     let taken = taken_first(fair(items())).await;
@@ -144,7 +144,7 @@ const METHODS: [&str; 4] =
     ["VerifyCredential", "BatchVerifyCredentials", "StreamVerifyCredentials", "ReportEmploymentStart"];
 
 #[tokio::test]
-async fn what_a_call_holds_is_free_when_its_answer_has_gone_or_is_dropped() {
+async fn memory_is_freed_when_the_answer_was_sent_or_dropped() {
     let (limits, _drains, share) = limits();
     for name in METHODS {
         for bytes in [200, 20_000] {
@@ -167,7 +167,7 @@ async fn what_a_call_holds_is_free_when_its_answer_has_gone_or_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_client_that_holds_too_much_is_refused_and_its_writes_are_answered() {
+async fn a_client_that_holds_too_much_memory_is_refused_and_its_writes_are_answered() {
     let (limits, _drains, share) = limits();
     for name in METHODS {
         let (go, come) = watch::channel(false);

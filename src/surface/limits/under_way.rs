@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_waits_for_an_answer_until_it_is_there_and_not_for_a_call_that_may_last() {
+    fn a_peer_waits_for_answers_but_not_for_calls_that_may_last() {
         let (calls, peer) = (CallsUnderWay::default(), Peer::new("127.0.0.1:1".parse().unwrap(), None));
         let call = |is_awaited| UnderWay::new(&calls, Some(peer.clone()), is_awaited);
         let (first, second, lasting) = (call(true), call(true), call(false));

@@ -11,7 +11,7 @@ fn reason(status: &Status) -> String {
 }
 
 #[test]
-fn every_refusal_has_its_code_and_names_what_it_was_applied_to() {
+fn every_refusal_has_its_code_and_names_its_subject() {
     for refusal in Refusal::ALL.iter().copied() {
         let description = "because".to_owned();
         let status = rejected(&Rejection::Refused { refusal, subject: "CPS-1".into(), description });
@@ -28,7 +28,7 @@ fn every_refusal_has_its_code_and_names_what_it_was_applied_to() {
 }
 
 #[test]
-fn every_field_at_fault_is_reported() {
+fn every_invalid_field_is_reported() {
     let faults = ["request_id", "name.family_name"].map(|field| Violation::new(field, "required"));
     let status = rejected(&Rejection::Invalid(Faults::from_iter(faults)));
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_ARGUMENT"));
@@ -125,7 +125,7 @@ fn situations_have_the_codes_of_the_contract() {
 }
 
 #[test]
-fn an_items_error_is_the_status_that_the_call_would_have_failed_with() {
+fn an_items_error_is_the_status_that_a_single_call_would_have() {
     let status = invalid_field("item.as_of", "required");
     let rpc_status = to_rpc_status(&status);
     assert_eq!((rpc_status.code, rpc_status.message.as_str()), (3, "item.as_of: required"));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn everything_that_an_empty_request_lacks_is_reported() {
+fn every_missing_field_of_an_empty_request_is_reported() {
     let id = "request_id";
     assert_eq!(faults(register_provider(&Default::default())), [id, "legal_name", "facility_type"]);
     assert_eq!(faults(update_provider(&Default::default())), [id, "provider_id", "legal_name", "facility_type"]);
@@ -40,7 +40,7 @@ fn everything_that_an_empty_request_lacks_is_reported() {
 }
 
 #[test]
-fn dates_are_complete_and_exist_and_lie_in_reach() {
+fn dates_are_complete_and_valid_and_in_range() {
     let death = |date: Option<Date>| {
         record_death(&v1::RecordDeathRequest {
             request_id: REQUEST_ID.into(),
@@ -63,7 +63,7 @@ fn dates_are_complete_and_exist_and_lie_in_reach() {
 }
 
 #[test]
-fn what_all_mutations_have_in_common_is_read_alike() {
+fn the_common_fields_of_mutations_are_read_alike() {
     let mut request = v1::RegisterSpecialistRequest {
         request_id: REQUEST_ID.into(),
         validate_only: true,
@@ -99,7 +99,7 @@ fn a_family_name_can_be_compared_and_no_name_is_repeated() {
 }
 
 #[test]
-fn a_provider_is_read_whole() {
+fn all_fields_of_a_provider_are_read() {
     let Command::RegisterProvider { id, row } = register_provider(&a_provider_request()).unwrap().command else {
         panic!("not a registration")
     };
@@ -111,7 +111,7 @@ fn a_provider_is_read_whole() {
 }
 
 #[test]
-fn identifiers_have_a_kind_and_no_spaces_and_come_once() {
+fn identifiers_have_a_kind_and_no_spaces_and_are_distinct() {
     let mut request = a_provider_request();
     request.provider_id = "région 8".into();
     request.identifiers.push(request.identifiers[0].clone());
@@ -161,7 +161,7 @@ fn periods_are_read_inclusively_and_in_order() {
 }
 
 #[test]
-fn an_id_that_cannot_exist_is_not_on_file_unless_a_field_is_at_fault() {
+fn an_id_that_cannot_exist_is_not_on_file_unless_a_field_is_invalid() {
     let mut request = v1::SuspendCredentialRequest {
         request_id: REQUEST_ID.into(),
         credential_number: "CPS-0000-0000-1".into(),

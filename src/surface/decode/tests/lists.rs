@@ -34,7 +34,7 @@ fn filters_are_read_and_every_fault_in_them_is_reported() {
 }
 
 #[test]
-fn single_things_are_asked_for_by_their_ids() {
+fn single_resources_are_requested_by_id() {
     assert_eq!(faults(get_credential(&Default::default())), ["credential_number"]);
     assert_eq!(faults(get_provider(&Default::default())), ["provider_id"]);
     assert_eq!(faults(list_facts(&Default::default())), ["subject"]);
@@ -55,7 +55,7 @@ fn single_things_are_asked_for_by_their_ids() {
 }
 
 #[test]
-fn a_provider_means_itself_where_it_names_none() {
+fn a_provider_that_names_no_provider_means_itself() {
     let own: ProviderId = "region-8".parse().unwrap();
     let employments = |own| list_employments(&Default::default(), own);
     assert_eq!(employments(Some(&own)).unwrap().0.provider, Some(own.clone()));
@@ -68,7 +68,7 @@ fn a_provider_means_itself_where_it_names_none() {
 }
 
 #[test]
-fn a_row_of_a_staff_list_may_name_nobody_on_file() {
+fn a_row_of_a_staff_list_may_name_a_person_who_is_not_on_file() {
     use v1::roster_row::Subject;
     let mut row = v1::RosterRow { subject: Some(Subject::SpecialistId("nobody".into())), ..Default::default() };
     assert_eq!(roster_row(&row).unwrap().subject, RosterSubject::Specialist(None));
@@ -89,7 +89,7 @@ fn a_row_of_a_staff_list_may_name_nobody_on_file() {
 }
 
 #[test]
-fn the_feed_goes_on_from_a_position() {
+fn the_feed_continues_from_a_position() {
     let epoch = Uuid::from_u128(3);
     let mut request = v1::ListChangesRequest {
         after: Some(v1::ChangePosition { epoch: epoch.to_string(), revision: 12 }),

@@ -14,7 +14,7 @@ fn an_item() -> v1::VerificationItem {
 }
 
 #[test]
-fn a_question_is_read_as_it_was_put() {
+fn all_fields_of_a_question_are_read() {
     let item = an_item();
     let ask = verification_item(ItemPath::Single, Some(&item)).unwrap();
     assert_eq!(ask.subject, AskSubject::Number(Some(CredentialNumber::from_number(7))));
@@ -25,7 +25,7 @@ fn a_question_is_read_as_it_was_put() {
 }
 
 #[test]
-fn a_number_that_cannot_exist_is_a_question_still() {
+fn a_number_that_cannot_exist_is_still_a_question() {
     let subject = Some(v1::verification_item::Subject::CredentialNumber("12345".into()));
     let item = v1::VerificationItem { subject, provider_id: "not an id".into(), ..Default::default() };
     let ask = verification_item(ItemPath::Single, Some(&item)).unwrap();
@@ -34,7 +34,7 @@ fn a_number_that_cannot_exist_is_a_question_still() {
 }
 
 #[test]
-fn a_holder_is_asked_for_by_one_name_and_the_birth_date() {
+fn a_holder_is_named_by_one_name_and_the_birth_date() {
     let holder = v1::HolderIdentity { name: a_name(), birth_date: date("1990-02-03") };
     let subject = Some(v1::verification_item::Subject::Holder(holder));
     let mut item = v1::VerificationItem { subject, ..Default::default() };
@@ -57,7 +57,7 @@ fn a_holder_is_asked_for_by_one_name_and_the_birth_date() {
 }
 
 #[test]
-fn what_is_wrong_with_a_question_is_reported_under_its_path() {
+fn the_faults_of_a_question_are_reported_under_its_path() {
     assert_eq!(faults(verification_item(ItemPath::Single, None)), ["item"]);
     let mut item = an_item();
     item.subject = None;
@@ -129,7 +129,7 @@ fn a_malformed_npi_is_named_among_the_faults_and_left_to_what_is_on_file_without
 }
 
 #[test]
-fn what_a_later_release_brings_is_refused_until_then() {
+fn features_of_a_later_release_are_refused() {
     use v1::verification_item::Subject;
     let item = v1::VerificationItem { subject: Some(Subject::PriorNumber("1234".into())), ..an_item() };
     assert_eq!(faults(verification_item(ItemPath::Single, Some(&item))), ["item.prior_number"]);
@@ -140,7 +140,7 @@ fn what_a_later_release_brings_is_refused_until_then() {
 }
 
 #[test]
-fn what_has_to_be_known_at_least_is_a_revision_or_a_token() {
+fn the_minimum_knowledge_is_a_revision_or_a_token() {
     let at_least = |min_revision, min_token: &str| {
         let options = v1::StreamOptions { min_revision, min_token: min_token.into(), ..Default::default() };
         stream_options(&options).map(|asked| asked.at_least)

@@ -126,7 +126,7 @@ fn a_job_ends_by_id_or_by_its_holder() {
 }
 
 #[test]
-fn jobs_are_not_transferred_to_where_they_are() {
+fn jobs_are_not_transferred_to_the_same_provider() {
     let request = v1::TransferEmploymentsRequest {
         request_id: REQUEST_ID.into(),
         from_provider_id: "region-8".into(),
@@ -181,7 +181,7 @@ fn a_fact_of_another_history_is_not_on_file() {
 }
 
 #[test]
-fn a_row_counts_for_its_command() {
+fn the_fields_of_a_row_apply_to_its_command() {
     let transferred = v1::TransferredCredential {
         specialist_id: person(),
         effective_from: date("2019-10-01"),

@@ -63,7 +63,7 @@ fn eligibility(finding: Finding, limits: Option<CoverageLimits>) -> v1::Eligibil
 }
 
 #[test]
-fn a_verification_says_what_is_held_used_and_practiced_and_nothing_beside_a_reason_that_stands_alone() {
+fn a_verification_says_what_is_held_used_and_practiced_unless_a_reason_is_given_alone() {
     let holds = |standing| {
         let answer = verification(finding(&[], Some(standing)));
         (answer.holds_credential, answer.may_use_title, answer.may_practice)
@@ -81,7 +81,7 @@ fn a_verification_says_what_is_held_used_and_practiced_and_nothing_beside_a_reas
 }
 
 #[test]
-fn limits_stand_beside_the_verdict() {
+fn limits_accompany_the_verdict() {
     let rule_sets = RuleSets::new(vec![rules(0).into()], None).unwrap();
     let units = Units { claimed: 4, billed_that_day: 3, billed_that_year: 199 };
     let limits = rule_sets.coverage_limits(day("2026-06-30"), Some(units), true);
@@ -100,7 +100,7 @@ fn limits_stand_beside_the_verdict() {
 }
 
 #[test]
-fn an_answer_says_what_it_was_given_from() {
+fn an_answer_names_the_knowledge_it_is_based_on() {
     let rule_sets = RuleSets::new(vec![rules(0).into()], None).unwrap();
     let mut from = an_answer_from(&rule_sets);
     let built = answer(&from, day("2026-03-06"));

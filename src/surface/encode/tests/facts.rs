@@ -15,7 +15,7 @@ fn of_provider(fact: ProviderFact) -> v1::Fact {
 }
 
 #[test]
-fn a_fact_is_shown_with_where_it_stands_and_whether_it_still_counts() {
+fn a_fact_is_shown_with_its_revision_and_whether_it_is_retracted() {
     let died = Fact::Specialist(PERSON, SpecialistFact::Died { death_date: day("2026-02-01") });
     let request_id = Some(Uuid::from_u128(1));
     let around =
@@ -40,7 +40,7 @@ fn a_fact_is_shown_with_where_it_stands_and_whether_it_still_counts() {
 }
 
 #[test]
-fn each_kind_of_fact_is_shown_as_what_it_is() {
+fn each_kind_of_fact_is_shown_with_its_fields() {
     let (number, days) = (NUMBER, from("2026-01-01"));
     let opened = |kind| of_person(SpecialistFact::PeriodOpened { number, kind, days }).kind();
     let acted = |act| of_person(SpecialistFact::Acted { number, act, effective_from: day("2026-01-01") }).kind();

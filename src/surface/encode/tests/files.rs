@@ -110,7 +110,7 @@ fn the_periods_of_a_provider_are_ordered_by_kind_and_first_day() {
 }
 
 #[test]
-fn of_very_many_periods_or_former_names_a_part_is_shown_with_their_count() {
+fn long_lists_of_periods_and_former_names_are_cut_and_counted() {
     let period = crate::domain::provider::ProviderPeriod {
         fact: id(9),
         kind: ProviderPeriodKind::Suspended,
@@ -126,7 +126,7 @@ fn of_very_many_periods_or_former_names_a_part_is_shown_with_their_count() {
 }
 
 #[test]
-fn a_rule_set_shows_every_criterion_in_the_words_of_its_judgements() {
+fn a_rule_set_shows_every_criterion_in_the_words_of_its_evaluations() {
     let shown = rule_set(&AdoptedRules {
         set: &rules(0),
         digest: "abc",
