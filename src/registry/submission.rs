@@ -30,6 +30,4 @@ pub struct Submission {
 }
 
 /// A permit for one of the queue slots that are set aside for bulk callers. Dropping it frees the slot.
-pub struct QueueSlot(
-    #[expect(dead_code, reason = "it is given back where it is dropped")] pub(super) OwnedSemaphorePermit,
-);
+pub struct QueueSlot(#[expect(dead_code, reason = "held until it is dropped")] pub(super) OwnedSemaphorePermit);

@@ -184,7 +184,7 @@ async fn a_token_is_good_in_a_restored_registry_up_to_where_it_was_cut() {
 }
 
 /// How many entries of the index one page of each list looks at, with so many people.
-async fn looked_at(specialists: u32) -> Vec<(&'static str, usize)> {
+async fn examined(specialists: u32) -> Vec<(&'static str, usize)> {
     const SIZE: usize = 20;
     let data = tempfile::tempdir().unwrap();
     let options = Options {
@@ -215,13 +215,13 @@ async fn looked_at(specialists: u32) -> Vec<(&'static str, usize)> {
     let staff = snapshot.employments(&staff, Window { after: None, size: 2 }).unwrap();
     assert_eq!(of_one.entries.len(), 1);
     // The facts of a person count, since all of them are read.
-    assert!(of_one.looked_at > 3 && staff.looked_at > 3, "{} {}", of_one.looked_at, staff.looked_at);
+    assert!(of_one.examined > 3 && staff.examined > 3, "{} {}", of_one.examined, staff.examined);
     let counts = vec![
-        ("credentials", all.looked_at),
-        ("next credentials", next.looked_at),
-        ("credentials of one", of_one.looked_at),
-        ("staff", staff.looked_at),
-        ("providers", providers.looked_at),
+        ("credentials", all.examined),
+        ("next credentials", next.examined),
+        ("credentials of one", of_one.examined),
+        ("staff", staff.examined),
+        ("providers", providers.examined),
     ];
     drop(snapshot);
     library::close(opened).await;
@@ -230,7 +230,7 @@ async fn looked_at(specialists: u32) -> Vec<(&'static str, usize)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_of_a_long_list_looks_at_no_more_entries_than_one_of_a_short_list() {
-    for (few, many) in looked_at(150).await.into_iter().zip(looked_at(1500).await) {
+    for (few, many) in examined(150).await.into_iter().zip(examined(1500).await) {
         // A person has a few facts more or less.
         assert!(few.1 <= 60 && many.1 <= 60, "{few:?}, {many:?} of {MAX_EXAMINED}");
     }

@@ -76,32 +76,32 @@ requests! {
     VerifyCredentialRequest(request) => {
         let v1::VerifyCredentialRequest { item, known_at, min_revision, min_token } = request;
         let options = v1::StreamOptions { known_at, min_revision, min_token };
-        drop(decode::asked_at(decode::verification_item(decode::Place::Alone, item.as_ref()), &options));
+        drop(decode::asked_at(decode::verification_item(decode::ItemPath::Single, item.as_ref()), &options));
     }
     CheckBillingEligibilityRequest(request) => {
         let v1::CheckBillingEligibilityRequest { item, known_at, min_revision, min_token } = request;
         let options = v1::StreamOptions { known_at, min_revision, min_token };
-        drop(decode::asked_at(decode::eligibility_item(decode::Place::Alone, item.as_ref()), &options));
+        drop(decode::asked_at(decode::eligibility_item(decode::ItemPath::Single, item.as_ref()), &options));
     }
     BatchVerifyCredentialsRequest(request) => {
         drop(decode::known_at(request.known_at.as_ref()));
-        request.items.iter().for_each(|item| drop(decode::verification_item(decode::Place::Alone, Some(item))));
+        request.items.iter().for_each(|item| drop(decode::verification_item(decode::ItemPath::Single, Some(item))));
     }
     BatchCheckBillingEligibilityRequest(request) => {
         drop(decode::known_at(request.known_at.as_ref()));
-        request.items.iter().for_each(|item| drop(decode::eligibility_item(decode::Place::Alone, Some(item))));
+        request.items.iter().for_each(|item| drop(decode::eligibility_item(decode::ItemPath::Single, Some(item))));
     }
     StreamVerifyCredentialsRequest(request) => {
         use v1::stream_verify_credentials_request::Kind;
         match &request.kind {
             Some(Kind::Options(options)) => drop(decode::stream_options(options)),
-            Some(Kind::Item(item)) => drop(decode::verification_item(decode::Place::Alone, Some(item))),
+            Some(Kind::Item(item)) => drop(decode::verification_item(decode::ItemPath::Single, Some(item))),
             None => {}
         }
     }
     StreamCheckBillingEligibilityRequest(request) => {
         if let Some(v1::stream_check_billing_eligibility_request::Kind::Item(item)) = &request.kind {
-            drop(decode::eligibility_item(decode::Place::Alone, Some(item)));
+            drop(decode::eligibility_item(decode::ItemPath::Single, Some(item)));
         }
     }
     ReconcileRosterRequest(request) => {

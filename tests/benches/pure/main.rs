@@ -188,7 +188,7 @@ fn the_wire(c: &mut Criterion) {
     c.bench_function("question decoded", |b| {
         b.iter(|| {
             let item = v1::VerificationItem::decode(black_box(bytes.as_slice())).unwrap();
-            decode::verification_item(decode::Place::Alone, Some(&item)).unwrap().as_of
+            decode::verification_item(decode::ItemPath::Single, Some(&item)).unwrap().as_of
         });
     });
     let token = Token::new(Uuid::new_v4(), Revision(12), [7; 8]);
