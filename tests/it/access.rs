@@ -1,4 +1,4 @@
-//! The access log: what is logged of each call when it has ended, however it ended.
+//! The access log: one line for each call when it has ended, however it ended.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use super::harness::raw::PACKAGE;
 use super::harness::requests::verify;
 use super::harness::{NOT_ON_FILE, Process, Refusal as _, TODAY};
 
-/// How long a line may take.
+/// The maximum time until a line appears.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const REQUEST_ID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 
-/// The line of the access log that has all of these.
+/// The line of the access log that contains all of these parts.
 async fn line(process: &Process, parts: &[&str]) -> String {
     let found = async {
         loop {
@@ -47,7 +47,7 @@ fn item() -> v1::StreamVerifyCredentialsRequest {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_call_leaves_a_line_that_says_how_it_ended() {
+async fn each_call_is_logged_with_its_outcome() {
     let data = tempfile::tempdir().unwrap();
     let under = ["env", "RUST_LOG=info"].map(str::to_owned);
     let process = Process::spawn_under(&under, data.path(), TODAY, &[]);
@@ -66,7 +66,7 @@ async fn each_call_leaves_a_line_that_says_how_it_ended() {
     while answers.message().await.unwrap().is_some() {}
     line(&process, &["/StreamVerifyCredentials\"", "code=0 received=4 sent=4 micros="]).await;
 
-    // One that fails, behind what was answered.
+    // A stream that fails after some responses.
     let faulty = tokio_stream::iter([options(), item(), options()]);
     let mut answers = verification.stream_verify_credentials(faulty).await.unwrap().into_inner();
     while let Ok(answer) = answers.message().await {
@@ -74,7 +74,7 @@ async fn each_call_leaves_a_line_that_says_how_it_ended() {
     }
     line(&process, &["/StreamVerifyCredentials\"", "code=3 received=3 sent=2 micros="]).await;
 
-    // One whose caller goes away.
+    // A stream whose client goes away.
     let mut changes = registry.change().watch_changes(v1::WatchChangesRequest::default()).await.unwrap().into_inner();
     let mut sent = 1;
     while !matches!(changes.message().await.unwrap().unwrap().event, Some(Event::Progress(_))) {
@@ -83,7 +83,7 @@ async fn each_call_leaves_a_line_that_says_how_it_ended() {
     drop(changes);
     line(&process, &["/WatchChanges\"", &format!("code=1 received=1 sent={sent} micros=")]).await;
 
-    // One that is refused before it begins.
+    // A stream that is refused before it begins.
     let refused = verification.stream_verify_credentials(tokio_stream::iter([item()])).await.unwrap_err();
     assert!(refused.fields() == ["options"], "{refused}");
     line(&process, &["/StreamVerifyCredentials\"", "code=3 received=1 sent=0 micros="]).await;
@@ -91,7 +91,7 @@ async fn each_call_leaves_a_line_that_says_how_it_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_that_goes_away_is_cancelled_and_what_is_no_call_has_its_status() {
+async fn a_disconnected_caller_is_cancelled_and_an_invalid_call_has_its_status() {
     let data = tempfile::tempdir().unwrap();
     let under = ["env", "RUST_LOG=info"].map(str::to_owned);
     let process = Process::spawn_under(&under, data.path(), TODAY, &[]);
@@ -104,7 +104,7 @@ async fn a_caller_that_goes_away_is_cancelled_and_what_is_no_call_has_its_status
         let request = http::Request::post(uri).header("content-type", content_type).header("user-agent", agent);
         let mut h2 = h2.ready().await.unwrap();
         let (answer, mut body) = h2.send_request(request.body(()).unwrap(), false).unwrap();
-        // The length of a message, which is not sent whole.
+        // The length prefix of a message that is not sent completely.
         body.send_data(u32::try_from(message.len()).unwrap().to_be_bytes().to_vec().into(), false).ok();
         (h2, connection, answer, body)
     };
@@ -128,9 +128,9 @@ async fn a_caller_that_goes_away_is_cancelled_and_what_is_no_call_has_its_status
 }
 
 #[test]
-fn logs_that_do_not_go_to_a_terminal_have_no_colors() {
+fn logs_have_no_colors_unless_on_a_terminal() {
     let data = tempfile::tempdir().unwrap();
-    // Nothing in the environment turns colors off.
+    // Colors must not be turned off by the environment.
     let colorful = ["env", "-u", "NO_COLOR", "RUST_LOG=info"].map(str::to_owned);
     let process = Process::spawn_under(&colorful, data.path(), TODAY, &[]);
     process.wait_until_said("timeline cache is warm", PATIENCE);

@@ -1,5 +1,5 @@
-//! Random reports about the jobs of one person, by two providers, the registrar and an import: what is accepted of
-//! them, and what the others are refused with, is compared with the specification read literally.
+//! Random reports about the jobs of one person, by two providers, the registrar and an import. Which are accepted, and
+//! why the others are refused, is compared with a literal implementation of the specification.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::model::amendments::Case;
 
 const BORN: &str = "1980-02-29";
 const FIRST: i32 = 19_000;
-/// Few days, so that reports are about the same ones.
+/// Few days, so that reports often concern the same ones.
 const DAYS: i32 = 12;
 const POSITIONS: &[&str] = &["Peer support", " peer  SUPPORT ", "Fußpflege", "FUSSPFLEGE", "FUẞPFLEGE", ""];
 
@@ -29,7 +29,7 @@ fn spell(random: &mut Random) -> Period {
     Period::from_inclusive(first, last)
 }
 
-/// A report, about what is on file most of the time.
+/// A random command, mostly about something on file.
 fn command(random: &mut Random, facts: &[Recorded<Fact>], jobs: &[EmploymentId]) -> Command {
     let provider = random.pick(&["region-1", "region-2"]).parse().unwrap();
     let job = if jobs.is_empty() || random.chance(3) { EmploymentId::from_number(999) } else { *random.pick(jobs) };
@@ -57,7 +57,7 @@ fn command(random: &mut Random, facts: &[Recorded<Fact>], jobs: &[EmploymentId])
         5..=6 => Command::CorrectEmployment { employment: job, days: spell(random) },
         _ => {
             let nothing = FactId { index: 7, ..facts[0].id };
-            // What was reported last is most often what is taken back.
+            // The last report is the most likely to be retracted.
             let at = if random.chance(50) { facts.len() - 1 } else { random.index(facts.len()) };
             let fact = if random.chance(3) { nothing } else { facts[at].id };
             Command::RetractFact { fact, reason: "a mistake".to_owned() }
@@ -75,7 +75,7 @@ fn code(rejection: &Rejection) -> &'static str {
 }
 
 #[test]
-fn amendments_are_accepted_and_refused_as_the_specification_says() {
+fn amendments_are_accepted_and_refused_as_specified() {
     let histories: u64 = std::env::var("CPSS_AMENDMENTS").map_or(300, |text| text.parse().unwrap());
     let mut seen: BTreeMap<(&str, &str), u32> = BTreeMap::new();
     for seed in 0..histories {
@@ -123,7 +123,7 @@ fn amendments_are_accepted_and_refused_as_the_specification_says() {
     assert!(!seen.contains_key(&("registrar", "REGISTRAR_MUST_RECORD")), "{seen:?}");
 }
 
-/// A registry of one person, and the office's answers to a provider and to the registrar.
+/// A registry with one person, and decisions about commands of a provider and of the registrar.
 struct DecisionContext(EvaluationFixture);
 
 impl DecisionContext {
@@ -154,7 +154,7 @@ fn refused(found: Result<impl std::fmt::Debug, Rejection>) -> (Refusal, String) 
 }
 
 #[test]
-fn a_refusal_to_give_days_back_names_the_first_that_the_registrar_took() {
+fn a_refusal_to_restore_days_names_the_first_one_that_the_registrar_removed() {
     let mut context = DecisionContext(EvaluationFixture::new(BORN.parse().unwrap()));
     let employment = context.start("Peer", FIRST).unwrap();
     let provider = Role::Provider("region-1".parse().unwrap());
@@ -164,7 +164,7 @@ fn a_refusal_to_give_days_back_names_the_first_that_the_registrar_took() {
         reason: EmploymentEndReason::Resigned,
     };
     context.submit(Role::Registrar, &last(8)).unwrap();
-    // The provider takes days away too, and may give those back.
+    // The provider also removes days, and may restore those.
     context.submit(provider.clone(), &last(4)).unwrap();
     let (refusal, description) = refused(context.submit(provider, &last(11)));
     assert_eq!(refusal, Refusal::RegistrarMustRecord);

@@ -1,4 +1,5 @@
-//! The trail of who asked: the registrar searches it, nobody washes it out, and it never stops a write.
+//! The audit of reads: the registrar searches it, no client can displace the lines of others, and it never blocks a
+//! write.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -26,18 +27,18 @@ fn of(client: &str) -> v1::ListReadsRequest {
     v1::ListReadsRequest { client: client.to_owned(), ..Default::default() }
 }
 
-/// A batch about these numbers.
+/// A batch with these numbers.
 fn batch(numbers: impl Iterator<Item = String>) -> v1::BatchVerifyCredentialsRequest {
     let items = numbers.map(|number| verify(&number, None, None).item.unwrap()).collect();
     v1::BatchVerifyCredentialsRequest { items, ..Default::default() }
 }
 
-/// A batch about a thousand numbers that nobody has, others each time.
+/// A batch with a thousand unknown numbers, different in each turn.
 fn flood(turn: u64) -> v1::BatchVerifyCredentialsRequest {
     batch((0..1000).map(|at| CredentialNumber::from_number((turn * 1000 + at) * 7_919_777).to_string()))
 }
 
-/// What every line of an answer says: who, by what, how often about the number, and what came of it.
+/// The content of the lines: client, method, count of the number, and outcome.
 fn said(answer: &v1::ListReadsResponse) -> Vec<(String, String, u64, String)> {
     let line = |read: &v1::AuditedRead| {
         let method = read.method.split_once('/').unwrap().1.to_owned();
@@ -53,7 +54,7 @@ fn audit(data: &Path, arguments: &[&str]) -> Output {
 }
 
 #[tokio::test]
-async fn a_registrar_can_answer_who_asked_about_a_person_and_what_a_client_asked() {
+async fn a_registrar_can_find_who_asked_about_a_person_and_what_a_client_asked() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let center = registry.qualified_provider("Example Center").await;
@@ -77,7 +78,7 @@ async fn a_registrar_can_answer_who_asked_about_a_person_and_what_a_client_asked
         (&"dev:registrar".into(), &"RecordService/ListReads".into())
     );
 
-    // Whoever names a job, a fact or the person asks about the credential as well.
+    // A question that names a job, a fact or the person also counts as one about the credential.
     let employer = registry.calling_as(&format!("provider:{}", center.provider_id));
     employer.validate(end_job(&person.jobs[0], "2026-02-20")).await;
     registry.calling_as("auditor").ask(facts_of_specialist(&person.specialist_id)).await;
@@ -130,9 +131,9 @@ fn small(share: Option<u64>) -> Flags {
     }
 }
 
-/// Before lines were kept by age, the files went by count: at 64 MiB and 64 files in about four minutes.
+/// With rotation by file count (64 files of 64 MiB), this would displace all lines in about four minutes.
 #[tokio::test]
-async fn one_client_cannot_wash_out_what_others_have_asked() {
+async fn one_client_cannot_displace_the_lines_of_others() {
     let server = TestServer::start_as(tempfile::tempdir().unwrap(), TODAY, small(None)).await;
     let registry = server.client();
     registry.calling_as("auditor").verify(NOT_ON_FILE, None, None).await;
@@ -154,7 +155,7 @@ async fn is_serving(client: &Client, service: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_share_that_is_used_up_refuses_questions_and_dry_runs_and_never_a_write_until_there_is_room() {
+async fn a_full_audit_refuses_reads_and_dry_runs_but_never_a_write_until_there_is_room() {
     let data = TestServer::start(TODAY).await.stop().await;
     let ballast = data.path().join("audit/reads.jsonl.ballast");
     let fill = |bytes: u64| {
@@ -166,18 +167,18 @@ async fn a_share_that_is_used_up_refuses_questions_and_dry_runs_and_never_a_writ
     let (payer, auditor) = (registry.calling_as("payer"), registry.calling_as("auditor"));
     let unavailable = (Code::Unavailable, "AUDIT_UNAVAILABLE".to_owned());
 
-    // An equal part of what is left: then the large client is refused, and nobody else.
+    // An equal share of what is left. Then only the large client is refused.
     let mut turn = 0;
     while payer.call(flood(turn)).await.is_ok() {
         turn += 1;
-        assert!(turn < 10, "it may use more than an equal part");
+        assert!(turn < 10, "it may use more than an equal share");
     }
     assert!(turn > 0);
     assert_eq!(payer.refusal(verify(NOT_ON_FILE, None, None)).await.code_and_reason(), unavailable);
     auditor.verify(NOT_ON_FILE, None, None).await;
     assert!(is_serving(&registry, "readiness").await);
 
-    // Nothing is left.
+    // No space is left.
     fill(4 * MIB - 1024);
     tokio::time::timeout(Duration::from_secs(60), async {
         while is_serving(&registry, "readiness").await {
@@ -185,7 +186,7 @@ async fn a_share_that_is_used_up_refuses_questions_and_dry_runs_and_never_a_writ
         }
     })
     .await
-    .expect("the share is looked at");
+    .expect("the share is checked");
     assert_eq!(auditor.refusal(verify(NOT_ON_FILE, None, None)).await.code_and_reason(), unavailable);
     assert_eq!(auditor.refusal(about(NOT_ON_FILE)).await.code_and_reason(), unavailable);
     let dry_run = v1::RegisterSpecialistRequest { validate_only: true, ..register_specialist("Evangeline", "Example") };
@@ -194,7 +195,7 @@ async fn a_share_that_is_used_up_refuses_questions_and_dry_runs_and_never_a_writ
     registry.report(register_provider("Example Center")).await;
     assert!(is_serving(&registry, "ms.dmh.credential.v1.CredentialService").await);
 
-    // Room.
+    // There is space again.
     fill(0);
     tokio::time::timeout(Duration::from_secs(60), async {
         while !is_serving(&registry, "readiness").await {
@@ -202,10 +203,10 @@ async fn a_share_that_is_used_up_refuses_questions_and_dry_runs_and_never_a_writ
         }
     })
     .await
-    .expect("the share is looked at");
+    .expect("the share is checked");
     payer.verify(NOT_ON_FILE, None, None).await;
     let data = server.stop().await;
     let refused = audit(data.path(), &["--client", "dev:payer", "--json"]).stdout;
     let refused = String::from_utf8(refused).unwrap();
-    assert!(refused.contains("AUDIT_UNAVAILABLE"), "refusals have a line with their count: {refused}");
+    assert!(refused.contains("AUDIT_UNAVAILABLE"), "refusals have a line with a count: {refused}");
 }

@@ -1,5 +1,5 @@
-//! The calendar: every civil day is opened once and in order, over a leap day, both changes of the clock and a year's
-//! end, also after weeks in which nobody was there.
+//! The calendar: every civil day is opened once and in order, over a leap day, both changes of the clock and the end of
+//! a year, and also after weeks without a running server.
 
 use cpss_registry::proto::google::r#type::Date;
 use cpss_registry::proto::v1::{self, ServiceStatus};
@@ -14,7 +14,7 @@ use super::harness::{Client, NOT_ON_FILE, Process, Refusal as _, TODAY, TestServ
 use super::semantics::{records, write};
 
 #[tokio::test]
-async fn days_that_were_missed_are_opened_one_by_one() {
+async fn missed_days_are_opened_one_by_one() {
     let (first, last) = (civil::date(2028, 2, 20), civil::date(2029, 1, 3));
     let server = TestServer::start(&first.to_string()).await;
     let registry = server.client();
@@ -35,7 +35,7 @@ async fn days_that_were_missed_are_opened_one_by_one() {
     };
     registry.report(suspended).await;
 
-    // Over 29 February and 12 March; weeks later over 5 November; and over the end of the year.
+    // Over February 29 and March 12; weeks later over November 5; and over the end of the year.
     let came_back = ["2028-03-20", "2028-11-20", "2029-01-03"];
     for day in came_back {
         registry.on_day(day).head().await;
@@ -69,10 +69,10 @@ async fn days_that_were_missed_are_opened_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_day_that_cannot_be_opened_is_said_once_however_many_questions_there_are() {
+async fn a_day_that_cannot_be_opened_is_logged_once() {
     let data = tempfile::tempdir().unwrap();
     Process::start(data.path(), TODAY).0.stop();
-    // There is never so much room.
+    // There is never this much space.
     let full = ["--disk-reserve-bytes", "900000000000000"];
     let process = Process::spawn_with(data.path(), TODAY, &full);
     let registry = Client::connect(process.listening());
@@ -81,14 +81,14 @@ async fn a_day_that_cannot_be_opened_is_said_once_however_many_questions_there_a
     let due = registry.on_day(&tomorrow.to_string());
     assert_eq!(due.refusal(v1::ListChangesRequest::default()).await.reason(), "STORE_FULL");
     ask_and_report(&registry, "STORE_FULL").await;
-    assert_said_once(&process, before, &["cannot open the new civil day", "commit failed, nothing was recorded"]);
+    assert_logged_once(&process, before, &["cannot open the new civil day", "commit failed, nothing was recorded"]);
     process.stop();
 }
 
 #[tokio::test]
-async fn a_calendar_that_is_held_is_said_once_however_many_questions_there_are() {
+async fn a_held_calendar_is_logged_once() {
     let mut records = records(TestServer::start(TODAY).await.stop().await.path());
-    // The clock is an hour behind what is recorded.
+    // The clock is an hour behind the last record.
     for record in &mut records {
         record.recorded_at += SignedDuration::from_hours(1);
     }
@@ -96,11 +96,11 @@ async fn a_calendar_that_is_held_is_said_once_however_many_questions_there_are()
     write(data.path(), &records);
     let (process, registry) = Process::start(data.path(), TODAY);
     ask_and_report(&registry, "CALENDAR_HELD").await;
-    assert_said_once(&process, 0, &["cannot open the new civil day", "writes are held"]);
+    assert_logged_once(&process, 0, &["cannot open the new civil day", "writes are held"]);
     process.stop();
 }
 
-/// Asks, and reports something that is refused for this reason, many times.
+/// Sends many questions, and many reports that are refused for this reason.
 async fn ask_and_report(registry: &Client, refused: &str) {
     for _ in 0..200 {
         registry.verify(NOT_ON_FILE, None, None).await;
@@ -108,8 +108,8 @@ async fn ask_and_report(registry: &Client, refused: &str) {
     }
 }
 
-/// Each of these is said once behind so many lines, and not much else.
-fn assert_said_once(process: &Process, before: usize, texts: &[&str]) {
+/// Asserts that each of these texts was logged once after the first `before` lines, with little else.
+fn assert_logged_once(process: &Process, before: usize, texts: &[&str]) {
     let said = process.said();
     let lines: Vec<_> = said.lines().skip(before).collect();
     for text in texts {
@@ -118,7 +118,7 @@ fn assert_said_once(process: &Process, before: usize, texts: &[&str]) {
     assert!(lines.len() < 20, "{lines:#?}");
 }
 
-/// Today, and how many rule sets are adopted.
+/// Today, and the number of adopted rule sets.
 async fn today_and_rule_sets(client: &Client) -> (Option<Date>, usize) {
     let answered = client.ask(v1::ListRuleSetsRequest::default()).await;
     (answered.answer.unwrap().as_of, answered.rule_sets.len())

@@ -1,6 +1,7 @@
-//! A provider loses its qualification while its staff are being verified: every batch sees all of it or nothing.
+//! A provider loses its qualification while its staff are being verified: every batch sees the complete change or
+//! nothing of it.
 //!
-//! `CPSS_CASCADE=10000 cargo test --release --test it cascade -- --nocapture` runs it with ten thousand people.
+//! `CPSS_CASCADE=10000 cargo test --release --test it cascade -- --nocapture` runs with ten thousand people.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,7 +14,7 @@ use super::harness::requests::{end_period, issue, register_specialist, start_job
 use super::harness::scenes::{EFFECTIVE_FROM, HIRED};
 use super::harness::{Client, TODAY, TestServer};
 
-/// How many people a batch asks about.
+/// The number of people in a batch.
 const BATCH: usize = 1000;
 
 fn people() -> usize {
@@ -21,7 +22,7 @@ fn people() -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_sees_a_cascade_whole_or_not_at_all() {
+async fn a_batch_sees_a_cascade_completely_or_not_at_all() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let closing = registry.qualified_provider("Bogue Chitto Example Center").await;
@@ -38,7 +39,7 @@ async fn a_batch_sees_a_cascade_whole_or_not_at_all() {
             while !over.load(Ordering::Relaxed) || !seen_revoked {
                 let (held, revoked) = ask(&client, &numbers, reader).await;
                 assert!(held == 0 || revoked == 0, "a batch saw {held} held and {revoked} revoked");
-                assert!(!seen_revoked || held == 0, "what was revoked is held again");
+                assert!(!seen_revoked || held == 0, "a revoked credential is held again");
                 seen_revoked = revoked > 0;
                 batches.fetch_add(1, Ordering::Relaxed);
             }
@@ -55,11 +56,11 @@ async fn a_batch_sees_a_cascade_whole_or_not_at_all() {
         reader.unwrap();
     }
     assert_eq!(ended.specialist_count as usize, people());
-    println!("cascade: {} people revoked in {committed_in:?}; {during} batches were answered meanwhile", people());
+    println!("cascade: {} people revoked in {committed_in:?}; {during} batches were answered during it", people());
     server.stop().await;
 }
 
-/// Hires and credentials people, many at once. Their numbers, sorted.
+/// Registers people with jobs and credentials, many at once. Returns their numbers, sorted.
 async fn hire(registry: &Client, provider: &str, count: usize) -> Vec<String> {
     let mut hiring = JoinSet::new();
     let mut numbers = Vec::with_capacity(count);
@@ -82,7 +83,7 @@ async fn hire(registry: &Client, provider: &str, count: usize) -> Vec<String> {
     numbers
 }
 
-/// Asks about up to a batch of people. How many hold the credential, and how many lost it.
+/// Asks about a batch of people. Returns how many hold the credential and how many lost it.
 async fn ask(client: &Client, numbers: &[String], reader: usize) -> (usize, usize) {
     let item = |number: &String| v1::VerificationItem {
         subject: Some(v1::verification_item::Subject::CredentialNumber(number.clone())),

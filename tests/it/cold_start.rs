@@ -1,4 +1,4 @@
-//! A registry that has just opened: nothing is read in yet, and every answer is right.
+//! A registry that has just opened: every answer is right although nothing is cached yet.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::harness::{TODAY, TestServer};
 
 const PEOPLE: usize = 24;
 
-/// A data directory with some people, and their numbers.
+/// A data directory with some people, and their credential numbers.
 async fn some_people() -> (tempfile::TempDir, Vec<CredentialNumber>) {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
@@ -34,7 +34,7 @@ fn open(data: &Path) -> Opened {
 }
 
 #[tokio::test]
-async fn nothing_is_unknown_because_it_is_not_read_in() {
+async fn uncached_credentials_are_found() {
     let (data, numbers) = some_people().await;
     let nobody = CredentialNumber::from_number(7);
     for is_read_in in [false, true] {
@@ -51,7 +51,7 @@ async fn nothing_is_unknown_because_it_is_not_read_in() {
         drop(snapshot);
         close(opened).await;
 
-        // Everything at once, of which nothing is read in.
+        // All kinds of questions, while nothing is cached.
         let opened = open(data.path());
         let snapshot = opened.registry.pin_head();
         let today = TODAY.parse().unwrap();
@@ -71,9 +71,9 @@ fn inactive(number: CredentialNumber, round: i32) -> Submission {
     library::inactive(number, Period::from_inclusive(first.plus(3 * round), Some(first.plus(3 * round + 1))))
 }
 
-/// Readers read in what the writer changes at the same time: what stays in memory is what the facts say.
+/// Readers load entries while the writer changes them. The cached entries must match the facts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_is_read_in_while_it_changes_is_not_out_of_date() {
+async fn entries_loaded_during_a_change_are_current() {
     let (data, numbers) = some_people().await;
     let rounds: i32 = std::env::var("CPSS_COLD").map_or(6, |text| text.parse().unwrap());
     for round in 0..rounds {
@@ -115,7 +115,7 @@ async fn what_is_read_in_while_it_changes_is_not_out_of_date() {
 }
 
 #[test]
-fn what_comes_into_memory_after_the_timelines_comes_in_small_pages() {
+fn the_remaining_warm_up_loads_small_pages() {
     let directory = tempfile::tempdir().unwrap();
     for _new_and_then_read_in in 0..2 {
         let process = Process::spawn(directory.path(), TODAY);

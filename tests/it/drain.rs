@@ -1,4 +1,4 @@
-//! Draining: what may last ends with DRAINING, what is under way is answered, and the ops port stays to the end.
+//! Draining: long calls end with DRAINING, calls in progress are answered, and the ops port stays open to the end.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -23,16 +23,16 @@ use super::harness::{Client, NOT_ON_FILE, Process, Refusal as _, TODAY};
 use super::hostile::frames::hello;
 use super::tls::ops::get;
 
-/// How long something may take that has to happen soon. The drain of a server that waits takes 20 seconds.
+/// The maximum time for something that must happen soon. A server that waits drains for 20 seconds.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Longer than any call goes on that the server does not wait for.
+/// Longer than any call that the server does not wait for.
 const BEYOND_ALL_OTHERS: Duration = Duration::from_millis(1500);
 
-/// A call that may last: what it is, and how it ends.
+/// A long call: a description and its final status.
 type Lasting = (&'static str, JoinHandle<Status>);
 
-/// Calls, and reads everything until the call ends.
+/// Starts a call, and reads everything until it ends.
 fn hold<T: Send + 'static>(
     what: &'static str,
     call: impl Future<Output = Result<Response<Streaming<T>>, Status>> + Send + 'static,
@@ -45,7 +45,7 @@ fn hold<T: Send + 'static>(
         loop {
             match answers.message().await {
                 Ok(Some(_)) => {}
-                Ok(None) => panic!("{what} ends as if it were whole"),
+                Ok(None) => panic!("{what} ends without an error"),
                 Err(status) => return status,
             }
         }
@@ -63,12 +63,12 @@ fn item() -> v1::StreamVerifyCredentialsRequest {
     v1::StreamVerifyCredentialsRequest { kind: Some(v1::stream_verify_credentials_request::Kind::Item(item)) }
 }
 
-/// Options, and questions for ever.
+/// Options, followed by questions without end.
 fn endless() -> impl tokio_stream::Stream<Item = v1::StreamVerifyCredentialsRequest> + Send {
     tokio_stream::once(options()).chain(tokio_stream::iter(std::iter::repeat_with(item)))
 }
 
-/// Streams of questions in all their states.
+/// Streams of questions in all states.
 fn questions(registry: &Client) -> Vec<Lasting> {
     let verification = || registry.verification();
     let (mut idle, mut silent, mut busy, mut claims) = (verification(), verification(), verification(), verification());
@@ -82,7 +82,7 @@ fn questions(registry: &Client) -> Vec<Lasting> {
     vec![
         hold("a stream that waits", async move { idle.stream_verify_credentials(waiting).await }),
         hold(
-            "a stream that has not begun",
+            "a stream without a message",
             async move { silent.stream_verify_credentials(tokio_stream::pending()).await },
         ),
         hold("a stream that never ends", async move { busy.stream_verify_credentials(endless()).await }),
@@ -90,7 +90,7 @@ fn questions(registry: &Client) -> Vec<Lasting> {
     ]
 }
 
-/// A stream of this version of server reflection.
+/// A stream of one version of server reflection.
 macro_rules! reflection {
     ($registry:ident, $version:ident) => {{
         use tonic_reflection::pb::$version::server_reflection_client::ServerReflectionClient;
@@ -99,7 +99,7 @@ macro_rules! reflection {
     }};
 }
 
-/// All the others.
+/// All other long calls.
 fn others(registry: &Client, ops: &Client) -> Vec<Lasting> {
     let (mut change, mut record, mut employment) = (registry.change(), registry.record(), registry.employment());
     let row = v1::ImportRow { request_id: "none".to_owned(), ..Default::default() };
@@ -121,13 +121,13 @@ fn others(registry: &Client, ops: &Client) -> Vec<Lasting> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_call_that_may_last_ends_with_draining_soon_after_sigterm() {
+async fn every_long_call_ends_with_draining_soon_after_sigterm() {
     let data = tempfile::tempdir().unwrap();
     let (process, registry) = Process::start(data.path(), TODAY);
     let ops = Client::connect(process.ops());
     let lasting = questions(&registry).into_iter().chain(others(&registry, &ops));
     let lasting: Vec<_> = lasting.collect();
-    // Peers that cannot be notified: one does not read, one is not there any more.
+    // Clients that cannot be notified: one does not read, one is gone.
     let narrow = Endpoint::from_shared(format!("http://{}", process.listening())).unwrap();
     let narrow = narrow.initial_stream_window_size(1024).connect().await.unwrap();
     let unread = Client::on(narrow).verification().stream_verify_credentials(endless()).await.unwrap();
@@ -143,13 +143,13 @@ async fn every_call_that_may_last_ends_with_draining_soon_after_sigterm() {
     }
     println!("drain: all ended after {:?}", begun.elapsed());
     let (status, said) = process.wait();
-    println!("drain: the program ended after {:?}", begun.elapsed());
+    println!("drain: the process ended after {:?}", begun.elapsed());
     assert!(status.success() && !said.contains("calls were cut off"), "{status}: {said}");
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     drop((unread, gone));
 }
 
-/// A call whose request is not whole yet.
+/// A call with an incomplete request.
 struct Unfinished {
     _connection: SendRequest<Bytes>,
     answer: ResponseFuture,
@@ -170,14 +170,14 @@ impl Unfinished {
         let mut begun = Bytes::from(whole);
         let rest = begun.split_off(begun.len() / 2);
         body.send_data(begun, false).unwrap();
-        // The server answers the second ping when it has read the call: the first one may overtake it on its way out.
+        // The server answers the second ping after it has read the call; the answer to the first may be sent before.
         for _ in 0..2 {
             pings.ping(Ping::opaque()).await.unwrap();
         }
         Unfinished { _connection: h2, answer, body, rest }
     }
 
-    /// Sends the rest: the HTTP status and the gRPC status of the answer.
+    /// Sends the rest. Returns the HTTP status and the gRPC status of the response.
     async fn finish(mut self) -> (u16, String) {
         self.body.send_data(self.rest, true).unwrap();
         let (head, body) = self.answer.await.unwrap().into_parts();
@@ -197,13 +197,13 @@ async fn trailers(mut body: RecvStream) -> http::HeaderMap {
     body.trailers().await.unwrap().unwrap()
 }
 
-/// A registration that is not finished until it is asked for.
+/// A registration that is not completed until requested.
 async fn unfinished(process: &Process) -> Unfinished {
     let registration = register_specialist("Rosalind", "Example").encode_to_vec();
     Unfinished::begin(process.listening(), "CredentialService/RegisterSpecialist", &registration).await
 }
 
-/// Waits until the server says that it drains.
+/// Waits until the server reports that it drains.
 async fn until_it_drains(process: &Process) {
     let begun = Instant::now();
     while get(process.ops(), "/readyz").await.0 != "HTTP/1.1 503 Service Unavailable" {
@@ -213,7 +213,7 @@ async fn until_it_drains(process: &Process) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_under_way_are_answered_and_the_ops_port_stays_up() {
+async fn calls_in_progress_are_answered_and_the_ops_port_stays_open() {
     let data = tempfile::tempdir().unwrap();
     let (process, registry) = Process::start(data.path(), TODAY);
     let before = registry.head().await;
@@ -225,7 +225,7 @@ async fn calls_under_way_are_answered_and_the_ops_port_stays_up() {
     until_it_drains(&process).await;
     tokio::time::sleep(BEYOND_ALL_OTHERS).await;
     let refused = Client::connect(process.listening()).call(verify(NOT_ON_FILE, None, None)).await;
-    assert!(refused.is_err(), "new connections are not taken: {refused:?}");
+    assert!(refused.is_err(), "new connections are not accepted: {refused:?}");
     assert_eq!(get(process.ops(), "/livez").await, ("HTTP/1.1 200 OK".to_owned(), "ok\n".to_owned()));
     let (_, metrics) = get(process.ops(), "/metrics").await;
     for line in [format!("cpss_head_revision {before}"), "cpss_answers 0".to_owned(), "cpss_writes 0".to_owned()] {
@@ -245,7 +245,7 @@ async fn calls_under_way_are_answered_and_the_ops_port_stays_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_signal_cuts_the_drain_short_and_the_store_is_closed_all_the_same() {
+async fn a_second_signal_ends_the_drain_and_the_store_is_still_closed() {
     for second in [Process::terminate, Process::interrupt] {
         let data = tempfile::tempdir().unwrap();
         let (process, _registry) = Process::start(data.path(), TODAY);
@@ -263,11 +263,11 @@ async fn a_second_signal_cuts_the_drain_short_and_the_store_is_closed_all_the_sa
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_signal_says_nothing_of_calls_where_none_was_open() {
+async fn a_second_signal_logs_no_calls_if_none_was_open() {
     let data = tempfile::tempdir().unwrap();
     let (process, registry) = Process::start(data.path(), TODAY);
     registry.head().await;
-    // It has no call, and does not hear that the server drains: it is left for a second.
+    // It has no call and does not notice the drain. The server gives it one second.
     let mut silent = TcpStream::connect(process.listening()).await.unwrap();
     silent.write_all(&hello()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -279,7 +279,7 @@ async fn a_second_signal_says_nothing_of_calls_where_none_was_open() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_answered_by_the_end_of_the_drain_is_cut_off_and_the_store_is_closed_all_the_same() {
+async fn calls_open_at_the_end_of_the_drain_are_cut_off_and_the_store_is_still_closed() {
     let data = tempfile::tempdir().unwrap();
     let process = Process::spawn_with(data.path(), TODAY, &["--drain-seconds", "2"]);
     let call = unfinished(&process).await;
@@ -288,7 +288,7 @@ async fn what_is_not_answered_by_the_end_of_the_drain_is_cut_off_and_the_store_i
     let (status, said) = process.wait();
     assert!((2..10).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
     assert!(status.success() && said.contains("calls were cut off"), "{status}: {said}");
-    assert!(call.answer.await.is_err(), "nothing says that it was answered");
+    assert!(call.answer.await.is_err(), "it was not answered");
     is_whole(data.path());
 }
 

@@ -1,4 +1,4 @@
-//! Dry runs (`validate_only`) and replays: what they answer, and that no writer waits for them.
+//! Dry runs (`validate_only`) and repeated requests: their responses, and that writers do not wait for them.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::harness::requests::{
 use super::harness::scenes::{EFFECTIVE_FROM, HIRED, Qualified, TERM_LAST_DAY};
 use super::harness::{Client, Mutation, TODAY, TestServer, library};
 
-/// The ids in an answer: `CPS-7K3M-9QRT-X` and the like, and ids of facts.
+/// The ids in a response: `CPS-7K3M-9QRT-X` and the like, and fact ids.
 fn ids(answer: &impl Debug) -> Vec<String> {
     let text = format!("{answer:?}");
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
@@ -49,7 +49,7 @@ fn transfer(from: &Qualified, to: &Qualified) -> v1::TransferEmploymentsRequest 
 }
 
 #[tokio::test]
-async fn a_dry_run_gives_no_id_that_is_not_assigned() {
+async fn a_dry_run_returns_only_assigned_ids() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let (west, east) =
@@ -74,13 +74,13 @@ async fn a_dry_run_gives_no_id_that_is_not_assigned() {
     refuse_unknown_ids(&registry, &known, register_provider("Example North")).await;
     refuse_unknown_ids(&registry, &known, qualify(&east.provider_id, "2026-02-01")).await;
 
-    // What is recorded gets its ids, so the answers above had room for some.
+    // The recorded request returns new ids, so the responses above had fields for them.
     let recorded = registry.report(issue(&hired, EFFECTIVE_FROM)).await;
     assert!(ids(&recorded).iter().filter(|id| !known.contains(id)).count() > 2, "{recorded:?}");
     server.stop().await;
 }
 
-/// The ids in the answers to these rows of an import.
+/// The ids in the responses to these rows of an import.
 async fn imported(registry: &Client, commands: &[Command], validate_only: bool) -> Vec<Vec<String>> {
     let row = |command: &Command| {
         let (request_id, command) = (new_request_id(), Some(command.clone()));
@@ -99,7 +99,7 @@ async fn imported(registry: &Client, commands: &[Command], validate_only: bool) 
 }
 
 #[tokio::test]
-async fn a_dry_run_of_an_import_gives_no_id_that_is_not_assigned() {
+async fn a_dry_run_of_an_import_returns_only_assigned_ids() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let (west, east) =
@@ -140,7 +140,7 @@ async fn a_dry_run_of_an_import_gives_no_id_that_is_not_assigned() {
     for (at, new_ids) in imported(&registry, &commands, true).await.iter().enumerate() {
         assert!(!new_ids.iter().any(is_new), "row {at}: {new_ids:?}");
     }
-    // What is recorded gets its ids, so the answers above had room for some.
+    // The recorded rows return new ids, so the responses above had fields for them.
     for (at, new_ids) in imported(&registry, &commands, false).await.iter().enumerate() {
         assert!(new_ids.iter().filter(|id| is_new(id)).count() > 1, "row {at}: {new_ids:?}");
     }
@@ -158,7 +158,7 @@ async fn a_dry_run_is_judged_without_the_writer() {
 
     let days = Period::from_inclusive(TODAY.parse().unwrap(), None);
     let mut dry_run = library::inactive(CredentialNumber::from_number(7), days);
-    assert!(registry.submit(dry_run.clone()).await.is_err(), "nobody writes any more");
+    assert!(registry.submit(dry_run.clone()).await.is_err(), "the writer has ended");
     dry_run.validate_only = true;
     let judged = registry.submit(dry_run).await;
     assert!(matches!(judged, Err(SubmitError::Rejected(_))), "{judged:?}");
@@ -168,7 +168,7 @@ async fn a_dry_run_is_judged_without_the_writer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dry_run_says_at_which_revision_it_was_judged_and_sees_what_was_acknowledged() {
+async fn a_dry_run_returns_its_revision_and_sees_acknowledged_writes() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let closing = registry.qualified_provider("Example Center").await;
@@ -184,7 +184,7 @@ async fn a_dry_run_says_at_which_revision_it_was_judged_and_sees_what_was_acknow
                 let answer =
                     registry.validate(v1::EndPeriodRequest { request_id: new_request_id(), ..end.clone() }).await;
                 judged.push((answer.revision, answer.specialist_count));
-                // What is recorded meanwhile takes the place that the fact would have had.
+                // Another record takes the revision that the fact would have had.
                 let start = v1::ReportEmploymentStartRequest { request_id: new_request_id(), ..start.clone() };
                 let job = registry.validate(start).await.employment.unwrap();
                 assert_eq!(job.fact_id, "", "the id is another fact's");
@@ -196,7 +196,7 @@ async fn a_dry_run_says_at_which_revision_it_was_judged_and_sees_what_was_acknow
     for _ in 0..30 {
         let person = registry.credentialed("Ingrid", "Example-Ruiz", &[&closing]).await;
         issued.push(person.revision);
-        // A dry run after an acknowledged write sees it.
+        // A dry run after an acknowledged write sees that write.
         let seen = registry.validate(end_period(&closing.qualification, "2026-02-27", "Certification withdrawn")).await;
         assert_eq!((seen.revision, seen.specialist_count as usize), (person.revision, issued.len()));
     }
@@ -209,7 +209,7 @@ async fn a_dry_run_says_at_which_revision_it_was_judged_and_sees_what_was_acknow
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_does_not_wait_for_a_replay_that_was_sent_before_it() {
+async fn a_write_does_not_wait_for_an_earlier_repeated_request() {
     const STAFF: usize = 100;
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
@@ -238,6 +238,6 @@ async fn a_write_does_not_wait_for_a_replay_that_was_sent_before_it() {
             }
         }
     }
-    assert!(overtaken, "every write waited for the replay before it");
+    assert!(overtaken, "every write waited for the repeated request before it");
     server.stop().await;
 }

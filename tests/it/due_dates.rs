@@ -1,4 +1,4 @@
-//! Due dates: a day that is opened by what is due changes the same as one for which everybody is looked at.
+//! Due dates: opening a day by the entries that are due gives the same changes as evaluating everyone.
 
 use std::collections::HashMap;
 use std::fs;
@@ -33,7 +33,7 @@ fn open_store(data: &Path) -> Store {
     library::open_store(data, &in_bases())
 }
 
-/// When it is closed, all of its index goes into files that never change.
+/// Options with which closing the store writes the whole index into base files.
 fn in_bases() -> StoreOptions {
     let index = IndexOptions { leave_in_sled: 0, ..IndexOptions::default() };
     StoreOptions { index, ..StoreOptions::default() }
@@ -55,8 +55,8 @@ fn records(data: &Path) -> Vec<Record> {
     records
 }
 
-/// What the opening of a day changes of everything known.
-fn by_looking_at_everything(known: &Snapshot, day: Day) -> Vec<Change> {
+/// The changes on a day, computed from all credentials and providers.
+fn by_evaluating_everything(known: &Snapshot, day: Day) -> Vec<Change> {
     let mut published = PublishedState::default();
     for timeline in library::all_credentials(known, day) {
         let employer = |id: &str| known.provider(id).map(|file| (file.id.clone(), Arc::clone(&file.timeline)));
@@ -69,8 +69,7 @@ fn by_looking_at_everything(known: &Snapshot, day: Day) -> Vec<Change> {
     published.on_opening(day)
 }
 
-/// The days opened, with the number of changes, and those of them on which other changes were published than there
-/// were.
+/// The opened days with their numbers of changes, and the days whose published changes were wrong.
 async fn openings(data: &Path) -> (Vec<(Day, usize)>, Vec<Day>) {
     let records = records(data);
     let days = records.iter().filter_map(|record| match record.facts.last() {
@@ -85,7 +84,7 @@ async fn openings(data: &Path) -> (Vec<(Day, usize)>, Vec<Day>) {
         let before = record.revision.previous();
         let known = opened.registry.pin(KnownAt::Revision(None, before)).await.unwrap();
         by_day.push((day, record.changes.len()));
-        if by_looking_at_everything(&known, day) != record.changes {
+        if by_evaluating_everything(&known, day) != record.changes {
             otherwise.push(day);
         }
     }
@@ -93,7 +92,7 @@ async fn openings(data: &Path) -> (Vec<(Day, usize)>, Vec<Day>) {
     (by_day, otherwise)
 }
 
-/// A registry in which anything may happen, mostly not today.
+/// A registry with random events, mostly for other days than today.
 struct Story {
     random: Random,
     today: jiff::civil::Date,
@@ -121,7 +120,7 @@ impl Story {
         (self.today + jiff::Span::new().days(days)).to_string()
     }
 
-    /// Something is reported, or refused.
+    /// Sends a random report; it may be refused.
     async fn step(&mut self, registry: &Client) {
         let person = self.random.index(self.people.len());
         let provider = self.providers[self.random.index(self.providers.len())].provider_id.clone();
@@ -160,7 +159,7 @@ impl Story {
         self.facts.extend(said.ok().filter(|fact| !fact.is_empty()));
     }
 
-    /// Time passes: a day, or weeks in which nobody was there.
+    /// The next day, or one some weeks later.
     fn pass(&mut self) -> String {
         let days = if self.random.chance(70) { self.random.between(0, 2) } else { self.random.between(3, 40) };
         self.today += jiff::Span::new().days(days);
@@ -174,7 +173,7 @@ async fn history(seed: u64, steps: usize) -> TempDir {
     for step in 0..steps {
         let today = story.pass();
         if step % 16 == 15 {
-            // Closed for a while, and every other time the index is lost.
+            // The server is stopped for a while, and every other time the index is lost.
             let data = server.stop().await;
             if step % 32 == 31 {
                 fs::remove_dir_all(data.path().join("index")).unwrap();
@@ -187,20 +186,20 @@ async fn history(seed: u64, steps: usize) -> TempDir {
     server.stop().await
 }
 
-/// It covers the turn of a year; a leap day and the changes of the clock are in `calendar`.
+/// Includes the end of a year. Leap days and clock changes are tested in `calendar`.
 #[tokio::test]
-async fn a_day_opened_by_due_dates_changes_what_looking_at_everything_changes() {
+async fn a_day_opened_by_due_dates_has_the_same_changes_as_a_full_evaluation() {
     let seeds: u64 = std::env::var("CPSS_DUE_DATES").map_or(3, |text| text.parse().unwrap());
     for seed in 0..seeds {
         let data = history(seed, 64).await;
         let (by_day, otherwise) = openings(data.path()).await;
-        assert!(otherwise.is_empty(), "seed {seed}: {otherwise:?} were opened otherwise");
+        assert!(otherwise.is_empty(), "seed {seed}: {otherwise:?} have other changes");
         assert!(by_day.windows(2).all(|days| days[0].0.next() == days[1].0), "seed {seed}: each day, in order");
         assert!(by_day.iter().filter(|(_, changes)| *changes > 0).count() > 5, "seed {seed}: hardly anything happened");
     }
 }
 
-/// One person, whose only employer is suspended for three days to come.
+/// One person whose only employer will be suspended for three days.
 async fn a_suspension_to_come() -> (TempDir, Qualified) {
     let server = TestServer::start(FIRST_DAY).await;
     let registry = server.client();
@@ -236,10 +235,10 @@ async fn an_entry_without_its_due_date_is_missed() {
 }
 
 #[tokio::test]
-async fn due_dates_catch_up_with_what_was_folded_without_them() {
+async fn due_dates_catch_up_with_the_index() {
     let (data, employer) = a_suspension_to_come().await;
     let last = records(data.path()).pop().unwrap();
-    // As it is after a kill between the log and the index: of a record, and of a day.
+    // The state after a kill between the log and the index: of a record, and of a day.
     let days = Period::from_inclusive(day("2026-12-24"), Some(day("2026-12-26")));
     let suspended = ProviderFact::PeriodOpened { kind: ProviderPeriodKind::Suspended, days, valid_through: None };
     let suspended = Fact::Provider(employer.provider_id.parse().unwrap(), suspended);
@@ -267,7 +266,7 @@ async fn due_dates_catch_up_with_what_was_folded_without_them() {
     assert_eq!(people, 1);
 }
 
-/// A registry of many people after half a year, the file that all of its index is in, and a credential that is in use.
+/// A registry of many people after half a year, the file with its whole index, and a credential in use.
 async fn many_people(today: &str) -> (TempDir, Vec<u8>, CredentialNumber) {
     let data = tempfile::tempdir().unwrap();
     let people = generate::Options {
@@ -297,7 +296,7 @@ fn again(opened: Opened, open: impl FnOnce() -> Opened) -> Opened {
     open()
 }
 
-/// The same index, once with each of the blocks wrong that hold due dates.
+/// Copies of the index, each with one damaged block of due dates.
 fn with_a_wrong_block(base: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     (2..14).map(|block| {
         let mut read = base.to_vec();
@@ -307,11 +306,11 @@ fn with_a_wrong_block(base: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 }
 
 #[tokio::test]
-async fn a_day_that_the_disk_kept_from_opening_tells_the_same_when_it_opens() {
+async fn a_day_delayed_by_the_disk_has_the_same_changes_when_it_opens() {
     let (began, base, _) = many_people(FIRST_DAY).await;
     let mut expected = None;
     let mut refused = 0;
-    // First as it is.
+    // First without damage.
     for read in std::iter::once(base.clone()).chain(with_a_wrong_block(&base)) {
         let data = copy_of(began.path());
         let opened = open(data.path());
@@ -319,7 +318,7 @@ async fn a_day_that_the_disk_kept_from_opening_tells_the_same_when_it_opens() {
         fs::write(&index, &read).unwrap();
         let is_refused = opened.registry.open_days(day("2027-03-01")).await.is_err();
         fs::write(&index, &base).unwrap();
-        // An index that has failed ends the process.
+        // An index failure ends the process.
         let opened = if is_refused { again(opened, || open(data.path())) } else { opened };
         refused += usize::from(is_refused);
         opened.registry.open_days(day("2027-03-01")).await.unwrap();
@@ -332,7 +331,7 @@ async fn a_day_that_the_disk_kept_from_opening_tells_the_same_when_it_opens() {
 }
 
 #[tokio::test]
-async fn a_command_that_the_disk_kept_from_being_recorded_is_as_never_given() {
+async fn a_command_that_the_disk_refused_has_no_effect() {
     let (began, base, number) = many_people(TODAY).await;
     let week = |from: Day| Period { start: from, end: from.plus(7) };
     let (first, second) = (week(day(TODAY).plus(1)), week(day(TODAY).plus(30)));

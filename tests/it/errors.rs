@@ -1,4 +1,4 @@
-//! Errors: every fault named at once, and codes and reasons that clients may decide on.
+//! Errors: all invalid fields are named in one response, with codes and reasons that clients may rely on.
 
 use cpss_registry::proto::google::r#type::Date;
 use cpss_registry::proto::v1;
@@ -22,7 +22,7 @@ async fn faults<C: Call>(registry: &Client, request: C) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_fault_of_a_request_is_named_at_once() {
+async fn every_invalid_field_of_a_request_is_named_in_one_response() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let no_day = Some(Date { year: 2026, month: 2, day: 30 });
@@ -116,7 +116,7 @@ async fn an_item_of_a_batch_is_named_with_its_index() {
     assert!(said(1).starts_with("items[1].npi: not an NPI"), "{}", said(1));
     assert_eq!(said(2), "items[2].date_of_service: required");
 
-    // The empty registry has no today: the error names the item as well.
+    // The empty registry has no today; the error names the item too.
     let known_at = Some(super::harness::requests::known_at(0));
     let batch = v1::BatchVerifyCredentialsRequest { items: vec![item(None); 2], known_at, ..Default::default() };
     let answered = registry.ask(batch).await.results.remove(1).outcome;
@@ -126,7 +126,7 @@ async fn an_item_of_a_batch_is_named_with_its_index() {
 }
 
 #[tokio::test]
-async fn what_is_not_on_file_is_not_found() {
+async fn unknown_ids_are_not_found() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let person = registry.specialist("Rosalind", "Example").await;
@@ -160,7 +160,7 @@ async fn what_is_not_on_file_is_not_found() {
 }
 
 #[tokio::test]
-async fn what_is_not_known_yet_is_out_of_range() {
+async fn revisions_beyond_the_head_are_out_of_range() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let head = registry.head().await;
@@ -229,7 +229,7 @@ async fn the_refusal_where_no_job_is_open_says_so() {
     assert_eq!(nothing.code_and_reason(), (Code::NotFound, "NOT_FOUND".to_owned()));
     assert_eq!(nothing.message(), "no job is open at the provider on 2026-02-28: there is nothing to transfer");
 
-    // A stranger's number and one that is not on file have the same answer.
+    // The number of someone else's staff and an unknown number have the same answer.
     let hr = registry.calling_as(&format!("provider:{}", from.provider_id));
     for number in [NOT_ON_FILE, &person.number] {
         let job = Some(v1::report_employment_end_request::Job::CredentialNumber(number.to_owned()));
@@ -262,7 +262,7 @@ async fn the_civil_day_of_a_development_server_only_moves_forward() {
 }
 
 #[tokio::test]
-async fn one_request_id_is_one_effect_also_for_16_at_once_and_after_a_restart() {
+async fn one_request_id_has_one_effect_also_for_16_at_once_and_after_a_restart() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let head = registry.head().await;
@@ -288,7 +288,7 @@ async fn one_request_id_is_one_effect_also_for_16_at_once_and_after_a_restart() 
     let other = v1::RegisterProviderRequest { county: "Lamar".to_owned(), ..request.clone() };
     assert_eq!(registry.refusal(other.clone()).await.code_and_reason(), reused);
 
-    // The id belongs to the caller and the method: another's is another request.
+    // A request id belongs to a caller and a method. With another caller or method it is a different request.
     let elsewhere = registry.report(v1::RegisterSpecialistRequest {
         request_id: request.request_id.clone(),
         ..register_specialist("Rosalind", "Example")
@@ -296,7 +296,7 @@ async fn one_request_id_is_one_effect_also_for_16_at_once_and_after_a_restart() 
     assert_eq!(elsewhere.await.revision, head + 2);
     assert_eq!(registry.calling_as("certifier").report(other).await.revision, head + 3);
 
-    // Refusals and validation are not remembered.
+    // The ids of refused requests and of requests with `validate_only` are not remembered.
     let id = new_request_id();
     let refused = suspend(NOT_ON_FILE, "2026-02-20", None);
     registry.refusal(v1::SuspendCredentialRequest { request_id: id.clone(), ..refused.clone() }).await;
@@ -310,7 +310,7 @@ async fn one_request_id_is_one_effect_also_for_16_at_once_and_after_a_restart() 
 }
 
 #[tokio::test]
-async fn a_rule_that_says_no_names_what_it_was_applied_to() {
+async fn a_refusal_names_its_subject() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let employer = registry.qualified_provider("Noxubee Example Center").await;
@@ -339,11 +339,11 @@ async fn a_rule_that_says_no_names_what_it_was_applied_to() {
 }
 
 #[tokio::test]
-async fn a_call_that_waits_too_long_is_refused_for_that() {
+async fn a_call_past_its_deadline_is_refused() {
     let server = TestServer::start(TODAY).await;
     let mut request = tonic::Request::new(tokio_stream::pending());
     request.metadata_mut().insert("grpc-timeout", "2S".parse().unwrap());
-    // The other client ends the call by itself.
+    // The other client library would end the call by itself.
     let patient = legacy::Client::builder(TokioExecutor::new()).http2_only(true).build_http();
     let origin = format!("http://{}", server.address()).parse().unwrap();
     let mut verification = VerificationServiceClient::with_origin(patient, origin);
@@ -353,7 +353,7 @@ async fn a_call_that_waits_too_long_is_refused_for_that() {
 }
 
 #[tokio::test]
-async fn a_min_revision_beyond_the_head_is_out_of_range_at_once() {
+async fn a_min_revision_beyond_the_head_is_refused_immediately() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let head = registry.head().await;
@@ -381,7 +381,7 @@ async fn a_min_revision_beyond_the_head_is_out_of_range_at_once() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_at_all_is_refused_with_a_reason_too() {
+async fn an_undecodable_message_is_refused_with_a_reason() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     for (bytes, expected) in [
@@ -402,7 +402,7 @@ async fn what_cannot_be_read_at_all_is_refused_with_a_reason_too() {
 }
 
 #[tokio::test]
-async fn a_batch_has_a_thousand_items_at_most() {
+async fn a_batch_has_at_most_a_thousand_items() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let too_large = (Code::ResourceExhausted, "TOO_LARGE".to_owned());

@@ -1,4 +1,4 @@
-//! Generated registries: the same every time, accepted like any other, and right to the day.
+//! Generated registries: reproducible, accepted like any other, and correct on every day.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -52,7 +52,7 @@ fn generated(specialists: u32, seed: u64) -> Generated {
     Generated { data, summary, credentials }
 }
 
-/// Every byte of the log.
+/// All bytes of the log.
 fn log_bytes(data: &Path) -> Vec<u8> {
     let mut names: Vec<_> = fs::read_dir(data.join("log")).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();
@@ -75,14 +75,14 @@ fn the_same_seed_makes_the_same_log_and_another_makes_another() {
 }
 
 #[test]
-fn a_directory_that_holds_a_registry_is_left_alone() {
+fn a_directory_with_a_registry_is_not_changed() {
     let Generated { data, .. } = generated(3, 7);
     let before = records(data.path());
     assert!(generate(&options(data.path(), 3, 8), &mut |_| {}, &mut |_| Ok(())).is_err());
     assert_eq!(records(data.path()), before);
 }
 
-/// The feed of the whole history, applied record by record, against the walk of every credential on every day.
+/// The feed of the whole history, applied record by record, compared with the walk of every credential on every day.
 #[test]
 fn the_changes_of_a_generated_history_are_those_of_the_walk() {
     let Generated { data, summary, .. } = generated(120, 3);
@@ -111,7 +111,7 @@ fn facts_of(record: &Record) -> Vec<Recorded<Fact>> {
 }
 
 #[test]
-fn histories_have_something_of_everything_and_system_time_passes() {
+fn histories_contain_every_kind_of_fact_and_time_passes() {
     let Generated { data, summary, .. } = generated(300, 5);
     let records = records(data.path());
     let words = records.iter().flat_map(|record| &record.facts).map(|fact| {

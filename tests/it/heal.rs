@@ -1,4 +1,4 @@
-//! An index that is damaged heals: no answer is wrong, no start fails, and nobody has to help.
+//! A damaged index heals: no answer is wrong, no start fails, and no operator action is needed.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
@@ -26,12 +26,12 @@ use super::tls::ops::get;
 
 const PAGE: u64 = 4096;
 
-/// A number that the environment may set.
+/// A number from the environment, or a default.
 fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
 }
 
-/// A registry of invented people that was closed well.
+/// A registry of synthetic people that was closed properly.
 struct GeneratedRegistry {
     data: TempDir,
     numbers: Vec<String>,
@@ -68,14 +68,14 @@ impl GeneratedRegistry {
         (1..fs::metadata(&base).unwrap().len() / PAGE).for_each(|page| damage(&base, page));
     }
 
-    /// One question of many about the past.
+    /// One of many questions about the past.
     fn question(&self, at: usize) -> v1::VerifyCredentialRequest {
         let revision = 1 + at as u64 * 7 % self.head.0;
         let number = &self.numbers[at % self.numbers.len()];
         v1::VerifyCredentialRequest { known_at: Some(known_at(revision)), ..verify(number, None, None) }
     }
 
-    /// The first refusal of questions about the past.
+    /// The first refusal of a question about the past.
     async fn refusal(&self, client: &Client) -> tonic::Status {
         for at in 0..1000 {
             if let Err(refused) = client.call(self.question(at)).await {
@@ -85,7 +85,7 @@ impl GeneratedRegistry {
         panic!("nothing is refused");
     }
 
-    /// The answer about everybody, at the head and as known at a third and at two thirds of the history. None: refused.
+    /// The answers about all people, at the head and as known after one and two thirds of the history. `None`: refused.
     async fn ask(&self, client: &Client) -> (Vec<Option<Vec<u8>>>, Option<tonic::Status>) {
         let (mut answers, mut refused) = (Vec::new(), None);
         for revision in [0, self.head.0 / 3, self.head.0 * 2 / 3] {
@@ -114,15 +114,15 @@ impl GeneratedRegistry {
         (answers, refused)
     }
 
-    /// The same, when nothing is refused.
+    /// Like [`GeneratedRegistry::ask`], expecting no refusal.
     async fn answers(&self, client: &Client) -> Vec<Option<Vec<u8>>> {
         let (answers, refused) = self.ask(client).await;
         assert!(refused.is_none(), "{refused:?}");
         answers
     }
 
-    /// Starts the program, and starts it again where it ends because its index failed, until everything is answered.
-    /// How many times it was started.
+    /// Starts the program, and starts it again each time it ends because its index failed, until everything is
+    /// answered. Returns the number of starts.
     async fn heals(&self, expected: &[Option<Vec<u8>>], where_: &str) -> usize {
         for starts in 1..=3 {
             let (process, client) = Process::start(self.data.path(), TODAY);
@@ -140,9 +140,8 @@ impl GeneratedRegistry {
     }
 }
 
-/// The caller gets UNAVAILABLE, and the program ends with an exit code that has it started again. A call that the
-/// client library begins on a connection that is ending never reaches the registry: the library says so in codes of its
-/// own.
+/// The caller gets UNAVAILABLE, and the program ends with an exit code that makes the supervisor start it again. A call
+/// begun on a closing connection never reaches the registry; the client library then reports a code of its own.
 fn ended_in_order(process: Process, refused: &tonic::Status) {
     let by_the_registry = !refused.details().is_empty();
     let never_sent = matches!(refused.code(), Code::Unknown | Code::Cancelled) && !by_the_registry;
@@ -150,7 +149,7 @@ fn ended_in_order(process: Process, refused: &tonic::Status) {
     ended_for_its_index(process);
 }
 
-/// The program ends with an exit code that has it started again, and one line with the cause.
+/// The program ends with an exit code that makes the supervisor start it again, and logs one line with the cause.
 fn ended_for_its_index(process: Process) {
     let (status, said) = process.wait();
     assert_eq!(status.code(), Some(1), "{said}");
@@ -167,13 +166,13 @@ fn damage(path: &Path, page: u64) {
     file.write_all_at(&vec![0xa5; size.try_into().unwrap()], page * PAGE).unwrap();
 }
 
-/// `CPSS_SPECIALISTS` and `CPSS_DAMAGED_PAGES` say how many people there are, and how many pages are damaged at most.
+/// `CPSS_SPECIALISTS` sets the number of people, and `CPSS_DAMAGED_PAGES` the maximum number of damaged pages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_any_page_of_the_index_damaged_it_starts_and_no_answer_is_wrong() {
     let place = GeneratedRegistry::generated(setting("CPSS_SPECIALISTS", 60));
     let (process, client) = Process::start(place.data.path(), TODAY);
     let expected = place.answers(&client).await;
-    // As a kill leaves it, with sled's files; the base is that of the generated registry.
+    // The state after a kill: sled's files, with the base of the generated registry.
     process.kill();
     let whole: Vec<_> =
         files_below(&place.index()).into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
@@ -203,7 +202,7 @@ async fn with_any_page_of_the_index_damaged_it_starts_and_no_answer_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_base_that_goes_bad_while_it_is_read_ends_the_program_and_the_next_start_heals() {
+async fn a_base_damaged_while_it_is_read_ends_the_program_and_the_next_start_heals() {
     let place = GeneratedRegistry::generated(60);
     let (process, client) = Process::start(place.data.path(), TODAY);
     let expected = place.answers(&client).await;
@@ -217,7 +216,7 @@ async fn a_base_that_goes_bad_while_it_is_read_ends_the_program_and_the_next_sta
     ended_in_order(process, &refused);
     assert_eq!(place.heals(&expected, "after the end").await, 1);
 
-    // A restart needs room: on a full disk it goes on with what is in memory, and says how things stand.
+    // A restart needs disk space. On a full disk the program continues with what is in memory, and reports the problem.
     fs::write(&base, &whole).unwrap();
     let process = Process::spawn_with(place.data.path(), TODAY, &["--disk-reserve-bytes", "900000000000000"]);
     let client = Client::connect(process.listening());
@@ -228,7 +227,7 @@ async fn a_base_that_goes_bad_while_it_is_read_ends_the_program_and_the_next_sta
     while asked_on(process.ops(), "ms.dmh.credential.v1.CredentialService").await != NotServing
         || !get(process.ops(), "/metrics").await.1.contains("\ncpss_index 0\n")
     {
-        assert!(began.elapsed() < Duration::from_secs(30), "neither health nor metrics say it");
+        assert!(began.elapsed() < Duration::from_secs(30), "neither health nor metrics report it");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let refused = client.call(register_specialist("Ambrose", "Example")).await.unwrap_err();
@@ -248,7 +247,7 @@ async fn a_signal_right_after_the_index_has_failed_does_not_hide_the_failure() {
     ended_for_its_index(process);
 }
 
-/// A question about the past on a connection without a client library: what answers it.
+/// A question about the past on a connection without a client library, and its response.
 async fn ask_on_the_wire(
     h2: h2::client::SendRequest<Bytes>,
     uri: &str,
@@ -284,13 +283,13 @@ async fn when_the_index_has_failed_every_call_is_answered_and_the_connection_end
     for answer in answers {
         let head = match answer.await.unwrap() {
             Ok(head) => head,
-            // The last GOAWAY says that the server did not take it: a client may send it again.
+            // The last GOAWAY says that the server did not process the request: the client may send it again.
             Err(not_taken) => {
                 assert!(not_taken.is_go_away() && not_taken.reason() == Some(h2::Reason::NO_ERROR), "{not_taken:?}");
                 continue;
             }
         };
-        // The status of a refusal is in the head, that of an answer behind it.
+        // A refusal has its status in the header, an answer in the trailer.
         if let Some(status) = head.headers().get("grpc-status") {
             assert!(status == "14" && head.headers().contains_key("grpc-status-details-bin"), "{head:?}");
             refused += 1;

@@ -1,7 +1,8 @@
-//! Random histories, each made by a seed alone: few people and providers and a few months, so that everything collides.
+//! Random histories, each determined by its seed: few people and providers and a few months, so that many facts
+//! interact.
 //!
-//! The facts are such as the registry could accept: ends do not come before their beginnings, a second credential only
-//! follows a void one, only what counts is corrected. Nothing else is asked of them.
+//! The facts are such as the registry could accept: ends are not before their beginnings, a second credential only
+//! follows a void one, and only facts in force are corrected. There are no other constraints.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use uuid::Uuid;
 
 use super::model::facts::KnownFacts;
 
-/// Numbers that follow from a seed (splitmix64).
+/// Random numbers from a seed (splitmix64).
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
@@ -37,7 +38,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number of `low ..= high`.
+    /// A number in `low ..= high`.
     pub fn between(&mut self, low: i32, high: i32) -> i32 {
         let width = u64::try_from(i64::from(high) - i64::from(low) + 1).expect("low is not above high");
         low + i32::try_from(self.next() % width).expect("less than the width")
@@ -47,7 +48,7 @@ impl Random {
         self.between(0, 99) < percent
     }
 
-    /// One of several; there is at least one.
+    /// A random element of a non-empty slice.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.index(from.len())]
     }
@@ -62,18 +63,18 @@ impl Random {
 #[derive(Debug)]
 pub struct History {
     pub facts: Vec<Recorded<Fact>>,
-    /// The sets that its adoptions name.
+    /// The adopted rule sets.
     pub rule_sets: Vec<Arc<RuleSet>>,
     /// The last revision.
     pub head: Revision,
-    /// No fact speaks of a day before.
+    /// No fact has an earlier day.
     pub first: Day,
-    /// Nor of one after.
+    /// No fact has a later day.
     pub last: Day,
     pub providers: Vec<ProviderId>,
     /// Every credential, with its holder.
     pub credentials: Vec<(CredentialNumber, SpecialistId)>,
-    /// The longest grace of its rule sets.
+    /// The longest grace period of its rule sets.
     pub longest_grace: u32,
 }
 
@@ -83,7 +84,7 @@ impl History {
         self.facts.iter().filter(move |recorded| recorded.id.revision == revision)
     }
 
-    /// The day that a record opens, when it opens one and does nothing else.
+    /// The day that a record opens, if it does nothing else.
     pub fn opens_day(&self, revision: Revision) -> Option<Day> {
         let mut facts = self.record(revision);
         match (facts.next().map(|recorded| &recorded.fact), facts.next()) {
@@ -95,7 +96,7 @@ impl History {
 
 struct Person {
     id: SpecialistId,
-    /// Each with the fact that issued it, its first day and the last day of its last term.
+    /// Each credential with the fact that issued it, its first day and the last day of its last term.
     credentials: Vec<(CredentialNumber, FactId, Day, Day)>,
 }
 
@@ -106,7 +107,7 @@ struct Job {
     first: Day,
 }
 
-/// A period that can be ended: who opened it, and its first day.
+/// A period that can be ended: the fact that opened it, and its first day.
 struct Opened {
     fact: FactId,
     first: Day,
@@ -118,7 +119,7 @@ struct Writer {
     first: Day,
     last: Day,
     today: Day,
-    /// Days that something happened on: where the next thing likes to happen, too.
+    /// Days with events. Further events often choose one of them.
     hot: Vec<Day>,
     revision: u64,
     index: u32,
@@ -132,7 +133,7 @@ struct Writer {
     minted: u64,
 }
 
-/// The history of a seed.
+/// Generates the history of a seed.
 pub fn history(seed: u64) -> History {
     let mut random = Random::new(seed);
     let first = Day::from_ymd(2024, 1, 1).expect("a date").plus(random.between(0, 700));
@@ -166,14 +167,15 @@ pub fn history(seed: u64) -> History {
         rule_sets: writer.rule_sets,
         head: Revision(writer.revision),
         first,
-        // Terms and opened days go on for a while.
+        // Terms and opened days extend beyond the events.
         last: last.plus(62),
         providers: writer.providers,
         longest_grace,
     }
 }
 
-/// Two sets that look like the shipped ones, at times a third, and one adopted later that comes into force with another.
+/// Two sets that resemble the shipped ones, sometimes a third, and one adopted later that comes into force on the same
+/// day as another.
 fn rule_sets(random: &mut Random, first: Day, last: Day) -> Vec<Arc<RuleSet>> {
     let day_inside = |random: &mut Random| first.plus(random.between(0, last.number() - first.number()));
     let begin = if random.chance(85) { first.plus(-900) } else { day_inside(random) };
@@ -248,7 +250,7 @@ impl Writer {
         self.index = 0;
     }
 
-    /// Records a fact, and returns its id.
+    /// Records a fact and returns its id.
     fn say(&mut self, fact: Fact) -> FactId {
         let id = FactId { revision: Revision(self.revision), index: self.index };
         self.index += 1;
@@ -261,11 +263,11 @@ impl Writer {
 
     fn mint(&mut self) -> u64 {
         self.minted += 1;
-        // Scattered, so that the order of ids is not the order of minting.
+        // Scattered, so that ids are not ordered by creation.
         Random::new(self.minted).next()
     }
 
-    /// A day of the window, most often one that something happened on, or a neighbour of it.
+    /// A day of the window, most often one with events, or adjacent to one.
     fn day(&mut self) -> Day {
         let nearby = self.random.between(-1, 1);
         let day = if self.random.chance(60) {
@@ -283,7 +285,7 @@ impl Writer {
         if day >= first { day } else { first.plus(self.random.between(0, 12)).min(self.last.max(first)) }
     }
 
-    /// Days of a period from a day on, open with the probability given.
+    /// The days of a period from a day on, open with the given probability.
     fn days_from(&mut self, first: Day, open_percent: i32) -> Period {
         let last = if self.random.chance(open_percent) {
             None
@@ -465,7 +467,7 @@ impl Writer {
 }
 
 impl Writer {
-    /// One thing that happens, or nothing where it cannot.
+    /// One random event, or nothing if it is not possible.
     fn step(&mut self) {
         match self.random.between(0, 99) {
             0..=15 => self.happen_to_provider(),
@@ -531,7 +533,7 @@ impl Writer {
         }
     }
 
-    /// Everything that names a provider is retracted, and its registration last; some of it may come back.
+    /// Retracts everything that refers to a provider, and then its registration; may restore some of it.
     fn strike_provider(&mut self, provider: &ProviderId) {
         let known = KnownFacts::at(&self.facts, Revision::LATEST);
         let named = known.not_retracted().into_iter().filter(|recorded| match &recorded.fact {
@@ -564,7 +566,7 @@ impl Writer {
         if self.random.chance(25)
             && let Some(last) = days.last_day()
         {
-            // The next job begins on the last day, the day after, or a day too late.
+            // The next job begins on the last day, the day after, or one day too late.
             let first = last.plus(self.random.between(0, 2)).min(self.last);
             let who = self.people.iter().position(|one| one.id == person).expect("a person on file");
             self.start_job(who, first, 80);
@@ -613,7 +615,7 @@ impl Writer {
 
     fn retract(&mut self) {
         let at = self.random.index(self.facts.len());
-        // What was reported last is most often what was wrong.
+        // The last reports are the most likely to be wrong.
         let at = if self.random.chance(40) { self.facts.len() - 1 - at % 4.min(self.facts.len()) } else { at };
         let target = self.facts[at].id;
         if self.is_retracted(target) || !self.can_be_retracted(at) {
@@ -636,12 +638,12 @@ impl Writer {
     fn can_be_retracted(&mut self, at: usize) -> bool {
         match self.facts[at].fact.clone() {
             Fact::Registry(_) => false,
-            // Only what nothing else names goes off the file.
+            // A registration is retracted only if nothing else refers to it.
             Fact::Provider(id, ProviderFact::Registered(_)) => !self.is_named(&id, self.facts[at].id),
             Fact::Specialist(_, SpecialistFact::Registered { .. }) => false,
             Fact::Specialist(_, SpecialistFact::CredentialIssued(_)) => self.random.chance(30),
             Fact::Specialist(person, SpecialistFact::Retracted(retraction)) => {
-                // An issuance does not come back into force beside another credential.
+                // An issuance is not restored if the person has another credential.
                 let person = self.people.iter().find(|one| one.id == person).expect("a person on file");
                 let issuance = person.credentials.iter().any(|(_, fact, _, _)| *fact == retraction.target);
                 !(issuance && person.credentials.iter().any(|(_, fact, _, _)| !self.is_retracted(*fact)))
@@ -702,7 +704,7 @@ impl Writer {
                 self.say(Fact::Specialist(id, SpecialistFact::CredentialRenewed { number, term }));
             }
             60..=63 => {
-                // Given up, found to be a mistake, and given back: the next day, or a day too late.
+                // Given up by mistake and reinstated: on the next day, or one day too late.
                 self.act(id, number, from);
                 let act = Act::Reinstated;
                 let effective_from = from.plus(self.random.between(0, 2)).min(self.last);

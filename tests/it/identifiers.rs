@@ -1,4 +1,4 @@
-//! Identifiers of providers: what cannot be one is refused, and what is on file already is not judged again.
+//! Identifiers of providers: impossible ones are refused; those already on file are not checked again.
 
 use cpss_registry::domain::fact::{Fact, ProviderFact};
 use cpss_registry::domain::record::Change;
@@ -61,7 +61,7 @@ async fn an_npi_that_cannot_exist_is_refused_wherever_it_is_given() {
         is_refused(&registry, update("north", vec![npi(value)]), "identifiers[0].value").await;
         is_refused(&registry, billed_by(value), "item.npi").await;
         is_refused(&registry, listed_by(value), "identifier.value").await;
-        // Also for a provider: it cannot learn whether another provider has the number.
+        // For a provider too, so that it cannot find out whether another provider has the number.
         is_refused(&registry.calling_as("provider:north"), billed_by(value), "item.npi").await;
     }
     let nobodys = registry.ask(billed_by("1999999976")).await.eligibility.unwrap();
@@ -74,9 +74,9 @@ async fn an_npi_that_cannot_exist_is_refused_wherever_it_is_given() {
     server.stop().await;
 }
 
-/// The records of a release that did not judge NPIs: as this one writes them, with another last digit.
+/// Records of a release that did not check NPIs: written by this one, with another last digit.
 #[tokio::test]
-async fn an_identifier_that_a_provider_has_already_is_not_judged_again() {
+async fn an_identifier_already_on_file_is_not_checked_again() {
     let server = TestServer::start(TODAY).await;
     server.client().report(provider("north", vec![npi(NPI)])).await;
     let mut older = records(server.stop().await.path());

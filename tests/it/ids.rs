@@ -1,4 +1,4 @@
-//! New ids are new: within one command and against everything on record, whatever the source of randomness gives.
+//! New ids are unique within one command and against everything on record, whatever the random generator returns.
 
 use std::collections::BTreeSet;
 
@@ -73,7 +73,7 @@ fn start(who: SpecialistId, provider: &ProviderId) -> Command {
 }
 
 #[tokio::test]
-async fn a_transfer_gives_each_job_an_id_of_its_own_though_the_randomness_repeats_itself() {
+async fn a_transfer_gives_each_job_a_unique_id_even_if_random_numbers_repeat() {
     let mut numbers = Numbers::From(REPEATS_ITSELF);
     let drawn: BTreeSet<u64> = (0..JOBS).map(|_| numbers.draw() & 0xff_ffff_ffff).collect();
     assert_eq!(drawn.len(), JOBS - 1, "the seed gives one id twice");
@@ -94,7 +94,7 @@ async fn a_transfer_gives_each_job_an_id_of_its_own_though_the_randomness_repeat
 }
 
 #[tokio::test]
-async fn an_id_on_record_is_not_given_again_though_what_had_it_is_retracted() {
+async fn an_id_on_record_is_not_reused_even_after_a_retraction() {
     const SEED: u64 = 7;
     let data = tempfile::tempdir().unwrap();
     let opened = library::open(data.path(), TODAY, StoreOptions::default());

@@ -1,8 +1,8 @@
-//! Imports: rows that are sent without waiting are decided in their order, answered in their order, and made durable
-//! together; what a kill cuts off is sent again.
+//! Imports: pipelined rows are decided in order, answered in order, and committed in batches. Rows lost in a kill are
+//! sent again.
 //!
-//! `CPSS_IMPORT_PROVIDERS=10000 cargo test --release --test it import -- --nocapture` sends three rows for each of
-//! those.
+//! `CPSS_IMPORT_PROVIDERS=10000 cargo test --release --test it import -- --nocapture` sends three rows for each
+//! provider.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,14 +38,14 @@ fn qualification(id: &str) -> v1::ImportRecordsRequest {
     }))
 }
 
-/// Each row but the first of a provider depends on the one before it; the last is refused.
+/// Each row of a provider depends on the previous one; the last is refused.
 fn three_rows_each(providers: usize) -> Vec<v1::ImportRecordsRequest> {
     let ids = (0..providers).map(|at| format!("example-{at}"));
     ids.flat_map(|id| [provider(&id), qualification(&id), provider(&id)]).collect()
 }
 
 #[tokio::test]
-async fn rows_that_are_not_waited_for_are_decided_in_their_order_and_durable_together() {
+async fn pipelined_rows_are_decided_in_order_and_committed_in_batches() {
     let server = TestServer::start(TODAY).await;
     let providers = providers();
     let rows = three_rows_each(providers);
@@ -72,7 +72,7 @@ async fn rows_that_are_not_waited_for_are_decided_in_their_order_and_durable_tog
     assert!(frames < records / 4, "{records} rows in {frames} frames");
 }
 
-/// Where the rows were recorded that were not refused.
+/// The revisions of the rows that were not refused.
 fn revisions(received: &[v1::ImportRecordsResponse]) -> impl Iterator<Item = u64> {
     received.iter().filter_map(|answer| match &answer.result {
         Some(Outcome::Outcome(recorded)) => Some(recorded.revision),
@@ -81,7 +81,7 @@ fn revisions(received: &[v1::ImportRecordsResponse]) -> impl Iterator<Item = u64
 }
 
 #[tokio::test]
-async fn an_import_that_is_killed_is_sent_again_and_goes_on_where_it_was() {
+async fn a_killed_import_is_sent_again_and_continues() {
     const LIVES: usize = 6;
     let data = tempfile::tempdir().unwrap();
     let rows = three_rows_each(200);
@@ -90,13 +90,13 @@ async fn an_import_that_is_killed_is_sent_again_and_goes_on_where_it_was() {
         let (process, client) = Process::start(data.path(), TODAY);
         let durable = client.head().await;
         let began = *began.get_or_insert(durable);
-        assert!(revisions(&known).last().is_none_or(|received| received <= durable), "what was answered is on disk");
+        assert!(revisions(&known).last().is_none_or(|received| received <= durable), "answered rows are on disk");
         let answers = client.record().import_records(tokio_stream::iter(rows.clone())).await;
         let (mut answers, mut received) = (answers.unwrap().into_inner(), Vec::new());
         let (mut running, mut killing) = (Some(process), None);
         while let Ok(Some(answer)) = answers.message().await {
             received.push(answer);
-            // On a slow machine more rows were durable before the last kill than this life is due to receive.
+            // On a slow machine more rows may be durable before the last kill than this run must receive.
             let is_due = received.len() >= rows.len() * life / LIVES && revisions(&received).last() >= Some(durable);
             if life < LIVES
                 && is_due
@@ -106,24 +106,24 @@ async fn an_import_that_is_killed_is_sent_again_and_goes_on_where_it_was() {
                 killing = Some(thread::spawn(move || (thread::sleep(soon), process.kill())));
             }
         }
-        // The import may have come to its end before.
+        // The import may have ended before.
         killing.map(|killing| killing.join().unwrap());
         let different = known.iter().zip(&received).position(|(known, received)| known != received);
         assert!(
             received.len() >= known.len() && different.is_none(),
-            "row {different:?} is answered differently in life {life}"
+            "row {different:?} is answered differently in run {life}"
         );
         assert!(
             revisions(&received).eq((began + 1..).take(revisions(&received).count())),
             "each row once, in the order sent"
         );
-        assert!(revisions(&received).last() >= Some(durable), "what is on disk is answered");
+        assert!(revisions(&received).last() >= Some(durable), "rows on disk are answered");
         known = received;
     }
     assert_eq!(known.len(), rows.len());
 }
 
-/// Sends rows, and gives the code of each result.
+/// Sends rows and returns the code of each result.
 async fn codes(client: &Client, rows: Vec<v1::ImportRecordsRequest>) -> Vec<Code> {
     let mut answers = client.record().import_records(tokio_stream::iter(rows)).await.unwrap().into_inner();
     let mut codes = Vec::new();
@@ -137,7 +137,7 @@ async fn codes(client: &Client, rows: Vec<v1::ImportRecordsRequest>) -> Vec<Code
 }
 
 #[tokio::test]
-async fn a_full_disk_is_all_that_rows_are_refused_for_and_what_is_recorded_is_answered() {
+async fn on_a_full_disk_rows_get_only_that_error_and_recorded_rows_are_answered() {
     let data = tempfile::tempdir().unwrap();
     let rows: Vec<_> = (0..200).map(|at| provider(&format!("example-{at}"))).collect();
     let (process, client) = Process::start(data.path(), TODAY);
@@ -146,7 +146,7 @@ async fn a_full_disk_is_all_that_rows_are_refused_for_and_what_is_recorded_is_an
     let more_than_there_is = u64::MAX.to_string();
     let process = Process::spawn_with(data.path(), TODAY, &["--disk-reserve-bytes", &more_than_there_is]);
     let client = Client::connect(process.listening());
-    // Before each row that is recorded one that cannot be, and one that depends on that.
+    // Before each recorded row, one that cannot be recorded and one that depends on it.
     let mixed = rows.into_iter().enumerate().flat_map(|(at, row)| {
         let id = format!("example-new-{at}");
         [provider(&id), qualification(&id), row]
@@ -154,7 +154,7 @@ async fn a_full_disk_is_all_that_rows_are_refused_for_and_what_is_recorded_is_an
     let (codes, refused) = (codes(&client, mixed.collect()).await, Code::ResourceExhausted);
     let different = codes.chunks(3).position(|codes| codes != [refused, refused, Code::Ok]);
     assert_eq!((codes.len(), different.map(|at| &codes[3 * at..][..3])), (600, None));
-    // Nor are calls that come together refused for each other.
+    // Calls that arrive together are not refused because of each other either.
     let same = v1::RegisterProviderRequest { provider_id: "example-same".to_owned(), ..register_provider("Example") };
     let calls = (0..64).map(|_| {
         let (client, request_id) = (client.clone(), new_request_id());
@@ -167,9 +167,9 @@ async fn a_full_disk_is_all_that_rows_are_refused_for_and_what_is_recorded_is_an
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_imports_wait_and_nobody_is_refused_for_them() {
+async fn many_imports_wait_without_refusals() {
     let server = TestServer::start(TODAY).await;
-    // More than fit into the writer's queue.
+    // More than the writer's queue can hold.
     let imports = (0..80).map(|import| {
         let client = server.client();
         let rows: Vec<_> = (0..80).map(|at| provider(&format!("example-{import}-{at}"))).collect();
@@ -187,7 +187,7 @@ async fn many_imports_wait_and_nobody_is_refused_for_them() {
 }
 
 #[tokio::test]
-async fn an_import_without_an_end_ends_when_the_server_drains() {
+async fn an_endless_import_ends_when_the_server_drains() {
     let data = tempfile::tempdir().unwrap();
     let (process, client) = Process::start(data.path(), TODAY);
     let endless = tokio_stream::iter((0..).map(|at| provider(&format!("example-{at}"))));
@@ -209,7 +209,7 @@ async fn an_import_without_an_end_ends_when_the_server_drains() {
 }
 
 #[tokio::test]
-async fn a_message_without_a_row_ends_an_import_there() {
+async fn a_message_without_a_row_ends_the_import() {
     let server = TestServer::start(TODAY).await;
     let nothing = v1::ImportRecordsRequest { row: None };
     let rows = [provider("example-before"), nothing, provider("example-after")];

@@ -6,9 +6,9 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a test says what it found, and fails by panicking"
+    reason = "tests print and panic"
 )]
-#![allow(unreachable_pub, reason = "what a helper offers to every test is said with pub")]
+#![allow(unreachable_pub, reason = "pub marks the interface of the helpers")]
 
 mod access;
 mod amendments;

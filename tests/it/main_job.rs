@@ -1,4 +1,4 @@
-//! The main job over the wire: from an empty registry to a credential revoked by the loss of employment.
+//! The main scenario over the wire: from an empty registry to a credential revoked for loss of employment.
 
 use cpss_registry::proto::v1::{Standing, Verification};
 use prost::Message as _;
@@ -11,7 +11,7 @@ use super::harness::{Client, Promised as _, TODAY, TestServer};
 const CONFIRMED: &str = "CONFIRMED";
 const REVOKED: &str = "NOT_CONFIRMED REVOKED_LOSS_OF_EMPLOYMENT, NO_QUALIFYING_EMPLOYMENT";
 
-/// Whether the person holds the credential, may use the title, may practice.
+/// Whether the person holds the credential, may use the title, and may practice.
 fn may(verification: &Verification) -> [bool; 3] {
     [verification.holds_credential(), verification.may_use_title(), verification.may_practice()]
 }
@@ -54,11 +54,7 @@ async fn loss_of_employment_revokes_from_the_day_after_the_last_day_worked() {
     assert_eq!((verdict_line(&last_day).as_str(), may(&last_day)), (CONFIRMED, [true; 3]));
 
     let again = registry.verify(&person.number, TODAY, answer.known_at_revision).await;
-    assert_eq!(
-        again.promised_bytes(),
-        before.promised_bytes(),
-        "what was once answered is answered again, byte for byte"
-    );
+    assert_eq!(again.promised_bytes(), before.promised_bytes(), "an earlier answer is reproduced byte for byte");
     server.stop().await;
 }
 
@@ -96,7 +92,7 @@ async fn the_end_of_a_qualification_revokes_every_dependent_in_one_revision() {
 }
 
 #[tokio::test]
-async fn a_second_employer_keeps_the_credential_and_not_the_first_ones_claims() {
+async fn a_second_employer_keeps_the_credential_but_not_billing_by_the_first() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let [one, other] = two_providers(&registry).await;
@@ -124,14 +120,14 @@ async fn a_second_employer_keeps_the_credential_and_not_the_first_ones_claims() 
 }
 
 #[tokio::test]
-async fn from_one_employer_to_the_next_without_a_gap_and_with_one() {
+async fn a_change_of_employer_without_and_with_a_gap() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let [old, new] = two_providers(&registry).await;
     let moves = registry.credentialed("Thaddeus", "Example-Lark", &[&old]).await;
     let waits = registry.credentialed("Perpetua", "Example-Finch", &[&old]).await;
 
-    // On a Friday from one, on Saturday or on Monday to the other.
+    // One job ends on a Friday. The other begins on Saturday or on Monday.
     registry.job(&moves.specialist_id, &new.provider_id, "2026-02-21").await;
     registry.report(end_job(&moves.jobs[0], "2026-02-20")).await;
     registry.report(end_job(&waits.jobs[0], "2026-02-20")).await;
@@ -164,7 +160,7 @@ async fn from_one_employer_to_the_next_without_a_gap_and_with_one() {
 }
 
 #[tokio::test]
-async fn a_wrong_report_withdrawn_leaves_three_states_that_can_all_be_asked_for() {
+async fn a_retracted_report_leaves_three_states_of_knowledge() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let employer = registry.qualified_provider("Homochitto Example Center").await;
@@ -192,7 +188,7 @@ async fn a_wrong_report_withdrawn_leaves_three_states_that_can_all_be_asked_for(
 }
 
 #[tokio::test]
-async fn days_open_in_order_and_bring_what_was_foreseen() {
+async fn days_open_in_order_and_publish_foreseen_changes() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let employer = registry.qualified_provider("Yalobusha Example Clinic").await;

@@ -1,11 +1,11 @@
-//! When two names are the same: what the registry compares, against the specification read literally.
+//! Name matching, compared with a literal implementation of the specification.
 
 use cpss_registry::domain::name::{PersonName, fold, fold_family};
 
 use super::histories::Random;
 use super::model::names::{folded, folded_family};
 
-/// What names are made of, and what people mistake for it.
+/// Parts of names, and confusable characters.
 const PARTS: &[&str] = &[
     "Ka", "a", "O", "Brien", "mac", "Đurić", "Ø", "ß", "Æ", "œ", "Łu", "ς", "Σ", "ñ", "n\u{303}", "İ", "ı", "ﬁ", "Ⅷ",
     "²", "7", "ª", "ʰ", "Jr", "sr.", "II", "iii", "IV", "V", " ", "  ", ",", ", ", "-", "'", "\u{2018}", "\u{2019}",
@@ -18,14 +18,14 @@ fn text(random: &mut Random) -> String {
 }
 
 #[test]
-fn names_are_compared_as_the_specification_says() {
+fn names_are_compared_as_specified() {
     let mut random = Random::new(20_260_302);
     for _ in 0..50_000 {
         let (given, family) = (text(&mut random), text(&mut random));
         assert_eq!(fold(&given), folded(&given), "{given:?}");
         assert_eq!(fold_family(&family), folded_family(&family), "{family:?}");
         let name = PersonName { given, family, suffix: String::new() }.folded();
-        // A form is that of every name written in it, so that it can stand for them in the index.
+        // A folded name folds to itself, so the index can store it in place of the name.
         assert_eq!((fold(&name.given), fold(&name.family)), (name.given, name.family));
     }
 }

@@ -1,4 +1,4 @@
-//! Numbers as people write them: what the service reads, against the specification.
+//! Credential numbers as people write them: parsing, compared with the specification.
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::list_facts_request::Subject;
@@ -11,7 +11,7 @@ use super::harness::{NOT_ON_FILE, Refusal as _, TODAY, TestServer};
 use super::histories::Random;
 use super::model::number::{TAKEN_OUT, canonical};
 
-/// A spelling of an id, as people and spreadsheets write it. Some of them are mistyped.
+/// A spelling of an id as people and spreadsheets write it, sometimes mistyped.
 pub fn spelling(random: &mut Random, id: &str) -> String {
     let taken_out: Vec<char> = TAKEN_OUT.chars().collect();
     let id = if random.chance(30) { id.split_once('-').unwrap().1 } else { id };
@@ -52,7 +52,7 @@ fn is_said(reasons: &[i32], reason: v1::Reason) -> bool {
 }
 
 #[tokio::test]
-async fn numbers_are_read_as_people_write_them_and_answered_in_their_canonical_form() {
+async fn numbers_are_parsed_as_people_write_them_and_returned_in_canonical_form() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let employer = registry.qualified_provider("Bogue Chitto Example Center").await;
@@ -96,7 +96,7 @@ async fn numbers_are_read_as_people_write_them_and_answered_in_their_canonical_f
 }
 
 #[tokio::test]
-async fn a_mistyped_number_is_said_to_be_one_between_the_other_reasons_and_in_the_empty_registry() {
+async fn a_mistyped_number_has_its_reason_in_order_also_in_the_empty_registry() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let mistyped = "CPS-0000-0000-1";
@@ -125,7 +125,7 @@ async fn a_mistyped_number_is_said_to_be_one_between_the_other_reasons_and_in_th
 }
 
 #[tokio::test]
-async fn commands_and_lists_read_ids_as_questions_do() {
+async fn commands_and_lists_parse_ids_like_questions() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let employer = registry.qualified_provider("Chunky Example Center").await;

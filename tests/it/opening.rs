@@ -1,6 +1,6 @@
-//! How long the program takes until it serves, and what it costs to be there.
+//! The time until the program serves, and its memory use.
 //!
-//! `CPSS_SPECIALISTS=1000000 cargo test --release --test it opening -- --nocapture` tells the figures of a million
+//! `CPSS_SPECIALISTS=1000000 cargo test --release --test it opening -- --nocapture` prints the figures for a million
 //! people with twelve facts each.
 
 use std::fs;
@@ -21,10 +21,10 @@ use uuid::Uuid;
 
 use super::harness::{Client, Process, TODAY, library};
 
-/// How many records are committed at once.
+/// The number of records committed at once.
 const BATCH: usize = 4096;
 
-/// How many records a kill amid writing can leave the index behind.
+/// The number of records by which a kill during writes can leave the index behind.
 const BEHIND: u64 = 20_000;
 
 fn people() -> u64 {
@@ -41,7 +41,7 @@ fn number_of(person: u64) -> CredentialNumber {
     CredentialNumber::from_number(mixed(person + 1))
 }
 
-/// Writes records into the log alone, as if they had been committed and the index were lost.
+/// Writes records to the log only, as if they had been committed and the index were lost.
 struct Scribe {
     store: Store,
     head: Revision,
@@ -97,7 +97,7 @@ impl Scribe {
         }
     }
 
-    /// Twelve facts of a person, of which the last jobs go on.
+    /// Twelve facts about a person. The last jobs are open.
     fn person(&mut self, person: u64, providers: &[ProviderId]) {
         let (id, number) = (SpecialistId::from_number(mixed(person + 1_000_000_007)), number_of(person));
         let family = format!("Example{:06}", mixed(person) % 200_000);
@@ -161,7 +161,7 @@ fn day(text: &str) -> Day {
     text.parse().unwrap()
 }
 
-/// A data directory with a log of that many people, and no index.
+/// A data directory with a log of this many people, and no index.
 fn write_log(data: &Path, people: u64) {
     let opened = library::open(data, TODAY, StoreOptions::default());
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(library::close(opened));
@@ -179,7 +179,7 @@ fn providers(people: u64) -> Vec<ProviderId> {
     (0..(people / 100).clamp(3, 10_000)).map(ProviderId::from_number).collect()
 }
 
-/// Writes of more people than there were into the log: as a kill amid writing leaves it, with the index behind.
+/// Writes more people to the log, so that the index is behind as after a kill.
 fn leave_the_index_behind(data: &Path, people: u64) {
     let mut scribe = Scribe::open(data);
     (people..people + BEHIND / 12).for_each(|person| scribe.person(person, &providers(people)));
@@ -194,7 +194,7 @@ fn kibibytes(path: &Path) -> u64 {
     }
 }
 
-/// Starts the program, and tells what that took. Asks a question before and after everything is read in.
+/// Starts the program and prints the time. Asks a question before and after the warm-up.
 async fn opened(data: &Path, how: &str, people: u64) -> Process {
     let begun = Instant::now();
     let process = Process::spawn(data, TODAY);

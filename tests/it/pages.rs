@@ -1,5 +1,5 @@
-//! Lists in pages: together they are the list, whatever the size of the pages and whatever is recorded meanwhile; a
-//! page costs what it returns; a token is good for one question of one client.
+//! Lists in pages: the pages together are the complete list, whatever the page size and whatever is recorded in
+//! between. The cost of a page depends on its size. A token is valid for one question of one client.
 
 use std::path::Path;
 
@@ -16,12 +16,12 @@ use super::harness::requests::{register_provider, register_specialist, start_job
 use super::harness::scenes::EFFECTIVE_FROM;
 use super::harness::{Call, Client, Process, Refusal, TODAY, TestServer, library};
 
-/// A request for a page, and what of its answer is the same for all lists.
+/// A request for a page, with the common parts of its response.
 trait Listed: Call {
     fn page(&self, size: u32, token: &str) -> Self;
     fn entries(answer: &Self::Response) -> Vec<String>;
     fn token(answer: &Self::Response) -> String;
-    /// The revision that the page stands at.
+    /// The revision that the page is from.
     fn revision(answer: &Self::Response) -> u64;
 }
 
@@ -55,7 +55,7 @@ listed! {
     ListChangesRequest: messages, |answer| answer.progress.as_ref().unwrap().head_revision;
 }
 
-/// The whole list in pages of a size, with something recorded after each page.
+/// The whole list in pages of one size, with something recorded after each page.
 async fn walk<L: Listed>(registry: &Client, list: &L, size: u32) -> Vec<String> {
     let (mut all, mut token, mut revision) = (Vec::new(), String::new(), None);
     loop {
@@ -93,7 +93,7 @@ async fn town(registry: &Client) -> (String, Vec<super::harness::scenes::Credent
 }
 
 #[tokio::test]
-async fn pages_of_every_list_together_are_the_list_as_it_was_at_the_first_page() {
+async fn all_pages_together_are_the_list_at_the_first_page() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let (west, people) = town(&registry).await;
@@ -113,7 +113,7 @@ async fn pages_of_every_list_together_are_the_list_as_it_was_at_the_first_page()
 }
 
 #[tokio::test]
-async fn a_token_is_good_for_one_question_of_one_client_and_after_a_restart() {
+async fn a_token_is_valid_for_one_question_of_one_client_also_after_a_restart() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     town(&registry).await;
@@ -132,7 +132,7 @@ async fn a_token_is_good_for_one_question_of_one_client_and_after_a_restart() {
     assert_eq!(registry.call(other_question).await.unwrap_err().code_and_reason(), malformed, "another question");
     let other_method = v1::ListProvidersRequest { page_token: token.clone(), ..Default::default() };
     assert_eq!(registry.call(other_method).await.unwrap_err().code_and_reason(), malformed, "another method");
-    // Of both methods this is the question without any field, and a place in both lists has the same form.
+    // For both methods this is the question without any fields, and positions in both lists have the same form.
     let of_all = registry.ask(v1::ListCredentialsRequest::default().page(2, "")).await.next_page_token;
     let same_question = v1::ListChangesRequest { page_token: of_all, ..Default::default() };
     assert_eq!(
@@ -160,7 +160,7 @@ async fn a_token_is_good_for_one_question_of_one_client_and_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_is_good_in_a_restored_registry_up_to_where_it_was_cut() {
+async fn a_token_is_valid_in_a_restored_registry_up_to_the_cut() {
     let scratch = tempfile::tempdir().unwrap();
     let [data, target, cut, whole] = ["data", "backup", "cut", "whole"].map(|name| scratch.path().join(name));
     let path = |path: &Path| path.to_str().unwrap().to_owned();
@@ -183,7 +183,7 @@ async fn a_token_is_good_in_a_restored_registry_up_to_where_it_was_cut() {
     process.stop();
 }
 
-/// How many entries of the index one page of each list looks at, with so many people.
+/// The number of index entries that one page of each list scans, with this many people.
 async fn examined(specialists: u32) -> Vec<(&'static str, usize)> {
     const SIZE: usize = 20;
     let data = tempfile::tempdir().unwrap();
@@ -204,7 +204,7 @@ async fn examined(specialists: u32) -> Vec<(&'static str, usize)> {
         snapshot.providers_matching(&ProviderFilter::default(), Window { after: None, size: SIZE }).unwrap();
     let all = snapshot.credentials(&CredentialFilter::default(), today, first()).unwrap();
     assert_eq!((all.entries.len(), providers.entries.len()), (SIZE, SIZE));
-    // Somewhere in the middle of the list a page costs no more than at its beginning.
+    // A page in the middle of the list costs no more than the first one.
     let middle = Window { after: all.next, size: SIZE };
     let next = snapshot.credentials(&CredentialFilter::default(), today, middle).unwrap();
     let person = all.entries[3].1.specialist;
@@ -214,7 +214,7 @@ async fn examined(specialists: u32) -> Vec<(&'static str, usize)> {
     let staff = EmploymentFilter { provider: Some(job.clone()), ..EmploymentFilter::default() };
     let staff = snapshot.employments(&staff, Window { after: None, size: 2 }).unwrap();
     assert_eq!(of_one.entries.len(), 1);
-    // The facts of a person count, since all of them are read.
+    // All facts of a person are read, so they count.
     assert!(of_one.examined > 3 && staff.examined > 3, "{} {}", of_one.examined, staff.examined);
     let counts = vec![
         ("credentials", all.examined),
@@ -229,9 +229,9 @@ async fn examined(specialists: u32) -> Vec<(&'static str, usize)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_of_a_long_list_looks_at_no_more_entries_than_one_of_a_short_list() {
+async fn a_page_of_a_long_list_scans_no_more_entries_than_one_of_a_short_list() {
     for (few, many) in examined(150).await.into_iter().zip(examined(1500).await) {
-        // A person has a few facts more or less.
+        // The number of facts per person varies slightly.
         assert!(few.1 <= 60 && many.1 <= 60, "{few:?}, {many:?} of {MAX_EXAMINED}");
     }
 }

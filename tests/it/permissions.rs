@@ -1,4 +1,4 @@
-//! Who may read what the program writes: its owner alone, whatever umask it was started with and whichever library made
+//! Access to the files that the program writes: only the owner has it, whatever the umask and whichever library created
 //! the file.
 
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::harness::{Client, Process, TODAY};
 
-/// What runs a program under the widest umask.
+/// Runs a program with the widest umask.
 const WIDE: [&str; 3] = ["/bin/sh", "-c", "umask 0; exec \"$0\" \"$@\""];
 
 fn run(arguments: &[&str]) {
@@ -18,7 +18,7 @@ fn run(arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {output:?}");
 }
 
-/// Every file and directory below one, with what its group and others may do.
+/// The files and directories below a root that the group or others may access, with their modes.
 fn open_to_others(root: &Path) -> Vec<(PathBuf, u32)> {
     let mut found = Vec::new();
     let mut waiting = vec![root.to_owned()];
@@ -36,12 +36,12 @@ fn open_to_others(root: &Path) -> Vec<(PathBuf, u32)> {
     found
 }
 
-/// Gives a file or directory this mode.
+/// Sets the mode of a file or directory.
 fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// A registry in a directory of its own, with nobody serving it.
+/// A registry in its own directory, without a server.
 fn registry() -> (tempfile::TempDir, PathBuf) {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
@@ -50,7 +50,7 @@ fn registry() -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
-fn a_data_directory_that_others_may_write_is_refused_and_left_as_it_is() {
+fn a_data_directory_writable_by_others_is_refused_and_not_changed() {
     let (scratch, data) = registry();
     chmod(&data, 0o707);
     let before = fs::read(data.join("LOCK")).unwrap();
@@ -67,7 +67,7 @@ fn a_data_directory_that_others_may_write_is_refused_and_left_as_it_is() {
         .unwrap();
     assert!(String::from_utf8(create.stderr).unwrap().contains("every user can write to the data directory"));
     assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
-    // What is below it is nobody else's.
+    // A directory below it is not affected.
     run(&["create", "--data-dir", empty.join("data").to_str().unwrap()]);
 
     chmod(&data, 0o700);
@@ -77,7 +77,7 @@ fn a_data_directory_that_others_may_write_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn what_an_earlier_release_left_open_is_narrowed_once_and_what_a_group_is_given_later_stays() {
+fn files_of_an_earlier_release_are_narrowed_once_and_later_group_access_is_kept() {
     let (_scratch, data) = registry();
     let segment = data.join("log/00000000000000000001.log");
     for (path, mode) in [(&data, 0o755), (&data.join("log"), 0o755), (&segment, 0o644), (&data.join("FORMAT"), 0o644)] {
@@ -101,7 +101,7 @@ fn what_an_earlier_release_left_open_is_narrowed_once_and_what_a_group_is_given_
 }
 
 #[test]
-fn a_group_that_is_not_the_services_own_is_warned_about() {
+fn a_group_other_than_the_services_own_causes_a_warning() {
     let (_scratch, data) = registry();
     chmod(&data, 0o750);
     let warned = || {
@@ -112,7 +112,7 @@ fn a_group_that_is_not_the_services_own_is_warned_about() {
         said.contains("data_dir_group_access")
     };
     assert!(!warned(), "the group of the process");
-    // Only root may give a file to a group that it is not in.
+    // Only root may give a file to a group that it is not a member of.
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(&data, None, Some(65_532)).unwrap();
         assert!(warned());
@@ -120,7 +120,7 @@ fn a_group_that_is_not_the_services_own_is_warned_about() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_else_may_read_what_is_written() {
+async fn only_the_owner_can_read_written_files() {
     let scratch = tempfile::tempdir().unwrap();
     let at = |name: &str| scratch.path().join(name);
     let text = |name: &str| at(name).to_str().unwrap().to_owned();

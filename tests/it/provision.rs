@@ -1,4 +1,4 @@
-//! Which registry is served: the one that the configuration pins, whole, in a directory that holds nothing else.
+//! Which registry is served: the one that the configuration pins, complete, in a directory that contains nothing else.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::harness::{Client, Process, TODAY};
 use super::tls::tls_server::set_up;
 
-/// The binary that the tests run.
+/// The binary under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_cpss-registry");
 
 fn run(arguments: &[&str]) -> Output {
@@ -31,7 +31,7 @@ fn names(directory: &Path) -> Vec<PathBuf> {
     names
 }
 
-/// The id that `create` prints.
+/// Runs `create` and returns the id that it prints.
 fn create(data_dir: &Path) -> String {
     let created = run(&["create", "--data-dir", text(data_dir)]);
     assert!(created.status.success(), "{}", said(&created));
@@ -40,7 +40,7 @@ fn create(data_dir: &Path) -> String {
     id.unwrap_or_else(|| panic!("a line of the configuration, and nothing else: {line}")).to_owned()
 }
 
-/// A configuration as `init` writes it, and without its pin.
+/// A configuration by `init`, and one without its pin.
 struct Configured {
     config: PathBuf,
     unpinned: PathBuf,
@@ -56,7 +56,7 @@ fn configured(directory: &Path) -> Configured {
     Configured { config, unpinned }
 }
 
-/// The end of a server that refuses, and the one line that it says about that.
+/// The exit code of a server that refuses to start, and the single line that it prints.
 fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
     let (status, said) = Process::serve(arguments).wait();
     let lines: Vec<_> = said.lines().filter(|line| line.starts_with("error: ")).collect();
@@ -93,7 +93,7 @@ fn serve_refuses_a_directory_without_a_registry_and_makes_nothing_there() {
         assert_eq!(code, Some(2), "{line}");
         assert!(line.ends_with("/thesis.odt is not a directory: name one that is"), "{line}");
     }
-    // A development server begins a registry, but not among what is somebody's.
+    // A development server creates a registry, but not in a directory with other files.
     let (code, line) = refusal(&["--dev", "--no-sample", "--data-dir", text(&foreign)]);
     assert_eq!((code, names(&foreign).len()), (Some(2), 1), "{line}");
     let process = Process::spawn(&mount, TODAY);
@@ -102,7 +102,7 @@ fn serve_refuses_a_directory_without_a_registry_and_makes_nothing_there() {
 }
 
 #[test]
-fn the_pinned_registry_is_served_and_no_other_one() {
+fn only_the_pinned_registry_is_served() {
     let scratch = tempfile::tempdir().unwrap();
     let Configured { config, unpinned } = configured(&scratch.path().join("etc"));
     let [other, backup, restored] = ["other", "backup", "restored"].map(|name| scratch.path().join(name));
@@ -115,7 +115,7 @@ fn the_pinned_registry_is_served_and_no_other_one() {
     assert_eq!(contents(&other), before, "nothing of another registry is touched");
     assert!(line.contains(&format!("the registry {found}")) && line.contains(&pinned), "{line}");
 
-    // Restored, it is the same registry in another epoch.
+    // After a restore it is the same registry in another epoch.
     let data = scratch.path().join("etc/data");
     for arguments in [
         ["backup", text(&backup), "--data-dir", text(&data)],
@@ -129,7 +129,7 @@ fn the_pinned_registry_is_served_and_no_other_one() {
     assert!(!process.said().contains("pins no registry"), "{}", process.said());
     process.stop();
 
-    // Without the pin a warning says what to add.
+    // Without the pin, a warning says what to add.
     let process = Process::serve(&["--config", text(&unpinned)]);
     process.listening();
     let line = format!("registry = \"{pinned}\"");
@@ -137,7 +137,7 @@ fn the_pinned_registry_is_served_and_no_other_one() {
     process.stop();
 }
 
-/// Everything below a directory, and what is in its files.
+/// All files and directories below a directory, with their contents.
 fn contents(directory: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
     names(directory)
         .into_iter()
@@ -148,8 +148,8 @@ fn contents(directory: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
         .collect()
 }
 
-/// What each command says of a data directory that it refuses with exit code 2: one line each. It leaves the directory
-/// as it is.
+/// The line that each command prints for a data directory that it refuses with exit code 2. The directory must not
+/// change.
 fn refused_by_every_command(etc: &Configured, data: &Path) -> Vec<String> {
     let before = contents(data);
     let (config, unpinned) = (text(&etc.config), text(&etc.unpinned));
@@ -181,7 +181,7 @@ fn refused_by_every_command(etc: &Configured, data: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_registry_whose_log_holds_no_record_is_refused_by_every_command_and_left_as_it_is() {
+fn a_registry_without_records_is_refused_by_every_command_and_not_changed() {
     let scratch = tempfile::tempdir().unwrap();
     let etc = configured(&scratch.path().join("etc"));
     let data = scratch.path().join("etc/data");
@@ -199,7 +199,7 @@ fn a_registry_whose_log_holds_no_record_is_refused_by_every_command_and_left_as_
         &empty_log,
         &|| fs::create_dir(log.join("lost+found")).unwrap(),
         &|| fs::remove_dir_all(&log).unwrap(),
-        // FORMAT alone.
+        // Only FORMAT is left.
         &|| fs::remove_dir_all(data.join("keys")).and_then(|()| fs::remove_file(data.join("LOCK"))).unwrap(),
     ];
     for (at, accident) in accidents.iter().enumerate() {
@@ -213,7 +213,7 @@ fn a_registry_whose_log_holds_no_record_is_refused_by_every_command_and_left_as_
 }
 
 #[test]
-fn a_log_without_a_record_beside_proof_that_it_had_some_is_reported_as_a_loss() {
+fn an_empty_log_with_proof_of_records_is_reported_as_a_loss() {
     let scratch = tempfile::tempdir().unwrap();
     let etc = configured(&scratch.path().join("etc"));
     let data = scratch.path().join("etc/data");
@@ -234,7 +234,7 @@ fn a_log_without_a_record_beside_proof_that_it_had_some_is_reported_as_a_loss() 
 }
 
 #[test]
-fn create_makes_a_registry_once_and_init_takes_the_one_that_is_there() {
+fn create_creates_a_registry_once_and_init_uses_an_existing_one() {
     let scratch = tempfile::tempdir().unwrap();
     let [data, etc, elsewhere] = ["data", "etc", "elsewhere"].map(|name| scratch.path().join(name));
     let id = create(&data);
@@ -249,14 +249,14 @@ fn create_makes_a_registry_once_and_init_takes_the_one_that_is_there() {
     let process = Process::serve(&["--config", text(&etc.join("config.toml")), "--registry", &id]);
     process.listening();
     process.stop();
-    // Of a registry on another machine there is only the configuration here.
+    // For a registry on another machine, only the configuration is created here.
     assert!(run(&["init", text(&elsewhere), "--registry", &id]).status.success());
     assert!(fs::read_to_string(elsewhere.join("config.toml")).unwrap().contains(&pin));
     assert!(!elsewhere.join("data").exists());
 }
 
 #[test]
-fn a_sample_that_does_not_fit_the_day_leaves_nothing_behind() {
+fn a_sample_that_does_not_fit_the_day_writes_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let (code, line) = refusal(&["--dev", "--today", "2005-01-01", "--data-dir", text(&data)]);
@@ -269,7 +269,7 @@ fn a_sample_that_does_not_fit_the_day_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sample_that_a_kill_cut_off_is_noticed_and_loaded_whole() {
+async fn a_sample_interrupted_by_a_kill_is_detected_and_loaded_completely() {
     let scratch = tempfile::tempdir().unwrap();
     let whole = scratch.path().join("whole");
     let arguments =
@@ -283,13 +283,13 @@ async fn a_sample_that_a_kill_cut_off_is_noticed_and_loaded_whole() {
     let segment = data.join("log/00000000000000000001.log");
     let process = serve(&data);
     let deadline = Instant::now() + Duration::from_secs(60);
-    // The first record is there, and not yet all of them.
+    // The first record is written, but not all of them.
     while fs::metadata(&segment).map_or(0, |file| file.len()) == 0 {
         assert!(Instant::now() < deadline, "no log: {}", process.said());
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     process.kill();
-    assert!(!data.join("FORMAT").exists(), "the kill came too late: the sample was whole");
+    assert!(!data.join("FORMAT").exists(), "the kill came too late: the sample was complete");
     assert_eq!(fs::read_to_string(data.join("UNFINISHED")).unwrap(), "serve --dev\n");
 
     let process = serve(&data);
@@ -299,7 +299,7 @@ async fn a_sample_that_a_kill_cut_off_is_noticed_and_loaded_whole() {
 }
 
 #[test]
-fn a_lost_key_of_requests_is_reported_and_replaced_only_if_asked_for() {
+fn a_missing_request_key_is_reported_and_replaced_only_on_request() {
     let scratch = tempfile::tempdir().unwrap();
     let Configured { config, .. } = configured(&scratch.path().join("etc"));
     fs::remove_file(scratch.path().join("etc/data/keys/request.key")).unwrap();
@@ -313,7 +313,7 @@ fn a_lost_key_of_requests_is_reported_and_replaced_only_if_asked_for() {
     }
 }
 
-/// The program, run by a user whose directories these are not, if this one may read all of them.
+/// The program, run by a user who does not own these directories, if this process runs as root.
 fn as_somebody(scratch: &Path) -> Command {
     let program = scratch.join("cpss-registry");
     fs::copy(BINARY, &program).unwrap();
@@ -337,7 +337,7 @@ fn a_directory_that_may_not_be_read_is_reported_with_its_owner_and_mode() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     create(&data);
-    // Of one's own directory, nothing but the mode keeps one out.
+    // For one's own directory, only the mode denies access.
     let mode = if is_root() { 0o700 } else { 0o000 };
     fs::set_permissions(&data, fs::Permissions::from_mode(mode)).unwrap();
     for command in [&["check"][..], &["backup", "x"], &["rebuild"], &["export", "-"]] {

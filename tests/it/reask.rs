@@ -1,5 +1,5 @@
-//! What was answered once is answered again: after thousands of further facts, a restart, a rebuild of the index and a new
-//! rule set, byte for byte.
+//! Earlier answers are reproduced byte for byte: after thousands of further facts, a restart, a rebuild of the index,
+//! and a new rule set.
 //!
 //! `CPSS_REASK=10000 cargo test --release --test it reask -- --nocapture` keeps ten thousand answers.
 
@@ -28,7 +28,7 @@ enum Kept {
     Checked(v1::CheckBillingEligibilityRequest, Vec<u8>),
 }
 
-/// What is on file, as far as the test needs it to go on.
+/// The state that the test needs to continue.
 struct Story {
     random: Random,
     providers: Vec<String>,
@@ -40,7 +40,7 @@ struct Story {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answer_comes_back_byte_for_byte() {
+async fn every_answer_is_reproduced_byte_for_byte() {
     let count = answers_to_keep();
     let server = TestServer::start(TODAY).await;
     let client = server.client();
@@ -118,14 +118,14 @@ impl Story {
         story
     }
 
-    /// A day of the three years around the beginning.
+    /// A day in the three years around the start.
     fn day(&mut self) -> String {
         let days = i64::from(self.random.between(0, 900));
         let first = jiff::civil::date(2024, 6, 3);
         first.checked_add(jiff::Span::new().days(days)).unwrap().to_string()
     }
 
-    /// Something is reported, whatever it is. What is refused is counted, and changes nothing.
+    /// Sends a random report. Refused reports are counted and change nothing.
     async fn happen(&mut self, client: &Client) {
         let day = self.day();
         let later = (self.random.chance(50)).then(|| self.day());
@@ -170,7 +170,7 @@ impl Story {
         }
     }
 
-    /// A question, its answer, and the state of knowledge that it was answered from.
+    /// A question, its answer, and the state of knowledge of the answer.
     async fn question(&mut self, client: &Client) -> Kept {
         let (_, number) = self.random.pick(&self.people).clone();
         let number = number.unwrap_or_default();
@@ -205,7 +205,7 @@ impl Story {
     }
 }
 
-/// The state of knowledge of an answer, to be sent back.
+/// The state of knowledge of an answer, to send back.
 #[expect(clippy::unnecessary_wraps, reason = "the field of a request")]
 fn from(answer: &v1::Answer) -> Option<v1::KnownAt> {
     let point = v1::known_at::Point::Revision(answer.known_at_revision);

@@ -1,5 +1,5 @@
-//! The id of a request is a value, whatever text it is sent as; and the instant of a record is one that every client
-//! can hold and send back.
+//! A request id is a value, regardless of its text form. The instant of a record is one that every client can store and
+//! send back.
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::import_records_response::Result as Outcome;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::harness::requests::{new_request_id, register_provider, register_specialist, start_job};
 use super::harness::{Client, Refusal as _, TODAY, TestServer};
 
-/// The texts of one UUID.
+/// The text forms of one UUID.
 fn forms(id: &str) -> Vec<String> {
     let id: Uuid = id.parse().unwrap();
     let simple = id.simple().to_string();
@@ -19,9 +19,9 @@ fn forms(id: &str) -> Vec<String> {
     forms.into_iter().chain([id.to_string().to_uppercase(), simple.to_uppercase(), format!("{{{id:X}}}")]).collect()
 }
 
-/// An import that one registrar began another goes on with.
+/// One registrar can continue an import that another one began.
 #[tokio::test]
-async fn a_row_of_an_import_is_the_same_request_whichever_registrar_sends_it() {
+async fn a_row_of_an_import_is_the_same_request_from_any_registrar() {
     let server = TestServer::start(TODAY).await;
     let (one, other) = (server.client(), server.client().calling_as("registrar"));
     let id = new_request_id();
@@ -71,7 +71,7 @@ async fn a_request_sent_again_with_its_id_in_another_form_is_the_same_request() 
 }
 
 #[tokio::test]
-async fn records_are_dated_in_whole_microseconds_and_found_by_their_instant() {
+async fn records_have_whole_microseconds_and_are_found_by_their_instant() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     for at in 0..20 {
@@ -91,9 +91,9 @@ async fn records_are_dated_in_whole_microseconds_and_found_by_their_instant() {
     }
 }
 
-/// A nightly job that posts the same start with a new request id makes one job.
+/// A nightly job that sends the same start with a new request id creates one job.
 #[tokio::test]
-async fn a_start_reported_again_under_another_id_names_the_job_that_is_there() {
+async fn a_start_reported_again_under_another_id_names_the_existing_job() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let employer = registry.qualified_provider("Example Center").await;

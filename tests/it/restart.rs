@@ -1,4 +1,4 @@
-//! Restarts: what is kept, what is made again, and what is refused.
+//! Restarts: what is kept, what is rebuilt, and what is refused.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::harness::requests::{end_job, facts_of_provider, facts_of_specialist, 
 use super::harness::scenes::Credentialed;
 use super::harness::{Client, Process, TODAY, TestServer};
 
-/// A small history: two people, one of them revoked, and a day that was opened.
+/// A short history: two people, one of them revoked, and an opened day.
 async fn some_history(registry: &Client) -> (Vec<Credentialed>, String) {
     let employer = registry.qualified_provider("Chunky Example Center").await;
     let mut people = Vec::new();
@@ -22,7 +22,7 @@ async fn some_history(registry: &Client) -> (Vec<Credentialed>, String) {
     (people, employer.provider_id)
 }
 
-/// What there is to be asked about it, encoded: at the head and at every revision.
+/// The encoded answers to all questions about it, at the head and at every revision.
 async fn everything(registry: &Client, people: &[Credentialed], provider_id: &str) -> Vec<Vec<u8>> {
     let mut answers = vec![registry.ask(facts_of_provider(provider_id)).await.encode_to_vec()];
     let head = registry.head().await;
@@ -41,7 +41,7 @@ async fn everything(registry: &Client, people: &[Credentialed], provider_id: &st
 }
 
 #[tokio::test]
-async fn a_restart_keeps_everything_and_an_index_is_made_anew() {
+async fn a_restart_keeps_everything_and_rebuilds_a_missing_index() {
     let server = TestServer::start(TODAY).await;
     let (people, provider) = some_history(&server.client()).await;
     let before = everything(&server.client(), &people, &provider).await;
@@ -52,7 +52,7 @@ async fn a_restart_keeps_everything_and_an_index_is_made_anew() {
     let data = server.stop().await;
     fs::remove_dir_all(data.path().join("index")).unwrap();
     let server = TestServer::start_on(data, TODAY).await;
-    assert!(everything(&server.client(), &people, &provider).await == before, "with the index folded again");
+    assert!(everything(&server.client(), &people, &provider).await == before, "with a rebuilt index");
 
     let data = server.stop().await;
     for entry in fs::read_dir(data.path().join("index")).unwrap() {
@@ -62,7 +62,7 @@ async fn a_restart_keeps_everything_and_an_index_is_made_anew() {
         }
     }
     let server = TestServer::start_on(data, TODAY).await;
-    assert!(everything(&server.client(), &people, &provider).await == before, "with an index that is damaged");
+    assert!(everything(&server.client(), &people, &provider).await == before, "with a damaged index");
     let head = server.client().head().await;
     assert_eq!(server.client().report(register_specialist("Ambrose", "Example")).await.revision, head + 1);
     server.stop().await;
@@ -80,7 +80,7 @@ async fn a_second_process_on_the_same_data_directory_refuses() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_byte_that_turned_before_the_end_of_the_log_is_refused_by_segment_and_offset() {
+async fn a_flipped_byte_before_the_end_of_the_log_is_refused_by_segment_and_offset() {
     let data = tempfile::tempdir().unwrap();
     let (process, registry) = Process::start(data.path(), TODAY);
     some_history(&registry).await;
@@ -96,10 +96,10 @@ async fn a_byte_that_turned_before_the_end_of_the_log_is_refused_by_segment_and_
         let (status, said) = Process::spawn(data.path(), TODAY).wait();
         assert_eq!(status.code(), Some(1), "{said}");
         let place = format!("log segment 00000000000000000001.log is damaged at byte {offset}: ");
-        assert!(said.contains(&place), "a byte of the frame at {offset} turned at {turned}; it said: {said}");
+        assert!(said.contains(&place), "the frame at {offset} has a flipped byte at {turned}; log: {said}");
     }
 
-    // Put right, it opens with everything; and a frame cut short at the end was never acknowledged.
+    // The repaired log opens with everything. An incomplete frame at the end was never acknowledged.
     fs::write(&segment, &whole).unwrap();
     let (process, registry) = Process::start(data.path(), TODAY);
     let head = registry.head().await;
@@ -119,7 +119,7 @@ fn only_segment(data_dir: &Path) -> PathBuf {
     segment
 }
 
-/// Where each frame begins and how long it is, by the format: `len · crc32c · first_revision · count · records`.
+/// The offset and length of each frame, by the format: `len · crc32c · first_revision · count · records`.
 fn frames(log: &[u8]) -> Vec<(usize, usize)> {
     let mut frames = Vec::new();
     let mut offset = 0;

@@ -1,4 +1,4 @@
-//! What a registrar should look at is listed, with the people it concerns, and nothing else is.
+//! The review list: the facts that a registrar should review, with the people concerned, and nothing else.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ fn entry(item: &v1::ReviewItem) -> (v1::ReviewReason, u64, &str, Vec<&str>) {
 }
 
 #[tokio::test]
-async fn what_needs_a_registrars_eye_is_listed_with_the_people_it_concerns() {
+async fn facts_to_review_are_listed_with_the_people_concerned() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let [west, east] =
@@ -41,21 +41,21 @@ async fn what_needs_a_registrars_eye_is_listed_with_the_people_it_concerns() {
         [&west, &east].map(|provider| registry.calling_as(&format!("provider:{}", provider.provider_id)));
     let mut expected = Vec::new();
 
-    // The job is lost, and with it the credential; another employer says that there was work on the next day.
+    // The job is lost, and with it the credential. Another employer reports work from the next day on.
     let lost = registry.credentialed("Odalys", "Example-Lost", &[&west]).await;
     at_west.report(end_job(&lost.jobs[0], "2026-02-24")).await;
     let revived = at_east.report(start_job(&lost.specialist_id, &east.provider_id, "2026-02-25")).await;
     expected.push((RevokedCredentialRevived, revived.revision, vec![lost.specialist_id.clone()]));
-    // The employer whose job it was puts its own end right.
+    // The previous employer corrects its own end.
     let again = registry.credentialed("Odalys", "Example-Again", &[&west]).await;
     at_west.report(end_job(&again.jobs[0], "2026-02-24")).await;
     at_west.report(start_job(&again.specialist_id, &west.provider_id, "2026-02-25")).await;
-    // An end of autumn, reported in spring.
+    // An end in autumn, reported in spring.
     let late = registry.credentialed("Odalys", "Example-Late", &[&west]).await;
     let ended = at_west.report(end_job(&late.jobs[0], "2025-11-20")).await;
     expected.push((SettledDaysCorrected, ended.revision, vec![late.specialist_id.clone()]));
 
-    // The same name in another spelling, and the same birth date.
+    // The same name in another spelling, with the same birth date.
     let twin = registry.specialist("ODALYS", "Example Lost").await;
     let head = registry.head().await;
     expected.push((LikelyDuplicate, head, vec![twin.clone(), lost.specialist_id.clone()]));
@@ -71,7 +71,7 @@ async fn what_needs_a_registrars_eye_is_listed_with_the_people_it_concerns() {
     let after = at_east.report(start_job(&dead.specialist_id, &east.provider_id, "2026-02-26")).await;
     expected.push((StartAfterDeath, after.revision, vec![dead.specialist_id.clone()]));
 
-    // In time, and of days that have not settled.
+    // In time: the days have not settled.
     let other = registry.credentialed("Leopold", "Example-Marsh", &[&west]).await;
     at_east.report(start_job(&other.specialist_id, &east.provider_id, "2026-02-28")).await;
     at_west.report(end_job(&other.jobs[0], "2026-02-27")).await;
@@ -104,7 +104,7 @@ async fn what_needs_a_registrars_eye_is_listed_with_the_people_it_concerns() {
 
     assert_eq!(listed(&registry.calling_as("registrar"), 0, 1).await, items, "pages of one entry");
     assert_eq!(listed(&auditor, revived.revision, 100).await, items[1..], "from a revision on");
-    // What was put right says so.
+    // A retracted entry says so.
     let fact = items[0].fact_id.clone();
     registry.report(retract(&fact, "Nobody works there")).await;
     let now = listed(&auditor, 0, 100).await;
@@ -114,7 +114,7 @@ async fn what_needs_a_registrars_eye_is_listed_with_the_people_it_concerns() {
 }
 
 #[tokio::test]
-async fn the_list_is_for_registrar_and_auditor_and_goes_no_further_than_the_record() {
+async fn the_list_is_for_registrar_and_auditor_and_ends_at_its_revision() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let auditor = registry.calling_as("auditor");

@@ -1,7 +1,7 @@
-//! Another version of the walk: what an older one published differently is put right in every copy, by one record.
+//! A new semantics version: one record corrects in every copy what an older version published differently.
 //!
-//! There is no older walk in the tree. What it would have left behind is a log whose records tell other changes of the
-//! same facts: some of the story's changes are published differently here, always in the same way, as a program would.
+//! The source tree has no older version. Its effect would be a log whose records have other changes for the same facts.
+//! Here some of the changes are published differently, always in the same way.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use super::feed::scenario::recorded;
 use super::harness::library;
 use super::model::expected_changes::{Copy, Span};
 
-/// Every record of a data directory.
+/// All records of a data directory.
 pub fn records(data: &Path) -> Vec<Record> {
     let store = library::open_store(data, &StoreOptions::default());
     let log = store.log_reader();
@@ -35,8 +35,8 @@ pub fn write(data: &Path, records: &[Record]) {
     }
 }
 
-/// The changes as an older walk published them: it knew no suspension, no certificate's date, not what a young adult
-/// is, nor that identifiers matter; and it held everybody for covered where they were certified for services.
+/// The change as an older version published it. That version ignored suspensions, certificate dates, young adults and
+/// identifiers, and treated everyone as covered where the provider was certified for services.
 fn state_before(change: &Change) -> Option<Change> {
     let mut change = change.clone();
     match &mut change {
@@ -70,7 +70,7 @@ fn copy(records: &[Record]) -> Copy {
     copy
 }
 
-/// Opens a registry as a program with this version, and closes it.
+/// Opens a registry with this semantics version, and closes it.
 async fn open(data: &Path, semantics_version: u32) -> Result<(), String> {
     open_with(data, semantics_version, StoreOptions::default()).await
 }
@@ -92,7 +92,7 @@ async fn open_with(data: &Path, semantics_version: u32, store: StoreOptions) -> 
 }
 
 #[tokio::test]
-async fn a_release_that_answers_otherwise_tells_every_copy_what_is_different() {
+async fn a_release_with_other_answers_publishes_every_difference() {
     let next = SEMANTICS_VERSION + 1;
     let (server, _) = recorded().await;
     let data = server.stop().await;
@@ -103,7 +103,7 @@ async fn a_release_that_answers_otherwise_tells_every_copy_what_is_different() {
         record.changes = record.changes.iter().filter_map(state_before).collect();
     }
     write(before.path(), &older);
-    assert!(!same(&copy(&older), &copy(&right)), "the older walk published other things");
+    assert!(!same(&copy(&older), &copy(&right)), "the older version published other changes");
 
     open(before.path(), SEMANTICS_VERSION).await.unwrap();
     assert_eq!(records(before.path()).len(), older.len(), "the version on record is this one: nothing to say");
@@ -116,7 +116,7 @@ async fn a_release_that_answers_otherwise_tells_every_copy_what_is_different() {
         matches!(adopted.facts.as_slice(), [Fact::Registry(RegistryFact::SemanticsAdopted { version })] if *version == next)
     );
     let (repaired_copy, right_copy) = (copy(&repaired), copy(&right));
-    assert!(same(&repaired_copy, &right_copy), "every copy holds what a new one would");
+    assert!(same(&repaired_copy, &right_copy), "every copy equals a new one");
     println!(
         "{} changes about {} people put {} records right",
         adopted.changes.len(),
@@ -124,11 +124,11 @@ async fn a_release_that_answers_otherwise_tells_every_copy_what_is_different() {
         right.len()
     );
     assert!(adopted.specialist_count > 0);
-    // The least that does it: nothing is published that copies have already.
+    // Nothing is published that copies already have.
     for change in &adopted.changes {
         let mut without = copy(&older);
         adopted.changes.iter().filter(|other| *other != change).for_each(|change| without.apply(change));
-        assert!(!same(&without, &right_copy), "{change:?} says nothing new");
+        assert!(!same(&without, &right_copy), "{change:?} is redundant");
     }
 
     open(before.path(), next).await.unwrap();
@@ -138,7 +138,7 @@ async fn a_release_that_answers_otherwise_tells_every_copy_what_is_different() {
 }
 
 #[tokio::test]
-async fn a_release_that_answers_the_same_says_so_and_nothing_else() {
+async fn a_release_with_the_same_answers_publishes_only_its_version() {
     let next = SEMANTICS_VERSION + 1;
     let (server, _) = recorded().await;
     let data = server.stop().await;
@@ -148,16 +148,16 @@ async fn a_release_that_answers_the_same_says_so_and_nothing_else() {
     assert_eq!(records_now.len(), before + 1);
     assert_eq!(records_now.last().unwrap().changes, []);
 
-    // A registry that begins with it has nobody to tell.
+    // A new registry with this version has no copies to correct.
     let empty = tempfile::tempdir().unwrap();
     open(empty.path(), next).await.unwrap();
     open(empty.path(), next).await.unwrap();
     assert_eq!(records(empty.path()).len(), 1);
 }
 
-/// This version answers some commands and names otherwise, and walks as version 1 did.
+/// This version gives other errors and matches names differently, but walks like version 1.
 #[tokio::test]
-async fn a_registry_of_version_1_adopts_this_one_and_tells_copies_nothing() {
+async fn a_registry_of_version_1_adopts_this_one_without_changes() {
     let (server, _) = recorded().await;
     let data = server.stop().await;
     let mut older = records(data.path());
@@ -177,7 +177,7 @@ async fn a_registry_of_version_1_adopts_this_one_and_tells_copies_nothing() {
 }
 
 #[tokio::test]
-async fn a_full_disk_delays_the_adoption_of_a_walk_and_not_the_start() {
+async fn a_full_disk_delays_the_adoption_but_not_the_start() {
     let next = SEMANTICS_VERSION + 1;
     let (server, _) = recorded().await;
     let data = server.stop().await;
@@ -190,8 +190,7 @@ async fn a_full_disk_delays_the_adoption_of_a_walk_and_not_the_start() {
     assert_eq!(records(data.path()).len(), before + 1, "there is room again");
 }
 
-/// Whether two copies say the same of every day; what neither says anything of, and what is said to be as if nothing
-/// were said, are alike.
+/// Whether two copies are equal on every day. A value equal to the initial state counts as no value.
 fn same(one: &Copy, other: &Copy) -> bool {
     let unsaid = (Standing::NotIssued, Some(Reason::NotYetEffective));
     let (one, other) = (&one.table, &other.table);

@@ -1,4 +1,4 @@
-//! Answers fit the client: the largest of each method, of a registry in which everything is as long as it may be.
+//! Response sizes: the largest response of each method, from a registry in which everything has its maximum length.
 
 use std::any::type_name;
 use std::collections::BTreeMap;
@@ -22,16 +22,16 @@ use super::harness::{Client, TODAY, TestServer};
 const LARGEST: usize = 1024 * 1024;
 const LARGEST_BATCH: usize = 7 * 512 * 1024;
 
-/// How many people have a job.
+/// The number of people with a job.
 const STAFF: usize = 480;
-/// The same, as answers count.
+/// [`STAFF`] as a count in responses.
 const JOBS: u32 = 480;
-/// How many of them hold a credential: more than an answer may hold.
+/// The number of people with a credential: more than one response can hold.
 const HOLDERS: usize = 450;
-/// So many providers, or reports about one of them, are more than an answer may hold.
+/// More providers, or reports about one of them, than one response can hold.
 const PROVIDERS: usize = 45;
 
-/// A text of so many characters, each of four bytes.
+/// A text of this many characters, each of four bytes.
 fn long(characters: usize) -> String {
     "𐐀".repeat(characters)
 }
@@ -40,7 +40,7 @@ fn long_name() -> Option<v1::PersonName> {
     Some(v1::PersonName { given_name: long(200), family_name: long(200), suffix: long(200) })
 }
 
-/// As many identifiers as a provider may have.
+/// The maximum number of identifiers of a provider.
 fn identifiers(owner: &str) -> Vec<v1::Identifier> {
     let value = |at: usize| format!("{owner}-{at}-{}", long(64 - owner.len() - 5));
     let kind = v1::IdentifierKind::MedicaidId.into();
@@ -56,7 +56,7 @@ fn long_provider(id: &str) -> v1::RegisterProviderRequest {
     }
 }
 
-/// Imports commands, and gives what was recorded of each.
+/// Imports commands and returns the outcomes.
 async fn import(client: &Client, commands: Vec<Command>) -> Vec<v1::ImportOutcome> {
     let row = |command| v1::ImportRecordsRequest {
         row: Some(v1::ImportRow { request_id: new_request_id(), command: Some(command), ..Default::default() }),
@@ -74,7 +74,7 @@ async fn import(client: &Client, commands: Vec<Command>) -> Vec<v1::ImportOutcom
     outcomes
 }
 
-/// The bytes of the largest answer of each method.
+/// The size in bytes of the largest response of each method.
 #[derive(Default)]
 struct Sizes(BTreeMap<String, usize>);
 
@@ -87,7 +87,7 @@ impl Sizes {
         response
     }
 
-    /// A request to record something: judged, recorded, and sent again.
+    /// Sends a mutation as a dry run, for real, and a second time.
     async fn recorded<C: Mutation>(&mut self, client: &Client, request: C) -> C::Response {
         self.of(client, request.clone().validated_only()).await;
         let response = self.of(client, request.clone()).await;
@@ -96,7 +96,7 @@ impl Sizes {
     }
 }
 
-/// A registry of long texts.
+/// A registry with long texts.
 struct Fixture {
     holders: Vec<String>,
     people: Vec<String>,
@@ -136,7 +136,7 @@ impl Fixture {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_answer_is_larger_than_clients_take() {
+async fn no_response_is_larger_than_clients_accept() {
     let server = TestServer::start(TODAY).await;
     let client = server.client();
     let (town, mut sizes) = (Fixture::build(&client).await, Sizes::default());
@@ -176,7 +176,7 @@ async fn providers(client: &Client, sizes: &mut Sizes) {
     let provider = v1::GetProviderRequest { provider_id: "largest".to_owned(), ..Default::default() };
     sizes.of(client, provider).await;
 
-    // What every job with a provider depends on.
+    // Every job with a provider depends on this qualification.
     let qualified = sizes.recorded(client, qualify("to", "2019-01-01")).await;
     sizes.recorded(client, end_period(&qualified.fact_id, "2019-06-01", &long(500))).await;
     sizes.recorded(client, suspend_provider("from", "2026-01-05", Some("2026-01-09"))).await;
@@ -217,7 +217,7 @@ async fn people(client: &Client, town: &Fixture, sizes: &mut Sizes) {
 
 async fn credentials(client: &Client, town: &Fixture, sizes: &mut Sizes) {
     let number = || town.holders[0].clone();
-    /// A command about the first holder's credential.
+    /// Sends a command about the first holder's credential.
     macro_rules! of_the_first {
         ($request:ident { $($field:ident: $value:expr),+ }) => {
             sizes.recorded(client, v1::$request {
@@ -266,7 +266,7 @@ async fn jobs(client: &Client, town: &Fixture, sizes: &mut Sizes) {
             ..Default::default()
         };
         if from == "to" {
-            // The same as a row of an import.
+            // The same command as a row of an import.
             let merger = v1::TransferEmploymentsRequest { request_id: String::new(), ..merger };
             let outcome = import(client, vec![Command::TransferEmployments(merger)]).await.remove(0);
             assert_eq!((outcome.fact_ids.len(), outcome.employment_ids.len()), (100, 100));
@@ -286,7 +286,7 @@ async fn questions(client: &Client, town: &Fixture, sizes: &mut Sizes) {
     let shown = v1::GetCredentialRequest { credential_number: town.holders[1].clone(), ..Default::default() };
     sizes.of(client, shown).await;
 
-    // Answers as long as they can be, and refusals that name as much as they may.
+    // The longest possible answers, and refusals with the most details.
     let item = |at: usize| v1::VerificationItem {
         correlation_id: long(100),
         designations: if at.is_multiple_of(4) { Vec::new() } else { vec![99; 16] },
@@ -310,7 +310,7 @@ async fn questions(client: &Client, town: &Fixture, sizes: &mut Sizes) {
     sizes.of(client, v1::BatchCheckBillingEligibilityRequest { items, ..Default::default() }).await;
 }
 
-/// The pages of a list, each as large as it may be.
+/// The pages of a list, each as large as possible.
 macro_rules! pages {
     ($sizes:ident, $client:ident, $request:expr, $entries:ident) => {{
         let mut request = $request;
@@ -351,7 +351,7 @@ async fn lists(client: &Client, sizes: &mut Sizes) {
     assert!(reads > 10, "{reads} lines of the audit on {pages} pages");
     let review = v1::ListReviewItemsRequest { page_size: 1_000, ..Default::default() };
     let page = sizes.of(client, review).await;
-    assert!(!page.next_page_token.is_empty(), "everybody has one name, so more than a page is a likely duplicate");
+    assert!(!page.next_page_token.is_empty(), "everyone has the same name, so more than a page of likely duplicates");
     let (messages, pages) =
         pages!(sizes, client, v1::ListChangesRequest { page_size: 1_000, ..Default::default() }, messages);
     assert!(messages > 1_000 && pages > 2, "{messages} messages on {pages} pages");

@@ -1,6 +1,6 @@
-//! Streams of questions: memory stays flat at any length, and a peer that does not read is not written to.
+//! Streams of questions: memory stays flat at any length, and back-pressure holds back a client that does not read.
 //!
-//! `CPSS_STREAM_ITEMS=10000000 cargo test --release --test it stream -- --nocapture` sends ten million.
+//! `CPSS_STREAM_ITEMS=10000000 cargo test --release --test it stream -- --nocapture` sends ten million items.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::harness::{Client, Process, TODAY};
 
-/// How much more memory a stream may leave the server with.
+/// The maximum growth of the server's memory during a stream, in bytes.
 const FLAT: u64 = 24 * 1024 * 1024;
 
 fn items() -> u64 {
@@ -33,7 +33,7 @@ fn item(number: &str, correlation_id: u64) -> v1::StreamVerifyCredentialsRequest
     v1::StreamVerifyCredentialsRequest { kind: Some(v1::stream_verify_credentials_request::Kind::Item(item)) }
 }
 
-/// The correlation id and the verdict of an answer; none of the message that says what the stream is pinned to.
+/// The correlation id and the verdict of an answer. `None` for the message with the pinned state.
 fn answered(response: v1::StreamVerifyCredentialsResponse) -> Option<(u64, Verdict)> {
     match response.kind.unwrap() {
         v1::stream_verify_credentials_response::Kind::Pinned(_) => None,
@@ -46,7 +46,7 @@ fn answered(response: v1::StreamVerifyCredentialsResponse) -> Option<(u64, Verdi
     }
 }
 
-/// A program that serves one credentialed person.
+/// A process with one credentialed person.
 async fn one_person(data_dir: &std::path::Path) -> (Process, Client, String) {
     let (process, client) = Process::start(data_dir, TODAY);
     let employer = client.qualified_provider("Sunflower Example Center").await;
@@ -83,7 +83,7 @@ async fn memory_is_flat_over_a_stream() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_peer_that_does_not_read_is_held_back_and_then_gets_everything() {
+async fn a_client_that_does_not_read_is_held_back_and_then_gets_everything() {
     let data = tempfile::tempdir().unwrap();
     let (process, client, number) = one_person(data.path()).await;
     let count = 60_000;
@@ -102,7 +102,7 @@ async fn a_peer_that_does_not_read_is_held_back_and_then_gets_everything() {
     let stream = ReceiverStream::new(receiver);
     let mut answers = client.verification().stream_verify_credentials(stream).await.unwrap().into_inner();
     let before = process.resident_bytes();
-    // Nothing is read: what may be under way fills up, and then nothing moves.
+    // Nothing is read: the buffers fill up, and then nothing moves.
     let mut stood_at = 0;
     loop {
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -112,9 +112,9 @@ async fn a_peer_that_does_not_read_is_held_back_and_then_gets_everything() {
         }
         stood_at = now;
     }
-    assert!(stood_at < count / 2, "{stood_at} of {count} items were taken from a peer that reads nothing");
-    assert!(process.resident_bytes() < before + FLAT, "a peer that reads nothing fills the server's memory");
-    // Others are answered meanwhile.
+    assert!(stood_at < count / 2, "{stood_at} of {count} items were accepted from a client that reads nothing");
+    assert!(process.resident_bytes() < before + FLAT, "a client that reads nothing fills the server's memory");
+    // Other clients are still answered.
     assert!(client.call(v1::ListProvidersRequest::default()).await.is_ok());
 
     let mut next = 0;
@@ -126,12 +126,12 @@ async fn a_peer_that_does_not_read_is_held_back_and_then_gets_everything() {
     }
     assert_eq!(next, count);
     sending.await.unwrap();
-    println!("back-pressure: {stood_at} of {count} items were taken while nothing was read");
+    println!("back-pressure: {stood_at} of {count} items were accepted while nothing was read");
     process.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_at_fault_ends_a_stream_behind_the_answers_to_all_before_it() {
+async fn an_invalid_message_ends_a_stream_after_the_answers_before_it() {
     let data = tempfile::tempdir().unwrap();
     let (_process, client, number) = one_person(data.path()).await;
     let nothing = v1::StreamVerifyCredentialsRequest { kind: None };
@@ -157,7 +157,7 @@ async fn a_message_at_fault_ends_a_stream_behind_the_answers_to_all_before_it() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_question_that_comes_alone_does_not_wait_for_others() {
+async fn a_single_question_is_processed_immediately() {
     let data = tempfile::tempdir().unwrap();
     let (_process, client, number) = one_person(data.path()).await;
     let (ask, asked) = tokio::sync::mpsc::channel(1);

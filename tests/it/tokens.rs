@@ -1,5 +1,5 @@
-//! Tokens: what an answer or a mutation knows, asked for again with `min_token`: after later records, a restart, a restore,
-//! and in another history.
+//! Read tokens: sending the token of an answer or a mutation as `min_token` after later records, a restart or a
+//! restore, and to another history.
 
 use std::path::Path;
 
@@ -23,12 +23,12 @@ use super::harness::requests::{
 };
 use super::harness::{Client, NOT_ON_FILE, Process, Refusal as _, TODAY, TestServer, copy_of};
 
-/// The token of a question to the head.
+/// The token of an answer from the head.
 async fn token_of_head(registry: &Client) -> String {
     registry.verify(NOT_ON_FILE, None, None).await.answer.unwrap().token
 }
 
-/// What every kind of question answers that has to know a token, and perhaps a revision.
+/// The results of every kind of question with a token and perhaps a revision.
 async fn asked(registry: &Client, min_token: &str, min_revision: u64) -> Vec<Result<(), Status>> {
     let min_token = || min_token.to_owned();
     let one = verify(NOT_ON_FILE, None, None);
@@ -56,14 +56,14 @@ async fn asked(registry: &Client, min_token: &str, min_revision: u64) -> Vec<Res
     ]
 }
 
-/// Every kind of question is answered.
+/// Asserts that every kind of question is answered.
 async fn met(registry: &Client, token: &str) {
     for answer in asked(registry, token, 0).await {
         answer.unwrap_or_else(|status| panic!("{token}: {status}"));
     }
 }
 
-/// Every kind of question is refused for this reason, with words that say this.
+/// Asserts that every kind of question is refused with this reason and message.
 async fn refused(registry: &Client, token: &str, min_revision: u64, expected: (Code, &str), said: &str) {
     for answer in asked(registry, token, min_revision).await {
         let status = answer.expect_err(token);
@@ -107,7 +107,7 @@ async fn the_token_of_the_head_is_that_of_the_mutation_that_made_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_of_this_registry_is_refused() {
+async fn a_token_of_another_registry_is_refused() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let text = token_of_head(&registry).await;
@@ -137,7 +137,7 @@ async fn what_is_no_token_of_this_registry_is_refused() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_asked_for_with_known_at_has_no_token() {
+async fn an_answer_to_a_question_with_known_at_has_no_token() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let employer = registry.qualified_provider("Sunflower Example Center").await;
@@ -262,7 +262,7 @@ async fn a_stream_keeps_the_token_that_it_began_with() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restored_registry_meets_tokens_up_to_where_it_was_cut() {
+async fn a_restored_registry_accepts_tokens_up_to_the_cut() {
     let scratch = tempfile::tempdir().unwrap();
     let [data, target, copy] = ["data", "backup", "copy"].map(|name| scratch.path().join(name));
     let text = |path: &Path| path.to_str().unwrap().to_owned();
@@ -288,7 +288,7 @@ async fn a_restored_registry_meets_tokens_up_to_where_it_was_cut() {
     for left in &written[3..] {
         refused(&registry, &left.token, 0, CHANGED, &said).await;
     }
-    // What is missing is reported again, and has another token.
+    // What is missing is reported again and gets another token.
     let again = registry.report(requests[3].clone()).await;
     assert_ne!((again.revision, &again.token), (written[3].revision, &written[3].token));
     met(&registry, &again.token).await;
@@ -299,7 +299,7 @@ async fn a_restored_registry_meets_tokens_up_to_where_it_was_cut() {
 }
 
 #[tokio::test]
-async fn a_copy_that_went_another_way_refuses_the_tokens_of_the_original() {
+async fn a_diverged_copy_refuses_the_tokens_of_the_original() {
     let server = TestServer::start(TODAY).await;
     let shared = server.client().report(register_specialist("Rosalind", "Example")).await;
     let data = server.stop().await;

@@ -1,6 +1,7 @@
-//! The compiled path against the day-by-day walk, over random histories.
+//! The compiled walk compared with a day-by-day walk, over random histories.
 //!
-//! `CPSS_HISTORIES` sets how many, `CPSS_SEED` the first seed: a failure prints the seed that it needs to come again.
+//! `CPSS_HISTORIES` sets the number of histories, and `CPSS_SEED` the first seed. A failure prints the seed that
+//! reproduces it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -27,7 +28,7 @@ use super::model::expected_changes::{
 use super::model::question::{Answer, Asked, Subject};
 use super::model::standing::Walked;
 
-/// What has been compared.
+/// Counts of what has been compared.
 #[derive(Default)]
 struct Compared {
     days: AtomicU64,
@@ -42,7 +43,7 @@ fn count(counter: &AtomicU64, more: usize) {
     counter.fetch_add(more as u64, Ordering::Relaxed);
 }
 
-/// The facts of a history, under their subjects.
+/// The facts of a history by subject.
 struct Files {
     registry: Vec<Recorded<RegistryFact>>,
     providers: BTreeMap<ProviderId, Vec<Recorded<ProviderFact>>>,
@@ -73,7 +74,7 @@ impl Files {
     }
 }
 
-/// What the compiled path makes of the facts up to a revision.
+/// The compiled state of the facts up to a revision.
 struct Compiled {
     rule_sets: Option<RuleSets>,
     today: Option<Day>,
@@ -127,7 +128,7 @@ impl Compiled {
     }
 }
 
-/// What the model makes of them.
+/// The state of the facts in the model.
 struct Modelled {
     model: Model,
     walked: BTreeMap<CredentialNumber, Walked>,
@@ -144,7 +145,7 @@ impl Modelled {
     }
 }
 
-/// One history, checked.
+/// The check of one history.
 struct Check<'a> {
     history: History,
     files: Files,
@@ -162,7 +163,7 @@ impl Check<'_> {
         Check { history, files, span, random: Random::new(!seed), compared }
     }
 
-    /// Every record in turn: its changes go to a copy; at some of them, and at the last, everything is compared.
+    /// Applies the changes of every record to a copy. Compares everything at some records and at the last one.
     fn run(mut self) {
         let head = self.history.head.0;
         let looked_at: BTreeSet<u64> = (0..4).map(|_| 1 + self.random.next() % head).chain([head]).collect();
@@ -196,7 +197,7 @@ impl Check<'_> {
         }
     }
 
-    /// What the record says became different, against the tables before and after it.
+    /// Compares the changes of the record with the model tables before and after it.
     fn compare_changes(&self, revision: Revision, is: &Modelled, published: (&[Change], &Foreseen, u32)) {
         let (changes, foreseen, people) = published;
         let (span, today) = (self.span, is.model.today.unwrap());
@@ -218,7 +219,7 @@ impl Check<'_> {
         assert_eq!(changes, expected, "changes of {revision}, today {today}");
     }
 
-    /// Every day of the window: rule set, provider days, credential days, designations.
+    /// Compares every day of the window: rule set, provider days, credential days, designations.
     fn compare_days(&self, compiled: &Compiled, is: &Modelled) {
         let rule_sets = compiled.rule_sets.as_ref().unwrap();
         for day in self.span.days() {
@@ -254,7 +255,7 @@ impl Check<'_> {
         self.compare_next_change(compiled, is);
     }
 
-    /// The next day on which anything published of a subject differs from the day before.
+    /// Compares the next day on which the published state of a subject changes.
     fn compare_next_change(&self, compiled: &Compiled, is: &Modelled) {
         let today = is.model.today.unwrap();
         let next = |table: &Table| {
@@ -273,13 +274,13 @@ impl Check<'_> {
         }
     }
 
-    /// A copy built from the feed alone knows what the registry tells of every day up to today.
+    /// Compares a copy built from the feed with the published state on every day up to today.
     fn compare_copy(&self, copy: &Copy, is: &Modelled) {
         let today = is.model.today.unwrap();
         assert_eq!(copy.differs_from(&is.table, today), None, "a copy of the feed, today {today}");
     }
 
-    /// A random question.
+    /// Asks a random question.
     fn ask(&mut self, compiled: &Compiled, is: &Modelled, copy: &Copy) {
         let random = &mut self.random;
         let width = self.span.last.number() - self.span.first.number();
@@ -329,7 +330,7 @@ impl Check<'_> {
         self.compare_verdicts(asked, &answer, is, copy);
     }
 
-    /// The verdict, every reason and what stands beside them.
+    /// Compares the verdict, all reasons and the other fields.
     fn compare_answers(&self, question: &Question<'_>, asked: Asked<'_>, compiled: &Compiled, is: &Modelled) -> Answer {
         let known = Known { rule_sets: compiled.rule_sets.as_ref(), today: compiled.today };
         let finding = question.answer(known);
@@ -364,7 +365,7 @@ impl Check<'_> {
         assert_eq!(limits.year, Period::from_inclusive(first, Some(last)), "year of {day}");
     }
 
-    /// What must hold of every answer, and what a copy of the feed says to the same question.
+    /// Checks properties of every answer, and compares with the copy's answer.
     fn compare_verdicts(&self, asked: Asked<'_>, answer: &Answer, is: &Modelled, copy: &Copy) {
         let Subject::Credential(_, credential, _) = asked.subject else { return };
         let today = is.model.today.unwrap();
@@ -380,7 +381,7 @@ impl Check<'_> {
     }
 }
 
-/// Checks the history of a seed, and names the seed when it fails.
+/// Checks the history of a seed, and prints the seed when it fails.
 fn check(seed: u64, compared: &Compared) {
     if let Err(failure) = catch_unwind(AssertUnwindSafe(|| Check::of(seed, compared).run())) {
         eprintln!("failed: run again with CPSS_SEED={seed} CPSS_HISTORIES=1");
@@ -393,7 +394,7 @@ fn number_from(variable: &str) -> Option<u64> {
 }
 
 #[test]
-fn the_compiled_path_agrees_with_the_walk() {
+fn the_compiled_walk_agrees_with_the_model() {
     let first = number_from("CPSS_SEED").unwrap_or(1);
     let histories = number_from("CPSS_HISTORIES").unwrap_or(1_000);
     let threads = std::thread::available_parallelism().map_or(2, usize::from) as u64;
@@ -423,7 +424,7 @@ fn the_compiled_path_agrees_with_the_walk() {
     reasons.for_each(|(reason, answers)| println!("{:>12} answers {reason:?}", read(answers)));
     if histories >= 1_000 {
         let never: Vec<_> = Standing::ALL.iter().zip(&compared.standings).filter(|one| read(one.1) == 0).collect();
-        assert!(never.is_empty(), "standings that no history comes to: {never:?}");
+        assert!(never.is_empty(), "standings that no history reaches: {never:?}");
         let never: Vec<_> = Reason::ALL.iter().zip(&compared.reasons).filter(|one| read(one.1) == 0).collect();
         assert!(never.is_empty(), "reasons that no answer gives: {never:?}");
     }

@@ -1,7 +1,7 @@
-//! A civil year with late paperwork, opened day by day: who is revoked, lapsed or not known on each day.
+//! A civil year with late paperwork, opened day by day: who is revoked, lapsed or undetermined on each day.
 //!
-//! Every provider's certificate ends on 31 December, and renewals are recorded through January. One provider is suspended
-//! for a week. On 30 September the cohort's terms end, and some are renewed in time, some late, some never.
+//! Every provider's certificate ends on December 31, and renewals are recorded through January. One provider is
+//! suspended for a week. On September 30 the cohort's terms end; some are renewed in time, some late, some never.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::harness::{Client, TestServer};
 const PROVIDERS: usize = 4;
 const STAFF: usize = 3;
 
-/// Counts of a day: revoked, lapsed, not known, and neither of them nor billable.
+/// The counts of a day: revoked, lapsed, undetermined, and none of these but not billable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
     revoked: usize,
@@ -58,7 +58,7 @@ async fn a_civil_year_with_late_paperwork() {
     server.stop().await;
 }
 
-/// What is reported on a day.
+/// The reports of a day.
 async fn paperwork(registry: &Client, today: &str, staff: &[(Qualified, Vec<Credentialed>)]) {
     let renew_certificate = |provider: usize| v1::RecordQualificationRequest {
         valid_through: Some(date("2027-12-31")),
@@ -77,7 +77,7 @@ async fn paperwork(registry: &Client, today: &str, staff: &[(Qualified, Vec<Cred
         // Reported nine days late: revoked from the day after the last day worked.
         "2027-06-14" => drop(registry.report(end_job(&staff[0].1[0].jobs[0], "2027-06-04")).await),
         "2027-09-20" => {
-            // In time: everyone of the first three providers, the one revoked too.
+            // In time: everyone of the first three providers, including the revoked person.
             for person in staff.iter().take(3).flat_map(|(_, people)| people) {
                 registry.report(renewal(person)).await;
             }
@@ -97,10 +97,10 @@ fn renewal(person: &Credentialed) -> v1::RenewCredentialRequest {
     }
 }
 
-/// What the paperwork above makes of each day, as it is known on that day.
+/// The expected counts of each day, as known on that day.
 fn expected(today: &str) -> Count {
     let from_to = |first: &str, end: &str| (first..end).contains(&today);
-    // Nobody is revoked by a certificate's date: their answers are not known until the renewal is on record.
+    // Nobody is revoked because of a certificate's date: the answers are undetermined until the renewal is on record.
     let unrenewed = ["2027-01-05", "2027-01-12", "2027-01-20", "2027-01-29"]
         .into_iter()
         .filter(|renewed_on| from_to("2027-01-01", renewed_on))
@@ -108,7 +108,7 @@ fn expected(today: &str) -> Count {
     let lapsed = if from_to("2027-10-01", "2027-10-15") {
         3
     } else if today >= "2027-10-15" {
-        // One was renewed late, with a term from 1 October on: no day of it was lapsed, as it is known now.
+        // One term was renewed late, from October 1 on: as known now, no day of it was lapsed.
         2
     } else {
         0

@@ -1,4 +1,4 @@
-//! A client: sends any request of the contract, as any caller, on any day.
+//! A client that sends any request of the contract, as any caller, on any day.
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ pub struct Client {
     metadata: Metadata,
 }
 
-/// Who calls, and on which day.
+/// The caller and the day of each call.
 #[derive(Clone, Default)]
 pub struct Metadata {
     caller: Option<AsciiMetadataValue>,
@@ -40,77 +40,77 @@ impl Interceptor for Metadata {
     }
 }
 
-/// What the generated clients are made on.
+/// The transport of the generated clients.
 pub type Service = InterceptedService<Channel, Metadata>;
 
-/// A request of the contract that one response answers.
+/// A request of the contract with a single response.
 pub trait Call: Clone + Send + Sync + 'static {
-    /// What answers it.
+    /// The response.
     type Response: prost::Message + Debug + Default + Clone + PartialEq + Send;
 
-    /// Sends it.
+    /// Sends the request.
     fn send(self, client: &Client) -> impl Future<Output = Result<Self::Response, Status>> + Send;
 }
 
 /// A request to record something.
 pub trait Mutation: Call<Response: Accepted> {
-    /// The same, to be judged only.
+    /// The same request with `validate_only`.
     #[must_use]
     fn validated_only(self) -> Self;
 }
 
-/// What every mutation answers beside its resource.
+/// What every mutation response contains besides its resource.
 pub trait Accepted {
     /// The ids of the facts recorded.
     fn fact_ids(&self) -> &[String];
-    /// The record's place in history.
+    /// The epoch and revision of the record.
     fn position(&self) -> (&str, u64);
-    /// The token of that place.
+    /// The read token of the record.
     fn token(&self) -> &str;
-    /// What became different: how many, and the first of them.
+    /// The changes up to today: the count, and the first of them.
     fn changes(&self) -> (u32, &[v1::Change]);
-    /// What is foreseen to become different: how many, and the first of them.
+    /// The foreseen changes: the count, and the first of them.
     fn foreseen(&self) -> (u32, &[v1::Change]);
-    /// The one fact of the record, or the one that the others follow from.
+    /// The id of the first fact.
     fn fact_id(&self) -> &str;
 }
 
 impl Client {
-    /// A client of the registry at an address, which is connected when it is first used.
+    /// A client of the registry at an address. It connects when first used.
     pub fn connect(address: SocketAddr) -> Client {
         Client::on(Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy())
     }
 
-    /// A client of the registry at the other end of a channel.
+    /// A client on a channel.
     pub fn on(channel: Channel) -> Client {
         Client { channel, metadata: Metadata::default() }
     }
 
-    /// The same, showing a token with every call.
+    /// The same client, sending a token with every call.
     pub fn showing(&self, token: &str) -> Client {
         let authorization = Some(format!("Bearer {token}").parse().unwrap());
         Client { channel: self.channel.clone(), metadata: Metadata { authorization, ..self.metadata.clone() } }
     }
 
-    /// The same as another caller: `registrar`, `certifier`, `provider:ID`, `payer`, `auditor`.
+    /// The same client as another caller: `registrar`, `certifier`, `provider:ID`, `payer`, `auditor`.
     pub fn calling_as(&self, caller: &str) -> Client {
         let metadata = Metadata { caller: Some(caller.parse().unwrap()), ..self.metadata.clone() };
         Client { channel: self.channel.clone(), metadata }
     }
 
-    /// Whether it calls in this role.
+    /// Whether the caller has this role.
     pub fn is(&self, role: &str) -> bool {
         let caller = self.metadata.caller.as_ref().and_then(|caller| caller.to_str().ok());
         caller.is_some_and(|caller| caller.split(':').next() == Some(role))
     }
 
-    /// The same, whose every call moves the civil day to this one.
+    /// The same client, with every call on this civil day.
     pub fn on_day(&self, today: &str) -> Client {
         let metadata = Metadata { today: Some(today.parse().unwrap()), ..self.metadata.clone() };
         Client { channel: self.channel.clone(), metadata }
     }
 
-    /// What clients of any other service can be made on.
+    /// The transport for generated clients of other services.
     pub fn service(&self) -> Service {
         InterceptedService::new(self.channel.clone(), self.metadata.clone())
     }
@@ -120,26 +120,26 @@ impl Client {
         request.send(self).await
     }
 
-    /// Sends a request that has to be answered.
+    /// Sends a request that must succeed.
     pub async fn ask<C: Call>(&self, request: C) -> C::Response {
         request.send(self).await.unwrap_or_else(|status| panic!("{}: {status}", std::any::type_name::<C>()))
     }
 
-    /// Sends a request that has to be refused.
+    /// Sends a request that must be refused.
     pub async fn refusal<C: Call>(&self, request: C) -> Status {
         match request.send(self).await {
             Err(status) => status,
-            Ok(answer) => panic!("{} had to be refused: {answer:?}", std::any::type_name::<C>()),
+            Ok(answer) => panic!("{} should have been refused: {answer:?}", std::any::type_name::<C>()),
         }
     }
 
-    /// Reports something that has to be accepted. What every mutation promises is checked on the way.
+    /// Sends a mutation that must be accepted. Checks the guarantees of every mutation response.
     pub async fn report<M: Mutation>(&self, request: M) -> M::Response {
         let response = self.ask(request).await;
         let (epoch, revision) = response.position();
-        assert!(Uuid::parse_str(epoch).is_ok() && revision > 0, "says its epoch and revision: {response:?}");
+        assert!(Uuid::parse_str(epoch).is_ok() && revision > 0, "has an epoch and a revision: {response:?}");
         let token = Token::read(response.token()).map(|token| (token.epoch.to_string(), token.revision.0));
-        assert_eq!(token, Some((epoch.to_owned(), revision)), "and gives their token: {response:?}");
+        assert_eq!(token, Some((epoch.to_owned(), revision)), "has their token: {response:?}");
         assert_eq!(response.fact_ids().first().map(String::as_str), Some(response.fact_id()), "fact_ids[0] is fact_id");
         for (count, shown) in [response.changes(), response.foreseen()] {
             let expected = if self.is("certifier") { 0 } else { count.min(100) };
@@ -148,7 +148,7 @@ impl Client {
         response
     }
 
-    /// What a request would record. Nothing is.
+    /// Sends a mutation with `validate_only`.
     pub async fn validate<M: Mutation>(&self, request: M) -> M::Response {
         let response = self.ask(request.validated_only()).await;
         assert!(response.fact_ids().is_empty() && response.fact_id().is_empty(), "no fact: {response:?}");
@@ -157,7 +157,7 @@ impl Client {
     }
 }
 
-/// Makes the generated client of each service, and says of each request which method takes it.
+/// Generates an accessor for the client of each service, and `Call` for each request.
 macro_rules! services {
     ($($service:ident: $module:ident::$generated:ident {
         $($method:ident($request:ident) -> $response:ident;)*
@@ -240,7 +240,7 @@ services! {
     }
 }
 
-/// Says which requests record something.
+/// Implements `Mutation` for each request that records facts.
 macro_rules! mutations {
     ($($request:ident -> $response:ident,)*) => {$(
         impl Mutation for v1::$request {

@@ -1,4 +1,4 @@
-//! A registry in this process that nobody serves.
+//! A registry in this process without a server.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use cpss_registry::registry::{Content, Numbers, OpenError, Opened, Options, Regi
 use cpss_registry::store::{self, DataDirError, OpenMode, Store, StoreOptions};
 use uuid::Uuid;
 
-/// Opens the registry of a data directory, or an empty one, on this day or the last one that it opened.
+/// Opens the registry of a data directory, or a new one, on this day or on the last day that it opened.
 pub fn open(data: &Path, today: &str, options: StoreOptions) -> Opened {
     let today = Some(today.parse().unwrap());
     let store = StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..options };
@@ -33,8 +33,8 @@ pub fn open_store(data: &Path, options: &StoreOptions) -> Store {
     once_free(|| Store::open(data, options.clone(), &mut |_| {}), is_in_use)
 }
 
-/// What is opened once the data directory is free. A program that another test starts at this moment has the lock until it
-/// runs, if this process had it.
+/// Opens as soon as the data directory is free. A program that another test is just starting inherits the lock of this
+/// process until it executes.
 fn once_free<T, E: std::fmt::Debug>(open: impl Fn() -> Result<T, E>, is_in_use: impl Fn(&E) -> bool) -> T {
     let begun = Instant::now();
     loop {
@@ -47,7 +47,7 @@ fn once_free<T, E: std::fmt::Debug>(open: impl Fn() -> Result<T, E>, is_in_use: 
     }
 }
 
-/// Waits until everything is on disk.
+/// Closes the registry and waits until everything is on disk.
 pub async fn close(opened: Opened) {
     let Opened { registry, writer, .. } = opened;
     registry.close().await;
@@ -56,7 +56,7 @@ pub async fn close(opened: Opened) {
     store.close().unwrap();
 }
 
-/// Every credential, in the order of the numbers.
+/// All credentials, ordered by number.
 pub fn all_credentials(known: &Snapshot, day: Day) -> Vec<Arc<Timeline>> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
@@ -70,7 +70,7 @@ pub fn all_credentials(known: &Snapshot, day: Day) -> Vec<Arc<Timeline>> {
     }
 }
 
-/// Makes a credential inactive, as a request of its own.
+/// A request that makes a credential inactive.
 pub fn inactive(number: CredentialNumber, days: Period) -> Submission {
     Submission {
         reporter: Reporter { client: "desk".to_owned(), role: Role::RegistrarAndCertifier },

@@ -1,26 +1,26 @@
-//! The log, read by its format and by nothing of the program: `len · crc32c · first_revision · count · records`.
+//! Reading the log by its format, without code of the program: `len · crc32c · first_revision · count · records`.
 
 use std::fs;
 use std::path::Path;
 
 /// A frame: a batch of records.
 pub struct Frame {
-    /// The revision of its first record.
+    /// The revision of the first record.
     pub first: u64,
-    /// How many records it has.
+    /// The number of records.
     pub count: u32,
 }
 
-/// What is on disk.
+/// The frames on disk.
 #[derive(Default)]
 pub struct Frames {
-    /// The frames that are there to their last byte, in order.
+    /// The complete frames, in order.
     pub whole: Vec<Frame>,
-    /// Whether another one follows, of which a part is missing.
+    /// Whether an incomplete frame follows.
     pub is_cut_short: bool,
 }
 
-/// The frames of a data directory that no program uses.
+/// Reads the frames of a data directory that no program uses.
 pub fn frames(data_dir: &Path) -> Frames {
     let names = fs::read_dir(data_dir.join("log")).unwrap().map(|entry| entry.unwrap().path());
     let mut segments: Vec<_> = names.filter(|path| path.extension().is_some_and(|it| it == "log")).collect();
@@ -39,7 +39,7 @@ pub fn frames(data_dir: &Path) -> Frames {
     frames
 }
 
-/// The frame that these bytes begin with, and its size.
+/// The frame at the start of these bytes, and its size.
 fn frame(bytes: &[u8], expected: u64) -> Option<(Frame, usize)> {
     let number = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().unwrap()));
     let size = 8 + number(0)? as usize;

@@ -1,10 +1,10 @@
-//! What the tests are written with.
+//! The harness of the tests.
 //!
-//! [`TestServer`] is a registry in this process, [`Process`] one as a program of its own: for tests that kill it. Both
-//! give a [`Client`], which sends any request of the contract, as any caller, on any day; and [`TestServer`] a
-//! [`BytesListener`] as well. [`library`] opens one that nobody serves. [`requests`] holds a function for each request
-//! and [`scenes`] what stands at the beginning of most stories; [`words`] puts answers into one line of text each, and
-//! [`promised`] gives the bytes of them that are promised; [`refusal`] reads errors as a careful client would.
+//! [`TestServer`] is a registry in this process. [`Process`] is a registry in its own process, for tests that kill it.
+//! Both give a [`Client`], which sends any request of the contract, as any caller, on any day; [`TestServer`] also
+//! gives a [`BytesListener`]. [`library`] opens a registry without a server. [`requests`] has a function for each
+//! request, and [`scenes`] sets up common situations. [`words`] formats answers as one line of text each. [`promised`]
+//! extracts the bytes of an answer that must be reproducible. [`refusal`] reads errors like a careful client.
 
 pub mod bytes_listener;
 pub mod client;
@@ -34,16 +34,16 @@ pub use self::server::TestServer;
 /// The day of most scenarios: a Monday.
 pub const TODAY: &str = "2026-03-02";
 
-/// A number that is on no certificate, though it could be.
+/// A valid number that no credential has.
 pub const NOT_ON_FILE: &str = "CPS-0000-0000-0";
 
-/// Every file below a directory.
+/// All files below a directory.
 pub fn files_below(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
-/// The same data directory once more, with what is in it and below it.
+/// A copy of a data directory.
 pub fn copy_of(data: &Path) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     let mut directories = vec![PathBuf::new()];

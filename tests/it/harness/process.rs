@@ -1,4 +1,4 @@
-//! The registry as a program of its own, for tests that kill it, signal it, or start it on what it must refuse.
+//! The registry in its own process, for tests that kill it, signal it, or start it on data that it must refuse.
 
 use std::cell::OnceCell;
 use std::fs::{self, File};
@@ -14,10 +14,10 @@ use tokio::net::TcpSocket;
 
 use super::Client;
 
-/// How long the program may take to start or to end.
+/// The maximum time to start or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running program. It never outlives this.
+/// A running process. It is killed when this is dropped.
 pub struct Process {
     child: Child,
     listening: mpsc::Receiver<SocketAddr>,
@@ -29,30 +29,30 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `serve --dev --no-sample` on a data directory, and does not wait for it.
+    /// Starts `serve --dev --no-sample` on a data directory, without waiting for it.
     pub fn spawn(data_dir: &Path, today: &str) -> Process {
         Process::spawn_with(data_dir, today, &[])
     }
 
-    /// The same with more flags.
+    /// Like [`Process::spawn`], with more flags.
     pub fn spawn_with(data_dir: &Path, today: &str, flags: &[&str]) -> Process {
         Process::spawn_under(&[], data_dir, today, flags)
     }
 
-    /// The same, with words before the command: of a program that runs it, such as `strace -D`. That one has to become
-    /// it, or signals do not reach it.
+    /// Like [`Process::spawn_with`], run by another program, such as `strace -D`. That program must replace itself with
+    /// the registry, so that signals reach the registry.
     pub fn spawn_under(under: &[String], data_dir: &Path, today: &str, flags: &[&str]) -> Process {
         let data_dir = data_dir.to_str().unwrap();
         let arguments = ["--dev", "--no-sample", "--today", today, "--data-dir", data_dir];
         Process::serve_under(under, &[&arguments, flags].concat())
     }
 
-    /// Starts `serve` with these arguments on free ports, and does not wait for it.
+    /// Starts `serve` with these arguments on free ports, without waiting for it.
     pub fn serve(arguments: &[&str]) -> Process {
         Process::serve_under(&[], arguments)
     }
 
-    /// `CPSS_BINARY` names another binary than the one just built.
+    /// `CPSS_BINARY` selects a binary other than the one just built.
     fn serve_under(under: &[String], arguments: &[&str]) -> Process {
         let scratch = tempfile::tempdir().unwrap();
         let said = scratch.path().join("stderr");
@@ -74,22 +74,22 @@ impl Process {
         Process { child, listening, address: OnceCell::new(), ops, said, _ops_port: ops_port, _scratch: scratch }
     }
 
-    /// Starts it, waits until it takes calls, and gives a client of it.
+    /// Starts the process, waits until it accepts calls, and returns a client.
     pub fn start(data_dir: &Path, today: &str) -> (Process, Client) {
         let process = Process::spawn(data_dir, today);
         let client = Client::connect(process.listening());
         (process, client)
     }
 
-    /// Where it listens, once it does.
+    /// The address that it listens on. Waits for it.
     pub fn listening(&self) -> SocketAddr {
         self.listening_within(PATIENCE)
     }
 
-    /// The same, for one that may take long.
+    /// Like [`Process::listening`], with a longer timeout.
     pub fn listening_within(&self, patience: Duration) -> SocketAddr {
         let wait = || self.listening.recv_timeout(patience);
-        *self.address.get_or_init(|| wait().unwrap_or_else(|_| panic!("it does not listen; it said: {}", self.said())))
+        *self.address.get_or_init(|| wait().unwrap_or_else(|_| panic!("it does not listen; its log: {}", self.said())))
     }
 
     /// The id of the process.
@@ -97,53 +97,53 @@ impl Process {
         self.child.id()
     }
 
-    /// Where it tells its health, from the beginning.
+    /// The address of the ops listener.
     pub fn ops(&self) -> SocketAddr {
         self.ops
     }
 
-    /// Waits until it has said something on standard error.
+    /// Waits until a text appears on standard error.
     pub fn wait_until_said(&self, text: &str, patience: Duration) {
         let deadline = Instant::now() + patience;
         while !fs::read_to_string(&self.said).unwrap().contains(text) {
-            assert!(Instant::now() < deadline, "it never said: {text}");
+            assert!(Instant::now() < deadline, "never logged: {text}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// The memory that it has resident, in bytes.
+    /// The resident memory in bytes.
     pub fn resident_bytes(&self) -> u64 {
         self.status("VmRSS").trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
-    /// What the system says of it under a name.
+    /// A value from `/proc/PID/status`.
     pub fn status(&self, name: &str) -> String {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.unwrap().trim().to_owned()
     }
 
-    /// `kill -9`, and its end.
+    /// Kills the process with SIGKILL and waits for its end.
     pub fn kill(mut self) {
         self.end();
     }
 
-    /// What it has said on standard error so far.
+    /// The output on standard error so far.
     pub fn said(&self) -> String {
         fs::read_to_string(&self.said).unwrap()
     }
 
-    /// SIGTERM.
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
         self.signal("TERM");
     }
 
-    /// SIGINT.
+    /// Sends SIGINT.
     pub fn interrupt(&self) {
         self.signal("INT");
     }
 
-    /// SIGHUP.
+    /// Sends SIGHUP.
     pub fn hang_up(&self) {
         self.signal("HUP");
     }
@@ -154,19 +154,19 @@ impl Process {
         assert!(sent.success(), "SIG{name} was not sent");
     }
 
-    /// Waits for its end: how it ended, and what it said on standard error.
+    /// Waits for the end. Returns the exit status and the output on standard error.
     pub fn wait(mut self) -> (ExitStatus, String) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return (status, fs::read_to_string(&self.said).unwrap());
             }
-            assert!(Instant::now() < deadline, "it does not end; it said: {}", fs::read_to_string(&self.said).unwrap());
+            assert!(Instant::now() < deadline, "it does not end; its log: {}", fs::read_to_string(&self.said).unwrap());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// SIGTERM, and an end without fault.
+    /// Sends SIGTERM and expects a successful exit.
     pub fn stop(self) {
         self.terminate();
         let (status, said) = self.wait();
@@ -174,7 +174,7 @@ impl Process {
     }
 
     fn end(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -186,7 +186,7 @@ impl Drop for Process {
     }
 }
 
-/// A port that is not used and, while the socket is held, is not given to anybody who does not ask for it by number.
+/// Reserves a free port. While the socket is open, the system assigns the port to nobody else.
 fn reserve_port() -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
@@ -194,7 +194,7 @@ fn reserve_port() -> TcpSocket {
     socket
 }
 
-/// Reads standard output to its end, and passes on the address in it.
+/// Reads standard output to its end, and sends the address in it.
 fn listen_for_address(stdout: ChildStdout) -> mpsc::Receiver<SocketAddr> {
     let (sender, listening) = mpsc::channel();
     std::thread::spawn(move || {

@@ -1,14 +1,14 @@
-//! The bytes of an answer that are promised: the same question with its `known_at` has the same, for ever.
+//! The bytes of an answer that are guaranteed: the same question with its `known_at` always gets the same bytes.
 
 use cpss_registry::proto::v1;
 use prost::Message;
 
 /// A response with an answer.
 pub trait Promised: Message + Clone {
-    /// What it was answered from.
+    /// The answer metadata.
     fn answer(&mut self) -> Option<&mut v1::Answer>;
 
-    /// Its bytes without the token, which is no part of the promise.
+    /// The bytes without the token, which is not part of the guarantee.
     fn promised_bytes(&self) -> Vec<u8> {
         let mut promised = self.clone();
         if let Some(answer) = promised.answer() {

@@ -1,4 +1,4 @@
-//! Calls by path and bytes alone, for tests that walk every method of the descriptor set.
+//! Calls with a path and raw bytes, for tests that go through all methods of the descriptor set.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::Client;
 /// The package of the contract.
 pub const PACKAGE: &str = "ms.dmh.credential.v1";
 
-/// Messages as they are.
+/// A codec that passes bytes through.
 #[derive(Clone, Copy, Default)]
 struct Bare;
 
@@ -53,22 +53,22 @@ impl Decoder for Bare {
 }
 
 impl Client {
-    /// Calls a method (`Service/Method`) with one empty message, and gives its first answer, if it gives one.
+    /// Calls a method (`Service/Method`) with one empty message. Returns its first response, if any.
     pub async fn call_empty(&self, method: &str) -> Result<Option<Bytes>, Status> {
         self.call_bytes(method, Bytes::new()).await
     }
 
-    /// Calls a method with one message of any bytes, and gives its first answer, if it gives one.
+    /// Calls a method with one message of raw bytes. Returns its first response, if any.
     pub async fn call_bytes(&self, method: &str, message: Bytes) -> Result<Option<Bytes>, Status> {
         Ok(self.call_messages(method, vec![message]).await?.pop())
     }
 
-    /// Calls a method with some messages, and gives its first answers, as many as there were messages or fewer.
+    /// Calls a method with some messages. Returns its first responses, at most as many as there were messages.
     pub async fn call_messages(&self, method: &str, messages: Vec<Bytes>) -> Result<Vec<Bytes>, Status> {
         self.call_path(&format!("/{PACKAGE}.{method}"), messages).await
     }
 
-    /// The same by the whole path of a method, of whatever service.
+    /// Like [`Client::call_messages`], with the full path of a method of any service.
     pub async fn call_path(&self, path: &str, messages: Vec<Bytes>) -> Result<Vec<Bytes>, Status> {
         let most = messages.len();
         let parsed = path.parse().unwrap();
@@ -90,7 +90,7 @@ impl Client {
     }
 }
 
-/// The contract, as reflection shows it.
+/// The descriptor set that reflection returns.
 pub fn descriptors() -> FileDescriptorSet {
     FileDescriptorSet::decode(proto::DESCRIPTORS).unwrap()
 }
@@ -107,7 +107,7 @@ pub fn methods() -> Vec<(String, MethodDescriptorProto)> {
     methods
 }
 
-/// A message of the contract, by its full name with a dot before it.
+/// A message of the contract, by its full name with a leading dot.
 pub fn message(full_name: &str) -> DescriptorProto {
     let name = full_name.strip_prefix(&format!(".{PACKAGE}.")).expect("a message of the contract");
     let files = descriptors().file.into_iter().filter(|file| file.package() == PACKAGE);

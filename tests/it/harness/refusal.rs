@@ -1,4 +1,4 @@
-//! Errors, read as a careful client reads them.
+//! Reading errors like a careful client.
 
 use cpss_registry::proto::google::rpc;
 use prost::Message as _;
@@ -8,13 +8,13 @@ use tonic_types::StatusExt as _;
 /// The domain of every reason.
 pub const DOMAIN: &str = "credential.dmh.ms.gov";
 
-/// What an error says beside its code and message.
+/// The details of an error.
 pub trait Refusal {
-    /// The stable reason. There is exactly one, of the registry's domain.
+    /// The stable reason. There is exactly one, with the registry's domain.
     fn reason(&self) -> String;
-    /// The fields at fault, in order.
+    /// The invalid fields, in order.
     fn fields(&self) -> Vec<String>;
-    /// What a precondition was applied to, each with the reason.
+    /// The reason and the subject of each precondition violation.
     fn preconditions(&self) -> Vec<(String, String)>;
     /// The code and the reason.
     fn code_and_reason(&self) -> (Code, String);
@@ -29,7 +29,7 @@ impl Refusal for Status {
         assert_eq!(infos.count(), 1, "exactly one ErrorInfo: {self:?}");
         let info = self.get_details_error_info().unwrap();
         assert_eq!(info.domain, DOMAIN);
-        assert!(!info.reason.is_empty() && !self.message().is_empty(), "a reason, and words: {self:?}");
+        assert!(!info.reason.is_empty() && !self.message().is_empty(), "a reason and a message: {self:?}");
         info.reason
     }
 

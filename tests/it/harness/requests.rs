@@ -1,5 +1,5 @@
-//! A function for each request that scenarios are made of, each under a new `request_id`. What a story says more of a
-//! request it sets in the field: `IssueCredentialRequest { decision_note: "…".into(), ..issue(…) }`.
+//! A function for each request used in scenarios, with a new `request_id` each. Set further fields with the update
+//! syntax: `IssueCredentialRequest { decision_note: "…".into(), ..issue(…) }`.
 
 use cpss_registry::proto::google::r#type::Date;
 use cpss_registry::proto::v1;
@@ -9,18 +9,18 @@ use uuid::Uuid;
 
 use super::client::{Call, Client};
 
-/// The civil date of a text like `2026-03-02`.
+/// Parses a date like `2026-03-02`.
 pub fn date(text: &str) -> Date {
-    let day: jiff::civil::Date = text.parse().unwrap_or_else(|error| panic!("{text} is no date: {error}"));
+    let day: jiff::civil::Date = text.parse().unwrap_or_else(|error| panic!("{text} is not a date: {error}"));
     Date { year: day.year().into(), month: day.month().into(), day: day.day().into() }
 }
 
-/// A request id that was never used.
+/// A new request id.
 pub fn new_request_id() -> String {
     Uuid::new_v4().to_string()
 }
 
-/// A provider comes on file: a community mental health center that names itself and no identifier.
+/// Registers a provider: a community mental health center without an id or identifiers.
 pub fn register_provider(legal_name: &str) -> v1::RegisterProviderRequest {
     v1::RegisterProviderRequest {
         request_id: new_request_id(),
@@ -31,7 +31,7 @@ pub fn register_provider(legal_name: &str) -> v1::RegisterProviderRequest {
     }
 }
 
-/// A provider qualifies, being certified by DMH.
+/// Records that a provider is certified by DMH.
 pub fn qualify(provider_id: &str, first_day: &str) -> v1::RecordQualificationRequest {
     v1::RecordQualificationRequest {
         request_id: new_request_id(),
@@ -42,7 +42,7 @@ pub fn qualify(provider_id: &str, first_day: &str) -> v1::RecordQualificationReq
     }
 }
 
-/// A provider may not serve for some days. It goes on to qualify.
+/// Suspends a provider for some days. It still qualifies.
 pub fn suspend_provider(provider_id: &str, first_day: &str, last_day: Option<&str>) -> v1::SuspendProviderRequest {
     v1::SuspendProviderRequest {
         request_id: new_request_id(),
@@ -58,10 +58,10 @@ pub fn name(given_name: &str, family_name: &str) -> v1::PersonName {
     v1::PersonName { given_name: given_name.to_owned(), family_name: family_name.to_owned(), suffix: String::new() }
 }
 
-/// The birth date of every person whom a test registers without another.
+/// The birth date of people registered by tests.
 pub const BORN: &str = "1984-02-29";
 
-/// A person comes on file, born in 1984.
+/// Registers a person with the birth date [`BORN`].
 pub fn register_specialist(given_name: &str, family_name: &str) -> v1::RegisterSpecialistRequest {
     v1::RegisterSpecialistRequest {
         request_id: new_request_id(),
@@ -71,7 +71,7 @@ pub fn register_specialist(given_name: &str, family_name: &str) -> v1::RegisterS
     }
 }
 
-/// A person has another name.
+/// Changes a person's name.
 pub fn change_name(specialist_id: &str, given_name: &str, family_name: &str) -> v1::ChangeSpecialistNameRequest {
     v1::ChangeSpecialistNameRequest {
         request_id: new_request_id(),
@@ -81,7 +81,7 @@ pub fn change_name(specialist_id: &str, given_name: &str, family_name: &str) -> 
     }
 }
 
-/// A supervised job begins, reported with the birth date of [`register_specialist`].
+/// Reports the start of a supervised job, with the birth date [`BORN`].
 pub fn start_job(specialist_id: &str, provider_id: &str, first_day: &str) -> v1::ReportEmploymentStartRequest {
     v1::ReportEmploymentStartRequest {
         request_id: new_request_id(),
@@ -95,7 +95,7 @@ pub fn start_job(specialist_id: &str, provider_id: &str, first_day: &str) -> v1:
     }
 }
 
-/// A job ends by resignation.
+/// Reports the end of a job by resignation.
 pub fn end_job(employment_id: &str, last_day: &str) -> v1::ReportEmploymentEndRequest {
     v1::ReportEmploymentEndRequest {
         request_id: new_request_id(),
@@ -106,7 +106,7 @@ pub fn end_job(employment_id: &str, last_day: &str) -> v1::ReportEmploymentEndRe
     }
 }
 
-/// An application of May 2024 that has what `cpssp-2025` asks for, and no more.
+/// An application in May 2024 that just meets the criteria of `cpssp-2025`.
 pub fn application() -> v1::Application {
     v1::Application {
         applied_on: Some(date("2024-05-01")),
@@ -129,7 +129,7 @@ pub fn application() -> v1::Application {
     }
 }
 
-/// A credential is issued on that application.
+/// Issues a credential on [`application`].
 pub fn issue(specialist_id: &str, effective_from: &str) -> v1::IssueCredentialRequest {
     v1::IssueCredentialRequest {
         request_id: new_request_id(),
@@ -141,7 +141,7 @@ pub fn issue(specialist_id: &str, effective_from: &str) -> v1::IssueCredentialRe
     }
 }
 
-/// A credential is suspended as discipline.
+/// Suspends a credential as discipline.
 pub fn suspend(credential_number: &str, first_day: &str, last_day: Option<&str>) -> v1::SuspendCredentialRequest {
     v1::SuspendCredentialRequest {
         request_id: new_request_id(),
@@ -153,7 +153,7 @@ pub fn suspend(credential_number: &str, first_day: &str, last_day: Option<&str>)
     }
 }
 
-/// A credential is held again.
+/// Reinstates a credential.
 pub fn reinstate(credential_number: &str, effective_from: &str) -> v1::ReinstateCredentialRequest {
     v1::ReinstateCredentialRequest {
         request_id: new_request_id(),
@@ -163,7 +163,7 @@ pub fn reinstate(credential_number: &str, effective_from: &str) -> v1::Reinstate
     }
 }
 
-/// A period ends.
+/// Ends a period.
 pub fn end_period(fact_id: &str, last_day: &str, reason: &str) -> v1::EndPeriodRequest {
     v1::EndPeriodRequest {
         request_id: new_request_id(),
@@ -174,7 +174,7 @@ pub fn end_period(fact_id: &str, last_day: &str, reason: &str) -> v1::EndPeriodR
     }
 }
 
-/// A fact is withdrawn.
+/// Retracts a fact.
 pub fn retract(fact_id: &str, reason: &str) -> v1::RetractFactRequest {
     v1::RetractFactRequest {
         request_id: new_request_id(),
@@ -189,7 +189,7 @@ pub fn known_at(revision: u64) -> v1::KnownAt {
     v1::KnownAt { epoch: String::new(), point: Some(known_at::Point::Revision(revision)) }
 }
 
-/// What is asked about a credential, as of a day (none: today), as it was known at a revision (none: the head).
+/// A question about a credential on a day (`None`: today), from a revision (`None`: the head).
 pub fn verify(
     credential_number: &str,
     as_of: impl Into<Option<&'static str>>,
@@ -203,7 +203,7 @@ pub fn verify(
     v1::VerifyCredentialRequest { item: Some(item), known_at: revision.into().map(known_at), ..Default::default() }
 }
 
-/// The same question, about work with a provider.
+/// Like [`question`], with a provider.
 pub fn verify_with(
     provider_id: &str,
     credential_number: &str,
@@ -214,7 +214,7 @@ pub fn verify_with(
     request
 }
 
-/// Whether a provider's claim for a day is eligible.
+/// A billing question for a provider and a day.
 pub fn bill(credential_number: &str, provider_id: &str, day: &str) -> v1::CheckBillingEligibilityRequest {
     let item = v1::EligibilityItem {
         subject: Some(v1::eligibility_item::Subject::CredentialNumber(credential_number.to_owned())),
@@ -225,7 +225,7 @@ pub fn bill(credential_number: &str, provider_id: &str, day: &str) -> v1::CheckB
     v1::CheckBillingEligibilityRequest { item: Some(item), ..Default::default() }
 }
 
-/// The standing of a credential on every day there is.
+/// All standing periods of a credential.
 pub fn periods(credential_number: &str, revision: impl Into<Option<u64>>) -> v1::ListStandingPeriodsRequest {
     v1::ListStandingPeriodsRequest {
         credential_number: credential_number.to_owned(),
@@ -234,20 +234,20 @@ pub fn periods(credential_number: &str, revision: impl Into<Option<u64>>) -> v1:
     }
 }
 
-/// Every fact about a person.
+/// All facts about a person.
 pub fn facts_of_specialist(specialist_id: &str) -> v1::ListFactsRequest {
     let subject = list_facts_request::Subject::SpecialistId(specialist_id.to_owned());
     v1::ListFactsRequest { subject: Some(subject), page_size: 1000, ..Default::default() }
 }
 
-/// Every fact about a provider.
+/// All facts about a provider.
 pub fn facts_of_provider(provider_id: &str) -> v1::ListFactsRequest {
     let subject = list_facts_request::Subject::ProviderId(provider_id.to_owned());
     v1::ListFactsRequest { subject: Some(subject), page_size: 1000, ..Default::default() }
 }
 
 impl Client {
-    /// The answer to a question about a credential.
+    /// Answers a question about a credential.
     pub async fn verify(
         &self,
         credential_number: &str,
@@ -265,7 +265,7 @@ impl Client {
         self.ask(question).await.verification.expect("a verification")
     }
 
-    /// The head's revision.
+    /// The revision of the head.
     pub async fn head(&self) -> u64 {
         let answer = self.ask(v1::ListRuleSetsRequest::default()).await.answer;
         answer.expect("an answer").known_at_revision

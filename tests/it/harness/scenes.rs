@@ -1,30 +1,30 @@
-//! What stands at the beginning of most stories.
+//! Common situations at the start of a scenario.
 
 use super::client::Client;
 use super::requests::{issue, qualify, register_provider, register_specialist, start_job};
 
-/// The day since which the providers of most stories qualify.
+/// The day from which providers qualify in most scenarios.
 pub const QUALIFIED_FROM: &str = "2020-01-01";
-/// The day on which the people of most stories were hired.
+/// The day on which people are hired in most scenarios.
 pub const HIRED: &str = "2024-01-08";
-/// The day from which their credentials are effective.
+/// The first day of their credentials.
 pub const EFFECTIVE_FROM: &str = "2024-06-03";
-/// The last day of their terms: the first cohort date, 30 September 2015 + 4k years, from then on.
+/// The last day of their terms: the first cohort date (September 30 of 2015 + 4k) on or after it.
 pub const TERM_LAST_DAY: &str = "2027-09-30";
 
 /// A provider that qualifies.
 pub struct Qualified {
-    /// Its id.
+    /// The provider's id.
     pub provider_id: String,
-    /// The fact that qualifies it.
+    /// The fact that records the qualification.
     pub qualification: String,
 }
 
 /// A person who holds a credential.
 pub struct Credentialed {
-    /// The credential's number.
+    /// The credential number.
     pub number: String,
-    /// The person.
+    /// The person's id.
     pub specialist_id: String,
     /// The person's jobs, in the order of the providers.
     pub jobs: Vec<String>,
@@ -33,7 +33,7 @@ pub struct Credentialed {
 }
 
 impl Client {
-    /// A provider that qualifies since 2020.
+    /// Registers a provider that qualifies since 2020.
     pub async fn qualified_provider(&self, legal_name: &str) -> Qualified {
         let registered = self.report(register_provider(legal_name)).await;
         let provider_id = registered.provider.expect("a provider").provider_id;
@@ -41,19 +41,19 @@ impl Client {
         Qualified { provider_id, qualification }
     }
 
-    /// A person on file.
+    /// Registers a person.
     pub async fn specialist(&self, given_name: &str, family_name: &str) -> String {
         let registered = self.report(register_specialist(given_name, family_name)).await;
         registered.specialist.expect("a specialist").specialist_id
     }
 
-    /// A person's job with a provider, from a day on.
+    /// Reports a job of a person with a provider from a day on.
     pub async fn job(&self, specialist_id: &str, provider_id: &str, first_day: &str) -> String {
         let started = self.report(start_job(specialist_id, provider_id, first_day)).await;
         started.employment.expect("an employment").employment_id
     }
 
-    /// A person employed by these providers since January 2024, and credentialed since June.
+    /// Registers a person employed by these providers since January 2024, with a credential since June 2024.
     pub async fn credentialed(&self, given_name: &str, family_name: &str, providers: &[&Qualified]) -> Credentialed {
         let specialist_id = self.specialist(given_name, family_name).await;
         let mut jobs = Vec::new();

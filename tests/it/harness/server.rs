@@ -1,4 +1,4 @@
-//! A registry in this process, on a thread and a runtime of its own, so that a test that fails leaves nothing hanging.
+//! A registry in this process, with its own thread and runtime, so that a failed test does not block on it.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -29,71 +29,71 @@ struct Running {
 }
 
 impl TestServer {
-    /// An empty registry on this day.
+    /// Starts an empty registry on this day.
     pub async fn start(today: &str) -> TestServer {
         TestServer::start_on(tempfile::tempdir().unwrap(), today).await
     }
 
-    /// The registry of a data directory, on this day or the last one that it opened.
+    /// Starts the registry of a data directory, on this day or on the last day that it opened.
     pub async fn start_on(data: TempDir, today: &str) -> TestServer {
         TestServer::start_with(data, today, None).await
     }
 
-    /// The same, with the rule files of a directory beside the shipped ones.
+    /// Like [`TestServer::start_on`], with the rule files of a directory in addition to the shipped ones.
     pub async fn start_with(data: TempDir, today: &str, rules: Option<&Path>) -> TestServer {
         TestServer::start_as(data, today, Flags { rules_dir: text(rules), ..Flags::default() }).await
     }
 
-    /// The same, with reads written down elsewhere than in its data directory.
+    /// Like [`TestServer::start_on`], with the audit file outside the data directory.
     pub async fn start_audited(data: TempDir, today: &str, audit_file: Option<&Path>) -> TestServer {
         TestServer::start_as(data, today, Flags { audit_file: text(audit_file), ..Flags::default() }).await
     }
 
-    /// The same, with these flags beside.
+    /// Like [`TestServer::start_on`], with more flags.
     pub async fn start_as(data: TempDir, today: &str, flags: Flags) -> TestServer {
         let config = config(data.path(), today, flags);
         TestServer::start_configured(data, config).await
     }
 
-    /// As a configuration says, which belongs to this directory. Over TLS its client reaches nothing.
+    /// Starts with a configuration for this data directory. Over TLS the client of the server cannot connect.
     pub async fn start_configured(data: TempDir, config: Config) -> TestServer {
         let running = run(config).await;
         let client = Client::connect(running.listening.address);
         TestServer { client, data: Some(data), running: Some(running) }
     }
 
-    /// A caller who is registrar and certifier in one.
+    /// A client that is both registrar and certifier.
     pub fn client(&self) -> Client {
         self.client.clone()
     }
 
-    /// The same caller by a listener that takes bytes.
+    /// The same caller on a listener that takes bytes.
     pub fn bytes_listener(&self) -> BytesListener {
         let surface = self.running.as_ref().unwrap().listening.surface.clone();
         BytesListener { surface, headers: HeaderMap::new() }
     }
 
-    /// Where its data are.
+    /// The data directory.
     pub fn data_dir(&self) -> PathBuf {
         self.data.as_ref().unwrap().path().to_owned()
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.running.as_ref().unwrap().listening.address
     }
 
-    /// Drains and waits for the end. Gives back what is on disk.
+    /// Drains, waits for the end, and returns the data directory.
     pub async fn stop(mut self) -> TempDir {
         let Running { listening, shutdown, thread } = self.running.take().unwrap();
         drop(listening);
-        shutdown.send(()).expect("the server ended before it was asked to");
+        shutdown.send(()).expect("the server ended before it was stopped");
         let joined = tokio::task::spawn_blocking(|| thread.join());
         joined.await.unwrap().expect("the server panicked").expect("the server ended well");
         self.data.take().unwrap()
     }
 
-    /// Stops, and starts again on the same data directory.
+    /// Stops the server and starts another on the same data directory.
     pub async fn restart(self, today: &str) -> TestServer {
         TestServer::start_on(self.stop().await, today).await
     }
@@ -101,14 +101,14 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        // A test that has failed does not wait for it.
+        // A failed test does not wait for the end.
         if let Some(running) = self.running.take() {
             running.shutdown.send(()).ok();
         }
     }
 }
 
-/// What `serve --dev --no-sample --today DATE` is configured with.
+/// The configuration of `serve --dev --no-sample --today DATE`.
 fn config(data_dir: &Path, today: &str, flags: Flags) -> Config {
     let any_port = Some("127.0.0.1:0".to_owned());
     let flags = Flags {
@@ -145,7 +145,7 @@ async fn run(config: Config) -> Running {
     }
 }
 
-/// The server's log goes nowhere, unless `RUST_LOG` asks for it.
+/// Discards the server's log, unless `RUST_LOG` is set.
 fn keep_quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,10 +1,10 @@
-//! Answers in one line of text each, as a registrar would read them out.
+//! Formatting answers as one line of text each.
 
 use cpss_registry::proto::google::r#type::Date;
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::change::Change as Kind;
 
-/// A date as `2026-03-02`; a dash where there is none.
+/// A date like `2026-03-02`, or a dash if there is none.
 pub fn day(date: Option<Date>) -> String {
     date.map_or("-".to_owned(), |date| format!("{:04}-{:02}-{:02}", date.year, date.month, date.day))
 }
@@ -14,12 +14,12 @@ fn days(first_day: Option<Date>, last_day: Option<Date>) -> String {
     format!("{}..{last_day}", day(first_day))
 }
 
-/// A word of the contract without the name of its list.
+/// Defines a function for the name of an enum value without its prefix.
 macro_rules! word {
     ($name:ident, $kind:ident, $prefix:literal) => {
-        /// A value of this list, without the list's name.
+        /// The name of a value of this enum, without the prefix.
         pub fn $name(number: i32) -> &'static str {
-            let word = v1::$kind::try_from(number).unwrap_or_else(|_| panic!("{number} is in no {}", $prefix));
+            let word = v1::$kind::try_from(number).unwrap_or_else(|_| panic!("{number} is not in {}", $prefix));
             word.as_str_name().strip_prefix($prefix).unwrap()
         }
     };
@@ -32,13 +32,13 @@ word!(coverage, Coverage, "COVERAGE_");
 word!(designation, Designation, "DESIGNATION_");
 word!(service, ServiceStatus, "SERVICE_STATUS_");
 
-/// A verdict with its reasons: `NOT_CONFIRMED LAPSED, NO_QUALIFYING_EMPLOYMENT`. REPORTING_WINDOW_OPEN is
-/// left out: it is there on most days of a scenario.
+/// A verdict with its reasons: `NOT_CONFIRMED LAPSED, NO_QUALIFYING_EMPLOYMENT`. Omits REPORTING_WINDOW_OPEN, which
+/// applies on most days of a scenario.
 pub fn verdict_line(verification: &v1::Verification) -> String {
     said(verification.verdict, &verification.reasons)
 }
 
-/// The same of an eligibility.
+/// An eligibility with its reasons.
 pub fn eligible(eligibility: &v1::Eligibility) -> String {
     assert_eq!(eligibility.eligible, verdict(eligibility.verdict).starts_with("CONFIRMED"), "{eligibility:?}");
     said(eligibility.verdict, &eligibility.reasons)
@@ -51,12 +51,12 @@ fn said(number: i32, reasons: &[i32]) -> String {
     format!("{} {shown}", verdict(number)).trim().to_owned()
 }
 
-/// Changes, a line for each.
+/// One line for each change.
 pub fn lines(changes: &[v1::Change]) -> Vec<String> {
     changes.iter().map(line).collect()
 }
 
-/// The changes of standing alone.
+/// One line for each change of standing.
 pub fn standing_lines(changes: &[v1::Change]) -> Vec<String> {
     let standing = changes.iter().filter(|change| matches!(change.change, Some(Kind::Standing(_))));
     standing.map(line).collect()
@@ -86,12 +86,12 @@ fn line(change: &v1::Change) -> String {
     }
 }
 
-/// The line of a revocation for loss of employment that stands until today and after.
+/// The line of a revocation for loss of employment that includes today.
 pub fn revocation(number: &str, first_day: &str) -> String {
     format!("{number} {first_day}.. CURRENT > REVOKED_LOSS_OF_EMPLOYMENT: REVOKED_LOSS_OF_EMPLOYMENT")
 }
 
-/// Standing periods, a line for each.
+/// One line for each standing period.
 pub fn period_lines(periods: &[v1::StandingPeriod]) -> Vec<String> {
     let line = |period: &v1::StandingPeriod| {
         let reasons: Vec<_> = period.reasons.iter().map(|number| reason(*number)).collect();
