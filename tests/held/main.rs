@@ -1,8 +1,8 @@
-//! No message holds a worker: one of each kind that is the worst there is, for every method and from every role, goes
-//! through the whole surface, and every poll of the call is measured in CPU time of its thread.
+//! No message blocks a worker thread: the worst messages of each kind, for every method and from every role, go through
+//! the whole surface, and each poll of the call is measured in CPU time of its thread.
 //!
-//! A release build is judged by the bound itself, as `.ci/run` does: `cargo test --release --test held`. A debug build is
-//! slower by a factor, and only finds what grows with the size of a message.
+//! A release build must meet the bound itself, as `.ci/run` checks: `cargo test --release --test held`. A debug build
+//! is slower by a factor and only finds costs that grow with the size of a message.
 
 #![allow(
     clippy::unwrap_used,
@@ -33,13 +33,13 @@ use self::wire::Shapes;
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
 
-/// What one call may have in memory at a time, with the answer: the largest is a dry run that moves ten thousand jobs.
+/// The maximum memory of one call, including its response. The largest is a dry run that transfers ten thousand jobs.
 const MOST_MEMORY: usize = 96 * 1024 * 1024;
 
-/// Everyone there is.
+/// All roles.
 const ROLES: &[&str] = &["registrar", "certifier", "provider:large", "payer", "auditor"];
 
-/// The largest messages of plain calls and of others.
+/// The largest messages of plain calls and of large calls.
 const PLAIN: usize = 32 * 1024;
 const LARGE: usize = 1024 * 1024;
 
@@ -54,7 +54,7 @@ fn role_of(name: &str) -> Role {
 }
 
 #[tokio::test]
-async fn no_message_of_any_method_holds_a_worker() {
+async fn no_message_of_any_method_blocks_a_worker() {
     let world = World::built().await;
     let (shapes, mut random, mut held) = (Shapes::of_the_contract(), fastrand::Rng::with_seed(7), Held::default());
     let mut methods: Vec<_> = auth::methods().collect();
@@ -63,7 +63,7 @@ async fn no_message_of_any_method_holds_a_worker() {
         let name = format!("{}/{}", method.service, method.name);
         let size = if method.is_large { LARGE } else { PLAIN } - 64;
         let worst = shapes.worst(&name, size, &mut random);
-        // Who may call it takes turns; for the others it ends before the message is read, whatever it is.
+        // Roles that may call the method take turns; for the others the call ends before the message is read.
         let may_call = |role: &&&str| method.right(&role_of(role)).is_some();
         let callers = ROLES.iter().filter(may_call).cycle();
         let others = ROLES.iter().filter(|role| !may_call(role)).zip(&worst);
@@ -77,7 +77,7 @@ async fn no_message_of_any_method_holds_a_worker() {
 }
 
 #[tokio::test]
-async fn no_answer_holds_a_worker_however_much_is_on_file() {
+async fn no_response_blocks_a_worker_however_much_is_on_file() {
     let world = World::built().await;
     let mut held = Held::default();
     for (method, role, kind, messages) in world.questions() {
@@ -88,7 +88,7 @@ async fn no_answer_holds_a_worker_however_much_is_on_file() {
 }
 
 #[tokio::test]
-async fn a_poll_that_is_too_long_is_found() {
+async fn a_poll_that_is_too_long_is_detected() {
     let server = TestServer::start(TODAY).await;
     let mut held = Held::default();
     let spins = futures_util::stream::once(async {

@@ -12,13 +12,13 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::harness::BytesListener;
 use crate::{ALLOCATED, MOST_MEMORY};
 
-/// How long a poll may be, in CPU time of its thread. A debug build takes some twenty times as long.
+/// The maximum CPU time of a poll. A debug build is about twenty times slower.
 pub const BOUND: Duration = Duration::from_millis(if cfg!(debug_assertions) { 100 } else { 5 });
 
-/// What is over the bound is tried again so often: the machine may have been busy with something else.
+/// The number of attempts for a call over the bound: the machine may have been busy.
 const TRIES: usize = 4;
 
-/// How many answers of a call that may last are taken.
+/// The maximum number of responses taken from a streaming call.
 const ANSWERS: usize = 2000;
 
 /// The CPU time of this thread.
@@ -43,14 +43,14 @@ impl<F: Future<Output = ()>> Future for Measured<F> {
     }
 }
 
-/// What was measured so far.
+/// The measurements so far.
 #[derive(Default)]
 pub struct Held {
     all: Vec<(Duration, usize, String)>,
 }
 
 impl Held {
-    /// Calls a method, takes its answers, and lets go of everything.
+    /// Calls a method, takes its responses, and drops everything.
     pub async fn measure(&mut self, listener: &BytesListener, method: &str, kind: &str, messages: Vec<Bytes>) {
         let mut shortest = (Duration::MAX, usize::MAX);
         for _ in 0..TRIES {
@@ -63,7 +63,7 @@ impl Held {
         self.all.push((shortest.0, shortest.1, format!("{method}: {kind}")));
     }
 
-    /// The same of a stream of messages, once.
+    /// Like [`Held::measure`], for a stream of messages, once.
     pub async fn measure_stream(
         &mut self,
         listener: &BytesListener,
@@ -74,13 +74,13 @@ impl Held {
         self.all.push((longest, memory, method.to_owned()));
     }
 
-    /// The first that is beyond a bound.
+    /// The first call over a bound.
     pub fn found(&self) -> Option<&str> {
         let is_beyond = |(longest, memory, _): &&(Duration, usize, String)| *longest > BOUND || *memory > MOST_MEMORY;
         self.all.iter().find(is_beyond).map(|(.., call)| call.as_str())
     }
 
-    /// Prints the worst, and fails where one is beyond a bound.
+    /// Prints the worst calls, and fails if one is over a bound.
     pub fn judge(mut self) {
         self.all.sort_by(|left, right| right.cmp(left));
         for (longest, memory, call) in self.all.iter().take(12) {
@@ -92,7 +92,7 @@ impl Held {
     }
 }
 
-/// Calls a method in a task of its own, as a connection does. Its longest poll, and the most memory that it had.
+/// Calls a method in its own task, as a connection does. Returns its longest poll and its maximum memory.
 async fn one(
     listener: &BytesListener,
     method: &str,
@@ -103,7 +103,7 @@ async fn one(
         let call = Call { method: &method, headers: &listener.headers, peer: None, deadline: None };
         if let Ok(answers) = listener.surface.call(call, messages).await {
             let mut answers = Box::pin(answers.take(ANSWERS));
-            // A feed goes on for ever: what it has by now is enough.
+            // A feed does not end: the messages received so far are enough.
             while let Ok(Some(Ok(_))) = tokio::time::timeout(Duration::from_millis(200), answers.next()).await {}
         }
     };

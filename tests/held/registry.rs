@@ -1,4 +1,4 @@
-//! A registry with a large provider, a long history and many changes, and what is asked of it.
+//! A registry with a large provider, a long history and many changes, and questions to it.
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::import_records_response::Result as Outcome;
@@ -13,20 +13,20 @@ use crate::harness::requests::{
 use crate::harness::scenes::{EFFECTIVE_FROM, HIRED, QUALIFIED_FROM};
 use crate::harness::{BytesListener, Client, TODAY, TestServer};
 
-/// How much there is of everything. In a debug build it takes too long to make more.
+/// The size factor. A debug build needs too long for more.
 const SCALE: usize = if cfg!(debug_assertions) { 1 } else { 20 };
 const STAFF: usize = 500 * SCALE;
 const PROVIDERS: usize = 100 * SCALE;
 const SUSPENSIONS: usize = 30 * SCALE;
 
-/// How many messages of a stream follow one another.
+/// The number of consecutive messages in a stream.
 const IN_A_ROW: usize = 6;
 
 /// The registry.
 pub struct World {
     pub server: TestServer,
     numbers: Vec<String>,
-    /// The one with the long history.
+    /// The credential with the long history.
     eventful: String,
     eventful_number: String,
 }
@@ -50,7 +50,7 @@ async fn import(client: &Client, commands: Vec<Command>) -> Vec<v1::ImportOutcom
     outcomes
 }
 
-/// Messages of one type, encoded.
+/// Encodes messages of one type.
 fn of<M: prost::Message>(messages: impl IntoIterator<Item = M>) -> Vec<Bytes> {
     messages.into_iter().map(|message| message.encode_to_vec().into()).collect()
 }
@@ -104,7 +104,7 @@ impl World {
         self.server.bytes_listener().with("x-dev-caller", role)
     }
 
-    /// The messages of a call with one that is the worst of its kind: behind what opens a stream, and several in a row.
+    /// The messages of a call with the worst message of its kind: after the opening message, several times in a row.
     pub fn opened(&self, method: &str, role: &str, message: &Bytes) -> Vec<Bytes> {
         let opening = match method.split_once('/').unwrap().1 {
             name if name.starts_with("Stream") => {
@@ -120,7 +120,7 @@ impl World {
         [Bytes::from(opening)].into_iter().chain(messages).collect()
     }
 
-    /// What reads or says much, each with who asks.
+    /// Calls that read or return much, each with its role.
     pub fn questions(&self) -> Vec<(&'static str, &'static str, &'static str, Vec<Bytes>)> {
         let mut questions = self.lists();
         questions.extend(self.batches());

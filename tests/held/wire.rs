@@ -1,4 +1,4 @@
-//! The worst messages of a type: as many values as fit, the longest texts, what is not known, and chance.
+//! The worst messages of a type: the maximum number of values, the longest texts, unknown fields, and random bytes.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use prost::encoding::encode_varint;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
-/// The most entries of a list, and the longest text, that are decoded.
+/// The maximum number of list entries and the longest text that are decoded.
 const MOST_ENTRIES: usize = 1000;
 const LONGEST_TEXT: usize = 16 * 1024;
 
-/// Texts that are made of this are the hardest: letters, marks that are sorted, what is hidden, what has no letter, what
-/// becomes eighteen letters, and what has to be left out.
+/// Pieces for texts that are expensive to process: letters, marks that are sorted, invisible characters, characters
+/// without letters, a character that decomposes into eighteen, and ignored characters.
 const HARD: &[(&str, &str)] = &[
     ("letters", "a"),
     ("marks", "a\u{301}\u{328}\u{327}"),
@@ -28,18 +28,18 @@ const HARD: &[(&str, &str)] = &[
 /// The messages of the contract.
 pub struct Shapes {
     messages: HashMap<String, DescriptorProto>,
-    /// The request of each method.
+    /// The request type of each method.
     requests: HashMap<String, String>,
 }
 
-/// A field that has a length.
+/// Appends a length-delimited field.
 pub fn field(number: i32, value: &[u8], into: &mut Vec<u8>) {
     encode_varint(u64::try_from(number).unwrap() << 3 | 2, into);
     encode_varint(value.len() as u64, into);
     into.extend(value);
 }
 
-/// One piece again and again.
+/// Repeats a piece up to a size.
 fn filled(piece: &[u8], size: usize) -> Vec<u8> {
     piece.repeat(size / piece.len())
 }
@@ -62,7 +62,7 @@ impl Shapes {
         Shapes { messages, requests }
     }
 
-    /// The worst messages of a method's request, each with what it is.
+    /// The worst messages for a method's request, each with a description.
     pub fn worst(&self, method: &str, size: usize, random: &mut Rng) -> Vec<(String, Bytes)> {
         let request = &self.requests[method];
         let mut worst = vec![
@@ -88,7 +88,7 @@ impl Shapes {
         worst.into_iter().map(|(kind, bytes)| (kind, bytes.into())).collect()
     }
 
-    /// For each field as much of it as fits; and the same within the messages that it holds.
+    /// For each field as many values as fit, and the same within nested messages.
     fn of_fields(&self, message: &str, path: &str, size: usize, worst: &mut Vec<(String, Vec<u8>)>) {
         for part in &self.messages[message].field {
             let path = format!("{path}{}", part.name());
@@ -131,7 +131,7 @@ impl Shapes {
         }
     }
 
-    /// A message with everything set and every list full, in which every text is made of a piece.
+    /// A message with all fields set and all lists full, with every text made of a piece.
     fn full(&self, message: &str, piece: &str, size: usize, random: &mut Rng) -> Vec<u8> {
         let mut once = Vec::new();
         let parts = &self.messages[message].field;
@@ -146,7 +146,7 @@ impl Shapes {
         once
     }
 
-    /// A field with something in it that may well be in order.
+    /// A field with a value that may be valid.
     fn fill(&self, part: &FieldDescriptorProto, piece: &str, random: &mut Rng, into: &mut Vec<u8>) {
         let number = part.number();
         match part.r#type() {
@@ -170,7 +170,7 @@ impl Shapes {
         }
     }
 
-    /// What a message field holds: a date that there is, or everything set. Of alternatives the last one counts.
+    /// The content of a message field: a valid date, or all fields set. Of alternatives the last one applies.
     fn inner(&self, part: &FieldDescriptorProto, piece: &str, random: &mut Rng) -> Vec<u8> {
         let mut inner = Vec::new();
         let mut parts: Vec<_> = self.messages[part.type_name()].field.iter().collect();
@@ -182,7 +182,7 @@ impl Shapes {
         inner
     }
 
-    /// Messages by chance, one behind the other: together they are one message.
+    /// Random messages, concatenated: together they are one message.
     fn any(&self, message: &str, size: usize, random: &mut Rng) -> Vec<u8> {
         let mut bytes = Vec::new();
         let parts = &self.messages[message].field;

@@ -1,4 +1,4 @@
-//! What operators write: the list of clients, the configuration, rule sets, certificates.
+//! Files that operators write: the list of clients, the configuration, rule sets, certificates.
 
 use std::fs;
 
@@ -14,14 +14,14 @@ use fastrand::Rng;
 use super::mutate::{any, bent_text};
 use super::{again_and_again, alone};
 
-/// Tables and errors are larger than the text that they are of.
+/// Parsed tables and errors are larger than their text.
 const FACTOR: usize = 1024;
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// Text in order from which inputs are made, and now and then no text of any kind.
+/// Inputs made from valid text with faults, and sometimes random bytes.
 fn bent(whole: &[String]) -> impl FnMut(&mut Rng) -> Vec<u8> {
     move |random| match random.u8(..8) {
         0 => String::from_utf8_lossy(&any(random, 512)).into_owned().into_bytes(),
@@ -90,7 +90,7 @@ fn certificates() {
         key: scratch.path().join(names[1]),
         client_ca: Some(scratch.path().join(names[2])),
     };
-    // The first byte says which of the three is bent.
+    // The first byte selects which of the three has faults.
     let make = |random: &mut Rng| {
         let at = random.u8(..3);
         let mut bytes = bent(&whole[usize::from(at)..=usize::from(at)])(random);

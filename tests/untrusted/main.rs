@@ -1,9 +1,10 @@
-//! What comes from outside is read without a panic, and without allocating more than there is of it.
+//! External input is read without a panic, and without allocating more than its size justifies.
 //!
-//! Whatever the registry reads that it did not write, or that a disk may have changed, is made up here and bent: messages
-//! of the contract, segments of the log, stored records, the list of clients, the configuration, rule sets, certificates.
+//! Everything that the registry reads but did not write, or that a disk may have changed, is generated and mutated
+//! here: messages of the contract, segments of the log, stored records, the list of clients, the configuration, rule
+//! sets, certificates.
 //!
-//! `CPSS_FUZZ_SECONDS=60` does each for a minute; `CPSS_FUZZ_SEED` begins elsewhere. What fails is printed with its bytes.
+//! `CPSS_FUZZ_SECONDS=60` runs each for a minute; `CPSS_FUZZ_SEED` sets the seed. A failure is printed with its bytes.
 
 #![allow(
     clippy::unwrap_used,
@@ -29,22 +30,22 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
 
-/// What is allocated is counted for the program as a whole.
+/// Allocations are counted for the whole process.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// What may be allocated however short an input is.
+/// The allocation allowed for any input, however short.
 const BASE: usize = 256 * 1024;
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-/// Every test holds this while it runs.
+/// Every test holds this lock while it runs.
 fn alone() -> MutexGuard<'static, ()> {
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes inputs and reads them, again and again. `factor` times an input's length is what reading it may allocate.
+/// Generates and reads inputs repeatedly. Reading may allocate `factor` times the length of the input.
 fn again_and_again(what: &str, factor: usize, mut make: impl FnMut(&mut Rng) -> Vec<u8>, mut read: impl FnMut(&[u8])) {
     let time = Duration::from_secs(number("CPSS_FUZZ_SECONDS", 1));
     let mut random = Rng::with_seed(number("CPSS_FUZZ_SEED", 7));

@@ -1,4 +1,4 @@
-//! Messages that could be in order, made from their descriptors.
+//! Plausible messages, generated from their descriptors.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ use prost::encoding::encode_varint;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FileDescriptorSet};
 
-/// How deep messages lie in one another.
+/// The maximum depth of nested messages.
 const DEEPEST: usize = 6;
 
-/// The messages of the contract, and those that it uses.
+/// The messages of the contract and those that it uses.
 pub struct Messages {
     by_name: HashMap<String, DescriptorProto>,
     texts: Vec<String>,

@@ -1,14 +1,14 @@
-//! Bending what was in order.
+//! Mutating valid input.
 
 use fastrand::Rng;
 
-/// Any bytes.
+/// Random bytes.
 pub fn any(random: &mut Rng, most: usize) -> Vec<u8> {
     let length = random.usize(..=most);
     (0..length).map(|_| random.u8(..)).collect()
 }
 
-/// The same bytes with a few faults, or none.
+/// Inserts a few faults, or none.
 pub fn mutate(random: &mut Rng, bytes: &mut Vec<u8>) {
     for _ in 0..random.usize(..4) {
         let at = random.usize(..=bytes.len());
@@ -27,14 +27,14 @@ pub fn mutate(random: &mut Rng, bytes: &mut Vec<u8>) {
                 let part = any(random, 16);
                 bytes.splice(at..at, part);
             }
-            // The largest lengths there are.
+            // The largest lengths.
             6 => drop(bytes.splice(at..to.min(at + 5), [255, 255, 255, 255, 15])),
             _ => {}
         }
     }
 }
 
-/// Text in order, with a few faults, or none. It stays text.
+/// Valid text with a few faults, or none. It is still text.
 pub fn bent_text(random: &mut Rng, text: &str) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
     mutate(random, &mut bytes);

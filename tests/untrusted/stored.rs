@@ -1,4 +1,4 @@
-//! What a disk may have changed: segments of the log, and the records in them.
+//! Files that a disk may have changed: segments of the log, and the records in them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use fastrand::Rng;
 use super::mutate::{any, mutate};
 use super::{again_and_again, alone};
 
-/// Records of every kind, as they were written in a version of the stored form.
+/// Records of every kind, as written by a version of the storage format.
 fn records(version: &str) -> Vec<Vec<u8>> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/record/fixtures").join(version);
     let mut paths: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -39,7 +39,7 @@ fn stored_records() {
     again_and_again("stored records", 1024, make, |bytes| drop(record::decode(Revision(7), bytes)));
 }
 
-/// Puts the checksum of a frame in order again, so that what is wrong is wrong behind it.
+/// Repairs the checksum of a frame, so that the fault is behind it.
 fn mend(segment: &mut [u8]) {
     let Some(length) = segment.first_chunk().map(|length| u32::from_le_bytes(*length) as usize) else { return };
     let end = length.saturating_add(8).min(segment.len());

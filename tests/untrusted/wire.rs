@@ -1,4 +1,4 @@
-//! Every request of the contract, from bytes to the domain's words.
+//! Every request of the contract, from bytes to domain types.
 
 use cpss_registry::domain::id::{ProviderId, Revision};
 use cpss_registry::proto::v1;
@@ -9,7 +9,7 @@ use super::messages::Messages;
 use super::mutate::{any, mutate};
 use super::{again_and_again, alone};
 
-/// How much is allocated for a byte of a message. The worst are lists of empty messages: two bytes each, and a whole
+/// The allocation per byte of a message. The worst case is a list of empty messages: two bytes each, and a whole
 /// message in memory, in a list that doubles as it grows.
 const FACTOR: usize = 1024;
 
@@ -21,10 +21,10 @@ fn own() -> Option<&'static ProviderId> {
     None
 }
 
-/// Says how each request is read.
+/// Defines how each request is read.
 macro_rules! requests {
     ($($request:ident($name:ident) => $read:block)*) => {
-        /// How the bytes of each request are read.
+        /// The function that reads the bytes of each request.
         const REQUESTS: &[(&str, fn(&[u8]))] = &[$((stringify!($request), |bytes| {
             if let Ok($name) = v1::$request::decode(bytes) $read
         }),)*];
@@ -123,7 +123,7 @@ fn every_request_of_the_contract_is_here() {
     assert_eq!(here, of_the_contract);
 }
 
-/// Reads the bytes as the request whose number stands before them.
+/// Reads the bytes as the request whose number precedes them.
 fn read(bytes: &[u8]) {
     if let [at, bytes @ ..] = bytes {
         REQUESTS[usize::from(*at) % REQUESTS.len()].1(bytes);
@@ -138,7 +138,7 @@ fn requests() {
         let at = random.u8(..u8::try_from(REQUESTS.len()).unwrap());
         let mut bytes = match random.u8(..8) {
             0 => any(random, 4096),
-            // A list of as much of nothing as fits.
+            // A list with as many empty messages as fit.
             1 => [random.u8(..16) << 3 | 2, 0].repeat(random.usize(..8192)),
             _ => messages.make(random, REQUESTS[usize::from(at)].0),
         };

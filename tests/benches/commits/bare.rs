@@ -1,4 +1,4 @@
-//! The least that durability costs: one thread that appends and syncs.
+//! The minimum cost of durability: one thread that appends and syncs.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::measured::Run;
 
-/// About the length of a record's frame.
+/// The approximate length of a record's frame.
 const BYTES: usize = 300;
 
 pub fn run(path: &Path, duration: Duration) -> Run {

@@ -1,4 +1,4 @@
-//! etcd as Debian ships it, one member, on the same disk: Put of about as many bytes.
+//! etcd as packaged by Debian, one member, on the same disk: Put with about as many bytes.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -12,7 +12,7 @@ use tonic_prost::ProstCodec;
 
 use super::measured::Run;
 
-/// How many connections the writers share.
+/// The number of connections that the writers share.
 const CONNECTIONS: usize = 8;
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -32,7 +32,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// None where it is not installed.
+    /// `None` if etcd is not installed.
     pub async fn start(directory: &Path) -> Option<Subject> {
         let [client, peer] = [free_port(), free_port()].map(|port| format!("http://127.0.0.1:{port}"));
         let spawned = Command::new("etcd")

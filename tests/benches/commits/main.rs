@@ -1,9 +1,9 @@
-//! Durable commits, side by side on one disk: a bare append with fdatasync, the registry's writer, and etcd.
+//! Durable commits, compared on one disk: a bare append with fdatasync, the registry's writer, and etcd.
 //!
-//! `cargo bench --bench commits`. `CPSS_BENCH_DIR` says on which disk (else `target/tmp`), `CPSS_BENCH_SECONDS` how long
-//! each of them runs in a round, `CPSS_BENCH_ROUNDS` how many rounds there are, `CPSS_BENCH_ONLY` names some of `bare`,
-//! `registry` and `etcd`. Every round runs all of them in turn, so that a disk in a bad mood is bad to all. etcd is left
-//! out where it is not installed (Debian: etcd-server).
+//! `cargo bench --bench commits`. `CPSS_BENCH_DIR` selects the disk (default `target/tmp`), `CPSS_BENCH_SECONDS` the
+//! time of each subject in a round, `CPSS_BENCH_ROUNDS` the number of rounds, and `CPSS_BENCH_ONLY` some of `bare`,
+//! `registry` and `etcd`. Every round runs all subjects in turn, so that variations of the disk affect all of them.
+//! etcd is left out if it is not installed (Debian: etcd-server).
 
 #![allow(
     clippy::unwrap_used,
@@ -24,11 +24,11 @@ use std::time::Duration;
 
 use self::measured::{Measured, report};
 
-/// The program's own, for both sides.
+/// The allocator of the program, for all subjects.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How many wait for an answer at a time.
+/// The numbers of concurrent writers.
 const WRITERS: [usize; 4] = [1, 8, 64, 256];
 
 fn setting(name: &str, otherwise: u64) -> u64 {
@@ -73,7 +73,7 @@ async fn run(scratch: &Path, duration: Duration, rounds: u64, wanted: &dyn Fn(&s
     measured
 }
 
-/// How busy the machine is apart from this.
+/// The load average of the machine.
 fn load() -> String {
     std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_owned()
 }

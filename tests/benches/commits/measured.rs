@@ -1,10 +1,10 @@
-//! What was measured, and how it compares.
+//! Measurements and comparisons.
 
 use std::time::Duration;
 
-/// One subject with one number of writers, in one round.
+/// One subject with one number of writers in one round.
 pub struct Run {
-    /// How long each answer took.
+    /// The latency of each response.
     pub latencies: Vec<Duration>,
     pub elapsed: Duration,
 }
@@ -30,14 +30,14 @@ impl Measured {
         }
     }
 
-    /// The median of the rounds, with the least and the most.
+    /// The median rate of the rounds, with minimum and maximum.
     fn rate(&self) -> (f64, f64, f64) {
         let mut rates: Vec<f64> = self.runs.iter().map(Run::rate).collect();
         rates.sort_by(f64::total_cmp);
         (rates[rates.len() / 2], rates[0], rates[rates.len() - 1])
     }
 
-    /// The latency that so many in a thousand do not exceed, in microseconds, over all rounds.
+    /// The latency in microseconds at this per mille, over all rounds.
     fn latency(&self, per_mille: usize) -> f64 {
         let mut all: Vec<Duration> = self.runs.iter().flat_map(|run| run.latencies.iter().copied()).collect();
         all.sort_unstable();
@@ -45,7 +45,7 @@ impl Measured {
     }
 }
 
-/// Prints a line for each, and the ratios that there are marks for.
+/// Prints a line for each measurement, and the ratios that have a target.
 pub fn report(all: &[Measured]) {
     println!(
         "{:<12} {:>7} {:>12} {:>22} {:>10} {:>10} {:>10}",

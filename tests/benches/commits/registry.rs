@@ -1,5 +1,5 @@
-//! The registry's writer in this process: people come on file, begin to work and cease to, each report durable before
-//! it is answered.
+//! The registry's writer in this process: people are registered, start jobs and end them. Each report is durable before
+//! the response.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The pure parts, one by one: `cargo bench --bench pure`.
 //!
-//! A specialist with 12 facts: a verdict on the resident timeline, the timeline compiled from the facts as they were
-//! known at a revision, a question decoded and an answer written; and a record appended to the log with its fdatasync.
+//! For a specialist with 12 facts: a verdict from the resident timeline, compiling the timeline from the facts known at
+//! a revision, decoding a question and encoding an answer; and appending a record to the log with fdatasync.
 
 #![allow(missing_docs, reason = "a program, whose parts nobody else uses")]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a benchmark may stop at once")]
@@ -64,7 +64,7 @@ fn rule_sets() -> RuleSets {
     RuleSets::new(sets, None).unwrap()
 }
 
-/// Somebody with 12 facts: two names, three jobs, a renewal, a suspension that ended.
+/// A person with 12 facts: two names, three jobs, a renewal, an ended suspension.
 fn a_person() -> SpecialistFile {
     let name = |family: &str| PersonName { given: "Bernice".into(), family: family.into(), suffix: String::new() };
     let job = |at, days| SpecialistFact::EmploymentStarted {
@@ -123,7 +123,7 @@ fn a_provider(rule_sets: &RuleSets) -> ProviderFile {
     ProviderFile::new(provider_id(), recorded(facts), rule_sets)
 }
 
-/// What questions are answered from.
+/// The state that questions are answered from.
 struct World {
     rule_sets: RuleSets,
     person: SpecialistFile,

@@ -1,6 +1,5 @@
-//! Reads while what they read changes: records are written, a provider's staff loses its employer, a backup is taken.
-//! Beside the registry, the same of etcd, and of the echo, whose [`sync_writer`](super::sync_writer) writes and does
-//! nothing else.
+//! Reads while the data change: records are written, a provider's staff loses its employer, a backup is taken. The same
+//! is measured for etcd and for the echo server, whose [`sync_writer`](super::sync_writer) only writes.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -25,7 +24,7 @@ const IMPORT: &str = "/ms.dmh.credential.v1.RecordService/ImportRecords";
 const FACTS: &str = "/ms.dmh.credential.v1.RecordService/ListFacts";
 const END: &str = "/ms.dmh.credential.v1.RecordService/EndPeriod";
 
-/// Questions a second, and facts.
+/// Questions and facts per second.
 const READS: u32 = 5_000;
 const WRITES: u32 = 5_000;
 
@@ -39,18 +38,18 @@ fn verifications(
     calls.judged(move |at, answer| judge(&goods[at % goods.len()], answer))
 }
 
-/// A server under change: the questions put to it, and the calls that change it.
+/// A server under change: the questions, and the calls that change it.
 pub struct Changing<'a> {
     name: &'static str,
     server: &'a Server,
     reads: Calls,
     writes: Calls,
-    /// The same as rows of an import, where there is one.
+    /// The same changes as rows of an import, if the server has imports.
     rows: Option<Calls>,
 }
 
 impl<'a> Changing<'a> {
-    /// The echo, whose other service keeps what it is called with.
+    /// The echo server, whose second service writes what it receives.
     pub fn echo(server: &'a Server, asked: &Arc<[Good]>) -> Changing<'a> {
         let reads = verifications(asked, |good, answer| judge_verify(Answerer::Echo, good, answer));
         let end = framed(&end_of(&v1::Fact { fact_id: "1-0".to_owned(), ..Default::default() }));
@@ -66,7 +65,7 @@ impl<'a> Changing<'a> {
         Changing { name: "etcd", server, reads, writes, rows: None }
     }
 
-    /// The registry, with what it answers before anything changes.
+    /// The registry, with its answers before any change.
     pub fn registry(server: &'a Server, asked: &Arc<[Good]>, exchanges: &[Exchange]) -> Result<Changing<'a>, Failure> {
         let reads = verifications(asked, judge_still);
         let people: Arc<[String]> = people(exchanges)?.into();
@@ -81,7 +80,7 @@ impl<'a> Changing<'a> {
         self.reads.one_by_one(&self.server.target, READS, lasting).await
     }
 
-    /// Reads while nothing happens, and while something is written.
+    /// Measures reads while idle, and while facts are written.
     pub async fn under_writes(&self, lasting: Duration, table: &mut Latencies) -> Result<(), Failure> {
         let (name, target) = (self.name, &self.server.target);
         table.add(&format!("{name}: questions while nothing else happens"), &self.read(lasting).await?);
@@ -98,7 +97,7 @@ impl<'a> Changing<'a> {
         Ok(())
     }
 
-    /// Reads while one core computes and does nothing else.
+    /// Measures reads while one core is busy computing.
     pub async fn beside_a_busy_core(&self, lasting: Duration, table: &mut Latencies) -> Result<(), Failure> {
         let is_over = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&is_over);
@@ -114,7 +113,7 @@ impl<'a> Changing<'a> {
         Ok(())
     }
 
-    /// Reads of the registry while the staff of one provider loses its employer.
+    /// Measures reads of the registry while the staff of one provider loses its employer.
     pub async fn under_cascade(&self, largest: &str, lasting: Duration, table: &mut Latencies) -> Result<(), Failure> {
         let (run, people) = tokio::join!(self.read(lasting), end_qualification(self.server, largest));
         table.add("registry: questions while a cascade is recorded", &run?);
@@ -122,7 +121,7 @@ impl<'a> Changing<'a> {
         Ok(())
     }
 
-    /// Reads of the registry while its directory is backed up.
+    /// Measures reads of the registry during a backup.
     pub async fn under_backup(&self, data: &Path, lasting: Duration, table: &mut Latencies) -> Result<(), Failure> {
         let copy = tempfile::tempdir()?;
         let mut backup = Command::new(env!("CARGO_BIN_EXE_cpss-registry"))
@@ -142,7 +141,7 @@ impl<'a> Changing<'a> {
     }
 }
 
-/// The people whom the questions are about.
+/// The people that the questions are about.
 fn people(exchanges: &[Exchange]) -> Result<Vec<String>, Failure> {
     let person = |exchange: &Exchange| {
         let answer = unframed::<v1::VerifyCredentialResponse>(&exchange.answer)?.0.verification;
@@ -151,7 +150,7 @@ fn people(exchanges: &[Exchange]) -> Result<Vec<String>, Failure> {
     exchanges.iter().map(person).collect()
 }
 
-/// A change of somebody's name.
+/// A request that changes a person's name.
 fn rename(person: &str, at: usize) -> v1::ChangeSpecialistNameRequest {
     let name = v1::PersonName { given_name: "Ada".into(), family_name: format!("Example {at}"), suffix: String::new() };
     v1::ChangeSpecialistNameRequest {
@@ -162,7 +161,7 @@ fn rename(person: &str, at: usize) -> v1::ChangeSpecialistNameRequest {
     }
 }
 
-/// The same as a row of an import.
+/// The same request as a row of an import.
 fn row(rename: v1::ChangeSpecialistNameRequest) -> Bytes {
     let request_id = rename.request_id.clone();
     let command = Some(import_row::Command::ChangeSpecialistName(rename));
@@ -170,7 +169,7 @@ fn row(rename: v1::ChangeSpecialistNameRequest) -> Bytes {
     framed(&v1::ImportRecordsRequest { row })
 }
 
-/// A row is good when it is recorded.
+/// A row succeeds if it is recorded.
 fn judge_row(_: usize, answer: &[u8]) -> Result<(), Failure> {
     match unframed::<v1::ImportRecordsResponse>(answer)?.0.result {
         Some(import_records_response::Result::Outcome(_)) => Ok(()),
@@ -178,7 +177,7 @@ fn judge_row(_: usize, answer: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// The providers of the questions, those of the most first.
+/// The providers of the questions, the most frequent first.
 pub fn largest_providers(goods: &[Good]) -> Vec<&str> {
     let mut counts = std::collections::HashMap::<&str, usize>::new();
     for good in goods {
@@ -189,14 +188,14 @@ pub fn largest_providers(goods: &[Good]) -> Vec<&str> {
     providers.into_iter().map(|(id, _)| id).collect()
 }
 
-/// Ends the period that a fact began, on its first day.
+/// Ends the period that a fact opened, on its first day.
 fn end_of(fact: &v1::Fact) -> v1::EndPeriodRequest {
     let request_id = Uuid::new_v4().to_string();
     let (fact_id, last_day) = (fact.fact_id.clone(), fact.first_day);
     v1::EndPeriodRequest { request_id, fact_id, last_day, reason: "a test".into(), ..Default::default() }
 }
 
-/// Ends every certificate of a provider long ago, and says how many people the largest record was about.
+/// Ends all certificates of a provider. Returns the number of people affected by the largest record.
 async fn end_qualification(server: &Server, provider: &str) -> Result<u32, Failure> {
     tokio::time::sleep(Duration::from_millis(500)).await;
     let subject = Some(list_facts_request::Subject::ProviderId(provider.to_owned()));

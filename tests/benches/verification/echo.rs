@@ -1,7 +1,8 @@
-//! The mark: a bare tonic server of the same contract that answers every question with a constant.
+//! The echo server: a bare tonic server of the same contract that answers every question with a constant.
 //!
-//! It looks nothing up and knows nobody; what is left is the network stack. Its transport is set as the registry's is. What
-//! is to change it, the [`sync_writer`](super::sync_writer) writes to the disk.
+//! It looks nothing up and authenticates nobody, so it measures the network stack alone. Its transport has the same
+//! settings as the registry's. Calls that change something are written to disk by the
+//! [`sync_writer`](super::sync_writer).
 
 use std::io::Write as _;
 use std::path::Path;
@@ -19,17 +20,17 @@ use super::secure;
 use super::sync_writer::SyncWriter;
 use super::wire::Failure;
 
-/// As the registry has it.
+/// Same as in the registry.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
-/// Answers with these.
+/// Returns these constants.
 #[derive(Clone)]
 struct Echo {
     verification: v1::Verification,
     eligibility: v1::Eligibility,
 }
 
-/// The answers of a stream.
+/// The responses of a stream.
 pub type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Echo {
@@ -44,14 +45,14 @@ impl Echo {
     }
 }
 
-/// The file in which the constants are handed to the echo, a verification and an eligibility.
+/// The file that passes the constants to the echo server: a verification and an eligibility.
 pub fn constants(verification: &v1::Verification, eligibility: &v1::Eligibility) -> Vec<u8> {
     let mut bytes = verification.encode_length_delimited_to_vec();
     bytes.extend(eligibility.encode_length_delimited_to_vec());
     bytes
 }
 
-/// Serves until the process is ended; in plaintext, or with the certificates of a place.
+/// Serves until the process ends; in plaintext, or with the certificates of a place.
 pub async fn serve(constants: &Path, place: Option<&Path>) -> Result<(), Failure> {
     let bytes = std::fs::read(constants)?;
     let mut bytes = bytes.as_slice();
@@ -80,7 +81,7 @@ pub async fn serve(constants: &Path, place: Option<&Path>) -> Result<(), Failure
     Ok(())
 }
 
-/// The refusal of what no bench asks.
+/// The refusal of methods that no benchmark calls.
 pub fn not_echoed<T>() -> Result<Response<T>, Status> {
     Err(Status::unimplemented("the echo does not answer this"))
 }

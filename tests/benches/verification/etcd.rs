@@ -1,4 +1,4 @@
-//! etcd as Debian ships it, one member: Range of one key, over the same client.
+//! etcd as packaged by Debian, one member: Range of one key, with the same client.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ use super::wire::{Connection, Failure, Target, framed, unframed};
 pub const RANGE: &str = "/etcdserverpb.KV/Range";
 pub const PUT: &str = "/etcdserverpb.KV/Put";
 
-/// About as many bytes as a verification has.
+/// The approximate length of a verification.
 const VALUE: usize = 270;
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -36,7 +36,7 @@ struct RangeResponse {
     count: i64,
 }
 
-/// A server with a value for each credential. None where it is not installed.
+/// A server with a value for each credential. `None` if etcd is not installed.
 pub async fn start(directory: &Path, goods: &[Good]) -> Result<Option<Server>, Failure> {
     let [client, peer] = [free_port()?, free_port()?];
     let url = |port: u16| format!("http://127.0.0.1:{port}");

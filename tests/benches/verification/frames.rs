@@ -1,5 +1,5 @@
-//! HTTP/2 as its frames (RFC 9113), no more of it than the client of a benchmark needs: what a client costs is taken from
-//! the server that it measures, where both share a machine.
+//! The part of HTTP/2 (RFC 9113) that a benchmark client needs. The client should be cheap, because it shares the
+//! machine with the server that it measures.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use super::wire::Failure;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEAD_BYTES: usize = 9;
-/// The longest payload that every peer takes.
+/// The longest payload that every peer accepts.
 const MOST_BYTES: usize = 16 * 1024;
 
 const DATA: u8 = 0;
@@ -25,52 +25,52 @@ const CONTINUATION: u8 = 9;
 const ACK: u8 = 0x1;
 const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
-/// Padding and priority, of which we know nothing.
+/// Flags for padding and priority, which are not supported.
 const MORE_FIELDS: u8 = 0x8 | 0x20;
 
 const HEADER_TABLE_SIZE: u16 = 1;
 const ENABLE_PUSH: u16 = 2;
 const INITIAL_WINDOW_SIZE: u16 = 4;
 
-/// What a window is and how large a header table, unless a peer says otherwise.
+/// The default window and header table size.
 const WINDOW: u32 = 65_535;
 const TABLE_BYTES: u32 = 4096;
 
-/// As much as a stream may have on its way to us, and a connection.
+/// The receive windows of streams and connections.
 const OUR_WINDOW: u32 = 8 * 1024 * 1024;
 
-/// What has come for a stream.
+/// What was received for a stream.
 pub enum Event<'a> {
     Data(&'a [u8]),
-    /// The stream has ended, and its trailers say that all went well.
+    /// The stream has ended with a successful status.
     End,
 }
 
-/// One connection's state, without its bytes: what there is to be sent, and what is made of what came. All its calls are
-/// of one method.
+/// The state of a connection, without its socket: bytes to send, and parsing of received bytes. All calls are of one
+/// method.
 pub struct Session {
     pub outgoing: BytesMut,
-    /// The headers of each call but the first, which had the server remember them.
+    /// The headers of every call after the first, which filled the server's header table.
     headers: Vec<u8>,
     first_headers: Option<Vec<u8>>,
     decoder: Decoder<'static>,
-    /// The stream of the latest call; those before it have been sent whole.
+    /// The stream of the latest call. Earlier calls have been sent completely.
     stream: u32,
     is_sent: bool,
-    /// Of the connection, of the latest stream, and of a new one.
+    /// The send windows of the connection, of the latest stream, and of a new stream.
     window: Window,
     window_of_stream: Window,
     window_of_new: Window,
-    /// The server's settings have come.
+    /// Whether the server's settings have been received.
     pub is_settled: bool,
 }
 
-/// What is in flow, of a connection or of a stream.
+/// The flow control state of a connection or a stream.
 #[derive(Clone, Copy)]
 struct Window {
-    /// How much may be sent.
+    /// The number of bytes that may be sent.
     room: i64,
-    /// How much has come for which no room was given back.
+    /// The number of bytes received and not yet acknowledged by a window update.
     taken: u32,
 }
 
@@ -81,7 +81,7 @@ impl Window {
         self.room -= i64::from(bytes as u32);
     }
 
-    /// Counts what has come. Its room is given back by the half.
+    /// Counts received bytes. Returns a window update when half of the window is used.
     fn take(&mut self, bytes: usize) -> Option<u32> {
         self.taken += bytes as u32;
         (self.taken >= OUR_WINDOW / 2).then(|| std::mem::take(&mut self.taken))
@@ -144,7 +144,7 @@ impl Session {
         self.outgoing.extend_from_slice(headers.as_ref().unwrap_or(&self.headers));
     }
 
-    /// Sends as much of the latest call's messages as the server has room for. With the last of them the call is sent.
+    /// Sends as much of the latest call's messages as the server's window allows. `is_last` ends the call.
     pub fn send(&mut self, messages: &mut Bytes, is_last: bool) {
         while !self.is_sent && (is_last || !messages.is_empty()) {
             let room = usize::try_from(self.window.room.min(self.window_of_stream.room)).unwrap_or(0);
@@ -161,7 +161,7 @@ impl Session {
         }
     }
 
-    /// Takes in what has come, as far as its frames are whole.
+    /// Parses the received bytes up to the last complete frame.
     pub fn receive(
         &mut self,
         incoming: &mut BytesMut,
@@ -200,7 +200,7 @@ impl Session {
         Ok(())
     }
 
-    /// Counts what has come, and gives its room back.
+    /// Counts received bytes and sends window updates.
     fn take(&mut self, stream: u32, bytes: usize) {
         if let Some(bytes) = self.window.take(bytes) {
             self.give_room(0, bytes);
@@ -238,7 +238,7 @@ impl Session {
         Ok(())
     }
 
-    /// What headers say of how a call goes, or trailers of how it went.
+    /// Checks the status in the headers or trailers of a call.
     fn judge(&mut self, headers: &[u8], is_end: bool) -> Result<(), Failure> {
         let (mut status, mut message) = (None, None);
         self.decoder.decode_with_cb(headers, |name, value| match &*name {

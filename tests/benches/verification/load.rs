@@ -1,4 +1,4 @@
-//! Load: closed loops for throughput, one stream for length. Every answer is compared.
+//! Load: closed loops for throughput, and one long stream. Every response is compared.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -11,18 +11,18 @@ use tokio::task::JoinSet;
 
 use super::wire::{self, Connection, Failure, Target};
 
-/// A question as it is sent, with the answer that it must have.
+/// An encoded question, and the expected response.
 #[derive(Clone)]
 pub struct Exchange {
     pub request: Bytes,
     pub answer: Bytes,
 }
 
-/// What a run measured.
+/// The measurements of a run.
 pub struct Run {
     pub calls: usize,
     pub took: Duration,
-    /// Of each call, ascending.
+    /// The latencies of the calls, ascending.
     pub latencies: Vec<Duration>,
 }
 
@@ -32,19 +32,19 @@ impl Run {
         Run { calls: latencies.len(), took, latencies }
     }
 
-    /// Calls a second.
+    /// Calls per second.
     pub fn rate(&self) -> f64 {
         self.calls as f64 / self.took.as_secs_f64()
     }
 
-    /// The latency that this part of the calls did not exceed.
+    /// The latency at this quantile of the calls.
     pub fn quantile(&self, part: f64) -> Duration {
         let at = (self.latencies.len() as f64 * part) as usize;
         self.latencies.get(at.min(self.latencies.len().saturating_sub(1))).copied().unwrap_or_default()
     }
 }
 
-/// Puts each question once and keeps its answer, which `check` decodes and judges.
+/// Sends each question once and keeps its response, which `check` decodes and checks.
 pub async fn learn(
     target: &Target,
     method: &str,
@@ -66,14 +66,15 @@ pub fn compare(answer: &[u8], expected: &[u8]) -> Result<(), Failure> {
     if answer == expected { Ok(()) } else { Err("an answer differs from the one that was checked".into()) }
 }
 
-/// A thread of the client, whose connections stay on it: it takes as little as it can of the machine that it measures.
+/// Runs a client on its own thread, to which its connections are bound, so that it uses little of the machine that it
+/// measures.
 pub async fn on_its_own_thread<T: Send + 'static>(
     run: impl AsyncFnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     tokio::task::spawn_blocking(|| Builder::new_current_thread().enable_all().build()?.block_on(run())).await?
 }
 
-/// Closed loop: every connection has one call under way, and the next as soon as it is answered.
+/// Closed loop: every connection has one call in progress, and sends the next one when it is answered.
 pub async fn closed(
     target: &Target,
     method: &'static str,
@@ -100,7 +101,7 @@ pub async fn closed(
     Ok(Run::of(latencies, took))
 }
 
-/// The loops of one thread: how long each call took, and all of them together.
+/// The loops of one thread. Returns the latency of each call and the total time.
 async fn loops(
     target: &Target,
     method: &'static str,
@@ -114,7 +115,7 @@ async fn loops(
     for _ in 0..connections {
         open.push(Connection::open(target, method).await);
     }
-    // Also who could not open all is waited for.
+    // Also wait for a thread that could not open all connections.
     ready.wait();
     let started = Instant::now();
     let mut loops = JoinSet::new();
@@ -140,18 +141,18 @@ async fn loops(
     Ok((latencies, started.elapsed()))
 }
 
-/// A stream's questions as they are sent, one behind the other, and the answers as they must come back.
+/// The encoded questions of a stream, and the expected responses.
 #[derive(Clone)]
 pub struct Tape {
     pub opening: Bytes,
-    /// The first message back, which says what the stream is answered from.
+    /// The first response, with the pinned state.
     pub pinned: Bytes,
     pub questions: Bytes,
     pub answers: Bytes,
     pub items: usize,
 }
 
-/// Plays a tape over one stream, `times` over, and compares all that comes back.
+/// Sends a tape over one stream, `times` times, and compares all responses.
 pub async fn stream(target: &Target, method: &'static str, tape: &Tape, times: usize) -> Result<Run, Failure> {
     let started = Instant::now();
     let mut expected = tape.pinned.clone();
@@ -175,7 +176,8 @@ pub async fn stream(target: &Target, method: &'static str, tape: &Tape, times: u
     Ok(Run { calls: tape.items * times, took: started.elapsed(), latencies: Vec::new() })
 }
 
-/// Plays questions once and keeps what comes back, which `check` decodes and judges: it says how long the answer is.
+/// Sends questions once and keeps the responses, which `check` decodes and checks; it returns the length of the
+/// response.
 pub async fn record(
     target: &Target,
     method: &'static str,

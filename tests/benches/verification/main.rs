@@ -1,13 +1,13 @@
-//! Verification beside a bare echo: `cargo bench --bench verification`.
+//! Verification compared with a bare echo server: `cargo bench --bench verification`.
 //!
-//! One run, on one machine: a bare tonic server that answers with constants, and the registry with the people that
-//! `generate` makes, each a process of its own. The same client puts the same questions to both, in turn and several
-//! times over. It decodes and judges the first answer to every question, and compares all later ones with it, byte for
-//! byte. What is printed are medians over the rounds, and ratios of medians.
+//! One run on one machine: a bare tonic server that answers with constants, and the registry with people created by
+//! `generate`, each in its own process. The same client sends the same questions to both, in turn and several times. It
+//! decodes and checks the first response to every question, and compares all later ones byte for byte. The output has
+//! medians over the rounds, and ratios of medians.
 //!
-//! In reading order: [`frames`] and [`wire`], the client; [`load`] and [`rate`], how it drives; [`questions`], what it
-//! asks; [`echo`], [`etcd`] and [`servers`], what it asks it of, [`secure`] over mTLS; [`change`], what happens
-//! meanwhile, and [`sync_writer`], the least of it; [`table`], what it says.
+//! In reading order: [`frames`] and [`wire`], the client; [`load`] and [`rate`], the load patterns; [`questions`], the
+//! questions; [`echo`], [`etcd`] and [`servers`], the servers; [`secure`], mTLS; [`change`] and [`sync_writer`], load
+//! by writes; [`table`], the output.
 
 #![allow(missing_docs, reason = "a program, whose parts nobody else uses")]
 #![allow(
@@ -49,7 +49,7 @@ use self::servers::Server;
 use self::table::{Latencies, Table};
 use self::wire::{Failure, Target, unframed};
 
-/// The program's own, for both sides.
+/// The allocator of the program, for both sides.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -59,21 +59,21 @@ const STREAM: &str = "/ms.dmh.credential.v1.VerificationService/StreamVerifyCred
 const CHECK: &str = "/ms.dmh.credential.v1.VerificationService/CheckBillingEligibility";
 const CHECK_STREAM: &str = "/ms.dmh.credential.v1.VerificationService/StreamCheckBillingEligibility";
 
-/// The last day of the made history, on which the registry stands still.
+/// The last day of the generated history, on which the registry stands still.
 const THROUGH: &str = "2026-11-20";
 
-/// How many different questions are put.
+/// The number of different questions.
 const QUESTIONS: usize = 10_000;
 const BATCH_ITEMS: usize = 1000;
 const TAPE_ITEMS: usize = 100_000;
 
-/// How the run is sized.
+/// The size of the run.
 struct Sizes {
     specialists: Vec<u64>,
     rounds: usize,
     lasting: Duration,
     claims: usize,
-    /// What the name of a case that is run has in it: any of these.
+    /// Only cases whose names contain any of these words are run.
     cases: Vec<String>,
 }
 
@@ -82,7 +82,7 @@ impl Sizes {
         self.cases.iter().any(|part| case.contains(part))
     }
 
-    /// Whether any of the cases with this word in their names may be run.
+    /// Whether any case with this word in its name may be run.
     fn may_have(&self, word: &str) -> bool {
         self.has(word) || self.cases.iter().any(|part| part.contains(word))
     }
@@ -118,7 +118,7 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A registry that `generate` made, kept for the next run.
+/// A generated registry, kept for the next run.
 struct Made {
     specialists: u64,
     data: PathBuf,
@@ -156,7 +156,7 @@ struct Case {
     method: &'static str,
     of: fn(&Learned) -> &Arc<[Exchange]>,
     connections: usize,
-    /// How many questions a call has.
+    /// The number of questions in a call.
     items: usize,
 }
 
@@ -193,7 +193,7 @@ const CASES: [Case; 6] = [
     },
 ];
 
-/// The same questions with the answers of one server.
+/// The questions with the responses of one server.
 struct Learned {
     verify: Arc<[Exchange]>,
     past: Arc<[Exchange]>,
@@ -209,7 +209,7 @@ async fn learn(server: &Server, answerer: Answerer, goods: &[Good], past: u64) -
     let judge = |at: usize, answer: &[u8]| questions::judge_verify(answerer, &some[at], answer);
     let asked = some.iter().map(|good| questions::verify(good, None)).collect();
     let verify = load::learn(target, VERIFY, asked, judge).await?;
-    // What was known then may be anything; it was decided by the same facts.
+    // Any answer is accepted for the past; it was given from the same facts.
     let asked = some.iter().map(|good| questions::verify(good, Some(past))).collect();
     let past = load::learn(target, VERIFY, asked, |_, _| Ok(())).await?;
     let batches: Vec<&[Good]> = some.chunks(BATCH_ITEMS).collect();
@@ -229,7 +229,7 @@ async fn learn(server: &Server, answerer: Answerer, goods: &[Good], past: u64) -
     Ok(Learned { verify, past, batch, check, stream, claims })
 }
 
-/// Those of whom a provider's claim is eligible: with some the service is not certified.
+/// The credentials for which a claim of the provider is eligible. Some providers are not certified for the service.
 async fn billable(registry: &Server, goods: &[Good]) -> Result<Vec<Good>, Failure> {
     let billable = std::cell::RefCell::new(Vec::new());
     let asked: Vec<_> = goods.iter().map(questions::check_in_stream).collect();
@@ -276,7 +276,7 @@ async fn run(sizes: &Sizes, made: &Made) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Puts the same questions to the echo and to the registry, those about the past as known at a revision.
+/// Sends the same questions to the echo server and the registry; those about the past with a revision.
 async fn compare(
     sizes: &Sizes,
     [echo, registry]: [&Server; 2],
@@ -309,7 +309,7 @@ async fn compare(
     in_turn(sizes, &name, 1, &servers, table, run).await
 }
 
-/// The same for etcd in the place of the echo: a Range of one key beside a verification.
+/// Compares with etcd instead of the echo server: a Range of one key, and a verification.
 async fn beside_etcd(sizes: &Sizes, registry: &Server, goods: &[Good], table: &mut Table) -> Result<(), Failure> {
     let directory = tempfile::tempdir()?;
     let Some(etcd) = etcd::start(directory.path(), goods).await? else { return Ok(()) };
@@ -331,7 +331,7 @@ async fn beside_etcd(sizes: &Sizes, registry: &Server, goods: &[Good], table: &m
     Ok(())
 }
 
-/// Runs a case, unless it is left out, on one server right after the other: the machine is not the same a minute later.
+/// Runs a case, unless it is left out, on all servers in immediate succession, because the machine changes over time.
 async fn in_turn<K>(
     sizes: &Sizes,
     name: &str,
@@ -348,14 +348,13 @@ async fn in_turn<K>(
     Ok(())
 }
 
-/// Questions while things change: of a copy of the registry, since it is not the same afterwards, and beside it of the
-/// echo and of etcd.
+/// Questions while data change: on a copy of the registry, because the changes stay, and on the echo server and etcd.
 async fn under_change(sizes: &Sizes, made: &Made, constants: &Path, goods: &[Good]) -> Result<(), Failure> {
     let copy = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     if !Command::new("cp").arg("-r").arg(&made.data).arg(copy.path()).status()?.success() {
         return Err("the registry could not be copied".into());
     }
-    // The disk is to be done with the copy before anything is measured.
+    // The disk must have finished writing the copy before the measurement.
     Command::new("sync").status()?;
     let data = copy.path().join("data");
     let (registry, echo) = (Server::registry(&data, THROUGH)?, Server::echo(constants)?);
@@ -382,7 +381,7 @@ async fn under_change(sizes: &Sizes, made: &Made, constants: &Path, goods: &[Goo
     Ok(())
 }
 
-/// What the echo answers with: what the registry answers to the first question.
+/// The constants of the echo server: the registry's answers to the first question.
 async fn constants_of(registry: &Server, goods: &[Good]) -> Result<Vec<u8>, Failure> {
     let first = goods.first().ok_or("nobody to ask about")?;
     let verification = ask::<v1::VerifyCredentialResponse>(registry, VERIFY, questions::verify(first, None)).await?;

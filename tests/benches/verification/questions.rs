@@ -1,4 +1,4 @@
-//! What is asked: questions about people whose answers are known beforehand, as the bytes that are sent.
+//! The questions: encoded requests about people whose answers are known beforehand.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use prost::bytes::Bytes;
 
 use super::wire::{Failure, framed, unframed};
 
-/// A credential that a provider could bill for on a day.
+/// A credential for which a provider could bill on a day.
 #[derive(Clone)]
 pub struct Good {
     pub number: String,
@@ -33,7 +33,7 @@ pub fn good(path: &Path) -> Result<Vec<Good>, Failure> {
     rows.collect()
 }
 
-/// What is known at: the head, or a revision.
+/// The state of knowledge: the head, or a revision.
 pub fn known_at(revision: Option<u64>) -> Option<v1::KnownAt> {
     let point = v1::known_at::Point::Revision(revision?);
     Some(v1::KnownAt { epoch: String::new(), point: Some(point) })
@@ -94,7 +94,7 @@ pub fn check_in_stream(good: &Good) -> Bytes {
     framed(&v1::StreamCheckBillingEligibilityRequest { kind: Some(Kind::Item(eligibility_item(good))) })
 }
 
-/// Who answers, and so what a right answer is: the echo has one for everybody.
+/// The server that answers, which defines the correct answer. The echo server has one answer for everyone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Answerer {
     Registry,
@@ -133,7 +133,7 @@ pub fn judge_verify(answerer: Answerer, good: &Good, answer: &[u8]) -> Result<()
     judge_verification(answerer, good, unframed::<v1::VerifyCredentialResponse>(answer)?.0.verification)
 }
 
-/// Judges an answer of a registry that has changed: it is about the same credential.
+/// Checks an answer of a registry that has changed: it must be about the same credential.
 pub fn judge_still(good: &Good, answer: &[u8]) -> Result<(), Failure> {
     let found = unframed::<v1::VerifyCredentialResponse>(answer)?.0.verification;
     let number = found.and_then(|found| found.credential).map(|credential| credential.credential_number);
@@ -152,7 +152,7 @@ pub fn judge_batch(answerer: Answerer, goods: &[Good], answer: &[u8]) -> Result<
     goods.iter().zip(results).try_for_each(|(good, result)| judge_verification(answerer, good, verification(result)))
 }
 
-/// Judges the first answer of a stream, and says how long it is.
+/// Checks the first response of a stream and returns its length.
 pub fn judge_verify_in_stream(answerer: Answerer, good: &Good, answer: &[u8]) -> Result<usize, Failure> {
     use v1::stream_verify_credentials_response::Kind;
     let (message, length) = unframed::<v1::StreamVerifyCredentialsResponse>(answer)?;
@@ -160,7 +160,7 @@ pub fn judge_verify_in_stream(answerer: Answerer, good: &Good, answer: &[u8]) ->
     judge_verification(answerer, good, verification(result)).map(|()| length)
 }
 
-/// The first answer of a stream: how long it is, and what it says.
+/// The first response of a stream: its length and its content.
 fn eligibility_in_stream(answer: &[u8]) -> Result<(usize, Option<v1::Eligibility>), Failure> {
     use v1::stream_check_billing_eligibility_response::Kind;
     let (message, length) = unframed::<v1::StreamCheckBillingEligibilityResponse>(answer)?;
@@ -172,19 +172,19 @@ fn eligibility_in_stream(answer: &[u8]) -> Result<(usize, Option<v1::Eligibility
     Ok((length, found))
 }
 
-/// Judges the first answer of a stream, and says how long it is.
+/// Checks the first response of a stream and returns its length.
 pub fn judge_check_in_stream(good: &Good, answer: &[u8]) -> Result<usize, Failure> {
     let (length, found) = eligibility_in_stream(answer)?;
     judge_eligibility(good, found).map(|()| length)
 }
 
-/// How long the first answer of a stream is, and whether it says yes.
+/// The length of the first response of a stream, and whether it is eligible.
 pub fn is_eligible_in_stream(answer: &[u8]) -> Result<(usize, bool), Failure> {
     let (length, found) = eligibility_in_stream(answer)?;
     Ok((length, found.is_some_and(|found| found.eligible)))
 }
 
-/// Draws as claims do: a few people are billed for all the time, most now and then (Zipf, exponent 1).
+/// Draws with the distribution of claims: a few people very often, most rarely (Zipf, exponent 1).
 pub fn skewed(goods: &[Good], draws: usize) -> Vec<&Good> {
     let mut cumulated = Vec::with_capacity(goods.len());
     let mut sum = 0.0;

@@ -1,5 +1,5 @@
-//! A fixed rate: calls, or the messages of one stream, begin when they are due whatever becomes of those before them, and
-//! each is timed from the instant at which it should have begun.
+//! A fixed rate: calls, or the messages of one stream, begin on schedule regardless of earlier ones. Each is timed from
+//! its scheduled start.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -20,16 +20,16 @@ use super::frames::Event;
 use super::load::{Exchange, Run, compare, on_its_own_thread};
 use super::wire::{Connection, Failure, Target, first_framed};
 
-/// How many connections calls at a rate are made by, in turn.
+/// The number of connections that calls at a fixed rate use in turn.
 const CONNECTIONS: usize = 8;
 
-/// Makes requests, each by its number.
+/// Returns the request with a number.
 pub type Request = dyn Fn(usize) -> Bytes + Send + Sync;
 
-/// Judges answers, each by the number of its request.
+/// Checks the response to the request with a number.
 pub type Judge = dyn Fn(usize, &[u8]) -> Result<(), Failure> + Send + Sync;
 
-/// What is sent to a method, and what must come back.
+/// The requests of a method, and the expected responses.
 #[derive(Clone)]
 pub struct Calls {
     pub method: &'static str,
@@ -38,17 +38,17 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// Whose answers are good when they say that all went well.
+    /// Requests whose responses are accepted if the status is OK.
     pub fn new(method: &'static str, request: impl Fn(usize) -> Bytes + Send + Sync + 'static) -> Calls {
         Calls { method, request: Arc::new(request), judge: Arc::new(|_, _| Ok(())) }
     }
 
-    /// Those of a list, one after the other and over again.
+    /// Requests from a list, repeated.
     pub fn of_list(method: &'static str, requests: Vec<Bytes>) -> Calls {
         Calls::new(method, move |at| requests[at % requests.len()].clone())
     }
 
-    /// Those of a list, with the answers that they must have.
+    /// Requests from a list, with expected responses.
     pub fn learned(method: &'static str, exchanges: &Arc<[Exchange]>) -> Calls {
         let learned = Arc::clone(exchanges);
         let judge = move |at: usize, answer: &[u8]| compare(answer, &learned[at % learned.len()].answer);
@@ -59,7 +59,7 @@ impl Calls {
         Calls { judge: Arc::new(judge), ..self }
     }
 
-    /// Each a call.
+    /// Sends each request as a call.
     pub async fn one_by_one(&self, target: &Target, rate: u32, lasting: Duration) -> Result<Run, Failure> {
         let (calls, target) = (self.clone(), target.clone());
         on_its_own_thread(async move || {
@@ -72,7 +72,7 @@ impl Calls {
         .await
     }
 
-    /// Each a message of one stream, which is answered message by message, in order.
+    /// Sends each request as a message of one stream, which is answered in order.
     pub async fn as_a_stream(&self, target: &Target, rate: u32, lasting: Duration) -> Result<Run, Failure> {
         let (calls, target) = (self.clone(), target.clone());
         on_its_own_thread(async move || {
@@ -84,16 +84,16 @@ impl Calls {
     }
 }
 
-/// How what is begun at a rate gets to a server.
+/// How scheduled requests are sent to a server.
 trait Course {
-    /// Begins what has this number: each the next one.
+    /// Begins the request with this number; numbers are consecutive.
     fn begin(&mut self, number: usize) -> Result<(), Failure>;
 
-    /// Moves what has begun, and tells the number of whatever is answered.
+    /// Makes progress, and reports the number of each answered request.
     fn poll_move(&mut self, cx: &mut Context<'_>, answered: impl FnMut(usize)) -> Result<(), Failure>;
 }
 
-/// Calls, by several connections in turn, each with the answers that have begun to come.
+/// Calls over several connections in turn, with the responses received so far.
 struct ByCalls<'a> {
     calls: &'a Calls,
     connections: Vec<(Connection, HashMap<u32, BytesMut>)>,
@@ -123,7 +123,7 @@ impl Course for ByCalls<'_> {
     }
 }
 
-/// Messages of one stream, with the answers that have begun to come.
+/// Messages of one stream, with the responses received so far.
 struct ByStream<'a> {
     calls: &'a Calls,
     connection: Connection,
@@ -183,18 +183,18 @@ async fn beat(mut course: impl Course, rate: u32, lasting: Duration) -> Result<R
     Ok(Run::of(latencies, started.elapsed()))
 }
 
-/// How long before something is due its tick comes: about as long as a thread takes to wake. Who is awake before then
-/// waits.
+/// How long before its due time a tick is scheduled: about the time that a thread needs to wake up. It then spins until
+/// the due time.
 const LEAD: Duration = Duration::from_micros(25);
 
-/// Ticks that are punctual: the runtime's own timers tell milliseconds.
+/// A precise timer: the runtime's timers have millisecond resolution.
 struct Metronome(AsyncFd<OwnedFd>);
 
 impl Metronome {
-    /// With the instant that the first tick announces; each other one a period later.
+    /// Starts the timer. Returns the instant of the first tick; the others follow at the period.
     fn start(period: Duration) -> Result<(Metronome, Instant), Failure> {
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        #[expect(deprecated, reason = "sound for a descriptor that is owned; what takes its place is unsafe to call")]
+        #[expect(deprecated, reason = "sound for an owned descriptor; the replacement is unsafe to call")]
         let timer = AsyncFd::new(timer)?;
         let (now, clock) = (Instant::now(), clock_gettime(ClockId::Monotonic));
         let interval = Timespec::try_from(period)?;

@@ -1,4 +1,4 @@
-//! The same over mTLS, by configuration: every layer is on, and both servers show and ask for certificates of one place.
+//! The same benchmarks over mTLS: all layers are enabled, and both servers use the certificates of one place.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::wire::Failure;
 
-/// What `init` made: an authority, the server's certificate, and that of a registrar.
+/// The files that `init` created: an authority, the server's certificate, and a registrar's.
 pub struct Place(TempDir);
 
 impl Place {
@@ -39,7 +39,7 @@ impl Place {
         self.directory().join("config.toml")
     }
 
-    /// How the registrar shows itself.
+    /// The TLS configuration of the registrar.
     pub fn registrar(&self) -> Result<Arc<ClientConfig>, Failure> {
         let file = |name: &str| self.directory().join(name);
         let mut roots = RootCertStore::empty();
@@ -54,7 +54,7 @@ impl Place {
     }
 }
 
-/// Connections to the echo, with the handshake that the registry makes.
+/// Connections to the echo server, with the same handshake as the registry.
 pub fn incoming(
     listener: TcpListener,
     place: &Path,

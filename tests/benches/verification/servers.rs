@@ -1,4 +1,4 @@
-//! The servers under load, each a process of its own, and what they cost.
+//! The servers under load, each in its own process, and their resource use.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 use super::secure::Place;
 use super::wire::{Failure, Target};
 
-/// A running server. It never outlives this.
+/// A running server. It is killed when this is dropped.
 pub struct Server {
     child: Child,
     pub target: Target,
-    /// From its start until it took calls.
+    /// The time from its start until it accepted calls.
     pub opened_in: Duration,
 }
 
 impl Server {
-    /// The registry on a data directory, standing still on a day.
+    /// The registry on a data directory, on a fixed day.
     pub fn registry(data_dir: &Path, today: &str) -> Result<Server, Failure> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
         command
@@ -30,7 +30,7 @@ impl Server {
         Server::start(command)
     }
 
-    /// The registry as a place is configured, with the largest share that a client can have.
+    /// The registry with the configuration of a place, and the largest share for one client.
     pub fn secure_registry(place: &Place) -> Result<Server, Failure> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
         let much = "65536";
@@ -41,21 +41,21 @@ impl Server {
         Server::start(command)?.seen_by(place)
     }
 
-    /// The echo, which answers with these constants.
+    /// The echo server with these constants.
     pub fn echo(constants: &Path) -> Result<Server, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("--echo").arg(constants);
         Server::start(command)
     }
 
-    /// The echo with the certificates of a place.
+    /// The echo server with the certificates of a place.
     pub fn secure_echo(constants: &Path, place: &Place) -> Result<Server, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("--echo").arg(constants).arg(place.directory());
         Server::start(command)?.seen_by(place)
     }
 
-    /// A process that serves already, or soon.
+    /// A process that serves, or will soon.
     pub fn at(child: Child, target: Target) -> Server {
         Server { child, target, opened_in: Duration::ZERO }
     }
@@ -78,16 +78,16 @@ impl Server {
         Ok(Server { child, target: Target { address, tls: None }, opened_in: started.elapsed() })
     }
 
-    /// The processor time that it has taken.
+    /// The CPU time used so far.
     pub fn cpu(&self) -> Result<Duration, Failure> {
-        // Ticks of a hundredth of a second, after the name in parentheses: user and system time are the 12th and 13th.
+        // Ticks of 10 ms. After the name in parentheses, user and system time are the 12th and 13th fields.
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let after_name = stat.rsplit_once(')').ok_or("no process statistics")?.1;
         let ticks = after_name.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
         Ok(Duration::from_millis(10 * ticks.sum::<Result<u64, _>>()?))
     }
 
-    /// The memory that it has resident, in bytes.
+    /// The resident memory in bytes.
     pub fn resident_bytes(&self) -> Result<u64, Failure> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no memory statistics")?;
@@ -97,7 +97,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }

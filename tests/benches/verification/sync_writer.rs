@@ -1,4 +1,4 @@
-//! What it costs at least to write: the echo's other service, whose calls are on the disk before they are answered.
+//! The minimum cost of a write: the echo server's second service, whose calls are on disk before the response.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -12,21 +12,21 @@ use tonic::{Request, Response, Status, Streaming};
 use super::echo::{Answers, not_echoed};
 use super::wire::Failure;
 
-/// About the length of a record's frame.
+/// The approximate length of a record's frame.
 const BYTES: usize = 300;
 
-/// How many calls are written as one, as the registry's writer has it.
+/// The number of calls written as one batch, same as in the registry.
 const BATCH: usize = 256;
 
-/// How many rows of an import are under way at once, as the registry has it.
+/// The number of import rows in progress, same as in the registry.
 const ROWS: usize = 64;
 
-/// Keeps what it is called with, and nothing of what it says.
+/// Writes the calls, but not their content.
 #[derive(Clone)]
 pub struct SyncWriter(mpsc::Sender<oneshot::Sender<()>>);
 
 impl SyncWriter {
-    /// With the thread that writes, to a file that goes when the process does.
+    /// Starts the writer thread, with a file that is deleted with the process.
     pub fn start() -> Result<SyncWriter, Failure> {
         let file = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR"))?;
         let (sender, calls) = mpsc::channel(4 * BATCH);
@@ -35,7 +35,7 @@ impl SyncWriter {
     }
 }
 
-/// Writes and syncs what is called until the disk refuses or nobody calls any more.
+/// Writes and syncs calls until the disk fails or there are no more callers.
 fn keep(mut file: File, mut calls: mpsc::Receiver<oneshot::Sender<()>>) {
     let mut batch = Vec::with_capacity(BATCH);
     while calls.blocking_recv_many(&mut batch, BATCH) > 0 {
@@ -44,14 +44,14 @@ fn keep(mut file: File, mut calls: mpsc::Receiver<oneshot::Sender<()>>) {
             return;
         }
         for call in batch.drain(..) {
-            // Who hung up misses nothing.
+            // A caller that has hung up needs no response.
             call.send(()).ok();
         }
     }
 }
 
 impl SyncWriter {
-    /// Hands in what is to be kept. The future waits until it is.
+    /// Queues a call. The returned future completes when it is on disk.
     async fn hand_in(&self) -> Result<impl Future<Output = Result<(), Status>> + use<>, Status> {
         let refused = || Status::unavailable("the disk refused");
         let (kept, is_kept) = oneshot::channel();

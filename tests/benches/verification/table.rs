@@ -1,4 +1,4 @@
-//! What is said of the runs: medians, and ratios of medians.
+//! The output: medians, and ratios of medians.
 
 use std::time::Duration;
 
@@ -22,14 +22,14 @@ impl Measured {
     }
 }
 
-/// The cases in the order in which they came, each with the runs of the echo and those of the registry.
+/// The cases in order, each with the runs of the echo server and of the registry.
 #[derive(Default)]
 pub struct Table {
     cases: Vec<(String, [Vec<Measured>; 2])>,
 }
 
 impl Table {
-    /// Takes in a run of the echo (0) or the registry (1), whose calls had `items` questions each.
+    /// Adds a run of the echo server (0) or the registry (1) with `items` questions per call.
     pub fn add(&mut self, name: &str, server: usize, run: &Run, cpu: Duration, items: usize) {
         let measured = Measured::of(run, items, cpu);
         if !self.cases.iter().any(|(case, _)| case == name) {
@@ -66,14 +66,14 @@ fn latencies(runs: &[Measured]) -> String {
     format!("{:.0} / {:.0} / {:.0}", quantile(0), quantile(1), quantile(2))
 }
 
-/// The latencies of what has no other side, in the order in which it came.
+/// Latencies without a comparison, in order.
 #[derive(Default)]
 pub struct Latencies {
     rows: Vec<(String, Vec<Measured>)>,
 }
 
 impl Latencies {
-    /// Takes in a run.
+    /// Adds a run.
     pub fn add(&mut self, name: &str, run: &Run) {
         let measured = Measured::of(run, 1, Duration::ZERO);
         match self.rows.iter_mut().find(|(row, _)| row == name) {
@@ -101,7 +101,7 @@ fn rate(runs: &[Measured]) -> f64 {
     median(runs.iter().map(|run| run.items_a_second))
 }
 
-/// The value in the middle.
+/// The median.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);

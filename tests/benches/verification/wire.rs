@@ -1,5 +1,5 @@
-//! gRPC as bytes: requests are encoded before the clock runs, and a response is right when it is, byte for byte, the one
-//! that was decoded and checked when its question was put first.
+//! gRPC as bytes: requests are encoded before the measurement. A response is correct if it equals, byte for byte, the
+//! one that was decoded and checked when the question was first sent.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -15,16 +15,16 @@ use tokio_rustls::rustls::{ClientConfig, pki_types::ServerName};
 
 use super::frames::{Event, Session};
 
-/// The bytes before each message: whether it is compressed, and its length.
+/// The length of a message prefix: the compression flag and the message length.
 const PREFIX_BYTES: usize = 5;
 
-/// How much is read and written at once.
+/// The size of reads and writes.
 const PIECE: usize = 64 * 1024;
 
-/// Whatever went wrong between the client and a server. A benchmark ends with it.
+/// An error between the client and a server. It ends the benchmark.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A message as it is sent.
+/// A message with its prefix.
 pub fn framed(message: &impl Message) -> Bytes {
     let mut bytes = BytesMut::with_capacity(PREFIX_BYTES + message.encoded_len());
     bytes.put_u8(0);
@@ -33,20 +33,20 @@ pub fn framed(message: &impl Message) -> Bytes {
     bytes.freeze()
 }
 
-/// How many bytes the message takes that framed bytes begin with, if it is whole.
+/// The length of the first message in framed bytes, if it is complete.
 pub fn first_framed(bytes: &[u8]) -> Option<usize> {
     let length = bytes.get(1..PREFIX_BYTES)?.try_into().ok()?;
     let end = PREFIX_BYTES + u32::from_be_bytes(length) as usize;
     (end <= bytes.len()).then_some(end)
 }
 
-/// The message that framed bytes begin with, and how many bytes it takes.
+/// The first message in framed bytes, and its length.
 pub fn unframed<M: Message + Default>(bytes: &[u8]) -> Result<(M, usize), Failure> {
     let end = first_framed(bytes).ok_or("a message is cut off")?;
     Ok((M::decode(&bytes[PREFIX_BYTES..end])?, end))
 }
 
-/// Where a server is, and how it is spoken to.
+/// The address of a server, and its TLS configuration.
 #[derive(Clone)]
 pub struct Target {
     pub address: SocketAddr,
@@ -56,12 +56,12 @@ pub struct Target {
 trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
-/// A connection, by which one method is called. It moves while something on it is waited for.
+/// A connection for one method. It makes progress while something on it is awaited.
 pub struct Connection {
     io: Box<dyn Io>,
     session: Session,
     incoming: BytesMut,
-    /// What the server has had no room for yet, of a stream that is written message by message.
+    /// Bytes of a message stream that the server's window does not allow yet.
     waiting: Bytes,
 }
 
@@ -85,7 +85,7 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Sends what is to be sent as far as the server takes it, and takes in what has come. Pending when nothing has.
+    /// Sends as much as the server accepts, and parses what was received. Pending if nothing was.
     pub fn poll_move(
         &mut self,
         cx: &mut Context<'_>,
@@ -96,7 +96,7 @@ impl Connection {
             let Poll::Ready(sent) = Pin::new(&mut self.io).poll_write(cx, &self.session.outgoing)? else { break };
             self.session.outgoing.advance(sent);
         }
-        // What is pending goes on when this is polled again.
+        // It continues when this is polled again.
         _ = Pin::new(&mut self.io).poll_flush(cx)?;
         self.incoming.reserve(PIECE);
         if ready!(pin!(self.io.read_buf(&mut self.incoming)).poll(cx))? == 0 {
@@ -105,7 +105,7 @@ impl Connection {
         Poll::Ready(self.session.receive(&mut self.incoming, on))
     }
 
-    /// One request and its whole answer, written into `answer`.
+    /// One request with its complete response, which is written to `answer`.
     pub async fn call(&mut self, request: Bytes, answer: &mut BytesMut) -> Result<(), Failure> {
         answer.clear();
         let keep = |bytes: &[u8]| {
@@ -115,20 +115,20 @@ impl Connection {
         self.stream(request, &Bytes::new(), 0, keep).await
     }
 
-    /// Begins a call whose request the server has room for, beside others: [`Connection::poll_move`] tells of its answer,
-    /// by the number of its stream, which is twice the number of calls before it and one.
+    /// Begins a call whose request fits into the window, concurrently with others. [`Connection::poll_move`] reports
+    /// its response by stream number, which is twice the number of earlier calls plus one.
     pub fn begin(&mut self, mut request: Bytes) -> Result<(), Failure> {
         self.session.begin();
         self.session.send(&mut request, true);
         if request.is_empty() { Ok(()) } else { Err("the server has no room for a call".into()) }
     }
 
-    /// Begins a stream whose messages are sent one by one: [`Connection::poll_move`] tells of its answers.
+    /// Begins a stream whose messages are sent one by one. [`Connection::poll_move`] reports its responses.
     pub fn begin_stream(&mut self) {
         self.session.begin();
     }
 
-    /// Sends a message of the stream that was begun, as soon as the server has room for it.
+    /// Sends a message of the stream as soon as the server's window allows.
     pub fn put(&mut self, mut message: Bytes) {
         if self.waiting.is_empty() {
             self.session.send(&mut message, false);
@@ -138,8 +138,8 @@ impl Connection {
         }
     }
 
-    /// One stream: what opens it and then the same messages, `times` over, as fast as the server takes them. `take` is
-    /// given what comes back.
+    /// Runs one stream: the opening messages, and then the same messages `times` times, as fast as the server accepts
+    /// them. `take` gets the responses.
     pub async fn stream(
         &mut self,
         opening: Bytes,

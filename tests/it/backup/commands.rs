@@ -1,4 +1,4 @@
-//! What each command refuses, and how it says so.
+//! Commands that are refused, and their error messages.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,7 +14,7 @@ use crate::harness::requests::register_specialist;
 use crate::harness::{Process, TODAY, library};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_backup_that_is_not_whole_is_refused_and_so_is_a_directory_that_is_not_empty() {
+async fn an_incomplete_backup_and_a_non_empty_directory_are_refused() {
     let scratch = tempfile::tempdir().unwrap();
     let [data, target, copy] = ["data", "backup", "copy"].map(|name| scratch.path().join(name));
     written(&data, 60, || {}).await;
@@ -55,7 +55,7 @@ async fn a_backup_that_is_not_whole_is_refused_and_so_is_a_directory_that_is_not
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn check_finds_what_is_wrong_and_rebuild_puts_the_index_right() {
+async fn check_finds_damage_and_rebuild_repairs_the_index() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     written(&data, 60, || {}).await;
@@ -95,7 +95,7 @@ async fn check_finds_what_is_wrong_and_rebuild_puts_the_index_right() {
 }
 
 #[test]
-fn what_a_scrub_found_is_shown_by_check_and_is_in_no_backup() {
+fn a_scrub_result_is_shown_by_check_and_not_backed_up() {
     let scratch = tempfile::tempdir().unwrap();
     let [data, target, copy] = ["data", "backup", "copy"].map(|name| scratch.path().join(name));
     json_of(&["create", "--data-dir", text(&data)]);
@@ -146,7 +146,7 @@ async fn an_export_is_one_object_for_each_record_and_the_same_each_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_loss_is_accepted_by_the_operator_with_the_revision_that_is_left() {
+async fn the_operator_accepts_a_loss_by_naming_the_last_revision() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let (process, client) = Process::start(&data, TODAY);
@@ -155,7 +155,7 @@ async fn a_loss_is_accepted_by_the_operator_with_the_revision_that_is_left() {
     }
     let head = client.head().await;
     process.stop();
-    // The last record is gone, and the index knows of it.
+    // The last record is lost, and the index knows it.
     let segment = data.join("log/00000000000000000001.log");
     let whole = fs::read(&segment).unwrap();
     let mut last = 0;
@@ -177,7 +177,7 @@ async fn a_loss_is_accepted_by_the_operator_with_the_revision_that_is_left() {
     let client = crate::harness::Client::connect(process.listening());
     assert_eq!(client.head().await, head, "the new epoch has taken the place of what is lost");
     process.stop();
-    // The option does no harm afterwards, and the registry opens without it.
+    // The flag does no harm afterwards, and the registry opens without it.
     let process = Process::spawn_with(&data, TODAY, &["--accept-loss-after", &readable.to_string()]);
     process.listening();
     assert!(process.said().contains("--accept-loss-after has no effect, remove it"), "{}", process.said());
@@ -188,7 +188,7 @@ async fn a_loss_is_accepted_by_the_operator_with_the_revision_that_is_left() {
 }
 
 #[test]
-fn people_read_instants_in_the_time_of_chicago_and_programs_the_exact_ones() {
+fn text_output_has_chicago_time_and_json_exact_instants() {
     let scratch = tempfile::tempdir().unwrap();
     let names = ["data", "backup", "exact", "copy"].map(|name| scratch.path().join(name));
     let [data, target, exact, copy] = names.each_ref().map(|path| text(path));

@@ -1,4 +1,4 @@
-//! Backup, restore, check, rebuild and export: the program's own commands on data directories that it served.
+//! Backup, restore, check, rebuild and export, run as commands on data directories of a server.
 
 mod commands;
 mod questions;
@@ -14,7 +14,7 @@ use super::harness::{Client, Process, TODAY};
 use super::kill::memory::{Person, settle};
 use super::kill::work::write_until_cut;
 
-/// How a command ended: its exit code, and what it printed on standard output and standard error.
+/// The result of a command: the exit code, standard output and standard error.
 struct Ended {
     code: i32,
     out: String,
@@ -29,14 +29,14 @@ fn run(arguments: &[&str]) -> Ended {
     Ended { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// Runs a command that has to succeed, and gives what it tells as JSON.
+/// Runs a command that must succeed, and parses its JSON output.
 pub fn json_of(arguments: &[&str]) -> Value {
     let ended = run(&[arguments, &["--json"]].concat());
     assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.err);
     serde_json::from_str(&ended.out).unwrap()
 }
 
-/// Runs a command that has to fail, and gives what it says.
+/// Runs a command that must fail, and returns its error.
 fn refused(arguments: &[&str]) -> String {
     let ended = run(arguments);
     assert_eq!(ended.code, 1, "{arguments:?}: {}{}", ended.out, ended.err);
@@ -47,8 +47,8 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Lets 16 clients write to a registry until it has enough revisions, calls `meanwhile`, kills it under them, and gives
-/// the people they wrote about, as a registry started again has them.
+/// Runs 16 clients that write until there are enough revisions, calls `meanwhile`, kills the server, and returns the
+/// people written about, as a restarted registry has them.
 async fn written(data_dir: &Path, revisions: u64, meanwhile: impl FnOnce()) -> Vec<Person> {
     let (process, client) = Process::start(data_dir, TODAY);
     let mut providers = Vec::new();
@@ -74,7 +74,7 @@ async fn written(data_dir: &Path, revisions: u64, meanwhile: impl FnOnce()) -> V
     people
 }
 
-/// The bytes of every file below a directory that is part of what is kept: no lock, no index.
+/// The bytes of all files below a directory, without lock and index.
 fn kept(data_dir: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = vec![("FORMAT".to_owned(), fs::read(data_dir.join("FORMAT")).unwrap())];
     for part in ["keys", "log"] {

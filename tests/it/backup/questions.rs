@@ -1,6 +1,6 @@
-//! What a registry answered, its restored copy answers: as it was known at the backup, byte for byte.
+//! A restored copy answers like the original: as known at the backup, byte for byte.
 //!
-//! `CPSS_BACKUP_QUESTIONS=10000 cargo test --release --test it backup -- --nocapture` asks ten thousand.
+//! `CPSS_BACKUP_QUESTIONS=10000 cargo test --release --test it backup -- --nocapture` asks ten thousand questions.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ fn questions() -> usize {
     std::env::var("CPSS_BACKUP_QUESTIONS").map_or(500, |text| text.parse().expect("CPSS_BACKUP_QUESTIONS: a number"))
 }
 
-/// Asks both, and compares.
+/// Asks both and compares the answers.
 async fn compare(original: &Client, copy: &Client, people: &[Person], revision: u64, epoch: &str) -> usize {
     let numbers: BTreeSet<_> = people.iter().filter_map(Person::issued).collect();
     let numbers: Vec<_> = numbers.into_iter().collect();
@@ -64,7 +64,7 @@ fn number(value: &Value, field: &str) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_restored_backup_answers_as_the_original_did() {
+async fn a_restored_backup_answers_like_the_original() {
     let scratch = tempfile::tempdir().unwrap();
     let [data, target, copy] = ["data", "backup", "copy"].map(|name| scratch.path().join(name));
     let mut backed_up = Value::Null;
@@ -100,7 +100,7 @@ async fn a_restored_backup_answers_as_the_original_did() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_history_that_was_cut_tells_those_who_remember_more() {
+async fn a_cut_history_is_reported_to_clients_with_later_positions() {
     let scratch = tempfile::tempdir().unwrap();
     let [data, target, copy] = ["data", "backup", "copy"].map(|name| scratch.path().join(name));
     written(&data, 100, || {}).await;
@@ -135,7 +135,7 @@ async fn a_history_that_was_cut_tells_those_who_remember_more() {
     client.ask(point(50)).await;
     for refusal in [client.refusal(after(51)).await, client.refusal(point(51)).await] {
         assert_eq!(refusal.code_and_reason(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
-        assert!(refusal.message().contains("50"), "it says up to where history is shared: {refusal:?}");
+        assert!(refusal.message().contains("50"), "it says where the shared history ends: {refusal:?}");
     }
     let [of_providers, of_changes] = &pages;
     for refusal in [client.refusal(providers(of_providers)).await, client.refusal(changes(of_changes)).await] {

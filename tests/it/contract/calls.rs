@@ -1,5 +1,5 @@
-//! Requests that are not calls, such as a web page of another origin can send: refused on both ports, and never carried
-//! out.
+//! Requests that are not gRPC calls, such as a web page of another origin can send: refused on both ports, and never
+//! carried out.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use crate::harness::{Process, TODAY};
 
 const HEALTH: &str = "/grpc.health.v1.Health/Check";
 
-/// How a request of this form is answered: the HTTP status, and the gRPC status if there is one.
+/// The response to a request in this form: the HTTP status, and the gRPC status if there is one.
 async fn answer(
     address: SocketAddr,
     method: &str,
@@ -29,7 +29,7 @@ async fn answer(
     }
     let (answer, mut body) = h2.ready().await.unwrap().send_request(request.body(()).unwrap(), false).unwrap();
     let framed = [&[0][..], &u32::try_from(message.len()).unwrap().to_be_bytes(), message].concat();
-    // It may be refused before it is whole.
+    // It may be refused before it is complete.
     body.send_data(framed.into(), true).ok();
     let (head, mut body) = answer.await.unwrap().into_parts();
     while let Some(data) = body.data().await {
@@ -75,7 +75,7 @@ async fn a_request_that_is_not_a_call_is_refused_on_both_ports_and_not_carried_o
         }
     }
     assert_eq!(registry.head().await, before, "nothing is recorded");
-    // Nothing but the form was at fault.
+    // Only the form was wrong.
     let grpc = Some("application/grpc");
     for (address, path, message) in [
         (process.listening(), register.as_str(), &registration[..]),

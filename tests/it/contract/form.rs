@@ -1,4 +1,4 @@
-//! What generators of other languages make of the contract, and what belongs in it.
+//! Rules for the contract that make it usable with code generators of other languages.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use prost_types::method_options::IdempotencyLevel;
 use crate::harness::raw::{PACKAGE, descriptors, methods};
 
 #[test]
-fn the_descriptor_set_holds_the_public_contract_alone() {
+fn the_descriptor_set_contains_only_the_public_contract() {
     let packages: BTreeSet<_> = descriptors().file.iter().map(|file| file.package().to_owned()).collect();
     let expected = [PACKAGE, "google.protobuf", "google.rpc", "google.type"].map(str::to_owned);
     assert_eq!(packages, BTreeSet::from(expected));
 }
 
 #[test]
-fn every_file_says_where_its_code_goes_in_each_language() {
+fn every_file_sets_its_package_in_each_language() {
     for file in descriptors().file.iter().filter(|file| file.package() == PACKAGE) {
         let options = file.options.clone().unwrap_or_default();
         let namespaces = [
@@ -37,7 +37,7 @@ fn every_file_says_where_its_code_goes_in_each_language() {
 }
 
 #[test]
-fn no_name_is_a_keyword_that_a_client_cannot_write() {
+fn no_name_is_a_keyword_in_another_language() {
     let keywords = ["as", "class", "def", "del", "from", "global", "import", "in", "is", "lambda", "pass", "with"];
     for file in descriptors().file.iter().filter(|file| file.package() == PACKAGE) {
         for message in &file.message_type {
@@ -49,7 +49,7 @@ fn no_name_is_a_keyword_that_a_client_cannot_write() {
 }
 
 #[test]
-fn no_comment_has_what_a_generator_takes_for_its_own_syntax() {
+fn no_comment_has_syntax_that_breaks_a_generator() {
     for file in descriptors().file.iter().filter(|file| file.package() == PACKAGE) {
         let source = file.source_code_info.as_ref().expect("comments");
         assert!(source.location.iter().any(|location| location.leading_comments.is_some()), "{}", file.name());
@@ -65,7 +65,7 @@ fn no_comment_has_what_a_generator_takes_for_its_own_syntax() {
 }
 
 #[test]
-fn every_read_says_that_it_has_no_side_effects() {
+fn every_read_is_declared_without_side_effects() {
     for (name, method) in methods() {
         let (_, short) = name.split_once('/').unwrap();
         let reads =

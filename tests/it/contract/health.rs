@@ -1,4 +1,4 @@
-//! Health, and what server reflection lists.
+//! Health checks, and the services that reflection lists.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -55,7 +55,7 @@ async fn nothing_is_served_before_the_registry_is_open_and_a_watch_is_notified_w
     assert_eq!(check("liveness").await, ServingStatus::Serving);
     assert_eq!(readiness.next().await.unwrap().unwrap().status(), NotServing);
 
-    // Questions are answered, and nothing can be written: the disk is full, or the calendar is held.
+    // Questions are answered, but nothing can be written: the disk is full, or the calendar is held.
     board.set(Serving { questions: true, writes: false });
     assert_eq!(readiness.next().await.unwrap().unwrap().status(), ServingStatus::Serving);
     for (service, expected) in [
@@ -69,13 +69,13 @@ async fn nothing_is_served_before_the_registry_is_open_and_a_watch_is_notified_w
         assert_eq!(check(&format!("{PACKAGE}.{service}")).await, expected, "{service}");
     }
 
-    // The end is final, also while the disk is still watched.
+    // The end is final, even while the disk is still monitored.
     board.end();
     board.set(Serving { questions: true, writes: true });
     assert_eq!(check("readiness").await, NotServing);
 }
 
-/// What the ops port of a program says of a service, once it says anything.
+/// The status of a service on the ops port, once it responds.
 pub async fn asked_on(ops: SocketAddr, service: &str) -> ServingStatus {
     for _ in 0..1000 {
         match HealthClient::new(Client::connect(ops).service()).check(about(service)).await {
@@ -88,7 +88,7 @@ pub async fn asked_on(ops: SocketAddr, service: &str) -> ServingStatus {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_ops_port_says_when_the_program_serves_and_that_it_drains_before_anything_else() {
+async fn the_ops_port_reports_serving_and_reports_draining_first() {
     let data = tempfile::tempdir().unwrap();
     let process = Process::spawn(data.path(), TODAY);
     assert_eq!(asked_on(process.ops(), "liveness").await, ServingStatus::Serving);
@@ -106,7 +106,7 @@ async fn the_ops_port_says_when_the_program_serves_and_that_it_drains_before_any
     assert!(status.success(), "{status}: {said}");
 }
 
-/// Asks one version of server reflection which services there are.
+/// Lists the services with one version of server reflection.
 macro_rules! listed {
     ($server:ident, $version:ident) => {{
         use reflection::server_reflection_client::ServerReflectionClient;

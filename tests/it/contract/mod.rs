@@ -1,5 +1,5 @@
-//! The contract as a whole, walked from its descriptor set: what is implemented, who may call what, what every request
-//! to record something looks like; and health and reflection beside it.
+//! The whole contract, checked from its descriptor set: every method is implemented, each role may call what the table
+//! allows, and all mutations have the same form; and health and reflection.
 
 mod calls;
 mod form;
@@ -15,7 +15,7 @@ use tonic::Code;
 use super::harness::raw::{message, methods};
 use super::harness::{Refusal as _, TODAY, TestServer};
 
-/// "Who may do what", method by method, as the contract's page has it: absent means denied. `W`: it records something.
+/// "Who may do what", method by method: no entry means denied. `W`: the method records facts.
 const TABLE: &str = "
     VerificationService/VerifyCredential               registrar           provider payer auditor
     VerificationService/BatchVerifyCredentials         registrar           provider payer auditor
@@ -89,7 +89,7 @@ fn table() -> Vec<Row> {
     .collect()
 }
 
-/// Every method with whether it records something, by the table.
+/// Every method, with whether it records facts according to the table.
 fn described() -> Vec<(bool, String, MethodDescriptorProto)> {
     let writing: BTreeMap<_, _> = table().into_iter().map(|row| (row.method, row.writes)).collect();
     let writes = |name: &str| *writing.get(name).unwrap_or_else(|| panic!("{name} is not in this test's table"));
@@ -168,7 +168,7 @@ async fn every_method_is_denied_to_every_role_that_the_table_does_not_allow() {
     server.stop().await;
 }
 
-/// What every request to record something begins with, and every answer to one has beside its resource.
+/// The common first fields of every mutation, and the common fields of every mutation response.
 const ASKED: &[&str] = &["request_id", "validate_only", "note"];
 const ANSWERED: &[&str] = &[
     "fact_id",
@@ -189,7 +189,7 @@ fn fields(of: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_mutation_takes_and_answers_what_all_of_them_do() {
+fn every_mutation_has_the_common_fields() {
     for (writes, method, descriptor) in described() {
         let (request, response) = (fields(descriptor.input_type()), fields(descriptor.output_type()));
         if writes {
@@ -200,8 +200,8 @@ fn every_mutation_takes_and_answers_what_all_of_them_do() {
             assert_eq!(response.len(), expected, "{method} answers its resource beside them: {response:?}");
             assert!(!descriptor.client_streaming() && !descriptor.server_streaming(), "{method} is one call");
         } else {
-            assert!(!request.contains("request_id"), "{method} records nothing, and takes a request_id");
-            assert!(!response.contains("fact_ids"), "{method} records nothing, and answers fact_ids");
+            assert!(!request.contains("request_id"), "{method} records nothing but has a request_id");
+            assert!(!response.contains("fact_ids"), "{method} records nothing but returns fact_ids");
         }
     }
     let row = fields(".ms.dmh.credential.v1.ImportRow");

@@ -1,4 +1,4 @@
-//! A disk that fails: errors put in place of the calls with which the log is written and synced, by `strace`.
+//! A disk that fails: `strace` injects errors into the calls that write and sync the log.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +15,8 @@ use tonic_health::pb::health_check_response::ServingStatus;
 const WRITERS: usize = 8;
 const WRITES: &str = "ms.dmh.credential.v1.CredentialService";
 
-/// The words that run a program with these faults in the log's active segment. `-D`: the program is strace's parent.
+/// The command that runs a program with these faults in the active segment of the log. `-D`: the program is the parent
+/// of strace.
 fn with_fault(data_dir: &Path, fault: &str) -> Vec<String> {
     let segment = data_dir.join("log/00000000000000000001.log");
     let words =
@@ -24,7 +25,7 @@ fn with_fault(data_dir: &Path, fault: &str) -> Vec<String> {
     words.chain([segment.display().to_string(), "-e".into(), format!("inject={fault}")]).collect()
 }
 
-/// A data directory with somebody in it, whose program has ended well.
+/// A data directory of a program that has ended properly.
 async fn some_history() -> (TempDir, Credentialed) {
     let data = tempfile::tempdir().unwrap();
     let (process, client) = Process::start(data.path(), TODAY);
@@ -34,7 +35,7 @@ async fn some_history() -> (TempDir, Credentialed) {
     (data, person)
 }
 
-/// Errors on some writes of the log: who is refused, and how.
+/// Injects errors into some writes of the log. Returns the results of the requests.
 async fn failing_writes(fault: &str, refusal: &str) -> Vec<Sent> {
     let (data, person) = some_history().await;
     let process = Process::spawn_under(&with_fault(data.path(), fault), data.path(), TODAY, &[]);
@@ -44,7 +45,7 @@ async fn failing_writes(fault: &str, refusal: &str) -> Vec<Sent> {
     while writers.count(|sent| !sent.refused.is_empty()) == 0 {
         is_confirmed(&client, &person).await;
     }
-    // The fault has an end, and the service goes on without being started again.
+    // The fault ends, and the service continues without a restart.
     while writers.count(|sent| sent.refused.is_empty()) < 200 {
         is_confirmed(&client, &person).await;
     }
@@ -66,13 +67,13 @@ async fn failing_writes(fault: &str, refusal: &str) -> Vec<Sent> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs strace: tests/faults/run.sh"]
-async fn a_write_that_fails_is_refused_and_leaves_nothing_behind() {
+async fn a_failed_write_is_refused_and_leaves_no_trace() {
     failing_writes("pwrite64:error=EIO:when=10..29", "NOT_WRITTEN").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs strace: tests/faults/run.sh"]
-async fn a_write_without_room_is_refused_as_such_and_leaves_nothing_behind() {
+async fn a_write_without_space_is_refused_and_leaves_no_trace() {
     failing_writes("pwrite64:error=ENOSPC:when=10..29", "STORE_FULL").await;
 }
 
@@ -93,12 +94,12 @@ async fn the_health_of_writes_follows_a_disk_that_refuses() {
     let writers = Writers::start(&client, WRITERS);
     wait_for(ServingStatus::NotServing).await;
     writers.stop().await;
-    // When nobody has been refused for a while, somebody has to try.
+    // After a while without refused requests, the next one must be tried.
     wait_for(ServingStatus::Serving).await;
     process.stop();
 }
 
-/// A sync that fails: nobody knows, so the program ends, and the next one knows.
+/// A failing sync: the outcome is unknown, so the program ends, and the next start finds out.
 async fn failing_sync(fault: &str) {
     let (data, person) = some_history().await;
     let process = Process::spawn_under(&with_fault(data.path(), fault), data.path(), TODAY, &[]);
@@ -121,7 +122,7 @@ async fn failing_sync(fault: &str) {
         one.revision = Some(client.ask(one.request.clone()).await.revision);
     }
     let recorded = sent.iter().filter(|sent| !sent.refused.is_empty() && sent.revision.unwrap() <= on_record).count();
-    println!("{fault}: {recorded} of those had been recorded, the others are now");
+    println!("{fault}: {recorded} of those had been recorded, the others are recorded now");
     account(&client, before, &sent).await;
     is_confirmed(&client, &person).await;
     process.stop();
@@ -129,7 +130,7 @@ async fn failing_sync(fault: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs strace: tests/faults/run.sh"]
-async fn a_sync_that_fails_ends_the_program_and_the_next_one_tells_the_outcome() {
+async fn a_failed_sync_ends_the_program_and_the_next_start_knows_the_outcome() {
     failing_sync("fdatasync:error=EIO:when=20").await;
     failing_sync("fdatasync:error=ENOSPC:when=20").await;
 }

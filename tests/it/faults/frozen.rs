@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Process, TODAY};
 
-/// How long a refusal may take.
+/// The maximum time of a refusal.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A file system on which no write returns while this lives.
+/// A file system on which no write returns until this is dropped.
 struct Frozen(PathBuf);
 
 impl Frozen {
@@ -29,7 +29,7 @@ impl Drop for Frozen {
 fn wait_until_said(file: &Path, text: &str) {
     let begun = Instant::now();
     while !fs::read_to_string(file).unwrap().contains(text) {
-        assert!(begun.elapsed() < PATIENCE, "it never said: {text}");
+        assert!(begun.elapsed() < PATIENCE, "never logged: {text}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -45,9 +45,9 @@ fn an_audit_on_a_disk_that_blocks_is_refused_at_start_and_by_a_check() {
     process.listening();
     process.stop();
 
-    // A process ends when the call returns that blocks, so each has said why before the disk goes on.
+    // A process can only end when its blocked call returns, so each must report the error before the disk is unfrozen.
     let expected = format!("{audit_file} could not be opened, written and synced within 10 s: its disk blocks");
-    // Declared first and dropped last: neither ends before the disk goes on.
+    // Declared first and dropped last: neither ends before the disk is unfrozen.
     let (process, mut check);
     let frozen = Frozen::freeze(disk);
     process = Process::spawn_with(&data_dir, TODAY, &arguments);

@@ -1,4 +1,4 @@
-//! A disk that fills up: a small file system, that `tests/faults/run.sh` mounts and names in `CPSS_SMALL_DISK`.
+//! A disk that fills up: a small file system that `tests/faults/run.sh` mounts and names in `CPSS_SMALL_DISK`.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -15,20 +15,20 @@ use crate::harness::scenes::Credentialed;
 use crate::harness::{Client, Process, TODAY, files_below};
 
 const WRITES: [&str; 4] = ["CredentialService", "EmploymentService", "ProviderService", "RecordService"];
-/// The reserve in effect: the least that may be configured. In bytes, and as flags.
+/// The reserve in effect: the smallest that may be configured, in bytes and as flags.
 const RESERVE: u64 = 64 * 1024 * 1024;
 const RESERVED: [&str; 4] = ["--disk-reserve-bytes", "67108864", "--disk-reserve-percent", "0"];
 const MIB: u64 = 1024 * 1024;
 
-/// What else is on the disk.
+/// Other data on the disk.
 struct Ballast(PathBuf);
 
 impl Ballast {
-    /// Takes room until so much is left, or none.
+    /// Fills the disk until this many bytes are free.
     fn leave(disk: &Path, bytes: u64) -> Ballast {
         let ballast = Ballast(disk.join(format!("ballast-{bytes}")));
         let mut file = File::create(&ballast.0).unwrap();
-        // The last of it goes in small pieces.
+        // The last blocks are filled in small pieces.
         for piece in [64 * 1024, 4096, 1] {
             while free(disk) > bytes {
                 match file.write_all(&vec![1; piece]) {
@@ -54,11 +54,11 @@ fn free(disk: &Path) -> u64 {
     stat.f_bavail * stat.f_frsize
 }
 
-/// A registry on the small disk, with somebody in it.
+/// A registry on the small disk.
 struct SmallRegistry {
     disk: PathBuf,
     data_dir: PathBuf,
-    /// On the last block of a disk nobody can record who asks either: the audit has a disk of its own.
+    /// On a full disk the audit cannot be written either, so it has a disk of its own.
     audit: TempDir,
     person: Credentialed,
 }
@@ -91,11 +91,11 @@ fn small_disk() -> PathBuf {
     let disk = PathBuf::from(std::env::var("CPSS_SMALL_DISK").expect("CPSS_SMALL_DISK: a small file system"));
     let stat = rustix::fs::statvfs(&disk).unwrap();
     let size = stat.f_blocks * stat.f_frsize;
-    assert!(size < 1024 * MIB, "{} is no small file system: {size} bytes", disk.display());
+    assert!(size < 1024 * MIB, "{} is not a small file system: {size} bytes", disk.display());
     disk
 }
 
-/// Waits until the services that write are said to serve, or not to; the others serve all the while.
+/// Waits until the health of the services that write has this status. The other services serve all the time.
 async fn writes_are(process: &Process, expected: ServingStatus) {
     for service in WRITES {
         while asked_on(process.ops(), &format!("ms.dmh.credential.v1.{service}")).await != expected {
@@ -109,14 +109,14 @@ async fn writes_are(process: &Process, expected: ServingStatus) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a small file system: tests/faults/run.sh"]
-async fn a_disk_that_fills_up_holds_writes_and_nothing_else_until_there_is_room() {
+async fn a_full_disk_refuses_writes_and_nothing_else_until_there_is_space() {
     let (registry, process, client) = SmallRegistry::begin().await;
     let before = client.head().await;
     let is_confirmed = || is_confirmed(&client, &registry.person);
     writes_are(&process, Serving).await;
 
     let mut sent = Vec::new();
-    // Down to the floor, by the writers' own load; the second time then to the last block, by somebody else.
+    // Down to the reserve by the writers themselves; the second time then to the last block by other data.
     for is_filled_up in [false, true] {
         let writers = Writers::start(&client, 16);
         let mut ballast = vec![Ballast::leave(&registry.disk, RESERVE + MIB)];
@@ -127,7 +127,7 @@ async fn a_disk_that_fills_up_holds_writes_and_nothing_else_until_there_is_room(
         }
         writes_are(&process, NotServing).await;
         if is_filled_up {
-            // sled writes out what it holds every half second, and is broken if there is no room for it then.
+            // sled flushes every half second, and fails if there is no space then.
             tokio::time::sleep(Duration::from_secs(2)).await;
             ballast.push(Ballast::leave(&registry.disk, 0));
         }
@@ -159,7 +159,7 @@ async fn a_disk_that_fills_up_holds_writes_and_nothing_else_until_there_is_room(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a small file system: tests/faults/run.sh"]
-async fn a_day_that_begins_on_a_full_disk_is_opened_when_there_is_room() {
+async fn a_day_that_begins_on_a_full_disk_is_opened_when_there_is_space() {
     let disk = small_disk();
     let data_dir = disk.join("data");
     let process = Process::spawn_with(&data_dir, TODAY, &RESERVED);
@@ -183,7 +183,7 @@ async fn a_day_that_begins_on_a_full_disk_is_opened_when_there_is_room() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a small file system: tests/faults/run.sh"]
-async fn a_disk_without_a_free_byte_keeps_nobody_from_starting() {
+async fn a_disk_without_free_space_does_not_prevent_a_start() {
     let (registry, mut process, client) = SmallRegistry::begin().await;
     let mut head = client.head().await;
     for (end, tomorrow) in
@@ -212,7 +212,7 @@ async fn a_disk_without_a_free_byte_keeps_nobody_from_starting() {
     }
     process.stop();
 
-    // Without an index as well: a small log is folded in memory.
+    // Also without an index: a small log is indexed in memory.
     fs::remove_dir_all(registry.data_dir.join("index")).unwrap();
     fs::create_dir(registry.data_dir.join("index")).unwrap();
     let ballast = Ballast::leave(&registry.disk, 0);

@@ -1,5 +1,5 @@
-//! The program on a disk that fails, that blocks, that fills up, that turns read-only and whose power fails.
-//! `tests/faults/run.sh` runs these: they need `strace`, and file systems of their own.
+//! The program on a disk that fails, blocks, fills up, becomes read-only or loses power. `tests/faults/run.sh` runs
+//! these tests: they need `strace` and separate file systems.
 
 mod failing;
 mod frozen;
@@ -11,7 +11,7 @@ use crate::harness::scenes::Credentialed;
 use crate::harness::words::verdict_line;
 use crate::harness::{Client, TODAY};
 
-/// Questions are answered, and rightly.
+/// Asserts that a question is answered correctly.
 async fn is_confirmed(client: &Client, person: &Credentialed) {
     assert_eq!(verdict_line(&client.verify(&person.number, TODAY, None).await), "CONFIRMED");
 }

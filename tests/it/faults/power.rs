@@ -1,9 +1,9 @@
-//! A disk whose power fails, and one that turns read-only: an ext4 in an image, that `tests/faults/run.sh` makes and
-//! names in `CPSS_DISK_IMAGE`.
+//! A disk that loses power, and one that becomes read-only: an ext4 file system in an image that `tests/faults/run.sh`
+//! creates and names in `CPSS_DISK_IMAGE`.
 //!
-//! A power cut shuts the file system down at once (`EXT4_IOC_SHUTDOWN`, without its journal), while 16 clients write.
-//! What had reached the device then, and nothing else, is mounted again. The kernel lives on: the next start finds the
-//! boot id that the last one had, as with a network volume that was detached; or another one, as after a power cut.
+//! A power cut shuts the file system down immediately (`EXT4_IOC_SHUTDOWN`, without its journal) while 16 clients
+//! write. Only what had reached the device is mounted again. The kernel keeps running: the next start finds the same
+//! boot id, as with a detached network volume, or a different one, as after a power cut.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::harness::{Client, Process, TODAY};
 const WRITERS: usize = 16;
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// The ext4 in an image, mounted.
+/// The ext4 file system in the image, mounted.
 struct Disk {
     at: PathBuf,
 }
@@ -41,14 +41,14 @@ impl Disk {
         self.at.join("data")
     }
 
-    /// Nothing reaches the device any more, not even the journal.
+    /// From now on nothing reaches the device, not even the journal.
     fn cut_power(&self) {
         let shut_down =
             r#"open(D, "<", $ARGV[0]) or die; my $how = pack("L", 2); ioctl(D, 0x8004587d, $how) or die $!"#;
         run("perl", &["-e", shut_down, self.at.to_str().unwrap()]);
     }
 
-    /// As the kernel does when it finds the file system damaged.
+    /// What the kernel does when it finds a damaged file system.
     fn turn_read_only(&self) {
         let device = Command::new("findmnt").args(["-no", "SOURCE"]).arg(&self.at).output().unwrap();
         let device = String::from_utf8(device.stdout).unwrap();
@@ -63,14 +63,14 @@ impl Drop for Disk {
     }
 }
 
-/// Another boot id for every reader from here on, in this namespace.
+/// From now on all readers in this namespace see another boot id.
 fn boot_anew(scratch: &Path) {
     let id = scratch.join("boot_id");
     fs::write(&id, format!("{}\n", uuid::Uuid::new_v4())).unwrap();
     run("mount", &["--bind", id.to_str().unwrap(), BOOT_ID]);
 }
 
-/// Sends again what nobody knows the outcome of, and asks that everything is on record once.
+/// Sends requests with unknown outcome again, and asserts that everything is on record once.
 async fn settle(client: &Client, before: u64, sent: &mut [Sent]) {
     for one in sent.iter_mut().filter(|sent| sent.revision.is_none()) {
         one.revision = Some(client.ask(one.request.clone()).await.revision);
@@ -78,10 +78,10 @@ async fn settle(client: &Client, before: u64, sent: &mut [Sent]) {
     account(client, before, sent).await;
 }
 
-/// `CPSS_DISK_CUTS` says how many times the power is cut, with the same boot id and with another one in turn.
+/// `CPSS_DISK_CUTS` sets the number of power cuts; the boot id stays the same and changes in turns.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an ext4 in an image: tests/faults/run.sh"]
-async fn after_a_power_cut_nothing_acknowledged_is_missing_and_nobody_has_to_help() {
+async fn after_a_power_cut_nothing_acknowledged_is_missing_and_no_action_is_needed() {
     let cuts: u64 = std::env::var("CPSS_DISK_CUTS").map_or(4, |text| text.parse().unwrap());
     let scratch = tempfile::tempdir().unwrap();
     let person = some_history().await;
@@ -103,11 +103,11 @@ async fn after_a_power_cut_nothing_acknowledged_is_missing_and_nobody_has_to_hel
         let enough = 100 + usize::try_from(cut % 7).unwrap() * 60;
         let deadline = Instant::now() + Duration::from_secs(60);
         while writers.count(|sent| sent.revision.is_some()) < enough {
-            assert!(Instant::now() < deadline, "the writers stand still: {}", process.said());
+            assert!(Instant::now() < deadline, "the writers have stopped: {}", process.said());
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         disk.cut_power();
-        // On every third one it is killed at once; else it finds out by itself.
+        // Every third time it is killed immediately; otherwise it notices the failure itself.
         if cut % 3 == 0 {
             process.kill();
         } else {
@@ -130,7 +130,7 @@ async fn after_a_power_cut_nothing_acknowledged_is_missing_and_nobody_has_to_hel
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an ext4 in an image: tests/faults/run.sh"]
-async fn a_disk_that_turns_read_only_ends_the_program_with_one_line_that_says_so() {
+async fn a_disk_that_becomes_read_only_ends_the_program_with_one_line() {
     let person = some_history().await;
     let disk = Disk::mounted();
     let (process, client) = Process::start(&disk.data(), TODAY);
@@ -157,7 +157,7 @@ async fn a_disk_that_turns_read_only_ends_the_program_with_one_line_that_says_so
     process.stop();
 }
 
-/// An empty disk but for a data directory with somebody in it, whose program has ended well.
+/// An empty disk with a data directory, whose program has ended properly.
 async fn some_history() -> Credentialed {
     let disk = Disk::mounted();
     if disk.data().exists() {

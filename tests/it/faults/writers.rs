@@ -1,4 +1,4 @@
-//! Clients that write while something is wrong with the disk.
+//! Clients that write while the disk fails.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,30 +11,30 @@ use tonic::{Code, Status};
 use crate::harness::requests::register_specialist;
 use crate::harness::{Client, Refusal as _};
 
-/// What became of a request, each time that it was sent.
+/// A request and its results.
 #[derive(Clone, Debug)]
 pub struct Sent {
     pub request: v1::RegisterSpecialistRequest,
     /// The reasons of the refusals, in order.
     pub refused: Vec<String>,
-    /// The record, once it was accepted.
+    /// The revision, once the request was accepted.
     pub revision: Option<u64>,
 }
 
-/// Writers at work.
+/// Running writers.
 pub struct Writers {
     stop: Arc<AtomicBool>,
     sent: Arc<Mutex<Vec<Sent>>>,
     working: Vec<JoinHandle<()>>,
 }
 
-/// The reason of a refusal; that of a connection that broke is nobody's.
+/// The reason of a refusal. A broken connection has none.
 pub fn reason(status: &Status) -> String {
     if status.details().is_empty() { "CUT_OFF".to_owned() } else { status.reason() }
 }
 
 impl Writers {
-    /// Starts some. Each sends a request until it is accepted, and then another one; those whose outcome nobody knows
+    /// Starts writers. Each sends a request until it is accepted, and then the next one. Requests with unknown outcome
     /// are not sent again.
     pub fn start(client: &Client, count: usize) -> Writers {
         let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
@@ -54,18 +54,18 @@ impl Writers {
         Writers { stop, sent, working }
     }
 
-    /// How many requests there were that this is true of.
+    /// The number of requests that match.
     pub fn count(&self, is: impl Fn(&Sent) -> bool) -> usize {
         self.sent.lock().unwrap().iter().filter(|sent| is(sent)).count()
     }
 
-    /// Lets them finish what they are at.
+    /// Lets the writers finish their current requests.
     pub async fn stop(self) -> Vec<Sent> {
         self.stop.store(true, Ordering::Relaxed);
         self.ended().await
     }
 
-    /// Waits until all of them have been cut off.
+    /// Waits until all writers have been cut off.
     pub async fn ended(self) -> Vec<Sent> {
         for working in self.working {
             working.await.unwrap();
@@ -84,7 +84,7 @@ async fn write(client: &Client, stop: &AtomicBool) -> (Sent, bool) {
                 sent.refused.push(reason(&status));
                 let is_known =
                     ["STORE_FULL", "NOT_WRITTEN", "WRITER_BUSY"].contains(&sent.refused.last().unwrap().as_str());
-                // A call that was cut off has no details: the transport says in many ways that the program is gone.
+                // A call that was cut off has no details. The transport reports a missing program in several ways.
                 let is_cut_off = status.code() == Code::Unavailable || status.details().is_empty();
                 assert!(is_known || is_cut_off, "{status:?}");
                 if !is_known {
@@ -93,7 +93,7 @@ async fn write(client: &Client, stop: &AtomicBool) -> (Sent, bool) {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
-                // As a client does that is asked to try again later.
+                // The delay of a client that was asked to retry later.
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
         }
@@ -101,7 +101,7 @@ async fn write(client: &Client, stop: &AtomicBool) -> (Sent, bool) {
     (sent, true)
 }
 
-/// Asks that what was accepted is on record once, with nothing in between: a refusal has left no record.
+/// Asserts that accepted requests are on record once, and that refused ones left no record.
 pub async fn account(client: &Client, before: u64, sent: &[Sent]) {
     let revisions: Vec<_> = sent.iter().filter_map(|sent| sent.revision).collect();
     let distinct: BTreeSet<_> = revisions.iter().copied().collect();

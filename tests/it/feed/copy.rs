@@ -1,4 +1,4 @@
-//! A copy that is built from the feed alone, and checks on the way what the feed promises.
+//! A copy built from the feed alone, which also checks the guarantees of the feed.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -9,12 +9,12 @@ use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::change::Change as Kind;
 use cpss_registry::proto::v1::{Coverage, Reason, ServiceStatus, Standing, Verdict};
 
-/// The number of a day, as the copy counts.
+/// The number of a day in the copy.
 pub fn number(date: &Date) -> i32 {
     Day::from_ymd(date.year, date.month, date.day).expect("a date").number()
 }
 
-/// A value for every day: each stands from its day until the next.
+/// A value for every day. Each value applies from its day until the next.
 #[derive(Clone, Debug, PartialEq)]
 struct Line<T>(BTreeMap<i32, T>);
 
@@ -24,10 +24,10 @@ impl<T: Clone + PartialEq + Debug> Line<T> {
     }
 
     fn on(&self, day: i32) -> &T {
-        self.0.range(..=day).next_back().expect("a value since ever").1
+        self.0.range(..=day).next_back().expect("a value for the beginning").1
     }
 
-    /// Sets some days, all of which must have had another value, one that `was` agrees with.
+    /// Sets some days. All must have had another value, one that `was` accepts.
     fn set(&mut self, (first, last): (Option<&Date>, Option<&Date>), value: T, was: impl Fn(&T) -> bool) {
         let first = number(first.expect("a first day"));
         let end = last.map(|last| number(last) + 1);
@@ -43,16 +43,16 @@ impl<T: Clone + PartialEq + Debug> Line<T> {
     }
 }
 
-/// What somebody has who reads the feed and nothing else.
+/// The state of a client that reads only the feed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Copy {
-    /// The last position committed.
+    /// The last committed position.
     pub epoch: String,
     pub revision: u64,
     recorded_at: Option<prost_types::Timestamp>,
     /// The last day that was opened.
     today: Option<i32>,
-    /// The parts of the next record that have come so far, and what they say. Not committed yet.
+    /// The number of parts of the next record received so far, and their changes. Not committed yet.
     parts: u32,
     waiting: Vec<v1::Change>,
     standings: BTreeMap<String, Line<(i32, i32)>>,
@@ -66,21 +66,22 @@ pub struct Copy {
 const UNSAID: (i32, i32) = (Standing::NotIssued as i32, Reason::NotYetEffective as i32);
 
 impl Copy {
-    /// The copy that these messages make.
+    /// The copy built from these messages.
     pub fn of(messages: &[v1::ChangeMessage]) -> Copy {
         let mut copy = Copy::default();
         messages.iter().for_each(|message| copy.take(message));
         copy
     }
 
-    /// Takes the next message. Ordered, once, without a gap; committed with the last part and not before.
+    /// Takes the next message. Asserts that messages are ordered, without duplicates or gaps, and commits with the last
+    /// part.
     pub fn take(&mut self, message: &v1::ChangeMessage) {
         assert_eq!((message.revision, message.part), (self.revision + 1, self.parts + 1), "the next part of the next");
         assert!(!message.epoch.is_empty());
         let (at, last) = (message.recorded_at, self.recorded_at);
         let nanos = |at: prost_types::Timestamp| (at.seconds, at.nanos);
         if message.part == 1 {
-            assert!(at.map(nanos) > last.map(nanos), "recorded strictly after the one before");
+            assert!(at.map(nanos) > last.map(nanos), "recorded strictly after the previous one");
         } else {
             assert_eq!(at, last, "the parts of a record have its instant");
         }
@@ -103,7 +104,7 @@ impl Copy {
     fn commit(&mut self) {
         let changes = std::mem::take(&mut self.waiting);
         let places: Vec<_> = changes.iter().map(place).collect();
-        assert!(places.is_sorted_by(|one, next| one < next), "in order, and each once: {places:?}");
+        assert!(places.is_sorted_by(|one, next| one < next), "in order, without duplicates: {places:?}");
         for change in changes {
             self.apply(change.change.expect("a change"));
         }
@@ -132,7 +133,7 @@ impl Copy {
             }
             Kind::Provider(it) => {
                 let had = self.providers.remove(&it.provider_id);
-                assert!(had.as_ref() != it.on_file.then_some(&it.identifiers), "sent what was sent");
+                assert!(had.as_ref() != it.on_file.then_some(&it.identifiers), "a change was sent twice");
                 if it.on_file {
                     self.providers.insert(it.provider_id, it.identifiers);
                 }
@@ -141,14 +142,14 @@ impl Copy {
         }
     }
 
-    /// Whether the copy knows anything of a credential.
+    /// Whether the copy has anything about a credential.
     pub fn knows(&self, credential: &str) -> bool {
         self.standings.contains_key(credential)
             || self.coverages.keys().any(|(of, _)| of == credential)
             || self.designations.keys().any(|(of, _)| of == credential)
     }
 
-    /// Standing and its own reason.
+    /// The standing and its reason.
     pub fn standing(&self, credential: &str, day: i32) -> (i32, i32) {
         self.standings.get(credential).map_or(UNSAID, |line| *line.on(day))
     }
@@ -162,7 +163,7 @@ impl Copy {
         self.designations.get(&(credential.to_owned(), code.into())).is_some_and(|line| *line.on(day))
     }
 
-    /// The verdict with a provider; `billing`: of a claim.
+    /// The verdict with a provider; `billing`: for a claim.
     pub fn verdict(&self, credential: &str, provider: &str, day: i32, billing: bool) -> Verdict {
         let coverage = self.coverage(credential, provider, day);
         let standing = Standing::try_from(self.standing(credential, day).0).unwrap();
@@ -185,7 +186,7 @@ impl Copy {
     }
 }
 
-/// What the changes of a record are ordered by.
+/// The sort key of the changes of a record.
 fn place(change: &v1::Change) -> (u8, String, String, i32, i32) {
     let first = |date: &Option<Date>| number(date.as_ref().expect("a first day"));
     match change.change.as_ref().expect("a change") {

@@ -1,4 +1,4 @@
-//! Many people, many who watch, and some who do not read.
+//! Many people, many watchers, and some that do not read.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use crate::harness::requests::change_name;
 use crate::harness::scenes::Qualified;
 use crate::harness::{Client, TODAY, TestServer};
 
-/// How many people are reported at the same time.
+/// The number of people reported at the same time.
 const AT_ONCE: usize = 200;
 
-/// Employs and credentials people, many at once. Gives one of them.
+/// Registers people with jobs and credentials, many at once. Returns the number of one of them.
 pub async fn employ(registry: &Client, employer: &Qualified, people: usize) -> String {
     let mut tasks = JoinSet::new();
     for clerk in 0..AT_ONCE.min(people) {
@@ -32,7 +32,7 @@ pub async fn employ(registry: &Client, employer: &Qualified, people: usize) -> S
     tasks.join_all().await.pop().expect("somebody")
 }
 
-/// The median time of reports, one after the other.
+/// The median time of consecutive reports.
 async fn median(registry: &Client, specialist_id: &str, reports: usize) -> Duration {
     let mut times = Vec::new();
     for at in 0..reports {
@@ -44,8 +44,8 @@ async fn median(registry: &Client, specialist_id: &str, reports: usize) -> Durat
     times[times.len() / 2]
 }
 
-/// Somebody who watches from the beginning, reads the first message and no other, on a connection that has room for a
-/// part of the history only.
+/// A watcher from the beginning that reads only the first message, on a connection whose window holds only a part of
+/// the history.
 async fn stalled_reader(address: SocketAddr) -> Watcher {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
     let narrow = endpoint.initial_stream_window_size(65_535).initial_connection_window_size(65_535);
@@ -71,13 +71,13 @@ async fn a_slow_reader_slows_neither_the_writer_nor_other_readers() {
     let reader = Client::connect(server.address());
     let mut live = Watcher::after(&reader, registry.head().await).await;
     let beside_them = median(&registry, &somebody, 40).await;
-    println!("a report takes {alone:?} alone and {beside_them:?} beside {} who do not read", stalled.len());
+    println!("a report takes {alone:?} alone and {beside_them:?} with {} watchers that do not read", stalled.len());
     assert!(beside_them < alone * 5 + Duration::from_millis(20), "{alone:?} alone, {beside_them:?} beside them");
     let head = registry.head().await;
     let behind = tokio::time::timeout(Duration::from_secs(5), async { while live.message().await.revision < head {} });
-    behind.await.expect("who reads is at the head");
+    behind.await.expect("a reading watcher is at the head");
 
-    // A watcher that stood still goes on where it was, up to the head.
+    // A stalled watcher continues where it stopped, up to the head.
     let mut slow = stalled.pop().unwrap();
     for revision in 2..=head {
         assert_eq!(slow.message().await.revision, revision);
@@ -87,7 +87,7 @@ async fn a_slow_reader_slows_neither_the_writer_nor_other_readers() {
 }
 
 #[tokio::test]
-async fn two_hundred_who_watch_all_see_the_next_record() {
+async fn all_of_two_hundred_watchers_see_the_next_record() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let employer = registry.qualified_provider("Pearl River Example Mental Health Center").await;
@@ -97,7 +97,7 @@ async fn two_hundred_who_watch_all_see_the_next_record() {
     for connection in 0..4 {
         let client = Client::connect(server.address());
         for at in 0..50 {
-            // Everyone's, a provider's, and a credential's.
+            // Feeds of everyone, of a provider, and of a credential.
             let mut question = list(head);
             match (connection + at) % 3 {
                 0 => {}

@@ -1,5 +1,5 @@
-//! Figures: how soon a cascade is sent, and what somebody costs who watches an idle registry. They are printed, and
-//! mean something for many people, cascades and watchers in a release build: `CPSS_CASCADE=10000 CPSS_CASCADES=30
+//! Figures: how soon a cascade is sent, and the memory of watchers of an idle registry. They are printed. They are
+//! meaningful for many people, cascades and watchers in a release build: `CPSS_CASCADE=10000 CPSS_CASCADES=30
 //! CPSS_WATCHERS=1000 cargo test --release --test it feed::figures -- --nocapture`.
 
 use std::time::{Duration, Instant};
@@ -8,14 +8,14 @@ use super::{Watcher, crowd, list};
 use crate::harness::requests::{end_period, retract};
 use crate::harness::{Client, Process, TODAY};
 
-/// How many watch on one connection: fewer than a connection has streams.
+/// The number of watchers per connection, below the maximum number of streams.
 const ON_A_CONNECTION: usize = 100;
 
 fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}: a number")))
 }
 
-/// What those who only watch cost a registry that has just begun and has no memory to spare, in KiB.
+/// The memory in KiB that idle watchers cost a registry that has just started.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idle_watchers_cost_little() {
     let idle = setting("CPSS_WATCHERS", 200);
@@ -32,7 +32,7 @@ async fn idle_watchers_cost_little() {
             watchers.push(watcher);
         }
     }
-    // Each has got a sign of life without changes, once more.
+    // Each watcher has received another heartbeat without changes.
     for watcher in &mut watchers {
         assert!(watcher.caught_up().await.0.is_empty());
     }
@@ -40,7 +40,7 @@ async fn idle_watchers_cost_little() {
     println!("{idle} idle watchers cost {cost} KiB");
     assert!(cost < 50 * 1024, "{idle} idle watchers cost {cost} KiB");
 
-    // They are there: each gets the next record.
+    // They are connected: each gets the next record.
     registry.qualified_provider("Big Black Example Residential Center").await;
     let began = Instant::now();
     for watcher in &mut watchers {
@@ -50,7 +50,7 @@ async fn idle_watchers_cost_little() {
     process.kill();
 }
 
-/// The time that all but one in a hundred take.
+/// The time below which all but one percent of the samples are.
 fn slowest(times: &mut [Duration]) -> String {
     times.sort();
     let p99 = times[(times.len() * 99).div_ceil(100) - 1];
@@ -58,7 +58,7 @@ fn slowest(times: &mut [Duration]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cascade_is_sent_whole_and_soon() {
+async fn a_cascade_is_sent_completely_and_soon() {
     let (people, cascades) = (setting("CPSS_CASCADE", 100), setting("CPSS_CASCADES", 10));
     let data = tempfile::tempdir().unwrap();
     let (process, registry) = Process::start(data.path(), TODAY);
@@ -92,7 +92,7 @@ async fn a_cascade_is_sent_whole_and_soon() {
             }
             Some(end) => registry.report(retract(&end, "Not that one")).await.change_count,
         };
-        // The answer follows the commit: what comes before it comes at once.
+        // The response follows the commit. Messages sent before the response count as immediate.
         let answered = Instant::now();
         answers.push(answered - asked);
         let (back, first, last, changes) = watched.await.unwrap();

@@ -1,4 +1,4 @@
-//! Who sees what.
+//! What each caller sees.
 
 use std::collections::BTreeSet;
 
@@ -22,9 +22,9 @@ pub fn credential_of(change: &v1::Change) -> Option<&str> {
     }
 }
 
-/// What a provider's feed makes known of its own staff is what the registry answers the provider.
+/// A provider's feed of its own staff matches the registry's answers to the provider.
 #[tokio::test]
-async fn filtered_to_a_provider_that_its_staff_comes_to_and_leaves() {
+async fn filtered_to_a_provider_with_staff_that_joins_and_leaves() {
     let (server, story) = recorded().await;
     let registry = server.client();
     let [one, _, _, four] = &story.providers;
@@ -48,7 +48,7 @@ async fn filtered_to_a_provider_that_its_staff_comes_to_and_leaves() {
         assert!(differing.is_empty(), "{provider}: {differing:?}");
     }
 
-    // The job that was a mistake, and then was none.
+    // A job reported by mistake, and then restored.
     let messages = pages(&registry, of_provider(four)).await;
     let number = &story.people[0].number;
     let at = |revision: u64| {
@@ -75,7 +75,7 @@ async fn filtered_to_a_provider_that_its_staff_comes_to_and_leaves() {
 }
 
 #[tokio::test]
-async fn what_is_not_the_callers_to_see_is_refused() {
+async fn questions_beyond_the_callers_rights_are_refused() {
     let (server, story) = recorded().await;
     let registry = server.client();
     let [one, two, three, _] = &story.providers;

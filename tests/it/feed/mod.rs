@@ -1,4 +1,4 @@
-//! The feed of changes, over the wire. What ChangeService promises is a test each, by the name of the promise.
+//! The change feed over the wire. Each guarantee of ChangeService has a test with its name.
 
 mod copy;
 pub mod crowd;
@@ -15,7 +15,7 @@ use tonic::{Status, Streaming};
 
 use super::harness::Client;
 
-/// The place after a record of the current epoch.
+/// The position after a record of the current epoch.
 fn after(revision: u64) -> Option<v1::ChangePosition> {
     Some(v1::ChangePosition { epoch: String::new(), revision })
 }
@@ -30,7 +30,7 @@ fn of_provider(provider_id: &str) -> v1::ListChangesRequest {
     v1::ListChangesRequest { provider_id: provider_id.to_owned(), ..list(0) }
 }
 
-/// Every message that answers a question, page after page.
+/// All messages that answer a question, page by page.
 async fn pages(client: &Client, question: v1::ListChangesRequest) -> Vec<v1::ChangeMessage> {
     let mut messages = Vec::new();
     let mut request = question.clone();
@@ -49,13 +49,13 @@ async fn pages(client: &Client, question: v1::ListChangesRequest) -> Vec<v1::Cha
     }
 }
 
-/// Somebody who watches.
+/// A watcher.
 struct Watcher {
     stream: Streaming<v1::WatchChangesResponse>,
 }
 
 impl Watcher {
-    /// Watches what a question to ListChanges is about.
+    /// Watches the changes that a ListChanges question selects.
     async fn of(client: &Client, question: v1::ListChangesRequest) -> Watcher {
         Watcher::try_of(client, question).await.expect("a stream")
     }
@@ -71,13 +71,13 @@ impl Watcher {
         Watcher::of(client, list(revision)).await
     }
 
-    /// What comes next.
+    /// The next event.
     async fn event(&mut self) -> Result<Event, Status> {
         let response = self.stream.message().await?.expect("the stream goes on until it fails");
         Ok(response.event.expect("an event"))
     }
 
-    /// The next message, whatever signs of life come before it.
+    /// The next message, skipping heartbeats.
     async fn message(&mut self) -> v1::ChangeMessage {
         loop {
             if let Event::Message(message) = self.event().await.expect("an event") {
@@ -86,7 +86,7 @@ impl Watcher {
         }
     }
 
-    /// The messages up to the next sign of life, and that.
+    /// The messages up to the next heartbeat, and that heartbeat.
     async fn caught_up(&mut self) -> (Vec<v1::ChangeMessage>, v1::Progress) {
         let mut messages = Vec::new();
         loop {

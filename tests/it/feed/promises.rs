@@ -1,4 +1,4 @@
-//! Each promise of the feed: a test with its name.
+//! The guarantees of the feed: one test each.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ async fn unique() {
     let messages = pages(&server.client(), list(0)).await;
     let places: BTreeSet<_> = messages.iter().map(|message| (message.revision, message.part)).collect();
     assert_eq!(places.len(), messages.len());
-    // The copy asserts that no change tells it what it has.
+    // The copy asserts that no change repeats its state.
     Copy::of(&messages);
     server.stop().await;
 }
@@ -59,7 +59,7 @@ async fn gap_free() {
     server.stop().await;
 }
 
-/// A record of 1,040 changes comes in two parts, whole or not at all, on whatever page they are.
+/// A record of 1,040 changes comes in two parts, completely or not at all, on any page.
 #[tokio::test]
 async fn atomic() {
     let server = TestServer::start(TODAY).await;
@@ -118,7 +118,7 @@ async fn resumable() {
     server.stop().await;
 }
 
-/// A position can be kept and come back to; one that is none of this history is refused.
+/// A position can be stored and used later. A position outside this history is refused.
 #[tokio::test]
 async fn bookmarkable() {
     let (server, story) = recorded().await;
@@ -164,7 +164,8 @@ async fn bookmarkable() {
     server.stop().await;
 }
 
-/// Live: each record once it is there, the head at once and every 5 seconds, and an end that says to come back.
+/// Live: each record as soon as it is recorded, the head immediately and every 5 seconds, and an end that asks to
+/// reconnect.
 #[tokio::test]
 async fn reliable() {
     let server = TestServer::start(TODAY).await;
@@ -185,7 +186,7 @@ async fn reliable() {
     copy.take(&messages[0]);
 
     let began = Instant::now();
-    let idle = watcher.event().await.expect("a sign of life");
+    let idle = watcher.event().await.expect("a heartbeat");
     assert!(matches!(idle, Event::Progress(v1::Progress { head_revision, .. }) if head_revision == suspended.revision));
     assert!(began.elapsed() < Duration::from_secs(5) && began.elapsed() > Duration::from_secs(1), "{began:?}");
 
@@ -202,10 +203,10 @@ async fn reliable() {
     assert_eq!(status.code_and_reason(), (Code::Unavailable, "DRAINING".to_owned()));
     drop((watcher, registry));
     stopped.await.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(10), "nobody who watches holds up the end");
+    assert!(began.elapsed() < Duration::from_secs(10), "watchers do not delay the end");
 }
 
-/// Of everyone, of some credentials, of a provider and its staff; and of nobody what is not the caller's to see.
+/// Of everyone, of some credentials, and of a provider and its staff; never of people that the caller may not see.
 #[tokio::test]
 async fn filtered() {
     let (server, story) = recorded().await;
@@ -217,7 +218,7 @@ async fn filtered() {
     let shown = changes(&pages(&registry.calling_as("auditor"), question.clone()).await);
     let expected =
         all.iter().filter(|(_, change)| credential_of(change).is_none_or(|of| asked.iter().any(|a| a == of)));
-    assert!(shown.iter().eq(expected), "of two credentials, and what is of none");
+    assert!(shown.iter().eq(expected), "of two credentials, and changes without a credential");
     assert!(shown.iter().any(|(_, change)| matches!(change.change, Some(Kind::Service(_)))));
 
     let is_designation = |change: &v1::Change| matches!(change.change, Some(Kind::Designation(_)));

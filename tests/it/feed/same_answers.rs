@@ -1,4 +1,4 @@
-//! A copy that is built from the feed alone answers as the registry does.
+//! A copy built from the feed alone answers like the registry.
 
 use cpss_registry::domain::day::Day;
 use cpss_registry::proto::google::r#type::Date;
@@ -12,7 +12,7 @@ use super::{list, pages};
 use crate::harness::Client;
 use crate::harness::requests::{date, periods};
 
-/// Before the first credential.
+/// A day before the first credential.
 const FIRST: &str = "2024-05-27";
 
 fn civil(day: i32) -> Date {
@@ -94,7 +94,7 @@ async fn check(registry: &Client, asked: &[(&str, &str, i32)]) -> Vec<v1::Verdic
     results.into_iter().map(verdict).collect()
 }
 
-/// Designations, on the days around those on which something happened.
+/// Compares designations on the days around events.
 async fn same_designations(registry: &Client, copy: &Copy, story: &Scenario) {
     for number in story.numbers() {
         for on in ["2024-06-02", "2024-06-03", "2026-03-02", END] {

@@ -1,4 +1,4 @@
-//! A small registry with a busy history.
+//! A small registry with a varied history.
 
 use cpss_registry::proto::v1;
 
@@ -9,31 +9,31 @@ use crate::harness::requests::{
 use crate::harness::scenes::{Credentialed, Qualified};
 use crate::harness::{Client, TODAY, TestServer};
 
-/// The day on which the story ends.
+/// The last day of the scenario.
 pub const END: &str = "2026-06-30";
 
-/// What the story is about.
+/// The subjects of the scenario.
 pub struct Scenario {
-    /// In the order of the story: two that qualify for good, one whose certificate has run out, one that a job was
-    /// reported to by mistake.
+    /// In order: two providers that always qualify, one with an expired certificate, and one with a job reported by
+    /// mistake.
     pub providers: [String; 4],
-    /// Of the first provider; of the first and second; of the second; of the third; of the first, void for a while.
+    /// Staff of the first provider; of the first and second; of the second; of the third; of the first, temporarily
+    /// void.
     pub people: Vec<Credentialed>,
     /// Records that change nothing.
     pub silent: Vec<u64>,
-    /// The revisions at which the first person's job with the fourth provider is reported, withdrawn, and back in
-    /// force.
+    /// The revisions at which the first person's job with the fourth provider is reported, retracted, and restored.
     pub mistaken_job: [u64; 3],
 }
 
 impl Scenario {
-    /// Every credential's number.
+    /// All credential numbers.
     pub fn numbers(&self) -> impl Iterator<Item = &str> {
         self.people.iter().map(|person| person.number.as_str())
     }
 }
 
-/// The registry at the end of the story.
+/// The registry at the end of the scenario.
 pub async fn recorded() -> (TestServer, Scenario) {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
@@ -69,7 +69,7 @@ async fn begin(registry: &Client) -> Scenario {
     ] {
         people.push(registry.credentialed("Casimir", family_name, &providers).await);
     }
-    // A cascade, and back; and then for good.
+    // A cascade, undone, and then for good.
     let ended = registry.report(end_period(&two.qualification, "2026-02-20", "Withdrawn")).await;
     registry.report(retract(&ended.fact_id, "Not that one")).await;
     registry.report(end_period(&two.qualification, "2026-02-25", "Withdrawn")).await;
@@ -99,7 +99,7 @@ async fn go_on(registry: &Client, story: &mut Scenario) {
     let withdrawn = registry.report(retract(&started.fact_id, "Never hired")).await;
     registry.report(suspend(&first.number, "2026-02-24", Some("2026-02-26"))).await;
 
-    // Forward, day by day: what was foreseen comes true on its day.
+    // Day by day: foreseen changes take effect on their day.
     registry.report(end_job(&second.jobs[0], "2026-03-20")).await;
     registry.report(suspend(&both.number, "2026-03-10", Some("2026-03-12"))).await;
     let registry = &registry.on_day("2026-03-30");
@@ -120,7 +120,7 @@ async fn go_on(registry: &Client, story: &mut Scenario) {
     assert_eq!(new_job.change_count, 1, "covered, and not restored");
     registry.report(reinstate(&second.number, "2026-03-26")).await;
 
-    // What is only validated leaves no trace.
+    // A request with `validate_only` leaves no trace.
     let head = registry.head().await;
     registry.validate(end_job(&first.jobs[0], "2026-03-01")).await;
     registry.validate(suspend(&first.number, "2026-03-20", None)).await;

@@ -1,4 +1,4 @@
-//! A record wakes those whose business it is, and nobody else.
+//! A record wakes only the watchers that it concerns.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use futures_util::future::poll_immediate;
 
 use crate::harness::{TODAY, TestServer, library};
 
-/// Who of some watchers is woken by a record about a credential. Who watches everything is woken last.
+/// Which of the watchers are woken by a record about a credential. The watcher of everything is woken last.
 async fn woken(registry: &Registry, watchers: &[&Watcher], everything: &Watcher, number: &str) -> Vec<bool> {
     let today: Day = TODAY.parse().unwrap();
     let days = Period::from_inclusive(today, Some(today));
@@ -24,7 +24,7 @@ async fn woken(registry: &Registry, watchers: &[&Watcher], everything: &Watcher,
 }
 
 #[tokio::test]
-async fn a_record_wakes_those_whose_business_it_is() {
+async fn a_record_wakes_only_the_watchers_it_concerns() {
     let server = TestServer::start(TODAY).await;
     let client = server.client();
     let (north, south) =
@@ -38,7 +38,7 @@ async fn a_record_wakes_those_whose_business_it_is() {
         let registry = registry.clone();
         async move { registry.wake_watchers().await }
     });
-    // It waits for what is published from now on.
+    // It waits for records published from now on.
     tokio::task::yield_now().await;
     let of_credential =
         |number: &str| View { credentials: Some(HashSet::from([number.parse().unwrap()])), ..View::default() };

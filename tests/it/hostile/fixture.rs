@@ -1,4 +1,4 @@
-//! A registry, and the ways to it.
+//! A registry, and ways to connect to it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,11 +18,11 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use crate::tls::tls_server::{TlsServer, client};
 
-/// About what a connection takes of a line, and its handshake.
+/// Approximate bytes that a connection and its handshake use on the link.
 const CONNECTION_BYTES: usize = 256;
 const HANDSHAKE_BYTES: usize = 2048;
 
-/// What all peers have done.
+/// Counts of what all peers have done.
 #[derive(Debug, Default)]
 pub struct Done {
     pub connections: AtomicU64,
@@ -30,7 +30,7 @@ pub struct Done {
     pub bytes: AtomicU64,
 }
 
-/// The line that all peers share, each in its turn.
+/// The link that all peers share, one at a time.
 struct Line {
     bytes_per_second: f64,
     is_free_at: Mutex<Instant>,
@@ -38,10 +38,10 @@ struct Line {
 }
 
 impl Line {
-    /// Waits until so much has gone over the line.
+    /// Waits until this many bytes have passed over the link.
     async fn take(&self, bytes: usize) {
         drop(self.is_open.subscribe().wait_for(|is_open| *is_open).await);
-        #[expect(clippy::cast_precision_loss, reason = "a pace, and no account")]
+        #[expect(clippy::cast_precision_loss, reason = "a rate, not an exact count")]
         let takes = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second);
         let until = {
             let mut is_free_at = self.is_free_at.lock().unwrap();
@@ -52,7 +52,7 @@ impl Line {
     }
 }
 
-/// How a peer gets to the registry.
+/// A peer's way to the registry.
 #[derive(Clone)]
 pub struct Way {
     address: SocketAddr,
@@ -63,7 +63,7 @@ pub struct Way {
 }
 
 impl Way {
-    /// The way of strangers, and of one client that is on the list and means harm, over a line of so many Mbit/s.
+    /// The way of unauthenticated peers and of one malicious client on the list, over a link of this many Mbit/s.
     pub async fn to(place: &TlsServer, mbits: u32) -> Way {
         setup::add_client(place.directory(), &client("greedy", "payer")).unwrap();
         place.hang_up_until("loaded the list of clients").await;
@@ -80,12 +80,12 @@ impl Way {
         }
     }
 
-    /// Lets the peers go on, or has them hold what they have and say nothing.
+    /// Lets the peers continue, or pauses them while they keep their connections.
     pub fn let_them(&self, go_on: bool) {
         self.line.is_open.send_replace(go_on);
     }
 
-    /// A connection that nothing was said on yet. Peers come from many addresses: the ports of one would be used up.
+    /// A connection without any bytes sent. Peers use many addresses, because one would run out of ports.
     pub async fn tcp(&self) -> io::Result<TcpStream> {
         self.line.take(CONNECTION_BYTES).await;
         let socket = TcpSocket::new_v4()?;
@@ -95,7 +95,7 @@ impl Way {
         Ok(stream)
     }
 
-    /// Says something to the registry.
+    /// Sends bytes to the registry.
     pub async fn send(&self, stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
         self.line.take(bytes.len()).await;
         stream.write_all(bytes).await?;
@@ -105,12 +105,12 @@ impl Way {
         Ok(())
     }
 
-    /// A connection that shows no certificate.
+    /// A connection without a client certificate.
     pub async fn stranger(&self) -> io::Result<TlsStream<TcpStream>> {
         self.connect(&self.stranger).await
     }
 
-    /// A connection of the client that means harm.
+    /// A connection of the malicious client.
     pub async fn client(&self) -> io::Result<TlsStream<TcpStream>> {
         self.connect(&self.client).await
     }

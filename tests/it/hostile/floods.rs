@@ -1,5 +1,5 @@
-//! Floods of frames that belong to no call end the connection of a known client, too; an honest client never trips over
-//! this.
+//! Floods of frames that belong to no call also end the connection of a known client. A well-behaved client never
+//! triggers this.
 
 use tokio::io::AsyncWriteExt as _;
 
@@ -10,11 +10,11 @@ use crate::harness::Client;
 use crate::tls::tls_server::{TlsServer, question};
 use cpss_registry::proto::v1;
 
-/// How many questions the honest client streams.
+/// The number of questions that the well-behaved client streams.
 const QUESTIONS: usize = 20_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_floods_with_frames_of_no_call_is_cut_off() {
+async fn a_client_that_floods_with_frames_outside_calls_is_cut_off() {
     let place = TlsServer::start_with(&["--connections-per-client", "2"]);
     let way = Way::to(&place, 10_000).await;
     let one = 1_u32.to_be_bytes();
@@ -32,15 +32,15 @@ async fn a_client_that_floods_with_frames_of_no_call_is_cut_off() {
         assert!(is_cut_off(stream, |_| many.clone()).await, "{what}");
         place.process.wait_until_said("too many HTTP/2 frames that belong to no call", super::refusals::PATIENCE);
     }
-    // The others go on.
+    // Other clients are not affected.
     place.client("registrar").await.ask(question()).await;
     place.process.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_reads_in_the_smallest_pieces_and_pings_is_no_flood() {
+async fn a_client_with_small_windows_and_frequent_pings_is_not_a_flood() {
     let place = TlsServer::start();
-    // Small windows: it sends a WINDOW_UPDATE for each few hundred bytes, and a PING a hundred times a second.
+    // Small windows: it sends a WINDOW_UPDATE for each few hundred bytes, and a PING a hundred times per second.
     let pings = std::time::Duration::from_millis(10);
     let endpoint = place.endpoint(Some("registrar")).initial_stream_window_size(700);
     let endpoint = endpoint.initial_connection_window_size(1400).http2_keep_alive_interval(pings);

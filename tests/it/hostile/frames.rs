@@ -1,6 +1,6 @@
-//! HTTP/2 by hand: what no library would send.
+//! HTTP/2 frames that no client library would send.
 
-/// What a connection begins with.
+/// The connection preface.
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 pub const DATA: u8 = 0;
@@ -13,7 +13,7 @@ pub const GOAWAY: u8 = 7;
 pub const WINDOW_UPDATE: u8 = 8;
 pub const CONTINUATION: u8 = 9;
 
-/// A kind that no specification defines.
+/// A frame type that no specification defines.
 pub const UNKNOWN: u8 = 0xfe;
 
 pub const ACK: u8 = 1;
@@ -24,7 +24,7 @@ pub const END_HEADERS: u8 = 4;
 /// The identifier of the initial window in SETTINGS.
 const INITIAL_WINDOW_SIZE: u16 = 4;
 
-/// The header of a frame that says to be so long.
+/// The header of a frame that claims this length.
 pub fn header(length: usize, kind: u8, flags: u8, stream: u32) -> Vec<u8> {
     let length = u32::try_from(length).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat()
@@ -35,18 +35,18 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&header(payload.len(), kind, flags, stream), payload].concat()
 }
 
-/// The preface with settings under which the peer never takes a byte of an answer.
+/// The preface with settings under which the peer never accepts a byte of a response.
 pub fn hello_without_window() -> Vec<u8> {
     let setting = [&INITIAL_WINDOW_SIZE.to_be_bytes()[..], &[0; 4]].concat();
     [PREFACE, &frame(SETTINGS, 0, 0, &setting)].concat()
 }
 
-/// The preface with settings as they are by default.
+/// The preface with default settings.
 pub fn hello() -> Vec<u8> {
     [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()
 }
 
-/// A header field, as it is: in no table, and not in Huffman's code.
+/// A literal header field, not indexed and not Huffman-coded.
 pub fn field(name: &str, value: &str) -> Vec<u8> {
     let mut bytes = vec![0];
     for text in [name, value] {
@@ -85,7 +85,7 @@ pub fn call_of(path: &str) -> Vec<u8> {
     fields.into_iter().flat_map(|(name, value)| field(name, value)).collect()
 }
 
-/// A message of gRPC, with its flag: 1 says that it is compressed.
+/// A gRPC message with its flag; 1 means compressed.
 pub fn message(flag: u8, bytes: &[u8]) -> Vec<u8> {
     [&[flag][..], &u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
 }

@@ -1,6 +1,6 @@
-//! A provider and a payer that search for people by guessing: names with every birth date, family names beside a number,
-//! numbers, and reports of jobs. Each script runs on a server without a budget, where it finds what it looks for, and on
-//! one with the budget of a production start.
+//! A provider and a payer that search for people by guessing: names with every birth date, family names with a number,
+//! numbers, and reports of jobs. Each script runs on a server without a miss budget, where it succeeds, and on one with
+//! the budget of a production start.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -23,16 +23,16 @@ use crate::harness::scenes::Credentialed;
 use crate::harness::{Client, Process, Refusal as _, TODAY};
 use crate::tls::ops::get;
 
-/// What a production start allows.
+/// The budget of a production start.
 const BUDGET: &[&str] = &["--provider-misses-per-hour", "200", "--payer-misses-per-hour", "50"];
 
-/// What comes back of the budget while a test runs, at most.
+/// The maximum number of misses that become available again during a test.
 const REFILLED: usize = 10;
 
 const GIVEN: &str = "Ottoline";
 const FAMILY: &str = "Example-Southey";
 
-/// A registry with one person, who works for another provider than the caller, and one who works for it.
+/// A registry with one person who works for a provider other than the caller, and one who works for the caller.
 struct Town {
     data: TempDir,
     process: Process,
@@ -64,7 +64,7 @@ impl Town {
         self.registry.calling_as("provider:north")
     }
 
-    /// The lines of the audit of a caller.
+    /// The audit lines of a caller.
     fn audit(&self, client: &str) -> Vec<Value> {
         let text = std::fs::read_to_string(self.data.path().join("audit/reads.jsonl")).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -76,7 +76,7 @@ impl Town {
     }
 }
 
-/// What a probe was answered.
+/// The result of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Learned {
     Hit,
@@ -86,7 +86,7 @@ enum Learned {
 
 fn refused(reason: &str, wait: Option<Duration>) -> Learned {
     assert_eq!(reason, "TOO_MANY_MISSES");
-    assert!(wait.is_some_and(|wait| wait > Duration::ZERO), "says when to come back: {wait:?}");
+    assert!(wait.is_some_and(|wait| wait > Duration::ZERO), "has a retry delay: {wait:?}");
     Learned::Refused
 }
 
@@ -102,7 +102,7 @@ fn of_verification(verification: &v1::Verification) -> Learned {
     if verification.reasons.iter().any(|reason| misses.contains(reason)) { Learned::Miss } else { Learned::Hit }
 }
 
-/// Asks all of them in batches, and says what each was answered.
+/// Sends all probes in batches. Returns the results.
 async fn in_batches(client: &Client, items: &[v1::VerificationItem]) -> Vec<Learned> {
     let mut learned = Vec::new();
     for items in items.chunks(1000) {
@@ -140,7 +140,7 @@ fn made_up(from: u64, count: u64) -> impl Iterator<Item = String> {
     (from..from + count).map(|number| CredentialNumber::from_number(number * 7919).to_string())
 }
 
-/// The birth dates of everyone from 18 to 91.
+/// The birth dates of all people from 18 to 91.
 fn birth_dates() -> Vec<String> {
     let first: Day = "1935-01-01".parse().unwrap();
     (0..26_663).map(|days| first.plus(days).to_string()).collect()
@@ -176,7 +176,7 @@ async fn of_all_birth_dates_for_a_name_five_are_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_names_for_a_number_five_are_answered_and_of_many_numbers_an_hours_budget() {
+async fn of_many_names_for_a_number_five_are_answered_and_of_many_numbers_an_hourly_budget() {
     let names = |number: &str| -> Vec<_> {
         (0..600).map(|at| by_number(number, &format!("Guess-{at}"))).chain([by_number(number, FAMILY)]).collect()
     };
@@ -186,7 +186,7 @@ async fn of_many_names_for_a_number_five_are_answered_and_of_many_numbers_an_hou
     before.process.stop();
 
     let after = Town::begin(BUDGET).await;
-    // A payer's claims may have the same misspelling many times: it has a budget alone.
+    // A payer's claims may have the same misspelling many times: it has only the overall budget.
     for (caller, least, most) in [("provider:north", 5, 5), ("payer", 50, 50 + REFILLED)] {
         let client = after.registry.calling_as(caller);
         let learned = in_batches(&client, &names(&after.hidden.number)).await;
@@ -220,7 +220,7 @@ async fn of_many_names_for_a_number_five_are_answered_and_of_many_numbers_an_hou
     let noted: HashSet<_> =
         noted.iter().filter_map(|line| line["numbers"].as_str()).flat_map(|it| it.split(' ')).collect();
     assert!(numbers.iter().all(|number| noted.contains(number.as_str())));
-    // Its own staff goes on, also with a wrong name; and a number that cannot exist.
+    // Its own staff is still answered, even with a wrong name; so is a number that cannot exist.
     let own = &after.own.number;
     let items: Vec<_> = (0..50).flat_map(|at| [by_number(own, ""), by_number(own, &format!("Guess-{at}"))]).collect();
     let learned = in_batches(&after.as_north(), &items).await;
@@ -237,7 +237,7 @@ async fn of_many_names_for_a_number_five_are_answered_and_of_many_numbers_an_hou
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_birth_dates_in_reports_five_are_judged_in_earnest_or_not() {
+async fn of_birth_dates_in_reports_five_are_judged_also_in_dry_runs() {
     let guess = |town: &Town, birth_date: &str, validate_only: bool| v1::ReportEmploymentStartRequest {
         request_id: new_request_id(),
         birth_date: Some(date(birth_date)),
@@ -271,7 +271,7 @@ async fn of_birth_dates_in_reports_five_are_judged_in_earnest_or_not() {
     assert_eq!(misses.iter().filter(by_id).count(), 5);
     let all = after.audit("dev:provider:north");
     assert!(all.iter().filter(by_id).filter(|line| line["verdict"] == "REFUSED").count() >= 6, "{all:#?}");
-    // Of its own staff a wrong birth date is no guess.
+    // For its own staff a wrong birth date is not a guess.
     for day in 1..=9 {
         let own = v1::ReportEmploymentStartRequest {
             birth_date: Some(date(&format!("1984-03-0{day}"))),
@@ -284,7 +284,7 @@ async fn of_birth_dates_in_reports_five_are_judged_in_earnest_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn guesses_in_parallel_are_answered_no_more_often() {
+async fn parallel_guesses_are_not_answered_more_often() {
     let town = Town::begin(BUDGET).await;
     let ask = |number: String| {
         let client = town.as_north();
@@ -337,6 +337,6 @@ async fn a_batch_over_the_rate_of_questions_is_refused_and_a_stream_waits() {
         answered += usize::from(matches!(message.kind, Some(Answered::Result(_))));
     }
     assert_eq!(answered, 1100, "all of them, in their time");
-    assert!(began.elapsed() >= Duration::from_millis(400), "a hundred more than at once, at 200 a second");
+    assert!(began.elapsed() >= Duration::from_millis(400), "a hundred more than the burst, at 200 per second");
     town.process.stop();
 }

@@ -1,13 +1,14 @@
-//! Hostile peers, all at once, beside clients that only want their answers.
+//! Malicious peers of all kinds at once, next to well-behaved clients.
 //!
 //! `CPSS_HOSTILE_SECONDS=60 CPSS_HOSTILE_CONNECTIONS=10000 cargo test --release --test it hostile::the_others --
-//! --nocapture` is the full measure, and holds times too: the others' p99 is less than twice of what it is without
-//! peers, and of what it is while these hold still. `CPSS_HOSTILE_ONLY=Pings,RapidReset` sets only these on the server,
-//! to see what each of them does.
+//! --nocapture` is the full run. It also checks times: the p99 of the other clients must be less than twice the p99
+//! without peers, and less than twice the p99 while the peers are paused. `CPSS_HOSTILE_ONLY=Pings,RapidReset` runs
+//! only these peers, to see the effect of each.
 //!
-//! All peers together have a line of `CPSS_HOSTILE_MBITS` (100 by default), and go as fast as it and the server let
-//! them. They share the cores with the server and the others, as no attacker on a network does: without a line, and at
-//! the priority of the others, they would measure who gets a core. So their threads have the lowest priority, too.
+//! All peers together share a link of `CPSS_HOSTILE_MBITS` (100 by default) and run as fast as the link and the server
+//! allow. They share the cores with the server and the other clients, unlike an attacker on a network. Without the link
+//! limit, and at the same priority, the test would measure the CPU scheduler. Their threads therefore also have the
+//! lowest priority.
 
 mod fixture;
 pub mod frames;
@@ -28,31 +29,31 @@ use self::peers::Harm;
 use crate::harness::Client;
 use crate::tls::tls_server::{TlsServer, question};
 
-/// How much more memory the server may have while it is attacked: less than a thousand strangers in the middle of their
-/// handshakes, and the connections of one client with all that it does not read.
+/// The maximum growth of the server's memory during an attack: less than that of a thousand unauthenticated connections
+/// in their handshakes plus the connections of one client with everything that it does not read.
 const BOUND: u64 = 128 * 1024 * 1024;
 
-/// The peers go on for so long, and hold still for as long, in turns: whatever else the machine does is in both.
+/// The peers run and pause in turns of this length, so that other load on the machine affects both.
 const TURN: Duration = Duration::from_secs(5);
 
-/// How long it takes until what they have begun has been done.
+/// The time until everything that they have started is finished.
 const SETTLED: Duration = Duration::from_millis(300);
 
-/// How many peers there are that do the same harm.
+/// The number of peers of each kind.
 const OF_A_KIND: usize = 3;
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-/// What 100 MiB of nothing come to.
+/// A compressed message that inflates to 100 MiB of zeros.
 fn bomb() -> Vec<u8> {
     let made = Command::new("/bin/sh").args(["-c", "head -c 104857600 /dev/zero | gzip -9"]).output().unwrap();
     assert!(made.status.success() && made.stdout.len() > 10_000);
     made.stdout
 }
 
-/// A connection that says nothing, and is made again when it is closed.
+/// A silent connection, reopened each time it is closed.
 async fn half_open(way: Way) {
     loop {
         if let Ok(mut stream) = way.tcp().await {
@@ -62,7 +63,7 @@ async fn half_open(way: Way) {
     }
 }
 
-/// Asks until it is stopped. Every question is answered; how long each took.
+/// Asks until it is stopped. Every question must be answered. Returns the times.
 async fn ask(client: Client, stop: Arc<AtomicBool>) -> Vec<Duration> {
     let mut took = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -74,16 +75,16 @@ async fn ask(client: Client, stop: Arc<AtomicBool>) -> Vec<Duration> {
     took
 }
 
-/// What the others met with.
+/// Measurements of the other clients.
 #[derive(Default)]
 struct Met {
     took: Vec<Duration>,
-    /// The most memory that the server had.
+    /// The maximum memory of the server.
     most: u64,
 }
 
 impl Met {
-    /// Lets clients ask for so long.
+    /// Runs the clients for this time.
     async fn with(&mut self, place: &TlsServer, clients: &[Client], time: Duration) {
         let stop = Arc::new(AtomicBool::new(false));
         let asking: Vec<_> =
@@ -99,7 +100,7 @@ impl Met {
         }
     }
 
-    /// Prints the figures, and gives the p99.
+    /// Prints the figures and returns the p99.
     fn p99(&mut self, when: &str) -> Duration {
         self.took.sort();
         let at = |percent: usize| self.took[(self.took.len() - 1) * percent / 100];
@@ -112,7 +113,7 @@ impl Met {
     }
 }
 
-/// Sets the peers on the server, until they are let go of.
+/// Starts the peers. They run until the runtime is dropped.
 fn set_on(way: &Way, connections: u64) -> Runtime {
     let lowest = || assert!(rustix::process::nice(19).is_ok());
     let threads = Builder::new_multi_thread().worker_threads(2).enable_all().on_thread_start(lowest).build().unwrap();
@@ -168,7 +169,7 @@ async fn the_others_are_answered_and_memory_is_bounded() {
     println!("hostile: {:?} by the peers", way.done);
     assert!(during.most < before + BOUND, "resident memory grew from {before} to {}", during.most);
     assert!(!is_full || with < 2 * without.min(alone), "p99 grew from {alone:?} and {without:?} to {with:?}");
-    // Who was there all the time is there still, and so is the way in.
+    // Clients connected all the time are still connected, and new ones can connect.
     place.client("registrar").await.ask(question()).await;
     let said = place.process.said();
     assert!(!said.contains("panicked"), "{said}");

@@ -1,4 +1,4 @@
-//! The ops port has so many connections, and a probe always gets in.
+//! The ops port limits its connections, and a probe always gets in.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use crate::tls::ops::get;
 use crate::tls::tls_server::TlsServer;
 
-/// How long a connection is waited for that has to be closed.
+/// The maximum time until a connection is closed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -18,7 +18,7 @@ async fn the_ops_port_closes_the_oldest_connections_and_answers_probes() {
     let mut silent = Vec::new();
     for _ in 0..200 {
         silent.push(TcpStream::connect(ops).await.unwrap());
-        // Each is accepted in its turn.
+        // Each is accepted in turn.
         tokio::task::yield_now().await;
     }
     assert_eq!(get(ops, "/readyz").await.0, "HTTP/1.1 200 OK");

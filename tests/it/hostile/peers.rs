@@ -1,4 +1,4 @@
-//! Peers that mean harm: each goes on until it is cut off, and begins again.
+//! Malicious peers: each runs until it is cut off, and starts again.
 
 use std::io;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use tokio_rustls::client::TlsStream;
 use super::fixture::Way;
 use super::frames::*;
 
-/// How long a slow peer lets pass between two bytes.
+/// The delay of a slow peer between two bytes.
 const SLOWLY: Duration = Duration::from_millis(200);
 
-/// How long one waits that was cut off, so that each harm has its time. [`Harm::Handshakes`] does not wait.
+/// The delay after being cut off, so that each attack gets its turn. [`Harm::Handshakes`] does not wait.
 const AGAIN: Duration = Duration::from_millis(250);
 
-/// How long a peer stays that does not read.
+/// How long a peer that does not read stays.
 const PATIENTLY: Duration = Duration::from_secs(5);
 
 type Cut = io::Result<()>;
 
-/// What a peer does.
+/// The attack of a peer.
 #[derive(Clone, Copy, Debug)]
 pub enum Harm {
     Handshakes,
@@ -58,7 +58,7 @@ impl Harm {
         Harm::Pings,
     ];
 
-    /// Does it again and again.
+    /// Repeats the attack.
     pub async fn go_on(self, way: Way, bomb: Vec<u8>) {
         loop {
             // However it ends, it was cut off.
@@ -74,7 +74,7 @@ impl Harm {
             },
             Harm::SlowHandshake => {
                 let mut stream = way.tcp().await?;
-                // The beginning of a client's greeting, which would be 512 bytes long.
+                // The start of a ClientHello of 512 bytes.
                 way.send(&mut stream, &[22, 3, 1, 2, 0, 1, 0, 1, 252]).await?;
                 slowly(way, &mut stream, &[3; 600]).await
             }
@@ -141,7 +141,7 @@ async fn slowly(way: &Way, stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8])
     Ok(())
 }
 
-/// Calls that are taken back at once.
+/// Calls that are reset immediately.
 async fn rapid_reset(way: &Way, mut stream: TlsStream<TcpStream>) -> Cut {
     way.send(&mut stream, &hello()).await?;
     let call = call("VerificationService/VerifyCredential");
@@ -152,7 +152,7 @@ async fn rapid_reset(way: &Way, mut stream: TlsStream<TcpStream>) -> Cut {
     Ok(())
 }
 
-/// Questions with long answers, by a client that does not read them.
+/// Questions with long answers that the client does not read.
 async fn never_reads(way: &Way, mut stream: TlsStream<TcpStream>, hello: &[u8]) -> Cut {
     way.send(&mut stream, hello).await?;
     let call = call("VerificationService/BatchVerifyCredentials");
@@ -162,12 +162,12 @@ async fn never_reads(way: &Way, mut stream: TlsStream<TcpStream>, hello: &[u8]) 
         let headers = frame(HEADERS, END_HEADERS, id, &call);
         way.send(&mut stream, &[headers, frame(DATA, END_STREAM, id, &asked)].concat()).await?;
     }
-    // As long as it is let, but for the sake of the next attempt.
+    // As long as it may, but leave time for the next attempt.
     tokio::time::sleep(PATIENTLY).await;
     Ok(())
 }
 
-/// A small message that would be large.
+/// A small message that inflates to a large one.
 async fn gzip_bomb(way: &Way, mut stream: TlsStream<TcpStream>, bomb: &[u8]) -> Cut {
     way.send(&mut stream, &hello()).await?;
     let fields = [call("VerificationService/BatchVerifyCredentials"), field("grpc-encoding", "gzip")].concat();
@@ -178,7 +178,7 @@ async fn gzip_bomb(way: &Way, mut stream: TlsStream<TcpStream>, bomb: &[u8]) -> 
             way.send(&mut stream, &frame(DATA, 0, id, part)).await?;
         }
         way.send(&mut stream, &frame(DATA, END_STREAM, id, &[])).await?;
-        // The status does not matter; that it is cut off does.
+        // The status does not matter; only that it is cut off.
         if stream.read(&mut [0; 4096]).await? == 0 {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! How single peers that overdo it are refused, or that they are cut off.
+//! How single misbehaving peers are refused or cut off.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use super::frames::*;
 use crate::harness::{Client, Process, Refusal as _, TODAY};
 use crate::tls::tls_server::{TlsServer, question};
 
-/// How long a peer is waited for that has to be cut off.
+/// The maximum time until a peer is cut off.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a flood may go on. After 40 s a peer that answers no ping is taken for gone, whatever it does.
+/// The duration of a flood. After 40 s the server closes any connection that answers no ping.
 const FLOOD: Duration = Duration::from_secs(30);
 
-/// Whether a connection ends soon under this, written again and again.
+/// Whether a connection soon ends when these bytes are written repeatedly.
 pub async fn is_cut_off(mut stream: TlsStream<TcpStream>, mut next: impl FnMut(u32) -> Vec<u8>) -> bool {
     let writing = async {
         for id in (1..2_000_001).step_by(2) {
@@ -55,13 +55,13 @@ async fn a_compressed_message_is_refused_and_not_inflated() {
             stream.write_all(&frame(DATA, 0, id, part)).await.unwrap();
         }
     }
-    // Whatever becomes of them has become of them by the time that the latest call is answered.
+    // All of them have been processed when the latest call is answered.
     registrar.ask(question()).await;
     assert!(place.process.resident_bytes() < before + 32 * 1024 * 1024);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stranger_that_says_much_is_cut_off() {
+async fn an_unauthenticated_connection_that_sends_much_is_cut_off() {
     let place = TlsServer::start();
     let way = Way::to(&place, 10_000).await;
     let verify = call("VerificationService/VerifyCredential");
@@ -78,7 +78,7 @@ async fn a_stranger_that_says_much_is_cut_off() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_has_so_many_calls_and_headers_are_so_large() {
+async fn calls_per_connection_and_header_sizes_are_limited() {
     let place = TlsServer::start();
     let way = Way::to(&place, 10_000).await;
     let (mut h2, connection) = h2::client::handshake(way.client().await.unwrap()).await.unwrap();
@@ -88,7 +88,7 @@ async fn a_connection_has_so_many_calls_and_headers_are_so_large() {
         let request = http::Request::post(uri).header("content-type", "application/grpc").header("te", "trailers");
         request.header("x-more", "m".repeat(value)).body(()).unwrap()
     };
-    // The first is no message; the second is refused as gRPC does, the third as HTTP/2 does.
+    // The first is not a valid message; gRPC refuses the second, and HTTP/2 the third.
     for (value, http, grpc) in [(14_000, 200, Some("3")), (17_000, 200, Some("8")), (40_000, 431, None)] {
         h2 = h2.ready().await.unwrap();
         let (answer, _) = h2.send_request(request(value), true).unwrap();
@@ -110,7 +110,7 @@ async fn only_large_calls_have_large_messages() {
     let batch = v1::BatchVerifyCredentialsRequest { items: vec![item(10_000); 4], ..Default::default() };
     assert_eq!(place.client("greedy").await.ask(batch).await.results.len(), 4);
 
-    // Nor does the server wait until the message is whole.
+    // The server does not wait until the message is complete.
     let (h2, connection) = h2::client::handshake(way.client().await.unwrap()).await.unwrap();
     tokio::spawn(connection);
     let uri = "https://localhost/ms.dmh.credential.v1.VerificationService/VerifyCredential";
@@ -129,7 +129,7 @@ async fn large_calls_of_a_client_are_counted_until_their_answers_are_read() {
     let registrar = place.client("registrar").await;
     let items = vec![question().item.unwrap(); 1000];
     let batch = v1::BatchVerifyCredentialsRequest { items, ..Default::default() };
-    // A window that a batch's answer does not fit into: it is read when it is taken, and not before.
+    // A window too small for the response of a batch: the response is sent only as it is read.
     let narrow = place.endpoint(Some("registrar")).initial_stream_window_size(1024).connect().await.unwrap();
     let mut unread = Vec::new();
     for _ in 0..3 {
@@ -159,7 +159,7 @@ fn path(method: &str) -> http::uri::PathAndQuery {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_handshake_is_not_waited_for_for_ever() {
+async fn a_handshake_has_a_timeout() {
     let place = TlsServer::start();
     let mut silent = TcpStream::connect(place.process.listening()).await.unwrap();
     let read = tokio::time::timeout(PATIENCE, silent.read(&mut [0; 1])).await.expect("it is cut off");
@@ -168,7 +168,7 @@ async fn a_handshake_is_not_waited_for_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_answers_no_ping_is_taken_for_gone() {
+async fn a_client_that_answers_no_ping_is_closed() {
     let place = TlsServer::start();
     let mut silent = Way::to(&place, 10_000).await.client().await.unwrap();
     silent.write_all(&hello()).await.unwrap();
@@ -176,7 +176,7 @@ async fn a_client_that_answers_no_ping_is_taken_for_gone() {
     tokio::time::timeout(PATIENCE, to_the_end).await.expect("it is cut off");
 }
 
-/// Reads frames until there is one of this stream: its headers.
+/// Reads frames until the headers of this stream.
 async fn headers_of(stream: &mut TlsStream<TcpStream>, id: u32) {
     loop {
         let mut head = [0; 9];
@@ -204,7 +204,7 @@ async fn cancelling_all_that_a_connection_may_have_open_does_not_end_it() {
         let cancelled = cancelled.collect::<Vec<_>>();
         stream.write_all(&begun).await.unwrap();
         if waits {
-            // They have been taken by then.
+            // By then they have been accepted.
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
         let last = ids.next().unwrap();
@@ -239,7 +239,7 @@ async fn a_peer_that_floods_is_cut_off() {
         [frame(HEADERS, END_HEADERS, id, &verify), taken_back].concat()
     };
     let metadata = |_| frame(CONTINUATION, 0, 1, &field("x-more", &"m".repeat(1000)));
-    // Headers that are none of HTTP/2 are a fault of the stream alone, which is answered by a reset.
+    // Headers that HTTP/2 forbids are an error of the stream only, which is reset.
     let of_http_1 = [&verify[..], &field("connection", "close")].concat();
     let faults = |id: u32| frame(HEADERS, END_HEADERS | END_STREAM, id, &of_http_1);
     for (what, begin, mut next) in [

@@ -1,4 +1,4 @@
-//! What a connection gets on which nobody is known: health, a little of it, and no reflection.
+//! What an unauthenticated connection gets: health checks, a limited number of them, and no reflection.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use super::frames::*;
 use crate::harness::{Client, Refusal as _};
 use crate::tls::tls_server::{TlsServer, question};
 
-/// How many connections ask, how often each, and how long after that memory is watched.
+/// The number of connections, the questions of each, and how long memory is measured afterwards.
 const CONNECTIONS: usize = 16;
 const REQUESTS: u32 = 1024;
 const WATCHED: Duration = Duration::from_secs(3);
 
-/// How much memory they may cost.
+/// The maximum memory that they may cost.
 const BOUND: u64 = 32 * 1024 * 1024;
 
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 
-/// A request of reflection for the largest file of the contract, which stays open.
+/// A reflection request for the largest file of the contract, which stays open.
 fn reflection(id: u32) -> Vec<u8> {
     let symbol = b"ms.dmh.credential.v1.CredentialService";
     let asked = [&[0x22, u8::try_from(symbol.len()).unwrap()], &symbol[..]].concat();
@@ -71,7 +71,7 @@ async fn reflect(client: &Client) -> Result<Option<ServerReflectionResponse>, to
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reflection_is_for_clients_of_the_list() {
+async fn reflection_is_for_clients_on_the_list() {
     let place = TlsServer::start();
     let token = place.let_in_by_token("medicaid", "payer").await;
     let refused = reflect(&place.stranger().await).await.unwrap_err();
@@ -83,7 +83,7 @@ async fn reflection_is_for_clients_of_the_list() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn health_is_for_all_and_those_whom_nobody_knows_ask_little() {
+async fn health_is_for_everyone_with_a_low_limit_for_unauthenticated_connections() {
     let place = TlsServer::start();
     let ask = || HealthCheckRequest::default();
     let stranger = place.stranger().await;
@@ -96,7 +96,7 @@ async fn health_is_for_all_and_those_whom_nobody_knows_ask_little() {
         }
     };
     assert_eq!((watches.len(), refused.code_and_reason()), (4, (Code::ResourceExhausted, "TOO_MANY".to_owned())));
-    // However many connections there are, they share one rate.
+    // All connections share one rate limit.
     let (mut answered, mut too_fast) = (0, 0);
     for _ in 0..4 {
         let mut health = HealthClient::new(place.stranger().await.service());
@@ -111,7 +111,7 @@ async fn health_is_for_all_and_those_whom_nobody_knows_ask_little() {
         }
     }
     assert!(answered > 0 && too_fast > 0, "{answered} answered, {too_fast} refused");
-    // A client is not counted among them.
+    // A client on the list does not count toward this limit.
     let mut health = HealthClient::new(place.client("registrar").await.service());
     for _ in 0..100 {
         health.check(ask()).await.unwrap();

@@ -1,7 +1,7 @@
-//! A line about an application: `applied 2026-03-02; hours 99; references 1`.
+//! Parsing a line about an application: `applied 2026-03-02; hours 99; references 1`.
 //!
-//! What a line does not mention is as in [`Case::flawless`], an application that fulfils everything. The trainings,
-//! attempts and jobs of a line take the place of the flawless ones.
+//! Anything that a line does not mention is as in [`Case::flawless`], an application that meets all criteria. The
+//! trainings, attempts and jobs in a line replace the flawless ones.
 
 use cpss_registry::domain::command::IssueCredential;
 use cpss_registry::domain::day::Day;
@@ -11,7 +11,7 @@ use cpss_registry::domain::fact::Designation;
 
 use super::evaluation_fixture::{EvaluationFixture, day, of_word, period};
 
-/// An application, and the fixture where it is made.
+/// An application and its fixture.
 pub struct Case {
     pub fixture: EvaluationFixture,
     pub asked: IssueCredential,
@@ -21,12 +21,12 @@ pub struct Case {
 }
 
 impl Case {
-    /// An application that fulfils everything, made when the set was in force.
+    /// An application that meets all criteria, made when the rule set was in force.
     pub fn flawless(rule_set: &str) -> Case {
         let year = match rule_set {
             "cpss-guide" => "2019",
             "cpssp-2025" => "2026",
-            other => panic!("no application is ready for {other}"),
+            other => panic!("no application for {other}"),
         };
         let at = |month_and_day: &str| of_year(year, month_and_day);
         let born = day("1990-06-15");
@@ -65,7 +65,7 @@ impl Case {
         Case { fixture, asked, jobs, born, year }
     }
 
-    /// The flawless application with what a line says.
+    /// The flawless application with the changes of a line.
     pub fn read(rule_set: &str, line: &str) -> Case {
         let mut case = Case::flawless(rule_set);
         let mut replaced = Vec::new();
@@ -84,7 +84,7 @@ impl Case {
         case
     }
 
-    /// The application judged.
+    /// Evaluates the application.
     pub fn evaluate(&self) -> Result<Evaluation, Rejection> {
         evaluate_application(&self.asked, &self.fixture.known(), &self.fixture)
     }
@@ -131,12 +131,12 @@ impl Case {
             }
             ("sponsor", id) => application.sponsoring_provider = Some(id.parse().unwrap()),
             ("scholarship", "") => application.requests_scholarship = true,
-            _ => panic!("`{verb} {rest}` is nothing that a line can say"),
+            _ => panic!("`{verb} {rest}` is not valid in a line"),
         }
     }
 }
 
-/// `2026-03-09`, or `03-09` of the year.
+/// `2026-03-09`, or `03-09` of the given year.
 fn of_year(year: &str, date: &str) -> Day {
     if date.len() == "03-09".len() { day(&format!("{year}-{date}")) } else { day(date) }
 }

@@ -1,7 +1,7 @@
-//! Every criterion under every shipped rule set, with its boundaries on both sides.
+//! Every criterion under every shipped rule set, with both sides of its boundaries.
 //!
-//! Each line: the rule set | how the application differs from one that fulfils everything | the outcome | what was
-//! found, or a part of it. A date without a year is of the year of the flawless application.
+//! Each line has: the rule set | the differences from an application that meets all criteria | the outcome | what was
+//! found, or a part of it. A date without a year is in the year of the flawless application.
 
 use cpss_registry::domain::decide::Rejection;
 use cpss_registry::domain::evaluation::Assessment;
@@ -12,7 +12,7 @@ use super::case::Case;
 use super::evaluation_fixture::{columns, lines, word};
 use super::table;
 
-/// Holds every line of a table against the evaluation, and the evaluation against the plain reading of the rules.
+/// Compares every line of a table with the evaluation, and the evaluation with the plain reading of the rules.
 fn check(criterion: Criterion, table: &str) {
     let mut wrong = Vec::new();
     let mut seen = Vec::new();
@@ -40,7 +40,7 @@ fn check(criterion: Criterion, table: &str) {
 }
 
 #[test]
-fn the_words_of_a_flawless_application() {
+fn the_texts_of_a_flawless_application() {
     let judged = |rule_set: &str| {
         let evaluation = Case::read(rule_set, "-").evaluate().unwrap();
         assert!(evaluation.is_eligible() && !evaluation.is_undetermined());
@@ -113,7 +113,7 @@ fn lived_experience() {
 }
 
 #[test]
-fn what_was_found_says_nothing_of_lived_experience_or_recovery() {
+fn findings_never_repeat_lived_experience_or_recovery() {
     for rule_set in ["cpss-guide", "cpssp-2025"] {
         let own = Case::read(rule_set, "statement SELF").evaluate().unwrap();
         let family = Case::read(rule_set, "statement FAMILY_MEMBER").evaluate().unwrap();
@@ -330,7 +330,7 @@ fn the_rule_set_is_that_of_the_day_of_application() {
 
 #[test]
 fn the_order_of_selection() {
-    // On the day of application, not on the first day of the credential.
+    // The day of the application counts, not the first day of the credential.
     let table = "
         EMPLOYED      | -
         EMPLOYED      | sponsor region-2

@@ -1,5 +1,4 @@
-//! What an application is evaluated by, in memory: rule sets, providers, the file of one person, and a decision
-//! context.
+//! An in-memory fixture for evaluations: rule sets, providers, the file of one person, and a decision context.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -24,7 +23,7 @@ use jiff::Timestamp;
 
 use ProviderPeriodKind::{Qualified, Suspended};
 
-/// The providers of every fixture, with the days on which each qualifies, and on which each is suspended.
+/// The providers of every fixture, with the days on which each qualifies and is suspended.
 const PROVIDERS: &[(&str, &str, &str)] = &[
     ("region-1", "2010-01-01..", ""),
     ("region-2", "2010-01-01..", "2022-06-01..2022-06-30"),
@@ -33,18 +32,18 @@ const PROVIDERS: &[(&str, &str, &str)] = &[
     ("piney-va", "", ""),
 ];
 
-/// The columns of a line of a table.
+/// Splits a line of a table into columns.
 pub fn columns<const N: usize>(line: &str) -> [&str; N] {
     let columns: Vec<&str> = line.split('|').map(str::trim).collect();
     columns.try_into().unwrap_or_else(|_| panic!("not {N} columns: {line}"))
 }
 
-/// The lines of a table that say something.
+/// The non-empty lines of a table.
 pub fn lines(table: &str) -> impl Iterator<Item = &str> {
     table.lines().map(str::trim).filter(|line| !line.is_empty())
 }
 
-/// The lines of a table in scenes: what a line that ends in a colon says has happened before each of those below it.
+/// The lines of a table in scenes: a line that ends in a colon applies before each of the lines below it.
 pub fn scenes(table: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut before = "";
     lines(table).filter_map(move |line| match line.strip_suffix(':') {
@@ -67,7 +66,7 @@ pub fn period(text: &str) -> Period {
     Period::from_inclusive(day(first), (!last.is_empty()).then(|| day(last)))
 }
 
-/// The contract's word for a value: `REVOKED_LOSS_OF_EMPLOYMENT`.
+/// The contract's name of a value, such as `REVOKED_LOSS_OF_EMPLOYMENT`.
 pub fn word(value: impl Debug) -> String {
     let mut word = String::new();
     for letter in format!("{value:?}").chars() {
@@ -76,17 +75,17 @@ pub fn word(value: impl Debug) -> String {
         }
         word.push(letter.to_ascii_uppercase());
     }
-    // A value that Rust keeps for itself ends in one.
+    // A value named after a Rust keyword ends with an underscore.
     word.trim_end_matches('_').to_owned()
 }
 
-/// The value of a word.
+/// The value with a given name.
 pub fn of_word<T: Debug + Copy>(all: &[T], text: &str) -> T {
     let found = all.iter().find(|value| word(value) == text);
     *found.unwrap_or_else(|| panic!("`{text}` is not one of {all:?}"))
 }
 
-/// The shipped sets, as they are read.
+/// The shipped rule sets, as text.
 pub fn shipped() -> Vec<RuleText> {
     rules::shipped().unwrap()
 }
@@ -105,12 +104,12 @@ pub struct EvaluationFixture {
 }
 
 impl EvaluationFixture {
-    /// The fixture under the shipped rules, with a person on file who was born on this day.
+    /// A fixture under the shipped rules, with a person born on this day.
     pub fn new(born: Day) -> EvaluationFixture {
         EvaluationFixture::under(shipped(), born)
     }
 
-    /// The fixture under these rules.
+    /// A fixture under these rules.
     pub fn under(texts: Vec<RuleText>, born: Day) -> EvaluationFixture {
         let id = SpecialistId::from_number(1);
         let mut fixture = EvaluationFixture {
@@ -128,19 +127,19 @@ impl EvaluationFixture {
         fixture
     }
 
-    /// Puts another person in the place of the one on file.
+    /// Replaces the person on file.
     pub fn meet(&mut self, born: Day) {
         self.person.facts.clear();
         let name = PersonName { given: "Ada".into(), family: "Merriweather".into(), suffix: String::new() };
         self.record(SpecialistFact::Registered { name, birth_date: born });
     }
 
-    /// What comes next is from this caller, or is a row of an import.
+    /// Sets the caller of the next commands, and whether they are imported.
     pub fn is_called_by(&mut self, role: Role, imported: bool) {
         (self.reporter, self.imported) = (Reporter { client: "caller".into(), role }, imported);
     }
 
-    /// Says from which day on employment is on record.
+    /// Sets the first day of complete employment records.
     pub fn begin_records(&mut self, first_day: Day) {
         self.rule_sets = rule_sets(&self.texts, Some(first_day));
         self.open_providers();
@@ -178,13 +177,13 @@ impl EvaluationFixture {
         }
     }
 
-    /// Files a fact about the person, whatever the rules say.
+    /// Records a fact about the person, without checking rules.
     pub fn record(&mut self, fact: SpecialistFact) {
         let recorded = self.recorded(fact);
         self.person.facts.push(recorded);
     }
 
-    /// Files a job of the person's.
+    /// Records a job of the person.
     pub fn hire(&mut self, provider: &str, days: Period, supervised: bool) {
         let employment = self.mint_employment();
         let provider = provider.parse().unwrap();
@@ -192,12 +191,12 @@ impl EvaluationFixture {
         self.record(SpecialistFact::EmploymentStarted { employment, provider, position, supervised, days });
     }
 
-    /// What comes of a command, without filing it.
+    /// Judges a command without recording it.
     pub fn judge(&mut self, command: &Command) -> Result<Vec<Fact>, Rejection> {
         decide(command, &File::Specialist(self.person.clone().into()), self)
     }
 
-    /// What comes of a command, filed if it is accepted.
+    /// Judges a command and records it if it is accepted.
     pub fn submit(&mut self, command: &Command) -> Result<Vec<Fact>, Rejection> {
         let facts = self.judge(command)?;
         for fact in &facts {
@@ -214,12 +213,12 @@ impl EvaluationFixture {
         self.person.known_now()
     }
 
-    /// The number of the person's credential.
+    /// The person's credential number.
     pub fn number(&self) -> CredentialNumber {
         self.known().the_credential().expect("a credential was issued").number
     }
 
-    /// The credential compiled.
+    /// The compiled credential.
     pub fn timeline(&self) -> Timeline {
         let known = self.known();
         let credential = known.the_credential().expect("a credential was issued");
@@ -228,7 +227,7 @@ impl EvaluationFixture {
         Timeline::compile(&known, credential, &timelines, &self.rule_sets)
     }
 
-    /// How the credential stands on a day.
+    /// The standing of the credential on a day.
     pub fn standing(&self, day: Day) -> Standing {
         self.timeline().days.at(day).standing
     }

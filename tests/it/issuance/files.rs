@@ -1,4 +1,4 @@
-//! Rule files that are wrong: each mistake is reported with its file, its line and what is wrong.
+//! Rule files with mistakes: each mistake is reported with its file and line.
 
 use std::fs;
 
@@ -8,8 +8,7 @@ use cpss_registry::store::{OpenMode, StoreOptions};
 
 use super::evaluation_fixture::{columns, lines, shipped};
 
-/// What is written in the shipped file | what in its place | the line it is reported for, by how it begins | what is
-/// reported.
+/// The text in the shipped file | its replacement | the start of the line that is reported | the message.
 const MISTAKES: &str = r#"
     id = "cpssp-2025" | id = "" | id = | an id consists of letters, digits, '-' and '.'
     id = "cpssp-2025" | id = "a b" | id = | an id consists of letters, digits, '-' and '.'
@@ -77,7 +76,7 @@ fn every_mistake_is_reported_with_file_line_and_what_is_wrong() {
 }
 
 #[test]
-fn a_section_that_is_missing_is_named() {
+fn a_missing_section_is_named() {
     let good = shipped().remove(1).content;
     for section in ["in_force", "employment", "reporting", "term", "billing"] {
         let begin = good.find(&format!("[{section}]")).unwrap();
@@ -98,7 +97,7 @@ fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 #[test]
-fn an_id_stands_for_one_content() {
+fn an_id_belongs_to_one_content() {
     let good = shipped().remove(1).content;
     let third = good.replace("id = \"cpssp-2025\"", "id = \"third\"");
     let other = third.replace("grace_days = 0", "grace_days = 30");
@@ -130,7 +129,7 @@ fn a_directory_or_file_that_cannot_be_read_is_named() {
     assert!(unreadable.contains("third.toml"), "{unreadable}");
 }
 
-/// Opens a registry, and says why not.
+/// Opens a registry and returns the error.
 fn open(data: &std::path::Path, rules: &std::path::Path) -> Result<(), String> {
     let options = Options {
         data_dir: data.to_owned(),
@@ -152,7 +151,7 @@ fn open(data: &std::path::Path, rules: &std::path::Path) -> Result<(), String> {
 }
 
 #[test]
-fn a_registry_does_not_start_with_rules_that_clash() {
+fn a_registry_does_not_start_with_conflicting_rules() {
     let good = shipped().remove(1).content;
     let third = good.replace("id = \"cpssp-2025\"", "id = \"third\"");
     let other = third.replace("grace_days = 0", "grace_days = 30");

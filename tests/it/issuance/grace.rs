@@ -1,5 +1,5 @@
-//! A third rule set, given as a file: 30 days of grace for separations that begin in its period, and no other answer
-//! about any day before it.
+//! A third rule set from a file: 30 days of grace for separations that begin in its period, without changing any answer
+//! about an earlier day.
 
 use cpss_registry::domain::day::Day;
 use cpss_registry::domain::decide::Grounds;
@@ -10,10 +10,10 @@ use cpss_registry::rules::{self, RuleText};
 use super::evaluation_fixture::{EvaluationFixture, columns, day, period, scenes, shipped, word};
 use super::scenario::Scenario;
 
-/// The first day of the third set.
+/// The first day of the third rule set.
 const FROM: &str = "2026-07-01";
 
-/// The text of the shipped set, with each of these lines in place of the line of the same key.
+/// The text of the shipped rule set, with these lines replacing those with the same keys.
 fn changed(lines: &[&str]) -> String {
     let text = shipped().remove(1).content;
     let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
@@ -21,7 +21,7 @@ fn changed(lines: &[&str]) -> String {
     text.lines().map(change).collect()
 }
 
-/// The shipped sets and the third, from a directory as `--rules` gives it.
+/// The shipped rule sets and the third one, from a directory as `--rules` reads it.
 fn with_third(lines: &[&str]) -> Vec<RuleText> {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("third.toml"), changed(lines)).unwrap();
@@ -35,7 +35,7 @@ fn with_grace() -> Vec<RuleText> {
     with_third(&["id = \"third\"", "from = 2026-07-01", "grace_days = 30"])
 }
 
-/// What happened to a job since 2010: how the credential stands under the shipped sets, and with the third.
+/// Events of a job since 2010: the standing under the shipped rule sets, and with the third one.
 const SEPARATIONS: &str = "
     quit 2026-06-29:
         shipped | 2026-06-29 CURRENT, 2026-06-30 REVOKED_LOSS_OF_EMPLOYMENT
@@ -86,7 +86,7 @@ fn separations_that_begin_in_its_period_have_its_grace() {
 }
 
 #[test]
-fn who_is_separated_keeps_the_credential_and_may_not_practice() {
+fn a_separated_holder_keeps_the_credential_but_may_not_practice() {
     let fixture = fixture_of(with_grace(), "quit 2026-06-30");
     let timeline = fixture.timeline();
     let found = answer(&fixture, Found::Credential(&timeline), day("2026-07-01"), None);
@@ -97,7 +97,7 @@ fn who_is_separated_keeps_the_credential_and_may_not_practice() {
     assert_eq!(timeline.days.at(day("2026-07-31")).separated_since, Some(day("2026-07-01")));
 }
 
-/// The answer about a day, and whether it is settled, when all days are past.
+/// The answer about a day, and whether it is settled when all days have passed.
 fn answer(fixture: &EvaluationFixture, found: Found<'_>, as_of: Day, provider: Option<&str>) -> (Finding, Settlement) {
     let known = Known { rule_sets: Some(&fixture.rule_sets), today: Some(day("2030-01-01")) };
     let file = provider.and_then(|id| fixture.provider(&id.parse().unwrap()));
@@ -108,7 +108,7 @@ fn answer(fixture: &EvaluationFixture, found: Found<'_>, as_of: Day, provider: O
 }
 
 #[test]
-fn no_answer_about_a_day_before_it_changes() {
+fn answers_about_earlier_days_do_not_change() {
     let third = ["id = \"third\"", "from = 2026-07-01", "grace_days = 30"];
     let other = ["window_working_days = 3", "qualifying_bases = [\"DMH_OPERATED\"]", "notice_days = 5"];
     let hostile = [third, other].concat();
@@ -137,7 +137,7 @@ fn no_answer_about_a_day_before_it_changes() {
         }
     }
     assert!(differ.iter().all(|days| *days > 100), "{differ:?}");
-    println!("{same} answers the same before {FROM}; {differ:?} others from then on");
+    println!("{same} equal answers before {FROM}; {differ:?} different ones from then on");
 }
 
 #[test]
@@ -159,6 +159,6 @@ fn applications_are_judged_by_it_from_its_first_day() {
         let required = |at: usize| evaluation.criteria[at].required.clone();
         assert_eq!(evaluation.rule_set, rule_set);
         assert!(required(4).starts_with(hours), "{}", required(4));
-        assert!(required(9).ends_with(before), "the words follow the data: {}", required(9));
+        assert!(required(9).ends_with(before), "the text follows the data: {}", required(9));
     }
 }

@@ -1,7 +1,7 @@
 //! Issuance and renewal by the published rules: sections 7, 8 and 11 of the specification, in tables.
 //!
-//! [`evaluation_fixture`] is a registrar's fixture in memory, [`case`] reads a line about an application, [`scenario`] a line about a
-//! credential, and [`table`] judges an application by the specification's table alone.
+//! [`evaluation_fixture`] is an in-memory fixture, [`case`] parses a line about an application, [`scenario`] a line
+//! about a credential, and [`table`] judges an application by the specification's table alone.
 
 mod case;
 mod criteria;

@@ -1,6 +1,6 @@
-//! `IssueCredential` succeeds exactly when `EvaluateApplication` says so, over random applications.
+//! `IssueCredential` succeeds exactly if `EvaluateApplication` says so, for random applications.
 //!
-//! `CPSS_APPLICATIONS` sets how many; application `n` is made by the number `n` alone.
+//! `CPSS_APPLICATIONS` sets the number of applications; application `n` depends only on the number `n`.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -44,8 +44,8 @@ fn issuing_succeeds_exactly_when_the_evaluation_says_so() {
     }
 }
 
-/// Holds the answer against the evaluation: success exactly when nothing is UNMET, and nothing UNDETERMINED without a
-/// note of the decision, for a living person without a credential.
+/// Compares the result with the evaluation: success exactly if nothing is UNMET, nothing is UNDETERMINED without a
+/// decision note, and the person is alive and has no credential.
 fn check(
     asked: &IssueCredential,
     known: &Specialist,
@@ -77,7 +77,8 @@ fn same(expected: &Result<Vec<Fact>, Rejection>, answer: &Result<Vec<Fact>, Reje
     if expected == answer { Ok(()) } else { Err(format!("{expected:?} and yet {answer:?}")) }
 }
 
-/// The record holds the criteria with their outcomes, and a grant for each designation in the order asked for.
+/// Asserts that the record holds the criteria with their outcomes, and a grant for each designation in the requested
+/// order.
 fn issued_as_asked(asked: &IssueCredential, evaluation: &Evaluation, facts: &[Fact]) -> Result<(), String> {
     let Some(Fact::Specialist(id, SpecialistFact::CredentialIssued(issuance))) = facts.first() else {
         return Err(format!("no issuance in {facts:?}"));
@@ -103,13 +104,13 @@ fn issued_as_asked(asked: &IssueCredential, evaluation: &Evaluation, facts: &[Fa
     if expected == facts { Ok(()) } else { Err(format!("{expected:?} and yet {facts:?}")) }
 }
 
-/// 30 September 2015, 2019, 2023 and so on.
+/// September 30 of 2015, 2019, 2023 and so on.
 fn cohort_date(from: Day) -> Day {
     let dates = (2015..).step_by(4).map(|year| Day::from_ymd(year, 9, 30).unwrap());
     dates.into_iter().find(|date| *date >= from).unwrap()
 }
 
-/// A random application, with its applicant put on file. Most of what it says is in order, so that some succeed.
+/// A random application of a registered applicant. Most of its fields are valid, so that some applications succeed.
 fn application(random: &mut Random, fixture: &mut EvaluationFixture) -> IssueCredential {
     let around = [("2019-03-02", 40), ("2021-05-01", 3), ("2026-03-02", 40), ("2024-02-29", 1)];
     let (middle, spread) = *random.pick(&around);
@@ -151,7 +152,7 @@ fn application(random: &mut Random, fixture: &mut EvaluationFixture) -> IssueCre
     }
 }
 
-/// Jobs, a death, a credential from before.
+/// Random jobs, a death, an earlier credential.
 fn happenings(random: &mut Random, fixture: &mut EvaluationFixture, effective_from: Day) {
     for _ in 0..random.between(1, 2) {
         let provider =

@@ -40,7 +40,7 @@ fn a_first_term_ends_on_the_first_cohort_date() {
     assert_eq!(early.fixture.timeline().term_last_day, Some(day("2015-09-30")));
 }
 
-/// A job since 2010, and what happened: the renewal | the new term, or why not | how the credential stands then.
+/// A job since 2010 and events: the renewal | the new term, or the refusal | the standing afterwards.
 const RENEWALS: &str = "
     transferred 2015-10-01..2019-09-30:
         renew | 2019-10-01..2023-09-30 | 2019-09-30 CURRENT, 2019-10-01 CURRENT, 2023-10-01 LAPSED
@@ -106,7 +106,7 @@ fn check_standings(story: &Scenario, standings: &str, line: &str) {
     }
 }
 
-/// Jobs and what happened: the command | the answer | how the credential stands then.
+/// Jobs and events: the command | the result | the standing afterwards.
 const RESTORING: &str = "
     job 2010-01-01..2019-06-30 region-1; transferred 2015-10-01..2019-09-30:
         renew | 2019-10-01..2023-09-30 | 2019-07-01 REVOKED_LOSS_OF_EMPLOYMENT, 2019-10-01 REVOKED_LOSS_OF_EMPLOYMENT
@@ -176,7 +176,7 @@ fn late_renewal_and_reinstatement() {
     check("", RESTORING);
 }
 
-/// Each line: a command | the answer | how the credential stands then.
+/// Each line: a command | the result | the standing afterwards.
 fn check(before: &str, table: &str) {
     let mut answers = BTreeSet::new();
     for (history, line) in scenes(table) {
@@ -190,7 +190,7 @@ fn check(before: &str, table: &str) {
     println!("{} lines, answered {answers:?}", scenes(table).count());
 }
 
-/// The other commands on a credential: held from 2016-01-01, the job and the term end on 2019-09-30.
+/// Other commands on a credential: held from 2016-01-01; the job and the term end on 2019-09-30.
 const OTHERS: &str = "
     suspend 2015-12-31..  | BEFORE_EFFECTIVE_FROM |
     suspend 2016-01-01..  | ACCEPTED | 2016-01-01 SUSPENDED
@@ -230,7 +230,7 @@ fn other_commands_on_a_credential() {
     }
 }
 
-/// With it, not held: inactive status cures a day without employment, a suspension does not.
+/// Judged with the command in effect: inactive status makes up for missing employment, a suspension does not.
 const WITH_IT: &str = "
     quit 2018-12-31:
         suspend 2019-01-01..  | NOT_HELD |
@@ -255,7 +255,7 @@ fn commands_judged_with_what_they_would_change() {
 }
 
 #[test]
-fn a_refusal_tells_a_registrar_what_to_do() {
+fn a_refusal_says_what_the_registrar_can_do() {
     let remedy = |history: &str, command: &str| match Scenario::of(fixture(), history).step(command) {
         Err(Rejection::Refused { description, .. }) => description,
         other => panic!("{other:?}"),

@@ -1,6 +1,6 @@
-//! A line about a credential: `job 2015-01-01.. region-1; transferred 2015-10-01..2019-09-30; renew hours 20`.
+//! Parsing a line about a credential: `job 2015-01-01.. region-1; transferred 2015-10-01..2019-09-30; renew hours 20`.
 //!
-//! Every step but a job is a command, judged and filed as the registry would.
+//! Every step except a job is a command, judged and recorded like in the registry.
 
 use cpss_registry::domain::command::{Command, TransferCredential, WhichJob};
 use cpss_registry::domain::decide::Rejection;
@@ -10,14 +10,14 @@ use cpss_registry::domain::fact::{
 
 use super::evaluation_fixture::{EvaluationFixture, day, period};
 
-/// What happened so far.
+/// The state so far.
 #[derive(Clone)]
 pub struct Scenario {
     pub fixture: EvaluationFixture,
 }
 
 impl Scenario {
-    /// The scenario of a line, over a fixture. Every step is accepted.
+    /// Plays the steps of a line. Every step must be accepted.
     pub fn of(fixture: EvaluationFixture, line: &str) -> Scenario {
         let mut story = Scenario { fixture };
         for step in line.split(';').map(str::trim).filter(|step| !step.is_empty()) {
@@ -27,7 +27,7 @@ impl Scenario {
         story
     }
 
-    /// One more step, and what the registry says to it.
+    /// Plays one more step and returns the result.
     pub fn step(&mut self, step: &str) -> Result<Vec<Fact>, Rejection> {
         let words: Vec<&str> = step.split(' ').collect();
         match words[..] {
@@ -74,11 +74,11 @@ impl Scenario {
             ["relinquish", date] => self.act(Act::Relinquished, date),
             ["retire", date] => self.act(Act::Retired, date),
             ["reinstate", date] => self.act(Act::Reinstated, date),
-            _ => panic!("{words:?} is nothing that happens to a credential"),
+            _ => panic!("{words:?} is not a step"),
         }
     }
 
-    /// `renew from 2023-10-01 to 2027-09-30 hours 20`, all optional.
+    /// `renew from 2023-10-01 to 2027-09-30 hours 20`; everything after `renew` is optional.
     fn renewal(&self, words: &[&str]) -> Command {
         let after =
             |word: &str| words.chunks(2).find(|pair| pair[0] == word).map(|pair| *pair.get(1).expect("a value"));
@@ -99,7 +99,7 @@ impl Scenario {
     }
 }
 
-/// What the registry says, in a word: the days of a new term, `ACCEPTED`, or why not.
+/// The result in one word: the days of a new term, `ACCEPTED`, or the refusal.
 pub fn answered(answer: &Result<Vec<Fact>, Rejection>) -> String {
     match answer {
         Ok(facts) => match facts.first() {

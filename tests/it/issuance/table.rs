@@ -1,4 +1,4 @@
-//! The table of section 7, read once more and by itself: what each criterion should come to, without any rule file.
+//! An independent implementation of the table of section 7: the expected outcome of each criterion, without rule files.
 
 use cpss_registry::domain::command::IssueCredential;
 use cpss_registry::domain::day::Day;
@@ -56,7 +56,7 @@ pub fn outcomes(asked: &IssueCredential, born: Day, jobs: &[Job]) -> Vec<Criteri
     ]
 }
 
-/// By the calendar: in a common year 28 February comes before the birthday of 29 February, and 1 March after it.
+/// By the calendar: in a common year, February 28 is before a birthday on February 29, and March 1 is after it.
 fn is_sixteen(born: Day, on: Day) -> bool {
     let date = |day: Day| (day.to_civil().year(), day.to_civil().month(), day.to_civil().day());
     let (year, month, day) = date(born);
@@ -71,7 +71,7 @@ fn has_school(asked: &IssueCredential, is_guide: bool) -> bool {
     }
 }
 
-/// Whether an attempt passes that at most one other stands before, since the last training.
+/// Whether any attempt passes that is the first or second since the last training.
 fn has_passed(asked: &IssueCredential) -> bool {
     let attempts = &asked.application.exam_attempts;
     let last_training = |taken_on: Day| {
@@ -87,7 +87,7 @@ fn has_passed(asked: &IssueCredential) -> bool {
     })
 }
 
-/// The providers of the fixture, as its table has them. A suspension takes nothing from qualification.
+/// The providers of the fixture. A suspension does not affect qualification.
 fn qualifies(job: &Job, on: Day) -> bool {
     match job.provider.as_str() {
         "region-1" | "region-2" => on >= day("2010-01-01"),

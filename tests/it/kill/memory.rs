@@ -1,4 +1,4 @@
-//! What the writers remember, and what the registry has to say to it after the restart.
+//! What the writers remember, and the expected answers after a restart.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,27 +11,27 @@ use crate::harness::requests::{facts_of_provider, facts_of_specialist, known_at,
 use crate::harness::words::verdict_line;
 use crate::harness::{Client, TODAY};
 
-/// An answer to a request: the whole of it, and what it says.
+/// A response to a request: all of it, and its main fields.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Acknowledged {
-    /// The record.
+    /// The revision.
     pub revision: u64,
-    /// Its facts.
+    /// The fact ids.
     pub fact_ids: Vec<String>,
-    /// The response, encoded.
+    /// The encoded response.
     pub response: Vec<u8>,
 }
 
-/// A request, and its answer if there was one.
+/// A request, and its response if there was one.
 #[derive(Clone, Debug)]
 pub struct Written {
     /// The request.
     pub write: Write,
-    /// The answer.
+    /// The response.
     pub acknowledged: Option<Acknowledged>,
 }
 
-/// A person with all that was written of them, in order. Only the last request can be without an answer.
+/// A person with all requests about them, in order. Only the last one may lack a response.
 #[derive(Clone, Debug, Default)]
 pub struct Person {
     /// The requests.
@@ -39,12 +39,12 @@ pub struct Person {
 }
 
 impl Person {
-    /// How many requests were answered.
+    /// The number of acknowledged requests.
     pub fn acknowledged(&self) -> usize {
         self.answers().count()
     }
 
-    /// The revisions of the answers.
+    /// The revisions of the responses.
     pub fn revisions(&self) -> impl Iterator<Item = u64> {
         self.answers().map(|(_, answer)| answer.revision)
     }
@@ -55,7 +55,7 @@ impl Person {
         registered.and_then(|it| it.specialist).expect("registered").specialist_id
     }
 
-    /// The number of the person's credential.
+    /// The person's credential number.
     pub fn number(&self) -> String {
         self.issued().expect("issued")
     }
@@ -66,7 +66,7 @@ impl Person {
         started.and_then(|it| it.employment).expect("employed").employment_id
     }
 
-    /// The fact of the last answer.
+    /// The fact of the last response.
     pub fn last_fact(&self) -> String {
         self.answers().last().expect("an answer").1.fact_ids[0].clone()
     }
@@ -85,7 +85,7 @@ impl Person {
         Some(R::decode(answer.response.as_slice()).unwrap())
     }
 
-    /// What is to be answered today, by what was written of the person.
+    /// Today's expected answer, according to the requests about the person.
     fn expected(&self) -> &'static str {
         let (mut suspended, mut ended) = (false, false);
         for (write, _) in self.answers() {
@@ -104,7 +104,7 @@ impl Person {
         }
     }
 
-    /// Sends everything that was acknowledged again.
+    /// Sends all acknowledged requests again.
     async fn replay(&self, client: &Client) {
         for (write, answer) in self.answers() {
             let again = write.send(client).await.unwrap_or_else(|status| panic!("{write:?} again: {status}"));
@@ -112,7 +112,7 @@ impl Person {
         }
     }
 
-    /// Asks what is on file of the person, and for the verdict of today.
+    /// Compares the facts on file and today's verdict.
     async fn compare(&self, client: &Client) {
         let listed = client.ask(facts_of_specialist(&self.specialist_id())).await.facts;
         let mut listed: Vec<_> = listed.into_iter().map(|fact| (fact.fact_id, fact.revision)).collect();
@@ -127,7 +127,7 @@ impl Person {
     }
 }
 
-/// Sends what was cut off again, twice: it is answered, and the same both times. How many there were.
+/// Sends requests without a response again, twice, and asserts equal responses. Returns their number.
 pub async fn settle(client: &Client, people: &mut [Person]) -> usize {
     let mut cut_off = 0;
     for written in people.iter_mut().flat_map(|person| &mut person.written) {
@@ -141,12 +141,12 @@ pub async fn settle(client: &Client, people: &mut [Person]) -> usize {
     cut_off
 }
 
-/// What is checked of a person.
+/// What is checked about a person.
 #[derive(Clone, Copy)]
 pub enum Check {
-    /// That every request acknowledged gets the same answer again.
+    /// Every acknowledged request gets the same response again.
     Replay,
-    /// That the facts on file and the verdict are those of the requests.
+    /// The facts on file and the verdict match the requests.
     Compare,
 }
 
@@ -172,8 +172,8 @@ pub async fn check(client: &Client, people: Vec<Person>, what: Check) -> Vec<Per
     Arc::into_inner(people).unwrap()
 }
 
-/// Answers about some people, encoded: their facts, their standing on every day, and the verdict of each of them as
-/// known at each of some revisions; and the facts and the rosters of the providers.
+/// Encoded answers about some people: their facts, standing periods, and verdicts as known at some revisions; and the
+/// facts and rosters of the providers.
 pub async fn answers(client: &Client, people: &[Person], providers: &[String], states: &[u64]) -> Vec<Vec<u8>> {
     let mut answers = Vec::new();
     for person in people {

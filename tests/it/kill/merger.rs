@@ -1,4 +1,4 @@
-//! A staff whose jobs move together, again and again, between two providers: each time one record of many facts.
+//! Staff whose jobs are transferred repeatedly between two providers: each time one record with many facts.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::harness::scenes::HIRED;
 use crate::harness::{Client, TODAY};
 
 const STAFF: usize = 6;
-/// How often the jobs move in a round: facts add up.
+/// The number of transfers per round; the facts add up.
 const MOVES: usize = 10;
 
 type Moved = v1::TransferEmploymentsResponse;
 
-/// The staff, and what was written of it.
+/// The staff, and the requests about it.
 #[derive(Default)]
 pub struct Merger {
     providers: [String; 2],
@@ -25,7 +25,7 @@ pub struct Merger {
 }
 
 impl Merger {
-    /// Two providers, and a staff with the first of them.
+    /// Registers two providers, with staff at the first one.
     pub async fn begin(client: &Client) -> Merger {
         let mut providers = [String::new(), String::new()];
         for provider in &mut providers {
@@ -38,12 +38,12 @@ impl Merger {
         Merger { providers, moved: Vec::new(), cut_off: None }
     }
 
-    /// The revisions of the answers.
+    /// The revisions of the responses.
     pub fn revisions(&self) -> impl Iterator<Item = u64> {
         self.moved.iter().map(|(_, moved)| moved.revision)
     }
 
-    /// Moves the staff some times, or until it is cut off.
+    /// Transfers the staff several times, or until it is cut off.
     pub async fn write_until_cut(&mut self, client: &Client) {
         for _ in 0..MOVES {
             let request = self.next();
@@ -55,12 +55,12 @@ impl Merger {
                     return;
                 }
             }
-            // The kill has to find a move under way now and then.
+            // The kill should sometimes hit a transfer in progress.
             tokio::time::sleep(Duration::from_millis(random(30))).await;
         }
     }
 
-    /// Before anything is asked again: all are with one provider.
+    /// Before anything is sent again: all staff are with one provider.
     pub async fn compare(&self, client: &Client) {
         let mut with = Vec::new();
         for provider in &self.providers {
@@ -72,7 +72,7 @@ impl Merger {
         assert_eq!(with, [0, STAFF], "jobs that move together are in one place");
     }
 
-    /// Sends the move that was cut off again, twice: it is answered, and the same both times.
+    /// Sends the interrupted transfer again, twice, and asserts equal responses.
     pub async fn settle(&mut self, client: &Client) {
         if let Some(request) = self.cut_off.take() {
             let moved = client.ask(request.clone()).await;
@@ -85,12 +85,12 @@ impl Merger {
         }
     }
 
-    /// How many records there are, of all the jobs each.
+    /// The number of records that transfer all jobs.
     pub fn moves(&self) -> usize {
         self.moved.len()
     }
 
-    /// Sends everything that was acknowledged again.
+    /// Sends all acknowledged transfers again.
     pub async fn replay(&self, client: &Client) {
         for (request, moved) in &self.moved {
             assert_eq!(&client.ask(request.clone()).await, moved, "the same request gets the same answer");
@@ -102,7 +102,7 @@ impl Merger {
         self.moved.push((request, moved));
     }
 
-    /// The next move: back to where they came from, a day later than the last one.
+    /// The next transfer: back to the other provider, a day after the last one.
     fn next(&self) -> v1::TransferEmploymentsRequest {
         let [from, to] = [0, 1].map(|end| self.providers[(self.moved.len() + end) % 2].clone());
         let first: jiff::civil::Date = HIRED.parse().unwrap();

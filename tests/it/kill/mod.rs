@@ -1,12 +1,12 @@
-//! `kill -9` while 16 clients write: whatever was acknowledged is there after the restart, once.
+//! `kill -9` while 16 clients write: everything acknowledged is present after the restart, exactly once.
 //!
-//! Each round kills the program at a random moment and now and then once more while it opens. What is on disk then is
-//! read by the test itself: the registry has to come back with every whole frame of the log, and with nothing of one
-//! that was cut short. Every acknowledged request, sent again, gets the same answer byte for byte; every request that
-//! was cut off gets an answer and has one effect; every revision is accounted for; jobs that move together have moved
-//! together or not at all. In some rounds an index folded again from the log has to answer as the one before it; and
-//! every now and then everything is asked for once more, and the scenario starts over on an empty disk, so that a
-//! thousand kills take no longer each than the first ones. `CPSS_KILLS` sets how many kills there are.
+//! Each round kills the program at a random time, and sometimes again while it opens. The test itself reads what is
+//! then on disk: the registry must come back with every complete frame of the log and nothing of an incomplete one.
+//! Every acknowledged request, sent again, must get the same response byte for byte. Every interrupted request gets a
+//! response and has one effect. Every revision is accounted for. Transferred jobs have moved together or not at all. In
+//! some rounds a rebuilt index must answer like the previous one. At intervals everything is checked again and the
+//! scenario starts over on an empty disk, so that late kills do not take longer than early ones. `CPSS_KILLS` sets the
+//! number of kills.
 
 pub mod memory;
 mod merger;
@@ -30,19 +30,19 @@ use super::harness::{Client, Process, TODAY, log};
 
 const CLIENTS: usize = 16;
 const PROVIDERS: usize = 4;
-/// How many people's answers are compared between the index as it was and the index folded again, and how many of the
-/// round's states of knowledge they are asked at, at most.
+/// The maximum number of people whose answers are compared before and after an index rebuild, and of the states of
+/// knowledge.
 const SAMPLE: usize = 24;
 const STATES: usize = 200;
 
-/// A round is over before so many requests were answered, or soon after it.
+/// A round ends when about this many requests were answered.
 const AT_MOST: u64 = 400;
-/// Of so many rounds one compares the index with one folded again.
+/// One of this many rounds compares the index with a rebuilt one.
 const REBUILT: usize = 20;
-/// So many rounds are run on one data directory.
+/// The number of rounds on one data directory.
 const ROUNDS: usize = 40;
 
-/// What was done, in numbers.
+/// Counts.
 #[derive(Debug, Default)]
 struct Counted {
     rounds: usize,
@@ -64,7 +64,7 @@ pub fn random(limit: u64) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_survives_kill_9_while_16_clients_write() {
+async fn acknowledged_requests_survive_kill_9_while_16_clients_write() {
     let kills = std::env::var("CPSS_KILLS").map_or(3, |kills| kills.parse().expect("CPSS_KILLS: a number"));
     let started = Instant::now();
     let mut counted = Counted::default();
@@ -82,7 +82,7 @@ async fn what_was_acknowledged_survives_kill_9_while_16_clients_write() {
     }
 }
 
-/// A data directory through its kills.
+/// A data directory and its kills.
 struct Story<'a> {
     data_dir: &'a Path,
     providers: Vec<String>,
@@ -135,7 +135,7 @@ impl<'a> Story<'a> {
         self.people.extend(people);
     }
 
-    /// Compares what is answered before and after the index was deleted.
+    /// Compares the answers before and after the index was deleted.
     async fn rebuild(&mut self, process: Process, client: Client, people: &[Person]) -> (Process, Client) {
         let asked = self.sample(people);
         let before = answers(&client, &asked, &self.providers, &self.states(people)).await;
@@ -151,7 +151,7 @@ impl<'a> Story<'a> {
         (process, client)
     }
 
-    /// The revision of the last whole frame on disk.
+    /// The revision of the last complete frame on disk.
     fn read_log(&mut self) -> u64 {
         let frames = log::frames(self.data_dir);
         let of_the_round: Vec<_> = frames.whole.iter().filter(|frame| frame.first > self.head).collect();
@@ -161,7 +161,7 @@ impl<'a> Story<'a> {
         frames.whole.last().map_or(0, |last| last.first + u64::from(last.count) - 1)
     }
 
-    /// Lets 16 clients write for a while, and kills the program under them.
+    /// Runs 16 writing clients for a while, and kills the program.
     async fn write_and_kill(&mut self) -> Vec<Person> {
         let (process, client) = self.running.take().unwrap();
         self.head = client.head().await;
@@ -191,7 +191,7 @@ impl<'a> Story<'a> {
         people
     }
 
-    /// Nothing is lost, doubled or invented: each revision since the round began is that of one request.
+    /// Nothing is lost, duplicated or invented: each revision since the start of the round belongs to one request.
     async fn account_for_every_revision(&self, client: &Client, people: &[Person]) {
         let moves = self.merger.revisions().filter(|revision| *revision > self.head);
         let revisions: Vec<_> = people.iter().flat_map(Person::revisions).chain(moves).collect();
@@ -207,14 +207,14 @@ impl<'a> Story<'a> {
         people.iter().step_by(every).chain(earlier).cloned().collect()
     }
 
-    /// States of knowledge of the round: all of them, or as many as there is time for.
+    /// States of knowledge of the round, or a sample of them.
     fn states(&self, people: &[Person]) -> Vec<u64> {
         let revisions: BTreeSet<_> = people.iter().flat_map(Person::revisions).collect();
         let every = revisions.len() / STATES + 1;
         revisions.into_iter().step_by(every).collect()
     }
 
-    /// Everything of every round is there at the end as well.
+    /// Checks at the end that everything of every round is present.
     async fn end(mut self) -> Counted {
         let (process, client) = self.running.take().unwrap();
         let people = check(&client, self.people, Check::Replay).await;

@@ -1,4 +1,4 @@
-//! The writers: each tells the stories of one person after another, until it is cut off.
+//! The writers: each sends requests about one person after another until it is cut off.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use crate::harness::requests::{
 use crate::harness::scenes::{EFFECTIVE_FROM, HIRED};
 use crate::harness::{Accepted, Client, Mutation};
 
-/// Makes the list of the requests that are written here.
+/// Defines the requests of the writers.
 macro_rules! writes {
     ($($kind:ident($request:ident),)*) => {
         /// A request.
@@ -55,8 +55,7 @@ async fn acknowledge<M: Mutation>(client: &Client, request: &M) -> Result<Acknow
     })
 }
 
-/// Writes until the first request that nobody answers. That one is remembered as well. `answered` counts, person by
-/// person.
+/// Writes until the first request without a response, which is remembered too. `answered` counts the responses.
 pub async fn write_until_cut(client: Client, providers: Vec<String>, answered: Arc<AtomicU64>) -> Vec<Person> {
     let mut people = Vec::new();
     loop {
@@ -71,7 +70,7 @@ pub async fn write_until_cut(client: Client, providers: Vec<String>, answered: A
     }
 }
 
-/// Only what the end of the program explains may go wrong.
+/// Asserts that the failure is explained by the end of the program.
 pub fn assert_cut_off(status: &Status) {
     let by_the_registry = !status.details().is_empty();
     assert!(!by_the_registry || status.code() == Code::Unavailable, "nothing is refused here: {status:?}");
@@ -108,7 +107,7 @@ async fn tell(client: &Client, providers: &[String], person: &mut Person) -> Res
 }
 
 impl Person {
-    /// Sends a request, and remembers it whatever becomes of it.
+    /// Sends a request and remembers it whatever the result.
     async fn write(&mut self, client: &Client, write: Write) -> Result<(), Status> {
         let answer = write.send(client).await;
         let (acknowledged, outcome) = match answer {

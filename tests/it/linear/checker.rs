@@ -1,41 +1,42 @@
-//! Whether a history is linearizable: the search of Wing and Gong, with the memory that Lowe gave it.
+//! A linearizability checker: the search of Wing and Gong with Lowe's memoization.
 //!
-//! A history is linearizable if its operations can be put in an order in which each takes effect at once, somewhere
-//! between its invocation and its return by the clock that all clients share, and in which the model explains every
-//! answer. The order is searched for; a set of operations with the state that they led to is never searched twice.
+//! A history is linearizable if its operations can be ordered so that each takes effect at one instant between its
+//! invocation and its return (by a clock shared by all clients), and the model explains every response. The checker
+//! searches for such an order. It never searches a set of operations with the same resulting state twice.
 
 use std::collections::HashSet;
 use std::fmt::{self, Debug};
 use std::hash::Hash;
 
-/// A state, and what may happen to it.
+/// A state and its transitions.
 pub trait Model: Clone + Debug + Eq + Hash {
-    /// What was asked, with what was answered.
+    /// A request with its response.
     type Action: Debug;
 
-    /// The state after an action; none, if this state does not explain the answer.
+    /// The state after an action, or `None` if this state does not explain the response.
     fn after(&self, action: &Self::Action) -> Option<Self>;
 }
 
-/// An action with its times, in nanoseconds of one clock.
+/// An action with its times, in nanoseconds of a shared clock.
 #[derive(Clone, Debug)]
 pub struct Operation<A> {
-    /// When it was asked.
+    /// The time of the invocation.
     pub invoked: u64,
-    /// When it was answered. None: never, and it may have taken effect at any time since, or not at all.
+    /// The time of the response. `None`: there was none, and the action may have taken effect at any time since, or
+    /// never.
     pub returned: Option<u64>,
-    /// What was asked and answered.
+    /// The request and the response.
     pub action: A,
 }
 
 /// No order explains the history.
 #[derive(Debug)]
 pub struct Refuted<M: Model> {
-    /// How many operations the longest explanation has.
+    /// The number of operations in the longest explanation.
     pub explained: usize,
-    /// The state that it ends in.
+    /// The state at its end.
     pub state: M,
-    /// What could have come next, and does not fit.
+    /// The operations that could have come next but do not fit.
     pub unexplained: Vec<Operation<M::Action>>,
 }
 
@@ -46,7 +47,7 @@ impl<M: Model> fmt::Display for Refuted<M> {
     }
 }
 
-/// A set of operations, by their places in the history.
+/// A set of operations, by their indexes in the history.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Done(Vec<u64>);
 
@@ -64,7 +65,7 @@ impl Done {
     }
 }
 
-/// What may come next, in the order in which it is tried.
+/// The operations that may come next, in the order in which they are tried.
 fn candidates<A>(history: &[Operation<A>], done: &Done) -> Vec<usize> {
     let mut first_return = u64::MAX;
     let mut open = Vec::new();
@@ -75,13 +76,13 @@ fn candidates<A>(history: &[Operation<A>], done: &Done) -> Vec<usize> {
         first_return = first_return.min(operation.returned.unwrap_or(u64::MAX));
         open.push(at);
     }
-    // What was answered first is likely to have happened first; what was never answered is tried when nothing else fits.
+    // Operations that returned first probably took effect first. Those without a response are tried last.
     open.sort_by_key(|at| history[*at].returned.unwrap_or(u64::MAX));
     open
 }
 
-/// An order that explains a history, by places in the history sorted by invocation; what was never answered and explains
-/// nothing is not in it.
+/// An order that explains a history, as indexes into the history sorted by invocation. Operations without a response
+/// that explain nothing are left out.
 pub fn linearize<M: Model>(initial: M, mut history: Vec<Operation<M::Action>>) -> Result<Vec<usize>, Refuted<M>> {
     history.sort_by_key(|operation| operation.invoked);
     let mut unanswered = history.iter().filter(|operation| operation.returned.is_some()).count();

@@ -1,4 +1,4 @@
-//! The clients: each asks and writes at random, and notes what it asked, when, and what it was answered.
+//! The clients: each sends random questions and writes, and notes the request, the times and the response.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,35 +18,35 @@ use crate::harness::scenes::HIRED;
 use crate::harness::{Accepted as _, Client, Mutation, Refusal as _, TODAY};
 use crate::kill::assert_cut_off;
 
-/// How many jobs a person has at most.
+/// The maximum number of jobs per person.
 const JOBS: usize = 3;
-/// How many writes about a person are given up at most: each doubles what the search may have to go through.
+/// The maximum number of abandoned writes per person: each doubles the worst-case search.
 const GIVEN_UP: usize = 3;
 
-/// A person, and what the clients know of it.
+/// A person, and what the clients know about them.
 pub struct Person {
     pub specialist_id: String,
     pub provider_id: String,
     pub number: String,
-    /// The jobs, and the facts that may be withdrawn. Not the first job's start: it bears the credential.
+    /// The jobs, and the facts that may be retracted, except the start of the first job, which the credential needs.
     pub known: Mutex<(Vec<String>, Vec<String>)>,
     pub given_up: AtomicUsize,
 }
 
-/// What the clients share.
+/// The shared state of the clients.
 pub struct World {
     pub people: Vec<Person>,
-    /// Where the registry listens at the moment.
+    /// The current address of the registry.
     pub address: watch::Receiver<SocketAddr>,
-    /// The one clock.
+    /// The shared clock.
     pub since: Instant,
-    /// How many operations are still to be begun.
+    /// The number of operations still to begin.
     pub left: AtomicUsize,
-    /// The next name.
+    /// The number of the next name.
     pub names: AtomicUsize,
-    /// The next position of a job.
+    /// The number of the next position.
     pub positions: AtomicUsize,
-    /// What was done to each person.
+    /// The history of each person.
     pub history: Vec<Mutex<Vec<Operation<Action>>>>,
     pub cut_off: AtomicUsize,
 }
@@ -56,14 +56,14 @@ pub fn family_name(name: u64) -> String {
     format!("Example-{name}")
 }
 
-/// A client at its work.
+/// A client.
 pub struct Worker<'a> {
     world: &'a World,
     address: watch::Receiver<SocketAddr>,
     client: Client,
 }
 
-/// Something that was cut off.
+/// The connection was cut off.
 struct CutOff;
 
 impl<'a> Worker<'a> {
@@ -73,7 +73,7 @@ impl<'a> Worker<'a> {
         Worker { world, address, client }
     }
 
-    /// Asks and writes until enough was begun.
+    /// Sends random requests until enough were begun.
     pub async fn work(mut self) {
         let take = |left: usize| left.checked_sub(1);
         while self.world.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
@@ -86,7 +86,7 @@ impl<'a> Worker<'a> {
                     let returned = (!is_given_up(&action)).then(|| self.now());
                     self.world.history[register].lock().unwrap().push(Operation { invoked, returned, action });
                 }
-                // What a question would have been answered binds nobody.
+                // A question without a response has no effect on the history.
                 Err(CutOff) => self.find_again().await,
             }
         }
@@ -96,7 +96,7 @@ impl<'a> Worker<'a> {
         u64::try_from(self.world.since.elapsed().as_nanos()).unwrap()
     }
 
-    /// Waits until the registry listens elsewhere.
+    /// Waits until the registry listens on another address.
     async fn find_again(&mut self) {
         self.world.cut_off.fetch_add(1, Ordering::Relaxed);
         let moved = tokio::time::timeout(Duration::from_secs(60), self.address.changed());
@@ -168,9 +168,9 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Nobody knows the id of a job that nobody got an answer about: this is asked until it is answered.
+    /// A job id is known only from a response, so the start is sent until it is answered.
     async fn start(&mut self, person: &Person) -> Action {
-        // The same start twice is refused, so each has a position of its own.
+        // The same start is refused the second time, so each has a unique position.
         let position = format!("Position {}", self.world.positions.fetch_add(1, Ordering::Relaxed));
         let request = start_job(&person.specialist_id, &person.provider_id, HIRED);
         let request = v1::ReportEmploymentStartRequest { position, ..request };
@@ -183,7 +183,7 @@ impl<'a> Worker<'a> {
         Action::Start(id, written)
     }
 
-    /// Sends a request until it is answered; or, when it was cut off and is about this person, perhaps not again.
+    /// Sends a request until it is answered. If it was cut off and is about this person, it may be abandoned.
     async fn record<M: Mutation>(&mut self, request: M, about: Option<&Person>) -> (Written, Option<M::Response>) {
         loop {
             match self.client.call(request.clone()).await {

@@ -1,11 +1,10 @@
-//! Linearizability: what 16 clients are answered, while the program is killed under them, is what one registry that
-//! does one thing at a time, and is never killed, could have answered.
+//! Linearizability: the responses to 16 clients, while the program is killed repeatedly, must be possible for a
+//! registry that processes one request at a time and is never killed.
 //!
-//! Questions and writes about a few people, from 16 clients at random, with `kill -9` in between. A write that was cut
-//! off is asked again with its `request_id`, or is given up: then it may have taken effect or not. [`checker`] searches
-//! for an order of each person's operations that agrees with the clients' clock and explains every answer, by the
-//! [`model`]; the revisions have to grow with the same clock over everybody. `CPSS_LINEAR_OPS` sets how many operations
-//! there are.
+//! 16 clients send random questions and writes about a few people, with `kill -9` in between. An interrupted write is
+//! sent again with its `request_id`, or abandoned: then it may have taken effect or not. [`checker`] searches for an
+//! order of each person's operations that agrees with the clients' clock and explains every response by the [`model`].
+//! The revisions must grow with the same clock over all people. `CPSS_LINEAR_OPS` sets the number of operations.
 
 mod checker;
 mod clients;
@@ -30,10 +29,10 @@ use super::kill::random;
 
 const CLIENTS: usize = 16;
 const PEOPLE: usize = 6;
-/// How many operations the same people see: facts add up, and each is a new search.
+/// The number of operations on the same people. Facts add up, and each batch is a new search.
 const AT_ONCE: usize = 1500;
 
-/// What was done, in numbers.
+/// Counts.
 #[derive(Debug, Default)]
 struct Counted {
     histories: usize,
@@ -44,7 +43,7 @@ struct Counted {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_16_clients_are_answered_while_the_program_is_killed_is_linearizable() {
+async fn responses_to_16_clients_are_linearizable_across_kills() {
     let operations =
         std::env::var("CPSS_LINEAR_OPS").map_or(AT_ONCE, |it| it.parse().expect("CPSS_LINEAR_OPS: a number"));
     let started = Instant::now();
@@ -59,7 +58,7 @@ async fn what_16_clients_are_answered_while_the_program_is_killed_is_linearizabl
     println!("linearizable: {counted:?} in {:.1} s", started.elapsed().as_secs_f64());
 }
 
-/// Some people, what becomes of them, and whether that can be explained.
+/// Runs the operations on some people and checks the histories.
 async fn tell(data_dir: &Path, operations: usize, counted: &mut Counted) {
     let (mut process, client) = Process::start(data_dir, TODAY);
     let (moved, address) = watch::channel(process.listening());
@@ -110,7 +109,7 @@ async fn tell(data_dir: &Path, operations: usize, counted: &mut Counted) {
     }
 }
 
-/// Kills the program, starts it again and says where it listens.
+/// Kills the program, starts it again and publishes its address.
 fn restarted(process: Process, data_dir: &Path, moved: &watch::Sender<SocketAddr>) -> Process {
     process.kill();
     let again = Process::spawn(data_dir, TODAY);
@@ -118,7 +117,7 @@ fn restarted(process: Process, data_dir: &Path, moved: &watch::Sender<SocketAddr
     again
 }
 
-/// People with a credential, a provider of their own each, and the registers that they begin as.
+/// People with a credential and a provider each, and their initial registers.
 async fn begin(client: &Client) -> (Vec<Person>, Vec<Register>) {
     let (mut people, mut registers) = (Vec::new(), Vec::new());
     for name in 0..PEOPLE as u64 {

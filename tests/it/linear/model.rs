@@ -1,50 +1,50 @@
-//! The registers: what a person's name and jobs have to be, by what was written of them.
+//! The registers: a person's expected name and jobs, according to the writes.
 //!
-//! Each person is a register of its own, with a provider of its own: every operation touches one of them, and a history
-//! is linearizable when that of every register is. The revision that an answer names is checked in two ways: within a
-//! register it must grow with the writes, and over all registers with time.
+//! Each person is an independent register with its own provider. Every operation touches one register, so a history is
+//! linearizable if that of every register is. The revision in a response is checked in two ways: within a register it
+//! must grow with the writes, and over all registers with time.
 
 use std::collections::BTreeMap;
 
 use super::checker::{Model, Operation};
 
-/// What became of a request to record something.
+/// The result of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// It is this fact of this record.
+    /// Recorded as this fact in this record.
     Recorded {
         /// The fact.
         fact: String,
-        /// The record.
+        /// The revision.
         revision: u64,
     },
-    /// What it is about was withdrawn before.
+    /// Refused, because its target was retracted before.
     Withdrawn,
-    /// Nobody answered, and nobody asked again.
+    /// No response, and the request was abandoned.
     Unknown,
 }
 
-/// What was asked, with what was answered.
+/// A request with its response.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// The person has another name.
+    /// The person's name changes.
     Rename(u64, Written),
     /// A job begins: its id.
     Start(String, Written),
-    /// A job ends on a day of February.
+    /// A job ends on a day in February.
     End(String, i32, Written),
-    /// A fact is withdrawn: the start or an end of a job.
+    /// A fact is retracted: the start or an end of a job.
     Withdraw(String, Written),
     /// The credential: the name on it, whether it is current, and the revision.
     Credential(u64, bool, u64),
     /// The verdict: whether it is confirmed, and the revision.
     Verdict(bool, u64),
-    /// The jobs, with the day on which each ended, and the revision.
+    /// The jobs with their last days, and the revision.
     Jobs(BTreeMap<String, Option<i32>>, u64),
 }
 
 impl Action {
-    /// The revision that the answer names, and whether the action made it.
+    /// The revision in the response, and whether the action created it.
     pub fn revision(&self) -> Option<(u64, bool)> {
         match self {
             Action::Rename(_, written)
@@ -61,14 +61,14 @@ impl Action {
     }
 }
 
-/// A job, by the facts about it that were not withdrawn.
+/// A job, with the facts about it that are not retracted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Job {
-    /// The fact that began it.
+    /// The fact that started it.
     start: String,
-    /// Whether that fact was withdrawn.
+    /// Whether that fact is retracted.
     is_withdrawn: bool,
-    /// The facts that ended it, with their days: the last one counts.
+    /// The facts that ended it, with their days. The last one applies.
     ends: Vec<(String, i32)>,
 }
 
@@ -77,12 +77,12 @@ struct Job {
 pub struct Register {
     name: u64,
     jobs: BTreeMap<String, Job>,
-    /// The newest revision that an answer named.
+    /// The newest revision in a response.
     seen: u64,
 }
 
 impl Register {
-    /// A person of this name with one job.
+    /// A person with this name and one job.
     pub fn new(name: u64, job: &str) -> Register {
         let first = Job { start: String::new(), is_withdrawn: false, ends: Vec::new() };
         Register { name, jobs: BTreeMap::from([(job.to_owned(), first)]), seen: 0 }
@@ -97,13 +97,13 @@ impl Register {
         jobs.map(|(id, job)| (id.clone(), job.ends.last().map(|(_, day)| *day))).collect()
     }
 
-    /// Whether the job can be ended, if it can be at all: the fact that began it may be withdrawn.
+    /// Ends the job. False if its start is retracted.
     fn end(&mut self, job: &str, day: i32, fact: &str) -> bool {
         let found = self.jobs.get_mut(job).filter(|job| !job.is_withdrawn);
         found.map(|job| job.ends.push((fact.to_owned(), day))).is_some()
     }
 
-    /// Whether the fact was in force, and is not any more.
+    /// Retracts the fact. False if it was not in force.
     fn withdraw(&mut self, fact: &str) -> bool {
         for job in self.jobs.values_mut() {
             if job.start == fact && !job.is_withdrawn {
@@ -118,7 +118,7 @@ impl Register {
         false
     }
 
-    /// Whether the effect that a write had on this state is the one that was answered.
+    /// Whether the effect of a write on this state matches its response.
     fn explains(written: &Written, has_effect: bool) -> bool {
         match written {
             Written::Recorded { .. } => has_effect,
@@ -163,7 +163,7 @@ impl Model for Register {
     }
 }
 
-/// Whether the revisions of all answers, whichever register they are of, grow as time goes by: the first that does not.
+/// Checks that the revisions of all responses grow with time, over all registers. Returns the first that does not.
 pub fn refute_revisions<'a>(history: impl Iterator<Item = &'a Operation<Action>>) -> Result<(), String> {
     let mut history: Vec<_> = history.filter_map(|it| Some((it, it.action.revision()?, it.returned?))).collect();
     let mut written: Vec<_> = history.iter().filter(|(_, (_, is_new), _)| *is_new).map(|(_, (at, _), _)| *at).collect();

@@ -1,4 +1,5 @@
-//! The checker itself: histories that are linearizable, histories that are not, and an exhaustive search to compare with.
+//! Tests of the checker: histories that are linearizable, histories that are not, and a comparison with an exhaustive
+//! search.
 
 use super::checker::{Operation, linearize};
 use super::model::{Action, Register, Written, refute_revisions};
@@ -28,13 +29,13 @@ fn withdraw(fact: u64, written: Written) -> Action {
     Action::Withdraw(format!("fact {fact}"), written)
 }
 
-/// Whether a history that begins with name 0 and one job is linearizable.
+/// Whether a history that starts with name 0 and one job is linearizable.
 fn is_linearizable(history: Vec<Operation<Action>>) -> bool {
     linearize(Register::new(0, "job"), history).is_ok()
 }
 
 #[test]
-fn what_overlaps_may_have_happened_in_either_order_and_what_was_never_answered_at_any_time_or_not() {
+fn overlapping_operations_may_have_any_order_and_unanswered_ones_any_time_or_none() {
     let write = operation(10, 40, rename(1, 5));
     for (name, revision) in [(0, 4), (1, 5)] {
         assert!(is_linearizable(vec![write.clone(), operation(20, 30, read(name, revision))]));
@@ -54,7 +55,7 @@ fn what_overlaps_may_have_happened_in_either_order_and_what_was_never_answered_a
 }
 
 #[test]
-fn what_no_order_explains_is_refused() {
+fn an_unexplainable_history_is_refused() {
     let history = |operations: &[(u64, u64, Action)]| {
         operations.iter().map(|(invoked, returned, action)| operation(*invoked, *returned, action.clone())).collect()
     };
@@ -70,25 +71,25 @@ fn what_no_order_explains_is_refused() {
             history(&[(10, 40, rename(1, 5)), (10, 40, rename(2, 6)), (50, 60, read(2, 6)), (70, 80, read(1, 6))]),
         ),
         (
-            "a fact withdrawn twice",
+            "a fact retracted twice",
             history(&[(10, 20, end(5)), (30, 40, withdraw(5, recorded(6))), (30, 40, withdraw(5, recorded(7)))]),
         ),
         (
-            "an acknowledged fact that is not to be found",
+            "an acknowledged fact that is missing",
             history(&[(10, 20, end(5)), (30, 40, withdraw(5, Written::Withdrawn))]),
         ),
     ];
     for (what, history) in refused {
         assert!(!is_linearizable(history), "{what}");
     }
-    // A write that nobody answered has one effect at most.
+    // A write without a response has at most one effect.
     let mut twice = vec![operation(10, None, Action::Rename(1, Written::Unknown))];
     twice.extend(history(&[(20, 30, read(1, 5)), (40, 50, rename(2, 6)), (60, 70, read(1, 6))]));
     assert!(!is_linearizable(twice));
 }
 
 #[test]
-fn revisions_that_go_back_between_two_registers_are_refused() {
+fn decreasing_revisions_across_registers_are_refused() {
     let write = operation(10, 20, rename(1, 5));
     assert!(refute_revisions([&write, &operation(15, 30, read(0, 4))].into_iter()).is_ok());
     for late in [read(0, 4), rename(2, 5), rename(2, 4)] {
@@ -98,7 +99,7 @@ fn revisions_that_go_back_between_two_registers_are_refused() {
     assert!(refute_revisions([&write, &same].into_iter()).is_err(), "one revision for two requests");
 }
 
-/// Every order, tried one by one.
+/// Tries all orders.
 fn some_order_explains(state: &Register, left: &[Operation<Action>]) -> bool {
     if left.iter().all(|operation| operation.returned.is_none()) {
         return true;
@@ -113,7 +114,7 @@ fn some_order_explains(state: &Register, left: &[Operation<Action>]) -> bool {
 }
 
 #[test]
-fn the_search_finds_what_trying_every_order_finds() {
+fn the_search_agrees_with_an_exhaustive_search() {
     let mut found = [0; 2];
     for _ in 0..20_000 {
         let history: Vec<_> = (0..2 + random(5))

@@ -1,4 +1,4 @@
-//! The same questions, put to the copy and to the registry.
+//! The same questions to the copy and to the registry.
 
 use std::path::Path;
 
@@ -14,13 +14,13 @@ use super::random_reporter::{FIRST, RandomReporter, identifiers};
 use crate::harness::requests::{date, known_at};
 use crate::harness::{Client, NOT_ON_FILE};
 
-/// What `mirror --query` prints.
+/// The output of `mirror --query`.
 pub const ELIGIBILITY: &str = include_str!("../../../src/cli/mirror/eligibility.sql");
 
-/// The line of it that stands for the claims.
+/// The line that holds the claims.
 const ONE_CLAIM: &str = "VALUES (:credential_number, :provider_kind, :provider, :day, :designation)";
 
-/// A question about a claim.
+/// A claim.
 #[derive(Clone, Debug)]
 pub struct Claim {
     pub number: String,
@@ -30,11 +30,11 @@ pub struct Claim {
     pub designation: Option<Designation>,
 }
 
-/// What is answered: eligible or not, and the verdict. None: the copy cannot say.
+/// The answer: eligible or not, and the verdict. `None`: the copy cannot answer.
 pub type Answer = (Option<bool>, Option<String>);
 
 impl Claim {
-    /// A claim of a provider by its own id.
+    /// A claim of a provider by its id.
     pub fn of(number: &str, provider: &str, day: Date) -> Claim {
         Claim { number: number.to_owned(), kind: "PROVIDER_ID", provider: provider.to_owned(), day, designation: None }
     }
@@ -59,8 +59,8 @@ impl Claim {
     }
 }
 
-/// Every claim that a reporter's history could give rise to: every credential and one that is none, every provider by its id
-/// and by every identifier, every day up to today. With `codes`, every designation as well.
+/// All claims for the history of a reporter: every credential and an unknown one, every provider by id and identifiers,
+/// every day up to today. With `codes`, also every designation.
 pub fn every_claim(reporter: &RandomReporter, codes: bool) -> Vec<Claim> {
     let mut providers: Vec<(&'static str, String)> =
         reporter.providers.iter().map(|id| ("PROVIDER_ID", id.clone())).collect();
@@ -89,7 +89,7 @@ pub fn every_claim(reporter: &RandomReporter, codes: bool) -> Vec<Claim> {
     claims
 }
 
-/// What the registry answers, as it was known at a revision.
+/// The registry's answers as known at a revision.
 pub async fn registry(client: &Client, claims: &[Claim], revision: u64) -> Vec<Answer> {
     let mut answers = Vec::new();
     for claims in claims.chunks(1000) {
@@ -109,29 +109,29 @@ pub async fn registry(client: &Client, claims: &[Claim], revision: u64) -> Vec<A
     answers
 }
 
-/// A copy, opened by somebody who only reads.
+/// A copy, opened read-only.
 pub struct Reader(pub Connection);
 
 impl Reader {
-    /// Opens it.
+    /// Opens the copy.
     pub fn open(path: &Path) -> Reader {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         connection.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
         Reader(connection)
     }
 
-    /// Whether there is a copy: a mirror that is killed at once has not begun one.
+    /// Whether there is a copy: a mirror killed early has not begun one.
     pub fn exists(path: &Path) -> bool {
         let there = || Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok();
         there().is_some_and(|it| it.query_row("SELECT count(*) FROM mirror", [], |row| row.get::<_, i64>(0)).is_ok())
     }
 
-    /// The revision that it is at.
+    /// The revision of the copy.
     pub fn revision(&self) -> u64 {
         self.0.query_row("SELECT revision FROM mirror", [], |row| row.get(0)).unwrap()
     }
 
-    /// What it answers, one claim after the other, and the revision that all of it is of.
+    /// Answers the claims one by one. Returns the revision that all answers are from.
     pub fn answers(&self, claims: &[Claim]) -> (u64, Vec<Answer>) {
         self.0.execute_batch("BEGIN").unwrap();
         let revision = self.revision();
@@ -151,7 +151,7 @@ impl Reader {
         (revision, answers)
     }
 
-    /// What it answers about a table of claims, in one query.
+    /// Answers a table of claims in one query.
     pub fn answers_of_a_table(&self, claims: &[Claim]) -> Vec<Answer> {
         assert!(ELIGIBILITY.contains(ONE_CLAIM));
         let question = ELIGIBILITY.replace(ONE_CLAIM, "SELECT number, kind, provider, day, designation FROM claims");
@@ -173,7 +173,7 @@ impl Reader {
         answers
     }
 
-    /// Everything that it holds, as text.
+    /// All rows of the copy, as text.
     pub fn everything(&self) -> Vec<String> {
         let mut all = Vec::new();
         for table in ["mirror", "standing", "coverage", "designation", "service", "provider", "provider_identifier"] {
@@ -190,7 +190,7 @@ impl Reader {
     }
 }
 
-/// Compares answers, and counts verdicts by the order of the contract.
+/// Compares the answers, and counts the verdicts in the order of the contract.
 pub fn compare(claims: &[Claim], copied: &[Answer], expected: &[Answer], revision: u64) -> [usize; 5] {
     assert_eq!((claims.len(), claims.len()), (copied.len(), expected.len()));
     let mut seen = [0; 5];

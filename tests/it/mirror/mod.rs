@@ -1,8 +1,8 @@
-//! The copy that `mirror` keeps: built from the feed alone it answers every claim as the registry does, whenever it is
-//! killed and one that reads it meanwhile.
+//! The copy that `mirror` keeps: built from the feed alone, it answers every claim like the registry, also when it is
+//! killed at any time and read while it is written.
 //!
-//! `CPSS_MIRROR_HISTORIES` sets how many random histories are compared, `CPSS_MIRROR_SEED` the first;
-//! `CPSS_MIRROR_KILLS` how often the mirror is killed while the registry is under load.
+//! `CPSS_MIRROR_HISTORIES` sets the number of random histories, `CPSS_MIRROR_SEED` the first seed, and
+//! `CPSS_MIRROR_KILLS` the number of kills of the mirror while the registry is under load.
 
 mod answers;
 mod program;
@@ -33,7 +33,7 @@ fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}: a number")))
 }
 
-/// Every answer of a copy, against the registry's.
+/// Compares all answers of a copy with those of the registry.
 async fn compare_everything(file: &Path, client: &Client, reporter: &RandomReporter) -> [usize; 5] {
     let reader = Reader::open(file);
     let mut seen = [0; 5];
@@ -48,7 +48,7 @@ async fn compare_everything(file: &Path, client: &Client, reporter: &RandomRepor
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_copy_built_from_the_feed_answers_every_claim_as_the_registry() {
+async fn a_copy_built_from_the_feed_answers_every_claim_like_the_registry() {
     let first = setting("CPSS_MIRROR_SEED", 1);
     let mut all = [0; 5];
     for seed in first..first + setting("CPSS_MIRROR_HISTORIES", 2) {
@@ -67,7 +67,7 @@ async fn a_copy_built_from_the_feed_answers_every_claim_as_the_registry() {
         println!("seed {seed}: {:?} recorded and refused, verdicts {seen:?}", reporter.counted);
         all.iter_mut().zip(seen).for_each(|(all, seen)| *all += seen);
 
-        // One claim at a time it answers as a table of them; and a copy made at once is the copy that grew.
+        // Single claims get the same answers as a table of claims, and a copy built in one run equals one that grew.
         let claims: Vec<Claim> = every_claim(&reporter, true).into_iter().step_by(97).collect();
         assert_eq!(reader.answers(&claims).1, reader.answers_of_a_table(&claims));
         let at_once = scratch.path().join("at-once.db");
@@ -79,7 +79,7 @@ async fn a_copy_built_from_the_feed_answers_every_claim_as_the_registry() {
     assert!(all[1..].iter().filter(|count| **count > 0).count() >= 3, "{all:?}");
 }
 
-/// A provider of so many people that its loss is sent in two parts.
+/// A provider with so many people that its loss is sent in two parts.
 struct Cascade {
     employer: Qualified,
     people: usize,
@@ -93,7 +93,7 @@ impl Cascade {
         Cascade { employer, people, numbers: Vec::new() }
     }
 
-    /// The qualification ends and comes back, until it is enough. The revisions of it.
+    /// Ends and restores the qualification repeatedly. Returns the revisions.
     fn go_on(&self, client: Client, enough: Arc<AtomicBool>) -> tokio::task::JoinHandle<Vec<u64>> {
         let qualification = self.employer.qualification.clone();
         tokio::spawn(async move {
@@ -108,8 +108,8 @@ impl Cascade {
     }
 }
 
-/// Somebody who reads the copy all the time: at which revision it is, and how many people the provider covers. Of a
-/// cascade there is all or nothing.
+/// Reads the copy continuously: its revision, and how many people the provider covers. A cascade must be there
+/// completely or not at all.
 fn read_all_the_time(file: PathBuf, cascade: &Cascade, enough: Arc<AtomicBool>) -> JoinHandle<BTreeSet<(u64, usize)>> {
     let (provider, people) = (cascade.employer.provider_id.clone(), cascade.people);
     std::thread::spawn(move || {
@@ -128,8 +128,8 @@ fn read_all_the_time(file: PathBuf, cascade: &Cascade, enough: Arc<AtomicBool>) 
     })
 }
 
-/// What a copy says right after a kill is what the registry knew at the copy's revision; before the first record
-/// nothing.
+/// Checks that the copy right after a kill has the registry's answers at the copy's revision. Before the first record
+/// there are none.
 async fn check_after_kill(file: &Path, client: &Client, claims: &[Claim]) -> u64 {
     let (revision, copied) = Reader::open(file).answers(claims);
     if revision == 0 {
@@ -146,7 +146,7 @@ async fn check_after_kill(file: &Path, client: &Client, claims: &[Claim]) -> u64
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
+async fn a_mirror_killed_at_any_time_answers_like_the_registry() {
     let (kills, people) = (setting("CPSS_MIRROR_KILLS", 6), 520);
     let (data, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let file = scratch.path().join("copy.db");
@@ -168,7 +168,7 @@ async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
     let mut random = Random::new(u64::from(std::process::id()));
     let (began, mut revisions) = (Instant::now(), Vec::new());
     for kill in 0..kills {
-        // The copy of the reader grows from kill to kill; another one starts over now and then.
+        // The copy of the reader grows from kill to kill; another one starts over at intervals.
         let other = scratch.path().join(format!("other-{}.db", kill / 4));
         let killed = if kill % 3 == 2 { &other } else { &file };
         let mirror = Running::start(killed, address);
@@ -184,7 +184,7 @@ async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
     }
     enough.store(true, Ordering::Relaxed);
     let (cascades, reporter) = (cascades.await.unwrap(), load.await.unwrap());
-    // The reporter's last act may have been to move on to a day on which nothing was reported.
+    // The reporter may have ended on a day on which nothing was reported.
     client.on_day(&reporter.today.to_string()).head().await;
     copy_once(&file, address);
     seen_enough.store(true, Ordering::Relaxed);
@@ -211,7 +211,7 @@ async fn a_mirror_killed_at_any_instant_answers_as_the_registry() {
     process.kill();
 }
 
-/// Everybody whom a provider covers or covered.
+/// Everyone whom a provider covers or covered.
 fn holders(reader: &mut Reader, provider: &str) -> Vec<String> {
     let sql = "SELECT DISTINCT credential_number FROM coverage WHERE provider_id = ?";
     let mut statement = reader.0.prepare(sql).unwrap();
@@ -230,7 +230,7 @@ fn go_on_reporting(mut reporter: RandomReporter, enough: Arc<AtomicBool>) -> tok
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_no_copy_of_this_history_is_refused_and_made_anew_on_demand() {
+async fn a_copy_of_another_history_is_refused_and_rebuilt_on_request() {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("copy.db");
     let (one, other) = (TestServer::start(BEGINNING).await, TestServer::start(BEGINNING).await);
@@ -266,7 +266,7 @@ async fn what_is_no_copy_of_this_history_is_refused_and_made_anew_on_demand() {
     refused(one.address(), &file, &["--once"], "another process keeps");
     keeping.kill();
 
-    // A fresh copy, while somebody reads the old one: that one goes on reading it.
+    // A new copy while the old one is read: the reader can still read the old one.
     let output = run(&file, other.address(), &["--once", "--rebuild", "--json"]);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(reader.everything(), before);

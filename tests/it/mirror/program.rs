@@ -1,11 +1,11 @@
-//! `mirror` as a program of its own.
+//! Running `mirror` as a process.
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long the program may take to end by itself.
+/// The maximum time for the process to end by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn command(file: &Path, registry: SocketAddr, flags: &[&str]) -> Command {
@@ -35,7 +35,7 @@ pub fn run(file: &Path, registry: SocketAddr, flags: &[&str]) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// A mirror that goes on until it is killed, with this at the latest.
+/// A running mirror. It is killed when this is dropped.
 pub struct Running(Child);
 
 impl Running {
@@ -44,14 +44,14 @@ impl Running {
         Running(command(file, registry, &[]).stdout(Stdio::null()).spawn().unwrap())
     }
 
-    /// `kill -9`, and its end.
+    /// Kills it with SIGKILL and waits for its end.
     pub fn kill(mut self) {
         assert!(self.0.try_wait().unwrap().is_none(), "it goes on until it is killed");
         self.end();
     }
 
     fn end(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         drop(self.0.kill());
         drop(self.0.wait());
     }

@@ -1,5 +1,5 @@
-//! Reports at random, so that everything collides: few people and providers, a few months, days that pass.
-//! What the registry refuses is refused; the rest is a history. `Random` makes it, so that a seed gives it again.
+//! Random reports that interact: few people and providers, a few months, days that pass. Some reports are refused; the
+//! others form a history. The random numbers depend on a seed only.
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::import_records_response::Result as RowResult;
@@ -16,12 +16,12 @@ use crate::harness::requests::{
 };
 use crate::histories::Random;
 
-/// No fact speaks of a day before.
+/// No fact has an earlier day.
 pub const FIRST: Date = date(2025, 11, 1);
-/// The day on which histories begin.
+/// The first day of a history.
 pub const BEGINNING: &str = "2026-01-05";
 
-/// Who reports, and what is on file.
+/// The reporter, and what is on file.
 pub struct RandomReporter {
     random: Random,
     registry: Client,
@@ -32,7 +32,7 @@ pub struct RandomReporter {
     people: Vec<String>,
     jobs: Vec<String>,
     facts: Vec<String>,
-    /// How many commands were recorded, and refused.
+    /// The numbers of recorded and refused commands.
     pub counted: (usize, usize),
 }
 
@@ -40,7 +40,7 @@ fn wire(day: Date) -> Option<cpss_registry::proto::google::r#type::Date> {
     Some(requests::date(&day.to_string()))
 }
 
-/// The identifiers that providers have: few, so that they pass from one to another.
+/// The identifiers of providers: few, so that they move from one provider to another.
 pub fn identifiers() -> Vec<Identifier> {
     let medicaid = |value: &str| Identifier { kind: IdentifierKind::MedicaidId.into(), value: value.to_owned() };
     let npi = |value: &str| Identifier { kind: IdentifierKind::Npi.into(), value: value.to_owned() };
@@ -96,13 +96,13 @@ impl RandomReporter {
         }
     }
 
-    /// A day of the window, or a little after today.
+    /// A day of the window, or shortly after today.
     fn day(&mut self) -> Date {
         let width = self.today.since(FIRST).unwrap().get_days() + 8;
         FIRST.saturating_add(i64::from(self.random.between(0, width)).days())
     }
 
-    /// Days that are open now and then.
+    /// Random days, sometimes without an end.
     fn days(&mut self) -> (Date, Option<Date>) {
         let first = self.day();
         let last = first.saturating_add(i64::from(self.random.between(0, 25)).days());
@@ -200,7 +200,7 @@ impl RandomReporter {
                 self.send(Command::EndPeriod(request)).await;
             }
             59..=69 => {
-                // What was reported last is most often what was wrong.
+                // The last reports are the most likely to be wrong.
                 let recent = if self.random.chance(60) { 6 } else { self.facts.len() };
                 let back = self.random.index(recent);
                 let at = self.facts.len().saturating_sub(back + 1);

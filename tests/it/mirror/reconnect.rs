@@ -1,4 +1,4 @@
-//! The registry goes away and comes back: the mirror goes on by itself.
+//! The registry goes away and comes back: the mirror reconnects by itself.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::program::{Running, copy_once};
 use super::random_reporter::BEGINNING;
 use crate::harness::Process;
 
-/// An address that leads to wherever the registry is at the moment.
+/// An address that forwards to the current address of the registry.
 async fn relay(to: Arc<Mutex<SocketAddr>>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -30,17 +30,17 @@ async fn relay(to: Arc<Mutex<SocketAddr>>) -> SocketAddr {
     address
 }
 
-/// Waits until a copy is at a revision.
+/// Waits until a copy has reached a revision.
 async fn reach(file: &Path, revision: u64) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !(Reader::exists(file) && Reader::open(file).revision() == revision) {
-        assert!(Instant::now() < deadline, "the copy does not come to revision {revision}");
+        assert!(Instant::now() < deadline, "the copy does not reach revision {revision}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mirror_goes_on_when_the_registry_comes_back() {
+async fn a_mirror_continues_when_the_registry_comes_back() {
     let (data, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let file = scratch.path().join("copy.db");
     let (mut process, mut client) = Process::start(data.path(), BEGINNING);

@@ -1,4 +1,4 @@
-//! Numbers and identifiers as people write them, in a copy as at the registry.
+//! Numbers and identifiers as people write them, in a copy and in the registry.
 
 use cpss_registry::domain::id::CredentialNumber;
 use cpss_registry::proto::v1;
@@ -13,9 +13,9 @@ use crate::harness::{NOT_ON_FILE, Refusal as _, TestServer};
 use crate::histories::Random;
 use crate::numbers::spelling;
 
-/// Every character there is: the copy leaves out of a number what the registry leaves out.
+/// Every character: the copy ignores the same characters in a number as the registry.
 #[test]
-fn a_copy_leaves_the_same_characters_out_of_a_number() {
+fn a_copy_ignores_the_same_characters_in_a_number() {
     let begin = ELIGIBILITY.find("left_out (first, last) AS (VALUES").unwrap();
     let end = begin + ELIGIBILITY[begin..].find("\n),").unwrap();
     let sql = format!("WITH {}) SELECT first, last FROM left_out", &ELIGIBILITY[begin..end]);
@@ -38,7 +38,7 @@ fn a_copy_leaves_the_same_characters_out_of_a_number() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_copy_reads_numbers_as_the_registry_does() {
+async fn a_copy_parses_numbers_like_the_registry() {
     let server = TestServer::start(BEGINNING).await;
     let client = server.client();
     let employer = client.qualified_provider("Fannin Example Center").await;
@@ -64,7 +64,7 @@ async fn a_copy_reads_numbers_as_the_registry_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_registry_refuses_as_no_question_a_copy_does_not_answer() {
+async fn a_copy_does_not_answer_invalid_questions() {
     let server = TestServer::start(BEGINNING).await;
     let client = server.client();
     let identifier = |kind: v1::IdentifierKind, value: &str| v1::Identifier { kind: kind.into(), value: value.into() };

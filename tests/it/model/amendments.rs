@@ -1,5 +1,5 @@
-//! Sections 2 and 8 on jobs: who may amend a fact, what the registrar alone takes back, and which start is there already.
-//! Of the refusals that look at a credential there are none here.
+//! Sections 2 and 8 on jobs: who may amend a fact, what only the registrar may undo, and which start already exists.
+//! Refusals that depend on a credential are not modeled here.
 
 use cpss_registry::domain::command::{Command, WhichJob};
 use cpss_registry::domain::day::{Day, Period};
@@ -8,16 +8,16 @@ use cpss_registry::domain::id::{EmploymentId, FactId, ProviderId, Revision};
 
 use super::facts::{Days, KnownFacts, target};
 
-/// The facts of one person, and who comes with a command about them.
+/// The facts of one person, and the caller of a command.
 pub struct Case<'a> {
     pub facts: &'a [Recorded<Fact>],
     pub caller: &'a Role,
-    /// The days that jobs are about. What goes on after the last of them goes on for ever.
+    /// The days of jobs. A job that lasts beyond the window has no end.
     pub window: Period,
 }
 
 impl Case<'_> {
-    /// The first line of section 8 that refuses a command. None: it is accepted.
+    /// The first line of section 8 that refuses a command. `None`: it is accepted.
     pub fn refusal(&self, command: &Command) -> Option<&'static str> {
         match command {
             Command::StartEmployment { birth_date: None, .. } if !self.may_start_without_birth_date() => {
@@ -46,7 +46,7 @@ impl Case<'_> {
         KnownFacts::at(self.facts, Revision::LATEST).is_retracted(id)
     }
 
-    /// A person whose registration is retracted is not.
+    /// A person whose registration is retracted is not on file.
     fn is_on_file(&self) -> bool {
         self.facts.iter().any(|recorded| registers(&recorded.fact) && !self.is_retracted(recorded.id))
     }
@@ -84,8 +84,8 @@ impl Case<'_> {
         })
     }
 
-    /// "A job's first day is that of its last Corrected, else Started; its last day that of its last Ended or Corrected,
-    /// else of Started": as known at a revision. None: its start was not known, or was retracted.
+    /// "A job's first day is that of its last Corrected, else Started; its last day that of its last Ended or
+    /// Corrected, else of Started": as known at a revision. `None`: its start was not known, or was retracted.
     fn spell(&self, job: EmploymentId, at: Revision) -> Option<Days> {
         let counting = KnownFacts::at(self.facts, at).not_retracted();
         let mut spell = None;
@@ -148,7 +148,7 @@ impl Case<'_> {
         self.is_registrar() || employer.is_some_and(|employer| *self.caller == Role::Provider(employer.clone()))
     }
 
-    /// "A retraction, correction or end that the registrar recorded (not by import)", as long as it counts.
+    /// "A retraction, correction or end that the registrar recorded (not by import)", while it is in force.
     fn amendments_of_registrar(&self) -> impl Iterator<Item = &Recorded<Fact>> {
         self.facts.iter().filter(|recorded| {
             let amends = matches!(
@@ -164,7 +164,7 @@ impl Case<'_> {
         })
     }
 
-    /// "Given back a day that it took away by a later end or correction": one that has been missing ever since.
+    /// "Given back a day that it took away by a later end or correction": a day that has been missing since.
     fn gives_back(&self, job: EmploymentId, after: Days) -> bool {
         let days = (self.window.start.number()..self.window.end.number()).map(Day::from_number);
         let mut given_back = days.filter(|day| after.include(*day) && !self.has_day(job, Revision::LATEST, *day));

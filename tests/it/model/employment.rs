@@ -1,4 +1,4 @@
-//! Section 3: who qualifies, who is employed, who is covered; and of section 6 the peer support service of a provider.
+//! Section 3: who qualifies, who is employed, who is covered. From section 6: the peer support service of a provider.
 
 use cpss_registry::domain::day::Day;
 use cpss_registry::domain::id::ProviderId;
@@ -7,7 +7,7 @@ use cpss_registry::domain::record::{Coverage, ServiceStatus};
 use super::facts::{Certificate, Model, ModelPerson};
 
 impl Model {
-    /// The qualifications of a provider that include a day, on a basis that the rule set in force then accepts.
+    /// The qualifications of a provider that include a day, on a basis that the rule set then in force accepts.
     fn accepted_qualifications(&self, provider: &ProviderId, day: Day) -> Vec<&Certificate> {
         let Some(set) = self.rule_set_on(day) else { return Vec::new() };
         let Some(provider) = self.provider(provider) else { return Vec::new() };
@@ -56,7 +56,7 @@ impl Model {
         })
     }
 
-    /// What is known of whether P covers S on D.
+    /// The coverage of S by P on D.
     pub fn coverage_by(&self, provider: &ProviderId, person: &ModelPerson, day: Day) -> Coverage {
         if !self.covers(provider, person, day) {
             Coverage::NotCovered
@@ -67,7 +67,7 @@ impl Model {
         }
     }
 
-    /// The same for S and all providers.
+    /// The coverage of S by all providers on D.
     pub fn coverage(&self, person: &ModelPerson, day: Day) -> Coverage {
         let covering = self.covering(person, day);
         if covering.is_empty() {

@@ -1,5 +1,5 @@
-//! Section 9: what is published of each subject on each day, the differences between two tables of that, and a copy
-//! that is built from the differences alone.
+//! Section 9: the published state of each subject on each day, the differences between two such tables, and a copy
+//! built from the differences alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use super::standing::Walked;
 /// A value for every day from the first to the horizon.
 pub type Line<T> = Vec<T>;
 
-/// The days that a table speaks of: nothing is published before the first, and nothing changes after the last.
+/// The days of a table: nothing is published before the first, and nothing changes after the last.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
     pub first: Day,
@@ -39,7 +39,7 @@ impl Span {
 type PublishedStanding = (Standing, Option<Reason>);
 const NOT_ISSUED: PublishedStanding = (Standing::NotIssued, Some(Reason::NotYetEffective));
 
-/// What is published, day by day. A subject that is missing is as "before anything is said".
+/// The published state, day by day. A missing subject has the initial state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
     pub standings: BTreeMap<CredentialNumber, Line<PublishedStanding>>,
@@ -62,7 +62,7 @@ impl Table {
         }
     }
 
-    /// What the model tells.
+    /// The table of a model.
     pub fn of(model: &Model, walked: &BTreeMap<CredentialNumber, Walked>, span: Span) -> Table {
         let mut table = Table { records_begin: model.records_begin, ..Table::empty() };
         for (person, credential) in model.credentials() {
@@ -97,7 +97,7 @@ impl Table {
 }
 
 impl Table {
-    /// What is published of a credential.
+    /// The published state of a credential.
     pub fn of_credential(&self, number: CredentialNumber) -> Table {
         let mut only = Table::empty();
         only.standings.extend(self.standings.get_key_value(&number).map(owned));
@@ -106,7 +106,7 @@ impl Table {
         only
     }
 
-    /// What is published of a provider's service.
+    /// The published state of a provider's service.
     pub fn of_provider(&self, provider: &ProviderId) -> Table {
         let mut only = Table::empty();
         only.services.extend(self.services.get_key_value(provider).map(owned));
@@ -118,7 +118,7 @@ fn owned<K: Clone, V: Clone>((key, value): (&K, &V)) -> (K, V) {
     (key.clone(), value.clone())
 }
 
-/// Which days a list of changes is about.
+/// The days of a list of changes.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
     /// Up to today: "a run that reaches today has no `last_day`".
@@ -127,7 +127,7 @@ pub enum Part {
     After(Day),
 }
 
-/// The runs of days on which two lines differ, each with the row it makes.
+/// The runs of days on which two lines differ, each with its row.
 fn runs<T: PartialEq, R: PartialEq>(
     (before, after): (&Line<T>, &Line<T>),
     (span, part): (Span, Part),
@@ -163,7 +163,7 @@ fn keys<'a, K: Ord, V>(before: &'a BTreeMap<K, V>, after: &'a BTreeMap<K, V>) ->
     before.keys().chain(after.keys()).collect()
 }
 
-/// The changes between two tables, in the order in which they are published, but those of rows on file and of records.
+/// The changes between two tables, in the order of publication, without those of providers on file and of records.
 pub fn changes_of_days(before: &Table, after: &Table, span: Span, part: Part) -> Vec<Change> {
     let at = (span, part);
     let unsaid = vec![NOT_ISSUED; span.len()];
@@ -219,7 +219,7 @@ pub fn changes_of_files(before: &Table, after: &Table) -> Vec<Change> {
     changes
 }
 
-/// Whether anything published differs between a day and the day before.
+/// Whether the published state of a day differs from that of the previous day.
 pub fn turns_on(table: &Table, span: Span, day: Day) -> bool {
     fn any<K, T: PartialEq>(lines: &BTreeMap<K, Line<T>>, at: usize) -> bool {
         lines.values().any(|line| line[at - 1] != line[at])
@@ -256,7 +256,7 @@ pub fn people_in(changes: &[Change], holder: impl Fn(CredentialNumber) -> Specia
     people
 }
 
-/// What somebody knows who has read the feed and nothing else.
+/// The state of a client that reads only the feed.
 #[derive(Debug)]
 pub struct Copy {
     span: Span,
@@ -276,7 +276,7 @@ impl Copy {
             Change::Standing { number, days, from, to, reason } => {
                 let line = table.standings.entry(*number).or_insert_with(|| vec![NOT_ISSUED; len]);
                 for day in span.days().filter(|day| days.includes(*day)) {
-                    // From a last day on, only what is open stands; nobody has said anything of it yet.
+                    // After the last day only open runs apply; nothing was published about them yet.
                     assert!(line[span.at(day)].0 == *from || days.last_day().is_none(), "{change:?} on {day}");
                     line[span.at(day)] = (*to, *reason);
                 }
@@ -304,7 +304,7 @@ impl Copy {
         }
     }
 
-    /// The verdict that follows from the copy alone, for a day up to today.
+    /// The verdict according to the copy alone, for a day up to today.
     pub fn verdict(
         &self,
         number: CredentialNumber,
@@ -321,7 +321,7 @@ impl Copy {
             Some(provider) => by(provider),
             None => {
                 let all = table.coverages.keys().filter(|key| key.0 == number).map(|key| by(&key.1));
-                // COVERED is listed first; what is not known still counts for more than not being covered.
+                // COVERED is listed first, and NOT_KNOWN takes precedence over NOT_COVERED.
                 all.min_by_key(|coverage| {
                     [Coverage::Covered, Coverage::NotKnown].iter().position(|c| c == coverage).unwrap_or(2)
                 })
@@ -347,7 +347,7 @@ impl Copy {
         }
     }
 
-    /// What differs from the table of the registry on a day up to today, in words.
+    /// The first difference from the registry's table on a day up to today, as text.
     pub fn differs_from(&self, table: &Table, today: Day) -> Option<String> {
         let upto = self.span.at(today) + 1;
         fn differing<K: Ord + std::fmt::Debug, T: PartialEq + Clone + std::fmt::Debug>(

@@ -1,4 +1,4 @@
-//! Section 2: from the flat list of recorded facts to what is on record at a revision.
+//! Section 2: from the list of recorded facts to the state at a revision.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use cpss_registry::domain::fact::{
 use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use cpss_registry::domain::rule_sets::RuleSet;
 
-/// The days of a period, as a form speaks of them: both ends belong to it.
+/// The days of a period with inclusive ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Days {
     pub first: Day,
@@ -28,10 +28,10 @@ impl Days {
     }
 }
 
-/// Everything on record at a revision.
+/// The state at a revision.
 #[derive(Debug)]
 pub struct Model {
-    /// The rule sets known, in the order of adoption.
+    /// The known rule sets, in the order of adoption.
     pub rule_sets: Vec<Arc<RuleSet>>,
     /// The date of the last `DayOpened`.
     pub today: Option<Day>,
@@ -44,7 +44,7 @@ pub struct Model {
 #[derive(Debug)]
 pub struct ModelProvider {
     pub id: ProviderId,
-    /// None: not on file.
+    /// `None`: not on file.
     pub row: Option<ProviderRow>,
     pub qualifications: Vec<Certificate>,
     pub suspensions: Vec<Days>,
@@ -55,7 +55,7 @@ pub struct ModelProvider {
 #[derive(Clone, Copy, Debug)]
 pub struct Certificate {
     pub fact: FactId,
-    /// None for the certification of a service.
+    /// `None` for the certification of a service.
     pub basis: Option<QualificationBasis>,
     pub days: Days,
     pub valid_through: Option<Day>,
@@ -77,7 +77,7 @@ pub struct ModelJob {
 #[derive(Debug)]
 pub struct ModelCredential {
     pub number: CredentialNumber,
-    /// The issuance is retracted.
+    /// Whether the issuance is retracted.
     pub void: bool,
     pub effective_from: Day,
     /// The term of the issuance.
@@ -197,8 +197,8 @@ impl ModelProvider {
                 ProviderFact::PeriodEnded(_) | ProviderFact::Retracted(_) => {}
             }
         }
-        // "As if never reported": nothing is on record of a provider whose registration is retracted. The specification
-        // says so of the service (section 6: "a provider not on file has neither") and is silent about the rest.
+        // "As if never reported": a provider whose registration is retracted has no state. The specification says so
+        // for the service (section 6: "a provider not on file has neither") and is silent about the rest.
         let is_registration = |fact: &Fact| matches!(fact, Fact::Provider(of, ProviderFact::Registered(_)) if of == id);
         if !counting.iter().any(|recorded| is_registration(&recorded.fact)) {
             return ModelProvider::nothing(id);
@@ -297,7 +297,7 @@ impl ModelCredential {
 }
 
 impl Model {
-    /// What the facts recorded up to a revision say; `rule_sets` are those that their adoptions name.
+    /// The state according to the facts up to a revision. `rule_sets` are those that the adoptions name.
     pub fn known_at(facts: &[Recorded<Fact>], rule_sets: &[Arc<RuleSet>], revision: Revision) -> Model {
         let known = KnownFacts::at(facts, revision);
         let counting = known.not_retracted();
@@ -330,7 +330,7 @@ impl Model {
         self.providers.iter().find(|provider| provider.id == *id)
     }
 
-    /// Every credential ever issued, with its holder.
+    /// Every issued credential, with its holder.
     pub fn credentials(&self) -> impl Iterator<Item = (&ModelPerson, &ModelCredential)> {
         self.people.iter().flat_map(|person| person.credentials.iter().map(move |credential| (person, credential)))
     }

@@ -1,9 +1,8 @@
-//! The specification of the answers, read literally: one plain loop for each of its sentences, day by day.
+//! A literal implementation of the specification: one plain loop for each of its sentences, day by day.
 //!
-//! Nothing here shares code with the compiled path but the types of the facts and the words of the answers. Each file
-//! is to be held beside one section: [`facts`] beside section 2, [`amendments`] beside 2 and 8, [`employment`] beside 3,
-//! [`standing`] beside 4, [`question`] beside 5 and 6, [`names`] beside the end of 5, [`expected_changes`] beside 9, [`number`] beside 11.
-//! Speed is no aim.
+//! It shares no code with the compiled path except the types of facts and answers. Each file corresponds to a section:
+//! [`facts`] to section 2, [`amendments`] to 2 and 8, [`employment`] to 3, [`standing`] to 4, [`question`] to 5 and 6,
+//! [`names`] to the end of 5, [`expected_changes`] to 9, and [`number`] to 11. Speed is not a goal.
 
 pub mod amendments;
 pub mod employment;

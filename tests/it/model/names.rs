@@ -1,4 +1,4 @@
-//! Section 5: when two names are the same, step by step as the specification says it.
+//! Section 5: name matching, step by step.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
@@ -17,7 +17,7 @@ pub fn folded(text: &str) -> String {
     text
 }
 
-/// "A trailing Jr Sr II III IV of the family name dropped": a word of its own, behind others.
+/// "A trailing Jr Sr II III IV of the family name dropped": a separate word after others.
 pub fn folded_family(family: &str) -> String {
     let words: Vec<&str> = family.split(|c: char| c.is_whitespace() || c == ',').collect();
     let mut words: Vec<&str> = words.into_iter().filter(|word| !folded(word).is_empty()).collect();

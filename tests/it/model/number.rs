@@ -1,7 +1,7 @@
 //! Section 11: numbers as people write them.
 
-/// "White_Space, categories Pd and Cf, U+2212 and U+2043 are taken out." The characters that people and programs do put
-/// into numbers, and some from the ends of the lists.
+/// "White_Space, categories Pd and Cf, U+2212 and U+2043 are taken out." The characters that occur in practice, and
+/// some from the ends of the lists.
 pub const TAKEN_OUT: &str = "\t\n\u{b}\u{c}\r -\u{85}\u{a0}\u{ad}\u{58a}\u{5be}\u{600}\u{61c}\u{6dd}\u{70f}\u{8e2}\u{1400}\
     \u{1680}\u{1806}\u{180e}\u{2000}\u{2007}\u{2009}\u{200a}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2010}\u{2011}\u{2012}\
     \u{2013}\u{2014}\u{2015}\u{2028}\u{2029}\u{202a}\u{202c}\u{202e}\u{202f}\u{2043}\u{205f}\u{2060}\u{2066}\u{2069}\
@@ -10,7 +10,8 @@ pub const TAKEN_OUT: &str = "\t\n\u{b}\u{c}\r -\u{85}\u{a0}\u{ad}\u{58a}\u{5be}\
 
 const ALPHABET: &str = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// The canonical form of a number of a credential (`CPS`), a specialist (`SP`) or a job (`EM`); none: it cannot exist.
+/// The canonical form of a number of a credential (`CPS`), a specialist (`SP`) or a job (`EM`). `None`: no such number
+/// can exist.
 pub fn canonical(prefix: &str, written: &str) -> Option<String> {
     // "... nor more than 64 characters before folding."
     if written.chars().count() > 64 {
@@ -26,7 +27,7 @@ pub fn canonical(prefix: &str, written: &str) -> Option<String> {
         _ => return None,
     };
     let values: Option<Vec<usize>> = symbols.iter().map(|symbol| ALPHABET.find(*symbol)).collect();
-    // The check character makes the sum of Luhn's rule, modulus 32, end with 0.
+    // The check character makes the Luhn sum, modulus 32, end with 0.
     let sum: usize = values?
         .iter()
         .rev()

@@ -1,4 +1,4 @@
-//! Sections 5 and 6: the verdict with all its reasons, settlement, and what a claim may be paid.
+//! Sections 5 and 6: the verdict with all its reasons, settlement, and the payable units of a claim.
 
 use cpss_registry::domain::day::Day;
 use cpss_registry::domain::fact::Designation;
@@ -11,7 +11,7 @@ use cpss_registry::domain::verdict::{NameMatch, Units};
 use super::facts::{Model, ModelCredential, ModelPerson};
 use super::standing::Walked;
 
-/// What a question finds.
+/// The result of looking up the subject.
 #[derive(Clone, Copy)]
 pub enum Subject<'a> {
     Credential(&'a ModelPerson, &'a ModelCredential, &'a Walked),
@@ -193,7 +193,7 @@ impl Model {
         reasons.extend(found);
     }
 
-    /// "A day in D+1…D+90 is in no term": the 90 are the rule set's.
+    /// "A day in D+1…D+90 is in no term": the rule set defines the 90 days.
     fn term_ends_soon(&self, credential: &ModelCredential, day: Day) -> bool {
         let notice = self.rule_set_on(day).map_or(0, |set| set.term_notice_days);
         let notice = i32::try_from(notice).expect("a few days");

@@ -6,16 +6,16 @@ use cpss_registry::domain::standing::{Reason, Standing};
 
 use super::facts::{Days, Model, ModelCredential, ModelPerson};
 
-/// A day of the walk, when it is over.
+/// The state of the walk at the end of a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WalkedDay {
     pub standing: Standing,
-    /// The standing's own reason.
+    /// The reason of the standing itself.
     pub reason: Option<Reason>,
     pub held: bool,
-    /// Days without employment up to this one.
+    /// The number of separated days up to this one.
     pub separated: u32,
-    /// The first day of the separation that lasts, or that led to the revocation.
+    /// The first day of the current separation, or of the one that led to the revocation.
     pub separated_since: Option<Day>,
 }
 

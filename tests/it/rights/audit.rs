@@ -1,4 +1,4 @@
-//! Reads of persons are written down, or refused.
+//! Reads of people are written to the audit, or refused.
 
 use std::path::Path;
 use std::process::Command;
@@ -62,7 +62,7 @@ async fn every_question_is_a_line_without_names() {
     assert_eq!((lines[3]["questions"].as_u64(), lines[3]["errors"].as_u64()), (Some(3), Some(1)));
     let text = std::fs::read_to_string(data.path().join("audit/reads.jsonl")).unwrap();
     for personal in ["Rosalind", "Ottoline", "Northey", "Southey", "1984-02-29"] {
-        assert!(!text.contains(personal), "{personal} is written down");
+        assert!(!text.contains(personal), "{personal} is in the audit");
     }
 }
 
@@ -73,7 +73,7 @@ async fn questions_are_served(client: &Client, until: ServingStatus) {
 }
 
 #[tokio::test]
-async fn nobody_is_answered_while_reads_cannot_be_written_down() {
+async fn reads_are_refused_while_the_audit_cannot_be_written() {
     let elsewhere = tempfile::tempdir().unwrap();
     let file = elsewhere.path().join("reads.jsonl");
     let server = TestServer::start_audited(tempfile::tempdir().unwrap(), TODAY, Some(&file)).await;
@@ -103,7 +103,7 @@ async fn nobody_is_answered_while_reads_cannot_be_written_down() {
 }
 
 #[tokio::test]
-async fn an_answer_that_has_come_is_in_the_file() {
+async fn a_received_answer_is_in_the_file() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let data = server.data_dir();
@@ -130,7 +130,7 @@ async fn an_answer_that_has_come_is_in_the_file() {
     server.stop().await;
 }
 
-/// What is no regular file: a disk that is always full, and a pipe that nobody reads.
+/// Files that are not regular: a device that is always full, and a pipe that is not read.
 fn no_files(directory: &Path) -> [String; 2] {
     let pipe = directory.join("pipe");
     let mode = rustix::fs::Mode::from_raw_mode(0o600);
@@ -139,7 +139,7 @@ fn no_files(directory: &Path) -> [String; 2] {
 }
 
 #[test]
-fn an_audit_that_is_no_regular_file_is_refused_at_start_and_by_a_check() {
+fn an_audit_file_that_is_not_regular_is_refused_at_start_and_by_a_check() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     for file in no_files(directory.path()) {

@@ -1,4 +1,4 @@
-//! What each role sees of the rows that it reaches.
+//! The fields that each role sees.
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::list_facts_request::Subject;
@@ -18,7 +18,7 @@ fn question(number: &str) -> v1::VerifyCredentialRequest {
 }
 
 #[tokio::test]
-async fn a_provider_sees_a_verdict_on_others_and_the_credential_of_its_own() {
+async fn a_provider_sees_a_verdict_about_others_and_the_credential_of_its_own_staff() {
     let fixture = Fixture::built().await;
     let whole = fixture.server.client().verification_of(question(&fixture.south.number)).await;
     assert_eq!(whole.missing_designations, [OTHER]);
@@ -94,7 +94,7 @@ async fn a_certifier_sees_counts() {
 }
 
 #[tokio::test]
-async fn facts_are_shown_to_those_to_whom_they_belong() {
+async fn facts_are_shown_to_those_who_may_amend_them() {
     let fixture = Fixture::built().await;
     let registry = fixture.server.client();
     registry
@@ -128,8 +128,8 @@ async fn facts_are_shown_to_those_to_whom_they_belong() {
     fixture.server.stop().await;
 }
 
-/// A fact about its job is a provider's to amend, also if another recorded it: it sees the role of that one, and no
-/// note.
+/// A provider may amend a fact about its job even if another client recorded it. It sees only that client's role, and
+/// no note.
 #[tokio::test]
 async fn an_employer_sees_the_role_of_another_who_recorded_a_fact_and_no_note() {
     let fixture = Fixture::built().await;

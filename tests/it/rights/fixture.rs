@@ -1,4 +1,4 @@
-//! Two providers with their staff, and for every method a request about any of them.
+//! Two providers with their staff, and a request of every method about any of them.
 
 use cpss_registry::proto::v1;
 use prost::Message as _;
@@ -8,7 +8,7 @@ use crate::harness::requests::*;
 use crate::harness::scenes::{EFFECTIVE_FROM, HIRED, QUALIFIED_FROM};
 use crate::harness::{Client, TODAY, TestServer};
 
-/// A person with the one job, and the provider that reported it.
+/// A person with one job, and the provider that reported it.
 #[derive(Clone, Debug)]
 pub struct Row {
     pub provider_id: String,
@@ -22,7 +22,7 @@ pub struct Row {
     pub start: String,
 }
 
-/// A number that nobody has, with the check character that it would have.
+/// A number that nobody has, with a valid check character.
 pub const MADE_UP: &str = "CPS-0000-0000-0";
 
 /// A registry with two providers and their staff.
@@ -40,7 +40,7 @@ impl Fixture {
         Fixture { server, north, south }
     }
 
-    /// Somebody and something that is nowhere on file, with ids of the same form as those of a row.
+    /// A row with unknown ids of the same form as those of another row.
     pub fn made_up(like: &Row) -> Row {
         let (start, certificate) = (like.start.clone(), like.certificate.clone());
         let other = |fact: String| format!("{}9", &fact[..fact.len() - 1]);
@@ -84,12 +84,12 @@ async fn row(registry: &Client, provider: &str, given_name: &str, family_name: &
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a request is made where it is sent")]
+#[expect(clippy::needless_pass_by_value, reason = "the request is built at the call")]
 fn of(message: impl prost::Message) -> Vec<Bytes> {
     vec![message.encode_to_vec().into()]
 }
 
-/// The messages of a call about a row, in which a question names a provider. Nothing is recorded.
+/// The messages of a call about a row, with a question that names a provider. Nothing is recorded.
 pub fn call(method: &str, row: &Row, named: &str) -> Vec<Bytes> {
     let (service, name) = method.split_once('/').unwrap();
     match service {
@@ -130,7 +130,7 @@ fn question(name: &str, row: &Row, named: &str) -> Vec<Bytes> {
     }
 }
 
-/// A request, with what all of its kind have.
+/// A request with the fields common to its kind.
 macro_rules! judged {
     ($request:ident { $($field:ident: $value:expr),* $(,)? }) => {
         of(v1::$request {
@@ -273,7 +273,7 @@ fn record(name: &str, row: &Row) -> Vec<Bytes> {
         "ListFacts" => of(facts_of_specialist(&row.specialist_id)),
         "ListReads" => of(v1::ListReadsRequest {
             credential_number: row.number.clone(),
-            // Before any line: this call adds one to what the next would be answered.
+            // Before any line: this call itself adds a line that the next call would return.
             last_day: Some(date("2020-01-01")),
             ..Default::default()
         }),

@@ -1,4 +1,4 @@
-//! What is hidden stays hidden on the side ways too.
+//! Hidden data stay hidden through side channels too.
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::eligibility_item::BillingProvider;
@@ -9,9 +9,10 @@ use super::fixture::{Fixture, MADE_UP};
 use crate::harness::Refusal as _;
 use crate::harness::requests::{bill, date, end_job, known_at, new_request_id, retract, start_job, verify};
 
-/// Of several credentials that are not a provider's to see, the one that is named does not reveal which are on file.
+/// If a command names one of several credentials that a provider may not see, the answer does not reveal which are on
+/// file.
 #[tokio::test]
-async fn the_order_of_refusals_tells_nothing() {
+async fn the_order_of_refusals_reveals_nothing() {
     let fixture = Fixture::built().await;
     let of = |numbers: [&str; 2]| v1::ListChangesRequest {
         credential_numbers: numbers.map(str::to_owned).to_vec(),
@@ -27,9 +28,9 @@ async fn the_order_of_refusals_tells_nothing() {
     fixture.server.stop().await;
 }
 
-/// The end of a job, reported by number: a number that nobody has, and somebody who never worked here.
+/// The end of a job, reported by number: an unknown number, and a person who never worked here.
 #[tokio::test]
-async fn a_number_without_a_job_here_is_like_none() {
+async fn a_number_without_a_job_here_is_like_an_unknown_one() {
     let fixture = Fixture::built().await;
     let mut shown = Vec::new();
     for number in [fixture.south.number.as_str(), MADE_UP] {
@@ -44,9 +45,9 @@ async fn a_number_without_a_job_here_is_like_none() {
     fixture.server.stop().await;
 }
 
-/// What would happen if somebody were hired is not shown to one who has not hired.
+/// A dry run of hiring somebody does not show a provider anything about that person.
 #[tokio::test]
-async fn a_start_that_is_only_judged_tells_nothing_of_a_stranger() {
+async fn a_dry_run_of_a_start_reveals_nothing_about_an_unknown_person() {
     let fixture = Fixture::built().await;
     let start = start_job(&fixture.south.specialist_id, "north", "2026-02-20");
     let judged = fixture.as_north().validate(start.clone()).await;
@@ -70,10 +71,10 @@ async fn a_start_that_is_only_judged_tells_nothing_of_a_stranger() {
     fixture.server.stop().await;
 }
 
-/// A start without a birth date, or with a wrong one, is refused alike for another's staff and for nobody, also where the
-/// day is settled or the name is wrong, and also as a dry run.
+/// A start without a birth date, or with a wrong one, is refused in the same way for another provider's staff and for
+/// an unknown person, also if the day is settled or the name is wrong, and also as a dry run.
 #[tokio::test]
-async fn a_start_tells_nothing_of_a_person_whose_birth_date_is_not_known() {
+async fn a_start_reveals_nothing_about_a_person_whose_birth_date_is_not_known() {
     use v1::report_employment_start_request::Person;
     let fixture = Fixture::built().await;
     let (south, unknown) = (&fixture.south, Fixture::made_up(&fixture.south));
@@ -108,9 +109,9 @@ async fn a_start_tells_nothing_of_a_person_whose_birth_date_is_not_known() {
 
 const HIRED_LONG_AGO: &str = "2024-07-01";
 
-/// A person who was staff by a mistake is staff no more, whatever state of knowledge is asked for.
+/// A person who was staff by mistake is no longer staff, whatever state of knowledge is asked for.
 #[tokio::test]
-async fn staff_is_who_is_staff_at_the_head() {
+async fn own_staff_is_determined_at_the_head() {
     let fixture = Fixture::built().await;
     let north = fixture.as_north();
     let started = north.report(start_job(&fixture.south.specialist_id, "north", "2026-02-20")).await;
@@ -129,9 +130,9 @@ async fn staff_is_who_is_staff_at_the_head() {
     fixture.server.stop().await;
 }
 
-/// Another's identifier and one that nobody has are refused alike; one's own is answered.
+/// Another provider's identifier and an unknown one are refused in the same way; one's own is answered.
 #[tokio::test]
-async fn identifiers_tell_nothing_of_other_providers() {
+async fn identifiers_reveal_nothing_about_other_providers() {
     let fixture = Fixture::built().await;
     let certifier = fixture.server.client().calling_as("certifier");
     for (id, value) in [("north", "1999999984"), ("south", "1999999976")] {
@@ -158,7 +159,7 @@ async fn identifiers_tell_nothing_of_other_providers() {
     fixture.server.stop().await;
 }
 
-/// That a name is not the holder's is the whole answer, for every caller.
+/// A name mismatch is the whole answer, for every caller.
 #[tokio::test]
 async fn a_name_mismatch_stands_alone() {
     let fixture = Fixture::built().await;

@@ -1,4 +1,4 @@
-//! A listener that only passes bytes on names none of the checks, and has them all.
+//! A listener that only passes bytes on contains none of the checks, and still has all of them.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ use crate::tls::tls_server::{client, question, set_up};
 const VERIFY: &str = "VerificationService/VerifyCredential";
 const BATCH_VERIFY: &str = "VerificationService/BatchVerifyCredentials";
 
-/// All of an answer: its messages, or what the refusal says.
+/// The complete result: the messages, or the refusal.
 fn all(answer: Result<Vec<Bytes>, Status>) -> Result<Vec<Bytes>, (Code, String, Vec<u8>)> {
     answer.map_err(|status| (status.code(), status.message().to_owned(), status.details().to_vec()))
 }
@@ -36,12 +36,12 @@ fn contains(answer: &Result<Vec<Bytes>, (Code, String, Vec<u8>)>, text: &str) ->
 }
 
 #[tokio::test]
-async fn everyone_is_answered_with_the_same_bytes_over_every_listener() {
+async fn every_listener_returns_the_same_bytes() {
     let fixture = Fixture::built().await;
     for (role, sees_names) in [("registrar", true), ("provider:north", true), ("payer", false), ("auditor", true)] {
         let grpc = fixture.server.client().calling_as(role);
         let bytes = fixture.server.bytes_listener().with("x-dev-caller", role);
-        // A feed says when it answers, which is another time in each answer.
+        // Feeds contain the time of the response, which differs each time.
         for method in reads().filter(|method| !method.starts_with("ChangeService/")) {
             for row in [&fixture.north, &fixture.south] {
                 let messages = call(&method, row, "north");
@@ -84,7 +84,7 @@ async fn calls_by_every_listener_are_counted_together() {
     let server = TestServer::start_as(tempfile::tempdir().unwrap(), TODAY, limits).await;
     let (grpc, bytes) = (server.client().calling_as("payer"), server.bytes_listener().with("x-dev-caller", "payer"));
     let too_fast = (Code::ResourceExhausted, "TOO_FAST".to_owned());
-    // A burst of its own would be answered three times. What comes back within a second is taken again.
+    // A separate burst would be answered three times. Requests that become available again within a second are used up.
     let mut refused = None;
     for _ in 0..3 {
         for _ in 0..100 {
@@ -119,7 +119,7 @@ async fn a_large_answer_counts_until_the_listener_drops_its_bytes() {
 }
 
 #[tokio::test]
-async fn a_call_ends_at_its_deadline_and_one_of_no_method_is_refused() {
+async fn a_call_ends_at_its_deadline_and_an_unknown_method_is_refused() {
     let server = TestServer::start(TODAY).await;
     let BytesListener { surface, headers } = server.bytes_listener();
     let of = |method| Call { method, headers: &headers, peer: None, deadline: Some(Duration::from_millis(20)) };
@@ -156,7 +156,7 @@ async fn a_caller_is_known_by_certificate_or_token_over_every_listener() {
     let wrong = with("cpss_0123").answer(VERIFY, vec![question.clone()]).await.unwrap_err();
     assert_eq!(wrong.code(), Code::Unauthenticated);
     with(token.trim()).answer(VERIFY, vec![question.clone()]).await.unwrap();
-    // A payer may not see who is employed, and nobody is another role by saying so.
+    // A payer may not see who is employed, and nobody gets another role by claiming it.
     let jobs = "EmploymentService/ListEmployments";
     let refused = with(token.trim()).with("x-dev-caller", "registrar").answer(jobs, vec![Bytes::new()]).await;
     assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);

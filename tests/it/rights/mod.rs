@@ -1,4 +1,4 @@
-//! Who may do what: the table of the contract, walked with real requests, and what is left out of answers.
+//! Permissions: the table of the contract checked with real requests, and the fields left out of answers.
 
 mod audit;
 mod expected_fields;

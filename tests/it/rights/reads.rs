@@ -1,5 +1,5 @@
-//! Whom a call asks about is in the audit before it is answered or refused, over every listener. The descriptor set says
-//! which methods only read; the few exceptions are listed here, each with its reason.
+//! The people that a call asks about are in the audit before it is answered or refused, over every listener. The
+//! descriptor set defines which methods only read; exceptions are listed here with reasons.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use super::fixture::{Fixture, Row, call};
 use crate::harness::requests::end_job;
 
-/// Reads that leave no line, since no person is in their answers.
+/// Reads without an audit line, because their answers contain no people.
 const OF_NO_PERSON: &[&str] = &[
     // The rules, which are public.
     "CredentialService/ListRuleSets",
@@ -24,7 +24,7 @@ const OF_NO_PERSON: &[&str] = &[
     "ProviderService/GetProgramStatistics",
 ];
 
-/// Reads whose request names nobody, and that find nobody here.
+/// Reads whose request names nobody, and that return nobody here.
 const WITHOUT_NUMBER: &[&str] = &["RecordService/ListReviewItems"];
 
 /// Commands that name nobody.
@@ -52,7 +52,7 @@ fn methods(write: bool) -> impl Iterator<Item = String> {
     methods.map(|method| format!("{}/{}", method.service, method.name))
 }
 
-/// Whether a line says whom a request about a row is about, by the number or by an id in it.
+/// Whether a line names the person of a row, by the number or by another id.
 fn names(line: &Value, row: &Row) -> bool {
     let text = line.to_string();
     [&row.number, &row.specialist_id, &row.employment_id, &row.start].into_iter().any(|id| text.contains(id))
@@ -62,7 +62,7 @@ fn set(methods: &[&str]) -> BTreeSet<String> {
     methods.iter().map(|method| (*method).to_owned()).collect()
 }
 
-/// The answer to a call, and the lines that its client's calls of the method have in the audit once it is answered.
+/// The answer to a call, and the audit lines of the client's calls of the method once it is answered.
 async fn audited(
     fixture: &Fixture,
     (client, method): (&str, &str),
@@ -121,7 +121,7 @@ async fn a_read_of_anothers_staff_or_of_nobody_is_in_the_audit() {
             let messages = call(&method, row, "north");
             let (answer, lines) = audited(&fixture, (caller, &method), listener.answer(&method, messages)).await;
             let may_call = !matches!(answer, Err(status) if status.code() == Code::PermissionDenied);
-            // A staff list is compared with the provider's own staff, whomever it names.
+            // A staff list is compared with the provider's own staff, whoever is on the list.
             let names_nobody = WITHOUT_NUMBER.contains(&&*method) || method == "EmploymentService/ReconcileRoster";
             let is_named = names_nobody || lines.iter().any(|line| names(line, row));
             if may_call && (lines.is_empty() || !is_named) {
@@ -134,7 +134,7 @@ async fn a_read_of_anothers_staff_or_of_nobody_is_in_the_audit() {
 }
 
 #[tokio::test]
-async fn a_dry_run_is_in_the_audit_by_whom_it_names() {
+async fn a_dry_run_is_in_the_audit_by_the_person_it_names() {
     let fixture = Fixture::built().await;
     let mut unnamed = BTreeSet::new();
     for method in methods(true) {
@@ -163,7 +163,7 @@ async fn a_refused_report_is_in_the_audit_and_a_recorded_one_in_the_log() {
     let asked = ("provider:north", method);
     let (refused, lines) = audited(&fixture, asked, north.call_messages(method, end(&fixture.south))).await;
     assert_eq!(refused.unwrap_err().code(), Code::NotFound);
-    let [line, miss] = lines.as_slice() else { panic!("the refusal, and the miss that it is: {lines:?}") };
+    let [line, miss] = lines.as_slice() else { panic!("the refusal and its miss: {lines:?}") };
     assert_eq!((&miss["employment_id"], &miss["miss"]), (&line["employment_id"], &"NOT_FOUND".into()));
     assert_eq!(line["employment_id"], fixture.south.employment_id.as_str());
     assert_eq!((&line["number"], &line["verdict"]), (&Value::Null, &"REFUSED".into()));
@@ -174,7 +174,7 @@ async fn a_refused_report_is_in_the_audit_and_a_recorded_one_in_the_log() {
 }
 
 #[tokio::test]
-async fn whoever_is_in_a_feed_is_in_the_audit_when_the_message_has_come() {
+async fn people_in_a_feed_are_in_the_audit_when_the_message_arrives() {
     let fixture = Fixture::built().await;
     let payer = fixture.server.client().calling_as("payer");
     let mut changes = payer.change().watch_changes(v1::WatchChangesRequest::default()).await.unwrap().into_inner();

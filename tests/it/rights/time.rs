@@ -1,7 +1,7 @@
-//! How long it takes to hide somebody: no longer than not to know.
+//! The time for hiding a row must be the time for an unknown row.
 //!
-//! `CPSS_HIDDEN_CALLS=5000 cargo test --release --test it rights::time -- --nocapture` asks so often about each, in turns,
-//! and holds the difference of the medians against the difference between two that are both not known.
+//! `CPSS_HIDDEN_CALLS=5000 cargo test --release --test it rights::time -- --nocapture` asks this many times about each,
+//! in turns, and compares the difference of the medians with the difference between two unknown rows.
 
 use std::time::{Duration, Instant};
 
@@ -22,8 +22,8 @@ const HIDING: &[&str] = &[
     "ChangeService/ListChanges",
 ];
 
-/// How often each is asked about, and which part of the time is noise: few calls, beside other tests, show only what
-/// takes another way altogether.
+/// The number of calls, and the tolerated fraction of the time. Few calls, run with other tests, detect only a
+/// completely different code path.
 fn measure() -> (usize, u32) {
     std::env::var("CPSS_HIDDEN_CALLS").map_or((100, 3), |text| (text.parse().unwrap(), 20))
 }
@@ -42,14 +42,14 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-/// The medians for several rows, asked about in turns.
+/// The median times for several rows, asked about in turns.
 async fn medians<const N: usize>(caller: &Client, method: &str, calls: usize, rows: [&Row; N]) -> [Duration; N] {
     let mut times = [const { Vec::new() }; N];
     for at in 0..calls + 20 {
         for turn in 0..N {
             let row = (at + turn) % N;
             let took = refused(caller, method, rows[row]).await;
-            // The first calls warm up whatever there is to be warmed up.
+            // The first calls are a warm-up.
             if at >= 20 {
                 times[row].push(took);
             }
@@ -59,7 +59,7 @@ async fn medians<const N: usize>(caller: &Client, method: &str, calls: usize, ro
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn to_hide_takes_no_longer_than_not_to_know() {
+async fn a_hidden_row_takes_as_long_as_an_unknown_one() {
     let fixture = Fixture::built().await;
     let (north, unknown) = (fixture.as_north(), Fixture::made_up(&fixture.south));
     let (calls, part) = measure();

@@ -1,5 +1,5 @@
-//! Every method of the descriptor set × every role × no identity, the wrong role, the right role, the right role on
-//! someone else's row. No method and no role is excepted, and no listener.
+//! Every method of the descriptor set × every role × no identity, the wrong role, the right role, and the right role on
+//! someone else's row. No method, role or listener is excepted.
 
 use prost::bytes::Bytes;
 use tonic::{Code, Status};
@@ -8,12 +8,12 @@ use super::fixture::{Fixture, Row, call};
 use crate::harness::raw::methods;
 use crate::harness::{BytesListener, Client, Refusal as _};
 
-/// A way in to the registry.
+/// A listener under test.
 trait WayIn: Sized {
-    /// The same as this caller.
+    /// The same listener with this caller.
     fn calling_as(&self, caller: &str) -> Self;
 
-    /// Calls a method, and gives as many answers as there were messages, or fewer.
+    /// Calls a method. Returns at most as many responses as there were messages.
     async fn answers(&self, method: &str, messages: Vec<Bytes>) -> Result<Vec<Bytes>, Status>;
 }
 
@@ -37,20 +37,20 @@ impl WayIn for BytesListener {
     }
 }
 
-/// What becomes of a call on someone else's row.
+/// The expected result of a call on someone else's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
-    /// The role may not call the method at all.
+    /// The role may not call the method.
     Denied,
-    /// It is answered like any other.
+    /// Answered like any other.
     Reached,
-    /// It is answered, with what the other tests look at.
+    /// Answered, with fields left out; other tests check them.
     Narrowed,
-    /// As if there were no such row: the same bytes.
+    /// Refused with the same bytes as an unknown row.
     Hidden,
 }
 
-/// The contract's page, for rows that are not the caller's: registrar, certifier, provider, payer, auditor.
+/// The contract's table for rows of others: registrar, certifier, provider, payer, auditor.
 fn reach(method: &str, role: &str) -> Reach {
     use Reach::{Denied, Hidden, Narrowed, Reached};
     let (service, name) = method.split_once('/').unwrap();
@@ -75,7 +75,7 @@ fn reach(method: &str, role: &str) -> Reach {
         ("VerificationService", _, "provider") => Narrowed,
         ("ChangeService", _, "provider") => Hidden,
         ("VerificationService" | "ChangeService", ..) => Reached,
-        _ => panic!("the page does not say what {role} may do by {method}"),
+        _ => panic!("the table has no entry for {role} and {method}"),
     }
 }
 
@@ -95,7 +95,7 @@ async fn outcome(caller: &impl WayIn, method: &str, row: &Row, named: &str) -> R
     answers
 }
 
-/// Whether a call got as far as being judged: answered, or refused by a rule of the matter.
+/// Whether a call passed the permission checks: answered, or refused by a rule.
 fn is_let_in(answer: &Result<Vec<Bytes>, Status>) -> bool {
     match answer {
         Ok(answers) => !answers.is_empty(),
@@ -103,7 +103,7 @@ fn is_let_in(answer: &Result<Vec<Bytes>, Status>) -> bool {
     }
 }
 
-/// All that a refusal tells, with the made-up ids put in the place of the ones that were named.
+/// All bytes of a refusal, with the ids replaced by made-up ones.
 fn all_of(status: &Status, named: &Row, made_up: &Row) -> Vec<u8> {
     let mut shown = status.details().to_vec();
     for (id, other) in [
@@ -146,7 +146,7 @@ async fn walk(fixture: &Fixture, registry: &impl WayIn) {
         }
         for (role, caller) in CALLERS {
             let caller = registry.calling_as(caller);
-            // A provider names itself in its questions; the others name whom they ask about.
+            // A provider names itself in its questions; other roles name the provider in question.
             let named = if *role == "provider" { "north" } else { "south" };
             let own = outcome(&caller, &method, &fixture.north, "north").await;
             let others = outcome(&caller, &method, &fixture.south, named).await;
@@ -155,7 +155,7 @@ async fn walk(fixture: &Fixture, registry: &impl WayIn) {
             let is_right = match reach(&method, role) {
                 Reach::Denied => [&own, &others].iter().all(|answer| code(answer) == Some(Code::PermissionDenied)),
                 Reach::Reached | Reach::Narrowed => is_let_in(&own) && is_let_in(&others),
-                // The certifier has no facts of persons at all.
+                // The certifier may see no facts of people.
                 Reach::Hidden if *role == "certifier" => code(&own) == Some(Code::NotFound),
                 Reach::Hidden => is_let_in(&own),
             };
@@ -181,7 +181,7 @@ async fn walk(fixture: &Fixture, registry: &impl WayIn) {
 }
 
 #[tokio::test]
-async fn a_provider_names_no_other_provider_on_file_or_not() {
+async fn a_provider_may_name_no_other_provider_on_file_or_not() {
     let fixture = Fixture::built().await;
     let north = fixture.as_north();
     for method in [

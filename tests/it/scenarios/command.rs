@@ -1,4 +1,4 @@
-//! Commands: from the words of a scenario to the request.
+//! Commands: from the text of a scenario to the request.
 
 use cpss_registry::proto::google::r#type::Date;
 use cpss_registry::proto::v1;
@@ -8,10 +8,10 @@ use cpss_registry::proto::v1::{report_employment_end_request, report_employment_
 use super::names::{Names, designations, person_name, word};
 use super::text::Clauses;
 
-/// The birth date of people of whom none is said.
+/// The birth date of people without a given one.
 pub const BORN: &str = "1984-02-29";
 
-/// The command that the words ask for, and the name by which what it makes is called.
+/// The command in the text, and the name given to its result.
 pub fn command(text: &mut Clauses, names: &Names) -> Result<(Command, Option<String>), String> {
     let head = text.head();
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
@@ -58,7 +58,7 @@ pub fn command(text: &mut Clauses, names: &Names) -> Result<(Command, Option<Str
         ["renew", who] => (renew(names.number(who)?, text)?, None),
         [act, who] => (self::act(act, names.number(who)?, "DISCIPLINARY", text)?, None),
         [act, who, basis] => (self::act(act, names.number(who)?, basis, text)?, None),
-        _ => return Err(format!("{head:?} is no command")),
+        _ => return Err(format!("{head:?} is not a command")),
     })
 }
 
@@ -133,7 +133,7 @@ fn suspend_provider(id: &str, text: &mut Clauses) -> Result<Command, String> {
     Ok(Command::SuspendProvider(request))
 }
 
-/// The name and birth date of a person, as the words give them.
+/// The name and birth date of a person in the text.
 fn register_specialist(name: &str, text: &mut Clauses) -> Result<Command, String> {
     let name = person_name(&text.text("named").unwrap_or(name.to_owned()));
     let birth_date = super::text::day(&text.text("born").unwrap_or(BORN.to_owned()))?;
@@ -224,7 +224,7 @@ fn issue(specialist_id: String, text: &mut Clauses) -> Result<Command, String> {
     }))
 }
 
-/// An application that has what `cpssp-2025` asks for, but for what the words say of it.
+/// An application that meets `cpssp-2025`, with the changes in the text.
 pub fn application(
     effective_from: Option<Date>,
     designations: &[i32],
@@ -232,7 +232,7 @@ pub fn application(
 ) -> Result<v1::Application, String> {
     let before = |days: i32| days_before(effective_from, days);
     let completed_on = text.day("trained")?.or(before(80));
-    // Someone who asks for no designation was trained all the same.
+    // An applicant who requests no designation still has a training.
     let trained = if designations.is_empty() { &[v1::Designation::AdultAndRecovery as i32] } else { designations };
     let training = |designation: &i32| v1::Training {
         completed_on,
@@ -253,7 +253,7 @@ pub fn application(
         experience_hours: text.amount("hours")?.unwrap_or(250.0),
         experience_within_three_years: true,
         college_year_within_three_years: false,
-        references: references.parse().map_err(|_| format!("{references} is no number"))?,
+        references: references.parse().map_err(|_| format!("{references} is not a number"))?,
         trainings: trained.iter().map(training).collect(),
         exam_attempts: vec![v1::ExamAttempt { taken_on: text.day("examined")?.or(before(40)), score }],
         ..Default::default()
@@ -334,6 +334,6 @@ fn act(act: &str, credential_number: String, basis: &str, text: &mut Clauses) ->
         "relinquish" => Command::RecordRelinquishment(dated!(RecordRelinquishmentRequest)),
         "retire" => Command::RecordRetirement(dated!(RecordRetirementRequest)),
         "reinstate" => Command::ReinstateCredential(dated!(ReinstateCredentialRequest)),
-        _ => return Err(format!("{act} is no command")),
+        _ => return Err(format!("{act} is not a command")),
     })
 }

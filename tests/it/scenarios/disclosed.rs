@@ -1,4 +1,4 @@
-//! What a scenario does not disclose: names in the audit of its reads, and what a provider does not see beforehand.
+//! Checks that a scenario does not disclose names in the audit, or foreseen changes to a provider.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::send::Sent;
 use super::text::Line;
 use crate::harness::Client;
 
-/// The names and birth dates of a scenario that are in the audit of its reads: there has to be none.
+/// The names and birth dates of a scenario that occur in its audit. There must be none.
 pub fn written_down(data: &Path, lines: &[Line]) -> impl Iterator<Item = String> {
     let audit = std::fs::read_to_string(data.join("audit/reads.jsonl")).unwrap_or_default().to_lowercase();
     let words: BTreeSet<String> = words(&audit).collect();
@@ -21,7 +21,7 @@ pub fn written_down(data: &Path, lines: &[Line]) -> impl Iterator<Item = String>
             personal.extend(pair[1].split('/').filter(|name| name.chars().count() > 2).map(str::to_lowercase));
         }
     }
-    // Three letters are easily part of a digest: a name is looked for as words, a date as it is.
+    // A digest easily contains three given letters: names are searched as words, dates literally.
     let is_there = move |name: &String| {
         let is_date = name.starts_with(|first: char| first.is_ascii_digit());
         if is_date { audit.contains(name.as_str()) } else { self::words(name).any(|word| words.contains(&word)) }
@@ -34,7 +34,7 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     words.filter(|word| word.chars().count() > 2).map(str::to_owned)
 }
 
-/// Whether the caller does not see what a command would change: a provider, of somebody who is not on its staff yet.
+/// Whether the caller may not see what a command would change: a provider, about a person who is not on its staff yet.
 pub fn sees_nothing_before(sent: &Sent, client: &Client) -> bool {
     matches!(sent.command, Command::ReportEmploymentStart(_)) && client.is("provider")
 }

@@ -1,4 +1,4 @@
-//! Answers in words, in full: nothing is left out of what is compared.
+//! Answers as text, complete: everything is compared.
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::change::Change as Kind;
@@ -7,7 +7,7 @@ use cpss_registry::proto::v1::{Standing, Verdict};
 use super::question::Shows;
 use crate::harness::words::{day, designation, reason, standing, verdict};
 
-/// What is asked for of a verification.
+/// The text of a verification.
 pub fn verification(found: &v1::Verification, shows: Shows) -> String {
     check_powers(found);
     let answer = found.answer.clone().expect("an answer");
@@ -52,7 +52,7 @@ fn powers(found: &v1::Verification) -> String {
     if may.is_empty() { "nothing".to_owned() } else { may.join(", ") }
 }
 
-/// What follows from the standing alone, in every answer.
+/// Checks what follows from the standing alone.
 fn check_powers(found: &v1::Verification) {
     use Standing::{Current, Inactive, Limited, Separated, Suspended};
     let Some(number) = found.standing else { return };
@@ -67,11 +67,11 @@ fn check_powers(found: &v1::Verification) {
     let open = !found.answer.as_ref().unwrap().settled;
     assert_eq!(reasons.contains(&"REPORTING_WINDOW_OPEN"), open, "the window is open until settled: {found:?}");
     let confirmed = found.verdict().as_str_name().starts_with("VERDICT_CONFIRMED");
-    assert!(!confirmed || practice || reasons.contains(&"DATE_IN_FUTURE"), "who is confirmed may practice: {found:?}");
+    assert!(!confirmed || practice || reasons.contains(&"DATE_IN_FUTURE"), "a confirmed one may practice: {found:?}");
     assert_eq!(found.verdict() == Verdict::ConfirmedWithLimits, confirmed && standing == Limited, "{found:?}");
 }
 
-/// A claim, or its limits.
+/// The text of a claim or of its limits.
 pub fn eligibility(found: &v1::Eligibility, shows: Shows, has_units: bool) -> String {
     let said = verdict(found.verdict);
     assert_eq!(found.eligible, said.starts_with("CONFIRMED"), "{found:?}");
@@ -96,13 +96,13 @@ pub fn eligibility(found: &v1::Eligibility, shows: Shows, has_units: bool) -> St
     shows
 }
 
-/// Standing periods, with a bar between them.
+/// Standing periods, separated by bars.
 pub fn periods(periods: &[v1::StandingPeriod]) -> String {
     let lines = crate::harness::words::period_lines(periods);
     if lines.is_empty() { "none".to_owned() } else { lines.join(" | ").replace(", ", ",") }
 }
 
-/// The order of changes: by kind, subject, first day.
+/// The sort key of changes: kind, subject, first day.
 fn key(change: &v1::Change) -> (u8, String, String, i32, String) {
     match change.change.clone().expect("a change") {
         Kind::Standing(it) => (0, it.credential_number, String::new(), 0, day(it.first_day)),
@@ -114,7 +114,7 @@ fn key(change: &v1::Change) -> (u8, String, String, i32, String) {
     }
 }
 
-/// Changes, in lines that are sorted by their text, because a scenario does not know which number is first.
+/// Changes as lines sorted by text, because a scenario does not know which number sorts first.
 pub fn changes(changes: &[v1::Change], in_words: impl Fn(&str) -> String) -> Vec<String> {
     assert!(changes.is_sorted_by_key(key), "in order: {changes:?}");
     let mut lines: Vec<String> = crate::harness::words::lines(changes).iter().map(|line| in_words(line)).collect();

@@ -13,23 +13,23 @@ use super::text::{Clauses, day as date};
 use crate::harness::Client;
 use crate::harness::words::{day, designation, standing};
 
-/// A question of this kind, ready to be asked.
+/// A question, ready to send.
 pub enum ListQuestion {
-    /// A credential's own file.
+    /// A credential.
     Shown(v1::GetCredentialRequest),
-    /// The facts about something.
+    /// The facts about a subject.
     Facts(v1::ListFactsRequest),
     /// A provider's staff.
     Staff(v1::ListEmploymentsRequest),
-    /// A provider's list beside the registry's.
+    /// A provider's staff list, compared with the registry.
     Reconcile(Vec<v1::ReconcileRosterRequest>),
-    /// The table of the program.
+    /// Program statistics.
     Statistics(v1::GetProgramStatisticsRequest),
-    /// An application, judged.
+    /// An application to evaluate.
     Evaluate(v1::EvaluateApplicationRequest),
 }
 
-/// The question that the words ask.
+/// The question in the text.
 pub fn list_question(head: &[&str], text: &mut Clauses, names: &Names) -> Result<Option<ListQuestion>, String> {
     Ok(Some(match head {
         ["shown", who] => {
@@ -69,7 +69,7 @@ pub fn list_question(head: &[&str], text: &mut Clauses, names: &Names) -> Result
     }))
 }
 
-/// `reconcile north on DATE with Ada,Bob@2024-01-08`: each by credential, and since when.
+/// `reconcile north on DATE with Ada,Bob@2024-01-08`: each by credential, with an optional first day.
 fn roster(id: &str, names: &Names, text: &mut Clauses) -> Result<Vec<v1::ReconcileRosterRequest>, String> {
     use reconcile_roster_request::Kind;
     let options = v1::RosterOptions { provider_id: id.to_owned(), as_of: on(text)?, known_at: None };
@@ -88,7 +88,7 @@ fn roster(id: &str, names: &Names, text: &mut Clauses) -> Result<Vec<v1::Reconci
 }
 
 impl ListQuestion {
-    /// Asks, and gives the answer in words.
+    /// Sends the question and returns the answer as text.
     pub async fn ask(self, client: &Client, names: &Names) -> Result<String, Status> {
         Ok(match self {
             ListQuestion::Shown(request) => {

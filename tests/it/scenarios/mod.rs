@@ -1,20 +1,22 @@
-//! The scenarios: what the registry must answer, in words that a registrar can read, one file for each theme.
+//! The scenarios: expected answers in a language that a registrar can read, one file for each theme.
 //!
-//! A scenario begins with an empty registry on 2 March 2026, unless a line of it says `today DATE`, and with the lines
-//! of its file's `background:`, which follow one another as those of a scenario do. Each line is
+//! A scenario begins with an empty registry on March 2, 2026, unless one of its lines is `today DATE`. It first plays
+//! the lines of the file's `background:`, and then its own. Each line is one of the following:
 //!
-//! * a **command**, which has to be accepted: `end job a on 2026-02-27`, `suspend Ada DISCIPLINARY from 2026-02-01`.
-//!   `called NAME` names its fact, for `retract NAME` and `end NAME on DATE`; some facts are named by themselves:
+//! * A **command**, which must be accepted: `end job a on 2026-02-27`, `suspend Ada DISCIPLINARY from 2026-02-01`.
+//!   `called NAME` names its fact, for `retract NAME` and `end NAME on DATE`. Some facts have a name by default:
 //!   `provider:north`, `person:Ada`, `job:a`, `credential:Ada`, and `credential:Ada/1` for its first designation.
-//! * `changes: …`, `foreseen: …`, `people: N`: what the last command answered, in full; `... | one of them` in part.
-//! * a **question** and its whole answer: `verify Ada as of 2026-02-28 -> CONFIRMED CURRENT; REPORTING_WINDOW_OPEN`.
-//! * `on DATE`: the day begins; `restart`: the server stops and starts; `remember NAME`: for `known at NAME`.
+//! * `changes: …`, `foreseen: …`, `people: N`: the complete response to the last command; `... | one of them` for a
+//!   part.
+//! * A **question** and its complete answer: `verify Ada as of 2026-02-28 -> CONFIRMED CURRENT; REPORTING_WINDOW_OPEN`.
+//! * `on DATE`: the day begins; `restart`: the server restarts; `remember NAME`: for `known at NAME`.
 //!
-//! Before a command or a question may stand `refused REASON FIELDS:` (it has to be), `as provider:north:` (the caller),
-//! `import:` (as a row of an import), `would:` (judged only), `again:` (sent before with this `request`). What is not
-//! said in words holds for every line: a command is judged first and does what was foretold; sent again, it has the
-//! same answer and changes nothing; a refusal is the same when it is judged only, and changes nothing; at the end of
-//! the scenario every answer comes back byte for byte, asked alone and in a batch.
+//! A command or a question may have the prefixes `refused REASON FIELDS:` (it must be refused), `as provider:north:`
+//! (the caller), `import:` (as a row of an import), `would:` (with `validate_only`), and `again:` (sent before with
+//! this `request`). The following is checked for every line without being written. A command is first sent with
+//! `validate_only` and must then make the same changes; sent again, it gets the same response and changes nothing. A
+//! refusal is the same with `validate_only`, and changes nothing. At the end of the scenario every answer is reproduced
+//! byte for byte, in a single call and in a batch.
 
 mod command;
 mod disclosed;
@@ -30,10 +32,10 @@ use tokio::task::JoinSet;
 
 use self::world::World;
 
-/// Makes a test of each theme's file.
+/// Defines a test for each file.
 macro_rules! themes {
     ($($theme:ident,)*) => {
-        /// The themes that have a test.
+        /// The themes with a test.
         const THEMES: &[&str] = &[$(stringify!($theme)),*];
 
         $(
@@ -63,18 +65,18 @@ themes! {
     time,
 }
 
-/// Plays the scenarios of a file, all of them, and tells every line that failed.
+/// Plays all scenarios of a file and reports every failed line.
 async fn run(theme: &'static str, file: &str) {
     let mut playing = JoinSet::new();
     let (mut lines, mut failures, scenarios) = (0, Vec::new(), text::scenarios(file));
     assert!(!scenarios.is_empty(), "{theme}.txt has no scenario");
-    // At once: each has a registry of its own, which waits for its disk.
+    // All at once: each has its own registry, which waits for its disk.
     for scenario in scenarios {
         lines += scenario.lines.len();
         playing.spawn(async move { (World::play(theme, &scenario.lines).await, scenario.title) });
     }
     while let Some(played) = playing.join_next().await {
-        let (failed, title) = played.expect("a scenario that panicked says where");
+        let (failed, title) = played.expect("a panicking scenario prints its line");
         failures.extend(failed.into_iter().map(|failure| format!("{failure}\n    in: {title}")));
     }
     failures.sort();

@@ -1,4 +1,4 @@
-//! What the scenarios call people, credentials, providers, jobs and facts by.
+//! The names in scenarios for people, credentials, providers, jobs and facts.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use cpss_registry::proto::v1;
 
 use crate::harness::NOT_ON_FILE;
 
-/// Who is never on file.
+/// The name of a person who is never on file.
 const NOBODY: &str = "nobody";
 
-/// The registry's ids, by the names of the scenario.
+/// The registry's ids, by the names in the scenario.
 #[derive(Default)]
 pub struct Names {
     /// People.
     pub people: BTreeMap<String, String>,
-    /// Credentials: by the name of the person, if no other is given.
+    /// Credentials, by the name of the person unless another name is given.
     pub numbers: BTreeMap<String, String>,
     /// Jobs.
     pub jobs: BTreeMap<String, String>,
@@ -28,7 +28,7 @@ fn id(of: &BTreeMap<String, String>, name: &str, nobody: &str) -> Result<String,
     match of.get(name) {
         Some(id) => Ok(id.clone()),
         None if name == NOBODY => Ok(nobody.to_owned()),
-        None => Err(format!("{name} was not named before")),
+        None => Err(format!("{name} has no earlier definition")),
     }
 }
 
@@ -53,7 +53,7 @@ impl Names {
         id(&self.facts, name, "00000000-1-0")
     }
 
-    /// The same text with the scenario's names in the place of ids.
+    /// Replaces ids in a text by the scenario's names.
     pub fn named(&self, text: &str) -> String {
         let mut named = text.to_owned();
         for (name, id) in self.numbers.iter().chain(&self.people).chain(&self.jobs) {
@@ -63,7 +63,7 @@ impl Names {
     }
 }
 
-/// A name written as `Given/Family/Suffix`; without the family name it is `Example`. Spaces are written as they are.
+/// A name written as `Given/Family/Suffix`. Without a family name it is `Example`. Spaces are kept.
 pub fn person_name(text: &str) -> v1::PersonName {
     let mut parts = text.split('/').map(str::to_owned);
     v1::PersonName {
@@ -73,7 +73,7 @@ pub fn person_name(text: &str) -> v1::PersonName {
     }
 }
 
-/// A value of a list of the contract, by its name; a number is taken as it is.
+/// A value of an enum by its name; a number is used as it is.
 macro_rules! word {
     ($kind:ident, $prefix:literal, $text:expr) => {{
         let text: &str = $text;
@@ -87,7 +87,7 @@ macro_rules! word {
 }
 pub(super) use word;
 
-/// Designations, with commas between them.
+/// Designations, separated by commas.
 pub fn designations(text: &str) -> Result<Vec<i32>, String> {
     text.split(',').filter(|code| !code.is_empty()).map(|code| word!(Designation, "DESIGNATION_", code)).collect()
 }

@@ -1,4 +1,4 @@
-//! Questions: from the words of a scenario to the request, and from the answer to words.
+//! Questions: from the text of a scenario to the request, and from the answer to text.
 
 use cpss_registry::proto::google::r#type::Date;
 use cpss_registry::proto::v1;
@@ -11,38 +11,38 @@ use super::names::{Names, designations, person_name};
 use super::text::Clauses;
 use crate::harness::{Call, Client, Promised};
 
-/// A moment that a scenario remembers.
+/// A remembered state of knowledge.
 #[derive(Clone)]
 pub struct Moment {
-    /// The head's revision.
+    /// The revision of the head.
     pub revision: u64,
-    /// When it was recorded.
+    /// The time of its commit.
     pub time: prost_types::Timestamp,
 }
 
-/// A question that is asked again later, pinned to what was known.
+/// A question that is asked again later, pinned to a state of knowledge.
 #[derive(Clone)]
 pub enum Question {
-    /// Is the credential good?
+    /// A verification.
     Verify(v1::VerifyCredentialRequest),
-    /// Is the claim eligible?
+    /// A billing question.
     Bill(v1::CheckBillingEligibilityRequest),
-    /// How did the credential stand?
+    /// A question for standing periods.
     Periods(v1::ListStandingPeriodsRequest),
 }
 
-/// What is said of an answer.
+/// The part of an answer that is shown.
 #[derive(Clone, Copy)]
 pub enum Shows {
     /// Verdict, standing and reasons.
     Verdict,
     /// What the holder may do.
     Powers,
-    /// Until when employers may report.
+    /// The end of the reporting window.
     Settled,
     /// The rule set in force.
     Rules,
-    /// The day asked about.
+    /// The day of the question.
     Day,
     /// The limits of units.
     Limits,
@@ -52,17 +52,17 @@ pub enum Shows {
     Periods,
 }
 
-/// An answer: its words, its bytes, and the question pinned to what it stands on.
+/// An answer: its text, its bytes, and the question pinned to its state of knowledge.
 pub struct Answered {
-    /// In words.
+    /// As text.
     pub shows: String,
-    /// As it came.
+    /// The encoded response.
     pub bytes: Vec<u8>,
-    /// The same question about the same state of knowledge.
+    /// The same question, pinned.
     pub pinned: Question,
 }
 
-/// The question that the words ask; none if they ask another kind of question.
+/// The question in the text. `None` if it is of another kind.
 pub fn question(
     head: &[&str],
     text: &mut Clauses,
@@ -120,7 +120,7 @@ fn known(text: &str, moment: impl Fn(&str) -> Result<Moment, String>) -> Result<
     let point = match words[..] {
         ["at", "revision", number] => Point::Revision(number.parse().map_err(|_| format!("{number}: no revision"))?),
         ["at", "instant", instant] => {
-            let instant: jiff::Timestamp = instant.parse().map_err(|_| format!("{instant} is no instant"))?;
+            let instant: jiff::Timestamp = instant.parse().map_err(|_| format!("{instant} is not an instant"))?;
             Point::Time(prost_types::Timestamp { seconds: instant.as_second(), nanos: instant.subsec_nanosecond() })
         }
         ["at", "time", name] => Point::Time(moment(name)?.time),
@@ -178,7 +178,7 @@ fn claim(
     let units = text.text("units").unwrap_or_default();
     let words: Vec<&str> = units.split_whitespace().collect();
     for at in (1..words.len()).step_by(2) {
-        let number = words[at].parse().map_err(|_| format!("units {units}: numbers are meant"))?;
+        let number = words[at].parse().map_err(|_| format!("units {units}: expected numbers"))?;
         match words[at - 1] {
             "claimed" => item.units = Some(number),
             "day" => item.units_billed_that_day = Some(number),
@@ -203,7 +203,7 @@ async fn call<C: Call<Response: Promised>>(client: &Client, request: &C) -> Resu
 }
 
 impl Question {
-    /// Asks.
+    /// Sends the question.
     pub async fn ask(mut self, client: &Client, shows: Shows) -> Result<Answered, Status> {
         let (shows, bytes) = match &mut self {
             Question::Verify(request) => {
@@ -230,7 +230,7 @@ impl Question {
 }
 
 impl Question {
-    /// The same question in a batch of one: the answer that a call of its own has had.
+    /// Sends the same question in a batch of one. Returns the answer in the form of a single call.
     pub async fn ask_in_a_batch(self, client: &Client) -> Result<Option<Vec<u8>>, Status> {
         use v1::{eligibility_result, verification_result};
         Ok(match self {
@@ -259,7 +259,7 @@ impl Question {
     }
 }
 
-/// The date of the clause `on`, which has to be there.
+/// The date of the clause `on`, which is required.
 pub fn on(text: &mut Clauses) -> Result<Option<Date>, String> {
     text.day("on")?.map(Some).ok_or("on is missing".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Commands on their way: by the call of their name, or as a row of an import.
+//! Sending commands: by the RPC of their name, or as a row of an import.
 
 use cpss_registry::proto::google::rpc;
 use cpss_registry::proto::v1;
@@ -9,48 +9,48 @@ use tonic::{Code, Status};
 
 use crate::harness::{Accepted as _, Client};
 
-/// What became of a command that was accepted.
+/// The result of an accepted command.
 #[derive(Clone, Default)]
 pub struct Outcome {
-    /// The whole answer.
+    /// The encoded response.
     pub bytes: Vec<u8>,
-    /// The facts recorded.
+    /// The ids of the recorded facts.
     pub fact_ids: Vec<String>,
-    /// The record's revision, or the head's.
+    /// The revision of the record, or of the head.
     pub revision: u64,
-    /// What became different, as far as the answer tells.
+    /// The changes in the response.
     pub changes: Vec<v1::Change>,
-    /// How much that is.
+    /// The number of changes.
     pub change_count: u32,
-    /// What is foreseen.
+    /// The foreseen changes.
     pub foreseen: Vec<v1::Change>,
-    /// How much that is.
+    /// The number of foreseen changes.
     pub foreseen_count: u32,
-    /// How many people are touched.
+    /// The number of people affected.
     pub people: u32,
-    /// The id of what it is about.
+    /// The id of the subject.
     pub id: String,
-    /// The person, where a credential or a job is meant.
+    /// The person, if the subject is a credential or a job.
     pub specialist_id: String,
     /// The jobs.
     pub employment_ids: Vec<String>,
 }
 
-/// How a command is sent.
+/// A command with the way to send it.
 #[derive(Clone)]
 pub struct Sent {
-    /// What.
+    /// The command.
     pub command: Command,
-    /// Under which id.
+    /// The request id.
     pub request_id: String,
-    /// With which remark.
+    /// The note.
     pub note: String,
-    /// As a row of an import.
+    /// Whether it is a row of an import.
     pub by_import: bool,
 }
 
 impl Sent {
-    /// Sends it, to be judged only or to be recorded.
+    /// Sends the command, with or without `validate_only`.
     pub async fn to(self, client: &Client, validate_only: bool) -> Result<Outcome, Status> {
         if self.by_import {
             let row = v1::ImportRow {
@@ -65,7 +65,7 @@ impl Sent {
     }
 }
 
-/// What the answers of all of them have in common.
+/// Extracts the common fields of a response.
 macro_rules! answered {
     ($client:ident, $sent:ident, $validate_only:ident, $request:ident) => {{
         let (request_id, note) = ($sent.request_id, $sent.note);
@@ -87,7 +87,7 @@ macro_rules! answered {
     }};
 }
 
-/// A function that sends the commands of a kind, each by the call of its name.
+/// Defines a function that sends the commands of a service, each by its RPC.
 macro_rules! calls {
     ($name:ident: $($variant:ident)* => |$answer:ident, $outcome:ident| $about:block) => {
         async fn $name(client: &Client, sent: Sent, validate_only: bool) -> Result<Outcome, Status> {
@@ -172,7 +172,7 @@ async fn call(client: &Client, sent: Sent, validate_only: bool) -> Result<Outcom
         | Command::SuspendPeerService(_) => of_a_provider(client, sent, validate_only).await,
         Command::EndPeriod(_) | Command::RetractFact(_) => of_a_fact(client, sent, validate_only).await,
         Command::TransferEmployments(_) => of_a_staff(client, sent, validate_only).await,
-        Command::RecordsBegin(_) | Command::Transferred(_) => panic!("an import alone knows this row"),
+        Command::RecordsBegin(_) | Command::Transferred(_) => panic!("only an import has this row"),
     }
 }
 
@@ -207,7 +207,7 @@ async fn import(client: &Client, row: v1::ImportRow) -> Result<Outcome, Status> 
     }
 }
 
-/// The error of a row as the status that a call would have failed with.
+/// Converts the error of a row to a status.
 fn as_status(error: &rpc::Status) -> Status {
     Status::with_details(Code::from(error.code), error.message.clone(), error.encode_to_vec().into())
 }

@@ -4,24 +4,24 @@ use std::collections::{BTreeMap, VecDeque};
 
 use cpss_registry::proto::google::r#type::Date;
 
-/// Every word that begins a clause. No person, provider, job or fact is named by one of them.
+/// The words that begin a clause. No person, provider, job or fact may have one of these names.
 const KEYWORDS: &str = "applied as because born called ce county decision education examined family for from hours \
                         known medicaid named note npi numbered on position recovery references request resident rules score \
                         to trained type units unsupervised valid with";
 
-/// The line that begins what all scenarios of a file have in common.
+/// The line before the steps that all scenarios of a file share.
 const BACKGROUND: &str = "background:";
 
-/// A line of a file: `|` at the beginning of a line carries on the one before.
+/// A line of a file. A line that starts with `|` continues the previous one.
 #[derive(Clone)]
 pub struct Line {
-    /// Where it begins.
+    /// The line number.
     pub number: usize,
-    /// What it says.
+    /// The text.
     pub text: String,
 }
 
-/// A scenario: begins with an empty registry.
+/// A scenario. It begins with an empty registry.
 pub struct Scenario {
     /// What it is about.
     pub title: String,
@@ -29,7 +29,7 @@ pub struct Scenario {
     pub lines: Vec<Line>,
 }
 
-/// The scenarios of a file, each with the lines of the background before its own. What stands before them is a remark.
+/// The scenarios of a file, each with the background lines first. Text before them is a comment.
 pub fn scenarios(file: &str) -> Vec<Scenario> {
     let mut scenarios: Vec<Scenario> = Vec::new();
     let mut background: Option<Vec<Line>> = None;
@@ -60,14 +60,14 @@ pub fn scenarios(file: &str) -> Vec<Scenario> {
     scenarios
 }
 
-/// A command or a question: the words before the first keyword, and each keyword's own.
+/// A command or a question: the words before the first keyword, and the words of each keyword.
 pub struct Clauses {
     head: VecDeque<String>,
     clauses: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl Clauses {
-    /// Reads a text of words.
+    /// Parses a text.
     pub fn of(text: &str) -> Result<Clauses, String> {
         let mut head = VecDeque::new();
         let mut clauses: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
@@ -76,7 +76,7 @@ impl Clauses {
             match (KEYWORDS.split(' ').find(|keyword| *keyword == word), open) {
                 (Some(keyword), _) => {
                     if clauses.insert(keyword, Vec::new()).is_some() {
-                        return Err(format!("{keyword} is said twice"));
+                        return Err(format!("{keyword} occurs twice"));
                     }
                     open = Some(keyword);
                 }
@@ -92,17 +92,17 @@ impl Clauses {
         self.head.drain(..).collect()
     }
 
-    /// Whether a keyword stands there, which is read by that.
+    /// Whether a keyword without words occurs. Consumes it.
     pub fn has(&mut self, keyword: &str) -> bool {
         self.clauses.remove(keyword).is_some()
     }
 
-    /// The words of a clause.
+    /// The words of a clause. Consumes it.
     pub fn text(&mut self, keyword: &str) -> Option<String> {
         self.clauses.remove(keyword).map(|words| words.join(" "))
     }
 
-    /// The words of a clause that has to be there.
+    /// The words of a required clause. Consumes it.
     pub fn need(&mut self, keyword: &str) -> Result<String, String> {
         self.text(keyword).ok_or(format!("{keyword} is missing"))
     }
@@ -112,7 +112,7 @@ impl Clauses {
         self.text(keyword).map(|text| day(&text)).transpose()
     }
 
-    /// The date of a clause of two words, like `as of 2026-03-02`.
+    /// The date of a clause of two words, such as `as of 2026-03-02`.
     pub fn day_of(&mut self, keyword: &str, second: &str) -> Result<Option<Date>, String> {
         let Some(text) = self.text(keyword) else { return Ok(None) };
         let date =
@@ -125,17 +125,17 @@ impl Clauses {
         self.text(keyword).map(|text| text.parse().map_err(|_| format!("{text} is no number"))).transpose()
     }
 
-    /// Nothing may be left unread.
+    /// Fails if anything was not consumed.
     pub fn finish(self) -> Result<(), String> {
         match self.clauses.first_key_value() {
-            Some((keyword, words)) => Err(format!("{keyword} {words:?} means nothing here")),
+            Some((keyword, words)) => Err(format!("{keyword} {words:?} is not expected here")),
             None if self.head.is_empty() => Ok(()),
-            None => Err(format!("{:?} means nothing here", self.head)),
+            None => Err(format!("{:?} is not expected here", self.head)),
         }
     }
 }
 
-/// A date as it is written, also one that does not exist: `2026-02-30`, `2026-02-0`.
+/// Parses a date, even one that does not exist: `2026-02-30`, `2026-02-0`.
 pub fn day(text: &str) -> Result<Date, String> {
     let parts: Vec<i32> = text.split('-').map(str::parse).collect::<Result<_, _>>().map_err(|_| no_date(text))?;
     match parts[..] {
@@ -145,5 +145,5 @@ pub fn day(text: &str) -> Result<Date, String> {
 }
 
 fn no_date(text: &str) -> String {
-    format!("{text} is no date")
+    format!("{text} is not a date")
 }

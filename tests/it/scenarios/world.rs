@@ -1,4 +1,4 @@
-//! A scenario as it plays: the server, what was named, and each line done.
+//! Playing a scenario: the server, the names, and the execution of each line.
 
 use cpss_registry::proto::v1::import_row::Command;
 use tonic::{Code, Status};
@@ -14,7 +14,7 @@ use super::text::{Clauses, Line};
 use crate::harness::requests::new_request_id;
 use crate::harness::{Client, Refusal as _, TODAY, TestServer};
 
-/// What stands before a command or a question.
+/// The prefixes of a command or a question.
 #[derive(Default)]
 struct Prefix {
     refused: Option<String>,
@@ -24,7 +24,7 @@ struct Prefix {
     again: bool,
 }
 
-/// An answer that was given, to be given again.
+/// An answer that must be reproduced at the end.
 struct Kept {
     line: usize,
     question: Question,
@@ -32,7 +32,7 @@ struct Kept {
     bytes: Vec<u8>,
 }
 
-/// A command that was accepted, to be answered again as it was.
+/// An accepted command that must get the same response again at the end.
 struct Accepted {
     line: usize,
     sent: Sent,
@@ -40,7 +40,7 @@ struct Accepted {
     bytes: Vec<u8>,
 }
 
-/// A scenario as it plays.
+/// A scenario in execution.
 pub struct World {
     server: TestServer,
     today: String,
@@ -52,7 +52,7 @@ pub struct World {
     line: usize,
 }
 
-/// Says where it was, if a test stops there.
+/// Prints the line if a test panics there.
 struct At<'a>(&'a str, usize);
 
 impl Drop for At<'_> {
@@ -64,7 +64,7 @@ impl Drop for At<'_> {
 }
 
 impl World {
-    /// Plays a scenario on an empty registry. Answers with what failed.
+    /// Plays a scenario on an empty registry. Returns the failures.
     pub async fn play(theme: &str, lines: &[Line]) -> Vec<String> {
         let today =
             lines.iter().find_map(|line| line.text.strip_prefix("today 2").map(|_| &line.text[6..])).unwrap_or(TODAY);
@@ -174,13 +174,13 @@ impl World {
         let mut text = Clauses::of(asked)?;
         let head = text.head();
         let head: Vec<&str> = head.iter().map(String::as_str).collect();
-        let moment = |name: &str| self.moments.get(name).cloned().ok_or(format!("{name} is not remembered"));
+        let moment = |name: &str| self.moments.get(name).cloned().ok_or(format!("{name} was not remembered"));
         if let Some(list) = list_question(&head, &mut text, &self.names)? {
             text.finish()?;
             return self.judge(prefix, list.ask(&client, &self.names).await, expected);
         }
         let asked = question(&head, &mut text, &self.names, moment)?;
-        let (asked, shows) = asked.ok_or(format!("{head:?} is no question"))?;
+        let (asked, shows) = asked.ok_or(format!("{head:?} is not a question"))?;
         text.finish()?;
         let answered = asked.ask(&client, shows).await;
         if let (Ok(Answered { bytes, pinned, .. }), None) = (&answered, &prefix.caller) {
@@ -193,7 +193,7 @@ impl World {
     fn judge(&self, prefix: &Prefix, answer: Result<String, Status>, expected: Option<&str>) -> Result<(), String> {
         match (answer, &prefix.refused, expected) {
             (Ok(shows), None, Some(expected)) => same(expected, &self.names.named(&shows)),
-            (Ok(shows), _, _) => Err(format!("had to be refused: {shows}")),
+            (Ok(shows), _, _) => Err(format!("should have been refused: {shows}")),
             (Err(status), Some(expected), _) => refusal(expected, &status),
             (Err(status), None, _) => Err(format!("is refused: {}", in_words(&status))),
         }
@@ -238,20 +238,20 @@ impl World {
         Ok(())
     }
 
-    /// Refused, if it is to be judged only and if it is to be recorded; and nothing is.
+    /// Expects a refusal, with and without `validate_only`, and no record.
     async fn refuse(&self, expected: &str, sent: Sent, client: &Client) -> Result<(), String> {
         let head = self.client(None).head().await;
         let reused = expected == "REQUEST_ID_REUSED";
         for validate_only in [true, false].into_iter().skip(usize::from(reused)) {
             match sent.clone().to(client, validate_only).await {
-                Ok(_) => return Err(format!("had to be refused (validate_only: {validate_only})")),
+                Ok(_) => return Err(format!("should have been refused (validate_only: {validate_only})")),
                 Err(status) => refusal(expected, &status)?,
             }
         }
         same(&head.to_string(), &self.client(None).head().await.to_string())
     }
 
-    /// Answered as it was before, with nothing recorded.
+    /// Expects the same response as before, and no record.
     async fn again(&self, sent: &Sent, client: &Client) -> Result<(), String> {
         let before = self.accepted.iter().find(|before| before.sent.request_id == sent.request_id);
         let before = before.ok_or("was not sent before")?;
@@ -289,7 +289,7 @@ impl World {
         }
     }
 
-    /// Every answer comes back, byte for byte.
+    /// Asks every question again and expects the same bytes.
     async fn ask_again(&self) -> Result<(), String> {
         let client = self.client(None);
         for kept in &self.kept {
@@ -307,7 +307,7 @@ impl World {
         Ok(())
     }
 
-    /// Every command that was accepted has the answer that it had.
+    /// Sends every accepted command again and expects the same response.
     async fn send_again(&self) -> Result<(), String> {
         for accepted in &self.accepted {
             let client = self.client(accepted.caller.as_deref());
@@ -322,7 +322,7 @@ impl World {
     }
 }
 
-/// Judged, recorded, and sent a second time.
+/// Sends a command with `validate_only`, for real, and a second time.
 async fn accept(sent: &Sent, client: &Client) -> Result<Outcome, String> {
     let refused = |status: Status| format!("is refused: {}", in_words(&status));
     let foretold = sent.clone().to(client, true).await.map_err(refused)?;
@@ -373,7 +373,7 @@ fn same(expected: &str, got: &str) -> Result<(), String> {
     if expected == got { Ok(()) } else { Err(format!("expected: {expected}\n         got: {got}")) }
 }
 
-/// A refusal by its reason, and all it says to be at fault.
+/// A refusal as text: its reason and the invalid fields.
 fn in_words(status: &Status) -> String {
     let mut shows = vec![status.reason()];
     let mut fields = status.fields();
@@ -386,7 +386,7 @@ fn in_words(status: &Status) -> String {
     shows.join(" ")
 }
 
-/// The reason that is expected, with the code and the details that go with it.
+/// Checks the reason of a refusal, and the code and details that belong to it.
 fn refusal(expected: &str, status: &Status) -> Result<(), String> {
     let reason = status.reason();
     let code = match reason.as_str() {

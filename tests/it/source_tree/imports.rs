@@ -1,16 +1,16 @@
-//! Which file of `src` imports which: who names what another file defines.
+//! The imports between the files of `src`: which file uses names that another file defines.
 //!
-//! A name that a file hands on (`pub use`) counts for the file that defines it. What only tests name does not count.
+//! A re-exported name (`pub use`) counts for the file that defines it. Names used only by tests do not count.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Source;
 use super::paths::{Written, module_of, tokens, written};
 
-/// For each file the files that it imports from, and the names that it takes from each.
+/// For each file: the files that it imports from, and the imported names.
 pub type Imports = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-/// A file as far as imports go.
+/// A parsed file.
 struct File<'s> {
     path: &'s str,
     module: Vec<String>,
@@ -19,20 +19,20 @@ struct File<'s> {
     written: Vec<Written>,
 }
 
-/// The files of the tree by their modules.
+/// The files by module.
 struct Files<'s>(BTreeMap<Vec<String>, File<'s>>);
 
-/// How often a name may be handed on.
-const HANDED_ON: usize = 8;
+/// The maximum number of re-exports of a name.
+const MOST_REEXPORTS: usize = 8;
 
-/// Who imports what from whom.
+/// Computes the imports.
 pub fn imports(sources: &[Source]) -> Imports {
     let files = Files::of(sources);
     let mut imports = Imports::new();
     for file in files.0.values() {
         for written in file.written.iter().filter(|written| file.takes(written)) {
-            let path = files.absolute(file, &written.module, &written.path, HANDED_ON);
-            let Some((from, name)) = path.and_then(|path| files.defining(&path, HANDED_ON)) else { continue };
+            let path = files.absolute(file, &written.module, &written.path, MOST_REEXPORTS);
+            let Some((from, name)) = path.and_then(|path| files.defining(&path, MOST_REEXPORTS)) else { continue };
             if from.path != file.path {
                 let taken = imports.entry(file.path.to_owned()).or_default();
                 taken.entry(from.path.to_owned()).or_default().insert(name);
@@ -42,8 +42,8 @@ pub fn imports(sources: &[Source]) -> Imports {
     imports
 }
 
-/// The circles of imports among the files in a folder, as sentences. Where there is none, the files are a ladder: each
-/// imports only from those below it. Of circles that share a file only the first is named.
+/// The import cycles among the files in a folder, as sentences. Without cycles the files are layers: each imports only
+/// from those below it. Of cycles that share a file, only the first is returned.
 pub fn circles(imports: &Imports, folder: &str) -> Vec<String> {
     let (mut found, mut named) = (Vec::new(), BTreeSet::new());
     for file in imports.keys().filter(|file| file.starts_with(folder)) {
@@ -57,7 +57,7 @@ pub fn circles(imports: &Imports, folder: &str) -> Vec<String> {
     found
 }
 
-/// The shortest way from a file back to itself.
+/// The shortest cycle through a file.
 fn circle_through<'i>(imports: &'i Imports, folder: &str, file: &'i str) -> Option<Vec<&'i str>> {
     let mut reached_from: BTreeMap<&str, &str> = BTreeMap::new();
     let mut rest = VecDeque::from([file]);
@@ -78,7 +78,7 @@ fn circle_through<'i>(imports: &'i Imports, folder: &str, file: &'i str) -> Opti
     Some(circle)
 }
 
-/// Says who imports what on a way through files.
+/// Describes the imports along a path of files.
 fn sentence(imports: &Imports, way: &[&str]) -> String {
     let step = |step: &[&str]| {
         let names: Vec<_> = imports[step[0]][step[1]].iter().map(String::as_str).collect();
@@ -89,7 +89,7 @@ fn sentence(imports: &Imports, way: &[&str]) -> String {
 }
 
 impl<'s> Files<'s> {
-    /// The files that are not for tests alone.
+    /// Parses the files that are not only for tests.
     fn of(sources: &'s [Source]) -> Files<'s> {
         let mut files = BTreeMap::new();
         let mut tests = Vec::new();
@@ -104,7 +104,7 @@ impl<'s> Files<'s> {
         Files(files)
     }
 
-    /// A path from the root of the crate on. None: it is of another crate, or of something else in scope.
+    /// Resolves a path to one from the root of the crate. `None`: it belongs to another crate or to something in scope.
     fn absolute(&self, file: &File<'_>, module: &[String], path: &[String], most: usize) -> Option<Vec<String>> {
         let most = most.checked_sub(1)?;
         let supers = path.iter().take_while(|name| *name == "super").count();
@@ -129,7 +129,7 @@ impl<'s> Files<'s> {
         )
     }
 
-    /// The file that defines what a path names, and its name there. None: the path names a file itself.
+    /// The file that defines the last name of a path, and its name there. `None`: the path names a file itself.
     fn defining(&self, path: &[String], most: usize) -> Option<(&File<'s>, String)> {
         let most = most.checked_sub(1)?;
         let (file, rest) = (0..=path.len()).rev().find_map(|at| Some((self.0.get(&path[..at])?, &path[at..])))?;
@@ -144,19 +144,19 @@ impl<'s> Files<'s> {
 }
 
 impl File<'_> {
-    /// The declaration that brings a name into the file from elsewhere.
+    /// The declaration that imports a name into the file.
     fn gives(&self, name: &str) -> Option<&Written> {
         self.written.iter().find(|written| written.gives.as_deref() == Some(name))
     }
 
-    /// Whether a path is named for the file's own sake, and not to hand it on alone.
+    /// Whether a file uses a path itself, and does not only re-export it.
     fn takes(&self, written: &Written) -> bool {
         let is_used = |name: &String| self.tokens.iter().filter(|token| *token == name).count() > 1;
-        !written.is_handed_on || written.gives.as_ref().is_some_and(is_used)
+        !written.is_reexport || written.gives.as_ref().is_some_and(is_used)
     }
 }
 
-/// The tokens without what is compiled for tests alone, and the modules in files of their own that are.
+/// Removes items that are compiled only for tests. Also returns the test modules in files of their own.
 fn without_tests(tokens: &[String]) -> (Vec<String>, Vec<String>) {
     const FOR_TESTS: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let (mut kept, mut modules) = (Vec::new(), Vec::new());
@@ -188,7 +188,7 @@ fn without_tests(tokens: &[String]) -> (Vec<String>, Vec<String>) {
     (kept, modules)
 }
 
-/// What a file defines.
+/// The names that a file defines.
 fn defined(tokens: &[String]) -> BTreeSet<String> {
     const ITEMS: [&str; 10] =
         ["struct", "enum", "union", "trait", "fn", "const", "static", "type", "mod", "macro_rules"];
@@ -200,7 +200,7 @@ fn defined(tokens: &[String]) -> BTreeSet<String> {
             "}" => open = open.saturating_sub(1),
             item if open == 0 && ITEMS.contains(&item) => {
                 let name = tokens[at + 1..].iter().find(|token| !["!", "mut"].contains(&token.as_str()));
-                // `mod name;` is a file of its own.
+                // `mod name;` declares a file of its own.
                 if item != "mod" || tokens.get(at + 2).is_some_and(|token| token == "{") {
                     defined.extend(name.filter(|name| !ITEMS.contains(&name.as_str())).cloned());
                 }

@@ -1,25 +1,24 @@
-//! Ladders of files: each imports only from those below it, so none of them import each other.
+//! Layers of files: each imports only from layers below, so there are no import cycles.
 
 use super::imports::{Imports, circles, imports};
 use super::{Source, source_tree};
 
-/// The folder whose files are a ladder, its `mod.rs` among them: that one only names the others.
+/// The folder whose files are layers. Its `mod.rs` only declares and re-exports.
 const LADDER: &str = "src/registry/";
-const ITS_FACE: &str = "src/registry/mod.rs";
+const ITS_MOD: &str = "src/registry/mod.rs";
 
-/// Circles in the folder that is a ladder, and names that its `mod.rs` defines.
+/// Import cycles in the layered folder, and names that its `mod.rs` defines.
 fn breaks(imports: &Imports) -> Vec<String> {
     let mut found = circles(imports, LADDER);
     for (file, from) in imports {
-        if let Some(names) = from.get(ITS_FACE) {
-            found.push(format!("{file} imports {names:?} from {ITS_FACE}, which must define nothing"));
+        if let Some(names) = from.get(ITS_MOD) {
+            found.push(format!("{file} imports {names:?} from {ITS_MOD}, which must define nothing"));
         }
     }
     found
 }
 
-/// Circles in all of `src`. A file may name what the `mod.rs` of its own folder, or of one around it, defines: that file
-/// is the module that the others are parts of.
+/// Import cycles in `src`. A file may use what the `mod.rs` of its own or an enclosing folder defines.
 fn circles_of_src(imports: &Imports) -> Vec<String> {
     let mut imports = imports.clone();
     for (file, from) in &mut imports {
@@ -52,7 +51,7 @@ fn imports_of(folder: &str, files: &[(&str, &str)]) -> Imports {
 const A_AND_B: &str = "src/registry/a.rs imports B from src/registry/b.rs, which imports A from src/registry/a.rs";
 
 #[test]
-fn two_files_that_import_each_other_are_found_however_it_is_written() {
+fn two_files_that_import_each_other_are_found_in_any_spelling() {
     let face = "mod a; mod b; pub use self::b::B; use self::a::A as First;";
     for (a, b) in [
         ("use super::b::B; pub struct A;", "use super::a::A; pub struct B;"),
@@ -87,7 +86,7 @@ fn a_circle_through_several_files_is_found() {
 }
 
 #[test]
-fn what_a_folder_defines_in_its_mod_file_may_be_named_in_it_but_not_in_the_ladder() {
+fn definitions_in_a_mod_file_may_be_used_in_its_folder_but_not_in_the_layers() {
     let files = [("mod.rs", "mod a; pub struct M(a::A);"), ("a.rs", "pub struct A; fn f(m: super::M) {}")];
     assert_eq!(circles_of_src(&imports_of("src/store/", &files)), [""; 0]);
     let ladder = breaks(&imports_of(LADDER, &files));
@@ -100,7 +99,7 @@ fn what_a_folder_defines_in_its_mod_file_may_be_named_in_it_but_not_in_the_ladde
 }
 
 #[test]
-fn a_ladder_is_none_of_these() {
+fn layers_without_cycles_are_accepted() {
     for (a, b) in [
         ("pub struct A;", "use super::a::A; pub struct B;"),
         ("pub struct A; #[cfg(test)] mod tests { use super::super::b::B; }", "use super::a::A; pub struct B;"),

@@ -1,4 +1,4 @@
-//! The rooms of `src`, and who may enter them; and the rules of form that no compiler holds.
+//! The rooms of `src` and what each may import, and rules of form that the compiler does not check.
 
 mod guides;
 mod imports;
@@ -13,10 +13,10 @@ use std::path::Path;
 
 use self::paths::{Named, named, tokens};
 
-/// A room: what it may know of the others and of the world, and why.
+/// A room: what it may import, and why.
 struct Room {
     name: &'static str,
-    /// The other rooms that it may enter, or the one place in them.
+    /// The other rooms that it may import from, or single modules in them.
     enters: &'static [&'static str],
     /// The crates that it may use.
     uses: Crates,
@@ -24,9 +24,9 @@ struct Room {
 }
 
 enum Crates {
-    /// These and no others.
+    /// Only these.
     Only(&'static [&'static str]),
-    /// Any but these.
+    /// All except these.
     AllBut(&'static [&'static str]),
 }
 
@@ -34,73 +34,73 @@ use Crates::{AllBut, Only};
 
 const THE_WIRE: &[&str] = &["tonic", "tonic_health", "tonic_prost", "tonic_reflection", "tonic_types", "tower", "http"];
 
-/// The table of the architecture. `proto` is generated code: the stored form is for `store` alone, the public contract
-/// for those who speak it.
+/// The table of the architecture. `proto` is generated code: only `store` may use the stored form; rooms that speak the
+/// wire may use the public contract.
 const ROOMS: &[Room] = &[
     Room {
         name: "domain",
         enters: &[],
         uses: Only(&["jiff", "smallvec", "thiserror", "unicode_normalization", "unicode_properties", "uuid"]),
-        why: "domain says what the rules say: no async, no clock, no I/O, and nothing that the wire or the disk dictates",
+        why: "domain implements the rules: no async, no clock, no I/O, and nothing of the wire or the disk",
     },
     Room {
         name: "rules",
         enters: &["domain"],
         uses: Only(&["jiff", "serde", "sha2", "thiserror", "toml"]),
-        why: "rules turns rule files into the domain's words: it neither serves nor keeps anything",
+        why: "rules parses rule files into domain types: it neither serves nor stores anything",
     },
     Room {
         name: "store",
         enters: &["domain", "proto::storage"],
         uses: AllBut(&["tokio", "tokio_stream", "clap", "serde", "serde_json", "toml"]),
-        why: "store keeps facts in a form of its own, on a thread that may block: it knows no caller and no use case",
+        why: "store keeps facts in its own format, on threads that may block: it knows no callers and no use cases",
     },
     Room {
         name: "registry",
         enters: &["domain", "rules", "store"],
         uses: AllBut(&["prost", "prost_types", "sled", "clap", "serde", "serde_json", "toml"]),
-        why: "registry holds the use cases: another wire, or another engine below, must not touch it",
+        why: "registry implements the use cases: another wire or another storage engine must not affect it",
     },
     Room {
         name: "surface",
         enters: &["registry", "domain", "auth", "telemetry", "proto"],
         uses: AllBut(&["sled", "clap", "serde", "serde_json", "toml", "rustix"]),
-        why: "surface answers for the registry, whatever the listener: what is stored, and how, it learns from the registry alone",
+        why: "surface serves all listeners: it gets stored data only from the registry",
     },
     Room {
         name: "grpc",
         enters: &["surface", "auth::memory", "auth::peer", "auth::quotas", "proto::DESCRIPTORS", "proto::SERVICES"],
         uses: AllBut(&["sled", "prost", "prost_types", "clap", "serde", "serde_json", "toml", "rustix"]),
-        why: "grpc is a listener: it speaks its protocol, and what it answers with comes from the surface, checked",
+        why: "grpc is a listener: it implements the protocol, and gets checked responses from the surface",
     },
     Room {
         name: "auth",
         enters: &["domain", "proto::SERVICES"],
         uses: AllBut(&["sled", "prost", "prost_types", "clap"]),
-        why: "auth says who calls and what the role may call: it must not depend on what is on file",
+        why: "auth identifies the caller and its rights: it must not depend on what is on file",
     },
     Room {
         name: "telemetry",
         enters: &[],
         uses: AllBut(&["sled", "prost", "prost_types", "clap"]),
-        why: "telemetry gets what it writes: code that knows nothing of ours cannot let a name or a birth date slip",
+        why: "telemetry writes only what it is given: without domain types it cannot leak a name or a birth date",
     },
     Room {
         name: "server",
         enters: &["auth", "domain", "grpc", "proto", "registry", "rules", "store", "surface", "telemetry"],
         uses: AllBut(&["sled"]),
-        why: "server puts everything together, and is entered by cli and the tests alone",
+        why: "server puts everything together; only cli and the tests import it",
     },
     Room {
         name: "cli",
         enters: &["server", "proto", "domain::standing", "domain::text", "surface::encode::WireEnum"],
         uses: AllBut(&["sled"]),
-        why: "cli is a client of our own contract like any other, but for the command that serves, and what a reason weighs",
+        why: "cli is a client of the contract, except for serve and the effect of reasons",
     },
-    Room { name: "proto", enters: &[], uses: AllBut(&["sled"]), why: "proto is generated: it knows nothing of ours" },
+    Room { name: "proto", enters: &[], uses: AllBut(&["sled"]), why: "proto is generated: it imports no other room" },
 ];
 
-/// The commands that work on a data directory by themselves, and how they show how far they are.
+/// The commands that work on a data directory without a server, and their progress output.
 const OFFLINE_COMMANDS: &[&str] = &[
     "src/cli/backup.rs",
     "src/cli/restore.rs",
@@ -111,14 +111,14 @@ const OFFLINE_COMMANDS: &[&str] = &[
     "src/cli/audit.rs",
 ];
 
-/// What these may enter beside the rooms of the others: a restore is dated, an export tells what the domain knows, and the
-/// audit is searched by the code that wrote it.
+/// What these commands may import in addition: a restore needs the time, an export the domain, and the audit search the
+/// audit.
 const OFFLINE_ROOMS: &[&str] = &["store", "domain", "registry::clock", "telemetry::audit"];
 
-/// What no room but these may do with the wire.
+/// The rooms that may use the wire.
 const SPEAK_THE_WIRE: &[&str] = &["surface", "grpc", "auth", "server", "cli", "proto"];
 
-/// Files over the limit, with the length that each may only fall below, and why it is not two.
+/// Files over the limit, with a length that may only decrease, and the reason.
 const LONG_FILES: &[(&str, usize, &str)] = &[];
 
 const LONGEST_FILE: usize = 400;
@@ -153,7 +153,7 @@ fn source_tree() -> Vec<Source> {
     found
 }
 
-/// The crates that the manifest names, as code names them.
+/// The crates in the manifest, in the spelling of code.
 fn dependencies() -> BTreeSet<String> {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
     let section = manifest.split("\n[").find_map(|section| section.strip_prefix("dependencies]\n")).unwrap();
@@ -161,12 +161,12 @@ fn dependencies() -> BTreeSet<String> {
     lines.filter_map(|line| Some(line.split_once(" = ")?.0.replace('-', "_"))).collect()
 }
 
-/// What a file enters or uses, and must not.
-fn trespasses(source: &Source, dependencies: &BTreeSet<String>) -> BTreeSet<String> {
+/// The imports of a file that the table forbids.
+fn violations(source: &Source, dependencies: &BTreeSet<String>) -> BTreeSet<String> {
     let module = paths::module_of(&source.path);
     let Some(name) = module.first() else { return BTreeSet::new() };
     let room = ROOMS.iter().find(|room| room.name == name);
-    let room = room.unwrap_or_else(|| panic!("{}: a room that the table does not have", source.path));
+    let room = room.unwrap_or_else(|| panic!("{}: a room that is not in the table", source.path));
     let mut found = BTreeSet::new();
     for named in named(&tokens(&source.text), &module) {
         let (to, allowed) = match &named {
@@ -194,7 +194,7 @@ fn may_use(room: &Room, name: &str) -> bool {
     if THE_WIRE.contains(&name) && !SPEAK_THE_WIRE.contains(&room.name) {
         return false;
     }
-    // The copy that `mirror` keeps is a client's. The registry itself keeps nothing in SQL.
+    // The copy that `mirror` keeps belongs to a client. The registry itself stores nothing in SQL.
     if name == "rusqlite" && room.name != "cli" {
         return false;
     }
@@ -205,14 +205,14 @@ fn may_use(room: &Room, name: &str) -> bool {
 }
 
 #[test]
-fn every_room_enters_only_those_that_the_table_allows() {
+fn every_room_imports_only_what_the_table_allows() {
     let dependencies = dependencies();
-    let found: Vec<_> = source_tree().iter().flat_map(|source| trespasses(source, &dependencies)).collect();
+    let found: Vec<_> = source_tree().iter().flat_map(|source| violations(source, &dependencies)).collect();
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
 }
 
 #[test]
-fn a_trespass_is_found_however_it_is_written() {
+fn a_violation_is_found_in_any_spelling() {
     let dependencies = dependencies();
     for (path, text, named) in [
         ("src/domain/day.rs", "use crate::store::Store;", "store::Store"),
@@ -234,7 +234,7 @@ fn a_trespass_is_found_however_it_is_written() {
         ("src/cli/verify/mod.rs", "use crate::store::Store;", "store::Store"),
     ] {
         let source = Source { path: path.to_owned(), text: text.to_owned() };
-        let found = trespasses(&source, &dependencies);
+        let found = violations(&source, &dependencies);
         assert!(
             found.iter().any(|reason| reason.contains(&format!("must not name {named}: "))),
             "{path}: {text}: {found:?}"
@@ -247,12 +247,12 @@ fn a_trespass_is_found_however_it_is_written() {
         ("src/store/record/mod.rs", "use crate::proto::storage::{self, fact::Subject};"),
     ] {
         let source = Source { path: path.to_owned(), text: text.to_owned() };
-        assert_eq!(trespasses(&source, &dependencies), BTreeSet::new(), "{path}: {text}");
+        assert_eq!(violations(&source, &dependencies), BTreeSet::new(), "{path}: {text}");
     }
 }
 
 #[test]
-fn no_file_is_longer_than_one_thing_needs() {
+fn no_file_is_too_long() {
     for Source { path, text } in source_tree() {
         let lines = text.lines().count();
         let excepted = LONG_FILES.iter().find(|(long, ..)| *long == path);
@@ -261,13 +261,10 @@ fn no_file_is_longer_than_one_thing_needs() {
                 assert!(lines > LONGEST_FILE, "{path} is short now: take it off the list");
                 assert!(lines <= *limit, "{path} has {lines} lines and may only shrink, from {limit} ({why})");
             }
-            None => assert!(
-                lines <= LONGEST_FILE,
-                "{path} has {lines} lines, more than {LONGEST_FILE}: what are its parts?"
-            ),
+            None => assert!(lines <= LONGEST_FILE, "{path} has {lines} lines, more than {LONGEST_FILE}: split it"),
         }
         if path == "src/main.rs" {
-            assert!(lines < LONGEST_MAIN, "main parses, runs, exits: {lines} lines do more");
+            assert!(lines < LONGEST_MAIN, "main only parses, runs and exits: {lines} lines are too many");
         }
     }
     for (path, ..) in LONG_FILES {
@@ -276,7 +273,7 @@ fn no_file_is_longer_than_one_thing_needs() {
 }
 
 #[test]
-fn nothing_is_left_to_do_behind_a_macro() {
+fn no_unfinished_macros_are_left() {
     for Source { path, text } in source_tree() {
         let tokens = tokens(&text);
         for pair in tokens.windows(2) {

@@ -1,28 +1,28 @@
-//! Reading Rust as far as it takes to see which paths a file names.
+//! Parsing Rust just enough to find the paths that a file uses.
 
-/// A path that a file names, from its beginning.
+/// A path that a file uses, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
-    /// One of this crate: `store::log::Log`.
+    /// A path in this crate: `store::log::Log`.
     Ours(String),
-    /// The first name of another: a crate, or something in scope.
+    /// The first name of another path: a crate, or something in scope.
     Foreign(String),
 }
 
-/// A path as a file writes it.
+/// A path as written in a file.
 #[derive(Debug)]
 pub struct Written {
-    /// The module that it stands in.
+    /// The module that contains it.
     pub module: Vec<String>,
-    /// Its names, `super` and the like among them.
+    /// Its names, including `super` and the like.
     pub path: Vec<String>,
-    /// The name that a declaration gives what it names; none: no declaration.
+    /// The name that a declaration introduces. `None`: it is not a declaration.
     pub gives: Option<String>,
     /// Whether the declaration is a `pub use`.
-    pub is_handed_on: bool,
+    pub is_reexport: bool,
 }
 
-/// The module of a file: `src/grpc/decode/mod.rs` is `grpc::decode`; of the crate's root: nothing.
+/// The module of a file: `src/grpc/decode/mod.rs` is `grpc::decode`. Empty for the root of the crate.
 pub fn module_of(path: &str) -> Vec<String> {
     let path = path.strip_prefix("src/").unwrap().strip_suffix(".rs").unwrap();
     let mut names: Vec<_> = path.split('/').map(str::to_owned).collect();
@@ -32,7 +32,7 @@ pub fn module_of(path: &str) -> Vec<String> {
     names
 }
 
-/// The tokens of a text, without comments, strings and characters. `::` is one token.
+/// The tokens of a text, without comments and string and character literals. `::` is one token.
 pub fn tokens(text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = text;
@@ -54,7 +54,7 @@ pub fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-/// How long the comment, string or character is that a text begins with, or the mark of a raw name or of a lifetime.
+/// The length of the comment or literal at the start of a text, or of the prefix of a raw identifier or a lifetime.
 fn quoted(text: &str) -> Option<usize> {
     let through = |end: &str, from: usize| Some(text[from..].find(end).map_or(text.len(), |at| from + at + end.len()));
     if text.starts_with("//") {
@@ -80,7 +80,7 @@ fn quoted(text: &str) -> Option<usize> {
     Some(if is_character { 1 + escaped(character, '\'') } else { 1 })
 }
 
-/// How long a text is through the first `end` that is not escaped.
+/// The length of a text up to and including the first unescaped `end`.
 fn escaped(text: &str, end: char) -> usize {
     let mut escaping = false;
     for (at, character) in text.char_indices() {
@@ -92,15 +92,15 @@ fn escaped(text: &str, end: char) -> usize {
     text.len()
 }
 
-/// Every path that a module's tokens name, in declarations and in between.
+/// All paths in the tokens of a module, resolved.
 pub fn named(tokens: &[String], module: &[String]) -> Vec<Named> {
     written(tokens, module).iter().filter_map(|written| resolved(&written.path, &written.module)).collect()
 }
 
-/// The same, as they are written.
+/// All paths in the tokens of a module, as written.
 pub fn written(tokens: &[String], module: &[String]) -> Vec<Written> {
     let mut module = module.to_vec();
-    // The braces that are open, and for each whether it is a module's.
+    // The open braces; true for those of a module.
     let mut open = Vec::new();
     let mut found = Vec::new();
     let mut at = 0;
@@ -121,12 +121,12 @@ pub fn written(tokens: &[String], module: &[String]) -> Vec<Written> {
             }
             at += 1;
         } else if is_declared || (before != Some("::") && tokens.get(at + 1).is_some_and(|next| next == "::")) {
-            let is_handed_on = is_declared && at > 1 && ["pub", ")"].contains(&tokens[at - 2].as_str());
+            let is_reexport = is_declared && at > 1 && ["pub", ")"].contains(&tokens[at - 2].as_str());
             let mut paths = Vec::new();
             at = read_tree(tokens, at, &[], &mut paths);
             found.extend(paths.into_iter().map(|(path, name)| {
                 let gives = Some(name).filter(|_| is_declared);
-                Written { module: module.clone(), path, gives, is_handed_on }
+                Written { module: module.clone(), path, gives, is_reexport }
             }));
         } else {
             at += 1;
@@ -135,7 +135,8 @@ pub fn written(tokens: &[String], module: &[String]) -> Vec<Written> {
     found
 }
 
-/// Reads a path, or a tree of them, from `at`, each with its last name or the one that `as` gives; gives the place behind.
+/// Parses a path, or a tree of paths, from `at`. Adds each with its last name or its alias. Returns the position after
+/// it.
 fn read_tree(tokens: &[String], mut at: usize, parent: &[String], paths: &mut Vec<(Vec<String>, String)>) -> usize {
     let mut path = parent.to_vec();
     while let Some(token) = tokens.get(at) {
@@ -179,7 +180,7 @@ fn resolved(path: &[String], module: &[String]) -> Option<Named> {
         foreign => return Some(Named::Foreign(foreign.to_owned())),
     };
     let names: Vec<_> = base.iter().chain(rest).filter(|name| *name != "self" && *name != "*").cloned().collect();
-    // A path to the crate's root names no room.
+    // A path to the root of the crate names no room.
     (!names.is_empty()).then(|| Named::Ours(names.join("::")))
 }
 

@@ -1,8 +1,8 @@
-//! One client's bulk beside another's questions and the probes.
+//! Bulk load of one client, next to questions of other clients and probes.
 //!
-//! `CPSS_BULK_SECONDS=30 cargo test --release --test it tls::bulk -- --nocapture` is the full measure. Times are held
-//! against each other, so that a slow machine is slow in both: among so many batches a question that had to wait for
-//! each of them would take as long as a batch does.
+//! `CPSS_BULK_SECONDS=30 cargo test --release --test it tls::bulk -- --nocapture` is the full run. Times are compared
+//! with each other, so that a slow machine does not matter: with so many batches, a question that had to wait for each
+//! of them would take as long as a batch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,11 +18,11 @@ use super::ops::get;
 use super::tls_server::{TlsServer, question};
 use crate::harness::Client;
 
-/// What one client has under way.
+/// The number of batches that one client has in progress.
 const BATCHES: usize = 48;
 const STREAMS: usize = 8;
 
-/// Items of streams that were answered, and how long each batch took.
+/// The number of stream items answered, and the time of each batch.
 #[derive(Default)]
 struct Bulk {
     stop: AtomicBool,
@@ -41,7 +41,7 @@ async fn batches(client: Client, bulk: Arc<Bulk>) -> Vec<Duration> {
     took
 }
 
-/// A stream that has no end.
+/// An endless stream.
 async fn stream(client: Client, bulk: Arc<Bulk>) {
     use v1::stream_verify_credentials_request::Kind;
     let message = |kind| v1::StreamVerifyCredentialsRequest { kind: Some(kind) };
@@ -55,7 +55,7 @@ async fn stream(client: Client, bulk: Arc<Bulk>) {
     }
 }
 
-/// What the others met with: questions, probes of the same port, probes of the ops port.
+/// Times of the others: questions, probes on the same port, probes on the ops port.
 struct Others {
     questions: Vec<Duration>,
     probes: Vec<Duration>,
@@ -80,7 +80,7 @@ async fn others(place: &TlsServer, registrar: &Client, time: Duration) -> Others
     met
 }
 
-/// The median, said with the rest.
+/// The median, printed with the other figures.
 fn median_of(what: &str, mut times: Vec<Duration>) -> Duration {
     times.sort();
     let at = |percent: usize| times[(times.len() - 1) * percent / 100];
@@ -89,7 +89,7 @@ fn median_of(what: &str, mut times: Vec<Duration>) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clients_bulk_lets_the_others_questions_and_the_probes_go_first() {
+async fn questions_and_probes_take_precedence_over_bulk() {
     let time = Duration::from_secs(std::env::var("CPSS_BULK_SECONDS").map_or(3, |text| text.parse().unwrap()));
     let place = TlsServer::start();
     let payer = place.let_in_by_token("medicaid", "payer").await;
@@ -98,7 +98,7 @@ async fn a_clients_bulk_lets_the_others_questions_and_the_probes_go_first() {
 
     let bulk = Arc::new(Bulk::default());
     let (mut taking, mut streams) = (Vec::new(), Vec::new());
-    // Its threads are others than those of the others: what they wait for is the server.
+    // It has separate threads, so that the others wait only for the server.
     let threads = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let connect = || {
         let (endpoint, payer) = (place.endpoint(None), payer.clone());

@@ -1,4 +1,4 @@
-//! The same, by the commands that people type.
+//! TLS with the commands that people run.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -52,7 +52,7 @@ fn init_serve_verify_is_a_production_start() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_was_taken_off_the_list_is_refused_in_words_with_the_reason_once() {
+async fn a_client_removed_from_the_list_is_refused_with_the_reason_once() {
     let place = TlsServer::start();
     let without = place.read("clients.toml");
     let directory = place.directory().to_str().unwrap();
@@ -113,7 +113,7 @@ async fn a_lost_key_is_revoked_and_replaced_by_two_commands() {
 }
 
 #[test]
-fn files_that_everyone_can_write_do_not_decide_who_may_call() {
+fn files_that_everyone_can_write_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     set_up(directory.path());
     let config = directory.path().join("config.toml");
@@ -132,7 +132,7 @@ fn files_that_everyone_can_write_do_not_decide_who_may_call() {
 }
 
 #[test]
-fn what_would_be_read_by_others_is_not_sent() {
+fn credentials_are_not_sent_in_clear_text() {
     let place = TlsServer::start();
     let token = place.file("a.token");
     std::fs::write(&token, "cpss_0123456789abcdef0123456789abcdef").unwrap();
@@ -150,7 +150,7 @@ fn what_would_be_read_by_others_is_not_sent() {
 }
 
 #[test]
-fn a_connection_that_fails_says_why_and_what_to_do() {
+fn a_failed_connection_reports_the_cause_and_the_remedy() {
     let place = TlsServer::start();
     let (url, ca, key) = (place.url(), place.file("ca.crt"), place.file("registrar.key"));
     let no_key = place.file("no.key");
@@ -163,7 +163,7 @@ fn a_connection_that_fails_says_why_and_what_to_do() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (plain, nothing) = (url.replace("https", "http"), format!("http://{closed}"));
     let ops = format!("https://localhost:{}", place.process.ops().port());
-    // It reaches the same server, and stands in no certificate.
+    // It reaches the same server, but is in no certificate.
     let unnamed = url.replace("localhost", "0.0.0.0");
     let elsewhere = tempfile::tempdir().unwrap();
     set_up(elsewhere.path());

@@ -1,4 +1,4 @@
-//! What each role sees over TLS, by every way to ask: one question, a batch, a stream.
+//! What each role sees over TLS, in a single question, a batch and a stream.
 
 use cpss_registry::proto::v1;
 use cpss_registry::server::setup::{self, NewClient};
@@ -14,7 +14,7 @@ const VERIFICATION: [&str; 3] = ["VerifyCredential", "BatchVerifyCredentials", "
 const ELIGIBILITY: [&str; 3] =
     ["CheckBillingEligibility", "BatchCheckBillingEligibility", "StreamCheckBillingEligibility"];
 
-/// What one question is answered, however it was asked.
+/// The answer to one question, however it was asked.
 #[derive(Clone, Debug, PartialEq)]
 enum Shown {
     Verification(v1::Verification),
@@ -72,12 +72,12 @@ async fn sent(caller: &Client, method: &str, row: &Row, named: &str) -> Result<V
     caller.call_messages(&method, call(&method, row, named)).await
 }
 
-/// The answer to one question about a row, or the code with which it is refused.
+/// The answer to one question about a row, or the status code of the refusal.
 async fn asked(caller: &Client, method: &str, row: &Row, named: &str) -> Result<Shown, Code> {
     answer_of(method, &sent(caller, method, row, named).await.map_err(|status| status.code())?)
 }
 
-/// What is left of a whole answer for a role, as the contract's page has it.
+/// The part of an answer that a role may see, according to the contract.
 fn left(whole: Shown, role: &str, is_own: bool) -> Shown {
     let Shown::Verification(whole) = whole else { return whole };
     Shown::Verification(match role {
@@ -121,7 +121,7 @@ async fn place_with_town() -> (TlsServer, tempfile::TempDir, Row, Row) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_way_to_ask_tells_a_role_what_it_may_see_and_no_more() {
+async fn every_way_to_ask_shows_a_role_only_what_it_may_see() {
     let (place, _data, north, south) = place_with_town().await;
     let registrar = place.client("registrar").await;
     for role in ["registrar", "auditor", "payer", "provider"] {
@@ -142,7 +142,7 @@ async fn every_way_to_ask_tells_a_role_what_it_may_see_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_may_not_ask_gets_no_answer_by_any_way() {
+async fn a_role_without_permission_gets_no_answer_in_any_way() {
     let (place, _data, north, south) = place_with_town().await;
     let (certifier, stranger) = (place.client("certifier").await, place.stranger().await);
     let provider = place.client("provider").await;

@@ -1,4 +1,4 @@
-//! Certificates, tokens, neither and both; and peers that say nothing.
+//! Certificates, tokens, neither and both; and silent peers.
 
 use cpss_registry::proto::v1;
 use cpss_registry::server::setup::{self, NewClient};
@@ -12,7 +12,7 @@ use super::tls_server::{TlsServer, client, question, set_up};
 use crate::harness::{Client, Refusal as _};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_is_who_its_certificate_or_its_token_says() {
+async fn a_caller_is_identified_by_its_certificate_or_token() {
     let place = TlsServer::start();
     let token = place.let_in_by_token("medicaid", "payer").await;
     let (registrar, stranger) = (place.client("registrar").await, place.stranger().await);
@@ -31,18 +31,19 @@ async fn a_caller_is_who_its_certificate_or_its_token_says() {
         assert_eq!(dev.refusal(question()).await.code(), Code::InvalidArgument);
     }
     assert_eq!(stranger.calling_as("registrar").refusal(question()).await.code_and_reason(), unauthenticated);
-    // Health says nothing about anyone.
+    // Health checks contain no personal data.
     let health = HealthClient::new(stranger.service()).check(HealthCheckRequest::default()).await;
     assert!(health.is_ok(), "{health:?}");
     assert!(!place.process.said().contains(&token), "no token is ever logged");
 }
 
-/// The code with which a call is refused that shows this certificate, in TLS or behind it.
+/// The status code with which a call with this certificate is refused, during TLS or after it.
 async fn refused_at(place: &TlsServer, shown: &(String, String)) -> Code {
-    // In TLS 1.3 the client's side is done before the server has looked: the call is what fails then.
+    // In TLS 1.3 the handshake completes for the client before the server has checked the certificate; the call then
+    // fails.
     let Ok(channel) = place.endpoint_with(Some(shown.clone())).connect().await else { return Code::Unavailable };
     let refused = Client::on(channel).refusal(question()).await;
-    // What the transport fails with, and in which moment, is its own; the service's refusals carry details.
+    // The transport reports the failure in various ways; refusals of the service carry details.
     assert!(refused.code() == Code::Unauthenticated || refused.details().is_empty(), "{refused:?}");
     refused.code()
 }
@@ -60,13 +61,14 @@ async fn certificates_that_have_expired_or_are_of_another_authority_are_refused(
     let of_the_place = |name: &str| (place.read(&format!("{name}.crt")), place.read(&format!("{name}.key")));
     let foreign = (read("registrar.crt"), read("registrar.key"));
     for shown in [of_the_place("late"), foreign, of_the_place("server")] {
-        // A certificate's last second is its own: until it is over the entrance refuses, and from then on TLS does.
+        // A certificate is valid through its last second: until it is over admission refuses, and from then on TLS
+        // does.
         while refused_at(&place, &shown).await == Code::Unauthenticated {
-            // Those whom nobody knows may ask twenty times a second.
+            // Unauthenticated connections may ask twenty times per second.
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         }
     }
-    // A chain that is believed, and nobody on the list.
+    // A trusted chain, but the client is not on the list.
     let list = place.read("clients.toml");
     setup::add_client(place.directory(), &client("unlisted", "auditor")).unwrap();
     std::fs::write(place.file("clients.toml"), list).unwrap();
@@ -76,7 +78,7 @@ async fn certificates_that_have_expired_or_are_of_another_authority_are_refused(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_that_was_revoked_is_refused_on_open_connections_and_new_ones_and_another_one_is_taken() {
+async fn a_revoked_certificate_is_refused_on_open_and_new_connections_and_a_new_one_is_accepted() {
     let place = TlsServer::start();
     setup::add_client(place.directory(), &client("hr", "provider")).unwrap();
     place.hang_up_until("loaded the list of clients").await;
@@ -97,22 +99,19 @@ async fn a_certificate_that_was_revoked_is_refused_on_open_connections_and_new_o
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn peers_that_say_nothing_keep_nobody_out() {
+async fn silent_peers_do_not_block_others() {
     let place = TlsServer::start();
     let address = place.process.listening();
     let mut silent = Vec::new();
-    // More than there may be strangers, each of which would have ten seconds for its handshake.
+    // More than the limit of unauthenticated connections, each with ten seconds for its handshake.
     for _ in 0..1100 {
         silent.push(TcpStream::connect(address).await.unwrap());
     }
     place.client("registrar").await.ask(question()).await;
-    // The oldest had to go; the latest are still waited for.
+    // The oldest were closed; the latest are still open.
     let read = silent[0].read(&mut [0; 1]).await;
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
-    assert!(
-        !place.process.said().contains("TLS handshake timed out"),
-        "it went when its time was over, and not before"
-    );
+    assert!(!place.process.said().contains("TLS handshake timed out"), "it was closed at its timeout, and not before");
     let latest = silent.last_mut().unwrap().try_read(&mut [0; 1]);
     assert_eq!(latest.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }

@@ -1,4 +1,4 @@
-//! What one client may take, and that it takes nothing of another's; and what becomes of who is not a client any more.
+//! The limits of one client, without effect on others; and the end of a client's permission.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::ops::get;
 use super::tls_server::{TlsServer, question};
 use crate::harness::{Client, Refusal as _};
 
-/// How long is waited for an answer that comes after a second.
+/// The maximum time for an answer that comes after a second.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 type Changes = Streaming<v1::WatchChangesResponse>;
@@ -20,18 +20,18 @@ async fn watch(client: &Client) -> Result<Changes, Status> {
     Ok(client.change().watch_changes(v1::WatchChangesRequest::default()).await?.into_inner())
 }
 
-/// Why a stream ends, all that it tells before that aside.
+/// The status that ends a stream; earlier messages are ignored.
 async fn end(mut changes: Changes) -> Status {
     loop {
         match changes.message().await {
             Ok(Some(_)) => {}
-            Ok(None) => panic!("a stream of changes that just ends"),
+            Ok(None) => panic!("a stream of changes that ends without a status"),
             Err(status) => return status,
         }
     }
 }
 
-/// Asks until it is answered: a place is free soon after the other end has let go of it.
+/// Retries until it is answered: capacity is free soon after the other end has released it.
 async fn until_answered(client: &Client) -> Changes {
     loop {
         match watch(client).await {
@@ -42,7 +42,7 @@ async fn until_answered(client: &Client) -> Changes {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_calls_too_often_gets_a_time_to_wait_and_the_others_are_answered() {
+async fn a_client_over_its_rate_gets_a_retry_delay_and_others_are_answered() {
     let place = TlsServer::start_with(&["--calls-per-second", "1", "--calls-burst", "3"]);
     let payer = place.stranger().await.showing(&place.let_in_by_token("medicaid", "payer").await);
     let registrar = place.client("registrar").await;
@@ -56,7 +56,7 @@ async fn who_calls_too_often_gets_a_time_to_wait_and_the_others_are_answered() {
     registrar.ask(question()).await;
     tokio::time::sleep(wait).await;
     payer.ask(question()).await;
-    // The refusal went out by the entrance, as every answer does.
+    // The refusal is counted in the metrics like every response.
     let (_, metrics) = get(place.process.ops(), "/metrics").await;
     let counted = r#"method="VerifyCredential",code="RESOURCE_EXHAUSTED"} "#;
     assert!(metrics.contains(counted), "{metrics}");
@@ -70,8 +70,8 @@ async fn streams_and_connections_of_a_client_are_counted_until_they_end() {
     let too_many = (Code::ResourceExhausted, "TOO_MANY".to_owned());
     let refused = watch(&registrar).await.unwrap_err();
     assert_eq!(refused.code_and_reason(), too_many);
-    assert!(refused.get_details_retry_info().is_some(), "says when to come back: {refused:?}");
-    // What is no stream is not counted among them.
+    assert!(refused.get_details_retry_info().is_some(), "has a retry delay: {refused:?}");
+    // Calls that are not streams are not counted.
     registrar.ask(question()).await;
     held.pop();
     held.push(until_answered(&registrar).await);
@@ -82,34 +82,34 @@ async fn streams_and_connections_of_a_client_are_counted_until_they_end() {
     let payer = place.stranger().await.showing(&token);
     payer.ask(question()).await;
     assert_eq!(place.stranger().await.showing(&token).refusal(question()).await.code_and_reason(), too_many);
-    // A connection that has ended makes room for another.
+    // A closed connection makes room for another.
     drop((payer, held, registrar));
     while second.call(question()).await.is_err() {}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_that_its_caller_never_finishes_is_given_up() {
+async fn an_unfinished_call_times_out() {
     let place = TlsServer::start_with(&["--longest-call-seconds", "1"]);
     let registrar = place.client("registrar").await;
     let rows = tokio_stream::pending();
     let mut employment = registrar.employment();
     let answered = tokio::time::timeout(PATIENCE, employment.reconcile_roster(rows)).await;
-    let refused = answered.expect("it is given up").unwrap_err();
+    let refused = answered.expect("it times out").unwrap_err();
     assert_eq!(refused.code_and_reason(), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
-    // What its caller calls a day is no longer than that.
+    // A longer timeout of the caller does not extend the limit.
     let mut request = tonic::Request::new(tokio_stream::pending());
     request.set_timeout(Duration::from_secs(86_400));
     let answered = tokio::time::timeout(PATIENCE, employment.reconcile_roster(request)).await;
-    let refused = answered.expect("it is given up").unwrap_err();
+    let refused = answered.expect("it times out").unwrap_err();
     assert_eq!(refused.code(), Code::DeadlineExceeded);
-    // A stream goes on.
+    // A stream continues.
     let mut changes = watch(&registrar).await.unwrap();
     let signs_of_life = async { while changes.next().await.is_some_and(|message| message.is_ok()) {} };
     assert!(tokio::time::timeout(Duration::from_secs(3), signs_of_life).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_open_stream_ends_when_its_caller_is_no_client_any_more_or_another() {
+async fn an_open_stream_ends_when_its_client_is_removed_or_changes_role() {
     let place = TlsServer::start();
     let others = place.client("registrar").await;
     let mut goes_on = watch(&others).await.unwrap();
@@ -121,7 +121,7 @@ async fn an_open_stream_ends_when_its_caller_is_no_client_any_more_or_another() 
     place.take_list(&list.replace("role = \"auditor\"", "role = \"payer\"")).await;
     assert_eq!(end(changes).await.code_and_reason(), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()));
 
-    // Also where there is nothing to answer, because nothing was asked yet.
+    // Also if nothing was asked yet.
     let (changes, asked) = (watch(&reader).await.unwrap(), tokio_stream::iter([options()]));
     let questions = asked.chain(tokio_stream::pending());
     let mut answers = reader.verification().stream_verify_credentials(questions).await.unwrap().into_inner();

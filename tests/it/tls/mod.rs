@@ -1,4 +1,4 @@
-//! Who calls, over TLS, on a server that was set up by `init`.
+//! Authentication over TLS, on a server set up by `init`.
 
 mod bulk;
 mod command;

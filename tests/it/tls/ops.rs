@@ -1,4 +1,4 @@
-//! The ops port by HTTP: probes, and metrics without anyone in them.
+//! The ops port over HTTP: probes, and metrics without personal data.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use super::tls_server::{TlsServer, question};
 use crate::harness::NOT_ON_FILE;
 
-/// The status line and the body of an answer.
+/// The status line and the body of a response.
 pub async fn get(ops: SocketAddr, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(ops).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: registry\r\nconnection: close\r\n\r\n");
@@ -20,7 +20,7 @@ pub async fn get(ops: SocketAddr, path: &str) -> (String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn probes_and_metrics_need_no_certificate_and_say_nothing_of_anyone() {
+async fn probes_and_metrics_need_no_certificate_and_contain_no_personal_data() {
     let place = TlsServer::start();
     let ops = place.process.ops();
     place.client("registrar").await.ask(question()).await;

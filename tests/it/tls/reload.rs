@@ -1,4 +1,4 @@
-//! Certificates and the list of clients change while calls are made: `CPSS_RELOADS=1000 cargo test --release --test it
+//! Certificates and the list of clients change while calls are made. `CPSS_RELOADS=1000 cargo test --release --test it
 //! tls::reload -- --nocapture` changes the certificate a thousand times.
 
 use std::fs;
@@ -19,7 +19,7 @@ fn reloads() -> u64 {
     std::env::var("CPSS_RELOADS").map_or(20, |text| text.parse().unwrap())
 }
 
-/// Writes a key as nobody else can read it.
+/// Writes a key that only the owner can read.
 fn write_key(path: &Path, content: &str) {
     use std::io::Write as _;
     let mut options = fs::OpenOptions::new();
@@ -27,7 +27,7 @@ fn write_key(path: &Path, content: &str) {
     file.write_all(content.as_bytes()).unwrap();
 }
 
-/// Calls that go on, on connections that last and on new ones, until they are stopped.
+/// Continuous calls on existing and new connections until stopped.
 struct Load {
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicU64>,
@@ -63,7 +63,7 @@ impl Load {
         load
     }
 
-    /// Ends it: a call that failed fails here.
+    /// Stops the load. Fails if any call failed.
     async fn end(self) -> (u64, u64) {
         self.stop.store(true, Ordering::Relaxed);
         for task in self.tasks {
@@ -84,7 +84,7 @@ async fn certificates_change_under_load_and_no_call_fails() {
         let before = place.shown().await;
         setup::renew_server(place.directory(), 30).unwrap();
         if at % 4 == 0 {
-            // What a slow writer leaves in between: a pair of two halves, and half a certificate.
+            // Intermediate states of a slow writer: a mixed pair, and half a certificate.
             let (new_certificate, new_key) = (place.read("server.crt"), place.read("server.key"));
             write_key(&place.file("server.key"), &key);
             place.hang_up_until("rejected the new certificates").await;
@@ -123,9 +123,9 @@ async fn a_change_is_noticed_without_a_signal() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_is_taken_that_was_signaled_while_the_registry_opened() {
+async fn a_change_signaled_while_the_registry_opens_is_loaded() {
     let place = TlsServer::opening(&[]);
-    // The ops port is there first.
+    // The ops port is opened first.
     let deadline = Instant::now() + Duration::from_secs(60);
     while TcpStream::connect(place.process.ops()).await.is_err() {
         assert!(Instant::now() < deadline, "{}", place.process.said());
@@ -138,7 +138,7 @@ async fn a_change_is_taken_that_was_signaled_while_the_registry_opened() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_is_taken_off_is_refused_at_its_next_call_and_a_broken_list_changes_nothing() {
+async fn a_removed_client_is_refused_at_its_next_call_and_an_invalid_list_changes_nothing() {
     let place = TlsServer::start();
     let without = place.read("clients.toml");
     setup::add_client(place.directory(), &client("auditor-1", "auditor")).unwrap();
@@ -155,7 +155,7 @@ async fn a_client_that_is_taken_off_is_refused_at_its_next_call_and_a_broken_lis
     let mistake = format!("clients.toml:{line}: `king` is not a role");
     assert!(place.process.said().contains(&mistake), "{mistake}: {}", place.process.said());
 
-    // Another role is in force at the next call as well.
+    // A new role also applies from the next call on.
     fs::write(place.file("clients.toml"), with.replace("\"auditor\"", "\"certifier\"")).unwrap();
     place.hang_up_until("loaded the list of clients").await;
     assert_eq!(auditor.refusal(question()).await.code(), Code::PermissionDenied);
@@ -170,7 +170,7 @@ async fn a_client_that_is_taken_off_is_refused_at_its_next_call_and_a_broken_lis
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_list_that_would_remove_more_than_half_of_the_clients_is_taken_only_if_it_says_so() {
+async fn a_list_that_removes_more_than_half_of_the_clients_needs_confirmation() {
     let place = TlsServer::start();
     let alone = place.read("clients.toml");
     for name in ["auditor-1", "auditor-2"] {

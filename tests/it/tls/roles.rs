@@ -1,4 +1,4 @@
-//! A client that has another role than it had: an answer that it got before is not given again because it asks again.
+//! A client whose role changes: responses that it got before are not returned again for the same request.
 
 use tonic::Code;
 
@@ -7,7 +7,7 @@ use crate::harness::Refusal as _;
 use crate::harness::requests::{end_period, qualify, register_provider};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_id_is_no_way_around_a_role() {
+async fn a_request_id_does_not_bypass_a_role() {
     let place = TlsServer::start();
     let token = place.let_in_by_token("clerk", "certifier").await;
     let clerk = place.stranger().await.showing(&token);
@@ -18,16 +18,16 @@ async fn a_request_id_is_no_way_around_a_role() {
     let ended = clerk.ask(ending.clone()).await;
     assert_eq!(clerk.ask(ending.clone()).await, ended, "the same request has the same answer");
 
-    // The same client by the same token, and the same requests: only its role is another now.
+    // The same client with the same token and the same requests; only its role is different.
     let list = place.read("clients.toml");
     for role in ["payer\"", "auditor\"", "provider\"\nprovider_id = \"region-1-cmhc\""] {
         place.take_list(&list.replace("role = \"certifier\"", &format!("role = \"{role}"))).await;
         let denied = (Code::PermissionDenied, "PERMISSION_DENIED".to_owned());
         assert_eq!(clerk.refusal(registering.clone()).await.code_and_reason(), denied, "{role}");
-        // A provider may end periods, too. What a certifier saw of one is not for it to see.
+        // A provider may end periods too, but may not see what a certifier saw of one.
         assert_eq!(clerk.refusal(ending.clone()).await.code_and_reason(), denied, "{role}");
     }
-    // With its role it has its answer again.
+    // With its old role it gets the response again.
     place.take_list(&list).await;
     assert_eq!(clerk.ask(ending).await, ended);
 }

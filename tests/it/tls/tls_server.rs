@@ -1,4 +1,4 @@
-//! A registry that `init` has set up, as a program of its own.
+//! A registry set up by `init`, in its own process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,30 +17,30 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use crate::harness::{Client, NOT_ON_FILE, Process};
 
-/// How long the program may take to do what it was asked.
+/// The maximum time for the process to do what was requested.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What `init` makes.
+/// Runs the setup of `init`.
 pub fn set_up(directory: &Path) {
     let any = "127.0.0.1:0".to_owned();
     let setup = Setup { listen: any.clone(), ops_listen: any, days: 30, ..Setup::default() };
     setup::set_up(directory, &setup).unwrap();
 }
 
-/// A client to be let in.
+/// A client to add.
 pub fn client(name: &str, role: &str) -> NewClient {
     let provider_id = (role == "provider").then(|| "region-1-cmhc".to_owned());
     NewClient { name: name.to_owned(), role: role.to_owned(), provider_id, uses_token: false, days: 30 }
 }
 
-/// A question that everyone who may ask gets an answer to.
+/// A question that every client may ask.
 pub fn question() -> v1::VerifyCredentialRequest {
     let subject = v1::verification_item::Subject::CredentialNumber(NOT_ON_FILE.to_owned());
     let item = v1::VerificationItem { subject: Some(subject), ..Default::default() };
     v1::VerifyCredentialRequest { item: Some(item), ..Default::default() }
 }
 
-/// A registry that `init` has set up, and that serves.
+/// A running registry set up by `init`.
 pub struct TlsServer {
     directory: TempDir,
     pub process: Process,
@@ -51,14 +51,14 @@ impl TlsServer {
         TlsServer::start_with(&[])
     }
 
-    /// The same, with more flags than it was set up with.
+    /// Like [`TlsServer::start`], with more flags.
     pub fn start_with(flags: &[&str]) -> TlsServer {
         let place = TlsServer::opening(flags);
         place.process.listening();
         place
     }
 
-    /// The same, and it is not waited for.
+    /// Like [`TlsServer::start_with`], without waiting for it.
     pub fn opening(flags: &[&str]) -> TlsServer {
         let directory = tempfile::tempdir().unwrap();
         set_up(directory.path());
@@ -83,7 +83,7 @@ impl TlsServer {
         format!("https://localhost:{}", self.process.listening().port())
     }
 
-    /// Lets in a client that shows a token, and gives the token. The server has taken the list when this is done.
+    /// Adds a client with a token and returns the token. The server has loaded the list when this returns.
     pub async fn let_in_by_token(&self, name: &str, role: &str) -> String {
         let client = NewClient { uses_token: true, ..client(name, role) };
         let Credentials::Token { token } = setup::add_client(self.directory(), &client).unwrap() else {
@@ -93,30 +93,30 @@ impl TlsServer {
         fs::read_to_string(token).unwrap().trim().to_owned()
     }
 
-    /// Has the server take this list of clients.
+    /// Makes the server load this list of clients.
     pub async fn take_list(&self, list: &str) {
         fs::write(self.file("clients.toml"), list).unwrap();
         self.hang_up_until("loaded the list of clients").await;
     }
 
-    /// SIGHUP, until the server says this once more than before.
+    /// Sends SIGHUP and waits until the server logs this once more than before.
     pub async fn hang_up_until(&self, said: &str) {
         let count = || self.process.said().matches(said).count();
         let before = count();
         self.process.hang_up();
         let deadline = Instant::now() + PATIENCE;
         while count() == before {
-            assert!(Instant::now() < deadline, "it does not say `{said}`: {}", self.process.said());
+            assert!(Instant::now() < deadline, "it does not log `{said}`: {}", self.process.said());
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
 
-    /// The server, for who shows the certificate of this name.
+    /// An endpoint with the certificate of this name.
     pub fn endpoint(&self, name: Option<&str>) -> Endpoint {
         self.endpoint_with(name.map(|name| (self.read(&format!("{name}.crt")), self.read(&format!("{name}.key")))))
     }
 
-    /// The server, for who shows this certificate with this key.
+    /// An endpoint with this certificate and key.
     pub fn endpoint_with(&self, shown: Option<(String, String)>) -> Endpoint {
         let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(self.read("ca.crt")));
         let tls = match shown {
@@ -126,17 +126,17 @@ impl TlsServer {
         Endpoint::from_shared(self.url()).unwrap().tls_config(tls).unwrap()
     }
 
-    /// A client that shows the certificate of this name.
+    /// A client with the certificate of this name.
     pub async fn client(&self, name: &str) -> Client {
         Client::on(self.endpoint(Some(name)).connect().await.unwrap())
     }
 
-    /// A client that shows no certificate.
+    /// A client without a certificate.
     pub async fn stranger(&self) -> Client {
         Client::on(self.endpoint(None).connect().await.unwrap())
     }
 
-    /// The certificate that the server shows in a handshake now.
+    /// The certificate that the server presents now.
     pub async fn shown(&self) -> CertificateDer<'static> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.read("ca.crt").as_bytes()).unwrap()).unwrap();
