@@ -22,7 +22,7 @@ const REQUEST_ID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 async fn line(process: &Process, parts: &[&str]) -> String {
     let found = async {
         loop {
-            let said = process.said();
+            let said = process.log();
             let mut lines = said.lines().filter(|line| line.contains(" access: "));
             if let Some(line) = lines.find(|line| parts.iter().all(|part| line.contains(part))) {
                 return line.to_owned();
@@ -31,7 +31,7 @@ async fn line(process: &Process, parts: &[&str]) -> String {
         }
     };
     let found = tokio::time::timeout(PATIENCE, found).await;
-    found.unwrap_or_else(|_| panic!("no line with {parts:?}: {}", process.said()))
+    found.unwrap_or_else(|_| panic!("no line with {parts:?}: {}", process.log()))
 }
 
 fn message(kind: Kind) -> v1::StreamVerifyCredentialsRequest {
@@ -133,8 +133,8 @@ fn logs_have_no_colors_unless_on_a_terminal() {
     // Colors must not be turned off by the environment.
     let colorful = ["env", "-u", "NO_COLOR", "RUST_LOG=info"].map(str::to_owned);
     let process = Process::spawn_under(&colorful, data.path(), TODAY, &[]);
-    process.wait_until_said("timeline cache is warm", PATIENCE);
-    let said = process.said();
+    process.wait_for_log("timeline cache is warm", PATIENCE);
+    let said = process.log();
     assert!(!said.contains('\x1b'), "{said:?}");
     process.stop();
 }

@@ -76,7 +76,7 @@ async fn a_day_that_cannot_be_opened_is_logged_once() {
     let full = ["--disk-reserve-bytes", "900000000000000"];
     let process = Process::spawn_with(data.path(), TODAY, &full);
     let registry = Client::connect(process.listening());
-    let before = process.said().lines().count();
+    let before = process.log().lines().count();
     let tomorrow = TODAY.parse::<civil::Date>().unwrap().tomorrow().unwrap();
     let due = registry.on_day(&tomorrow.to_string());
     assert_eq!(due.refusal(v1::ListChangesRequest::default()).await.reason(), "STORE_FULL");
@@ -110,7 +110,7 @@ async fn ask_and_report(registry: &Client, refused: &str) {
 
 /// Asserts that each of these texts was logged once after the first `before` lines, with little else.
 fn assert_logged_once(process: &Process, before: usize, texts: &[&str]) {
-    let said = process.said();
+    let said = process.log();
     let lines: Vec<_> = said.lines().skip(before).collect();
     for text in texts {
         assert_eq!(lines.iter().filter(|line| line.contains(text)).count(), 1, "{text}: {lines:#?}");

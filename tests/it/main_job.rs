@@ -194,7 +194,7 @@ async fn days_open_in_order_and_publish_foreseen_changes() {
     let employer = registry.qualified_provider("Yalobusha Example Clinic").await;
     let person = registry.credentialed("Wendell", "Example-O'Quinn", &[&employer]).await;
     let ended = registry.report(end_job(&person.jobs[0], "2026-03-03")).await;
-    assert_eq!(lines(&ended.changes), [""; 0], "nothing is foretold among the changes");
+    assert_eq!(lines(&ended.changes), [""; 0], "foreseen changes are not among the changes");
     assert_eq!(
         standing_lines(&ended.foreseen_changes)[0],
         format!(

@@ -185,9 +185,9 @@ async fn a_question_by_holder_gets_the_number_for_own_staff_and_for_roles_that_s
         let item = Some(v1::VerificationItem { subject, ..Default::default() });
         v1::VerifyCredentialRequest { item, ..Default::default() }
     };
-    let (own, stranger) = (format!("provider:{}", employer.provider_id), format!("provider:{}", other.provider_id));
+    let (own, other) = (format!("provider:{}", employer.provider_id), format!("provider:{}", other.provider_id));
     for (caller, sees) in
-        [("registrar", true), ("auditor", true), ("payer", true), (own.as_str(), true), (stranger.as_str(), false)]
+        [("registrar", true), ("auditor", true), ("payer", true), (own.as_str(), true), (other.as_str(), false)]
     {
         let client = registry.calling_as(caller);
         let answer = client.verification_of(holder("Tamsin")).await;

@@ -206,7 +206,7 @@ async fn opened(data: &Path, how: &str, people: u64) -> Process {
     let answer = client.verify(&last, None, None).await;
     assert_eq!(answer.verdict(), Verdict::Confirmed, "{how}");
     let first_answer = asked.elapsed();
-    process.wait_until_said("timeline cache is warm", Duration::from_secs(600));
+    process.wait_for_log("timeline cache is warm", Duration::from_secs(600));
     let read_in = begun.elapsed();
     assert_eq!(client.verify(&last, None, None).await.verdict(), Verdict::Confirmed, "{how}, read in");
     let nobody = CredentialNumber::from_number(mixed(people + 1)).to_string();

@@ -86,7 +86,7 @@ fn files_of_an_earlier_release_are_narrowed_once_and_later_group_access_is_kept(
     let started = || {
         let process = Process::spawn_with(&data, TODAY, &[]);
         process.listening();
-        let said = process.said();
+        let said = process.log();
         process.stop();
         said
     };
@@ -107,7 +107,7 @@ fn a_group_other_than_the_services_own_causes_a_warning() {
     let warned = || {
         let process = Process::spawn_with(&data, TODAY, &[]);
         process.listening();
-        let said = process.said();
+        let said = process.log();
         process.stop();
         said.contains("data_dir_group_access")
     };

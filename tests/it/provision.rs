@@ -126,14 +126,14 @@ fn only_the_pinned_registry_is_served() {
     }
     let process = Process::serve(&["--config", text(&config), "--data-dir", text(&restored)]);
     process.listening();
-    assert!(!process.said().contains("pins no registry"), "{}", process.said());
+    assert!(!process.log().contains("pins no registry"), "{}", process.log());
     process.stop();
 
     // Without the pin, a warning says what to add.
     let process = Process::serve(&["--config", text(&unpinned)]);
     process.listening();
     let line = format!("registry = \"{pinned}\"");
-    assert!(process.said().contains("WARN") && process.said().contains(&line), "{}", process.said());
+    assert!(process.log().contains("WARN") && process.log().contains(&line), "{}", process.log());
     process.stop();
 }
 
@@ -285,7 +285,7 @@ async fn a_sample_interrupted_by_a_kill_is_detected_and_loaded_completely() {
     let deadline = Instant::now() + Duration::from_secs(60);
     // The first record is written, but not all of them.
     while fs::metadata(&segment).map_or(0, |file| file.len()) == 0 {
-        assert!(Instant::now() < deadline, "no log: {}", process.said());
+        assert!(Instant::now() < deadline, "no log: {}", process.log());
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     process.kill();
@@ -294,7 +294,7 @@ async fn a_sample_interrupted_by_a_kill_is_detected_and_loaded_completely() {
 
     let process = serve(&data);
     assert_eq!(Client::connect(process.listening()).head().await, records);
-    assert!(process.said().contains("did not finish here"), "{}", process.said());
+    assert!(process.log().contains("did not finish here"), "{}", process.log());
     process.stop();
 }
 

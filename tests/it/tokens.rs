@@ -123,8 +123,8 @@ async fn a_token_of_another_registry_is_refused() {
     let said = format!("{} is beyond the head, revision {}", token.revision.next(), token.revision);
     refused(&registry, &beyond, 0, (Code::OutOfRange, "REVISION_OUT_OF_RANGE"), &said).await;
 
-    let stranger = Token::new(Uuid::from_u128(7), token.revision, token.chain).to_string();
-    refused(&registry, &stranger, 0, CHANGED, "never had the token's epoch: send a token of this registry").await;
+    let unknown = Token::new(Uuid::from_u128(7), token.revision, token.chain).to_string();
+    refused(&registry, &unknown, 0, CHANGED, "never had the token's epoch: send a token of this registry").await;
     let other = TestServer::start(TODAY).await;
     let foreign = token_of_head(&other.client()).await;
     refused(&registry, &foreign, 0, CHANGED, "never had the token's epoch").await;

@@ -12,7 +12,7 @@
     clippy::print_stdout,
     reason = "a benchmark says what it measures, and fails by panicking"
 )]
-#![allow(missing_docs, unreachable_pub, reason = "nobody builds on a benchmark")]
+#![allow(missing_docs, unreachable_pub, reason = "a program, not a library")]
 
 mod bare;
 mod etcd;

@@ -3,7 +3,7 @@
 //! For a specialist with 12 facts: a verdict from the resident timeline, compiling the timeline from the facts known at
 //! a revision, decoding a question and encoding an answer; and appending a record to the log with fdatasync.
 
-#![allow(missing_docs, reason = "a program, whose parts nobody else uses")]
+#![allow(missing_docs, reason = "a program, not a library")]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a benchmark may stop at once")]
 
 use std::collections::HashMap;

@@ -9,7 +9,7 @@
 //! questions; [`echo`], [`etcd`] and [`servers`], the servers; [`secure`], mTLS; [`change`] and [`sync_writer`], load
 //! by writes; [`table`], the output.
 
-#![allow(missing_docs, reason = "a program, whose parts nobody else uses")]
+#![allow(missing_docs, reason = "a program, not a library")]
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -383,14 +383,14 @@ async fn under_change(sizes: &Sizes, made: &Made, constants: &Path, goods: &[Goo
 
 /// The constants of the echo server: the registry's answers to the first question.
 async fn constants_of(registry: &Server, goods: &[Good]) -> Result<Vec<u8>, Failure> {
-    let first = goods.first().ok_or("nobody to ask about")?;
+    let first = goods.first().ok_or("no credentials to ask about")?;
     let verification = ask::<v1::VerifyCredentialResponse>(registry, VERIFY, questions::verify(first, None)).await?;
     let eligibility = ask::<v1::CheckBillingEligibilityResponse>(registry, CHECK, questions::check(first)).await?;
     Ok(echo::constants(&verification.verification.unwrap_or_default(), &eligibility.eligibility.unwrap_or_default()))
 }
 
 async fn head_of(registry: &Server, goods: &[Good]) -> Result<u64, Failure> {
-    let first = goods.first().ok_or("nobody to ask about")?;
+    let first = goods.first().ok_or("no credentials to ask about")?;
     let response = ask::<v1::VerifyCredentialResponse>(registry, VERIFY, questions::verify(first, None)).await?;
     Ok(response.verification.and_then(|response| response.answer).map_or(0, |answer| answer.known_at_revision))
 }

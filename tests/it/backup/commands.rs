@@ -180,7 +180,7 @@ async fn the_operator_accepts_a_loss_by_naming_the_last_revision() {
     // The flag does no harm afterwards, and the registry opens without it.
     let process = Process::spawn_with(&data, TODAY, &["--accept-loss-after", &readable.to_string()]);
     process.listening();
-    assert!(process.said().contains("--accept-loss-after has no effect, remove it"), "{}", process.said());
+    assert!(process.log().contains("--accept-loss-after has no effect, remove it"), "{}", process.log());
     process.stop();
     let aside = fs::read_dir(data.join("set-aside")).unwrap().next().unwrap().unwrap().path();
     assert_eq!(fs::read(aside.join("00000000000000000001.log")).unwrap(), whole[..last]);

@@ -197,7 +197,7 @@ fn every_mutation_has_the_common_fields() {
             assert!(ANSWERED.iter().all(|name| response.contains(*name)), "{method} answers {response:?}");
             let counted = usize::from(response.contains("employment_count"));
             let expected = ANSWERED.len() + 1 + counted;
-            assert_eq!(response.len(), expected, "{method} answers its resource beside them: {response:?}");
+            assert_eq!(response.len(), expected, "{method} also returns its resource: {response:?}");
             assert!(!descriptor.client_streaming() && !descriptor.server_streaming(), "{method} is one call");
         } else {
             assert!(!request.contains("request_id"), "{method} records nothing but has a request_id");

@@ -26,7 +26,7 @@ impl Drop for Frozen {
     }
 }
 
-fn wait_until_said(file: &Path, text: &str) {
+fn wait_for_log(file: &Path, text: &str) {
     let begun = Instant::now();
     while !fs::read_to_string(file).unwrap().contains(text) {
         assert!(begun.elapsed() < PATIENCE, "never logged: {text}");
@@ -59,8 +59,8 @@ fn an_audit_on_a_disk_that_blocks_is_refused_at_start_and_by_a_check() {
         .stderr(File::create(&said).unwrap())
         .spawn()
         .unwrap();
-    process.wait_until_said(&expected, PATIENCE);
-    wait_until_said(&said, &expected);
+    process.wait_for_log(&expected, PATIENCE);
+    wait_for_log(&said, &expected);
     drop(frozen);
     assert_eq!(process.wait().0.code(), Some(1));
     assert_eq!(check.wait().unwrap().code(), Some(2));

@@ -103,7 +103,7 @@ async fn after_a_power_cut_nothing_acknowledged_is_missing_and_no_action_is_need
         let enough = 100 + usize::try_from(cut % 7).unwrap() * 60;
         let deadline = Instant::now() + Duration::from_secs(60);
         while writers.count(|sent| sent.revision.is_some()) < enough {
-            assert!(Instant::now() < deadline, "the writers have stopped: {}", process.said());
+            assert!(Instant::now() < deadline, "the writers have stopped: {}", process.log());
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         disk.cut_power();

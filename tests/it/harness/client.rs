@@ -87,7 +87,7 @@ impl Client {
     }
 
     /// The same client, sending a token with every call.
-    pub fn showing(&self, token: &str) -> Client {
+    pub fn with_token(&self, token: &str) -> Client {
         let authorization = Some(format!("Bearer {token}").parse().unwrap());
         Client { channel: self.channel.clone(), metadata: Metadata { authorization, ..self.metadata.clone() } }
     }

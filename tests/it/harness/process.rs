@@ -23,7 +23,7 @@ pub struct Process {
     listening: mpsc::Receiver<SocketAddr>,
     address: OnceCell<SocketAddr>,
     ops: SocketAddr,
-    said: PathBuf,
+    stderr: PathBuf,
     _ops_port: TcpSocket,
     _scratch: TempDir,
 }
@@ -55,7 +55,7 @@ impl Process {
     /// `CPSS_BINARY` selects a binary other than the one just built.
     fn serve_under(under: &[String], arguments: &[&str]) -> Process {
         let scratch = tempfile::tempdir().unwrap();
-        let said = scratch.path().join("stderr");
+        let stderr = scratch.path().join("stderr");
         let ops_port = reserve_port();
         let ops = ops_port.local_addr().unwrap();
         let binary = std::env::var("CPSS_BINARY").unwrap_or(env!("CARGO_BIN_EXE_cpss-registry").to_owned());
@@ -67,11 +67,11 @@ impl Process {
             .env("RUST_LOG", "info,access=off")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(File::create(&said).unwrap())
+            .stderr(File::create(&stderr).unwrap())
             .spawn()
             .unwrap();
         let listening = listen_for_address(child.stdout.take().unwrap());
-        Process { child, listening, address: OnceCell::new(), ops, said, _ops_port: ops_port, _scratch: scratch }
+        Process { child, listening, address: OnceCell::new(), ops, stderr, _ops_port: ops_port, _scratch: scratch }
     }
 
     /// Starts the process, waits until it accepts calls, and returns a client.
@@ -89,7 +89,7 @@ impl Process {
     /// Like [`Process::listening`], with a longer timeout.
     pub fn listening_within(&self, patience: Duration) -> SocketAddr {
         let wait = || self.listening.recv_timeout(patience);
-        *self.address.get_or_init(|| wait().unwrap_or_else(|_| panic!("it does not listen; its log: {}", self.said())))
+        *self.address.get_or_init(|| wait().unwrap_or_else(|_| panic!("it does not listen; its log: {}", self.log())))
     }
 
     /// The id of the process.
@@ -103,9 +103,9 @@ impl Process {
     }
 
     /// Waits until a text appears on standard error.
-    pub fn wait_until_said(&self, text: &str, patience: Duration) {
+    pub fn wait_for_log(&self, text: &str, patience: Duration) {
         let deadline = Instant::now() + patience;
-        while !fs::read_to_string(&self.said).unwrap().contains(text) {
+        while !fs::read_to_string(&self.stderr).unwrap().contains(text) {
             assert!(Instant::now() < deadline, "never logged: {text}");
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -129,8 +129,8 @@ impl Process {
     }
 
     /// The output on standard error so far.
-    pub fn said(&self) -> String {
-        fs::read_to_string(&self.said).unwrap()
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.stderr).unwrap()
     }
 
     /// Sends SIGTERM.
@@ -159,9 +159,13 @@ impl Process {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                return (status, fs::read_to_string(&self.said).unwrap());
+                return (status, fs::read_to_string(&self.stderr).unwrap());
             }
-            assert!(Instant::now() < deadline, "it does not end; its log: {}", fs::read_to_string(&self.said).unwrap());
+            assert!(
+                Instant::now() < deadline,
+                "it does not end; its log: {}",
+                fs::read_to_string(&self.stderr).unwrap()
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }

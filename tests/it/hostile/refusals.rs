@@ -71,7 +71,7 @@ async fn an_unauthenticated_connection_that_sends_much_is_cut_off() {
     for (what, mut next) in
         [("calls without an identity", Box::new(refused) as Box<dyn FnMut(u32) -> Vec<u8>>), ("pings", Box::new(pings))]
     {
-        let mut stream = way.stranger().await.unwrap();
+        let mut stream = way.unauthenticated().await.unwrap();
         stream.write_all(&hello()).await.unwrap();
         assert!(is_cut_off(stream, &mut next).await, "{what}");
     }
@@ -164,7 +164,7 @@ async fn a_handshake_has_a_timeout() {
     let mut silent = TcpStream::connect(place.process.listening()).await.unwrap();
     let read = tokio::time::timeout(PATIENCE, silent.read(&mut [0; 1])).await.expect("it is cut off");
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
-    place.process.wait_until_said("TLS handshake timed out", PATIENCE);
+    place.process.wait_for_log("TLS handshake timed out", PATIENCE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -42,7 +42,7 @@ async fn reflection_that_is_not_read_takes_no_memory() {
     let mut connections = Vec::new();
     let mut sent = 0;
     for _ in 0..CONNECTIONS {
-        let mut stream = way.stranger().await.unwrap();
+        let mut stream = way.unauthenticated().await.unwrap();
         let requests: Vec<u8> = (0..REQUESTS).flat_map(|at| reflection(2 * at + 1)).collect();
         sent += requests.len();
         // It may have been cut off.
@@ -73,10 +73,10 @@ async fn reflect(client: &Client) -> Result<Option<ServerReflectionResponse>, to
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reflection_is_for_clients_on_the_list() {
     let place = TlsServer::start();
-    let token = place.let_in_by_token("medicaid", "payer").await;
-    let refused = reflect(&place.stranger().await).await.unwrap_err();
+    let token = place.add_client_with_token("medicaid", "payer").await;
+    let refused = reflect(&place.unauthenticated().await).await.unwrap_err();
     assert_eq!(refused.code_and_reason(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()));
-    for client in [place.client("registrar").await, place.stranger().await.showing(&token)] {
+    for client in [place.client("registrar").await, place.unauthenticated().await.with_token(&token)] {
         assert!(reflect(&client).await.unwrap().is_some());
     }
     place.process.stop();
@@ -86,9 +86,9 @@ async fn reflection_is_for_clients_on_the_list() {
 async fn health_is_for_everyone_with_a_low_limit_for_unauthenticated_connections() {
     let place = TlsServer::start();
     let ask = || HealthCheckRequest::default();
-    let stranger = place.stranger().await;
+    let unauthenticated = place.unauthenticated().await;
     let mut watches = Vec::new();
-    let mut health = HealthClient::new(stranger.service());
+    let mut health = HealthClient::new(unauthenticated.service());
     let refused = loop {
         match health.watch(ask()).await {
             Ok(watch) => watches.push(watch),
@@ -99,7 +99,7 @@ async fn health_is_for_everyone_with_a_low_limit_for_unauthenticated_connections
     // All connections share one rate limit.
     let (mut answered, mut too_fast) = (0, 0);
     for _ in 0..4 {
-        let mut health = HealthClient::new(place.stranger().await.service());
+        let mut health = HealthClient::new(place.unauthenticated().await.service());
         for _ in 0..30 {
             match health.check(ask()).await {
                 Ok(_) => answered += 1,

@@ -198,7 +198,7 @@ async fn a_mirror_killed_at_any_time_answers_like_the_registry() {
     let verdicts = compare_everything(&file, &client, &reporter).await;
     let rebuilt = scratch.path().join("rebuilt.db");
     copy_once(&rebuilt, address);
-    assert_eq!(Reader::open(&rebuilt).everything(), Reader::open(&file).everything(), "as one that nobody killed");
+    assert_eq!(Reader::open(&rebuilt).everything(), Reader::open(&file).everything(), "like one that was never killed");
     println!(
         "{kills} kills in {:.1} s, {} cascades over {people} and {:?} other reports meanwhile, copy at {} revisions up to \
          {head} after kills, at {} when read; verdicts {verdicts:?}",

@@ -99,7 +99,7 @@ async fn reads_are_refused_while_the_audit_cannot_be_written() {
     questions_are_served(&registry, ServingStatus::Serving).await;
     registry.verify(NOT_ON_FILE, None, None).await;
     server.stop().await;
-    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 1, "what was refused is no line");
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 1, "refused questions have no line");
 }
 
 #[tokio::test]

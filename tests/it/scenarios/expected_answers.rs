@@ -75,7 +75,7 @@ fn check_powers(found: &v1::Verification) {
 pub fn eligibility(found: &v1::Eligibility, shows: Shows, has_units: bool) -> String {
     let said = verdict(found.verdict);
     assert_eq!(found.eligible, said.starts_with("CONFIRMED"), "{found:?}");
-    let limits = found.coverage.clone().expect("the limits beside the verdict");
+    let limits = found.coverage.clone().expect("the limits");
     if matches!(shows, Shows::Limits) {
         let (first_day, last_day) = (day(limits.year_first_day), day(limits.year_last_day));
         return format!(

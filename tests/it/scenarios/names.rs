@@ -81,7 +81,7 @@ macro_rules! word {
             Ok(number) => Ok(number),
             Err(_) => v1::$kind::from_str_name(&format!("{}{text}", $prefix))
                 .map(i32::from)
-                .ok_or(format!("{text} is no {}", stringify!($kind))),
+                .ok_or(format!("{text} is not in {}", stringify!($kind))),
         }
     }};
 }

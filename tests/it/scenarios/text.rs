@@ -122,7 +122,7 @@ impl Clauses {
 
     /// A number.
     pub fn amount(&mut self, keyword: &str) -> Result<Option<f64>, String> {
-        self.text(keyword).map(|text| text.parse().map_err(|_| format!("{text} is no number"))).transpose()
+        self.text(keyword).map(|text| text.parse().map_err(|_| format!("{text} is not a number"))).transpose()
     }
 
     /// Fails if anything was not consumed.

@@ -325,10 +325,10 @@ impl World {
 /// Sends a command with `validate_only`, for real, and a second time.
 async fn accept(sent: &Sent, client: &Client) -> Result<Outcome, String> {
     let refused = |status: Status| format!("is refused: {}", in_words(&status));
-    let foretold = sent.clone().to(client, true).await.map_err(refused)?;
+    let announced = sent.clone().to(client, true).await.map_err(refused)?;
     let outcome = sent.clone().to(client, false).await.map_err(refused)?;
-    if foretold.revision + 1 != outcome.revision || !foretold.fact_ids.is_empty() {
-        return Err(format!("judged at {}, recorded as {}", foretold.revision, outcome.revision));
+    if announced.revision + 1 != outcome.revision || !announced.fact_ids.is_empty() {
+        return Err(format!("judged at {}, recorded as {}", announced.revision, outcome.revision));
     }
     if sees_nothing_before(sent, client) {
         let again = sent.clone().to(client, false).await.map_err(refused)?;
@@ -339,10 +339,10 @@ async fn accept(sent: &Sent, client: &Client) -> Result<Outcome, String> {
         };
     }
     let effect = |it: &Outcome| format!("{} {} for {}", it.change_count, it.foreseen_count, it.people);
-    same(&effect(&outcome), &effect(&foretold))?;
+    same(&effect(&outcome), &effect(&announced))?;
     let mints = matches!(sent.command, Command::IssueCredential(_) | Command::Transferred(_));
-    if !mints && (foretold.changes != outcome.changes || foretold.foreseen != outcome.foreseen) {
-        return Err(format!("validate_only foretold {:?}, {:?}", foretold.changes, foretold.foreseen));
+    if !mints && (announced.changes != outcome.changes || announced.foreseen != outcome.foreseen) {
+        return Err(format!("validate_only returned {:?}, {:?}", announced.changes, announced.foreseen));
     }
     let again = sent.clone().to(client, false).await.map_err(refused)?;
     if again.bytes == outcome.bytes { Ok(outcome) } else { Err("sent again, it has another answer".to_owned()) }

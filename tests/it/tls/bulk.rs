@@ -92,7 +92,7 @@ fn median_of(what: &str, mut times: Vec<Duration>) -> Duration {
 async fn questions_and_probes_take_precedence_over_bulk() {
     let time = Duration::from_secs(std::env::var("CPSS_BULK_SECONDS").map_or(3, |text| text.parse().unwrap()));
     let place = TlsServer::start();
-    let payer = place.let_in_by_token("medicaid", "payer").await;
+    let payer = place.add_client_with_token("medicaid", "payer").await;
     let registrar = place.client("registrar").await;
     let quiet = others(&place, &registrar, time / 3).await;
 
@@ -102,7 +102,7 @@ async fn questions_and_probes_take_precedence_over_bulk() {
     let threads = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let connect = || {
         let (endpoint, payer) = (place.endpoint(None), payer.clone());
-        async move { Client::on(endpoint.connect().await.unwrap()).showing(&payer) }
+        async move { Client::on(endpoint.connect().await.unwrap()).with_token(&payer) }
     };
     for _ in 0..BATCHES {
         let (connecting, bulk) = (connect(), Arc::clone(&bulk));
@@ -134,7 +134,7 @@ async fn questions_and_probes_take_precedence_over_bulk() {
         ("probes of the ops port", quiet.ops, met.ops),
     ] {
         median_of(&format!("{what} without"), quiet);
-        let median = median_of(&format!("{what} beside it"), met);
+        let median = median_of(&format!("{what} under bulk load"), met);
         assert!(median < batch / 4, "{what} take {median:?}, and a batch among {BATCHES} {batch:?}");
     }
     place.process.stop();

@@ -144,13 +144,13 @@ async fn every_way_to_ask_shows_a_role_only_what_it_may_see() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_without_permission_gets_no_answer_in_any_way() {
     let (place, _data, north, south) = place_with_town().await;
-    let (certifier, stranger) = (place.client("certifier").await, place.stranger().await);
+    let (certifier, unauthenticated) = (place.client("certifier").await, place.unauthenticated().await);
     let provider = place.client("provider").await;
     for method in VERIFICATION.iter().chain(&ELIGIBILITY).chain(&["GetCredential", "ListStandingPeriods"]) {
         for row in [&north, &south] {
             let denied = sent(&certifier, method, row, &row.provider_id).await.unwrap_err();
             assert_eq!(denied.code_and_reason(), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()), "{method}");
-            let nobody = sent(&stranger, method, row, &row.provider_id).await.unwrap_err();
+            let nobody = sent(&unauthenticated, method, row, &row.provider_id).await.unwrap_err();
             assert_eq!(nobody.code_and_reason(), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()), "{method}");
         }
     }

@@ -14,27 +14,32 @@ use crate::harness::{Client, Refusal as _};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_is_identified_by_its_certificate_or_token() {
     let place = TlsServer::start();
-    let token = place.let_in_by_token("medicaid", "payer").await;
-    let (registrar, stranger) = (place.client("registrar").await, place.stranger().await);
+    let token = place.add_client_with_token("medicaid", "payer").await;
+    let (registrar, unauthenticated) = (place.client("registrar").await, place.unauthenticated().await);
     registrar.ask(question()).await;
     registrar.ask(v1::ListCredentialsRequest::default()).await;
-    let payer = stranger.showing(&token);
+    let payer = unauthenticated.with_token(&token);
     payer.ask(question()).await;
     assert_eq!(payer.refusal(v1::ListCredentialsRequest::default()).await.code(), Code::PermissionDenied);
 
     let unauthenticated = (Code::Unauthenticated, "UNAUTHENTICATED".to_owned());
     let wrong = token.replace(&token[5..7], if &token[5..7] == "00" { "01" } else { "00" });
-    for nobody in [stranger.clone(), stranger.showing(&wrong), stranger.showing("short"), registrar.showing(&token)] {
+    for nobody in [
+        unauthenticated.clone(),
+        unauthenticated.with_token(&wrong),
+        unauthenticated.with_token("short"),
+        registrar.with_token(&token),
+    ] {
         assert_eq!(nobody.refusal(question()).await.code_and_reason(), unauthenticated);
     }
     for dev in [registrar.calling_as("certifier"), registrar.on_day("2026-03-02")] {
         assert_eq!(dev.refusal(question()).await.code(), Code::InvalidArgument);
     }
-    assert_eq!(stranger.calling_as("registrar").refusal(question()).await.code_and_reason(), unauthenticated);
+    assert_eq!(unauthenticated.calling_as("registrar").refusal(question()).await.code_and_reason(), unauthenticated);
     // Health checks contain no personal data.
-    let health = HealthClient::new(stranger.service()).check(HealthCheckRequest::default()).await;
+    let health = HealthClient::new(unauthenticated.service()).check(HealthCheckRequest::default()).await;
     assert!(health.is_ok(), "{health:?}");
-    assert!(!place.process.said().contains(&token), "no token is ever logged");
+    assert!(!place.process.log().contains(&token), "no token is ever logged");
 }
 
 /// The status code with which a call with this certificate is refused, during TLS or after it.
@@ -111,7 +116,7 @@ async fn silent_peers_do_not_block_others() {
     // The oldest were closed; the latest are still open.
     let read = silent[0].read(&mut [0; 1]).await;
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
-    assert!(!place.process.said().contains("TLS handshake timed out"), "it was closed at its timeout, and not before");
+    assert!(!place.process.log().contains("TLS handshake timed out"), "it was closed at its timeout, and not before");
     let latest = silent.last_mut().unwrap().try_read(&mut [0; 1]);
     assert_eq!(latest.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }

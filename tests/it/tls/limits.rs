@@ -44,7 +44,7 @@ async fn until_answered(client: &Client) -> Changes {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_over_its_rate_gets_a_retry_delay_and_others_are_answered() {
     let place = TlsServer::start_with(&["--calls-per-second", "1", "--calls-burst", "3"]);
-    let payer = place.stranger().await.showing(&place.let_in_by_token("medicaid", "payer").await);
+    let payer = place.unauthenticated().await.with_token(&place.add_client_with_token("medicaid", "payer").await);
     let registrar = place.client("registrar").await;
     for _ in 0..3 {
         payer.ask(question()).await;
@@ -78,10 +78,10 @@ async fn streams_and_connections_of_a_client_are_counted_until_they_end() {
 
     let second = place.client("registrar").await;
     assert_eq!(second.refusal(question()).await.code_and_reason(), too_many);
-    let token = place.let_in_by_token("medicaid", "payer").await;
-    let payer = place.stranger().await.showing(&token);
+    let token = place.add_client_with_token("medicaid", "payer").await;
+    let payer = place.unauthenticated().await.with_token(&token);
     payer.ask(question()).await;
-    assert_eq!(place.stranger().await.showing(&token).refusal(question()).await.code_and_reason(), too_many);
+    assert_eq!(place.unauthenticated().await.with_token(&token).refusal(question()).await.code_and_reason(), too_many);
     // A closed connection makes room for another.
     drop((payer, held, registrar));
     while second.call(question()).await.is_err() {}
@@ -113,8 +113,8 @@ async fn an_open_stream_ends_when_its_client_is_removed_or_changes_role() {
     let place = TlsServer::start();
     let others = place.client("registrar").await;
     let mut goes_on = watch(&others).await.unwrap();
-    let token = place.let_in_by_token("reader", "auditor").await;
-    let reader = place.stranger().await.showing(&token);
+    let token = place.add_client_with_token("reader", "auditor").await;
+    let reader = place.unauthenticated().await.with_token(&token);
     let list = place.read("clients.toml");
 
     let changes = watch(&reader).await.unwrap();

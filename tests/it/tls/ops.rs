@@ -24,7 +24,7 @@ async fn probes_and_metrics_need_no_certificate_and_contain_no_personal_data() {
     let place = TlsServer::start();
     let ops = place.process.ops();
     place.client("registrar").await.ask(question()).await;
-    place.stranger().await.refusal(question()).await;
+    place.unauthenticated().await.refusal(question()).await;
     for path in ["/livez", "/readyz"] {
         assert_eq!(get(ops, path).await, ("HTTP/1.1 200 OK".to_owned(), "ok\n".to_owned()), "{path}");
     }

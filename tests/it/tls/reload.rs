@@ -116,7 +116,7 @@ async fn a_change_is_noticed_without_a_signal() {
     setup::renew_server(place.directory(), 30).unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     while place.shown().await == before {
-        assert!(Instant::now() < deadline, "{}", place.process.said());
+        assert!(Instant::now() < deadline, "{}", place.process.log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(place.shown().await, place.on_disk());
@@ -128,12 +128,12 @@ async fn a_change_signaled_while_the_registry_opens_is_loaded() {
     // The ops port is opened first.
     let deadline = Instant::now() + Duration::from_secs(60);
     while TcpStream::connect(place.process.ops()).await.is_err() {
-        assert!(Instant::now() < deadline, "{}", place.process.said());
+        assert!(Instant::now() < deadline, "{}", place.process.log());
     }
     setup::add_client(place.directory(), &client("auditor-1", "auditor")).unwrap();
     place.process.hang_up();
     place.process.listening();
-    place.process.wait_until_said("loaded the list of clients", Duration::from_secs(60));
+    place.process.wait_for_log("loaded the list of clients", Duration::from_secs(60));
     place.client("auditor-1").await.ask(question()).await;
 }
 
@@ -153,7 +153,7 @@ async fn a_removed_client_is_refused_at_its_next_call_and_an_invalid_list_change
     auditor.ask(question()).await;
     let line = place.read("clients.toml").lines().count();
     let mistake = format!("clients.toml:{line}: `king` is not a role");
-    assert!(place.process.said().contains(&mistake), "{mistake}: {}", place.process.said());
+    assert!(place.process.log().contains(&mistake), "{mistake}: {}", place.process.log());
 
     // A new role also applies from the next call on.
     fs::write(place.file("clients.toml"), with.replace("\"auditor\"", "\"certifier\"")).unwrap();
@@ -183,7 +183,7 @@ async fn a_list_that_removes_more_than_half_of_the_clients_needs_confirmation() 
         place.hang_up_until("rejected the new list of clients").await;
         auditor.ask(question()).await;
     }
-    assert!(place.process.said().contains("it would remove 2 of 3 clients"), "{}", place.process.said());
+    assert!(place.process.log().contains("it would remove 2 of 3 clients"), "{}", place.process.log());
     fs::write(place.file("clients.toml"), format!("remove_more_than_half = true\n{alone}")).unwrap();
     place.hang_up_until("loaded the list of clients").await;
     assert_eq!(auditor.refusal(question()).await.code(), Code::Unauthenticated);

@@ -9,8 +9,8 @@ use crate::harness::requests::{end_period, qualify, register_provider};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_id_does_not_bypass_a_role() {
     let place = TlsServer::start();
-    let token = place.let_in_by_token("clerk", "certifier").await;
-    let clerk = place.stranger().await.showing(&token);
+    let token = place.add_client_with_token("clerk", "certifier").await;
+    let clerk = place.unauthenticated().await.with_token(&token);
     let registering = register_provider("Sunflower Example Center");
     let provider_id = clerk.ask(registering.clone()).await.provider.unwrap().provider_id;
     let fact_id = clerk.ask(qualify(&provider_id, "2020-01-01")).await.fact_id;

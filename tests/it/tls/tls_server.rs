@@ -84,7 +84,7 @@ impl TlsServer {
     }
 
     /// Adds a client with a token and returns the token. The server has loaded the list when this returns.
-    pub async fn let_in_by_token(&self, name: &str, role: &str) -> String {
+    pub async fn add_client_with_token(&self, name: &str, role: &str) -> String {
         let client = NewClient { uses_token: true, ..client(name, role) };
         let Credentials::Token { token } = setup::add_client(self.directory(), &client).unwrap() else {
             panic!("no token")
@@ -101,12 +101,12 @@ impl TlsServer {
 
     /// Sends SIGHUP and waits until the server logs this once more than before.
     pub async fn hang_up_until(&self, said: &str) {
-        let count = || self.process.said().matches(said).count();
+        let count = || self.process.log().matches(said).count();
         let before = count();
         self.process.hang_up();
         let deadline = Instant::now() + PATIENCE;
         while count() == before {
-            assert!(Instant::now() < deadline, "it does not log `{said}`: {}", self.process.said());
+            assert!(Instant::now() < deadline, "it does not log `{said}`: {}", self.process.log());
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -132,7 +132,7 @@ impl TlsServer {
     }
 
     /// A client without a certificate.
-    pub async fn stranger(&self) -> Client {
+    pub async fn unauthenticated(&self) -> Client {
         Client::on(self.endpoint(None).connect().await.unwrap())
     }
 
