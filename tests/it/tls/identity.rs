@@ -15,29 +15,26 @@ use crate::harness::{Client, Refusal as _};
 async fn a_caller_is_identified_by_its_certificate_or_token() {
     let place = TlsServer::start();
     let token = place.add_client_with_token("medicaid", "payer").await;
-    let (registrar, unauthenticated) = (place.client("registrar").await, place.unauthenticated().await);
+    let (registrar, anonymous) = (place.client("registrar").await, place.unauthenticated().await);
     registrar.ask(question()).await;
     registrar.ask(v1::ListCredentialsRequest::default()).await;
-    let payer = unauthenticated.with_token(&token);
+    let payer = anonymous.with_token(&token);
     payer.ask(question()).await;
     assert_eq!(payer.refusal(v1::ListCredentialsRequest::default()).await.code(), Code::PermissionDenied);
 
     let unauthenticated = (Code::Unauthenticated, "UNAUTHENTICATED".to_owned());
     let wrong = token.replace(&token[5..7], if &token[5..7] == "00" { "01" } else { "00" });
-    for nobody in [
-        unauthenticated.clone(),
-        unauthenticated.with_token(&wrong),
-        unauthenticated.with_token("short"),
-        registrar.with_token(&token),
-    ] {
+    for nobody in
+        [anonymous.clone(), anonymous.with_token(&wrong), anonymous.with_token("short"), registrar.with_token(&token)]
+    {
         assert_eq!(nobody.refusal(question()).await.code_and_reason(), unauthenticated);
     }
     for dev in [registrar.calling_as("certifier"), registrar.on_day("2026-03-02")] {
         assert_eq!(dev.refusal(question()).await.code(), Code::InvalidArgument);
     }
-    assert_eq!(unauthenticated.calling_as("registrar").refusal(question()).await.code_and_reason(), unauthenticated);
+    assert_eq!(anonymous.calling_as("registrar").refusal(question()).await.code_and_reason(), unauthenticated);
     // Health checks contain no personal data.
-    let health = HealthClient::new(unauthenticated.service()).check(HealthCheckRequest::default()).await;
+    let health = HealthClient::new(anonymous.service()).check(HealthCheckRequest::default()).await;
     assert!(health.is_ok(), "{health:?}");
     assert!(!place.process.log().contains(&token), "no token is ever logged");
 }
