@@ -257,13 +257,13 @@ async fn a_copy_of_another_history_is_refused_and_rebuilt_on_request() {
     refused(one.address(), &foreign, &["--once", "--rebuild"], "something else");
     let text = scratch.path().join("text.db");
     std::fs::write(&text, "not a database, but long enough to look like one\n".repeat(40)).unwrap();
-    refused(one.address(), &text, &["--once"], "or no SQLite database");
+    refused(one.address(), &text, &["--once"], "or not an SQLite database");
     let keeping = Running::start(&file, one.address());
     let kept = scratch.path().join("copy.db-lock");
     while std::fs::File::open(&kept).unwrap().try_lock().is_ok() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    refused(one.address(), &file, &["--once"], "another process keeps");
+    refused(one.address(), &file, &["--once"], "another process is writing");
     keeping.kill();
 
     // A new copy while the old one is read: the reader can still read the old one.

@@ -16,9 +16,9 @@ use crate::numbers::spelling;
 /// Every character: the copy ignores the same characters in a number as the registry.
 #[test]
 fn a_copy_ignores_the_same_characters_in_a_number() {
-    let begin = ELIGIBILITY.find("left_out (first, last) AS (VALUES").unwrap();
+    let begin = ELIGIBILITY.find("ignored (first, last) AS (VALUES").unwrap();
     let end = begin + ELIGIBILITY[begin..].find("\n),").unwrap();
-    let sql = format!("WITH {}) SELECT first, last FROM left_out", &ELIGIBILITY[begin..end]);
+    let sql = format!("WITH {}) SELECT first, last FROM ignored", &ELIGIBILITY[begin..end]);
     let connection = Connection::open_in_memory().unwrap();
     let mut statement = connection.prepare(&sql).unwrap();
     let rows = statement.query_map([], |row| Ok(row.get::<_, u32>(0)?..=row.get(1)?)).unwrap();
