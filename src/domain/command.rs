@@ -29,7 +29,7 @@ pub enum Command {
         provider: ProviderId,
         /// The kind of period.
         kind: ProviderPeriodKind,
-        /// Its days.
+        /// The days of the period.
         days: Period,
         /// The expiry date on the certificate.
         valid_through: Option<Day>,
@@ -76,7 +76,7 @@ pub enum Command {
         credential: CredentialNumber,
         /// The kind of period.
         kind: CredentialPeriodKind,
-        /// Its days.
+        /// The days of the period.
         days: Period,
     },
     /// Revoke or reinstate a credential, or record that it was given up.
@@ -100,7 +100,7 @@ pub enum Command {
         position: String,
         /// Whether a mental health professional supervises the work.
         supervised: bool,
-        /// Its days.
+        /// The days of the job.
         days: Period,
     },
     /// Report that a job ended.

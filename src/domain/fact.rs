@@ -166,7 +166,7 @@ pub enum ProviderFact {
     PeriodOpened {
         /// The kind of certificate or suspension.
         kind: ProviderPeriodKind,
-        /// Its days.
+        /// The days of the period.
         days: Period,
         /// The expiry date on the certificate. The period does not end on it.
         valid_through: Option<Day>,
@@ -247,7 +247,7 @@ pub enum SpecialistFact {
         number: CredentialNumber,
         /// The kind of period.
         kind: CredentialPeriodKind,
-        /// Its days.
+        /// The days of the period.
         days: Period,
     },
     /// A credential was revoked, given up or reinstated from a day on.
@@ -269,7 +269,7 @@ pub enum SpecialistFact {
         position: String,
         /// Whether a mental health professional supervises the work.
         supervised: bool,
-        /// Its days.
+        /// The days of the job.
         days: Period,
     },
     /// A job ended.

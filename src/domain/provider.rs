@@ -59,7 +59,7 @@ pub struct ProviderPeriod {
     pub fact: FactId,
     /// The kind of period.
     pub kind: ProviderPeriodKind,
-    /// Its days.
+    /// The days of the period.
     pub days: Period,
     /// The expiry date on the certificate.
     pub valid_through: Option<Day>,

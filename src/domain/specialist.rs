@@ -156,7 +156,7 @@ pub struct Job {
     pub position: String,
     /// Whether a mental health professional supervises the work.
     pub supervised: bool,
-    /// Its days.
+    /// The days of the job.
     pub days: Period,
 }
 
