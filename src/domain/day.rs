@@ -62,15 +62,16 @@ impl Day {
         Day(cycle * DAYS_OF_CYCLE + of_cycle * 365 + of_cycle / 4 - of_cycle / 100 + day_of_year - FROM_YEAR_0_TO_1970)
     }
 
-    /// Year, month and day. The ends of time are given as the date library's.
+    /// Year, month and day. [`Day::BEGINNING`] and [`Day::FOREVER`] become the first and the last date of the date
+    /// library.
     ///
-    /// Every answer says several, so it is done as Neri and Schneider do it ("Euclidean affine functions and their
-    /// application to calendar algorithms", 2022): what a division leaves is multiplied, and the product has the next
-    /// unit in its upper half.
+    /// Every answer contains several dates, so this uses the algorithm of Neri and Schneider ("Euclidean affine
+    /// functions and their application to calendar algorithms", 2022): it multiplies the remainder of a division, and
+    /// the upper half of the product is the next unit.
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of a product")]
     pub fn ymd(self) -> (i32, i32, i32) {
-        // So many cycles earlier that no day is negative, in years that begin in March, and in quarters of days, of
-        // which a year has 1461.
+        // The shift by this many cycles makes every day positive. Years begin in March and are counted in quarter days,
+        // of which a year has 1461.
         const CYCLES: i32 = 25;
         let days = self.0.clamp(FIRST_CIVIL.0, LAST_CIVIL.0) + FROM_YEAR_0_TO_1970 + CYCLES * DAYS_OF_CYCLE;
         let quarters = 4 * days.cast_unsigned() + 3;
