@@ -76,7 +76,7 @@ class MainJob:
         self.channel = channel
         self.today = today
 
-    # What the scenarios are told in.
+    # Steps of the scenarios.
 
     def report(self, method, **fields):
         """One mutation under a new request_id, with what every mutation promises checked."""

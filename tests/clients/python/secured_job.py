@@ -123,14 +123,14 @@ def main():
     print("ok      no identity, a wrong one, two, and one without the right are refused")
 
     another = Place(elsewhere, endpoint)
-    for stranger in (
+    for unknown in (
         {"authority": another.read("ca.crt")},
         {"authority": place.read("ca.crt"), "certificate": "registrar"},
     ):
         credentials = grpc.ssl_channel_credentials(
-            stranger["authority"],
-            another.read("registrar.key") if "certificate" in stranger else None,
-            another.read("registrar.crt") if "certificate" in stranger else None,
+            unknown["authority"],
+            another.read("registrar.key") if "certificate" in unknown else None,
+            another.read("registrar.crt") if "certificate" in unknown else None,
         )
         with grpc.secure_channel(endpoint, credentials) as channel:
             call = channel.unary_unary("/ms.dmh.credential.v1.VerificationService/VerifyCredential")
