@@ -8,15 +8,13 @@ use std::fmt;
 
 use jiff::civil::{Date, date};
 
+use super::calendar;
+
 const UNIX_EPOCH: Date = date(1970, 1, 1);
 
 /// The weekday number of Friday. Monday is 0.
 const FRIDAY: i32 = 4;
 
-/// The number of days in 400 years, after which the calendar repeats.
-const DAYS_OF_CYCLE: i32 = 146_097;
-/// The number of days from March 1 of the year 0 to 1970-01-01.
-const FROM_YEAR_0_TO_1970: i32 = 719_468;
 /// The first and the last date of the date library.
 const FIRST_CIVIL: Day = Day::of_calendar(-9999, 1, 1);
 const LAST_CIVIL: Day = Day::of_calendar(9999, 12, 31);
@@ -52,38 +50,15 @@ impl Day {
         (counted.ymd() == (year, month, day)).then_some(counted)
     }
 
-    /// Converts a date that exists to its number.
+    /// The date of a year, month and day that exist.
     pub(super) const fn of_calendar(year: i32, month: i32, day: i32) -> Day {
-        // In this computation a year begins in March, so that a leap day is its last day. The calendar repeats after
-        // 400 years.
-        let year = if month <= 2 { year - 1 } else { year };
-        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-        let (cycle, of_cycle) = (year.div_euclid(400), year.rem_euclid(400));
-        Day(cycle * DAYS_OF_CYCLE + of_cycle * 365 + of_cycle / 4 - of_cycle / 100 + day_of_year - FROM_YEAR_0_TO_1970)
+        Day(calendar::number_of(year, month, day))
     }
 
     /// Year, month and day. [`Day::BEGINNING`] and [`Day::FOREVER`] become the first and the last date of the date
     /// library.
-    ///
-    /// Every answer contains several dates, so this uses the algorithm of Neri and Schneider ("Euclidean affine
-    /// functions and their application to calendar algorithms", 2022): it multiplies the remainder of a division, and
-    /// the upper half of the product is the next unit.
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves of a product")]
     pub fn ymd(self) -> (i32, i32, i32) {
-        // The shift by this many cycles makes every day positive. Years begin in March and are counted in quarter days,
-        // of which a year has 1461.
-        const CYCLES: i32 = 25;
-        let days = self.0.clamp(FIRST_CIVIL.0, LAST_CIVIL.0) + FROM_YEAR_0_TO_1970 + CYCLES * DAYS_OF_CYCLE;
-        let quarters = 4 * days.cast_unsigned() + 3;
-        let (century, of_century) =
-            (quarters / DAYS_OF_CYCLE.cast_unsigned(), quarters % DAYS_OF_CYCLE.cast_unsigned());
-        let years = 2_939_745 * u64::from(of_century | 3);
-        let (year, day_of_year) = ((years >> 32) as u32, years as u32 / (4 * 2_939_745));
-        let months = 2141 * day_of_year + 197_913;
-        let (month, day) = (months >> 16, (months & 0xffff) / 2141 + 1);
-        let is_next = u32::from(day_of_year >= 306);
-        let year = (100 * century + year + is_next).cast_signed() - 400 * CYCLES;
-        (year, (month - 12 * is_next).cast_signed(), day.cast_signed())
+        calendar::date_of(self.0.clamp(FIRST_CIVIL.0, LAST_CIVIL.0))
     }
 
     /// Converts from a date of the date library.

@@ -39,11 +39,6 @@ impl<T: PartialEq> Runs<T> {
         &self.runs[after.saturating_sub(1)].1
     }
 
-    /// Looks at the ends, so that they are fetched from memory. What it gives means nothing.
-    pub fn glance(&self) -> i32 {
-        [self.runs.first(), self.runs.last()].into_iter().flatten().fold(0, |seen, (start, _)| seen ^ start.number())
-    }
-
     /// The number of runs.
     pub fn count(&self) -> usize {
         self.runs.len()
@@ -55,6 +50,11 @@ impl<T: PartialEq> Runs<T> {
             let end = self.runs.get(at + 1).map_or(Day::FOREVER, |(next, _)| *next);
             (Period { start: *start, end }, value)
         })
+    }
+
+    /// The days on which the first and the last run start.
+    pub fn ends(&self) -> [Day; 2] {
+        [self.runs.first(), self.runs.last()].map(|run| run.map_or(Day::BEGINNING, |(start, _)| *start))
     }
 
     /// The days on which a run starts, except [`Day::BEGINNING`].

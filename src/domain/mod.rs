@@ -10,6 +10,7 @@
 //!    that a record makes.
 //! 4. [`command`], [`evaluation`], [`decide`]: the commands, and which of them the registry rejects.
 
+mod calendar;
 pub mod command;
 pub mod day;
 pub mod day_runs;

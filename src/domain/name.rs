@@ -79,11 +79,6 @@ impl HeldNames {
         HeldNames { text: text.into(), spoken_at }
     }
 
-    /// Looks at a little of the text, so that it is fetched from memory. What it gives means nothing.
-    pub fn glance(&self) -> i32 {
-        self.text.as_bytes().get(self.spoken_at).copied().map_or(0, i32::from)
-    }
-
     /// The full current name. Empty if there is none.
     pub fn spoken(&self) -> &str {
         &self.text[self.spoken_at..]

@@ -31,12 +31,6 @@ impl ProviderFile {
         ProviderFile { id, facts, state, timeline }
     }
 
-    /// Looks at a little of what questions are answered from, so that it is fetched from memory. What it gives means
-    /// nothing.
-    pub fn glance(&self) -> usize {
-        usize::from(self.state.row.is_some()) ^ self.timeline.days.count() ^ self.id.as_str().len()
-    }
-
     /// The revision of the last fact.
     pub fn changed_at(&self) -> Revision {
         self.facts.last().map_or(Revision::ZERO, |recorded| recorded.id.revision)

@@ -114,18 +114,6 @@ impl Timeline {
         }
     }
 
-    /// Looks at a little of each part, so that all of it is fetched from memory. What it gives means nothing.
-    pub fn glance(&self) -> usize {
-        let lists = self.days.count() ^ self.terms.len() ^ self.jobs.len() ^ self.designations.len();
-        lists ^ self.rule_set.len() ^ usize::from(self.void)
-    }
-
-    /// The same of what may lie elsewhere. Where it does is known after a [`Timeline::glance`].
-    pub fn glance_beyond(&self) -> i32 {
-        let jobs = [self.jobs.first(), self.jobs.last()].into_iter().flatten();
-        jobs.fold(self.days.glance() ^ self.names.glance(), |seen, (_, days)| seen ^ days.start.number())
-    }
-
     /// Whether a designation is held on a day.
     pub fn holds(&self, code: Designation, day: Day) -> bool {
         self.designations_on(day).contains(code)

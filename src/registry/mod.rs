@@ -40,6 +40,7 @@ mod open;
 mod opening_backoff;
 mod pin;
 mod preface;
+mod prefetch;
 pub mod question;
 mod receipt;
 mod recent_records;

@@ -1,9 +1,5 @@
 //! Questions: what a caller asks of a snapshot, and the answer.
 
-use std::hint::black_box;
-
-use smallvec::SmallVec;
-
 use super::errors::ReadError;
 use super::snapshot::{FoundHolder, Snapshot};
 use super::timeline_cache::Looked;
@@ -74,9 +70,6 @@ enum LookedUp<'a> {
     Several,
 }
 
-/// Holds as many items as `bring_near` prefetches at once, without allocating.
-type Several<T> = SmallVec<[T; 16]>;
-
 impl Ask<'_> {
     /// Returns the number that the question asks about, if it asks by a number that can exist.
     pub fn number(&self) -> Option<CredentialNumber> {
@@ -87,7 +80,7 @@ impl Ask<'_> {
     }
 
     /// Returns the id of the provider that the question names, if it names one by id.
-    fn provider_id(&self) -> Option<&str> {
+    pub(super) fn provider_id(&self) -> Option<&str> {
         match self.provider {
             Some(AskProvider::Id(id)) => Some(id),
             Some(AskProvider::Identifier(_)) | None => None,
@@ -134,24 +127,6 @@ impl Snapshot {
         }
         let timeline = self.timeline(number).await?;
         Ok(find(timeline.as_ref().map_or(LookedUp::Nothing, |timeline| LookedUp::Credential(timeline, None))))
-    }
-
-    /// Prefetches into the processor cache what these questions are answered from, as far as it is in memory, so that
-    /// the memory latencies overlap. Does not change any answer.
-    pub fn bring_near<'q>(&self, asks: impl Iterator<Item = &'q Ask<'q>> + Clone) {
-        let (seen, providers) = (self.shared.timeline_cache.see(), self.shared.providers.pin());
-        let here = |number| match seen.look(number) {
-            Looked::Here(resident) => Some(resident.timeline.as_ref()),
-            Looked::Unknown | Looked::NotHere => None,
-        };
-        let timelines: Several<&Timeline> = asks.clone().filter_map(Ask::number).filter_map(here).collect();
-        let files: Several<&ProviderFile> =
-            asks.filter_map(Ask::provider_id).filter_map(|id| Some(providers.get(id)?.file.as_ref())).collect();
-        // In two passes: the first loads the pointers that the second follows.
-        black_box(timelines.iter().fold(0, |seen, timeline| timeline.glance() ^ seen));
-        black_box(files.iter().fold(0, |seen, file| file.glance() ^ seen));
-        black_box(timelines.iter().fold(0, |seen, timeline| timeline.glance_beyond() ^ seen));
-        black_box(files.iter().fold(0, |seen, file| file.timeline.days.glance() ^ seen));
     }
 
     fn find<'a>(&self, ask: &Ask<'_>, as_of: Day, billing: bool, looked_up: LookedUp<'a>) -> Answer<'a> {

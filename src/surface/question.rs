@@ -154,7 +154,7 @@ pub(super) fn read_together<'i, I: Item>(
     items: impl Iterator<Item = (ItemPath, &'i I)>,
 ) -> Vec<Result<I::Question<'i>, Rejection>> {
     let questions: Vec<_> = items.map(|(path, item)| item.read(path)).collect();
-    snapshot.bring_near(questions.iter().flatten().map(Question::ask));
+    snapshot.prefetch(questions.iter().flatten().map(Question::ask));
     questions
 }
 
