@@ -309,7 +309,7 @@ mod tests {
         let short = refusal("credential_number,name\nCPS-X,Doe\nCPS-Y\n");
         assert_eq!(short, "line 3: it does not have the same number of columns as the first row");
         let twice = refusal("credential_number,credential_number\n");
-        assert_eq!(twice, "the first row names the column `credential_number`, which occurs twice");
+        assert_eq!(twice, "the first row has the column `credential_number`, which occurs twice");
         assert!(refusal("credential_number,verdict\n").ends_with("which is reserved for the answers"));
         assert_eq!(refusal("credential_number,name\r\n"), "the list has no rows");
         let latin = StaffList::of_bytes(b"credential_number,name\nCPS-X,Mu\xf1oz\n").unwrap_err();

@@ -160,7 +160,7 @@ fn a_registry_does_not_start_with_conflicting_rules() {
 
     let two = directory(&[("a.toml", &third), ("b.toml", &other)]);
     let message = open(fresh().path(), two.path()).unwrap_err();
-    assert!(message.contains("b.toml:2: id third"), "{message}");
+    assert!(message.contains("b.toml:2: the id third"), "{message}");
     let broken = directory(&[("a.toml", "id = 7")]);
     assert!(open(fresh().path(), broken.path()).unwrap_err().contains("a.toml:1: "));
 
@@ -172,5 +172,5 @@ fn a_registry_does_not_start_with_conflicting_rules() {
     assert!(message.contains("rule set third was adopted with different content"), "{message}");
     assert_eq!(open(data.path(), directory(&[]).path()), Ok(()), "what was adopted is read from the record");
     let again = open(data.path(), two.path()).unwrap_err();
-    assert!(again.contains("b.toml:2: id third"), "{again}");
+    assert!(again.contains("b.toml:2: the id third"), "{again}");
 }

@@ -253,8 +253,8 @@ async fn a_copy_of_another_history_is_refused_and_rebuilt_on_request() {
 
     let foreign = scratch.path().join("foreign.db");
     rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE payroll (salary)").unwrap();
-    refused(one.address(), &foreign, &["--once"], "something else");
-    refused(one.address(), &foreign, &["--once", "--rebuild"], "something else");
+    refused(one.address(), &foreign, &["--once"], "another database");
+    refused(one.address(), &foreign, &["--once", "--rebuild"], "another database");
     let text = scratch.path().join("text.db");
     std::fs::write(&text, "not a database, but long enough to look like one\n".repeat(40)).unwrap();
     refused(one.address(), &text, &["--once"], "or not an SQLite database");
