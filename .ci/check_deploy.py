@@ -98,7 +98,7 @@ def check_memory(documents):
         ("the StatefulSet", container["resources"]["limits"]["memory"].removesuffix("i")),
         ("MemoryMax of the unit", most),
     ):
-        if not given.endswith("G") or int(given[:-1]) * 1024 < needed:
+        if int(given[:-1]) * {"M": 1, "G": 1024}[given[-1]] < needed:
             fail(f"{place} gives {given}, but deploy/README.md says that the process uses up to {needed} MiB")
 
 
