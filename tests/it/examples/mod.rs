@@ -1,23 +1,25 @@
-//! Every example of every `--help`, of the README and of the documents in `deploy`, run as it stands.
+//! Every example of every `--help` and of every document runs as it stands.
 //!
-//! What differs from the text: directories of the machine lie in a scratch directory and are this user's, servers listen on
-//! free ports, and 10,000 invented people are 100. Examples that use more than the program itself need buf, jq and sqlite3: they are in a
-//! test of their own, which `.ci/run` runs.
+//! What differs from the text: directories of the machine are in a scratch directory and belong to this user, servers
+//! listen on free ports, and 10,000 invented people are 100. Examples that use more than the program itself need buf, jq,
+//! protoc, python3 and sqlite3: a test of their own runs them in `.ci/run`. Commands that build or test the project are not
+//! run, but what they name must exist.
 
+mod commands_of_the_project;
+mod documents;
 mod invited;
+mod markdown;
 mod pages;
 mod sandbox;
 
 use std::collections::BTreeSet;
 
+use self::commands_of_the_project::{Project, is_one};
 use self::pages::{Example, Page, documents, help_pages, spans_of_commands};
 use self::sandbox::{Sandbox, program};
 
 /// What an example may use beside the program and a shell.
-const OTHER_PROGRAMS: [&str; 4] = ["buf", "call", "jq", "sqlite3"];
-
-/// Examples that cannot be run here, and why.
-const NOT_RUN: &[(&str, &str)] = &[("cargo test --locked", "this test is a part of it")];
+const OTHER_PROGRAMS: [&str; 6] = ["buf", "call", "jq", "protoc", "python3", "sqlite3"];
 
 fn needs_other_programs(example: &Example) -> bool {
     let words = example.command.split(|letter: char| !letter.is_alphanumeric());
@@ -28,8 +30,7 @@ fn needs_other_programs(example: &Example) -> bool {
 fn run(page: &Page, is_wanted: impl Fn(&Example) -> bool) -> usize {
     let mut sandbox = Sandbox::of(page);
     let wanted = page.examples.iter().take_while(|example| is_wanted(example));
-    let wanted = wanted.filter(|example| !NOT_RUN.iter().any(|(command, _)| example.command.contains(command)));
-    wanted.map(|example| sandbox.run(example)).count()
+    wanted.filter(|example| !is_one(&example.command)).map(|example| sandbox.run(example)).count()
 }
 
 fn all_pages() -> Vec<Page> {
@@ -49,7 +50,7 @@ fn every_example_of_help_and_documents_works() {
 }
 
 #[test]
-#[ignore = "needs buf, jq and sqlite3: .ci/run has them"]
+#[ignore = "needs buf, jq, protoc, python3 and sqlite3: .ci/run has them"]
 fn every_example_that_needs_other_programs_works() {
     let mut needed = BTreeSet::new();
     for page in all_pages().iter().filter(|page| page.examples.iter().any(needs_other_programs)) {
@@ -57,6 +58,16 @@ fn every_example_that_needs_other_programs_works() {
         needed.insert(page.name.clone());
     }
     assert!(needed.len() >= 3, "{needed:?}");
+}
+
+#[test]
+fn every_example_that_builds_or_tests_the_project_names_what_exists() {
+    let project = Project::read();
+    let pages = documents();
+    let examples = pages.iter().flat_map(|page| &page.examples).filter(|example| is_one(&example.command));
+    let examples: Vec<_> = examples.collect();
+    assert!(!examples.is_empty());
+    examples.iter().for_each(|example| project.check(&example.place, &example.command));
 }
 
 /// Commands in running text are not run, since they say DIR and NUMBER; but there are such commands, with such flags.

@@ -1,9 +1,8 @@
 //! Where examples stand: the pages, and the commands on them.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::markdown::{self, Document};
 use super::sandbox::program;
 
 /// A page with examples.
@@ -81,40 +80,23 @@ fn is_whole(command: &str) -> bool {
     Command::new("bash").args(["-n", "-c", command]).output().unwrap().status.success()
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The README, and the documents of `deploy`.
-fn document_files() -> Vec<PathBuf> {
-    let deploy = fs::read_dir(root().join("deploy")).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = deploy.filter(|path| path.extension().is_some_and(|kind| kind == "md")).collect();
-    files.push(root().join("README.md"));
-    files.sort();
-    assert!(files.len() >= 3);
-    files
-}
-
 /// The documents, with the commands of their blocks.
 pub fn documents() -> Vec<Page> {
-    document_files().iter().map(|file| document(file)).filter(|page| !page.examples.is_empty()).collect()
+    markdown::all().iter().map(page).filter(|page| !page.examples.is_empty()).collect()
 }
 
-fn document(file: &Path) -> Page {
-    let name = file.strip_prefix(root()).unwrap().display().to_string();
-    let text = fs::read_to_string(file).unwrap();
-    let mut lines = text.lines().enumerate().map(|(at, line)| (at + 1, line));
+fn page(document: &Document) -> Page {
     let mut examples = Vec::new();
-    while let Some((_, line)) = lines.next() {
-        let Some(kind) = line.strip_prefix("```").filter(|kind| !kind.is_empty()) else { continue };
-        let block: Vec<(usize, &str)> = lines.by_ref().take_while(|(_, line)| *line != "```").collect();
-        match kind {
-            "sh" => examples.extend(commands(&name, block.into_iter())),
-            "console" => examples.extend(conversation(&name, &block)),
-            other => panic!("{name}: a block of {other} is neither run nor known to be none"),
+    for block in document.blocks() {
+        match block.kind {
+            "sh" => examples.extend(commands(&document.name, block.lines.into_iter())),
+            "console" => examples.extend(conversation(&document.name, &block.lines)),
+            // Diagrams, and code that another test finds in a file.
+            "" | "text" | "python" | "java" => {}
+            other => panic!("{}: a block of {other} is neither run nor known to be none", document.name),
         }
     }
-    Page { name, examples, is_help: false }
+    Page { name: document.name.clone(), examples, is_help: false }
 }
 
 /// Commands behind a `$`, each with what it prints.
@@ -129,24 +111,17 @@ fn conversation(page: &str, block: &[(usize, &str)]) -> Vec<Example> {
     found
 }
 
-/// The commands in the running text of the documents, and in the comments of the other files of `deploy`, without the name
-/// of the program.
+/// The commands in the running text of the documents, without the name of the program.
 pub fn spans_of_commands() -> Vec<String> {
     let names: Vec<String> = help_pages().into_iter().map(|page| page.name).filter(|name| !name.is_empty()).collect();
-    let mut found = Vec::new();
-    for file in document_files() {
-        let text = fs::read_to_string(file).unwrap();
-        // Without the blocks, what stands between backticks alternates with what does not.
-        let outside: String = text.split("\n```").step_by(2).collect();
-        found.extend(outside.split('`').skip(1).step_by(2).filter_map(|span| command_of(span, &names)));
-    }
-    found
+    let spans = markdown::all().into_iter().flat_map(|document| document.spans());
+    spans.filter_map(|span| command_of(&span, &names)).collect()
 }
 
 /// The arguments, if a span is a command of the program and nothing in it stands for several commands.
 fn command_of(span: &str, names: &[String]) -> Option<String> {
-    let span = span.split_whitespace().collect::<Vec<_>>().join(" ");
-    let said = span.strip_prefix("cpss-registry ").or(span.strip_prefix("cpss ")).unwrap_or(&span);
+    let said = ["cpss-registry ", "cpss ", "cargo run -- "].iter().find_map(|name| span.strip_prefix(name));
+    let said = said.unwrap_or(span).split(" > ").next()?;
     let first = said.split(' ').next()?;
     let is_command = said.contains(' ') && names.iter().any(|name| name == first);
     let is_several = said.contains(['[', '|', '…', '=', '/']) || said.split(' ').any(|word| word == "N" || word == "T");

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::markdown::root;
 use super::pages::{Example, Page, help};
+use crate::harness::files_below;
 
 /// How long an example may take.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -69,6 +71,9 @@ impl Sandbox {
         for directory in ["bin", "etc", "var/lib", "mnt/backup", "work"] {
             fs::create_dir_all(sandbox.root().join(directory)).unwrap();
         }
+        if page.examples.iter().any(|example| example.command.contains("proto")) {
+            sandbox.copy("proto");
+        }
         let wrapper = sandbox.root().join("bin/cpss-registry");
         fs::write(&wrapper, WRAPPER).unwrap();
         fs::set_permissions(&wrapper, Permissions::from_mode(0o755)).unwrap();
@@ -76,6 +81,15 @@ impl Sandbox {
             sandbox.prepare(&page.name);
         }
         sandbox
+    }
+
+    /// Copies a directory of the project to where the examples run.
+    fn copy(&self, directory: &str) {
+        for file in files_below(&root().join(directory)) {
+            let copy = self.root().join("work").join(file.strip_prefix(root()).unwrap());
+            fs::create_dir_all(copy.parent().unwrap()).unwrap();
+            fs::copy(&file, copy).unwrap();
+        }
     }
 
     /// Makes what the examples of a command begin with.
