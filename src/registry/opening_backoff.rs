@@ -12,19 +12,19 @@ const REFUSED_FOR: Duration = Duration::from_secs(3);
 /// Tracks why due days are not open: the calendar is held, or the disk refused.
 #[derive(Debug, Default)]
 pub(super) struct OpeningBackoff {
-    trouble: Incident,
+    incident: Incident,
     refused_at: Mutex<Option<Instant>>,
 }
 
 impl OpeningBackoff {
     /// True if the opening of a day was refused within [`REFUSED_FOR`].
     pub(super) fn is_active(&self) -> bool {
-        self.trouble.is_active() && self.refused_at().is_some_and(|at| at.elapsed() < REFUSED_FOR)
+        self.incident.is_active() && self.refused_at().is_some_and(|at| at.elapsed() < REFUSED_FOR)
     }
 
     /// Call when no day is due, or when the due days were opened.
     pub(super) fn reset(&self) {
-        if self.trouble.resolve() {
+        if self.incident.resolve() {
             *self.refused_at() = None;
             tracing::info!(event = "civil_day_opened", "the new civil day is open again");
         }
@@ -34,7 +34,7 @@ impl OpeningBackoff {
     pub(super) fn record_failure(&self, error: &SubmitError) {
         let is_held = matches!(error, SubmitError::CalendarHeld(_));
         *self.refused_at() = (!is_held).then(Instant::now);
-        if let Some(times) = self.trouble.occurred() {
+        if let Some(times) = self.incident.occurred() {
             let error = error as &dyn std::error::Error;
             tracing::warn!(
                 event = "civil_day_not_opened",

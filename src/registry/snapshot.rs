@@ -160,7 +160,7 @@ impl Snapshot {
     pub fn resident(&self, number: CredentialNumber) -> Resident {
         match self.shared.timeline_cache.see().look(number) {
             Looked::Unknown => Resident::Unknown,
-            Looked::NotHere => Resident::NotHere,
+            Looked::NotHere => Resident::NotInMemory,
             Looked::Here(resident) => self.of_resident(resident),
         }
     }
@@ -181,7 +181,7 @@ impl Snapshot {
         match self.resident(number) {
             Resident::Unknown => Ok(None),
             Resident::Unchanged(timeline) => Ok(Some(timeline)),
-            Resident::Changed(_) | Resident::NotHere => {
+            Resident::Changed(_) | Resident::NotInMemory => {
                 self.off_thread(move |snapshot| snapshot.read_timeline(number)).await
             }
         }
@@ -194,7 +194,7 @@ impl Snapshot {
             Resident::Unchanged(timeline) => Ok(Some(timeline)),
             Resident::Unknown => Ok(None),
             Resident::Changed(id) => self.compile(id, number),
-            Resident::NotHere => self.compile(resident.timeline.specialist, number),
+            Resident::NotInMemory => self.compile(resident.timeline.specialist, number),
         }
     }
 
@@ -330,7 +330,7 @@ pub enum Resident {
     /// The credential was not issued, or not before the pinned revision.
     Unknown,
     /// The timeline is not resident and must be read from the disk.
-    NotHere,
+    NotInMemory,
     /// A timeline that is valid for the pinned revision.
     Unchanged(Arc<Timeline>),
     /// The timeline changed after the pinned revision; compile it from the facts of this holder.

@@ -324,10 +324,10 @@ pub fn no_such_method() -> Status {
     unimplemented("the contract has no such method or service")
 }
 
-/// Ends a request that its caller does not complete, because it cancelled the call or disconnected. Nobody receives it.
-pub fn broken_off() -> Status {
+/// Ends a request that its caller does not complete, because it canceled the call or disconnected. Nobody receives it.
+pub fn canceled_by_caller() -> Status {
     // Not CANCELLED: tonic treats a request that ends with CANCELLED as complete.
-    Status::new(Code::Unknown, "the caller cancelled the call")
+    Status::new(Code::Unknown, "the caller canceled the call")
 }
 
 /// The requested method or feature does not exist.

@@ -11,15 +11,15 @@ use crate::store::log::ReadError;
 #[derive(Debug)]
 pub(in crate::registry) struct Damage {
     note: DamageNote,
-    trouble: Incident,
+    incident: Incident,
 }
 
 impl Damage {
     /// Restores the state that the last process left in the note.
     pub(in crate::registry) fn noted(note: DamageNote) -> Damage {
-        let trouble = Incident::new();
+        let incident = Incident::new();
         if let Some(found) = note.found() {
-            trouble.occurred();
+            incident.occurred();
             tracing::error!(
                 event = "damage_noted",
                 found,
@@ -27,19 +27,19 @@ impl Damage {
                  registry from a backup"
             );
         }
-        Damage { note, trouble }
+        Damage { note, incident }
     }
 
     /// True if the last completed scrub, here or before this start, found damage.
     pub(in crate::registry) fn is_present(&self) -> bool {
-        self.trouble.is_active()
+        self.incident.is_active()
     }
 
     /// Takes the result of a scrub. It takes effect even if the note cannot be written.
     pub(in crate::registry) fn take(&self, scrubbed: Result<(), &ReadError>) {
         let noted = match scrubbed {
             Ok(()) => {
-                if self.trouble.resolve() {
+                if self.incident.resolve() {
                     tracing::info!(
                         event = "scrub_passed",
                         "scrub passed: every closed log segment is intact again, writes are accepted"
@@ -67,7 +67,7 @@ impl Damage {
             ReadError::Damaged(_) => "the log is damaged, and writes are refused: restore the registry from a backup",
             ReadError::Disk { .. } => "the disk cannot read the log, and writes are refused",
         };
-        if let Some(times) = self.trouble.occurred() {
+        if let Some(times) = self.incident.occurred() {
             tracing::error!(event = "scrub_failed", times, error = found as &dyn Error, "{advice}");
         }
     }

@@ -1,5 +1,5 @@
 //! Calls in progress: while the server drains, a connection stays open until its peer has the answers that it waits
-//! for. Calls that are cancelled before they are answered are counted, and so are those that are cut off in the end.
+//! for. Calls that are canceled before they are answered are counted, and so are those that are cut off in the end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ impl CallsUnderWay {
     }
 }
 
-/// A call in progress. If it is dropped before it is answered, it was cancelled.
+/// A call in progress. If it is dropped before it is answered, it was canceled.
 pub(super) struct UnderWay {
     calls: CallsUnderWay,
     peer: Option<Peer>,
@@ -62,7 +62,7 @@ mod tests {
     use crate::auth::quotas::{CALLS_PER_CONNECTION, Limits, Quotas};
 
     #[test]
-    fn calls_that_are_dropped_before_they_are_answered_are_counted_as_cancelled() {
+    fn calls_that_are_dropped_before_they_are_answered_are_counted_as_canceled() {
         let limits = Limits { connections: NonZeroU32::new(1), ..Limits::default() };
         let peer = Peer::new("127.0.0.1:1".parse().unwrap(), None);
         peer.admit(&Quotas::new(limits), "a").unwrap();
