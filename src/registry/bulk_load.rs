@@ -25,8 +25,8 @@ use crate::domain::provider::ProviderFile;
 use crate::domain::timeline::Timeline;
 use crate::store::{CloseError, DataDirError, OpenMode, StoreOptions, Unfinished};
 
-/// The number of facts of people that are cached during a load, which returns to the same people over years: about 600
-/// MB.
+/// The number of facts of people that are cached during a load: about 600 MB. A history returns to the same people over
+/// years.
 const FACTS_KEPT: usize = 2 * 1024 * 1024;
 
 /// Where to load a history, and how it begins.

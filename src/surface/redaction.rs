@@ -26,7 +26,7 @@ use crate::registry::question::{Answer, Ask, AskProvider};
 use crate::registry::snapshot::Snapshot;
 use crate::registry::{Receipt, Resource};
 
-/// The caller of a call, with its right for the call, as resolved by admission.
+/// The authenticated caller and its right for the present call, as resolved by admission.
 #[derive(Clone, Debug)]
 pub(super) struct CallContext {
     pub(super) caller: Arc<Caller>,

@@ -2,9 +2,9 @@
 //! (`auth::misses`).
 //!
 //! A provider searches whenever it names a person. A payer searches when it asks by name: by holder, or by number with
-//! a family name. Its questions by number alone are its normal work and do not count. Nobody searches among its own
-//! staff, or for a number that cannot exist. A fact's id does not identify a person to the caller: the answer for
-//! someone else's fact is the same as for no fact.
+//! a family name. Its questions by number alone are its normal work and do not count. Requests about the caller's own
+//! staff do not count either, nor do requests for a number that cannot exist. A request by a fact's id is not a search:
+//! the answer for someone else's fact is the same as for no fact.
 //!
 //! A search begins before anything is looked up, and ends before its answer is sent.
 
