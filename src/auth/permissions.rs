@@ -90,25 +90,26 @@ use Fields::{All, Counts, OfAPayer, OfAnEmployer};
 use RoleName::{Auditor, Certifier, Payer, Provider, Registrar};
 use Rows::{Everything, OwnFacts, OwnStaff, OwnStaffAndVerdicts, Providers};
 
-const fn may(role: RoleName, rows: Rows, fields: Fields) -> Grant {
+const fn grant(role: RoleName, rows: Rows, fields: Fields) -> Grant {
     (role, Right { rows, fields })
 }
 
-const REGISTRAR: Grant = may(Registrar, Everything, All);
-const AUDITOR: Grant = may(Auditor, Everything, All);
-const PAYER: Grant = may(Payer, Everything, OfAPayer);
-const CERTIFIER: Grant = may(Certifier, Providers, Counts);
+const REGISTRAR: Grant = grant(Registrar, Everything, All);
+const AUDITOR: Grant = grant(Auditor, Everything, All);
+const PAYER: Grant = grant(Payer, Everything, OfAPayer);
+const CERTIFIER: Grant = grant(Certifier, Providers, Counts);
 
-const QUESTION: &[Grant] = &[REGISTRAR, may(Provider, OwnStaffAndVerdicts, OfAnEmployer), PAYER, AUDITOR];
-const RECORD: &[Grant] = &[REGISTRAR, may(Provider, OwnStaff, OfAnEmployer), PAYER, AUDITOR];
+const QUESTION: &[Grant] = &[REGISTRAR, grant(Provider, OwnStaffAndVerdicts, OfAnEmployer), PAYER, AUDITOR];
+const RECORD: &[Grant] = &[REGISTRAR, grant(Provider, OwnStaff, OfAnEmployer), PAYER, AUDITOR];
 const REGISTRARS: &[Grant] = &[REGISTRAR];
 const REGISTRARS_READ: &[Grant] = &[REGISTRAR, AUDITOR];
-const EMPLOYERS: &[Grant] = &[REGISTRAR, may(Provider, OwnStaff, OfAnEmployer)];
-const EMPLOYERS_READ: &[Grant] = &[REGISTRAR, may(Provider, OwnStaff, OfAnEmployer), AUDITOR];
+const EMPLOYERS: &[Grant] = &[REGISTRAR, grant(Provider, OwnStaff, OfAnEmployer)];
+const EMPLOYERS_READ: &[Grant] = &[REGISTRAR, grant(Provider, OwnStaff, OfAnEmployer), AUDITOR];
 const CERTIFIERS: &[Grant] = &[CERTIFIER];
 const CERTIFIERS_READ: &[Grant] = &[REGISTRAR, CERTIFIER, AUDITOR];
-const AMENDMENT: &[Grant] = &[REGISTRAR, may(Certifier, OwnFacts, Counts), may(Provider, OwnFacts, OfAnEmployer)];
-const FACTS: &[Grant] = &[REGISTRAR, may(Certifier, OwnFacts, Counts), may(Provider, OwnFacts, OfAnEmployer), AUDITOR];
+const AMENDMENT: &[Grant] = &[REGISTRAR, grant(Certifier, OwnFacts, Counts), grant(Provider, OwnFacts, OfAnEmployer)];
+const FACTS: &[Grant] =
+    &[REGISTRAR, grant(Certifier, OwnFacts, Counts), grant(Provider, OwnFacts, OfAnEmployer), AUDITOR];
 
 /// The permission table: service, method, grants.
 const TABLE: &[(&str, &str, &[Grant])] = &[

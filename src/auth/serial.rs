@@ -5,7 +5,7 @@ use std::fmt;
 use super::hex;
 
 /// The maximum length of a serial number in bytes (RFC 5280, 4.1.2.2).
-const LONGEST: usize = 20;
+const MAX_BYTES: usize = 20;
 
 /// The serial number of a certificate.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Serial {
         let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
         let bytes = hex::bytes(&digits)?;
         // A certificate may have a leading zero byte, to keep the number positive.
-        (1..=LONGEST + 1).contains(&bytes.len()).then(|| Serial::of_bytes(&bytes))
+        (1..=MAX_BYTES + 1).contains(&bytes.len()).then(|| Serial::of_bytes(&bytes))
     }
 }
 

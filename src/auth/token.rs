@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::hex;
 
 /// The minimum length of a token: 128 bits take this many characters in base64.
-const SHORTEST: usize = 22;
+const MIN_LENGTH: usize = 22;
 
 /// The SHA-256 of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,7 +40,7 @@ impl fmt::Debug for Digest {
 pub(super) fn bearer(header: &http::HeaderValue) -> Option<&str> {
     let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && token.len() >= SHORTEST).then_some(token)
+    (scheme.eq_ignore_ascii_case("bearer") && token.len() >= MIN_LENGTH).then_some(token)
 }
 
 #[cfg(test)]

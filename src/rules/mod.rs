@@ -13,7 +13,7 @@ use self::file::RuleFile;
 use crate::domain::rule_sets::RuleSet;
 
 /// The built-in rule sets, in the order of adoption.
-const SHIPPED: [(&str, &str); 2] =
+const BUILT_IN: [(&str, &str); 2] =
     [("cpss-guide.toml", include_str!("cpss-guide.toml")), ("cpssp-2025.toml", include_str!("cpssp-2025.toml"))];
 
 /// A rule set with its file.
@@ -103,7 +103,7 @@ fn each_once(texts: Vec<RuleText>) -> Result<Vec<RuleText>, RuleError> {
 
 /// The built-in rule sets.
 pub fn shipped() -> Result<Vec<RuleText>, RuleError> {
-    SHIPPED.iter().map(|(file, content)| read(file, content)).collect()
+    BUILT_IN.iter().map(|(file, content)| read(file, content)).collect()
 }
 
 /// Reads the rule sets of a directory's `*.toml` files, in the order of the file names.
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_mistake_is_reported_with_file_and_line() {
-        let content = SHIPPED[1].1.replace("grace_days = 0", "grace_days = \"none\"");
+        let content = BUILT_IN[1].1.replace("grace_days = 0", "grace_days = \"none\"");
         let line = content.lines().position(|line| line.starts_with("grace_days")).unwrap() + 1;
         let error = read("third.toml", &content).unwrap_err().to_string();
         assert!(error.starts_with(&format!("third.toml:{line}: ")), "{error}");

@@ -37,11 +37,11 @@ use crate::telemetry::metrics::{self, AuditState, Metrics, State};
 const MAX_CONNECTIONS: usize = 64;
 
 /// The maximum number of concurrent streams per connection, and the maximum size of a request's headers in bytes.
-const STREAMS_PER_CONNECTION: u32 = 8;
-const HEADERS_BYTES: u32 = 8 * 1024;
+const MAX_STREAMS: u32 = 8;
+const MAX_HEADER_BYTES: u32 = 8 * 1024;
 
 /// How long clients may take to read their last answers when the server ends.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// What the ops port reports.
 #[derive(Clone)]
@@ -125,8 +125,8 @@ impl OpsServer {
     pub(super) fn start(ops: Ops, incoming: TcpIncoming, alive: Alive) -> OpsServer {
         let mut server = Server::builder()
             .accept_http1(true)
-            .max_concurrent_streams(STREAMS_PER_CONNECTION)
-            .http2_max_header_list_size(HEADERS_BYTES);
+            .max_concurrent_streams(MAX_STREAMS)
+            .http2_max_header_list_size(MAX_HEADER_BYTES);
         let (end, ended) = oneshot::channel();
         let router = server.add_routes(ops.routes());
         let served = async move {
@@ -139,7 +139,7 @@ impl OpsServer {
     /// Ends the port. Health watches receive their last answers first, even if the drain took no time.
     pub(super) async fn end(self) {
         drop(self.end);
-        tokio::time::timeout(LAST_ANSWERS, self.served).await.ok();
+        tokio::time::timeout(SHUTDOWN_GRACE, self.served).await.ok();
     }
 }
 

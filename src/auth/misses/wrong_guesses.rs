@@ -16,7 +16,7 @@ pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 const MAX_SUBJECTS: usize = 128 * 1024;
 
 /// How often a full table is searched for entries older than a day.
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
+const PRUNE_PERIOD: Duration = Duration::from_secs(60);
 
 /// The wrong guesses of one caller.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl WrongGuesses {
             self.make_room(max_subjects(per_hour), now)?;
         }
         let given = self.given.entry(subject).or_default();
-        given.retain(|at| !is_over(*at, second));
+        given.retain(|at| !is_expired(*at, second));
         if given.len() >= MAX_GUESSES {
             let oldest = given.first().copied().unwrap_or(second);
             return Err(DAY.saturating_sub(Duration::from_secs(u64::from(second - oldest))));
@@ -65,18 +65,18 @@ impl WrongGuesses {
         if self.given.len() < most {
             return Ok(());
         }
-        let next = (self.pruned_at + PRUNE_EVERY).saturating_duration_since(now);
+        let next = (self.pruned_at + PRUNE_PERIOD).saturating_duration_since(now);
         if next > Duration::ZERO {
             return Err(next);
         }
         self.pruned_at = now;
         let second = self.second(now);
-        self.given.retain(|_, given| given.iter().any(|at| !is_over(*at, second)));
-        if self.given.len() < most { Ok(()) } else { Err(PRUNE_EVERY) }
+        self.given.retain(|_, given| given.iter().any(|at| !is_expired(*at, second)));
+        if self.given.len() < most { Ok(()) } else { Err(PRUNE_PERIOD) }
     }
 }
 
-fn is_over(at: u32, now: u32) -> bool {
+fn is_expired(at: u32, now: u32) -> bool {
     u64::from(now.saturating_sub(at)) >= DAY.as_secs()
 }
 
@@ -114,9 +114,9 @@ mod tests {
         for subject in 0..most {
             guesses.take(subject, one, began).unwrap();
         }
-        assert_eq!(guesses.take(most, one, began), Err(PRUNE_EVERY));
+        assert_eq!(guesses.take(most, one, began), Err(PRUNE_PERIOD));
         guesses.take(0, one, began).unwrap();
-        assert_eq!(guesses.take(most, one, began + PRUNE_EVERY), Err(PRUNE_EVERY), "none of them is old");
+        assert_eq!(guesses.take(most, one, began + PRUNE_PERIOD), Err(PRUNE_PERIOD), "none of them is old");
         guesses.take(most, one, began + DAY).unwrap();
         assert_eq!(guesses.given.len(), 1);
         assert_eq!(max_subjects(NonZeroU32::MAX), MAX_SUBJECTS);

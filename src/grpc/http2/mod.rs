@@ -52,8 +52,8 @@ const RESETS_BY_FAULT: usize = 256;
 
 /// During a drain, how long a connection stays open whose peer awaits no answer but does not close it, and how often
 /// that is checked.
-const SETTLE_TIME: Duration = Duration::from_secs(1);
-const SETTLE_CHECK_PERIOD: Duration = Duration::from_millis(100);
+const DRAIN_GRACE: Duration = Duration::from_secs(1);
+const DRAIN_CHECK_PERIOD: Duration = Duration::from_millis(100);
 
 /// Serves the calls of a connection until the peer closes it or is cut off. After `stop`, finishes the calls in
 /// progress.
@@ -71,7 +71,7 @@ pub(crate) async fn serve<S>(
     let http = builder(&calls).serve_connection(connection, with_peer);
     let (mut http, mut stopped) = (pin!(http), pin!(stop.wait_for(|stop| *stop)));
     let mut is_stopping = false;
-    let mut settled = pin!(settled(&peer));
+    let mut drained = pin!(drained(&peer));
     let mut unread = Unread::new(peer.clone());
     let ended = poll_fn(|cx| {
         if !is_stopping && stopped.as_mut().poll(cx).is_ready() {
@@ -83,7 +83,7 @@ pub(crate) async fn serve<S>(
         // The responses wake the connection, which then sends all of them at once.
         calls.begin(|| peer.is_cut_off().is_none());
         unread.count(before, calls.answered());
-        if polled.is_pending() && (peer.is_cut_off().is_some() || is_stopping && settled.as_mut().poll(cx).is_ready()) {
+        if polled.is_pending() && (peer.is_cut_off().is_some() || is_stopping && drained.as_mut().poll(cx).is_ready()) {
             return Poll::Ready(Ok(()));
         }
         polled
@@ -103,12 +103,12 @@ pub(crate) async fn serve<S>(
 }
 
 /// Waits until the peer of a draining connection has had its time, and awaits no answer.
-async fn settled(peer: &Peer) {
-    tokio::time::sleep(SETTLE_TIME).await;
+async fn drained(peer: &Peer) {
+    tokio::time::sleep(DRAIN_GRACE).await;
     loop {
         let awaited = peer.awaits_answers();
         // A response that was just given must still be sent.
-        tokio::time::sleep(SETTLE_CHECK_PERIOD).await;
+        tokio::time::sleep(DRAIN_CHECK_PERIOD).await;
         if !awaited && !peer.awaits_answers() {
             return;
         }

@@ -18,7 +18,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use crate::server::file_modes::{others_may_use, others_may_write};
 
 /// The maximum size of a file, in bytes.
-const LARGEST: u64 = 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// The paths of the certificate files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,9 +189,9 @@ fn bad_authority(path: &Path, source: VerifierBuilderError) -> CertificateError 
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, CertificateError> {
     let mut content = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut content));
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content));
     read.map_err(unreadable(path))?;
-    if content.len() as u64 > LARGEST {
+    if content.len() as u64 > MAX_FILE_BYTES {
         return Err(CertificateError::TooLarge { path: path.to_owned() });
     }
     Ok(content)

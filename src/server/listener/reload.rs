@@ -34,8 +34,8 @@ pub(in crate::server) struct Watch {
     files: Access,
     metrics: Arc<Metrics>,
     hangup: Signal,
-    certificates: Seen,
-    clients: Seen,
+    certificates: FileState,
+    clients: FileState,
     expiry: Expiry,
     /// The current TLS configuration and list of clients.
     pub tls: Tls,
@@ -43,27 +43,27 @@ pub(in crate::server) struct Watch {
 }
 
 /// A file's metadata: modification time (seconds, nanoseconds), size, and inode. None if the file is missing.
-type Look = Option<(i64, i64, u64, u64)>;
+type FileMetadata = Option<(i64, i64, u64, u64)>;
 
 /// The observed state of a group of files.
-struct Seen {
+struct FileState {
     /// The metadata when the files were last read.
-    taken: Vec<Look>,
-    last: Vec<Look>,
+    loaded: Vec<FileMetadata>,
+    last: Vec<FileMetadata>,
 }
 
-impl Seen {
+impl FileState {
     /// The state of files that are about to be read.
-    fn taken(now: Vec<Look>) -> Seen {
-        Seen { taken: now, last: Vec::new() }
+    fn loaded(now: Vec<FileMetadata>) -> FileState {
+        FileState { loaded: now, last: Vec::new() }
     }
 
     /// True if the files differ from those that were read, and did not change since the previous check. A file that is
     /// being written changes between two checks.
-    fn is_settled(&mut self, now: Vec<Look>) -> bool {
-        let settled = now != self.taken && now == self.last;
+    fn is_stable(&mut self, now: Vec<FileMetadata>) -> bool {
+        let is_stable = now != self.loaded && now == self.last;
         self.last = now;
-        settled
+        is_stable
     }
 }
 
@@ -72,10 +72,10 @@ impl Watch {
     /// until [`Watch::keep`] runs.
     pub(in crate::server) fn begin(files: &Access, metrics: &Arc<Metrics>) -> Result<Watch, ServeError> {
         let hangup = signal(SignalKind::hangup()).map_err(ServeError::Hangup)?;
-        let certificates = Seen::taken(look(files.certificates.paths()));
+        let certificates = FileState::loaded(look(files.certificates.paths()));
         let read = files.certificates.read(clock::now())?;
         metrics.certificate_expires(read.expires.as_second());
-        let clients = Seen::taken(look([files.clients.as_path()]));
+        let clients = FileState::loaded(look([files.clients.as_path()]));
         let first = |mistakes: Vec<_>| mistakes.into_iter().next().map_or(ServeError::Broken, ServeError::Clients);
         let identities = Identities::listed(clients::read(&files.clients).map_err(first)?);
         let tls = Arc::new(ArcSwap::new(read.tls));
@@ -94,26 +94,26 @@ impl Watch {
         let mut period = tokio::time::interval(PERIOD);
         period.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let asked = tokio::select! {
+            let is_requested = tokio::select! {
                 _ = self.hangup.recv() => true,
                 _ = period.tick() => false,
             };
-            // Metadata are taken before the files are read, so that a change in between is noticed at the next check.
+            // The metadata are read before the files, so that a change in between is noticed at the next check.
             let now = look(self.files.certificates.paths());
-            if self.certificates.is_settled(now.clone()) || asked {
-                self.certificates.taken = now;
-                self.take_certificates();
+            if self.certificates.is_stable(now.clone()) || is_requested {
+                self.certificates.loaded = now;
+                self.load_certificates();
             }
             let now = look([self.files.clients.as_path()]);
-            if self.clients.is_settled(now.clone()) || asked {
-                self.clients.taken = now;
-                self.take_clients();
+            if self.clients.is_stable(now.clone()) || is_requested {
+                self.clients.loaded = now;
+                self.load_clients();
             }
             self.expiry.warn(clock::now());
         }
     }
 
-    fn take_certificates(&mut self) {
+    fn load_certificates(&mut self) {
         match self.files.certificates.read(clock::now()) {
             Ok(certificates) => {
                 self.tls.store(certificates.tls);
@@ -132,7 +132,7 @@ impl Watch {
         }
     }
 
-    fn take_clients(&self) {
+    fn load_clients(&self) {
         match clients::read(&self.files.clients) {
             Ok(clients) => {
                 let count = clients.count();
@@ -162,30 +162,30 @@ impl Watch {
 /// The expiry of the certificate in use. It is checked when the certificate is loaded, and every day after that.
 struct Expiry {
     expires: Timestamp,
-    looked_at: Option<Timestamp>,
+    checked_at: Option<Timestamp>,
 }
 
 /// A warning about the expiry.
 #[derive(Debug, PartialEq, Eq)]
-enum Expires {
+enum ExpiryWarning {
     Soon,
     Already,
 }
 
 impl Expiry {
     fn of(expires: Timestamp) -> Expiry {
-        Expiry { expires, looked_at: None }
+        Expiry { expires, checked_at: None }
     }
 
     /// Returns the warning, if one is due now.
-    fn look(&mut self, now: Timestamp) -> Option<Expires> {
-        if self.looked_at.is_some_and(|at| now.duration_since(at).abs() < EXPIRY_CHECK_PERIOD) {
+    fn look(&mut self, now: Timestamp) -> Option<ExpiryWarning> {
+        if self.checked_at.is_some_and(|at| now.duration_since(at).abs() < EXPIRY_CHECK_PERIOD) {
             return None;
         }
-        self.looked_at = Some(now);
+        self.checked_at = Some(now);
         match self.expires.duration_since(now) {
-            left if left <= SignedDuration::ZERO => Some(Expires::Already),
-            left if left < EXPIRES_SOON => Some(Expires::Soon),
+            left if left <= SignedDuration::ZERO => Some(ExpiryWarning::Already),
+            left if left < EXPIRES_SOON => Some(ExpiryWarning::Soon),
             _ => None,
         }
     }
@@ -193,10 +193,10 @@ impl Expiry {
     fn warn(&mut self, now: Timestamp) {
         let expires = self.expires;
         match self.look(now) {
-            Some(Expires::Soon) => {
+            Some(ExpiryWarning::Soon) => {
                 tracing::warn!(event = "certificate_expires_soon", %expires, "the server certificate expires soon");
             }
-            Some(Expires::Already) => {
+            Some(ExpiryWarning::Already) => {
                 tracing::error!(event = "certificate_expired", %expires, "the server certificate has expired: renew it");
             }
             None => {}
@@ -204,7 +204,7 @@ impl Expiry {
     }
 }
 
-fn look<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Vec<Look> {
+fn look<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Vec<FileMetadata> {
     let look = |path: &Path| {
         let file = std::fs::metadata(path).ok()?;
         Some((file.mtime(), file.mtime_nsec(), file.size(), file.ino()))
@@ -219,9 +219,9 @@ mod tests {
     #[test]
     fn files_that_are_being_written_are_not_read() {
         let look = |size| vec![Some((0, 0, size, 1))];
-        let mut seen = Seen { taken: look(1), last: look(1) };
-        let settled: Vec<_> = [1, 2, 3, 4, 4].into_iter().map(|size| seen.is_settled(look(size))).collect();
-        assert_eq!(settled, [false, false, false, false, true]);
+        let mut state = FileState { loaded: look(1), last: look(1) };
+        let is_stable: Vec<_> = [1, 2, 3, 4, 4].into_iter().map(|size| state.is_stable(look(size))).collect();
+        assert_eq!(is_stable, [false, false, false, false, true]);
     }
 
     #[test]
@@ -229,8 +229,9 @@ mod tests {
         let hours = |hours: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
         let mut expiry = Expiry::of(hours(20 * 24));
         let warnings: Vec<_> = (0..22 * 24).filter_map(|hour| Some((hour / 24, expiry.look(hours(hour))?))).collect();
-        let expected = (7..20).map(|day| (day, Expires::Soon)).chain([20, 21].map(|day| (day, Expires::Already)));
+        let expected =
+            (7..20).map(|day| (day, ExpiryWarning::Soon)).chain([20, 21].map(|day| (day, ExpiryWarning::Already)));
         assert_eq!(warnings, expected.collect::<Vec<_>>());
-        assert_eq!(Expiry::of(hours(24)).look(hours(0)), Some(Expires::Soon), "at once");
+        assert_eq!(Expiry::of(hours(24)).look(hours(0)), Some(ExpiryWarning::Soon), "at once");
     }
 }

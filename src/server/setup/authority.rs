@@ -16,7 +16,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 const AUTHORITY_DAYS: u32 = 3650;
 
 /// How long before its creation a certificate becomes valid, because clocks differ.
-const EARLIER: SignedDuration = SignedDuration::from_hours(1);
+const BACKDATE: SignedDuration = SignedDuration::from_hours(1);
 
 /// A certificate authority.
 pub(super) struct Authority {
@@ -106,6 +106,6 @@ fn valid_for(params: &mut CertificateParams, now: Timestamp, days: u32) {
         let seconds = u64::try_from(instant.as_second()).unwrap_or(0);
         rcgen::date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(seconds)
     };
-    params.not_before = second(now - EARLIER);
+    params.not_before = second(now - BACKDATE);
     params.not_after = second(now) + std::time::Duration::from_secs(u64::from(days) * 86_400);
 }

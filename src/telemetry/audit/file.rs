@@ -14,7 +14,7 @@ use rustix::fs::OFlags;
 
 use super::keeper::Keep;
 use super::line;
-use super::sync::{self, Put, Syncing};
+use super::sync::{self, SyncTarget, Syncing};
 use super::trail::close::span_of;
 use super::trail::{Trail, directory_of};
 
@@ -86,7 +86,7 @@ pub(super) trait Sink: Send {
     fn append(&mut self, at: Timestamp, lines: &[u8]) -> io::Result<()>;
 
     /// Starts a sync of written lines if one is due. An error means that lines can no longer be synced.
-    fn tend(&mut self, now: Instant) -> io::Result<()>;
+    fn sync_if_due(&mut self, now: Instant) -> io::Result<()>;
 
     /// Syncs everything, and waits for it.
     fn finish(self);
@@ -125,7 +125,7 @@ impl LineFile {
         let checked = trail.clone();
         let file = with_deadline(&place.path, CHECK_DEADLINE, move || {
             let file = check_writable(checked.open(), &line)?;
-            checked.take_over().map_err(unwritable(checked.open()))?;
+            checked.rename_old_files().map_err(unwritable(checked.open()))?;
             Ok(file)
         })?;
         let mut open = Open::of(file).map_err(unwritable(&place.path))?;
@@ -143,7 +143,7 @@ impl LineFile {
 
     /// Closes the file, and syncs it in the background.
     fn leave(&mut self) -> io::Result<()> {
-        self.open.take().map_or(Ok(()), |open| self.syncing.put(Put::File(open.file)))
+        self.open.take().map_or(Ok(()), |open| self.syncing.put(SyncTarget::File(open.file)))
     }
 
     fn rotate(&mut self) -> io::Result<()> {
@@ -183,7 +183,7 @@ impl Sink for LineFile {
         fs::create_dir_all(directory)?;
         let file = open(&self.place.path)?.ok_or_else(|| io::Error::other("it is not a regular file"))?;
         self.open = Some(Open::of(file)?);
-        self.syncing.put(Put::Names(directory.to_owned()))
+        self.syncing.put(SyncTarget::Directory(directory.to_owned()))
     }
 
     /// After an error, the last line may be incomplete. It is written again after a newline.
@@ -205,14 +205,14 @@ impl Sink for LineFile {
         written
     }
 
-    fn tend(&mut self, now: Instant) -> io::Result<()> {
+    fn sync_if_due(&mut self, now: Instant) -> io::Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let is_due = open.grown_since.is_some_and(|since| now.duration_since(since) >= SYNC_PERIOD);
         if !is_due || self.syncing.is_busy() {
             return Ok(());
         }
         open.grown_since = None;
-        self.syncing.put(Put::File(Arc::clone(&open.file)))
+        self.syncing.put(SyncTarget::File(Arc::clone(&open.file)))
     }
 
     fn finish(mut self) {

@@ -6,7 +6,7 @@ use super::trail::{Closed, Span};
 
 /// The period that determines the rate, and its minimum length.
 const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
-const ENOUGH: SignedDuration = SignedDuration::from_hours(1);
+const MIN_PERIOD: SignedDuration = SignedDuration::from_hours(1);
 
 /// A packed file has this fraction (1/8) of its size.
 const PACKED: u64 = 8;
@@ -37,7 +37,7 @@ impl Sized {
 pub(super) fn seconds_until_full(files: &[Sized], keep: SignedDuration, limit: u64, now: Timestamp) -> Option<u64> {
     let recent = files.iter().filter(|file| now.duration_since(file.span.last) <= RECENT);
     let since = recent.clone().map(|file| file.span.first).min()?;
-    let seconds = u64::try_from(now.duration_since(since).max(ENOUGH).as_secs()).ok()?;
+    let seconds = u64::try_from(now.duration_since(since).max(MIN_PERIOD).as_secs()).ok()?;
     let bytes: u64 = recent.map(Sized::packed).sum();
     let after = |grow: u64| u64::try_from(u128::from(grow) * u128::from(seconds) / u128::from(bytes)).ok();
     let grown =

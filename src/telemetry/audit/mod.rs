@@ -54,7 +54,7 @@ pub use self::writer::AuditThread;
 const QUEUE: usize = 32_768;
 
 /// The deadline of a write. After it, the file counts as not writable.
-const STALLED: Duration = Duration::from_millis(700);
+const WRITE_DEADLINE: Duration = Duration::from_millis(700);
 
 /// A credential number in its written form: `CPS-7K3M-9QRT-X`.
 pub type Number = [u8; 15];
@@ -318,7 +318,7 @@ impl Shared {
         if !self.is_writable() {
             return false;
         }
-        if let Ok(written) = tokio::time::timeout(STALLED, is_done).await {
+        if let Ok(written) = tokio::time::timeout(WRITE_DEADLINE, is_done).await {
             return written.unwrap_or(false);
         }
         if self.set_writable(false) {

@@ -202,7 +202,7 @@ impl Ledger {
     }
 
     /// Updates the level of usage, and determines which clients are refused.
-    pub(super) fn settle(&mut self) -> Refused {
+    pub(super) fn update(&mut self) -> Refused {
         let level = self.usage.level(self.level);
         if level != self.level {
             self.log_change(level);

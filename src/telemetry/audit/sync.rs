@@ -10,17 +10,17 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 /// What to sync.
-pub(super) enum Put {
+pub(super) enum SyncTarget {
     /// The contents of a file.
     File(Arc<File>),
     /// The directory entries of a directory.
-    Names(PathBuf),
+    Directory(PathBuf),
 }
 
 /// A handle to the sync thread.
 pub(super) struct Syncing {
-    files: Sender<Put>,
-    under_way: Arc<AtomicUsize>,
+    files: Sender<SyncTarget>,
+    pending: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -28,27 +28,27 @@ impl Syncing {
     /// Starts the thread.
     pub(super) fn start() -> io::Result<Syncing> {
         let (mut syncing, files) = Syncing::without_thread();
-        let under_way = Arc::clone(&syncing.under_way);
-        let run = move || run(&files, &under_way);
+        let pending = Arc::clone(&syncing.pending);
+        let run = move || run(&files, &pending);
         syncing.thread = Some(thread::Builder::new().name("audit sync".to_owned()).spawn(run)?);
         Ok(syncing)
     }
 
     /// Creates a handle without a thread. Returns it with the receiver of what is to be synced.
-    pub(super) fn without_thread() -> (Syncing, Receiver<Put>) {
+    pub(super) fn without_thread() -> (Syncing, Receiver<SyncTarget>) {
         let (files, taken) = channel();
-        (Syncing { files, under_way: Arc::default(), thread: None }, taken)
+        (Syncing { files, pending: Arc::default(), thread: None }, taken)
     }
 
     /// Queues a sync. Fails if the thread has ended.
-    pub(super) fn put(&self, put: Put) -> io::Result<()> {
-        self.under_way.fetch_add(1, Ordering::AcqRel);
-        self.files.send(put).map_err(|_| io::Error::other("the thread that syncs the audit has ended"))
+    pub(super) fn put(&self, target: SyncTarget) -> io::Result<()> {
+        self.pending.fetch_add(1, Ordering::AcqRel);
+        self.files.send(target).map_err(|_| io::Error::other("the thread that syncs the audit has ended"))
     }
 
     /// True if a queued sync has not finished.
     pub(super) fn is_busy(&self) -> bool {
-        self.under_way.load(Ordering::Acquire) > 0
+        self.pending.load(Ordering::Acquire) > 0
     }
 
     /// Waits until all queued syncs have finished.
@@ -60,14 +60,14 @@ impl Syncing {
     }
 }
 
-fn run(files: &Receiver<Put>, under_way: &AtomicUsize) {
+fn run(files: &Receiver<SyncTarget>, pending: &AtomicUsize) {
     let mut fails = false;
-    for put in files {
-        let synced = match put {
-            Put::File(file) => file.sync_data(),
-            Put::Names(directory) => names(&directory),
+    for target in files {
+        let synced = match target {
+            SyncTarget::File(file) => file.sync_data(),
+            SyncTarget::Directory(directory) => names(&directory),
         };
-        under_way.fetch_sub(1, Ordering::AcqRel);
+        pending.fetch_sub(1, Ordering::AcqRel);
         match synced {
             Err(error) if !fails => {
                 let error = &error as &dyn std::error::Error;

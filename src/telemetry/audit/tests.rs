@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use super::file::Sink;
-use super::sync::{Put, Syncing};
+use super::sync::{SyncTarget, Syncing};
 use super::*;
 
 struct Named(&'static str);
@@ -78,7 +78,7 @@ impl Sink for Gated {
         Ok(())
     }
 
-    fn tend(&mut self, _: Instant) -> io::Result<()> {
+    fn sync_if_due(&mut self, _: Instant) -> io::Result<()> {
         Ok(())
     }
 
@@ -174,12 +174,12 @@ fn a_growing_file_is_synced_every_second_in_the_background() {
     let mut file = LineFile::open(place(&path, 1 << 20), syncing, channel().0, now()).unwrap();
     let begun = Instant::now();
     file.append(now(), b"one\n").unwrap();
-    file.tend(begun).unwrap();
+    file.sync_if_due(begun).unwrap();
     assert!(handed_over.try_recv().is_err(), "not yet");
-    file.tend(begun + Duration::from_secs(2)).unwrap();
-    let Ok(Put::File(handed)) = handed_over.try_recv() else { panic!("nothing was queued for a sync") };
+    file.sync_if_due(begun + Duration::from_secs(2)).unwrap();
+    let Ok(SyncTarget::File(handed)) = handed_over.try_recv() else { panic!("nothing was queued for a sync") };
     assert_eq!(handed.metadata().unwrap().len(), path.metadata().unwrap().len());
-    file.tend(begun + Duration::from_secs(9)).unwrap();
+    file.sync_if_due(begun + Duration::from_secs(9)).unwrap();
     assert!(handed_over.try_recv().is_err(), "it has not grown since");
 }
 
@@ -191,8 +191,8 @@ fn a_rotated_file_is_synced_in_the_background() {
     let mut file = LineFile::open(place(&path, 1), syncing, channel().0, now()).unwrap();
     file.append(now(), b"two\n").unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
-    assert!(matches!(handed_over.try_recv(), Ok(Put::File(_))));
-    assert!(matches!(handed_over.try_recv(), Ok(Put::Names(names)) if names == directory.path()));
+    assert!(matches!(handed_over.try_recv(), Ok(SyncTarget::File(_))));
+    assert!(matches!(handed_over.try_recv(), Ok(SyncTarget::Directory(names)) if names == directory.path()));
 }
 
 /// A pipe, a device, and a directory.

@@ -21,7 +21,7 @@ const NAP: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_millis(100);
 
 /// How long the end of each thread is awaited.
-const CLOSING: Duration = Duration::from_secs(1);
+const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// The running threads.
 pub struct AuditThread {
@@ -42,7 +42,8 @@ impl AuditThread {
     pub fn close(self) {
         self.shared.is_closing.store(true, Ordering::Release);
         self.shared.wake();
-        let is_over = |running: &Receiver<Infallible>| running.recv_timeout(CLOSING) != Err(RecvTimeoutError::Timeout);
+        let is_over =
+            |running: &Receiver<Infallible>| running.recv_timeout(CLOSE_DEADLINE) != Err(RecvTimeoutError::Timeout);
         if !self.running.iter().all(is_over) {
             tracing::error!(
                 event = "audit_close_timeout",
@@ -81,7 +82,7 @@ pub(super) fn start(
         ledger,
     };
     let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
-        let _alive = (Stops(Arc::clone(&writer.shared)), ended, alive);
+        let _alive = (RefuseOnDrop(Arc::clone(&writer.shared)), ended, alive);
         if let Err(error) = writer.run() {
             tracing::error!(
                 event = "audit_ended",
@@ -96,9 +97,9 @@ pub(super) fn start(
 }
 
 /// Refuses all questions once the thread has ended, also after a panic.
-struct Stops(Arc<Shared>);
+struct RefuseOnDrop(Arc<Shared>);
 
-impl Drop for Stops {
+impl Drop for RefuseOnDrop {
     fn drop(&mut self) {
         self.0.set_writable(false);
         answer_all(self.0.queue().waiting.drain(..), false);
@@ -114,19 +115,19 @@ fn answer_all(waiting: impl Iterator<Item = oneshot::Sender<bool>>, is_written: 
 
 impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
     fn run(mut self) -> io::Result<()> {
-        let mut looked_at = Instant::now();
+        let mut checked_at = Instant::now();
         loop {
             let is_closing = self.shared.is_closing.load(Ordering::Acquire);
             let has_more = self.take();
             let now = Instant::now();
-            let is_written = if has_more || !self.shared.is_writable() || now.duration_since(looked_at) >= NAP {
-                looked_at = now;
-                self.settle()
+            let is_written = if has_more || !self.shared.is_writable() || now.duration_since(checked_at) >= NAP {
+                checked_at = now;
+                self.write_lines()
             } else {
                 true
             };
-            self.shared.set_refused(self.ledger.settle());
-            self.sink.tend(now)?;
+            self.shared.set_refused(self.ledger.update());
+            self.sink.sync_if_due(now)?;
             if is_closing && (!has_more || !is_written) {
                 self.sink.finish();
                 return Ok(());
@@ -171,7 +172,7 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
 
     /// Writes the lines, and completes the waiting calls. Questions are accepted again as soon as the lines are in the
     /// file and the queue has room.
-    fn settle(&mut self) -> bool {
+    fn write_lines(&mut self) -> bool {
         let written =
             if self.lines.is_empty() { self.sink.ensure() } else { self.sink.append(self.at, self.lines.as_bytes()) };
         let is_written = written.is_ok();

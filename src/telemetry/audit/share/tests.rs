@@ -21,7 +21,7 @@ fn ledger() -> (Ledger, Arc<Usage>, Gates) {
 fn write(ledger: &mut Ledger, client: &dyn Client, bytes: usize) -> Refused {
     ledger.spend(client, bytes);
     ledger.written(bytes);
-    ledger.settle()
+    ledger.update()
 }
 
 #[test]
@@ -52,13 +52,13 @@ fn usage_is_reset_when_there_is_room_again_but_not_as_soon_as_a_file_is_packed()
     write(&mut ledger, &LARGE, 1_000);
     assert!(gates.refuses(&LARGE));
     usage.measured(94_000, None);
-    assert_eq!(ledger.settle(), Refused { some: false, all: false });
+    assert_eq!(ledger.update(), Refused { some: false, all: false });
     usage.measured(96_000, None);
-    assert!(ledger.settle().some && gates.refuses(&LARGE));
+    assert!(ledger.update().some && gates.refuses(&LARGE));
     usage.measured(80_000, None);
-    assert_eq!(ledger.settle(), Refused { some: false, all: false });
+    assert_eq!(ledger.update(), Refused { some: false, all: false });
     usage.measured(96_000, None);
-    assert!(ledger.settle().some && !gates.refuses(&LARGE));
+    assert!(ledger.update().some && !gates.refuses(&LARGE));
 }
 
 #[test]

@@ -13,7 +13,7 @@ const TAIL: u64 = 256 * 1024;
 
 impl Trail {
     /// Renames the files of earlier releases to the current naming scheme.
-    pub(in super::super) fn take_over(&self) -> io::Result<()> {
+    pub(in super::super) fn rename_old_files(&self) -> io::Result<()> {
         let old = |ending: &str| ending.strip_prefix('.')?.parse::<u32>().ok();
         let mut numbers: Vec<_> = self.names()?.iter().filter_map(|(ending, _)| old(ending)).collect();
         numbers.sort_unstable();

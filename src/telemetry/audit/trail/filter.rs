@@ -58,7 +58,7 @@ impl Keys {
 }
 
 /// True if a block with this filter may contain a key.
-pub(super) fn may_hold(filter: &[u8], key: Key<'_>) -> bool {
+pub(super) fn may_contain(filter: &[u8], key: Key<'_>) -> bool {
     filter.is_empty() || probes(key.hash(), filter.len()).all(|(byte, bit)| filter[byte] & bit != 0)
 }
 
@@ -82,10 +82,10 @@ mod tests {
         let mut keys = Keys::default();
         (0..5000).for_each(|at| keys.add(Key::Number(&name(at))));
         let filter = keys.take();
-        assert!((0..5000).all(|at| may_hold(&filter, Key::Number(&name(at)))));
-        let taken = (5000..15_000).filter(|at| may_hold(&filter, Key::Number(&name(*at)))).count();
+        assert!((0..5000).all(|at| may_contain(&filter, Key::Number(&name(at)))));
+        let taken = (5000..15_000).filter(|at| may_contain(&filter, Key::Number(&name(*at)))).count();
         assert!(taken < 200, "{taken} of 10,000");
-        let clients = (0..5000).filter(|at| may_hold(&filter, Key::Client(&name(*at)))).count();
+        let clients = (0..5000).filter(|at| may_contain(&filter, Key::Client(&name(*at)))).count();
         assert!(clients < 200, "a client is not a number: {clients}");
     }
 }

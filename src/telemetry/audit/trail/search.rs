@@ -11,11 +11,11 @@ use memchr::memmem;
 use super::super::Number;
 use super::super::read::Read;
 use super::close::span_of;
-use super::filter::{Key, may_hold};
+use super::filter::{Key, may_contain};
 use super::packed::{BLOCK, Block, MAX_LINE, PackReader};
 use super::{Closed, Trail, line_keys, next_serial};
 
-/// The most threads that decompress blocks for one search.
+/// The maximum number of threads that decompress blocks for one search.
 const MAX_THREADS: usize = 4;
 
 /// A search query. An absent criterion matches everything.
@@ -70,7 +70,7 @@ struct Search<'a> {
     client: Option<Vec<u8>>,
     bounds: Bounds,
     is_canceled: &'a AtomicBool,
-    /// How many threads decompress blocks.
+    /// The number of threads that decompress blocks.
     threads: usize,
     found: Found,
 }
@@ -251,9 +251,9 @@ impl Search<'_> {
     fn may_be_in(&self, filter: &[u8]) -> bool {
         let Query { number, ids, .. } = self.query;
         let is_about = !self.query.is_about_a_person()
-            || number.is_some_and(|number| may_hold(filter, Key::Number(&number)))
-            || ids.iter().any(|id| may_hold(filter, Key::Id(id.as_bytes())));
-        is_about && self.client.as_ref().is_none_or(|client| may_hold(filter, Key::Client(client)))
+            || number.is_some_and(|number| may_contain(filter, Key::Number(&number)))
+            || ids.iter().any(|id| may_contain(filter, Key::Id(id.as_bytes())));
+        is_about && self.client.as_ref().is_none_or(|client| may_contain(filter, Key::Client(client)))
     }
 
     fn spend(&mut self, bytes: usize) {

@@ -169,7 +169,7 @@ fn files_of_earlier_releases_are_renamed_in_their_order() {
     for (number, at) in [(1, "2026-03-03"), (2, "2026-03-02"), (10, "2026-03-01")] {
         fs::write(files.trail.beside(&format!(".{number}")), day(at)).unwrap();
     }
-    files.trail.take_over().unwrap();
+    files.trail.rename_old_files().unwrap();
     let firsts: Vec<_> = files.trail.closed().unwrap().iter().map(|file| file.span.first.to_string()).collect();
     assert_eq!(firsts, ["2026-03-01T10:00:00Z", "2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z"]);
     assert_eq!(files.names().len(), 3, "{:?}", files.names());
