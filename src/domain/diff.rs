@@ -242,7 +242,7 @@ impl Differences {
         let mut foreseen = Foreseen::default();
         let later = Period { start: today.next(), end: Day::FOREVER };
         for change in self.changes {
-            let Some(days) = days_of(&change) else {
+            let Some(days) = change.days() else {
                 published.push(change);
                 continue;
             };
@@ -259,17 +259,6 @@ impl Differences {
             }
         }
         (published, foreseen)
-    }
-}
-
-/// The days of a change. `None` if it has no days.
-fn days_of(change: &Change) -> Option<Period> {
-    match change {
-        Change::Standing { days, .. }
-        | Change::Coverage { days, .. }
-        | Change::Designation { days, .. }
-        | Change::Service { days, .. } => Some(*days),
-        Change::Provider { .. } | Change::Records { .. } => None,
     }
 }
 
