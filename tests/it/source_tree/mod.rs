@@ -6,6 +6,7 @@ mod ladder;
 mod operations;
 mod paths;
 mod settings;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fs;
