@@ -126,14 +126,14 @@ fn only_the_pinned_registry_is_served() {
     }
     let process = Process::serve(&["--config", text(&config), "--data-dir", text(&restored)]);
     process.listening();
-    assert!(!process.log().contains("pins no registry"), "{}", process.log());
+    assert!(!process.log().contains("registry_not_pinned"), "{}", process.log());
     process.stop();
 
     // Without the pin, a warning says what to add.
     let process = Process::serve(&["--config", text(&unpinned)]);
     process.listening();
     let line = format!("registry = \"{pinned}\"");
-    assert!(process.log().contains("WARN") && process.log().contains(&line), "{}", process.log());
+    assert!(process.log().contains("registry_not_pinned") && process.log().contains(&line), "{}", process.log());
     process.stop();
 }
 
