@@ -116,7 +116,7 @@ configuration! {
         /// The audit's share of the disk, in bytes; unset: half of what was free at the first start
         ///
         /// The first start stores that half in `FILE.share` next to the audit. From 95 % on, clients that have used
-        /// more than an equal part of the rest are refused with AUDIT_UNAVAILABLE. At 100 %, all questions and dry runs
+        /// more than an equal part of the rest are refused with AUDIT_UNAVAILABLE. At 99.5 %, all questions and dry runs
         /// are refused, but no writes. The minimum is four times `audit_file_mib`.
         audit_max_bytes: Option<Share> = None, flag "audit-max-bytes" "BYTES", Unset "50000000000";
 
