@@ -167,6 +167,7 @@ async fn bookmarkable() {
 /// Live: each record as soon as it is recorded, the head immediately and every 5 seconds, and an end that asks to
 /// reconnect.
 #[tokio::test]
+#[ignore = "compares times: .ci/run runs it alone, with retries"]
 async fn reliable() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
