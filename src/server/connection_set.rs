@@ -15,7 +15,7 @@ pub(super) struct ConnectionSet {
 }
 
 impl ConnectionSet {
-    /// Creates a set of at limit `limit` connections.
+    /// Creates a set of at most `limit` connections.
     pub(super) fn with_limit(limit: usize) -> ConnectionSet {
         ConnectionSet { limit, connections: VecDeque::new() }
     }
