@@ -55,8 +55,12 @@ class Refusal(Exception):
 class Registry:
     """Calls any unary method by name, with requests written as plain dictionaries in the schema's own field names."""
 
-    def __init__(self, channel):
+    def __init__(self, channel, learned=None):
+        """Learns the contract by reflection, or takes it from a registry that has: reflection needs an identity."""
         self.channel = channel
+        if learned:
+            self.database, self.pool, self.methods = learned.database, learned.pool, learned.methods
+            return
         self.database = ProtoReflectionDescriptorDatabase(channel)
         self.pool = DescriptorPool(self.database)
         self.methods = {}

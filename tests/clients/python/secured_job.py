@@ -31,15 +31,15 @@ class Place:
         return (self.directory / name).read_bytes()
 
     @contextlib.contextmanager
-    def shows(self, certificate=None, token=None, authority=None):
+    def shows(self, certificate=None, token=None, learned=None):
         """The registry, for a client that shows these."""
         key = self.read(f"{certificate}.key") if certificate else None
         chain = self.read(f"{certificate}.crt") if certificate else None
-        credentials = grpc.ssl_channel_credentials(authority or self.read("ca.crt"), key, chain)
+        credentials = grpc.ssl_channel_credentials(self.read("ca.crt"), key, chain)
         if token:
             credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(token))
         with grpc.secure_channel(self.endpoint, credentials) as channel:
-            yield Registry(channel)
+            yield Registry(channel, learned)
 
 
 def report(registry, method, **fields):
@@ -115,8 +115,8 @@ def main():
     unauthenticated = grpc.StatusCode.UNAUTHENTICATED
     wrong = token[:-1] + ("1" if token[-1] == "0" else "0")
     for shown in ({}, {"token": wrong}, {"certificate": "registrar", "token": token}):
-        with place.shows(**shown) as registry:
-            same(registry.refusal("VerifyCredential", question(number)).code, unauthenticated, f"shown {list(shown)}")
+        with place.shows(**shown, learned=registry) as refusing:
+            same(refusing.refusal("VerifyCredential", question(number)).code, unauthenticated, f"shown {list(shown)}")
     with place.shows(token=token) as registry:
         denied = registry.refusal("ListCredentials", {})
         same(denied.code, grpc.StatusCode.PERMISSION_DENIED, "a provider lists no credentials")
