@@ -1,7 +1,6 @@
 //! Connecting to a server, with the client's credentials.
 
 use std::error::Error;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Request, Status};
 
 use super::failure::Failure;
+use crate::server::file_modes::others_may_use;
 
 /// The flags of every command that calls a server.
 #[derive(Clone, Debug, clap::Args)]
@@ -216,8 +216,7 @@ fn pem(flag: &str, path: &Path, kind: &str, content: String) -> Result<String, F
 /// Reads a file that other users must not be able to read.
 fn read_secret(flag: &str, path: &Path) -> Result<String, Failure> {
     let content = read(flag, path)?;
-    let open = |mode: u32| mode & 0o007 != 0;
-    if std::fs::metadata(path).is_ok_and(|file| open(file.mode())) {
+    if others_may_use(path).unwrap_or(false) {
         let path = path.display();
         return Err(Failure::usage(vec![format!("{flag}: all users can read {path}: chmod 600 {path}")]));
     }

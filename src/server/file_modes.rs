@@ -10,7 +10,7 @@ pub(super) fn others_may_write(path: &Path) -> io::Result<bool> {
 }
 
 /// True if users other than the owner and the group may access the file in any way.
-pub(super) fn others_may_use(path: &Path) -> io::Result<bool> {
+pub fn others_may_use(path: &Path) -> io::Result<bool> {
     Ok(others(path)? != 0)
 }
 

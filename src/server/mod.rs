@@ -8,7 +8,7 @@ pub mod check;
 pub mod config;
 mod connection;
 mod connection_set;
-mod file_modes;
+pub mod file_modes;
 pub mod generate;
 pub mod listener;
 mod open;

@@ -4,10 +4,8 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use super::markdown::{read, root};
-
-/// What the names of settings begin with.
-const PREFIX: &str = "CPSS_";
+use crate::harness::{read, root};
+use crate::source_tree::settings::{PREFIX, read_by_the_code, settings_in};
 
 /// What the commands are compared with.
 pub struct Project {
@@ -53,15 +51,7 @@ impl Project {
         let listed = Command::new(std::env::current_exe().unwrap()).args(["--list", "--format=terse"]).output();
         let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
         let tests = listed.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect();
-        let mut settings = BTreeSet::new();
-        for directory in ["src", "tests", ".ci"] {
-            for path in crate::harness::files_below(&root().join(directory)) {
-                let is_code = path.extension().is_none_or(|extension| extension == "rs" || extension == "sh");
-                let text = std::fs::read_to_string(&path).ok().filter(|_| is_code).unwrap_or_default();
-                settings.extend(settings_in(&text));
-            }
-        }
-        Project { manifest: read("Cargo.toml"), ci: read(".ci/run"), tests, settings }
+        Project { manifest: read("Cargo.toml"), ci: read(".ci/run"), tests, settings: read_by_the_code() }
     }
 
     /// Fails if a command names what is not there.
@@ -128,11 +118,4 @@ fn is_module(path: &str) -> bool {
     place(path).is_dir()
         || place(path).with_extension("rs").is_file()
         || path.rsplit_once("::").is_some_and(|(parent, name)| has(parent, name))
-}
-
-/// The names of settings in a text.
-pub fn settings_in(text: &str) -> BTreeSet<String> {
-    let is_name = |letter: char| letter.is_ascii_uppercase() || letter == '_';
-    let names = text.split(PREFIX).skip(1).map(|rest| rest.split(|letter| !is_name(letter)).next().unwrap());
-    names.filter(|name| !name.is_empty()).map(|name| format!("{PREFIX}{name}")).collect()
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
-use super::commands_of_the_project::{Project, is_one, settings_in};
-use super::markdown::{self, Document, read, root};
+use super::commands_of_the_project::{Project, is_one};
+use crate::harness::markdown::{self, Document};
+use crate::harness::{read, root};
+use crate::source_tree::settings::settings_in;
 
 /// Where the code is that documents show, by the kind of its block; and the file that runs or compiles it.
 const QUOTED: [(&str, &str, &str); 2] = [

@@ -8,7 +8,6 @@
 mod commands_of_the_project;
 mod documents;
 mod invited;
-mod markdown;
 mod pages;
 mod sandbox;
 

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use super::markdown::{self, Document};
 use super::sandbox::program;
+use crate::harness::markdown::{self, Document};
 
 /// A page with examples.
 #[derive(Debug)]

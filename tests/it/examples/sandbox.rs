@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::markdown::root;
 use super::pages::{Example, Page, help};
-use crate::harness::files_below;
+use crate::harness::{files_below, root};
 
 /// How long an example may take.
 const PATIENCE: Duration = Duration::from_secs(120);

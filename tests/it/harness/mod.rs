@@ -3,13 +3,15 @@
 //! [`TestServer`] is a registry in this process. [`Process`] is a registry in its own process, for tests that kill it.
 //! Both give a [`Client`], which sends any request of the contract, as any caller, on any day; [`TestServer`] also
 //! gives a [`BytesListener`]. [`library`] opens a registry without a server. [`requests`] has a function for each
-//! request, and [`scenes`] sets up common situations. [`words`] formats answers as one line of text each. [`promised`]
+//! request, and [`scenes`] sets up common situations. [`words`] formats answers as one line of text each.
+//! [`markdown`] reads the documents. [`promised`]
 //! extracts the bytes of an answer that must be reproducible. [`refusal`] reads errors like a careful client.
 
 pub mod bytes_listener;
 pub mod client;
 pub mod library;
 pub mod log;
+pub mod markdown;
 pub mod process;
 pub mod promised;
 pub mod raw;
@@ -36,6 +38,16 @@ pub const TODAY: &str = "2026-03-02";
 
 /// A valid number that no credential has.
 pub const NOT_ON_FILE: &str = "CPS-0000-0000-0";
+
+/// The top level of the project.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file of the project.
+pub fn read(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
 
 /// All files below a directory.
 pub fn files_below(directory: &Path) -> Vec<PathBuf> {

@@ -121,7 +121,7 @@ async fn a_read_of_anothers_staff_or_of_nobody_is_in_the_audit() {
             let messages = call(&method, row, "north");
             let (answer, lines) = audited(&fixture, (caller, &method), listener.answer(&method, messages)).await;
             let may_call = !matches!(answer, Err(status) if status.code() == Code::PermissionDenied);
-            // A staff list is compared with the provider's own staff, whoever is on the list.
+            // A staff list is compared with the provider's own staff, not with people on file.
             let names_nobody = WITHOUT_NUMBER.contains(&&*method) || method == "EmploymentService/ReconcileRoster";
             let is_named = names_nobody || lines.iter().any(|line| names(line, row));
             if may_call && (lines.is_empty() || !is_named) {

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::ROOMS;
+use crate::harness::markdown::Document;
+use crate::harness::root;
 
 /// The guides, each with the directories that its paths are relative to.
 const GUIDES: &[(&str, &[&str])] =
@@ -12,17 +14,6 @@ const GUIDES: &[(&str, &[&str])] =
 
 /// The extensions that mark a span as a path.
 const EXTENSIONS: [&str; 10] = ["binpb", "json", "md", "proto", "py", "rs", "sh", "sql", "toml", "yaml"];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The text between backticks, outside code blocks.
-fn spans(page: &str) -> Vec<String> {
-    let text = fs::read_to_string(root().join(page)).unwrap();
-    let outside: String = text.split("\n```").step_by(2).collect();
-    outside.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-}
 
 /// Whether a span is a path: it has a known extension, or begins with a directory of one of the bases.
 fn is_path(span: &str, bases: &[&str]) -> bool {
@@ -48,7 +39,8 @@ fn exists(base: &str, path: &str) -> bool {
 #[test]
 fn every_path_in_the_guides_exists() {
     for (page, bases) in GUIDES {
-        let paths: Vec<String> = spans(page).into_iter().filter(|span| is_path(span, bases)).collect();
+        let paths: Vec<String> =
+            Document::named(page).spans().into_iter().filter(|span| is_path(span, bases)).collect();
         assert!(paths.len() > 20, "{page}: the paths were not found: {paths:?}");
         let is_missing = |path: &&String| !bases.iter().any(|base| exists(base, path));
         let missing: Vec<&String> = paths.iter().filter(is_missing).collect();
@@ -58,10 +50,7 @@ fn every_path_in_the_guides_exists() {
 
 #[test]
 fn the_guide_lists_every_room_and_no_other() {
-    let guide = fs::read_to_string(root().join("src/README.md")).unwrap();
-    let section = guide.split("\n## Rooms\n").nth(1).unwrap().split("\n## ").next().unwrap();
-    let listed: BTreeSet<&str> =
-        section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    let rooms: BTreeSet<&str> = ROOMS.iter().map(|room| room.name).collect();
+    let listed = Document::named("src/README.md").first_cells("## Rooms");
+    let rooms: BTreeSet<String> = ROOMS.iter().map(|room| room.name.to_owned()).collect();
     assert_eq!(listed, rooms);
 }

@@ -5,7 +5,7 @@ mod imports;
 mod ladder;
 mod operations;
 mod paths;
-mod settings;
+pub mod settings;
 mod words;
 
 use std::collections::BTreeSet;
@@ -13,6 +13,7 @@ use std::fs;
 use std::path::Path;
 
 use self::paths::{Named, named, tokens};
+use crate::harness::{read, root};
 
 /// A room: what it may import, and why.
 struct Room {
@@ -144,7 +145,7 @@ fn sources(directory: &Path, found: &mut Vec<Source>) {
 }
 
 fn source_tree() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root();
     let mut found = Vec::new();
     sources(&root.join("src"), &mut found);
     for source in &mut found {
@@ -156,7 +157,7 @@ fn source_tree() -> Vec<Source> {
 
 /// The crates in the manifest, in the spelling of code.
 fn dependencies() -> BTreeSet<String> {
-    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let manifest = read("Cargo.toml");
     let section = manifest.split("\n[").find_map(|section| section.strip_prefix("dependencies]\n")).unwrap();
     let lines = section.lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| Some(line.split_once(" = ")?.0.replace('-', "_"))).collect()
@@ -269,7 +270,7 @@ fn no_file_is_too_long() {
         }
     }
     for (path, ..) in LONG_FILES {
-        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists(), "{path} is gone: take it off the list");
+        assert!(root().join(path).exists(), "{path} is gone: take it off the list");
     }
 }
 

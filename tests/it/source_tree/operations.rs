@@ -1,20 +1,15 @@
 //! The operations guide has every metric, and every event that is logged as a warning or an error.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use cpss_registry::telemetry::metrics::{Metrics, State};
 
 use super::source_tree;
+use crate::harness::markdown::Document;
 
-/// The first cells of a section's tables, without backticks.
-fn first_cells(heading: &str) -> BTreeSet<String> {
-    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/README.md")).unwrap();
-    let start = format!("\n{heading}\n");
-    let section = guide.split(&start).nth(1).unwrap().split("\n## ").next().unwrap();
-    section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).map(str::to_owned).collect()
+fn guide() -> Document {
+    Document::named("deploy/README.md")
 }
 
 #[test]
@@ -28,7 +23,7 @@ fn the_operations_guide_lists_every_metric_and_no_other() {
     let names = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let metrics: BTreeSet<String> =
         names.map(|(name, kind)| if kind == "counter" { format!("{name}_total") } else { name.to_owned() }).collect();
-    assert_eq!(first_cells("## Metrics and alerts"), metrics);
+    assert_eq!(guide().first_cells("## Metrics and alerts"), metrics);
 }
 
 #[test]
@@ -41,13 +36,13 @@ fn the_operations_guide_lists_every_event_that_an_operator_may_have_to_act_on() 
             events.extend(named.map(str::to_owned));
         }
     }
-    assert_eq!(first_cells("### Log events"), events);
+    assert_eq!(guide().first_cells("### Log events"), events);
 }
 
 #[test]
 fn the_refusals_at_start_are_quoted_as_the_program_prints_them() {
-    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/README.md")).unwrap();
-    let section = guide.split("\n## Refusals at start\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let guide = guide();
+    let section = guide.section("## Refusals at start");
     let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
     let quotes: Vec<&str> = cells.flat_map(|cell| cell.trim_end_matches('`').split("` or `")).collect();
     assert!(quotes.len() > 10, "{quotes:?}");

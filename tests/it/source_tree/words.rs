@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::harness::files_below;
+use crate::harness::{files_below, root};
 
 /// The words and phrases, in lower case. `_` counts as a letter, so a name of the contract may contain one.
 const AVOIDED: &[&str] = &[
@@ -74,7 +74,7 @@ fn searched_files(root: &Path) -> Vec<(PathBuf, String)> {
 
 #[test]
 fn sources_and_documents_use_plain_words() {
-    let files = searched_files(Path::new(env!("CARGO_MANIFEST_DIR")));
+    let files = searched_files(root());
     assert!(files.len() > 300, "files were not found: {}", files.len());
     let hits = files.iter().flat_map(|(path, text)| {
         let is_markdown = path.extension().is_some_and(|extension| extension == "md");

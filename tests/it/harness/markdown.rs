@@ -1,7 +1,10 @@
 //! The documents: every Markdown file of the project, its code blocks, and the text between backticks.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use super::{files_below, read, root};
 
 /// Where the documents are. The top-level one is `README.md`.
 const DIRECTORIES: [&str; 4] = ["deploy", "proto", "src", "tests"];
@@ -22,37 +25,37 @@ pub struct Block<'a> {
     pub lines: Vec<(usize, &'a str)>,
 }
 
-/// The top level of the project.
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// A file of the project.
-pub fn read(name: &str) -> String {
-    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
 /// Every document, in the order of their names.
 pub fn all() -> Vec<Document> {
     let mut paths = vec![root().join("README.md")];
-    DIRECTORIES.iter().for_each(|directory| collect(&root().join(directory), &mut paths));
+    let below = DIRECTORIES.iter().flat_map(|directory| files_below(&root().join(directory)));
+    let is_installed = |path: &PathBuf| path.components().any(|part| part.as_os_str() == "node_modules");
+    paths.extend(
+        below.filter(|path| path.extension().is_some_and(|extension| extension == "md") && !is_installed(path)),
+    );
     paths.sort();
     let name = |path: &Path| path.strip_prefix(root()).unwrap().display().to_string();
     paths.iter().map(|path| Document { name: name(path), text: fs::read_to_string(path).unwrap() }).collect()
 }
 
-fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() && !path.ends_with("node_modules") {
-            collect(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "md") {
-            found.push(path);
-        }
-    }
-}
-
 impl Document {
+    /// The document of this path from the top level.
+    pub fn named(name: &str) -> Document {
+        Document { name: name.to_owned(), text: read(name) }
+    }
+
+    /// What is below a heading of the second level or lower, up to the next one of the second level.
+    pub fn section(&self, heading: &str) -> &str {
+        let section = self.text.split(&format!("\n{heading}\n")).nth(1);
+        section.unwrap_or_else(|| panic!("{} has no {heading}", self.name)).split("\n## ").next().unwrap()
+    }
+
+    /// The first text between backticks of each row, in the tables of a section.
+    pub fn first_cells(&self, heading: &str) -> BTreeSet<String> {
+        let rows = self.section(heading).lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        rows.map(str::to_owned).collect()
+    }
+
     /// The blocks of code.
     pub fn blocks(&self) -> Vec<Block<'_>> {
         let mut lines = self.text.lines().enumerate().map(|(at, line)| (at + 1, line));
