@@ -19,7 +19,6 @@ use crate::domain::day::Day;
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, SpecialistId};
 use crate::domain::standing::Verdict;
 use crate::registry::question::Ask;
-use crate::registry::search::FactsOf;
 use crate::registry::snapshot::Snapshot;
 use crate::telemetry::audit::{BatchSummary, Call, Client, Missed, Named, Question, Unwritable, Written};
 
@@ -75,16 +74,6 @@ impl AuditEntry {
             Target::Employment(id) => AuditEntry::named(PersonId::Employment(*id)),
             Target::Fact(id) => AuditEntry::named(PersonId::Fact(*id)),
             Target::New | Target::Registry | Target::Provider(_) | Target::Staff(_) => AuditEntry::default(),
-        }
-    }
-
-    /// Returns the subject of a search for facts.
-    pub(super) fn of_facts(of: &FactsOf) -> AuditEntry {
-        match of {
-            FactsOf::Credential(number) => AuditEntry::person(Some(*number), None),
-            FactsOf::Specialist(id) => AuditEntry::named(PersonId::Specialist(*id)),
-            FactsOf::Employment(id) => AuditEntry::named(PersonId::Employment(*id)),
-            FactsOf::Provider(_) => AuditEntry::default(),
         }
     }
 

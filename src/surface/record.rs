@@ -65,9 +65,10 @@ impl RecordService for Contract {
         let page = self.page(&context, &request, known_at).await?;
         let only = context.sees_own_facts_only().then(|| context.caller.reporter());
         let window = page.window.clone();
-        let about = AuditEntry::of_facts(&of);
+        let target = SearchTarget::by_facts(&of);
+        let about = target.map_or_else(AuditEntry::default, |target| target.audit_entry());
         let method = "RecordService/ListFacts";
-        let search = self.begin_audited_search(&context, method, SearchTarget::by_facts(&of), &page.snapshot).await?;
+        let search = self.begin_audited_search(&context, method, target, &page.snapshot).await?;
         let found = page.snapshot.off_thread(move |snapshot| {
             let Some(found) = snapshot.facts(&of, only.as_ref(), &window)? else { return Ok(None) };
             let revisions = found.entries.iter().map(|(id, _)| id.revision).collect();

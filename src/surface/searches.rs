@@ -64,7 +64,7 @@ impl<'a> SearchTarget<'a> {
 
 impl SearchTarget<'_> {
     /// Returns the audit entry of the search.
-    fn audit_entry(&self) -> AuditEntry {
+    pub(super) fn audit_entry(&self) -> AuditEntry {
         match self.person {
             Person::Number(number) => AuditEntry::person(Some(number), None),
             Person::Name(_) => AuditEntry::default(),
