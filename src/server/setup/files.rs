@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::Path;
 
 use super::SetupError;
+use crate::server::file_modes::others_may_write;
 
 /// Who may read a file.
 #[derive(Clone, Copy)]
@@ -62,7 +63,11 @@ pub(super) fn replace(path: &Path, content: &str, readers: Readers) -> Result<()
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(disk)
 }
 
-/// Reads a file.
+/// Reads a file. Refuses one that other users may write: what is rewritten from it gets the mode of a trusted file.
 pub(super) fn read(path: &Path) -> Result<String, SetupError> {
-    fs::read_to_string(path).map_err(|source| SetupError::Disk { path: path.to_owned(), source })
+    let disk = |source| SetupError::Disk { path: path.to_owned(), source };
+    if others_may_write(path).map_err(disk)? {
+        return Err(SetupError::WritableByOthers { path: path.to_owned() });
+    }
+    fs::read_to_string(path).map_err(disk)
 }

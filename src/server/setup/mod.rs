@@ -96,6 +96,12 @@ pub enum SetupError {
         /// The cause.
         source: std::io::Error,
     },
+    /// Other users may write a file that decides who may call.
+    #[error("everyone on this machine can write {path}: check what it contains, then run chmod o-w on it")]
+    WritableByOthers {
+        /// The file.
+        path: PathBuf,
+    },
     /// The registry cannot be created.
     #[error("cannot create the registry")]
     Create(#[from] OpenError),

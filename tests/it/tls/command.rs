@@ -129,6 +129,18 @@ fn files_that_everyone_can_write_are_refused() {
         assert!(!status.success() && said.contains(why), "{name}: {said}");
         std::fs::set_permissions(&file, before).unwrap();
     }
+    // `init` does not make a trusted list of one that everyone could write.
+    let list = directory.path().join("clients.toml");
+    std::fs::set_permissions(&list, Permissions::from_mode(0o646)).unwrap();
+    let before = std::fs::read(&list).unwrap();
+    let directory = directory.path().to_str().unwrap();
+    for arguments in [&["--client", "a", "--role", "auditor", "--token"][..], &["--revoke", "registrar"]] {
+        let refused = run(&[&["init", directory], arguments].concat());
+        assert!(!refused.status.success(), "{arguments:?}");
+        assert!(said(&refused).contains("everyone on this machine can write"), "{}", said(&refused));
+    }
+    let mode = std::fs::metadata(&list).unwrap().permissions().mode() & 0o777;
+    assert_eq!((std::fs::read(&list).unwrap(), mode), (before, 0o646));
 }
 
 #[test]
