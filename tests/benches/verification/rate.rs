@@ -23,6 +23,10 @@ use super::wire::{Connection, Failure, Target, first_framed};
 /// The number of connections that calls at a fixed rate use in turn.
 const CONNECTIONS: usize = 8;
 
+/// The number of requests that may await their answers. A server that cannot keep up gets the next ones late, but their
+/// time still counts from their scheduled start; a client that sent all of them would exceed its share of memory.
+const OUTSTANDING: usize = 1000;
+
 /// Returns the request with a number.
 pub type Request = dyn Fn(usize) -> Bytes + Send + Sync;
 
@@ -163,7 +167,7 @@ async fn beat(mut course: impl Course, rate: u32, lasting: Duration) -> Result<R
     poll_fn(|cx| {
         loop {
             while metronome.poll_tick(cx)?.is_ready() {}
-            while due < end && due <= Instant::now() {
+            while due < end && due <= Instant::now() && begun < latencies.len() + OUTSTANDING {
                 course.begin(begun)?;
                 (begun, due) = (begun + 1, due + period);
             }
@@ -171,7 +175,8 @@ async fn beat(mut course: impl Course, rate: u32, lasting: Duration) -> Result<R
             if due >= end && latencies.len() == begun {
                 return Poll::Ready(Ok::<_, Failure>(()));
             }
-            if due >= end || due > Instant::now() + LEAD {
+            let is_full = begun >= latencies.len() + OUTSTANDING;
+            if due >= end || is_full || due > Instant::now() + LEAD {
                 return Poll::Pending;
             }
             while Instant::now() < due {
