@@ -152,7 +152,7 @@ impl SearchAudit {
         if self.json {
             return print_json_line(&line(read));
         }
-        let local = read.at.to_zoned(zone.clone());
+        let local = read.at.to_zoned_datetime(zone.clone());
         let heading =
             if day.replace(local.date()) == Some(local.date()) { String::new() } else { format!("{}\n", local.date()) };
         print(&format!("{heading}{}\n", text(read, &local.strftime("%H:%M:%S").to_string())))
@@ -160,7 +160,8 @@ impl SearchAudit {
 }
 
 fn start_of(day: Date, zone: &TimeZone) -> Result<Timestamp, Failure> {
-    let begin = day.to_zoned(zone.clone()).map_err(|error| Failure::of(format!("{day} has no start"), &error))?;
+    let begin =
+        day.to_zoned_datetime(zone.clone()).map_err(|error| Failure::of(format!("{day} has no start"), &error))?;
     Ok(begin.timestamp())
 }
 

@@ -102,7 +102,7 @@ impl Clock {
 
     /// Returns when a civil day begins.
     pub fn begins(&self, day: Day) -> Timestamp {
-        day.to_civil().to_zoned(self.zone.clone()).map_or(Timestamp::MAX, |begin| begin.timestamp())
+        day.to_civil().to_zoned_datetime(self.zone.clone()).map_or(Timestamp::MAX, |begin| begin.timestamp())
     }
 }
 

@@ -193,7 +193,7 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn written(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime(INSTANT).to_string()
+    at.to_zoned_datetime(TimeZone::UTC).strftime(INSTANT).to_string()
 }
 
 /// Parses the serial number and the instants in a name. The last line may lie anywhere within the named second.
@@ -206,5 +206,5 @@ fn parsed(ending: &str) -> Option<(u64, Span)> {
 
 fn instant(text: &str) -> Option<Timestamp> {
     let civil = jiff::civil::DateTime::strptime(INSTANT, text).ok()?;
-    Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    Some(civil.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp())
 }
