@@ -11,7 +11,7 @@ use crate::harness::{Client, TODAY, TestServer};
 
 use v1::ReviewReason::{LikelyDuplicate, RevokedCredentialRevived, SettledDaysCorrected, StartAfterDeath};
 
-async fn listed(client: &Client, after: u64, page_size: u32) -> Vec<v1::ReviewItem> {
+async fn listed(client: &Client, after: u64, page_size: u32) -> Vec<v1::ReviewEntry> {
     let position = Some(v1::ChangePosition { epoch: String::new(), revision: after });
     let (mut items, mut page_token) = (Vec::new(), String::new());
     loop {
@@ -26,7 +26,7 @@ async fn listed(client: &Client, after: u64, page_size: u32) -> Vec<v1::ReviewIt
     }
 }
 
-fn entry(item: &v1::ReviewItem) -> (v1::ReviewReason, u64, &str, Vec<&str>) {
+fn entry(item: &v1::ReviewEntry) -> (v1::ReviewReason, u64, &str, Vec<&str>) {
     let people = item.people.iter().map(|person| person.specialist_id.as_str()).collect();
     (item.reason(), item.revision, item.fact_id.rsplit('-').next().unwrap(), people)
 }

@@ -7,8 +7,8 @@ use crate::proto::v1;
 use crate::registry::review::{ReviewItem, ReviewPerson};
 
 /// Encodes a review entry.
-pub fn review_item(item: &ReviewItem, tags: EpochTags<'_>) -> v1::ReviewItem {
-    v1::ReviewItem {
+pub fn review_item(item: &ReviewItem, tags: EpochTags<'_>) -> v1::ReviewEntry {
+    v1::ReviewEntry {
         reason: item.reason.number(),
         fact_id: fact_id(item.fact, tags),
         revision: item.fact.revision.0,
