@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use rustix::thread::disable_transparent_huge_pages;
-
 use super::errors::ReadError;
 use super::head::{Head, ResidentCredential};
 use super::shared::Shared;
@@ -74,21 +72,18 @@ impl Shared {
         })?;
         if !is_closing() {
             self.timeline_cache.mark_complete();
+            log_warm();
         }
         Ok(())
     }
 
-    fn load_all_and_settle(&self) {
-        match self.load_all() {
-            Ok(()) if self.timeline_cache.is_complete() => settle(),
-            Ok(()) => {}
-            Err(error) => {
-                tracing::error!(
-                    event = "timeline_warm_up_failed",
-                    error = &error as &dyn std::error::Error,
-                    "timeline cache warm-up failed"
-                );
-            }
+    fn warm_up(&self) {
+        if let Err(error) = self.load_all() {
+            tracing::error!(
+                event = "timeline_warm_up_failed",
+                error = &error as &dyn std::error::Error,
+                "timeline cache warm-up failed"
+            );
         }
     }
 
@@ -96,29 +91,19 @@ impl Shared {
     /// they need.
     pub(super) fn start_warm_up(self: &Arc<Self>) -> std::io::Result<()> {
         if self.timeline_cache.is_complete() {
-            settle();
+            log_warm();
             return Ok(());
         }
         let shared = Arc::clone(self);
         let thread = std::thread::Builder::new().name("timelines".to_owned()).spawn(move || {
             lower_priority(BACKGROUND);
-            restart_on_panic(|| shared.timeline_cache.pause_before_retry(), || shared.load_all_and_settle());
+            restart_on_panic(|| shared.timeline_cache.pause_before_retry(), || shared.warm_up());
         })?;
         self.timeline_cache.set_warm_up_thread(thread);
         Ok(())
     }
 }
 
-/// Called once every timeline is in memory. By then the timelines are in huge pages, if the allocator and the system
-/// provide them, which is fastest under load. Later allocations use small pages: clearing a huge page delays the thread
-/// that needs it, and every other thread on that core, by up to 8 ms on a virtual machine.
-fn settle() {
-    if let Err(refused) = disable_transparent_huge_pages(true) {
-        tracing::warn!(
-            event = "huge_pages_not_disabled",
-            error = &refused as &dyn std::error::Error,
-            "could not disable huge pages"
-        );
-    }
+fn log_warm() {
     tracing::info!(event = "timeline_cache_warm", "timeline cache is warm");
 }
