@@ -29,7 +29,7 @@ fn circles_of_src(imports: &Imports) -> Vec<String> {
 
 #[test]
 fn in_registry_each_file_imports_only_from_those_below_it() {
-    let imports = imports(&source_tree());
+    let imports = imports(source_tree());
     let ladder: Vec<_> = imports.iter().filter(|(file, _)| file.starts_with(LADDER)).collect();
     assert!(ladder.iter().map(|(_, from)| from.len()).sum::<usize>() > 200, "the imports were not found: {ladder:?}");
     let found = breaks(&imports);
@@ -38,13 +38,13 @@ fn in_registry_each_file_imports_only_from_those_below_it() {
 
 #[test]
 fn no_two_files_of_src_import_each_other() {
-    let found = circles_of_src(&imports(&source_tree()));
+    let found = circles_of_src(&imports(source_tree()));
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
 }
 
 /// The imports of some files of a folder.
 fn imports_of(folder: &str, files: &[(&str, &str)]) -> Imports {
-    let source = |(name, text): &(&str, &str)| Source { path: format!("{folder}{name}"), text: (*text).to_owned() };
+    let source = |(name, text): &(&str, &str)| Source::of(&format!("{folder}{name}"), text);
     imports(&files.iter().map(source).collect::<Vec<_>>())
 }
 

@@ -1,19 +1,18 @@
 //! The rooms of `src` and what each may import, and rules of form that the compiler does not check.
 
+mod code;
 mod guides;
 mod imports;
 mod ladder;
 mod operations;
-mod paths;
 pub mod settings;
 mod words;
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
+use std::sync::OnceLock;
 
-use self::paths::{Named, named, tokens};
-use crate::harness::{read, root};
+use self::code::{Code, from_root, module_of};
+use crate::harness::{files_below, read, root};
 
 /// A room: what it may import, and why.
 struct Room {
@@ -130,29 +129,28 @@ const LONGEST_MAIN: usize = 60;
 struct Source {
     path: String,
     text: String,
+    module: Vec<String>,
+    code: Code,
 }
 
-fn sources(directory: &Path, found: &mut Vec<Source>) {
-    let mut entries: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(Source { path: path.to_str().unwrap().to_owned(), text: fs::read_to_string(&path).unwrap() });
-        }
+impl Source {
+    fn of(path: &str, text: &str) -> Source {
+        let module = module_of(path);
+        let code = Code::read(text, &module).unwrap_or_else(|error| panic!("{path}: {error}"));
+        Source { path: path.to_owned(), text: text.to_owned(), module, code }
     }
 }
 
-fn source_tree() -> Vec<Source> {
-    let root = root();
-    let mut found = Vec::new();
-    sources(&root.join("src"), &mut found);
-    for source in &mut found {
-        source.path = Path::new(&source.path).strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-    }
-    assert!(found.len() > 100, "the source tree was not found: {} files", found.len());
-    found
+fn source_tree() -> &'static [Source] {
+    static SOURCES: OnceLock<Vec<Source>> = OnceLock::new();
+    SOURCES.get_or_init(|| {
+        let mut paths = files_below(&root().join("src"));
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
+        paths.sort();
+        assert!(paths.len() > 100, "the source tree was not found: {} files", paths.len());
+        let paths = paths.iter().map(|path| path.strip_prefix(root()).unwrap().to_str().unwrap());
+        paths.map(|path| Source::of(path, &read(path))).collect()
+    })
 }
 
 /// The crates in the manifest, in the spelling of code.
@@ -165,17 +163,20 @@ fn dependencies() -> BTreeSet<String> {
 
 /// The imports of a file that the table forbids.
 fn violations(source: &Source, dependencies: &BTreeSet<String>) -> BTreeSet<String> {
-    let module = paths::module_of(&source.path);
-    let Some(name) = module.first() else { return BTreeSet::new() };
+    let Some(name) = source.module.first() else { return BTreeSet::new() };
     let room = ROOMS.iter().find(|room| room.name == name);
     let room = room.unwrap_or_else(|| panic!("{}: a room that is not in the table", source.path));
     let mut found = BTreeSet::new();
-    for named in named(&tokens(&source.text), &module) {
-        let (to, allowed) = match &named {
-            Named::Ours(path) => (path, may_enter(room, path, &source.path)),
-            Named::Foreign(name) => (name, !dependencies.contains(name) || may_use(room, name)),
+    for written in &source.code.written {
+        let (to, is_allowed) = match from_root(&written.path, &written.module) {
+            // A path to the root of the crate names no room.
+            Some(path) if path.is_empty() => continue,
+            Some(path) => (path.join("::"), may_enter(room, &path.join("::"), &source.path)),
+            None => {
+                (written.path[0].clone(), !dependencies.contains(&written.path[0]) || may_use(room, &written.path[0]))
+            }
         };
-        if !allowed {
+        if !is_allowed {
             found.insert(format!("{}: {} must not name {to}: {}", source.path, room.name, room.why));
         }
     }
@@ -234,9 +235,12 @@ fn a_violation_is_found_in_any_spelling() {
         ("src/store/mod.rs", "use rusqlite::Connection;", "rusqlite"),
         ("src/telemetry/mod.rs", "use crate::domain::id::Revision;", "domain::id::Revision"),
         ("src/cli/verify/mod.rs", "use crate::store::Store;", "store::Store"),
+        ("src/domain/day.rs", "use self::super::super::registry;", "registry"),
+        ("src/domain/day.rs", "fn f() -> ::tonic::Status {}", "tonic"),
+        ("src/domain/day.rs", "fn f() { println!(\"{}\", [crate::store::x()]); }", "store::x"),
+        ("src/domain/day.rs", "macro_rules! m { () => { use $crate::{store::{Store}}; }; }", "store::Store"),
     ] {
-        let source = Source { path: path.to_owned(), text: text.to_owned() };
-        let found = violations(&source, &dependencies);
+        let found = violations(&Source::of(path, text), &dependencies);
         assert!(
             found.iter().any(|reason| reason.contains(&format!("must not name {named}: "))),
             "{path}: {text}: {found:?}"
@@ -248,16 +252,15 @@ fn a_violation_is_found_in_any_spelling() {
         ("src/cli/check.rs", "use crate::store::Store;"),
         ("src/store/record/mod.rs", "use crate::proto::storage::{self, fact::Subject};"),
     ] {
-        let source = Source { path: path.to_owned(), text: text.to_owned() };
-        assert_eq!(violations(&source, &dependencies), BTreeSet::new(), "{path}: {text}");
+        assert_eq!(violations(&Source::of(path, text), &dependencies), BTreeSet::new(), "{path}: {text}");
     }
 }
 
 #[test]
 fn no_file_is_too_long() {
-    for Source { path, text } in source_tree() {
+    for Source { path, text, .. } in source_tree() {
         let lines = text.lines().count();
-        let excepted = LONG_FILES.iter().find(|(long, ..)| *long == path);
+        let excepted = LONG_FILES.iter().find(|(long, ..)| long == path);
         match excepted {
             Some((_, limit, why)) => {
                 assert!(lines > LONGEST_FILE, "{path} is short now: take it off the list");
@@ -276,11 +279,10 @@ fn no_file_is_too_long() {
 
 #[test]
 fn no_unfinished_macros_are_left() {
-    for Source { path, text } in source_tree() {
-        let tokens = tokens(&text);
-        for pair in tokens.windows(2) {
-            let unfinished = ["todo", "unimplemented", "dbg"].contains(&pair[0].as_str()) && pair[1] == "!";
-            assert!(!unfinished, "{path} says {}!", pair[0]);
+    for Source { path, code, .. } in source_tree() {
+        for call in &code.calls {
+            let name = call.path.last().map(String::as_str).unwrap_or_default();
+            assert!(!["todo", "unimplemented", "dbg"].contains(&name), "{path} says {name}!");
         }
     }
 }
@@ -288,14 +290,14 @@ fn no_unfinished_macros_are_left() {
 #[test]
 fn every_log_line_has_an_event_that_alerts_can_match() {
     let mut lines = 0;
-    for Source { path, text } in source_tree() {
-        let tokens = tokens(&text);
-        let is_line = |at: &&[String]| {
-            at[0] == "tracing" && ["error", "warn", "info", "debug", "trace"].contains(&at[2].as_str()) && at[3] == "!"
-        };
-        for at in tokens.windows(6).filter(is_line) {
-            lines += 1;
-            assert_eq!(&at[4..], ["(", "event"], "{path}: a line of tracing::{}! does not begin with its event", at[2]);
+    for Source { path, code, .. } in source_tree() {
+        for call in &code.calls {
+            let [of, level] = &call.path[..] else { continue };
+            if of == "tracing" && ["error", "warn", "info", "debug", "trace"].contains(&level.as_str()) {
+                lines += 1;
+                let first = call.first.as_deref();
+                assert_eq!(first, Some("event"), "{path}: a line of tracing::{level}! does not begin with its event");
+            }
         }
     }
     assert!(lines > 50, "log lines were not found: {lines}");

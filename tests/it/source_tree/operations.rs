@@ -46,7 +46,7 @@ fn the_refusals_at_start_are_quoted_as_the_program_prints_them() {
     let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
     let quotes: Vec<&str> = cells.flat_map(|cell| cell.trim_end_matches('`').split("` or `")).collect();
     assert!(quotes.len() > 10, "{quotes:?}");
-    let sources: String = source_tree().into_iter().map(|source| source.text).collect();
+    let sources: String = source_tree().iter().map(|source| &source.text[..]).collect();
     // A string that goes on in the next line ends with a backslash.
     let joined: String = sources.split("\\\n").map(|line| line.trim_start_matches(' ')).collect();
     for quote in quotes {
