@@ -44,7 +44,7 @@ pub fn reason(reason: Reason) -> &'static str {
         Reason::DateInFuture => "The day is in the future: the answer may change.",
         Reason::NumberMistyped => "The number cannot exist. Look for a typing error.",
         Reason::Limited => "The credential is limited. Ask the registrar for the limitation.",
-        Reason::ReportingWindowOpen => "So far: employers may still report about that day.",
+        Reason::ReportingWindowOpen => "May change: employers may still report about that day.",
         Reason::TermEndsSoon => "The term ends soon and is not renewed yet.",
         Reason::NameIsFormer => "The name given is a former name of the holder.",
         Reason::ServiceHistoryUnknown => "No certification of the service is on record for that day or earlier.",

@@ -46,7 +46,9 @@ impl Lines {
 
     /// Adds all reasons, labeled by their effect on the verdict.
     fn reasons(&mut self, verification: &Verification) {
-        for (weight, label) in [(Weight::Fails, "no"), (Weight::Unknown, "not known"), (Weight::Information, "note")] {
+        for (weight, label) in
+            [(Weight::Fails, "because"), (Weight::Unknown, "not known"), (Weight::Information, "note")]
+        {
             let mut label = label;
             for number in &verification.reasons {
                 let (its_weight, text) = match Reason::try_from(*number) {
@@ -140,10 +142,10 @@ NOT CONFIRMED  CPS-0000-0001-Y
   holder        Bernice O'Neal
   designations  Adult and Recovery, Parent/Caregiver
   term          to 2027-09-30
-  no            Not employed by that provider that day. (NOT_EMPLOYED_BY_PROVIDER)
+  because       Not employed by that provider that day. (NOT_EMPLOYED_BY_PROVIDER)
                 A requested designation is not held. (DESIGNATION_NOT_HELD)
   not held      Young Adult
-  note          So far: employers may still report about that day. (REPORTING_WINDOW_OPEN)
+  note          May change: employers may still report about that day. (REPORTING_WINDOW_OPEN)
                 This program does not know this reason. (99)
 
   as of         2026-03-01
