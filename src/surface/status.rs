@@ -342,7 +342,7 @@ pub fn of_transport(refused: Status) -> Status {
     }
     let mut status = match refused.code() {
         Code::OutOfRange | Code::ResourceExhausted => too_large(refused.message()),
-        Code::Internal => status(Code::InvalidArgument, "MALFORMED", "the message is not a request of this method"),
+        Code::Internal => status(Code::InvalidArgument, "MALFORMED", "cannot be decoded as a request of this method"),
         Code::Unimplemented if refused.message().is_empty() => no_such_method(),
         Code::Unimplemented => unimplemented(refused.message()),
         Code::Unknown => status(Code::Cancelled, "CANCELLED", refused.message()),

@@ -54,7 +54,7 @@ def verify(channel, number, min_token=""):
 
 
 def verify_again(channel, number, answer):
-    """The same question, answered from the same state of knowledge: the same bytes, without a token."""
+    """Asks the same question from the same records. The answer has the same bytes, except that `token` is unset."""
     request = verification_service_pb2.VerifyCredentialRequest(
         item=verification_service_pb2.VerificationItem(credential_number=number, as_of=answer.as_of),
         known_at=common_pb2.KnownAt(epoch=answer.epoch, revision=answer.known_at_revision),
