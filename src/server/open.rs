@@ -76,14 +76,18 @@ fn options(config: &Config) -> Options {
 
 fn open_or_accept(config: &Config) -> Result<(Opened, Option<Unfinished>), ServeError> {
     let opened = Registry::begin(options(config), &mut log_progress);
+    if let Err(OpenError::Store(shown)) = &opened
+        && shown.is_a_loss()
+    {
+        tracing::error!(event = "records_lost", error = shown as &dyn Error, "records were lost");
+    }
     let Some(after) = config.accept_loss_after else { return Ok(opened?) };
     match opened {
         Ok((opened, unfinished)) => {
             warn_of_no_effect(after, &opened.registry);
             Ok((opened, unfinished))
         }
-        Err(OpenError::Store(shown)) if shown.is_a_loss() => {
-            tracing::error!(event = "records_lost", error = &shown as &dyn Error, "records were lost");
+        Err(OpenError::Store(lost)) if lost.is_a_loss() => {
             let Accepted { forked_after, epoch, set_aside } = accept_loss(&config.data_dir, after, clock::now())?;
             tracing::warn!(event = "loss_accepted", after = forked_after.0, %epoch, set_aside = %set_aside.display(), "the loss is accepted");
             Ok(Registry::begin(options(config), &mut log_progress)?)

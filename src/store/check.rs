@@ -103,7 +103,7 @@ pub fn check(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) 
     if let Ok(Some(published)) = engine.published_head()
         && published > checked.head
     {
-        let reason = format!("the records up to {published} were acknowledged and the log ends with {}", checked.head);
+        let reason = format!("the records up to {published} were acknowledged, but the log ends with {}", checked.head);
         checked.findings.push(Finding { place: "log/head".to_owned(), reason });
     }
     if checked.findings.is_empty() {

@@ -47,9 +47,9 @@ configuration! {
 
         /// The list of clients (TOML)
         ///
-        /// It has one row per client. `cpss-registry init` writes it, the certificates and a configuration. The server
-        /// reloads all four files when one of them changes and on SIGHUP. If they are not consistent, it keeps the old
-        /// ones in use. The log reports either result.
+        /// It has one entry per client. `cpss-registry init` writes it, the certificates and a configuration. The
+        /// server reloads all four files when one of them changes and on SIGHUP. If they are not consistent, it keeps
+        /// the old ones in use. The log reports either result.
         clients: Option<PathBuf> = None, flag "clients" "FILE", Set "/etc/cpss-registry/clients.toml";
 
         /// The data directory, which contains the record
@@ -144,15 +144,15 @@ configuration! {
         /// found
         ///
         /// A question above it is refused with TOO_MANY_MISSES and the time to wait. All clients of one provider share
-        /// the limit. Questions about its own staff are not counted. `misses_per_hour` in the row of a client overrides
-        /// it. Each process counts separately.
+        /// the limit. Questions about its own staff are not counted. `misses_per_hour` in the entry of a client
+        /// overrides it. A restart begins at zero.
         provider_misses_per_hour: Option<NonZeroU32> = NonZeroU32::new(200), with --dev None,
             flag "provider-misses-per-hour" "COUNT";
 
         /// The number of questions per hour, at once or spread, that one payer may ask by names that are not found
         ///
-        /// Questions by number without a name are not counted. `misses_per_hour` in the row of a client overrides it.
-        /// Each process counts separately.
+        /// Questions by number without a name are not counted. `misses_per_hour` in the entry of a client overrides it.
+        /// A restart begins at zero.
         payer_misses_per_hour: Option<NonZeroU32> = NonZeroU32::new(5_000), with --dev None,
             flag "payer-misses-per-hour" "COUNT";
 

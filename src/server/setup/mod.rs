@@ -361,7 +361,7 @@ fn quoted(text: &str) -> String {
 }
 
 const CLIENTS_HEAD: &str = "\
-# The clients that may call, one row each. The file is loaded when it changes and on SIGHUP, completely or not at all.
+# The clients that may call, one entry each. The file is loaded when it changes and on SIGHUP, completely or not at all.
 # A client that is removed is refused at its next call.
 #
 # name          appears in the log and in the record

@@ -75,7 +75,10 @@ fn is_write_refusal(error: &io::Error) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenIndexError {
     /// The log has lost acknowledged records. The operator must restore a backup.
-    #[error("the index contains records up to {applied}, but the log ends with {head}: records were lost")]
+    #[error(
+        "records were lost: the index contains records up to {applied}, but the log ends with {head}: restore the \
+         registry from a backup"
+    )]
     LostRecords {
         /// The last record in the index.
         applied: Revision,

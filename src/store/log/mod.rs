@@ -194,8 +194,8 @@ pub enum OpenLogError {
     Damaged(#[from] Damage),
     /// The log ends before records that were acknowledged. The operator must restore a backup.
     #[error(
-        "the records up to {published} were acknowledged and the log ends with {head}, at byte {offset} of segment \
-         {segment} ({found}): restore the registry from a backup"
+        "records were lost: the records up to {published} were acknowledged, but the log ends with {head}, at byte \
+         {offset} of segment {segment} ({found}): restore the registry from a backup"
     )]
     LostRecords {
         /// The last record known to have been acknowledged.

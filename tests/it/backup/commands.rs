@@ -168,11 +168,15 @@ async fn the_operator_accepts_a_loss_by_naming_the_last_revision() {
 
     let (status, said) = Process::spawn(&data, TODAY).wait();
     assert_eq!(status.code(), Some(1), "{said}");
-    let wrong = head.to_string();
-    let (status, said) = Process::spawn_with(&data, TODAY, &["--accept-loss-after", &wrong]).wait();
-    assert_eq!(status.code(), Some(1), "{said}");
     let readable = head - 1;
-    assert!(said.contains(&format!("accept the loss after {readable}")), "{said}");
+    let why =
+        format!("records were lost: the records up to {head} were acknowledged, but the log ends with {readable}, ");
+    assert!(said.contains("records_lost") && said.contains(&why), "{said}");
+    for wrong in [1, head] {
+        let (status, said) = Process::spawn_with(&data, TODAY, &["--accept-loss-after", &wrong.to_string()]).wait();
+        assert_eq!(status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("accept the loss after {readable}")), "{said}");
+    }
     let process = Process::spawn_with(&data, TODAY, &["--accept-loss-after", &readable.to_string()]);
     let client = crate::harness::Client::connect(process.listening());
     assert_eq!(client.head().await, head, "the new epoch has taken the place of what is lost");

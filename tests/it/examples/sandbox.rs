@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::pages::{Example, Page, help};
-use crate::harness::{files_below, root};
+use crate::harness::{files_below, read, root};
 
 /// How long an example may take.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -208,7 +208,8 @@ impl Sandbox {
 
     /// A command, with the directories and ports of this machine.
     fn here(&self, command: &str) -> String {
-        let mut here = command.to_owned();
+        // systemd is not on this machine: what its unit starts is run.
+        let mut here = command.replace("systemctl enable --now cpss-registry", &unit_starts());
         for directory in DIRECTORIES {
             here = here.replace(directory, &format!("{}{directory}", self.root().display()));
         }
@@ -223,7 +224,14 @@ impl Sandbox {
             .replace("--specialists 10000", "--specialists 100")
             // The user of the service is not one of this machine.
             .replace("-o cpss-registry -g cpss-registry ", "")
+            .replace("runuser -u cpss-registry -- ", "")
     }
+}
+
+/// The command that the unit of systemd starts.
+fn unit_starts() -> String {
+    let unit = read("deploy/cpss-registry.service");
+    unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/")).unwrap().to_owned()
 }
 
 /// Whether a command goes on until it is ended.

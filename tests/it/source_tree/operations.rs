@@ -1,4 +1,5 @@
-//! The operations guide has every metric, and every event that is logged as a warning or an error.
+//! The operations guide has every metric, every alert, and every event that is logged as a warning or an error. It
+//! quotes errors as the program prints them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use cpss_registry::telemetry::metrics::{Metrics, State};
 
 use super::source_tree;
 use crate::harness::markdown::Document;
+use crate::harness::read;
 
 fn guide() -> Document {
     Document::named("deploy/README.md")
@@ -23,7 +25,15 @@ fn the_operations_guide_lists_every_metric_and_no_other() {
     let names = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let metrics: BTreeSet<String> =
         names.map(|(name, kind)| if kind == "counter" { format!("{name}_total") } else { name.to_owned() }).collect();
-    assert_eq!(guide().first_cells("## Metrics and alerts"), metrics);
+    assert_eq!(guide().first_cells("## Metrics"), metrics);
+}
+
+#[test]
+fn the_operations_guide_lists_every_alert_and_no_other() {
+    let rules = read("deploy/alerts.yaml");
+    let alerts: BTreeSet<String> =
+        rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).map(str::to_owned).collect();
+    assert_eq!(guide().first_cells("## Alerts"), alerts);
 }
 
 #[test]
@@ -42,8 +52,9 @@ fn the_operations_guide_lists_every_event_that_an_operator_may_have_to_act_on() 
 #[test]
 fn the_refusals_at_start_are_quoted_as_the_program_prints_them() {
     let guide = guide();
-    let section = guide.section("## Refusals at start");
-    let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let sections = ["### After lost records", "## Refusals at start"].map(|heading| guide.section(heading));
+    let lines = sections.iter().flat_map(|section| section.lines());
+    let cells = lines.filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
     let quotes: Vec<&str> = cells.flat_map(|cell| cell.trim_end_matches('`').split("` or `")).collect();
     assert!(quotes.len() > 10, "{quotes:?}");
     let sources: String = source_tree().iter().map(|source| &source.text[..]).collect();
