@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::batch::Batch;
 use super::errors::{ReadError, SubmitError};
@@ -18,6 +19,8 @@ use super::specialist_cache::SpecialistCache;
 use super::submission::Submission;
 use crate::domain::fact::Role;
 use crate::domain::id::Revision;
+use crate::domain::record::{Record, RequestKey};
+use crate::store::index::View as _;
 
 /// The maximum number that run at once; further ones wait.
 pub(super) const DRY_RUNS: usize = 4;
@@ -51,11 +54,24 @@ impl Registry {
         .await
     }
 
+    /// Returns the record and the receipt of an import row that was recorded before; `None` if no such row is on record.
+    pub async fn imported(&self, request_id: Uuid) -> Result<Option<(Record, Receipt)>, SubmitError> {
+        self.run_outside_writer(move |shared| {
+            // An import row is the same request regardless of the client.
+            let recorded = shared.index.request("", RequestKey::IMPORT, request_id).map_err(ReadError::from)?;
+            let Some((revision, _)) = recorded else { return Ok(None) };
+            let record = shared.record(revision)?.ok_or(ReadError::Interrupted)?;
+            let receipt = shared.at(revision)?.receipt_of(&record)?;
+            Ok(Some((record, receipt)))
+        })
+        .await
+    }
+
     /// Waits for its turn, then runs work on the blocking thread pool.
-    async fn run_outside_writer(
+    async fn run_outside_writer<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Arc<Shared>) -> Result<Receipt, SubmitError> + Send + 'static,
-    ) -> Result<Receipt, SubmitError> {
+        work: impl FnOnce(&Arc<Shared>) -> Result<T, SubmitError> + Send + 'static,
+    ) -> Result<T, SubmitError> {
         let interrupted = || SubmitError::Read(ReadError::Interrupted);
         let permit = Arc::clone(&self.dry_runs).acquire_owned().await.map_err(|_| interrupted())?;
         let shared = Arc::clone(&self.shared);
@@ -70,8 +86,6 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use uuid::Uuid;
 
     use super::*;
     use crate::domain::command::Command;

@@ -19,6 +19,7 @@ mod employment;
 pub mod encode;
 mod entry;
 mod frames;
+mod import;
 mod limits;
 mod miss;
 mod mutation;

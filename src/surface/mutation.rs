@@ -16,6 +16,7 @@ use crate::domain::id::Revision;
 use crate::domain::record::{Change, Foreseen};
 use crate::proto::v1;
 use crate::proto::v1::change::Change as Of;
+use crate::registry::snapshot::Snapshot;
 use crate::registry::{Content, Numbers, QueueSlot, Receipt, Resource, Submission, SubmitError};
 
 /// How long a caller should wait before retrying when the writer is busy.
@@ -25,7 +26,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 const DRY_RUN: &str = "DRY_RUN";
 
 /// The number of changes, jobs and fact ids that a response lists; it counts the rest.
-const FIRST: usize = Foreseen::KEPT;
+pub(super) const FIRST: usize = Foreseen::KEPT;
 
 /// An accepted mutation, with everything that its response needs.
 pub(super) struct Accepted {
@@ -107,20 +108,30 @@ impl Contract {
             }
             let miss = submitted.as_ref().err().and_then(Miss::of_refusal);
             contract.conclude_search(&context, name, search, &snapshot, miss).await?;
-            let tags = |revision| Some(encode::epoch_tag(snapshot.epoch_of(revision)));
-            let mut receipt =
+            let receipt =
                 submitted.map_err(|error| refused(&with_wire_fact_id(error, &contract.tags()), request_id))?;
-            let shown = context.redact_receipt(&mut receipt, validate_only);
-            Ok(Accepted {
-                shown,
-                employment_count: keep_first_jobs(&mut receipt.resource),
-                epoch: snapshot.epoch_of(receipt.revision).to_string(),
-                fact_count: count(&receipt.fact_ids),
-                fact_ids: receipt.fact_ids.iter().take(FIRST).map(|id| encode::fact_id(*id, &tags)).collect(),
-                receipt,
-                context,
-            })
+            Ok(accepted(context, receipt, validate_only, &snapshot))
         })
+    }
+}
+
+/// Prepares a receipt for its response, as known at the snapshot.
+pub(super) fn accepted(
+    context: CallContext,
+    mut receipt: Receipt,
+    validate_only: bool,
+    snapshot: &Snapshot,
+) -> Accepted {
+    let tags = |revision| Some(encode::epoch_tag(snapshot.epoch_of(revision)));
+    let shown = context.redact_receipt(&mut receipt, validate_only);
+    Accepted {
+        shown,
+        employment_count: keep_first_jobs(&mut receipt.resource),
+        epoch: snapshot.epoch_of(receipt.revision).to_string(),
+        fact_count: count(&receipt.fact_ids),
+        fact_ids: receipt.fact_ids.iter().take(FIRST).map(|id| encode::fact_id(*id, &tags)).collect(),
+        receipt,
+        context,
     }
 }
 

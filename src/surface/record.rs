@@ -1,31 +1,22 @@
-//! RecordService: amendments, imports, and the facts themselves.
+//! RecordService: amendments, and the facts themselves. Imports are in `import`.
 
 use std::pin::Pin;
 
-use futures_util::future::{Either, ready};
-use futures_util::stream::{self, Stream, StreamExt as _};
-use tonic::{Code, Request, Response, Status, Streaming};
+use futures_util::stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
 
-use super::limits::fair;
 use super::miss::Miss;
-use super::mutation::{content, mutate};
+use super::mutation::mutate;
 use super::read_audit::AuditEntry;
-use super::redaction::{CallContext, context};
+use super::redaction::context;
 use super::searches::SearchTarget;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable};
 use crate::auth::Caller;
-use crate::domain::record::RequestKey;
-use crate::proto::google::rpc;
 use crate::proto::v1;
-use crate::proto::v1::import_records_response::Result as Outcome;
 use crate::proto::v1::list_facts_request::Subject;
 use crate::proto::v1::record_service_server::RecordService;
 use crate::registry::search::FiledFact;
 use crate::registry::snapshot::KnownAt;
-
-/// The maximum number of rows of an import in progress: enough to keep the disk busy, and few enough that other writers
-/// wait only some milliseconds.
-const ROWS: usize = 64;
 
 #[tonic::async_trait]
 impl RecordService for Contract {
@@ -137,70 +128,7 @@ impl RecordService for Contract {
         request: Request<Streaming<v1::ImportRecordsRequest>>,
     ) -> Result<Response<Self::ImportRecordsStream>, Status> {
         let context = context(&request)?;
-        let rows = stream::unfold(Some((self.clone(), request.into_inner())), move |rows| {
-            let context = context.clone();
-            async move {
-                let (mut contract, mut rows) = rows?;
-                match contract.next_row(&mut rows).await.transpose()? {
-                    Ok(row) => Some((Either::Left(contract.import(&context, row).await), Some((contract, rows)))),
-                    Err(status) => Some((Either::Right(ready(Err(status))), None)),
-                }
-            }
-        });
-        let results = rows
-            .buffered(ROWS)
-            .scan(None, |unrecorded, result| ready(Some(result.map(|result| behind(unrecorded, result)))));
-        Ok(Response::new(Box::pin(fair(results))))
-    }
-}
-
-/// Once an import row fails because the disk is full or the registry is unavailable, rows already in flight behind it
-/// get the same error, because their validation may depend on the missing row.
-fn behind(unrecorded: &mut Option<rpc::Status>, mut response: v1::ImportRecordsResponse) -> v1::ImportRecordsResponse {
-    if let Some(Outcome::Error(error)) = &mut response.result {
-        match (Code::from(error.code), unrecorded.as_ref()) {
-            (Code::ResourceExhausted | Code::Unavailable, _) => *unrecorded = Some(error.clone()),
-            (Code::InvalidArgument, _) | (_, None) => {}
-            (_, Some(earlier)) => *error = earlier.clone(),
-        }
-    }
-    response
-}
-
-impl Contract {
-    /// Returns the next row of an import; `None` at the end. Fails if the server drains.
-    async fn next_row(
-        &mut self,
-        rows: &mut Streaming<v1::ImportRecordsRequest>,
-    ) -> Result<Option<v1::ImportRow>, Status> {
-        let message = tokio::select! {
-            biased;
-            _ = self.draining.wait_for(|draining| *draining) => return Err(status::draining()),
-            message = rows.message() => message.map_err(status::of_transport)?,
-        };
-        let Some(message) = message else { return Ok(None) };
-        message.row.ok_or_else(|| status::invalid_field("row", "required")).map(Some)
-    }
-
-    /// Submits a row, like the RPC of the same name. The returned future resolves to the result.
-    async fn import(
-        &self,
-        context: &CallContext,
-        mut row: v1::ImportRow,
-    ) -> impl Future<Output = Result<v1::ImportRecordsResponse, Status>> + use<> {
-        let asked = decode::import_row(&row, &self.tags());
-        row.validate_only = false;
-        let request_id = row.request_id.clone();
-        let content = content(&mut row, &asked, decode::write_row_id);
-        let slot = self.registry.queue_slot().await;
-        let handed_in = self.hand_in(context, RequestKey::IMPORT, asked, content, slot).await;
-        async move {
-            let result = match async { handed_in?.await }.await {
-                Ok(accepted) => Outcome::Outcome(accepted.import_outcome()),
-                Err(error) => Outcome::Error(status::to_rpc_status(&error)),
-            };
-            Ok(v1::ImportRecordsResponse { request_id, result: Some(result) })
-        }
+        Ok(Response::new(Box::pin(self.import(context, request.into_inner()))))
     }
 }
 

@@ -12,7 +12,7 @@ use cpss_registry::proto::v1::import_records_response::Result as Outcome;
 use cpss_registry::proto::v1::import_row::Command;
 use tonic::Code;
 
-use super::harness::requests::{new_request_id, qualify, register_provider};
+use super::harness::requests::{date, new_request_id, qualify, register_provider};
 use super::harness::{Client, Process, Refusal as _, TODAY, TestServer, log};
 use super::kill::random;
 
@@ -222,5 +222,42 @@ async fn a_message_without_a_row_ends_the_import() {
     let list = server.client().provider().list_providers(v1::ListProvidersRequest::default()).await.unwrap();
     let listed: Vec<_> = list.into_inner().providers.into_iter().map(|provider| provider.provider_id).collect();
     assert_eq!(listed, ["example-before"]);
+    server.stop().await;
+}
+
+/// A row that registers a person.
+fn person(request_id: &str, family_name: &str) -> v1::ImportRecordsRequest {
+    let name = v1::PersonName { family_name: family_name.to_owned(), ..Default::default() };
+    let request =
+        v1::RegisterSpecialistRequest { name: Some(name), birth_date: Some(date("1980-05-17")), ..Default::default() };
+    let command = Some(Command::RegisterSpecialist(request));
+    let row = v1::ImportRow { request_id: request_id.to_owned(), command, ..Default::default() };
+    v1::ImportRecordsRequest { row: Some(row) }
+}
+
+#[tokio::test]
+async fn a_row_with_other_content_is_answered_with_what_the_earlier_row_recorded() {
+    let server = TestServer::start(TODAY).await;
+    let (id, other) = (new_request_id(), provider("example-taken"));
+    // The second row is decided in the same batch as the first, before that is on disk.
+    let rows = [person(&id, "Example"), person(&id, "Sample"), provider("example-taken"), other];
+    let answers = server.client().record().import_records(tokio_stream::iter(rows)).await;
+    let (mut answers, mut received) = (answers.unwrap().into_inner(), Vec::new());
+    while let Some(answer) = answers.message().await.unwrap() {
+        received.push((answer.result.unwrap(), answer.imported_earlier));
+    }
+    let [(Outcome::Outcome(recorded), None), (Outcome::Error(reused), Some(earlier)), _, (Outcome::Error(taken), None)] =
+        &received[..]
+    else {
+        panic!("{received:?}");
+    };
+    assert_eq!(Code::from(reused.code), Code::AlreadyExists);
+    assert_eq!(Code::from(taken.code), Code::AlreadyExists, "no earlier row has its request_id");
+    let outcome = earlier.outcome.as_ref().unwrap();
+    assert_eq!((outcome.revision, &outcome.specialist_id), (recorded.revision, &recorded.specialist_id));
+    let name = earlier.facts[0].name.as_ref().unwrap();
+    assert_eq!((name.family_name.as_str(), earlier.facts.len()), ("Example", 1));
+    let again = codes(&server.client(), vec![person(&id, "Example")]).await;
+    assert_eq!(again, [Code::Ok], "the earlier row can still be repeated");
     server.stop().await;
 }
