@@ -51,6 +51,21 @@ pub fn reason(reason: Reason) -> &'static str {
     }
 }
 
+/// An answer in whole sentences: the verdict, if it is yes, and then its reasons, the decisive ones first.
+pub fn sentence(verdict: Verdict, reasons: &[i32]) -> String {
+    let yes = match verdict {
+        Verdict::Confirmed => Some("Confirmed."),
+        Verdict::ConfirmedWithLimits => Some("Confirmed, with limits."),
+        Verdict::NotConfirmed | Verdict::Undetermined | Verdict::Unspecified => None,
+    };
+    let of_weight = |wanted| {
+        let known = reasons.iter().filter_map(|number| Reason::try_from(*number).ok());
+        known.filter(move |known| weight(*known) == wanted).map(reason)
+    };
+    let texts = [Weight::Fails, Weight::Unknown, Weight::Information].into_iter().flat_map(of_weight);
+    yes.into_iter().chain(texts).collect::<Vec<_>>().join(" ")
+}
+
 /// The contract's name of a value, without the prefix of its enum. A value that this program does not know is shown by
 /// number.
 pub fn code<E: TryFrom<i32>>(number: i32, name: fn(&E) -> &'static str, prefix: &str) -> String {
@@ -126,6 +141,16 @@ mod tests {
         ] {
             assert_eq!(instant(exact.parse().unwrap()), shown);
         }
+    }
+
+    #[test]
+    fn a_sentence_says_first_what_decides() {
+        let reasons = [Reason::NotEmployedByProvider, Reason::ReportingWindowOpen].map(i32::from);
+        assert_eq!(
+            sentence(Verdict::NotConfirmed, &reasons),
+            "Not employed by that provider that day. So far: employers may still report about that day."
+        );
+        assert_eq!(sentence(Verdict::Confirmed, &[]), "Confirmed.");
     }
 
     #[test]

@@ -17,7 +17,9 @@ mod failure;
 mod generate;
 mod healthcheck;
 mod init;
+pub mod list;
 mod mirror;
+mod new_file;
 mod progress;
 mod question;
 mod rebuild;
@@ -33,7 +35,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::failure::Failure;
-pub use self::roster::StaffList;
 use crate::domain::text::is_hidden;
 use crate::proto::v1::Verdict;
 
@@ -168,8 +169,13 @@ fn written_out(text: &str, escape: impl Fn(char) -> String) -> String {
 }
 
 fn print_raw(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+/// Prints bytes as they are. A closed pipe is not a failure.
+fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::of("cannot print", &error)),
         _ => Ok(()),
     }

@@ -26,10 +26,10 @@ pub struct Question {
 }
 
 impl Question {
-    /// The question about the holder of a credential number.
-    pub fn about(&self, credential_number: String) -> VerificationItem {
+    /// The question about a credential.
+    pub fn about(&self, subject: Subject) -> VerificationItem {
         VerificationItem {
-            subject: Some(Subject::CredentialNumber(credential_number)),
+            subject: Some(subject),
             as_of: self.as_of,
             provider_id: self.provider().to_owned(),
             designations: self.designation.iter().map(|code| *code as i32).collect(),
@@ -40,6 +40,11 @@ impl Question {
     /// The provider in the question. Empty: none.
     pub fn provider(&self) -> &str {
         self.provider.as_deref().unwrap_or_default()
+    }
+
+    /// The day of the question. `None`: today.
+    pub fn as_of(&self) -> Option<Date> {
+        self.as_of
     }
 
     /// The state of knowledge. `None`: the head.

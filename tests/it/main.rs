@@ -36,6 +36,7 @@ mod import;
 mod issuance;
 mod kill;
 mod linear;
+mod lists;
 mod main_job;
 mod mirror;
 mod model;

@@ -1,21 +1,23 @@
 //! `roster`: verifying a staff list with the program itself.
 
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use super::harness::requests::end_job;
+use super::harness::requests::{BORN, end_job};
 use super::harness::{NOT_ON_FILE, Process, TODAY};
+use super::lists::roster;
 
-/// Runs `roster` on a blocking thread.
-fn roster(list: &Path, endpoint: &str, more: &[&str]) -> Output {
-    tokio::task::block_in_place(|| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
-        command.arg("roster").arg(list).args(["--endpoint", endpoint]).args(more).output().unwrap()
-    })
+/// The rows of a file of answers, by the names of their columns.
+fn answers_of(written: &str) -> Vec<HashMap<String, String>> {
+    let mut reader = csv::Reader::from_reader(written.as_bytes());
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,17 +41,32 @@ async fn a_staff_list_is_answered_row_by_row() {
     let ended = roster(&list, &endpoint, &["--provider", &employer.provider_id, "--json"]);
     assert_eq!(ended.status.code(), Some(3), "{}", String::from_utf8_lossy(&ended.stderr));
     let summary: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(summary["people_not_confirmed"][0]["person"], format!("Bledsoe-Example, {}", gone.number));
     assert_eq!((&summary["rows"], &summary["confirmed"], &summary["not_confirmed"]), (&4.into(), &1.into(), &3.into()));
     let answers = scratch.path().join("staff.answers.csv");
     let written = fs::read_to_string(&answers).unwrap();
-    let lines: Vec<_> = written.lines().collect();
-    assert_eq!(lines[0], "badge,credential_number,family_name,where,verdict,standing,reasons,as_of,refused");
-    assert_eq!(lines[1], format!("{},CONFIRMED,CURRENT,REPORTING_WINDOW_OPEN,{TODAY},", rows[0]));
-    let lost = "NOT_CONFIRMED,REVOKED_LOSS_OF_EMPLOYMENT,REVOKED_LOSS_OF_EMPLOYMENT NO_QUALIFYING_EMPLOYMENT \
-                NOT_EMPLOYED_BY_PROVIDER REPORTING_WINDOW_OPEN";
-    assert_eq!(lines[2], format!("{},{lost},{TODAY},", rows[1]));
-    assert_eq!(lines[3], format!("{},NOT_CONFIRMED,,NAME_MISMATCH REPORTING_WINDOW_OPEN,{TODAY},", rows[2]));
-    assert_eq!(lines[4], format!("{},NOT_CONFIRMED,,CREDENTIAL_NOT_ON_FILE REPORTING_WINDOW_OPEN,{TODAY},", rows[3]));
+    for (line, row) in written.lines().skip(1).zip(&rows) {
+        assert!(line.starts_with(&format!("{row},")), "{line}");
+    }
+    let lost = "REVOKED_LOSS_OF_EMPLOYMENT NO_QUALIFYING_EMPLOYMENT NOT_EMPLOYED_BY_PROVIDER REPORTING_WINDOW_OPEN";
+    let expected = [
+        ["CONFIRMED", "CURRENT", "REPORTING_WINDOW_OPEN"],
+        ["NOT_CONFIRMED", "REVOKED_LOSS_OF_EMPLOYMENT", lost],
+        ["NOT_CONFIRMED", "", "NAME_MISMATCH REPORTING_WINDOW_OPEN"],
+        ["NOT_CONFIRMED", "", "CREDENTIAL_NOT_ON_FILE REPORTING_WINDOW_OPEN"],
+    ];
+    let answered = answers_of(&written);
+    assert_eq!(answered.len(), expected.len());
+    for (answer, expected) in answered.iter().zip(expected) {
+        assert_eq!(["verdict", "standing", "reasons"].map(|name| answer[name].as_str()), expected);
+        assert_eq!((answer["as_of"].as_str(), answer["refused"].as_str()), (TODAY, ""));
+        let revision = summary["known_at_revision"].to_string();
+        assert_eq!((&answer["known_at_revision"], &answer["epoch"]), (&revision, &text_of(&summary["epoch"])));
+    }
+    assert_eq!(answered[0]["number_on_record"], here.number);
+    assert_eq!(answered[0]["holder"], "Odalys Abernathy-Example");
+    let lost = "Revoked, because employment was lost. This is not discipline. No job that day";
+    assert!(answered[1]["sentence"].starts_with(lost), "{}", answered[1]["sentence"]);
     assert_eq!(fs::metadata(&answers).unwrap().permissions().mode() & 0o777, 0o600);
 
     let again = roster(&list, &endpoint, &[]);
@@ -77,10 +94,20 @@ async fn a_staff_list_is_answered_row_by_row() {
     assert!(answers.lines().skip(1).all(|line| line.contains(",CONFIRMED,")), "{answers}");
     assert_eq!(serde_json::from_slice::<Value>(&piped.stderr).unwrap()["confirmed"], 3);
 
+    // By name and birth date, where the number is not in the list.
+    let named = scratch.path().join("named.csv");
+    let [year, month, day] = BORN.split('-').collect::<Vec<_>>().try_into().unwrap();
+    let people = format!("First Name,Last Name,DOB\nOdalys,Abernathy-Example,{month}/{day}/{year}\n");
+    fs::write(&named, people).unwrap();
+    let output = roster(&named, &endpoint, &["--provider", &employer.provider_id]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let answers = answers_of(&fs::read_to_string(scratch.path().join("named.answers.csv")).unwrap());
+    assert_eq!(answers[0]["number_on_record"], here.number);
+
     fs::write(&list, "badge\r\n1\r\n").unwrap();
     let refused = roster(&list, &endpoint, &["--out", scratch.path().join("x").to_str().unwrap()]);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("no column `credential_number`"));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no column for credential_number"));
     process.stop();
 }
 
@@ -106,6 +133,9 @@ async fn a_list_is_never_shortened_silently() {
     let by_another = format!("credential_number,notes\n{number},ok\n{number},\"a\n{number},\"b\"\n");
     refused(&by_another, &[], "line 3: text follows a closed quote");
     refused("credential_number,family_name\n", &[], "the list has no rows");
+    let no_name = "given_name,family_name,birth_date\nYolanda,,1990-01-01\nYolanda,Example,1990\n";
+    refused(no_name, &[], "line 2, column `family_name`: found nothing: enter the family name");
+    refused(no_name, &[], "line 3, column `birth_date`: found `1990`: write the date as 2026-03-01");
     let fine = format!("credential_number\n{number}\n");
     refused(&fine, &["--provider", "region-1-cmch"], "--provider: no provider `region-1-cmch` is on file");
 
@@ -135,13 +165,13 @@ async fn a_refused_row_is_printed_with_its_reason() {
     let (process, _registry) = Process::start(&scratch.path().join("data"), TODAY);
     let endpoint = format!("http://{}", process.listening());
     let list = scratch.path().join("staff.csv");
-    let refused: String = (0..21).map(|_| format!("{NOT_ON_FILE},?!\n")).collect();
+    let refused: String = (0..101).map(|_| format!("{NOT_ON_FILE},?!\n")).collect();
     fs::write(&list, format!("credential_number,family_name\n{NOT_ON_FILE},Example\n{refused}")).unwrap();
     let output = roster(&list, &endpoint, &[]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("  REFUSED                21\n\n  row 2 was refused: item.family_name: "), "{said}");
-    assert!(said.contains("\n  row 21 was refused: item.family_name: "), "{said}");
-    assert!(said.contains("\n  refused rows not shown: 1; the column `refused` has the reasons\n"), "{said}");
+    assert!(said.contains("  REFUSED                101\n\n  line 2: Example"), "{said}");
+    assert!(said.contains(&format!("\n  line 3: ?!, {NOT_ON_FILE}: REFUSED: item.family_name: ")), "{said}");
+    assert!(said.contains("\n  rows not shown: 2; the file with the answers has the reasons\n"), "{said}");
     process.stop();
 }

@@ -3,7 +3,8 @@
 use std::fs;
 
 use cpss_registry::auth::clients::Clients;
-use cpss_registry::cli::StaffList;
+use cpss_registry::cli::list::columns::{FAMILY_NAME, NUMBER};
+use cpss_registry::cli::list::{Columns, List, ListArgs};
 use cpss_registry::registry::clock;
 use cpss_registry::rules;
 use cpss_registry::server::config::{Config, Flags};
@@ -12,7 +13,10 @@ use cpss_registry::server::setup::{self, Setup};
 use fastrand::Rng;
 
 use super::mutate::{any, bent_text};
-use super::{again_and_again, alone};
+use super::workbook::{self, Put};
+use super::{ALLOCATED, again_and_again, alone};
+
+const STAFF: Columns = Columns { known: &[NUMBER, FAMILY_NAME], needs: &[&["number"]], answers: &["verdict"] };
 
 /// Parsed tables and errors are larger than their text.
 const FACTOR: usize = 1024;
@@ -50,7 +54,51 @@ fn staff_lists() {
         "\u{feff}badge,credential_number,family_name\r\n7,CPS-0000-0001-Y,\"O'Neal, Jr\"\r\n8,CPS-X,\r\n".to_owned(),
         "credential_number\nCPS-0000-0001-Y\n\nCPS-0000-0002-W\n".to_owned(),
     ];
-    again_and_again("staff lists", FACTOR, bent(&whole), |bytes| drop(StaffList::of_bytes(bytes)));
+    again_and_again("staff lists", FACTOR, bent(&whole), |bytes| {
+        if let Ok(list) = List::of_bytes(bytes, &STAFF, &ListArgs::default()) {
+            list.rows().for_each(drop);
+        }
+    });
+}
+
+#[test]
+fn a_long_list_is_read_in_steady_memory() {
+    let _alone = alone();
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("long.csv");
+    let rows = "CPS-0000-0001-Y,Roe,\"some, notes\"\n".repeat(100_000);
+    fs::write(&path, format!("credential_number,family_name,notes\n{rows}")).unwrap();
+    ALLOCATED.reset_peak_usage();
+    let before = ALLOCATED.current_usage();
+    let list = List::open(&path, &STAFF, &ListArgs::default()).unwrap();
+    assert_eq!(list.rows().map(Result::unwrap).filter(|row| row.faults().is_empty()).count(), 100_000);
+    let allocated = ALLOCATED.peak_usage().saturating_sub(before);
+    assert!(allocated < 1024 * 1024, "{allocated} bytes for a list of {}", rows.len());
+}
+
+const ROWS: &[&[Put]] = &[
+    &[Put::Text("Cert #"), Put::Text("Last Name")],
+    &[Put::Text("CPS-0000-0001-Y"), Put::Formula("Roe"), Put::Day(45718.0)],
+    &[Put::Number(7.0), Put::WithoutValue, Put::Error],
+];
+
+#[test]
+fn workbooks() {
+    let _alone = alone();
+    let parts = workbook::parts(&[("Staff", ROWS)]);
+    // One part of each workbook is damaged.
+    let make = |random: &mut Rng| {
+        let mut parts: Vec<_> = parts.iter().map(|(name, text)| (name.clone(), text.clone().into_bytes())).collect();
+        let at = random.usize(..parts.len());
+        let whole = text(&parts[at].1).to_owned();
+        parts[at].1 = bent_text(random, &whole);
+        workbook::packed(&parts)
+    };
+    again_and_again("workbooks", FACTOR, make, |bytes| {
+        if let Ok(list) = List::of_bytes(bytes, &STAFF, &ListArgs::default()) {
+            list.rows().for_each(drop);
+        }
+    });
 }
 
 #[test]

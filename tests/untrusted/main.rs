@@ -19,6 +19,9 @@ mod messages;
 mod mutate;
 mod stored;
 mod wire;
+#[path = "../it/lists/workbook.rs"]
+#[allow(dead_code, reason = "the integration tests use all of it")]
+mod workbook;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};

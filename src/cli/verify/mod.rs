@@ -11,6 +11,7 @@ use super::connect::Connection;
 use super::failure::Failure;
 use super::question::Question;
 use super::{Outcome, block_on, print, print_json};
+use crate::proto::v1::verification_item::Subject;
 use crate::proto::v1::verification_service_client::VerificationServiceClient;
 use crate::proto::v1::{Verification, VerifyCredentialRequest};
 
@@ -59,7 +60,7 @@ impl Verify {
     }
 
     fn request(&self) -> VerifyCredentialRequest {
-        let item = self.question.about(self.credential_number.clone());
+        let item = self.question.about(Subject::CredentialNumber(self.credential_number.clone()));
         VerifyCredentialRequest { item: Some(item), known_at: self.question.known_at(), ..Default::default() }
     }
 }

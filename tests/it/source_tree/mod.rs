@@ -94,7 +94,14 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "cli",
-        enters: &["server", "proto", "domain::standing", "domain::text", "surface::encode::WireEnum"],
+        enters: &[
+            "server",
+            "proto",
+            "domain::id::CredentialNumber",
+            "domain::standing",
+            "domain::text",
+            "surface::encode::WireEnum",
+        ],
         uses: AllBut(&["sled"]),
         why: "cli is a client of the contract, except for serve and the effect of reasons",
     },

@@ -1,0 +1,274 @@
+//! The first reading of a list: where the column names are, and where the rows end.
+
+use std::sync::Arc;
+
+use super::columns::{Columns, Given, Headings};
+use super::encoding::{Bytes, Encoding};
+use super::error::ListError;
+use super::record::{Record, has_number, is_blank, is_glued};
+use super::row::is_like_totals;
+use super::text::TextRecords;
+use super::workbook::{Sheet, SheetRecords};
+
+/// The column names stand in one of these first rows.
+const HEADINGS_WITHIN: usize = 30;
+
+/// The separators of cells. If several fit, the first.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// The maximum number of rows left out that are kept to be named.
+const MOST_NAMED: usize = 1000;
+
+/// Where the rows of a list are.
+#[derive(Debug)]
+pub(super) enum Table {
+    /// A CSV table.
+    Text { bytes: Bytes, encoding: Encoding, separator: u8 },
+    /// A sheet of a workbook.
+    Sheet(Arc<Sheet>),
+}
+
+impl Table {
+    pub(super) fn records(&self) -> Records<'_> {
+        match self {
+            Table::Text { bytes, encoding, separator } => Records::Text(TextRecords::of(bytes, *encoding, *separator)),
+            Table::Sheet(sheet) => Records::Sheet(SheetRecords::of(sheet)),
+        }
+    }
+
+    /// The encoding in which the list is written.
+    pub(super) fn encoding(&self) -> Encoding {
+        match self {
+            Table::Text { encoding, .. } => *encoding,
+            Table::Sheet(_) => Encoding::MARKED_UTF_8,
+        }
+    }
+
+    /// The separator with which the list is written.
+    pub(super) fn separator(&self) -> char {
+        self.splits_by().unwrap_or(',')
+    }
+
+    /// The separator of the cells, if the list is a text.
+    pub(super) fn splits_by(&self) -> Option<char> {
+        match self {
+            Table::Text { separator, .. } => Some(char::from(*separator)),
+            Table::Sheet(_) => None,
+        }
+    }
+}
+
+/// The rows of a table as they were read.
+#[derive(Debug)]
+pub(super) enum Records<'a> {
+    Text(TextRecords),
+    Sheet(SheetRecords<'a>),
+}
+
+impl Records<'_> {
+    pub(super) fn next(&mut self) -> Result<Option<Record>, ListError> {
+        match self {
+            Records::Text(records) => records.next(),
+            Records::Sheet(records) => Ok(records.next()),
+        }
+    }
+
+    /// Finds the row of column names. The inner error: none has them; what the first row that is not blank has, if any.
+    fn headings(
+        &mut self,
+        columns: &'static Columns,
+        given: &[Given],
+    ) -> Result<Result<Headings, Option<String>>, ListError> {
+        let mut first = None;
+        for _ in 0..HEADINGS_WITHIN {
+            let Some(record) = self.next()? else { break };
+            if let Some(headings) = Headings::of(record.line, &record.cells, columns, given)? {
+                return Ok(Ok(headings));
+            }
+            if first.is_none() && !record.is_blank() {
+                first = Some(said_headings(&record));
+            }
+        }
+        Ok(Err(first))
+    }
+}
+
+fn said_headings(record: &Record) -> String {
+    let cells = record.cells.iter().map(|cell| cell.text.trim()).filter(|cell| !is_blank(cell)).take(20);
+    let cells: Vec<String> = cells.map(|cell| format!("`{}`", cell.chars().take(40).collect::<String>())).collect();
+    format!("line {} has {}", record.line, cells.join(", "))
+}
+
+fn no_headings(columns: &'static Columns, found: String) -> ListError {
+    let group = |group: &&[&'static str]| {
+        let names = group.iter().filter_map(|key| columns.known.iter().find(|known| known.key == *key));
+        names.map(|known| known.name).collect::<Vec<_>>().join(" or ")
+    };
+    let names = columns.needs.iter().map(group).collect::<Vec<_>>().join(" and ");
+    let key = columns.needs.first().and_then(|group| group.first()).copied().unwrap_or_default();
+    ListError::NoHeadings { names, found, key }
+}
+
+/// Detects encoding and separator of a text, and finds its column names: by the separator that gives the most columns.
+pub(super) fn find_headings(
+    bytes: &Bytes,
+    columns: &'static Columns,
+    given: &[Given],
+) -> Result<(Table, Headings), ListError> {
+    let encoding = Encoding::of(bytes)?;
+    let mut best: Option<(u8, Headings)> = None;
+    let mut failures = Vec::new();
+    for separator in named_separator(bytes, encoding)?.map_or(SEPARATORS.to_vec(), |separator| vec![separator]) {
+        match Records::Text(TextRecords::of(bytes, encoding, separator)).headings(columns, given) {
+            Ok(Ok(headings)) if best.as_ref().is_none_or(|(_, best)| best.cells.len() < headings.cells.len()) => {
+                best = Some((separator, headings));
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(None)) => failures.push(ListError::NoRows),
+            Ok(Err(Some(found))) => failures.push(no_headings(columns, found)),
+            Err(error) => failures.push(error),
+        }
+    }
+    match best {
+        Some((separator, headings)) => Ok((Table::Text { bytes: bytes.clone(), encoding, separator }, headings)),
+        None => Err(worst(failures)),
+    }
+}
+
+/// The failure that says the most: of a table that could be understood if not for it, else of the one with most columns.
+fn worst(failures: Vec<ListError>) -> ListError {
+    let rank = |error: &ListError| match error {
+        ListError::Ambiguous { .. } | ListError::Reserved { .. } => usize::MAX,
+        ListError::NoHeadings { found, .. } => 1 + found.len(),
+        _ => 0,
+    };
+    failures.into_iter().max_by_key(rank).unwrap_or(ListError::NoRows)
+}
+
+/// The separator that the first line names, as spreadsheets write it: `sep=;`.
+fn named_separator(bytes: &Bytes, encoding: Encoding) -> Result<Option<u8>, ListError> {
+    let Ok(Some(first)) = TextRecords::of(bytes, encoding, b'\0').next() else { return Ok(None) };
+    let named = first.text.strip_prefix("sep=").map(str::as_bytes);
+    Ok(named.and_then(|named| SEPARATORS.into_iter().find(|separator| named == [*separator])))
+}
+
+/// Finds the sheet with the list. A sheet that has numbers but is not read must be excluded by naming the other.
+pub(super) fn find_sheet(
+    sheets: Vec<Sheet>,
+    columns: &'static Columns,
+    given: &[Given],
+    named: Option<&str>,
+) -> Result<(Sheet, Headings, Vec<String>), ListError> {
+    let names = sheets.iter().map(|sheet| format!("`{}`", sheet.name)).collect::<Vec<_>>().join(", ");
+    let (mut found, mut others, mut failures) = (None, Vec::new(), Vec::new());
+    let mut with_numbers: Option<String> = None;
+    for sheet in sheets {
+        if named.is_some_and(|name| name != sheet.name) {
+            others.push(sheet.name);
+            continue;
+        }
+        match Records::Sheet(SheetRecords::of(&sheet)).headings(columns, given)? {
+            Ok(headings) => match &found {
+                None => found = Some((sheet, headings)),
+                Some(_) => with_numbers = Some(sheet.name),
+            },
+            Err(said) => {
+                if sheet.any(has_number) {
+                    with_numbers = Some(sheet.name.clone());
+                }
+                let said = said.unwrap_or_else(|| "it is empty".to_owned());
+                failures.push(no_headings(columns, format!("sheet `{}`: {said}", sheet.name)));
+                others.push(sheet.name);
+            }
+        }
+    }
+    match (found, with_numbers) {
+        (Some((sheet, _)), Some(second)) => Err(ListError::Workbook(format!(
+            "the sheets `{}` and `{second}` both have credential numbers: choose one with --sheet",
+            sheet.name
+        ))),
+        (Some((sheet, headings)), None) => Ok((sheet, headings, others)),
+        (None, _) if failures.is_empty() => {
+            Err(ListError::Workbook(format!("--sheet: there is no such sheet; the workbook has {names}")))
+        }
+        (None, _) => Err(worst(failures)),
+    }
+}
+
+/// What the first reading found.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// The number of rows that are neither blank nor sums at the end.
+    pub(super) rows: u64,
+    /// The line of the last of them.
+    pub(super) last_line: u64,
+    /// The number of cells of the longest row.
+    pub(super) width: usize,
+    /// The text above the column names, with line ends.
+    pub(super) above: String,
+    /// The row of column names, without its line end.
+    pub(super) head: String,
+    /// Its line end.
+    pub(super) head_end: &'static str,
+    /// The lines of blank rows, first and last of each run.
+    pub(super) blank: Vec<(u64, u64)>,
+    /// The sums at the end: their lines, and their first cells.
+    pub(super) totals: Vec<(u64, String)>,
+}
+
+impl Survey {
+    /// Reads all rows of a list.
+    pub(super) fn of(table: &Table, headings: &Headings) -> Result<Survey, ListError> {
+        let mut survey = Survey { width: headings.cells.len(), ..Survey::default() };
+        let mut records = table.records();
+        // Rows that are sums, unless an ordinary row follows.
+        let mut sums = 0;
+        while let Some(record) = records.next()? {
+            if record.line < headings.line {
+                check_title(&record)?;
+                survey.above.push_str(&record.text);
+                survey.above.push_str(record.end);
+            } else if record.line == headings.line {
+                (survey.head, survey.head_end) = (record.text, record.end);
+            } else if record.is_blank() {
+                survey.take_blank(record.line);
+            } else if is_like_totals(&record, headings) {
+                survey.width = survey.width.max(record.cells.len());
+                sums += 1;
+                if survey.totals.len() < MOST_NAMED {
+                    let first = record.cells.iter().find(|cell| !cell.is_blank());
+                    survey
+                        .totals
+                        .push((record.line, first.map(|cell| cell.text.trim().to_owned()).unwrap_or_default()));
+                }
+            } else {
+                survey.width = survey.width.max(record.cells.len());
+                survey.rows += sums + 1;
+                survey.last_line = record.line;
+                survey.totals.clear();
+                sums = 0;
+            }
+        }
+        if survey.rows == 0 { Err(ListError::NoRows) } else { Ok(survey) }
+    }
+
+    fn take_blank(&mut self, line: u64) {
+        let has_room = self.blank.len() < MOST_NAMED;
+        match self.blank.last_mut() {
+            Some((_, last)) if *last + 1 == line => *last = line,
+            _ if has_room => self.blank.push((line, line)),
+            _ => {}
+        }
+    }
+}
+
+/// Refuses a credential number above the column names: its row would not be asked.
+fn check_title(record: &Record) -> Result<(), ListError> {
+    match record.cells.iter().any(|cell| has_number(&cell.text) || is_glued(&cell.text)) {
+        false => Ok(()),
+        true => {
+            let what = "a credential number stands above the column names: put the column names first";
+            Err(ListError::not_a_table(record.line, what))
+        }
+    }
+}

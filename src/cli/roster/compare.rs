@@ -1,0 +1,183 @@
+//! What changed since an earlier file of answers.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::question::bad_rows;
+use super::summary::{Answered, person};
+use crate::cli::display_text::{code, sentence};
+use crate::cli::failure::Failure;
+use crate::cli::list::columns::{BIRTH_DATE, FAMILY_NAME, GIVEN_NAME, NUMBER, PRIOR_NUMBER};
+use crate::cli::list::{Columns, Known, ListArgs, Row};
+use crate::proto::v1::verification_result::Outcome as Fared;
+use crate::proto::v1::{Verdict, VerificationResult};
+
+const fn own(name: &'static str) -> Known {
+    Known { key: name, name, aliases: &[], is_number: false }
+}
+
+/// The columns of a file of answers.
+const COLUMNS: Columns = Columns {
+    known: &[
+        NUMBER,
+        PRIOR_NUMBER,
+        FAMILY_NAME,
+        GIVEN_NAME,
+        BIRTH_DATE,
+        own("verdict"),
+        own("number_on_record"),
+        own("as_of"),
+        own("refused"),
+    ],
+    needs: &[&["number", "prior_number", "birth_date"], &["verdict", "refused"]],
+    answers: &[],
+};
+
+/// The maximum number of changes that are printed.
+const MOST_PRINTED: usize = 100;
+
+/// An earlier file of answers.
+#[derive(Debug)]
+pub struct LastAnswers {
+    people: Vec<(String, LastAnswer)>,
+}
+
+/// An earlier answer.
+#[derive(Clone, Debug)]
+struct LastAnswer {
+    person: String,
+    verdict: String,
+    as_of: String,
+}
+
+/// What changed since an earlier list.
+#[derive(Debug, Default, Serialize)]
+pub struct Changes {
+    /// People whose verdict is another one.
+    changed: Vec<Change>,
+    /// People who are new in the list.
+    new: Vec<String>,
+    /// People who are no longer in the list.
+    gone: Vec<String>,
+}
+
+/// A verdict that is another one.
+#[derive(Debug, Serialize)]
+struct Change {
+    line: u64,
+    person: String,
+    was: String,
+    was_as_of: String,
+    is: String,
+    sentence: String,
+}
+
+impl LastAnswers {
+    /// Reads a file that `roster` wrote.
+    pub fn read(path: &Path) -> Result<LastAnswers, Failure> {
+        let list = super::open(path, &COLUMNS, &ListArgs::default())
+            .map_err(|failure| failure.with_remedy("--compare takes a file of answers that roster wrote"))?;
+        let (mut people, mut faults) = (Vec::new(), Vec::new());
+        for row in list.rows() {
+            let row = row.map_err(|error| error.failure(path))?;
+            faults.extend_from_slice(row.faults());
+            if row.left_out().is_some() {
+                continue;
+            }
+            let verdict = Some(row.text("verdict")).filter(|verdict| !verdict.is_empty()).unwrap_or("REFUSED");
+            let answer =
+                LastAnswer { person: person(&row), verdict: verdict.to_owned(), as_of: row.text("as_of").to_owned() };
+            people.push((identity(&row, row.text("number_on_record")), answer));
+        }
+        if faults.is_empty() { Ok(LastAnswers { people }) } else { Err(bad_rows(path, &list, &faults)) }
+    }
+
+    /// Compares earlier answers with those of today. Somebody who is in a list several times is compared in order.
+    pub fn compared(self, answered: &Answered<'_>) -> Changes {
+        let mut earlier: HashMap<&str, Vec<&LastAnswer>> = HashMap::new();
+        for (identity, answer) in self.people.iter().rev() {
+            earlier.entry(identity.as_str()).or_default().push(answer);
+        }
+        let (mut changes, mut met) = (Changes::default(), HashSet::new());
+        for (row, result) in answered.pairs() {
+            let (number, is, sentence) = today(result);
+            let identity = identity(row, number);
+            let last = earlier.get_mut(identity.as_str()).and_then(|answers| match answers.len() {
+                0 | 1 => answers.first().copied(),
+                _ => answers.pop(),
+            });
+            match last {
+                None => changes.new.push(person(row)),
+                Some(last) if last.verdict != is => changes.changed.push(Change {
+                    line: row.line(),
+                    person: person(row),
+                    was: last.verdict.clone(),
+                    was_as_of: last.as_of.clone(),
+                    is,
+                    sentence,
+                }),
+                Some(_) => {}
+            }
+            met.insert(identity);
+        }
+        let gone = self.people.iter().filter(|(identity, _)| !met.contains(identity));
+        changes.gone = gone.map(|(_, answer)| answer.person.clone()).collect();
+        changes
+    }
+}
+
+/// The number on record, the verdict, and the sentence of a result.
+fn today(result: &VerificationResult) -> (&str, String, String) {
+    match &result.outcome {
+        Some(Fared::Verification(verification)) => (
+            verification.credential_number.as_str(),
+            code(verification.verdict, Verdict::as_str_name, "VERDICT_"),
+            sentence(verification.verdict(), &verification.reasons),
+        ),
+        _ => ("", "REFUSED".to_owned(), super::answer::why_refused(result).unwrap_or_default().to_owned()),
+    }
+}
+
+/// What identifies the person of a row: the number on record, else what the list says, without case and punctuation.
+fn identity(row: &Row, number_on_record: &str) -> String {
+    let folded = |text: &str| -> String {
+        text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let named =
+        || ["number", "prior_number", "family_name", "given_name", "birth_date"].map(|key| folded(row.text(key)));
+    match number_on_record {
+        "" => match named() {
+            [number, prior, ..] if number.is_empty() && !prior.is_empty() => prior,
+            [number, ..] if !number.is_empty() => number,
+            person => person.join(" "),
+        },
+        number => folded(number),
+    }
+}
+
+impl Changes {
+    /// Adds the changes to a summary.
+    pub fn add_to(&self, text: &mut String) {
+        let Changes { changed, new, gone } = self;
+        if changed.is_empty() && new.is_empty() && gone.is_empty() {
+            text.push_str("\n  nothing changed since the earlier answers\n");
+            return;
+        }
+        let changed = changed.iter().map(|Change { line, person, was, was_as_of, is, sentence }| {
+            let (was, is) = (was.replace('_', " "), is.replace('_', " "));
+            format!("changed: line {line}: {person}: was {was} on {was_as_of}, is {is}: {sentence}")
+        });
+        let new = new.iter().map(|person| format!("new in the list: {person}"));
+        let gone = gone.iter().map(|person| format!("no longer in the list: {person}"));
+        let lines: Vec<String> = changed.chain(new).chain(gone).collect();
+        for line in lines.iter().take(MOST_PRINTED) {
+            text.push_str(&format!("\n  {line}"));
+        }
+        if let Some(more) = lines.len().checked_sub(MOST_PRINTED).filter(|more| *more > 0) {
+            text.push_str(&format!("\n  changes not shown: {more}; --json has them all"));
+        }
+        text.push('\n');
+    }
+}

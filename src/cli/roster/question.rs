@@ -1,0 +1,88 @@
+//! The questions of a staff list.
+
+use std::path::Path;
+
+use crate::cli::failure::Failure;
+use crate::cli::list::columns::{BIRTH_DATE, FAMILY_NAME, GIVEN_NAME, NUMBER, PRIOR_NUMBER};
+use crate::cli::list::{Columns, Fault, List, Row};
+use crate::cli::question::Question;
+use crate::cli::roster::answer::ANSWER;
+use crate::proto::v1::verification_item::Subject;
+use crate::proto::v1::{HolderIdentity, PersonName, VerificationItem};
+
+/// The columns of a staff list.
+pub const COLUMNS: Columns = Columns {
+    known: &[NUMBER, PRIOR_NUMBER, FAMILY_NAME, GIVEN_NAME, BIRTH_DATE],
+    needs: &[&["number", "prior_number", "birth_date"]],
+    answers: &ANSWER,
+};
+
+/// The rows of a staff list, each with its question unless it is left out.
+#[derive(Debug)]
+pub struct Staff {
+    rows: Vec<Row>,
+    items: Vec<VerificationItem>,
+}
+
+impl Staff {
+    /// Reads the rows of a list. If any cannot be asked, all of those are the failure.
+    pub fn read(path: &Path, list: &List, question: &Question) -> Result<Staff, Failure> {
+        let (mut staff, mut faults) = (Staff { rows: Vec::new(), items: Vec::new() }, Vec::new());
+        for row in list.rows() {
+            let row = row.map_err(|error| error.failure(path))?;
+            if row.left_out().is_none() {
+                match item(&row, question) {
+                    Ok(item) => staff.items.push(item),
+                    Err(found) => faults.extend(found),
+                }
+            }
+            staff.rows.push(row);
+        }
+        if faults.is_empty() { Ok(staff) } else { Err(bad_rows(path, list, &faults)) }
+    }
+
+    /// All rows, with those that are left out.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The questions, in order.
+    pub fn items(&self) -> impl Iterator<Item = &VerificationItem> {
+        self.items.iter()
+    }
+
+    /// The rows that are asked about, in order.
+    pub fn asked(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.left_out().is_none())
+    }
+}
+
+/// The failure of a list with rows that cannot be asked.
+pub fn bad_rows(path: &Path, list: &List, faults: &[Fault]) -> Failure {
+    let mut lines = vec![format!("{}: some rows cannot be asked, so nothing was asked", path.display())];
+    lines.extend(faults.iter().map(ToString::to_string));
+    lines.extend(list.understood().lines());
+    Failure::usage(lines)
+}
+
+/// The question of a row: by number, else by prior number, else by name and birth date.
+fn item(row: &Row, question: &Question) -> Result<VerificationItem, Vec<Fault>> {
+    if !row.faults().is_empty() {
+        return Err(row.faults().to_vec());
+    }
+    let family_name = row.text("family_name").to_owned();
+    let (number, prior_number) = (row.text("number"), row.text("prior_number"));
+    if !number.is_empty() {
+        return Ok(VerificationItem { family_name, ..question.about(Subject::CredentialNumber(number.to_owned())) });
+    }
+    if !prior_number.is_empty() {
+        return Ok(VerificationItem { family_name, ..question.about(Subject::PriorNumber(prior_number.to_owned())) });
+    }
+    if family_name.is_empty() {
+        return Err(vec![row.fault("family_name", "enter the family name, or the credential number")]);
+    }
+    let birth_date = row.date("birth_date").map_err(|fault| vec![fault])?;
+    let given_name = row.text("given_name").to_owned();
+    let name = PersonName { given_name, family_name, ..PersonName::default() };
+    Ok(question.about(Subject::Holder(HolderIdentity { name: Some(name), birth_date })))
+}

@@ -1,0 +1,188 @@
+//! The summary of a staff list: how many are confirmed, and who is not and why.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::answer::why_refused;
+use super::compare::Changes;
+use super::question::Staff;
+use super::{has_reason, is_stdout};
+use crate::cli::Outcome;
+use crate::cli::display_text::{self, code, sentence};
+use crate::cli::list::{List, Row, Understood};
+use crate::proto::v1::verification_result::Outcome as Fared;
+use crate::proto::v1::{Pinned, Reason, Verdict, VerificationResult};
+
+/// The maximum number of people that are named.
+const MOST_NAMED: usize = 100;
+
+/// The rows of a list with their results.
+pub struct Answered<'a> {
+    /// The rows.
+    pub staff: &'a Staff,
+    /// Their results.
+    pub results: &'a [VerificationResult],
+}
+
+impl Answered<'_> {
+    /// Each row that was asked about, with its result.
+    pub fn pairs(&self) -> impl Iterator<Item = (&Row, &VerificationResult)> {
+        self.staff.asked().zip(self.results)
+    }
+}
+
+/// A person who is not confirmed.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct NotConfirmed {
+    line: u64,
+    /// The person, as the list says it.
+    person: String,
+    /// The verdict; REFUSED if there is none.
+    verdict: String,
+    /// Why.
+    sentence: String,
+}
+
+/// The counts of the results, and what a person should know about them.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    rows: usize,
+    confirmed: usize,
+    confirmed_with_limits: usize,
+    not_confirmed: usize,
+    undetermined: usize,
+    refused: usize,
+    mistyped: usize,
+    /// The first people who are not confirmed.
+    people_not_confirmed: Vec<NotConfirmed>,
+    /// The provider in the question, if no answer says whether it is on file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unjudged_provider: Option<String>,
+    /// What changed since an earlier list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
+    list: Understood,
+    epoch: String,
+    known_at_revision: u64,
+    /// The file with the answers.
+    pub answers: PathBuf,
+    /// Whether the answers are in UTF-8 although the list is not.
+    pub reencoded: bool,
+}
+
+impl Summary {
+    /// The summary of results that were written to a file.
+    pub fn of(answered: &Answered<'_>, list: &List, pinned: Pinned, answers: PathBuf) -> Summary {
+        let count = |wanted: Option<Verdict>| answered.results.iter().filter(|one| verdict_of(one) == wanted).count();
+        let mistyped = answered.results.iter().filter(|result| has_reason(result, Reason::NumberMistyped)).count();
+        Summary {
+            rows: answered.results.len(),
+            confirmed: count(Some(Verdict::Confirmed)),
+            confirmed_with_limits: count(Some(Verdict::ConfirmedWithLimits)),
+            not_confirmed: count(Some(Verdict::NotConfirmed)),
+            undetermined: count(Some(Verdict::Undetermined)) + count(Some(Verdict::Unspecified)),
+            refused: count(None),
+            mistyped,
+            people_not_confirmed: answered.pairs().filter_map(not_confirmed).take(MOST_NAMED).collect(),
+            unjudged_provider: None,
+            changes: None,
+            list: list.understood().clone(),
+            epoch: pinned.epoch,
+            known_at_revision: pinned.revision,
+            answers,
+            reencoded: false,
+        }
+    }
+
+    /// The worst outcome of any row.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Summary { refused: 1.., .. } => Outcome::Failed,
+            Summary { not_confirmed: 1.., .. } => Outcome::No,
+            Summary { undetermined: 1.., .. } => Outcome::NotKnown,
+            _ => Outcome::Done,
+        }
+    }
+
+    /// The summary for people.
+    pub fn text(&self) -> String {
+        let mut text = format!("{} rows, known at revision {}\n\n", self.rows, self.known_at_revision);
+        let counts = [
+            (display_text::verdict(Verdict::Confirmed), self.confirmed),
+            (display_text::verdict(Verdict::ConfirmedWithLimits), self.confirmed_with_limits),
+            (display_text::verdict(Verdict::NotConfirmed), self.not_confirmed),
+            (display_text::verdict(Verdict::Undetermined), self.undetermined),
+            ("REFUSED", self.refused),
+        ];
+        for (verdict, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            text.push_str(&format!("  {verdict:<21}  {count}\n"));
+        }
+        self.add_people(&mut text);
+        if self.mistyped > 0 {
+            text.push_str(&format!("\n  {} of the numbers cannot exist: look for typing errors\n", self.mistyped));
+        }
+        if let Some(provider) = &self.unjudged_provider {
+            let unknown = "no row has an answer about a person, so it is not known whether the provider";
+            text.push_str(&format!("\n  {unknown} `{provider}` is on file: check --provider\n"));
+        }
+        if let Some(changes) = &self.changes {
+            changes.add_to(&mut text);
+        }
+        let understood = self.list.lines();
+        if !understood.is_empty() {
+            text.push_str(&format!("\n  {}\n", understood.join("\n  ")));
+        }
+        if !is_stdout(&self.answers) {
+            text.push_str(&format!("\n  rows with answers: {}\n", self.answers.display()));
+        }
+        if self.reencoded {
+            text.push_str("  they are in UTF-8: the encoding of the list does not have all letters of the answers\n");
+        }
+        text
+    }
+
+    fn add_people(&self, text: &mut String) {
+        for NotConfirmed { line, person, verdict, sentence } in &self.people_not_confirmed {
+            let verdict = verdict.replace('_', " ");
+            text.push_str(&format!("\n  line {line}: {person}: {verdict}: {sentence}"));
+        }
+        let named = self.people_not_confirmed.len();
+        let all = self.not_confirmed + self.undetermined + self.refused;
+        match all.saturating_sub(named) {
+            _ if all == 0 => {}
+            0 => text.push('\n'),
+            more => text.push_str(&format!("\n  rows not shown: {more}; the file with the answers has the reasons\n")),
+        }
+    }
+}
+
+/// The verdict of a result, if its question was not refused.
+fn verdict_of(result: &VerificationResult) -> Option<Verdict> {
+    match &result.outcome {
+        Some(Fared::Verification(verification)) => Some(verification.verdict()),
+        Some(Fared::Error(_)) | None => None,
+    }
+}
+
+/// The person of a row, as the list says it.
+pub fn person(row: &Row) -> String {
+    let name = [row.text("given_name"), row.text("family_name")];
+    let name = name.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+    let number = Some(row.text("number")).filter(|number| !number.is_empty());
+    let number = number.unwrap_or_else(|| row.text("prior_number"));
+    [name.as_str(), number].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+fn not_confirmed((row, result): (&Row, &VerificationResult)) -> Option<NotConfirmed> {
+    let (verdict, sentence) = match &result.outcome {
+        Some(Fared::Verification(verification)) => match verification.verdict() {
+            Verdict::Confirmed | Verdict::ConfirmedWithLimits => return None,
+            verdict => {
+                (code(verdict.into(), Verdict::as_str_name, "VERDICT_"), sentence(verdict, &verification.reasons))
+            }
+        },
+        Some(Fared::Error(_)) | None => ("REFUSED".to_owned(), why_refused(result).unwrap_or_default().to_owned()),
+    };
+    Some(NotConfirmed { line: row.line(), person: person(row), verdict, sentence })
+}

@@ -1,0 +1,162 @@
+//! Staff lists as they come out of spreadsheets and payroll systems, asked by `roster` against the sample.
+
+mod cases;
+mod damaged;
+mod further_cases;
+mod reconciled;
+mod workbook;
+mod workbooks;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use self::workbook::Sheet;
+use super::harness::Process;
+
+/// The content of a list.
+#[derive(Clone, Copy)]
+pub enum Content {
+    /// A text in UTF-8.
+    Text(&'static str),
+    /// Bytes.
+    Bytes(&'static [u8]),
+    /// A text in UTF-16, the low byte first.
+    Utf16Le(&'static str),
+    /// A text in UTF-16, the high byte first.
+    Utf16Be(&'static str),
+    /// A text in UTF-16, and half of a letter.
+    CutUtf16(&'static str),
+    /// A workbook.
+    Workbook(&'static [Sheet]),
+    /// Something else.
+    Made(fn() -> Vec<u8>),
+}
+
+impl Content {
+    fn bytes(self) -> Vec<u8> {
+        let low_first = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        match self {
+            Content::Text(text) => text.as_bytes().to_vec(),
+            Content::Bytes(bytes) => bytes.to_vec(),
+            Content::Utf16Le(text) => low_first(text),
+            Content::Utf16Be(text) => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            Content::CutUtf16(text) => [low_first(text), vec![b'x']].concat(),
+            Content::Workbook(sheets) => workbook::workbook(sheets),
+            Content::Made(make) => make(),
+        }
+    }
+}
+
+/// A list, and what `roster` must make of it.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// Its kind, as the kinds of the handed lists are called, and what is special about it.
+    name: &'static str,
+    list: Content,
+    /// The exit code.
+    exit: i32,
+    /// How many rows have which verdict. Empty: nothing is asked.
+    verdicts: &'static str,
+    /// What the screen says.
+    says: &'static [&'static str],
+}
+
+/// A case.
+pub const fn of(
+    name: &'static str,
+    list: Content,
+    exit: i32,
+    verdicts: &'static str,
+    says: &'static [&'static str],
+) -> Case {
+    Case { name, list, exit, verdicts, says }
+}
+
+/// A case whose list is a text in UTF-8.
+pub const fn case(
+    name: &'static str,
+    list: &'static str,
+    exit: i32,
+    verdicts: &'static str,
+    says: &'static [&'static str],
+) -> Case {
+    of(name, Content::Text(list), exit, verdicts, says)
+}
+
+/// Runs `roster` on a blocking thread.
+pub fn roster(list: &Path, endpoint: &str, more: &[&str]) -> Output {
+    tokio::task::block_in_place(|| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
+        command.arg("roster").arg(list).args(["--endpoint", endpoint]).args(more).output().unwrap()
+    })
+}
+
+/// The lines of the summary that count verdicts: `2 CONFIRMED, 1 NOT CONFIRMED`.
+fn verdicts(printed: &str) -> String {
+    let counted = printed.lines().filter_map(|line| {
+        let (verdict, count) = line.trim().rsplit_once("  ")?;
+        let is_verdict = verdict.trim().chars().all(|letter| letter.is_ascii_uppercase() || letter == ' ');
+        (is_verdict && count.trim().parse::<u64>().is_ok()).then(|| format!("{} {}", count.trim(), verdict.trim()))
+    });
+    counted.collect::<Vec<_>>().join(", ")
+}
+
+/// Everything in the list comes back: each line as it was, with answers behind it or without.
+fn check_comes_back(name: &str, list: &[u8], answers: &[u8]) {
+    if list.starts_with(b"PK") {
+        assert!(answers.starts_with(b"\xef\xbb\xbf"), "{name}: a workbook comes back as CSV in UTF-8 with its mark");
+        return;
+    }
+    if list[..2].contains(&0) || list.starts_with(b"\xff\xfe") || list.starts_with(b"\xfe\xff") {
+        assert_eq!(list[..2], answers[..2], "{name}: the encoding is kept");
+        return;
+    }
+    let lines = |bytes: &[u8]| bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let (listed, answered) = (lines(list), lines(answers));
+    assert_eq!(listed.len(), answered.len(), "{name}");
+    for (listed, answered) in listed.iter().zip(&answered) {
+        let text = listed.strip_suffix(b"\n").map_or(&listed[..], |text| text.strip_suffix(b"\r").unwrap_or(text));
+        let shown = || format!("{name}: {}", String::from_utf8_lossy(answered));
+        assert!(answered.starts_with(text), "{}", shown());
+        assert!(answered.ends_with(&listed[text.len()..]), "{}", shown());
+    }
+}
+
+fn check(case: &Case, scratch: &Path, endpoint: &str) {
+    let name = case.name;
+    let content = case.list.bytes();
+    let suffix = if content.starts_with(b"PK") { "xlsx" } else { "csv" };
+    let (list, out) = (scratch.join(format!("list.{suffix}")), scratch.join("answers.csv"));
+    fs::write(&list, &content).unwrap();
+    let ended = roster(&list, endpoint, &["--provider", "region-1-cmhc", "--out", out.to_str().unwrap()]);
+    let (printed, failed) = (String::from_utf8(ended.stdout).unwrap(), String::from_utf8(ended.stderr).unwrap());
+    assert_eq!(ended.status.code(), Some(case.exit), "{name}\n{printed}{failed}");
+    assert_eq!(verdicts(&printed), case.verdicts, "{name}\n{printed}");
+    for said in case.says {
+        assert!(printed.contains(said) || failed.contains(said), "{name}: {said}\n{printed}{failed}");
+    }
+    assert_eq!(out.exists(), case.exit != 2, "{name}: answers are written if and only if something was asked");
+    if out.exists() {
+        check_comes_back(name, &content, &fs::read(&out).unwrap());
+        fs::remove_file(&out).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_list_gives_what_its_table_says() {
+    let scratch = tempfile::tempdir().unwrap();
+    let process = Process::serve(&["--dev", "--data-dir", scratch.path().join("data").to_str().unwrap()]);
+    let endpoint = format!("http://{}", process.listening());
+    let cases: Vec<Case> = [cases::ALL, further_cases::ALL, &[workbooks::ALL]].concat().concat();
+    for case in &cases {
+        check(case, scratch.path(), &endpoint);
+    }
+    let kind = |case: &Case| case.name.split_once(": ").unwrap().0.to_owned();
+    for kind in cases.iter().map(kind).collect::<BTreeSet<_>>() {
+        let count = cases.iter().filter(|case| case.name.starts_with(&format!("{kind}: "))).count();
+        assert!(count > 10, "{kind} has {count} lists");
+    }
+    process.stop();
+}

@@ -1,0 +1,122 @@
+//! `roster --reconcile` and `roster --compare`.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::roster;
+use crate::harness::requests::end_job;
+use crate::harness::{Process, TODAY};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_is_compared_with_the_jobs_on_record() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let employer = registry.qualified_provider("Pascagoula Example Center").await;
+    let listed = registry.credentialed("Odalys", "Abernathy-Example", &[&employer]).await;
+    let forgotten = registry.credentialed("Lucinda", "Bledsoe-Example", &[&employer]).await;
+    let gone = registry.credentialed("Yolanda", "Cuthbert-Example", &[&employer]).await;
+    registry.report(end_job(&gone.jobs[0], "2026-02-25")).await;
+
+    let list = scratch.path().join("staff.csv");
+    let text = format!(
+        "Staff;;\nCert #;Last Name;Hire Date\n{};Abernathy-Example;1/5/2026\n{};Cuthbert-Example;\nTotal: 2;;\n",
+        listed.number, gone.number
+    );
+    fs::write(&list, &text).unwrap();
+    let flags = ["--reconcile", "--provider", &employer.provider_id];
+    let output = roster(&list, &endpoint, &flags);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    for said in [
+        "2 rows, 1 with a job on record on ",
+        &format!("Lucinda Bledsoe-Example, {}: since ", forgotten.number),
+        &format!("line 3: Odalys Abernathy-Example, {}: 2026-01-05 in the list, ", listed.number),
+        &format!("line 4: Cuthbert-Example, {}", gone.number),
+        "`Hire Date` is read as first_day",
+        "left out: line 5, a sum: Total: 2",
+    ] {
+        assert!(printed.contains(said), "{said}: {printed}");
+    }
+    let output = roster(&list, &endpoint, &[&flags[..], &["--json"]].concat());
+    let lines: Vec<Value> = output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    let kinds: Vec<_> = lines.iter().map(|line| line["difference"].as_str().unwrap_or("counts")).collect();
+    assert_eq!(kinds, ["missing_from_list", "differing", "missing_from_registry", "counts"]);
+    assert_eq!((&lines[1]["line"], &lines[3]["matched"]), (&3.into(), &1.into()));
+
+    let day = lines[1]["first_day_on_record"].as_str().unwrap().to_owned();
+    let rows =
+        [(&listed.number, day.as_str()), (&forgotten.number, "")].map(|(number, day)| format!("{number},{day}\n"));
+    fs::write(&list, format!("Cert #,Start Date\n{}", rows.concat())).unwrap();
+    let output = roster(&list, &endpoint, &flags);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{printed}");
+    assert!(printed.contains("The list and the jobs on record agree."), "{printed}");
+
+    fs::write(&list, format!("Cert #,Start Date\n{},soon\n{},13/13/2026\n", listed.number, gone.number)).unwrap();
+    let output = roster(&list, &endpoint, &flags);
+    let failed = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{failed}");
+    assert!(failed.contains("line 2, column `Start Date`: found `soon`: write the date as"), "{failed}");
+    assert!(failed.contains("line 3, column `Start Date`: found `13/13/2026`: there is no such day"), "{failed}");
+    process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_is_compared_with_the_answers_of_last_month() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let employer = registry.qualified_provider("Tishomingo Example Center").await;
+    let stays = registry.credentialed("Odalys", "Abernathy-Example", &[&employer]).await;
+    let loses = registry.credentialed("Lucinda", "Bledsoe-Example", &[&employer]).await;
+    let leaves = registry.credentialed("Yolanda", "Cuthbert-Example", &[&employer]).await;
+    let comes = registry.credentialed("Ramona", "Dunwoody-Example", &[&employer]).await;
+    let path = |name: &str| scratch.path().join(name);
+    let write = |name: &str, rows: &[String]| {
+        fs::write(path(name), format!("Cert #,Last Name\n{}\n", rows.join("\n"))).unwrap();
+    };
+    let [one, two, three, four] =
+        [(&stays, "Abernathy"), (&loses, "Bledsoe"), (&leaves, "Cuthbert"), (&comes, "Dunwoody")]
+            .map(|(person, name)| format!("{},{name}-Example", person.number));
+    write("march.csv", &[one.clone(), two.clone(), three]);
+    assert_eq!(roster(&path("march.csv"), &endpoint, &[]).status.code(), Some(0));
+    registry.report(end_job(&loses.jobs[0], "2026-02-25")).await;
+
+    write("april.csv", &[one.to_lowercase().replace('-', ""), two, four]);
+    let last = path("march.answers.csv");
+    let output = roster(&path("april.csv"), &endpoint, &["--compare", last.to_str().unwrap()]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    let changed = format!(
+        "changed: line 3: Bledsoe-Example, {}: was CONFIRMED on {TODAY}, is NOT CONFIRMED: Revoked, because employment was lost.",
+        loses.number
+    );
+    let new = format!("new in the list: Dunwoody-Example, {}", comes.number);
+    let gone = format!("no longer in the list: Cuthbert-Example, {}", leaves.number);
+    for said in [changed, new, gone] {
+        assert!(printed.contains(&said), "{said}: {printed}");
+    }
+    assert!(!printed.contains("Abernathy"), "who did not change is not named: {printed}");
+
+    let again = path("again.csv");
+    let last = path("april.answers.csv");
+    let flags = ["--out", again.to_str().unwrap(), "--compare", last.to_str().unwrap()];
+    let output = roster(&path("april.csv"), &endpoint, &flags);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("nothing changed since the earlier answers"));
+    let flags = [
+        "--out",
+        path("x").to_str().unwrap().to_owned().leak(),
+        "--compare",
+        path("april.csv").to_str().unwrap().to_owned().leak(),
+    ];
+    let output = roster(&path("april.csv"), &endpoint, &flags);
+    assert_eq!(output.status.code(), Some(2), "a list without answers is not an earlier file of answers");
+    process.stop();
+}
