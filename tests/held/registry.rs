@@ -11,7 +11,7 @@ use crate::harness::requests::{
     register_provider, register_specialist, start_job, suspend,
 };
 use crate::harness::scenes::{EFFECTIVE_FROM, HIRED, QUALIFIED_FROM};
-use crate::harness::{BytesListener, Client, TODAY, TestServer};
+use crate::harness::{BytesListener, Client, Messages as _, TODAY, TestServer};
 
 /// The size factor. A debug build needs too long for more.
 const SCALE: usize = if cfg!(debug_assertions) { 1 } else { 20 };
@@ -41,7 +41,7 @@ async fn import(client: &Client, commands: Vec<Command>) -> Vec<v1::ImportOutcom
     let rows: Vec<_> = commands.into_iter().map(row).collect();
     let mut answers = client.record().import_records(tokio_stream::iter(rows)).await.unwrap().into_inner();
     let mut outcomes = Vec::new();
-    while let Some(answer) = answers.message().await.unwrap() {
+    while let Some(answer) = answers.next_message().await.unwrap() {
         match answer.result.unwrap() {
             Outcome::Outcome(outcome) => outcomes.push(outcome),
             Outcome::Error(error) => panic!("{error:?}"),

@@ -11,10 +11,7 @@ use tonic::Request;
 
 use super::harness::raw::PACKAGE;
 use super::harness::requests::verify;
-use super::harness::{NOT_ON_FILE, Process, Refusal as _, TODAY};
-
-/// The maximum time until a line appears.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::harness::{Messages as _, NOT_ON_FILE, Process, Refusal as _, TODAY, soon};
 
 const REQUEST_ID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 
@@ -30,8 +27,7 @@ async fn line(process: &Process, parts: &[&str]) -> String {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let found = tokio::time::timeout(PATIENCE, found).await;
-    found.unwrap_or_else(|_| panic!("no line with {parts:?}: {}", process.log()))
+    soon(&format!("a line of the access log with {parts:?}"), found).await
 }
 
 fn message(kind: Kind) -> v1::StreamVerifyCredentialsRequest {
@@ -63,13 +59,13 @@ async fn each_call_is_logged_with_its_outcome() {
     // A stream has no line before it has ended.
     let whole = tokio_stream::iter([options(), item(), item(), item()]);
     let mut answers = verification.stream_verify_credentials(whole).await.unwrap().into_inner();
-    while answers.message().await.unwrap().is_some() {}
+    while answers.next_message().await.unwrap().is_some() {}
     line(&process, &["/StreamVerifyCredentials\"", "code=0 received=4 sent=4 micros="]).await;
 
     // A stream that fails after some responses.
     let faulty = tokio_stream::iter([options(), item(), options()]);
     let mut answers = verification.stream_verify_credentials(faulty).await.unwrap().into_inner();
-    while let Ok(answer) = answers.message().await {
+    while let Ok(answer) = answers.next_message().await {
         assert!(answer.is_some(), "it fails");
     }
     line(&process, &["/StreamVerifyCredentials\"", "code=3 received=3 sent=2 micros="]).await;
@@ -77,7 +73,7 @@ async fn each_call_is_logged_with_its_outcome() {
     // A stream whose client goes away.
     let mut changes = registry.change().watch_changes(v1::WatchChangesRequest::default()).await.unwrap().into_inner();
     let mut sent = 1;
-    while !matches!(changes.message().await.unwrap().unwrap().event, Some(Event::Progress(_))) {
+    while !matches!(changes.next_message().await.unwrap().unwrap().event, Some(Event::Progress(_))) {
         sent += 1;
     }
     drop(changes);
@@ -133,7 +129,7 @@ fn logs_have_no_colors_unless_on_a_terminal() {
     // Colors must not be turned off by the environment.
     let colorful = ["env", "-u", "NO_COLOR", "RUST_LOG=info"].map(str::to_owned);
     let process = Process::spawn_under(&colorful, data.path(), TODAY, &[]);
-    process.wait_for_log("timeline cache is warm", PATIENCE);
+    process.wait_for_log("timeline cache is warm");
     let said = process.log();
     assert!(!said.contains('\x1b'), "{said:?}");
     process.stop();

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use cpss_registry::domain::id::CredentialNumber;
 use cpss_registry::proto::v1;
@@ -15,7 +14,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::harness::requests::{date, end_job, facts_of_specialist, register_provider, register_specialist, verify};
-use crate::harness::{Client, NOT_ON_FILE, Refusal as _, TODAY, TestServer};
+use crate::harness::{Client, NOT_ON_FILE, Refusal as _, TODAY, TestServer, until};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -180,13 +179,7 @@ async fn a_full_audit_refuses_reads_and_dry_runs_but_never_a_write_until_there_i
 
     // No space is left.
     fill(4 * MIB - 1024);
-    tokio::time::timeout(Duration::from_secs(60), async {
-        while is_serving(&registry, "readiness").await {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    })
-    .await
-    .expect("the share is checked");
+    until("a check of the share", async || !is_serving(&registry, "readiness").await).await;
     assert_eq!(auditor.refusal(verify(NOT_ON_FILE, None, None)).await.code_and_reason(), unavailable);
     assert_eq!(auditor.refusal(about(NOT_ON_FILE)).await.code_and_reason(), unavailable);
     let dry_run = v1::RegisterSpecialistRequest { validate_only: true, ..register_specialist("Evangeline", "Example") };
@@ -197,13 +190,7 @@ async fn a_full_audit_refuses_reads_and_dry_runs_but_never_a_write_until_there_i
 
     // There is space again.
     fill(0);
-    tokio::time::timeout(Duration::from_secs(60), async {
-        while !is_serving(&registry, "readiness").await {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    })
-    .await
-    .expect("the share is checked");
+    until("a check of the share", async || is_serving(&registry, "readiness").await).await;
     payer.verify(NOT_ON_FILE, None, None).await;
     let data = server.stop().await;
     let refused = audit(data.path(), &["--client", "dev:payer", "--json"]).stdout;

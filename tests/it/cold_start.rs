@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use cpss_registry::domain::day::{Day, Period};
 use cpss_registry::domain::id::CredentialNumber;
@@ -119,7 +118,7 @@ fn the_remaining_warm_up_loads_small_pages() {
     let directory = tempfile::tempdir().unwrap();
     for _new_and_then_read_in in 0..2 {
         let process = Process::spawn(directory.path(), TODAY);
-        process.wait_for_log("timeline cache is warm", Duration::from_secs(60));
+        process.wait_for_log("timeline cache is warm");
         assert_eq!(process.status("THP_enabled"), "0");
         process.stop();
     }

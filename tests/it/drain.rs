@@ -19,7 +19,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::harness::raw::PACKAGE;
 use super::harness::requests::{bill, register_specialist, verify};
-use super::harness::{Client, NOT_ON_FILE, Process, Refusal as _, TODAY};
+use super::harness::{Client, Messages as _, NOT_ON_FILE, Process, Refusal as _, TODAY, soon, until};
 use super::hostile::frames::hello;
 use super::tls::ops::get;
 
@@ -43,14 +43,14 @@ fn hold<T: Send + 'static>(
             Err(status) => return status,
         };
         loop {
-            match answers.message().await {
+            match answers.next_message().await {
                 Ok(Some(_)) => {}
                 Ok(None) => panic!("{what} ends without an error"),
                 Err(status) => return status,
             }
         }
     };
-    (what, tokio::spawn(end))
+    (what, tokio::spawn(soon(what, end)))
 }
 
 fn options() -> v1::StreamVerifyCredentialsRequest {
@@ -205,11 +205,7 @@ async fn unfinished(process: &Process) -> Unfinished {
 
 /// Waits until the server reports that it drains.
 async fn until_it_drains(process: &Process) {
-    let begun = Instant::now();
-    while get(process.ops(), "/readyz").await.0 != "HTTP/1.1 503 Service Unavailable" {
-        assert!(begun.elapsed() < SOON, "it does not drain");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("a drain", async || get(process.ops(), "/readyz").await.0 == "HTTP/1.1 503 Service Unavailable").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,7 +17,7 @@ use super::harness::requests::{
     start_job,
 };
 use super::harness::scenes::{EFFECTIVE_FROM, HIRED, Qualified, TERM_LAST_DAY};
-use super::harness::{Client, Mutation, TODAY, TestServer, library};
+use super::harness::{Client, Messages as _, Mutation, TODAY, TestServer, library};
 
 /// The ids in a response: `CPS-7K3M-9QRT-X` and the like, and fact ids.
 fn ids(answer: &impl Debug) -> Vec<String> {
@@ -91,7 +91,7 @@ async fn imported(registry: &Client, commands: &[Command], validate_only: bool) 
     let rows: Vec<_> = commands.iter().map(row).collect();
     let mut answers = registry.record().import_records(tokio_stream::iter(rows)).await.unwrap().into_inner();
     let mut new_ids = Vec::new();
-    while let Some(answer) = answers.message().await.unwrap() {
+    while let Some(answer) = answers.next_message().await.unwrap() {
         let Some(Outcome::Outcome(outcome)) = &answer.result else { panic!("{answer:?}") };
         new_ids.push(ids(outcome));
     }

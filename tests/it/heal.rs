@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cpss_registry::domain::id::Revision;
 use cpss_registry::proto::v1;
@@ -21,7 +21,7 @@ use tonic_health::pb::health_check_response::ServingStatus::NotServing;
 use super::contract::health::asked_on;
 use super::harness::raw::PACKAGE;
 use super::harness::requests::{known_at, register_specialist, verify};
-use super::harness::{Client, Process, Refusal as _, TODAY, files_below};
+use super::harness::{Client, Process, Refusal as _, TODAY, files_below, soon, until};
 use super::tls::ops::get;
 
 const PAGE: u64 = 4096;
@@ -223,13 +223,11 @@ async fn a_base_damaged_while_it_is_read_ends_the_program_and_the_next_start_hea
     place.spoil();
     assert!(place.ask(&client).await.1.is_some());
     assert_eq!(place.refusal(&client).await.code_and_reason(), (Code::Unavailable, "STORE_DAMAGED".to_owned()));
-    let began = Instant::now();
-    while asked_on(process.ops(), "ms.dmh.credential.v1.CredentialService").await != NotServing
-        || !get(process.ops(), "/metrics").await.1.contains("\ncpss_index 0\n")
-    {
-        assert!(began.elapsed() < Duration::from_secs(30), "neither health nor metrics report it");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("health and metrics that report it", async || {
+        asked_on(process.ops(), "ms.dmh.credential.v1.CredentialService").await == NotServing
+            && get(process.ops(), "/metrics").await.1.contains("\ncpss_index 0\n")
+    })
+    .await;
     let refused = client.call(register_specialist("Ambrose", "Example")).await.unwrap_err();
     assert_eq!(refused.code_and_reason(), (Code::ResourceExhausted, "STORE_FULL".to_owned()));
     process.terminate();
@@ -270,14 +268,17 @@ async fn when_the_index_has_failed_every_call_is_answered_and_the_connection_end
     place.spoil();
     let uri = format!("http://{address}/{PACKAGE}.VerificationService/VerifyCredential");
     let mut answers = Vec::new();
-    let ended = loop {
-        let message = place.question(answers.len()).encode_to_vec();
-        match ask_on_the_wire(h2.clone(), &uri, &message).await {
-            Ok(answer) => answers.push(tokio::spawn(answer)),
-            Err(ended) => break ended,
+    let until_it_ends = async {
+        loop {
+            let message = place.question(answers.len()).encode_to_vec();
+            match ask_on_the_wire(h2.clone(), &uri, &message).await {
+                Ok(answer) => answers.push(tokio::spawn(answer)),
+                Err(ended) => return ended,
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        tokio::time::sleep(Duration::from_millis(2)).await;
     };
+    let ended = soon("the end of the connection", until_it_ends).await;
     assert!(ended.is_go_away() && ended.is_remote() && ended.reason() == Some(h2::Reason::NO_ERROR), "{ended:?}");
     let (asked, mut refused) = (answers.len(), 0);
     for answer in answers {

@@ -13,7 +13,7 @@ use cpss_registry::proto::v1::import_row::Command;
 use tonic::Code;
 
 use super::harness::requests::{date, new_request_id, qualify, register_provider};
-use super::harness::{Client, Process, Refusal as _, TODAY, TestServer, log};
+use super::harness::{Client, Messages as _, Process, Refusal as _, TODAY, TestServer, log};
 use super::kill::random;
 
 fn providers() -> usize {
@@ -53,7 +53,7 @@ async fn pipelined_rows_are_decided_in_order_and_committed_in_batches() {
     let started = Instant::now();
     let answers = server.client().record().import_records(tokio_stream::iter(rows)).await;
     let (mut answers, mut received, mut revision) = (answers.unwrap().into_inner(), Vec::new(), 0);
-    while let Some(answer) = answers.message().await.unwrap() {
+    while let Some(answer) = answers.next_message().await.unwrap() {
         match (received.len() % 3, answer.result.unwrap()) {
             (0 | 1, Outcome::Outcome(recorded)) => {
                 assert!(recorded.revision > revision, "recorded in the order sent");
@@ -94,7 +94,7 @@ async fn a_killed_import_is_sent_again_and_continues() {
         let answers = client.record().import_records(tokio_stream::iter(rows.clone())).await;
         let (mut answers, mut received) = (answers.unwrap().into_inner(), Vec::new());
         let (mut running, mut killing) = (Some(process), None);
-        while let Ok(Some(answer)) = answers.message().await {
+        while let Ok(Some(answer)) = answers.next_message().await {
             received.push(answer);
             // On a slow machine more rows may be durable before the last kill than this run must receive.
             let is_due = received.len() >= rows.len() * life / LIVES && revisions(&received).last() >= Some(durable);
@@ -127,7 +127,7 @@ async fn a_killed_import_is_sent_again_and_continues() {
 async fn codes(client: &Client, rows: Vec<v1::ImportRecordsRequest>) -> Vec<Code> {
     let mut answers = client.record().import_records(tokio_stream::iter(rows)).await.unwrap().into_inner();
     let mut codes = Vec::new();
-    while let Some(answer) = answers.message().await.unwrap() {
+    while let Some(answer) = answers.next_message().await.unwrap() {
         codes.push(match answer.result.unwrap() {
             Outcome::Outcome(_) => Code::Ok,
             Outcome::Error(error) => Code::from(error.code),
@@ -194,7 +194,7 @@ async fn an_endless_import_ends_when_the_server_drains() {
     let mut answers = client.record().import_records(endless).await.unwrap().into_inner();
     let mut received = Vec::new();
     let ended = loop {
-        match answers.message().await {
+        match answers.next_message().await {
             Ok(answer) => received.extend(answer),
             Err(ended) => break ended,
         }
@@ -215,9 +215,9 @@ async fn a_message_without_a_row_ends_the_import() {
     let rows = [provider("example-before"), nothing, provider("example-after")];
     let answers = server.client().record().import_records(tokio_stream::iter(rows)).await;
     let mut answers = answers.unwrap().into_inner();
-    let before = answers.message().await.unwrap().unwrap().result.unwrap();
+    let before = answers.next_message().await.unwrap().unwrap().result.unwrap();
     assert!(matches!(before, Outcome::Outcome(_)), "{before:?}");
-    let refused = answers.message().await.unwrap_err();
+    let refused = answers.next_message().await.unwrap_err();
     assert_eq!((refused.code(), refused.fields()), (Code::InvalidArgument, vec!["row".to_owned()]));
     let list = server.client().provider().list_providers(v1::ListProvidersRequest::default()).await.unwrap();
     let listed: Vec<_> = list.into_inner().providers.into_iter().map(|provider| provider.provider_id).collect();
@@ -243,7 +243,7 @@ async fn a_row_with_other_content_is_answered_with_what_the_earlier_row_recorded
     let rows = [person(&id, "Example"), person(&id, "Sample"), provider("example-taken"), other];
     let answers = server.client().record().import_records(tokio_stream::iter(rows)).await;
     let (mut answers, mut received) = (answers.unwrap().into_inner(), Vec::new());
-    while let Some(answer) = answers.message().await.unwrap() {
+    while let Some(answer) = answers.next_message().await.unwrap() {
         received.push((answer.result.unwrap(), answer.imported_earlier));
     }
     let [(Outcome::Outcome(recorded), None), (Outcome::Error(reused), Some(earlier)), _, (Outcome::Error(taken), None)] =

@@ -164,7 +164,7 @@ fn day(text: &str) -> Day {
 /// A data directory with a log of this many people, and no index.
 fn write_log(data: &Path, people: u64) {
     let opened = library::open(data, TODAY, StoreOptions::default());
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(library::close(opened));
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(library::close(opened));
 
     let mut scribe = Scribe::open(data);
     let providers = providers(people);
@@ -206,7 +206,7 @@ async fn opened(data: &Path, how: &str, people: u64) -> Process {
     let answer = client.verify(&last, None, None).await;
     assert_eq!(answer.verdict(), Verdict::Confirmed, "{how}");
     let first_answer = asked.elapsed();
-    process.wait_for_log("timeline cache is warm", Duration::from_secs(600));
+    process.wait_for_log_within("timeline cache is warm", Duration::from_secs(600));
     let read_in = begun.elapsed();
     assert_eq!(client.verify(&last, None, None).await.verdict(), Verdict::Confirmed, "{how}, read in");
     let nobody = CredentialNumber::from_number(mixed(people + 1)).to_string();

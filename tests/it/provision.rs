@@ -5,9 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 
-use super::harness::{Client, Process, TODAY};
+use super::harness::{Client, Process, TODAY, until};
 use super::tls::tls_server::set_up;
 
 /// The binary under test.
@@ -282,12 +281,8 @@ async fn a_sample_interrupted_by_a_kill_is_detected_and_loaded_completely() {
     let data = scratch.path().join("data");
     let segment = data.join("log/00000000000000000001.log");
     let process = serve(&data);
-    let deadline = Instant::now() + Duration::from_secs(60);
     // The first record is written, but not all of them.
-    while fs::metadata(&segment).map_or(0, |file| file.len()) == 0 {
-        assert!(Instant::now() < deadline, "no log: {}", process.log());
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    until("a record", async || fs::metadata(&segment).is_ok_and(|file| file.len() > 0)).await;
     process.kill();
     assert!(!data.join("FORMAT").exists(), "the kill came too late: the sample was complete");
     assert_eq!(fs::read_to_string(data.join("UNFINISHED")).unwrap(), "serve --dev\n");

@@ -9,7 +9,7 @@ use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
 use super::harness::requests::{new_request_id, register_provider, register_specialist, start_job};
-use super::harness::{Client, Refusal as _, TODAY, TestServer};
+use super::harness::{Client, Messages as _, Refusal as _, TODAY, TestServer};
 
 /// The text forms of one UUID.
 fn forms(id: &str) -> Vec<String> {
@@ -37,7 +37,7 @@ async fn import(client: &Client, request_id: &str, own: &str, legal_name: &str) 
     let row = v1::ImportRow { request_id: request_id.to_owned(), command, ..Default::default() };
     let rows = tokio_stream::once(v1::ImportRecordsRequest { row: Some(row) });
     let mut answers = client.record().import_records(rows).await.unwrap().into_inner();
-    let answer = answers.message().await.unwrap().unwrap();
+    let answer = answers.next_message().await.unwrap().unwrap();
     assert_eq!(answer.request_id, request_id, "an answer repeats the id as it was sent");
     answer.result.unwrap()
 }

@@ -17,7 +17,7 @@ use super::harness::requests::{
     qualify, register_provider, register_specialist, reinstate, retract, start_job, suspend, suspend_provider, verify,
 };
 use super::harness::scenes::{EFFECTIVE_FROM, HIRED, QUALIFIED_FROM, TERM_LAST_DAY};
-use super::harness::{Client, TODAY, TestServer};
+use super::harness::{Client, Messages as _, TODAY, TestServer};
 
 const LARGEST: usize = 1024 * 1024;
 const LARGEST_BATCH: usize = 7 * 512 * 1024;
@@ -64,7 +64,7 @@ async fn import(client: &Client, commands: Vec<Command>) -> Vec<v1::ImportOutcom
     let rows: Vec<_> = commands.into_iter().map(row).collect();
     let mut answers = client.record().import_records(tokio_stream::iter(rows)).await.unwrap().into_inner();
     let mut outcomes = Vec::new();
-    while let Some(answer) = answers.message().await.unwrap() {
+    while let Some(answer) = answers.next_message().await.unwrap() {
         assert!(answer.encoded_len() <= LARGEST, "a row is answered with {} bytes", answer.encoded_len());
         match answer.result.unwrap() {
             Outcome::Outcome(outcome) => outcomes.push(outcome),

@@ -10,13 +10,10 @@ use cpss_registry::proto::v1::{self, Verdict};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::harness::{Client, Process, TODAY};
+use super::harness::{Client, Messages as _, PATIENCE, Process, TODAY};
 
 /// The maximum growth of the server's memory during a stream, in bytes.
 const FLAT: u64 = 24 * 1024 * 1024;
-
-/// The deadline for a standstill.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn items() -> u64 {
     std::env::var("CPSS_STREAM_ITEMS").map_or(50_000, |text| text.parse().unwrap())
@@ -68,7 +65,7 @@ async fn memory_is_flat_over_a_stream() {
     let started = Instant::now();
     let mut answers = client.verification().stream_verify_credentials(stream).await.unwrap().into_inner();
     let (mut next, mut before, mut most) = (0, 0, 0);
-    while let Some(response) = answers.message().await.unwrap() {
+    while let Some(response) = answers.next_message().await.unwrap() {
         let Some((correlation_id, verdict)) = answered(response) else { continue };
         assert_eq!((correlation_id, verdict), (next, Verdict::Confirmed), "every item has its answer, in order");
         next += 1;
@@ -123,7 +120,7 @@ async fn a_client_that_does_not_read_is_held_back_and_then_gets_everything() {
     assert!(client.call(v1::ListProvidersRequest::default()).await.is_ok());
 
     let mut next = 0;
-    while let Some(response) = answers.message().await.unwrap() {
+    while let Some(response) = answers.next_message().await.unwrap() {
         if let Some((correlation_id, _)) = answered(response) {
             assert_eq!(correlation_id, next);
             next += 1;
@@ -150,7 +147,7 @@ async fn an_invalid_message_ends_a_stream_after_the_answers_before_it() {
             let mut answers = client.verification().stream_verify_credentials(stream).await.unwrap().into_inner();
             let mut answer_of = Vec::new();
             let refusal = loop {
-                match answers.message().await {
+                match answers.next_message().await {
                     Ok(response) => answer_of.extend(answered(response.expect("a fault")).map(|(at, _)| at)),
                     Err(refusal) => break refusal,
                 }
@@ -169,12 +166,12 @@ async fn a_single_question_is_processed_immediately() {
     ask.send(options()).await.unwrap();
     let mut answers =
         client.verification().stream_verify_credentials(ReceiverStream::new(asked)).await.unwrap().into_inner();
-    assert!(answered(answers.message().await.unwrap().unwrap()).is_none());
+    assert!(answered(answers.next_message().await.unwrap().unwrap()).is_none());
     for at in 0..20 {
         ask.send(item(&number, at)).await.unwrap();
         let answer = tokio::time::timeout(Duration::from_secs(10), answers.message()).await;
         assert_eq!(answered(answer.expect("an answer").unwrap().unwrap()), Some((at, Verdict::Confirmed)));
     }
     drop(ask);
-    assert!(answers.message().await.unwrap().is_none());
+    assert!(answers.next_message().await.unwrap().is_none());
 }

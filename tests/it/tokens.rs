@@ -21,7 +21,7 @@ use super::harness::requests::{
     bill, change_name, facts_of_specialist, known_at, new_request_id, periods, register_provider, register_specialist,
     verify,
 };
-use super::harness::{Client, NOT_ON_FILE, Process, Refusal as _, TODAY, TestServer, copy_of};
+use super::harness::{Client, Messages as _, NOT_ON_FILE, Process, Refusal as _, TODAY, TestServer, copy_of};
 
 /// The token of an answer from the head.
 async fn token_of_head(registry: &Client) -> String {
@@ -210,7 +210,7 @@ async fn import(registry: &Client, rows: &[v1::ImportRow]) -> Vec<v1::ImportOutc
     let rows: Vec<_> = rows.iter().map(|row| v1::ImportRecordsRequest { row: Some(row.clone()) }).collect();
     let answers = registry.record().import_records(tokio_stream::iter(rows)).await;
     let (mut answers, mut outcomes) = (answers.unwrap().into_inner(), Vec::new());
-    while let Some(answer) = answers.message().await.unwrap() {
+    while let Some(answer) = answers.next_message().await.unwrap() {
         let Some(Outcome::Outcome(outcome)) = answer.result else { panic!("{answer:?}") };
         outcomes.push(outcome);
     }
@@ -248,10 +248,12 @@ async fn a_stream_keeps_the_token_that_it_began_with() {
     send(Kind::Options(v1::StreamOptions::default())).await.unwrap();
     let answers = registry.verification().stream_verify_credentials(ReceiverStream::new(stream)).await;
     let mut answers = answers.unwrap().into_inner();
-    assert!(matches!(answers.message().await.unwrap().unwrap().kind, Some(Answered::Pinned(_))));
+    assert!(matches!(answers.next_message().await.unwrap().unwrap().kind, Some(Answered::Pinned(_))));
     for _ in 0..3 {
         send(Kind::Item(verify(NOT_ON_FILE, None, None).item.unwrap())).await.unwrap();
-        let Some(Answered::Result(result)) = answers.message().await.unwrap().unwrap().kind else { panic!("a result") };
+        let Some(Answered::Result(result)) = answers.next_message().await.unwrap().unwrap().kind else {
+            panic!("a result")
+        };
         let Some(Verified::Verification(verification)) = result.outcome else { panic!("{result:?}") };
         assert_eq!(verification.answer.unwrap().token, begun);
         registry.report(register_specialist("Mirela", "Example-Later")).await;

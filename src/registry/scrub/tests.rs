@@ -16,6 +16,25 @@ use crate::store::{OpenMode, StoreOptions};
 
 const PACE: Pace = Pace { bytes_per_second: u64::MAX, rest: Duration::ZERO, rest_after_refusal: Duration::ZERO };
 
+/// The maximum time to wait for a pass or for its effect.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits for the next pass with this result.
+fn wait_for(passes: &mpsc::Receiver<&str>, result: &str) {
+    let next = || passes.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("no pass is {result}: {error}"));
+    while next() != result {}
+}
+
+/// Waits until a condition holds.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("not within {PATIENCE:?}: {what}"));
+}
+
 /// Names the result of a scrub.
 fn name_of(scrubbed: Result<(), &ReadError>) -> &'static str {
     match scrubbed {
@@ -37,17 +56,18 @@ fn a_scrub_continues_after_damage_and_reports_when_the_log_is_intact_again() {
     disk.fail(&[Fault::Every(Call::Read, io::ErrorKind::Other, 0)]);
     let scrubber = Scrubber { log: log.reader() };
     let scrub = scrubber.begin(PACE, move |scrubbed| sender.send(name_of(scrubbed)).unwrap_or_default()).unwrap();
-    assert_eq!(passes.recv(), Ok("unreadable"));
+    assert_eq!(passes.recv_timeout(PATIENCE), Ok("unreadable"));
     disk.fail(&[]);
-    while passes.recv() != Ok("intact") {}
+    wait_for(&passes, "intact");
     let (path, bytes) = disk.files().into_iter().nth(4).unwrap();
     let damaged: Vec<_> = bytes.iter().map(|byte| byte ^ u8::from(*byte == 7)).collect();
     disk.put(&path, damaged);
-    while passes.recv() != Ok("damaged") {}
+    wait_for(&passes, "damaged");
     disk.put(&path, bytes);
-    while passes.recv() != Ok("intact") {}
+    wait_for(&passes, "intact");
     drop(scrub);
-    while passes.recv().is_ok() {}
+    let end = std::iter::repeat_with(|| passes.recv_timeout(PATIENCE)).find_map(Result::err);
+    assert_eq!(end, Some(mpsc::RecvTimeoutError::Disconnected));
 }
 
 #[test]
@@ -57,9 +77,9 @@ fn a_scrub_that_is_dropped_ends() {
     let pace = Pace { rest: Duration::from_secs(3600), ..PACE };
     let scrub =
         Scrubber { log: log.reader() }.begin(pace, move |scrubbed| sender.send(name_of(scrubbed)).unwrap()).unwrap();
-    assert_eq!(passes.recv(), Ok("intact"));
+    assert_eq!(passes.recv_timeout(PATIENCE), Ok("intact"));
     drop(scrub);
-    assert_eq!(passes.recv(), Err(mpsc::RecvError));
+    assert_eq!(passes.recv_timeout(PATIENCE), Err(mpsc::RecvTimeoutError::Disconnected));
 }
 
 #[test]
@@ -71,7 +91,7 @@ fn a_scrub_that_panics_is_restarted() {
         sender.send(name_of(scrubbed)).unwrap_or_default();
         assert!(sent_once.swap(true, Ordering::AcqRel), "a test");
     });
-    assert_eq!([passes.recv(), passes.recv()], [Ok("intact"); 2]);
+    assert_eq!([(); 2].map(|()| passes.recv_timeout(PATIENCE)), [Ok("intact"); 2]);
     drop(scrub);
 }
 
@@ -107,9 +127,7 @@ async fn registry(directory: &Path) -> Opened {
 
 /// Waits until writes are accepted, or are refused.
 async fn wait_until_writes(registry: &Registry, are_taken: bool) {
-    while registry.takes_writes().await != are_taken {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    until("writes that change", async || registry.takes_writes().await == are_taken).await;
 }
 
 /// Closes the registry once a scrub has passed: writes are accepted and the damage note is gone.
@@ -118,9 +136,7 @@ async fn close_once_a_scrub_has_passed(opened: Opened, note: &Path) {
     let pace = Pace { rest: Duration::from_secs(3600), ..PACE };
     let scrub = opened.registry.begin_scrub(pace).unwrap();
     wait_until_writes(&opened.registry, true).await;
-    while note.exists() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    until("a note that is removed", async || !note.exists()).await;
     drop(scrub);
     close(opened).await;
 }
@@ -183,9 +199,7 @@ async fn a_start_after_damage_was_found_refuses_writes_until_a_scrub_passes() {
     let (segment, intact) = damage(directory.path());
     let scrub = opened.registry.begin_scrub(PACE).unwrap();
     wait_until_writes(&opened.registry, false).await;
-    while !note.exists() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    until("a note of the damage", async || note.exists()).await;
     drop(scrub);
     close(opened).await;
     let found = fs::read_to_string(&note).unwrap();

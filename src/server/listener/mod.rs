@@ -223,14 +223,14 @@ mod tests {
         let (mut held, mut peers) = (Vec::new(), Vec::new());
         for _ in 0..MAX_CONNECTIONS {
             peers.push(TcpStream::connect(address).await.unwrap());
-            held.push(taken.recv().await.unwrap());
+            held.push(tokio::time::timeout(HANDSHAKE_TIME, taken.recv()).await.unwrap().unwrap());
         }
         let mut one_too_many = TcpStream::connect(address).await.unwrap();
         let closed = tokio::time::timeout(HANDSHAKE_TIME, one_too_many.read(&mut [0; 1])).await;
         assert_eq!(closed.expect("it is closed").unwrap(), 0);
         held.pop();
         let _another = TcpStream::connect(address).await.unwrap();
-        assert!(taken.recv().await.is_some());
+        assert!(tokio::time::timeout(HANDSHAKE_TIME, taken.recv()).await.unwrap().is_some());
     }
 
     #[tokio::test]

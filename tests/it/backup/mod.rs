@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::harness::{Client, Process, TODAY};
+use super::harness::{Client, Process, TODAY, until};
 use super::kill::memory::{Person, settle};
 use super::kill::work::write_until_cut;
 
@@ -59,9 +59,7 @@ async fn written(data_dir: &Path, revisions: u64, meanwhile: impl FnOnce()) -> V
     let writers: Vec<_> = (0..16)
         .map(|_| tokio::spawn(write_until_cut(Client::connect(address), providers.clone(), Arc::default())))
         .collect();
-    while client.head().await < revisions {
-        tokio::task::yield_now().await;
-    }
+    until("enough revisions", async || client.head().await >= revisions).await;
     tokio::task::block_in_place(meanwhile);
     process.kill();
     let mut people = Vec::new();

@@ -13,7 +13,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::health_server::Health as _;
 
 use crate::harness::raw::{PACKAGE, methods};
-use crate::harness::{Client, Process, Refusal as _, TODAY, TestServer};
+use crate::harness::{Client, Messages as _, Process, Refusal as _, TODAY, TestServer};
 
 fn about(service: &str) -> HealthCheckRequest {
     HealthCheckRequest { service: service.to_owned() }
@@ -36,7 +36,7 @@ async fn once_open_every_service_serves_and_an_unknown_one_is_not_found() {
     assert_eq!(unknown.code_and_reason(), (Code::NotFound, "NOT_FOUND".to_owned()));
 
     let mut watch = health.watch(about("example.NoService")).await.unwrap().into_inner();
-    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServiceUnknown);
+    assert_eq!(watch.next_message().await.unwrap().unwrap().status(), ServiceUnknown);
     let more = tokio::time::timeout(Duration::from_millis(200), watch.message()).await;
     assert!(more.is_err(), "the stream stays open: {more:?}");
     drop(watch);
@@ -97,10 +97,10 @@ async fn the_ops_port_reports_serving_and_reports_draining_first() {
 
     let mut health = HealthClient::new(Client::connect(process.ops()).service());
     let mut watch = health.watch(about("readiness")).await.unwrap().into_inner();
-    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    assert_eq!(watch.next_message().await.unwrap().unwrap().status(), ServingStatus::Serving);
     process.terminate();
-    assert_eq!(watch.message().await.unwrap().unwrap().status(), NotServing);
-    let end = watch.message().await.expect_err("a watch that went on would hold up the drain");
+    assert_eq!(watch.next_message().await.unwrap().unwrap().status(), NotServing);
+    let end = watch.next_message().await.expect_err("a watch that went on would hold up the drain");
     assert_eq!(end.code_and_reason(), (Code::Unavailable, "DRAINING".to_owned()));
     let (status, said) = process.wait();
     assert!(status.success(), "{status}: {said}");
@@ -119,7 +119,7 @@ macro_rules! listed {
         };
         let mut client = ServerReflectionClient::new($server.client().service());
         let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
-        match answers.message().await.unwrap().unwrap().message_response {
+        match answers.next_message().await.unwrap().unwrap().message_response {
             Some(MessageResponse::ListServicesResponse(list)) => {
                 list.service.into_iter().map(|service| service.name).collect::<BTreeSet<_>>()
             }

@@ -1,7 +1,6 @@
 //! A disk that fails: `strace` injects errors into the calls that write and sync the log.
 
 use std::path::Path;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -9,7 +8,7 @@ use super::is_confirmed;
 use super::writers::{Sent, Writers, account};
 use crate::contract::health::asked_on;
 use crate::harness::scenes::Credentialed;
-use crate::harness::{Client, Process, TODAY};
+use crate::harness::{Client, Process, TODAY, until};
 use tonic_health::pb::health_check_response::ServingStatus;
 
 const WRITERS: usize = 8;
@@ -42,13 +41,17 @@ async fn failing_writes(fault: &str, refusal: &str) -> Vec<Sent> {
     let client = Client::connect(process.listening());
     let before = client.head().await;
     let writers = Writers::start(&client, WRITERS);
-    while writers.count(|sent| !sent.refused.is_empty()) == 0 {
+    until("a refused request", async || {
         is_confirmed(&client, &person).await;
-    }
+        writers.count(|sent| !sent.refused.is_empty()) > 0
+    })
+    .await;
     // The fault ends, and the service continues without a restart.
-    while writers.count(|sent| sent.refused.is_empty()) < 200 {
+    until("200 requests without a refusal", async || {
         is_confirmed(&client, &person).await;
-    }
+        writers.count(|sent| sent.refused.is_empty()) >= 200
+    })
+    .await;
     let sent = writers.stop().await;
     account(&client, before, &sent).await;
     assert_eq!(asked_on(process.ops(), "readiness").await, ServingStatus::Serving);
@@ -85,11 +88,12 @@ async fn the_health_of_writes_follows_a_disk_that_refuses() {
     let process = Process::spawn_under(&fault, data.path(), TODAY, &[]);
     let client = Client::connect(process.listening());
     let wait_for = async |expected| {
-        while asked_on(process.ops(), WRITES).await != expected {
+        let is_expected = async || {
             is_confirmed(&client, &person).await;
             assert_eq!(asked_on(process.ops(), "readiness").await, ServingStatus::Serving);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+            asked_on(process.ops(), WRITES).await == expected
+        };
+        until(&format!("{expected:?} of writes"), is_expected).await;
     };
     let writers = Writers::start(&client, WRITERS);
     wait_for(ServingStatus::NotServing).await;

@@ -3,12 +3,8 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use crate::harness::{Process, TODAY};
-
-/// The maximum time of a refusal.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::harness::{Process, TODAY, block_until};
 
 /// A file system on which no write returns until this is dropped.
 struct Frozen(PathBuf);
@@ -27,11 +23,7 @@ impl Drop for Frozen {
 }
 
 fn wait_for_log(file: &Path, text: &str) {
-    let begun = Instant::now();
-    while !fs::read_to_string(file).unwrap().contains(text) {
-        assert!(begun.elapsed() < PATIENCE, "never logged: {text}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    block_until(&format!("the line `{text}`"), || fs::read_to_string(file).unwrap().contains(text));
 }
 
 #[test]
@@ -59,7 +51,7 @@ fn an_audit_on_a_disk_that_blocks_is_refused_at_start_and_by_a_check() {
         .stderr(File::create(&said).unwrap())
         .spawn()
         .unwrap();
-    process.wait_for_log(&expected, PATIENCE);
+    process.wait_for_log(&expected);
     wait_for_log(&said, &expected);
     drop(frozen);
     assert_eq!(process.wait().0.code(), Some(1));

@@ -12,7 +12,7 @@ use super::is_confirmed;
 use super::writers::{Writers, account};
 use crate::contract::health::asked_on;
 use crate::harness::scenes::Credentialed;
-use crate::harness::{Client, Process, TODAY, files_below};
+use crate::harness::{Client, Process, TODAY, files_below, until};
 
 const WRITES: [&str; 4] = ["CredentialService", "EmploymentService", "ProviderService", "RecordService"];
 /// The reserve in effect: the smallest that may be configured, in bytes and as flags.
@@ -98,12 +98,13 @@ fn small_disk() -> PathBuf {
 /// Waits until the health of the services that write has this status. The other services serve all the time.
 async fn writes_are(process: &Process, expected: ServingStatus) {
     for service in WRITES {
-        while asked_on(process.ops(), &format!("ms.dmh.credential.v1.{service}")).await != expected {
+        let is_expected = async || {
             for reading in ["", "readiness", "ms.dmh.credential.v1.VerificationService"] {
                 assert_eq!(asked_on(process.ops(), reading).await, Serving, "{reading:?}");
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+            asked_on(process.ops(), &format!("ms.dmh.credential.v1.{service}")).await == expected
+        };
+        until(&format!("{expected:?} of {service}"), is_expected).await;
     }
 }
 
@@ -120,11 +121,12 @@ async fn a_full_disk_refuses_writes_and_nothing_else_until_there_is_space() {
     for is_filled_up in [false, true] {
         let writers = Writers::start(&client, 16);
         let mut ballast = vec![Ballast::leave(&registry.disk, RESERVE + MIB)];
-        while writers.count(|_| true) == 0
-            || asked_on(process.ops(), "ms.dmh.credential.v1.CredentialService").await == Serving
-        {
+        until("a disk without space for the writers", async || {
             is_confirmed().await;
-        }
+            writers.count(|_| true) > 0
+                && asked_on(process.ops(), "ms.dmh.credential.v1.CredentialService").await != Serving
+        })
+        .await;
         writes_are(&process, NotServing).await;
         if is_filled_up {
             // sled flushes every half second, and fails if there is no space then.
@@ -139,9 +141,11 @@ async fn a_full_disk_refuses_writes_and_nothing_else_until_there_is_space() {
         assert_eq!(writers.count(|sent| sent.revision.is_some()), accepted, "nothing is recorded below the floor");
         drop(ballast);
         writes_are(&process, Serving).await;
-        while writers.count(|sent| sent.revision.is_some()) < accepted + 500 {
+        until("500 accepted requests", async || {
             is_confirmed().await;
-        }
+            writers.count(|sent| sent.revision.is_some()) >= accepted + 500
+        })
+        .await;
         let all = writers.stop().await;
         assert!(all.iter().flat_map(|sent| &sent.refused).all(|reason| reason == "STORE_FULL"), "{all:?}");
         let refused = all.iter().map(|sent| sent.refused.len()).sum::<usize>();
@@ -172,9 +176,7 @@ async fn a_day_that_begins_on_a_full_disk_is_opened_when_there_is_space() {
     writes_are(&process, NotServing).await;
     assert_eq!(client.head().await, head);
     drop(ballast);
-    while client.head().await == head {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("the record of the day", async || client.head().await != head).await;
     writes_are(&process, Serving).await;
     assert_eq!(client.head().await, head + 1);
     process.stop();
@@ -204,9 +206,7 @@ async fn a_disk_without_free_space_does_not_prevent_a_start() {
         assert!(drafts.is_empty(), "{drafts:?}");
         drop(ballast);
         writes_are(&process, Serving).await;
-        while client.head().await == head {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until("the record of the day", async || client.head().await != head).await;
         head += 1;
         assert_eq!(client.head().await, head);
     }

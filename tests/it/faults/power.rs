@@ -8,12 +8,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use super::is_confirmed;
 use super::writers::{Sent, Writers, account};
 use crate::harness::scenes::Credentialed;
-use crate::harness::{Client, Process, TODAY};
+use crate::harness::{Client, Process, TODAY, until};
 
 const WRITERS: usize = 16;
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -101,11 +100,7 @@ async fn after_a_power_cut_nothing_acknowledged_is_missing_and_no_action_is_need
         }
         let writers = Writers::start(&client, WRITERS);
         let enough = 100 + usize::try_from(cut % 7).unwrap() * 60;
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while writers.count(|sent| sent.revision.is_some()) < enough {
-            assert!(Instant::now() < deadline, "the writers have stopped: {}", process.log());
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        until("enough accepted requests", async || writers.count(|sent| sent.revision.is_some()) >= enough).await;
         disk.cut_power();
         // Every third time it is killed immediately; otherwise it notices the failure itself.
         if cut % 3 == 0 {
@@ -136,9 +131,7 @@ async fn a_disk_that_becomes_read_only_ends_the_program_with_one_line() {
     let (process, client) = Process::start(&disk.data(), TODAY);
     let before = client.head().await;
     let writers = Writers::start(&client, WRITERS);
-    while writers.count(|sent| sent.revision.is_some()) < 500 {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    until("500 accepted requests", async || writers.count(|sent| sent.revision.is_some()) >= 500).await;
     disk.turn_read_only();
     let (status, said) = process.wait();
     assert_eq!(status.code(), Some(1), "{said}");

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tonic::{Code, Status};
 
 use crate::harness::requests::register_specialist;
-use crate::harness::{Client, Refusal as _};
+use crate::harness::{Client, Refusal as _, soon};
 
 /// A request and its results.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl Writers {
     /// Waits until all writers have been cut off.
     pub async fn ended(self) -> Vec<Sent> {
         for working in self.working {
-            working.await.unwrap();
+            soon("the end of a writer", working).await.unwrap();
         }
         std::mem::take(&mut self.sent.lock().unwrap())
     }

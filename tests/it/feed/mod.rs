@@ -13,7 +13,7 @@ use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::watch_changes_response::Event;
 use tonic::{Status, Streaming};
 
-use super::harness::Client;
+use super::harness::{Client, Messages as _};
 
 /// The position after a record of the current epoch.
 fn after(revision: u64) -> Option<v1::ChangePosition> {
@@ -73,7 +73,7 @@ impl Watcher {
 
     /// The next event.
     async fn event(&mut self) -> Result<Event, Status> {
-        let response = self.stream.message().await?.expect("the stream goes on until it fails");
+        let response = self.stream.next_message().await?.expect("the stream goes on until it fails");
         Ok(response.event.expect("an event"))
     }
 

@@ -12,6 +12,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use uuid::Uuid;
 
+use super::wait::soon;
+
 /// A client of a registry. Clones share the connection.
 #[derive(Clone)]
 pub struct Client {
@@ -117,17 +119,17 @@ impl Client {
 
     /// Sends a request that may be refused.
     pub async fn call<C: Call>(&self, request: C) -> Result<C::Response, Status> {
-        request.send(self).await
+        soon(std::any::type_name::<C>(), request.send(self)).await
     }
 
     /// Sends a request that must succeed.
     pub async fn ask<C: Call>(&self, request: C) -> C::Response {
-        request.send(self).await.unwrap_or_else(|status| panic!("{}: {status}", std::any::type_name::<C>()))
+        self.call(request).await.unwrap_or_else(|status| panic!("{}: {status}", std::any::type_name::<C>()))
     }
 
     /// Sends a request that must be refused.
     pub async fn refusal<C: Call>(&self, request: C) -> Status {
-        match request.send(self).await {
+        match self.call(request).await {
             Err(status) => status,
             Ok(answer) => panic!("{} should have been refused: {answer:?}", std::any::type_name::<C>()),
         }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use cpss_registry::domain::command::Command;
 use cpss_registry::domain::day::{Day, Period};
@@ -15,6 +14,8 @@ use cpss_registry::registry::snapshot::Snapshot;
 use cpss_registry::registry::{Content, Numbers, OpenError, Opened, Options, Registry, Submission};
 use cpss_registry::store::{self, DataDirError, OpenMode, Store, StoreOptions};
 use uuid::Uuid;
+
+use super::{block_until, soon};
 
 /// Opens the registry of a data directory, or a new one, on this day or on the last day that it opened.
 pub fn open(data: &Path, today: &str, options: StoreOptions) -> Opened {
@@ -36,15 +37,15 @@ pub fn open_store(data: &Path, options: &StoreOptions) -> Store {
 /// Opens as soon as the data directory is free. A program that another test is just starting inherits the lock of this
 /// process until it executes.
 fn once_free<T, E: std::fmt::Debug>(open: impl Fn() -> Result<T, E>, is_in_use: impl Fn(&E) -> bool) -> T {
-    let begun = Instant::now();
-    loop {
-        match open() {
-            Err(error) if is_in_use(&error) && begun.elapsed() < Duration::from_secs(10) => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            opened => return opened.unwrap(),
+    let mut opened = open();
+    block_until("a data directory that is free", || {
+        let is_free = !opened.as_ref().is_err_and(&is_in_use);
+        if !is_free {
+            opened = open();
         }
-    }
+        is_free
+    });
+    opened.unwrap()
 }
 
 /// Closes the registry and waits until everything is on disk.
@@ -52,7 +53,8 @@ pub async fn close(opened: Opened) {
     let Opened { registry, writer, .. } = opened;
     registry.close().await;
     drop(registry);
-    let store = tokio::task::spawn_blocking(|| writer.join()).await.unwrap().unwrap().unwrap();
+    let joined = tokio::task::spawn_blocking(|| writer.join());
+    let store = soon("the end of the writer", joined).await.unwrap().unwrap().unwrap();
     store.close().unwrap();
 }
 

@@ -4,8 +4,8 @@
 //! Both give a [`Client`], which sends any request of the contract, as any caller, on any day; [`TestServer`] also
 //! gives a [`BytesListener`]. [`library`] opens a registry without a server. [`requests`] has a function for each
 //! request, and [`scenes`] sets up common situations. [`words`] formats answers as one line of text each.
-//! [`markdown`] reads the documents. [`promised`]
-//! extracts the bytes of an answer that must be reproducible. [`refusal`] reads errors like a careful client.
+//! [`markdown`] reads the documents. [`promised`] extracts the bytes of an answer that must be reproducible.
+//! [`refusal`] reads errors like a careful client. [`wait`] waits with a deadline.
 
 pub mod bytes_listener;
 pub mod client;
@@ -19,6 +19,7 @@ pub mod refusal;
 pub mod requests;
 pub mod scenes;
 pub mod server;
+pub mod wait;
 pub mod words;
 
 use std::fs;
@@ -32,6 +33,7 @@ pub use self::process::Process;
 pub use self::promised::Promised;
 pub use self::refusal::Refusal;
 pub use self::server::TestServer;
+pub use self::wait::{Messages, PATIENCE, block_until, block_until_within, soon, until};
 
 /// The day of most scenarios: a Monday.
 pub const TODAY: &str = "2026-03-02";

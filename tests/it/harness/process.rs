@@ -7,15 +7,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
-use super::Client;
-
-/// The maximum time to start or to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::{Client, PATIENCE, block_until, block_until_within};
 
 /// A running process. It is killed when this is dropped.
 pub struct Process {
@@ -103,12 +100,13 @@ impl Process {
     }
 
     /// Waits until a text appears on standard error.
-    pub fn wait_for_log(&self, text: &str, patience: Duration) {
-        let deadline = Instant::now() + patience;
-        while !fs::read_to_string(&self.stderr).unwrap().contains(text) {
-            assert!(Instant::now() < deadline, "never logged: {text}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+    pub fn wait_for_log(&self, text: &str) {
+        self.wait_for_log_within(text, PATIENCE);
+    }
+
+    /// Like [`Process::wait_for_log`], with another maximum time.
+    pub fn wait_for_log_within(&self, text: &str, patience: Duration) {
+        block_until_within(patience, &format!("the line `{text}` in the log"), || self.log().contains(text));
     }
 
     /// The resident memory in bytes.
@@ -156,18 +154,12 @@ impl Process {
 
     /// Waits for the end. Returns the exit status and the output on standard error.
     pub fn wait(mut self) -> (ExitStatus, String) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return (status, fs::read_to_string(&self.stderr).unwrap());
-            }
-            assert!(
-                Instant::now() < deadline,
-                "it does not end; its log: {}",
-                fs::read_to_string(&self.stderr).unwrap()
-            );
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let mut ended = None;
+        block_until("the end of the program", || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        });
+        (ended.unwrap(), self.log())
     }
 
     /// Sends SIGTERM and expects a successful exit.

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
-use super::{BytesListener, Client};
+use super::{BytesListener, Client, soon};
 
 /// A registry that serves until it is stopped or dropped.
 pub struct TestServer {
@@ -89,7 +89,11 @@ impl TestServer {
         drop(listening);
         shutdown.send(()).expect("the server ended before it was stopped");
         let joined = tokio::task::spawn_blocking(|| thread.join());
-        joined.await.unwrap().expect("the server panicked").expect("the server ended well");
+        soon("the end of the server", joined)
+            .await
+            .unwrap()
+            .expect("the server panicked")
+            .expect("the server ended well");
         self.data.take().unwrap()
     }
 
@@ -139,7 +143,7 @@ async fn run(config: Config) -> Running {
         let served = runtime.block_on(server::run(config, signals, say));
         served.map_err(|error| format!("{error}: {error:?}"))
     });
-    match started.await {
+    match soon("the start of the server", started).await {
         Ok(listening) => Running { listening, shutdown, thread },
         Err(_) => panic!("the server does not start: {:?}", thread.join()),
     }

@@ -20,7 +20,7 @@ use crate::harness::requests::{
     BORN, date, issue, name, new_request_id, qualify, register_provider, start_job, verify,
 };
 use crate::harness::scenes::Credentialed;
-use crate::harness::{Client, Process, Refusal as _, TODAY};
+use crate::harness::{Client, Messages as _, Process, Refusal as _, TODAY};
 use crate::tls::ops::get;
 
 /// The budget of a production start.
@@ -333,7 +333,7 @@ async fn a_batch_over_the_rate_of_questions_is_refused_and_a_stream_waits() {
     let mut results =
         payer.verification().stream_verify_credentials(tokio_stream::iter(items)).await.unwrap().into_inner();
     let mut answered = 0;
-    while let Some(message) = results.message().await.unwrap() {
+    while let Some(message) = results.next_message().await.unwrap() {
         answered += usize::from(matches!(message.kind, Some(Answered::Result(_))));
     }
     assert_eq!(answered, 1100, "all of them, in their time");

@@ -12,7 +12,7 @@ use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse
 
 use super::fixture::Way;
 use super::frames::*;
-use crate::harness::{Client, Refusal as _};
+use crate::harness::{Client, Messages as _, Refusal as _};
 use crate::tls::tls_server::{TlsServer, question};
 
 /// The number of connections, the questions of each, and how long memory is measured afterwards.
@@ -67,7 +67,7 @@ async fn reflect(client: &Client) -> Result<Option<ServerReflectionResponse>, to
     let message_request = Some(MessageRequest::ListServices(String::new()));
     let asked = ServerReflectionRequest { message_request, ..Default::default() };
     let mut client = ServerReflectionClient::new(client.service());
-    client.server_reflection_info(tokio_stream::once(asked)).await?.into_inner().message().await
+    client.server_reflection_info(tokio_stream::once(asked)).await?.into_inner().next_message().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -90,6 +90,7 @@ async fn health_is_for_everyone_with_a_low_limit_for_unauthenticated_connections
     let mut watches = Vec::new();
     let mut health = HealthClient::new(unauthenticated.service());
     let refused = loop {
+        assert!(watches.len() < 10, "every watch is accepted");
         match health.watch(ask()).await {
             Ok(watch) => watches.push(watch),
             Err(refused) => break refused,

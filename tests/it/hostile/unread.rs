@@ -10,8 +10,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::fixture::Way;
 use super::frames::*;
-use super::refusals::PATIENCE;
-use crate::harness::Client;
+use crate::harness::{Client, until};
 use crate::tls::tls_server::{TlsServer, question};
 
 /// More than a third of the limit for all calls, which is the limit for one client, plus the cost of the connections.
@@ -72,12 +71,7 @@ async fn unfinished_requests_and_unread_responses_are_bounded() {
     // All of it is freed as soon as the server has closed the connections: the client is answered.
     let greedy = place.client("greedy").await;
     let asked = v1::BatchVerifyCredentialsRequest { items: vec![question().item.unwrap(); 1000], ..Default::default() };
-    let answered = async {
-        while greedy.verification().batch_verify_credentials(asked.clone()).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, answered).await.unwrap();
+    until("an answer", async || greedy.call(asked.clone()).await.is_ok()).await;
     for _ in 0..10 {
         assert_eq!(greedy.ask(asked.clone()).await.results.len(), 1000);
     }

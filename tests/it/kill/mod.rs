@@ -26,7 +26,7 @@ use self::memory::{Check, Person, answers, check, settle};
 use self::merger::Merger;
 pub use self::work::assert_cut_off;
 use self::work::write_until_cut;
-use super::harness::{Client, Process, TODAY, log};
+use super::harness::{Client, Process, TODAY, log, until};
 
 const CLIENTS: usize = 16;
 const PROVIDERS: usize = 4;
@@ -177,9 +177,7 @@ impl<'a> Story<'a> {
             merger
         });
         let enough = random(AT_MOST);
-        while answered.load(Ordering::Relaxed) < enough {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until("enough answers", async || answered.load(Ordering::Relaxed) >= enough).await;
         tokio::time::sleep(Duration::from_micros(random(20_000))).await;
         process.kill();
         self.counted.kills += 1;

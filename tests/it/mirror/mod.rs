@@ -26,7 +26,7 @@ use self::random_reporter::{BEGINNING, RandomReporter};
 use super::feed::crowd;
 use super::harness::requests::{end_period, retract};
 use super::harness::scenes::Qualified;
-use super::harness::{Client, Process, TestServer};
+use super::harness::{Client, Process, TestServer, until};
 use super::histories::Random;
 
 fn setting(name: &str, default: usize) -> usize {
@@ -260,9 +260,7 @@ async fn a_copy_of_another_history_is_refused_and_rebuilt_on_request() {
     refused(one.address(), &text, &["--once"], "or not an SQLite database");
     let keeping = Running::start(&file, one.address());
     let kept = scratch.path().join("copy.db-lock");
-    while std::fs::File::open(&kept).unwrap().try_lock().is_ok() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("a mirror that holds its lock", async || std::fs::File::open(&kept).unwrap().try_lock().is_err()).await;
     refused(one.address(), &file, &["--once"], "another process is writing");
     keeping.kill();
 

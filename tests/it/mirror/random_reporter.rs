@@ -10,10 +10,10 @@ use cpss_registry::proto::v1::{
 use jiff::civil::{Date, date};
 use jiff::{Span, ToSpan as _};
 
-use crate::harness::Client;
 use crate::harness::requests::{
     self, end_period, new_request_id, register_provider, register_specialist, retract, start_job,
 };
+use crate::harness::{Client, Messages as _};
 use crate::histories::Random;
 
 /// No fact has an earlier day.
@@ -82,7 +82,7 @@ impl RandomReporter {
         let rows = tokio_stream::once(v1::ImportRecordsRequest { row: Some(row) });
         let client = self.registry.on_day(&self.today.to_string());
         let mut answers = client.record().import_records(rows).await.unwrap().into_inner();
-        match answers.message().await.unwrap().unwrap().result.unwrap() {
+        match answers.next_message().await.unwrap().unwrap().result.unwrap() {
             RowResult::Outcome(outcome) => {
                 self.facts.extend(outcome.fact_ids.iter().cloned());
                 self.counted.0 += 1;

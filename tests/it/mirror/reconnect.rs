@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -11,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::answers::Reader;
 use super::program::{Running, copy_once};
 use super::random_reporter::BEGINNING;
-use crate::harness::Process;
+use crate::harness::{Process, until};
 
 /// An address that forwards to the current address of the registry.
 async fn relay(to: Arc<Mutex<SocketAddr>>) -> SocketAddr {
@@ -32,11 +31,8 @@ async fn relay(to: Arc<Mutex<SocketAddr>>) -> SocketAddr {
 
 /// Waits until a copy has reached a revision.
 async fn reach(file: &Path, revision: u64) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !(Reader::exists(file) && Reader::open(file).revision() == revision) {
-        assert!(Instant::now() < deadline, "the copy does not reach revision {revision}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let is_reached = async || Reader::exists(file) && Reader::open(file).revision() == revision;
+    until(&format!("a copy at revision {revision}"), is_reached).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::fixture::Fixture;
 use crate::harness::requests::{bill, known_at, name, register_provider, verify, verify_with};
-use crate::harness::{Client, NOT_ON_FILE, Process, Refusal as _, TODAY, TestServer};
+use crate::harness::{Client, Messages as _, NOT_ON_FILE, Process, Refusal as _, TODAY, TestServer};
 
 fn lines(data: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(data.join("audit/reads.jsonl")).unwrap();
@@ -69,7 +69,7 @@ async fn every_question_is_a_line_without_names() {
 async fn questions_are_served(client: &Client, until: ServingStatus) {
     let about = HealthCheckRequest { service: "readiness".to_owned() };
     let mut watch = HealthClient::new(client.service()).watch(about).await.unwrap().into_inner();
-    while watch.message().await.unwrap().expect("health goes on").status() != until {}
+    while watch.next_message().await.unwrap().expect("health goes on").status() != until {}
 }
 
 #[tokio::test]
@@ -119,14 +119,14 @@ async fn a_received_answer_is_in_the_file() {
     send.send(message(Kind::Options(v1::StreamOptions::default()))).await.unwrap();
     let questions = tokio_stream::wrappers::ReceiverStream::new(questions);
     let mut answers = registry.verification().stream_verify_credentials(questions).await.unwrap().into_inner();
-    answers.message().await.unwrap().unwrap();
+    answers.next_message().await.unwrap().unwrap();
     for at in 0..3 {
         send.send(message(Kind::Item(item.clone()))).await.unwrap();
-        answers.message().await.unwrap().unwrap();
+        answers.next_message().await.unwrap().unwrap();
         assert_eq!(count(), started + 4 + at, "a stream that goes on has written down what it has answered");
     }
     drop(send);
-    assert!(answers.message().await.unwrap().is_none());
+    assert!(answers.next_message().await.unwrap().is_none());
     server.stop().await;
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tonic::{Code, Status};
 
 use super::fixture::{Fixture, Row, call};
+use crate::harness::Messages as _;
 use crate::harness::requests::end_job;
 
 /// Reads without an audit line, because their answers contain no people.
@@ -180,7 +181,7 @@ async fn people_in_a_feed_are_in_the_audit_when_the_message_arrives() {
     let mut changes = payer.change().watch_changes(v1::WatchChangesRequest::default()).await.unwrap().into_inner();
     let mut seen = BTreeSet::new();
     while seen.len() < 2 {
-        let Some(Event::Message(message)) = changes.message().await.unwrap().unwrap().event else { continue };
+        let Some(Event::Message(message)) = changes.next_message().await.unwrap().unwrap().event else { continue };
         let text = std::fs::read_to_string(fixture.server.data_dir().join("audit/reads.jsonl")).unwrap();
         let noted: Vec<&str> = text.lines().filter(|line| line.contains("dev:payer")).collect();
         for number in [&fixture.north.number, &fixture.south.number] {

@@ -7,7 +7,7 @@ use cpss_registry::proto::v1::import_row::Command;
 use prost::Message as _;
 use tonic::{Code, Status};
 
-use crate::harness::{Accepted as _, Client};
+use crate::harness::{Accepted as _, Client, Messages as _};
 
 /// The result of an accepted command.
 #[derive(Clone, Default)]
@@ -181,9 +181,9 @@ async fn import(client: &Client, row: v1::ImportRow) -> Result<Outcome, Status> 
     let command = row.command.clone();
     let rows = tokio_stream::once(v1::ImportRecordsRequest { row: Some(row) });
     let mut answers = client.record().import_records(rows).await?.into_inner();
-    let answer = answers.message().await?.expect("an answer for the row");
+    let answer = answers.next_message().await?.expect("an answer for the row");
     assert_eq!(answer.request_id, request_id, "an answer says to which row");
-    assert!(answers.message().await?.is_none(), "one answer for one row");
+    assert!(answers.next_message().await?.is_none(), "one answer for one row");
     let bytes = answer.encode_to_vec();
     match answer.result.expect("a result") {
         RowResult::Outcome(found) => Ok(Outcome {

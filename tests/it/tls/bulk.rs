@@ -16,7 +16,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::ops::get;
 use super::tls_server::{TlsServer, question};
-use crate::harness::Client;
+use crate::harness::{Client, Messages as _};
 
 /// The number of batches that one client has in progress.
 const BATCHES: usize = 48;
@@ -50,7 +50,7 @@ async fn stream(client: Client, bulk: Arc<Bulk>) {
     let questions = tokio_stream::once(options).chain(tokio_stream::iter(std::iter::repeat(item)));
     let mut answers = client.verification().stream_verify_credentials(questions).await.unwrap().into_inner();
     while !bulk.stop.load(Ordering::Relaxed) {
-        assert!(answers.message().await.unwrap().is_some());
+        assert!(answers.next_message().await.unwrap().is_some());
         bulk.answered.fetch_add(1, Ordering::Relaxed);
     }
 }

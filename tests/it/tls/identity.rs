@@ -9,7 +9,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::tls_server::{TlsServer, client, question, set_up};
-use crate::harness::{Client, Refusal as _};
+use crate::harness::{Client, Refusal as _, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_is_identified_by_its_certificate_or_token() {
@@ -65,10 +65,12 @@ async fn certificates_that_have_expired_or_are_of_another_authority_are_refused(
     for shown in [of_the_place("late"), foreign, of_the_place("server")] {
         // A certificate is valid through its last second: until it is over admission refuses, and from then on TLS
         // does.
-        while refused_at(&place, &shown).await == Code::Unauthenticated {
+        until("a refusal by TLS", async || {
             // Unauthenticated connections may ask twenty times per second.
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        }
+            refused_at(&place, &shown).await != Code::Unauthenticated
+        })
+        .await;
     }
     // A trusted chain, but the client is not on the list.
     let list = place.read("clients.toml");

@@ -9,11 +9,9 @@ use tonic_types::StatusExt as _;
 
 use super::ops::get;
 use super::tls_server::{TlsServer, question};
-use crate::harness::{Client, Refusal as _};
+use crate::harness::{Client, Messages as _, PATIENCE, Refusal as _, soon, until};
 
 /// The maximum time for an answer that comes after a second.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 type Changes = Streaming<v1::WatchChangesResponse>;
 
 async fn watch(client: &Client) -> Result<Changes, Status> {
@@ -23,7 +21,7 @@ async fn watch(client: &Client) -> Result<Changes, Status> {
 /// The status that ends a stream; earlier messages are ignored.
 async fn end(mut changes: Changes) -> Status {
     loop {
-        match changes.message().await {
+        match changes.next_message().await {
             Ok(Some(_)) => {}
             Ok(None) => panic!("a stream of changes that ends without a status"),
             Err(status) => return status,
@@ -33,12 +31,15 @@ async fn end(mut changes: Changes) -> Status {
 
 /// Retries until it is answered: capacity is free soon after the other end has released it.
 async fn until_answered(client: &Client) -> Changes {
-    loop {
-        match watch(client).await {
-            Ok(changes) => return changes,
-            Err(refused) => assert_eq!(refused.code_and_reason(), (Code::ResourceExhausted, "TOO_MANY".to_owned())),
+    let answered = async {
+        loop {
+            match watch(client).await {
+                Ok(changes) => return changes,
+                Err(refused) => assert_eq!(refused.code_and_reason(), (Code::ResourceExhausted, "TOO_MANY".to_owned())),
+            }
         }
-    }
+    };
+    soon("capacity for another stream", answered).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -84,7 +85,7 @@ async fn streams_and_connections_of_a_client_are_counted_until_they_end() {
     assert_eq!(place.unauthenticated().await.with_token(&token).refusal(question()).await.code_and_reason(), too_many);
     // A closed connection makes room for another.
     drop((payer, held, registrar));
-    while second.call(question()).await.is_err() {}
+    until("room for another connection", async || second.call(question()).await.is_ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -125,13 +126,13 @@ async fn an_open_stream_ends_when_its_client_is_removed_or_changes_role() {
     let (changes, asked) = (watch(&reader).await.unwrap(), tokio_stream::iter([options()]));
     let questions = asked.chain(tokio_stream::pending());
     let mut answers = reader.verification().stream_verify_credentials(questions).await.unwrap().into_inner();
-    assert!(answers.message().await.unwrap().is_some(), "what it is answered from");
+    assert!(answers.next_message().await.unwrap().is_some(), "what it is answered from");
     let row = list.find("[[client]]\nname = \"reader\"").unwrap();
     place.take_list(&list[..row]).await;
     let nobody = (Code::Unauthenticated, "UNAUTHENTICATED".to_owned());
     assert_eq!(end(changes).await.code_and_reason(), nobody);
-    assert_eq!(answers.message().await.unwrap_err().code_and_reason(), nobody);
-    assert!(goes_on.message().await.unwrap().is_some());
+    assert_eq!(answers.next_message().await.unwrap_err().code_and_reason(), nobody);
+    assert!(goes_on.next_message().await.unwrap().is_some());
 }
 
 fn options() -> v1::StreamVerifyCredentialsRequest {

@@ -6,14 +6,14 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cpss_registry::server::setup;
 use tokio::net::TcpStream;
 use tonic::Code;
 
 use super::tls_server::{TlsServer, client, question};
-use crate::harness::{Client, Refusal as _};
+use crate::harness::{Client, Refusal as _, until};
 
 fn reloads() -> u64 {
     std::env::var("CPSS_RELOADS").map_or(20, |text| text.parse().unwrap())
@@ -114,11 +114,7 @@ async fn a_change_is_noticed_without_a_signal() {
     let place = TlsServer::start();
     let before = place.shown().await;
     setup::renew_server(place.directory(), 30).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while place.shown().await == before {
-        assert!(Instant::now() < deadline, "{}", place.process.log());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until("another certificate", async || place.shown().await != before).await;
     assert_eq!(place.shown().await, place.on_disk());
 }
 
@@ -126,14 +122,11 @@ async fn a_change_is_noticed_without_a_signal() {
 async fn a_change_signaled_while_the_registry_opens_is_loaded() {
     let place = TlsServer::opening(&[]);
     // The ops port is opened first.
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while TcpStream::connect(place.process.ops()).await.is_err() {
-        assert!(Instant::now() < deadline, "{}", place.process.log());
-    }
+    until("the ops port", async || TcpStream::connect(place.process.ops()).await.is_ok()).await;
     setup::add_client(place.directory(), &client("auditor-1", "auditor")).unwrap();
     place.process.hang_up();
     place.process.listening();
-    place.process.wait_for_log("loaded the list of clients", Duration::from_secs(60));
+    place.process.wait_for_log("loaded the list of clients");
     place.client("auditor-1").await.ask(question()).await;
 }
 

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use cpss_registry::proto::v1;
 use cpss_registry::server::setup::{self, Credentials, NewClient, Setup};
@@ -15,10 +14,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
-use crate::harness::{Client, NOT_ON_FILE, Process};
+use crate::harness::{Client, NOT_ON_FILE, Process, until};
 
 /// The maximum time for the process to do what was requested.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs the setup of `init`.
 pub fn set_up(directory: &Path) {
@@ -104,11 +102,7 @@ impl TlsServer {
         let count = || self.process.log().matches(said).count();
         let before = count();
         self.process.hang_up();
-        let deadline = Instant::now() + PATIENCE;
-        while count() == before {
-            assert!(Instant::now() < deadline, "it does not log `{said}`: {}", self.process.log());
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        until(&format!("the line `{said}` in the log"), async || count() > before).await;
     }
 
     /// An endpoint with the certificate of this name.
