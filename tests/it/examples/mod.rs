@@ -14,11 +14,19 @@ mod sandbox;
 use std::collections::BTreeSet;
 
 use self::commands_of_the_project::{Project, is_one};
-use self::pages::{Example, Page, documents, help_pages, spans_of_commands};
+use self::pages::{Example, Page, documents, flags, help, help_pages, options, spans_of_commands};
 use self::sandbox::{Sandbox, program};
+use crate::harness::markdown;
 
 /// What an example may use beside the program and a shell.
 const OTHER_PROGRAMS: [&str; 6] = ["buf", "call", "jq", "protoc", "python3", "sqlite3"];
+
+/// Flags of cargo and of test programs in running text.
+const OTHER_FLAGS: [&str; 4] = ["--ignored", "--nocapture", "--profile", "--release"];
+
+/// The commands and options of released versions: one command a line, first the options of the program itself. Scripts
+/// use them, so they may be added to but not removed.
+const RELEASED: &str = include_str!("released_options.txt");
 
 fn needs_other_programs(example: &Example) -> bool {
     let words = example.command.split(|letter: char| !letter.is_alphanumeric());
@@ -78,5 +86,36 @@ fn every_command_in_running_text_is_one_that_the_program_takes() {
         let words: Vec<&str> = span.split_whitespace().collect();
         let taken = program().args(&words).arg("--help").output().unwrap();
         assert!(taken.status.success(), "`{span}`: {}", String::from_utf8_lossy(&taken.stderr));
+    }
+}
+
+#[test]
+fn every_flag_in_running_text_is_an_option_of_a_command() {
+    let known: BTreeSet<String> = help_pages().iter().flat_map(|page| options(&help(&page.name))).collect();
+    let is_unknown = |flag: &String| !known.contains(flag) && !OTHER_FLAGS.contains(&flag.as_str());
+    let mut count = 0;
+    let texts = help_pages().into_iter().map(|page| (format!("{} --help", page.name), help(&page.name)));
+    let spans = markdown::all().into_iter().flat_map(|document| {
+        let spans = document.spans().into_iter().filter(|span| span.starts_with("--"));
+        spans.map(|span| (document.name.clone(), span)).collect::<Vec<_>>()
+    });
+    for (place, text) in texts.chain(spans) {
+        let named = flags(&text);
+        count += named.len();
+        let unknown: Vec<_> = named.into_iter().filter(is_unknown).collect();
+        assert!(unknown.is_empty(), "{place}: no command has {unknown:?}");
+    }
+    assert!(count > 150, "{count} flags");
+}
+
+#[test]
+fn every_released_command_and_option_is_still_there() {
+    for line in RELEASED.lines() {
+        let (name, released) = line.split_once(':').unwrap();
+        let shown = help(name);
+        assert!(!shown.is_empty(), "there is no command {name}");
+        let options = options(&shown);
+        let removed: Vec<_> = released.split_whitespace().filter(|option| !options.contains(*option)).collect();
+        assert!(removed.is_empty(), "{name} has no {removed:?}");
     }
 }

@@ -1,9 +1,13 @@
 //! Where examples stand: the pages, and the commands on them.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use super::sandbox::program;
 use crate::harness::markdown::{self, Document};
+
+/// Programs that documents call with flags of their own.
+const OTHER_PROGRAMS: [&str; 2] = ["cargo", "sha256sum"];
 
 /// A page with examples.
 #[derive(Debug)]
@@ -48,6 +52,19 @@ pub fn help(name: &str) -> String {
     let mut command = program();
     command.args(Some(name).filter(|name| !name.is_empty())).arg("--help");
     String::from_utf8(command.output().unwrap().stdout).unwrap()
+}
+
+/// The options that a text of `--help` lists.
+pub fn options(help: &str) -> BTreeSet<String> {
+    let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+    lines.filter_map(|line| flags(line.split("  ").next()?).pop()).collect()
+}
+
+/// The flags in a text.
+pub fn flags(text: &str) -> Vec<String> {
+    let words = text.split(|letter: char| !letter.is_ascii_lowercase() && !letter.is_ascii_digit() && letter != '-');
+    let is_flag = |word: &&str| word.strip_prefix("--").is_some_and(|name| name.starts_with(char::is_alphabetic));
+    words.filter(is_flag).map(|word| word.trim_end_matches('-').to_owned()).collect()
 }
 
 fn help_page(name: &str) -> Page {
@@ -118,12 +135,16 @@ pub fn spans_of_commands() -> Vec<String> {
     spans.filter_map(|span| command_of(&span, &names)).collect()
 }
 
-/// The arguments, if a span is a command of the program and nothing in it stands for several commands.
+/// The arguments, if a span is a command of the program and nothing in it stands for several commands. A span with the
+/// name of the program or with flags is one even if there is no such command: it may have been removed.
 fn command_of(span: &str, names: &[String]) -> Option<String> {
-    let said = ["cpss-registry ", "cpss ", "cargo run -- "].iter().find_map(|name| span.strip_prefix(name));
-    let said = said.unwrap_or(span).split(" > ").next()?;
+    let named = ["cpss-registry ", "cpss ", "cargo run -- "].iter().find_map(|name| span.strip_prefix(name));
+    let said = named.unwrap_or(span).split(" > ").next()?;
     let first = said.split(' ').next()?;
-    let is_command = said.contains(' ') && names.iter().any(|name| name == first);
+    let may_be_one = first.bytes().all(|byte| byte.is_ascii_lowercase()) && !OTHER_PROGRAMS.contains(&first);
+    let is_named =
+        named.is_some() || said.contains(" --") || (said.contains(' ') && names.iter().any(|it| it == first));
+    let is_command = may_be_one && is_named;
     let is_several = said.contains(['[', '|', '…', '=', '/']) || said.split(' ').any(|word| word == "N" || word == "T");
     (is_command && !is_several).then(|| said.to_owned())
 }
