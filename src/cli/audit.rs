@@ -1,14 +1,14 @@
 //! `audit`: searches the audit of reads by credential number, client and day.
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 
 use super::config;
 use super::failure::Failure;
 use super::{Outcome, print, print_json_line};
+use crate::domain::day::Day;
 use crate::domain::id::CredentialNumber;
+use crate::registry::clock::Clock;
 use crate::server::config::{Config, Flags};
 use crate::telemetry::audit::{Bounds, Query, Read, search};
 
@@ -59,7 +59,8 @@ question), DRY_RUN (a report with validate_only), LISTED (a person in a list or 
 verdict). A miss is an answer that the person was not found: NOT_FOUND, NAME_MISMATCH or CREDENTIAL_NOT_ON_FILE, in an
 additional line. The line of a question by name and birth date that found nobody has no number.
 
-A line of a batch counts the questions about each number. Files that cannot be read completely are listed; the exit
+A line of a batch counts the questions about each number, and the outcomes of all questions in the line. Its last line
+counts the outcomes of the whole batch. Files that cannot be read completely are listed; the exit
 code is then 1.";
 
 /// A line in JSON output.
@@ -96,21 +97,21 @@ struct Unreadable<'a> {
 
 impl SearchAudit {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
-        let (file, zone) = (self.file()?, TimeZone::get("America/Chicago"));
-        let zone = zone.map_err(|error| Failure::of("America/Chicago is not known", &error))?;
+        let (file, clock) = (self.file()?, Clock::new(None));
+        let clock = clock.map_err(|error| Failure::of("the audit cannot be searched", &error))?;
         let query = Query {
             number: self.number.map(CredentialNumber::text),
             ids: self.ids.clone(),
             client: self.client.clone(),
-            from: self.from.map(|day| start_of(day, &zone)).transpose()?,
-            until: self.to.map(|day| start_of(day.saturating_add(1.day()), &zone)).transpose()?,
+            from: self.from.map(|day| clock.begins(Day::from_civil(day))),
+            until: self.to.map(|day| clock.begins(Day::from_civil(day).next())),
         };
         let (mut after, mut day, mut count, mut unreadable) = (None, None, 0_u64, Vec::new());
         loop {
             let found = search(&file, &query, after, PAGE);
             let found = found.map_err(|error| Failure::of(format!("{} cannot be searched", file.display()), &error))?;
             for (_, read) in &found.reads {
-                self.print(read, &zone, &mut day)?;
+                self.print(read, &clock, &mut day)?;
             }
             count += found.reads.len() as u64;
             unreadable.extend(found.unreadable);
@@ -148,21 +149,15 @@ impl SearchAudit {
         Config::read_audit_file(&flags).map_err(|mistakes| config::refused(&mistakes))
     }
 
-    fn print(&self, read: &Read, zone: &TimeZone, day: &mut Option<Date>) -> Result<(), Failure> {
+    fn print(&self, read: &Read, clock: &Clock, day: &mut Option<Date>) -> Result<(), Failure> {
         if self.json {
             return print_json_line(&line(read));
         }
-        let local = read.at.to_zoned_datetime(zone.clone());
+        let local = clock.local(read.at);
         let heading =
             if day.replace(local.date()) == Some(local.date()) { String::new() } else { format!("{}\n", local.date()) };
         print(&format!("{heading}{}\n", text(read, &local.strftime("%H:%M:%S").to_string())))
     }
-}
-
-fn start_of(day: Date, zone: &TimeZone) -> Result<Timestamp, Failure> {
-    let begin =
-        day.to_zoned_datetime(zone.clone()).map_err(|error| Failure::of(format!("{day} has no start"), &error))?;
-    Ok(begin.timestamp())
 }
 
 fn line(read: &Read) -> Line<'_> {

@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use crate::domain::day::Day;
@@ -84,7 +85,12 @@ impl Clock {
 
     /// Returns the civil day of an instant.
     pub fn civil_day_of(&self, instant: Timestamp) -> Day {
-        Day::from_civil(self.zone.to_datetime(instant).date())
+        Day::from_civil(self.local(instant).date())
+    }
+
+    /// Returns the civil date and time of an instant.
+    pub fn local(&self, instant: Timestamp) -> DateTime {
+        self.zone.to_datetime(instant)
     }
 
     /// Moves the civil day forward. Ignores an earlier day.

@@ -12,7 +12,7 @@ use super::preencoded::{Answers, Preencoded, USUAL_ANSWER};
 use super::question::Question as _;
 use super::read_audit::AuditEntry;
 use super::redaction::{CallContext, context};
-use super::searches::SearchTarget;
+use super::searches::{Search, SearchTarget};
 use super::stream::answered;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::domain::day::{Day, Period};
@@ -107,8 +107,7 @@ impl VerificationService for Contract {
         let snapshot = self.pin_at(asked.known_at).await?;
         let found = AuditEntry::person(Some(asked.number), snapshot.today);
         let method = "VerificationService/GetCredential";
-        self.audit_read(&context, method, &snapshot, found).await?;
-        let timeline = self.on_file(&context, method, &snapshot, asked.number, asked.family_name).await?;
+        let timeline = self.on_file(&context, method, &snapshot, found, (asked.number, asked.family_name)).await?;
         let today = day_asked(&snapshot, "as_of", None)?;
         Ok(Response::new(Preencoded::built(&v1::GetCredentialResponse {
             credential: context.credential(&timeline, today),
@@ -126,8 +125,7 @@ impl VerificationService for Contract {
         let snapshot = self.pin_at(asked.known_at).await?;
         let found = AuditEntry::person(Some(asked.number), None);
         let method = "VerificationService/ListStandingPeriods";
-        self.audit_read(&context, method, &snapshot, found).await?;
-        let timeline = self.on_file(&context, method, &snapshot, asked.number, None).await?;
+        let timeline = self.on_file(&context, method, &snapshot, found, (asked.number, None)).await?;
         let range = Period::from_inclusive(asked.first_day.unwrap_or(timeline.effective_from), asked.last_day);
         let today = day_asked(&snapshot, "as_of", None)?;
         let periods = standing_periods(&snapshot, &timeline, range);
@@ -139,17 +137,22 @@ impl VerificationService for Contract {
 
 impl Contract {
     /// Returns the timeline of a number that is on file, if the caller may see it and the family name, if given, is the
-    /// holder's.
+    /// holder's. Writes the read to the audit before it is looked up: as refused, if the search is.
     async fn on_file(
         &self,
         context: &CallContext,
         method: &'static str,
         snapshot: &Snapshot,
-        number: CredentialNumber,
-        family_name: Option<String>,
+        asked: AuditEntry,
+        (number, family_name): (CredentialNumber, Option<String>),
     ) -> Result<Arc<Timeline>, Status> {
         let target = SearchTarget::by_number(number, family_name.is_some());
-        let search = self.begin_search(context, Some(target), snapshot).await?;
+        let search = self.begin_audited_search(context, method, Some(target), snapshot).await?;
+        if let Err(refused) = self.audit_read(context, method, snapshot, asked).await {
+            // Nothing was looked up.
+            search.into_iter().for_each(Search::found);
+            return Err(refused);
+        }
         let timeline = if context.reaches(snapshot, number) {
             snapshot.timeline(number).await.map_err(|error| unreadable(&error))?
         } else {

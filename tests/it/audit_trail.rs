@@ -66,8 +66,9 @@ async fn a_registrar_can_find_who_asked_about_a_person_and_what_a_client_asked()
 
     let registrar = registry.calling_as("registrar");
     let answer = registrar.ask(about(&person.number)).await;
-    let expected = [("dev:payer", "VerifyCredential", 1, "CONFIRMED"), ("dev:payer", "BatchVerifyCredentials", 3, "")]
-        .map(|(client, method, count, outcome)| (client.to_owned(), method.to_owned(), count, outcome.to_owned()));
+    let expected =
+        [("dev:payer", "VerifyCredential", 1, "CONFIRMED"), ("dev:payer", "BatchVerifyCredentials", 3, "CONFIRMED")]
+            .map(|(client, method, count, outcome)| (client.to_owned(), method.to_owned(), count, outcome.to_owned()));
     assert_eq!(said(&answer), expected);
     assert!(answer.unreadable_files.is_empty() && answer.next_page_token.is_empty());
     let seen = auditor.ask(about(&person.number)).await;

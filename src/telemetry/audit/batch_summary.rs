@@ -12,10 +12,7 @@ pub(super) struct Summary {
     pub(super) call: Call,
     /// The number of answered questions, including invalid ones.
     pub(super) questions: u64,
-    /// The number of answers per verdict.
-    pub(super) verdicts: Vec<(&'static str, u64)>,
-    /// The number of invalid questions.
-    pub(super) errors: u64,
+    pub(super) outcomes: Outcomes,
     /// The number of lines with credential numbers.
     pub(super) parts: u32,
     /// SHA-256 of the numbers in order, each followed by a newline. A question without a number contributes only the
@@ -23,15 +20,44 @@ pub(super) struct Summary {
     pub(super) digest: [u8; 32],
 }
 
+/// The number of questions per outcome.
+#[derive(Default)]
+pub(super) struct Outcomes {
+    /// The number of answers per verdict.
+    pub(super) verdicts: Vec<(&'static str, u64)>,
+    /// The number of invalid questions.
+    pub(super) errors: u64,
+}
+
+impl Outcomes {
+    fn add(&mut self, verdict: Option<&'static str>, count: u64) {
+        let Some(verdict) = verdict else {
+            self.errors += count;
+            return;
+        };
+        match self.verdicts.iter_mut().find(|(counted, _)| *counted == verdict) {
+            Some((_, counted)) => *counted += count,
+            None => self.verdicts.push((verdict, count)),
+        }
+    }
+
+    fn add_all(&mut self, others: &Outcomes) {
+        others.verdicts.iter().for_each(|(verdict, count)| self.add(Some(verdict), *count));
+        self.errors += others.errors;
+    }
+}
+
 /// The questions of one batch or stream. The summary is also written if the call is abandoned.
 pub struct BatchSummary {
     audit: Audit,
     call: Call,
+    /// The questions of the next line.
     numbers: Vec<Option<Number>>,
+    outcomes: Outcomes,
     digest: Sha256,
-    verdicts: Vec<(&'static str, u64)>,
+    /// The outcomes of the questions in the lines before.
+    earlier: Outcomes,
     questions: u64,
-    errors: u64,
     parts: u32,
 }
 
@@ -42,10 +68,10 @@ impl Audit {
             audit: self.clone(),
             call,
             numbers: Vec::new(),
+            outcomes: Outcomes::default(),
             digest: Sha256::new(),
-            verdicts: Vec::new(),
+            earlier: Outcomes::default(),
             questions: 0,
-            errors: 0,
             parts: 0,
         }
     }
@@ -64,13 +90,7 @@ impl BatchSummary {
         }
         self.digest.update(b"\n");
         self.numbers.push(number);
-        match verdict {
-            None => self.errors += 1,
-            Some(verdict) => match self.verdicts.iter_mut().find(|(counted, _)| *counted == verdict) {
-                Some((_, count)) => *count += 1,
-                None => self.verdicts.push((verdict, 1)),
-            },
-        }
+        self.outcomes.add(verdict, 1);
         if self.numbers.len() < PART { Ok(()) } else { self.hand_over() }
     }
 
@@ -104,7 +124,9 @@ impl BatchSummary {
 
     fn part(&mut self) -> Entry {
         self.parts += 1;
-        Entry::Numbers { call: self.call.clone(), part: self.parts, numbers: std::mem::take(&mut self.numbers) }
+        let (numbers, outcomes) = (std::mem::take(&mut self.numbers), std::mem::take(&mut self.outcomes));
+        self.earlier.add_all(&outcomes);
+        Entry::Numbers { call: self.call.clone(), part: self.parts, numbers, outcomes }
     }
 }
 
@@ -120,8 +142,7 @@ impl Drop for BatchSummary {
         let summary = Summary {
             call: self.call.clone(),
             questions: self.questions,
-            verdicts: std::mem::take(&mut self.verdicts),
-            errors: self.errors,
+            outcomes: std::mem::take(&mut self.earlier),
             parts: self.parts,
             digest: std::mem::take(&mut self.digest).finalize().into(),
         };

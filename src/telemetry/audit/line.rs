@@ -7,8 +7,11 @@ use std::fmt::Write as _;
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
-use super::batch_summary::Summary;
+use super::batch_summary::{Outcomes, Summary};
 use super::{Call, Entry as Message, Missed, Named, Number, Question};
+
+/// The outcome of an invalid question.
+pub(super) const ERROR: &str = "ERROR";
 
 /// Formats an instant as in the lines.
 pub(super) fn instant(at: Timestamp) -> String {
@@ -44,9 +47,11 @@ pub(super) fn write(line: &mut String, at: &str, entry: &Message) {
             begin_about(line, at, call, number.as_ref(), named.as_deref());
             put(line, format_args!(",\"miss\":\"{kind}\""));
         }
-        Message::Numbers { call, part, numbers } => {
+        Message::Numbers { call, part, numbers, outcomes: Outcomes { verdicts, errors } } => {
             begin(line, at, call);
-            put(line, format_args!(",\"part\":{part},\"numbers\":\""));
+            put(line, format_args!(",\"part\":{part},\"outcomes\":{{"));
+            counts(line, verdicts.iter().copied().chain((*errors > 0).then_some((ERROR, *errors))));
+            line.push_str("},\"numbers\":\"");
             for (index, (number, count)) in counted(numbers).into_iter().enumerate() {
                 line.push_str(if index == 0 { "" } else { " " });
                 line.push_str(number.as_ref().map_or("-", number_text));
@@ -57,19 +62,24 @@ pub(super) fn write(line: &mut String, at: &str, entry: &Message) {
             line.push('"');
         }
         Message::Summary(summary) => {
-            let Summary { call, questions, verdicts, errors, parts, digest } = summary.as_ref();
+            let Summary { call, questions, outcomes, parts, digest } = summary.as_ref();
             begin(line, at, call);
             put(line, format_args!(",\"questions\":{questions},\"parts\":{parts},\"verdicts\":{{"));
-            for (index, (verdict, count)) in verdicts.iter().enumerate() {
-                let comma = if index == 0 { "" } else { "," };
-                put(line, format_args!("{comma}\"{verdict}\":{count}"));
-            }
-            put(line, format_args!("}},\"errors\":{errors},\"numbers_sha256\":\""));
+            counts(line, outcomes.verdicts.iter().copied());
+            put(line, format_args!("}},\"errors\":{},\"numbers_sha256\":\"", outcomes.errors));
             digest.iter().for_each(|byte| put(line, format_args!("{byte:02x}")));
             line.push('"');
         }
     }
     line.push_str("}\n");
+}
+
+/// Writes the fields of an object that counts outcomes.
+fn counts(line: &mut String, outcomes: impl Iterator<Item = (&'static str, u64)>) {
+    for (index, (outcome, count)) in outcomes.enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        put(line, format_args!("{comma}\"{outcome}\":{count}"));
+    }
 }
 
 /// Returns each number once, in the order of first occurrence, with its count.

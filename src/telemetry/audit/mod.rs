@@ -131,6 +131,7 @@ enum Entry {
         call: Call,
         part: u32,
         numbers: Vec<Option<Number>>,
+        outcomes: batch_summary::Outcomes,
     },
     /// The summary of a batch or a stream.
     Summary(Box<batch_summary::Summary>),

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::Number;
+use super::line::ERROR;
 use super::trail::line_keys;
 
 /// A line about a client's questions.
@@ -48,6 +49,7 @@ struct Fields {
     as_of: Option<String>,
     verdict: Option<String>,
     verdicts: BTreeMap<String, u64>,
+    outcomes: BTreeMap<String, u64>,
     errors: u64,
     event: Option<String>,
     miss: Option<String>,
@@ -61,11 +63,11 @@ impl Read {
         let (at, client) = (line_keys::instant(line)?, serde_json::from_slice(&quoted).ok()?);
         // A line of an unknown kind is still found, by the fields that all lines have.
         let fields: Fields = serde_json::from_slice(line).unwrap_or_default();
-        let mut outcomes: Vec<_> = fields.verdicts.into_iter().collect();
+        let mut outcomes: Vec<_> = fields.verdicts.into_iter().chain(fields.outcomes).collect();
         outcomes.extend(
             fields.verdict.or(fields.miss).or(fields.event).map(|outcome| (outcome, fields.count.unwrap_or(1))),
         );
-        outcomes.extend((fields.errors > 0).then(|| ("ERROR".to_owned(), fields.errors)));
+        outcomes.extend((fields.errors > 0).then(|| (ERROR.to_owned(), fields.errors)));
         Some(Read {
             at,
             client,

@@ -119,6 +119,8 @@ async fn a_question_is_a_line_and_a_stream_has_lines_of_numbers_and_a_summary() 
     let numbers = lines[1]["numbers"].as_str().unwrap();
     assert_eq!(numbers, "- CPS-28MS-MN2K-Z*999", "a number that is repeated is written once");
     assert_eq!((&lines[2]["part"], lines[2]["numbers"].as_str()), (&2.into(), Some("CPS-28MS-MN2K-Z -")));
+    assert_eq!(lines[1]["outcomes"], serde_json::json!({ "CONFIRMED": 1000 }));
+    assert_eq!(lines[2]["outcomes"], serde_json::json!({ "CONFIRMED": 1, "ERROR": 1 }));
     assert_eq!((&lines[3]["questions"], &lines[3]["verdicts"]["CONFIRMED"]), (&1002.into(), &1001.into()));
     assert_eq!((&lines[3]["errors"], &lines[3]["parts"]), (&1.into(), &2.into()));
     assert_eq!(lines[3]["numbers_sha256"].as_str().unwrap().len(), 64);

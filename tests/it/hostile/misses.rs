@@ -230,6 +230,12 @@ async fn of_many_names_for_a_number_five_are_answered_and_of_many_numbers_an_hou
     for request in [after.hidden.number.clone(), numbers[0].clone()] {
         let get = v1::GetCredentialRequest { credential_number: request, ..Default::default() };
         assert_eq!(of_status(&after.as_north().refusal(get).await), Learned::Refused);
+        let noted = after.audit("dev:provider:north");
+        let last = noted.last().unwrap();
+        assert_eq!(
+            (&last["method"], &last["verdict"]),
+            (&"VerificationService/GetCredential".into(), &"REFUSED".into())
+        );
     }
     let get = v1::GetCredentialRequest { credential_number: own.clone(), ..Default::default() };
     assert!(after.as_north().ask(get).await.credential.is_some());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::super::batch_summary::Summary;
+use super::super::batch_summary::{Outcomes, Summary};
 use super::super::keeper::remove_old;
 use super::super::{Call, Client, Entry, Keep, Number, Question, line};
 use super::*;
@@ -77,10 +77,11 @@ impl Generator {
         // Claims: some people have many.
         let people: Vec<_> = (0..60).map(|_| self.one_of_all()).collect();
         let numbers: Vec<_> = (0..200).map(|_| Some(people[self.random.usize(0..60)])).collect();
-        line::write(lines, &at, &Entry::Numbers { call: call.clone(), part: 1, numbers });
         let verdicts = vec![("CONFIRMED", 190 + self.random.u64(0..10)), ("NOT_CONFIRMED", 10)];
+        let outcomes = || Outcomes { verdicts: verdicts.clone(), errors: 0 };
+        line::write(lines, &at, &Entry::Numbers { call: call.clone(), part: 1, numbers, outcomes: outcomes() });
         let digest = std::array::from_fn(|_| self.random.u8(..));
-        let summary = Summary { call, questions: 200, verdicts, errors: 0, parts: 1, digest };
+        let summary = Summary { call, questions: 200, outcomes: outcomes(), parts: 1, digest };
         line::write(lines, &at, &Entry::Summary(Box::new(summary)));
     }
 }
