@@ -23,7 +23,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-pub use self::revoking::{NotRevoked, with_revoked};
+pub use self::revoking::{NotRevoked, check_revocable, with_revoked};
 use super::Caller;
 use super::peer::Certificate;
 use super::serial::Serial;

@@ -1,6 +1,8 @@
 //! Revokes a certificate: adds its serial number to the client's row, and leaves the rest of the list as it is.
 
-use super::reading::File;
+use toml::Spanned;
+
+use super::reading::{File, Row};
 use crate::auth::serial::Serial;
 
 /// The certificate was not revoked.
@@ -11,8 +13,8 @@ pub enum NotRevoked {
     NotOnList,
     /// The client uses a token.
     #[error(
-        "has a token for this client, and a token has no serial number: remove its row, and add a \
-         row with another token"
+        "has a token for this client, and a token has no serial number: remove the client's row, which ends the use of \
+         the token, and add the client again"
     )]
     ShowsToken,
     /// The list cannot be read.
@@ -20,13 +22,27 @@ pub enum NotRevoked {
     Unreadable,
 }
 
+/// Fails if a client has no certificate that could be revoked. The list must be valid.
+pub fn check_revocable(list: &str, client: &str) -> Result<(), NotRevoked> {
+    row_with_certificates(&read(list)?, client).map(drop)
+}
+
+fn read(list: &str) -> Result<File, NotRevoked> {
+    toml::from_str(list).map_err(|_| NotRevoked::Unreadable)
+}
+
+/// Returns the row of a client, and the URI in its certificates.
+fn row_with_certificates<'f>(file: &'f File, client: &str) -> Result<(&'f Row, &'f Spanned<String>), NotRevoked> {
+    let mut rows = file.client.iter().map(Spanned::get_ref);
+    let row = rows.find(|row| row.name.get_ref() == client).ok_or(NotRevoked::NotOnList)?;
+    Ok((row, row.san_uri.as_ref().ok_or(NotRevoked::ShowsToken)?))
+}
+
 /// Returns the list with one more revoked certificate of a client. The list must be valid.
 pub fn with_revoked(list: &str, client: &str, serial: &Serial) -> Result<String, NotRevoked> {
-    let file: File = toml::from_str(list).map_err(|_| NotRevoked::Unreadable)?;
-    let mut rows = file.client.iter().map(toml::Spanned::get_ref);
-    let row = rows.find(|row| row.name.get_ref() == client).ok_or(NotRevoked::NotOnList)?;
-    let uri = row.san_uri.as_ref().ok_or(NotRevoked::ShowsToken)?;
-    let known = row.revoked.as_ref().map(toml::Spanned::get_ref).into_iter().flatten();
+    let file = read(list)?;
+    let (row, uri) = row_with_certificates(&file, client)?;
+    let known = row.revoked.as_ref().map(Spanned::get_ref).into_iter().flatten();
     let mut serials: Vec<&str> = known.map(|serial| serial.get_ref().as_str()).collect();
     if serials.iter().any(|known| Serial::from_hex(known).as_ref() == Some(serial)) {
         return Ok(list.to_owned());
@@ -69,6 +85,8 @@ mod tests {
 
     #[test]
     fn a_client_without_certificates_has_none_to_revoke() {
+        assert_eq!(check_revocable(LIST, "t"), Err(NotRevoked::ShowsToken));
+        assert_eq!(check_revocable(LIST, "hr"), Ok(()));
         assert_eq!(with_revoked(LIST, "t", &serial("01")), Err(NotRevoked::ShowsToken));
         assert_eq!(with_revoked(LIST, "h", &serial("01")), Err(NotRevoked::NotOnList));
     }

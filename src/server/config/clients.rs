@@ -4,15 +4,19 @@ use std::path::Path;
 
 use super::Mistake;
 use crate::auth::clients::Clients;
-use crate::server::file_modes::others_may_write;
+use crate::server::file_modes::writable_by_others;
 
 /// Reads the list of clients. Returns every mistake in it.
 pub fn read(path: &Path) -> Result<Clients, Vec<Mistake>> {
     let file = path.display();
     let mistake = |message| vec![Mistake { place: file.to_string(), message }];
     let unreadable = |error| mistake(format!("cannot be read: {error}"));
-    if others_may_write(path).map_err(unreadable)? {
-        return Err(mistake("everyone on this machine can add a client to it: run chmod o-w on it".to_owned()));
+    if let Some(open) = writable_by_others(path).map_err(unreadable)? {
+        let open = open.display();
+        return Err(mistake(format!(
+            "everyone on this machine can add a client to it: check every row, run chmod o-w {open}, then start again, or \
+             send SIGHUP to a running server"
+        )));
     }
     let content = std::fs::read_to_string(path).map_err(unreadable)?;
     Clients::read(&content).map_err(|mistakes| {

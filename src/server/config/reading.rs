@@ -1,12 +1,14 @@
 //! Builds a configuration from flags, the file, and the defaults, and collects every mistake.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
 use super::key::Key;
 use super::value::{Form, Value, wanted};
 use super::{Mistake, Origin, Setting};
+use crate::server::file_modes::writable_by_others;
 
 /// The value that the file gives for a key.
 struct Given {
@@ -30,9 +32,15 @@ impl Reading {
     pub(super) fn of_file(path: Option<&str>) -> Result<Reading, Vec<Mistake>> {
         let mut reading = Reading::default();
         if let Some(path) = path {
-            let content = std::fs::read_to_string(path).map_err(|error| {
-                vec![Mistake { place: "--config".to_owned(), message: format!("cannot read {path}: {error}") }]
-            })?;
+            let unreadable =
+                |error| vec![Mistake { place: "--config".to_owned(), message: format!("cannot read {path}: {error}") }];
+            let content = std::fs::read_to_string(path).map_err(unreadable)?;
+            if let Some(open) = writable_by_others(Path::new(path)).map_err(unreadable)? {
+                let open = open.display();
+                let message =
+                    format!("everyone on this machine can change it: check every key, then run chmod o-w {open}");
+                return Err(vec![Mistake { place: path.to_owned(), message }]);
+            }
             reading.take_file(path, &content);
         }
         Ok(reading)

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, InconsistentKeys, RootCertStore, ServerConfig};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::server::file_modes::{others_may_use, others_may_write};
+use crate::server::file_modes::{others_may_use, writable_by_others};
 
 /// The maximum size of a file, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -58,16 +58,33 @@ pub enum CertificateError {
         path: PathBuf,
     },
     /// Everyone on the machine can read the key.
-    #[error("{path} is a key that everyone can read: chmod 600 {path}")]
+    #[error(
+        "{path} is a key that everyone on this machine can read: run chmod 600 {path}, renew the key, since somebody may \
+         have a copy of it, then start again, or send SIGHUP to a running server"
+    )]
     OpenKey {
         /// The file.
         path: PathBuf,
     },
-    /// Everyone on the machine can change the authority, and with it the clients that are trusted.
-    #[error("{path} is an authority that everyone can write: chmod o-w {path}")]
-    OpenAuthority {
+    /// Everyone on the machine can read the key of the authority of client certificates.
+    #[error(
+        "{path} is the key of the authority, and everyone on this machine can read it: run chmod 600 {path}, and replace \
+         the authority, since somebody may have a copy of the key and can make a certificate for every client"
+    )]
+    OpenAuthorityKey {
         /// The file.
         path: PathBuf,
+    },
+    /// Everyone on the machine can change a certificate or an authority.
+    #[error(
+        "{path} can be changed by everyone on this machine: check every certificate in it, run chmod o-w {open}, then \
+         start again, or send SIGHUP to a running server"
+    )]
+    Writable {
+        /// The file.
+        path: PathBuf,
+        /// The file, or its directory.
+        open: PathBuf,
     },
     /// A file is incomplete, or is not PEM of the expected kind.
     #[error("{path} does not hold {wanted} in PEM")]
@@ -199,6 +216,9 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, CertificateError> {
 
 /// Reads the certificates of a file. There must be at least one, and every one must be complete.
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    if let Some(open) = writable_by_others(path).map_err(unreadable(path))? {
+        return Err(CertificateError::Writable { path: path.to_owned(), open: open.to_owned() });
+    }
     let not_pem = |source| CertificateError::NotPem { path: path.to_owned(), wanted: "a certificate", source };
     let content = read_bounded(path)?;
     let chain = CertificateDer::pem_slice_iter(&content).collect::<Result<Vec<_>, _>>().map_err(not_pem)?;
@@ -206,8 +226,10 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateEr
 }
 
 fn read_authorities(path: &Path) -> Result<RootCertStore, CertificateError> {
-    if others_may_write(path).map_err(unreadable(path))? {
-        return Err(CertificateError::OpenAuthority { path: path.to_owned() });
+    // The key is not used here, but `init` puts it beside the authority.
+    let key = path.with_extension("key");
+    if key.exists() && others_may_use(&key).map_err(unreadable(&key))? {
+        return Err(CertificateError::OpenAuthorityKey { path: key });
     }
     let mut roots = RootCertStore::empty();
     for certificate in read_chain(path)? {

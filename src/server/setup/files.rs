@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::Path;
 
 use super::SetupError;
-use crate::server::file_modes::others_may_write;
+use crate::server::file_modes::writable_by_others;
 
 /// Who may read a file.
 #[derive(Clone, Copy)]
@@ -66,8 +66,8 @@ pub(super) fn replace(path: &Path, content: &str, readers: Readers) -> Result<()
 /// Reads a file. Refuses one that other users may write: what is rewritten from it gets the mode of a trusted file.
 pub(super) fn read(path: &Path) -> Result<String, SetupError> {
     let disk = |source| SetupError::Disk { path: path.to_owned(), source };
-    if others_may_write(path).map_err(disk)? {
-        return Err(SetupError::WritableByOthers { path: path.to_owned() });
+    if let Some(open) = writable_by_others(path).map_err(disk)? {
+        return Err(SetupError::WritableByOthers { path: path.to_owned(), open: open.to_owned() });
     }
     fs::read_to_string(path).map_err(disk)
 }

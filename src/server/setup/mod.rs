@@ -97,10 +97,12 @@ pub enum SetupError {
         source: std::io::Error,
     },
     /// Other users may write a file that decides who may call.
-    #[error("everyone on this machine can write {path}: check what it contains, then run chmod o-w on it")]
+    #[error("everyone on this machine can write {open}: check what {path} contains, then run chmod o-w {open}")]
     WritableByOthers {
         /// The file.
         path: PathBuf,
+        /// The file, or its directory.
+        open: PathBuf,
     },
     /// The registry cannot be created.
     #[error("cannot create the registry")]
@@ -130,7 +132,7 @@ pub enum SetupError {
     )]
     ReservedName(String),
     /// The client to be renewed or revoked is not on the list.
-    #[error("{path} has no client `{client}`: --client NAME --role ROLE adds one")]
+    #[error("{path} has no client `{client}`: use the `name` of one of its rows")]
     NotOnList {
         /// The list.
         path: PathBuf,

@@ -7,7 +7,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
 use super::files::{self, Readers};
 use super::{CLIENTS, SetupError, absolute, bad_list, refuse_reserved};
-use crate::auth::clients::{Clients, with_revoked};
+use crate::auth::clients::{Clients, NotRevoked, check_revocable, with_revoked};
 use crate::auth::peer::Certificate;
 pub use crate::auth::serial::Serial;
 
@@ -19,17 +19,18 @@ pub fn revoke(directory: &Path, client: &str, serial: Option<&Serial>) -> Result
     refuse_reserved(client)?;
     let path = directory.join(CLIENTS);
     let list = files::read(&path)?;
-    let clients = Clients::read(&list).map_err(|mistakes| bad_list(&path, mistakes))?;
-    // Checked before the certificate's file, which an unknown client does not have either.
-    if clients.role_of(client).is_none() {
-        return Err(SetupError::NotOnList { path, client: client.to_owned() });
-    }
+    Clients::read(&list).map_err(|mistakes| bad_list(&path, mistakes))?;
+    let not_revoked = |reason| match reason {
+        NotRevoked::NotOnList => SetupError::NotOnList { path: path.clone(), client: client.to_owned() },
+        reason => SetupError::NotRevoked { path: path.clone(), reason },
+    };
+    // Checked before the certificate's file, which an unknown client and a client with a token do not have either.
+    check_revocable(&list, client).map_err(not_revoked)?;
     let serial = match serial {
         Some(serial) => serial.clone(),
         None => serial_of(&directory, client)?,
     };
-    let list = with_revoked(&list, client, &serial);
-    let list = list.map_err(|reason| SetupError::NotRevoked { path: path.clone(), reason })?;
+    let list = with_revoked(&list, client, &serial).map_err(not_revoked)?;
     Clients::read(&list).map_err(|mistakes| bad_list(&path, mistakes))?;
     files::replace(&path, &list, Readers::Anyone)?;
     Ok(serial)

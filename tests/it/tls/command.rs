@@ -101,9 +101,11 @@ async fn a_lost_key_is_revoked_and_replaced_by_two_commands() {
     assert!(run(&["init", directory, "--client", "registrar", "--renew"]).status.success());
     assert_eq!(ask("registrar").status.code(), Some(3));
 
+    place.add_client_with_token("medicaid", "payer").await;
     for (arguments, why) in [
         (&["--revoke", "nobody", "--serial", "0a"][..], "has no client `nobody`"),
-        (&["--revoke", "nobody"], "has no client `nobody`"),
+        (&["--revoke", "nobody"], "has no client `nobody`: use the `name` of one of its rows"),
+        (&["--revoke", "medicaid"], "has a token for this client, and a token has no serial number: remove the"),
         (&["--revoke", "ca"], "cannot be the name of a client"),
         (&["--revoke", "registrar", "--serial", "x"], "not the serial number of a certificate"),
     ] {
@@ -118,9 +120,13 @@ fn files_that_everyone_can_write_are_refused() {
     set_up(directory.path());
     let config = directory.path().join("config.toml");
     for (name, mode, why) in [
-        ("clients.toml", 0o646, "everyone on this machine can add a client to it"),
-        ("ca.crt", 0o646, "is an authority that everyone can write"),
-        ("server.key", 0o604, "is a key that everyone can read"),
+        ("clients.toml", 0o646, "everyone on this machine can add a client to it: check every row"),
+        ("config.toml", 0o646, "everyone on this machine can change it: check every key"),
+        ("ca.crt", 0o646, "can be changed by everyone on this machine: check every certificate"),
+        ("server.crt", 0o646, "can be changed by everyone on this machine: check every certificate"),
+        ("server.key", 0o604, "is a key that everyone on this machine can read"),
+        ("ca.key", 0o604, "is the key of the authority, and everyone on this machine can read it"),
+        ("", 0o707, "everyone on this machine can change it: check every key, then run chmod o-w"),
     ] {
         let file = directory.path().join(name);
         let before = std::fs::metadata(&file).unwrap().permissions();
