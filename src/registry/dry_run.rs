@@ -42,14 +42,14 @@ impl Registry {
     /// Returns the receipt of a request that was recorded before, if the caller has the role that recorded it.
     pub(super) async fn replay(&self, revision: Revision, role: Role) -> Result<Receipt, SubmitError> {
         self.run_outside_writer(move |shared| {
-            let record = shared.record(revision)?.ok_or(ReadError::Interrupted)?;
+            let (record, token) = shared.replayed(revision)?.ok_or(ReadError::Interrupted)?;
             // An import row is the same request regardless of which registrar sends it.
             let is_shared = record.is_imported() && role.is_registrar();
             if record.reporter.role != role && !is_shared {
                 return Err(SubmitError::OtherRights);
             }
             let receipt = shared.at(revision)?.receipt_of(&record)?;
-            Ok(Receipt { token: shared.token_at(revision)?, ..receipt })
+            Ok(Receipt { token, ..receipt })
         })
         .await
     }

@@ -42,6 +42,7 @@ mod pin;
 mod preface;
 mod prefetch;
 pub mod question;
+mod read_ahead;
 mod receipt;
 mod recent_records;
 pub mod registry_history;

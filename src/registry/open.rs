@@ -19,6 +19,7 @@ use super::head::{Head, ResidentProvider};
 use super::historical_cache::HistoricalCache;
 use super::opening_backoff::OpeningBackoff;
 use super::preface::{Preface, SEMANTICS_VERSION};
+use super::read_ahead::ReadAhead;
 use super::recent_records::RecentRecords;
 use super::registry_history::RegistryHistory;
 use super::scrub::Damage;
@@ -248,6 +249,7 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
         log: store.log_reader(),
         head: ArcSwap::from_pointee(published),
         published: watch::Sender::new(head),
+        read_ahead: ReadAhead::default(),
         recent_records: RecentRecords::default(),
         watchers: Watchers::default(),
         clock,

@@ -15,6 +15,7 @@ use super::errors::ReadError;
 use super::head::{Head, ResidentProvider};
 use super::historical_cache::HistoricalCache;
 use super::opening_backoff::OpeningBackoff;
+use super::read_ahead::ReadAhead;
 use super::recent_records::RecentRecords;
 use super::scrub::Damage;
 use super::seal::Sealer;
@@ -50,6 +51,8 @@ pub(super) struct Shared {
     pub(super) published: watch::Sender<Revision>,
     /// The newest records, shared by all watchers.
     pub(super) recent_records: RecentRecords,
+    /// The records that replays ask for.
+    pub(super) read_ahead: ReadAhead,
     pub(super) watchers: Watchers,
     pub(super) timeline_cache: TimelineCache,
     pub(super) providers: papaya::HashMap<ProviderId, ResidentProvider, RandomState>,
@@ -73,6 +76,12 @@ impl Shared {
     pub(super) fn token_at(&self, revision: Revision) -> Result<Option<Token>, ReadError> {
         let chain = self.log.chain_at(revision)?;
         Ok(chain.and_then(|chain| self.head.load().token_of(&Tip { revision, chain })))
+    }
+
+    /// Returns a record for a replay, and its token. Reads the log.
+    pub(super) fn replayed(&self, revision: Revision) -> Result<Option<(Record, Option<Token>)>, ReadError> {
+        let Some((tip, bytes)) = self.read_ahead.read(&*self.log, revision)? else { return Ok(None) };
+        Ok(Some((record::decode(revision, &bytes)?, self.head.load().token_of(&tip))))
     }
 
     pub(super) fn insert_provider(&self, resident: ResidentProvider) {
