@@ -16,6 +16,7 @@ mod export;
 mod failure;
 mod generate;
 mod healthcheck;
+mod import;
 mod init;
 pub mod list;
 mod mirror;
@@ -63,6 +64,7 @@ enum Command {
     Roster(roster::Roster),
     Evaluate(evaluate::Evaluate),
     Generate(generate::Generate),
+    Import(import::Import),
     Mirror(mirror::Mirror),
     Healthcheck(healthcheck::Healthcheck),
     Config(config::ShowConfig),
@@ -118,6 +120,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Roster(roster) => roster.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Generate(generate) => generate.run(),
+        Command::Import(import) => import.run(),
         Command::Mirror(mirror) => mirror.run(),
         Command::Healthcheck(healthcheck) => healthcheck.run(),
         Command::Config(config) => config.run(),

@@ -36,6 +36,11 @@ impl Progress {
         }
     }
 
+    /// Shows how many rows of a list are done.
+    pub fn rows(&mut self, doing: &'static str, done: u64, total: u64) {
+        self.show(Step { doing, unit: Unit::Rows, done, total });
+    }
+
     /// The line to print when another tenth of the step is done.
     fn line(&mut self, step: Step) -> Option<String> {
         let tenths = (u128::from(step.done) * 10).checked_div(u128::from(step.total)).unwrap_or(10);
@@ -48,11 +53,13 @@ impl Progress {
             Unit::Bytes => "bytes",
             Unit::Entries => "entries",
             Unit::Days => "days",
+            Unit::Rows => "rows",
         };
         Some(format!("{}: {}0 % of {} {unit}", step.doing, tenths, step.total))
     }
 
-    fn end(&mut self) {
+    /// Ends the step, so that other output can follow.
+    pub fn end(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
@@ -68,7 +75,7 @@ impl Drop for Progress {
 fn bar(step: Step) -> ProgressBar {
     let template = match step.unit {
         Unit::Bytes => "{msg} {wide_bar} {bytes}/{total_bytes}, {eta} left",
-        Unit::Entries | Unit::Days => "{msg} {wide_bar} {human_pos}/{human_len}, {eta} left",
+        Unit::Entries | Unit::Days | Unit::Rows => "{msg} {wide_bar} {human_pos}/{human_len}, {eta} left",
     };
     let bar = ProgressBar::new(step.total).with_message(step.doing);
     // With an invalid template, the bar has the default style.

@@ -11,7 +11,7 @@ use crate::store::record::{self, Tip};
 /// The maximum number of records that are read at once.
 const AHEAD: u64 = 256;
 
-/// Reading ahead ends after so many bytes.
+/// The number of bytes after which reading ahead ends.
 const AHEAD_BYTES: usize = 1024 * 1024;
 
 /// Records that were read ahead.

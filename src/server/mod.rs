@@ -14,6 +14,7 @@ pub mod listener;
 mod open;
 mod ops;
 mod sample;
+pub mod scratch;
 pub mod setup;
 mod vital;
 mod workers;

@@ -9,6 +9,8 @@ pub enum Unit {
     Entries,
     /// Days of a history.
     Days,
+    /// Rows of a list.
+    Rows,
 }
 
 /// The progress of a long operation at one moment.

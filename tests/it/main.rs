@@ -33,6 +33,7 @@ mod hostile;
 mod identifiers;
 mod ids;
 mod import;
+mod import_directory;
 mod issuance;
 mod kill;
 mod linear;

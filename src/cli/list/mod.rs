@@ -124,6 +124,13 @@ impl List {
         self.headings.place(key).is_some()
     }
 
+    /// The headings of the columns that are not understood.
+    pub fn other_headings(&self) -> impl Iterator<Item = &str> {
+        let headings = self.headings.cells.iter().enumerate();
+        let others = headings.filter(|(place, _)| self.headings.known_at(*place).is_none());
+        others.map(|(_, heading)| heading.as_str()).filter(|heading| !record::is_blank(heading))
+    }
+
     /// The rows, in order, with those that are left out.
     pub fn rows(&self) -> Rows<'_> {
         Rows { records: self.table.records(), list: self, asked: 0, is_over: false }

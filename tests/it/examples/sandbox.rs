@@ -70,8 +70,10 @@ impl Sandbox {
         for directory in ["bin", "etc", "var/lib", "mnt/backup", "work"] {
             fs::create_dir_all(sandbox.root().join(directory)).unwrap();
         }
-        if page.examples.iter().any(|example| example.command.contains("proto")) {
-            sandbox.copy("proto");
+        for directory in ["proto", "deploy/import-example"] {
+            if page.examples.iter().any(|example| example.command.contains(directory)) {
+                sandbox.copy(directory);
+            }
         }
         let wrapper = sandbox.root().join("bin/cpss-registry");
         fs::write(&wrapper, WRAPPER).unwrap();
@@ -102,7 +104,11 @@ impl Sandbox {
             self.prepared("cpss-registry serve --config /etc/cpss-registry/config.toml");
             self.running.clear();
         }
-        if ["check", "export", "restore"].contains(&name) {
+        if name == "import" {
+            self.copy("deploy/import-example");
+            fs::rename(self.root().join("work/deploy/import-example"), self.root().join("work/old-records")).unwrap();
+        }
+        if ["check", "export", "import", "restore"].contains(&name) {
             let generated = "cpss-registry generate --data-dir ./generated --specialists 20 --through 2026-03-01";
             self.prepared(generated);
             self.prepared("cpss-registry backup /mnt/backup/cpss-2026-03-02 --data-dir ./generated");

@@ -1,0 +1,282 @@
+//! Sends the rows of a directory to the registry, and takes their results.
+//!
+//! The files are sent one after the other, each as one stream, because rows name rows of earlier files by the ids that
+//! the registry gave them. Within a file many rows are under way at once. Everything can be sent again: a row that is on
+//! record is answered with what it recorded.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use uuid::Uuid;
+
+use super::caller::Caller;
+use super::commands;
+use super::conflicts;
+use super::ids::{Ids, Repeated};
+use super::kind::{GROUPS, Kind, SOURCE_ID};
+use super::refusals;
+use super::report::{BadRow, Report};
+use super::source::{File, MANIFEST, Source};
+use crate::cli::display_text;
+use crate::cli::failure::Failure;
+use crate::cli::list::{Fault, ListError, Row};
+use crate::cli::progress::Progress;
+use crate::proto::google::r#type::Date;
+use crate::proto::v1;
+use crate::proto::v1::import_records_response::Result as Outcome;
+use crate::proto::v1::import_row::Command;
+use crate::proto::v1::record_service_client::RecordServiceClient;
+
+/// The timeout of each file; large ones take long.
+pub const TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+
+/// The number of rows that are sent and not answered.
+const UNDER_WAY: usize = 256;
+
+/// How many rows are answered between two steps of the progress.
+const STEP: u64 = 500;
+
+/// The remedy if the registry cannot record rows for now.
+const AGAIN: &str = "run the same line again: it goes on where it ended, and records nothing twice";
+
+/// A directory that is being loaded.
+pub struct Load<'a> {
+    source: &'a Source,
+    caller: &'a Caller,
+    /// The rows that repeat earlier rows of the same group.
+    repetitions: Vec<Repetition<'a>>,
+    /// The last revision before the import: what is recorded up to it was done already.
+    head: u64,
+    /// The rows that were read.
+    pub ids: Ids,
+    /// What became of them.
+    pub report: Report,
+}
+
+/// A row that is sent and not answered.
+struct Sent<'a> {
+    file: &'a File,
+    row: Row,
+    id: Uuid,
+    days: Vec<(&'static str, Date)>,
+}
+
+/// A row that repeats an earlier one, which may not be answered yet.
+struct Repetition<'a> {
+    file: &'a File,
+    row: Row,
+    id: Uuid,
+    /// The line of the earlier one.
+    line: u64,
+}
+
+/// The rows of a group of files.
+type Rows<'a> = Box<dyn Iterator<Item = Result<(&'a File, Row), ListError>> + 'a>;
+
+impl<'a> Load<'a> {
+    /// Begins to load a directory into a registry.
+    pub fn begin(source: &'a Source, caller: &'a Caller, head: u64) -> Load<'a> {
+        let (ids, report) = (Ids::of_source(&source.name), Report::default());
+        Load { source, caller, repetitions: Vec::new(), head, ids, report }
+    }
+
+    /// Loads all files. Fails if the registry cannot record a row for now.
+    pub async fn run(&mut self, progress: &mut Progress) -> Result<(), Failure> {
+        self.records_begin().await?;
+        for kinds in GROUPS {
+            let total = self.source.rows(kinds);
+            if total > 0 {
+                self.files(kinds, total, progress).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the first day of complete records.
+    async fn records_begin(&mut self) -> Result<(), Failure> {
+        let Some(first_day) = self.source.records_begin else { return Ok(()) };
+        let row = v1::ImportRow {
+            request_id: super::ids::request_id(&self.source.name, "records_begin", "").to_string(),
+            command: Some(Command::RecordsBegin(v1::RecordsBegin { first_day: Some(first_day) })),
+            ..Default::default()
+        };
+        let (rows, waiting) = mpsc::channel(1);
+        // The channel has room for one.
+        drop(rows.try_send(v1::ImportRecordsRequest { row: Some(row) }));
+        drop(rows);
+        let mut answers = self.stream(waiting).await?;
+        let answer = next(&mut answers).await?;
+        let Some(Outcome::Error(error)) = answer.result else { return Ok(()) };
+        let Some(earlier) = answer.imported_earlier else { return Err(not_recorded(&error)) };
+        let on_record = earlier.facts.first().and_then(|fact| fact.first_day).map(display_text::day);
+        let remedy = "the manifest was loaded with another day: write that day again; nothing was recorded";
+        let (found, remedy) = (display_text::day(first_day), remedy.to_owned());
+        let fault = Fault { line: 1, column: "records_begin".to_owned(), found, remedy };
+        self.report.bad_manifest(BadRow { file: MANIFEST.to_owned(), fault, on_record });
+        Ok(())
+    }
+
+    /// Begins a stream of rows.
+    async fn stream(
+        &self,
+        rows: mpsc::Receiver<v1::ImportRecordsRequest>,
+    ) -> Result<Streaming<v1::ImportRecordsResponse>, Failure> {
+        let mut client = RecordServiceClient::new(self.caller.clone());
+        let answers = client.import_records(ReceiverStream::new(rows)).await;
+        Ok(answers.map_err(|status| Failure::answered(&status))?.into_inner())
+    }
+
+    /// Sends a group of files, and takes the results.
+    async fn files(&mut self, kinds: &'static [Kind], total: u64, progress: &mut Progress) -> Result<(), Failure> {
+        let mut rows = self.rows(kinds)?;
+        let (sender, receiver) = mpsc::channel(UNDER_WAY);
+        let mut answers = self.stream(receiver).await?;
+        let (mut sender, mut sent, mut done) = (Some(sender), VecDeque::new(), 0);
+        let doing = kinds.first().map_or("", |kind| kind.name());
+        loop {
+            while sent.len() < UNDER_WAY
+                && let Some(to) = &sender
+            {
+                match rows.next().transpose().map_err(|error| Failure::of("cannot read a file", &error))? {
+                    None => sender = None,
+                    Some((file, row)) => match self.read(file, row) {
+                        // The channel has room for all rows that are under way.
+                        Some((row, request)) => {
+                            drop(to.try_send(request));
+                            sent.push_back(row);
+                        }
+                        None => done += 1,
+                    },
+                }
+            }
+            let Some(row) = sent.pop_front() else { break };
+            let answer = next(&mut answers).await?;
+            self.take(&row, answer)?;
+            done += 1;
+            if done % STEP == 0 {
+                progress.rows(doing, done, total);
+            }
+        }
+        self.take_repetitions();
+        progress.rows(doing, total, total);
+        Ok(())
+    }
+
+    /// Counts the rows that repeat others, whose results are known now.
+    fn take_repetitions(&mut self) {
+        for Repetition { file, row, id, line } in std::mem::take(&mut self.repetitions) {
+            if self.ids.is_recorded(id) {
+                self.report.of(file.kind).done_already += 1;
+            } else {
+                let remedy =
+                    format!("line {line} is the same row, and it is not on record: remove one, and correct it");
+                self.bad(file, vec![row.fault(SOURCE_ID, remedy)]);
+            }
+        }
+    }
+
+    /// The rows of a group of files, without those that are left out. Several files are merged by the days of their
+    /// rows, terms first.
+    fn rows(&self, kinds: &'static [Kind]) -> Result<Rows<'a>, Failure> {
+        let files = self.source.files.iter().filter(|file| kinds.contains(&file.kind));
+        let rows = files.flat_map(|file| file.list.rows().map(move |row| Ok((file, row?))));
+        let rows = rows.filter(|row| !matches!(row, Ok((_, row)) if row.left_out().is_some()));
+        if kinds.len() == 1 {
+            return Ok(Box::new(rows));
+        }
+        let read: Result<Vec<_>, ListError> = rows.collect();
+        let mut all = read.map_err(|error| Failure::of("cannot read a file", &error))?;
+        let day = |file: &File, row: &Row| {
+            let day = row.date(file.kind.first_day()).ok().flatten();
+            day.map_or((0, 0, 0), |day| (day.year, day.month, day.day))
+        };
+        all.sort_by_key(|(file, row)| (day(file, row), file.kind, row.line()));
+        Ok(Box::new(all.into_iter().map(Ok)))
+    }
+
+    /// Reads a row. None: it is bad, or a repetition.
+    fn read(&mut self, file: &'a File, row: Row) -> Option<(Sent<'a>, v1::ImportRecordsRequest)> {
+        let kind = file.kind;
+        let id = self.ids.request_id(kind, row.text(SOURCE_ID));
+        let (request, days) = match commands::read(kind, &row, &self.ids) {
+            Ok(read) => read,
+            Err(faults) => {
+                if !row.text(SOURCE_ID).is_empty() {
+                    self.ids.faulty(id, kind, row.line());
+                }
+                self.bad(file, faults);
+                return None;
+            }
+        };
+        match self.ids.sent(id, kind, row.line(), &request) {
+            Repeated::No => {
+                let row_of_import = v1::ImportRow { request_id: id.to_string(), ..request };
+                let request = v1::ImportRecordsRequest { row: Some(row_of_import) };
+                Some((Sent { file, row, id, days }, request))
+            }
+            Repeated::Same(line) => {
+                self.repetitions.push(Repetition { file, row, id, line });
+                None
+            }
+            Repeated::Other(line) => {
+                let remedy = format!("line {line} has the same source_id and other content: each row needs its own");
+                self.bad(file, vec![row.fault(SOURCE_ID, remedy)]);
+                None
+            }
+        }
+    }
+
+    /// Takes the result of a row.
+    fn take(&mut self, sent: &Sent<'a>, answer: v1::ImportRecordsResponse) -> Result<(), Failure> {
+        let Sent { file, row, id, days } = sent;
+        if answer.request_id != id.to_string() {
+            return Err(Failure::said(vec!["the registry answered another row than was sent".to_owned()]));
+        }
+        match (answer.result, answer.imported_earlier) {
+            (Some(Outcome::Outcome(outcome)), _) => {
+                let counts = self.report.of(file.kind);
+                *(if outcome.revision > self.head { &mut counts.loaded } else { &mut counts.done_already }) += 1;
+                self.ids.recorded(*id, &outcome);
+                self.report.take_days(file.kind, days);
+            }
+            (Some(Outcome::Error(_)), Some(earlier)) => {
+                let found = conflicts::found(file.kind, row, &self.ids, &earlier);
+                let rows = found.into_iter().map(|(fault, cell)| bad_row(file, fault, Some(cell)));
+                self.report.bad(file.kind, rows);
+                if let Some(outcome) = &earlier.outcome {
+                    self.ids.recorded(*id, outcome);
+                }
+            }
+            (Some(Outcome::Error(error)), None) if refusals::is_of_row(&error) => {
+                self.ids.refused(*id);
+                self.bad(file, refusals::faults(file.kind, row, &error));
+            }
+            (Some(Outcome::Error(error)), None) => return Err(not_recorded(&error)),
+            (None, _) => return Err(Failure::said(vec!["the registry answered a row without a result".to_owned()])),
+        }
+        Ok(())
+    }
+
+    fn bad(&mut self, file: &File, faults: Vec<Fault>) {
+        self.report.bad(file.kind, faults.into_iter().map(|fault| bad_row(file, fault, None)));
+    }
+}
+
+fn bad_row(file: &File, mut fault: Fault, on_record: Option<String>) -> BadRow {
+    fault.column = fault.column.trim_matches('`').to_owned();
+    BadRow { file: file.name.clone(), fault, on_record }
+}
+
+/// The next result.
+async fn next(answers: &mut Streaming<v1::ImportRecordsResponse>) -> Result<v1::ImportRecordsResponse, Failure> {
+    let answer = answers.message().await.map_err(|status| Failure::answered(&status).with_remedy(AGAIN))?;
+    answer.ok_or_else(|| Failure::said(vec!["the registry ended the import early".to_owned()]).with_remedy(AGAIN))
+}
+
+/// The registry cannot record rows for now.
+fn not_recorded(error: &crate::proto::google::rpc::Status) -> Failure {
+    Failure::answered(&refusals::status(error)).with_remedy(AGAIN)
+}

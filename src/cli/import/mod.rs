@@ -1,0 +1,137 @@
+//! `import`: loads an agency's existing records from a directory of lists, or rehearses that.
+
+mod caller;
+mod cells;
+mod commands;
+mod conflicts;
+mod findings;
+mod ids;
+mod kind;
+mod load;
+mod refusals;
+mod rehearsal;
+mod report;
+mod source;
+
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::caller::Caller;
+use self::findings::{Findings, position, standings};
+use self::load::{Load, TIMEOUT};
+use self::rehearsal::ScratchDir;
+use self::source::Source;
+use super::connect::Connection;
+use super::failure::Failure;
+use super::progress::Progress;
+use super::{Outcome, block_on, print, print_aside};
+
+/// Load an agency's existing records from a directory; exit 2 if a row is bad, while the others are loaded
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Import {
+    /// The directory: manifest.toml, and a file for each kind of record
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// Rehearse: load everything into a scratch registry in this process, and print what to compare with the old system.
+    /// It calls no server
+    #[arg(long)]
+    dry_run: bool,
+    /// Rehearse onto a copy of the registry in this backup [default: an empty registry]
+    #[arg(long, value_name = "BACKUP", requires = "dry_run")]
+    onto: Option<PathBuf>,
+    /// Rehearse as on this day [default: today]
+    #[arg(long, value_name = "DATE", requires = "dry_run")]
+    today: Option<Date>,
+    /// Where to make the scratch registry; it needs about 1 GiB for a million rows [default: the directory for temporary
+    /// files]
+    #[arg(long, value_name = "DIR", requires = "dry_run")]
+    scratch: Option<PathBuf>,
+    /// Print one JSON object per bad row, and one with the counts
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  cpss-registry import old-records --dry-run
+  cpss-registry import old-records --dry-run --onto /mnt/backup/cpss-2026-03-02
+  cpss-registry import old-records
+
+Every row has an id of the old system, source_id. Run the same line again after a stop or a correction: rows that are
+on record are done already, and nothing is recorded twice. deploy/docs/import.md describes the files.";
+
+impl Import {
+    pub(super) fn run(self) -> Result<Outcome, Failure> {
+        let source = Source::open(&self.directory)?;
+        print_aside(&source.understood());
+        let mut progress = Progress::new();
+        if self.dry_run { self.rehearse(&source, &mut progress) } else { block_on(self.load(&source, &mut progress)) }
+    }
+
+    async fn load(&self, source: &Source, progress: &mut Progress) -> Result<Outcome, Failure> {
+        let caller = caller::through(self.connection.open(TIMEOUT).await?);
+        let head = position(&caller).await?.revision;
+        let mut load = Load::begin(source, &caller, head);
+        let loaded = load.run(progress).await;
+        progress.end();
+        load.report.sort();
+        load.report.print(&source.name, self.json)?;
+        loaded?;
+        load.report.outcome()
+    }
+
+    fn rehearse(&self, source: &Source, progress: &mut Progress) -> Result<Outcome, Failure> {
+        let within = self.scratch.clone().unwrap_or_else(std::env::temp_dir);
+        let scratch = ScratchDir::make(&within)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::of("cannot start", &error))?;
+        let rehearsed = runtime.block_on(async {
+            let handler = |kind| signal(kind).map_err(|error| Failure::of("cannot listen for signals", &error));
+            let (mut terminated, mut interrupted) =
+                (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+            if let Some(backup) = &self.onto {
+                scratch.restore(backup, progress)?;
+            }
+            let opened = scratch.open(self.today).await?;
+            let caller = caller::through(opened.caller());
+            let rehearsed = tokio::select! {
+                rehearsed = self.rehearse_in(source, &caller, progress) => rehearsed,
+                _ = terminated.recv() => Err(stopped()),
+                _ = interrupted.recv() => Err(stopped()),
+            };
+            drop(caller);
+            opened.end().await.map_err(|error| Failure::of("the rehearsal failed", &error))?;
+            rehearsed
+        });
+        runtime.shutdown_background();
+        rehearsed
+    }
+
+    async fn rehearse_in(&self, source: &Source, caller: &Caller, progress: &mut Progress) -> Result<Outcome, Failure> {
+        let (before, head) = (standings(caller).await?, position(caller).await?);
+        let mut load = Load::begin(source, caller, head.revision);
+        load.run(progress).await?;
+        progress.end();
+        load.report.sort();
+        if !self.json {
+            let onto = self.onto.as_ref().map_or_else(
+                || "an empty registry".to_owned(),
+                |backup| format!("a copy of the registry in {}", backup.display()),
+            );
+            print(&format!("rehearsed into {onto}; nothing was recorded\n\n"))?;
+        }
+        load.report.print(&source.name, self.json)?;
+        Findings::of(caller, &before, &head, &load.ids, &load.report).await?.print(self.json)?;
+        load.report.outcome()
+    }
+}
+
+/// A signal ended the rehearsal.
+fn stopped() -> Failure {
+    Failure::said(vec!["stopped; the scratch registry is removed".to_owned()])
+}
