@@ -136,6 +136,7 @@ const TABLE: &[(&str, &str, &[Grant])] = &[
     ("CredentialService", "RecordRelinquishment", REGISTRARS),
     ("CredentialService", "RecordRetirement", REGISTRARS),
     ("CredentialService", "ReinstateCredential", REGISTRARS),
+    ("CredentialService", "FindSpecialists", REGISTRARS_READ),
     ("CredentialService", "ListCredentials", REGISTRARS_READ),
     ("CredentialService", "ListRuleSets", REGISTRARS_READ),
     ("EmploymentService", "ReportEmploymentStart", EMPLOYERS),

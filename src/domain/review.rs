@@ -15,7 +15,8 @@ listed! {
         /// A provider reported a start that revived a credential which was revoked when a job with another employer was
         /// lost.
         RevokedCredentialRevived,
-        /// A person was registered with the name and birth date of another person on file.
+        /// A person was registered with, or got, a name that another person on file with the same birth date bears or
+        /// bore.
         LikelyDuplicate,
         /// A start was reported for days after a death on record.
         StartAfterDeath,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::day::{Day, Period};
 use super::fact::{Act, CredentialPeriodKind, Issuance, IssuanceBasis, Recorded, SpecialistFact};
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
-use super::name::PersonName;
+use super::name::{FoldedName, PersonName};
 use super::retraction::{Amendment, Filed, in_force, last_days, retracted_by};
 
 /// The subject of a fact within a person's file.
@@ -37,6 +37,23 @@ impl SpecialistFact {
             | SpecialistFact::EmploymentCorrected { employment, .. } => About::Job(*employment),
             SpecialistFact::PeriodEnded(end) => About::Fact(end.target),
             SpecialistFact::Retracted(retraction) => About::Fact(retraction.target),
+        }
+    }
+
+    /// The name that the fact reports.
+    pub fn name(&self) -> Option<&PersonName> {
+        match self {
+            SpecialistFact::Registered { name, .. } | SpecialistFact::NameChanged { name } => Some(name),
+            SpecialistFact::Died { .. }
+            | SpecialistFact::CredentialIssued(_)
+            | SpecialistFact::CredentialRenewed { .. }
+            | SpecialistFact::PeriodOpened { .. }
+            | SpecialistFact::Acted { .. }
+            | SpecialistFact::EmploymentStarted { .. }
+            | SpecialistFact::EmploymentEnded { .. }
+            | SpecialistFact::EmploymentCorrected { .. }
+            | SpecialistFact::PeriodEnded(_)
+            | SpecialistFact::Retracted(_) => None,
         }
     }
 
@@ -95,6 +112,14 @@ impl SpecialistFile {
             let (started, employer) = recorded.fact.starts_job()?;
             (started == job).then_some((recorded.id, employer))
         })
+    }
+
+    /// Whether a fact recorded up to a revision gave the person a name, and is still in force.
+    pub fn bears(&self, name: &FoldedName, recorded_up_to: Revision) -> bool {
+        let up_to = |recorded: &&Recorded<SpecialistFact>| recorded.id.revision <= recorded_up_to;
+        let named = in_force(&self.facts, Revision::LATEST).filter(up_to);
+        self.known_now().is_on_file()
+            && named.filter_map(|recorded| recorded.fact.name()).any(|reported| reported.folded() == *name)
     }
 
     /// The person as of the latest fact.

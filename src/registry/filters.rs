@@ -3,6 +3,8 @@
 use crate::domain::day::Day;
 use crate::domain::fact::{FacilityType, Identifier, ProviderRow};
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
+use crate::domain::name::{FoldedName, PersonName};
+use crate::domain::specialist::Specialist;
 use crate::domain::standing::Standing;
 use crate::domain::timeline::Timeline;
 
@@ -36,6 +38,28 @@ impl CredentialFilter {
     fn bears(&self, given_name: &str, family_name: &str) -> bool {
         self.given_name.as_ref().is_none_or(|given| given == given_name)
             && self.family_name.as_ref().is_none_or(|family| family == family_name)
+    }
+}
+
+/// Selects people. An unset field matches everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeopleFilter {
+    /// The beginnings of a present or former name: both must be of the same name. An empty one matches everything.
+    pub name: FoldedName,
+    /// The birth date.
+    pub birth_date: Option<Day>,
+}
+
+impl PeopleFilter {
+    pub(super) fn matches(&self, person: &Specialist) -> bool {
+        self.names_of(person).next().is_some() && self.birth_date.is_none_or(|asked| person.birth_date == Some(asked))
+    }
+
+    /// Returns the names of a person that match.
+    pub(super) fn names_of(&self, person: &Specialist) -> impl Iterator<Item = FoldedName> {
+        let FoldedName { given, family } = &self.name;
+        let begins = move |name: &FoldedName| name.given.starts_with(given) && name.family.starts_with(family);
+        person.names.iter().map(PersonName::folded).filter(begins)
     }
 }
 

@@ -60,12 +60,12 @@ impl Place {
 }
 
 /// The list entries of one candidate.
-struct Candidate<K, T> {
-    entries: Vec<(K, T)>,
+pub(super) struct Candidate<K, T> {
+    pub(super) entries: Vec<(K, T)>,
     /// The position after all entries that it could have.
-    end: K,
+    pub(super) end: K,
     /// The number of index entries that were examined, in addition to the candidate itself.
-    examined: usize,
+    pub(super) examined: usize,
 }
 
 impl<K, T> Found<K, T> {
@@ -76,7 +76,7 @@ impl<K, T> Found<K, T> {
 
 /// Examines candidates in order until the page is full, the list ends, or the limit is reached. `candidates` returns
 /// candidates at or after a position: as many as asked for, or all that are left.
-fn page<C, K: Ord + Clone, T>(
+pub(super) fn page<C, K: Ord + Clone, T>(
     window: Window<K>,
     candidates: impl Fn(Option<&K>, usize) -> Result<Vec<C>, ReadError>,
     mut look: impl FnMut(C) -> Result<Candidate<K, T>, ReadError>,
@@ -112,9 +112,10 @@ fn page<C, K: Ord + Clone, T>(
 }
 
 /// People that the index can find, in the order of ids.
-enum People {
+pub(super) enum People {
     One(SpecialistId),
     Named(FoldedName),
+    BornOn(Day),
     StaffOf(ProviderId),
 }
 
@@ -124,6 +125,7 @@ impl People {
         match self {
             People::One(one) => Ok((one.number() >= id).then_some(*one).into_iter().collect()),
             People::Named(name) => Ok(shared.index.specialists_named_from(name, id, most)?),
+            People::BornOn(day) => Ok(shared.index.specialists_born_from(*day, id, most)?),
             People::StaffOf(provider) => Ok(shared.index.staff_from(provider, id, most)?),
         }
     }
@@ -218,7 +220,7 @@ impl Snapshot {
 
     /// Returns what `each` finds for each of some people, in order. With `own`, only for this provider's own staff, as
     /// known at the head.
-    fn of_people<T>(
+    pub(super) fn of_people<T>(
         &self,
         people: &People,
         own: Option<&ProviderId>,

@@ -1,7 +1,8 @@
 //! Questions: what a caller asks of a snapshot, and the answer.
 
 use super::errors::ReadError;
-use super::snapshot::{FoundHolder, Snapshot};
+use super::people::FoundHolder;
+use super::snapshot::Snapshot;
 use super::timeline_cache::Looked;
 use crate::domain::day::Day;
 use crate::domain::fact::Identifier;

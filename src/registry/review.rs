@@ -9,13 +9,12 @@ use super::list::{Found, Place, Window};
 use super::snapshot::Snapshot;
 use crate::domain::fact::{Fact, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, FactId, Revision, SpecialistId};
-use crate::domain::name::PersonName;
+use crate::domain::name::{FoldedName, Holder, PersonName};
 use crate::domain::record::{Change, Record};
 use crate::domain::retraction::{Filed, retracted_by};
 use crate::domain::review::{self, ReviewReason};
 use crate::domain::specialist::Specialist;
 use crate::domain::verdict::Known;
-use crate::store::index::View as _;
 use crate::store::record;
 
 /// The number of records that a page examines. It ends there, even if it has found few entries.
@@ -98,13 +97,15 @@ impl Snapshot {
         for (index, fact) in record.facts.iter().enumerate() {
             let id = record.fact_id(index);
             match fact {
-                Fact::Specialist(person, SpecialistFact::Registered { .. }) => {
-                    items.extend(self.duplicate(record, id, *person)?);
-                }
                 Fact::Specialist(person, start @ SpecialistFact::EmploymentStarted { .. }) => {
                     items.extend(self.doubtful_start(record, id, *person, start)?);
                 }
-                _ => {}
+                Fact::Specialist(person, named) => {
+                    if let Some(name) = named.name() {
+                        items.extend(self.duplicate(record, id, *person, name.folded())?);
+                    }
+                }
+                Fact::Registry(_) | Fact::Provider(..) => {}
             }
         }
         let amendment = record.facts.iter().position(|fact| review::is_amendment(record, fact));
@@ -123,34 +124,28 @@ impl Snapshot {
         review::changes_settled_days(record, Known { rule_sets, today })
     }
 
-    /// Returns an entry if other people were on file by then with the name and birth date of the person that was
-    /// registered.
+    /// Returns an entry if a fact gave a person a new name that another person with the same birth date had already, as
+    /// far as these facts are in force.
     fn duplicate(
         &self,
         record: &Record,
         fact: FactId,
-        registered: SpecialistId,
+        person: SpecialistId,
+        name: FoldedName,
     ) -> Result<Option<ReviewItem>, ReadError> {
-        let Some(file) = self.file(registered)? else { return Ok(None) };
-        let new = file.known_at(record.revision);
-        let mut people = vec![ReviewPerson::of(&new)];
-        let Some(folded) = new.names.last().map(PersonName::folded) else { return Ok(None) };
-        let mut from = 0;
-        while people.len() < PEOPLE {
-            let few = self.shared.index.specialists_named_from(&folded, from, PEOPLE)?;
-            let Some(last) = few.last() else { break };
-            from = last.number().saturating_add(1);
-            for id in few.into_iter().filter(|id| *id != registered) {
-                let Some(other) = self.file(id)?.map(|file| file.known_at(record.revision)) else { continue };
-                let has_name = other.names.iter().any(|name| name.folded() == folded);
-                if has_name && other.birth_date == new.birth_date && people.len() < PEOPLE {
-                    people.push(ReviewPerson::of(&other));
-                }
-            }
+        let Some(file) = self.file(person)? else { return Ok(None) };
+        let known =
+            Some(file.known_now()).filter(Specialist::is_on_file).unwrap_or_else(|| file.known_at(record.revision));
+        let Some(birth_date) = known.birth_date.filter(|_| !file.bears(&name, record.revision.previous())) else {
+            return Ok(None);
+        };
+        let others = self.bearers(&Holder { name, birth_date }, record.revision, Some(person), PEOPLE - 1)?;
+        if others.is_empty() {
+            return Ok(None);
         }
-        let is_alone = people.len() == 1;
-        let reason = ReviewReason::LikelyDuplicate;
-        Ok((!is_alone).then(|| item(record, fact, reason, people, self.is_retracted(&file.facts, fact))))
+        let people = std::iter::once(&known).chain(&others).map(ReviewPerson::of).collect();
+        let retracted = self.is_retracted(&file.facts, fact);
+        Ok(Some(item(record, fact, ReviewReason::LikelyDuplicate, people, retracted)))
     }
 
     fn doubtful_start(

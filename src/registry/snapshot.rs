@@ -18,12 +18,11 @@ use super::token::Token;
 use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
-use crate::domain::name::Holder;
 use crate::domain::provider::{ProviderFile, ProviderTimeline};
 use crate::domain::rule_sets::RuleSets;
 use crate::domain::specialist::{Specialist, SpecialistFile};
 use crate::domain::timeline::Timeline;
-use crate::domain::verdict::{Known, NameMatch};
+use crate::domain::verdict::Known;
 use crate::store::index::View as _;
 
 /// The state of knowledge that a question is asked against.
@@ -72,17 +71,6 @@ pub struct Snapshot {
     pub(super) rule_sets: Option<Arc<RuleSets>>,
     /// The token of the revision, if it was pinned as the head.
     pub token: Option<Token>,
-}
-
-/// The result of a lookup by name and birth date.
-#[derive(Debug)]
-pub enum FoundHolder {
-    /// Nobody matches.
-    Nobody,
-    /// Several people match.
-    Several,
-    /// One person matches: the timeline of the credential, if there is one, and how the name compares.
-    One(Option<Arc<Timeline>>, NameMatch),
 }
 
 impl Snapshot {
@@ -198,11 +186,6 @@ impl Snapshot {
         }
     }
 
-    /// Finds the person with a name and a birth date.
-    pub async fn holder(&self, holder: Holder) -> Result<FoundHolder, ReadError> {
-        self.off_thread(move |snapshot| snapshot.find_holder(&holder)).await
-    }
-
     /// Returns a person's file up to the revision; `None` if it is empty.
     pub async fn specialist(&self, id: SpecialistId) -> Result<Option<SpecialistFile>, ReadError> {
         self.off_thread(move |snapshot| snapshot.file(id)).await
@@ -253,27 +236,6 @@ impl Snapshot {
     pub fn compile_of(&self, known: &Specialist, number: CredentialNumber) -> Option<Arc<Timeline>> {
         let credential = known.credential(number)?;
         Some(Arc::new(Timeline::compile(known, credential, &self.employers(known), self.rule_sets()?)))
-    }
-
-    fn find_holder(&self, holder: &Holder) -> Result<FoundHolder, ReadError> {
-        let mut matching = Vec::new();
-        for id in self.shared.index.specialists_named(&holder.name)? {
-            let Some(file) = self.file(id)? else { continue };
-            let known = file.known_now();
-            let names = || known.names.iter().map(super::super::domain::name::PersonName::folded);
-            if known.birth_date == Some(holder.birth_date) && names().any(|name| name == holder.name) {
-                let current = names().next_back().is_some_and(|name| name == holder.name);
-                matching.push((known, if current { NameMatch::Current } else { NameMatch::Former }));
-            }
-        }
-        match matching.as_slice() {
-            [] => Ok(FoundHolder::Nobody),
-            [(known, name)] => {
-                let number = known.the_credential().map(|credential| credential.number);
-                Ok(FoundHolder::One(number.and_then(|number| self.compile_of(known, number)), *name))
-            }
-            _ => Ok(FoundHolder::Several),
-        }
     }
 }
 

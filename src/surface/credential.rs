@@ -26,7 +26,7 @@ impl CredentialService for Contract {
             request,
             "CredentialService/RegisterSpecialist",
             |message: &v1::RegisterSpecialistRequest, _: &Caller| decode::register_specialist(message),
-            RegisterSpecialistResponse { specialist }
+            RegisterSpecialistResponse { specialist; possible_duplicates }
         )
     }
 
@@ -229,6 +229,13 @@ impl CredentialService for Contract {
             fees: evaluation.fees.iter().map(|fee| encode::fee(fee, scholarship)).collect(),
             answer: Some(answer(&snapshot, asked.application.applied_on)),
         }))
+    }
+
+    async fn find_specialists(
+        &self,
+        request: Request<v1::FindSpecialistsRequest>,
+    ) -> Result<Response<v1::FindSpecialistsResponse>, Status> {
+        self.people(request).await
     }
 
     async fn list_credentials(

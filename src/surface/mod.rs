@@ -24,6 +24,7 @@ mod limits;
 mod miss;
 mod mutation;
 mod page;
+mod people;
 mod preencoded;
 mod provider;
 mod question;

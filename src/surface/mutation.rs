@@ -250,6 +250,16 @@ impl Accepted {
         }
     }
 
+    /// Returns the people who may be the person of the command.
+    pub(super) async fn possible_duplicates(&self, contract: &Contract) -> Result<Vec<v1::FoundSpecialist>, Status> {
+        match &self.receipt.resource {
+            Resource::Specialist(person) => {
+                contract.possible_duplicates(&self.context, person, self.receipt.revision).await
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
     pub(super) fn credential(&self, _: &Contract) -> Option<v1::Credential> {
         match &self.receipt.resource {
             Resource::Credential(timeline) => {
@@ -348,9 +358,10 @@ impl Accepted {
 }
 
 /// Answers a mutation: decodes the request, submits it, and builds the response from the common fields and the
-/// resource.
+/// resource. A field after a semicolon is read after the command was accepted.
 macro_rules! mutate {
-    ($contract:ident, $request:ident, $path:literal, $decode:expr, $response:ident { $($resource:ident),+ }) => {{
+    ($contract:ident, $request:ident, $path:literal, $decode:expr,
+     $response:ident { $($resource:ident),+ $(; $read:ident)? }) => {{
         let context = $crate::surface::redaction::context(&$request)?;
         let mut message = $request.into_inner();
         let asked = $decode(&message, &*context.caller);
@@ -360,6 +371,7 @@ macro_rules! mutate {
         let accepted = $contract.submit(&context, method, asked, content).await?;
         Ok(tonic::Response::new(v1::$response {
             $($resource: accepted.$resource($contract),)+
+            $($read: accepted.$read($contract).await?,)?
             fact_id: accepted.fact_id(),
             epoch: accepted.epoch.clone(),
             revision: accepted.revision(),

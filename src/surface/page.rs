@@ -59,6 +59,7 @@ macro_rules! paged {
 }
 
 paged! {
+    FindSpecialistsRequest of "CredentialService",
     ListChangesRequest of "ChangeService",
     ListCredentialsRequest of "CredentialService",
     ListEmploymentsRequest of "EmploymentService",

@@ -144,11 +144,18 @@ impl World {
             ..v1::WatchChangesRequest::default()
         };
         let statistics = v1::GetProgramStatisticsRequest::default;
+        let people = |family_name: &str| v1::FindSpecialistsRequest {
+            family_name: family_name.to_owned(),
+            page_size,
+            ..v1::FindSpecialistsRequest::default()
+        };
         let credentials = || v1::ListCredentialsRequest { page_size, ..v1::ListCredentialsRequest::default() };
         vec![
             ("EmploymentService/ListEmployments", "provider:large", "all staff", of([staff()])),
             ("EmploymentService/ListEmployments", "registrar", "all staff", of([staff()])),
             ("CredentialService/ListCredentials", "auditor", "all", of([credentials()])),
+            ("CredentialService/FindSpecialists", "auditor", "by name", of([people("ex")])),
+            ("CredentialService/FindSpecialists", "registrar", "a name that nobody has", of([people("exx")])),
             ("CredentialService/ListRuleSets", "auditor", "all", of([v1::ListRuleSetsRequest::default()])),
             ("ProviderService/ListProviders", "certifier", "all", of([provider(None)])),
             ("ProviderService/ListProviders", "certifier", "all, in the past", of([provider(past)])),

@@ -12,7 +12,7 @@ use cpss_registry::store::StoreOptions;
 use tonic::Code;
 
 use super::backup::json_of;
-use super::harness::requests::{register_provider, register_specialist, start_job};
+use super::harness::requests::{date, register_provider, register_specialist, start_job};
 use super::harness::scenes::EFFECTIVE_FROM;
 use super::harness::{Call, Client, Process, Refusal, TODAY, TestServer, library};
 
@@ -49,6 +49,7 @@ macro_rules! listed {
 
 listed! {
     ListCredentialsRequest: credentials, |answer| answer.answer.as_ref().unwrap().known_at_revision;
+    FindSpecialistsRequest: specialists, |answer| answer.answer.as_ref().unwrap().known_at_revision;
     ListEmploymentsRequest: employments, |answer| answer.answer.as_ref().unwrap().known_at_revision;
     ListFactsRequest: facts, |answer| answer.answer.as_ref().unwrap().known_at_revision;
     ListProvidersRequest: providers, |answer| answer.answer.as_ref().unwrap().known_at_revision;
@@ -103,6 +104,8 @@ async fn all_pages_together_are_the_list_at_the_first_page() {
     let name =
         Some(v1::PersonName { given_name: "ODALYS".into(), family_name: "Example Hart".into(), ..Default::default() });
     compare(&registry, v1::ListCredentialsRequest { name, ..Default::default() }, 5).await;
+    let family_name = "exAMPle h".to_owned();
+    compare(&registry, v1::FindSpecialistsRequest { family_name, ..Default::default() }, 5).await;
     compare(&registry, v1::ListEmploymentsRequest { provider_id: west.clone(), ..Default::default() }, 6).await;
     compare(&registry, v1::ListFactsRequest { subject, ..Default::default() }, 6).await;
     compare(&registry, v1::ListFactsRequest { subject: Some(Subject::ProviderId(west)), ..Default::default() }, 2)
@@ -117,10 +120,7 @@ async fn a_token_is_valid_for_one_question_of_one_client_also_after_a_restart() 
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     town(&registry).await;
-    let list = v1::ListCredentialsRequest {
-        as_of: Some(super::harness::requests::date(EFFECTIVE_FROM)),
-        ..Default::default()
-    };
+    let list = v1::ListCredentialsRequest { as_of: Some(date(EFFECTIVE_FROM)), ..Default::default() };
     let first = registry.ask(list.page(2, "")).await;
     let token = first.next_page_token.clone();
     let second = registry.ask(list.page(2, &token)).await;

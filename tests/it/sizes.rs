@@ -335,6 +335,9 @@ async fn lists(client: &Client, sizes: &mut Sizes) {
     let (entries, pages) =
         pages!(sizes, client, v1::ListCredentialsRequest { page_size: 1_000, ..Default::default() }, credentials);
     assert!(entries == HOLDERS + 1 && pages > 1, "{entries} credentials on {pages} pages");
+    let everyone = v1::FindSpecialistsRequest { family_name: long(2), page_size: 1_000, ..Default::default() };
+    let (entries, pages) = pages!(sizes, client, everyone, specialists);
+    assert!(entries > STAFF && pages > 1, "{entries} people on {pages} pages");
     let staff = v1::ListEmploymentsRequest { provider_id: "from".to_owned(), page_size: 1_000, ..Default::default() };
     let (entries, pages) = pages!(sizes, client, staff, employments);
     assert!(entries == STAFF, "{entries} jobs on {pages} pages");

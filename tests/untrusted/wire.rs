@@ -62,6 +62,7 @@ requests! {
     ImportRecordsRequest(request) => { drop(request.row.map(|row| decode::import_row(&row, &tags))); }
     WatchChangesRequest(request) => { drop(decode::watch_changes(&request, own())); }
     ListChangesRequest(request) => { drop(decode::list_changes(&request, own())); }
+    FindSpecialistsRequest(request) => { drop(decode::find_specialists(&request)); }
     ListCredentialsRequest(request) => { drop(decode::list_credentials(&request)); }
     ListRuleSetsRequest(request) => { drop(request); }
     ListEmploymentsRequest(request) => { drop(decode::list_employments(&request, own())); }

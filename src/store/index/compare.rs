@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use super::read::{CONTINUE, View as _};
-use super::{Index, IndexError, keys};
+use super::{Index, IndexError, keys, names};
 
 /// An entry that differs between two indexes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +36,10 @@ impl Difference {
     }
 }
 
-/// The key of the entry: its kind as a letter, then the rest in hexadecimal.
+/// The key of the entry: its kind as a letter, then the rest in hexadecimal, without names and birth dates.
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, rest) = self.key.split_first().map_or((b'?', &[][..]), |(kind, rest)| (*kind, rest));
+        let (kind, rest) = names::shown(&self.key);
         write!(f, "index entry {}:", kind.escape_ascii())?;
         rest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }

@@ -8,16 +8,16 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::names;
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, SpecialistFact, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
-use crate::domain::name::FoldedName;
 use crate::domain::record::{Record, RequestKey};
 use crate::store::record::{encode_filed, nanos};
 
 /// Increase it whenever keys or values change, including the folded form of names. An index of another version is
 /// rebuilt.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 
 /// The last record in the index.
 pub(super) const APPLIED: &[u8] = b"\0applied";
@@ -27,12 +27,12 @@ pub(super) const DUE_DATES_APPLIED: &[u8] = b"\0agenda";
 /// The value of a key that carries all the information itself. An empty value marks a removed key.
 pub(super) const PRESENT: &[u8] = &[1];
 
+// The kinds `b` and `n` are in `names.rs`.
 const DUE_DATE: u8 = b'a';
 const CREDENTIAL: u8 = b'c';
 const DUE: u8 = b'd';
 const EMPLOYMENT: u8 = b'e';
 const INSTANTS: u8 = b'r';
-const NAME: u8 = b'n';
 const PROVIDER: u8 = b'p';
 const REGISTRY: u8 = b'g';
 const REQUEST: u8 = b'q';
@@ -154,8 +154,7 @@ pub(super) const ALL_DUE_DATES: &[u8] = &[DUE_DATE];
 pub(super) fn due_on(day: Day) -> Vec<u8> {
     let mut key = Vec::with_capacity(32);
     key.push(DUE_DATE);
-    // Flipping the sign bit makes days before 1970 sort before later ones.
-    key.extend((day.number().cast_unsigned() ^ (1 << 31)).to_be_bytes());
+    key.extend(names::ordered_day(day));
     key
 }
 
@@ -236,11 +235,6 @@ pub(super) fn staff_member(provider: &ProviderId, id: SpecialistId) -> Vec<u8> {
     key
 }
 
-/// The prefix of the specialists with a name. It is a digest, because names can be long.
-pub(super) fn name(name: &FoldedName) -> Vec<u8> {
-    digested(NAME, &[name.given.as_bytes(), name.family.as_bytes()])
-}
-
 /// The key of the answer to a request. For an import row the client is left out, because any registrar may send it
 /// again.
 pub(super) fn request(client: &str, method: &str, request_id: Uuid) -> Vec<u8> {
@@ -258,11 +252,6 @@ fn digested(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     key.push(kind);
     key.extend(sha256.finalize().iter().take(16));
     key
-}
-
-/// The specialist that a key or a value ends with.
-pub(super) fn trailing_specialist(bytes: &[u8]) -> Option<SpecialistId> {
-    bytes.last_chunk().map(|number| SpecialistId::from_number(u64::from_be_bytes(*number)))
 }
 
 /// Splits the key of a fact into the prefix of its file and the fact's id.
@@ -312,9 +301,11 @@ fn specialist_writes(id: SpecialistId, fact: &SpecialistFact, put: &mut dyn FnMu
         put(&key, PRESENT);
     };
     match fact {
-        SpecialistFact::Registered { name: reported, .. } | SpecialistFact::NameChanged { name: reported } => {
-            set(name(&reported.folded()));
+        SpecialistFact::Registered { name, birth_date } => {
+            set(names::name(&name.folded()));
+            set(names::born_on(*birth_date));
         }
+        SpecialistFact::NameChanged { name } => set(names::name(&name.folded())),
         SpecialistFact::CredentialIssued(issuance) => put(&credential(issuance.number), &number),
         SpecialistFact::EmploymentStarted { employment: job, provider, .. } => {
             set(staff(provider));

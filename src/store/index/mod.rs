@@ -22,6 +22,7 @@ mod keys;
 mod layers;
 mod memtable;
 mod merge;
+mod names;
 mod overlay;
 mod read;
 mod sorted_table;
@@ -46,6 +47,7 @@ pub use keys::Entry;
 use layers::Layers;
 use memtable::Memtable;
 use merge::merge_over;
+pub use names::NameKey;
 pub use overlay::{Moved, Overlay};
 pub use read::{Answered, Part, ScanResult, View, Visit, VisitFile};
 

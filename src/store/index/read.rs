@@ -13,7 +13,7 @@ use crate::domain::name::FoldedName;
 use crate::store::record::{decode_filed, instant};
 
 use super::keys::Entry;
-use super::{IndexError, keys};
+use super::{IndexError, NameKey, keys, names};
 
 /// Whether to continue a scan, or the error that ended it.
 pub type ScanResult = Result<ControlFlow<()>, IndexError>;
@@ -136,7 +136,7 @@ pub trait View {
 
     /// The specialist to whom a credential was issued, void or not.
     fn specialist_of_credential(&self, number: CredentialNumber) -> Result<Option<SpecialistId>, IndexError> {
-        Ok(self.get(&keys::credential(number))?.as_deref().and_then(keys::trailing_specialist))
+        Ok(self.get(&keys::credential(number))?.as_deref().and_then(names::trailing_specialist))
     }
 
     /// Visits the first entries of a range, at most `most`.
@@ -216,7 +216,7 @@ pub trait View {
 
     /// The specialist whose job it is.
     fn specialist_of_employment(&self, id: EmploymentId) -> Result<Option<SpecialistId>, IndexError> {
-        Ok(self.get(&keys::employment(id))?.as_deref().and_then(keys::trailing_specialist))
+        Ok(self.get(&keys::employment(id))?.as_deref().and_then(names::trailing_specialist))
     }
 
     /// All specialists for whom a job with the provider was ever reported.
@@ -234,15 +234,25 @@ pub trait View {
         Ok(self.get(&keys::staff_member(provider, id))?.is_some())
     }
 
-    /// All specialists for whom the name was ever reported. The caller must check that it is current, and the birth
-    /// date.
-    fn specialists_named(&self, name: &FoldedName) -> Result<Vec<SpecialistId>, IndexError> {
-        specialists(self, &keys::name(name))
+    /// Specialists for whom the name was ever reported, in the order of the ids, from an id on, at most `most`. The
+    /// caller must compare the names in full.
+    fn specialists_named_from(&self, name: &FoldedName, id: u64, most: usize) -> Result<Vec<SpecialistId>, IndexError> {
+        specialists_from(self, &names::name(name), id, most)
     }
 
-    /// Like [`View::specialists_named`], but in the order of the ids, from an id on, at most `most`.
-    fn specialists_named_from(&self, name: &FoldedName, id: u64, most: usize) -> Result<Vec<SpecialistId>, IndexError> {
-        specialists_from(self, &keys::name(name), id, most)
+    /// Specialists for whom the birth date was ever reported, in the order of the ids, from an id on, at most `most`.
+    fn specialists_born_from(&self, birth_date: Day, id: u64, most: usize) -> Result<Vec<SpecialistId>, IndexError> {
+        specialists_from(self, &names::born_on(birth_date), id, most)
+    }
+
+    /// The names ever reported whose family name begins with `family`, which is folded: in order, after a name, at most
+    /// `most`. The caller must compare the names in full.
+    fn names_after(&self, family: &str, after: Option<&NameKey>, most: usize) -> Result<Vec<NameKey>, IndexError> {
+        let prefix = names::family_names(family);
+        let from = after.map_or_else(|| prefix.clone(), |after| keys::successor(after.bytes()));
+        let mut found = Vec::new();
+        self.first(&from, &keys::prefix_end(&prefix), most, &mut |key, _| found.extend(NameKey::read(key)))?;
+        Ok(found)
     }
 }
 
@@ -254,7 +264,7 @@ fn number(value: &[u8]) -> Result<u64, IndexError> {
 fn specialists<V: View + ?Sized>(view: &V, prefix: &[u8]) -> Result<Vec<SpecialistId>, IndexError> {
     let mut found = Vec::new();
     view.scan(prefix, &mut |key, _| {
-        found.extend(keys::trailing_specialist(key));
+        found.extend(names::trailing_specialist(key));
         CONTINUE
     })?;
     Ok(found)
@@ -268,13 +278,13 @@ fn specialists_from<V: View + ?Sized>(
 ) -> Result<Vec<SpecialistId>, IndexError> {
     let mut found = Vec::new();
     let from = [prefix, &id.to_be_bytes()].concat();
-    view.first(&from, &keys::prefix_end(prefix), most, &mut |key, _| found.extend(keys::trailing_specialist(key)))?;
+    view.first(&from, &keys::prefix_end(prefix), most, &mut |key, _| found.extend(names::trailing_specialist(key)))?;
     Ok(found)
 }
 
 fn credential(key: &[u8], holder: &[u8]) -> Option<(CredentialNumber, SpecialistId)> {
     let number = key.last_chunk().map(|number| CredentialNumber::from_number(u64::from_be_bytes(*number)));
-    number.zip(keys::trailing_specialist(holder))
+    number.zip(names::trailing_specialist(holder))
 }
 
 type Narrow<F> = fn(Fact) -> Option<F>;

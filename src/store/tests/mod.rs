@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::index::View;
+use super::index::{NameKey, View};
 use super::*;
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::*;
@@ -22,6 +22,7 @@ mod bases;
 mod damage;
 mod data_dir;
 mod directory;
+mod people;
 mod recent;
 mod upgrade;
 mod version;
@@ -75,6 +76,10 @@ fn provider(number: u64) -> ProviderId {
 
 fn name(given: &str) -> PersonName {
     PersonName { given: given.into(), family: "Example".into(), suffix: String::new() }
+}
+
+fn named(view: &dyn View, given: &str) -> Vec<SpecialistId> {
+    view.specialists_named_from(&name(given).folded(), 0, usize::MAX).unwrap()
 }
 
 fn instant(revision: u64) -> Timestamp {
@@ -154,9 +159,12 @@ fn answers(view: &dyn View) -> String {
         lines.push(format!("{:?} {:?}", view.specialist_facts(specialist(n)), view.provider_facts(&provider(n))));
         lines.push(format!("{:?} {:?}", view.recorded_at(Revision(n)), view.revision_at(instant(n))));
         lines.push(format!("{:?}", view.request("desk", METHOD, Uuid::from_u128(n.into()))));
-        lines.push(format!("{:?}", view.specialists_named(&name(&format!("Ada{n}")).folded())));
+        lines.push(format!("{:?}", named(view, &format!("Ada{n}"))));
     }
-    lines.push(format!("{:?}", view.specialists_named(&name("ADA").folded())));
+    lines.push(format!("{:?}", named(view, "ADA")));
+    let names = view.names_after("exa", None, usize::MAX).unwrap();
+    lines.push(format!("{:?}", names.iter().map(NameKey::specialist).collect::<Vec<_>>()));
+    lines.push(format!("{:?}", view.specialists_born_from(Day::from_number(1), 0, usize::MAX)));
     view.every_provider(&mut |id, facts| {
         lines.push(format!("{id} {facts:?}"));
         ControlFlow::Continue(())
@@ -193,8 +201,8 @@ fn the_index_answers_what_the_records_say() {
     assert_eq!(index.specialist_facts(specialist(99)).unwrap(), []);
     assert_eq!(index.provider_facts(&provider(1)).unwrap().len(), 2);
     assert_eq!(index.staff(&provider(1)).unwrap(), (1..=9).map(specialist).collect::<Vec<_>>());
-    assert_eq!(index.specialists_named(&name("Ádá").folded()).unwrap().len(), 9);
-    assert_eq!(index.specialists_named(&name("Ada 3").folded()).unwrap(), [specialist(3)]);
+    assert_eq!(named(&**index, "Ádá").len(), 9);
+    assert_eq!(named(&**index, "Ada 3"), [specialist(3)]);
     assert_eq!(index.specialist_of_credential(CredentialNumber::from_number(4)).unwrap(), Some(specialist(4)));
     assert_eq!(index.specialist_of_employment(EmploymentId::from_number(5)).unwrap(), Some(specialist(5)));
     let answered = index.request("desk", METHOD, Uuid::from_u128(6)).unwrap();

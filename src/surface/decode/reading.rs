@@ -6,10 +6,10 @@ use super::fields::{Fields, LONGEST_NAME};
 use crate::domain::day::Day;
 use crate::domain::decide::Rejection;
 use crate::domain::id::{CredentialNumber, ProviderId};
-use crate::domain::name::fold;
+use crate::domain::name::{FoldedName, fold};
 use crate::proto::v1;
 use crate::proto::v1::list_facts_request::Subject;
-use crate::registry::filters::{CredentialFilter, EmploymentFilter, ProviderFilter};
+use crate::registry::filters::{CredentialFilter, EmploymentFilter, PeopleFilter, ProviderFilter};
 use crate::registry::search::FactsOf;
 use crate::registry::snapshot::KnownAt;
 
@@ -86,6 +86,27 @@ pub fn list_credentials(request: &v1::ListCredentialsRequest) -> Result<(Credent
     let as_of = fields.optional_day("as_of", request.as_of);
     let known_at = fields.known_at(request.known_at.as_ref());
     let filter = CredentialFilter { standing, provider, specialist, given_name, family_name, birth_date, as_of };
+    fields.finish(known_at.map(|known_at| (filter, known_at)))
+}
+
+/// The minimum number of letters and digits of a family name that is searched for alone.
+const SHORTEST_BEGINNING: usize = 2;
+
+/// Decodes a `FindSpecialists`, without its page.
+pub fn find_specialists(request: &v1::FindSpecialistsRequest) -> Result<(PeopleFilter, KnownAt), Rejection> {
+    let mut fields = Fields::default();
+    let family = fields.optional_folded_family_name("family_name", &request.family_name).unwrap_or_default();
+    let given = fold(&fields.optional_text("given_name", &request.given_name, LONGEST_NAME));
+    if given.is_empty() && !request.given_name.is_empty() {
+        fields.refuse("given_name", "contains no letter or digit, and only these are compared");
+    }
+    let birth_date = fields.optional_day("birth_date", request.birth_date);
+    let is_read = request.family_name.is_empty() || !family.is_empty();
+    if request.birth_date.is_none() && is_read && family.chars().count() < SHORTEST_BEGINNING {
+        fields.refuse("family_name", "at least two letters or digits are required, unless birth_date is set");
+    }
+    let known_at = fields.known_at(request.known_at.as_ref());
+    let filter = PeopleFilter { name: FoldedName { given, family }, birth_date };
     fields.finish(known_at.map(|known_at| (filter, known_at)))
 }
 

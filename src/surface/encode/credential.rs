@@ -11,6 +11,7 @@ use crate::domain::specialist::Specialist;
 use crate::domain::standing::Standing;
 use crate::domain::timeline::{CredentialDay, Timeline};
 use crate::proto::v1;
+use crate::registry::people::FoundPerson;
 
 /// Whether a credential is shown with its holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +105,20 @@ pub fn specialist(specialist: &Specialist) -> v1::Specialist {
         death_date: specialist.death_date.map(date),
         former_names: last.iter().map(person_name).collect(),
         former_name_count: u32::try_from(former.len()).unwrap_or(u32::MAX),
+    }
+}
+
+/// The maximum number of names of a person who was found.
+const MOST_NAMES: usize = 100;
+
+/// Encodes a person who was found, with credentials as of a day.
+pub fn found_specialist(found: &FoundPerson, as_of: Day) -> v1::FoundSpecialist {
+    let FoundPerson { person, credentials } = found;
+    v1::FoundSpecialist {
+        specialist_id: person.id.to_string(),
+        names: person.names.iter().rev().take(MOST_NAMES).map(person_name).collect(),
+        birth_date: person.birth_date.map(date),
+        credentials: credentials.iter().map(|timeline| credential(timeline, as_of)).collect(),
     }
 }
 

@@ -18,7 +18,9 @@ mod wire;
 pub use self::answer::{AnsweredFrom, Eligibility, Verification, answer, is_eligible};
 pub use self::audited_read::audited_read;
 pub use self::change::change;
-pub use self::credential::{Holder, credential, credential_without_holder, person_name, specialist, standing_period};
+pub use self::credential::{
+    Holder, credential, credential_without_holder, found_specialist, person_name, specialist, standing_period,
+};
 pub use self::employment::employment;
 pub use self::enum_map::{WireEnum, numbers};
 pub use self::fact::{FactRelations, fact};

@@ -23,6 +23,7 @@ fn the_large_calls_are_streams_batches_pages_and_program_statistics() {
     let expected = [
         "ChangeService/ListChanges",
         "ChangeService/WatchChanges",
+        "CredentialService/FindSpecialists",
         "CredentialService/ListCredentials",
         "EmploymentService/ListEmployments",
         "EmploymentService/ReconcileRoster",

@@ -68,8 +68,18 @@ fn no_comment_has_syntax_that_breaks_a_generator() {
 fn every_read_is_declared_without_side_effects() {
     for (name, method) in methods() {
         let (_, short) = name.split_once('/').unwrap();
-        let reads =
-            ["Verify", "BatchVerify", "StreamVerify", "Check", "BatchCheck", "StreamCheck", "Get", "List", "Watch"];
+        let reads = [
+            "Verify",
+            "BatchVerify",
+            "StreamVerify",
+            "Check",
+            "BatchCheck",
+            "StreamCheck",
+            "Find",
+            "Get",
+            "List",
+            "Watch",
+        ];
         let is_read = reads.iter().any(|verb| short.starts_with(verb))
             || ["EvaluateApplication", "ReconcileRoster"].contains(&short);
         let level = method.options.as_ref().map(prost_types::MethodOptions::idempotency_level).unwrap_or_default();

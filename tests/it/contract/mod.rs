@@ -40,6 +40,7 @@ const TABLE: &str = "
   W CredentialService/RecordRelinquishment             registrar
   W CredentialService/RecordRetirement                 registrar
   W CredentialService/ReinstateCredential              registrar
+    CredentialService/FindSpecialists                  registrar                          auditor
     CredentialService/ListCredentials                  registrar                          auditor
     CredentialService/ListRuleSets                     registrar                          auditor
   W EmploymentService/ReportEmploymentStart            registrar           provider
@@ -195,8 +196,8 @@ fn every_mutation_has_the_common_fields() {
         if writes {
             assert!(ASKED.iter().all(|name| request.contains(*name)), "{method} takes {request:?}");
             assert!(ANSWERED.iter().all(|name| response.contains(*name)), "{method} answers {response:?}");
-            let counted = usize::from(response.contains("employment_count"));
-            let expected = ANSWERED.len() + 1 + counted;
+            let more = ["employment_count", "possible_duplicates"].iter().filter(|name| response.contains(**name));
+            let expected = ANSWERED.len() + 1 + more.count();
             assert_eq!(response.len(), expected, "{method} also returns its resource: {response:?}");
             assert!(!descriptor.client_streaming() && !descriptor.server_streaming(), "{method} is one call");
         } else {

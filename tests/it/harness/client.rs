@@ -209,6 +209,7 @@ services! {
         record_relinquishment(RecordRelinquishmentRequest) -> RecordRelinquishmentResponse;
         record_retirement(RecordRetirementRequest) -> RecordRetirementResponse;
         reinstate_credential(ReinstateCredentialRequest) -> ReinstateCredentialResponse;
+        find_specialists(FindSpecialistsRequest) -> FindSpecialistsResponse;
         list_credentials(ListCredentialsRequest) -> ListCredentialsResponse;
         list_rule_sets(ListRuleSetsRequest) -> ListRuleSetsResponse;
     }

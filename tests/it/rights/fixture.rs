@@ -191,6 +191,9 @@ fn registrars(name: &str, row: &Row) -> Vec<Bytes> {
         "ReinstateCredential" => {
             of(v1::ReinstateCredentialRequest { validate_only: true, ..reinstate(&row.number, "2026-02-20") })
         }
+        "FindSpecialists" => {
+            of(v1::FindSpecialistsRequest { family_name: row.family_name.to_owned(), ..Default::default() })
+        }
         "ListCredentials" => {
             of(v1::ListCredentialsRequest { specialist_id: row.specialist_id.clone(), ..Default::default() })
         }

@@ -64,7 +64,11 @@ fn reach(method: &str, role: &str) -> Reach {
         ("RecordService", "EndPeriod" | "RetractFact" | "ListFacts", "certifier" | "provider") => Hidden,
         ("RecordService", "ListFacts" | "ListReads" | "ListReviewItems", "auditor") => Reached,
         ("RecordService", ..) | (_, _, "certifier") => Denied,
-        ("CredentialService", "EvaluateApplication" | "ListCredentials" | "ListRuleSets", "auditor") => Reached,
+        (
+            "CredentialService",
+            "EvaluateApplication" | "FindSpecialists" | "ListCredentials" | "ListRuleSets",
+            "auditor",
+        ) => Reached,
         ("CredentialService", ..) => Denied,
         ("EmploymentService", "ListEmployments" | "ReconcileRoster", "auditor") => Reached,
         ("EmploymentService", "TransferEmployments", "provider") => Denied,
