@@ -1,4 +1,4 @@
-//! Connecting to a server, with the client's credentials.
+//! Connecting to a server, with the client's credentials: from the flags, else from the profile.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -14,46 +14,66 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Request, Status};
 
 use super::failure::Failure;
+use super::profile::Profile;
 use crate::server::file_modes::others_may_use;
+
+/// The server to call if neither a flag nor the profile names one.
+const ENDPOINT: &str = "http://127.0.0.1:50051";
+
+/// The heading of these flags in the help.
+const HEADING: &str = "Connection";
 
 /// The flags of every command that calls a server.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Connection {
-    /// The server to call
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:50051")]
-    pub endpoint: String,
+    /// The server to call [default: that of the profile, else http://127.0.0.1:50051]
+    #[arg(long, value_name = "URL", help_heading = HEADING)]
+    endpoint: Option<String>,
+    /// The profile with the server, the credentials and the provider: NAME stands for
+    /// ~/.config/cpss-registry/NAME.toml. The flags win over the profile [default: the profile `profile`, if it exists
+    /// and --endpoint names no other server]
+    #[arg(long, value_name = "NAME|FILE.toml", help_heading = HEADING)]
+    profile: Option<String>,
+    /// Call as this caller; only for `serve --dev`: registrar, certifier, provider:ID, payer or auditor
+    #[arg(long = "as", value_name = "ROLE", conflicts_with_all = ["cert", "token_file"], help_heading = HEADING)]
+    caller: Option<String>,
     #[command(flatten)]
-    pub shown: Shown,
+    shown: Shown,
 }
 
 /// The trusted authority, and the client's credentials.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Shown {
     /// Trust servers with a certificate of this authority (PEM); required for https
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
     pub ca: Option<PathBuf>,
     /// The client certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "token_file")]
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "token_file", help_heading = HEADING)]
     pub cert: Option<PathBuf>,
     /// The private key of the client certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "cert")]
+    #[arg(long, value_name = "FILE", requires = "cert", help_heading = HEADING)]
     pub key: Option<PathBuf>,
     /// A file that holds the client's token; other users must not be able to read it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
     pub token_file: Option<PathBuf>,
 }
 
-/// A connection that sends the token, if any, with every call.
-pub type Service = InterceptedService<Channel, Token>;
+/// A connection that identifies the caller in every call.
+pub type Service = InterceptedService<Channel, CallerHeaders>;
 
-/// The token of a connection, as a header value.
-#[derive(Clone)]
-pub struct Token(Option<AsciiMetadataValue>);
+/// The headers that identify the caller: its token, or its role on a development server.
+#[derive(Clone, Default)]
+pub struct CallerHeaders {
+    token: Option<AsciiMetadataValue>,
+    role: Option<AsciiMetadataValue>,
+}
 
-impl Interceptor for Token {
+impl Interceptor for CallerHeaders {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(token) = &self.0 {
-            request.metadata_mut().insert("authorization", token.clone());
+        for (name, value) in [("authorization", &self.token), ("x-dev-caller", &self.role)] {
+            if let Some(value) = value {
+                request.metadata_mut().insert(name, value.clone());
+            }
         }
         Ok(request)
     }
@@ -62,12 +82,44 @@ impl Interceptor for Token {
 impl Connection {
     /// Opens a connection. The timeout applies to connecting and to each call.
     pub async fn open(&self, timeout: Duration) -> Result<Service, Failure> {
-        open(&self.endpoint, &self.shown, timeout).await
+        let profile = self.profile()?;
+        let (shown, caller) = self.identity(&profile);
+        open(self.endpoint_or(&profile), &shown, caller, timeout).await
+    }
+
+    /// The server and the caller, as text: what another server or caller would not have in common.
+    pub fn scope(&self) -> Result<String, Failure> {
+        let profile = self.profile()?;
+        let (Shown { cert, token_file, .. }, caller) = self.identity(&profile);
+        Ok(format!("{} {caller:?} {cert:?} {token_file:?}", self.endpoint_or(&profile)))
+    }
+
+    /// The profile. The default one is only for its own server: its token must not reach another one.
+    pub fn profile(&self) -> Result<Profile, Failure> {
+        let profile = Profile::read(self.profile.as_deref())?;
+        let is_of_another =
+            self.profile.is_none() && self.endpoint.is_some() && self.endpoint.as_deref() != profile.endpoint();
+        Ok(if is_of_another { Profile::default() } else { profile })
+    }
+
+    /// The authority and the identity. An identity in the flags replaces that of the profile as a whole.
+    fn identity<'a>(&'a self, profile: &'a Profile) -> (Shown, Option<&'a str>) {
+        let ca = self.shown.ca.clone().or_else(|| profile.ca.clone());
+        if self.caller.is_some() || self.shown.cert.is_some() || self.shown.token_file.is_some() {
+            return (Shown { ca, ..self.shown.clone() }, self.caller.as_deref());
+        }
+        let Profile { cert, key, token_file, caller, .. } = profile;
+        let shown = Shown { ca, cert: cert.clone(), key: key.clone(), token_file: token_file.clone() };
+        (shown, caller.as_deref())
+    }
+
+    fn endpoint_or<'a>(&'a self, profile: &'a Profile) -> &'a str {
+        self.endpoint.as_deref().or(profile.endpoint()).unwrap_or(ENDPOINT)
     }
 }
 
 /// Opens a connection to an endpoint. The timeout applies to connecting and to each call.
-pub async fn open(endpoint: &str, shown: &Shown, timeout: Duration) -> Result<Service, Failure> {
+pub async fn open(endpoint: &str, shown: &Shown, caller: Option<&str>, timeout: Duration) -> Result<Service, Failure> {
     let wrong = |flag: &str, message: &str| Failure::usage(vec![format!("{flag}: {message}")]);
     let parsed = Endpoint::from_shared(endpoint.to_owned()).ok();
     let is_url = |parsed: &Endpoint| matches!(parsed.uri().scheme_str(), Some("http" | "https"));
@@ -83,7 +135,9 @@ pub async fn open(endpoint: &str, shown: &Shown, timeout: Duration) -> Result<Se
     } else {
         parsed
     };
-    let token = Token(shown.token()?);
+    let not_a_role = |_| wrong("--as", "not a role, such as registrar or provider:region-1-cmhc");
+    let headers =
+        CallerHeaders { token: shown.token()?, role: caller.map(str::parse).transpose().map_err(not_a_role)? };
     if limited.uri().scheme_str() == Some("http") && matches!(speaks(&limited, timeout).await, Some(Speaks::Tls)) {
         let line = format!("cannot reach {endpoint}: this port speaks TLS");
         return Err(Failure::said(vec![line]).with_remedy("use https://…, with --ca and the client's credentials"));
@@ -95,7 +149,7 @@ pub async fn open(endpoint: &str, shown: &Shown, timeout: Duration) -> Result<Se
         let failure = Failure::of(format!("cannot reach {endpoint}"), reason);
         remedy(reason).into_iter().fold(failure, Failure::with_remedy)
     })?;
-    Ok(InterceptedService::new(channel, token))
+    Ok(InterceptedService::new(channel, headers))
 }
 
 /// The protocol of a port.

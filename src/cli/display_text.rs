@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::standing::{self, Weight};
 use crate::proto::google::r#type::Date;
-use crate::proto::v1::{Designation, Reason, Standing, Verdict};
+use crate::proto::v1::{Designation, PersonName, Reason, ReviewReason, Standing, Verdict};
 use crate::surface::encode::WireEnum as _;
 
 /// The effect of a reason on the verdict, as the registry defines it.
@@ -85,6 +85,29 @@ pub fn instant(instant: Timestamp) -> String {
     }
 }
 
+/// An instant of the contract, for people.
+pub fn moment(time: prost_types::Timestamp) -> String {
+    Timestamp::new(time.seconds, time.nanos).map(instant).unwrap_or_default()
+}
+
+/// A name of the contract as words: `PSYCHIATRIC_HOSPITAL` is `psychiatric hospital`.
+pub fn words(code: &str) -> String {
+    code.to_lowercase().replace('_', " ").replace("dmh", "DMH")
+}
+
+/// Why a fact should be reviewed.
+pub fn review_reason(reason: ReviewReason) -> &'static str {
+    match reason {
+        ReviewReason::Unspecified => "no reason was given",
+        ReviewReason::RevokedCredentialRevived => {
+            "a start brought back a credential that was revoked when a job elsewhere was lost"
+        }
+        ReviewReason::LikelyDuplicate => "somebody with this name and birth date was on file already",
+        ReviewReason::StartAfterDeath => "a job was reported for days after a death",
+        ReviewReason::SettledDaysCorrected => "days were changed whose reporting window had passed",
+    }
+}
+
 /// The text of a standing.
 pub fn standing(standing: Standing) -> &'static str {
     match standing {
@@ -127,6 +150,18 @@ pub fn designation(designation: Designation) -> &'static str {
         Designation::ForensicPeerRecovery => "Forensic Peer Recovery",
         Designation::RecoveryOnly => "Recovery only",
     }
+}
+
+/// A full name, given name first.
+pub fn full_name(name: &PersonName) -> String {
+    let parts = [&name.given_name, &name.family_name, &name.suffix];
+    parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The names of designations, given by their numbers.
+pub fn designations(numbers: &[i32]) -> String {
+    let known = numbers.iter().filter_map(|number| Designation::try_from(*number).ok());
+    known.map(designation).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

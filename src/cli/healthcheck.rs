@@ -52,7 +52,7 @@ impl Healthcheck {
     }
 
     async fn ask(&self) -> Result<ServingStatus, Failure> {
-        let channel = connect::open(&self.endpoint, &self.shown, TIMEOUT).await?;
+        let channel = connect::open(&self.endpoint, &self.shown, None, TIMEOUT).await?;
         let request = HealthCheckRequest { service: self.service.clone() };
         let answer = HealthClient::new(channel).check(request).await.map_err(|status| Failure::answered(&status))?;
         Ok(answer.into_inner().status())

@@ -6,10 +6,12 @@
 mod audit;
 mod backup;
 mod check;
+mod completions;
 mod config;
 mod connect;
 mod create;
 mod data_dir_args;
+mod dates;
 mod display_text;
 mod evaluate;
 mod export;
@@ -18,15 +20,25 @@ mod generate;
 mod healthcheck;
 mod import;
 mod init;
+mod lines;
 pub mod list;
+mod listing;
+mod message_json;
 mod mirror;
 mod new_file;
+mod pages;
+mod profile;
 mod progress;
 mod question;
 mod rebuild;
 mod restore;
+mod review_items;
 mod roster;
+mod rule_sets;
 mod serve;
+mod statistics;
+mod table;
+mod terminal;
 mod verify;
 
 use std::ffi::OsString;
@@ -73,7 +85,11 @@ enum Command {
     Check(check::Check),
     Export(export::Export),
     Rebuild(rebuild::Rebuild),
+    ReviewItems(review_items::ReviewItems),
+    Statistics(statistics::Statistics),
+    Rules(rule_sets::Rules),
     Audit(audit::SearchAudit),
+    Completions(completions::Completions),
 }
 
 /// The result of a command that did not fail.
@@ -129,7 +145,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Export(export) => export.run(),
         Command::Rebuild(rebuild) => rebuild.run(),
+        Command::ReviewItems(items) => items.run(),
+        Command::Statistics(statistics) => statistics.run(),
+        Command::Rules(rules) => rules.run(),
         Command::Audit(audit) => audit.run(),
+        Command::Completions(completions) => completions.run(),
     };
     match ended {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
@@ -231,9 +251,14 @@ mod tests {
         let mut command = Arguments::command();
         command.build();
         command.clone().debug_assert();
+        has_examples(&mut command);
+    }
+
+    fn has_examples(command: &mut clap::Command) {
+        let help = command.render_help().to_string();
+        assert!(help.contains("Example"), "{help}");
         for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
-            let help = sub.render_help().to_string();
-            assert!(help.contains("Example"), "{help}");
+            has_examples(sub);
         }
     }
 }

@@ -3,21 +3,54 @@
 use clap::builder::NonEmptyStringValueParser;
 use jiff::Timestamp;
 
+use super::dates::read_date;
+use super::profile::Profile;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1::known_at::Point;
 use crate::proto::v1::verification_item::Subject;
 use crate::proto::v1::{Designation, KnownAt, VerificationItem};
 
-/// A question about a credential, and the state of knowledge to answer from.
+/// Stands for no provider, so that the provider of the profile can be left out.
+const ANY_PROVIDER: &str = "-";
+
+/// The state of knowledge to answer from.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Question {
-    /// The day of the question, such as 2026-03-01 [default: today]
-    #[arg(long, value_name = "DATE", value_parser = read_date)]
-    as_of: Option<Date>,
+pub struct Knowledge {
     /// The state of knowledge at a revision, or at an instant such as 2026-03-01T09:00:00-06:00 [default: now]
     #[arg(long, value_name = "REVISION|TIME", value_parser = read_point)]
     known_at: Option<Point>,
-    /// The provider where the holder works: only jobs with it count
+}
+
+impl Knowledge {
+    /// The state of knowledge. `None`: the head.
+    pub fn known_at(&self) -> Option<KnownAt> {
+        self.known_at.map(|point| KnownAt { epoch: String::new(), point: Some(point) })
+    }
+}
+
+/// The day of a question, and the state of knowledge to answer from.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Moment {
+    /// The day of the question, such as 2026-03-01 or 3/1/2026 [default: today]
+    #[arg(long, value_name = "DATE", value_parser = read_date)]
+    pub as_of: Option<Date>,
+    #[command(flatten)]
+    knowledge: Knowledge,
+}
+
+impl Moment {
+    /// The state of knowledge. `None`: the head.
+    pub fn known_at(&self) -> Option<KnownAt> {
+        self.knowledge.known_at()
+    }
+}
+
+/// A question about a credential.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Question {
+    #[command(flatten)]
+    moment: Moment,
+    /// The provider where the holder works: only jobs with it count; - for any [default: that of the profile]
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     provider: Option<String>,
     /// A designation that must be held, such as YOUNG_ADULT; may be repeated
@@ -26,11 +59,18 @@ pub struct Question {
 }
 
 impl Question {
+    /// Adds the provider of the profile, if the flags name none.
+    #[must_use]
+    pub fn filled(mut self, profile: Profile) -> Question {
+        self.provider = self.provider.or(profile.provider).filter(|provider| provider != ANY_PROVIDER);
+        self
+    }
+
     /// The question about a credential.
     pub fn about(&self, subject: Subject) -> VerificationItem {
         VerificationItem {
             subject: Some(subject),
-            as_of: self.as_of,
+            as_of: self.moment.as_of,
             provider_id: self.provider().to_owned(),
             designations: self.designation.iter().map(|code| *code as i32).collect(),
             ..VerificationItem::default()
@@ -44,18 +84,13 @@ impl Question {
 
     /// The day of the question. `None`: today.
     pub fn as_of(&self) -> Option<Date> {
-        self.as_of
+        self.moment.as_of
     }
 
     /// The state of knowledge. `None`: the head.
     pub fn known_at(&self) -> Option<KnownAt> {
-        self.known_at.map(|point| KnownAt { epoch: String::new(), point: Some(point) })
+        self.moment.known_at()
     }
-}
-
-fn read_date(text: &str) -> Result<Date, String> {
-    let civil: jiff::civil::Date = text.parse().map_err(|_| "not a date such as 2026-03-01")?;
-    Ok(Date { year: civil.year().into(), month: civil.month().into(), day: civil.day().into() })
 }
 
 fn read_point(text: &str) -> Result<Point, String> {
@@ -70,7 +105,8 @@ fn read_point(text: &str) -> Result<Point, String> {
     Ok(Point::Time(prost_types::Timestamp { seconds, nanos }))
 }
 
-fn read_designation(text: &str) -> Result<Designation, String> {
+/// Reads a designation by its name in the contract, or a short form of it.
+pub fn read_designation(text: &str) -> Result<Designation, String> {
     let name = text.to_ascii_uppercase().replace('-', "_");
     let known = || (1..).map_while(|number| Designation::try_from(number).ok());
     let short = |code: Designation| code.as_str_name().trim_start_matches("DESIGNATION_");

@@ -17,6 +17,7 @@ mod backup;
 mod calendar;
 mod cascade;
 mod cold_start;
+mod commands;
 mod contract;
 mod drain;
 mod dry_run;

@@ -3,12 +3,12 @@
 mod answer;
 mod request;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::connect::Connection;
 use super::failure::Failure;
-use super::{Outcome, block_on, print, print_json};
+use super::{Outcome, block_on, message_json, print, print_json, terminal};
 use crate::proto::v1::credential_service_client::CredentialServiceClient;
 use crate::proto::v1::{CriterionOutcome, EvaluateApplicationRequest, EvaluateApplicationResponse};
 
@@ -34,7 +34,7 @@ const EXAMPLE: &str = r#"Examples:
 
 The file has the fields of EvaluateApplicationRequest. A missing field means that the applicant did not state it:
   {
-    "specialist_id": "SP-4RQY-PVMN-B",
+    "specialist_id": "SP-GC4W-MBDQ-N",
     "effective_from": "2026-04-01",
     "designations": ["ADULT_AND_RECOVERY"],
     "application": {
@@ -59,25 +59,15 @@ The file has the fields of EvaluateApplicationRequest. A missing field means tha
 
 impl Evaluate {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
-        let request = self.read()?;
+        let request = read_application(&self.file)?;
         let specialist = request.specialist_id.clone();
         let evaluation = block_on(self.ask(request))?;
         if self.json {
-            print_json(&answer::Json::of(&evaluation))?;
+            print_json(&message_json::of("EvaluateApplicationResponse", &evaluation)?)?;
         } else {
-            print(&answer::text(&specialist, &evaluation))?;
+            print(&answer::text(&specialist, &evaluation, Some(terminal::table_width())))?;
         }
         Ok(outcome(&evaluation))
-    }
-
-    fn read(&self) -> Result<EvaluateApplicationRequest, Failure> {
-        let file = self.file.display();
-        let text = std::fs::read_to_string(&self.file)
-            .map_err(|error| Failure::usage(vec![format!("cannot read {file}: {error}")]))?;
-        request::read(&text).map_err(|mut wrong| {
-            wrong.insert(0, format!("{file} is not an application"));
-            Failure::usage(wrong)
-        })
     }
 
     async fn ask(&self, request: EvaluateApplicationRequest) -> Result<EvaluateApplicationResponse, Failure> {
@@ -85,6 +75,17 @@ impl Evaluate {
         let asked = CredentialServiceClient::new(channel).evaluate_application(request).await;
         Ok(asked.map_err(|status| Failure::answered(&status))?.into_inner())
     }
+}
+
+/// Reads the file of an application.
+pub fn read_application(path: &Path) -> Result<EvaluateApplicationRequest, Failure> {
+    let file = path.display();
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::usage(vec![format!("cannot read {file}: {error}")]))?;
+    request::read(&text).map_err(|mut wrong| {
+        wrong.insert(0, format!("{file} is not an application"));
+        Failure::usage(wrong)
+    })
 }
 
 fn outcome(evaluation: &EvaluateApplicationResponse) -> Outcome {

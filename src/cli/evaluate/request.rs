@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::cli::dates::read_date;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1::{
     Application, Designation, Education, EvaluateApplicationRequest, ExamAttempt, LivedExperience, Training,
@@ -211,15 +212,14 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Parses `2026-03-01`, or an object with year, month and day.
+/// Parses a text such as `2026-03-01`, or an object with year, month and day.
 fn date(value: &Value) -> Option<Date> {
     if let Value::Object(fields) = value {
         let part = |name: &str| i32::try_from(fields.get(name)?.as_i64()?).ok();
         let is_whole = fields.len() == 3;
         return is_whole.then_some(Date { year: part("year")?, month: part("month")?, day: part("day")? });
     }
-    let civil: jiff::civil::Date = value.as_str()?.parse().ok()?;
-    Some(Date { year: civil.year().into(), month: civil.month().into(), day: civil.day().into() })
+    read_date(value.as_str()?).ok()
 }
 
 fn camel_case(name: &str) -> String {

@@ -78,7 +78,7 @@ impl<W: Write> AnswerWriter<W> {
 }
 
 /// A text as a cell that no spreadsheet takes for a formula.
-pub(super) fn cell_text(text: &str, separator: char) -> String {
+pub fn cell_text(text: &str, separator: char) -> String {
     const BEGIN_FORMULAS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
     let guard = if text.starts_with(BEGIN_FORMULAS) { "'" } else { "" };
     let must_quote = |letter: char| letter == separator || matches!(letter, '"' | '\r' | '\n');

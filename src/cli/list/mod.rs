@@ -7,7 +7,7 @@
 
 mod answers;
 pub mod columns;
-mod date;
+pub mod date;
 mod encoding;
 mod error;
 mod record;
@@ -22,8 +22,8 @@ use std::io::{self, Read as _, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-pub use self::answers::AnswerWriter;
 use self::answers::Head;
+pub use self::answers::{AnswerWriter, cell_text};
 pub use self::columns::{Columns, Known};
 use self::columns::{Given, Headings, check_given};
 use self::encoding::Bytes;

@@ -75,7 +75,8 @@ All rows are answered from one state of knowledge. Only its owner can read the f
 file is not replaced.";
 
 impl Roster {
-    pub(super) fn run(self) -> Result<Outcome, Failure> {
+    pub(super) fn run(mut self) -> Result<Outcome, Failure> {
+        self.question = self.question.filled(self.connection.profile()?);
         if self.reconcile {
             return reconcile::run(&self);
         }

@@ -1,104 +1,63 @@
 //! The text output of an answer.
 
-use jiff::Timestamp;
-
-use crate::cli::display_text::{self, code, day};
+use crate::cli::display_text::{self, code, day, designations};
+use crate::cli::lines::Lines;
 use crate::domain::standing::Weight;
-use crate::proto::v1::{Answer, Credential, Designation, Reason, Verification};
+use crate::proto::v1::{Credential, Reason, Verification};
 
 /// The answer as text: the verdict, the reasons, the day, and the state of knowledge.
-pub fn text(asked: &str, verification: &Verification) -> String {
-    let mut lines = Lines(String::new());
-    lines.0.push_str(&format!("{}  {asked}\n\n", display_text::verdict(verification.verdict())));
+pub fn text(asked: &str, provider: &str, verification: &Verification, limit: Option<usize>) -> String {
+    let heading = format!("{}  {asked}", display_text::verdict(verification.verdict()));
+    let mut lines = Lines::under(&heading, limit);
     if verification.standing.is_some() {
         lines.line("standing", display_text::standing(verification.standing()));
     }
+    lines.line("provider", provider);
     if let Some(credential) = &verification.credential {
-        lines.credential(credential);
+        add_credential(&mut lines, credential);
     }
-    lines.reasons(verification);
+    add_reasons(&mut lines, verification);
     if let Some(answer) = &verification.answer {
-        lines.0.push('\n');
         lines.answer(answer);
     }
-    lines.0
+    lines.into_text()
 }
 
-/// Lines of a label and a text, in two columns.
-struct Lines(String);
-
-impl Lines {
-    fn line(&mut self, label: &str, text: &str) {
-        if !text.is_empty() {
-            self.0.push_str(&format!("  {label:<12}  {text}\n"));
-        }
+fn add_credential(lines: &mut Lines, credential: &Credential) {
+    lines.line("holder", &credential.display_name);
+    lines.line("designations", &designations(&credential.designations));
+    let through = credential.term_last_day.map(|last| format!("to {}", day(last)));
+    lines.line("term", &through.unwrap_or_default());
+    if let Some(first) = credential.separation_first_day {
+        lines.line("no job since", &day(first));
     }
+}
 
-    fn credential(&mut self, credential: &Credential) {
-        self.line("holder", &credential.display_name);
-        self.line("designations", &listed(&credential.designations));
-        let through = credential.term_last_day.map(|last| format!("to {}", day(last)));
-        self.line("term", &through.unwrap_or_default());
-        if let Some(first) = credential.separation_first_day {
-            self.line("no job since", &day(first));
-        }
-    }
-
-    /// Adds all reasons, labeled by their effect on the verdict.
-    fn reasons(&mut self, verification: &Verification) {
-        for (weight, label) in
-            [(Weight::Fails, "because"), (Weight::Unknown, "not known"), (Weight::Information, "note")]
-        {
-            let mut label = label;
-            for number in &verification.reasons {
-                let (its_weight, text) = match Reason::try_from(*number) {
-                    Ok(reason) => (display_text::weight(reason), display_text::reason(reason)),
-                    Err(_) => (Weight::Information, "This program does not know this reason."),
-                };
-                if its_weight == weight {
-                    self.line(label, &format!("{text} ({})", code(*number, Reason::as_str_name, "REASON_")));
-                    label = "";
-                }
-            }
-            if weight == Weight::Fails && !verification.missing_designations.is_empty() {
-                self.line("not held", &listed(&verification.missing_designations));
+/// Adds all reasons, labeled by their effect on the verdict.
+fn add_reasons(lines: &mut Lines, verification: &Verification) {
+    for (weight, label) in [(Weight::Fails, "because"), (Weight::Unknown, "not known"), (Weight::Information, "note")] {
+        let mut label = label;
+        for number in &verification.reasons {
+            let (its_weight, text) = match Reason::try_from(*number) {
+                Ok(reason) => (display_text::weight(reason), display_text::reason(reason)),
+                Err(_) => (Weight::Information, "This program does not know this reason."),
+            };
+            if its_weight == weight {
+                lines.line(label, &format!("{text} ({})", code(*number, Reason::as_str_name, "REASON_")));
+                label = "";
             }
         }
+        if weight == Weight::Fails && !verification.missing_designations.is_empty() {
+            lines.line("not held", &designations(&verification.missing_designations));
+        }
     }
-
-    fn answer(&mut self, answer: &Answer) {
-        self.line("as of", &answer.as_of.map(day).unwrap_or_default());
-        let revision = answer.known_at_revision;
-        let known_at = instant(answer).map_or_else(
-            || format!("revision {revision}"),
-            |recorded_at| format!("revision {revision}, recorded {}", display_text::instant(recorded_at)),
-        );
-        self.line("known at", &known_at);
-        let settled = match (answer.settled, answer.settles_on.map(day)) {
-            (true, Some(date)) => format!("yes, reports were due by {date}"),
-            (false, Some(date)) => format!("no, reports may come in until {date}"),
-            (settled, None) => if settled { "yes" } else { "no" }.to_owned(),
-        };
-        self.line("settled", &settled);
-        self.line("rules", &answer.rule_set_id);
-    }
-}
-
-/// When the record `known_at_revision` was recorded.
-pub(super) fn instant(answer: &Answer) -> Option<Timestamp> {
-    answer.known_at_time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok())
-}
-
-fn listed(designations: &[i32]) -> String {
-    let known = designations.iter().filter_map(|number| Designation::try_from(*number).ok());
-    known.map(display_text::designation).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::proto::google::r#type::Date;
-    use crate::proto::v1::{Standing, Verdict};
+    use crate::proto::v1::{Answer, Designation, Standing, Verdict};
 
     fn date(year: i32, month: i32, day: i32) -> Option<Date> {
         Some(Date { year, month, day })
@@ -139,6 +98,7 @@ mod tests {
 NOT CONFIRMED  CPS-0000-0001-Y
 
   standing      current
+  provider      region-1-cmhc
   holder        Bernice O'Neal
   designations  Adult and Recovery, Parent/Caregiver
   term          to 2027-09-30
@@ -153,6 +113,6 @@ NOT CONFIRMED  CPS-0000-0001-Y
   settled       no, reports may come in until 2026-03-19
   rules         cpssp-2025
 ";
-        assert_eq!(text("CPS-0000-0001-Y", &verification), expected);
+        assert_eq!(text("CPS-0000-0001-Y", "region-1-cmhc", &verification, None), expected);
     }
 }

@@ -1,7 +1,6 @@
 //! `verify`: asks a server whether a credential is good on a day.
 
 mod answer;
-mod json;
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use clap::builder::NonEmptyStringValueParser;
 use super::connect::Connection;
 use super::failure::Failure;
 use super::question::Question;
-use super::{Outcome, block_on, print, print_json};
+use super::{Outcome, block_on, message_json, print, print_json, terminal};
 use crate::proto::v1::verification_item::Subject;
 use crate::proto::v1::verification_service_client::VerificationServiceClient;
 use crate::proto::v1::{Verification, VerifyCredentialRequest};
@@ -39,14 +38,16 @@ Examples:
   cpss-registry verify cps28msmn2kz --as-of 2026-03-01 --known-at 100 --provider region-1-cmhc";
 
 impl Verify {
-    pub(super) fn run(self) -> Result<Outcome, Failure> {
+    pub(super) fn run(mut self) -> Result<Outcome, Failure> {
+        self.question = self.question.filled(self.connection.profile()?);
         let verification = block_on(self.ask())?;
         if self.json {
-            print_json(&json::Json::of(&verification))?;
+            print_json(&message_json::of("Verification", &verification)?)?;
         } else {
             // A number that cannot exist has no canonical form; print it as given.
             let canonical = Some(&verification.credential_number).filter(|number| !number.is_empty());
-            print(&answer::text(canonical.unwrap_or(&self.credential_number), &verification))?;
+            let asked = canonical.unwrap_or(&self.credential_number);
+            print(&answer::text(asked, self.question.provider(), &verification, terminal::width()))?;
         }
         Ok(Outcome::of(verification.verdict()))
     }

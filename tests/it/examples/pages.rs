@@ -12,7 +12,7 @@ const OTHER_PROGRAMS: [&str; 2] = ["cargo", "sha256sum"];
 /// A page with examples.
 #[derive(Debug)]
 pub struct Page {
-    /// The command whose help it is, or the file; of the whole program it is empty.
+    /// The command whose help it is, such as `report start`, or the file; of the whole program it is empty.
     pub name: String,
     /// The examples, in order.
     pub examples: Vec<Example>,
@@ -38,19 +38,26 @@ impl Example {
     }
 }
 
-/// The help of the program and of each of its commands.
+/// The help of the program, of each of its commands, and of the commands of these.
 pub fn help_pages() -> Vec<Page> {
-    let whole = help("");
-    let listed = whole.split_once("Commands:\n").unwrap().1.split("\n\n").next().unwrap();
+    names_below("").iter().map(|name| help_page(name)).collect()
+}
+
+/// A command, and the commands that its help lists.
+fn names_below(name: &str) -> Vec<String> {
+    let help = help(name);
+    let listed = help.split_once("Commands:\n").map_or("", |(_, rest)| rest.split("\n\n").next().unwrap());
     let commands = listed.lines().filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next());
-    let names = std::iter::once("").chain(commands.filter(|name| *name != "help"));
-    names.map(help_page).collect()
+    let below = commands
+        .filter(|command| *command != "help")
+        .flat_map(|command| names_below(format!("{name} {command}").trim_start()));
+    std::iter::once(name.to_owned()).chain(below).collect()
 }
 
 /// The help of a command.
 pub fn help(name: &str) -> String {
     let mut command = program();
-    command.args(Some(name).filter(|name| !name.is_empty())).arg("--help");
+    command.args(name.split_whitespace()).arg("--help");
     String::from_utf8(command.output().unwrap().stdout).unwrap()
 }
 

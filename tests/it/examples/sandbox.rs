@@ -24,7 +24,7 @@ if [ "$1" = serve ]; then
     case " $* " in *" --listen "*) ;; *) set -- "$@" --listen 127.0.0.1:0 ;; esac
     exec "$PROGRAM" "$@" --ops-listen 127.0.0.1:0
 fi
-if "$PROGRAM" "$1" --help | grep -q -- --endpoint; then set -- "$@" --endpoint "http://127.0.0.1:$PORT"; fi
+if "$PROGRAM" "$@" --help | grep -q -- --endpoint; then set -- "$@" --endpoint "http://127.0.0.1:$PORT"; fi
 exec "$PROGRAM" "$@"
 "#;
 
@@ -46,6 +46,8 @@ pub struct Sandbox {
     is_help: bool,
     /// The revision that an answer showed first.
     revision: Option<String>,
+    /// The fact that was recorded last.
+    fact: Option<String>,
     steps: usize,
 }
 
@@ -65,9 +67,9 @@ impl Sandbox {
     pub fn of(page: &Page) -> Sandbox {
         let scratch = tempfile::tempdir().unwrap();
         let (is_help, running) = (page.is_help, Vec::new());
-        let mut sandbox =
-            Sandbox { scratch, port: 0, definitions: String::new(), running, is_help, revision: None, steps: 0 };
-        for directory in ["bin", "etc", "var/lib", "mnt/backup", "work"] {
+        let (definitions, revision, fact) = (String::new(), None, None);
+        let mut sandbox = Sandbox { scratch, port: 0, definitions, running, is_help, revision, fact, steps: 0 };
+        for directory in ["bin", "etc", "var/lib", "mnt/backup", "work", "home"] {
             fs::create_dir_all(sandbox.root().join(directory)).unwrap();
         }
         for directory in ["proto", "deploy/import-example"] {
@@ -97,8 +99,11 @@ impl Sandbox {
     fn prepare(&mut self, name: &str) {
         fs::write(self.root().join("work/staff.csv"), STAFF).unwrap();
         let application = help("evaluate").split_once("\n  {\n").map(|(_, json)| format!("{{\n{json}")).unwrap();
-        fs::write(self.root().join("work/application.json"), application).unwrap();
-        let begins_with_a_registry = !["init", "create", "serve", "restore", "generate"].contains(&name);
+        let today = jiff::Timestamp::now().in_tz("America/Chicago").unwrap().date().to_string();
+        fs::write(self.root().join("work/application.json"), application.replace("2026-04-01", &today)).unwrap();
+        fs::write(self.root().join("work/birth-date.txt"), "birth_date: 3/27/1999\n").unwrap();
+        let begins_with_a_registry =
+            !["init", "create", "serve", "restore", "generate"].contains(&name) && !name.contains(' ');
         if begins_with_a_registry {
             self.prepared("cpss-registry init /etc/cpss-registry --data-dir /var/lib/cpss-registry");
             self.prepared("cpss-registry serve --config /etc/cpss-registry/config.toml");
@@ -113,7 +118,8 @@ impl Sandbox {
             self.prepared(generated);
             self.prepared("cpss-registry backup /mnt/backup/cpss-2026-03-02 --data-dir ./generated");
         }
-        if help(name).contains("--endpoint") || name.is_empty() {
+        let text = help(name);
+        if text.contains("--endpoint") || text.contains("\nCommands:\n") {
             self.prepared("cpss-registry serve --dev --data-dir ./sample");
         }
     }
@@ -188,6 +194,8 @@ impl Sandbox {
         let revision =
             printed.lines().find_map(|line| line.split_once("known at      revision ")?.1.split([',', ' ']).next());
         self.revision = self.revision.take().or(revision.map(str::to_owned));
+        let fact = printed.lines().find_map(|line| Some(line.strip_prefix("  fact  ")?.trim().to_owned()));
+        self.fact = fact.or(self.fact.take());
         if let Some(missing) = missing(&example.output, &printed) {
             failed(&format!("it does not print: {missing}"));
         }
@@ -204,6 +212,8 @@ impl Sandbox {
                 .env("PROGRAM", env!("CARGO_BIN_EXE_cpss-registry"))
                 .env("PORT", self.port.to_string())
                 .env("RUST_LOG", "warn")
+                .env("HOME", self.root().join("home"))
+                .env_remove("XDG_CONFIG_HOME")
                 .stdin(Stdio::null())
                 .stdout(File::create(out).unwrap())
                 .stderr(File::create(err).unwrap())
@@ -224,6 +234,9 @@ impl Sandbox {
         }
         if let Some(revision) = &self.revision {
             here = here.replace("--known-at 104", &format!("--known-at {revision}"));
+        }
+        if let Some(fact) = &self.fact {
+            here = here.replace("1f0c93a2-141-0", fact);
         }
         here.replace("cargo run --release --", "cpss-registry")
             .replace("target/release/cpss-registry", "cpss-registry")
