@@ -5,6 +5,7 @@
 
 mod audit;
 mod backup;
+mod change_text;
 mod check;
 mod completions;
 mod config;
@@ -27,15 +28,19 @@ mod message_json;
 mod mirror;
 mod new_file;
 mod pages;
+mod personal;
 mod profile;
 mod progress;
 mod question;
 mod rebuild;
+mod recording;
+mod report;
 mod restore;
 mod review_items;
 mod roster;
 mod rule_sets;
 mod serve;
+mod staff;
 mod statistics;
 mod table;
 mod terminal;
@@ -74,6 +79,8 @@ enum Command {
     Serve(serve::Serve),
     Verify(verify::Verify),
     Roster(roster::Roster),
+    Report(report::Report),
+    Staff(staff::Staff),
     Evaluate(evaluate::Evaluate),
     Generate(generate::Generate),
     Import(import::Import),
@@ -134,6 +141,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Verify(verify) => verify.run(),
         Command::Roster(roster) => roster.run(),
+        Command::Staff(staff) => staff.run(),
+        Command::Report(report) => report.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Generate(generate) => generate.run(),
         Command::Import(import) => import.run(),

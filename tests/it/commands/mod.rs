@@ -2,6 +2,7 @@
 
 mod listed;
 mod profiles;
+mod reports;
 
 use std::fs;
 use std::io::Write as _;

@@ -1,0 +1,247 @@
+//! The journal of request ids, beside the profiles: running a line again is a retry, not a second request.
+//!
+//! An entry has the id of a request and a digest of its content, keyed so that nobody can find a name in it by
+//! guessing. The key has a file of its own. Writers take turns by a lock on it. The journal is replaced as a whole, so
+//! that an interrupted command leaves no half of it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::{SignedDuration, Timestamp};
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use uuid::Uuid;
+
+use crate::cli::failure::Failure;
+
+/// For this long after it was recorded, the same line is a retry. A later one is a new request.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+const JOURNAL: &str = "requests.jsonl";
+const KEY: &str = "requests.key";
+
+/// A request that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The id of the request.
+    pub request_id: String,
+    digest: String,
+    made_at: String,
+    /// What it was recorded as. `None`: no answer arrived yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Recorded>,
+}
+
+/// The record of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recorded {
+    /// The epoch of the record.
+    pub epoch: String,
+    /// The record.
+    pub revision: u64,
+}
+
+impl Entry {
+    fn is_recent(&self, now: Timestamp) -> bool {
+        self.made_at.parse::<Timestamp>().is_ok_and(|made_at| now.duration_since(made_at) < REMEMBERED)
+    }
+}
+
+/// The journal of a user.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    directory: PathBuf,
+}
+
+impl Journal {
+    /// The journal in a directory.
+    pub fn in_directory(directory: PathBuf) -> Journal {
+        Journal { directory }
+    }
+
+    /// Returns the entry of a content. If there is none, or if `is_new`, makes one. It is on disk when this returns.
+    pub fn begin(&self, content: &[u8], is_new: bool, now: Timestamp) -> Result<Entry, Failure> {
+        let turn = Turn::take(&self.directory).map_err(|error| self.unwritable(&error))?;
+        let digest = turn.digest(content).map_err(|error| self.unwritable(&error))?;
+        let mut entries = self.read()?;
+        entries.retain(|entry| entry.recorded.is_none() || entry.is_recent(now));
+        if is_new {
+            entries.retain(|entry| entry.digest != digest);
+        }
+        if let Some(entry) = entries.iter().find(|entry| entry.digest == digest) {
+            return Ok(entry.clone());
+        }
+        let request_id = Uuid::new_v4().to_string();
+        let entry = Entry { request_id, digest, made_at: now.to_string(), recorded: None };
+        entries.push(entry.clone());
+        self.write(&entries).map_err(|error| self.unwritable(&error))?;
+        Ok(entry)
+    }
+
+    /// Notes that a request was recorded.
+    pub fn recorded(&self, entry: &Entry, recorded: Recorded) -> Result<(), Failure> {
+        self.change(|entries| {
+            let of_request = entries.iter_mut().find(|other| other.request_id == entry.request_id);
+            if let Some(entry) = of_request {
+                entry.recorded = Some(recorded);
+            }
+        })
+    }
+
+    /// Removes a request that was refused.
+    pub fn refused(&self, entry: &Entry) -> Result<(), Failure> {
+        self.change(|entries| entries.retain(|other| other.request_id != entry.request_id))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<Entry>)) -> Result<(), Failure> {
+        let _turn = Turn::take(&self.directory).map_err(|error| self.unwritable(&error))?;
+        let mut entries = self.read()?;
+        change(&mut entries);
+        self.write(&entries).map_err(|error| self.unwritable(&error))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.join(JOURNAL)
+    }
+
+    fn read(&self) -> Result<Vec<Entry>, Failure> {
+        let text = match fs::read_to_string(self.path()) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Failure::of(format!("cannot read {}", self.path().display()), &error)),
+        };
+        let entries = text.lines().zip(1..).map(|(line, number)| {
+            serde_json::from_str(line).map_err(|error| {
+                let what = format!("{}, line {number}, is damaged: {error}", self.path().display());
+                Failure::said(vec![what, "without it, a line that is run again would be a second request".to_owned()])
+                    .with_remedy("repair the line, or move the file away if no request is without an answer")
+            })
+        });
+        entries.collect()
+    }
+
+    fn write(&self, entries: &[Entry]) -> io::Result<()> {
+        let mut text = String::new();
+        for entry in entries {
+            text.push_str(&serde_json::to_string(entry)?);
+            text.push('\n');
+        }
+        let draft = self.directory.join(format!("{JOURNAL}.new"));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&draft, self.path())?;
+        File::open(&self.directory)?.sync_all()
+    }
+
+    fn unwritable(&self, error: &io::Error) -> Failure {
+        Failure::of(format!("the journal {} cannot be written", self.path().display()), error)
+    }
+}
+
+/// The turn of one command at the journal: the locked file with the key.
+struct Turn(File);
+
+impl Turn {
+    fn take(directory: &Path) -> io::Result<Turn> {
+        fs::create_dir_all(directory)?;
+        let key = directory.join(KEY);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(key)?;
+        flock(&file, FlockOperation::LockExclusive)?;
+        Ok(Turn(file))
+    }
+
+    /// The digest of a content. The key is made when it is first needed.
+    fn digest(&self, content: &[u8]) -> io::Result<String> {
+        let mut file = &self.0;
+        let mut key = Vec::new();
+        file.rewind()?;
+        file.read_to_end(&mut key)?;
+        if key.is_empty() {
+            key.extend([Uuid::new_v4(), Uuid::new_v4()].iter().flat_map(|random| *random.as_bytes()));
+            file.write_all(&key)?;
+            file.sync_all()?;
+        }
+        let mut keyed = Hmac::<Sha256>::new_from_slice(&key).map_err(io::Error::other)?;
+        keyed.update(content);
+        let bytes = keyed.finalize().into_bytes();
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journal() -> (tempfile::TempDir, Journal) {
+        let scratch = tempfile::tempdir().unwrap();
+        let journal = Journal::in_directory(scratch.path().join("cpss-registry"));
+        (scratch, journal)
+    }
+
+    fn at(day: i64) -> Timestamp {
+        Timestamp::from_second(1_772_000_000 + day * 86_400).unwrap()
+    }
+
+    fn recorded() -> Recorded {
+        Recorded { epoch: "e".to_owned(), revision: 7 }
+    }
+
+    #[test]
+    fn the_same_content_has_the_same_id_for_thirty_days_once_recorded() {
+        let (_scratch, journal) = journal();
+        let first = journal.begin(b"start Abernathy", false, at(0)).unwrap();
+        let other = journal.begin(b"start Bledsoe", false, at(0)).unwrap();
+        assert_ne!(first.request_id, other.request_id);
+        journal.recorded(&first, recorded()).unwrap();
+        let again = journal.begin(b"start Abernathy", false, at(29)).unwrap();
+        assert_eq!((again.request_id, again.recorded), (first.request_id, Some(recorded())));
+        let later = journal.begin(b"start Abernathy", false, at(31)).unwrap();
+        assert_ne!(later.request_id, first.request_id, "what was recorded a month ago is another report");
+        let unanswered = journal.begin(b"start Bledsoe", false, at(400)).unwrap();
+        assert_eq!(unanswered.request_id, other.request_id, "without an answer it stays a retry");
+    }
+
+    #[test]
+    fn a_refused_request_and_a_line_that_is_reported_again_get_new_ids() {
+        let (_scratch, journal) = journal();
+        let first = journal.begin(b"end", false, at(0)).unwrap();
+        journal.refused(&first).unwrap();
+        let second = journal.begin(b"end", false, at(0)).unwrap();
+        assert_ne!(second.request_id, first.request_id);
+        journal.recorded(&second, recorded()).unwrap();
+        let third = journal.begin(b"end", true, at(1)).unwrap();
+        assert_ne!(third.request_id, second.request_id);
+        assert_eq!(journal.begin(b"end", false, at(1)).unwrap().request_id, third.request_id);
+    }
+
+    #[test]
+    fn the_files_are_the_users_alone_and_hold_no_content() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_scratch, journal) = journal();
+        journal.begin(b"start Abernathy", false, at(0)).unwrap();
+        for name in [JOURNAL, KEY] {
+            let path = journal.directory.join(name);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+            let content = fs::read(path).unwrap();
+            assert!(!content.windows(5).any(|window| window == b"Abern"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_journal_is_reported_with_its_line() {
+        let (_scratch, journal) = journal();
+        journal.begin(b"start", false, at(0)).unwrap();
+        let text = fs::read_to_string(journal.path()).unwrap();
+        fs::write(journal.path(), format!("{text}{{\"request_id\"")).unwrap();
+        let failure = journal.begin(b"end", false, at(0)).unwrap_err().to_string();
+        assert!(failure.contains("requests.jsonl, line 2, is damaged"), "{failure}");
+        assert!(fs::read_to_string(journal.path()).unwrap().starts_with(&text), "nothing was written over");
+    }
+}

@@ -1,0 +1,169 @@
+//! Recording one command: asked first what it would change, confirmed, sent with the id of the journal, and reported.
+
+mod journal;
+mod receipt;
+mod send;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use prost::Message as _;
+use tonic::{Code, Status};
+use uuid::Uuid;
+
+use self::journal::{Entry, Journal, Recorded};
+use self::send::{Receipt, Sending, send};
+use super::connect::{Connection, Service};
+use super::failure::Failure;
+use super::message_json::Json;
+use super::{Outcome, block_on, personal, print, print_aside, print_json, profile, terminal};
+use crate::proto::v1::ImportRow;
+use crate::proto::v1::import_row::Command;
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The flags of every command that records something.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Recording {
+    /// Show what would change, and record nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Record it as a new request, although the same line was recorded in the last 30 days
+    #[arg(long, conflicts_with = "dry_run")]
+    again: bool,
+    /// A remark that is stored with the fact. Write nothing about anyone's health
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub note: String,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// Whether a person confirms a command after seeing what it would change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// It is recorded at once.
+    NotNeeded,
+    /// A person is asked on the terminal.
+    Asked,
+}
+
+/// What to say about an answer, for programs and for people.
+struct Report<'a> {
+    request_id: Option<&'a str>,
+    is_recorded_before: bool,
+    sentence: &'a str,
+}
+
+impl Recording {
+    /// Records a command.
+    pub fn record(&self, command: &Command, confirmation: Confirmation) -> Result<Outcome, Failure> {
+        block_on(Box::pin(self.run(command, confirmation)))
+    }
+
+    async fn run(&self, command: &Command, confirmation: Confirmation) -> Result<Outcome, Failure> {
+        let service = self.connection.open(TIMEOUT).await?;
+        if self.dry_run || confirmation == Confirmation::Asked {
+            let sending = Sending { request_id: &Uuid::new_v4().to_string(), validate_only: true };
+            let receipt = send(service.clone(), command, sending).await;
+            let receipt = receipt.map_err(|status| Failure::answered(&status))?;
+            if self.dry_run {
+                let sentence = "Nothing is recorded yet. This is what would change:";
+                self.say(&receipt, &Report { request_id: None, is_recorded_before: false, sentence })?;
+                return Ok(Outcome::Done);
+            }
+            print_aside(&receipt::text("This is what would change:", &receipt, terminal::width()));
+            if !is_confirmed()? {
+                print_aside("Nothing was recorded.\n");
+                return Ok(Outcome::Failed);
+            }
+        }
+        let journal = Journal::in_directory(profile::directory()?);
+        let entry = journal.begin(&self.content(command)?, self.again, Timestamp::now());
+        let entry = entry.map_err(|failure| failure.with_remedy("nothing was sent"))?;
+        print_aside(&format!("request id {}\n", entry.request_id));
+        let receipt = self.deliver(service, command, &journal, &entry).await?;
+        let revision = receipt.revision;
+        let recorded = Recorded { epoch: receipt.epoch.clone(), revision };
+        let is_recorded_before = entry.recorded.as_ref() == Some(&recorded);
+        let sentence = if is_recorded_before {
+            format!(
+                "This line was recorded before, as revision {revision}. Nothing was added; --again records it again."
+            )
+        } else {
+            format!("Recorded as revision {revision}.")
+        };
+        if let Err(failure) = journal.recorded(&entry, recorded) {
+            // It is recorded, and the entry is there: the same line stays a retry.
+            print_aside(&failure.to_string());
+        }
+        self.say(&receipt, &Report { request_id: Some(&entry.request_id), is_recorded_before, sentence: &sentence })?;
+        Ok(Outcome::Done)
+    }
+
+    /// Sends the command, and notes in the journal if it was refused.
+    async fn deliver(
+        &self,
+        service: Service,
+        command: &Command,
+        journal: &Journal,
+        entry: &Entry,
+    ) -> Result<Receipt, Failure> {
+        let sending = Sending { request_id: &entry.request_id, validate_only: false };
+        let sent = tokio::select! {
+            sent = send(service, command, sending) => sent,
+            _ = tokio::signal::ctrl_c() => Err(Status::cancelled("interrupted before the answer arrived")),
+        };
+        let status = match sent {
+            Ok(receipt) => return Ok(receipt),
+            Err(status) => status,
+        };
+        if is_refusal(&status) {
+            journal.refused(entry)?;
+            return Err(Failure::answered(&status));
+        }
+        let remedy = "whether it was recorded is not known: run the same line again, which records it once";
+        Err(Failure::answered(&status).with_remedy(remedy))
+    }
+
+    /// What makes a line the same line: the server, the caller, and the command with all its fields.
+    fn content(&self, command: &Command) -> Result<Vec<u8>, Failure> {
+        let row = ImportRow { command: Some(command.clone()), ..ImportRow::default() };
+        let mut content = self.connection.scope()?.into_bytes();
+        content.push(0);
+        content.extend(row.encode_to_vec());
+        Ok(content)
+    }
+
+    fn say(&self, receipt: &Receipt, report: &Report<'_>) -> Result<(), Failure> {
+        if !self.json {
+            return print(&receipt::text(report.sentence, receipt, terminal::width()));
+        }
+        let request_id = report.request_id.map_or(Json::Null, |id| Json::Text(id.to_owned()));
+        let mut fields = vec![
+            ("request_id".to_owned(), request_id),
+            ("recorded_before".to_owned(), Json::Bool(report.is_recorded_before)),
+        ];
+        if let Json::Object(response) = &receipt.json {
+            fields.extend(response.iter().cloned());
+        }
+        print_json(&Json::Object(fields))
+    }
+}
+
+/// Whether a status says that the request was judged and not recorded.
+fn is_refusal(status: &Status) -> bool {
+    use Code::{AlreadyExists, FailedPrecondition, InvalidArgument, NotFound};
+    matches!(status.code(), InvalidArgument | FailedPrecondition | NotFound | AlreadyExists)
+}
+
+fn is_confirmed() -> Result<bool, Failure> {
+    let answer = personal::ask("Record this? [y/N] ")?;
+    let Some(answer) = answer else {
+        print_aside("\n");
+        return Err(Failure::usage(vec!["nothing was recorded: confirm with --yes".to_owned()]));
+    };
+    Ok(["y", "yes"].contains(&answer.to_lowercase().as_str()))
+}

@@ -1,0 +1,71 @@
+//! The answer to a command, for people.
+
+use super::send::{Receipt, Subject};
+use crate::cli::change_text::{change, days};
+use crate::cli::display_text::{code, full_name, standing, words};
+use crate::cli::lines::Lines;
+use crate::proto::v1::{Change, Credential, Employment, Fact, FactKind, Specialist};
+
+/// The answer as text, under a sentence.
+pub fn text(sentence: &str, receipt: &Receipt, limit: Option<usize>) -> String {
+    let mut lines = Lines::under(sentence, limit);
+    match &receipt.subject {
+        Some(Subject::Employment(job)) => add_job(&mut lines, job),
+        Some(Subject::Credential(credential)) => add_credential(&mut lines, credential),
+        Some(Subject::Specialist(person)) => add_person(&mut lines, person),
+        Some(Subject::Fact(fact)) => add_fact(&mut lines, fact),
+        None => {}
+    }
+    lines.line("fact", &receipt.fact_id);
+    add_changes(&mut lines, "changes", &receipt.changes, receipt.change_count);
+    add_changes(&mut lines, "later", &receipt.foreseen_changes, receipt.foreseen_change_count);
+    if receipt.change_count == 0 && receipt.foreseen_change_count == 0 {
+        lines.line("changes", "none: every answer stays as it is");
+    }
+    if receipt.specialist_count > 1 {
+        lines.line("people", &format!("{} are affected", receipt.specialist_count));
+    }
+    lines.into_text()
+}
+
+fn add_job(lines: &mut Lines, job: &Employment) {
+    lines.line("job", &job.employment_id);
+    lines.line("credential", &job.credential_number);
+    lines.line("person", &job.specialist_id);
+    lines.line("provider", &job.provider_id);
+    lines.line("position", &job.position);
+    lines.line("days", &days(job.first_day, job.last_day));
+}
+
+fn add_credential(lines: &mut Lines, credential: &Credential) {
+    lines.line("credential", &credential.credential_number);
+    lines.line("holder", &credential.display_name);
+    lines.line("standing", standing(credential.standing()));
+    lines.line("term", &days(credential.effective_from, credential.term_last_day));
+}
+
+fn add_person(lines: &mut Lines, person: &Specialist) {
+    lines.line("person", &person.specialist_id);
+    lines.line("name", &person.name.as_ref().map(full_name).unwrap_or_default());
+}
+
+fn add_fact(lines: &mut Lines, fact: &Fact) {
+    lines.line("what", &words(&code(fact.kind, FactKind::as_str_name, "FACT_KIND_")));
+    lines.line("of fact", &fact.target_fact_id);
+    lines.line("credential", &fact.credential_number);
+    lines.line("provider", &fact.provider_id);
+    lines.line("job", &fact.employment_id);
+}
+
+/// Adds the changes, and how many more there are.
+fn add_changes(lines: &mut Lines, label: &str, changes: &[Change], count: u32) {
+    let mut label = label;
+    for it in changes {
+        lines.line(label, &change(it));
+        label = "";
+    }
+    let more = (count as usize).saturating_sub(changes.len());
+    if more > 0 {
+        lines.line(label, &format!("and {more} more"));
+    }
+}

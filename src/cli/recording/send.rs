@@ -1,0 +1,129 @@
+//! Sending one command by the RPC of its kind. The commands are those of import rows.
+
+use tonic::Status;
+
+use crate::cli::connect::Service;
+use crate::cli::message_json::{self, Json};
+use crate::proto::v1::import_row::Command;
+use crate::proto::v1::{self, Change};
+
+/// How a command is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending<'a> {
+    /// The id of the request.
+    pub request_id: &'a str,
+    /// Whether to ask only what it would change.
+    pub validate_only: bool,
+}
+
+/// What a command is about, after it.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// A job.
+    Employment(v1::Employment),
+    /// A credential.
+    Credential(v1::Credential),
+    /// A person.
+    Specialist(v1::Specialist),
+    /// A fact.
+    Fact(v1::Fact),
+}
+
+/// The answer to a command.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// What it is about.
+    pub subject: Option<Subject>,
+    /// The first fact recorded.
+    pub fact_id: String,
+    /// The epoch of the record.
+    pub epoch: String,
+    /// The record.
+    pub revision: u64,
+    /// The number of changes up to today.
+    pub change_count: u32,
+    /// The first of them.
+    pub changes: Vec<Change>,
+    /// The number of changes after today.
+    pub foreseen_change_count: u32,
+    /// The first of them.
+    pub foreseen_changes: Vec<Change>,
+    /// The number of people whom these change.
+    pub specialist_count: u32,
+    /// The whole response, for programs.
+    pub json: Json,
+}
+
+/// Calls the RPC of a command's kind.
+macro_rules! call {
+    ($service:ident, $sending:ident, $command:ident: $(
+        $variant:ident by $module:ident::$client:ident.$method:ident answers $response:literal with $field:ident $subject:ident
+    )+) => {
+        match $command {
+            $(Command::$variant(request) => {
+                let mut request = request.clone();
+                request.request_id = $sending.request_id.to_owned();
+                request.validate_only = $sending.validate_only;
+                let response = v1::$module::$client::new($service).$method(request).await?.into_inner();
+                let json = message_json::of($response, &response);
+                Ok(Receipt {
+                    subject: response.$field.map(Subject::$subject),
+                    fact_id: response.fact_id,
+                    epoch: response.epoch,
+                    revision: response.revision,
+                    change_count: response.change_count,
+                    changes: response.changes,
+                    foreseen_change_count: response.foreseen_change_count,
+                    foreseen_changes: response.foreseen_changes,
+                    specialist_count: response.specialist_count,
+                    json: json.map_err(|failure| Status::internal(failure.to_string()))?,
+                })
+            })+
+            _ => Err(Status::unimplemented("this program gives no such command")),
+        }
+    };
+}
+
+/// Sends a command.
+pub async fn send(service: Service, command: &Command, sending: Sending<'_>) -> Result<Receipt, Status> {
+    call! { service, sending, command:
+        ReportEmploymentStart by employment_service_client::EmploymentServiceClient.report_employment_start
+            answers "ReportEmploymentStartResponse" with employment Employment
+        ReportEmploymentEnd by employment_service_client::EmploymentServiceClient.report_employment_end
+            answers "ReportEmploymentEndResponse" with employment Employment
+        CorrectEmployment by employment_service_client::EmploymentServiceClient.correct_employment
+            answers "CorrectEmploymentResponse" with employment Employment
+        RegisterSpecialist by credential_service_client::CredentialServiceClient.register_specialist
+            answers "RegisterSpecialistResponse" with specialist Specialist
+        ChangeSpecialistName by credential_service_client::CredentialServiceClient.change_specialist_name
+            answers "ChangeSpecialistNameResponse" with specialist Specialist
+        RecordDeath by credential_service_client::CredentialServiceClient.record_death
+            answers "RecordDeathResponse" with specialist Specialist
+        IssueCredential by credential_service_client::CredentialServiceClient.issue_credential
+            answers "IssueCredentialResponse" with credential Credential
+        RenewCredential by credential_service_client::CredentialServiceClient.renew_credential
+            answers "RenewCredentialResponse" with credential Credential
+        GrantDesignation by credential_service_client::CredentialServiceClient.grant_designation
+            answers "GrantDesignationResponse" with credential Credential
+        SuspendCredential by credential_service_client::CredentialServiceClient.suspend_credential
+            answers "SuspendCredentialResponse" with credential Credential
+        LimitCredential by credential_service_client::CredentialServiceClient.limit_credential
+            answers "LimitCredentialResponse" with credential Credential
+        GrantInactiveStatus by credential_service_client::CredentialServiceClient.grant_inactive_status
+            answers "GrantInactiveStatusResponse" with credential Credential
+        RevokeCredential by credential_service_client::CredentialServiceClient.revoke_credential
+            answers "RevokeCredentialResponse" with credential Credential
+        RecordSurrender by credential_service_client::CredentialServiceClient.record_surrender
+            answers "RecordSurrenderResponse" with credential Credential
+        RecordRelinquishment by credential_service_client::CredentialServiceClient.record_relinquishment
+            answers "RecordRelinquishmentResponse" with credential Credential
+        RecordRetirement by credential_service_client::CredentialServiceClient.record_retirement
+            answers "RecordRetirementResponse" with credential Credential
+        ReinstateCredential by credential_service_client::CredentialServiceClient.reinstate_credential
+            answers "ReinstateCredentialResponse" with credential Credential
+        EndPeriod by record_service_client::RecordServiceClient.end_period
+            answers "EndPeriodResponse" with fact Fact
+        RetractFact by record_service_client::RecordServiceClient.retract_fact
+            answers "RetractFactResponse" with fact Fact
+    }
+}

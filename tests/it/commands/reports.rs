@@ -1,0 +1,201 @@
+//! `report` and `staff`: the month of a provider's HR.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use super::{Desk, Said, all_text_below};
+use crate::harness::requests::facts_of_specialist;
+use crate::harness::scenes::{Credentialed, HIRED, Qualified};
+use crate::harness::{Client, TODAY};
+
+/// A provider with one member of staff, and its HR.
+struct Place {
+    desk: Desk,
+    registry: Client,
+    employer: Qualified,
+    member: Credentialed,
+}
+
+async fn place() -> Place {
+    let (desk, registry) = Desk::new();
+    let employer = registry.qualified_provider("Calhoun Example Center").await;
+    let member = registry.credentialed("Odalys", "Abernathy-Example", &[&employer]).await;
+    let id = &employer.provider_id;
+    desk.profile(&format!("provider:{id}"), &format!("provider = {id:?}\n"));
+    Place { desk, registry, employer, member }
+}
+
+impl Place {
+    fn end(&self, more: &[&str]) -> Said {
+        let line = ["report", "end", &self.member.number, "--last-day", "2/25/2026", "--reason", "resigned"];
+        self.desk.run(&[&line, more].concat())
+    }
+
+    async fn facts(&self) -> usize {
+        self.registry.ask(facts_of_specialist(&self.member.specialist_id)).await.facts.len()
+    }
+}
+
+fn request_id(said: &Said) -> String {
+    said.err.lines().find_map(|line| line.strip_prefix("request id ")).unwrap_or_else(|| panic!("{said:?}")).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_run_twice_is_recorded_once_and_a_changed_line_is_another_request() {
+    let place = place().await;
+    let before = place.facts().await;
+    let number = &place.member.number;
+    let lost = format!("{number}: revoked on loss of employment from 2026-02-26 on, instead of current");
+    let dry = place.end(&["--dry-run"]).exits(0).prints("Nothing is recorded yet").prints(&lost);
+    assert!(!dry.err.contains("request id"), "{dry:?}");
+    assert_eq!(place.facts().await, before);
+
+    let first = place.end(&[]).exits(0).prints("Recorded as revision ").prints(&lost);
+    let second = place.end(&[]).exits(0).prints("This line was recorded before, as revision ").prints(&lost);
+    assert_eq!(request_id(&first), request_id(&second));
+    assert_eq!(place.facts().await, before + 1);
+    let json = place.end(&["--json"]).exits(0);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&json["recorded_before"], &json["request_id"]), (&true.into(), &request_id(&first).into()));
+    assert_eq!(json["employment"]["last_day"], "2026-02-25");
+
+    let line = ["report", "end", number, "--last-day", "2026-02-26", "--reason", "resigned"];
+    let job = &place.member.jobs[0];
+    let changed = ["report", "end", "--job", job, "--last-day", "2026-02-26", "--reason", "resigned"];
+    place.desk.run(&line).exits(1).warns("NOT_FOUND");
+    let changed = place.desk.run(&changed).exits(0).prints("Recorded as revision ");
+    assert_ne!(request_id(&changed), request_id(&first));
+    assert_eq!(place.facts().await, before + 2);
+    let again = place.end(&["--again"]).exits(1).warns("NOT_FOUND");
+    assert_ne!(request_id(&again), request_id(&first));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mistake_is_taken_back_and_can_be_reported_again() {
+    let place = place().await;
+    let number = &place.member.number;
+    let ended = place.end(&[]).exits(0);
+    let fact = ended.out.lines().find_map(|line| line.strip_prefix("  fact")).unwrap().trim().to_owned();
+    place.desk.run(&["verify", number]).exits(3);
+    place
+        .desk
+        .run(&["report", "retract", &fact, "--reason", "wrong person"])
+        .exits(0)
+        .prints(&format!("{number}: current from 2026-02-26 on, instead of revoked on loss of employment"));
+    place.desk.run(&["verify", number]).exits(0);
+    // A retry alone would not report it: the first request stands, and was retracted.
+    place.end(&[]).exits(0).prints("--again records it again");
+    place.desk.run(&["verify", number]).exits(0);
+    place.end(&["--again"]).exits(0).prints("Recorded as revision ");
+    place.desk.run(&["verify", number]).exits(3);
+
+    let job = &place.member.jobs[0];
+    place.desk.run(&["report", "correct", job, "--first-day", HIRED]).exits(2).warns("--last-day");
+    let line = ["report", "correct", job, "--first-day", HIRED, "--open"];
+    place.desk.run(&line).exits(0).prints(&format!("from {HIRED} on"));
+    place.desk.run(&["verify", number]).exits(0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_takes_names_and_birth_dates_from_input_and_the_journal_has_none() {
+    let place = place().await;
+    let other = place.registry.qualified_provider("Lamar Example Center").await;
+    let registered = place.registry.specialist("Lucinda", "Bledsoe-Example").await;
+    place.registry.job(&registered, &other.provider_id, HIRED).await;
+
+    let start = ["report", "start", "--specialist", &registered, "--first-day", TODAY, "--position", "Peer specialist"];
+    place.desk.run(&start).exits(2).warns("birth_date: ");
+    let piped = [&start[..], &["--person", "-"]].concat();
+    place.desk.run_with(&piped, "birth_date: 2/28/1984\n").exits(1).warns("NOT_FOUND");
+    place.desk.run_with(&piped, "birth_date: 1984-02-30\n").exits(2).warns("birth_date: there is no such day");
+    place.desk.run_with(&piped, "name: Bledsoe-Example\n").exits(2).warns("line 1: not one of the fields birth_date");
+    let started = place.desk.run_with(&piped, "birth_date: 2/29/1984\n").exits(0).prints("Recorded as revision ");
+    assert!(!started.out.contains("1984"), "{started:?}");
+    place.desk.run_with(&piped, "birth_date: 2/29/1984\n").exits(0).prints("This line was recorded before");
+
+    let number = &place.member.number;
+    let unasked = place.desk.run(&["report", "start", number, "--first-day", TODAY]).exits(2);
+    let unasked = unasked.warns("family_name, birth_date: give them in a file with --person FILE");
+    assert!(!unasked.err.contains("request id"), "nothing was sent: {unasked:?}");
+    let by_number = ["report", "start", number, "--first-day", TODAY, "--position", "Second job", "--person", "p.txt"];
+    fs::write(place.desk.home("p.txt"), "family_name: Abernathy-Example\n").unwrap();
+    place.desk.run(&by_number).exits(0);
+
+    let staff = place.desk.run(&["staff"]).exits(0).prints("3 jobs with").prints("Lucinda Bledsoe-Example");
+    assert!(staff.out.contains("no credential") && staff.out.contains("Odalys Abernathy-Example"), "{staff:?}");
+    let text = all_text_below(&place.desk.configuration(""));
+    assert_eq!(text.matches("\"request_id\"").count(), 2, "refused requests are not kept: {text}");
+    for personal in ["Lucinda", "Bledsoe", "Abernathy", "1984", "02-29"] {
+        assert!(!text.contains(personal), "{personal}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_that_cannot_be_written_stops_before_anything_is_sent() {
+    let place = place().await;
+    let before = place.facts().await;
+    let directory = place.desk.configuration("");
+    let with_mode = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    if rustix::process::geteuid().is_root() {
+        // Permissions do not stop root: a directory stands where the journal is written.
+        fs::create_dir(place.desk.configuration("requests.jsonl.new")).unwrap();
+    } else {
+        with_mode(&directory, 0o500);
+    }
+    let stopped = place.end(&[]).exits(1).warns("requests.jsonl cannot be written").warns("nothing was sent");
+    assert!(!stopped.err.contains("request id"), "{stopped:?}");
+    assert_eq!(place.facts().await, before);
+    with_mode(&directory, 0o700);
+    drop(fs::remove_dir(place.desk.configuration("requests.jsonl.new")));
+
+    fs::write(place.desk.configuration("requests.jsonl"), "{\n").unwrap();
+    place.end(&[]).exits(1).warns("requests.jsonl, line 1, is damaged").warns("nothing was sent");
+    assert_eq!(place.facts().await, before);
+    fs::remove_file(place.desk.configuration("requests.jsonl")).unwrap();
+    place.end(&[]).exits(0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_without_an_answer_is_a_retry_when_it_is_run_again() {
+    let place = place().await;
+    let before = place.facts().await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // A server that takes the connection and never answers in HTTP/2.
+    let silent = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || drop(listener.accept()));
+    let at_nobody = place.end(&["--endpoint", &silent]);
+    assert_eq!(at_nobody.code, 1, "{at_nobody:?}");
+    server.join().unwrap();
+    assert_eq!(place.facts().await, before);
+    let first = place.end(&[]).exits(0);
+    assert_eq!(request_id(&place.end(&[]).exits(0)), request_id(&first));
+    assert_eq!(place.facts().await, before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn staff_shows_terms_that_end_soon_and_whom_planned_ends_revoke() {
+    let place = place().await;
+    let other = place.registry.qualified_provider("Lamar Example Center").await;
+    let both = place.registry.credentialed("Yolanda", "Zimmer-Example", &[&place.employer, &other]).await;
+    for job in [&place.member.jobs[0], &both.jobs[0]] {
+        let line = ["report", "end", "--job", job, "--last-day", "2026-03-20", "--reason", "resigned"];
+        place.desk.run(&line).exits(0);
+    }
+    let staff = place.desk.run(&["staff"]).exits(0);
+    let staff = staff.prints("A planned end revokes the credential of Odalys Abernathy-Example.");
+    assert!(staff.out.contains("2 jobs with") && !staff.out.contains("The term ends soon"), "{staff:?}");
+    assert!(!staff.out.contains("Lamar") && !staff.out.contains(&other.provider_id), "{staff:?}");
+    let json = place.desk.run(&["staff", "--json"]).exits(0).json();
+    let revoked: Vec<&serde_json::Value> = json.iter().map(|row| &row["revoked_by_planned_end"]).collect();
+    assert_eq!(revoked, [&serde_json::Value::Bool(true), &serde_json::Value::Bool(false)]);
+    let csv = place.desk.run(&["staff", "--format", "csv"]).exits(0);
+    let expected = format!("Odalys Abernathy-Example,{},current,", place.member.number);
+    assert!(csv.out.lines().nth(1).unwrap().starts_with(&expected), "{csv:?}");
+
+    let late = place.desk.run(&["staff", "--as-of", "8/1/2027", "--as", "registrar"]).exits(0);
+    assert!(late.out.contains("Nobody has a job with"), "{late:?}");
+    let elsewhere = ["staff", "--provider", &other.provider_id, "--as", "registrar", "--as-of", "8/1/2027"];
+    place.desk.run(&elsewhere).exits(0).prints("The term ends soon of Yolanda Zimmer-Example.");
+    place.desk.run(&["staff", "--provider", &other.provider_id]).exits(1).warns("PERMISSION_DENIED");
+}
