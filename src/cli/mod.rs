@@ -3,6 +3,7 @@
 //! Exit codes are part of the contract: 0 done, or yes; 1 failed; 2 usage error; 3 the answer is no; 4 the answer is
 //! not known.
 
+mod act;
 mod audit;
 mod backup;
 mod change_text;
@@ -19,6 +20,7 @@ mod export;
 mod failure;
 mod generate;
 mod healthcheck;
+mod history;
 mod import;
 mod init;
 mod lines;
@@ -28,6 +30,7 @@ mod message_json;
 mod mirror;
 mod new_file;
 mod pages;
+mod people;
 mod personal;
 mod profile;
 mod progress;
@@ -92,6 +95,8 @@ enum Command {
     Check(check::Check),
     Export(export::Export),
     Rebuild(rebuild::Rebuild),
+    Act(act::Act),
+    History(history::History),
     ReviewItems(review_items::ReviewItems),
     Statistics(statistics::Statistics),
     Rules(rule_sets::Rules),
@@ -154,6 +159,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Export(export) => export.run(),
         Command::Rebuild(rebuild) => rebuild.run(),
+        Command::Act(act) => act.run(),
+        Command::History(history) => history.run(),
         Command::ReviewItems(items) => items.run(),
         Command::Statistics(statistics) => statistics.run(),
         Command::Rules(rules) => rules.run(),

@@ -1,5 +1,6 @@
 //! The commands of every day, as a user runs them: the program against a registry of its own, with a home of its own.
 
+mod acts;
 mod listed;
 mod profiles;
 mod reports;
