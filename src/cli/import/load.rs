@@ -135,7 +135,10 @@ impl<'a> Load<'a> {
         let (sender, receiver) = mpsc::channel(UNDER_WAY);
         let mut answers = self.stream(receiver).await?;
         let (mut sender, mut sent, mut done) = (Some(sender), VecDeque::new(), 0);
-        let doing = kinds.first().map_or("", |kind| kind.name());
+        let doing = match kinds {
+            [kind] => kind.name(),
+            _ => "terms, designations and acts",
+        };
         loop {
             while sent.len() < UNDER_WAY
                 && let Some(to) = &sender

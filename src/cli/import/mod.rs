@@ -82,7 +82,7 @@ impl Import {
         load.report.sort();
         load.report.print(&source.name, self.json)?;
         loaded?;
-        load.report.outcome()
+        load.report.outcome(self.dry_run)
     }
 
     fn rehearse(&self, source: &Source, progress: &mut Progress) -> Result<Outcome, Failure> {
@@ -127,7 +127,7 @@ impl Import {
         }
         load.report.print(&source.name, self.json)?;
         Findings::of(caller, &before, &head, &load.ids, &load.report).await?.print(self.json)?;
-        load.report.outcome()
+        load.report.outcome(self.dry_run)
     }
 }
 

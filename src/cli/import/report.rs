@@ -154,17 +154,18 @@ impl Report {
     }
 
     /// Done, or the failure that says how many rows are bad.
-    pub fn outcome(&self) -> Result<Outcome, Failure> {
-        match (self.total().bad, self.bad_rows.len()) {
-            (_, 0) => Ok(Outcome::Done),
-            (0, _) => {
-                Err(Failure::usage(vec!["the manifest differs from what is on record; the rows are loaded".to_owned()]))
-            }
-            (1, _) => Err(Failure::usage(vec!["1 row is bad; the others are loaded".to_owned()])),
-            (bad, _) => Err(Failure::usage(vec![format!("{bad} rows are bad; the others are loaded")])),
-        }
-        .map_err(|failure| {
-            failure.with_remedy("correct them and run the same line again: rows that are done are not recorded twice")
-        })
+    pub fn outcome(&self, is_rehearsal: bool) -> Result<Outcome, Failure> {
+        let (others, remedy) = if is_rehearsal {
+            ("would be loaded", "correct them, and rehearse again")
+        } else {
+            ("are loaded", "correct them and run the same line again: rows that are done are not recorded twice")
+        };
+        let said = match (self.total().bad, self.bad_rows.len()) {
+            (_, 0) => return Ok(Outcome::Done),
+            (0, _) => format!("the manifest differs from what is on record; the rows {others}"),
+            (1, _) => format!("1 row is bad; the others {others}"),
+            (bad, _) => format!("{bad} rows are bad; the others {others}"),
+        };
+        Err(Failure::usage(vec![said]).with_remedy(remedy))
     }
 }

@@ -359,3 +359,31 @@ async fn the_first_day_of_complete_records_is_recorded_once() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happened_to_a_credential_is_sent_in_the_order_of_its_days() {
+    let place = Place::new();
+    let row = |heading: &str, rows: &[&str]| format!("{heading}\r\n{}\r\n", rows.join("\r\n"));
+    let providers = row("source_id;legal_name;facility_type", &["1;Example Center;outpatient"]);
+    let qualifications = row("source_id;provider;basis;first_day", &["1;1;dmh funded;1/1/2014"]);
+    let people = row("Source ID;Family Name;Birth Date", &["1;Example;5/17/1980"]);
+    let jobs = row("source_id;specialist;provider;first_day", &["1;1;1;2014-02-01"]);
+    let credentials = row("source_id;specialist;effective_from;term_last_day", &["1;1;2015-06-01;2015-09-30"]);
+    // The old system wrote the newest first. The credential was surrendered, and reinstated in a later term.
+    let terms = ["3;1;2023-10-01;2027-09-30;20", "2;1;2019-10-01;2023-09-30;", "1;1;2015-10-01;2019-09-30;"];
+    let terms = row("source_id;credential;effective_from;term_last_day;continuing_education_hours", &terms);
+    let acts = ["2;1;reinstate;2020-05-01", "1;1;surrender;2018-05-01"];
+    let acts = row("source_id;credential;act;first_day", &acts);
+    let directory = place.write(&[
+        ("providers.csv", &providers),
+        ("qualifications.csv", &qualifications),
+        ("specialists.csv", &people),
+        ("employments.csv", &jobs),
+        ("credentials.csv", &credentials),
+        ("terms.csv", &terms),
+        ("acts.csv", &acts),
+    ]);
+    let output = place.import(&directory);
+    assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(place.standings().await, [("CURRENT".to_owned(), 1)].into());
+}
