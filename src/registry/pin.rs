@@ -34,6 +34,20 @@ impl Registry {
         }
     }
 
+    /// Pins a revision of an epoch, or else of the current one, that is known at a snapshot.
+    pub async fn pin_before(
+        &self,
+        now: &Snapshot,
+        epoch: Option<Uuid>,
+        revision: Revision,
+    ) -> Result<Snapshot, PinError> {
+        self.refuse_other_history(epoch, revision)?;
+        if revision > now.revision {
+            return Err(PinError::BeyondHead { asked: revision, head: now.revision });
+        }
+        Ok(self.pin_revision(revision).await?)
+    }
+
     /// Pins the head.
     pub fn pin_head(&self) -> Snapshot {
         let head = self.shared.head.load();

@@ -10,6 +10,7 @@ use crate::domain::id::CredentialNumber;
 use crate::domain::name::Holder;
 use crate::domain::provider::ProviderFile;
 use crate::domain::sets::Designations;
+use crate::domain::standing::Verdict;
 use crate::domain::timeline::Timeline;
 use crate::domain::verdict::{AskedProvider, CoverageLimits, Finding, Found, NameMatch, Question, Units};
 
@@ -87,6 +88,17 @@ impl Ask<'_> {
             Some(AskProvider::Identifier(_)) | None => None,
         }
     }
+
+    /// Returns a copy that borrows nothing: everything but the id of the provider.
+    pub(super) fn without_provider_id(&self) -> Ask<'static> {
+        let Ask { subject, family_name, as_of, provider, designations } = self;
+        let provider = match provider {
+            Some(AskProvider::Identifier(identifier)) => Some(AskProvider::Identifier(identifier.clone())),
+            Some(AskProvider::Id(_)) | None => None,
+        };
+        let (subject, family_name) = (subject.clone(), family_name.clone());
+        Ask { subject, family_name, as_of: *as_of, provider, designations: *designations }
+    }
 }
 
 impl Snapshot {
@@ -128,6 +140,16 @@ impl Snapshot {
         }
         let timeline = self.timeline(number).await?;
         Ok(find(timeline.as_ref().map_or(LookedUp::Nothing, |timeline| LookedUp::Credential(timeline, None))))
+    }
+
+    /// Returns the verdict on a claim, whose question is by number. Reads the disk.
+    pub(super) fn read_verdict(&self, ask: &Ask<'_>, as_of: Day) -> Result<Verdict, ReadError> {
+        let timeline = match ask.number() {
+            Some(number) => self.read_timeline(number)?,
+            None => None,
+        };
+        let looked_up = timeline.as_ref().map_or(LookedUp::Nothing, |timeline| LookedUp::Credential(timeline, None));
+        Ok(self.find(ask, as_of, true, looked_up).finding.verdict)
     }
 
     fn find<'a>(&self, ask: &Ask<'_>, as_of: Day, billing: bool, looked_up: LookedUp<'a>) -> Answer<'a> {

@@ -86,6 +86,12 @@ impl RegistryHistory {
         last_at(&self.days, known_at).map(|(_, day)| *day)
     }
 
+    /// Returns the revision that opened a day or, if that day was never opened, the next day after it.
+    pub fn opened(&self, day: Day) -> Option<Revision> {
+        let before = self.days.partition_point(|(_, opened)| *opened < day);
+        self.days.get(before).map(|(revision, _)| *revision)
+    }
+
     /// Returns the rule sets, as known at a revision.
     pub fn rule_sets(&self, known_at: Revision) -> Option<&Arc<RuleSets>> {
         last_at(&self.rule_sets, known_at).map(|(_, rule_sets)| rule_sets)

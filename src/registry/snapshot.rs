@@ -89,6 +89,11 @@ impl Snapshot {
         self.shared.head.load().history.epoch_of(revision).map_or(self.epoch, |epoch| epoch.id)
     }
 
+    /// Returns the registry as known at an earlier revision, for questions whose answers need no time of recording.
+    pub(super) fn earlier(&self, revision: Revision) -> Snapshot {
+        self.shared.snapshot(&self.shared.head.load(), revision, None)
+    }
+
     /// Returns a provider's file as of the revision; `None` if no fact about it is known.
     pub fn provider(&self, id: &str) -> Option<Arc<ProviderFile>> {
         self.see_provider(id, Arc::clone)

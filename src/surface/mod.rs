@@ -15,6 +15,7 @@ mod call;
 mod change;
 mod credential;
 pub mod decode;
+mod eligibility_review;
 mod employment;
 pub mod encode;
 mod entry;

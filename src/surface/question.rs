@@ -33,43 +33,20 @@ pub(super) trait Item: Send + Sync {
     fn correlation_id(&self) -> &str;
 }
 
-/// A question: about a credential, or about a claim.
+/// A question: about a credential, about a claim, or about a claim that was answered earlier.
 pub(super) trait Question: Send + Sync {
-    /// True if the provider's peer support service counts too.
-    const IS_BILLING: bool;
-
     /// Returns the question for the registry.
     fn ask(&self) -> &Ask<'_>;
 
-    /// Returns the day that the question is about.
-    fn day(&self, path: ItemPath, snapshot: &Snapshot) -> Result<Day, Status>;
-
-    /// Writes the answer as a field of a message.
-    fn write(&self, found: &Answer<'_>, snapshot: &Snapshot, context: &CallContext, wire: &mut Wire, field: u8);
-
-    /// Answers the question from a snapshot, and writes the answer as a field of a message.
+    /// Answers the question from a snapshot, and writes the answer as a field of a message. Writes nothing on an error.
     fn answer(
         &self,
         path: ItemPath,
-        (contract, snapshot): (&Contract, &Snapshot),
+        registry: (&Contract, &Snapshot),
         context: &CallContext,
         wire: &mut Wire,
         field: u8,
-    ) -> impl Future<Output = Result<AuditEntry, Status>> + Send {
-        async move {
-            let ask = self.ask();
-            context.check_provider_asked(path, snapshot, ask.provider.as_ref())?;
-            let day = self.day(path, snapshot)?;
-            let search = contract.begin_search(context, SearchTarget::by_ask(ask), snapshot).await?;
-            let encoded = |found: &Answer<'_>| {
-                self.write(found, snapshot, context, wire, field);
-                (ask.audit_entry(found), Miss::of_answer(found))
-            };
-            let answered = snapshot.answer(ask, day, Self::IS_BILLING, encoded).await;
-            let (found, miss) = answered.map_err(|error| unreadable(&error))?;
-            Ok(AuditEntry { miss: contract.end_search(context, search, snapshot, miss).await?, ..found })
-        }
-    }
+    ) -> impl Future<Output = Result<AuditEntry, Status>> + Send;
 }
 
 impl Item for v1::VerificationItem {
@@ -97,38 +74,72 @@ impl Item for v1::EligibilityItem {
 }
 
 impl Question for Ask<'_> {
-    const IS_BILLING: bool = false;
-
     fn ask(&self) -> &Ask<'_> {
         self
     }
 
-    fn day(&self, path: ItemPath, snapshot: &Snapshot) -> Result<Day, Status> {
-        day_asked(snapshot, format_args!("{path}.as_of"), self.as_of)
-    }
-
-    fn write(&self, found: &Answer<'_>, snapshot: &Snapshot, context: &CallContext, wire: &mut Wire, field: u8) {
-        context.verification(snapshot, self, found).write(wire, field, &answered_from(snapshot));
+    async fn answer(
+        &self,
+        path: ItemPath,
+        (contract, snapshot): (&Contract, &Snapshot),
+        context: &CallContext,
+        wire: &mut Wire,
+        field: u8,
+    ) -> Result<AuditEntry, Status> {
+        context.check_provider_asked(path, snapshot, self.provider.as_ref())?;
+        let day = day_asked(snapshot, format_args!("{path}.as_of"), self.as_of)?;
+        let write = |found: &Answer<'_>| {
+            context.verification(snapshot, self, found).write(wire, field, &answered_from(snapshot));
+        };
+        answer_once(self, (day, false), (contract, snapshot), context, write).await
     }
 }
 
 impl Question for Claim<'_> {
-    const IS_BILLING: bool = true;
-
     fn ask(&self) -> &Ask<'_> {
         &self.ask
     }
 
-    fn day(&self, _: ItemPath, _: &Snapshot) -> Result<Day, Status> {
-        Ok(self.date_of_service)
+    async fn answer(
+        &self,
+        path: ItemPath,
+        (contract, snapshot): (&Contract, &Snapshot),
+        context: &CallContext,
+        wire: &mut Wire,
+        field: u8,
+    ) -> Result<AuditEntry, Status> {
+        context.check_provider_asked(path, snapshot, self.ask.provider.as_ref())?;
+        let write = |found: &Answer<'_>| self.eligibility(found, snapshot).write(wire, field, &answered_from(snapshot));
+        answer_once(&self.ask, (self.date_of_service, true), (contract, snapshot), context, write).await
     }
+}
 
-    fn write(&self, found: &Answer<'_>, snapshot: &Snapshot, _: &CallContext, wire: &mut Wire, field: u8) {
+impl Claim<'_> {
+    /// Returns the answer of a snapshot, as it is encoded.
+    pub(super) fn eligibility(&self, found: &Answer<'_>, snapshot: &Snapshot) -> encode::Eligibility {
         let Answer { as_of, finding, .. } = *found;
         let limits = snapshot.coverage_limits(as_of, self.units, encode::is_eligible(finding.verdict));
-        let eligibility = encode::Eligibility { number: self.ask.number(), as_of, finding, limits };
-        eligibility.write(wire, field, &answered_from(snapshot));
+        encode::Eligibility { number: self.ask.number(), as_of, finding, limits }
     }
+}
+
+/// Answers a question about a day from a snapshot, and passes the answer to `write`. If `billing` is set, the provider's
+/// peer support service counts too.
+async fn answer_once(
+    ask: &Ask<'_>,
+    (day, billing): (Day, bool),
+    (contract, snapshot): (&Contract, &Snapshot),
+    context: &CallContext,
+    write: impl FnOnce(&Answer<'_>) + Send,
+) -> Result<AuditEntry, Status> {
+    let search = contract.begin_search(context, SearchTarget::by_ask(ask), snapshot).await?;
+    let encoded = |found: &Answer<'_>| {
+        write(found);
+        (ask.audit_entry(found), Miss::of_answer(found))
+    };
+    let answered = snapshot.answer(ask, day, billing, encoded).await;
+    let (found, miss) = answered.map_err(|error| unreadable(&error))?;
+    Ok(AuditEntry { miss: contract.end_search(context, search, snapshot, miss).await?, ..found })
 }
 
 impl Ask<'_> {
@@ -139,7 +150,7 @@ impl Ask<'_> {
     }
 
     /// Returns the audit entry of an answer: the credential that was found, or else the one that was asked about.
-    fn audit_entry(&self, found: &Answer<'_>) -> AuditEntry {
+    pub(super) fn audit_entry(&self, found: &Answer<'_>) -> AuditEntry {
         let number = found.timeline.as_ref().map(|timeline| timeline.number).or(self.number());
         AuditEntry {
             verdict: Some(verdict_name(found.finding.verdict)),

@@ -4,11 +4,11 @@
 //! Where the caller may not see a person, this is checked before anything about the person is read, so that a refusal
 //! takes no longer than one for a person who is not on file.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use tonic::{Request, Status};
 
-use super::decode::ItemPath;
 use super::encode::Holder;
 use super::request_id::RequestId;
 use super::{encode, status};
@@ -24,6 +24,7 @@ use crate::domain::verdict::Finding;
 use crate::proto::v1;
 use crate::registry::question::{Answer, Ask, AskProvider};
 use crate::registry::snapshot::Snapshot;
+use crate::registry::verdict_change::Cause;
 use crate::registry::{Receipt, Resource};
 
 /// The authenticated caller and its right for the present call, as resolved by admission.
@@ -103,7 +104,7 @@ impl CallContext {
     /// whether another provider has it.
     pub(super) fn check_provider_asked(
         &self,
-        path: ItemPath,
+        path: impl Display,
         snapshot: &Snapshot,
         asked: Option<&AskProvider<'_>>,
     ) -> Result<(), Status> {
@@ -171,6 +172,12 @@ impl CallContext {
             Fields::OfAPayer => Some(Holder::LeftOut),
             Fields::Counts => None,
         }
+    }
+
+    /// True if the caller may see the kind of a fact that changed a verdict. A provider may if the fact is about a job
+    /// with it, or about itself.
+    pub(super) fn sees_cause(&self, cause: &Cause) -> bool {
+        self.own().is_none_or(|own| cause.provider.as_ref() == Some(own))
     }
 
     /// True if the caller only sees facts that it may amend.

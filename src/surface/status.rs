@@ -149,6 +149,11 @@ pub fn revision_out_of_range(field: &str, asked: Revision, head: Revision) -> St
     out_of_range(field, format!("{asked} is beyond the head, revision {head}"))
 }
 
+/// The revision that an earlier answer relied on is not known yet at the state of knowledge that counts as now.
+pub fn relied_on_out_of_range(field: &str, relied_on: Revision, now: Revision) -> Status {
+    out_of_range(field, format!("{relied_on} is after revision {now}, up to which the registry is asked now"))
+}
+
 /// The instant in a field is in the future.
 pub fn time_out_of_range(field: &str) -> Status {
     out_of_range(field, "later than the registry's clock: give an instant in the past, or none for the head")

@@ -223,6 +223,20 @@ impl Questions for v1::StreamCheckBillingEligibilityRequest {
     }
 }
 
+impl Questions for v1::StreamReviewEligibilityRequest {
+    const METHOD: &'static str = "VerificationService/StreamReviewEligibility";
+    type Item = v1::ReviewItem;
+    type Answer = v1::StreamReviewEligibilityResponse;
+
+    fn read(self) -> Option<Incoming<v1::ReviewItem>> {
+        use v1::stream_review_eligibility_request::Kind;
+        self.kind.map(|kind| match kind {
+            Kind::Options(options) => Incoming::Options(options),
+            Kind::Item(item) => Incoming::Item(item),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,20 +9,21 @@ use super::encode::Wire;
 use super::miss::Miss;
 use super::preencoded::service::VerificationService;
 use super::preencoded::{Answers, Preencoded, USUAL_ANSWER};
-use super::question::Question as _;
+use super::question::Question;
 use super::read_audit::AuditEntry;
 use super::redaction::{CallContext, context};
 use super::searches::{Search, SearchTarget};
 use super::stream::answered;
 use super::{Contract, answer, day_asked, decode, encode, status, unreadable, whole};
 use crate::domain::day::{Day, Period};
+use crate::domain::decide::Rejection;
 use crate::domain::id::CredentialNumber;
 use crate::domain::rule_sets::RuleSets;
 use crate::domain::sets::Reasons;
 use crate::domain::standing::Reason;
 use crate::domain::timeline::{CredentialDay, Timeline};
 use crate::proto::v1;
-use crate::registry::snapshot::Snapshot;
+use crate::registry::snapshot::{Knowledge, Snapshot};
 
 #[tonic::async_trait]
 impl VerificationService for Contract {
@@ -34,12 +35,7 @@ impl VerificationService for Contract {
         let v1::VerifyCredentialRequest { item, known_at, min_revision, min_token } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
         let asked = decode::asked_at(decode::verification_item(ItemPath::Single, item.as_ref()), &options);
-        let (ask, knowledge) = asked.map_err(|rejection| status::rejected(&rejection))?;
-        let snapshot = self.pin_knowing(knowledge).await?;
-        let mut wire = Wire::with_capacity(USUAL_ANSWER);
-        let answered = ask.answer(ItemPath::Single, (self, &snapshot), &context, &mut wire, 1).await;
-        self.audit_outcome(&context, "VerificationService/VerifyCredential", &snapshot, &ask, answered).await?;
-        Ok(Response::new(Preencoded::written(wire)))
+        self.single(&context, "VerificationService/VerifyCredential", asked).await
     }
 
     async fn batch_verify_credentials(
@@ -69,13 +65,7 @@ impl VerificationService for Contract {
         let v1::CheckBillingEligibilityRequest { item, known_at, min_revision, min_token } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
         let asked = decode::asked_at(decode::eligibility_item(ItemPath::Single, item.as_ref()), &options);
-        let (claim, knowledge) = asked.map_err(|rejection| status::rejected(&rejection))?;
-        let snapshot = self.pin_knowing(knowledge).await?;
-        let mut wire = Wire::with_capacity(USUAL_ANSWER);
-        let answered = claim.answer(ItemPath::Single, (self, &snapshot), &context, &mut wire, 1).await;
-        let method = "VerificationService/CheckBillingEligibility";
-        self.audit_outcome(&context, method, &snapshot, &claim.ask, answered).await?;
-        Ok(Response::new(Preencoded::written(wire)))
+        self.single(&context, "VerificationService/CheckBillingEligibility", asked).await
     }
 
     async fn batch_check_billing_eligibility(
@@ -94,6 +84,36 @@ impl VerificationService for Contract {
         &self,
         request: Request<Streaming<v1::StreamCheckBillingEligibilityRequest>>,
     ) -> Result<Response<Self::StreamCheckBillingEligibilityStream>, Status> {
+        answered(self.clone(), request).await
+    }
+
+    async fn review_eligibility(
+        &self,
+        request: Request<v1::ReviewEligibilityRequest>,
+    ) -> Result<Response<Preencoded<v1::ReviewEligibilityResponse>>, Status> {
+        let context = context(&request)?;
+        let v1::ReviewEligibilityRequest { item, known_at, min_revision, min_token } = request.into_inner();
+        let options = v1::StreamOptions { known_at, min_revision, min_token };
+        let asked = decode::asked_at(decode::review_item(ItemPath::Single, item.as_ref()), &options);
+        self.single(&context, "VerificationService/ReviewEligibility", asked).await
+    }
+
+    async fn batch_review_eligibility(
+        &self,
+        request: Request<v1::BatchReviewEligibilityRequest>,
+    ) -> Result<Response<Preencoded<v1::BatchReviewEligibilityResponse>>, Status> {
+        let context = context(&request)?;
+        let v1::BatchReviewEligibilityRequest { items, known_at, min_revision, min_token } = request.into_inner();
+        let options = v1::StreamOptions { known_at, min_revision, min_token };
+        self.batch(&context, "VerificationService/BatchReviewEligibility", &options, &items).await
+    }
+
+    type StreamReviewEligibilityStream = Answers<Preencoded<v1::StreamReviewEligibilityResponse>>;
+
+    async fn stream_review_eligibility(
+        &self,
+        request: Request<Streaming<v1::StreamReviewEligibilityRequest>>,
+    ) -> Result<Response<Self::StreamReviewEligibilityStream>, Status> {
         answered(self.clone(), request).await
     }
 
@@ -136,6 +156,21 @@ impl VerificationService for Contract {
 }
 
 impl Contract {
+    /// Answers a single question.
+    async fn single<M>(
+        &self,
+        context: &CallContext,
+        method: &'static str,
+        asked: Result<(impl Question, Knowledge), Rejection>,
+    ) -> Result<Response<Preencoded<M>>, Status> {
+        let (question, knowledge) = asked.map_err(|rejection| status::rejected(&rejection))?;
+        let snapshot = self.pin_knowing(knowledge).await?;
+        let mut wire = Wire::with_capacity(USUAL_ANSWER);
+        let answered = question.answer(ItemPath::Single, (self, &snapshot), context, &mut wire, 1).await;
+        self.audit_outcome(context, method, &snapshot, question.ask(), answered).await?;
+        Ok(Response::new(Preencoded::written(wire)))
+    }
+
     /// Returns the timeline of a number that is on file, if the caller may see it and the family name, if given, is the
     /// holder's. Writes the read to the audit before it is looked up: as refused, if the search is.
     async fn on_file(

@@ -7,7 +7,7 @@ use prost::Message as _;
 use prost::bytes::Bytes;
 
 use crate::harness::requests::{
-    change_name, date, facts_of_provider, facts_of_specialist, name, new_request_id, periods, qualify,
+    answered, bill, change_name, date, facts_of_provider, facts_of_specialist, name, new_request_id, periods, qualify,
     register_provider, register_specialist, start_job, suspend,
 };
 use crate::harness::scenes::{EFFECTIVE_FROM, HIRED, QUALIFIED_FROM};
@@ -196,6 +196,14 @@ impl World {
             correlation_id: "c".repeat(200),
             ..item(&String::new())
         };
+        let review = |number: &String| {
+            let mut item = bill(number, "large", TODAY).item.unwrap();
+            item.correlation_id = "c".repeat(100);
+            answered(item, 1)
+        };
+        let reviews =
+            |items| of([v1::BatchReviewEligibilityRequest { items, ..v1::BatchReviewEligibilityRequest::default() }]);
+        let eventful = vec![review(&self.eventful_number); 1000];
         let batch =
             |items| of([v1::BatchVerifyCredentialsRequest { items, ..v1::BatchVerifyCredentialsRequest::default() }]);
         let thousand = || self.numbers.iter().cycle().take(1000);
@@ -216,6 +224,13 @@ impl World {
                 batch(thousand().map(item).collect()),
             ),
             ("VerificationService/BatchVerifyCredentials", "payer", "holders", batch((0..1000).map(holder).collect())),
+            (
+                "VerificationService/BatchReviewEligibility",
+                "payer",
+                "all flipped",
+                reviews(thousand().map(review).collect()),
+            ),
+            ("VerificationService/BatchReviewEligibility", "payer", "of a long history", reviews(eventful)),
             ("VerificationService/BatchVerifyCredentials", "payer", "faults", batch(vec![faulty; 1000])),
             ("EmploymentService/ReconcileRoster", "provider:large", "thousands of rows", list("provider:large")),
             ("EmploymentService/ReconcileRoster", "registrar", "thousands of rows", list("registrar")),

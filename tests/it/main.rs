@@ -22,6 +22,7 @@ mod contract;
 mod drain;
 mod dry_run;
 mod due_dates;
+mod eligibility_review;
 mod errors;
 mod examples;
 mod faults;

@@ -29,10 +29,10 @@ enum Kept {
 }
 
 /// The state that the test needs to continue.
-struct Story {
-    random: Random,
-    providers: Vec<String>,
-    people: Vec<(String, Option<String>)>,
+pub struct Story {
+    pub random: Random,
+    pub providers: Vec<String>,
+    pub people: Vec<(String, Option<String>)>,
     jobs: Vec<String>,
     facts: Vec<String>,
     recorded: usize,
@@ -44,7 +44,7 @@ async fn every_answer_is_reproduced_byte_for_byte() {
     let count = answers_to_keep();
     let server = TestServer::start(TODAY).await;
     let client = server.client();
-    let mut story = Story::begin(&client).await;
+    let mut story = Story::begin(&client, 20_260_302, PROVIDERS, PEOPLE).await;
     let mut kept = Vec::with_capacity(count);
     while kept.len() < count {
         story.happen(&client).await;
@@ -90,9 +90,9 @@ async fn ask_again(client: &Client, kept: &[Kept], when: &str) {
 }
 
 impl Story {
-    async fn begin(client: &Client) -> Story {
+    pub async fn begin(client: &Client, seed: u64, providers: usize, people: usize) -> Story {
         let mut story = Story {
-            random: Random::new(20_260_302),
+            random: Random::new(seed),
             providers: Vec::new(),
             people: Vec::new(),
             jobs: Vec::new(),
@@ -100,16 +100,16 @@ impl Story {
             recorded: 0,
             refused: 0,
         };
-        for provider in 0..PROVIDERS {
+        for provider in 0..providers {
             let registered = client.ask(register_provider(&format!("Example Center {provider}"))).await;
             let id = registered.provider.unwrap().provider_id;
             story.facts.push(client.ask(qualify(&id, "2020-01-01")).await.fact_id);
             story.providers.push(id);
         }
-        for person in 0..PEOPLE {
+        for person in 0..people {
             let registered = client.ask(register_specialist("Example", &format!("Person-{person}"))).await;
             let id = registered.specialist.unwrap().specialist_id;
-            let provider = story.providers[person % PROVIDERS].clone();
+            let provider = story.providers[person % providers].clone();
             let started = client.ask(start_job(&id, &provider, "2024-01-08")).await;
             story.jobs.push(started.employment.unwrap().employment_id);
             let issued = client.ask(issue(&id, "2024-06-03")).await;
@@ -119,14 +119,14 @@ impl Story {
     }
 
     /// A day in the three years around the start.
-    fn day(&mut self) -> String {
+    pub fn day(&mut self) -> String {
         let days = i64::from(self.random.between(0, 900));
         let first = jiff::civil::date(2024, 6, 3);
         first.checked_add(jiff::Span::new().days(days)).unwrap().to_string()
     }
 
     /// Sends a random report. Refused reports are counted and change nothing.
-    async fn happen(&mut self, client: &Client) {
+    pub async fn happen(&mut self, client: &Client) {
         let day = self.day();
         let later = (self.random.chance(50)).then(|| self.day());
         let provider = self.random.pick(&self.providers).clone();

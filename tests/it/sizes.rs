@@ -13,8 +13,9 @@ use tonic::Code;
 use super::harness::client::{Call, Mutation};
 use super::harness::raw::methods;
 use super::harness::requests::{
-    application, bill, change_name, date, end_job, end_period, facts_of_provider, issue, new_request_id, periods,
-    qualify, register_provider, register_specialist, reinstate, retract, start_job, suspend, suspend_provider, verify,
+    answered, application, bill, change_name, date, end_job, end_period, facts_of_provider, issue, new_request_id,
+    periods, qualify, register_provider, register_specialist, reinstate, retract, review, start_job, suspend,
+    suspend_provider, verify,
 };
 use super::harness::scenes::{EFFECTIVE_FROM, HIRED, QUALIFIED_FROM, TERM_LAST_DAY};
 use super::harness::{Client, Messages as _, TODAY, TestServer};
@@ -308,6 +309,17 @@ async fn questions(client: &Client, town: &Fixture, sizes: &mut Sizes) {
     let claim = |_| v1::EligibilityItem { correlation_id: long(2_000), ..Default::default() };
     let items: Vec<_> = (0..100).map(claim).collect();
     sizes.of(client, v1::BatchCheckBillingEligibilityRequest { items, ..Default::default() }).await;
+
+    let claim = |at: usize| bill(&town.holders[at % HOLDERS], "from", "2025-12-15").item.unwrap();
+    sizes.of(client, review(claim(1), 1)).await;
+    let claim = |at: usize| v1::EligibilityItem { correlation_id: long(100), ..claim(at) };
+    let items = (0..1_000).map(|at| answered(claim(at), 1)).collect();
+    let results = sizes.of(client, v1::BatchReviewEligibilityRequest { items, ..Default::default() }).await.results;
+    let is_flipped = |result: &v1::ReviewResult| match &result.outcome {
+        Some(v1::review_result::Outcome::Review(review)) => review.flipped,
+        other => panic!("{other:?}"),
+    };
+    assert!(results.len() == 1_000 && results.iter().any(is_flipped), "nobody was on file at the first revision");
 }
 
 /// The pages of a list, each as large as possible.

@@ -84,6 +84,11 @@ requests! {
         let options = v1::StreamOptions { known_at, min_revision, min_token };
         drop(decode::asked_at(decode::eligibility_item(decode::ItemPath::Single, item.as_ref()), &options));
     }
+    ReviewEligibilityRequest(request) => {
+        let v1::ReviewEligibilityRequest { item, known_at, min_revision, min_token } = request;
+        let options = v1::StreamOptions { known_at, min_revision, min_token };
+        drop(decode::asked_at(decode::review_item(decode::ItemPath::Single, item.as_ref()), &options));
+    }
     BatchVerifyCredentialsRequest(request) => {
         drop(decode::known_at(request.known_at.as_ref()));
         request.items.iter().for_each(|item| drop(decode::verification_item(decode::ItemPath::Single, Some(item))));
@@ -91,6 +96,10 @@ requests! {
     BatchCheckBillingEligibilityRequest(request) => {
         drop(decode::known_at(request.known_at.as_ref()));
         request.items.iter().for_each(|item| drop(decode::eligibility_item(decode::ItemPath::Single, Some(item))));
+    }
+    BatchReviewEligibilityRequest(request) => {
+        drop(decode::known_at(request.known_at.as_ref()));
+        request.items.iter().for_each(|item| drop(decode::review_item(decode::ItemPath::Single, Some(item))));
     }
     StreamVerifyCredentialsRequest(request) => {
         use v1::stream_verify_credentials_request::Kind;
@@ -103,6 +112,11 @@ requests! {
     StreamCheckBillingEligibilityRequest(request) => {
         if let Some(v1::stream_check_billing_eligibility_request::Kind::Item(item)) = &request.kind {
             drop(decode::eligibility_item(decode::ItemPath::Single, Some(item)));
+        }
+    }
+    StreamReviewEligibilityRequest(request) => {
+        if let Some(v1::stream_review_eligibility_request::Kind::Item(item)) = &request.kind {
+            drop(decode::review_item(decode::ItemPath::Single, Some(item)));
         }
     }
     ReconcileRosterRequest(request) => {

@@ -130,6 +130,13 @@ pub(super) fn file(subject: &Subject) -> Vec<u8> {
     }
 }
 
+/// The prefix of the facts of a subject in one record.
+pub(super) fn file_in_record(subject: &Subject, revision: Revision) -> Vec<u8> {
+    let mut prefix = file(subject);
+    prefix.extend(revision.0.to_be_bytes());
+    prefix
+}
+
 /// The key range of one of several parts of all specialists, divided by id.
 pub(super) fn specialists_of(part: u64, parts: u64) -> (Vec<u8>, Vec<u8>) {
     // Ids have 40 bits.
@@ -284,8 +291,7 @@ pub(super) fn writes(record: &Record, put: &mut dyn FnMut(&[u8], &[u8])) {
         put(&request(&record.reporter.client, &asked.method, asked.request_id), &answer);
     }
     for recorded in record.recorded_facts() {
-        let mut key = file(&recorded.fact.subject());
-        key.extend(recorded.id.revision.0.to_be_bytes());
+        let mut key = file_in_record(&recorded.fact.subject(), recorded.id.revision);
         key.extend(recorded.id.index.to_be_bytes());
         put(&key, &encode_filed(&recorded));
         if let Fact::Specialist(id, fact) = recorded.fact {

@@ -95,17 +95,22 @@ pub trait View {
 
     /// The facts of the registry itself.
     fn registry_facts(&self) -> Result<Vec<Recorded<RegistryFact>>, IndexError> {
-        facts(self, &Subject::Registry, registry_fact)
+        facts(self, &keys::file(&Subject::Registry), registry_fact)
+    }
+
+    /// The facts of the registry itself in one record.
+    fn registry_facts_of(&self, revision: Revision) -> Result<Vec<Recorded<RegistryFact>>, IndexError> {
+        facts(self, &keys::file_in_record(&Subject::Registry, revision), registry_fact)
     }
 
     /// The facts of a provider. Empty if the provider is not on file.
     fn provider_facts(&self, id: &ProviderId) -> Result<Vec<Recorded<ProviderFact>>, IndexError> {
-        facts(self, &Subject::Provider(id.clone()), provider_fact)
+        facts(self, &keys::file(&Subject::Provider(id.clone())), provider_fact)
     }
 
     /// The facts of a specialist. Empty if no specialist with this id is on file.
     fn specialist_facts(&self, id: SpecialistId) -> Result<Vec<Recorded<SpecialistFact>>, IndexError> {
-        facts(self, &Subject::Specialist(id), specialist_fact)
+        facts(self, &keys::file(&Subject::Specialist(id)), specialist_fact)
     }
 
     /// Visits the facts of each provider, by id.
@@ -307,9 +312,9 @@ fn recorded<F>(id: FactId, value: &[u8], narrow: Narrow<F>) -> Result<Recorded<F
     Ok(Recorded { id, recorded_at, reporter, imported, note, fact })
 }
 
-fn facts<V: View + ?Sized, F>(view: &V, subject: &Subject, narrow: Narrow<F>) -> Result<Vec<Recorded<F>>, IndexError> {
+fn facts<V: View + ?Sized, F>(view: &V, prefix: &[u8], narrow: Narrow<F>) -> Result<Vec<Recorded<F>>, IndexError> {
     let mut found = Vec::new();
-    view.scan(&keys::file(subject), &mut |key, value| {
+    view.scan(prefix, &mut |key, value| {
         let (_, id) = keys::split_filed(key).ok_or(IndexError::Damaged("a fact without an id"))?;
         found.push(recorded(id, value, narrow)?);
         CONTINUE

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use uuid::Uuid;
+
 use crate::domain::day::Day;
+use crate::domain::id::Revision;
 use crate::domain::verdict::Units;
 use crate::registry::question::Ask;
 
@@ -33,4 +36,15 @@ pub struct Claim<'a> {
     pub date_of_service: Day,
     /// The units, if all three numbers were given.
     pub units: Option<Units>,
+}
+
+/// A claim, and the state of knowledge that an earlier answer about it relied on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnsweredClaim<'a> {
+    /// The claim.
+    pub claim: Claim<'a>,
+    /// The epoch of the revision, if it was given.
+    pub epoch: Option<Uuid>,
+    /// The last record that the earlier answer took into account.
+    pub revision: Revision,
 }

@@ -2,7 +2,7 @@
 //!
 //! A credential number or provider id that cannot exist is not refused: the question is answered, as not on file.
 
-use super::ask::{Claim, ItemPath};
+use super::ask::{AnsweredClaim, Claim, ItemPath};
 use super::fields::{Fields, LONGEST_CORRELATION_ID, MAX_DESIGNATIONS};
 use crate::domain::decide::Rejection;
 use crate::domain::fact::{Designation, Identifier, IdentifierKind};
@@ -86,23 +86,43 @@ fn correlation_id(fields: &mut Fields, text: &str) {
 /// Decodes a question about a claim.
 pub fn eligibility_item(path: ItemPath, item: Option<&v1::EligibilityItem>) -> Result<Claim<'_>, Rejection> {
     let mut fields = Fields::default();
-    let claim = fields.message(path, item, |fields, item| {
-        let subject = claimed_for(fields, item);
-        let provider = billing_provider(fields, item.billing_provider.as_ref());
-        let date_of_service = fields.day("date_of_service", item.date_of_service);
-        let designation = fields.optional_enum_value::<Designation>("designation", item.designation);
-        correlation_id(fields, &item.correlation_id);
-        let family_name = fields.optional_folded_family_name("family_name", &item.family_name);
-        let ask = Ask {
-            subject: subject?,
-            family_name,
-            as_of: date_of_service,
-            provider: Some(provider?),
-            designations: designation.into_iter().collect(),
-        };
-        Some(Claim { ask, date_of_service: date_of_service?, units: units(item) })
-    });
+    let claim = fields.message(path, item, claim);
     fields.finish(claim)
+}
+
+/// Decodes a claim that was answered earlier.
+pub fn review_item(path: ItemPath, item: Option<&v1::ReviewItem>) -> Result<AnsweredClaim<'_>, Rejection> {
+    let mut fields = Fields::default();
+    let answered = fields.message(path, item, |fields, item| {
+        let claim = fields.message("claim", item.claim.as_ref(), claim);
+        let relied_on = fields.message("relied_on", item.relied_on.as_ref(), |fields, relied_on| {
+            let epoch = fields.optional_uuid("epoch", &relied_on.epoch);
+            if relied_on.revision.is_none() {
+                fields.refuse("revision", "required: known_at_revision of the earlier answer");
+            }
+            Some((epoch, Revision(relied_on.revision?)))
+        });
+        let (claim, (epoch, revision)) = claim.zip(relied_on)?;
+        Some(AnsweredClaim { claim, epoch, revision })
+    });
+    fields.finish(answered)
+}
+
+fn claim<'a>(fields: &mut Fields, item: &'a v1::EligibilityItem) -> Option<Claim<'a>> {
+    let subject = claimed_for(fields, item);
+    let provider = billing_provider(fields, item.billing_provider.as_ref());
+    let date_of_service = fields.day("date_of_service", item.date_of_service);
+    let designation = fields.optional_enum_value::<Designation>("designation", item.designation);
+    correlation_id(fields, &item.correlation_id);
+    let family_name = fields.optional_folded_family_name("family_name", &item.family_name);
+    let ask = Ask {
+        subject: subject?,
+        family_name,
+        as_of: date_of_service,
+        provider: Some(provider?),
+        designations: designation.into_iter().collect(),
+    };
+    Some(Claim { ask, date_of_service: date_of_service?, units: units(item) })
 }
 
 fn claimed_for(fields: &mut Fields, item: &v1::EligibilityItem) -> Option<AskSubject> {

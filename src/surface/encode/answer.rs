@@ -140,6 +140,36 @@ impl Eligibility {
     }
 }
 
+/// The answer to a question about a claim that was answered earlier.
+#[derive(Clone, Debug)]
+pub struct Review {
+    /// The answer as known at the revision relied on.
+    pub then: Eligibility,
+    /// The answer as known now.
+    pub now: Eligibility,
+    /// The record since which the verdict is what it is now, if it is another one than then.
+    pub changed_at: Option<v1::ChangedAt>,
+    /// The kinds of the facts in that record.
+    pub fact_kinds: Vec<i32>,
+}
+
+impl Review {
+    /// Writes the answer as a field of a message.
+    pub fn write(&self, wire: &mut Wire, field: u8, then: &AnsweredFrom<'_>, now: &AnsweredFrom<'_>) {
+        let begun = wire.begin(field);
+        self.then.write(wire, 1, then);
+        self.now.write(wire, 2, now);
+        let (was, is) = (self.then.finding.verdict, self.now.finding.verdict);
+        wire.number(3, (was != is).into());
+        wire.number(4, (is_eligible(was) != is_eligible(is)).into());
+        if let Some(changed_at) = &self.changed_at {
+            wire.built(5, changed_at);
+        }
+        wire.words(6, self.fact_kinds.iter().copied());
+        wire.end(begun);
+    }
+}
+
 fn write_number(wire: &mut Wire, field: u8, number: Option<CredentialNumber>) {
     if let Some(number) = number {
         wire.text(field, number.text());

@@ -31,15 +31,7 @@ pub struct FactRelations<'a> {
 /// Encodes a fact with everything on record about it.
 pub fn fact<F: Borrow<Fact>>(recorded: &Recorded<F>, relations: FactRelations<'_>, epochs: EpochTags<'_>) -> v1::Fact {
     let written = |id: FactId| fact_id(id, epochs);
-    let said = match recorded.fact.borrow() {
-        Fact::Registry(fact) => registry_fact(fact),
-        Fact::Provider(provider, fact) => {
-            v1::Fact { provider_id: provider.to_string(), ..provider_fact(fact, &written) }
-        }
-        Fact::Specialist(specialist, fact) => {
-            v1::Fact { specialist_id: specialist.to_string(), ..specialist_fact(fact, relations, &written) }
-        }
-    };
+    let said = said(recorded.fact.borrow(), relations, &written);
     v1::Fact {
         fact_id: written(recorded.id),
         revision: recorded.id.revision.0,
@@ -50,6 +42,24 @@ pub fn fact<F: Borrow<Fact>>(recorded: &Recorded<F>, relations: FactRelations<'_
         retracted: relations.retracted_by.is_some(),
         retracted_by_fact_id: relations.retracted_by.map_or_else(String::new, written),
         ..said
+    }
+}
+
+/// Encodes the kind of a fact.
+pub fn fact_kind(fact: &Fact) -> i32 {
+    said(fact, FactRelations::default(), &|_| String::new()).kind
+}
+
+/// Encodes what a fact says.
+fn said(fact: &Fact, relations: FactRelations<'_>, written: &dyn Fn(FactId) -> String) -> v1::Fact {
+    match fact {
+        Fact::Registry(fact) => registry_fact(fact),
+        Fact::Provider(provider, fact) => {
+            v1::Fact { provider_id: provider.to_string(), ..provider_fact(fact, written) }
+        }
+        Fact::Specialist(specialist, fact) => {
+            v1::Fact { specialist_id: specialist.to_string(), ..specialist_fact(fact, relations, written) }
+        }
     }
 }
 

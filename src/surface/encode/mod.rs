@@ -15,7 +15,7 @@ mod rule_set;
 mod time;
 mod wire;
 
-pub use self::answer::{AnsweredFrom, Eligibility, Verification, answer, is_eligible};
+pub use self::answer::{AnsweredFrom, Eligibility, Review, Verification, answer, is_eligible};
 pub use self::audited_read::audited_read;
 pub use self::change::change;
 pub use self::credential::{
@@ -23,7 +23,7 @@ pub use self::credential::{
 };
 pub use self::employment::employment;
 pub use self::enum_map::{WireEnum, numbers};
-pub use self::fact::{FactRelations, fact};
+pub use self::fact::{FactRelations, fact, fact_kind};
 pub use self::fact_id::{EpochTags, epoch_tag, fact_id};
 pub use self::provider::{identifier, provider};
 pub use self::review::review_item;

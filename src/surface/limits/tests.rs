@@ -34,8 +34,10 @@ fn the_large_calls_are_streams_batches_pages_and_program_statistics() {
         "RecordService/ListReads",
         "RecordService/ListReviewItems",
         "VerificationService/BatchCheckBillingEligibility",
+        "VerificationService/BatchReviewEligibility",
         "VerificationService/BatchVerifyCredentials",
         "VerificationService/StreamCheckBillingEligibility",
+        "VerificationService/StreamReviewEligibility",
         "VerificationService/StreamVerifyCredentials",
     ];
     assert_eq!(large, expected);

@@ -156,6 +156,29 @@ impl VerificationService for Echo {
         Ok(Response::new(Box::pin(answers)))
     }
 
+    async fn review_eligibility(
+        &self,
+        _: Request<v1::ReviewEligibilityRequest>,
+    ) -> Result<Response<v1::ReviewEligibilityResponse>, Status> {
+        not_echoed()
+    }
+
+    async fn batch_review_eligibility(
+        &self,
+        _: Request<v1::BatchReviewEligibilityRequest>,
+    ) -> Result<Response<v1::BatchReviewEligibilityResponse>, Status> {
+        not_echoed()
+    }
+
+    type StreamReviewEligibilityStream = Answers<v1::StreamReviewEligibilityResponse>;
+
+    async fn stream_review_eligibility(
+        &self,
+        _: Request<Streaming<v1::StreamReviewEligibilityRequest>>,
+    ) -> Result<Response<Self::StreamReviewEligibilityStream>, Status> {
+        not_echoed()
+    }
+
     async fn get_credential(
         &self,
         _: Request<v1::GetCredentialRequest>,

@@ -23,6 +23,9 @@ const TABLE: &str = "
     VerificationService/CheckBillingEligibility        registrar           provider payer auditor
     VerificationService/BatchCheckBillingEligibility   registrar           provider payer auditor
     VerificationService/StreamCheckBillingEligibility  registrar           provider payer auditor
+    VerificationService/ReviewEligibility              registrar           provider payer auditor
+    VerificationService/BatchReviewEligibility         registrar           provider payer auditor
+    VerificationService/StreamReviewEligibility        registrar           provider payer auditor
     VerificationService/GetCredential                  registrar           provider payer auditor
     VerificationService/ListStandingPeriods            registrar           provider payer auditor
   W CredentialService/RegisterSpecialist               registrar

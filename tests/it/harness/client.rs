@@ -190,6 +190,8 @@ services! {
         batch_verify_credentials(BatchVerifyCredentialsRequest) -> BatchVerifyCredentialsResponse;
         check_billing_eligibility(CheckBillingEligibilityRequest) -> CheckBillingEligibilityResponse;
         batch_check_billing_eligibility(BatchCheckBillingEligibilityRequest) -> BatchCheckBillingEligibilityResponse;
+        review_eligibility(ReviewEligibilityRequest) -> ReviewEligibilityResponse;
+        batch_review_eligibility(BatchReviewEligibilityRequest) -> BatchReviewEligibilityResponse;
         get_credential(GetCredentialRequest) -> GetCredentialResponse;
         list_standing_periods(ListStandingPeriodsRequest) -> ListStandingPeriodsResponse;
     }

@@ -36,6 +36,12 @@ impl Promised for v1::CheckBillingEligibilityResponse {
     }
 }
 
+impl Promised for v1::Eligibility {
+    fn answer(&mut self) -> Option<&mut v1::Answer> {
+        self.answer.as_mut()
+    }
+}
+
 impl Promised for v1::ListStandingPeriodsResponse {
     fn answer(&mut self) -> Option<&mut v1::Answer> {
         self.answer.as_mut()

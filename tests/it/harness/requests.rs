@@ -226,6 +226,15 @@ pub fn bill(credential_number: &str, provider_id: &str, day: &str) -> v1::CheckB
 }
 
 /// All standing periods of a credential.
+pub fn answered(claim: v1::EligibilityItem, revision: u64) -> v1::ReviewItem {
+    let relied_on = v1::ReliedOn { epoch: String::new(), revision: Some(revision) };
+    v1::ReviewItem { claim: Some(claim), relied_on: Some(relied_on) }
+}
+
+pub fn review(claim: v1::EligibilityItem, revision: u64) -> v1::ReviewEligibilityRequest {
+    v1::ReviewEligibilityRequest { item: Some(answered(claim, revision)), ..Default::default() }
+}
+
 pub fn periods(credential_number: &str, revision: impl Into<Option<u64>>) -> v1::ListStandingPeriodsRequest {
     v1::ListStandingPeriodsRequest {
         credential_number: credential_number.to_owned(),

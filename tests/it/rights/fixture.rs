@@ -105,6 +105,7 @@ pub fn call(method: &str, row: &Row, named: &str) -> Vec<Bytes> {
 fn question(name: &str, row: &Row, named: &str) -> Vec<Bytes> {
     let verification = || verify_with(named, &row.number, None).item.unwrap();
     let claim = || bill(&row.number, named, "2026-02-20").item.unwrap();
+    let answered = || answered(claim(), 1);
     match name {
         "VerifyCredential" => of(verify_with(named, &row.number, None)),
         "BatchVerifyCredentials" => {
@@ -123,6 +124,15 @@ fn question(name: &str, row: &Row, named: &str) -> Vec<Bytes> {
             use v1::stream_check_billing_eligibility_request::Kind;
             let message = |kind| v1::StreamCheckBillingEligibilityRequest { kind: Some(kind) }.encode_to_vec().into();
             vec![message(Kind::Options(v1::StreamOptions::default())), message(Kind::Item(claim()))]
+        }
+        "ReviewEligibility" => of(v1::ReviewEligibilityRequest { item: Some(answered()), ..Default::default() }),
+        "BatchReviewEligibility" => {
+            of(v1::BatchReviewEligibilityRequest { items: vec![answered()], ..Default::default() })
+        }
+        "StreamReviewEligibility" => {
+            use v1::stream_review_eligibility_request::Kind;
+            let message = |kind| v1::StreamReviewEligibilityRequest { kind: Some(kind) }.encode_to_vec().into();
+            vec![message(Kind::Options(v1::StreamOptions::default())), message(Kind::Item(answered()))]
         }
         "GetCredential" => of(v1::GetCredentialRequest { credential_number: row.number.clone(), ..Default::default() }),
         "ListStandingPeriods" => of(periods(&row.number, None)),

@@ -191,6 +191,7 @@ async fn a_provider_may_name_no_other_provider_on_file_or_not() {
     for method in [
         "VerificationService/VerifyCredential",
         "VerificationService/CheckBillingEligibility",
+        "VerificationService/ReviewEligibility",
         "EmploymentService/ReportEmploymentStart",
         "EmploymentService/ListEmployments",
         "EmploymentService/ReconcileRoster",
