@@ -175,3 +175,22 @@ async fn a_refused_row_is_printed_with_its_reason() {
     assert!(said.contains("\n  rows not shown: 2; the file with the answers has the reasons\n"), "{said}");
     process.stop();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_the_encoding_of_the_list_lacks_comes_back_in_utf_8() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let employer = registry.qualified_provider("Pascagoula Example Center").await;
+    let number = registry.credentialed("Żaneta", "Example", &[&employer]).await.number;
+    let list = scratch.path().join("staff.csv");
+    fs::write(&list, [format!("credential_number,at\n{number},").as_bytes(), b"Ca\xf1on\n"].concat()).unwrap();
+    let output = roster(&list, &endpoint, &[]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("they are in UTF-8: the encoding of the list does not have all letters"), "{said}");
+    let written = fs::read_to_string(scratch.path().join("staff.answers.csv")).unwrap();
+    let answers = answers_of(written.strip_prefix('\u{feff}').unwrap());
+    assert_eq!([&answers[0]["at"], &answers[0]["holder"]], ["Cañon", "Żaneta Example"]);
+    process.stop();
+}

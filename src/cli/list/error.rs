@@ -48,6 +48,8 @@ pub enum ListError {
         names: String,
         /// The headings that are there.
         found: String,
+        /// How many there are.
+        cells: usize,
         /// The key of the first of them.
         key: &'static str,
     },

@@ -88,14 +88,21 @@ pub fn looks_like_number(text: &str) -> bool {
     begins && symbols() == 12 || text.parse::<CredentialNumber>().is_ok()
 }
 
-/// Whether one of the words of a text looks like a credential number.
+/// Whether a text has a credential number somewhere.
 pub fn has_number(text: &str) -> bool {
-    text.split_whitespace().any(looks_like_number) || looks_like_number(text)
+    let is_dash = |letter: char| matches!(letter, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{A0}');
+    let symbols = |at: usize| {
+        let number = text[at..].chars().take_while(|letter| letter.is_alphanumeric() || is_dash(*letter));
+        number.filter(|letter| letter.is_alphanumeric()).count()
+    };
+    prefixes(text).any(|at| symbols(at) == 12)
+        || text.split_whitespace().any(looks_like_number)
+        || looks_like_number(text)
 }
 
 /// Whether a credential number is glued to other text, as where a line end is lost.
 pub fn is_glued(text: &str) -> bool {
-    let is_behind_text = |at: usize| text[..at].ends_with(char::is_alphanumeric);
+    let is_behind_text = |at: usize| text[..at].trim_end_matches('"').ends_with(char::is_alphanumeric);
     prefixes(text).any(is_behind_text)
 }
 
@@ -121,11 +128,17 @@ pub fn is_word(text: &str) -> bool {
     !begins_with_prefix(text) && !text.contains(char::is_numeric) && symbols != 9
 }
 
-/// Whether a cell holds whole rows behind a line break, because its quote is closed too late.
+/// Whether a cell holds whole rows behind a line break, because its quote is closed too late. A line looks like a row if it
+/// has a number, or as many cells as there are columns; where those are two, one of them must look like some number.
 pub fn holds_rows(text: &str, separator: Option<char>, columns: usize) -> bool {
+    let looks_like_some_number = |cell: &str| {
+        let cell = cell.trim();
+        cell.len() > 5 && cell.contains(char::is_numeric) && !cell.contains(char::is_whitespace)
+    };
     let looks_like_row = |line: &str| {
         let mut cells = line.split(|letter| Some(letter) == separator);
-        cells.clone().count() >= columns.max(2)
+        let is_wide = cells.clone().count() >= columns.max(2);
+        is_wide && (columns > 2 || cells.clone().any(looks_like_some_number))
             || cells.any(|cell| looks_like_number(cell) || prefixes(cell).next().is_some())
     };
     text.split(['\r', '\n']).skip(1).any(looks_like_row)
@@ -163,8 +176,14 @@ mod tests {
 
     #[test]
     fn a_number_is_found_in_other_text() {
-        assert!(has_number("Total CPS-DTMK-QJA9-B") && has_number("dtmk-qja9-b") && !has_number("CPS report, CPS-1"));
-        assert!(is_glued("okCPS-DTMK-QJA9-B") && !is_glued("was CPS-DTMK-QJA9-B") && !is_glued("CPS-DTMK-QJA9-B"));
+        assert!(has_number("Total CPS-DTMK-QJA9-B") && has_number("dtmk-qja9-b"));
+        assert!(has_number("Name\"CPS-DTMK-QJA9-B\",\"Poe") && !has_number("CPS report, CPS-1"));
+        assert!(
+            is_glued("okCPS-DTMK-QJA9-B")
+                && is_glued("ok\"CPS-DTMK-QJA9-B")
+                && !is_glued("was CPS-DTMK-QJA9-B")
+                && !is_glued("CPS-DTMK-QJA9-B")
+        );
         assert!(!is_glued("the CPS report") && !is_glued("TCPS"));
     }
 
@@ -173,6 +192,8 @@ mod tests {
         assert!(holds_rows("a\r\ncps-y,b", Some(','), 3));
         assert!(holds_rows("a\ndtmk-qja9-b", Some(','), 3));
         assert!(holds_rows("a\nx,y,z", Some(','), 3));
+        assert!(holds_rows("a\nDTMK-QJA,b", Some(','), 2));
+        assert!(!holds_rows("two\nlines, \"quoted\"", Some(','), 2));
         assert!(!holds_rows("a, b, c\nCPS report, filed", Some(','), 3));
         assert!(!holds_rows("CPS-DTMK-QJA9-B, once", Some(','), 2));
     }

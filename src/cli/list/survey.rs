@@ -10,7 +10,7 @@ use super::row::is_like_totals;
 use super::text::TextRecords;
 use super::workbook::{Sheet, SheetRecords};
 
-/// The column names stand in one of these first rows.
+/// The column names stand in one of these first rows that are not blank.
 const HEADINGS_WITHIN: usize = 30;
 
 /// The separators of cells. If several fit, the first.
@@ -73,40 +73,41 @@ impl Records<'_> {
         }
     }
 
-    /// Finds the row of column names. The inner error: none has them; what the first row that is not blank has, if any.
+    /// Finds the row of column names. The inner error: none has them; the first row that is not blank, if any.
     fn headings(
         &mut self,
         columns: &'static Columns,
         given: &[Given],
-    ) -> Result<Result<Headings, Option<String>>, ListError> {
-        let mut first = None;
-        for _ in 0..HEADINGS_WITHIN {
-            let Some(record) = self.next()? else { break };
+    ) -> Result<Result<Headings, Option<Record>>, ListError> {
+        let (mut first, mut met) = (None, 0);
+        while let Some(record) = self.next()?.filter(|_| met < HEADINGS_WITHIN) {
+            if record.is_blank() {
+                continue;
+            }
+            met += 1;
             if let Some(headings) = Headings::of(record.line, &record.cells, columns, given)? {
                 return Ok(Ok(headings));
             }
-            if first.is_none() && !record.is_blank() {
-                first = Some(said_headings(&record));
-            }
+            first.get_or_insert(record);
         }
         Ok(Err(first))
     }
 }
 
-fn said_headings(record: &Record) -> String {
-    let cells = record.cells.iter().map(|cell| cell.text.trim()).filter(|cell| !is_blank(cell)).take(20);
-    let cells: Vec<String> = cells.map(|cell| format!("`{}`", cell.chars().take(40).collect::<String>())).collect();
-    format!("line {} has {}", record.line, cells.join(", "))
-}
-
-fn no_headings(columns: &'static Columns, found: String) -> ListError {
+/// The failure of a table whose first row is not the column names.
+fn no_headings(columns: &'static Columns, sheet: Option<&str>, first: Option<&Record>) -> ListError {
+    let Some(first) = first else { return ListError::NoRows };
     let group = |group: &&[&'static str]| {
         let names = group.iter().filter_map(|key| columns.known.iter().find(|known| known.key == *key));
         names.map(|known| known.name).collect::<Vec<_>>().join(" or ")
     };
     let names = columns.needs.iter().map(group).collect::<Vec<_>>().join(" and ");
     let key = columns.needs.first().and_then(|group| group.first()).copied().unwrap_or_default();
-    ListError::NoHeadings { names, found, key }
+    let cells = first.cells.iter().map(|cell| cell.text.trim()).filter(|cell| !is_blank(cell)).take(20);
+    let cells: Vec<String> = cells.map(|cell| format!("`{}`", cell.chars().take(40).collect::<String>())).collect();
+    let sheet = sheet.map(|name| format!("sheet `{name}`, ")).unwrap_or_default();
+    let found = format!("{sheet}line {} has {}", first.line, cells.join(", "));
+    ListError::NoHeadings { names, found, cells: cells.len(), key }
 }
 
 /// Detects encoding and separator of a text, and finds its column names: by the separator that gives the most columns.
@@ -124,8 +125,7 @@ pub(super) fn find_headings(
                 best = Some((separator, headings));
             }
             Ok(Ok(_)) => {}
-            Ok(Err(None)) => failures.push(ListError::NoRows),
-            Ok(Err(Some(found))) => failures.push(no_headings(columns, found)),
+            Ok(Err(first)) => failures.push(no_headings(columns, None, first.as_ref())),
             Err(error) => failures.push(error),
         }
     }
@@ -136,13 +136,16 @@ pub(super) fn find_headings(
 }
 
 /// The failure that says the most: of a table that could be understood if not for it, else of the one with most columns.
+/// A table of one column has the wrong separator, if another one fails for its quotes.
 fn worst(failures: Vec<ListError>) -> ListError {
     let rank = |error: &ListError| match error {
         ListError::Ambiguous { .. } | ListError::Reserved { .. } => usize::MAX,
-        ListError::NoHeadings { found, .. } => 1 + found.len(),
+        ListError::NoHeadings { cells: 2.., .. } => 2,
+        ListError::NotATable { .. } => 1,
         _ => 0,
     };
-    failures.into_iter().max_by_key(rank).unwrap_or(ListError::NoRows)
+    let first = failures.into_iter().reduce(|best, next| if rank(&next) > rank(&best) { next } else { best });
+    first.unwrap_or(ListError::NoRows)
 }
 
 /// The separator that the first line names, as spreadsheets write it: `sep=;`.
@@ -172,12 +175,11 @@ pub(super) fn find_sheet(
                 None => found = Some((sheet, headings)),
                 Some(_) => with_numbers = Some(sheet.name),
             },
-            Err(said) => {
+            Err(first) => {
                 if sheet.any(has_number) {
                     with_numbers = Some(sheet.name.clone());
                 }
-                let said = said.unwrap_or_else(|| "it is empty".to_owned());
-                failures.push(no_headings(columns, format!("sheet `{}`: {said}", sheet.name)));
+                failures.push(no_headings(columns, Some(&sheet.name), first.as_ref()));
                 others.push(sheet.name);
             }
         }
@@ -224,8 +226,10 @@ impl Survey {
         // Rows that are sums, unless an ordinary row follows.
         let mut sums = 0;
         while let Some(record) = records.next()? {
-            if record.line < headings.line {
+            if record.line <= headings.line {
                 check_title(&record)?;
+            }
+            if record.line < headings.line {
                 survey.above.push_str(&record.text);
                 survey.above.push_str(record.end);
             } else if record.line == headings.line {
@@ -262,13 +266,11 @@ impl Survey {
     }
 }
 
-/// Refuses a credential number above the column names: its row would not be asked.
+/// Refuses a credential number above or among the column names: its row would not be asked.
 fn check_title(record: &Record) -> Result<(), ListError> {
-    match record.cells.iter().any(|cell| has_number(&cell.text) || is_glued(&cell.text)) {
-        false => Ok(()),
-        true => {
-            let what = "a credential number stands above the column names: put the column names first";
-            Err(ListError::not_a_table(record.line, what))
-        }
+    if record.cells.iter().any(|cell| has_number(&cell.text) || is_glued(&cell.text)) {
+        let what = "a credential number stands above or among the column names: put them in a line of their own, first";
+        return Err(ListError::not_a_table(record.line, what));
     }
+    Ok(())
 }

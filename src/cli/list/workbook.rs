@@ -20,6 +20,9 @@ const MOST_INFLATED: u64 = 128 * 1024 * 1024;
 /// The maximum number of columns.
 const MOST_COLUMNS: u32 = 1000;
 
+/// The number of rows that a sheet can have.
+const MOST_ROWS: u64 = 1_048_576;
+
 /// The line end of a sheet that is written as CSV.
 const LINE_END: &str = "\r\n";
 
@@ -62,6 +65,9 @@ fn read_sheet(workbook: &mut Xlsx<Cursor<&[u8]>>, name: String) -> Result<Sheet,
         let (row, column) = found.pos;
         let (line, place) = (u64::from(row) + 1, usize::try_from(column).unwrap_or(usize::MAX));
         let Some(cell) = cell(found.value, found.formula.is_some()) else { continue };
+        if line > MOST_ROWS {
+            return Err(damaged(format!("it says that it has a row {line}")));
+        }
         if column >= MOST_COLUMNS {
             let place = format!("sheet `{name}`, row {line}: it has content beyond column {MOST_COLUMNS}: delete it");
             return Err(ListError::Workbook(place));

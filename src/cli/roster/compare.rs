@@ -5,8 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::question::bad_rows;
-use super::summary::{Answered, person};
+use super::question::{Answered, bad_rows, person};
 use crate::cli::display_text::{code, sentence};
 use crate::cli::failure::Failure;
 use crate::cli::list::columns::{BIRTH_DATE, FAMILY_NAME, GIVEN_NAME, NUMBER, PRIOR_NUMBER};

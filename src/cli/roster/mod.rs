@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio_stream::StreamExt as _;
 
 use self::answer::answers;
-use self::question::Staff;
-use self::summary::{Answered, Summary};
+use self::question::{Answered, Staff};
+use self::summary::Summary;
 use super::connect::Connection;
 use super::failure::Failure;
 use super::list::{Encoding, List, ListArgs};

@@ -8,7 +8,7 @@ use crate::cli::list::{Columns, Fault, List, Row};
 use crate::cli::question::Question;
 use crate::cli::roster::answer::ANSWER;
 use crate::proto::v1::verification_item::Subject;
-use crate::proto::v1::{HolderIdentity, PersonName, VerificationItem};
+use crate::proto::v1::{HolderIdentity, PersonName, VerificationItem, VerificationResult};
 
 /// The columns of a staff list.
 pub const COLUMNS: Columns = Columns {
@@ -85,4 +85,28 @@ fn item(row: &Row, question: &Question) -> Result<VerificationItem, Vec<Fault>> 
     let given_name = row.text("given_name").to_owned();
     let name = PersonName { given_name, family_name, ..PersonName::default() };
     Ok(question.about(Subject::Holder(HolderIdentity { name: Some(name), birth_date })))
+}
+
+/// The rows of a list with their results.
+pub struct Answered<'a> {
+    /// The rows.
+    pub staff: &'a Staff,
+    /// Their results.
+    pub results: &'a [VerificationResult],
+}
+
+impl Answered<'_> {
+    /// Each row that was asked about, with its result.
+    pub fn pairs(&self) -> impl Iterator<Item = (&Row, &VerificationResult)> {
+        self.staff.asked().zip(self.results)
+    }
+}
+
+/// The person of a row, as the list says it.
+pub fn person(row: &Row) -> String {
+    let name = [row.text("given_name"), row.text("family_name")];
+    let name = name.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+    let number = Some(row.text("number")).filter(|number| !number.is_empty());
+    let number = number.unwrap_or_else(|| row.text("prior_number"));
+    [name.as_str(), number].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }

@@ -3,8 +3,7 @@
 use serde::Serialize;
 use tokio_stream::StreamExt as _;
 
-use super::question::bad_rows;
-use super::summary::person;
+use super::question::{bad_rows, person};
 use super::{Roster, TIMEOUT, open};
 use crate::cli::display_text::day;
 use crate::cli::failure::Failure;

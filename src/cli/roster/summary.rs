@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::answer::why_refused;
 use super::compare::Changes;
-use super::question::Staff;
+use super::question::{Answered, person};
 use super::{has_reason, is_stdout};
 use crate::cli::Outcome;
 use crate::cli::display_text::{self, code, sentence};
@@ -16,21 +16,6 @@ use crate::proto::v1::{Pinned, Reason, Verdict, VerificationResult};
 
 /// The maximum number of people that are named.
 const MOST_NAMED: usize = 100;
-
-/// The rows of a list with their results.
-pub struct Answered<'a> {
-    /// The rows.
-    pub staff: &'a Staff,
-    /// Their results.
-    pub results: &'a [VerificationResult],
-}
-
-impl Answered<'_> {
-    /// Each row that was asked about, with its result.
-    pub fn pairs(&self) -> impl Iterator<Item = (&Row, &VerificationResult)> {
-        self.staff.asked().zip(self.results)
-    }
-}
 
 /// A person who is not confirmed.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -163,15 +148,6 @@ fn verdict_of(result: &VerificationResult) -> Option<Verdict> {
         Some(Fared::Verification(verification)) => Some(verification.verdict()),
         Some(Fared::Error(_)) | None => None,
     }
-}
-
-/// The person of a row, as the list says it.
-pub fn person(row: &Row) -> String {
-    let name = [row.text("given_name"), row.text("family_name")];
-    let name = name.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-    let number = Some(row.text("number")).filter(|number| !number.is_empty());
-    let number = number.unwrap_or_else(|| row.text("prior_number"));
-    [name.as_str(), number].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 fn not_confirmed((row, result): (&Row, &VerificationResult)) -> Option<NotConfirmed> {

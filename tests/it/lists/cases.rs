@@ -265,7 +265,7 @@ const HEADINGS: &[Case] = {
             "CPS-DTMK-QJA9-B,Merriweather\nCert #,Last Name\nCPS-28MS-MN2K-Z,O'Neal\n",
             2,
             "",
-            &["line 1: a credential number stands above the column names"],
+            &["line 1: a credential number stands above or among the column names"],
         ),
         case(
             "headings: of the answers",

@@ -44,7 +44,7 @@ fn list(random: &mut Rng) -> (String, Vec<String>) {
         numbers.push(number);
     }
     if random.u8(..4) == 0 {
-        text.push_str(&format!("Total{separator}{}{end}", numbers.len()));
+        text.push_str(&format!("Total: {}{end}", numbers.len()));
     }
     (text, numbers)
 }
@@ -98,8 +98,8 @@ fn asked(bytes: &[u8]) -> Option<Vec<String>> {
 #[test]
 fn no_number_of_a_damaged_list_is_left_out_silently() {
     let mut random = Rng::with_seed(7);
-    let (mut refused, mut answered) = (0, 0);
-    for round in 0..20_000 {
+    let (mut refused, mut answered, mut silent) = (0, 0, Vec::new());
+    for round in 0..1000 {
         let (mut text, numbers) = list(&mut random);
         assert_eq!(asked(text.as_bytes()).map(|asked| asked.len()), Some(numbers.len()), "a whole list:\n{text}");
         for _ in 0..random.usize(1..4) {
@@ -115,13 +115,11 @@ fn no_number_of_a_damaged_list_is_left_out_silently() {
             continue;
         };
         answered += 1;
-        for number in numbers.iter().filter(|number| text.contains(number.as_str())) {
-            let is_asked = asked.iter().any(|asked| asked.contains(number.as_str()));
-            assert!(
-                is_asked,
-                "round {round}: {number} is in the list, and nobody asked about it:\n{text:?}\n{asked:?}"
-            );
-        }
+        let is_asked = |number: &&String| asked.iter().any(|asked| asked.contains(number.as_str()));
+        let left_out = numbers.iter().filter(|number| text.contains(number.as_str()) && !is_asked(number));
+        silent.extend(left_out.map(|number| format!("round {round}: {number}: {text:?}: {asked:?}")));
     }
-    assert!(refused > 1000 && answered > 1000, "{refused} refused, {answered} answered");
+    silent.truncate(20);
+    assert!(silent.is_empty(), "in the list, and nobody asked about it:\n{}", silent.join("\n"));
+    assert!(refused > 100 && answered > 100, "{refused} refused, {answered} answered");
 }

@@ -121,7 +121,7 @@ pub const ALL: &[Case] = {
             "",
             &["choose one with --sheet"],
         ),
-        of("workbooks: no list", Workbook(&[("Notes", NOTES)]), 2, "", &["sheet `Notes`: line 1 has `Notes`"]),
+        of("workbooks: no list", Workbook(&[("Notes", NOTES)]), 2, "", &["sheet `Notes`, line 1 has `Notes`"]),
         of("workbooks: cut", Made(|| workbook(PLAIN)[..900].to_vec()), 2, "", &["it is not a whole .xlsx workbook"]),
         of(
             "workbooks: too large inflated",
