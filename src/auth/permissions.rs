@@ -1,7 +1,8 @@
 //! The permission table of the contract ("Who may do what"): for each method, the roles that may call it, the rows that
 //! they reach, and the fields that they see. A missing entry means denied.
 //!
-//! Admission looks up the [`Right`] of a call once. The services check nothing else.
+//! Admission looks up the [`Right`] of a call once. The services check nothing else, except that the command in a
+//! PreviewImpact needs the right of its own method.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -160,6 +161,7 @@ const TABLE: &[(&str, &str, &[Grant])] = &[
     ("RecordService", "EndPeriod", AMENDMENT),
     ("RecordService", "RetractFact", AMENDMENT),
     ("RecordService", "ListFacts", FACTS),
+    ("RecordService", "PreviewImpact", FACTS),
     ("RecordService", "ListReads", REGISTRARS_READ),
     ("RecordService", "ListReviewItems", REGISTRARS_READ),
     ("RecordService", "ImportRecords", REGISTRARS),

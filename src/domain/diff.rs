@@ -238,6 +238,11 @@ impl Differences {
     /// Splits the differences into those published today and those foreseen. A run that includes today is published
     /// without a last day.
     pub fn split(self, today: Day) -> (Vec<Change>, Foreseen) {
+        self.split_keeping(today, Foreseen::KEPT)
+    }
+
+    /// Like [`Differences::split`], with at most `kept` of the changes foreseen.
+    pub fn split_keeping(self, today: Day, kept: usize) -> (Vec<Change>, Foreseen) {
         let mut published = Vec::new();
         let mut foreseen = Foreseen::default();
         let later = Period { start: today.next(), end: Day::FOREVER };
@@ -249,7 +254,7 @@ impl Differences {
             let ahead = days.intersect(later);
             if !ahead.is_empty() {
                 foreseen.count += 1;
-                if foreseen.first.len() < Foreseen::KEPT {
+                if foreseen.first.len() < kept {
                     foreseen.first.push(with_days(change.clone(), ahead));
                 }
             }

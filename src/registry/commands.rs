@@ -10,6 +10,7 @@ use super::handle::Registry;
 use super::receipt::Receipt;
 use super::submission::{QueueSlot, Submission};
 use super::writer::{Message, Outcome, Reply};
+use crate::domain::record::Foreseen;
 
 impl Registry {
     /// Records a command, unless the rules or the disk refuse it.
@@ -31,13 +32,11 @@ impl Registry {
         submission: Submission,
         slot: Option<QueueSlot>,
     ) -> Result<impl Future<Output = Result<Receipt, SubmitError>> + use<>, SubmitError> {
-        if self.shared.damage.is_present() {
-            return Err(SubmitError::StoreDamaged);
-        }
-        self.open_due_days().await?;
+        self.get_ready().await?;
         let registry = self.clone();
         if submission.validate_only {
-            return Ok(Either::Left(async move { (registry.validate(submission).await, slot).0 }));
+            let validate = async move { registry.validate(submission, Foreseen::KEPT).await };
+            return Ok(Either::Left(async move { (validate.await, slot).0 }));
         }
         let role = submission.reporter.role.clone();
         let (reply, answer) = Reply::channel(slot);
@@ -51,6 +50,22 @@ impl Registry {
                 Outcome::Recorded(revision) => registry.replay(revision, role).await,
             }
         }))
+    }
+
+    /// Decides a command against the published head, like one with `validate_only`. The receipt has all changes
+    /// foreseen.
+    pub async fn preview(
+        &self,
+        submission: Submission,
+    ) -> Result<impl Future<Output = Result<Receipt, SubmitError>> + use<>, SubmitError> {
+        self.get_ready().await?;
+        let registry = self.clone();
+        Ok(async move { registry.validate(submission, usize::MAX).await })
+    }
+
+    /// Opens the days that are due. Fails if the log is damaged.
+    async fn get_ready(&self) -> Result<(), SubmitError> {
+        if self.shared.damage.is_present() { Err(SubmitError::StoreDamaged) } else { self.open_due_days().await }
     }
 
     /// True if a command would be accepted now: the calendar is not held, the disk accepts writes, and the scrub found

@@ -1,8 +1,8 @@
-//! Dry runs and replays: they only read, so they run outside the writer.
+//! Dry runs, replays and impacts: they only read, so they run outside the writer.
 //!
 //! A dry run decides a command against the published head, as the writer would. A replay rebuilds the receipt of a
-//! request that was recorded before. Either may take seconds for a provider with a large staff, so they run on the
-//! blocking thread pool, a few at a time, without delaying the writer.
+//! request that was recorded before. An impact is everything that a record changed. Each may take seconds for a provider
+//! with a large staff, so they run on the blocking thread pool, a few at a time, without delaying the writer.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::specialist_cache::SpecialistCache;
 use super::submission::Submission;
 use crate::domain::fact::Role;
 use crate::domain::id::Revision;
-use crate::domain::record::{Record, RequestKey};
+use crate::domain::record::{Change, Record, RequestKey};
 use crate::store::index::View as _;
 
 /// The maximum number that run at once; further ones wait.
@@ -28,13 +28,27 @@ pub(super) const DRY_RUNS: usize = 4;
 /// The number of facts of people that a dry run caches: about 40 MB.
 const FACTS_KEPT: usize = 128 * 1024;
 
+/// Everything that a record changed.
+#[derive(Clone, Debug)]
+pub struct Impact {
+    /// The record.
+    pub revision: Revision,
+    /// The changes for days up to its today.
+    pub changes: Vec<Change>,
+    /// The changes that it foresaw for later days.
+    pub foreseen: Vec<Change>,
+    /// The number of people in either list.
+    pub specialist_count: u32,
+}
+
 impl Registry {
-    /// Decides a command against the published head. Records nothing.
-    pub(super) async fn validate(&self, submission: Submission) -> Result<Receipt, SubmitError> {
-        self.run_outside_writer(|shared| {
+    /// Decides a command against the published head. Records nothing. The receipt has at most `kept` of the changes
+    /// foreseen.
+    pub(super) async fn validate(&self, submission: Submission, kept: usize) -> Result<Receipt, SubmitError> {
+        self.run_outside_writer(move |shared| {
             let head = Head::clone(&shared.head.load());
             let batch = Batch::new(shared, head, Timestamp::UNIX_EPOCH, SpecialistCache::with_capacity(FACTS_KEPT))?;
-            batch.validate(submission)
+            batch.validate(submission, kept)
         })
         .await
     }
@@ -67,6 +81,21 @@ impl Registry {
         .await
     }
 
+    /// Returns everything that a record changed, with all changes foreseen. With `reported_by`, only if a client of this
+    /// role reported it.
+    pub async fn impact(&self, revision: Revision, reported_by: Option<Role>) -> Result<Option<Impact>, SubmitError> {
+        self.run_outside_writer(move |shared| {
+            let Some(record) = shared.record(revision)? else { return Ok(None) };
+            if reported_by.is_some_and(|role| record.reporter.role != role) {
+                return Ok(None);
+            }
+            let foreseen = shared.foreseen_by(&record)?;
+            let Record { changes, specialist_count, .. } = record;
+            Ok(Some(Impact { revision, changes, foreseen, specialist_count }))
+        })
+        .await
+    }
+
     /// Waits for its turn, then runs work on the blocking thread pool.
     async fn run_outside_writer<T: Send + 'static>(
         &self,
@@ -80,6 +109,36 @@ impl Registry {
             work(&shared)
         });
         run.await.map_err(|_| interrupted())?
+    }
+}
+
+impl Shared {
+    /// Returns all changes that a record foresaw. If the record does not keep all of them, they are computed from the
+    /// facts known before it.
+    fn foreseen_by(self: &Arc<Self>, record: &Record) -> Result<Vec<Change>, SubmitError> {
+        let kept = &record.foreseen.first;
+        if kept.len() == usize::try_from(record.foreseen.count).unwrap_or(usize::MAX) {
+            return Ok(kept.clone());
+        }
+        let before = self.head_at(record.revision.previous())?.ok_or(ReadError::Interrupted)?;
+        let files = SpecialistCache::with_capacity(FACTS_KEPT);
+        Batch::new(self, before, Timestamp::UNIX_EPOCH, files)?.foreseen_by(record)
+    }
+
+    /// Returns the head as it was at a revision; `None` if no day was open or no rules were adopted.
+    fn head_at(&self, revision: Revision) -> Result<Option<Head>, ReadError> {
+        let history = self.head.load().history.up_to(revision);
+        let recorded_at = self.index.recorded_at(revision)?;
+        let opened = recorded_at.zip(history.today(revision)).zip(history.rule_sets(revision).cloned());
+        Ok(opened.map(|((recorded_at, today), rule_sets)| Head {
+            revision,
+            recorded_at,
+            today,
+            day_ends_at: self.clock.day_ends_at(today),
+            rule_sets,
+            history: Arc::new(history),
+            token: None,
+        }))
     }
 }
 

@@ -69,6 +69,7 @@ mod writer;
 pub use self::bulk_load::{LoadBatch, LoadError, LoadOptions, Loader};
 pub use self::content::Content;
 pub use self::decision_context::Numbers;
+pub use self::dry_run::Impact;
 pub use self::errors::{Held, OpenError, PinError, ReadError, SubmitError, WriterFailed};
 pub use self::handle::Registry;
 pub use self::open::{Opened, Options};

@@ -74,6 +74,19 @@ impl RegistryHistory {
         Ok(())
     }
 
+    /// Returns the history up to a revision.
+    #[must_use]
+    pub(super) fn up_to(&self, revision: Revision) -> RegistryHistory {
+        RegistryHistory {
+            epochs: self.epochs.iter().filter(|epoch| epoch.first_revision <= revision).cloned().collect(),
+            days: self.days.iter().filter(|(since, _)| *since <= revision).copied().collect(),
+            rule_sets: self.rule_sets.iter().filter(|(since, _)| *since <= revision).cloned().collect(),
+            adopted: self.adopted(revision).cloned().collect(),
+            records_begin: self.rule_sets(revision).and_then(|rule_sets| rule_sets.records_begin()),
+            semantics_version: self.semantics_version,
+        }
+    }
+
     fn enact(&mut self, revision: Revision) {
         let sets = self.adopted.iter().map(|adopted| Arc::clone(&adopted.set)).collect();
         if let Some(rule_sets) = RuleSets::new(sets, self.records_begin) {

@@ -191,6 +191,22 @@ impl Snapshot {
         }
     }
 
+    /// Returns the current full names of the holders of some credentials, as far as they are on file.
+    pub async fn holder_names(
+        &self,
+        numbers: Vec<CredentialNumber>,
+    ) -> Result<HashMap<CredentialNumber, String>, ReadError> {
+        self.off_thread(move |snapshot| {
+            let mut names = HashMap::with_capacity(numbers.len());
+            for number in numbers {
+                let timeline = snapshot.read_timeline(number)?;
+                names.extend(timeline.map(|timeline| (number, timeline.names.spoken().to_owned())));
+            }
+            Ok(names)
+        })
+        .await
+    }
+
     /// Returns a person's file up to the revision; `None` if it is empty.
     pub async fn specialist(&self, id: SpecialistId) -> Result<Option<SpecialistFile>, ReadError> {
         self.off_thread(move |snapshot| snapshot.file(id)).await

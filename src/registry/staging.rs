@@ -56,10 +56,23 @@ impl Batch<'_> {
         self.add(draft)
     }
 
-    /// Decides a command and returns the receipt that its record would have. Stages nothing.
-    pub(super) fn validate(&self, submission: Submission) -> Result<Receipt, SubmitError> {
+    /// Decides a command and returns the receipt that its record would have, with at most `kept` of the changes
+    /// foreseen. Stages nothing.
+    pub(super) fn validate(&self, submission: Submission, kept: usize) -> Result<Receipt, SubmitError> {
         let (draft, unassigned) = self.decide(submission, None)?;
-        Ok(self.evaluate(draft)?.receipt.for_validation(self.head.revision, unassigned))
+        Ok(self.evaluate(draft, kept)?.receipt.for_validation(self.head.revision, unassigned))
+    }
+
+    /// Returns all changes that a record foresaw, if it is the record after the head of this batch. The record itself
+    /// keeps only the first of them.
+    pub(super) fn foreseen_by(&self, record: &Record) -> Result<Vec<Change>, SubmitError> {
+        let draft = Draft {
+            reporter: record.reporter.clone(),
+            request: record.request.clone(),
+            note: String::new(),
+            facts: record.facts.clone(),
+        };
+        Ok(self.evaluate(draft, usize::MAX)?.record.foreseen.first)
     }
 
     /// Decides a command. Returns the record to stage, and the ids that it would newly assign.
@@ -78,7 +91,8 @@ impl Batch<'_> {
 
     /// Computes what a draft changes, and stages it.
     pub(super) fn add(&mut self, draft: Draft) -> Result<Receipt, SubmitError> {
-        let Evaluated { record, history, rule_sets, affected, before, after, files, receipt } = self.evaluate(draft)?;
+        let Evaluated { record, history, rule_sets, affected, before, after, files, receipt } =
+            self.evaluate(draft, Foreseen::KEPT)?;
         let moved = self.moved(&affected, &before, &after)?;
         self.advance(record, history, rule_sets, affected.today, moved)?;
         files.into_iter().for_each(|file| self.specialist_cache.get_mut().put(file));
@@ -87,8 +101,8 @@ impl Batch<'_> {
         Ok(receipt)
     }
 
-    /// Computes what a draft changes.
-    fn evaluate(&self, draft: Draft) -> Result<Evaluated, SubmitError> {
+    /// Computes what a draft changes, with at most `kept` of the changes foreseen.
+    fn evaluate(&self, draft: Draft, kept: usize) -> Result<Evaluated, SubmitError> {
         let revision = self.head.revision.next();
         let mut record = Record {
             revision,
@@ -114,7 +128,7 @@ impl Batch<'_> {
 
         let different = differences(&before, &after);
         record.specialist_count = different.specialist_count();
-        (record.changes, record.foreseen) = different.split(today);
+        (record.changes, record.foreseen) = different.split_keeping(today, kept);
         let affected = Affected { people, timelines, providers, today };
         let receipt = Receipt::new(&record, &affected);
         Ok(Evaluated { record, history, rule_sets, affected, before, after, files, receipt })

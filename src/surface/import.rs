@@ -7,8 +7,9 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use tonic::{Code, Status, Streaming};
 use uuid::Uuid;
 
+use super::accepted::{Accepted, FIRST};
 use super::limits::fair;
-use super::mutation::{FIRST, accepted, content, refused};
+use super::mutation::{Purpose, content, refused};
 use super::read_audit::{AuditEntry, PersonId, REFUSED};
 use super::redaction::CallContext;
 use super::{Contract, decode, encode, status};
@@ -86,7 +87,7 @@ impl Contract {
         let request_id = row.request_id.clone();
         let content = content(&mut row, &asked, decode::write_row_id);
         let slot = self.registry.queue_slot().await;
-        let handed_in = self.hand_in(context, RequestKey::IMPORT, asked, content, slot).await;
+        let handed_in = self.hand_in(context, RequestKey::IMPORT, asked, Purpose::Record(content, slot)).await;
         let (contract, context) = (self.clone(), context.clone());
         async move {
             let (mut imported_earlier, result) = (None, async { handed_in?.await }.await);
@@ -120,7 +121,7 @@ impl Contract {
         let relations = encode::FactRelations { request_id: Some(id), ..encode::FactRelations::default() };
         let facts = record.recorded_facts().take(FIRST);
         let facts = facts.map(|fact| context.fact(&record.reporter, encode::fact(&fact, relations, &tags))).collect();
-        let outcome = accepted(context, receipt, false, &snapshot).import_outcome();
+        let outcome = Accepted::redacted(receipt, context, &snapshot, false).import_outcome();
         Ok(Some(v1::ImportedEarlier { outcome: Some(outcome), facts }))
     }
 }

@@ -9,6 +9,7 @@
 //! `redaction` removes from an answer what the caller may not see. The services in between only translate between
 //! requests and the registry.
 
+mod accepted;
 mod admission;
 mod batch;
 mod call;
@@ -20,8 +21,10 @@ mod employment;
 pub mod encode;
 mod entry;
 mod frames;
+mod impact;
 mod import;
 mod limits;
+mod list_budget;
 mod miss;
 mod mutation;
 mod page;
@@ -35,7 +38,6 @@ mod record;
 mod redaction;
 mod request_id;
 mod roster;
-mod roster_budget;
 mod searches;
 mod services;
 pub mod status;
@@ -46,6 +48,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tonic::Status;
 
@@ -55,7 +58,7 @@ pub(crate) use self::entry::Answering;
 pub use self::entry::Surface;
 use self::limits::FairScheduler;
 pub(crate) use self::limits::{CallsUnderWay, LARGEST_PLAIN, Limited, LimitsLayer};
-use self::roster_budget::RosterBudget;
+use self::list_budget::ListBudget;
 use crate::auth::misses::Misses;
 use crate::auth::quotas::Quotas;
 use crate::domain::day::Day;
@@ -73,8 +76,8 @@ pub(crate) struct Contract {
     registry: Registry,
     audit: Audit,
     scheduler: FairScheduler,
-    /// The memory budget for the staff lists of all clients.
-    lists: RosterBudget,
+    /// The memory budget for the staff lists and impacts of all clients.
+    lists: ListBudget,
     /// The quotas of each client.
     quotas: Quotas,
     /// The misses that each caller has left.
@@ -138,6 +141,13 @@ fn unpinned(field: &str, error: PinError) -> Status {
         PinError::AnotherRecord { at } => status::token_of_another_record(at),
         PinError::UnknownEpoch => status::unknown_epoch(),
         PinError::Read(error) => unreadable(&error),
+    }
+}
+
+/// Drops something large on the blocking thread pool, because that takes long and would delay other calls.
+fn drop_in_background<T: Send + 'static>(large: T) {
+    if let Ok(runtime) = Handle::try_current() {
+        drop(runtime.spawn_blocking(move || drop(large)));
     }
 }
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use futures_util::stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::impact::ImpactStream;
 use super::miss::Miss;
 use super::mutation::mutate;
 use super::read_audit::AuditEntry;
@@ -119,6 +120,15 @@ impl RecordService for Contract {
         request: Request<v1::ListReadsRequest>,
     ) -> Result<Response<v1::ListReadsResponse>, Status> {
         self.reads(request).await
+    }
+
+    type PreviewImpactStream = ImpactStream;
+
+    async fn preview_impact(
+        &self,
+        request: Request<v1::PreviewImpactRequest>,
+    ) -> Result<Response<Self::PreviewImpactStream>, Status> {
+        self.impact(request).await
     }
 
     type ImportRecordsStream = Pin<Box<dyn Stream<Item = Result<v1::ImportRecordsResponse, Status>> + Send>>;

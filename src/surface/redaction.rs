@@ -25,7 +25,7 @@ use crate::proto::v1;
 use crate::registry::question::{Answer, Ask, AskProvider};
 use crate::registry::snapshot::Snapshot;
 use crate::registry::verdict_change::Cause;
-use crate::registry::{Receipt, Resource};
+use crate::registry::{Impact, Receipt, Resource};
 
 /// The authenticated caller and its right for the present call, as resolved by admission.
 #[derive(Clone, Debug)]
@@ -51,6 +51,11 @@ pub(super) struct Shown {
 }
 
 impl Shown {
+    /// Returns the numbers of changes, of changes foreseen, and of people.
+    pub(super) fn counts(self) -> (u32, u32, u32) {
+        (self.changes, self.foreseen, self.people)
+    }
+
     /// Redacts a job in the receipt.
     pub(super) fn employment(self, mut employment: v1::Employment) -> v1::Employment {
         if !self.echo_only {
@@ -190,6 +195,16 @@ impl CallContext {
         self.own().filter(|_| self.right.rows != Rows::Everything).cloned()
     }
 
+    /// True if the caller sees the name of the holder of a credential. Decided at the head, usually without reading the
+    /// disk.
+    pub(super) fn sees_holder(&self, snapshot: &Snapshot, number: CredentialNumber) -> bool {
+        match self.right.fields {
+            Fields::All => true,
+            Fields::OfAnEmployer => self.own().is_some_and(|own| snapshot.is_staff(own, number)),
+            Fields::OfAPayer | Fields::Counts => false,
+        }
+    }
+
     /// True if the caller sees designations.
     pub(super) fn sees_designations(&self) -> bool {
         matches!(self.right.fields, Fields::All | Fields::OfAnEmployer)
@@ -277,10 +292,29 @@ impl CallContext {
             resource: _,
             unassigned: _,
         } = receipt;
+        self.redact_changes(changes, (*count, foreseen), *specialist_count, is_about_non_staff)
+    }
+
+    /// Removes from an impact what the caller may not see, and counts the rest.
+    pub(super) fn redact_impact(&self, impact: &mut Impact) -> Shown {
+        // Every field is listed, so that a new field does not compile until it is handled here.
+        let Impact { changes, foreseen, specialist_count, revision: _ } = impact;
+        let count = u32::try_from(foreseen.len()).unwrap_or(u32::MAX);
+        self.redact_changes(changes, (count, foreseen), *specialist_count, false)
+    }
+
+    /// Removes the changes that the caller may not see, and counts the rest.
+    fn redact_changes(
+        &self,
+        changes: &mut Vec<Change>,
+        (count, foreseen): (u32, &mut Vec<Change>),
+        people: u32,
+        is_about_non_staff: bool,
+    ) -> Shown {
         let mut shown = Shown {
             changes: u32::try_from(changes.len()).unwrap_or(u32::MAX),
-            foreseen: *count,
-            people: *specialist_count,
+            foreseen: count,
+            people,
             echo_only: false,
         };
         match self.right.fields {

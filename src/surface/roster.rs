@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 
 use prost::Message as _;
-use tokio::runtime::Handle;
 use tonic::Status;
 
 use super::decode::{RosterJob, RosterSubject};
 use super::encode::EpochTags;
-use super::roster_budget::RosterShare;
-use super::{encode, status};
+use super::list_budget::ListShare;
+use super::{drop_in_background, encode, status};
 use crate::domain::id::Revision;
 use crate::domain::name::PersonName;
 use crate::domain::specialist::{Job, Specialist};
@@ -43,12 +42,12 @@ pub(super) struct Roster {
     rows: Vec<(v1::RosterRow, RosterJob)>,
     /// The size of the rows as they were sent.
     sent_bytes: usize,
-    share: RosterShare,
+    share: ListShare,
 }
 
 impl Roster {
     /// Starts a comparison with the registry's jobs, within a share of the memory budget.
-    pub(super) fn of(jobs: Vec<(Specialist, Job)>, mut share: RosterShare) -> Result<Roster, Status> {
+    pub(super) fn of(jobs: Vec<(Specialist, Job)>, mut share: ListShare) -> Result<Roster, Status> {
         if !share.take(jobs.len() * JOB_BYTES) {
             return Err(too_many_lists());
         }
@@ -143,17 +142,14 @@ impl Roster {
     }
 }
 
-/// Above this number of jobs and rows, the memory is freed on the blocking thread pool, so as not to delay other calls.
+/// Above this number of jobs and rows, the memory is freed in the background.
 const FREE_IN_BACKGROUND: usize = 1000;
 
 impl Drop for Roster {
     fn drop(&mut self) {
         let (jobs, rows) = (std::mem::take(&mut self.jobs), std::mem::take(&mut self.rows));
-        if jobs.len() + rows.len() > FREE_IN_BACKGROUND
-            && let Ok(runtime) = Handle::try_current()
-        {
-            let share = self.share.hand_over();
-            drop(runtime.spawn_blocking(move || drop((jobs, rows, share))));
+        if jobs.len() + rows.len() > FREE_IN_BACKGROUND {
+            drop_in_background((jobs, rows, self.share.hand_over()));
         }
     }
 }
@@ -192,7 +188,7 @@ mod tests {
     use super::*;
     use crate::domain::day::{Day, Period};
     use crate::domain::id::{EmploymentId, FactId, SpecialistId};
-    use crate::surface::roster_budget::RosterBudget;
+    use crate::surface::list_budget::ListBudget;
     use tonic_types::StatusExt as _;
 
     fn row(position: &str) -> (v1::RosterRow, RosterJob) {
@@ -227,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_list_is_limited_in_rows_and_bytes_and_all_lists_in_memory() {
-        let budget = RosterBudget::default();
+        let budget = ListBudget::default();
         let list = || Roster::of(Vec::new(), budget.share()).unwrap();
         let too_large = "TOO_LARGE".to_owned();
         assert_eq!(fill(&mut list(), ""), (LONGEST_LIST, too_large.clone()));

@@ -246,6 +246,12 @@ impl World {
             validate_only: true,
             ..v1::TransferEmploymentsRequest::default()
         };
+        let previewed =
+            v1::ImportRow { command: Some(Command::TransferEmployments(merger.clone())), ..v1::ImportRow::default() };
+        let previewed = v1::PreviewImpactRequest {
+            subject: Some(v1::preview_impact_request::Subject::Command(previewed)),
+            ..v1::PreviewImpactRequest::default()
+        };
         let renamed = change_name(&self.eventful, "Casimir", &"a\u{301}".repeat(100));
         let rows = (0..300).map(|at| {
             let person = register_specialist("Casimir", &format!("Row-{at}"));
@@ -253,6 +259,7 @@ impl World {
         });
         vec![
             ("EmploymentService/TransferEmployments", "registrar", "a dry run for all staff", of([merger])),
+            ("RecordService/PreviewImpact", "registrar", "all staff", of([previewed])),
             ("CredentialService/ChangeSpecialistName", "registrar", "of a long history", of([renamed])),
             ("RecordService/ImportRecords", "registrar", "rows", of(rows)),
         ]

@@ -34,6 +34,7 @@ mod histories;
 mod hostile;
 mod identifiers;
 mod ids;
+mod impact;
 mod import;
 mod import_directory;
 mod issuance;

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use cpss_registry::domain::name::FoldedName;
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::list_facts_request::Subject;
-use cpss_registry::registry::filters::{CredentialFilter, EmploymentFilter, ProviderFilter};
+use cpss_registry::registry::filters::{CredentialFilter, EmploymentFilter, PeopleFilter, ProviderFilter};
 use cpss_registry::registry::list::{MAX_EXAMINED, Window};
 use cpss_registry::server::generate::{Options, generate};
 use cpss_registry::store::StoreOptions;
@@ -213,6 +214,14 @@ async fn examined(specialists: u32) -> Vec<(&'static str, usize)> {
     let job = &all.entries[3].1.jobs[0].0;
     let staff = EmploymentFilter { provider: Some(job.clone()), ..EmploymentFilter::default() };
     let staff = snapshot.employments(&staff, Window { after: None, size: 2 }).unwrap();
+    let name = FoldedName { given: String::new(), family: "ma".to_owned() };
+    let by_name = PeopleFilter { name, birth_date: None };
+    let named = snapshot.people(&by_name, Window { after: None, size: 2 }).unwrap();
+    let next_named = snapshot.people(&by_name, Window { after: named.next, size: 2 }).unwrap();
+    let birth_date = named.entries[0].1.person.birth_date;
+    let born = PeopleFilter { name: FoldedName { given: String::new(), family: String::new() }, birth_date };
+    let born = snapshot.people(&born, Window { after: None, size: 2 }).unwrap();
+    assert_eq!((named.entries.len(), next_named.entries.len()), (2, 2));
     assert_eq!(of_one.entries.len(), 1);
     // All facts of a person are read, so they count.
     assert!(of_one.examined > 3 && staff.examined > 3, "{} {}", of_one.examined, staff.examined);
@@ -221,6 +230,9 @@ async fn examined(specialists: u32) -> Vec<(&'static str, usize)> {
         ("next credentials", next.examined),
         ("credentials of one", of_one.examined),
         ("staff", staff.examined),
+        ("people by name", named.examined),
+        ("next people by name", next_named.examined),
+        ("people by birth date", born.examined),
         ("providers", providers.examined),
     ];
     drop(snapshot);

@@ -69,6 +69,18 @@ requests! {
     GetProviderRequest(request) => { drop(decode::get_provider(&request)); }
     ListProvidersRequest(request) => { drop(decode::list_providers(&request)); }
     GetProgramStatisticsRequest(request) => { drop(decode::get_program_statistics(&request)); }
+    PreviewImpactRequest(request) => {
+        use v1::preview_impact_request::Subject;
+        match &request.subject {
+            Some(Subject::Command(row)) => {
+                for judged_as in [decode::JudgedAs::ImportRow, decode::JudgedAs::Rpc(own())] {
+                    drop(decode::previewed_command(row, judged_as, &tags));
+                }
+            }
+            Some(Subject::Revision(revision)) => drop(decode::previewed_record(*revision, &request.epoch)),
+            None => {}
+        }
+    }
     ListReadsRequest(request) => { drop(decode::list_reads(&request)); }
     ListFactsRequest(request) => { drop(decode::list_facts(&request)); }
     ListReviewItemsRequest(request) => { drop(decode::list_review_items(&request)); }

@@ -69,6 +69,13 @@ fn read(
     fields.finish(Some(ChangesAsked { after, about }))
 }
 
+/// Decodes the record in a `PreviewImpact`.
+pub fn previewed_record(revision: u64, epoch: &str) -> Result<After, Rejection> {
+    let mut fields = Fields::default();
+    let epoch = fields.optional_uuid("epoch", epoch);
+    fields.finish(Some(After { epoch, revision: Revision(revision) }))
+}
+
 /// Decodes a `ListReviewItems`, without its page.
 pub fn list_review_items(request: &v1::ListReviewItemsRequest) -> Result<After, Rejection> {
     let mut fields = Fields::default();

@@ -33,8 +33,8 @@ pub(super) use self::fair_scheduler::FairScheduler;
 use self::response_guard::{CallResources, ResponseGuard};
 pub(crate) use self::under_way::CallsUnderWay;
 use self::under_way::UnderWay;
+use super::list_budget::ListBudget;
 use super::redaction::{CallContext, not_admitted};
-use super::roster_budget::RosterBudget;
 use super::status;
 use crate::auth::memory::Held;
 use crate::auth::misses::Misses;
@@ -81,8 +81,8 @@ pub(crate) struct LimitsLayer {
     pub(crate) draining: watch::Receiver<bool>,
     /// The number of calls in progress.
     pub(crate) calls: CallsUnderWay,
-    /// The memory budget for staff lists.
-    pub(crate) lists: RosterBudget,
+    /// The memory budget for staff lists and impacts.
+    pub(crate) lists: ListBudget,
     /// The misses that each caller has left.
     pub(crate) misses: Misses,
 }
@@ -91,7 +91,7 @@ impl LimitsLayer {
     /// Creates the limits; no call is in progress yet.
     pub(crate) fn new(shares: Quotas, identities: Identities, draining: watch::Receiver<bool>) -> LimitsLayer {
         let misses = Misses::new(shares.limits().misses);
-        let (calls, lists) = (CallsUnderWay::default(), RosterBudget::default());
+        let (calls, lists) = (CallsUnderWay::default(), ListBudget::default());
         LimitsLayer { shares, identities, draining, calls, lists, misses }
     }
 }

@@ -33,6 +33,7 @@ fn the_large_calls_are_streams_batches_pages_and_program_statistics() {
         "RecordService/ListFacts",
         "RecordService/ListReads",
         "RecordService/ListReviewItems",
+        "RecordService/PreviewImpact",
         "VerificationService/BatchCheckBillingEligibility",
         "VerificationService/BatchReviewEligibility",
         "VerificationService/BatchVerifyCredentials",

@@ -85,6 +85,15 @@ impl RecordService for SyncWriter {
         not_echoed()
     }
 
+    type PreviewImpactStream = Answers<v1::PreviewImpactResponse>;
+
+    async fn preview_impact(
+        &self,
+        _: Request<v1::PreviewImpactRequest>,
+    ) -> Result<Response<Self::PreviewImpactStream>, Status> {
+        not_echoed()
+    }
+
     async fn list_reads(&self, _: Request<v1::ListReadsRequest>) -> Result<Response<v1::ListReadsResponse>, Status> {
         not_echoed()
     }

@@ -83,7 +83,7 @@ fn every_read_is_declared_without_side_effects() {
         let reviews = ["ReviewEligibility", "BatchReviewEligibility", "StreamReviewEligibility"];
         let is_read = reads.iter().any(|verb| short.starts_with(verb))
             || reviews.contains(&short)
-            || ["EvaluateApplication", "ReconcileRoster"].contains(&short);
+            || ["EvaluateApplication", "PreviewImpact", "ReconcileRoster"].contains(&short);
         let level = method.options.as_ref().map(prost_types::MethodOptions::idempotency_level).unwrap_or_default();
         let expected = if is_read { IdempotencyLevel::NoSideEffects } else { IdempotencyLevel::IdempotencyUnknown };
         assert_eq!(level, expected, "{name}");

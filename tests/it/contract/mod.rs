@@ -64,6 +64,7 @@ const TABLE: &str = "
   W RecordService/EndPeriod                            registrar certifier provider
   W RecordService/RetractFact                          registrar certifier provider
     RecordService/ListFacts                            registrar certifier provider       auditor
+    RecordService/PreviewImpact                        registrar certifier provider       auditor
     RecordService/ListReads                            registrar                                auditor
     RecordService/ListReviewItems                      registrar                                auditor
     RecordService/ImportRecords                        registrar

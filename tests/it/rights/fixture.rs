@@ -276,6 +276,14 @@ fn certifiers(name: &str, row: &Row) -> Vec<Bytes> {
     }
 }
 
+/// A row of an import that ends the job of a row.
+fn ended_row(row: &Row) -> v1::ImportRow {
+    let end = end_job(&row.employment_id, "2026-02-20");
+    let end = v1::ReportEmploymentEndRequest { request_id: String::new(), ..end };
+    let command = Some(v1::import_row::Command::ReportEmploymentEnd(end));
+    v1::ImportRow { request_id: new_request_id(), validate_only: true, command, ..Default::default() }
+}
+
 fn record(name: &str, row: &Row) -> Vec<Bytes> {
     let numbers = || vec![row.number.clone()];
     match name {
@@ -291,18 +299,10 @@ fn record(name: &str, row: &Row) -> Vec<Bytes> {
             ..Default::default()
         }),
         "ListReviewItems" => of(v1::ListReviewItemsRequest::default()),
-        "ImportRecords" => {
-            use v1::import_row::Command;
-            let end = end_job(&row.employment_id, "2026-02-20");
-            let command =
-                Command::ReportEmploymentEnd(v1::ReportEmploymentEndRequest { request_id: String::new(), ..end });
-            let row = v1::ImportRow {
-                request_id: new_request_id(),
-                validate_only: true,
-                command: Some(command),
-                ..Default::default()
-            };
-            of(v1::ImportRecordsRequest { row: Some(row) })
+        "ImportRecords" => of(v1::ImportRecordsRequest { row: Some(ended_row(row)) }),
+        "PreviewImpact" => {
+            let subject = v1::preview_impact_request::Subject::Command(ended_row(row));
+            of(v1::PreviewImpactRequest { subject: Some(subject), ..Default::default() })
         }
         "WatchChanges" => of(v1::WatchChangesRequest { credential_numbers: numbers(), ..Default::default() }),
         "ListChanges" => of(v1::ListChangesRequest { credential_numbers: numbers(), ..Default::default() }),

@@ -62,6 +62,7 @@ fn reach(method: &str, role: &str) -> Reach {
         ("ProviderService", ..) | (_, "ImportRecords", "certifier" | "provider" | "payer" | "auditor") => Denied,
         (_, _, "registrar") => Reached,
         ("RecordService", "EndPeriod" | "RetractFact" | "ListFacts", "certifier" | "provider") => Hidden,
+        ("RecordService", "PreviewImpact", "provider") => Hidden,
         ("RecordService", "ListFacts" | "ListReads" | "ListReviewItems", "auditor") => Reached,
         ("RecordService", ..) | (_, _, "certifier") => Denied,
         (

@@ -1,35 +1,35 @@
-//! The memory budget for the staff lists of all clients.
+//! The memory budget for the staff lists and impacts of all clients.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The memory that all lists together may take, in bytes: three of the largest.
-const ALL_LISTS_BYTES: usize = 128 * 1024 * 1024;
+/// The memory that all lists together may take, in bytes: three of the largest staff lists.
+pub(super) const ALL_LISTS_BYTES: usize = 128 * 1024 * 1024;
 
 /// The budget that is left for lists. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct RosterBudget(Arc<AtomicUsize>);
+pub(crate) struct ListBudget(Arc<AtomicUsize>);
 
-impl Default for RosterBudget {
-    fn default() -> RosterBudget {
-        RosterBudget(Arc::new(AtomicUsize::new(ALL_LISTS_BYTES)))
+impl Default for ListBudget {
+    fn default() -> ListBudget {
+        ListBudget(Arc::new(AtomicUsize::new(ALL_LISTS_BYTES)))
     }
 }
 
-impl RosterBudget {
+impl ListBudget {
     /// Returns the share of one list. It is empty at first.
-    pub(super) fn share(&self) -> RosterShare {
-        RosterShare { budget: self.clone(), taken: 0 }
+    pub(super) fn share(&self) -> ListShare {
+        ListShare { budget: self.clone(), taken: 0 }
     }
 }
 
 /// The memory that one list has taken, in bytes. Dropping it returns the memory.
-pub(super) struct RosterShare {
-    budget: RosterBudget,
+pub(super) struct ListShare {
+    budget: ListBudget,
     taken: usize,
 }
 
-impl RosterShare {
+impl ListShare {
     /// Takes `bytes` more. Returns false and takes nothing if too little is left.
     pub(super) fn take(&mut self, bytes: usize) -> bool {
         let left = |left: usize| left.checked_sub(bytes);
@@ -39,12 +39,12 @@ impl RosterShare {
     }
 
     /// Moves everything taken into a new share, which can be dropped elsewhere.
-    pub(super) fn hand_over(&mut self) -> RosterShare {
-        RosterShare { budget: self.budget.clone(), taken: std::mem::take(&mut self.taken) }
+    pub(super) fn hand_over(&mut self) -> ListShare {
+        ListShare { budget: self.budget.clone(), taken: std::mem::take(&mut self.taken) }
     }
 }
 
-impl Drop for RosterShare {
+impl Drop for ListShare {
     fn drop(&mut self) {
         self.budget.0.fetch_add(self.taken, Ordering::Relaxed);
     }
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_memory_of_a_dropped_list_is_available_again() {
-        let budget = RosterBudget::default();
+        let budget = ListBudget::default();
         let (mut one, mut other) = (budget.share(), budget.share());
         assert!(one.take(ALL_LISTS_BYTES - 10) && other.take(10));
         assert!(!other.take(1) && !one.take(1));
