@@ -72,6 +72,11 @@ pub fn code<E: TryFrom<i32>>(number: i32, name: fn(&E) -> &'static str, prefix: 
     E::try_from(number).map_or_else(|_| number.to_string(), |value| name(&value).trim_start_matches(prefix).to_owned())
 }
 
+/// A number of rows.
+pub fn rows(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "row" } else { "rows" })
+}
+
 /// A date in ISO format.
 pub fn day(date: Date) -> String {
     format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::columns::Headings;
 use super::date;
 use super::error::Fault;
-use super::record::{Cell, CellKind, Record, has_number, holds_rows, is_blank, is_glued, is_word, looks_like_number};
+use super::record::{Cell, CellKind, Record, has_number, holds_rows, is_blank, is_word};
 use crate::domain::text::is_hidden;
 use crate::proto::google::r#type::Date;
 
@@ -128,7 +128,7 @@ fn faults(record: &Record, headings: &Headings, separator: Option<char>) -> Vec<
             faults.push(fault(place, remedy));
         } else if let Some(known) = headings.known_at(place) {
             faults.extend(wrong(cell, known.is_number).map(|remedy| fault(place, remedy)));
-        } else if is_glued(&cell.text) || looks_like_number(&cell.text) && !headings.is_for_numbers(place) {
+        } else if has_number(&cell.text) && !headings.is_for_numbers(place) {
             let remedy = "a credential number in another column: write each person in a line of its own; if the \
                           column is for such numbers, call it `Other Cert #`";
             faults.push(fault(place, remedy));

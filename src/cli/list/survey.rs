@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::columns::{Columns, Given, Headings};
 use super::encoding::{Bytes, Encoding};
 use super::error::ListError;
-use super::record::{Record, has_number, is_blank, is_glued};
+use super::record::{Record, has_number, is_blank};
 use super::row::is_like_totals;
 use super::text::TextRecords;
 use super::workbook::{Sheet, SheetRecords};
@@ -268,7 +268,7 @@ impl Survey {
 
 /// Refuses a credential number above or among the column names: its row would not be asked.
 fn check_title(record: &Record) -> Result<(), ListError> {
-    if record.cells.iter().any(|cell| has_number(&cell.text) || is_glued(&cell.text)) {
+    if record.cells.iter().any(|cell| has_number(&cell.text)) {
         let what = "a credential number stands above or among the column names: put them in a line of their own, first";
         return Err(ListError::not_a_table(record.line, what));
     }

@@ -5,7 +5,7 @@ use tokio_stream::StreamExt as _;
 
 use super::question::{bad_rows, person};
 use super::{Roster, TIMEOUT, open};
-use crate::cli::display_text::day;
+use crate::cli::display_text::{self, day};
 use crate::cli::failure::Failure;
 use crate::cli::list::columns::{FAMILY_NAME, FIRST_DAY, GIVEN_NAME, NUMBER, POSITION};
 use crate::cli::list::{Columns, Fault, List, Row};
@@ -181,7 +181,8 @@ fn counts(summary: &RosterSummary) -> Counts {
 
 fn text(differences: &[Difference], counts: &Counts, list: &List) -> String {
     let Counts { rows, matched, as_of, known_at_revision: revision, .. } = counts;
-    let mut text = format!("{rows} rows, {matched} with a job on record on {as_of}, known at revision {revision}\n");
+    let rows = display_text::rows(*rows);
+    let mut text = format!("{rows}, {matched} with a job on record on {as_of}, known at revision {revision}\n");
     for (kind, heading) in [
         (Kind::MissingFromList, "On record, but not in the list. Did they leave? Then report the end of the job."),
         (
@@ -209,13 +210,15 @@ fn text(differences: &[Difference], counts: &Counts, list: &List) -> String {
 }
 
 fn line(found: &Difference) -> String {
-    let Difference { person, credential_number: number, line, employment_id: id, position, .. } = found;
+    let Difference { person, credential_number, line, employment_id: id, position, .. } = found;
+    // Somebody who works without a credential has no number yet.
+    let number = if credential_number.is_empty() { String::new() } else { format!(", {credential_number}") };
     let (recorded, listed) = (&found.first_day_on_record, &found.first_day_in_list);
     let position = if position.is_empty() { String::new() } else { format!(", {position}") };
     match (found.difference, line) {
-        (Kind::MissingFromList, _) => format!("{person}, {number}: since {recorded}{position} (job {id})"),
+        (Kind::MissingFromList, _) => format!("{person}{number}: since {recorded}{position} (job {id})"),
         (Kind::Differing, Some(line)) => {
-            format!("line {line}: {person}, {number}: {listed} in the list, {recorded} on record (job {id})")
+            format!("line {line}: {person}{number}: {listed} in the list, {recorded} on record (job {id})")
         }
         (_, Some(line)) => format!("line {line}: {person}{position}"),
         (_, None) => person.clone(),

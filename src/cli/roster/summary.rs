@@ -92,7 +92,8 @@ impl Summary {
 
     /// The summary for people.
     pub fn text(&self) -> String {
-        let mut text = format!("{} rows, known at revision {}\n\n", self.rows, self.known_at_revision);
+        let mut text =
+            format!("{}, known at revision {}\n\n", display_text::rows(self.rows as u64), self.known_at_revision);
         let counts = [
             (display_text::verdict(Verdict::Confirmed), self.confirmed),
             (display_text::verdict(Verdict::ConfirmedWithLimits), self.confirmed_with_limits),

@@ -99,7 +99,7 @@ fn asked(bytes: &[u8]) -> Option<Vec<String>> {
 fn no_number_of_a_damaged_list_is_left_out_silently() {
     let mut random = Rng::with_seed(7);
     let (mut refused, mut answered, mut silent) = (0, 0, Vec::new());
-    for round in 0..1000 {
+    for round in 0..1500 {
         let (mut text, numbers) = list(&mut random);
         assert_eq!(asked(text.as_bytes()).map(|asked| asked.len()), Some(numbers.len()), "a whole list:\n{text}");
         for _ in 0..random.usize(1..4) {
