@@ -18,6 +18,7 @@ mod display_text;
 mod evaluate;
 mod export;
 mod failure;
+mod find;
 mod generate;
 mod healthcheck;
 mod history;
@@ -96,6 +97,7 @@ enum Command {
     Export(export::Export),
     Rebuild(rebuild::Rebuild),
     Act(act::Act),
+    Find(find::Find),
     History(history::History),
     ReviewItems(review_items::ReviewItems),
     Statistics(statistics::Statistics),
@@ -160,6 +162,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Export(export) => export.run(),
         Command::Rebuild(rebuild) => rebuild.run(),
         Command::Act(act) => act.run(),
+        Command::Find(find) => find.run(),
         Command::History(history) => history.run(),
         Command::ReviewItems(items) => items.run(),
         Command::Statistics(statistics) => statistics.run(),

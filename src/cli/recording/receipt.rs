@@ -16,6 +16,12 @@ pub fn text(sentence: &str, receipt: &Receipt, limit: Option<usize>) -> String {
         Some(Subject::Fact(fact)) => add_fact(&mut lines, fact),
         None => {}
     }
+    let mut label = "on file";
+    for person in &receipt.duplicates {
+        let name = person.names.first().map(full_name).unwrap_or_default();
+        lines.line(label, &format!("{} has the same name and birth date: {name}", person.specialist_id));
+        label = "";
+    }
     lines.line("fact", &receipt.fact_id);
     add_changes(&mut lines, "changes", &receipt.changes, receipt.change_count);
     add_changes(&mut lines, "later", &receipt.foreseen_changes, receipt.foreseen_change_count);

@@ -5,7 +5,7 @@ use tonic::Status;
 use crate::cli::connect::Service;
 use crate::cli::message_json::{self, Json};
 use crate::proto::v1::import_row::Command;
-use crate::proto::v1::{self, Change};
+use crate::proto::v1::{self, Change, FoundSpecialist};
 
 /// How a command is sent.
 #[derive(Clone, Copy, Debug)]
@@ -50,14 +50,27 @@ pub struct Receipt {
     pub foreseen_changes: Vec<Change>,
     /// The number of people whom these change.
     pub specialist_count: u32,
+    /// People on file who may be the person that was registered.
+    pub duplicates: Vec<FoundSpecialist>,
     /// The whole response, for programs.
     pub json: Json,
+}
+
+/// The likely duplicates in a response, if responses of its kind have any.
+macro_rules! duplicates {
+    ($response:ident) => {
+        Vec::new()
+    };
+    ($response:ident $field:ident) => {
+        $response.$field
+    };
 }
 
 /// Calls the RPC of a command's kind.
 macro_rules! call {
     ($service:ident, $sending:ident, $command:ident: $(
         $variant:ident by $module:ident::$client:ident.$method:ident answers $response:literal with $field:ident $subject:ident
+            $(, and $duplicates:ident)?
     )+) => {
         match $command {
             $(Command::$variant(request) => {
@@ -67,6 +80,7 @@ macro_rules! call {
                 let response = v1::$module::$client::new($service).$method(request).await?.into_inner();
                 let json = message_json::of($response, &response);
                 Ok(Receipt {
+                    duplicates: duplicates!(response $($duplicates)?),
                     subject: response.$field.map(Subject::$subject),
                     fact_id: response.fact_id,
                     epoch: response.epoch,
@@ -94,7 +108,7 @@ pub async fn send(service: Service, command: &Command, sending: Sending<'_>) -> 
         CorrectEmployment by employment_service_client::EmploymentServiceClient.correct_employment
             answers "CorrectEmploymentResponse" with employment Employment
         RegisterSpecialist by credential_service_client::CredentialServiceClient.register_specialist
-            answers "RegisterSpecialistResponse" with specialist Specialist
+            answers "RegisterSpecialistResponse" with specialist Specialist, and possible_duplicates
         ChangeSpecialistName by credential_service_client::CredentialServiceClient.change_specialist_name
             answers "ChangeSpecialistNameResponse" with specialist Specialist
         RecordDeath by credential_service_client::CredentialServiceClient.record_death

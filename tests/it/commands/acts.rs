@@ -51,6 +51,9 @@ async fn a_person_is_registered_credentialed_renamed_and_closed_out_from_the_com
     desk.run_with(&["act", "register", "--person", "-", "--yes"], "given_name: A\n")
         .exits(2)
         .warns("birth_date: required");
+    desk.run_with(&["act", "register", "--person", "-", "--dry-run"], person)
+        .exits(0)
+        .prints(&format!("{id} has the same name and birth date: Lucinda Bledsoe-Example Jr"));
 
     let provider = &employer.provider_id;
     let hire = ["report", "start", "--specialist", &id, "--provider", provider, "--first-day", "2024-01-08"];
@@ -133,4 +136,24 @@ async fn a_provider_sees_the_history_of_its_own_jobs_alone() {
     desk.run(&["history"]).exits(2);
     desk.run(&["history", &member.number, "--job", &member.jobs[0]]).exits(2);
     desk.run(&["history", "--job", &member.jobs[1]]).exits(1).warns("NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_are_found_by_the_beginning_of_a_name_or_by_birth_date_with_or_without_a_credential() {
+    let (desk, registry) = Desk::new();
+    let employer = registry.qualified_provider("Calhoun Example Center").await;
+    let number = registry.credentialed("Odalys", "Abernathy-Example", &[&employer]).await.number;
+    registry.specialist("Lucinda", "Abernathy-Example").await;
+    desk.profile("registrar", "");
+    let find = ["find", "--person", "-"];
+    let both = desk.run_with(&find, "family_name: abern\n").exits(0).prints("2 people match.");
+    assert!(both.out.contains(&number) && both.out.contains("Lucinda Abernathy-Example"), "{both:?}");
+    desk.run_with(&find, "family_name: abern\ngiven_name: luc\nbirth_date: 2/29/1984\n")
+        .exits(0)
+        .prints("1 person matches.");
+    desk.run_with(&find, "family_name: bledsoe\n").exits(3).prints("Nobody matches.");
+    desk.run_with(&find, "").exits(2).warns("family_name");
+    desk.run_with(&["find", "--person", "-", "--as", "payer"], "family_name: abern\n")
+        .exits(1)
+        .warns("PERMISSION_DENIED");
 }
