@@ -141,6 +141,7 @@ const TABLE: &[(&str, &str, &[Grant])] = &[
     ("CredentialService", "RecordRetirement", REGISTRARS),
     ("CredentialService", "ReinstateCredential", REGISTRARS),
     ("CredentialService", "FindSpecialists", REGISTRARS_READ),
+    ("CredentialService", "SetPriorNumber", REGISTRARS),
     ("CredentialService", "ListCredentials", REGISTRARS_READ),
     ("CredentialService", "ListRuleSets", REGISTRARS_READ),
     ("EmploymentService", "ReportEmploymentStart", EMPLOYERS),

@@ -5,6 +5,7 @@ use super::evaluation::Application;
 use super::fact::{Act, CredentialPeriodKind, Designation, EmploymentEndReason, ProviderPeriodKind, ProviderRow};
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, SpecialistId};
 use super::name::PersonName;
+use super::prior_number::PriorNumber;
 
 /// A command.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +88,13 @@ pub enum Command {
         act: Act,
         /// The first day of its effect.
         effective_from: Day,
+    },
+    /// Record the number of an earlier certificate of a credential.
+    SetPriorNumber {
+        /// The credential.
+        credential: CredentialNumber,
+        /// The number of the earlier certificate.
+        prior: PriorNumber,
     },
     /// Report that a job began.
     StartEmployment {
@@ -179,6 +187,8 @@ pub struct TransferCredential {
     pub designations: Vec<Designation>,
     /// The rule set that the credential was issued under. `None`: the one in force on the first day.
     pub rule_set: Option<String>,
+    /// The numbers of earlier certificates, each once.
+    pub prior_numbers: Vec<PriorNumber>,
 }
 
 /// How a command names an employee.
@@ -236,7 +246,8 @@ impl Command {
             Command::TransferCredential(transfer) => Target::Specialist(transfer.specialist),
             Command::RenewCredential { credential, .. }
             | Command::OpenCredentialPeriod { credential, .. }
-            | Command::Act { credential, .. } => Target::Credential(*credential),
+            | Command::Act { credential, .. }
+            | Command::SetPriorNumber { credential, .. } => Target::Credential(*credential),
             Command::StartEmployment { who: Who::Specialist(specialist), .. } => Target::Specialist(*specialist),
             Command::StartEmployment { who: Who::Holder(number, _), .. }
             | Command::EndEmployment { job: WhichJob::OpenJobOf(number), .. } => Target::Credential(*number),

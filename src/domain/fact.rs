@@ -15,6 +15,7 @@ pub use super::enums::{
 };
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use super::name::PersonName;
+use super::prior_number::PriorNumber;
 
 /// The subject whose file a fact belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -258,6 +259,13 @@ pub enum SpecialistFact {
         act: Act,
         /// The first day of its effect.
         effective_from: Day,
+    },
+    /// A credential bears the number of an earlier certificate.
+    PriorNumberSet {
+        /// The credential.
+        number: CredentialNumber,
+        /// The number of the earlier certificate.
+        prior: PriorNumber,
     },
     /// A job began.
     EmploymentStarted {

@@ -55,6 +55,11 @@ fn meaning_of(letter: char) -> u8 {
     if is_ignored { IGNORED } else { NOT_ALLOWED }
 }
 
+/// Whether a character is left out of an id: a blank, a dash, or an invisible character.
+pub(super) fn is_ignored(letter: char) -> bool {
+    meaning_of(letter) == IGNORED
+}
+
 fn digit(number: u64, place: u32) -> u32 {
     ((number >> (5 * place)) & 31) as u32
 }

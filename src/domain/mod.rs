@@ -2,7 +2,7 @@
 //!
 //! Nothing here blocks, reads a clock or accesses a disk: time and facts are parameters. In reading order:
 //!
-//! 1. [`day`], [`id`], [`name`], [`npi`]: basic types. [`fact`] (with its [`enums`]) and [`record`]: what is reported
+//! 1. [`day`], [`id`], [`prior_number`], [`name`], [`npi`]: basic types. [`fact`] (with its [`enums`]) and [`record`]: what is reported
 //!    and what the registry stores.
 //! 2. [`retraction`], [`specialist`], [`provider`], [`rule_sets`] and [`requirements`]: from facts to the state known
 //!    at a revision.
@@ -22,6 +22,7 @@ pub mod fact;
 pub mod id;
 pub mod name;
 pub mod npi;
+pub mod prior_number;
 pub mod provider;
 pub mod record;
 pub mod replica_state;

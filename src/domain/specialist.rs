@@ -6,6 +6,7 @@ use super::day::{Day, Period};
 use super::fact::{Act, CredentialPeriodKind, Issuance, IssuanceBasis, Recorded, SpecialistFact};
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use super::name::{FoldedName, PersonName};
+use super::prior_number::PriorNumber;
 use super::retraction::{Amendment, Filed, in_force, last_days, retracted_by};
 
 /// The subject of a fact within a person's file.
@@ -31,7 +32,8 @@ impl SpecialistFact {
             SpecialistFact::CredentialIssued(issuance) => About::Credential(issuance.number),
             SpecialistFact::CredentialRenewed { number, .. }
             | SpecialistFact::PeriodOpened { number, .. }
-            | SpecialistFact::Acted { number, .. } => About::Credential(*number),
+            | SpecialistFact::Acted { number, .. }
+            | SpecialistFact::PriorNumberSet { number, .. } => About::Credential(*number),
             SpecialistFact::EmploymentStarted { employment, .. }
             | SpecialistFact::EmploymentEnded { employment, .. }
             | SpecialistFact::EmploymentCorrected { employment, .. } => About::Job(*employment),
@@ -49,6 +51,7 @@ impl SpecialistFact {
             | SpecialistFact::CredentialRenewed { .. }
             | SpecialistFact::PeriodOpened { .. }
             | SpecialistFact::Acted { .. }
+            | SpecialistFact::PriorNumberSet { .. }
             | SpecialistFact::EmploymentStarted { .. }
             | SpecialistFact::EmploymentEnded { .. }
             | SpecialistFact::EmploymentCorrected { .. }
@@ -68,6 +71,7 @@ impl SpecialistFact {
             | SpecialistFact::CredentialRenewed { .. }
             | SpecialistFact::PeriodOpened { .. }
             | SpecialistFact::Acted { .. }
+            | SpecialistFact::PriorNumberSet { .. }
             | SpecialistFact::EmploymentEnded { .. }
             | SpecialistFact::EmploymentCorrected { .. }
             | SpecialistFact::PeriodEnded(_)
@@ -166,6 +170,8 @@ pub struct Credential {
     pub acts: Vec<(Day, Act)>,
     /// Designations, suspensions, limitations and inactive status.
     pub periods: Vec<(CredentialPeriodKind, Period)>,
+    /// The numbers of earlier certificates, each once, in the order in which they were set.
+    pub prior_numbers: Vec<PriorNumber>,
 }
 
 /// A job as known at a revision.
@@ -200,6 +206,7 @@ impl Filed for SpecialistFact {
             | SpecialistFact::CredentialRenewed { .. }
             | SpecialistFact::PeriodOpened { .. }
             | SpecialistFact::Acted { .. }
+            | SpecialistFact::PriorNumberSet { .. }
             | SpecialistFact::EmploymentStarted { .. } => None,
         }
     }
@@ -248,6 +255,13 @@ impl Specialist {
             }
             SpecialistFact::Acted { number, act, effective_from } => {
                 self.on_credential(*number, |credential| credential.acts.push((*effective_from, *act)));
+            }
+            SpecialistFact::PriorNumberSet { number, prior } => {
+                self.on_credential(*number, |credential| {
+                    if !credential.prior_numbers.contains(prior) {
+                        credential.prior_numbers.push(prior.clone());
+                    }
+                });
             }
             SpecialistFact::EmploymentStarted { employment, provider, position, supervised, days } => {
                 self.jobs.push(Job {
@@ -340,5 +354,6 @@ fn issued(issuance: &Issuance, fact: FactId, void: bool) -> Credential {
         terms: vec![issuance.term],
         acts: Vec::new(),
         periods: Vec::new(),
+        prior_numbers: Vec::new(),
     }
 }

@@ -15,6 +15,7 @@ use super::day_runs::{Runs, RunsBuilder, union};
 use super::fact::{Act, CredentialPeriodKind, Designation, RevocationBasis, SuspensionBasis};
 use super::id::{CredentialNumber, ProviderId, SpecialistId};
 use super::name::HeldNames;
+use super::prior_number::PriorNumber;
 use super::provider::ProviderTimeline;
 use super::record::Coverage;
 use super::rule_sets::RuleSets;
@@ -48,6 +49,8 @@ pub struct Timeline {
     pub designations: SmallVec<[(Designation, Period); 2]>,
     /// The holder's names.
     pub names: HeldNames,
+    /// The numbers of earlier certificates, in the order in which they were set.
+    pub prior_numbers: Box<[PriorNumber]>,
 }
 
 /// The state of a credential on a day.
@@ -111,6 +114,7 @@ impl Timeline {
             jobs: specialist.jobs.iter().map(|job| (providers.shared_id(&job.provider), job.days)).collect(),
             designations: designations.collect(),
             names: HeldNames::of(&specialist.names),
+            prior_numbers: credential.prior_numbers.as_slice().into(),
         }
     }
 
@@ -286,8 +290,18 @@ impl Walk<'_> {
         // The patterns name every field, so that a new field does not compile until someone decides here whether it has
         // days.
         let Specialist { death_date, id: _, names: _, birth_date: _, credentials: _, jobs: _ } = specialist;
-        let Credential { effective_from, terms, acts, periods, number: _, fact: _, void: _, rule_set: _, basis: _ } =
-            credential;
+        let Credential {
+            effective_from,
+            terms,
+            acts,
+            periods,
+            number: _,
+            fact: _,
+            void: _,
+            rule_set: _,
+            basis: _,
+            prior_numbers: _,
+        } = credential;
         let mut days = vec![Day::BEGINNING, *effective_from];
         let periods = periods.iter().map(|(_, period)| period);
         days.extend(periods.chain(terms).flat_map(|period| [period.start, period.end]));

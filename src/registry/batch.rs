@@ -17,9 +17,10 @@ use super::snapshot::Snapshot;
 use super::specialist_cache::SpecialistCache;
 use crate::domain::fact::Identifier;
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
+use crate::domain::prior_number::PriorNumber;
 use crate::domain::provider::ProviderFile;
 use crate::domain::record::Record;
-use crate::domain::specialist::SpecialistFile;
+use crate::domain::specialist::{Credential, SpecialistFile};
 use crate::domain::timeline::Timeline;
 use crate::store::index::{Overlay, View as _};
 
@@ -106,6 +107,18 @@ impl<'a> Batch<'a> {
             let bearers = self.shared.identifiers.pin().get(identifier).cloned().unwrap_or_default();
             bearers.iter().find(|id| self.provider(id).is_some_and(|file| bears(&file))).cloned()
         })
+    }
+
+    /// Returns the credential that is not void and bears a prior number, including staged records.
+    pub(super) fn bearer_of(&self, prior: &PriorNumber) -> Result<Option<CredentialNumber>, ReadError> {
+        for (number, holder) in self.pending.credentials_with_prior(prior)? {
+            let Some(file) = self.file(holder)? else { continue };
+            let bears = |credential: &Credential| !credential.void && credential.prior_numbers.contains(prior);
+            if file.known_now().credential(number).is_some_and(bears) {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
     }
 
     /// Returns the files of everyone who has or had a job with a provider.

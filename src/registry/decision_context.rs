@@ -13,6 +13,7 @@ use crate::domain::day::Day;
 use crate::domain::decide::{DecisionContext, File, Grounds, may_amend_providers};
 use crate::domain::fact::{Identifier, ProviderFact, Recorded, Reporter, Role, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
+use crate::domain::prior_number::PriorNumber;
 use crate::domain::provider::ProviderFile;
 use crate::domain::record::Record;
 use crate::domain::rule_sets::RuleSets;
@@ -57,7 +58,7 @@ pub(super) struct Mint {
     numbers: Numbers,
     /// The ids returned so far, in text form. None of them is assigned until the record is durable.
     given: BTreeSet<String>,
-    /// The first lookup that failed. The id that it was for must not be used.
+    /// The first lookup that failed. What it was for must not be used.
     failed: Option<ReadError>,
 }
 
@@ -82,6 +83,14 @@ impl Mint {
                 return id;
             }
         }
+    }
+
+    /// Takes the result of another lookup. After a failed one the command is not decided.
+    fn looked_up<T>(&mut self, found: Result<Option<T>, ReadError>) -> Option<T> {
+        found.unwrap_or_else(|error| {
+            self.failed.get_or_insert(error);
+            None
+        })
     }
 
     /// Returns the ids drawn, or the error if a lookup failed and an id might not be new.
@@ -115,6 +124,10 @@ impl DecisionContext for BatchContext<'_, '_> {
 
     fn owner_of(&self, identifier: &Identifier) -> Option<ProviderId> {
         self.batch.owner_of(identifier)
+    }
+
+    fn bearer_of(&mut self, prior: &PriorNumber) -> Option<CredentialNumber> {
+        self.mint.looked_up(self.batch.bearer_of(prior))
     }
 
     fn mint_credential(&mut self) -> CredentialNumber {
@@ -231,6 +244,14 @@ mod tests {
     fn an_id_that_could_not_be_looked_up_is_not_used() {
         let mut mint = Mint::new(Numbers::From(7));
         mint.id(SpecialistId::from_number, |_| Err(ReadError::Interrupted));
+        assert!(matches!(mint.finish(), Err(ReadError::Interrupted)));
+    }
+
+    #[test]
+    fn a_command_with_a_failed_lookup_is_not_decided() {
+        let mut mint = Mint::new(Numbers::From(7));
+        assert_eq!(mint.looked_up(Ok(Some(7))), Some(7));
+        assert_eq!(mint.looked_up::<u8>(Err(ReadError::Interrupted)), None);
         assert!(matches!(mint.finish(), Err(ReadError::Interrupted)));
     }
 }

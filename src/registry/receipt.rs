@@ -126,7 +126,8 @@ fn specialist_resource(
         SpecialistFact::CredentialIssued(issuance) => credential(&issuance.number),
         SpecialistFact::CredentialRenewed { number, .. }
         | SpecialistFact::PeriodOpened { number, .. }
-        | SpecialistFact::Acted { number, .. } => credential(number),
+        | SpecialistFact::Acted { number, .. }
+        | SpecialistFact::PriorNumberSet { number, .. } => credential(number),
         SpecialistFact::EmploymentStarted { employment, .. }
         | SpecialistFact::EmploymentEnded { employment, .. }
         | SpecialistFact::EmploymentCorrected { employment, .. } => {

@@ -199,6 +199,19 @@ impl CredentialService for Contract {
         )
     }
 
+    async fn set_prior_number(
+        &self,
+        request: Request<v1::SetPriorNumberRequest>,
+    ) -> Result<Response<v1::SetPriorNumberResponse>, Status> {
+        mutate!(
+            self,
+            request,
+            "CredentialService/SetPriorNumber",
+            |message: &v1::SetPriorNumberRequest, _: &Caller| decode::set_prior_number(message),
+            SetPriorNumberResponse { credential }
+        )
+    }
+
     async fn evaluate_application(
         &self,
         request: Request<v1::EvaluateApplicationRequest>,

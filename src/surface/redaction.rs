@@ -261,6 +261,7 @@ impl CallContext {
             position: _,
             supervised: _,
             end_reason: _,
+            prior_number: _,
         } = &mut fact;
         (*birth_date, *death_date) = (None, None);
         text.clear();

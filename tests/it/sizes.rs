@@ -241,6 +241,7 @@ async fn credentials(client: &Client, town: &Fixture, sizes: &mut Sizes) {
     sizes.recorded(client, reinstate(&number(), "2025-06-02")).await;
     of_the_first!(RecordRetirementRequest { effective_from: on("2025-07-01") });
     sizes.recorded(client, reinstate(&number(), "2025-07-02")).await;
+    of_the_first!(SetPriorNumberRequest { prior_number: "é".repeat(32) });
     let basis = v1::RevocationBasis::Disciplinary.into();
     of_the_first!(RevokeCredentialRequest { effective_from: on("2025-08-01"), basis: basis });
 }

@@ -52,6 +52,7 @@ requests! {
     RecordRelinquishmentRequest(request) => { drop(decode::record_relinquishment(&request)); }
     RecordRetirementRequest(request) => { drop(decode::record_retirement(&request)); }
     ReinstateCredentialRequest(request) => { drop(decode::reinstate_credential(&request)); }
+    SetPriorNumberRequest(request) => { drop(decode::set_prior_number(&request)); }
     ReportEmploymentStartRequest(request) => { drop(decode::report_employment_start(&request, own())); }
     ReportEmploymentEndRequest(request) => { drop(decode::report_employment_end(&request)); }
     CorrectEmploymentRequest(request) => { drop(decode::correct_employment(&request)); }

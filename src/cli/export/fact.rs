@@ -108,6 +108,9 @@ fn specialist(fact: &SpecialistFact, written: &dyn Fn(FactId) -> String) -> Said
             let dated = none().text("credential_number", number).text("effective_from", effective_from);
             said(kind, dated.and(more))
         }
+        SpecialistFact::PriorNumberSet { number, prior } => {
+            said("PRIOR_NUMBER_SET", none().text("credential_number", number).text("prior_number", prior))
+        }
         SpecialistFact::EmploymentStarted { employment, provider, position, supervised, days } => said(
             "EMPLOYMENT_STARTED",
             none()

@@ -1,10 +1,12 @@
 //! Issuing a credential after judging an application, and importing one.
 
+use super::prior_number::refuse_taken;
 use super::{DecisionContext, Grounds, Refusal, Rejection, employers, provider_on_file};
 use crate::domain::command::{IssueCredential, TransferCredential};
 use crate::domain::day::{Day, Period};
 use crate::domain::evaluation::{Applicant, Evaluation, evaluate};
 use crate::domain::fact::{CredentialPeriodKind, Designation, Fact, Issuance, IssuanceBasis, SpecialistFact};
+use crate::domain::prior_number::PriorNumber;
 use crate::domain::provider::ProviderTimeline;
 use crate::domain::rule_sets::RuleSets;
 use crate::domain::specialist::{Job, Specialist, SpecialistFile};
@@ -84,8 +86,12 @@ pub(super) fn transfer(
     }
     refuse_after_death(&known, asked.term.start)?;
     refuse_credentialed(&known)?;
+    let number = context.mint_credential();
+    for prior in &asked.prior_numbers {
+        refuse_taken(prior, number, context)?;
+    }
     let issuance = Issuance {
-        number: context.mint_credential(),
+        number,
         term: asked.term,
         designations: asked.designations.clone(),
         rule_set,
@@ -93,7 +99,10 @@ pub(super) fn transfer(
         findings: Vec::new(),
         decision_note: String::new(),
     };
-    Ok(with_grants(file, issuance))
+    let mut facts = with_grants(file, issuance);
+    let set = |prior: &PriorNumber| SpecialistFact::PriorNumberSet { number, prior: prior.clone() };
+    facts.extend(asked.prior_numbers.iter().map(|prior| Fact::Specialist(file.id, set(prior))));
+    Ok(facts)
 }
 
 /// The issuance, followed by a grant for each designation.

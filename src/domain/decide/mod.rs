@@ -7,6 +7,7 @@ mod amend;
 mod credential;
 mod employment;
 mod issue;
+mod prior_number;
 mod provider;
 mod rejection;
 mod retract;
@@ -23,6 +24,7 @@ use super::command::Command;
 use super::day::Day;
 use super::fact::{Fact, Identifier, Recorded, RegistryFact, Reporter, SpecialistFact};
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
+use super::prior_number::PriorNumber;
 use super::provider::{ProviderFile, ProviderTimeline};
 use super::rule_sets::RuleSets;
 use super::specialist::{Credential, Specialist, SpecialistFile};
@@ -45,6 +47,8 @@ pub trait DecisionContext: Grounds {
     fn reporter(&self) -> &Reporter;
     /// The provider that has an identifier.
     fn owner_of(&self, identifier: &Identifier) -> Option<ProviderId>;
+    /// The credential that is not void and bears a prior number.
+    fn bearer_of(&mut self, prior: &PriorNumber) -> Option<CredentialNumber>;
     /// Returns an unused credential number.
     fn mint_credential(&mut self) -> CredentialNumber;
     /// Returns an unused specialist id.
@@ -99,6 +103,7 @@ pub fn decide(command: &Command, file: &File, context: &mut dyn DecisionContext)
         Command::Act { credential, act, effective_from } => {
             credential::act(&holder(file, *credential)?, *act, *effective_from, context)
         }
+        Command::SetPriorNumber { credential, prior } => prior_number::set(&holder(file, *credential)?, prior, context),
         Command::StartEmployment { who, birth_date, provider, position, supervised, days } => {
             let job = employment::NewJob { provider, position, supervised: *supervised, days: *days };
             employment::start(who, *birth_date, &job, file, context)

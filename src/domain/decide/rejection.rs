@@ -188,11 +188,16 @@ refusals! {
     ProviderExists = "PROVIDER_EXISTS",
     /// The identifier belongs to another provider.
     IdentifierTaken = "IDENTIFIER_TAKEN",
+    /// The prior number is that of another credential that is not void.
+    PriorNumberTaken = "PRIOR_NUMBER_TAKEN",
 }
 
 impl Refusal {
     /// Whether the refusal means that something already exists.
     pub fn is_already_exists(self) -> bool {
-        matches!(self, Refusal::EmploymentExists | Refusal::ProviderExists | Refusal::IdentifierTaken)
+        matches!(
+            self,
+            Refusal::EmploymentExists | Refusal::ProviderExists | Refusal::IdentifierTaken | Refusal::PriorNumberTaken
+        )
     }
 }

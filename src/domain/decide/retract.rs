@@ -2,6 +2,7 @@
 
 use super::amend::{may_amend, may_amend_providers, refuse_to_give_back, refuse_to_retract};
 use super::employment::refuse_late;
+use super::prior_number::refuse_restored;
 use super::provider::refuse_taken;
 use super::{DecisionContext, File, Refusal, Rejection, issue, with_facts};
 use crate::domain::day::{Day, Period};
@@ -53,7 +54,7 @@ pub(super) fn retract(
     target: FactId,
     reason: &str,
     file: &File,
-    context: &dyn DecisionContext,
+    context: &mut dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
     let retraction = Retraction { target, reason: reason.to_owned() };
     match file {
@@ -148,6 +149,7 @@ fn specialist_has_dependents(file: &SpecialistFile) -> bool {
         | SpecialistFact::CredentialRenewed { .. }
         | SpecialistFact::PeriodOpened { .. }
         | SpecialistFact::Acted { .. }
+        | SpecialistFact::PriorNumberSet { .. }
         | SpecialistFact::EmploymentEnded { .. }
         | SpecialistFact::EmploymentCorrected { .. }
         | SpecialistFact::PeriodEnded(_)
@@ -181,10 +183,12 @@ fn refuse_restored_provider(
     after.row.map_or(Ok(()), |row| refuse_taken(&row.identifiers, &file.id, context))
 }
 
+/// Refuses to restore a credential beside another one, days of a job that the registrar must record, or a prior number
+/// that another credential has by now.
 fn refuse_restored_credential(
     file: &SpecialistFile,
     fact: &SpecialistFact,
-    context: &dyn DecisionContext,
+    context: &mut dyn DecisionContext,
 ) -> Result<(), Rejection> {
     let before = file.known_now();
     let after = with_facts(file, std::slice::from_ref(fact), context);
@@ -194,5 +198,5 @@ fn refuse_restored_credential(
     for job in before.jobs.iter().chain(&after.jobs) {
         refuse_late(&before, &after, &job.provider, context)?;
     }
-    Ok(())
+    refuse_restored(&before, &after, context)
 }

@@ -101,6 +101,7 @@ impl Staff {
                 | SpecialistFact::CredentialRenewed { .. }
                 | SpecialistFact::PeriodOpened { .. }
                 | SpecialistFact::Acted { .. }
+                | SpecialistFact::PriorNumberSet { .. }
                 | SpecialistFact::EmploymentEnded { .. }
                 | SpecialistFact::EmploymentCorrected { .. }
                 | SpecialistFact::PeriodEnded(_),

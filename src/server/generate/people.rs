@@ -154,6 +154,7 @@ impl Person {
                 term,
                 designations: self.designations(),
                 rule_set: None,
+                prior_numbers: format!("MS{}", specialist.number()).parse().into_iter().collect(),
             }),
             Step::Rename => {
                 let name = invented::name(&mut self.rng);

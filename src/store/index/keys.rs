@@ -12,6 +12,7 @@ use super::names;
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, SpecialistFact, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
+use crate::domain::prior_number::PriorNumber;
 use crate::domain::record::{Record, RequestKey};
 use crate::store::record::{encode_filed, nanos};
 
@@ -33,13 +34,14 @@ const CREDENTIAL: u8 = b'c';
 const DUE: u8 = b'd';
 const EMPLOYMENT: u8 = b'e';
 const INSTANTS: u8 = b'r';
+const PRIOR_NUMBER: u8 = b'o';
 const PROVIDER: u8 = b'p';
 const REGISTRY: u8 = b'g';
 const REQUEST: u8 = b'q';
 const SPECIALIST: u8 = b's';
 const STAFF: u8 = b't';
 
-/// Ends a provider's id within a key. No id contains it.
+/// Ends a provider's id or a prior number within a key. None contains it.
 const END_OF_ID: u8 = 0;
 
 /// The number of revisions whose instants are stored under one key.
@@ -242,6 +244,15 @@ pub(super) fn staff_member(provider: &ProviderId, id: SpecialistId) -> Vec<u8> {
     key
 }
 
+/// The prefix of the credentials for which a prior number was ever set. No prior number contains the byte at its end.
+pub(super) fn prior_number(prior: &PriorNumber) -> Vec<u8> {
+    let mut key = Vec::with_capacity(prior.as_str().len() + 16);
+    key.push(PRIOR_NUMBER);
+    key.extend_from_slice(prior.as_str().as_bytes());
+    key.push(END_OF_ID);
+    key
+}
+
 /// The key of the answer to a request. For an import row the client is left out, because any registrar may send it
 /// again.
 pub(super) fn request(client: &str, method: &str, request_id: Uuid) -> Vec<u8> {
@@ -313,6 +324,11 @@ fn specialist_writes(id: SpecialistId, fact: &SpecialistFact, put: &mut dyn FnMu
         }
         SpecialistFact::NameChanged { name } => set(names::name(&name.folded())),
         SpecialistFact::CredentialIssued(issuance) => put(&credential(issuance.number), &number),
+        SpecialistFact::PriorNumberSet { number: of, prior } => {
+            let mut key = prior_number(prior);
+            key.extend(of.number().to_be_bytes());
+            put(&key, &number);
+        }
         SpecialistFact::EmploymentStarted { employment: job, provider, .. } => {
             set(staff(provider));
             put(&employment(*job), &number);

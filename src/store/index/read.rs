@@ -10,6 +10,7 @@ use crate::domain::day::Day;
 use crate::domain::fact::{Fact, ProviderFact, Recorded, RegistryFact, SpecialistFact, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::name::FoldedName;
+use crate::domain::prior_number::PriorNumber;
 use crate::store::record::{decode_filed, instant};
 
 use super::keys::Entry;
@@ -176,6 +177,17 @@ pub trait View {
     fn credentials(&self) -> Result<Vec<(CredentialNumber, SpecialistId)>, IndexError> {
         let mut found = Vec::new();
         self.scan(keys::CREDENTIALS, &mut |key, value| {
+            found.extend(credential(key, value));
+            CONTINUE
+        })?;
+        Ok(found)
+    }
+
+    /// Every credential for which a prior number was ever set, and its holder. The caller must check that the credential
+    /// bears it.
+    fn credentials_with_prior(&self, prior: &PriorNumber) -> Result<Vec<(CredentialNumber, SpecialistId)>, IndexError> {
+        let mut found = Vec::new();
+        self.scan(&keys::prior_number(prior), &mut |key, value| {
             found.extend(credential(key, value));
             CONTINUE
         })?;

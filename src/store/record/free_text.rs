@@ -48,6 +48,7 @@ fn text_of_specialist(fact: &mut specialist_fact::Fact) -> Option<&mut String> {
         | Of::Died(_)
         | Of::CredentialRenewed(_)
         | Of::Acted(_)
+        | Of::PriorNumberSet(_)
         | Of::EmploymentEnded(_)
         | Of::EmploymentCorrected(_) => None,
     }

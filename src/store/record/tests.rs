@@ -103,6 +103,7 @@ fn specialist_facts() -> Vec<SpecialistFact> {
         SpecialistFact::CredentialRenewed { number, term: days()[0] },
         SpecialistFact::PeriodEnded(end()),
         SpecialistFact::Retracted(retraction()),
+        SpecialistFact::PriorNumberSet { number, prior: "É7".parse().unwrap() },
     ];
     facts.extend(IssuanceBasis::ALL.iter().map(|basis| issuance(*basis)));
     let mut kinds = vec![CredentialPeriodKind::Inactive, CredentialPeriodKind::Limited("by day only".into())];

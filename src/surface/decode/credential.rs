@@ -86,6 +86,12 @@ pub(super) fn reinstate_credential(request: &v1::ReinstateCredentialRequest, fie
     act(fields, &request.credential_number, Some(Act::Reinstated), request.effective_from)
 }
 
+pub(super) fn set_prior_number(request: &v1::SetPriorNumberRequest, fields: &mut Fields) -> Option<Command> {
+    let credential = fields.id("credential_number", &request.credential_number);
+    let prior = fields.prior_number("prior_number", &request.prior_number);
+    Some(Command::SetPriorNumber { credential: credential?, prior: prior? })
+}
+
 fn act(
     fields: &mut Fields,
     credential_number: &str,

@@ -10,6 +10,7 @@ use crate::domain::decide::{Faults, Rejection, Violation};
 use crate::domain::fact::Designation;
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
 use crate::domain::name::{PersonName, fold_family, is_long_decomposed};
+use crate::domain::prior_number::{NotAPriorNumber, PriorNumber};
 use crate::domain::text::is_hidden;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1;
@@ -275,6 +276,16 @@ impl Fields {
     /// Reads an enum value in a list.
     pub(super) fn enum_value_in<W: WireEnum>(&mut self, list: &str, at: usize, number: i32) -> Option<W> {
         W::from_number(number).or_else(|| self.enum_value(&format!("{list}[{at}]"), number))
+    }
+
+    /// Reads the number of an earlier certificate that will be recorded.
+    pub(super) fn prior_number(&mut self, field: impl Into<String>, text: &str) -> Option<PriorNumber> {
+        let read = text.parse();
+        if let Err(fault) = &read {
+            let fault: &NotAPriorNumber = fault;
+            self.refuse(field, if text.is_empty() { REQUIRED.to_owned() } else { fault.to_string() });
+        }
+        read.ok()
     }
 
     /// Reads a list of distinct designations.

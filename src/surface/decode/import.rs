@@ -84,7 +84,7 @@ rpcs!(RegisterProvider UpdateProvider RecordQualification SuspendProvider Certif
     RegisterSpecialist ChangeSpecialistName RecordDeath ReportEmploymentStart ReportEmploymentEnd CorrectEmployment
     TransferEmployments IssueCredential RenewCredential GrantDesignation SuspendCredential LimitCredential
     GrantInactiveStatus RevokeCredential RecordSurrender RecordRelinquishment RecordRetirement ReinstateCredential
-    EndPeriod RetractFact);
+    EndPeriod RetractFact SetPriorNumber);
 
 fn is_same(left: &str, right: &str) -> bool {
     left == right || matches!((Uuid::parse_str(left), Uuid::parse_str(right)), (Ok(left), Ok(right)) if left == right)
@@ -135,6 +135,7 @@ fn read<'a>(
         Row::RecordRelinquishment(request) => command!(credential::record_relinquishment(request)),
         Row::RecordRetirement(request) => command!(credential::record_retirement(request)),
         Row::ReinstateCredential(request) => command!(credential::reinstate_credential(request)),
+        Row::SetPriorNumber(request) => command!(credential::set_prior_number(request)),
         Row::EndPeriod(request) => command!(amendment::end_period(request, epochs)),
         Row::RetractFact(request) => command!(amendment::retract_fact(request, epochs)),
     }

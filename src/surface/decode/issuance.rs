@@ -5,10 +5,11 @@ use crate::domain::command::{Command, IssueCredential, TransferCredential};
 use crate::domain::day::{Day, Period};
 use crate::domain::decide::Rejection;
 use crate::domain::evaluation::{Application, ExamAttempt, Training};
+use crate::domain::prior_number::PriorNumber;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1;
 
-/// The maximum number of trainings, and of exam attempts, in an application.
+/// The maximum number of trainings, and of exam attempts, in an application, and of prior numbers in a transfer.
 const MAX_LISTED: usize = 100;
 
 /// Decodes the application of an `EvaluateApplication`, as the issuance that it would lead to.
@@ -126,10 +127,24 @@ pub(super) fn transferred(message: &v1::TransferredCredential, fields: &mut Fiel
     let term_last_day = fields.day("term_last_day", message.term_last_day);
     fields.in_order("term_last_day", term_last_day, "effective_from", effective_from);
     let designations = fields.designations("designations", &message.designations);
+    let prior_numbers = prior_numbers(fields, &message.prior_numbers);
     Some(Command::TransferCredential(TransferCredential {
         specialist: specialist?,
         term: Period::from_inclusive(effective_from?, Some(term_last_day?)),
         designations,
         rule_set: (!message.rule_set_id.is_empty()).then(|| message.rule_set_id.clone()),
+        prior_numbers,
     }))
+}
+
+/// Reads the numbers of earlier certificates. A repeated one counts once.
+fn prior_numbers(fields: &mut Fields, texts: &[String]) -> Vec<PriorNumber> {
+    let mut numbers = Vec::new();
+    if fields.check_count("prior_numbers", texts.len(), MAX_LISTED) {
+        for (at, text) in texts.iter().enumerate() {
+            let read = fields.prior_number(format!("prior_numbers[{at}]"), text);
+            numbers.extend(read.filter(|number| !numbers.contains(number)));
+        }
+    }
+    numbers
 }

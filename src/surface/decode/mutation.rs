@@ -93,6 +93,8 @@ mutations! {
     credential::record_retirement(RecordRetirementRequest);
     /// Reinstates a credential.
     credential::reinstate_credential(ReinstateCredentialRequest);
+    /// Records the number of an earlier certificate.
+    credential::set_prior_number(SetPriorNumberRequest);
     /// Reports the start of a job. `own`: the caller's provider, if the caller is one.
     employment::report_employment_start(ReportEmploymentStartRequest, own: Option<&ProviderId>);
     /// Reports the end of a job.

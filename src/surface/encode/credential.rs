@@ -6,6 +6,7 @@ use super::wire::Wire;
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::Designation;
 use crate::domain::name::PersonName;
+use crate::domain::prior_number::PriorNumber;
 use crate::domain::sets::{Designations, Reasons};
 use crate::domain::specialist::Specialist;
 use crate::domain::standing::Standing;
@@ -16,9 +17,9 @@ use crate::registry::people::FoundPerson;
 /// Whether a credential is shown with its holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
-    /// With the holder and the designations.
+    /// With the holder, the designations and the prior numbers.
     Shown,
-    /// Without the holder and the designations.
+    /// Without them.
     LeftOut,
 }
 
@@ -28,11 +29,12 @@ pub fn credential(timeline: &Timeline, as_of: Day) -> v1::Credential {
         specialist_id: timeline.specialist.to_string(),
         display_name: timeline.names.spoken().to_owned(),
         designations: numbers(held(timeline, as_of)),
+        prior_numbers: last_prior_numbers(timeline).iter().map(PriorNumber::to_string).collect(),
         ..credential_without_holder(timeline, as_of)
     }
 }
 
-/// Encodes a credential as of a day, as a payer sees it: without the person and the designations.
+/// Encodes a credential as of a day, as a payer sees it: without the person, the designations and the prior numbers.
 pub fn credential_without_holder(timeline: &Timeline, as_of: Day) -> v1::Credential {
     let on = timeline.days.at(as_of);
     v1::Credential {
@@ -45,6 +47,7 @@ pub fn credential_without_holder(timeline: &Timeline, as_of: Day) -> v1::Credent
         designations: Vec::new(),
         issued_rule_set_id: timeline.rule_set.to_string(),
         separation_first_day: separation_first_day(on).map(date),
+        prior_numbers: Vec::new(),
     }
 }
 
@@ -69,7 +72,19 @@ pub(super) fn write(wire: &mut Wire, field: u8, timeline: &Timeline, as_of: Day,
     if let Some(day) = separation_first_day(on) {
         wire.date(9, day);
     }
+    if holder == Holder::Shown {
+        last_prior_numbers(timeline).iter().for_each(|prior| wire.text(10, prior.as_str()));
+    }
     wire.end(begun);
+}
+
+/// The maximum number of prior numbers that are shown for a credential.
+const MOST_PRIOR_NUMBERS: usize = 100;
+
+/// Returns the prior numbers that are shown: the last ones.
+fn last_prior_numbers(timeline: &Timeline) -> &[PriorNumber] {
+    let prior_numbers = &timeline.prior_numbers;
+    &prior_numbers[prior_numbers.len().saturating_sub(MOST_PRIOR_NUMBERS)..]
 }
 
 /// Returns the designations held on a day.

@@ -148,6 +148,11 @@ fn specialist_fact(
             let effective_from = Some(date(*effective_from));
             v1::Fact { credential_number: number.to_string(), effective_from, ..self::act(*act) }
         }
+        SpecialistFact::PriorNumberSet { number, prior } => v1::Fact {
+            credential_number: number.to_string(),
+            prior_number: prior.to_string(),
+            ..of_kind(FactKind::PriorNumberSet)
+        },
         SpecialistFact::EmploymentStarted { employment, provider, position, supervised, days: period } => {
             let (first_day, last_day) = days(*period);
             v1::Fact {

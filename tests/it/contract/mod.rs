@@ -44,6 +44,7 @@ const TABLE: &str = "
   W CredentialService/RecordRetirement                 registrar
   W CredentialService/ReinstateCredential              registrar
     CredentialService/FindSpecialists                  registrar                          auditor
+  W CredentialService/SetPriorNumber                   registrar
     CredentialService/ListCredentials                  registrar                          auditor
     CredentialService/ListRuleSets                     registrar                          auditor
   W EmploymentService/ReportEmploymentStart            registrar           provider

@@ -212,6 +212,7 @@ services! {
         record_retirement(RecordRetirementRequest) -> RecordRetirementResponse;
         reinstate_credential(ReinstateCredentialRequest) -> ReinstateCredentialResponse;
         find_specialists(FindSpecialistsRequest) -> FindSpecialistsResponse;
+        set_prior_number(SetPriorNumberRequest) -> SetPriorNumberResponse;
         list_credentials(ListCredentialsRequest) -> ListCredentialsResponse;
         list_rule_sets(ListRuleSetsRequest) -> ListRuleSetsResponse;
     }
@@ -297,6 +298,7 @@ mutations! {
     RecordRelinquishmentRequest -> RecordRelinquishmentResponse,
     RecordRetirementRequest -> RecordRetirementResponse,
     ReinstateCredentialRequest -> ReinstateCredentialResponse,
+    SetPriorNumberRequest -> SetPriorNumberResponse,
     ReportEmploymentStartRequest -> ReportEmploymentStartResponse,
     ReportEmploymentEndRequest -> ReportEmploymentEndResponse,
     CorrectEmploymentRequest -> CorrectEmploymentResponse,

@@ -13,6 +13,7 @@ use cpss_registry::domain::fact::{
 };
 use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use cpss_registry::domain::name::PersonName;
+use cpss_registry::domain::prior_number::PriorNumber;
 use cpss_registry::domain::provider::{ProviderFile, ProviderTimeline};
 use cpss_registry::domain::rule_sets::RuleSets;
 use cpss_registry::domain::specialist::{Specialist, SpecialistFile};
@@ -262,6 +263,10 @@ impl DecisionContext for EvaluationFixture {
     }
 
     fn owner_of(&self, _: &Identifier) -> Option<ProviderId> {
+        None
+    }
+
+    fn bearer_of(&mut self, _: &PriorNumber) -> Option<CredentialNumber> {
         None
     }
 

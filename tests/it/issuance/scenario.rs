@@ -50,6 +50,7 @@ impl Scenario {
                 term: period(days),
                 designations: vec![Designation::AdultAndRecovery],
                 rule_set: None,
+                prior_numbers: Vec::new(),
             });
         }
         let known = self.fixture.known();

@@ -171,6 +171,7 @@ impl RandomReporter {
             term_last_day: wire(effective_from.saturating_add(term)),
             designations: (1..=5).filter(|_| self.random.chance(40)).collect(),
             rule_set_id: "cpssp-2025".to_owned(),
+            ..Default::default()
         };
         if let Some(issued) = self.send(Command::Transferred(request)).await {
             self.numbers.push(issued.credential_number);

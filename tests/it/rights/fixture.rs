@@ -204,6 +204,9 @@ fn registrars(name: &str, row: &Row) -> Vec<Bytes> {
         "FindSpecialists" => {
             of(v1::FindSpecialistsRequest { family_name: row.family_name.to_owned(), ..Default::default() })
         }
+        "SetPriorNumber" => {
+            judged!(SetPriorNumberRequest { credential_number: number(), prior_number: "MS-00417".to_owned() })
+        }
         "ListCredentials" => {
             of(v1::ListCredentialsRequest { specialist_id: row.specialist_id.clone(), ..Default::default() })
         }

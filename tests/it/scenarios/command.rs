@@ -55,6 +55,7 @@ pub fn command(text: &mut Clauses, names: &Names) -> Result<(Command, Option<Str
         ["grant", who, code] => (grant(names.number(who)?, code, text)?, None),
         ["limit", who] => (limit(names.number(who)?, text)?, None),
         ["inactive", who] => (inactive(names.number(who)?, text)?, None),
+        ["set", who] => (set_prior(names.number(who)?, text)?, None),
         ["renew", who] => (renew(names.number(who)?, text)?, None),
         [act, who] => (self::act(act, names.number(who)?, "DISCIPLINARY", text)?, None),
         [act, who, basis] => (self::act(act, names.number(who)?, basis, text)?, None),
@@ -277,7 +278,13 @@ fn transferred(specialist_id: String, text: &mut Clauses) -> Result<Command, Str
         term_last_day,
         designations: designations(&text.text("for").unwrap_or("ADULT_AND_RECOVERY".to_owned()))?,
         rule_set_id: text.text("rules").unwrap_or_default(),
+        prior_numbers: text.text("prior").iter().flat_map(|listed| listed.split(',').map(str::to_owned)).collect(),
     }))
+}
+
+fn set_prior(credential_number: String, text: &mut Clauses) -> Result<Command, String> {
+    let prior_number = text.need("prior")?;
+    Ok(Command::SetPriorNumber(v1::SetPriorNumberRequest { credential_number, prior_number, ..Default::default() }))
 }
 
 fn renew(credential_number: String, text: &mut Clauses) -> Result<Command, String> {

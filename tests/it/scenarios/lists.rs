@@ -140,7 +140,9 @@ fn shown(credential: &v1::Credential) -> String {
     if credential.separation_first_day.is_some() {
         words.push_str(&format!("; separated from {}", day(credential.separation_first_day)));
     }
-    words.trim_end_matches("; ").to_owned()
+    let words = words.trim_end_matches("; ");
+    let prior = credential.prior_numbers.join(" ");
+    if prior.is_empty() { words.to_owned() } else { format!("{words}; prior {prior}") }
 }
 
 fn job(job: &v1::Employment) -> String {

@@ -56,6 +56,7 @@ themes! {
     issuance,
     limits,
     names,
+    prior_numbers,
     providers,
     qualification,
     records,

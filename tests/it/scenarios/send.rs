@@ -113,7 +113,7 @@ calls! {
 calls! {
     of_a_credential: IssueCredential RenewCredential GrantDesignation SuspendCredential LimitCredential
         GrantInactiveStatus RevokeCredential RecordSurrender RecordRelinquishment RecordRetirement
-        ReinstateCredential => |answer, outcome| {
+        ReinstateCredential SetPriorNumber => |answer, outcome| {
         let credential = answer.credential.unwrap_or_default();
         (outcome.id, outcome.specialist_id) = (credential.credential_number, credential.specialist_id);
     }
@@ -160,7 +160,8 @@ async fn call(client: &Client, sent: Sent, validate_only: bool) -> Result<Outcom
         | Command::RecordSurrender(_)
         | Command::RecordRelinquishment(_)
         | Command::RecordRetirement(_)
-        | Command::ReinstateCredential(_) => of_a_credential(client, sent, validate_only).await,
+        | Command::ReinstateCredential(_)
+        | Command::SetPriorNumber(_) => of_a_credential(client, sent, validate_only).await,
         Command::ReportEmploymentStart(_) | Command::ReportEmploymentEnd(_) | Command::CorrectEmployment(_) => {
             of_a_job(client, sent, validate_only).await
         }

@@ -6,7 +6,7 @@ use cpss_registry::proto::google::r#type::Date;
 
 /// The words that begin a clause. No person, provider, job or fact may have one of these names.
 const KEYWORDS: &str = "applied as because born called ce county decision education examined family for from hours \
-                        known medicaid named note npi numbered on position recovery references request resident rules score \
+                        known medicaid named note npi numbered on position prior recovery references request resident rules score \
                         to trained type units unsupervised valid with";
 
 /// The line before the steps that all scenarios of a file share.

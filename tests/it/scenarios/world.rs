@@ -392,7 +392,9 @@ fn refusal(expected: &str, status: &Status) -> Result<(), String> {
     let code = match reason.as_str() {
         "INVALID_ARGUMENT" => Code::InvalidArgument,
         "NOT_FOUND" => Code::NotFound,
-        "PROVIDER_EXISTS" | "IDENTIFIER_TAKEN" | "EMPLOYMENT_EXISTS" | "REQUEST_ID_REUSED" => Code::AlreadyExists,
+        "PROVIDER_EXISTS" | "IDENTIFIER_TAKEN" | "EMPLOYMENT_EXISTS" | "PRIOR_NUMBER_TAKEN" | "REQUEST_ID_REUSED" => {
+            Code::AlreadyExists
+        }
         "PERMISSION_DENIED" => Code::PermissionDenied,
         _ if expected == "OUT_OF_RANGE" => Code::OutOfRange,
         _ => Code::FailedPrecondition,

@@ -9,7 +9,7 @@ use crate::proto::storage::{self, PersonalFields};
 
 use crate::store::record::enum_map::enum_value;
 use crate::store::record::parts::{missing, period, provider};
-use crate::store::record::unreadable::Read;
+use crate::store::record::unreadable::{Read, Unreadable};
 
 const NO_PERSONAL_FIELDS: &str = "a name or birth date is missing";
 
@@ -33,6 +33,10 @@ pub(super) fn stored(id: SpecialistId, fact: &SpecialistFact) -> storage::Specia
             number: number.number(),
             act: Some(stored_act(*act)),
             effective_from: effective_from.number(),
+        }),
+        SpecialistFact::PriorNumberSet { number, prior } => form::Fact::PriorNumberSet(form::PriorNumberSet {
+            number: number.number(),
+            prior_number: prior.as_str().to_owned(),
         }),
         SpecialistFact::EmploymentStarted { employment, provider, position, supervised, days } => {
             form::Fact::EmploymentStarted(form::EmploymentStarted {
@@ -70,6 +74,7 @@ pub(super) fn personal(at: u32, fact: &SpecialistFact) -> Option<PersonalFields>
         | SpecialistFact::CredentialRenewed { .. }
         | SpecialistFact::PeriodOpened { .. }
         | SpecialistFact::Acted { .. }
+        | SpecialistFact::PriorNumberSet { .. }
         | SpecialistFact::EmploymentStarted { .. }
         | SpecialistFact::EmploymentEnded { .. }
         | SpecialistFact::EmploymentCorrected { .. }
@@ -112,6 +117,10 @@ pub(super) fn read(fact: Option<form::Fact>, personal: Option<PersonalFields>) -
             number: CredentialNumber::from_number(acted.number),
             act: read_act(missing(acted.act, "an act has no kind")?)?,
             effective_from: Day::from_number(acted.effective_from),
+        },
+        form::Fact::PriorNumberSet(set) => SpecialistFact::PriorNumberSet {
+            number: CredentialNumber::from_number(set.number),
+            prior: set.prior_number.parse().map_err(|_| Unreadable("a prior number is invalid"))?,
         },
         form::Fact::EmploymentStarted(started) => SpecialistFact::EmploymentStarted {
             employment: EmploymentId::from_number(started.employment),

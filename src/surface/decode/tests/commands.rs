@@ -28,6 +28,7 @@ fn every_missing_field_of_an_empty_request_is_reported() {
     assert_eq!(faults(record_relinquishment(&Default::default())), act);
     assert_eq!(faults(record_retirement(&Default::default())), act);
     assert_eq!(faults(reinstate_credential(&Default::default())), act);
+    assert_eq!(faults(set_prior_number(&Default::default())), [id, "credential_number", "prior_number"]);
     let start = [id, "person", "provider_id", "first_day"];
     assert_eq!(faults(report_employment_start(&Default::default(), None)), start);
     assert_eq!(faults(report_employment_end(&Default::default())), [id, "job", "last_day", "reason"]);
@@ -218,6 +219,14 @@ fn acts_and_periods_of_a_credential_are_distinguished() {
     assert_eq!(act!(record_relinquishment(RecordRelinquishmentRequest)), acted(Act::Relinquished));
     assert_eq!(act!(record_retirement(RecordRetirementRequest)), acted(Act::Retired));
     assert_eq!(act!(reinstate_credential(ReinstateCredentialRequest)), acted(Act::Reinstated));
+    let set = set_prior_number(&v1::SetPriorNumberRequest {
+        request_id: REQUEST_ID.into(),
+        credential_number,
+        prior_number: " ms-417".into(),
+        ..Default::default()
+    });
+    let prior = "MS417".parse().unwrap();
+    assert_eq!(set.unwrap().command, Command::SetPriorNumber { credential, prior });
 }
 
 #[test]

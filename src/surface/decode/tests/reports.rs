@@ -188,6 +188,7 @@ fn the_fields_of_a_row_apply_to_its_command() {
         term_last_day: date("2023-09-30"),
         designations: vec![1],
         rule_set_id: String::new(),
+        prior_numbers: ["ms-1", "MS 2", "m-s-1"].map(str::to_owned).to_vec(),
     };
     let mut row = v1::ImportRow {
         request_id: REQUEST_ID.into(),
@@ -200,9 +201,17 @@ fn the_fields_of_a_row_apply_to_its_command() {
     let Command::TransferCredential(asked) = read.command else { panic!("not a transfer") };
     assert_eq!(asked.term, Period::from_inclusive(day("2019-10-01"), Some(day("2023-09-30"))));
     assert_eq!(asked.rule_set, None, "the one in force on the first day");
-    row.command =
-        Some(Row::Transferred(v1::TransferredCredential { term_last_day: date("2019-09-30"), ..transferred }));
-    assert_eq!(faults(import_row(&row, &tags)), ["term_last_day"]);
+    assert_eq!(asked.prior_numbers, ["MS1", "MS2"].map(|prior| prior.parse().unwrap()), "each once");
+    let prior_numbers = vec!["7".into(), "-".into(), "8".repeat(33)];
+    row.command = Some(Row::Transferred(v1::TransferredCredential {
+        term_last_day: date("2019-09-30"),
+        prior_numbers,
+        ..transferred.clone()
+    }));
+    assert_eq!(faults(import_row(&row, &tags)), ["term_last_day", "prior_numbers[1]", "prior_numbers[2]"]);
+    let prior_numbers = vec!["7".into(); 101];
+    row.command = Some(Row::Transferred(v1::TransferredCredential { prior_numbers, ..transferred }));
+    assert_eq!(faults(import_row(&row, &tags)), ["prior_numbers"]);
     row.command = Some(Row::RecordsBegin(v1::RecordsBegin { first_day: first_of_march() }));
     let begun = Command::BeginRecords { first_day: day("2026-03-01") };
     assert_eq!(import_row(&row, &tags).unwrap().command, begun);

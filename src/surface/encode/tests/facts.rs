@@ -80,10 +80,16 @@ fn each_kind_of_fact_is_shown_with_its_fields() {
         of_person(SpecialistFact::EmploymentCorrected { employment: JOB, days }).kind(),
         of_person(SpecialistFact::PeriodEnded(end())).kind(),
         of_person(SpecialistFact::Retracted(retraction())).kind(),
+        of_person(prior_number_set()).kind(),
     ];
-    assert_eq!(kinds.map(|kind| kind as i32).to_vec(), (1..=30).collect::<Vec<_>>());
+    assert_eq!(kinds.map(|kind| kind as i32).to_vec(), (1..=31).collect::<Vec<_>>());
+    assert_eq!(of_person(prior_number_set()).prior_number, "MS417");
     assert_eq!(of_provider(ProviderFact::PeriodEnded(end())).target_fact_id, "00abcdef-3-0");
     assert_eq!(of_provider(ProviderFact::Retracted(retraction())).reason, "why");
+}
+
+fn prior_number_set() -> SpecialistFact {
+    SpecialistFact::PriorNumberSet { number: NUMBER, prior: "MS-417".parse().unwrap() }
 }
 
 fn started() -> SpecialistFact {

@@ -28,11 +28,13 @@ fn a_credential_is_shown_as_of_a_day() {
             designations: vec![v1::Designation::AdultAndRecovery as i32, v1::Designation::YoungAdult as i32],
             issued_rule_set_id: "the-rules".into(),
             separation_first_day: None,
+            prior_numbers: vec!["MS417".into(), "MS2".into()],
         }
     );
     assert_eq!(credential(&timeline, day("2025-01-01")).designations, [v1::Designation::AdultAndRecovery as i32]);
     let bare = credential_without_holder(&timeline, day("2024-06-01"));
     assert_eq!((bare.specialist_id.as_str(), bare.display_name.as_str(), bare.designations.len()), ("", "", 0));
+    assert!(bare.prior_numbers.is_empty());
     assert_eq!(bare.standing, shown.standing);
 }
 
@@ -110,7 +112,7 @@ fn the_periods_of_a_provider_are_ordered_by_kind_and_first_day() {
 }
 
 #[test]
-fn long_lists_of_periods_and_former_names_are_cut_and_counted() {
+fn long_lists_of_periods_prior_numbers_and_former_names_are_cut() {
     let period = crate::domain::provider::ProviderPeriod {
         fact: id(9),
         kind: ProviderPeriodKind::Suspended,
@@ -119,6 +121,10 @@ fn long_lists_of_periods_and_former_names_are_cut_and_counted() {
     };
     let shown = provider(&a_provider(), &Provider { row: Some(a_row()), periods: vec![period; 1_100] }, &tags);
     assert_eq!((shown.periods.len(), shown.period_count), (1_000, 1_100));
+    let mut person = a_person();
+    person.credentials[0].prior_numbers = (0..120).map(|at| format!("MS{at}").parse().unwrap()).collect();
+    let shown = credential(&a_timeline(&person, 0), day("2024-06-01"));
+    assert_eq!((shown.prior_numbers.len(), shown.prior_numbers[0].as_str()), (100, "MS20"));
     let names = (0..=120).map(|at| a_name(&at.to_string())).collect();
     let shown = specialist(&Specialist { names, ..a_person() });
     assert_eq!((shown.former_names.len(), shown.former_name_count), (100, 120));

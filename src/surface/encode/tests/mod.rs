@@ -150,6 +150,9 @@ fn a_person() -> Specialist {
         SpecialistFact::CredentialIssued(issuance()),
         grant(Designation::YoungAdult, between("2024-01-01", "2024-12-31")),
         grant(Designation::AdultAndRecovery, from("2024-01-01")),
+        SpecialistFact::PriorNumberSet { number: NUMBER, prior: "ms-417".parse().unwrap() },
+        SpecialistFact::PriorNumberSet { number: NUMBER, prior: "MS2".parse().unwrap() },
+        SpecialistFact::PriorNumberSet { number: NUMBER, prior: "MS417".parse().unwrap() },
     ];
     let facts = (1..).zip(facts).map(|(revision, fact)| recorded(revision, fact)).collect();
     SpecialistFile { id: PERSON, facts }.known_now()
