@@ -6,8 +6,8 @@
 //! * state and errors: [`head`], [`registry_history`], [`clock`], [`seal`], [`token`], the caches, and the error types
 //!   (`errors`);
 //! * `shared`: the state that the writer and the readers share;
-//! * [`snapshot`]: the revision that a question pins; [`question`], [`verdict_change`], [`list`], [`people`] and
-//!   [`search`]: how a snapshot answers;
+//! * [`snapshot`]: the revision that a question pins; `bearer`, [`question`], [`verdict_change`], [`list`], [`people`]
+//!   and [`search`]: how a snapshot answers;
 //! * `batch`: records that are decided but not yet durable; `decision_context`: the state that commands are decided
 //!   against; `impact`: what a record changes; `staging`: decides commands and adds their records to the batch;
 //!   `writer`: makes the batch durable;
@@ -20,6 +20,7 @@
 #[cfg(test)]
 mod answers_by_time;
 mod batch;
+mod bearer;
 mod bulk_load;
 pub mod check;
 pub mod clock;

@@ -8,6 +8,7 @@ use crate::domain::day::Day;
 use crate::domain::fact::Identifier;
 use crate::domain::id::CredentialNumber;
 use crate::domain::name::Holder;
+use crate::domain::prior_number::PriorNumber;
 use crate::domain::provider::ProviderFile;
 use crate::domain::sets::Designations;
 use crate::domain::standing::Verdict;
@@ -34,6 +35,8 @@ pub struct Ask<'a> {
 pub enum AskSubject {
     /// By number; `None` for a number that cannot exist.
     Number(Option<CredentialNumber>),
+    /// By the number of an earlier certificate; `None` for a text that no certificate can bear.
+    PriorNumber(Option<PriorNumber>),
     /// By name and birth date.
     Holder(Holder),
 }
@@ -54,6 +57,8 @@ pub struct Answer<'a> {
     pub as_of: Day,
     /// The verdict and its reasons.
     pub finding: Finding,
+    /// The number of the credential that was found, even if the answer has a reason that is given alone.
+    pub found: Option<CredentialNumber>,
     /// The credential; `None` if the answer has a reason that is given alone.
     pub timeline: Option<&'a Timeline>,
 }
@@ -77,7 +82,7 @@ impl Ask<'_> {
     pub fn number(&self) -> Option<CredentialNumber> {
         match &self.subject {
             AskSubject::Number(number) => *number,
-            AskSubject::Holder(_) => None,
+            AskSubject::PriorNumber(_) | AskSubject::Holder(_) => None,
         }
     }
 
@@ -120,6 +125,13 @@ impl Snapshot {
         let number = match &ask.subject {
             AskSubject::Number(None) => return Ok(find(LookedUp::Mistyped)),
             AskSubject::Number(Some(number)) => *number,
+            AskSubject::PriorNumber(prior) => {
+                let bearer = match prior {
+                    Some(prior) => self.bearer(prior.clone()).await?,
+                    None => None,
+                };
+                return Ok(find(bearer.as_ref().map_or(LookedUp::Nothing, |found| LookedUp::Credential(found, None))));
+            }
             AskSubject::Holder(holder) => {
                 return Ok(find(match &self.holder(holder.clone()).await? {
                     FoundHolder::Several => LookedUp::Several,
@@ -144,9 +156,10 @@ impl Snapshot {
 
     /// Returns the verdict on a claim, whose question is by number. Reads the disk.
     pub(super) fn read_verdict(&self, ask: &Ask<'_>, as_of: Day) -> Result<Verdict, ReadError> {
-        let timeline = match ask.number() {
-            Some(number) => self.read_timeline(number)?,
-            None => None,
+        let timeline = match &ask.subject {
+            AskSubject::Number(Some(number)) => self.read_timeline(*number)?,
+            AskSubject::PriorNumber(Some(prior)) => self.bearer_of(prior)?,
+            AskSubject::Number(None) | AskSubject::PriorNumber(None) | AskSubject::Holder(_) => None,
         };
         let looked_up = timeline.as_ref().map_or(LookedUp::Nothing, |timeline| LookedUp::Credential(timeline, None));
         Ok(self.find(ask, as_of, true, looked_up).finding.verdict)
@@ -172,11 +185,9 @@ impl Snapshot {
                 seen.unwrap_or_else(|| judge(None))
             }
         };
-        let timeline = match looked_up {
-            LookedUp::Credential(timeline, _) if finding.standing.is_some() => Some(timeline),
-            _ => None,
-        };
-        Answer { as_of, finding, timeline }
+        let found = if let LookedUp::Credential(timeline, _) = looked_up { Some(timeline) } else { None };
+        let timeline = found.filter(|_| finding.standing.is_some());
+        Answer { as_of, finding, found: found.map(|timeline| timeline.number), timeline }
     }
 
     fn judge(

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::errors::ReadError;
-use super::question::{Ask, AskProvider};
+use super::question::{Ask, AskProvider, AskSubject};
 use super::snapshot::Snapshot;
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, Recorded};
@@ -44,7 +44,8 @@ pub struct Cause {
 
 /// The files that a verdict depends on.
 struct Files {
-    holder: Option<SpecialistFile>,
+    /// Of a prior number, everyone whose credential ever bore it.
+    holders: Vec<SpecialistFile>,
     providers: BTreeSet<ProviderId>,
 }
 
@@ -95,15 +96,16 @@ impl Snapshot {
     /// Returns the files that the answer to a question depends on, at any revision.
     fn files_behind(&self, ask: &Ask<'_>) -> Result<Files, ReadError> {
         let index = &self.shared.index;
-        let holder = match ask.number() {
-            Some(number) => index.specialist_of_credential(number)?,
-            None => None,
+        let holders: BTreeSet<_> = match &ask.subject {
+            AskSubject::Number(Some(number)) => index.specialist_of_credential(*number)?.into_iter().collect(),
+            AskSubject::PriorNumber(Some(prior)) => {
+                index.credentials_with_prior(prior)?.into_iter().map(|(_, holder)| holder).collect()
+            }
+            AskSubject::Number(None) | AskSubject::PriorNumber(None) | AskSubject::Holder(_) => BTreeSet::new(),
         };
-        let holder = match holder {
-            Some(id) => Some(SpecialistFile { id, facts: index.specialist_facts(id)? }),
-            None => None,
-        };
-        let facts = holder.iter().flat_map(|file| &file.facts);
+        let file = |id| index.specialist_facts(id).map(|facts| SpecialistFile { id, facts });
+        let holders: Vec<_> = holders.into_iter().map(file).collect::<Result<_, _>>()?;
+        let facts = holders.iter().flat_map(|file| &file.facts);
         let mut providers: BTreeSet<_> =
             facts.filter_map(|recorded| recorded.fact.starts_job()).map(|(_, employer)| employer.clone()).collect();
         match &ask.provider {
@@ -113,15 +115,15 @@ impl Snapshot {
             }
             None => {}
         }
-        Ok(Files { holder, providers })
+        Ok(Files { holders, providers })
     }
 
     /// Returns every revision at which a verdict that depends on these files may have changed.
     fn candidates(&self, files: &Files, as_of: Day) -> BTreeSet<Revision> {
         let history = &self.shared.head.load().history;
         let mut candidates: BTreeSet<_> = history.rule_set_changes().chain(history.opened(as_of)).collect();
-        let of_holder = files.holder.iter().flat_map(|file| &file.facts);
-        candidates.extend(of_holder.map(|recorded| recorded.id.revision));
+        let of_holders = files.holders.iter().flat_map(|file| &file.facts);
+        candidates.extend(of_holders.map(|recorded| recorded.id.revision));
         let providers = self.shared.providers.pin();
         for resident in files.providers.iter().filter_map(|id| providers.get(id)) {
             candidates.extend(resident.file.facts.iter().map(|recorded| recorded.id.revision));
@@ -135,7 +137,7 @@ impl Snapshot {
         for Recorded { id, fact, .. } in self.shared.index.registry_facts_of(revision)? {
             causes.push((id, Cause { fact: Fact::Registry(fact), provider: None }));
         }
-        if let Some(file) = &files.holder {
+        for file in &files.holders {
             let reported = file.facts.iter().filter(|recorded| recorded.id.revision == revision);
             causes.extend(reported.map(|Recorded { id, fact, .. }| {
                 let provider = file.employer_of(*id).cloned();

@@ -7,7 +7,7 @@ use super::encode::Wire;
 use super::miss::Miss;
 use super::question::{Item, Question};
 use super::read_audit::AuditEntry;
-use super::redaction::CallContext;
+use super::redaction::{CallContext, family_name_required};
 use super::searches::SearchTarget;
 use super::{Contract, answered_from, decode, encode, status, unpinned, unreadable};
 use crate::domain::decide::Rejection;
@@ -48,15 +48,18 @@ impl Question for AnsweredClaim<'_> {
         let then = pinned.map_err(|error| not_relied_on(path, error))?;
         for snapshot in [&then, now] {
             context.check_provider_asked(format_args!("{path}.claim"), snapshot, ask.provider.as_ref())?;
+            if context.lacks_family_name(snapshot, ask).await? {
+                return Err(family_name_required(format_args!("{path}.claim")));
+            }
         }
         let search = contract.begin_search(context, SearchTarget::by_ask(ask), now).await?;
         let look = async |snapshot: &Snapshot| {
             let seen = |found: &Answer<'_>| {
-                (claim.eligibility(found, snapshot), Miss::of_answer(found), ask.audit_entry(found))
+                (claim.eligibility(found, snapshot, context), Miss::of_answer(found), ask.audit_entry(found))
             };
             snapshot.answer(ask, day, true, seen).await.map_err(|error| unreadable(&error))
         };
-        let (eligible_then, missed_then, _) = look(&then).await?;
+        let (eligible_then, missed_then, found_then) = look(&then).await?;
         let (eligible_now, missed_now, found) = look(now).await?;
         let (was, verdict) = (eligible_then.finding.verdict, eligible_now.finding.verdict);
         let change = if was == verdict {
@@ -73,7 +76,7 @@ impl Question for AnsweredClaim<'_> {
             fact_kinds: change.map(|change| context.fact_kinds(&change)).unwrap_or_default(),
         };
         review.write(wire, field, &answered_from(&then), &answered_from(now));
-        Ok(AuditEntry { miss, ..found })
+        Ok(AuditEntry { miss, number: found.number.or(found_then.number), ..found })
     }
 }
 

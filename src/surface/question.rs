@@ -6,7 +6,7 @@ use super::decode::{Claim, ItemPath};
 use super::encode::Wire;
 use super::miss::Miss;
 use super::read_audit::{AuditEntry, REFUSED, verdict_name};
-use super::redaction::CallContext;
+use super::redaction::{CallContext, family_name_required};
 use super::searches::SearchTarget;
 use super::{Contract, answered_from, day_asked, decode, encode, status, unreadable};
 use crate::domain::day::Day;
@@ -88,6 +88,9 @@ impl Question for Ask<'_> {
     ) -> Result<AuditEntry, Status> {
         context.check_provider_asked(path, snapshot, self.provider.as_ref())?;
         let day = day_asked(snapshot, format_args!("{path}.as_of"), self.as_of)?;
+        if context.lacks_family_name(snapshot, self).await? {
+            return Err(family_name_required(path));
+        }
         let write = |found: &Answer<'_>| {
             context.verification(snapshot, self, found).write(wire, field, &answered_from(snapshot));
         };
@@ -109,17 +112,27 @@ impl Question for Claim<'_> {
         field: u8,
     ) -> Result<AuditEntry, Status> {
         context.check_provider_asked(path, snapshot, self.ask.provider.as_ref())?;
-        let write = |found: &Answer<'_>| self.eligibility(found, snapshot).write(wire, field, &answered_from(snapshot));
+        if context.lacks_family_name(snapshot, &self.ask).await? {
+            return Err(family_name_required(path));
+        }
+        let write = |found: &Answer<'_>| {
+            self.eligibility(found, snapshot, context).write(wire, field, &answered_from(snapshot));
+        };
         answer_once(&self.ask, (self.date_of_service, true), (contract, snapshot), context, write).await
     }
 }
 
 impl Claim<'_> {
     /// Returns the answer of a snapshot, as it is encoded.
-    pub(super) fn eligibility(&self, found: &Answer<'_>, snapshot: &Snapshot) -> encode::Eligibility {
+    pub(super) fn eligibility(
+        &self,
+        found: &Answer<'_>,
+        snapshot: &Snapshot,
+        context: &CallContext,
+    ) -> encode::Eligibility {
         let Answer { as_of, finding, .. } = *found;
         let limits = snapshot.coverage_limits(as_of, self.units, encode::is_eligible(finding.verdict));
-        encode::Eligibility { number: self.ask.number(), as_of, finding, limits }
+        encode::Eligibility { number: context.answered_number(snapshot, &self.ask, found), as_of, finding, limits }
     }
 }
 
@@ -151,10 +164,9 @@ impl Ask<'_> {
 
     /// Returns the audit entry of an answer: the credential that was found, or else the one that was asked about.
     pub(super) fn audit_entry(&self, found: &Answer<'_>) -> AuditEntry {
-        let number = found.timeline.as_ref().map(|timeline| timeline.number).or(self.number());
         AuditEntry {
             verdict: Some(verdict_name(found.finding.verdict)),
-            ..AuditEntry::person(number, Some(found.as_of))
+            ..AuditEntry::person(found.found.or(self.number()), Some(found.as_of))
         }
     }
 }

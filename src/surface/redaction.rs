@@ -11,7 +11,7 @@ use tonic::{Request, Status};
 
 use super::encode::Holder;
 use super::request_id::RequestId;
-use super::{encode, status};
+use super::{encode, status, unreadable};
 use crate::auth::{Caller, Fields, Method, Right, Rows};
 use crate::domain::day::Day;
 use crate::domain::fact::{Reporter, Role};
@@ -22,7 +22,7 @@ use crate::domain::specialist::Job;
 use crate::domain::timeline::Timeline;
 use crate::domain::verdict::Finding;
 use crate::proto::v1;
-use crate::registry::question::{Answer, Ask, AskProvider};
+use crate::registry::question::{Answer, Ask, AskProvider, AskSubject};
 use crate::registry::snapshot::Snapshot;
 use crate::registry::verdict_change::Cause;
 use crate::registry::{Impact, Receipt, Resource};
@@ -138,16 +138,36 @@ impl CallContext {
         }
     }
 
-    /// Redacts the answer to a question about a credential. It repeats the number that was asked about. For a question
-    /// by holder, only callers that may see the credential receive its number.
+    /// True for a provider's question by prior number that must have a family name and has none, because it is not about
+    /// the provider's own staff. The same whether the prior number is on file or not.
+    pub(super) async fn lacks_family_name(&self, snapshot: &Snapshot, ask: &Ask<'_>) -> Result<bool, Status> {
+        let AskSubject::PriorNumber(prior) = &ask.subject else { return Ok(false) };
+        let Some(own) = self.own().filter(|_| ask.family_name.is_none()).cloned() else { return Ok(false) };
+        let Some(prior) = prior.clone() else { return Ok(true) };
+        let borne = snapshot.off_thread(move |snapshot| snapshot.is_borne_by_staff(&own, &prior)).await;
+        borne.map(|is_borne| !is_borne).map_err(|error| unreadable(&error))
+    }
+
+    /// Returns the number in the answer to a question: the one that was asked about, or, for a question by holder or
+    /// prior number, that of the credential found, if the caller may see it.
+    pub(super) fn answered_number(
+        &self,
+        snapshot: &Snapshot,
+        ask: &Ask<'_>,
+        found: &Answer<'_>,
+    ) -> Option<CredentialNumber> {
+        ask.number().or_else(|| found.found.filter(|number| self.reaches(snapshot, *number)))
+    }
+
+    /// Redacts the answer to a question about a credential.
     pub(super) fn verification<'a>(
         &self,
         snapshot: &Snapshot,
         ask: &Ask<'_>,
         found: &Answer<'a>,
     ) -> encode::Verification<'a> {
-        let Answer { as_of, finding, timeline } = *found;
-        let number = ask.number();
+        let Answer { as_of, finding, timeline, .. } = *found;
+        let number = self.answered_number(snapshot, ask, found);
         let Some(timeline) = timeline else { return encode::Verification { number, as_of, finding, credential: None } };
         if !self.reaches(snapshot, timeline.number) {
             // Every field is listed, so that a new field does not compile until it is handled here.
@@ -158,7 +178,7 @@ impl CallContext {
         }
         let missing = if self.sees_designations() { finding.missing } else { Designations::default() };
         let credential = self.holder().map(|holder| (timeline, holder));
-        let (number, finding) = (Some(timeline.number), Finding { missing, ..finding });
+        let finding = Finding { missing, ..finding };
         encode::Verification { number, as_of, finding, credential }
     }
 
@@ -369,6 +389,12 @@ fn concerns(change: &Change, own: &ProviderId) -> bool {
             provider == own
         }
     }
+}
+
+/// Returns the refusal of a question that lacks a family name. `path` is the question's.
+pub(super) fn family_name_required(path: impl Display) -> Status {
+    let description = "required beside prior_number for somebody who is not your staff";
+    status::invalid_field(&format!("{path}.family_name"), description)
 }
 
 fn other_provider() -> Status {

@@ -1,6 +1,6 @@
 //! Compares a provider's staff list with the registry: reports what either has that the other lacks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use prost::Message as _;
 use tonic::Status;
@@ -159,11 +159,11 @@ impl Roster {
     fn jobs_by_subject(&self) -> HashMap<RosterSubject, Vec<usize>> {
         let mut jobs_of: HashMap<RosterSubject, Vec<usize>> = HashMap::new();
         for (at, (person, job)) in self.jobs.iter().enumerate() {
-            let credentials = person.credentials.iter().map(|credential| Some(credential.number));
-            let subjects = credentials.map(RosterSubject::Credential);
-            for subject in subjects
-                .chain([RosterSubject::Specialist(Some(person.id)), RosterSubject::Employment(Some(job.employment))])
-            {
+            let numbers = person.credentials.iter().map(|it| RosterSubject::Credential(Some(it.number)));
+            let prior_numbers: BTreeSet<_> = person.credentials.iter().flat_map(|it| &it.prior_numbers).collect();
+            let prior_numbers = prior_numbers.into_iter().map(|it| RosterSubject::PriorNumber(Some(it.clone())));
+            let ids = [RosterSubject::Specialist(Some(person.id)), RosterSubject::Employment(Some(job.employment))];
+            for subject in numbers.chain(prior_numbers).chain(ids) {
                 jobs_of.entry(subject).or_default().push(at);
             }
         }

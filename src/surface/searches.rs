@@ -1,10 +1,11 @@
 //! Searches for people who may not be on file: which questions and commands count as one, and the charge for a miss
 //! (`auth::misses`).
 //!
-//! A provider searches whenever it names a person. A payer searches when it asks by name: by holder, or by number with
-//! a family name. Its questions by number alone are its normal work and do not count. Requests about the caller's own
-//! staff do not count either, nor do requests for a number that cannot exist. A request by a fact's id is not a search:
-//! the answer for someone else's fact is the same as for no fact.
+//! A provider searches whenever it names a person. A payer searches when it asks by name (by holder, or by number with
+//! a family name), and when it asks by prior number: a prior number has no check character, and may be one of a short
+//! sequence, so it can be guessed. Its questions by credential number alone are its normal work and do not count.
+//! Requests about the caller's own staff do not count either, nor do requests for a number that cannot exist. A request
+//! by a fact's id is not a search: the answer for someone else's fact is the same as for no fact.
 //!
 //! A search begins before anything is looked up, and ends before its answer is sent.
 
@@ -21,6 +22,7 @@ use crate::domain::command::{Command, WhichJob, Who};
 use crate::domain::fact::Role;
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
 use crate::domain::name::FoldedName;
+use crate::domain::prior_number::PriorNumber;
 use crate::registry::ReadError;
 use crate::registry::question::{Ask, AskSubject};
 use crate::registry::search::FactsOf;
@@ -38,6 +40,7 @@ pub(super) struct SearchTarget<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Person<'a> {
     Number(CredentialNumber),
+    PriorNumber(&'a PriorNumber),
     Name(&'a FoldedName),
     Specialist(SpecialistId),
     Employment(EmploymentId),
@@ -55,6 +58,11 @@ impl<'a> SearchTarget<'a> {
     pub(super) fn by_ask(ask: &'a Ask<'_>) -> Option<SearchTarget<'a>> {
         match &ask.subject {
             AskSubject::Number(number) => Some(SearchTarget::by_number((*number)?, ask.family_name.is_some())),
+            AskSubject::PriorNumber(prior) => Some(SearchTarget {
+                person: Person::PriorNumber(prior.as_ref()?),
+                with_name: ask.family_name.is_some(),
+                with_birth_date: false,
+            }),
             AskSubject::Holder(holder) => {
                 Some(SearchTarget { person: Person::Name(&holder.name), with_name: true, with_birth_date: true })
             }
@@ -67,7 +75,7 @@ impl SearchTarget<'_> {
     pub(super) fn audit_entry(&self) -> AuditEntry {
         match self.person {
             Person::Number(number) => AuditEntry::person(Some(number), None),
-            Person::Name(_) => AuditEntry::default(),
+            Person::PriorNumber(_) | Person::Name(_) => AuditEntry::default(),
             Person::Specialist(id) => AuditEntry::named(PersonId::Specialist(id)),
             Person::Employment(id) => AuditEntry::named(PersonId::Employment(id)),
         }
@@ -135,7 +143,7 @@ impl Contract {
     ) -> Result<Option<Search<'a>>, Status> {
         let counts = |target: &SearchTarget<'_>| match &context.caller.role {
             Role::Provider(_) => true,
-            Role::Payer => target.with_name,
+            Role::Payer => target.with_name || matches!(target.person, Person::PriorNumber(_)),
             _ => false,
         };
         let Some(target) = target.filter(counts) else { return Ok(None) };
@@ -220,6 +228,10 @@ async fn is_own_staff(context: &CallContext, person: Person<'_>, snapshot: &Snap
     let Some(own) = context.own() else { return Ok(false) };
     match person {
         Person::Number(number) => Ok(snapshot.is_staff(own, number)),
+        Person::PriorNumber(prior) => {
+            let prior = prior.clone();
+            off_thread(own, snapshot, move |own, snapshot| snapshot.is_borne_by_staff(own, &prior)).await
+        }
         // Checking this would require the search itself.
         Person::Name(_) => Ok(false),
         Person::Specialist(id) => off_thread(own, snapshot, move |own, snapshot| snapshot.has_on_staff(own, id)).await,

@@ -120,6 +120,7 @@ fn refused(refusal: Refusal, subject: &str, description: &str) -> Status {
         let kind = match refusal {
             Refusal::EmploymentExists => "employment",
             Refusal::ProviderExists => "provider",
+            Refusal::PriorNumberTaken => "credential",
             _ => "identifier",
         };
         details.set_resource_info(kind, subject, "", description);

@@ -710,7 +710,11 @@ impl Writer {
                 let effective_from = from.plus(self.random.between(0, 2)).min(self.last);
                 self.say(Fact::Specialist(id, SpecialistFact::Acted { number, act, effective_from }));
             }
-            64..=97 => self.act(id, number, from),
+            64..=65 => {
+                let prior = format!("MS{}", self.random.between(1, 6)).parse().expect("a prior number");
+                self.say(Fact::Specialist(id, SpecialistFact::PriorNumberSet { number, prior }));
+            }
+            66..=97 => self.act(id, number, from),
             _ => {
                 let death_date = from;
                 self.say(Fact::Specialist(id, SpecialistFact::Died { death_date }));

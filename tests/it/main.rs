@@ -49,6 +49,7 @@ mod numbers;
 mod opening;
 mod pages;
 mod permissions;
+mod prior_numbers;
 mod provision;
 mod reask;
 mod refused_commands;

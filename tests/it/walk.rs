@@ -237,6 +237,8 @@ impl Check<'_> {
         for (person, credential) in is.model.credentials() {
             let (timeline, walked) = (&compiled.timelines[&credential.number], &is.walked[&credential.number]);
             assert_eq!((timeline.void, timeline.effective_from), (credential.void, credential.effective_from));
+            let prior_numbers: Vec<_> = timeline.prior_numbers.iter().map(ToString::to_string).collect();
+            assert_eq!(prior_numbers, credential.prior_numbers);
             for day in self.span.days() {
                 let (on, walked) = (timeline.days.at(day), walked.on(day));
                 count(&self.compared.standings[walked.standing as usize], 1);

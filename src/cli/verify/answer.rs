@@ -28,6 +28,7 @@ fn add_credential(lines: &mut Lines, credential: &Credential) {
     lines.line("designations", &designations(&credential.designations));
     let through = credential.term_last_day.map(|last| format!("to {}", day(last)));
     lines.line("term", &through.unwrap_or_default());
+    lines.line("prior number", &credential.prior_numbers.join(", "));
     if let Some(first) = credential.separation_first_day {
         lines.line("no job since", &day(first));
     }
@@ -70,6 +71,7 @@ mod tests {
             designations: vec![Designation::AdultAndRecovery.into(), Designation::ParentCaregiver.into()],
             effective_from: date(2024, 6, 2),
             term_last_day: date(2027, 9, 30),
+            prior_numbers: vec!["MS00417".into(), "1998/3".into()],
             ..Credential::default()
         };
         let answer = Answer {
@@ -102,6 +104,7 @@ NOT CONFIRMED  CPS-0000-0001-Y
   holder        Bernice O'Neal
   designations  Adult and Recovery, Parent/Caregiver
   term          to 2027-09-30
+  prior number  MS00417, 1998/3
   because       Not employed by that provider that day. (NOT_EMPLOYED_BY_PROVIDER)
                 A requested designation is not held. (DESIGNATION_NOT_HELD)
   not held      Young Adult

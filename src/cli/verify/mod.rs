@@ -22,7 +22,12 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Verify {
     /// The credential number
     #[arg(value_name = "NUMBER", value_parser = NonEmptyStringValueParser::new())]
-    credential_number: String,
+    #[arg(required_unless_present = "prior_number")]
+    credential_number: Option<String>,
+    /// The number of an earlier certificate, in place of the credential number
+    #[arg(long, value_name = "NUMBER", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(conflicts_with = "credential_number")]
+    prior_number: Option<String>,
     #[command(flatten)]
     question: Question,
     #[command(flatten)]
@@ -35,6 +40,7 @@ pub struct Verify {
 const EXAMPLE: &str = "\
 Examples:
   cpss-registry verify CPS-28MS-MN2K-Z
+  cpss-registry verify --prior-number MS-00417
   cpss-registry verify cps28msmn2kz --as-of 2026-03-01 --known-at 100 --provider region-1-cmhc";
 
 impl Verify {
@@ -44,9 +50,11 @@ impl Verify {
         if self.json {
             print_json(&message_json::of("Verification", &verification)?)?;
         } else {
-            // A number that cannot exist has no canonical form; print it as given.
-            let canonical = Some(&verification.credential_number).filter(|number| !number.is_empty());
-            let asked = canonical.unwrap_or(&self.credential_number);
+            // A number that cannot exist has no canonical form, and a prior number may have no credential: print it as
+            // given.
+            let canonical = Some(verification.credential_number.as_str()).filter(|number| !number.is_empty());
+            let given = self.credential_number.as_ref().or(self.prior_number.as_ref());
+            let asked = canonical.or(given.map(String::as_str)).unwrap_or_default();
             print(&answer::text(asked, self.question.provider(), &verification, terminal::width()))?;
         }
         Ok(Outcome::of(verification.verdict()))
@@ -61,7 +69,9 @@ impl Verify {
     }
 
     fn request(&self) -> VerifyCredentialRequest {
-        let item = self.question.about(Subject::CredentialNumber(self.credential_number.clone()));
+        let prior = self.prior_number.clone().map(Subject::PriorNumber);
+        let number = || Subject::CredentialNumber(self.credential_number.clone().unwrap_or_default());
+        let item = self.question.about(prior.unwrap_or_else(number));
         VerifyCredentialRequest { item: Some(item), known_at: self.question.known_at(), ..Default::default() }
     }
 }

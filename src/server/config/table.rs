@@ -149,10 +149,11 @@ configuration! {
         provider_misses_per_hour: Option<NonZeroU32> = NonZeroU32::new(200), with --dev None,
             flag "provider-misses-per-hour" "COUNT";
 
-        /// The number of questions per hour, at once or spread, that one payer may ask by names that are not found
+        /// The number of questions per hour, at once or spread, that one payer may ask by names or prior numbers that
+        /// are not found
         ///
-        /// Questions by number without a name are not counted. `misses_per_hour` in the entry of a client overrides it.
-        /// A restart begins at zero.
+        /// Questions by credential number without a name are not counted. `misses_per_hour` in the entry of a client
+        /// overrides it. A restart begins at zero.
         payer_misses_per_hour: Option<NonZeroU32> = NonZeroU32::new(5_000), with --dev None,
             flag "payer-misses-per-hour" "COUNT";
 

@@ -13,7 +13,7 @@ use crate::domain::name::PersonName;
 use crate::registry::Resource;
 
 use Designation::{AdultAndRecovery, RecoveryOnly};
-use Event::{Acted, Certified, Died, Hired, Inactive, Left, Limited, Renamed, Renewed, Suspended};
+use Event::{Acted, Certified, Died, Hired, Inactive, Left, Limited, Numbered, Renamed, Renewed, Suspended};
 
 /// Registers every person, and records the person's history.
 pub(super) async fn record(recorder: &mut Recorder<'_>) -> Result<Vec<SamplePerson>, SampleError> {
@@ -70,6 +70,10 @@ impl<'t, 'a> Registered<'t, 'a> {
                 Renamed(family) => {
                     let name = name(person, family);
                     self.report(Command::ChangeSpecialistName { specialist: self.specialist, name }).await?;
+                }
+                Numbered(prior) => {
+                    let (credential, prior) = (self.number()?, prior.parse()?);
+                    self.report(Command::SetPriorNumber { credential, prior }).await?;
                 }
             }
         }

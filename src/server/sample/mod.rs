@@ -16,6 +16,7 @@ use crate::domain::command::Command;
 use crate::domain::day::Day;
 use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::{CredentialNumber, NotAnId, ProviderId, SpecialistId};
+use crate::domain::prior_number::NotAPriorNumber;
 use crate::registry::{Content, Numbers, Registry, Resource, Submission, SubmitError};
 
 /// A person of the sample.
@@ -49,6 +50,9 @@ pub enum SampleError {
     /// The id of a provider is malformed.
     #[error("a provider has a malformed id")]
     BadId(#[from] NotAnId),
+    /// The prior number of a person is malformed.
+    #[error("a person has a malformed prior number")]
+    BadPriorNumber(#[from] NotAPriorNumber),
 }
 
 /// Records the sample data in an empty registry. Returns the people in it.
@@ -80,8 +84,8 @@ impl Recorder<'_> {
     async fn record(&mut self, client: String, role: Role, command: Command) -> Result<Resource, SampleError> {
         self.step += 1;
         let step = self.step;
-        // The number of renewals depends on the day, but the ids must not.
-        if !matches!(command, Command::RenewCredential { .. }) {
+        // The number of renewals depends on the day, but the ids must not. A prior number makes no id.
+        if !matches!(command, Command::RenewCredential { .. } | Command::SetPriorNumber { .. }) {
             self.seed += 1;
         }
         let submission = Submission {

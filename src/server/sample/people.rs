@@ -5,7 +5,7 @@ use jiff::civil::{Date, date};
 use crate::domain::fact::{Act, Designation, SuspensionBasis};
 
 use Designation::{AdultAndRecovery, ForensicPeerRecovery, ParentCaregiver, RecoveryOnly, YoungAdult};
-use Event::{Acted, Certified, Died, Hired, Inactive, Left, Limited, Renamed, Renewed, Suspended};
+use Event::{Acted, Certified, Died, Hired, Inactive, Left, Limited, Numbered, Renamed, Renewed, Suspended};
 
 /// A person of the sample data.
 pub(super) struct Person {
@@ -40,6 +40,8 @@ pub(super) enum Event {
     Died(i32),
     /// The family name changed.
     Renamed(&'static str),
+    /// An earlier certificate had this number.
+    Numbered(&'static str),
 }
 
 /// The last step of all is a loss of employment. At the revision before it, the credential is still current.
@@ -61,6 +63,7 @@ pub(super) const PEOPLE: [Person; 15] = [
         events: &[
             Hired("region-1-cmhc", 700),
             Certified(650, &[AdultAndRecovery, ParentCaregiver]),
+            Numbered("MS-00417"),
             Renewed,
             Hired("region-2-cmhc", 500),
             Left("region-2-cmhc", 30),

@@ -280,9 +280,8 @@ impl Fields {
 
     /// Reads the number of an earlier certificate that will be recorded.
     pub(super) fn prior_number(&mut self, field: impl Into<String>, text: &str) -> Option<PriorNumber> {
-        let read = text.parse();
+        let read: Result<PriorNumber, NotAPriorNumber> = text.parse();
         if let Err(fault) = &read {
-            let fault: &NotAPriorNumber = fault;
             self.refuse(field, if text.is_empty() { REQUIRED.to_owned() } else { fault.to_string() });
         }
         read.ok()

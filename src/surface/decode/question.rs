@@ -1,6 +1,6 @@
 //! Decodes questions about credentials and claims.
 //!
-//! A credential number or provider id that cannot exist is not refused: the question is answered, as not on file.
+//! A credential number, prior number or provider id that cannot exist is not refused: the question is answered, as not on file.
 
 use super::ask::{AnsweredClaim, Claim, ItemPath};
 use super::fields::{Fields, LONGEST_CORRELATION_ID, MAX_DESIGNATIONS};
@@ -36,11 +36,11 @@ pub fn verification_item(path: ItemPath, item: Option<&v1::VerificationItem>) ->
 fn subject(fields: &mut Fields, item: &v1::VerificationItem) -> Option<AskSubject> {
     match &item.subject {
         None => {
-            fields.refuse("subject", "required: credential_number or holder");
+            fields.refuse("subject", "required: credential_number, prior_number or holder");
             None
         }
         Some(Subject::CredentialNumber(number)) => self::number(fields, number),
-        Some(Subject::PriorNumber(_)) => prior_number(fields),
+        Some(Subject::PriorNumber(number)) => prior_number(fields, number),
         Some(Subject::Holder(holder)) => {
             if !item.family_name.is_empty() {
                 fields.refuse("family_name", "must not be set together with holder");
@@ -63,9 +63,12 @@ fn number(fields: &mut Fields, number: &str) -> Option<AskSubject> {
     Some(AskSubject::Number(number.parse().ok()))
 }
 
-fn prior_number(fields: &mut Fields) -> Option<AskSubject> {
-    fields.refuse("prior_number", "not yet supported: use credential_number");
-    None
+fn prior_number(fields: &mut Fields, number: &str) -> Option<AskSubject> {
+    if number.is_empty() {
+        fields.refuse("prior_number", "required");
+        return None;
+    }
+    Some(AskSubject::PriorNumber(number.parse().ok()))
 }
 
 /// Reads the designations that must all be held. Duplicates are ignored.
@@ -128,11 +131,11 @@ fn claim<'a>(fields: &mut Fields, item: &'a v1::EligibilityItem) -> Option<Claim
 fn claimed_for(fields: &mut Fields, item: &v1::EligibilityItem) -> Option<AskSubject> {
     match &item.subject {
         None => {
-            fields.refuse("subject", "required: credential_number");
+            fields.refuse("subject", "required: credential_number or prior_number");
             None
         }
         Some(Claimed::CredentialNumber(number)) => self::number(fields, number),
-        Some(Claimed::PriorNumber(_)) => prior_number(fields),
+        Some(Claimed::PriorNumber(number)) => prior_number(fields, number),
     }
 }
 

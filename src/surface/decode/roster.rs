@@ -4,6 +4,7 @@ use super::fields::{Fields, LONGEST_CORRELATION_ID, LONGEST_NAME};
 use crate::domain::day::Day;
 use crate::domain::decide::Rejection;
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
+use crate::domain::prior_number::PriorNumber;
 use crate::proto::v1;
 use crate::proto::v1::roster_row::Subject;
 use crate::registry::snapshot::KnownAt;
@@ -34,12 +35,14 @@ pub struct RosterJob {
 }
 
 /// What a row names. `None` stands for an id that cannot exist and therefore matches no job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RosterSubject {
     /// The job.
     Employment(Option<EmploymentId>),
     /// The holder of a credential.
     Credential(Option<CredentialNumber>),
+    /// The holder of a credential with this prior number.
+    PriorNumber(Option<PriorNumber>),
     /// A person.
     Specialist(Option<SpecialistId>),
 }
@@ -76,12 +79,13 @@ pub fn roster_row(row: &v1::RosterRow) -> Result<RosterJob, Rejection> {
 
 fn subject(fields: &mut Fields, row: &v1::RosterRow) -> Option<RosterSubject> {
     let Some(subject) = &row.subject else {
-        fields.refuse("subject", "required: employment_id, credential_number or specialist_id");
+        fields.refuse("subject", "required: employment_id, credential_number, prior_number or specialist_id");
         return None;
     };
     let (field, id) = match subject {
         Subject::EmploymentId(id) => ("employment_id", id),
         Subject::CredentialNumber(number) => ("credential_number", number),
+        Subject::PriorNumber(number) => ("prior_number", number),
         Subject::SpecialistId(id) => ("specialist_id", id),
     };
     if id.is_empty() {
@@ -92,6 +96,7 @@ fn subject(fields: &mut Fields, row: &v1::RosterRow) -> Option<RosterSubject> {
     Some(match subject {
         Subject::EmploymentId(id) => RosterSubject::Employment(id.parse().ok()),
         Subject::CredentialNumber(number) => RosterSubject::Credential(number.parse().ok()),
+        Subject::PriorNumber(number) => RosterSubject::PriorNumber(number.parse().ok()),
         Subject::SpecialistId(id) => RosterSubject::Specialist(id.parse().ok()),
     })
 }

@@ -136,6 +136,11 @@ fn by_number(number: &str, family_name: &str) -> v1::VerificationItem {
     v1::VerificationItem { family_name: family_name.to_owned(), ..item }
 }
 
+fn by_prior(number: &str, family_name: &str) -> v1::VerificationItem {
+    let subject = Some(v1::verification_item::Subject::PriorNumber(number.to_owned()));
+    v1::VerificationItem { subject, family_name: family_name.to_owned(), ..Default::default() }
+}
+
 fn made_up(from: u64, count: u64) -> impl Iterator<Item = String> {
     (from..from + count).map(|number| CredentialNumber::from_number(number * 7919).to_string())
 }
@@ -240,6 +245,84 @@ async fn of_many_names_for_a_number_five_are_answered_and_of_many_numbers_an_hou
     let get = v1::GetCredentialRequest { credential_number: own.clone(), ..Default::default() };
     assert!(after.as_north().ask(get).await.credential.is_some());
     after.process.stop();
+}
+
+/// Old certificates were numbered in sequence: trying all numbers costs a provider and a payer a miss for each gap.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_prior_numbers_that_nobody_bears_an_hourly_budget_is_answered() {
+    let set = |number: &str, prior: &str| v1::SetPriorNumberRequest {
+        request_id: new_request_id(),
+        credential_number: number.to_owned(),
+        prior_number: prior.to_owned(),
+        ..Default::default()
+    };
+    for (caller, family, budget) in [("provider:north", FAMILY, 200), ("payer", "", 50)] {
+        let tried: Vec<_> = (1..=400).map(|at| by_prior(&format!("MS-{at}"), family)).collect();
+        let client_name = format!("dev:{caller}");
+        let before = Town::begin(&[]).await;
+        before.registry.report(set(&before.hidden.number, "MS-300")).await;
+        let learned = in_batches(&before.registry.calling_as(caller), &tried).await;
+        assert_eq!((count(&learned, Learned::Miss), learned[299]), (399, Learned::Hit), "{caller}: she is found");
+        before.process.stop();
+
+        let after = Town::begin(BUDGET).await;
+        after.registry.report(set(&after.hidden.number, "MS-300")).await;
+        after.registry.report(set(&after.hidden.number, "MS-2")).await;
+        after.registry.report(set(&after.own.number, "MS-own")).await;
+        let client = after.registry.calling_as(caller);
+        let learned = in_batches(&client, &tried).await;
+        let misses = count(&learned, Learned::Miss);
+        assert!((budget..=budget + REFILLED).contains(&misses), "{caller}: {misses}");
+        assert_eq!((learned[1], count(&learned, Learned::Hit)), (Learned::Hit, 1), "{caller}: a hit costs nothing");
+        assert_eq!(learned[299], Learned::Refused, "{caller}: a hit is refused like a miss");
+        let noted = after.misses(&client_name);
+        assert_eq!(noted.len(), misses);
+        assert!(noted.iter().all(|line| line["miss"] == "CREDENTIAL_NOT_ON_FILE" && line["number"].is_null()));
+        assert!(after.audit(&client_name).iter().any(|line| line.to_string().contains(&after.hidden.number)));
+        // Nobody can bear it, so nothing is searched for.
+        assert_eq!(in_batches(&client, &[by_prior("- -", family)]).await, [Learned::Miss], "{caller}");
+        let own = in_batches(&client, &[by_prior("MS-own", ""), by_prior("MS-own", "Guess")]).await;
+        let expected = if caller == "payer" { [Learned::Refused; 2] } else { [Learned::Hit, Learned::Miss] };
+        assert_eq!(own, expected, "{caller}");
+        assert_eq!(after.misses(&client_name).len(), misses, "{caller}: of own staff there is no miss");
+        after.process.stop();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_names_for_a_prior_number_five_are_answered_and_none_is_needed_to_learn_nothing() {
+    let town = Town::begin(BUDGET).await;
+    let set = v1::SetPriorNumberRequest {
+        request_id: new_request_id(),
+        credential_number: town.hidden.number.clone(),
+        prior_number: "MS-300".to_owned(),
+        ..Default::default()
+    };
+    town.registry.report(set).await;
+    let guesses: Vec<_> = (0..60).map(|at| by_prior("ms300", &format!("Guess-{at}"))).collect();
+    let right = by_prior("MS 300", FAMILY);
+    let items: Vec<_> = guesses.iter().cloned().chain([right.clone()]).collect();
+    let learned = in_batches(&town.as_north(), &items).await;
+    assert_eq!((count(&learned, Learned::Miss), learned[60]), (5, Learned::Refused));
+    let noted = town.misses("dev:provider:north");
+    assert!(noted.iter().all(|line| line["number"] == *town.hidden.number && line["miss"] == "NAME_MISMATCH"));
+    // Without a name the question is invalid, on file or not, and costs nothing.
+    for number in ["MS-300", "MS-301"] {
+        let ask = v1::VerifyCredentialRequest { item: Some(by_prior(number, "")), ..Default::default() };
+        let refused = town.as_north().refusal(ask).await;
+        assert_eq!(
+            (refused.reason().as_str(), refused.fields()),
+            ("INVALID_ARGUMENT", vec!["item.family_name".into()])
+        );
+    }
+    assert_eq!(town.misses("dev:provider:north").len(), 5);
+    // A payer has its overall budget for names, as for credential numbers.
+    let payer = town.registry.calling_as("payer");
+    let learned = in_batches(&payer, &[right, by_prior("MS-300", "")]).await;
+    assert_eq!(learned, [Learned::Hit; 2]);
+    let misses = count(&in_batches(&payer, &guesses).await, Learned::Miss);
+    assert!((50..=50 + REFILLED).contains(&misses), "{misses}");
+    town.process.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -77,6 +77,9 @@ pub struct ModelJob {
 #[derive(Debug)]
 pub struct ModelCredential {
     pub number: CredentialNumber,
+    pub holder: SpecialistId,
+    /// The issuance.
+    pub issued: FactId,
     /// Whether the issuance is retracted.
     pub void: bool,
     pub effective_from: Day,
@@ -89,6 +92,8 @@ pub struct ModelCredential {
     pub suspensions: Vec<(SuspensionBasis, Days)>,
     pub limitations: Vec<Days>,
     pub inactive: Vec<Days>,
+    /// The numbers of earlier certificates, each once.
+    pub prior_numbers: Vec<String>,
 }
 
 /// The facts known at a revision, and which of them are retracted.
@@ -218,7 +223,8 @@ impl ModelPerson {
             {
                 // "Retracting an issuance makes the credential VOID."
                 let void = known.is_retracted(recorded.id);
-                person.credentials.push(ModelCredential::read(issuance.number, void, issuance.term, counting));
+                let credential = ModelCredential::read(issuance.number, issuance.term, counting);
+                person.credentials.push(ModelCredential { holder: id, issued: recorded.id, void, ..credential });
             }
         }
         for recorded in counting {
@@ -258,10 +264,13 @@ fn spell(job: EmploymentId, started: Days, counting: &[&Recorded<Fact>]) -> Days
 }
 
 impl ModelCredential {
-    fn read(number: CredentialNumber, void: bool, term: Period, counting: &[&Recorded<Fact>]) -> ModelCredential {
+    /// The credential, without its holder and issuance.
+    fn read(number: CredentialNumber, term: Period, counting: &[&Recorded<Fact>]) -> ModelCredential {
         let mut credential = ModelCredential {
             number,
-            void,
+            holder: SpecialistId::from_number(0),
+            issued: FactId { revision: Revision::ZERO, index: 0 },
+            void: false,
             effective_from: term.start,
             term: Days::of(term),
             renewals: Vec::new(),
@@ -270,6 +279,7 @@ impl ModelCredential {
             suspensions: Vec::new(),
             limitations: Vec::new(),
             inactive: Vec::new(),
+            prior_numbers: Vec::new(),
         };
         for recorded in counting {
             let Fact::Specialist(_, fact) = &recorded.fact else { continue };
@@ -279,6 +289,13 @@ impl ModelCredential {
                 }
                 SpecialistFact::Acted { number: of, act, effective_from } if *of == number => {
                     credential.acts.push((*effective_from, *act));
+                }
+                // "Set again on the same credential: accepted, no second entry."
+                SpecialistFact::PriorNumberSet { number: of, prior } if *of == number => {
+                    let prior = prior.to_string();
+                    if !credential.prior_numbers.contains(&prior) {
+                        credential.prior_numbers.push(prior);
+                    }
                 }
                 SpecialistFact::PeriodOpened { number: of, kind, days } if *of == number => {
                     let days = days_of(counting, recorded.id, *days);
@@ -328,6 +345,19 @@ impl Model {
 
     pub fn provider(&self, id: &ProviderId) -> Option<&ModelProvider> {
         self.providers.iter().find(|provider| provider.id == *id)
+    }
+
+    /// The credentials that bear a prior number.
+    pub fn bearing(&self, prior: &str) -> Vec<&ModelCredential> {
+        let all = self.credentials().map(|(_, credential)| credential);
+        all.filter(|credential| credential.prior_numbers.iter().any(|number| number == prior)).collect()
+    }
+
+    /// "Borne by several: the one not VOID at `known_at`, else the last issued."
+    pub fn bearer(&self, prior: &str) -> Option<&ModelCredential> {
+        let bearing = self.bearing(prior);
+        let last = bearing.iter().max_by_key(|credential| credential.issued);
+        bearing.iter().find(|credential| !credential.void).or(last).copied()
     }
 
     /// Every issued credential, with its holder.

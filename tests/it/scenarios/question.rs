@@ -99,6 +99,11 @@ pub fn question(
             let number = crate::harness::NOT_ON_FILE.to_owned();
             (bill(claim(number, Some("nobody".to_owned()), text)?), Shows::Limits)
         }
+        ["eligible"] => {
+            let subject = eligibility_item::Subject::PriorNumber(text.need("prior")?);
+            let item = claim(String::new(), None, text)?;
+            (bill(v1::EligibilityItem { subject: Some(subject), ..item }), Shows::Claim)
+        }
         ["eligible", who] => (bill(claim(names.number(who)?, None, text)?), Shows::Claim),
         ["periods", who] => {
             let request = v1::ListStandingPeriodsRequest {
@@ -137,7 +142,7 @@ fn known(text: &str, moment: impl Fn(&str) -> Result<Moment, String>) -> Result<
     Ok(v1::KnownAt { epoch: String::new(), point: Some(point) })
 }
 
-/// `Ada`, or `holder` with `named` and `born`.
+/// `Ada`, or nothing with `prior`, or `holder` with `named` and `born`.
 fn item(who: &[&str], names: &Names, text: &mut Clauses) -> Result<v1::VerificationItem, String> {
     use verification_item::Subject;
     let subject = match who {
@@ -145,6 +150,7 @@ fn item(who: &[&str], names: &Names, text: &mut Clauses) -> Result<v1::Verificat
             name: Some(person_name(&text.need("named")?)),
             birth_date: text.day("born")?,
         }),
+        [] => Subject::PriorNumber(text.need("prior")?),
         [name] => Subject::CredentialNumber(names.number(name)?),
         _ => return Err(format!("{who:?}: one credential, or holder, is meant")),
     };
@@ -202,6 +208,15 @@ async fn call<C: Call<Response: Promised>>(client: &Client, request: &C) -> Resu
     Ok((answer, bytes))
 }
 
+/// The text of an answer. For a question by prior number it ends with the credential: `; of Ada`.
+fn of_credential(text: String, by_prior: bool, number: &str) -> String {
+    match (by_prior, number) {
+        (false, _) => text,
+        (true, "") => format!("{text}; of nobody"),
+        (true, number) => format!("{text}; of {number}"),
+    }
+}
+
 impl Question {
     /// Sends the question.
     pub async fn ask(mut self, client: &Client, shows: Shows) -> Result<Answered, Status> {
@@ -210,14 +225,20 @@ impl Question {
                 let (answer, bytes) = call(client, request).await?;
                 let found = answer.verification.expect("a verification");
                 pin(&mut request.known_at, found.answer.as_ref());
-                (expected_answers::verification(&found, shows), bytes)
+                let text = expected_answers::verification(&found, shows);
+                let subject = request.item.as_ref().and_then(|item| item.subject.as_ref());
+                let by_prior = matches!(subject, Some(verification_item::Subject::PriorNumber(_)));
+                (of_credential(text, by_prior, &found.credential_number), bytes)
             }
             Question::Bill(request) => {
                 let (answer, bytes) = call(client, request).await?;
                 let found = answer.eligibility.expect("an eligibility");
                 pin(&mut request.known_at, found.answer.as_ref());
                 let has_units = request.item.as_ref().is_some_and(|item| item.units.is_some());
-                (expected_answers::eligibility(&found, shows, has_units), bytes)
+                let text = expected_answers::eligibility(&found, shows, has_units);
+                let subject = request.item.as_ref().and_then(|item| item.subject.as_ref());
+                let by_prior = matches!(subject, Some(eligibility_item::Subject::PriorNumber(_)));
+                (of_credential(text, by_prior, &found.credential_number), bytes)
             }
             Question::Periods(request) => {
                 let (answer, bytes) = call(client, request).await?;

@@ -76,6 +76,7 @@ fn a_row_of_a_staff_list_may_name_a_person_who_is_not_on_file() {
         (Subject::SpecialistId as fn(String) -> Subject, "row.specialist_id"),
         (Subject::EmploymentId, "row.employment_id"),
         (Subject::CredentialNumber, "row.credential_number"),
+        (Subject::PriorNumber, "row.prior_number"),
     ] {
         let row = |characters| v1::RosterRow { subject: Some(subject("x".repeat(characters))), ..row.clone() };
         assert_eq!(faults(roster_row(&row(65))), [field]);

@@ -129,14 +129,26 @@ fn a_malformed_npi_is_named_among_the_faults_and_left_to_what_is_on_file_without
 }
 
 #[test]
-fn features_of_a_later_release_are_refused() {
-    use v1::verification_item::Subject;
-    let item = v1::VerificationItem { subject: Some(Subject::PriorNumber("1234".into())), ..an_item() };
-    assert_eq!(faults(verification_item(ItemPath::Single, Some(&item))), ["item.prior_number"]);
-    let subject = Some(eligibility_item::Subject::PriorNumber("1234".into()));
-    let claim = v1::EligibilityItem { subject, ..Default::default() };
-    let faulty = faults(eligibility_item(ItemPath::Single, Some(&claim)));
-    assert_eq!(faulty, ["item.prior_number", "item.billing_provider", "item.date_of_service"]);
+fn a_prior_number_is_folded_and_one_that_cannot_exist_is_asked() {
+    let verification = |number: &str| {
+        let subject = Some(v1::verification_item::Subject::PriorNumber(number.into()));
+        verification_item(ItemPath::Single, Some(&v1::VerificationItem { subject, ..an_item() }))
+            .map(|ask| (ask.number(), ask.subject))
+    };
+    let claim = |number: &str| {
+        let subject = Some(eligibility_item::Subject::PriorNumber(number.into()));
+        let billing_provider = Some(eligibility_item::BillingProvider::ProviderId("region-8".into()));
+        let date_of_service = first_of_march();
+        let item = v1::EligibilityItem { subject, billing_provider, date_of_service, ..Default::default() };
+        eligibility_item(ItemPath::Single, Some(&item)).map(|claim| (claim.ask.number(), claim.ask.subject))
+    };
+    let prior = |number: Option<&str>| AskSubject::PriorNumber(number.map(|number| number.parse().unwrap()));
+    for (written, read) in [("ms-00 O1", Some("MS00O1")), (" - ", None), ("7\0", None), (&"7".repeat(33), None)] {
+        assert_eq!(verification(written).unwrap(), (None, prior(read)), "{written:?}");
+        assert_eq!(claim(written).unwrap(), (None, prior(read)), "{written:?}");
+    }
+    assert_eq!(faults(verification("")), ["item.prior_number"]);
+    assert_eq!(faults(claim("")), ["item.prior_number"]);
 }
 
 #[test]
