@@ -79,7 +79,7 @@ impl Listing {
             Format::Csv => print_aside(&said),
             Format::Table if self.rows.is_empty() => print(&said)?,
             Format::Table => {
-                print(&format!("{said}\n{}", table::table(self.columns, &self.rows, Some(terminal::table_width()))))?
+                print(&format!("{said}\n{}", table::table(self.columns, &self.rows, Some(terminal::table_width()))))?;
             }
         }
         Ok(())

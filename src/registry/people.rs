@@ -109,14 +109,14 @@ impl Snapshot {
                 let found = filter.matches(known).then(|| self.with_credentials(known.clone()));
                 Ok(vec![found.transpose()?])
             }),
-            None => self.people_by_name(filter, window),
+            None => self.people_by_name(filter, &window),
         }
     }
 
     fn people_by_name(
         &self,
         filter: &PeopleFilter,
-        window: Window<Place>,
+        window: &Window<Place>,
     ) -> Result<Found<Place, FoundPerson>, ReadError> {
         let after = window.after.map(|place| self.name_at(place)).transpose()?.flatten();
         let candidates = |after: Option<&NameKey>, most: usize| {

@@ -22,12 +22,15 @@ pub fn words<E: TryFrom<i32>>(name: fn(&E) -> &'static str, prefix: &'static str
     (1..).map_while(value)
 }
 
+/// The days that a row names, by column.
+pub type Days = Vec<(&'static str, Date)>;
+
 /// The cells of a row, and what is wrong with them so far.
 pub struct Cells<'a> {
     row: &'a Row,
     ids: &'a Ids,
     faults: Vec<Fault>,
-    days: Vec<(&'static str, Date)>,
+    days: Days,
 }
 
 impl<'a> Cells<'a> {
@@ -37,7 +40,7 @@ impl<'a> Cells<'a> {
     }
 
     /// The value that was read and the days in the row, if nothing is wrong; else all faults.
-    pub fn finish<T>(self, value: T) -> Result<(T, Vec<(&'static str, Date)>), Vec<Fault>> {
+    pub fn finish<T>(self, value: T) -> Result<(T, Days), Vec<Fault>> {
         if self.faults.is_empty() { Ok((value, self.days)) } else { Err(self.faults) }
     }
 

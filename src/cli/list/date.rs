@@ -24,7 +24,7 @@ const FORMS: &str = "write the date as 2026-03-01 or 3/1/2026";
 
 /// Whether a text is a time of day without a time zone. With a zone the day in Mississippi may be another.
 fn is_time(text: &str) -> bool {
-    let clock = text.trim_end_matches(|letter: char| matches!(letter, 'A' | 'a' | 'P' | 'p' | 'M' | 'm' | ' '));
+    let clock = text.trim_end_matches(['A', 'a', 'P', 'p', 'M', 'm', ' ']);
     text.is_empty()
         || clock.contains(':') && clock.chars().all(|letter| letter.is_ascii_digit() || matches!(letter, ':' | '.'))
 }

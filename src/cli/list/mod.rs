@@ -151,7 +151,7 @@ impl List {
     /// Begins to write the list with answers, in an encoding of [`List::encoding_for`].
     pub fn answers<W: Write>(&self, out: W, encoding: Encoding) -> io::Result<AnswerWriter<W>> {
         let Survey { above, head, head_end, width, .. } = &self.survey;
-        let head = Head { above, headings: head, end: *head_end, columns: self.headings.cells.len() };
+        let head = Head { above, headings: head, end: head_end, columns: self.headings.cells.len() };
         AnswerWriter::begin(out, encoding, self.table.separator(), *width, &head, self.columns.answers)
     }
 }

@@ -201,7 +201,7 @@ mod tests {
         assert_ne!(first.request_id, other.request_id);
         journal.recorded(&first, recorded()).unwrap();
         let again = journal.begin(b"start Abernathy", false, at(29)).unwrap();
-        assert_eq!((again.request_id, again.recorded), (first.request_id, Some(recorded())));
+        assert_eq!((again.request_id, again.recorded), (first.request_id.clone(), Some(recorded())));
         let later = journal.begin(b"start Abernathy", false, at(31)).unwrap();
         assert_ne!(later.request_id, first.request_id, "what was recorded a month ago is another report");
         let unanswered = journal.begin(b"start Bledsoe", false, at(400)).unwrap();

@@ -6,7 +6,6 @@ mod send;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use prost::Message as _;
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -19,6 +18,7 @@ use super::message_json::Json;
 use super::{Outcome, block_on, personal, print, print_aside, print_json, profile, terminal};
 use crate::proto::v1::ImportRow;
 use crate::proto::v1::import_row::Command;
+use crate::registry::clock;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -81,7 +81,7 @@ impl Recording {
             }
         }
         let journal = Journal::in_directory(profile::directory()?);
-        let entry = journal.begin(&self.content(command)?, self.again, Timestamp::now());
+        let entry = journal.begin(&self.content(command)?, self.again, clock::now());
         let entry = entry.map_err(|failure| failure.with_remedy("nothing was sent"))?;
         print_aside(&format!("request id {}\n", entry.request_id));
         let receipt = self.deliver(service, command, &journal, &entry).await?;
