@@ -36,6 +36,7 @@ pub fn text(fact: &Fact) -> String {
     if fact.code != 0 {
         parts.add("", designation(fact.code()));
     }
+    parts.add("", &fact.prior_number);
     parts.add("under ", &fact.rule_set_id);
     parts.enumerated(fact.end_reason, EmploymentEndReason::as_str_name, "EMPLOYMENT_END_REASON_");
     if fact.supervised == Some(true) {
@@ -85,5 +86,7 @@ mod tests {
         };
         assert_eq!(text(&fact), "employment ended: with region-1, until 2026-02-25, position ended, job EM-1");
         assert_eq!(text(&Fact { kind: FactKind::Suspended.into(), ..Fact::default() }), "suspended");
+        let set = Fact { kind: FactKind::PriorNumberSet.into(), prior_number: "MS00417".into(), ..Fact::default() };
+        assert_eq!(text(&set), "prior number set: MS00417");
     }
 }
