@@ -133,7 +133,8 @@ async fn the_example_is_loaded_once() {
     let expected = [("CURRENT", 3), ("DECEASED", 1), ("REVOKED_LOSS_OF_EMPLOYMENT", 1)];
     assert_eq!(standings, expected.map(|(standing, count)| (standing.to_owned(), count)).into());
 
-    let second = place.import(&example);
+    // Another registrar goes on with it.
+    let second = import(&example, &["--endpoint", &place.endpoint(), "--json", "--as", "registrar"]);
     let again = printed(&second).summary;
     assert_eq!((code(&second), &again["loaded"], &again["done_already"]), (0, &0.into(), &summary["loaded"]));
     assert_eq!(place.client.head().await, head, "nothing is recorded twice");
