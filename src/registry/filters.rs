@@ -4,6 +4,7 @@ use crate::domain::day::Day;
 use crate::domain::fact::{FacilityType, Identifier, ProviderRow};
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::name::{FoldedName, PersonName};
+use crate::domain::prior_number::PriorNumber;
 use crate::domain::specialist::Specialist;
 use crate::domain::standing::Standing;
 use crate::domain::timeline::Timeline;
@@ -48,11 +49,17 @@ pub struct PeopleFilter {
     pub name: FoldedName,
     /// The birth date.
     pub birth_date: Option<Day>,
+    /// A prior number of one of the person's credentials, void or not.
+    pub prior_number: Option<PriorNumber>,
 }
 
 impl PeopleFilter {
     pub(super) fn matches(&self, person: &Specialist) -> bool {
-        self.names_of(person).next().is_some() && self.birth_date.is_none_or(|asked| person.birth_date == Some(asked))
+        let bears =
+            |prior: &PriorNumber| person.credentials.iter().any(|credential| credential.prior_numbers.contains(prior));
+        self.names_of(person).next().is_some()
+            && self.birth_date.is_none_or(|asked| person.birth_date == Some(asked))
+            && self.prior_number.as_ref().is_none_or(bears)
     }
 
     /// Returns the names of a person that match.

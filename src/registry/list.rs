@@ -12,6 +12,7 @@ use super::snapshot::Snapshot;
 use crate::domain::day::Day;
 use crate::domain::id::{ProviderId, SpecialistId};
 use crate::domain::name::FoldedName;
+use crate::domain::prior_number::PriorNumber;
 use crate::domain::provider::ProviderFile;
 use crate::domain::specialist::{Job, Specialist};
 use crate::domain::timeline::Timeline;
@@ -116,6 +117,7 @@ pub(super) enum People {
     One(SpecialistId),
     Named(FoldedName),
     BornOn(Day),
+    WithPriorNumber(PriorNumber),
     StaffOf(ProviderId),
 }
 
@@ -126,6 +128,11 @@ impl People {
             People::One(one) => Ok((one.number() >= id).then_some(*one).into_iter().collect()),
             People::Named(name) => Ok(shared.index.specialists_named_from(name, id, most)?),
             People::BornOn(day) => Ok(shared.index.specialists_born_from(*day, id, most)?),
+            People::WithPriorNumber(prior) => {
+                let bearing = shared.index.credentials_with_prior(prior)?;
+                let holders: BTreeSet<_> = bearing.into_iter().map(|(_, holder)| holder).collect();
+                Ok(holders.into_iter().filter(|holder| holder.number() >= id).take(most).collect())
+            }
             People::StaffOf(provider) => Ok(shared.index.staff_from(provider, id, most)?),
         }
     }

@@ -1,4 +1,4 @@
-//! Finding people: by a name and a birth date, and by the beginning of a name.
+//! Finding people: by a name and a birth date, by the beginning of a name, and by a prior number.
 
 use std::sync::Arc;
 
@@ -101,16 +101,17 @@ impl Snapshot {
         found.into_iter().map(|person| self.with_credentials(person)).collect()
     }
 
-    /// Returns the people on file that match a filter. They are in the order of ids if the filter has a birth date, else
-    /// of names: each person once, at the first name that matches. Reads the disk.
+    /// Returns the people on file that match a filter. They are in the order of ids if the filter has a birth date or a
+    /// prior number, else of names: each person once, at the first name that matches. Reads the disk.
     pub fn people(&self, filter: &PeopleFilter, window: Window<Place>) -> Result<Found<Place, FoundPerson>, ReadError> {
-        match filter.birth_date {
-            Some(birth_date) => self.of_people(&People::BornOn(birth_date), None, window, |known| {
-                let found = filter.matches(known).then(|| self.with_credentials(known.clone()));
-                Ok(vec![found.transpose()?])
-            }),
-            None => self.people_by_name(filter, &window),
-        }
+        let bearers = filter.prior_number.clone().map(People::WithPriorNumber);
+        let Some(candidates) = bearers.or_else(|| filter.birth_date.map(People::BornOn)) else {
+            return self.people_by_name(filter, &window);
+        };
+        self.of_people(&candidates, None, window, |known| {
+            let found = filter.matches(known).then(|| self.with_credentials(known.clone()));
+            Ok(vec![found.transpose()?])
+        })
     }
 
     fn people_by_name(

@@ -7,7 +7,9 @@ use cpss_registry::proto::google::r#type::Date;
 use cpss_registry::proto::v1;
 use tonic::Code;
 
-use super::harness::requests::{change_name, date, issue, known_at, name, register_specialist, retract, start_job};
+use super::harness::requests::{
+    change_name, date, issue, known_at, name, new_request_id, register_specialist, retract, start_job,
+};
 use super::harness::scenes::{EFFECTIVE_FROM, HIRED};
 use super::harness::{Client, Refusal as _, TODAY, TestServer};
 use super::histories::Random;
@@ -248,7 +250,52 @@ async fn every_pair_of_likely_duplicates_is_in_the_review_list() {
 }
 
 #[tokio::test]
-async fn a_search_needs_two_letters_of_a_family_name_or_a_birth_date() {
+async fn people_are_found_by_the_prior_numbers_of_all_their_credentials() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let provider_id = registry.qualified_provider("Example West").await.provider_id;
+    let mut holders = Vec::new();
+    for family in ["Example-Hart", "Example-Stone"] {
+        let person = registry.specialist("Odalys", family).await;
+        registry.job(&person, &provider_id, HIRED).await;
+        let issued = registry.report(issue(&person, EFFECTIVE_FROM)).await;
+        holders.push((person, issued.credential.unwrap().credential_number, issued.fact_id));
+    }
+    let set = |(_, number, _): &(String, String, String)| v1::SetPriorNumberRequest {
+        request_id: new_request_id(),
+        credential_number: number.clone(),
+        prior_number: "ms-0042".to_owned(),
+        ..Default::default()
+    };
+    let by = |prior: &str| v1::FindSpecialistsRequest { prior_number: prior.to_owned(), ..Default::default() };
+    let [first, second] = [&holders[0], &holders[1]];
+    let of_first = registry.report(set(first)).await;
+    for written in ["MS0042", " Ms 00\u{2013}42\r\n"] {
+        assert_eq!(ids(&pages(&registry, &by(written), 1).await), [first.0.as_str()], "{written:?}");
+    }
+    for other in ["MSOO42", "MS0043", "42"] {
+        assert_eq!(pages(&registry, &by(other), 1).await, [], "{other:?}");
+    }
+    let also = |family: &str| v1::FindSpecialistsRequest { family_name: family.to_owned(), ..by("MS0042") };
+    assert_eq!(ids(&pages(&registry, &also("e"), 1).await), [first.0.as_str()]);
+    assert_eq!(pages(&registry, &also("example s"), 1).await, []);
+    assert_eq!(pages(&registry, &born("1984-03-01", by("MS0042")), 1).await, []);
+    // A void credential keeps its number, which another one may get.
+    registry.report(retract(&first.2, "Example")).await;
+    let of_second = registry.report(set(second)).await;
+    let mut both = [first.0.clone(), second.0.clone()];
+    both.sort();
+    assert_eq!(ids(&pages(&registry, &by("MS0042"), 1).await), both);
+    registry.report(retract(&of_second.fact_id, "Example")).await;
+    assert_eq!(ids(&pages(&registry, &by("MS0042"), 1).await), [first.0.as_str()]);
+    let then = |revision| v1::FindSpecialistsRequest { known_at: Some(known_at(revision)), ..by("MS0042") };
+    assert_eq!(ids(&pages(&registry, &then(of_second.revision), 1).await), both);
+    assert_eq!(pages(&registry, &then(of_first.revision - 1), 1).await, []);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_search_needs_two_letters_of_a_family_name_a_birth_date_or_a_prior_number() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let no_day = Some(Date { year: 1984, month: 2, day: 30 });
@@ -261,6 +308,8 @@ async fn a_search_needs_two_letters_of_a_family_name_or_a_birth_date() {
         (born("1984-02-29", named("-", "")), "family_name"),
         (named("Ex", "-"), "given_name"),
         (named("Ex", &"a".repeat(201)), "given_name"),
+        (v1::FindSpecialistsRequest { prior_number: " -".to_owned(), ..named("", "") }, "prior_number"),
+        (v1::FindSpecialistsRequest { prior_number: "7".repeat(33), ..named("", "") }, "prior_number"),
         (v1::FindSpecialistsRequest { birth_date: no_day, ..named("ex", "") }, "birth_date"),
     ] {
         let refused = registry.refusal(request.clone()).await;

@@ -215,11 +215,12 @@ async fn examined(specialists: u32) -> Vec<(&'static str, usize)> {
     let staff = EmploymentFilter { provider: Some(job.clone()), ..EmploymentFilter::default() };
     let staff = snapshot.employments(&staff, Window { after: None, size: 2 }).unwrap();
     let name = FoldedName { given: String::new(), family: "ma".to_owned() };
-    let by_name = PeopleFilter { name, birth_date: None };
+    let by_name = PeopleFilter { name, birth_date: None, prior_number: None };
     let named = snapshot.people(&by_name, Window { after: None, size: 2 }).unwrap();
     let next_named = snapshot.people(&by_name, Window { after: named.next, size: 2 }).unwrap();
     let birth_date = named.entries[0].1.person.birth_date;
-    let born = PeopleFilter { name: FoldedName { given: String::new(), family: String::new() }, birth_date };
+    let nameless = FoldedName { given: String::new(), family: String::new() };
+    let born = PeopleFilter { name: nameless, birth_date, prior_number: None };
     let born = snapshot.people(&born, Window { after: None, size: 2 }).unwrap();
     assert_eq!((named.entries.len(), next_named.entries.len()), (2, 2));
     assert_eq!(of_one.entries.len(), 1);

@@ -101,12 +101,19 @@ pub fn find_specialists(request: &v1::FindSpecialistsRequest) -> Result<(PeopleF
         fields.refuse("given_name", "contains no letter or digit, and only these are compared");
     }
     let birth_date = fields.optional_day("birth_date", request.birth_date);
+    let prior_number = (!request.prior_number.is_empty())
+        .then(|| fields.prior_number("prior_number", &request.prior_number))
+        .flatten();
+    let has_other = request.birth_date.is_some() || !request.prior_number.is_empty();
     let is_read = request.family_name.is_empty() || !family.is_empty();
-    if request.birth_date.is_none() && is_read && family.chars().count() < SHORTEST_BEGINNING {
-        fields.refuse("family_name", "at least two letters or digits are required, unless birth_date is set");
+    if !has_other && is_read && family.chars().count() < SHORTEST_BEGINNING {
+        fields.refuse(
+            "family_name",
+            "at least two letters or digits are required, unless birth_date or prior_number is set",
+        );
     }
     let known_at = fields.known_at(request.known_at.as_ref());
-    let filter = PeopleFilter { name: FoldedName { given, family }, birth_date };
+    let filter = PeopleFilter { name: FoldedName { given, family }, birth_date, prior_number };
     fields.finish(known_at.map(|known_at| (filter, known_at)))
 }
 
