@@ -38,6 +38,11 @@ pub struct Listing {
 }
 
 impl ListFormat {
+    /// A table, or JSON.
+    pub fn for_people_or_json(json: bool) -> ListFormat {
+        ListFormat { json, format: Format::Table }
+    }
+
     /// Begins a list with these columns.
     pub fn begin(self, columns: &'static [&'static str]) -> Result<Listing, Failure> {
         if self.is_csv() {

@@ -4,6 +4,7 @@
 //! not known.
 
 mod act;
+mod affected;
 mod audit;
 mod backup;
 mod change_text;
@@ -22,6 +23,7 @@ mod find;
 mod generate;
 mod healthcheck;
 mod history;
+mod impact;
 mod import;
 mod init;
 mod lines;
@@ -99,6 +101,7 @@ enum Command {
     Act(act::Act),
     Find(find::Find),
     History(history::History),
+    Affected(affected::Affected),
     ReviewItems(review_items::ReviewItems),
     Statistics(statistics::Statistics),
     Rules(rule_sets::Rules),
@@ -164,6 +167,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Act(act) => act.run(),
         Command::Find(find) => find.run(),
         Command::History(history) => history.run(),
+        Command::Affected(affected) => affected.run(),
         Command::ReviewItems(items) => items.run(),
         Command::Statistics(statistics) => statistics.run(),
         Command::Rules(rules) => rules.run(),

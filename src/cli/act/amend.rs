@@ -30,8 +30,8 @@ Examples:
   cpss-registry act suspend CPS-28MS-MN2K-Z --basis ce-audit --first-day $(date -d '-9 days' +%F) --yes
   cpss-registry act end 1f0c93a2-141-0 --last-day $(date +%F) --reason 'the audit is over' --yes
 
-The second line has the fact that the first one printed. `history --provider ID` has the facts of a provider: ending its
-qualification shows everyone who would lose the credential.";
+The second line has the fact that the first one printed. `history --provider ID` has the facts of a provider: before you
+end its qualification, --affected shows everyone who would lose the credential.";
 
 impl End {
     pub(super) fn run(self) -> Result<Outcome, Failure> {

@@ -31,7 +31,7 @@ is a retry: it is recorded once.";
 #[derive(Clone, Debug, clap::Args)]
 struct Acting {
     /// Record without asking for confirmation
-    #[arg(long, short, conflicts_with = "dry_run")]
+    #[arg(long, short, conflicts_with_all = ["dry_run", "affected"])]
     yes: bool,
     #[command(flatten)]
     recording: Recording,

@@ -14,10 +14,13 @@ use self::journal::{Entry, Journal, Recorded};
 use self::send::{Receipt, Sending, send};
 use super::connect::{Connection, Service};
 use super::failure::Failure;
+use super::impact::print_impact;
+use super::listing::ListFormat;
 use super::message_json::Json;
 use super::{Outcome, block_on, personal, print, print_aside, print_json, profile, terminal};
 use crate::proto::v1::ImportRow;
 use crate::proto::v1::import_row::Command;
+use crate::proto::v1::preview_impact_request::Subject;
 use crate::registry::clock;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -28,8 +31,11 @@ pub struct Recording {
     /// Show what would change, and record nothing
     #[arg(long)]
     dry_run: bool,
-    /// Record it as a new request, although the same line was recorded in the last 30 days
+    /// Show everyone whom it would affect, with names, and record nothing
     #[arg(long, conflicts_with = "dry_run")]
+    affected: bool,
+    /// Record it as a new request, although the same line was recorded in the last 30 days
+    #[arg(long, conflicts_with_all = ["dry_run", "affected"])]
     again: bool,
     /// A remark that is stored with the fact. Write nothing about anyone's health
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -65,6 +71,11 @@ impl Recording {
 
     async fn run(&self, command: &Command, confirmation: Confirmation) -> Result<Outcome, Failure> {
         let service = self.connection.open(TIMEOUT).await?;
+        if self.affected {
+            let row = ImportRow { command: Some(command.clone()), ..ImportRow::default() };
+            print_impact(service, Subject::Command(row), ListFormat::for_people_or_json(self.json)).await?;
+            return Ok(Outcome::Done);
+        }
         if self.dry_run || confirmation == Confirmation::Asked {
             let sending = Sending { request_id: &Uuid::new_v4().to_string(), validate_only: true };
             let receipt = send(service.clone(), command, sending).await;

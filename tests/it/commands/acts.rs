@@ -121,7 +121,18 @@ async fn a_provider_is_closed_after_its_effect_is_shown() {
         .prints(&employer.qualification);
     let close = ["act", "end", &employer.qualification, "--last-day", TODAY, "--reason", "closed"];
     desk.run(&[&close[..], &["--dry-run"]].concat()).exits(0).prints("2 are affected");
-    desk.run(&[&close[..], &["--yes"]].concat()).exits(0).prints("revoked on loss of employment from 2026-03-03 to");
+    let affected =
+        desk.run(&[&close[..], &["--affected"]].concat()).exits(0).prints("2 people are affected: 0 changes");
+    assert!(affected.out.contains("Odalys Bledsoe-Example") && affected.out.contains("after today"), "{affected:?}");
+    let closed = desk
+        .run(&[&close[..], &["--yes"]].concat())
+        .exits(0)
+        .prints("revoked on loss of employment from 2026-03-03 to");
+    let revision = closed.out.split_once("Recorded as revision ").unwrap().1.split('.').next().unwrap();
+    desk.run(&["affected", revision]).exits(0).prints("2 people are affected").prints("Odalys Abernathy-Example");
+    let json = desk.run(&["affected", revision, "--json"]).exits(0).json();
+    assert!(json.iter().all(|change| change["foreseen"] == true), "{json:?}");
+    desk.run(&["affected", "999"]).exits(1).warns("NOT_FOUND");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
