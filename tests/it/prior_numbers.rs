@@ -14,7 +14,7 @@ use tonic::Status;
 
 use super::harness::requests::{date, issue, known_at, new_request_id, retract, verify};
 use super::harness::scenes::EFFECTIVE_FROM;
-use super::harness::{Client, Refusal as _, TODAY, TestServer};
+use super::harness::{Client, Refusal, TODAY, TestServer};
 use super::histories::Random;
 use super::model::Model;
 use super::model::facts::KnownFacts;
@@ -175,7 +175,7 @@ impl Played {
         let expected = self.expected(&command);
         for validate_only in [true, false] {
             let sent = self.send(&command, validate_only).await;
-            let reason = sent.as_ref().err().map(|status| status.reason());
+            let reason = sent.as_ref().err().map(Refusal::reason);
             assert_eq!(reason.as_deref(), expected, "command {}", self.accepted);
             let (false, Ok((fact_id, revision, number))) = (validate_only, sent) else { continue };
             let (person, mut fact) = self.fact(&command);
