@@ -27,6 +27,7 @@ mod errors;
 mod examples;
 mod faults;
 mod feed;
+mod find;
 mod generated;
 mod harness;
 mod heal;
