@@ -6,6 +6,7 @@ use super::columns::Headings;
 use super::date;
 use super::error::Fault;
 use super::record::{Cell, CellKind, Record, has_number, holds_rows, is_blank, is_word};
+use crate::cli::dates::of_civil;
 use crate::domain::text::is_hidden;
 use crate::proto::google::r#type::Date;
 
@@ -64,7 +65,7 @@ impl Row {
             CellKind::Number => return Err(self.fault(key, "the cell is a number: format it as a date")),
             _ => date::read(trimmed(&cell.text)).map_err(|remedy| self.fault(key, remedy))?,
         };
-        Ok(Some(Date { year: civil.year().into(), month: civil.month().into(), day: civil.day().into() }))
+        Ok(Some(of_civil(civil)))
     }
 
     /// A fault of this row in a known column.
