@@ -90,7 +90,7 @@ impl Contract {
         let handed_in = self.hand_in(context, RequestKey::IMPORT, asked, Purpose::Record(content, slot)).await;
         let (contract, context) = (self.clone(), context.clone());
         async move {
-            let (mut imported_earlier, result) = (None, async { handed_in?.await }.await);
+            let (mut imported_earlier, result) = (None, Box::pin(async { handed_in?.await }).await);
             if !validate_only && result.as_ref().is_err_and(|refusal| refusal.code() == Code::AlreadyExists) {
                 imported_earlier = contract.imported_earlier(context, &request_id).await?;
             }

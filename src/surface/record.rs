@@ -128,7 +128,7 @@ impl RecordService for Contract {
         &self,
         request: Request<v1::PreviewImpactRequest>,
     ) -> Result<Response<Self::PreviewImpactStream>, Status> {
-        self.impact(request).await
+        Box::pin(self.impact(request)).await
     }
 
     type ImportRecordsStream = Pin<Box<dyn Stream<Item = Result<v1::ImportRecordsResponse, Status>> + Send>>;

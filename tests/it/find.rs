@@ -92,7 +92,7 @@ async fn registered(registry: &Client, random: &mut Random, everyone: &[Person])
     let born = *random.pick(BORN);
     let request = v1::RegisterSpecialistRequest {
         birth_date: Some(date(born)),
-        ..register_specialist(random.pick(GIVEN), random.pick(FAMILY))
+        ..register_specialist(random.pick::<&str>(GIVEN), random.pick::<&str>(FAMILY))
     };
     let name = request.name.clone().unwrap();
     let tried = registry.validate(request.clone()).await.possible_duplicates;
@@ -123,7 +123,7 @@ async fn town(registry: &Client, random: &mut Random) -> (Vec<Person>, Earlier) 
         let person = everyone.get_mut(chosen).filter(|person| !person.held().is_empty());
         match (random.between(0, 9), person) {
             (6..=7, Some(person)) => {
-                let renamed = change_name(&person.id, random.pick(GIVEN), random.pick(FAMILY));
+                let renamed = change_name(&person.id, random.pick::<&str>(GIVEN), random.pick::<&str>(FAMILY));
                 let fact = registry.report(renamed.clone()).await.fact_id;
                 person.names.push((renamed.name.unwrap(), fact));
             }

@@ -95,7 +95,7 @@ impl Played {
         match self.random.between(0, 99) {
             0..=44 if !self.credentials.is_empty() => {
                 let spellings = *self.random.pick(&PRIOR);
-                Command::Set(*self.random.pick(&self.credentials), *self.random.pick(&spellings))
+                Command::Set(*self.random.pick(&self.credentials), self.random.pick::<&str>(&spellings))
             }
             45..=84 if !self.facts.is_empty() => Command::Retract(self.random.index(self.facts.len())),
             _ => Command::Issue(*self.random.pick(&self.people)),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -77,17 +78,27 @@ async fn a_staff_list_is_answered_row_by_row() {
     assert_eq!(roster(&list, &endpoint, &out).status.code(), Some(3));
     assert!(fs::read_to_string(&before).unwrap().lines().nth(2).unwrap().contains(",CONFIRMED,"), "a day before that");
 
+    understands_spellings(scratch.path(), &endpoint, &employer.provider_id, &here.number);
+    fs::write(&list, "badge\r\n1\r\n").unwrap();
+    let refused = roster(&list, &endpoint, &["--out", scratch.path().join("x").to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no column for credential_number"));
+    process.stop();
+}
+
+/// The same person by other spellings of the number, and by name and birth date.
+fn understands_spellings(scratch: &Path, endpoint: &str, provider_id: &str, number: &str) {
     // Spreadsheet spellings: another dash, spaces, no prefix.
-    let dashed = here.number.replace('-', "\u{2013}");
-    let (spaced, bare) = (here.number.replace('-', " "), here.number[4..].to_lowercase());
-    let dashes = scratch.path().join("dashes.csv");
+    let dashed = number.replace('-', "\u{2013}");
+    let (spaced, bare) = (number.replace('-', " "), number[4..].to_lowercase());
+    let dashes = scratch.join("dashes.csv");
     fs::write(&dashes, format!("credential_number\n{dashed}\n{spaced}\n{bare}\n")).unwrap();
-    let output = roster(&dashes, &endpoint, &["--provider", &employer.provider_id, "--json"]);
+    let output = roster(&dashes, endpoint, &["--provider", provider_id, "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&summary["confirmed"], &summary["mistyped"]), (&3.into(), &0.into()));
 
-    let piped = roster(&dashes, &endpoint, &["--out", "-", "--json"]);
+    let piped = roster(&dashes, endpoint, &["--out", "-", "--json"]);
     assert_eq!(piped.status.code(), Some(0));
     let answers = String::from_utf8(piped.stdout).unwrap();
     assert_eq!(answers.lines().count(), 4, "standard output has the answers alone: {answers}");
@@ -95,20 +106,14 @@ async fn a_staff_list_is_answered_row_by_row() {
     assert_eq!(serde_json::from_slice::<Value>(&piped.stderr).unwrap()["confirmed"], 3);
 
     // By name and birth date, where the number is not in the list.
-    let named = scratch.path().join("named.csv");
+    let named = scratch.join("named.csv");
     let [year, month, day] = BORN.split('-').collect::<Vec<_>>().try_into().unwrap();
     let people = format!("First Name,Last Name,DOB\nOdalys,Abernathy-Example,{month}/{day}/{year}\n");
     fs::write(&named, people).unwrap();
-    let output = roster(&named, &endpoint, &["--provider", &employer.provider_id]);
+    let output = roster(&named, endpoint, &["--provider", provider_id]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    let answers = answers_of(&fs::read_to_string(scratch.path().join("named.answers.csv")).unwrap());
-    assert_eq!(answers[0]["number_on_record"], here.number);
-
-    fs::write(&list, "badge\r\n1\r\n").unwrap();
-    let refused = roster(&list, &endpoint, &["--out", scratch.path().join("x").to_str().unwrap()]);
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("no column for credential_number"));
-    process.stop();
+    let answers = answers_of(&fs::read_to_string(scratch.join("named.answers.csv")).unwrap());
+    assert_eq!(answers[0]["number_on_record"], number);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,6 +18,7 @@ pub struct Sending<'a> {
 
 /// What a command is about, after it.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a command has one")]
 pub enum Subject {
     /// A job.
     Employment(v1::Employment),

@@ -121,7 +121,7 @@ impl Said {
     /// The lines of standard output as JSON.
     #[track_caller]
     pub fn json(&self) -> Vec<serde_json::Value> {
-        let parsed = self.out.lines().map(|line| serde_json::from_str(line));
+        let parsed = self.out.lines().map(serde_json::from_str);
         parsed.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }

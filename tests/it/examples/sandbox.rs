@@ -99,7 +99,7 @@ impl Sandbox {
     fn prepare(&mut self, name: &str) {
         fs::write(self.root().join("work/staff.csv"), STAFF).unwrap();
         let application = help("evaluate").split_once("\n  {\n").map(|(_, json)| format!("{{\n{json}")).unwrap();
-        let today = jiff::Timestamp::now().in_tz("America/Chicago").unwrap().date().to_string();
+        let today = cpss_registry::registry::clock::now().in_tz("America/Chicago").unwrap().date().to_string();
         fs::write(self.root().join("work/application.json"), application.replace("2026-04-01", &today)).unwrap();
         fs::write(self.root().join("work/birth-date.txt"), "birth_date: 3/27/1999\n").unwrap();
         let begins_with_a_registry =

@@ -71,13 +71,13 @@ async fn failing_writes(fault: &str, refusal: &str) -> Vec<Sent> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs strace: tests/faults/run.sh"]
 async fn a_failed_write_is_refused_and_leaves_no_trace() {
-    failing_writes("pwrite64:error=EIO:when=10..29", "NOT_WRITTEN").await;
+    Box::pin(failing_writes("pwrite64:error=EIO:when=10..29", "NOT_WRITTEN")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs strace: tests/faults/run.sh"]
 async fn a_write_without_space_is_refused_and_leaves_no_trace() {
-    failing_writes("pwrite64:error=ENOSPC:when=10..29", "STORE_FULL").await;
+    Box::pin(failing_writes("pwrite64:error=ENOSPC:when=10..29", "STORE_FULL")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,8 +14,6 @@ use super::frames::*;
 use crate::harness::{Client, Messages as _, PATIENCE, Process, Refusal as _, TODAY, soon, until};
 use crate::tls::tls_server::{TlsServer, question};
 
-/// The maximum time until a peer is cut off.
-
 /// The duration of a flood. After 40 s the server closes any connection that answers no ping.
 const FLOOD: Duration = Duration::from_secs(30);
 

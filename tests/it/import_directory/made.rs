@@ -98,7 +98,7 @@ impl Made {
 
     fn person(&mut self, person: usize) {
         let (provider, month) = (person / STAFF, 1 + person % 9);
-        let last_day = if person % 50 == 0 { "2018-01-31" } else { "" };
+        let last_day = if person.is_multiple_of(50) { "2018-01-31" } else { "" };
         self.good("specialists", &format!("{person},Ada,Example-{person},{}-0{month}-17", 1950 + person % 40));
         self.good("employments", &format!("{person},{person},{provider},Peer,2015-02-01,{last_day},yes"));
         self.good("credentials", &format!("{person},{person},2015-06-01,2015-09-30,ADULT_AND_RECOVERY"));

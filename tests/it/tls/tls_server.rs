@@ -16,8 +16,6 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use crate::harness::{Client, NOT_ON_FILE, Process, until};
 
-/// The maximum time for the process to do what was requested.
-
 /// Runs the setup of `init`.
 pub fn set_up(directory: &Path) {
     let any = "127.0.0.1:0".to_owned();
