@@ -5,10 +5,12 @@
 
 mod act;
 mod affected;
+mod answer_file;
 mod audit;
 mod backup;
 mod change_text;
 mod check;
+mod claims;
 mod completions;
 mod config;
 mod connect;
@@ -42,8 +44,10 @@ mod rebuild;
 mod recording;
 mod report;
 mod restore;
+mod review;
 mod review_items;
 mod roster;
+mod row_stream;
 mod rule_sets;
 mod serve;
 mod staff;
@@ -87,6 +91,8 @@ enum Command {
     Roster(roster::Roster),
     Report(report::Report),
     Staff(staff::Staff),
+    Claims(claims::Claims),
+    Review(review::Review),
     Evaluate(evaluate::Evaluate),
     Generate(generate::Generate),
     Import(import::Import),
@@ -120,6 +126,8 @@ enum Outcome {
     No,
     /// The answer is not known.
     NotKnown,
+    /// Some rows of a list cannot be asked. All output was printed.
+    Faulty,
 }
 
 impl Outcome {
@@ -153,6 +161,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Roster(roster) => roster.run(),
         Command::Staff(staff) => staff.run(),
         Command::Report(report) => report.run(),
+        Command::Claims(claims) => claims.run(),
+        Command::Review(review) => review.run(),
         Command::Evaluate(evaluate) => evaluate.run(),
         Command::Generate(generate) => generate.run(),
         Command::Import(import) => import.run(),
@@ -179,6 +189,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Outcome::Failed) => ExitCode::FAILURE,
         Ok(Outcome::No) => ExitCode::from(3),
         Ok(Outcome::NotKnown) => ExitCode::from(4),
+        Ok(Outcome::Faulty) => ExitCode::from(2),
         Err(failure) => {
             print_aside(&failure.to_string());
             failure.exit_code()

@@ -16,6 +16,7 @@ mod audit_trail;
 mod backup;
 mod calendar;
 mod cascade;
+mod claims;
 mod cold_start;
 mod commands;
 mod contract;

@@ -31,6 +31,15 @@ exec "$PROGRAM" "$@"
 /// A list of two people of the sample.
 const STAFF: &str = "credential_number,family_name\nCPS-DTMK-QJA9-B,Merriweather\nCPS-28MS-MN2K-Z,O'Neal\n";
 
+/// A list of claims for two people of the sample, of last week.
+fn claims() -> String {
+    let today = jiff::Timestamp::now().in_tz("America/Chicago").unwrap().date();
+    let day = today.checked_sub(jiff::Span::new().days(7)).unwrap();
+    let row = |number: &str| format!("{number},region-1-cmhc,{day},4\n");
+    let rows = ["CPS-DTMK-QJA9-B", "CPS-28MS-MN2K-Z"].map(row).concat();
+    format!("credential_number,provider_id,date_of_service,units\n{rows}")
+}
+
 /// The program.
 pub fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_cpss-registry"))
@@ -98,6 +107,7 @@ impl Sandbox {
     /// Makes what the examples of a command begin with.
     fn prepare(&mut self, name: &str) {
         fs::write(self.root().join("work/staff.csv"), STAFF).unwrap();
+        fs::write(self.root().join("work/claims.csv"), claims()).unwrap();
         let application = help("evaluate").split_once("\n  {\n").map(|(_, json)| format!("{{\n{json}")).unwrap();
         let today = cpss_registry::registry::clock::now().in_tz("America/Chicago").unwrap().date().to_string();
         fs::write(self.root().join("work/application.json"), application.replace("2026-04-01", &today)).unwrap();
@@ -121,6 +131,9 @@ impl Sandbox {
         let text = help(name);
         if text.contains("--endpoint") || text.contains("\nCommands:\n") {
             self.prepared("cpss-registry serve --dev --data-dir ./sample");
+        }
+        if name == "review" {
+            self.prepared("cpss-registry claims claims.csv --provider region-1-cmhc");
         }
     }
 

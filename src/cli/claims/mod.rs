@@ -1,0 +1,138 @@
+//! `claims`: checks a list of claims, and writes the answers next to the rows.
+
+pub mod answer;
+pub mod provider;
+pub mod question;
+mod summary;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::NonEmptyStringValueParser;
+use tokio_stream::StreamExt as _;
+
+use self::answer::{Answered, cells};
+use self::provider::provider_text;
+use self::question::{item, names_providers, told};
+use self::summary::Summary;
+use super::answer_file::AnswerFile;
+use super::connect::Connection;
+use super::failure::Failure;
+use super::list::{List, ListArgs};
+use super::progress::Progress;
+use super::question::Knowledge;
+use super::{Outcome, block_on, json, print, row_stream};
+use crate::proto::v1::stream_check_billing_eligibility_request::Kind as Asked;
+use crate::proto::v1::stream_check_billing_eligibility_response::Kind as Message;
+use crate::proto::v1::verification_service_client::VerificationServiceClient;
+use crate::proto::v1::{StreamCheckBillingEligibilityRequest, StreamOptions};
+
+/// The timeout of the stream; long lists take long.
+pub const TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+
+/// Check a list of claims: exit 0 if all are eligible, 3 if any is not, 4 if any is undetermined, 2 if any row cannot be
+/// asked
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Claims {
+    /// The list: CSV or .xlsx, with column names such as credential_number or Cert #, date_of_service or DOS, and
+    /// provider_id, NPI or medicaid_id. Other columns are kept unchanged
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    list: ListArgs,
+    /// The billing provider of the rows that name none [default: that of the profile]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    provider: Option<String>,
+    /// The file for the rows with their answers [default: FILE.answers.csv]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    knowledge: Knowledge,
+    #[command(flatten)]
+    connection: Connection,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  cpss-registry claims claims.csv
+  cpss-registry claims claims.csv --provider region-1-cmhc --out march.csv
+  cpss-registry claims claims.csv --out again.csv --json
+
+A row needs the credential number or a prior number, the date of service, and the billing provider: by provider_id, else
+by NPI, else by medicaid_id. Optional: family_name, designation, units, units_billed_that_day, units_billed_that_year.
+A row that cannot be asked has the reason in the column `fault`; the others are asked.
+All rows are answered from one state of knowledge. Keep the file of answers: `review` tells later which answers have
+changed. Only its owner can read it (mode 0600). An existing file is not replaced.";
+
+impl Claims {
+    pub(super) fn run(mut self) -> Result<Outcome, Failure> {
+        self.provider = self.provider.or(self.connection.profile()?.provider);
+        let list = List::open(&self.file, &question::COLUMNS, &self.list).map_err(|error| error.failure(&self.file))?;
+        if self.provider.is_none() && !names_providers(&list) {
+            let remedy = "name the billing provider with --provider, or in a column provider_id, npi or medicaid_id";
+            return Err(Failure::usage(vec![format!("{}: {remedy}", self.file.display())]));
+        }
+        let path = self.out.clone().unwrap_or_else(|| self.file.with_extension("answers.csv"));
+        let file = AnswerFile::begin(&list, &path)?;
+        let summary = block_on(self.ask(&list, file, Summary::begin(&list, path)))?;
+        print(&if self.json { json(&summary)? } else { summary.text() })?;
+        Ok(summary.outcome())
+    }
+
+    /// Asks all rows, and writes them with their answers.
+    async fn ask(&self, list: &List, mut file: AnswerFile, mut summary: Summary) -> Result<Summary, Failure> {
+        let mut client = VerificationServiceClient::new(self.connection.open(TIMEOUT).await?);
+        let (questions, sent) = row_stream::channel();
+        let message = |kind| StreamCheckBillingEligibilityRequest { kind: Some(kind) };
+        let options = StreamOptions { known_at: self.knowledge.known_at(), ..StreamOptions::default() };
+        // The stream has not begun, so there is room.
+        drop(questions.try_send(message(Asked::Options(options))));
+        let answers = client.stream_check_billing_eligibility(sent).await;
+        let mut answers = answers.map_err(|status| Failure::answered(&status))?.into_inner();
+        let first = answers.message().await.map_err(|status| Failure::answered(&status))?;
+        let pinned = first.and_then(|first| match first.kind {
+            Some(Message::Pinned(pinned)) => Some(pinned),
+            Some(Message::Result(_)) | None => None,
+        });
+        let pinned = pinned.ok_or_else(row_stream::not_pinned)?;
+        summary.pin(&pinned);
+        let answers = answers.map(|message| match message.map_err(|status| Failure::answered(&status))?.kind {
+            Some(Message::Result(result)) => Ok(Answered::of(result)),
+            Some(Message::Pinned(_)) | None => Ok(Answered::Refused("it was not answered".to_owned())),
+        });
+        let rows = list.rows().map(|row| {
+            let row = row.map_err(|error| error.failure(&self.file))?;
+            if row.left_out().is_some() {
+                return Ok(((row, None, None), None));
+            }
+            Ok(match item(&row, self.provider.as_deref()) {
+                Ok(item) => {
+                    let provider = item.billing_provider.clone();
+                    ((row, provider, None), Some(message(Asked::Item(item))))
+                }
+                Err(faults) => ((row, None, Some(Answered::Faulty(told(&faults)))), None),
+            })
+        });
+        let mut progress = Progress::new();
+        row_stream::pass(rows, questions, answers, async |rows| {
+            for ((row, provider, fault), answer) in rows {
+                let Some(answered) = fault.or(answer) else {
+                    file.write(&row, &[])?;
+                    continue;
+                };
+                summary.add(row.line(), &answered, &provider_text(provider.as_ref()));
+                file.write(&row, &cells(&answered, provider.as_ref(), &pinned))?;
+            }
+            progress.rows("asking", summary.rows(), list.size());
+            Ok(())
+        })
+        .await?;
+        progress.end();
+        file.keep()?;
+        Ok(summary)
+    }
+}

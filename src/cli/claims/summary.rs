@@ -1,0 +1,154 @@
+//! The summary of a list of claims.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::answer::Answered;
+use crate::cli::Outcome;
+use crate::cli::display_text::{self, sentence};
+use crate::cli::list::{List, Understood};
+use crate::proto::v1::{Pinned, Reason, Verdict};
+
+/// The maximum number of rows and of providers that are named.
+const MOST_NAMED: usize = 20;
+
+/// A row that is not eligible.
+#[derive(Debug, Serialize)]
+struct Named {
+    line: u64,
+    /// The verdict; NOT ASKED or REFUSED if there is none.
+    verdict: String,
+    sentence: String,
+}
+
+/// The counts of the answers, and what a person should know about them.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    rows: u64,
+    eligible: u64,
+    eligible_with_limits: u64,
+    not_eligible: u64,
+    undetermined: u64,
+    /// Rows that cannot be asked as they stand.
+    not_asked: u64,
+    refused: u64,
+    /// Claims with more units than the limits leave.
+    over_limits: u64,
+    providers_not_on_file: BTreeSet<String>,
+    /// The first rows that are not eligible.
+    rows_not_eligible: Vec<Named>,
+    list: Understood,
+    epoch: String,
+    known_at_revision: u64,
+    answers: PathBuf,
+}
+
+impl Summary {
+    /// The summary of no rows yet.
+    pub fn begin(list: &List, answers: PathBuf) -> Summary {
+        Summary {
+            rows: 0,
+            eligible: 0,
+            eligible_with_limits: 0,
+            not_eligible: 0,
+            undetermined: 0,
+            not_asked: 0,
+            refused: 0,
+            over_limits: 0,
+            providers_not_on_file: BTreeSet::new(),
+            rows_not_eligible: Vec::new(),
+            list: list.understood().clone(),
+            epoch: String::new(),
+            known_at_revision: 0,
+            answers,
+        }
+    }
+
+    /// Notes the state of knowledge.
+    pub fn pin(&mut self, pinned: &Pinned) {
+        (self.epoch, self.known_at_revision) = (pinned.epoch.clone(), pinned.revision);
+    }
+
+    /// The number of rows so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Adds a row.
+    pub fn add(&mut self, line: u64, answered: &Answered, provider: &str) {
+        self.rows += 1;
+        let (count, verdict, why) = match answered {
+            Answered::Faulty(why) => (&mut self.not_asked, "NOT ASKED", why.clone()),
+            Answered::Refused(why) => (&mut self.refused, "REFUSED", why.clone()),
+            Answered::Eligibility(eligibility) => {
+                let is_over = eligibility.coverage.as_ref().is_some_and(|limits| !limits.limit_reasons.is_empty());
+                self.over_limits += u64::from(is_over);
+                let is_unknown = eligibility.reasons.contains(&Reason::ProviderNotOnFile.into());
+                if is_unknown && self.providers_not_on_file.len() < MOST_NAMED {
+                    self.providers_not_on_file.insert(provider.to_owned());
+                }
+                let count = match eligibility.verdict() {
+                    Verdict::Confirmed => &mut self.eligible,
+                    Verdict::ConfirmedWithLimits => &mut self.eligible_with_limits,
+                    Verdict::NotConfirmed => &mut self.not_eligible,
+                    Verdict::Undetermined | Verdict::Unspecified => &mut self.undetermined,
+                };
+                let why = sentence(eligibility.verdict(), &eligibility.reasons);
+                (count, display_text::verdict(eligibility.verdict()), why)
+            }
+        };
+        *count += 1;
+        let is_eligible = matches!(answered, Answered::Eligibility(eligibility) if eligibility.eligible);
+        if !is_eligible && self.rows_not_eligible.len() < MOST_NAMED {
+            self.rows_not_eligible.push(Named { line, verdict: verdict.to_owned(), sentence: why });
+        }
+    }
+
+    /// The worst outcome of any row.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Summary { not_asked: 1.., .. } => Outcome::Faulty,
+            Summary { refused: 1.., .. } => Outcome::Failed,
+            Summary { not_eligible: 1.., .. } => Outcome::No,
+            Summary { undetermined: 1.., .. } => Outcome::NotKnown,
+            _ => Outcome::Done,
+        }
+    }
+
+    /// The summary for people.
+    pub fn text(&self) -> String {
+        let mut text = format!("{} claims, known at revision {}\n\n", self.rows, self.known_at_revision);
+        let counts = [
+            ("eligible", self.eligible),
+            ("eligible, with limits", self.eligible_with_limits),
+            ("not eligible", self.not_eligible),
+            ("undetermined", self.undetermined),
+            ("not asked", self.not_asked),
+            ("refused", self.refused),
+            ("more units than allowed", self.over_limits),
+        ];
+        for (what, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            text.push_str(&format!("  {what:<23}  {count}\n"));
+        }
+        for provider in &self.providers_not_on_file {
+            text.push_str(&format!("\n  NO PROVIDER `{provider}` IS ON FILE: correct it, and ask again\n"));
+        }
+        for Named { line, verdict, sentence } in &self.rows_not_eligible {
+            text.push_str(&format!("\n  line {line}: {verdict}: {sentence}"));
+        }
+        let all = self.not_eligible + self.undetermined + self.not_asked + self.refused;
+        match all.saturating_sub(self.rows_not_eligible.len() as u64) {
+            _ if all == 0 => {}
+            0 => text.push('\n'),
+            more => text.push_str(&format!("\n  rows not shown: {more}; the file with the answers has the reasons\n")),
+        }
+        let understood = self.list.lines();
+        if !understood.is_empty() {
+            text.push_str(&format!("\n  {}\n", understood.join("\n  ")));
+        }
+        text.push_str(&format!("\n  rows with answers: {}\n", self.answers.display()));
+        text
+    }
+}

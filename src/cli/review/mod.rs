@@ -1,0 +1,157 @@
+//! `review`: asks the claims of a file of answers again, and tells which answers flipped and since when.
+
+mod answer;
+mod question;
+mod summary;
+
+use std::path::PathBuf;
+
+use tokio_stream::StreamExt as _;
+
+use self::answer::{Reviewed, cells};
+use self::question::item;
+use self::summary::Summary;
+use super::answer_file::AnswerFile;
+use super::claims::TIMEOUT;
+use super::claims::answer::Answered;
+use super::claims::question::told;
+use super::connect::{Connection, Service};
+use super::failure::Failure;
+use super::list::{List, ListArgs, Row};
+use super::progress::Progress;
+use super::{Outcome, block_on, json, print, row_stream};
+use crate::proto::v1::known_at::Point;
+use crate::proto::v1::stream_review_eligibility_request::Kind as Asked;
+use crate::proto::v1::stream_review_eligibility_response::Kind as Message;
+use crate::proto::v1::verification_service_client::VerificationServiceClient;
+use crate::proto::v1::{
+    BatchCheckBillingEligibilityRequest, EligibilityItem, KnownAt, Pinned, StreamOptions,
+    StreamReviewEligibilityRequest,
+};
+
+/// Review the answers of `claims`: exit 0 if none has flipped, 3 if any has, 4 if rows were asked anew, 2 if any row
+/// cannot be reviewed
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Review {
+    /// The file that `claims` wrote
+    #[arg(value_name = "FILE.answers.csv")]
+    file: PathBuf,
+    #[command(flatten)]
+    list: ListArgs,
+    /// The file for the rows with their reviews [default: FILE.answers.review.csv]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    connection: Connection,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  cpss-registry review claims.answers.csv
+  cpss-registry review claims.answers.csv --out flipped.csv --json
+
+Each claim is asked twice: as known when it was answered, and as known now. An answer has flipped if the verdicts differ.
+`changed_at` is when the record was made since which the verdict is what it is now: from then on the change could be known
+(see 42 CFR 401.305), not from the day of the service or of the report's content.
+A row whose answer relied on a history that a restore left behind is asked as a new claim, and listed apart.
+If `claims` needed --column, give it here too. An existing file is not replaced.";
+
+/// A row, its claim, and why it is not reviewed, if it is not.
+type Pending = (Row, Option<EligibilityItem>, Option<Reviewed>);
+
+impl Review {
+    pub(super) fn run(self) -> Result<Outcome, Failure> {
+        let list = List::open(&self.file, &question::COLUMNS, &self.list).map_err(|error| error.failure(&self.file))?;
+        let path = self.out.clone().unwrap_or_else(|| self.file.with_extension("review.csv"));
+        let file = AnswerFile::begin(&list, &path)?;
+        let summary = block_on(self.ask(&list, file, Summary::begin(&list, path)))?.ended();
+        print(&if self.json { json(&summary)? } else { summary.text() })?;
+        Ok(summary.outcome())
+    }
+
+    /// Asks all rows, and writes them with their reviews.
+    async fn ask(&self, list: &List, mut file: AnswerFile, mut summary: Summary) -> Result<Summary, Failure> {
+        let client = VerificationServiceClient::new(self.connection.open(TIMEOUT).await?);
+        let (questions, sent) = row_stream::channel();
+        let message = |kind| StreamReviewEligibilityRequest { kind: Some(kind) };
+        // The stream has not begun, so there is room.
+        drop(questions.try_send(message(Asked::Options(StreamOptions::default()))));
+        let answers = client.clone().stream_review_eligibility(sent).await;
+        let mut answers = answers.map_err(|status| Failure::answered(&status))?.into_inner();
+        let first = answers.message().await.map_err(|status| Failure::answered(&status))?;
+        let pinned = first.and_then(|first| match first.kind {
+            Some(Message::Pinned(pinned)) => Some(pinned),
+            Some(Message::Result(_)) | None => None,
+        });
+        let pinned = pinned.ok_or_else(row_stream::not_pinned)?;
+        summary.pin(&pinned);
+        let answers = answers.map(|message| match message.map_err(|status| Failure::answered(&status))?.kind {
+            Some(Message::Result(result)) => Ok(Reviewed::of(result)),
+            Some(Message::Pinned(_)) | None => Ok(Reviewed::Refused("it was not answered".to_owned())),
+        });
+        let rows = list.rows().map(|row| {
+            let row = row.map_err(|error| error.failure(&self.file))?;
+            if row.left_out().is_some() {
+                return Ok(((row, None, None), None));
+            }
+            Ok(match item(&row) {
+                Ok(item) => ((row, item.claim.clone(), None), Some(message(Asked::Item(item)))),
+                Err(faults) => ((row, None, Some(Reviewed::Faulty(told(&faults)))), None),
+            })
+        });
+        let mut progress = Progress::new();
+        row_stream::pass(rows, questions, answers, async |rows| {
+            for (row, reviewed) in anew(&client, &pinned, rows).await? {
+                let Some(reviewed) = reviewed else {
+                    file.write(&row, &[])?;
+                    continue;
+                };
+                let reviewed = reviewed.checked(row.text("verdict"));
+                summary.add(row.line(), &reviewed);
+                file.write(&row, &cells(&reviewed, &pinned))?;
+            }
+            progress.rows("asking", summary.rows(), list.size());
+            Ok(())
+        })
+        .await?;
+        progress.end();
+        file.keep()?;
+        Ok(summary)
+    }
+}
+
+/// Asks the rows whose history was left as new claims. Returns all rows, in order.
+async fn anew(
+    client: &VerificationServiceClient<Service>,
+    pinned: &Pinned,
+    rows: Vec<(Pending, Option<Reviewed>)>,
+) -> Result<Vec<(Row, Option<Reviewed>)>, Failure> {
+    let is_left = |reviewed: &Option<Reviewed>| matches!(reviewed, Some(Reviewed::HistoryLeft));
+    let left = rows.iter().filter(|(_, reviewed)| is_left(reviewed));
+    let items: Vec<_> = left.filter_map(|((_, claim, _), _)| claim.clone()).collect();
+    let mut results = Vec::new();
+    if !items.is_empty() {
+        let known_at = KnownAt { epoch: pinned.epoch.clone(), point: Some(Point::Revision(pinned.revision)) };
+        let request = BatchCheckBillingEligibilityRequest { items, known_at: Some(known_at), ..Default::default() };
+        let answer = client.clone().batch_check_billing_eligibility(request).await;
+        results = answer.map_err(|status| Failure::answered(&status))?.into_inner().results;
+    }
+    let mut results = results.into_iter();
+    let reviewed = |((row, _, fault), reviewed): (Pending, Option<Reviewed>)| {
+        let reviewed = match fault.or(reviewed) {
+            Some(Reviewed::HistoryLeft) => Some(match results.next().map(Answered::of) {
+                Some(Answered::Eligibility(now)) => Reviewed::Anew(now),
+                Some(Answered::Faulty(why)) => Reviewed::Faulty(why),
+                Some(Answered::Refused(why)) => Reviewed::Refused(why),
+                None => Reviewed::Refused("it was not answered".to_owned()),
+            }),
+            other => other,
+        };
+        (row, reviewed)
+    };
+    Ok(rows.into_iter().map(reviewed).collect())
+}

@@ -1,0 +1,193 @@
+//! `claims` and `review`: lists of claims with the program itself.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use fastrand::Rng;
+use serde_json::Value;
+
+use super::harness::requests::{end_job, retract};
+use super::harness::{NOT_ON_FILE, Process, TODAY};
+
+fn program(command: &str, file: &Path, endpoint: &str, flags: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_cpss-registry");
+    Command::new(program).arg(command).arg(file).args(["--endpoint", endpoint]).args(flags).output().unwrap()
+}
+
+/// The exit code of a command, and its summary.
+fn summary(ended: &Output) -> (Option<i32>, Value) {
+    let said = serde_json::from_slice(&ended.stdout);
+    (ended.status.code(), said.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&ended.stderr))))
+}
+
+/// The rows of a file, by the names of their columns.
+fn rows_of(file: &Path) -> Vec<HashMap<String, String>> {
+    csv::Reader::from_path(file).unwrap().deserialize().map(Result::unwrap).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claims_are_answered_row_by_row_and_reviewed_after_late_reports() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let employer = registry.qualified_provider("Pascagoula Example Center").await;
+    let here = registry.credentialed("Odalys", "Abernathy-Example", &[&employer]).await;
+    let late = registry.credentialed("Lucinda", "Bledsoe-Example", &[&employer]).await;
+    let path = |name: &str| scratch.path().join(name);
+    let provider = employer.provider_id.as_str();
+    let (good, other) = (here.number.as_str(), late.number.as_str());
+    let list = format!(
+        "Claim #,Cert #,DOS,provider_id,units\r\n\
+         123456789,{good},2/20/2026,{provider},4\r\n\
+         2,{other},2026-02-20,{provider},\r\n\
+         3,{NOT_ON_FILE},2026-02-20,{provider},\r\n\
+         4,{good},yesterday,{provider},x\r\n\
+         5,{good},2026-02-20,,\r\n\
+         6,{good},2026-02-20,no-such,\r\n\
+         \r\n\
+         Total,6\r\n"
+    );
+    fs::write(path("claims.csv"), &list).unwrap();
+    let (code, told) = summary(&program("claims", &path("claims.csv"), &endpoint, &["--json"]));
+    assert_eq!(code, Some(2));
+    assert_eq!(["eligible", "not_eligible", "not_asked"].map(|count| told[count].as_u64()), [Some(2); 3]);
+    assert_eq!(told["providers_not_on_file"], serde_json::json!(["no-such"]));
+    let written = fs::read_to_string(path("claims.answers.csv")).unwrap();
+    for (line, row) in written.lines().zip(list.lines()) {
+        assert!(line.starts_with(row), "{line}");
+    }
+    let answers = rows_of(&path("claims.answers.csv"));
+    let faults: Vec<_> = answers.iter().take(6).map(|row| row["fault"].as_str()).collect();
+    let date = "line 5, column `DOS`: found `yesterday`: write the date as 2026-03-01 or 3/1/2026";
+    let units = "line 5, column `units`: found `x`: enter a whole number of units";
+    let unnamed = "line 6, column `provider_id`: found nothing: enter the billing provider, or name it with --provider";
+    assert_eq!(faults, ["", "", "", &format!("{date}; {units}"), unnamed, ""]);
+
+    // The others are asked again, and later reviewed.
+    let fine: Vec<_> = list.lines().enumerate().filter(|(at, _)| ![4, 5].contains(at)).map(|(_, line)| line).collect();
+    fs::write(path("fine.csv"), fine.join("\n")).unwrap();
+    let (code, told) = summary(&program("claims", &path("fine.csv"), &endpoint, &["--json"]));
+    assert_eq!((code, &told["rows"]), (Some(3), &4.into()));
+    let answers = path("fine.answers.csv");
+    let (code, told) =
+        summary(&program("review", &answers, &endpoint, &["--json", "--out", path("a").to_str().unwrap()]));
+    assert_eq!((code, &told["unchanged"], &told["flipped"]), (Some(0), &4.into(), &0.into()));
+
+    let ended = registry.report(end_job(&late.jobs[0], "2026-02-16")).await;
+    let (code, told) =
+        summary(&program("review", &answers, &endpoint, &["--json", "--out", path("b").to_str().unwrap()]));
+    assert_eq!((code, &told["flipped"], &told["became_ineligible"]), (Some(3), &1.into(), &1.into()));
+    let cause = &told["changed_by"][0];
+    assert_eq!((&cause["revision"], &cause["fact_kinds"]), (&ended.revision.into(), &"EMPLOYMENT_ENDED".into()));
+    let row = &rows_of(&path("b"))[1];
+    let shown = ["verdict", "flipped", "verdict_now", "changed_by", "changed_at_revision", "asked_anew"];
+    let revision = ended.revision.to_string();
+    assert_eq!(shown.map(|column| row[column].as_str()), {
+        ["CONFIRMED", "yes", "NOT_CONFIRMED", "EMPLOYMENT_ENDED", &revision, ""]
+    });
+    assert_eq!(row["changed_at"], cause["recorded_at"].as_str().unwrap());
+    let text = program("review", &answers, &endpoint, &["--out", path("c").to_str().unwrap()]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("line 3: CONFIRMED became NOT_CONFIRMED, since revision"), "{text}");
+
+    // A mistake that is taken back: nothing has flipped since the answers.
+    registry.report(retract(&ended.fact_id, "Reported by mistake")).await;
+    let (code, _) = summary(&program("review", &answers, &endpoint, &["--json", "--out", path("d").to_str().unwrap()]));
+    assert_eq!(code, Some(0));
+    process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_a_history_that_was_left_are_asked_anew_and_changed_rows_are_told() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let employer = registry.qualified_provider("Pascagoula Example Center").await;
+    let here = registry.credentialed("Odalys", "Abernathy-Example", &[&employer]).await;
+    let path = |name: &str| scratch.path().join(name);
+    let rows = format!("{},2026-02-20\n", here.number).repeat(3);
+    fs::write(path("claims.csv"), format!("credential_number,date_of_service\n{rows}")).unwrap();
+    let flags = ["--json", "--provider", &employer.provider_id];
+    let (code, told) = summary(&program("claims", &path("claims.csv"), &endpoint, &flags));
+    assert_eq!(code, Some(0), "{told}");
+    let answers = fs::read_to_string(path("claims.answers.csv")).unwrap();
+    let epoch = told["epoch"].as_str().unwrap();
+    let mut lines: Vec<String> = answers.lines().map(str::to_owned).collect();
+    lines[1] = lines[1].replace(epoch, "00000000-0000-4000-8000-000000000001");
+    fs::write(path("left.csv"), lines.join("\n")).unwrap();
+    let (code, told) = summary(&program("review", &path("left.csv"), &endpoint, &["--json"]));
+    assert_eq!((code, &told["asked_anew"], &told["unchanged"]), (Some(4), &1.into(), &2.into()));
+    assert_eq!(told["anew_rows"][0], serde_json::json!({"line": 2, "what": "now CONFIRMED"}));
+    let reviewed = rows_of(&path("left.review.csv"));
+    assert_eq!((reviewed[0]["asked_anew"].as_str(), reviewed[0]["flipped"].as_str()), ("yes", ""));
+
+    lines[2] = lines[2].replace("CONFIRMED", "NOT_CONFIRMED");
+    lines[3] = lines[3].replace(epoch, "");
+    fs::write(path("changed.csv"), lines.join("\n")).unwrap();
+    let (code, told) = summary(&program("review", &path("changed.csv"), &endpoint, &["--json"]));
+    assert_eq!((code, &told["asked_anew"], &told["not_asked"]), (Some(2), &1.into(), &2.into()), "{told}");
+    process.stop();
+}
+
+/// A letter or a word somewhere in a list, or a piece of it gone or twice.
+fn damage(random: &mut Rng, text: &str) -> String {
+    let mut letters: Vec<char> = text.chars().collect();
+    let at = random.usize(..letters.len());
+    match random.u8(..5) {
+        0 => drop(letters.remove(at)),
+        1 => letters.insert(at, ['"', ',', '\n', ';', ' ', 'x', '\t', '|', '\r'][random.usize(..9)]),
+        2 => letters.truncate(at),
+        3 => {
+            let to = random.usize(at..letters.len());
+            let piece: Vec<char> = letters[at..to].to_vec();
+            letters.splice(at..at, piece);
+        }
+        _ => {
+            let word = ["Total", "\"", "\n\n", ",,,", "Sum,"][random.usize(..5)];
+            letters.splice(at..at, word.chars());
+        }
+    }
+    letters.into_iter().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_damaged_list_gives_yes_with_a_claim_that_was_not_asked() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let employer = registry.qualified_provider("Pascagoula Example Center").await;
+    let mut numbers = Vec::new();
+    for name in ["Ash", "Birch", "Cedar", "Dogwood"] {
+        numbers.push(registry.credentialed("Example", name, &[&employer]).await.number);
+    }
+    let rows = numbers.iter().map(|number| format!("{number},2026-02-20,{},ok\n", employer.provider_id));
+    let list = format!("credential_number,date_of_service,provider_id,notes\n{}", rows.collect::<String>());
+    let (mut random, mut yes) = (Rng::with_seed(26), 0);
+    for case in 0..60 {
+        let mut damaged = list.clone();
+        for _ in 0..random.u8(1..4) {
+            damaged = damage(&mut random, &damaged);
+        }
+        let file = scratch.path().join(format!("{case}.csv"));
+        fs::write(&file, &damaged).unwrap();
+        let ended = program("claims", &file, &endpoint, &["--json"]);
+        let answers = scratch.path().join(format!("{case}.answers.csv"));
+        assert!(matches!(ended.status.code(), Some(0 | 2 | 3 | 4)), "{damaged}\n{ended:?}");
+        if ended.status.code() != Some(0) {
+            continue;
+        }
+        yes += 1;
+        let (_, told) = summary(&ended);
+        let times = |number: &String| damaged.matches(number.as_str()).count();
+        let written = fs::read_to_string(&answers).unwrap();
+        for number in &numbers {
+            // In its own cell, and as the number on record.
+            assert!(written.matches(number.as_str()).count() >= 2 * times(number), "{damaged}\n{written}");
+        }
+        assert!(told["rows"].as_u64().unwrap() as usize >= numbers.iter().map(times).sum::<usize>(), "{damaged}");
+    }
+    assert!(yes > 3, "{yes}");
+    process.stop();
+}
