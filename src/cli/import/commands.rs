@@ -160,7 +160,7 @@ fn credential(cells: &mut Cells<'_>) -> Command {
         term_last_day: cells.day("term_last_day"),
         designations: cells.words("designations", Designation::as_str_name, "DESIGNATION_"),
         rule_set_id: cells.text("rule_set_id"),
-        ..Default::default()
+        prior_numbers: cells.list("prior_numbers"),
     })
 }
 

@@ -47,6 +47,7 @@ fn in_file(row: &Row, ids: &Ids, column: &str) -> String {
         "supervised" if ["yes", "y", "true", "1"].contains(&folded(text).as_str()) => "yes".to_owned(),
         "supervised" => "no".to_owned(),
         "designations" => joined(text.split(';').map(|part| folded(part).to_uppercase())),
+        "prior_numbers" => joined(text.split(';').map(as_recorded)),
         "npi" | "medicaid_id" => joined(text.split(';').map(|part| part.trim().to_owned())),
         _ if column.ends_with("_day") || column.ends_with("_date") || is_day(column) => {
             row.date(column).ok().flatten().map(day).unwrap_or_default()
@@ -60,6 +61,12 @@ fn in_file(row: &Row, ids: &Ids, column: &str) -> String {
 
 fn is_day(column: &str) -> bool {
     ["effective_from", "valid_through"].contains(&column)
+}
+
+/// A number of an earlier certificate in the form in which it is on record: without dashes and blanks, in upper case.
+fn as_recorded(number: &str) -> String {
+    let is_left_out = |letter: char| letter.is_whitespace() || letter == '-';
+    number.chars().filter(|letter| !is_left_out(*letter)).collect::<String>().to_uppercase()
 }
 
 fn joined(parts: impl Iterator<Item = String>) -> String {
@@ -111,6 +118,10 @@ fn on_record(kind: Kind, facts: &[Fact], column: &str) -> Option<String> {
         "designations" => {
             let granted = facts.iter().filter(|fact| fact.kind() == FactKind::DesignationGranted);
             Some(joined(granted.map(|fact| word(fact.code, Designation::as_str_name, "DESIGNATION_"))))
+        }
+        "prior_numbers" => {
+            let set = facts.iter().filter(|fact| fact.kind() == FactKind::PriorNumberSet);
+            Some(joined(set.map(|fact| fact.prior_number.clone())))
         }
         "rule_set_id" => Some(fact.rule_set_id.clone()),
         "text" => Some(fact.text.clone()),

@@ -67,7 +67,8 @@ columns!(SPECIALISTS: "source_id" "family_name" "birth_date"; "given_name" "suff
 columns!(NAMES: "source_id" "specialist" "family_name"; "given_name" "suffix");
 columns!(DEATHS: "source_id" "specialist" "death_date";);
 columns!(EMPLOYMENTS: "source_id" "specialist" "provider" "first_day"; "last_day" "position" "supervised");
-columns!(CREDENTIALS: "source_id" "specialist" "effective_from" "term_last_day"; "designations" "rule_set_id");
+columns!(CREDENTIALS: "source_id" "specialist" "effective_from" "term_last_day"; "designations" "rule_set_id"
+    "prior_numbers");
 columns!(TERMS: "source_id" "credential" "effective_from"; "term_last_day" "continuing_education_hours");
 columns!(DESIGNATIONS: "source_id" "credential" "designation" "first_day"; "last_day");
 columns!(ACTS: "source_id" "credential" "act" "first_day"; "last_day" "basis" "text");

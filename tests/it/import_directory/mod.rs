@@ -132,6 +132,11 @@ async fn the_example_is_loaded_once() {
     let standings = place.standings().await;
     let expected = [("CURRENT", 3), ("DECEASED", 1), ("REVOKED_LOSS_OF_EMPLOYMENT", 1)];
     assert_eq!(standings, expected.map(|(standing, count)| (standing.to_owned(), count)).into());
+    let number = v1::verification_item::Subject::PriorNumber("p 0117".to_owned());
+    let item = v1::VerificationItem { subject: Some(number), ..Default::default() };
+    let request = v1::VerifyCredentialRequest { item: Some(item), ..Default::default() };
+    let answer = place.client.ask(request).await.verification.unwrap();
+    assert_eq!(answer.verdict(), v1::Verdict::Confirmed, "{answer:?}");
 
     // Another registrar goes on with it.
     let second = import(&example, &["--endpoint", &place.endpoint(), "--json", "--as", "registrar"]);
