@@ -186,7 +186,7 @@ async fn no_damaged_list_gives_yes_with_a_claim_that_was_not_asked() {
             // In its own cell, and as the number on record.
             assert!(written.matches(number.as_str()).count() >= 2 * times(number), "{damaged}\n{written}");
         }
-        assert!(told["rows"].as_u64().unwrap() as usize >= numbers.iter().map(times).sum::<usize>(), "{damaged}");
+        assert!(told["rows"].as_u64().unwrap() >= numbers.iter().map(times).sum::<usize>() as u64, "{damaged}");
     }
     assert!(yes > 3, "{yes}");
     process.stop();

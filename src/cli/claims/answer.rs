@@ -25,6 +25,7 @@ pub const ANSWER: [&str; 12] = [
 
 /// How the claim of a row fared.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most have the larger one")]
 pub enum Answered {
     /// It was answered.
     Eligibility(Eligibility),

@@ -26,6 +26,7 @@ pub const ANSWER: [&str; 12] = [
 
 /// How the review of a row fared.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most have the larger one")]
 pub enum Reviewed {
     /// It was reviewed.
     Review(Box<Review>),

@@ -31,10 +31,14 @@ exec "$PROGRAM" "$@"
 /// A list of two people of the sample.
 const STAFF: &str = "credential_number,family_name\nCPS-DTMK-QJA9-B,Merriweather\nCPS-28MS-MN2K-Z,O'Neal\n";
 
+/// The civil day in Mississippi.
+fn today() -> jiff::civil::Date {
+    cpss_registry::registry::clock::now().in_tz("America/Chicago").unwrap().date()
+}
+
 /// A list of claims for two people of the sample, of last week.
 fn claims() -> String {
-    let today = jiff::Timestamp::now().in_tz("America/Chicago").unwrap().date();
-    let day = today.checked_sub(jiff::Span::new().days(7)).unwrap();
+    let day = today().checked_sub(jiff::Span::new().days(7)).unwrap();
     let row = |number: &str| format!("{number},region-1-cmhc,{day},4\n");
     let rows = ["CPS-DTMK-QJA9-B", "CPS-28MS-MN2K-Z"].map(row).concat();
     format!("credential_number,provider_id,date_of_service,units\n{rows}")
@@ -109,7 +113,7 @@ impl Sandbox {
         fs::write(self.root().join("work/staff.csv"), STAFF).unwrap();
         fs::write(self.root().join("work/claims.csv"), claims()).unwrap();
         let application = help("evaluate").split_once("\n  {\n").map(|(_, json)| format!("{{\n{json}")).unwrap();
-        let today = cpss_registry::registry::clock::now().in_tz("America/Chicago").unwrap().date().to_string();
+        let today = today().to_string();
         fs::write(self.root().join("work/application.json"), application.replace("2026-04-01", &today)).unwrap();
         fs::write(self.root().join("work/birth-date.txt"), "birth_date: 3/27/1999\n").unwrap();
         let begins_with_a_registry =
