@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use rustix::thread::disable_transparent_huge_pages;
+
 use super::errors::ReadError;
 use super::head::{Head, ResidentCredential};
 use super::shared::Shared;
@@ -72,18 +74,21 @@ impl Shared {
         })?;
         if !is_closing() {
             self.timeline_cache.mark_complete();
-            log_warm();
         }
         Ok(())
     }
 
-    fn warm_up(&self) {
-        if let Err(error) = self.load_all() {
-            tracing::error!(
-                event = "timeline_warm_up_failed",
-                error = &error as &dyn std::error::Error,
-                "timeline cache warm-up failed"
-            );
+    fn load_all_and_settle(&self) {
+        match self.load_all() {
+            Ok(()) if self.timeline_cache.is_complete() => settle(),
+            Ok(()) => {}
+            Err(error) => {
+                tracing::error!(
+                    event = "timeline_warm_up_failed",
+                    error = &error as &dyn std::error::Error,
+                    "timeline cache warm-up failed"
+                );
+            }
         }
     }
 
@@ -91,19 +96,29 @@ impl Shared {
     /// they need.
     pub(super) fn start_warm_up(self: &Arc<Self>) -> std::io::Result<()> {
         if self.timeline_cache.is_complete() {
-            log_warm();
+            settle();
             return Ok(());
         }
         let shared = Arc::clone(self);
         let thread = std::thread::Builder::new().name("timelines".to_owned()).spawn(move || {
             lower_priority(BACKGROUND);
-            restart_on_panic(|| shared.timeline_cache.pause_before_retry(), || shared.warm_up());
+            restart_on_panic(|| shared.timeline_cache.pause_before_retry(), || shared.load_all_and_settle());
         })?;
         self.timeline_cache.set_warm_up_thread(thread);
         Ok(())
     }
 }
 
-fn log_warm() {
+/// Called once every timeline is in memory. By then the timelines are in huge pages, if the allocator and the system
+/// provide them. Later allocations use small pages: with huge pages the process takes up to half more memory, which the
+/// limits of what calls hold do not count.
+fn settle() {
+    if let Err(refused) = disable_transparent_huge_pages(true) {
+        tracing::warn!(
+            event = "huge_pages_not_disabled",
+            error = &refused as &dyn std::error::Error,
+            "could not disable huge pages"
+        );
+    }
     tracing::info!(event = "timeline_cache_warm", "timeline cache is warm");
 }

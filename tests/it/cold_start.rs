@@ -10,6 +10,7 @@ use cpss_registry::registry::{Opened, Submission};
 use cpss_registry::store::StoreOptions;
 
 use super::harness::library::{self, close};
+use super::harness::process::Process;
 use super::harness::{TODAY, TestServer};
 
 const PEOPLE: usize = 24;
@@ -109,5 +110,16 @@ async fn entries_loaded_during_a_change_are_current() {
         }
         drop(snapshot);
         close(opened).await;
+    }
+}
+
+#[test]
+fn the_remaining_warm_up_loads_small_pages() {
+    let directory = tempfile::tempdir().unwrap();
+    for _new_and_then_read_in in 0..2 {
+        let process = Process::spawn(directory.path(), TODAY);
+        process.wait_for_log("timeline cache is warm");
+        assert_eq!(process.status("THP_enabled"), "0");
+        process.stop();
     }
 }
