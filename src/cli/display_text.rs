@@ -188,7 +188,7 @@ mod tests {
         let reasons = [Reason::NotEmployedByProvider, Reason::ReportingWindowOpen].map(i32::from);
         assert_eq!(
             sentence(Verdict::NotConfirmed, &reasons),
-            "Not employed by that provider that day. So far: employers may still report about that day."
+            "Not employed by that provider that day. May change: employers may still report about that day."
         );
         assert_eq!(sentence(Verdict::Confirmed, &[]), "Confirmed.");
     }

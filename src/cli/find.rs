@@ -21,6 +21,9 @@ const COLUMNS: [&str; 5] = ["name", "other_names", "birth_date", "credentials", 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Find {
+    /// The number of an earlier certificate, instead of a name; nothing is asked for then
+    #[arg(long, value_name = "NUMBER", conflicts_with = "person")]
+    prior_number: Option<String>,
     #[command(flatten)]
     input: PersonalInput,
     #[command(flatten)]
@@ -35,6 +38,7 @@ const EXAMPLE: &str = "\
 Examples:
   echo 'family_name: merr' | cpss-registry find --person -
   printf 'family_name: quill\\nbirth_date: 3/27/1999\\n' | cpss-registry find --person -
+  cpss-registry find --prior-number MS-00417
 
 Names and the birth date are asked for; each may be left empty. A name matches from its beginning, whatever its accents,
 capitals and dashes; former names match too.";
@@ -46,7 +50,10 @@ const BORN: Field = Field { prompt: "Birth date (empty: any)", is_optional: true
 
 impl Find {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
-        let given = self.input.read(&[FAMILY, GIVEN, BORN])?;
+        let given = match self.prior_number {
+            Some(_) => Given::default(),
+            None => self.input.read(&[FAMILY, GIVEN, BORN])?,
+        };
         let mut list = self.format.begin(&COLUMNS)?;
         let mut count = 0_u64;
         block_on(self.ask(given, |found| {
@@ -70,6 +77,7 @@ impl Find {
             family_name: given.text(FAMILY),
             given_name: given.text(GIVEN),
             birth_date: given.date(BORN)?,
+            prior_number: self.prior_number.clone().unwrap_or_default(),
             known_at: self.knowledge.known_at(),
             page_size: 1000,
             ..FindSpecialistsRequest::default()

@@ -7,7 +7,7 @@ use super::encode::Wire;
 use super::miss::Miss;
 use super::question::{Item, Question};
 use super::read_audit::AuditEntry;
-use super::redaction::{CallContext, family_name_required};
+use super::redaction::CallContext;
 use super::searches::SearchTarget;
 use super::{Contract, answered_from, decode, encode, status, unpinned, unreadable};
 use crate::domain::decide::Rejection;
@@ -49,7 +49,7 @@ impl Question for AnsweredClaim<'_> {
         for snapshot in [&then, now] {
             context.check_provider_asked(format_args!("{path}.claim"), snapshot, ask.provider.as_ref())?;
             if context.lacks_family_name(snapshot, ask).await? {
-                return Err(family_name_required(format_args!("{path}.claim")));
+                return Err(status::family_name_required(format_args!("{path}.claim")));
             }
         }
         let search = contract.begin_search(context, SearchTarget::by_ask(ask), now).await?;

@@ -6,7 +6,7 @@ use super::decode::{Claim, ItemPath};
 use super::encode::Wire;
 use super::miss::Miss;
 use super::read_audit::{AuditEntry, REFUSED, verdict_name};
-use super::redaction::{CallContext, family_name_required};
+use super::redaction::CallContext;
 use super::searches::SearchTarget;
 use super::{Contract, answered_from, day_asked, decode, encode, status, unreadable};
 use crate::domain::day::Day;
@@ -89,7 +89,7 @@ impl Question for Ask<'_> {
         context.check_provider_asked(path, snapshot, self.provider.as_ref())?;
         let day = day_asked(snapshot, format_args!("{path}.as_of"), self.as_of)?;
         if context.lacks_family_name(snapshot, self).await? {
-            return Err(family_name_required(path));
+            return Err(status::family_name_required(path));
         }
         let write = |found: &Answer<'_>| {
             context.verification(snapshot, self, found).write(wire, field, &answered_from(snapshot));
@@ -113,7 +113,7 @@ impl Question for Claim<'_> {
     ) -> Result<AuditEntry, Status> {
         context.check_provider_asked(path, snapshot, self.ask.provider.as_ref())?;
         if context.lacks_family_name(snapshot, &self.ask).await? {
-            return Err(family_name_required(path));
+            return Err(status::family_name_required(path));
         }
         let write = |found: &Answer<'_>| {
             self.eligibility(found, snapshot, context).write(wire, field, &answered_from(snapshot));

@@ -391,12 +391,6 @@ fn concerns(change: &Change, own: &ProviderId) -> bool {
     }
 }
 
-/// Returns the refusal of a question that lacks a family name. `path` is the question's.
-pub(super) fn family_name_required(path: impl Display) -> Status {
-    let description = "required beside prior_number for somebody who is not your staff";
-    status::invalid_field(&format!("{path}.family_name"), description)
-}
-
 fn other_provider() -> Status {
     status::permission_denied("a provider may not name another provider")
 }

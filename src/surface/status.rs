@@ -4,6 +4,7 @@
 //! message repeats a name or a birth date.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::time::Duration;
 
 use prost::Message as _;
@@ -101,6 +102,12 @@ fn message_of(faults: &Faults) -> String {
 /// The status for one field that is malformed, missing or impossible.
 pub fn invalid_field(field: &str, description: &str) -> Status {
     invalid_argument(&Faults::from_iter([Violation::new(field, description)]))
+}
+
+/// The status for a question by prior number that lacks a family name. `path` is the question's.
+pub fn family_name_required(path: impl Display) -> Status {
+    let description = "required beside prior_number for somebody who is not your staff";
+    invalid_field(&format!("{path}.family_name"), description)
 }
 
 /// The status for something that is not on file or that the caller may not see. The two cases look the same.

@@ -13,7 +13,7 @@ use tokio_stream::StreamExt as _;
 
 use self::answer::{Answered, cells};
 use self::provider::provider_text;
-use self::question::{item, names_providers, told};
+use self::question::{fault_text, item, names_providers};
 use self::summary::Summary;
 use super::answer_file::AnswerFile;
 use super::connect::Connection;
@@ -114,7 +114,7 @@ impl Claims {
                     let provider = item.billing_provider.clone();
                     ((row, provider, None), Some(message(Asked::Item(item))))
                 }
-                Err(faults) => ((row, None, Some(Answered::Faulty(told(&faults)))), None),
+                Err(faults) => ((row, None, Some(Answered::Faulty(fault_text(&faults)))), None),
             })
         });
         let mut progress = Progress::new();

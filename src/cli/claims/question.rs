@@ -100,6 +100,6 @@ pub fn with_provider(row: &Row, provider: BillingProvider) -> Result<Eligibility
 }
 
 /// Faults as the cell of an answer.
-pub fn told(faults: &[Fault]) -> String {
+pub fn fault_text(faults: &[Fault]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

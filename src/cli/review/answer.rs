@@ -18,7 +18,7 @@ pub const ANSWER: [&str; 12] = [
     "changed_by",
     "changed_at_revision",
     "changed_at_epoch",
-    "asked_anew",
+    "asked_again",
     "reviewed_at_revision",
     "reviewed_at_epoch",
     "review_fault",
@@ -33,7 +33,7 @@ pub enum Reviewed {
     /// Its answer relied on a history that was left.
     HistoryLeft,
     /// It was asked as a new claim, because its answer relied on a history that was left.
-    Anew(Eligibility),
+    AskedAgain(Eligibility),
     /// It cannot be asked as it stands.
     Faulty(String),
     /// The server refused it for another reason.
@@ -95,9 +95,9 @@ pub fn kinds(review: &Review) -> String {
 pub fn cells(reviewed: &Reviewed, pinned: &Pinned) -> Vec<String> {
     let (now, review) = match reviewed {
         Reviewed::Review(review) => (review.now.clone().unwrap_or_default(), Some(review)),
-        Reviewed::Anew(now) => (now.clone(), None),
+        Reviewed::AskedAgain(now) => (now.clone(), None),
         Reviewed::Faulty(why) | Reviewed::Refused(why) => return without_review(why),
-        Reviewed::HistoryLeft => return without_review("its history was left, and it was not asked anew"),
+        Reviewed::HistoryLeft => return without_review("its history was left, and it was not asked again"),
     };
     let changed = review.and_then(|review| review.changed_at.clone());
     let flipped = review.map_or("", |review| if review.flipped { "yes" } else { "no" });

@@ -14,7 +14,7 @@ use self::summary::Summary;
 use super::answer_file::AnswerFile;
 use super::claims::TIMEOUT;
 use super::claims::answer::Answered;
-use super::claims::question::told;
+use super::claims::question::fault_text;
 use super::connect::{Connection, Service};
 use super::failure::Failure;
 use super::list::{List, ListArgs, Row};
@@ -29,7 +29,7 @@ use crate::proto::v1::{
     StreamReviewEligibilityRequest,
 };
 
-/// Review the answers of `claims`: exit 0 if none has flipped, 3 if any has, 4 if rows were asked anew, 2 if any row
+/// Review the answers of `claims`: exit 0 if none has flipped, 3 if any has, 4 if rows were asked again, 2 if any row
 /// cannot be reviewed
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
@@ -100,12 +100,12 @@ impl Review {
             }
             Ok(match item(&row) {
                 Ok(item) => ((row, item.claim.clone(), None), Some(message(Asked::Item(item)))),
-                Err(faults) => ((row, None, Some(Reviewed::Faulty(told(&faults)))), None),
+                Err(faults) => ((row, None, Some(Reviewed::Faulty(fault_text(&faults)))), None),
             })
         });
         let mut progress = Progress::new();
         row_stream::pass(rows, questions, answers, async |rows| {
-            for (row, reviewed) in anew(&client, &pinned, rows).await? {
+            for (row, reviewed) in ask_again(&client, &pinned, rows).await? {
                 let Some(reviewed) = reviewed else {
                     file.write(&row, &[])?;
                     continue;
@@ -125,7 +125,7 @@ impl Review {
 }
 
 /// Asks the rows whose history was left as new claims. Returns all rows, in order.
-async fn anew(
+async fn ask_again(
     client: &VerificationServiceClient<Service>,
     pinned: &Pinned,
     rows: Vec<(Pending, Option<Reviewed>)>,
@@ -144,7 +144,7 @@ async fn anew(
     let reviewed = |((row, _, fault), reviewed): (Pending, Option<Reviewed>)| {
         let reviewed = match fault.or(reviewed) {
             Some(Reviewed::HistoryLeft) => Some(match results.next().map(Answered::of) {
-                Some(Answered::Eligibility(now)) => Reviewed::Anew(now),
+                Some(Answered::Eligibility(now)) => Reviewed::AskedAgain(now),
                 Some(Answered::Faulty(why)) => Reviewed::Faulty(why),
                 Some(Answered::Refused(why)) => Reviewed::Refused(why),
                 None => Reviewed::Refused("it was not answered".to_owned()),

@@ -40,7 +40,7 @@ pub struct Summary {
     became_ineligible: u64,
     became_eligible: u64,
     /// Rows that relied on a history that was left, and were asked as new claims.
-    asked_anew: u64,
+    asked_again: u64,
     /// Rows that cannot be reviewed as they stand.
     not_asked: u64,
     refused: u64,
@@ -50,8 +50,8 @@ pub struct Summary {
     causes: BTreeMap<u64, Cause>,
     /// The first rows that flipped.
     flipped_rows: Vec<Named>,
-    /// The first rows that were asked anew.
-    anew_rows: Vec<Named>,
+    /// The first rows that were asked again.
+    rows_asked_again: Vec<Named>,
     /// The first rows without a review.
     rows_not_reviewed: Vec<Named>,
     list: Understood,
@@ -69,13 +69,13 @@ impl Summary {
             flipped: 0,
             became_ineligible: 0,
             became_eligible: 0,
-            asked_anew: 0,
+            asked_again: 0,
             not_asked: 0,
             refused: 0,
             changed_by: Vec::new(),
             causes: BTreeMap::new(),
             flipped_rows: Vec::new(),
-            anew_rows: Vec::new(),
+            rows_asked_again: Vec::new(),
             rows_not_reviewed: Vec::new(),
             list: list.understood().clone(),
             epoch: String::new(),
@@ -106,10 +106,10 @@ impl Summary {
                 self.flip(review);
                 (&mut self.flipped_rows, flip_text(review))
             }
-            Reviewed::Anew(now) => {
-                self.asked_anew += 1;
+            Reviewed::AskedAgain(now) => {
+                self.asked_again += 1;
                 let verdict = crate::cli::claims::answer::verdict(now.verdict);
-                (&mut self.anew_rows, format!("now {verdict}"))
+                (&mut self.rows_asked_again, format!("now {verdict}"))
             }
             Reviewed::Faulty(why) => {
                 self.not_asked += 1;
@@ -121,7 +121,7 @@ impl Summary {
             }
             Reviewed::HistoryLeft => {
                 self.refused += 1;
-                (&mut self.rows_not_reviewed, "it was not asked anew".to_owned())
+                (&mut self.rows_not_reviewed, "it was not asked again".to_owned())
             }
         };
         if named.len() < MOST_NAMED {
@@ -158,7 +158,7 @@ impl Summary {
             Summary { not_asked: 1.., .. } => Outcome::Faulty,
             Summary { refused: 1.., .. } => Outcome::Failed,
             Summary { flipped: 1.., .. } => Outcome::No,
-            Summary { asked_anew: 1.., .. } => Outcome::NotKnown,
+            Summary { asked_again: 1.., .. } => Outcome::NotKnown,
             _ => Outcome::Done,
         }
     }
@@ -171,7 +171,7 @@ impl Summary {
             ("flipped", self.flipped),
             ("  no longer eligible", self.became_ineligible),
             ("  eligible now", self.became_eligible),
-            ("asked anew", self.asked_anew),
+            ("asked again", self.asked_again),
             ("not asked", self.not_asked),
             ("refused", self.refused),
         ];
@@ -188,7 +188,7 @@ impl Summary {
         add_more(&mut text, "  records", records as u64, records.min(MOST_NAMED));
         for (what, rows, all) in [
             ("flipped", &self.flipped_rows, self.flipped),
-            ("asked anew, because the history of their answers was left", &self.anew_rows, self.asked_anew),
+            ("asked again, because the history of their answers was left", &self.rows_asked_again, self.asked_again),
             ("not reviewed", &self.rows_not_reviewed, self.not_asked + self.refused),
         ] {
             if all > 0 {

@@ -175,6 +175,43 @@ async fn identifiers_are_read_as_known_at_each_revision() {
 }
 
 #[tokio::test]
+async fn prior_numbers_are_read_as_known_at_each_revision() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let west = registry.qualified_provider("Example West").await;
+    let ada = registry.credentialed("Ada", "Example-Tester", &[&west]).await;
+    let bob = registry.credentialed("Bob", "Example-Tester", &[&west]).await;
+    let set = |number: &str| v1::SetPriorNumberRequest {
+        request_id: new_request_id(),
+        credential_number: number.to_owned(),
+        prior_number: "MS-417".to_owned(),
+        ..Default::default()
+    };
+    let claim = || v1::EligibilityItem {
+        subject: Some(v1::eligibility_item::Subject::PriorNumber("ms 417".to_owned())),
+        ..claim("", &west)
+    };
+    let adas = registry.report(set(&ada.number)).await;
+    let relied_on = registry.head().await;
+    let retracted = registry.report(retract(&adas.fact_id, "Reported by mistake")).await;
+    let found = reviewed(&registry, claim(), relied_on).await;
+    assert_eq!(change(&found), (true, true, Some(retracted.revision), vec![FactKind::FactRetracted]));
+    let bobs = registry.report(set(&bob.number)).await;
+    let found = reviewed(&registry, claim(), relied_on).await;
+    assert_eq!(change(&found), (false, false, None, vec![]), "both are confirmed");
+    let numbers = [found.then, found.now].map(|answer| answer.unwrap().credential_number);
+    assert_eq!(numbers, [ada.number, bob.number]);
+    let found = reviewed(&registry, claim(), retracted.revision).await;
+    assert_eq!(change(&found), (true, true, Some(bobs.revision), vec![FactKind::PriorNumberSet]));
+    // A provider names somebody who is not its staff with the family name, at both revisions.
+    let own = registry.calling_as(&format!("provider:{}", west.provider_id));
+    assert_eq!(change(&reviewed(&own, claim(), relied_on).await), (false, false, None, vec![]));
+    let refused = own.refusal(review(claim(), retracted.revision)).await;
+    assert_eq!((refused.code(), refused.fields()), (Code::InvalidArgument, vec!["item.claim.family_name".to_owned()]));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_faulty_item_is_refused_by_field_and_the_others_are_reviewed() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();

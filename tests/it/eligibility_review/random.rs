@@ -8,7 +8,8 @@ use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::eligibility_item::{BillingProvider, Subject};
 
 use crate::harness::requests::{
-    answered, change_name, date, facts_of_provider, facts_of_specialist, issue, known_at, register_provider, start_job,
+    answered, change_name, date, facts_of_provider, facts_of_specialist, issue, known_at, new_request_id,
+    register_provider, retract, start_job,
 };
 use crate::harness::{Client, Promised as _, TODAY, TestServer};
 use crate::reask::Story;
@@ -17,6 +18,7 @@ const PROVIDERS: usize = 3;
 const PEOPLE: usize = 4;
 const EVENTS: usize = 60;
 const CLAIMS: usize = 24;
+const PRIOR_NUMBER: &str = "MS-417";
 const DAYS: [&str; 5] = ["2026-03-03", "2026-03-05", "2026-03-09", "2026-04-10", "2026-06-01"];
 
 fn histories() -> u64 {
@@ -27,7 +29,8 @@ fn histories() -> u64 {
 async fn recorded(client: &Client, seed: u64) -> Story {
     let mut story = Story::begin(client, seed, PROVIDERS, PEOPLE).await;
     for event in 0..EVENTS {
-        match story.random.between(0, 11) {
+        match story.random.between(0, 12) {
+            12 => move_prior_number(client, &mut story).await,
             0 => move_identifier(client, &mut story).await,
             1 => {
                 let id = client.specialist("Example", &format!("Later-{event}")).await;
@@ -49,6 +52,25 @@ async fn recorded(client: &Client, seed: u64) -> Story {
         }
     }
     story
+}
+
+/// Sets a prior number on one credential, or retracts the last setting. Refused while another credential bears it.
+async fn move_prior_number(client: &Client, story: &mut Story) {
+    let (person, number) = story.random.pick(&story.people.clone()).clone();
+    if story.random.chance(50) {
+        let facts = client.ask(v1::ListFactsRequest { page_size: 1000, ..facts_of_specialist(&person) }).await.facts;
+        if let Some(set) = facts.iter().rev().find(|fact| fact.kind() == v1::FactKind::PriorNumberSet) {
+            drop(client.call(retract(&set.fact_id, "by mistake")).await);
+        }
+        return;
+    }
+    let set = v1::SetPriorNumberRequest {
+        request_id: new_request_id(),
+        credential_number: number.unwrap_or_default(),
+        prior_number: PRIOR_NUMBER.to_owned(),
+        ..Default::default()
+    };
+    drop(client.call(set).await);
 }
 
 /// Gives the Medicaid id to one provider. Refused while another has it.
@@ -84,7 +106,11 @@ fn random_claim(story: &mut Story, at: usize) -> v1::EligibilityItem {
     };
     let designation = if story.random.chance(20) { v1::Designation::YoungAdult } else { v1::Designation::Unspecified };
     v1::EligibilityItem {
-        subject: Some(Subject::CredentialNumber(number)),
+        subject: Some(if at % 6 == 1 {
+            Subject::PriorNumber(PRIOR_NUMBER.to_owned())
+        } else {
+            Subject::CredentialNumber(number)
+        }),
         billing_provider: Some(provider),
         date_of_service: Some(date(&story.day())),
         family_name: if story.random.chance(30) { "Person-0".to_owned() } else { String::new() },

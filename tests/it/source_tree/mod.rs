@@ -100,6 +100,7 @@ const ROOMS: &[Room] = &[
             "domain::id::CredentialNumber",
             "domain::standing",
             "domain::text",
+            "registry::clock",
             "surface::encode::WireEnum",
         ],
         uses: AllBut(&["sled"]),
@@ -119,9 +120,8 @@ const OFFLINE_COMMANDS: &[&str] = &[
     "src/cli/audit.rs",
 ];
 
-/// What these commands may import in addition: a restore needs the time, an export the domain, and the audit search the
-/// audit.
-const OFFLINE_ROOMS: &[&str] = &["store", "domain", "registry::clock", "telemetry::audit"];
+/// What these commands may import in addition: an export needs the domain, and the audit search the audit.
+const OFFLINE_ROOMS: &[&str] = &["store", "domain", "telemetry::audit"];
 
 /// The rooms that may use the wire.
 const SPEAK_THE_WIRE: &[&str] = &["surface", "grpc", "auth", "server", "cli", "proto"];
