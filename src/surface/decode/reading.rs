@@ -96,8 +96,9 @@ const SHORTEST_BEGINNING: usize = 2;
 pub fn find_specialists(request: &v1::FindSpecialistsRequest) -> Result<(PeopleFilter, KnownAt), Rejection> {
     let mut fields = Fields::default();
     let family = fields.optional_folded_family_name("family_name", &request.family_name).unwrap_or_default();
-    let given = fold(&fields.optional_text("given_name", &request.given_name, LONGEST_NAME));
-    if !request.given_name.is_empty() && fold(&request.given_name).is_empty() {
+    let given_name = fields.optional_text("given_name", &request.given_name, LONGEST_NAME);
+    let given = fold(&given_name);
+    if given.is_empty() && !given_name.is_empty() {
         fields.refuse("given_name", "contains no letter or digit, and only these are compared");
     }
     let birth_date = fields.optional_day("birth_date", request.birth_date);
