@@ -1,11 +1,10 @@
 //! The file with the rows of a list and their answers, written row by row.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 use super::list::{AnswerWriter, Encoding, List, Row};
-use super::new_file::NewFile;
+use super::new_file::{NewFile, cannot_write};
 
 /// A file of answers that is there whole or not at all.
 pub struct AnswerFile {
@@ -17,12 +16,7 @@ pub struct AnswerFile {
 impl AnswerFile {
     /// Begins the file, in the encoding of the list.
     pub fn begin(list: &List, path: &Path) -> Result<AnswerFile, Failure> {
-        let file = NewFile::begin(path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                Failure::usage(vec![format!("{} already exists: use another file with --out", path.display())])
-            }
-            _ => cannot_write(path, &error),
-        })?;
+        let file = NewFile::begin(path).map_err(|error| cannot_write(path, &error))?;
         let encoding = list.encoding();
         let writer = list.answers(file, encoding).map_err(|error| cannot_write(path, &error))?;
         Ok(AnswerFile { writer, encoding, path: path.to_owned() })
@@ -44,8 +38,4 @@ impl AnswerFile {
         let AnswerFile { writer, path, .. } = self;
         writer.finish().and_then(NewFile::keep).map_err(|error| cannot_write(&path, &error))
     }
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::of(format!("cannot write {}", path.display()), error)
 }

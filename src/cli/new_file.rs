@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
 
+use super::failure::Failure;
+
 /// Where the system shows the open files of a process.
 const OPEN_FILES: &str = "/proc/self/fd";
 
@@ -54,6 +56,16 @@ impl NewFile {
         }
         self.is_whole = true;
         Ok(())
+    }
+}
+
+/// The failure of a file of results that cannot be begun or written.
+pub fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Failure::usage(vec![format!("{} already exists: use another file with --out", path.display())])
+        }
+        _ => Failure::of(format!("cannot write {}", path.display()), error),
     }
 }
 

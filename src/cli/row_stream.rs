@@ -2,12 +2,14 @@
 //! of them is in memory.
 
 use std::collections::VecDeque;
+use std::path::Path;
 
 use futures_util::stream::poll_fn;
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt as _};
 
 use super::failure::Failure;
+use super::list::{Fault, List, Row};
 
 /// The maximum number of rows that are asked and not answered yet.
 const UNDER_WAY: usize = 4096;
@@ -20,6 +22,32 @@ const TOGETHER: usize = 1000;
 pub fn channel<Q: Send + 'static>() -> (mpsc::Sender<Q>, impl Stream<Item = Q> + Send + 'static) {
     let (questions, mut sent) = mpsc::channel(UNDER_WAY + 1);
     (questions, poll_fn(move |context| sent.poll_recv(context)))
+}
+
+/// A row, what its question is about, and its answer if it is not asked because of its faults.
+pub type Pending<C, A> = (Row, C, Option<A>);
+
+/// Returns the rows of a list with their questions. `ask` gives the question of a row and what it is about. A row with
+/// faults is not asked, and has them as its answer; a row that is left out has neither.
+pub fn questions<'l, C: Default, Q, A>(
+    list: &'l List,
+    path: &'l Path,
+    ask: impl Fn(&Row) -> Result<(C, Q), Vec<Fault>> + 'l,
+    faulty: impl Fn(String) -> A + 'l,
+) -> impl Iterator<Item = Result<(Pending<C, A>, Option<Q>), Failure>> + 'l {
+    list.rows().map(move |row| {
+        let row = row.map_err(|error| error.failure(path))?;
+        if row.left_out().is_some() {
+            return Ok(((row, C::default(), None), None));
+        }
+        Ok(match ask(&row) {
+            Ok((about, question)) => ((row, about, None), Some(question)),
+            Err(faults) => {
+                let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+                ((row, C::default(), Some(faulty(faults.join("; ")))), None)
+            }
+        })
+    })
 }
 
 /// Asks the question of each row that has one, and passes the rows on, each with its answer if it was asked.

@@ -8,7 +8,6 @@ use super::clock::Clock;
 use super::snapshot::KnownAt;
 use super::{Opened, Options, PinError, Registry, SEMANTICS_VERSION};
 use crate::domain::id::Revision;
-use crate::store::{OpenMode, StoreOptions};
 
 fn noon() -> Timestamp {
     "2026-03-02T18:00:00Z".parse().unwrap()
@@ -17,15 +16,7 @@ fn noon() -> Timestamp {
 /// Opens the registry of a data directory, with a clock that is `millis` milliseconds past noon.
 fn open(directory: &Path, millis: i64) -> Opened {
     let clock = Clock::starting_at(after_noon(millis)).unwrap();
-    let options = Options {
-        data_dir: directory.to_owned(),
-        registry: None,
-        rules_dir: None,
-        today: None,
-        open_days_through: None,
-        store: StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..StoreOptions::default() },
-    };
-    Registry::open_by(clock, options, SEMANTICS_VERSION, &mut |_| {}).unwrap()
+    Registry::open_by(clock, Options::of_a_test(directory, None), SEMANTICS_VERSION, &mut |_| {}).unwrap()
 }
 
 fn after_noon(millis: i64) -> Timestamp {

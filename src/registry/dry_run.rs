@@ -151,7 +151,6 @@ mod tests {
     use crate::domain::fact::Reporter;
     use crate::domain::name::PersonName;
     use crate::registry::{Content, Numbers, Opened, Options};
-    use crate::store::{OpenMode, StoreOptions};
 
     fn registration(request_id: u128, validate_only: bool) -> Submission {
         let name = PersonName { given: "Mirela".into(), family: "Example-Stone".into(), suffix: String::new() };
@@ -170,15 +169,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn dry_runs_and_replays_wait_for_their_turn_while_commands_are_decided() {
         let directory = tempfile::tempdir().unwrap();
-        let store = StoreOptions { mode: OpenMode::ExistingOrNew("a test"), ..StoreOptions::default() };
-        let options = Options {
-            data_dir: directory.path().to_owned(),
-            registry: None,
-            rules_dir: None,
-            today: Some("2026-03-02".parse().unwrap()),
-            open_days_through: None,
-            store,
-        };
+        let options = Options::of_a_test(directory.path(), Some("2026-03-02"));
         let Opened { registry, writer } = Registry::open(options, &mut |_| {}).unwrap();
         let first = registry.submit(registration(1, false)).await.unwrap();
         let permits =

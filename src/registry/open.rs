@@ -65,6 +65,21 @@ pub struct Options {
     pub store: StoreOptions,
 }
 
+#[cfg(test)]
+impl Options {
+    /// The options of a test: a registry that is created if necessary.
+    pub fn of_a_test(data_dir: &Path, today: Option<&str>) -> Options {
+        Options {
+            data_dir: data_dir.to_owned(),
+            registry: None,
+            rules_dir: None,
+            today: today.map(|day| day.parse().unwrap()),
+            open_days_through: None,
+            store: StoreOptions { mode: crate::store::OpenMode::ExistingOrNew("a test"), ..StoreOptions::default() },
+        }
+    }
+}
+
 /// An open registry and its writer.
 pub struct Opened {
     /// The registry.

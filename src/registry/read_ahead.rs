@@ -78,20 +78,11 @@ impl ReadAhead {
 mod tests {
     use super::*;
     use crate::registry::{Opened, Options, Registry};
-    use crate::store::{OpenMode, StoreOptions};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn records_read_ahead_are_those_of_the_log() {
         let directory = tempfile::tempdir().unwrap();
-        let store = StoreOptions { mode: OpenMode::ExistingOrNew("a test"), ..StoreOptions::default() };
-        let options = Options {
-            data_dir: directory.path().to_owned(),
-            registry: None,
-            rules_dir: None,
-            today: Some("2026-03-02".parse().unwrap()),
-            open_days_through: None,
-            store,
-        };
+        let options = Options::of_a_test(directory.path(), Some("2026-03-02"));
         let Opened { registry, writer } = Registry::open(options, &mut |_| {}).unwrap();
         registry.open_days("2026-04-02".parse().unwrap()).await.unwrap();
         let head = registry.head_revision().0;

@@ -54,10 +54,10 @@ async fn claims_are_answered_row_by_row_and_reviewed_after_late_reports() {
          Total claims: 6,,,,\r\n"
     );
     fs::write(path("claims.csv"), &list).unwrap();
-    let (code, told) = summary(&program("claims", &path("claims.csv"), &endpoint, &["--json"]));
+    let (code, printed) = summary(&program("claims", &path("claims.csv"), &endpoint, &["--json"]));
     assert_eq!(code, Some(2));
-    assert_eq!(["eligible", "not_eligible", "not_asked"].map(|count| told[count].as_u64()), [Some(2); 3]);
-    assert_eq!(told["providers_not_on_file"], serde_json::json!(["no-such"]));
+    assert_eq!(["eligible", "not_eligible", "not_asked"].map(|count| printed[count].as_u64()), [Some(2); 3]);
+    assert_eq!(printed["providers_not_on_file"], serde_json::json!(["no-such"]));
     let written = fs::read_to_string(path("claims.answers.csv")).unwrap();
     for (line, row) in written.lines().zip(list.lines()) {
         assert!(line.starts_with(row), "{line}");
@@ -72,18 +72,18 @@ async fn claims_are_answered_row_by_row_and_reviewed_after_late_reports() {
     // The others are asked again, and later reviewed.
     let fine: Vec<_> = list.lines().enumerate().filter(|(at, _)| ![4, 5].contains(at)).map(|(_, line)| line).collect();
     fs::write(path("fine.csv"), fine.join("\n")).unwrap();
-    let (code, told) = summary(&program("claims", &path("fine.csv"), &endpoint, &["--json"]));
-    assert_eq!((code, &told["rows"]), (Some(3), &4.into()));
+    let (code, printed) = summary(&program("claims", &path("fine.csv"), &endpoint, &["--json"]));
+    assert_eq!((code, &printed["rows"]), (Some(3), &4.into()));
     let answers = path("fine.answers.csv");
-    let (code, told) =
+    let (code, printed) =
         summary(&program("review", &answers, &endpoint, &["--json", "--out", path("a").to_str().unwrap()]));
-    assert_eq!((code, &told["unchanged"], &told["flipped"]), (Some(0), &4.into(), &0.into()));
+    assert_eq!((code, &printed["unchanged"], &printed["flipped"]), (Some(0), &4.into(), &0.into()));
 
     let ended = registry.report(end_job(&late.jobs[0], "2026-02-16")).await;
-    let (code, told) =
+    let (code, printed) =
         summary(&program("review", &answers, &endpoint, &["--json", "--out", path("b").to_str().unwrap()]));
-    assert_eq!((code, &told["flipped"], &told["became_ineligible"]), (Some(3), &1.into(), &1.into()));
-    let cause = &told["changed_by"][0];
+    assert_eq!((code, &printed["flipped"], &printed["became_ineligible"]), (Some(3), &1.into(), &1.into()));
+    let cause = &printed["changed_by"][0];
     assert_eq!((&cause["revision"], &cause["fact_kinds"]), (&ended.revision.into(), &"EMPLOYMENT_ENDED".into()));
     let row = &rows_of(&path("b"))[1];
     let shown = ["verdict", "flipped", "verdict_now", "changed_by", "changed_at_revision", "asked_again"];
@@ -114,24 +114,24 @@ async fn rows_of_a_history_that_was_left_are_asked_again_and_changed_rows_are_to
     let rows = format!("{},2026-02-20\n", here.number).repeat(3);
     fs::write(path("claims.csv"), format!("credential_number,date_of_service\n{rows}")).unwrap();
     let flags = ["--json", "--provider", &employer.provider_id];
-    let (code, told) = summary(&program("claims", &path("claims.csv"), &endpoint, &flags));
-    assert_eq!(code, Some(0), "{told}");
+    let (code, printed) = summary(&program("claims", &path("claims.csv"), &endpoint, &flags));
+    assert_eq!(code, Some(0), "{printed}");
     let answers = fs::read_to_string(path("claims.answers.csv")).unwrap();
-    let epoch = told["epoch"].as_str().unwrap();
+    let epoch = printed["epoch"].as_str().unwrap();
     let mut lines: Vec<String> = answers.lines().map(str::to_owned).collect();
     lines[1] = lines[1].replace(epoch, "00000000-0000-4000-8000-000000000001");
     fs::write(path("left.csv"), lines.join("\n")).unwrap();
-    let (code, told) = summary(&program("review", &path("left.csv"), &endpoint, &["--json"]));
-    assert_eq!((code, &told["asked_again"], &told["unchanged"]), (Some(4), &1.into(), &2.into()));
-    assert_eq!(told["rows_asked_again"][0], serde_json::json!({"line": 2, "what": "now CONFIRMED"}));
+    let (code, printed) = summary(&program("review", &path("left.csv"), &endpoint, &["--json"]));
+    assert_eq!((code, &printed["asked_again"], &printed["unchanged"]), (Some(4), &1.into(), &2.into()));
+    assert_eq!(printed["rows_asked_again"][0], serde_json::json!({"line": 2, "what": "now CONFIRMED"}));
     let reviewed = rows_of(&path("left.review.csv"));
     assert_eq!((reviewed[0]["asked_again"].as_str(), reviewed[0]["flipped"].as_str()), ("yes", ""));
 
     lines[2] = lines[2].replace("CONFIRMED", "NOT_CONFIRMED");
     lines[3] = lines[3].replace(epoch, "");
     fs::write(path("changed.csv"), lines.join("\n")).unwrap();
-    let (code, told) = summary(&program("review", &path("changed.csv"), &endpoint, &["--json"]));
-    assert_eq!((code, &told["asked_again"], &told["not_asked"]), (Some(2), &1.into(), &2.into()), "{told}");
+    let (code, printed) = summary(&program("review", &path("changed.csv"), &endpoint, &["--json"]));
+    assert_eq!((code, &printed["asked_again"], &printed["not_asked"]), (Some(2), &1.into(), &2.into()), "{printed}");
     process.stop();
 }
 
@@ -183,14 +183,14 @@ async fn no_damaged_list_gives_yes_with_a_claim_that_was_not_asked() {
             continue;
         }
         yes += 1;
-        let (_, told) = summary(&ended);
+        let (_, printed) = summary(&ended);
         let times = |number: &String| damaged.matches(number.as_str()).count();
         let written = fs::read_to_string(&answers).unwrap();
         for number in &numbers {
             // In its own cell, and as the number on record.
             assert!(written.matches(number.as_str()).count() >= 2 * times(number), "{damaged}\n{written}");
         }
-        assert!(told["rows"].as_u64().unwrap() >= numbers.iter().map(times).sum::<usize>() as u64, "{damaged}");
+        assert!(printed["rows"].as_u64().unwrap() >= numbers.iter().map(times).sum::<usize>() as u64, "{damaged}");
     }
     assert!(yes > 3, "{yes}");
     process.stop();

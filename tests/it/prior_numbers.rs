@@ -13,7 +13,7 @@ use tokio_stream::StreamExt as _;
 use tonic::Status;
 
 use super::harness::requests::{date, issue, known_at, new_request_id, retract, verify};
-use super::harness::scenes::EFFECTIVE_FROM;
+use super::harness::scenes::{Credentialed, EFFECTIVE_FROM, Qualified};
 use super::harness::{Client, Refusal, TODAY, TestServer};
 use super::histories::Random;
 use super::model::Model;
@@ -255,12 +255,8 @@ async fn prior_numbers_are_accepted_and_answered_as_the_model_says() {
     }
 }
 
-#[tokio::test]
-async fn a_staff_list_may_name_people_by_their_prior_numbers() {
-    use v1::reconcile_roster_request::Kind;
-    use v1::reconcile_roster_response::Kind as Found;
-    let server = TestServer::start(TODAY).await;
-    let registry = server.client();
+/// A person whose credential has the prior number MS-417, and the employer.
+async fn with_prior_number(registry: &Client) -> (Qualified, Credentialed) {
     let employer = registry.qualified_provider("Bogue Chitto Example Center").await;
     let person = registry.credentialed("Odalys", "Example", &[&employer]).await;
     let set = v1::SetPriorNumberRequest {
@@ -270,6 +266,16 @@ async fn a_staff_list_may_name_people_by_their_prior_numbers() {
         ..Default::default()
     };
     registry.report(set).await;
+    (employer, person)
+}
+
+#[tokio::test]
+async fn a_staff_list_may_name_people_by_their_prior_numbers() {
+    use v1::reconcile_roster_request::Kind;
+    use v1::reconcile_roster_response::Kind as Found;
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let (employer, _) = with_prior_number(&registry).await;
     let row = |prior: &str| {
         let subject = Some(roster_row::Subject::PriorNumber(prior.to_owned()));
         Kind::Row(v1::RosterRow { subject, correlation_id: prior.to_owned(), ..Default::default() })
@@ -298,15 +304,7 @@ async fn a_staff_list_may_name_people_by_their_prior_numbers() {
 async fn the_audit_names_the_credential_that_bears_the_number() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
-    let employer = registry.qualified_provider("Bogue Chitto Example Center").await;
-    let person = registry.credentialed("Odalys", "Example", &[&employer]).await;
-    let set = v1::SetPriorNumberRequest {
-        request_id: new_request_id(),
-        credential_number: person.number.clone(),
-        prior_number: "MS-417".to_owned(),
-        ..Default::default()
-    };
-    registry.report(set).await;
+    let (_, person) = with_prior_number(&registry).await;
     for (caller, family_name) in [("payer", ""), ("auditor", "Other"), ("provider:elsewhere", "Example")] {
         let mut question = verify("", None, None);
         let item = question.item.as_mut().unwrap();

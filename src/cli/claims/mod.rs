@@ -13,12 +13,12 @@ use tokio_stream::StreamExt as _;
 
 use self::answer::{Answered, cells};
 use self::provider::provider_text;
-use self::question::{fault_text, item, names_providers};
+use self::question::{item, names_providers};
 use self::summary::Summary;
 use super::answer_file::AnswerFile;
 use super::connect::Connection;
 use super::failure::Failure;
-use super::list::{List, ListArgs};
+use super::list::{List, ListArgs, Row};
 use super::progress::Progress;
 use super::question::Knowledge;
 use super::{Outcome, block_on, json, print, row_stream};
@@ -104,19 +104,11 @@ impl Claims {
             Some(Message::Result(result)) => Ok(Answered::of(result)),
             Some(Message::Pinned(_)) | None => Ok(Answered::Refused("it was not answered".to_owned())),
         });
-        let rows = list.rows().map(|row| {
-            let row = row.map_err(|error| error.failure(&self.file))?;
-            if row.left_out().is_some() {
-                return Ok(((row, None, None), None));
-            }
-            Ok(match item(&row, self.provider.as_deref()) {
-                Ok(item) => {
-                    let provider = item.billing_provider.clone();
-                    ((row, provider, None), Some(message(Asked::Item(item))))
-                }
-                Err(faults) => ((row, None, Some(Answered::Faulty(fault_text(&faults)))), None),
-            })
-        });
+        let ask = |row: &Row| {
+            let item = item(row, self.provider.as_deref())?;
+            Ok((item.billing_provider.clone(), message(Asked::Item(item))))
+        };
+        let rows = row_stream::questions(list, &self.file, ask, Answered::Faulty);
         let mut progress = Progress::new();
         row_stream::pass(rows, questions, answers, async |rows| {
             for ((row, provider, fault), answer) in rows {

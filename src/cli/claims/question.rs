@@ -98,8 +98,3 @@ pub fn with_provider(row: &Row, provider: BillingProvider) -> Result<Eligibility
     };
     if faults.is_empty() { Ok(item) } else { Err(faults) }
 }
-
-/// Faults as the cell of an answer.
-pub fn fault_text(faults: &[Fault]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}

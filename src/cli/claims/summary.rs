@@ -144,10 +144,7 @@ impl Summary {
             0 => text.push('\n'),
             more => text.push_str(&format!("\n  rows not shown: {more}; the file with the answers has the reasons\n")),
         }
-        let understood = self.list.lines();
-        if !understood.is_empty() {
-            text.push_str(&format!("\n  {}\n", understood.join("\n  ")));
-        }
+        text.push_str(&self.list.paragraph());
         text.push_str(&format!("\n  rows with answers: {}\n", self.answers.display()));
         text
     }

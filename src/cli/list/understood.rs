@@ -98,6 +98,12 @@ impl Understood {
         }
         lines
     }
+
+    /// The lines as a paragraph at the end of a summary; empty if there is nothing to say.
+    pub fn paragraph(&self) -> String {
+        let lines = self.lines();
+        if lines.is_empty() { String::new() } else { format!("\n  {}\n", lines.join("\n  ")) }
+    }
 }
 
 impl RowsLeftOut {

@@ -14,7 +14,6 @@ use self::summary::Summary;
 use super::answer_file::AnswerFile;
 use super::claims::TIMEOUT;
 use super::claims::answer::Answered;
-use super::claims::question::fault_text;
 use super::connect::{Connection, Service};
 use super::failure::Failure;
 use super::list::{List, ListArgs, Row};
@@ -61,7 +60,7 @@ A row whose answer relied on a history that a restore left behind is asked as a 
 If `claims` needed --column, give it here too. An existing file is not replaced.";
 
 /// A row, its claim, and why it is not reviewed, if it is not.
-type Pending = (Row, Option<EligibilityItem>, Option<Reviewed>);
+type Pending = row_stream::Pending<Option<EligibilityItem>, Reviewed>;
 
 impl Review {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
@@ -93,16 +92,11 @@ impl Review {
             Some(Message::Result(result)) => Ok(Reviewed::of(result)),
             Some(Message::Pinned(_)) | None => Ok(Reviewed::Refused("it was not answered".to_owned())),
         });
-        let rows = list.rows().map(|row| {
-            let row = row.map_err(|error| error.failure(&self.file))?;
-            if row.left_out().is_some() {
-                return Ok(((row, None, None), None));
-            }
-            Ok(match item(&row) {
-                Ok(item) => ((row, item.claim.clone(), None), Some(message(Asked::Item(item)))),
-                Err(faults) => ((row, None, Some(Reviewed::Faulty(fault_text(&faults)))), None),
-            })
-        });
+        let ask = |row: &Row| {
+            let item = item(row)?;
+            Ok((item.claim.clone(), message(Asked::Item(item))))
+        };
+        let rows = row_stream::questions(list, &self.file, ask, Reviewed::Faulty);
         let mut progress = Progress::new();
         row_stream::pass(rows, questions, answers, async |rows| {
             for (row, reviewed) in ask_again(&client, &pinned, rows).await? {

@@ -199,10 +199,7 @@ impl Summary {
             }
             add_more(&mut text, "  rows", all, rows.len());
         }
-        let understood = self.list.lines();
-        if !understood.is_empty() {
-            text.push_str(&format!("\n  {}\n", understood.join("\n  ")));
-        }
+        text.push_str(&self.list.paragraph());
         text.push_str(&format!("\n  rows with reviews: {}\n", self.reviews.display()));
         text
     }

@@ -17,7 +17,7 @@ use self::summary::Summary;
 use super::connect::Connection;
 use super::failure::Failure;
 use super::list::{Encoding, List, ListArgs};
-use super::new_file::NewFile;
+use super::new_file::{NewFile, cannot_write};
 use super::question::Question;
 use super::{Outcome, block_on, json, print, print_aside, print_bytes};
 use crate::proto::v1::stream_verify_credentials_request::Kind as Asked;
@@ -84,8 +84,7 @@ impl Roster {
         let last = self.compare.as_deref().map(compare::LastAnswers::read).transpose()?;
         let path = self.out.clone().unwrap_or_else(|| self.file.with_extension("answers.csv"));
         if !is_stdout(&path) && path.exists() {
-            let path = path.display();
-            return Err(Failure::usage(vec![format!("{path} already exists: use another file with --out")]));
+            return Err(cannot_write(&path, &std::io::ErrorKind::AlreadyExists.into()));
         }
         let staff = Staff::read(&self.file, &list, &self.question)?;
         let (pinned, results) = block_on(self.ask(&staff))?;
@@ -145,7 +144,7 @@ impl Roster {
 
 /// Writes the list with its answers.
 fn write(list: &List, staff: &Staff, answers: &[Vec<String>], encoding: Encoding, path: &Path) -> Result<(), Failure> {
-    let cannot_write = |error: std::io::Error| Failure::of(format!("cannot write {}", path.display()), &error);
+    let cannot_write = |error: std::io::Error| cannot_write(path, &error);
     let mut writer = list.answers(Vec::new(), encoding).map_err(cannot_write)?;
     let mut answers = answers.iter();
     for row in staff.rows() {

@@ -202,10 +202,7 @@ fn text(differences: &[Difference], counts: &Counts, list: &List) -> String {
     if differences.is_empty() {
         text.push_str("\nThe list and the jobs on record agree.\n");
     }
-    let understood = list.understood().lines();
-    if !understood.is_empty() {
-        text.push_str(&format!("\n  {}\n", understood.join("\n  ")));
-    }
+    text.push_str(&list.understood().paragraph());
     text
 }
 

@@ -115,10 +115,7 @@ impl Summary {
         if let Some(changes) = &self.changes {
             changes.add_to(&mut text);
         }
-        let understood = self.list.lines();
-        if !understood.is_empty() {
-            text.push_str(&format!("\n  {}\n", understood.join("\n  ")));
-        }
+        text.push_str(&self.list.paragraph());
         if !is_stdout(&self.answers) {
             text.push_str(&format!("\n  rows with answers: {}\n", self.answers.display()));
         }

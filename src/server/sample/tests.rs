@@ -7,7 +7,6 @@ use crate::domain::sets::Designations;
 use crate::domain::standing::{Standing, Verdict};
 use crate::registry::question::{Answer, Ask, AskProvider, AskSubject};
 use crate::registry::{Opened, Options, Registry};
-use crate::store::{OpenMode, StoreOptions};
 
 use Standing::{Current, Deceased, Inactive, Lapsed, Limited, Retired, RevokedLossOfEmployment as Revoked, Suspended};
 use Verdict::{Confirmed, ConfirmedWithLimits, NotConfirmed, Undetermined};
@@ -21,14 +20,7 @@ struct Sample {
 impl Sample {
     async fn on(today: &str) -> Sample {
         let directory = tempfile::tempdir().unwrap();
-        let options = Options {
-            data_dir: directory.path().to_owned(),
-            registry: None,
-            rules_dir: None,
-            today: Some(today.parse().unwrap()),
-            open_days_through: None,
-            store: StoreOptions { mode: OpenMode::New("test"), ..StoreOptions::default() },
-        };
+        let options = Options::of_a_test(directory.path(), Some(today));
         let Opened { registry, .. } = Registry::open(options, &mut |_| {}).unwrap();
         let people = load(&registry).await.unwrap();
         Sample { registry, people, _directory: directory }

@@ -74,7 +74,7 @@ async fn a_late_report_flips_an_answer_and_a_retraction_flips_it_back() {
 }
 
 #[tokio::test]
-async fn a_day_that_begins_is_told_as_the_change() {
+async fn a_day_that_begins_is_the_change() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let west = registry.qualified_provider("Example West").await;
@@ -236,7 +236,7 @@ async fn a_faulty_item_is_refused_by_field_and_the_others_are_reviewed() {
     ];
     let batch = v1::BatchReviewEligibilityRequest { items: items.clone(), ..Default::default() };
     let results = registry.ask(batch).await.results;
-    let told: Vec<_> = results
+    let outcomes: Vec<_> = results
         .iter()
         .map(|result| match result.outcome.as_ref().unwrap() {
             v1::review_result::Outcome::Review(review) => format!("{} {}", result.correlation_id, review.flipped),
@@ -253,8 +253,8 @@ async fn a_faulty_item_is_refused_by_field_and_the_others_are_reviewed() {
         "InvalidArgument items[6].claim.date_of_service: required",
         "a true",
     ];
-    for (told, start) in told.iter().zip(starts) {
-        assert!(told.starts_with(start), "{told}, expected {start}");
+    for (outcome, start) in outcomes.iter().zip(starts) {
+        assert!(outcome.starts_with(start), "{outcome}, expected {start}");
     }
     // A stream gives the same, after what it pinned.
     use v1::stream_review_eligibility_request::Kind;

@@ -66,20 +66,10 @@ pub(super) fn stored(id: SpecialistId, fact: &SpecialistFact) -> storage::Specia
 
 /// The name and birth date of the fact at index `at` of its record, if the fact has them.
 pub(super) fn personal(at: u32, fact: &SpecialistFact) -> Option<PersonalFields> {
-    let (name, birth_date) = match fact {
-        SpecialistFact::Registered { name, birth_date } => (name, Some(birth_date.number())),
-        SpecialistFact::NameChanged { name } => (name, None),
-        SpecialistFact::Died { .. }
-        | SpecialistFact::CredentialIssued(_)
-        | SpecialistFact::CredentialRenewed { .. }
-        | SpecialistFact::PeriodOpened { .. }
-        | SpecialistFact::Acted { .. }
-        | SpecialistFact::PriorNumberSet { .. }
-        | SpecialistFact::EmploymentStarted { .. }
-        | SpecialistFact::EmploymentEnded { .. }
-        | SpecialistFact::EmploymentCorrected { .. }
-        | SpecialistFact::PeriodEnded(_)
-        | SpecialistFact::Retracted(_) => return None,
+    let name = fact.name()?;
+    let birth_date = match fact {
+        SpecialistFact::Registered { birth_date, .. } => Some(birth_date.number()),
+        _ => None,
     };
     Some(PersonalFields {
         fact_index: at,
