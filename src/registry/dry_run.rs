@@ -101,14 +101,8 @@ impl Registry {
         &self,
         work: impl FnOnce(&Arc<Shared>) -> Result<T, SubmitError> + Send + 'static,
     ) -> Result<T, SubmitError> {
-        let interrupted = || SubmitError::Read(ReadError::Interrupted);
-        let permit = Arc::clone(&self.dry_runs).acquire_owned().await.map_err(|_| interrupted())?;
         let shared = Arc::clone(&self.shared);
-        let run = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work(&shared)
-        });
-        run.await.map_err(|_| interrupted())?
+        self.dry_runs.run(move || work(&shared)).await?
     }
 }
 
@@ -172,8 +166,7 @@ mod tests {
         let options = Options::of_a_test(directory.path(), Some("2026-03-02"));
         let Opened { registry, writer } = Registry::open(options, &mut |_| {}).unwrap();
         let first = registry.submit(registration(1, false)).await.unwrap();
-        let permits =
-            Arc::clone(&registry.dry_runs).acquire_many_owned(u32::try_from(DRY_RUNS).unwrap()).await.unwrap();
+        let turns = registry.dry_runs.take_all().await;
         let mut waiting = [registration(1, false), registration(2, true)].map(|submission| {
             let registry = registry.clone();
             tokio::spawn(async move { registry.submit(submission).await.unwrap().revision })
@@ -182,7 +175,7 @@ mod tests {
             assert!(tokio::time::timeout(Duration::from_millis(200), one).await.is_err(), "it is not its turn");
         }
         let later = registry.submit(registration(3, false)).await.unwrap();
-        drop(permits);
+        drop(turns);
         let [replay, dry_run] = waiting;
         assert_eq!((replay.await.unwrap(), dry_run.await.unwrap()), (first.revision, later.revision));
         registry.close().await;

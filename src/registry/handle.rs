@@ -11,6 +11,7 @@ use super::head::Head;
 use super::scrub::{Pace, Scrub, Scrubber};
 use super::seal::SEAL_BYTES;
 use super::shared::Shared;
+use super::turns::Turns;
 use super::writer::Message;
 use crate::domain::id::{CredentialNumber, ProviderId, Revision};
 
@@ -21,7 +22,7 @@ pub struct Registry {
     pub(super) writer: mpsc::Sender<Message>,
     pub(super) bulk_slots: Arc<Semaphore>,
     /// Limits concurrent dry runs and replays.
-    pub(super) dry_runs: Arc<Semaphore>,
+    pub(super) dry_runs: Turns,
 }
 
 impl Registry {

@@ -63,6 +63,7 @@ mod submission;
 mod timeline_cache;
 mod timeline_loading;
 pub mod token;
+mod turns;
 pub mod verdict_change;
 mod watchers;
 mod writer;

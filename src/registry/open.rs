@@ -27,6 +27,7 @@ use super::seal::Sealer;
 use super::shared::Shared;
 use super::specialist_cache::SpecialistCache;
 use super::timeline_cache::TimelineCache;
+use super::turns::Turns;
 use super::watchers::Watchers;
 use super::writer::{Message, Reply, Writer};
 use crate::domain::day::Day;
@@ -180,7 +181,7 @@ pub(super) fn start(writer: Writer) -> Result<Opened, OpenError> {
             shared,
             writer: sender,
             bulk_slots: Arc::new(Semaphore::new(BULK_SLOTS)),
-            dry_runs: Arc::new(Semaphore::new(DRY_RUNS)),
+            dry_runs: Turns::of(DRY_RUNS),
         },
         writer,
     })

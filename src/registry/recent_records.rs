@@ -1,11 +1,10 @@
-//! What all feeds share: the newest records, and the permits for reading the log.
+//! What all feeds share: the newest records, and the turns for reading the log.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::errors::ReadError;
+use super::turns::Turns;
 use crate::domain::id::Revision;
 use crate::domain::record::Record;
 
@@ -22,16 +21,17 @@ const CHUNK_CHANGES: usize = 4000;
 /// faster, and the blocking thread pool also serves questions about the past.
 const READERS: usize = 4;
 
-/// The newest records, and the permits for reading the log.
+/// The newest records, and the turns for reading the log.
 pub(super) struct RecentRecords {
     /// Consecutive records up to the head. Empty until something is recorded.
     newest: ArcSwap<Vec<Arc<Record>>>,
-    permits: Arc<Semaphore>,
+    /// The turns of the feeds that read the log, or filter records with disk access.
+    pub(super) readers: Turns,
 }
 
 impl Default for RecentRecords {
     fn default() -> RecentRecords {
-        RecentRecords { newest: ArcSwap::default(), permits: Arc::new(Semaphore::new(READERS)) }
+        RecentRecords { newest: ArcSwap::default(), readers: Turns::of(READERS) }
     }
 }
 
@@ -62,11 +62,6 @@ impl RecentRecords {
             }
         }
         Some(some.records)
-    }
-
-    /// Waits for a permit to read the log on the blocking thread pool.
-    pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, ReadError> {
-        Arc::clone(&self.permits).acquire_owned().await.map_err(|_| ReadError::Interrupted)
     }
 }
 

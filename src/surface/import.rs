@@ -2,8 +2,11 @@
 
 use std::future::ready;
 
-use futures_util::future::Either;
-use futures_util::stream::{self, Stream, StreamExt as _};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{Stream, StreamExt as _};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 use uuid::Uuid;
 
@@ -22,8 +25,8 @@ use crate::registry::Resource;
 /// The method, in the audit.
 const METHOD: &str = "RecordService/ImportRecords";
 
-/// The maximum number of rows of an import in progress: enough to keep the disk busy, and few enough that other writers
-/// wait only some milliseconds.
+/// The maximum number of rows of an import that wait for the writer, and as many whose results wait for the client:
+/// enough to keep the disk busy, and few enough that other writers wait only some milliseconds.
 const ROWS: usize = 64;
 
 /// Once an import row fails because the disk is full or the registry is unavailable, rows already in flight behind it
@@ -41,25 +44,36 @@ fn behind(unrecorded: &mut Option<rpc::Status>, mut response: v1::ImportRecordsR
 
 impl Contract {
     /// Decides the rows of an import in the order in which they arrive. Returns their results in the same order.
+    ///
+    /// A task of its own takes the rows: while the client does not read, the stream of results is not polled, and must
+    /// not be what waits for a queue slot.
     pub(super) fn import(
         &self,
         context: CallContext,
         rows: Streaming<v1::ImportRecordsRequest>,
     ) -> impl Stream<Item = Result<v1::ImportRecordsResponse, Status>> + Send + use<> {
-        let rows = stream::unfold(Some((self.clone(), rows)), move |rows| {
-            let context = context.clone();
-            async move {
-                let (mut contract, mut rows) = rows?;
-                match contract.next_row(&mut rows).await.transpose()? {
-                    Ok(row) => Some((Either::Left(contract.import_row(&context, row).await), Some((contract, rows)))),
-                    Err(status) => Some((Either::Right(ready(Err(status))), None)),
-                }
-            }
-        });
-        let results = rows
+        let (sender, results) = mpsc::channel(ROWS);
+        tokio::spawn(self.clone().take_rows(context, rows, sender));
+        let results = ReceiverStream::new(results)
             .buffered(ROWS)
             .scan(None, |unrecorded, result| ready(Some(result.map(|result| behind(unrecorded, result)))));
         fair(results)
+    }
+
+    /// Hands the rows of an import to the writer, and passes on their results, until the client has left.
+    async fn take_rows(
+        mut self,
+        context: CallContext,
+        mut rows: Streaming<v1::ImportRecordsRequest>,
+        results: mpsc::Sender<BoxFuture<'static, Result<v1::ImportRecordsResponse, Status>>>,
+    ) {
+        while let Ok(place) = results.reserve().await {
+            match self.next_row(&mut rows).await {
+                Ok(Some(row)) => place.send(self.import_row(&context, row).await.boxed()),
+                Ok(None) => return,
+                Err(status) => return place.send(ready(Err(status)).boxed()),
+            }
+        }
     }
 
     /// Returns the next row of an import; `None` at the end. Fails if the server drains.

@@ -147,12 +147,8 @@ impl Registry {
         let staff = match view.provider.clone() {
             None => None,
             Some(provider) => {
-                let permit = shared.recent_records.permit().await?;
-                let read = tokio::task::spawn_blocking(move || {
-                    let _permit = permit;
-                    Staff::of(&shared, provider)
-                });
-                Some(read.await.map_err(|_| ReadError::Interrupted)??)
+                let readers = shared.recent_records.readers.clone();
+                Some(readers.run(move || Staff::of(&shared, provider)).await??)
             }
         };
         let filter = ChangeFilter { view, staff };
@@ -246,15 +242,13 @@ impl Feed {
             }
             newest => newest,
         };
-        let permit = self.shared.recent_records.permit().await?;
         let shared = Arc::clone(&self.shared);
-        let read = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+        let read = self.shared.recent_records.readers.run(move || {
             let records = newest.map_or_else(|| shared.read_some(from, through), Ok)?;
             let filtered = filter.apply_to_all(&shared, records)?;
             Ok::<_, ReadError>((filter, filtered))
         });
-        let (filter, filtered) = read.await.map_err(|_| ReadError::Interrupted)??;
+        let (filter, filtered) = read.await??;
         self.filter = Some(filter);
         self.ready.extend(filtered);
         Ok(())
