@@ -8,6 +8,7 @@ use prost::Message as _;
 use uuid::Uuid;
 
 use super::kind::Kind;
+use crate::cli::list::Row;
 use crate::proto::v1;
 
 /// The namespace of the request ids of imported rows: the UUIDv5 of `import.credential.dmh.ms.gov` in the DNS
@@ -116,6 +117,15 @@ impl Ids {
     /// Whether a row is on record.
     pub fn is_recorded(&self, row: Uuid) -> bool {
         self.rows.get(&row).is_some_and(|entry| matches!(entry.state, State::Recorded(_)))
+    }
+
+    /// Whether a row names another that is sent and not answered.
+    pub fn is_awaited_by(&self, kind: Kind, row: &Row) -> bool {
+        let mut naming = Kind::NAMING.into_iter().filter(|(column, _)| kind.has(column));
+        naming.any(|(column, named)| {
+            let named = self.rows.get(&self.request_id(named, row.text(column)));
+            named.is_some_and(|named| matches!(named.state, State::Sent))
+        })
     }
 
     /// The id in the registry of a row that another row names. The error is the remedy.

@@ -27,17 +27,20 @@ pub enum Kind {
     Acts,
 }
 
-/// The files that are loaded together, in the order of loading. The events of a credential are one group, because they
-/// depend on each other: they are sent in the order of their days.
-pub const GROUPS: [&[Kind]; 8] = [
+/// The files that are loaded together, in the order of loading.
+pub const GROUPS: [&[Kind]; 3] = [
     &[Kind::Providers],
     &[Kind::Qualifications],
-    &[Kind::Specialists],
-    &[Kind::Names],
-    &[Kind::Deaths],
-    &[Kind::Employments],
-    &[Kind::Credentials],
-    &[Kind::Terms, Kind::Designations, Kind::Acts],
+    &[
+        Kind::Specialists,
+        Kind::Names,
+        Kind::Deaths,
+        Kind::Employments,
+        Kind::Credentials,
+        Kind::Terms,
+        Kind::Designations,
+        Kind::Acts,
+    ],
 ];
 
 /// The extensions of a file that can be read.
@@ -116,14 +119,13 @@ impl Kind {
         if self.has("effective_from") { "effective_from" } else { "first_day" }
     }
 
+    /// The columns that name rows of other files, and these files.
+    pub const NAMING: [(&'static str, Kind); 3] =
+        [("provider", Kind::Providers), ("specialist", Kind::Specialists), ("credential", Kind::Credentials)];
+
     /// The file whose rows a column names.
     pub fn named_by(column: &str) -> Option<Kind> {
-        match column {
-            "provider" => Some(Kind::Providers),
-            "specialist" => Some(Kind::Specialists),
-            "credential" => Some(Kind::Credentials),
-            _ => None,
-        }
+        Kind::NAMING.into_iter().find_map(|(naming, kind)| (naming == column).then_some(kind))
     }
 
     /// All files, in the order of loading.

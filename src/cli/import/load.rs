@@ -1,8 +1,8 @@
 //! Sends the rows of a directory to the registry, and takes their results.
 //!
-//! The files are sent one after the other, each as one stream, because rows name rows of earlier files by the ids that
-//! the registry gave them. Within a file many rows are under way at once. Everything can be sent again: a row that is on
-//! record is answered with what it recorded.
+//! Each group of files is one stream, in which many rows are under way at once. A row names other rows by the ids that
+//! the registry gave them, so it waits until they are answered. Everything can be sent again: a row that is on record
+//! is answered with what it recorded.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use super::commands;
 use super::conflicts;
 use super::ids::{Ids, Repeated};
 use super::kind::{GROUPS, Kind, SOURCE_ID};
+use super::order;
 use super::refusals;
 use super::report::{BadRow, Report};
 use super::source::{File, MANIFEST, Source};
@@ -73,9 +74,6 @@ struct Repetition<'a> {
     line: u64,
 }
 
-/// The rows of a group of files.
-type Rows<'a> = Box<dyn Iterator<Item = Result<(&'a File, Row), ListError>> + 'a>;
-
 impl<'a> Load<'a> {
     /// Begins to load a directory into a registry.
     pub fn begin(source: &'a Source, caller: &'a Caller, head: u64) -> Load<'a> {
@@ -131,19 +129,21 @@ impl<'a> Load<'a> {
 
     /// Sends a group of files, and takes the results.
     async fn files(&mut self, kinds: &'static [Kind], total: u64, progress: &mut Progress) -> Result<(), Failure> {
-        let mut rows = self.rows(kinds)?;
+        let cannot_read = |error: ListError| Failure::of("cannot read a file", &error);
+        let mut rows = order::rows(self.source, kinds).map_err(cannot_read)?;
         let (sender, receiver) = mpsc::channel(UNDER_WAY);
         let mut answers = self.stream(receiver).await?;
         let (mut sender, mut sent, mut done) = (Some(sender), VecDeque::new(), 0);
         let doing = match kinds {
             [kind] => kind.name(),
-            _ => "terms, designations and acts",
+            _ => "people and their credentials",
         };
         loop {
             while sent.len() < UNDER_WAY
                 && let Some(to) = &sender
+                && !matches!(rows.peek(), Some(Ok((file, row))) if self.ids.is_awaited_by(file.kind, row))
             {
-                match rows.next().transpose().map_err(|error| Failure::of("cannot read a file", &error))? {
+                match rows.next().transpose().map_err(cannot_read)? {
                     None => sender = None,
                     Some((file, row)) => match self.read(file, row) {
                         // The channel has room for all rows that are under way.
@@ -179,25 +179,6 @@ impl<'a> Load<'a> {
                 self.bad(file, vec![row.fault(SOURCE_ID, remedy)]);
             }
         }
-    }
-
-    /// The rows of a group of files, without those that are left out. Several files are merged by the days of their
-    /// rows, terms first.
-    fn rows(&self, kinds: &'static [Kind]) -> Result<Rows<'a>, Failure> {
-        let files = self.source.files.iter().filter(|file| kinds.contains(&file.kind));
-        let rows = files.flat_map(|file| file.list.rows().map(move |row| Ok((file, row?))));
-        let rows = rows.filter(|row| !matches!(row, Ok((_, row)) if row.left_out().is_some()));
-        if kinds.len() == 1 {
-            return Ok(Box::new(rows));
-        }
-        let read: Result<Vec<_>, ListError> = rows.collect();
-        let mut all = read.map_err(|error| Failure::of("cannot read a file", &error))?;
-        let day = |file: &File, row: &Row| {
-            let day = row.date(file.kind.first_day()).ok().flatten();
-            day.map_or((0, 0, 0), |day| (day.year, day.month, day.day))
-        };
-        all.sort_by_key(|(file, row)| (day(file, row), file.kind, row.line()));
-        Ok(Box::new(all.into_iter().map(Ok)))
     }
 
     /// Reads a row. None: it is bad, or a repetition.

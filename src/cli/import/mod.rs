@@ -8,6 +8,7 @@ mod findings;
 mod ids;
 mod kind;
 mod load;
+mod order;
 mod refusals;
 mod rehearsal;
 mod report;
