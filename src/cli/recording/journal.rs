@@ -17,12 +17,19 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::cli::failure::Failure;
+use crate::cli::print_aside;
 
 /// For this long after it was recorded, the same line is a retry. A later one is a new request.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 const JOURNAL: &str = "requests.jsonl";
 const KEY: &str = "requests.key";
+
+/// Where a line goes that is cut off.
+const CUT_OFF: &str = "requests.jsonl.cut-off";
+
+/// Why a damaged journal stops a command.
+const SECOND_REQUEST: &str = "without it, a line that is run again would be a second request";
 
 /// A request that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +42,9 @@ pub struct Entry {
     /// What it was recorded as. `None`: no answer arrived yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
+    /// Whether the journal had it before, so that it may have been recorded.
+    #[serde(skip)]
+    pub is_retry: bool,
 }
 
 /// The record of a request.
@@ -68,17 +78,23 @@ impl Journal {
     /// Returns the entry of a content. If there is none, or if `is_new`, makes one. It is on disk when this returns.
     pub fn begin(&self, content: &[u8], is_new: bool, now: Timestamp) -> Result<Entry, Failure> {
         let turn = Turn::take(&self.directory).map_err(|error| self.unwritable(&error))?;
-        let digest = turn.digest(content).map_err(|error| self.unwritable(&error))?;
         let mut entries = self.read()?;
         entries.retain(|entry| entry.recorded.is_none() || entry.is_recent(now));
+        let key = turn.key().map_err(|error| self.unwritable(&error))?;
+        let key = match key {
+            Some(key) => key,
+            None if entries.is_empty() => turn.make_key().map_err(|error| self.unwritable(&error))?,
+            None => return Err(self.without_key()),
+        };
+        let digest = digest(&key, content).map_err(|error| self.unwritable(&error))?;
         if is_new {
             entries.retain(|entry| entry.digest != digest);
         }
         if let Some(entry) = entries.iter().find(|entry| entry.digest == digest) {
-            return Ok(entry.clone());
+            return Ok(Entry { is_retry: true, ..entry.clone() });
         }
         let request_id = Uuid::new_v4().to_string();
-        let entry = Entry { request_id, digest, made_at: now.to_string(), recorded: None };
+        let entry = Entry { request_id, digest, made_at: now.to_string(), recorded: None, is_retry: false };
         entries.push(entry.clone());
         self.write(&entries).map_err(|error| self.unwritable(&error))?;
         Ok(entry)
@@ -116,14 +132,35 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(Failure::of(format!("cannot read {}", self.path().display()), &error)),
         };
-        let entries = text.lines().zip(1..).map(|(line, number)| {
+        let mut lines: Vec<&str> = text.lines().collect();
+        let cut = lines.pop_if(|last| !text.ends_with('\n') && serde_json::from_str::<Entry>(last).is_err());
+        let entries = lines.iter().zip(1..).map(|(line, number)| {
             serde_json::from_str(line).map_err(|error| {
                 let what = format!("{}, line {number}, is damaged: {error}", self.path().display());
-                Failure::said(vec![what, "without it, a line that is run again would be a second request".to_owned()])
+                Failure::said(vec![what, SECOND_REQUEST.to_owned()])
                     .with_remedy("repair the line, or move the file away if no request is without an answer")
             })
         });
-        entries.collect()
+        let entries: Vec<Entry> = entries.collect::<Result<_, _>>()?;
+        if let Some(cut) = cut {
+            self.set_aside(cut, &entries).map_err(|error| self.unwritable(&error))?;
+        }
+        Ok(entries)
+    }
+
+    /// Sets the last line aside, which is cut off, and keeps the entries before it.
+    fn set_aside(&self, cut: &str, entries: &[Entry]) -> io::Result<()> {
+        let beside = self.directory.join(CUT_OFF);
+        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&beside)?;
+        file.write_all(format!("{cut}\n").as_bytes())?;
+        file.sync_all()?;
+        self.write(entries)?;
+        print_aside(&format!(
+            "the last line of {} was cut off, and is now in {}: what it was for would be a second request\n",
+            self.path().display(),
+            beside.display()
+        ));
+        Ok(())
     }
 
     fn write(&self, entries: &[Entry]) -> io::Result<()> {
@@ -138,6 +175,14 @@ impl Journal {
         file.sync_all()?;
         fs::rename(&draft, self.path())?;
         File::open(&self.directory)?.sync_all()
+    }
+
+    fn without_key(&self) -> Failure {
+        let what = format!("{} is lost, or empty", self.directory.join(KEY).display());
+        Failure::said(vec![what, SECOND_REQUEST.to_owned()]).with_remedy(&format!(
+            "restore the file, or move {} away if no request is without an answer",
+            self.path().display()
+        ))
     }
 
     fn unwritable(&self, error: &io::Error) -> Failure {
@@ -157,22 +202,30 @@ impl Turn {
         Ok(Turn(file))
     }
 
-    /// The digest of a content. The key is made when it is first needed.
-    fn digest(&self, content: &[u8]) -> io::Result<String> {
+    /// The key. `None`: there is none yet.
+    fn key(&self) -> io::Result<Option<Vec<u8>>> {
         let mut file = &self.0;
         let mut key = Vec::new();
         file.rewind()?;
         file.read_to_end(&mut key)?;
-        if key.is_empty() {
-            key.extend([Uuid::new_v4(), Uuid::new_v4()].iter().flat_map(|random| *random.as_bytes()));
-            file.write_all(&key)?;
-            file.sync_all()?;
-        }
-        let mut keyed = Hmac::<Sha256>::new_from_slice(&key).map_err(io::Error::other)?;
-        keyed.update(content);
-        let bytes = keyed.finalize().into_bytes();
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(Some(key).filter(|key| !key.is_empty()))
     }
+
+    fn make_key(&self) -> io::Result<Vec<u8>> {
+        let key: Vec<u8> = [Uuid::new_v4(), Uuid::new_v4()].iter().flat_map(|random| *random.as_bytes()).collect();
+        let mut file = &self.0;
+        file.write_all(&key)?;
+        file.sync_all()?;
+        Ok(key)
+    }
+}
+
+/// The keyed digest of a content.
+fn digest(key: &[u8], content: &[u8]) -> io::Result<String> {
+    let mut keyed = Hmac::<Sha256>::new_from_slice(key).map_err(io::Error::other)?;
+    keyed.update(content);
+    let bytes = keyed.finalize().into_bytes();
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]
@@ -239,9 +292,40 @@ mod tests {
         let (_scratch, journal) = journal();
         journal.begin(b"start", false, at(0)).unwrap();
         let text = fs::read_to_string(journal.path()).unwrap();
-        fs::write(journal.path(), format!("{text}{{\"request_id\"")).unwrap();
+        fs::write(journal.path(), format!("{text}{{\"request_id\"\n")).unwrap();
         let failure = journal.begin(b"end", false, at(0)).unwrap_err().to_string();
         assert!(failure.contains("requests.jsonl, line 2, is damaged"), "{failure}");
         assert!(fs::read_to_string(journal.path()).unwrap().starts_with(&text), "nothing was written over");
+    }
+
+    #[test]
+    fn a_last_line_that_is_cut_off_is_set_aside() {
+        let (_scratch, journal) = journal();
+        let first = journal.begin(b"start", false, at(0)).unwrap();
+        let text = fs::read_to_string(journal.path()).unwrap();
+        fs::write(journal.path(), format!("{text}{{\"request_id\"")).unwrap();
+        assert_eq!(journal.begin(b"start", false, at(0)).unwrap().request_id, first.request_id);
+        assert_eq!(fs::read_to_string(journal.path()).unwrap(), text);
+        assert_eq!(fs::read_to_string(journal.directory.join(CUT_OFF)).unwrap(), "{\"request_id\"\n");
+        fs::write(journal.path(), text.trim_end()).unwrap();
+        let whole = journal.begin(b"start", false, at(0)).unwrap();
+        assert_eq!((whole.request_id, whole.is_retry), (first.request_id, true), "only its line end is missing");
+    }
+
+    #[test]
+    fn without_its_key_the_journal_knows_no_line_again_and_says_so() {
+        let (_scratch, journal) = journal();
+        let first = journal.begin(b"end", false, at(0)).unwrap();
+        let key = fs::read(journal.directory.join(KEY)).unwrap();
+        fs::remove_file(journal.directory.join(KEY)).unwrap();
+        for _ in 0..2 {
+            let failure = journal.begin(b"end", false, at(0)).unwrap_err().to_string();
+            assert!(failure.contains("requests.key is lost") && failure.contains("restore the file"), "{failure}");
+        }
+        fs::write(journal.directory.join(KEY), key).unwrap();
+        assert_eq!(journal.begin(b"end", false, at(0)).unwrap().request_id, first.request_id);
+        fs::write(journal.directory.join(KEY), "").unwrap();
+        journal.recorded(&first, recorded()).unwrap();
+        journal.begin(b"end", false, at(31)).unwrap();
     }
 }
