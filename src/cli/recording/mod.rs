@@ -1,5 +1,7 @@
 //! Recording one command: asked first what it would change, confirmed, sent with the id of the journal, and reported.
 
+mod aftermath;
+mod hints;
 mod journal;
 mod receipt;
 mod send;
@@ -10,6 +12,7 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
+use self::aftermath::Aftermath;
 use self::journal::{Entry, Journal, Recorded};
 use self::send::{Receipt, Sending, send};
 use super::connect::{Connection, Service};
@@ -24,6 +27,9 @@ use crate::proto::v1::preview_impact_request::Subject;
 use crate::registry::clock;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The fields that are not known of a report whose changes are hidden.
+const HIDDEN: [&str; 5] = ["change_count", "changes", "foreseen_change_count", "foreseen_changes", "specialist_count"];
 
 /// The flags of every command that records something.
 #[derive(Clone, Debug, clap::Args)]
@@ -78,9 +84,12 @@ impl Recording {
         }
         if self.dry_run || confirmation == Confirmation::Asked {
             let sending = Sending { request_id: &Uuid::new_v4().to_string(), validate_only: true };
-            let receipt = send(service.clone(), command, sending).await;
-            let receipt = receipt.map_err(|status| Failure::answered(&status))?;
+            let receipt = match send(service.clone(), command, sending).await {
+                Ok(receipt) => receipt,
+                Err(status) => return Err(hints::refused(&service, command, &status).await),
+            };
             if self.dry_run {
+                print_notes(&hints::after(&service, command, &receipt).await);
                 let sentence = "Nothing is recorded yet. This is what would change:";
                 self.say(&receipt, &Report { request_id: None, is_recorded_before: false, sentence })?;
                 return Ok(Outcome::Done);
@@ -95,7 +104,7 @@ impl Recording {
         let entry = journal.begin(&self.content(command)?, self.again, clock::now());
         let entry = entry.map_err(|failure| failure.with_remedy("nothing was sent"))?;
         print_aside(&format!("request id {}\n", entry.request_id));
-        let receipt = self.deliver(service, command, &journal, &entry).await?;
+        let receipt = self.deliver(&service, command, &journal, &entry).await?;
         let revision = receipt.revision;
         let recorded = Recorded { epoch: receipt.epoch.clone(), revision };
         let is_recorded_before = entry.recorded.as_ref() == Some(&recorded);
@@ -110,21 +119,27 @@ impl Recording {
             // It is recorded, and the entry is there: the same line stays a retry.
             print_aside(&failure.to_string());
         }
-        self.say(&receipt, &Report { request_id: Some(&entry.request_id), is_recorded_before, sentence: &sentence })?;
+        if entry.is_retry {
+            refuse_what_is_over(service, &receipt).await?;
+        } else {
+            print_notes(&hints::after(&service, command, &receipt).await);
+        }
+        let report = Report { request_id: Some(&entry.request_id), is_recorded_before, sentence: &sentence };
+        self.say(&receipt, &report).map_err(|failure| failure.with_remedy(&sentence))?;
         Ok(Outcome::Done)
     }
 
     /// Sends the command, and notes in the journal if it was refused.
     async fn deliver(
         &self,
-        service: Service,
+        service: &Service,
         command: &Command,
         journal: &Journal,
         entry: &Entry,
     ) -> Result<Receipt, Failure> {
         let sending = Sending { request_id: &entry.request_id, validate_only: false };
         let sent = tokio::select! {
-            sent = send(service, command, sending) => sent,
+            sent = send(service.clone(), command, sending) => sent,
             _ = tokio::signal::ctrl_c() => Err(Status::cancelled("interrupted before the answer arrived")),
         };
         let status = match sent {
@@ -133,7 +148,7 @@ impl Recording {
         };
         if is_refusal(&status) {
             journal.refused(entry)?;
-            return Err(Failure::answered(&status));
+            return Err(hints::refused(service, command, &status).await);
         }
         let remedy = "whether it was recorded is not known: run the same line again, which records it once";
         Err(Failure::answered(&status).with_remedy(remedy))
@@ -158,10 +173,26 @@ impl Recording {
             ("recorded_before".to_owned(), Json::Bool(report.is_recorded_before)),
         ];
         if let Json::Object(response) = &receipt.json {
-            fields.extend(response.iter().cloned());
+            let is_hidden = |name: &str| receipt.hides_changes() && HIDDEN.contains(&name);
+            let shown = |(name, value): &(String, Json)| {
+                (name.clone(), if is_hidden(name) { Json::Null } else { value.clone() })
+            };
+            fields.extend(response.iter().map(shown));
         }
         print_json(&Json::Object(fields))
     }
+}
+
+fn print_notes(notes: &[String]) {
+    notes.iter().for_each(|note| print_aside(&format!("note: {note}\n")));
+}
+
+/// Refuses a line that was recorded before, but whose record is no longer in force.
+async fn refuse_what_is_over(service: Service, receipt: &Receipt) -> Result<(), Failure> {
+    let revision = receipt.revision;
+    let unknown = format!("it is recorded as revision {revision}; whether that is still in force is not known");
+    let aftermath = Aftermath::of(service, receipt).await.map_err(|failure| failure.with_remedy(&unknown))?;
+    aftermath.failure(revision).map_or(Ok(()), Err)
 }
 
 /// Whether a status says that the request was judged and not recorded.

@@ -25,7 +25,9 @@ pub fn text(sentence: &str, receipt: &Receipt, limit: Option<usize>) -> String {
     lines.line("fact", &receipt.fact_id);
     add_changes(&mut lines, "changes", &receipt.changes, receipt.change_count);
     add_changes(&mut lines, "later", &receipt.foreseen_changes, receipt.foreseen_change_count);
-    if receipt.change_count == 0 && receipt.foreseen_change_count == 0 {
+    if receipt.hides_changes() {
+        lines.line("changes", "what it would change is not shown for somebody who is not your staff");
+    } else if receipt.change_count == 0 && receipt.foreseen_change_count == 0 {
         lines.line("changes", "none: every answer stays as it is");
     }
     if receipt.specialist_count > 1 {

@@ -57,6 +57,14 @@ pub struct Receipt {
     pub json: Json,
 }
 
+impl Receipt {
+    /// Whether the registry hides what the command would change: it is a provider's dry run about somebody who is not
+    /// its staff. The person is left out then.
+    pub fn hides_changes(&self) -> bool {
+        matches!(&self.subject, Some(Subject::Employment(job)) if job.specialist_id.is_empty())
+    }
+}
+
 /// The likely duplicates in a response, if responses of its kind have any.
 macro_rules! duplicates {
     ($response:ident) => {

@@ -18,8 +18,8 @@ pub struct Correct {
     /// The first day of work, such as 2026-03-02 or 3/2/2026
     #[arg(long, value_name = "DATE", value_parser = read_date)]
     first_day: Date,
-    /// The last day of work
-    #[arg(long, value_name = "DATE", value_parser = read_date, required_unless_present = "open", conflicts_with = "open")]
+    /// The last day of work; --open if the job has none
+    #[arg(long, value_name = "DATE", value_parser = read_date, conflicts_with = "open")]
     last_day: Option<Date>,
     /// The job has no last day: an end that was reported is taken away
     #[arg(long)]
@@ -35,6 +35,10 @@ Examples:
 
 impl Correct {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
+        if self.last_day.is_none() && !self.open {
+            let line = "both days of the job are replaced: give --last-day DATE, or --open if the job has no last day";
+            return Err(Failure::usage(vec![line.to_owned()]));
+        }
         let request = CorrectEmploymentRequest {
             note: self.recording.note.clone(),
             employment_id: self.job,

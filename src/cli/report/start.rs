@@ -15,7 +15,7 @@ use crate::proto::v1::report_employment_start_request::Person;
 #[command(after_help = EXAMPLE)]
 pub struct Start {
     /// The employee's credential number; the family name is asked for
-    #[arg(value_name = "NUMBER", required_unless_present = "specialist", conflicts_with = "specialist")]
+    #[arg(value_name = "NUMBER", conflicts_with = "specialist")]
     number: Option<String>,
     /// The employee's id in the registry, instead of the number
     #[arg(long, value_name = "ID")]
@@ -58,6 +58,10 @@ const THEIR_BIRTH_DATE: Field =
 
 impl Start {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
+        if self.number.is_none() && self.specialist.is_none() {
+            let line = "who started? Give the credential number, or --specialist ID for somebody who has none yet";
+            return Err(Failure::usage(vec![line.to_owned()]));
+        }
         let provider = self.recording.connection.profile()?.provider;
         let fields = if self.number.is_some() { vec![FAMILY_NAME, THEIR_BIRTH_DATE] } else { vec![THEIR_BIRTH_DATE] };
         let mut given = self.input.read(&fields)?;

@@ -118,6 +118,12 @@ impl Said {
         self
     }
 
+    /// Standard output as one JSON object.
+    #[track_caller]
+    pub fn json_object(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
     /// The lines of standard output as JSON.
     #[track_caller]
     pub fn json(&self) -> Vec<serde_json::Value> {

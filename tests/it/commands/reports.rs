@@ -85,16 +85,80 @@ async fn a_mistake_is_taken_back_and_can_be_reported_again() {
         .prints(&format!("{number}: current from 2026-02-26 on, instead of revoked on loss of employment"));
     place.desk.run(&["verify", number]).exits(0);
     // A retry alone would not report it: the first request stands, and was retracted.
-    place.end(&[]).exits(0).prints("--again records it again");
+    let over = place.end(&[]).exits(1).warns("and taken back as revision ").warns("add --again to report it again");
+    assert_eq!(over.out, "", "the old changes are not shown: they are not in force");
     place.desk.run(&["verify", number]).exits(0);
     place.end(&["--again"]).exits(0).prints("Recorded as revision ");
     place.desk.run(&["verify", number]).exits(3);
 
     let job = &place.member.jobs[0];
-    place.desk.run(&["report", "correct", job, "--first-day", HIRED]).exits(2).warns("--last-day");
-    let line = ["report", "correct", job, "--first-day", HIRED, "--open"];
-    place.desk.run(&line).exits(0).prints(&format!("from {HIRED} on"));
+    let correct = ["report", "correct", job, "--first-day", HIRED];
+    place.desk.run(&correct).exits(2).warns("give --last-day DATE, or --open if the job has no last day");
+    let open = [&correct[..], &["--open"]].concat();
+    place.desk.run(&open).exits(0).prints(&format!("from {HIRED} on"));
     place.desk.run(&["verify", number]).exits(0);
+    place.end(&[]).exits(1).warns("and replaced by revision ");
+    let ended = [&correct[..], &["--last-day", "2026-02-25"]].concat();
+    place.desk.run(&ended).exits(0);
+    place.end(&[]).exits(0).prints("This line was recorded before");
+    place.desk.run(&open).exits(1).warns("and replaced by revision ");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_says_what_a_person_should_know_beside_it() {
+    let place = place().await;
+    let (number, job) = (&place.member.number, &place.member.jobs[0]);
+    let first = place.end(&[]).exits(0);
+    assert!(!first.err.contains("note: "), "{first:?}");
+    let revision = first.out.split_once("Recorded as revision ").unwrap().1.split('.').next().unwrap().to_owned();
+    let same = ["report", "end", "--job", job, "--last-day", "2026-02-25", "--reason", "resigned"];
+    place.desk.run(&same).exits(0).warns(&format!("note: revision {revision} had reported the same"));
+    let later = ["report", "end", "--job", job, "--last-day", "2026-03-20", "--reason", "resigned"];
+    place.desk.run(&later).exits(0).warns("note: the last day of work, 2026-03-20, is in the future");
+    place.desk.run(&["report", "correct", job, "--first-day", HIRED, "--open"]).exits(0);
+
+    place.desk.run(&["report", "start", "--first-day", TODAY]).exits(2).warns("or --specialist ID");
+    let start = ["report", "start", number, "--first-day", TODAY, "--position", "Second job", "--person", "-"];
+    let open =
+        format!("note: there is an open job already: {job}, from {HIRED} on; to change its days: report correct");
+    let name = "family_name: Abernathy-Example\n";
+    place.desk.run_with(&start, "family_name: Bledsoe-Example\n").exits(1).warns("the family name or the birth date");
+    place.desk.run_with(&[&start[..], &["--dry-run"]].concat(), name).exits(0).warns(&open);
+    let second = place.desk.run_with(&[&start[..], &["--json"]].concat(), name).exits(0).warns(&open);
+    let second = second.json_object();
+    let several = place.end(&[]).exits(1);
+    assert!(several.err.contains("and replaced by revision"), "{several:?}");
+    let several = place.end(&["--dry-run"]).exits(1).warns("EMPLOYMENT_AMBIGUOUS");
+    for id in [job, second["employment"]["employment_id"].as_str().unwrap()] {
+        assert!(several.err.contains(&format!("--job {id}: with ")), "{several:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_hire_of_a_stranger_would_change_is_not_said_to_be_nothing() {
+    let place = place().await;
+    let other = place.registry.qualified_provider("Lamar Example Center").await;
+    let stranger = place.registry.credentialed("Lucinda", "Bledsoe-Example", &[&other]).await;
+    let born = "family_name: Bledsoe-Example\nbirth_date: 2/29/1984\n";
+    let start = ["report", "start", &stranger.number, "--first-day", TODAY, "--person", "-", "--dry-run"];
+    let dry = place.desk.run_with(&start, born).exits(0).prints("is not shown for somebody who is not your staff");
+    assert!(!dry.out.contains("none"), "{dry:?}");
+    let json = place.desk.run_with(&[&start[..], &["--json"]].concat(), born).exits(0).json_object();
+    for field in ["change_count", "changes", "foreseen_change_count", "foreseen_changes", "specialist_count"] {
+        assert_eq!(json[field], serde_json::Value::Null, "{field}: {json}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_that_cannot_be_printed_says_that_it_is_recorded() {
+    let place = place().await;
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = place.desk.command();
+    command.args(["report", "end", &place.member.number, "--last-day", "2026-02-25", "--reason", "resigned"]);
+    let output = tokio::task::block_in_place(|| command.stdout(full).output().unwrap());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot print") && said.contains("Recorded as revision "), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

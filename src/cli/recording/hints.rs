@@ -1,0 +1,102 @@
+//! What a person should know about a report of a job, beside the answer to it.
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use super::aftermath::same_report;
+use super::send::{Receipt, Subject};
+use crate::cli::change_text::days;
+use crate::cli::connect::Service;
+use crate::cli::dates::civil;
+use crate::cli::display_text::day;
+use crate::cli::failure::Failure;
+use crate::proto::google::r#type::Date;
+use crate::proto::v1::employment_service_client::EmploymentServiceClient;
+use crate::proto::v1::import_row::Command;
+use crate::proto::v1::report_employment_end_request::Job;
+use crate::proto::v1::report_employment_start_request::Person;
+use crate::proto::v1::{Employment, ListEmploymentsRequest, ListEmploymentsResponse};
+
+/// What to say after a report of a job that was accepted. A question that fails is left out: the report is on record.
+pub async fn after(service: &Service, command: &Command, receipt: &Receipt) -> Vec<String> {
+    let Some(Subject::Employment(job)) = &receipt.subject else { return Vec::new() };
+    let request = ListEmploymentsRequest {
+        provider_id: job.provider_id.clone(),
+        specialist_id: job.specialist_id.clone(),
+        ..ListEmploymentsRequest::default()
+    };
+    let listed = EmploymentServiceClient::new(service.clone()).list_employments(request).await;
+    let ListEmploymentsResponse { employments, answer, .. } =
+        listed.map(tonic::Response::into_inner).unwrap_or_default();
+    let mut hints: Vec<String> = reported_days(command)
+        .into_iter()
+        .filter(|(_, date)| is_after(*date, answer.as_ref().and_then(|answer| answer.as_of)))
+        .map(|(what, date)| format!("{what}, {}, is in the future", day(date)))
+        .collect();
+    if matches!(command, Command::ReportEmploymentStart(_)) {
+        let is_other = |it: &&Employment| it.employment_id != job.employment_id && it.last_day.is_none();
+        let others = employments.iter().filter(is_other).filter(|it| it.specialist_id == job.specialist_id);
+        hints.extend(others.map(|other| {
+            let Employment { employment_id: id, first_day, .. } = other;
+            let days = days(*first_day, None);
+            format!("there is an open job already: {id}, {days}; to change its days: report correct {id}")
+        }));
+    }
+    let changes_nothing = receipt.change_count == 0 && receipt.foreseen_change_count == 0;
+    if changes_nothing && !receipt.fact_id.is_empty() && !matches!(command, Command::ReportEmploymentStart(_)) {
+        let same = same_report(service.clone(), receipt).await;
+        hints.extend(same.map(|revision| format!("revision {revision} had reported the same: this adds nothing")));
+    }
+    hints
+}
+
+/// A refusal of a report, with what a person can do.
+pub async fn refused(service: &Service, command: &Command, status: &Status) -> Failure {
+    let failure = Failure::answered(status);
+    let details = status.get_error_details();
+    let is_about = |kind: &str| details.resource_info().is_some_and(|resource| resource.resource_type == kind);
+    let reason = details.error_info().map_or("", |info| info.reason.as_str());
+    match command {
+        Command::ReportEmploymentStart(start) if status.code() == Code::NotFound => match &start.person {
+            Some(Person::CredentialNumber(_)) if is_about("credential") => failure
+                .with_remedy("there is no such number, or the family name or the birth date is not that of its holder"),
+            Some(Person::SpecialistId(_)) if is_about("specialist") && start.birth_date.is_some() => {
+                failure.with_remedy("there is no such id, or the birth date is not that of the person")
+            }
+            _ => failure,
+        },
+        Command::ReportEmploymentEnd(end) if reason == "EMPLOYMENT_AMBIGUOUS" => {
+            let Some(Job::CredentialNumber(number)) = &end.job else { return failure };
+            let request =
+                ListEmploymentsRequest { credential_number: number.clone(), ..ListEmploymentsRequest::default() };
+            let listed = EmploymentServiceClient::new(service.clone()).list_employments(request).await;
+            let listed = listed.map(tonic::Response::into_inner).unwrap_or_default();
+            let open = listed.employments.iter().filter(|job| job.last_day.is_none());
+            let failure = failure.with_remedy("give --job with one of these ids, instead of the number");
+            open.fold(failure, |failure, job| failure.with_remedy(&one_of_several(job)))
+        }
+        _ => failure,
+    }
+}
+
+fn one_of_several(job: &Employment) -> String {
+    let Employment { employment_id: id, provider_id, position, first_day, .. } = job;
+    let position = if position.is_empty() { String::new() } else { format!(", {position}") };
+    format!("--job {id}: with {provider_id}, {}{position}", days(*first_day, None))
+}
+
+/// The days that a report of a job has.
+fn reported_days(command: &Command) -> Vec<(&'static str, Date)> {
+    let (first, last) = match command {
+        Command::ReportEmploymentStart(it) => (it.first_day, it.last_day),
+        Command::ReportEmploymentEnd(it) => (None, it.last_day),
+        Command::CorrectEmployment(it) => (it.first_day, it.last_day),
+        _ => (None, None),
+    };
+    let days = [("the first day of work", first), ("the last day of work", last)];
+    days.into_iter().filter_map(|(what, date)| Some((what, date?))).collect()
+}
+
+fn is_after(date: Date, today: Option<Date>) -> bool {
+    civil(date).zip(today.and_then(civil)).is_some_and(|(date, today)| date > today)
+}
