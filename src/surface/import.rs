@@ -27,7 +27,7 @@ const METHOD: &str = "RecordService/ImportRecords";
 
 /// The maximum number of rows of an import that wait for the writer, and as many whose results wait for the client:
 /// enough to keep the disk busy, and few enough that other writers wait only some milliseconds.
-const ROWS: usize = 64;
+const ROWS: usize = 128;
 
 /// Once an import row fails because the disk is full or the registry is unavailable, rows already in flight behind it
 /// get the same error, because their validation may depend on the missing row.

@@ -237,7 +237,7 @@ impl Index {
 impl View for Index {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
         let value = match self.recent.get(key) {
-            None => self.watched(catching_panics(|| self.db.get(key)))?,
+            None if self.recent.may_have_moved(key) => self.watched(catching_panics(|| self.db.get(key)))?,
             newer => newer,
         };
         let value = match value {
