@@ -178,12 +178,13 @@ fn out_of_range(field: &str, description: impl Into<String>) -> Status {
 pub fn history_changed(last_shared: Revision) -> Status {
     let message =
         format!("history forked after revision {last_shared} of this epoch: later revisions are not part of it");
-    other_history("epoch", &message)
+    other_history("epoch", &message, Some(last_shared))
 }
 
 /// The requested epoch belongs to another registry, or to a history that was abandoned before this one began.
 pub fn unknown_epoch() -> Status {
-    other_history("epoch", "this registry has never had that epoch: use one from an answer of this registry, or none")
+    let message = "this registry has never had that epoch: use one from an answer of this registry, or none";
+    other_history("epoch", message, None)
 }
 
 /// What a client must do if its token belongs to a history that no longer continues here.
@@ -192,25 +193,28 @@ const RECOVER: &str = "ask without min_token, report again what is missing, and 
 /// History forked from the token's epoch before the token's revision.
 pub fn token_left(last_shared: Revision) -> Status {
     let why = format!("history forked after revision {last_shared} of its epoch, and later records are not on record");
-    other_history("min_token", &format!("min_token: {why}: {RECOVER}"))
+    other_history("min_token", &format!("min_token: {why}: {RECOVER}"), Some(last_shared))
 }
 
 /// The record at the token's revision is not the one that the token names.
 pub fn token_of_another_record(at: Revision) -> Status {
     let why = format!("the record at revision {at} is not the one that the token names");
-    other_history("min_token", &format!("min_token: {why}: {RECOVER}"))
+    other_history("min_token", &format!("min_token: {why}: {RECOVER}"), None)
 }
 
 /// The token belongs to another registry, or to a history that was abandoned before this one began.
 pub fn token_of_unknown_epoch() -> Status {
     let message = "min_token: this registry has never had the token's epoch: send a token of this registry, or none";
-    other_history("min_token", message)
+    other_history("min_token", message, None)
 }
 
-fn other_history(subject: &str, message: &str) -> Status {
+/// `last_shared`: the last revision that both histories have, if the other one is known.
+fn other_history(subject: &str, message: &str, last_shared: Option<Revision>) -> Status {
+    let metadata = last_shared.map(|revision| ("last_shared_revision".to_owned(), revision.to_string()));
     let mut details = ErrorDetails::new();
+    details.set_error_info("HISTORY_CHANGED", DOMAIN, metadata.into_iter().collect::<HashMap<_, _>>());
     details.add_precondition_failure_violation("HISTORY_CHANGED", subject, message);
-    with_details(Code::FailedPrecondition, "HISTORY_CHANGED", message, details)
+    Status::with_error_details(Code::FailedPrecondition, message, details)
 }
 
 /// A request id was used again with different content.

@@ -88,6 +88,17 @@ fn every_unmet_criterion_is_reported_and_no_other() {
 }
 
 #[test]
+fn a_history_that_was_left_differs_from_one_that_is_unknown() {
+    let last_shared = |status: Status| {
+        let info = status.get_details_error_info().unwrap();
+        info.metadata.get("last_shared_revision").cloned()
+    };
+    assert_eq!(last_shared(history_changed(Revision(7))), Some("7".to_owned()));
+    assert_eq!(last_shared(token_left(Revision(7))), Some("7".to_owned()));
+    assert_eq!([unknown_epoch(), token_of_unknown_epoch()].map(last_shared), [None, None]);
+}
+
+#[test]
 fn situations_have_the_codes_of_the_contract() {
     let soon = Duration::from_millis(250);
     for (status, code, expected, retries) in [
