@@ -77,9 +77,16 @@ impl<W: Write> AnswerWriter<W> {
     }
 }
 
+/// What a spreadsheet takes for the beginning of a formula.
+const BEGIN_FORMULAS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+
+/// The text of a cell that [`cell_text`] wrote.
+pub fn unguarded(text: &str) -> &str {
+    text.strip_prefix('\'').filter(|text| text.starts_with(BEGIN_FORMULAS)).unwrap_or(text)
+}
+
 /// A text as a cell that no spreadsheet takes for a formula.
 pub fn cell_text(text: &str, separator: char) -> String {
-    const BEGIN_FORMULAS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
     let guard = if text.starts_with(BEGIN_FORMULAS) { "'" } else { "" };
     let must_quote = |letter: char| letter == separator || matches!(letter, '"' | '\r' | '\n');
     if text.contains(must_quote) || text.starts_with(' ') || text.ends_with(' ') {
@@ -107,5 +114,8 @@ mod tests {
             assert_eq!(cell_text(text, ','), cell);
         }
         assert_eq!(cell_text("a;b", ';'), "\"a;b\"");
+        for text in ["=1+1", "@a", "'a", "a"] {
+            assert_eq!(unguarded(&cell_text(text, ',')), text);
+        }
     }
 }

@@ -94,6 +94,17 @@ impl FromStr for Given {
     }
 }
 
+impl Given {
+    fn is_for(&self, known: &Known) -> bool {
+        self.key == known.key || self.key == known.name
+    }
+
+    /// The place of a heading such as `#5`, the fifth column.
+    fn position(&self) -> Option<usize> {
+        self.heading.strip_prefix('#')?.parse::<usize>().ok()?.checked_sub(1)
+    }
+}
+
 /// The row of column names of a list.
 #[derive(Debug)]
 pub struct Headings {
@@ -114,20 +125,20 @@ impl Headings {
         columns: &'static Columns,
         given: &[Given],
     ) -> Result<Option<Headings>, ListError> {
-        let cells: Vec<String> = cells.iter().map(|cell| cell.text.trim().to_owned()).collect();
-        let found: Vec<Vec<usize>> = columns.known.iter().map(|known| places(known, &cells, given)).collect();
-        let has = |key: &&str| columns.known.iter().zip(&found).any(|(known, at)| known.key == *key && !at.is_empty());
-        let is_there = |wanted: &Given| {
-            let is_it = |known: &Known| wanted.key == known.key || wanted.key == known.name;
-            columns.known.iter().zip(&found).any(|(known, at)| is_it(known) && !at.is_empty())
-        };
-        if !columns.needs.iter().all(|group| group.iter().any(has)) || !given.iter().all(is_there) {
+        if !missing(cells, columns, given).is_empty() {
             return Ok(None);
         }
+        let cells = headings(cells);
+        let found: Vec<Vec<usize>> = columns.known.iter().map(|known| places(known, &cells, given)).collect();
         for (known, at) in columns.known.iter().zip(&found) {
             if let [first, second, ..] = at[..] {
+                let choice = if cells[first] == cells[second] {
+                    format!("#{} or --column {}=#{}", first + 1, known.key, second + 1)
+                } else {
+                    format!("\"{}\"", cells[first])
+                };
                 let (first, second) = (cells[first].clone(), cells[second].clone());
-                return Err(ListError::Ambiguous { line, name: known.name, key: known.key, first, second });
+                return Err(ListError::Ambiguous { line, name: known.name, key: known.key, first, second, choice });
             }
         }
         if let Some(reserved) = columns.answers.iter().find(|answer| cells.iter().any(|cell| cell == **answer)) {
@@ -175,11 +186,45 @@ impl Headings {
     }
 }
 
+/// A column that a command needs and that a row of cells does not name.
+#[derive(Debug)]
+pub(super) struct Missing {
+    /// The name of the column, or of all that could stand there.
+    pub(super) name: String,
+    /// The key of the first of them.
+    pub(super) key: &'static str,
+}
+
+/// Returns what a row of cells lacks to be the row of column names: columns that the command needs, and headings that the
+/// user gave.
+pub(super) fn missing(cells: &[Cell], columns: &'static Columns, given: &[Given]) -> Vec<Missing> {
+    let cells = headings(cells);
+    let has = |known: &&Known| !places(known, &cells, given).is_empty();
+    let of_group = |group: &&'static [&'static str]| {
+        let known: Vec<_> = columns.known.iter().filter(|known| group.contains(&known.key)).collect();
+        let names: Vec<_> = known.iter().map(|known| known.name).collect();
+        let key = group.first().copied().unwrap_or_default();
+        (!known.iter().any(has)).then(|| Missing { name: names.join(" or "), key })
+    };
+    let mut missing: Vec<Missing> = columns.needs.iter().filter_map(of_group).collect();
+    for wanted in given {
+        let known = columns.known.iter().find(|known| wanted.is_for(known));
+        if let Some(known) = known.filter(|known| !has(known) && missing.iter().all(|other| other.key != known.key)) {
+            missing.push(Missing { name: known.name.to_owned(), key: known.key });
+        }
+    }
+    missing
+}
+
+/// The headings in a row of cells.
+fn headings(cells: &[Cell]) -> Vec<String> {
+    cells.iter().map(|cell| cell.text.trim().to_owned()).collect()
+}
+
 /// Refuses a `--column` for a column that the command does not understand.
 pub(super) fn check_given(columns: &Columns, given: &[Given]) -> Result<(), ListError> {
-    let is_known =
-        |wanted: &&Given| !columns.known.iter().any(|known| wanted.key == known.key || wanted.key == known.name);
-    match given.iter().find(is_known) {
+    let is_unknown = |wanted: &&Given| !columns.known.iter().any(|known| wanted.is_for(known));
+    match given.iter().find(is_unknown) {
         None => Ok(()),
         Some(wanted) => {
             let keys: Vec<&str> = columns.known.iter().map(|known| known.key).collect();
@@ -188,17 +233,22 @@ pub(super) fn check_given(columns: &Columns, given: &[Given]) -> Result<(), List
     }
 }
 
-/// Where a known column is: under the heading that the user gave, else under its own, else under an alias.
+/// Where a known column is: under the heading or at the position that the user gave, else under its own name or its key,
+/// else under an alias.
 fn places(known: &Known, cells: &[String], given: &[Given]) -> Vec<usize> {
     let equal = |heading: &str| -> Vec<usize> {
         let is_it = |cell: &String| cell.to_lowercase() == heading.to_lowercase();
         cells.iter().enumerate().filter(|(_, cell)| is_it(cell)).map(|(at, _)| at).collect()
     };
-    if let Some(wanted) = given.iter().find(|wanted| wanted.key == known.key || wanted.key == known.name) {
-        return equal(&wanted.heading);
+    if let Some(wanted) = given.iter().find(|wanted| wanted.is_for(known)) {
+        let by_heading = equal(&wanted.heading);
+        let is_named = |place: &usize| cells.get(*place).is_some_and(|cell| !is_blank(cell));
+        let position = wanted.position().filter(|place| by_heading.is_empty() && is_named(place));
+        return position.map_or(by_heading, |place| vec![place]);
     }
-    let own = equal(known.name);
-    if !own.is_empty() {
+    // A key is a word that may mean something else, unless it is written as the flag has it.
+    let by_key = cells.iter().enumerate().filter(|(_, cell)| *cell == known.key).map(|(at, _)| at);
+    if let Some(own) = [equal(known.name), by_key.collect()].into_iter().find(|own| !own.is_empty()) {
         return own;
     }
     let names: Vec<String> = known.aliases.iter().chain([&known.name]).map(|name| folded(name)).collect();
@@ -279,6 +329,12 @@ mod tests {
         assert_eq!(number_at(&["Cert #", "credential_number"], &[]), Some(1), "its own name comes first");
         let error = headings(&["Cert #", "Name", "CPSS #"], &[]).unwrap_err().to_string();
         assert!(error.contains("`Cert #` and `CPSS #`") && error.contains("--column number="), "{error}");
+        assert_eq!(number_at(&["Name", "number"], &[]), Some(1), "the key of the flag");
+        let twice = ["Cert #", "Name", "Cert #"];
+        let error = headings(&twice, &[]).unwrap_err().to_string();
+        assert!(error.contains("--column number=#1 or --column number=#3"), "{error}");
+        assert_eq!((number_at(&twice, &["number=#3"]), number_at(&twice, &["number=#4"])), (Some(2), None));
+        assert_eq!(number_at(&["#2", "Name"], &["number=#2"]), Some(0), "a heading comes first");
         let error = headings(&["Cert #", "verdict"], &[]).unwrap_err().to_string();
         assert!(error.contains("`verdict`"), "{error}");
     }

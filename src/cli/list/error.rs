@@ -56,7 +56,7 @@ pub enum ListError {
     /// Two columns look like the same known one.
     #[error(
         "line {line}: the columns `{first}` and `{second}` both look like {name}: \
-         choose one with --column {key}=\"{first}\""
+         choose one with --column {key}={choice}"
     )]
     Ambiguous {
         /// The line of the column names.
@@ -69,6 +69,8 @@ pub enum ListError {
         first: String,
         /// The second.
         second: String,
+        /// How `--column` names one of them.
+        choice: String,
     },
     /// A column has the name of one that the answers add.
     #[error("line {line}: the column `{heading}` is reserved for the answers: rename or remove it")]

@@ -23,7 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::answers::Head;
-pub use self::answers::{AnswerWriter, cell_text};
+pub use self::answers::{AnswerWriter, cell_text, unguarded};
 pub use self::columns::{Columns, Known};
 use self::columns::{Given, Headings, check_given};
 use self::encoding::Bytes;
@@ -37,7 +37,8 @@ use self::workbook::{MOST_BYTES, Sheet};
 /// The flags of every command that reads a list.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ListArgs {
-    /// The heading of a known column, such as number="Cert #", if it is not recognized; may be repeated
+    /// The heading of a known column, such as number="Cert #", or its position, such as number=#3, if it is not
+    /// recognized; may be repeated
     #[arg(long, value_name = "NAME=HEADING")]
     column: Vec<Given>,
     /// The sheet of a workbook, if several have a list
@@ -122,6 +123,11 @@ impl List {
     /// Whether the list has a known column.
     pub fn has(&self, key: &str) -> bool {
         self.headings.place(key).is_some()
+    }
+
+    /// The heading that a known column has in the list.
+    pub fn heading(&self, key: &str) -> Option<&str> {
+        self.headings.cells.get(self.headings.place(key)?).map(String::as_str)
     }
 
     /// The headings of the columns that are not understood.

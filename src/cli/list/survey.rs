@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::columns::{Columns, Given, Headings};
+use super::columns::{Columns, Given, Headings, missing};
 use super::encoding::{Bytes, Encoding};
 use super::error::ListError;
 use super::record::{Record, has_number, is_blank};
@@ -73,13 +73,13 @@ impl Records<'_> {
         }
     }
 
-    /// Finds the row of column names. The inner error: none has them; the first row that is not blank, if any.
+    /// Finds the row of column names. The inner error: none has them; the row that lacks the fewest, if any.
     fn headings(
         &mut self,
         columns: &'static Columns,
         given: &[Given],
     ) -> Result<Result<Headings, Option<Record>>, ListError> {
-        let (mut first, mut met) = (None, 0);
+        let (mut best, mut met): (Option<(usize, Record)>, _) = (None, 0);
         while let Some(record) = self.next()?.filter(|_| met < HEADINGS_WITHIN) {
             if record.is_blank() {
                 continue;
@@ -88,25 +88,25 @@ impl Records<'_> {
             if let Some(headings) = Headings::of(record.line, &record.cells, columns, given)? {
                 return Ok(Ok(headings));
             }
-            first.get_or_insert(record);
+            let lacks = missing(&record.cells, columns, given).len();
+            if best.as_ref().is_none_or(|(fewest, _)| lacks < *fewest) {
+                best = Some((lacks, record));
+            }
         }
-        Ok(Err(first))
+        Ok(Err(best.map(|(_, record)| record)))
     }
 }
 
-/// The failure of a table whose first row is not the column names.
-fn no_headings(columns: &'static Columns, sheet: Option<&str>, first: Option<&Record>) -> ListError {
-    let Some(first) = first else { return ListError::NoRows };
-    let group = |group: &&[&'static str]| {
-        let names = group.iter().filter_map(|key| columns.known.iter().find(|known| known.key == *key));
-        names.map(|known| known.name).collect::<Vec<_>>().join(" or ")
-    };
-    let names = columns.needs.iter().map(group).collect::<Vec<_>>().join(" and ");
-    let key = columns.needs.first().and_then(|group| group.first()).copied().unwrap_or_default();
-    let cells = first.cells.iter().map(|cell| cell.text.trim()).filter(|cell| !is_blank(cell)).take(20);
+/// The failure of a table without a row of column names. `best`: the row that lacks the fewest.
+fn no_headings(columns: &'static Columns, given: &[Given], sheet: Option<&str>, best: Option<&Record>) -> ListError {
+    let Some(best) = best else { return ListError::NoRows };
+    let missing = missing(&best.cells, columns, given);
+    let names = missing.iter().map(|missing| missing.name.as_str()).collect::<Vec<_>>().join(" and ");
+    let key = missing.first().map(|missing| missing.key).unwrap_or_default();
+    let cells = best.cells.iter().map(|cell| cell.text.trim()).filter(|cell| !is_blank(cell)).take(20);
     let cells: Vec<String> = cells.map(|cell| format!("`{}`", cell.chars().take(40).collect::<String>())).collect();
     let sheet = sheet.map(|name| format!("sheet `{name}`, ")).unwrap_or_default();
-    let found = format!("{sheet}line {} has {}", first.line, cells.join(", "));
+    let found = format!("{sheet}line {} has {}", best.line, cells.join(", "));
     ListError::NoHeadings { names, found, cells: cells.len(), key }
 }
 
@@ -125,7 +125,7 @@ pub(super) fn find_headings(
                 best = Some((separator, headings));
             }
             Ok(Ok(_)) => {}
-            Ok(Err(first)) => failures.push(no_headings(columns, None, first.as_ref())),
+            Ok(Err(best)) => failures.push(no_headings(columns, given, None, best.as_ref())),
             Err(error) => failures.push(error),
         }
     }
@@ -175,11 +175,11 @@ pub(super) fn find_sheet(
                 None => found = Some((sheet, headings)),
                 Some(_) => with_numbers = Some(sheet.name),
             },
-            Err(first) => {
+            Err(best) => {
                 if sheet.any(has_number) {
                     with_numbers = Some(sheet.name.clone());
                 }
-                failures.push(no_headings(columns, Some(&sheet.name), first.as_ref()));
+                failures.push(no_headings(columns, given, Some(&sheet.name), best.as_ref()));
                 others.push(sheet.name);
             }
         }
