@@ -105,9 +105,10 @@ fn read_point(text: &str) -> Result<Point, String> {
     Ok(Point::Time(prost_types::Timestamp { seconds, nanos }))
 }
 
-/// Reads a designation by its name in the contract, or a short form of it.
+/// Reads a designation by its name in the contract, a short form of it, or as it is printed: Parent/Caregiver.
 pub fn read_designation(text: &str) -> Result<Designation, String> {
-    let name = text.to_ascii_uppercase().replace('-', "_");
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let name = words.collect::<Vec<_>>().join("_").to_ascii_uppercase();
     let known = || (1..).map_while(|number| Designation::try_from(number).ok());
     let short = |code: Designation| code.as_str_name().trim_start_matches("DESIGNATION_");
     known()
@@ -118,6 +119,7 @@ pub fn read_designation(text: &str) -> Result<Designation, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::display_text::designation;
 
     #[test]
     fn known_at_is_a_revision_or_an_instant() {
@@ -130,9 +132,13 @@ mod tests {
 
     #[test]
     fn a_designation_is_parsed_by_its_contract_name_or_a_short_form() {
-        for text in ["YOUNG_ADULT", "young-adult", "DESIGNATION_YOUNG_ADULT"] {
+        for text in ["YOUNG_ADULT", "young-adult", "DESIGNATION_YOUNG_ADULT", "Young adult", " young  ADULT"] {
             assert_eq!(read_designation(text), Ok(Designation::YoungAdult), "{text}");
         }
+        for known in (1..).map_while(|number| Designation::try_from(number).ok()) {
+            assert_eq!(read_designation(designation(known)), Ok(known), "as it is printed");
+        }
+        assert!(read_designation("Youngadult").is_err() && read_designation("").is_err());
         assert!(read_designation("unspecified").unwrap_err().contains("PARENT_CAREGIVER"));
     }
 }
